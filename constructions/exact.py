@@ -1,0 +1,59 @@
+"""Exact scalars: what a coefficient may be before any number system has rounded it."""
+
+from __future__ import annotations
+
+import math
+import sys
+from fractions import Fraction
+from numbers import Integral, Rational
+from typing import Any, TypeAlias
+
+Exact: TypeAlias = Any  # int, Fraction, or a sympy expression (a constant or a named parameter)
+
+
+def is_symbolic(value: object) -> bool:
+    """True for sympy expressions, without importing sympy."""
+    sympy = sys.modules.get("sympy")
+    return sympy is not None and isinstance(value, sympy.Basic)
+
+
+def exact(value: Any, what: str = "a coefficient") -> Exact:
+    """`value` as int, Fraction or sympy expression; a float is taken exactly.
+
+    Raises TypeError for anything else, ValueError for a non-finite float.
+    """
+    if isinstance(value, bool):
+        raise TypeError(f"{what} must be a number, not {value!r}")
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Rational):
+        value = Fraction(value)
+        return value.numerator if value.denominator == 1 else value
+    if is_symbolic(value):
+        if value.is_Rational:
+            return exact(Fraction(int(value.p), int(value.q)))
+        return value
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
+        value = value.item()
+        if not isinstance(value, float):
+            return exact(value, what)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{what} must be finite, not {value}")
+        return exact(Fraction(value))
+    raise TypeError(f"{what} must be a number, not {value!r}")
+
+
+def as_text(value: Exact) -> str:
+    """One canonical spelling per value, for digests, JSON and printing."""
+    return str(value)
+
+
+def nearest_float(value: Exact) -> float:
+    """The float64 nearest to an exact scalar. Raises TypeError if a parameter is still free."""
+    if is_symbolic(value):
+        if value.free_symbols:
+            names = ", ".join(sorted(map(str, value.free_symbols)))
+            raise TypeError(f"coefficient {value} still has free parameters: {names}")
+        return float(value.evalf(30))
+    return float(value)

@@ -1,0 +1,82 @@
+"""Heads that several constructions share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+from .slotmap import Block, SlotMap, slot_map
+from .transformer import MLP, Head
+
+
+def scaled(slots: SlotMap, c: object) -> SlotMap:
+    """c * slots."""
+    return SlotMap(tuple(replace(block, coefficient=block.coefficient * c) for block in slots))
+
+
+def as_attention(head: Head, attention: str) -> tuple[Head, ...]:
+    """A linear head as itself ("linear") or as its pair of ReLU heads ("relu").
+
+    The pair is relu(u) - relu(-u) = u on every score u (proofs.newton.relu_pair).
+    """
+    if attention == "linear":
+        return (head,)
+    from proofs.newton import relu_pair
+
+    c = relu_pair().weights
+    return tuple(
+        replace(
+            head,
+            attention="relu",
+            key=scaled(head.key, c[sign]),
+            value=scaled(head.value, c[f"value_{sign}"]),
+            name=f"{head.name}, {sign}" if head.name else sign,
+        )
+        for sign in ("plus", "minus")
+    )
+
+
+@cache
+def read_offset(offset: int, value: SlotMap) -> tuple[Head, ...]:
+    """Three ReLU heads by which token t reads `value` from token t + offset, exactly.
+
+    With u = index_j - index_t - offset the scores add up to [u = 0] (proofs.newton.hat). Needs
+    the slots `index` and `one`.
+    """
+    from proofs.newton import hat
+
+    c = hat().weights
+    return tuple(
+        Head(
+            query=slot_map(("from", "one"), ("to", "index")),
+            key=slot_map(("from", "index"), ("from", "one", c[f"shift_{part}"] - offset), ("to", "one", -1)),
+            value=scaled(value, c[f"value_{part}"]),
+            attention="relu",
+            name=f"read token t{offset:+d}, {part}",
+        )
+        for part in ("plus", "zero", "minus")
+    )
+
+
+def linear_mlp(*blocks: tuple | Block) -> MLP:
+    """stream += slot_map(stream), a linear map of every token."""
+    return MLP(outer=slot_map(*blocks))
+
+
+def bilinear(hidden: dict[str, tuple[str, ...]], *out: tuple | Block, d: int) -> MLP:
+    """A gated MLP: hidden[name] = left * right, given as (left, right) or, with index patterns,
+    (left, left pattern, right, right pattern); then stream += out(hidden). Letters are 0..d-1.
+    """
+    inner, gate = [], []
+    for name, product in hidden.items():
+        left, left_pattern, right, right_pattern = (
+            product if len(product) == 4 else (product[0], None, product[1], None)
+        )
+        inner.append(Block(name, left, 1, left_pattern))
+        gate.append(Block(name, right, 1, right_pattern))
+    return MLP(
+        outer=slot_map(*out),
+        inner=slot_map(*inner),
+        gate=slot_map(*gate),
+        letters=(("i", d), ("j", d)),
+    )

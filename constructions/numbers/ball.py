@@ -1,0 +1,116 @@
+"""Rigorous intervals: every operation rounds outward, so a printed bound is a theorem."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import flint
+from flint import arb, arb_mat
+
+from ..exact import is_symbolic
+from .flint import FlintNumbers, to_fraction
+
+
+class Ball(FlintNumbers):
+    """python-flint arb matrices at `precision` bits; predictions come back as flint.arb.
+
+    A user's arb is taken as the whole interval that it is: so a box of inputs is enclosed.
+    """
+
+    name = "ball"
+    matrix = arb_mat
+
+    def __init__(self, precision: int = 128) -> None:
+        if precision < 2:
+            raise ValueError(f"the precision of balls must be at least 2 bits, not {precision}")
+        self.precision = precision
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """flint's precision is global: it is set for one run and put back."""
+        before, flint.ctx.prec = flint.ctx.prec, self.precision
+        try:
+            yield
+        finally:
+            flint.ctx.prec = before
+
+    def element(self, value: Any, what: str = "a value") -> arb:
+        if isinstance(value, arb):
+            if not value.is_finite():
+                raise ValueError(f"{what} has {value}, which is not finite")
+            return value
+        if type(value) is int:
+            return arb(value)
+        if is_symbolic(value):
+            return _from_sympy(value)
+        fraction = to_fraction(value, what)
+        return arb(fraction.numerator) / arb(fraction.denominator)
+
+    def give(self, value: arb) -> arb:
+        return value
+
+    def refuse_zero(self, divisors: list[arb]) -> None:
+        if any(divisor.contains(0) for divisor in divisors):
+            raise ZeroDivisionError("normalised attention: the scores of a token may sum to 0")
+
+    def relu(self, a: Any) -> Any:
+        zero = arb(0)
+        return self.entrywise(lambda x: x.max(zero), a)
+
+    def gelu(self, a: Any) -> Any:
+        root = arb(2).sqrt()
+        return self.entrywise(lambda x: x / 2 * (1 + (x / root).erf()), a)
+
+    def softmax(self, scores: Any, causal: bool, null: bool) -> Any:
+        made = []
+        for t, row in enumerate(self.table(scores)):
+            seen = row[: t + 1] if causal else row
+            top = max((entry.mid() for entry in seen), key=float)
+            if null:
+                top = top.max(arb(0)).mid()
+            powers = [(entry - top).exp() for entry in seen]
+            total = sum(powers, (-top).exp() if null else arb(0))
+            made.append([p / total for p in powers] + [arb(0)] * (len(row) - len(seen)))
+        return self.from_table(made, scores.ncols())
+
+    def layer_norm(self, a: Any) -> Any:
+        made = []
+        for row in self.table(a):
+            mean = sum(row, arb(0)) / len(row)
+            centred = [entry - mean for entry in row]
+            variance = sum((entry * entry for entry in centred), arb(0)) / len(row)
+            if not variance > 0:
+                raise ZeroDivisionError("layer norm: the variance of a token may be 0")
+            made.append([entry / variance.sqrt() for entry in centred])
+        return self.from_table(made, a.ncols())
+
+
+def _from_sympy(value: Any) -> arb:
+    """A constant sympy expression as a ball. Raises Unsupported if a parameter is free."""
+    import sympy
+
+    from .base import Unsupported
+
+    if value.free_symbols:
+        raise Unsupported(f"ball numbers cannot hold the weight {value}: a parameter is free")
+    if value.is_Rational:
+        return arb(int(value.p)) / arb(int(value.q))
+    if value == sympy.pi:
+        return arb.pi()
+    if value == sympy.E:
+        return arb(1).exp()
+    parts = [_from_sympy(part) for part in value.args]
+    if isinstance(value, sympy.Add):
+        return sum(parts, arb(0))
+    if isinstance(value, sympy.Mul):
+        product = arb(1)
+        for part in parts:
+            product = product * part
+        return product
+    if isinstance(value, sympy.Pow):
+        return parts[0].sqrt() if value.exp == sympy.Rational(1, 2) else parts[0] ** parts[1]
+    if isinstance(value, sympy.exp):
+        return parts[0].exp()
+    raise Unsupported(f"ball numbers do not know {value.func.__name__}")

@@ -1,0 +1,179 @@
+"""What the forward pass asks of a number system. Arrays are (tokens, size)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from ..exact import Exact
+from ..slotmap import Block
+
+
+class Unsupported(ValueError):
+    """A number system was asked for something that it cannot do exactly or rigorously."""
+
+
+class Numbers(ABC):
+    """One arithmetic. Every method is pure: no argument is changed."""
+
+    name: str
+
+    def working(self) -> AbstractContextManager[None]:
+        """Held while a witness runs in this arithmetic."""
+        return nullcontext()
+
+    # -- making arrays --
+
+    @abstractmethod
+    def prompts(self, X: Any, y: Any, queries: Any, witness: Any) -> Prompts:
+        """The user's arrays, checked (ValueError) and taken up into this arithmetic."""
+
+    @abstractmethod
+    def constant(self, rows: Sequence[Sequence[Exact]]) -> Any:
+        """Array from exact scalars."""
+
+    @abstractmethod
+    def zeros(self, tokens: int, size: int) -> Any: ...
+
+    @abstractmethod
+    def assemble(self, total: int, parts: list[tuple[range, Any]]) -> Any:
+        """(total, size) with each part's rows at the given tokens and zeros elsewhere."""
+
+    # -- moving without arithmetic --
+
+    @abstractmethod
+    def size(self, a: Any) -> int:
+        """Number of columns."""
+
+    @abstractmethod
+    def rows(self, a: Any, tokens: range) -> Any: ...
+
+    @abstractmethod
+    def columns(self, a: Any, start: int, stop: int) -> Any: ...
+
+    @abstractmethod
+    def concatenate(self, arrays: list[Any]) -> Any:
+        """Side by side, along the columns."""
+
+    @abstractmethod
+    def place(self, a: Any, index: int, size: int) -> Any:
+        """(tokens, size), zero but for column `index`, which is the one column of `a`."""
+
+    @abstractmethod
+    def transpose(self, a: Any) -> Any: ...
+
+    @abstractmethod
+    def lower(self, scores: Any) -> Any:
+        """Scores (tokens, tokens) with the keys after each query set to 0."""
+
+    # -- linear arithmetic --
+
+    @abstractmethod
+    def scale(self, c: Exact, a: Any) -> Any: ...
+
+    @abstractmethod
+    def combine(self, terms: list[tuple[Exact, Any]]) -> Any:
+        """Sum of c * a."""
+
+    @abstractmethod
+    def product(self, a: Any, b: Any, c: Exact) -> Any:
+        """c * (a @ b)."""
+
+    @abstractmethod
+    def times_matrix(self, a: Any, matrix: tuple[tuple[Exact, ...], ...]) -> Any:
+        """a @ matrix^T: the matrix applied to every row."""
+
+    @abstractmethod
+    def pattern(
+        self, a: Any, block: Block, destination: tuple[int, ...], source: tuple[int, ...]
+    ) -> Any:
+        """The 0/1 matrix of the block's index pattern applied to every row."""
+
+    @abstractmethod
+    def row_sums(self, a: Any, extra: int) -> Any:
+        """(tokens, 1): extra + the sum of each row."""
+
+    # -- the rest --
+
+    @abstractmethod
+    def multiply(self, a: Any, b: Any) -> Any:
+        """Entry by entry."""
+
+    @abstractmethod
+    def divide(self, a: Any, b: Any) -> Any:
+        """Each row of a by the one entry in b's row. Raises ZeroDivisionError on 0."""
+
+    @abstractmethod
+    def divide_rows(self, a: Any, divisors: list[int]) -> Any: ...
+
+    @abstractmethod
+    def relu(self, a: Any) -> Any: ...
+
+    def gelu(self, a: Any) -> Any:
+        """x/2 (1 + erf(x / sqrt 2))."""
+        raise Unsupported(f"{self.name} numbers have no GeLU: its values are irrational")
+
+    def softmax(self, scores: Any, causal: bool, null: bool) -> Any:
+        """Softmax of each row over the keys (only j <= t if causal), with an extra logit 0 if null."""
+        raise Unsupported(f"{self.name} numbers have no softmax: its values are irrational")
+
+    def layer_norm(self, a: Any) -> Any:
+        """(a - mean) / sqrt(variance) of each row."""
+        raise Unsupported(f"{self.name} numbers have no layer norm: its values are irrational")
+
+
+class Prompts(ABC):
+    """A user's batch of prompts inside one number system."""
+
+    n: int
+    m: int
+    floats: bool = False
+
+    @abstractmethod
+    def each(self) -> Iterator[tuple[Any, Any, Any]]:
+        """(X (n, d), y (n, 1), queries (m, d)) per run; a torch batch is one run."""
+
+    @abstractmethod
+    def join(self, made: list[Any]) -> Any:
+        """What the runs made, put together."""
+
+    @abstractmethod
+    def give(self, result: Any) -> Any:
+        """(…, m) in the user's kind of array."""
+
+    @abstractmethod
+    def give_slot(self, array: Any, tokens: int, shape: tuple[int, ...]) -> Any:
+        """(…, tokens, *shape) in the user's kind of array."""
+
+
+def check_shapes(
+    X: tuple[int, ...], y: tuple[int, ...], queries: tuple[int, ...], witness: Any
+) -> tuple[int, ...]:
+    """The common batch shape of X (…, n, d), y (…, n), queries (…, m, d); ValueError otherwise."""
+    import numpy as np
+
+    if len(X) < 2:
+        raise ValueError(f"X must have shape (..., n, d), not {X}")
+    if len(y) < 1:
+        raise ValueError("y must have shape (..., n), not a single number")
+    if len(queries) < 2:
+        raise ValueError(f"queries must have shape (..., m, d), not {queries}")
+    n, d, examples = X[-2], witness.d, witness.examples
+    if n < 1:
+        raise ValueError("the prompt is empty: X needs at least one example")
+    if X[-1] != d:
+        raise ValueError(f"X has d = {X[-1]} columns, the witness was built for d = {d}")
+    if queries[-1] != d:
+        raise ValueError(f"queries have d = {queries[-1]} columns, the witness was built for d = {d}")
+    if y[-1] != n:
+        raise ValueError(f"y has {y[-1]} values for n = {n} examples")
+    if examples is not None and n != examples:
+        raise ValueError(f"the prompt has n = {n} examples, the witness was built for {examples}")
+    try:
+        return tuple(np.broadcast_shapes(X[:-2], y[:-1], queries[:-2]))
+    except ValueError:
+        raise ValueError(
+            f"batch shapes {X[:-2]}, {y[:-1]}, {queries[:-2]} of X, y, queries do not fit together"
+        ) from None

@@ -1,0 +1,223 @@
+"""float64, float32, bfloat16, float16: torch, batched over prompts, on any device."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..exact import Exact, nearest_float
+from ..slotmap import Block
+from .base import Numbers, Prompts, check_shapes
+
+DTYPES = {
+    "float64": torch.float64,
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+HALF = (torch.bfloat16, torch.float16)
+
+
+class Floats(Numbers):
+    """Arrays are tensors (…, tokens, size); constants may lack the batch axes."""
+
+    def __init__(self, name: str = "float64", device: Any = None) -> None:
+        self.name = name
+        self.dtype = DTYPES[name]
+        self.device = device
+
+    @property
+    def unit_roundoff(self) -> float:
+        """Half the distance from 1 to the next float."""
+        return torch.finfo(self.dtype).eps / 2
+
+    def prompts(self, X: Any, y: Any, queries: Any, witness: Any) -> FloatPrompts:
+        return FloatPrompts(self, X, y, queries, witness)
+
+    def constant(self, rows: Sequence[Sequence[Exact]]) -> torch.Tensor:
+        values = [[nearest_float(entry) for entry in row] for row in rows]
+        size = len(rows[0]) if rows else 0
+        return torch.tensor(values, dtype=self.dtype, device=self.device).reshape(len(rows), size)
+
+    def zeros(self, tokens: int, size: int) -> torch.Tensor:
+        return torch.zeros(tokens, size, dtype=self.dtype, device=self.device)
+
+    def assemble(self, total: int, parts: list[tuple[range, torch.Tensor]]) -> torch.Tensor:
+        ends = [tokens for tokens, _ in parts]
+        if all(r.step == 1 for r in ends) and [r.start for r in ends] == [0] + [
+            r.stop for r in ends[:-1]
+        ]:
+            arrays = [array for _, array in parts]
+            missing = total - ends[-1].stop
+            if missing:
+                first = arrays[0]
+                arrays.append(first.new_zeros(*first.shape[:-2], missing, first.shape[-1]))
+            return torch.cat(arrays, dim=-2)
+        first = parts[0][1]
+        made = first.new_zeros(*first.shape[:-2], total, first.shape[-1])
+        for tokens, array in parts:
+            made[..., tokens.start : tokens.stop : tokens.step, :] = array
+        return made
+
+    def size(self, a: torch.Tensor) -> int:
+        return a.shape[-1]
+
+    def rows(self, a: torch.Tensor, tokens: range) -> torch.Tensor:
+        return a[..., tokens.start : tokens.stop : tokens.step, :]
+
+    def columns(self, a: torch.Tensor, start: int, stop: int) -> torch.Tensor:
+        return a[..., start:stop]
+
+    def concatenate(self, arrays: list[torch.Tensor]) -> torch.Tensor:
+        shape = torch.broadcast_shapes(*(a.shape[:-1] for a in arrays))
+        return torch.cat([a.expand(*shape, a.shape[-1]) for a in arrays], dim=-1)
+
+    def place(self, a: torch.Tensor, index: int, size: int) -> torch.Tensor:
+        return torch.nn.functional.pad(a, (index, size - index - 1))
+
+    def transpose(self, a: torch.Tensor) -> torch.Tensor:
+        return a.transpose(-1, -2)
+
+    def lower(self, scores: torch.Tensor) -> torch.Tensor:
+        return scores.tril()
+
+    def scale(self, c: Exact, a: torch.Tensor) -> torch.Tensor:
+        return a if c == 1 else a * nearest_float(c)
+
+    def combine(self, terms: list[tuple[Exact, torch.Tensor]]) -> torch.Tensor:
+        (first, total), *rest = terms
+        total = self.scale(first, total)
+        for c, array in rest:
+            if c == 1:
+                total = total + array
+            elif c == -1:
+                total = total - array
+            else:
+                total = torch.add(total, array, alpha=nearest_float(c))
+        return total
+
+    def product(self, a: torch.Tensor, b: torch.Tensor, c: Exact) -> torch.Tensor:
+        if self.dtype in HALF:  # products are accumulated in float32, rounded once
+            return self.scale(c, (a.float() @ b.float()).to(self.dtype))
+        return self.scale(c, a @ b)
+
+    def times_matrix(self, a: torch.Tensor, matrix: tuple[tuple[Exact, ...], ...]) -> torch.Tensor:
+        return self.product(a, self.transpose(self.constant(matrix)), 1)
+
+    def pattern(
+        self,
+        a: torch.Tensor,
+        block: Block,
+        destination: tuple[int, ...],
+        source: tuple[int, ...],
+    ) -> torch.Tensor:
+        left, right = block.indices()
+        a = a.reshape(*a.shape[:-1], *source)
+        if len(set(left)) < len(left):  # a diagonal is written: scatter
+            made = a.new_zeros(*a.shape[: a.ndim - len(source)], math.prod(destination))
+            flat = a.reshape(*a.shape[: a.ndim - len(source)], -1)
+            where = [(i, j) for i, j, _ in block.entries(destination, source)]
+            made[..., [i for i, _ in where]] = flat[..., [j for _, j in where]]
+            return made
+        kept = [letter for letter in left if letter in right]
+        a = torch.einsum(f"...{right}->...{''.join(kept)}", a)
+        batch = a.ndim - len(kept)
+        for axis, letter in enumerate(left):
+            if letter not in right:
+                a = a.unsqueeze(batch + axis)
+        return a.expand(*a.shape[:batch], *destination).reshape(
+            *a.shape[:batch], math.prod(destination)
+        )
+
+    def row_sums(self, a: torch.Tensor, extra: int) -> torch.Tensor:
+        return a.sum(dim=-1, keepdim=True) + extra
+
+    def multiply(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return a * b
+
+    def divide(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        if bool((b == 0).any()):
+            raise ZeroDivisionError("normalised attention: the scores of a token sum to 0")
+        return a / b
+
+    def divide_rows(self, a: torch.Tensor, divisors: list[int]) -> torch.Tensor:
+        return a / torch.tensor(divisors, dtype=self.dtype, device=a.device).unsqueeze(-1)
+
+    def relu(self, a: torch.Tensor) -> torch.Tensor:
+        return torch.relu(a)
+
+    def gelu(self, a: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.gelu(a)
+
+    def softmax(self, scores: torch.Tensor, causal: bool, null: bool) -> torch.Tensor:
+        if causal:
+            later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
+            scores = scores.masked_fill(later, -math.inf)
+        if not null:
+            return torch.softmax(scores, dim=-1)
+        with_null = torch.nn.functional.pad(scores, (0, 1))
+        return torch.softmax(with_null, dim=-1)[..., :-1]
+
+    def layer_norm(self, a: torch.Tensor) -> torch.Tensor:
+        centred = a - a.mean(dim=-1, keepdim=True)
+        return centred / centred.square().mean(dim=-1, keepdim=True).sqrt()
+
+
+class FloatPrompts(Prompts):
+    """One torch batch; the whole of it is one run."""
+
+    floats = True
+
+    def __init__(self, system: Floats, X: Any, y: Any, queries: Any, witness: Any) -> None:
+        self.torch_in = any(isinstance(part, torch.Tensor) for part in (X, y, queries))
+        device = next((p.device for p in (X, y, queries) if isinstance(p, torch.Tensor)), None)
+        self.system = Floats(system.name, system.device or device)
+        self.X = self._take(X, "X")
+        self.y = self._take(y, "y")
+        self.queries = self._take(queries, "queries")
+        shapes = tuple(self.X.shape), tuple(self.y.shape), tuple(self.queries.shape)
+        self.batch = check_shapes(*shapes, witness)
+        self.n, self.m = self.X.shape[-2], self.queries.shape[-2]
+        for name, part in (("X", self.X), ("y", self.y), ("queries", self.queries)):
+            if not bool(torch.isfinite(part).all()):
+                raise ValueError(f"{name} has values that are not finite in {system.name}")
+
+    def _take(self, part: Any, name: str) -> torch.Tensor:
+        if not isinstance(part, torch.Tensor):
+            array = np.asarray(part)
+            if array.dtype == object:
+                try:
+                    array = array.astype(np.float64)
+                except (TypeError, ValueError) as error:
+                    raise ValueError(f"{name} is not an array of numbers: {error}") from None
+            if array.dtype.kind not in "fiub":
+                raise ValueError(f"{name} is not an array of numbers but of {array.dtype}")
+            part = torch.from_numpy(np.ascontiguousarray(array))
+        return part.to(dtype=self.system.dtype, device=self.system.device)
+
+    def each(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+        X = self.X.expand(*self.batch, *self.X.shape[-2:])
+        y = self.y.unsqueeze(-1).expand(*self.batch, self.n, 1)
+        yield X, y, self.queries.expand(*self.batch, *self.queries.shape[-2:])
+
+    def join(self, made: list[torch.Tensor]) -> torch.Tensor:
+        return made[0]
+
+    def give(self, result: torch.Tensor) -> Any:
+        result = result.squeeze(-1).expand(*self.batch, self.m)
+        return result if self.torch_in else _to_numpy(result)
+
+    def give_slot(self, array: torch.Tensor, tokens: int, shape: tuple[int, ...]) -> Any:
+        array = array.expand(*self.batch, tokens, array.shape[-1])
+        array = array.reshape(*self.batch, tokens, *shape)
+        return array if self.torch_in else _to_numpy(array)
+
+
+def _to_numpy(a: torch.Tensor) -> np.ndarray:
+    if a.dtype in HALF:  # numpy has no bfloat16; float32 holds every half exactly
+        a = a.float()
+    return a.detach().cpu().numpy()

@@ -1,0 +1,94 @@
+"""How examples and queries become tokens, and what the embedding may read of each token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from .slotmap import SlotMap
+from .stream import Layout, Slot
+
+Form = Literal["joint", "interleaved"]
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Where the parts of one prompt are: token numbers from 0."""
+
+    total: int
+    context: range  # tokens of the examples (and the register); the queries come after them
+    x: range  # tokens that carry x_1 … x_n
+    y: range  # tokens that carry y_1 … y_n: the same ones in a joint prompt
+    queries: range
+
+    @property
+    def examples(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The token sequence of a prompt and its embedding into the stream.
+
+    form: "joint" has one token (x_j, y_j) per example, "interleaved" has x_1, y_1, x_2, y_2, …;
+    the queries follow, one token each, with y = 0. `register` puts one token without an example
+    in front. The embedding reads these features of a token: x (d,), y (), one () = 1, index ()
+    = the token's number, position (positions,) = one-hot of that number, query () = 1 on queries,
+    register () = 1 on the register.
+    """
+
+    d: int
+    embedding: SlotMap
+    form: Form = "joint"
+    register: bool = False
+    positions: int = 0
+
+    @cached_property
+    def features(self) -> Layout:
+        """Layout of what the embedding reads."""
+        return Layout(
+            (
+                Slot("x", (self.d,)),
+                Slot("y"),
+                Slot("one"),
+                Slot("index"),
+                Slot("position", (self.positions,)),
+                Slot("query"),
+                Slot("register"),
+            )
+        )
+
+    def tokens(self, n: int, m: int) -> Tokens:
+        """Token numbers for n examples and m queries."""
+        first = 1 if self.register else 0
+        step = 2 if self.form == "interleaved" else 1
+        end = first + step * n
+        return Tokens(
+            total=end + m,
+            context=range(0, end),
+            x=range(first, end, step),
+            y=range(first + step - 1, end, step),
+            queries=range(end, end + m),
+        )
+
+    def read(self, X: Any, y: Any, queries: Any, tokens: Tokens, numbers: Any) -> dict[str, Any]:
+        """The features that the embedding uses, each (tokens, size) in the number system."""
+        wanted = {block.source.partition("[")[0] for block in self.embedding}
+        total = tokens.total
+        made: dict[str, Any] = {}
+        if "x" in wanted:
+            made["x"] = numbers.assemble(total, [(tokens.x, X), (tokens.queries, queries)])
+        if "y" in wanted:
+            made["y"] = numbers.assemble(total, [(tokens.y, y)])
+        constants = {
+            "one": lambda: [[1]] * total,
+            "index": lambda: [[t] for t in range(total)],
+            "position": lambda: [[int(t == p) for p in range(self.positions)] for t in range(total)],
+            "query": lambda: [[int(t in tokens.queries)] for t in range(total)],
+            "register": lambda: [[int(self.register and t == 0)] for t in range(total)],
+        }
+        for name, rows in constants.items():
+            if name in wanted:
+                made[name] = numbers.constant(rows())
+        return made

@@ -1,0 +1,1 @@
+def warn_if_lost(*a): pass

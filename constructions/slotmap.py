@@ -1,0 +1,153 @@
+"""Weight matrices as short sums of blocks `destination <- coefficient * source`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from math import prod
+
+from .exact import Exact, exact
+from .stream import Layout, Slot
+
+
+@dataclass(frozen=True)
+class Block:
+    """`destination <- coefficient * source`, both slots or entries `slot[i]`.
+
+    As it stands the block is c*I between slots of one size. `pattern` replaces I by the 0/1
+    matrix of an index pattern: "ij<-j" repeats a vector along the first axis, "i<-ij" sums over
+    the second, "ij<-ji" transposes. `matrix` replaces I by explicit rows.
+    """
+
+    destination: str
+    source: str
+    coefficient: Exact = 1
+    pattern: str | None = None
+    matrix: tuple[tuple[Exact, ...], ...] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "coefficient", exact(self.coefficient))
+        if self.matrix is not None:
+            rows = tuple(tuple(exact(entry) for entry in row) for row in self.matrix)
+            object.__setattr__(self, "matrix", rows)
+        if self.pattern is not None and self.matrix is not None:
+            raise ValueError(f"block {self} has both a pattern and a matrix")
+
+    def __str__(self) -> str:
+        shape = f" [{self.pattern}]" if self.pattern else " [matrix]" if self.matrix else ""
+        return f"{self.destination} <- {self.coefficient} {self.source}{shape}"
+
+    def indices(self) -> tuple[str, str]:
+        """The (destination, source) letters of the pattern."""
+        assert self.pattern is not None
+        left, _, right = self.pattern.partition("<-")
+        return left, right
+
+    def output_shape(self, source: tuple[int, ...], sizes: dict[str, int]) -> tuple[int, ...]:
+        """Shape that this block gives a source of shape `source`.
+
+        `sizes` fixes letters that the source does not have (a repeated axis).
+        """
+        if self.matrix is not None:
+            return (len(self.matrix),)
+        if self.pattern is None:
+            return source
+        left, right = self.indices()
+        known = dict(sizes) | dict(zip(right, source, strict=True))
+        return tuple(known[letter] for letter in left)
+
+    def entries(
+        self, destination: tuple[int, ...], source: tuple[int, ...]
+    ) -> Iterator[tuple[int, int, Exact]]:
+        """Non-zero entries (row in destination, column in source, value) of the block's matrix.
+
+        Raises ValueError where the shapes do not fit.
+        """
+        rows, columns = prod(destination), prod(source)
+        if self.matrix is not None:
+            if len(self.matrix) != rows or any(len(row) != columns for row in self.matrix):
+                raise ValueError(f"block {self}: the matrix is not {rows} x {columns}")
+            for i, row in enumerate(self.matrix):
+                for j, value in enumerate(row):
+                    if value != 0:
+                        yield i, j, self.coefficient * value
+        elif self.pattern is None:
+            if rows != columns:
+                raise ValueError(f"block {self}: {columns} units cannot go to {rows}")
+            for i in range(rows):
+                yield i, i, self.coefficient
+        else:
+            left, right = self.indices()
+            if len(left) != len(destination) or len(right) != len(source):
+                raise ValueError(f"block {self}: the pattern does not fit {destination}, {source}")
+            sizes: dict[str, int] = {}
+            for letter, size in (*zip(left, destination), *zip(right, source)):
+                if sizes.setdefault(letter, size) != size:
+                    raise ValueError(f"block {self}: index {letter} is both {sizes[letter]}, {size}")
+            letters = sorted(sizes)
+            for values in product(*(range(sizes[letter]) for letter in letters)):
+                at = dict(zip(letters, values))
+                yield _flat(left, at, sizes), _flat(right, at, sizes), self.coefficient
+
+
+@dataclass(frozen=True)
+class SlotMap:
+    """A linear map between streams, as a sum of blocks."""
+
+    blocks: tuple[Block, ...] = ()
+
+    def __iter__(self) -> Iterator[Block]:
+        return iter(self.blocks)
+
+    def __bool__(self) -> bool:
+        return bool(self.blocks)
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.blocks))
+
+    @cached_property
+    def destinations(self) -> tuple[str, ...]:
+        """Names written, in order of first appearance."""
+        return tuple(dict.fromkeys(block.destination for block in self.blocks))
+
+    def features(self, source: Layout, letters: dict[str, int]) -> Layout:
+        """Layout of the features that this map makes out of a stream, when it names them itself.
+
+        `letters` gives the sizes of pattern letters that a source does not fix.
+        """
+        slots: dict[str, Slot] = {}
+        for block in self.blocks:
+            shape = block.output_shape(source.shape(block.source), letters)
+            known = slots.setdefault(block.destination, Slot(block.destination, shape))
+            if known.size != prod(shape):
+                raise ValueError(f"block {block}: feature has {known.size} units, not {prod(shape)}")
+        return Layout(tuple(slots.values()))
+
+    def entries(self, destination: Layout, source: Layout) -> dict[tuple[int, int], Exact]:
+        """The sparse matrix {(row, column): value}; equal positions are added up."""
+        matrix: dict[tuple[int, int], Exact] = {}
+        for block in self.blocks:
+            rows, columns = destination.rows(block.destination), source.rows(block.source)
+            shapes = destination.shape(block.destination), source.shape(block.source)
+            for i, j, value in block.entries(*shapes):
+                at = rows[i], columns[j]
+                matrix[at] = matrix.get(at, 0) + value
+        return {at: value for at, value in matrix.items() if value != 0}
+
+
+def slot_map(*blocks: tuple | Block) -> SlotMap:
+    """slot_map(("t", "x", alpha), …): blocks as (destination, source[, coefficient[, pattern]]).
+
+    Blocks whose coefficient is exactly 0 are left out: they are no weights.
+    """
+    made = (block if isinstance(block, Block) else Block(*block) for block in blocks)
+    return SlotMap(tuple(block for block in made if block.coefficient != 0))
+
+
+def _flat(letters: str, at: dict[str, int], sizes: dict[str, int]) -> int:
+    index = 0
+    for letter in letters:
+        index = index * sizes[letter] + at[letter]
+    return index
