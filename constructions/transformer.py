@@ -96,7 +96,7 @@ class Readout:
     coefficient: Exact = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Witness:
     """The weights whose existence a proof claims: layout, prompt, layers and read-out.
 

@@ -1,0 +1,143 @@
+"""Hypothesis strategies for prompts: sizes are drawn too, and the awkward ones are not rare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+SearchStrategy = st.SearchStrategy
+
+
+@dataclass(frozen=True)
+class Case:
+    """One prompt and the parameters of the witness that shall run on it.
+
+    X (n, d), y (n,), queries (m, d): numpy arrays of Fractions or of floats.
+    """
+
+    parameters: Mapping[str, Any]
+    X: np.ndarray
+    y: np.ndarray
+    queries: np.ndarray
+
+    def to_json(self) -> dict[str, Any]:
+        """Exact numbers as text."""
+        return {
+            "parameters": {name: as_text(value) for name, value in self.parameters.items()},
+            "X": [[as_text(entry) for entry in row] for row in self.X],
+            "y": [as_text(entry) for entry in self.y],
+            "queries": [[as_text(entry) for entry in row] for row in self.queries],
+        }
+
+    def __repr__(self) -> str:
+        return f"Case({self.to_json()})"
+
+
+def as_text(value: Any) -> Any:
+    """Exact text of a number, also inside sequences; other things as they are."""
+    if isinstance(value, (tuple, list)):
+        return [as_text(entry) for entry in value]
+    if isinstance(value, (float, np.floating)):
+        return str(Fraction(float(value)))
+    if isinstance(value, (bool, str)) or value is None:
+        return value
+    return str(value)
+
+
+def fractions(bound: int = 3, denominator: int = 2) -> SearchStrategy[Fraction]:
+    """Small fractions p/q, |p| <= bound, 1 <= q <= denominator; shrinks to 0, 1, -1, …"""
+    whole = st.integers(-bound, bound).map(Fraction)
+    if denominator == 1:
+        return whole
+    parts = st.builds(Fraction, st.integers(-bound, bound), st.integers(2, denominator))
+    return st.one_of(whole, parts)
+
+
+def positive(top: int = 3, denominator: int = 4) -> SearchStrategy[Fraction]:
+    """Small positive fractions."""
+    return st.builds(Fraction, st.integers(1, top), st.integers(1, denominator))
+
+
+def prompts(
+    d: SearchStrategy[int] | None = None,
+    n: SearchStrategy[int] | None = None,
+    m: SearchStrategy[int] | None = None,
+    entries: SearchStrategy[Any] | None = None,
+    build: Any = None,
+    **parameters: Any,
+) -> SearchStrategy[Case]:
+    """Cases with d, n, m drawn and `parameters` drawn from strategies (or fixed values).
+
+    build: function (parameters, d, n) -> more parameters, for those that depend on sizes, such
+    as examples = n. Rows are at times zero, repeated or collinear, and targets all equal.
+    """
+    dims = st.integers(1, 4) if d is None else d
+    sizes = st.integers(1, 4) if n is None else n
+    counts = st.integers(1, 2) if m is None else m
+    values = fractions() if entries is None else entries
+    awkward = st.sampled_from(("plain", "plain", "plain", "zero row", "equal", "collinear", "flat"))
+
+    @st.composite
+    def draw_case(draw: Any) -> Case:
+        dim, size, count = draw(dims), draw(sizes), draw(counts)
+        rows = [[draw(values) for _ in range(dim)] for _ in range(size)]
+        targets = [draw(values) for _ in range(size)]
+        queries = [[draw(values) for _ in range(dim)] for _ in range(count)]
+        kind = draw(awkward)
+        if kind == "zero row":
+            rows[-1] = [entry * 0 for entry in rows[-1]]
+        elif kind == "equal":
+            rows[-1], targets[-1] = list(rows[0]), targets[0]
+        elif kind == "collinear":
+            rows = [[entry * (i + 1) for entry in rows[0]] for i in range(size)]
+        elif kind == "flat":
+            targets = [targets[0]] * size
+        chosen = {
+            name: draw(value) if isinstance(value, SearchStrategy) else value
+            for name, value in parameters.items()
+        }
+        if build is not None:
+            chosen |= build(chosen, dim, size)
+        return Case(
+            MappingProxyType({"d": dim, **chosen}), _array(rows), _array(targets), _array(queries)
+        )
+
+    return draw_case()
+
+
+@st.composite
+def floats_with_condition(
+    draw: Any,
+    d: int,
+    n: int,
+    m: int = 1,
+    max_condition: float = 1e12,
+    scales: tuple[int, int] = (-20, 20),
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """X (n, d) with a chosen condition number and scale, y (n,), queries (m, d), in float64.
+
+    Singular values of X are spread geometrically from s down to s / condition, s = 2^scale.
+    """
+    seed = draw(st.integers(0, 2**32 - 1))
+    condition = 10.0 ** draw(st.floats(0, float(np.log10(max_condition))))
+    scale = 2.0 ** draw(st.integers(*scales))
+    rng = np.random.default_rng(seed)
+    rank = min(n, d)
+    left = np.linalg.qr(rng.standard_normal((n, rank)))[0]
+    right = np.linalg.qr(rng.standard_normal((d, rank)))[0]
+    spread = condition ** -np.linspace(0, 1, rank) if rank > 1 else np.ones(1)
+    X = scale * (left * spread) @ right.T
+    return X, scale * rng.standard_normal(n), rng.standard_normal((m, d))
+
+
+def _array(values: list) -> np.ndarray:
+    made = np.array(values, dtype=object)
+    if made.size and isinstance(made.flat[0], float):
+        return made.astype(float)
+    return made
