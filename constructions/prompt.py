@@ -35,7 +35,7 @@ class Prompt:
     the queries follow, one token each, with y = 0. `register` puts one token without an example
     in front. The embedding reads these features of a token: x (d,), y (), one () = 1, index ()
     = the token's number, position (positions,) = one-hot of that number, query () = 1 on queries,
-    register () = 1 on the register.
+    register () = 1 on the register, x_example (d,) and x_query (d,) = x on tokens of that kind only.
     """
 
     d: int
@@ -56,6 +56,8 @@ class Prompt:
                 Slot("position", (self.positions,)),
                 Slot("query"),
                 Slot("register"),
+                Slot("x_example", (self.d,)),
+                Slot("x_query", (self.d,)),
             )
         )
 
@@ -79,6 +81,10 @@ class Prompt:
         made: dict[str, Any] = {}
         if "x" in wanted:
             made["x"] = numbers.assemble(total, [(tokens.x, X), (tokens.queries, queries)])
+        if "x_example" in wanted:
+            made["x_example"] = numbers.assemble(total, [(tokens.x, X)])
+        if "x_query" in wanted:
+            made["x_query"] = numbers.assemble(total, [(tokens.queries, queries)])
         if "y" in wanted:
             made["y"] = numbers.assemble(total, [(tokens.y, y)])
         constants = {

@@ -1,8 +1,9 @@
 """Independent references: what each algorithm computes, written without any transformer.
 
 Every function takes X (n, d), y (n,), queries (m, d) and gives predictions (m,). They work on
-numpy arrays of any element type that has + - * /: floats, Fractions, flint balls, sympy
-letters; exact in, exact out. None shares code with `constructions`.
+numpy arrays of any element type that has + - * /: floats, Fractions, flint balls, elements of
+sympy's fields; exact in, exact out. Arrays stand left of scalars, since only numpy knows how to
+multiply the two. None shares code with `constructions`.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ def gradient_descent(
     X, y, queries = np.asarray(X), np.asarray(y), np.asarray(queries)
     w = _zeros(X) if w0 is None else np.asarray(w0)
     for _ in range(steps):
-        w = w - step_size * gradient(X, y, w, ridge, loss)
+        w = w - gradient(X, y, w, ridge, loss) * step_size
     return queries @ w
 
 
 def gradient(X: Any, y: Any, w: Any, ridge: Any = 0, loss: str = "sum") -> Any:
     """The gradient (d,) of that loss at w."""
     pull = X.T @ (X @ w - y)
-    return 2 * pull + 2 * ridge * w if loss == "sum" else pull / len(y) + ridge * w
+    return (pull + w * ridge) * 2 if loss == "sum" else pull / len(y) + w * ridge
 
 
 def one_pass_sgd(
@@ -39,7 +40,7 @@ def one_pass_sgd(
     X, y, queries = np.asarray(X), np.asarray(y), np.asarray(queries)
     w = _zeros(X) if w0 is None else np.asarray(w0)
     for x, target in zip(X, y):
-        w = w - 2 * step_size * (x * (x @ w) - target * x + ridge * w)
+        w = w - (x * (x @ w) - x * target + w * ridge) * (2 * step_size)
     return queries @ w
 
 
@@ -56,7 +57,7 @@ def sherman_morrison(X: Any, y: Any, queries: Any, ridge: Any) -> Any:
 def ridge(X: Any, y: Any, queries: Any, ridge: Any) -> Any:
     """argmin sum (w.x - y)^2 + ridge |w|^2, by elimination on (ridge I + X^T X) w = X^T y."""
     X, y, queries = np.asarray(X), np.asarray(y), np.asarray(queries)
-    return queries @ solve(X.T @ X + ridge * _identity(X), X.T @ y)
+    return queries @ solve(X.T @ X + _identity(X) * ridge, X.T @ y)
 
 
 def least_squares(X: Any, y: Any, queries: Any) -> Any:
@@ -79,7 +80,7 @@ def newton(X: Any, y: Any, queries: Any, iterations: int, alpha: Any) -> Any:
     """x^T M_k X^T y, M_0 = alpha S, M_k = 2 M_{k-1} - M_{k-1} S M_{k-1}, S = X^T X."""
     X, y, queries = np.asarray(X), np.asarray(y), np.asarray(queries)
     S = X.T @ X
-    M = newton_matrix(S, iterations, alpha * S)
+    M = newton_matrix(S, iterations, S * alpha)
     return queries @ (M @ (X.T @ y))
 
 
@@ -94,7 +95,7 @@ def hyperpower(X: Any, y: Any, queries: Any, iterations: int, alpha: Any) -> Any
     """x^T M_k X^T y, M_0 = alpha I, M_k = M (3 I - 3 S M + (S M)^2)."""
     X, y, queries = np.asarray(X), np.asarray(y), np.asarray(queries)
     S = X.T @ X
-    M = alpha * _identity(X)
+    M = _identity(X) * alpha
     for _ in range(iterations):
         SM = S @ M
         M = M @ (3 * _identity(X) - 3 * SM + SM @ SM)

@@ -1,0 +1,156 @@
+"""vonoswald2022, as printed: gradient descent by linear self-attention on tokens (x_j, y_j).
+
+The layer: e_j += sum_h P_h V_h K_h^T q_{h,j} without a softmax, keys and values over the n context
+tokens. Block matrices are written as slot maps: W_K = [[I_x, 0], [0, 0]] is the block `f <- x`,
+P W_V = (eta/n) [[0, 0], [W_0, -I_y]] the blocks `y <- (eta/n) W_0 x` and `y <- -(eta/n) y`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+from ..parameters import number, vector, whole
+from ..prompt import Prompt
+from ..slotmap import Block, SlotMap, slot_map
+from ..stream import layout
+from ..transformer import Head, Holds, Layer, Readout, Witness
+
+Matrix = tuple[tuple[Any, ...], ...]
+
+
+def gradient_head(W0: Matrix, step_size: Any, n: int) -> Head:
+    """Proposition 1: W_K = W_Q = [[I_x, 0], [0, 0]], W_V = [[0, 0], [W_0, -I_y]], P = (eta/n) I."""
+    rate = step_size * Fraction(1, n)
+    return Head(
+        query=slot_map(("f", "x")),
+        key=slot_map(("f", "x")),
+        value=SlotMap((Block("y", "x", rate, matrix=W0), Block("y", "y", -rate))),
+        name="gradient",
+    )
+
+
+def curvature_head(gamma: Any) -> Head:
+    """GD++: x_j - gamma X^T X x_j, by the value -gamma x_i."""
+    return Head(
+        query=slot_map(("f", "x")),
+        key=slot_map(("f", "x")),
+        value=slot_map(("x", "x", -gamma)),
+        name="x minus gamma X^T X x",
+    )
+
+
+def ksteps(
+    d: int, examples: int, steps: int, step_size: Any, w0: Sequence[Any] | None = None
+) -> Witness:
+    """k = `steps` copies of the layer of proposition 1; y_j is a number, W_0 = w0^T.
+
+    A query enters as (x, -w0^T x) and is never a key; after layer k its y is -w_k^T x.
+    """
+    d, n, k = whole("d", d), whole("examples", examples), whole("steps", steps, 0)
+    step_size = number("step_size", step_size)
+    start = vector("w0", w0, d) or (0,) * d
+    layer = Layer("gradient step", (gradient_head((start,), step_size, n),))
+    layers, definitions = [], []
+    for i in range(1, k + 1):
+        before = f"w{i - 1}"
+        definitions.append((f"w{i}", f"{before} - step_size/n*X.T*(X*{before} - y)"))
+        held = [Holds("x", "x_t"), Holds("y", f"-w{i}.T*x_t", "query")]
+        held += [Holds("y", f"y{j} - (w{i} - w0).T*x{j}", j - 1) for j in range(1, n + 1)]
+        layers.append(replace(layer, holds=tuple(held)))
+    return Witness(
+        name="vonoswald2022.prop1" if k == 1 else "vonoswald2022.ksteps",
+        layout=layout(x=(d,), y=()),
+        prompt=Prompt(d, SlotMap(_embedding(start))),
+        layer_list=tuple(layers),
+        readout=Readout("y", -1),
+        parameters={"d": d, "examples": n, "steps": k, "step_size": step_size, "w0": start},
+        definitions=tuple(definitions),
+        examples=n,
+        source="vonoswald2022, proposition 1",
+    )
+
+
+def prop1(d: int, examples: int, step_size: Any, w0: Sequence[Any] | None = None) -> Witness:
+    """Proposition 1: one layer, one head, one gradient step of 1/(2n) sum (w^T x_i - y_i)^2."""
+    return ksteps(d, examples, 1, step_size, w0)
+
+
+def gdpp(
+    d: int,
+    examples: int,
+    layers: int,
+    step_size: Any,
+    gamma: Any,
+    w0: Sequence[Any] | None = None,
+) -> Witness:
+    """GD++: each layer has the head of proposition 1 and one that maps x_j to x_j - gamma X^T X x_j.
+
+    Both heads read the tokens as they are before the layer, X being the x_i that they then hold.
+    """
+    d, n, k = whole("d", d), whole("examples", examples), whole("layers", layers, 0)
+    step_size, gamma = number("step_size", step_size), number("gamma", gamma)
+    start = vector("w0", w0, d) or (0,) * d
+    layer = Layer(
+        "GD++", (gradient_head((start,), step_size, n), curvature_head(gamma))
+    )
+    return Witness(
+        name="vonoswald2022.gdpp",
+        layout=layout(x=(d,), y=()),
+        prompt=Prompt(d, SlotMap(_embedding(start))),
+        layer_list=(layer,) * k,
+        readout=Readout("y", -1),
+        parameters={
+            "d": d,
+            "examples": n,
+            "layers": k,
+            "step_size": step_size,
+            "gamma": gamma,
+            "w0": start,
+        },
+        examples=n,
+        source="vonoswald2022, GD++",
+    )
+
+
+def prop1_blocks(W0: Sequence[Sequence[Any]], examples: int, step_size: Any) -> Witness:
+    """Proposition 1 for y of any dimension, its block matrices dense on the token e = (x, y).
+
+    W0 (d_y, d_x). The prompt hands in whole tokens (d_x + d_y numbers) as its x; its y is unused.
+    """
+    dy, dx, n = len(W0), len(W0[0]), whole("examples", examples)
+    size = dx + dy
+
+    def block(rows: int, columns: int, corner: Any) -> Matrix:
+        return tuple(tuple(corner(i, j) for j in range(columns)) for i in range(rows))
+
+    W_K = block(size, size, lambda i, j: int(i == j < dx))
+    W_V = block(size, size, lambda i, j: 0 if i < dx else W0[i - dx][j] if j < dx else -int(i == j))
+    rate = number("step_size", step_size) * Fraction(1, n)
+    head = Head(
+        query=SlotMap((Block("f", "e", matrix=W_K),)),
+        key=SlotMap((Block("f", "e", matrix=W_K),)),
+        value=SlotMap((Block("e", "e", rate, matrix=W_V),)),
+        name="gradient",
+    )
+    return Witness(
+        name="vonoswald2022.prop1, blocks",
+        layout=layout(e=(size,)),
+        prompt=Prompt(size, slot_map(("e", "x"))),
+        layer_list=(Layer("gradient step", (head,)),),
+        readout=Readout(f"e[{size - 1}]", -1),
+        parameters={"examples": n, "step_size": step_size},
+        examples=n,
+        source="vonoswald2022, proposition 1",
+    )
+
+
+def _embedding(start: tuple[Any, ...]) -> tuple[Block, ...]:
+    """(x_j, y_j) for an example, (x, -w0^T x) for a query."""
+    return (
+        Block("x", "x"),
+        Block("y", "y"),
+        Block("y", "x_query", -1, matrix=(start,)),
+    )

@@ -1,0 +1,74 @@
+"""Check a witness against its algorithm, and say so.
+
+    from verify import Claim, claim, check, algorithms, strategies
+
+A claim is one statement of a paper; `check` runs its checks and returns a Report with a verdict.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .claim import (
+    Approximates,
+    Budget,
+    Check,
+    CheckResult,
+    Claim,
+    Holds,
+    IllPosed,
+    Promise,
+    Refuted,
+    Undecided,
+    Verdict,
+    claim,
+)
+
+if TYPE_CHECKING:
+    from . import algorithms, strategies
+    from .engine import Report
+
+__all__ = [
+    "Approximates",
+    "Budget",
+    "Check",
+    "CheckResult",
+    "Claim",
+    "Holds",
+    "IllPosed",
+    "Promise",
+    "Refuted",
+    "Undecided",
+    "Verdict",
+    "algorithms",
+    "check",
+    "claim",
+    "strategies",
+]
+
+
+def check(
+    which: Claim | str, variant: str = "printed", *, seed: int = 0, quick: bool = False
+) -> Report:
+    """The report on one claim, given itself or by its id and variant.
+
+    Raises ValueError on an unknown claim.
+    """
+    from . import engine
+    from .claim import builtin, registered
+
+    if isinstance(which, str):
+        known = {c.key: c for c in (*builtin(), *registered())}
+        if (which, variant) not in known:
+            raise ValueError(f"there is no claim {which!r} with variant {variant!r}")
+        which = known[which, variant]
+    return engine.run(which, Budget(seed=seed, quick=quick))
+
+
+def __getattr__(name: str) -> Any:
+    # numpy and hypothesis are loaded when first used, not by `import verify`
+    if name in ("algorithms", "strategies"):
+        from importlib import import_module
+
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

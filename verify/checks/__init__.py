@@ -1,0 +1,23 @@
+"""The kinds of evidence. `standard` is what follows from a witness, an algorithm and cases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..claim import Check, Claim
+
+
+def standard(claim: Claim) -> Iterator[Check]:
+    """The checks that every witness claim gets; the claim's fields decide which apply."""
+    from . import exact, numeric, proof, resources, steps, symbolic
+
+    yield Check("exact", lambda budget: exact.run(claim, budget), "exact")
+    yield Check("steps", lambda budget: steps.run(claim, budget), "exact")
+    if claim.symbolic is not None:
+        yield Check("symbolic", lambda budget: symbolic.run(claim, budget), "exact")
+    if claim.floats is not None:
+        yield Check("numeric", lambda budget: numeric.run(claim, budget), "tested")
+    if claim.promises:
+        yield Check("resources", lambda budget: resources.run(claim, budget), "exact")
+    if claim.theorems:
+        yield Check("proof", lambda budget: proof.run(claim, budget), "derived")

@@ -1,0 +1,136 @@
+"""Running a claim on one case: the witness, its algorithm, and where they first differ."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from constructions.transformer import Holds, Witness
+
+from ..expressions import Scope, evaluate, prompt_scope
+from ..strategies import Case, as_text
+
+
+def build(make: Callable[..., Any], parameters: Mapping[str, Any]) -> Witness:
+    """The witness of a case; the last few are kept."""
+    try:
+        return _built(make, tuple(sorted(parameters.items())))
+    except TypeError as error:
+        if "unhashable" not in str(error):
+            raise
+        return make(**parameters)
+
+
+@lru_cache(maxsize=128)
+def _built(make: Callable[..., Any], parameters: tuple) -> Witness:
+    return make(**dict(parameters))
+
+
+def reference(
+    algorithm: Callable[..., Any], case: Case, convert: Callable[[Any], Any] | None = None
+) -> np.ndarray:
+    """The algorithm's predictions (m,), given those of the case's parameters that it takes.
+
+    `convert` takes every number (of the prompt and of the parameters) into an arithmetic.
+    """
+    takes = inspect.signature(algorithm).parameters
+    parameters = {name: value for name, value in case.parameters.items() if name in takes}
+    X, y, queries = case.X, case.y, case.queries
+    if convert is not None:
+        X, y, queries = (objects(array, convert) for array in (X, y, queries))
+        parameters = {
+            name: _converted(value, takes[name], convert) for name, value in parameters.items()
+        }
+    return np.asarray(algorithm(X, y, queries, **parameters))
+
+
+def objects(array: Any, convert: Callable[[Any], Any]) -> np.ndarray:
+    """The array with every entry converted."""
+    array = np.asarray(array, dtype=object)
+    made = np.empty(array.shape, dtype=object)
+    made.ravel()[:] = [convert(entry) for entry in array.ravel()]
+    return made
+
+
+def _converted(value: Any, parameter: inspect.Parameter, convert: Callable[[Any], Any]) -> Any:
+    if isinstance(value, (tuple, list, np.ndarray)):
+        return objects(np.asarray(value, dtype=object), convert)
+    counts = parameter.annotation in ("int", int)
+    if counts or isinstance(value, (str, bool)) or value is None:
+        return value
+    return convert(value)
+
+
+def first_difference(witness: Witness, case: Case) -> dict[str, Any] | None:
+    """The first layer, slot and token at which a slot is not what the witness says it holds.
+
+    Runs in exact fractions. Layers count from 1.
+    """
+    states = witness.trace(case.X, case.y, case.queries, "rational")
+    n, m = len(case.X), len(case.queries)
+    tokens = witness.prompt.tokens(n, m)
+    scope = prompt_scope(
+        objects(case.X, Fraction), objects(case.y, Fraction), witness.definitions, witness.parameters
+    )
+    carried = {t: (case.X[j], 0) for j, t in enumerate(tokens.x)}
+    for j, t in enumerate(tokens.y):
+        carried[t] = (carried[t][0] if t in carried else case.X[0] * 0, case.y[j])
+    for j, t in enumerate(tokens.queries):
+        carried[t] = (case.queries[j], 0)
+    if witness.prompt.form == "interleaved":
+        # the token of x_j is the one that a construction works on
+        carried = {
+            t: (case.X[j], case.y[j]) for j, t in enumerate(tokens.x)
+        } | {t: (case.queries[j], 0) for j, t in enumerate(tokens.queries)}
+    for number, layer in enumerate(witness.layer_list, start=1):
+        for held in layer.holds:
+            for token in _tokens(held, witness, tokens, carried):
+                should = _should(held, scope, carried.get(token))
+                actual = states[number][held.slot][token]
+                size = actual.size if isinstance(actual, np.ndarray) else 1
+                expected = _filled(should, size)
+                found = list(np.asarray(actual, dtype=object).ravel())
+                if found != expected:
+                    return {
+                        "layer": number,
+                        "name": layer.name,
+                        "slot": held.slot,
+                        "token": int(token),
+                        "holds": held.expression,
+                        "is": _text(found),
+                        "should": _text(expected),
+                    }
+    return None
+
+
+def _tokens(held: Holds, witness: Witness, tokens: Any, carried: Mapping[int, Any]) -> list[int]:
+    if isinstance(held.tokens, int):
+        return [held.tokens]
+    if held.tokens == "query":
+        return list(tokens.queries)
+    if held.tokens == "context":
+        return [t for t in carried if t in tokens.context]
+    return sorted(carried)
+
+
+def _should(held: Holds, scope: Scope, carried: tuple[Any, Any] | None) -> Any:
+    if carried is None:
+        return evaluate(held.expression, scope)
+    x, y = carried
+    column = objects(np.asarray(x).reshape(-1, 1), Fraction)
+    return evaluate(held.expression, scope.at(x_t=column, y_t=Fraction(y)))
+
+
+def _filled(value: Any, size: int) -> list[Any]:
+    if isinstance(value, np.ndarray):
+        return list(value.ravel())
+    return [value] * size  # a number stands for a slot full of it
+
+
+def _text(values: list[Any]) -> Any:
+    return as_text(values[0]) if len(values) == 1 else [as_text(value) for value in values]

@@ -1,0 +1,63 @@
+"""symbolic: at one small size the prediction is the algorithm's rational function of the prompt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from constructions.exact import is_symbolic
+from constructions.numbers import Unsupported
+
+from ..claim import Budget, CheckResult, Claim
+from ..strategies import Case
+from .running import build, reference
+
+
+def letters(d: int, n: int, m: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A prompt of sympy symbols: X (n, d), y (n,), queries (m, d)."""
+    import sympy
+
+    def array(stem: str, *shape: int) -> np.ndarray:
+        made = np.empty(shape, dtype=object)
+        for at in np.ndindex(*shape):
+            made[at] = sympy.Symbol(f"{stem}_{''.join(str(i + 1) for i in at)}")
+        return made
+
+    return array("x", n, d), array("y", n), array("q", m, d)
+
+
+def run(claim: Claim, budget: Budget) -> CheckResult:
+    """Both as elements of one field of rational functions, where equality is decided."""
+    from sympy import QQ, Rational
+
+    assert claim.witness is not None and claim.algorithm is not None and claim.symbolic is not None
+    parameters = dict(claim.symbolic)
+    n = parameters.pop("n")
+    X, y, queries = letters(parameters["d"], n)
+    symbols: set[Any] = set(X.ravel()) | set(y.ravel()) | set(queries.ravel())
+    for value in parameters.values():
+        symbols |= getattr(value, "free_symbols", set())
+    field = QQ.frac_field(*sorted(symbols, key=str))
+
+    def convert(value: Any) -> Any:
+        if is_symbolic(value):
+            return field.from_sympy(value)
+        return field.from_sympy(Rational(value.numerator, value.denominator))
+
+    case = Case(parameters, X, y, queries)
+    size = f"d = {parameters['d']}, n = {n}"
+    witness = build(claim.witness, parameters)
+    try:
+        got = witness.predict(X, y, queries, "symbolic")
+    except Unsupported as error:
+        return CheckResult(None, detail=f"not run: {error}")
+    want = reference(claim.algorithm, case, convert)
+    for ours, theirs in zip(got, want):
+        if field.from_sympy(ours) != theirs:
+            difference = field.to_sympy(field.from_sympy(ours) - theirs)
+            return CheckResult(
+                False, 1, detail=f"at {size} the prediction is off by {difference}",
+                counterexample={"d": parameters["d"], "n": n, "difference": str(difference)},
+            )  # fmt: skip
+    return CheckResult(True, 1, 0.0, 0.0, f"one rational function of the prompt at {size}")

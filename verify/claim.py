@@ -1,0 +1,280 @@
+"""Claims, verdicts and the checks that lead from one to the other: the vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+Strength = Literal["proved", "derived", "exact", "enclosed", "tested"]
+Kind = Literal["exact", "numeric", "enclosure", "symbolic", "proof", "kernel", "steps", "resources"]
+Variant = Literal["printed", "repaired", "improved"]
+
+KINDS: tuple[Kind, ...] = (
+    "exact", "steps", "symbolic", "numeric", "enclosure", "proof", "kernel", "resources",
+)  # fmt: skip
+VARIANTS: tuple[Variant, ...] = ("printed", "repaired", "improved")
+
+
+# -- verdicts ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the evidence says of a claim. Not a boolean: `if verdict` raises TypeError."""
+
+    name = "verdict"
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            f"a verdict ({self.name}) is not true or false; use isinstance(verdict, Holds) "
+            "or verdict.name"
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Holds(Verdict):
+    """Equal in exact arithmetic on every input tried; `strengths` says what else is known."""
+
+    strengths: tuple[Strength, ...] = ()
+    name = "holds"
+
+
+@dataclass(frozen=True)
+class Approximates(Verdict):
+    """Not equal, but within a certified bound; `detail` says how it shrinks."""
+
+    bound: float = float("inf")
+    detail: str = ""
+    name = "approximates"
+
+
+@dataclass(frozen=True)
+class Refuted(Verdict):
+    """Wrong on `counterexample`, from `first_difference` (layer, slot, token) on."""
+
+    counterexample: Mapping[str, Any] | None = None
+    first_difference: Mapping[str, Any] | None = None
+    name = "refuted"
+
+
+@dataclass(frozen=True)
+class IllPosed(Verdict):
+    """The printed shapes, indices or side conditions do not fit; `where` says which."""
+
+    where: str = ""
+    name = "ill-posed"
+
+
+@dataclass(frozen=True)
+class Undecided(Verdict):
+    """The evidence does not settle it; `why` says what is missing."""
+
+    why: str = ""
+    name = "undecided"
+
+
+VERDICTS = ("holds", "approximates", "refuted", "ill-posed", "undecided")
+
+
+# -- checks -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How far checks go: seed, number of Hypothesis cases, and which expensive parts to run."""
+
+    seed: int = 0
+    cases: int = 60
+    quick: bool = False
+    coq: bool = False  # run the kernel checks too
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What one check found. passed is None where it was not run or could not decide."""
+
+    passed: bool | None
+    cases: int = 0
+    max_error: float | None = None
+    bound: float | None = None
+    detail: str = ""
+    counterexample: Mapping[str, Any] | None = None
+    first_difference: Mapping[str, Any] | None = None
+    kind: str = ""
+    strength: str = ""
+    seconds: float = 0.0
+
+    def named(self, **fields: Any) -> CheckResult:
+        """The same result with some fields set."""
+        return replace(self, **fields)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One way to test a claim. A failed `resources` check does not touch what is computed."""
+
+    kind: Kind
+    run: Callable[[Budget], CheckResult]
+    strength: Strength
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A resource that a paper promises, as a formula in the witness's parameters.
+
+    quantity: "layers", "width", "heads", "hidden" or "weights". formula: "k + 8" must be met
+    exactly (relation "=") or not be exceeded ("<="); relation "O" compares the fitted
+    polynomial's leading term with that of the formula.
+    """
+
+    quantity: str
+    formula: str
+    relation: Literal["=", "<=", "O"] = "="
+
+
+# -- claims -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement, and how to test it.
+
+    Either `witness` builds a transformer from the parameters of a case, which shall predict what
+    `algorithm` does on `cases`; or `checks` says how to test it; or both. `promises` are the
+    resources, counted over `sizes`: parameter sets for the builder. `theorems` names what in
+    `proofs` proves it.
+    """
+
+    id: str
+    statement: str = ""
+    source: str = ""
+    summary: str = ""
+    variant: Variant = "printed"
+    expected: str = "holds"
+    witness: Callable[..., Any] | None = None
+    algorithm: Callable[..., Any] | None = None
+    cases: Callable[[], Any] | None = None
+    floats: Callable[[], Any] | None = None
+    checks: Callable[[], Iterable[Check]] | None = None
+    promises: tuple[Promise, ...] = ()
+    sizes: Callable[[], Sequence[Mapping[str, Any]]] | None = None
+    theorems: tuple[str, ...] = ()
+    repair: str = ""
+    note: str = ""
+    symbolic: Mapping[str, Any] | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        if not self.id or not isinstance(self.id, str):
+            raise ValueError("a claim needs an id")
+        if self.expected not in VERDICTS:
+            raise ValueError(f"{self.id}: expected must be one of {', '.join(VERDICTS)}")
+        if self.variant not in VARIANTS:
+            raise ValueError(f"{self.id}: variant must be one of {', '.join(VARIANTS)}")
+        if self.witness is not None and (self.algorithm is None or self.cases is None):
+            raise ValueError(f"{self.id}: a witness needs an algorithm and cases to be checked on")
+        if self.witness is None and self.checks is None:
+            raise ValueError(f"{self.id}: a claim needs a witness or checks")
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells two claims apart."""
+        return self.id, self.variant
+
+
+_registry: dict[tuple[str, str], Claim] = {}
+
+
+def register(made: Claim) -> Claim:
+    """Adds a claim. Raises ValueError if its id and variant are taken by another."""
+    known = _registry.get(made.key)
+    if known is not None and _origin(known) != _origin(made):
+        raise ValueError(f"claim {made.id} ({made.variant}) is already registered")
+    _registry[made.key] = made
+    return made
+
+
+def _origin(made: Claim) -> Any:
+    function = made.witness or made.checks
+    code = getattr(function, "__code__", None)
+    return (code.co_filename, code.co_firstlineno) if code else function
+
+
+def claim(id: str, **fields: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Registers a claim by decorating the function that makes its witness, or its checks.
+
+    With `algorithm` the function is a builder of witnesses: f(**parameters) -> Witness. Without,
+    it takes nothing and returns the checks.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        summary = fields.pop("summary", None) or _first_line(function)
+        if "algorithm" in fields:
+            register(Claim(id=id, witness=function, summary=summary, **fields))
+        else:
+            register(Claim(id=id, checks=function, summary=summary, **fields))
+        return function
+
+    return decorate
+
+
+def _first_line(function: Callable[..., Any]) -> str:
+    return (function.__doc__ or "").strip().split("\n")[0]
+
+
+def registered() -> tuple[Claim, ...]:
+    """Every claim of the modules loaded so far, in order of registration."""
+    return tuple(_registry.values())
+
+
+def builtin() -> tuple[Claim, ...]:
+    """Every built-in claim."""
+    from importlib import import_module
+    from pkgutil import iter_modules
+
+    from . import claims
+
+    made: list[Claim] = []
+    for module in sorted(m.name for m in iter_modules(claims.__path__)):
+        loaded = import_module(f"{claims.__name__}.{module}")
+        made += [c for c in registered() if _module(c) == loaded.__name__]
+    return tuple(made)
+
+
+def _module(made: Claim) -> str:
+    return getattr(made.witness or made.checks, "__module__", "")
+
+
+class NoClaimError(ValueError):
+    """A file or a name that is no claim."""
+
+
+def load_file(path: str | Path) -> tuple[Claim, ...]:
+    """The claims that a user's Python file registers. Raises NoClaimError with one line."""
+    import runpy
+
+    path = Path(path)
+    if not path.is_file():
+        raise NoClaimError(f"{path}: there is no such file")
+    before = set(_registry)
+    try:
+        runpy.run_path(str(path), run_name=f"claim_file_{path.stem}")
+    except SyntaxError as error:
+        raise NoClaimError(f"{path}, line {error.lineno}: {error.msg}") from None
+    except (UnicodeDecodeError, ValueError) as error:
+        raise NoClaimError(f"{path}: {error}") from None
+    except Exception as error:
+        raise NoClaimError(f"{path}: {type(error).__name__}: {error}") from None
+    made = tuple(c for key, c in _registry.items() if key not in before or _from(c, path))
+    if not made:
+        raise NoClaimError(f"{path} registers no claim; decorate a function with @verify.claim(id)")
+    return made
+
+
+def _from(made: Claim, path: Path) -> bool:
+    code = getattr(made.witness or made.checks, "__code__", None)
+    return bool(code) and Path(code.co_filename).resolve() == path.resolve()

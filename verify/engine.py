@@ -1,0 +1,224 @@
+"""The check engine: runs a claim's checks and lets the verdict follow from what they found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .claim import (
+    Approximates,
+    Budget,
+    Check,
+    CheckResult,
+    Claim,
+    Holds,
+    IllPosed,
+    Refuted,
+    Undecided,
+    Verdict,
+)
+
+
+class Differs(Exception):
+    """Raised by a test on a case in which the claim is wrong."""
+
+    def __init__(
+        self,
+        detail: str,
+        counterexample: Mapping[str, Any] | None = None,
+        first_difference: Mapping[str, Any] | None = None,
+        max_error: float | None = None,
+        bound: float | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.counterexample = counterexample
+        self.first_difference = first_difference
+        self.max_error = max_error
+        self.bound = bound
+
+    def result(self, cases: int) -> CheckResult:
+        return CheckResult(
+            False,
+            cases,
+            self.max_error,
+            self.bound,
+            self.detail,
+            self.counterexample,
+            self.first_difference,
+        )
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """What a search for a counterexample found: cases run, and the shrunk failure if any."""
+
+    cases: int
+    failure: Differs | None
+
+
+def hunt(strategy: Any, test: Callable[[Any], None], budget: Budget) -> Hunt:
+    """Runs Hypothesis on `test`: seeded, without deadline, database or pytest.
+
+    `test` raises Differs on a case where the claim fails; the smallest such case is returned.
+    Any other exception is passed on.
+    """
+    import hypothesis
+    from hypothesis import HealthCheck, Phase, Verbosity
+
+    cases = 0
+    smallest: Differs | None = None
+
+    def once(case: Any) -> None:
+        nonlocal cases, smallest
+        cases += 1
+        try:
+            test(case)
+        except Differs as failure:
+            smallest = failure  # Hypothesis ends on the smallest one
+            raise
+
+    searched = hypothesis.settings(
+        max_examples=budget.cases,
+        deadline=None,
+        database=None,
+        print_blob=False,
+        verbosity=Verbosity.quiet,
+        phases=(Phase.explicit, Phase.generate, Phase.shrink),
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )(hypothesis.seed(budget.seed)(hypothesis.given(strategy)(once)))
+    try:
+        searched()
+    except Differs:
+        return Hunt(cases, smallest)
+    return Hunt(cases, None)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A claim, its verdict, and the results of its checks."""
+
+    claim: Claim
+    verdict: Verdict
+    checks: tuple[CheckResult, ...]
+    digest: str | None = None
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the verdict is the one that the claim expects."""
+        return self.verdict.name == self.claim.expected
+
+    def to_json(self) -> dict[str, Any]:
+        """The claim's entry in a JSON report."""
+        verdict = self.verdict
+        checks = [
+            {
+                "kind": check.kind,
+                "strength": check.strength,
+                "passed": check.passed,
+                "cases": check.cases,
+                "max_error": check.max_error,
+                "bound": check.bound,
+                "detail": check.detail,
+                "seconds": round(check.seconds, 3),
+            }
+            for check in self.checks
+        ]
+        where: dict[str, Any] = {}
+        if isinstance(verdict, IllPosed):
+            where = {"where": verdict.where}
+        elif isinstance(verdict, Undecided):
+            where = {"why": verdict.why}
+        elif isinstance(verdict, Approximates):
+            where = {"bound": verdict.bound}
+        return {
+            "id": self.claim.id,
+            "variant": self.claim.variant,
+            "source": self.claim.source,
+            "summary": self.claim.summary,
+            "verdict": verdict.name,
+            "expected": self.claim.expected,
+            "digest": self.digest,
+            "checks": checks,
+            "counterexample": getattr(verdict, "counterexample", None),
+            "first_difference": getattr(verdict, "first_difference", None),
+            "repair": self.claim.repair or None,
+            **where,
+        }
+
+
+def decide(results: Iterable[CheckResult], ill_posed: str | None = None) -> Verdict:
+    """The verdict that the evidence forces; `expected` plays no part in it."""
+    if ill_posed is not None:
+        return IllPosed(ill_posed)
+    results = list(results)
+    for result in results:
+        if result.passed is False:
+            return Refuted(result.counterexample, result.first_difference)
+    passed = [result for result in results if result.passed]
+    strengths = tuple(dict.fromkeys(result.strength for result in passed))
+    if any(strength in ("exact", "derived", "proved") for strength in strengths):
+        return Holds(strengths)  # type: ignore[arg-type]
+    bounds = [r for r in passed if r.strength == "enclosed"]
+    if bounds:
+        worst = max((r.bound or 0.0 for r in bounds), default=0.0)
+        return Approximates(worst, "; ".join(r.detail for r in bounds if r.detail))
+    open_ends = [r.detail for r in results if r.passed is None and r.detail]
+    return Undecided("; ".join(open_ends) or "no check that could decide it was run")
+
+
+def checks_of(claim: Claim) -> tuple[Check, ...]:
+    """The claim's own checks, and those that follow from its witness."""
+    from .checks import standard
+
+    made: list[Check] = list(standard(claim)) if claim.witness is not None else []
+    if claim.checks is not None:
+        made += list(claim.checks())
+    return tuple(made)
+
+
+def run(
+    claim: Claim,
+    budget: Budget | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Report:
+    """Runs every check of a claim and decides."""
+    budget = budget or Budget()
+    if budget.quick:
+        budget = replace(budget, cases=min(budget.cases, 20))
+    from constructions.primitives import IllPosed as IllPosedError
+
+    results: list[CheckResult] = []
+    ill_posed: str | None = None
+    try:
+        checks = checks_of(claim)
+    except IllPosedError as error:
+        checks, ill_posed = (), str(error)
+    for check in checks:
+        if progress is not None:
+            progress(f"{claim.id} ({claim.variant}): {check.kind}")
+        start = time.perf_counter()
+        try:
+            result = check.run(budget)
+        except IllPosedError as error:
+            ill_posed = ill_posed or str(error)
+            result = CheckResult(None, detail=str(error))
+        results.append(
+            result.named(
+                kind=check.kind, strength=check.strength, seconds=time.perf_counter() - start
+            )
+        )
+    return Report(claim, decide(results, ill_posed), tuple(results), digest_of(claim))
+
+
+def digest_of(claim: Claim) -> str | None:
+    """Digest of the claim's witnesses at the sizes on which its resources are counted."""
+    import hashlib
+
+    if claim.witness is None or claim.sizes is None:
+        return None
+    digests = [claim.witness(**parameters).digest for parameters in claim.sizes()]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
