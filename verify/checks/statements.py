@@ -1,0 +1,82 @@
+"""Checks for claims that are no end-to-end prediction: slots after layers, counts, formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..claim import Budget, Check, CheckResult, Claim, Promise
+from ..engine import Differs, hunt
+
+
+def slots_hold(build: Callable[..., Any], cases: Callable[[], Any]) -> Check:
+    """steps: on every case, every layer of build(**parameters) leaves what its `holds` say."""
+
+    def run(budget: Budget) -> CheckResult:
+        from . import steps
+
+        return steps.run(_unregistered(build, cases=cases), budget)
+
+    return Check("steps", run, "exact")
+
+
+def counts(
+    build: Callable[..., Any],
+    promises: tuple[Promise, ...],
+    sizes: Callable[[], Sequence[Mapping[str, Any]]],
+) -> Check:
+    """resources: what build(**parameters) has at each size, against what is promised."""
+
+    def run(budget: Budget) -> CheckResult:
+        from . import resources
+
+        return resources.run(_unregistered(build, promises=promises, sizes=sizes), budget)
+
+    return Check("resources", run, "exact")
+
+
+def formula(
+    cases: Callable[[], Any], test: Callable[[Any], Mapping[str, Any] | None], detail: str
+) -> Check:
+    """exact: test(case) gives None where the formula holds, else the numbers that differ.
+
+    Those numbers are the counterexample; the smallest one that Hypothesis finds is kept.
+    """
+
+    def once(case: Any) -> None:
+        wrong = test(case)
+        if wrong is not None:
+            raise Differs(", ".join(f"{name} = {value}" for name, value in wrong.items()), wrong)
+
+    def run(budget: Budget) -> CheckResult:
+        found = hunt(cases(), once, budget)
+        if found.failure is not None:
+            return found.failure.result(found.cases)
+        return CheckResult(True, found.cases, 0.0, 0.0, detail)
+
+    return Check("exact", run, "exact")
+
+
+def theorem(name: str) -> Check:
+    """proof: the theorem `name` of `proofs`. A theorem that negates the claim refutes it."""
+
+    def run(budget: Budget) -> CheckResult:
+        from proofs.registry import prove
+
+        (proof,) = (one for one in prove((name,)) if one.id == name)
+        if not proof.proved:
+            return CheckResult(None, detail=f"not proved: {proof.failed}")
+        negated = proof.kind == "negation"
+        return CheckResult(not negated, 1, detail=("the negation, " if negated else "") + proof.kind)
+
+    return Check("proof", run, "derived")
+
+
+def _unregistered(build: Callable[..., Any], **fields: Any) -> Claim:
+    """A claim that only carries what one check reads; it is not registered."""
+
+    def none(*prompt: Any) -> None:
+        raise NotImplementedError("this check compares no predictions")
+
+    fields.setdefault("cases", lambda: None)
+    return Claim(id="statement", witness=build, algorithm=none, **fields)
