@@ -254,27 +254,28 @@ class NoClaimError(ValueError):
 
 
 def load_file(path: str | Path) -> tuple[Claim, ...]:
-    """The claims that a user's Python file registers. Raises NoClaimError with one line."""
+    """The claims that a user's Python file registers; loaded again, they replace the earlier ones.
+
+    Raises NoClaimError with one line.
+    """
     import runpy
 
+    global _registry
     path = Path(path)
     if not path.is_file():
         raise NoClaimError(f"{path}: there is no such file")
-    before = set(_registry)
+    before, _registry = _registry, {}
     try:
         runpy.run_path(str(path), run_name=f"claim_file_{path.stem}")
     except SyntaxError as error:
         raise NoClaimError(f"{path}, line {error.lineno}: {error.msg}") from None
     except (UnicodeDecodeError, ValueError) as error:
         raise NoClaimError(f"{path}: {error}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise NoClaimError(f"{path}: {type(error).__name__}: {error}") from None
-    made = tuple(c for key, c in _registry.items() if key not in before or _from(c, path))
+    finally:
+        made, _registry = tuple(_registry.values()), {**before, **_registry}
     if not made:
         raise NoClaimError(f"{path} registers no claim; decorate a function with @verify.claim(id)")
     return made
 
-
-def _from(made: Claim, path: Path) -> bool:
-    code = getattr(made.witness or made.checks, "__code__", None)
-    return bool(code) and Path(code.co_filename).resolve() == path.resolve()

@@ -1,7 +1,8 @@
 """The little language of `Holds` and `Witness.definitions`: "2*M0 - M0*S*M0", "w3.T*x_t".
 
-Names, whole numbers, + - * /, parentheses and .T; juxtaposition is matrix product, a 1 x 1
-matrix is a number. Nothing else is accepted.
+Names, whole numbers, + - * /, parentheses, .T and relu(...), entry by entry; * is the matrix
+product, a 1 x 1 matrix is a number, and a number added to a matrix is added to every entry.
+Nothing else is accepted.
 """
 
 from __future__ import annotations
@@ -31,14 +32,21 @@ def parse(text: str) -> ast.expr:
         )
         number = isinstance(node, ast.Constant) and isinstance(node.value, int)
         transpose = isinstance(node, ast.Attribute) and node.attr == "T"
-        if not (allowed or number or transpose):
+        if not (allowed or number or transpose or _is_relu(node)):
             raise ValueError(f"{text!r}: {ast.unparse(node)} is not in the language")
     return tree
 
 
+def _is_relu(node: ast.AST) -> bool:
+    """Whether the node is relu(expression)."""
+    called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    return called and node.func.id == "relu" and len(node.args) == 1 and not node.keywords  # type: ignore[attr-defined]
+
+
 def names(text: str) -> frozenset[str]:
     """Names that occur in an expression."""
-    return frozenset(node.id for node in ast.walk(parse(text)) if isinstance(node, ast.Name))
+    found = {node.id for node in ast.walk(parse(text)) if isinstance(node, ast.Name)}
+    return frozenset(found - {"relu"})
 
 
 class Scope(Mapping[str, Any]):
@@ -100,7 +108,9 @@ def prompt_scope(X: Any, y: Any, definitions: Any, parameters: Mapping[str, Any]
         given[f"x{i + 1}"] = X[i].reshape(d, 1)
         given[f"y{i + 1}"] = y[i, 0]
     for name, value in parameters.items():
-        if isinstance(value, tuple):
+        if isinstance(value, tuple) and value and isinstance(value[0], tuple):
+            given[name] = np.array(value, dtype=object)
+        elif isinstance(value, tuple):
             column = np.empty((len(value), 1), dtype=object)
             column[:, 0] = value
             given[name] = column
@@ -124,6 +134,8 @@ def _walk(node: ast.expr, scope: Mapping[str, Any]) -> Any:
         return value.T if isinstance(value, np.ndarray) else value
     if isinstance(node, ast.UnaryOp):
         return -_walk(node.operand, scope)
+    if isinstance(node, ast.Call):
+        return _relu(_walk(node.args[0], scope))
     assert isinstance(node, ast.BinOp)
     left, right = _number(_walk(node.left, scope)), _number(_walk(node.right, scope))
     both = isinstance(left, np.ndarray) and isinstance(right, np.ndarray)
@@ -137,6 +149,15 @@ def _walk(node: ast.expr, scope: Mapping[str, Any]) -> Any:
         operator.add if isinstance(node.op, ast.Add) else operator.sub
     )
     return function(left, right)
+
+
+def _relu(value: Any) -> Any:
+    """max(entry, 0) of every entry."""
+    if not isinstance(value, np.ndarray):
+        return max(value, value * 0)
+    made = np.empty(value.shape, dtype=object)
+    made.ravel()[:] = [max(entry, entry * 0) for entry in value.ravel()]
+    return made
 
 
 def _number(value: Any) -> Any:
@@ -170,6 +191,8 @@ def _letters(node: ast.expr, transposed: bool = False) -> Any:
         return _letters(node.value, not transposed)
     if isinstance(node, ast.UnaryOp):
         return -_letters(node.operand, transposed)
+    if isinstance(node, ast.Call):
+        return sympy.Function("relu")(_letters(node.args[0], transposed))
     assert isinstance(node, ast.BinOp)
     left, right = _letters(node.left, transposed), _letters(node.right, transposed)
     if isinstance(node.op, ast.Mult):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
@@ -34,6 +34,37 @@ class Case:
             "y": [as_text(entry) for entry in self.y],
             "queries": [[as_text(entry) for entry in row] for row in self.queries],
         }
+
+    def smaller(self) -> Iterator[Case]:
+        """Cases with one example, query or coordinate less, or with one entry made 0 or 1.
+
+        Parameters that are sizes or vectors follow: d, examples, and tuples of length d.
+        """
+        n, d = self.X.shape
+        for j in range(n if n > 1 else 0):
+            fewer = {**self.parameters}
+            if fewer.get("examples") == n:
+                fewer["examples"] = n - 1
+            yield Case(fewer, np.delete(self.X, j, 0), np.delete(self.y, j), self.queries)
+        for q in range(len(self.queries) if len(self.queries) > 1 else 0):
+            yield Case(self.parameters, self.X, self.y, np.delete(self.queries, q, 0))
+        for i in range(d if d > 1 else 0):
+            narrow = {
+                name: value[:i] + value[i + 1 :]
+                if isinstance(value, tuple) and len(value) == d
+                else value
+                for name, value in self.parameters.items()
+            } | {"d": d - 1}
+            yield Case(narrow, np.delete(self.X, i, 1), self.y, np.delete(self.queries, i, 1))
+        for name in ("X", "y", "queries"):
+            array = getattr(self, name)
+            for at in np.ndindex(array.shape):
+                for simple in (0, 1):
+                    if array[at] in (0, simple):
+                        break
+                    other = array.copy()
+                    other[at] = array[at] * 0 + simple
+                    yield replace(self, **{name: other})
 
     def __repr__(self) -> str:
         return f"Case({self.to_json()})"
@@ -85,11 +116,15 @@ def prompts(
 
     @st.composite
     def draw_case(draw: Any) -> Case:
+        chosen = {
+            name: draw(value) if isinstance(value, SearchStrategy) else value
+            for name, value in parameters.items()
+        }
+        kind = draw(awkward)
         dim, size, count = draw(dims), draw(sizes), draw(counts)
+        queries = [[draw(values) for _ in range(dim)] for _ in range(count)]
         rows = [[draw(values) for _ in range(dim)] for _ in range(size)]
         targets = [draw(values) for _ in range(size)]
-        queries = [[draw(values) for _ in range(dim)] for _ in range(count)]
-        kind = draw(awkward)
         if kind == "zero row":
             rows[-1] = [entry * 0 for entry in rows[-1]]
         elif kind == "equal":
@@ -98,10 +133,6 @@ def prompts(
             rows = [[entry * (i + 1) for entry in rows[0]] for i in range(size)]
         elif kind == "flat":
             targets = [targets[0]] * size
-        chosen = {
-            name: draw(value) if isinstance(value, SearchStrategy) else value
-            for name, value in parameters.items()
-        }
         if build is not None:
             chosen |= build(chosen, dim, size)
         return Case(

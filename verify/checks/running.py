@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -71,12 +71,44 @@ def first_difference(witness: Witness, case: Case) -> dict[str, Any] | None:
 
     Runs in exact fractions. Layers count from 1.
     """
-    states = witness.trace(case.X, case.y, case.queries, "rational")
+    for held in compared(witness, case):
+        if held["is"] != held["should"]:
+            return held | {"is": _text(held["is"]), "should": _text(held["should"])}
+    return None
+
+
+def compared(witness: Witness, case: Case, numbers: str = "rational") -> Iterator[dict[str, Any]]:
+    """Every slot of which the witness says what it holds, layer by layer and token by token.
+
+    {"layer", "name", "slot", "token", "holds", "is", "should"}; the last two are lists of
+    numbers, "should" always exact.
+    """
+    states = witness.trace(case.X, case.y, case.queries, numbers)
     n, m = len(case.X), len(case.queries)
     tokens = witness.prompt.tokens(n, m)
     scope = prompt_scope(
         objects(case.X, Fraction), objects(case.y, Fraction), witness.definitions, witness.parameters
     )
+    carried = _carried(witness, case, tokens)
+    for number, layer in enumerate(witness.layer_list, start=1):
+        for held in layer.holds:
+            for token in _tokens(held, witness, tokens, carried):
+                should = _should(held, scope, carried.get(token))
+                actual = states[number][held.slot][token]
+                size = actual.size if isinstance(actual, np.ndarray) else 1
+                yield {
+                    "layer": number,
+                    "name": layer.name,
+                    "slot": held.slot,
+                    "token": int(token),
+                    "holds": held.expression,
+                    "is": list(np.asarray(actual, dtype=object).ravel()),
+                    "should": _filled(should, size),
+                }
+
+
+def _carried(witness: Witness, case: Case, tokens: Any) -> dict[int, tuple[Any, Any]]:
+    """The (x, y) that each token stands for."""
     carried = {t: (case.X[j], 0) for j, t in enumerate(tokens.x)}
     for j, t in enumerate(tokens.y):
         carried[t] = (carried[t][0] if t in carried else case.X[0] * 0, case.y[j])
@@ -87,25 +119,7 @@ def first_difference(witness: Witness, case: Case) -> dict[str, Any] | None:
         carried = {
             t: (case.X[j], case.y[j]) for j, t in enumerate(tokens.x)
         } | {t: (case.queries[j], 0) for j, t in enumerate(tokens.queries)}
-    for number, layer in enumerate(witness.layer_list, start=1):
-        for held in layer.holds:
-            for token in _tokens(held, witness, tokens, carried):
-                should = _should(held, scope, carried.get(token))
-                actual = states[number][held.slot][token]
-                size = actual.size if isinstance(actual, np.ndarray) else 1
-                expected = _filled(should, size)
-                found = list(np.asarray(actual, dtype=object).ravel())
-                if found != expected:
-                    return {
-                        "layer": number,
-                        "name": layer.name,
-                        "slot": held.slot,
-                        "token": int(token),
-                        "holds": held.expression,
-                        "is": _text(found),
-                        "should": _text(expected),
-                    }
-    return None
+    return carried
 
 
 def _tokens(held: Holds, witness: Witness, tokens: Any, carried: Mapping[int, Any]) -> list[int]:

@@ -1,0 +1,240 @@
+"""The core claims hold, and every way of breaking a witness is refuted where it breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+import constructions
+from constructions.slotmap import SlotMap
+from constructions.transformer import Witness
+from verify import Holds, Refuted, algorithms, engine
+from verify.claim import Budget, Claim, builtin
+from verify.strategies import Case
+
+CORE = {c.id: c for c in builtin() if c.id in ("gradient_descent", "sherman_morrison", "newton")}
+QUICK = Budget(cases=25, quick=True)
+
+
+def test_there_are_three_core_claims():
+    assert set(CORE) == {"gradient_descent", "sherman_morrison", "newton"}
+
+
+@pytest.mark.parametrize("name", sorted(CORE))
+def test_a_core_claim_holds_by_every_kind_of_check(name):
+    report = engine.run(CORE[name], QUICK)
+    assert isinstance(report.verdict, Holds)
+    kinds = {check.kind: check.passed for check in report.checks}
+    for kind in ("exact", "steps", "symbolic", "numeric", "resources", "proof"):
+        assert kinds[kind] is True, report.checks
+    assert report.as_expected
+
+
+# -- breaking them ----------------------------------------------------------------------------
+
+
+def negate(slots: SlotMap) -> SlotMap:
+    first, *rest = slots.blocks
+    return SlotMap((replace(first, coefficient=-first.coefficient), *rest))
+
+
+def flip_a_sign(witness: Witness) -> Witness:
+    """The value of the first head of the last layer that has a head, negated."""
+    layers = list(witness.layer_list)
+    if not layers:  # no steps, nothing to break
+        return witness
+    number = max(i for i, layer in enumerate(layers) if layer.heads)
+    head, *others = layers[number].heads
+    layers[number] = replace(layers[number], heads=(replace(head, value=negate(head.value)), *others))
+    return witness.with_layers(tuple(layers))
+
+
+def drop_a_layer(witness: Witness) -> Witness:
+    """One layer out of the middle."""
+    middle = len(witness.layer_list) // 2
+    return witness.with_layers(witness.layer_list[:middle] + witness.layer_list[middle + 1 :])
+
+
+def let_the_query_be_a_key(witness: Witness) -> Witness:
+    layers = tuple(
+        replace(layer, heads=tuple(replace(head, keys="full") for head in layer.heads))
+        for layer in witness.layer_list
+    )
+    return witness.with_layers(layers)
+
+
+def broken(claim: Claim, change: Callable[[Witness], Witness], **fixed: Any) -> Claim:
+    assert claim.witness is not None
+    make = claim.witness
+    return replace(claim, witness=lambda **p: change(make(**{**p, **fixed})))
+
+
+def refutation(claim: Claim) -> Refuted:
+    report = engine.run(claim, Budget(cases=80))
+    assert isinstance(report.verdict, Refuted), report.checks
+    assert report.verdict.counterexample is not None
+    return report.verdict
+
+
+@pytest.mark.parametrize("name", sorted(CORE))
+@pytest.mark.parametrize("change", [flip_a_sign, drop_a_layer])
+def test_a_broken_witness_is_refuted_with_its_first_differing_layer(name, change):
+    claim = CORE[name]
+    if change is drop_a_layer and name == "gradient_descent":
+        claim = replace(claim, cases=lambda: CORE[name].cases().filter(lambda c: c.parameters["steps"] > 1))
+    verdict = refutation(broken(claim, change))
+    difference = verdict.first_difference
+    assert difference is not None and difference["layer"] >= 1 and difference["slot"]
+    assert difference["is"] != difference["should"]
+
+
+def test_a_query_among_newtons_keys_is_refuted_in_the_first_layer():
+    verdict = refutation(broken(CORE["newton"], let_the_query_be_a_key))
+    assert verdict.first_difference is not None
+    assert (verdict.first_difference["layer"], verdict.first_difference["slot"]) == (1, "t")
+
+
+def test_a_query_among_the_keys_of_gradient_descent_is_refuted():
+    verdict = refutation(broken(CORE["gradient_descent"], let_the_query_be_a_key))
+    assert verdict.first_difference is not None and verdict.first_difference["layer"] == 2
+
+
+def test_half_the_ridge_is_refuted():
+    for name in ("sherman_morrison", "gradient_descent"):
+        make = CORE[name].witness
+        assert make is not None
+        halved = replace(
+            CORE[name], witness=lambda make=make, **p: make(**{**p, "ridge": p.get("ridge", 0) * Fraction(1, 2)})
+        )
+        verdict = refutation(halved)
+        assert verdict.first_difference is not None and verdict.first_difference["layer"] >= 1
+
+
+def test_one_iteration_too_few_is_refuted():
+    make = CORE["newton"].witness
+    assert make is not None
+    fewer = replace(
+        CORE["newton"], witness=lambda **p: make(**{**p, "iterations": max(0, p["iterations"] - 1)})
+    )
+    refutation(fewer)
+
+
+def test_a_counterexample_can_be_checked_by_hand():
+    verdict = refutation(broken(CORE["newton"], let_the_query_be_a_key))
+    given = verdict.counterexample
+    assert given is not None
+    sizes = len(given["X"]), len(given["X"][0]), len(given["queries"])
+    assert max(sizes) <= 2
+    X, y, queries = (
+        [[Fraction(e) for e in row] for row in given["X"]],
+        [Fraction(e) for e in given["y"]],
+        [[Fraction(e) for e in row] for row in given["queries"]],
+    )
+    # by plain fractions: t at the query is alpha * sum over examples and the query itself
+    alpha, d = Fraction(given["parameters"]["alpha"]), len(X[0])
+    t = int(verdict.first_difference["token"])
+    x = (X + queries)[t] if given["parameters"]["prompt"] == "joint" else None
+    if x is not None:
+        right = [alpha * sum(r[i] * sum(a * b for a, b in zip(r, x)) for r in X) for i in range(d)]
+        wrong = [
+            alpha * sum(r[i] * sum(a * b for a, b in zip(r, x)) for r in X + queries)
+            for i in range(d)
+        ]
+        as_list = lambda v: [Fraction(e) for e in (v if isinstance(v, list) else [v])]  # noqa: E731
+        assert as_list(verdict.first_difference["should"]) == right
+        assert as_list(verdict.first_difference["is"]) == wrong
+
+
+@pytest.mark.parametrize("name", sorted(CORE))
+def test_a_wrong_weight_exceeds_the_float_tolerance(name):
+    """A relative change of 1e-6 in one weight is seen by the numeric check alone, in float64."""
+    from verify.checks import numeric
+
+    claim = CORE[name]
+    rng = np.random.default_rng(0)
+    X, y, queries = rng.standard_normal((7, 3)), rng.standard_normal(7), rng.standard_normal((2, 3))
+    parameters: dict[str, Any] = {
+        "gradient_descent": {"d": 3, "steps": 3, "step_size": 0.01},
+        "sherman_morrison": {"d": 3, "examples": 7, "ridge": 0.5},
+        "newton": {"d": 3, "iterations": 4, "alpha": np.linalg.norm(X) ** -4},
+    }[name]
+
+    def change(witness: Witness) -> Witness:
+        layers = list(witness.layer_list)
+        head = layers[1].heads[0]
+        first, *rest = head.value.blocks
+        value = SlotMap((replace(first, coefficient=first.coefficient * (1 + Fraction(1, 10**6))), *rest))
+        layers[1] = replace(layers[1], heads=(replace(head, value=value), *layers[1].heads[1:]))
+        return witness.with_layers(tuple(layers))
+
+    case = Case(parameters, X, y, queries)
+    error, tolerance = numeric.compare(claim, case, "float64")
+    assert error <= tolerance
+    with pytest.raises(engine.Differs, match="where rounding explains"):
+        numeric.compare(broken(claim, change), case, "float64")
+
+
+# -- as the issue of rounding asks: batches, sizes and formats ---------------------------------
+
+
+@pytest.mark.parametrize("d", [1, 2, 7, 20, 32])
+@pytest.mark.parametrize("system", ["float64", "float32"])
+@pytest.mark.parametrize("name", sorted(CORE))
+def test_a_batch_of_64_prompts_agrees_within_the_computed_bound(name, d, system):
+    n, batch = 40, 64
+    rng = np.random.default_rng(d)
+    X, y = rng.standard_normal((batch, n, d)), rng.standard_normal((batch, n))
+    queries = rng.standard_normal((batch, 1, d))
+    top = max(np.linalg.norm(x, 2) for x in X)
+    make: dict[str, tuple[dict[str, Any], Any]] = {
+        "gradient_descent": ({"steps": 8, "step_size": 0.5 / top**2, "ridge": 0.25}, None),
+        "sherman_morrison": ({"examples": n, "ridge": 1.0}, algorithms.ridge),
+        "newton": ({"iterations": 12, "alpha": 1 / top**4}, None),
+    }
+    parameters, algorithm = make[name]
+    algorithm = algorithm or getattr(algorithms, name)
+    witness = constructions.build(name, d=d, **parameters)
+    got = witness.predict(X, y, queries, system)
+    bound = witness.rounding_bound(X, y, queries, system)
+    for b in range(0, batch, 21):  # the reference in float64: as accurate as a float64 witness
+        takes = {k: v for k, v in parameters.items() if k != "examples"}
+        want = algorithm(X[b], y[b], queries[b], **takes)
+        own = witness.rounding_bound(X[b], y[b], queries[b], "float64")
+        assert (np.abs(got[b] - want) <= 2 * bound[b] + 2 * own).all()
+        if system == "float64":
+            assert (bound[b] <= 1e-6 * np.abs(want).max() + 1e-9).all()
+
+
+# -- proofs are about the witness that runs ----------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(CORE))
+@pytest.mark.parametrize("change", [flip_a_sign, let_the_query_be_a_key])
+def test_a_changed_witness_fails_its_proof(name, change):
+    from verify.checks import proof
+
+    assert proof.run(CORE[name], QUICK).passed is True
+    result = proof.run(broken(CORE[name], change), QUICK)
+    assert result.passed is False and result.detail
+
+
+def test_a_block_that_no_theorem_speaks_of_fails_the_proof():
+    from constructions.slotmap import Block
+    from verify.checks import proof
+
+    def add(witness: Witness) -> Witness:
+        layers = list(witness.layer_list)
+        head = layers[-1].heads[0]
+        layers[-1] = replace(
+            layers[-1],
+            heads=(replace(head, value=SlotMap((*head.value.blocks, Block("p", "p", 1)))),),
+        )
+        return witness.with_layers(tuple(layers))
+
+    result = proof.run(broken(CORE["newton"], add), QUICK)
+    assert result.passed is False and "not part of the theorem" in result.detail

@@ -1,0 +1,146 @@
+"""The engine decides by evidence alone, and cannot be made to pass by accident."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from verify import (
+    Approximates, Check, CheckResult, Claim, Holds, IllPosed, Refuted, Undecided, check, claim,
+)  # fmt: skip
+from verify.claim import Budget, NoClaimError, load_file, registered
+from verify.engine import Differs, decide, hunt, run
+
+
+def found(passed: bool | None, strength: str, **fields: object) -> CheckResult:
+    return CheckResult(passed, strength=strength, **fields)  # type: ignore[arg-type]
+
+
+def test_a_verdict_is_not_a_boolean():
+    for verdict in (Holds(), Approximates(), Refuted(), IllPosed(), Undecided()):
+        with pytest.raises(TypeError, match="not true or false"):
+            bool(verdict)
+        with pytest.raises(TypeError):
+            assert verdict or True
+
+
+@pytest.mark.parametrize(
+    ("results", "verdict"),
+    [
+        ([found(True, "exact")], Holds),
+        ([found(True, "derived"), found(None, "exact")], Holds),
+        ([found(True, "exact"), found(False, "tested")], Refuted),
+        ([found(True, "enclosed", bound=0.1)], Approximates),
+        ([found(True, "enclosed", bound=0.1), found(False, "enclosed")], Refuted),
+        ([found(True, "tested")], Undecided),  # samples alone decide nothing
+        ([found(None, "exact", detail="not run")], Undecided),
+        ([], Undecided),
+    ],
+)
+def test_the_verdict_follows_from_the_evidence(results, verdict):
+    assert isinstance(decide(results), verdict)
+
+
+def test_what_is_ill_posed_is_so_whatever_else_passed():
+    assert decide([found(True, "exact")], "operation 3: 2 rows into 1") == IllPosed(
+        "operation 3: 2 rows into 1"
+    )
+
+
+def test_what_a_claim_expects_plays_no_part():
+    def wrong(budget: Budget) -> CheckResult:
+        return CheckResult(False, 1, detail="no")
+
+    for expected in ("holds", "refuted"):
+        made = Claim("test.expects", expected=expected, checks=lambda: [Check("exact", wrong, "exact")])
+        report = run(made)
+        assert isinstance(report.verdict, Refuted)
+        assert report.as_expected is (expected == "refuted")
+
+
+def test_a_hunt_returns_the_smallest_failure():
+    from hypothesis import strategies as st
+
+    def test(value: int) -> None:
+        if value > 17:
+            raise Differs("too large", {"value": value})
+
+    result = hunt(st.integers(0, 10**6), test, Budget(cases=100))
+    assert result.failure is not None and result.failure.counterexample == {"value": 18}
+    assert hunt(st.integers(0, 17), test, Budget(cases=100)).failure is None
+
+
+def test_the_same_seed_draws_the_same_cases():
+    from hypothesis import strategies as st
+
+    def draw(seed: int) -> list[int]:
+        seen: list[int] = []
+        hunt(st.integers(), seen.append, Budget(seed=seed, cases=30))
+        return seen
+
+    assert draw(4) == draw(4) != draw(5)
+
+
+def test_other_errors_in_a_test_are_not_swallowed():
+    from hypothesis import strategies as st
+
+    def test(value: int) -> None:
+        raise RuntimeError("a bug in the checker")
+
+    with pytest.raises(RuntimeError, match="a bug in the checker"):
+        hunt(st.integers(), test, Budget(cases=5))
+
+
+MINE = '''
+"""Two steps of gradient descent, as I claim."""
+import constructions
+from hypothesis import strategies as st
+from verify import algorithms, claim, strategies
+
+@claim("mine.descent", source="my draft", statement="two steps", algorithm=algorithms.gradient_descent,
+       cases=lambda: strategies.prompts(steps=2, step_size=strategies.positive()), expected="EXPECTED")
+def mine(d, steps, step_size):
+    """Two steps in two layers."""
+    return constructions.build("gradient_descent", d=d, steps=STEPS, step_size=step_size)
+'''
+
+
+@pytest.mark.parametrize(("steps", "verdict"), [("steps", Holds), ("1", Refuted)])
+def test_a_users_own_claim_works_like_a_built_in_one(tmp_path: Path, steps, verdict):
+    path = tmp_path / "mine.py"
+    path.write_text(MINE.replace("STEPS", steps).replace("EXPECTED", "holds"))
+    (mine,) = load_file(path)
+    report = check(mine, quick=True)
+    assert isinstance(report.verdict, verdict)
+    assert mine.summary == "Two steps in two layers."
+    assert mine in registered()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = 1", "registers no claim"),
+        ("def f(:", "line 1"),
+        ("raise SystemExit(3)", "SystemExit"),
+        ("import nothing_like_this", "ModuleNotFoundError"),
+        (MINE.replace("STEPS", "2").replace("EXPECTED", "true"), "expected must be one of"),
+    ],
+)
+def test_a_file_that_is_no_claim_is_refused_in_one_line(tmp_path: Path, text, message):
+    path = tmp_path / "bad.py"
+    path.write_text(text)
+    with pytest.raises(NoClaimError, match=message) as caught:
+        load_file(path)
+    assert "\n" not in str(caught.value) and "bad.py" in str(caught.value)
+
+
+def test_two_claims_cannot_share_an_id_and_variant():
+    claim("test.twice")(lambda: ())
+    with pytest.raises(ValueError, match="already registered"):
+        claim("test.twice")(lambda: [])
+
+
+def test_an_unknown_claim_is_refused():
+    with pytest.raises(ValueError, match="there is no claim 'nothing'"):
+        check("nothing")

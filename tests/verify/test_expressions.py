@@ -1,0 +1,61 @@
+"""The language of annotations: what it means, and that nothing else gets in."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from verify.expressions import evaluate, names, parse, prompt_scope
+
+X = np.array([[1, 2], [0, 1], [3, -1]], dtype=object)
+Y = np.array([1, 0, 2], dtype=object)
+
+
+def scope(**definitions: str):
+    return prompt_scope(X, Y, tuple(definitions.items()), {"alpha": Fraction(1, 2), "w0": (1, -1)})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("X.T*X", [[10, -1], [-1, 6]]),
+        ("X.T*y", [[7], [0]]),
+        ("alpha*I", [[Fraction(1, 2), 0], [0, Fraction(1, 2)]]),
+        ("x1.T*x3", 1),
+        ("y1 - w0.T*x1", 2),
+        ("x1/(1 + x1.T*x1)", [[Fraction(1, 6)], [Fraction(1, 3)]]),
+        ("-(X.T*X)*x2 + 2*x2", [[1], [-4]]),
+        ("1/n", Fraction(1, 3)),
+        ("(X.T*X).T - X.T*X", [[0, 0], [0, 0]]),
+    ],
+)
+def test_expressions_are_matrix_formulas(text, value):
+    got = evaluate(text, scope())
+    want = np.array(value, dtype=object)
+    assert np.array_equal(np.asarray(got, dtype=object).ravel(), want.ravel())
+
+
+def test_definitions_are_evaluated_when_asked_for():
+    made = scope(S="X.T*X", M0="alpha*S", M1="2*M0 - M0*S*M0", never="nothing*2")
+    assert np.array_equal(evaluate("M1", made), X.T @ X - X.T @ X @ X.T @ X @ X.T @ X / Fraction(4))
+    with pytest.raises(KeyError, match="nothing is not defined"):
+        evaluate("never", made)
+
+
+def test_tokens_have_their_own_x_and_y():
+    local = scope().at(x_t=np.array([[1], [1]], dtype=object), y_t=Fraction(5))
+    assert evaluate("y_t - w0.T*x_t", local) == 5
+
+
+@pytest.mark.parametrize(
+    "text", ["__import__('os')", "X[0]", "lambda: 1", "X.shape", "1.5*X", "a if b else c", "f(x)", "x =", "'s'"]
+)
+def test_nothing_else_is_in_the_language(text):
+    with pytest.raises(ValueError):
+        parse(text)
+
+
+def test_names_are_found():
+    assert names("2*M0 - M0*S.T*x_t") == {"M0", "S", "x_t"}
