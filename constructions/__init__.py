@@ -21,6 +21,22 @@ _WITNESSES = {
     "gradient_descent": "gradient_descent",
     "sherman_morrison": "sherman_morrison",
     "newton": "newton",
+    "newton_carried": "newton_carried",
+    "hyperpower": "hyperpower",
+    "deep_descent": "deep_descent",
+    "recursive_least_squares": "recursive_least_squares",
+    "momentum": "momentum",
+    "chebyshev": "chebyshev",
+    "preconditioned": "preconditioned",
+    "gd_plus_plus": "gd_plus_plus",
+    "minimax_descent": "gd_plus_plus",
+    "lasso": "lasso",
+    "logistic": "logistic",
+    "kernel_regression": "kernel_regression",
+    "bayes_ridge": "bayes_ridge",
+    "selection": "selection",
+    "akyurek2022_theorem1": "papers.akyurek2022",
+    "akyurek2022_theorem2": "papers.akyurek2022",
 }
 
 __all__ = ["PrecisionWarning", "build", "function", "names", "signature"]

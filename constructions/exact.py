@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from fractions import Fraction
+from functools import lru_cache
 from numbers import Integral, Rational
 from typing import Any, TypeAlias
 
@@ -51,9 +52,12 @@ def as_text(value: Exact) -> str:
 
 def nearest_float(value: Exact) -> float:
     """The float64 nearest to an exact scalar. Raises TypeError if a parameter is still free."""
-    if is_symbolic(value):
-        if value.free_symbols:
-            names = ", ".join(sorted(map(str, value.free_symbols)))
-            raise TypeError(f"coefficient {value} still has free parameters: {names}")
-        return float(value.evalf(30))
-    return float(value)
+    return _symbolic_float(value) if is_symbolic(value) else float(value)
+
+
+@lru_cache(maxsize=4096)
+def _symbolic_float(value: Any) -> float:
+    if value.free_symbols:
+        names = ", ".join(sorted(map(str, value.free_symbols)))
+        raise TypeError(f"coefficient {value} still has free parameters: {names}")
+    return float(value.evalf(30))

@@ -1,24 +1,28 @@
 """The one forward pass: what a witness does to a prompt, in any number system.
 
-A stream is a dict {slot: array (tokens, size)}; a slot that is absent is zero everywhere, which
-is how execution skips zeros. The arithmetic is that of a number system (see `numbers`).
+A stream is a dict {slot: Value (tokens, size)}; a slot that is absent is zero everywhere. The
+arithmetic is that of a number system (see `numbers`); how little of it is needed, and on which
+tokens, is the business of `values` and `gating`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
 from . import numbers as number_systems
-from .exact import Exact
+from .gating import Gated, factor, gated
 from .numbers.base import Numbers
-from .prompt import Tokens
+from .prompt import Prompt, Tokens
+from .ranges import hull, meet
 from .slotmap import Block, SlotMap
 from .stream import Layout, split_entry
 from .transformer import MLP, Head, Layer, Witness
+from .values import Rows, Value, moments, of_rows, through
 
-Stream = dict[str, Any]
+Stream = dict[str, Value]
+Shape = tuple[int, ...]
 LINEAR = ("linear", "relu")
 
 
@@ -27,8 +31,9 @@ def streams(
 ) -> Iterator[Stream]:
     """The stream after the embedding and after each layer, for one prompt (or a torch batch)."""
     prompt = witness.prompt
-    features = prompt.read(X, y, queries, tokens, numbers)
-    stream = write({}, witness.layout, prompt.embedding, features, prompt.features, numbers)
+    features = token_features(prompt, X, y, queries, tokens, numbers)
+    stream: Stream = {}
+    write(stream, witness.layout, prompt.embedding, dict(features), prompt.features)
     yield stream
     for layer in witness.layer_list:
         stream = apply_layer(layer, stream, witness.layout, tokens, numbers)
@@ -45,201 +50,264 @@ def apply_layer(
     if layer.mlp is None:
         return after
     normed = normalise(after, layout, tokens, numbers) if layer.norm else after
-    hidden, hidden_layout = hidden_units(layer.mlp, normed, layout, numbers)
-    return write(after, layout, layer.mlp.outer, hidden, hidden_layout, numbers)
+    hidden, hidden_layout = hidden_units(layer.mlp, normed, layout)
+    write(after, layout, layer.mlp.outer, hidden, hidden_layout)
+    return after
+
+
+# -- attention --------------------------------------------------------------------------------
 
 
 def attend(
     head: Head, stream: Stream, after: Stream, layout: Layout, tokens: Tokens, numbers: Numbers
 ) -> None:
     """Adds sum_j weight(<query_t, key_j>) value_j to `after`, all read from `stream`."""
-    seen = range(0, tokens.total) if head.keys != "context" else tokens.context
-    causal = head.keys == "causal"
-    features = [
-        (read(head.query, name, stream, layout, numbers), read(head.key, name, stream, layout, numbers))
+    pairs = [
+        (read(head.query, name, stream, layout), read(head.key, name, stream, layout))
         for name in head.query.destinations
     ]
-    values = [(name, read(head.value, name, stream, layout, numbers)) for name in head.value.destinations]
-    values = [(name, value) for name, value in values if value is not None]
-    features = [(q, k) for q, k in features if q is not None and k is not None]
-    if not values:
+    features = [(q, k) for q, k in pairs if q is not None and k is not None]
+    sent = [(name, read(head.value, name, stream, layout)) for name in head.value.destinations]
+    values = [(name, value) for name, value in sent if value is not None]
+    if not values or (not features and (head.attention in LINEAR or _null_only(head))):
         return
-    if not features and head.attention not in ("softmax", "normalised"):
+    seen = tokens.context if head.keys == "context" else range(tokens.total)
+    average = Fraction(1)
+    if head.average == "examples":
+        average = Fraction(1, tokens.examples)
+    elif head.average == "keys" and head.keys != "causal":
+        average = Fraction(1, len(seen))
+
+    if head.attention == "linear" and head.keys != "causal" and _keys_first(features, values, seen):
+        for name, value in values:
+            for q, k in features:
+                for scale, array in moments(k, value, seen):
+                    add_to(after, layout, name, through(q, array, value.size, scale * average))
         return
-    # Coefficients travel as exact scalars and meet the smallest array in the end.
+    weighed = weights(head, features, seen, tokens, numbers)
+    if weighed is None:
+        return
+    readers, keys, table = weighed
+    for name, value in values:
+        scale, rows = value.at(keys)
+        result = numbers.product(table, rows, scale * average)
+        add_to(after, layout, name, of_rows(Rows(numbers, value.size, [(readers, result)])))
+
+
+def _null_only(head: Head) -> bool:
+    """Whether a head without any score gives 0: the null key takes all the weight."""
+    return head.attention == "normalised" and head.null
+
+
+def _keys_first(
+    features: list[tuple[Value, Value]], values: list[tuple[str, Value]], seen: range
+) -> bool:
+    """Whether q (K^T V) takes less arithmetic than (q K^T) V."""
+    dk, dv = sum(q.size for q, _ in features), sum(value.size for _, value in values)
+    n = max(len(meet(r, seen)) for _, k in features for r in k.support)
+    total = max(len(r) for q, _ in features for r in q.support)
+    return n * dk * dv + total * dk * dv <= total * n * (dk + dv)
+
+
+def weights(
+    head: Head, features: list[tuple[Value, Value]], seen: range, tokens: Tokens, numbers: Numbers
+) -> tuple[range, range, Any] | None:
+    """(tokens that read, tokens that are read, their weights); None where every weight is 0."""
+    readers, keys = range(tokens.total), seen
+    if head.keys != "causal" and (head.attention in LINEAR or _null_only(head)):
+        readers = hull(r for q, _ in features for r in q.support)
+        keys = hull(meet(r, seen) for _, k in features for r in k.support)
+        if not keys or not readers:
+            return None
     if len(features) == 1:
-        (scale_q, q), (scale_k, k) = features[0]
+        (scale_q, q), (scale_k, k) = features[0][0].at(readers), features[0][1].at(keys)
         scale = scale_q * scale_k
     elif features:
-        q = numbers.concatenate([numbers.scale(s, array) for (s, array), _ in features])
-        k = numbers.concatenate([numbers.scale(s, array) for _, (s, array) in features])
+        q = numbers.concatenate([one.array(readers) for one, _ in features])
+        k = numbers.concatenate([one.array(keys) for _, one in features])
         scale = 1
     else:  # no feature at all: every score is 0
-        q = k = numbers.zeros(tokens.total, 1)
-        scale = 1
-    k = numbers.rows(k, seen)
-    if len(values) == 1:
-        scale_v, v = values[0][1]
-    else:
-        v = numbers.concatenate([numbers.scale(s, array) for _, (s, array) in values])
-        scale_v = 1
-    v = numbers.rows(v, seen)
-    if head.average == "examples":
-        scale_v = scale_v * Fraction(1, tokens.examples)
-    elif head.average == "keys" and not causal:
-        scale_v = scale_v * Fraction(1, len(seen))
+        q, k, scale = numbers.zeros(len(readers), 1), numbers.zeros(len(keys), 1), 1
+    scores = numbers.product(q, numbers.transpose(k), scale)
+    causal = head.keys == "causal"
+    if head.attention == "softmax":
+        return readers, keys, numbers.softmax(scores, causal, head.null)
+    if head.attention == "relu":
+        scores = numbers.relu(scores)
+    if causal:
+        scores = numbers.lower(scores)
+    if head.attention == "normalised":
+        scores = numbers.divide(scores, numbers.row_sums(scores, 1 if head.null else 0))
+    elif causal and head.average == "keys":
+        scores = numbers.divide_rows(scores, [t + 1 for t in readers])
+    return readers, keys, scores
 
-    n, total = len(seen), tokens.total
-    dk, dv = numbers.size(k), numbers.size(v)
-    if head.attention == "linear" and not causal:
-        if n * dk * dv + total * dk * dv <= total * n * (dk + dv):  # keys with values first
-            moments = numbers.product(numbers.transpose(k), v, scale * scale_v)
-            result = numbers.product(q, moments, 1)
-        else:
-            scores = numbers.product(q, numbers.transpose(k), scale * scale_v)
-            result = numbers.product(scores, v, 1)
-    else:
-        scores = numbers.product(q, numbers.transpose(k), scale)
-        if head.attention == "relu":
-            scores = numbers.relu(scores)
-        if head.attention in LINEAR:
-            if causal:
-                scores = numbers.lower(scores)
-                if head.average == "keys":
-                    scores = numbers.divide_rows(scores, [t + 1 for t in range(total)])
-        elif head.attention == "softmax":
-            scores = numbers.softmax(scores, causal, head.null)
-        else:
-            if causal:
-                scores = numbers.lower(scores)
-            scores = numbers.divide(scores, numbers.row_sums(scores, 1 if head.null else 0))
-        result = numbers.product(scores, v, scale_v)
 
-    start = 0
-    for name, (_, value) in values:
-        size = numbers.size(value)
-        part = result if len(values) == 1 else numbers.columns(result, start, start + size)
-        add_to(after, layout, name, part, 1, numbers)
-        start += size
+# -- MLP and layer norm -----------------------------------------------------------------------
 
 
 def hidden_units(
-    mlp: MLP, stream: Stream, layout: Layout, numbers: Numbers
-) -> tuple[Stream, Layout]:
+    mlp: MLP, stream: Stream, layout: Layout
+) -> tuple[dict[str, Value | Gated], Layout]:
     """activation(inner(stream)) * gate(stream), by name of the hidden feature."""
     if mlp.inner is None:
-        return stream, layout
+        return dict(stream), layout
     hidden_layout = mlp.hidden(layout)
     letters = dict(mlp.letters)
-    hidden: Stream = {}
+    hidden: dict[str, Value | Gated] = {}
     for name in mlp.inner.destinations:
         shape = hidden_layout[name].shape
-        inner = read(mlp.inner, name, stream, layout, numbers, shape, letters)
-        if inner is None:
-            continue  # activation(0) * gate = 0 for every activation here
-        scale, array = inner
-        if mlp.activation != "identity":
-            array, scale = getattr(numbers, mlp.activation)(numbers.scale(scale, array)), 1
-        if mlp.gate is not None:
-            gate = read(mlp.gate, name, stream, layout, numbers, shape, letters)
-            if gate is None:
+        made: Value | Gated | None
+        if mlp.gate is not None and mlp.activation == "identity":
+            factors = [factor(slots, name, stream, layout, shape) for slots in (mlp.inner, mlp.gate)]
+            made = gated(*factors, shape)
+            if made is not NotImplemented:
+                if made is not None:
+                    hidden[name] = made
                 continue
-            scale, array = scale * gate[0], numbers.multiply(array, gate[1])
-        hidden[name] = numbers.scale(scale, array)
+        made = read(mlp.inner, name, stream, layout, shape, letters)
+        if made is not None and mlp.activation != "identity":
+            activation = getattr(made.numbers, mlp.activation)
+            made = made.by_token(activation, made.size, linear=False)
+        if made is not None and mlp.gate is not None:
+            gate = read(mlp.gate, name, stream, layout, shape, letters)
+            made = gate and made.times(gate)
+        if made is not None:
+            hidden[name] = made
     return hidden, hidden_layout
 
 
 def normalise(stream: Stream, layout: Layout, tokens: Tokens, numbers: Numbers) -> Stream:
     """Layer norm over all hidden units, without gain and bias: (h - mean) / sqrt(variance)."""
-    slots = [(slot.name, slot.size) for slot in layout.slots]
+    everyone = range(tokens.total)
     whole = [
-        stream[name] if name in stream else numbers.zeros(tokens.total, size)
-        for name, size in slots
+        stream[slot.name].array(everyone) if slot.name in stream else numbers.zeros(tokens.total, slot.size)
+        for slot in layout.slots
     ]
     normed = numbers.layer_norm(numbers.concatenate(whole))
     made, start = {}, 0
-    for name, size in slots:
-        made[name] = numbers.columns(normed, start, start + size)
-        start += size
+    for slot in layout.slots:
+        part = numbers.columns(normed, start, start + slot.size)
+        made[slot.name] = of_rows(Rows(numbers, slot.size, [(everyone, part)]))
+        start += slot.size
     return made
+
+
+# -- slot maps --------------------------------------------------------------------------------
 
 
 def read(
     slots: SlotMap,
     destination: str,
-    stream: Stream,
+    source: Mapping[str, Value | Gated],
     layout: Layout,
-    numbers: Numbers,
-    shape: tuple[int, ...] | None = None,
+    shape: Shape | None = None,
     letters: dict[str, int] | None = None,
-) -> tuple[Exact, Any] | None:
-    """What a slot map sends to one destination, as (exact scale, array); None if that is zero."""
-    terms = []
-    for block in slots:
-        if block.destination != destination:
-            continue
-        name, index = split_entry(block.source)
-        if name not in stream:
-            continue
-        array = stream[name]
-        if index is not None:
-            array = numbers.columns(array, index, index + 1)
-        terms.append((block.coefficient, transform(block, array, layout, numbers, shape, letters)))
-    if not terms:
-        return None
-    if len(terms) == 1:
-        return terms[0]
-    return 1, numbers.combine(terms)
+) -> Value | None:
+    """What a slot map sends to one destination; None if that is zero."""
+    total: Value | None = None
+    for made in sent(slots, destination, source, layout, shape, letters):
+        total = made if total is None else total.plus(made)
+    return total
+
+
+def sent(
+    slots: SlotMap,
+    destination: str,
+    source: Mapping[str, Value | Gated],
+    layout: Layout,
+    shape: Shape | None = None,
+    letters: dict[str, int] | None = None,
+) -> list[Value]:
+    """What each block sends to one destination, zeros left out."""
+    made = []
+    for block in slots.to(destination):
+        value = transform(block, source, layout, shape, letters)
+        value = value and value.scaled(block.coefficient)
+        if value is not None:
+            made.append(value)
+    return made
 
 
 def transform(
     block: Block,
-    array: Any,
+    source: Mapping[str, Value | Gated],
     layout: Layout,
-    numbers: Numbers,
-    shape: tuple[int, ...] | None,
+    shape: Shape | None,
     letters: dict[str, int] | None,
-) -> Any:
-    """The block's matrix (without its coefficient) on each row of `array`."""
+) -> Value | None:
+    """The block's matrix, without its coefficient, on every row of what it reads."""
+    name, index = split_entry(block.source)
+    value = source.get(name)
+    if isinstance(value, Gated):
+        if index is None and block.matrix is None:
+            return value.summed(block.pattern)
+        value = value.summed(None)
+    if value is not None and index is not None:
+        value = value.column(index)
+    if value is None:
+        return None
     if block.matrix is not None:
-        return numbers.times_matrix(array, block.matrix)
+        return value.mapped(block.matrix)
     if block.pattern is None:
-        return array
-    source = layout.shape(block.source)
+        return value
+    shape_in = layout.shape(block.source)
     if shape is None:
-        shape = block.output_shape(source, letters or {})
-    return numbers.pattern(array, block, shape, source)
+        shape = block.output_shape(shape_in, letters or {})
+    return value.patterned(block, shape, shape_in)
 
 
 def write(
-    stream: Stream, layout: Layout, slots: SlotMap, source: Stream, names: Layout, numbers: Numbers
-) -> Stream:
-    """stream + slots(source)."""
-    after = dict(stream)
-    for destination in slots.destinations:
-        shape = layout.shape(destination)
-        result = read(slots, destination, source, names, numbers, shape)
-        if result is not None:
-            scale, array = result
-            add_to(after, layout, destination, array, scale, numbers)
-    return after
-
-
-def add_to(
-    stream: Stream, layout: Layout, destination: str, array: Any, scale: Exact, numbers: Numbers
+    stream: Stream,
+    layout: Layout,
+    slots: SlotMap,
+    source: Mapping[str, Value | Gated],
+    names: Layout,
 ) -> None:
-    """stream[destination] += scale * array; `destination` may be one entry of a slot."""
+    """stream += slots(source)."""
+    made = [(to, sent(slots, to, source, names, layout.shape(to))) for to in slots.destinations]
+    for destination, values in made:
+        for value in values:  # one by one: what a block clears is gone before the next one writes
+            add_to(stream, layout, destination, value)
+
+
+def add_to(stream: Stream, layout: Layout, destination: str, value: Value | None) -> None:
+    """stream[destination] += value; `destination` may be one entry of a slot."""
+    if value is None:
+        return
     name, index = split_entry(destination)
-    old = stream.get(name)
     if index is not None:
-        array = numbers.place(numbers.scale(scale, array), index, layout[name].size)
-        scale = 1
-    if old is None:
-        stream[name] = numbers.scale(scale, array)
-    elif old is array:  # a linear skip: one multiplication instead of an addition too
-        stream[name] = numbers.scale(1 + scale, array)
+        size = layout[name].size
+        value = value.by_token(lambda a: value.numbers.place(a, index, size), size)
+    total = stream[name].plus(value) if name in stream else value.kept()
+    if total is None:
+        del stream[name]
     else:
-        stream[name] = numbers.combine([(1, old), (scale, array)])
+        stream[name] = total
+
+
+def token_features(
+    prompt: Prompt, X: Any, y: Any, queries: Any, tokens: Tokens, numbers: Numbers
+) -> Stream:
+    """What the embedding reads of the tokens (see Prompt), each only where it is not zero."""
+    everyone, register = range(tokens.total), range(1 if prompt.register else 0)
+    wanted = {split_entry(block.source)[0] for block in prompt.embedding}
+    made = {
+        "x": Rows(numbers, prompt.d, [(tokens.x, X), (tokens.queries, queries)]),
+        "y": Rows(numbers, 1, [(tokens.y, y)]),
+        "one": Rows(numbers, 1, [(everyone, None)], "ones"),
+        "query": Rows(numbers, 1, [(tokens.queries, None)], "ones"),
+        "register": Rows(numbers, 1, [(register, None)], "ones"),
+        "x_example": Rows(numbers, prompt.d, [(tokens.x, X)]),
+        "x_query": Rows(numbers, prompt.d, [(tokens.queries, queries)]),
+        "position": Rows(
+            numbers, prompt.positions, [(range(min(prompt.positions, tokens.total)), None)], "one_hot"
+        ),
+    }
+    if "index" in wanted:
+        count = numbers.constant([[t] for t in everyone])
+        made["index"] = Rows(numbers, 1, [(everyone, count)])
+    return {name: of_rows(rows) for name, rows in made.items() if name in wanted and rows.count}
 
 
 # -- from arrays to arrays --------------------------------------------------------------------
@@ -268,12 +336,13 @@ def predict(witness: Witness, X: Any, y: Any, queries: Any, numbers: Any) -> Any
 def read_out(witness: Witness, stream: Stream, tokens: Tokens, numbers: Numbers) -> Any:
     """The read-out slot at the queries, (m, 1) in the number system."""
     name, index = split_entry(witness.readout.slot)
-    array = stream.get(name)
-    if array is None:
+    value = stream.get(name)
+    if value is not None and index is not None:
+        value = value.column(index)
+    value = value and value.scaled(witness.readout.coefficient)
+    if value is None:
         return numbers.zeros(len(tokens.queries), 1)
-    if index is not None:
-        array = numbers.columns(array, index, index + 1)
-    return numbers.scale(witness.readout.coefficient, numbers.rows(array, tokens.queries))
+    return value.array(tokens.queries)
 
 
 def trace(
@@ -283,16 +352,19 @@ def trace(
     system = number_systems.get(numbers)
     prompts = system.prompts(X, y, queries, witness)
     tokens = witness.prompt.tokens(prompts.n, prompts.m)
+    everyone = range(tokens.total)
     with system.working():
         runs = [list(streams(witness, *one, tokens, system)) for one in prompts.each()]
-    made = []
-    for step in range(witness.layers + 1):
-        slots = {}
-        for slot in witness.layout.slots:
-            parts = [
-                run[step][slot.name] if slot.name in run[step] else system.zeros(tokens.total, slot.size)
-                for run in runs
-            ]
-            slots[slot.name] = prompts.give_slot(prompts.join(parts), tokens.total, slot.shape)
-        made.append(slots)
+        made = []
+        for step in range(witness.layers + 1):
+            slots = {}
+            for slot in witness.layout.slots:
+                parts = [
+                    run[step][slot.name].array(everyone)
+                    if slot.name in run[step]
+                    else system.zeros(tokens.total, slot.size)
+                    for run in runs
+                ]
+                slots[slot.name] = prompts.give_slot(prompts.join(parts), tokens.total, slot.shape)
+            made.append(slots)
     return made

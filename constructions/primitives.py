@@ -176,7 +176,9 @@ class Aff:
 
     def __str__(self) -> str:
         ranges = ", ".join(map(_show, (self.first, self.second, self.to)))
-        weights = [(n, w) for n, w in (("W1", self.W1), ("W2", self.W2), ("b", self.b)) if w is not None]
+        weights = [
+            (n, w) for n, w in (("W1", self.W1), ("W2", self.W2), ("b", self.b)) if w is not None
+        ]
         return f"aff(; {ranges}, {', '.join(f'{n} = {_short(w)}' for n, w in weights)})"
 
 
@@ -321,7 +323,9 @@ def matrix(weight: Weight, m: int, n: int, name: str = "a weight") -> tuple[tupl
     """A weight written out as m x n; a number c stands for c*I. Raises IllPosed."""
     if isinstance(weight, Sequence):
         if len(weight) != m or any(len(row) != n for row in weight):
-            raise IllPosed(f"{name} is {len(weight)} x {len(weight[0]) if weight else 0}, not {m} x {n}")
+            raise IllPosed(
+                f"{name} is {len(weight)} x {len(weight[0]) if weight else 0}, not {m} x {n}"
+            )
         return tuple(tuple(row) for row in weight)
     if m != n:
         raise IllPosed(f"{name} = {weight}*I cannot take {n} rows to {m}")

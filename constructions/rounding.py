@@ -20,7 +20,7 @@ import torch
 
 from . import PrecisionWarning
 from .exact import Exact, nearest_float
-from .numbers.base import Prompts
+from .numbers.base import Numbers, Prompts
 from .numbers.floats import HALF, FloatPrompts, Floats
 from .slotmap import Block
 from .transformer import Witness
@@ -42,14 +42,17 @@ def rounding_bound(witness: Witness, X: Any, y: Any, queries: Any, numbers: str)
     predictions = predictions.expand(*prompts.batch, prompts.m)
     bound = torch.zeros_like(predictions)
     if predictions.requires_grad:
-        arrays = [array for array, _ in system.records]
+        # only zeros have no gradient: everything that was read or is a constant has one
+        records = [(array, error) for array, error in system.records if array.requires_grad]
+        arrays = [array for array, _ in records]
         for q in range(prompts.m):
             sensitivities = torch.autograd.grad(
                 predictions[..., q].sum(), arrays, retain_graph=True, allow_unused=True
             )
-            for sensitivity, (_, error) in zip(sensitivities, system.records):
+            for sensitivity, (_, error) in zip(sensitivities, records):
                 if sensitivity is not None:
-                    bound[..., q] += (sensitivity.abs() * error).sum(dim=(-1, -2))
+                    moved = (sensitivity.abs() * error).flatten(len(prompts.batch))
+                    bound[..., q] += moved.sum(dim=-1)
     bound = bound.detach()
     return bound if prompts.torch_in else bound.cpu().numpy()
 
@@ -142,6 +145,8 @@ class Recorded(Floats):
             error = (a.abs() @ b.abs()) * (abs(nearest_float(c)) * share)
             error = error + self.least * (a.shape[-1] + 1)
         return self._note("product", error, a, b, c)
+
+    add_product = Numbers.add_product  # its two roundings are noted one by one
 
     def pattern(
         self,

@@ -112,18 +112,34 @@ class SlotMap:
         """Names written, in order of first appearance."""
         return tuple(dict.fromkeys(block.destination for block in self.blocks))
 
+    @cached_property
+    def _by_destination(self) -> dict[str, tuple[Block, ...]]:
+        return {
+            name: tuple(block for block in self.blocks if block.destination == name)
+            for name in self.destinations
+        }
+
+    def to(self, destination: str) -> tuple[Block, ...]:
+        """The blocks that write to one destination."""
+        return self._by_destination.get(destination, ())
+
     def features(self, source: Layout, letters: dict[str, int]) -> Layout:
         """Layout of the features that this map makes out of a stream, when it names them itself.
 
         `letters` gives the sizes of pattern letters that a source does not fix.
         """
+        known_for = self.__dict__.get("_features")  # one stream has one layout: kept for speed
+        if known_for is not None and known_for[0] is source and known_for[1] == letters:
+            return known_for[2]
         slots: dict[str, Slot] = {}
         for block in self.blocks:
             shape = block.output_shape(source.shape(block.source), letters)
             known = slots.setdefault(block.destination, Slot(block.destination, shape))
             if known.size != prod(shape):
                 raise ValueError(f"block {block}: feature has {known.size} units, not {prod(shape)}")
-        return Layout(tuple(slots.values()))
+        made = Layout(tuple(slots.values()))
+        self.__dict__["_features"] = (source, dict(letters), made)
+        return made
 
     def entries(self, destination: Layout, source: Layout) -> dict[tuple[int, int], Exact]:
         """The sparse matrix {(row, column): value}; equal positions are added up."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 
 _ENTRY = re.compile(r"(?P<slot>.+)\[(?P<index>\d+)\]$")
@@ -83,6 +83,7 @@ def layout(**shapes: tuple[int, ...]) -> Layout:
     return Layout(tuple(Slot(name, shape) for name, shape in shapes.items()))
 
 
+@lru_cache(maxsize=4096)
 def split_entry(reference: str) -> tuple[str, int | None]:
     """('position', 3) for 'position[3]', ('x', None) for 'x'."""
     match = _ENTRY.match(reference)

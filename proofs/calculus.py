@@ -14,7 +14,8 @@ the word as a scalar, the same one as its transpose. Words in normal form are li
 independent as long as n and d are not bounded, coefficients are rational functions in
 normal form, so two forms are equal for every n and d if and only if their normal forms
 are. (Equality found here holds for each n, d ≥ 1; a difference found here shows from
-some n, d on.)
+some n, d on.) Letters that stand for polynomials in S = XᵀX commute with each other and
+with S: runs of them are sorted.
 
 Where every matrix is a polynomial in S = XᵀX, one commuting variable s is enough, see
 `in_one_variable`.
@@ -28,81 +29,13 @@ from typing import Any
 
 import sympy
 
-ONE = sympy.Integer(1)
+from proofs.words import ONE, Letter, Size, Word, is_gram, normal_word, transpose_word
+
 n, d, m = sympy.symbols("n d m", integer=True, positive=True)
 
-Size = Any  # a sympy integer or symbol
-Word = tuple["Letter", ...]
 
-
-@dataclass(frozen=True)
-class Letter:
-    """A matrix of symbolic shape; `inverse` and `transposed` mark its two variants."""
-
-    name: str
-    rows: Size
-    columns: Size
-    symmetric: bool = False
-    transposed: bool = False
-    inverse: bool = False
-
-    @property
-    def T(self) -> Letter:
-        if self.symmetric:
-            return self
-        return replace(
-            self, rows=self.columns, columns=self.rows, transposed=not self.transposed
-        )
-
-    def undoes(self, other: Letter) -> bool:
-        """Whether self · other is the identity."""
-        return self == replace(other, inverse=not other.inverse)
-
-    def __str__(self) -> str:
-        marks = ("-1" if self.inverse else "") + ("T" if self.transposed else "")
-        return f"{self.name}^{marks}" if marks else self.name
-
-    def latex(self) -> str:
-        marks = ("-1" if self.inverse else "") + (r"\top" if self.transposed else "")
-        return f"{self.name}^{{{marks}}}" if marks else self.name
-
-
-def _transpose(word: Word) -> Word:
-    return tuple(letter.T for letter in reversed(word))
-
-
-def _cancel_inverses(word: Iterable[Letter]) -> Word:
-    kept: list[Letter] = []
-    for letter in word:
-        if kept and kept[-1].undoes(letter):
-            kept.pop()
-        else:
-            kept.append(letter)
-    return tuple(kept)
-
-
-def _scalar(word: Word) -> sympy.Symbol:
-    """The commuting symbol of a 1 × 1 word; a word and its transpose share it."""
-    chosen = min(word, _transpose(word), key=lambda w: [str(letter) for letter in w])
-    return sympy.Symbol("(" + " ".join(letter.latex() for letter in chosen) + ")")
-
-
-def _normal(word: Word) -> tuple[sympy.Expr, Word]:
-    """Scalar factors and the remaining word, inverses cancelled."""
-    word = _cancel_inverses(word)
-    factor: sympy.Expr = ONE
-    pieces: list[list[Letter]] = [[]]
-    for letter in word:  # cut where the inner dimension is 1
-        if pieces[-1] and pieces[-1][-1].columns == 1:
-            pieces.append([])
-        pieces[-1].append(letter)
-    kept: list[Letter] = []
-    for piece in pieces:
-        if piece and piece[0].rows == 1 and piece[-1].columns == 1:
-            factor *= _scalar(tuple(piece))
-        else:
-            kept += piece
-    return factor, tuple(kept)
+class ShapeError(ValueError):
+    """Forms whose shapes do not fit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,13 +52,13 @@ class Form:
     ) -> Form:
         sums: dict[Word, sympy.Expr] = {}
         for word, coefficient in terms:
-            factor, rest = _normal(word)
+            factor, rest = normal_word(word)
             sums[rest] = sums.get(rest, sympy.Integer(0)) + factor * coefficient
         return Form(rows, columns, sums)
 
     def __add__(self, other: Form) -> Form:
         if (self.rows, self.columns) != (other.rows, other.columns):
-            raise ValueError(
+            raise ShapeError(
                 f"shapes {self.rows}×{self.columns} and {other.rows}×{other.columns} "
                 "cannot be added"
             )
@@ -147,7 +80,7 @@ class Form:
 
     def __matmul__(self, other: Form) -> Form:
         if self.columns != other.rows:
-            raise ValueError(
+            raise ShapeError(
                 f"shapes {self.rows}×{self.columns} and {other.rows}×{other.columns} "
                 "cannot be multiplied"
             )
@@ -166,7 +99,7 @@ class Form:
 
     @property
     def T(self) -> Form:
-        turned = ((_transpose(word), c) for word, c in self.terms.items())
+        turned = ((transpose_word(word), c) for word, c in self.terms.items())
         return Form.collect(self.columns, self.rows, turned)
 
     def normal(self) -> dict[Word, sympy.Expr]:
@@ -210,10 +143,26 @@ class Form:
         return " + ".join(parts).replace("+ -", "- ") if parts else "0"
 
 
-def letter(name: str, rows: Any, columns: Any, symmetric: bool = False) -> Form:
-    """A single matrix letter as a form."""
-    one = Letter(name, sympy.sympify(rows), sympy.sympify(columns), symmetric)
+def letter(
+    name: str, rows: Any, columns: Any, symmetric: bool = False, commuting: bool = False
+) -> Form:
+    """A single matrix letter as a form; `commuting` for a polynomial in S."""
+    one = Letter(
+        name, sympy.sympify(rows), sympy.sympify(columns), symmetric or commuting, commuting
+    )
     return Form(one.rows, one.columns, {(one,): ONE})
+
+
+def is_polynomial_in_s(form: Form) -> bool:
+    """Whether every word is a product of S = XᵀX and commuting letters."""
+    for word in form.terms:
+        rest = word
+        while rest:
+            size = 1 if rest[0].commuting else 2 if is_gram(rest[:2]) else 0
+            if not size:
+                return False
+            rest = rest[size:]
+    return form.rows == form.columns == d
 
 
 def inverse_letter(form: Form) -> Form:
@@ -272,58 +221,6 @@ X = letter("X", n, d)
 y = letter("y", n, 1)
 Z = letter("Z", m, d)
 S = X.T @ X
-
-
-def from_sympy(expression: Any, symmetric: Iterable[Any] = ()) -> Form:
-    """The form of a sympy matrix expression (sums, products, transposes, integer powers).
-
-    `symmetric` names the MatrixSymbols that equal their transpose. Raises TypeError for
-    an operation that the calculus does not have.
-    """
-    fixed = tuple(symmetric)
-    e = expression
-
-    def go(part: Any) -> Form:
-        return from_sympy(part, fixed)
-
-    if isinstance(e, sympy.MatrixSymbol):
-        return letter(e.name, e.rows, e.cols, symmetric=e in fixed)
-    if isinstance(e, sympy.Identity):
-        return identity(e.rows)
-    if isinstance(e, sympy.ZeroMatrix):
-        return zero(*e.shape)
-    if isinstance(e, sympy.MatAdd):
-        first, *rest = map(go, e.args)
-        for part in rest:
-            first = first + part
-        return first
-    if isinstance(e, sympy.MatMul):
-        coefficient, factors = e.as_coeff_matrices()
-        product = go(factors[0])
-        for part in factors[1:]:
-            product = product @ go(part)
-        return coefficient * product
-    if isinstance(e, sympy.Transpose):
-        return go(e.arg).T
-    if isinstance(e, sympy.Inverse):
-        return inverse_letter(go(e.arg))
-    if isinstance(e, sympy.MatPow) and e.exp.is_Integer and e.exp >= 0:
-        return go(e.base) ** int(e.exp)
-    raise TypeError(f"the calculus has no {type(e).__name__}")
-
-
-def to_sympy(form: Form) -> Any:
-    """The sympy matrix expression of a form; inverse to `from_sympy` up to normal form."""
-    total: Any = sympy.ZeroMatrix(form.rows, form.columns)
-    for word, coefficient in form.normal().items():
-        product: Any = sympy.Identity(form.rows)
-        for one in word:
-            shape = (one.columns, one.rows) if one.transposed else (one.rows, one.columns)
-            symbol: Any = sympy.MatrixSymbol(one.name, *shape)
-            symbol = symbol.inverse() if one.inverse else symbol
-            product = product * (symbol.T if one.transposed else symbol)
-        total = total + coefficient * product
-    return total
 
 
 def in_one_variable(form: Form, values: Mapping[str, sympy.Expr], s: sympy.Symbol) -> sympy.Expr:

@@ -12,10 +12,14 @@ MODULES = (
     "theorems_descent",
     "theorems_newton",
     "theorems_polynomials",
+    "theorems_convergence",
     "theorems_hyperpower",
     "theorems_depth",
+    "theorems_improved",
     "theorems_ridge",
-    "theorems_printed",
+    "theorems_fu",
+    "theorems_vonoswald",
+    "theorems_akyurek",
 )
 
 

@@ -32,7 +32,7 @@ fit = (w.T @ a).scalar()
 
 
 def required(inverse: Form = P, weights: Form = w) -> tuple[Form, Form]:
-    """P' and w', by P' = P − Paaᵀᵀ P/(1 + aᵀPa); that this P' inverts P⁻¹ + aaᵀ is checked."""
+    """P' = P − P a aᵀ P/(1 + aᵀPa) and w'; that this P' inverts P⁻¹ + aaᵀ: see `inverts`."""
     direction = inverse @ a
     updated = inverse - (direction @ direction.T) / (1 + (a.T @ direction).scalar())
     error = c.number(b) - a.T @ weights

@@ -151,3 +151,26 @@ class Theorem:
             variant=self.variant,
             failed=argument.failed,
         )
+
+
+def theorem(
+    name: str,
+    claim: str,
+    statement: str,
+    argue: Callable[..., None],
+    variant: Variant,
+    kind: Kind = "identity",
+    weights: Mapping[str, Any] | None = None,
+    inputs: Mapping[str, Any] | None = None,
+) -> Theorem:
+    """A theorem on one claim, its weights given as they are printed."""
+    return Theorem(
+        id=name,
+        claims=(claim,),
+        statement=statement,
+        kind=kind,
+        argue=argue,
+        weights=lambda: weights or {},
+        inputs=inputs or {},
+        variant=variant,
+    )

@@ -9,7 +9,7 @@ import sympy
 
 from proofs import calculus as c
 from proofs import gradient_descent as gd
-from proofs.calculus import Form, S, X, Z, y
+from proofs.calculus import Form, X, Z, y
 from proofs.gradient_descent import eta, lam, w
 from proofs.theorem import Argument, Theorem
 
@@ -156,5 +156,3 @@ THEOREMS = [
         argue=_without_old,
     ),
 ]
-
-__all__ = ["S", "THEOREMS", "loss_value", "show_gradient"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -59,9 +60,10 @@ def _residual(argument: Argument, order: int = 3) -> None:
 
 def _needs_s(argument: Argument) -> None:
     """With slots x and t only, every head's result is S·(three factors from 1, T)."""
+    one = sympy.Integer(1)
     reachable = {
-        sympy.expand(S * sympy.Mul(*factors)) for factors in product((sympy.Integer(1), T), repeat=3)
-    } | {sympy.Integer(1), T}
+        sympy.expand(S * sympy.Mul(*factors)) for factors in product((one, T), repeat=3)
+    } | {one, T}
     monomials = [tuple(sympy.Poly(e, S, T).monoms()) for e in reachable]
     wanted = sympy.Poly(hyperpower.third_order(), S, T)
     argument.note(
@@ -92,7 +94,7 @@ THEOREMS = [
             rf"M_0 = {first},\ M_{{k+1}} = M_k(3I - 3SM_k + (SM_k)^2)",
             kind="induction on k",
             argue=_iterations,
-            weights=lambda start=start: _with_initial(start),
+            weights=partial(_with_initial, start),
             inputs={"start": start},
         )
         for start, layers, first in (

@@ -142,7 +142,8 @@ THEOREMS = [
     Theorem(
         id="newton.iteration",
         claims=("newton",),
-        statement=r"t_t = T x_t \;\mapsto\; (2T - T S T^\top) x_t\quad\text{for every symmetric } T",
+        statement=r"t_t = T x_t \;\mapsto\; (2T - T S T^\top) x_t\quad"
+        r"\text{for every symmetric } T",
         kind="identity",
         argue=_iteration,
         weights=lambda: newton.iteration().weights,

@@ -168,3 +168,217 @@ def _identity(X: Any) -> Any:
         for j in range(d):
             made[i, j] = zero + 1 if i == j else zero
     return made
+
+
+# -- algorithms of the improved witnesses -------------------------------------------------------
+# All on 1/2 sum (w.x - y)^2 from w = 0 unless said otherwise.
+
+
+def deep_descent(X: Any, y: Any, queries: Any, layers: int, alpha: Any) -> Any:
+    """(3^layers - 1)/2 steps of gradient descent of size alpha."""
+    return gradient_descent(X, y, queries, (3**layers - 1) // 2, alpha / 2)
+
+
+def newton_carried(
+    X: Any, y: Any, queries: Any, iterations: int, alpha: Any, start: str = "gram"
+) -> Any:
+    """Newton's iteration from alpha S ("gram"), or 2^k gradient steps of size alpha ("identity")."""
+    if start == "gram":
+        return newton(X, y, queries, iterations, alpha)
+    return gradient_descent(X, y, queries, 2**iterations, alpha / 2)
+
+
+def momentum(X: Any, y: Any, queries: Any, steps: int, step_size: Any, momentum: Any) -> Any:
+    """The heavy ball: w_{k+1} = w_k - step_size grad + momentum (w_k - w_{k-1})."""
+    X, y, queries = np.asarray(X), np.asarray(y), np.asarray(queries)
+    w, before = _zeros(X), _zeros(X)
+    for _ in range(steps):
+        w, before = w - (X.T @ (X @ w - y)) * step_size + (w - before) * momentum, w
+    return queries @ w
+
+
+def chebyshev(X: Any, y: Any, queries: Any, steps: int, lowest: Any, highest: Any) -> Any:
+    """w = (1 - p(S))/S X^T y, p(s) = T_k((highest + lowest - 2 s)/(highest - lowest)) / (at s = 0).
+
+    From the coefficients of the polynomial, not from a recurrence of iterates.
+    """
+    one = lowest / lowest
+    length = highest - lowest
+    line = [(highest + lowest) / length, -2 * one / length]
+    before, p = [one], line
+    for _ in range(1, steps):
+        before, p = p, _add(_times(_times(p, line), [2 * one]), before, -1)
+    return _with_residual(X, y, queries, [c / p[0] for c in p])
+
+
+def minimax_descent(X: Any, y: Any, queries: Any, layers: int, largest: Any) -> Any:
+    """w = (1 - q(S))/S X^T y, q(s) = T_m(z) / (+-m z), z^2 = s/largest, m = 3^layers."""
+    one = largest / largest
+    m = 3**layers
+    # T_m(z)/z in powers of z^2, from T_{j+2} = 2 T_2 T_j - T_{j-2} for odd j, T_2 = 2 z^2 - 1
+    double = [-2 * one, 4 * one / largest]
+    before, p = [one], [-3 * one, 4 * one / largest]  # T_1/z, T_3/z
+    for _ in range(3, m, 2):
+        before, p = p, _add(_times(p, double), before, -1)
+    return _with_residual(X, y, queries, [c / p[0] for c in p])
+
+
+def _with_residual(X: Any, y: Any, queries: Any, p: list[Any]) -> Any:
+    """queries @ (1 - p(S))/S X^T y for a polynomial with p(0) = 1, by Horner's rule."""
+    X, y, queries = np.asarray(X), np.asarray(y), np.asarray(queries)
+    pull = X.T @ y
+    w = _zeros(X)
+    for c in reversed(p[1:]):
+        w = X.T @ (X @ w) - pull * c
+    return queries @ w
+
+
+def _times(p: list[Any], q: list[Any]) -> list[Any]:
+    made = [0 * p[0]] * (len(p) + len(q) - 1)
+    for i, a in enumerate(p):
+        for j, b in enumerate(q):
+            made[i + j] = made[i + j] + a * b
+    return made
+
+
+def _add(p: list[Any], q: list[Any], c: int) -> list[Any]:
+    """p + c q, for q no longer than p."""
+    return [a + c * q[i] if i < len(q) else a for i, a in enumerate(p)]
+
+
+def preconditioned(
+    X: Any, y: Any, queries: Any, steps: int, step_size: Any, preconditioner: Any
+) -> Any:
+    """w <- w - step_size P grad."""
+    X, y, queries = np.asarray(X), np.asarray(y), np.asarray(queries)
+    w = _zeros(X)
+    for _ in range(steps):
+        w = w - (np.asarray(preconditioner) @ (X.T @ (X @ w - y))) * step_size
+    return queries @ w
+
+
+def gd_plus_plus(X: Any, y: Any, queries: Any, steps: int, step_size: Any, gamma: Any) -> Any:
+    """GD++ on the data itself, query included: every x loses gamma U^T U x, every target its fit."""
+    U, y, Q = np.asarray(X), np.asarray(y), np.asarray(queries)
+    prediction = Q @ _zeros(U)
+    for _ in range(steps):
+        w = (U.T @ y) * step_size
+        y, prediction = y - U @ w, prediction + Q @ w
+        shrink = (U.T @ U) * gamma
+        U, Q = U - U @ shrink, Q - Q @ shrink
+    return prediction
+
+
+def lasso(X: Any, y: Any, queries: Any, steps: int, step_size: Any, penalty: Any) -> Any:
+    """Proximal gradient descent on sum (w.x - y)^2 + penalty |w|_1."""
+    X, y, queries = np.asarray(X), np.asarray(y), np.asarray(queries)
+    w = _zeros(X)
+    threshold = step_size * penalty
+    for _ in range(steps):
+        v = w - (X.T @ (X @ w - y)) * (2 * step_size)
+        w = _each(lambda e: _positive(e - threshold) - _positive(-e - threshold), v)
+    return queries @ w
+
+
+def logistic(
+    X: Any, y: Any, queries: Any, steps: int, step_size: Any, pieces: int = 16, reach: int = 8
+) -> Any:
+    """Logistic regression by gradient descent with the sigmoid interpolated at 2 pieces + 1 knots."""
+    import math
+
+    knots = [Fraction(reach * i, pieces) for i in range(-pieces, pieces + 1)]
+    upper = [Fraction(round(2**40 / (1 + math.exp(-float(k)))), 2**40) for k in knots if k > 0]
+    values = [1 - v for v in reversed(upper)] + [Fraction(1, 2)] + upper
+
+    def interpolated(m: Any) -> Any:
+        if m <= knots[0] or m >= knots[-1]:
+            return values[0] if m <= knots[0] else values[-1]
+        i = max(j for j, knot in enumerate(knots) if knot <= m)
+        share = (m - knots[i]) / (knots[i + 1] - knots[i])
+        return values[i] * (1 - share) + values[i + 1] * share
+
+    return _logistic(X, y, queries, steps, step_size, interpolated)
+
+
+def true_logistic(X: Any, y: Any, queries: Any, steps: int, step_size: Any) -> Any:
+    """The same with the sigmoid itself; floats or balls."""
+    return _logistic(X, y, queries, steps, step_size, lambda m: 1 / (1 + _exp(-m)))
+
+
+def _logistic(X: Any, y: Any, queries: Any, steps: int, step_size: Any, sigmoid: Any) -> Any:
+    X, y, queries = np.asarray(X), np.asarray(y), np.asarray(queries)
+    w = _zeros(X)
+    for _ in range(steps):
+        w = w - (X.T @ (_each(sigmoid, X @ w) - y)) * step_size
+    return _each(sigmoid, queries @ w)
+
+
+def kernel_regression(
+    X: Any, y: Any, queries: Any, steps: int, step_size: Any, kernel: str = "linear",
+    features: Any = None, offsets: Any = None, temperature: Any = 1,
+) -> Any:  # fmt: skip
+    """Functional gradient descent with a kernel; "exponential" is divided by its sums over X."""
+    X, y, queries = np.asarray(X), np.asarray(y), np.asarray(queries)
+    if kernel == "relu":
+        shift = 0 if offsets is None else np.asarray(offsets)
+        X, queries = (_each(_positive, Z @ np.asarray(features).T + shift) for Z in (X, queries))
+
+    def weights(Z: Any) -> Any:
+        scores = Z @ X.T
+        if kernel != "exponential":
+            return scores
+        powers = _each(_exp, scores / temperature)
+        return powers / powers.sum(axis=-1, keepdims=True)
+
+    here, there = weights(X), weights(queries)
+    fit, prediction = y * 0, queries @ _zeros(X)
+    for _ in range(steps):
+        error = (y - fit) * step_size
+        fit, prediction = fit + here @ error, prediction + there @ error
+    return prediction
+
+
+def bayes_ridge(X: Any, y: Any, queries: Any, noise: Any, prior: Any, output: str = "mean") -> Any:
+    """Posterior mean, or variance, of w.x for w ~ N(0, prior I) and y = w.x + N(0, noise).
+
+    By conditioning the Gaussian of (w.x, y) on y, as a Gaussian process does: no inverse (d, d).
+    """
+    X, y, queries = np.asarray(X), np.asarray(y), np.asarray(queries)
+    covariance = X @ X.T * prior + _identity(X @ X.T) * noise
+    made = []
+    for q in queries:
+        cross = X @ q * prior
+        if output == "mean":
+            made.append(cross @ solve(covariance, y))
+        else:
+            made.append(prior * (q @ q) - cross @ solve(covariance, cross))
+    return np.array(made, dtype=object if X.dtype == object else None)
+
+
+def selection(X: Any, y: Any, queries: Any, validation: int, ridges: Any) -> Any:
+    """The one of two ridge regressions on the first examples that errs less on the last ones."""
+    X, y, queries = np.asarray(X), np.asarray(y), np.asarray(queries)
+    cut = len(y) - validation
+    errors = []
+    for strength in ridges:
+        error = ridge(X[:cut], y[:cut], X[cut:], strength) - y[cut:]
+        errors.append(error @ error)
+    if errors[0] == errors[1]:
+        raise ZeroDivisionError("the two validation errors are equal")
+    return ridge(X[:cut], y[:cut], queries, ridges[0 if errors[0] < errors[1] else 1])
+
+
+def _each(function: Any, a: Any) -> Any:
+    """The function of every entry."""
+    made = np.empty(a.shape, dtype=a.dtype)
+    made.ravel()[:] = [function(entry) for entry in a.ravel()]
+    return made
+
+
+def _positive(value: Any) -> Any:
+    """max(value, 0), of balls too."""
+    return value.max(value * 0) if hasattr(value, "rad") else max(value, value * 0)
+
+
+def _exp(value: Any) -> Any:
+    return value.exp() if hasattr(value, "exp") else np.exp(value)

@@ -63,13 +63,15 @@ def hunt(strategy: Any, test: Callable[[Any], None], budget: Budget) -> Hunt:
     """Runs Hypothesis on `test`: seeded, without deadline, database or pytest.
 
     `test` raises Differs on a case where the claim fails; the smallest such case is returned.
-    Any other exception is passed on. A tuple of strategies is hunted through in its order, half
-    the cases in each but the last: with small sizes first, what is found is of the smallest size.
+    Any other exception is passed on. A tuple of strategies is hunted through in its order, at
+    most half the cases in each but the last (or 20, which small sizes need): with small sizes
+    first, what is found is of the smallest size.
     """
     if isinstance(strategy, tuple):
         cases = 0
         for number, stage in enumerate(strategy, start=1):
-            part = budget if number == len(strategy) else replace(budget, cases=budget.cases // 2)
+            fewer = min(budget.cases, max(20, budget.cases // 2))
+            part = budget if number == len(strategy) else replace(budget, cases=fewer)
             found = hunt(stage, test, part)
             cases += found.cases
             if found.failure is not None:

@@ -81,6 +81,19 @@ class Numbers(ABC):
     def product(self, a: Any, b: Any, c: Exact) -> Any:
         """c * (a @ b)."""
 
+    def add_product(self, c: Exact, old: Any, a: Any, b: Any, scale: Exact) -> Any:
+        """c * old + scale * (a @ b)."""
+        return self.combine([(c, old), (1, self.product(a, b, scale))])
+
+    @abstractmethod
+    def contract(
+        self, a: Any, left: str, b: Any, right: str, out: str, sizes: dict[str, int]
+    ) -> Any:
+        """Per token the sum of a[left] * b[right] over the letters not in `out`.
+
+        Rows are row-major in their letters. A letter of both is summed, one of either is kept.
+        """
+
     @abstractmethod
     def times_matrix(self, a: Any, matrix: tuple[tuple[Exact, ...], ...]) -> Any:
         """a @ matrix^T: the matrix applied to every row."""

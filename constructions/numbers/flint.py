@@ -105,6 +105,26 @@ class FlintNumbers(Numbers):
     def product(self, a: Any, b: Any, c: Exact) -> Any:
         return self.scale(c, a * b)
 
+    def contract(
+        self, a: Any, left: str, b: Any, right: str, out: str, sizes: dict[str, int]
+    ) -> Any:
+        summed = [letter for letter in left if letter in right]
+        ours = [letter for letter in left if letter not in right]
+        theirs = [letter for letter in right if letter not in left]
+        first, second = _order(left, [*ours, *summed], sizes), _order(right, [*summed, *theirs], sizes)
+        back = _order("".join([*ours, *theirs]), list(out), sizes)
+        height, inner, width = (
+            int(np.prod([sizes[letter] for letter in letters], dtype=int))
+            for letters in (ours, summed, theirs)
+        )
+        made: list[Any] = []
+        for p, q in zip(self.table(a), self.table(b), strict=True):
+            one = self.make(height, inner, [p[i] for i in first])
+            two = self.make(inner, width, [q[i] for i in second])
+            entries = (one * two).entries()
+            made += [entries[i] for i in back]
+        return self.make(a.nrows(), len(back), made)
+
     def times_matrix(self, a: Any, matrix: tuple[tuple[Exact, ...], ...]) -> Any:
         return a * self.constant(matrix).transpose()
 
@@ -147,6 +167,13 @@ class FlintNumbers(Numbers):
 
     def divide_rows(self, a: Any, divisors: list[int]) -> Any:
         return self.divide(a, self.constant([[divisor] for divisor in divisors]))
+
+
+def _order(letters: str, wanted: list[str], sizes: dict[str, int]) -> list[int]:
+    """Positions by which a row, row-major in `letters`, becomes row-major in `wanted`."""
+    shape = [sizes[letter] for letter in letters]
+    axes = [letters.index(letter) for letter in wanted]
+    return [int(i) for i in np.arange(int(np.prod(shape, dtype=int))).reshape(shape).transpose(axes).ravel()]
 
 
 class ExactPrompts(Prompts):

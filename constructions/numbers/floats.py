@@ -20,6 +20,7 @@ DTYPES = {
     "float16": torch.float16,
 }
 HALF = (torch.bfloat16, torch.float16)
+ONE_PANEL = 128  # inner size up to which a matrix product adds to its target only once
 
 
 class Floats(Numbers):
@@ -47,6 +48,9 @@ class Floats(Numbers):
         return torch.zeros(tokens, size, dtype=self.dtype, device=self.device)
 
     def assemble(self, total: int, parts: list[tuple[range, torch.Tensor]]) -> torch.Tensor:
+        if len({array.shape[:-2] for _, array in parts}) > 1:
+            batch = torch.broadcast_shapes(*(array.shape[:-2] for _, array in parts))
+            parts = [(r, array.expand(*batch, *array.shape[-2:])) for r, array in parts]
         ends = [tokens for tokens, _ in parts]
         if all(r.step == 1 for r in ends) and [r.start for r in ends] == [0] + [
             r.stop for r in ends[:-1]
@@ -101,9 +105,37 @@ class Floats(Numbers):
         return total
 
     def product(self, a: torch.Tensor, b: torch.Tensor, c: Exact) -> torch.Tensor:
+        if a.shape[-1] == 1:  # an outer product: nothing is summed
+            return self.scale(c, a * b)
         if self.dtype in HALF:  # products are accumulated in float32, rounded once
             return self.scale(c, (a.float() @ b.float()).to(self.dtype))
         return self.scale(c, a @ b)
+
+    def add_product(
+        self, c: Exact, old: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: Exact
+    ) -> torch.Tensor:
+        if self.dtype in HALF or not old.ndim == a.ndim == b.ndim == 3 or a.shape[-1] > ONE_PANEL:
+            return super().add_product(c, old, a, b, scale)
+        return torch.baddbmm(old, a, b, beta=nearest_float(c), alpha=nearest_float(scale))
+
+    def contract(
+        self,
+        a: torch.Tensor,
+        left: str,
+        b: torch.Tensor,
+        right: str,
+        out: str,
+        sizes: dict[str, int],
+    ) -> torch.Tensor:
+        summed = [letter for letter in left if letter in right]
+        ours = [letter for letter in left if letter not in right]
+        theirs = [letter for letter in right if letter not in left]
+        first = _as_matrix(a, left, ours, summed, sizes)
+        second = _as_matrix(b, right, summed, theirs, sizes)
+        made = self.product(first, second, 1)
+        made = made.reshape(*made.shape[:-2], *(sizes[letter] for letter in (*ours, *theirs)))
+        made = _permuted(made, [*ours, *theirs], list(out))
+        return made.reshape(*made.shape[: made.ndim - len(out)], math.prod(sizes[i] for i in out))
 
     def times_matrix(self, a: torch.Tensor, matrix: tuple[tuple[Exact, ...], ...]) -> torch.Tensor:
         return self.product(a, self.transpose(self.constant(matrix)), 1)
@@ -215,6 +247,25 @@ class FloatPrompts(Prompts):
         array = array.expand(*self.batch, tokens, array.shape[-1])
         array = array.reshape(*self.batch, tokens, *shape)
         return array if self.torch_in else _to_numpy(array)
+
+
+def _as_matrix(
+    a: torch.Tensor, letters: str, rows: list[str], columns: list[str], sizes: dict[str, int]
+) -> torch.Tensor:
+    """(…, tokens, rows, columns) of (…, tokens, letters)."""
+    a = a.reshape(*a.shape[:-1], *(sizes[letter] for letter in letters))
+    a = _permuted(a, list(letters), [*rows, *columns])
+    height = math.prod(sizes[letter] for letter in rows)
+    width = math.prod(sizes[letter] for letter in columns)
+    return a.reshape(*a.shape[: a.ndim - len(letters)], height, width)
+
+
+def _permuted(a: torch.Tensor, letters: list[str], wanted: list[str]) -> torch.Tensor:
+    """The last axes, named `letters`, in the order `wanted`."""
+    if letters == wanted:
+        return a
+    batch = a.ndim - len(letters)
+    return a.permute(*range(batch), *(batch + letters.index(letter) for letter in wanted))
 
 
 def _to_numpy(a: torch.Tensor) -> np.ndarray:

@@ -11,7 +11,6 @@ to ReLU(u) + ReLU(-u) = |u|. Repaired: V_2 = -V_1, which gives u.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Literal
@@ -19,7 +18,7 @@ from typing import Any, Literal
 from ..heads import bilinear, linear_mlp, read_offset, scaled
 from ..parameters import choice, number, whole
 from ..prompt import Prompt
-from ..slotmap import Block, slot_map
+from ..slotmap import slot_map
 from ..stream import layout
 from ..transformer import Head, Holds, Keys, Layer, Readout, Witness
 
@@ -74,59 +73,11 @@ def sum_of_tokens(destination: str, source: str, n: int) -> tuple[Head, Head]:
     return relu_pair(("one", 1), "one", (destination, source, n))
 
 
-# -- one statement each -----------------------------------------------------------------------
-
-
-def lemma_b3(d: int, examples: int) -> Witness:
-    """Lemma B.3 on h' = [h; 1; 0_d]: afterwards the last d units of every token hold sum_j h_j.
-
-    The tokens h_1, ..., h_n are the prompt's x_j; a query is one more token with h = 0.
-    """
-    d, n = whole("d", d), whole("examples", examples)
-    heads = sum_of_tokens("sum", "h", n)
-    total = " + ".join(f"x{j}" for j in range(1, n + 1))
-    return Witness(
-        name="fu2023.lemmaB3",
-        layout=layout(h=(d,), one=(), sum=(d,)),
-        prompt=Prompt(d, slot_map(("h", "x"), ("one", "one"))),
-        layer_list=(Layer("sum of tokens", heads, holds=(Holds("sum", total),)),),
-        readout=Readout("sum[0]"),
-        parameters={"d": d, "examples": n},
-        examples=n,
-        source="fu2023, lemma B.3",
-    )
-
-
-def eq24(
-    d: int, examples: int, alpha: Any, printed: bool = True, keys: Keys = "context"
-) -> Witness:
-    """Eq. 24, three layers on x_1, ..., x_n: tokens become [T0 x_t; x_t] with T0 = alpha S.
-
-    keys "context": the queries of the prompt read the examples but are not tokens of S, as where
-    the paper writes only x_1, ..., x_n; "full": a query is a token like any other.
-    """
-    d, n, alpha = whole("d", d), whole("examples", examples), number("alpha", alpha)
-    layers = initial_layers(n, alpha, printed, keys)
-    layers[-1] = replace(layers[-1], holds=(Holds("x", "x_t"), Holds("top", "M0*x_t")))
-    return Witness(
-        name="fu2023.eq24",
-        layout=layout(top=(d,), x=(d,), one=(), index=()),
-        prompt=Prompt(d, slot_map(("top", "x"), ("one", "one"), ("index", "index"))),
-        layer_list=tuple(layers),
-        readout=Readout("top[0]"),
-        parameters={"d": d, "examples": n, "alpha": alpha, "printed": printed},
-        definitions=(("S", "X.T*X"), ("M0", "alpha*S")),
-        examples=n,
-        source="fu2023, eq. 24",
-    )
-
-
 def initial_layers(n: int, alpha: Any, printed: bool, keys: Keys = "full") -> list[Layer]:
     """Eq. 24: mov (x below itself), the pair with V = n alpha [[I, O], [O, O]], aff (minus x)."""
     pair = relu_pair(("top", 1), "top", ("top", "top", n * alpha), printed, keys)
-    mov = tuple(replace(head, keys=keys) for head in copy_from(0, "x", "top", n))
     return [
-        Layer("mov: x below itself", mov, holds=(Holds("top", "x_t"), Holds("x", "x_t"))),
+        Layer("mov: x below itself", copy_from(0, "x", "top", n)),
         Layer("attention: plus alpha S x", pair),
         Layer("aff: minus x", mlp=linear_mlp(("top", "x", -1))),
     ]
@@ -138,46 +89,23 @@ def iteration_layer(n: int, printed: bool, keys: Keys = "full") -> Layer:
     return Layer("iteration", pair, linear_mlp(("top", "top", 1)))
 
 
-def eq30(
-    T: Sequence[Sequence[Any]], examples: int, printed: bool = True, keys: Keys = "context"
-) -> Witness:
-    """Eq. 30 on the tokens [T x_t; x_t] for a given T (d, d): [(2T - T S T^T) x_t; x_t] after it."""
-    n = whole("examples", examples)
-    return _on_given("fu2023.eq30", T, n, (iteration_layer(n, printed, keys),), printed)
+def weights_layers(d: int, n: int, label: str) -> list[Layer]:
+    """Eq. 34: mov (T x_j to the token of y_j), mul (times y_j, from unit `label`), lemma B.3."""
+    times = bilinear({"v*y": ("moved", "i<-i", label, "i<-")}, ("product", "v*y"), d=d)
+    return [
+        Layer("mov: T x_j to the token of y_j", copy_from(-1, "moved", "top", n)),
+        Layer("mul: T x_j y_j", mlp=times),
+        Layer("lemma B.3: w", sum_of_tokens("w", "product", n)),
+    ]
 
 
-def remark_b6(
-    T: Sequence[Sequence[Any]], examples: int, printed: bool = True, iterations: int = 0
-) -> Witness:
-    """Remark B.6: the causal attention of eq. 30, -1/2 for -n/2 and weights 1/t, without the MLP.
-
-    Token t of [T x_t; x_t] becomes [(T - T C T^T / 2) x_t; x_t], C = (1/t) sum_{j<=t} x_j x_j^T.
-    `iterations` > 0: that many whole iterations instead, each with the doubling MLP of eq. 30.
-    """
-    n = whole("examples", examples)
-    pair = relu_pair(("x", Fraction(-1, 2)), "top", ("top", "top", 1), printed, "causal")
-    layer = Layer("causal attention", pair)
-    if whole("iterations", iterations, 0):
-        layer = replace(layer, mlp=linear_mlp(("top", "top", 1)))
-    return _on_given("fu2023.remarkB6", T, n, (layer,) * max(iterations, 1), printed)
-
-
-def _on_given(
-    name: str, T: Sequence[Sequence[Any]], n: int, layers: tuple[Layer, ...], printed: bool
-) -> Witness:
-    """Layers on tokens that already hold [T x_t; x_t]."""
-    d = len(T)
-    rows = tuple(tuple(row) for row in T)
-    return Witness(
-        name=name,
-        layout=layout(top=(d,), x=(d,)),
-        prompt=Prompt(d, slot_map(Block("top", "x", matrix=rows), ("x", "x"))),
-        layer_list=layers,
-        readout=Readout("top[0]"),
-        parameters={"examples": n, "printed": printed},
-        examples=n,
-        source=name.replace(".", ", ", 1),
-    )
+def prediction_layers(d: int, n: int, asked: str) -> list[Layer]:
+    """Eq. 35: mov (w from the token before x_test), mul (with x_test in the slot `asked`)."""
+    times = bilinear({"w*x": ("fetched", asked)}, ("prediction", "w*x", 1, "<-i"), d=d)
+    return [
+        Layer("mov: w to x_test", copy_from(-1, "fetched", "w", n)),
+        Layer("mul: <w, x_test>", mlp=times),
+    ]
 
 
 # -- theorem 5.1, end to end ------------------------------------------------------------------
@@ -191,13 +119,14 @@ def theorem51(
     printed: bool = True,
     test: Place = "own units",
     labels: Place = "own units",
+    keys: Literal["full", "context"] = "full",
 ) -> Witness:
     """Theorem 5.1 on the whole prompt x_1, y_1, ..., x_n, y_n, x_test: k + 8 layers.
 
     Eq. 24 (3 layers), eq. 30 (k layers), eqs. 34 and 35 (mov, mul, sum, mov, mul). Two things are
     left open in print: `test` says where the embedding puts x_test (in the units of the x_j, where
     it is a key like them, or in units of its own), `labels` where it puts y (a unit of its own, or
-    the first unit of x).
+    the first unit of x). keys="context" leaves x_test out of the keys of eqs. 24 and 30.
     """
     d, n, k = whole("d", d), whole("examples", examples), whole("iterations", iterations, 0)
     alpha = number("alpha", alpha)
@@ -212,19 +141,9 @@ def theorem51(
     embedding: list[tuple[str, str]] = [("one", "one"), ("index", "index")]
     embedding += [("top", "x_example"), ("top" if asked == "x" else "test", "x_query")]
     embedding += [("y", "y") if label == "y" else ("top[0]", "y")]
-    layers = initial_layers(n, alpha, printed) + [iteration_layer(n, printed)] * k
-    layers += [
-        Layer("mov: T x_j to the token of y_j", copy_from(-1, "moved", "top", n)),
-        Layer("mul: T x_j y_j", mlp=bilinear(
-                {"v*y": ("moved", "i<-i", label, "i<-")}, ("product", "v*y"), d=d
-            )),
-        Layer("lemma B.3: w", sum_of_tokens("w", "product", n)),
-        Layer("mov: w to x_test", copy_from(-1, "fetched", "w", n)),
-        Layer(
-            "mul: <w, x_test>",
-            mlp=bilinear({"w*x": ("fetched", asked)}, ("prediction", "w*x", 1, "<-i"), d=d),
-        ),
-    ]
+    choice("keys", keys, ("full", "context"))
+    layers = initial_layers(n, alpha, printed, keys) + [iteration_layer(n, printed, keys)] * k
+    layers += weights_layers(d, n, label) + prediction_layers(d, n, asked)
     layers = [
         replace(layer, holds=_held(number, n, k)) for number, layer in enumerate(layers, 1)
     ]
@@ -242,6 +161,7 @@ def theorem51(
             "printed": printed,
             "test": test,
             "labels": labels,
+            "keys": keys,
         },
         definitions=(
             ("S", "X.T*X"),

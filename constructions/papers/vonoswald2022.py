@@ -86,21 +86,34 @@ def gdpp(
     gamma: Any,
     w0: Sequence[Any] | None = None,
 ) -> Witness:
-    """GD++: each layer has the head of proposition 1 and one that maps x_j to x_j - gamma X^T X x_j.
+    """GD++: each layer has the head of proposition 1 and one that takes gamma X^T X x_j off x_j.
 
-    Both heads read the tokens as they are before the layer, X being the x_i that they then hold.
+    Both heads read the tokens as they are before the layer. After layer l token j holds A_l x_j;
+    D_l = Delta W^T is the gradient step of layer l, at W_0 and on the data that it finds.
     """
     d, n, k = whole("d", d), whole("examples", examples), whole("layers", layers, 0)
     step_size, gamma = number("step_size", step_size), number("gamma", gamma)
     start = vector("w0", w0, d) or (0,) * d
-    layer = Layer(
-        "GD++", (gradient_head((start,), step_size, n), curvature_head(gamma))
-    )
+    layer = Layer("GD++", (gradient_head((start,), step_size, n), curvature_head(gamma)))
+    made, definitions = [], [("A0", "I"), ("X0", "X"), ("Y0", "y")]
+    added = ""  # what the layers so far have added up to, at a token x
+    for i in range(1, k + 1):
+        b = i - 1
+        definitions += [
+            (f"D{i}", f"-step_size/n*X{b}.T*(X{b}*w0 - Y{b})"),
+            (f"Y{i}", f"Y{b} - X{b}*D{i}"),
+            (f"A{i}", f"A{b} - gamma*X{b}.T*X{b}*A{b}"),
+            (f"X{i}", f"X*A{i}.T"),
+        ]
+        added += f" - D{i}.T*A{b}*{{x}}"
+        held = [Holds("x", f"A{i}*x_t"), Holds("y", "-w0.T*x_t" + added.format(x="x_t"), "query")]
+        held += [Holds("y", f"y{j}" + added.format(x=f"x{j}"), j - 1) for j in range(1, n + 1)]
+        made.append(replace(layer, holds=tuple(held)))
     return Witness(
         name="vonoswald2022.gdpp",
         layout=layout(x=(d,), y=()),
         prompt=Prompt(d, SlotMap(_embedding(start))),
-        layer_list=(layer,) * k,
+        layer_list=tuple(made),
         readout=Readout("y", -1),
         parameters={
             "d": d,
@@ -110,6 +123,7 @@ def gdpp(
             "gamma": gamma,
             "w0": start,
         },
+        definitions=tuple(definitions),
         examples=n,
         source="vonoswald2022, GD++",
     )

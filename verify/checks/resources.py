@@ -14,7 +14,10 @@ from typing import Any
 from ..claim import Budget, CheckResult, Claim, Promise
 from .running import build
 
-VARIABLES = {"d": "d", "n": "n", "k": "k", "examples": "n", "iterations": "k", "steps": "k"}
+VARIABLES = {
+    "d": "d", "n": "n", "k": "k",
+    "examples": "n", "iterations": "k", "steps": "k", "layers": "k",
+}  # fmt: skip
 
 
 def run(claim: Claim, budget: Budget) -> CheckResult:

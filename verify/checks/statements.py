@@ -67,7 +67,8 @@ def theorem(name: str) -> Check:
         if not proof.proved:
             return CheckResult(None, detail=f"not proved: {proof.failed}")
         negated = proof.kind == "negation"
-        return CheckResult(not negated, 1, detail=("the negation, " if negated else "") + proof.kind)
+        detail = "the negation is proved" if negated else f"{proof.kind}, for all n, d, k"
+        return CheckResult(not negated, 1, detail=detail)
 
     return Check("proof", run, "derived")
 

@@ -1,0 +1,237 @@
+(* The transformer, as the forward pass computes it.
+   Tokens are rows. A stream of p tokens gives every named slot the p x size matrix whose row t
+   is what token t holds there. Keys and values are read from the tokens that a head sees: the
+   context (the examples), or all tokens. Nothing here depends on n, m or d being numbers. *)
+From Coq Require Import String.
+From mathcomp Require Import all_ssreflect all_algebra.
+
+Set Implicit Arguments.
+Unset Strict Implicit.
+Unset Printing Implicit Defensive.
+Import GRing.Theory.
+Local Open Scope ring_scope.
+
+(* (), (d,), (d, d), and one unit per position *)
+Inductive shape := Scalar | Vector | Matrix | Positions.
+Inductive attention := Linear | Relu | Normalised (null : bool).
+Inductive keys := Context | Full.
+Inductive activation := Identity | Rectified.
+
+(* Names in order of first appearance. *)
+Fixpoint distinct (names : seq string) : seq string :=
+  if names is name :: rest then
+    name :: filter (fun other => ~~ String.eqb name other) (distinct rest)
+  else [::].
+
+Section Transformer.
+Variables (F : fieldType) (relu : F -> F) (d positions : nat).
+
+(* The index patterns of blocks between slots, from the source's shape to the destination's. *)
+Inductive pattern : shape -> shape -> Type :=
+| Same s : pattern s s                        (* c * I    *)
+| RepeatRows : pattern Vector Matrix          (* "ij<-j"  *)
+| RepeatColumns : pattern Vector Matrix       (* "ij<-i"  *)
+| SumColumns : pattern Matrix Vector          (* "i<-ij"  *)
+| SumRows : pattern Matrix Vector             (* "j<-ij"  *)
+| Transpose : pattern Matrix Matrix           (* "ij<-ji" *)
+| Diagonal : pattern Scalar Matrix            (* "ii<-"   *)
+| Repeat : pattern Scalar Vector              (* "i<-"    *)
+| Sum : pattern Vector Scalar                 (* "<-i"    *)
+| Pick (i : nat) : pattern Positions Scalar   (* slot[i]  *)
+| Spread (i : nat) : pattern Positions Vector (* slot[i], "i<-" *)
+| Row (w : 'cV[F]_d) : pattern Vector Scalar. (* an explicit matrix with the one row w^T *)
+
+Definition size (s : shape) : nat :=
+  match s with Scalar => 1 | Vector => d | Matrix => d * d | Positions => positions end.
+
+Definition stream (p : nat) := forall s : shape, string -> 'M[F]_(p, size s).
+
+(* Token t of a matrix slot holds the d x d matrix `held A t`, row-major. *)
+Definition held p (A : 'M[F]_(p, d * d)) (t : 'I_p) : 'M[F]_d := vec_mx (row t A).
+Definition holding p (B : 'I_p -> 'M[F]_d) : 'M[F]_(p, d * d) :=
+  \matrix_(t, i) mxvec (B t) 0 i.
+
+Definition apply_pattern p s t (pat : pattern s t) : 'M[F]_(p, size s) -> 'M[F]_(p, size t) :=
+  match pat in pattern s t return 'M[F]_(p, size s) -> 'M[F]_(p, size t) with
+  | Same s => id
+  | RepeatRows => fun A => holding (fun t => \matrix_(i, j) A t j)
+  | RepeatColumns => fun A => holding (fun t => \matrix_(i, j) A t i)
+  | SumColumns => fun A => \matrix_(t, i) \sum_j held A t i j
+  | SumRows => fun A => \matrix_(t, j) \sum_i held A t i j
+  | Transpose => fun A => holding (fun t => (held A t)^T)
+  | Diagonal => fun A => holding (fun t => (A t 0)%:M)
+  | Repeat => fun A => \matrix_(t, i) A t 0
+  | Sum => fun A => \matrix_(t, i) \sum_j A t j
+  | Pick i => fun A => \matrix_(t, _) (if insub i is Some j then A t j else 0)
+  | Spread i => fun A => \matrix_(t, _) (if insub i is Some j then A t j else 0)
+  | Row w => fun A => A *m w
+  end.
+
+(* destination <- coefficient * pattern source *)
+Inductive block (t : shape) :=
+  Block (destination : string) (coefficient : F) (s : shape) (p : pattern s t) (source : string).
+
+Definition destination t (b : block t) := let: Block name _ _ _ _ := b in name.
+
+Definition move t destination coefficient source : block t :=
+  Block destination coefficient (Same t) source.
+
+Record slotmap := SlotMap {
+  scalars : seq (block Scalar); vectors : seq (block Vector); matrices : seq (block Matrix);
+  positionals : seq (block Positions) }.
+
+Definition blocks (m : slotmap) (t : shape) : seq (block t) :=
+  match t with
+  | Scalar => scalars m | Vector => vectors m | Matrix => matrices m | Positions => positionals m
+  end.
+
+Definition names (m : slotmap) (t : shape) := distinct (map (@destination t) (blocks m t)).
+
+(* The image of a stream under a slot map: zero where the map writes nothing. *)
+Fixpoint total p (h : stream p) t (bs : seq (block t)) (name : string) : 'M[F]_(p, size t) :=
+  match bs with
+  | Block written c _ pat source :: rest =>
+      if String.eqb written name then c *: apply_pattern pat (h _ source) + total h rest name
+      else total h rest name
+  | [::] => 0
+  end.
+
+Definition image (m : slotmap) p (h : stream p) : stream p :=
+  fun t name => total h (blocks m t) name.
+
+(* query and key map the stream to features of one naming; value maps it to slots. *)
+Record head := Head {
+  query : slotmap; key : slotmap; value : slotmap;
+  weighting : attention; sees : keys; average : bool (* divided by the number of examples *) }.
+
+(* <query_t, key_j>, for a reading token t (row) and a seen token j (column) *)
+Definition scores (hd : head) r p (h : stream r) (seen : stream p) : 'M[F]_(r, p) :=
+  let feature s name := image (query hd) h s name *m (image (key hd) seen s name)^T in
+  let features s := foldr (fun name sum => feature s name + sum) 0 (names (query hd) s) in
+  features Scalar + (features Vector + (features Matrix + features Positions)).
+
+Definition weights (a : attention) r p (s : 'M[F]_(r, p)) : 'M[F]_(r, p) :=
+  match a with
+  | Linear => s
+  | Relu => map_mx relu s
+  | Normalised null => \matrix_(t, j) (s t j / (\sum_i s t i + null%:R))
+  end.
+
+(* sum_j weight(<query_t, key_j>) value_j *)
+Definition attend (hd : head) n r p (h : stream r) (seen : stream p) : stream r :=
+  let w := weights (weighting hd) (scores hd h seen) in
+  fun s name => w *m ((if average hd then n%:R^-1 else 1) *: image (value hd) seen s name).
+
+(* stream += outer(activation(inner(stream)) * gate(stream)), token by token *)
+Record mlp := Mlp {
+  outer : slotmap; inner : option slotmap; gate : option slotmap; applied : activation }.
+
+Definition activate (a : activation) r c (A : 'M[F]_(r, c)) : 'M[F]_(r, c) :=
+  if a is Rectified then map_mx relu A else A.
+
+Definition hadamard r c (A B : 'M[F]_(r, c)) : 'M[F]_(r, c) := \matrix_(i, j) (A i j * B i j).
+
+Definition hidden (f : mlp) p (h : stream p) : stream p :=
+  let plain := if inner f is Some m then fun s name => activate (applied f) (image m h s name)
+               else h in
+  if gate f is Some g then fun s name => hadamard (plain s name) (image g h s name) else plain.
+
+Definition perceive (f : option mlp) p (h : stream p) : stream p :=
+  if f is Some f then fun s name => h s name + image (outer f) (hidden f h) s name else h.
+
+Record layer := Layer { heads : seq head; feedforward : option mlp }.
+
+(* Context and query tokens of one prompt. *)
+Record tokens n m := Tokens { context : stream n; queries : stream m }.
+
+Definition stack n m (c : stream n) (q : stream m) : stream (n + m) :=
+  fun s name => col_mx (c s name) (q s name).
+
+Section Apply.
+Variables (examples n m : nat).
+
+(* What the tokens h receive from one head. *)
+Definition received (hd : head) (all : tokens n m) r (h : stream r) : stream r :=
+  match sees hd with
+  | Context => attend hd examples h (context all)
+  | Full => attend hd examples h (stack (context all) (queries all))
+  end.
+
+Definition residual (hds : seq head) (all : tokens n m) r (h : stream r) : stream r :=
+  fun s name => foldl (fun sum hd => sum + received hd all h s name) (h s name) hds.
+
+Definition apply_layer (l : layer) (all : tokens n m) : tokens n m :=
+  Tokens (perceive (feedforward l) (residual (heads l) all (context all)))
+         (perceive (feedforward l) (residual (heads l) all (queries all))).
+
+Definition run (ls : seq layer) (all : tokens n m) : tokens n m :=
+  foldl (fun h l => apply_layer l h) all ls.
+
+Lemma run_cat ls ls' all : run (ls ++ ls') all = run ls' (run ls all).
+Proof. exact: foldl_cat. Qed.
+
+Lemma run_repeat l k all : run (nseq k l) all = iter k (apply_layer l) all.
+Proof. by elim: k all => //= k IH all; rewrite IH -iterS iterSr. Qed.
+End Apply.
+
+(* What the embedding reads of each token: x, y, the constant 1, the one-hot of its number
+   (counted from `first`), and whether it is a query or the register. *)
+Definition features p first (x : 'M[F]_(p, d)) (y query register : 'cV[F]_p) : stream p :=
+  fun s => match s return string -> 'M[F]_(p, size s) with
+  | Scalar => fun name =>
+      if String.eqb name "y" then y
+      else if String.eqb name "one" then const_mx 1
+      else if String.eqb name "query" then query
+      else if String.eqb name "register" then register else 0
+  | Vector => fun name => if String.eqb name "x" then x else 0
+  | Matrix => fun _ => 0
+  | Positions => fun name =>
+      if String.eqb name "position" then \matrix_(t, j) ((first + t)%N == j)%:R else 0
+  end.
+
+(* `register`: one token without an example in front. *)
+Record witness := Witness {
+  register : bool; embedding : slotmap; layers : seq layer;
+  readout : string; readout_coefficient : F }.
+
+Definition embed (w : witness) n m (X : 'M_(n, d)) (y : 'cV_n) (Q : 'M_(m, d))
+    : tokens (register w + n) m :=
+  match register w as r return tokens (r + n) m with
+  | false => Tokens (image (embedding w) (features 0 X y 0 0))
+                    (image (embedding w) (features n Q 0 (const_mx 1) 0))
+  | true => Tokens (image (embedding w) (features 0 (col_mx 0 X) (col_mx 0 y) 0 (col_mx 1 0)))
+                   (image (embedding w) (features n.+1 Q 0 (const_mx 1) 0))
+  end.
+
+(* Prompt (X, y) and queries Q in, one prediction per query out. *)
+Definition predict (w : witness) n m (X : 'M_(n, d)) (y : 'cV_n) (Q : 'M_(m, d)) : 'cV[F]_m :=
+  readout_coefficient w *: queries (run n (layers w) (embed w X y Q)) Scalar (readout w).
+
+End Transformer.
+
+Arguments Block {F d t} destination coefficient {s} p source.
+Arguments move {F d t} destination coefficient source.
+Arguments SlotMap {F d}.
+Arguments Witness {F d}.
+Arguments predict {F} relu {d} positions w {n m}.
+Arguments RepeatRows {F d}.
+Arguments RepeatColumns {F d}.
+Arguments SumColumns {F d}.
+Arguments SumRows {F d}.
+Arguments Transpose {F d}.
+Arguments Diagonal {F d}.
+Arguments Repeat {F d}.
+Arguments Sum {F d}.
+Arguments Pick {F d}.
+Arguments Spread {F d}.
+Arguments Row {F d}.
+
+(* Executes layers on named slots; the operations on matrices stay as they are. *)
+Ltac execute :=
+  cbv beta iota zeta delta
+    [run apply_layer context queries heads feedforward residual received sees attend weighting
+     scores weights average query key value names distinct image blocks total scalars vectors
+     matrices positionals destination move apply_pattern perceive outer inner gate applied hidden
+     activate embed embedding register features layers readout readout_coefficient stack
+     foldl foldr map filter negb String.eqb Ascii.eqb Bool.eqb size];
+  rewrite ?scale1r ?addr0 ?add0r ?scaler0 ?mulmx0 ?mul0mx ?trmx0 ?addr0 ?add0r.

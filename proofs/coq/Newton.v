@@ -1,0 +1,72 @@
+(* The witness `newton`: k + 2 layers are k Newton iterations from M_0 = alpha S, S = X^T X.
+   Fu et al. 2023, equations 24, 30, 34, 35 and theorem 5.1, with linear attention whose keys are
+   the examples alone. Weights.v is written from the witness that runs. *)
+From Coq Require Import String.
+From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp.algebra_tactics Require Import ring.
+Require Import Matrices Iterations Layer Weights.
+
+Set Implicit Arguments.
+Unset Strict Implicit.
+Unset Printing Implicit Defensive.
+Import GRing.Theory.
+Local Open Scope ring_scope.
+Local Open Scope string_scope.
+
+Section Newton.
+Variables (F : fieldType) (relu : F -> F) (alpha : F) (positions : nat).
+Hypothesis two : 2%:R != 0 :> F.
+Variables (n m d : nat) (X : 'M[F]_(n, d)) (y : 'cV[F]_n) (Q : 'M[F]_(m, d)).
+Let S := X^T *m X.
+
+(* Between two layers: every token carries x and T x, the examples carry y. *)
+Definition newton_holds (all : tokens F d positions n m) (T : 'M[F]_d) :=
+  [/\ [/\ context all Vector "x" = X, context all Vector "t" = X *m T
+        & context all Scalar "y" = y]
+    & [/\ queries all Vector "x" = Q, queries all Vector "t" = Q *m T
+        & queries all Scalar "p" = 0]].
+
+(* M_0 = alpha S in one layer (equation 24). *)
+Theorem newton_initial :
+  newton_holds (run relu n (newton_start d alpha) (embed positions (newton d alpha 0) X y Q))
+    (alpha *: S).
+Proof.
+rewrite /newton_holds /S /newton /newton_start /newton_embedding; split; split; execute => //;
+  linear_combination; ring.
+Qed.
+
+(* One layer is one iteration, T <- 2T - T S T (equation 30). *)
+Theorem newton_layer all T :
+  newton_holds all T -> newton_holds (run relu n (newton_step F d) all) (newton_update S T).
+Proof.
+case: all => c q [] /= [cx ct cy] [qx qt qp].
+by rewrite /newton_holds /newton_update /newton_step; split; split; execute;
+  rewrite ?cx ?ct ?cy ?qx ?qt ?qp // /S; linear_combination; field.
+Qed.
+
+Theorem newton_layers all T k :
+  newton_holds all T ->
+  newton_holds (run relu n (flatten (nseq k (newton_step F d))) all) (newton_iterate S T k).
+Proof.
+move=> start; elim: k => [|k IH] //.
+by rewrite -addn1 nseqD flatten_cat run_cat addn1; exact: newton_layer IH.
+Qed.
+
+(* The read-out: p = x^T T X^T y (equations 34 and 35). *)
+Theorem newton_readout all T :
+  newton_holds all T ->
+  queries (run relu n (newton_end F d) all) Scalar "p" = Q *m (T *m (X^T *m y)).
+Proof.
+case: all => c q [] /= [cx ct cy] [qx qt qp].
+by rewrite /newton_end; execute; rewrite ?cx ?ct ?cy ?qx ?qt ?qp; linear_combination; ring.
+Qed.
+
+(* Prompt to prediction (theorem 5.1): x^T M_k X^T y for every query, every n, m, d and k. *)
+Theorem newton_predicts k :
+  predict relu positions (newton d alpha k) X y Q =
+  Q *m (newton_iterate S (alpha *: S) k *m (X^T *m y)).
+Proof.
+rewrite /predict /= !run_cat -(@newton_readout _ _ (newton_layers k newton_initial)).
+by rewrite /newton /= scale1r.
+Qed.
+End Newton.

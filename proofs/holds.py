@@ -1,0 +1,286 @@
+"""Proof that an assembled witness does what its layers say, for every d (and n).
+
+After each layer a witness says what its slots hold ("M2*x_t"), in the algorithm's own
+quantities, each defined by those before it ("2*M1 - M1*S*M1"). Layer by layer: run the layer
+in the calculus on what the slots held before, compare with what they should hold, and go on
+with the quantity as a letter of its own (symmetric, if its definition is, and commuting with S
+if that is a polynomial in S). So each layer is proved for any prompt and any value of the
+iterate before it, which is the induction step. Letters forget relations between iterates:
+where that fails, vectors (w2 = M2 Xᵀy) stay as defined.
+"""
+
+from __future__ import annotations
+
+import ast
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import sympy
+
+from proofs import calculus as c
+from proofs.assembled import Run
+from proofs.calculus import Form, ShapeError
+from proofs.references import REFERENCES
+from proofs.theorem import Proof
+from proofs.tokens import OutsideCalculusError
+
+Letters = Literal["all", "matrices", "none"]
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """A matrix given by blocks of rows: X when every example is a token of its own."""
+
+    blocks: tuple[Form, ...]
+    turned: bool = False
+
+    def combine(self, other: Stack, sign: int) -> Stack:
+        pairs = zip(self.blocks, other.blocks, strict=True)
+        return Stack(tuple(a + sign * b for a, b in pairs), self.turned)
+
+
+class Scope:
+    """Names of one witness: the prompt, its parameters and its definitions."""
+
+    def __init__(self, witness: Any, run: Run, definitions: Mapping[str, str]) -> None:
+        self.definitions = definitions
+        self.known: dict[str, Any] = {
+            "n": run.examples,
+            "I": c.identity(c.d),
+            "O": c.zero(c.d, 1),
+        }
+        self.letters: dict[str, Form] = {}
+        with_x = [g for g in run.groups if g.context and "x" in g.features]
+        with_y = [g for g in run.groups if g.context and "y" in g.features]
+        if with_x and with_x[0].rows == c.n:
+            self.known |= {"X": c.X, "y": c.y}
+        else:
+            self.known["X"] = Stack(tuple(g.features["x"] for g in with_x))
+            self.known["y"] = Stack(tuple(g.features["y"] for g in with_y))
+            for i, (x, y) in enumerate(zip(with_x, with_y, strict=True), start=1):
+                self.known |= {f"x{i}": x.features["x"].T, f"y{i}": y.features["y"].scalar()}
+        for name, value in witness.parameters.items():
+            if isinstance(value, tuple):
+                zero = all(entry == 0 for entry in value)
+                self.known[name] = c.zero(c.d, 1) if zero else vector_letter(name)
+            elif value is not None and not isinstance(value, str):
+                self.known[name] = sympy.sympify(value)
+
+    def value(self, name: str) -> Any:
+        if name in self.letters:
+            return self.letters[name]
+        if name in self.known:
+            return self.known[name]
+        if name not in self.definitions:
+            raise ValueError(f"{name} is not defined")
+        return self.evaluate(self.definitions[name], {})
+
+    def evaluate(self, text: str, local: Mapping[str, Any]) -> Any:
+        return self._walk(ast.parse(text, mode="eval").body, local)
+
+    def settle(self, text: str, vectors: bool) -> None:
+        """Make an expression's defined matrices (and vectors) letters of their own."""
+        for node in ast.walk(ast.parse(text, mode="eval")):
+            if isinstance(node, ast.Name) and node.id in self.definitions:
+                value = self.value(node.id)
+                if node.id in self.letters or not isinstance(value, Form):
+                    continue
+                if value.rows != value.columns and not vectors:
+                    continue
+                if len(value.normal()) < 2:  # S, or α S: short enough as it is
+                    continue
+                symmetric = value.rows == value.columns and value == value.T
+                self.letters[node.id] = c.letter(
+                    indexed(node.id),
+                    value.rows,
+                    value.columns,
+                    symmetric,
+                    commuting=c.is_polynomial_in_s(value),
+                )
+
+    def _walk(self, node: ast.expr, local: Mapping[str, Any]) -> Any:
+        if isinstance(node, ast.Name):
+            return local[node.id] if node.id in local else self.value(node.id)
+        if isinstance(node, ast.Constant):
+            return sympy.Integer(node.value)
+        if isinstance(node, ast.Attribute) and node.attr == "T":
+            value = self._walk(node.value, local)
+            if isinstance(value, Stack):
+                return Stack(value.blocks, not value.turned)
+            return value.T if isinstance(value, Form) else value
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            return _times(sympy.Integer(-1), self._walk(node.operand, local))
+        if not isinstance(node, ast.BinOp):
+            raise ValueError(f"{ast.unparse(node)} is not in the language")
+        left, right = self._walk(node.left, local), self._walk(node.right, local)
+        if isinstance(node.op, ast.Mult):
+            return _times(left, right)
+        if isinstance(node.op, ast.Div):
+            return _times(left, 1 / _plain(right))
+        return _plus(left, right, 1 if isinstance(node.op, ast.Add) else -1)
+
+
+def indexed(name: str) -> str:
+    """M2 as M_{2}."""
+    stem = name.rstrip("0123456789")
+    return f"{stem}_{{{name[len(stem):]}}}" if stem and stem != name else name
+
+
+def vector_letter(name: str) -> Form:
+    """The letter of a parameter that is a vector of d numbers, such as w0."""
+    return c.letter(indexed(name), c.d, 1)
+
+
+def _plain(value: Any) -> Any:
+    """A 1 × 1 form as a scalar."""
+    if isinstance(value, Form) and (value.rows, value.columns) == (1, 1):
+        return value.scalar()
+    return value
+
+
+def _times(left: Any, right: Any) -> Any:
+    left, right = _plain(left), _plain(right)
+    if isinstance(left, Stack) or isinstance(right, Stack):
+        return _stack_times(left, right)
+    if isinstance(left, Form) and isinstance(right, Form):
+        return left @ right
+    if isinstance(right, Form):
+        return left * right
+    return right * left if isinstance(left, Form) else left * right
+
+
+def _stack_times(left: Any, right: Any) -> Any:
+    if isinstance(left, Stack) and isinstance(right, Stack):
+        if not left.turned or right.turned:
+            raise OutsideCalculusError("a product over tokens that is not a sum over them")
+        first, *rest = (a.T @ b for a, b in zip(left.blocks, right.blocks, strict=True))
+        return sum(rest, first)
+    if isinstance(left, Stack) and not left.turned:
+        matrix = isinstance(right, Form)
+        return Stack(tuple(b @ right if matrix else right * b for b in left.blocks))
+    if isinstance(right, Stack) and not isinstance(left, Form):
+        return Stack(tuple(left * b for b in right.blocks), right.turned)
+    if isinstance(left, Form) and isinstance(right, Stack) and right.turned:
+        return Stack(tuple(b @ left.T for b in right.blocks), True)
+    raise OutsideCalculusError("a product with single tokens")
+
+
+def _plus(left: Any, right: Any, sign: int) -> Any:
+    left, right = _plain(left), _plain(right)
+    if isinstance(left, Stack) and isinstance(right, Stack) and left.turned == right.turned:
+        return left.combine(right, sign)
+    if isinstance(left, Form) and isinstance(right, Form):
+        return left + sign * right
+    if isinstance(left, (Form, Stack)) or isinstance(right, (Form, Stack)):
+        raise OutsideCalculusError("a sum of a matrix and a number, or of single tokens")
+    return left + sign * right
+
+
+def prove_witness(witness: Any, examples: int | None = None, expand: bool = False) -> Proof:
+    """Prove every layer's `holds` and the prediction, for every d.
+
+    For every n too, unless the weights depend on it or tell tokens apart: then for the
+    number of examples that the witness, or `examples`, fixes. Where the witness's name is
+    in `references`, the algorithm stated there replaces the witness's own definitions.
+    `expand` puts every definition in instead of going on with letters, for few layers only.
+    A layer that does something else than it says, and anything outside the calculus, make a
+    Proof that is not proved, with the first such line in `failed`.
+    """
+    start = time.perf_counter()
+    together = witness.examples is None and examples is None
+    ways: tuple[Letters, ...] = ("none",) if expand else ("all", "matrices")
+    for letters in ways:
+        lines: list[str] = []
+        try:
+            failed = _prove(witness, examples, lines, letters)
+        except (OutsideCalculusError, ShapeError) as error:
+            failed = f"outside the calculus: {error}"
+        if failed is None:
+            break
+    every = "n, d" if together else "d"
+    return Proof(
+        id=f"{witness.name}.assembled",
+        statement=rf"\text{{the assembled {witness.name.replace('_', ' ')} does what its layers "
+        rf"say, for every }} {every}",
+        kind="identity",
+        proved=failed is None,
+        steps=tuple(lines),
+        seconds=time.perf_counter() - start,
+        claims=(witness.name,),
+        failed=failed,
+    )
+
+
+def _prove(
+    witness: Any, examples: int | None, lines: list[str], letters: Letters
+) -> str | None:
+    """The first line that is false, None if all are true."""
+    matrices = {
+        (value,): vector_letter(name).T
+        for name, value in witness.parameters.items()
+        if isinstance(value, tuple) and any(entry != 0 for entry in value)
+    }
+    definitions, prediction = dict(witness.definitions), None
+    if witness.name in REFERENCES:
+        stated, prediction = REFERENCES[witness.name](witness.parameters)
+        definitions |= stated
+    run = Run(witness, examples, matrices)
+    scope = Scope(witness, run, definitions)
+    held: dict[tuple[str, str], str] = {}
+    for number, layer in enumerate(witness.layer_list, start=1):
+        run.layer(layer)
+        held = {}
+        for hold in layer.holds:
+            for group, state in zip(run.groups, run.states, strict=True):
+                if not group.matches(hold.tokens):
+                    continue
+                wanted = _rows(scope, hold.expression, group, hold.slot, witness)
+                found = state.get(hold.slot, c.zero(wanted.rows, wanted.columns))
+                where = rf"\text{{layer {number} ({layer.name}), {group.name}, {hold.slot}: }}"
+                if not _decide(lines, where, found, wanted):
+                    return lines[-1]
+                held[group.name, hold.slot] = hold.expression
+        for text in held.values() if letters != "none" else ():
+            scope.settle(text, vectors=letters == "all")
+        for group, state in zip(run.groups, run.states, strict=True):
+            for (name, slot), text in held.items():
+                if name == group.name:
+                    in_letters = _rows(scope, text, group, slot, witness)
+                    state[slot] = in_letters  # equal to what was found
+                    if not in_letters.normal():
+                        del state[slot]
+    slot, query = witness.readout.slot, run.groups[-1]
+    if ("query", slot) not in held:
+        return rf"\text{{no layer says at last what {slot} holds at the query}}"
+    found = sympy.sympify(witness.readout.coefficient) * run.states[-1].get(slot, c.zero(1, 1))
+    if prediction is None:
+        lines.append(rf"\text{{prediction: }} {found.latex()}")
+    elif not _decide(
+        lines, r"\text{prediction: }", found, _rows(scope, prediction, query, slot, witness)
+    ):
+        return lines[-1]
+    return None
+
+
+def _decide(lines: list[str], text: str, left: Form, right: Form) -> bool:
+    same = left == right
+    relation = "=" if same else r"\neq"
+    lines.append(f"{text} {left.latex()} {relation} {right.latex()}")
+    return same
+
+
+def _rows(scope: Scope, text: str, group: Any, slot: str, witness: Any) -> Form:
+    """An expression per token as the group's rows (a matrix slot as it is)."""
+    rows = group.rows
+    x = group.features.get("x", c.zero(rows, c.d))
+    y = group.features.get("y", c.zero(rows, 1))
+    value = scope.evaluate(text, {"x_t": x.T, "y_t": _plain(y.T)})
+    shape = witness.layout.shape(slot)
+    if not isinstance(value, Form):
+        if value == 0:
+            sizes = {0: (rows, 1), 1: (rows, c.d), 2: (c.d, c.d)}
+            return c.zero(*sizes[len(shape)])
+        value = c.number(value)
+    return value if len(shape) == 2 or value.rows == rows else value.T

@@ -1,0 +1,61 @@
+"""The algorithms themselves, step by step: what an assembled witness must compute.
+
+Each gives, from the witness's parameters, the definitions of the algorithm's quantities in
+order, and the prediction at a query x_t, in the language of the layers' annotations. They
+replace the definitions that the witness brings along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Statement = tuple[dict[str, str], str]
+
+
+def gradient_descent(parameters: Mapping[str, Any]) -> Statement:
+    """w_k = w_{k−1} − η∇L(w_{k−1}), L summed or averaged over the examples."""
+    made, steps = {}, parameters["steps"]
+    for k in range(1, steps + 1):
+        w = f"w{k - 1}"
+        if parameters["loss"] == "sum":
+            gradient = f"2*(X.T*X*{w} - X.T*y) + 2*ridge*{w}"
+        else:
+            gradient = f"(X.T*X*{w} - X.T*y)/n + ridge*{w}"
+        made[f"w{k}"] = f"{w} - step_size*({gradient})"
+    return made, f"w{steps}.T*x_t"
+
+
+def newton(parameters: Mapping[str, Any]) -> Statement:
+    """M_0 = αS, M_k = 2M_{k−1} − M_{k−1} S M_{k−1}, prediction xᵀM_k Xᵀy."""
+    made, last = {"S": "X.T*X", "M0": "alpha*S"}, parameters["iterations"]
+    for k in range(1, last + 1):
+        made[f"M{k}"] = f"2*M{k - 1} - M{k - 1}*S*M{k - 1}"
+    return made | {f"w{last}": f"M{last}*X.T*y"}, f"w{last}.T*x_t"
+
+
+def hyperpower(parameters: Mapping[str, Any]) -> Statement:
+    """M_0 = αI, M_k = M(3I − 3SM + (SM)²) with M = M_{k−1}, prediction xᵀM_k Xᵀy."""
+    made, last = {"S": "X.T*X", "M0": "alpha*I"}, parameters["iterations"]
+    for k in range(1, last + 1):
+        m = f"M{k - 1}"
+        made[f"M{k}"] = f"3*{m} - 3*{m}*S*{m} + {m}*S*{m}*S*{m}"
+    return made | {f"w{last}": f"M{last}*X.T*y"}, f"w{last}.T*x_t"
+
+
+def sherman_morrison(parameters: Mapping[str, Any]) -> Statement:
+    """P_0 = I/λ, w_0 = 0 and one update per example; w_n is ridge (`sherman_morrison.ridge`)."""
+    made, last = {"P0": "I/ridge", "w0": "O"}, parameters["examples"]
+    for i in range(1, last + 1):
+        p, x = f"P{i - 1}", f"x{i}"
+        made[f"P{i}"] = f"{p} - {p}*{x}*{x}.T*{p}/(1 + {x}.T*{p}*{x})"
+        made[f"w{i}"] = f"w{i - 1} + P{i}*{x}*(y{i} - {x}.T*w{i - 1})"
+    return made, f"w{last}.T*x_t"
+
+
+REFERENCES: dict[str, Callable[[Mapping[str, Any]], Statement]] = {
+    "gradient_descent": gradient_descent,
+    "newton": newton,
+    "hyperpower": hyperpower,
+    "sherman_morrison": sherman_morrison,
+}

@@ -1,0 +1,132 @@
+"""The improved claims hold, and their checks refute what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction as F
+from typing import Any
+
+import pytest
+import sympy
+
+import constructions
+import verify
+from constructions.transformer import Head, Witness
+from proofs import spectral
+from verify.checks import certified, spectrum
+from verify.claim import Budget
+from verify.claims import improved, improved_algorithms
+
+QUICK = Budget(cases=8, quick=True)
+NAMES = {"verify.claims.improved", "verify.claims.improved_algorithms"}
+CLAIMS = [
+    c for c in verify.claim.__globals__["registered"]()
+    if getattr(c.witness or c.checks, "__module__", "") in NAMES
+]  # fmt: skip
+
+
+def without_floats(claim: Any) -> Any:
+    """The claim without its slowest check, which test_numeric below runs once."""
+    return replace(claim, floats=None)
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.id)
+def test_verdict_is_the_expected_one(claim: Any) -> None:
+    from verify import engine
+
+    report = engine.run(without_floats(claim), replace(QUICK, cases=4))
+    assert report.verdict.name == claim.expected
+    assert all(check.passed for check in report.checks)
+
+
+def test_every_improved_claim_names_its_source() -> None:
+    assert CLAIMS
+    assert {(c.source, c.variant) for c in CLAIMS} == {("witness", "improved")}
+
+
+def flipped(build: Any) -> Any:
+    """The builder with the first head's value negated in the last layer."""
+
+    def made(**parameters: Any) -> Witness:
+        witness = build(**parameters)
+        *others, last = witness.layer_list
+        head: Head = last.heads[0]
+        blocks = tuple(replace(b, coefficient=-b.coefficient) for b in head.value)
+        head = replace(head, value=replace(head.value, blocks=blocks))
+        return witness.with_layers((*others, replace(last, heads=(head, *last.heads[1:]))))
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("build", "residual", "parameters"),
+    [
+        (improved.hyperpower, improved._hyperpower_residual, {"iterations": 2, "alpha": F(1, 3)}),
+        (improved.deep_descent, improved._descent_residual, {"layers": 2, "alpha": F(1, 3)}),
+        (improved.minimax_descent, improved._minimax_residual, {"layers": 2, "largest": 5}),
+        (
+            improved_algorithms.chebyshev,
+            improved_algorithms._chebyshev_residual,
+            {"steps": 3, "lowest": 1, "highest": 4},
+        ),
+    ],
+    ids=lambda p: getattr(p, "__name__", None),
+)
+def test_the_spectrum_of_a_wrong_witness_is_refuted(
+    build: Any, residual: Any, parameters: dict[str, Any]
+) -> None:
+    right = spectrum.leaves(build, residual, lambda: [parameters]).run(QUICK)
+    wrong = spectrum.leaves(flipped(build), residual, lambda: [parameters]).run(QUICK)
+    assert right.passed is True
+    assert wrong.passed is False
+    assert wrong.counterexample is not None
+
+
+def test_the_textbook_bound_fails_for_another_iteration() -> None:
+    def slower(d: int, steps: int, lowest: int, highest: int) -> Witness:
+        """The same steps on too small an interval."""
+        return constructions.build("chebyshev", d=d, steps=steps, lowest=lowest, highest=highest - 1)
+
+    assert certified.chebyshev_bound(improved_algorithms.chebyshev, (4,)).run(QUICK).passed is True
+    assert certified.chebyshev_bound(slower, (4,)).run(QUICK).passed is False
+
+
+def test_the_logistic_bound_fails_for_a_coarser_sigmoid() -> None:
+    def coarser(**parameters: Any) -> Witness:
+        return constructions.build("logistic", **parameters | {"pieces": 1})
+
+    assert certified.logistic_error(improved_algorithms.logistic).run(QUICK).passed is True
+    assert certified.logistic_error(coarser).run(QUICK).passed is False
+
+
+def test_softmax_attention_without_its_temperature_is_another_kernel() -> None:
+    def hotter(**parameters: Any) -> Witness:
+        return constructions.build("kernel_regression", **parameters | {"temperature": 3})
+
+    assert certified.exponential_kernel(hotter).run(QUICK).passed is False
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_deep_and_minimax_descent_have_the_largest_degree_there_is(layers: int) -> None:
+    for name, parameters in (("deep_descent", {"alpha": 1}), ("minimax_descent", {"largest": 1})):
+        witness = constructions.build(name, d=1, layers=layers, **parameters)
+        assert spectral.degree(spectral.run(witness)[-1].values()) == 3**layers
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_minimax_descent_reaches_its_bound_at_the_largest_eigenvalue(layers: int) -> None:
+    residual = spectral.residual(constructions.build("minimax_descent", d=1, layers=layers, largest=4))
+    assert abs(residual.subs(spectral.s, 4)) == sympy.Rational(1, 3**layers)
+    for eigenvalue in (F(1, 100), F(1), F(2), F(7, 2)):
+        value = residual.subs(spectral.s, sympy.Rational(eigenvalue.numerator, eigenvalue.denominator))
+        assert eigenvalue * F(int(value.p), int(value.q)) ** 2 <= F(4, 9**layers)
+
+
+def test_a_witness_outside_the_calculus_is_not_called_proved() -> None:
+    found = spectrum.leaves(
+        improved_algorithms.lasso,
+        lambda s, **_: 1 - s,
+        lambda: [{"steps": 1, "step_size": 1, "penalty": 1}],
+    ).run(QUICK)
+    assert found.passed is False
+    assert "is no" in found.detail or "reads" in found.detail

@@ -1,0 +1,201 @@
+"""Programs of primitives: their exact meaning against an algorithm, their transformer in balls.
+
+`exact` decides a chain in fractions, operation by operation. `enclosure` runs the transformer
+that it compiles to in balls, at two settings of the free constants: the error must shrink as
+the constants grow, and the bound at the larger ones is certified, rounding included.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from constructions.numbers.ball import Ball
+from constructions.primitive_layers import Constants
+from constructions.primitives import Columns, Program
+
+from ..claim import Budget, Check, CheckResult
+from ..engine import Differs, hunt
+from ..expressions import evaluate, prompt_scope
+from ..strategies import Case, as_text
+from .boxes import ball, precision, top
+from .running import objects, reference
+
+COARSE = Constants(128, 2**50, 2**5, Fraction(1, 2**20), 2**10)
+FINE = Constants()
+SHRINKS = 2.0**-25  # scale^2 and 1/large fall by 2^-40 and 2^-50 from COARSE to FINE
+Make = Callable[..., Any]  # parameters -> constructions.papers.akyurek2022.Chain
+
+
+def exact(make: Make, algorithm: Callable[..., Any], cases: Callable[..., Any]) -> Check:
+    """The chain's operations, done exactly, predict what the algorithm does.
+
+    cases(d) is a strategy at one d: small d come first, so that a counterexample is small.
+    """
+    return Check("exact", lambda budget: _exact(make, algorithm, cases, budget), "exact")
+
+
+def _exact(make: Make, algorithm: Any, cases: Any, budget: Budget) -> CheckResult:
+    def test(case: Case) -> None:
+        chain = make(**case.parameters)
+        got = Fraction(chain.predict(case.X, case.y, case.queries))
+        want = Fraction(reference(algorithm, case, Fraction)[0])
+        if got == want:
+            return
+        difference = first_operation(chain, case) or {
+            "layer": len(chain.program.operations),
+            "slot": chain.readout,
+            "token": chain.program.columns - 1,
+            "is": as_text(got),
+            "should": as_text(want),
+        }
+        raise Differs(
+            f"operation {difference['layer']}, slot {difference['slot']}",
+            case.to_json() | {"prediction": as_text(got), "algorithm": as_text(want)},
+            difference,
+            float(abs(got - want)),
+            0.0,
+        )
+
+    tried = 0
+    for d in (1, 2, 3, 5):
+        found = hunt(cases(d), test, replace(budget, cases=max(5, budget.cases // 4)))
+        tried += found.cases
+        if found.failure is not None:
+            return found.failure.result(tried)
+    return CheckResult(
+        True, tried, 0.0, 0.0, "done exactly, the operations predict this; d = 1 to 5"
+    )
+
+
+def first_operation(chain: Any, case: Case) -> dict[str, Any] | None:
+    """The first operation that does not leave what the chain says, in fractions."""
+    program: Program = chain.program
+    states = program.run(program.prompt(case.X, case.y, case.queries))
+    parameters = {
+        name: tuple(map(Fraction, value)) if isinstance(value, tuple) else Fraction(value)
+        for name, value in chain.parameters.items()
+    }
+    X, y, queries = (objects(part, Fraction) for part in (case.X, case.y, case.queries))
+    scope = prompt_scope(X, y, chain.definitions, parameters)
+    for number, held in enumerate(chain.holds, start=1):
+        for one in held:
+            should = evaluate(one.expression, scope.at(x_t=queries[0].reshape(-1, 1)))
+            rows = program.stream.rows(one.slot)
+            found = [Fraction(states[number][one.tokens][row]) for row in rows]
+            expected = list(np.asarray(should, dtype=object).ravel())
+            if found != expected:
+                return {
+                    "layer": number,
+                    "name": str(program.operations[number - 1]),
+                    "slot": one.slot,
+                    "token": one.tokens,
+                    "holds": one.expression,
+                    "is": as_text(found[0] if len(found) == 1 else found),
+                    "should": as_text(expected[0] if len(expected) == 1 else expected),
+                }
+    return None
+
+
+# -- in balls ---------------------------------------------------------------------------------
+
+
+def enclosure(
+    make: Make,
+    algorithm: Callable[..., Any],
+    sizes: Callable[[Budget], Sequence[dict[str, Any]]],
+    note: Callable[[Sequence[tuple[dict[str, Any], float]]], str] | None = None,
+) -> Check:
+    """The chain's transformer predicts what the algorithm does, up to a certified bound.
+
+    `sizes` gives parameters for `make`, with "d" and "examples"; prompts are drawn at random.
+    """
+    return Check(
+        "enclosure", lambda budget: _enclosure(make, algorithm, sizes, note, budget), "enclosed"
+    )
+
+
+def _enclosure(make: Make, algorithm: Any, sizes: Any, note: Any, budget: Budget) -> CheckResult:
+    draw = random.Random(budget.seed)
+    worst, found = 0.0, []
+    for parameters in sizes(budget):
+        case = prompt(draw, parameters)
+        chain = make(**parameters)
+        want = Fraction(reference(algorithm, case, Fraction)[0])
+        coarse, fine = (error(chain, case, want, constants) for constants in (COARSE, FINE))
+        if not fine <= coarse * SHRINKS:
+            difference = first_operation(chain, case) or first_layer(chain, case)
+            raise_ = Differs(
+                f"off by {fine:.1e}, and by {coarse:.1e} with coarser constants",
+                case.to_json() | {"algorithm": as_text(want)},
+                difference,
+                fine,
+                coarse * SHRINKS,
+            )
+            return raise_.result(len(found) + 1)
+        found.append((parameters, fine))
+        worst = max(worst, fine)
+    detail = (
+        f"at scale 2^-40, large 2^100; {note(found)}" if note else "at scale 2^-40, large 2^100"
+    )
+    return CheckResult(True, len(found), worst, worst, detail)
+
+
+def prompt(draw: random.Random, parameters: dict[str, Any]) -> Case:
+    """Entries are quarters between -1 and 1, none of them 0."""
+    d, n = parameters["d"], parameters["examples"]
+
+    def row(size: int = d) -> list[Fraction]:
+        return [Fraction(draw.choice((-4, -3, -2, -1, 1, 2, 3, 4)), 4) for _ in range(size)]
+
+    X = np.array([row() for _ in range(n)], dtype=object)
+    y = np.array(row(n), dtype=object)
+    return Case(parameters, X, y, np.array([row()], dtype=object))
+
+
+def error(chain: Any, case: Case, want: Fraction, constants: Constants) -> float:
+    """A certified upper bound on |prediction - want|, the transformer run in balls."""
+    witness = chain.transformer(constants)
+    bits = constants.bits(witness.layers)
+    (got,) = witness.predict(case.X, case.y, case.queries, Ball(bits))
+    with precision(bits):
+        return top(got - ball(want))
+
+
+def first_layer(chain: Any, case: Case) -> dict[str, Any] | None:
+    """The first layer after which the transformer's slots are not the operations'."""
+    program: Program = chain.program
+    states = program.run(program.prompt(case.X, case.y, case.queries))
+    runs = []
+    for constants in (COARSE, FINE):
+        witness = chain.transformer(constants)
+        bits = constants.bits(witness.layers)
+        with precision(bits):
+            trace = witness.trace(case.X, case.y, case.queries, Ball(bits))
+            runs.append([slot_errors(program, s, H) for s, H in zip(trace, states, strict=True)])
+    for number, (coarse, fine) in enumerate(zip(*runs)):
+        for (slot, token), off in fine.items():
+            if not off <= coarse[slot, token] * SHRINKS:
+                return {"layer": number, "slot": slot, "token": token, "off by": f"{off:.2e}"}
+    return None
+
+
+def slot_errors(program: Program, stream: Any, H: Columns) -> dict[tuple[str, int], float]:
+    """The largest |entry - exact entry| of every slot and token of the program's rows."""
+    made = {}
+    for slot in program.stream.slots:
+        rows = program.stream.rows(slot.name)
+        entries = np.asarray(stream[slot.name], dtype=object).reshape(len(H), -1)
+        for token, column in enumerate(H):
+            worst = 0.0
+            for entry, row in zip(entries[token], rows):
+                value = entry if isinstance(entry, arb) else ball(entry)
+                worst = max(worst, top(value - ball(column[row])))
+            made[slot.name, token] = worst
+    return made

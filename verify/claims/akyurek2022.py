@@ -1,0 +1,614 @@
+"""akyurek2022: equations 11, 14, 19 and the chains of theorems 1 and 2.
+
+A chain is decided twice: its operations in fractions (`….chain`, `….sign`, …), where equality
+means equality, and its transformer in balls, which can only approximate. What the printed chains
+get wrong is looked at one symbol at a time: each such claim leaves one thing as printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+from hypothesis import strategies as st
+
+from constructions.papers import akyurek2022 as paper
+from constructions.transformer import Witness
+
+from .. import algorithms, strategies
+from ..checks import programs
+from ..checks.proof_of import proved
+from ..checks.resources import fit, grows_at_most
+from ..claim import Budget, Check, CheckResult, claim
+from ..engine import Differs, hunt
+from ..strategies import Case, as_text, positive
+
+HALF = Fraction(1, 2)
+
+
+# -- equations --------------------------------------------------------------------------------
+
+
+def _identity(left: Any, right: Any, cases: Any) -> Check:
+    """Two formulas of one case, equal in fractions."""
+
+    def test(case: Case) -> None:
+        a, b = left(case), right(case)
+        if a != b:
+            raise Differs(
+                "the two sides differ",
+                case.to_json() | {"left": as_text(a), "right": as_text(b)},
+                max_error=float(abs(a - b)),
+            )
+
+    def run(budget: Budget) -> CheckResult:
+        found = hunt(cases, test, budget)
+        if found.failure is not None:
+            return found.failure.result(found.cases)
+        return CheckResult(True, found.cases, 0.0, 0.0, "both sides equal in fractions")
+
+    return Check("exact", run, "exact")
+
+
+def _start(case: Case) -> list[Fraction]:
+    return list(case.queries[0])  # w of the statement
+
+
+def _eq11(case: Case) -> Fraction:
+    """One entry of w', written as printed, against a direction of the query."""
+    (x,), (y,), w = case.X, case.y, _start(case)
+    alpha, lam = case.parameters["step_size"], case.parameters["ridge"]
+    fitted = sum(p * q for p, q in zip(w, x))
+    after = [wi - 2 * alpha * (xi * fitted - y * xi + lam * wi) for xi, wi in zip(x, w)]
+    return sum((i + 1) * wi for i, wi in enumerate(after))
+
+
+def _central_difference(case: Case) -> Fraction:
+    """The same from the loss alone: central differences are exact on quadratics."""
+    (x,), (y,), w = case.X, case.y, _start(case)
+    alpha, lam = case.parameters["step_size"], case.parameters["ridge"]
+
+    def loss(v: Sequence[Fraction]) -> Fraction:
+        return (sum(p * q for p, q in zip(v, x)) - y) ** 2 + lam * sum(p * p for p in v)
+
+    after = []
+    for i, wi in enumerate(w):
+        up, down = list(w), list(w)
+        up[i], down[i] = wi + HALF, wi - HALF
+        after.append(wi - alpha * (loss(up) - loss(down)))
+    return sum((i + 1) * wi for i, wi in enumerate(after))
+
+
+@claim(
+    "akyurek2022.eq11",
+    source="akyurek2022, eq. 11",
+    statement=r"w' = w - 2\alpha(x\,w^\top x - y x + \lambda w)",
+    summary="one gradient step on one example with a ridge term",
+)
+def eq11() -> tuple[Check, ...]:
+    cases = strategies.prompts(
+        n=st.just(1), m=st.just(1), step_size=positive(), ridge=strategies.fractions()
+    )
+    return _identity(_eq11, _central_difference, cases), proved("akyurek2022.eq11")
+
+
+def _eq14(case: Case) -> Fraction:
+    (x,), (y,), lam = case.X, case.y, case.parameters["ridge"]
+    d = len(x)
+    inverse = [
+        [
+            (i == j) / lam - x[i] * x[j] / lam**2 / (1 + sum(p * p for p in x) / lam)
+            for j in range(d)
+        ]
+        for i in range(d)
+    ]
+    after = [sum(p * q for p, q in zip(row, x)) * y for row in inverse]
+    return sum(p * q for p, q in zip(case.queries[0], after))
+
+
+@claim(
+    "akyurek2022.eq14",
+    source="akyurek2022, eq. 14",
+    statement=r"(\lambda I + x x^\top)^{-1} x y = \Bigl(\tfrac I\lambda - \frac{\tfrac I\lambda "
+    r"x x^\top \tfrac I\lambda}{1 + x^\top \tfrac I\lambda x}\Bigr) x y",
+    summary="Sherman-Morrison for one example gives the ridge weights",
+)
+def eq14() -> tuple[Check, ...]:
+    cases = strategies.prompts(n=st.just(1), m=st.just(1), ridge=positive())
+    ridge = partial(programs.reference, algorithms.ridge)
+    return _identity(_eq14, lambda case: ridge(case)[0], cases), proved("akyurek2022.eq14")
+
+
+def _posterior_mean(case: Case) -> Fraction:
+    """E[w^T x | y] by conditioning the joint Gaussian: k^T (K + sigma^2 I)^-1 y."""
+    noise, prior = case.parameters["noise"], case.parameters["prior"]
+    gram = case.X @ case.X.T * prior + strategies.np.array(
+        [[noise * (i == j) for j in range(len(case.X))] for i in range(len(case.X))], dtype=object
+    )
+    return (case.queries[0] @ case.X.T * prior) @ algorithms.solve(gram, case.y)
+
+
+def _ridge_of_noise(case: Case) -> Fraction:
+    lam = case.parameters["noise"] / case.parameters["prior"]
+    return algorithms.ridge(case.X, case.y, case.queries, lam)[0]
+
+
+@claim(
+    "akyurek2022.eq19",
+    source="akyurek2022, eq. 19",
+    statement=r"w \sim N(0, \tau^2 I),\ \varepsilon \sim N(0, \sigma^2):\ \text{the minimum Bayes "
+    r"risk predictor is ridge with } \lambda = \sigma^2/\tau^2",
+    summary="the Bayes predictor under Gaussian prior and noise is ridge regression",
+    note="noise and prior are the variances sigma^2 and tau^2; the risk is the squared error, "
+    "whose best predictor is the posterior mean",
+)
+def eq19() -> tuple[Check, ...]:
+    cases = strategies.prompts(m=st.just(1), noise=positive(), prior=positive())
+    return _identity(_posterior_mean, _ridge_of_noise, cases), proved("akyurek2022.eq19")
+
+
+# -- theorem 1 --------------------------------------------------------------------------------
+
+
+def _starts(parameters: Mapping[str, Any], d: int, n: int) -> dict[str, Any]:
+    first = parameters["w0"]
+    return {"w0": tuple(1 + first + i for i in range(d)), "examples": n}
+
+
+def descents(n: Any = None, d: int | None = None) -> Any:
+    """Prompts with a step size, a ridge term and starting weights."""
+    return strategies.prompts(
+        d=d and st.just(d),
+        n=st.just(1) if n is None else n,
+        m=st.just(1),
+        build=_starts,
+        step_size=positive(),
+        ridge=strategies.fractions(),
+        w0=strategies.fractions(),
+    )
+
+
+def descent_sizes(examples: Sequence[int], budget: Budget) -> list[dict[str, Any]]:
+    dims = (1, 2, 3) if budget.quick else range(1, 9)
+    return [
+        {
+            "d": d,
+            "examples": n,
+            "step_size": Fraction(1, 8),
+            "ridge": Fraction(1, 4),
+            "w0": tuple(Fraction((-1) ** i, i + 1) for i in range(d)),
+        }
+        for d in dims
+        for n in examples
+    ]
+
+
+def _theorem1(as_printed: Sequence[str], last: bool = False, n: Any = None) -> tuple[Check, ...]:
+    """The chain's operations against one step per example. last: read the last unit."""
+
+    def make(**parameters: Any) -> paper.Chain:
+        chain = paper.theorem1_chain(**parameters, as_printed=as_printed)
+        return replace(chain, readout=f"gradient[{chain.parameters['d'] - 1}]") if last else chain
+
+    return (programs.exact(make, algorithms.one_pass_sgd, partial(descents, n)),)
+
+
+THEOREM1 = r"\text{the chain leaves } w'^\top x_2 \text{ (eq. 11) in the last unit of column 2}"
+SWAP = "mov: columns s and t exchanged"
+
+
+@claim(
+    "akyurek2022.theorem1",
+    source="akyurek2022, theorem 1",
+    statement=THEOREM1,
+    summary="the nine printed operations do one gradient step",
+    expected="ill-posed",
+    note="w, as the matrix W1 of step 2, is read as the row w^T",
+)
+def theorem1() -> tuple[Check, ...]:
+    return _theorem1(paper.THEOREM1, last=True)
+
+
+@claim(
+    "akyurek2022.theorem1",
+    variant="repaired",
+    source="akyurek2022, theorem 1",
+    statement=THEOREM1,
+    summary="nine layers do one gradient step",
+    expected="approximates",
+    repair=f"{SWAP}; step 6: W2 = lambda, not -lambda; step 9 writes (2+4d, 3+4d)",
+    algorithm=algorithms.one_pass_sgd,
+    cases=descents,
+    sizes=lambda: descent_sizes((1,), Budget()),
+    checks=lambda: (
+        programs.enclosure(
+            paper.theorem1_chain, algorithms.one_pass_sgd, partial(descent_sizes, (1,))
+        ),
+    ),
+)
+def theorem1_repaired(**parameters: Any) -> Witness:
+    return paper.akyurek2022_theorem1(**parameters)
+
+
+@claim(
+    "akyurek2022.theorem1.chain",
+    variant="repaired",
+    source="akyurek2022, theorem 1",
+    statement=THEOREM1,
+    summary="the nine operations of theorem 1, done exactly",
+    repair=f"{SWAP}; step 6: W2 = lambda, not -lambda; step 9 writes (2+4d, 3+4d)",
+)
+def theorem1_operations() -> tuple[Check, ...]:
+    return *_theorem1((), last=True), proved("akyurek2022.theorem1.repaired")
+
+
+@claim(
+    "akyurek2022.theorem1.sign",
+    source="akyurek2022, theorem 1, step 6",
+    statement=r"\text{step 6 with } W_2 = -\lambda",
+    summary="theorem 1 with only step 6 as printed",
+    expected="refuted",
+)
+def theorem1_sign() -> tuple[Check, ...]:
+    return _theorem1(("sign",))
+
+
+@claim(
+    "akyurek2022.theorem1.check",
+    source="akyurek2022, theorem 1, the paper's own walk through the chain",
+    statement=r"\text{step 6 with } W_2 = -2\lambda",
+    summary="theorem 1 with only step 6 as in the paper's step-by-step check",
+    expected="refuted",
+)
+def theorem1_check() -> tuple[Check, ...]:
+    return _theorem1(("check",))
+
+
+@claim(
+    "akyurek2022.theorem1.unit",
+    source="akyurek2022, theorem 1, step 9",
+    statement=r"\text{step 9 writes rows } (3+3d, 4+3d), \text{ the last unit}",
+    summary="theorem 1 with only step 9's destination as printed, read in the last unit",
+    expected="refuted",
+    note="Taken as the unit that step 9 writes, whatever its place, the statement holds; the last "
+    "of the chain's 3+4d units it is only at d = 1.",
+)
+def theorem1_unit() -> tuple[Check, ...]:
+    return _theorem1(("unit",), last=True)
+
+
+@claim(
+    "akyurek2022.theorem1.multistep",
+    source="akyurek2022, theorem 1",
+    statement=r"\text{repeating the chain gives } n \text{ consecutive steps}",
+    summary="the printed chain, repeated two columns further each time",
+    expected="ill-posed",
+)
+def theorem1_multistep() -> tuple[Check, ...]:
+    return _theorem1((*paper.THEOREM1, "repetition"), n=st.just(2))
+
+
+@claim(
+    "akyurek2022.theorem1.multistep.repetition",
+    source="akyurek2022, theorem 1",
+    statement=r"\text{repeating the chain gives } n \text{ consecutive steps}",
+    summary="the repaired chain, repeated word by word: w is a constant in steps 2 and 5",
+    expected="refuted",
+)
+def theorem1_repetition() -> tuple[Check, ...]:
+    return _theorem1(("repetition",), n=st.just(2))
+
+
+def _growth(found: Sequence[tuple[dict[str, Any], float]]) -> str:
+    """How the certified error grows with the chain, at the largest d."""
+    d = max(parameters["d"] for parameters, _ in found)
+    grown = [(p["examples"], error) for p, error in found if p["d"] == d]
+    return f"d = {d}: " + ", ".join(f"{error:.0e} after {n}" for n, error in grown)
+
+
+def _steps(budget: Budget) -> list[dict[str, Any]]:
+    return descent_sizes((1, 2) if budget.quick else (1, 2, 4), budget)
+
+
+MULTISTEP = (
+    f"{SWAP}; step 6: W2 = lambda; step 2 reads w from the rows where step 5 wrote it, as mul(; 1, "
+    "d, 1, (3+2d, 3+3d), (1, 1+d), …), so step 5 comes first and once; step 8 moves w' to the next y"
+)
+
+
+@claim(
+    "akyurek2022.theorem1.multistep",
+    variant="repaired",
+    source="akyurek2022, theorem 1",
+    statement=r"7n + 2 \text{ layers do } n \text{ consecutive steps}",
+    summary="n examples, one step each, in 7n + 2 layers",
+    expected="approximates",
+    repair=MULTISTEP,
+    algorithm=algorithms.one_pass_sgd,
+    cases=lambda: descents(st.integers(1, 3)),
+    sizes=lambda: descent_sizes((2, 3), Budget(quick=True)),
+    checks=lambda: (
+        programs.enclosure(paper.theorem1_chain, algorithms.one_pass_sgd, _steps, _growth),
+    ),
+)
+def theorem1_multistep_repaired(**parameters: Any) -> Witness:
+    return paper.akyurek2022_theorem1(**parameters)
+
+
+@claim(
+    "akyurek2022.theorem1.multistep.repetition",
+    variant="repaired",
+    source="akyurek2022, theorem 1",
+    statement=r"7n + 2 \text{ operations do } n \text{ consecutive steps}",
+    summary="the operations of n steps, done exactly",
+    repair=MULTISTEP,
+)
+def theorem1_steps() -> tuple[Check, ...]:
+    return _theorem1((), n=st.integers(1, 4))
+
+
+for _part, _change in (
+    ("sign", "W2 = lambda in step 6, not -lambda"),
+    ("check", "W2 = lambda in step 6, not -2 lambda"),
+    ("unit", "step 9 writes (2+4d, 3+4d), not (3+3d, 4+3d)"),
+):
+    claim(
+        f"akyurek2022.theorem1.{_part}",
+        variant="repaired",
+        source="akyurek2022, theorem 1",
+        statement=THEOREM1,
+        summary="theorem 1 with that symbol repaired",
+        repair=_change,
+    )(lambda: _theorem1((), last=True))
+
+
+# -- theorem 2 --------------------------------------------------------------------------------
+
+
+def ridges(n: Any = None, d: int | None = None) -> Any:
+    """Prompts with a ridge term."""
+    return strategies.prompts(
+        d=d and st.just(d),
+        n=st.just(1) if n is None else n,
+        m=st.just(1),
+        build=lambda parameters, d, n: {"examples": n},
+        ridge=positive(),
+    )
+
+
+def ridge_sizes(examples: Sequence[int], budget: Budget) -> list[dict[str, Any]]:
+    dims = (1, 2, 3) if budget.quick else range(1, 7)
+    return [{"d": d, "examples": n, "ridge": HALF} for d in dims for n in examples]
+
+
+def _theorem2(as_printed: Sequence[str], n: Any = None) -> tuple[Check, ...]:
+    make = partial(paper.theorem2_chain, as_printed=as_printed)
+    return (programs.exact(make, algorithms.ridge, partial(ridges, n)),)
+
+
+THEOREM2 = r"\text{the chain leaves } w'^\top x_2 \text{ (eq. 14) in the last unit of column 2}"
+
+
+@claim(
+    "akyurek2022.theorem2",
+    source="akyurek2022, theorem 2",
+    statement=THEOREM2,
+    summary="the fourteen printed operations do ridge regression on one example",
+    expected="ill-posed",
+)
+def theorem2() -> tuple[Check, ...]:
+    return _theorem2(paper.THEOREM2)
+
+
+@claim(
+    "akyurek2022.theorem2",
+    variant="repaired",
+    source="akyurek2022, theorem 2",
+    statement=THEOREM2,
+    summary="fourteen layers do ridge regression on one example",
+    expected="approximates",
+    repair=f"{SWAP}; step 14: mul(; 1, d, 1, …), not mul(; d, 1, 1, …)",
+    algorithm=algorithms.ridge,
+    cases=ridges,
+    sizes=lambda: ridge_sizes((1,), Budget(quick=True)),
+    checks=lambda: (
+        programs.enclosure(paper.theorem2_chain, algorithms.ridge, partial(ridge_sizes, (1,))),
+    ),
+)
+def theorem2_repaired(**parameters: Any) -> Witness:
+    return paper.akyurek2022_theorem2(**parameters)
+
+
+@claim(
+    "akyurek2022.theorem2.chain",
+    variant="repaired",
+    source="akyurek2022, theorem 2",
+    statement=THEOREM2,
+    summary="the fourteen operations of theorem 2, done exactly",
+    repair=f"{SWAP}; step 14: mul(; 1, d, 1, …), not mul(; d, 1, 1, …)",
+)
+def theorem2_operations() -> tuple[Check, ...]:
+    return *_theorem2(()), proved("akyurek2022.theorem2.formula")
+
+
+@claim(
+    "akyurek2022.theorem2.sizes",
+    source="akyurek2022, theorem 2, step 14",
+    statement=r"\text{step 14 multiplies } d \times 1 \text{ by } 1 \times 1 \text{ to get } w'^\top x_2",
+    summary="theorem 2 with only step 14 as printed: fits at d = 1 alone",
+    expected="ill-posed",
+)
+def theorem2_sizes() -> tuple[Check, ...]:
+    return _theorem2(("sizes",))
+
+
+@claim(
+    "akyurek2022.theorem2.sizes",
+    variant="repaired",
+    source="akyurek2022, theorem 2, step 14",
+    statement=THEOREM2,
+    summary="theorem 2 with step 14 repaired",
+    repair="mul(; 1, d, 1, …), not mul(; d, 1, 1, …)",
+)
+def theorem2_sizes_repaired() -> tuple[Check, ...]:
+    return _theorem2(())
+
+
+@claim(
+    "akyurek2022.theorem2.multistep",
+    source="akyurek2022, theorem 2",
+    statement=r"\text{repeating the chain over } n \text{ examples gives ridge regression}",
+    summary="the printed chain, repeated two columns further each time",
+    expected="ill-posed",
+)
+def theorem2_multistep() -> tuple[Check, ...]:
+    return _theorem2((*paper.THEOREM2, "repetition"), st.just(2))
+
+
+@claim(
+    "akyurek2022.theorem2.multistep.repetition",
+    source="akyurek2022, theorem 2",
+    statement=r"\text{repeating the chain over } n \text{ examples gives ridge regression}",
+    summary="the repaired chain, repeated word by word: step 3 resets the inverse each time",
+    expected="refuted",
+)
+def theorem2_repetition() -> tuple[Check, ...]:
+    return _theorem2(("repetition",), st.just(2))
+
+
+RIDGE = (
+    f"{SWAP}; step 14: 1, d, 1; step 3 comes first and once; step 2 adds x y to rows (1+d, 1+2d); "
+    "step 11 multiplies the inverse by those rows, step 12 falls away; both move to the next y"
+)
+
+
+@claim(
+    "akyurek2022.theorem2.multistep",
+    variant="repaired",
+    source="akyurek2022, theorem 2",
+    statement=r"11n + 3 \text{ layers do ridge regression on } n \text{ examples}",
+    summary="n examples, one Sherman-Morrison update each, in 11n + 3 layers",
+    expected="approximates",
+    repair=RIDGE,
+    algorithm=algorithms.ridge,
+    cases=lambda: ridges(st.integers(1, 3)),
+    sizes=lambda: ridge_sizes((2, 3), Budget(quick=True)),
+    checks=lambda: (
+        programs.enclosure(
+            paper.theorem2_chain,
+            algorithms.ridge,
+            lambda budget: ridge_sizes((1, 2) if budget.quick else (1, 2, 3), budget),
+            _growth,
+        ),
+    ),
+)
+def theorem2_multistep_repaired(**parameters: Any) -> Witness:
+    return paper.akyurek2022_theorem2(**parameters)
+
+
+@claim(
+    "akyurek2022.theorem2.multistep.repetition",
+    variant="repaired",
+    source="akyurek2022, theorem 2",
+    statement=r"11n + 3 \text{ operations do ridge regression on } n \text{ examples}",
+    summary="the operations of ridge regression on n examples, done exactly",
+    repair=RIDGE,
+)
+def theorem2_steps() -> tuple[Check, ...]:
+    return _theorem2((), st.integers(1, 4))
+
+
+# -- resources --------------------------------------------------------------------------------
+
+
+def _resources(build: Any, sizes: Any, promised: Mapping[str, str]) -> Check:
+    """Layers and width of assembled transformers, fitted exactly and set against O(.)."""
+
+    def run(budget: Budget) -> CheckResult:
+        import sympy
+
+        points, built = [], []
+        for parameters in sizes:
+            points.append({"d": parameters["d"], "n": parameters["examples"]})
+            built.append(build(**parameters))
+        details = []
+        for quantity, formula in promised.items():
+            counts = [getattr(witness, quantity) for witness in built]
+            fitted = fit(points, counts)
+            bound = sympy.sympify(formula, locals={"d": sympy.Symbol("d"), "n": sympy.Symbol("n")})
+            if fitted is None or not grows_at_most(fitted, bound):
+                return CheckResult(
+                    False, len(points), detail=f"{quantity} = {fitted}, promised O({formula})",
+                    counterexample={"sizes": {k: str(v) for k, v in points[-1].items()},
+                                    quantity: counts[-1]},
+                )  # fmt: skip
+            details.append(f"{quantity} = {fitted}, promised O({formula})")
+        return CheckResult(True, len(points), detail="; ".join(details))
+
+    return Check("resources", run, "exact")
+
+
+def _descending(dims: Sequence[int], examples: Sequence[int]) -> list[dict[str, Any]]:
+    made = [{"d": d, "examples": n, "step_size": 1, "ridge": 1} for d in dims for n in examples]
+    return made
+
+
+def _regressing(dims: Sequence[int], examples: Sequence[int]) -> list[dict[str, Any]]:
+    return [{"d": d, "examples": n, "ridge": 1} for d in dims for n in examples]
+
+
+@claim(
+    "akyurek2022.theorem1.resources",
+    source="akyurek2022, theorem 1",
+    statement=r"\text{constant number of layers, } O(d) \text{ hidden units}",
+    summary="one step takes a constant number of layers and O(d) units",
+    note="counted on the repaired chain; positions and the two pads are counted too",
+)
+def theorem1_resources() -> tuple[Check, ...]:
+    sizes = _descending(range(1, 9), (1,))
+    return (
+        _resources(paper.akyurek2022_theorem1, sizes, {"layers": "1", "width": "d", "hidden": "d"}),
+    )
+
+
+@claim(
+    "akyurek2022.theorem1.multistep.resources",
+    source="akyurek2022, theorem 1",
+    statement=r"O(n) \text{ layers, } O(n + d) \text{ hidden units}",
+    summary="n steps take O(n) layers and O(n + d) units",
+    note="counted on the repaired chain",
+)
+def theorem1_multistep_resources() -> tuple[Check, ...]:
+    sizes = _descending((1, 2, 3, 5), (2, 3, 4, 6))
+    promised = {"layers": "n", "width": "n + d", "hidden": "n + d"}
+    return (_resources(paper.akyurek2022_theorem1, sizes, promised),)
+
+
+@claim(
+    "akyurek2022.theorem2.resources",
+    source="akyurek2022, theorem 2",
+    statement=r"\text{constant number of layers, } O(d^2) \text{ hidden units}",
+    summary="ridge regression on one example takes a constant number of layers and O(d^2) units",
+    note="counted on the repaired chain; positions, pads and the scratch of div are counted too",
+)
+def theorem2_resources() -> tuple[Check, ...]:
+    build, promised = paper.akyurek2022_theorem2, {"layers": "1", "width": "d**2"}
+    return (
+        _resources(build, _regressing(range(1, 8), (1,)), promised),
+        _resources(build, _regressing(range(2, 8), (1,)), {"hidden": "d**2"}),
+    )
+
+
+@claim(
+    "akyurek2022.theorem2.multistep.resources",
+    source="akyurek2022, theorem 2",
+    statement=r"O(n) \text{ layers}",
+    summary="ridge regression on n examples takes O(n) layers",
+    note="counted on the repaired chain",
+)
+def theorem2_multistep_resources() -> tuple[Check, ...]:
+    sizes = _regressing((1, 2, 3), (2, 3, 4))
+    return (_resources(paper.akyurek2022_theorem2, sizes, {"layers": "n"}),)

@@ -1,0 +1,272 @@
+"""vonoswald2022: gradient descent by linear self-attention on joint tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from constructions.transformer import Witness
+
+from .. import algorithms, strategies
+from ..checks.statements import formula
+from ..claim import Check, claim
+from ..strategies import Case, as_text, positive
+from .core import float_cases
+
+LOSS = r"L(W) = \tfrac{1}{2n} \textstyle\sum_i \|W x_i - y_i\|^2"
+
+
+def whole_prompt(parameters: Mapping[str, Any], d: int, n: int) -> dict[str, Any]:
+    """n, and starting weights of size d from the one number that is drawn."""
+    first = parameters["w0"]
+    return {"examples": n, "w0": tuple(first * (i + 1) - i for i in range(d))}
+
+
+def prompts(**parameters: Any) -> tuple[st.SearchStrategy[Case], ...]:
+    """Prompts with a step size and starting weights; d = n = 1 first."""
+    return tuple(
+        strategies.prompts(
+            sizes,
+            sizes,
+            build=whole_prompt,
+            step_size=positive(),
+            w0=strategies.fractions(),
+            **parameters,
+        )
+        for sizes in (st.just(1), st.integers(1, 4))
+    )
+
+
+def descend(
+    X: Any, y: Any, queries: Any, step_size: Any, w0: Any = None, steps: int = 1
+) -> Any:
+    """`steps` gradient steps of L from w0."""
+    return algorithms.gradient_descent(X, y, queries, steps, step_size, w0=w0, loss="mean")
+
+
+# -- proposition 1 ----------------------------------------------------------------------------
+
+
+@claim(
+    "vonoswald2022.prop1",
+    source="vonoswald2022, proposition 1",
+    statement=r"(x_j, y_j) \mapsto (x_j, y_j - \Delta W x_j),\; "
+    r"(x, -W_0 x) \mapsto (x, -(W_0 + \Delta W) x),\; \Delta W = -\eta \nabla L(W_0),\; " + LOSS,
+    algorithm=descend,
+    cases=prompts,
+    sizes=lambda: [{"d": d, "examples": 2, "step_size": 1, "w0": (1,) * d} for d in (1, 3)],
+    checks=lambda: (_blocks(),),
+    theorems=("vonoswald2022.prop1",),
+    note="a number y_j in the first checks, y_j of dimension 1 to 3 in the check of the blocks",
+)
+def prop1(**parameters: Any) -> Witness:
+    """One layer with one head is one gradient step, at the examples and at the query."""
+    from constructions.papers import vonoswald2022
+
+    return vonoswald2022.prop1(**parameters)
+
+
+def _blocks() -> Check:
+    @st.composite
+    def cases(draw: Any) -> dict[str, Any]:
+        dx, dy, n = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 3))
+
+        def array(*shape: int) -> Any:
+            made = np.empty(shape, dtype=object)
+            made.ravel()[:] = [draw(strategies.fractions()) for _ in range(made.size)]
+            return made
+
+        return {
+            "X": array(n, dx), "Y": array(n, dy), "W0": array(dy, dx), "query": array(dx),
+            "step_size": draw(positive()),
+        }  # fmt: skip
+
+    return formula(cases, block_difference, "the printed blocks, y of dimension 1 to 3")
+
+
+def block_difference(case: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The tokens of a case that one layer of the printed block matrices gets wrong.
+
+    Case: X (n, d_x), Y (n, d_y), W0 (d_y, d_x), query (d_x,), step_size.
+    """
+    from constructions.papers.vonoswald2022 import prop1_blocks
+
+    X, Y, W0, query = case["X"], case["Y"], case["W0"], case["query"]
+    n, eta = len(X), case["step_size"]
+    witness = prop1_blocks(tuple(map(tuple, W0)), n, eta)
+    entered = np.concatenate([query, -(W0 @ query)])
+    made = witness.trace(np.hstack([X, Y]), [0] * n, [entered], "rational")[-1]["e"]
+    change = -(eta / n) * (X @ W0.T - Y).T @ X  # -eta times the gradient of L at W0
+    should = np.vstack(
+        [np.hstack([X, Y - X @ change.T]), np.concatenate([query, -((W0 + change) @ query)])]
+    )
+    if (made == should).all():
+        return None
+    token = next(t for t in range(n + 1) if (made[t] != should[t]).any())
+    return {
+        **{name: as_text(np.asarray(value).tolist()) for name, value in case.items()},
+        "token": token,
+        "is": as_text(made[token].tolist()),
+        "should": as_text(should[token].tolist()),
+    }
+
+
+@claim(
+    "vonoswald2022.ksteps",
+    source="vonoswald2022, after proposition 1",
+    statement=r"k \text{ copies of the layer, all with } W_0, \text{ are } k "
+    r"\text{ gradient steps of } " + LOSS,
+    algorithm=descend,
+    cases=lambda: prompts(steps=st.integers(0, 4)),
+    floats=lambda: float_cases(
+        lambda X, drawn: {
+            "examples": len(X),
+            "step_size": len(X) / float(np.linalg.norm(X)) ** 2,
+        },
+        steps=st.integers(1, 6),
+    ),
+    sizes=lambda: [
+        {"d": d, "examples": 2, "steps": k, "step_size": 1, "w0": (1,) * d}
+        for d in (1, 3)
+        for k in (1, 3)
+    ],
+    theorems=("vonoswald2022.ksteps",),
+    note="every layer has the weights of the first, W_0 in W_V included: y_j carries what W_k adds",
+)
+def ksteps(w0: Any = None, **parameters: Any) -> Witness:
+    """k layers are k gradient steps."""
+    from constructions.papers import vonoswald2022
+
+    return vonoswald2022.ksteps(w0=w0, **parameters)
+
+
+# -- GD++ -------------------------------------------------------------------------------------
+
+
+def transforming_descent(
+    X: Any, y: Any, queries: Any, layers: int, step_size: Any, gamma: Any, w0: Any
+) -> Any:
+    """Per layer: a gradient step at w0 on the data (X, y) as it now is, then the data transformed.
+
+    The prediction is w0.x plus what every step adds at the query, transformed like the data.
+    """
+    predictions = queries @ w0
+    for _ in range(layers):
+        change = -step_size * algorithms.gradient(X, y, w0, loss="mean")
+        predictions = predictions + queries @ change
+        y = y - X @ change
+        contract = gamma * (X.T @ X)
+        X, queries = X - X @ contract, queries - queries @ contract
+    return predictions
+
+
+@claim(
+    "vonoswald2022.gdpp",
+    source="vonoswald2022, GD++",
+    statement=r"\text{each layer is one gradient step at } W_0 \text{ on the data } (X, y) "
+    r"\text{ that its tokens hold, and maps every } x \text{ to } (I - \gamma X^\top X)\, x",
+    algorithm=transforming_descent,
+    cases=lambda: prompts(layers=st.integers(0, 3), gamma=positive()),
+    sizes=lambda: [
+        {"d": d, "examples": 2, "layers": 2, "step_size": 1, "gamma": 1, "w0": (1,) * d}
+        for d in (1, 3)
+    ],
+    theorems=("vonoswald2022.gdpp",),
+    note="read layer by layer: the data are transformed anew in each, and the targets are what the "
+    "layers before have left of y; over all layers see vonoswald2022.gdpp.ksteps",
+)
+def gdpp(**parameters: Any) -> Witness:
+    """Each layer of GD++ makes a gradient step on the transformed data, and transforms them."""
+    from constructions.papers import vonoswald2022
+
+    return vonoswald2022.gdpp(**parameters)
+
+
+def fixed_data_difference(case: Case) -> dict[str, Any] | None:
+    """The predictions of GD++ where they are k gradient steps on no one transformation of the data.
+
+    Transformations tried: x after 0, 1, ..., k layers, the query likewise, y as it was.
+    """
+    from constructions.papers.vonoswald2022 import gdpp as build
+
+    X, queries = case.X, case.queries
+    made = build(**case.parameters).predict(X, case.y, queries, "rational")
+    k, rate = case.parameters["layers"], case.parameters["step_size"]
+    descended = []
+    for _ in range(k + 1):
+        descended.append(
+            algorithms.gradient_descent(X, case.y, queries, k, rate, loss="mean")
+        )
+        contract = case.parameters["gamma"] * (X.T @ X)
+        X, queries = X - X @ contract, queries - queries @ contract
+    if any((made == other).all() for other in descended):
+        return None
+    return case.to_json() | {
+        "prediction": as_text(list(made)),
+        "descent": as_text([list(other) for other in descended]),
+    }
+
+
+def from_zero(parameters: Mapping[str, Any], d: int, n: int) -> dict[str, Any]:
+    """W_0 = 0."""
+    return {"examples": n, "w0": (0,) * d}
+
+
+def zero_prompts() -> tuple[st.SearchStrategy[Case], ...]:
+    """Prompts for k layers from W_0 = 0; d = n = 1 first."""
+    return tuple(
+        strategies.prompts(
+            sizes,
+            sizes,
+            build=from_zero,
+            layers=st.integers(0, 3),
+            step_size=positive(),
+            gamma=positive(),
+        )
+        for sizes in (st.just(1), st.integers(1, 4))
+    )
+
+
+@claim(
+    "vonoswald2022.gdpp.ksteps",
+    source="vonoswald2022, GD++, over all layers",
+    statement=r"k \text{ layers are } k \text{ gradient steps on one transformation of the data}, "
+    r"W_0 = 0",
+    expected="refuted",
+)
+def gdpp_ksteps() -> tuple[Check, ...]:
+    """k layers of GD++ are k gradient steps on the data, transformed by 0 to k layers."""
+    return (formula(zero_prompts, fixed_data_difference, "one of the transformations fits"),)
+
+
+def preconditioned_descent(
+    X: Any, y: Any, queries: Any, layers: int, step_size: Any, gamma: Any
+) -> Any:
+    """w <- w - step_size A^T A grad L(w) from 0, A <- (I - gamma A X^T X A^T) A from I."""
+    d = X.shape[1]
+    A = np.array([[1 if i == j else 0 for j in range(d)] for i in range(d)], dtype=object)
+    w = X[0] * 0
+    for _ in range(layers):
+        w = w - step_size * (A.T @ (A @ algorithms.gradient(X, y, w, loss="mean")))
+        A = A - gamma * (A @ (X.T @ X) @ A.T) @ A
+    return queries @ w
+
+
+@claim(
+    "vonoswald2022.gdpp.ksteps",
+    variant="repaired",
+    source="vonoswald2022, GD++, over all layers",
+    statement=r"k \text{ layers are } k \text{ steps } w \leftarrow w - \eta A^\top A \nabla L(w), "
+    r"A \leftarrow (I - \gamma A X^\top X A^\top) A,\; W_0 = 0",
+    repair="gradient descent on the data as they are, preconditioned by A^T A",
+    algorithm=preconditioned_descent,
+    cases=zero_prompts,
+)
+def gdpp_preconditioned(**parameters: Any) -> Witness:
+    """k layers of GD++ are k steps of preconditioned gradient descent."""
+    from constructions.papers import vonoswald2022
+
+    return vonoswald2022.gdpp(**parameters)

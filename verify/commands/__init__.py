@@ -1,0 +1,1 @@
+"""The commands of `witness`. What a command needs is imported when it runs, not before."""

@@ -1,0 +1,113 @@
+"""witness check: claims and their verdicts."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+VARIANTS = ("printed", "repaired", "improved", "all")
+
+
+def check(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CLAIM|PAPER|FILE.py]...", help="Claims; all built-in ones if none is named."
+        ),
+    ] = None,
+    variant: Annotated[
+        str, typer.Option("--as", metavar="|".join(VARIANTS), help="Which variants to check.")
+    ] = "all",
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer cases, small sizes.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of every random case.")] = 0,
+    kernel: Annotated[
+        str | None, typer.Option(metavar="coq", help="Run Coq's kernel on the theorems too.")
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the report as JSON; - for stdout.")
+    ] = None,
+    html: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the report as a web page.")
+    ] = None,
+    markdown: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the table as Markdown.")
+    ] = None,
+    seconds: Annotated[
+        bool,
+        typer.Option(
+            "--seconds/--no-seconds",
+            help="Whether the JSON has run times; without, equal seeds give equal files.",
+        ),
+    ] = True,
+    workers: Annotated[
+        int, typer.Option(help="Processes; results do not depend on it. 0: one per core.")
+    ] = 0,
+) -> int:
+    """Check claims and say of each whether it holds, how exactly, and if not, where it fails.
+
+    Exit status 0: every verdict is the one that its claim expects; 1: one is not.
+    """
+    import time
+
+    from .. import pool, report
+    from ..claim import Budget
+    from ..errors import WrongCall
+    from ..files import check_writable, write
+    from ..progress import Progress
+    from ..subjects import choose
+
+    start = time.perf_counter()
+    if variant not in VARIANTS:
+        raise WrongCall(f"--as takes {', '.join(VARIANTS[:-1])} or all, not {variant!r}")
+    if kernel not in (None, "coq"):
+        raise WrongCall(f"--kernel takes coq, not {kernel!r}")
+    if not 0 <= seed < 2**63:
+        raise WrongCall(f"--seed must be between 0 and 2^63 - 1, not {seed}")
+    if workers < 0:
+        raise WrongCall(f"--workers must be 0 or more, not {workers}")
+    outputs = [path for path in (json, html, markdown) if path is not None]
+    if outputs.count("-") > 1:
+        raise WrongCall("only one of --json, --html and --markdown can go to standard output")
+    for path in outputs:
+        check_writable(path)
+    chosen = choose(names or (), variant)
+    budget = Budget(seed=seed, quick=quick, coq=kernel == "coq")
+    with Progress("claims", len(chosen)) as progress:
+        reports = []
+        count = workers or os.cpu_count() or 1
+        for made in pool.run(chosen, budget, count, progress):
+            reports.append(made)
+            progress.done(made.claim.id)
+    files = {one.claim.key: one.file for one in chosen if one.file is not None}
+    document = report.document(reports, budget, files, seconds)
+    if json is not None:
+        write(json, report.dumps(document))
+    if markdown is not None:
+        write(markdown, report.markdown(reports))
+    if html is not None:
+        from ..explain import write_report
+
+        write_report(document, html)
+    if "-" not in outputs:
+        out = report.console()
+        out.print(report.table(reports, out.width))
+        if len(reports) <= 3:
+            for made in reports:
+                out.print(f"\n{made.claim.id} ({made.claim.variant})", markup=False)
+                out.print(report.checks_table(made))
+        out.print("\n" + report.legend(reports), style="dim", markup=False)
+        took = time.perf_counter() - start
+        depth = ", quick" if quick else ""
+        if budget.coq and not kernel_here():
+            out.print("Coq's kernel was not run: see `witness doctor`", markup=False)
+        out.print(f"{report.counts(reports)} ({took:.1f} s, seed {seed}{depth})", markup=False)
+    return 0 if all(made.as_expected for made in reports) else 1
+
+
+def kernel_here() -> bool:
+    """Whether Coq can be run on this machine."""
+    from ..checks import kernel
+
+    return not kernel.why_not()

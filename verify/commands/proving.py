@@ -1,0 +1,76 @@
+"""witness prove: theorems for every dimension, by sympy and by Coq's kernel."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+
+def prove(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[CLAIM|THEOREM]...", help="What to prove; everything by default."),
+    ] = None,
+    kernel: Annotated[
+        str | None, typer.Option(metavar="coq", help="Have Coq's kernel check its theorems too.")
+    ] = None,
+    steps: Annotated[
+        str | None, typer.Option(metavar="latex|markdown", help="Print the steps of every proof.")
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the outcomes as JSON; - for stdout.")
+    ] = None,
+) -> int:
+    """Prove the exact constructions for all n, d and k: one line per theorem.
+
+    Exit status 1: a theorem is not proved; 2: Coq was asked for and is not here.
+    """
+    from .. import proving, report
+    from ..errors import WrongCall
+    from ..files import check_writable, write
+    from ..progress import Progress
+
+    if kernel not in (None, "coq"):
+        raise WrongCall(f"--kernel takes coq, not {kernel!r}")
+    if steps not in (None, "latex", "markdown"):
+        raise WrongCall(f"--steps takes latex or markdown, not {steps!r}")
+    check_writable(json)
+    chosen, in_coq = proving.choose(names or (), kernel == "coq")
+    loud = json != "-"
+    done: list[dict[str, Any]] = []
+    with Progress("theorems", len(chosen)) as progress:
+        for theorem in chosen:
+            progress(theorem.id)
+            proof = theorem.prove()
+            progress.done(theorem.id)
+            done.append(proving.entry(proof))
+            if loud:
+                _say(done[-1])
+                for line in proving.steps(proof, steps) if steps else ():
+                    print(line)
+    results = proving.kernel(in_coq, Progress) if in_coq else []
+    for result in results if loud else ():
+        _say(result)
+    if json is not None:
+        made = {"schema": "witness-proofs/1", "theorems": done, "kernel": results}
+        write(json, report.dumps(made | {"versions": report.versions()}))
+    everything = done + results
+    missing = [one for one in everything if one["status"] == "not run"]
+    failed = [one for one in everything if one["status"] == "failed"]
+    if loud:
+        proved = sum(one["status"] == "proved" for one in everything)
+        print(f"{proved} of {len(everything)} theorems proved", end="")
+        print(f", {len(missing)} not run" if missing else "")
+    if failed:
+        return 1
+    if missing:
+        raise WrongCall(f"--kernel coq: {missing[0]['detail']}; see `witness doctor`")
+    return 0
+
+
+def _say(one: dict[str, Any]) -> None:
+    print(f"{one['status']:7}  {one['by']:5}  {one['seconds']:6.2f} s  {one['id']}  {one['kind']}")
+    print(f"         {one['statement']}")
+    if one["status"] == "failed":
+        print(f"         fails at: {one['detail']}")

@@ -1,0 +1,205 @@
+"""Tables of numbers from CSV files, and saved prompts from JSON; clear about what is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import WrongCall
+from .files import reason
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns by name; values (rows, columns), all of them finite."""
+
+    path: str
+    columns: tuple[str, ...]
+    values: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def column(self, name: str) -> np.ndarray:
+        """Values (rows,) of one column."""
+        return self.values[:, self.columns.index(name)]
+
+    def select(self, names: Sequence[str]) -> np.ndarray:
+        """Values (rows, len(names))."""
+        return self.values[:, [self.columns.index(name) for name in names]]
+
+
+def read_csv(path: str | Path, wanted: Sequence[str] | None = None) -> Table:
+    """The table in a CSV file with one header line; `wanted` columns only, if given.
+
+    Raises WrongCall, naming row and column: rows count from 1, the header not counted.
+    """
+    import pandas as pd
+
+    try:
+        raw = pd.read_csv(
+            path,
+            header=None,  # so that pandas neither renames columns nor takes one as an index
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+            skip_blank_lines=True,
+        )
+    except pd.errors.EmptyDataError:
+        raise WrongCall(f"{path} is empty; it needs a header line and rows of numbers") from None
+    except pd.errors.ParserError as error:
+        text = str(error).replace("Error tokenizing data. C error: ", "").strip()
+        raise WrongCall(f"{path} is no CSV table: {text}") from None
+    except UnicodeDecodeError as error:
+        raise WrongCall(f"{path} is no CSV table: byte {error.start} is not UTF-8 text") from None
+    except (OSError, ValueError) as error:
+        raise WrongCall(f"{path}: cannot be read: {reason(error)}") from None
+    header = tuple(str(name).strip() for name in raw.iloc[0])
+    _check_header(path, header)
+    body = raw.iloc[1:]
+    if body.empty:
+        raise WrongCall(f"{path} has a header but no rows")
+    names = header if wanted is None else tuple(wanted)
+    for name in names:
+        require(path, header, name)
+    columns = [_numbers(path, name, body.iloc[:, header.index(name)].to_numpy()) for name in names]
+    return Table(str(path), names, np.column_stack(columns))
+
+
+def header_of(path: str | Path) -> tuple[str, ...]:
+    """The column names of a CSV file."""
+    import pandas as pd
+
+    try:
+        first = pd.read_csv(
+            path, header=None, dtype=str, nrows=1, keep_default_na=False, encoding="utf-8-sig"
+        )
+    except (OSError, ValueError):
+        return read_csv(path).columns  # says what is wrong
+    header = tuple(str(name).strip() for name in first.iloc[0])
+    _check_header(path, header)
+    return header
+
+
+def require(path: str | Path, header: Sequence[str], name: str) -> None:
+    """Raises WrongCall if there is no column `name`."""
+    if name not in header:
+        shown = ", ".join(header[:12]) + (", …" if len(header) > 12 else "")
+        hint = ""
+        if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
+            hint = "; columns must be separated by commas"
+        raise WrongCall(f"{path} has no column {name!r}; it has {shown}{hint}")
+
+
+def _check_header(path: str | Path, header: tuple[str, ...]) -> None:
+    for position, name in enumerate(header):
+        if not name or name == "nan":
+            raise WrongCall(f"{path}: column {position + 1} has no name")
+        if header.index(name) != position:
+            raise WrongCall(f"{path} has two columns named {name!r}; names must be unique")
+    if all(_is_number(name) for name in header):
+        raise WrongCall(f"{path}: the first line holds numbers; it must hold the column names")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _numbers(path: str | Path, name: str, cells: np.ndarray) -> np.ndarray:
+    """A column's cells as finite floats."""
+    try:
+        values = np.array([float(cell) for cell in cells])
+        if np.isfinite(values).all():
+            return values
+    except (TypeError, ValueError):
+        pass
+    for row, cell in enumerate(cells, start=1):
+        text = cell.strip() if isinstance(cell, str) else ""
+        where = f"{path}, row {row}, column {name!r}"
+        if not text:
+            raise WrongCall(f"{where} is empty; every cell must be a number")
+        if text.lower() in ("nan", "na", "n/a", "null", "none"):
+            raise WrongCall(f"{where} is {text}; every cell must be a number")
+        if not _is_number(text):
+            raise WrongCall(f"{where} has {_short(text)}, which is no number")
+        if not np.isfinite(float(text)):
+            raise WrongCall(f"{where} has {_short(text)}, which is not finite in float64")
+    raise AssertionError("a column was refused for no reason")
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "…")
+
+
+# -- saved prompts ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The state that the teaching page saves: a witness, its parameters and a prompt."""
+
+    witness: str
+    parameters: dict[str, Any]
+    X: np.ndarray  # (n, d) of Fractions
+    y: np.ndarray  # (n,)
+    queries: np.ndarray  # (m, d)
+
+
+def read_state(path: str | Path) -> Saved:
+    """A saved state {"witness", "parameters", "X", "y", "queries"}. Raises WrongCall."""
+    try:
+        state = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise WrongCall(f"{path}: cannot be read: {reason(error)}") from None
+    except (ValueError, RecursionError) as error:
+        raise WrongCall(f"{path} is no JSON: {reason(error)}") from None
+    keys = ("witness", "parameters", "X", "y", "queries")
+    if not isinstance(state, dict) or any(key not in state for key in keys):
+        raise WrongCall(f"{path} is no saved state; it must have {', '.join(keys)}")
+    if not isinstance(state["witness"], str) or not isinstance(state["parameters"], dict):
+        raise WrongCall(f"{path}: witness must be a name and parameters an object")
+    X = _exact(path, "X", state["X"], 2)
+    y = _exact(path, "y", state["y"], 1)
+    queries = _exact(path, "queries", state["queries"], 2)
+    return Saved(state["witness"], state["parameters"], X, y, queries)
+
+
+def exact_number(value: Any) -> Fraction:
+    """A JSON number or text such as "1/3" or "0.01", exactly as typed. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError(f"{value!r} is no number")
+    try:
+        # repr of a float is its shortest decimal: what was typed
+        return Fraction(repr(value) if isinstance(value, float) else value)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise ValueError(f"{value!r} is no finite number") from None
+
+
+def _exact(path: str | Path, name: str, value: Any, axes: int) -> np.ndarray:
+    try:
+        if not isinstance(value, list) or not value:
+            raise ValueError(f"it must be a list of {'rows' if axes == 2 else 'numbers'}")
+        if axes == 1:
+            rows = [[exact_number(entry) for entry in value]]
+        else:
+            if any(not isinstance(row, list) or not row for row in value):
+                raise ValueError("it must be a list of rows")
+            rows = [[exact_number(entry) for entry in row] for row in value]
+        if len({len(row) for row in rows}) > 1:
+            raise ValueError("its rows differ in length")
+    except ValueError as error:
+        raise WrongCall(f"{path}: {name}: {error}") from None
+    made = np.empty((len(rows), len(rows[0])), dtype=object)
+    for i, row in enumerate(rows):
+        made[i, :] = row
+    return made if axes == 2 else made[0]

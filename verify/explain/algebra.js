@@ -1,0 +1,194 @@
+// Formulas of the algorithm as trees: numbers, names, [operator, tree, …]; their values, and
+// what the slots should hold.
+
+const isNumber = (m) => m.r === 1 && m.c === 1;
+const FUNCTIONS = { ceil: Math.ceil, sqrt: Math.sqrt, log: Math.log, exp: Math.exp, abs: Math.abs, erf };
+
+// A number beside a matrix stands for a matrix of that number.
+function alike(a, b) {
+  const spread = (m, like) => each(like, null, () => [m.v[0], m.e[0]]);
+  if (isNumber(a) && !isNumber(b)) return [spread(a, b), b];
+  if (isNumber(b) && !isNumber(a)) return [a, spread(b, a)];
+  return [a, b];
+}
+
+function evaluate(tree, scope) {
+  if (typeof tree === "number") return number(tree);
+  if (typeof tree === "string") return scope.get(tree);
+  const [operator, left, right] = tree;
+  const a = evaluate(left, scope);
+  if (operator === "neg") return negate(a);
+  if (operator === "T") return transpose(a);
+  if (operator === "relu") return relu(a);
+  if (FUNCTIONS[operator]) return number(FUNCTIONS[operator](a.v[0]));
+  const b = evaluate(right, scope);
+  if (operator === "+") return add(...alike(a, b));
+  if (operator === "-") return subtract(...alike(a, b));
+  if (operator === "**") return number(a.v[0] ** b.v[0]);
+  if (operator === "/") {
+    const column = new Matrix(a.r, 1);
+    column.v.fill(b.v[0]);
+    column.e.fill(b.e[0]);
+    return divideRows(a, column);
+  }
+  if (isNumber(a)) return scale(a, b);
+  if (isNumber(b)) return scale(b, a);
+  return product(a, b);
+}
+
+// Names with their values; definitions are worked out when first asked for.
+class Scope {
+  constructor(values, definitions, outer) {
+    this.values = new Map(Object.entries(values));
+    this.definitions = definitions ?? new Map();
+    this.outer = outer;
+  }
+  get(name) {
+    if (this.values.has(name)) return this.values.get(name);
+    if (!this.definitions.has(name)) {
+      if (this.outer) return this.outer.get(name);
+      throw new Error(`${name} is not defined`);
+    }
+    const value = evaluate(this.definitions.get(name), this);
+    this.values.set(name, value);
+    return value;
+  }
+}
+
+function parameterScope(parameters) {
+  const values = {};
+  for (const [name, value] of Object.entries(parameters)) {
+    if (typeof value === "number") values[name] = number(value);
+    if (Array.isArray(value)) values[name] = fromRows(value.map((x) => (Array.isArray(x) ? x : [x])));
+  }
+  return values;
+}
+
+// X, y, n, I, O, x1, y1, … and the parameters
+function promptScope(data, d, parameters, definitions) {
+  const values = {
+    X: fromRows(data.X, d), y: fromRows(data.y.map((y) => [y]), 1), n: number(data.X.length),
+    I: identity(d), O: new Matrix(d, 1), ...parameterScope(parameters),
+  };
+  data.X.forEach((x, i) => {
+    values[`x${i + 1}`] = fromRows(x.map((entry) => [entry]), 1);
+    values[`y${i + 1}`] = number(data.y[i], 0);
+  });
+  return new Scope(values, new Map(definitions.map(([name, tree]) => [name, tree])));
+}
+
+// x_t and y_t of one token; y_t = 0 at a query
+function tokenScope(outer, data, tokens, d, t) {
+  const at = tokens.x.indexOf(t), asked = tokens.queries.indexOf(t), answered = tokens.y.indexOf(t);
+  const x = at >= 0 ? data.X[at] : asked >= 0 ? data.queries[asked] : Array(d).fill(0);
+  return new Scope({
+    x_t: fromRows(x.map((entry) => [entry]), 1),
+    y_t: number(answered >= 0 ? data.y[answered] : 0, 0),
+  }, null, outer);
+}
+
+function heldTokens(which, tokens) {
+  if (which === "all") return tokens.all;
+  if (which === "context") return tokens.context;
+  if (which === "query") return tokens.queries;
+  return [which];
+}
+
+// What every annotated slot should hold: [{layer, slot, text, tokens, should: Map(t -> Matrix)}]
+function expectations(witness, data, parameters, tokens) {
+  const d = witness.prompt.d;
+  const scope = promptScope(data, d, parameters, witness.definitions);
+  const scopes = tokens.all.map((t) => tokenScope(scope, data, tokens, d, t));
+  return witness.layers.map((layer) =>
+    layer.holds.map(([slot, tree, which, text]) => {
+      const should = new Map();
+      for (const t of heldTokens(which, tokens)) should.set(t, evaluate(tree, scopes[t]));
+      return { slot, which, text, should };
+    }));
+}
+
+// Compares a run with the expectations, slot by slot in the order of the layers. Two numbers
+// differ when rounding cannot explain it, or by more than `slack` where the construction is
+// approximate anyway and rounding the smaller part.
+function compare(result, expected, slack, answers) {
+  const marks = [new Map()];
+  let first = null, compared = 0, worst = 0, beyond = false;
+  const { tokens, predictions, steps, witness } = result;
+  expected.forEach((holds, k) => {
+    const here = new Map();
+    marks.push(here);
+    for (const { slot: reference, text, should } of holds) {
+      const [slot, index] = splitEntry(reference), is = result.steps[k + 1].after[slot];
+      for (const [t, wanted] of should) {
+        const size = index === null ? is.c : 1;
+        for (let place = 0; place < size; place++) {
+          const i = index ?? place, at = isNumber(wanted) ? 0 : place;
+          const gap = Math.abs(is.get(t, i) - wanted.v[at]);
+          const bound = slack ?? is.error(t, i) + wanted.e[at];
+          compared += 1;
+          if (!Number.isFinite(gap) || Number.isNaN(bound) || (slack === null && bound === Infinity)) { beyond = true; continue; }
+          if (gap <= bound) { worst = Math.max(worst, gap); continue; }
+          here.set(`${slot}.${i}.${t}`, { is: is.get(t, i), should: wanted.v[at], bound, text });
+          first ??= { layer: k + 1, slot, entry: i, token: t, is: is.get(t, i), should: wanted.v[at], text };
+        }
+      }
+    }
+  });
+  // the prediction itself, where no slot has shown a difference on the way
+  const [slot, index] = splitEntry(witness.readout.slot), last = steps.length - 1;
+  (answers ?? []).forEach((answer, j) => {
+    const t = tokens.queries[j], i = index ?? 0, c = witness.readout.value;
+    const bound = slack ?? Math.abs(c) * steps[last].after[slot].error(t, i) + answer.e[0];
+    compared += 1;
+    if (!(Math.abs(predictions[j] - answer.v[0]) > bound)) return;
+    const found = { is: predictions[j] / c, should: answer.v[0] / c, bound, text: "" };
+    if (!marks[last].has(`${slot}.${i}.${t}`)) marks[last].set(`${slot}.${i}.${t}`, found);
+    first ??= { layer: last, slot, entry: i, token: t, ...found };
+  });
+  return { marks, first, compared, worst, beyond, exact: slack === null };
+}
+
+// Eigenvalues and eigenvectors (columns) of a symmetric matrix, by Jacobi's rotations.
+function eigen(S) {
+  const n = S.r, a = Float64Array.from(S.v), V = identity(n).v;
+  for (let sweep = 0; sweep < 60; sweep++) {
+    let off = 0;
+    for (let p = 0; p < n; p++) for (let q = p + 1; q < n; q++) off += a[p * n + q] ** 2;
+    if (off === 0) break;
+    for (let p = 0; p < n; p++) {
+      for (let q = p + 1; q < n; q++) {
+        if (Math.abs(a[p * n + q]) < 1e-300) { a[p * n + q] = a[q * n + p] = 0; continue; }
+        const theta = (a[q * n + q] - a[p * n + p]) / (2 * a[p * n + q]);
+        const t = (theta < 0 ? -1 : 1) / (Math.abs(theta) + Math.sqrt(theta * theta + 1));
+        const c = 1 / Math.sqrt(t * t + 1), s = t * c;
+        for (let k = 0; k < n; k++) {
+          const x = a[k * n + p], y = a[k * n + q];
+          a[k * n + p] = c * x - s * y;
+          a[k * n + q] = s * x + c * y;
+        }
+        for (let k = 0; k < n; k++) {
+          const x = a[p * n + k], y = a[q * n + k];
+          a[p * n + k] = c * x - s * y;
+          a[q * n + k] = s * x + c * y;
+          const v = V[k * n + p], w = V[k * n + q];
+          V[k * n + p] = c * v - s * w;
+          V[k * n + q] = s * v + c * w;
+        }
+      }
+    }
+  }
+  return { values: Array.from({ length: n }, (_, i) => a[i * n + i]), vectors: V, n };
+}
+
+// (S + shift I)^+ b for a column b; directions of eigenvalue 0 get nothing
+function solve(parts, shift, b) {
+  const { values, vectors, n } = parts, top = Math.max(...values.map((s) => s + shift), 0);
+  const w = Array(n).fill(0);
+  values.forEach((s, i) => {
+    if (s + shift <= top * n * 2 ** -50) return;
+    let along = 0;
+    for (let k = 0; k < n; k++) along += vectors[k * n + i] * b[k];
+    for (let k = 0; k < n; k++) w[k] += (along / (s + shift)) * vectors[k * n + i];
+  });
+  return w;
+}

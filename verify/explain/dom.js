@@ -1,0 +1,57 @@
+// Small helpers: elements, numbers as text, colours.
+
+const byId = (id) => document.getElementById(id);
+const escapeText = (text) =>
+  String(text).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
+
+// Replaces what is inside, and gives the focus back to what had it (by its data-focus).
+function fill(element, html) {
+  const focused = document.activeElement && element.contains(document.activeElement)
+    ? document.activeElement.dataset.focus : null;
+  const scrolled = [...element.querySelectorAll(".scroll")].map((part) => part.scrollLeft);
+  element.innerHTML = html;
+  element.querySelectorAll(".scroll").forEach((part, i) => { part.scrollLeft = scrolled[i] ?? 0; });
+  if (focused) {
+    const again = [...element.querySelectorAll("[data-focus]")].find((e) => e.dataset.focus === focused);
+    if (again) again.focus({ preventScroll: true });
+  }
+}
+
+function show(x, digits) {
+  if (Number.isNaN(x)) return "undefined";
+  if (!Number.isFinite(x)) return x < 0 ? "−∞" : "∞";
+  if (x === 0) return "0";
+  const size = Math.abs(x);
+  const text = size >= 1e-3 && size < 1e4
+    ? String(Number(x.toPrecision(digits ?? 3))) : x.toExponential((digits ?? 3) - 2);
+  return text.replace("e+", "e").replace(/-/g, "−");
+}
+
+const NEGATIVE = [140, 81, 10], POSITIVE = [1, 102, 94];
+
+// White at 0, brown below, teal above, deeper with the size.
+function colour(value, scale_) {
+  if (!Number.isFinite(value)) return "rgb(90,90,90)";
+  const share = scale_ === 0 ? 0 : Math.min(1, Math.abs(value) / scale_) ** 0.5 * 0.55;
+  const tone = value < 0 ? NEGATIVE : POSITIVE;
+  return `rgb(${tone.map((c) => Math.round(255 - (255 - c) * share)).join(",")})`;
+}
+
+const math = (text) => DATA.pools.math[text] ?? escapeText(text);
+const tag = (role) => `<span class="role ${role}">${role}</span>`;
+const word = (count, one, many) => `${count} ${count === 1 ? one : many ?? one + "s"}`;
+
+function tokenName(tokens, t) {
+  const at = tokens.x.indexOf(t), answered = tokens.y.indexOf(t), asked = tokens.queries.indexOf(t);
+  if (asked >= 0) return tokens.queries.length > 1 ? `query ${asked + 1}` : "query";
+  if (at >= 0 && answered >= 0) return `ex. ${at + 1}`;
+  if (at >= 0) return `x<sub>${at + 1}</sub>`;
+  if (answered >= 0) return `y<sub>${answered + 1}</sub>`;
+  return "register";
+}
+
+function entryName(shape, i) {
+  if (shape.length === 0) return "";
+  if (shape.length === 1) return shape[0] === 1 ? "" : `[${i + 1}]`;
+  return `[${Math.floor(i / shape[1]) + 1},${(i % shape[1]) + 1}]`;
+}

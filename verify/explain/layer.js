@@ -1,0 +1,80 @@
+// The current layer: who looks at whom, and the weights, every one of which can be changed.
+
+const KINDS = {
+  linear: "the weight is the score",
+  relu: "the weight is the score where it is positive, else 0",
+  softmax: "the weights are the softmax of the scores",
+  normalised: "the weights are the scores divided by their sum",
+};
+const KEYS = { context: "the examples are read, no query is", full: "every token is read", causal: "earlier tokens are read" };
+const PATTERNS = {
+  "i<-ij": "summed over the second index", "j<-ij": "summed over the first index",
+  "<-i": "summed", "ij<-j": "repeated in every row", "ij<-i": "repeated in every column",
+  "ij<-ij": "entry by entry", "i<-i": "entry by entry", "i<-": "repeated", "ii<-": "on the diagonal", "ij<-ji": "transposed",
+};
+
+function renderLayer() {
+  const model = app.models[app.side], panel = byId("layer");
+  if (!model) return fill(panel, "");
+  const { witness, result } = model, k = Math.min(app.layer, witness.layers.length);
+  const text = layerText(k === 0 ? "embedding" : witness.layers[k - 1].name);
+  const label = DATA.sides[app.side].label;
+  if (k === 0) {
+    return fill(panel, `<h3>The embedding</h3><p>${text}</p>${mapList("embedding", witness.prompt.embedding, "written")}`);
+  }
+  const record = result.steps[k];
+  const heads = record.heads.map((made) => headOf(made, result.tokens)).join("");
+  fill(panel, `<h3>Layer ${k}: ${escapeText(record.layer.name)}${label ? ` <small>${escapeText(label)}</small>` : ""}</h3>
+    <p>${text}</p>${heads}${record.layer.mlp ? mlpOf(record) : ""}`);
+}
+
+function layerText(whole) {
+  const name = whole.replace(/^\d+: /, "");
+  const keys = Object.keys(DATA.lesson.layers).filter((key) => name.startsWith(key));
+  return keys.length ? DATA.lesson.layers[keys.sort((a, b) => b.length - a.length)[0]] : "";
+}
+
+function headOf(made, tokens) {
+  const { head, seen, scores, weights } = made;
+  const plain = weights.v.every((w, at) => w === scores.v[at]);
+  const shown = plain || app.scores ? scores : weights;
+  const top = Math.max(...Array.from(shown.v, (x) => (Number.isFinite(x) ? Math.abs(x) : 0)), 0);
+  const open = app.cell ? app.cell.t : null;
+  const body = tokens.all.map((t) => `<tr class="${t === open ? "open" : ""}"><th scope="row">${tokenName(tokens, t)}</th>${
+    seen.map((j, at) => `<td style="background:${colour(shown.get(t, at), top)}" title="${
+      show(scores.get(t, at), 6)}"><span>${show(shown.get(t, at), 2)}</span></td>`).join("")}</tr>`).join("");
+  const words = `${KINDS[head.attention]}${head.null ? " and 1" : ""}${
+    head.average ? `, divided by the number of ${head.average === "keys" ? "tokens read" : "examples"}` : ""}; ${KEYS[head.keys]}`;
+  const toggle = plain ? "" : `<label class="switch"><input type="checkbox" data-do="scores" data-focus="scores${made.head.name}"
+    ${app.scores ? "checked" : ""}> raw scores</label>`;
+  return `<figure class="head"><figcaption><b>${escapeText(head.name || "head")}</b> <small>${scores.r}×${scores.c}</small>${toggle}
+    <br><small>${words}</small></figcaption>
+    <div class="scroll"><table class="stream small ${tokens.total > 9 ? "bare" : ""}"><thead><tr><td class="corner"><span class="query">reads ↓</span>
+    <span class="key">read →</span></td>${seen.map((j) => `<th scope="col">${tokenName(tokens, j)}</th>`).join("")}</tr></thead>
+    <tbody>${body}</tbody></table></div>
+    ${["query", "key", "value"].map((role) => mapList(role, head[role], role)).join("")}</figure>`;
+}
+
+function mlpOf(record) {
+  const { mlp } = record.layer;
+  const words = !mlp.inner ? "a linear map of every token, added to the stream"
+    : `hidden = ${mlp.activation === "identity" ? "" : mlp.activation + " of "}inner${mlp.gate ? " × gate" : ""}; then written`;
+  return `<figure class="head"><figcaption><b>MLP</b>${record.layer.norm ? " after layer norm" : ""}<br><small>${words}</small></figcaption>
+    ${mlp.inner ? mapList("inner", mlp.inner, "key") : ""}${mlp.gate ? mapList("gate", mlp.gate, "query") : ""}
+    ${mapList("written", mlp.outer, "written")}</figure>`;
+}
+
+function mapList(name, blocks, role) {
+  return `<ul class="maps ${role}"><li>${`<span class="role ${role}">${name}</span>`}<ul>${blocks.map(blockOf).join("")}</ul></li></ul>`;
+}
+
+function blockOf(block) {
+  const edited = block.value !== block.original;
+  const shape = block.pattern ? ` <small>${PATTERNS[block.pattern] ?? escapeText(block.pattern)}</small>`
+    : block.matrix ? " <small>by a matrix</small>" : "";
+  const symbol = !block.shown ? "" : ` <span class="symbol">${math(block.shown)}</span>`;
+  return `<li class="${edited ? "edited" : ""}"><span>${escapeText(block.to)} ←</span>
+    <input type="number" step="any" value="${Number(block.value.toPrecision(12))}" data-weight="${block.path}" data-focus="${block.path}"
+    aria-label="weight from ${escapeText(block.from)} to ${escapeText(block.to)}"> · ${escapeText(block.from)}${symbol}${shape}${
+    edited ? ` <button type="button" data-restore="${block.path}">restore</button>` : ""}</li>`;
+}

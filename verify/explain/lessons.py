@@ -1,0 +1,105 @@
+"""What the teaching page says about each construction, and what it asks.
+
+Text between braces, as in "{M2*x_t}", is a formula in the language of `Holds`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .mathml import mathml, plain, scalar_tree
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A question that the page can check.
+
+    answer: a formula in X, y, x_q (the query), the parameters, n, d, rho (the theory's factor),
+    top and bottom (the largest and smallest non-zero eigenvalue of S); the reader's number counts
+    if it agrees to two significant digits, a whole number if it is equal.
+    state: what the page must show instead: ("first", layer, slot), ("diverges",), ("close", r):
+    the prediction is within a fraction r of least squares, or ("mended",): the printed weights
+    hold after a change.
+    """
+
+    question: str
+    hint: str
+    reason: str
+    answer: str = ""
+    state: tuple[Any, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "answer": scalar_tree(self.answer) if self.answer else None,
+            "state": list(self.state),
+        }
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Text, example, theory and exercises of one construction.
+
+    layers: for layers whose name starts with the key, what the layer does. lens: how a stream is
+    read before the end, from the read-out "slot" or by the "last layer". factor: by what the
+    error shrinks in the direction of an eigenvalue s of S; after `iteration` (of `layer`) = k
+    steps it is raised to `power`. The iteration is after (S + shift I)^-1 X^T y. `sizes` narrows
+    what the controls offer; `predicts` is False where the read-out is no prediction; goal "answer" measures errors from the
+    algorithm's own last answer instead of that solution.
+    """
+
+    title: str
+    lead: str
+    paragraphs: tuple[str, ...]
+    layers: Mapping[str, str]
+    parameters: Mapping[str, Any]
+    exercises: tuple[Exercise, ...]
+    X: tuple[tuple[float, ...], ...] = ((1, 1), (-1, 1), (0, 1))
+    y: tuple[float, ...] = (3, -1, 2)
+    queries: tuple[tuple[float, ...], ...] = ((0.5, 1),)
+    lens: str = "last layer"
+    factor: str = ""
+    power: str = "1"
+    iteration: str = "layer"
+    shift: str = ""
+    region: str = ""
+    predicts: bool = True
+    goal: str = "solution"
+    sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "lens": self.lens,
+            "factor": scalar_tree(self.factor) if self.factor else None,
+            "power": scalar_tree(self.power),
+            "iteration": scalar_tree(self.iteration),
+            "shift": scalar_tree(self.shift) if self.shift else None,
+            "region": scalar_tree(self.region) if self.region else None,
+            "predicts": self.predicts,
+            "goal": self.goal,
+            "words": {name: list(words) for name, words in self.words.items()},
+            "layers": {key: rich(text) for key, text in self.layers.items()},
+            "exercises": [exercise.to_json() for exercise in self.exercises],
+        }
+
+    def layer_text(self, name: str) -> str:
+        """HTML about the layer `name`: the longest key that its name, without a number, starts with."""
+        name = re.sub(r"^\d+: ", "", name)
+        keys = [key for key in self.layers if name.startswith(key)]
+        return rich(self.layers[max(keys, key=len)]) if keys else ""
+
+
+def rich(text: str) -> str:
+    """Text with its {formulas} in MathML and *stressed* words, as HTML."""
+    parts = re.split(r"\{([^}]*)\}", text)
+    made = []
+    for i, part in enumerate(parts):
+        if i % 2:
+            left, equals, right = part.partition(" = ")
+            made.append(mathml(left) + (" = " + mathml(right) if equals else ""))
+        else:
+            made.append(re.sub(r"\*([^*]+)\*", r"<em>\1</em>", plain(part)))
+    return "".join(made)

@@ -1,0 +1,182 @@
+// From what is chosen on the page to numbers: the witness at this size, its run on this prompt,
+// what it should hold, what the algorithm and least squares say.
+
+const variantOf = (family, parameters) => family.variants[
+  Object.keys(family.axes).map((name) => String(parameters[name]))
+    .concat(family.zero.map((name) => (parameters[name] === 0 ? "1" : "0"))).join(",")];
+
+// One member of a family as a witness with numbers for coefficients. `edits` replaces
+// coefficients by path ("layers.0.heads.1.value.0" -> number).
+function assemble(family, pools, parameters, edits) {
+  const variant = variantOf(family, parameters);
+  if (!variant) return null;
+  const scope = new Scope(parameterScope({ ...family.fixed, ...parameters }));
+  const value = (tree) => evaluate(tree, scope).v[0];
+  const blocks = (map, path) => map && map.map((block, i) => ({
+    ...block,
+    path: `${path}.${i}`,
+    original: value(block.c),
+    value: edits[`${path}.${i}`] ?? value(block.c),
+    matrix: block.matrix && block.matrix.map((row) => row.map(value)),
+  }));
+  const layers = variant.layers.map((number_, k) => {
+    const layer = pools.layers[number_], path = `layers.${k}`;
+    return {
+      ...layer,
+      heads: layer.heads.map((head, h) => {
+        const made = { ...head };
+        for (const map of ["query", "key", "value"]) {
+          made[map] = blocks(head[map], `${path}.heads.${h}.${map}`);
+        }
+        return made;
+      }),
+      mlp: layer.mlp && {
+        ...layer.mlp,
+        inner: blocks(layer.mlp.inner, `${path}.mlp.inner`),
+        gate: blocks(layer.mlp.gate, `${path}.mlp.gate`),
+        outer: blocks(layer.mlp.outer, `${path}.mlp.outer`),
+      },
+    };
+  });
+  return {
+    layout: new Layout(variant.layout),
+    prompt: { ...variant.prompt, embedding: blocks(variant.prompt.embedding, "embedding") },
+    layers,
+    readout: { slot: variant.readout.slot, value: value(variant.readout.coefficient) },
+    examples: variant.examples,
+    vectors: Object.fromEntries(Object.entries(variant.vectors).map(([name, v]) => [name, v.map((entry) =>
+      (Array.isArray(entry) && Array.isArray(entry[0]) ? entry[0].map(value) : value(entry)))])),
+    approximate: variant.approximate,
+    definitions: variant.definitions.map((i) => pools.definitions[i]),
+  };
+}
+
+// Predictions at the queries if the stream were read after layer k: the read-out slot itself, or
+// what the last layer makes of the stream as it is now.
+function lens(result, k, kind) {
+  const { witness, tokens, steps } = result, last = witness.layers.length;
+  let stream = steps[k].after;
+  if (kind === "last layer" && k < last) {
+    stream = applyLayer(witness.layers[last - 1], stream, witness.layout, tokens).after;
+  }
+  return readOut(witness, stream, tokens);
+}
+
+// Everything that one witness gives on one prompt. `reference` has the unchanged, repaired
+// weights: its read-out says what the prediction should be.
+function examine(witness, data, parameters, reference) {
+  const result = run(witness, data);
+  const expected = expectations(witness, data, { ...parameters, ...witness.vectors }, result.tokens);
+  const slack = witness.approximate ? slackOf(result, reference, data, parameters) : null;
+  const answers = reference && answersOf(reference, data, parameters);
+  return { witness, result, expected, comparison: compare(result, expected, slack, answers) };
+}
+
+// The algorithm's own answers, from the formula that the read-out slot holds in the end; null if
+// there is none.
+function answersOf(witness, data, parameters) {
+  const last = witness.layers[witness.layers.length - 1], { slot, value } = witness.readout;
+  const held = last && last.holds.find((h) => h[0] === slot && (h[2] === "all" || h[2] === "query"
+    || h[2] === tokensOf(witness.prompt, data.X.length, 1).queries[0]));
+  if (!held) return null;
+  const d = witness.prompt.d, tokens = tokensOf(witness.prompt, data.X.length, data.queries.length);
+  const scope = promptScope(data, d, { ...parameters, ...witness.vectors }, witness.definitions);
+  return tokens.queries.map((t) =>
+    scale(number(value), evaluate(held[1], tokenScope(scope, data, tokens, d, t))));
+}
+
+// GeLU, softmax and layer norm only come close. What the unchanged weights leave open at their
+// worst slot on this prompt is granted to every slot, in proportion to the size of the numbers.
+function slackOf(result, reference, data, parameters) {
+  const made = run(reference, data);
+  const open = compare(made, expectations(reference, data, { ...parameters, ...reference.vectors }, made.tokens), Infinity);
+  return open.worst * (1 + largest(result) / largest(made));
+}
+
+function largest(result) {
+  let most = 0;
+  for (const [name] of result.witness.layout.slots) {
+    for (const step of result.steps) for (const v of step.after[name].v) if (Number.isFinite(v)) most = Math.max(most, Math.abs(v));
+  }
+  return most;
+}
+
+// Eigenvalues of S, the solution that the algorithm is after, and the theory's factor.
+function analyse(lesson, data, d, parameters) {
+  const X = fromRows(data.X, d), y = fromRows(data.y.map((v) => [v]), 1);
+  const parts = eigen(product(transpose(X), X));
+  const right = Array.from(product(transpose(X), y).v);
+  const top = Math.max(...parts.values);
+  const kept = parts.values.filter((s) => s > top * d * 2 ** -50);
+  const words = {}; // "mean" is 1 where the loss is "mean"
+  for (const options of Object.values(lesson.words)) for (const word of options) words[word] = number(0);
+  for (const value of Object.values(parameters)) if (typeof value === "string") words[value] = number(1);
+  const scope = new Scope({
+    ...parameterScope(parameters), ...words, n: number(data.X.length), d: number(d),
+    top: number(top), bottom: number(kept.length ? Math.min(...kept) : 0),
+  });
+  const shift = lesson.shift ? evaluate(lesson.shift, scope).v[0] : 0;
+  const factors = lesson.factor
+    ? kept.map((s) => evaluate(lesson.factor, new Scope({ s: number(s, 0) }, null, scope)).v[0]) : [];
+  return {
+    eigenvalues: [...parts.values].sort((a, b) => b - a), top, scope,
+    leastSquares: solve(parts, 0, right), target: solve(parts, shift, right),
+    factor: factors.length ? Math.max(...factors.map(Math.abs)) : null,
+    condition: kept.length ? top / Math.min(...kept) : NaN,
+  };
+}
+
+// How many iterations layer k has done, and the bound on the error that the theory gives there.
+function theory(lesson, analysis, depth, k, x) {
+  if (analysis.factor === null) return null;
+  const iteration = Math.max(0, Math.min(depth, evaluate(lesson.iteration, new Scope({ layer: number(k) })).v[0]));
+  const power = evaluate(lesson.power, new Scope({ k: number(iteration) })).v[0];
+  return norm(x) * norm(analysis.target) * analysis.factor ** power;
+}
+
+const norm = (x) => Math.sqrt(x.reduce((total, v) => total + v * v, 0));
+const dot = (x, w) => x.reduce((total, v, i) => total + v * w[i], 0);
+
+// -- prompts --------------------------------------------------------------------------------------
+
+// mulberry32, then Box-Muller
+function gaussians(seed) {
+  let a = seed >>> 0;
+  const uniform = () => {
+    a = (a + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(a ^ (a >>> 15), a | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+  return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+}
+
+// n examples in d dimensions, S of the given condition number (where n >= d), y a linear
+// function of x and some noise; two decimals, so that they can be read and typed
+function randomPrompt(d, n, condition, seed) {
+  const draw = gaussians(seed);
+  const columns_ = Array.from({ length: d }, () => Array.from({ length: n }, draw));
+  columns_.forEach((column, i) => {
+    for (let j = 0; j < Math.min(i, n); j++) {
+      const along = dot(column, columns_[j]);
+      column.forEach((_, k) => { column[k] -= along * columns_[j][k]; });
+    }
+    const length = norm(column);
+    if (i < n && length > 1e-9) column.forEach((_, k) => { column[k] /= length; });
+  });
+  const turn = d > 1 ? draw() : 0;
+  const rank = Math.min(d, n);
+  const singular = (i) => Math.sqrt(n) * condition ** (-0.5 * (rank > 1 ? i / (rank - 1) : 0));
+  const round = (x) => Math.round(x * 100) / 100 || 0;
+  const X = Array.from({ length: n }, (_, k) => {
+    const x = columns_.map((column, i) => (i < rank ? column[k] * singular(i) : 0));
+    if (d > 1) { // a rotation, so that the axes of S are not the coordinates
+      const [c, s] = [Math.cos(turn), Math.sin(turn)];
+      [x[0], x[1]] = [c * x[0] - s * x[1], s * x[0] + c * x[1]];
+    }
+    return x.map(round);
+  });
+  const w = Array.from({ length: d }, draw);
+  const y = X.map((x) => round(dot(x, w) + 0.15 * draw()));
+  return { X, y, queries: [Array.from({ length: d }, () => round(draw()))] };
+}

@@ -1,0 +1,101 @@
+// The prompt: points that can be dragged, the table, the controls.
+
+const PLOT = { W: 320, H: 220, pad: 14 };
+
+// Inputs along the chosen coordinate; the others are the query's.
+const slice = (xs) => xs.map((x) => app.data.queries[0].map((v, i) => (i === app.coordinate ? x : v)));
+
+// Predictions along the chosen coordinate, read after layer k.
+function along(model, xs, k) {
+  const queries = slice(xs);
+  const alone = model.witness.layers.every((layer) => layer.heads.every((head) => head.keys === "context"));
+  const runs = alone ? [queries] : queries.map((query) => [query]);
+  return runs.flatMap((some) => lens(run(model.witness, { ...app.data, queries: some }), k, DATA.lesson.lens));
+}
+
+// The algorithm's own answer at the end.
+function ownAnswer(model, xs) {
+  const made = model.reference && answersOf(model.reference, { ...app.data, queries: slice(xs) }, app.given);
+  return made && made.map((m) => m.v[0]);
+}
+
+function plotRange() {
+  if (app.range) return app.range; // fixed while a point is dragged
+  const c = app.coordinate, x = Math.max(...app.data.X.map((row_) => Math.abs(row_[c])), ...app.data.queries.map((q) => Math.abs(q[c])), 0.5);
+  const y = Math.max(...app.data.y.map(Math.abs), ...slice([-x, x]).map((q) => Math.abs(dot(q, app.analysis.leastSquares))), 0.5);
+  return { x: x * 1.2, y: y * 1.25 };
+}
+
+function renderPlot() {
+  const panel = byId("plot"), model = app.models[app.side], { W, H, pad } = PLOT;
+  panel.hidden = !DATA.lesson.predicts;
+  if (!model || panel.hidden) return;
+  const range = plotRange(), c = app.coordinate, d = app.d;
+  const px = (x) => pad + ((W - 2 * pad) * (x + range.x)) / (2 * range.x);
+  const py = (y) => pad + ((H - 2 * pad) * (range.y - y)) / (2 * range.y);
+  const xs = [-range.x, -range.x / 2, 0, range.x / 2, range.x];
+  const path = (ys, kind) => ys && ys.every(Number.isFinite)
+    ? `<path class="${kind}" d="${xs.map((x, i) => `${i ? "L" : "M"}${px(x).toFixed(1)} ${Math.max(-1e4, Math.min(1e4, py(ys[i]))).toFixed(1)}`).join("")}"/>` : "";
+  const lines = path(slice(xs).map((x) => dot(x, app.analysis.leastSquares)), "least-squares") + path(ownAnswer(model, xs), "own")
+    + path(along(model, xs, Math.min(app.layer, model.witness.layers.length)), "current");
+  const points = app.data.X.map((x, j) => `<circle class="point" cx="${px(x[c])}" cy="${py(app.data.y[j])}" r="7" tabindex="0" role="slider"
+    aria-label="example ${j + 1}" aria-valuetext="x ${show(x[c])}, y ${show(app.data.y[j])}" aria-valuenow="${app.data.y[j]}" data-point="${j}" data-focus="point${j}"/>`).join("");
+  const asked = app.data.queries.map((q) => `<line class="asked" x1="${px(q[c])}" x2="${px(q[c])}" y1="${pad}" y2="${H - pad}"/>`).join("");
+  const choose = d === 1 ? "" : `<label>coordinate <select data-do="coordinate" data-focus="coordinate">${
+    Array.from({ length: d }, (_, i) => `<option value="${i}" ${i === c ? "selected" : ""}>x[${i + 1}]</option>`).join("")}</select></label>`;
+  fill(panel, `<div class="heading"><h3>The examples</h3>${choose}</div>
+    <svg id="points" viewBox="0 0 ${W} ${H}" role="group" aria-label="examples and predictor">
+    <line class="axis" x1="${pad}" x2="${W - pad}" y1="${py(0)}" y2="${py(0)}"/><line class="axis" x1="${px(0)}" x2="${px(0)}" y1="${pad}" y2="${H - pad}"/>
+    <clipPath id="inside"><rect x="0" y="0" width="${W}" height="${H}"/></clipPath><g clip-path="url(#inside)">${asked}${lines}</g>${points}</svg>
+    <p class="key-list"><span class="line current"></span> after layer ${app.layer} <span class="line own"></span> the algorithm at the end
+    <span class="line least-squares"></span> least squares${d > 1 ? "<br>drawn where the other coordinates are the query’s" : ""}</p>`);
+}
+
+function renderTable() {
+  const { X, y, queries } = app.data, d = app.d;
+  const input = (value, path, label) => `<td><input type="number" step="any" value="${value}" data-entry="${path}" data-focus="${path}" aria-label="${label}"></td>`;
+  const examples = X.map((x, j) => `<tr><th scope="row">example ${j + 1}</th>${x.map((v, i) => input(v, `X.${j}.${i}`, `x[${i + 1}] of example ${j + 1}`)).join("")}${
+    input(y[j], `y.${j}`, `y of example ${j + 1}`)}</tr>`).join("");
+  const model = app.models[app.side];
+  const asked = queries.map((q, j) => `<tr class="query"><th scope="row">query</th>${q.map((v, i) => input(v, `queries.${j}.${i}`, `x[${i + 1}] of query ${j + 1}`)).join("")}<td><output>${
+    model ? show(model.result.predictions[j], 6) : ""}</output></td></tr>`).join("");
+  fill(byId("table"), `<h3>The prompt</h3><div class="scroll"><table class="numbers"><thead><tr><td></td>${
+    Array.from({ length: d }, (_, i) => `<th scope="col">x${d > 1 ? `[${i + 1}]` : ""}</th>`).join("")}<th scope="col">y</th></tr></thead>
+    <tbody>${examples}${asked}</tbody></table></div>
+    <p class="buttons"><button type="button" data-do="example">the first example</button> <button type="button" data-do="save">save as JSON</button>
+    <label class="button">open <input type="file" accept=".json,application/json" data-do="open"></label></p>`);
+}
+
+const NAMES = { alpha: "step size α", step_size: "step size η", ridge: "ridge λ", d: "dimension d", iterations: "iterations", steps: "steps", examples: "examples n" };
+
+function renderControls() {
+  const { axes, scalars } = DATA.sides[app.side].family, a = app.analysis;
+  const select = (name, values) => `<label>${NAMES[name] ?? escapeText(name)} <select data-axis="${name}" data-focus="axis${name}">${
+    values.map((v) => `<option ${v === app.parameters[name] ? "selected" : ""} value="${v}">${v}</option>`).join("")}</select></label>`;
+  const scalar = (name) => `<label>${NAMES[name] ?? escapeText(name)} <input type="number" step="any" min="0" value="${
+    Number(app.parameters[name].toPrecision(6))}" data-scalar="${name}" data-focus="number${name}"></label>
+    <input type="range" min="-3" max="1" step="0.01" value="${Math.log10(Math.max(app.parameters[name], 1e-3))}" data-slide="${name}" data-focus="slide${name}" aria-label="${NAMES[name] ?? name}, logarithmic">`;
+  const count = axes.examples ? "" : `<label>examples n <input type="number" min="1" max="32" value="${app.data.X.length}" data-random="n" data-focus="n"></label>`;
+  fill(byId("controls"), `<h3>Controls</h3><div class="controls">${Object.entries(axes).map(([name, values]) => select(name, values)).join("")}${count}
+    ${Object.keys(scalars).map(scalar).join("")}
+    <label>condition number of S <input type="number" min="1" step="any" value="${app.condition}" data-random="condition" data-focus="condition"></label>
+    <label>seed <input type="number" min="0" step="1" value="${app.seed}" data-random="seed" data-focus="seed"></label></div>
+    <p class="buttons"><button type="button" data-do="another" data-focus="another">another prompt</button>${regionButton()}</p>
+    <p class="facts">Eigenvalues of S: ${a.eigenvalues.map((s) => show(Math.abs(s) < 1e-12 * a.top ? 0 : s)).join(", ")}</p>${regionText()}`);
+}
+
+const scalarOfRegion = () => ["alpha", "step_size"].find((name) => name in app.parameters);
+const limit = () => (DATA.lesson.region ? evaluate(DATA.lesson.region, app.analysis.scope).v[0] : null);
+
+function regionText() {
+  const name = scalarOfRegion(), { factor } = app.analysis;
+  if (!name || factor === null || limit() === null) return "";
+  const letter = name === "alpha" ? "α" : "η";
+  return factor < 1
+    ? `<p class="facts good">It converges for ${letter} &lt; ${show(limit(), 4)}: here the error factor is ρ = ${show(factor)}.</p>`
+    : `<p class="facts bad">${letter} is outside 0 &lt; ${letter} &lt; ${show(limit(), 4)}: the error factor is ρ = ${show(factor)}, not below 1. The layers do
+      what they should, and the algorithm ${factor === 1 ? "stands still" : "runs away"}.</p>`;
+}
+
+const regionButton = () => (scalarOfRegion() && limit() !== null
+  ? ' <button type="button" data-do="suit" data-focus="suit">a step size that suits it</button>' : "");

@@ -1,0 +1,165 @@
+// The stream after the current layer, and the arithmetic behind any of its cells.
+
+function renderStream() {
+  const shown = app.view === "both" ? app.models.map((_, i) => i) : [app.side];
+  const parts = shown.map((i) => streamOf(app.models[i], i));
+  fill(byId("stream"), `<div class="heading"><h3>The stream ${app.layer === 0 ? "as the prompt enters it"
+    : `after layer ${app.layer}`}</h3><label class="switch"><input type="checkbox" data-do="numbers"
+    data-focus="numbers" ${app.numbers ? "checked" : ""}> numbers</label></div>
+    <div class="sides">${parts.join("")}</div>
+    <p class="scale" aria-hidden="true"><span>−${show(app.scale)}</span><i></i><span>${show(app.scale)}</span></p>
+    <p class="help">Click a cell, or move with the arrow keys and press Enter, to see its arithmetic.</p>`);
+}
+
+function streamOf(model, side) {
+  const label = DATA.sides[side].label;
+  const title = label ? `<h4>${escapeText(label)}</h4>` : "";
+  if (!model) return `<div class="side">${title}<p>There is no such witness at this size.</p></div>`;
+  const { witness, result, comparison } = model, { tokens, steps } = result;
+  const k = Math.min(app.layer, steps.length - 1);
+  const now = steps[k].after, before = k > 0 ? steps[k - 1].after : now;
+  const marks = comparison.marks[k] ?? new Map();
+  const holds = k > 0 ? witness.layers[k - 1].holds : [];
+  let html = `<div class="side">${title}<div class="scroll"><table class="stream ${app.numbers ? "" : "bare"}"
+    role="grid" aria-label="stream after layer ${k}"><thead><tr><td></td>${
+    tokens.all.map((t) => `<th scope="col">${tokenName(tokens, t)}</th>`).join("")}</tr></thead><tbody>`;
+  for (const [name, shape] of witness.layout.slots) {
+    const size = sizeOf(shape);
+    const held = holds.filter((h) => splitEntry(h[0])[0] === name)
+      .map((h) => `<span class="holds">${math(h[3])}${heldAt(h[2])}</span>`).join(" ");
+    for (let i = 0; i < size; i++) {
+      html += "<tr>";
+      if (i === 0) {
+        html += `<th scope="rowgroup" rowspan="${size}"><b>${escapeText(name)}</b> <small>${
+          shape.join("×") || 1}</small>${held}</th>`;
+      }
+      for (const t of tokens.all) html += cellOf(side, name, i, t, now[name], before[name], marks);
+      html += "</tr>";
+    }
+  }
+  return html + "</tbody></table></div></div>";
+}
+
+function cellOf(side, name, i, t, now, before, marks) {
+  const value = now.get(t, i), id = `${name}.${i}.${t}`;
+  const kinds = [];
+  const mark = marks.get(id);
+  if (value !== before.get(t, i)) kinds.push("changed");
+  if (mark) kinds.push("differs");
+  const open = app.cell && app.cell.id === id && app.cell.side === side;
+  if (open) kinds.push("open");
+  const first = open || (!app.cell && i === 0 && t === 0 && name === firstSlot(side));
+  const title = `${name}${entryName(app.models[side].witness.layout.shape(name), i)}, token ${t}: ${show(value, 6)}`
+    + (mark ? `, should be ${show(mark.should, 6)}` : "");
+  return `<td class="${kinds.join(" ")}" role="gridcell" tabindex="${first ? 0 : -1}" data-side="${side}"
+    data-cell="${id}" data-focus="${side}:${id}" title="${escapeText(title)}"
+    style="background:${colour(value, app.scale)}"><span>${show(value)}</span></td>`;
+}
+
+const firstSlot = (side) => app.models[side].witness.layout.slots[0][0];
+
+function heldAt(which) {
+  if (which === "all") return "";
+  const where = { context: "examples", query: "queries" }[which] ?? `token ${which}`;
+  return ` <small>at ${where}</small>`;
+}
+
+// -- the arithmetic of a cell ------------------------------------------------------------------
+
+// What made a cell: [{kind, text, value}], the values adding up to the cell.
+function arithmetic(model, k, name, i, t) {
+  const record = model.result.steps[k], terms = [];
+  if (k === 0) return embeddingTerms(model, name, i, t);
+  terms.push({ kind: "before", text: "what was there before", value: record.before[name].get(t, i) });
+  record.heads.forEach((made, h) => {
+    if (!made.result[name]) return;
+    const value = made.values[name];
+    terms.push({
+      kind: "head", head: h, name: made.head.name, value: made.result[name].get(t, i),
+      parts: made.seen.map((j, at) => ({
+        token: j, weight: made.weights.get(t, at), score: made.scores.get(t, at),
+        query: row(made.query, t), key: row(made.key, j), value: value.get(j, i),
+      })),
+    });
+  });
+  if (record.mlp && record.mlp.result[name]) {
+    const { layout } = model.witness, from = record.mlp.hiddenLayout ?? layout;
+    const parts = [];
+    for (const block of record.layer.mlp.outer) {
+      const [target, place] = splitEntry(block.to);
+      if (target !== name) continue;
+      const [source, index] = splitEntry(block.from);
+      for (const [to, column, factor] of entries(block, layout.shape(block.to), from.shape(block.from))) {
+        if ((place ?? to) !== i) continue;
+        const at = index ?? column;
+        parts.push({
+          c: block.value * factor, source, at, shape: from.shape(source) ?? [],
+          hidden: record.mlp.hidden[source].get(t, at),
+          inner: record.mlp.inner ? record.mlp.inner[source].get(t, at) : null,
+          gate: record.mlp.gate ? record.mlp.gate[source].get(t, at) : null,
+        });
+      }
+    }
+    terms.push({ kind: "mlp", name: "MLP", value: record.mlp.result[name].get(t, i), parts });
+  }
+  return terms;
+}
+
+function embeddingTerms(model, name, i, t) {
+  const value = model.result.steps[0].after[name].get(t, i);
+  const from = model.witness.prompt.embedding.filter((block) => splitEntry(block.to)[0] === name);
+  const text = from.length
+    ? `the embedding puts ${from.map((b) => (b.value === 1 ? "" : show(b.value) + " · ") + b.from).join(" + ")} here`
+    : "the embedding writes nothing here";
+  return [{ kind: "before", text, value }];
+}
+
+const row = (m, t) => Array.from({ length: m.c }, (_, j) => m.get(t, j));
+
+function renderCell() {
+  const panel = byId("cell");
+  if (!app.cell || !app.models[app.cell.side]) {
+    fill(panel, '<p class="help">No cell is open. Every number above can be taken apart: click it.</p>');
+    return;
+  }
+  const model = app.models[app.cell.side], { slot, i, t, id } = app.cell;
+  const { witness, result, expected, comparison } = model;
+  const k = Math.min(app.layer, result.steps.length - 1), shape = witness.layout.shape(slot);
+  const value = result.steps[k].after[slot].get(t, i);
+  const lines = arithmetic(model, k, slot, i, t).map(lineOf).join("");
+  const held = k > 0 ? expected[k - 1].find((h) => h.should.has(t) && (h.slot === slot || h.slot === `${slot}[${i}]`)) : null;
+  const should = held ? held.should.get(t) : null;
+  const mark = (comparison.marks[k] ?? new Map()).get(id);
+  const verdict = !held ? "" : `<p class="${mark ? "bad" : "good"}">It should hold ${math(held.text)}${
+    isNumber(should) && !shape.length ? "" : `, entry ${i + 1}`}, which is <b>${
+    show(should.v[isNumber(should) ? 0 : i], 6)}</b>: ${mark ? "≠ it does not." : "✓ it does."}</p>`;
+  fill(panel, `<div class="heading"><h3>${escapeText(slot)}${entryName(shape, i)} of ${
+    tokenName(result.tokens, t)} after layer ${k} is ${show(value, 6)}</h3>
+    <button type="button" data-do="close" data-focus="close" aria-label="Close">✕</button></div>
+    <table class="arithmetic"><tbody>${lines}<tr class="total"><td>together</td><td></td><td>${
+    show(value, 6)}</td></tr></tbody></table>${verdict}`);
+}
+
+function lineOf(term) {
+  const line = (left, middle, right, kind) =>
+    `<tr class="${kind ?? ""}"><td>${left}</td><td>${middle}</td><td>${right}</td></tr>`;
+  if (term.kind === "before") return line(escapeText(term.text), "", show(term.value, 6));
+  const head = line(`+ ${escapeText(term.name || "head")}`, "", show(term.value, 6), "part");
+  if (term.kind === "head") {
+    const { tokens } = app.models[app.cell.side].result;
+    return head + term.parts.filter((p) => p.weight !== 0 || p.value !== 0).map((p) => {
+      const score = `⟨<span class="query">${vector(p.query)}</span>, <span class="key">${vector(p.key)}</span>⟩`;
+      const weight = p.weight === p.score ? `${score} = ${show(p.score)}` : `${score} = ${show(p.score)} → ${show(p.weight)}`;
+      return line(`from ${tokenName(tokens, p.token)}`, `${weight} times <span class="value">${show(p.value)}</span>`,
+        show(p.weight * p.value), "detail");
+    }).join("");
+  }
+  return head + term.parts.filter((p) => p.hidden !== 0).map((p) => {
+    const made = p.inner === null ? show(p.hidden)
+      : p.gate === null ? `${show(p.inner)} → ${show(p.hidden)}` : `(${show(p.inner)} · ${show(p.gate)})`;
+    return line(`${escapeText(p.source)}${entryName(p.shape, p.at)}`, `${show(p.c)} times ${made}`,
+      show(p.c * p.hidden), "detail");
+  }).join("");
+}
+
+const vector = (entries_) => (entries_.length === 1 ? show(entries_[0]) : `(${entries_.map((x) => show(x)).join(", ")})`);

@@ -1,0 +1,85 @@
+"""Progress on standard error, for what takes longer than two seconds."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any
+
+DELAY = 2.0  # seconds before anything is shown
+PAUSE = 10.0  # seconds between lines where no bar can be drawn
+
+
+class Progress:
+    """Counts towards `total`; draws a bar on a terminal, else writes a line now and then.
+
+    with Progress("claims", 12) as progress:
+        progress("newton: exact")      what is going on
+        progress.done()                one more is finished
+    """
+
+    def __init__(self, unit: str, total: int | None = None) -> None:
+        self.unit, self.total, self.count = unit, total, 0
+        self.start = self.last = time.monotonic()
+        self.bar: Any = None
+        self.task: Any = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def __call__(self, what: str) -> None:
+        self._show(what)
+
+    def done(self, what: str = "") -> None:
+        """One more unit is finished."""
+        self.count += 1
+        self._show(what)
+
+    def _show(self, what: str) -> None:
+        now = time.monotonic()
+        if now - self.start < DELAY:
+            return
+        if not sys.stderr.isatty():
+            if now - self.last >= PAUSE:
+                self.last = now
+                of = f" of {self.total}" if self.total else ""
+                print(f"{self.count}{of} {self.unit}  {what}".rstrip(), file=sys.stderr, flush=True)
+            return
+        if self.bar is None:
+            self.bar = _bar(self.unit)
+            self.task = self.bar.add_task("", total=self.total)
+            self.bar.start()
+        self.bar.update(self.task, completed=self.count, description=what)
+
+
+def _bar(unit: str) -> Any:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    return Progress(
+        SpinnerColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        BarColumn(bar_width=24),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+        console=Console(stderr=True),
+        transient=True,
+    )

@@ -1,0 +1,104 @@
+"""What `witness prove` runs: theorems of `proofs` in sympy, and Coq's of `proofs/coq`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from .errors import WrongCall
+
+
+def choose(names: Sequence[str], coq: bool) -> tuple[list[Any], list[str]]:
+    """(theorems to prove in sympy, ids of Coq theorems), by id, claim, witness or paper.
+
+    Raises WrongCall on a name that neither has.
+    """
+    import proofs
+
+    from .checks import kernel
+
+    every = [(theorem, {theorem.id, *theorem.claims}) for theorem in proofs.theorems()]
+    in_coq = [(t, {t.id, *t.supports, *t.refutes}) for t in kernel.theorems()]
+    if not names:
+        return [t for t, _ in every], [t.id for t, _ in in_coq] if coq else []
+    for name in names:
+        here = any(_bears(known, name) for _, known in every)
+        there = any(_bears(known, name) for _, known in in_coq)
+        if here or (there and coq):
+            continue
+        if there:
+            raise WrongCall(f"{name} has a theorem in Coq only; prove it with --kernel coq")
+        raise WrongCall(_unknown(name, [known for _, known in (*every, *in_coq)]))
+    chosen = [t for t, known in every if any(_bears(known, name) for name in names)]
+    wanted = [t.id for t, known in in_coq if any(_bears(known, name) for name in names)]
+    return chosen, wanted if coq else []
+
+
+def _bears(known: set[str], name: str) -> bool:
+    """Whether a theorem bears on `name`, or on a claim of the paper `name`."""
+    return name in known or any(one.startswith(f"{name}.") for one in known)
+
+
+def _unknown(name: str, known: Sequence[set[str]]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, sorted(set().union(*known)), n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]}?" if close else "`witness prove` without names proves all"
+    return f"no theorem is named {name!r} or bears on it; {hint}"
+
+
+def entry(proof: Any) -> dict[str, Any]:
+    """The outcome of a proof in sympy, as plain data."""
+    return {
+        "id": proof.id,
+        "by": "sympy",
+        "kind": proof.kind,
+        "statement": proof.statement,
+        "claims": list(proof.claims),
+        "status": "proved" if proof.proved else "failed",
+        "detail": proof.failed or "",
+        "steps": list(proof.steps),
+        "seconds": round(proof.seconds, 3),
+    }
+
+
+def kernel(ids: Sequence[str], progress: Callable[..., Any]) -> list[dict[str, Any]]:
+    """The outcomes of Coq theorems: proved means compiled and closed under the global context."""
+    from .checks import kernel as coq
+
+    with progress("theorems in Coq", len(ids)) as shown:
+        shown("compiling")
+        results = coq.run(ids)
+    return [
+        {
+            "id": result.theorem.id,
+            "by": "Coq",
+            "kind": "Closed under the global context" if result.closed else "",
+            "statement": result.theorem.statement,
+            "claims": [*result.theorem.supports, *result.theorem.refutes],
+            "status": result.status,
+            "detail": result.log,
+            "steps": [],
+            "seconds": round(result.seconds, 3),
+        }
+        for result in results
+    ]
+
+
+def steps(proof: Any, style: str) -> Iterator[str]:
+    """The lines of a proof, as LaTeX items or as a Markdown list."""
+    if style == "markdown":
+        yield ""
+        for number, line in enumerate(proof.steps, start=1):
+            yield f"{number}. {_in_text(line)}"
+        yield ""
+        return
+    yield r"\begin{enumerate}"
+    for line in proof.steps:
+        yield rf"  \item {_in_text(line)}"
+    yield r"\end{enumerate}"
+
+
+def _in_text(line: str) -> str:
+    """A formula between dollars, a sentence as it is."""
+    return f"${line}$" if "\\" in line or "=" in line else line
