@@ -49,7 +49,8 @@ def lasso(d: int, steps: int, step_size: Any, penalty: Any) -> Witness:
     )
     layers, definitions = [], [("w0", "O")]
     for k in range(1, steps + 1):
-        layers.append(Layer(f"w_{k}", (descend,), shrink, holds=(Holds("x", "x_t"), Holds("w", f"w{k}"))))
+        held = (Holds("x", "x_t"), Holds("w", f"w{k}"))
+        layers.append(Layer(f"w_{k}", (descend,), shrink, holds=held))
         definitions += [
             (f"v{k}", f"w{k - 1} - 2*step_size*X.T*(X*w{k - 1} - y)"),
             (f"w{k}", f"relu(v{k} - step_size*penalty) - relu(-v{k} - step_size*penalty)"),

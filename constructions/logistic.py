@@ -86,7 +86,9 @@ def logistic(d: int, steps: int, step_size: Any, pieces: int = 16, reach: int = 
     )  # fmt: skip
 
 
-def logistic_bound(X: Any, queries: Any, steps: int, step_size: Any, pieces: int, reach: int) -> Any:
+def logistic_bound(
+    X: Any, queries: Any, steps: int, step_size: Any, pieces: int, reach: int
+) -> Any:
     """What the interpolation can do to the predictions (m,) of `logistic`, as upper bounds.
 
     X (n, d), queries (m, d) floats. Where step_size <= 8 / |S|_2 the true step does not increase
@@ -94,6 +96,7 @@ def logistic_bound(X: Any, queries: Any, steps: int, step_size: Any, pieces: int
     sigmoid's error. Raises ValueError for larger step sizes.
     """
     import numpy as np
+
     from proofs.piecewise_linear import sigmoid_error, sigmoid_table
 
     X, queries = np.asarray(X, dtype=float), np.asarray(queries, dtype=float)

@@ -40,7 +40,7 @@ def two_term(
     parameters: dict[str, Any],
     source: str,
 ) -> Witness:
-    """v = beta v + eta X^T (y - X w), w = w + v: one layer per (eta as text, eta, beta as text, beta)."""
+    """v = beta v + eta X^T (y - X w), w = w + v: one layer per rate (texts beside values)."""
     from proofs.momentum import step
 
     layers = []

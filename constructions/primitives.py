@@ -59,7 +59,8 @@ class Mov:
         for s, t in self.pairs:
             if t < s:
                 raise IllPosed(f"column s = {s} is copied to t = {t}, but t >= s is required")
-        _same("the source and the destination", size(self.rows), size(self.to))
+        if size(self.rows) != size(self.to):
+            raise IllPosed(f"{size(self.rows)} rows cannot go to {size(self.to)}")
 
     def apply(self, H: Columns) -> Columns:
         after = [list(column) for column in H]
@@ -122,7 +123,8 @@ class Div:
     to: Range
 
     def check(self) -> None:
-        _same("the source and the destination", size(self.rows), size(self.to))
+        if size(self.rows) != size(self.to):
+            raise IllPosed(f"{size(self.rows)} rows cannot go to {size(self.to)}")
 
     def apply(self, H: Columns) -> Columns:
         return [
@@ -205,7 +207,7 @@ class Raw:
     @property
     def inner(self) -> int:
         """Number of entries that are combined."""
-        for weight, rows in ((self.Wa, self.r), (self.W, self.s)):
+        for weight in (self.Wa, self.W):
             if isinstance(weight, Sequence):
                 return len(weight)
         return size(self.r)

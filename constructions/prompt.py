@@ -35,7 +35,7 @@ class Prompt:
     the queries follow, one token each, with y = 0. `register` puts one token without an example
     in front. The embedding reads these features of a token: x (d,), y (), one () = 1, index ()
     = the token's number, position (positions,) = one-hot of that number, query () = 1 on queries,
-    register () = 1 on the register, x_example (d,) and x_query (d,) = x on tokens of that kind only.
+    register () = 1 on the register, x_example (d,) and x_query (d,) = x on tokens of one kind only.
     """
 
     d: int

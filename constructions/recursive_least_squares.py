@@ -109,7 +109,9 @@ def absorb(d: int, n: int, names: Sequence[str]) -> tuple[Layer, ...]:
             Head(
                 query=slot_map(("f", f"s{k}", c["query"])),
                 key=slot_map(("f", here, c["key"])),
-                value=slot_map((f"b{k}", f"z{k}", c["divide_b"]), (f"e{k}", f"r{k}", c["divide_e"])),
+                value=slot_map(
+                    (f"b{k}", f"z{k}", c["divide_b"]), (f"e{k}", f"r{k}", c["divide_e"])
+                ),
                 attention="normalised",
                 keys="causal",
                 null=True,

@@ -25,7 +25,7 @@ from .transformer import MLP, Head, Holds, Layer, Readout, Witness
 
 
 def selection(d: int, examples: int, validation: int, ridges: Sequence[Any]) -> Witness:
-    """The better of two `ridges` on the last `validation` of `examples` examples, at every query."""
+    """The better of two `ridges` on the last `validation` of the `examples`, at every query."""
     d, examples = whole("d", d), whole("examples", examples, 2)
     validation = whole("validation", validation)
     if validation >= examples:

@@ -2,8 +2,9 @@
 
 `calculus` decides equality of what the slots hold, `ansatz` turns unknown coefficients
 into weights, and one module per algorithm states its ansatz and solves it. `theorems()`
-lists what is proved for every d, n and k, `prove()` runs the proofs. sympy is imported
-by the modules that need it, not here.
+lists what is proved for every d, n and k, `prove()` runs the proofs. `holds.prove_witness`
+runs an assembled witness in the calculus and proves each layer as it stands. sympy is
+imported by the modules that need it, not here.
 """
 
 from __future__ import annotations

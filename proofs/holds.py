@@ -52,6 +52,7 @@ class Scope:
             "O": c.zero(c.d, 1),
         }
         self.letters: dict[str, Form] = {}
+        self.found: dict[str, Any] = {}  # values of definitions, in the letters so far
         with_x = [g for g in run.groups if g.context and "x" in g.features]
         with_y = [g for g in run.groups if g.context and "y" in g.features]
         if with_x and with_x[0].rows == c.n:
@@ -75,7 +76,12 @@ class Scope:
             return self.known[name]
         if name not in self.definitions:
             raise ValueError(f"{name} is not defined")
-        return self.evaluate(self.definitions[name], {})
+        if name not in self.found:
+            value = self.evaluate(self.definitions[name], {})
+            if isinstance(value, Form):
+                value = Form(value.rows, value.columns, value.normal())
+            self.found[name] = value
+        return self.found[name]
 
     def evaluate(self, text: str, local: Mapping[str, Any]) -> Any:
         return self._walk(ast.parse(text, mode="eval").body, local)
@@ -99,6 +105,7 @@ class Scope:
                     symmetric,
                     commuting=c.is_polynomial_in_s(value),
                 )
+                self.found.clear()
 
     def _walk(self, node: ast.expr, local: Mapping[str, Any]) -> Any:
         if isinstance(node, ast.Name):

@@ -71,7 +71,7 @@ def sigmoid_error(table: Table) -> float:
 
     before, flint.ctx.prec = flint.ctx.prec, 128
     try:
-        (first, f_first), (last, f_last) = table[0], table[-1]
+        (_, f_first), (_, f_last) = table[0], table[-1]
         # beyond the knots σ runs from its value there to 0 or 1, f stays
         worst = [ball(f_first), 1 - ball(f_last)]
         for (a, f), (b, g) in zip(table, table[1:]):

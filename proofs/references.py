@@ -53,9 +53,19 @@ def sherman_morrison(parameters: Mapping[str, Any]) -> Statement:
     return made, f"w{last}.T*x_t"
 
 
+def deep_descent(parameters: Mapping[str, Any]) -> Statement:
+    """(3^L − 1)/2 gradient steps of size α on ½ Σ (wᵀx − y)² from zero."""
+    made, last = {"w0": "O"}, (3 ** parameters["layers"] - 1) // 2
+    for k in range(1, last + 1):
+        made[f"w{k}"] = f"w{k - 1} - alpha*(X.T*X*w{k - 1} - X.T*y)"
+    return made, f"w{last}.T*x_t"
+
+
 REFERENCES: dict[str, Callable[[Mapping[str, Any]], Statement]] = {
     "gradient_descent": gradient_descent,
     "newton": newton,
+    "newton_carried": newton,
+    "deep_descent": deep_descent,
     "hyperpower": hyperpower,
     "sherman_morrison": sherman_morrison,
 }

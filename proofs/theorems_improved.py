@@ -13,6 +13,7 @@ from proofs.theorem import Argument, Theorem
 
 Values = Mapping[str, Any]
 L = sympy.Symbol("L", integer=True, nonnegative=True)
+FACTOR = sympy.Rational(4, 3)
 
 
 def _carried(argument: Argument, weights: Values, iteration: str) -> None:
@@ -63,7 +64,7 @@ def _gdpp(argument: Argument, weights: Values) -> None:
     argument.equal(r"q':\ ", width, g.q * (1 - g.gamma * g.s * g.q**2))
 
 
-def _tripling(argument: Argument, factor: Any = sympy.Rational(4, 3)) -> None:
+def _tripling(argument: Argument, factor: Any = FACTOR) -> None:
     """p = 3^k z q, z² = s/ℓ: c = factor·9^(k−1)/ℓ in layer k."""
     p, z, theta, m = sympy.symbols("p z theta m")
     q = p / (m * z)  # m = 3^(k−1)
@@ -87,21 +88,21 @@ def _best(argument: Argument, multiplicity: int = 3) -> None:
     m = 2 * j + 1
     argument.note(
         r"\text{a transformer of } L \text{ layers: prompt } x_1 = \sigma,\ y_1 = \sigma w,\ "
-        r"\text{query } 1 \text{ (first coordinate, zeros elsewhere). Averaging its prediction over "
-        r"the signs of } (x_1, y_1), (x_q), \text{ and } w \text{ does not make the largest error "
-        r"larger, and leaves } w\,(1 - q(\sigma^2))"
+        r"\text{query } 1 \text{ (first coordinate, zeros elsewhere). Averaging its prediction "
+        r"over the signs of } (x_1, y_1), (x_q), \text{ and } w \text{ does not make the largest "
+        r"error larger, and leaves } w\,(1 - q(\sigma^2))"
     )
     argument.note(r"q(0) = 1 \text{ since every term has a factor } y_1 = \sigma w; \ "
-                  r"\text{degree} \leq 3^L - 1 \text{ in } \sigma \text{ by depth.degree, one factor "
-                  r"being } x_q")
+                  r"\text{degree} \leq 3^L - 1 \text{ in } \sigma \text{ by depth.degree, one "
+                  r"factor being } x_q")
     argument.note(r"p(z) = z\,q(\ell z^2) \text{ is odd, of degree } \leq m = 3^L,\ p'(0) = 1")
     # T_m(cos θ) = cos mθ, so T_m'(cos θ) = m sin(mθ)/sin θ, at θ = π/2:
     slope = sympy.simplify(m * sympy.sin(m * sympy.pi / 2) / sympy.sin(sympy.pi / 2))
     argument.equal(r"T_m'(0)^2 = ", sympy.simplify(slope**2), m**2)
     argument.note(
-        r"\text{if } |p| < 1/m \text{ on } [-1, 1], \text{ then } D = \pm T_m/m - p, \text{ the sign "
-        r"making } D'(0) = 0, \text{ changes sign between any two of the } m + 1 \text{ extrema of } "
-        r"T_m: \ m \text{ zeros, one of them at } 0 \text{ in the middle interval}"
+        r"\text{if } |p| < 1/m \text{ on } [-1, 1], \text{ then } D = \pm T_m/m - p, \text{ the "
+        r"sign making } D'(0) = 0, \text{ changes sign between any two of the } m + 1 "
+        r"\text{ extrema of } T_m: \ m \text{ zeros, one of them at } 0, \text{ in the middle}"
     )
     argument.note(r"D \text{ is odd with } D'(0) = 0: \text{ its zero at } 0 \text{ is triple}")
     zeros = (m - 1) + multiplicity
@@ -123,7 +124,8 @@ def _momentum(argument: Argument, weights: Values) -> None:
 
 def _chebyshev(argument: Argument, factor: Any = 2) -> None:
     """ρ_k = T_k(z)/T_k(σ), z = (θ − s)/δ: the recurrences of T and of ω give the step's."""
-    z, sigma, t, before, T, Tb = sympy.symbols("z sigma T_k(z) T_{k-1}(z) T_k(sigma) T_{k-1}(sigma)")
+    z, sigma, t, before = sympy.symbols("z sigma T_k(z) T_{k-1}(z)")
+    T, Tb = sympy.symbols("T_k(sigma) T_{k-1}(sigma)")
     delta = sympy.Symbol("delta")
     s = delta * (sigma - z)  # θ = σδ
     following = factor * sigma * T - Tb  # T_{k+1}(σ)
@@ -186,7 +188,8 @@ def _threshold(argument: Argument, weights: Values) -> None:
         got += weights["up"] * relu(v) + weights["down"] * relu(-v)
         argument.equal(rf"v = {sympy.latex(v)}:\ ", got, wanted)
         if wanted != 0:  # the minimum of ½(u − v)² + τ|u| at u ≠ 0: v − u = τ sign(u)
-            argument.equal(r"v - u = \tau\,\mathrm{sign}(u):\ ", v - wanted, tau * sympy.sign(wanted))
+            force = tau * sympy.sign(wanted)
+            argument.equal(r"v - u = \tau\,\mathrm{sign}(u):\ ", v - wanted, force)
     argument.note(r"|v| \leq \tau:\ v - 0 \in [-\tau, \tau] = \tau\,\partial|0|")
 
 
@@ -201,7 +204,8 @@ def _logistic(argument: Argument, weights: Values) -> None:
         argument.equal(rf"\text{{{where} tokens: }} ", rows @ lo.w + read, rows @ following)
     v = sympy.Symbol("v")
     slope = sympy.exp(v) / (1 + sympy.exp(v))
-    argument.equal(r"\tfrac{d}{dv}\log(1 + e^v) = ", sympy.diff(sympy.log(1 + sympy.exp(v)), v), slope)
+    softplus = sympy.log(1 + sympy.exp(v))
+    argument.equal(r"\tfrac{d}{dv}\log(1 + e^v) = ", sympy.diff(softplus, v), slope)
 
 
 def _theorem(name: str, claim: str, statement: str, argue: Any, **more: Any) -> Theorem:
@@ -263,7 +267,7 @@ THEOREMS = [
         "gd_plus_plus.tripling", "minimax_descent",
         r"\sqrt{s}\,|\rho_L(s)| = \sqrt{\ell}\,|T_{3^L}(\sqrt{s/\ell})| / 3^L "
         r"\leq \sqrt{\ell}/3^L",
-        _tripling, inputs={"factor": sympy.Rational(4, 3)}, **_INDUCTION,
+        _tripling, inputs={"factor": FACTOR}, **_INDUCTION,
     ),
     _theorem(
         "gd_plus_plus.best", "minimax_descent",

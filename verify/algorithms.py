@@ -182,7 +182,7 @@ def deep_descent(X: Any, y: Any, queries: Any, layers: int, alpha: Any) -> Any:
 def newton_carried(
     X: Any, y: Any, queries: Any, iterations: int, alpha: Any, start: str = "gram"
 ) -> Any:
-    """Newton's iteration from alpha S ("gram"), or 2^k gradient steps of size alpha ("identity")."""
+    """Newton's iteration from alpha S ("gram"); 2^k gradient steps of size alpha ("identity")."""
     if start == "gram":
         return newton(X, y, queries, iterations, alpha)
     return gradient_descent(X, y, queries, 2**iterations, alpha / 2)
@@ -258,7 +258,7 @@ def preconditioned(
 
 
 def gd_plus_plus(X: Any, y: Any, queries: Any, steps: int, step_size: Any, gamma: Any) -> Any:
-    """GD++ on the data itself, query included: every x loses gamma U^T U x, every target its fit."""
+    """GD++ on the data, query included: every x loses gamma U^T U x, every target its fit."""
     U, y, Q = np.asarray(X), np.asarray(y), np.asarray(queries)
     prediction = Q @ _zeros(U)
     for _ in range(steps):
@@ -283,7 +283,7 @@ def lasso(X: Any, y: Any, queries: Any, steps: int, step_size: Any, penalty: Any
 def logistic(
     X: Any, y: Any, queries: Any, steps: int, step_size: Any, pieces: int = 16, reach: int = 8
 ) -> Any:
-    """Logistic regression by gradient descent with the sigmoid interpolated at 2 pieces + 1 knots."""
+    """Logistic regression by gradient descent, the sigmoid interpolated at 2 pieces + 1 knots."""
     import math
 
     knots = [Fraction(reach * i, pieces) for i in range(-pieces, pieces + 1)]

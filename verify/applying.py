@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -259,8 +259,8 @@ def summary(problem: Problem, result: regression.Run, numbers: str) -> list[str]
         mean = regression.error(np.full(len(problem.truth), problem.y.mean()), problem.truth)
         if mean < regression.error(result.closed_form, problem.truth):
             made.append(
-                f"the mean of the examples' targets does better ({mean:.4g}): the algorithms fit no "
-                "constant; --intercept adds one"
+                f"the mean of the examples' targets does better ({mean:.4g}): the algorithms fit "
+                "no constant; --intercept adds one"
             )
     return made
 

@@ -116,7 +116,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Check:
-    """One way to test a claim. A failed `resources` check does not touch what is computed."""
+    """One way to test a claim."""
 
     kind: Kind
     run: Callable[[Budget], CheckResult]
@@ -147,7 +147,8 @@ class Claim:
     Either `witness` builds a transformer from the parameters of a case, which shall predict what
     `algorithm` does on `cases`; or `checks` says how to test it; or both. `promises` are the
     resources, counted over `sizes`: parameter sets for the builder. `theorems` names what in
-    `proofs` proves it.
+    `proofs` proves it; `assembled` are parameter sets, with letters, at which the witness itself is
+    proved for every d. `symbolic` is one small size, n included, for letters in the prompt.
     """
 
     id: str
@@ -164,6 +165,7 @@ class Claim:
     promises: tuple[Promise, ...] = ()
     sizes: Callable[[], Sequence[Mapping[str, Any]]] | None = None
     theorems: tuple[str, ...] = ()
+    assembled: Callable[[], Sequence[Mapping[str, Any]]] | None = None
     repair: str = ""
     note: str = ""
     symbolic: Mapping[str, Any] | None = field(default=None)

@@ -32,6 +32,7 @@ for name, command in (
     ("run", running.run),
     ("prove", proving.prove),
     ("explain", teaching.explain),
+    ("bench", machine.bench),
     ("doctor", machine.doctor),
 ):
     app.command(name)(command)
@@ -56,9 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
-        # whatever is still in the buffer has no reader; nothing shall be said at exit either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        return _unread()
+    except SystemExit as error:  # typer ends so when the reader of the output is gone
+        if isinstance(error.__context__, BrokenPipeError):
+            return _unread()
+        return error.code if isinstance(error.code, int) else 0
     except MemoryError:
         return _fail("there is not enough memory for this size", 2)
     except OSError as error:
@@ -70,6 +73,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         said = f"{type(error).__name__}: {error}"
         return _fail(f"a defect of this program, please report it: {said}", 3)
+
+
+def _unread() -> int:
+    """What is still in the buffer has no reader: nothing shall be said of it at exit either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141
 
 
 def _usage(error: Exception) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from .errors import WrongCall
 from .files import reason
+from .settings import exact_number
 
 
 @dataclass(frozen=True)
@@ -172,17 +172,6 @@ def read_state(path: str | Path) -> Saved:
     y = _exact(path, "y", state["y"], 1)
     queries = _exact(path, "queries", state["queries"], 2)
     return Saved(state["witness"], state["parameters"], X, y, queries)
-
-
-def exact_number(value: Any) -> Fraction:
-    """A JSON number or text such as "1/3" or "0.01", exactly as typed. Raises ValueError."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ValueError(f"{value!r} is no number")
-    try:
-        # repr of a float is its shortest decimal: what was typed
-        return Fraction(repr(value) if isinstance(value, float) else value)
-    except (ValueError, ZeroDivisionError, OverflowError):
-        raise ValueError(f"{value!r} is no finite number") from None
 
 
 def _exact(path: str | Path, name: str, value: Any, axes: int) -> np.ndarray:

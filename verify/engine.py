@@ -183,22 +183,33 @@ class Report:
 
 
 def decide(results: Iterable[CheckResult], ill_posed: str | None = None) -> Verdict:
-    """The verdict that the evidence forces; `expected` plays no part in it."""
+    """The verdict that the evidence forces; `expected` plays no part in it.
+
+    A proof that fails refutes nothing unless it is a proof of the negation: then it names that
+    theorem as its counterexample. Otherwise the claim is undecided, whatever else passed.
+    """
     if ill_posed is not None:
         return IllPosed(ill_posed)
     results = list(results)
-    for result in results:
-        if result.passed is False:
-            return Refuted(result.counterexample, result.first_difference)
+    failures = [result for result in results if result.passed is False]
+    unproved = [r for r in failures if r.kind in ("proof", "kernel") and r.counterexample is None]
+    for failure in failures:
+        if failure not in unproved:
+            return Refuted(failure.counterexample, failure.first_difference)
+    if unproved:
+        return Undecided("; ".join(f"not proved: {result.detail}" for result in unproved))
     passed = [result for result in results if result.passed]
+    # counted resources say nothing about what is computed, unless they are all that is claimed
+    passed = [result for result in passed if result.kind != "resources"] or passed
     strengths = tuple(dict.fromkeys(result.strength for result in passed))
     if any(strength in ("exact", "derived", "proved") for strength in strengths):
         return Holds(strengths)  # type: ignore[arg-type]
-    bounds = [r for r in passed if r.strength == "enclosed"]
+    bounds = [result for result in passed if result.strength == "enclosed"]
     if bounds:
-        worst = max((r.bound or 0.0 for r in bounds), default=0.0)
-        return Approximates(worst, "; ".join(r.detail for r in bounds if r.detail))
-    open_ends = [r.detail for r in results if r.passed is None and r.detail]
+        worst = max((result.bound or 0.0 for result in bounds), default=0.0)
+        details = "; ".join(result.detail for result in bounds if result.detail)
+        return Approximates(worst, details)
+    open_ends = [result.detail for result in results if result.passed is None and result.detail]
     return Undecided("; ".join(open_ends) or "no check that could decide it was run")
 
 

@@ -18,7 +18,7 @@ def choose(names: Sequence[str], coq: bool) -> tuple[list[Any], list[str]]:
     from .checks import kernel
 
     every = [(theorem, {theorem.id, *theorem.claims}) for theorem in proofs.theorems()]
-    in_coq = [(t, {t.id, *t.supports, *t.refutes}) for t in kernel.theorems()]
+    in_coq = [(t, set(t.subjects)) for t in kernel.theorems()]
     if not names:
         return [t for t, _ in every], [t.id for t, _ in in_coq] if coq else []
     for name in names:
@@ -75,7 +75,7 @@ def kernel(ids: Sequence[str], progress: Callable[..., Any]) -> list[dict[str, A
             "by": "Coq",
             "kind": "Closed under the global context" if result.closed else "",
             "statement": result.theorem.statement,
-            "claims": [*result.theorem.supports, *result.theorem.refutes],
+            "claims": sorted(result.theorem.subjects - {result.theorem.id}),
             "status": result.status,
             "detail": result.log,
             "steps": [],
@@ -102,3 +102,24 @@ def steps(proof: Any, style: str) -> Iterator[str]:
 def _in_text(line: str) -> str:
     """A formula between dollars, a sentence as it is."""
     return f"${line}$" if "\\" in line or "=" in line else line
+
+
+SYMBOLS = {
+    "mapsto": "->", "to": "->", "quad": " ", "qquad": " ", "top": "T", "neq": "!=", "leq": "<=",
+    "le": "<=", "geq": ">=", "ge": ">=", "ldots": "...", "dots": "...", "cdot": "*", "mid": "|",
+    "Rightarrow": "=>", "sim": "~", "dagger": "+", "not": "not ", "left": "", "right": "",
+    "textstyle": "", "displaystyle": "",
+}  # fmt: skip
+
+
+def plain(latex: str) -> str:
+    """A statement in LaTeX, as far as one line of plain text can say it."""
+    import re
+
+    words = r"\\(?:text|mathrm|operatorname|mathbf)\{([^{}]*)\}"
+    text = re.sub(words, lambda match: f" {match[1]} ", latex)
+    text = re.sub(r"\\[td]?frac\{([^{}]*)\}\{([^{}]*)\}", r"(\1)/(\2)", text)
+    text = re.sub(r"\\([A-Za-z]+)", lambda match: SYMBOLS.get(match[1], f"{match[1]} "), text)
+    text = text.replace(r"\{", "{").replace(r"\}", "}").replace(r"\|", "|")
+    text = re.sub(r"\\[;,! ]", " ", text)
+    return re.sub(r" +([,.;:)])", r"\1", " ".join(text.split()))

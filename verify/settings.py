@@ -9,7 +9,6 @@ from difflib import get_close_matches
 from fractions import Fraction
 from typing import Any
 
-from .data import exact_number
 from .errors import WrongCall
 
 # sizes that are small enough to read, for show and trace
@@ -163,3 +162,14 @@ def text(value: Any) -> str:
 def call(parameters: Mapping[str, Any]) -> str:
     """ "d=2 iterations=3 alpha=1/16"."""
     return " ".join(f"{key}={text(value)}" for key, value in parameters.items())
+
+
+def exact_number(value: Any) -> Fraction:
+    """A JSON number or text such as "1/3" or "0.01", exactly as typed. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError(f"{value!r} is no number")
+    try:
+        # repr of a float is its shortest decimal: what was typed
+        return Fraction(repr(value) if isinstance(value, float) else value)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise ValueError(f"{value!r} is no finite number") from None

@@ -94,7 +94,7 @@ def choose(names: Sequence[str], variant: str = "all") -> list[Chosen]:
         return made
     made = []
     for name in names:
-        if name.endswith(".py") or "/" in name:
+        if name.endswith(".py"):
             try:
                 found = [Chosen(c, name) for c in load_file(name)]
             except NoClaimError as error:
@@ -103,7 +103,7 @@ def choose(names: Sequence[str], variant: str = "all") -> list[Chosen]:
                 raise WrongCall(f"{name}: cannot be read: {error.strerror}") from None
         else:
             found = [Chosen(c) for c in builtin() if c.id == name or c.id.startswith(f"{name}.")]
-            if not found and Path(name).exists():
+            if not found and ("/" in name or Path(name).exists()):
                 raise WrongCall(f"{name} is no claim file; a file of claims ends in .py")
         kept = [one for one in found if variant in ("all", one.claim.variant)]
         if not kept:

@@ -46,14 +46,12 @@ def print_trace(
             n = int(given[key])
         elif key in chosen:
             chosen[key] = n
-    size = int(given.get("d", chosen.get("d", 2)))
-    if size < 1 or n < 1:
-        raise WrongCall(f"d and the number of examples must be at least 1, not {min(size, n)}")
-    X, y, queries = prompt(size, n, 1, seed)
-    chosen |= _converging(subject.name, {**given, **chosen}, chosen, X)
     witness = subject.build({**given, **chosen})
-    if witness.examples not in (None, n) or witness.d != size:
-        raise WrongCall(f"{subject.name} is for d = {witness.d}, n = {witness.examples}")
+    n = witness.examples or n  # some are for prompts of one length only
+    X, y, queries = prompt(witness.d, n, 1, seed)
+    if better := _converging(subject.name, {**given, **chosen}, chosen, X):
+        chosen |= better
+        witness = subject.build({**given, **chosen})
     case = Case({**given, **chosen}, X, y, queries)
     system, states = _states(witness, case, numbers)
     out = console()

@@ -215,7 +215,7 @@ class FloatPrompts(Prompts):
         self.batch = check_shapes(*shapes, witness)
         self.n, self.m = self.X.shape[-2], self.queries.shape[-2]
         for name, part in (("X", self.X), ("y", self.y), ("queries", self.queries)):
-            if not bool(torch.isfinite(part).all()):
+            if not _finite(part):
                 raise ValueError(f"{name} has values that are not finite in {system.name}")
 
     def _take(self, part: Any, name: str) -> torch.Tensor:
@@ -247,6 +247,14 @@ class FloatPrompts(Prompts):
         array = array.expand(*self.batch, tokens, array.shape[-1])
         array = array.reshape(*self.batch, tokens, *shape)
         return array if self.torch_in else _to_numpy(array)
+
+
+def _finite(a: torch.Tensor) -> bool:
+    """Whether every entry is finite; nothing of the size of `a` is made for it."""
+    if a.numel() == 0:
+        return True
+    least, most = torch.aminmax(a.detach())  # a NaN is both
+    return math.isfinite(float(least)) and math.isfinite(float(most))
 
 
 def _as_matrix(

@@ -24,9 +24,10 @@ Definition gradient_mean w := n%:R^-1 *: (X^T *m (X *m w - y)) + lambda *: w.
 Definition step_sum w := w - eta *: gradient_sum w.
 Definition step_mean w := w - eta *: gradient_mean w.
 
-(* gradient_sum is the gradient of the loss: the rest of the difference is quadratic in v. *)
 Definition loss_sum w := (X *m w - y)^T *m (X *m w - y) + lambda *: (w^T *m w).
 
+(* gradient_sum is the gradient: the rest of the difference is quadratic in v.
+   [supports gradient_descent] *)
 Theorem gradient_sum_is_gradient w v :
   loss_sum (w + v) =
   loss_sum w + v^T *m gradient_sum w + ((X *m v)^T *m (X *m v) + lambda *: (v^T *m v)).
@@ -68,7 +69,7 @@ move=> one all w k start; elim: k => [|k IH] //.
 by rewrite -addn1 nseqD flatten_cat run_cat addn1 /= cats0; exact: one IH.
 Qed.
 
-(* One layer is one step on |Xw - y|^2. *)
+(* One layer is one step on |Xw - y|^2. [supports gradient_descent] *)
 Theorem sum_layer all w :
   fits all w -> fits (run relu n (gradient_descent_sum_step d eta) all) (step_sum X y eta 0 w).
 Proof.
@@ -77,7 +78,7 @@ by rewrite /fits /step_sum /gradient_sum /gradient_descent_sum_step; repeat spli
   rewrite ?cx ?cy ?cf ?qx ?qf //; linear_combination; ring.
 Qed.
 
-(* Prompt to prediction: x^T w_k for every query, from w0. *)
+(* Prompt to prediction: x^T w_k for every query, from w0. [supports gradient_descent] *)
 Theorem sum_predicts k :
   predict relu positions (gradient_descent_sum eta w0 k) X y Q = Q *m iter k (step_sum X y eta 0) w0.
 Proof.
@@ -87,6 +88,7 @@ have [_ [_ <-]] := repeated sum_layer k start.
 by rewrite /predict /= cats0 scale1r.
 Qed.
 
+(* The same from w_0 = 0. [supports gradient_descent] *)
 Theorem sum_zero_predicts k :
   predict relu positions (gradient_descent_sum_zero d eta k) X y Q = Q *m iter k (step_sum X y eta 0) 0.
 Proof.
@@ -96,7 +98,7 @@ have [_ [_ <-]] := repeated sum_layer k start.
 by rewrite /predict /= cats0 scale1r.
 Qed.
 
-(* One layer is one step on |Xw - y|^2 + lambda |w|^2. *)
+(* One layer is one step on |Xw - y|^2 + lambda |w|^2. [supports gradient_descent] *)
 Theorem sum_ridge_layer all w :
   fits_twice all w -> fits_twice (run relu n (gradient_descent_sum_ridge_step d eta lambda) all) (step_sum X y eta lambda w).
 Proof.
@@ -105,7 +107,7 @@ by rewrite /fits_twice /fits /step_sum /gradient_sum /gradient_descent_sum_ridge
   rewrite ?cx ?cy ?cf ?qx ?qf ?co ?qo //; linear_combination; ring.
 Qed.
 
-(* Prompt to prediction: x^T w_k for every query, from w0. *)
+(* Prompt to prediction: x^T w_k for every query, from w0. [supports gradient_descent] *)
 Theorem sum_ridge_predicts k :
   predict relu positions (gradient_descent_sum_ridge eta lambda w0 k) X y Q = Q *m iter k (step_sum X y eta lambda) w0.
 Proof.
@@ -115,6 +117,7 @@ have [[_ [_ <-]] _] := repeated sum_ridge_layer k start.
 by rewrite /predict /= cats0 scale1r.
 Qed.
 
+(* The same from w_0 = 0. [supports gradient_descent] *)
 Theorem sum_ridge_zero_predicts k :
   predict relu positions (gradient_descent_sum_ridge_zero d eta lambda k) X y Q = Q *m iter k (step_sum X y eta lambda) 0.
 Proof.
@@ -124,7 +127,7 @@ have [[_ [_ <-]] _] := repeated sum_ridge_layer k start.
 by rewrite /predict /= cats0 scale1r.
 Qed.
 
-(* One layer is one step on (1/2n) |Xw - y|^2. *)
+(* One layer is one step on (1/2n) |Xw - y|^2. [supports gradient_descent] *)
 Theorem mean_layer all w :
   fits all w -> fits (run relu n (gradient_descent_mean_step d eta) all) (step_mean X y eta 0 w).
 Proof.
@@ -133,7 +136,7 @@ by rewrite /fits /step_mean /gradient_mean /gradient_descent_mean_step; repeat s
   rewrite ?cx ?cy ?cf ?qx ?qf //; linear_combination; ring.
 Qed.
 
-(* Prompt to prediction: x^T w_k for every query, from w0. *)
+(* Prompt to prediction: x^T w_k for every query, from w0. [supports gradient_descent] *)
 Theorem mean_predicts k :
   predict relu positions (gradient_descent_mean eta w0 k) X y Q = Q *m iter k (step_mean X y eta 0) w0.
 Proof.
@@ -143,6 +146,7 @@ have [_ [_ <-]] := repeated mean_layer k start.
 by rewrite /predict /= cats0 scale1r.
 Qed.
 
+(* The same from w_0 = 0. [supports gradient_descent] *)
 Theorem mean_zero_predicts k :
   predict relu positions (gradient_descent_mean_zero d eta k) X y Q = Q *m iter k (step_mean X y eta 0) 0.
 Proof.
@@ -152,7 +156,7 @@ have [_ [_ <-]] := repeated mean_layer k start.
 by rewrite /predict /= cats0 scale1r.
 Qed.
 
-(* One layer is one step on (1/2n) |Xw - y|^2 + (lambda/2) |w|^2. *)
+(* One layer is one step on (1/2n) |Xw - y|^2 + (lambda/2) |w|^2. [supports gradient_descent] *)
 Theorem mean_ridge_layer all w :
   fits_twice all w -> fits_twice (run relu n (gradient_descent_mean_ridge_step d eta lambda) all) (step_mean X y eta lambda w).
 Proof.
@@ -161,7 +165,7 @@ by rewrite /fits_twice /fits /step_mean /gradient_mean /gradient_descent_mean_ri
   rewrite ?cx ?cy ?cf ?qx ?qf ?co ?qo //; linear_combination; ring.
 Qed.
 
-(* Prompt to prediction: x^T w_k for every query, from w0. *)
+(* Prompt to prediction: x^T w_k for every query, from w0. [supports gradient_descent] *)
 Theorem mean_ridge_predicts k :
   predict relu positions (gradient_descent_mean_ridge eta lambda w0 k) X y Q = Q *m iter k (step_mean X y eta lambda) w0.
 Proof.
@@ -171,6 +175,7 @@ have [[_ [_ <-]] _] := repeated mean_ridge_layer k start.
 by rewrite /predict /= cats0 scale1r.
 Qed.
 
+(* The same from w_0 = 0. [supports gradient_descent] *)
 Theorem mean_ridge_zero_predicts k :
   predict relu positions (gradient_descent_mean_ridge_zero d eta lambda k) X y Q = Q *m iter k (step_mean X y eta lambda) 0.
 Proof.

@@ -31,7 +31,7 @@ Lemma newton_residual_step S M :
   1%:M - newton_update S M *m S = (1%:M - M *m S) *m (1%:M - M *m S).
 Proof. rewrite /newton_update; linear_combination; ring. Qed.
 
-(* I - M_k S = (I - M_0 S)^(2^k) *)
+(* I - M_k S = (I - M_0 S)^(2^k) [supports newton] *)
 Theorem newton_residual S M0 k :
   1%:M - newton_iterate S M0 k *m S = power (1%:M - M0 *m S) (2 ^ k).
 Proof.
@@ -50,7 +50,7 @@ Lemma hyperpower_residual_step S T :
   (1%:M - T *m S) *m ((1%:M - T *m S) *m (1%:M - T *m S)).
 Proof. rewrite /hyperpower_update; linear_combination; ring. Qed.
 
-(* I - T_k S = (I - T_0 S)^(3^k) *)
+(* I - T_k S = (I - T_0 S)^(3^k) [supports hyperpower] *)
 Theorem hyperpower_residual S T0 k :
   1%:M - hyperpower_iterate S T0 k *m S = power (1%:M - T0 *m S) (3 ^ k).
 Proof.
@@ -79,7 +79,8 @@ rewrite /newton_iterate iterS -/(newton_iterate _ _ _) /newton_update.
 by rewrite scalemxAr -IH; linear_combination; ring.
 Qed.
 
-(* k Newton steps from M_0 = alpha I are 2^k gradient steps of size alpha from zero. *)
+(* k Newton steps from M_0 = alpha I are 2^k gradient steps of size alpha from zero.
+   [supports newton] *)
 Theorem newton_is_descent alpha S b k :
   newton_iterate S (alpha%:M) k *m b = descent_iterate alpha S b 0 (2 ^ k).
 Proof. by rewrite newton_from_identity descent_closed scalemxAl. Qed.
@@ -95,7 +96,8 @@ rewrite /hyperpower_iterate iterS -/(hyperpower_iterate _ _ _) /hyperpower_updat
 by rewrite !scalemxAr -IH; linear_combination; ring.
 Qed.
 
-(* k hyperpower steps from T_0 = alpha I are 3^k gradient steps of size alpha from zero. *)
+(* k hyperpower steps from T_0 = alpha I are 3^k gradient steps of size alpha from zero.
+   [supports hyperpower] *)
 Theorem hyperpower_is_descent alpha S b k :
   hyperpower_iterate S (alpha%:M) k *m b = descent_iterate alpha S b 0 (3 ^ k).
 Proof. by rewrite hyperpower_from_identity descent_closed scalemxAl. Qed.

@@ -117,6 +117,9 @@ Definition weights (a : attention) r p (s : 'M[F]_(r, p)) : 'M[F]_(r, p) :=
   | Normalised null => \matrix_(t, j) (s t j / (\sum_i s t i + null%:R))
   end.
 
+Lemma weights_linear r p (s : 'M_(r, p)) : weights Linear s = s. Proof. by []. Qed.
+Lemma weights_relu r p (s : 'M_(r, p)) : weights Relu s = map_mx relu s. Proof. by []. Qed.
+
 (* sum_j weight(<query_t, key_j>) value_j *)
 Definition attend (hd : head) n r p (h : stream r) (seen : stream p) : stream r :=
   let w := weights (weighting hd) (scores hd h seen) in
@@ -230,8 +233,9 @@ Arguments Row {F d}.
 Ltac execute :=
   cbv beta iota zeta delta
     [run apply_layer context queries heads feedforward residual received sees attend weighting
-     scores weights average query key value names distinct image blocks total scalars vectors
+     scores average query key value names distinct image blocks total scalars vectors
      matrices positionals destination move apply_pattern perceive outer inner gate applied hidden
      activate embed embedding register features layers readout readout_coefficient stack
      foldl foldr map filter negb String.eqb Ascii.eqb Bool.eqb size];
+  rewrite ?(weights_linear, weights_relu);
   rewrite ?scale1r ?addr0 ?add0r ?scaler0 ?mulmx0 ?mul0mx ?trmx0 ?addr0 ?add0r.

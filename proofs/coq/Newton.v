@@ -26,7 +26,7 @@ Definition newton_holds (all : tokens F d positions n m) (T : 'M[F]_d) :=
     & [/\ queries all Vector "x" = Q, queries all Vector "t" = Q *m T
         & queries all Scalar "p" = 0]].
 
-(* M_0 = alpha S in one layer (equation 24). *)
+(* M_0 = alpha S in one layer (equation 24). [supports newton] *)
 Theorem newton_initial :
   newton_holds (run relu n (newton_start d alpha) (embed positions (newton d alpha 0) X y Q))
     (alpha *: S).
@@ -35,7 +35,7 @@ rewrite /newton_holds /S /newton /newton_start /newton_embedding; split; split; 
   linear_combination; ring.
 Qed.
 
-(* One layer is one iteration, T <- 2T - T S T (equation 30). *)
+(* One layer is one iteration, T <- 2T - T S T (equation 30). [supports newton] *)
 Theorem newton_layer all T :
   newton_holds all T -> newton_holds (run relu n (newton_step F d) all) (newton_update S T).
 Proof.
@@ -44,6 +44,7 @@ by rewrite /newton_holds /newton_update /newton_step; split; split; execute;
   rewrite ?cx ?ct ?cy ?qx ?qt ?qp // /S; linear_combination; field.
 Qed.
 
+(* k layers are k iterations. [supports newton] *)
 Theorem newton_layers all T k :
   newton_holds all T ->
   newton_holds (run relu n (flatten (nseq k (newton_step F d))) all) (newton_iterate S T k).
@@ -52,7 +53,7 @@ move=> start; elim: k => [|k IH] //.
 by rewrite -addn1 nseqD flatten_cat run_cat addn1; exact: newton_layer IH.
 Qed.
 
-(* The read-out: p = x^T T X^T y (equations 34 and 35). *)
+(* The read-out: p = x^T T X^T y (equations 34 and 35). [supports newton] *)
 Theorem newton_readout all T :
   newton_holds all T ->
   queries (run relu n (newton_end F d) all) Scalar "p" = Q *m (T *m (X^T *m y)).
@@ -61,7 +62,8 @@ case: all => c q [] /= [cx ct cy] [qx qt qp].
 by rewrite /newton_end; execute; rewrite ?cx ?ct ?cy ?qx ?qt ?qp; linear_combination; ring.
 Qed.
 
-(* Prompt to prediction (theorem 5.1): x^T M_k X^T y for every query, every n, m, d and k. *)
+(* Prompt to prediction (theorem 5.1): x^T M_k X^T y for every query, every n, m, d and k.
+   [supports newton] *)
 Theorem newton_predicts k :
   predict relu positions (newton d alpha k) X y Q =
   Q *m (newton_iterate S (alpha *: S) k *m (X^T *m y)).

@@ -17,6 +17,7 @@ Section Relu.
 Variable F : realFieldType.
 Definition relu (u : F) : F := Num.max u 0.
 
+(* A pair of ReLUs is the identity. [supports newton] *)
 Theorem relu_pair u : relu u - relu (- u) = u.
 Proof.
 rewrite /relu; case: (leP u 0) => [u0|u0].
@@ -43,6 +44,7 @@ Let two : 2%:R != 0 :> F. Proof. by rewrite pnatr_eq0. Qed.
 
 Ltac pairs := words; rewrite ?(scaleN1r, relu_opposite, mulmxBl); linear_combination; field.
 
+(* M_0 = alpha S in one layer of ReLU pairs. [supports newton] *)
 Theorem relu_initial :
   newton_holds X y Q
     (run relu n (newton_relu_start d alpha) (embed positions (newton_relu d alpha 0) X y Q))
@@ -52,6 +54,7 @@ by rewrite /newton_holds /S /newton_relu /newton_relu_start /newton_relu_embeddi
   execute => //; pairs.
 Qed.
 
+(* One layer of ReLU pairs is one iteration. [supports newton] *)
 Theorem relu_layer (all : tokens F d positions n m) T :
   newton_holds X y Q all T ->
   newton_holds X y Q (run relu n (newton_relu_step F d) all) (newton_update S T).
@@ -61,6 +64,7 @@ by rewrite /newton_holds /newton_update /newton_relu_step; split; split; execute
   rewrite ?cx ?ct ?cy ?qx ?qt ?qp // /S; pairs.
 Qed.
 
+(* The read-out by a ReLU pair. [supports newton] *)
 Theorem relu_readout (all : tokens F d positions n m) T :
   newton_holds X y Q all T ->
   queries (run relu n (newton_relu_end F d) all) Scalar "p" = Q *m (T *m (X^T *m y)).
@@ -69,6 +73,7 @@ case: all => c q [] /= [cx ct cy] [qx qt qp].
 by rewrite /newton_relu_end; execute; rewrite ?cx ?ct ?cy ?qx ?qt ?qp; pairs.
 Qed.
 
+(* Prompt to prediction, for every n, m, d and k. [supports newton] *)
 Theorem newton_relu_predicts k :
   predict relu positions (newton_relu d alpha k) X y Q =
   Q *m (newton_iterate S (alpha *: S) k *m (X^T *m y)).

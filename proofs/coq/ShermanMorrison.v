@@ -39,7 +39,7 @@ move: (u *m v *m P) => Q; apply/matrixP => i j; rewrite !mxE.
 by move: (Q i j) (_ *+ _) => q e; move: c nonzero {vPu swap} => c nonzero; field.
 Qed.
 
-(* The Sherman-Morrison formula: (A + u v)^-1 = A^-1 - A^-1 u v A^-1 / (1 + v A^-1 u). *)
+(* The Sherman-Morrison formula: (A + u v)^-1 = A^-1 - A^-1 u v A^-1 / (1 + v A^-1 u). [supports sherman_morrison] *)
 Theorem sherman_morrison_formula A u v :
   A \in unitmx -> 1 + number (v *m invmx A *m u) != 0 ->
   invmx (A + u *m v) = rank_one (invmx A) u v.
@@ -123,6 +123,8 @@ Qed.
 
 Definition pass examples := foldl (@absorb F d) ((lambda^-1)%:M, 0) examples.
 
+(* After any examples P inverts their second moment and w = P times their first moment.
+   [supports sherman_morrison] *)
 Theorem pass_examples examples :
   let: (P, w) := pass examples in
   second_moment examples *m P = 1%:M /\ w = P *m first_moment examples.

@@ -26,9 +26,9 @@ def test_it_is_proved(name):
 
 
 def test_all_proofs_take_less_than_thirty_seconds():
-    start = time.perf_counter()
+    start = time.process_time()
     assert all(proof.proved for proof in proofs.prove())
-    assert time.perf_counter() - start < 30
+    assert time.process_time() - start < 30
 
 
 @pytest.mark.parametrize("name", WITH_WEIGHTS)

@@ -159,3 +159,7 @@ def test_the_hat_is_one_at_zero_only():
             for part in ("plus", "zero", "minus")
         )
         assert total == (u == 0)
+
+
+def test_sherman_morrison_inverts_on_both_sides():
+    assert sherman_morrison.inverts()

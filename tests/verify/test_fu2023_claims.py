@@ -72,9 +72,9 @@ def test_eq24_two_opposite_examples_cancel():
     made = report("fu2023.eq24")
     X, _, _, alpha = numbers(made, "alpha")
     n, t = len(X), made.verdict.first_difference["token"]
-    assert (n, X, alpha) == (2, [1, -1], 1)
+    assert (n, sorted(X), alpha) == (2, [-1, 1], 1)
     added = sum((relu(X[t] * x) + relu(-X[t] * x)) * n * alpha * x for x in X) / n
-    assert X[t] + added == Fraction(made.verdict.first_difference["is"])
+    assert X[t] + added == X[t] == Fraction(made.verdict.first_difference["is"])
     assert X[t] + alpha * sum(x * x for x in X) * X[t] == Fraction(
         made.verdict.first_difference["should"]
     )
@@ -284,3 +284,11 @@ def test_the_compiled_network_with_the_printed_sign_does_not_come_close():
     assert fu2023_theorem.compiled_errors(QUICK).passed is True
     wrong = fu2023_theorem.compiled_errors(QUICK, printed=True)
     assert wrong.passed is False and wrong.max_error > 1e-3
+
+
+def test_one_hot_positions_take_two_units_per_example():
+    found = report("fu2023.theorem5.1.compiled.resources").verdict.counterexample
+    d, n = (int(found["parameters"][name]) for name in ("d", "n"))
+    vectors = "top", "x", "test", "moved", "product", "w", "fetched"
+    numbers_ = "y", "one", "prediction", "pad", "balance"
+    assert found["width"] == len(vectors) * d + len(numbers_) + (2 * n + 1)

@@ -19,5 +19,5 @@ def standard(claim: Claim) -> Iterator[Check]:
         yield Check("numeric", lambda budget: numeric.run(claim, budget), "tested")
     if claim.promises:
         yield Check("resources", lambda budget: resources.run(claim, budget), "exact")
-    if claim.theorems:
+    if claim.theorems or claim.assembled is not None:
         yield Check("proof", lambda budget: proof.run(claim, budget), "derived")

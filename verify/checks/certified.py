@@ -62,6 +62,7 @@ def enclosed_residual(
     import flint
     import sympy
     from flint import arb
+
     from proofs import spectral
 
     p = sympy.Poly(spectral.residual(witness), spectral.s)
@@ -99,7 +100,7 @@ def _value(p: Any, at: Any) -> Any:
 
 
 def logistic_error(build: Builder) -> Check:
-    """The interpolated sigmoid's predictions against the true sigmoid's, in balls, within the bound."""
+    """Predictions with the interpolated and the true sigmoid, in balls: within the bound."""
 
     def run(budget: Budget) -> CheckResult:
         from constructions.logistic import logistic_bound
@@ -140,7 +141,7 @@ def logistic_error(build: Builder) -> Check:
 
 
 def exponential_kernel(build: Builder) -> Check:
-    """Softmax attention and the kernel smoother's formula, both in balls: they overlap, and are thin."""
+    """Softmax attention and the kernel smoother's formula, both in balls: they overlap."""
 
     def run(budget: Budget) -> CheckResult:
         from .. import algorithms

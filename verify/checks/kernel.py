@@ -156,7 +156,8 @@ def run(
     chosen = select(names)
     if reason := why_not():
         return tuple(Result(t, "not run", log=reason) for t in chosen)
-    texts = theories() | {_GENERATED: weights_file(builders)}
+    weights, problems = weights_file(builders)
+    texts = theories() | {_GENERATED: weights}
     with tempfile.TemporaryDirectory(prefix="witness-coq-") as folder:
         compiled = _compile(Path(folder), texts, chosen, time.monotonic() + timeout, jobs)
     results = []
@@ -165,6 +166,8 @@ def run(
         closed = file.assumptions.get(theorem.name, "") == _CLOSED
         proved: Status = "proved" if file.ok and closed else "failed"
         log = file.log if not file.ok else "" if closed else file.assumptions.get(theorem.name, "")
+        if not file.ok:
+            log = "\n".join((*problems.values(), log))
         spent = file.seconds.get(theorem.name, 0.0)
         results.append(Result(theorem, proved, file.ok, file.ok and closed, spent, log))
     return tuple(results)
@@ -213,9 +216,7 @@ def _compile(
         return {file: future.result() for file, future in started.items()}
 
 
-def _compile_one(
-    folder: Path, file: str, text: str, names: list[str], deadline: float
-) -> _File:
+def _compile_one(folder: Path, file: str, text: str, names: list[str], deadline: float) -> _File:
     tried = _coqc(folder / f"{file}.v", deadline - time.monotonic(), "-time")
     if tried.returncode != 0:
         return _File(False, _tail(tried.stderr), {}, {})

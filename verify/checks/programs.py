@@ -8,6 +8,7 @@ the constants grow, and the bound at the larger ones is certified, rounding incl
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -129,7 +130,7 @@ def _enclosure(make: Make, algorithm: Any, sizes: Any, note: Any, budget: Budget
         chain = make(**parameters)
         want = Fraction(reference(algorithm, case, Fraction)[0])
         coarse, fine = (error(chain, case, want, constants) for constants in (COARSE, FINE))
-        if not fine <= coarse * SHRINKS:
+        if not shrinks(coarse, fine):
             difference = first_operation(chain, case) or first_layer(chain, case)
             raise_ = Differs(
                 f"off by {fine:.1e}, and by {coarse:.1e} with coarser constants",
@@ -145,6 +146,11 @@ def _enclosure(make: Make, algorithm: Any, sizes: Any, note: Any, budget: Budget
         f"at scale 2^-40, large 2^100; {note(found)}" if note else "at scale 2^-40, large 2^100"
     )
     return CheckResult(True, len(found), worst, worst, detail)
+
+
+def shrinks(coarse: float, fine: float) -> bool:
+    """Whether an error fell as it should from COARSE to FINE; below normal floats it is 0."""
+    return fine <= max(coarse * SHRINKS, sys.float_info.min)
 
 
 def prompt(draw: random.Random, parameters: dict[str, Any]) -> Case:
@@ -181,7 +187,7 @@ def first_layer(chain: Any, case: Case) -> dict[str, Any] | None:
             runs.append([slot_errors(program, s, H) for s, H in zip(trace, states, strict=True)])
     for number, (coarse, fine) in enumerate(zip(*runs)):
         for (slot, token), off in fine.items():
-            if not off <= coarse[slot, token] * SHRINKS:
+            if not shrinks(coarse[slot, token], off):
                 return {"layer": number, "slot": slot, "token": token, "off by": f"{off:.2e}"}
     return None
 

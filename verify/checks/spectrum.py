@@ -24,6 +24,7 @@ def leaves(
 
     def run(budget: Budget) -> CheckResult:
         import sympy
+
         from proofs import spectral
 
         cases = list(parameters())

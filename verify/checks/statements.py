@@ -66,9 +66,10 @@ def theorem(name: str) -> Check:
         (proof,) = (one for one in prove((name,)) if one.id == name)
         if not proof.proved:
             return CheckResult(None, detail=f"not proved: {proof.failed}")
-        negated = proof.kind == "negation"
-        detail = "the negation is proved" if negated else f"{proof.kind}, for all n, d, k"
-        return CheckResult(not negated, 1, detail=detail)
+        if proof.kind == "negation":
+            detail = f"the negation is proved: {name}"
+            return CheckResult(False, 1, detail=detail, counterexample={"theorem": name})
+        return CheckResult(True, 1, detail=proof.kind)
 
     return Check("proof", run, "derived")
 

@@ -33,7 +33,7 @@ from constructions.stream import Layout, layout
 
 from .. import strategies
 from ..checks import layers
-from ..checks.programs import COARSE, FINE, SHRINKS
+from ..checks.programs import COARSE, FINE, SHRINKS, shrinks
 from ..claim import Budget, Check, CheckResult, claim
 from ..engine import Differs, hunt
 from ..strategies import as_text
@@ -475,7 +475,7 @@ def _one_layer(
                 H = layers.draw_box(draw, STREAM, COLUMNS, None, None)
                 cases += 1
                 coarse, fine = (_off(raws, H, built[c], c) for c in (COARSE, FINE))
-                if not fine <= coarse * SHRINKS:
+                if not shrinks(coarse, fine):
                     return CheckResult(
                         False, cases, fine, coarse * SHRINKS, f"off by {fine:.1e}, coarser {coarse:.1e}",
                         {"RAWs": [str(one) for one in raws], "H": [as_text(column) for column in H]},

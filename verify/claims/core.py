@@ -46,6 +46,31 @@ def grid(**values: tuple) -> list[dict[str, Any]]:
     return [dict(zip(values, chosen)) for chosen in product(*values.values())]
 
 
+def letters(*names: str) -> list[Any]:
+    """Named parameters left open in a witness, for proofs."""
+    import sympy
+
+    return [sympy.Symbol(name) for name in names]
+
+
+def _any_descent() -> list[dict[str, Any]]:
+    step_size, ridge = letters("step_size", "ridge")
+    return grid(
+        d=(3,), steps=(3,), step_size=(step_size,), ridge=(0, ridge), loss=("sum", "mean")
+    )
+
+
+def _any_pass() -> list[dict[str, Any]]:
+    (ridge,) = letters("ridge")
+    return grid(d=(3,), examples=(3,), ridge=(ridge,), storage=("matrix", "tokens"))
+
+
+def _any_newton() -> list[dict[str, Any]]:
+    (alpha,) = letters("alpha")
+    joint = grid(d=(3,), iterations=(4,), alpha=(alpha,), attention=("linear", "relu"))
+    return [*joint, *({**one, "prompt": "interleaved", "prove_examples": 2} for one in joint)]
+
+
 # -- gradient descent -------------------------------------------------------------------------
 
 
@@ -86,6 +111,7 @@ def _descends(X: np.ndarray, drawn: Mapping[str, Any]) -> dict[str, Any]:
     promises=(Promise("layers", "k"), Promise("width", "d + 3", "<="), Promise("heads", "1")),
     sizes=lambda: grid(d=(1, 2, 3, 5), steps=(1, 2, 4), step_size=(Fraction(1, 4),), ridge=(1,)),
     theorems=("gradient_descent",),
+    assembled=_any_descent,
 )
 def gradient_descent(**parameters: Any) -> Witness:
     """k gradient steps on least squares, ridge and starting weights included, in k layers."""
@@ -128,6 +154,7 @@ def _whole_prompt(parameters: Mapping[str, Any], d: int, n: int) -> dict[str, An
     ),
     sizes=lambda: grid(d=(1, 2, 3, 5), examples=(1, 2, 4), ridge=(1,)),
     theorems=("sherman_morrison",),
+    assembled=_any_pass,
 )
 def sherman_morrison(**parameters: Any) -> Witness:
     """The pass over the prompt, example by example, equals ridge regression."""
@@ -165,6 +192,7 @@ def sherman_morrison(**parameters: Any) -> Witness:
     ),
     sizes=lambda: grid(d=(1, 2, 3, 5), iterations=(0, 1, 3), alpha=(Fraction(1, 4),)),
     theorems=("newton",),
+    assembled=_any_newton,
 )
 def newton(**parameters: Any) -> Witness:
     """k Newton iterations for the inverse in k + 2 layers, the query kept out of the keys."""

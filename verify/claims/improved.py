@@ -22,7 +22,7 @@ SMALL = st.integers(1, 3)
 
 
 def small_floats(suited: Any, **parameters: Any) -> st.SearchStrategy[Case]:
-    """Prompts of floats with d, n up to 3, condition numbers to 1e6; `suited` adds what X decides."""
+    """Prompts of floats, d, n up to 3, condition numbers to 1e6; `suited` adds what X decides."""
 
     @st.composite
     def draw_case(draw: Any) -> Case:
@@ -84,7 +84,7 @@ def _hyperpower_residual(s: Any, iterations: int, alpha: Any) -> Any:
     ),
 )
 def hyperpower(**parameters: Any) -> Witness:
-    """k third-order iterations in k + 1 layers of one head: what Newton does in k log2 3 of them."""
+    """k third-order iterations in k + 1 layers of one head: as much as Newton in k log2 3."""
     return constructions.build("hyperpower", **parameters)
 
 
@@ -139,7 +139,9 @@ def _newton_residual(s: Any, iterations: int, alpha: Any, start: str) -> Any:
     theorems=("newton_carried", "newton.residual"),
     checks=lambda: (
         spectrum.leaves(
-            newton_carried, _newton_residual, letters(iterations=(1, 2, 3), start=("gram", "identity"))
+            newton_carried,
+            _newton_residual,
+            letters(iterations=(1, 2, 3), start=("gram", "identity")),
         ),
     ),
 )

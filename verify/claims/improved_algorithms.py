@@ -110,7 +110,7 @@ def _chebyshev_residual(s: Any, steps: int, lowest: Any, highest: Any) -> Any:
     ),
 )  # fmt: skip
 def chebyshev(**parameters: Any) -> Witness:
-    """k steps of the Chebyshev semi-iteration in k layers of one head, within the textbook bound."""
+    """k steps of the Chebyshev semi-iteration in k layers, within the textbook bound."""
     return constructions.build("chebyshev", **parameters)
 
 
@@ -197,7 +197,7 @@ def lasso(**parameters: Any) -> Witness:
     theorems=("logistic",),
 )
 def logistic(**parameters: Any) -> Witness:
-    """k gradient steps of logistic regression in k layers, exactly, with an interpolated sigmoid."""
+    """k gradient steps of logistic regression in k layers, exact for an interpolated sigmoid."""
     return constructions.build("logistic", **parameters)
 
 
@@ -298,7 +298,9 @@ def bayes_ridge(**parameters: Any) -> Witness:
         d=st.integers(1, 2),
         n=st.integers(2, 4),
         build=lambda drawn, d, n: {
-            "examples": n, "validation": 1 + (n > 2), "ridges": (drawn["ridge"], drawn["ridge"] * 9),
+            "examples": n,
+            "validation": 1 + (n > 2),
+            "ridges": (drawn["ridge"], drawn["ridge"] * 9),
         },
         ridge=positive(),
     ).filter(_decided),

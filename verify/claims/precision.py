@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, partial
@@ -263,23 +264,49 @@ def _search(subject: Subject, format: str, start: Exponents | None, quick: bool)
     )
 
 
-@cache
 def precision_table(quick: bool = False) -> tuple[Row, ...]:
     """Best attainable errors: lemmas 4, 5, 6, 8, and both theorems at d = 2, 4, 8.
 
-    A theorem's search at d = 4 and 8 starts from its optimum at d = 2. `quick` has only the
-    lemmas and theorem 1 at d = 2, and does not refine below powers of two.
+    `quick` has only the lemmas and theorem 1 at d = 2, and does not refine below powers of two.
     """
-    made = []
-    for format, bits in FORMATS.items():
-        made += [_search(subject, format, None, quick) for subject in _lemmas(bits)]
-        for number in (1,) if quick else (1, 2):
-            start: Exponents | None = None
-            for d in (2,) if quick else DIMENSIONS:
-                row = _search(_theorem(number, d, bits), format, start, quick)
-                start = {name: float(round(value)) for name, value in row.constants.items()}
-                made.append(row)
+    return _table(quick)
+
+
+@cache
+def _table(quick: bool) -> tuple[Row, ...]:
+    made: list[Row] = []
+    with _one_thread():
+        for format, bits in FORMATS.items():
+            made += [_search(subject, format, None, quick) for subject in _lemmas(bits)]
+            for number in (1,) if quick else (1, 2):
+                made += _dimensions(number, format, (2,) if quick else DIMENSIONS, quick)
     return tuple(made)
+
+
+def _dimensions(number: int, format: str, dims: Sequence[int], quick: bool) -> list[Row]:
+    """A theorem at each d: upwards, each from the optimum before, then downwards likewise."""
+    subjects = {d: _theorem(number, d, FORMATS[format]) for d in dims}
+    rows: dict[int, Row] = {}
+    start: Exponents | None = None
+    for d in (*dims, *reversed(dims[:-1])):
+        row = _search(subjects[d], format, start, quick)
+        if d not in rows or row.error < rows[d].error:
+            rows[d] = row
+        start = {name: float(round(value)) for name, value in rows[d].constants.items()}
+    return [rows[d] for d in dims]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """torch on one thread: the arrays here are too small to be shared out."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def precision_markdown(quick: bool = False) -> str:

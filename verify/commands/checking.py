@@ -75,11 +75,12 @@ def check(
     chosen = choose(names or (), variant)
     budget = Budget(seed=seed, quick=quick, coq=kernel == "coq")
     with Progress("claims", len(chosen)) as progress:
-        reports = []
+        found = {}
         count = workers or os.cpu_count() or 1
-        for made in pool.run(chosen, budget, count, progress):
-            reports.append(made)
+        for place, made in pool.run(chosen, budget, count, progress):
+            found[place] = made
             progress.done(made.claim.id)
+    reports = [found[place] for place in range(len(chosen))]
     files = {one.claim.key: one.file for one in chosen if one.file is not None}
     document = report.document(reports, budget, files, seconds)
     if json is not None:

@@ -1,6 +1,10 @@
-"""witness doctor: the machine."""
+"""witness doctor and bench: what this machine can do, and how fast."""
 
 from __future__ import annotations
+
+from typing import Annotated
+
+import typer
 
 from .reading import JSON
 
@@ -22,3 +26,50 @@ def doctor(json: JSON = False) -> None:
     print()
     for one in found["can"]:
         print(f"{'yes' if one['able'] else 'no ':4} {one['what']:40} {one['detail']}")
+
+
+def bench(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small sizes, in seconds; the goals are for the full ones.")
+    ] = False,
+    sensitivity: Annotated[
+        bool,
+        typer.Option("--sensitivity", help="Instead: the share of changed weights that is noticed."),
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of --sensitivity.")] = 0,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the figures as JSON; - for stdout.")
+    ] = None,
+    plot: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Draw time against d, beside the cost model.")
+    ] = None,
+) -> None:
+    """Measure speed, memory and size against baselines, beside the goals."""
+    from .. import report
+    from ..errors import WrongCall
+    from ..files import check_writable, write
+    from ..progress import Progress
+
+    if sensitivity and plot is not None:
+        raise WrongCall("--plot is for the figures of speed; --sensitivity draws nothing")
+    if seed < 0:
+        raise WrongCall(f"--seed must be 0 or more, not {seed}")
+    for path in (json, plot):
+        check_writable(path)
+    with Progress("figures") as progress:
+        if sensitivity:
+            from .. import sensitivity as measured
+
+            result = measured.run(None, quick, seed, progress)
+            table = measured.table(result)
+        else:
+            from .. import bench as timed
+
+            result = timed.run(quick, progress)
+            table = timed.table(result)
+            if plot is not None:
+                timed.plot(result, plot)
+    if json is not None:
+        write(json, report.dumps(result))
+    if json != "-":
+        report.console().print(table)

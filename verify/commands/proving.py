@@ -50,6 +50,8 @@ def prove(
                 for line in proving.steps(proof, steps) if steps else ():
                     print(line)
     results = proving.kernel(in_coq, Progress) if in_coq else []
+    if kernel == "coq" and not in_coq and loud:
+        print(f"no theorem in Coq bears on {', '.join(names or ())}")
     for result in results if loud else ():
         _say(result)
     if json is not None:
@@ -70,7 +72,10 @@ def prove(
 
 
 def _say(one: dict[str, Any]) -> None:
-    print(f"{one['status']:7}  {one['by']:5}  {one['seconds']:6.2f} s  {one['id']}  {one['kind']}")
-    print(f"         {one['statement']}")
+    from ..proving import plain
+
+    kind = f" ({one['kind']})" if one["kind"] else ""
+    head = f"{one['status']:7}  {one['by']:5}  {one['seconds']:6.2f} s"
+    print(f"{head}  {one['id']}{kind}: {plain(one['statement'])}")
     if one["status"] == "failed":
         print(f"         fails at: {one['detail']}")

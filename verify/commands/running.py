@@ -18,7 +18,7 @@ def run(
         str | None, typer.Option(metavar="COLUMN", help="The column to predict.")
     ] = None,
     query: Annotated[
-        str | None, typer.Option(metavar="FILE.csv", help="Rows to predict; default: some held out.")
+        str | None, typer.Option(metavar="FILE.csv", help="Rows to predict; default: held out.")
     ] = None,
     features: Annotated[
         str | None, typer.Option(metavar="A,B,…", help="Columns to predict from; default: all.")

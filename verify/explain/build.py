@@ -13,7 +13,7 @@ from typing import Any
 import constructions
 from constructions.transformer import Witness
 
-from . import core_lessons, paper_lessons
+from . import core_lessons, derived_lessons, paper_lessons
 from .export import Export, construction
 from .lessons import Lesson, rich
 from .mathml import plain
@@ -24,6 +24,19 @@ LESSONS: dict[str, Lesson] = {
     "gradient_descent": core_lessons.GRADIENT_DESCENT,
     "sherman_morrison": core_lessons.SHERMAN_MORRISON,
     "hyperpower": core_lessons.HYPERPOWER,
+    "newton_carried": derived_lessons.NEWTON_CARRIED,
+    "deep_descent": derived_lessons.DEEP_DESCENT,
+    "recursive_least_squares": derived_lessons.RECURSIVE,
+    "momentum": derived_lessons.MOMENTUM,
+    "chebyshev": derived_lessons.CHEBYSHEV,
+    "preconditioned": derived_lessons.PRECONDITIONED,
+    "gd_plus_plus": derived_lessons.GD_PLUS_PLUS,
+    "minimax_descent": derived_lessons.MINIMAX,
+    "lasso": derived_lessons.LASSO,
+    "logistic": derived_lessons.LOGISTIC,
+    "kernel_regression": derived_lessons.KERNEL,
+    "bayes_ridge": derived_lessons.BAYES,
+    "selection": derived_lessons.SELECTION,
     "akyurek2022_theorem1": paper_lessons.THEOREM_1,
     "akyurek2022_theorem2": paper_lessons.THEOREM_2,
 }
@@ -34,14 +47,6 @@ STARTS: dict[str, Any] = {
     "penalty": "1/4", "noise": 1, "prior": 1, "lowest": 2, "highest": 3, "largest": 3,
     "preconditioner": (("1/3", 0), (0, "1/2")), "ridges": (1, "1/4"),
 }  # fmt: skip
-OFFERED: dict[str, dict[str, tuple[int, ...]]] = {  # fewer sizes where weights are many
-    "deep_descent": {"layers": (1, 2, 3, 4)},
-    "logistic": {"d": (1, 2), "steps": (1, 2, 3)},
-    "chebyshev": {"steps": (1, 2, 3, 4, 5)},
-    "selection": {"d": (1, 2), "examples": (2, 3, 4)},
-    "recursive_least_squares": {"examples": (1, 2, 3, 4)},
-    "bayes_ridge": {"examples": (1, 2, 3, 4)},
-}
 SCRIPTS = (
     "matrix.js",
     "interpreter.js",
@@ -104,7 +109,6 @@ def lesson_of(name: str) -> Lesson:
         parameters={key: STARTS[key] for key in required if key in STARTS},
         exercises=(),
         goal="answer",
-        sizes=OFFERED.get(name, {}),
     )
 
 

@@ -55,3 +55,6 @@ function entryName(shape, i) {
   if (shape.length === 1) return shape[0] === 1 ? "" : `[${i + 1}]`;
   return `[${Math.floor(i / shape[1]) + 1},${(i % shape[1]) + 1}]`;
 }
+
+// A layer's name: M_2 is M with index 2.
+const titled = (name) => escapeText(name).replace(/^([A-Za-z])_(\d+)$/, "<i>$1</i><sub>$2</sub>");

@@ -26,6 +26,8 @@ function reached(state) {
   if (kind === "mended") {
     return Object.keys(app.edits[0]).length > 0 && app.models[0] !== null && app.models[0].comparison.first === null;
   }
+  if (kind === "zero") return model.result.predictions[0] === 0;
+  if (kind === "refuted") return model.comparison.first !== null;
   if (kind === "diverges") return app.analysis.factor !== null && app.analysis.factor > 1;
   const goal = dot(app.data.queries[0], app.analysis.leastSquares);
   return Math.abs(model.result.predictions[0] - goal) <= first * Math.abs(goal);

@@ -24,7 +24,7 @@ function renderLayer() {
   }
   const record = result.steps[k];
   const heads = record.heads.map((made) => headOf(made, result.tokens)).join("");
-  fill(panel, `<h3>Layer ${k}: ${escapeText(record.layer.name)}${label ? ` <small>${escapeText(label)}</small>` : ""}</h3>
+  fill(panel, `<h3>Layer ${k}: ${titled(record.layer.name)}${label ? ` <small>${escapeText(label)}</small>` : ""}</h3>
     <p>${text}</p>${heads}${record.layer.mlp ? mlpOf(record) : ""}`);
 }
 
@@ -68,6 +68,25 @@ function mapList(name, blocks, role) {
   return `<ul class="maps ${role}"><li>${`<span class="role ${role}">${name}</span>`}<ul>${blocks.map(blockOf).join("")}</ul></li></ul>`;
 }
 
+// The same weight on the other side of the page, if it is another number there.
+function elsewhere(block) {
+  const other = app.models.find((model, i) => model && i !== app.side);
+  const found = other && blocksOf(other.witness).get(block.path);
+  if (!other || (found && found.value === block.value && found.from === block.from)) return "";
+  const label = DATA.sides[1 - app.side].label;
+  return found && found.from === block.from && found.to === block.to
+    ? ` <span class="elsewhere">${escapeText(label)}: ${show(found.value)}</span>` : ` <span class="elsewhere">not ${escapeText(label)}</span>`;
+}
+
+function blocksOf(witness) {
+  const maps = [witness.prompt.embedding];
+  for (const { heads, mlp } of witness.layers) {
+    for (const head of heads) maps.push(head.query, head.key, head.value);
+    if (mlp) maps.push(mlp.inner ?? [], mlp.gate ?? [], mlp.outer);
+  }
+  return new Map(maps.flat().map((block) => [block.path, block]));
+}
+
 function blockOf(block) {
   const edited = block.value !== block.original;
   const shape = block.pattern ? ` <small>${PATTERNS[block.pattern] ?? escapeText(block.pattern)}</small>`
@@ -75,6 +94,6 @@ function blockOf(block) {
   const symbol = !block.shown ? "" : ` <span class="symbol">${math(block.shown)}</span>`;
   return `<li class="${edited ? "edited" : ""}"><span>${escapeText(block.to)} ←</span>
     <input type="number" step="any" value="${Number(block.value.toPrecision(12))}" data-weight="${block.path}" data-focus="${block.path}"
-    aria-label="weight from ${escapeText(block.from)} to ${escapeText(block.to)}"> · ${escapeText(block.from)}${symbol}${shape}${
+    aria-label="weight from ${escapeText(block.from)} to ${escapeText(block.to)}"> · ${escapeText(block.from)}${symbol}${shape}${elsewhere(block)}${
     edited ? ` <button type="button" data-restore="${block.path}">restore</button>` : ""}</li>`;
 }

@@ -75,7 +75,7 @@ function renderStepper() {
   fill(byId("stepper"), `<button type="button" data-go="-1" data-focus="back" aria-label="one layer back" ${app.layer === 0 ? "disabled" : ""}>←</button>
     <input type="range" id="slider" min="0" max="${app.layers}" step="1" value="${app.layer}" data-focus="slider" aria-label="layer" aria-valuetext="layer ${app.layer}: ${escapeText(name)}">
     <button type="button" data-go="1" data-focus="forward" aria-label="one layer on" ${app.layer === app.layers ? "disabled" : ""}>→</button>
-    <b>layer ${app.layer} of ${app.layers}</b> <span class="layer-name">${escapeText(name)}</span>${sides}`);
+    <b>layer ${app.layer} of ${app.layers}</b> <span class="layer-name">${titled(name)}</span>${sides}`);
 }
 
 function renderVerdict() {
@@ -427,4 +427,4 @@ recompute();
 app.layer = Math.min(1, app.layers);
 if (window.location.hash.includes("=")) recall();
 else render();
-window.page = { app, saved, change, go, lens: (k) => lens(app.models[app.side].result, k, DATA.lesson.lens) };
+window.page = { app, saved, change, go, arithmetic, rightAnswer, exercises: DATA.lesson.exercises, lens: (k) => lens(app.models[app.side].result, k, DATA.lesson.lens) };

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -24,11 +26,21 @@ NEGATIVE, POSITIVE = (140, 81, 10), (1, 102, 94)  # brown and teal: apart for ev
 
 def number(value: Any) -> str:
     """A number as the page writes it: four significant digits, a real minus sign."""
-    x = float(value)
+    x = as_float(value)
     if x == 0:
         return "0"
+    if math.isinf(x):
+        return "∞" if x > 0 else "−∞"
     text = f"{x:.3g}" if 1e-3 <= abs(x) < 1e4 else f"{x:.1e}"
     return text.replace("e-0", "e-").replace("e+0", "e").replace("-", "−")
+
+
+def as_float(value: Any) -> float:
+    """The nearest float; infinite where a fraction is beyond them."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def colour(value: float, scale: float) -> str:
@@ -70,11 +82,8 @@ def story(witness: Witness, lesson: Lesson) -> str:
     numbers = arithmetic(witness)
     trace = witness.trace(X, y, queries, numbers=numbers)
     labels = token_labels(witness, len(lesson.y), len(lesson.queries))
-    # slots of constants (positions, ones) say nothing about size
-    scale = max(
-        (abs(float(v)) for slots in trace for v in np.concatenate([s.ravel() for s in slots.values()])),
-        default=1.0,
-    )
+    values = [as_float(v) for slots in trace for slot in slots.values() for v in slot.ravel()]
+    scale = max((abs(v) for v in values if math.isfinite(v)), default=1.0)
     figures = [figure(0, "embedding", None, trace[0], None, witness, labels, scale, lesson)]
     # a long chain shows what each layer changes; the rest is one click away
     for k, layer in enumerate(witness.layer_list, start=1):
@@ -104,7 +113,7 @@ def arithmetic(witness: Witness) -> str:
 
 def prompt_table(X: np.ndarray, y: np.ndarray, queries: np.ndarray) -> str:
     d = X.shape[1]
-    head = "".join(f'<th scope="col">{mathml("x")}<sub>·{i + 1}</sub></th>' for i in range(d))
+    head = "".join(f'<th scope="col">x{f"[{i + 1}]" if d > 1 else ""}</th>' for i in range(d))
     rows = []
     for j, (x, target) in enumerate(zip(X, y), start=1):
         cells = "".join(f"<td>{number(v)}</td>" for v in x)
@@ -114,7 +123,7 @@ def prompt_table(X: np.ndarray, y: np.ndarray, queries: np.ndarray) -> str:
         rows.append(f'<tr class="query"><th scope="row">query</th>{cells}<td>?</td></tr>')
     return (
         '<section class="panel"><h3>The prompt</h3><table class="numbers"><thead><tr><th></th>'
-        f'{head}<th scope="col">{mathml("y")}</th></tr></thead><tbody>{"".join(rows)}</tbody>'
+        f'{head}<th scope="col">y</th></tr></thead><tbody>{"".join(rows)}</tbody>'
         "</table></section>"
     )
 
@@ -144,7 +153,7 @@ def figure(
     lesson: Lesson,
 ) -> str:
     """One layer: what it does in words, who looks at whom, the stream after it."""
-    title = "The prompt enters the stream" if layer is None else f"Layer {k}: {plain(name)}"
+    title = "The prompt enters the stream" if layer is None else f"Layer {k}: {titled(name)}"
     heads = ""
     brief = witness.layers > LONG and layer is not None
     if layer is not None and before is not None and not brief:
@@ -189,8 +198,11 @@ def stream_table(
         for i in range(slot.size):
             cells = []
             for t in range(len(labels)):
-                changed = ' class="changed"' if values[t, i] != old[t, i] else ""
-                style = f'style="background:{colour(float(values[t, i]), scale)}"'
+                kinds = ["nought"] if values[t, i] == 0 else []
+                if values[t, i] != old[t, i]:
+                    kinds.append("changed")
+                changed = f' class="{" ".join(kinds)}"' if kinds else ""
+                style = f'style="background:{colour(as_float(values[t, i]), scale)}"'
                 cells.append(f"<td{changed} {style}>{number(values[t, i])}</td>")
             rows.append(f"<tr>{name if i == 0 else ''}{''.join(cells)}</tr>")
     return (
@@ -249,7 +261,7 @@ def features(slots: SlotMap, layout: Layout, stream: dict[str, np.ndarray]) -> n
     whole = np.concatenate([stream[s.name].reshape(tokens, -1) for s in layout.slots], axis=1)
     made = np.zeros((tokens, names.width))
     for (row, column), weight in slots.entries(names, layout).items():
-        made[:, row] += nearest_float(weight) * whole[:, column].astype(float)
+        made[:, row] += nearest_float(weight) * np.array([as_float(v) for v in whole[:, column]])
     return made
 
 
@@ -283,6 +295,11 @@ def exact_rows(rows: Sequence[Sequence[float]]) -> np.ndarray:
     for i, row in enumerate(rows):
         made[i] = exact_row(row)
     return made
+
+
+def titled(name: str) -> str:
+    """A layer's name as HTML: M_2 is M with index 2."""
+    return re.sub(r"^([A-Za-z])_(\d+)$", r"<i>\1</i><sub>\2</sub>", plain(name))
 
 
 def _at(tokens: str | int) -> str:

@@ -2,6 +2,7 @@
 
 function renderStream() {
   const shown = app.view === "both" ? app.models.map((_, i) => i) : [app.side];
+  byId("lab").classList.toggle("both", shown.length > 1);
   const parts = shown.map((i) => streamOf(app.models[i], i));
   fill(byId("stream"), `<div class="heading"><h3>The stream ${app.layer === 0 ? "as the prompt enters it"
     : `after layer ${app.layer}`}</h3><label class="switch"><input type="checkbox" data-do="numbers"
@@ -42,7 +43,7 @@ function streamOf(model, side) {
 
 function cellOf(side, name, i, t, now, before, marks) {
   const value = now.get(t, i), id = `${name}.${i}.${t}`;
-  const kinds = [];
+  const kinds = value === 0 ? ["nought"] : [];
   const mark = marks.get(id);
   if (value !== before.get(t, i)) kinds.push("changed");
   if (mark) kinds.push("differs");

@@ -22,7 +22,12 @@ y = np.array([F(1), F(-2), F(3)], dtype=object)
 QUERIES = np.array([[F(1), F(-1)], [F(3), F(1)]], dtype=object)
 CASE = Case({}, X, y, QUERIES)
 # together these reach every ReLU
-CASES = (CASE, Case({}, X, -y, QUERIES), Case({}, X * 4, y, QUERIES), Case({}, X / 3, y * 2, QUERIES))
+CASES = (
+    CASE,
+    Case({}, X, -y, QUERIES),
+    Case({}, X * 4, y, QUERIES),
+    Case({}, X / 3, y * 2, QUERIES),
+)
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "hyperpower": {"iterations": 2, "alpha": F(1, 7)},
@@ -71,7 +76,8 @@ def test_prediction_is_the_algorithm_s(name: str) -> None:
         for k, v in parameters.items()
     }  # fmt: skip
     algorithm = "ridge" if name == "recursive_least_squares" else name.split()[0]
-    assert rational(built(name)) == list(getattr(algorithms, algorithm)(X, y, QUERIES, **parameters))
+    wanted = getattr(algorithms, algorithm)(X, y, QUERIES, **parameters)
+    assert rational(built(name)) == list(wanted)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -10,23 +10,21 @@ import pytest
 import sympy
 
 import constructions
-import verify
 from constructions.transformer import Head, Witness
 from proofs import spectral
 from verify.checks import certified, spectrum
-from verify.claim import Budget
+from verify.claim import Budget, registered
 from verify.claims import improved, improved_algorithms
 
 QUICK = Budget(cases=8, quick=True)
 NAMES = {"verify.claims.improved", "verify.claims.improved_algorithms"}
 CLAIMS = [
-    c for c in verify.claim.__globals__["registered"]()
-    if getattr(c.witness or c.checks, "__module__", "") in NAMES
-]  # fmt: skip
+    c for c in registered() if getattr(c.witness or c.checks, "__module__", "") in NAMES
+]
 
 
 def without_floats(claim: Any) -> Any:
-    """The claim without its slowest check, which test_numeric below runs once."""
+    """The claim without its slowest check, of which a test of its own runs a few."""
     return replace(claim, floats=None)
 
 
@@ -37,6 +35,14 @@ def test_verdict_is_the_expected_one(claim: Any) -> None:
     report = engine.run(without_floats(claim), replace(QUICK, cases=4))
     assert report.verdict.name == claim.expected
     assert all(check.passed for check in report.checks)
+
+
+@pytest.mark.parametrize("name", ["hyperpower", "minimax_descent", "lasso"])
+def test_floats_stay_within_their_computed_rounding_bound(name: str) -> None:
+    from verify.checks import numeric
+
+    (claim,) = (c for c in CLAIMS if c.id == name)
+    assert numeric.run(claim, replace(QUICK, cases=4)).passed is not False
 
 
 def test_every_improved_claim_names_its_source() -> None:
@@ -85,7 +91,7 @@ def test_the_spectrum_of_a_wrong_witness_is_refuted(
 def test_the_textbook_bound_fails_for_another_iteration() -> None:
     def slower(d: int, steps: int, lowest: int, highest: int) -> Witness:
         """The same steps on too small an interval."""
-        return constructions.build("chebyshev", d=d, steps=steps, lowest=lowest, highest=highest - 1)
+        return improved_algorithms.chebyshev(d=d, steps=steps, lowest=lowest, highest=highest - 1)
 
     assert certified.chebyshev_bound(improved_algorithms.chebyshev, (4,)).run(QUICK).passed is True
     assert certified.chebyshev_bound(slower, (4,)).run(QUICK).passed is False
@@ -115,11 +121,12 @@ def test_deep_and_minimax_descent_have_the_largest_degree_there_is(layers: int) 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
 def test_minimax_descent_reaches_its_bound_at_the_largest_eigenvalue(layers: int) -> None:
-    residual = spectral.residual(constructions.build("minimax_descent", d=1, layers=layers, largest=4))
+    witness = constructions.build("minimax_descent", d=1, layers=layers, largest=4)
+    residual = spectral.residual(witness)
     assert abs(residual.subs(spectral.s, 4)) == sympy.Rational(1, 3**layers)
-    for eigenvalue in (F(1, 100), F(1), F(2), F(7, 2)):
-        value = residual.subs(spectral.s, sympy.Rational(eigenvalue.numerator, eigenvalue.denominator))
-        assert eigenvalue * F(int(value.p), int(value.q)) ** 2 <= F(4, 9**layers)
+    for eigenvalue in (sympy.Rational(1, 100), sympy.Integer(1), sympy.Rational(7, 2)):
+        value = residual.subs(spectral.s, eigenvalue)
+        assert eigenvalue * value**2 <= sympy.Rational(4, 9**layers)
 
 
 def test_a_witness_outside_the_calculus_is_not_called_proved() -> None:

@@ -1,0 +1,222 @@
+"""The primitives: exact meaning, side conditions, and one layer of the printed transformer each."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction as F
+
+import pytest
+import torch
+
+from constructions.primitive_layers import Constants, layer, parallel, transformer, workspace
+from constructions.primitives import Aff, Div, IllPosed, Mov, Mul, Program, Raw
+from constructions.slotmap import Block, slot_map
+from constructions.stream import layout
+from verify.checks import layers
+
+STREAM = layout(y=(), x=(2,), a=(2,), out=())
+H = [[1, 2, 3, 4, 5, 6], [7, 8, 9, 10, 11, 12], [-1, -2, F(1, 2), 3, 0, 5]]
+SMALL = [[F(entry) / 16 for entry in column] for column in H]
+OPERATIONS = [
+    Mov(0, 2, (1, 3), (3, 5)),
+    Mov((0, 1), (1, 2), (1, 3), (2, 4)),
+    Aff((1, 3), (0, 1), (5, 6), W1=((2, 3),), W2=5, b=F(1, 3)),
+    Aff((1, 3), (), (1, 3), W1=((0, 1), (1, 0))),
+    Mul(1, 2, 1, (1, 3), (3, 5), (5, 6)),
+    Mul(2, 1, 1, (1, 3), (0, 1), (1, 3)),
+    Div((1, 3), 0, (3, 5)),
+    Div((1, 3), 1, (1, 3)),
+    Raw("+", (1, 3), (3, 5), (1, 3), ((), (0,), (0, 1)), Wa=2),
+    Raw("⊙", (1, 3), (3, 5), (4, 6), ((0,), (0, 1), (0, 2)), strict=False),
+    Raw("⊙", (1, 3), (3, 5), (4, 6), ((), (0,), (0, 1))),
+]
+
+
+# -- exact meaning ----------------------------------------------------------------------------
+
+
+def test_mov_copies_rows_to_another_column():
+    after = Mov(0, 2, (1, 3), (3, 5)).apply(H)
+    assert after == [H[0], H[1], [-1, -2, F(1, 2), 2, 3, 5]]
+
+
+def test_mov_reads_before_it_writes():
+    assert Mov(0, 0, (1, 3), (2, 4)).apply(H)[0] == [1, 2, 2, 3, 5, 6]
+
+
+def test_mul_is_a_matrix_product_row_major():
+    stream = [[1, 2, 3, 4, 5, 6, 0, 0]]
+    assert Mul(2, 2, 1, (0, 4), (4, 6), (6, 8)).apply(stream) == [[1, 2, 3, 4, 5, 6, 17, 39]]
+
+
+def test_div_divides_by_the_absolute_value():
+    assert Div((1, 3), 0, (3, 5)).apply([[F(-2), 3, 4, 0, 0]]) == [[-2, 3, 4, F(3, 2), 2]]
+
+
+def test_aff_without_inputs_writes_its_shift_in_each_column():
+    assert [column[3:5] for column in Aff((), (), (3, 5), b=(7, 8)).apply(H)] == [[7, 8]] * 3
+
+
+def test_raw_averages_over_the_columns_it_reads():
+    after = Raw("+", (0, 1), (1, 2), (5, 6), ((), (0,), (0, 1)), W=0).apply(H)
+    assert [column[5] for column in after] == [6, 2, 5]
+
+
+def test_raw_with_a_product_is_the_mean_times_the_own_entry():
+    after = Raw("⊙", (0, 1), (1, 2), (5, 6), ((0,), (0, 1), (2,)), strict=False).apply(H)
+    assert [column[5] for column in after] == [2, 7 * 5, 2]
+
+
+# -- side conditions --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("operation", "where"),
+    [
+        (Mov(1, 0, (1, 3), (1, 3)), "t >= s"),
+        (Mov(0, 3, (1, 3), (1, 3)), "no column 3"),
+        (Mov(0, 1, (1, 3), (1, 4)), "2 rows cannot go to 3"),
+        (Mul(2, 1, 1, (1, 3), (1, 3), (5, 6)), "A2, 1 x 1"),
+        (Mul(1, 2, 1, (1, 3), (3, 5), (4, 6)), "A1 A2"),
+        (Div((1, 3), 0, (5, 6)), "2 rows cannot go to 1"),
+        (Aff((1, 3), (), (5, 6), W1=1), "cannot take 2 rows to 1"),
+        (Aff((1, 3), (), (5, 6), W2=1), "W1 has 2 rows"),
+        (Aff((), (), (3, 5), b=(1, 2, 3)), "b has 3 entries"),
+        (Aff((), (), (5, 7), b=1), "not among the 6 rows"),
+        (Raw("+", (1, 3), (3, 5), (1, 3), ((), (1,), (0,))), "j < i"),
+        (Raw("+", (1, 3), (3, 5), (1, 3), ((), (2,), (0,)), strict=False), "j <= i"),
+        (Raw("+", (1, 3), (3, 5), (1, 3), ((), (0,), (0,)), empty="refuse"), "undefined"),
+    ],
+)
+def test_a_broken_side_condition_is_ill_posed_and_numbered(operation, where):
+    with pytest.raises(IllPosed, match=r"operation 2, ") as caught:
+        Program((Mov(0, 1, (1, 3), (1, 3)), operation), STREAM, 3)
+    assert where in caught.value.where
+
+
+# -- compiled ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+def test_one_layer_does_one_operation(operation):
+    assert layers.worst_point(operation, STREAM, SMALL, Constants()) < 1e-18
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+def test_larger_constants_bring_the_layer_closer(operation):
+    coarse = layers.worst_point(operation, STREAM, SMALL, Constants(40, 2**12, 2, F(1, 2**6), 16))
+    fine = layers.worst_point(operation, STREAM, SMALL, Constants(80, 2**24, 4, F(1, 2**12), 32))
+    assert fine < coarse / 50
+
+
+def test_a_sign_turned_round_is_seen():
+    operation = Mul(1, 2, 1, (1, 3), (3, 5), (5, 6))
+    whole = workspace(STREAM, 3, [operation])
+    made = layer(operation, whole, Constants())
+    outer = slot_map(*(Block(b.destination, b.source, -b.coefficient, b.pattern, b.matrix)
+                       for b in made.mlp.outer))  # fmt: skip
+    wrong = type(made)(
+        made.name, made.heads, type(made.mlp)(outer, made.mlp.inner, activation="gelu"), True
+    )
+    with layers.precision(1000):
+        got = layers.run(layers.alone(wrong, whole, STREAM, 3), STREAM, SMALL)
+    assert abs(float(got[0][5]) - float(operation.apply(SMALL)[0][5])) > 0.1
+
+
+def test_mov_takes_two_heads_and_no_mlp_others_one_head():
+    whole = workspace(STREAM, 3, OPERATIONS)
+    counts = [
+        (len(m.heads), m.mlp is not None)
+        for m in (layer(o, whole, Constants()) for o in OPERATIONS)
+    ]
+    assert counts[:2] == [(2, False)] * 2
+    assert counts[2:4] == [(1, False)] * 2
+    assert counts[4:8] == [(1, True)] * 4
+    assert counts[8:] == [(2, False), (2, True), (3, True)]
+
+
+def test_layer_norm_comes_before_the_mlp_and_only_there():
+    whole = workspace(STREAM, 3, OPERATIONS)
+    for operation in OPERATIONS:
+        made = layer(operation, whole, Constants())
+        assert made.norm == (made.mlp is not None)
+        assert all(h.attention == "softmax" and h.null and h.keys == "causal" for h in made.heads)
+
+
+def test_parallel_raws_equal_them_one_after_the_other():
+    one = Raw("⊙", (1, 3), (1, 3), (3, 5), ((0,), (0, 1), (1,)), strict=False)
+    two = Raw("+", (1, 2), (0, 1), (5, 6), ((0,), (0, 1), (1,)), strict=False)
+    whole = workspace(STREAM, 3, [one])
+    witness = layers.alone(parallel([one, two], whole, Constants()), whole, STREAM, 3)
+    want = two.apply(one.apply(SMALL))
+    with layers.precision(1000):
+        got = layers.run(witness, STREAM, SMALL)
+        assert all(
+            abs(float(g) - float(w)) < 1e-12 for gs, ws in zip(got, want) for g, w in zip(gs, ws)
+        )
+
+
+def test_the_free_constants_may_stay_letters():
+    import sympy
+
+    names = ("sharpness", "large", "very_large", "scale", "bypass")
+    letters = Constants(*(sympy.Symbol(name, positive=True) for name in names))
+    program = Program((Mul(2, 1, 1, (1, 3), (0, 1), (3, 5)), Div((1, 3), 0, (3, 5))), STREAM, 3)
+    witness = transformer(program, 2, "out", letters, name="letters", examples=1, parameters={})
+    assert {str(symbol) for symbol in witness.free_symbols} == set(names)
+
+
+# -- against torch ----------------------------------------------------------------------------
+
+
+def dense(entries, rows, columns):
+    made = torch.zeros(rows, columns, dtype=torch.float64)
+    for (i, j), value in entries.items():
+        made[i, j] = float(value)
+    return made
+
+
+def torch_layer(made, whole, stream):
+    """The layer with torch's own attention, layer norm and GeLU; stream (tokens, width)."""
+    width, n = whole.width, len(stream)
+    after = stream.clone()
+    causal = torch.ones(n, n + 1, dtype=torch.bool).tril()
+    causal[:, n] = True  # the extra logit 0, value 0
+    for head in made.heads:
+        features = head.query.features(whole, {})
+        q = stream @ dense(head.query.entries(features, whole), features.width, width).T
+        k = stream @ dense(head.key.entries(features, whole), features.width, width).T
+        v = stream @ dense(head.value.entries(whole, whole), width, width).T
+        k, v = (torch.cat([part, part.new_zeros(1, part.shape[-1])]) for part in (k, v))
+        after = after + torch.nn.functional.scaled_dot_product_attention(
+            q, k, v, attn_mask=causal, scale=1.0
+        )
+    if made.mlp is not None:
+        hidden = made.mlp.hidden(whole)
+        normed = torch.nn.functional.layer_norm(after, (width,), eps=0.0)
+        inner = normed @ dense(made.mlp.inner.entries(hidden, whole), hidden.width, width).T
+        outer = dense(made.mlp.outer.entries(whole, hidden), width, hidden.width)
+        after = after + torch.nn.functional.gelu(inner) @ outer.T
+    return after
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+def test_torchs_own_attention_layer_norm_and_gelu_give_the_same_numbers(operation):
+    constants = Constants(8, 2**6, 2, F(1, 2**3), 16)  # mild: every part shows in the numbers
+    whole = workspace(STREAM, 3, [operation])
+    made = layer(operation, whole, constants)
+    witness = layers.alone(made, whole, STREAM, 3)
+    *X, query = [[float(entry) for entry in column] for column in SMALL]
+    trace = witness.trace(X, [0.0] * len(X), [query], "float64")
+
+    def flat(slots):
+        return torch.cat([torch.as_tensor(slots[s.name]).reshape(3, -1) for s in whole.slots], -1)
+
+    got, want = flat(trace[-1]), torch_layer(made, whole, flat(trace[0]))
+    size = want.abs().max().item()
+    products = (
+        max((abs(float(b.coefficient)) for b in made.mlp.outer), default=1) if made.mlp else 1
+    )
+    assert torch.allclose(got, want, rtol=0, atol=64 * products * size * 2**-52)
+    assert not torch.allclose(flat(trace[0]), want, rtol=0, atol=1e-3)  # the layer does something
+    assert not math.isnan(size)

@@ -1,0 +1,286 @@
+"""Every bad input ends with exit status 2 and one line that names the value and what is right."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from verify import cli
+
+GOOD = "a,b,t\n1,2,3\n4,5,6\n7,8,1\n2,1,0\n"
+
+TABLES = {
+    "empty": ("", "is empty"),
+    "header only": ("a,b,t\n", "no rows"),
+    "no header": ("1,2,3\n4,5,6\n", "column names"),
+    "text": ("a,b,t\n1,2,3\n4,male,6\n", "row 2, column 'b' has 'male', which is no number"),
+    "gap": ("a,b,t\n1,,3\n4,5,6\n", "row 1, column 'b' is empty"),
+    "not a number": ("a,b,t\n1,nan,3\n", "row 1, column 'b' is nan"),
+    "infinite": ("a,b,t\n1,-inf,3\n", "'-inf', which is not finite"),
+    "too large": ("a,b,t\n1,1e999,3\n", "'1e999', which is not finite"),
+    "short row": ("a,b,t\n1,2,3\n4,5\n", "row 2, column 't' is empty"),
+    "long row": ("a,b,t\n1,2,3\n4,5,6,7\n", "Expected 3 fields in line 3, saw 4"),
+    "duplicate columns": ("a,a,t\n1,2,3\n", "two columns named 'a'"),
+    "nameless column": ("a,,t\n1,2,3\n", "column 2 has no name"),
+    "semicolons": ("a;b;t\n1;2;3\n", "separated by commas"),
+    "missing target": ("a,b,c\n1,2,3\n", "no column 't'; it has a, b, c"),
+    "only the target": ("t\n1\n2\n", "no column but the target"),
+    "one row": ("a,b,t\n1,2,3\n", "too few to hold some out"),
+}
+
+
+@pytest.fixture
+def refuses(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Any:
+    """Calls the command, expects status 2 and one line with `words`, and nothing else."""
+
+    def call(words: str, *arguments: str) -> None:
+        before = sorted(os.listdir(tmp_path))
+        capsys.readouterr()
+        status = cli.main(arguments)
+        out, err = capsys.readouterr()
+        assert (status, out) == (2, ""), (out, err)
+        assert err.startswith("witness: ") and err.count("\n") == 1, err
+        assert words in err
+        assert sorted(os.listdir(tmp_path)) == before  # nothing half-written is left behind
+
+    return call
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Any:
+    def write(text: str | bytes, name: str = "data.csv") -> str:
+        path = tmp_path / name
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return str(path)
+
+    return write
+
+
+# -- tables -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_bad_table_is_refused(kind: str, refuses: Any, table: Any) -> None:
+    text, words = TABLES[kind]
+    refuses(words, "run", "newton", "--data", table(text), "--target", "t")
+
+
+def test_a_file_that_is_no_text_is_refused(refuses: Any, table: Any) -> None:
+    refuses("not UTF-8", "run", "newton", "--data", table(b"\xff\xfe\x00\x01"), "--target", "t")
+
+
+def test_a_file_that_is_not_there_is_refused(refuses: Any, tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing.csv")
+    refuses("No such file", "run", "newton", "--data", missing, "--target", "t")
+    refuses("Is a directory", "run", "newton", "--data", str(tmp_path), "--target", "t")
+
+
+def test_queries_must_have_the_columns_of_the_data(refuses: Any, table: Any) -> None:
+    data = table(GOOD)
+    call = ("run", "newton", "--data", data, "--target", "t", "--query")
+    refuses("no column 'b', which the data has", *call, table("a,t\n1,2\n", "q.csv"))
+    refuses("has a column 'z' that the data does not", *call, table("a,b,z\n1,2,3\n", "r.csv"))
+    refuses("row 1, column 'a' has 'x'", *call, table("a,b\nx,2\n", "s.csv"))
+
+
+def test_a_table_needs_a_target(refuses: Any, table: Any) -> None:
+    refuses("--target is missing", "run", "newton", "--data", table(GOOD))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "is no JSON"),
+        ("[]", "is no saved state"),
+        ('{"witness": "newton"}', "must have witness, parameters, X, y, queries"),
+        ('{"witness": "newton", "parameters": {}, "X": [], "y": [1], "queries": [[1]]}', "X: "),
+        ('{"witness": "newton", "parameters": {}, "X": [[1], [1, 2]], "y": [1, 2], '
+         '"queries": [[1]]}', "rows differ"),
+        ('{"witness": "newton", "parameters": {}, "X": [["a"]], "y": [1], "queries": [[1]]}',
+         "'a' is no finite number"),
+        ('{"witness": "newton", "parameters": {}, "X": [[1]], "y": [1, 2], "queries": [[1]]}',
+         "X has 1 rows, y 2"),
+        ('{"witness": "newton", "parameters": {"depth": 1}, "X": [[1]], "y": [1], '
+         '"queries": [[1]]}', "no parameter 'depth'"),
+        ('{"witness": "lasso", "parameters": {}, "X": [[1]], "y": [1], "queries": [[1]]}',
+         "state of lasso"),
+    ],
+)  # fmt: skip
+def test_a_bad_saved_state_is_refused(text: str, words: str, refuses: Any, table: Any) -> None:
+    refuses(words, "run", "newton", "--data", table(text, "state.json"))
+
+
+# -- parameters -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "words"),
+    [
+        ("newton", "d=0", "d must be at least 1, not 0"),
+        ("newton", "d=-3", "d must be at least 1, not -3"),
+        ("newton", "d=2.5", "d of newton must be a whole number, not '2.5'"),
+        ("newton", "iterations=-1", "iterations must be at least 0"),
+        ("newton", "alpha=x", "alpha of newton must be a number"),
+        ("newton", "alpha=inf", "alpha of newton must be a number"),
+        ("newton", "alpha=1/0", "alpha of newton must be a number"),
+        ("newton", "alpha=1e9999999", "alpha of newton must be a number"),
+        ("newton", "alpha=0", "alpha must be greater than 0"),
+        ("newton", "attention=soft", "must be linear or relu, not 'soft'"),
+        ("newton", "alpa=1", "no parameter 'alpa'; newton takes d, iterations, alpha"),
+        ("newton", "d", "write it as name=value"),
+        ("newton", "d=", "write it as name=value"),
+        ("gradient_descent", "w0=1,2,3", "w0 must have d = 2 entries, not 3"),
+        ("gradient_descent", "w0=1,a", "w0 of gradient_descent must be numbers separated"),
+        ("sherman_morrison", "ridge=0", "ridge must be greater than 0, not 0"),
+        ("sherman_morrison", "examples=0", "examples must be at least 1, not 0"),
+    ],
+)
+def test_a_bad_parameter_is_refused(name: str, setting: str, words: str, refuses: Any) -> None:
+    refuses(words, "show", name, "--set", setting)
+    refuses(words, "trace", name, "--set", setting)
+
+
+def test_a_parameter_given_twice_is_refused(refuses: Any) -> None:
+    refuses("--set d is given twice", "show", "newton", "--set", "d=1", "--set", "d=2")
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "words"),
+    [
+        ("newton", "alpha=5", "it must be below 2 / |X^T X|^2 = "),
+        ("newton", "d=3", "d is 3, but the data has 2 columns"),
+        ("gradient_descent", "step_size=1", "it must be below 1 / (|X^T X| + ridge) = "),
+        ("sherman_morrison", "ridge=0", "ridge must be greater than 0"),
+        ("sherman_morrison", "examples=9", "examples is 9, but the data has 3 examples"),
+    ],
+)
+def test_parameters_that_do_not_suit_the_data_are_refused(
+    name: str, setting: str, words: str, refuses: Any, table: Any
+) -> None:
+    refuses(words, "run", name, "--data", table(GOOD), "--target", "t", "--set", setting)
+
+
+def test_at_the_limit_of_convergence_a_step_size_is_refused(refuses: Any, table: Any) -> None:
+    # S = 4 here, so gradient descent needs step_size < 1/4 and newton alpha < 1/8
+    data = table("a,t\n2,1\n2,1\n", "q.csv")
+    call = ("--data", table("a,t\n2,1\n", "d.csv"), "--target", "t", "--query", data, "--set")
+    refuses("outside the region", "run", "gradient_descent", *call, "step_size=1/4")
+    refuses("outside the region", "run", "newton", *call, "alpha=1/8")
+    assert cli.main(["run", "gradient_descent", *call, "step_size=0.2499"]) == 0
+    assert cli.main(["run", "newton", *call, "alpha=0.1249"]) == 0
+
+
+# -- names, options, number systems -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["show", "trace"])
+def test_an_unknown_name_is_refused_with_the_closest_one(command: str, refuses: Any) -> None:
+    refuses("did you mean newton?", command, "newtn")
+
+
+def test_an_unknown_claim_is_refused(refuses: Any) -> None:
+    refuses("unknown claim 'fu2023.eq99'", "check", "fu2023.eq99")
+    refuses("newton has no printed variant; it has improved", "check", "newton", "--as", "printed")
+
+
+def test_a_number_system_that_is_unknown_or_cannot_run_it_is_refused(
+    refuses: Any, table: Any
+) -> None:
+    call = ("run", "newton", "--data", table(GOOD), "--target", "t", "--numbers")
+    refuses("--numbers takes float64, ", *call, "float8")
+    refuses("unknown number system 'float8'", "trace", "newton", "--numbers", "float8")
+    name = "akyurek2022_theorem1"  # softmax and GeLU have no exact values
+    refuses("rational numbers have no", "trace", name, "--numbers", "rational")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("frob",), "No such command"),
+        (("show",), "Missing argument"),
+        (("check", "--frob"), "No such option: --frob"),
+        (("check", "--seed", "x"), "--seed"),
+        (("check", "newton", "--seed", "-1"), "--seed must be between"),
+        (("check", "newton", "--as", "better"), "--as takes printed"),
+        (("check", "newton", "--kernel", "lean"), "--kernel takes coq, not 'lean'"),
+        (("prove", "--steps", "html"), "--steps takes latex or markdown"),
+        (("prove", "nothing"), "no theorem is named 'nothing'"),
+        (("explain", "newton"), "-o is missing"),
+        (("explain",), "takes one NAME, or --all"),
+        (("trace", "newton", "--n", "0"), "--n must be at least 1"),
+        (("show", "fu2023.eq38"), "is a statement without a transformer"),
+    ],
+)
+def test_a_wrong_call_is_refused(arguments: tuple[str, ...], words: str, refuses: Any) -> None:
+    refuses(words, *arguments)
+
+
+# -- claim files ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x = 1\n", "registers no claim"),
+        ("def f(:\n", "line 1: invalid syntax"),
+        ("import nothing_like_it\n", "ModuleNotFoundError"),
+        ("raise KeyError('a')\n", "KeyError"),
+        ("from verify import claim\n@claim('a', expected='yes')\ndef a(): return ()\n",
+         "expected must be one of"),
+        ("from verify import claim\n@claim('b')\ndef b(): return 1 / 0\n",
+         "claim b: ZeroDivisionError"),
+        (b"\x00\xff", "file.py"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_claim_is_refused(
+    text: str | bytes, words: str, refuses: Any, table: Any
+) -> None:
+    refuses(words, "check", table(text, "file.py"))
+
+
+def test_other_files_are_no_claims(refuses: Any, table: Any, tmp_path: Path) -> None:
+    refuses("no such file", "check", str(tmp_path / "missing.py"))
+    refuses("a file of claims ends in .py", "check", table(GOOD))
+
+
+# -- outputs ----------------------------------------------------------------------------------
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(
+    refuses: Any, table: Any, tmp_path: Path
+) -> None:
+    nowhere = str(tmp_path / "missing" / "out.json")
+    refuses("there is no folder", "check", "newton", "--json", nowhere)
+    refuses("it is a folder", "check", "newton", "--json", str(tmp_path))
+    call = ("run", "newton", "--data", table(GOOD), "--target", "t")
+    refuses("there is no folder", *call, "-o", nowhere)
+    refuses("only one of", *call, "-o", "-", "--json", "-")
+
+
+def test_what_was_there_stays_when_a_run_fails(table: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    out.write_text("before")
+    bad = table("a,t\nx,1\n")
+    status = cli.main(["run", "newton", "--data", bad, "--target", "t", "--json", str(out)])
+    assert status == 2 and out.read_text() == "before"
+
+
+def test_a_write_that_breaks_off_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from verify import files
+    from verify.errors import WrongCall
+
+    path = tmp_path / "report.json"
+    files.write(path, "before")
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(WrongCall, match="No space left"):
+        files.write(path, "after")
+    assert path.read_text() == "before" and os.listdir(tmp_path) == ["report.json"]

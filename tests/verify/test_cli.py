@@ -1,0 +1,329 @@
+"""The command does what its contract says, and its output can be read by a stranger."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from verify import cli
+
+MINE = """
+from fractions import Fraction
+import constructions
+from verify import algorithms, claim, strategies
+
+@claim("mine.{name}", source="me", expected="{expected}", algorithm=algorithms.newton,
+       cases=lambda: strategies.prompts(iterations=1, alpha=Fraction(1, 4)))
+def mine(d, iterations, alpha):
+    '''Newton, {dropped} of its iterations dropped.'''
+    return constructions.build("newton", d=d, iterations=iterations - {dropped}, alpha=alpha)
+"""
+
+
+@pytest.fixture
+def witness(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Calls the command: (exit status, standard output, standard error)."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = cli.main(arguments)
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return call
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Any:
+    def write(name: str, expected: str = "holds", dropped: int = 0) -> str:
+        path = tmp_path / f"{name}.py"
+        path.write_text(MINE.format(name=name, expected=expected, dropped=dropped))
+        return str(path)
+
+    return write
+
+
+# -- list, show, trace ------------------------------------------------------------------------
+
+
+def test_list_names_every_witness_with_its_parameters(witness: Any) -> None:
+    import constructions
+
+    status, out, _ = witness("list")
+    assert status == 0
+    for name in constructions.names():
+        assert f"\n{name}(" in "\n" + out
+    assert "newton(d, iterations, alpha, attention='linear', prompt='joint')" in out
+
+
+def test_list_json_says_what_each_parameter_takes(witness: Any) -> None:
+    import constructions
+
+    status, out, _ = witness("list", "--json")
+    listed = {one["name"]: one for one in json.loads(out)["witnesses"]}
+    assert status == 0 and tuple(listed) == constructions.names()
+    takes = {one["name"]: one["takes"] for one in listed["newton"]["parameters"]}
+    assert takes["d"] == "a whole number" and takes["attention"] == "linear or relu"
+
+
+def test_listed_claims_are_the_built_in_ones(witness: Any) -> None:
+    from verify.claim import builtin
+
+    _, out, _ = witness("list", "--json", "--claims")
+    listed = [(one["id"], one["variant"]) for one in json.loads(out)["claims"]]
+    assert listed == [claim.key for claim in builtin()]
+
+
+def test_show_writes_weights_as_formulas(witness: Any) -> None:
+    status, out, _ = witness("show", "newton", "--set", "d=4", "--set", "iterations=3")
+    assert status == 0
+    assert "5 layers, width 10" in out
+    assert "value  t ← alpha·x" in out
+    assert "layers 2 to 4, alike" in out
+    assert "M3 = 2*M2 - M2*S*M2" in out
+
+
+def test_show_takes_a_number_exactly_as_typed(witness: Any) -> None:
+    _, out, _ = witness("show", "newton", "--set", "alpha=0.1")
+    assert "value  t ← 1/10·x" in out
+
+
+def test_show_writes_out_matrices(witness: Any) -> None:
+    _, out, _ = witness(
+        "show", "newton", "--set", "d=1,iterations=0,alpha=1/3", "--matrices"
+    )
+    after = out.split("layers.0.heads.0.value\n")[1].splitlines()
+    assert [line.split() for line in after[:3]] == [["."], ["."], ["1/3"]]
+
+
+def test_show_json_has_the_digest_of_the_witness(witness: Any) -> None:
+    import constructions
+
+    _, out, _ = witness("show", "newton", "--set", "d=3,iterations=1,alpha=1/5", "--json")
+    exact, rounded = (
+        constructions.build("newton", d=3, iterations=1, alpha=alpha)
+        for alpha in (Fraction(1, 5), 0.2)
+    )
+    assert json.loads(out)["digest"] == exact.digest != rounded.digest
+
+
+def test_trace_compares_every_slot_with_what_it_should_hold(witness: Any) -> None:
+    for name in ("newton", "gradient_descent", "sherman_morrison"):
+        status, out, _ = witness("trace", name)
+        assert status == 0 and "every slot holds what it should" in out, name
+
+
+def test_trace_marks_the_slot_that_is_wrong(
+    witness: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from constructions import newton as module
+    from constructions.slotmap import SlotMap
+
+    right = module.newton
+
+    def wrong(d: int, iterations: int, alpha: Any) -> Any:
+        built = right(d, iterations, alpha)
+        second = built.layer_list[1]
+        (head,) = second.heads
+        value = SlotMap(tuple(replace(b, coefficient=-b.coefficient) for b in head.value))
+        layers = list(built.layer_list)
+        layers[1] = replace(second, heads=(replace(head, value=value),))
+        return built.with_layers(tuple(layers))
+
+    monkeypatch.setattr(module, "newton", wrong)
+    status, out, _ = witness("trace", "newton", "--set", "iterations=1")
+    assert status == 1
+    assert "first wrong in layer 2 (M_1), slot t" in out
+
+
+# -- check ------------------------------------------------------------------------------------
+
+
+def test_check_says_holds_and_exits_0(witness: Any, mine: Any) -> None:
+    status, out, _ = witness("check", mine("right"), "--quick")
+    assert status == 0
+    assert "mine.right" in out and "1 claim: 1 holds; all as expected" in out
+
+
+def test_check_exits_1_where_a_verdict_is_not_what_the_claim_expects(
+    witness: Any, mine: Any
+) -> None:
+    status, out, _ = witness("check", mine("wrong", dropped=1), "--quick")
+    assert status == 1
+    assert "refuted" in out and "! expected holds" in out and "1 not as expected" in out
+
+
+def test_an_expected_refutation_is_as_expected(witness: Any, mine: Any) -> None:
+    status, _, _ = witness("check", mine("known", "refuted", 1), "--quick")
+    assert status == 0
+
+
+def test_check_json_has_the_fields_of_the_contract(
+    witness: Any, mine: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "out.json"
+    file = mine("report", "refuted", 1)
+    status, out, _ = witness("check", file, "newton", "--quick", "--json", str(path))
+    report = json.loads(path.read_text())
+    assert status == 0 and "mine.report" in out  # the table is still on standard output
+    assert report["schema"] == "witness-report/1" and report["seed"] == 0
+    assert {"python", "torch", "sympy", "hypothesis"} <= set(report["versions"])
+    refuted, holds = report["claims"]
+    for claim in report["claims"]:
+        assert {
+            "id", "variant", "verdict", "expected", "digest", "checks", "counterexample",
+            "first_difference", "repair",
+        } <= set(claim)  # fmt: skip
+        for check in claim["checks"]:
+            assert {
+                "kind", "passed", "cases", "max_error", "bound", "detail", "seconds"
+            } <= set(check)  # fmt: skip
+    assert refuted["verdict"] == "refuted" and refuted["file"] == file
+    assert refuted["counterexample"]["X"] and refuted["first_difference"]["slot"]
+    assert holds["verdict"] == "holds" and len(holds["digest"]) == 64
+    assert {"exact", "numeric", "steps", "resources"} <= {c["kind"] for c in holds["checks"]}
+
+
+def test_json_on_standard_output_is_alone(witness: Any, mine: Any) -> None:
+    _, out, _ = witness("check", mine("alone"), "--quick", "--json", "-")
+    assert json.loads(out)["claims"][0]["id"] == "mine.alone"
+
+
+def test_the_same_seed_gives_the_same_json(witness: Any, mine: Any) -> None:
+    file = mine("again", "refuted", 1)
+
+    def report(seed: int) -> str:
+        return str(witness("check", file, "--seed", str(seed), "--no-seconds", "--json", "-")[1])
+
+    assert report(3) == report(3)
+    assert '"seconds"' not in report(3)
+
+
+def test_two_processes_give_the_reports_of_one() -> None:
+    from verify import pool, report
+    from verify.claim import Budget
+    from verify.subjects import choose
+
+    chosen = choose(["fu2023.eq38", "fu2023.eq39", "fu2023.eq40", "fu2023.eq43"])
+    budget = Budget(quick=True)
+    made = []
+    for workers, least in ((1, 8), (2, 1)):
+        pool.WORTH_IT, before = least, pool.WORTH_IT
+        found = dict(pool.run(chosen, budget, workers))
+        pool.WORTH_IT = before
+        reports = [found[place] for place in range(len(chosen))]
+        made.append(report.dumps(report.document(reports, budget, seconds=False)))
+    assert made[0] == made[1]
+
+
+def test_a_paper_stands_for_all_its_claims() -> None:
+    from verify.subjects import choose
+
+    ids = [one.claim.id for one in choose(["fu2023"], "printed")]
+    assert "fu2023.eq38" in ids and all(id.startswith("fu2023.") for id in ids)
+
+
+# -- prove, doctor ----------------------------------------------------------------------------
+
+
+def test_prove_has_a_line_per_theorem(witness: Any) -> None:
+    status, out, _ = witness("prove", "fu2023.eq40")
+    assert status == 0 and "proved   sympy" in out and "theorems proved" in out
+
+
+def test_prove_without_coq_never_says_that_it_passed(
+    witness: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from verify.checks import kernel
+
+    monkeypatch.setattr(kernel, "why_not", lambda: "not run: coqc not found")
+    name = kernel.theorems()[0].id
+    status, out, err = witness("prove", name, "--kernel", "coq")
+    assert status == 2 and "coqc not found" in err
+    assert not any(line.startswith("proved") and "Coq" in line for line in out.splitlines())
+
+
+def test_doctor_says_what_is_missing(witness: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from verify.checks import kernel
+
+    monkeypatch.setattr(kernel, "why_not", lambda: "not run: coqc not found")
+    status, out, _ = witness("doctor", "--json")
+    able = {one["what"]: one for one in json.loads(out)["can"]}
+    assert status == 0 and able["rational arithmetic"]["able"]
+    assert not able["kernel checks"]["able"] and "coqc" in able["kernel checks"]["detail"]
+
+
+# -- how a call ends --------------------------------------------------------------------------
+
+
+def _process(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "verify", *arguments],
+        stdout=options.pop("stdout", subprocess.PIPE),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **options,
+    )
+
+
+def test_ctrl_c_ends_quietly_with_130() -> None:
+    import signal
+
+    process = _process("check", "newton")
+    time.sleep(1.5)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in err
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    process = _process("show", "sherman_morrison", "--set", "examples=60", "--matrices")
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    err = process.stderr.read()
+    assert process.wait(timeout=60) == 141 and err == ""
+    process.stderr.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_is_said_in_one_line() -> None:
+    with open("/dev/full", "w") as full:
+        process = _process("list", stdout=full)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 2 and err.count("\n") == 1 and "space" in err
+
+
+def test_help_and_list_load_neither_torch_nor_sympy() -> None:
+    code = (
+        "import sys; from verify.cli import main; main(['{}']); "
+        "print([m for m in ('torch', 'sympy', 'numpy', 'hypothesis') if m in sys.modules])"
+    )
+    for call in ("--help", "list"):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(call)], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.splitlines()[-1] == "[]", call
+
+
+def test_a_defect_is_told_apart_from_a_wrong_call(
+    witness: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import constructions
+
+    def broken() -> tuple[str, ...]:
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr(constructions, "names", broken)
+    status, _, err = witness("list")
+    assert status == 3 and "defect" in err and err.count("\n") == 1

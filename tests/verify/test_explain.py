@@ -1,0 +1,268 @@
+"""The teaching pages as files: what Python puts into them."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+import constructions
+from constructions.transformer import Witness
+from verify import explain
+from verify.explain import build, export, lessons, mathml, pages, pairs, story, verdicts
+
+SPLIT = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.S)
+
+
+@pytest.fixture(scope="module")
+def newton() -> str:
+    return pages.html_of("newton", {})
+
+
+def data_of(html: str) -> dict:
+    found = SPLIT.search(html)
+    assert found
+    return json.loads(found[1])
+
+
+# -- what is exported is what is built ----------------------------------------------------------
+
+
+def value(tree: object, letters: dict[str, Fraction]) -> Fraction:
+    if isinstance(tree, list):
+        parts = [value(part, letters) for part in tree[1:]]
+        match tree[0]:
+            case "neg":
+                return -parts[0]
+            case "+":
+                return parts[0] + parts[1]
+            case "-":
+                return parts[0] - parts[1]
+            case "*":
+                return parts[0] * parts[1]
+            case "/":
+                return parts[0] / parts[1]
+            case "**":
+                return parts[0] ** int(parts[1])
+    return letters[tree] if isinstance(tree, str) else Fraction(tree)
+
+
+def weights_of_export(family: dict, pools: dict, key: str, letters: dict) -> list[tuple]:
+    made = []
+    for number in family["variants"][key]["layers"]:
+        layer = pools["layers"][number]
+        maps = [head[role] for head in layer["heads"] for role in ("query", "key", "value")]
+        if layer["mlp"]:
+            maps += [layer["mlp"][part] or [] for part in ("inner", "gate", "outer")]
+        for blocks in maps:
+            made += [(b["to"], b["from"], value(b["c"], letters), b.get("pattern")) for b in blocks]
+    return made
+
+
+def weights_of_witness(witness: Witness) -> list[tuple]:
+    made = []
+    for layer in witness.layer_list:
+        maps = [part for head in layer.heads for part in (head.query, head.key, head.value)]
+        if layer.mlp:
+            maps += [layer.mlp.inner or (), layer.mlp.gate or (), layer.mlp.outer]
+        for slots in maps:
+            made += [(b.destination, b.source, b.coefficient, b.pattern) for b in slots]
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "letters"),
+    [
+        ("newton", {"d": 3, "iterations": 2, "attention": "relu", "prompt": "interleaved"}, {"alpha": "1/7"}),
+        ("gradient_descent", {"d": 2, "steps": 3, "loss": "mean"}, {"step_size": "1/5", "ridge": "2/3"}),
+        ("gradient_descent", {"d": 2, "steps": 3, "loss": "sum"}, {"step_size": "1/5", "ridge": "0"}),
+        ("sherman_morrison", {"d": 2, "examples": 3, "storage": "tokens"}, {"ridge": "3/2"}),
+    ],
+)  # fmt: skip
+def test_every_weight_of_a_page_is_the_weight_of_the_witness(name, sizes, letters) -> None:
+    numbers = {key: Fraction(text) for key, text in letters.items()}
+    made = export.Export()
+    lesson = build.lesson_of(name)
+    family = export.construction(made, name, {k: build._exact(v) for k, v in lesson.parameters.items()})
+    key = ",".join([str(sizes[axis]) for axis in family["axes"]])
+    key += "".join(f",{int(numbers[zero] == 0)}" for zero in family["zero"])
+    exported = weights_of_export(family, made.pools(), key, numbers)
+    assert exported == weights_of_witness(constructions.build(name, **sizes, **numbers))
+    # and a weight that is off by a little is seen
+    made.layers.items[family["variants"][key]["layers"][0]] |= {"heads": [], "mlp": None}
+    assert exported != weights_of_export(family, made.pools(), key, numbers)
+
+
+def test_what_slots_hold_is_on_the_page_as_the_steps_check_reads_it(newton) -> None:
+    data = data_of(newton)
+    held = {entry[3] for layer in data["pools"]["layers"] for entry in layer["holds"]}
+    witness = constructions.build("newton", d=2, iterations=3, alpha=Fraction(1, 6))
+    assert {h.expression for layer in witness.layer_list for h in layer.holds} <= held
+    assert all(data["pools"]["math"][text].startswith("<math>") for text in held)
+
+
+# -- formulas -------------------------------------------------------------------------------------
+
+
+def test_a_formula_becomes_mathml_in_its_own_order() -> None:
+    made = mathml.mathml("2*M0 - M0*S*M0")
+    assert made.index("<mn>2</mn>") < made.index("<mo>−</mo>") < made.index("<mi>S</mi>")
+    assert "<msub><mi>M</mi><mi>0</mi></msub>" in made
+
+
+def test_a_transpose_is_a_superscript_and_a_division_a_fraction() -> None:
+    assert "<msubsup><mi>w</mi><mi>3</mi><mi>T</mi></msubsup>" in mathml.mathml("w3.T*x_t")
+    assert "<mfrac>" in mathml.mathml("P0*x1/(1 + x1.T*P0*x1)")
+
+
+def test_what_is_no_formula_is_refused() -> None:
+    with pytest.raises(ValueError, match="not in the language"):
+        mathml.mathml("__import__('os')")
+
+
+def test_a_formula_becomes_a_tree() -> None:
+    assert mathml.tree("w3.T*x_t") == ["*", ["T", "w3"], "x_t"]
+    assert mathml.coefficient_tree(Fraction(-1, 3)) == ["/", -1, 3]
+    assert mathml.coefficient_tree(Fraction(math.pi)) == ["/", *math.pi.as_integer_ratio()]
+    assert mathml.coefficient_tree(2**80) == float(2**80)
+
+
+def test_braces_in_text_are_formulas_and_the_rest_is_escaped() -> None:
+    made = lessons.rich("a < {x_t} *and* b")
+    assert "a &lt; <math>" in made and "<em>and</em>" in made
+
+
+# -- the page -----------------------------------------------------------------------------------
+
+
+def test_the_first_paint_has_every_cell_of_the_example(newton) -> None:
+    html = newton[: newton.index('<section id="play"')]
+    lesson = build.lesson_of("newton")
+    witness = constructions.build("newton", d=2, iterations=3, alpha=Fraction(1, 6))
+    trace = witness.trace(
+        story.exact_rows(lesson.X), story.exact_row(lesson.y), story.exact_rows(lesson.queries), "rational"
+    )
+    for number, slots in enumerate(trace):
+        start = html.index(f'id="read-{number}"')
+        section = html[start : html.index("</section>", start)]
+        table = section[section.rindex("<table") :]
+        shown = re.findall(r"<td[^>]*background[^>]*>([^<]*)</td>", table)
+        should = [
+            story.number(slots[slot.name].reshape(4, -1)[t, i])
+            for slot in witness.layout.slots
+            for i in range(slot.size)
+            for t in range(4)
+        ]
+        assert shown == should
+
+
+def test_a_page_fetches_nothing(newton) -> None:
+    assert not re.search(r"""(?:src|href|url|@import)\s*[=(]?\s*["']?(?:https?:)?//""", newton)
+    assert "<link rel=\"icon\" href=\"data:,\">" in newton
+
+
+def test_a_page_is_under_600_kilobytes(newton) -> None:
+    assert len(newton.encode()) < 600_000
+    assert len(pages.html_of("sherman_morrison", {}).encode()) < 600_000
+
+
+def test_parameters_of_the_caller_are_where_the_page_starts() -> None:
+    start = data_of(pages.html_of("newton", {"d": 1, "iterations": 10, "alpha": 0.25}))["start"]
+    assert (start["d"], start["iterations"], start["alpha"]) == (1, 10, 0.25)
+
+
+def test_an_unknown_name_and_a_wrong_parameter_are_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="did you mean newton"):
+        pages.html_of("newtom", {})
+    with pytest.raises(ValueError, match="alpha must be greater than 0"):
+        pages.html_of("newton", {"alpha": -1})
+    with pytest.raises(TypeError, match="it takes d, iterations, alpha"):
+        pages.html_of("newton", {"speed": 1})
+
+
+def test_nothing_is_written_when_a_page_cannot_be_made(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text("the page of yesterday")
+    with pytest.raises(ValueError):
+        explain.write_page("newton", {"d": 0}, path)
+    assert path.read_text() == "the page of yesterday"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_page_that_cannot_be_put_in_place_leaves_no_half(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OSError):
+        explain.write_report({"claims": [], "seed": 0, "versions": {}}, tmp_path / "taken")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+@pytest.mark.parametrize("name", constructions.names())
+def test_every_construction_has_a_text_and_three_exercises(name: str) -> None:
+    lesson = build.lesson_of(name)
+    assert lesson.lead and lesson.paragraphs
+    assert len(lesson.exercises) == 3
+    for exercise in lesson.exercises:
+        assert bool(exercise.answer) != bool(exercise.state)
+
+
+# -- claims -------------------------------------------------------------------------------------
+
+
+def test_every_claim_that_fails_as_printed_with_a_transformer_runs_on_its_page() -> None:
+    """A claim with a witness in print is in the table of pairs."""
+    missing = [
+        name
+        for name, variants in pages.failing().items()
+        if variants["printed"].witness is not None and pairs.pair_of(name) is None
+    ]
+    assert missing == []
+
+
+def test_a_counterexample_becomes_a_state_of_the_page() -> None:
+    pair = pairs.pair_of("fu2023.theorem5.1")
+    found = {
+        "parameters": {"d": "1", "iterations": "1", "alpha": "1/2", "examples": "1"},
+        "X": [["1"]], "y": ["-1/4"], "queries": [["2"]],
+    }  # fmt: skip
+    made = pages.loaded(pair, found)
+    assert made == {
+        "parameters": {"d": 1, "examples": 1, "iterations": 1, "alpha": 0.5},
+        "data": {"X": [[1.0]], "y": [-0.25], "queries": [[2.0]]},
+    }
+
+
+# -- the report ---------------------------------------------------------------------------------
+
+REPORT = {
+    "schema": "witness-report/1", "seed": 7, "versions": {"numpy": "2.0"},
+    "claims": [
+        {"id": "a.claim", "variant": "printed", "verdict": "refuted", "expected": "holds", "digest": "ab" * 32,
+         "checks": [{"kind": "exact", "strength": "exact", "passed": False, "cases": 3, "max_error": None,
+                     "bound": None, "detail": "1 < 2", "seconds": 0.1}],
+         "counterexample": {"parameters": {"d": "1"}, "X": [["1/2"]]},
+         "first_difference": {"layer": 4, "slot": "top", "token": 0, "is": "3", "should": "1"},
+         "repair": "a sign"},
+        {"id": "fu2023.theorem5.1", "variant": "repaired", "verdict": "holds", "expected": "holds", "digest": None,
+         "checks": [{"kind": "numeric", "strength": "tested", "passed": True, "cases": 60, "max_error": 1e-12,
+                     "bound": 2e-11, "detail": "", "seconds": 0.1}],
+         "counterexample": None, "first_difference": None, "repair": None},
+    ],
+}  # fmt: skip
+
+
+def test_a_report_page_opens_each_verdict_to_its_evidence() -> None:
+    html = verdicts.report_page(REPORT)
+    assert html.count("<details") == 2
+    assert "1 refuted, 1 holds; 1 not as expected" in html
+    for text in ("expected holds", "after layer 4", "1 &lt; 2", "1e−12", "2e−11", "a sign", "X</i>: [[1/2]]"):
+        assert text in html
+    assert 'href="fu2023.theorem5.1.html' in html
+
+
+def test_a_report_without_claims_is_refused() -> None:
+    with pytest.raises(ValueError, match="list of claims"):
+        verdicts.report_page({"seed": 1})

@@ -1,0 +1,265 @@
+"""Coq's kernel proves the theorems, with the weights of the witnesses that run, and only those."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+import constructions
+from constructions.slotmap import SlotMap
+from constructions.transformer import Witness
+from verify.checks import kernel
+from verify.checks.coq_terms import NotUniformError, coefficient
+from verify.checks.weights_coq import SOURCES, weights_file
+
+needs_coq = pytest.mark.skipif(kernel.available() is None, reason=kernel.why_not() or "Coq is here")
+
+
+# -- witnesses with one weight changed ----------------------------------------------------------
+
+
+def negated(slots: SlotMap, number: int) -> SlotMap:
+    """The slot map with the sign of one block changed."""
+    blocks = list(slots.blocks)
+    blocks[number] = replace(blocks[number], coefficient=-blocks[number].coefficient)
+    return SlotMap(tuple(blocks))
+
+
+def changed(
+    name: str, part: str, number: int = 0, layer: int | None = None
+) -> Callable[..., Witness]:
+    """A builder of the witness with block `number` of `part` negated, in one layer or in all."""
+
+    def build(**parameters: Any) -> Witness:
+        witness = constructions.build(name, **parameters)
+        layers = []
+        for index, one in enumerate(witness.layer_list):
+            if layer is None or index == layer % len(witness.layer_list):
+                if part == "mlp":
+                    if one.mlp is not None:
+                        mlp = replace(one.mlp, outer=negated(one.mlp.outer, number))
+                        one = replace(one, mlp=mlp)
+                elif one.heads:
+                    first = replace(
+                        one.heads[0], **{part: negated(getattr(one.heads[0], part), number)}
+                    )
+                    one = replace(one, heads=(first, *one.heads[1:]))
+            layers.append(one)
+        return witness.with_layers(tuple(layers))
+
+    return build
+
+
+@pytest.fixture
+def theories_with(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Adds or replaces the text of theories for one test."""
+    real = kernel.theories()
+
+    def use(**texts: str) -> None:
+        monkeypatch.setattr(kernel, "theories", lambda: real | texts)
+        kernel.theorems.cache_clear()
+
+    yield use
+    monkeypatch.undo()
+    kernel.theorems.cache_clear()
+
+
+# -- the theorems -------------------------------------------------------------------------------
+
+
+@needs_coq
+def test_every_theorem_is_proved_and_closed_under_the_global_context() -> None:
+    results = kernel.run()
+    assert len(results) == len(kernel.theorems()) > 60
+    assert {r.name: r.log for r in results if not (r.compiled and r.closed)} == {}
+    assert all(r.status == "proved" for r in results)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "gradient_descent", "newton", "hyperpower", "sherman_morrison",
+        "fu2023.lemmaB3", "fu2023.eq5", "fu2023.eq21", "fu2023.eq24", "fu2023.eq30", "fu2023.eq34",
+        "fu2023.eq35", "fu2023.remarkB6", "fu2023.eq38", "fu2023.eq39", "fu2023.eq40",
+        "fu2023.eq43", "akyurek2022.eq11", "akyurek2022.eq14", "akyurek2022.lemma2",
+        "akyurek2022.theorem1", "akyurek2022.theorem2", "akyurek2022.theorem2.multistep",
+        "vonoswald2022.prop1", "vonoswald2022.ksteps", "vonoswald2022.gdpp",
+    ],
+)  # fmt: skip
+def test_each_exact_statement_has_its_theorem_or_its_negation(subject: str) -> None:
+    assert kernel.select([subject])
+
+
+def test_printed_statements_that_are_refuted_have_a_proved_repair() -> None:
+    refuted = {name for t in kernel.theorems() for name in t.refutes}
+    repaired = {name for t in kernel.theorems() for name in t.repairs}
+    assert refuted - repaired == {"fu2023.eq5"}  # its repair is about limits
+
+
+def test_no_theory_takes_anything_on_trust() -> None:
+    taken = re.compile(r"\b(Admitted|admit|Axiom|Axioms|Parameter|Conjecture|Abort)\b")
+    for name, text in kernel.theories().items():
+        assert not taken.search(text), name
+
+
+def test_weights_are_generated_and_never_kept() -> None:
+    assert "Weights" not in kernel.theories()
+
+
+# -- the weights are those of the witnesses -----------------------------------------------------
+
+
+def test_every_source_is_written_down() -> None:
+    text, problems = weights_file()
+    assert problems == {}
+    for source in SOURCES:
+        assert f"Definition {source.name} (k : nat) : witness F d" in text
+
+
+def test_coefficients_keep_their_value() -> None:
+    import sympy
+
+    eta = sympy.Symbol("eta")
+    assert coefficient(-2) == "(- 2%:R)"
+    assert coefficient(Fraction(-1, 2)) == "(- (1%:R / 2%:R))"
+    assert coefficient(1 / eta) == "(eta ^+ 1)^-1"
+    with pytest.raises(NotUniformError):
+        coefficient(sympy.sqrt(2))
+
+
+@pytest.mark.parametrize(
+    "name, part, number",
+    [
+        ("newton", "query", 0), ("newton", "key", 0), ("newton", "value", 0), ("newton", "mlp", 0),
+        ("gradient_descent", "query", 0), ("gradient_descent", "key", 0),
+        ("gradient_descent", "value", 0), ("gradient_descent", "value", 1),
+        ("gradient_descent", "mlp", 0), ("gradient_descent", "mlp", 2),
+        ("hyperpower", "key", 0), ("hyperpower", "value", 1), ("hyperpower", "mlp", 0),
+        ("sherman_morrison", "value", 0), ("sherman_morrison", "mlp", 0),
+    ],
+)  # fmt: skip
+def test_a_changed_sign_changes_the_generated_weights(name: str, part: str, number: int) -> None:
+    text, problems = weights_file({name: changed(name, part, number)})
+    assert not problems
+    assert text != weights_file()[0]
+
+
+def test_an_irregular_witness_is_not_written_down() -> None:
+    _, problems = weights_file({"newton": changed("newton", "mlp", layer=-2)})
+    assert "start, step repeated, end" in problems["newton"]
+
+
+@needs_coq
+@pytest.mark.parametrize(
+    "name, part, number, theorem",
+    [
+        ("newton", "value", 0, "Newton.newton_predicts"),
+        ("newton", "mlp", 0, "Newton.newton_predicts"),
+        ("gradient_descent", "value", 1, "GradientDescent.sum_predicts"),
+        ("hyperpower", "mlp", 2, "Hyperpower.hyperpower_predicts"),
+        ("sherman_morrison", "key", 0, "TokenRidge.tokens_predict_ridge"),
+    ],
+)
+def test_a_changed_sign_leaves_its_theorem_unproved(
+    name: str, part: str, number: int, theorem: str
+) -> None:
+    (result,) = kernel.run([theorem], {name: changed(name, part, number)}, jobs=1)
+    assert result.status == "failed"
+    assert not result.compiled and not result.closed
+    assert result.log
+
+
+@needs_coq
+def test_a_query_among_the_keys_leaves_newton_unproved() -> None:
+    def leaking(**parameters: Any) -> Witness:
+        witness = constructions.build("newton", **parameters)
+        return witness.with_layers(
+            tuple(
+                replace(layer, heads=tuple(replace(head, keys="full") for head in layer.heads))
+                for layer in witness.layer_list
+            )
+        )
+
+    (result,) = kernel.run(["Newton.newton_predicts"], {"newton": leaking}, jobs=1)
+    assert result.status == "failed"
+
+
+@needs_coq
+def test_a_missing_weight_leaves_its_theorem_unproved_and_says_why() -> None:
+    irregular = {"newton": changed("newton", "mlp", layer=-2)}
+    (result,) = kernel.run(["Newton.newton_predicts"], irregular, jobs=1)
+    assert result.status == "failed"
+    assert "start, step repeated, end" in result.log
+
+
+# -- statements and proofs ----------------------------------------------------------------------
+
+
+@needs_coq
+@pytest.mark.parametrize(
+    "file, right, wrong",
+    [
+        ("Iterations", "power (1%:M - M0 *m S) (2 ^ k)", "power (1%:M - M0 *m S) (3 ^ k)"),
+        ("Iterations", "2%:R *: M - M *m S *m M", "2%:R *: M + M *m S *m M"),
+    ],
+)
+def test_a_changed_statement_is_unproved(
+    theories_with: Callable[..., None], file: str, right: str, wrong: str
+) -> None:
+    text = kernel.theories()[file]
+    assert right in text
+    theories_with(**{file: text.replace(right, wrong, 1)})
+    (result,) = kernel.run(["Iterations.newton_residual"], jobs=1)
+    assert result.status == "failed"
+
+
+@needs_coq
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Theorem trust : False.\nAdmitted.\n",
+        "Axiom trusted : False.\nTheorem trust : False.\nProof. exact trusted. Qed.\n",
+    ],
+)
+def test_what_rests_on_an_axiom_is_not_proved(
+    theories_with: Callable[..., None], text: str
+) -> None:
+    theories_with(Trust=text)
+    (result,) = kernel.run(["Trust.trust"])
+    assert result.compiled and not result.closed
+    assert result.status == "failed"
+    assert "Axioms" in result.log
+
+
+@needs_coq
+def test_running_out_of_time_is_a_failure() -> None:
+    (result,) = kernel.run(["Iterations.newton_residual"], timeout=0.01)
+    assert result.status == "failed"
+    assert "out of time" in result.log
+
+
+# -- without Coq --------------------------------------------------------------------------------
+
+
+def test_without_coq_nothing_passes_and_the_reason_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kernel.shutil, "which", lambda name: None)
+    kernel.available.cache_clear()
+    try:
+        results = kernel.run(["newton"])
+        assert results
+        assert all(r.status == "not run" and not r.compiled and not r.closed for r in results)
+        assert {r.log for r in results} == {"not run: coqc not found"}
+    finally:
+        kernel.available.cache_clear()
+
+
+def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(KeyError, match="no theorem named or bearing on no_such"):
+        kernel.select(["newton", "no_such"])

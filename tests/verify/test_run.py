@@ -1,0 +1,235 @@
+"""Witnesses on tables of one's own: what is chosen, what is compared, what is written."""
+
+from __future__ import annotations
+
+import csv
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from verify import cli
+from verify.errors import WrongCall
+from verify.regression import split
+from verify.suit import limit, spectrum, suit
+
+CORE = ("gradient_descent", "sherman_morrison", "newton")
+
+
+@pytest.fixture(scope="module")
+def diabetes(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, np.ndarray, np.ndarray]:
+    """scikit-learn's diabetes table, written to a CSV file: (path, X, y)."""
+    from sklearn.datasets import load_diabetes
+
+    loaded = load_diabetes(as_frame=True)
+    path = tmp_path_factory.mktemp("data") / "diabetes.csv"
+    loaded.frame.to_csv(path, index=False)
+    return str(path), loaded.data.to_numpy(), loaded.target.to_numpy()
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Any:
+    """The JSON that `witness run` gives."""
+
+    def call(*arguments: str) -> dict[str, Any]:
+        capsys.readouterr()
+        status = cli.main(["run", *arguments, "--json", "-"])
+        out, err = capsys.readouterr()
+        assert status == 0, err
+        return json.loads(out)
+
+    return call
+
+
+def columns(result: dict[str, Any], *names: str) -> list[np.ndarray]:
+    rows = result["predictions"]
+    return [np.array([float(Fraction(row[name])) for row in rows]) for name in names]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Any:
+    def write(text: str, name: str = "small.csv") -> str:
+        (tmp_path / name).write_text(text)
+        return str(tmp_path / name)
+
+    return write
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_the_diabetes_table_runs(
+    name: str, diabetes: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = cli.main(["run", name, "--data", diabetes[0], "--target", "target"])
+    out, _ = capsys.readouterr()
+    assert status == 0
+    assert "examples   354 of the 442 rows" in out
+    assert "rounding in float64 explains all of it" in out
+    assert "transformer against closed form" in out
+
+
+def test_a_ridge_of_1_is_that_of_scikit_learn(diabetes: Any, run: Any) -> None:
+    from sklearn.linear_model import Ridge
+
+    path, X, y = diabetes
+    result = run("sherman_morrison", "--data", path, "--target", "target", "--set", "ridge=1.0")
+    out = np.array([one["row"] - 1 for one in result["predictions"]])
+    kept = np.setdiff1d(np.arange(len(X)), out)
+    other = Ridge(alpha=1.0, fit_intercept=False).fit(X[kept], y[kept]).predict(X[out])
+    (predicted,) = columns(result, "transformer")
+    assert np.abs(predicted - other).max() < 1e-8
+    assert len(out) == 88
+
+
+def test_newton_reaches_least_squares(diabetes: Any, run: Any) -> None:
+    result = run("newton", "--data", diabetes[0], "--target", "target")
+    transformer, closed = columns(result, "transformer", "closed_form")
+    assert np.abs(transformer - closed).max() < 1e-8
+    assert result["largest_difference"] <= result["rounding_bound"]
+
+
+def test_too_few_iterations_are_seen(diabetes: Any, run: Any) -> None:
+    call = ("newton", "--data", diabetes[0], "--target", "target", "--set", "iterations=3")
+    transformer, algorithm, closed = columns(run(*call), "transformer", "algorithm", "closed_form")
+    assert np.abs(transformer - algorithm).max() < 1e-10 < 1 < np.abs(transformer - closed).max()
+
+
+def test_a_wrong_transformer_is_seen(
+    diabetes: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One iteration less than the algorithm: rounding does not explain that."""
+    from constructions import newton as module
+
+    right = module.newton
+    monkeypatch.setattr(
+        module,
+        "newton",
+        lambda d, iterations, alpha, attention="linear", prompt="joint": right(
+            d, iterations - 1, alpha, attention, prompt
+        ),
+    )
+    call = ["run", "newton", "--data", diabetes[0], "--target", "target"]
+    cli.main([*call, "--set", "iterations=9"])
+    assert "explains NOT all of it" in capsys.readouterr().out
+
+
+def test_an_intercept_is_a_column_of_ones(small: Any, run: Any) -> None:
+    data = small("x,t\n0,5\n1,7\n2,9\n")
+    query = small("x\n10\n", "q.csv")
+    result = run("newton", "--data", data, "--target", "t", "--query", query, "--intercept")
+    (predicted,) = columns(result, "closed_form")
+    assert predicted == pytest.approx([25])
+
+
+def test_queries_are_taken_by_column_name(small: Any, run: Any) -> None:
+    data = small("a,b,t\n1,0,3\n0,1,5\n")
+    query = small("b,a\n10,1\n", "q.csv")
+    result = run(
+        "sherman_morrison", "--data", data, "--target", "t", "--query", query,
+        "--set", "ridge=1", "--numbers", "rational",
+    )  # fmt: skip
+    assert [one["transformer"] for one in result["predictions"]] == ["53/2"]  # (1*3 + 10*5) / 2
+    assert result["largest_difference"] == 0
+
+
+@pytest.mark.parametrize("numbers", ["float64", "float32", "bfloat16", "rational", "ball"])
+def test_every_number_system_runs(numbers: str, small: Any, run: Any) -> None:
+    data = small("a,b,t\n1,0,3\n0,1,5\n1,1,8\n2,1,1\n1,3,0\n")
+    result = run(
+        "newton", "--data", data, "--target", "t", "--numbers", numbers, "--set", "iterations=3"
+    )
+    transformer, algorithm = columns(result, "transformer", "algorithm")
+    allowed = 0 if numbers == "rational" else result["rounding_bound"]
+    assert np.abs(transformer - algorithm).max() <= 2 * allowed
+
+
+def test_lost_precision_is_said(small: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """n < d: rounding in the null space doubles with every iteration."""
+    rng = np.random.default_rng(0)
+    rows = [",".join(f"{v:.17g}" for v in rng.standard_normal(7)) for _ in range(4)]
+    data = small("\n".join(["a,b,c,d,e,f,t", *rows]) + "\n")
+    cli.main(["run", "newton", "--data", data, "--target", "t", "--set", "iterations=120"])
+    assert "warning    newton: rounding in float64" in capsys.readouterr().out
+
+
+def test_a_saved_state_runs_exactly_as_typed(small: Any, run: Any) -> None:
+    state = {
+        "witness": "gradient_descent",
+        "parameters": {"d": 1, "steps": 1, "step_size": "1/10", "loss": "sum"},
+        "X": [[1], [2]], "y": ["1/2", 0.1], "queries": [[3]],
+    }  # fmt: skip
+    path = small(json.dumps(state), "state.json")
+    result = run("gradient_descent", "--data", path, "--numbers", "rational")
+    gradient = -2 * (Fraction(1, 2) + 2 * Fraction(1, 10))
+    assert Fraction(result["predictions"][0]["transformer"]) == -gradient / 10 * 3
+
+
+def test_every_prediction_can_be_written(small: Any, tmp_path: Path) -> None:
+    data = small("a,t\n1,3\n2,5\n1,8\n2,1\n1,0\n")
+    out = tmp_path / "predictions.csv"
+    assert cli.main(["run", "newton", "--data", data, "--target", "t", "-o", str(out)]) == 0
+    with out.open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 1 and float(rows[0]["transformer"]) == pytest.approx(
+        float(rows[0]["closed_form"])
+    )
+
+
+# -- what is chosen ---------------------------------------------------------------------------
+
+
+def test_rows_are_held_out_by_seed_and_every_row_is_used_once() -> None:
+    for seed in range(3):
+        kept, out = split(442, 0.2, seed)
+        assert sorted([*kept, *out]) == list(range(442)) and len(out) == 88
+        assert (split(442, 0.2, seed)[1] == out).all()
+    assert (split(442, 0.2, 0)[1] != split(442, 0.2, 1)[1]).any()
+
+
+def test_nothing_is_held_out_of_one_row() -> None:
+    with pytest.raises(WrongCall, match="too few"):
+        split(1, 0.2, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("newton", {"iterations": 300}),
+        ("gradient_descent", {"steps": 3000}),
+        ("gradient_descent", {"steps": 3000, "ridge": 2}),
+        ("gradient_descent", {"steps": 3000, "ridge": 2, "loss": "mean"}),
+    ],
+)
+def test_the_limit_is_where_the_algorithm_stops_to_converge(
+    name: str, parameters: dict[str, Any]
+) -> None:
+    from verify import algorithms
+
+    X = np.random.default_rng(3).standard_normal((12, 3))
+    y, queries = X @ np.array([1.0, -2.0, 3.0]) + 1, np.eye(3)
+    found = limit(name, parameters, spectrum(X))
+    assert found is not None
+    key, top, _ = found
+    if "ridge" in parameters:
+        strength = parameters["ridge"] * (len(X) if parameters.get("loss") == "mean" else 1)
+        target = algorithms.ridge(X, y, queries, strength)
+    else:
+        target = algorithms.least_squares(X, y, queries)
+    function = getattr(algorithms, name)
+    with np.errstate(all="ignore"):
+        inside = function(X, y, queries, **parameters, **{key: 0.99 * top})
+        outside = function(X, y, queries, **parameters, **{key: 1.01 * top})
+    assert np.abs(inside - target).max() < 1e-6
+    assert not np.abs(outside - target).max() < 1
+
+
+def test_what_is_chosen_can_be_typed_again() -> None:
+    import constructions
+
+    X = np.random.default_rng(4).standard_normal((9, 4))
+    parameters, why = suit("newton", constructions.signature("newton"), {}, X)
+    assert set(why) == {"d", "iterations", "alpha"}
+    again, _ = suit("newton", constructions.signature("newton"), parameters, X)
+    assert again == parameters

@@ -1,0 +1,354 @@
+"""Speed, memory and size, side by side with baselines, in one run: `witness bench`.
+
+Times are medians of interleaved runs: every candidate runs once, then every candidate again, so
+that what else the machine does falls on all of them alike. Ratios are of such medians.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+
+import constructions
+
+from . import baselines, costs
+
+GOALS: dict[str, tuple[str, float]] = {
+    "newton / bare": ("<=", 3.0),
+    "dense / newton": (">=", 15.0),
+    "newton, share of the matrix-product rate": (">=", 0.5),
+    "gradient_descent / bare": ("<=", 3.0),
+    "sherman_morrison / bare": ("<=", 5.0),
+    "peak memory / tokens": ("<=", 4.0),
+    "Python fractions / rational": (">=", 50.0),
+    "peak GiB": ("<=", 8.0),
+    "predicted / counted": ("~", 0.1),
+    "exponent, measured - predicted": ("~", 0.2),
+    "witness --help, seconds": ("<=", 0.3),
+    "witness list, seconds": ("<=", 0.5),
+    "witness check --quick, seconds": ("<=", 30.0),
+    "witness check, seconds": ("<=", 180.0),
+}
+
+Say = Callable[[str], None]
+
+
+def interleaved(candidates: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Median seconds of each candidate; one round of each before the clock starts."""
+    taken: dict[str, list[float]] = {name: [] for name in candidates}
+    for number in range(rounds + 1):
+        for name, run in candidates.items():
+            start = time.perf_counter()
+            run()
+            if number:
+                taken[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def run(quick: bool = False, progress: Say = lambda what: None) -> dict[str, Any]:
+    """Every figure as JSON data: machine, versions, times, and rows of goal and measured value.
+
+    quick: small sizes and few rounds, so that every figure is made in seconds; the goals are for
+    the sizes of the full run.
+    """
+    from .report import versions
+
+    sizes = {"B": 8, "d": 8, "n": 32, "k": 3} if quick else {"B": 64, "d": 32, "n": 128, "k": 8}
+    rows: list[dict[str, Any]] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", constructions.PrecisionWarning)
+        times = speed(sizes, rows, 3 if quick else 15, progress)
+        memory(sizes, rows, progress)
+        exact(quick, rows, progress)
+        model(quick, rows, progress)
+    if not quick:
+        large(rows, progress)
+    starts(quick, rows, progress)
+    return {
+        "schema": "witness-bench/1",
+        "quick": quick,
+        "sizes": sizes,
+        "machine": machine(),
+        "versions": versions(),
+        "seconds": times,
+        "rows": rows,
+    }
+
+
+def row(rows: list[dict[str, Any]], what: str, value: float | None, goal: str | None = None, note: str = "") -> None:
+    """Adds one figure; `goal` names an entry of GOALS."""
+    relation, limit = GOALS[goal] if goal else ("", None)
+    met = None
+    if goal and value is not None and limit is not None:
+        met = {
+            "<=": value <= limit, ">=": value >= limit, "~": abs(value) <= limit,
+        }[relation]  # fmt: skip
+    rows.append(
+        {"what": what, "value": value, "relation": relation, "goal": limit, "met": met, "note": note}
+    )
+
+
+def witnesses(sizes: Mapping[str, int]) -> dict[str, tuple[str, dict[str, Any]]]:
+    """The core witnesses at these sizes: label -> (name, parameters)."""
+    d, n, k = sizes["d"], sizes["n"], sizes["k"]
+    return {
+        "newton": ("newton", {"d": d, "iterations": k, "alpha": 0.25}),
+        "gradient_descent": ("gradient_descent", {"d": d, "steps": k, "step_size": 0.125}),
+        "sherman_morrison": ("sherman_morrison", {"d": d, "examples": n, "ridge": 1}),
+        "sherman_morrison tokens": (
+            "sherman_morrison", {"d": d, "examples": n, "ridge": 1, "storage": "tokens"},
+        ),
+    }  # fmt: skip
+
+
+def speed(
+    sizes: Mapping[str, int], rows: list[dict[str, Any]], rounds: int, progress: Say
+) -> dict[str, dict[str, float]]:
+    """Each witness against its bare algorithm, dense weights and a loop in numpy."""
+    X, y, queries = costs.prompt(sizes["B"], sizes["d"], sizes["n"])
+    arrays = X.numpy(), y.numpy(), queries.numpy()
+    side = 256 if sizes["d"] < 32 else 1024
+    square = torch.randn(side, side, dtype=torch.float64)
+    made: dict[str, dict[str, float]] = {}
+    for label, (name, parameters) in witnesses(sizes).items():
+        progress(f"speed: {label}")
+        witness = constructions.build(name, **parameters)
+        bare = {key: value for key, value in parameters.items() if key not in ("d", "examples", "storage")}
+        candidates: dict[str, Callable[[], Any]] = {
+            "witness": lambda w=witness: w.predict(X, y, queries),
+            "bare": lambda f=baselines.BARE[name], p=bare: f(X, y, queries, **p),
+            "numpy loop": lambda name=name, p=bare: baselines.loop(name, *arrays, p),
+        }
+        if name != "sherman_morrison":  # its dense matrices take gigabytes
+            module = witness.to_torch()
+            candidates["dense"] = lambda f=module: _dense(f, X, y, queries)
+        if name == "newton":
+            candidates["matrix product"] = lambda: square @ square
+        agree = [np.asarray(run()).reshape(sizes["B"], -1) for key, run in candidates.items() if key != "matrix product"]
+        apart = max(float(np.abs(one - agree[0]).max()) for one in agree)
+        scale = float(np.abs(agree[0]).max())
+        if not apart <= 1e-8 * scale:
+            raise RuntimeError(f"{label}: the candidates differ by {apart}, predictions are {scale}")
+        times = made[label] = interleaved(candidates, rounds if name != "sherman_morrison" else 3)
+        ratio = times["witness"] / times["bare"]
+        row(rows, f"{label} / bare algorithm", ratio, f"{label} / bare" if f"{label} / bare" in GOALS else None)
+        row(rows, f"numpy loop / {label}", times["numpy loop"] / times["witness"])
+        if "dense" in times:
+            goal = "dense / newton" if name == "newton" else None
+            row(rows, f"dense weights / {label}", times["dense"] / times["witness"], goal)
+        if name == "newton":
+            rate = 2 * side**3 / times["matrix product"]
+            needed = costs.predicted("newton", "flops", m=1, **sizes)
+            row(
+                rows, "newton, share of the matrix-product rate", needed / times["witness"] / rate,
+                "newton, share of the matrix-product rate",
+                f"{rate / 1e9:.1f} GFLOP/s at {side} x {side}; {needed / 1e6:.1f} MFLOP needed",
+            )  # fmt: skip
+    return made
+
+
+def _dense(module: Any, *prompt: Any) -> Any:
+    with torch.no_grad():
+        return module(*prompt)
+
+
+def memory(sizes: Mapping[str, int], rows: list[dict[str, Any]], progress: Say) -> None:
+    """The most bytes that a prediction holds at once, beside the size of the prompt's tokens."""
+    X, y, queries = costs.prompt(sizes["B"], sizes["d"], sizes["n"])
+    tokens = 8 * sizes["B"] * (sizes["n"] + 1) * (sizes["d"] + 1)
+    for label, (name, parameters) in witnesses(sizes).items():
+        progress(f"memory: {label}")
+        witness = constructions.build(name, **parameters)
+        peak = costs.memory(lambda w=witness: w.predict(X, y, queries))["peak"]
+        row(
+            rows, f"{label}: peak memory / tokens", peak / tokens, "peak memory / tokens",
+            f"{peak / 2**20:.2f} MiB beside tokens (x, y) of {tokens / 2**20:.2f} MiB",
+        )  # fmt: skip
+
+
+def exact(quick: bool, rows: list[dict[str, Any]], progress: Say) -> None:
+    """Rational arithmetic against the same forward pass over Python's fractions."""
+    d, n, k = (2, 4, 2) if quick else (6, 12, 3)
+    rng = np.random.default_rng(0)
+    X, y, queries = (
+        np.vectorize(lambda v: Fraction(int(v), 7), otypes=[object])(rng.integers(-9, 10, shape))
+        for shape in ((n, d), (n,), (1, d))
+    )
+    for label, (name, parameters) in witnesses({"d": d, "n": n, "k": k}).items():
+        progress(f"fractions: {label}")
+        witness = constructions.build(name, **parameters)
+        slow = baselines.PythonFractions()
+        if list(witness.predict(X, y, queries, slow)) != list(witness.predict(X, y, queries, "rational")):
+            raise RuntimeError(f"{label}: rational and Python's fractions differ")
+        times = interleaved(
+            {
+                "rational": lambda w=witness: w.predict(X, y, queries, "rational"),
+                "Python fractions": lambda w=witness: w.predict(X, y, queries, slow),
+            },
+            3,
+        )
+        row(
+            rows, f"{label}: Python fractions / rational",
+            times["Python fractions"] / times["rational"], "Python fractions / rational",
+            f"d = {d}, n = {n}, {times['rational'] * 1e3:.2g} ms",
+        )  # fmt: skip
+
+
+def model(quick: bool, rows: list[dict[str, Any]], progress: Say) -> None:
+    """The cost model against what a profiler counts, and against how time grows."""
+    sizes = {"B": 2, "d": 8, "n": 32, "k": 3} if quick else {"B": 8, "d": 32, "n": 128, "k": 8}
+    X, y, queries = costs.prompt(sizes["B"], sizes["d"], sizes["n"])
+    for label, (name, parameters) in witnesses(sizes).items():
+        if label not in costs.COSTS:
+            continue
+        progress(f"cost model: {label}")
+        witness = constructions.build(name, **parameters)
+        run = lambda w=witness: w.predict(X, y, queries)  # noqa: E731
+        counted = {"flops": costs.flops(run), "bytes": costs.memory(run)["made"]}
+        for quantity, count in counted.items():
+            formula = getattr(costs.COSTS[label], quantity)
+            off = costs.predicted(label, quantity, m=1, **sizes) / count - 1
+            row(rows, f"{label}: {quantity}, predicted / counted - 1", off, "predicted / counted", formula)
+    dims = (8, 16, 32) if quick else (128, 192, 256, 384)
+    growth = scaling(dims, progress)
+    row(
+        rows, "newton: exponent in d, measured - predicted",
+        growth["measured"] - growth["predicted"],
+        "exponent, measured - predicted",
+        f"n = 2 d, k = 4: time grows like d^{growth['measured']:.2f}, FLOPs like d^{growth['predicted']:.2f}",
+    )  # fmt: skip
+    rows[-1]["points"] = growth["points"]
+
+
+def scaling(dims: tuple[int, ...], progress: Say) -> dict[str, Any]:
+    """Seconds and predicted FLOPs of Newton at growing d, n = 2 d."""
+    candidates = {}
+    for d in dims:
+        X, y, queries = costs.prompt(2, d, 2 * d)
+        witness = constructions.build("newton", d=d, iterations=4, alpha=0.25)
+        candidates[str(d)] = lambda w=witness, p=(X, y, queries): w.predict(*p)
+    progress("scaling")
+    times = interleaved(candidates, 5)
+    flops = {d: costs.predicted("newton", "flops", B=2, d=d, n=2 * d, k=4, m=1) for d in dims}
+    return {
+        "measured": costs.exponent({d: times[str(d)] for d in dims}),
+        "predicted": costs.exponent(flops),
+        "points": [{"d": d, "seconds": times[str(d)], "flops": flops[d]} for d in dims],
+    }
+
+
+LARGE = {
+    "newton at d = 1024, n = 4096, k = 8": (
+        "constructions.build('newton', d=1024, iterations=8, alpha=0.25)", 1024, 4096,
+    ),
+    "sherman_morrison at d = 64, n = 64": (
+        "constructions.build('sherman_morrison', d=64, examples=64, ridge=1)", 64, 64,
+    ),
+}  # fmt: skip
+
+
+def large(rows: list[dict[str, Any]], progress: Say) -> None:
+    """Large sizes, each in a process of its own, whose highest memory use is asked for."""
+    for what, (build, d, n) in LARGE.items():
+        progress(what)
+        code = (
+            "import resource, time, warnings, constructions; from verify import costs\n"
+            "warnings.simplefilter('ignore')\n"
+            f"prompt = costs.prompt(1, {d}, {n}); start = time.perf_counter()\n"
+            f"{build}.predict(*prompt)\n"
+            "print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        if done.returncode:
+            row(rows, f"{what}: peak GiB", None, "peak GiB", done.stderr.strip().split("\n")[-1])
+            continue
+        seconds, kilobytes = map(float, done.stdout.split())
+        row(rows, f"{what}: peak GiB", kilobytes / 2**20, "peak GiB", f"{seconds:.1f} s, building included")
+
+
+def starts(quick: bool, rows: list[dict[str, Any]], progress: Say) -> None:
+    """How long the command takes to start; and in a full run, to check everything."""
+    calls = [(("--help",), 3 if quick else 7), (("list",), 3 if quick else 7)]
+    if not quick:
+        calls += [(("check", "--quick"), 1), (("check",), 1)]
+    for arguments, rounds in calls:
+        what = f"witness {' '.join(arguments)}, seconds"
+        progress(what)
+        taken = []
+        for _ in range(rounds):
+            start = time.perf_counter()
+            done = subprocess.run([sys.executable, "-m", "verify", *arguments], capture_output=True)
+            taken.append(time.perf_counter() - start)
+        note = "" if done.returncode == 0 else f"exit status {done.returncode}"
+        row(rows, what, statistics.median(taken), what, note)
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, memory, threads, and how busy the machine was."""
+    name = platform.processor()
+    try:
+        with open("/proc/cpuinfo") as lines:
+            name = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), name)
+    except OSError:
+        pass
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
+    return {
+        "processor": name,
+        "cores": os.cpu_count(),
+        "memory_gib": round(memory / 2**30, 1),
+        "system": f"{platform.system()} {platform.machine()}",
+        "torch_threads": torch.get_num_threads(),
+        "load_average": [round(load, 2) for load in os.getloadavg()],
+    }
+
+
+def table(result: Mapping[str, Any]) -> Any:
+    """A rich table of every figure beside its goal."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    sizes = ", ".join(f"{name} = {value}" for name, value in result["sizes"].items())
+    made = Table(title=f"{sizes}, float64", box=box.SIMPLE_HEAD, title_justify="left")
+    for column in ("figure", "measured", "goal", "", "note"):
+        made.add_column(column, overflow="fold")
+    words = {"<=": "at most ", ">=": "at least ", "~": "within "}
+    for one in result["rows"]:
+        value = "failed" if one["value"] is None else f"{one['value']:.3g}"
+        goal = f"{words[one['relation']]}{one['goal']:g}" if one["goal"] is not None else ""
+        met = {True: Text("met", "green"), False: Text("missed", "red"), None: Text("")}[one["met"]]
+        if result["quick"]:
+            met = Text("")  # the goals are for the full sizes
+        made.add_row(one["what"], value, goal, met, one["note"])
+    return made
+
+
+def plot(result: Mapping[str, Any], path: str) -> None:
+    """Time against d beside the cost model's slope, as a picture."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    points = next(one["points"] for one in result["rows"] if "points" in one)
+    d = [point["d"] for point in points]
+    seconds = [point["seconds"] for point in points]
+    flops = [point["flops"] for point in points]
+    figure, axes = pyplot.subplots(figsize=(5, 3.5), layout="constrained")
+    axes.loglog(d, seconds, "o-", label="measured")
+    axes.loglog(d, [f * seconds[-1] / flops[-1] for f in flops], "--", label="FLOPs of the cost model, scaled")
+    axes.set(xlabel="d  (n = 2 d)", ylabel="seconds", title="newton, 4 iterations")
+    axes.legend()
+    figure.savefig(path)
+    pyplot.close(figure)
