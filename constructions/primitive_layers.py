@@ -69,7 +69,7 @@ class Constants:
 
 # Near the best for each float format at the sizes of a small example; the precision table has
 # the searched optima.
-FLOAT64 = Constants(512, 2**28, 1, Fraction(1, 2**12), 32)
+FLOAT64 = Constants(128, 2**29, 1, Fraction(1, 2**18), 2**10)
 
 
 def workspace(stream: Layout, columns: int, operations: Iterable[Operation] = ()) -> Layout:

@@ -80,6 +80,9 @@ class Block:
                 yield i, i, self.coefficient
         else:
             left, right = self.indices()
+            if len(left) != len(destination) and set(left) <= set(right) and len(right) == len(source):
+                made = self.output_shape(source, {})  # such as one number for a (1, 1) slot
+                destination = made if prod(made) == rows else destination
             if len(left) != len(destination) or len(right) != len(source):
                 raise ValueError(f"block {self}: the pattern does not fit {destination}, {source}")
             sizes: dict[str, int] = {}

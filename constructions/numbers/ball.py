@@ -21,6 +21,7 @@ class Ball(FlintNumbers):
 
     name = "ball"
     matrix = arb_mat
+    folds = True
 
     def __init__(self, precision: int = 128) -> None:
         if precision < 2:
@@ -113,4 +114,6 @@ def _from_sympy(value: Any) -> arb:
         return parts[0].sqrt() if value.exp == sympy.Rational(1, 2) else parts[0] ** parts[1]
     if isinstance(value, sympy.exp):
         return parts[0].exp()
+    if isinstance(value, sympy.log):
+        return parts[0].log()
     raise Unsupported(f"ball numbers do not know {value.func.__name__}")

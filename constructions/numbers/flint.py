@@ -17,6 +17,7 @@ class FlintNumbers(Numbers):
     """Arrays are flint matrices (tokens, size) of the type `matrix`."""
 
     matrix: Any
+    folds = False  # whether a row may stay the matrix that it holds, see Folded
 
     def element(self, value: Any, what: str = "a value") -> Any:
         """A scalar of this arithmetic from an exact scalar or a user's number."""
@@ -117,6 +118,19 @@ class FlintNumbers(Numbers):
             int(np.prod([sizes[letter] for letter in letters], dtype=int))
             for letters in (ours, summed, theirs)
         )
+        if a.nrows() == 1:
+            left_matrix = _unfolded(a, height, inner, first)
+            if left_matrix is None:
+                left_matrix = self.make(height, inner, _picked(a, first))
+            right_matrix = _unfolded(b, inner, width, second)
+            if right_matrix is None:
+                right_matrix = self.make(inner, width, _picked(b, second))
+            product = left_matrix * right_matrix
+            in_order = back == list(range(len(back)))
+            if self.folds and in_order and min(height, width) > 1:
+                return Folded(product)
+            entries = product.entries()
+            return self.make(1, len(back), [entries[i] for i in back])
         made: list[Any] = []
         for p, q in zip(self.table(a), self.table(b), strict=True):
             one = self.make(height, inner, [p[i] for i in first])
@@ -167,6 +181,63 @@ class FlintNumbers(Numbers):
 
     def divide_rows(self, a: Any, divisors: list[int]) -> Any:
         return self.divide(a, self.constant([[divisor] for divisor in divisors]))
+
+
+class Folded:
+    """The row (1, r * c) of one token that holds a matrix (r, c), kept as that matrix."""
+
+    def __init__(self, matrix: Any) -> None:
+        self.folded = matrix
+
+    def nrows(self) -> int:
+        return 1
+
+    def ncols(self) -> int:
+        return self.folded.nrows() * self.folded.ncols()
+
+    def entries(self) -> list[Any]:
+        return self.folded.entries()
+
+    def flat(self) -> Any:
+        return type(self.folded)(1, self.ncols(), self.entries())
+
+    def transpose(self) -> Any:
+        return self.flat().transpose()
+
+    def __add__(self, other: Any) -> Any:
+        if other.nrows() != 1 or other.ncols() != self.ncols():
+            raise ValueError("rows of different sizes")
+        if isinstance(other, Folded):
+            if other.folded.nrows() != self.folded.nrows():
+                other = other.flat()
+            else:
+                return Folded(self.folded + other.folded)
+        shape = self.folded.nrows(), self.folded.ncols()
+        return Folded(self.folded + type(self.folded)(*shape, other.entries()))
+
+    __radd__ = __add__
+
+    def __mul__(self, other: Any) -> Any:
+        if isinstance(other, Folded):
+            return self.flat() * other.flat()
+        if hasattr(other, "nrows"):
+            return self.flat() * other
+        return Folded(self.folded * other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return other * self.flat()
+
+
+def _unfolded(a: Any, rows: int, columns: int, order: list[int]) -> Any | None:
+    """The matrix that a folded row holds, if it has this shape and order."""
+    if isinstance(a, Folded) and (a.folded.nrows(), a.folded.ncols()) == (rows, columns):
+        return a.folded if order == list(range(len(order))) else None
+    return None
+
+
+def _picked(a: Any, order: list[int]) -> list[Any]:
+    entries = a.entries()
+    return entries if order == list(range(len(order))) else [entries[i] for i in order]
 
 
 def _order(letters: str, wanted: list[str], sizes: dict[str, int]) -> list[int]:

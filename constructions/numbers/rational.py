@@ -17,8 +17,11 @@ class Rational(FlintNumbers):
 
     name = "rational"
     matrix = fmpq_mat
+    folds = True
 
     def element(self, value: Any, what: str = "a value") -> fmpq:
+        if type(value) is Fraction:
+            return fmpq(value.numerator, value.denominator)
         if type(value) is int:
             return fmpq(value)
         if isinstance(value, fmpq):

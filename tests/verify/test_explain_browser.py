@@ -292,23 +292,23 @@ def test_back_returns_to_the_step_before(browser, folder) -> None:
 
 
 def test_a_link_leads_to_layer_cell_and_controls(browser, folder) -> None:
-    open_page(browser, folder, "newton", "#layer=3&cell=t.1.2&iterations=4&alpha=0.1&prompt=5,2,9")
+    open_page(browser, folder, "newton", "#layer=3&cell=t.1.2&iterations=4&alpha=0.1&data=5,2,9")
     assert browser.js("[page.app.layer, page.app.cell.id, page.app.parameters.iterations]") == [3, "t.1.2", 4]
     first = browser.js("page.app.data")
     assert len(first["y"]) == 5
     assert "t[2]" in browser.js("document.querySelector('#cell h3').innerText")
-    open_page(browser, folder, "newton", "#layer=1&prompt=5,2,9")
+    open_page(browser, folder, "newton", "#layer=1&data=5,2,9")
     assert browser.js("page.app.data") == first
 
 
 def test_a_link_that_makes_no_sense_is_no_error(browser, folder) -> None:
-    open_page(browser, folder, "newton", "#layer=99&cell=nothing.7.7&d=17&iterations=x&prompt=a,b")
+    open_page(browser, folder, "newton", "#layer=99&cell=nothing.7.7&d=17&iterations=x&data=a,b")
     assert browser.js("page.app.layer") == browser.js("page.app.layers")
     assert browser.errors == []
 
 
 def test_the_saved_state_is_what_a_witness_is_run_on(browser, folder) -> None:
-    open_page(browser, folder, "sherman_morrison", "#layer=1&examples=4&ridge=0.5&prompt=4,3,2")
+    open_page(browser, folder, "sherman_morrison", "#layer=1&examples=4&ridge=0.5&data=4,3,2")
     saved = browser.js("page.saved()")
     assert set(saved) == {"witness", "parameters", "X", "y", "queries"}
     witness = constructions.build(saved["witness"], **saved["parameters"])

@@ -152,7 +152,7 @@ def _whole_prompt(parameters: Mapping[str, Any], d: int, n: int) -> dict[str, An
         Promise("width", "d**2 + 5*d + n + 8"),
         Promise("heads", "1"),
     ),
-    sizes=lambda: grid(d=(1, 2, 3, 5), examples=(1, 2, 4), ridge=(1,)),
+    sizes=lambda: grid(d=(1, 2, 3, 5), examples=(1, 2, 3, 4), ridge=(1,)),
     theorems=("sherman_morrison",),
     assembled=_any_pass,
 )

@@ -45,7 +45,10 @@ def check(
         int, typer.Option(help="Processes; results do not depend on it. 0: one per core.")
     ] = 0,
 ) -> int:
-    """Check claims and say of each whether it holds, how exactly, and if not, where it fails.
+    """Say of each claim whether it holds, and where not.
+
+    The verdict follows from the evidence: holds, approximates (within a bound), refuted (with the
+    smallest counterexample), ill-posed (the printed shapes do not fit) or undecided.
 
     Exit status 0: every verdict is the one that its claim expects; 1: one is not.
     """

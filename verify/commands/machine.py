@@ -30,11 +30,11 @@ def doctor(json: JSON = False) -> None:
 
 def bench(
     quick: Annotated[
-        bool, typer.Option("--quick", help="Small sizes, in seconds; the goals are for the full ones.")
+        bool, typer.Option("--quick", help="Small sizes; the goals are for the full ones.")
     ] = False,
     sensitivity: Annotated[
         bool,
-        typer.Option("--sensitivity", help="Instead: the share of changed weights that is noticed."),
+        typer.Option("--sensitivity", help="Instead: which changed weights are noticed."),
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of --sensitivity.")] = 0,
     json: Annotated[
@@ -44,7 +44,7 @@ def bench(
         str | None, typer.Option(metavar="FILE", help="Draw time against d, beside the cost model.")
     ] = None,
 ) -> None:
-    """Measure speed, memory and size against baselines, beside the goals."""
+    """Measure speed and memory against baselines."""
     from .. import report
     from ..errors import WrongCall
     from ..files import check_writable, write

@@ -22,7 +22,9 @@ def prove(
         str | None, typer.Option(metavar="FILE", help="Write the outcomes as JSON; - for stdout.")
     ] = None,
 ) -> int:
-    """Prove the exact constructions for all n, d and k: one line per theorem.
+    """Prove constructions for every n, d and k.
+
+    sympy decides every line of a proof; --kernel coq has Coq check the generated weights too.
 
     Exit status 1: a theorem is not proved; 2: Coq was asked for and is not here.
     """

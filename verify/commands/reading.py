@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-NAME = Annotated[str, typer.Argument(help="A witness, or a claim whose transformer to take.")]
+NAME = Annotated[str, typer.Argument(metavar="NAME", help="A witness, or a claim.")]
 SET = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter, e.g. d=4.")
 ]
@@ -93,7 +93,7 @@ def show(
     ] = False,
     json: JSON = False,
 ) -> None:
-    """The layers, slots and weights of a witness, readable.
+    """The layers, slots and weights, readable.
 
     Sizes that are not set are small; numbers that are not set stay letters.
     """
@@ -128,7 +128,10 @@ def trace(
         str, typer.Option(help="Number system; rational where the witness can run in it.")
     ] = "",
 ) -> None:
-    """Every layer's slots on a small prompt, against what they should hold."""
+    """Follow a small prompt through every layer.
+
+    Every slot is set against what the witness says that it holds. Exit status 1: one is wrong.
+    """
     from ..settings import parse
     from ..subjects import subject
     from ..tracing import print_trace

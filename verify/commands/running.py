@@ -10,7 +10,7 @@ from .reading import SET
 
 
 def run(
-    name: Annotated[str, typer.Argument(help="A witness.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A witness.")],
     data: Annotated[
         str, typer.Option(metavar="FILE.csv", help="The examples; or a saved state (.json).")
     ],
@@ -40,9 +40,9 @@ def run(
         str | None, typer.Option("-o", metavar="FILE.csv", help="Write every prediction.")
     ] = None,
 ) -> None:
-    """Predict rows of a table: its rows are the examples of the prompt.
+    """Predict rows of your own table.
 
-    The transformer's predictions stand beside the algorithm's own and the closed form's, with
+    The rows of the table are the examples of the prompt. The transformer's predictions stand beside the algorithm's own and the closed form's, with
     the largest difference and what rounding explains of it.
     """
     from .. import applying

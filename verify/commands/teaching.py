@@ -10,7 +10,7 @@ from .reading import SET
 
 
 def explain(
-    name: Annotated[str | None, typer.Argument(help="A witness or a claim.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A witness or a claim.")] = None,
     output: Annotated[
         str | None, typer.Option("-o", metavar="PAGE.html|FOLDER", help="Where to write.")
     ] = None,
@@ -19,7 +19,7 @@ def explain(
     ] = False,
     settings: SET = None,
 ) -> None:
-    """Write a page that runs the witness's weights and shows what every layer does."""
+    """Write a page that runs the weights, step by step."""
     from pathlib import Path
 
     from .. import explain as pages

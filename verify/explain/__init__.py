@@ -7,6 +7,7 @@ finished example, the text) can be read without scripts and on paper.
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,7 +45,10 @@ def write_report(report: Mapping[str, Any], path: str | Path) -> None:
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """The file appears complete or not at all."""
+    """The file appears complete or not at all; "-" is standard output."""
+    if str(path) == "-":
+        sys.stdout.write(text)
+        return
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -327,8 +327,8 @@ function address() {
   for (const [name, value] of Object.entries(app.parameters)) {
     if (String(value) !== String(DATA.start[name])) parts.push(`${name}=${value}`);
   }
-  if (app.origin === "random") parts.push(`prompt=${app.data.X.length},${app.condition},${app.seed}`);
-  if (app.origin.startsWith("counterexample")) parts.push(`prompt=${app.origin}`);
+  if (app.origin === "random") parts.push(`data=${app.data.X.length},${app.condition},${app.seed}`);
+  if (app.origin.startsWith("counterexample")) parts.push(`data=${app.origin}`);
   return `#${parts.join("&")}`;
 }
 
@@ -347,7 +347,8 @@ function recall() {
     const text = given.get(name);
     app.parameters[name] = text === undefined ? value : typeof value === "number" && Number.isFinite(Number(text)) ? Number(text) : text;
   }
-  const prompt = given.get("prompt");
+  if (!variantOf(DATA.sides[app.side].family, app.parameters)) app.parameters = { ...DATA.start };
+  const prompt = given.get("data");
   if (prompt && prompt.startsWith("counterexample")) {
     const example = (DATA.counterexamples ?? [])[Number(prompt.slice(14))];
     if (example) { app.data = structuredClone(example.data); app.origin = prompt; }
@@ -364,9 +365,7 @@ function recall() {
   const side = Number(given.get("side") ?? app.side);
   app.side = DATA.sides[side] ? side : 0;
   app.cell = null;
-  const variant = variantOf(DATA.sides[app.side].family, app.parameters);
-  if (!variant) app.parameters = { ...DATA.start };
-  else if (!fits(variant)) regenerate();
+  if (!fits(variantOf(DATA.sides[app.side].family, app.parameters))) regenerate();
   recompute();
   app.layer = Math.max(0, Math.min(app.layers, Math.round(Number(given.get("layer"))) || 0));
   const found = /^(.+)\.(\d+)\.(\d+)$/.exec(given.get("cell") ?? "");

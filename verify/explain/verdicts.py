@@ -101,7 +101,7 @@ def teaching_page(claim: Mapping[str, Any]) -> str:
         return ""
     first = claim.get("first_difference") or {}
     runs = pair_of(claim["id"]) is not None and claim.get("counterexample")
-    at = f"#layer={first['layer']}&prompt=counterexample0" if runs and "layer" in first else ""
+    at = f"#layer={first['layer']}&data=counterexample0" if runs and "layer" in first else ""
     return f"{claim['id']}.html{at}"
 
 

@@ -1,0 +1,173 @@
+"""Exact primitives of the printed transformer, and those that no finite weights make exact."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import sympy
+
+from proofs import gelu_product
+from proofs.theorem import Argument, Theorem, theorem
+
+HALF = sympy.Rational(1, 2)
+
+
+def gelu(value: Any) -> Any:
+    return value / 2 * (1 + sympy.erf(value / sympy.sqrt(2)))
+
+
+def _softmax(argument: Argument, extra: int = 1) -> None:
+    """Scores log(W_j/(1 − Σ W)) with `extra` more exponentials e^0 give the weights W_j."""
+    weight, total = sympy.symbols("W_j Sigma", positive=True)
+    power = sympy.exp(sympy.log(weight / (1 - total)))
+    powers = total / (1 - total)  # Σ_j exp(s_j), each being W_j/(1 − Σ)
+    argument.note(r"0 < W_j,\ \Sigma = \textstyle\sum_j W_j < 1,\ s_j = \log(W_j/(1 - \Sigma))")
+    argument.equal(r"e^{s_j}/(1 + \sum_i e^{s_i}) = ", power / (extra + powers), weight)
+    entry, small = sympy.symbols("M_tj epsilon", positive=True)
+    argument.equal(
+        r"\tfrac1\epsilon(\epsilon(1 + M_{tj}) - \epsilon) = ",
+        (small * (1 + entry) - small) / small,
+        entry,
+    )
+    argument.note(r"\text{mov: } M = E_{ts} \text{ copies, } M = E_{tt} \text{ clears; aff: } M = I;"
+                  r"\ \text{bias: } \textstyle\sum_p b\,\mathrm{position}_p = b")
+
+
+def _bypass(argument: Argument, sign: int = -1) -> None:
+    x = sympy.Symbol("x", real=True)
+    argument.equal(r"\sigma(x) - \sigma(-x) = ", sympy.expand(gelu(x) + sign * gelu(-x)), x)
+
+
+def _growth(argument: Argument, exponent: int = 2) -> None:
+    """A layer adds at most C + B max ‖h_j‖; what mul, div and the bypass need grows faster."""
+    tau, C, B = sympy.symbols("tau C B", positive=True)
+    L, v = sympy.symbols("L v", positive=True)  # v: the variance, Σ (h_i − mean)² = L v
+    argument.equal(r"\textstyle\sum_i \lambda_i^2 = ", L * v / sympy.sqrt(v) ** 2, L)
+    argument.note(
+        r"\text{so } |W_1\sigma(W_2\lambda)| \leq C; \text{ softmax means have } |a| \leq B\max_j\|h_j\|"
+    )
+    bound = C + B * tau
+    argument.holds(
+        r"\text{mul at } x = y = \tau:\ \tau^2/(C + B\tau) \to \infty",
+        sympy.limit(tau**exponent / bound, tau, sympy.oo) == sympy.oo,
+    )
+    argument.holds(
+        r"\text{div at } y = 1,\ c = \tau \to 0:\ \tau^{-1}/(C + B) \to \infty",
+        sympy.limit(1 / tau / (C + B), tau, 0, "+") == sympy.oo,
+    )
+    argument.holds(
+        r"\text{bypass of } \lambda, \text{ no attention: } \tau/C \to \infty",
+        sympy.limit(tau / C, tau, sympy.oo) == sympy.oo,
+    )
+    argument.note(
+        r"\text{nor on any open box, if } \lambda \text{ is defined for all inputs: the layer is real "
+        r"analytic then, and an identity on a box would hold everywhere (for div: for all } c > 0)"
+    )
+
+
+def _norm_bypass(argument: Argument, printed: bool = False) -> None:
+    """The relative error of λ undone by units N, −N, x, −x, beside the printed ones."""
+    N = sympy.Symbol("N", positive=True)
+    square, total = sympy.symbols("r S", real=True)  # ‖x‖² and Σx
+    ours = (N**2 + N**2 + 2 * square) / (2 * N**2)  # L·variance/(2N²)
+    theirs = (N**2 + (N + total) ** 2 + square) / (2 * N**2)
+    chosen = theirs if printed else ours
+    factor = sympy.series(chosen.subs(N, 1 / N) ** (-HALF), N, 0, 3).removeO()
+    argument.equal(r"N^{-1}:\ ", sympy.expand(factor).coeff(N, 1), 0)
+    argument.equal(r"N^{-2}:\ ", sympy.expand(factor).coeff(N, 2), -square / 2)
+    first = sympy.series(theirs.subs(N, 1 / N) ** (-HALF), N, 0, 2).removeO()
+    argument.equal(r"\text{printed, } N^{-1}:\ ", sympy.expand(first).coeff(N, 1), -total / 2)
+    # 1 − e/2 ≤ (1 + e)^(−1/2) for e ≥ 0: clear where e ≥ 2, else squared
+    a = sympy.Symbol("a", positive=True)
+    e = 2 * a / (1 + a)
+    gap = sympy.factor(1 - (1 - e / 2) ** 2 * (1 + e))
+    argument.holds(
+        r"1 - (1 + e)^{-1/2} \leq e/2 \text{ for } e = \|x\|^2/N^2,\ 0 < e < 2", gap.is_positive
+    )
+
+
+def _weights(argument: Argument, orders: int = 10, shift: int = 0) -> None:
+    for m in range(1, orders + 1):
+        a = [gelu_product.closed_form(m, i) for i in range(1, m + 1)]
+        a[0] += shift
+        sums = [
+            sum((w * i ** (2 * n) for i, w in enumerate(a, start=1)), Fraction(0)) for n in range(m)
+        ]
+        argument.holds(
+            rf"m = {m}:\ \textstyle\sum a_i i^{{2n}} = [n = 0],\ n < m", sums == [1] + [0] * (m - 1)
+        )
+        argument.holds(rf"m = {m}:\ |a_i| < 2", all(abs(w) < 2 for w in a))
+    argument.note(r"\text{any } m: \text{ Lagrange interpolation at the nodes } i^2, \text{ evaluated "
+                  r"at } 0:\ a_i = \textstyle\prod_{j \neq i} j^2/(j^2 - i^2)")
+    i, j = sympy.symbols("i j", positive=True)
+    argument.equal(r"j^2 - i^2 = ", (j - i) * (j + i), j**2 - i**2)
+
+
+def _bound(argument: Argument, constant: int = 2) -> None:
+    u, omega = sympy.symbols("u omega", real=True)
+    E = u * sympy.erf(u / sympy.sqrt(2))
+    argument.equal(r"\sigma(u) + \sigma(-u):\ ", sympy.expand(gelu(u) + gelu(-u)), E)
+    density = sympy.exp(-(u**2) / 2)
+    argument.equal(
+        r"E'' = ", sympy.diff(E, u, 2), sympy.sqrt(2 / sympy.pi) * (constant - u**2) * density
+    )
+    # ∫ e^{−u²/2} cos ωu du = √(2π) e^{−ω²/2}; u² under the integral is −d²/dω²
+    transform = sympy.sqrt(2 * sympy.pi) * sympy.exp(-(omega**2) / 2)
+    argument.holds(
+        r"\textstyle\int e^{-u^2/2}\cos\omega u\,du = \sqrt{2\pi}\,e^{-\omega^2/2}",
+        sympy.simplify(
+            sympy.integrate(density * sympy.cos(omega * u), (u, -sympy.oo, sympy.oo)) - transform
+        )
+        == 0,
+    )
+    ours = sympy.simplify((constant * transform + sympy.diff(transform, omega, 2)) / transform)
+    argument.equal(r"\text{transform of } (2 - u^2)e^{-u^2/2}:\ ", ours, 1 + omega**2)
+    argument.note(
+        r"\text{positive, so } |E^{(2n+2)}(u)| \leq |E^{(2n+2)}(0)|: \text{ the remainder of Taylor's "
+        r"formula after } u^{2m} \text{ is at most the next term}"
+    )
+    for n in range(6):
+        argument.equal(
+            rf"[u^{{{2 * n + 2}}}]E = ",
+            sympy.diff(E, u, 2 * n + 2).subs(u, 0) / sympy.factorial(2 * n + 2),
+            gelu_product.coefficient(n),
+        )
+    x, y = sympy.symbols("x y")
+    argument.equal(r"\tfrac14((x+y)^2 - (x-y)^2) = ", ((x + y) ** 2 - (x - y) ** 2) / 4, x * y)
+
+
+THEOREMS: list[Theorem] = [
+    theorem(
+        "exact.softmax", "exact.mov",
+        r"\text{two softmax heads with the extra logit and finite weights add } \textstyle"
+        r"\sum_{j \leq t} M_{tj} V h_j \text{ for any table } M \geq 0",
+        _softmax, "improved", inputs={"extra": 1},
+    ),
+    theorem(
+        "exact.gelu_bypass", "exact.gelu_bypass", r"\sigma(x) - \sigma(-x) = x",
+        _bypass, "improved", inputs={"sign": -1},
+    ),
+    theorem(
+        "exact.growth", "exact.impossible",
+        r"\text{mul, div and the bypass of layer norm are exact for no finite weights}",
+        _growth, "improved", "impossibility", inputs={"exponent": 2},
+    ),
+    theorem(
+        "exact.norm_bypass", "exact.norm_bypass",
+        r"\text{units } N, -N, x, -x: \text{ relative error} \leq \|x\|^2/(2N^2); \text{ printed: } "
+        r"-\Sigma x/(2N) + \dots",
+        _norm_bypass, "improved", "analysis", inputs={"printed": False},
+    ),
+    theorem(
+        "gelu_product.weights", "gelu_product",
+        r"a_i = 2(-1)^{i+1}(m!)^2/((m-i)!(m+i)!): \ \textstyle\sum a_i i^{2n} = [n = 0],\ n < m",
+        _weights, "improved", inputs={"orders": 10, "shift": 0},
+    ),
+    theorem(
+        "gelu_product.bound", "gelu_product",
+        r"\text{the product of order } m \text{ is off by at most } \tfrac14\textstyle\sum_i |a_i| "
+        r"(ic)^{2m}(|x+y|^{2m+2} + |x-y|^{2m+2})/(m!\,2^m(2m+1))",
+        _bound, "improved", "analysis", inputs={"constant": 2},
+    ),
+]  # fmt: skip
