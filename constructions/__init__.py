@@ -35,6 +35,7 @@ _WITNESSES = {
     "kernel_regression": "kernel_regression",
     "bayes_ridge": "bayes_ridge",
     "selection": "selection",
+    "gelu_product": "gelu_product",
     "akyurek2022_theorem1": "papers.akyurek2022",
     "akyurek2022_theorem2": "papers.akyurek2022",
 }

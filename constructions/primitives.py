@@ -294,7 +294,7 @@ class Program:
             made.append(operation.apply(made[-1]))
         return made
 
-    def prompt(self, X: Sequence[Any], y: Sequence[Any], queries: Sequence[Any]) -> Columns:
+    def prompt(self, X: Any, y: Any, queries: Any) -> Columns:
         """The printed prompt [0; x_1], [y_1; 0], …, [0; x] of examples and queries, zero-padded."""
         columns: Columns = []
         for x, value in zip(X, y, strict=True):

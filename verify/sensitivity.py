@@ -1,8 +1,8 @@
 """Does `witness check` refute what is wrong? Every mutant of a witness, set before its checks.
 
-A mutant that every exact case lets pass is put to the symbolic check: if its prediction is the
-algorithm's rational function of the prompt at this size, it is equal, by a gauge freedom of the
-weights or because nothing reads what was changed; otherwise it was missed.
+A mutant that every exact case lets pass is put to `equality`: a proof that it predicts the same
+on every prompt of this size, by a gauge freedom of the weights or because nothing reads what was
+changed, counts it as equal. Without a proof it was missed.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import numpy as np
 from constructions.numbers import Unsupported
 from constructions.transformer import Witness
 
-from . import mutants
-from .checks import numeric, symbolic
+from . import equality, mutants
+from .checks import numeric
 from .checks.running import first_difference, reference
-from .claim import Budget, Claim, builtin
+from .claim import Claim, builtin
 from .engine import Differs
 from .errors import WrongCall
 from .strategies import Case
@@ -111,12 +111,16 @@ def judge(one: Subject, witness: Witness) -> dict[str, bool | None]:
         "symbolic": None,
     }
     if found["exact"] is not True:
-        sized = replace(claim, symbolic={**one.parameters, "n": len(one.exact[0].X)})
-        try:
-            passed = symbolic.run(sized, Budget()).passed
-        except ZeroDivisionError:
-            passed = False
-        found["symbolic"] = None if passed is None else not passed
+        same = equality.same_where_read(one.witness, witness)
+        if not same:
+            try:
+                n = len(one.exact[0].X)
+                proved = equality.predicts_the_algorithm(one.claim, witness, one.parameters, n)
+            except ZeroDivisionError:
+                proved = False
+            # with ReLUs, letters that differ do not prove that the functions do
+            same = None if proved is False and found["exact"] is False else proved
+        found["symbolic"] = None if same is None else not same
     return found
 
 

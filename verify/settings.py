@@ -14,7 +14,9 @@ from .errors import WrongCall
 # sizes that are small enough to read, for show and trace
 DEFAULTS: dict[str, Any] = {
     "d": 2, "n": 2, "m": 1, "examples": 2, "iterations": 2, "steps": 2,
-    "alpha": Fraction(1, 16), "step_size": Fraction(1, 8), "ridge": Fraction(1),
+    "layers": 2, "alpha": Fraction(1, 16), "step_size": Fraction(1, 8), "ridge": Fraction(1),
+    "momentum": Fraction(1, 2), "gamma": Fraction(1, 8), "penalty": Fraction(1, 8),
+    "noise": Fraction(1, 2),
 }  # fmt: skip
 
 
@@ -95,8 +97,7 @@ def convert(name: str, signature: inspect.Signature, key: str, value: Any) -> An
         if wanted.startswith("numbers"):
             if value is None:
                 return None
-            entries = value if isinstance(value, list) else str(value).strip("[]()").split(",")
-            return tuple(_plain(exact_number(_stripped(entry))) for entry in entries)
+            return _entries(value)
         number = exact_number(_stripped(value))
         if wanted == "a whole number":
             if number.denominator != 1:
@@ -105,6 +106,19 @@ def convert(name: str, signature: inspect.Signature, key: str, value: Any) -> An
         return _plain(number)
     except (ValueError, KeyError):
         raise WrongCall(f"{key} of {name} must be {wanted}, not {value!r}") from None
+
+
+def _entries(value: Any) -> tuple[Any, ...]:
+    """"1,2" as (1, 2); "1,0;0,1" and lists of lists as rows of a matrix."""
+    if isinstance(value, str):
+        rows = [row.split(",") for row in value.strip("[]()").split(";")]
+        value = rows if len(rows) > 1 else rows[0]
+    if not isinstance(value, list):
+        raise ValueError
+    return tuple(
+        _entries(entry) if isinstance(entry, list) else _plain(exact_number(_stripped(entry)))
+        for entry in value
+    )
 
 
 def _stripped(value: Any) -> Any:
@@ -119,34 +133,41 @@ def _plain(number: Fraction) -> int | Fraction:
     return number.numerator if number.denominator == 1 else number
 
 
+def needed(signature: inspect.Signature, given: Mapping[str, Any]) -> list[str]:
+    """Parameters without default that are not given."""
+    return [
+        key
+        for key, parameter in signature.parameters.items()
+        if key not in given
+        and parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+    ]
+
+
 def fill(
-    signature: inspect.Signature, given: Mapping[str, Any], letters: bool = False
+    signature: inspect.Signature,
+    given: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    letters: bool = False,
 ) -> dict[str, Any]:
-    """Values for the parameters without default that are not given: small sizes, small numbers.
+    """Values for the parameters that are needed: from `defaults`, else small ones.
 
     With `letters`, real numbers stay sympy letters, so that weights can be read as formulas.
     """
     made: dict[str, Any] = {}
-    for key, parameter in signature.parameters.items():
-        if key in given or parameter.default is not inspect.Parameter.empty:
-            continue
-        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
-            continue
+    for key in needed(signature, given):
+        parameter = signature.parameters[key]
         wanted = takes(parameter)
         if letters and wanted.startswith("a number"):
             import sympy
 
             made[key] = sympy.Symbol(key, positive=True)
+        elif key in defaults:
+            made[key] = defaults[key]
         elif key in DEFAULTS:
             made[key] = DEFAULTS[key]
         elif allowed := choices(parameter):
             made[key] = allowed[0]
-        elif wanted == "a whole number":
-            made[key] = 2
-        elif wanted.startswith("a number"):
-            made[key] = Fraction(1, 8)
-        elif wanted.startswith("numbers"):
-            made[key] = tuple(range(1, int(made.get("d", given.get("d", 2))) + 1))
         else:
             raise WrongCall(f"give {key} ({wanted}) with --set {key}=…")
     return made
@@ -155,7 +176,8 @@ def fill(
 def text(value: Any) -> str:
     """A parameter's value as it would be typed."""
     if isinstance(value, (tuple, list)):
-        return ",".join(map(text, value))
+        rows = any(isinstance(entry, (tuple, list)) for entry in value)
+        return (";" if rows else ",").join(map(text, value))
     return str(value)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .claim import Claim, NoClaimError, builtin, load_file
+from .claim import Budget, Claim, NoClaimError, builtin, load_file
 from .errors import WrongCall
+from .settings import DEFAULTS
 
 if TYPE_CHECKING:
     from constructions.transformer import Witness
@@ -24,6 +25,13 @@ class Subject:
     function: Callable[..., Any]
     signature: inspect.Signature
     claim: Claim | None = None
+
+    def defaults(self, needed: Iterable[str]) -> dict[str, Any]:
+        """Values for parameters of which no small one is obvious: those of a claim's case."""
+        if set(needed) <= set(DEFAULTS):
+            return {}
+        known = self.claim or next((c for c in builtin() if c.id == self.name), None)
+        return example(known) if known is not None else {}
 
     def build(self, parameters: Mapping[str, Any]) -> Witness:
         """The witness with these parameters. Raises WrongCall where they do not fit."""
@@ -52,10 +60,41 @@ def subject(name: str, variant: str | None = None) -> Subject:
     chosen = with_witness[0]
     assert chosen.witness is not None
     signature = inspect.signature(chosen.witness)
-    keywords = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
-    if keywords and name in constructions.names():
-        signature = constructions.signature(name)
+    if any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):
+        if name in constructions.names():
+            signature = constructions.signature(name)
+        else:
+            signature = _signature_of(example(chosen))
     return Subject(name, chosen.witness, signature, chosen)
+
+
+def example(claim: Claim) -> dict[str, Any]:
+    """Parameters that the claim is checked with: of its counted sizes one with d = 2 if there is
+    one, else of its first case."""
+    if claim.sizes is not None and (sizes := list(claim.sizes())):
+        return dict(next((one for one in sizes if one.get("d") == 2), sizes[0]))
+    if claim.cases is None:
+        return {}
+    from .engine import hunt
+
+    found: list[Any] = []
+    hunt(claim.cases(), found.append, Budget(cases=8))
+    cases = sorted(found, key=lambda case: (case.parameters.get("d") != 2, len(case.X)))
+    return dict(cases[0].parameters)
+
+
+def _signature_of(parameters: Mapping[str, Any]) -> inspect.Signature:
+    """A signature for a builder that takes **parameters, from an example of them."""
+    kinds = ((bool, "bool"), (int, "int"), (str, "str"), ((tuple, list), "Sequence[Any]"))
+    made = []
+    for name, value in parameters.items():
+        exact = name in ("alpha", "step_size", "ridge", "gamma")  # numbers, if whole by chance
+        kind = next((text for types, text in kinds if isinstance(value, types)), "Any")
+        annotation = "Any" if exact else kind
+        made.append(
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
+        )
+    return inspect.Signature(made)
 
 
 def unknown(name: str, what: str, variant: str | None = None) -> str:

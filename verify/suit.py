@@ -4,6 +4,11 @@ With s_1 >= … the eigenvalues of S = X^T X and lambda the ridge:
     newton            M_0 = alpha S   residual I - alpha S^2 (fu2023, eq. 5)   alpha < 2 / s_1^2
     hyperpower        M_0 = alpha I   residual I - alpha S                     alpha < 2 / s_1
     gradient_descent  Hessian 2 (S + lambda I), or S/n + lambda I for "mean"   step < 2 / its top
+    deep_descent      gradient steps on Hessian S                              alpha < 2 / s_1
+    momentum          heavy ball on Hessian S                       step < 2 (1 + momentum) / s_1
+    lasso             proximal gradient on Hessian 2 S                         step < 1 / s_1
+    chebyshev         [lowest, highest] holds the spectrum of S                highest >= s_1
+    minimax_descent   (0, largest] does                                        largest >= s_1
 """
 
 from __future__ import annotations
@@ -12,6 +17,7 @@ import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -21,6 +27,7 @@ from .settings import exact_number, takes
 
 ITERATIONS = 40  # more of them only move rounding errors
 STEPS = 100
+PLAIN = {"layers": 6, "momentum": Fraction(1, 2), "penalty": 1}
 TARGET = 1e-12  # what is left of the smallest component when iterations are chosen
 
 
@@ -43,15 +50,21 @@ def spectrum(X: np.ndarray) -> Spectrum:
 
 def limit(name: str, parameters: Mapping[str, Any], s: Spectrum) -> tuple[str, float, str] | None:
     """(parameter, the value below which the algorithm converges, that limit as a formula)."""
-    if name == "newton":
+    start = parameters.get("start", "gram")
+    if name == "newton" or (name == "newton_carried" and start == "gram"):
         return "alpha", _divide(2, s.top**2), "2 / |X^T X|^2"
-    if name == "hyperpower":
+    if name in ("hyperpower", "newton_carried", "deep_descent"):
         return "alpha", _divide(2, s.top), "2 / |X^T X|"
     if name == "gradient_descent":
         ridge = float(parameters.get("ridge") or 0)
         if parameters.get("loss", "sum") == "mean":
             return "step_size", _divide(2, s.top / s.n + ridge), "2 / (|X^T X| / n + ridge)"
         return "step_size", _divide(1, s.top + ridge), "1 / (|X^T X| + ridge)"
+    if name == "momentum":
+        kept = float(parameters.get("momentum", 0))
+        return "step_size", _divide(2 * (1 + kept), s.top), "2 (1 + momentum) / |X^T X|"
+    if name == "lasso":
+        return "step_size", _divide(1, s.top), "1 / |X^T X|"
     return None
 
 
@@ -76,6 +89,20 @@ def suit(
     if _missing("ridge", signature, made):
         made["ridge"], why["ridge"] = 1, "a default"
     s = spectrum(X)
+    for key, value, reason in (
+        ("highest", _short_decimal(s.top, up=True), "the largest eigenvalue of X^T X"),
+        ("largest", _short_decimal(s.top, up=True), "the largest eigenvalue of X^T X"),
+        ("lowest", _short_decimal(s.least / 2), "half of its smallest one that is not 0"),
+        *((key, value, "a default") for key, value in PLAIN.items()),
+    ):
+        if _missing(key, signature, made):
+            made[key], why[key] = value, reason
+    for key in ("highest", "largest"):
+        if key in signature.parameters and float(made[key]) < s.top:
+            raise WrongCall(
+                f"{key} = {float(made[key]):g} is below the largest eigenvalue of X^T X; {name} "
+                f"converges where it is at least {s.top:.6g}"
+            )
     bound = limit(name, made, s)
     if bound is not None:
         key, top, formula = bound
@@ -111,7 +138,8 @@ def _iterations(name: str, parameters: Mapping[str, Any], s: Spectrum) -> int:
         return 1
     alpha = float(parameters.get("alpha", 0) or 0)
     order = 3 if name == "hyperpower" else 2
-    left = abs(1 - alpha * (s.least if name == "hyperpower" else s.least**2))
+    squared = name != "hyperpower" and parameters.get("start", "gram") == "gram"
+    left = abs(1 - alpha * (s.least**2 if squared else s.least))
     if not 0 < left < 1:
         return 12 if left else 1
     needed = math.log(math.log(TARGET) / math.log(left), order)
@@ -122,8 +150,10 @@ def _divide(a: float, b: float) -> float:
     return a / b if b > 0 else math.inf
 
 
-def _short_decimal(value: float) -> Any:
-    """Three digits, rounded down, as an exact fraction: what is printed can be typed again."""
+def _short_decimal(value: float, up: bool = False) -> Any:
+    """Three digits, rounded down or up, as an exact fraction: what is printed can be typed again."""
+    if value <= 0:
+        return 1
     exponent = math.floor(math.log10(value)) - 2
-    digits = math.floor(value / 10.0**exponent)
+    digits = math.floor(value / 10.0**exponent) + up
     return exact_number(f"{digits}e{exponent}")

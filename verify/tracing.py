@@ -11,13 +11,14 @@ import numpy as np
 
 from constructions.numbers import FLOATS, Unsupported
 from constructions.numbers import get as number_system
+from constructions.stream import split_entry
 from constructions.transformer import Witness
 
 from .checks.running import compared, reference
 from .errors import WrongCall
 from .regression import algorithm_of
 from .report import console, short
-from .settings import call, fill
+from .settings import call, fill, needed
 from .strategies import Case
 from .subjects import Subject
 from .suit import limit, spectrum
@@ -40,7 +41,7 @@ def print_trace(
         raise WrongCall(f"--n must be at least 1, not {n}")
     if seed < 0:
         raise WrongCall(f"--seed must be at least 0, not {seed}")
-    chosen = fill(subject.signature, given)
+    chosen = fill(subject.signature, given, subject.defaults(needed(subject.signature, given)))
     for key in ("examples", "n"):
         if key in given:
             n = int(given[key])
@@ -148,7 +149,7 @@ def _layer_table(
     for label in labels:
         made.add_column(label, justify="right")
     for slot in witness.layout.slots:
-        about = {one["token"]: one for one in held if one["slot"] == slot.name}
+        about = {one["token"]: one for one in held if split_entry(one["slot"])[0] == slot.name}
         said = list(dict.fromkeys(one["holds"] for one in about.values()))
         cells = []
         for token in range(len(labels)):

@@ -88,7 +88,14 @@ class Symbolic(FlintNumbers):
         return self.field.to_sympy(value)
 
     def relu(self, a: Any) -> Any:
-        raise Unsupported("symbolic numbers have no ReLU: the sign of a letter is not known")
+        return self.entrywise(self._relu, a)
+
+    def _relu(self, entry: Any) -> Any:
+        """max(entry, 0) of a number; a letter has no sign."""
+        value = self.field.to_sympy(entry)
+        if not value.is_number:
+            raise Unsupported("symbolic numbers have no ReLU: the sign of a letter is not known")
+        return entry if value > 0 else self.field.zero
 
 
 def _rational(p: int, q: int) -> Any:

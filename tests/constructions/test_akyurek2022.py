@@ -62,7 +62,8 @@ def test_theorem_2_is_ridge_regression(d, n):
 def test_the_printed_rows_are_those_of_the_paper(d):
     D = d * d
     one = paper.theorem1_chain(d, STEP, RIDGE, as_printed=("unit",))
-    assert [one.program.rows(s) for s in ("y", "x", "fit", "residual", "product", "w", "gradient")] == [
+    slots = ("y", "x", "fit", "residual", "product", "w", "gradient")
+    assert [one.program.rows(slot) for slot in slots] == [
         (0, 1), (1, 1 + d), (1 + d, 2 + d), (2 + d, 3 + d), (3 + d, 3 + 2 * d),
         (3 + 2 * d, 3 + 3 * d), (3 + 3 * d, 3 + 4 * d),
     ]  # fmt: skip

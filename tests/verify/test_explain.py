@@ -13,7 +13,8 @@ import pytest
 import constructions
 from constructions.transformer import Witness
 from verify import explain
-from verify.explain import build, export, lessons, mathml, pages, pairs, story, verdicts
+from verify.claim import builtin
+from verify.explain import build, export, latex, lessons, mathml, pages, pairs, story, verdicts
 
 SPLIT = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.S)
 
@@ -266,3 +267,23 @@ def test_a_report_page_opens_each_verdict_to_its_evidence() -> None:
 def test_a_report_without_claims_is_refused() -> None:
     with pytest.raises(ValueError, match="list of claims"):
         verdicts.report_page({"seed": 1})
+
+
+def test_every_statement_of_a_claim_can_be_printed() -> None:
+    for claim in builtin():
+        made = latex.statement(claim.statement)
+        assert made.count("<math>") == made.count("</math>") and "\\" not in made, claim.id
+
+
+def test_a_statement_keeps_its_text_as_text() -> None:
+    made = latex.statement(r"k \text{ layers, } w_k^\top x < \tfrac{1}{2}")
+    assert made.startswith("<math><mrow><mi>k</mi></mrow></math> layers, <math>")
+    assert "<msubsup><mi>w</mi><mrow><mi>k</mi></mrow>" in made
+    assert "&lt;" in made and "<mfrac>" in made
+
+
+def test_latex_that_is_not_known_is_refused() -> None:
+    with pytest.raises(ValueError, match="overbrace is not known"):
+        latex.statement(r"\overbrace{x}")
+    with pytest.raises(ValueError, match="never closed"):
+        latex.statement(r"\text{x")

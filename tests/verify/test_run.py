@@ -200,6 +200,10 @@ def test_nothing_is_held_out_of_one_row() -> None:
         ("gradient_descent", {"steps": 3000}),
         ("gradient_descent", {"steps": 3000, "ridge": 2}),
         ("gradient_descent", {"steps": 3000, "ridge": 2, "loss": "mean"}),
+        ("newton_carried", {"iterations": 12, "start": "identity"}),
+        ("deep_descent", {"layers": 7}),
+        ("momentum", {"steps": 3000, "momentum": 0.5}),
+        ("lasso", {"steps": 3000, "penalty": 0}),
     ],
 )
 def test_the_limit_is_where_the_algorithm_stops_to_converge(

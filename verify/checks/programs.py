@@ -124,7 +124,8 @@ def enclosure(
 
 def _enclosure(make: Make, algorithm: Any, sizes: Any, note: Any, budget: Budget) -> CheckResult:
     draw = random.Random(budget.seed)
-    worst, found = 0.0, []
+    worst = 0.0
+    found: list[tuple[dict[str, Any], float]] = []
     for parameters in sizes(budget):
         case = prompt(draw, parameters)
         chain = make(**parameters)

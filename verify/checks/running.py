@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from constructions.stream import split_entry
 from constructions.transformer import Holds, Witness
 
 from ..expressions import Scope, evaluate, prompt_scope
@@ -94,7 +95,10 @@ def compared(witness: Witness, case: Case, numbers: str = "rational") -> Iterato
         for held in layer.holds:
             for token in _tokens(held, witness, tokens, carried):
                 should = _should(held, scope, carried.get(token))
-                actual = states[number][held.slot][token]
+                name, index = split_entry(held.slot)
+                actual = states[number][name][token]
+                if index is not None:
+                    actual = np.asarray(actual, dtype=object).ravel()[index]
                 size = actual.size if isinstance(actual, np.ndarray) else 1
                 yield {
                     "layer": number,

@@ -17,7 +17,7 @@ from flint import arb, arb_mat
 
 from constructions.numbers.ball import Ball
 
-from ..checks.boxes import ball, precision, supremum, top
+from ..checks.boxes import Bound, ball, precision, supremum, top
 from ..checks.proof_of import proved
 from ..claim import Budget, Check, CheckResult, claim
 from ..strategies import as_text
@@ -174,12 +174,10 @@ def bypass_error(N: Any, x: arb) -> arb:
 )
 def lemma5() -> tuple[Check, ...]:
     def run(budget: Budget) -> CheckResult:
-        found = []
+        found: list[tuple[int, Bound]] = []
         with precision(BITS):
             for N in (4, 6, 8, 12, 16):
-                bound = supremum(
-                    lambda x: bypass_error(N, x), [(-1, 1)], tolerance=0.01, boxes=BOXES
-                )
+                bound = supremum(partial(bypass_error, N), [(-1, 1)], tolerance=0.01, boxes=BOXES)
                 limit = top(density(ball(N - 1)))
                 literal = (
                     gelu(ball(N) + ball(-1)) - N + 1
@@ -253,7 +251,7 @@ def _norm_check(M: Any, low: Fraction, high: Fraction, size: int) -> Check:
                 first = float(reach / (2 * N * low**2))  # `first_order` with |y| = 1, |s| = reach
                 if not (0.9 * first <= bound.low and bound.high <= 1.1 * first):
                     return CheckResult(
-                        False, len(found), bound.high, first, f"N = {N}: not {first:.2e} at first order",
+                        False, len(found), bound.high, first, f"N = {N}: first order {first:.1e}",
                         {"N": str(N)},
                     )  # fmt: skip
                 for _ in range(3):
@@ -264,7 +262,7 @@ def _norm_check(M: Any, low: Fraction, high: Fraction, size: int) -> Check:
                     zeros = draw.randint(0, 20)
                     if _agrees(N, M, c, y, zeros, bound.high) is None:
                         return CheckResult(
-                            False, len(found), detail=f"the formula leaves its bound {bound.high:.1e}",
+                            False, len(found), detail=f"it leaves {bound.high:.1e}",
                             counterexample={"N": str(N), "M": str(M), "c": str(c), "y": as_text(y),
                                             "L": str(zeros + size + 2)},
                         )  # fmt: skip
@@ -281,7 +279,7 @@ def _norm_check(M: Any, low: Fraction, high: Fraction, size: int) -> Check:
 @claim(
     "akyurek2022.lemma6",
     source="akyurek2022, lemma 6",
-    statement=r"\sqrt{2/L}\, N\, \lambda([N, -N - \Sigma x, x, 0]) \approx [N, -N - \Sigma x, x, 0]",
+    statement=r"\sqrt{2/L}\,N\,\lambda([N, -N - \Sigma x, x, 0]) \approx [N, -N - \Sigma x, x, 0]",
     summary="two large units undo the layer norm for all others",
     expected="approximates",
     note="for x and the zeros; of the pads only the relative error vanishes, see lemma6.pads",

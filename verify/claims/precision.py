@@ -39,7 +39,7 @@ Exponents = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; errors are the largest over the inputs, constants as exponents of 2."""
+    """One line of the table: errors, the largest over the inputs; constants, as exponents of 2."""
 
     what: str
     d: int | None
@@ -309,7 +309,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def precision_markdown(quick: bool = False) -> str:
-    """The table in Markdown: one line per lemma or theorem, one column per format."""
+    """The table in Markdown: best error (construction, rounding) per format."""
     rows = precision_table(quick)
     lines = [
         "| | " + " | ".join(FORMATS) + " |",
@@ -319,7 +319,7 @@ def precision_markdown(quick: bool = False) -> str:
         cells = []
         for format in FORMATS:
             row = next(r for r in rows if r.name == name and r.format == format)
-            cells.append(f"{row.error:.0e} = {row.construction:.0e} + {row.rounding:.0e}")
+            cells.append(f"{row.error:.0e} ({row.construction:.0e}, {row.rounding:.0e})")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -372,7 +372,7 @@ def _attained(budget: Budget) -> CheckResult:
                 off = _error(subject, {**row.constants, name: moved}, row.format)
                 if off < row.error:
                     return CheckResult(
-                        False, len(rows), off, row.error, f"{row.name}, {row.format}: 2^{moved} is better",
+                        False, len(rows), off, row.error, f"{row.name}, {row.format}: not the best",
                         {"what": row.name, "format": row.format, name: f"2^{moved}"},
                     )  # fmt: skip
     text = []
@@ -387,7 +387,7 @@ def _attained(budget: Budget) -> CheckResult:
     "akyurek2022.precision",
     source="akyurek2022, appendix",
     statement=r"\text{each operation is as precise as desired, or as system precision allows}",
-    summary="the errors shrink at will in exact arithmetic; in floats they stay above sqrt(roundoff)",
+    summary="errors shrink at will in exact arithmetic; in floats to about sqrt(unit roundoff)",
     expected="approximates",
     note="the enclosure is theorem 2's chain at d = 2; the table has every lemma and format",
 )

@@ -98,12 +98,13 @@ def show(
     Sizes that are not set are small; numbers that are not set stay letters.
     """
     from .. import describe, report
-    from ..settings import call, fill, parse
+    from ..settings import call, fill, needed, parse
     from ..subjects import subject
 
     found = subject(name, variant)
     given = parse(name, found.signature, settings or ())
-    chosen = fill(found.signature, given, letters=not json)
+    defaults = found.defaults(needed(found.signature, given))
+    chosen = fill(found.signature, given, defaults, letters=not json)
     witness = found.build(given | chosen)
     if json:
         print(report.dumps(witness.to_json() | {"digest": witness.digest}), end="")

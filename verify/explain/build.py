@@ -166,6 +166,7 @@ def page(
         "given": given,
         "example": example,
         "exercises": exercises(lesson),
+        "link": '<a href="#exercises">Exercises</a>' if lesson.exercises else "",
         "style": resource("page.css"),
         "data": json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/"),
         "script": f"(function () {{\n{script}\n}})();",
@@ -177,7 +178,9 @@ def page(
 
 def exercises(lesson: Lesson) -> str:
     """The questions, their hints and reasons folded away; the script adds the checks."""
-    made = []
+    made: list[str] = []
+    if not lesson.exercises:
+        return ""
     for i, exercise in enumerate(lesson.exercises):
         made.append(
             f'<li id="exercise-{i}"><p>{rich(exercise.question)}</p>'
@@ -186,7 +189,10 @@ def exercises(lesson: Lesson) -> str:
             f"<details class=\"reason\"><summary>Why</summary><p>{rich(exercise.reason)}</p></details>"
             "</li>"
         )
-    return "".join(made)
+    return (
+        '<section id="exercises" aria-labelledby="exercises-title"><h2 id="exercises-title">Exercises'
+        f'</h2><ol class="exercises">{"".join(made)}</ol></section>'
+    )
 
 
 def _exact(value: Any) -> Any:

@@ -11,6 +11,7 @@ import constructions
 from ..claim import Budget, Claim, builtin
 from .build import construction_page, fitted_to, lesson_of, page
 from .export import Export
+from .latex import statement
 from .lessons import Lesson, rich
 from .mathml import plain
 from .pairs import Pair, matrix_name, pair_of
@@ -86,7 +87,7 @@ def claim_page(claim: Claim, variants: Mapping[str, Claim]) -> str:
 
 def about(claim: Claim, repaired: Claim | None, report: Mapping[str, Any]) -> str:
     """What is printed, what the check found, why, and the repair, as HTML."""
-    lines = [f"<dt>As printed</dt><dd><code>{plain(claim.statement)}</code></dd>"]
+    lines = [f"<dt>As printed</dt><dd>{stated(claim.statement)}</dd>"]
     found = report.get("where") or ""
     lines.append(
         f'<dt>Verdict</dt><dd><strong class="verdict-{report["verdict"]}">{report["verdict"]}'
@@ -101,6 +102,14 @@ def about(claim: Claim, repaired: Claim | None, report: Mapping[str, Any]) -> st
     if shown:
         lines.append(f"<dt>Smallest counterexample</dt><dd>{shown}</dd>")
     return f'<dl class="panel about">{"".join(lines)}</dl>'
+
+
+def stated(latex: str) -> str:
+    """A statement as HTML; in its own letters where it uses more LaTeX than `latex` knows."""
+    try:
+        return statement(latex)
+    except ValueError:
+        return f"<code>{plain(latex)}</code>"
 
 
 def pair_page(

@@ -2,14 +2,45 @@
 
 function renderStream() {
   const shown = app.view === "both" ? app.models.map((_, i) => i) : [app.side];
-  byId("lab").classList.toggle("both", shown.length > 1);
+  placeStream(shown.length > 1);
   const parts = shown.map((i) => streamOf(app.models[i], i));
   fill(byId("stream"), `<div class="heading"><h3>The stream ${app.layer === 0 ? "as the prompt enters it"
     : `after layer ${app.layer}`}</h3><label class="switch"><input type="checkbox" data-do="numbers"
     data-focus="numbers" ${app.numbers ? "checked" : ""}> numbers</label></div>
     <div class="sides">${parts.join("")}</div>
     <p class="scale" aria-hidden="true"><span>−${show(app.scale)}</span><i></i><span>${show(app.scale)}</span></p>
-    <p class="help">Click a cell, or move with the arrow keys and press Enter, to see its arithmetic.</p>`);
+    <p class="help">Click a cell, or move with the arrow keys and press Enter, to see its arithmetic.
+    Arcs show whom ${app.cell ? "the token of the open cell" : "the query"} reads in this layer, the thicker the larger the weight (dashed: negative).</p>`);
+  shown.forEach((i) => drawArcs(app.models[i], byId("stream").querySelector(`[data-board="${i}"]`)));
+}
+
+// Arcs over the tokens: from those that are read to the one that reads.
+function drawArcs(model, board) {
+  if (!model || !board) return;
+  const { tokens, steps } = model.result, { heads } = steps[Math.min(app.layer, steps.length - 1)];
+  const reader = app.cell ? app.cell.t : tokens.queries[0];
+  const at = [...board.querySelectorAll("thead th")].map((th) => th.offsetLeft + th.offsetWidth / 2);
+  const found = (heads ?? []).flatMap((made) => made.seen.map((token, j) => ({ token, weight: made.weights.get(reader, j) })))
+    .filter(({ weight }) => weight !== 0 && Number.isFinite(weight));
+  const most = Math.max(...found.map(({ weight }) => Math.abs(weight)));
+  const arcs = found.map(({ token, weight }) => {
+    const from = at[token], to = at[reader], own = token === reader;
+    const height = own ? 30 : Math.min(40, 14 + Math.abs(to - from) * 0.09);
+    const path = own ? `M${from - 9} 44 C${from - 16} ${44 - height} ${to + 16} ${44 - height} ${to + 9} 44`
+      : `M${from} 44 C${from} ${44 - height * 1.3} ${to} ${44 - height * 1.3} ${to} 44`;
+    return `<path class="${weight < 0 ? "minus" : ""}" d="${path}" style="stroke-width:${(0.8 + (4.2 * Math.abs(weight)) / most).toFixed(1)}"/>`;
+  });
+  const dot_ = found.length ? `<circle class="reader" cx="${at[reader]}" cy="44" r="4"/>` : "";
+  board.insertAdjacentHTML("beforeend", `<svg class="arcs" width="${board.offsetWidth}" height="48" aria-hidden="true">${arcs.join("")}${dot_}</svg>`);
+}
+
+// Two streams side by side take the whole width, above the columns; one stands in the middle one.
+function placeStream(both) {
+  const lab = byId("lab"), stream = byId("stream"), columns_ = lab.querySelector(".columns");
+  if (lab.classList.contains("both") === both) return;
+  lab.classList.toggle("both", both);
+  if (both) lab.insertBefore(stream, columns_);
+  else columns_.querySelector(".wide").prepend(stream);
 }
 
 function streamOf(model, side) {
@@ -21,7 +52,7 @@ function streamOf(model, side) {
   const now = steps[k].after, before = k > 0 ? steps[k - 1].after : now;
   const marks = comparison.marks[k] ?? new Map();
   const holds = k > 0 ? witness.layers[k - 1].holds : [];
-  let html = `<div class="side">${title}<div class="scroll"><table class="stream ${app.numbers ? "" : "bare"}"
+  let html = `<div class="side">${title}<div class="scroll"><div class="board" data-board="${side}"><table class="stream ${app.numbers ? "" : "bare"}"
     role="grid" aria-label="stream after layer ${k}"><thead><tr><td></td>${
     tokens.all.map((t) => `<th scope="col">${tokenName(tokens, t)}</th>`).join("")}</tr></thead><tbody>`;
   for (const [name, shape] of witness.layout.slots) {
@@ -38,7 +69,7 @@ function streamOf(model, side) {
       html += "</tr>";
     }
   }
-  return html + "</tbody></table></div></div>";
+  return html + "</tbody></table></div></div></div>";
 }
 
 function cellOf(side, name, i, t, now, before, marks) {
@@ -132,7 +163,7 @@ function renderCell() {
   const should = held ? held.should.get(t) : null;
   const mark = (comparison.marks[k] ?? new Map()).get(id);
   const verdict = !held ? "" : `<p class="${mark ? "bad" : "good"}">It should hold ${math(held.text)}${
-    isNumber(should) && !shape.length ? "" : `, entry ${i + 1}`}, which is <b>${
+    sizeOf(shape) === 1 || isNumber(should) ? "" : `, entry ${i + 1}`}, which is <b>${
     show(should.v[isNumber(should) ? 0 : i], 6)}</b>: ${mark ? "≠ it does not." : "✓ it does."}</p>`;
   fill(panel, `<div class="heading"><h3>${escapeText(slot)}${entryName(shape, i)} of ${
     tokenName(result.tokens, t)} after layer ${k} is ${show(value, 6)}</h3>

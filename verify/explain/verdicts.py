@@ -75,7 +75,7 @@ def claim_row(claim: Mapping[str, Any]) -> str:
             parts.append(f"<p><i>{key}</i>: {plain(claim[key])}</p>")
     shown = counterexample_html(claim.get("counterexample"), claim.get("first_difference"))
     if shown:
-        parts.append(f"<h3>Smallest counterexample</h3>{shown}")
+        parts.append(f"<p><i>smallest counterexample</i>:</p>{shown}")
     if claim.get("digest"):
         parts.append(f'<p class="source">weights {plain(claim["digest"][:16])}…</p>')
     if link := teaching_page(claim):
@@ -110,7 +110,7 @@ def checks_table(checks: Sequence[Mapping[str, Any]]) -> str:
     words = {True: "passed", False: "failed", None: "not decided"}
     rows = "".join(
         f"<tr><td>{plain(c['kind'])}</td><td>{words[c['passed']]}</td>"
-        f"<td>{plain(STRENGTHS.get(c.get('strength', ''), c.get('strength', '')))}</td>"
+        f"<td>{plain(STRENGTHS.get(c.get('strength', ''), '')) if c['passed'] else ''}</td>"
         f"<td>{c['cases'] or ''}</td><td>{_number(c['max_error'])}</td><td>{_number(c['bound'])}</td>"
         f"<td>{plain(c['detail'])}</td></tr>"
         for c in checks
@@ -138,13 +138,23 @@ def counterexample_html(
             items.append(f"<li><i>{plain(name)}</i>: {plain(_text(value))}</li>")
         made += f'<ul class="counterexample">{"".join(items)}</ul>'
     if first:
-        held = f", {plain(first['holds'])}," if first.get("holds") else ""
+        held = formula(first["holds"]) + " = " if first.get("holds") else ""
         made += (
             f"<p>The first difference is after layer {plain(first['layer'])}, in slot "
             f"<b>{plain(first['slot'])}</b> of token {plain(first['token'])}: it holds "
-            f"{plain(first['is'])} and should hold{held} {plain(first['should'])}.</p>"
+            f"{plain(first['is'])} and should hold {held}{plain(first['should'])}.</p>"
         )
     return made
+
+
+def formula(text: str) -> str:
+    """A `holds` expression as MathML, or as it is."""
+    from .mathml import mathml
+
+    try:
+        return mathml(text)
+    except ValueError:
+        return plain(text)
 
 
 def _text(value: Any) -> str:

@@ -1,0 +1,115 @@
+"""Primitives of the printed transformer: which are exact, which cannot be, and accurate products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import constructions
+from constructions.transformer import Witness
+
+from ..checks import exact_layers, gelu
+from ..checks.proof_of import proved
+from ..claim import claim
+
+
+def product(**parameters: Any) -> Witness:
+    """One GeLU MLP that multiplies the two halves of a query."""
+    return constructions.build("gelu_product", **parameters)
+
+
+@claim(
+    "exact.mov",
+    variant="improved",
+    source="witness",
+    statement=r"\text{mov is one layer of three causal softmax heads with finite weights, exactly, "
+    r"for every input}",
+)
+def exact_mov() -> Any:
+    """mov of akyurek2022 exactly, in one layer, with finite weights."""
+    return (
+        exact_layers.in_fractions("mov"),
+        exact_layers.in_balls("mov"),
+        proved("exact.softmax"),
+    )
+
+
+@claim(
+    "exact.aff",
+    variant="improved",
+    source="witness",
+    statement=r"\text{aff is one layer of two causal softmax heads with finite weights, exactly, "
+    r"for every input}",
+)
+def exact_aff() -> Any:
+    """aff of akyurek2022 exactly, bias included, in one layer, with finite weights."""
+    return (
+        exact_layers.in_fractions("aff"),
+        exact_layers.in_balls("aff"),
+        proved("exact.softmax"),
+    )
+
+
+@claim(
+    "exact.raw",
+    variant="improved",
+    source="witness",
+    statement=r"\text{RAW with } + \text{ is one layer of three causal softmax heads with finite "
+    r"weights, exactly, for every input}",
+)
+def exact_raw() -> Any:
+    """RAW (+) of akyurek2022 exactly, in one layer, with finite weights."""
+    return (
+        exact_layers.in_fractions("raw"),
+        exact_layers.in_balls("raw"),
+        proved("exact.softmax"),
+    )
+
+
+@claim(
+    "exact.gelu_bypass",
+    variant="improved",
+    source="witness",
+    statement=r"\sigma(x) - \sigma(-x) = x",
+)
+def gelu_bypass() -> Any:
+    """A number passes a GeLU exactly, with both signs; no large constant is needed."""
+    return (proved("exact.gelu_bypass"),)
+
+
+@claim(
+    "exact.impossible",
+    variant="improved",
+    source="witness",
+    statement=r"\text{mul, div and the bypass of layer norm are exact for no finite weights}",
+)
+def impossible() -> Any:
+    """No finite weights make mul, div or the bypass of layer norm exact for every input."""
+    return (proved("exact.growth"),)
+
+
+@claim(
+    "exact.norm_bypass",
+    variant="improved",
+    source="witness",
+    statement=r"\sqrt{2/L}\,N\lambda([N, -N, x, -x, 0]): \text{ relative error at most } "
+    r"\|x\|^2/(2N^2), \text{ printed: of order } 1/N",
+)
+def norm_bypass() -> Any:
+    """The bypass of layer norm to second order in 1/N, where the printed one is of first order."""
+    return gelu.norm_bypass(), proved("exact.norm_bypass")
+
+
+@claim(
+    "gelu_product",
+    variant="improved",
+    source="witness",
+    statement=r"xy = \tfrac14\sqrt{\pi/2}\textstyle\sum_{i \leq m} \frac{a_i}{(ic)^2}"
+    r"(E(ic(x+y)) - E(ic(x-y))) + O(c^{2m}),\ E(u) = \sigma(u) + \sigma(-u)",
+)
+def gelu_product() -> Any:
+    """Products of any order from one GeLU MLP, within a proved bound."""
+    return (
+        gelu.product_bound(product),
+        gelu.product_digits(product),
+        proved("gelu_product.weights", "gelu_product.bound"),
+    )

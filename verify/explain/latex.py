@@ -1,0 +1,130 @@
+"""The LaTeX that statements of claims are written in, as text with MathML."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|[A-Za-z]|\s+|.", re.S)
+GREEK = dict(zip(
+    "alpha beta gamma delta varepsilon eta theta kappa lambda pi rho sigma tau Delta Sigma ell".split(),
+    "αβγδεηθκλπρστΔΣℓ",
+))  # fmt: skip
+OPERATORS = {
+    "top": "⊤", "mapsto": "↦", "cdot": "·", "times": "×", "leftarrow": "←", "nabla": "∇", "in": "∈",
+    "Rightarrow": "⇒", "langle": "⟨", "rangle": "⟩", "sim": "∼", "approx": "≈", "to": "→",
+    "leq": "≤", "le": "≤", "geq": "≥", "ge": "≥", "neq": "≠", "emptyset": "∅", "dagger": "†",
+    "ldots": "…", "dots": "…", "cdots": "⋯", "star": "⋆", "odot": "⊙", "pm": "±", "sum": "∑",
+    "prod": "∏", "|": "‖", "infty": "∞", "subset": "⊂", "forall": "∀", "succeq": "⪰", "circ": "∘",
+}  # fmt: skip
+FUNCTIONS = ("log", "exp", "max", "min", "sup", "inf", "det", "Pr")
+SPACES = {",": ".17em", ";": ".28em", " ": ".25em", "quad": "1em", "qquad": "2em", ":": ".22em", "!": "0"}
+NOTHING = ("textstyle", "displaystyle", "left", "right", "Bigl", "Bigr", "bigl", "bigr", "big", "Big")
+
+
+def statement(latex: str) -> str:
+    r"""HTML of a statement: \text{…} outside of groups as text, the rest as <math>.
+
+    Raises ValueError on a command that is not known here.
+    """
+    made, rest = [], TOKEN.findall(latex)
+    while rest:
+        part: list[str] = []
+        while rest and not (rest[0] == r"\text" and _depth(part) == 0):
+            part.append(rest.pop(0))
+        if "".join(part).strip():
+            made.append(f"<math><mrow>{_row(part)}</mrow></math>")
+        if rest:
+            rest.pop(0)
+            made.append(escape(_plain_group(rest)))
+    return "".join(made)
+
+
+def _depth(tokens: list[str]) -> int:
+    return tokens.count("{") - tokens.count("}")
+
+
+def _plain_group(tokens: list[str]) -> str:
+    """Text of a group, taken off the tokens."""
+    if not tokens or tokens.pop(0) != "{":
+        raise ValueError("a group in braces is missing")
+    text, depth = "", 1
+    while tokens:
+        token = tokens.pop(0)
+        depth += {"{": 1, "}": -1}.get(token, 0)
+        if depth == 0:
+            return text
+        text += token[1:] if re.fullmatch(r"\\[^A-Za-z]", token) else token
+    raise ValueError("a brace is never closed")
+
+
+def _row(tokens: list[str], until: str | None = None) -> str:
+    made = ""
+    while tokens:
+        if tokens[0] == until:
+            tokens.pop(0)
+            return made
+        made += _scripted(tokens)
+    if until:
+        raise ValueError("a brace is never closed")
+    return made
+
+
+def _scripted(tokens: list[str]) -> str:
+    """One atom with its indices, exponents and primes."""
+    base, below, above = _atom(tokens), "", ""
+    while tokens and tokens[0] in ("_", "^", "'"):
+        mark = tokens.pop(0)
+        if mark == "'":
+            above += "<mo>′</mo>"
+        elif mark == "_":
+            below += _atom(tokens)
+        else:
+            above += _atom(tokens)
+    if below and above:
+        return f"<msubsup>{base}<mrow>{below}</mrow><mrow>{above}</mrow></msubsup>"
+    if below:
+        return f"<msub>{base}<mrow>{below}</mrow></msub>"
+    return f"<msup>{base}<mrow>{above}</mrow></msup>" if above else base
+
+
+def _atom(tokens: list[str]) -> str:
+    while tokens and (tokens[0].isspace() or tokens[0][1:] in NOTHING):
+        tokens.pop(0)
+    if not tokens:
+        return "<mrow></mrow>"
+    token = tokens.pop(0)
+    if token == "{":
+        return f"<mrow>{_row(tokens, '}')}</mrow>"
+    if token[0] == "\\":
+        return _command(token[1:], tokens)
+    if token[0].isdigit():
+        return f"<mn>{token}</mn>"
+    if token.isalpha():
+        return f"<mi>{token}</mi>"
+    return f'<mo stretchy="false">{escape(token.replace("-", "−"))}</mo>'
+
+
+def _command(name: str, tokens: list[str]) -> str:
+    if name in GREEK:
+        return f"<mi>{GREEK[name]}</mi>"
+    if name in OPERATORS:
+        return f'<mo stretchy="false">{OPERATORS[name]}</mo>'
+    if name in SPACES:
+        return f'<mspace width="{SPACES[name]}"></mspace>'
+    if name in FUNCTIONS:
+        return f'<mi mathvariant="normal">{name}</mi>'
+    if name == "text":
+        return f"<mtext>{escape(_plain_group(tokens))}</mtext>"
+    if name in ("mathrm", "operatorname", "mathbf"):
+        return f'<mi mathvariant="normal">{escape(_plain_group(tokens))}</mi>'
+    if name in ("frac", "tfrac", "dfrac"):
+        return f"<mfrac>{_atom(tokens)}{_atom(tokens)}</mfrac>"
+    if name == "sqrt":
+        return f"<msqrt>{_atom(tokens)}</msqrt>"
+    if name in ("hat", "bar", "tilde"):
+        mark = {"hat": "^", "bar": "¯", "tilde": "~"}[name]
+        return f'<mover accent="true">{_atom(tokens)}<mo stretchy="false">{mark}</mo></mover>'
+    if name in "{}%_&#":
+        return f'<mo stretchy="false">{escape(name)}</mo>'
+    raise ValueError(f"\\{name} is not known")
