@@ -25,6 +25,7 @@ _WITNESSES = {
     "hyperpower": "hyperpower",
     "deep_descent": "deep_descent",
     "recursive_least_squares": "recursive_least_squares",
+    "paired_least_squares": "paired_least_squares",
     "momentum": "momentum",
     "chebyshev": "chebyshev",
     "preconditioned": "preconditioned",
@@ -36,6 +37,7 @@ _WITNESSES = {
     "bayes_ridge": "bayes_ridge",
     "selection": "selection",
     "gelu_product": "gelu_product",
+    "spline_regression": "features",
     "akyurek2022_theorem1": "papers.akyurek2022",
     "akyurek2022_theorem2": "papers.akyurek2022",
 }

@@ -51,8 +51,16 @@ def as_text(value: Exact) -> str:
 
 
 def nearest_float(value: Exact) -> float:
-    """The float64 nearest to an exact scalar. Raises TypeError if a parameter is still free."""
-    return _symbolic_float(value) if is_symbolic(value) else float(value)
+    """The float64 nearest to an exact scalar, infinite beyond its range.
+
+    Raises TypeError if a parameter is still free.
+    """
+    if is_symbolic(value):
+        return _symbolic_float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 @lru_cache(maxsize=4096)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -127,11 +128,11 @@ class Recorded(Floats):
     def scale(self, c: Exact, a: torch.Tensor) -> torch.Tensor:
         if c == 1:
             return a
-        error = a.abs() * abs(nearest_float(c)) * self._of_coefficient(c)
+        error = super().scale(c, a).abs() * self._of_coefficient(c)
         return self._note("scale", error, c, a)
 
     def combine(self, terms: list[tuple[Exact, torch.Tensor]]) -> torch.Tensor:
-        total = sum(array.abs() * abs(nearest_float(c)) for c, array in terms)
+        total = sum(Floats.scale(self, c, array).abs() for c, array in terms)
         worst = max(self._of_coefficient(c) for c, _ in terms)
         if len(terms) == 2 and worst == 0:
             total, share = super().combine(terms).abs(), self.u
@@ -142,8 +143,9 @@ class Recorded(Floats):
     def product(self, a: torch.Tensor, b: torch.Tensor, c: Exact) -> torch.Tensor:
         share = self._gamma(a.shape[-1]) + self._of_coefficient(c)
         with torch.no_grad():
-            error = (a.abs() @ b.abs()) * (abs(nearest_float(c)) * share)
-            error = error + self.least * (a.shape[-1] + 1)
+            error = Floats.scale(self, c, a.abs() @ b.abs()).abs() * share
+            lost = torch.full((), self.least * (a.shape[-1] + 1), dtype=torch.float64)
+            error = error + lost + Floats.scale(self, c, lost).abs()  # underflow before scaling
         return self._note("product", error, a, b, c)
 
     add_product = Numbers.add_product  # its two roundings are noted one by one
@@ -250,8 +252,9 @@ def _gamma(terms: int, u: float) -> float:
 
 
 def _is_power_of_two(c: Exact) -> bool:
-    mantissa, _ = math.frexp(nearest_float(c))
-    return abs(mantissa) == 0.5 or mantissa == 0
+    if not isinstance(c, (int, Fraction)):
+        return False
+    return all(part & (part - 1) == 0 for part in (abs(c.numerator), c.denominator))
 
 
 def _lowered(args: Any, dtype: torch.dtype) -> Any:

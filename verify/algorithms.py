@@ -382,3 +382,32 @@ def _positive(value: Any) -> Any:
 
 def _exp(value: Any) -> Any:
     return value.exp() if hasattr(value, "exp") else np.exp(value)
+
+
+def spline_regression(
+    X: Any, y: Any, queries: Any, basis: int, layers: int, alpha: Any, degree: int = 1
+) -> Any:
+    """Least squares on B-splines (Cox and de Boor's recursion) by (3^(layers-1) - 1)/2 steps."""
+    X, queries = np.asarray(X), np.asarray(queries)
+    steps = (3 ** (layers - 1) - 1) // 2
+
+    def features(Z: Any) -> Any:
+        rows = [[_b_spline(z, i, degree, basis) for i in range(basis)] for z in Z[:, 0]]
+        return np.array(rows, dtype=Z.dtype).reshape(len(Z), basis)
+
+    return gradient_descent(features(X), y, features(queries), steps, alpha / 2)
+
+
+def _b_spline(v: Any, i: int, degree: int, basis: int) -> Any:
+    """B-spline number i of the degree on the knots (i - degree)/(basis - degree), at v."""
+    inner = basis - degree
+
+    def value(i: int, p: int) -> Any:
+        start = Fraction(i - degree, inner)
+        if p == 0:
+            return v * 0 + int(start <= v < start + Fraction(1, inner))
+        left = (v - start) * inner / p
+        right = (start + Fraction(p + 1, inner) - v) * inner / p
+        return left * value(i, p - 1) + right * value(i + 1, p - 1)
+
+    return value(i, degree)

@@ -9,11 +9,22 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import typer
 
-from .commands import checking, machine, proving, reading, running, teaching
+from .commands import (
+    checking,
+    machine,
+    proving,
+    reading,
+    replaying,
+    running,
+    sweeping,
+    teaching,
+)
 from .errors import WrongCall
 
 app = typer.Typer(
@@ -32,6 +43,8 @@ for name, command in (
     ("run", running.run),
     ("prove", proving.prove),
     ("explain", teaching.explain),
+    ("replay", replaying.replay),
+    ("sweep", sweeping.sweep),
     ("bench", machine.bench),
     ("doctor", machine.doctor),
 ):
@@ -46,6 +59,18 @@ USAGE: type[Exception] = next(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    with warnings.catch_warnings():
+        warnings.showwarning = _warn
+        return _status(given)
+
+
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+    """A warning as a line for people, without the place in the code."""
+    print(f"witness: warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+def _status(given: list[str]) -> int:
+    """Runs the command; every way in which it can end is here."""
     try:
         status = app(given, prog_name="witness", standalone_mode=False)
         sys.stdout.flush()

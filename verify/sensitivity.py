@@ -184,9 +184,10 @@ def run(
             row["mutants"] += 1
             row["equal, proved"] += equal
             for kind in KINDS:
-                row[kind]["refuted"] += found[kind] is True
-                row[kind]["cannot say"] += found[kind] is None
-                if equal and found[kind] is True and kind != "steps":
+                if not equal:
+                    row[kind]["refuted"] += found[kind] is True
+                    row[kind]["of"] += found[kind] is not None
+                elif found[kind] is True and kind in ("exact", "numeric"):
                     row["false alarms"] += 1
             if not equal and True not in found.values():
                 missed.append({"change": mutant.change, "where": mutant.where})
@@ -211,7 +212,7 @@ def run(
 
 def _empty() -> dict[str, Any]:
     counts: dict[str, Any] = {"mutants": 0, "equal, proved": 0, "false alarms": 0}
-    return counts | {kind: {"refuted": 0, "cannot say": 0} for kind in KINDS}
+    return counts | {kind: {"refuted": 0, "of": 0} for kind in KINDS}
 
 
 def shares(made: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
@@ -221,11 +222,8 @@ def shares(made: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
         rows = [w["changes"][change] for w in made if change in w["changes"]]
         totals[change] = {}
         for kind in ("exact", "numeric"):
-            wrong = sum(
-                row["mutants"] - row["equal, proved"] - max(0, row[kind]["cannot say"]) for row in rows
-            )
-            refuted = sum(row[kind]["refuted"] for row in rows)
-            totals[change][kind] = refuted / wrong if wrong > 0 else None
+            refuted, of = (sum(row[kind][what] for row in rows) for what in ("refuted", "of"))
+            totals[change][kind] = refuted / of if of else None
     return totals
 
 
@@ -238,10 +236,10 @@ def table(result: Mapping[str, Any]) -> Any:
         made.add_column(column)
     for witness in result["witnesses"]:
         for change, row in witness["changes"].items():
-            counts = []
-            for kind in KINDS:
-                run = row["mutants"] - row[kind]["cannot say"]
-                counts.append(f"{row[kind]['refuted']} of {run}" if run else "not run")
+            counts = [
+                f"{row[kind]['refuted']} of {row[kind]['of']}" if row[kind]["of"] else ""
+                for kind in KINDS
+            ]
             made.add_row(
                 witness["witness"], change, str(row["mutants"]), str(row["equal, proved"]), *counts
             )

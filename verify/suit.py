@@ -116,7 +116,7 @@ def suit(
             )
     for key, count, reason in (
         ("iterations", _iterations(name, made, s), f"leaves {TARGET:g} of the slowest component"),
-        ("steps", STEPS, "a default; gradient descent may need more"),
+        ("steps", STEPS, "a default; more come closer"),
     ):
         if _missing(key, signature, made):
             made[key], why[key] = count, reason
@@ -151,7 +151,7 @@ def _divide(a: float, b: float) -> float:
 
 
 def _short_decimal(value: float, up: bool = False) -> Any:
-    """Three digits, rounded down or up, as an exact fraction: what is printed can be typed again."""
+    """Three digits, rounded down or up, exactly: what is printed can be typed again."""
     if value <= 0:
         return 1
     exponent = math.floor(math.log10(value)) - 2

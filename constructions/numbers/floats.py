@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -90,9 +92,16 @@ class Floats(Numbers):
         return scores.tril()
 
     def scale(self, c: Exact, a: torch.Tensor) -> torch.Tensor:
-        return a if c == 1 else a * nearest_float(c)
+        if c == 1:
+            return a
+        if self.dtype in HALF:  # in float32, rounded once
+            return _times(a.float(), c, torch.float32).to(self.dtype)
+        return _times(a, c, self.dtype)
 
     def combine(self, terms: list[tuple[Exact, torch.Tensor]]) -> torch.Tensor:
+        if self.dtype in HALF:
+            parts = [_times(array.float(), c, torch.float32) for c, array in terms]
+            return sum(parts[1:], parts[0]).to(self.dtype)
         (first, total), *rest = terms
         total = self.scale(first, total)
         for c, array in rest:
@@ -100,8 +109,10 @@ class Floats(Numbers):
                 total = total + array
             elif c == -1:
                 total = total - array
+            elif len(factors := _factors(c, self.dtype)) == 1:
+                total = torch.add(total, array, alpha=factors[0])
             else:
-                total = torch.add(total, array, alpha=nearest_float(c))
+                total = total + self.scale(c, array)
         return total
 
     def product(self, a: torch.Tensor, b: torch.Tensor, c: Exact) -> torch.Tensor:
@@ -116,7 +127,10 @@ class Floats(Numbers):
     ) -> torch.Tensor:
         if self.dtype in HALF or not old.ndim == a.ndim == b.ndim == 3 or a.shape[-1] > ONE_PANEL:
             return super().add_product(c, old, a, b, scale)
-        return torch.baddbmm(old, a, b, beta=nearest_float(c), alpha=nearest_float(scale))
+        beta, alpha = _factors(c, self.dtype), _factors(scale, self.dtype)
+        if len(beta) + len(alpha) > 2:
+            return super().add_product(c, old, a, b, scale)
+        return torch.baddbmm(old, a, b, beta=beta[0], alpha=alpha[0])
 
     def contract(
         self,
@@ -247,6 +261,31 @@ class FloatPrompts(Prompts):
         array = array.expand(*self.batch, tokens, array.shape[-1])
         array = array.reshape(*self.batch, tokens, *shape)
         return array if self.torch_in else _to_numpy(array)
+
+
+def _times(a: torch.Tensor, c: Exact, dtype: torch.dtype) -> torch.Tensor:
+    """c * a, also where c itself is too large or too small for the format."""
+    for factor in () if c == 1 else _factors(c, dtype):
+        a = a * factor
+    return a
+
+
+@lru_cache(maxsize=4096)
+def _factors(c: Exact, dtype: torch.dtype) -> tuple[float, ...]:
+    """Floats inside the format's range whose product is c, rounded once."""
+    nearest = nearest_float(c)
+    limits = torch.finfo(dtype)
+    if c == 0 or limits.smallest_normal <= abs(nearest) <= limits.max:
+        return (nearest,)
+    fraction = Fraction(c) if isinstance(c, (int, Fraction)) else Fraction(str(c.evalf(30)))
+    power = fraction.numerator.bit_length() - fraction.denominator.bit_length()
+    made = [float(fraction / Fraction(2) ** power)]
+    most = int(math.log2(limits.max)) - 1
+    while power:
+        step = max(-most, min(most, power))
+        made.append(2.0**step)
+        power -= step
+    return tuple(made)
 
 
 def _finite(a: torch.Tensor) -> bool:

@@ -16,13 +16,24 @@ Lemma trmxN A : (- A)^T = - A^T. Proof. exact: linearN. Qed.
 Lemma trmxZ a A : (a *: A)^T = a *: A^T. Proof. exact: linearZ. Qed.
 End Transpose.
 
-(* Multiply out: every product becomes a sum of scaled words a *: (A *m B *m ...). *)
+(* Multiply out: every product becomes a sum of scaled words a *: (A *m B *m ...). Scalings are
+   found by matching, which is faster than a search. *)
+Ltac forwards equation := first [rewrite -> equation | rewrite equation].
+
+Ltac scalings :=
+  repeat match goal with
+  | |- context [GRing.scale ?a (GRing.add ?A ?B)] => forwards (scalerDr a A B)
+  | |- context [GRing.scale ?a (GRing.opp ?A)] => forwards (scalerN a A)
+  | |- context [GRing.scale ?a (GRing.scale ?b ?A)] => forwards (scalerA a b A)
+  end.
+
+Ltac products :=
+  rewrite ?(mulmxDl, mulmxDr, mulmxN, mulNmx, mul0mx, mulmx0, mul_scalar_mx, mul_mx_scalar);
+  rewrite -?(scalemxAl, scalemxAr) ?mulmxA; scalings.
+
 Ltac words :=
   rewrite ?(trmx_mul, trmxD, trmxN, trmxZ, trmxK, trmx0, tr_scalar_mx);
-  rewrite ?(mulmxDl, mulmxDr, mulmxN, mulNmx, mul0mx, mulmx0, mul_scalar_mx, mul_mx_scalar);
-  rewrite -?(scalemxAl, scalemxAr) ?(scalerDr, scalerN, scalerA, mulmxA);
-  rewrite ?(mulmxDl, mulmxDr, mulmxN, mulNmx, mul0mx, mulmx0, mul_scalar_mx, mul_mx_scalar);
-  rewrite -?(scalemxAl, scalemxAr) ?(scalerDr, scalerN, scalerA, mulmxA, scale1r, opprK).
+  products; products; rewrite ?(scale1r, opprK).
 
 (* Forget what the words are: they become letters. *)
 Ltac letters :=

@@ -145,7 +145,7 @@ def test_an_unknown_reading_is_named():
 @pytest.mark.parametrize(("d", "n"), [(1, 1), (2, 2), (5, 1), (8, 3)])
 def test_the_transformer_of_theorem_1_ends_where_the_operations_do(d, n):
     parameters = {"d": d, "examples": n, "step_size": F(1, 8), "ridge": RIDGE}
-    case = programs.prompt(random.Random(1), parameters)
+    case = programs.prompt(1, parameters)
     chain = paper.theorem1_chain(**parameters)
     want = F(algorithms.one_pass_sgd(case.X, case.y, case.queries, F(1, 8), RIDGE)[0])
     assert programs.error(chain, case, want, Constants()) < 1e-16
@@ -154,7 +154,7 @@ def test_the_transformer_of_theorem_1_ends_where_the_operations_do(d, n):
 @pytest.mark.parametrize(("d", "n"), [(1, 1), (2, 2), (6, 1), (3, 3)])
 def test_the_transformer_of_theorem_2_ends_where_the_operations_do(d, n):
     parameters = {"d": d, "examples": n, "ridge": F(1, 2)}
-    case = programs.prompt(random.Random(1), parameters)
+    case = programs.prompt(1, parameters)
     chain = paper.theorem2_chain(**parameters)
     want = F(algorithms.ridge(case.X, case.y, case.queries, F(1, 2))[0])
     assert programs.error(chain, case, want, Constants()) < 1e-16
@@ -162,13 +162,13 @@ def test_the_transformer_of_theorem_2_ends_where_the_operations_do(d, n):
 
 def test_every_slot_after_every_layer_is_what_its_operation_leaves():
     parameters = {"d": 2, "examples": 2, "ridge": F(1, 2)}
-    case = programs.prompt(random.Random(2), parameters)
+    case = programs.prompt(2, parameters)
     assert programs.first_layer(paper.theorem2_chain(**parameters), case) is None
 
 
 def test_a_layer_left_out_is_found():
     parameters = {"d": 2, "examples": 1, "ridge": F(1, 2)}
-    case = programs.prompt(random.Random(2), parameters)
+    case = programs.prompt(2, parameters)
     chain = paper.theorem2_chain(**parameters)
 
     class Without:
@@ -192,6 +192,17 @@ def test_the_built_witnesses_are_good_in_float64():
     two = constructions.build("akyurek2022_theorem2", d=3, ridge=1)
     want = algorithms.ridge(X, y, queries, F(1))[0]
     assert two.trace(X, y, queries)[-1]["prediction"][-1] == pytest.approx(float(want), abs=1e-4)
+
+
+def test_the_stream_is_added_up_after_each_layer_in_floats():
+    # kept apart, the GeLUs of a product would meet `large` before they cancel
+    parameters = {"d": 2, "examples": 1, "ridge": F(1, 2)}
+    case = programs.prompt(3, parameters)
+    chain = paper.theorem2_chain(**parameters)
+    states = chain.program.run(chain.program.prompt(case.X, case.y, case.queries))
+    trace = paper.akyurek2022_theorem2(2, F(1, 2)).trace(case.X, case.y, case.queries, "float64")
+    for stream, state in zip(trace, states):
+        assert max(programs.slot_errors(chain.program, stream, state).values()) < 1e-6
 
 
 def test_layers_width_and_heads_are_those_of_the_chain():

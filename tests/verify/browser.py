@@ -1,4 +1,9 @@
-"""Headless Chromium, driven through the DevTools protocol over a pipe: no server, no network."""
+"""Headless Chromium, driven through the DevTools protocol over a pipe: no server, no network.
+
+    python tests/verify/browser.py verify/explain/newton.png
+
+takes the picture of the Newton page that README shows.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +35,9 @@ FLAGS = (
 
 def find() -> str | None:
     """Path of a Chromium, or None."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    return next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
 
 
 class PageError(AssertionError):
@@ -155,16 +162,21 @@ class Browser:
 
     def key(self, name: str) -> None:
         """Presses one key, such as ArrowRight."""
-        code = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Enter": 13}[name]
+        code = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Enter": 13}[
+            name
+        ]
         for kind in ("keyDown", "keyUp"):
-            self.send("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code)
+            self.send(
+                "Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code
+            )
 
     def centre(self, selector: str) -> tuple[float, float]:
         """Middle of an element, scrolled into view."""
         quoted = json.dumps(selector)
         box = self.js(
-            f"(() => {{ const e = document.querySelector({quoted}); e.scrollIntoView({{block: 'center'}});"
-            " const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; })()"
+            f"(() => {{ const e = document.querySelector({quoted});"
+            " e.scrollIntoView({block: 'center'}); const b = e.getBoundingClientRect();"
+            " return [b.x + b.width / 2, b.y + b.height / 2]; })()"
         )
         return box[0], box[1]
 
@@ -190,7 +202,8 @@ class Browser:
         self.js(
             f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.focus();"
             f" e.value = {json.dumps(text)};"
-            " for (const kind of ['input', 'change']) e.dispatchEvent(new Event(kind, {bubbles: true})); })()"
+            " for (const kind of ['input', 'change'])"
+            " e.dispatchEvent(new Event(kind, {bubbles: true})); })()"
         )
 
     def screenshot(self, path: Path | str, selector: str | None = None) -> None:
@@ -198,11 +211,17 @@ class Browser:
         clip: dict[str, Any] = {}
         if selector:
             box = self.js(
-                f"(() => {{ const b = document.querySelector({json.dumps(selector)}).getBoundingClientRect();"
+                f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
+                " const b = e.getBoundingClientRect();"
                 " return [b.x + scrollX, b.y + scrollY, b.width, b.height]; })()"
             )
             clip = {"clip": dict(zip(("x", "y", "width", "height"), box)) | {"scale": 1}}
-        made = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=selector is not None, **clip)
+        made = self.send(
+            "Page.captureScreenshot",
+            format="png",
+            captureBeyondViewport=selector is not None,
+            **clip,
+        )
         Path(path).write_bytes(base64.b64decode(made["data"]))
 
     def close(self) -> None:
@@ -214,3 +233,26 @@ class Browser:
             self._process.kill()
             self._process.wait()
         self._profile.cleanup()
+
+
+def picture(path: Path | str) -> None:
+    """The Newton page at 1280 x 720: layer 3, the arithmetic of one cell open."""
+    from verify.explain import write_page
+
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "newton.html"
+        write_page("newton", {}, page)
+        browser = Browser()
+        try:
+            browser.size(1280, 720)
+            browser.open(page, "#layer=3&cell=t.0.3&side=0")
+            browser.js("document.getElementById('stepper').scrollIntoView(), scrollBy(0, -50)")
+            browser.screenshot(path)
+        finally:
+            browser.close()
+
+
+if __name__ == "__main__":
+    import sys
+
+    picture(sys.argv[1])

@@ -78,17 +78,31 @@ def weights_of_witness(witness: Witness) -> list[tuple]:
 @pytest.mark.parametrize(
     ("name", "sizes", "letters"),
     [
-        ("newton", {"d": 3, "iterations": 2, "attention": "relu", "prompt": "interleaved"}, {"alpha": "1/7"}),
-        ("gradient_descent", {"d": 2, "steps": 3, "loss": "mean"}, {"step_size": "1/5", "ridge": "2/3"}),
-        ("gradient_descent", {"d": 2, "steps": 3, "loss": "sum"}, {"step_size": "1/5", "ridge": "0"}),
+        (
+            "newton",
+            {"d": 3, "iterations": 2, "attention": "relu", "prompt": "interleaved"},
+            {"alpha": "1/7"},
+        ),
+        (
+            "gradient_descent",
+            {"d": 2, "steps": 3, "loss": "mean"},
+            {"step_size": "1/5", "ridge": "2/3"},
+        ),
+        (
+            "gradient_descent",
+            {"d": 2, "steps": 3, "loss": "sum"},
+            {"step_size": "1/5", "ridge": "0"},
+        ),
         ("sherman_morrison", {"d": 2, "examples": 3, "storage": "tokens"}, {"ridge": "3/2"}),
     ],
-)  # fmt: skip
+)
 def test_every_weight_of_a_page_is_the_weight_of_the_witness(name, sizes, letters) -> None:
     numbers = {key: Fraction(text) for key, text in letters.items()}
     made = export.Export()
     lesson = build.lesson_of(name)
-    family = export.construction(made, name, {k: build._exact(v) for k, v in lesson.parameters.items()})
+    family = export.construction(
+        made, name, {k: build._exact(v) for k, v in lesson.parameters.items()}
+    )
     key = ",".join([str(sizes[axis]) for axis in family["axes"]])
     key += "".join(f",{int(numbers[zero] == 0)}" for zero in family["zero"])
     exported = weights_of_export(family, made.pools(), key, numbers)
@@ -145,7 +159,10 @@ def test_the_first_paint_has_every_cell_of_the_example(newton) -> None:
     lesson = build.lesson_of("newton")
     witness = constructions.build("newton", d=2, iterations=3, alpha=Fraction(1, 6))
     trace = witness.trace(
-        story.exact_rows(lesson.X), story.exact_row(lesson.y), story.exact_rows(lesson.queries), "rational"
+        story.exact_rows(lesson.X),
+        story.exact_row(lesson.y),
+        story.exact_rows(lesson.queries),
+        "rational",
     )
     for number, slots in enumerate(trace):
         start = html.index(f'id="read-{number}"')
@@ -163,7 +180,7 @@ def test_the_first_paint_has_every_cell_of_the_example(newton) -> None:
 
 def test_a_page_fetches_nothing(newton) -> None:
     assert not re.search(r"""(?:src|href|url|@import)\s*[=(]?\s*["']?(?:https?:)?//""", newton)
-    assert "<link rel=\"icon\" href=\"data:,\">" in newton
+    assert '<link rel="icon" href="data:,">' in newton
 
 
 def test_a_page_is_under_600_kilobytes(newton) -> None:
@@ -227,8 +244,10 @@ def test_a_counterexample_becomes_a_state_of_the_page() -> None:
     pair = pairs.pair_of("fu2023.theorem5.1")
     found = {
         "parameters": {"d": "1", "iterations": "1", "alpha": "1/2", "examples": "1"},
-        "X": [["1"]], "y": ["-1/4"], "queries": [["2"]],
-    }  # fmt: skip
+        "X": [["1"]],
+        "y": ["-1/4"],
+        "queries": [["2"]],
+    }
     made = pages.loaded(pair, found)
     assert made == {
         "parameters": {"d": 1, "examples": 1, "iterations": 1, "alpha": 0.5},
@@ -239,27 +258,71 @@ def test_a_counterexample_becomes_a_state_of_the_page() -> None:
 # -- the report ---------------------------------------------------------------------------------
 
 REPORT = {
-    "schema": "witness-report/1", "seed": 7, "versions": {"numpy": "2.0"},
+    "schema": "witness-report/1",
+    "seed": 7,
+    "versions": {"numpy": "2.0"},
     "claims": [
-        {"id": "a.claim", "variant": "printed", "verdict": "refuted", "expected": "holds", "digest": "ab" * 32,
-         "checks": [{"kind": "exact", "strength": "exact", "passed": False, "cases": 3, "max_error": None,
-                     "bound": None, "detail": "1 < 2", "seconds": 0.1}],
-         "counterexample": {"parameters": {"d": "1"}, "X": [["1/2"]]},
-         "first_difference": {"layer": 4, "slot": "top", "token": 0, "is": "3", "should": "1"},
-         "repair": "a sign"},
-        {"id": "fu2023.theorem5.1", "variant": "repaired", "verdict": "holds", "expected": "holds", "digest": None,
-         "checks": [{"kind": "numeric", "strength": "tested", "passed": True, "cases": 60, "max_error": 1e-12,
-                     "bound": 2e-11, "detail": "", "seconds": 0.1}],
-         "counterexample": None, "first_difference": None, "repair": None},
+        {
+            "id": "a.claim",
+            "variant": "printed",
+            "verdict": "refuted",
+            "expected": "holds",
+            "digest": "ab" * 32,
+            "checks": [
+                {
+                    "kind": "exact",
+                    "strength": "exact",
+                    "passed": False,
+                    "cases": 3,
+                    "max_error": None,
+                    "bound": None,
+                    "detail": "1 < 2",
+                    "seconds": 0.1,
+                }
+            ],
+            "counterexample": {"parameters": {"d": "1"}, "X": [["1/2"]]},
+            "first_difference": {"layer": 4, "slot": "top", "token": 0, "is": "3", "should": "1"},
+            "repair": "a sign",
+        },
+        {
+            "id": "fu2023.theorem5.1",
+            "variant": "repaired",
+            "verdict": "holds",
+            "expected": "holds",
+            "digest": None,
+            "checks": [
+                {
+                    "kind": "numeric",
+                    "strength": "tested",
+                    "passed": True,
+                    "cases": 60,
+                    "max_error": 1e-12,
+                    "bound": 2e-11,
+                    "detail": "",
+                    "seconds": 0.1,
+                }
+            ],
+            "counterexample": None,
+            "first_difference": None,
+            "repair": None,
+        },
     ],
-}  # fmt: skip
+}
 
 
 def test_a_report_page_opens_each_verdict_to_its_evidence() -> None:
     html = verdicts.report_page(REPORT)
     assert html.count("<details") == 2
     assert "1 refuted, 1 holds; 1 not as expected" in html
-    for text in ("expected holds", "after layer 4", "1 &lt; 2", "1e−12", "2e−11", "a sign", "X</i>: [[1/2]]"):
+    for text in (
+        "expected holds",
+        "after layer 4",
+        "1 &lt; 2",
+        "1e−12",
+        "2e−11",
+        "a sign",
+        "X</i>: [[1/2]]",
+    ):
         assert text in html
     assert 'href="fu2023.theorem5.1.html' in html
 

@@ -15,6 +15,7 @@ import pytest
 import constructions
 from verify import check, explain
 from verify.explain import build, pages
+from verify.explain.story import number
 
 pytestmark = pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
 
@@ -35,7 +36,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("pages")
 
 
-def open_page(browser: driver.Browser, folder: Path, name: str, fragment: str = "", **more: Any) -> None:
+def open_page(
+    browser: driver.Browser, folder: Path, name: str, fragment: str = "", **more: Any
+) -> None:
     path = folder / f"{name}.html"
     if not path.exists():
         explain.write_page(name, {}, path)
@@ -44,7 +47,11 @@ def open_page(browser: driver.Browser, folder: Path, name: str, fragment: str = 
 
 def put(browser: driver.Browser, parameters: dict[str, Any], X: Any, y: Any, queries: Any) -> None:
     """Gives the page a state, as its controls and tables do."""
-    state = {"X": np.asarray(X).tolist(), "y": np.asarray(y).tolist(), "queries": np.asarray(queries).tolist()}
+    state = {
+        "X": np.asarray(X).tolist(),
+        "y": np.asarray(y).tolist(),
+        "queries": np.asarray(queries).tolist(),
+    }
     browser.js(
         f"Object.assign(page.app.parameters, {json.dumps(parameters)}),"
         f"page.app.data = {json.dumps(state)}, page.change(false)"
@@ -52,12 +59,19 @@ def put(browser: driver.Browser, parameters: dict[str, Any], X: Any, y: Any, que
 
 
 def predictions(browser: driver.Browser, side: int = 0) -> np.ndarray:
-    return np.array(browser.js(f"Array.from(page.app.models[{side}].result.predictions)"), dtype=float)
+    return np.array(
+        browser.js(f"Array.from(page.app.models[{side}].result.predictions)"), dtype=float
+    )
 
 
 def state(browser: driver.Browser) -> tuple[dict[str, Any], np.ndarray, np.ndarray, np.ndarray]:
     saved = browser.js("page.saved()")
-    return saved["parameters"], np.array(saved["X"]), np.array(saved["y"]), np.array(saved["queries"])
+    return (
+        saved["parameters"],
+        np.array(saved["X"]),
+        np.array(saved["y"]),
+        np.array(saved["queries"]),
+    )
 
 
 def prompt(seed: int, n: int, d: int, m: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -67,17 +81,29 @@ def prompt(seed: int, n: int, d: int, m: int = 1) -> tuple[np.ndarray, np.ndarra
 
 # -- the numbers ----------------------------------------------------------------------------------
 
-CASES = [
-    ("newton", {"d": d, "iterations": k, "attention": a, "prompt": p, "alpha": 0.02}, n)
-    for d, k, a, p, n in [(1, 0, "linear", "joint", 1), (2, 3, "relu", "joint", 5),
-                          (3, 4, "linear", "interleaved", 4), (4, 8, "relu", "interleaved", 16)]
-] + [
-    ("gradient_descent", {"d": d, "steps": k, "loss": loss, "step_size": 0.03, "ridge": r}, n)
-    for d, k, loss, r, n in [(1, 1, "sum", 0.0, 1), (3, 8, "mean", 0.5, 7), (4, 5, "sum", 0.25, 16)]
-] + [
-    ("sherman_morrison", {"d": d, "examples": n, "storage": s, "ridge": r}, n)
-    for d, n, s, r in [(1, 1, "matrix", 1.0), (3, 5, "matrix", 0.3), (2, 6, "tokens", 0.1)]
-]  # fmt: skip
+CASES = (
+    [
+        ("newton", {"d": d, "iterations": k, "attention": a, "prompt": p, "alpha": 0.02}, n)
+        for d, k, a, p, n in [
+            (1, 0, "linear", "joint", 1),
+            (2, 3, "relu", "joint", 5),
+            (3, 4, "linear", "interleaved", 4),
+            (4, 8, "relu", "interleaved", 16),
+        ]
+    ]
+    + [
+        ("gradient_descent", {"d": d, "steps": k, "loss": loss, "step_size": 0.03, "ridge": r}, n)
+        for d, k, loss, r, n in [
+            (1, 1, "sum", 0.0, 1),
+            (3, 8, "mean", 0.5, 7),
+            (4, 5, "sum", 0.25, 16),
+        ]
+    ]
+    + [
+        ("sherman_morrison", {"d": d, "examples": n, "storage": s, "ridge": r}, n)
+        for d, n, s, r in [(1, 1, "matrix", 1.0), (3, 5, "matrix", 0.3), (2, 6, "tokens", 0.1)]
+    ]
+)
 
 
 @pytest.mark.parametrize(("name", "parameters", "n"), CASES)
@@ -100,7 +126,9 @@ def test_the_page_predicts_what_the_witness_predicts(browser, folder, name, para
 
 
 @pytest.mark.parametrize("name", constructions.names())
-def test_the_first_example_of_every_page_is_what_the_witness_predicts(browser, folder, name) -> None:
+def test_the_first_example_of_every_page_is_what_the_witness_predicts(
+    browser, folder, name
+) -> None:
     open_page(browser, folder, name)
     parameters, X, y, queries = state(browser)
     lesson = {k: build._exact(v) for k, v in build.lesson_of(name).parameters.items()}
@@ -142,20 +170,30 @@ def test_the_arithmetic_of_a_cell_adds_up_to_the_cell(browser, folder) -> None:
         worst, cells = browser.js(
             """(() => { const model = page.app.models[0]; let worst = 0, cells = 0;
             model.result.steps.forEach((step, k) => {
-              for (const [slot, m] of Object.entries(step.after)) for (let t = 0; t < m.r; t++) for (let i = 0; i < m.c; i++) {
+              for (const [slot, m] of Object.entries(step.after))
+              for (let t = 0; t < m.r; t++) for (let i = 0; i < m.c; i++) {
                 const terms = page.arithmetic(model, k, slot, i, t);
                 const total = terms.reduce((sum, term) => sum + term.value, 0);
                 const size = terms.reduce((sum, term) => sum + Math.abs(term.value), 0);
                 worst = Math.max(worst, Math.abs(total - m.get(t, i)) / (size || 1)); cells += 1;
                 for (const term of terms) if (term.parts) {
-                  const parts = term.parts.map((p) => (term.kind === "head" ? p.weight * p.value : p.c * p.hidden));
+                  const parts = term.parts.map((p) =>
+                    (term.kind === "head" ? p.weight * p.value : p.c * p.hidden));
                   const all = parts.reduce((sum, v) => sum + Math.abs(v), 0);
-                  worst = Math.max(worst, Math.abs(parts.reduce((sum, v) => sum + v, 0) - term.value) / (all || 1));
+                  const gap = parts.reduce((sum, v) => sum + v, 0) - term.value;
+                  worst = Math.max(worst, Math.abs(gap) / (all || 1));
                 } } });
             return [worst, cells]; })()"""
         )
         assert cells > 20
         assert worst < 256 * U  # sums of fewer than 128 terms, in another order
+
+
+def test_python_and_the_page_write_numbers_alike(browser, folder) -> None:
+    open_page(browser, folder, "newton")
+    rng = np.random.default_rng(5)
+    values = [0.0, -0.5, 0.3125, 1e300, *(rng.normal(size=60) * 10.0 ** rng.integers(-6, 7, 60))]
+    assert browser.js(f"{json.dumps(values)}.map((x) => page.show(x))") == list(map(number, values))
 
 
 # -- playing --------------------------------------------------------------------------------------
@@ -169,7 +207,9 @@ def test_a_page_steps_through_every_layer_without_complaint(browser, folder, nam
     for k in range(1, layers + 1):
         browser.key("ArrowRight")
         assert browser.js("page.app.layer") == k
-        assert f"layer {k} of {layers}" in browser.js("document.getElementById('stepper').innerText")
+        assert f"layer {k} of {layers}" in browser.js(
+            "document.getElementById('stepper').innerText"
+        )
     browser.key("ArrowLeft")
     assert browser.js("page.app.layer") == layers - 1
     assert browser.errors == []
@@ -217,7 +257,9 @@ def test_beyond_the_region_of_convergence_the_page_says_what_happens(browser, fo
     assert "It converges" in browser.js(facts)
     browser.type('[data-scalar="alpha"]', "0.3")  # 2/9 is the limit
     assert "runs away" in browser.js(facts)
-    assert browser.js("page.app.models[0].comparison.first") is None  # the layers do what they should
+    assert (
+        browser.js("page.app.models[0].comparison.first") is None
+    )  # the layers do what they should
 
 
 def test_a_table_entry_can_be_edited_and_nonsense_is_not_taken(browser, folder) -> None:
@@ -251,7 +293,11 @@ def test_the_counterexample_of_the_report_is_loaded_by_one_click(browser, folder
     browser.click("[data-counterexample]")
     found = browser.js("page.app.models[0].comparison.first")
     should = report["first_difference"]
-    assert (found["layer"], found["slot"], found["token"]) == (should["layer"], should["slot"], should["token"])
+    assert (found["layer"], found["slot"], found["token"]) == (
+        should["layer"],
+        should["slot"],
+        should["token"],
+    )
     assert found["is"] == float(Fraction(should["is"]))
     assert found["should"] == float(Fraction(should["should"]))
     assert browser.js("page.app.models[1].comparison.first") is None
@@ -262,7 +308,8 @@ def test_the_counterexample_of_the_report_is_loaded_by_one_click(browser, folder
 def test_printed_and_repaired_stand_side_by_side(browser, folder) -> None:
     open_page(browser, folder, "fu2023.theorem5.1")
     boxes = browser.js(
-        "[...document.querySelectorAll('#stream .side')].map((e) => e.getBoundingClientRect()).map((b) => [b.x, b.y])"
+        "[...document.querySelectorAll('#stream .side')]"
+        ".map((e) => e.getBoundingClientRect()).map((b) => [b.x, b.y])"
     )
     assert len(boxes) == 2
     assert boxes[0][0] < boxes[1][0] and boxes[0][1] == boxes[1][1]
@@ -279,7 +326,7 @@ def test_a_printed_weight_can_be_mended(browser, folder) -> None:
     assert "Right" in browser.js("document.getElementById('exercises').innerText")
 
 
-# -- addresses, files, keys -------------------------------------------------------------------------
+# -- addresses, files, keys -------------------------------------------------------------------
 
 
 def test_back_returns_to_the_step_before(browser, folder) -> None:
@@ -293,7 +340,11 @@ def test_back_returns_to_the_step_before(browser, folder) -> None:
 
 def test_a_link_leads_to_layer_cell_and_controls(browser, folder) -> None:
     open_page(browser, folder, "newton", "#layer=3&cell=t.1.2&iterations=4&alpha=0.1&data=5,2,9")
-    assert browser.js("[page.app.layer, page.app.cell.id, page.app.parameters.iterations]") == [3, "t.1.2", 4]
+    assert browser.js("[page.app.layer, page.app.cell.id, page.app.parameters.iterations]") == [
+        3,
+        "t.1.2",
+        4,
+    ]
     first = browser.js("page.app.data")
     assert len(first["y"]) == 5
     assert "t[2]" in browser.js("document.querySelector('#cell h3').innerText")
@@ -329,33 +380,40 @@ def test_the_grid_is_walked_by_keys_and_opens_by_enter(browser, folder) -> None:
 def test_everything_that_can_be_clicked_can_be_reached_by_keys(browser, folder) -> None:
     open_page(browser, folder, "newton", "#layer=2")
     unreachable = browser.js(
-        "[...document.querySelectorAll('#lab [data-go],#lab [data-do],#lab [data-axis],#lab [data-scalar],"
-        "#lab [data-weight],#lab [data-entry],#lab [data-point]')].filter((e) => !e.disabled && e.tabIndex < 0).length"
+        "[...document.querySelectorAll('#lab [data-go],#lab [data-do],#lab [data-axis],"
+        "#lab [data-scalar],#lab [data-weight],#lab [data-entry],#lab [data-point]')]"
+        ".filter((e) => !e.disabled && e.tabIndex < 0).length"
     )
     assert unreachable == 0
 
 
 def test_exercises_take_right_answers_and_no_others(browser, folder) -> None:
     open_page(browser, folder, "newton")
-    answer = "(text) => { const f = document.querySelector('#exercise-0 form'); f.querySelector('input').value = text;" \
-        " f.requestSubmit(); return f.querySelector('output').textContent; }"  # fmt: skip
+    answer = (
+        "(text) => { const f = document.querySelector('#exercise-0 form');"
+        " f.querySelector('input').value = text;"
+        " f.requestSubmit(); return f.querySelector('output').textContent; }"
+    )
     assert "Right" not in browser.js(f"({answer})('0.5')")
     assert "not a number" in browser.js(f"({answer})('soon')")
     assert "Right" in browser.js(f"({answer})('2/9')")
 
 
 @pytest.mark.parametrize("name", constructions.names())
-def test_every_exercise_has_an_answer_and_none_is_solved_from_the_start(browser, folder, name) -> None:
+def test_every_exercise_has_an_answer_and_none_is_solved_from_the_start(
+    browser, folder, name
+) -> None:
     open_page(browser, folder, name)
     answers = browser.js(
-        "page.exercises.filter((e) => e.answer).map((e) => { const v = page.rightAnswer(e); return Number.isFinite(v) ? v : String(v); })"
+        "page.exercises.filter((e) => e.answer).map(page.rightAnswer)"
+        ".map((v) => (Number.isFinite(v) ? v : String(v)))"
     )
     assert all(isinstance(value, (int, float)) for value in answers), answers
     browser.js("page.change()")
     assert "Right" not in browser.js("document.getElementById('exercises').innerText")
 
 
-# -- how it looks and how fast it is ------------------------------------------------------------------
+# -- how it looks and how fast it is ----------------------------------------------------------
 
 
 def test_with_scripts_off_the_example_can_be_read(browser, folder) -> None:
@@ -383,7 +441,8 @@ def test_on_a_projector_slider_stream_and_layer_are_seen_at_once(browser, folder
     browser.js("document.getElementById('play').scrollIntoView()")
     for part in ("#stepper", "#verdict", "#stream table", "#layer table"):
         box = browser.js(
-            f"(() => {{ const b = document.querySelector('{part}').getBoundingClientRect(); return [b.top, b.bottom, b.right]; }})()"
+            f"(() => {{ const b = document.querySelector('{part}').getBoundingClientRect();"
+            " return [b.top, b.bottom, b.right]; })()"
         )
         assert 0 <= box[0] and box[1] <= 720 and box[2] <= 1280, part
 
@@ -397,11 +456,18 @@ def test_a_page_is_ready_in_a_second_and_steps_in_50_milliseconds(browser, folde
     assert min(ready) < 1000
     X, y, queries = prompt(1, 16, 4)
     put(browser, {"d": 4, "iterations": 6, "alpha": 0.001, "attention": "relu"}, X, y, queries)
-    steps = browser.js(
-        "[1, 2, 3, 4, 5, 6, 7].map((k) => { const start = performance.now(); page.go(k, false);"
-        " document.body.offsetHeight; return performance.now() - start; })"
+    # processor time of the page's thread, layout and painting included
+    browser.send("Performance.enable", timeDomain="threadTicks")
+    before = seconds_worked(browser)
+    browser.js(
+        "[1, 2, 3, 4, 5, 6, 7].forEach((k) => { page.go(k, false); document.body.offsetHeight; })"
     )
-    assert sorted(steps)[len(steps) // 2] < 50
+    assert (seconds_worked(browser) - before) / 7 < 0.05
+
+
+def seconds_worked(browser: driver.Browser) -> float:
+    metrics = browser.send("Performance.getMetrics")["metrics"]
+    return next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
 
 
 def test_every_page_of_the_folder_is_linked_from_the_index(monkeypatch, tmp_path, browser) -> None:
@@ -410,7 +476,9 @@ def test_every_page_of_the_folder_is_linked_from_the_index(monkeypatch, tmp_path
     failing = pages.failing()
     monkeypatch.setattr(pages, "failing", lambda: {name: failing[name] for name in names[1:]})
     explain.write_all(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["index.html", *(f"{n}.html" for n in names)])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ["index.html", *(f"{n}.html" for n in names)]
+    )
     browser.open(tmp_path / "index.html")
     links = browser.js("[...document.querySelectorAll('a')].map((a) => a.getAttribute('href'))")
     assert set(links) == {f"{name}.html" for name in names}

@@ -115,6 +115,18 @@ def in_fractions(kind: str, compile: Compile | None = None) -> Check:
     return Check("exact", run, "exact")
 
 
+def _apart(ball: Any, exact: Fraction) -> float:
+    """An upper bound on |ball - exact|."""
+    import flint
+    from flint import arb
+
+    before, flint.ctx.prec = flint.ctx.prec, 160
+    try:
+        return float(abs(ball - arb(exact.numerator) / exact.denominator).upper())
+    finally:
+        flint.ctx.prec = before
+
+
 def in_balls(kind: str, compile: Compile | None = None) -> Check:
     """The forward pass itself, softmax and logarithms in balls, encloses the operation's result."""
 
@@ -145,8 +157,7 @@ def in_balls(kind: str, compile: Compile | None = None) -> Check:
                     ours = np.asarray(states[slot.name][t], dtype=object).ravel()
                     theirs = [wanted[t][row] for row in stream.rows(slot.name)]
                     for a, b in zip(ours, theirs):
-                        b = Fraction(b)
-                        apart = float(abs(a - type(a)(b.numerator) / b.denominator).upper())
+                        apart = _apart(a, Fraction(b))
                         widest = max(widest, apart)
                         if apart > 1e-25:
                             raise Differs(f"{slot.name} of column {t} off by {apart:.1e}",

@@ -26,8 +26,14 @@ def factors(count: int, seed: int) -> np.ndarray:
 
 def error_in(system: str, witness: Any, queries: np.ndarray) -> float:
     """The largest error of the product in a float format, over pairs of numbers."""
-    got = np.asarray(witness.predict(np.zeros((1, 2)), [0.0], queries, system), dtype=float)
+    got = np.asarray(witness.predict(*_prompts(queries), system), dtype=float)[:, 0]
     return float(np.abs(got - queries[:, 0] * queries[:, 1]).max())
+
+
+def _prompts(queries: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each pair as the query of a prompt of its own: a batch is one run."""
+    count = len(queries)
+    return np.zeros((count, 1, 2)), np.zeros((count, 1)), queries[:, None, :]
 
 
 def best_scale(build: Builder, system: str, order: int, form: str) -> tuple[float, Fraction]:
@@ -101,7 +107,7 @@ def product_digits(build: Builder) -> Check:
         worst, told = 0.0, []
         for system, (order, scale) in CHOSEN.items():
             witness = build(d=2, order=order, scale=scale)
-            rounding = witness.rounding_bound(np.zeros((1, 2)), [0.0], queries, system)
+            rounding = witness.rounding_bound(*_prompts(queries), system)
             allowed = float(bound(order, scale, Fraction(1))) + 2 * float(np.max(rounding))
             error = error_in(system, witness, queries)
             printed, _ = best_scale(build, system, 1, "printed")

@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -177,8 +177,8 @@ def run(
 class _File:
     ok: bool
     log: str
-    assumptions: Mapping[str, str]
-    seconds: Mapping[str, float]
+    assumptions: Mapping[str, str] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 def _compile(
@@ -200,8 +200,8 @@ def _compile(
     def build(file: str) -> _File:
         for other in needs[file]:
             if not (before := started[other].result()).ok:
-                return _File(False, f"{other}.v did not compile: {before.log}", {}, {})
-        return _compile_one(folder, file, texts[file], wanted.get(file, []), deadline)
+                return _File(False, f"{other}.v did not compile: {before.log}")
+        return _compile_one(folder, file, texts[file], deadline)
 
     with ThreadPoolExecutor(max_workers=jobs) as pool:
 
@@ -213,26 +213,38 @@ def _compile(
 
         for file in wanted:
             start(file)
-        return {file: future.result() for file, future in started.items()}
+        compiled = {file: future.result() for file, future in started.items()}
+    asked = {file: names for file, names in wanted.items() if compiled[file].ok}
+    said = _assumptions(folder, asked, deadline)
+    return {file: replace(one, assumptions=said.get(file, {})) for file, one in compiled.items()}
 
 
-def _compile_one(folder: Path, file: str, text: str, names: list[str], deadline: float) -> _File:
+def _compile_one(folder: Path, file: str, text: str, deadline: float) -> _File:
     tried = _coqc(folder / f"{file}.v", deadline - time.monotonic(), "-time")
     if tried.returncode != 0:
-        return _File(False, _tail(tried.stderr), {}, {})
-    seconds = _seconds(text, tried.stdout)
-    if not names:
-        return _File(True, "", {}, seconds)
-    query = folder / f"Assumptions{file}.v"
-    asked = "".join(
-        f'Redirect "{folder}/{file}.{name}" Print Assumptions {file}.{name}.\n' for name in names
-    )
-    query.write_text(f"Require {file}.\n{asked}", encoding="utf-8")
+        return _File(False, _tail(tried.stderr))
+    return _File(True, "", seconds=_seconds(text, tried.stdout))
+
+
+def _assumptions(
+    folder: Path, asked: Mapping[str, list[str]], deadline: float
+) -> dict[str, dict[str, str]]:
+    """{file: {theorem: what the kernel says that it rests on}}."""
+    query = folder / "Assumptions.v"
+    lines = [f"Require {file}." for file in asked]
+    for file, names in asked.items():
+        lines += [
+            f'Redirect "{folder}/{file}.{name}" Print Assumptions {file}.{name}.' for name in names
+        ]
+    query.write_text("\n".join(lines) + "\n", encoding="utf-8")
     tried = _coqc(query, deadline - time.monotonic())
-    if tried.returncode != 0:
-        return _File(False, _tail(tried.stderr), {}, seconds)
-    said = {name: (folder / f"{file}.{name}.out").read_text().strip() for name in names}
-    return _File(True, "", said, seconds)
+    said: dict[str, dict[str, str]] = {}
+    for file, names in asked.items():
+        for name in names:
+            answer = folder / f"{file}.{name}.out"
+            found = answer.read_text().strip() if answer.is_file() else _tail(tried.stderr)
+            said.setdefault(file, {})[name] = found
+    return said
 
 
 def _coqc(path: Path, seconds: float, *flags: str) -> subprocess.CompletedProcess[str]:

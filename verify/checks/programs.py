@@ -123,11 +123,10 @@ def enclosure(
 
 
 def _enclosure(make: Make, algorithm: Any, sizes: Any, note: Any, budget: Budget) -> CheckResult:
-    draw = random.Random(budget.seed)
     worst = 0.0
     found: list[tuple[dict[str, Any], float]] = []
     for parameters in sizes(budget):
-        case = prompt(draw, parameters)
+        case = prompt(budget.seed, parameters)
         chain = make(**parameters)
         want = Fraction(reference(algorithm, case, Fraction)[0])
         coarse, fine = (error(chain, case, want, constants) for constants in (COARSE, FINE))
@@ -154,16 +153,22 @@ def shrinks(coarse: float, fine: float) -> bool:
     return fine <= max(coarse * SHRINKS, sys.float_info.min)
 
 
-def prompt(draw: random.Random, parameters: dict[str, Any]) -> Case:
-    """Entries are quarters between -1 and 1, none of them 0."""
+def prompt(seed: int, parameters: dict[str, Any]) -> Case:
+    """Entries are quarters between -1 and 1, none of them 0.
+
+    At one seed and d, a prompt of more examples starts with the examples of a shorter one.
+    """
     d, n = parameters["d"], parameters["examples"]
+    draw = random.Random(seed * 64 + d)
 
     def row(size: int = d) -> list[Fraction]:
         return [Fraction(draw.choice((-4, -3, -2, -1, 1, 2, 3, 4)), 4) for _ in range(size)]
 
-    X = np.array([row() for _ in range(n)], dtype=object)
-    y = np.array(row(n), dtype=object)
-    return Case(parameters, X, y, np.array([row()], dtype=object))
+    queries = np.array([row()], dtype=object)
+    examples = [(row(), *row(1)) for _ in range(n)]
+    X = np.array([x for x, _ in examples], dtype=object)
+    y = np.array([target for _, target in examples], dtype=object)
+    return Case(parameters, X, y, queries)
 
 
 def error(chain: Any, case: Case, want: Fraction, constants: Constants) -> float:

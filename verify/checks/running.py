@@ -88,7 +88,10 @@ def compared(witness: Witness, case: Case, numbers: str = "rational") -> Iterato
     n, m = len(case.X), len(case.queries)
     tokens = witness.prompt.tokens(n, m)
     scope = prompt_scope(
-        objects(case.X, Fraction), objects(case.y, Fraction), witness.definitions, witness.parameters
+        objects(case.X, Fraction),
+        objects(case.y, Fraction),
+        witness.definitions,
+        witness.parameters,
     )
     carried = _carried(witness, case, tokens)
     for number, layer in enumerate(witness.layer_list, start=1):

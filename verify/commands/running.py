@@ -42,8 +42,9 @@ def run(
 ) -> None:
     """Predict rows of your own table.
 
-    The rows of the table are the examples of the prompt. The transformer's predictions stand beside the algorithm's own and the closed form's, with
-    the largest difference and what rounding explains of it.
+    The rows of the table are the examples of the prompt. The transformer's predictions stand
+    beside the algorithm's own and the closed form's, with the largest difference and what
+    rounding explains of it.
     """
     from .. import applying
 

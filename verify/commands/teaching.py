@@ -10,7 +10,9 @@ from .reading import SET
 
 
 def explain(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A witness or a claim.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A witness or a claim.")
+    ] = None,
     output: Annotated[
         str | None, typer.Option("-o", metavar="PAGE.html|FOLDER", help="Where to write.")
     ] = None,

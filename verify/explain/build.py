@@ -13,7 +13,7 @@ from typing import Any
 import constructions
 from constructions.transformer import Witness
 
-from . import core_lessons, derived_lessons, paper_lessons
+from . import core_lessons, derived_lessons, further_lessons, paper_lessons
 from .export import Export, construction
 from .lessons import Lesson, rich
 from .mathml import plain
@@ -26,17 +26,18 @@ LESSONS: dict[str, Lesson] = {
     "hyperpower": core_lessons.HYPERPOWER,
     "newton_carried": derived_lessons.NEWTON_CARRIED,
     "deep_descent": derived_lessons.DEEP_DESCENT,
-    "recursive_least_squares": derived_lessons.RECURSIVE,
+    "recursive_least_squares": further_lessons.RECURSIVE,
     "momentum": derived_lessons.MOMENTUM,
     "chebyshev": derived_lessons.CHEBYSHEV,
     "preconditioned": derived_lessons.PRECONDITIONED,
     "gd_plus_plus": derived_lessons.GD_PLUS_PLUS,
     "minimax_descent": derived_lessons.MINIMAX,
-    "lasso": derived_lessons.LASSO,
-    "logistic": derived_lessons.LOGISTIC,
-    "kernel_regression": derived_lessons.KERNEL,
-    "bayes_ridge": derived_lessons.BAYES,
-    "selection": derived_lessons.SELECTION,
+    "lasso": further_lessons.LASSO,
+    "logistic": further_lessons.LOGISTIC,
+    "kernel_regression": further_lessons.KERNEL,
+    "bayes_ridge": further_lessons.BAYES,
+    "selection": further_lessons.SELECTION,
+    "gelu_product": further_lessons.GELU_PRODUCT,
     "akyurek2022_theorem1": paper_lessons.THEOREM_1,
     "akyurek2022_theorem2": paper_lessons.THEOREM_2,
 }
@@ -123,7 +124,8 @@ def fitted_to(lesson: Lesson, witness: Witness) -> Lesson:
     if d == len(lesson.X[0]) and n == len(lesson.y):
         return lesson
     X = tuple(
-        tuple(float((3 * i * i + 5 * i * j + 2 * j + 1) % 5 - 2) for j in range(d)) for i in range(n)
+        tuple(float((3 * i * i + 5 * i * j + 2 * j + 1) % 5 - 2) for j in range(d))
+        for i in range(n)
     )
     y = tuple(float((2 * i * i + 3 * i) % 7 - 2) for i in range(n))
     return replace(lesson, X=X, y=y, queries=(tuple(1.0 / (j + 1) for j in range(d)),))
@@ -186,11 +188,13 @@ def exercises(lesson: Lesson) -> str:
             f'<li id="exercise-{i}"><p>{rich(exercise.question)}</p>'
             f'<div class="check" data-exercise="{i}"></div>'
             f"<details><summary>Hint</summary><p>{rich(exercise.hint)}</p></details>"
-            f"<details class=\"reason\"><summary>Why</summary><p>{rich(exercise.reason)}</p></details>"
+            f'<details class="reason"><summary>Why</summary><p>{rich(exercise.reason)}</p>'
+            "</details>"
             "</li>"
         )
     return (
-        '<section id="exercises" aria-labelledby="exercises-title"><h2 id="exercises-title">Exercises'
+        '<section id="exercises" aria-labelledby="exercises-title">'
+        '<h2 id="exercises-title">Exercises'
         f'</h2><ol class="exercises">{"".join(made)}</ol></section>'
     )
 

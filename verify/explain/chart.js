@@ -10,11 +10,9 @@ function renderError() {
   const own = DATA.lesson.goal === "answer" && answersOf(model.reference, app.data, app.given);
   const goal = own ? own[0].v[0] : dot(x, app.analysis.target), layers = witness.layers.length;
   const depth = app.parameters.iterations ?? app.parameters.steps ?? layers;
-  const errors = [], bounds = [];
-  for (let k = 0; k <= layers; k++) {
-    errors.push(Math.abs(lens(result, k, DATA.lesson.lens)[0] - goal));
-    bounds.push(theory(DATA.lesson, app.analysis, depth, k, x));
-  }
+  const steps = Array.from({ length: layers + 1 }, (_, k) => k);
+  const errors = kept(`errors ${app.side}`, () => steps.map((k) => Math.abs(lens(result, k, DATA.lesson.lens)[0] - goal)));
+  const bounds = steps.map((k) => theory(DATA.lesson, app.analysis, depth, k, x));
   const finite = errors.concat(bounds.filter((b) => b !== null)).filter((v) => Number.isFinite(v) && v > FLOOR);
   const high = Math.ceil(Math.log10(Math.max(...finite, 1e-3)) + 0.05);
   const low = Math.min(high - 2, Math.max(-17, Math.floor(Math.log10(Math.min(...finite, 1)))));

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from .lessons import Exercise, Lesson
 
-START = "Every token starts with what the prompt says: its own {x_t}, and {y_t} where it is known. " \
-    "The other slots are empty: they are the workspace."  # fmt: skip
+START = (
+    "Every token starts with what the prompt says: its own {x_t}, and {y_t} where it is known. "
+    "The other slots are empty: they are the workspace."
+)
 
 NEWTON = Lesson(
     title="Newton’s iteration, one layer per step",
@@ -103,7 +105,8 @@ GRADIENT_DESCENT = Lesson(
             "With the sum as loss and no ridge, what does one single step from zero predict at "
             "the query? Work it out from the table, then check.",
             "Before the first step every fit is 0, so every error is the target itself.",
-            "2η Σ ⟨x, {x_j}⟩ {y_j}: one step of gradient descent is a weighted vote of the targets.",
+            "2η Σ ⟨x, {x_j}⟩ {y_j}: one step of gradient descent is a weighted vote of the "
+            "targets.",
             answer="2*step_size*x_q.T*X.T*y",
         ),
         Exercise(
@@ -124,7 +127,8 @@ SHERMAN_MORRISON = Lesson(
         "Ridge regression predicts {w.T*x_t} with {w = P*X.T*y}, P the inverse of S + λI. Without "
         "any example the inverse is easy: {P0 = I/ridge}.",
         "One more example changes S by {x1*x1.T}, a matrix of rank one, and the Sherman–Morrison "
-        "formula turns the old inverse into the new one: {P1 = P0 - P0*x1*x1.T*P0/(1 + x1.T*P0*x1)}. "
+        "formula turns the old inverse into the new one: {P1 = P0 - P0*x1*x1.T*P0/(1 + "
+        "x1.T*P0*x1)}. "
         "Products are done by a gated MLP, which multiplies two of its inputs.",
         "The division is done by attention. A token that attends to itself with score s, and to a "
         "null key with score 1, gives itself the weight s/(1 + s): normalising divides.",

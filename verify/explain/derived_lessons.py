@@ -1,4 +1,4 @@
-"""Lessons of the shorter and the further constructions."""
+"""Lessons of the constructions that are faster, or need fewer layers, than the first ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ CLOSE = Exercise(
 
 def broken(layer: int, slot: str) -> Exercise:
     return Exercise(
-        f"Break it. Change one weight so that the first slot to differ is {slot} after layer {layer}.",
+        f"Break it. Change one weight so that the first slot to differ is {slot} after layer "
+        f"{layer}.",
         "Open that layer and look for the blocks that write into the slot.",
         "Everything before the changed weight is still right, so the first difference names it.",
         state=("first", layer, slot),
@@ -36,16 +37,21 @@ def broken(layer: int, slot: str) -> Exercise:
 
 NEWTON_CARRIED = Lesson(
     title="Newton’s iteration with the prediction carried along",
-    lead="The prediction is one more column of the head that iterates: no layer is spent on reading.",
+    lead="The prediction is one more column of the head that iterates: no layer is spent on "
+    "reading.",
     paragraphs=(
-        "As in Newton’s iteration, slot t holds {M1*x_t}, and the inverse of {S = X.T*X} is approached "
+        "As in Newton’s iteration, slot t holds {M1*x_t}, and the inverse of {S = X.T*X} is "
+        "approached "
         "by {M1 = 2*M0 - M0*S*M0}. What is new is the slot of the prediction: the head that "
         "collects ⟨{M0*x_t}, {x_j}⟩ times a vector can collect a number beside it.",
         "Started from αI instead of αS, k layers are exactly 2ᵏ steps of gradient descent: "
         "squaring (I − αS) doubles the number of steps.",
     ),
-    layers={"embedding": START, "M_": "One head does two things with the same scores: it updates "
-            "slot t and the prediction."},
+    layers={
+        "embedding": START,
+        "M_": "One head does two things with the same scores: it updates "
+        "slot t and the prediction.",
+    },
     parameters={"d": 2, "iterations": 2, "alpha": "1/6"},
     lens="slot",
     factor="gram*(1 - alpha*s**2) + identity*(1 - alpha*s)",
@@ -68,7 +74,7 @@ NEWTON_CARRIED = Lesson(
         ),
         broken(2, "t"),
     ),
-)  # fmt: skip
+)
 
 DEEP_DESCENT = Lesson(
     title="More gradient steps than layers",
@@ -80,8 +86,11 @@ DEEP_DESCENT = Lesson(
         "One layer turns N steps into 3N + 1: after L layers there are (3ᴸ − 1)/2. That this is as "
         "many as linear attention can make is proved beside the construction.",
     ),
-    layers={"embedding": START, "": "Slot u holds what N steps leave of x, slot t their sum, slot r the "
-            "residual. The two heads multiply these with each other."},
+    layers={
+        "embedding": START,
+        "": "Slot u holds what N steps leave of x, slot t their sum, slot r the "
+        "residual. The two heads multiply these with each other.",
+    },
     parameters={"d": 2, "layers": 2, "alpha": "1/6"},
     lens="slot",
     factor="1 - alpha*s",
@@ -90,42 +99,20 @@ DEEP_DESCENT = Lesson(
     sizes={"layers": (1, 2, 3, 4)},
     exercises=(
         Exercise(
-            "How many gradient steps do 5 layers make?", "Begin with 0 and apply 3N + 1.",
-            "(3⁵ − 1)/2: 0, 1, 4, 13, 40, 121.", answer="(3**5 - 1)/2",
+            "How many gradient steps do 5 layers make?",
+            "Begin with 0 and apply 3N + 1.",
+            "(3⁵ − 1)/2: 0, 1, 4, 13, 40, 121.",
+            answer="(3**5 - 1)/2",
         ),
         Exercise(
-            "Below which α does it converge on the prompt as it is now?", "|1 − αs| < 1.",
-            "The condition is that of gradient descent, as it is gradient descent.", answer="2/top",
+            "Below which α does it converge on the prompt as it is now?",
+            "|1 − αs| < 1.",
+            "The condition is that of gradient descent, as it is gradient descent.",
+            answer="2/top",
         ),
         RUNS_AWAY,
     ),
-)  # fmt: skip
-
-RECURSIVE = Lesson(
-    title="Recursive least squares at every token",
-    lead="No token stores a matrix: each carries what the matrix does to its own x.",
-    paragraphs=(
-        "The Sherman–Morrison formula updates an inverse by one example: "
-        "{P1 = P0 - P0*x1*x1.T*P0/(1 + x1.T*P0*x1)}. Token t needs of it only {P1*x_t}, a vector.",
-        "Attention is causal, so the token of example t ends with the regression on the examples up "
-        "to its own: the predictor of every prefix, in one pass.",
-    ),
-    layers={"embedding": START, "read": "Every token reads example i: its x, P x and residual.",
-            "update": "The correction, divided by 1 + {x.T*P*x}, is applied at every token."},
-    parameters={"d": 2, "examples": 3, "ridge": 1},
-    lens="slot",
-    shift="ridge",
-    sizes={"examples": (1, 2, 3, 4)},
-    exercises=(
-        Exercise("How large is {x1.T*P0*x1}?", "{P0 = I/ridge}.", "|{x1}|²/λ.", answer="x1.T*x1/ridge"),
-        Exercise(
-            "What does the query predict after the first example alone?",
-            "Ridge regression on one example has a closed form.",
-            "⟨x, {x1}⟩ {y1} / (λ + |{x1}|²).", answer="x_q.T*x1*y1/(ridge + x1.T*x1)",
-        ),
-        CLOSE,
-    ),
-)  # fmt: skip
+)
 
 MOMENTUM = Lesson(
     title="Gradient descent with momentum",
@@ -134,31 +121,36 @@ MOMENTUM = Lesson(
         "The heavy ball rolls: {v1 = momentum*v0 - step_size*X.T*(X*w0 - y)} and {w1 = w0 + v1}. "
         "Tokens carry neither w nor v but their products with x: the residual r and the velocity.",
     ),
-    layers={"embedding": START, "w_": "The head weighs every example’s residual with ⟨{x_t}, {x_j}⟩; "
-            "the MLP adds a part of the velocity before."},
+    layers={
+        "embedding": START,
+        "w_": "The head weighs every example’s residual with ⟨{x_t}, {x_j}⟩; "
+        "the MLP adds a part of the velocity before.",
+    },
     parameters={"d": 2, "steps": 3, "step_size": "1/8", "momentum": "1/4"},
     lens="slot",
     exercises=(
         ONE_STEP,
         Exercise(
-            "And after two steps?", "v₁ = w₁, and the second step adds β v₁.",
+            "And after two steps?",
+            "v₁ = w₁, and the second step adds β v₁.",
             "w₂ = (1 + β) w₁ + η Xᵀ(y − X w₁).",
-            answer="x_q.T*((1 + momentum)*step_size*X.T*y"
-            " + step_size*X.T*(y - step_size*X*X.T*y))",
+            answer="x_q.T*((1 + momentum)*step_size*X.T*y + step_size*X.T*(y - step_size*X*X.T*y))",
         ),
         broken(2, "v"),
     ),
-)  # fmt: skip
+)
 
 CHEBYSHEV = Lesson(
     title="The Chebyshev semi-iteration",
     lead="A step size and a momentum of its own in every layer: the best that k steps can do on an "
     "interval of eigenvalues.",
     paragraphs=(
-        "If the eigenvalues of {S} lie between two known numbers, k steps can multiply the error by "
+        "If the eigenvalues of {S} lie between two known numbers, k steps can multiply the "
+        "error by "
         "a scaled Chebyshev polynomial: the polynomial of degree k that is 1 at 0 and smallest on "
         "the interval.",
-        "The rate depends on the square root of the condition number κ, where plain gradient descent "
+        "The rate depends on the square root of the condition number κ, where plain gradient "
+        "descent "
         "depends on κ.",
     ),
     layers=MOMENTUM.layers,
@@ -175,72 +167,90 @@ CHEBYSHEV = Lesson(
         Exercise(
             "The bound on the error’s factor is 2((√κ − 1)/(√κ + 1))ᵏ with κ = highest/lowest. For "
             "which k is it below 0.000001?",
-            "Take the logarithm.", "k grows with √κ.",
-            answer="ceil(log(0.0000005)/log((sqrt(highest/lowest) - 1)/(sqrt(highest/lowest) + 1)))",
+            "Take the logarithm.",
+            "k grows with √κ.",
+            answer="ceil(log(0.0000005)/log((sqrt(highest/lowest) - 1)/(sqrt(highest/lowest) + "
+            "1)))",
         ),
         broken(2, "v"),
     ),
-)  # fmt: skip
+)
 
 PRECONDITIONED = Lesson(
     title="Preconditioned gradient descent",
     lead="A fixed matrix in the key changes what “alike” means, and with it the speed.",
     paragraphs=(
-        "The step is {w1 = w0 - step_size*preconditioner*X.T*(X*w0 - y)}. In attention the matrix stands "
+        "The step is {w1 = w0 - step_size*preconditioner*X.T*(X*w0 - y)}. In attention the "
+        "matrix stands "
         "between query and key: the score is ⟨{x_t}, P {x_j}⟩.",
         "If P were the inverse of {S}, one step would be enough. The weights cannot know {S}; they "
         "can know what prompts usually look like.",
     ),
-    layers={"embedding": START, "w_": "Scores ⟨{x_t}, P {x_j}⟩ times residuals, subtracted from the "
-            "residual of every token."},
+    layers={
+        "embedding": START,
+        "w_": "Scores ⟨{x_t}, P {x_j}⟩ times residuals, subtracted from the "
+        "residual of every token.",
+    },
     parameters={"d": 2, "steps": 3, "step_size": "1/2", "preconditioner": (("1/2", 0), (0, "1/3"))},
     lens="slot",
     exercises=(
         Exercise(
             "Work out by hand what the first step alone predicts at the query.",
-            "All residuals are targets before it.", "η xᵀ P Xᵀ y.",
+            "All residuals are targets before it.",
+            "η xᵀ P Xᵀ y.",
             answer="step_size*x_q.T*preconditioner*X.T*y",
         ),
         Exercise(
-            "On the first example P is the inverse of {S}. Which step size is then done in one step?",
-            "P S = I.", "w = P Xᵀ y is least squares itself.", answer="1",
+            "On the first example P is the inverse of {S}. Which step size is then done in one "
+            "step?",
+            "P S = I.",
+            "w = P Xᵀ y is least squares itself.",
+            answer="1",
         ),
         Exercise(
             "Choose a step size so that the prediction is within one hundredth of least squares.",
-            "See the exercise before.", "The error shrinks by 1 − η in every direction.",
+            "See the exercise before.",
+            "The error shrinks by 1 − η in every direction.",
             state=("close", 0.01),
         ),
     ),
-)  # fmt: skip
+)
 
 GD_PLUS_PLUS = Lesson(
     title="GD++: gradient descent that transforms the data as it goes",
     lead="Every layer makes a gradient step and, with the same scores, makes the data easier.",
     paragraphs=(
         "Beside the residual each token carries u, at first its x. The layer subtracts "
-        "γ Σ ⟨{u_t}, {u_j}⟩ {u_j} from it: large directions of the data shrink, and the next gradient "
+        "γ Σ ⟨{u_t}, {u_j}⟩ {u_j} from it: large directions of the data shrink, and the next "
+        "gradient "
         "step meets a better conditioned problem.",
     ),
-    layers={"embedding": START, "w_": "The scores ⟨{u_t}, {u_j}⟩ weigh residuals for the step and "
-            "vectors for the transformation."},
+    layers={
+        "embedding": START,
+        "w_": "The scores ⟨{u_t}, {u_j}⟩ weigh residuals for the step and "
+        "vectors for the transformation.",
+    },
     parameters={"d": 2, "steps": 3, "step_size": "1/8", "gamma": "1/8"},
     lens="slot",
     exercises=(
         ONE_STEP,
         Exercise(
-            "What becomes of the largest eigenvalue of {S} in the direction it has, after one layer?",
+            "What becomes of the largest eigenvalue of {S} in the direction it has, after one "
+            "layer?",
             "u is multiplied by 1 − γs there, and the eigenvalue by its square.",
-            "s(1 − γs)².", answer="top*(1 - gamma*top)**2",
+            "s(1 − γs)².",
+            answer="top*(1 - gamma*top)**2",
         ),
         broken(2, "u"),
     ),
-)  # fmt: skip
+)
 
 MINIMAX = Lesson(
     title="Minimax descent",
     lead="GD++ with the best step sizes there are: the error bound falls by 3 with every layer.",
     paragraphs=(
-        "With step 4·9ᵏ⁻¹/(3L) in layer k, L a bound on the eigenvalues of {S}, the error is a Chebyshev "
+        "With step 4·9ᵏ⁻¹/(3L) in layer k, L a bound on the eigenvalues of {S}, the error is a "
+        "Chebyshev "
         "polynomial of degree 3ᵏ. √s times it is at most √L/3ᵏ, for every eigenvalue s up to L.",
         "No transformer with k layers of linear attention has a smaller bound.",
     ),
@@ -248,148 +258,15 @@ MINIMAX = Lesson(
     parameters={"d": 2, "layers": 2, "largest": 3},
     lens="slot",
     exercises=(
-        Exercise("What is the step size of the first layer?", "k = 1.", "4/(3L).", answer="4/(3*largest)"),
         Exercise(
-            "For how many layers is the bound √L/3ᵏ below 0.001?", "Take the logarithm.",
-            "Every layer brings a factor 3.", answer="ceil(log(sqrt(largest)/0.001)/log(3))",
+            "What is the step size of the first layer?", "k = 1.", "4/(3L).", answer="4/(3*largest)"
+        ),
+        Exercise(
+            "For how many layers is the bound √L/3ᵏ below 0.001?",
+            "Take the logarithm.",
+            "Every layer brings a factor 3.",
+            answer="ceil(log(sqrt(largest)/0.001)/log(3))",
         ),
         broken(2, "u"),
     ),
-)  # fmt: skip
-
-LASSO = Lesson(
-    title="Lasso by proximal gradient descent",
-    lead="A gradient step by attention, a soft threshold by two ReLUs, exactly.",
-    paragraphs=(
-        "The lasso adds λ times the sum of |w| to the squared errors. A gradient step "
-        "{v1 = w0 - 2*step_size*X.T*(X*w0 - y)} is followed by a soft threshold: every entry moves ηλ "
-        "towards 0 and stops there.",
-        "The threshold is relu(v − ηλ) − relu(−v − ηλ): two hidden units of an MLP per entry.",
-    ),
-    layers={"embedding": START, "w_": "The head makes the gradient step of w, at every token alike; the "
-            "MLP makes the soft threshold.", "read-out": "w times x."},
-    parameters={"d": 2, "steps": 3, "step_size": "1/8", "penalty": "1/4"},
-    goal="answer",
-    exercises=(
-        Exercise("By how much does the threshold move each entry?", "η times λ.", "ηλ.",
-                 answer="step_size*penalty"),
-        Exercise(
-            "What would one step predict at the query without the threshold?",
-            "Every residual is the target.", "2η xᵀXᵀy.", answer="2*step_size*x_q.T*X.T*y",
-        ),
-        Exercise(
-            "Choose λ so large that the prediction is 0.", "The threshold must swallow every step.",
-            "Sparse: the entries are exactly 0, not nearly.", state=("zero",),
-        ),
-    ),
-)  # fmt: skip
-
-LOGISTIC = Lesson(
-    title="Logistic regression",
-    lead="A gradient step needs a probability at every example: an MLP makes it between two steps.",
-    paragraphs=(
-        "Targets are 0 or 1. With m = {w0.T*x_t} and p = s(m) the gradient is {X.T*(p - y)}. Attention "
-        "moves m; the MLP turns m into p by a sum of ReLUs, a sigmoid drawn with straight lines.",
-        "The page runs the algorithm with those lines; how far it is from the true sigmoid is bounded "
-        "by the length of the pieces.",
-    ),
-    layers={"embedding": START, "w_": "The head adds η ⟨{x_t}, {x_j}⟩ ({y_j} − {p_j}) to m; the MLP "
-            "replaces p by s(m)."},
-    parameters={"d": 2, "steps": 3, "step_size": "1/2", "pieces": 2, "reach": 4},
-    y=(1, 0, 1),
-    lens="slot",
-    goal="answer",
-    sizes={"d": (1, 2), "steps": (1, 2, 3)},
-    exercises=(
-        Exercise(
-            "What is m at the query after the first step?", "s(0) = 1/2, at every example.",
-            "η Σ ⟨x, {x_j}⟩ ({y_j} − 1/2).", answer="step_size*x_q.T*X.T*(y - 1/2)",
-        ),
-        Exercise(
-            "And what would the true sigmoid make of it?", "1/(1 + e⁻ᵐ).",
-            "The lines are close to it, not equal.",
-            answer="1/(1 + exp(0 - step_size*x_q.T*X.T*(y - 1/2)))",
-        ),
-        broken(2, "m"),
-    ),
-)  # fmt: skip
-
-KERNEL = Lesson(
-    title="Kernel regression by functional gradient descent",
-    lead="The attention score is the kernel; what a token carries is its residual.",
-    paragraphs=(
-        "f moves by η Σ ({y_j} − f({x_j})) K({x_j}, x). A transformer that carries the residual at every "
-        "token needs nothing else: the score of attention is the kernel.",
-        "With softmax attention the kernel is the exponential one and every row is divided by its sum: "
-        "that is boosting with the Nadaraya–Watson smoother.",
-    ),
-    layers={"embedding": START, "f_": "Every residual is reduced by η times the residuals of the examples "
-            "that are alike.", "features": "An MLP makes the features of the kernel."},
-    parameters={"d": 2, "steps": 3, "step_size": "1/8"},
-    lens="slot",
-    goal="answer",
-    exercises=(
-        Exercise(
-            "With the linear kernel, what does the first step alone predict at the query?",
-            ONE_STEP.hint, ONE_STEP.reason, answer=ONE_STEP.answer,
-        ),
-        Exercise(
-            "With the linear kernel, below which η does it converge?", "It is gradient descent.",
-            "2 over the largest eigenvalue of {S}.", answer="2/top",
-        ),
-        broken(2, "r"),
-    ),
-)  # fmt: skip
-
-BAYES = Lesson(
-    title="The Bayes predictor: mean and variance",
-    lead="Ridge regression is a posterior mean; its inverse matrix knows the posterior variance.",
-    paragraphs=(
-        "If w is normal with variance `prior` and y has noise of variance `noise`, the posterior mean "
-        "of {w.T*x_t} is ridge regression with λ = noise/prior.",
-        "Every token carries {P3*x_t} already; one layer more multiplies it with x: noise · {x_t.T*P3*x_t} is "
-        "the posterior variance.",
-    ),
-    layers=RECURSIVE.layers | {"variance": "The MLP multiplies what P made of x with x."},
-    parameters={"d": 2, "examples": 3, "noise": 1, "prior": 1},
-    lens="slot",
-    shift="noise/prior",
-    goal="answer",
-    sizes={"examples": (1, 2, 3, 4)},
-    exercises=(
-        Exercise("Which λ does the ridge regression have?", "A ratio of two variances.", "noise/prior.",
-                 answer="noise/prior"),
-        Exercise("Before any example, what is the variance of {w.T*x_t} at the query?", "w has variance "
-                 "`prior` in every direction.", "prior · |x|².", answer="prior*x_q.T*x_q"),
-        CLOSE,
-    ),
-)  # fmt: skip
-
-SELECTION = Lesson(
-    title="Choosing between two ridge strengths, in context",
-    lead="Two regressions side by side; the held-out examples choose, exactly.",
-    paragraphs=(
-        "Both regressions are fitted to all but the last examples. Their squared errors on the last "
-        "ones are summed, and D is the difference of the two sums.",
-        "The choice is a division: relu(−D) / (relu(D) + relu(−D)) is 1 or 0, and normalised "
-        "attention divides. A tie has no answer.",
-    ),
-    layers=RECURSIVE.layers | {
-        "validation": "Squared errors at the held-out tokens.",
-        "sums": "Their sums, side by side.",
-        "choice": "Normalised attention gives weight 1 to the better regression and 0 to the other."},
-    parameters={"d": 2, "examples": 3, "validation": 1, "ridges": (1, "1/4")},
-    lens="slot",
-    goal="answer",
-    sizes={"d": (1, 2), "examples": (2, 3, 4)},
-    exercises=(
-        Exercise(
-            "With one held-out example there are 2 layers per fitted example and 3 more. How many for "
-            "10 examples?", "9 are fitted.", "2 · 9 + 3.", answer="2*9 + 3",
-        ),
-        Exercise("For the first strength, λ = 1, how large is {x1.T*P0*x1}?", "{P0 = I}.", "|{x1}|².",
-                 answer="x1.T*x1"),
-        Exercise("Break it: change any weight that matters.", "Not every weight matters on every prompt.",
-                 "Where a slot is 0, its weight cannot be seen.", state=("refuted",)),
-    ),
-)  # fmt: skip
+)

@@ -4,13 +4,19 @@ const byId = (id) => document.getElementById(id);
 const escapeText = (text) =>
   String(text).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
 
+// Whether anything was ever scrolled sideways: asking each table would lay the page out again.
+let sideways = false;
+document.addEventListener("scroll", (event) => { sideways = sideways || event.target !== document; }, true);
+
 // Replaces what is inside, and gives the focus back to what had it (by its data-focus).
 function fill(element, html) {
   const focused = document.activeElement && element.contains(document.activeElement)
     ? document.activeElement.dataset.focus : null;
-  const scrolled = [...element.querySelectorAll(".scroll")].map((part) => part.scrollLeft);
+  const places = sideways ? [...element.querySelectorAll(".scroll")].map((part) => part.scrollLeft) : [];
   element.innerHTML = html;
-  element.querySelectorAll(".scroll").forEach((part, i) => { part.scrollLeft = scrolled[i] ?? 0; });
+  if (places.some(Boolean)) {
+    element.querySelectorAll(".scroll").forEach((part, i) => { part.scrollLeft = places[i] ?? 0; });
+  }
   if (focused) {
     const again = [...element.querySelectorAll("[data-focus]")].find((e) => e.dataset.focus === focused);
     if (again) again.focus({ preventScroll: true });

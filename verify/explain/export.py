@@ -15,6 +15,7 @@ from itertools import product
 from typing import Any
 
 import constructions
+from constructions.exact import is_symbolic
 from constructions.slotmap import SlotMap
 from constructions.transformer import MLP, Head, Layer, Witness
 
@@ -25,6 +26,7 @@ SIZES: dict[str, tuple[int, ...]] = {
     "iterations": tuple(range(9)),
     "steps": tuple(range(9)),
     "layers": tuple(range(7)),
+    "order": (1, 2, 3),
     "examples": tuple(range(1, 7)),
 }
 
@@ -117,7 +119,7 @@ class Export:
         }
 
     def blocks(self, slots: SlotMap | None) -> list[dict[str, Any]] | None:
-        """Blocks with the coefficient as a tree; `shown` names its MathML if it is no integer."""
+        """Blocks with the coefficient as a tree; `shown` names its MathML if it has letters."""
         if slots is None:
             return None
         made = []
@@ -128,13 +130,15 @@ class Export:
                 "from": block.source,
                 "c": coefficient_tree(block.coefficient),
             }
-            if not isinstance(block.coefficient, int):
+            if is_symbolic(block.coefficient):
                 item["shown"] = shown
                 self.math.setdefault(shown, coefficient_mathml(block.coefficient))
             if block.pattern is not None:
                 item["pattern"] = block.pattern
             if block.matrix is not None:
-                item["matrix"] = [[coefficient_tree(entry) for entry in row] for row in block.matrix]
+                item["matrix"] = [
+                    [coefficient_tree(entry) for entry in row] for row in block.matrix
+                ]
             made.append(item)
         return made
 
@@ -245,7 +249,7 @@ def _may_be_letter(name: str, key: str, parameters: Mapping[str, Any]) -> bool:
         return False
     try:
         constructions.build(name, **{**parameters, key: Symbol(key)})
-    except (TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError):  # each builder refuses in its own way
         return False
     return True
 

@@ -7,7 +7,8 @@ from html import escape
 
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|[A-Za-z]|\s+|.", re.S)
 GREEK = dict(zip(
-    "alpha beta gamma delta varepsilon eta theta kappa lambda pi rho sigma tau Delta Sigma ell".split(),
+    "alpha beta gamma delta varepsilon eta theta kappa lambda pi rho sigma tau "
+    "Delta Sigma ell".split(),
     "αβγδεηθκλπρστΔΣℓ",
 ))  # fmt: skip
 OPERATORS = {
@@ -18,8 +19,27 @@ OPERATORS = {
     "prod": "∏", "|": "‖", "infty": "∞", "subset": "⊂", "forall": "∀", "succeq": "⪰", "circ": "∘",
 }  # fmt: skip
 FUNCTIONS = ("log", "exp", "max", "min", "sup", "inf", "det", "Pr")
-SPACES = {",": ".17em", ";": ".28em", " ": ".25em", "quad": "1em", "qquad": "2em", ":": ".22em", "!": "0"}
-NOTHING = ("textstyle", "displaystyle", "left", "right", "Bigl", "Bigr", "bigl", "bigr", "big", "Big")
+SPACES = {
+    ",": ".17em",
+    ";": ".28em",
+    " ": ".25em",
+    "quad": "1em",
+    "qquad": "2em",
+    ":": ".22em",
+    "!": "0",
+}
+NOTHING = (
+    "textstyle",
+    "displaystyle",
+    "left",
+    "right",
+    "Bigl",
+    "Bigr",
+    "bigl",
+    "bigr",
+    "big",
+    "Big",
+)
 
 
 def statement(latex: str) -> str:
@@ -64,7 +84,10 @@ def _row(tokens: list[str], until: str | None = None) -> str:
         if tokens[0] == until:
             tokens.pop(0)
             return made
-        made += _scripted(tokens)
+        if _is_nothing(tokens[0]):
+            tokens.pop(0)
+        else:
+            made += _scripted(tokens)
     if until:
         raise ValueError("a brace is never closed")
     return made
@@ -88,8 +111,12 @@ def _scripted(tokens: list[str]) -> str:
     return f"<msup>{base}<mrow>{above}</mrow></msup>" if above else base
 
 
+def _is_nothing(token: str) -> bool:
+    return token.isspace() or token[0] == "\\" and token[1:] in NOTHING
+
+
 def _atom(tokens: list[str]) -> str:
-    while tokens and (tokens[0].isspace() or tokens[0][1:] in NOTHING):
+    while tokens and _is_nothing(tokens[0]):
         tokens.pop(0)
     if not tokens:
         return "<mrow></mrow>"

@@ -42,7 +42,7 @@ function headOf(made, tokens) {
   const open = app.cell ? app.cell.t : null;
   const body = tokens.all.map((t) => `<tr class="${t === open ? "open" : ""}"><th scope="row">${tokenName(tokens, t)}</th>${
     seen.map((j, at) => `<td style="background:${colour(shown.get(t, at), top)}" title="${
-      show(scores.get(t, at), 6)}"><span>${show(shown.get(t, at), 2)}</span></td>`).join("")}</tr>`).join("");
+      show(scores.get(t, at), 6)}">${tokens.total > 9 ? "" : `<span>${show(shown.get(t, at), 2)}</span>`}</td>`).join("")}</tr>`).join("");
   const words = `${KINDS[head.attention]}${head.null ? " and 1" : ""}${
     head.average ? `, divided by the number of ${head.average === "keys" ? "tokens read" : "examples"}` : ""}; ${KEYS[head.keys]}`;
   const toggle = plain ? "" : `<label class="switch"><input type="checkbox" data-do="scores" data-focus="scores${made.head.name}"
@@ -50,7 +50,7 @@ function headOf(made, tokens) {
   return `<figure class="head"><figcaption><b>${escapeText(head.name || "head")}</b> <small>${scores.r}×${scores.c}</small>${toggle}
     <br><small>${words}</small></figcaption>
     <div class="scroll"><table class="stream small ${tokens.total > 9 ? "bare" : ""}"><thead><tr><td class="corner"><span class="query">reads ↓</span>
-    <span class="key">read →</span></td>${seen.map((j) => `<th scope="col">${tokenName(tokens, j)}</th>`).join("")}</tr></thead>
+    <span class="key">read →</span></td>${seen.map((j) => `<th scope="col">${tokens.total > 9 ? tokenName(tokens, j).replace(/^ex\. |uery ?/, "") : tokenName(tokens, j)}</th>`).join("")}</tr></thead>
     <tbody>${body}</tbody></table></div>
     ${["query", "key", "value"].map((role) => mapList(role, head[role], role)).join("")}</figure>`;
 }

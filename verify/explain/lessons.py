@@ -46,8 +46,8 @@ class Lesson:
     read before the end, from the read-out "slot" or by the "last layer". factor: by what the
     error shrinks in the direction of an eigenvalue s of S; after `iteration` (of `layer`) = k
     steps it is raised to `power`. The iteration is after (S + shift I)^-1 X^T y. `sizes` narrows
-    what the controls offer; `predicts` is False where the read-out is no prediction; goal "answer" measures errors from the
-    algorithm's own last answer instead of that solution.
+    what the controls offer; `predicts` is False where the read-out is no prediction; goal
+    "answer" measures errors from the algorithm's own last answer instead of that solution.
     """
 
     title: str
@@ -86,7 +86,7 @@ class Lesson:
         }
 
     def layer_text(self, name: str) -> str:
-        """HTML about the layer `name`: the longest key that its name, without a number, starts with."""
+        """HTML about the layer: the longest key that its name, without a number, starts with."""
         name = re.sub(r"^\d+: ", "", name)
         keys = [key for key in self.layers if name.startswith(key)]
         return rich(self.layers[max(keys, key=len)]) if keys else ""

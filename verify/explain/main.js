@@ -10,7 +10,14 @@ const app = {
 
 // -- from the state to numbers -------------------------------------------------------------------
 
+// What a step of the slider need not work out again: kept until something else changes.
+function kept(key, make) {
+  if (!app.kept.has(key)) app.kept.set(key, make());
+  return app.kept.get(key);
+}
+
 function recompute() {
+  app.kept = new Map();
   app.d = app.data.X[0].length;
   app.models = DATA.sides.map((side, i) => {
     const parameters = { ...side.family.fixed, ...app.parameters };
@@ -426,4 +433,4 @@ recompute();
 app.layer = Math.min(1, app.layers);
 if (window.location.hash.includes("=")) recall();
 else render();
-window.page = { app, saved, change, go, arithmetic, rightAnswer, exercises: DATA.lesson.exercises, lens: (k) => lens(app.models[app.side].result, k, DATA.lesson.lens) };
+window.page = { app, saved, change, go, arithmetic, rightAnswer, show, exercises: DATA.lesson.exercises, lens: (k) => lens(app.models[app.side].result, k, DATA.lesson.lens) };

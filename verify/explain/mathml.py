@@ -103,7 +103,9 @@ def _printer() -> Any:
             return text.replace("&InvisibleTimes;", "&#8290;").replace("<mo>-</mo>", "<mo>−</mo>")
 
         def _print_Mul(self, expression: Any) -> Any:
-            below = [f for f in expression.args if not f.is_commutative and f.is_Pow and f.exp == -1]
+            below = [
+                f for f in expression.args if not f.is_commutative and f.is_Pow and f.exp == -1
+            ]
             if not below:
                 return super()._print_Mul(expression)
             above = [f for f in expression.args if f not in below]

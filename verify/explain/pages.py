@@ -23,7 +23,7 @@ def html_of(name: str, parameters: Mapping[str, Any]) -> str:
     """The page of the construction or claim `name`. Raises ValueError on an unknown one."""
     if name in constructions.names():
         return construction_page(name, parameters)
-    variants = {claim.variant: claim for claim in builtin() if claim.id == name}
+    variants: dict[str, Claim] = {c.variant: c for c in builtin() if c.id == name}
     if not variants:
         constructions.function(name)  # says what is close and what there is
     if parameters:
@@ -80,7 +80,7 @@ def claim_page(claim: Claim, variants: Mapping[str, Claim]) -> str:
     notice = about(claim, repaired, report)
     pair = pair_of(claim.id)
     if pair is None:
-        body = notice + f'<h2>Evidence</h2>{checks_table(report["checks"])}'
+        body = notice + f"<h2>Evidence</h2>{checks_table(report['checks'])}"
         return frame(claim.id, claim.summary, body, claim.source)
     return pair_page(claim, pair, notice, report["counterexample"])
 
@@ -94,10 +94,10 @@ def about(claim: Claim, repaired: Claim | None, report: Mapping[str, Any]) -> st
         f"</strong>{': ' + plain(found) if found else ''}</dd>"
     )
     if claim.note:
-        lines.append(f"<dt>Why</dt><dd>{plain(claim.note)}</dd>")
+        lines.append(f"<dt>Note</dt><dd>{plain(claim.note)}</dd>")
     repair = claim.repair or (repaired.repair if repaired else "")
     if repair:
-        lines.append(f"<dt>Repaired</dt><dd>{plain(repair)}</dd>")
+        lines.append(f"<dt>What repairs it</dt><dd>{plain(repair)}</dd>")
     shown = counterexample_html(report["counterexample"], report["first_difference"])
     if shown:
         lines.append(f"<dt>Smallest counterexample</dt><dd>{shown}</dd>")

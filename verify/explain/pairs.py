@@ -123,18 +123,38 @@ def _fu2023() -> dict[str, Pair]:
     def eq24(printed: bool) -> Builder:
         return lambda d, examples, alpha: fu.eq24(d, examples, alpha, printed)
 
-    given = {"axes": {"T": tuple(MATRICES), "examples": (1, 2, 3)},
-             "start": {"T": "diagonal", "examples": 2}, "query": (0, 0)}  # fmt: skip
-    causal = {"axes": {"T": tuple(MATRICES), "examples": (2, 3, 4)},
-              "start": {"T": "diagonal", "examples": 3}, "query": (0, 0),
-              "X": ((1, 1), (-1, 1), (0, 1)), "y": (0, 0, 0)}  # fmt: skip
+    given: dict[str, Any] = {
+        "axes": {"T": tuple(MATRICES), "examples": (1, 2, 3)},
+        "start": {"T": "diagonal", "examples": 2},
+        "query": (0, 0),
+    }
+    causal: dict[str, Any] = {
+        "axes": {"T": tuple(MATRICES), "examples": (2, 3, 4)},
+        "start": {"T": "diagonal", "examples": 3},
+        "query": (0, 0),
+        "X": ((1, 1), (-1, 1), (0, 1)),
+        "y": (0, 0, 0),
+    }
     own: dict[str, Any] = {"printed": False}
     return {
-        "fu2023.eq21": Pair(eq21(True), eq21(False), {"d": (1, 2, 3)}, {"d": 2}, X=((-1, 1),), y=(0,),
-                            query=(1, 0.5)),
-        "fu2023.eq24": Pair(eq24(True), eq24(False), {"d": (1, 2, 3), "examples": (1, 2, 3)},
-                            {"d": 2, "examples": 2}, {"alpha": Fraction(1, 4)},
-                            X=((1, 1), (-2, 1)), query=(0, 0)),
+        "fu2023.eq21": Pair(
+            eq21(True),
+            eq21(False),
+            {"d": (1, 2, 3)},
+            {"d": 2},
+            X=((-1, 1),),
+            y=(0,),
+            query=(1, 0.5),
+        ),
+        "fu2023.eq24": Pair(
+            eq24(True),
+            eq24(False),
+            {"d": (1, 2, 3), "examples": (1, 2, 3)},
+            {"d": 2, "examples": 2},
+            {"alpha": Fraction(1, 4)},
+            X=((1, 1), (-2, 1)),
+            query=(0, 0),
+        ),
         "fu2023.eq30": Pair(_on_matrix(fu.eq30), _on_matrix(fu.eq30, printed=False), **given),
         "fu2023.remarkB6": Pair(
             _on_matrix(fu.remark_b6), _on_matrix(fu.remark_b6, printed=False), **causal
@@ -144,13 +164,14 @@ def _fu2023() -> dict[str, Pair]:
         ),
         "fu2023.theorem5.1": _theorem51_pair({}, own),
         "fu2023.theorem5.1.test-token": _theorem51_pair(
-            own | {"test": "units of x"}, own | {"test": "units of x", "keys": "context"},
+            own | {"test": "units of x"},
+            own | {"test": "units of x", "keys": "context"},
             exercises=(),
         ),
         "fu2023.theorem5.1.labels": _theorem51_pair(
             own | {"labels": "units of x"}, own, exercises=()
         ),
-    }  # fmt: skip
+    }
 
 
 def _akyurek2022() -> dict[str, Pair]:
@@ -174,27 +195,39 @@ def _akyurek2022() -> dict[str, Pair]:
 
     def pair(printed: Builder, repaired: Builder, examples: int, exercise: Exercise) -> Pair:
         return Pair(
-            printed, repaired, {"d": (1, 2), "examples": (examples,)}, {"d": 2, "examples": examples},
+            printed,
+            repaired,
+            {"d": (1, 2), "examples": (examples,)},
+            {"d": 2, "examples": examples},
             {"step_size": Fraction(1, 8), "ridge": Fraction(1, 2)},
-            X=((1, 1), (-1, 1), (0, 1))[:examples], y=(3, -1, 2)[:examples],
-            predicts=True, layers=THEOREM_1.layers, exercises=(exercise,),
-        )  # fmt: skip
+            X=((1, 1), (-1, 1), (0, 1))[:examples],
+            y=(3, -1, 2)[:examples],
+            predicts=True,
+            layers=THEOREM_1.layers,
+            exercises=(exercise,),
+        )
 
     return {
         "akyurek2022.theorem1.sign": pair(descent("sign"), descent(), 1, MEND),
         "akyurek2022.theorem1.check": pair(descent("check"), descent(), 1, MEND),
-        "akyurek2022.theorem1.unit": pair(
-            descent("unit", last=True), descent(last=True), 1, MEND
-        ),
+        "akyurek2022.theorem1.unit": pair(descent("unit", last=True), descent(last=True), 1, MEND),
         "akyurek2022.theorem1.multistep.repetition": pair(
             descent("repetition"), descent(), 3, MEND
         ),
         "akyurek2022.theorem2.multistep.repetition": Pair(
-            regression("repetition"), regression(), {"d": (1,), "examples": (3,)},
-            {"d": 1, "examples": 3}, {"ridge": 1}, X=((1,), (-1,), (2,)), y=(1, 0, 2), query=(1,),
-            predicts=True, layers=THEOREM_2.layers, exercises=(MEND,),
+            regression("repetition"),
+            regression(),
+            {"d": (1,), "examples": (3,)},
+            {"d": 1, "examples": 3},
+            {"ridge": 1},
+            X=((1,), (-1,), (2,)),
+            y=(1, 0, 2),
+            query=(1,),
+            predicts=True,
+            layers=THEOREM_2.layers,
+            exercises=(MEND,),
         ),
-    }  # fmt: skip
+    }
 
 
 def _last(chain: Any) -> Any:

@@ -7,7 +7,8 @@ from .lessons import Exercise, Lesson
 
 LITERAL = {
     "embedding": START,
-    "mov": "A head finds one token by its position: the query is so long that the softmax is 1 there "
+    "mov": "A head finds one token by its position: the query is so long that the softmax is 1 "
+    "there "
     "and 0 elsewhere. It copies units from that token into this one, and takes the old ones away.",
     "aff": "The MLP adds a linear function of this token’s units. A large constant carries numbers "
     "through the GeLU almost unchanged.",
@@ -63,7 +64,8 @@ THEOREM_2 = Lesson(
     title="Ridge regression on one example, from GeLU, softmax and layer norm",
     lead="The Sherman–Morrison formula, operation by operation, with a division by layer norm.",
     paragraphs=(
-        "The inverse of λI + {x1*x1.T} is {I/ridge} minus a matrix of rank one divided by a number, "
+        "The inverse of λI + {x1*x1.T} is {I/ridge} minus a matrix of rank one divided by a "
+        "number, "
         "so d² units hold the inverse and every operation is a product, a sum or one division.",
         "The division is layer norm’s: with two large constants in the stream its size is the "
         "number to divide by.",

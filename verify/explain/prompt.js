@@ -7,15 +7,19 @@ const slice = (xs) => xs.map((x) => app.data.queries[0].map((v, i) => (i === app
 
 // Predictions along the chosen coordinate, read after layer k.
 function along(model, xs, k) {
-  const queries = slice(xs);
-  const alone = model.witness.layers.every((layer) => layer.heads.every((head) => head.keys === "context"));
-  const runs = alone ? [queries] : queries.map((query) => [query]);
-  return runs.flatMap((some) => lens(run(model.witness, { ...app.data, queries: some }), k, DATA.lesson.lens));
+  const runs = kept(`runs ${app.side} ${app.coordinate}`, () => {
+    const queries = slice(xs);
+    const alone = model.witness.layers.every((layer) => layer.heads.every((head) => head.keys === "context"));
+    return (alone ? [queries] : queries.map((query) => [query]))
+      .map((some) => run(model.witness, { ...app.data, queries: some }));
+  });
+  return runs.flatMap((made) => lens(made, k, DATA.lesson.lens));
 }
 
 // The algorithm's own answer at the end.
 function ownAnswer(model, xs) {
-  const made = model.reference && answersOf(model.reference, { ...app.data, queries: slice(xs) }, app.given);
+  const made = model.reference && kept(`answers ${app.side} ${app.coordinate}`, () =>
+    answersOf(model.reference, { ...app.data, queries: slice(xs) }, app.given));
   return made && made.map((m) => m.v[0]);
 }
 

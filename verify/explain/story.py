@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -31,8 +32,13 @@ def number(value: Any) -> str:
         return "0"
     if math.isinf(x):
         return "∞" if x > 0 else "−∞"
-    text = f"{x:.3g}" if 1e-3 <= abs(x) < 1e4 else f"{x:.1e}"
-    return text.replace("e-0", "e-").replace("e+0", "e").replace("-", "−")
+    small = abs(x) < 1e-3 or abs(x) >= 1e4
+    digits = Context(prec=2 if small else 3, rounding=ROUND_HALF_UP)  # as the script rounds
+    rounded = digits.create_decimal(Decimal(x))
+    text = f"{rounded:.1e}" if small else f"{rounded:f}"
+    if "." in text and not small:
+        text = text.rstrip("0").rstrip(".")
+    return text.replace("e-0", "e-").replace("e+", "e").replace("-", "−")
 
 
 def as_float(value: Any) -> float:
@@ -193,7 +199,7 @@ def stream_table(
         shape = "×".join(map(str, slot.shape)) or "1"
         name = (
             f'<th scope="rowgroup" rowspan="{max(1, slot.size)}"><b>{plain(slot.name)}</b> '
-            f'<small>{shape}</small>{held}</th>'
+            f"<small>{shape}</small>{held}</th>"
         )
         for i in range(slot.size):
             cells = []
@@ -231,7 +237,8 @@ def score_table(
         )
         rows.append(f'<tr><th scope="row">{label}</th>{cells}</tr>')
     maps = "".join(
-        f'<li class="{role}"><span class="role {role}">{role}</span> {blocks(getattr(head, role))}</li>'
+        f'<li class="{role}"><span class="role {role}">{role}</span> '
+        f"{blocks(getattr(head, role))}</li>"
         for role, _ in ROLES
     )
     kind = "" if head.attention == "linear" else f" <small>{head.attention}</small>"

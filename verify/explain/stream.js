@@ -10,7 +10,7 @@ function renderStream() {
     <div class="sides">${parts.join("")}</div>
     <p class="scale" aria-hidden="true"><span>−${show(app.scale)}</span><i></i><span>${show(app.scale)}</span></p>
     <p class="help">Click a cell, or move with the arrow keys and press Enter, to see its arithmetic.
-    Arcs show whom ${app.cell ? "the token of the open cell" : "the query"} reads in this layer, the thicker the larger the weight (dashed: negative).</p>`);
+    Arcs: whom ${app.cell ? "the cell’s token" : "the query"} reads, thicker for larger weights, dashed for negative ones.</p>`);
   shown.forEach((i) => drawArcs(app.models[i], byId("stream").querySelector(`[data-board="${i}"]`)));
 }
 

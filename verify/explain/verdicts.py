@@ -67,7 +67,9 @@ def claim_row(claim: Mapping[str, Any]) -> str:
     )
     tags = "".join(f'<span class="strength" title="{STRENGTHS[s]}">{s}</span>' for s in strengths)
     expected = (
-        "" if claim["verdict"] == claim["expected"] else f" <b>expected {plain(claim['expected'])}</b>"
+        ""
+        if claim["verdict"] == claim["expected"]
+        else f" <b>expected {plain(claim['expected'])}</b>"
     )
     parts = []
     for key in ("summary", "where", "why", "bound", "repair"):
@@ -79,7 +81,10 @@ def claim_row(claim: Mapping[str, Any]) -> str:
     if claim.get("digest"):
         parts.append(f'<p class="source">weights {plain(claim["digest"][:16])}…</p>')
     if link := teaching_page(claim):
-        parts.append(f'<p><a href="{plain(link)}">See it happen</a> (from <code>witness explain --all</code>)</p>')
+        parts.append(
+            f'<p><a href="{plain(link)}">See it happen</a> '
+            "(from <code>witness explain --all</code>)</p>"
+        )
     return (
         f'<details class="claim {plain(claim["verdict"])}"><summary>'
         f'<strong class="verdict-{plain(claim["verdict"])}">{plain(claim["verdict"])}</strong> '
@@ -111,7 +116,8 @@ def checks_table(checks: Sequence[Mapping[str, Any]]) -> str:
     rows = "".join(
         f"<tr><td>{plain(c['kind'])}</td><td>{words[c['passed']]}</td>"
         f"<td>{plain(STRENGTHS.get(c.get('strength', ''), '')) if c['passed'] else ''}</td>"
-        f"<td>{c['cases'] or ''}</td><td>{_number(c['max_error'])}</td><td>{_number(c['bound'])}</td>"
+        f"<td>{c['cases'] or ''}</td><td>{_number(c['max_error'])}</td>"
+        f"<td>{_number(c['bound'])}</td>"
         f"<td>{plain(c['detail'])}</td></tr>"
         for c in checks
     )

@@ -293,6 +293,6 @@ def test_a_row_that_is_no_optimum_is_found(monkeypatch):
 
 def test_the_table_has_a_line_per_subject_and_the_plot_is_a_file(tmp_path):
     text = precision.precision_markdown(quick=True)
-    assert len(text.splitlines()) == 2 + 5
+    assert len(text.splitlines()) == 2 + 4
     precision.precision_plot(tmp_path / "plot.png", quick=True)
     assert (tmp_path / "plot.png").read_bytes()[:4] == b"\x89PNG"

@@ -1,0 +1,275 @@
+"""Lessons of the constructions beyond gradient descent and Newton."""
+
+from __future__ import annotations
+
+from .core_lessons import START
+from .derived_lessons import CLOSE, ONE_STEP, broken
+from .lessons import Exercise, Lesson
+
+RECURSIVE = Lesson(
+    title="Recursive least squares at every token",
+    lead="No token stores a matrix: each carries what the matrix does to its own x.",
+    paragraphs=(
+        "The Sherman–Morrison formula updates an inverse by one example: "
+        "{P1 = P0 - P0*x1*x1.T*P0/(1 + x1.T*P0*x1)}. Token t needs of it only {P1*x_t}, a vector.",
+        "Attention is causal, so the token of example t ends with the regression on the "
+        "examples up "
+        "to its own: the predictor of every prefix, in one pass.",
+    ),
+    layers={
+        "embedding": START,
+        "read": "Every token reads example i: its x, P x and residual.",
+        "update": "The correction, divided by 1 + {x.T*P*x}, is applied at every token.",
+    },
+    parameters={"d": 2, "examples": 3, "ridge": 1},
+    lens="slot",
+    shift="ridge",
+    sizes={"examples": (1, 2, 3, 4)},
+    exercises=(
+        Exercise(
+            "How large is {x1.T*P0*x1}?", "{P0 = I/ridge}.", "|{x1}|²/λ.", answer="x1.T*x1/ridge"
+        ),
+        Exercise(
+            "What does the query predict after the first example alone?",
+            "Ridge regression on one example has a closed form.",
+            "⟨x, {x1}⟩ {y1} / (λ + |{x1}|²).",
+            answer="x_q.T*x1*y1/(ridge + x1.T*x1)",
+        ),
+        CLOSE,
+    ),
+)
+
+LASSO = Lesson(
+    title="Lasso by proximal gradient descent",
+    lead="A gradient step by attention, a soft threshold by two ReLUs, exactly.",
+    paragraphs=(
+        "The lasso adds λ times the sum of |w| to the squared errors. A gradient step "
+        "{v1 = w0 - 2*step_size*X.T*(X*w0 - y)} is followed by a soft threshold: every entry "
+        "moves ηλ "
+        "towards 0 and stops there.",
+        "The threshold is relu(v − ηλ) − relu(−v − ηλ): two hidden units of an MLP per entry.",
+    ),
+    layers={
+        "embedding": START,
+        "w_": "The head makes the gradient step of w, at every token alike; the "
+        "MLP makes the soft threshold.",
+        "read-out": "w times x.",
+    },
+    parameters={"d": 2, "steps": 3, "step_size": "1/8", "penalty": "1/4"},
+    goal="answer",
+    exercises=(
+        Exercise(
+            "By how much does the threshold move each entry?",
+            "η times λ.",
+            "ηλ.",
+            answer="step_size*penalty",
+        ),
+        Exercise(
+            "What would one step predict at the query without the threshold?",
+            "Every residual is the target.",
+            "2η xᵀXᵀy.",
+            answer="2*step_size*x_q.T*X.T*y",
+        ),
+        Exercise(
+            "Choose λ so large that the prediction is 0.",
+            "The threshold must swallow every step.",
+            "Sparse: the entries are exactly 0, not nearly.",
+            state=("zero",),
+        ),
+    ),
+)
+
+LOGISTIC = Lesson(
+    title="Logistic regression",
+    lead="A gradient step needs a probability at every example: an MLP makes it between two steps.",
+    paragraphs=(
+        "Targets are 0 or 1. With m = {w0.T*x_t} and p = s(m) the gradient is {X.T*(p - y)}. "
+        "Attention "
+        "moves m; the MLP turns m into p by a sum of ReLUs, a sigmoid drawn with straight lines.",
+        "The page runs the algorithm with those lines; how far it is from the true sigmoid is "
+        "bounded "
+        "by the length of the pieces.",
+    ),
+    layers={
+        "embedding": START,
+        "w_": "The head adds η ⟨{x_t}, {x_j}⟩ ({y_j} − {p_j}) to m; the MLP replaces p by s(m).",
+    },
+    parameters={"d": 2, "steps": 3, "step_size": "1/2", "pieces": 2, "reach": 4},
+    y=(1, 0, 1),
+    lens="slot",
+    goal="answer",
+    sizes={"d": (1, 2), "steps": (1, 2, 3)},
+    exercises=(
+        Exercise(
+            "What is m at the query after the first step?",
+            "s(0) = 1/2, at every example.",
+            "η Σ ⟨x, {x_j}⟩ ({y_j} − 1/2).",
+            answer="step_size*x_q.T*X.T*(y - 1/2)",
+        ),
+        Exercise(
+            "And what would the true sigmoid make of it?",
+            "1/(1 + e⁻ᵐ).",
+            "The lines are close to it, not equal.",
+            answer="1/(1 + exp(0 - step_size*x_q.T*X.T*(y - 1/2)))",
+        ),
+        broken(2, "m"),
+    ),
+)
+
+KERNEL = Lesson(
+    title="Kernel regression by functional gradient descent",
+    lead="The attention score is the kernel; what a token carries is its residual.",
+    paragraphs=(
+        "f moves by η Σ ({y_j} − f({x_j})) K({x_j}, x). A transformer that carries the residual "
+        "at every "
+        "token needs nothing else: the score of attention is the kernel.",
+        "With softmax attention the kernel is the exponential one and every row is divided by "
+        "its sum: "
+        "that is boosting with the Nadaraya–Watson smoother.",
+    ),
+    layers={
+        "embedding": START,
+        "f_": "Every residual is reduced by η times the residuals of the examples that are alike.",
+        "features": "An MLP makes the features of the kernel.",
+    },
+    parameters={"d": 2, "steps": 3, "step_size": "1/8"},
+    lens="slot",
+    goal="answer",
+    exercises=(
+        Exercise(
+            "With the linear kernel, what does the first step alone predict at the query?",
+            ONE_STEP.hint,
+            ONE_STEP.reason,
+            answer=ONE_STEP.answer,
+        ),
+        Exercise(
+            "With the linear kernel, below which η does it converge?",
+            "It is gradient descent.",
+            "2 over the largest eigenvalue of {S}.",
+            answer="2/top",
+        ),
+        broken(2, "r"),
+    ),
+)
+
+BAYES = Lesson(
+    title="The Bayes predictor: mean and variance",
+    lead="Ridge regression is a posterior mean; its inverse matrix knows the posterior variance.",
+    paragraphs=(
+        "If w is normal with variance `prior` and y has noise of variance `noise`, the "
+        "posterior mean "
+        "of {w.T*x_t} is ridge regression with λ = noise/prior.",
+        "Every token carries {P3*x_t} already; one layer more multiplies it with x: noise · "
+        "{x_t.T*P3*x_t} is "
+        "the posterior variance.",
+    ),
+    layers={**RECURSIVE.layers, "variance": "The MLP multiplies what P made of x with x."},
+    parameters={"d": 2, "examples": 3, "noise": 1, "prior": 1},
+    lens="slot",
+    shift="noise/prior",
+    goal="answer",
+    sizes={"examples": (1, 2, 3, 4)},
+    exercises=(
+        Exercise(
+            "Which λ does the ridge regression have?",
+            "A ratio of two variances.",
+            "noise/prior.",
+            answer="noise/prior",
+        ),
+        Exercise(
+            "Before any example, what is the variance of {w.T*x_t} at the query?",
+            "w has variance `prior` in every direction.",
+            "prior · |x|².",
+            answer="prior*x_q.T*x_q",
+        ),
+        CLOSE,
+    ),
+)
+
+SELECTION = Lesson(
+    title="Choosing between two ridge strengths, in context",
+    lead="Two regressions side by side; the held-out examples choose, exactly.",
+    paragraphs=(
+        "Both regressions are fitted to all but the last examples. Their squared errors on the "
+        "last "
+        "ones are summed, and D is the difference of the two sums.",
+        "The choice is a division: relu(−D) / (relu(D) + relu(−D)) is 1 or 0, and normalised "
+        "attention divides. A tie has no answer.",
+    ),
+    layers={
+        **RECURSIVE.layers,
+        "validation": "Squared errors at the held-out tokens.",
+        "sums": "Their sums, side by side.",
+        "choice": "Normalised attention gives weight 1 to the better regression and 0 to the "
+        "other.",
+    },
+    parameters={"d": 2, "examples": 3, "validation": 1, "ridges": (1, "1/4")},
+    lens="slot",
+    goal="answer",
+    sizes={"d": (1, 2), "examples": (2, 3, 4)},
+    exercises=(
+        Exercise(
+            "With one held-out example there are 2 layers per fitted example and 3 more. How "
+            "many for "
+            "10 examples?",
+            "9 are fitted.",
+            "2 · 9 + 3.",
+            answer="2*9 + 3",
+        ),
+        Exercise(
+            "For the first strength, λ = 1, how large is {x1.T*P0*x1}?",
+            "{P0 = I}.",
+            "|{x1}|².",
+            answer="x1.T*x1",
+        ),
+        Exercise(
+            "Break it: change any weight that matters.",
+            "Not every weight matters on every prompt.",
+            "Where a slot is 0, its weight cannot be seen.",
+            state=("refuted",),
+        ),
+    ),
+)
+
+GELU_PRODUCT = Lesson(
+    title="A product from GeLU, to any order",
+    lead="GeLU is nearly a parabola around 0, and a parabola multiplies.",
+    paragraphs=(
+        "(u + v)² − (u − v)² is 4uv. GeLU is a half of its argument plus a nearly quadratic "
+        "part, so a few "
+        "hidden units make a product, with an error of second order in the scale of their "
+        "arguments.",
+        "Units at one, two, three times the scale cancel the leading errors, as Richardson’s "
+        "extrapolation "
+        "does: order r leaves an error of order scale to the power 2r.",
+    ),
+    layers={
+        "embedding": "The token is the pair of factors, the two halves of x.",
+        "product": "Every hidden unit is a GeLU of a combination of the two factors; the last "
+        "weights "
+        "put their curvatures together.",
+    },
+    parameters={"d": 2, "order": 2, "scale": "1/16"},
+    predicts=False,
+    sizes={"d": (2, 4)},
+    exercises=(
+        Exercise(
+            "How many hidden units does one product take at order 3?",
+            "Four at order 1.",
+            "4 · order.",
+            answer="4*3",
+        ),
+        Exercise(
+            "At order 2, by which factor does the leading error shrink when the scale is halved?",
+            "It is of order scale⁴.",
+            "2⁴.",
+            answer="2**4",
+        ),
+        Exercise(
+            "GeLU(x) is x/2 + cx² + …. Which constant 1/(2c) does the printed product carry?",
+            "The slope of the normal distribution at 0 is 1/√(2π).",
+            "c = 1/√(2π), so 1/(2c) is √(π/2).",
+            answer="sqrt(3.141592653589793/2)",
+        ),
+    ),
+)

@@ -1,0 +1,131 @@
+"""The table of improved witnesses: what each costs, counted and fitted, beside what is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+QUANTITIES = ("layers", "width", "heads", "weights")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One witness: what it computes, its parameters over the sizes, and the paper's own costs."""
+
+    witness: str
+    computes: str
+    sizes: Mapping[str, Sequence[Any]]
+    printed: str = ""
+
+
+ROWS = (
+    Row(
+        "gradient_descent", "k gradient steps",
+        {"steps": (1, 2, 3, 4), "step_size": (Fraction(1, 3),)},
+        "vonoswald2022: k layers; akyurek2022: O(k) layers, O(d) units",
+    ),
+    Row(
+        "newton", "k Newton iterations from alpha S",
+        {"iterations": (1, 2, 3, 4), "alpha": (Fraction(1, 3),)},
+        "fu2023: k + 8 layers, O(d) units",
+    ),
+    Row(
+        "newton_carried", "the same, the prediction carried along",
+        {"iterations": (1, 2, 3, 4), "alpha": (Fraction(1, 3),)},
+        "fu2023: k + 8 layers, O(d) units",
+    ),
+    Row(
+        "newton_carried", "2^k gradient steps",
+        {"iterations": (1, 2, 3, 4), "alpha": (Fraction(1, 3),), "start": ("identity",)},
+    ),
+    Row(
+        "hyperpower", "3^k gradient steps",
+        {"iterations": (1, 2, 3, 4), "alpha": (Fraction(1, 3),)},
+    ),
+    Row(
+        "deep_descent", "(3^k - 1)/2 gradient steps",
+        {"layers": (1, 2, 3, 4), "alpha": (Fraction(1, 3),)},
+    ),
+    Row(
+        "minimax_descent", "GD++ with the best step sizes",
+        {"layers": (1, 2, 3, 4), "largest": (5,)},
+        "vonoswald2022: k layers, two heads",
+    ),
+    Row(
+        "sherman_morrison", "ridge after n examples, P stored",
+        {"examples": (1, 2, 3, 4), "ridge": (2,)},
+        "akyurek2022: 12 operations per example, 3d^2 + 5d + 3 units",
+    ),
+    Row(
+        "sherman_morrison", "the same, P stored nowhere",
+        {"examples": (1, 2, 3, 4), "ridge": (2,), "storage": ("tokens",)},
+        "akyurek2022: 12 operations per example, 3d^2 + 5d + 3 units",
+    ),
+    Row(
+        "recursive_least_squares", "ridge after every prefix",
+        {"examples": (1, 2, 3, 4), "ridge": (2,)},
+        "akyurek2022: 12 operations per example, 3d^2 + 5d + 3 units",
+    ),
+    Row(
+        "momentum", "k steps of the heavy ball",
+        {"steps": (1, 2, 3, 4), "step_size": (Fraction(1, 3),), "momentum": (Fraction(1, 2),)},
+    ),
+    Row(
+        "chebyshev", "k steps of the Chebyshev semi-iteration",
+        {"steps": (2, 3, 4, 5), "lowest": (1,), "highest": (7,)},
+    ),
+    Row(
+        "lasso", "k steps of proximal gradient descent",
+        {"steps": (1, 2, 3, 4), "step_size": (Fraction(1, 3),), "penalty": (2,)},
+    ),
+    Row(
+        "logistic", "k steps of logistic regression, 33 knots",
+        {"steps": (1, 2, 3, 4), "step_size": (Fraction(1, 3),)},
+    ),
+    Row(
+        "bayes_ridge", "posterior mean or variance",
+        {"examples": (1, 2, 3, 4), "noise": (2,), "prior": (3,)},
+        "akyurek2022: ridge only",
+    ),
+)  # fmt: skip
+DIMENSIONS = (1, 2, 3, 5)
+
+
+def costs(row: Row) -> dict[str, str]:
+    """The four quantities as polynomials in d, n and k, fitted exactly to counted values.
+
+    Raises ValueError where no polynomial of degree 3 has the values.
+    """
+    import constructions
+
+    from .checks.resources import fit, variables
+
+    names = ("d", *row.sizes)
+    sizes = [dict(zip(names, values)) for values in product(DIMENSIONS, *row.sizes.values())]
+    witnesses = [constructions.build(row.witness, **given) for given in sizes]
+    points = [variables(given) for given in sizes]
+    made = {}
+    for quantity in QUANTITIES:
+        counts = [getattr(witness, quantity) for witness in witnesses]
+        found = fit(points, counts)
+        if found is None:
+            at = ", ".join(f"{p}: {c}" for p, c in list(zip(points, counts))[:4])
+            raise ValueError(f"{row.witness}: {quantity} is no polynomial of the sizes ({at}, …)")
+        made[quantity] = str(found).replace("**", "^").replace("*", " ")
+    return made
+
+
+def markdown(rows: Sequence[Row] = ROWS) -> str:
+    """The table; a test recomputes it and compares."""
+    lines = [
+        "| witness | computes | layers | width | heads | non-zero weights | as printed |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        counted = costs(row)
+        cells = [f"`{row.witness}`", row.computes, *(counted[q] for q in QUANTITIES), row.printed]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
