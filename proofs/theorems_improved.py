@@ -169,6 +169,20 @@ def _least_squares(argument: Argument, weights: Values) -> None:
         argument.equal(rf"{slot}:\ ", after[slot], 0 * after[slot])
 
 
+def _pairs(argument: Argument, weights: Values) -> None:
+    from proofs import calculus as c
+    from proofs import paired_least_squares as pls
+
+    inverse, following = pls.required()
+    enlarged = c.inverse_letter(pls.P) + pls.A[0] @ pls.A[0].T + pls.A[1] @ pls.A[1].T
+    argument.equal(
+        r"P'(P^{-1} + a_1a_1^\top + a_2a_2^\top) = ", inverse @ enlarged, c.identity(c.d)
+    )
+    after = pls.layers(weights)
+    argument.equal(r"z:\ ", after["z"], pls.z @ inverse)
+    argument.equal(r"r:\ ", after["r"], c.number(pls.target) - pls.z @ following)
+
+
 def _threshold(argument: Argument, weights: Values) -> None:
     tau = sympy.Symbol("tau", positive=True)
     excess = sympy.Symbol("e", positive=True)
@@ -292,6 +306,12 @@ THEOREMS = [
         "recursive_least_squares.layers", "recursive_least_squares",
         r"\text{two layers: } P' = (P^{-1} + aa^\top)^{-1},\ w' = w + P'a(b - a^\top w)",
         _least_squares, weights=_solved("recursive_least_squares", "update"), **_IDENTITY,
+    ),
+    _theorem(
+        "paired_least_squares.layers", "paired_least_squares",
+        r"\text{two layers: } P' = (P^{-1} + a_1a_1^\top + a_2a_2^\top)^{-1},\ w' = w + "
+        r"P'\textstyle\sum_k a_k(b_k - a_k^\top w)",
+        _pairs, weights=_solved("paired_least_squares", "update"), **_IDENTITY,
     ),
     _theorem(
         "lasso.threshold", "lasso",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -255,6 +255,57 @@ def run(
             )
         )
     return Report(claim, decide(results, ill_posed), tuple(results), digest_of(claim))
+
+
+def with_kernel(reports: Sequence[Report]) -> list[Report]:
+    """The reports with the evidence of Coq's kernel added, and decided again.
+
+    The theories are compiled once for all claims. A theorem supports a claim as printed or
+    improved, refutes it as printed, or supports its repair. Without Coq the check is not run.
+    """
+    from .checks import kernel
+
+    bearing = {report.claim.key: _bearing(report.claim, kernel.theorems()) for report in reports}
+    wanted = sorted({theorem.id for found in bearing.values() for theorem in found})
+    outcomes = {result.theorem.id: result for result in kernel.run(wanted)} if wanted else {}
+    made = []
+    for report in reports:
+        results = [outcomes[theorem.id] for theorem in bearing[report.claim.key]]
+        if not results:
+            made.append(report)
+            continue
+        check = _kernel_check(report.claim, results).named(
+            kind="kernel", strength="proved", seconds=sum(result.seconds for result in results)
+        )
+        checks = (*report.checks, check)
+        ill_posed = report.verdict.where if isinstance(report.verdict, IllPosed) else None
+        made.append(replace(report, checks=checks, verdict=decide(checks, ill_posed)))
+    return made
+
+
+def _bearing(claim: Claim, theorems: Iterable[Any]) -> list[Any]:
+    if claim.variant == "repaired":
+        return [theorem for theorem in theorems if claim.id in theorem.repairs]
+    return [t for t in theorems if claim.id in t.supports or claim.id in t.refutes]
+
+
+def _kernel_check(claim: Claim, results: Sequence[Any]) -> CheckResult:
+    """The results of the theorems that bear on a claim, as one check."""
+    not_run = next((result for result in results if result.status == "not run"), None)
+    if not_run is not None:
+        return CheckResult(None, detail=not_run.log)
+    broken = next((result for result in results if result.status != "proved"), None)
+    if broken is not None:
+        last = broken.log.strip().splitlines()[-1:] or ["no reason given"]
+        return CheckResult(False, detail=f"{broken.name} does not compile: {last[0]}")
+    names = ", ".join(result.name for result in results)
+    refuting = [result.name for result in results if claim.id in result.theorem.refutes]
+    if refuting and claim.variant == "printed":
+        return CheckResult(
+            False, len(results), detail=f"the negation is proved: {', '.join(refuting)}",
+            counterexample={"theorem": refuting[0]},
+        )  # fmt: skip
+    return CheckResult(True, len(results), detail=f"closed under the global context: {names}")
 
 
 def digest_of(claim: Claim) -> str | None:

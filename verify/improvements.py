@@ -70,6 +70,11 @@ ROWS = (
         "akyurek2022: 12 operations per example, 3d^2 + 5d + 3 units",
     ),
     Row(
+        "paired_least_squares", "ridge after n examples, n even",
+        {"examples": (2, 4, 6, 8), "ridge": (2,)},
+        "akyurek2022: 12 operations per example, 3d^2 + 5d + 3 units",
+    ),
+    Row(
         "momentum", "k steps of the heavy ball",
         {"steps": (1, 2, 3, 4), "step_size": (Fraction(1, 3),), "momentum": (Fraction(1, 2),)},
     ),

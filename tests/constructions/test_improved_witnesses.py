@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import constructions
 from constructions.slotmap import SlotMap
@@ -17,7 +18,7 @@ from verify import algorithms
 from verify.checks.running import first_difference
 from verify.strategies import Case
 
-X = np.array([[F(1), F(2)], [F(-1), F(1, 2)], [F(2), F(0)]], dtype=object)
+X = np.array([[F(1), F(2)], [F(-1), F(3, 2)], [F(2), F(0)]], dtype=object)
 y = np.array([F(1), F(-2), F(3)], dtype=object)
 QUERIES = np.array([[F(1), F(-1)], [F(3), F(1)]], dtype=object)
 CASE = Case({}, X, y, QUERIES)
@@ -40,6 +41,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "chebyshev": {"steps": 3, "lowest": 1, "highest": 9},
     "preconditioned": {"steps": 2, "step_size": F(1, 7), "preconditioner": ((1, 2), (F(1, 3), 1))},
     "recursive_least_squares": {"examples": 3, "ridge": F(1, 2)},
+    "paired_least_squares": {"examples": 3, "ridge": F(1, 2)},
     "bayes_ridge": {"examples": 3, "noise": F(1, 2), "prior": 3, "output": "variance"},
     "lasso": {"steps": 2, "step_size": F(1, 20), "penalty": 3},
     "logistic": {"steps": 2, "step_size": F(1, 4), "pieces": 2, "reach": 2},
@@ -75,9 +77,31 @@ def test_prediction_is_the_algorithm_s(name: str) -> None:
         if isinstance(v, int) and k in ("largest", "lowest", "highest", "prior", "penalty") else v
         for k, v in parameters.items()
     }  # fmt: skip
-    algorithm = "ridge" if name == "recursive_least_squares" else name.split()[0]
+    algorithm = "ridge" if name.endswith("least_squares") else name.split()[0]
     wanted = getattr(algorithms, algorithm)(X, y, QUERIES, **parameters)
     assert rational(built(name)) == list(wanted)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_torch_module_and_floats_agree(name: str) -> None:
+    witness = built(name)
+    floats = [torch.tensor(a.astype(float)) for a in (X, y, QUERIES)]
+    wanted = witness.predict(*floats)
+    torch.testing.assert_close(witness.to_torch(torch.float64)(*floats), wanted, rtol=1e-9, atol=0)
+    exact = torch.tensor([float(value) for value in rational(witness)], dtype=torch.float64)
+    torch.testing.assert_close(wanted, exact, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("examples", [1, 2, 3, 4, 5])
+def test_pairs_of_examples_give_ridge_at_one_layer_each(examples: int) -> None:
+    rows = np.concatenate([X, X[:2] * 2 + 1])[:examples]
+    targets = np.concatenate([y, y[:2] + 1])[:examples]
+    witness = constructions.build(
+        "paired_least_squares", d=2, examples=examples, ridge=F(1, 3)
+    )
+    assert witness.layers == examples + examples % 2
+    wanted = algorithms.ridge(rows, targets, QUERIES, F(1, 3))
+    assert list(witness.predict(rows, targets, QUERIES, "rational")) == list(wanted)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -101,7 +101,7 @@ def test_a_query_among_newtons_keys_is_refuted_in_the_first_layer():
 
 def test_a_query_among_the_keys_of_gradient_descent_is_refuted():
     verdict = refutation(broken(CORE["gradient_descent"], let_the_query_be_a_key))
-    assert verdict.first_difference is not None and verdict.first_difference["layer"] == 2
+    assert verdict.first_difference is not None and verdict.first_difference["slot"] == "fit"
 
 
 def test_half_the_ridge_is_refuted():

@@ -198,6 +198,8 @@ def test_an_unknown_name_and_a_wrong_parameter_are_refused_by_name() -> None:
         pages.html_of("newtom", {})
     with pytest.raises(ValueError, match="alpha must be greater than 0"):
         pages.html_of("newton", {"alpha": -1})
+    with pytest.raises(ValueError, match="up to 200 numbers per token, and sherman_morrison has"):
+        pages.html_of("sherman_morrison", {"d": 20})
     with pytest.raises(TypeError, match="it takes d, iterations, alpha"):
         pages.html_of("newton", {"speed": 1})
 

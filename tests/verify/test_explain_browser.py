@@ -418,8 +418,8 @@ def test_every_exercise_has_an_answer_and_none_is_solved_from_the_start(
 
 def test_with_scripts_off_the_example_can_be_read(browser, folder) -> None:
     open_page(browser, folder, "newton", scripts=False)
-    text = browser.js("document.body.innerText")
-    assert "Layer 5: read-out" in text.replace("\n", " ")
+    text = browser.js("document.body.textContent")
+    assert "Layer 5: read-out" in text
     assert "exactly 977525/419904" in text
     assert "needs scripts" in text
     assert browser.js("document.getElementById('lab').offsetHeight") == 0
@@ -434,6 +434,13 @@ def test_a_phone_shows_it_without_scrolling_sideways(browser, folder, name) -> N
         assert browser.js("document.documentElement.scrollWidth") <= 390
     finally:
         browser.size(1280, 720)
+
+
+@pytest.mark.parametrize("name", RUNNING)
+def test_a_projector_shows_it_without_scrolling_sideways(browser, folder, name) -> None:
+    open_page(browser, folder, name)
+    browser.js("page.go(page.app.layers, false)")
+    assert browser.js("document.documentElement.scrollWidth") <= 1280
 
 
 def test_on_a_projector_slider_stream_and_layer_are_seen_at_once(browser, folder) -> None:

@@ -125,7 +125,7 @@ def test_a_theorem_with_a_wrong_constant_is_not_proved(theorem: str, change: dic
 
 
 IMPROVED = ("carried", "deep_descent", "gd_plus_plus", "momentum", "preconditioned",
-            "recursive_least_squares", "lasso", "logistic")  # fmt: skip
+            "recursive_least_squares", "paired_least_squares", "lasso", "logistic")  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -313,3 +313,33 @@ def minimax_descent(**parameters: Any) -> Witness:
 def recursive_least_squares(**parameters: Any) -> Witness:
     """Ridge regression after every prefix, two layers per example, O(d + n) hidden units."""
     return constructions.build("recursive_least_squares", **parameters)
+
+
+@claim(
+    "paired_least_squares",
+    variant="improved",
+    source="witness",
+    statement=r"\text{one layer per example: } n \text{ layers (even } n) \text{ of width } 8d + n "
+    r"+ 14 \text{ leave } x^\top(\lambda I + X^\top X)^{-1}X^\top y",
+    algorithm=algorithms.ridge,
+    cases=lambda: strategies.prompts(
+        entries=ENTRIES, build=lambda drawn, d, n: {"examples": n}, ridge=positive()
+    ),
+    floats=lambda: small_floats(
+        lambda X, drawn: {
+            "examples": len(X), "ridge": float(np.linalg.norm(X, 2)) ** 2 * drawn["ridge"],
+        },
+        ridge=st.sampled_from((1.0, 1e-2)),
+    ),
+    symbolic={"d": 1, "n": 2, "examples": 2, "ridge": Fraction(1, 2)},
+    promises=(
+        Promise("layers", "n"),
+        Promise("width", "8*d + n + 14"),
+        Promise("heads", "4"),
+    ),
+    sizes=lambda: grid(d=(1, 2, 3, 5), examples=(2, 4, 6), ridge=(1,)),
+    theorems=("paired_least_squares",),
+)  # fmt: skip
+def paired_least_squares(**parameters: Any) -> Witness:
+    """Ridge regression at one layer per example, two examples at a time."""
+    return constructions.build("paired_least_squares", **parameters)

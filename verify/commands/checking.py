@@ -54,7 +54,7 @@ def check(
     """
     import time
 
-    from .. import pool, report
+    from .. import engine, pool, report
     from ..claim import Budget
     from ..errors import WrongCall
     from ..files import check_writable, write
@@ -83,7 +83,10 @@ def check(
         for place, made in pool.run(chosen, budget, count, progress):
             found[place] = made
             progress.done(made.claim.id)
-    reports = [found[place] for place in range(len(chosen))]
+        reports = [found[place] for place in range(len(chosen))]
+        if budget.coq:
+            progress("Coq's kernel")
+            reports = engine.with_kernel(reports)
     files = {one.claim.key: one.file for one in chosen if one.file is not None}
     document = report.document(reports, budget, files, seconds)
     if json is not None:

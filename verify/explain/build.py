@@ -37,6 +37,7 @@ LESSONS: dict[str, Lesson] = {
     "kernel_regression": further_lessons.KERNEL,
     "bayes_ridge": further_lessons.BAYES,
     "selection": further_lessons.SELECTION,
+    "spline_regression": further_lessons.SPLINES,
     "gelu_product": further_lessons.GELU_PRODUCT,
     "akyurek2022_theorem1": paper_lessons.THEOREM_1,
     "akyurek2022_theorem2": paper_lessons.THEOREM_2,
@@ -46,8 +47,10 @@ STARTS: dict[str, Any] = {
     "d": 2, "iterations": 2, "steps": 3, "layers": 2, "examples": 3, "validation": 1,
     "alpha": "1/6", "step_size": "1/8", "gamma": "1/8", "ridge": 1, "momentum": "1/4",
     "penalty": "1/4", "noise": 1, "prior": 1, "lowest": 2, "highest": 3, "largest": 3,
+    "basis": 3, "order": 1, "scale": "1/16",
     "preconditioner": (("1/3", 0), (0, "1/2")), "ridges": (1, "1/4"),
 }  # fmt: skip
+WIDEST = 200  # hidden units of a stream that a reader can still scroll through
 SCRIPTS = (
     "matrix.js",
     "interpreter.js",
@@ -77,6 +80,11 @@ def construction_page(name: str, parameters: Mapping[str, Any]) -> str:
     lesson = lesson_of(name)
     chosen = {key: _exact(value) for key, value in {**lesson.parameters, **parameters}.items()}
     witness = constructions.build(name, **chosen)
+    if witness.width > WIDEST:
+        raise ValueError(
+            f"a page shows up to {WIDEST} numbers per token, and {name} has {witness.width} at "
+            "this size: choose a smaller d"
+        )
     lesson = fitted_to(lesson, witness)
     export = Export()
     family = construction(export, name, chosen, lesson.sizes)

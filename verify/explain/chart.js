@@ -8,6 +8,8 @@ function renderError() {
   if (!model || panel.hidden) return;
   const { result, witness } = model, x = app.data.queries[0];
   const own = DATA.lesson.goal === "answer" && answersOf(model.reference, app.data, app.given);
+  panel.hidden = DATA.lesson.goal === "answer" && !own;
+  if (panel.hidden) return;
   const goal = own ? own[0].v[0] : dot(x, app.analysis.target), layers = witness.layers.length;
   const depth = app.parameters.iterations ?? app.parameters.steps ?? layers;
   const steps = Array.from({ length: layers + 1 }, (_, k) => k);

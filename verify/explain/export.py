@@ -27,6 +27,7 @@ SIZES: dict[str, tuple[int, ...]] = {
     "steps": tuple(range(9)),
     "layers": tuple(range(7)),
     "order": (1, 2, 3),
+    "basis": (2, 3, 4, 5),
     "examples": tuple(range(1, 7)),
 }
 
@@ -157,6 +158,7 @@ class Export:
 
         zero = [name for name in scalars if _may_be_zero(build, name)]
         variants = {}
+        built: set[tuple[str, Any]] = set()
         for values in product(*axes.values(), *((False, True) for _ in zero)):
             chosen = dict(zip(axes, values))
             given = {name: Symbol(name) for name in scalars}
@@ -168,10 +170,14 @@ class Export:
                 witness = build(**chosen, **given, **(fixed or {}))
             except ValueError:  # sizes and choices that do not go together
                 continue
+            built |= set(zip(axes, values))
             key = ",".join(_key(v) for v in values)
             variants[key] = self.witness(witness)
         return {
-            "axes": {name: list(values) for name, values in axes.items()},
+            "axes": {
+                name: [value for value in values if (name, value) in built]
+                for name, values in axes.items()
+            },
             "scalars": {name: float(value) for name, value in scalars.items()},
             "zero": zero,
             "fixed": {name: _plain(value) for name, value in (fixed or {}).items()},
@@ -260,7 +266,8 @@ def _choices(parameter: inspect.Parameter) -> tuple[Any, ...]:
     if "Literal[" not in text:
         return ()
     words = text.partition("Literal[")[2].rpartition("]")[0]
-    return tuple(word.strip().strip("'\"") for word in words.split(","))
+    stripped = (word.strip().strip("'\"") for word in words.split(","))
+    return tuple(int(word) if word.isdigit() else word for word in stripped)
 
 
 def _least(name: str, key: str, parameters: Mapping[str, Any]) -> int:

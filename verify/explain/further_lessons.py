@@ -273,3 +273,51 @@ GELU_PRODUCT = Lesson(
         ),
     ),
 )
+
+SPLINES = Lesson(
+    title="Splines first, regression after",
+    lead="One MLP turns a number into B-splines; what follows is linear regression on them.",
+    paragraphs=(
+        "A linear predictor can only draw a line. A ReLU MLP in the first layer makes a basis of "
+        "B-splines of x, exactly, and every later layer sees those instead of x.",
+        "So any construction for linear regression becomes one for curves. Here it is the one that "
+        "triples its number of gradient steps with every layer.",
+    ),
+    layers={
+        "embedding": "Each token has its number x in [0, 1] and its target.",
+        "B-splines": "The MLP evaluates every spline at x and writes the values where x would "
+        "stand.",
+        "": "Two heads multiply what was done so far with itself.",
+    },
+    parameters={"basis": 3, "layers": 4, "alpha": "1/4"},
+    X=((0,), (0.25,), (0.5,), (0.75,), (1,)),
+    y=(0, 1, 2, 1, 0),
+    queries=((0.375,),),
+    lens="slot",
+    goal="answer",
+    unit=True,
+    sizes={"layers": (2, 3, 4), "d": (1,)},
+    exercises=(
+        Exercise(
+            "How many gradient steps are made with 5 layers, the first making splines?",
+            "(3ᵏ − 1)/2 for the k that are left.",
+            "(3⁴ − 1)/2.",
+            answer="(3**4 - 1)/2",
+        ),
+        Exercise(
+            "For a function with two derivatives the best number of splines grows like n to the "
+            "power "
+            "1/5. For 32 times as many examples, by which factor?",
+            "32 = 2⁵.",
+            "A factor 2.",
+            answer="2",
+        ),
+        Exercise(
+            "And with which power of n does the squared error fall then? Give it as a positive "
+            "number.",
+            "2s/(2s + 1) with s = 2.",
+            "n to the power −4/5: slower than the 1/n of a line, and no method does better.",
+            answer="4/5",
+        ),
+    ),
+)

@@ -47,7 +47,8 @@ class Lesson:
     error shrinks in the direction of an eigenvalue s of S; after `iteration` (of `layer`) = k
     steps it is raised to `power`. The iteration is after (S + shift I)^-1 X^T y. `sizes` narrows
     what the controls offer; `predicts` is False where the read-out is no prediction; goal
-    "answer" measures errors from the algorithm's own last answer instead of that solution.
+    "answer" measures errors from the algorithm's own last answer instead of that solution;
+    `unit`: x lies in [0, 1].
     """
 
     title: str
@@ -67,6 +68,7 @@ class Lesson:
     region: str = ""
     predicts: bool = True
     goal: str = "solution"
+    unit: bool = False
     sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -80,6 +82,7 @@ class Lesson:
             "region": scalar_tree(self.region) if self.region else None,
             "predicts": self.predicts,
             "goal": self.goal,
+            "unit": self.unit,
             "words": {name: list(words) for name, words in self.words.items()},
             "layers": {key: rich(text) for key, text in self.layers.items()},
             "exercises": [exercise.to_json() for exercise in self.exercises],

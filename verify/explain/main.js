@@ -141,6 +141,8 @@ function openCell(id, side, push) {
 function regenerate() {
   const variant = variantOf(DATA.sides[app.side].family, app.parameters);
   app.data = randomPrompt(variant.prompt.d, variant.examples ?? app.n, app.condition, app.seed);
+  const inside = (rows_) => rows_.map((x) => x.map((v) => Math.round(100 / (1 + Math.exp(-v))) / 100));
+  if (DATA.lesson.unit) Object.assign(app.data, { X: inside(app.data.X), queries: inside(app.data.queries) });
   app.origin = "random";
 }
 

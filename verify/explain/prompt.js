@@ -37,7 +37,9 @@ function renderPlot() {
   const range = plotRange(), c = app.coordinate, d = app.d;
   const px = (x) => pad + ((W - 2 * pad) * (x + range.x)) / (2 * range.x);
   const py = (y) => pad + ((H - 2 * pad) * (range.y - y)) / (2 * range.y);
-  const xs = [-range.x, -range.x / 2, 0, range.x / 2, range.x];
+  const count = DATA.lesson.goal === "answer" ? 24 : 4; // a curve where the predictor may be one
+  const start = DATA.lesson.unit ? 0 : -range.x, end = DATA.lesson.unit ? 1 : range.x;
+  const xs = Array.from({ length: count + 1 }, (_, i) => start + ((end - start) * i) / count);
   const path = (ys, kind) => ys && ys.every(Number.isFinite)
     ? `<path class="${kind}" d="${xs.map((x, i) => `${i ? "L" : "M"}${px(x).toFixed(1)} ${Math.max(-1e4, Math.min(1e4, py(ys[i]))).toFixed(1)}`).join("")}"/>` : "";
   const lines = path(slice(xs).map((x) => dot(x, app.analysis.leastSquares)), "least-squares") + path(ownAnswer(model, xs), "own")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from constructions import PrecisionWarning
 from constructions.exact import nearest_float
 from constructions.slotmap import SlotMap
 from constructions.stream import Layout, split_entry
@@ -86,7 +88,10 @@ def story(witness: Witness, lesson: Lesson) -> str:
     """The example as HTML: the stream after every layer, the answer."""
     X, y, queries = exact_rows(lesson.X), exact_row(lesson.y), exact_rows(lesson.queries)
     numbers = arithmetic(witness)
-    trace = witness.trace(X, y, queries, numbers=numbers)
+    with warnings.catch_warnings():  # three digits are shown
+        warnings.simplefilter("ignore", PrecisionWarning)
+        trace = witness.trace(X, y, queries, numbers=numbers)
+        prediction = witness.predict(X, y, queries, numbers=numbers)
     labels = token_labels(witness, len(lesson.y), len(lesson.queries))
     values = [as_float(v) for slots in trace for slot in slots.values() for v in slot.ravel()]
     scale = max((abs(v) for v in values if math.isfinite(v)), default=1.0)
@@ -96,7 +101,6 @@ def story(witness: Witness, lesson: Lesson) -> str:
         figures.append(
             figure(k, layer.name, layer, trace[k], trace[k - 1], witness, labels, scale, lesson)
         )
-    prediction = witness.predict(X, y, queries, numbers=numbers)
     return "\n".join(
         [
             *figures,
@@ -106,8 +110,8 @@ def story(witness: Witness, lesson: Lesson) -> str:
 
 
 def arithmetic(witness: Witness) -> str:
-    """Fractions where the witness can run in them, else floats."""
-    if approximate(witness):
+    """Fractions where the witness can run in them and they stay short, else floats."""
+    if approximate(witness) or witness.layers > LONG:
         return "float64"
     n, d = witness.examples or 1, witness.d
     try:

@@ -1,0 +1,247 @@
+"""Whatever comes in: a correct answer, or exit status 2 and one line; nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+import constructions
+from verify import algorithms, cli, sweep
+from verify.claim import NoClaimError, load_file
+from verify.data import read_csv
+from verify.errors import WrongCall
+
+FUZZED = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+ANY_FLOAT = st.floats(width=64)  # NaN, infinities and subnormals included
+SHAPES = st.lists(st.integers(0, 4), max_size=3).map(tuple)
+
+
+# -- predict ----------------------------------------------------------------------------------
+
+
+@st.composite
+def arrays(draw: Any) -> np.ndarray:
+    shape = draw(SHAPES)
+    size = int(np.prod(shape, dtype=int))
+    return np.array(draw(st.lists(ANY_FLOAT, min_size=size, max_size=size))).reshape(shape)
+
+
+@FUZZED
+@given(arrays(), arrays(), arrays(), st.sampled_from(("float64", "float32", "rational", "ball")))
+def test_predict_refuses_in_one_line_or_answers_in_the_right_shape(X, y, queries, numbers):
+    witness = constructions.build("newton", d=2, iterations=1, alpha=Fraction(1, 8))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", constructions.PrecisionWarning)
+        try:
+            made = witness.predict(X, y, queries, numbers)
+        except ValueError as error:
+            assert str(error) and "\n" not in str(error)
+            return
+    batch = np.broadcast_shapes(X.shape[:-2], y.shape[:-1], queries.shape[:-2])
+    assert made.shape == (*batch, queries.shape[-2])
+    assert all(np.isfinite(part).all() for part in (X, y, queries))
+
+
+@FUZZED
+@given(st.lists(ANY_FLOAT, min_size=8, max_size=8))
+def test_a_finite_prompt_is_answered_exactly_and_any_other_refused(values):
+    X, y, queries = np.array(values[:4]).reshape(2, 2), np.array(values[4:6]), np.array([values[6:]])
+    witness = constructions.build("gradient_descent", d=2, steps=2, step_size=Fraction(1, 4))
+    if not np.isfinite(values).all():
+        with pytest.raises(ValueError):
+            witness.predict(X, y, queries, "rational")
+        return
+    exact = [np.vectorize(Fraction, otypes=[object])(part) for part in (X, y, queries)]
+    want = algorithms.gradient_descent(*exact, steps=2, step_size=Fraction(1, 4))
+    assert list(witness.predict(X, y, queries, "rational")) == list(want)
+
+
+@FUZZED
+@given(st.one_of(st.text(), st.none(), st.binary(), st.dictionaries(st.text(), st.integers())))
+def test_predict_refuses_what_is_no_array(rubbish):
+    witness = constructions.build("gradient_descent", d=2, steps=1, step_size=1)
+    with pytest.raises(ValueError) as error:
+        witness.predict(rubbish, rubbish, rubbish)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("shape", [(2**40, 2), (0, 2), (2, 2**40)])
+def test_huge_and_empty_shapes_are_refused_without_being_made(shape):
+    witness = constructions.build("newton", d=2, iterations=1, alpha=1)
+    X = np.broadcast_to(np.float64(1), shape)
+    with pytest.raises(ValueError):
+        witness.predict(X, np.ones(3), np.ones((1, 2)))
+
+
+# -- files ------------------------------------------------------------------------------------
+
+BYTES = st.one_of(
+    st.binary(max_size=200),
+    st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")),
+    st.lists(st.sampled_from(["a", "1", ",", "\n", '"', "\r", " ", "nan", "1e400", "é", "\x00"]))
+    .map(lambda parts: "".join(parts).encode()),
+)  # fmt: skip
+
+
+@FUZZED
+@given(BYTES)
+@example(b"a,b\n1,2\n")
+@example(b"\xef\xbb\xbfa,b\n1,2\n")
+@example(b"a,b\n1,\x00\n")
+@example(b'a,b\n"1,2\n')
+def test_a_csv_file_gives_finite_numbers_or_one_line(tmp_path, data):
+    path = tmp_path / "data.csv"
+    path.write_bytes(data)
+    try:
+        table = read_csv(path)
+    except WrongCall as error:
+        assert str(error) and "\n" not in str(error)
+        return
+    assert table.values.shape == (len(table), len(table.columns))
+    assert all(np.isfinite(float(value)) for value in table.values.ravel())
+
+
+SOURCES = [
+    b"", b"\x00", b"\xff\xfe", b"(" * 5000, b"raise SystemExit(0)", b"import sys; sys.exit('a\\nb')",
+    b"def f(:", b"1/0", b"raise ValueError('two\\nlines')", b"import nothing_of_that_name",
+    b"from verify import claim\n@claim('')\ndef f(): return ()",
+    b"from verify import claim\n@claim('x', expected='maybe')\ndef f(): return ()",
+    b"# -*- coding: none -*-\n", b"x = 1", b"def f(): return f()\nf()",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_file_without_claims_is_refused_in_one_line(tmp_path, source):
+    path = tmp_path / "claims.py"
+    path.write_bytes(source)
+    with pytest.raises(NoClaimError) as error:
+        load_file(path)
+    assert str(error.value).count("\n") == 0
+
+
+@FUZZED
+@given(data=st.binary(max_size=80).filter(lambda data: b"exit" not in data))
+def test_any_bytes_are_refused_as_claims(tmp_path, data):
+    path = tmp_path / "claims.py"
+    path.write_bytes(b"\n" + data)
+    with pytest.raises(NoClaimError) as error:
+        load_file(path)
+    assert "\n" not in str(error.value)
+
+
+@FUZZED
+@given(BYTES)
+def test_any_bytes_are_no_results_of_a_sweep(tmp_path, data):
+    path = tmp_path / "results.jsonl"
+    path.write_bytes(data)
+    try:
+        sweep.run("gradient_descent", ["steps=1"], path)
+    except WrongCall as error:
+        assert "\n" not in str(error) and path.read_bytes() == data
+        return
+    assert data == b"" or data.startswith(b"{") or b"\n" not in data
+
+
+# -- the command line -------------------------------------------------------------------------
+
+WORDS = st.one_of(
+    st.sampled_from(
+        ["list", "show", "trace", "run", "explain", "replay", "newton", "gradient_descent", "--set",
+         "d=2", "d=-1", "d=1e9", "steps=x", "alpha=nan", "alpha=1/0", "--json", "-o", "/dev/full",
+         "/no/such/folder/out", "--data", "--target", "--seed", "-1", "--", "--help", ""]
+    ),
+    st.text(max_size=12),
+)  # fmt: skip
+
+
+@settings(FUZZED, max_examples=40)
+@given(st.lists(WORDS, min_size=1, max_size=6))
+def test_any_command_line_ends_with_0_1_or_2_and_says_why_in_one_line(capsys, words):
+    words = [word.replace("\x00", "") for word in words]
+    if words[0] in ("check", "prove", "bench", "sweep", "doctor") or "explain" in words:
+        return  # they take long when they are right
+    if any(word.startswith("-") and "o" in word for word in words):
+        words = [word for word in words if "/" in word or not word.startswith("-")]
+    capsys.readouterr()
+    status = cli.main(words)
+    out, err = capsys.readouterr()
+    assert status in (0, 1, 2), (words, status)
+    assert "Traceback" not in err
+    if status == 2:
+        lines = [line for line in err.splitlines() if "warning" not in line]
+        assert len(lines) == 1 and lines[0].startswith("witness: "), (words, err)
+
+
+@pytest.mark.parametrize("target", ["/dev/full", "/no/such/folder/out.json", "/proc/out.json"])
+def test_an_output_that_cannot_be_written_is_one_line(capsys, target):
+    status = cli.main(["check", "gradient_descent", "--quick", "--json", target])
+    out, err = capsys.readouterr()
+    assert status == 2 and err.splitlines()[-1].startswith("witness: ") and "Traceback" not in err
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+@pytest.mark.parametrize("after", [0.3, 1.0, 2.5])
+def test_ctrl_c_leaves_no_traceback_and_no_part_of_a_file(tmp_path, after):
+    started = subprocess.Popen(
+        [sys.executable, "-m", "verify", "check", "--json", "report.json"],
+        cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    deadline = time.monotonic() + after
+    while time.monotonic() < deadline and started.poll() is None:
+        try:
+            started.wait(timeout=max(0.01, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            break
+    started.send_signal(signal.SIGINT)
+    _, err = started.communicate(timeout=60)
+    assert started.returncode != 0
+    assert "Traceback" not in err
+    assert os.listdir(tmp_path) == []
+
+
+FUZZ = """
+import atheris, sys, tempfile, os
+with atheris.instrument_imports(include=["verify.data", "verify.settings", "verify.expressions"]):
+    from verify import data, expressions, settings
+from verify.errors import WrongCall
+path = os.path.join(tempfile.mkdtemp(), "data.csv")
+def one(raw):
+    with open(path, "wb") as stream:
+        stream.write(raw)
+    text = raw.decode("latin-1")
+    for parse in (lambda: data.read_csv(path), lambda: settings.split(text), lambda: expressions.parse(text)):
+        try:
+            parse()
+        except (WrongCall, ValueError) as error:
+            assert "\\n" not in str(error) or not isinstance(error, WrongCall)
+atheris.Setup([sys.argv[0], "-runs=400", "-max_len=64", "-seed=1"], one)
+atheris.Fuzz()
+"""
+
+
+def test_the_parsers_stand_coverage_guided_fuzzing(tmp_path):
+    pytest.importorskip("atheris")
+    done = subprocess.run(
+        [sys.executable, "-c", FUZZ], cwd=tmp_path, env=environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
