@@ -77,7 +77,8 @@ def heads(terms: Sequence[tuple[Table, Sequence[Entry]]], stream: Layout) -> tup
     made = []
     for number, (table, entries) in enumerate(terms, start=1):
         weights = tuple(tuple(small * (1 + entry) for entry in row) for row in table)
-        made.append(_head(weights, [(i, j, w / small) for i, j, w in entries], stream, f"M{number}"))
+        scaled = [(i, j, w / small) for i, j, w in entries]
+        made.append(_head(weights, scaled, stream, f"M{number}"))
         common += [(i, j, -w / small) for i, j, w in entries]
     uniform = tuple((small,) * T for _ in range(T))
     return (*made, _head(uniform, common, stream, "subtract"))

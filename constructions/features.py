@@ -26,7 +26,7 @@ from .transformer import MLP, Layer, Witness
 def spline_regression(
     basis: int, layers: int, alpha: Any, degree: Literal[1, 2] = 1, d: int = 1
 ) -> Witness:
-    """Least squares with `basis` B-splines on [0, 1] by gradient steps of size alpha, `layers` >= 2.
+    """Least squares with `basis` B-splines on [0, 1], by gradient steps of size alpha; layers >= 2.
 
     x is one number: d = 1.
     """
@@ -41,10 +41,10 @@ def spline_regression(
 
 
 def with_splines(witness: Witness, degree: Literal[1, 2] = 1) -> Witness:
-    """The witness on m = witness.d B-splines of x: knots i h for i = -degree, …, m, h = 1/(m - degree).
+    """The witness on m = witness.d B-splines of x; knots i h, i = -degree … m, h = 1/(m - degree).
 
-    m = degree (or fewer) has no inner knot and is refused. The slots' annotations are dropped: they
-    speak of another X. Raises ValueError for prompts other than plain joint ones.
+    The slots' annotations are dropped: they speak of another X. Raises ValueError for m <= degree,
+    which has no spline, and for prompts other than plain joint ones.
     """
     p, m = _degree(degree), witness.d
     if m <= p:

@@ -1,9 +1,9 @@
 """Ridge regression at one layer per example: two examples are absorbed in two layers.
 
-Statement: with P_0 = I/lambda, w_0 = 0, a pair of examples gives (P^-1 + sum of x x^T)^-1 and the w that
-belongs to it. P is stored nowhere: token t carries z = P x_t and r = y_t - w^T x_t. The two-by-two
-system of a pair is solved in place: its determinant is the score of a normalised head, its
-adjugate two linear heads (proofs.paired_least_squares). n layers for even n, n + 1 for odd n; an
+Statement: with P_0 = I/lambda, w_0 = 0, a pair of examples gives (P^-1 + sum of x x^T)^-1 and the
+w that belongs to it. P is stored nowhere: token t carries z = P x_t and r = y_t - w^T x_t. The
+two-by-two system of a pair is solved in place: its determinant is the score of a normalised head,
+its adjugate two linear heads (proofs.paired_least_squares). n layers for even n, n + 1 for odd n; an
 odd last example is absorbed alone. Width 8d + n + 14. Attention is over all examples, so there are
 no predictions after prefixes (recursive_least_squares has them, at two layers per example).
 """
@@ -80,12 +80,13 @@ def _pair(c: dict[str, Any], d: int, first: int, second: int | None) -> tuple[La
             name=f"read example {token + 1} at token {first}",
         )
         for k, token in tokens.items()
+        if second is not None
     ]
-    products = {}
+    products: dict[str, tuple[str, ...]] = {}
     for k in tokens:
         products |= {f"c{k}": (f"a{k}", "z"), f"s{k}{k}": (f"a{k}", f"b{k}")}
-        products[f"n{k}{k}"] = (f"l{k}", f"b{k}")
     if second is not None:
+        products |= {"n11": ("l1", "b1"), "n22": ("l2", "b2")}
         products |= {"s12": ("a1", "b2"), "n12": ("l1", "b2")}
     before = _state(first)
     read = Layer(
@@ -134,8 +135,8 @@ def _pair(c: dict[str, Any], d: int, first: int, second: int | None) -> tuple[La
             written += [
                 ("z", f"b{k}*{slot}", c["update_z"]), ("r", f"e{k}*{slot}", c["update_r"]),
             ]
-    used = {f"{slot}{k}" for k in tokens for slot in ("a", "b", "l", "e")} | set(products)
-    used |= {"d1", "d2"} if second is not None else set()
+    used = {f"{slot}{k}" for k in tokens for slot in ("a", "b", "e")} | set(products)
+    used |= {"l1", "l2", "d1", "d2"} if second is not None else set()
     for slot in sorted(used):
         vector = slot in VECTORS
         hidden[f"old {slot}"] = (slot, "i<-i", "one", "i<-") if vector else (slot, "one")

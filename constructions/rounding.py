@@ -202,7 +202,8 @@ def warn_if_lost(witness: Witness, prompts: Prompts, result: torch.Tensor) -> No
     """Warns PrecisionWarning where rounding, multiplied layer by layer, reached a prediction.
 
     Only witnesses whose layers multiply their stream can do that (Newton's doubles it, so an
-    error in the null space of X is doubled too); for the others nothing is computed.
+    error in the null space of X is doubled too), or that build products out of GeLUs; for the
+    others nothing is computed.
     """
     assert isinstance(prompts, FloatPrompts)
     if not bool(torch.isfinite(result).all()):
@@ -215,7 +216,8 @@ def warn_if_lost(witness: Witness, prompts: Prompts, result: torch.Tensor) -> No
         return
     u = prompts.system.unit_roundoff
     half_the_digits = math.sqrt(u)
-    if u * growth(witness) < half_the_digits:
+    factor = growth(witness)
+    if u * factor < half_the_digits:
         return
     bound = rounding_bound(witness, prompts.X, prompts.y, prompts.queries, prompts.system.name)
     size = result[..., 0].abs().double().amax(dim=-1, keepdim=True).expand(bound.shape)
@@ -224,25 +226,32 @@ def warn_if_lost(witness: Witness, prompts: Prompts, result: torch.Tensor) -> No
         worst = float(bound[lost].max())
         warnings.warn(
             f"{witness.name}: rounding in {prompts.system.name} may have moved a prediction by "
-            f"{worst:.2g}; numbers='rational' or 'ball' are not affected",
+            f"{worst:.2g}; numbers={'' if math.isinf(factor) else repr('rational') + ' or '}'ball' "
+            "can tell",
             PrecisionWarning,
             stacklevel=4,
         )
 
 
 @lru_cache(maxsize=256)
-def growth(witness_: Any) -> float:
-    """The product over layers of how much a linear MLP multiplies a slot of the stream."""
+def growth(witness: Any) -> float:
+    """The product over layers of how much a linear MLP multiplies a slot of the stream.
+
+    Infinite where a layer has a layer norm or a GeLU: products made of those cancel large numbers.
+    """
     total = 1.0
-    for layer in witness_.layer_list:
-        if layer.mlp is None or layer.mlp.inner is not None:
+    for layer in witness.layer_list:
+        mlp = layer.mlp
+        if layer.norm or (mlp is not None and mlp.activation == "gelu"):
+            return math.inf
+        if mlp is None or mlp.inner is not None:
             continue
         gains = [
             abs(1 + nearest_float(block.coefficient))
-            for block in layer.mlp.outer
+            for block in mlp.outer
             if block.destination == block.source and block.matrix is None and block.pattern is None
         ]
-        total *= max(gains, default=1.0) if max(gains, default=1.0) > 1 else 1.0
+        total *= max((1.0, *gains))
     return total
 
 

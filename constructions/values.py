@@ -10,7 +10,6 @@ So the work is done on K^T V, and not on every token; and never on tokens that a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 
 from .exact import Exact
@@ -19,7 +18,6 @@ from .ranges import disjoint, meet, within
 from .slotmap import Block
 
 MOST_TERMS = 4
-FAR = 2**64  # a scale beyond this is multiplied into the array, where it may overflow or vanish
 
 
 class Rows:
@@ -181,19 +179,7 @@ class Value:
             return self
         if c == 0:
             return None
-        return self.of([self._settled(Term(t.rows, t.scale * c, t.matrix)) for t in self.terms])
-
-    def _settled(self, term: Term) -> Term:
-        """The term with a very large or very small scale multiplied out."""
-        scale, rows = term.scale, term.rows
-        if scale in (1, -1) or not isinstance(scale, (int, Fraction)):
-            return term
-        if 1 <= abs(scale) * FAR <= FAR * FAR:
-            return term
-        if term.matrix is not None:
-            return Term(rows, 1, self.numbers.scale(scale, self._matrix(term)))
-        pieces = [(tokens, self.numbers.scale(scale, rows.take(tokens))) for tokens in rows.support]
-        return Term(Rows(self.numbers, rows.size, pieces))
+        return self.of([Term(t.rows, t.scale * c, t.matrix) for t in self.terms])
 
     def kept(self) -> Value:
         """The same with every product multiplied: what a stream may hold."""
@@ -217,7 +203,7 @@ class Value:
                     break
             else:
                 terms.append(Term(new.rows, new.scale, self._matrix(new)))
-        terms = [self._settled(term) for term in terms if term.scale != 0]
+        terms = [term for term in terms if term.scale != 0]
         if not terms:
             return None
         made = self.of(terms)

@@ -68,7 +68,7 @@ def coefficient(n: int) -> Any:
 
 
 def series(order: int, terms: int) -> list[Any]:
-    """The first coefficients of ¼√(π/2) Σ a_i/(ic)² E(ic u) in u², u⁴, …: ¼, 0, …, 0, then c^{2m}."""
+    """Coefficients of ¼√(π/2) Σ a_i/(ic)² E(ic u) in u², u⁴, …: ¼, 0, …, 0, then ~ c^{2m}."""
     made = []
     for n in range(terms):
         total = sum(closed_form(order, i) * i ** (2 * n) for i in range(1, order + 1))

@@ -30,8 +30,8 @@ def _softmax(argument: Argument, extra: int = 1) -> None:
         (small * (1 + entry) - small) / small,
         entry,
     )
-    argument.note(r"\text{mov: } M = E_{ts} \text{ copies, } M = E_{tt} \text{ clears; aff: } M = I;"
-                  r"\ \text{bias: } \textstyle\sum_p b\,\mathrm{position}_p = b")
+    argument.note(r"\text{mov: } M = E_{ts} \text{ copies, } M = E_{tt} \text{ clears; aff: } "
+                  r"M = I;\ \text{bias: } \textstyle\sum_p b\,\mathrm{position}_p = b")
 
 
 def _bypass(argument: Argument, sign: int = -1) -> None:
@@ -45,7 +45,8 @@ def _growth(argument: Argument, exponent: int = 2) -> None:
     L, v = sympy.symbols("L v", positive=True)  # v: the variance, Σ (h_i − mean)² = L v
     argument.equal(r"\textstyle\sum_i \lambda_i^2 = ", L * v / sympy.sqrt(v) ** 2, L)
     argument.note(
-        r"\text{so } |W_1\sigma(W_2\lambda)| \leq C; \text{ softmax means have } |a| \leq B\max_j\|h_j\|"
+        r"\text{so } |W_1\sigma(W_2\lambda)| \leq C; \text{ softmax means have } "
+        r"|a| \leq B\max_j\|h_j\|"
     )
     bound = C + B * tau
     argument.holds(
@@ -61,8 +62,8 @@ def _growth(argument: Argument, exponent: int = 2) -> None:
         sympy.limit(tau / C, tau, sympy.oo) == sympy.oo,
     )
     argument.note(
-        r"\text{nor on any open box, if } \lambda \text{ is defined for all inputs: the layer is real "
-        r"analytic then, and an identity on a box would hold everywhere (for div: for all } c > 0)"
+        r"\text{nor on any open box, if } \lambda \text{ is defined for all inputs: the layer is "
+        r"real analytic then, and an identity on a box would hold everywhere (div: for all } c > 0)"
     )
 
 
@@ -98,8 +99,8 @@ def _weights(argument: Argument, orders: int = 10, shift: int = 0) -> None:
             rf"m = {m}:\ \textstyle\sum a_i i^{{2n}} = [n = 0],\ n < m", sums == [1] + [0] * (m - 1)
         )
         argument.holds(rf"m = {m}:\ |a_i| < 2", all(abs(w) < 2 for w in a))
-    argument.note(r"\text{any } m: \text{ Lagrange interpolation at the nodes } i^2, \text{ evaluated "
-                  r"at } 0:\ a_i = \textstyle\prod_{j \neq i} j^2/(j^2 - i^2)")
+    argument.note(r"\text{any } m: \text{ Lagrange interpolation at the nodes } i^2, \text{ "
+                  r"evaluated at } 0:\ a_i = \textstyle\prod_{j \neq i} j^2/(j^2 - i^2)")
     i, j = sympy.symbols("i j", positive=True)
     argument.equal(r"j^2 - i^2 = ", (j - i) * (j + i), j**2 - i**2)
 
@@ -124,8 +125,8 @@ def _bound(argument: Argument, constant: int = 2) -> None:
     ours = sympy.simplify((constant * transform + sympy.diff(transform, omega, 2)) / transform)
     argument.equal(r"\text{transform of } (2 - u^2)e^{-u^2/2}:\ ", ours, 1 + omega**2)
     argument.note(
-        r"\text{positive, so } |E^{(2n+2)}(u)| \leq |E^{(2n+2)}(0)|: \text{ the remainder of Taylor's "
-        r"formula after } u^{2m} \text{ is at most the next term}"
+        r"\text{positive, so } |E^{(2n+2)}(u)| \leq |E^{(2n+2)}(0)|: \text{ the remainder of "
+        r"Taylor's formula after } u^{2m} \text{ is at most the next term}"
     )
     for n in range(6):
         argument.equal(
@@ -155,8 +156,8 @@ THEOREMS: list[Theorem] = [
     ),
     theorem(
         "exact.norm_bypass", "exact.norm_bypass",
-        r"\text{units } N, -N, x, -x: \text{ relative error} \leq \|x\|^2/(2N^2); \text{ printed: } "
-        r"-\Sigma x/(2N) + \dots",
+        r"\text{units } N, -N, x, -x: \text{ relative error} \leq \|x\|^2/(2N^2); "
+        r"\text{ printed: } -\Sigma x/(2N) + \dots",
         _norm_bypass, "improved", "analysis", inputs={"printed": False},
     ),
     theorem(

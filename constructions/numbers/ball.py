@@ -54,7 +54,10 @@ class Ball(FlintNumbers):
 
     def refuse_zero(self, divisors: list[arb]) -> None:
         if any(divisor.contains(0) for divisor in divisors):
-            raise ZeroDivisionError("normalised attention: the scores of a token may sum to 0")
+            raise ZeroDivisionError(
+                f"normalised attention: at {self.precision} bits the scores of a token may sum to "
+                "0; constructions.numbers.ball.Ball(precision) takes more"
+            )
 
     def relu(self, a: Any) -> Any:
         zero = arb(0)
@@ -83,7 +86,10 @@ class Ball(FlintNumbers):
             centred = [entry - mean for entry in row]
             variance = sum((entry * entry for entry in centred), arb(0)) / len(row)
             if not variance > 0:
-                raise ZeroDivisionError("layer norm: the variance of a token may be 0")
+                raise ZeroDivisionError(
+                    f"layer norm: at {self.precision} bits the variance of a token may be 0; "
+                    "constructions.numbers.ball.Ball(precision) takes more"
+                )
             made.append([entry / variance.sqrt() for entry in centred])
         return self.from_table(made, a.ncols())
 

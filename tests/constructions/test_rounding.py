@@ -61,3 +61,11 @@ def test_an_overflow_warns():
     w = constructions.build("gradient_descent", d=1, steps=400, step_size=1e3)
     with pytest.warns(PrecisionWarning, match="overflowed"):
         w.predict([[10.0]], [1.0], [[1.0]])
+
+
+def test_a_literal_construction_in_float32_warns():
+    from fractions import Fraction
+
+    w = constructions.build("akyurek2022_theorem1", d=2, step_size=Fraction(1, 8), examples=1)
+    with pytest.warns(PrecisionWarning):
+        w.predict([[1.0, 2.0]], [1.0], [[0.5, 1.0]], "float32")

@@ -21,7 +21,8 @@ QUERIES = np.array([[F(1, 3)], [F(9, 10)], [F(0)]], dtype=object)
 
 @pytest.mark.parametrize("degree", [1, 2])
 def test_relus_make_the_b_splines_of_cox_and_de_boor(degree: int) -> None:
-    witness = with_splines(constructions.build("gradient_descent", d=5, steps=1, step_size=1), degree)
+    plain = constructions.build("gradient_descent", d=5, steps=1, step_size=1)
+    witness = with_splines(plain, degree)
     features = witness.trace(X, y, QUERIES, "rational")[1]["x"]
     for t, (v,) in enumerate(X):
         assert list(features[t]) == [algorithms._b_spline(v, i, degree, 5) for i in range(5)]

@@ -1,4 +1,4 @@
-"""Checks of the products from GeLU and of the bypass of layer norm: bounds, and digits in floats."""
+"""Checks of the products from GeLU and of the bypass of layer norm: bounds, digits in floats."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def factors(count: int, seed: int) -> np.ndarray:
     """Queries (count, 2) of pairs in [-1, 1], corners included."""
     rng = np.random.default_rng(seed)
     corners = [[a, b] for a in (-1, 0, 1) for b in (-1, 0, 1)]
-    # float32 numbers, so that every format takes up the same factors
-    return np.concatenate([corners, rng.uniform(-1, 1, (count, 2))]).astype(np.float32).astype(float)
+    pairs = np.concatenate([corners, rng.uniform(-1, 1, (count, 2))])
+    return pairs.astype(np.float32).astype(float)  # every format takes up the same factors
 
 
 def error_in(system: str, witness: Any, queries: np.ndarray) -> float:
@@ -124,7 +124,7 @@ def product_digits(build: Builder) -> Check:
 
 
 def norm_bypass(build: Callable[[Any, Any], list[Any]] | None = None) -> Check:
-    """Layer norm undone through units N, -N, x, -x: relative error at most |x|^2/(2 N^2), in balls."""
+    """Layer norm undone by units N, -N, x, -x: relative error at most |x|^2/(2 N^2), in balls."""
 
     def run(budget: Budget) -> CheckResult:
         import flint

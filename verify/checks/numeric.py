@@ -1,12 +1,14 @@
 """numeric: in float64 and float32 the prediction is within its computed rounding bound.
 
 The reference is the algorithm in balls on the same floats, so it has no error to speak of. The
-tolerance is twice the first-order bound of `Witness.rounding_bound`; where that bound is as
-large as the numbers themselves, floats cannot decide and the case is counted as such.
+tolerance is twice the first-order bound of `Witness.rounding_bound`; where that bound takes half
+of the format's digits, what is of second order no longer vanishes beside it: floats cannot
+decide, and the case is counted as such.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -19,7 +21,7 @@ from ..strategies import Case
 from .running import build, reference
 
 SYSTEMS = ("float64", "float32")
-SAFETY = 2.0  # the bound is of first order; the rest is smaller than the first as long as it is < 1
+SAFETY = 2.0  # the bound is of first order
 
 
 def run(claim: Claim, budget: Budget) -> CheckResult:
@@ -75,8 +77,7 @@ def compare(claim: Claim, case: Case, system: str) -> tuple[float, float] | None
     got = np.asarray(got, dtype=float)
     if not (np.isfinite(got).all() and np.isfinite(tolerance).all()):
         return None
-    size = max(1e-300, float(np.abs(got).max()))
-    if tolerance.max() > size * 2.0**-4:
+    if tolerance.max() > float(np.abs(got).max()) * math.sqrt(unit_roundoff(system)):
         return None
     want = enclosed(claim.algorithm, case, lambda q: tolerance[q] * 2.0**-20)
     errors = np.array([abs(float(ball - float(value))) for ball, value in zip(want, got)])
@@ -91,6 +92,13 @@ def compare(claim: Claim, case: Case, system: str) -> tuple[float, float] | None
         )
     q = int(np.argmax(errors))
     return float(errors[q]), float(tolerance[q])
+
+
+def unit_roundoff(system: str) -> float:
+    """Half the distance from 1 to the next number of a float format."""
+    from constructions.numbers.floats import Floats
+
+    return Floats(system).unit_roundoff
 
 
 def enclosed(

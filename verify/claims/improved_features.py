@@ -40,9 +40,9 @@ def falls_as_fast(degree: int, basis: Callable[[int], int] | None = None) -> Che
     "spline_regression",
     variant="improved",
     source="witness",
-    statement=r"\text{one ReLU MLP makes } m \text{ B-splines of degree } p \in \{1, 2\} \text{ exactly; "
-    r"least squares on } m \sim n^{1/(2s+1)} \text{ of them, } s = p + 1, \text{ errs as } "
-    r"n^{-2s/(2s+1)}",
+    statement=r"\text{one ReLU MLP makes } m \text{ B-splines of degree } p \in \{1, 2\} \text{ "
+    r"exactly; least squares on } m \sim n^{1/(2s+1)} \text{ of them, } s = p + 1, "
+    r"\text{ errs as } n^{-2s/(2s+1)}",
     algorithm=algorithms.spline_regression,
     cases=lambda: strategies.prompts(
         d=st.just(1),

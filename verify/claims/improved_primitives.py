@@ -1,4 +1,4 @@
-"""Primitives of the printed transformer: which are exact, which cannot be, and accurate products."""
+"""Primitives of the printed transformer: those exact, those that cannot be, accurate products."""
 
 from __future__ import annotations
 

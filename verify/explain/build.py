@@ -116,7 +116,7 @@ def lesson_of(name: str) -> Lesson:
         paragraphs=tuple(literal(part) for part in text),
         layers={},
         parameters={key: STARTS[key] for key in required if key in STARTS},
-        exercises=(),
+        exercises=derived_lessons.GENERAL,
         goal="answer",
     )
 

@@ -24,6 +24,27 @@ CLOSE = Exercise(
     state=("close", 0.01),
 )
 
+GENERAL = (
+    Exercise(
+        "Break it: change one weight so that the verdict is refuted.",
+        "Not every weight matters on every prompt.",
+        "Where a slot is 0, the weight that reads it cannot be seen.",
+        state=("refuted",),
+    ),
+    Exercise(
+        "Break it late: change one weight so that nothing differs before the last layer.",
+        "Weights that are equal in every layer are still separate numbers.",
+        "What the layers before the last made is still right.",
+        state=("last",),
+    ),
+    Exercise(
+        "Leave the weights alone and change the prompt so that the prediction is exactly 0.",
+        "What would you predict if every target were the same?",
+        "With all targets 0 there is nothing to learn but 0.",
+        state=("zero",),
+    ),
+)
+
 
 def broken(layer: int, slot: str) -> Exercise:
     return Exercise(

@@ -27,6 +27,7 @@ function reached(state) {
     return Object.keys(app.edits[0]).length > 0 && app.models[0] !== null && app.models[0].comparison.first === null;
   }
   if (kind === "zero") return model.result.predictions[0] === 0;
+  if (kind === "last") return model.comparison.first !== null && model.comparison.first.layer === model.witness.layers.length;
   if (kind === "refuted") return model.comparison.first !== null;
   if (kind === "diverges") return app.analysis.factor !== null && app.analysis.factor > 1;
   const goal = dot(app.data.queries[0], app.analysis.leastSquares);
