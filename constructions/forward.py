@@ -7,6 +7,7 @@ tokens, is the business of `values` and `gating`.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
@@ -163,8 +164,9 @@ def hidden_units(
         shape = hidden_layout[name].shape
         made: Value | Gated | None
         if mlp.gate is not None and mlp.activation == "identity":
-            factors = [factor(slots, name, stream, layout, shape) for slots in (mlp.inner, mlp.gate)]
-            made = gated(*factors, shape)
+            left = factor(mlp.inner, name, stream, layout, shape)
+            right = factor(mlp.gate, name, stream, layout, shape)
+            made = gated(left, right, shape)
             if made is not NotImplemented:
                 if made is not None:
                     hidden[name] = made
@@ -185,7 +187,9 @@ def normalise(stream: Stream, layout: Layout, tokens: Tokens, numbers: Numbers) 
     """Layer norm over all hidden units, without gain and bias: (h - mean) / sqrt(variance)."""
     everyone = range(tokens.total)
     whole = [
-        stream[slot.name].array(everyone) if slot.name in stream else numbers.zeros(tokens.total, slot.size)
+        stream[slot.name].array(everyone)
+        if slot.name in stream
+        else numbers.zeros(tokens.total, slot.size)
         for slot in layout.slots
     ]
     normed = numbers.layer_norm(numbers.concatenate(whole))
@@ -281,8 +285,8 @@ def add_to(stream: Stream, layout: Layout, destination: str, value: Value | None
         return
     name, index = split_entry(destination)
     if index is not None:
-        size = layout[name].size
-        value = value.by_token(lambda a: value.numbers.place(a, index, size), size)
+        numbers, size, column = value.numbers, layout[name].size, index
+        value = value.by_token(lambda a: numbers.place(a, column, size), size)
     total = stream[name].plus(value) if name in stream else value.kept()
     if total is None:
         del stream[name]
@@ -305,7 +309,10 @@ def token_features(
         "x_example": Rows(numbers, prompt.d, [(tokens.x, X)]),
         "x_query": Rows(numbers, prompt.d, [(tokens.queries, queries)]),
         "position": Rows(
-            numbers, prompt.positions, [(range(min(prompt.positions, tokens.total)), None)], "one_hot"
+            numbers,
+            prompt.positions,
+            [(range(min(prompt.positions, tokens.total)), None)],
+            "one_hot",
         ),
     }
     if "index" in wanted:
@@ -325,9 +332,7 @@ def predict(witness: Witness, X: Any, y: Any, queries: Any, numbers: Any) -> Any
     made = []
     with system.working():
         for one in prompts.each():
-            stream: Stream = {}
-            for stream in streams(witness, *one, tokens, system):
-                pass
+            (stream,) = deque(streams(witness, *one, tokens, system), maxlen=1)
             made.append(read_out(witness, stream, tokens, system))
     result = prompts.join(made)
     if prompts.floats:
@@ -349,9 +354,7 @@ def read_out(witness: Witness, stream: Stream, tokens: Tokens, numbers: Numbers)
     return value.array(tokens.queries)
 
 
-def trace(
-    witness: Witness, X: Any, y: Any, queries: Any, numbers: Any
-) -> list[dict[str, Any]]:
+def trace(witness: Witness, X: Any, y: Any, queries: Any, numbers: Any) -> list[dict[str, Any]]:
     """See Witness.trace."""
     system = number_systems.get(numbers)
     prompts = system.prompts(X, y, queries, witness)

@@ -126,7 +126,9 @@ def _left_over(pattern: str | None, ours: str, theirs: str, count: int) -> str |
     axes = out = AXES[:count]
     if pattern is not None:
         to, _, source = pattern.partition("<-")
-        if len(source) != count or not (_distinct(source) and _distinct(to) and set(to) <= set(source)):
+        if len(source) != count or not (
+            _distinct(source) and _distinct(to) and set(to) <= set(source)
+        ):
             return None
         named = dict(zip(source, axes))
         out = "".join(named[letter] for letter in to)

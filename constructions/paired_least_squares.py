@@ -3,9 +3,9 @@
 Statement: with P_0 = I/lambda, w_0 = 0, a pair of examples gives (P^-1 + sum of x x^T)^-1 and the
 w that belongs to it. P is stored nowhere: token t carries z = P x_t and r = y_t - w^T x_t. The
 two-by-two system of a pair is solved in place: its determinant is the score of a normalised head,
-its adjugate two linear heads (proofs.paired_least_squares). n layers for even n, n + 1 for odd n; an
-odd last example is absorbed alone. Width 8d + n + 14. Attention is over all examples, so there are
-no predictions after prefixes (recursive_least_squares has them, at two layers per example).
+its adjugate two linear heads (proofs.paired_least_squares). n layers for even n; for odd n one
+more, the last example being absorbed alone. Width 8d + n + 14. Attention is over all examples, so
+there are no predictions after prefixes (recursive_least_squares has them, at two layers each).
 """
 
 from __future__ import annotations

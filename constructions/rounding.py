@@ -26,10 +26,13 @@ from .numbers.floats import HALF, FloatPrompts, Floats
 from .slotmap import Block
 from .transformer import Witness
 
+LEAST, MOST = torch.finfo(torch.float64).smallest_normal, torch.finfo(torch.float64).max
+
 
 def rounding_bound(witness: Witness, X: Any, y: Any, queries: Any, numbers: str) -> Any:
     """Bound (…, m) on |prediction in `numbers` - exact prediction|, to first order in the
-    unit roundoff. Includes rounding X, y, queries to the format."""
+    unit roundoff. Includes rounding X, y, queries to the format. Infinite where a coefficient is
+    beyond float64's range."""
     from .forward import read_out, streams
 
     system = Recorded(numbers)
@@ -55,6 +58,8 @@ def rounding_bound(witness: Witness, X: Any, y: Any, queries: Any, numbers: str)
                     moved = (sensitivity.abs() * error).flatten(len(prompts.batch))
                     bound[..., q] += moved.sum(dim=-1)
     bound = bound.detach()
+    if system.beyond:
+        bound = torch.full_like(bound, math.inf)
     return bound if prompts.torch_in else bound.cpu().numpy()
 
 
@@ -72,6 +77,7 @@ class Recorded(Floats):
         self.least = torch.finfo(self.format.dtype).smallest_normal * 2 * self.u
         self.records: list[tuple[torch.Tensor, torch.Tensor]] = []
         self.batch: tuple[int, ...] = ()
+        self.beyond = False  # a coefficient, and so a derivative, is beyond float64's range
 
     def prompts(self, X: Any, y: Any, queries: Any, witness: Any) -> FloatPrompts:
         prompts = FloatPrompts(self, X, y, queries, witness)
@@ -123,6 +129,8 @@ class Recorded(Floats):
 
     def _of_coefficient(self, c: Exact) -> float:
         """Relative error of a multiplication by an exact coefficient."""
+        if c != 0 and not LEAST <= abs(nearest_float(c)) <= MOST:
+            self.beyond = True
         return 0.0 if _is_power_of_two(c) else 2 * self.u
 
     def scale(self, c: Exact, a: torch.Tensor) -> torch.Tensor:
@@ -132,7 +140,7 @@ class Recorded(Floats):
         return self._note("scale", error, c, a)
 
     def combine(self, terms: list[tuple[Exact, torch.Tensor]]) -> torch.Tensor:
-        total = sum(Floats.scale(self, c, array).abs() for c, array in terms)
+        total = sum((Floats.scale(self, c, array).abs() for c, array in terms), torch.zeros(()))
         worst = max(self._of_coefficient(c) for c, _ in terms)
         if len(terms) == 2 and worst == 0:
             total, share = super().combine(terms).abs(), self.u

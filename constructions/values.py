@@ -67,7 +67,7 @@ class Rows:
         return self.numbers.assemble(len(tokens), parts)
 
     def restricted(self, support: tuple[range, ...]) -> Rows:
-        """The same rows at those tokens (disjoint ranges), zero elsewhere; itself if that is all."""
+        """The same rows at those tokens (disjoint ranges), zero elsewhere; itself if all."""
         if all(any(meet(mine, r) == mine for r in support) for mine in self.support):
             return self
         kept = [common for mine in self.support for r in support if (common := meet(mine, r))]
@@ -94,7 +94,9 @@ class Rows:
     def _times(self, other: Rows, tokens: range) -> Any:
         if self.kind == "ones" and self.size == 1 and len(tokens) == 1:
             return other.take(tokens)
-        return self.numbers.product(self.numbers.transpose(self.take(tokens)), other.take(tokens), 1)
+        return self.numbers.product(
+            self.numbers.transpose(self.take(tokens)), other.take(tokens), 1
+        )
 
 
 class Product(NamedTuple):
@@ -136,7 +138,11 @@ class Value:
     @property
     def is_ones(self) -> bool:
         """Whether it is one number in every column, on its tokens."""
-        return len(self.terms) == 1 and self.terms[0].rows.kind == "ones" and self.terms[0].matrix is None
+        return (
+            len(self.terms) == 1
+            and self.terms[0].rows.kind == "ones"
+            and self.terms[0].matrix is None
+        )
 
     def at(self, tokens: range) -> tuple[Exact, Any]:
         """Its rows at `tokens`, as (scale, array)."""
@@ -228,7 +234,12 @@ class Value:
         """Rows of a + b: piece by piece where the pieces are the same or apart."""
         if a.rows.support == b.rows.support:
             pieces = [
-                (tokens, self.numbers.combine([(a.scale, a.rows.take(tokens)), (b.scale, b.rows.take(tokens))]))
+                (
+                    tokens,
+                    self.numbers.combine(
+                        [(a.scale, a.rows.take(tokens)), (b.scale, b.rows.take(tokens))]
+                    ),
+                )
                 for tokens in a.rows.support
             ]
             return Rows(self.numbers, self.size, pieces)
@@ -278,7 +289,9 @@ class Value:
         pieces = []
         for tokens in term.rows.support:
             array = term.rows.take(tokens)
-            pieces.append((tokens, function(array if linear else self.numbers.scale(term.scale, array))))
+            pieces.append(
+                (tokens, function(array if linear else self.numbers.scale(term.scale, array)))
+            )
         return Value(self.numbers, size, (Term(Rows(self.numbers, size, pieces), scale),))
 
     # -- the maps of a block --
@@ -351,7 +364,9 @@ def moments(key: Value, value: Value, seen: range) -> list[tuple[Exact, Any]]:
         for v in one.terms:
             if k.matrix is None and (single := _single(k.rows, v.rows, seen)):
                 # one token is read: k^T v has rank 1 and is not multiplied out
-                made.append((v.scale, Product(numbers.transpose(k.rows.take(single)), v.rows.take(single))))
+                made.append(
+                    (v.scale, Product(numbers.transpose(k.rows.take(single)), v.rows.take(single)))
+                )
             elif (gram := k.rows.gram(v.rows, seen)) is not None:
                 made.append((v.scale, gram))
     if k.matrix is not None:
@@ -385,7 +400,12 @@ def through(query: Value, matrix: Any, size: int, c: Exact) -> Value | None:
             only = query.of((term._replace(scale=1),))
             pieces = []
             for tokens in rows.support:
-                if rows.kind == "ones" and rows.size == 1 and len(tokens) == 1 and term.matrix is None:
+                if (
+                    rows.kind == "ones"
+                    and rows.size == 1
+                    and len(tokens) == 1
+                    and term.matrix is None
+                ):
                     array = matrix
                 elif isinstance(matrix, Product):
                     reduced = numbers.product(only.at(tokens)[1], matrix.left, 1)

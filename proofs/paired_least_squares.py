@@ -22,7 +22,7 @@ from typing import Any
 import sympy
 
 from proofs import calculus as c
-from proofs.ansatz import Solution, equations, solve, unknown
+from proofs.ansatz import Solution, solve, unknown
 from proofs.calculus import Form
 from proofs.sherman_morrison import P, target, w, z
 
@@ -77,21 +77,31 @@ def layers(values: Mapping[str, Any]) -> dict[str, Form]:
 
 @cache
 def update() -> Solution:
-    """Two examples in two layers; names as in `layers`."""
+    """Two examples in two layers; names as in `layers`.
+
+    Solved part by part: the score is δ, the share leaves 1/(1 + δ), the adjugate is applied to
+    (c1, c2), and both are subtracted. That the parts make P' and w' is `theorems_improved`.
+    """
     names = unknown(*NAMES)
-    after = layers({u.name: u for u in names})
-    inverse, weights = required()
-    scalars = {_s(0, 0), _s(0, 1), _s(1, 1), _c(0), _c(1), *B, target}
-    scalars |= {(A[k].T @ w).scalar() for k in range(2)} | {(z @ w).scalar()}
-    found = equations(
-        (after["z"], z @ inverse),
-        (after["r"], c.number(target) - z @ weights),
-        over=sorted(scalars, key=str),
+    v: dict[str, Any] = {u.name: u for u in names}
+    s11, s22, s12, c1, c2, delta = sympy.symbols("s11 s22 s12 c1 c2 delta")
+    score = v["k11"] * s11 + v["k22"] * s22 + v["k1122"] * s11 * s22 + v["k1212"] * s12**2
+    parts = (
+        (score, (1 + s11) * (1 + s22) - s12**2 - 1),
+        (1 + delta + v["divide"] * delta, 1),  # times 1/(1 + δ)
+        (c1 + v["p1"] * c1 * s22 + v["q1"] * c2 * s12, (1 + s22) * c1 - s12 * c2),
+        (c2 + v["p2"] * c2 * s11 + v["q2"] * c1 * s12, (1 + s11) * c2 - s12 * c1),
+        (v["update_z"], -1),
+        (v["update_r"], -1),
     )
+    found: dict[Any, None] = {}
+    for got, wanted in parts:
+        difference = sympy.Poly(sympy.expand(got - wanted), s11, s22, s12, c1, c2, delta)
+        found |= dict.fromkeys(map(sympy.expand, difference.coeffs()))
     return solve(
         "paired_least_squares.update",
         r"z_t = P x_t \;\mapsto\; (P^{-1} + a_1a_1^\top + a_2a_2^\top)^{-1} x_t",
         names,
-        found,
+        tuple(found),
         [],
     )

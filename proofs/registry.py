@@ -16,6 +16,7 @@ MODULES = (
     "theorems_hyperpower",
     "theorems_depth",
     "theorems_improved",
+    "theorems_algorithms",
     "theorems_exact",
     "theorems_ridge",
     "theorems_fu",

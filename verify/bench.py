@@ -15,6 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,13 @@ def run(quick: bool = False, progress: Say = lambda what: None) -> dict[str, Any
     }
 
 
-def row(rows: list[dict[str, Any]], what: str, value: float | None, goal: str | None = None, note: str = "") -> None:
+def row(
+    rows: list[dict[str, Any]],
+    what: str,
+    value: float | None,
+    goal: str | None = None,
+    note: str = "",
+) -> None:
     """Adds one figure; `goal` names an entry of GOALS."""
     relation, limit = GOALS[goal] if goal else ("", None)
     met = None
@@ -95,7 +102,14 @@ def row(rows: list[dict[str, Any]], what: str, value: float | None, goal: str | 
             "<=": value <= limit, ">=": value >= limit, "~": abs(value) <= limit,
         }[relation]  # fmt: skip
     rows.append(
-        {"what": what, "value": value, "relation": relation, "goal": limit, "met": met, "note": note}
+        {
+            "what": what,
+            "value": value,
+            "relation": relation,
+            "goal": limit,
+            "met": met,
+            "note": note,
+        }
     )
 
 
@@ -124,25 +138,40 @@ def speed(
     for label, (name, parameters) in witnesses(sizes).items():
         progress(f"speed: {label}")
         witness = constructions.build(name, **parameters)
-        bare = {key: value for key, value in parameters.items() if key not in ("d", "examples", "storage")}
+        bare = {
+            key: value
+            for key, value in parameters.items()
+            if key not in ("d", "examples", "storage")
+        }
         candidates: dict[str, Callable[[], Any]] = {
-            "witness": lambda w=witness: w.predict(X, y, queries),
-            "bare": lambda f=baselines.BARE[name], p=bare: f(X, y, queries, **p),
-            "numpy loop": lambda name=name, p=bare: baselines.loop(name, *arrays, p),
+            "witness": partial(witness.predict, X, y, queries),
+            "bare": partial(baselines.BARE[name], X, y, queries, **bare),
+            "numpy loop": partial(baselines.loop, name, *arrays, bare),
         }
         if name != "sherman_morrison":  # its dense matrices take gigabytes
             module = witness.to_torch()
-            candidates["dense"] = lambda f=module: _dense(f, X, y, queries)
+            candidates["dense"] = partial(_dense, module, X, y, queries)
         if name == "newton":
-            candidates["matrix product"] = lambda: square @ square
-        agree = [np.asarray(run()).reshape(sizes["B"], -1) for key, run in candidates.items() if key != "matrix product"]
+            candidates["matrix product"] = partial(torch.matmul, square, square)
+        agree = [
+            np.asarray(run()).reshape(sizes["B"], -1)
+            for key, run in candidates.items()
+            if key != "matrix product"
+        ]
         apart = max(float(np.abs(one - agree[0]).max()) for one in agree)
         scale = float(np.abs(agree[0]).max())
         if not apart <= 1e-8 * scale:
-            raise RuntimeError(f"{label}: the candidates differ by {apart}, predictions are {scale}")
+            raise RuntimeError(
+                f"{label}: the candidates differ by {apart}, predictions are {scale}"
+            )
         times = made[label] = interleaved(candidates, rounds if name != "sherman_morrison" else 3)
         ratio = times["witness"] / times["bare"]
-        row(rows, f"{label} / bare algorithm", ratio, f"{label} / bare" if f"{label} / bare" in GOALS else None)
+        row(
+            rows,
+            f"{label} / bare algorithm",
+            ratio,
+            f"{label} / bare" if f"{label} / bare" in GOALS else None,
+        )
         row(rows, f"numpy loop / {label}", times["numpy loop"] / times["witness"])
         if "dense" in times:
             goal = "dense / newton" if name == "newton" else None
@@ -170,7 +199,7 @@ def memory(sizes: Mapping[str, int], rows: list[dict[str, Any]], progress: Say) 
     for label, (name, parameters) in witnesses(sizes).items():
         progress(f"memory: {label}")
         witness = constructions.build(name, **parameters)
-        peak = costs.memory(lambda w=witness: w.predict(X, y, queries))["peak"]
+        peak = costs.memory(partial(witness.predict, X, y, queries))["peak"]
         row(
             rows, f"{label}: peak memory / tokens", peak / tokens, "peak memory / tokens",
             f"{peak / 2**20:.2f} MiB beside tokens (x, y) of {tokens / 2**20:.2f} MiB",
@@ -189,12 +218,14 @@ def exact(quick: bool, rows: list[dict[str, Any]], progress: Say) -> None:
         progress(f"fractions: {label}")
         witness = constructions.build(name, **parameters)
         slow = baselines.PythonFractions()
-        if list(witness.predict(X, y, queries, slow)) != list(witness.predict(X, y, queries, "rational")):
+        if list(witness.predict(X, y, queries, slow)) != list(
+            witness.predict(X, y, queries, "rational")
+        ):
             raise RuntimeError(f"{label}: rational and Python's fractions differ")
         times = interleaved(
             {
-                "rational": lambda w=witness: w.predict(X, y, queries, "rational"),
-                "Python fractions": lambda w=witness: w.predict(X, y, queries, slow),
+                "rational": partial(witness.predict, X, y, queries, "rational"),
+                "Python fractions": partial(witness.predict, X, y, queries, slow),
             },
             3,
         )
@@ -214,19 +245,26 @@ def model(quick: bool, rows: list[dict[str, Any]], progress: Say) -> None:
             continue
         progress(f"cost model: {label}")
         witness = constructions.build(name, **parameters)
-        run = lambda w=witness: w.predict(X, y, queries)  # noqa: E731
+        run = partial(witness.predict, X, y, queries)
         counted = {"flops": costs.flops(run), "bytes": costs.memory(run)["made"]}
         for quantity, count in counted.items():
             formula = getattr(costs.COSTS[label], quantity)
             off = costs.predicted(label, quantity, m=1, **sizes) / count - 1
-            row(rows, f"{label}: {quantity}, predicted / counted - 1", off, "predicted / counted", formula)
+            row(
+                rows,
+                f"{label}: {quantity}, predicted / counted - 1",
+                off,
+                "predicted / counted",
+                formula,
+            )
     dims = (8, 16, 32) if quick else (128, 192, 256, 384)
     growth = scaling(dims, progress)
     row(
         rows, "newton: exponent in d, measured - predicted",
         growth["measured"] - growth["predicted"],
         "exponent, measured - predicted",
-        f"n = 2 d, k = 4: time grows like d^{growth['measured']:.2f}, FLOPs like d^{growth['predicted']:.2f}",
+        f"n = 2 d, k = 4: time grows like d^{growth['measured']:.2f}, "
+        f"FLOPs like d^{growth['predicted']:.2f}",
     )  # fmt: skip
     rows[-1]["points"] = growth["points"]
 
@@ -237,7 +275,7 @@ def scaling(dims: tuple[int, ...], progress: Say) -> dict[str, Any]:
     for d in dims:
         X, y, queries = costs.prompt(2, d, 2 * d)
         witness = constructions.build("newton", d=d, iterations=4, alpha=0.25)
-        candidates[str(d)] = lambda w=witness, p=(X, y, queries): w.predict(*p)
+        candidates[str(d)] = partial(witness.predict, X, y, queries)
     progress("scaling")
     times = interleaved(candidates, 5)
     flops = {d: costs.predicted("newton", "flops", B=2, d=d, n=2 * d, k=4, m=1) for d in dims}
@@ -274,19 +312,26 @@ def large(rows: list[dict[str, Any]], progress: Say) -> None:
             row(rows, f"{what}: peak GiB", None, "peak GiB", done.stderr.strip().split("\n")[-1])
             continue
         seconds, kilobytes = map(float, done.stdout.split())
-        row(rows, f"{what}: peak GiB", kilobytes / 2**20, "peak GiB", f"{seconds:.1f} s, building included")
+        row(
+            rows,
+            f"{what}: peak GiB",
+            kilobytes / 2**20,
+            "peak GiB",
+            f"{seconds:.1f} s, building included",
+        )
 
 
 def starts(quick: bool, rows: list[dict[str, Any]], progress: Say) -> None:
     """How long the command takes to start; and in a full run, to check everything."""
-    calls = [(("--help",), 3 if quick else 7), (("list",), 3 if quick else 7)]
+    rounds = 3 if quick else 7
+    calls: list[tuple[tuple[str, ...], int]] = [(("--help",), rounds), (("list",), rounds)]
     if not quick:
         calls += [(("check", "--quick"), 1), (("check",), 1)]
-    for arguments, rounds in calls:
+    for arguments, times in calls:
         what = f"witness {' '.join(arguments)}, seconds"
         progress(what)
         taken = []
-        for _ in range(rounds):
+        for _ in range(times):
             start = time.perf_counter()
             done = subprocess.run([sys.executable, "-m", "verify", *arguments], capture_output=True)
             taken.append(time.perf_counter() - start)
@@ -299,10 +344,14 @@ def machine() -> dict[str, Any]:
     name = platform.processor()
     try:
         with open("/proc/cpuinfo") as lines:
-            name = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), name)
+            name = next(
+                (x.split(":")[1].strip() for x in lines if x.startswith("model name")), name
+            )
     except OSError:
         pass
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
+    memory = (
+        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
+    )
     return {
         "processor": name,
         "cores": os.cpu_count(),
@@ -347,7 +396,12 @@ def plot(result: Mapping[str, Any], path: str) -> None:
     flops = [point["flops"] for point in points]
     figure, axes = pyplot.subplots(figsize=(5, 3.5), layout="constrained")
     axes.loglog(d, seconds, "o-", label="measured")
-    axes.loglog(d, [f * seconds[-1] / flops[-1] for f in flops], "--", label="FLOPs of the cost model, scaled")
+    axes.loglog(
+        d,
+        [f * seconds[-1] / flops[-1] for f in flops],
+        "--",
+        label="FLOPs of the cost model, scaled",
+    )
     axes.set(xlabel="d  (n = 2 d)", ylabel="seconds", title="newton, 4 iterations")
     axes.legend()
     figure.savefig(path)

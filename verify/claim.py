@@ -272,9 +272,10 @@ def load_file(path: str | Path) -> tuple[Claim, ...]:
     except SyntaxError as error:
         raise NoClaimError(f"{path}, line {error.lineno}: {error.msg}") from None
     except (UnicodeDecodeError, ValueError) as error:
-        raise NoClaimError(f"{path}: {error}") from None
+        raise NoClaimError(" ".join(f"{path}: {error}".split())) from None
     except (Exception, SystemExit) as error:
-        raise NoClaimError(f"{path}: {type(error).__name__}: {error}") from None
+        said = " ".join(f"{path}: {type(error).__name__}: {error}".split())
+        raise NoClaimError(said) from None
     finally:
         made, _registry = tuple(_registry.values()), {**before, **_registry}
     if not made:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -70,7 +71,7 @@ def sites(witness: Witness) -> Iterator[Site]:
                     getattr(head, name),
                     to,
                     stream,
-                    lambda slots, i=number, h=h, name=name: _with_head(witness, i, h, **{name: slots}),
+                    partial(_with_head, witness, number, h, name),
                 )
         if layer.mlp is None:
             continue
@@ -85,7 +86,7 @@ def sites(witness: Witness) -> Iterator[Site]:
                     slots,
                     to,
                     source,
-                    lambda slots, i=number, name=name: _with_mlp(witness, i, **{name: slots}),
+                    partial(_with_mlp, witness, number, name),
                 )
 
 
@@ -119,21 +120,20 @@ def structure(witness: Witness) -> Iterator[Mutant]:
     for i, layer in enumerate(layers):
         where = f"layer {i + 1}"
         others = layers[:i], layers[i + 1 :]
-        yield from _built("layers", f"{where} dropped", lambda o=others: (*o[0], *o[1]), witness)
+        yield from _built("layers", f"{where} dropped", (*others[0], *others[1]), witness)
         yield from _built(
-            "layers", f"{where} doubled", lambda o=others, x=layer: (*o[0], x, x, *o[1]), witness
+            "layers", f"{where} doubled", (*others[0], layer, layer, *others[1]), witness
         )
         if i + 1 < len(layers):
-            pair = layers[i + 1], layer
             yield from _built(
                 "layers",
                 f"{where} exchanged with the next",
-                lambda i=i, pair=pair: (*layers[:i], *pair, *layers[i + 2 :]),
+                (*layers[:i], layers[i + 1], layer, *layers[i + 2 :]),
                 witness,
             )
         for change, what, changed in _changed_layers(layer):
             yield from _built(
-                change, f"{where}: {what}", lambda o=others, x=changed: (*o[0], x, *o[1]), witness
+                change, f"{where}: {what}", (*others[0], changed, *others[1]), witness
             )
     for site in sites(witness):
         for number, block in enumerate(site.slots):
@@ -143,18 +143,20 @@ def structure(witness: Witness) -> Iterator[Mutant]:
                 blocks[number] = crossed
                 try:
                     yield Mutant(
-                        "slots", f"{site.where}: {crossed} for {block}", site.put(SlotMap(tuple(blocks)))
+                        "slots",
+                        f"{site.where}: {crossed} for {block}",
+                        site.put(SlotMap(tuple(blocks))),
                     )
                 except ValueError:
                     continue
 
 
 def _built(
-    change: str, where: str, layers: Callable[[], tuple[Layer, ...]], witness: Witness
+    change: str, where: str, layers: tuple[Layer, ...], witness: Witness
 ) -> Iterator[Mutant]:
     """The mutant, if it can be assembled at all."""
     try:
-        yield Mutant(change, where, witness.with_layers(tuple(layers())))
+        yield Mutant(change, where, witness.with_layers(layers))
     except ValueError:
         return
 
@@ -162,6 +164,7 @@ def _built(
 def _changed_layers(layer: Layer) -> Iterator[tuple[str, str, Layer]]:
     heads = layer.heads
     for h, head in enumerate(heads):
+
         def put(h: int = h, head: Any = head, **fields: Any) -> Layer:
             return replace(layer, heads=(*heads[:h], replace(head, **fields), *heads[h + 1 :]))
 
@@ -173,8 +176,10 @@ def _changed_layers(layer: Layer) -> Iterator[tuple[str, str, Layer]]:
             mixed = list(heads)
             mixed[h] = replace(head, value=heads[other].value)
             mixed[other] = replace(heads[other], value=head.value)
-            yield "heads", f"values of {name} and {other + 1} exchanged", replace(
-                layer, heads=tuple(mixed)
+            yield (
+                "heads",
+                f"values of {name} and {other + 1} exchanged",
+                replace(layer, heads=tuple(mixed)),
             )
         for keys in ("context", "full", "causal"):
             if keys != head.keys:
@@ -204,16 +209,18 @@ def _alike(reference: str, layout: Layout) -> list[str]:
     return [slot.name for slot in layout.slots if slot.shape == shape and slot.name != name]
 
 
-def _with_head(witness: Witness, number: int, h: int, **fields: Any) -> Witness:
+def _with_head(witness: Witness, number: int, h: int, name: str, slots: SlotMap) -> Witness:
     layer = witness.layer_list[number]
     heads = list(layer.heads)
+    fields: dict[str, Any] = {name: slots}
     heads[h] = replace(heads[h], **fields)
     return _with_layer(witness, number, replace(layer, heads=tuple(heads)))
 
 
-def _with_mlp(witness: Witness, number: int, **fields: Any) -> Witness:
+def _with_mlp(witness: Witness, number: int, name: str, slots: SlotMap) -> Witness:
     layer = witness.layer_list[number]
     assert layer.mlp is not None
+    fields: dict[str, Any] = {name: slots}
     return _with_layer(witness, number, replace(layer, mlp=replace(layer.mlp, **fields)))
 
 

@@ -107,7 +107,9 @@ def load(path: str | Path) -> dict[str, Any]:
         report = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise WrongCall(f"{path}: no report can be read from it: {' '.join(said.split())}") from None
+        raise WrongCall(
+            f"{path}: no report can be read from it: {' '.join(said.split())}"
+        ) from None
     if not isinstance(report, dict) or report.get("schema") != SCHEMA:
         raise WrongCall(f"{path} is no report of `witness check --json` ({SCHEMA})")
     if type(report.get("seed")) is not int or type(report.get("cases", 1)) is not int:
@@ -117,9 +119,13 @@ def load(path: str | Path) -> dict[str, Any]:
     if not isinstance(report.get("claims"), list) or not report["claims"]:
         raise WrongCall(f"{path} has no claims")
     for entry in report["claims"]:
-        if not isinstance(entry, dict) or any(field not in entry for field in ("id", "variant", *FIELDS)):
+        if not isinstance(entry, dict) or any(
+            field not in entry for field in ("id", "variant", *FIELDS)
+        ):
             raise WrongCall(f"{path}: an entry of its claims is not whole")
-        if not isinstance(entry["checks"], list) or not all(isinstance(c, dict) for c in entry["checks"]):
+        if not isinstance(entry["checks"], list) or not all(
+            isinstance(c, dict) for c in entry["checks"]
+        ):
             raise WrongCall(f"{path}: the checks of {entry['id']!r} are not a list of checks")
     return report
 
@@ -137,7 +143,11 @@ def find(entry: Mapping[str, Any], path: str | Path) -> Claim:
 def other_versions(path: str | Path) -> dict[str, tuple[str, str]]:
     """{package: (recorded, now)} where the report was made with other versions."""
     recorded, now = load(path).get("versions", {}), versions()
-    return {name: (str(recorded.get(name)), now[name]) for name in now if recorded.get(name) != now[name]}
+    return {
+        name: (str(recorded.get(name)), now[name])
+        for name in now
+        if recorded.get(name) != now[name]
+    }
 
 
 def _short(digest: Any) -> str:

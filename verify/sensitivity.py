@@ -34,7 +34,8 @@ CASES = 6  # prompts per kind
 SUBJECTS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "gradient_descent": (
         "gradient_descent",
-        {"d": 2, "n": 2, "steps": 2, "step_size": Fraction(1, 3), "ridge": Fraction(1, 2), "loss": "sum"},
+        {"d": 2, "n": 2, "steps": 2, "step_size": Fraction(1, 3), "ridge": Fraction(1, 2),
+         "loss": "sum"},
     ),
     "gradient_descent mean": (
         "gradient_descent",
@@ -76,7 +77,9 @@ def subject(name: str, seed: int = 0) -> Subject:
     elif name in claims and claims[name].symbolic is not None:
         id, settings = name, claims[name].symbolic or {}
     else:
-        known = ", ".join([*SUBJECTS, *(k for k, c in claims.items() if c.symbolic and k not in SUBJECTS)])
+        known = ", ".join(
+            [*SUBJECTS, *(k for k, c in claims.items() if c.symbolic and k not in SUBJECTS)]
+        )
         raise WrongCall(f"{name!r} has no mutants to judge; there are {known}")
     claim, parameters = claims[id], dict(settings)
     n, d = parameters.pop("n"), parameters["d"]
@@ -89,7 +92,9 @@ def subject(name: str, seed: int = 0) -> Subject:
             made[at] = Fraction(rng.choice([i for i in range(-9, 10) if i]), rng.randint(1, 3))
         return made
 
-    exact = tuple(Case(parameters, fractions(n, d), fractions(n), fractions(2, d)) for _ in range(CASES))
+    exact = tuple(
+        Case(parameters, fractions(n, d), fractions(n), fractions(2, d)) for _ in range(CASES)
+    )
     floats = []
     for _ in range(CASES):
         X = noise.standard_normal((n, d))
@@ -111,7 +116,7 @@ def judge(one: Subject, witness: Witness) -> dict[str, bool | None]:
         "symbolic": None,
     }
     if found["exact"] is not True:
-        same = equality.same_where_read(one.witness, witness)
+        same: bool | None = equality.same_where_read(one.witness, witness)
         if not same:
             try:
                 n = len(one.exact[0].X)

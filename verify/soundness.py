@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from constructions.numbers import FLOATS
+
 from .judging import as_claim, judge
 from .strategies import Case
 from .subjects import subject
@@ -34,7 +36,7 @@ def case(seed: int, number: int) -> tuple[str, str, Case]:
     """
     rng = np.random.default_rng([seed, number])
     name, numbers = str(rng.choice(WITNESSES)), str(rng.choice(NUMBERS))
-    sizes = SIZES if numbers in ("float64", "float32", "bfloat16", "float16") else EXACT_SIZES
+    sizes: tuple[int, ...] = SIZES if numbers in FLOATS else EXACT_SIZES
     if sizes is SIZES and number % LARGE_EVERY == 0:
         sizes = LARGE
     d, n = (int(rng.choice(sizes)) for _ in range(2))

@@ -50,7 +50,10 @@ def grid(name: str, settings: Iterable[str]) -> list[Point]:
             if key not in AXES and key not in own:
                 raise WrongCall(f"{name} has no axis {key!r}; there are {', '.join((*AXES, *own))}")
             texts = _range(key, text)
-            values[key] = [_axis(key, t) if key in AXES else convert(name, one.signature, key, t) for t in texts]
+            values[key] = [
+                _axis(key, t) if key in AXES else convert(name, one.signature, key, t)
+                for t in texts
+            ]
     chosen = {key: values.get(key, [DEFAULTS[key]]) for key in AXES}
     chosen |= {key: values[key] for key in own if key in values}
     count = 1
@@ -86,13 +89,16 @@ def _axis(key: str, text: str) -> Any:
             raise WrongCall(f"numbers must be one of {', '.join(allowed)}, not {text!r}")
         return text
     whole = key in ("d", "n", "m", "seed")
-    least = 0 if key == "seed" else 1
+    least, kind = {
+        "seed": (0, "a whole number from 0"),
+        "condition": (1, "a number of at least 1"),
+        "scale": (0, "a positive number"),
+    }.get(key, (1, "a whole number from 1"))
     try:
-        value = int(text) if whole else float(text)
-        if not (value >= least if whole or key == "condition" else 0 < value) or value == float("inf"):
+        value: float = int(text) if whole else float(text)
+        if not least <= value < float("inf") or (key == "scale" and value == 0):
             raise ValueError
     except ValueError:
-        kind = f"a whole number from {least}" if whole else "a number of at least 1" if key == "condition" else "a positive number"
         raise WrongCall(f"{key} must be {kind}, not {text!r}") from None
     return value
 
@@ -174,9 +180,8 @@ def run(
             results.append(record)
             done += 1
             remaining = (time.monotonic() - start) / done * (len(left) - done)
-            progress(
-                f"{len(points) - len(left) + done} of {len(points)} points, about {_time(remaining)} left"
-            )
+            count = len(points) - len(left) + done
+            progress(f"{count} of {len(points)} points, about {_time(remaining)} left")
     return {"points": len(points), "before": len(points) - len(left), "done": done}
 
 
@@ -267,7 +272,9 @@ def _on_dask(points: Sequence[Point], address: str) -> Iterator[dict[str, Any]]:
     with client:
         ahead = 4 * max(1, len(client.scheduler_info()["workers"]))
         waiting = iter(points)
-        futures = [client.submit(_record, point, pure=False) for _, point in zip(range(ahead), waiting)]
+        futures = [
+            client.submit(_record, point, pure=False) for _, point in zip(range(ahead), waiting)
+        ]
         running = as_completed(futures)
         for future in running:
             yield future.result()

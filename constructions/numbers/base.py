@@ -179,7 +179,9 @@ def check_shapes(
     if X[-1] != d:
         raise ValueError(f"X has d = {X[-1]} columns, the witness was built for d = {d}")
     if queries[-1] != d:
-        raise ValueError(f"queries have d = {queries[-1]} columns, the witness was built for d = {d}")
+        raise ValueError(
+            f"queries have d = {queries[-1]} columns, the witness was built for d = {d}"
+        )
     if y[-1] != n:
         raise ValueError(f"y has {y[-1]} values for n = {n} examples")
     if examples is not None and n != examples:

@@ -52,9 +52,11 @@ class FlintNumbers(Numbers):
     def table(self, a: Any) -> list[list[Any]]:
         """Rows as lists."""
         entries, size = a.entries(), a.ncols()
-        return [entries[i : i + size] for i in range(0, len(entries), size)] if size else [
-            [] for _ in range(a.nrows())
-        ]
+        return (
+            [entries[i : i + size] for i in range(0, len(entries), size)]
+            if size
+            else [[] for _ in range(a.nrows())]
+        )
 
     def from_table(self, rows: list[list[Any]], size: int) -> Any:
         return self.make(len(rows), size, [entry for row in rows for entry in row])
@@ -74,7 +76,7 @@ class FlintNumbers(Numbers):
         return self.from_table([row[start:stop] for row in self.table(a)], stop - start)
 
     def concatenate(self, arrays: list[Any]) -> Any:
-        rows = [sum(parts, []) for parts in zip(*(self.table(a) for a in arrays), strict=True)]
+        rows: list[list[Any]] = [sum(parts, []) for parts in zip(*(self.table(a) for a in arrays), strict=True)]
         return self.from_table(rows, sum(a.ncols() for a in arrays))
 
     def place(self, a: Any, index: int, size: int) -> Any:
@@ -112,7 +114,10 @@ class FlintNumbers(Numbers):
         summed = [letter for letter in left if letter in right]
         ours = [letter for letter in left if letter not in right]
         theirs = [letter for letter in right if letter not in left]
-        first, second = _order(left, [*ours, *summed], sizes), _order(right, [*summed, *theirs], sizes)
+        first, second = (
+            _order(left, [*ours, *summed], sizes),
+            _order(right, [*summed, *theirs], sizes),
+        )
         back = _order("".join([*ours, *theirs]), list(out), sizes)
         height, inner, width = (
             int(np.prod([sizes[letter] for letter in letters], dtype=int))
@@ -244,7 +249,10 @@ def _order(letters: str, wanted: list[str], sizes: dict[str, int]) -> list[int]:
     """Positions by which a row, row-major in `letters`, becomes row-major in `wanted`."""
     shape = [sizes[letter] for letter in letters]
     axes = [letters.index(letter) for letter in wanted]
-    return [int(i) for i in np.arange(int(np.prod(shape, dtype=int))).reshape(shape).transpose(axes).ravel()]
+    return [
+        int(i)
+        for i in np.arange(int(np.prod(shape, dtype=int))).reshape(shape).transpose(axes).ravel()
+    ]
 
 
 class ExactPrompts(Prompts):
@@ -252,8 +260,12 @@ class ExactPrompts(Prompts):
 
     def __init__(self, system: FlintNumbers, X: Any, y: Any, queries: Any, witness: Any) -> None:
         self.system = system
-        arrays = [as_objects(part, name) for part, name in ((X, "X"), (y, "y"), (queries, "queries"))]
-        self.batch = check_shapes(*(a.shape for a in arrays), witness)
+        if all(hasattr(part, "shape") for part in (X, y, queries)):  # before anything is copied
+            check_shapes(tuple(X.shape), tuple(y.shape), tuple(queries.shape), witness)
+        arrays = [
+            as_objects(part, name) for part, name in ((X, "X"), (y, "y"), (queries, "queries"))
+        ]
+        self.batch = check_shapes(arrays[0].shape, arrays[1].shape, arrays[2].shape, witness)
         self.n, self.m = arrays[0].shape[-2], arrays[2].shape[-2]
         self.X, self.y, self.queries = (
             np.broadcast_to(a, (*self.batch, *a.shape[a.ndim - axes :])).reshape(
@@ -264,7 +276,11 @@ class ExactPrompts(Prompts):
 
     def each(self) -> Iterator[tuple[Any, Any, Any]]:
         for X, y, queries in zip(self.X, self.y, self.queries):
-            yield self._matrix(X, "X"), self._matrix(y[:, None], "y"), self._matrix(queries, "queries")
+            yield (
+                self._matrix(X, "X"),
+                self._matrix(y[:, None], "y"),
+                self._matrix(queries, "queries"),
+            )
 
     def _matrix(self, a: np.ndarray, name: str) -> Any:
         entries = [self.system.element(entry, name) for entry in a.ravel()]

@@ -222,11 +222,12 @@ class FloatPrompts(Prompts):
         self.torch_in = any(isinstance(part, torch.Tensor) for part in (X, y, queries))
         device = next((p.device for p in (X, y, queries) if isinstance(p, torch.Tensor)), None)
         self.system = Floats(system.name, system.device or device)
-        self.X = self._take(X, "X")
-        self.y = self._take(y, "y")
-        self.queries = self._take(queries, "queries")
-        shapes = tuple(self.X.shape), tuple(self.y.shape), tuple(self.queries.shape)
-        self.batch = check_shapes(*shapes, witness)
+        given = [_array(part, name) for part, name in ((X, "X"), (y, "y"), (queries, "queries"))]
+        shapes = [tuple(part.shape) for part in given]
+        self.batch = check_shapes(shapes[0], shapes[1], shapes[2], witness)
+        self.X, self.y, self.queries = (
+            self._take(part, name) for part, name in zip(given, ("X", "y", "queries"))
+        )
         self.n, self.m = self.X.shape[-2], self.queries.shape[-2]
         for name, part in (("X", self.X), ("y", self.y), ("queries", self.queries)):
             if not _finite(part):
@@ -234,7 +235,7 @@ class FloatPrompts(Prompts):
 
     def _take(self, part: Any, name: str) -> torch.Tensor:
         if not isinstance(part, torch.Tensor):
-            array = np.asarray(part)
+            array = part
             if array.dtype == object:
                 try:
                     array = array.astype(np.float64)
@@ -261,6 +262,17 @@ class FloatPrompts(Prompts):
         array = array.expand(*self.batch, tokens, array.shape[-1])
         array = array.reshape(*self.batch, tokens, *shape)
         return array if self.torch_in else _to_numpy(array)
+
+
+def _array(part: Any, name: str) -> Any:
+    """A user's tensor or array as it is, anything else as a numpy array."""
+    if isinstance(part, torch.Tensor):
+        return part
+    try:
+        return np.asarray(part)
+    except ValueError as error:
+        message = f"{name} is not a rectangular array of numbers: {error}"
+        raise ValueError(" ".join(message.split())) from None
 
 
 def _times(a: torch.Tensor, c: Exact, dtype: torch.dtype) -> torch.Tensor:

@@ -77,7 +77,9 @@ class Symbolic(FlintNumbers):
             try:
                 return self.field.from_sympy(value)
             except CoercionFailed:
-                raise Unsupported(f"symbolic numbers take rational functions, not {value}") from None
+                raise Unsupported(
+                    f"symbolic numbers take rational functions, not {value}"
+                ) from None
         fraction = to_fraction(value, what)
         return self.field.from_sympy(_rational(fraction.numerator, fraction.denominator))
 

@@ -153,6 +153,17 @@ def test_a_printed_witness_runs_as_it_is_printed(browser, folder) -> None:
     assert browser.js("page.app.models.map((m) => m.comparison.first === null)") == [False, True]
 
 
+def test_an_interpreter_that_is_wrong_in_the_sixth_digit_is_found_out(browser, tmp_path) -> None:
+    right = pages.html_of("newton", {})
+    wrong = right.replace("sum += x * y;", "sum += x * y * (1 + 1e-6);")
+    assert wrong != right
+    (tmp_path / "newton.html").write_text(wrong)
+    open_page(browser, tmp_path, "newton")
+    parameters, X, y, queries = state(browser)
+    should = constructions.build("newton", **parameters).predict(X, y, queries)
+    assert np.abs(predictions(browser) - should).max() > 1e-9
+
+
 def test_rounding_alone_is_never_called_a_difference(browser, folder) -> None:
     """Badly scaled and badly conditioned prompts stay within the page's own error bounds."""
     open_page(browser, folder, "newton")
@@ -347,9 +358,18 @@ def test_a_link_leads_to_layer_cell_and_controls(browser, folder) -> None:
     ]
     first = browser.js("page.app.data")
     assert len(first["y"]) == 5
+    top = browser.js("document.getElementById('lab').getBoundingClientRect().top")
+    assert 0 <= top < 200  # the link shows the step, not the head of the page
     assert "t[2]" in browser.js("document.querySelector('#cell h3').innerText")
     open_page(browser, folder, "newton", "#layer=1&data=5,2,9")
     assert browser.js("page.app.data") == first
+
+
+def test_the_example_links_into_its_steps(browser, folder) -> None:
+    open_page(browser, folder, "newton")
+    browser.click("#read-4 .play-link a")
+    browser.wait("page.app.layer === 4")
+    assert browser.js("document.getElementById('lab').getBoundingClientRect().top") < 200
 
 
 def test_a_link_that_makes_no_sense_is_no_error(browser, folder) -> None:

@@ -61,7 +61,11 @@ def test_predict_refuses_in_one_line_or_answers_in_the_right_shape(X, y, queries
 @FUZZED
 @given(st.lists(ANY_FLOAT, min_size=8, max_size=8))
 def test_a_finite_prompt_is_answered_exactly_and_any_other_refused(values):
-    X, y, queries = np.array(values[:4]).reshape(2, 2), np.array(values[4:6]), np.array([values[6:]])
+    X, y, queries = (
+        np.array(values[:4]).reshape(2, 2),
+        np.array(values[4:6]),
+        np.array([values[6:]]),
+    )
     witness = constructions.build("gradient_descent", d=2, steps=2, step_size=Fraction(1, 4))
     if not np.isfinite(values).all():
         with pytest.raises(ValueError):
@@ -132,7 +136,7 @@ def test_a_file_without_claims_is_refused_in_one_line(tmp_path, source):
     path.write_bytes(source)
     with pytest.raises(NoClaimError) as error:
         load_file(path)
-    assert str(error.value).count("\n") == 0
+    assert "\n" not in str(error.value)
 
 
 @FUZZED
@@ -223,17 +227,16 @@ FUZZ = """
 import atheris, sys, tempfile, os
 with atheris.instrument_imports(include=["verify.data", "verify.settings", "verify.expressions"]):
     from verify import data, expressions, settings
-from verify.errors import WrongCall
 path = os.path.join(tempfile.mkdtemp(), "data.csv")
 def one(raw):
     with open(path, "wb") as stream:
         stream.write(raw)
     text = raw.decode("latin-1")
-    for parse in (lambda: data.read_csv(path), lambda: settings.split(text), lambda: expressions.parse(text)):
+    for parse, what in ((data.read_csv, path), (settings.split, text), (expressions.parse, text)):
         try:
-            parse()
-        except (WrongCall, ValueError) as error:
-            assert "\\n" not in str(error) or not isinstance(error, WrongCall)
+            parse(what)
+        except ValueError as error:
+            assert str(error)
 atheris.Setup([sys.argv[0], "-runs=400", "-max_len=64", "-seed=1"], one)
 atheris.Fuzz()
 """
@@ -242,6 +245,10 @@ atheris.Fuzz()
 def test_the_parsers_stand_coverage_guided_fuzzing(tmp_path):
     pytest.importorskip("atheris")
     done = subprocess.run(
-        [sys.executable, "-c", FUZZ], cwd=tmp_path, env=environment(), capture_output=True, text=True
+        [sys.executable, "-c", FUZZ],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]

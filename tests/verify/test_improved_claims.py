@@ -14,10 +14,11 @@ from constructions.transformer import Head, Witness
 from proofs import spectral
 from verify.checks import certified, spectrum
 from verify.claim import Budget, registered
-from verify.claims import improved, improved_algorithms
+from verify.claims import improved, improved_algorithms, improved_least_squares
 
 QUICK = Budget(cases=8, quick=True)
-NAMES = {"verify.claims.improved", "verify.claims.improved_algorithms"}
+MODULES = (improved, improved_algorithms, improved_least_squares)
+NAMES = {module.__name__ for module in MODULES}
 CLAIMS = [
     c for c in registered() if getattr(c.witness or c.checks, "__module__", "") in NAMES
 ]

@@ -58,9 +58,7 @@ def test_what_nothing_reads_is_equal_by_proof(descent):
     last = replace(layers[-1], mlp=linear_mlp(*layers[-1].mlp.outer.blocks, ("old", "y", 5)))
     changed = descent.witness.with_layers((*layers[:-1], last))
     assert changed.digest != descent.witness.digest
-    assert equality.predicts_the_algorithm(
-        descent.claim, changed, descent.parameters, 2
-    )
+    assert equality.predicts_the_algorithm(descent.claim, changed, descent.parameters, 2)
 
 
 def test_heads_in_another_order_are_the_same_by_proof():
@@ -87,7 +85,11 @@ def test_a_wrong_relu_pair_is_not_equal_by_proof():
     plus, minus = layer.heads
     wrong = replace(plus, value=slot_map(("t", "t", Fraction(1, 7))))
     changed = one.witness.with_layers(
-        (one.witness.layer_list[0], replace(layer, heads=(wrong, minus)), *one.witness.layer_list[2:])
+        (
+            one.witness.layer_list[0],
+            replace(layer, heads=(wrong, minus)),
+            *one.witness.layer_list[2:],
+        )
     )
     assert equality.predicts_the_algorithm(one.claim, changed, one.parameters, 2) is False
 

@@ -64,7 +64,9 @@ def test_a_sweep_killed_at_any_point_goes_on_where_it_was(tmp_path):
     assert sweep.run("gradient_descent", grid, path) == {"points": 30, "before": 6, "done": 24}
     records = sweep.read(path)
     assert records[:6] == done
-    assert Counter(r["key"] for r in records) == {sweep.key(p): 1 for p in sweep.grid("gradient_descent", grid)}
+    assert Counter(r["key"] for r in records) == {
+        sweep.key(p): 1 for p in sweep.grid("gradient_descent", grid)
+    }
 
 
 def test_two_sweeps_do_not_write_one_file(tmp_path):
@@ -89,7 +91,8 @@ def test_workers_give_the_same_results(tmp_path):
 
     def timeless(path):
         return sorted(
-            json.dumps({k: v for k, v in record.items() if k != "seconds"}) for record in sweep.read(path)
+            json.dumps({k: v for k, v in record.items() if k != "seconds"})
+            for record in sweep.read(path)
         )
 
     assert timeless(one) == timeless(two)

@@ -7,7 +7,6 @@ embedding. `test-token` and `labels` are the other readings, with the sign alrea
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -211,18 +210,17 @@ def compiled_errors(budget: Budget, printed: bool = False) -> CheckResult:
     """At two settings of the free constants: the error shrinks with them, and is certified."""
     from ..checks import programs
 
-    draw = random.Random(budget.seed)
     sizes = [(1, 1, 1), (2, 2, 2)] if budget.quick else [(1, 1, 1), (2, 2, 2), (3, 2, 3), (8, 4, 2)]
     worst = 0.0
     found: list[str] = []
     for d, n, k in sizes:
         parameters = {"d": d, "examples": n, "iterations": k, "alpha": Fraction(1, 8)}
-        case = programs.prompt(draw, parameters)
+        case = programs.prompt(budget.seed, parameters)
         coarse, fine = (
             certified_error(case, constants, printed=printed, **parameters)
             for constants in (programs.COARSE, programs.FINE)
         )
-        if not fine <= coarse * programs.SHRINKS:
+        if not programs.shrinks(coarse, fine):
             return CheckResult(
                 False, len(found) + 1, fine, coarse * programs.SHRINKS,
                 f"off by {fine:.1e}, and by {coarse:.1e} with coarser constants",

@@ -1,4 +1,20 @@
-"""Fewer layers than the papers take: how much a linear-attention layer can do."""
+"""Fewer layers than the papers take: how much a linear-attention layer can do.
+
+What is optimal. After L linear-attention layers every hidden unit is a polynomial of degree at most
+3^L in the prompt (depth.degree), N gradient steps from zero need degree 2N + 1. Hence, whatever the
+width and the number of heads:
+- no L layers make more than (3^L - 1)/2 steps; `deep_descent` makes that many, for every L;
+- 3^k steps take k + 1 layers at least; `hyperpower` takes k + 1, so it is optimal for what it does;
+- no L layers have a smaller bound on sqrt(s) |error left at s|, 0 < s <= largest, than
+  sqrt(largest)/3^L; `minimax_descent` attains it with one head and width d + 1;
+- no iteration of order above three runs in one layer each (depth.order): three is attained.
+
+What is only rate-optimal. `hyperpower` makes 2/3 of the steps that k + 1 layers could. Newton's
+2^k steps in k + 1 layers (`newton_carried`) are below the rate: k log3(2) layers or so would do.
+For a known condition number K, no L layers leave less than 1/T_m((K + 1)/(K - 1)) of the error,
+m = (3^L - 1)/2; `deep_descent` needs about log3(K) layers where that bound allows log3(sqrt(K)).
+Whether two layers per example (or one: `paired_least_squares`) are needed is not known.
+"""
 
 from __future__ import annotations
 
@@ -279,67 +295,3 @@ def _minimax_letters() -> list[dict[str, Any]]:
 def minimax_descent(**parameters: Any) -> Witness:
     """GD++ with the step sizes 4 * 9^(k-1) / (3 largest): the best that L layers can guarantee."""
     return constructions.build("minimax_descent", **parameters)
-
-
-# -- Sherman-Morrison without the matrix, after every prefix --------------------------------------
-
-
-@claim(
-    "recursive_least_squares",
-    variant="improved",
-    source="witness",
-    statement=r"2n \text{ layers of width } 4d + n + 6 \text{ leave } w_n^\top x,\ w_n = "
-    r"(\lambda I + X^\top X)^{-1} X^\top y, \text{ and at example } t \text{ the prediction } "
-    r"w_{t-1}^\top x_t \text{ from those before it}",
-    algorithm=algorithms.ridge,
-    cases=lambda: strategies.prompts(
-        entries=ENTRIES, build=lambda drawn, d, n: {"examples": n}, ridge=positive()
-    ),
-    floats=lambda: small_floats(
-        lambda X, drawn: {
-            "examples": len(X), "ridge": float(np.linalg.norm(X, 2)) ** 2 * drawn["ridge"],
-        },
-        ridge=st.sampled_from((1.0, 1e-3)),
-    ),
-    symbolic={"d": 2, "n": 1, "examples": 1, "ridge": Fraction(1, 2)},
-    promises=(
-        Promise("layers", "2*n"),
-        Promise("width", "4*d + n + 6"),
-        Promise("heads", "1"),
-    ),
-    sizes=lambda: grid(d=(1, 2, 3, 5), examples=(1, 2, 4), ridge=(1,)),
-    theorems=("recursive_least_squares",),
-)  # fmt: skip
-def recursive_least_squares(**parameters: Any) -> Witness:
-    """Ridge regression after every prefix, two layers per example, O(d + n) hidden units."""
-    return constructions.build("recursive_least_squares", **parameters)
-
-
-@claim(
-    "paired_least_squares",
-    variant="improved",
-    source="witness",
-    statement=r"\text{one layer per example: } n \text{ layers (even } n) \text{ of width } 8d + n "
-    r"+ 14 \text{ leave } x^\top(\lambda I + X^\top X)^{-1}X^\top y",
-    algorithm=algorithms.ridge,
-    cases=lambda: strategies.prompts(
-        entries=ENTRIES, build=lambda drawn, d, n: {"examples": n}, ridge=positive()
-    ),
-    floats=lambda: small_floats(
-        lambda X, drawn: {
-            "examples": len(X), "ridge": float(np.linalg.norm(X, 2)) ** 2 * drawn["ridge"],
-        },
-        ridge=st.sampled_from((1.0, 1e-2)),
-    ),
-    symbolic={"d": 1, "n": 2, "examples": 2, "ridge": Fraction(1, 2)},
-    promises=(
-        Promise("layers", "n"),
-        Promise("width", "8*d + n + 14"),
-        Promise("heads", "4"),
-    ),
-    sizes=lambda: grid(d=(1, 2, 3, 5), examples=(2, 4, 6), ridge=(1,)),
-    theorems=("paired_least_squares",),
-)  # fmt: skip
-def paired_least_squares(**parameters: Any) -> Witness:
-    """Ridge regression at one layer per example, two examples at a time."""
-    return constructions.build("paired_least_squares", **parameters)

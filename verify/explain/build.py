@@ -13,7 +13,7 @@ from typing import Any
 import constructions
 from constructions.transformer import Witness
 
-from . import core_lessons, derived_lessons, further_lessons, paper_lessons
+from . import beyond_lessons, core_lessons, derived_lessons, further_lessons, paper_lessons
 from .export import Export, construction
 from .lessons import Lesson, rich
 from .mathml import plain
@@ -27,18 +27,19 @@ LESSONS: dict[str, Lesson] = {
     "newton_carried": derived_lessons.NEWTON_CARRIED,
     "deep_descent": derived_lessons.DEEP_DESCENT,
     "recursive_least_squares": further_lessons.RECURSIVE,
+    "paired_least_squares": further_lessons.PAIRED,
     "momentum": derived_lessons.MOMENTUM,
     "chebyshev": derived_lessons.CHEBYSHEV,
     "preconditioned": derived_lessons.PRECONDITIONED,
     "gd_plus_plus": derived_lessons.GD_PLUS_PLUS,
     "minimax_descent": derived_lessons.MINIMAX,
-    "lasso": further_lessons.LASSO,
-    "logistic": further_lessons.LOGISTIC,
-    "kernel_regression": further_lessons.KERNEL,
+    "lasso": beyond_lessons.LASSO,
+    "logistic": beyond_lessons.LOGISTIC,
+    "kernel_regression": beyond_lessons.KERNEL,
     "bayes_ridge": further_lessons.BAYES,
     "selection": further_lessons.SELECTION,
-    "spline_regression": further_lessons.SPLINES,
-    "gelu_product": further_lessons.GELU_PRODUCT,
+    "spline_regression": beyond_lessons.SPLINES,
+    "gelu_product": beyond_lessons.GELU_PRODUCT,
     "akyurek2022_theorem1": paper_lessons.THEOREM_1,
     "akyurek2022_theorem2": paper_lessons.THEOREM_2,
 }
@@ -62,6 +63,9 @@ SCRIPTS = (
     "prompt.js",
     "chart.js",
     "exercises.js",
+    "state.js",
+    "events.js",
+    "address.js",
     "main.js",
 )
 

@@ -21,8 +21,8 @@ class Exercise:
     top and bottom (the largest and smallest non-zero eigenvalue of S); the reader's number counts
     if it agrees to two significant digits, a whole number if it is equal.
     state: what the page must show instead: ("first", layer, slot), ("diverges",), ("close", r):
-    the prediction is within a fraction r of least squares, ("zero",): it is 0, ("refuted",), ("last",): no layer but the last differs, or
-    ("mended",): the printed weights hold after a change.
+    the prediction is within a fraction r of least squares, ("zero",): it is 0, ("refuted",),
+    ("last",): no layer but the last differs, ("mended",): the printed weights hold after a change.
     """
 
     question: str

@@ -28,7 +28,8 @@ def html_of(name: str, parameters: Mapping[str, Any]) -> str:
         constructions.function(name)  # says what is close and what there is
     if parameters:
         raise ValueError(f"the page of the claim {name} takes no parameters: they are its controls")
-    return claim_page(variants.get("printed") or next(iter(variants.values())), variants)
+    claim = variants.get("printed") or next(iter(variants.values()))
+    return claim_page(claim, variants, found(claim))
 
 
 def failing() -> dict[str, dict[str, Claim]]:
@@ -52,9 +53,12 @@ def all_pages() -> dict[str, str]:
         lesson = lesson_of(name)
         lessons.append(entry(f"{name}.html", lesson.title, rich(lesson.lead)))
     for name, variants in failing().items():
-        made[f"{name}.html"] = claim_page(variants["printed"], variants)
         printed = variants["printed"]
-        claims.append(entry(f"{name}.html", name, f"{plain(printed.summary)} — {printed.expected}"))
+        report = found(printed)
+        made[f"{name}.html"] = claim_page(printed, variants, report)
+        verdict = report["verdict"]
+        lead = f'{plain(printed.summary)} <b class="verdict-{verdict}">{verdict}</b>'
+        claims.append(entry(f"{name}.html", name, lead))
     made["index.html"] = frame(
         "How attention does it",
         "Transformers whose weights are written down by a proof, run in the page.",
@@ -68,14 +72,15 @@ def entry(file: str, title: str, lead: str) -> str:
     return f'<li class="panel"><a href="{plain(file)}">{plain(title)}</a><p>{lead}</p></li>'
 
 
-def claim_page(claim: Claim, variants: Mapping[str, Claim]) -> str:
-    """A claim as printed and repaired, side by side where both can run, with its counterexample.
-
-    The verdict and the counterexample are found now, by the claim's own checks.
-    """
+def found(claim: Claim) -> dict[str, Any]:
+    """The claim's entry in a report: verdict and counterexample, by its own checks, now."""
     from .. import engine
 
-    report = engine.run(claim, Budget(quick=True)).to_json()
+    return engine.run(claim, Budget(quick=True)).to_json()
+
+
+def claim_page(claim: Claim, variants: Mapping[str, Claim], report: Mapping[str, Any]) -> str:
+    """A claim as printed and repaired, side by side where both can run, with its counterexample."""
     repaired = variants.get("repaired")
     notice = about(claim, repaired, report)
     pair = pair_of(claim.id)
@@ -88,10 +93,10 @@ def claim_page(claim: Claim, variants: Mapping[str, Claim]) -> str:
 def about(claim: Claim, repaired: Claim | None, report: Mapping[str, Any]) -> str:
     """What is printed, what the check found, why, and the repair, as HTML."""
     lines = [f"<dt>As printed</dt><dd>{stated(claim.statement)}</dd>"]
-    found = report.get("where") or ""
+    where = report.get("where") or ""
     lines.append(
         f'<dt>Verdict</dt><dd><strong class="verdict-{report["verdict"]}">{report["verdict"]}'
-        f"</strong>{': ' + plain(found) if found else ''}</dd>"
+        f"</strong>{': ' + plain(where) if where else ''}</dd>"
     )
     if claim.note:
         lines.append(f"<dt>Note</dt><dd>{plain(claim.note)}</dd>")
@@ -159,10 +164,10 @@ def loaded(pair: Pair, counterexample: Mapping[str, Any] | None) -> dict[str, An
     given_ = counterexample["parameters"]
     for name in pair.axes:
         if name == "T":
-            found = matrix_name(given_["T"])
-            if found is None:
+            matrix = matrix_name(given_["T"])
+            if matrix is None:
                 return None
-            parameters["T"] = found
+            parameters["T"] = matrix
         elif name in given_:
             parameters[name] = int(given_[name])
         else:

@@ -1,7 +1,19 @@
 // The stream after the current layer, and the arithmetic behind any of its cells.
 
+// The largest number so far, up to the current layer, in all streams that are shown.
+function scaleSoFar(shown) {
+  let most = 0;
+  for (const i of shown) {
+    for (const step of app.models[i] ? app.models[i].result.steps.slice(0, app.layer + 1) : []) {
+      for (const m of Object.values(step.after)) for (const v of m.v) if (Number.isFinite(v)) most = Math.max(most, Math.abs(v));
+    }
+  }
+  return most;
+}
+
 function renderStream() {
   const shown = app.view === "both" ? app.models.map((_, i) => i) : [app.side];
+  app.scale = scaleSoFar(shown);
   placeStream(shown.length > 1);
   const parts = shown.map((i) => streamOf(app.models[i], i));
   fill(byId("stream"), `<div class="heading"><h3>The stream ${app.layer === 0 ? "as the prompt enters it"

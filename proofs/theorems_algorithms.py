@@ -1,0 +1,161 @@
+"""More algorithms as layers: momentum, Chebyshev, least squares, Lasso, logistic regression."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sympy
+
+from proofs.calculus import Form
+from proofs.theorem import Argument, Theorem
+from proofs.theorems_improved import IDENTITY, INDUCTION, solved, theorem
+
+Values = Mapping[str, Any]
+
+
+def _momentum(argument: Argument, weights: Values) -> None:
+    from proofs import momentum as mo
+
+    error, last = mo.layer(weights)
+    following = mo.beta * mo.nu + mo.eta * mo.s * mo.rho
+    argument.equal(r"v':\ ", last, following)
+    argument.equal(r"r':\ ", error, mo.rho - following)
+
+
+def _chebyshev(argument: Argument, factor: Any = 2) -> None:
+    """ρ_k = T_k(z)/T_k(σ), z = (θ − s)/δ: the recurrences of T and of ω give the step's."""
+    z, sigma, t, before = sympy.symbols("z sigma T_k(z) T_{k-1}(z)")
+    T, Tb = sympy.symbols("T_k(sigma) T_{k-1}(sigma)")
+    delta = sympy.Symbol("delta")
+    s = delta * (sigma - z)  # θ = σδ
+    following = factor * sigma * T - Tb  # T_{k+1}(σ)
+    omega, previous = T / following, Tb / T  # ω_k, ω_{k−1}
+    argument.equal(r"\omega_k = 1/(2\sigma - \omega_{k-1}):\ ", omega, 1 / (2 * sigma - previous))
+    rho, rho_before = t / T, before / Tb
+    # r changes by v' = ω_k ω_{k−1} (last change) − (2 ω_k/δ) s r
+    after = rho + omega * previous * (rho - rho_before) - 2 * omega / delta * s * rho
+    argument.equal(r"\rho_{k+1}:\ ", after, (2 * z * t - before) / following)
+    argument.equal(r"k = 1:\ 1 - s/\theta = ", 1 - s / (sigma * delta), z / sigma)
+
+
+def _preconditioned(argument: Argument, weights: Values) -> None:
+    from proofs import calculus as c
+    from proofs import preconditioned as pre
+
+    following = pre.w + pre.eta * (pre.P @ (pre.X.T @ (pre.y - pre.X @ pre.w)))
+    places: tuple[tuple[str, Form, Form], ...] = (
+        ("context", pre.X, pre.y),
+        ("query", pre.Z, c.zero(c.m, 1)),
+    )
+    for where, rows, targets in places:
+        argument.equal(
+            rf"\text{{{where} tokens: }} ",
+            pre.layer(weights, rows, targets),
+            targets - rows @ following,
+        )
+
+
+def _least_squares(argument: Argument, weights: Values) -> None:
+    from proofs import calculus as c
+    from proofs import recursive_least_squares as rls
+
+    inverse, following = rls.required()
+    enlarged = c.inverse_letter(rls.P) + rls.a @ rls.a.T
+    argument.equal(r"P'(P^{-1} + a a^\top) = ", inverse @ enlarged, c.identity(c.d))
+    after = rls.layers(weights)
+    argument.equal(r"z:\ ", after["z"], rls.z @ inverse)
+    argument.equal(r"r:\ ", after["r"], c.number(rls.target) - rls.z @ following)
+    for slot in ("a", "b", "e"):
+        argument.equal(rf"{slot}:\ ", after[slot], 0 * after[slot])
+
+
+def _pairs(argument: Argument, weights: Values) -> None:
+    from proofs import calculus as c
+    from proofs import paired_least_squares as pls
+
+    inverse, following = pls.required()
+    enlarged = c.inverse_letter(pls.P) + pls.A[0] @ pls.A[0].T + pls.A[1] @ pls.A[1].T
+    argument.equal(
+        r"P'(P^{-1} + a_1a_1^\top + a_2a_2^\top) = ", inverse @ enlarged, c.identity(c.d)
+    )
+    after = pls.layers(weights)
+    argument.equal(r"z:\ ", after["z"], pls.z @ inverse)
+    argument.equal(r"r:\ ", after["r"], c.number(pls.target) - pls.z @ following)
+
+
+def _threshold(argument: Argument, weights: Values) -> None:
+    tau = sympy.Symbol("tau", positive=True)
+    excess = sympy.Symbol("e", positive=True)
+    part = sympy.Symbol("a", positive=True)  # |v| = τ a/(1 + a) < τ
+
+    def relu(value: Any) -> Any:
+        return sympy.Max(0, sympy.factor(value))
+
+    for v, wanted in (
+        (tau + excess, excess),
+        (tau * part / (1 + part), sympy.Integer(0)),
+        (sympy.Integer(0), sympy.Integer(0)),
+        (-tau * part / (1 + part), sympy.Integer(0)),
+        (-tau - excess, -excess),
+    ):
+        got = v + weights["above"] * relu(v - tau) + weights["below"] * relu(-v - tau)
+        got += weights["up"] * relu(v) + weights["down"] * relu(-v)
+        argument.equal(rf"v = {sympy.latex(v)}:\ ", got, wanted)
+        if wanted != 0:  # the minimum of ½(u − v)² + τ|u| at u ≠ 0: v − u = τ sign(u)
+            force = tau * sympy.sign(wanted)
+            argument.equal(r"v - u = \tau\,\mathrm{sign}(u):\ ", v - wanted, force)
+    argument.note(r"|v| \leq \tau:\ v - 0 \in [-\tau, \tau] = \tau\,\partial|0|")
+
+
+def _logistic(argument: Argument, weights: Values) -> None:
+    from proofs import calculus as c
+    from proofs import logistic as lo
+
+    following = lo.w - lo.eta * (lo.X.T @ (lo.probability - lo.y))
+    for where, rows in (("context", lo.X), ("query", lo.Z)):
+        value = weights["value_y"] * lo.y + weights["value_p"] * lo.probability
+        read = c.head(value, weights["key"] * lo.X, weights["query"] * rows)
+        argument.equal(rf"\text{{{where} tokens: }} ", rows @ lo.w + read, rows @ following)
+    v = sympy.Symbol("v")
+    slope = sympy.exp(v) / (1 + sympy.exp(v))
+    softplus = sympy.log(1 + sympy.exp(v))
+    argument.equal(r"\tfrac{d}{dv}\log(1 + e^v) = ", sympy.diff(softplus, v), slope)
+
+
+THEOREMS: list[Theorem] = [
+    theorem(
+        "momentum.layer", "momentum", r"v' = \beta v - \eta\nabla L(w),\ w' = w + v'",
+        _momentum, weights=solved("momentum", "step"), **IDENTITY,
+    ),
+    theorem(
+        "chebyshev.residual", "chebyshev",
+        r"\rho_k(s) = T_k((\theta - s)/\delta) / T_k(\theta/\delta)",
+        _chebyshev, inputs={"factor": 2}, **INDUCTION,
+    ),
+    theorem(
+        "preconditioned.layer", "preconditioned", r"w' = w - \eta P \nabla L(w)",
+        _preconditioned, weights=solved("preconditioned", "step"), **IDENTITY,
+    ),
+    theorem(
+        "recursive_least_squares.layers", "recursive_least_squares",
+        r"\text{two layers: } P' = (P^{-1} + aa^\top)^{-1},\ w' = w + P'a(b - a^\top w)",
+        _least_squares, weights=solved("recursive_least_squares", "update"), **IDENTITY,
+    ),
+    theorem(
+        "paired_least_squares.layers", "paired_least_squares",
+        r"\text{two layers: } P' = (P^{-1} + a_1a_1^\top + a_2a_2^\top)^{-1},\ w' = w + "
+        r"P'\textstyle\sum_k a_k(b_k - a_k^\top w)",
+        _pairs, weights=solved("paired_least_squares", "update"), **IDENTITY,
+    ),
+    theorem(
+        "lasso.threshold", "lasso",
+        r"\text{four ReLUs make } \mathrm{soft}(v, \tau) = \arg\min_u \tfrac12(u-v)^2 + \tau|u|",
+        _threshold, weights=solved("soft_threshold", "threshold"), **IDENTITY,
+    ),
+    theorem(
+        "logistic.layer", "logistic", r"w' = w - \eta X^\top(\sigma(Xw) - y)",
+        _logistic, weights=solved("logistic", "step"), **IDENTITY,
+    ),
+]  # fmt: skip
+

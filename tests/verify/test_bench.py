@@ -1,0 +1,105 @@
+"""The figures of `witness bench` are measured, and would show it if they were bad."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+import torch
+
+import constructions
+from verify import baselines, bench, costs
+from verify.report import dumps
+
+
+def witness(name: str, d: int, n: int, k: int):
+    return constructions.build(*bench.witnesses({"d": d, "n": n, "k": k})[name][:1],
+                               **bench.witnesses({"d": d, "n": n, "k": k})[name][1])  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(costs.COSTS))
+@pytest.mark.parametrize(("B", "d", "n", "k"), [(2, 8, 32, 3), (3, 16, 24, 5), (1, 20, 64, 2)])
+def test_the_cost_model_is_what_a_profiler_counts(name, B, d, n, k):
+    prompt = costs.prompt(B, d, n)
+    one = witness(name, d, n, k)
+    sizes = {"B": B, "d": d, "n": n, "k": k, "m": 1}
+    flops = costs.flops(lambda: one.predict(*prompt))
+    made = costs.memory(lambda: one.predict(*prompt))["made"]
+    assert costs.predicted(name, "flops", **sizes) == pytest.approx(flops, rel=0.1)
+    assert costs.predicted(name, "bytes", **sizes) == pytest.approx(made, rel=0.1)
+
+
+def test_counted_flops_are_two_per_multiplication():
+    a, b = torch.ones(3, 5), torch.ones(5, 7)
+    assert costs.flops(lambda: a @ b) == 2 * 3 * 5 * 7
+
+
+def test_peak_memory_is_what_is_held_at_once():
+    def one_after_the_other():
+        for _ in range(3):
+            torch.ones(1000, dtype=torch.float64)
+
+    def all_at_once():
+        return [torch.ones(1000, dtype=torch.float64) for _ in range(3)]
+
+    first, second = costs.memory(one_after_the_other), costs.memory(all_at_once)
+    assert (first["made"], first["peak"]) == (24000, 8000)
+    assert (second["made"], second["peak"]) == (24000, 24000)
+
+
+@pytest.mark.parametrize("name", ["newton", "gradient_descent", "sherman_morrison"])
+def test_memory_stays_below_four_times_the_tokens(name):
+    prompt = costs.prompt(4, 16, 64)
+    one = witness(name, 16, 64, 4)
+    assert costs.memory(lambda: one.predict(*prompt))["peak"] <= 4 * 8 * 4 * 65 * 17
+
+
+@pytest.mark.parametrize("name", sorted(baselines.BARE))
+def test_every_baseline_computes_what_the_witness_does(name):
+    X, y, queries = costs.prompt(3, 4, 9)
+    label, parameters = bench.witnesses({"d": 4, "n": 9, "k": 3})[name]
+    want = constructions.build(label, **parameters).predict(X, y, queries)
+    bare = {k: v for k, v in parameters.items() if k not in ("d", "examples")}
+    assert torch.allclose(baselines.BARE[name](X, y, queries, **bare), want)
+    looped = baselines.loop(name, X.numpy(), y.numpy(), queries.numpy(), bare)
+    assert torch.allclose(torch.from_numpy(looped), want)
+
+
+def test_the_median_of_interleaved_runs_finds_the_slower_candidate():
+    def slow():
+        end = time.perf_counter() + 0.004
+        while time.perf_counter() < end:
+            pass
+
+    times = bench.interleaved({"slow": slow, "fast": lambda: None}, 3)
+    assert times["slow"] > 0.003 > times["fast"]
+
+
+def test_a_cubic_has_exponent_three():
+    assert costs.exponent({d: 5e-9 * d**3 for d in (8, 16, 32)}) == pytest.approx(3)
+
+
+def test_a_goal_is_met_or_missed():
+    rows: list = []
+    bench.row(rows, "good", 2.9, "newton / bare")
+    bench.row(rows, "bad", 3.1, "newton / bare")
+    bench.row(rows, "failed", None, "peak GiB")
+    assert [one["met"] for one in rows] == [True, False, None]
+
+
+def test_the_quick_bench_has_every_figure(tmp_path):
+    said: list[str] = []
+    result = bench.run(quick=True, progress=said.append)
+    what = " ".join(row["what"] for row in result["rows"])
+    for figure in ("newton / bare", "dense weights / newton", "matrix-product rate", "peak memory",
+                   "Python fractions", "flops, predicted", "bytes, predicted", "exponent",
+                   "--help", "list"):  # fmt: skip
+        assert figure in what
+    assert result["machine"]["cores"] >= 1 and result["versions"]["torch"]
+    assert json.loads(dumps(result))["rows"]
+    assert bench.table(result).row_count == len(result["rows"])
+    assert len(said) > 5
+    picture = tmp_path / "growth.png"
+    bench.plot(result, str(picture))
+    assert picture.read_bytes().startswith(b"\x89PNG")
