@@ -206,6 +206,12 @@ class Browser:
             " e.dispatchEvent(new Event(kind, {bubbles: true})); })()"
         )
 
+    def choose_file(self, selector: str, path: Path | str) -> None:
+        """Gives a file to an input, as its dialogue does."""
+        root = self.send("DOM.getDocument")["root"]["nodeId"]
+        node = self.send("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.send("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
+
     def screenshot(self, path: Path | str, selector: str | None = None) -> None:
         """A PNG of the window, or of one element."""
         clip: dict[str, Any] = {}

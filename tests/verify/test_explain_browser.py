@@ -387,6 +387,25 @@ def test_the_saved_state_is_what_a_witness_is_run_on(browser, folder) -> None:
     assert np.abs(made - predictions(browser)).max() < 1e-9
 
 
+def test_a_saved_state_is_opened_again_and_nonsense_is_refused_in_words(
+    browser, folder, tmp_path
+) -> None:
+    open_page(browser, folder, "newton", "#layer=2&data=4,3,8&iterations=5")
+    saved = browser.js("page.saved()")
+    (tmp_path / "state.json").write_text(json.dumps(saved))
+    (tmp_path / "other.json").write_text(json.dumps(saved | {"witness": "lasso"}))
+    (tmp_path / "torn.json").write_text(json.dumps(saved)[:40])
+    open_page(browser, folder, "newton")
+    browser.choose_file('[data-do="open"]', tmp_path / "state.json")
+    browser.wait("page.app.data.y.length === 4")
+    assert browser.js("page.saved()") == saved
+    for name, word in (("other", "it is about lasso"), ("torn", "could not be opened")):
+        browser.choose_file('[data-do="open"]', tmp_path / f"{name}.json")
+        browser.wait(f"document.getElementById('verdict').innerText.includes('{word}')")
+        assert browser.js("page.saved()") == saved
+    assert browser.errors == []
+
+
 def test_the_grid_is_walked_by_keys_and_opens_by_enter(browser, folder) -> None:
     open_page(browser, folder, "newton")
     assert browser.js("document.querySelectorAll('#stream td[tabindex=\"0\"]').length") == 1
