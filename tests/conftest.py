@@ -1,4 +1,4 @@
-"""What all tests share: prompts of every kind, and every witness at a small size."""
+"""What all tests share: prompts, and the core witnesses at a small size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 
 import constructions
 
-# every witness of the registry must be here: test_every_witness_has_an_example holds it
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "gradient_descent": [
         {"d": 3, "steps": 2, "step_size": Fraction(1, 50)},

@@ -168,6 +168,8 @@ def read_state(path: str | Path) -> Saved:
         raise WrongCall(f"{path} is no saved state; it must have {', '.join(keys)}")
     if not isinstance(state["witness"], str) or not isinstance(state["parameters"], dict):
         raise WrongCall(f"{path}: witness must be a name and parameters an object")
+    if any(state.get("edits") or ()):
+        raise WrongCall(f"{path} has weights changed by hand; restore them on the page, or remove edits")
     X = _exact(path, "X", state["X"], 2)
     y = _exact(path, "y", state["y"], 1)
     queries = _exact(path, "queries", state["queries"], 2)

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from .claim import Budget, builtin
 
@@ -62,51 +60,10 @@ def _listed(ids: Sequence[str], claim: str) -> str:
 
 
 def witnesses() -> str:
-    """Layers, width, heads and non-zero weights of every construction, fitted to what was counted."""
-    from .checks import resources
+    """Layers, width, heads and non-zero weights of the constructions, the papers' first."""
+    from . import improvements
 
-    rows = []
-    for name, what, make, sizes in compared():
-        points = [resources.variables(parameters) for parameters in sizes]
-        built = [make(**parameters) for parameters in sizes]
-        fitted = []
-        for quantity in ("layers", "width", "heads", "weights"):
-            form = resources.fit(points, [getattr(one, quantity) for one in built], degree=4)
-            fitted.append("—" if form is None else f"{form}".replace("**", "^").replace("*", " "))
-        rows.append((name, what, *fitted))
-    return markdown_table(
-        ("construction", "computes", "layers", "width", "heads", "non-zero weights"), rows
-    )
-
-
-def compared() -> list[tuple[str, str, Callable[..., Any], list[Mapping[str, Any]]]]:
-    """(name, what it computes, builder, sizes): the papers' constructions, then the project's."""
-    import constructions
-    from constructions.papers.fu2023 import theorem51
-
-    from .claims.core import grid
-
-    def fu(d: int, examples: int, iterations: int) -> Any:
-        return theorem51(d, examples, iterations, Fraction(1, 4), printed=False)
-
-    def akyurek(name: str) -> Callable[..., Any]:
-        return lambda d, examples: constructions.build(
-            name, d=d, examples=examples, ridge=1, **({"step_size": 1} if name[-1] == "1" else {})
-        )
-
-    several = {"d": (1, 2, 3, 4, 5, 6), "examples": (2, 3, 4, 5, 6)}
-    made: list[tuple[str, str, Callable[..., Any], list[Mapping[str, Any]]]] = [
-        ("fu2023, theorem 5.1, repaired", "k Newton iterations from αS", fu,
-         list(grid(d=(1, 2, 3, 4, 5), examples=(1, 2, 3, 4), iterations=(1, 2, 3)))),
-        ("akyurek2022, theorem 1, repaired", "one gradient step on each of n examples",
-         akyurek("akyurek2022_theorem1"), list(grid(**several))),
-        ("akyurek2022, theorem 2, repaired", "ridge regression over n examples",
-         akyurek("akyurek2022_theorem2"), list(grid(**several))),
-    ]  # fmt: skip
-    for claim in builtin():
-        if claim.variant == "improved" and claim.witness and claim.sizes and "." not in claim.id:
-            made.append((f"`{claim.id}`", claim.summary, claim.witness, list(claim.sizes())))
-    return made
+    return improvements.markdown()
 
 
 def precision() -> str:
