@@ -129,7 +129,7 @@ class Numbers(ABC):
         raise Unsupported(f"{self.name} numbers have no GeLU: its values are irrational")
 
     def softmax(self, scores: Any, causal: bool, null: bool) -> Any:
-        """Softmax of each row over the keys (only j <= t if causal), with an extra logit 0 if null."""
+        """Softmax of each row over the keys (j <= t if causal), with an extra logit 0 if null."""
         raise Unsupported(f"{self.name} numbers have no softmax: its values are irrational")
 
     def layer_norm(self, a: Any) -> Any:

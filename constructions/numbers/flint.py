@@ -76,7 +76,8 @@ class FlintNumbers(Numbers):
         return self.from_table([row[start:stop] for row in self.table(a)], stop - start)
 
     def concatenate(self, arrays: list[Any]) -> Any:
-        rows: list[list[Any]] = [sum(parts, []) for parts in zip(*(self.table(a) for a in arrays), strict=True)]
+        tables = [self.table(a) for a in arrays]
+        rows: list[list[Any]] = [sum(parts, []) for parts in zip(*tables, strict=True)]
         return self.from_table(rows, sum(a.ncols() for a in arrays))
 
     def place(self, a: Any, index: int, size: int) -> Any:

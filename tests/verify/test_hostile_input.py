@@ -122,7 +122,8 @@ def test_a_csv_file_gives_finite_numbers_or_one_line(tmp_path, data):
 
 
 SOURCES = [
-    b"", b"\x00", b"\xff\xfe", b"(" * 5000, b"raise SystemExit(0)", b"import sys; sys.exit('a\\nb')",
+    b"", b"\x00", b"\xff\xfe", b"(" * 5000, b"raise SystemExit(0)",
+    b"import sys; sys.exit('a\\nb')",
     b"def f(:", b"1/0", b"raise ValueError('two\\nlines')", b"import nothing_of_that_name",
     b"from verify import claim\n@claim('')\ndef f(): return ()",
     b"from verify import claim\n@claim('x', expected='maybe')\ndef f(): return ()",
