@@ -146,9 +146,7 @@ def _clear(rows: Any) -> list[Entry]:
 
 
 def _product(to: Any, rows: Any, weights: Sequence[Sequence[Exact]]) -> list[Entry]:
-    return [
-        (i, j, weights[a][b]) for a, i in enumerate(span(to)) for b, j in enumerate(span(rows))
-    ]
+    return [(i, j, weights[a][b]) for a, i in enumerate(span(to)) for b, j in enumerate(span(rows))]
 
 
 def _times(A: Sequence[Sequence[Exact]], B: Sequence[Sequence[Exact]]) -> list[list[Exact]]:

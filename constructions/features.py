@@ -70,9 +70,7 @@ def with_splines(witness: Witness, degree: Literal[1, 2] = 1) -> Witness:
         if block.source != "x":
             kept.append(block)
         elif block.matrix is None and block.pattern is None:
-            written.append(
-                Block(block.destination, "above", block.coefficient, matrix=combine)
-            )
+            written.append(Block(block.destination, "above", block.coefficient, matrix=combine))
         else:
             raise ValueError(f"{witness.name} embeds x by {block}: features cannot replace it")
     features = MLP(

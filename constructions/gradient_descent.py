@@ -72,8 +72,8 @@ def gradient_descent(
     )
     layers, definitions = [], []
     for k in range(1, steps + 1):
-        held = (Holds("x", "x_t"), Holds("y", "y_t"))
-        held += tuple(Holds(fit, f"w{k}.T*x_t") for fit in fits)
+        fitted = (Holds(fit, f"w{k}.T*x_t") for fit in fits)
+        held = (Holds("x", "x_t"), Holds("y", "y_t"), *fitted)
         layers.append(Layer(f"w_{k}", (descend,), mlp, holds=held))
         before = f"w{k - 1}"
         definitions.append((f"w{k}", f"{before} - step_size*({GRADIENTS[loss].format(w=before)})"))

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from typing import TypeAlias
 
 from .slotmap import Block, SlotMap, slot_map
 from .transformer import MLP, Head
+
+
+# two factors, each with its index pattern where it has one
+Product: TypeAlias = tuple[str, str] | tuple[str, str | None, str, str | None]
 
 
 def scaled(slots: SlotMap, c: object) -> SlotMap:
@@ -49,7 +55,9 @@ def read_offset(offset: int, value: SlotMap) -> tuple[Head, ...]:
     return tuple(
         Head(
             query=slot_map(("from", "one"), ("to", "index")),
-            key=slot_map(("from", "index"), ("from", "one", c[f"shift_{part}"] - offset), ("to", "one", -1)),
+            key=slot_map(
+                ("from", "index"), ("from", "one", c[f"shift_{part}"] - offset), ("to", "one", -1)
+            ),
             value=scaled(value, c[f"value_{part}"]),
             attention="relu",
             name=f"read token t{offset:+d}, {part}",
@@ -63,17 +71,19 @@ def linear_mlp(*blocks: tuple | Block) -> MLP:
     return MLP(outer=slot_map(*blocks))
 
 
-def bilinear(hidden: dict[str, tuple[str, ...]], *out: tuple | Block, d: int) -> MLP:
+def bilinear(hidden: Mapping[str, Product], *out: tuple | Block, d: int) -> MLP:
     """A gated MLP: hidden[name] = left * right, given as (left, right) or, with index patterns,
     (left, left pattern, right, right pattern); then stream += out(hidden). Letters are 0..d-1.
     """
     inner, gate = [], []
     for name, product in hidden.items():
-        left, left_pattern, right, right_pattern = (
-            product if len(product) == 4 else (product[0], None, product[1], None)
-        )
-        inner.append(Block(name, left, 1, left_pattern))
-        gate.append(Block(name, right, 1, right_pattern))
+        if len(product) == 2:
+            inner.append(Block(name, product[0]))
+            gate.append(Block(name, product[1]))
+        else:
+            left, left_pattern, right, right_pattern = product
+            inner.append(Block(name, left, 1, left_pattern))
+            gate.append(Block(name, right, 1, right_pattern))
     return MLP(
         outer=slot_map(*out),
         inner=slot_map(*inner),

@@ -91,9 +91,7 @@ def _from_gram(d: int, iterations: int, alpha: Any, parameters: dict[str, Any]) 
     second = (_iterate((("p", "y", turn["near"]),)), far, drop)
     later = (_iterate((("p", "p", step["value_p"]),)),)
     x = Holds("x", "x_t")
-    layers = [
-        Layer("M_0", (first,), holds=(x, Holds("t", "M0*x_t"), Holds("p", "x_t.T*X.T*y")))
-    ]
+    layers = [Layer("M_0", (first,), holds=(x, Holds("t", "M0*x_t"), Holds("p", "x_t.T*X.T*y")))]
     for k in range(1, iterations + 1):
         held = (x, Holds("t", f"M{k}*x_t"), Holds("p", f"w{k}.T*x_t"))
         layers.append(Layer(f"M_{k}", second if k == 1 else later, skip, holds=held))
@@ -124,9 +122,7 @@ def _from_identity(d: int, iterations: int, alpha: Any, parameters: dict[str, An
     iterate = _iterate((("r", "r", value),))
     # the error lags one iteration behind t, and the first layer makes up for it
     x = Holds("x", "x_t")
-    layers = [
-        Layer("M_0", (once,), holds=(x, Holds("t", "M0*x_t"), Holds("r", "y_t - w0.T*x_t")))
-    ]
+    layers = [Layer("M_0", (once,), holds=(x, Holds("t", "M0*x_t"), Holds("r", "y_t - w0.T*x_t")))]
     for k in range(1, iterations + 1):
         held = (x, Holds("t", f"M{k}*x_t"), Holds("r", f"y_t - w{k}.T*x_t"))
         layers.append(Layer(f"M_{k}", (iterate,), skip, holds=held))

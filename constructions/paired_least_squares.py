@@ -133,7 +133,8 @@ def _pair(c: dict[str, Any], d: int, first: int, second: int | None) -> tuple[La
                 f"e{k}*{slot}": (f"e{k}", slot),
             }
             written += [
-                ("z", f"b{k}*{slot}", c["update_z"]), ("r", f"e{k}*{slot}", c["update_r"]),
+                ("z", f"b{k}*{slot}", c["update_z"]),
+                ("r", f"e{k}*{slot}", c["update_r"]),
             ]
     used = {f"{slot}{k}" for k in tokens for slot in ("a", "b", "e")} | set(products)
     used |= {"l1", "l2", "d1", "d2"} if second is not None else set()
@@ -144,7 +145,9 @@ def _pair(c: dict[str, Any], d: int, first: int, second: int | None) -> tuple[La
     cleared = tuple(Holds(slot, "0") for slot in sorted(used))
     last = max(tokens.values()) + 1
     update = Layer(
-        f"update {last}", tuple(solve), bilinear(hidden, *written, d=d),
+        f"update {last}",
+        tuple(solve),
+        bilinear(hidden, *written, d=d),
         holds=_state(last) + cleared,
     )
     return read, update

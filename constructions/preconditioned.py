@@ -42,9 +42,7 @@ def preconditioned(
         held = (Holds("x", "x_t"), Holds("r", f"y_t - w{k}.T*x_t"))
         layers.append(Layer(f"w_{k}", (head,), holds=held))
         before = f"w{k - 1}"
-        definitions.append(
-            (f"w{k}", f"{before} - step_size*preconditioner*X.T*(X*{before} - y)")
-        )
+        definitions.append((f"w{k}", f"{before} - step_size*preconditioner*X.T*(X*{before} - y)"))
     return Witness(
         name="preconditioned",
         layout=layout(x=(d,), r=()),

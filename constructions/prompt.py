@@ -90,7 +90,9 @@ class Prompt:
         constants = {
             "one": lambda: [[1]] * total,
             "index": lambda: [[t] for t in range(total)],
-            "position": lambda: [[int(t == p) for p in range(self.positions)] for t in range(total)],
+            "position": lambda: [
+                [int(t == p) for p in range(self.positions)] for t in range(total)
+            ],
             "query": lambda: [[int(t in tokens.queries)] for t in range(total)],
             "register": lambda: [[int(self.register and t == 0)] for t in range(total)],
         }

@@ -39,10 +39,8 @@ def rounding_bound(witness: Witness, X: Any, y: Any, queries: Any, numbers: str)
     prompts = system.prompts(X, y, queries, witness)
     tokens = witness.prompt.tokens(prompts.n, prompts.m)
     (one,) = prompts.each()
-    stream: dict[str, Any] = {}
-    for stream in streams(witness, *one, tokens, system):
-        pass
-    predictions = read_out(witness, stream, tokens, system)[..., 0]
+    *_, last = streams(witness, *one, tokens, system)
+    predictions = read_out(witness, last, tokens, system)[..., 0]
     predictions = predictions.expand(*prompts.batch, prompts.m)
     bound = torch.zeros_like(predictions)
     if predictions.requires_grad:

@@ -37,9 +37,7 @@ def selection(d: int, examples: int, validation: int, ridges: Sequence[Any]) -> 
     held_out = range(fitted, examples)
 
     mask = bilinear(
-        {
-            f"{r}*{t}": (r, f"position[{t}]") for r in ("rA", "rB") for t in held_out
-        },
+        {f"{r}*{t}": (r, f"position[{t}]") for r in ("rA", "rB") for t in held_out},
         *((f"v{k}", f"r{k}*{t}", 1) for k in "AB" for t in held_out),
         d=d,
     )

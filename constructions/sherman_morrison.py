@@ -160,11 +160,13 @@ def _with_tokens(d: int, n: int, ridge: Any, parameters: dict[str, Any]) -> Witn
     from proofs.sherman_morrison import update_tokens
 
     c = substitute(update_tokens().weights)
-    stream = layout(
-        x=(d,), z=(d,), r=(), gx=(d,), gz=(d,), gr=(), position=(n,), one=()
-    )
+    stream = layout(x=(d,), z=(d,), r=(), gx=(d,), gz=(d,), gr=(), position=(n,), one=())
     embedding = slot_map(
-        ("x", "x"), ("z", "x", 1 / _fraction(ridge)), ("r", "y"), ("position", "position"), ("one", "one")
+        ("x", "x"),
+        ("z", "x", 1 / _fraction(ridge)),
+        ("r", "y"),
+        ("position", "position"),
+        ("one", "one"),
     )
     gated = {"x": "gx", "z": "gz", "r": "gr"}
     repeat = {"x": "i<-i", "z": "i<-i", "r": None}

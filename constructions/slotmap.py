@@ -80,7 +80,11 @@ class Block:
                 yield i, i, self.coefficient
         else:
             left, right = self.indices()
-            if len(left) != len(destination) and set(left) <= set(right) and len(right) == len(source):
+            if (
+                len(left) != len(destination)
+                and set(left) <= set(right)
+                and len(right) == len(source)
+            ):
                 made = self.output_shape(source, {})  # such as one number for a (1, 1) slot
                 destination = made if prod(made) == rows else destination
             if len(left) != len(destination) or len(right) != len(source):
@@ -88,7 +92,9 @@ class Block:
             sizes: dict[str, int] = {}
             for letter, size in (*zip(left, destination), *zip(right, source)):
                 if sizes.setdefault(letter, size) != size:
-                    raise ValueError(f"block {self}: index {letter} is both {sizes[letter]}, {size}")
+                    raise ValueError(
+                        f"block {self}: index {letter} is both {sizes[letter]}, {size}"
+                    )
             letters = sorted(sizes)
             for values in product(*(range(sizes[letter]) for letter in letters)):
                 at = dict(zip(letters, values))
@@ -139,7 +145,9 @@ class SlotMap:
             shape = block.output_shape(source.shape(block.source), letters)
             known = slots.setdefault(block.destination, Slot(block.destination, shape))
             if known.size != prod(shape):
-                raise ValueError(f"block {block}: feature has {known.size} units, not {prod(shape)}")
+                raise ValueError(
+                    f"block {block}: feature has {known.size} units, not {prod(shape)}"
+                )
         made = Layout(tuple(slots.values()))
         self.__dict__["_features"] = (source, dict(letters), made)
         return made

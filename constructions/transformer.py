@@ -307,7 +307,10 @@ class Witness:
         """Raises ValueError where slots, features and shapes do not fit together."""
         try:
             self.prompt.embedding.entries(self.layout, self.prompt.features)
-            if self.layout.rows(self.readout.slot).stop - self.layout.rows(self.readout.slot).start != 1:
+            if (
+                self.layout.rows(self.readout.slot).stop - self.layout.rows(self.readout.slot).start
+                != 1
+            ):
                 raise ValueError(f"the read-out slot {self.readout.slot} is not one number")
         except (KeyError, ValueError) as error:
             raise ValueError(f"{self.name}, prompt or read-out: {_message(error)}") from None

@@ -174,9 +174,7 @@ class Run:
                 made.append((a * b, letters, (x, x_letters), (y, renamed)))
         return made
 
-    def _indexed(
-        self, slots: Any, feature: str, state: State
-    ) -> list[tuple[Any, str, Form, str]]:
+    def _indexed(self, slots: Any, feature: str, state: State) -> list[tuple[Any, str, Form, str]]:
         made = []
         for block in slots:
             if block.destination != feature or not self._present(block, state):
@@ -282,9 +280,7 @@ def _relu(value: Any) -> Any:
     return sympy.Max(0, value)
 
 
-def _product(
-    left: tuple[Form, str], right: tuple[Form, str], out: str, group: Group
-) -> Form:
+def _product(left: tuple[Form, str], right: tuple[Form, str], out: str, group: Group) -> Form:
     """The product of two indexed factors, summed over the letters that `out` lacks."""
     (a, i), (b, j) = left, right
     if group.rows != 1:

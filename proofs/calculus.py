@@ -47,9 +47,7 @@ class Form:
     terms: Mapping[Word, sympy.Expr]
 
     @staticmethod
-    def collect(
-        rows: Size, columns: Size, terms: Iterable[tuple[Word, sympy.Expr]]
-    ) -> Form:
+    def collect(rows: Size, columns: Size, terms: Iterable[tuple[Word, sympy.Expr]]) -> Form:
         sums: dict[Word, sympy.Expr] = {}
         for word, coefficient in terms:
             factor, rest = normal_word(word)

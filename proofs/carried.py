@@ -100,9 +100,7 @@ def first_iteration() -> Solution:
     first, near, far, drop = unknown("first", "near", "far", "drop")
     after = from_gram({u.name: u for u in (first, near, far, drop)})
     difference = sympy.expand(after - second_order(alpha * S))
-    found = [
-        sympy.expand(c) for c in sympy.Poly(difference, S).coeffs()
-    ]
+    found = [sympy.expand(c) for c in sympy.Poly(difference, S).coeffs()]
     return solve(
         "carried.first_iteration",
         r"p_t = c\,x_t^\top X^\top y \;\mapsto\; x_t^\top(2\alpha S - \alpha^2 S^3) X^\top y",

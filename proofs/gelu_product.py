@@ -55,16 +55,12 @@ def weights(order: int) -> Solution:
 def closed_form(order: int, i: int) -> Fraction:
     """a_i = 2 (−1)^{i+1} (m!)² / ((m − i)! (m + i)!)."""
     sign = 1 if i % 2 else -1
-    return Fraction(
-        2 * sign * factorial(order) ** 2, factorial(order - i) * factorial(order + i)
-    )
+    return Fraction(2 * sign * factorial(order) ** 2, factorial(order - i) * factorial(order + i))
 
 
 def coefficient(n: int) -> Any:
     """The coefficient of u^{2n+2} in E(u)."""
-    return sympy.sqrt(2 / sympy.pi) * sympy.Rational(
-        (-1) ** n, factorial(n) * 2**n * (2 * n + 1)
-    )
+    return sympy.sqrt(2 / sympy.pi) * sympy.Rational((-1) ** n, factorial(n) * 2**n * (2 * n + 1))
 
 
 def series(order: int, terms: int) -> list[Any]:

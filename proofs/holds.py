@@ -132,7 +132,7 @@ class Scope:
 def indexed(name: str) -> str:
     """M2 as M_{2}."""
     stem = name.rstrip("0123456789")
-    return f"{stem}_{{{name[len(stem):]}}}" if stem and stem != name else name
+    return f"{stem}_{{{name[len(stem) :]}}}" if stem and stem != name else name
 
 
 def vector_letter(name: str) -> Form:
@@ -220,9 +220,7 @@ def prove_witness(witness: Any, examples: int | None = None, expand: bool = Fals
     )
 
 
-def _prove(
-    witness: Any, examples: int | None, lines: list[str], letters: Letters
-) -> str | None:
+def _prove(witness: Any, examples: int | None, lines: list[str], letters: Letters) -> str | None:
     """The first line that is false, None if all are true."""
     matrices = {
         (value,): vector_letter(name).T

@@ -41,11 +41,13 @@ def _scalings() -> list[Gauge]:
 def initial() -> Solution:
     """t ← αSx by one head whose value, key and query are the slot x (slot t empty before)."""
     statement = r"t_t = \alpha S x_t"
-    pairs = [
-        (c.head(value * X, key * X, query * rows), rows @ (alpha * S)) for rows in (X, Z)
-    ]
+    pairs = [(c.head(value * X, key * X, query * rows), rows @ (alpha * S)) for rows in (X, Z)]
     return solve(
-        "newton.initial", statement, (query, key, value), equations(*pairs), _scalings(),
+        "newton.initial",
+        statement,
+        (query, key, value),
+        equations(*pairs),
+        _scalings(),
     )
 
 
@@ -97,7 +99,11 @@ def readout() -> Solution:
         (c.head(value * y, key * X, query * (rows @ T)), rows @ T @ (X.T @ y)) for rows in (X, Z)
     ]
     return solve(
-        "newton.readout", statement, (query, key, value), equations(*pairs), _scalings(),
+        "newton.readout",
+        statement,
+        (query, key, value),
+        equations(*pairs),
+        _scalings(),
     )
 
 

@@ -84,9 +84,7 @@ def update_matrix() -> Solution:
     after = register_layers({u.name: u for u in unknowns})
     inverse, weights = required()
     empty = [(after[slot], 0 * after[slot]) for slot in ("a", "b", "u", "e", "g")]
-    found = equations(
-        (after["P"], inverse), (after["w"], weights), *empty, over=[s, fit, b]
-    )
+    found = equations((after["P"], inverse), (after["w"], weights), *empty, over=[s, fit, b])
     u_from_Pa, g_from_Pa, e_from_b, _, query, *_ = unknowns
     return solve(
         "sherman_morrison.update_matrix",
@@ -99,8 +97,10 @@ def update_matrix() -> Solution:
             Gauge(e_from_b, ONE, "the scale of the workspace e"),
             Gauge(query, ONE, "a query scaled up and its key scaled down"),
         ],
-        [r"\sigma = \mathrm{query}\cdot\mathrm{key}\cdot u^\top a,\quad "
-         r"g \leftarrow g + \mathrm{value}\cdot u\,\sigma/(1 + \sigma)"],
+        [
+            r"\sigma = \mathrm{query}\cdot\mathrm{key}\cdot u^\top a,\quad "
+            r"g \leftarrow g + \mathrm{value}\cdot u\,\sigma/(1 + \sigma)"
+        ],
     )
 
 

@@ -158,4 +158,3 @@ THEOREMS: list[Theorem] = [
         _logistic, weights=solved("logistic", "step"), **IDENTITY,
     ),
 ]  # fmt: skip
-

@@ -50,23 +50,31 @@ def _eq5_repaired(argument: Argument, factor: Any = 2) -> None:
             rf"{text}:\ -1 < 1 - \alpha s^2 < 1", below.is_positive and above.is_positive
         )
     argument.equal(r"s = 0:\ M_k = 0 = S^\dagger:\ ", iterate(3).subs(s, 0), 0)
-    argument.note(r"\text{so } p_k(s) = (1 - (1 - \alpha s^2)^{2^k})/s \to 1/s,\ "
-                  r"\text{quadratically}")
+    argument.note(
+        r"\text{so } p_k(s) = (1 - (1 - \alpha s^2)^{2^k})/s \to 1/s,\ "
+        r"\text{quadratically}"
+    )
 
 
 def _rates(argument: Argument) -> None:
     """Upper bounds with constants: k ≥ κ log 1/ε steps, and k ≥ 2 log₂ κ + log₂ log 1/ε."""
     u, kappa, e = sympy.symbols("u kappa L", positive=True)
-    argument.note(r"1 - v \leq e^{-v} \text{ for } v \geq 0:\ "
-                  r"f(v) = e^{-v} - 1 + v,\ f(0) = 0,\ f'(v) = 1 - e^{-v} \geq 0")
+    argument.note(
+        r"1 - v \leq e^{-v} \text{ for } v \geq 0:\ "
+        r"f(v) = e^{-v} - 1 + v,\ f(0) = 0,\ f'(v) = 1 - e^{-v} \geq 0"
+    )
     derivative = sympy.together(1 - 1 / (1 + u))  # v = log(1 + u)
     argument.holds(r"f'(\log(1+u)) = \tfrac{u}{1+u} > 0", derivative.is_positive)
-    argument.note(r"\text{gradient descent, step } 1/\sigma_{\max}:\ "
-                  r"|1 - s/\sigma_{\max}|^k \leq (1 - 1/\kappa)^k \leq e^{-k/\kappa}")
+    argument.note(
+        r"\text{gradient descent, step } 1/\sigma_{\max}:\ "
+        r"|1 - s/\sigma_{\max}|^k \leq (1 - 1/\kappa)^k \leq e^{-k/\kappa}"
+    )
     argument.equal(r"k = \kappa L,\ L = \log 1/\varepsilon:\ k/\kappa = ", kappa * e / kappa, e)
-    argument.note(r"\text{Newton, } \alpha = 1/\sigma_{\max}^2:\ "
-                  r"(1 - s^2/\sigma_{\max}^2)^{2^k} \leq (1 - \kappa^{-2})^{2^k} "
-                  r"\leq e^{-2^k/\kappa^2}")
+    argument.note(
+        r"\text{Newton, } \alpha = 1/\sigma_{\max}^2:\ "
+        r"(1 - s^2/\sigma_{\max}^2)^{2^k} \leq (1 - \kappa^{-2})^{2^k} "
+        r"\leq e^{-2^k/\kappa^2}"
+    )
     k = 2 * sympy.log(kappa, 2) + sympy.log(e, 2)
     argument.equal(
         r"k = 2\log_2\kappa + \log_2 L:\ 2^k/\kappa^2 = ",
@@ -96,8 +104,10 @@ def _gradient_steps(argument: Argument, step: Callable[[Any], Any], order: int) 
     argument.note(r"\text{hence } s\,p_N = 1 - (1 - \alpha s)^N \text{ for gradient descent}")
     argument.note(r"M_0 = \alpha I:\ 1 - s M_0 = (1 - \alpha s)^1")
     argument.equal(r"1 - s T' = (1 - s T)^r:\ ", 1 - s * step(t), (1 - s * t) ** order)
-    argument.note(r"\text{so } 1 - s M_k = (1 - \alpha s)^{r^k} = 1 - s\,p_{r^k}; "
-                  r"\text{ polynomials have no zero divisors, } M_k = p_{r^k}(S)")
+    argument.note(
+        r"\text{so } 1 - s M_k = (1 - \alpha s)^{r^k} = 1 - s\,p_{r^k}; "
+        r"\text{ polynomials have no zero divisors, } M_k = p_{r^k}(S)"
+    )
     value: Any = alpha
     for index in range(3):
         descent: Any = sympy.Integer(0)

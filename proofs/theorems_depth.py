@@ -28,9 +28,7 @@ def _iteration(argument: Argument, weights: Mapping[str, Any]) -> None:
     )
     argument.equal(r"g:\ ", after["g"], goal)
     argument.equal(r"s:\ ", after["s"], sympy.expand(S * goal))
-    argument.note(
-        r"\textstyle\sum_j (c\,y_j + e\,\mathrm{fit}_j) x_j = (c + e\,S p) X^\top y"
-    )
+    argument.note(r"\textstyle\sum_j (c\,y_j + e\,\mathrm{fit}_j) x_j = (c + e\,S p) X^\top y")
     argument.equal(r"\mathrm{fit}:\ ", after["fit"], goal)
 
 
@@ -50,8 +48,10 @@ def _degree(argument: Argument, factors: int = 3) -> None:
     argument.note(r"L = 0: \text{ the embedding is affine in the prompt, degree } \leq 1 = 3^0")
     bound = THREE**L
     product = sympy.powsimp(sympy.Mul(*[tau**bound] * factors))
-    argument.note(r"\text{a head's result } \textstyle\sum_j V h_j \langle K h_j, Q h_t\rangle "
-                  r"\text{ is a sum of products of three units, of degree } \leq 3^L \text{ each}")
+    argument.note(
+        r"\text{a head's result } \textstyle\sum_j V h_j \langle K h_j, Q h_t\rangle "
+        r"\text{ is a sum of products of three units, of degree } \leq 3^L \text{ each}"
+    )
     argument.equal(
         r"L \to L+1:\ \log_\tau \tau^{3^L}\tau^{3^L}\tau^{3^L} = ",
         product.as_base_exp()[1],
@@ -74,8 +74,10 @@ def leading(steps: int) -> Any:
 
 
 def _limit(argument: Argument, base: int = 3) -> None:
-    argument.note(r"\text{prompt } x = y = x_q = \tau \text{ in the first coordinate of the first "
-                  r"example, zeros elsewhere: } d, n \text{ do not matter}")
+    argument.note(
+        r"\text{prompt } x = y = x_q = \tau \text{ in the first coordinate of the first "
+        r"example, zeros elsewhere: } d, n \text{ do not matter}"
+    )
     r = sympy.Symbol("r")
     s = sympy.Symbol("s")
     # s·p_N = 1 − r and p_{N+1} = p_N − α (s p_N − 1): the top coefficient is multiplied by −α
@@ -84,8 +86,10 @@ def _limit(argument: Argument, base: int = 3) -> None:
         (1 - r) / s - alpha * (s * (1 - r) / s - 1),
         alpha + (1 - alpha * s) * (1 - r) / s,
     )
-    argument.note(r"\text{degree of } p_N \text{ is } N - 1 \text{ with leading coefficient "
-                  r"} -(-\alpha)^N \neq 0, \text{ by induction}")
+    argument.note(
+        r"\text{degree of } p_N \text{ is } N - 1 \text{ with leading coefficient "
+        r"} -(-\alpha)^N \neq 0, \text{ by induction}"
+    )
     for steps in range(1, 6):
         degree, coefficient = leading(steps)
         argument.holds(
@@ -98,17 +102,17 @@ def _limit(argument: Argument, base: int = 3) -> None:
         2 * (sympy.Integer(base) ** L - 1) / 2 + 1,
         THREE**L,
     )
-    argument.holds(
-        r"\text{one layer: one step}", depth.steps(1) == 1 and 2 * 2 + 1 > base**1
-    )
+    argument.holds(r"\text{one layer: one step}", depth.steps(1) == 1 and 2 * 2 + 1 > base**1)
 
 
 def _order(argument: Argument, ratio: Any = 1 + EXCESS) -> None:
     """r^k steps in k + c layers need 2 r^k + 1 ≤ 3^(k+c): false for large k if r/3 = 1 + a > 1."""
     k = sympy.Symbol("k", integer=True, positive=True)
     c = sympy.Symbol("c", positive=True)
-    argument.note(r"M_0 = \alpha I \text{ and } 1 - sM_k = (1 - sM_0)^{r^k}: \ r^k \text{ gradient "
-                  r"steps; } M_0 = \alpha S: \text{ degree } 4 r^k + 1")
+    argument.note(
+        r"M_0 = \alpha I \text{ and } 1 - sM_k = (1 - sM_0)^{r^k}: \ r^k \text{ gradient "
+        r"steps; } M_0 = \alpha S: \text{ degree } 4 r^k + 1"
+    )
     argument.note(r"2 r^k / 3^{k+c} = 2 \cdot 3^{-c} (r/3)^k,\ r/3 = 1 + a")
     excess = ratio - 1
     argument.holds(
@@ -118,8 +122,10 @@ def _order(argument: Argument, ratio: Any = 1 + EXCESS) -> None:
     argument.holds(
         r"1 + ka \to \infty: \text{ no } c \text{ will do}", sympy.sympify(excess).is_positive
     )
-    argument.note(r"r = 3 \text{ is attained (hyperpower): the best order; } 3^k \text{ steps in } "
-                  r"k + 2 \text{ layers are rate-optimal, the least is } k + 1")
+    argument.note(
+        r"r = 3 \text{ is attained (hyperpower): the best order; } 3^k \text{ steps in } "
+        r"k + 2 \text{ layers are rate-optimal, the least is } k + 1"
+    )
     argument.holds(
         r"3^k \text{ steps: } 2 \cdot 3^k + 1 > 3^k, \text{ so } k \text{ layers do not do}",
         (2 * THREE**k + 1 - THREE**k).is_positive,
@@ -143,18 +149,16 @@ def _one_head(argument: Argument, target: Any = None) -> None:
     goal = depth.tripled() if target is None else sympy.sympify(target)
     # p and σ = s·p are independent; α ≠ 0 becomes 1 by scaling p up and s down
     wanted = sympy.expand(sympy.expand(goal.subs(S, sigma / P)).subs(alpha, 1))
-    argument.note(r"\text{needed: } S p_{3N+1} - (\text{MLP: } c\,Sp) = S\,q\,k\,v, \quad "
-                  r"q, k, v \in \mathrm{span}(1, p, \sigma)")
-    conditions = sympy.Poly(
-        sympy.expand(wanted - mlp * P - sympy.Mul(*forms)), P, sigma
-    ).coeffs()
+    argument.note(
+        r"\text{needed: } S p_{3N+1} - (\text{MLP: } c\,Sp) = S\,q\,k\,v, \quad "
+        r"q, k, v \in \mathrm{span}(1, p, \sigma)"
+    )
+    conditions = sympy.Poly(sympy.expand(wanted - mlp * P - sympy.Mul(*forms)), P, sigma).coeffs()
     argument.holds(
         r"\text{one head: the Gröbner basis of the coefficients' equations is } \{1\}",
         impossible(conditions, [*unknowns, mlp]),
     )
-    argument.holds(
-        r"\text{two heads do: the solved layer}", depth.iteration().check()
-    )
+    argument.holds(r"\text{two heads do: the solved layer}", depth.iteration().check())
 
 
 THEOREMS = [

@@ -60,9 +60,7 @@ def _steps(
     at: Mapping[Any, Any] | None = None,
 ) -> None:
     argument.note(r"\text{k = 0: the embedding writes } \mathrm{fit} = \mathrm{old} = w_0^\top x")
-    argument.note(
-        r"k \to k+1:\ \text{the layer for a letter } w, \text{ which stands for } w_k"
-    )
+    argument.note(r"k \to k+1:\ \text{the layer for a letter } w, \text{ which stands for } w_k")
     _step(argument, weights, loss, ridge, at)
     # The step composed with itself is the step of the composed algorithm.
     values = {eta: (at or {}).get(eta, eta), lam: (at or {}).get(lam, lam)}

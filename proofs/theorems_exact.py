@@ -30,8 +30,10 @@ def _softmax(argument: Argument, extra: int = 1) -> None:
         (small * (1 + entry) - small) / small,
         entry,
     )
-    argument.note(r"\text{mov: } M = E_{ts} \text{ copies, } M = E_{tt} \text{ clears; aff: } "
-                  r"M = I;\ \text{bias: } \textstyle\sum_p b\,\mathrm{position}_p = b")
+    argument.note(
+        r"\text{mov: } M = E_{ts} \text{ copies, } M = E_{tt} \text{ clears; aff: } "
+        r"M = I;\ \text{bias: } \textstyle\sum_p b\,\mathrm{position}_p = b"
+    )
 
 
 def _bypass(argument: Argument, sign: int = -1) -> None:
@@ -99,8 +101,10 @@ def _weights(argument: Argument, orders: int = 10, shift: int = 0) -> None:
             rf"m = {m}:\ \textstyle\sum a_i i^{{2n}} = [n = 0],\ n < m", sums == [1] + [0] * (m - 1)
         )
         argument.holds(rf"m = {m}:\ |a_i| < 2", all(abs(w) < 2 for w in a))
-    argument.note(r"\text{any } m: \text{ Lagrange interpolation at the nodes } i^2, \text{ "
-                  r"evaluated at } 0:\ a_i = \textstyle\prod_{j \neq i} j^2/(j^2 - i^2)")
+    argument.note(
+        r"\text{any } m: \text{ Lagrange interpolation at the nodes } i^2, \text{ "
+        r"evaluated at } 0:\ a_i = \textstyle\prod_{j \neq i} j^2/(j^2 - i^2)"
+    )
     i, j = sympy.symbols("i j", positive=True)
     argument.equal(r"j^2 - i^2 = ", (j - i) * (j + i), j**2 - i**2)
 

@@ -95,8 +95,10 @@ def _remark_b6(argument: Argument, weights: Values) -> None:
 
 
 def _newton_negation(argument: Argument, weights: Values, doubled: bool) -> None:
-    argument.note(r"x_1 = e_1, \text{ zeros elsewhere}, \ T = \tau e_1 e_1^\top,\ \tau > 0; "
-                  r"\text{ token 1, row 1}")
+    argument.note(
+        r"x_1 = e_1, \text{ zeros elsewhere}, \ T = \tau e_1 e_1^\top,\ \tau > 0; "
+        r"\text{ token 1, row 1}"
+    )
     tau = sympy.Symbol("tau", positive=True)
     size = sympy.Symbol("n", integer=True, positive=True) if doubled else sympy.Integer(1)
     query = sympy.sympify(weights["query"]).subs(c.n, size)
@@ -111,11 +113,14 @@ def _lemma_b3(argument: Argument, weights: Values) -> None:
     hidden = c.letter("H", c.n, c.d)
     v = {k: sympy.sympify(e) for k, e in weights.items()}
     score = relu_pair(v, sympy.Integer(1))
-    argument.note(r"\text{every score is } \langle 1, 1 \rangle = 1, \text{ so the pair gives "
-                  r"its value at } 1")
+    argument.note(
+        r"\text{every score is } \langle 1, 1 \rangle = 1, \text{ so the pair gives "
+        r"its value at } 1"
+    )
     got = one_m @ one_n.T @ (score * hidden) / c.n
-    argument.equal(r"\text{every token gets } \textstyle\sum_j h_j:\ ", got,
-                   one_m @ (one_n.T @ hidden))
+    argument.equal(
+        r"\text{every token gets } \textstyle\sum_j h_j:\ ", got, one_m @ (one_n.T @ hidden)
+    )
 
 
 def _readout(argument: Argument) -> None:

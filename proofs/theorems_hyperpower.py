@@ -40,8 +40,10 @@ def _iterations(argument: Argument, weights: Values, start: str) -> None:
     each = {k: v for k, v in weights.items() if not k.startswith("initial.")}
     argument.note(r"k = 0")
     _start(argument, first, start)
-    argument.note(r"k \to k+1:\ T \text{ stands for } M_k, \text{ a polynomial in } S; "
-                  r"\text{ so is the next one}")
+    argument.note(
+        r"k \to k+1:\ T \text{ stands for } M_k, \text{ a polynomial in } S; "
+        r"\text{ so is the next one}"
+    )
     _iteration(argument, each)
 
 
@@ -72,8 +74,7 @@ def _needs_s(argument: Argument) -> None:
     )
     argument.holds(
         r"T(ST)^2 = S^2 T^3 \text{ has coefficient 1 in } T' \text{ and is outside that span}",
-        wanted.coeff_monomial(S**2 * T**3) == 1
-        and all((2, 3) not in found for found in monomials),
+        wanted.coeff_monomial(S**2 * T**3) == 1 and all((2, 3) not in found for found in monomials),
     )
 
 

@@ -76,8 +76,10 @@ def _tripling(argument: Argument, factor: Any = FACTOR) -> None:
         sympy.expand(sympy.chebyshevt(3, sympy.cos(theta))),
         sympy.expand(sympy.expand_trig(sympy.cos(3 * theta))),
     )
-    argument.note(r"p_0 = z = \cos\theta \Rightarrow p_k = \pm\cos 3^k\theta: \ |p_k| \leq 1 "
-                  r"\text{ on } [-1, 1], \text{ with equality at } z = 1")
+    argument.note(
+        r"p_0 = z = \cos\theta \Rightarrow p_k = \pm\cos 3^k\theta: \ |p_k| \leq 1 "
+        r"\text{ on } [-1, 1], \text{ with equality at } z = 1"
+    )
     argument.equal(r"3 \cdot 3^L = ", 3 * sympy.Integer(3) ** L, sympy.Integer(3) ** (L + 1))
 
 
@@ -91,9 +93,11 @@ def _best(argument: Argument, multiplicity: int = 3) -> None:
         r"over the signs of } (x_1, y_1), (x_q), \text{ and } w \text{ does not make the largest "
         r"error larger, and leaves } w\,(1 - q(\sigma^2))"
     )
-    argument.note(r"q(0) = 1 \text{ since every term has a factor } y_1 = \sigma w; \ "
-                  r"\text{degree} \leq 3^L - 1 \text{ in } \sigma \text{ by depth.degree, one "
-                  r"factor being } x_q")
+    argument.note(
+        r"q(0) = 1 \text{ since every term has a factor } y_1 = \sigma w; \ "
+        r"\text{degree} \leq 3^L - 1 \text{ in } \sigma \text{ by depth.degree, one "
+        r"factor being } x_q"
+    )
     argument.note(r"p(z) = z\,q(\ell z^2) \text{ is odd, of degree } \leq m = 3^L,\ p'(0) = 1")
     # T_m(cos θ) = cos mθ, so T_m'(cos θ) = m sin(mθ)/sin θ, at θ = π/2:
     slope = sympy.simplify(m * sympy.sin(m * sympy.pi / 2) / sympy.sin(sympy.pi / 2))

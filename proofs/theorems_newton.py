@@ -42,8 +42,10 @@ def _iterations(argument: Argument, weights: Values, at: Mapping[Any, Any] | Non
     _initial(argument, initial, at)
     start = (alpha * S).subs(at or {})
     argument.equal(r"M_0 \text{ is symmetric: } ", start, start.T)
-    argument.note(r"k \to k+1:\ T \text{ stands for } M_k, \text{ of which only } "
-                  r"T = T^\top \text{ is used}")
+    argument.note(
+        r"k \to k+1:\ T \text{ stands for } M_k, \text{ of which only } "
+        r"T = T^\top \text{ is used}"
+    )
     _iteration(argument, iteration)
 
 
@@ -79,9 +81,7 @@ def _parts(*names: str) -> dict[str, Any]:
 def _residual(argument: Argument, order: int = 2) -> None:
     one = c.identity(c.d)
     following = 2 * T - T @ S @ T
-    argument.equal(
-        r"I - (2T - TST)S = (I - TS)^r:\ ", one - following @ S, (one - T @ S) ** order
-    )
+    argument.equal(r"I - (2T - TST)S = (I - TS)^r:\ ", one - following @ S, (one - T @ S) ** order)
     powers_of_order(argument, order)
 
 
@@ -90,7 +90,8 @@ def powers_of_order(argument: Argument, order: int) -> None:
     k = sympy.Symbol("k", integer=True, nonnegative=True)
     argument.equal(r"k = 0:\ r^0 = ", sympy.Integer(order) ** 0, 1)
     argument.equal(
-        r"k \to k+1:\ r \cdot r^k = ", order * sympy.Integer(order) ** k,
+        r"k \to k+1:\ r \cdot r^k = ",
+        order * sympy.Integer(order) ** k,
         sympy.Integer(order) ** (k + 1),
     )
 
@@ -115,9 +116,7 @@ def _one_relu_head(argument: Argument) -> None:
     for sign in (1, -1, 0):
         scale, u = sign * p, -sign if sign else 1
         argument.differ(rf"u = {u}:\ ", value * relu(scale * u), u)
-    argument.holds(
-        r"\text{two heads do: the family of the ReLU pair}", newton.relu_pair().check()
-    )
+    argument.holds(r"\text{two heads do: the family of the ReLU pair}", newton.relu_pair().check())
 
 
 def _hat(argument: Argument, weights: Values) -> None:

@@ -69,8 +69,10 @@ def _coefficients(argument: Argument, sign: int = 1, order: int = 2) -> None:
         sympy.combsimp(pascal),
         0,
     )
-    argument.note(r"u = -\alpha s^2:\ \beta_{2j-1} = -(-\alpha)^j \tbinom{2^k}{j},\ "
-                  r"1 \leq j \leq 2^k,\ \text{ all others } 0")
+    argument.note(
+        r"u = -\alpha s^2:\ \beta_{2j-1} = -(-\alpha)^j \tbinom{2^k}{j},\ "
+        r"1 \leq j \leq 2^k,\ \text{ all others } 0"
+    )
     argument.equal(r"\text{top power: } 2 \cdot 2^k - 1 = ", 2 * 2**power - 1, 2 ** (power + 1) - 1)
     for k in range(5):
         found = sympy.Poly(iterate(k), s)
@@ -105,9 +107,10 @@ def _negated(argument: Argument, k: int, coefficients: Mapping[int, Any]) -> Non
         r"\text{ has no real zero but } u = 0",
         in_u != 0 and not in_u.has(s) and set(sympy.real_roots(sympy.Poly(in_u, u))) <= {0},
     )
-    argument.note(r"\text{wrong coefficients at the powers } " + ", ".join(
-        rf"S^{{{power}}}" for (power,), _ in sympy.Poly(difference, s).terms()
-    ))
+    argument.note(
+        r"\text{wrong coefficients at the powers } "
+        + ", ".join(rf"S^{{{power}}}" for (power,), _ in sympy.Poly(difference, s).terms())
+    )
 
 
 def _eq39_from_eq38(argument: Argument) -> None:

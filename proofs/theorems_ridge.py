@@ -105,9 +105,7 @@ def _eq11(argument: Argument, sign: int = 1, rate: Any = 2) -> None:
 def _eq14(argument: Argument, sign: int = -1) -> None:
     x, lam, target = c.letter("x", c.d, 1), sympy.Symbol("lam"), sympy.Symbol("y_i")
     inverse = rank_one_update(ONE / lam, x, sign)
-    argument.equal(
-        r"(\ldots)(\lambda I + xx^\top) = ", inverse @ (lam * ONE + x @ x.T), ONE
-    )
+    argument.equal(r"(\ldots)(\lambda I + xx^\top) = ", inverse @ (lam * ONE + x @ x.T), ONE)
     argument.equal(
         r"(\lambda I + xx^\top)\,\cdot\,\text{right side} = x y:\ ",
         (lam * ONE + x @ x.T) @ inverse @ (target * x),
@@ -145,8 +143,10 @@ def _eq19(argument: Argument, strength: Any = None) -> None:
         guess**2 - 2 * guess * centre + (spread + centre**2),
         (guess - centre) ** 2 + spread,
     )
-    argument.note(r"\text{the posterior is symmetric about its mean } \mu, \text{ so } "
-                  r"f = \mu^\top x \text{ has the least squared risk}")
+    argument.note(
+        r"\text{the posterior is symmetric about its mean } \mu, \text{ so } "
+        r"f = \mu^\top x \text{ has the least squared risk}"
+    )
 
 
 THEOREMS = [

@@ -30,8 +30,10 @@ def target_layer(v: Values, rows: Form, slot: Form, context_y: Form, data: Form 
 def _prop1_gradient(argument: Argument) -> None:
     row, h, epsilon = c.letter("w", c.d, 1), c.letter("h", c.d, 1), sympy.Symbol("epsilon")
     moved = sympy.expand(loss_value("mean", 0, row + epsilon * h))
-    argument.note(r"\tfrac{1}{2n}\sum\|Wx_i - y_i\|^2 \text{ is a sum over the rows } w^\top "
-                  r"\text{ of } W")
+    argument.note(
+        r"\tfrac{1}{2n}\sum\|Wx_i - y_i\|^2 \text{ is a sum over the rows } w^\top "
+        r"\text{ of } W"
+    )
     argument.equal(
         r"\text{its gradient, row by row: }",
         moved.coeff(epsilon, 1),
@@ -43,8 +45,10 @@ def _ksteps(argument: Argument, weights: Values) -> None:
     """Induction with y_j − (W_k − W_0)x_j in the slot; k = 0 → 1 is proposition 1."""
     _prop1_gradient(argument)
     following = W - (eta / c.n) * (W @ S - Y.T @ X)
-    argument.note(r"k = 0: \text{ the slot is } y_j = y_j - (W_0 - W_0)x_j, \text{ at the query "
-                  r"} -W_0 x")
+    argument.note(
+        r"k = 0: \text{ the slot is } y_j = y_j - (W_0 - W_0)x_j, \text{ at the query "
+        r"} -W_0 x"
+    )
     context = Y - X @ (W - W0).T
     argument.equal(
         r"\text{context tokens: }",

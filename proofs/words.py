@@ -33,9 +33,7 @@ class Letter:
     def T(self) -> Letter:
         if self.symmetric:
             return self
-        return replace(
-            self, rows=self.columns, columns=self.rows, transposed=not self.transposed
-        )
+        return replace(self, rows=self.columns, columns=self.rows, transposed=not self.transposed)
 
     def undoes(self, other: Letter) -> bool:
         """Whether self · other is the identity."""

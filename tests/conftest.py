@@ -13,7 +13,8 @@ import constructions
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "gradient_descent": [
         {"d": 3, "steps": 2, "step_size": Fraction(1, 50)},
-        {"d": 3, "steps": 3, "step_size": Fraction(1, 50), "ridge": Fraction(1, 3), "w0": (1, -2, 3)},
+        {"d": 3, "steps": 3, "step_size": Fraction(1, 50), "ridge": Fraction(1, 3),
+         "w0": (1, -2, 3)},
         {"d": 3, "steps": 2, "step_size": Fraction(1, 9), "ridge": Fraction(1, 3), "loss": "mean"},
     ],
     "sherman_morrison": [
@@ -54,4 +55,8 @@ def prompt() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def batch() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """X (5, 4, 3), y (5, 4), queries (5, 2, 3) of floats."""
     rng = np.random.default_rng(2)
-    return rng.standard_normal((5, 4, 3)), rng.standard_normal((5, 4)), rng.standard_normal((5, 2, 3))
+    return (
+        rng.standard_normal((5, 4, 3)),
+        rng.standard_normal((5, 4)),
+        rng.standard_normal((5, 2, 3)),
+    )

@@ -145,9 +145,9 @@ def _independent_rows(X: Any) -> list[int]:
         for column, pivot in basis:
             factor = row[column] / pivot[column]
             row = [p - factor * q for p, q in zip(row, pivot)]
-        column = next((j for j, entry in enumerate(row) if entry != 0), None)
-        if column is not None:
-            basis.append((column, row))
+        first = next((j for j, entry in enumerate(row) if entry != 0), None)
+        if first is not None:
+            basis.append((first, row))
             chosen.append(number)
     return chosen
 

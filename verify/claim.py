@@ -281,4 +281,3 @@ def load_file(path: str | Path) -> tuple[Claim, ...]:
     if not made:
         raise NoClaimError(f"{path} registers no claim; decorate a function with @verify.claim(id)")
     return made
-

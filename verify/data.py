@@ -169,7 +169,9 @@ def read_state(path: str | Path) -> Saved:
     if not isinstance(state["witness"], str) or not isinstance(state["parameters"], dict):
         raise WrongCall(f"{path}: witness must be a name and parameters an object")
     if any(state.get("edits") or ()):
-        raise WrongCall(f"{path} has weights changed by hand; restore them on the page, or remove edits")
+        raise WrongCall(
+            f"{path} has weights changed by hand; restore them on the page, or remove edits"
+        )
     X = _exact(path, "X", state["X"], 2)
     y = _exact(path, "y", state["y"], 1)
     queries = _exact(path, "queries", state["queries"], 2)

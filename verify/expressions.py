@@ -180,7 +180,7 @@ def _letters(node: ast.expr, transposed: bool = False) -> Any:
 
     if isinstance(node, ast.Name):
         stem = node.id.rstrip("0123456789")
-        name = f"{stem}_{node.id[len(stem):]}" if stem != node.id and stem else node.id
+        name = f"{stem}_{node.id[len(stem) :]}" if stem != node.id and stem else node.id
         if transposed:
             name += "__T"
         scalar = node.id in ("n", "alpha", "ridge", "step_size", "eta", "lam")

@@ -1,4 +1,4 @@
-"""What each construction costs, counted on what was assembled and fitted: the papers', then better ones."""
+"""What each construction costs, counted on what was assembled and fitted; the papers' first."""
 
 from __future__ import annotations
 

@@ -60,9 +60,7 @@ def decay(
     weights = centred / (centred @ centred)
     slope, deviation = weights @ np.log(errors), np.sqrt(weights**2 @ np.square(noises))
     s = degree + 1
-    return Decay(
-        tuple(sizes), tuple(errors), float(slope), float(deviation), -2 * s / (2 * s + 1)
-    )
+    return Decay(tuple(sizes), tuple(errors), float(slope), float(deviation), -2 * s / (2 * s + 1))
 
 
 def function(x: Any) -> Any:

@@ -1,6 +1,6 @@
 """The tables of README.md, written between their markers from what was run.
 
-    python -m verify.readme [BLOCK …]      rewrites those blocks of ./README.md (default: the exact ones)
+    python -m verify.readme [BLOCK …]      rewrites those blocks of ./README.md (default: all exact)
 
 `verdicts`, `theorems` and `witnesses` are exact and held to README by a test; `precision`, `speed`
 and `sensitivity` are measurements, as this machine makes them.
@@ -107,7 +107,11 @@ def main(arguments: Sequence[str]) -> int:
     path = Path("README.md")
     unknown = [name for name in arguments if name not in BLOCKS]
     if unknown or not path.is_file():
-        what = f"no block {unknown[0]}; there are {', '.join(BLOCKS)}" if unknown else "no README.md here"
+        what = (
+            f"no block {unknown[0]}; there are {', '.join(BLOCKS)}"
+            if unknown
+            else "no README.md here"
+        )
         print(f"verify.readme: {what}", file=sys.stderr)
         return 2
     text = path.read_text(encoding="utf-8")

@@ -54,9 +54,7 @@ def describe(name: str, signature: inspect.Signature) -> str:
     return f"{name} takes {', '.join(signature.parameters)}"
 
 
-def parse(
-    name: str, signature: inspect.Signature, settings: Iterable[str]
-) -> dict[str, Any]:
+def parse(name: str, signature: inspect.Signature, settings: Iterable[str]) -> dict[str, Any]:
     """{parameter: value} of "parameter=value" texts. Raises WrongCall with one line."""
     made: dict[str, Any] = {}
     for setting in settings:
@@ -109,7 +107,7 @@ def convert(name: str, signature: inspect.Signature, key: str, value: Any) -> An
 
 
 def _entries(value: Any) -> tuple[Any, ...]:
-    """"1,2" as (1, 2); "1,0;0,1" and lists of lists as rows of a matrix."""
+    """ "1,2" as (1, 2); "1,0;0,1" and lists of lists as rows of a matrix."""
     if isinstance(value, str):
         rows = [row.split(",") for row in value.strip("[]()").split(";")]
         value = rows if len(rows) > 1 else rows[0]

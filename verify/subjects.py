@@ -91,9 +91,7 @@ def _signature_of(parameters: Mapping[str, Any]) -> inspect.Signature:
         exact = name in ("alpha", "step_size", "ridge", "gamma")  # numbers, if whole by chance
         kind = next((text for types, text in kinds if isinstance(value, types)), "Any")
         annotation = "Any" if exact else kind
-        made.append(
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
-        )
+        made.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation))
     return inspect.Signature(made)
 
 

@@ -47,7 +47,8 @@ class Table:
 
 
 def _table(a: np.ndarray) -> Table:
-    return Table(*a.shape, list(a.ravel()))
+    rows, columns = a.shape
+    return Table(rows, columns, list(a.ravel()))
 
 
 class Symbolic(FlintNumbers):

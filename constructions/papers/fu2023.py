@@ -144,9 +144,7 @@ def theorem51(
     choice("keys", keys, ("full", "context"))
     layers = initial_layers(n, alpha, printed, keys) + [iteration_layer(n, printed, keys)] * k
     layers += weights_layers(d, n, label) + prediction_layers(d, n, asked)
-    layers = [
-        replace(layer, holds=_held(number, n, k)) for number, layer in enumerate(layers, 1)
-    ]
+    layers = [replace(layer, holds=_held(number, n, k)) for number, layer in enumerate(layers, 1)]
     return Witness(
         name="fu2023.theorem5.1",
         layout=stream,

@@ -158,9 +158,7 @@ def eq34(T: Matrix, examples: int) -> Witness:
     layers = weights_layers(d, n, "y")
     return Witness(
         name="fu2023.eq34",
-        layout=layout(
-            top=(d,), x=(d,), y=(), one=(), index=(), moved=(d,), product=(d,), w=(d,)
-        ),
+        layout=layout(top=(d,), x=(d,), y=(), one=(), index=(), moved=(d,), product=(d,), w=(d,)),
         prompt=Prompt(
             d,
             slot_map(

@@ -159,3 +159,35 @@ case: (pass _) (pass_examples examples) => P w [].
 by rewrite gram moment => /inverse_unique <- ->.
 Qed.
 End Ridge.
+
+(* P and w after the first i examples of a prompt. *)
+Section Prefixes.
+Variables (F : realFieldType) (lambda : F).
+Hypothesis positive : 0 < lambda.
+Variables (n d : nat) (X : 'M[F]_(n, d)) (y : 'cV[F]_n).
+
+Definition prompt_examples := [seq ((row i X)^T, y i 0) | i <- enum 'I_n].
+Definition state i := pass lambda (take i prompt_examples).
+
+Lemma state_inverse i :
+  second_moment lambda (take i prompt_examples) *m (state i).1 = 1%:M.
+Proof.
+by rewrite /state; case: (pass _ _) (pass_examples positive (take i prompt_examples)) => ? ? [].
+Qed.
+
+Lemma state_sym i : (state i).1^T = (state i).1.
+Proof.
+have AP := state_inverse i; have PA := congr1 trmx AP.
+rewrite trmx_mul second_moment_sym trmx1 in PA.
+by rewrite -[LHS]mulmx1 -AP mulmxA PA mul1mx.
+Qed.
+
+Lemma state_regular i x : 1 + number (x^T *m (state i).1 *m x) != 0.
+Proof. exact: lt0r_neq0 (denominator positive x (state_inverse i)). Qed.
+
+Lemma stateS (i : 'I_n) : state i.+1 = absorb (state i) ((row i X)^T, y i 0).
+Proof.
+rewrite /state /pass (take_nth ((row i X)^T, y i 0)); last by rewrite size_map size_enum_ord.
+by rewrite foldl_rcons (nth_map i) ?size_enum_ord // nth_ord_enum.
+Qed.
+End Prefixes.

@@ -1,6 +1,5 @@
 (* The witness `sherman_morrison` with storage "tokens": token t carries P x_t and y_t - w^T x_t,
-   two layers absorb one example, and the last prediction is that of ridge regression.
-   Weights.v is written from the witness that runs. *)
+   and two layers absorb one example. Weights.v is written from the witness that runs. *)
 From Coq Require Import String.
 From mathcomp Require Import all_ssreflect all_algebra.
 From mathcomp.algebra_tactics Require Import ring.

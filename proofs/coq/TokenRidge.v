@@ -1,6 +1,4 @@
-(* The witness `sherman_morrison` with storage "tokens": token t carries P x_t and y_t - w^T x_t,
-   two layers absorb one example, and the last prediction is that of ridge regression.
-   Weights.v is written from the witness that runs. *)
+(* The pass of TokenPass.v over a whole prompt: prompt to prediction, equal to ridge regression. *)
 From Coq Require Import String.
 From mathcomp Require Import all_ssreflect all_algebra.
 From mathcomp.algebra_tactics Require Import ring.
@@ -18,23 +16,7 @@ Variables (F : realFieldType) (relu : F -> F) (lambda : F).
 Hypothesis positive : 0 < lambda.
 Variables (k m d : nat) (X : 'M[F]_(k.+1, d)) (y : 'cV[F]_k.+1) (Q : 'M[F]_(m, d)).
 
-Definition prompt_examples := [seq ((row i X)^T, y i 0) | i <- enum 'I_k.+1].
-Definition state i := pass lambda (take i prompt_examples).
-
-Lemma state_inverse i :
-  second_moment lambda (take i prompt_examples) *m (state i).1 = 1%:M.
-Proof.
-by rewrite /state; case: (pass _ _) (pass_examples positive (take i prompt_examples)) => ? ? [].
-Qed.
-
-Lemma state_regular i x : 1 + number (x^T *m (state i).1 *m x) != 0.
-Proof. exact: lt0r_neq0 (denominator positive x (state_inverse i)). Qed.
-
-Lemma stateS (i : 'I_k.+1) : state i.+1 = absorb (state i) ((row i X)^T, y i 0).
-Proof.
-rewrite /state /pass (take_nth ((row i X)^T, y i 0)); last by rewrite size_map size_enum_ord.
-by rewrite foldl_rcons (nth_map i) ?size_enum_ord // nth_ord_enum.
-Qed.
+Notation state := (state lambda X y).
 
 Lemma pass_reaches i (small : (i < k.+1)%N) :
   pass_holds X y Q
@@ -43,15 +25,15 @@ Lemma pass_reaches i (small : (i < k.+1)%N) :
         (embed k.+1 (sherman_morrison_tokens d lambda 0) X y Q)))
     (state i).1 (state i).2 (gate F (Ordinal small)) 1.
 Proof.
-elim: i small => [|i IH] small; first by rewrite /state take0; exact: pass_embedded.
+elim: i small => [|i IH] small; first by rewrite /ShermanMorrison.state take0; exact: pass_embedded.
 have -> : iota 0 i.+1 = (iota 0 i ++ [:: i])%SEQ by rewrite -addn1 iotaD.
 rewrite map_cat flatten_cat run_cat [flatten (map _ [:: i])]cats0.
 have before := IH (ltnW small); set all := run relu k.+1 _ _ in before *.
-have divided := divide_holds relu (state_regular i _) before.
-have := @update_holds _ relu _ _ _ X y Q _ _ (Ordinal (ltnW small)) (state_regular i _) _
+have divided := divide_holds relu (state_regular positive X y i _) before.
+have := @update_holds _ relu _ _ _ X y Q _ _ (Ordinal (ltnW small)) (state_regular positive X y i _) _
   (Ordinal small) erefl divided.
 have step : state i.+1 = absorb (state i)
-    ((row (Ordinal (ltnW small)) X)^T, y (Ordinal (ltnW small)) 0) := stateS (Ordinal (ltnW small)).
+    ((row (Ordinal (ltnW small)) X)^T, y (Ordinal (ltnW small)) 0) := stateS lambda X y (Ordinal (ltnW small)).
 rewrite step.
 by rewrite -run_cat; case: (state i).
 Qed.
@@ -63,12 +45,12 @@ Theorem tokens_predict_ridge :
   Q *m (invmx (lambda%:M + X^T *m X) *m (X^T *m y)).
 Proof.
 have before := pass_reaches (ltnSn k).
-have divided := divide_holds relu (state_regular k _) before.
-have read := last_holds relu (state_regular k _) divided.
+have divided := divide_holds relu (state_regular positive X y k _) before.
+have read := last_holds relu (state_regular positive X y k _) divided.
 have final : state k.+1 = absorb (state k)
-    ((row (Ordinal (ltnSn k)) X)^T, y (Ordinal (ltnSn k)) 0) := stateS (Ordinal (ltnSn k)).
+    ((row (Ordinal (ltnSn k)) X)^T, y (Ordinal (ltnSn k)) 0) := stateS lambda X y (Ordinal (ltnSn k)).
 have ridge : state k.+1 = (invmx (lambda%:M + X^T *m X), invmx (lambda%:M + X^T *m X) *m (X^T *m y)).
-  by rewrite -(pass_is_ridge positive) /state take_oversize // size_map size_enum_ord.
+  by rewrite -(pass_is_ridge positive) /ShermanMorrison.state take_oversize // size_map size_enum_ord.
 rewrite -surjective_pairing -final ridge -run_cat -run_cat in read.
 rewrite /predict scaleN1r -[RHS]opprK -read; congr (- _).
 rewrite -[layers _]/((sherman_morrison_tokens_start F d

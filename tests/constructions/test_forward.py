@@ -81,7 +81,9 @@ def test_a_head_adds_its_weighted_values(attention, null, keys, average, prompt)
     elif average == "keys":
         A = A / seen.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(after["a"], A @ (-3 * x), rtol=1e-13, atol=1e-12)
-    np.testing.assert_allclose(after["y"], target + A @ (index + 2 * target), rtol=1e-13, atol=1e-12)
+    np.testing.assert_allclose(
+        after["y"], target + A @ (index + 2 * target), rtol=1e-13, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("keys", ["context", "full", "causal"])
@@ -211,7 +213,9 @@ def test_a_query_never_changes_another_querys_prediction(witness, prompt):
     X, y, queries = prompt
     both = witness.predict(X, y, queries, "rational")
     assert both[0] == witness.predict(X, y, queries[:1], "rational")[0]
-    assert both[1] == witness.predict(X, y, 5 * queries[[1, 0]] - 4 * queries[[1, 0]], "rational")[0]
+    assert (
+        both[1] == witness.predict(X, y, 5 * queries[[1, 0]] - 4 * queries[[1, 0]], "rational")[0]
+    )
 
 
 @pytest.mark.parametrize(

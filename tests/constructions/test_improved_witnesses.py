@@ -96,9 +96,7 @@ def test_the_torch_module_and_floats_agree(name: str) -> None:
 def test_pairs_of_examples_give_ridge_at_one_layer_each(examples: int) -> None:
     rows = np.concatenate([X, X[:2] * 2 + 1])[:examples]
     targets = np.concatenate([y, y[:2] + 1])[:examples]
-    witness = constructions.build(
-        "paired_least_squares", d=2, examples=examples, ridge=F(1, 3)
-    )
+    witness = constructions.build("paired_least_squares", d=2, examples=examples, ridge=F(1, 3))
     assert witness.layers == examples + examples % 2
     wanted = algorithms.ridge(rows, targets, QUERIES, F(1, 3))
     assert list(witness.predict(rows, targets, QUERIES, "rational")) == list(wanted)
@@ -152,9 +150,7 @@ def test_a_changed_weight_is_found(name: str) -> None:
 def test_k_hyperpower_iterations_are_three_to_the_k_gradient_steps() -> None:
     for k in range(4):
         witness = constructions.build("hyperpower", d=2, iterations=k, alpha=F(1, 9))
-        assert rational(witness) == list(
-            algorithms.gradient_descent(X, y, QUERIES, 3**k, F(1, 18))
-        )
+        assert rational(witness) == list(algorithms.gradient_descent(X, y, QUERIES, 3**k, F(1, 18)))
         assert witness.layers == k + 1
 
 
@@ -163,9 +159,7 @@ def test_newton_from_identity_is_two_to_the_k_gradient_steps() -> None:
         witness = constructions.build(
             "newton_carried", d=2, iterations=k, alpha=F(1, 9), start="identity"
         )
-        assert rational(witness) == list(
-            algorithms.gradient_descent(X, y, QUERIES, 2**k, F(1, 18))
-        )
+        assert rational(witness) == list(algorithms.gradient_descent(X, y, QUERIES, 2**k, F(1, 18)))
 
 
 def test_one_step_more_is_another_prediction() -> None:

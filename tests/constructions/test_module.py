@@ -23,7 +23,9 @@ def test_a_changed_weight_is_seen_in_the_module(witness, batch):
     X, y, queries = (torch.from_numpy(part) for part in batch)
     module = witness.to_torch()
     with torch.no_grad():
-        module.layers[0].heads[0].value.mul_(1.01) if module.layers[0].heads else module.readout.mul_(2)
+        module.layers[0].heads[0].value.mul_(1.01) if module.layers[
+            0
+        ].heads else module.readout.mul_(2)
     tolerance = 4 * witness.rounding_bound(X, y, queries)
     assert not (module(X, y, queries) - witness.predict(X, y, queries)).abs().le(tolerance).all()
 

@@ -47,7 +47,9 @@ def test_newton_on_rank_deficient_data_warns_before_it_is_wrong(iterations):
 def test_the_warning_carries_the_bound_and_says_what_to_do():
     X, y, queries = np.array([[1.0, 0.1]]), np.array([1.0]), np.array([[0.3, -1.0]])
     w = constructions.build("newton", d=2, iterations=120, alpha=0.9)
-    with pytest.warns(PrecisionWarning, match=r"may have moved a prediction by \S+; numbers='rational'"):
+    with pytest.warns(
+        PrecisionWarning, match=r"may have moved a prediction by \S+; numbers='rational'"
+    ):
         w.predict(X, y, queries)
 
 

@@ -36,8 +36,14 @@ def test_the_digest_sees_every_weight(witness):
                 blocks = getattr(head, part).blocks
                 for b, block in enumerate(blocks):
                     other = replace(block, coefficient=block.coefficient * 2)
-                    slots = replace(getattr(head, part), blocks=(*blocks[:b], other, *blocks[b + 1:]))
-                    heads = (*layer.heads[:h], replace(head, **{part: slots}), *layer.heads[h + 1:])
+                    slots = replace(
+                        getattr(head, part), blocks=(*blocks[:b], other, *blocks[b + 1 :])
+                    )
+                    heads = (
+                        *layer.heads[:h],
+                        replace(head, **{part: slots}),
+                        *layer.heads[h + 1 :],
+                    )
                     layers = list(witness.layer_list)
                     layers[number] = replace(layer, heads=heads)
                     seen.add(witness.with_layers(tuple(layers)).digest)
@@ -58,10 +64,18 @@ def test_the_same_parameters_give_the_same_digest(witness):
 @pytest.mark.parametrize("d", [1, 2, 5])
 def test_a_witness_is_the_same_small_object_for_every_d(d):
     blocks = {
-        sum(len(s.blocks) for s in constructions.build("newton", d=d, iterations=3, alpha=1).slot_maps())
+        sum(
+            len(s.blocks)
+            for s in constructions.build("newton", d=d, iterations=3, alpha=1).slot_maps()
+        )
         for d in (1, d)
     }
     assert len(blocks) == 1
+
+
+NEWTON = {"d": 2, "iterations": 1, "alpha": 1}
+PASS = {"d": 2, "examples": 2, "ridge": 1}
+DESCENT = {"d": 2, "steps": 1, "step_size": 1}
 
 
 @pytest.mark.parametrize(
@@ -69,23 +83,23 @@ def test_a_witness_is_the_same_small_object_for_every_d(d):
     [
         ("neuton", {}, ValueError, "unknown witness 'neuton'; did you mean newton"),
         ("newton", {"d": 2, "iterations": 1}, TypeError, "missing a required argument: 'alpha'"),
-        ("newton", {"d": 2, "iterations": 1, "alpha": 1, "beta": 2}, TypeError, "'beta'.*it takes d, iter"),
-        ("newton", {"d": 0, "iterations": 1, "alpha": 1}, ValueError, "d must be at least 1, not 0"),
-        ("newton", {"d": 2.5, "iterations": 1, "alpha": 1}, TypeError, "d must be a whole number"),
-        ("newton", {"d": True, "iterations": 1, "alpha": 1}, TypeError, "whole number, not True"),
-        ("newton", {"d": 2, "iterations": -1, "alpha": 1}, ValueError, "iterations must be at least 0"),
-        ("newton", {"d": 2, "iterations": 1, "alpha": 0}, ValueError, "alpha must be greater than 0"),
-        ("newton", {"d": 2, "iterations": 1, "alpha": "x"}, TypeError, "alpha must be a number"),
-        ("newton", {"d": 2, "iterations": 1, "alpha": float("nan")}, ValueError, "alpha must be finite"),
-        ("newton", {"d": 2, "iterations": 1, "alpha": 1, "attention": "soft"}, ValueError, "'linear' or 'relu'"),
-        ("sherman_morrison", {"d": 2, "examples": 2, "ridge": 0}, ValueError, "ridge must be greater than 0"),
-        ("sherman_morrison", {"d": 2, "examples": 0, "ridge": 1}, ValueError, "examples must be at least 1"),
-        ("gradient_descent", {"d": 2, "steps": 1, "step_size": -1}, ValueError, "step_size must be greater"),
-        ("gradient_descent", {"d": 2, "steps": 1, "step_size": 1, "w0": [1]}, ValueError, "w0 must have d = 2"),
-        ("gradient_descent", {"d": 2, "steps": 1, "step_size": 1, "w0": 3}, TypeError, "w0 must be a list"),
-        ("gradient_descent", {"d": 2, "steps": 1, "step_size": 1, "loss": "max"}, ValueError, "'sum' or 'mean'"),
+        ("newton", NEWTON | {"beta": 2}, TypeError, "'beta'.*it takes d, iter"),
+        ("newton", NEWTON | {"d": 0}, ValueError, "d must be at least 1, not 0"),
+        ("newton", NEWTON | {"d": 2.5}, TypeError, "d must be a whole number"),
+        ("newton", NEWTON | {"d": True}, TypeError, "whole number, not True"),
+        ("newton", NEWTON | {"iterations": -1}, ValueError, "iterations must be at least 0"),
+        ("newton", NEWTON | {"alpha": 0}, ValueError, "alpha must be greater than 0"),
+        ("newton", NEWTON | {"alpha": "x"}, TypeError, "alpha must be a number"),
+        ("newton", NEWTON | {"alpha": float("nan")}, ValueError, "alpha must be finite"),
+        ("newton", NEWTON | {"attention": "soft"}, ValueError, "'linear' or 'relu'"),
+        ("sherman_morrison", PASS | {"ridge": 0}, ValueError, "ridge must be greater than 0"),
+        ("sherman_morrison", PASS | {"examples": 0}, ValueError, "examples must be at least 1"),
+        ("gradient_descent", DESCENT | {"step_size": -1}, ValueError, "step_size must be greater"),
+        ("gradient_descent", DESCENT | {"w0": [1]}, ValueError, "w0 must have d = 2"),
+        ("gradient_descent", DESCENT | {"w0": 3}, TypeError, "w0 must be a list"),
+        ("gradient_descent", DESCENT | {"loss": "max"}, ValueError, "'sum' or 'mean'"),
     ],
-)  # fmt: skip
+)
 def test_a_builder_refuses_with_one_line(name, parameters, error, message):
     with pytest.raises(error, match=message) as caught:
         constructions.build(name, **parameters)
@@ -93,7 +107,9 @@ def test_a_builder_refuses_with_one_line(name, parameters, error, message):
 
 
 def test_importing_constructions_loads_neither_torch_nor_sympy():
-    code = "import sys, constructions, verify; print({'torch', 'sympy', 'numpy'} & set(sys.modules))"
+    code = (
+        "import sys, constructions, verify; print({'torch', 'sympy', 'numpy'} & set(sys.modules))"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"
 
@@ -138,9 +154,6 @@ def test_a_slot_map_is_its_sparse_matrix():
     stream = layout(x=(2,), P=(2, 2))
     slots = slot_map(("x", "P", 3, "i<-ij"), ("P", "x", 2, "ji<-i"), ("x", "x", -1), ("x", "x", 1))
     assert slots.entries(stream, stream) == {
-        (0, 2): 3, (0, 3): 3, (1, 4): 3, (1, 5): 3,
-        (2, 0): 2, (4, 0): 2, (3, 1): 2, (5, 1): 2,
-    } or slots.entries(stream, stream) == {
-        (0, 2): 3, (0, 3): 3, (1, 4): 3, (1, 5): 3,
-        (2, 0): 2, (3, 1): 2, (4, 0): 2, (5, 1): 2,
-    }  # fmt: skip
+        **{(0, 2): 3, (0, 3): 3, (1, 4): 3, (1, 5): 3},  # x_i gets the sum over j of P_ij
+        **{(2, 0): 2, (4, 0): 2, (3, 1): 2, (5, 1): 2},  # P_ji gets x_i, for every j
+    }

@@ -18,7 +18,8 @@ TINY = Fraction(1, 10**9)
 CASES = {
     "newton": ("newton", {"iterations": 2, "alpha": Fraction(1, 7)}),
     "newton, ReLU pairs": (
-        "newton", {"iterations": 1, "alpha": Fraction(1, 7), "attention": "relu"}
+        "newton",
+        {"iterations": 1, "alpha": Fraction(1, 7), "attention": "relu"},
     ),
     "descent": ("gradient_descent", {"steps": 2, "step_size": Fraction(1, 5), "w0": (1, 0, 2)}),
     "descent, ridge, mean": (
@@ -33,9 +34,7 @@ CASES = {
     "third order, many layers": ("hyperpower", {"iterations": 6, "alpha": Fraction(1, 7)}),
     "4 steps in 2 layers": ("deep_descent", {"layers": 2, "alpha": Fraction(1, 7)}),
     "register": ("sherman_morrison", {"examples": 2, "ridge": Fraction(1, 2)}),
-    "tokens": (
-        "sherman_morrison", {"examples": 2, "ridge": Fraction(1, 2), "storage": "tokens"}
-    ),
+    "tokens": ("sherman_morrison", {"examples": 2, "ridge": Fraction(1, 2), "storage": "tokens"}),
 }
 
 
@@ -49,15 +48,19 @@ def maps(layer):
     """Every slot map of a layer, with a function that puts another in its place."""
     for h, head in enumerate(layer.heads):
         for part in ("query", "key", "value"):
+
             def put(slots, h=h, head=head, part=part):
                 heads = list(layer.heads)
                 heads[h] = replace(head, **{part: slots})
                 return replace(layer, heads=tuple(heads))
+
             yield getattr(head, part), put
     for part in ("inner", "gate", "outer") if layer.mlp else ():
         if getattr(layer.mlp, part) is not None:
+
             def put(slots, part=part):
                 return replace(layer, mlp=replace(layer.mlp, **{part: slots}))
+
             yield getattr(layer.mlp, part), put
 
 

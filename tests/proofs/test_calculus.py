@@ -26,9 +26,7 @@ def value(form, letters):
             matrix = letters[one.name]
             matrix = np.linalg.inv(matrix) if one.inverse else matrix
             product = product @ (matrix.T if one.transposed else matrix)
-        numbers = {
-            symbol: _scalar(symbol.name, letters) for symbol in coefficient.free_symbols
-        }
+        numbers = {symbol: _scalar(symbol.name, letters) for symbol in coefficient.free_symbols}
         total = total + float(coefficient.subs(numbers)) * product
     return total
 
@@ -48,8 +46,15 @@ def _scalar(name, letters):
 @pytest.fixture
 def letters():
     rng = np.random.default_rng(0)
-    made = {"X": (5, 3), "y": (5, 1), "Z": (2, 3), "A": (3, 3), "B": (3, 3), "a": (3, 1),
-            "b": (3, 1)}
+    made = {
+        "X": (5, 3),
+        "y": (5, 1),
+        "Z": (2, 3),
+        "A": (3, 3),
+        "B": (3, 3),
+        "a": (3, 1),
+        "b": (3, 1),
+    }
     numbers = {name: rng.standard_normal(shape) for name, shape in made.items()}
     half = rng.standard_normal((3, 3))
     return numbers | {"P": half @ half.T + np.eye(3)}
@@ -89,9 +94,9 @@ def test_division_by_a_scalar_is_exact():
 def test_a_linear_head_is_the_sum_over_the_context(letters):
     read = c.head(X @ A.T, X @ B.T, Z)
     x, z = letters["X"], letters["Z"]
-    by_hand = np.array([
-        sum((letters["A"] @ xj) * ((letters["B"] @ xj) @ zt) for xj in x) for zt in z
-    ])
+    by_hand = np.array(
+        [sum((letters["A"] @ xj) * ((letters["B"] @ xj) @ zt) for xj in x) for zt in z]
+    )
     np.testing.assert_allclose(value(read, letters), by_hand)
 
 

@@ -108,8 +108,10 @@ def test_one_gradient_layer_in_plain_numbers():
     rng = np.random.default_rng(1)
     X, y, w = rng.standard_normal((6, 3)), rng.standard_normal(6), rng.standard_normal(3)
     eta, lam = 0.1, 5.0
-    v = {k: float(e.subs({descent.eta: eta, descent.lam: lam}))
-         for k, e in descent.step("sum", ridge=True).weights.items()}
+    v = {
+        k: float(e.subs({descent.eta: eta, descent.lam: lam}))
+        for k, e in descent.step("sum", ridge=True).weights.items()
+    }
     x = rng.standard_normal(3)
     fit = old = x @ w
     values = v["value_y"] * y + v["value_fit"] * (X @ w)

@@ -26,7 +26,9 @@ def test_ridge_is_scikit_learns(data):
 
     X, y, queries = data
     model = Ridge(alpha=0.7, fit_intercept=False, solver="cholesky").fit(X, y)
-    np.testing.assert_allclose(algorithms.ridge(X, y, queries, 0.7), model.predict(queries), rtol=1e-9)
+    np.testing.assert_allclose(
+        algorithms.ridge(X, y, queries, 0.7), model.predict(queries), rtol=1e-9
+    )
 
 
 def test_least_squares_is_the_one_of_minimum_norm(data):
@@ -56,7 +58,10 @@ def test_gradient_descent_and_newton_converge_to_least_squares(data):
     want = algorithms.least_squares(X, y, queries)
     top = np.linalg.norm(X, 2)
     np.testing.assert_allclose(algorithms.newton(X, y, queries, 60, 1 / top**4), want, rtol=1e-6)
-    few = [np.abs(algorithms.gradient_descent(X, y, queries, k, 0.5 / top**2) - want).max() for k in (5, 500)]
+    few = [
+        np.abs(algorithms.gradient_descent(X, y, queries, k, 0.5 / top**2) - want).max()
+        for k in (5, 500)
+    ]
     assert few[1] < few[0] / 2 or few[1] < 1e-9
 
 
@@ -103,4 +108,6 @@ def test_references_import_nothing_of_the_witnesses():
     tree = ast.parse(Path(algorithms.__file__).read_text())
     imported = [n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
     imported += [a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names]
-    assert not [name for name in imported if name and name.split(".")[0] in ("constructions", "proofs")]
+    assert not [
+        name for name in imported if name and name.split(".")[0] in ("constructions", "proofs")
+    ]

@@ -97,9 +97,7 @@ def test_show_takes_a_number_exactly_as_typed(witness: Any) -> None:
 
 
 def test_show_writes_out_matrices(witness: Any) -> None:
-    _, out, _ = witness(
-        "show", "newton", "--set", "d=1,iterations=0,alpha=1/3", "--matrices"
-    )
+    _, out, _ = witness("show", "newton", "--set", "d=1,iterations=0,alpha=1/3", "--matrices")
     after = out.split("layers.0.heads.0.value\n")[1].splitlines()
     assert [line.split() for line in after[:3]] == [["."], ["."], ["1/3"]]
 
@@ -121,9 +119,7 @@ def test_trace_compares_every_slot_with_what_it_should_hold(witness: Any) -> Non
         assert status == 0 and "every slot holds what it should" in out, name
 
 
-def test_trace_marks_the_slot_that_is_wrong(
-    witness: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_trace_marks_the_slot_that_is_wrong(witness: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
     from constructions import newton as module
@@ -168,9 +164,7 @@ def test_an_expected_refutation_is_as_expected(witness: Any, mine: Any) -> None:
     assert status == 0
 
 
-def test_check_json_has_the_fields_of_the_contract(
-    witness: Any, mine: Any, tmp_path: Path
-) -> None:
+def test_check_json_has_the_fields_of_the_contract(witness: Any, mine: Any, tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     file = mine("report", "refuted", 1)
     status, out, _ = witness("check", file, "newton", "--quick", "--json", str(path))

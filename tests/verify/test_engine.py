@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from verify import (
-    Approximates, Check, CheckResult, Claim, Holds, IllPosed, Refuted, Undecided, check, claim,
+    Approximates,
+    Check,
+    CheckResult,
+    Claim,
+    Holds,
+    IllPosed,
+    Refuted,
+    Undecided,
+    check,
+    claim,
 )  # fmt: skip
 from verify.claim import Budget, NoClaimError, load_file, registered
 from verify.engine import Differs, decide, hunt, run
@@ -53,7 +62,9 @@ def test_what_a_claim_expects_plays_no_part():
         return CheckResult(False, 1, detail="no")
 
     for expected in ("holds", "refuted"):
-        made = Claim("test.expects", expected=expected, checks=lambda: [Check("exact", wrong, "exact")])
+        made = Claim(
+            "test.expects", expected=expected, checks=lambda: [Check("exact", wrong, "exact")]
+        )
         report = run(made)
         assert isinstance(report.verdict, Refuted)
         assert report.as_expected is (expected == "refuted")
@@ -98,8 +109,9 @@ import constructions
 from hypothesis import strategies as st
 from verify import algorithms, claim, strategies
 
-@claim("mine.descent", source="my draft", statement="two steps", algorithm=algorithms.gradient_descent,
-       cases=lambda: strategies.prompts(steps=2, step_size=strategies.positive()), expected="EXPECTED")
+@claim("mine.descent", source="my draft", statement="two steps", expected="EXPECTED",
+       algorithm=algorithms.gradient_descent,
+       cases=lambda: strategies.prompts(steps=2, step_size=strategies.positive()))
 def mine(d, steps, step_size):
     """Two steps in two layers."""
     return constructions.build("gradient_descent", d=d, steps=STEPS, step_size=step_size)

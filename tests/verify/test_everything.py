@@ -44,7 +44,11 @@ def whole(tmp_path_factory) -> tuple[int, dict, str]:
                "--json", str(folder / "r.json"), "--markdown", str(folder / "r.md")]  # fmt: skip
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=dict(os.environ))
     assert not done.stderr.count("Traceback"), done.stderr
-    return done.returncode, json.loads((folder / "r.json").read_text()), (folder / "r.md").read_text()
+    return (
+        done.returncode,
+        json.loads((folder / "r.json").read_text()),
+        (folder / "r.md").read_text(),
+    )
 
 
 pytestmark = pytest.mark.xdist_group("whole")  # one process, so that the check runs once

@@ -50,7 +50,18 @@ def test_tokens_have_their_own_x_and_y():
 
 
 @pytest.mark.parametrize(
-    "text", ["__import__('os')", "X[0]", "lambda: 1", "X.shape", "1.5*X", "a if b else c", "f(x)", "x =", "'s'"]
+    "text",
+    [
+        "__import__('os')",
+        "X[0]",
+        "lambda: 1",
+        "X.shape",
+        "1.5*X",
+        "a if b else c",
+        "f(x)",
+        "x =",
+        "'s'",
+    ],
 )
 def test_nothing_else_is_in_the_language(text):
     with pytest.raises(ValueError):

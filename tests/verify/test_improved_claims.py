@@ -19,9 +19,7 @@ from verify.claims import improved, improved_algorithms, improved_least_squares
 QUICK = Budget(cases=8, quick=True)
 MODULES = (improved, improved_algorithms, improved_least_squares)
 NAMES = {module.__name__ for module in MODULES}
-CLAIMS = [
-    c for c in registered() if getattr(c.witness or c.checks, "__module__", "") in NAMES
-]
+CLAIMS = [c for c in registered() if getattr(c.witness or c.checks, "__module__", "") in NAMES]
 
 
 def without_floats(claim: Any) -> Any:

@@ -11,7 +11,9 @@ OTHER = {"iterations": 6, "steps": 7, "layers": 5, "examples": 8}
 LETTER = {"iterations": "k", "steps": "k", "layers": "k", "examples": "n"}
 
 
-@pytest.mark.parametrize("row", ROWS[:2] + OURS[::3], ids=lambda row: f"{row.witness}: {row.computes}")
+@pytest.mark.parametrize(
+    "row", ROWS[:2] + OURS[::3], ids=lambda row: f"{row.witness}: {row.computes}"
+)
 def test_the_formulas_hold_at_other_sizes(row: Row) -> None:
     given = {name: OTHER.get(name, values[0]) for name, values in row.sizes.items()}
     witness = built(row, d=7, **given)

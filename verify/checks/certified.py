@@ -152,9 +152,7 @@ def exponential_kernel(build: Builder) -> Check:
             d, n, steps = int(rng.integers(1, 4)), int(rng.integers(1, 6)), int(rng.integers(1, 5))
             X, queries = rng.integers(-8, 9, (n, d)) / 4, rng.integers(-8, 9, (2, d)) / 4
             y = rng.integers(-8, 9, n) / 2
-            witness = build(
-                d=d, steps=steps, step_size=0.5, kernel="exponential", temperature=2
-            )
+            witness = build(d=d, steps=steps, step_size=0.5, kernel="exponential", temperature=2)
             got = witness.predict(X, y, queries, "ball")
             want = _balls(
                 algorithms.kernel_regression, X, y, queries, steps, 0.5, kernel="exponential",

@@ -29,7 +29,9 @@ def run(claim: Claim, budget: Budget) -> CheckResult:
         return CheckResult(None, detail=f"not run: {error}")
     if found.failure is not None:
         return found.failure.result(found.cases)
-    reach = ", ".join(f"{name} = {min(seen)} to {max(seen)}" for name, seen in sizes.items() if seen)
+    reach = ", ".join(
+        f"{name} = {min(seen)} to {max(seen)}" for name, seen in sizes.items() if seen
+    )
     return CheckResult(True, found.cases, 0.0, 0.0, f"equal in fractions; {reach}")
 
 
@@ -48,7 +50,7 @@ def compare(claim: Claim, case: Case) -> None:
             "layer": witness.layers,
             "name": "read-out",
             "slot": witness.readout.slot,
-            "token": witness.prompt.tokens(*case.X.shape[:1], len(case.queries)).queries[q],
+            "token": witness.prompt.tokens(len(case.X), len(case.queries)).queries[q],
             "is": as_text(got[q]),
             "should": as_text(want[q]),
         }

@@ -46,9 +46,7 @@ def cases(draw: Any, kind: str) -> dict[str, Any]:
             b=draw(fractions()),
         )  # fmt: skip
     else:
-        seen = tuple(
-            tuple(j for j in range(i) if draw(st.booleans())) for i in range(T)
-        )
+        seen = tuple(tuple(j for j in range(i) if draw(st.booleans())) for i in range(T))
         operation = Raw(
             "+", rows(size), rows(size), rows(size), K=seen,
             Wo=weight(size, size), Wa=weight(size, size), W=weight(size, size),

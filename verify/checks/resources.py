@@ -67,14 +67,14 @@ def broken(
     return None
 
 
-def describe(
-    promise: Promise, points: Sequence[Mapping[str, int]], counts: Sequence[int]
-) -> str:
-    """"width = 2*d + 2, promised <= 2*d + 3"."""
+def describe(promise: Promise, points: Sequence[Mapping[str, int]], counts: Sequence[int]) -> str:
+    """ "width = 2*d + 2, promised <= 2*d + 3"."""
     fitted = fit(points, counts)
     form = str(fitted) if fitted is not None else "no polynomial"
-    relation = f"O({promise.formula})" if promise.relation == "O" else (
-        f"{promise.relation} {promise.formula}"
+    relation = (
+        f"O({promise.formula})"
+        if promise.relation == "O"
+        else (f"{promise.relation} {promise.formula}")
     )
     return f"{promise.quantity} = {form}, promised {relation}"
 

@@ -123,9 +123,9 @@ def _carried(witness: Witness, case: Case, tokens: Any) -> dict[int, tuple[Any, 
         carried[t] = (case.queries[j], 0)
     if witness.prompt.form == "interleaved":
         # the token of x_j is the one that a construction works on
-        carried = {
-            t: (case.X[j], case.y[j]) for j, t in enumerate(tokens.x)
-        } | {t: (case.queries[j], 0) for j, t in enumerate(tokens.queries)}
+        carried = {t: (case.X[j], case.y[j]) for j, t in enumerate(tokens.x)} | {
+            t: (case.queries[j], 0) for j, t in enumerate(tokens.queries)
+        }
     return carried
 
 

@@ -37,4 +37,6 @@ def run(claim: Claim, budget: Budget) -> CheckResult:
         return found.failure.result(found.cases)
     if annotated == 0:
         return CheckResult(None, found.cases, detail="the witness says of no slot what it holds")
-    return CheckResult(True, found.cases, 0.0, 0.0, f"up to {annotated} slots hold what they should")
+    return CheckResult(
+        True, found.cases, 0.0, 0.0, f"up to {annotated} slots hold what they should"
+    )

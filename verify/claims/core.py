@@ -55,9 +55,7 @@ def letters(*names: str) -> list[Any]:
 
 def _any_descent() -> list[dict[str, Any]]:
     step_size, ridge = letters("step_size", "ridge")
-    return grid(
-        d=(3,), steps=(3,), step_size=(step_size,), ridge=(0, ridge), loss=("sum", "mean")
-    )
+    return grid(d=(3,), steps=(3,), step_size=(step_size,), ridge=(0, ridge), loss=("sum", "mean"))
 
 
 def _any_pass() -> list[dict[str, Any]]:

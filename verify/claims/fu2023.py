@@ -136,9 +136,7 @@ def eq24_printed() -> tuple[Check, ...]:
 def eq24_repaired() -> tuple[Check, ...]:
     """The same three layers with V_2 = -n alpha [[I, O], [O, O]] make alpha S x_t."""
     return (
-        slots_hold(
-            _statements().eq24, lambda: two_or_more(alpha=positive(), printed=False)
-        ),
+        slots_hold(_statements().eq24, lambda: two_or_more(alpha=positive(), printed=False)),
         theorem("fu2023.eq24.repaired"),
     )
 
@@ -245,6 +243,4 @@ def remark_repaired() -> tuple[Check, ...]:
 )
 def remark_iterated() -> tuple[Check, ...]:
     """Two causal layers in a row are two Newton iterations on every prefix."""
-    return (
-        slots_hold(_statements().remark_b6, lambda: _causal(printed=False, iterations=2)),
-    )
+    return (slots_hold(_statements().remark_b6, lambda: _causal(printed=False, iterations=2)),)

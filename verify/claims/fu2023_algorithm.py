@@ -305,9 +305,7 @@ def newton_bound(kappa: int, digits: int) -> int:
     return ceil(2 * log2(kappa) + log2(digits * log(10)))
 
 
-def count_steps(
-    count: Any, bound: Any, conditions: tuple[int, ...] = CONDITIONS
-) -> CheckResult:
+def count_steps(count: Any, bound: Any, conditions: tuple[int, ...] = CONDITIONS) -> CheckResult:
     """Steps counted at every kappa and eps, against a bound."""
     grid = [(kappa, digits) for kappa in conditions for digits in ERRORS]
     steps = {at: count(*at) for at in grid}

@@ -32,13 +32,14 @@ def theorem_cases(top: int = 3) -> tuple[st.SearchStrategy[Case], ...]:
     """Whole prompts, one x_test each; d up to `top`."""
     return tuple(
         strategies.prompts(
-            *size,
-            st.just(1),
+            d=d,
+            n=n,
+            m=st.just(1),
             build=whole_prompt,
             iterations=st.integers(0, 3),
             alpha=positive(2, 16),
         )
-        for size in (SIZES_FIRST[0], (st.integers(1, top), st.integers(1, 4)))
+        for d, n in (SIZES_FIRST[0], (st.integers(1, top), st.integers(1, 4)))
     )
 
 

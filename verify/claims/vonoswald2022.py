@@ -40,9 +40,7 @@ def prompts(**parameters: Any) -> tuple[st.SearchStrategy[Case], ...]:
     )
 
 
-def descend(
-    X: Any, y: Any, queries: Any, step_size: Any, w0: Any = None, steps: int = 1
-) -> Any:
+def descend(X: Any, y: Any, queries: Any, step_size: Any, w0: Any = None, steps: int = 1) -> Any:
     """`steps` gradient steps of L from w0."""
     return algorithms.gradient_descent(X, y, queries, steps, step_size, w0=w0, loss="mean")
 
@@ -197,9 +195,7 @@ def fixed_data_difference(case: Case) -> dict[str, Any] | None:
     k, rate = case.parameters["layers"], case.parameters["step_size"]
     descended = []
     for _ in range(k + 1):
-        descended.append(
-            algorithms.gradient_descent(X, case.y, queries, k, rate, loss="mean")
-        )
+        descended.append(algorithms.gradient_descent(X, case.y, queries, k, rate, loss="mean"))
         contract = case.parameters["gamma"] * (X.T @ X)
         X, queries = X - X @ contract, queries - queries @ contract
     if any((made == other).all() for other in descended):
