@@ -10,7 +10,6 @@ from typing import TypeAlias
 from .slotmap import Block, SlotMap, slot_map
 from .transformer import MLP, Head
 
-
 # two factors, each with its index pattern where it has one
 Product: TypeAlias = tuple[str, str] | tuple[str, str | None, str, str | None]
 

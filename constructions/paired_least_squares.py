@@ -13,7 +13,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from .heads import bilinear
+from .heads import Product, bilinear
 from .parameters import number, substitute, whole
 from .prompt import Prompt
 from .slotmap import slot_map
@@ -82,7 +82,7 @@ def _pair(c: dict[str, Any], d: int, first: int, second: int | None) -> tuple[La
         for k, token in tokens.items()
         if second is not None
     ]
-    products: dict[str, tuple[str, ...]] = {}
+    products: dict[str, tuple[str, str]] = {}
     for k in tokens:
         products |= {f"c{k}": (f"a{k}", "z"), f"s{k}{k}": (f"a{k}", f"b{k}")}
     if second is not None:
@@ -124,7 +124,7 @@ def _pair(c: dict[str, Any], d: int, first: int, second: int | None) -> tuple[La
                     name="adjugate",
                 )
             )
-    hidden: dict[str, tuple[str, ...]] = {}
+    hidden: dict[str, Product] = {}
     written: list[Any] = []
     for k in tokens:
         for slot in (f"c{k}", f"d{k}") if second is not None else (f"c{k}",):

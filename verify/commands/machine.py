@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -36,7 +37,11 @@ def bench(
         bool,
         typer.Option("--sensitivity", help="Instead: which changed weights are noticed."),
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of --sensitivity.")] = 0,
+    soundness: Annotated[
+        int,
+        typer.Option(metavar="CASES", help="Instead: how many of so many sound cases are refuted."),
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of --sensitivity and --soundness.")] = 0,
     json: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the figures as JSON; - for stdout.")
     ] = None,
@@ -50,8 +55,12 @@ def bench(
     from ..files import check_writable, write
     from ..progress import Progress
 
-    if sensitivity and plot is not None:
-        raise WrongCall("--plot is for the figures of speed; --sensitivity draws nothing")
+    if sensitivity and soundness:
+        raise WrongCall("--sensitivity and --soundness are two measurements; ask for one")
+    if soundness < 0:
+        raise WrongCall(f"--soundness takes a number of cases, not {soundness}")
+    if (sensitivity or soundness) and plot is not None:
+        raise WrongCall("--plot is for the figures of speed; the others draw nothing")
     if seed < 0:
         raise WrongCall(f"--seed must be 0 or more, not {seed}")
     for path in (json, plot):
@@ -62,6 +71,11 @@ def bench(
 
             result = measured.run(None, quick, seed, progress)
             table = measured.table(result)
+        elif soundness:
+            from .. import soundness as judged
+
+            result = judged.run(soundness, seed, os.cpu_count() or 1, progress=progress)
+            table = judged.table(result)
         else:
             from .. import bench as timed
 
