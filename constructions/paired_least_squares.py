@@ -82,7 +82,7 @@ def _pair(c: dict[str, Any], d: int, first: int, second: int | None) -> tuple[La
         for k, token in tokens.items()
         if second is not None
     ]
-    products: dict[str, tuple[str, str]] = {}
+    products: dict[str, Product] = {}
     for k in tokens:
         products |= {f"c{k}": (f"a{k}", "z"), f"s{k}{k}": (f"a{k}", f"b{k}")}
     if second is not None:

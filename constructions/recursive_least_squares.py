@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .heads import bilinear
+from .heads import Product, bilinear
 from .parameters import number, substitute, whole
 from .prompt import Prompt
 from .slotmap import SlotMap, slot_map
@@ -92,7 +92,7 @@ def absorb(d: int, n: int, names: Sequence[str]) -> tuple[Layer, ...]:
             keys="causal",
             name=f"read example {i}",
         )
-        products: dict[str, tuple[str, ...]] = {f"e*here{i}": (f"e{names[0]}", here)}
+        products: dict[str, Product] = {f"e*here{i}": (f"e{names[0]}", here)}
         written: list[Any] = [("f", f"e*here{i}", -1)]
         for k in names:
             products |= {f"a*z{k}": ("a", f"z{k}"), f"a*b{k}": ("a", f"b{k}")}
