@@ -264,10 +264,19 @@ def with_kernel(reports: Sequence[Report]) -> list[Report]:
     improved, refutes it as printed, or supports its repair. Without Coq the check is not run.
     """
     from .checks import kernel
+    from .checks.weights_coq import SOURCES
 
+    written = {source.witness for source in SOURCES}  # those whose weights go into the theories
+    builders = {
+        report.claim.id: report.claim.witness
+        for report in reports
+        if report.claim.id in written and report.claim.witness is not None
+    }
     bearing = {report.claim.key: _bearing(report.claim, kernel.theorems()) for report in reports}
     wanted = sorted({theorem.id for found in bearing.values() for theorem in found})
-    outcomes = {result.theorem.id: result for result in kernel.run(wanted)} if wanted else {}
+    outcomes = (
+        {result.theorem.id: result for result in kernel.run(wanted, builders)} if wanted else {}
+    )
     made = []
     for report in reports:
         results = [outcomes[theorem.id] for theorem in bearing[report.claim.key]]
