@@ -73,11 +73,56 @@ def precision() -> str:
     return precision_markdown() + "\n"
 
 
+def speed() -> str:
+    """Every figure of `witness bench` beside its goal."""
+    from . import bench
+
+    result = bench.run(False, lambda what: None)
+    words = {"<=": "at most ", ">=": "at least ", "~": "within "}
+    rows = []
+    for one in result["rows"]:
+        value = "failed" if one["value"] is None else f"{one['value']:.3g}"
+        goal = "" if one["goal"] is None else f"{words[one['relation']]}{one['goal']:g}"
+        met = {True: "met", False: "**missed**", None: ""}[one["met"]]
+        rows.append((one["what"], value, goal, met, one["note"]))
+    machine = ", ".join(f"{name} {value}" for name, value in result["machine"].items())
+    return markdown_table(("figure", "measured", "goal", "", "note"), rows) + f"\n{machine}.\n"
+
+
+def sensitivity() -> str:
+    """Mutants refuted of those that differ, by change and kind of check, over all witnesses."""
+    from . import sensitivity as measured
+
+    result = measured.run(None, False, 0, lambda what: None)
+    totals: dict[str, dict[str, int]] = {}
+    for witness in result["witnesses"]:
+        for change, row in witness["changes"].items():
+            total = totals.setdefault(change, dict.fromkeys(("mutants", "equal"), 0))
+            total["mutants"] += row["mutants"]
+            total["equal"] += row["equal, proved"]
+            for kind in measured.KINDS:
+                for part in ("refuted", "of"):
+                    name = f"{kind} {part}"
+                    total[name] = total.get(name, 0) + row[kind][part]
+    rows = [
+        (
+            change,
+            str(total["mutants"]),
+            str(total["equal"]),
+            *(f"{total[f'{k} refuted']} of {total[f'{k} of']}" for k in measured.KINDS),
+        )
+        for change, total in totals.items()
+    ]
+    return markdown_table(("change", "mutants", "equal, proved", *measured.KINDS), rows)
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "verdicts": verdicts,
     "theorems": theorems,
     "witnesses": witnesses,
     "precision": precision,
+    "speed": speed,
+    "sensitivity": sensitivity,
 }
 EXACT = ("verdicts", "theorems", "witnesses")
 

@@ -325,7 +325,10 @@ def _process(*arguments: str, **options: Any) -> subprocess.Popen[str]:
 def test_ctrl_c_ends_quietly_with_130() -> None:
     import signal
 
-    process = _process("check", "newton")
+    # a shell's background job starts with SIGINT ignored, and would hand that on
+    process = _process(
+        "check", "newton", preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    )
     time.sleep(1.5)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
