@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from .claim import Budget, builtin
 
@@ -77,7 +78,11 @@ def speed() -> str:
     """Every figure of `witness bench` beside its goal."""
     from . import bench
 
-    result = bench.run(False, lambda what: None)
+    return speed_table(bench.run(False, lambda what: None))
+
+
+def speed_table(result: Mapping[str, Any]) -> str:
+    """The figures of one report of `witness bench`."""
     words = {"<=": "at most ", ">=": "at least ", "~": "within "}
     rows = []
     for one in result["rows"]:
