@@ -344,7 +344,8 @@ def precision_plot(path: str | Path, quick: bool = False) -> None:
     axis.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axis.set_ylabel("largest error at the best constants")
     axis.set_title("bar: best error; dash: construction; dot: rounding; line: unit roundoff")
-    axis.legend(loc="lower right", framealpha=1)
+    axis.set_ylim(top=1e3)
+    axis.legend(loc="upper right", ncols=len(FORMATS), frameon=False)
     figure.tight_layout()
     figure.savefig(path, dpi=130)
 
