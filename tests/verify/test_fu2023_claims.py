@@ -280,6 +280,20 @@ def test_a_theorem_that_negates_a_claim_refutes_it():
         theorem("fu2023.no such theorem").run(QUICK)
 
 
+def test_a_theorem_that_fails_leaves_its_claim_undecided(monkeypatch):
+    from dataclasses import replace
+
+    from proofs import registry
+    from verify import Claim, engine
+
+    (sound,) = registry.prove(("fu2023.eq38.repaired",))
+    failed = replace(sound, proved=False, failed="1 = 2")
+    monkeypatch.setattr(registry, "prove", lambda names: (failed,))
+    made = Claim("test.unproved", checks=lambda: (theorem(sound.id),))
+    verdict = engine.run(made, QUICK).verdict
+    assert verdict.name == "undecided" and "1 = 2" in verdict.why
+
+
 def test_the_compiled_network_with_the_printed_sign_does_not_come_close():
     assert fu2023_theorem.compiled_errors(QUICK).passed is True
     wrong = fu2023_theorem.compiled_errors(QUICK, printed=True)

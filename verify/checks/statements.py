@@ -57,19 +57,23 @@ def formula(
     return Check("exact", run, "exact")
 
 
-def theorem(name: str) -> Check:
-    """proof: the theorem `name` of `proofs`. A theorem that negates the claim refutes it."""
+def theorem(*names: str) -> Check:
+    """proof: these theorems of `proofs` stand, for all dimensions.
+
+    One that negates the claim refutes it; one that fails leaves the claim undecided.
+    """
 
     def run(budget: Budget) -> CheckResult:
         from proofs.registry import prove
 
-        (proof,) = (one for one in prove((name,)) if one.id == name)
-        if not proof.proved:
-            return CheckResult(None, detail=f"not proved: {proof.failed}")
-        if proof.kind == "negation":
-            detail = f"the negation is proved: {name}"
-            return CheckResult(False, 1, detail=detail, counterexample={"theorem": name})
-        return CheckResult(True, 1, detail=proof.kind)
+        proofs = [proof for proof in prove(names) if proof.id in names]
+        for proof in proofs:
+            if not proof.proved:
+                return CheckResult(False, detail=f"{proof.id} fails at {proof.failed}")
+            if proof.kind == "negation":
+                detail = f"the negation is proved: {proof.id}"
+                return CheckResult(False, 1, detail=detail, counterexample={"theorem": proof.id})
+        return CheckResult(True, len(proofs), detail=f"derived for all d: {', '.join(names)}")
 
     return Check("proof", run, "derived")
 

@@ -20,7 +20,7 @@ from constructions.transformer import Witness
 
 from .. import algorithms, strategies
 from ..checks import programs
-from ..checks.proof_of import proved
+from ..checks.statements import theorem
 from ..claim import Budget, Check, claim
 from ..strategies import positive
 
@@ -119,7 +119,7 @@ def theorem1_repaired(**parameters: Any) -> Witness:
     repair=f"{SWAP}; step 6: W2 = lambda, not -lambda; step 9 writes (2+4d, 3+4d)",
 )
 def theorem1_operations() -> tuple[Check, ...]:
-    return *_theorem1((), last=True), proved("akyurek2022.theorem1.repaired")
+    return *_theorem1((), last=True), theorem("akyurek2022.theorem1.repaired")
 
 
 @claim(
@@ -317,7 +317,7 @@ def theorem2_repaired(**parameters: Any) -> Witness:
     repair=f"{SWAP}; step 14: mul(; 1, d, 1, …), not mul(; d, 1, 1, …)",
 )
 def theorem2_operations() -> tuple[Check, ...]:
-    return *_theorem2(()), proved("akyurek2022.theorem2.formula")
+    return *_theorem2(()), theorem("akyurek2022.theorem2.formula")
 
 
 @claim(

@@ -18,7 +18,7 @@ from flint import arb, arb_mat
 from constructions.numbers.ball import Ball
 
 from ..checks.boxes import Bound, ball, precision, supremum, top
-from ..checks.proof_of import proved
+from ..checks.statements import theorem
 from ..claim import Budget, Check, CheckResult, claim
 from ..strategies import as_text
 
@@ -113,7 +113,7 @@ LEMMA4 = r"\sqrt{\pi/2}\,(\mathrm{GeLU}(x+y) - \mathrm{GeLU}(x) - \mathrm{GeLU}(
 def lemma4() -> tuple[Check, ...]:
     return (
         _order(4, product_error),
-        proved("akyurek2022.lemma4"),
+        theorem("akyurek2022.lemma4"),
     )
 
 
@@ -128,7 +128,7 @@ def lemma4_improved() -> tuple[Check, ...]:
     def rest(x: arb, y: arb) -> arb:
         return product_error(x, y) - leading(x, y)
 
-    return _order(6, rest), proved("akyurek2022.lemma4")
+    return _order(6, rest), theorem("akyurek2022.lemma4")
 
 
 @claim(

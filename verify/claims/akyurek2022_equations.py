@@ -11,8 +11,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from .. import algorithms, strategies
-from ..checks.proof_of import proved
 from ..checks.running import reference
+from ..checks.statements import theorem
 from ..claim import Budget, Check, CheckResult, claim
 from ..engine import Differs, hunt
 from ..strategies import Case, as_text, positive
@@ -80,7 +80,7 @@ def eq11() -> tuple[Check, ...]:
     cases = strategies.prompts(
         n=st.just(1), m=st.just(1), step_size=positive(), ridge=strategies.fractions()
     )
-    return _identity(_eq11, _central_difference, cases), proved("akyurek2022.eq11")
+    return _identity(_eq11, _central_difference, cases), theorem("akyurek2022.eq11")
 
 
 def _eq14(case: Case) -> Fraction:
@@ -107,7 +107,7 @@ def _eq14(case: Case) -> Fraction:
 def eq14() -> tuple[Check, ...]:
     cases = strategies.prompts(n=st.just(1), m=st.just(1), ridge=positive())
     ridge = partial(reference, algorithms.ridge)
-    return _identity(_eq14, lambda case: ridge(case)[0], cases), proved("akyurek2022.eq14")
+    return _identity(_eq14, lambda case: ridge(case)[0], cases), theorem("akyurek2022.eq14")
 
 
 def _posterior_mean(case: Case) -> Fraction:
@@ -135,4 +135,4 @@ def _ridge_of_noise(case: Case) -> Fraction:
 )
 def eq19() -> tuple[Check, ...]:
     cases = strategies.prompts(m=st.just(1), noise=positive(), prior=positive())
-    return _identity(_posterior_mean, _ridge_of_noise, cases), proved("akyurek2022.eq19")
+    return _identity(_posterior_mean, _ridge_of_noise, cases), theorem("akyurek2022.eq19")

@@ -8,7 +8,7 @@ import constructions
 from constructions.transformer import Witness
 
 from ..checks import exact_layers, gelu
-from ..checks.proof_of import proved
+from ..checks.statements import theorem
 from ..claim import claim
 
 
@@ -29,7 +29,7 @@ def exact_mov() -> Any:
     return (
         exact_layers.in_fractions("mov"),
         exact_layers.in_balls("mov"),
-        proved("exact.softmax"),
+        theorem("exact.softmax"),
     )
 
 
@@ -45,7 +45,7 @@ def exact_aff() -> Any:
     return (
         exact_layers.in_fractions("aff"),
         exact_layers.in_balls("aff"),
-        proved("exact.softmax"),
+        theorem("exact.softmax"),
     )
 
 
@@ -61,7 +61,7 @@ def exact_raw() -> Any:
     return (
         exact_layers.in_fractions("raw"),
         exact_layers.in_balls("raw"),
-        proved("exact.softmax"),
+        theorem("exact.softmax"),
     )
 
 
@@ -73,7 +73,7 @@ def exact_raw() -> Any:
 )
 def gelu_bypass() -> Any:
     """A number passes a GeLU exactly, with both signs; no large constant is needed."""
-    return (proved("exact.gelu_bypass"),)
+    return (theorem("exact.gelu_bypass"),)
 
 
 @claim(
@@ -84,7 +84,7 @@ def gelu_bypass() -> Any:
 )
 def impossible() -> Any:
     """No finite weights make mul, div or the bypass of layer norm exact for every input."""
-    return (proved("exact.growth"),)
+    return (theorem("exact.growth"),)
 
 
 @claim(
@@ -96,7 +96,7 @@ def impossible() -> Any:
 )
 def norm_bypass() -> Any:
     """The bypass of layer norm to second order in 1/N, where the printed one is of first order."""
-    return gelu.norm_bypass(), proved("exact.norm_bypass")
+    return gelu.norm_bypass(), theorem("exact.norm_bypass")
 
 
 @claim(
@@ -111,5 +111,5 @@ def gelu_product() -> Any:
     return (
         gelu.product_bound(product),
         gelu.product_digits(product),
-        proved("gelu_product.weights", "gelu_product.bound"),
+        theorem("gelu_product.weights", "gelu_product.bound"),
     )
