@@ -15,6 +15,7 @@ from typing import Any
 from . import numbers as number_systems
 from .gating import Gated, factor, gated
 from .numbers.base import Numbers
+from .plan import Array, Plan, Planning
 from .prompt import Prompt, Tokens
 from .ranges import hull, meet
 from .slotmap import Block, SlotMap
@@ -324,16 +325,21 @@ def token_features(
 # -- from arrays to arrays --------------------------------------------------------------------
 
 
+def plan(witness: Witness, n: int, m: int) -> Plan:
+    """The operations by which the witness predicts for n examples and m queries."""
+    planning, tokens = Planning(), witness.prompt.tokens(n, m)
+    given = Array(n, witness.d), Array(n, 1), Array(m, witness.d)
+    (stream,) = deque(streams(witness, *given, tokens, planning), maxlen=1)
+    return Plan(given, planning.steps, read_out(witness, stream, tokens, planning))
+
+
 def predict(witness: Witness, X: Any, y: Any, queries: Any, numbers: Any) -> Any:
     """See Witness.predict."""
     system = number_systems.get(numbers)
     prompts = system.prompts(X, y, queries, witness)
-    tokens = witness.prompt.tokens(prompts.n, prompts.m)
-    made = []
+    steps = witness.plan(prompts.n, prompts.m)
     with system.working():
-        for one in prompts.each():
-            (stream,) = deque(streams(witness, *one, tokens, system), maxlen=1)
-            made.append(read_out(witness, stream, tokens, system))
+        made = [steps.run(system, *one) for one in prompts.each()]
     result = prompts.join(made)
     if prompts.floats:
         from .rounding import warn_if_lost

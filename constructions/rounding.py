@@ -33,14 +33,10 @@ def rounding_bound(witness: Witness, X: Any, y: Any, queries: Any, numbers: str)
     """Bound (…, m) on |prediction in `numbers` - exact prediction|, to first order in the
     unit roundoff. Includes rounding X, y, queries to the format. Infinite where a coefficient is
     beyond float64's range."""
-    from .forward import read_out, streams
-
     system = Recorded(numbers)
     prompts = system.prompts(X, y, queries, witness)
-    tokens = witness.prompt.tokens(prompts.n, prompts.m)
     (one,) = prompts.each()
-    *_, last = streams(witness, *one, tokens, system)
-    predictions = read_out(witness, last, tokens, system)[..., 0]
+    predictions = witness.plan(prompts.n, prompts.m).run(system, *one)[..., 0]
     predictions = predictions.expand(*prompts.batch, prompts.m)
     bound = torch.zeros_like(predictions)
     if predictions.requires_grad:

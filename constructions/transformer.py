@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .exact import Exact, as_text
 from .prompt import Prompt
 from .slotmap import SlotMap
 from .stream import Layout
+
+if TYPE_CHECKING:
+    from .plan import Plan
+
+PLANS = 8  # sizes of prompts for which a witness keeps its plan
 
 Attention = Literal["linear", "relu", "softmax", "normalised"]
 Keys = Literal["context", "full", "causal"]
@@ -181,6 +186,13 @@ class Witness:
                 yield from filter(None, (layer.mlp.inner, layer.mlp.gate, layer.mlp.outer))
 
     # -- running it ---------------------------------------------------------------------------
+
+    @cached_property
+    def plan(self) -> Callable[[int, int], Plan]:
+        """plan(n, m): the operations by which it predicts for n examples and m queries."""
+        from .forward import plan
+
+        return lru_cache(maxsize=PLANS)(partial(plan, self))
 
     def predict(self, X: Any, y: Any, queries: Any, numbers: Any = "float64") -> Any:
         """Predictions (..., m) for X (..., n, d), y (..., n), queries (..., m, d).

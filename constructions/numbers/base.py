@@ -44,10 +44,6 @@ class Numbers(ABC):
     # -- moving without arithmetic --
 
     @abstractmethod
-    def size(self, a: Any) -> int:
-        """Number of columns."""
-
-    @abstractmethod
     def rows(self, a: Any, tokens: range) -> Any: ...
 
     @abstractmethod

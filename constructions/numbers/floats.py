@@ -69,9 +69,6 @@ class Floats(Numbers):
             made[..., tokens.start : tokens.stop : tokens.step, :] = array
         return made
 
-    def size(self, a: torch.Tensor) -> int:
-        return a.shape[-1]
-
     def rows(self, a: torch.Tensor, tokens: range) -> torch.Tensor:
         return a[..., tokens.start : tokens.stop : tokens.step, :]
 
@@ -120,7 +117,8 @@ class Floats(Numbers):
             return self.scale(c, a * b)
         if self.dtype in HALF:  # products are accumulated in float32, rounded once
             return self.scale(c, (a.float() @ b.float()).to(self.dtype))
-        return self.scale(c, a @ b)
+        made = torch.bmm(a, b) if a.ndim == b.ndim == 3 else a @ b
+        return self.scale(c, made)
 
     def add_product(
         self, c: Exact, old: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: Exact
@@ -302,7 +300,7 @@ def _factors(c: Exact, dtype: torch.dtype) -> tuple[float, ...]:
 
 def _finite(a: torch.Tensor) -> bool:
     """Whether every entry is finite; nothing of the size of `a` is made for it."""
-    if a.numel() == 0:
+    if a.numel() == 0 or math.isfinite(float(a.detach().sum())):  # one reading is the cheapest
         return True
     least, most = torch.aminmax(a.detach())  # a NaN is both
     return math.isfinite(float(least)) and math.isfinite(float(most))

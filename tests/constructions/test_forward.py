@@ -172,11 +172,11 @@ def test_number_systems_agree_on_every_witness(witness, prompt):
 
 
 def test_a_number_system_refuses_by_name_what_it_cannot_do(prompt):
-    mlp = MLP(inner=slot_map(("h", "x")), outer=slot_map(("x", "h")), activation="gelu")
+    mlp = MLP(inner=slot_map(("h", "x[0]")), outer=slot_map(("y", "h")), activation="gelu")
     witness = one_layer(3, Layer("mlp", mlp=mlp))
     with pytest.raises(numbers.Unsupported, match="rational numbers have no GeLU"):
         witness.predict(*prompt, "rational")
-    normed = one_layer(3, Layer("norm", mlp=MLP(outer=slot_map(("x", "x"))), norm=True))
+    normed = one_layer(3, Layer("norm", mlp=MLP(outer=slot_map(("y", "x[0]"))), norm=True))
     with pytest.raises(numbers.Unsupported, match="no layer norm"):
         normed.predict(*prompt, "rational")
     with pytest.raises(ValueError, match="unknown number system 'quaternion'; there are float64"):

@@ -1,0 +1,122 @@
+"""A plan does what the forward pass does, in less arithmetic and less memory."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import constructions
+from constructions import forward, plan
+from constructions.numbers import get
+from constructions.numbers.rational import Rational
+from constructions.plan import Array, Plan, Planning
+
+
+def passed(witness, X, y, queries):
+    """The predictions, layer by layer, without a plan."""
+    system = Rational()
+    prompts = system.prompts(X, y, queries, witness)
+    tokens = witness.prompt.tokens(prompts.n, prompts.m)
+    (one,) = prompts.each()
+    *_, stream = forward.streams(witness, *one, tokens, system)
+    return prompts.give([forward.read_out(witness, stream, tokens, system)])
+
+
+def test_a_plan_predicts_what_the_layers_predict(witness, prompt):
+    assert list(witness.predict(*prompt, "rational")) == list(passed(witness, *prompt))
+
+
+def test_one_plan_serves_every_prompt_of_its_size_and_every_arithmetic(witness, prompt, batch):
+    made = witness.plan(4, 2)
+    for system in ("float32", "rational", "ball"):
+        witness.predict(*prompt, system)
+    witness.predict(*batch)
+    assert witness.plan(4, 2) is made
+    assert witness.plan(4, 3) is not made
+
+
+def test_every_step_is_needed(witness):
+    made = witness.plan(4, 2)
+    read = {array for step in made.steps for array in plan._reads(step)}
+    *before, last = made.steps
+    assert all(step.made in read for step in before) and last.made not in read
+
+
+def test_nothing_is_held_longer_than_it_is_read():
+    """Newton's iterates are d x d, and three of them are enough at any time."""
+    witness = constructions.build("newton", d=3, iterations=9, alpha=Fraction(1, 7))
+    made, held, most = witness.plan(8, 1), set(range(3)), 0
+    for _, _, number, done in made._numbered:
+        held = (held | {number}) - set(done)
+        most = max(most, len(held))
+    assert most <= 3 + 4 and held == {made._result}
+
+
+def matrices(draw, rows, columns):
+    entries = st.integers(-3, 3)
+    return np.array(
+        [[Fraction(draw(entries)) for _ in range(columns)] for _ in range(rows)], dtype=object
+    )
+
+
+@st.composite
+def chains(draw):
+    """A product of matrices, some with something added, bracketed at random; and its value."""
+    length = draw(st.integers(2, 5))
+    sizes = [draw(st.integers(1, 4)) for _ in range(length + 1)]
+    given_arrays = [matrices(draw, *sizes[i : i + 2]) for i in range(length)]
+    planning, values = Planning(), list(given_arrays)
+    names = [Array(*value.shape) for value in values]
+    given_names = list(names)
+    while len(names) > 1:
+        at = draw(st.integers(0, len(names) - 2))
+        scale = Fraction(draw(st.integers(1, 3)), 2)
+        made = planning.product(names[at], names[at + 1], scale)
+        value = scale * (values[at] @ values[at + 1])
+        if draw(st.booleans()):  # c old + scale a b, with old an input of its own
+            old, c = matrices(draw, *value.shape), draw(st.integers(1, 3))
+            name = Array(*value.shape)
+            given_arrays.append(old)
+            given_names.append(name)
+            made = planning.add_product(c, name, names[at], names[at + 1], scale)
+            value = c * old + value
+        names[at : at + 2], values[at : at + 2] = [made], [value]
+    return given_names, planning.steps, names[0], given_arrays, values[0]
+
+
+def run(chain):
+    names, steps, result, arrays, _ = chain
+    system = get("rational")
+    taken = [system.constant(array.tolist()) for array in arrays]
+    got = system.table(Plan(names, steps, result).run(system, *taken))
+    return [[Fraction(int(entry.p), int(entry.q)) for entry in row] for row in got]
+
+
+@given(chains())
+def test_products_in_another_order_are_the_same_products(chain):
+    assert run(chain) == chain[-1].tolist()
+
+
+def test_a_scale_that_is_lost_on_the_way_is_seen(monkeypatch):
+    """The test above, with the order changed wrongly."""
+    right = plan._taken_apart
+
+    def wrong(step, before):
+        return [one._replace(args=(*one.args[:-1], 1)) for one in right(step, before)]
+
+    monkeypatch.setattr(plan, "_taken_apart", wrong)
+    with pytest.raises(AssertionError):
+        test_products_in_another_order_are_the_same_products()
+
+
+def test_the_last_iterate_is_applied_to_one_vector_and_never_made():
+    """k iterations take 2 (k - 1) products of d x d matrices, not 2 k."""
+    for k in (1, 2, 5):
+        made = constructions.build("newton", d=4, iterations=k, alpha=Fraction(1, 7)).plan(9, 1)
+        square = [s for s in made.steps if (s.made.rows, s.made.columns) == (4, 4)]
+        gram, *products = (s for s in square if s.method in ("product", "add_product"))
+        assert gram.args[0].columns == 9 and len(products) == 2 * (k - 1)
