@@ -31,6 +31,23 @@ def _theorem51(d: int, examples: int, iterations: int) -> Any:
     return theorem51(d, examples, iterations, Fraction(1, 3), printed=False)
 
 
+def _preconditioned(d: int, steps: int) -> Any:
+    import constructions
+
+    full = tuple(tuple(Fraction(1, 1 + i + j) for j in range(d)) for i in range(d))
+    return constructions.build(
+        "preconditioned", d=d, steps=steps, step_size=Fraction(1, 3), preconditioner=full
+    )
+
+
+def _splines(d: int, layers: int) -> Any:
+    import constructions
+
+    return constructions.build(
+        "spline_regression", basis=d + 2, layers=layers, alpha=Fraction(1, 3), degree=2
+    )
+
+
 PAPERS = (
     Row(
         "fu2023.theorem5.1", "k Newton iterations from alpha S, repaired",
@@ -60,6 +77,16 @@ OURS = (
         "fu2023, theorem 5.1: above",
     ),
     Row(
+        "newton", "the same by ReLU heads",
+        {"iterations": (1, 2, 3, 4), "alpha": (Fraction(1, 3),), "attention": ("relu",)},
+        "fu2023, theorem 5.1: above",
+    ),
+    Row(
+        "newton", "the same on tokens x_1, y_1, x_2, y_2, …",
+        {"iterations": (1, 2, 3, 4), "alpha": (Fraction(1, 3),), "prompt": ("interleaved",)},
+        "fu2023, theorem 5.1: above",
+    ),
+    Row(
         "newton_carried", "the same, the prediction carried along",
         {"iterations": (1, 2, 3, 4), "alpha": (Fraction(1, 3),)},
         "fu2023, theorem 5.1: above",
@@ -75,6 +102,11 @@ OURS = (
     Row(
         "deep_descent", "(3^k - 1)/2 gradient steps",
         {"layers": (1, 2, 3, 4), "alpha": (Fraction(1, 3),)},
+    ),
+    Row(
+        "gd_plus_plus", "k steps of GD++",
+        {"steps": (1, 2, 3, 4), "step_size": (Fraction(1, 3),), "gamma": (Fraction(1, 5),)},
+        "vonoswald2022: k layers, two heads",
     ),
     Row(
         "minimax_descent", "GD++ with the best step sizes",
@@ -110,6 +142,14 @@ OURS = (
         {"steps": (2, 3, 4, 5), "lowest": (1,), "highest": (7,)},
     ),
     Row(
+        "preconditioned", "k gradient steps preconditioned by a full matrix",
+        {"steps": (1, 2, 3, 4)}, "", _preconditioned,
+    ),
+    Row(
+        "kernel_regression", "k functional gradient steps, exponential kernel",
+        {"steps": (1, 2, 3, 4), "step_size": (Fraction(1, 3),), "kernel": ("exponential",)},
+    ),
+    Row(
         "lasso", "k steps of proximal gradient descent",
         {"steps": (1, 2, 3, 4), "step_size": (Fraction(1, 3),), "penalty": (2,)},
     ),
@@ -121,6 +161,14 @@ OURS = (
         "bayes_ridge", "posterior mean or variance",
         {"examples": (1, 2, 3, 4), "noise": (2,), "prior": (3,)},
         "akyurek2022, eq. 19: no construction",
+    ),
+    Row(
+        "selection", "the better of two ridges on the last example",
+        {"examples": (2, 3, 4, 5, 6), "validation": (1,), "ridges": ((1, 2),)},
+    ),
+    Row(
+        "spline_regression", "least squares on d + 2 quadratic B-splines of a number",
+        {"layers": (2, 3, 4, 5)}, "", _splines,
     ),
 )  # fmt: skip
 ROWS = (*PAPERS, *OURS)
