@@ -8,7 +8,6 @@ import pytest
 import sympy
 
 import constructions
-
 from verify.improvements import OURS, QUANTITIES, ROWS, Row, built, costs, markdown
 
 OTHER = {"iterations": 6, "steps": 7, "layers": 5, "examples": 8}
