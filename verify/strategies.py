@@ -38,7 +38,7 @@ class Case:
     def smaller(self) -> Iterator[Case]:
         """Cases with one example, query or coordinate less, or with one entry made 0 or 1.
 
-        Parameters that are sizes or vectors follow: d, examples, and tuples of length d.
+        Parameters that are sizes, vectors or matrices follow: d, examples, tuples of length d.
         """
         n, d = self.X.shape
         for j in range(n if n > 1 else 0):
@@ -49,12 +49,9 @@ class Case:
         for q in range(len(self.queries) if len(self.queries) > 1 else 0):
             yield Case(self.parameters, self.X, self.y, np.delete(self.queries, q, 0))
         for i in range(d if d > 1 else 0):
-            narrow = {
-                name: value[:i] + value[i + 1 :]
-                if isinstance(value, tuple) and len(value) == d
-                else value
-                for name, value in self.parameters.items()
-            } | {"d": d - 1}
+            narrow = {name: _without(value, i, d) for name, value in self.parameters.items()}
+            if "d" in narrow:
+                narrow["d"] = d - 1
             yield Case(narrow, np.delete(self.X, i, 1), self.y, np.delete(self.queries, i, 1))
         for name in ("X", "y", "queries"):
             array = getattr(self, name)
@@ -68,6 +65,13 @@ class Case:
 
     def __repr__(self) -> str:
         return f"Case({self.to_json()})"
+
+
+def _without(value: Any, i: int, d: int) -> Any:
+    """A vector or matrix (d, d) without its coordinate i; anything else as it is."""
+    if not isinstance(value, tuple) or len(value) != d:
+        return value
+    return tuple(_without(entry, i, d) for j, entry in enumerate(value) if j != i)
 
 
 def as_text(value: Any) -> Any:

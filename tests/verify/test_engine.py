@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from verify import (
@@ -20,6 +22,7 @@ from verify import (
 )  # fmt: skip
 from verify.claim import Budget, NoClaimError, load_file, registered
 from verify.engine import Differs, decide, hunt, run
+from verify.strategies import Case
 
 
 def found(passed: bool | None, strength: str, **fields: object) -> CheckResult:
@@ -80,6 +83,21 @@ def test_a_hunt_returns_the_smallest_failure():
     result = hunt(st.integers(0, 10**6), test, Budget(cases=100))
     assert result.failure is not None and result.failure.counterexample == {"value": 18}
     assert hunt(st.integers(0, 17), test, Budget(cases=100)).failure is None
+
+
+def test_smaller_cases_have_parameters_of_their_own_size():
+    T = tuple(tuple(Fraction(3 * i + j) for j in range(3)) for i in range(3))
+    case = Case(
+        {"d": 3, "examples": 2, "T": T, "w0": T[0]},
+        np.full((2, 3), Fraction(2)), np.full(2, Fraction(2)), np.full((1, 3), Fraction(2)),
+    )  # fmt: skip
+    for one in case.smaller():
+        n, d = one.X.shape
+        assert (one.parameters["d"], one.parameters["examples"]) == (d, n)
+        assert np.shape(one.parameters["T"]) == (d, d) and len(one.parameters["w0"]) == d
+        assert one.y.shape == (n,) and one.queries.shape == (1, d)
+    narrow = next(one for one in case.smaller() if one.X.shape[1] == 2)
+    assert narrow.parameters["T"] == ((4, 5), (7, 8))
 
 
 def test_the_same_seed_draws_the_same_cases():
