@@ -121,23 +121,20 @@ def _reassociated(steps: list[Step], result: Array) -> list[Step]:
     uses = Counter(array for step in steps for array in _reads(step))
     uses[result] += 1
     backwards: list[Step] = []
-
-    def write(step: Step) -> None:
+    while steps:
+        step = steps.pop()
+        if not uses[step.made]:  # what read it was taken apart
+            continue
         before = _single(step, maker, uses)
         if before is None:
             backwards.append(step)
-            return
+            continue
         instead = _taken_apart(step, before)
         uses.subtract([*_reads(step), *_reads(before)])
         for one in instead:
             uses.update(_reads(one))
             maker[one.made] = one
-        for one in instead:
-            write(one)
-
-    for step in reversed(steps):
-        if uses[step.made]:  # otherwise its reader was taken apart
-            write(step)
+        steps += instead
     return backwards[::-1]
 
 
@@ -156,7 +153,7 @@ def _single(step: Step, maker: Mapping[Array, Step], uses: Mapping[Array, int]) 
 
 
 def _taken_apart(step: Step, before: Step) -> list[Step]:
-    """Steps that do the product `step` without making what `before` makes, the last one first."""
+    """Steps that do the product `step` without making what `before` makes."""
     a, b, c = step.args
     *kept, p, q, scale = before.args
     if before.made is b:
@@ -166,14 +163,11 @@ def _taken_apart(step: Step, before: Step) -> list[Step]:
         first, other = _product(q, b, 1), lambda old: _product(old, b, 1)
         factors = p, first.made
     if not kept:
-        return [Step("product", (*factors, c * scale), step.made), first]
+        return [first, Step("product", (*factors, c * scale), step.made)]
     share, old = kept
     rest = other(old)
-    return [
-        Step("add_product", (c * share, rest.made, *factors, c * scale), step.made),
-        first,
-        rest,
-    ]
+    args = (c * share, rest.made, *factors, c * scale)
+    return [rest, first, Step("add_product", args, step.made)]
 
 
 def _product(a: Array, b: Array, c: Exact) -> Step:
@@ -181,12 +175,14 @@ def _product(a: Array, b: Array, c: Exact) -> Step:
 
 
 class Planning(Numbers):
-    """Arrays are names; `steps` collects what would be done."""
+    """Arrays are names; `steps` collects what would be done, transposes once and not times 1."""
 
     name = "plan"
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
+        self._transposed: dict[Array, Array] = {}
+        self._one: Array | None = None
 
     def _step(self, method: str, rows: int, columns: int, *args: Any) -> Array:
         made = Array(rows, columns)
@@ -197,8 +193,11 @@ class Planning(Numbers):
         raise TypeError("a plan is made for sizes, not for prompts")
 
     def constant(self, rows: Sequence[Sequence[Exact]]) -> Array:
-        size = len(rows[0]) if rows else 0
-        return self._step("constant", len(rows), size, NotAnArray(rows))
+        if list(map(list, rows)) != [[1]]:
+            return self._step("constant", len(rows), len(rows[0]) if rows else 0, NotAnArray(rows))
+        if self._one is None:
+            self._one = self._step("constant", 1, 1, NotAnArray(rows))
+        return self._one
 
     def zeros(self, tokens: int, size: int) -> Array:
         return self._step("zeros", tokens, size, tokens, size)
@@ -220,7 +219,12 @@ class Planning(Numbers):
         return self._step("place", a.rows, size, a, index, size)
 
     def transpose(self, a: Array) -> Array:
-        return self._step("transpose", a.columns, a.rows, a)
+        if a is self._one:
+            return a
+        if a not in self._transposed:
+            made = self._step("transpose", a.columns, a.rows, a)
+            self._transposed |= {a: made, made: a}
+        return self._transposed[a]
 
     def lower(self, scores: Array) -> Array:
         return self._like("lower", scores)
@@ -237,6 +241,8 @@ class Planning(Numbers):
         return self._step("combine", terms[0][1].rows, terms[0][1].columns, terms)
 
     def product(self, a: Array, b: Array, c: Exact) -> Array:
+        if self._one in (a, b):
+            return self.scale(c, b if a is self._one else a)
         return self._step("product", a.rows, b.columns, a, b, c)
 
     def add_product(self, c: Exact, old: Array, a: Array, b: Array, scale: Exact) -> Array:

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import constructions
@@ -96,6 +96,7 @@ def run(chain):
     return [[Fraction(int(entry.p), int(entry.q)) for entry in row] for row in got]
 
 
+@settings(max_examples=500)
 @given(chains())
 def test_products_in_another_order_are_the_same_products(chain):
     assert run(chain) == chain[-1].tolist()
@@ -111,6 +112,11 @@ def test_a_scale_that_is_lost_on_the_way_is_seen(monkeypatch):
     monkeypatch.setattr(plan, "_taken_apart", wrong)
     with pytest.raises(AssertionError):
         test_products_in_another_order_are_the_same_products()
+
+
+def test_a_thousand_layers_are_planned():
+    witness = constructions.build("gradient_descent", d=1, steps=1500, step_size=Fraction(1, 8))
+    assert len(witness.plan(1, 1).steps) < 10 * 1500
 
 
 def test_the_last_iterate_is_applied_to_one_vector_and_never_made():
