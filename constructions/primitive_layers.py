@@ -17,8 +17,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from .primitive_parts import Constants, Parts, Term, Unit, identity, matrix_product, whole
-from .primitives import Aff, Div, Mov, Mul, Operation, Program, Raw, matrix, size, span, vector
+from .primitive_matrices import Matrix, identity, of_weight, selection, written_out
+from .primitive_parts import Constants, Parts, Term, Unit, whole
+from .primitives import Aff, Div, Mov, Mul, Operation, Program, Raw, size, span, vector
 from .prompt import Prompt
 from .slotmap import Block, slot_map
 from .stream import Layout, Slot
@@ -118,7 +119,7 @@ def _aff(aff: Aff, parts: Parts) -> tuple[tuple[Head, ...], MLP | None]:
     terms: list[Term] = []
     for rows, weight in ((aff.first, aff.W1), (aff.second, aff.W2)):
         if weight is not None:
-            terms.append((span(rows), matrix(weight, m, size(rows))))
+            terms.append((span(rows), of_weight(weight, m, size(rows))))
     b = vector(aff.b, m)
     if any(entry != 0 for entry in b):
         terms.append(parts.constant(b))
@@ -135,15 +136,11 @@ def _mul(mul: Mul, parts: Parts) -> tuple[tuple[Head, ...], MLP | None]:
     written = [row for row in span(mul.to) if row not in factors]
     late = [row for row in span(mul.to) if row in factors]
     head = parts.norm_head([(written, [])], parts.constant((parts.constants.large,)))
-    left = [
-        [int(i == r and k == s) for r in range(a) for s in range(b)] for i, k, j in _cube(a, b, c)
-    ]
-    right = [
-        [int(k == r and j == s) for r in range(b) for s in range(c)] for i, k, j in _cube(a, b, c)
-    ]
-    out = [
-        [int(i == r and j == s) for i, k, j in _cube(a, b, c)] for r in range(a) for s in range(c)
-    ]
+    cube = [(i, k, j) for i in range(a) for k in range(b) for j in range(c)]  # A1[i,k] A2[k,j]
+    left = selection([i * b + k for i, k, j in cube], a * b)
+    right = selection([k * c + j for i, k, j in cube], b * c)
+    sums = [{(i * b + k) * c + j: 1 for k in range(b)} for i in range(a) for j in range(c)]
+    out = Matrix(len(cube), tuple(sums))
     mlp = Unit(parts)
     mlp.product((span(mul.left), left), (span(mul.right), right), span(mul.to), out)
     if late:
@@ -157,7 +154,7 @@ def _div(div: Div, parts: Parts) -> tuple[tuple[Head, ...], MLP | None]:
     m = size(div.rows)
     scratch = parts.rows("scratch")[:m]
     copy: list[Term] = [(span(div.rows), identity(m, 1 / whole(M)))]
-    head = parts.norm_head([(scratch, copy), (span(div.to), [])], ([div.by], [[N]]))
+    head = parts.norm_head([(scratch, copy), (span(div.to), [])], ([div.by], identity(1, N)))
     mlp = Unit(parts)
     mlp.bypass(scratch, span(div.to), 1, parts.undo * M, both=True)
     return (head,), mlp.mlp()
@@ -169,13 +166,13 @@ def _raw(raw: Raw, parts: Parts) -> tuple[tuple[Head, ...], MLP | None]:
     With ⊙ the factors meet in scratch. Where ⊙ leaves columns with empty K alone, a third head
     clears the destination of the other columns.
     """
-    Wo, Wa, W = raw.weights()
+    Wo, Wa, W = _weights(raw)
     kept = {i: read for i, read in enumerate(raw.K) if read}
     own = {i: (i,) for i in (kept if raw.empty == "keep" else range(len(raw.K)))}
     if raw.star == "+":
-        both = [(span(raw.r), matrix_product(Wo, Wa))]
+        both = [(span(raw.r), Wo.times(Wa))]
         read = parts.head("read", kept, parts.write(raw.w, both, clear=False))
-        self_ = parts.head("self", own, parts.write(raw.w, [(span(raw.s), matrix_product(Wo, W))]))
+        self_ = parts.head("self", own, parts.write(raw.w, [(span(raw.s), Wo.times(W))]))
         return (read, self_), None
     m = raw.inner
     u, v = parts.rows("scratch")[:m], parts.rows("scratch")[m : 2 * m]
@@ -205,11 +202,11 @@ def parallel(raws: Sequence[Raw], stream: Layout, constants: Constants) -> Layer
     mlp = Unit(parts)
     free = list(parts.rows("scratch")) if "scratch" in stream else []
     for raw in raws:
-        Wo, Wa, W = raw.weights()
+        Wo, Wa, W = _weights(raw)
         if raw.star == "+":
-            mean: list[Term] = [(span(raw.r), matrix_product(Wo, Wa))]
+            mean: list[Term] = [(span(raw.r), Wo.times(Wa))]
             reading += parts.write(raw.w, mean, clear=False) + parts.unbalance(mean)
-            writes.append((span(raw.w), [(span(raw.s), matrix_product(Wo, W))]))
+            writes.append((span(raw.w), [(span(raw.s), Wo.times(W))]))
         else:
             m = raw.inner
             u, v, free = free[:m], free[m : 2 * m], free[2 * m :]
@@ -222,9 +219,12 @@ def parallel(raws: Sequence[Raw], stream: Layout, constants: Constants) -> Layer
     return Layer("RAWs in parallel", (read, self_), mlp.mlp(), norm=True)
 
 
-def _cube(a: int, b: int, c: int) -> list[tuple[int, int, int]]:
-    """(i, k, j) of every product A1[i, k] A2[k, j]."""
-    return [(i, k, j) for i in range(a) for k in range(b) for j in range(c)]
+def _weights(raw: Raw) -> tuple[Matrix, Matrix, Matrix]:
+    """W_o, W_a, W."""
+    Wo, Wa, W = raw.weights()
+    return (
+        written_out(Wo, raw.inner), written_out(Wa, size(raw.r)), written_out(W, size(raw.s)),
+    )  # fmt: skip
 
 
 __all__ = ["FLOAT64", "WORKSPACE", "Constants", "layer", "parallel", "transformer", "workspace"]

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 from .exact import Exact, is_symbolic
+from .primitive_matrices import Matrix, column, identity, selection
 from .primitives import span
 from .slotmap import Block, SlotMap, slot_map
 from .stream import Layout
 from .transformer import MLP, Head
 
-Term = tuple[Sequence[int], Sequence[Sequence[Exact]]]  # (rows read, weights)
+Term = tuple[Sequence[int], Matrix]  # (rows read, weights)
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Parts:
 
     def constant(self, values: Sequence[Exact]) -> Term:
         """Constants as a linear function of the one-hot position, whose entries add up to 1."""
-        return self.rows("position"), [[value] * self.columns for value in values]
+        return self.rows("position"), column(values, self.columns)
 
     def head(
         self, name: str, reads: Mapping[int, tuple[int, ...]] | None, value: list[Block]
@@ -100,8 +101,7 @@ class Parts:
         """-(sum of the terms) to the balance, for a head beside `norm_head`."""
         made = []
         for rows, weights in terms:
-            sums = [-sum((row[j] for row in weights), start=0) for j in range(len(rows))]
-            made += self.blocks(self.rows("balance"), rows, [sums])
+            made += self.blocks(self.rows("balance"), rows, weights.minus_sums())
         return made
 
     def norm_head(self, writes: Sequence[tuple[Sequence[int], Sequence[Term]]], pad: Term) -> Head:
@@ -115,18 +115,16 @@ class Parts:
         made += self.write(self.rows("pad"), [pad]) + self.unbalance([pad])
         made += self.write(self.rows("balance"), [])
         rest = [row for row in range(self.stream.width) if row not in written and row not in pads]
-        made += self.blocks(self.rows("balance"), rest, [[-1] * len(rest)])
+        made += self.blocks(self.rows("balance"), rest, column([-1], len(rest)))
         return self.head("self, with the pads", None, made)
 
-    def blocks(
-        self, to: Sequence[int], rows: Sequence[int], weights: Sequence[Sequence[Exact]]
-    ) -> list[Block]:
+    def blocks(self, to: Sequence[int], rows: Sequence[int], weights: Matrix) -> list[Block]:
         """Blocks of the matrix `weights` from `rows` to `to`, whole slots where they fit."""
         made = []
         for target, i, m in pieces(self.stream, to):
             for source, j, n in pieces(self.stream, rows):
-                part = tuple(tuple(row[j : j + n]) for row in weights[i : i + m])
-                made += _block(target, source, part, self.stream.shape(source))
+                part = weights.part(i, m, j, n)
+                made += _block(target, source, part, shape=self.stream.shape(source))
         return made
 
 
@@ -153,25 +151,18 @@ def _owners(stream: Layout) -> tuple[str, ...]:
 
 
 def _block(
-    target: str, source: str, weights: tuple[tuple[Exact, ...], ...], shape: tuple[int, ...] = ()
+    target: str, source: str, weights: Matrix, scale: Exact = 1, shape: tuple[int, ...] = ()
 ) -> list[Block]:
-    """The block of a matrix in its shortest form; none if the matrix is 0."""
-    m, n = len(weights), len(weights[0])
-    first = weights[0][0]
-    if all(entry == 0 for row in weights for entry in row):
+    """The block of scale * weights in its shortest form; none if the weights are 0."""
+    if weights.is_zero():
         return []
-    if m == n and all(
-        weights[i][j] == (first if i == j else 0) for i in range(m) for j in range(n)
-    ):
-        return [Block(target, source, first)]
-    if m == 1 and all(entry == first for entry in weights[0]) and len(shape) in (1, 2):
-        return [Block(target, source, first, "<-" + "ij"[: len(shape)])]
-    return [Block(target, source, matrix=weights)]
-
-
-def scaled(blocks: Sequence[Block], scale: Exact) -> list[Block]:
-    """scale * blocks."""
-    return [replace(block, coefficient=scale * block.coefficient) for block in blocks]
+    c = weights.multiple_of_identity()
+    if c is not None:
+        return [Block(target, source, scale * c)]
+    c = weights.multiple_of_ones()
+    if c is not None and len(shape) in (1, 2):
+        return [Block(target, source, scale * c, "<-" + "ij"[: len(shape)])]
+    return [Block(target, source, scale, matrix=weights.dense())]
 
 
 # -- the MLP ----------------------------------------------------------------------------------
@@ -186,7 +177,7 @@ class Unit:
         self.outer: list[Block] = []
         self.count = 0
 
-    def product(self, left: Term, right: Term, to: Sequence[int], out: Any) -> None:
+    def product(self, left: Term, right: Term, to: Sequence[int], out: Matrix) -> None:
         """to += out (left * right), entry by entry: sqrt(pi/2)/e^2 (g(e(x+y)) - g(ex) - g(ey))."""
         from sympy import pi, sqrt
 
@@ -196,11 +187,9 @@ class Unit:
         both = self._feature("sum", (*left, enlarge), (*right, enlarge))
         self._write(to, both, out, back)
         for name, (rows, weights) in (("left", left), ("right", right)):
-            used = [j for j in range(len(rows)) if any(row[j] != 0 for row in weights)]
-            kept = [[int(j == k) for k in range(len(rows))] for j in used]
-            alone = self._feature(name, (rows, kept, enlarge))
-            spread = matrix_product(out, [[row[j] for j in used] for row in weights])
-            self._write(to, alone, spread, -back)
+            used = weights.used()
+            alone = self._feature(name, (rows, selection(used, len(rows)), enlarge))
+            self._write(to, alone, out.times(weights.only(used)), -back)
 
     def bypass(
         self,
@@ -218,44 +207,30 @@ class Unit:
         m = len(rows)
         pad = self.parts.rows("pad")
         for k in (K, -K) if both else (K,):
-            moved = self._feature("moved", (rows, identity(m), scale), (pad, [[1]] * m, k))
-            base = self._feature("base", (pad, [[1]], k))
+            moved = self._feature("moved", (rows, identity(m), scale), (pad, column([1] * m), k))
+            base = self._feature("base", (pad, identity(1), k))
             self._write(to, moved, identity(m), sign)
-            self._write(to, base, [[1]] * m, -sign)
+            self._write(to, base, column([1] * m), -sign)
 
-    def _feature(self, name: str, *terms: tuple[Sequence[int], Any, Exact]) -> str:
+    def _feature(self, name: str, *terms: tuple[Sequence[int], Matrix, Exact]) -> str:
         """A new hidden feature, the sum of scale * weights * rows over the terms."""
         self.count += 1
         feature = f"{name}{self.count}"
         for rows, weights, scale in terms:
             for source, j, n in pieces(self.parts.stream, rows):
-                part = tuple(tuple(row[j : j + n]) for row in weights)
-                self.inner += scaled(_block(feature, source, part), scale)
+                part = weights.part(0, weights.rows, j, n)
+                self.inner += _block(feature, source, part, scale)
         return feature
 
-    def _write(self, to: Sequence[int], feature: str, weights: Any, scale: Exact) -> None:
+    def _write(self, to: Sequence[int], feature: str, weights: Matrix, scale: Exact) -> None:
         for target, i, m in pieces(self.parts.stream, to):
-            part = tuple(tuple(row) for row in weights[i : i + m])
-            self.outer += scaled(_block(target, feature, part), scale)
+            part = weights.part(i, m, 0, weights.columns)
+            self.outer += _block(target, feature, part, scale)
 
     def mlp(self) -> MLP | None:
         if not self.inner:
             return None
         return MLP(slot_map(*self.outer), slot_map(*self.inner), activation="gelu")
-
-
-# -- small matrices ---------------------------------------------------------------------------
-
-
-def identity(n: int, c: Exact = 1) -> list[list[Exact]]:
-    return [[c if i == j else 0 for j in range(n)] for i in range(n)]
-
-
-def matrix_product(left: Any, right: Any) -> list[list[Exact]]:
-    return [
-        [sum(row[k] * right[k][j] for k in range(len(right))) for j in range(len(right[0]))]
-        for row in left
-    ]
 
 
 def whole(value: Exact) -> Exact:

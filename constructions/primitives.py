@@ -155,7 +155,7 @@ class Aff:
             if (weight is None) != (size(rows) == 0):
                 raise IllPosed(f"{name} has {size(rows)} rows to act on")
             if weight is not None:
-                matrix(weight, size(self.to), size(rows), name)
+                fits(weight, size(self.to), size(rows), name)
         vector(self.b, size(self.to))
 
     def apply(self, H: Columns) -> Columns:
@@ -323,15 +323,21 @@ def size(rows: Range) -> int:
 
 def matrix(weight: Weight, m: int, n: int, name: str = "a weight") -> tuple[tuple[Exact, ...], ...]:
     """A weight written out as m x n; a number c stands for c*I. Raises IllPosed."""
+    fits(weight, m, n, name)
+    if isinstance(weight, Sequence):
+        return tuple(tuple(row) for row in weight)
+    return tuple(tuple(weight if i == j else 0 for j in range(n)) for i in range(m))
+
+
+def fits(weight: Weight, m: int, n: int, name: str = "a weight") -> None:
+    """Raises IllPosed if a weight is not m x n."""
     if isinstance(weight, Sequence):
         if len(weight) != m or any(len(row) != n for row in weight):
             raise IllPosed(
                 f"{name} is {len(weight)} x {len(weight[0]) if weight else 0}, not {m} x {n}"
             )
-        return tuple(tuple(row) for row in weight)
-    if m != n:
+    elif m != n:
         raise IllPosed(f"{name} = {weight}*I cannot take {n} rows to {m}")
-    return tuple(tuple(weight if i == j else 0 for j in range(n)) for i in range(m))
 
 
 def vector(b: Any, m: int) -> tuple[Exact, ...]:

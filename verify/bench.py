@@ -23,7 +23,7 @@ import torch
 
 import constructions
 
-from . import baselines, costs
+from . import baselines, costs, growth
 
 GOALS: dict[str, tuple[str, float]] = {
     "newton / bare": ("<=", 3.0),
@@ -45,15 +45,19 @@ GOALS: dict[str, tuple[str, float]] = {
 Say = Callable[[str], None]
 
 
-def interleaved(candidates: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+def interleaved(
+    candidates: Mapping[str, Callable[[], Any]],
+    rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, float]:
     """Median seconds of each candidate; one round of each before the clock starts."""
     taken: dict[str, list[float]] = {name: [] for name in candidates}
     for number in range(rounds + 1):
         for name, run in candidates.items():
-            start = time.perf_counter()
+            start = clock()
             run()
             if number:
-                taken[name].append(time.perf_counter() - start)
+                taken[name].append(clock() - start)
     return {name: statistics.median(times) for name, times in taken.items()}
 
 
@@ -208,32 +212,33 @@ def memory(sizes: Mapping[str, int], rows: list[dict[str, Any]], progress: Say) 
 
 def exact(quick: bool, rows: list[dict[str, Any]], progress: Say) -> None:
     """Rational arithmetic against the same forward pass over Python's fractions."""
-    # sizes at which Python's fractions take seconds; with k = 8 they take Newton minutes
-    small, long, short = (2, 4, 2), (32, 128, 4), (32, 32, 4)
+    sizes = {"d": 2, "n": 4, "k": 2} if quick else {"d": 32, "n": 128, "k": 8}
+    long = () if quick else ("newton", "sherman_morrison tokens")  # Python takes many seconds
     rng = np.random.default_rng(0)
-    for label in witnesses({"d": 1, "n": 1, "k": 1}):
-        d, n, k = small if quick else short if label.startswith("sherman") else long
-        name, parameters = witnesses({"d": d, "n": n, "k": k})[label]
+    for label, (name, parameters) in witnesses(sizes).items():
+        d, n = sizes["d"], sizes["n"]
         X, y, queries = (_sevenths(rng, *shape) for shape in ((n, d), (n,), (1, d)))
         progress(f"fractions: {label}")
         witness = constructions.build(name, **parameters)
-        slow = baselines.PythonFractions()
-        if list(witness.predict(X, y, queries, slow)) != list(
-            witness.predict(X, y, queries, "rational")
-        ):
+        numbers = {"rational": "rational", "Python fractions": baselines.PythonFractions()}
+        found: dict[str, list[Fraction]] = {}
+        candidates = {
+            which: partial(_keep, found, which, partial(witness.predict, X, y, queries, system))
+            for which, system in numbers.items()
+        }
+        times = interleaved(candidates, 1 if label in long else 3)
+        if found["rational"] != found["Python fractions"]:
             raise RuntimeError(f"{label}: rational and Python's fractions differ")
-        times = interleaved(
-            {
-                "rational": partial(witness.predict, X, y, queries, "rational"),
-                "Python fractions": partial(witness.predict, X, y, queries, slow),
-            },
-            3,
-        )
+        size = f"d = {d}, n = {n}" + ("" if "examples" in parameters else f", k = {sizes['k']}")
         row(
             rows, f"{label}: Python fractions / rational",
             times["Python fractions"] / times["rational"], "Python fractions / rational",
-            f"d = {d}, n = {n}, {times['rational'] * 1e3:.2g} ms",
+            f"{size}, {times['rational'] * 1e3:.2g} ms",
         )  # fmt: skip
+
+
+def _keep(found: dict[str, list[Fraction]], which: str, run: Callable[[], Any]) -> None:
+    found[which] = list(run())
 
 
 def _sevenths(rng: np.random.Generator, *shape: int) -> np.ndarray:
@@ -262,67 +267,65 @@ def model(quick: bool, rows: list[dict[str, Any]], progress: Say) -> None:
                 "predicted / counted",
                 formula,
             )
-    dims = (8, 16, 32) if quick else (128, 192, 256, 384)
-    growth = scaling(dims, progress)
-    row(
-        rows, "newton: exponent in d, measured - predicted",
-        growth["measured"] - growth["predicted"],
-        "exponent, measured - predicted",
-        f"n = 2 d, k = 4: time grows like d^{growth['measured']:.2f}, "
-        f"FLOPs like d^{growth['predicted']:.2f}",
-    )  # fmt: skip
-    rows[-1]["points"] = growth["points"]
+    for one in growth.QUICK if quick else growth.FULL:
+        progress(f"growth of {one.witness} in {one.variable}")
+        found = growth.measure(
+            one,
+            witnesses,
+            partial(interleaved, rounds=3 if quick else 7, clock=time.process_time),
+        )
+        variable, off = one.variable, found["measured"] - found["predicted"]
+        row(
+            rows, f"{one.witness}: exponent in {variable}, measured - predicted", off,
+            "exponent, measured - predicted",
+            f"{found['range']}: time grows like {variable}^{found['measured']:.2f}, "
+            f"FLOPs like {variable}^{found['predicted']:.2f}",
+        )  # fmt: skip
+        rows[-1]["growth"] = found
 
 
-def scaling(dims: tuple[int, ...], progress: Say) -> dict[str, Any]:
-    """Seconds and predicted FLOPs of Newton at growing d, n = 2 d."""
-    candidates = {}
-    for d in dims:
-        X, y, queries = costs.prompt(2, d, 2 * d)
-        witness = constructions.build("newton", d=d, iterations=4, alpha=0.25)
-        candidates[str(d)] = partial(witness.predict, X, y, queries)
-    progress("scaling")
-    times = interleaved(candidates, 5)
-    flops = {d: costs.predicted("newton", "flops", B=2, d=d, n=2 * d, k=4, m=1) for d in dims}
-    return {
-        "measured": costs.exponent({d: times[str(d)] for d in dims}),
-        "predicted": costs.exponent(flops),
-        "points": [{"d": d, "seconds": times[str(d)], "flops": flops[d]} for d in dims],
-    }
-
-
+# label: (what builds it, d, n, what it should predict)
 LARGE = {
     "newton at d = 1024, n = 4096, k = 8": (
         "constructions.build('newton', d=1024, iterations=8, alpha=0.25)", 1024, 4096,
+        "baselines.newton(*prompt, iterations=8, alpha=0.25)",
     ),
     "sherman_morrison at d = 64, n = 64": (
         "constructions.build('sherman_morrison', d=64, examples=64, ridge=1)", 64, 64,
+        "baselines.sherman_morrison(*prompt, ridge=1)",
+    ),
+    "akyurek2022, theorem 2 in its own layers at d = 64, n = 1": (
+        "constructions.build('akyurek2022_theorem2', d=64, ridge=1)", 64, 1,
+        "baselines.sherman_morrison(*prompt, ridge=1)",
     ),
 }  # fmt: skip
 
 
 def large(rows: list[dict[str, Any]], progress: Say) -> None:
     """Large sizes, each in a process of its own, whose highest memory use is asked for."""
-    for what, (build, d, n) in LARGE.items():
+    for what, (build, d, n, algorithm) in LARGE.items():
         progress(what)
         code = (
-            "import resource, time, warnings, constructions; from verify import costs\n"
+            "import time, warnings, constructions; from verify import baselines, costs\n"
             "warnings.simplefilter('ignore')\n"
             f"prompt = costs.prompt(1, {d}, {n}); start = time.perf_counter()\n"
-            f"{build}.predict(*prompt)\n"
-            "print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+            f"witness = {build}; got = witness.predict(*prompt)\n"
+            "seconds = time.perf_counter() - start\n"
+            "peak = costs.highest_memory()\n"
+            f"error = float((got / {algorithm} - 1).abs().max())\n"
+            "print(seconds, peak, error, witness.width)"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         if done.returncode:
             row(rows, f"{what}: peak GiB", None, "peak GiB", done.stderr.strip().split("\n")[-1])
             continue
-        seconds, kilobytes = map(float, done.stdout.split())
+        seconds, peak, error, width = map(float, done.stdout.split())
         row(
             rows,
             f"{what}: peak GiB",
-            kilobytes / 2**20,
+            peak / 2**30,
             "peak GiB",
-            f"{seconds:.1f} s, building included",
+            f"width {width:.0f}; {seconds:.1f} s, building included; off by a relative {error:.1g}",
         )
 
 
@@ -389,25 +392,5 @@ def table(result: Mapping[str, Any]) -> Any:
 
 
 def plot(result: Mapping[str, Any], path: str) -> None:
-    """Time against d beside the cost model's slope, as a picture."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    points = next(one["points"] for one in result["rows"] if "points" in one)
-    d = [point["d"] for point in points]
-    seconds = [point["seconds"] for point in points]
-    flops = [point["flops"] for point in points]
-    figure, axes = pyplot.subplots(figsize=(5, 3.5), layout="constrained")
-    axes.loglog(d, seconds, "o-", label="measured")
-    axes.loglog(
-        d,
-        [f * seconds[-1] / flops[-1] for f in flops],
-        "--",
-        label="FLOPs of the cost model, scaled",
-    )
-    axes.set(xlabel="d  (n = 2 d)", ylabel="seconds", title="newton, 4 iterations")
-    axes.legend()
-    figure.savefig(path)
-    pyplot.close(figure)
+    """Time against d, n, k and B beside the cost model's lines, as a picture."""
+    growth.plot([one["growth"] for one in result["rows"] if "growth" in one], path)

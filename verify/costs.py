@@ -2,7 +2,7 @@
 
 FLOPs are those of matrix products, 2 per multiplication and addition, as torch's FlopCounterMode
 counts them; bytes are those of every tensor that is made, as torch's profiler records them. The
-formulas hold where n + m > d (then a slot is kept as x @ matrix) and float64.
+formulas hold where n + m > d (then a slot is kept as x @ matrix) and k > 0, in float64.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ class Cost:
 
 
 COSTS: dict[str, Cost] = {
-    # S = X^T X; two products of d x d in each iteration; X^T y, M X^T y, and the queries
+    # S = X^T X; two products of d x d in each iteration but the last, which only X^T y goes
+    # through, in four products with a vector; then the queries
     "newton": Cost(
-        "B*(2*n*d**2 + 4*k*d**3 + 2*n*d + 2*d**2 + 2*m*d)",
-        "8*B*((2*k + 1)*d**2 + 2*d + m)",
-        "S once, two d x d products per iteration, then X^T y",
+        "B*(2*n*d**2 + 4*(k - 1)*d**3 + 2*n*d + 8*d**2 + 2*m*d)",
+        "8*B*((2*k - 1)*d**2 + 5*d + m)",
+        "S once, two d x d products in each iteration but the last, that one on X^T y alone",
     ),
     # X^T y first; then X w and X^T (X w - y) in each further step
     "gradient_descent": Cost(
@@ -89,6 +90,24 @@ def memory(run: Callable[[], Any]) -> dict[str, int]:
         held += change
         peak = max(peak, held)
     return {"made": sum(change for change in changes if change > 0), "peak": peak}
+
+
+def highest_memory() -> int:
+    """The most bytes of memory that this process has held so far.
+
+    Not getrusage where it can be helped: on Linux that counts what the process was started from.
+    """
+    try:
+        with open("/proc/self/status") as lines:
+            for line in lines:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    import resource
+
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size if sys.platform == "darwin" else size * 1024
 
 
 @contextmanager

@@ -98,27 +98,35 @@ def sensitivity() -> str:
     """Mutants refuted of those that differ, by change and kind of check, over all witnesses."""
     from . import sensitivity as measured
 
-    result = measured.run(None, False, 0, lambda what: None)
-    totals: dict[str, dict[str, int]] = {}
-    for witness in result["witnesses"]:
-        for change, row in witness["changes"].items():
-            total = totals.setdefault(change, dict.fromkeys(("mutants", "equal"), 0))
-            total["mutants"] += row["mutants"]
-            total["equal"] += row["equal, proved"]
-            for kind in measured.KINDS:
-                for part in ("refuted", "of"):
-                    name = f"{kind} {part}"
-                    total[name] = total.get(name, 0) + row[kind][part]
+    return sensitivity_table(measured.run())
+
+
+def sensitivity_table(result: Mapping[str, Any]) -> str:
+    """One report of `witness bench --sensitivity`, added up over the witnesses."""
+    from . import sensitivity as measured
+
+    totals = measured.totals(result["witnesses"])
+    counted = ("mutants", "equal, proved")
     rows = [
         (
             change,
-            str(total["mutants"]),
-            str(total["equal"]),
-            *(f"{total[f'{k} refuted']} of {total[f'{k} of']}" for k in measured.KINDS),
+            *(str(row[name]) for name in counted),
+            *(measured.share(row[kind]) for kind in measured.KINDS),
         )
-        for change, total in totals.items()
+        for change, row in totals.items()
     ]
-    return markdown_table(("change", "mutants", "equal, proved", *measured.KINDS), rows)
+    table = markdown_table(("change", *counted, *measured.KINDS), rows)
+    sums = {
+        name: sum(row[name] for row in totals.values())
+        for name in ("equal, proved", "equal for every size", "open", "false alarms")
+    }
+    subjects = ", ".join(f"`{witness['witness']}`" for witness in result["witnesses"])
+    return (
+        f"{table}\nOf the equal ones {sums['equal for every size']} are proved equal for every "
+        f"size by `proof`. False alarms: {sums['false alarms']}. Neither proved equal nor told "
+        f"apart: {sums['open']}.\nJudged: {subjects}. Not judged: "
+        f"{', '.join(f'`{name}`' for name in result['not judged'])}.\n"
+    )
 
 
 BLOCKS: dict[str, Callable[[], str]] = {

@@ -1,161 +1,22 @@
 """Does `witness check` refute what is wrong? Every mutant of a witness, set before its checks.
 
-A mutant that every exact case lets pass is put to `equality`: a proof that it predicts the same
-on every prompt of this size, by a gauge freedom of the weights or because nothing reads what was
-changed, counts it as equal. Without a proof it was missed.
+Counted are the mutants that differ: that some prompt or rational function tells from the
+algorithm. Those proved equal are counted apart, and so are those that are neither: `open`.
 """
 
 from __future__ import annotations
 
-import random
+import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
+from . import mutants
+from .mutant_checks import KINDS, Finding, Subject, judge
+from .mutant_subjects import CORE, SUBJECTS, not_judged, subject
 
-from constructions.numbers import Unsupported
-from constructions.transformer import Witness
-
-from . import equality, mutants
-from .checks import numeric
-from .checks.running import first_difference, reference
-from .claim import Claim, builtin
-from .engine import Differs
-from .errors import WrongCall
-from .strategies import Case
-
-KINDS = ("exact", "steps", "numeric", "symbolic")
-CASES = 6  # prompts per kind
-
-# sizes at which two examples, two steps and two dimensions can be told apart
-SUBJECTS: dict[str, tuple[str, Mapping[str, Any]]] = {
-    "gradient_descent": (
-        "gradient_descent",
-        {"d": 2, "n": 2, "steps": 2, "step_size": Fraction(1, 3), "ridge": Fraction(1, 2),
-         "loss": "sum"},
-    ),
-    "gradient_descent mean": (
-        "gradient_descent",
-        {"d": 2, "n": 2, "steps": 2, "step_size": Fraction(1, 3), "w0": (1, -2), "loss": "mean"},
-    ),
-    "sherman_morrison": (
-        "sherman_morrison", {"d": 2, "n": 2, "examples": 2, "ridge": Fraction(1, 2)},
-    ),
-    "sherman_morrison tokens": (
-        "sherman_morrison",
-        {"d": 2, "n": 2, "examples": 2, "ridge": Fraction(1, 2), "storage": "tokens"},
-    ),
-    "newton": ("newton", {"d": 2, "n": 2, "iterations": 2, "alpha": Fraction(1, 3)}),
-    "newton relu": (
-        "newton",
-        {"d": 2, "n": 2, "iterations": 1, "alpha": Fraction(1, 3), "attention": "relu",
-         "prompt": "interleaved"},
-    ),
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A witness at one size, its claim, and the prompts on which its mutants are judged."""
-
-    name: str
-    claim: Claim
-    parameters: Mapping[str, Any]
-    witness: Witness
-    exact: tuple[Case, ...]
-    floats: tuple[Case, ...]
-
-
-def subject(name: str, seed: int = 0) -> Subject:
-    """A subject of SUBJECTS, or any witness claim that has a size for the symbolic check."""
-    claims = {made.id: made for made in builtin() if made.witness is not None}
-    if name in SUBJECTS:
-        id, settings = SUBJECTS[name]
-    elif name in claims and claims[name].symbolic is not None:
-        id, settings = name, claims[name].symbolic or {}
-    else:
-        known = ", ".join(
-            [*SUBJECTS, *(k for k, c in claims.items() if c.symbolic and k not in SUBJECTS)]
-        )
-        raise WrongCall(f"{name!r} has no mutants to judge; there are {known}")
-    claim, parameters = claims[id], dict(settings)
-    n, d = parameters.pop("n"), parameters["d"]
-    assert claim.witness is not None
-    rng, noise = random.Random(seed), np.random.default_rng(seed)
-
-    def fractions(*shape: int) -> np.ndarray:
-        made = np.empty(shape, dtype=object)
-        for at in np.ndindex(*shape):
-            made[at] = Fraction(rng.choice([i for i in range(-9, 10) if i]), rng.randint(1, 3))
-        return made
-
-    exact = tuple(
-        Case(parameters, fractions(n, d), fractions(n), fractions(2, d)) for _ in range(CASES)
-    )
-    floats = []
-    for _ in range(CASES):
-        X = noise.standard_normal((n, d))
-        X /= np.linalg.norm(X, 2)  # the step sizes above are for prompts of norm 1
-        floats.append(Case(parameters, X, noise.standard_normal(n), noise.standard_normal((2, d))))
-    return Subject(name, claim, parameters, claim.witness(**parameters), exact, tuple(floats))
-
-
-def judge(one: Subject, witness: Witness) -> dict[str, bool | None]:
-    """For each kind whether it refutes the witness; None where it was not run or cannot say.
-
-    symbolic runs only on what exact lets pass.
-    """
-    claim = replace(one.claim, witness=lambda **parameters: witness)
-    found: dict[str, bool | None] = {
-        "exact": _any(one.exact, lambda case: _differs(one, witness, case)),
-        "steps": _any(one.exact, lambda case: first_difference(witness, case) is not None),
-        "numeric": _any(one.floats, lambda case: _off(claim, case)),
-        "symbolic": None,
-    }
-    if found["exact"] is not True:
-        same: bool | None = equality.same_where_read(one.witness, witness)
-        if not same:
-            try:
-                n = len(one.exact[0].X)
-                proved = equality.predicts_the_algorithm(one.claim, witness, one.parameters, n)
-            except ZeroDivisionError:
-                proved = False
-            # with ReLUs, letters that differ do not prove that the functions do
-            same = None if proved is False and found["exact"] is False else proved
-        found["symbolic"] = None if same is None else not same
-    return found
-
-
-def _any(cases: Iterable[Case], refutes: Callable[[Case], bool | None]) -> bool | None:
-    """Whether one of the cases refutes; None if none could say. What cannot run is refuted."""
-    said: bool | None = None
-    for case in cases:
-        try:
-            outcome = refutes(case)
-        except Unsupported:
-            return None
-        except (ZeroDivisionError, ValueError):
-            return True
-        if outcome:
-            return True
-        said = said if outcome is None else False
-    return said
-
-
-def _differs(one: Subject, witness: Witness, case: Case) -> bool:
-    assert one.claim.algorithm is not None
-    got = witness.predict(case.X, case.y, case.queries, "rational")
-    return list(got) != list(reference(one.claim.algorithm, case, Fraction))
-
-
-def _off(claim: Claim, case: Case) -> bool | None:
-    try:
-        return None if numeric.compare(claim, case, "float64") is None else False
-    except Differs:
-        return True
+FEW = 8  # mutants of each witness in a quick run
+CHUNK = 24  # mutants that a worker judges in one go
 
 
 def run(
@@ -163,89 +24,153 @@ def run(
     quick: bool = False,
     seed: int = 0,
     progress: Callable[[str], None] = lambda what: None,
+    workers: int | None = None,
 ) -> dict[str, Any]:
     """How many mutants of each kind of change every check refutes, as JSON data.
 
-    quick: every 17th mutant only.
+    quick: the core witnesses, if none are named, and only a few mutants of each, evenly spread.
+    workers: processes; as many as cores, but one for a quick run, if not given.
     """
     from .report import versions
 
-    made = []
-    for name in names or SUBJECTS:
-        one = subject(name, seed)
-        if any(judge(one, one.witness)[kind] for kind in KINDS):
-            raise RuntimeError(f"{name} is refuted as it is")
-        rows: dict[str, dict[str, Any]] = {}
-        missed = []
-        for number, mutant in enumerate(mutants.of(one.witness)):
-            if quick and number % 17:
-                continue
-            progress(f"{name}: {mutant.change}, {mutant.where}")
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", RuntimeWarning)
-                found = judge(one, mutant.witness)
-            row = rows.setdefault(mutant.change, _empty())
-            equal = found["symbolic"] is False
-            row["mutants"] += 1
-            row["equal, proved"] += equal
-            for kind in KINDS:
-                if not equal:
-                    row[kind]["refuted"] += found[kind] is True
-                    row[kind]["of"] += found[kind] is not None
-                elif found[kind] is True and kind in ("exact", "numeric"):
-                    row["false alarms"] += 1
-            if not equal and True not in found.values():
-                missed.append({"change": mutant.change, "where": mutant.where})
-        made.append(
-            {
-                "witness": name,
-                "parameters": {key: str(value) for key, value in one.parameters.items()},
-                "digest": one.witness.digest,
-                "changes": rows,
-                "missed": missed,
-            }
-        )
+    chosen = list(names or (CORE if quick else SUBJECTS))
+    workers = workers or (1 if quick else os.cpu_count() or 1)
+    tasks: list[tuple[str, list[int]]] = []
+    for name in chosen:
+        said = judge(subject(name, seed), subject(name, seed).witness)
+        if any(said.refutes.values()):
+            raise RuntimeError(f"{name} is refuted as it is: {dict(said.refutes)}")
+        numbers = range(sum(1 for _ in mutants.of(subject(name, seed).witness)))
+        taken = list(numbers[:: _step(len(numbers)) if quick else 1])
+        tasks += [(name, taken[i : i + CHUNK]) for i in range(0, len(taken), CHUNK)]
+    findings: dict[str, list[tuple[str, str, Finding]]] = {name: [] for name in chosen}
+    total = sum(len(numbers) for _, numbers in tasks)
+    for (name, _), found in zip(tasks, _judged(tasks, seed, workers)):
+        findings[name] += found
+        progress(f"{name}: {sum(map(len, findings.values()))} of {total} mutants")
+    made = [_counted(subject(name, seed), found) for name, found in findings.items()]
     return {
-        "schema": "witness-sensitivity/1",
+        "schema": "witness-sensitivity/2",
         "seed": seed,
         "quick": quick,
         "witnesses": made,
+        "not judged": not_judged(),
         "shares": shares(made),
         "versions": versions(),
     }
 
 
+def _step(count: int) -> int:
+    """Every so many mutants, a FEW in all, and not always of the same change."""
+    step = max(1, -(-count // FEW))
+    return step + 1 if step % len(mutants.CHANGES) == 0 else step
+
+
+def _judged(
+    tasks: Sequence[tuple[str, list[int]]], seed: int, workers: int
+) -> Iterator[list[tuple[str, str, Finding]]]:
+    """The findings of each task, in order; they do not depend on the number of workers."""
+    if workers == 1:
+        yield from (_task(name, numbers, seed) for name, numbers in tasks)
+        return
+    from joblib import Parallel, delayed
+
+    jobs = (delayed(_task)(name, numbers, seed) for name, numbers in tasks)
+    yield from Parallel(n_jobs=workers, return_as="generator", batch_size=1)(jobs)
+
+
+def _task(name: str, numbers: list[int], seed: int) -> list[tuple[str, str, Finding]]:
+    """(change, where, finding) of the mutants with these numbers."""
+    from .pool import one_thread
+
+    one, wanted, made = subject(name, seed), set(numbers), []
+    with one_thread(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        for number, mutant in enumerate(mutants.of(one.witness)):
+            if number in wanted:
+                made.append((mutant.change, mutant.where, judge(one, mutant.witness)))
+    return made
+
+
+def _counted(one: Subject, found: Iterable[tuple[str, str, Finding]]) -> dict[str, Any]:
+    rows: dict[str, dict[str, Any]] = {}
+    missed: list[dict[str, Any]] = []
+    for change, where, said in found:
+        row = rows.setdefault(change, _empty())
+        row["mutants"] += 1
+        row["equal, proved"] += said.equal is True
+        row["equal for every size"] += said.equal is True and said.refutes["proof"] is False
+        row["open"] += said.equal is None
+        row["false alarms"] += said.equal is True and (
+            said.refutes["exact"] is True or said.refutes["numeric"] is True
+        )
+        if said.equal is None:
+            missed.append({"change": change, "where": where, "differs": None, "by": said.why})
+        if said.equal is not False:
+            continue
+        for kind in KINDS:
+            row[kind]["refuted"] += said.refutes[kind] is True
+            row[kind]["of"] += said.refutes[kind] is not None
+        passed = {kind: said.why[kind] for kind in KINDS if said.refutes[kind] is False}
+        if passed:
+            missed.append({"change": change, "where": where, "differs": True, "by": passed})
+    return {
+        "witness": one.name,
+        "claim": one.claim.id,
+        "parameters": {"n": str(one.n), **{k: str(v) for k, v in one.parameters.items()}},
+        "digest": one.witness.digest,
+        "changes": rows,
+        "missed": missed,
+    }
+
+
 def _empty() -> dict[str, Any]:
-    counts: dict[str, Any] = {"mutants": 0, "equal, proved": 0, "false alarms": 0}
-    return counts | {kind: {"refuted": 0, "of": 0} for kind in KINDS}
+    counted = ("mutants", "equal, proved", "equal for every size", "open", "false alarms")
+    return dict.fromkeys(counted, 0) | {kind: {"refuted": 0, "of": 0} for kind in KINDS}
 
 
-def shares(made: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
+def totals(made: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The rows of all witnesses added up: {change: row}."""
+    added: dict[str, dict[str, Any]] = {}
+    for witness in made:
+        for change, row in witness["changes"].items():
+            total = added.setdefault(change, _empty())
+            for name, value in row.items():
+                if name in KINDS:
+                    total[name] = {part: total[name][part] + value[part] for part in value}
+                else:
+                    total[name] += value
+    order = (*mutants.CHANGES, *mutants.STRUCTURE)
+    return {change: added[change] for change in order if change in added}
+
+
+def shares(made: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
     """{change: {kind: share refuted}} of the mutants that differ and that the kind can run on."""
-    totals: dict[str, dict[str, float | None]] = {}
-    for change in (*mutants.CHANGES, *mutants.STRUCTURE):
-        rows = [w["changes"][change] for w in made if change in w["changes"]]
-        totals[change] = {}
-        for kind in ("exact", "numeric"):
-            refuted, of = (sum(row[kind][what] for row in rows) for what in ("refuted", "of"))
-            totals[change][kind] = refuted / of if of else None
-    return totals
+    return {
+        change: {
+            kind: row[kind]["refuted"] / row[kind]["of"] if row[kind]["of"] else None
+            for kind in KINDS
+        }
+        for change, row in totals(made).items()
+    }
 
 
 def table(result: Mapping[str, Any]) -> Any:
     """A rich table, one row per witness and change."""
     from rich.table import Table
 
-    made = Table(title="mutants refuted, of those that differ")
+    made = Table(title="mutants refuted, of those that differ; proof: not proved for every size")
     for column in ("witness", "change", "mutants", "equal (proved)", *KINDS):
         made.add_column(column)
     for witness in result["witnesses"]:
         for change, row in witness["changes"].items():
-            counts = [
-                f"{row[kind]['refuted']} of {row[kind]['of']}" if row[kind]["of"] else ""
-                for kind in KINDS
-            ]
             made.add_row(
-                witness["witness"], change, str(row["mutants"]), str(row["equal, proved"]), *counts
-            )
+                witness["witness"], change, str(row["mutants"]), str(row["equal, proved"]),
+                *(share(row[kind], "") for kind in KINDS),
+            )  # fmt: skip
     return made
+
+
+def share(counts: Mapping[str, int], nothing: str = "-") -> str:
+    """ "3 of 4"; `nothing` where there was none to refute."""
+    return f"{counts['refuted']} of {counts['of']}" if counts["of"] else nothing

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 
 import pytest
 import torch
 
 import constructions
-from verify import baselines, bench, costs
+from verify import baselines, bench, costs, growth
 from verify.report import dumps
 
 
@@ -80,6 +82,46 @@ def test_a_cubic_has_exponent_three():
     assert costs.exponent({d: 5e-9 * d**3 for d in (8, 16, 32)}) == pytest.approx(3)
 
 
+def test_the_measured_exponent_is_that_of_the_seconds():
+    cubes = growth.Range("newton", "d", (4, 8, 16), {"n": "2 d", "k": 2, "B": 1})
+    found = growth.measure(
+        cubes,
+        bench.witnesses,
+        lambda runs: {size: 1e-9 * int(size) ** 3.5 for size in runs},
+    )
+    assert found["measured"] == pytest.approx(3.5)
+    assert [p["flops"] for p in found["points"]] == [
+        costs.predicted("newton", "flops", B=1, d=d, n=2 * d, k=2, m=1) for d in (4, 8, 16)
+    ]
+
+
+def test_every_variable_has_its_range():
+    for name in costs.COSTS:
+        wanted = set(growth.VARIABLES) - ({"k"} if name == "sherman_morrison" else set())
+        assert {one.variable for one in growth.FULL if one.witness == name} == wanted
+    assert {one.variable for one in growth.QUICK} == set(growth.VARIABLES)
+
+
+def test_the_highest_memory_is_that_of_this_process_alone():
+    here = bytearray(64 * 2**20)  # an own child must not count it
+    code = "from verify import costs; print(costs.highest_memory())"
+    alone = int(subprocess.run([sys.executable, "-c", code], capture_output=True).stdout)
+    before = costs.highest_memory()
+    assert before > len(here) and alone > 2**20
+    more = bytearray(b"1" * (before + 2**26))
+    assert costs.highest_memory() >= len(more)
+
+
+def test_the_printed_program_is_built_and_run_in_its_own_layers_at_a_width_of_d_squared():
+    X, y, queries = costs.prompt(1, 16, 1)
+    one = constructions.build("akyurek2022_theorem2", d=16, ridge=1)
+    assert one.width == 4 * 16**2 + 5 * 16 + 8 and one.layers == 14
+    want = baselines.BARE["sherman_morrison"](X, y, queries, ridge=1)
+    with pytest.warns(constructions.PrecisionWarning):
+        got = one.predict(X, y, queries)
+    assert torch.allclose(got, want, rtol=1e-4)
+
+
 def test_a_goal_is_met_or_missed():
     rows: list = []
     bench.row(rows, "good", 2.9, "newton / bare")
@@ -100,6 +142,9 @@ def test_the_quick_bench_has_every_figure(tmp_path):
     assert json.loads(dumps(result))["rows"]
     assert bench.table(result).row_count == len(result["rows"])
     assert len(said) > 5
+    grown = [row["growth"] for row in result["rows"] if "growth" in row]
+    assert [one["variable"] for one in grown] == list(growth.VARIABLES)
+    assert all(len(one["points"]) > 1 for one in grown)
     picture = tmp_path / "growth.png"
     bench.plot(result, str(picture))
     assert picture.read_bytes().startswith(b"\x89PNG")

@@ -9,8 +9,9 @@ import pytest
 
 from constructions.heads import linear_mlp
 from constructions.slotmap import slot_map
-from verify import equality, mutants, sensitivity
+from verify import equality, mutant_checks, mutants, readme, sensitivity
 from verify.errors import WrongCall
+from verify.mutant_checks import KINDS, judge
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +20,9 @@ def descent() -> sensitivity.Subject:
 
 
 def test_the_unchanged_witness_is_refuted_by_nothing(descent):
-    said = sensitivity.judge(descent, descent.witness)
-    assert said == {"exact": False, "steps": False, "numeric": False, "symbolic": False}
+    said = judge(descent, descent.witness)
+    assert dict(said.refutes) == dict.fromkeys(KINDS, False)
+    assert said.equal is True
 
 
 def test_every_weight_has_a_mutant_of_each_change(descent):
@@ -41,16 +43,17 @@ def test_a_weight_off_by_one_part_in_a_billion_is_refuted_in_fractions(descent):
     off = next(
         m for m in mutants.weights(descent.witness) if m.change == "1e-9" and "value" in m.where
     )
-    assert sensitivity.judge(descent, off.witness)["exact"] is True
+    said = judge(descent, off.witness)
+    assert said.refutes["exact"] and said.refutes["symbolic"] and said.refutes["proof"]
 
 
 @pytest.mark.parametrize("change", ["dropped", "negated", "1e-3", "1e-6"])
 def test_floats_refute_every_change_that_matters(descent, change):
     for mutant in mutants.weights(descent.witness):
         if mutant.change == change and "layer 1" in mutant.where:
-            said = sensitivity.judge(descent, mutant.witness)
-            assert said["symbolic"] is False or said["exact"] is True
-            assert said["symbolic"] is False or said["numeric"] in (True, None)
+            said = judge(descent, mutant.witness)
+            assert said.equal or said.refutes["exact"]
+            assert said.equal or said.refutes["numeric"] in (True, None)
 
 
 def test_what_nothing_reads_is_equal_by_proof(descent):
@@ -71,7 +74,7 @@ def test_values_of_two_heads_exchanged_are_not_the_same():
     one = sensitivity.subject("newton relu")
     mixed = next(m for m in mutants.structure(one.witness) if m.where.startswith("layer 1: values"))
     assert not equality.same_where_read(one.witness, mixed.witness)
-    assert sensitivity.judge(one, mixed.witness)["exact"] is True
+    assert judge(one, mixed.witness).refutes["exact"] is True
 
 
 def test_the_relu_pair_is_the_linear_head_by_proof():
@@ -94,13 +97,96 @@ def test_a_wrong_relu_pair_is_not_equal_by_proof():
     assert equality.predicts_the_algorithm(one.claim, changed, one.parameters, 2) is False
 
 
-def test_the_quick_report_counts_every_kind_and_misses_nothing():
-    result = sensitivity.run(["gradient_descent mean"], quick=True)
-    (witness,) = result["witnesses"]
-    assert witness["missed"] == []
+def test_what_is_equal_at_one_size_only_is_no_false_alarm_of_the_proof(descent):
+    flipped, said = next(
+        (m, said)
+        for m in mutants.weights(descent.witness)
+        if (said := judge(descent, m.witness)).equal and said.refutes["proof"]
+    )
+    assert said.refutes["symbolic"] is False and "[" in flipped.where  # one entry of a matrix
+    row = sensitivity._counted(descent, [("dropped", flipped.where, said)])["changes"]["dropped"]
+    assert row["equal, proved"] == 1 and row["equal for every size"] == 0
+    assert row["proof"] == {"refuted": 0, "of": 0} and row["false alarms"] == 0
+
+
+def test_a_wrong_read_out_is_missed_by_steps_and_by_nothing_else(descent):
+    wrong = next(m for m in mutants.weights(descent.witness) if m.where == "read-out")
+    said = judge(descent, wrong.witness)
+    assert {kind for kind in KINDS if not said.refutes[kind]} == {"steps"}
+    (missed,) = sensitivity._counted(descent, [(wrong.change, wrong.where, said)])["missed"]
+    assert missed["differs"] and list(missed["by"]) == ["steps"]
+    assert "holds what it should" in missed["by"]["steps"]
+
+
+def test_a_mutant_that_no_check_can_run_is_listed_as_open(descent):
+    open_ended = mutant_checks.Finding(
+        dict.fromkeys(KINDS), None, dict.fromkeys(KINDS, "not run: a reason")
+    )
+    made = sensitivity._counted(descent, [("mask", "layer 1", open_ended)])
+    assert made["changes"]["mask"]["open"] == 1
+    assert made["missed"][0]["differs"] is None and made["missed"][0]["by"]
+
+
+def test_a_witness_that_is_refuted_as_it_is_ends_the_run(monkeypatch, descent):
+    wrong = next(m for m in mutants.weights(descent.witness) if m.where == "read-out")
+    broken = replace(descent, witness=wrong.witness)
+    monkeypatch.setattr(sensitivity, "subject", lambda name, seed=0: broken)
+    with pytest.raises(RuntimeError, match="refuted as it is"):
+        sensitivity.run(["gradient_descent"], quick=True)
+
+
+@pytest.fixture(scope="module")
+def report() -> dict:
+    return sensitivity.run(["gradient_descent mean"], quick=True)
+
+
+def test_the_quick_report_counts_every_kind_and_misses_nothing(report):
+    (witness,) = report["witnesses"]
+    assert all(one["differs"] and list(one["by"]) == ["steps"] for one in witness["missed"])
     assert sum(row["mutants"] for row in witness["changes"].values()) > 3
     assert all(row["false alarms"] == 0 for row in witness["changes"].values())
-    assert sensitivity.table(result).row_count == len(witness["changes"])
+    assert sensitivity.table(report).row_count == len(witness["changes"])
+    assert {kind for row in witness["changes"].values() for kind in KINDS if row[kind]["of"]} == {
+        *KINDS
+    }
+
+
+def test_every_miss_of_a_kind_has_its_reason(report):
+    (witness,) = report["witnesses"]
+    for kind in KINDS:
+        let_pass = sum(
+            row[kind]["of"] - row[kind]["refuted"] for row in witness["changes"].values()
+        )
+        assert let_pass == sum(kind in one["by"] for one in witness["missed"])
+
+
+def test_the_report_does_not_depend_on_the_number_of_workers(report):
+    assert sensitivity.run(["gradient_descent mean"], quick=True, workers=2) == report
+
+
+def test_readme_s_table_adds_the_witnesses_up(report):
+    text = readme.sensitivity_table(report)
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(rows) == 2 + len(report["witnesses"][0]["changes"])
+    assert "False alarms: 0." in text and "`gradient_descent mean`" in text
+
+
+@pytest.mark.parametrize("name", [n for n in sensitivity.SUBJECTS if n not in sensitivity.CORE])
+def test_every_construction_has_a_size_at_which_nothing_refutes_it(name):
+    one = sensitivity.subject(name)
+    said = judge(one, one.witness)
+    assert not any(said.refutes.values()) and said.refutes["exact"] is False
+    assert said.equal is True
+
+
+def test_every_construction_is_judged_or_named():
+    import constructions
+
+    judged = {id for id, _ in sensitivity.SUBJECTS.values()}
+    assert judged | set(sensitivity.not_judged()) == set(constructions.names())
+    assert set(sensitivity.not_judged()) == {
+        "gelu_product", "akyurek2022_theorem1", "akyurek2022_theorem2",
+    }  # fmt: skip
 
 
 def test_an_unknown_witness_is_refused_in_one_line():

@@ -46,7 +46,10 @@ def bench(
         str | None, typer.Option(metavar="FILE", help="Write the figures as JSON; - for stdout.")
     ] = None,
     plot: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Draw time against d, beside the cost model.")
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Draw time against d, n, k and B, beside the cost model."
+        ),
     ] = None,
 ) -> None:
     """Measure speed and memory against baselines."""
