@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,16 @@ import numpy as np
 from ..exact import Exact
 from ..slotmap import Block
 from .base import Numbers, Prompts, check_shapes
+from .contraction import contraction
+from .folded import Folded, reshaped
 
 
 class FlintNumbers(Numbers):
-    """Arrays are flint matrices (tokens, size) of the type `matrix`."""
+    """Arrays are matrices (tokens, size), by default of the type `matrix`.
+
+    An arithmetic may keep something beside the matrix, such as a common denominator: then an
+    array's entries() are in a unit of its own, and `over`, `alike` and `zero` say how to go on.
+    """
 
     matrix: Any
     folds = False  # whether a row may stay the matrix that it holds, see Folded
@@ -27,30 +34,52 @@ class FlintNumbers(Numbers):
         """A scalar of this arithmetic in the user's terms."""
         raise NotImplementedError
 
+    @property
+    def zero(self) -> Any:
+        """The entry 0, in any unit."""
+        return self.element(0)
+
+    def over(self, matrix: Any, *arrays: Any) -> Any:
+        """The array with these entries, in the product of the arrays' units."""
+        return matrix
+
+    def alike(self, arrays: list[Any]) -> list[Any]:
+        """The same arrays in one unit."""
+        return arrays
+
+    def take_up(self, rows: int, size: int, values: list[Any], what: str = "a value") -> Any:
+        """Array from exact scalars or a user's numbers, row by row."""
+        return self.matrix(rows, size, [self.element(value, what) for value in values])
+
+    def given(self, a: Any) -> list[Any]:
+        """All entries in the user's terms."""
+        return [self.give(entry) for entry in a.entries()]
+
+    def make(self, rows: int, size: int, entries: list[Any], *arrays: Any) -> Any:
+        """Array from entries in the product of the arrays' units."""
+        return self.over(self.matrix(rows, size, entries), *arrays)
+
     def prompts(self, X: Any, y: Any, queries: Any, witness: Any) -> ExactPrompts:
         return ExactPrompts(self, X, y, queries, witness)
 
-    def make(self, rows: int, size: int, entries: list[Any]) -> Any:
-        return self.matrix(rows, size, entries)
-
     def constant(self, rows: Sequence[Sequence[Exact]]) -> Any:
         size = len(rows[0]) if rows else 0
-        return self.make(len(rows), size, [self.element(e) for row in rows for e in row])
+        return self.take_up(len(rows), size, [entry for row in rows for entry in row])
 
     def zeros(self, tokens: int, size: int) -> Any:
-        return self.matrix(tokens, size)
+        return self.over(self.matrix(tokens, size))
 
     def assemble(self, total: int, parts: list[tuple[range, Any]]) -> Any:
-        size = parts[0][1].ncols()
-        zero = self.element(0)
-        made = [[zero] * size for _ in range(total)]
-        for tokens, array in parts:
+        arrays = self.alike([array for _, array in parts])
+        size = arrays[0].ncols()
+        made = [[self.zero] * size for _ in range(total)]
+        for (tokens, _), array in zip(parts, arrays):
             for token, row in zip(tokens, self.table(array)):
                 made[token] = row
-        return self.from_table(made, size)
+        return self.from_table(made, size, arrays[0])
 
     def table(self, a: Any) -> list[list[Any]]:
-        """Rows as lists."""
+        """Rows as lists of entries."""
         entries, size = a.entries(), a.ncols()
         return (
             [entries[i : i + size] for i in range(0, len(entries), size)]
@@ -58,44 +87,40 @@ class FlintNumbers(Numbers):
             else [[] for _ in range(a.nrows())]
         )
 
-    def from_table(self, rows: list[list[Any]], size: int) -> Any:
-        return self.make(len(rows), size, [entry for row in rows for entry in row])
-
-    def size(self, a: Any) -> int:
-        return a.ncols()
+    def from_table(self, rows: list[list[Any]], size: int, *arrays: Any) -> Any:
+        return self.make(len(rows), size, [entry for row in rows for entry in row], *arrays)
 
     def rows(self, a: Any, tokens: range) -> Any:
         if tokens == range(0, a.nrows()):
             return a
         table = self.table(a)
-        return self.from_table([table[token] for token in tokens], a.ncols())
+        return self.from_table([table[token] for token in tokens], a.ncols(), a)
 
     def columns(self, a: Any, start: int, stop: int) -> Any:
         if (start, stop) == (0, a.ncols()):
             return a
-        return self.from_table([row[start:stop] for row in self.table(a)], stop - start)
+        return self.from_table([row[start:stop] for row in self.table(a)], stop - start, a)
 
     def concatenate(self, arrays: list[Any]) -> Any:
+        arrays = self.alike(arrays)
         tables = [self.table(a) for a in arrays]
         rows: list[list[Any]] = [sum(parts, []) for parts in zip(*tables, strict=True)]
-        return self.from_table(rows, sum(a.ncols() for a in arrays))
+        return self.from_table(rows, sum(a.ncols() for a in arrays), arrays[0])
 
     def place(self, a: Any, index: int, size: int) -> Any:
-        made = self.zeros(a.nrows(), size)
-        for token, entry in enumerate(a.entries()):
-            made[token, index] = entry
-        return made
+        made = [self.zero] * (a.nrows() * size)
+        made[index::size] = a.entries()
+        return self.make(a.nrows(), size, made, a)
 
     def transpose(self, a: Any) -> Any:
         return a.transpose()
 
     def lower(self, scores: Any) -> Any:
-        zero = self.element(0)
-        rows = self.table(scores)
-        return self.from_table(
-            [row[: t + 1] + [zero] * (len(row) - t - 1) for t, row in enumerate(rows)],
-            scores.ncols(),
-        )
+        zero = self.zero
+        rows = [
+            row[: t + 1] + [zero] * (len(row) - t - 1) for t, row in enumerate(self.table(scores))
+        ]
+        return self.from_table(rows, scores.ncols(), scores)
 
     def scale(self, c: Exact, a: Any) -> Any:
         return a if c == 1 else a * self.element(c)
@@ -112,38 +137,26 @@ class FlintNumbers(Numbers):
     def contract(
         self, a: Any, left: str, b: Any, right: str, out: str, sizes: dict[str, int]
     ) -> Any:
-        summed = [letter for letter in left if letter in right]
-        ours = [letter for letter in left if letter not in right]
-        theirs = [letter for letter in right if letter not in left]
-        first, second = (
-            _order(left, [*ours, *summed], sizes),
-            _order(right, [*summed, *theirs], sizes),
-        )
-        back = _order("".join([*ours, *theirs]), list(out), sizes)
-        height, inner, width = (
-            int(np.prod([sizes[letter] for letter in letters], dtype=int))
-            for letters in (ours, summed, theirs)
-        )
+        to = contraction(left, right, out, tuple(sizes.items()))
         if a.nrows() == 1:
-            left_matrix = _unfolded(a, height, inner, first)
-            if left_matrix is None:
-                left_matrix = self.make(height, inner, _picked(a, first))
-            right_matrix = _unfolded(b, inner, width, second)
-            if right_matrix is None:
-                right_matrix = self.make(inner, width, _picked(b, second))
-            product = left_matrix * right_matrix
-            in_order = back == list(range(len(back)))
-            if self.folds and in_order and min(height, width) > 1:
+            product = self._matrix(a, to.height, to.inner, to.first) * self._matrix(
+                b, to.inner, to.width, to.second
+            )
+            if self.folds and to.back is None and min(to.height, to.width) > 1:
                 return Folded(product)
-            entries = product.entries()
-            return self.make(1, len(back), [entries[i] for i in back])
+            return self._matrix(product, 1, to.height * to.width, to.back)
         made: list[Any] = []
         for p, q in zip(self.table(a), self.table(b), strict=True):
-            one = self.make(height, inner, [p[i] for i in first])
-            two = self.make(inner, width, [q[i] for i in second])
-            entries = (one * two).entries()
-            made += [entries[i] for i in back]
-        return self.make(a.nrows(), len(back), made)
+            one = self.matrix(to.height, to.inner, _picked(p, to.first))
+            two = self.matrix(to.inner, to.width, _picked(q, to.second))
+            made += _picked((one * two).entries(), to.back)
+        return self.make(a.nrows(), to.height * to.width, made, a, b)
+
+    def _matrix(self, a: Any, rows: int, columns: int, order: tuple[int, ...] | None) -> Any:
+        """(rows, columns), made of a's entries in that order."""
+        if order is None:
+            return reshaped(a.folded if isinstance(a, Folded) else a, rows, columns)
+        return self.make(rows, columns, _picked(a.entries(), order), a)
 
     def times_matrix(self, a: Any, matrix: tuple[tuple[Exact, ...], ...]) -> Any:
         return a * self.constant(matrix).transpose()
@@ -152,24 +165,24 @@ class FlintNumbers(Numbers):
         self, a: Any, block: Block, destination: tuple[int, ...], source: tuple[int, ...]
     ) -> Any:
         where = [(i, j) for i, j, _ in block.entries(destination, source)]
-        size = int(np.prod(destination, dtype=int))
-        zero = self.element(0)
+        size = prod(destination)
+        zero = self.zero
         made = []
         for row in self.table(a):
             new = [zero] * size
             for i, j in where:
                 new[i] = row[j] if new[i] is zero else new[i] + row[j]
             made.append(new)
-        return self.from_table(made, size)
+        return self.from_table(made, size, a)
 
     def row_sums(self, a: Any, extra: int) -> Any:
         start = self.element(extra)
         return self.make(a.nrows(), 1, [sum(row, start) for row in self.table(a)])
 
     def entrywise(self, function: Any, *arrays: Any) -> Any:
-        """function of the arrays' entries, position by position."""
+        """function of the arrays' entries, position by position, in the product of their units."""
         entries = [function(*items) for items in zip(*(a.entries() for a in arrays), strict=True)]
-        return self.make(arrays[0].nrows(), arrays[0].ncols(), entries)
+        return self.make(arrays[0].nrows(), arrays[0].ncols(), entries, *arrays)
 
     def multiply(self, a: Any, b: Any) -> Any:
         return self.entrywise(lambda p, q: p * q, a, b)
@@ -189,71 +202,8 @@ class FlintNumbers(Numbers):
         return self.divide(a, self.constant([[divisor] for divisor in divisors]))
 
 
-class Folded:
-    """The row (1, r * c) of one token that holds a matrix (r, c), kept as that matrix."""
-
-    def __init__(self, matrix: Any) -> None:
-        self.folded = matrix
-
-    def nrows(self) -> int:
-        return 1
-
-    def ncols(self) -> int:
-        return self.folded.nrows() * self.folded.ncols()
-
-    def entries(self) -> list[Any]:
-        return self.folded.entries()
-
-    def flat(self) -> Any:
-        return type(self.folded)(1, self.ncols(), self.entries())
-
-    def transpose(self) -> Any:
-        return self.flat().transpose()
-
-    def __add__(self, other: Any) -> Any:
-        if other.nrows() != 1 or other.ncols() != self.ncols():
-            raise ValueError("rows of different sizes")
-        if isinstance(other, Folded):
-            if other.folded.nrows() != self.folded.nrows():
-                other = other.flat()
-            else:
-                return Folded(self.folded + other.folded)
-        shape = self.folded.nrows(), self.folded.ncols()
-        return Folded(self.folded + type(self.folded)(*shape, other.entries()))
-
-    __radd__ = __add__
-
-    def __mul__(self, other: Any) -> Any:
-        if isinstance(other, Folded):
-            return self.flat() * other.flat()
-        if hasattr(other, "nrows"):
-            return self.flat() * other
-        return Folded(self.folded * other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return other * self.flat()
-
-
-def _unfolded(a: Any, rows: int, columns: int, order: list[int]) -> Any | None:
-    """The matrix that a folded row holds, if it has this shape and order."""
-    if isinstance(a, Folded) and (a.folded.nrows(), a.folded.ncols()) == (rows, columns):
-        return a.folded if order == list(range(len(order))) else None
-    return None
-
-
-def _picked(a: Any, order: list[int]) -> list[Any]:
-    entries = a.entries()
-    return entries if order == list(range(len(order))) else [entries[i] for i in order]
-
-
-def _order(letters: str, wanted: list[str], sizes: dict[str, int]) -> list[int]:
-    """Positions by which a row, row-major in `letters`, becomes row-major in `wanted`."""
-    shape = [sizes[letter] for letter in letters]
-    axes = [letters.index(letter) for letter in wanted]
-    return [
-        int(i)
-        for i in np.arange(int(np.prod(shape, dtype=int))).reshape(shape).transpose(axes).ravel()
-    ]
+def _picked(entries: list[Any], order: tuple[int, ...] | None) -> list[Any]:
+    return entries if order is None else [entries[i] for i in order]
 
 
 class ExactPrompts(Prompts):
@@ -284,8 +234,7 @@ class ExactPrompts(Prompts):
             )
 
     def _matrix(self, a: np.ndarray, name: str) -> Any:
-        entries = [self.system.element(entry, name) for entry in a.ravel()]
-        return self.system.make(a.shape[0], a.shape[1], entries)
+        return self.system.take_up(a.shape[0], a.shape[1], a.ravel().tolist(), name)
 
     def join(self, made: list[Any]) -> list[Any]:
         return made
@@ -297,10 +246,9 @@ class ExactPrompts(Prompts):
         return self._array(array, (tokens, *shape))
 
     def _array(self, matrices: list[Any], shape: tuple[int, ...]) -> np.ndarray:
-        made = np.empty((len(matrices), int(np.prod(shape, dtype=int))), dtype=object)
+        made = np.empty((len(matrices), prod(shape)), dtype=object)
         for i, matrix in enumerate(matrices):
-            for j, entry in enumerate(matrix.entries()):
-                made[i, j] = self.system.give(entry)
+            made[i] = self.system.given(matrix)
         return made.reshape(*self.batch, *shape)
 
 
@@ -318,9 +266,11 @@ def as_objects(part: Any, name: str) -> np.ndarray:
 
 def to_fraction(value: Any, what: str) -> Fraction:
     """An int, Fraction, decimal text or finite float, exactly. Raises ValueError."""
+    if isinstance(value, np.generic):  # a Fraction would keep numpy's integers, which overflow
+        value = value.item()
     try:
         return Fraction(value)
     except (TypeError, ValueError, OverflowError, ZeroDivisionError):
-        if hasattr(value, "item"):
+        if hasattr(value, "item") and not isinstance(value, np.generic):
             return to_fraction(value.item(), what)
         raise ValueError(f"{what} has {value!r}, which is no finite rational number") from None

@@ -92,8 +92,8 @@ def run(chain):
     names, steps, result, arrays, _ = chain
     system = get("rational")
     taken = [system.constant(array.tolist()) for array in arrays]
-    got = system.table(Plan(names, steps, result).run(system, *taken))
-    return [[Fraction(int(entry.p), int(entry.q)) for entry in row] for row in got]
+    got = Plan(names, steps, result).run(system, *taken)
+    return np.array(system.given(got)).reshape(got.nrows(), got.ncols()).tolist()
 
 
 @settings(max_examples=500)

@@ -1,0 +1,161 @@
+"""Matrices of fractions over one denominator, so that their arithmetic is that of integers.
+
+A flint fmpq_mat brings every entry to lowest terms, a gcd per entry and operation. Here a product
+is one product of integer matrices, and what all entries have in common is found from a few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
+
+from flint import fmpq, fmpz, fmpz_mat
+from flint.utils.flint_exceptions import DomainError
+
+ONE = fmpz(1)
+SAMPLES = 8  # entries whose gcd is likely to be that of all entries
+WORTH = 8  # a common factor is divided out from 1/WORTH of the denominator's bits on
+
+
+class CommonDenominator:
+    """numerators / denominator, with the methods of a flint matrix that are used.
+
+    The denominator is positive. It may have a small factor in common with all numerators, see
+    `reduced`.
+    """
+
+    __slots__ = ("denominator", "numerators")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, numerators: fmpz_mat, denominator: fmpz = ONE) -> None:
+        self.numerators, self.denominator = numerators, denominator
+
+    def nrows(self) -> int:
+        return self.numerators.nrows()
+
+    def ncols(self) -> int:
+        return self.numerators.ncols()
+
+    def entries(self) -> list[fmpz]:
+        """The numerators, row by row."""
+        return self.numerators.entries()
+
+    def fractions(self) -> list[Fraction]:
+        """The entries, row by row, in lowest terms."""
+        by = self.denominator
+        return [lowest_terms(fmpq(entry, by)) for entry in self.entries()]
+
+    def part(self, rows: range, columns: range) -> CommonDenominator:
+        numerators = self.numerators
+        entries = [numerators[i, j] for i in rows for j in columns]
+        return CommonDenominator(fmpz_mat(len(rows), len(columns), entries), self.denominator)
+
+    def reshaped(self, rows: int, columns: int) -> CommonDenominator:
+        """The same entries, row by row, in another shape."""
+        shape = self.nrows(), self.ncols()
+        if shape == (rows, columns):
+            return self
+        if 1 in shape and shape == (columns, rows):
+            return self.transpose()
+        return CommonDenominator(fmpz_mat(rows, columns, self.entries()), self.denominator)
+
+    def transpose(self) -> CommonDenominator:
+        return CommonDenominator(self.numerators.transpose(), self.denominator)
+
+    def over(self, denominator: fmpz) -> CommonDenominator:
+        """The same fractions over a multiple of the denominator."""
+        if denominator == self.denominator:
+            return self
+        return CommonDenominator(self.numerators * (denominator // self.denominator), denominator)
+
+    def times(self, p: Any, q: Any) -> CommonDenominator:
+        """p / q * self for integers p and q > 0."""
+        if p == 1:
+            return CommonDenominator(self.numerators, self.denominator * q)
+        common = self.denominator.gcd(p)
+        by = p // common
+        numerators = self.numerators if by == 1 else self.numerators * by
+        return CommonDenominator(numerators, self.denominator // common * q)
+
+    def __add__(self, other: CommonDenominator) -> CommonDenominator:
+        return total([(1, 1, self), (1, 1, other)])
+
+    def __mul__(self, other: CommonDenominator) -> CommonDenominator:
+        """The matrix product."""
+        return reduced(self.numerators * other.numerators, self.denominator * other.denominator)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the fractions are the same."""
+        if not isinstance(other, CommonDenominator):
+            return NotImplemented
+        return self.numerators * other.denominator == other.numerators * self.denominator
+
+
+def reduced(numerators: fmpz_mat, denominator: fmpz) -> CommonDenominator:
+    """numerators / denominator, divided by what they all have in common.
+
+    Not for less than 1/WORTH of the denominator's bits: it is looked for after every operation,
+    so numbers never grow by more than that.
+    """
+    bits = denominator.bit_length()
+    if bits == 1:
+        return CommonDenominator(numerators, denominator)
+    size = numerators.ncols()
+    count, common = numerators.nrows() * size, denominator
+    for at in range(count) if count <= SAMPLES else _spread(count):
+        common = common.gcd(numerators[at // size, at % size])
+        if WORTH * (common.bit_length() - 1) < bits:
+            return CommonDenominator(numerators, denominator)
+    try:
+        return CommonDenominator(numerators / common, denominator // common)
+    except DomainError:  # other entries do not have it
+        common = _gcd(common, numerators.entries())
+    if common == 1:
+        return CommonDenominator(numerators, denominator)
+    return CommonDenominator(numerators / common, denominator // common)
+
+
+def total(terms: list[tuple[Any, Any, CommonDenominator]]) -> CommonDenominator:
+    """Sum of p / q * a over the terms (p, q, a); integers q > 0."""
+    denominators = [a.denominator if q == 1 else a.denominator * q for _, q, a in terms]
+    common = common_multiple(denominators)
+    made: Any = None
+    for (p, _, a), own in zip(terms, denominators):
+        by = p if own == common else common // own * p
+        if by == -1 and made is not None:
+            made = made - a.numerators
+            continue
+        part = a.numerators if by == 1 else a.numerators * by
+        made = part if made is None else made + part
+    return reduced(made, common)
+
+
+def common_multiple(numbers: Iterable[fmpz]) -> fmpz:
+    """The least one > 0; 1 of no numbers."""
+    common = ONE
+    for number in numbers:
+        if number != common:
+            common = common.lcm(number)
+    return common
+
+
+def lowest_terms(value: fmpq) -> Fraction:
+    """The same number; Fraction(p, q) would take the gcd again."""
+    made = object.__new__(Fraction)
+    made._numerator, made._denominator = int(value.p), int(value.q)  # type: ignore[attr-defined]
+    return made
+
+
+def _spread(count: int) -> Iterable[int]:
+    """SAMPLES of `count` positions, the first and the last among them."""
+    return (sample * (count - 1) // (SAMPLES - 1) for sample in range(SAMPLES))
+
+
+def _gcd(common: fmpz, entries: Iterable[fmpz]) -> fmpz:
+    """Of all; ends as soon as it is 1."""
+    for entry in entries:
+        common = common.gcd(entry)
+        if common == 1:
+            break
+    return common
