@@ -213,7 +213,6 @@ def memory(sizes: Mapping[str, int], rows: list[dict[str, Any]], progress: Say) 
 def exact(quick: bool, rows: list[dict[str, Any]], progress: Say) -> None:
     """Rational arithmetic against the same forward pass over Python's fractions."""
     sizes = {"d": 2, "n": 4, "k": 2} if quick else {"d": 32, "n": 128, "k": 8}
-    long = () if quick else ("newton", "sherman_morrison tokens")  # Python takes many seconds
     rng = np.random.default_rng(0)
     for label, (name, parameters) in witnesses(sizes).items():
         d, n = sizes["d"], sizes["n"]
@@ -226,7 +225,7 @@ def exact(quick: bool, rows: list[dict[str, Any]], progress: Say) -> None:
             which: partial(_keep, found, which, partial(witness.predict, X, y, queries, system))
             for which, system in numbers.items()
         }
-        times = interleaved(candidates, 1 if label in long else 3)
+        times = interleaved(candidates, 3)
         if found["rational"] != found["Python fractions"]:
             raise RuntimeError(f"{label}: rational and Python's fractions differ")
         size = f"d = {d}, n = {n}" + ("" if "examples" in parameters else f", k = {sizes['k']}")
