@@ -4,7 +4,7 @@ Statement: from w_0 = 0, with N = (3^k - 1)/2 steps of size alpha on 1/2 sum (w^
 after k layers, tokens carry u = R^N x, t = M x and r = y - w_N^T x, where R = I - alpha S, M is
 the matrix of N + 1 steps and r is minus the prediction at a query. One layer makes 3N + 1 of N.
 All layers are alike: two heads, width 3d + 1. The weights are those of proofs.deep_descent; that
-no transformer of L linear-attention layers makes more steps is proofs.theorems_depth.
+no transformer of L linear-attention layers makes more steps is proofs.statements.depth.
 """
 
 from __future__ import annotations

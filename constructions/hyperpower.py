@@ -5,7 +5,7 @@ prediction p = x^T M_k X^T y; I - S M_k = (I - alpha S)^(3^k), so this is what 3
 of size alpha leave. The weights are those of proofs.hyperpower; p is one more column of the same
 head (proofs.carried), so that nothing is spent on reading it: k + 1 layers, one head each, width
 3d + 2. No linear-attention transformer makes 3^k gradient steps in fewer layers
-(proofs.theorems_depth). In floats, s drifts away from S t once M_k has converged: more iterations
+(proofs.statements.depth). In floats, s drifts away from S t once M_k has converged: more iterations
 than needed lose digits again (`deep_descent` does not).
 """
 

@@ -3,7 +3,7 @@ r"""The prediction carried along with the inverse, so that no layer is spent on 
 Tokens carry p = xᵀ M Xᵀy beside t = M x. An iteration M' = M (1 + f(SM)) reads M x_j from token j
 with scores x_tᵀ M g x_j; the value p_j at the same scores gives xᵀ M g S M Xᵀy, which is what
 p needs: one more column of the same head. From M_0 = αI a prediction with k iterations so takes
-k + 1 layers, and no linear-attention transformer does it in fewer (`theorems_depth`, order).
+k + 1 layers, and no linear-attention transformer does it in fewer (`statements.depth`, order).
 
 From M_0 = αS (Newton, as printed) p cannot be αxᵀSXᵀy after one layer: its degree is 5 > 3. It is
 q = xᵀXᵀy then, and the first iteration makes p_1 out of t_0 and q; again k + 1 layers, k ≥ 1.

@@ -10,7 +10,7 @@ s = S p_N(S) x and fit = xᵀ p_N(S) Xᵀy, all but x and y zero at first (N = 0
 
 so six linear heads and a linear MLP on g take N to 3N + 1, and L layers make
 (3^L − 1)/2 steps. No linear-attention transformer of L layers makes more
-(`theorems_depth`).
+(`statements.depth`).
 """
 
 from __future__ import annotations

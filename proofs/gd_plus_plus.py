@@ -16,7 +16,7 @@ p_0 = z = T_1(z) and p_k = 3 p_{k−1} − 4 p_{k−1}³ = −T_3(p_{k−1}), so
     √s |ρ_k(s)| ≤ √ℓ / 3^k       for 0 ≤ s ≤ ℓ,
 
 with equality at s = ℓ. No linear-attention transformer of k layers has a smaller bound: see
-`theorems_improved`.
+`statements.improved`.
 """
 
 from __future__ import annotations

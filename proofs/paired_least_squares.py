@@ -80,7 +80,7 @@ def update() -> Solution:
     """Two examples in two layers; names as in `layers`.
 
     Solved part by part: the score is δ, the share leaves 1/(1 + δ), the adjugate is applied to
-    (c1, c2), and both are subtracted. That the parts make P' and w' is `theorems_improved`.
+    (c1, c2), and both are subtracted. That the parts make P' and w' is `statements.improved`.
     """
     names = unknown(*NAMES)
     v: dict[str, Any] = {u.name: u for u in names}

@@ -9,19 +9,19 @@ from importlib import import_module
 from proofs.theorem import Proof, Theorem
 
 MODULES = (
-    "theorems_descent",
-    "theorems_newton",
-    "theorems_polynomials",
-    "theorems_convergence",
-    "theorems_hyperpower",
-    "theorems_depth",
-    "theorems_improved",
-    "theorems_algorithms",
-    "theorems_exact",
-    "theorems_ridge",
-    "theorems_fu",
-    "theorems_vonoswald",
-    "theorems_akyurek",
+    "descent",
+    "newton",
+    "polynomials",
+    "convergence",
+    "hyperpower",
+    "depth",
+    "improved",
+    "algorithms",
+    "exact",
+    "ridge",
+    "fu2023",
+    "vonoswald2022",
+    "akyurek2022",
 )
 
 
@@ -30,7 +30,7 @@ def theorems() -> tuple[Theorem, ...]:
     """Every theorem. Raises ValueError when two share an id."""
     found: list[Theorem] = []
     for module in MODULES:
-        found += import_module(f"proofs.{module}").THEOREMS
+        found += import_module(f"proofs.statements.{module}").THEOREMS
     ids = [theorem.id for theorem in found]
     doubled = sorted({i for i in ids if ids.count(i) > 1})
     if doubled:

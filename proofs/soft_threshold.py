@@ -5,7 +5,7 @@ r"""The soft threshold as ReLUs, and a proximal gradient step in one head and a 
 Every token carries w itself. Head: score ⟨w, x_j⟩·fit + y_j·target, value x → w, so that
 w ← w − 2η Xᵀ(Xw − y); then the MLP puts soft(w, ηλ) in the place of w, taking w out by
 w = relu(w) − relu(−w). This is a step of proximal gradient descent on Σ(wᵀx − y)² + λ‖w‖₁: for
-v = w − η∇, soft(v, ηλ) minimises ½‖u − v‖² + ηλ‖u‖₁ (`theorems_improved`).
+v = w − η∇, soft(v, ηλ) minimises ½‖u − v‖² + ηλ‖u‖₁ (`statements.improved`).
 """
 
 from __future__ import annotations

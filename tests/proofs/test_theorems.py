@@ -8,9 +8,9 @@ import pytest
 import sympy
 
 import proofs
+from proofs.statements.convergence import newton_step
+from proofs.statements.polynomials import EQ38_PRINTED, EQ39_PRINTED, closed_form
 from proofs.theorem import Argument, Theorem
-from proofs.theorems_convergence import newton_step
-from proofs.theorems_polynomials import EQ38_PRINTED, EQ39_PRINTED, closed_form
 
 THEOREMS = {theorem.id: theorem for theorem in proofs.theorems()}
 WITH_WEIGHTS = {i: t for i, t in THEOREMS.items() if t.weights() and t.kind != "negation"}

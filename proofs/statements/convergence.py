@@ -8,8 +8,8 @@ from typing import Any
 import sympy
 
 from proofs.newton import alpha
+from proofs.statements.polynomials import iterate, s
 from proofs.theorem import Argument, Theorem
-from proofs.theorems_polynomials import iterate, s
 
 
 def _eq5(argument: Argument, factor: Any = 2, first: int = 1) -> None:

@@ -11,8 +11,8 @@ from proofs import calculus as c
 from proofs import sherman_morrison as sm
 from proofs.calculus import Form, S, X, y
 from proofs.sherman_morrison import P, a, b, w, z
+from proofs.statements.descent import loss_value
 from proofs.theorem import Argument, Theorem
-from proofs.theorems_descent import loss_value
 
 Values = Mapping[str, Any]
 ONE = c.identity(c.d)

@@ -9,8 +9,8 @@ import sympy
 
 from proofs import calculus as c
 from proofs.calculus import Form, S, X, Z, y
+from proofs.statements.descent import loss_value
 from proofs.theorem import Argument, theorem
-from proofs.theorems_descent import loss_value
 
 Values = Mapping[str, Any]
 targets = sympy.Symbol("c", integer=True, positive=True)

@@ -12,8 +12,8 @@ import sympy
 from proofs import calculus as c
 from proofs import hyperpower, newton
 from proofs.hyperpower import S, T, alpha
+from proofs.statements.newton import powers_of_order
 from proofs.theorem import Argument, Theorem
-from proofs.theorems_newton import powers_of_order
 
 Values = Mapping[str, Any]
 

@@ -8,8 +8,8 @@ from typing import Any
 import sympy
 
 from proofs.calculus import Form
+from proofs.statements.improved import IDENTITY, INDUCTION, solved, theorem
 from proofs.theorem import Argument, Theorem
-from proofs.theorems_improved import IDENTITY, INDUCTION, solved, theorem
 
 Values = Mapping[str, Any]
 
