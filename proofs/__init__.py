@@ -1,10 +1,10 @@
 """Derivations of the weights and proofs that hold for every dimension.
 
-`calculus` decides equality of what the slots hold, `ansatz` turns unknown coefficients
-into weights, and one module per algorithm states its ansatz and solves it. `statements`
-says what is proved of them for every d, n and k: `theorems()` lists it, `prove()` proves it. `holds.prove_witness`
-runs an assembled witness in the calculus and proves each layer as it stands. sympy is
-imported by the modules that need it, not here.
+`calculus` decides equality of what the slots hold, `ansatz` turns unknown coefficients into
+weights, and one module per algorithm states its ansatz and solves it. `statements` says what is
+proved of them for every d, n and k: `theorems()` lists it, `prove()` proves it.
+`holds.prove_witness` runs an assembled witness in the calculus and proves each layer as it
+stands. sympy is imported by the modules that need it, not here.
 """
 
 from __future__ import annotations
