@@ -1,13 +1,15 @@
 """The tables of README.md, written between their markers from what was run.
 
-    python -m verify.readme [BLOCK …]      rewrites those blocks of ./README.md (default: all exact)
+    python -m verify.readme [BLOCK[=REPORT.json] …]      rewrites those blocks of ./README.md
 
-`verdicts`, `theorems` and `witnesses` are exact and held to README by a test; `precision`, `speed`
-and `sensitivity` are measurements, as this machine makes them.
+`verdicts`, `theorems` and `witnesses` (the default) are exact and held to README by a test;
+`precision`, `speed`, `sensitivity` and `soundness` are measurements, as this machine makes them,
+the last three by `witness bench`, whose JSON report may be given instead of measuring again.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -129,6 +131,32 @@ def sensitivity_table(result: Mapping[str, Any]) -> str:
     )
 
 
+def soundness() -> str:
+    """What is said of sound cases, per number system."""
+    import os
+
+    from . import soundness as measured
+
+    return soundness_table(measured.run(workers=os.cpu_count() or 1))
+
+
+def soundness_table(result: Mapping[str, Any]) -> str:
+    """One report of `witness bench --soundness`, added up over the witnesses."""
+    from .soundness import NUMBERS, OUTCOMES
+
+    counts = dict.fromkeys(((system, outcome) for system in NUMBERS for outcome in OUTCOMES), 0)
+    for one in result["outcomes"]:
+        counts[one["numbers"], one["outcome"]] += one["count"]
+    rows = [(system, *(str(counts[system, outcome]) for outcome in OUTCOMES)) for system in NUMBERS]
+    table = markdown_table(("number system", *OUTCOMES), rows)
+    return (
+        f"{table}\n{result['cases']} sound cases, seed {result['seed']}: "
+        f"{len(result['refuted'])} refuted, "
+        f"{len(result['undecided without a way out'])} undecided without naming a number system "
+        "that decides.\n"
+    )
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "verdicts": verdicts,
     "theorems": theorems,
@@ -136,6 +164,12 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "precision": precision,
     "speed": speed,
     "sensitivity": sensitivity,
+    "soundness": soundness,
+}
+REPORTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "speed": speed_table,
+    "sensitivity": sensitivity_table,
+    "soundness": soundness_table,
 }
 EXACT = ("verdicts", "theorems", "witnesses")
 
@@ -163,20 +197,30 @@ def replace(text: str, name: str, table: str) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     path = Path("README.md")
-    unknown = [name for name in arguments if name not in BLOCKS]
-    if unknown or not path.is_file():
-        what = (
-            f"no block {unknown[0]}; there are {', '.join(BLOCKS)}"
-            if unknown
-            else "no README.md here"
-        )
-        print(f"verify.readme: {what}", file=sys.stderr)
+    wanted = [argument.partition("=")[::2] for argument in arguments or EXACT]
+    try:
+        if not path.is_file():
+            raise ValueError("no README.md here")
+        made = {name: _contents(name, report) for name, report in wanted}
+    except (ValueError, OSError) as error:
+        print(f"verify.readme: {error}", file=sys.stderr)
         return 2
     text = path.read_text(encoding="utf-8")
-    for name in arguments or EXACT:
-        text = replace(text, name, BLOCKS[name]())
+    for name, table in made.items():
+        text = replace(text, name, table)
     path.write_text(text, encoding="utf-8")
     return 0
+
+
+def _contents(name: str, report: str) -> str:
+    """A block's table, from a report if one is named. Raises ValueError."""
+    if name not in BLOCKS:
+        raise ValueError(f"no block {name}; there are {', '.join(BLOCKS)}")
+    if not report:
+        return BLOCKS[name]()
+    if name not in REPORTS:
+        raise ValueError(f"{name} is written from no report; only {', '.join(REPORTS)} are")
+    return REPORTS[name](json.loads(Path(report).read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":

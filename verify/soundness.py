@@ -20,6 +20,7 @@ from .strategies import Case
 from .subjects import subject
 
 NUMBERS = ("float64", "float32", "bfloat16", "float16", "ball", "rational")
+OUTCOMES = ("equal", "within bound", "encloses", "undecided", "refuted")
 WITNESSES = ("gradient_descent", "sherman_morrison", "newton")
 CASES = 100_000
 EXACT_SIZES = (1, 2, 3, 4)
@@ -153,12 +154,11 @@ def table(result: dict[str, Any]) -> Any:
     """A rich table: rows witness and number system, columns outcomes."""
     from rich.table import Table
 
-    columns = ("equal", "within bound", "encloses", "undecided", "refuted")
     counts = {(o["witness"], o["numbers"], o["outcome"]): o["count"] for o in result["outcomes"]}
     made = Table(title=f"{result['cases']} sound cases, seed {result['seed']}")
-    for column in ("witness", "numbers", *columns):
+    for column in ("witness", "numbers", *OUTCOMES):
         made.add_column(column)
     for name, system in sorted({key[:2] for key in counts}):
-        row = [str(counts.get((name, system, column), 0)) for column in columns]
+        row = [str(counts.get((name, system, outcome), 0)) for outcome in OUTCOMES]
         made.add_row(name, system, *row)
     return made

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from verify import soundness
+from verify import readme, soundness
 from verify.judging import as_claim, judge
 from verify.strategies import Case
 from verify.subjects import subject
@@ -59,3 +60,19 @@ def test_a_wrong_algorithm_is_refuted_in_every_number_system(numbers):
 def test_workers_find_the_same():
     one, two = (soundness.run(cases=8, seed=2, start=3, workers=w) for w in (1, 2))
     assert one["outcomes"] == two["outcomes"]
+
+
+def test_readmes_table_is_written_from_a_report(tmp_path, monkeypatch, capsys):
+    result = soundness.run(cases=12, seed=1, start=1)
+    (tmp_path / "README.md").write_text("a\n<!-- soundness -->\nold\n<!-- /soundness -->\nb\n")
+    (tmp_path / "report.json").write_text(json.dumps(result))
+    monkeypatch.chdir(tmp_path)
+    assert readme.main(["soundness=report.json"]) == 0
+    text = (tmp_path / "README.md").read_text()
+    assert "old" not in text and "12 sound cases, seed 1: 0 refuted, 0 undecided without" in text
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")][2:]
+    assert sum(int(cell.strip(" |")) for row in rows for cell in row[1:]) == 12
+    for wrong in ("soundness=missing.json", "verdicts=report.json", "speeed"):
+        assert readme.main([wrong]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert (tmp_path / "README.md").read_text() == text
