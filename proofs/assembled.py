@@ -5,20 +5,21 @@ so that nothing of `constructions` is imported), every coefficient is taken from
 slot of a group of tokens is a `Form` of shape rows × slot; a matrix slot (d, d) is held by
 groups of one row. Zero slots are absent.
 
-Linear heads, ReLU heads in pairs that make a linear one (or with constant scores), normalised
-heads with one scored token, linear MLPs and bilinear gates stay in the calculus; anything else
-raises `OutsideCalculusError`, by name.
+Linear heads, ReLU heads that together are linear or select tokens (`relu_heads`) or have constant
+scores, normalised heads with one scored token, linear MLPs and bilinear gates stay in the
+calculus; anything else raises `OutsideCalculusError`, by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sympy
 
 from proofs import calculus as c
 from proofs.calculus import Form
+from proofs.relu_heads import Selection, combined, relu
 from proofs.tokens import Group, OutsideCalculusError, groups, ones
 
 State = dict[str, Form]
@@ -65,7 +66,7 @@ class Run:
         if layer.norm:
             raise OutsideCalculusError(f"{layer.name}: layer norm")
         before = [dict(state) for state in self.states]
-        for head in self._linear_heads(layer.heads):
+        for head in combined(layer.heads):
             self._attend(head, before)
         if layer.mlp is not None:
             for group, state in zip(self.groups, self.states, strict=True):
@@ -86,7 +87,11 @@ class Run:
         for number, reader in enumerate(before):
             scored = []
             for group, state in seen:
-                score = self._score(head, reader, state)
+                if isinstance(head, Selection):
+                    shape = self.groups[number].rows, group.rows
+                    score = self._selected(head, reader, state, shape)
+                else:
+                    score = self._score(head, reader, state)
                 if score is not None:
                     scored.append((group, state, score))
             weights = self._weights(head, scored)
@@ -106,34 +111,32 @@ class Run:
                 total = part if total is None else total + part
         return total
 
+    def _selected(
+        self, head: Selection, reader: State, state: State, shape: tuple[Any, Any]
+    ) -> Form | None:
+        """The weights of a selection; None where nothing is sent, so that they do not matter."""
+        sent = (self._read(head.value, name, state) for name in _destinations(head.value))
+        if all(value is None for value in sent):
+            return None
+        scores = (self._score(part, reader, state) for part in head.parts)
+        return head.weights(*(c.zero(*shape) if s is None else s for s in scores))
+
     def _weights(self, head: Any, scored: Sequence[tuple[Group, State, Form]]) -> list[Form]:
-        """What the scores become: themselves, ReLU of constants, or shares of 1 + Σ scores."""
+        """What the scores become: themselves, ReLU of constants, or shares of 1 + Σ scores.
+
+        Those of a selection are its weights.
+        """
         scores = [score for _, _, score in scored]
-        if head.attention == "linear":
+        if head.attention in ("linear", "selection"):
             return scores
         if head.attention == "relu":
-            return [c.number(_relu(_constant(score, head))) for score in scores]
+            return [c.number(relu(_constant(score, head))) for score in scores]
         if head.attention == "normalised" and head.null:
             plain = [s for s in scores if s.normal()]
             if all((s.rows, s.columns) == (1, 1) for s in plain):
                 total = 1 + sympy.Add(*(s.scalar() for s in plain))
                 return [s / total for s in scores]
         raise OutsideCalculusError(f"head {head.name}: {head.attention} attention")
-
-    def _linear_heads(self, heads: Iterable[Any]) -> list[Any]:
-        """The heads, with every pair of ReLU heads that is a linear head replaced by it."""
-        waiting, made = list(heads), []
-        while waiting:
-            head = waiting.pop(0)
-            partner = None
-            if head.attention == "relu":
-                partner = next((g for g in waiting if _is_pair(head, g)), None)
-            if partner is None:
-                made.append(head)
-            else:
-                waiting.remove(partner)
-                made.append(_AsLinear(head))
-        return made
 
     def _mlp(self, mlp: Any, group: Group, state: State) -> None:
         if mlp.activation != "identity":
@@ -226,47 +229,8 @@ class Run:
             del state[name]
 
 
-class _AsLinear:
-    """A ReLU head's maps with linear attention: what the pair of it and its partner computes."""
-
-    def __init__(self, head: Any) -> None:
-        self.query, self.key, self.value = head.query, head.key, head.value
-        self.keys, self.average, self.null = head.keys, head.average, head.null
-        self.name, self.attention = head.name, "linear"
-
-
 def _destinations(slots: Any) -> list[str]:
     return list(dict.fromkeys(block.destination for block in slots))
-
-
-def _entries(slots: Any) -> dict[Any, Any]:
-    made: dict[Any, Any] = {}
-    for b in slots:
-        at = (b.destination, b.source, b.pattern, b.matrix)
-        made[at] = made.get(at, 0) + sympy.sympify(b.coefficient)
-    return made
-
-
-def _ratio(one: Any, other: Any) -> Any:
-    """r with other = r · one, None if there is none."""
-    a, b = _entries(one), _entries(other)
-    if set(a) != set(b):
-        return None
-    ratios = {sympy.cancel(b[at] / a[at]) for at in a}
-    return ratios.pop() if len(ratios) == 1 else None
-
-
-def _is_pair(head: Any, other: Any) -> bool:
-    """Whether relu(u)·v and the other's relu(k u)·r v, k < 0, add up to u v: k r = 1."""
-    same = ("attention", "keys", "average", "null")
-    if any(getattr(head, name) != getattr(other, name) for name in same):
-        return False
-    query, key = _ratio(head.query, other.query), _ratio(head.key, other.key)
-    value = _ratio(head.value, other.value)
-    if query is None or key is None or value is None:
-        return False
-    flip = query * key
-    return bool(flip.is_negative) and flip * value == 1
 
 
 def _constant(score: Form, head: Any) -> Any:
@@ -274,10 +238,6 @@ def _constant(score: Form, head: Any) -> Any:
     if value is None or not sympy.expand(value).is_number:
         raise OutsideCalculusError(f"head {head.name}: ReLU of a score that depends on the prompt")
     return value
-
-
-def _relu(value: Any) -> Any:
-    return sympy.Max(0, value)
 
 
 def _product(left: tuple[Form, str], right: tuple[Form, str], out: str, group: Group) -> Form:

@@ -188,9 +188,9 @@ def _plus(left: Any, right: Any, sign: int) -> Any:
 def prove_witness(witness: Any, examples: int | None = None, expand: bool = False) -> Proof:
     """Prove every layer's `holds` and the prediction, for every d.
 
-    For every n too, unless the weights depend on it or tell tokens apart: then for the
-    number of examples that the witness, or `examples`, fixes. Where the witness's name is
-    in `references`, the algorithm stated there replaces the witness's own definitions.
+    For every n too, unless the weights depend on it or tell tokens apart by one-hot positions:
+    then for the number of examples that the witness, or `examples`, fixes. Where the witness's
+    name is in `references`, the algorithm stated there replaces the witness's own definitions.
     `expand` puts every definition in instead of going on with letters, for few layers only.
     A layer that does something else than it says, and anything outside the calculus, make a
     Proof that is not proved, with the first such line in `failed`.

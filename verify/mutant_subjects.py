@@ -160,7 +160,7 @@ def _proof(claim: Claim, witness: Witness) -> Mapping[str, Any] | None:
         words = {name: value for name, value in given.items() if isinstance(value, str)}
         if any(witness.parameters.get(name, value) != value for name, value in words.items()):
             continue
-        how = {"examples": given.get("prove_examples"), "expand": given.get("expand", False)}
+        how = {"expand": given.get("expand", False)}
         if prove_witness(witness, **how).proved:
             return how
     return None

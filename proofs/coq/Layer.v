@@ -177,33 +177,57 @@ Lemma run_repeat l k all : run (nseq k l) all = iter k (apply_layer l) all.
 Proof. by elim: k all => //= k IH all; rewrite IH -iterS iterSr. Qed.
 End Apply.
 
-(* What the embedding reads of each token: x, y, the constant 1, the one-hot of its number
-   (counted from `first`), and whether it is a query or the register. *)
-Definition features p first (x : 'M[F]_(p, d)) (y query register : 'cV[F]_p) : stream p :=
+(* What the embedding reads of each token: x, y, the constant 1, its number as `index` and as the
+   one-hot `position`, and whether it is a query or the register. *)
+Definition features p (number : 'I_p -> nat) (x : 'M[F]_(p, d)) (y query register : 'cV[F]_p)
+    : stream p :=
   fun s => match s return string -> 'M[F]_(p, size s) with
   | Scalar => fun name =>
       if String.eqb name "y" then y
       else if String.eqb name "one" then const_mx 1
+      else if String.eqb name "index" then \matrix_(t, _) (number t)%:R
       else if String.eqb name "query" then query
       else if String.eqb name "register" then register else 0
   | Vector => fun name => if String.eqb name "x" then x else 0
   | Matrix => fun _ => 0
   | Positions => fun name =>
-      if String.eqb name "position" then \matrix_(t, j) ((first + t)%N == j)%:R else 0
+      if String.eqb name "position" then \matrix_(t, j) (number t == j)%:R else 0
   end.
+
+(* The tokens of n examples. Joint: (x_1, y_1), (x_2, y_2), ...; interleaved: x_1, y_1, x_2, y_2,
+   ..., whose rows are here the n x tokens, then the n y tokens. The order of the rows is of no
+   account: attention is a sum over tokens, no head is causal, and where a token stands in the
+   prompt is only told by its number. *)
+Inductive form := Joint | Interleaved.
+
+Definition example_tokens (f : form) (n : nat) := if f is Interleaved then (n + n)%N else n.
+
+Definition joint_number first {p} (t : 'I_p) : nat := (first + t)%N.
+
+Definition interleaved_number first {n} (t : 'I_(n + n)) : nat :=
+  (first + match split t with inl i => i.*2 | inr i => i.*2.+1 end)%N.
 
 (* `register`: one token without an example in front. *)
 Record witness := Witness {
-  register : bool; embedding : slotmap; layers : seq layer;
+  prompt_form : form; register : bool; embedding : slotmap; layers : seq layer;
   readout : string; readout_coefficient : F }.
 
 Definition embed (w : witness) n m (X : 'M_(n, d)) (y : 'cV_n) (Q : 'M_(m, d))
-    : tokens (register w + n) m :=
-  match register w as r return tokens (r + n) m with
-  | false => Tokens (image (embedding w) (features 0 X y 0 0))
-                    (image (embedding w) (features n Q 0 (const_mx 1) 0))
-  | true => Tokens (image (embedding w) (features 0 (col_mx 0 X) (col_mx 0 y) 0 (col_mx 1 0)))
-                   (image (embedding w) (features n.+1 Q 0 (const_mx 1) 0))
+    : tokens (register w + example_tokens (prompt_form w) n) m :=
+  let seen p := fun number x y r => image (embedding w) (@features p number x y 0 r) in
+  let asked first := image (embedding w) (features (joint_number first) Q 0 (const_mx 1) 0) in
+  match prompt_form w as f, register w as r return tokens (r + example_tokens f n) m with
+  | Joint, false => Tokens (seen n (joint_number 0) X y 0) (asked n)
+  | Joint, true =>
+      Tokens (seen (1 + n)%N (joint_number 0) (col_mx 0 X) (col_mx 0 y) (col_mx 1 0)) (asked n.+1)
+  | Interleaved, false =>
+      Tokens (seen (n + n)%N (interleaved_number 0) (col_mx X 0) (col_mx 0 y) 0) (asked n.*2)
+  | Interleaved, true =>
+      Tokens
+        (seen (1 + (n + n))%N
+          (fun t => match split t with inl _ => 0%N | inr u => interleaved_number 1 u end)
+          (col_mx 0 (col_mx X 0)) (col_mx 0 (col_mx 0 y)) (col_mx 1 0))
+        (asked n.*2.+1)
   end.
 
 (* Prompt (X, y) and queries Q in, one prediction per query out. *)
@@ -230,12 +254,24 @@ Arguments Spread {F d}.
 Arguments Row {F d}.
 
 (* Executes layers on named slots; the operations on matrices stay as they are. *)
-Ltac execute :=
+Ltac evaluate :=
   cbv beta iota zeta delta
     [run apply_layer context queries heads feedforward residual received sees attend weighting
      scores average query key value names distinct image blocks total scalars vectors
      matrices positionals destination move apply_pattern perceive outer inner gate applied hidden
-     activate embed embedding register features layers readout readout_coefficient stack
-     foldl foldr map filter negb String.eqb Ascii.eqb Bool.eqb size];
+     activate embed prompt_form example_tokens joint_number embedding register features layers
+     readout readout_coefficient stack
+     foldl foldr map filter negb String.eqb Ascii.eqb Bool.eqb size].
+
+Ltac simplify :=
   rewrite ?(weights_linear, weights_relu);
   rewrite ?scale1r ?addr0 ?add0r ?scaler0 ?mulmx0 ?mul0mx ?trmx0 ?addr0 ?add0r.
+
+Ltac execute := evaluate; simplify.
+
+(* Forgets the weights of heads that send nothing to the slot: quicker, where there are many. *)
+Ltac forget_idle_heads :=
+  repeat match goal with
+  | |- context [mulmx (weights ?f ?a ?s) (GRing.scale _ (GRing.zero _))] =>
+    generalize (weights f a s); intro
+  end.

@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import permutations
 
 import pytest
 
 import constructions
+from constructions.heads import read_offset, scaled
+from constructions.slotmap import slot_map
 from proofs import holds
 
 
@@ -15,11 +18,20 @@ def prove_witness(witness, **options):
 
 
 TINY = Fraction(1, 10**9)
+Y = slot_map(("y", "y"))
 CASES = {
     "newton": ("newton", {"iterations": 2, "alpha": Fraction(1, 7)}),
     "newton, ReLU pairs": (
         "newton",
         {"iterations": 1, "alpha": Fraction(1, 7), "attention": "relu"},
+    ),
+    "newton, interleaved": (
+        "newton",
+        {"iterations": 1, "alpha": Fraction(1, 7), "prompt": "interleaved"},
+    ),
+    "newton, ReLU pairs, interleaved": (
+        "newton",
+        {"iterations": 0, "alpha": Fraction(1, 7), "attention": "relu", "prompt": "interleaved"},
     ),
     "descent": ("gradient_descent", {"steps": 2, "step_size": Fraction(1, 5), "w0": (1, 0, 2)}),
     "descent, ridge, mean": (
@@ -147,13 +159,68 @@ def test_the_first_wrong_layer_is_named():
     assert "layer 3 (M_2)" in proof.failed
 
 
-def test_the_interleaved_prompt_is_proved_for_a_number_of_examples():
-    witness = constructions.build(
-        "newton", d=3, iterations=1, alpha=Fraction(1, 7), prompt="interleaved"
+@pytest.mark.parametrize("attention", ["linear", "relu"])
+@pytest.mark.parametrize("examples", [None, 1, 3])
+def test_the_interleaved_prompt_is_proved_with_its_examples_together_or_one_by_one(
+    attention, examples
+):
+    proof = prove_witness(interleaved(attention=attention), examples=examples)
+    assert proof.proved, proof.failed
+    assert proof.statement.endswith("d" if examples else "n, d")
+
+
+def interleaved(**parameters):
+    return constructions.build(
+        "newton", d=3, iterations=1, alpha=Fraction(1, 7), prompt="interleaved", **parameters
     )
-    assert prove_witness(witness, examples=3).proved
-    refused = prove_witness(witness)
-    assert not refused.proved
+
+
+def with_readers(witness, heads):
+    """The witness with other heads where its first layer reads the next token."""
+    layer = witness.layer_list[0]
+    kept = tuple(head for head in layer.heads if "read token" not in head.name)
+    assert len(kept) == len(layer.heads) - 3
+    layers = (replace(layer, heads=(*kept, *heads)), *witness.layer_list[1:])
+    return witness.with_layers(layers)
+
+
+@pytest.mark.parametrize("offset", [-2, -1, 0, 2, 3])
+def test_reading_another_token_than_the_next_is_refused(offset):
+    witness = with_readers(interleaved(), read_offset(offset, Y))
+    assert not prove_witness(witness).proved
+    assert predict(witness) != predict(interleaved())
+
+
+def test_the_heads_that_read_a_token_are_known_by_their_weights():
+    readers = [replace(head, name=f"head {h}") for h, head in enumerate(read_offset(1, Y))]
+    for order in permutations(readers):
+        assert prove_witness(with_readers(interleaved(), order)).proved
+    shifted = [replace(r, key=s.key) for r, s in zip(readers, readers[1:] + readers[:1])]
+    assert not prove_witness(with_readers(interleaved(), shifted)).proved
+    for missing in range(3):
+        fewer = readers[:missing] + readers[missing + 1 :]
+        assert not prove_witness(with_readers(interleaved(), fewer)).proved
+
+
+def test_scores_between_integers_are_no_selection():
+    """relu(u + 1) - 2 relu(u) + relu(u - 1) is 1/2 at u = 1/2."""
+    halved = [
+        replace(
+            head,
+            query=scaled(head.query, Fraction(1, 2)),
+            key=slot_map(("from", "index"), ("from", "one", 2 * shift - 2), ("to", "one", -1)),
+        )
+        for head, shift in zip(read_offset(1, Y), (1, 0, -1), strict=True)
+    ]
+    witness = with_readers(interleaved(), halved)
+    assert "not integers" in str(prove_witness(witness).failed)
+    assert predict(witness) != predict(interleaved())
+
+
+def test_one_hot_positions_need_the_number_of_examples():
+    witness = constructions.build("sherman_morrison", d=3, examples=2, ridge=1)
+    assert prove_witness(witness).proved
+    refused = prove_witness(replace(witness, examples=None))
     assert "number of examples is needed" in str(refused.failed)
 
 

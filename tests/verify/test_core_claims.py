@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import constructions
-from constructions.slotmap import SlotMap
-from constructions.transformer import Witness
+from constructions.slotmap import SlotMap, slot_map
+from constructions.transformer import Head, Witness
 from verify import Holds, Refuted, algorithms, engine
 from verify.claim import Budget, Claim, builtin
 from verify.strategies import Case
@@ -265,20 +265,13 @@ def test_a_witness_that_depends_on_d_is_not_proved_for_every_d():
 
 
 def test_a_claim_whose_proof_fails_is_undecided_and_not_refuted():
-    report = engine.run(
-        replace(
-            CORE["newton"],
-            witness=CORE["newton"].witness,
-            assembled=lambda: [
-                {
-                    "d": 2,
-                    "iterations": 0,
-                    "alpha": Fraction(1, 2),
-                    "attention": "relu",
-                    "prompt": "interleaved",
-                }
-            ],
-        ),
-        QUICK,
-    )  # without a number of examples an interleaved prompt is outside the calculus
+    def add_nothing(witness: Witness) -> Witness:
+        """Two ReLU heads more, equal but for the sign of the value: outside the calculus."""
+        first, *layers = witness.layer_list
+        x = slot_map(("f", "x"))
+        heads = (Head(x, x, slot_map(("t", "x", sign)), attention="relu") for sign in (1, -1))
+        return witness.with_layers((replace(first, heads=(*first.heads, *heads)), *layers))
+
+    unproved = replace(broken(CORE["newton"], add_nothing), promises=())
+    report = engine.run(unproved, QUICK)
     assert report.verdict.name == "undecided" and "not proved" in report.verdict.why

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 import constructions
+from constructions.heads import read_offset
 from constructions.slotmap import SlotMap
-from constructions.transformer import Witness
+from constructions.transformer import Head, Witness
 from verify.checks import kernel
 from verify.checks.coq_terms import NotUniformError, coefficient
 from verify.checks.weights_coq import SOURCES, weights_file
@@ -149,6 +150,17 @@ def test_a_changed_sign_changes_the_generated_weights(name: str, part: str, numb
     assert text != weights_file()[0]
 
 
+def test_the_form_of_the_prompt_is_that_of_the_witness() -> None:
+    text, _ = weights_file()
+    forms = dict(re.findall(r"Definition (\w+) \(k : nat\).*\n  Witness (\w+) ", text))
+    assert {name for name, form in forms.items() if form == "Interleaved"} == {
+        "newton_interleaved",
+        "newton_relu_interleaved",
+    }
+    assert set(forms.values()) == {"Joint", "Interleaved"}
+    assert len(forms) == len(SOURCES)
+
+
 def test_an_irregular_witness_is_not_written_down() -> None:
     _, problems = weights_file({"newton": changed("newton", "mlp", layer=-2)})
     assert "start, step repeated, end" in problems["newton"]
@@ -187,6 +199,44 @@ def test_a_query_among_the_keys_leaves_newton_unproved() -> None:
 
     (result,) = kernel.run(["Newton.newton_predicts"], {"newton": leaking}, jobs=1)
     assert result.status == "failed"
+
+
+def reading_otherwise(change: Callable[[Sequence[Head]], Sequence[Head]]) -> Callable[..., Witness]:
+    """A builder of `newton` with the three heads changed that read a token's y from the next."""
+
+    def build(**parameters: Any) -> Witness:
+        witness = constructions.build("newton", **parameters)
+        if witness.prompt.form == "joint":
+            return witness
+        first, *layers = witness.layer_list
+        heads = (*first.heads[:-3], *change(first.heads[-3:]))
+        return witness.with_layers((replace(first, heads=heads), *layers))
+
+    return build
+
+
+def from_the_token_before(heads: Sequence[Head]) -> Sequence[Head]:
+    return read_offset(-1, heads[0].value)
+
+
+def with_the_middle_value_negated(heads: Sequence[Head]) -> Sequence[Head]:
+    above, middle, below = heads
+    return above, replace(middle, value=negated(middle.value, 0)), below
+
+
+@needs_coq
+@pytest.mark.parametrize("change", [from_the_token_before, with_the_middle_value_negated])
+def test_other_heads_between_the_tokens_leave_interleaved_newton_unproved(
+    change: Callable[[Sequence[Head]], Sequence[Head]],
+) -> None:
+    names = [
+        "Interleaved.newton_interleaved_predicts",
+        "Interleaved.newton_relu_interleaved_predicts",
+    ]
+    results = kernel.run(names, {"newton": reading_otherwise(change)}, jobs=1)
+    assert {r.status for r in results} == {"failed"}
+    for result in results:  # the theories before it still compile, and its proof is seen to fail
+        assert "./Interleaved.v" in result.log and "out of time" not in result.log
 
 
 @needs_coq

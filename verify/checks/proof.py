@@ -50,8 +50,9 @@ def run(claim: Claim, budget: Budget) -> CheckResult:
         parts.append(f"{len(theorems)} theorem{'s' if len(theorems) > 1 else ''}")
     if sets:
         parts.append(f"{len(sets)} assembled witness{'es' if len(sets) > 1 else ''}")
+    every = "n, d" if sets and not any(fixes_examples(claim, one) for one in sets) else "d"
     return CheckResult(
-        True, len(theorems) + len(sets), detail=f"{' and '.join(parts)} proved for every d"
+        True, len(theorems) + len(sets), detail=f"{' and '.join(parts)} proved for every {every}"
     )
 
 
@@ -59,21 +60,27 @@ def failed(why: str) -> CheckResult:
     return CheckResult(False, detail=why)
 
 
+def fixes_examples(claim: Claim, parameters: Mapping[str, Any]) -> bool:
+    """Whether the assembled witness is proved for one number n of examples only."""
+    assert claim.witness is not None
+    built = {name: value for name, value in parameters.items() if name != "expand"}
+    return build(claim.witness, built).examples is not None
+
+
 def not_proved(claim: Claim, parameters: dict[str, Any]) -> str | None:
     """Why the assembled witness is not proved; None if it is.
 
-    `prove_examples` and `expand` among the parameters go to proofs.holds.prove_witness.
+    `expand` among the parameters goes to proofs.holds.prove_witness.
     """
     from proofs.holds import prove_witness
 
     assert claim.witness is not None
-    how = {"examples": parameters.pop("prove_examples", None),
-           "expand": parameters.pop("expand", False)}  # fmt: skip
+    expand = parameters.pop("expand", False)
     witness = build(claim.witness, parameters)
     wider = build(claim.witness, {**parameters, "d": parameters["d"] + 2})
     if shape_free(witness) != shape_free(wider):
         return f"the blocks of {witness.name} are not the same for every d"
-    proof = prove_witness(witness, **how)
+    proof = prove_witness(witness, expand=expand)
     return None if proof.proved else f"{proof.id} with {described(parameters)}: {proof.failed}"
 
 

@@ -59,10 +59,15 @@ def _sources() -> tuple[Source, ...]:
             "newton" + suffix,
             "newton",
             "iterations",
-            fixed={"attention": attention},
+            fixed={"attention": attention, "prompt": prompt},
             symbols={"alpha": "alpha"},
         )
-        for suffix, attention in (("", "linear"), ("_relu", "relu"))
+        for suffix, attention, prompt in (
+            ("", "linear", "joint"),
+            ("_relu", "relu", "joint"),
+            ("_interleaved", "linear", "interleaved"),
+            ("_relu_interleaved", "relu", "interleaved"),
+        )
     ]
     passes = [
         Source(
@@ -80,6 +85,7 @@ def _sources() -> tuple[Source, ...]:
 
 
 SOURCES = _sources()
+FORMS = {"joint": "Joint", "interleaved": "Interleaved"}
 
 
 def weights_file(builders: Mapping[str, Builder] | None = None) -> tuple[str, dict[str, str]]:
@@ -131,6 +137,7 @@ class _Parts:
     layers: tuple[Layer, ...]
     layout: Layout
     readout: str
+    form: str
     register: str
     writer: Writer
 
@@ -142,8 +149,6 @@ def _parts(source: Source, build: Builder, d: int, repeats: int) -> _Parts:
     if source.vector:
         given[source.vector] = sympy.symbols(f"{source.vector}_:{d}")
     witness = build(d=d, **{source.repeat: repeats}, **source.fixed, **given)
-    if witness.prompt.form != "joint":
-        raise NotUniformError(f"{source.name}: only joint prompts are written down")
     writer = Writer(source.name, source.vector, given.get(source.vector or "", ()), d)
     readout = f'"{witness.readout.slot}" {coefficient(witness.readout.coefficient)}'
     if witness.layout.shape(witness.readout.slot) or "[" in witness.readout.slot:
@@ -153,6 +158,7 @@ def _parts(source: Source, build: Builder, d: int, repeats: int) -> _Parts:
         witness.layer_list,
         witness.layout,
         readout,
+        FORMS[witness.prompt.form],
         str(witness.prompt.register).lower(),
         writer,
     )
@@ -162,9 +168,7 @@ def _uniform(source: Source, runs: Sequence[_Parts]) -> str:
     """Definitions of one source, from runs with least, least + 1, … repeated layers."""
     shortest = runs[0].layers
     length = len(runs[1].layers) - len(shortest)
-    if {(r.embedding, r.readout, r.register) for r in runs} != {
-        (runs[0].embedding, runs[0].readout, runs[0].register)
-    } or length < 1:
+    if len({(r.embedding, r.readout, r.form, r.register) for r in runs}) > 1 or length < 1:
         raise NotUniformError(f"{source.name}: no layer is repeated, or the embedding varies")
     cuts = [(split, extra) for extra in {source.least, 0} for split in range(len(shortest) + 1)]
     for split, extra in sorted(cuts, key=lambda cut: -cut[1]):
@@ -193,7 +197,7 @@ def _uniform(source: Source, runs: Sequence[_Parts]) -> str:
         f"Definition {name}_step{binder['step']} : seq (layer F d) :=\n  {step}.\n"
         f"Definition {name}_end{binder['end']} : seq (layer F d) :=\n  {end}.\n"
         f"Definition {name} (k : nat) : witness F d :=\n"
-        f"  Witness {runs[0].register} {name}_embedding\n"
+        f"  Witness {runs[0].form} {runs[0].register} {name}_embedding\n"
         f"    ({name}_start ++ {steps} ++ {ends})\n    {runs[0].readout}.\n"
         f"End {name}.\n"
     )

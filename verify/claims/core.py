@@ -65,8 +65,13 @@ def _any_pass() -> list[dict[str, Any]]:
 
 def _any_newton() -> list[dict[str, Any]]:
     (alpha,) = letters("alpha")
-    joint = grid(d=(3,), iterations=(4,), alpha=(alpha,), attention=("linear", "relu"))
-    return [*joint, *({**one, "prompt": "interleaved", "prove_examples": 2} for one in joint)]
+    return grid(
+        d=(3,),
+        iterations=(4,),
+        alpha=(alpha,),
+        attention=("linear", "relu"),
+        prompt=("joint", "interleaved"),
+    )
 
 
 # -- gradient descent -------------------------------------------------------------------------
