@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..claim import Budget, Check, CheckResult, Claim, Promise
@@ -24,13 +25,18 @@ def counts(
     build: Callable[..., Any],
     promises: tuple[Promise, ...],
     sizes: Callable[[], Sequence[Mapping[str, Any]]],
+    of: str = "",
 ) -> Check:
-    """resources: what build(**parameters) has at each size, against what is promised."""
+    """resources: what build(**parameters) has at each size, against what is promised.
+
+    `of` says which of a claim's witnesses these are, where there are several.
+    """
 
     def run(budget: Budget) -> CheckResult:
         from . import resources
 
-        return resources.run(_unregistered(build, promises=promises, sizes=sizes), budget)
+        found = resources.run(_unregistered(build, promises=promises, sizes=sizes), budget)
+        return replace(found, detail=f"{of}: {found.detail}") if of else found
 
     return Check("resources", run, "exact")
 

@@ -18,6 +18,7 @@ import constructions
 from constructions.transformer import Witness
 
 from .. import algorithms, strategies
+from ..checks.statements import counts
 from ..claim import Promise, claim
 from ..strategies import Case, positive
 
@@ -72,6 +73,20 @@ def _any_newton() -> list[dict[str, Any]]:
         attention=("linear", "relu"),
         prompt=("joint", "interleaved"),
     )
+
+
+# the offset reading takes three heads and the token's number; one layer less than k + 3 is needed
+INTERLEAVED = (
+    Promise("layers", "k + 3", "<="), Promise("width", "2*d + 4"), Promise("heads", "4", "<="),
+)  # fmt: skip
+
+
+def _interleaved_newton(**parameters: Any) -> Witness:
+    return constructions.build("newton", prompt="interleaved", **parameters)
+
+
+def _interleaved_sizes() -> list[dict[str, Any]]:
+    return grid(d=(1, 2, 3, 5), iterations=(0, 1, 3), alpha=(Fraction(1, 4),))
 
 
 # -- gradient descent -------------------------------------------------------------------------
@@ -196,6 +211,9 @@ def sherman_morrison(**parameters: Any) -> Witness:
     sizes=lambda: grid(d=(1, 2, 3, 5), iterations=(0, 1, 3), alpha=(Fraction(1, 4),)),
     theorems=("newton",),
     assembled=_any_newton,
+    checks=lambda: (
+        counts(_interleaved_newton, INTERLEAVED, _interleaved_sizes, "interleaved prompt"),
+    ),
 )
 def newton(**parameters: Any) -> Witness:
     """k Newton iterations for the inverse in k + 2 layers, the query kept out of the keys."""
