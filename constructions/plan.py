@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from math import prod
 from typing import Any, NamedTuple
 
@@ -55,7 +56,11 @@ class Plan:
         """The prediction (m, 1) at (X, y, queries), arrays of that number system."""
         held: list[Any] = [*prompt, *[None] * (self._count - len(prompt))]
         for method, args, made, done in self._numbered:
-            held[made] = getattr(numbers, method)(*[_filled(arg, held) for arg in args])
+            given = [
+                held[a] if type(a) is _Held else _filled(a, held) if type(a) is list else a
+                for a in args
+            ]
+            held[made] = getattr(numbers, method)(*given)
             for i in done:
                 held[i] = None
         return held[self._result]
@@ -66,21 +71,20 @@ class _Held(int):
 
 
 def _numbered(args: Any, number: dict[Array, int]) -> Any:
+    """Arguments with numbers for arrays, and whole fractions as ints, which are faster."""
     if isinstance(args, Array):
         return _Held(number[args])
     if isinstance(args, (list, tuple)) and not isinstance(args, NotAnArray):
         return type(args)(_numbered(arg, number) for arg in args)
-    return args
+    return int(args) if isinstance(args, Fraction) and args.denominator == 1 else args
 
 
 def _filled(arg: Any, held: list[Any]) -> Any:
+    """An argument with the arrays for their numbers, also inside a list."""
     if type(arg) is _Held:
         return held[arg]
-    if type(arg) is list:
-        return [
-            tuple([_filled(x, held) for x in one]) if type(one) is tuple else _filled(one, held)
-            for one in arg
-        ]
+    if type(arg) is list or type(arg) is tuple:
+        return type(arg)([_filled(one, held) for one in arg])
     return arg
 
 

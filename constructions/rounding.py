@@ -22,7 +22,7 @@ import torch
 from . import PrecisionWarning
 from .exact import Exact, nearest_float
 from .numbers.base import Numbers, Prompts
-from .numbers.floats import HALF, FloatPrompts, Floats
+from .numbers.floats import HALF, FloatPrompts, Floats, all_finite
 from .slotmap import Block
 from .transformer import Witness
 
@@ -208,7 +208,7 @@ def warn_if_lost(witness: Witness, prompts: Prompts, result: torch.Tensor) -> No
     others nothing is computed.
     """
     assert isinstance(prompts, FloatPrompts)
-    if not bool(torch.isfinite(result).all()):
+    if not all_finite(result):
         warnings.warn(
             f"{witness.name}: a prediction overflowed in {prompts.system.name}; "
             "numbers='rational' or 'ball' can hold it",

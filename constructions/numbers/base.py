@@ -161,8 +161,6 @@ def check_shapes(
     X: tuple[int, ...], y: tuple[int, ...], queries: tuple[int, ...], witness: Any
 ) -> tuple[int, ...]:
     """The common batch shape of X (…, n, d), y (…, n), queries (…, m, d); ValueError otherwise."""
-    import numpy as np
-
     if len(X) < 2:
         raise ValueError(f"X must have shape (..., n, d), not {X}")
     if len(y) < 1:
@@ -182,6 +180,10 @@ def check_shapes(
         raise ValueError(f"y has {y[-1]} values for n = {n} examples")
     if examples is not None and n != examples:
         raise ValueError(f"the prompt has n = {n} examples, the witness was built for {examples}")
+    if X[:-2] == y[:-1] == queries[:-2]:
+        return X[:-2]
+    import numpy as np
+
     try:
         return tuple(np.broadcast_shapes(X[:-2], y[:-1], queries[:-2]))
     except ValueError:

@@ -228,7 +228,7 @@ class FloatPrompts(Prompts):
         )
         self.n, self.m = self.X.shape[-2], self.queries.shape[-2]
         for name, part in (("X", self.X), ("y", self.y), ("queries", self.queries)):
-            if not _finite(part):
+            if not all_finite(part):
                 raise ValueError(f"{name} has values that are not finite in {system.name}")
 
     def _take(self, part: Any, name: str) -> torch.Tensor:
@@ -245,9 +245,11 @@ class FloatPrompts(Prompts):
         return part.to(dtype=self.system.dtype, device=self.system.device)
 
     def each(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-        X = self.X.expand(*self.batch, *self.X.shape[-2:])
-        y = self.y.unsqueeze(-1).expand(*self.batch, self.n, 1)
-        yield X, y, self.queries.expand(*self.batch, *self.queries.shape[-2:])
+        parts = self.X, self.y.unsqueeze(-1), self.queries
+        yield tuple(  # type: ignore[misc]
+            part if part.shape[:-2] == self.batch else part.expand(*self.batch, *part.shape[-2:])
+            for part in parts
+        )
 
     def join(self, made: list[torch.Tensor]) -> torch.Tensor:
         return made[0]
@@ -298,7 +300,7 @@ def _factors(c: Exact, dtype: torch.dtype) -> tuple[float, ...]:
     return tuple(made)
 
 
-def _finite(a: torch.Tensor) -> bool:
+def all_finite(a: torch.Tensor) -> bool:
     """Whether every entry is finite; nothing of the size of `a` is made for it."""
     if a.numel() == 0 or math.isfinite(float(a.detach().sum())):  # one reading is the cheapest
         return True
