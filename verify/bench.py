@@ -1,7 +1,8 @@
 """Speed, memory and size, side by side with baselines, in one run: `witness bench`.
 
-Times are medians of interleaved runs: every candidate runs once, then every candidate again, so
-that what else the machine does falls on all of them alike. Ratios are of such medians.
+Times are medians of interleaved rounds: every candidate runs, then every candidate again, so that
+what else the machine does falls on all of them alike; a short one runs several times in its turn,
+and not on what the others left in the caches. Ratios are of such medians.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ GOALS: dict[str, tuple[str, float]] = {
 }
 
 Say = Callable[[str], None]
+TURN = 0.02
 
 
 def interleaved(
@@ -50,14 +52,19 @@ def interleaved(
     rounds: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
-    """Median seconds of each candidate; one round of each before the clock starts."""
+    """Median over rounds of each candidate's mean seconds in its turn of TURN seconds or one run.
+
+    One round of each before the clock starts.
+    """
     taken: dict[str, list[float]] = {name: [] for name in candidates}
     for number in range(rounds + 1):
         for name, run in candidates.items():
-            start = clock()
-            run()
+            start, runs, passed = clock(), 0, 0.0
+            while passed < TURN:
+                run()
+                runs, passed = runs + 1, clock() - start
             if number:
-                taken[name].append(clock() - start)
+                taken[name].append(passed / runs)
     return {name: statistics.median(times) for name, times in taken.items()}
 
 
@@ -138,6 +145,11 @@ def speed(
     arrays = X.numpy(), y.numpy(), queries.numpy()
     side = 256 if sizes["d"] < 32 else 1024
     square = torch.randn(side, side, dtype=torch.float64)
+    small = torch.randn(sizes["B"], sizes["d"], sizes["d"], dtype=torch.float64)
+    products = {
+        "matrix product": partial(torch.matmul, square, square),
+        "small products": partial(torch.bmm, small, small),
+    }
     made: dict[str, dict[str, float]] = {}
     for label, (name, parameters) in witnesses(sizes).items():
         progress(f"speed: {label}")
@@ -155,19 +167,15 @@ def speed(
         if name != "sherman_morrison":  # its dense matrices take gigabytes
             module = witness.to_torch()
             candidates["dense"] = partial(_dense, module, X, y, queries)
-        if name == "newton":
-            candidates["matrix product"] = partial(torch.matmul, square, square)
-        agree = [
-            np.asarray(run()).reshape(sizes["B"], -1)
-            for key, run in candidates.items()
-            if key != "matrix product"
-        ]
+        agree = [np.asarray(run()).reshape(sizes["B"], -1) for run in candidates.values()]
         apart = max(float(np.abs(one - agree[0]).max()) for one in agree)
         scale = float(np.abs(agree[0]).max())
         if not apart <= 1e-8 * scale:
             raise RuntimeError(
                 f"{label}: the candidates differ by {apart}, predictions are {scale}"
             )
+        if name == "newton":
+            candidates |= products
         times = made[label] = interleaved(candidates, rounds if name != "sherman_morrison" else 3)
         ratio = times["witness"] / times["bare"]
         row(
@@ -183,10 +191,13 @@ def speed(
         if name == "newton":
             rate = 2 * side**3 / times["matrix product"]
             needed = costs.predicted("newton", "flops", m=1, **sizes)
+            alone = 2 * sizes["B"] * sizes["d"] ** 3 / times["small products"] / rate
             row(
                 rows, "newton, share of the matrix-product rate", needed / times["witness"] / rate,
                 "newton, share of the matrix-product rate",
-                f"{rate / 1e9:.1f} GFLOP/s at {side} x {side}; {needed / 1e6:.1f} MFLOP needed",
+                f"{rate / 1e9:.1f} GFLOP/s at {side} x {side}; {needed / 1e6:.1f} MFLOP needed; "
+                f"{sizes['B']} products of {sizes['d']} x {sizes['d']} at once have a share of "
+                f"{alone:.2f} by themselves",
             )  # fmt: skip
     return made
 
