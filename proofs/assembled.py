@@ -73,20 +73,20 @@ class Run:
                 self._mlp(layer.mlp, group, state)
 
     def _attend(self, head: Any, before: Sequence[State]) -> None:
-        if head.keys == "causal":
-            raise OutsideCalculusError(f"head {head.name}: causal keys")
         seen = [
             (group, state)
             for group, state in zip(self.groups, before, strict=True)
-            if group.context or head.keys == "full"
+            if group.context or head.keys != "context"
         ]
+        if head.keys == "causal":
+            self._check_causal(head, before[-1])
         scale = ONE
         if head.average:
             count = sum((group.rows for group, _ in seen), sympy.Integer(0))
             scale = 1 / (self.examples if head.average == "examples" else count)
         for number, reader in enumerate(before):
             scored = []
-            for group, state in seen:
+            for group, state in seen[: number + 1] if head.keys == "causal" else seen:
                 if isinstance(head, Selection):
                     shape = self.groups[number].rows, group.rows
                     score = self._selected(head, reader, state, shape)
@@ -100,6 +100,14 @@ class Run:
                     value = self._read(head.value, destination, state)
                     if value is not None:
                         self._add(self.states[number], destination, scale * (weight @ value))
+
+    def _check_causal(self, head: Any, query: State) -> None:
+        """Raises OutsideCalculusError unless tokens are one by one and no query sees another."""
+        if head.average == "keys" or any(group.rows != 1 for group in self.groups):
+            raise OutsideCalculusError(f"head {head.name}: causal keys among tokens not told apart")
+        score = self._score(head, query, query)
+        if score is not None and score.normal():
+            raise OutsideCalculusError(f"head {head.name}: queries that see queries")
 
     def _score(self, head: Any, reader: State, state: State) -> Form | None:
         total: Form | None = None

@@ -53,6 +53,24 @@ def sherman_morrison(parameters: Mapping[str, Any]) -> Statement:
     return made, f"w{last}.T*x_t"
 
 
+def bayes_ridge(parameters: Mapping[str, Any]) -> Statement:
+    """Ridge with λ = σ²/τ²: mean wᵀx, variance σ² xᵀPx (akyurek2022, eq. 19)."""
+    made, mean = sherman_morrison(parameters)
+    last = parameters["examples"]
+    variance = f"noise*(x_t.T*P{last}*x_t)"
+    return {"ridge": "noise/prior", **made}, mean if parameters["output"] == "mean" else variance
+
+
+def momentum(parameters: Mapping[str, Any]) -> Statement:
+    """v_k = μ v_{k−1} − η∇L(w_{k−1}), w_k = w_{k−1} + v_k, L = ½ Σ (wᵀx − y)²."""
+    made, last = {"w0": "O", "v0": "O"}, parameters["steps"]
+    for k in range(1, last + 1):
+        w, v = f"w{k - 1}", f"v{k - 1}"
+        made[f"v{k}"] = f"momentum*{v} - step_size*(X.T*X*{w} - X.T*y)"
+        made[f"w{k}"] = f"{w} + v{k}"
+    return made, f"w{last}.T*x_t"
+
+
 def deep_descent(parameters: Mapping[str, Any]) -> Statement:
     """(3^L − 1)/2 gradient steps of size α on ½ Σ (wᵀx − y)² from zero."""
     made, last = {"w0": "O"}, (3 ** parameters["layers"] - 1) // 2
@@ -68,4 +86,8 @@ REFERENCES: dict[str, Callable[[Mapping[str, Any]], Statement]] = {
     "deep_descent": deep_descent,
     "hyperpower": hyperpower,
     "sherman_morrison": sherman_morrison,
+    "recursive_least_squares": sherman_morrison,
+    "paired_least_squares": sherman_morrison,
+    "bayes_ridge": bayes_ridge,
+    "momentum": momentum,
 }

@@ -46,6 +46,12 @@ CASES = {
     "third order, many layers": ("hyperpower", {"iterations": 6, "alpha": Fraction(1, 7)}),
     "4 steps in 2 layers": ("deep_descent", {"layers": 2, "alpha": Fraction(1, 7)}),
     "register": ("sherman_morrison", {"examples": 2, "ridge": Fraction(1, 2)}),
+    "causal keys": ("recursive_least_squares", {"examples": 2, "ridge": Fraction(1, 2)}),
+    "two examples a layer": ("paired_least_squares", {"examples": 2, "ridge": Fraction(1, 2)}),
+    "heavy ball": (
+        "momentum",
+        {"steps": 2, "step_size": Fraction(1, 5), "momentum": Fraction(1, 3)},
+    ),
     "tokens": ("sherman_morrison", {"examples": 2, "ridge": Fraction(1, 2), "storage": "tokens"}),
 }
 
@@ -145,6 +151,22 @@ def test_a_query_among_the_keys_is_refused_where_it_changes_anything(witness):
             refused += 1
     if witness.name == "newton":
         assert refused == witness.layers - 1  # the read-out's query has no y
+
+
+def test_causal_keys_need_single_tokens_and_queries_that_do_not_see_each_other():
+    witness = constructions.build("recursive_least_squares", d=3, examples=2, ridge=1)
+    first = witness.layer_list[0]
+    (head,) = first.heads
+    everywhere = replace(head, key=type(head.key)((replace(head.key.blocks[0], source="one"),)))
+    changed = replace(first, heads=(everywhere,))
+    proof = prove_witness(witness.with_layers((changed, *witness.layer_list[1:])))
+    assert not proof.proved and "queries that see queries" in proof.failed
+
+    joint = constructions.build("newton", d=3, iterations=1, alpha=Fraction(1, 7))
+    first = joint.layer_list[0]
+    causal = replace(first, heads=(replace(first.heads[0], keys="causal"),))
+    proof = prove_witness(joint.with_layers((causal, *joint.layer_list[1:])))
+    assert not proof.proved and "tokens not told apart" in proof.failed
 
 
 def test_the_first_wrong_layer_is_named():

@@ -15,7 +15,7 @@ from .. import algorithms, strategies
 from ..checks import certified, spectrum
 from ..claim import Promise, claim
 from ..strategies import positive
-from .core import ENTRIES, grid
+from .core import ENTRIES, grid, letters
 from .improved import SMALL, small_floats
 
 HALVES = st.sampled_from((Fraction(1, 2), Fraction(1, 3), Fraction(9, 10)))
@@ -62,6 +62,9 @@ def _momentum_letters() -> list[dict[str, Any]]:
     promises=(Promise("layers", "k"), Promise("width", "d + 2"), Promise("heads", "1")),
     sizes=lambda: grid(d=(1, 2, 3, 5), steps=(1, 2, 4), step_size=(1,), momentum=(Fraction(1, 2),)),
     theorems=("momentum",),
+    assembled=lambda: grid(
+        d=(3,), steps=(3,), step_size=letters("step_size"), momentum=letters("momentum")
+    ),
     checks=lambda: (spectrum.leaves(momentum, _momentum_residual, _momentum_letters),),
 )
 def momentum(**parameters: Any) -> Witness:

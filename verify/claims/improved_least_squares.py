@@ -14,7 +14,7 @@ from constructions.transformer import Witness
 from .. import algorithms, strategies
 from ..claim import Promise, claim
 from ..strategies import positive
-from .core import ENTRIES, grid
+from .core import ENTRIES, grid, letters
 from .improved import small_floats
 
 
@@ -43,6 +43,7 @@ from .improved import small_floats
     ),
     sizes=lambda: grid(d=(1, 2, 3, 5), examples=(1, 2, 4), ridge=(1,)),
     theorems=("recursive_least_squares",),
+    assembled=lambda: grid(d=(3,), examples=(3,), ridge=letters("ridge")),
 )  # fmt: skip
 def recursive_least_squares(**parameters: Any) -> Witness:
     """Ridge regression after every prefix, two layers per example, O(d + n) hidden units."""
@@ -73,6 +74,7 @@ def recursive_least_squares(**parameters: Any) -> Witness:
     ),
     sizes=lambda: grid(d=(1, 2, 3, 5), examples=(2, 4, 6), ridge=(1,)),
     theorems=("paired_least_squares",),
+    assembled=lambda: grid(d=(3,), examples=(2, 4), ridge=letters("ridge")),
 )  # fmt: skip
 def paired_least_squares(**parameters: Any) -> Witness:
     """Ridge regression at one layer per example, two examples at a time."""
@@ -101,6 +103,10 @@ def paired_least_squares(**parameters: Any) -> Witness:
     ),
     sizes=lambda: grid(d=(1, 2, 3, 5), examples=(1, 2, 4), noise=(1,), prior=(1,)),
     theorems=("recursive_least_squares",),
+    assembled=lambda: grid(
+        d=(3,), examples=(2,), noise=letters("noise"), prior=letters("prior"),
+        output=("mean", "variance"),
+    ),
 )  # fmt: skip
 def bayes_ridge(**parameters: Any) -> Witness:
     """The Bayes predictor and its uncertainty, by recursive least squares."""
