@@ -179,7 +179,7 @@ def _not_proved(one: Subject, witness: Witness, why: dict[str, str]) -> bool | N
     from proofs.holds import prove_witness
 
     if one.proof is None:
-        why["proof"] = "not run: the claim has no proof of the assembled witness"
+        why["proof"] = "not run: the claim has no proof of the assembled witness, or a slow one"
         return None
     proof = prove_witness(witness, **one.proof)
     if proof.proved:

@@ -101,6 +101,8 @@ SUBJECTS: dict[str, tuple[str, Mapping[str, Any]]] = {
 
 IN_UNIT_INTERVAL = ("spline_regression",)  # elsewhere the splines are 0
 
+SLOW_PROOF = ("paired_least_squares",)  # seconds for each of 2288 mutants
+
 CORE = tuple(
     name for name, (id, _) in SUBJECTS.items()
     if id in ("gradient_descent", "sherman_morrison", "newton")
@@ -156,7 +158,9 @@ def _proof(claim: Claim, witness: Witness) -> Mapping[str, Any] | None:
     """How the claim proves an assembled witness of this kind, if it does."""
     from proofs.holds import prove_witness
 
-    for given in claim.assembled() if claim.assembled is not None else ():
+    if claim.assembled is None or claim.id in SLOW_PROOF:
+        return None
+    for given in claim.assembled():
         words = {name: value for name, value in given.items() if isinstance(value, str)}
         if any(witness.parameters.get(name, value) != value for name, value in words.items()):
             continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from constructions.exact import is_symbolic
 from constructions.numbers import Unsupported
 
 from ..claim import Budget, CheckResult, Claim
-from ..strategies import Case
+from ..strategies import Case, as_text
 from .running import build, reference
 
 
@@ -25,6 +27,32 @@ def letters(d: int, n: int, m: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndar
         return made
 
     return array("x", n, d), array("y", n), array("q", m, d)
+
+
+def _differs(
+    claim: Claim, witness: Any, parameters: dict[str, Any], n: int
+) -> dict[str, Any] | None:
+    """A prompt of fractions where the functions differ, which is seen faster than with letters."""
+    assert claim.algorithm is not None
+    rng = random.Random(n)
+
+    def array(*shape: int) -> np.ndarray:
+        made = np.empty(shape, dtype=object)
+        for at in np.ndindex(*shape):
+            made[at] = Fraction(rng.randint(1, 99), rng.randint(1, 99))
+        return made
+
+    d = parameters["d"]
+    case = Case(parameters, array(n, d), array(n), array(1, d))
+    try:
+        got = witness.predict(case.X, case.y, case.queries, "rational")
+        want = reference(claim.algorithm, case, Fraction)
+    except (Unsupported, ZeroDivisionError):
+        return None
+    if list(got) == list(want):
+        return None
+    texts = {"prediction": got, "algorithm": want}
+    return case.to_json() | {name: [as_text(v) for v in values] for name, values in texts.items()}
 
 
 def run(claim: Claim, budget: Budget) -> CheckResult:
@@ -48,6 +76,11 @@ def run(claim: Claim, budget: Budget) -> CheckResult:
     case = Case(parameters, X, y, queries)
     size = f"d = {parameters['d']}, n = {n}"
     witness = build(claim.witness, parameters)
+    if (point := _differs(claim, witness, parameters, n)) is not None:
+        return CheckResult(
+            False, 1, detail=f"at {size} two rational functions that differ at a point",
+            counterexample=point,
+        )  # fmt: skip
     try:
         got = witness.predict(X, y, queries, "symbolic")
     except Unsupported as error:

@@ -6,7 +6,7 @@ algorithms converge: k steps are k steps, and equality holds for any of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -42,7 +42,7 @@ def float_cases(suited: Any, **parameters: Any) -> st.SearchStrategy[Case]:
     return draw_case()
 
 
-def grid(**values: tuple) -> list[dict[str, Any]]:
+def grid(**values: Sequence[Any]) -> list[dict[str, Any]]:
     """Every combination of the values."""
     return [dict(zip(values, chosen)) for chosen in product(*values.values())]
 

@@ -64,7 +64,7 @@ def letters(**values: Sequence[Any]) -> Any:
     def made() -> list[dict[str, Any]]:
         import sympy
 
-        return [{**given, "alpha": sympy.Symbol("alpha")} for given in grid(**values)]  # type: ignore[arg-type]
+        return [{**given, "alpha": sympy.Symbol("alpha")} for given in grid(**values)]
 
     return made
 
