@@ -14,6 +14,7 @@ from typing import Any
 
 from . import numbers as number_systems
 from .gating import Gated, factor, gated
+from .keys_first import moments, through
 from .numbers.base import Numbers
 from .plan import Array, Plan, Planning
 from .prompt import Prompt, Tokens
@@ -21,7 +22,7 @@ from .ranges import hull, meet
 from .slotmap import Block, SlotMap
 from .stream import Layout, split_entry
 from .transformer import MLP, Head, Layer, Witness
-from .values import Rows, Value, moments, of_rows, through
+from .values import Rows, Value, of_rows
 
 Stream = dict[str, Value]
 Shape = tuple[int, ...]

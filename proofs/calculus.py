@@ -34,6 +34,9 @@ from proofs.words import ONE, Letter, Size, Word, is_gram, normal_word, transpos
 n, d, m = sympy.symbols("n d m", integer=True, positive=True)
 
 
+LEGIBLE = 40  # operations in a coefficient
+
+
 class ShapeError(ValueError):
     """Forms whose shapes do not fit."""
 
@@ -133,7 +136,8 @@ class Form:
             if body and c in (1, -1):
                 text = body if c == 1 else "-" + body
             else:
-                number = sympy.latex(sympy.factor(c))
+                # factors of a long coefficient take long and are no easier to read
+                number = sympy.latex(sympy.factor(c) if c.count_ops() <= LEGIBLE else c)
                 if body and c.is_Add:
                     number = rf"\left({number}\right)"
                 text = f"{number} {body}".strip()
