@@ -79,9 +79,11 @@ def judge(one: Subject, witness: Witness) -> Finding:
 
 def _equal(one: Subject, witness: Witness, refutes: Mapping[str, bool | None]) -> bool | None:
     """True: by proof; False: a prompt or a rational function says otherwise; None: open."""
+    if refutes["exact"]:  # letters stand for one query: a prompt with two can tell more
+        return False
     if refutes["symbolic"] is False:
         return True
-    if refutes["exact"] or refutes["symbolic"] or refutes["numeric"]:
+    if refutes["symbolic"] or refutes["numeric"]:
         return False
     if equality.same_where_read(one.witness, witness):
         return True

@@ -18,7 +18,7 @@ from .errors import WrongCall
 from .mutant_checks import Subject, in_letters
 from .strategies import Case
 
-CASES = 6  # prompts of floats
+CASES = 12  # prompts of floats
 EXACT = 24  # prompts of fractions, large and small ones in turn
 
 HALF, THIRD = Fraction(1, 2), Fraction(1, 3)
@@ -144,10 +144,12 @@ def subject(name: str, seed: int = 0) -> Subject:
         for scale in scales * (EXACT // 2)
     )
     floats = []
-    for _ in range(CASES):
+    for number in range(CASES):
         X = noise.standard_normal((n, d))
-        X /= np.linalg.norm(X, 2)  # the step sizes above are for prompts of norm 1
-        floats.append(Case(parameters, X, noise.standard_normal(n), noise.standard_normal((2, d))))
+        # the step sizes above are for prompts of norm 1; small and large targets in turn
+        X *= noise.uniform(0.6, 1) / np.linalg.norm(X, 2)
+        y = noise.standard_normal(n) * (1, 8)[number % 2]
+        floats.append(Case(parameters, X, y, noise.standard_normal((2, d))))
     witness = claim.witness(**parameters)
     proof = _proof(claim, witness)
     one = Subject(name, claim, parameters, witness, exact, tuple(floats), proof)

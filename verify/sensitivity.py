@@ -101,9 +101,8 @@ def _counted(one: Subject, found: Iterable[tuple[str, str, Finding]]) -> dict[st
         row["equal, proved"] += said.equal is True
         row["equal for every size"] += said.equal is True and said.refutes["proof"] is False
         row["open"] += said.equal is None
-        row["false alarms"] += said.equal is True and (
-            said.refutes["exact"] is True or said.refutes["numeric"] is True
-        )
+        row["false alarms"] += said.equal is True and said.refutes["numeric"] is True
+        row["false alarms"] += said.refutes["exact"] is True and said.refutes["proof"] is False
         if said.equal is None:
             missed.append({"change": change, "where": where, "differs": None, "by": said.why})
         if said.equal is not False:

@@ -97,6 +97,18 @@ def test_a_wrong_relu_pair_is_not_equal_by_proof():
     assert equality.predicts_the_algorithm(one.claim, changed, one.parameters, 2) is False
 
 
+def test_a_mutant_that_only_a_second_query_tells_apart_is_not_equal():
+    """index for 1: token n = 1 is the first query, and its index is 1."""
+    one = sensitivity.subject("recursive_least_squares")
+    wrong = next(
+        m for m in mutants.of(one.witness)
+        if m.where == "embedding: one <- 1 index for one <- 1 one"
+    )  # fmt: skip
+    said = judge(one, wrong.witness)
+    assert said.equal is False
+    assert all(said.refutes[kind] for kind in ("exact", "symbolic", "proof"))
+
+
 def test_what_is_equal_at_one_size_only_is_no_false_alarm_of_the_proof(descent):
     flipped, said = next(
         (m, said)

@@ -43,7 +43,7 @@ def _differs(
         return made
 
     d = parameters["d"]
-    case = Case(parameters, array(n, d), array(n), array(1, d))
+    case = Case(parameters, array(n, d), array(n), array(2, d))
     try:
         got = witness.predict(case.X, case.y, case.queries, "rational")
         want = reference(claim.algorithm, case, Fraction)
