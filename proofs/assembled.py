@@ -78,8 +78,8 @@ class Run:
             for group, state in zip(self.groups, before, strict=True)
             if group.context or head.keys != "context"
         ]
-        if head.keys == "causal":
-            self._check_causal(head, before[-1])
+        if head.keys != "context":
+            self._check_queries(head, before[-1])
         scale = ONE
         if head.average:
             count = sum((group.rows for group, _ in seen), sympy.Integer(0))
@@ -101,12 +101,20 @@ class Run:
                     if value is not None:
                         self._add(self.states[number], destination, scale * (weight @ value))
 
-    def _check_causal(self, head: Any, query: State) -> None:
-        """Raises OutsideCalculusError unless tokens are one by one and no query sees another."""
-        if head.average == "keys" or any(group.rows != 1 for group in self.groups):
+    def _check_queries(self, head: Any, query: State) -> None:
+        """Raises OutsideCalculusError where a query could see another: one stands for all here.
+
+        Also where causal keys meet tokens that are not one by one.
+        """
+        if head.keys == "causal" and (
+            head.average == "keys" or any(group.rows != 1 for group in self.groups)
+        ):
             raise OutsideCalculusError(f"head {head.name}: causal keys among tokens not told apart")
-        score = self._score(head, query, query)
-        if score is not None and score.normal():
+        parts = head.parts if isinstance(head, Selection) else (head,)
+        # a score may be 0 of a query on itself and not on another one
+        scored = any(self._score(part, query, query) is not None for part in parts)
+        sent = any(self._read(head.value, to, query) for to in _destinations(head.value))
+        if scored and (sent or head.attention == "normalised"):
             raise OutsideCalculusError(f"head {head.name}: queries that see queries")
 
     def _score(self, head: Any, reader: State, state: State) -> Form | None:

@@ -103,8 +103,8 @@ def groups(witness: Any, examples: int | None = None) -> list[Group]:
     row = c.letter("x_*", c.d, 1).T
     query = {"x": row, "x_query": row, "query": c.number(1), "one": c.number(1)}
     query["index"] = c.number(end + PLACE)
-    if fixed is not None:
-        query[f"position[{end}]"] = c.number(1)
+    if fixed is not None and prompt.positions > end:
+        raise OutsideCalculusError("one-hot positions tell queries apart, and one stands for all")
     made.append(Group("query", ONE, query, False, end + PLACE))
     return made
 

@@ -220,7 +220,12 @@ def _contents(name: str, report: str) -> str:
         return BLOCKS[name]()
     if name not in REPORTS:
         raise ValueError(f"{name} is written from no report; only {', '.join(REPORTS)} are")
-    return REPORTS[name](json.loads(Path(report).read_text(encoding="utf-8")))
+    try:
+        return REPORTS[name](json.loads(Path(report).read_text(encoding="utf-8")))
+    except (KeyError, TypeError, json.JSONDecodeError):
+        raise ValueError(
+            f"{report} is no report for {name}; `witness bench --json {report}` writes one"
+        ) from None
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
-from flint import fmpq, fmpz, fmpz_mat
+from flint import fmpz, fmpz_mat
 from flint.utils.flint_exceptions import DomainError
 
 ONE = fmpz(1)
@@ -26,7 +26,6 @@ class CommonDenominator:
     """
 
     __slots__ = ("denominator", "numerators")
-    __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, numerators: fmpz_mat, denominator: fmpz = ONE) -> None:
         self.numerators, self.denominator = numerators, denominator
@@ -44,7 +43,7 @@ class CommonDenominator:
     def fractions(self) -> list[Fraction]:
         """The entries, row by row, in lowest terms."""
         by = self.denominator
-        return [lowest_terms(fmpq(entry, by)) for entry in self.entries()]
+        return [Fraction(int(entry), int(by)) for entry in self.entries()]
 
     def part(self, rows: range, columns: range) -> CommonDenominator:
         numerators = self.numerators
@@ -138,13 +137,6 @@ def common_multiple(numbers: Iterable[fmpz]) -> fmpz:
         if number != common:
             common = common.lcm(number)
     return common
-
-
-def lowest_terms(value: fmpq) -> Fraction:
-    """The same number; Fraction(p, q) would take the gcd again."""
-    made = object.__new__(Fraction)
-    made._numerator, made._denominator = int(value.p), int(value.q)  # type: ignore[attr-defined]
-    return made
 
 
 def _spread(count: int) -> Iterable[int]:

@@ -245,11 +245,11 @@ class FloatPrompts(Prompts):
         return part.to(dtype=self.system.dtype, device=self.system.device)
 
     def each(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-        parts = self.X, self.y.unsqueeze(-1), self.queries
-        yield tuple(  # type: ignore[misc]
+        X, y, queries = (
             part if part.shape[:-2] == self.batch else part.expand(*self.batch, *part.shape[-2:])
-            for part in parts
+            for part in (self.X, self.y.unsqueeze(-1), self.queries)
         )
+        yield X, y, queries
 
     def join(self, made: list[torch.Tensor]) -> torch.Tensor:
         return made[0]

@@ -169,6 +169,19 @@ def test_causal_keys_need_single_tokens_and_queries_that_do_not_see_each_other()
     assert not proof.proved and "tokens not told apart" in proof.failed
 
 
+def test_positions_that_reach_the_queries_are_refused():
+    """The first query would be told from the second, and one stands for all of them."""
+    witness = constructions.build("sherman_morrison", d=3, examples=2, ridge=1, storage="tokens")
+    slots = (replace(s, shape=(4,)) if s.name == "position" else s for s in witness.layout.slots)
+    longer = replace(
+        witness,
+        layout=replace(witness.layout, slots=tuple(slots)),
+        prompt=replace(witness.prompt, positions=4),
+    )
+    proof = prove_witness(longer)
+    assert not proof.proved and "positions tell queries apart" in proof.failed
+
+
 def test_the_first_wrong_layer_is_named():
     witness = constructions.build("newton", d=2, iterations=2, alpha=Fraction(1, 7))
     layer = witness.layer_list[2]

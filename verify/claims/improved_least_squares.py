@@ -18,6 +18,23 @@ from .core import ENTRIES, grid, letters
 from .improved import small_floats
 
 
+def _ridge_cases() -> Any:
+    """Whole prompts with a ridge; the witness knows their length."""
+    return strategies.prompts(
+        entries=ENTRIES, build=lambda drawn, d, n: {"examples": n}, ridge=positive()
+    )
+
+
+def _ridge_floats(lowest: float) -> Any:
+    """The same in floats; the ridge is |X|_2^2 or `lowest` times that."""
+    return small_floats(
+        lambda X, drawn: {
+            "examples": len(X), "ridge": float(np.linalg.norm(X, 2)) ** 2 * drawn["ridge"],
+        },
+        ridge=st.sampled_from((1.0, lowest)),
+    )  # fmt: skip
+
+
 @claim(
     "recursive_least_squares",
     variant="improved",
@@ -26,15 +43,8 @@ from .improved import small_floats
     r"(\lambda I + X^\top X)^{-1} X^\top y, \text{ and at example } t \text{ the prediction } "
     r"w_{t-1}^\top x_t \text{ from those before it}",
     algorithm=algorithms.ridge,
-    cases=lambda: strategies.prompts(
-        entries=ENTRIES, build=lambda drawn, d, n: {"examples": n}, ridge=positive()
-    ),
-    floats=lambda: small_floats(
-        lambda X, drawn: {
-            "examples": len(X), "ridge": float(np.linalg.norm(X, 2)) ** 2 * drawn["ridge"],
-        },
-        ridge=st.sampled_from((1.0, 1e-3)),
-    ),
+    cases=_ridge_cases,
+    floats=lambda: _ridge_floats(1e-3),
     symbolic={"d": 2, "n": 1, "examples": 1, "ridge": Fraction(1, 2)},
     promises=(
         Promise("layers", "2*n"),
@@ -57,15 +67,8 @@ def recursive_least_squares(**parameters: Any) -> Witness:
     statement=r"\text{one layer per example: } n \text{ layers (even } n) \text{ of width } 8d + n "
     r"+ 14 \text{ leave } x^\top(\lambda I + X^\top X)^{-1}X^\top y",
     algorithm=algorithms.ridge,
-    cases=lambda: strategies.prompts(
-        entries=ENTRIES, build=lambda drawn, d, n: {"examples": n}, ridge=positive()
-    ),
-    floats=lambda: small_floats(
-        lambda X, drawn: {
-            "examples": len(X), "ridge": float(np.linalg.norm(X, 2)) ** 2 * drawn["ridge"],
-        },
-        ridge=st.sampled_from((1.0, 1e-2)),
-    ),
+    cases=_ridge_cases,
+    floats=lambda: _ridge_floats(1e-2),
     symbolic={"d": 1, "n": 2, "examples": 2, "ridge": Fraction(1, 2)},
     promises=(
         Promise("layers", "n"),
