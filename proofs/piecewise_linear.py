@@ -44,18 +44,16 @@ def value(table: Table, v: Any) -> Any:
 @cache
 def sigmoid_table(pieces: int, reach: int, bits: int = 40) -> Table:
     """Knots −reach … reach at equal distances, 2·`pieces` of them between; values to `bits`."""
-    import flint
     from flint import arb
 
-    before, flint.ctx.prec = flint.ctx.prec, 4 * bits
-    try:
+    from constructions.numbers.ball import precision
+
+    with precision(4 * bits):
         upper = []
         for i in range(1, pieces + 1):
             knot = Fraction(reach * i, pieces)
             exact = 1 / (1 + (-arb(knot.numerator) / knot.denominator).exp())
             upper.append((knot, Fraction(round(float(exact.mid()) * 2**bits), 2**bits)))
-    finally:
-        flint.ctx.prec = before
     lower = [(-knot, 1 - value) for knot, value in reversed(upper)]
     return (*lower, (Fraction(0), Fraction(1, 2)), *upper)
 
@@ -63,14 +61,14 @@ def sigmoid_table(pieces: int, reach: int, bits: int = 40) -> Table:
 @cache
 def sigmoid_error(table: Table) -> float:
     """A bound on |f(v) − σ(v)| over all real v, outward rounded."""
-    import flint
     from flint import arb
+
+    from constructions.numbers.ball import precision
 
     def ball(q: Fraction) -> Any:
         return arb(q.numerator) / q.denominator
 
-    before, flint.ctx.prec = flint.ctx.prec, 128
-    try:
+    with precision(128):
         (_, f_first), (_, f_last) = table[0], table[-1]
         # beyond the knots σ runs from its value there to 0 or 1, f stays
         worst = [ball(f_first), 1 - ball(f_last)]
@@ -92,5 +90,3 @@ def sigmoid_error(table: Table) -> float:
         for entry in worst[1:]:
             bound = bound.max(entry)
         return float(bound.upper()) * (1 + 2.0**-50)
-    finally:
-        flint.ctx.prec = before

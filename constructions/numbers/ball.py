@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from threading import RLock
 from typing import Any
 
 import flint
@@ -11,6 +12,24 @@ from flint import arb, arb_mat
 
 from ..exact import is_symbolic
 from .flint import FlintNumbers, to_fraction
+
+_PRECISION_IS_SET = RLock()
+
+
+@contextmanager
+def precision(bits: int) -> Iterator[None]:
+    """flint's precision is `bits` inside, and as before afterwards.
+
+    flint has one precision for all threads, so only one thread at a time may be inside. Nothing
+    else in this project sets it.
+    """
+    with _PRECISION_IS_SET:
+        before = flint.ctx.prec
+        flint.ctx.prec = bits
+        try:
+            yield
+        finally:
+            flint.ctx.prec = before
 
 
 class Ball(FlintNumbers):
@@ -28,14 +47,8 @@ class Ball(FlintNumbers):
             raise ValueError(f"the precision of balls must be at least 2 bits, not {precision}")
         self.precision = precision
 
-    @contextmanager
-    def working(self) -> Iterator[None]:
-        """flint's precision is global: it is set for one run and put back."""
-        before, flint.ctx.prec = flint.ctx.prec, self.precision
-        try:
-            yield
-        finally:
-            flint.ctx.prec = before
+    def working(self) -> AbstractContextManager[None]:
+        return precision(self.precision)
 
     def element(self, value: Any, what: str = "a value") -> arb:
         if isinstance(value, arb):

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count
 from math import inf
 from typing import Any
 
-import flint
 from flint import arb
 
+from constructions.numbers.ball import precision as precision
+
 Box = tuple[tuple[Fraction, Fraction], ...]
-
-
-@contextmanager
-def precision(bits: int) -> Iterator[None]:
-    """flint's global precision, set and put back."""
-    before, flint.ctx.prec = flint.ctx.prec, bits
-    try:
-        yield
-    finally:
-        flint.ctx.prec = before
 
 
 def ball(value: Any) -> arb:

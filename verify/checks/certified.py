@@ -59,16 +59,15 @@ def enclosed_residual(
     Pieces are bisected, at most `deepest` times, until their bounds are below `goal`. On a piece
     the mean value form holds: |p(middle)| + radius * |p'(piece)|, in balls.
     """
-    import flint
     import sympy
     from flint import arb
 
+    from constructions.numbers.ball import precision
     from proofs import spectral
 
     p = sympy.Poly(spectral.residual(witness), spectral.s)
     derivative = p.diff(spectral.s)
-    before, flint.ctx.prec = flint.ctx.prec, 128
-    try:
+    with precision(128):
         worst = 0.0
         pieces = [(Fraction(lowest), Fraction(highest), 0)]
         while pieces:
@@ -85,8 +84,6 @@ def enclosed_residual(
             else:
                 worst = max(worst, inside)
         return worst
-    finally:
-        flint.ctx.prec = before
 
 
 def _value(p: Any, at: Any) -> Any:
@@ -172,17 +169,15 @@ def exponential_kernel(build: Builder) -> Check:
 
 
 def _balls(algorithm: Any, X: Any, y: Any, queries: Any, *given: Any, **more: Any) -> Any:
-    import flint
     from flint import arb
+
+    from constructions.numbers.ball import precision
 
     def convert(array: Any) -> Any:
         made = np.empty(np.shape(array), dtype=object)
         made.ravel()[:] = [arb(float(entry)) for entry in np.asarray(array).ravel()]
         return made
 
-    before, flint.ctx.prec = flint.ctx.prec, 128
-    try:
+    with precision(128):
         scalars = [arb(v) if isinstance(v, float) else v for v in given]
         return algorithm(convert(X), convert(y), convert(queries), *scalars, **more)
-    finally:
-        flint.ctx.prec = before

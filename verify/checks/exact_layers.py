@@ -115,14 +115,12 @@ def in_fractions(kind: str, compile: Compile | None = None) -> Check:
 
 def _apart(ball: Any, exact: Fraction) -> float:
     """An upper bound on |ball - exact|."""
-    import flint
     from flint import arb
 
-    before, flint.ctx.prec = flint.ctx.prec, 160
-    try:
+    from constructions.numbers.ball import precision
+
+    with precision(160):
         return float(abs(ball - arb(exact.numerator) / exact.denominator).upper())
-    finally:
-        flint.ctx.prec = before
 
 
 def in_balls(kind: str, compile: Compile | None = None) -> Check:

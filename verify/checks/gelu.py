@@ -69,9 +69,9 @@ def product_bound(build: Builder, size: int = 1) -> Check:
     """In balls the product is within the proved bound, for many factors, orders and scales."""
 
     def run(budget: Budget) -> CheckResult:
-        import flint
         from flint import arb
 
+        from constructions.numbers.ball import precision
         from proofs.gelu_product import bound
 
         queries = factors(12 if budget.quick else 40, budget.seed) * size
@@ -81,8 +81,7 @@ def product_bound(build: Builder, size: int = 1) -> Check:
                 witness = build(d=2, order=order, scale=scale)
                 allowed = float(bound(order, scale, Fraction(size))) * (1 + 1e-12)
                 got = witness.predict(np.zeros((1, 2)), [0.0], queries, "ball")
-                before, flint.ctx.prec = flint.ctx.prec, 128
-                try:
+                with precision(128):
                     for value, (x, y) in zip(got, queries):
                         cases += 1
                         error = float(abs(value - arb(float(x)) * arb(float(y))).upper())
@@ -93,8 +92,6 @@ def product_bound(build: Builder, size: int = 1) -> Check:
                                  "order": str(order), "scale": str(scale)},
                             )  # fmt: skip
                         worst, largest = max(worst, error / allowed), max(largest, allowed)
-                finally:
-                    flint.ctx.prec = before
         return CheckResult(
             True, cases, worst, 1.0, f"at most {worst:.2f} of the proved bound, 5 orders, 3 scales"
         )
@@ -132,16 +129,14 @@ def norm_bypass(build: Callable[[Any, Any], list[Any]] | None = None) -> Check:
     """Layer norm undone by units N, -N, x, -x: relative error at most |x|^2/(2 N^2), in balls."""
 
     def run(budget: Budget) -> CheckResult:
-        import flint
         from flint import arb, arb_mat
 
-        from constructions.numbers.ball import Ball
+        from constructions.numbers.ball import Ball, precision
 
         units = build or (lambda N, x: [N, -N, *x, *(-e for e in x)])
         rng = np.random.default_rng(budget.seed)
         worst, cases = 0.0, 0
-        before, flint.ctx.prec = flint.ctx.prec, 256
-        try:
+        with precision(256):
             for N in (4, 64, 2**20):
                 for _ in range(4):
                     x = [arb(float(e)) for e in rng.uniform(-1, 1, int(rng.integers(1, 5)))]
@@ -161,8 +156,6 @@ def norm_bypass(build: Callable[[Any, Any], list[Any]] | None = None) -> Check:
                                 {"N": str(N), "x": [str(float(v.mid())) for v in x]},
                             )  # fmt: skip
                         worst = max(worst, float((relative / allowed).upper()))
-        finally:
-            flint.ctx.prec = before
         return CheckResult(True, cases, worst, 1.0, f"at most {worst:.4f} of |x|^2/(2 N^2)")
 
     return Check("enclosure", run, "enclosed")

@@ -105,20 +105,17 @@ def enclosed(
     algorithm: Callable[..., Any], case: Case, wanted: Callable[[int], float]
 ) -> np.ndarray:
     """The algorithm in balls, at a precision at which query q's radius is below wanted(q)."""
-    import flint
     from flint import arb
+
+    from constructions.numbers.ball import precision
 
     def ball(value: Any) -> Any:
         fraction = Fraction(value)
         return arb(fraction.numerator) / arb(fraction.denominator)
 
-    before = flint.ctx.prec
-    try:
-        for precision in (256, 1024, 4096):
-            flint.ctx.prec = precision
+    for bits in (256, 1024, 4096):
+        with precision(bits):
             made = reference(algorithm, case, ball)
-            if all(float(value.rad()) <= wanted(q) for q, value in enumerate(made)):
-                return made
-        return made
-    finally:
-        flint.ctx.prec = before
+        if all(float(value.rad()) <= wanted(q) for q, value in enumerate(made)):
+            return made
+    return made
