@@ -8,13 +8,30 @@ from pathlib import Path
 from typing import Any, Literal
 
 Strength = Literal["proved", "derived", "exact", "enclosed", "tested"]
-Kind = Literal["exact", "numeric", "enclosure", "symbolic", "proof", "kernel", "steps", "resources"]
+Kind = Literal[
+    "exact", "numeric", "enclosure", "symbolic", "proof", "kernel", "steps", "annotations", "resources"
+]
 Variant = Literal["printed", "repaired", "improved"]
 
 KINDS: tuple[Kind, ...] = (
-    "exact", "steps", "symbolic", "numeric", "enclosure", "proof", "kernel", "resources",
+    "exact", "steps", "annotations", "symbolic", "numeric", "enclosure", "proof", "kernel",
+    "resources",
 )  # fmt: skip
 VARIANTS: tuple[Variant, ...] = ("printed", "repaired", "improved")
+# what a check of a kind may call its evidence: code that ran cases cannot call itself a proof
+ALLOWED: dict[Kind, tuple[Strength, ...]] = {
+    "exact": ("exact",),
+    "steps": ("exact",),
+    "annotations": ("exact",),
+    "symbolic": ("exact",),
+    "numeric": ("tested",),
+    "enclosure": ("enclosed", "tested"),
+    "proof": ("derived",),
+    "kernel": ("proved",),
+    "resources": ("exact",),
+}
+QUANTITIES = ("layers", "width", "heads", "hidden", "weights")
+RELATIONS = ("=", "<=", "O")
 
 
 # -- verdicts ---------------------------------------------------------------------------------
@@ -46,19 +63,28 @@ class Holds(Verdict):
 
 @dataclass(frozen=True)
 class Approximates(Verdict):
-    """Not equal, but within a certified bound; `detail` says how it shrinks."""
+    """Not equal, but near. enclosed: within `bound` for every input of `box`.
+
+    tested: `bound` is the largest error seen, of the inputs that were tried; there is no box.
+    """
 
     bound: float = float("inf")
     detail: str = ""
+    box: str = ""
+    strength: Strength = "enclosed"
     name = "approximates"
 
 
 @dataclass(frozen=True)
 class Refuted(Verdict):
-    """Wrong on `counterexample`, from `first_difference` (layer, slot, token) on."""
+    """Wrong on `counterexample`, from `first_difference` (layer, slot, token) on.
+
+    `strengths` are those of the checks that found it wrong.
+    """
 
     counterexample: Mapping[str, Any] | None = None
     first_difference: Mapping[str, Any] | None = None
+    strengths: tuple[Strength, ...] = ()
     name = "refuted"
 
 
@@ -78,6 +104,18 @@ class Undecided(Verdict):
     name = "undecided"
 
 
+@dataclass(frozen=True)
+class Broken(Verdict):
+    """The claim's own code failed: nothing can be said. `where` is "file, line 12"; `why` the error.
+
+    A claim cannot expect it.
+    """
+
+    where: str = ""
+    why: str = ""
+    name = "broken"
+
+
 VERDICTS = ("holds", "approximates", "refuted", "ill-posed", "undecided")
 
 
@@ -95,8 +133,26 @@ class Budget:
 
 
 @dataclass(frozen=True)
+class Object:
+    """What a piece of evidence speaks of, and what a claim is about: they have to be the same.
+
+    witness: digest of the transformers, with letters for their parameters where they have some;
+    formula: text of the algorithm; statement: of a theorem that is about no transformer.
+    """
+
+    witness: str = ""
+    formula: str = ""
+    statement: str = ""
+
+
+@dataclass(frozen=True)
 class CheckResult:
-    """What one check found. passed is None where it was not run or could not decide."""
+    """What one check found. passed is None where it was not run or could not decide.
+
+    box: the inputs, in words, for all of which `bound` holds; an enclosure without it counts as
+    tested. about: the object that the evidence speaks of; None: the claim's own, which it ran.
+    domain: from which inputs cases were drawn, in words.
+    """
 
     passed: bool | None
     cases: int = 0
@@ -108,6 +164,9 @@ class CheckResult:
     kind: str = ""
     strength: str = ""
     seconds: float = 0.0
+    box: str = ""
+    about: Object | None = None
+    domain: str = ""
 
     def named(self, **fields: Any) -> CheckResult:
         """The same result with some fields set."""
@@ -116,11 +175,25 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Check:
-    """One way to test a claim."""
+    """One way to test a claim.
+
+    `transformer`: it runs a transformer, so that theorems about other objects say nothing of it.
+    Raises ValueError for a strength that a check of this kind cannot have.
+    """
 
     kind: Kind
     run: Callable[[Budget], CheckResult]
     strength: Strength
+    transformer: bool = True
+
+    def __post_init__(self) -> None:
+        if self.kind not in ALLOWED:
+            raise ValueError(f"kind must be one of {', '.join(ALLOWED)}, not {self.kind!r}")
+        if self.strength not in ALLOWED[self.kind]:
+            raise ValueError(
+                f"a check of kind {self.kind} gives evidence of strength "
+                f"{' or '.join(ALLOWED[self.kind])}, not {self.strength!r}"
+            )
 
 
 @dataclass(frozen=True)
@@ -135,6 +208,31 @@ class Promise:
     quantity: str
     formula: str
     relation: Literal["=", "<=", "O"] = "="
+
+    def __post_init__(self) -> None:
+        if self.quantity not in QUANTITIES:
+            raise ValueError(
+                f"a promise is about {', '.join(QUANTITIES)}, not about {self.quantity!r}"
+            )
+        if self.relation not in RELATIONS:
+            raise ValueError(
+                f"a promise's relation is one of {', '.join(RELATIONS)}, not {self.relation!r}"
+            )
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The inputs that a claim speaks of: a test of a case, and the same in words.
+
+    Cases are drawn inside it, a counterexample stays inside it, and the report prints the words.
+    """
+
+    words: str
+    contains: Callable[[Any], bool]
+
+    def __post_init__(self) -> None:
+        if not self.words.strip():
+            raise ValueError("a domain needs words")
 
 
 # -- claims -----------------------------------------------------------------------------------
