@@ -1,0 +1,364 @@
+"""A witness read token by token with dense matrices: its definition, and nothing clever.
+
+Written from the docstrings of Prompt, Block, Head, MLP and Layer; of `constructions` it uses the
+fields of the dataclasses and not one function. Fractions by default; `Decimals` has what is
+irrational, to fifty digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+import mpmath
+
+Shape = tuple[int, ...]
+Slots = dict[str, tuple[int, Shape]]  # name: (first row, shape)
+Matrix = list[tuple[int, int, Any]]  # (row, column, weight)
+State = dict[str, list[list[Any]]]  # slot: the entries that each token holds, row-major
+
+
+class Unsupported(ValueError):
+    """Something irrational was asked of fractions."""
+
+
+class Fractions:
+    """Exact rational arithmetic."""
+
+    def number(self, value: Any) -> Any:
+        if not isinstance(value, (int, Fraction)):
+            raise Unsupported(f"the weight {value}")
+        return Fraction(value)
+
+    def relu(self, x: Any) -> Any:
+        return x if x > 0 else self.number(0)
+
+    def quotient(self, x: Any, by: Any) -> Any:
+        return x / by
+
+    def gelu(self, x: Any) -> Any:
+        raise Unsupported("GeLU")
+
+    def softmax(self, scores: Sequence[Any], null: bool) -> list[Any]:
+        raise Unsupported("softmax")
+
+    def norm(self, row: Sequence[Any]) -> list[Any]:
+        raise Unsupported("layer norm")
+
+
+class Decimals(Fractions):
+    """mpmath, in the precision that it is set to: what fractions refuse, to many digits."""
+
+    def number(self, value: Any) -> Any:
+        if isinstance(value, Fraction):
+            return mpmath.mpf(value.numerator) / value.denominator
+        if isinstance(value, int):
+            return mpmath.mpf(value)
+        return mpmath.mpf(str(value.evalf(mpmath.mp.dps + 5)))
+
+    def gelu(self, x: Any) -> Any:
+        return x / 2 * (1 + mpmath.erf(x / mpmath.sqrt(2)))
+
+    def softmax(self, scores: Sequence[Any], null: bool) -> list[Any]:
+        powers = [mpmath.exp(score) for score in scores]
+        total = mpmath.fsum(powers) + (1 if null else 0)
+        return [power / total for power in powers]
+
+    def norm(self, row: Sequence[Any]) -> list[Any]:
+        mean = mpmath.fsum(row) / len(row)
+        variance = mpmath.fsum((x - mean) ** 2 for x in row) / len(row)
+        return [(x - mean) / mpmath.sqrt(variance) for x in row]
+
+
+FRACTIONS = Fractions()
+
+
+def predict(witness: Any, X: Any, y: Any, queries: Any, arithmetic: Any = FRACTIONS) -> list[Any]:
+    """The prediction of each query: coefficient * read-out slot."""
+    last = states(witness, X, y, queries, arithmetic)[-1]
+    name, index = reference(witness.readout.slot)
+    coefficient = arithmetic.number(witness.readout.coefficient)
+    return [coefficient * held[index or 0] for held in last[name][-len(queries) :]]
+
+
+def states(witness: Any, X: Any, y: Any, queries: Any, arithmetic: Any = FRACTIONS) -> list[State]:
+    """What every token holds in every slot, after the embedding and after each layer."""
+    number = arithmetic.number
+    prompt = witness.prompt
+    tokens = token_features(prompt, X, y, queries, number)
+    given = placed(feature_shapes(prompt))
+    slots = placed([(slot.name, slot.shape) for slot in witness.layout.slots])
+    width = total(slots)
+    embedding = linear(prompt.embedding, slots, given, {}, number)
+    read = [[entry for name in given for entry in token[name]] for token in tokens]
+    stream = [times(embedding, row, width, number) for row in read]
+    made = [named(stream, slots)]
+    for layer in witness.layer_list:
+        stream = after_layer(layer, stream, slots, len(X), len(queries), arithmetic)
+        made.append(named(stream, slots))
+    return made
+
+
+# -- tokens -----------------------------------------------------------------------------------
+
+
+def feature_shapes(prompt: Any) -> list[tuple[str, Shape]]:
+    d = (prompt.d,)
+    return [
+        ("x", d), ("y", ()), ("one", ()), ("index", ()), ("position", (prompt.positions,)),
+        ("query", ()), ("register", ()), ("x_example", d), ("x_query", d),
+    ]  # fmt: skip
+
+
+def token_features(prompt: Any, X: Any, y: Any, queries: Any, number: Any) -> list[dict[str, Any]]:
+    """What the embedding may read of each token, in order."""
+    nowhere = [0] * prompt.d
+    kinds: list[dict[str, Any]] = [{"register": 1}] if prompt.register else []
+    for x, target in zip(X, y, strict=True):
+        if prompt.form == "joint":
+            kinds.append({"x": x, "x_example": x, "y": target})
+        elif prompt.form == "interleaved":
+            kinds += [{"x": x, "x_example": x}, {"y": target}]
+        else:
+            raise Unsupported(f"prompt form {prompt.form}")
+    kinds += [{"x": x, "x_query": x, "query": 1} for x in queries]
+    made = []
+    for t, kind in enumerate(kinds):
+        made.append(
+            {
+                "x": [number(value) for value in kind.get("x", nowhere)],
+                "y": [number(kind.get("y", 0))],
+                "one": [number(1)],
+                "index": [number(t)],
+                "position": [number(int(p == t)) for p in range(prompt.positions)],
+                "query": [number(kind.get("query", 0))],
+                "register": [number(kind.get("register", 0))],
+                "x_example": [number(value) for value in kind.get("x_example", nowhere)],
+                "x_query": [number(value) for value in kind.get("x_query", nowhere)],
+            }
+        )
+    return made
+
+
+# -- layers -----------------------------------------------------------------------------------
+
+
+def after_layer(
+    layer: Any, stream: list[list[Any]], slots: Slots, n: int, m: int, arithmetic: Any
+) -> list[list[Any]]:
+    """stream += heads(stream); then stream += mlp(norm(stream))."""
+    total_of = [list(row) for row in stream]
+    for head in layer.heads:
+        received = attention(head, stream, slots, n, m, arithmetic)
+        total_of = [plus(row, more) for row, more in zip(total_of, received, strict=True)]
+    if layer.mlp is None:
+        return total_of
+    made = []
+    for row in total_of:
+        normed = arithmetic.norm(row) if layer.norm else row
+        made.append(plus(row, perceptron(layer.mlp, normed, slots, arithmetic)))
+    return made
+
+
+def attention(
+    head: Any, stream: list[list[Any]], slots: Slots, n: int, m: int, arithmetic: Any
+) -> list[list[Any]]:
+    """Token t receives sum_j weight(<query_t, key_j>) * value_j."""
+    number, width = arithmetic.number, total(slots)
+    features = named_by(head.query, slots, {})
+    of_query = linear(head.query, features, slots, {}, number)
+    of_key = linear(head.key, features, slots, {}, number)
+    of_value = linear(head.value, slots, slots, {}, number)
+    queries = [times(of_query, row, total(features), number) for row in stream]
+    keys = [times(of_key, row, total(features), number) for row in stream]
+    values = [times(of_value, row, width, number) for row in stream]
+    made = []
+    for t, query in enumerate(queries):
+        seen = visible(head.keys, t, len(stream), m)
+        scores = [inner_product(query, keys[j], number) for j in seen]
+        weights = attention_weights(head, scores, n, arithmetic)
+        received = [number(0)] * width
+        for weight, j in zip(weights, seen, strict=True):
+            received = plus(received, [weight * value for value in values[j]])
+        made.append(received)
+    return made
+
+
+def visible(keys: str, t: int, tokens: int, m: int) -> range:
+    if keys == "context":
+        return range(tokens - m)
+    if keys == "full":
+        return range(tokens)
+    if keys == "causal":
+        return range(t + 1)
+    raise Unsupported(f"keys {keys}")
+
+
+def attention_weights(head: Any, scores: list[Any], n: int, arithmetic: Any) -> list[Any]:
+    number = arithmetic.number
+    if head.attention == "softmax":
+        return arithmetic.softmax(scores, head.null)
+    if head.attention == "normalised":
+        by = sum(scores, number(1 if head.null else 0))
+        return [arithmetic.quotient(score, by) for score in scores]
+    if head.attention == "relu":
+        scores = [arithmetic.relu(score) for score in scores]
+    elif head.attention != "linear":
+        raise Unsupported(f"attention {head.attention}")
+    if head.average == "":
+        return scores
+    if head.average == "keys":
+        return [arithmetic.quotient(score, number(len(scores))) for score in scores]
+    if head.average == "examples":
+        return [arithmetic.quotient(score, number(n)) for score in scores]
+    raise Unsupported(f"average {head.average}")
+
+
+def perceptron(mlp: Any, row: list[Any], slots: Slots, arithmetic: Any) -> list[Any]:
+    """outer(activation(inner(stream)) * gate(stream)); without inner the stream, without gate 1."""
+    number, letters = arithmetic.number, dict(mlp.letters)
+    if mlp.inner is None:
+        units, hidden = slots, list(row)
+    else:
+        units = named_by(mlp.inner, slots, letters)
+        matrix = linear(mlp.inner, units, slots, letters, number)
+        hidden = times(matrix, row, total(units), number)
+    if mlp.activation == "relu":
+        hidden = [arithmetic.relu(x) for x in hidden]
+    elif mlp.activation == "gelu":
+        hidden = [arithmetic.gelu(x) for x in hidden]
+    elif mlp.activation != "identity":
+        raise Unsupported(f"activation {mlp.activation}")
+    if mlp.gate is not None:
+        matrix = linear(mlp.gate, units, slots, letters, number)
+        gate = times(matrix, row, total(units), number)
+        hidden = [x * by for x, by in zip(hidden, gate, strict=True)]
+    return times(linear(mlp.outer, slots, units, letters, number), hidden, total(slots), number)
+
+
+# -- slot maps as matrices --------------------------------------------------------------------
+
+
+def placed(shapes: Iterable[tuple[str, Shape]]) -> Slots:
+    made, row = {}, 0
+    for name, shape in shapes:
+        made[name] = (row, tuple(shape))
+        row += size(shape)
+    return made
+
+
+def total(slots: Slots) -> int:
+    return sum(size(shape) for _, shape in slots.values())
+
+
+def size(shape: Shape) -> int:
+    made = 1
+    for axis in shape:
+        made *= axis
+    return made
+
+
+def reference(text: str) -> tuple[str, int | None]:
+    """A slot, or one entry of it: "u" or "u[2]"."""
+    if text.endswith("]"):
+        name, _, index = text[:-1].rpartition("[")
+        return name, int(index)
+    return text, None
+
+
+def place_of(text: str, slots: Slots) -> tuple[int, Shape]:
+    """First row and shape of a slot or of one entry."""
+    name, index = reference(text)
+    first, shape = slots[name]
+    if index is None:
+        return first, shape
+    if not 0 <= index < size(shape):
+        raise IndexError(text)
+    return first + index, ()
+
+
+def named_by(blocks: Iterable[Any], source: Slots, letters: Mapping[str, int]) -> Slots:
+    """The features that a map names itself, each of the shape that its first block makes."""
+    shapes: dict[str, Shape] = {}
+    for block in blocks:
+        _, shape = place_of(block.source, source)
+        if block.matrix is not None:
+            shape = (len(block.matrix),)
+        elif block.pattern is not None:
+            left, right = block.pattern.split("<-")
+            known = {**letters, **dict(zip(right, shape, strict=True))}
+            shape = tuple(known[letter] for letter in left)
+        shapes.setdefault(block.destination, shape)
+    return placed(shapes.items())
+
+
+def linear(
+    blocks: Iterable[Any], destination: Slots, source: Slots, letters: Mapping[str, int],
+    number: Any,
+) -> Matrix:  # fmt: skip
+    """The matrix of a sum of blocks."""
+    made: Matrix = []
+    for block in blocks:
+        row, shape = place_of(block.destination, destination)
+        column, before = place_of(block.source, source)
+        coefficient = number(block.coefficient)
+        if block.matrix is not None:
+            assert len(block.matrix) == size(shape)
+            for i, entries in enumerate(block.matrix):
+                assert len(entries) == size(before)
+                for j, entry in enumerate(entries):
+                    made.append((row + i, column + j, coefficient * number(entry)))
+            continue
+        if block.pattern is None:
+            assert size(shape) == size(before)
+            pairs = [(i, i) for i in range(size(shape))]
+        else:
+            pairs = ones_of(block.pattern, shape, before, letters)
+        made += [(row + i, column + j, coefficient) for i, j in pairs]
+    return made
+
+
+def ones_of(
+    pattern: str, shape: Shape, before: Shape, letters: Mapping[str, int]
+) -> list[tuple[int, int]]:
+    """Where the matrix of an index pattern is 1: places that give every letter one value."""
+    left, right = pattern.split("<-")
+    assert len(right) == len(before)
+    if len(left) != len(shape):  # as many units in another shape
+        known = {**letters, **dict(zip(right, before, strict=True))}
+        shape, there = tuple(known[letter] for letter in left), shape
+        assert size(shape) == size(there)
+    made = []
+    for i, to in enumerate(product(*map(range, shape))):
+        for j, at in enumerate(product(*map(range, before))):
+            values: dict[str, int] = {}
+            if all(values.setdefault(x, v) == v for x, v in zip(left + right, to + at)):
+                made.append((i, j))
+    return made
+
+
+# -- vectors ----------------------------------------------------------------------------------
+
+
+def times(matrix: Matrix, row: Sequence[Any], rows: int, number: Any) -> list[Any]:
+    made = [number(0)] * rows
+    for i, j, weight in matrix:
+        made[i] = made[i] + weight * row[j]
+    return made
+
+
+def plus(a: Sequence[Any], b: Sequence[Any]) -> list[Any]:
+    return [x + y for x, y in zip(a, b, strict=True)]
+
+
+def inner_product(a: Sequence[Any], b: Sequence[Any], number: Any) -> Any:
+    return sum((x * y for x, y in zip(a, b, strict=True)), number(0))
+
+
+def named(stream: list[list[Any]], slots: Slots) -> State:
+    return {
+        name: [row[first : first + size(shape)] for row in stream]
+        for name, (first, shape) in slots.items()
+    }
