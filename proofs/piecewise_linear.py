@@ -53,7 +53,9 @@ def sigmoid_table(pieces: int, reach: int, bits: int = 40) -> Table:
         for i in range(1, pieces + 1):
             knot = Fraction(reach * i, pieces)
             exact = 1 / (1 + (-arb(knot.numerator) / knot.denominator).exp())
-            upper.append((knot, Fraction(round(float(exact.mid()) * 2**bits), 2**bits)))
+            mantissa, exponent = exact.mid().man_exp()
+            scaled = int(mantissa) * Fraction(2) ** (int(exponent) + bits)
+            upper.append((knot, Fraction(round(scaled), 2**bits)))
     lower = [(-knot, 1 - value) for knot, value in reversed(upper)]
     return (*lower, (Fraction(0), Fraction(1, 2)), *upper)
 
