@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from fractions import Fraction
 from typing import Any
 
 from . import numbers as number_systems
-from .gating import Gated, factor, gated
+from .gating import Factor, Gated, factor, gated, whole
 from .keys_first import moments, through
 from .numbers.base import Numbers
 from .plan import Array, Plan, Planning
@@ -23,10 +24,21 @@ from .slotmap import Block, SlotMap
 from .stream import Layout, split_entry
 from .transformer import MLP, Head, Layer, Witness
 from .values import Rows, Value, of_rows
+from .vocabulary import unread
 
 Stream = dict[str, Value]
 Shape = tuple[int, ...]
 LINEAR = ("linear", "relu")
+READING = "the forward pass"
+
+# set while a reference is evaluated, which has to be another program than the witness
+NO_WITNESS: ContextVar[bool] = ContextVar("NO_WITNESS", default=False)
+
+
+def refuse_in_reference() -> None:
+    """Raises ValueError while a reference is evaluated."""
+    if NO_WITNESS.get():
+        raise ValueError("the algorithm runs a witness; a reference must not")
 
 
 def streams(
@@ -74,16 +86,15 @@ def attend(
         for name in head.query.destinations
     ]
     features = [(q, k) for q, k in pairs if q is not None and k is not None]
-    sent = [(name, read(head.value, name, stream, layout)) for name in head.value.destinations]
+    sent = [
+        (name, read(head.value, name, stream, layout, layout.shape(name)))
+        for name in head.value.destinations
+    ]
     values = [(name, value) for name, value in sent if value is not None]
     if not values or (not features and (head.attention in LINEAR or _null_only(head))):
         return
-    seen = tokens.context if head.keys == "context" else range(tokens.total)
-    average = Fraction(1)
-    if head.average == "examples":
-        average = Fraction(1, tokens.examples)
-    elif head.average == "keys" and head.keys != "causal":
-        average = Fraction(1, len(seen))
+    seen = _seen(head, tokens)
+    average = _average(head, seen, tokens)
 
     if head.attention == "linear" and head.keys != "causal" and _keys_first(features, values, seen):
         for name, value in values:
@@ -99,6 +110,26 @@ def attend(
         scale, rows = value.at(keys)
         result = numbers.product(table, rows, scale * average)
         add_to(after, layout, name, of_rows(Rows(numbers, value.size, [(readers, result)])))
+
+
+def _seen(head: Head, tokens: Tokens) -> range:
+    """The tokens that a head reads, of which a causal one sees those up to its own."""
+    if head.keys == "context":
+        return tokens.context
+    if head.keys in ("full", "causal"):
+        return range(tokens.total)
+    unread(head.keys, "keys", READING)
+
+
+def _average(head: Head, seen: range, tokens: Tokens) -> Fraction:
+    """What every weight is multiplied by; causal keys, of another number each, are not here."""
+    if head.average == "" or (head.average == "keys" and head.keys == "causal"):
+        return Fraction(1)
+    if head.average == "examples":
+        return Fraction(1, tokens.examples)
+    if head.average == "keys":
+        return Fraction(1, len(seen))
+    unread(head.average, "average", READING)
 
 
 def _null_only(head: Head) -> bool:
@@ -141,6 +172,8 @@ def weights(
         return readers, keys, numbers.softmax(scores, causal, head.null)
     if head.attention == "relu":
         scores = numbers.relu(scores)
+    elif head.attention not in ("linear", "normalised"):
+        unread(head.attention, "attention", READING)
     if causal:
         scores = numbers.lower(scores)
     if head.attention == "normalised":
@@ -157,32 +190,51 @@ def hidden_units(
     mlp: MLP, stream: Stream, layout: Layout
 ) -> tuple[dict[str, Value | Gated], Layout]:
     """activation(inner(stream)) * gate(stream), by name of the hidden feature."""
-    if mlp.inner is None:
-        return dict(stream), layout
     hidden_layout = mlp.hidden(layout)
     letters = dict(mlp.letters)
     hidden: dict[str, Value | Gated] = {}
-    for name in mlp.inner.destinations:
+    for name in dict.fromkeys(split_entry(block.source)[0] for block in mlp.outer):
         shape = hidden_layout[name].shape
         made: Value | Gated | None
         if mlp.gate is not None and mlp.activation == "identity":
-            left = factor(mlp.inner, name, stream, layout, shape)
+            left = _inner_factor(mlp, name, stream, layout, shape)
             right = factor(mlp.gate, name, stream, layout, shape)
             made = gated(left, right, shape)
             if made is not NotImplemented:
                 if made is not None:
                     hidden[name] = made
                 continue
-        made = read(mlp.inner, name, stream, layout, shape, letters)
-        if made is not None and mlp.activation != "identity":
-            activation = getattr(made.numbers, mlp.activation)
-            made = made.by_token(activation, made.size, linear=False)
+        if mlp.inner is None:
+            made = stream.get(name)
+        else:
+            made = read(mlp.inner, name, stream, layout, shape, letters)
+        made = made and _activated(mlp, made)
         if made is not None and mlp.gate is not None:
             gate = read(mlp.gate, name, stream, layout, shape, letters)
             made = gate and made.times(gate)
         if made is not None:
             hidden[name] = made
     return hidden, hidden_layout
+
+
+def _inner_factor(
+    mlp: MLP, name: str, stream: Stream, layout: Layout, shape: Shape
+) -> Factor | None:
+    if mlp.inner is not None:
+        return factor(mlp.inner, name, stream, layout, shape)
+    value = stream.get(name)
+    return value and whole(value, len(shape))
+
+
+def _activated(mlp: MLP, value: Value) -> Value:
+    numbers = value.numbers
+    if mlp.activation == "identity":
+        return value
+    if mlp.activation == "relu":
+        return value.by_token(numbers.relu, value.size, linear=False)
+    if mlp.activation == "gelu":
+        return value.by_token(numbers.gelu, value.size, linear=False)
+    unread(mlp.activation, "activation", READING)
 
 
 def normalise(stream: Stream, layout: Layout, tokens: Tokens, numbers: Numbers) -> Stream:
@@ -251,8 +303,8 @@ def transform(
     value = source.get(name)
     if isinstance(value, Gated):
         if index is None and block.matrix is None:
-            return value.summed(block.pattern)
-        value = value.summed(None)
+            return value.summed(block.pattern, shape)
+        value = value.summed(None, None)
     if value is not None and index is not None:
         value = value.column(index)
     if value is None:
@@ -336,6 +388,7 @@ def plan(witness: Witness, n: int, m: int) -> Plan:
 
 def predict(witness: Witness, X: Any, y: Any, queries: Any, numbers: Any) -> Any:
     """See Witness.predict."""
+    refuse_in_reference()
     system = number_systems.get(numbers)
     prompts = system.prompts(X, y, queries, witness)
     steps = witness.plan(prompts.n, prompts.m)
@@ -363,6 +416,7 @@ def read_out(witness: Witness, stream: Stream, tokens: Tokens, numbers: Numbers)
 
 def trace(witness: Witness, X: Any, y: Any, queries: Any, numbers: Any) -> list[dict[str, Any]]:
     """See Witness.trace."""
+    refuse_in_reference()
     system = number_systems.get(numbers)
     prompts = system.prompts(X, y, queries, witness)
     tokens = witness.prompt.tokens(prompts.n, prompts.m)

@@ -35,14 +35,20 @@ class Gated:
     left: Factor
     gate: Factor
     shape: tuple[int, ...]
-    _made: dict[str | None, Value | None] = field(default_factory=dict)
+    _made: dict[Any, Value | None] = field(default_factory=dict)
 
-    def summed(self, pattern: str | None) -> Value | None:
-        """The 0/1 matrix of an outer block's index pattern on the hidden units (None: I)."""
-        if pattern not in self._made:
+    def summed(self, pattern: str | None, shape: tuple[int, ...] | None) -> Value | None:
+        """The 0/1 matrix of an outer block's index pattern on the hidden units (None: I).
+
+        `shape` is that of what is written: it sizes letters that the hidden units do not have.
+        """
+        key = pattern, shape
+        if key not in self._made:
             out = _left_over(pattern, self.left.letters, self.gate.letters, len(self.shape))
-            self._made[pattern] = self._written(pattern) if out is None else self._contracted(out)
-        return self._made[pattern]
+            self._made[key] = (
+                self._written(pattern, shape) if out is None else self._contracted(out)
+            )
+        return self._made[key]
 
     def _contracted(self, out: str) -> Value | None:
         numbers = self.left.value.numbers
@@ -62,15 +68,17 @@ class Gated:
         rows = Rows(numbers, prod(sizes[axis] for axis in out), pieces)
         return of_rows(rows).scaled(a.scale * b.scale)
 
-    def _written(self, pattern: str | None) -> Value | None:
+    def _written(self, pattern: str | None, shape: tuple[int, ...] | None) -> Value | None:
         """The hidden units one by one."""
         if pattern is None:
             return self._spread(self.left).times(self._spread(self.gate))
-        value = self.summed(None)
+        value = self.summed(None, None)
         if value is None:
             return None
         block = Block("out", "hidden", 1, pattern)
-        return value.patterned(block, block.output_shape(self.shape, {}), self.shape)
+        if shape is None:
+            shape = block.output_shape(self.shape, {})
+        return value.patterned(block, shape, self.shape)
 
     def _spread(self, one: Factor) -> Value:
         """The factor repeated along the axes that it does not have."""
@@ -86,6 +94,11 @@ def gated(left: Factor | None, gate: Factor | None, shape: tuple[int, ...]) -> A
     if left is None or gate is None or left.value.is_ones or gate.value.is_ones:
         return NotImplemented
     return Gated(left, gate, shape)
+
+
+def whole(value: Value, axes: int) -> Factor:
+    """A factor with every axis of the hidden units, in their order."""
+    return Factor(value, AXES[:axes])
 
 
 def factor(
@@ -114,7 +127,9 @@ def _axes(pattern: str | None, count: int) -> str | None:
     if pattern is None or count > len(AXES):
         return axes if pattern is None else None
     left, _, right = pattern.partition("<-")
-    if not (_distinct(left) and _distinct(right) and set(right) <= set(left)):
+    if len(left) != count or not (
+        _distinct(left) and _distinct(right) and set(right) <= set(left)
+    ):
         return None
     named = dict(zip(left, axes))
     return "".join(named[letter] for letter in right)

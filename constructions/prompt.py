@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from .slotmap import SlotMap
-from .stream import Layout, Slot
-
-Form = Literal["joint", "interleaved"]
+from .stream import Layout, Slot, split_entry
+from .vocabulary import FORMS, Form, boolean, one_of, whole
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,19 @@ class Prompt:
     register: bool = False
     positions: int = 0
 
+    def __post_init__(self) -> None:
+        whole(self.d, 1, "d")
+        one_of(self.form, FORMS, "form of the prompt")
+        boolean(self.register, "register")
+        whole(self.positions, 0, "positions")
+        object.__setattr__(self, "embedding", self.embedding.without_zeros())
+        for block in self.embedding:
+            one_of(
+                split_entry(block.source)[0],
+                (slot.name for slot in self.features.slots),
+                "feature of a token",
+            )
+
     @cached_property
     def features(self) -> Layout:
         """Layout of what the embedding reads."""
@@ -76,7 +88,7 @@ class Prompt:
 
     def read(self, X: Any, y: Any, queries: Any, tokens: Tokens, numbers: Any) -> dict[str, Any]:
         """The features that the embedding uses, each (tokens, size) in the number system."""
-        wanted = {block.source.partition("[")[0] for block in self.embedding}
+        wanted = {split_entry(block.source)[0] for block in self.embedding}
         total = tokens.total
         made: dict[str, Any] = {}
         if "x" in wanted:

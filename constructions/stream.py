@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import prod
 
+from .vocabulary import whole
+
 _ENTRY = re.compile(r"(?P<slot>.+)\[(?P<index>\d+)\]$")
 
 
@@ -16,6 +18,12 @@ class Slot:
 
     name: str
     shape: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name or "[" in self.name or "]" in self.name:
+            raise ValueError(f"{self.name!r} is no name of a slot: text without brackets is")
+        for axis in self.shape:
+            whole(axis, 0, f"an axis of slot {self.name!r}")
 
     @property
     def size(self) -> int:

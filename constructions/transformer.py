@@ -7,22 +7,34 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
+from keyword import iskeyword
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from .exact import Exact, as_text
+from .exact import Exact, as_text, exact
 from .prompt import Prompt
 from .slotmap import SlotMap
 from .stream import Layout
+from .vocabulary import (
+    ACTIVATIONS,
+    ATTENTION,
+    AVERAGES,
+    KEYS,
+    TOKENS,
+    Activation,
+    Attention,
+    Average,
+    Keys,
+    boolean,
+    is_reserved,
+    one_of,
+    whole,
+)
 
 if TYPE_CHECKING:
     from .plan import Plan
 
 PLANS = 8  # sizes of prompts for which a witness keeps its plan
-
-Attention = Literal["linear", "relu", "softmax", "normalised"]
-Keys = Literal["context", "full", "causal"]
-Activation = Literal["identity", "relu", "gelu"]
 
 
 @dataclass(frozen=True)
@@ -43,17 +55,38 @@ class Head:
     value: SlotMap
     attention: Attention = "linear"
     keys: Keys = "context"
-    average: Literal["", "keys", "examples"] = ""
+    average: Average = ""
     null: bool = False
     name: str = ""
+
+    def __post_init__(self) -> None:
+        one_of(self.attention, ATTENTION, "attention")
+        one_of(self.keys, KEYS, "keys")
+        one_of(self.average, AVERAGES, "average")
+        boolean(self.null, "null")
+        shares = self.attention in ("softmax", "normalised")
+        if shares and self.average:
+            raise ValueError(
+                f"average {self.average!r} with {self.attention} attention: "
+                "only linear and relu weights are divided"
+            )
+        if self.null and not shares:
+            raise ValueError(
+                f"null with {self.attention} attention: only softmax and normalised have a null key"
+            )
+        self.query.check_names()
+        self.key.check_names()
+        object.__setattr__(self, "value", self.value.without_zeros())
 
 
 @dataclass(frozen=True)
 class MLP:
     """stream += outer(activation(inner(stream)) * gate(stream)), position by position.
 
-    Without `inner` the hidden units are the stream itself; without `gate` nothing multiplies.
-    `letters` gives the sizes of pattern letters in `inner` and `gate` that no source fixes.
+    Without `inner` the hidden units are activation(stream) * gate(stream), by the names of the
+    slots: a slot that the gate does not write is multiplied by 0. Without `gate` nothing
+    multiplies. `letters` gives the sizes of pattern letters in `inner` and `gate` that no source
+    fixes.
     """
 
     outer: SlotMap
@@ -61,6 +94,17 @@ class MLP:
     gate: SlotMap | None = None
     activation: Activation = "identity"
     letters: tuple[tuple[str, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        one_of(self.activation, ACTIVATIONS, "activation")
+        for letter, size in self.letters:
+            if not (isinstance(letter, str) and len(letter) == 1 and letter.isalpha()):
+                raise ValueError(f"letters: {letter!r} is no letter")
+            whole(size, 1, f"letters: the size of {letter}")
+        for slots in (self.inner, self.gate):
+            if slots is not None:
+                slots.check_names()
+        object.__setattr__(self, "outer", self.outer.without_zeros())
 
     def hidden(self, stream: Layout) -> Layout:
         """Layout of the hidden units."""
@@ -81,6 +125,12 @@ class Holds:
     expression: str
     tokens: str | int = "all"
 
+    def __post_init__(self) -> None:
+        if isinstance(self.tokens, str):
+            one_of(self.tokens, TOKENS, "tokens")
+        else:
+            whole(self.tokens, 0, f"tokens of {self.slot}")
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -92,6 +142,11 @@ class Layer:
     norm: bool = False
     holds: tuple[Holds, ...] = ()
 
+    def __post_init__(self) -> None:
+        boolean(self.norm, "norm")
+        if self.norm and self.mlp is None:
+            raise ValueError(f"layer {self.name!r}: norm without an MLP, which alone reads it")
+
 
 @dataclass(frozen=True)
 class Readout:
@@ -99,6 +154,9 @@ class Readout:
 
     slot: str
     coefficient: Exact = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "coefficient", exact(self.coefficient))
 
 
 @dataclass(frozen=True, eq=False)
@@ -316,28 +374,44 @@ class Witness:
         return replace(self, layer_list=layers)
 
     def _validate(self) -> None:
-        """Raises ValueError where slots, features and shapes do not fit together."""
+        """Raises ValueError where slots, features, shapes and names do not fit together."""
+        if self.examples is not None:
+            whole(self.examples, 1, f"{self.name}: examples")
         try:
-            self.prompt.embedding.entries(self.layout, self.prompt.features)
-            if (
-                self.layout.rows(self.readout.slot).stop - self.layout.rows(self.readout.slot).start
-                != 1
-            ):
+            self.prompt.embedding.check(self.layout, self.prompt.features)
+            if len(self.layout.rows(self.readout.slot)) != 1:
                 raise ValueError(f"the read-out slot {self.readout.slot} is not one number")
         except (KeyError, ValueError) as error:
             raise ValueError(f"{self.name}, prompt or read-out: {_message(error)}") from None
         seen: set[int] = set()
         for number, layer in enumerate(self.layer_list, start=1):
-            for part in (*layer.heads, *((layer.mlp,) if layer.mlp else ())):
-                if id(part) in seen:
-                    continue
-                seen.add(id(part))
-                try:
-                    _validate_part(part, self.layout)
-                except (KeyError, ValueError) as error:
-                    raise ValueError(
-                        f"{self.name}, layer {number} ({layer.name}): {_message(error)}"
-                    ) from None
+            try:
+                for part in (*layer.heads, *((layer.mlp,) if layer.mlp else ())):
+                    if id(part) not in seen:
+                        seen.add(id(part))
+                        _validate_part(part, self.layout)
+                for held in layer.holds:
+                    self.layout.rows(held.slot)
+            except (KeyError, ValueError) as error:
+                raise ValueError(
+                    f"{self.name}, layer {number} ({layer.name}): {_message(error)}"
+                ) from None
+        self._validate_names()
+
+    def _validate_names(self) -> None:
+        """Raises ValueError where formulas could not tell what a name stands for."""
+        names = [("parameter", name) for name in self.parameters]
+        names += [("definition", name) for name, _ in self.definitions]
+        taken: dict[str, str] = {}
+        for what, name in names:
+            where = f"{self.name}, {what} {name!r}"
+            if not (isinstance(name, str) and name.isidentifier()) or iskeyword(name):
+                raise ValueError(f"{where}: this is no name")
+            if is_reserved(name):
+                raise ValueError(f"{where}: the name is reserved")
+            if name in taken:
+                raise ValueError(f"{where}: a {taken[name]} has this name already")
+            taken[name] = what
 
 
 def _validate_part(part: Head | MLP, stream: Layout) -> None:
@@ -347,31 +421,23 @@ def _validate_part(part: Head | MLP, stream: Layout) -> None:
         sizes = [{slot.name: slot.size for slot in side.slots} for side in (query, key)]
         if sizes[0] != sizes[1]:
             raise ValueError(f"query features {sizes[0]} are not the key's {sizes[1]}")
-        _check_shapes(part.value, stream, stream)
-    else:
-        hidden = part.hidden(stream)
-        if part.gate is not None:
-            gate = part.gate.features(stream, dict(part.letters))
-            if {s.name: s.size for s in gate.slots} != {s.name: s.size for s in hidden.slots}:
-                raise ValueError("gate and inner do not make the same hidden units")
-        _check_shapes(part.outer, stream, hidden)
-
-
-def _check_shapes(slots: SlotMap, destination: Layout, source: Layout) -> None:
-    for block in slots:
-        made = block.output_shape(
-            source.shape(block.source), _letters(block, destination.shape(block.destination))
-        )
-        size = 1
-        for axis in made:
-            size *= axis
-        rows = destination.rows(block.destination)
-        if size != len(rows):
-            raise ValueError(f"block {block}: {size} units cannot go to {len(rows)}")
-
-
-def _letters(block: Any, shape: tuple[int, ...]) -> dict[str, int]:
-    return dict(zip(block.indices()[0], shape)) if block.pattern else {}
+        part.query.check(query, stream)
+        part.key.check(query, stream)
+        part.value.check(stream, stream)
+        return
+    hidden = part.hidden(stream)
+    if part.inner is not None:
+        part.inner.check(hidden, stream)
+    if part.gate is not None:
+        gate = part.gate.features(stream, dict(part.letters))
+        made = {slot.name: slot.size for slot in gate.slots}
+        units = {slot.name: slot.size for slot in hidden.slots}
+        if part.inner is None:  # slots that the gate does not write are multiplied by 0
+            units = {name: hidden[name].size for name in made}
+        if made != units:
+            raise ValueError(f"gate features {made} are not the hidden units {units}")
+        part.gate.check(hidden, stream)
+    part.outer.check(stream, hidden)
 
 
 def _message(error: Exception) -> str:

@@ -320,9 +320,9 @@ class Value:
         size = 1
         for axis in shape:
             size *= axis
-        left, right = block.indices()
-        if left == right:
+        if block.is_diagonal:
             return self
+        left, right = block.indices()
         if self.is_ones and len(set(left)) == len(left) and set(right) <= set(left):
             rows = self.terms[0].rows
             ones = Rows(self.numbers, size, rows.pieces, "ones")

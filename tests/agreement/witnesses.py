@@ -263,7 +263,8 @@ def _mlps(draw: Any, layout: Layout, letters: Mapping[str, int], without: Any) -
             chosen = draw(st.lists(st.sampled_from(sorted(sizes)), min_size=1, unique=True))
             gate = SlotMap(
                 tuple(
-                    draw(_block_of_size(name, sizes[name], layout, {}, without)) for name in chosen
+                    draw(_block_of_size(name, sizes[name], layout.shape(name), layout, {}, without))
+                    for name in chosen
                 )
             )
         outer = draw(_blocks(layout, layout, list(_names(layout)), 1, 3, without))
@@ -288,9 +289,14 @@ def _feature_maps(
     chosen = names[: draw(st.integers(1, len(names)))]
     for name in chosen:
         shape = draw(st.sampled_from([slot.shape for slot in layout.slots if slot.size]))
-        for blocks in (ours, theirs):
-            for _ in range(draw(st.sampled_from([1, 1, 1, 2]))):
-                blocks.append(draw(_block_of_size(name, prod(shape), layout, letters, without)))
+        first = draw(_block_of_size(name, prod(shape), None, layout, letters, without))
+        shape = first.output_shape(layout.shape(first.source), dict(letters))
+        more = st.lists(
+            _block_of_size(name, prod(shape), shape, layout, letters, without), max_size=1
+        )
+        ours += [first, *draw(more)]
+        theirs.append(draw(_block_of_size(name, prod(shape), shape, layout, letters, without)))
+        theirs += draw(more)
     if draw(st.booleans()):
         theirs.reverse()  # the features come in another order
     return slot_map(*ours), slot_map(*theirs)
@@ -326,20 +332,31 @@ def _blocks(
 
 @st.composite
 def _block_of_size(
-    draw: Any, name: str, size: int, layout: Layout, letters: Mapping[str, int], without: Any
+    draw: Any,
+    name: str,
+    size: int,
+    shape: Shape | None,
+    layout: Layout,
+    letters: Mapping[str, int],
+    without: Any,
 ) -> Block:
-    """A block that makes `size` units of a feature out of some slot."""
+    """A block that makes `size` units of a feature, which has a `shape` if it is known already."""
     read = draw(_reference(layout, list(_names(layout)), "reads entry" in without))
     before = layout.shape(read)
     ways: list[Any] = [(None, None)] * 3 if prod(before) == size else []
     if "pattern" not in without:
         right = draw(_letters_of(before, without))
-        known = {**letters, **dict(zip(right, before))}
+        own = dict(zip(right, before))
+        known = {**letters, **own}
         sides = ["", *known, *(a + b for a in known for b in known)]
         if "repeated letters" in without:
             sides = [side for side in sides if len(set(side)) == len(side)]
-        fitting = [left for left in sides if prod(known[letter] for letter in left) == size]
-        ways += [(f"{left}<-{right}", None) for left in fitting]
+        ways += [
+            (f"{left}<-{right}", None)
+            for left in sides
+            if prod(known[letter] for letter in left) == size
+            and (set(left) <= set(own) or shape in (None, tuple(known[one] for one in left)))
+        ]
     if "matrix" not in without or not ways:
         ways.append((None, draw(_matrix((size,), before))))
     pattern, matrix = draw(st.sampled_from(ways))
