@@ -223,7 +223,7 @@ def _inner_factor(
     if mlp.inner is not None:
         return factor(mlp.inner, name, stream, layout, shape)
     value = stream.get(name)
-    return value and whole(value, len(shape))
+    return None if value is None else whole(value, len(shape))
 
 
 def _activated(mlp: MLP, value: Value) -> Value:

@@ -11,12 +11,15 @@ import torch
 from torch import nn
 
 from .exact import nearest_float
+from .forward import refuse_in_reference
 from .numbers.floats import FloatPrompts, Floats
 from .prompt import Tokens
 from .serial import from_json
 from .stream import Layout
 from .transformer import MLP, Head, Layer, Witness
+from .vocabulary import unread
 
+READING = "the dense module"
 NAMES = {torch.float64: "float64", torch.float32: "float32", torch.bfloat16: "bfloat16"}
 
 
@@ -44,7 +47,12 @@ class DenseHead(nn.Module):
 
     def forward(self, h: torch.Tensor, tokens: Tokens) -> torch.Tensor:
         head = self.head
-        seen = h[..., : len(tokens.context), :] if head.keys == "context" else h
+        if head.keys == "context":
+            seen = h[..., : len(tokens.context), :]
+        elif head.keys in ("full", "causal"):
+            seen = h
+        else:
+            unread(head.keys, "keys", READING)
         scores = (h @ self.query.T) @ (seen @ self.key.T).transpose(-1, -2)
         keys = scores.shape[-1]
         causal = head.keys == "causal"
@@ -55,21 +63,25 @@ class DenseHead(nn.Module):
             if head.null:
                 scores = nn.functional.pad(scores, (0, 1))
             weights = scores.softmax(dim=-1)[..., :keys]
-        else:
+        elif head.attention in ("linear", "relu", "normalised"):
             weights = scores.relu() if head.attention == "relu" else scores
             weights = weights.tril() if causal else weights
             if head.attention == "normalised":
                 weights = weights / (weights.sum(dim=-1, keepdim=True) + int(head.null))
-            elif head.average == "examples":
-                weights = weights / tokens.examples
-            elif head.average == "keys":
-                count = torch.arange(1, keys + 1).unsqueeze(-1) if causal else keys
-                weights = weights / count
+        else:
+            unread(head.attention, "attention", READING)
+        if head.average == "examples":
+            weights = weights / tokens.examples
+        elif head.average == "keys":
+            count = torch.arange(1, keys + 1).unsqueeze(-1) if causal else keys
+            weights = weights / count
+        elif head.average != "":
+            unread(head.average, "average", READING)
         return weights @ (seen @ self.value.T)
 
 
 class DenseMLP(nn.Module):
-    """outer(activation(inner h) * gate h); inner and gate are absent in a plain linear map."""
+    """outer(activation(inner h) * gate h); without inner the hidden units are the stream."""
 
     def __init__(self, mlp: MLP, stream: Layout, dtype: torch.dtype) -> None:
         super().__init__()
@@ -86,6 +98,8 @@ class DenseMLP(nn.Module):
             hidden = hidden.relu()
         elif self.mlp.activation == "gelu":
             hidden = nn.functional.gelu(hidden)
+        elif self.mlp.activation != "identity":
+            unread(self.mlp.activation, "activation", READING)
         if self.gate is not None:
             hidden = hidden * (h @ self.gate.T)
         return hidden @ self.outer.T
@@ -135,6 +149,7 @@ class TransformerModule(nn.Module):
         self.readout = dense({(0, row): witness.readout.coefficient}, 1, stream.width, dtype)
 
     def forward(self, X: torch.Tensor, y: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
+        refuse_in_reference()
         system = Floats(NAMES[self.dtype], self.embedding.device)
         prompts = FloatPrompts(system, X, y, queries, self.witness)
         prompt = self.witness.prompt

@@ -8,7 +8,7 @@ from typing import Any
 
 from .slotmap import SlotMap
 from .stream import Layout, Slot, split_entry
-from .vocabulary import FORMS, Form, boolean, one_of, whole
+from .vocabulary import FORMS, Form, boolean, one_of, unread, whole
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,12 @@ class Prompt:
     def tokens(self, n: int, m: int) -> Tokens:
         """Token numbers for n examples and m queries."""
         first = 1 if self.register else 0
-        step = 2 if self.form == "interleaved" else 1
+        if self.form == "joint":
+            step = 1
+        elif self.form == "interleaved":
+            step = 2
+        else:
+            unread(self.form, "form", "the prompt")
         end = first + step * n
         return Tokens(
             total=end + m,

@@ -15,54 +15,78 @@ from .transformer import MLP, Head, Layer, Readout, Witness
 
 
 def from_json(data: Mapping[str, Any]) -> Witness:
-    """The witness; annotations are not part of the data. Raises ValueError if it does not fit."""
+    """The witness; annotations are not part of the data.
+
+    Raises ValueError if it does not fit, names a key that is not known, or lacks one.
+    """
+    _known(data, "the witness", "name layout prompt layers readout examples")
+    prompt, readout = data["prompt"], data["readout"]
+    _known(prompt, "the prompt", "form d register positions embedding")
+    _known(readout, "the readout", "slot coefficient")
     try:
-        prompt = data["prompt"]
         return Witness(
-            name=data["name"],
+            name=_text(data["name"], "the name"),
             layout=Layout(tuple(Slot(n, tuple(shape)) for n, shape in data["layout"].items())),
             prompt=Prompt(
                 d=prompt["d"],
-                embedding=_slots(prompt["embedding"]),
+                embedding=_slots(prompt["embedding"], "the embedding"),
                 form=prompt["form"],
                 register=prompt["register"],
                 positions=prompt["positions"],
             ),
-            layer_list=tuple(_layer(layer) for layer in data["layers"]),
-            readout=Readout(data["readout"]["slot"], scalar(data["readout"]["coefficient"])),
+            layer_list=tuple(
+                _layer(layer, f"layer {number}")
+                for number, layer in enumerate(data["layers"], start=1)
+            ),
+            readout=Readout(readout["slot"], scalar(readout["coefficient"])),
             examples=data["examples"],
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"this is no witness: {error!r}") from None
 
 
-def _layer(data: Mapping[str, Any]) -> Layer:
+def _layer(data: Mapping[str, Any], where: str) -> Layer:
+    _known(data, where, "name heads norm mlp")
     heads = tuple(
-        Head(
-            query=_slots(head["query"]),
-            key=_slots(head["key"]),
-            value=_slots(head["value"]),
-            attention=head["attention"],
-            keys=head["keys"],
-            average=head["average"],
-            null=head["null"],
-            name=head["name"],
-        )
-        for head in data["heads"]
+        _head(head, f"{where}, head {number}") for number, head in enumerate(data["heads"], start=1)
     )
-    mlp = data["mlp"] and MLP(
-        outer=_slots(data["mlp"]["outer"]),
-        inner=None if data["mlp"]["inner"] is None else _slots(data["mlp"]["inner"]),
-        gate=None if data["mlp"]["gate"] is None else _slots(data["mlp"]["gate"]),
-        activation=data["mlp"]["activation"],
-        letters=tuple(data["mlp"]["letters"].items()),
-    )
-    return Layer(data["name"], heads, mlp, data["norm"])
+    mlp = None if data["mlp"] is None else _mlp(data["mlp"], f"{where}, mlp")
+    return Layer(_text(data["name"], f"{where}, name"), heads, mlp, data["norm"])
 
 
-def _slots(blocks: list[Mapping[str, Any]]) -> SlotMap:
+def _head(data: Mapping[str, Any], where: str) -> Head:
+    _known(data, where, "name query key value attention keys average null")
+    return Head(
+        query=_slots(data["query"], f"{where}, query"),
+        key=_slots(data["key"], f"{where}, key"),
+        value=_slots(data["value"], f"{where}, value"),
+        attention=data["attention"],
+        keys=data["keys"],
+        average=data["average"],
+        null=data["null"],
+        name=_text(data["name"], f"{where}, name"),
+    )
+
+
+def _mlp(data: Mapping[str, Any], where: str) -> MLP:
+    _known(data, where, "inner gate outer activation letters")
+    inner, gate = (
+        None if data[name] is None else _slots(data[name], f"{where}, {name}")
+        for name in ("inner", "gate")
+    )
+    return MLP(
+        outer=_slots(data["outer"], f"{where}, outer"),
+        inner=inner,
+        gate=gate,
+        activation=data["activation"],
+        letters=tuple(data["letters"].items()),
+    )
+
+
+def _slots(blocks: list[Mapping[str, Any]], where: str) -> SlotMap:
     made = []
-    for block in blocks:
+    for number, block in enumerate(blocks, start=1):
+        _known(block, f"{where}, block {number}", "to from coefficient", "pattern matrix")
         matrix = block.get("matrix")
         made.append(
             Block(
@@ -76,11 +100,31 @@ def _slots(blocks: list[Mapping[str, Any]]) -> SlotMap:
     return SlotMap(tuple(made))
 
 
+def _known(data: Any, where: str, needed: str, optional: str = "") -> None:
+    """Raises ValueError unless `data` has exactly these keys."""
+    if not isinstance(data, Mapping):
+        raise ValueError(f"this is no witness: {where} is {data!r}, not an object with keys")
+    keys, there = needed.split(), [*needed.split(), *optional.split()]
+    for key in data:
+        if key not in there:
+            raise ValueError(f"{where} has an unknown key {key!r}; there are {', '.join(there)}")
+    for key in keys:
+        if key not in data:
+            raise ValueError(f"{where} has no {key!r}")
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{what} is {value!r}, not text")
+    return value
+
+
 def scalar(text: str) -> Exact:
     """The exact scalar of a text such as "-1/2" or "sqrt(2*pi)". Raises ValueError.
 
     The text is never evaluated as code: only numbers, names, + - * / ** and a few functions.
     """
+    _text(text, "a coefficient")
     try:
         return exact(Fraction(text))
     except ValueError:
