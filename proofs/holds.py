@@ -22,7 +22,7 @@ import sympy
 from proofs import calculus as c
 from proofs.assembled import Run
 from proofs.calculus import Form, ShapeError
-from proofs.references import REFERENCES
+from proofs.references import Statement
 from proofs.theorem import Proof
 from proofs.tokens import OutsideCalculusError
 
@@ -44,7 +44,9 @@ class Stack:
 class Scope:
     """Names of one witness: the prompt, its parameters and its definitions."""
 
-    def __init__(self, witness: Any, run: Run, definitions: Mapping[str, str]) -> None:
+    def __init__(
+        self, parameters: Mapping[str, Any], run: Run, definitions: Mapping[str, str]
+    ) -> None:
         self.definitions = definitions
         self.known: dict[str, Any] = {
             "n": run.examples,
@@ -62,12 +64,15 @@ class Scope:
             self.known["y"] = Stack(tuple(g.features["y"] for g in with_y))
             for i, (x, y) in enumerate(zip(with_x, with_y, strict=True), start=1):
                 self.known |= {f"x{i}": x.features["x"].T, f"y{i}": y.features["y"].scalar()}
-        for name, value in witness.parameters.items():
-            if isinstance(value, tuple):
+        for name, value in parameters.items():
+            if is_vector(value):
                 zero = all(entry == 0 for entry in value)
                 self.known[name] = c.zero(c.d, 1) if zero else vector_letter(name)
-            elif value is not None and not isinstance(value, str):
+            elif is_matrix(value):
+                self.known[name] = c.letter(name, c.d, c.d)
+            elif value is not None and not isinstance(value, (str, tuple)):
                 self.known[name] = sympy.sympify(value)
+        self.known["d"] = c.d  # never the number at which the witness was built
 
     def value(self, name: str) -> Any:
         if name in self.letters:
@@ -135,6 +140,18 @@ def indexed(name: str) -> str:
     return f"{stem}_{{{name[len(stem) :]}}}" if stem and stem != name else name
 
 
+def is_vector(value: Any) -> bool:
+    """Whether a parameter is a vector: a tuple of numbers."""
+    return isinstance(value, tuple) and not any(isinstance(entry, tuple) for entry in value)
+
+
+def is_matrix(value: Any) -> bool:
+    """Whether a parameter is a square matrix: as many rows, which are tuples, as columns."""
+    return isinstance(value, tuple) and all(
+        isinstance(row, tuple) and len(row) == len(value) for row in value
+    )
+
+
 def vector_letter(name: str) -> Form:
     """The letter of a parameter that is a vector of d numbers, such as w0."""
     return c.letter(indexed(name), c.d, 1)
@@ -185,15 +202,23 @@ def _plus(left: Any, right: Any, sign: int) -> Any:
     return left + sign * right
 
 
-def prove_witness(witness: Any, examples: int | None = None, expand: bool = False) -> Proof:
-    """Prove every layer's `holds` and the prediction, for every d.
+def prove_witness(
+    witness: Any,
+    examples: int | None = None,
+    expand: bool = False,
+    statement: Statement | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> Proof:
+    """Prove every layer's `holds`, and that the prediction is the one of `statement`, for every d.
 
     For every n too, unless the weights depend on it or tell tokens apart by one-hot positions:
-    then for the number of examples that the witness, or `examples`, fixes. Where the witness's
-    name is in `references`, the algorithm stated there replaces the witness's own definitions.
-    `expand` puts every definition in instead of going on with letters, for few layers only.
-    A layer that does something else than it says, and anything outside the calculus, make a
-    Proof that is not proved, with the first such line in `failed`.
+    then for the number of examples that the witness, or `examples`, fixes. `statement` gives the
+    algorithm: definitions, which replace the witness's own of the same names, and the prediction;
+    `parameters` the values of its names, the witness's own by default. Without it only the
+    witness's own words are proved, which is no proof of any algorithm. `expand` puts every
+    definition in instead of going on with letters, for few layers only. A layer that does something
+    else than it says, and anything outside the calculus, make a Proof that is not proved, with the
+    first such line in `failed`.
     """
     start = time.perf_counter()
     together = witness.examples is None and examples is None
@@ -201,16 +226,19 @@ def prove_witness(witness: Any, examples: int | None = None, expand: bool = Fals
     for letters in ways:
         lines: list[str] = []
         try:
-            failed = _prove(witness, examples, lines, letters)
+            failed = _prove(witness, examples, lines, letters, statement, parameters)
         except (OutsideCalculusError, ShapeError) as error:
             failed = f"outside the calculus: {error}"
         if failed is None:
             break
     every = "n, d" if together else "d"
+    does = "does what its layers say"
+    if statement is not None:
+        does = f"predicts {plain_text(statement[1])}"
     return Proof(
         id=f"{witness.name}.assembled",
-        statement=rf"\text{{the assembled {witness.name.replace('_', ' ')} does what its layers "
-        rf"say, for every }} {every}",
+        statement=rf"\text{{the assembled {witness.name.replace('_', ' ')} {does}, for every }} "
+        rf"{every}",
         kind="identity",
         proved=failed is None,
         steps=tuple(lines),
@@ -220,19 +248,33 @@ def prove_witness(witness: Any, examples: int | None = None, expand: bool = Fals
     )
 
 
-def _prove(witness: Any, examples: int | None, lines: list[str], letters: Letters) -> str | None:
+def plain_text(expression: str) -> str:
+    """An expression inside LaTeX's text."""
+    return expression.replace("_", r"\_")
+
+
+def _prove(
+    witness: Any,
+    examples: int | None,
+    lines: list[str],
+    letters: Letters,
+    statement: Statement | None,
+    parameters: Mapping[str, Any] | None,
+) -> str | None:
     """The first line that is false, None if all are true."""
-    matrices = {
-        (value,): vector_letter(name).T
-        for name, value in witness.parameters.items()
-        if isinstance(value, tuple) and any(entry != 0 for entry in value)
-    }
+    parameters = {**witness.parameters, **(parameters or {})}
+    matrices: dict[Any, Form] = {}
+    for name, value in parameters.items():
+        if is_vector(value) and any(entry != 0 for entry in value):
+            matrices[(value,)] = vector_letter(name).T
+        elif is_matrix(value):
+            matrices[value] = c.letter(name, c.d, c.d)
     definitions, prediction = dict(witness.definitions), None
-    if witness.name in REFERENCES:
-        stated, prediction = REFERENCES[witness.name](witness.parameters)
-        definitions |= stated
+    if statement is not None:
+        definitions, prediction = {**definitions, **statement[0]}, statement[1]
+        parameters = {k: v for k, v in parameters.items() if k not in statement[0]}
     run = Run(witness, examples, matrices)
-    scope = Scope(witness, run, definitions)
+    scope = Scope(parameters, run, definitions)
     held: dict[tuple[str, str], str] = {}
     for number, layer in enumerate(witness.layer_list, start=1):
         run.layer(layer)
@@ -257,7 +299,7 @@ def _prove(witness: Any, examples: int | None, lines: list[str], letters: Letter
                     if not in_letters.normal():
                         del state[slot]
     slot, query = witness.readout.slot, run.groups[-1]
-    if ("query", slot) not in held:
+    if prediction is None and ("query", slot) not in held:
         return rf"\text{{no layer says at last what {slot} holds at the query}}"
     found = sympy.sympify(witness.readout.coefficient) * run.states[-1].get(slot, c.zero(1, 1))
     if prediction is None:

@@ -1,8 +1,9 @@
-"""The algorithms themselves, step by step: what an assembled witness must compute.
+"""The algorithms themselves, step by step: formulas that a claim may give as what is computed.
 
-Each gives, from the witness's parameters, the definitions of the algorithm's quantities in
-order, and the prediction at a query x_t, in the language of the layers' annotations. They
-replace the definitions that the witness brings along.
+Each gives, from the parameters, the definitions of the algorithm's quantities in order, and the
+prediction at a query x_t, in the language of the layers' annotations. Nothing here is taken from a
+witness: every name is the prompt's, a parameter, or defined before. A claim has the formula that
+it gives (verify.formulas), never one that only has its name.
 """
 
 from __future__ import annotations
@@ -14,16 +15,22 @@ Statement = tuple[dict[str, str], str]
 
 
 def gradient_descent(parameters: Mapping[str, Any]) -> Statement:
-    """w_k = w_{k−1} − η∇L(w_{k−1}), L summed or averaged over the examples."""
-    made, steps = {}, parameters["steps"]
+    """w_k = w_{k−1} − η∇L(w_{k−1}) from w_0 (zero, if not given), L summed, or averaged."""
+    made, steps = _from_zero(parameters), parameters["steps"]
+    ridge = "ridge" if "ridge" in parameters else "0"
     for k in range(1, steps + 1):
         w = f"w{k - 1}"
         if parameters["loss"] == "sum":
-            gradient = f"2*(X.T*X*{w} - X.T*y) + 2*ridge*{w}"
+            gradient = f"2*(X.T*X*{w} - X.T*y) + 2*{ridge}*{w}"
         else:
-            gradient = f"(X.T*X*{w} - X.T*y)/n + ridge*{w}"
+            gradient = f"(X.T*X*{w} - X.T*y)/n + {ridge}*{w}"
         made[f"w{k}"] = f"{w} - step_size*({gradient})"
     return made, f"w{steps}.T*x_t"
+
+
+def _from_zero(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """w_0 = 0, unless it is a parameter."""
+    return {} if parameters.get("w0") is not None else {"w0": "O"}
 
 
 def newton(parameters: Mapping[str, Any]) -> Statement:
@@ -32,6 +39,13 @@ def newton(parameters: Mapping[str, Any]) -> Statement:
     for k in range(1, last + 1):
         made[f"M{k}"] = f"2*M{k - 1} - M{k - 1}*S*M{k - 1}"
     return made | {f"w{last}": f"M{last}*X.T*y"}, f"w{last}.T*x_t"
+
+
+def newton_carried(parameters: Mapping[str, Any]) -> Statement:
+    """Newton's iteration from M_0 = αS ("gram") or αI ("identity")."""
+    made, prediction = newton(parameters)
+    first = "alpha*S" if parameters["start"] == "gram" else "alpha*I"
+    return made | {"M0": first}, prediction
 
 
 def hyperpower(parameters: Mapping[str, Any]) -> Statement:
@@ -79,10 +93,58 @@ def deep_descent(parameters: Mapping[str, Any]) -> Statement:
     return made, f"w{last}.T*x_t"
 
 
+def gd_plus_plus(parameters: Mapping[str, Any]) -> Statement:
+    """GD++: U_k = U_{k−1}(I − γUᵀU), and a gradient step on the data U_k = X Q_k, mapped back."""
+    steps = parameters["steps"]
+    return _transforming(["step_size"] * steps, ["gamma"] * steps)
+
+
+def minimax_descent(parameters: Mapping[str, Any]) -> Statement:
+    """GD++ with both step sizes 4·9^(k−1)/(3ℓ) in step k."""
+    rates = [f"{4 * 9 ** (k - 1)}/(3*largest)" for k in range(1, parameters["layers"] + 1)]
+    return _transforming(rates, rates)
+
+
+def _transforming(steps: list[str], gammas: list[str]) -> Statement:
+    made = {"w0": "O", "Q0": "I", "U0": "X"}
+    for k, (eta, gamma) in enumerate(zip(steps, gammas), start=1):
+        w, q, u = f"w{k - 1}", f"Q{k - 1}", f"U{k - 1}"
+        made[f"w{k}"] = f"{w} - {eta}*{q}*{u}.T*(X*{w} - y)"
+        made[f"Q{k}"] = f"{q} - {gamma}*{q}*{u}.T*{u}"
+        made[f"U{k}"] = f"X*Q{k}"
+    return made, f"w{len(steps)}.T*x_t"
+
+
+def chebyshev(parameters: Mapping[str, Any]) -> Statement:
+    """The semi-iteration (Golub, Varga): θ, δ the middle and half the length of the interval,
+
+    ρ_1 = δ/θ, ρ_{k+1} = 1/(2θ/δ − ρ_k), w_1 = w_0 − ∇L(w_0)/θ,
+    w_{k+1} = w_k + ρ_{k+1}ρ_k (w_k − w_{k−1}) − (2ρ_{k+1}/δ)∇L(w_k), L = ½ Σ (wᵀx − y)².
+    """
+    made, last = {"w0": "O"}, parameters["steps"]
+    made |= {"theta": "(highest + lowest)/2", "delta": "(highest - lowest)/2"}
+    made |= {"rho1": "delta/theta", "w1": "w0 - (X.T*X*w0 - X.T*y)/theta"}
+    for k in range(1, last):
+        made[f"rho{k + 1}"] = f"1/(2*theta/delta - rho{k})"
+        made[f"w{k + 1}"] = (
+            f"w{k} + rho{k + 1}*rho{k}*(w{k} - w{k - 1})"
+            f" - 2*rho{k + 1}/delta*(X.T*X*w{k} - X.T*y)"
+        )
+    return made, f"w{last}.T*x_t"
+
+
+def preconditioned(parameters: Mapping[str, Any]) -> Statement:
+    """w_k = w_{k−1} − ηP∇L(w_{k−1}), L = ½ Σ (wᵀx − y)²."""
+    made, last = {"w0": "O"}, parameters["steps"]
+    for k in range(1, last + 1):
+        made[f"w{k}"] = f"w{k - 1} - step_size*preconditioner*X.T*(X*w{k - 1} - y)"
+    return made, f"w{last}.T*x_t"
+
+
 REFERENCES: dict[str, Callable[[Mapping[str, Any]], Statement]] = {
     "gradient_descent": gradient_descent,
     "newton": newton,
-    "newton_carried": newton,
+    "newton_carried": newton_carried,
     "deep_descent": deep_descent,
     "hyperpower": hyperpower,
     "sherman_morrison": sherman_morrison,
@@ -90,4 +152,8 @@ REFERENCES: dict[str, Callable[[Mapping[str, Any]], Statement]] = {
     "paired_least_squares": sherman_morrison,
     "bayes_ridge": bayes_ridge,
     "momentum": momentum,
+    "gd_plus_plus": gd_plus_plus,
+    "minimax_descent": minimax_descent,
+    "chebyshev": chebyshev,
+    "preconditioned": preconditioned,
 }

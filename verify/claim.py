@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 Strength = Literal["proved", "derived", "exact", "enclosed", "tested"]
 Kind = Literal[
-    "exact", "numeric", "enclosure", "symbolic", "proof", "kernel", "steps", "annotations", "resources"
-]
+    "exact", "numeric", "enclosure", "symbolic", "proof", "kernel", "steps", "annotations",
+    "resources",
+]  # fmt: skip
 Variant = Literal["printed", "repaired", "improved"]
 
 KINDS: tuple[Kind, ...] = (
@@ -106,9 +107,9 @@ class Undecided(Verdict):
 
 @dataclass(frozen=True)
 class Broken(Verdict):
-    """The claim's own code failed: nothing can be said. `where` is "file, line 12"; `why` the error.
+    """The claim's own code failed: nothing can be said. No claim can expect it.
 
-    A claim cannot expect it.
+    `where` is "file, line 12", `why` the error.
     """
 
     where: str = ""
@@ -243,10 +244,14 @@ class Claim:
     """One statement, and how to test it.
 
     Either `witness` builds a transformer from the parameters of a case, which shall predict what
-    `algorithm` does on `cases`; or `checks` says how to test it; or both. `promises` are the
-    resources, counted over `sizes`: parameter sets for the builder. `theorems` names what in
-    `proofs` proves it; `assembled` are parameter sets, with letters, at which the witness itself is
-    proved for every d. `symbolic` is one small size, n included, for letters in the prompt.
+    `algorithm` does on `cases`; or `checks` says how to test it; or both. `algorithm` is code, or a
+    Formula (verify.formula); with `formula` beside code the claim is about the formula, and the
+    code is compared with it. `domain` is where the claim is made: cases outside are not drawn, and
+    only with a domain are counterexamples made smaller row by row. `promises` are the resources,
+    counted over `sizes`: parameter sets for the builder. `assembled` are parameter sets, with
+    letters, at which the witness itself is proved to predict the formula. `theorems` names
+    related theorems of `proofs`: they are listed and are evidence of nothing. `symbolic` is one
+    small size, n included, for letters in the prompt.
     """
 
     id: str
@@ -257,7 +262,9 @@ class Claim:
     expected: str = "holds"
     witness: Callable[..., Any] | None = None
     algorithm: Callable[..., Any] | None = None
+    formula: Callable[..., Any] | None = None
     cases: Callable[[], Any] | None = None
+    domain: Domain | None = None
     floats: Callable[[], Any] | None = None
     checks: Callable[[], Iterable[Check]] | None = None
     promises: tuple[Promise, ...] = ()
@@ -279,6 +286,24 @@ class Claim:
             raise ValueError(f"{self.id}: a witness needs an algorithm and cases to be checked on")
         if self.witness is None and self.checks is None:
             raise ValueError(f"{self.id}: a claim needs a witness or checks")
+        self._nothing_unchecked()
+        formula = self.formula or self.algorithm
+        if hasattr(formula, "at"):
+            object.__setattr__(self, "formula", formula)
+        elif self.formula is not None:
+            raise ValueError(f"{self.id}: formula must be made by verify.formula")
+
+    def _nothing_unchecked(self) -> None:
+        """Raises ValueError for what no check would ever look at."""
+        if self.witness is None:
+            for name in ("algorithm", "formula", "cases", "domain", "floats", "assembled",
+                         "symbolic", "promises", "sizes", "theorems"):  # fmt: skip
+                if getattr(self, name):
+                    raise ValueError(f"{self.id}: {name} without a witness is checked by nothing")
+        if self.promises and self.sizes is None:
+            raise ValueError(f"{self.id}: promises need sizes at which they are counted")
+        if self.domain is not None and not isinstance(self.domain, Domain):
+            raise ValueError(f"{self.id}: domain must be a Domain(words, contains)")
 
     @property
     def key(self) -> tuple[str, str]:

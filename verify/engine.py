@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .claim import (
     Approximates,
+    Broken,
     Budget,
     Check,
     CheckResult,
     Claim,
+    Domain,
     Holds,
     IllPosed,
+    Object,
     Refuted,
+    Strength,
     Undecided,
     Verdict,
 )
+
+# strongest first
+STRENGTHS: tuple[Strength, ...] = ("proved", "derived", "exact", "enclosed", "tested")
 
 
 class Differs(Exception):
@@ -59,12 +68,15 @@ class Hunt:
     failure: Differs | None
 
 
-def hunt(strategy: Any, test: Callable[[Any], None], budget: Budget) -> Hunt:
+def hunt(
+    strategy: Any, test: Callable[[Any], None], budget: Budget, domain: Domain | None = None
+) -> Hunt:
     """Runs Hypothesis on `test`: seeded, without deadline, database or pytest.
 
     `test` raises Differs on a case where the claim fails; the smallest such case is returned.
-    Any other exception is passed on. A tuple of strategies is hunted through in its order, at
-    most half the cases in each but the last (or 20, which small sizes need): with small sizes
+    Any other exception is passed on. Only cases of the `domain` are tried, in the search and when
+    the case that was found is made smaller. A tuple of strategies is hunted through in its order,
+    at most half the cases in each but the last (or 20, which small sizes need): with small sizes
     first, what is found is of the smallest size.
     """
     if isinstance(strategy, tuple):
@@ -72,7 +84,7 @@ def hunt(strategy: Any, test: Callable[[Any], None], budget: Budget) -> Hunt:
         for number, stage in enumerate(strategy, start=1):
             fewer = min(budget.cases, max(20, budget.cases // 2))
             part = budget if number == len(strategy) else replace(budget, cases=fewer)
-            found = hunt(stage, test, part)
+            found = hunt(stage, test, part, domain)
             cases += found.cases
             if found.failure is not None:
                 break
@@ -92,6 +104,8 @@ def hunt(strategy: Any, test: Callable[[Any], None], budget: Budget) -> Hunt:
             smallest = case, failure  # Hypothesis ends on the smallest one it can find
             raise
 
+    if domain is not None:
+        strategy = strategy.filter(domain.contains)
     searched = hypothesis.settings(
         max_examples=budget.cases,
         deadline=None,
@@ -106,26 +120,31 @@ def hunt(strategy: Any, test: Callable[[Any], None], budget: Budget) -> Hunt:
         searched()
     except Differs:
         assert smallest is not None
-        return Hunt(cases, minimise(*smallest, test))
+        return Hunt(cases, minimise(*smallest, test, domain))
     return Hunt(cases, None)
 
 
-def minimise(case: Any, failure: Differs, test: Callable[[Any], None]) -> Differs:
-    """The failure of a case from which nothing more can be taken away, where a case knows how.
+def minimise(
+    case: Any, failure: Differs, test: Callable[[Any], None], domain: Domain | None
+) -> Differs:
+    """The failure of a case of the domain from which nothing more can be taken away.
 
-    Hypothesis shrinks entries well but not the sizes that they depend on.
+    Hypothesis shrinks entries well but not the sizes that they depend on; where a strategy draws
+    from it cannot be asked, so that without a domain the case stays as it is.
     """
-    shrunk = True
+    shrunk = domain is not None
     while shrunk:
         shrunk = False
         for candidate in case.smaller() if hasattr(case, "smaller") else ():
             try:
+                if domain is None or not domain.contains(candidate):
+                    continue
                 test(candidate)
             except Differs as found:
                 case, failure, shrunk = candidate, found, True
                 break
-            except (ValueError, TypeError, ZeroDivisionError, IndexError):
-                continue  # no case of this claim
+            except Exception:  # the builder or the algorithm refuses it: no case of this claim
+                continue
     return failure
 
 
@@ -142,6 +161,15 @@ class Report:
     def as_expected(self) -> bool:
         """Whether the verdict is the one that the claim expects."""
         return self.verdict.name == self.claim.expected
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong beside the claim itself: annotations that do not hold."""
+        return tuple(
+            check.detail
+            for check in self.checks
+            if check.kind == "annotations" and check.passed is False
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The claim's entry in a JSON report."""
@@ -182,35 +210,78 @@ class Report:
         }
 
 
-def decide(results: Iterable[CheckResult], ill_posed: str | None = None) -> Verdict:
+def decide(
+    results: Iterable[CheckResult], ill_posed: str | None = None, about: Object | None = None
+) -> Verdict:
     """The verdict that the evidence forces; `expected` plays no part in it.
 
-    A proof that fails refutes nothing unless it is a proof of the negation: then it names that
-    theorem as its counterexample. Otherwise the claim is undecided, whatever else passed.
+    `about` is the object of a claim about transformers (Object() where it has no letters), None
+    for a claim that is a statement. Evidence about another object is left out, and so are
+    annotations, whose faults are their own. A proof that fails refutes nothing unless it is a proof
+    of the negation: then it names that theorem as its counterexample. Otherwise the claim is
+    undecided, whatever else passed.
     """
     if ill_posed is not None:
         return IllPosed(ill_posed)
-    results = list(results)
+    results = [result for result in results if counts(result, about)]
     failures = [result for result in results if result.passed is False]
     unproved = [r for r in failures if r.kind in ("proof", "kernel") and r.counterexample is None]
-    for failure in failures:
-        if failure not in unproved:
-            return Refuted(failure.counterexample, failure.first_difference)
+    wrong = [failure for failure in failures if failure not in unproved]
+    if wrong:
+        shown = next((one for one in wrong if one.counterexample is not None), wrong[0])
+        difference = shown.first_difference
+        return Refuted(shown.counterexample, difference, _strengths(wrong))
     if unproved:
         return Undecided("; ".join(f"not proved: {result.detail}" for result in unproved))
     passed = [result for result in results if result.passed]
     # counted resources say nothing about what is computed, unless they are all that is claimed
     passed = [result for result in passed if result.kind != "resources"] or passed
-    strengths = tuple(dict.fromkeys(result.strength for result in passed))
+    strengths = _strengths(passed)
     if any(strength in ("exact", "derived", "proved") for strength in strengths):
-        return Holds(strengths)  # type: ignore[arg-type]
-    bounds = [result for result in passed if result.strength == "enclosed"]
-    if bounds:
-        worst = max((result.bound or 0.0 for result in bounds), default=0.0)
-        details = "; ".join(result.detail for result in bounds if result.detail)
-        return Approximates(worst, details)
+        return Holds(strengths)
+    return _near(passed) or Undecided(_open_ends(results))
+
+
+def counts(result: CheckResult, about: Object | None) -> bool:
+    """Whether a result is evidence for or against the claim that is about this object."""
+    if result.kind == "annotations":
+        return False
+    if result.strength in ("derived", "proved"):  # a proof that does not say of what is none
+        of = result.about
+        return of is not None and (about is None if of.statement else of == about)
+    return result.about is None or result.about == about
+
+
+def _strengths(results: Iterable[CheckResult]) -> tuple[Strength, ...]:
+    found = {result.strength for result in results}
+    return tuple(strength for strength in STRENGTHS if strength in found)
+
+
+def _near(passed: Sequence[CheckResult]) -> Approximates | None:
+    """A bound on boxes, if every enclosure has one; else the largest error seen, if one was."""
+    near = [result for result in passed if result.kind == "enclosure"]
+    boxed = [r for r in near if r.strength == "enclosed" and is_bound(r)]
+    details = "; ".join(dict.fromkeys(result.detail for result in near if result.detail))
+    if near and len(boxed) == len(near):
+        boxes = "; ".join(dict.fromkeys(result.box for result in boxed))
+        return Approximates(max(r.bound for r in boxed if r.bound is not None), details, boxes)
+    errors = [result.max_error for result in near if result.max_error is not None]
+    if len(errors) == len(near) and errors:
+        return Approximates(max(errors), details, strength="tested")
+    return None
+
+
+def is_bound(result: CheckResult) -> bool:
+    """Whether a result bounds the error for every input of a box that it names."""
+    return result.bound is not None and math.isfinite(result.bound) and bool(result.box.strip())
+
+
+def _open_ends(results: Iterable[CheckResult]) -> str:
     open_ends = [result.detail for result in results if result.passed is None and result.detail]
-    return Undecided("; ".join(open_ends) or "no check that could decide it was run")
+    for result in results:
+        if result.passed and result.kind == "enclosure" and result.max_error is None:
+            open_ends.append(f"no bound on a box and no error seen: {result.detail}")
+    return "; ".join(open_ends) or "no check that could decide it was run"
 
 
 def checks_of(claim: Claim) -> tuple[Check, ...]:
@@ -254,74 +325,81 @@ def run(
                 kind=check.kind, strength=check.strength, seconds=time.perf_counter() - start
             )
         )
-    return Report(claim, decide(results, ill_posed), tuple(results), digest_of(claim))
+    verdict = decide(results, ill_posed, object_of(claim, checks))
+    return Report(claim, verdict, tuple(results), digest_of(claim))
+
+
+def object_of(claim: Claim, checks: Iterable[Check]) -> Object | None:
+    """What the claim is about: transformers, or (None) a statement about none."""
+    from .checks import proof
+
+    if claim.witness is None and not any(check.transformer for check in checks):
+        return None
+    try:
+        return proof.object_of(claim) or Object()
+    except Exception:  # a builder that fails is seen by the checks that call it
+        return Object()
 
 
 def with_kernel(reports: Sequence[Report]) -> list[Report]:
     """The reports with the evidence of Coq's kernel added, and decided again.
 
-    The theories are compiled once for all claims. A theorem supports a claim as printed or
-    improved, refutes it as printed, or supports its repair. Without Coq the check is not run.
+    A theorem about a transformer counts for a claim whose own builder is written down as that
+    transformer and whose formula is the theorem's (checks.bearing). A theorem about formulas alone
+    counts for the built-in claim that states them. Without Coq the check is not run.
     """
-    from .checks import kernel
-    from .checks.weights_coq import SOURCES
+    from .checks import bearing, kernel
 
-    written = {source.witness for source in SOURCES}  # those whose weights go into the theories
-    builders = {
-        report.claim.id: report.claim.witness
-        for report in reports
-        if report.claim.id in written and report.claim.witness is not None
-    }
-    bearing = {report.claim.key: _bearing(report.claim, kernel.theorems()) for report in reports}
-    wanted = sorted({theorem.id for found in bearing.values() for theorem in found})
-    outcomes = (
-        {result.theorem.id: result for result in kernel.run(wanted, builders)} if wanted else {}
-    )
+    found = {report.claim.key: bearing.of(report.claim) for report in reports}
+    wanted = sorted({name for evidence in found.values() for one in evidence for name in one.names})
+    outcomes = {result.theorem.id: result for result in kernel.run(wanted)} if wanted else {}
     made = []
     for report in reports:
-        results = [outcomes[theorem.id] for theorem in bearing[report.claim.key]]
-        if not results:
-            made.append(report)
-            continue
-        check = _kernel_check(report.claim, results).named(
-            kind="kernel", strength="proved", seconds=sum(result.seconds for result in results)
-        )
-        checks = (*report.checks, check)
-        ill_posed = report.verdict.where if isinstance(report.verdict, IllPosed) else None
-        made.append(replace(report, checks=checks, verdict=decide(checks, ill_posed)))
+        checks = list(report.checks)
+        for evidence in found[report.claim.key]:
+            checks.append(evidence.result(outcomes))
+        if len(checks) > len(report.checks):
+            report = replace(report, checks=tuple(checks))
+            if not isinstance(report.verdict, (Broken, IllPosed)):
+                about = object_of(report.claim, checks_of(report.claim))
+                report = replace(report, verdict=decide(checks, None, about))
+        made.append(report)
     return made
 
 
-def _bearing(claim: Claim, theorems: Iterable[Any]) -> list[Any]:
-    if claim.variant == "repaired":
-        return [theorem for theorem in theorems if claim.id in theorem.repairs]
-    return [t for t in theorems if claim.id in t.supports or claim.id in t.refutes]
+def digest_of(claim: Claim) -> str:
+    """Digest of what the claim is about.
+
+    Its witnesses at the sizes on which its resources are counted, or those of its first cases;
+    without a witness, the source of its checks.
+    """
+    return hashlib.sha256("".join(_parts(claim)).encode()).hexdigest()
 
 
-def _kernel_check(claim: Claim, results: Sequence[Any]) -> CheckResult:
-    """The results of the theorems that bear on a claim, as one check."""
-    not_run = next((result for result in results if result.status == "not run"), None)
-    if not_run is not None:
-        return CheckResult(None, detail=not_run.log)
-    broken = next((result for result in results if result.status != "proved"), None)
-    if broken is not None:
-        last = broken.log.strip().splitlines()[-1:] or ["no reason given"]
-        return CheckResult(False, detail=f"{broken.name} does not compile: {last[0]}")
-    names = ", ".join(result.name for result in results)
-    refuting = [result.name for result in results if claim.id in result.theorem.refutes]
-    if refuting and claim.variant == "printed":
-        return CheckResult(
-            False, len(results), detail=f"the negation is proved: {', '.join(refuting)}",
-            counterexample={"theorem": refuting[0]},
-        )  # fmt: skip
-    return CheckResult(True, len(results), detail=f"closed under the global context: {names}")
+FIRST = 8  # cases whose witnesses stand for a claim that counts no resources
 
 
-def digest_of(claim: Claim) -> str | None:
-    """Digest of the claim's witnesses at the sizes on which its resources are counted."""
-    import hashlib
+def _parts(claim: Claim) -> Iterator[str]:
+    if claim.witness is None:
+        yield claim.statement
+        yield _source(claim.checks)
+        return
+    if claim.sizes is not None and (sizes := list(claim.sizes())):
+        yield from (claim.witness(**parameters).digest for parameters in sizes)
+        return
+    assert claim.cases is not None
+    from .checks.running import build
 
-    if claim.witness is None or claim.sizes is None:
-        return None
-    digests = [claim.witness(**parameters).digest for parameters in claim.sizes()]
-    return hashlib.sha256("".join(digests).encode()).hexdigest()
+    cases: list[Any] = []
+    hunt(claim.cases(), cases.append, Budget(cases=FIRST), claim.domain)
+    yield from (build(claim.witness, case.parameters).digest for case in cases)
+
+
+def _source(function: Any) -> str:
+    """The text of a function, of a lambda the lines that hold it; "" where there is no file."""
+    import inspect
+
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        return ""

@@ -94,15 +94,16 @@ def prompt_scope(X: Any, y: Any, definitions: Any, parameters: Mapping[str, Any]
     X = np.asarray(X)
     n, d = X.shape
     y = np.asarray(y).reshape(n, 1)
-    identity = np.full((d, d), Fraction(0), dtype=object)
+    zero = X[0, 0] * 0  # in the arithmetic of X
+    identity = np.full((d, d), zero, dtype=object)
     for i in range(d):
-        identity[i, i] = Fraction(1)
+        identity[i, i] = zero + 1
     given: dict[str, Any] = {
         "X": X,
         "y": y,
-        "n": Fraction(n),
+        "n": n,
         "I": identity,
-        "O": np.full((d, 1), Fraction(0), dtype=object),
+        "O": np.full((d, 1), zero, dtype=object),
     }
     for i in range(n):
         given[f"x{i + 1}"] = X[i].reshape(d, 1)
@@ -128,7 +129,7 @@ def _walk(node: ast.expr, scope: Mapping[str, Any]) -> Any:
     if isinstance(node, ast.Name):
         return scope[node.id]
     if isinstance(node, ast.Constant):
-        return Fraction(int(node.value))  # type: ignore[arg-type]
+        return int(node.value)  # type: ignore[arg-type]  # a whole number in every arithmetic
     if isinstance(node, ast.Attribute):
         value = _walk(node.value, scope)
         return value.T if isinstance(value, np.ndarray) else value
@@ -140,23 +141,65 @@ def _walk(node: ast.expr, scope: Mapping[str, Any]) -> Any:
     left, right = _number(_walk(node.left, scope)), _number(_walk(node.right, scope))
     both = isinstance(left, np.ndarray) and isinstance(right, np.ndarray)
     if isinstance(node.op, ast.Mult):
-        return left @ right if both else left * right
+        return left @ right if both else _times(left, right)
     if isinstance(node.op, ast.Div):
         if isinstance(right, np.ndarray):
             raise ValueError("division by a matrix")
-        return left / right
+        return _over(left, right)
     function: Callable[[Any, Any], Any] = (
         operator.add if isinstance(node.op, ast.Add) else operator.sub
     )
-    return function(left, right)
+    return function(*_alike(left, right))
+
+
+def _times(left: Any, right: Any) -> Any:
+    """left * right, a fraction taken into the arithmetic of the other factor."""
+    if isinstance(left, Fraction) and not isinstance(right, (int, Fraction)):
+        left, right = right, left
+    if isinstance(right, Fraction) and not isinstance(left, (int, Fraction)):
+        return left * right.numerator / right.denominator
+    return left * right
+
+
+def _over(left: Any, right: Any) -> Any:
+    """left / right, exact where both are; a matrix entry by entry."""
+    if isinstance(left, np.ndarray):
+        made = np.empty(left.shape, dtype=left.dtype)
+        made.ravel()[:] = [_over(entry, right) for entry in left.ravel()]
+        return made
+    if isinstance(left, int) and isinstance(right, (int, Fraction)):
+        left = Fraction(left)
+    if isinstance(right, Fraction) and not isinstance(left, Fraction):
+        return left * right.denominator / right.numerator
+    if isinstance(left, Fraction) and not isinstance(right, (int, Fraction)):
+        return left.numerator / (right * left.denominator)
+    return left / right
+
+
+def _alike(left: Any, right: Any) -> tuple[Any, Any]:
+    """The two sides of a sum, a fraction taken into the arithmetic of the other side."""
+    return _taken(left, right), _taken(right, left)
+
+
+def _taken(value: Any, other: Any) -> Any:
+    """A fraction in the arithmetic of the other side; anything else as it is."""
+    one = other.flat[0] if isinstance(other, np.ndarray) and other.size else other
+    if not isinstance(value, Fraction) or isinstance(one, (int, Fraction)):
+        return value
+    return (one * 0 + value.numerator) / value.denominator
 
 
 def _relu(value: Any) -> Any:
-    """max(entry, 0) of every entry."""
+    """max(entry, 0) of every entry, of balls too."""
+
+    def positive(entry: Any) -> Any:
+        zero = entry * 0
+        return entry.max(zero) if hasattr(entry, "rad") else max(entry, zero)
+
     if not isinstance(value, np.ndarray):
-        return max(value, value * 0)
+        return positive(value)
     made = np.empty(value.shape, dtype=object)
-    made.ravel()[:] = [max(entry, entry * 0) for entry in value.ravel()]
+    made.ravel()[:] = [positive(entry) for entry in value.ravel()]
     return made
 
 

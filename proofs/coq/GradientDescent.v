@@ -78,7 +78,7 @@ by rewrite /fits /step_sum /gradient_sum /gradient_descent_sum_step; repeat spli
   rewrite ?cx ?cy ?cf ?qx ?qf //; linear_combination; ring.
 Qed.
 
-(* Prompt to prediction: x^T w_k for every query, from w0. [supports gradient_descent] *)
+(* Prompt to prediction: x^T w_k for every query, from w0. [supports gradient_descent] [predicts gradient_descent] *)
 Theorem sum_predicts k :
   predict relu positions (gradient_descent_sum eta w0 k) X y Q = Q *m iter k (step_sum X y eta 0) w0.
 Proof.
@@ -88,7 +88,7 @@ have [_ [_ <-]] := repeated sum_layer k start.
 by rewrite /predict /= cats0 scale1r.
 Qed.
 
-(* The same from w_0 = 0. [supports gradient_descent] *)
+(* The same from w_0 = 0. [supports gradient_descent] [predicts gradient_descent] *)
 Theorem sum_zero_predicts k :
   predict relu positions (gradient_descent_sum_zero d eta k) X y Q = Q *m iter k (step_sum X y eta 0) 0.
 Proof.
@@ -107,7 +107,7 @@ by rewrite /fits_twice /fits /step_sum /gradient_sum /gradient_descent_sum_ridge
   rewrite ?cx ?cy ?cf ?qx ?qf ?co ?qo //; linear_combination; ring.
 Qed.
 
-(* Prompt to prediction: x^T w_k for every query, from w0. [supports gradient_descent] *)
+(* Prompt to prediction: x^T w_k for every query, from w0. [supports gradient_descent] [predicts gradient_descent] *)
 Theorem sum_ridge_predicts k :
   predict relu positions (gradient_descent_sum_ridge eta lambda w0 k) X y Q = Q *m iter k (step_sum X y eta lambda) w0.
 Proof.
@@ -117,7 +117,7 @@ have [[_ [_ <-]] _] := repeated sum_ridge_layer k start.
 by rewrite /predict /= cats0 scale1r.
 Qed.
 
-(* The same from w_0 = 0. [supports gradient_descent] *)
+(* The same from w_0 = 0. [supports gradient_descent] [predicts gradient_descent] *)
 Theorem sum_ridge_zero_predicts k :
   predict relu positions (gradient_descent_sum_ridge_zero d eta lambda k) X y Q = Q *m iter k (step_sum X y eta lambda) 0.
 Proof.
@@ -136,7 +136,7 @@ by rewrite /fits /step_mean /gradient_mean /gradient_descent_mean_step; repeat s
   rewrite ?cx ?cy ?cf ?qx ?qf //; linear_combination; ring.
 Qed.
 
-(* Prompt to prediction: x^T w_k for every query, from w0. [supports gradient_descent] *)
+(* Prompt to prediction: x^T w_k for every query, from w0. [supports gradient_descent] [predicts gradient_descent] *)
 Theorem mean_predicts k :
   predict relu positions (gradient_descent_mean eta w0 k) X y Q = Q *m iter k (step_mean X y eta 0) w0.
 Proof.
@@ -146,7 +146,7 @@ have [_ [_ <-]] := repeated mean_layer k start.
 by rewrite /predict /= cats0 scale1r.
 Qed.
 
-(* The same from w_0 = 0. [supports gradient_descent] *)
+(* The same from w_0 = 0. [supports gradient_descent] [predicts gradient_descent] *)
 Theorem mean_zero_predicts k :
   predict relu positions (gradient_descent_mean_zero d eta k) X y Q = Q *m iter k (step_mean X y eta 0) 0.
 Proof.
@@ -165,7 +165,7 @@ by rewrite /fits_twice /fits /step_mean /gradient_mean /gradient_descent_mean_ri
   rewrite ?cx ?cy ?cf ?qx ?qf ?co ?qo //; linear_combination; ring.
 Qed.
 
-(* Prompt to prediction: x^T w_k for every query, from w0. [supports gradient_descent] *)
+(* Prompt to prediction: x^T w_k for every query, from w0. [supports gradient_descent] [predicts gradient_descent] *)
 Theorem mean_ridge_predicts k :
   predict relu positions (gradient_descent_mean_ridge eta lambda w0 k) X y Q = Q *m iter k (step_mean X y eta lambda) w0.
 Proof.
@@ -175,7 +175,7 @@ have [[_ [_ <-]] _] := repeated mean_ridge_layer k start.
 by rewrite /predict /= cats0 scale1r.
 Qed.
 
-(* The same from w_0 = 0. [supports gradient_descent] *)
+(* The same from w_0 = 0. [supports gradient_descent] [predicts gradient_descent] *)
 Theorem mean_ridge_zero_predicts k :
   predict relu positions (gradient_descent_mean_ridge_zero d eta lambda k) X y Q = Q *m iter k (step_mean X y eta lambda) 0.
 Proof.

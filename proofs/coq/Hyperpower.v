@@ -50,7 +50,7 @@ by rewrite /hyperpower_holds; split => //; rewrite /hyperpower_update /hyperpowe
 Qed.
 
 (* Prompt to prediction: x^T T_k X^T y for every query, every n, m, d and k.
-   [supports hyperpower] *)
+   [supports hyperpower] [predicts hyperpower] *)
 Theorem hyperpower_predicts k :
   predict relu positions (hyperpower d alpha k) X y Q =
   Q *m hyperpower_iterate S alpha%:M k *m (X^T *m y).

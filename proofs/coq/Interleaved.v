@@ -145,7 +145,7 @@ by rewrite /newton_interleaved_end; execute; rewrite ?cx ?ct ?cy ?qx ?qt ?qp; mo
   linear.
 Qed.
 
-(* Prompt to prediction, for every n, m, d and k. [supports newton] *)
+(* Prompt to prediction, for every n, m, d and k. [supports newton] [predicts newton] *)
 Theorem newton_interleaved_predicts k :
   predict relu positions (newton_interleaved d alpha k) X y Q =
   Q *m (newton_iterate S (alpha *: S) k *m (X^T *m y)).
@@ -199,7 +199,7 @@ by rewrite /newton_relu_interleaved_end; execute; rewrite ?cx ?ct ?cy ?qx ?qt ?q
   move: Z z => ? ?; pairs.
 Qed.
 
-(* Prompt to prediction by ReLU heads alone, for every n, m, d and k. [supports newton] *)
+(* Prompt to prediction by ReLU heads alone, for every n, m, d and k. [supports newton] [predicts newton] *)
 Theorem newton_relu_interleaved_predicts k :
   predict relu positions (newton_relu_interleaved d alpha k) X y Q =
   Q *m (newton_iterate S (alpha *: S) k *m (X^T *m y)).

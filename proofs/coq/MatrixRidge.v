@@ -165,7 +165,7 @@ by rewrite step -run_cat; case: (state i).
 Qed.
 
 (* Prompt to prediction: ridge regression on all n examples, for every query, n, m and d.
-   [supports sherman_morrison] *)
+   [supports sherman_morrison] [predicts sherman_morrison] *)
 Theorem matrix_predicts_ridge :
   predict relu n.+1 (sherman_morrison_matrix d lambda n) X y Q =
   Q *m (invmx (lambda%:M + X^T *m X) *m (X^T *m y)).

@@ -63,7 +63,7 @@ by rewrite /newton_end; execute; rewrite ?cx ?ct ?cy ?qx ?qt ?qp; linear_combina
 Qed.
 
 (* Prompt to prediction (theorem 5.1): x^T M_k X^T y for every query, every n, m, d and k.
-   [supports newton] *)
+   [supports newton] [predicts newton] *)
 Theorem newton_predicts k :
   predict relu positions (newton d alpha k) X y Q =
   Q *m (newton_iterate S (alpha *: S) k *m (X^T *m y)).

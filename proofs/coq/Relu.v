@@ -73,7 +73,7 @@ case: all => c q [] /= [cx ct cy] [qx qt qp].
 by rewrite /newton_relu_end; execute; rewrite ?cx ?ct ?cy ?qx ?qt ?qp; pairs.
 Qed.
 
-(* Prompt to prediction, for every n, m, d and k. [supports newton] *)
+(* Prompt to prediction, for every n, m, d and k. [supports newton] [predicts newton] *)
 Theorem newton_relu_predicts k :
   predict relu positions (newton_relu d alpha k) X y Q =
   Q *m (newton_iterate S (alpha *: S) k *m (X^T *m y)).

@@ -39,7 +39,7 @@ by rewrite -run_cat; case: (state i).
 Qed.
 
 (* Prompt to prediction: ridge regression on all k + 1 examples, for every query, n, m and d.
-   [supports sherman_morrison] *)
+   [supports sherman_morrison] [predicts sherman_morrison] *)
 Theorem tokens_predict_ridge :
   predict relu k.+1 (sherman_morrison_tokens d lambda k) X y Q =
   Q *m (invmx (lambda%:M + X^T *m X) *m (X^T *m y)).

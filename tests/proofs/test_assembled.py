@@ -10,11 +10,18 @@ import constructions
 from constructions.heads import read_offset, scaled
 from constructions.slotmap import slot_map
 from proofs import holds
+from proofs.references import REFERENCES
 
 
 def prove_witness(witness, **options):
-    """The iterates of deep descent satisfy relations: every definition is put in."""
-    return holds.prove_witness(witness, expand=witness.name == "deep_descent", **options)
+    """Against the algorithm of its name.
+
+    The iterates of deep descent satisfy relations: every definition is put in.
+    """
+    statement = REFERENCES[witness.name](witness.parameters)
+    return holds.prove_witness(
+        witness, expand=witness.name == "deep_descent", statement=statement, **options
+    )
 
 
 TINY = Fraction(1, 10**9)

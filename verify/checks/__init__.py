@@ -12,12 +12,12 @@ def standard(claim: Claim) -> Iterator[Check]:
     from . import exact, numeric, proof, resources, steps, symbolic
 
     yield Check("exact", lambda budget: exact.run(claim, budget), "exact")
-    yield Check("steps", lambda budget: steps.run(claim, budget), "exact")
+    yield Check("annotations", lambda budget: steps.annotations(claim, budget), "exact")
     if claim.symbolic is not None:
         yield Check("symbolic", lambda budget: symbolic.run(claim, budget), "exact")
     if claim.floats is not None:
         yield Check("numeric", lambda budget: numeric.run(claim, budget), "tested")
     if claim.promises:
         yield Check("resources", lambda budget: resources.run(claim, budget), "exact")
-    if claim.theorems or claim.assembled is not None:
+    if claim.assembled is not None:
         yield Check("proof", lambda budget: proof.run(claim, budget), "derived")

@@ -6,7 +6,9 @@ of every theorem. A theorem counts as proved only if its file compiled and the a
 under the global context". Without Coq nothing is run, and every result says so.
 
 The comment before a theorem says what it bears on: [supports newton, fu2023.eq40], [refutes
-fu2023.eq38] (the printed statement is wrong) or [repairs fu2023.eq38] (the repaired one holds).
+fu2023.eq38] (the printed statement is wrong) or [repairs fu2023.eq38] (the repaired one holds);
+[predicts newton]: it is about transformers written into Weights.v, and its right-hand side is that
+formula of proofs.references. For which claims a theorem is evidence, `bearing` says.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ _THEOREM = re.compile(
     r"\(\*(?P<comment>(?:(?!\*\)).)*)\*\)\s*(?:Theorem)\s+(?P<name>\w+)|^Theorem\s+(?P<bare>\w+)",
     re.DOTALL | re.MULTILINE,
 )
-_TAG = re.compile(r"\[(supports|refutes|repairs)\s+([^\]]+)\]")
+_TAG = re.compile(r"\[(supports|refutes|repairs|predicts)\s+([^\]]+)\]")
+TAGS = ("supports", "refutes", "repairs", "predicts")
 _REQUIRE = re.compile(r"^Require Import ([\w\s]+)\.", re.MULTILINE)
 _SENTENCE = re.compile(r"^Chars (\d+) - \d+ .* ([\d.]+) secs", re.MULTILINE)
 _GENERATED = "Weights"
@@ -42,7 +45,11 @@ _GENERATED = "Weights"
 
 @dataclass(frozen=True)
 class Theorem:
-    """One theorem of a theory, `file.name`: the claims and witnesses that it bears on, and how."""
+    """One theorem of a theory, `file.name`: the claims and witnesses that it bears on, and how.
+
+    predicts: the formula that its right-hand side is. transformers: names that its formal
+    statement has, among them those that Weights.v defines.
+    """
 
     id: str
     file: str
@@ -50,6 +57,8 @@ class Theorem:
     supports: tuple[str, ...] = ()
     refutes: tuple[str, ...] = ()
     repairs: tuple[str, ...] = ()
+    predicts: tuple[str, ...] = ()
+    transformers: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -95,11 +104,15 @@ def theorems() -> tuple[Theorem, ...]:
         for match in _THEOREM.finditer(text):
             name = match["name"] or match["bare"]
             comment = match["comment"] or ""
-            tags: dict[str, tuple[str, ...]] = {"supports": (), "refutes": (), "repairs": ()}
+            tags: dict[str, tuple[str, ...]] = dict.fromkeys(TAGS, ())
             for kind, listed in _TAG.findall(comment):
                 tags[kind] += tuple(part.strip() for part in listed.split(",") if part.strip())
             statement = " ".join(_TAG.sub("", comment).split())
-            found.append(Theorem(f"{file}.{name}", f"{file}.v", statement, **tags))
+            formal = text[match.end() : text.find("Proof", match.end())]
+            used = frozenset(re.findall(r"\w+", formal))
+            found.append(
+                Theorem(f"{file}.{name}", f"{file}.v", statement, **tags, transformers=used)
+            )
     return tuple(found)
 
 

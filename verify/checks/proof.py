@@ -1,99 +1,399 @@
-"""proof: for every dimension, about the statement and about the very witness that runs.
+"""proof: for every prompt, that the transformers which the claim builds predict its formula.
 
-Two parts. The theorems of `proofs` that support the claim have to stand. And the assembled
-witness, with letters for its parameters, is run through the calculus layer by layer
-(proofs.holds): every block of it takes part, so a witness changed anywhere is not proved.
+The claim's builder is called with letters for its parameters, and what it returns is run through
+the calculus layer by layer (proofs.holds): every block takes part, so a transformer changed
+anywhere is not proved. It speaks of the claim only as far as three things are seen:
+
+- the algorithm is given as a formula. Of code nothing can be derived: that it equals the formula
+  is then a second sentence, true on the prompts that were tried;
+- what is proved is what is run: each drawn case's transformer is the proved one, letters replaced
+  by the case's numbers;
+- the builder is one function of d: its blocks are the same at every d up to REACH. Beyond that
+  nothing was built, and nothing is said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cache
 from typing import Any
 
-from ..claim import Budget, CheckResult, Claim
-from .running import build
+from ..claim import Budget, CheckResult, Claim, Object
+from ..formulas import Formula
+from .running import build, reference
+
+REACH = 24  # dimensions at which the builder is seen to be one function of d
+
+Parameters = Mapping[str, Any]
 
 
-def supporting(claim: Claim) -> tuple[Any, ...]:
-    """The theorems named by the claim: by their own id, or by the claim that they support."""
-    from proofs import theorems
+@dataclass(frozen=True)
+class Vector:
+    """A parameter of d numbers, left open: letters name_0, name_1, …"""
 
-    named = set(claim.theorems)
-    return tuple(
-        theorem
-        for theorem in theorems()
-        if theorem.id in named or (named & set(theorem.claims) and theorem.variant == claim.variant)
-    )
+    name: str
+
+    def at(self, d: int) -> Any:
+        import sympy
+
+        return tuple(sympy.symbols(f"{self.name}_:{d}", seq=True))
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A parameter of d rows of d numbers, left open."""
+
+    name: str
+
+    def at(self, d: int) -> Any:
+        import sympy
+
+        return tuple(tuple(sympy.symbols(f"{self.name}_{i}_:{d}", seq=True)) for i in range(d))
+
+
+@dataclass(frozen=True)
+class Proved:
+    """One choice of the claim's parameters, letters among them, that was proved."""
+
+    given: Parameters
+    witness: Any
+    examples: int | None
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Numbers of steps, layers or examples."""
+        return counts(self.given)
 
 
 def run(claim: Claim, budget: Budget) -> CheckResult:
-    """Every supporting theorem and every assembled witness has to be proved."""
-    theorems = supporting(claim)
-    for theorem in theorems:
-        proof = theorem.prove()
-        if not proof.proved:
-            return failed(f"{theorem.id} fails at {proof.failed}")
-        if theorem.kind == "negation":
-            return CheckResult(
-                False, 1, detail=f"the negation is proved: {theorem.id}",
-                counterexample={"theorem": theorem.id},
-            )  # fmt: skip
-    sets = list(claim.assembled()) if claim.assembled is not None else []
-    for parameters in sets:
-        fault = not_proved(claim, dict(parameters))
+    """Proves every set of `claim.assembled`, and the smaller sizes among the drawn cases."""
+    assert claim.witness is not None and claim.assembled is not None
+    if claim.formula is None:
+        return CheckResult(
+            None,
+            detail="the algorithm is code: given as a formula (verify.formula) it could be proved "
+            "for every prompt",
+        )
+    sets = [dict(one) for one in claim.assembled()]
+    proved: dict[str, Proved] = {}
+    for given in sets:
+        fault = _prove(claim, given, proved)
         if fault is not None:
-            return failed(fault)
-    if not theorems and not sets:
-        return CheckResult(None, detail=f"no theorem supports {', '.join(claim.theorems)}")
-    parts = []
-    if theorems:
-        parts.append(f"{len(theorems)} theorem{'s' if len(theorems) > 1 else ''}")
-    if sets:
-        parts.append(f"{len(sets)} assembled witness{'es' if len(sets) > 1 else ''}")
-    every = "n, d" if sets and not any(fixes_examples(claim, one) for one in sets) else "d"
-    return CheckResult(
-        True, len(theorems) + len(sets), detail=f"{' and '.join(parts)} proved for every {every}"
-    )
+            return CheckResult(False, len(proved), detail=fault, about=object_of(claim))
+    drawn = cases(claim, budget)
+    uncovered: dict[str, int] = {}
+    for case in drawn:
+        missing = _covered(claim, case.parameters, sets, proved, budget.quick)
+        if missing is not None:
+            uncovered[missing] = uncovered.get(missing, 0) + 1
+    said = _reach(proved)
+    if uncovered:
+        why, count = max(uncovered.items(), key=lambda item: item[1])
+        return CheckResult(
+            None,
+            len(proved),
+            detail=f"{said}; but of {len(drawn)} cases drawn {sum(uncovered.values())} are not of "
+            f"these, such as {why}",
+            about=object_of(claim),
+        )
+    said += f"; each of {len(drawn)} cases drawn is of these"
+    if claim.formula is not claim.algorithm:
+        same = _same_as_code(claim, drawn)
+        if same is not None:
+            return CheckResult(None, len(proved), detail=f"{said}; but {same}")
+        said += f"; the code of the algorithm equals the formula on {len(drawn)} prompts tried"
+    return CheckResult(True, len(proved), detail=said, about=object_of(claim))
 
 
-def failed(why: str) -> CheckResult:
-    return CheckResult(False, detail=why)
+def cases(claim: Claim, budget: Budget) -> list[Any]:
+    """Cases of the claim's domain, as the exact check draws them."""
+    from ..engine import hunt
+
+    found: list[Any] = []
+    assert claim.cases is not None
+    hunt(claim.cases(), found.append, budget, claim.domain)
+    return found
 
 
-def fixes_examples(claim: Claim, parameters: Mapping[str, Any]) -> bool:
-    """Whether the assembled witness is proved for one number n of examples only."""
-    assert claim.witness is not None
-    built = {name: value for name, value in parameters.items() if name != "expand"}
-    return build(claim.witness, built).examples is not None
+def object_of(claim: Claim) -> Object | None:
+    """The transformers in letters and the formula, which the evidence is about."""
+    if claim.witness is None or claim.assembled is None or claim.formula is None:
+        return None
+    digests, texts = [], []
+    for given in claim.assembled():
+        values = opened(given, given["d"])
+        witness = build(claim.witness, values)
+        digests.append(witness.digest)
+        texts.append(claim.formula.text({**witness.parameters, **values}))
+    return Object(_hash(digests), _hash(texts))
 
 
-def not_proved(claim: Claim, parameters: dict[str, Any]) -> str | None:
-    """Why the assembled witness is not proved; None if it is.
+def _hash(parts: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    `expand` among the parameters goes to proofs.holds.prove_witness.
-    """
+
+# -- one set of parameters ----------------------------------------------------------------------
+
+
+def opened(given: Parameters, d: int) -> dict[str, Any]:
+    """The set at dimension d: vectors and matrices of letters written out, `expand` left out."""
+    made = {k: v.at(d) if isinstance(v, (Vector, Matrix)) else v for k, v in given.items()}
+    made.pop("expand", None)
+    return {**made, "d": d} if "d" in made else made
+
+
+def counts(given: Parameters) -> dict[str, int]:
+    """Sizes other than d: numbers of steps, layers, examples."""
+    return {
+        name: value
+        for name, value in given.items()
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0
+        if name not in ("d", "expand")
+    }
+
+
+def _key(given: Parameters) -> str:
+    return repr(sorted((name, str(value)) for name, value in given.items()))
+
+
+def _prove(claim: Claim, given: Parameters, proved: dict[str, Proved]) -> str | None:
+    """Why the set is not proved; None if it is, and then it is added to `proved`."""
     from proofs.holds import prove_witness
 
-    assert claim.witness is not None
-    expand = parameters.pop("expand", False)
-    witness = build(claim.witness, parameters)
-    wider = build(claim.witness, {**parameters, "d": parameters["d"] + 2})
-    if shape_free(witness) != shape_free(wider):
-        return f"the blocks of {witness.name} are not the same for every d"
-    proof = prove_witness(witness, expand=expand)
-    return None if proof.proved else f"{proof.id} with {described(parameters)}: {proof.failed}"
+    assert claim.witness is not None and claim.formula is not None
+    if _key(given) in proved:
+        return None
+    d = given["d"]
+    values = opened(given, d)
+    witness = build(claim.witness, values)
+    statement = claim.formula.at({**witness.parameters, **values})
+    proof = prove_witness(
+        witness, expand=bool(given.get("expand")), statement=statement, parameters=values
+    )
+    if not proof.proved:
+        return f"{proof.id} with {described(given)}: {proof.failed}"
+    blocks = shape_free(witness, given)
+    for other in range(1, REACH + 1):
+        try:
+            wider = build(claim.witness, opened(given, other))
+        except ValueError as error:
+            return f"{witness.name} with {described(given)} cannot be built at d = {other}: {error}"
+        if shape_free(wider, given) != blocks or not same_shapes(witness, wider):
+            return (
+                f"the blocks of {witness.name} with {described(given)} are others at d = {other} "
+                f"than at d = {d}, where they are proved"
+            )
+    proved[_key(given)] = Proved(given, witness, witness.examples)
+    return None
 
 
-def shape_free(witness: Any) -> Any:
-    """The witness as data, without the sizes of its slots: equal for every d."""
+def shape_free(witness: Any, given: Parameters) -> Any:
+    """The witness as data without the sizes of its slots: equal for every d.
+
+    An explicit matrix that is a vector or matrix of letters is named, not written out.
+    """
+    from constructions.exact import as_text
+
+    named: dict[str, str] = {}
+    for name, value in given.items():
+        if isinstance(value, (Vector, Matrix)):
+            letters = value.at(witness.d)
+            rows = letters if isinstance(value, Matrix) else (letters,)
+            named[str([[as_text(entry) for entry in row] for row in rows])] = name
+
+    def without(data: Any) -> Any:
+        if isinstance(data, dict):
+            return {
+                key: named.get(str(value), value) if key == "matrix" else without(value)
+                for key, value in data.items()
+            }
+        return [without(entry) for entry in data] if isinstance(data, list) else data
+
     data = witness.to_json()
     data["layout"] = list(data["layout"])
     data["prompt"].pop("d")
     for layer in data["layers"]:
         if layer["mlp"]:
-            layer["mlp"].pop("letters")
-    return data
+            layer["mlp"]["letters"] = sorted(layer["mlp"]["letters"])
+    return without(data)
 
 
-def described(parameters: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in parameters.items() if name != "d")
+def same_shapes(one: Any, other: Any) -> bool:
+    """Whether the slots of two witnesses have the same axes: both d, or the same number."""
+
+    def alike(a: int, b: int) -> bool:
+        return a == b or (a == one.d and b == other.d)
+
+    pairs = zip(one.layout.slots, other.layout.slots)
+    return len(one.layout.slots) == len(other.layout.slots) and all(
+        len(a.shape) == len(b.shape) and all(map(alike, a.shape, b.shape)) for a, b in pairs
+    )
+
+
+# -- what is proved is what is run --------------------------------------------------------------
+
+
+def _covered(
+    claim: Claim, p: Parameters, sets: Sequence[Parameters], proved: dict[str, Proved], quick: bool
+) -> str | None:
+    """What of a case's parameters no proved set covers; None if one does."""
+    for given in sets:
+        wanted = _like(given, p)
+        if wanted is None:
+            continue
+        if _key(wanted) not in proved:
+            if quick or _prove(claim, wanted, proved) is not None:
+                continue
+        if _is_instance(claim, wanted, p):
+            return None
+    return described({k: v for k, v in p.items() if v is not None})
+
+
+def _like(given: Parameters, p: Parameters) -> dict[str, Any] | None:
+    """The set with the case's sizes, if the case can be one of its instances at all."""
+    import sympy
+
+    sizes = counts(given)
+    made = dict(given)
+    for name in {**given, **p}:
+        if name in ("d", "expand"):
+            continue
+        mine, theirs = given.get(name), p.get(name)
+        if isinstance(mine, (sympy.Basic, Vector, Matrix)):
+            if theirs is None or isinstance(theirs, str):
+                return None
+        elif name in sizes and isinstance(theirs, int) and 0 <= theirs <= mine:
+            made[name] = theirs
+        elif mine != theirs:
+            return None
+    return made
+
+
+def _is_instance(claim: Claim, given: Parameters, p: Parameters) -> bool:
+    """Whether the case's transformer is that of the set, letters replaced by numbers."""
+    import sympy
+
+    assert claim.witness is not None
+    d = p["d"]
+    values: dict[Any, Any] = {}
+    letters = opened(given, d)
+    for name, letter in letters.items():
+        if name in p:
+            _match(letter, p[name], values)
+    in_letters = build(claim.witness, letters)
+    if not all(isinstance(symbol, sympy.Symbol) for symbol in values):
+        return False
+    if in_letters.free_symbols - set(values):
+        return False
+    return substituted(in_letters, values).digest == build(claim.witness, p).digest
+
+
+def _match(letter: Any, value: Any, values: dict[Any, Any]) -> None:
+    import sympy
+
+    if isinstance(letter, tuple) and isinstance(value, tuple):
+        for one, entry in zip(letter, value):
+            _match(one, entry, values)
+    elif isinstance(letter, sympy.Basic):
+        values[letter] = sympy.Rational(value) if isinstance(value, (int, Fraction)) else value
+
+
+def substituted(witness: Any, values: Mapping[Any, Any]) -> Any:
+    """The witness with numbers for its letters; blocks that become zero are left out."""
+    from constructions.exact import exact, is_symbolic
+    from constructions.slotmap import slot_map
+
+    def number(value: Any) -> Any:
+        return exact(value.subs(values)) if is_symbolic(value) else value
+
+    @cache
+    def slots(old: Any) -> Any:
+        if old is None:
+            return None
+        return slot_map(
+            *(
+                replace(
+                    block,
+                    coefficient=number(block.coefficient),
+                    matrix=block.matrix and tuple(tuple(map(number, row)) for row in block.matrix),
+                )
+                for block in old
+            )
+        )
+
+    layers = tuple(
+        replace(
+            layer,
+            heads=tuple(
+                replace(h, query=slots(h.query), key=slots(h.key), value=slots(h.value))
+                for h in layer.heads
+            ),
+            mlp=layer.mlp
+            and replace(
+                layer.mlp,
+                outer=slots(layer.mlp.outer),
+                inner=slots(layer.mlp.inner),
+                gate=slots(layer.mlp.gate),
+            ),
+        )
+        for layer in witness.layer_list
+    )
+    return replace(
+        witness,
+        prompt=replace(witness.prompt, embedding=slots(witness.prompt.embedding)),
+        layer_list=layers,
+        readout=replace(witness.readout, coefficient=number(witness.readout.coefficient)),
+    )
+
+
+def _same_as_code(claim: Claim, drawn: Sequence[Any]) -> str | None:
+    """Where the code of the algorithm is not the formula; None if they agree on all cases."""
+    assert claim.algorithm is not None and isinstance(claim.formula, Formula)
+    for case in drawn:
+        code = reference(claim.algorithm, case, Fraction)
+        stated = reference(claim.formula, case, Fraction)
+        if list(code) != list(stated):
+            return f"the code of the algorithm is not the formula at {described(case.parameters)}"
+    return None
+
+
+# -- words --------------------------------------------------------------------------------------
+
+
+def _reach(proved: Mapping[str, Proved]) -> str:
+    """ "derived for the formula, every prompt of any length, d = 1 to 24, iterations = 0 to 4"."""
+    any_length = all(one.examples is None for one in proved.values())
+    words = ["derived for the formula, every prompt" + (" of any length" if any_length else "")]
+    names = sorted({name for one in proved.values() for name in one.sizes})
+    for name in names:
+        sizes = {one.given[name] for one in proved.values() if name in one.given}
+        words.append(f"{name} = {_range(sizes)}")
+    words.append(f"d = 1 to {REACH}")
+    letters = {
+        name
+        for one in proved.values()
+        for name, value in one.given.items()
+        if hasattr(value, "free_symbols") or isinstance(value, (Vector, Matrix))
+    }
+    return ", ".join(words) + (f", any {', '.join(sorted(letters))}" if letters else "")
+
+
+def _range(values: set[int]) -> str:
+    least, most = min(values), max(values)
+    if len(values) == 1:
+        return str(least)
+    if values == set(range(least, most + 1)):
+        return f"{least} to {most}"
+    return ", ".join(map(str, sorted(values)))
+
+
+def described(parameters: Parameters) -> str:
+    """ "alpha = 1/2, iterations = 3"; all but d."""
+    return ", ".join(
+        f"{name} = {value.name if isinstance(value, (Vector, Matrix)) else value}"
+        for name, value in parameters.items()
+        if name != "expand"
+    )

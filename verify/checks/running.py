@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from constructions.forward import NO_WITNESS
 from constructions.stream import split_entry
 from constructions.transformer import Holds, Witness
 
@@ -32,22 +33,45 @@ def _built(make: Callable[..., Any], parameters: tuple) -> Witness:
     return make(**dict(parameters))
 
 
+class InexactReference(ValueError):
+    """An algorithm that was given fractions and computed in floats: it decides nothing."""
+
+
 def reference(
     algorithm: Callable[..., Any], case: Case, convert: Callable[[Any], Any] | None = None
 ) -> np.ndarray:
     """The algorithm's predictions (m,), given those of the case's parameters that it takes.
 
-    `convert` takes every number (of the prompt and of the parameters) into an arithmetic.
+    `convert` takes every number (of the prompt and of the parameters) into an arithmetic. Raises
+    ValueError if the result has another shape, or if the algorithm runs a witness, which is what
+    it is to check; InexactReference if it returns floats for fractions.
     """
     takes = inspect.signature(algorithm).parameters
-    parameters = {name: value for name, value in case.parameters.items() if name in takes}
+    every = any(p.kind is p.VAR_KEYWORD for p in takes.values())
+    parameters = {name: v for name, v in case.parameters.items() if every or name in takes}
     X, y, queries = case.X, case.y, case.queries
     if convert is not None:
         X, y, queries = (objects(array, convert) for array in (X, y, queries))
         parameters = {
-            name: _converted(value, takes[name], convert) for name, value in parameters.items()
+            name: _converted(value, takes.get(name), convert) for name, value in parameters.items()
         }
-    return np.asarray(algorithm(X, y, queries, **parameters))
+    running = NO_WITNESS.set(True)
+    try:
+        made = np.asarray(algorithm(X, y, queries, **parameters))
+    finally:
+        NO_WITNESS.reset(running)
+    if made.shape != (len(queries),):
+        raise ValueError(
+            f"the algorithm returns an array of shape {made.shape}; for {len(queries)} queries it "
+            f"must be ({len(queries)},)"
+        )
+    if convert is Fraction and made.dtype != object and made.dtype.kind == "f":
+        raise InexactReference(f"the algorithm computes in floats ({made.dtype})")
+    if convert is Fraction:
+        inexact = next((v for v in made.ravel() if isinstance(v, (float, np.floating))), None)
+        if inexact is not None:
+            raise InexactReference(f"the algorithm computes in floats: it returns {inexact!r}")
+    return made
 
 
 def objects(array: Any, convert: Callable[[Any], Any]) -> np.ndarray:
@@ -58,13 +82,23 @@ def objects(array: Any, convert: Callable[[Any], Any]) -> np.ndarray:
     return made
 
 
-def _converted(value: Any, parameter: inspect.Parameter, convert: Callable[[Any], Any]) -> Any:
+def _converted(
+    value: Any, parameter: inspect.Parameter | None, convert: Callable[[Any], Any]
+) -> Any:
+    """A parameter in the arithmetic; counts stay whole, and so does every whole number that a
+    formula is given."""
     if isinstance(value, (tuple, list, np.ndarray)):
-        return objects(np.asarray(value, dtype=object), convert)
-    counts = parameter.annotation in ("int", int)
+        made = objects(np.asarray(value, dtype=object), convert)
+        return made if parameter is not None else _tuples(made)
+    counts = isinstance(value, int) if parameter is None else parameter.annotation in ("int", int)
     if counts or isinstance(value, (str, bool)) or value is None:
         return value
     return convert(value)
+
+
+def _tuples(array: np.ndarray) -> Any:
+    """A vector or matrix as the (nested) tuple that a formula takes."""
+    return tuple(_tuples(row) if isinstance(row, np.ndarray) else row for row in array)
 
 
 def first_difference(witness: Witness, case: Case) -> dict[str, Any] | None:
@@ -74,7 +108,7 @@ def first_difference(witness: Witness, case: Case) -> dict[str, Any] | None:
     """
     for held in compared(witness, case):
         if held["is"] != held["should"]:
-            return held | {"is": _text(held["is"]), "should": _text(held["should"])}
+            return held | {"is": text(held["is"]), "should": text(held["should"])}
     return None
 
 
@@ -153,5 +187,6 @@ def _filled(value: Any, size: int) -> list[Any]:
     return [value] * size  # a number stands for a slot full of it
 
 
-def _text(values: list[Any]) -> Any:
+def text(values: list[Any]) -> Any:
+    """One number, or a list of them, as exact text."""
     return as_text(values[0]) if len(values) == 1 else [as_text(value) for value in values]

@@ -1,4 +1,4 @@
-"""proof: the assembled witness, read as a polynomial in an eigenvalue of S, is the algorithm's.
+"""symbolic: the assembled witness, read as a polynomial in an eigenvalue of S, is the algorithm's.
 
 `proofs.spectral` runs the witness object once per parameter set; the result is true for every n,
 d and prompt, at these numbers of layers. The residual that an algorithm leaves is given as a
@@ -45,4 +45,4 @@ def leaves(
                 )  # fmt: skip
         return CheckResult(True, len(cases), detail="the same polynomial in S, for all n and d")
 
-    return Check("proof", run, "derived")
+    return Check("symbolic", run, "exact")

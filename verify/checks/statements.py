@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..claim import Budget, Check, CheckResult, Claim, Promise
+from ..claim import Budget, Check, CheckResult, Claim, Object, Promise
 from ..engine import Differs, hunt
 
 
@@ -60,28 +60,33 @@ def formula(
             return found.failure.result(found.cases)
         return CheckResult(True, found.cases, 0.0, 0.0, detail)
 
-    return Check("exact", run, "exact")
+    return Check("exact", run, "exact", transformer=False)
 
 
 def theorem(*names: str) -> Check:
-    """proof: these theorems of `proofs` stand, for all dimensions.
+    """proof: these theorems of `proofs` stand, and what they state they state for all dimensions.
 
-    One that negates the claim refutes it; one that fails leaves the claim undecided.
+    They are evidence for a claim that is such a statement itself, and runs no transformer: beside
+    a transformer they are only shown. One that negates the claim then refutes it; one that fails
+    leaves it undecided.
     """
 
     def run(budget: Budget) -> CheckResult:
         from proofs.registry import prove
 
         proofs = [proof for proof in prove(names) if proof.id in names]
+        about = Object(statement="; ".join(proof.statement for proof in proofs))
+        made = CheckResult(True, len(proofs), about=about)
         for proof in proofs:
             if not proof.proved:
-                return CheckResult(False, detail=f"{proof.id} fails at {proof.failed}")
+                return made.named(passed=False, detail=f"{proof.id} fails at {proof.failed}")
             if proof.kind == "negation":
                 detail = f"the negation is proved: {proof.id}"
-                return CheckResult(False, 1, detail=detail, counterexample={"theorem": proof.id})
-        return CheckResult(True, len(proofs), detail=f"derived for all d: {', '.join(names)}")
+                shown = {"theorem": proof.id}
+                return made.named(passed=False, cases=1, detail=detail, counterexample=shown)
+        return made.named(detail=f"theorems of their own: {', '.join(names)}")
 
-    return Check("proof", run, "derived")
+    return Check("proof", run, "derived", transformer=False)
 
 
 def _unregistered(build: Callable[..., Any], **fields: Any) -> Claim:

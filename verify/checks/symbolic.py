@@ -13,7 +13,7 @@ from constructions.numbers import Unsupported
 
 from ..claim import Budget, CheckResult, Claim
 from ..strategies import Case, as_text
-from .running import build, reference
+from .running import InexactReference, build, reference
 
 
 def letters(d: int, n: int, m: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -76,7 +76,11 @@ def run(claim: Claim, budget: Budget) -> CheckResult:
     case = Case(parameters, X, y, queries)
     size = f"d = {parameters['d']}, n = {n}"
     witness = build(claim.witness, parameters)
-    if (point := _differs(claim, witness, parameters, n)) is not None:
+    try:
+        point = _differs(claim, witness, parameters, n)
+    except InexactReference as error:
+        return CheckResult(None, detail=f"decides nothing: {error}")
+    if point is not None:
         return CheckResult(
             False, 1, detail=f"at {size} two rational functions that differ at a point",
             counterexample=point,

@@ -85,6 +85,7 @@ def _sources() -> tuple[Source, ...]:
 
 
 SOURCES = _sources()
+WRITTEN = tuple(range(2, 13))  # dimensions at which the weights are seen to be one term
 FORMS = {"joint": "Joint", "interleaved": "Interleaved"}
 
 
@@ -123,12 +124,39 @@ Local Open Scope string_scope.
 def section(source: Source, build: Builder) -> str:
     """The Coq section that defines embedding, start, step, end and witness of one source."""
     texts = []
-    for d in (2, 3):
+    for d in WRITTEN[:2]:
         runs = [_parts(source, build, d, source.least + extra) for extra in range(4)]
         texts.append(_uniform(source, runs))
     if texts[0] != texts[1]:
         raise NotUniformError(f"{source.name}: the weights at d = 2 and d = 3 are not one term")
+    whole = [_whole(_parts(source, build, d, source.least + 2)) for d in WRITTEN]
+    for d, text in zip(WRITTEN, whole):
+        if text != whole[0]:
+            raise NotUniformError(
+                f"{source.name}: the weights at d = {d} are not the term at d = {WRITTEN[0]}"
+            )
     return texts[0]
+
+
+def _whole(parts: _Parts) -> tuple[str, ...]:
+    layers = parts.writer.layers(parts.layers, parts.layout, 0)
+    return parts.embedding, layers, parts.readout, parts.form, parts.register
+
+
+def letters_of(source: Source, d: int) -> dict[str, Any]:
+    """The parameters of a source that are letters, as its theory calls them."""
+    import sympy
+
+    given: dict[str, Any] = {name: sympy.Symbol(coq) for name, coq in source.symbols.items()}
+    if source.vector:
+        given[source.vector] = sympy.symbols(f"{source.vector}_:{d}")
+    return given
+
+
+def witness_of(source: Source, build: Builder | None, d: int, repeats: int) -> Witness:
+    """The witness of a source; `build` replaces how it is assembled."""
+    build = build or constructions.function(source.witness)
+    return build(d=d, **{source.repeat: repeats}, **source.fixed, **letters_of(source, d))
 
 
 @dataclass(frozen=True)
@@ -143,13 +171,9 @@ class _Parts:
 
 
 def _parts(source: Source, build: Builder, d: int, repeats: int) -> _Parts:
-    import sympy
-
-    given: dict[str, Any] = {name: sympy.Symbol(coq) for name, coq in source.symbols.items()}
-    if source.vector:
-        given[source.vector] = sympy.symbols(f"{source.vector}_:{d}")
-    witness = build(d=d, **{source.repeat: repeats}, **source.fixed, **given)
-    writer = Writer(source.name, source.vector, given.get(source.vector or "", ()), d)
+    witness = witness_of(source, build, d, repeats)
+    vector = letters_of(source, d).get(source.vector or "", ())
+    writer = Writer(source.name, source.vector, vector, d)
     readout = f'"{witness.readout.slot}" {coefficient(witness.readout.coefficient)}'
     if witness.layout.shape(witness.readout.slot) or "[" in witness.readout.slot:
         raise NotUniformError(f"{source.name}: the read-out is not a scalar slot")

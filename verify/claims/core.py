@@ -18,8 +18,10 @@ import constructions
 from constructions.transformer import Witness
 
 from .. import algorithms, strategies
+from ..checks.proof import Vector
 from ..checks.statements import counts
 from ..claim import Promise, claim
+from ..formulas import reference
 from ..strategies import Case, positive
 
 SIZES = st.sampled_from((1, 2, 3, 7))
@@ -56,12 +58,15 @@ def letters(*names: str) -> list[Any]:
 
 def _any_descent() -> list[dict[str, Any]]:
     step_size, ridge = letters("step_size", "ridge")
-    return grid(d=(3,), steps=(3,), step_size=(step_size,), ridge=(0, ridge), loss=("sum", "mean"))
+    return grid(
+        d=(3,), steps=(4,), step_size=(step_size,), ridge=(0, ridge), loss=("sum", "mean"),
+        w0=(None, Vector("w0")),
+    )  # fmt: skip
 
 
 def _any_pass() -> list[dict[str, Any]]:
     (ridge,) = letters("ridge")
-    return grid(d=(3,), examples=(3,), ridge=(ridge,), storage=("matrix", "tokens"))
+    return grid(d=(3,), examples=(4,), ridge=(ridge,), storage=("matrix", "tokens"))
 
 
 def _any_newton() -> list[dict[str, Any]]:
@@ -110,6 +115,7 @@ def _descends(X: np.ndarray, drawn: Mapping[str, Any]) -> dict[str, Any]:
     source="witness",
     statement=r"k \text{ layers leave } w_k^\top x,\; w_k = w_{k-1} - \eta \nabla L(w_{k-1})",
     algorithm=algorithms.gradient_descent,
+    formula=reference("gradient_descent"),
     cases=lambda: strategies.prompts(
         entries=ENTRIES,
         build=_starts,
@@ -150,6 +156,7 @@ def _whole_prompt(parameters: Mapping[str, Any], d: int, n: int) -> dict[str, An
     statement=r"\text{after } n \text{ examples the prediction is } "
     r"x^\top (\lambda I + X^\top X)^{-1} X^\top y",
     algorithm=algorithms.ridge,
+    formula=reference("sherman_morrison"),
     cases=lambda: strategies.prompts(
         entries=ENTRIES,
         build=_whole_prompt,
@@ -189,6 +196,7 @@ def sherman_morrison(**parameters: Any) -> Witness:
     statement=r"\text{the prediction is } x^\top M_k X^\top y,\; M_0 = \alpha S,\; "
     r"M_k = 2 M_{k-1} - M_{k-1} S M_{k-1}",
     algorithm=algorithms.newton,
+    formula=reference("newton"),
     cases=lambda: strategies.prompts(
         entries=ENTRIES,
         iterations=st.integers(0, 3),
