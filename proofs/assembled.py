@@ -12,18 +12,54 @@ calculus; anything else raises `OutsideCalculusError`, by name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import sympy
 
 from proofs import calculus as c
-from proofs.calculus import Form
+from proofs.calculus import Form, ShapeError
 from proofs.relu_heads import Selection, combined, relu
-from proofs.tokens import Group, OutsideCalculusError, groups, ones
+from proofs.tokens import FEATURES, VECTORS, Group, OutsideCalculusError, groups, ones
 
-State = dict[str, Form]
+Shape = tuple[Any, ...]  # (), (d,) or (d, d), d the letter
 ONE = sympy.Integer(1)
+
+
+class State(dict[str, Form]):
+    """What the tokens of one group hold: forms by slot, zeros absent.
+
+    A slot of one-hot positions is held entry by entry, every other one as a whole. Raises
+    OutsideCalculusError for a slot, or an entry, that is not held in this way.
+    """
+
+    def __init__(self, shapes: Mapping[str, Shape], rows: Any) -> None:
+        super().__init__()
+        self.shapes, self.rows = shapes, rows
+
+    def copy(self) -> State:
+        made = State(self.shapes, self.rows)
+        made.update(self)
+        return made
+
+    def get(self, slot: str, default: Any = None) -> Any:
+        self.shape(slot)
+        return super().get(slot, default)
+
+    def shape(self, slot: str) -> Shape:
+        if slot not in self.shapes:
+            raise OutsideCalculusError(f"{slot}: an entry of a slot, or all positions at once")
+        return self.shapes[slot]
+
+    def add(self, slot: str, form: Form) -> None:
+        """slot += form."""
+        if (form.rows, form.columns) != size(self.shape(slot), self.rows):
+            raise OutsideCalculusError(f"{slot}: a slot of shape {self.shape(slot)} takes {form}")
+        total = self[slot] + form if slot in self else form
+        self[slot] = total
+        if not total.normal():
+            del self[slot]
 
 
 class Run:
@@ -40,18 +76,42 @@ class Run:
         self.matrices = dict(matrices or {})
         prompt = witness.prompt
         self.positions = {b.destination for b in prompt.embedding if b.source == "position"}
-        self.states: list[State] = []
-        for group in self.groups:
-            state: State = {}
+        self.shapes = self._shapes()
+        self.states = [State(self.shapes, group.rows) for group in self.groups]
+        for group, state in zip(self.groups, self.states, strict=True):
             for block in prompt.embedding:
-                if block.source == "position":
-                    for name, form in group.features.items():
-                        if name.startswith("position["):
-                            self._add(state, block.destination + name[8:], form)
-                elif block.source in group.features:
-                    form = self._apply(block, group.features[block.source], prompt.features)
-                    self._add(state, block.destination, form)
-            self.states.append(state)
+                with named(f"embedding, {block}"):
+                    self._embed(block, group, state)
+
+    def _shapes(self) -> dict[str, Shape]:
+        """Kinds of what a state holds: "()", "(d,)" or "(d, d)", as tuples of letters."""
+        d = self.witness.d
+        made: dict[str, Shape] = {}
+        for slot in self.witness.layout.slots:
+            if slot.name in self.positions:
+                made |= {f"{slot.name}[{i}]": () for i in range(slot.size)}
+            elif len(slot.shape) <= 2 and all(axis == d for axis in slot.shape):
+                made[slot.name] = (c.d,) * len(slot.shape)
+        return made
+
+    def _embed(self, block: Any, group: Group, state: State) -> None:
+        name, entry, _ = block.source.partition("[")
+        if name not in FEATURES:
+            raise OutsideCalculusError(f"the feature {name}")
+        if block.source == "position":
+            if block.pattern is not None or block.matrix is not None:
+                raise OutsideCalculusError("positions that are not copied")
+            for feature, form in group.features.items():
+                if feature.startswith("position["):
+                    coefficient = sympy.sympify(block.coefficient)
+                    state.add(block.destination + feature[8:], coefficient * form)
+            return
+        if entry and name != "position":
+            raise OutsideCalculusError("an entry of what a token carries")
+        if block.source in group.features:
+            shape = (c.d,) if name in VECTORS else ()
+            form = group.features[block.source]
+            state.add(block.destination, self._apply(block, form, shape)[0])
 
     @property
     def examples(self) -> Any:
@@ -65,31 +125,30 @@ class Run:
         """Run one layer on all groups. Raises OutsideCalculusError."""
         if layer.norm:
             raise OutsideCalculusError(f"{layer.name}: layer norm")
-        before = [dict(state) for state in self.states]
+        before = [state.copy() for state in self.states]
         for head in combined(layer.heads):
-            self._attend(head, before)
+            with named(f"{layer.name}, head {head.name}"):
+                self._attend(head, before)
         if layer.mlp is not None:
-            for group, state in zip(self.groups, self.states, strict=True):
-                self._mlp(layer.mlp, group, state)
+            with named(f"{layer.name}, MLP"):
+                for group, state in zip(self.groups, self.states, strict=True):
+                    self._mlp(layer.mlp, group, state)
 
     def _attend(self, head: Any, before: Sequence[State]) -> None:
-        seen = [
-            (group, state)
-            for group, state in zip(self.groups, before, strict=True)
-            if group.context or head.keys != "context"
-        ]
-        if head.keys != "context":
-            self._check_queries(head, before[-1])
-        scale = ONE
-        if head.average:
-            count = sum((group.rows for group, _ in seen), sympy.Integer(0))
-            scale = 1 / (self.examples if head.average == "examples" else count)
+        tokens = list(zip(self.groups, before, strict=True))
+        if head.keys == "context":
+            seen = [(group, state) for group, state in tokens if group.context]
+        elif head.keys in ("full", "causal"):
+            seen = tokens
+            self._check_queries(head, before)
+        else:
+            raise OutsideCalculusError(f"keys {head.keys}")
+        scale = self._scale(head, [group for group, _ in seen])
         for number, reader in enumerate(before):
             scored = []
             for group, state in seen[: number + 1] if head.keys == "causal" else seen:
                 if isinstance(head, Selection):
-                    shape = self.groups[number].rows, group.rows
-                    score = self._selected(head, reader, state, shape)
+                    score = self._selected(head, reader, state)
                 else:
                     score = self._score(head, reader, state)
                 if score is not None:
@@ -97,44 +156,60 @@ class Run:
             weights = self._weights(head, scored)
             for (_, state, _), weight in zip(scored, weights, strict=True):
                 for destination in _destinations(head.value):
-                    value = self._read(head.value, destination, state)
+                    value, shape = self._read(head.value, destination, state)
                     if value is not None:
-                        self._add(self.states[number], destination, scale * (weight @ value))
+                        made = _weighted(weight, value, shape)
+                        self.states[number].add(destination, scale * made)
 
-    def _check_queries(self, head: Any, query: State) -> None:
-        """Raises OutsideCalculusError where a query could see another: one stands for all here.
+    def _scale(self, head: Any, seen: Sequence[Group]) -> Any:
+        """What every weight is multiplied by."""
+        if head.average == "":
+            return ONE
+        if head.average == "examples":
+            return 1 / self.examples
+        if head.average == "keys":  # one query stands for m of them, and all of them are seen
+            rows = (group.rows if group.context else c.m for group in seen)
+            return 1 / sum(rows, sympy.Integer(0))
+        raise OutsideCalculusError(f"average {head.average}")
+
+    def _check_queries(self, head: Any, before: Sequence[State]) -> None:
+        """Raises OutsideCalculusError where a token could see a query: one stands for all here.
 
         Also where causal keys meet tokens that are not one by one.
         """
-        if head.keys == "causal" and (
-            head.average == "keys" or any(group.rows != 1 for group in self.groups)
-        ):
-            raise OutsideCalculusError(f"head {head.name}: causal keys among tokens not told apart")
+        causal = head.keys == "causal"
+        if causal and (head.average == "keys" or any(group.rows != 1 for group in self.groups)):
+            raise OutsideCalculusError("causal keys among tokens not told apart")
+        query = before[-1]
         parts = head.parts if isinstance(head, Selection) else (head,)
-        # a score may be 0 of a query on itself and not on another one
-        scored = any(self._score(part, query, query) is not None for part in parts)
-        sent = any(self._read(head.value, to, query) for to in _destinations(head.value))
-        if scored and (sent or head.attention == "normalised"):
-            raise OutsideCalculusError(f"head {head.name}: queries that see queries")
+        # a query sees others too; a score may be 0 of a query on itself and not on another one
+        readers = [query] if causal else before
+        scored = any(
+            self._score(part, reader, query) is not None for part in parts for reader in readers
+        )
+        sent = any(self._read(head.value, to, query)[0] for to in _destinations(head.value))
+        if scored and (sent or head.attention not in ("linear", "relu", "selection")):
+            raise OutsideCalculusError("tokens that see queries")
 
     def _score(self, head: Any, reader: State, state: State) -> Form | None:
         total: Form | None = None
         for feature in _destinations(head.query):
-            query = self._read(head.query, feature, reader)
-            key = self._read(head.key, feature, state)
+            query, shape = self._read(head.query, feature, reader)
+            key, other = self._read(head.key, feature, state)
             if query is not None and key is not None:
+                if shape != other or len(shape) > 1:
+                    raise OutsideCalculusError(f"feature {feature} is a matrix")
                 part = query @ key.T
                 total = part if total is None else total + part
         return total
 
-    def _selected(
-        self, head: Selection, reader: State, state: State, shape: tuple[Any, Any]
-    ) -> Form | None:
+    def _selected(self, head: Selection, reader: State, state: State) -> Form | None:
         """The weights of a selection; None where nothing is sent, so that they do not matter."""
-        sent = (self._read(head.value, name, state) for name in _destinations(head.value))
+        sent = (self._read(head.value, name, state)[0] for name in _destinations(head.value))
         if all(value is None for value in sent):
             return None
         scores = (self._score(part, reader, state) for part in head.parts)
+        shape = reader.rows, state.rows
         return head.weights(*(c.zero(*shape) if s is None else s for s in scores))
 
     def _weights(self, head: Any, scored: Sequence[tuple[Group, State, Form]]) -> list[Form]:
@@ -146,114 +221,166 @@ class Run:
         if head.attention in ("linear", "selection"):
             return scores
         if head.attention == "relu":
-            return [c.number(relu(_constant(score, head))) for score in scores]
+            return [c.number(relu(_constant(score))) for score in scores]
         if head.attention == "normalised" and head.null:
             plain = [s for s in scores if s.normal()]
             if all((s.rows, s.columns) == (1, 1) for s in plain):
                 total = 1 + sympy.Add(*(s.scalar() for s in plain))
                 return [s / total for s in scores]
-        raise OutsideCalculusError(f"head {head.name}: {head.attention} attention")
+        raise OutsideCalculusError(f"{head.attention} attention")
+
+    # -- MLPs ---------------------------------------------------------------------------------
 
     def _mlp(self, mlp: Any, group: Group, state: State) -> None:
         if mlp.activation != "identity":
-            raise OutsideCalculusError(f"an MLP with {mlp.activation}")
-        layout = self.witness.layout
-        before = dict(state)
+            raise OutsideCalculusError(f"an activation, {mlp.activation}")
+        before = state.copy()
+        if mlp.inner is None and mlp.gate is None:
+            for destination in _destinations(mlp.outer):
+                form, _ = self._read(mlp.outer, destination, before)
+                if form is not None:
+                    state.add(destination, form)
+            return
+        units = set(before.shapes) if mlp.inner is None else set(_destinations(mlp.inner))
         for block in mlp.outer:
-            if mlp.inner is None:
-                if self._present(block, before):
-                    form = self._apply(block, before[block.source], layout)
-                    self._add(state, block.destination, form)
-                continue
+            if block.source not in units:
+                raise OutsideCalculusError(f"{block}: an entry of the hidden units")
+            if block.matrix is not None:
+                raise OutsideCalculusError(f"{block}: a matrix after a gate")
             for coefficient, letters, left, right in self._hidden(mlp, block.source, before):
-                wanted = block.pattern or f"{letters}<-{letters}"
-                out, _, source = wanted.partition("<-")
+                out, source = letters, letters
+                if block.pattern is not None:
+                    out, source = block.indices()
+                _told_apart(block, out, source)
+                if len(source) != len(letters) or not set(out) <= set(source):
+                    raise OutsideCalculusError(f"{block}: an axis that the hidden units lack")
                 names = dict(zip(source, letters, strict=True))
-                out = "".join(names.get(letter, letter) for letter in out)
+                out = "".join(names[letter] for letter in out)
                 summed = set(letters) - set(out)
                 if not summed <= set(left[1] + right[1]):
                     raise OutsideCalculusError(f"{block}: a sum over a repeated entry")
                 form = _product(left, right, out, group)
-                self._add(
-                    state, block.destination, sympy.sympify(block.coefficient) * coefficient * form
-                )
+                state.add(block.destination, sympy.sympify(block.coefficient) * coefficient * form)
 
     def _hidden(
         self, mlp: Any, feature: str, state: State
     ) -> list[tuple[Any, str, tuple[Form, str], tuple[Form, str]]]:
         """The products that make a hidden feature: coefficient, letters, both indexed factors."""
-        one = [(ONE, "", c.number(1), "")]
-        left = self._indexed(mlp.inner, feature, state)
-        right = one if mlp.gate is None else self._indexed(mlp.gate, feature, state)
+        if mlp.inner is None:
+            axes = "ij"[: len(state.shape(feature))]
+            held = state.get(feature)
+            left = [] if held is None else [(ONE, axes, held, axes)]
+        else:
+            left = self._indexed(mlp.inner, feature, state)
         made = []
         for a, letters, x, x_letters in left:
-            for b, other, y, y_letters in right:
-                names = dict(zip(other, letters, strict=False))
-                renamed = "".join(names.get(letter, letter) for letter in y_letters)
+            if mlp.gate is None:
+                made.append((a, letters, (x, x_letters), (c.number(1), "")))
+                continue
+            for b, other, y, y_letters in self._indexed(mlp.gate, feature, state):
+                if len(other) != len(letters):
+                    raise OutsideCalculusError(f"{feature}: hidden units of two shapes")
+                names = dict(zip(other, letters, strict=True))
+                renamed = "".join(names[letter] for letter in y_letters)
                 made.append((a * b, letters, (x, x_letters), (y, renamed)))
         return made
 
     def _indexed(self, slots: Any, feature: str, state: State) -> list[tuple[Any, str, Form, str]]:
+        """What each block sends to a hidden feature: coefficient, letters of the feature's axes,
+        the form that is read, letters of its axes, which are among the feature's.
+        """
         made = []
         for block in slots:
-            if block.destination != feature or not self._present(block, state):
+            if block.destination != feature:
                 continue
+            held, shape = state.get(block.source), state.shape(block.source)
             if block.matrix is not None:
                 raise OutsideCalculusError(f"{block}: a matrix inside a gate")
-            plain = "ij"[: len(self.witness.layout.shape(block.source))]
-            out, _, source = (block.pattern or f"{plain}<-{plain}").partition("<-")
-            made.append((sympy.sympify(block.coefficient), out, state[block.source], source))
+            out = source = "ij"[: len(shape)]
+            if block.pattern is not None:
+                out, source = block.indices()
+            _told_apart(block, out, source)
+            if not set(source) <= set(out):
+                raise OutsideCalculusError(f"{block}: a sum inside a gate")
+            if held is not None:
+                made.append((sympy.sympify(block.coefficient), out, held, source))
         return made
 
     # -- slot maps ----------------------------------------------------------------------------
 
-    def _read(self, slots: Any, destination: str, state: State) -> Form | None:
+    def _read(self, slots: Any, destination: str, state: State) -> tuple[Form | None, Shape]:
+        """What a map sends to one destination, None if that is zero, and its shape in letters."""
         total: Form | None = None
+        made: Shape | None = None
         for block in slots:
-            if block.destination == destination and self._present(block, state):
-                form = self._apply(block, state[block.source], self.witness.layout)
+            if block.destination != destination:
+                continue
+            held = state.get(block.source)
+            if held is not None:
+                form, shape = self._apply(block, held, state.shape(block.source))
+                if made not in (None, shape):
+                    raise OutsideCalculusError(f"{destination}: of two shapes")
+                made = shape
                 total = form if total is None else total + form
-        return total
+        return total, made or ()
 
-    def _apply(self, block: Any, form: Form, layout: Any) -> Form:
+    def _apply(self, block: Any, form: Form, shape: Shape) -> tuple[Form, Shape]:
+        """The block on a form of that shape, and the shape of what it makes."""
         coefficient = sympy.sympify(block.coefficient)
         if block.matrix is not None:
             if block.matrix not in self.matrices:
                 raise OutsideCalculusError(f"{block}: an explicit matrix without a letter")
-            return coefficient * (form @ self.matrices[block.matrix].T)
-        if block.pattern is not None:
-            out, _, source = block.pattern.partition("<-")
-            if (out, source) == ("ii", ""):
-                return coefficient * form.scalar() * c.identity(c.d)
-            if out != source:
-                raise OutsideCalculusError(f"{block}: pattern outside a gate")
-        return coefficient * form
+            matrix = self.matrices[block.matrix]
+            if len(shape) != 1:
+                raise OutsideCalculusError(f"{block}: a matrix on what is no vector")
+            return coefficient * (form @ matrix.T), () if matrix.rows == 1 else (matrix.rows,)
+        if block.pattern is None or block.is_diagonal:
+            return coefficient * form, shape
+        if block.indices() == ("ii", "") and (form.rows, form.columns) == (1, 1):
+            return coefficient * form.scalar() * c.identity(c.d), (c.d, c.d)
+        raise OutsideCalculusError(f"{block}: pattern outside a gate")
 
-    def _present(self, block: Any, state: State) -> bool:
-        """Whether what the block reads is non-zero; single entries only of the one-hot slots."""
-        name, entry, _ = block.source.partition("[")
-        if bool(entry) != (name in self.positions):
-            raise OutsideCalculusError(f"{block}: an entry of a slot, or all positions at once")
-        return block.source in state
 
-    def _add(self, state: State, name: str, form: Form) -> None:
-        if "[" in name and name.partition("[")[0] not in self.positions:
-            raise OutsideCalculusError(f"{name}: one entry of a slot is written")
-        total = state[name] + form if name in state else form
-        state[name] = total
-        if not total.normal():
-            del state[name]
+@contextmanager
+def named(where: str) -> Iterator[None]:
+    """Says where it was that something is outside the calculus."""
+    try:
+        yield
+    except (OutsideCalculusError, ShapeError) as error:
+        raise OutsideCalculusError(f"{where}: {error}") from None
+
+
+def size(shape: Shape, rows: Any) -> tuple[Any, Any]:
+    """Rows and columns of a form that a slot of this shape holds for `rows` tokens."""
+    if len(shape) == 2:
+        return shape
+    return (rows, *shape) if shape else (rows, ONE)
 
 
 def _destinations(slots: Any) -> list[str]:
     return list(dict.fromkeys(block.destination for block in slots))
 
 
-def _constant(score: Form, head: Any) -> Any:
+def _weighted(weight: Form, value: Form, shape: Shape) -> Form:
+    """Σ_j weight_tj value_j: a product of matrices, or one number times a matrix."""
+    if len(shape) < 2:
+        return weight @ value
+    if (weight.rows, weight.columns) != (1, 1):
+        raise OutsideCalculusError("a sum of the matrices that several tokens hold")
+    return weight.scalar() * value
+
+
+def _constant(score: Form) -> Any:
     value = score.scalar() if (score.rows, score.columns) == (1, 1) else None
     if value is None or not sympy.expand(value).is_number:
-        raise OutsideCalculusError(f"head {head.name}: ReLU of a score that depends on the prompt")
+        raise OutsideCalculusError("ReLU of a score that depends on the prompt")
     return value
+
+
+def _told_apart(block: Any, *sides: str) -> None:
+    """Raises OutsideCalculusError where a letter is repeated on one side of a pattern."""
+    if any(len(set(side)) < len(side) for side in sides):
+        raise OutsideCalculusError(f"{block}: a repeated letter")
 
 
 def _product(left: tuple[Form, str], right: tuple[Form, str], out: str, group: Group) -> Form:

@@ -51,11 +51,8 @@ class Selection(Linear):
         unit = ones(middle.rows) @ ones(middle.columns).T
         step = above - middle
         if step != middle - below or not (step == unit or step == -unit):
-            raise OutsideCalculusError(f"head {self.name}: scores that are not one apart")
-        try:
-            return where_zero(middle)
-        except OutsideCalculusError as error:
-            raise OutsideCalculusError(f"head {self.name}: {error}") from None
+            raise OutsideCalculusError("scores that are not one apart")
+        return where_zero(middle)
 
 
 def combined(heads: Iterable[Any]) -> list[Any]:
@@ -159,7 +156,7 @@ def _entries(slots: Any) -> dict[Any, Any]:
     for b in slots:
         at = (b.destination, b.source, b.pattern, b.matrix)
         made[at] = made.get(at, 0) + sympy.sympify(b.coefficient)
-    return made
+    return {at: value for at, value in made.items() if value != 0}
 
 
 def _ratio(one: Any, other: Any) -> Any:

@@ -2,7 +2,8 @@
 
 All n examples are one group with the rows X (in an interleaved prompt two: the x tokens and the
 y tokens), or, where the weights tell single tokens apart, one group each. One row stands for any
-query, since no other token sees it.
+of the m queries: no other token may see it (`assembled` makes sure), and it is known which it is
+only by its place q among them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from proofs.calculus import Form
 ONE = sympy.Integer(1)
 # a query's place among the queries, from 0
 PLACE = sympy.Symbol("q", integer=True, nonnegative=True)
+VECTORS = ("x", "x_example", "x_query")
+FEATURES = (*VECTORS, "y", "one", "index", "position", "query", "register")
 
 
 class OutsideCalculusError(ValueError):
@@ -60,6 +63,9 @@ def groups(witness: Any, examples: int | None = None) -> list[Group]:
     OutsideCalculusError where one-hot positions are read and that number is not fixed.
     """
     prompt = witness.prompt
+    if prompt.form not in ("joint", "interleaved"):
+        raise OutsideCalculusError(f"a prompt of the form {prompt.form}")
+    one_hot = "position" in _sources(prompt.embedding)
     fixed = witness.examples if witness.examples is not None else examples
     made: list[Group] = []
     end = sympy.Integer(0)  # how many tokens there are so far
@@ -68,7 +74,7 @@ def groups(witness: Any, examples: int | None = None) -> list[Group]:
         """A group of `rows` tokens, `apart` from each other, from the next token on."""
         number = end * ones(rows) + apart * places(rows)
         known = {"one": ones(rows), **features}
-        if rows == 1:
+        if rows == 1 and end < prompt.positions:
             known[f"position[{end}]"] = c.number(1)
         if number.normal():
             known["index"] = number
@@ -78,7 +84,7 @@ def groups(witness: Any, examples: int | None = None) -> list[Group]:
         add("register", {"register": c.number(1)})
         end += 1
     if fixed is None:
-        if "position" in _sources(prompt.embedding):
+        if one_hot:
             raise OutsideCalculusError("tokens are told apart: the number of examples is needed")
         x, y = {"x": c.X, "x_example": c.X}, {"y": c.y}
         if prompt.form == "joint":
@@ -103,7 +109,7 @@ def groups(witness: Any, examples: int | None = None) -> list[Group]:
     row = c.letter("x_*", c.d, 1).T
     query = {"x": row, "x_query": row, "query": c.number(1), "one": c.number(1)}
     query["index"] = c.number(end + PLACE)
-    if fixed is not None and prompt.positions > end:
+    if one_hot and prompt.positions > end:
         raise OutsideCalculusError("one-hot positions tell queries apart, and one stands for all")
     made.append(Group("query", ONE, query, False, end + PLACE))
     return made

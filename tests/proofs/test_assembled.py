@@ -167,7 +167,7 @@ def test_causal_keys_need_single_tokens_and_queries_that_do_not_see_each_other()
     everywhere = replace(head, key=type(head.key)((replace(head.key.blocks[0], source="one"),)))
     changed = replace(first, heads=(everywhere,))
     proof = prove_witness(witness.with_layers((changed, *witness.layer_list[1:])))
-    assert not proof.proved and "queries that see queries" in proof.failed
+    assert not proof.proved and "tokens that see queries" in proof.failed
 
     joint = constructions.build("newton", d=3, iterations=1, alpha=Fraction(1, 7))
     first = joint.layer_list[0]
@@ -272,7 +272,7 @@ def test_softmax_is_outside_the_calculus():
     soft = replace(layer, heads=(replace(layer.heads[0], attention="softmax"),))
     layers = (witness.layer_list[0], soft, *witness.layer_list[2:])
     proof = prove_witness(witness.with_layers(layers))
-    assert "outside the calculus: head T S T x: softmax attention" in str(proof.failed)
+    assert "outside the calculus: M_1, head T S T x: softmax attention" in str(proof.failed)
 
 
 def test_wrong_definitions_of_the_witness_do_not_help_it():
