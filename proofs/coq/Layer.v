@@ -134,10 +134,11 @@ Definition activate (a : activation) r c (A : 'M[F]_(r, c)) : 'M[F]_(r, c) :=
 
 Definition hadamard r c (A B : 'M[F]_(r, c)) : 'M[F]_(r, c) := \matrix_(i, j) (A i j * B i j).
 
+(* Without `inner` the hidden units are the stream itself, activated and gated all the same. *)
 Definition hidden (f : mlp) p (h : stream p) : stream p :=
-  let plain := if inner f is Some m then fun s name => activate (applied f) (image m h s name)
-               else h in
-  if gate f is Some g then fun s name => hadamard (plain s name) (image g h s name) else plain.
+  let units := if inner f is Some m then image m h else h in
+  let active := fun s name => activate (applied f) (units s name) in
+  if gate f is Some g then fun s name => hadamard (active s name) (image g h s name) else active.
 
 Definition perceive (f : option mlp) p (h : stream p) : stream p :=
   if f is Some f then fun s name => h s name + image (outer f) (hidden f h) s name else h.
@@ -177,8 +178,9 @@ Lemma run_repeat l k all : run (nseq k l) all = iter k (apply_layer l) all.
 Proof. by elim: k all => //= k IH all; rewrite IH -iterS iterSr. Qed.
 End Apply.
 
-(* What the embedding reads of each token: x, y, the constant 1, its number as `index` and as the
-   one-hot `position`, and whether it is a query or the register. *)
+(* What the embedding reads of each token: x, also on examples only and on queries only, y, the
+   constant 1, its number as `index` and as the one-hot `position`, and whether it is a query or the
+   register. There are no others: the writer of witnesses refuses what is not named here. *)
 Definition features p (number : 'I_p -> nat) (x : 'M[F]_(p, d)) (y query register : 'cV[F]_p)
     : stream p :=
   fun s => match s return string -> 'M[F]_(p, size s) with
@@ -188,7 +190,10 @@ Definition features p (number : 'I_p -> nat) (x : 'M[F]_(p, d)) (y query registe
       else if String.eqb name "index" then \matrix_(t, _) (number t)%:R
       else if String.eqb name "query" then query
       else if String.eqb name "register" then register else 0
-  | Vector => fun name => if String.eqb name "x" then x else 0
+  | Vector => fun name =>
+      if String.eqb name "x" then x
+      else if String.eqb name "x_example" then \matrix_(t, i) ((1 - query t 0) * x t i)
+      else if String.eqb name "x_query" then \matrix_(t, i) (query t 0 * x t i) else 0
   | Matrix => fun _ => 0
   | Positions => fun name =>
       if String.eqb name "position" then \matrix_(t, j) (number t == j)%:R else 0
