@@ -12,6 +12,7 @@ where that fails, vectors (w2 = M2 Xᵀy) stay as defined.
 from __future__ import annotations
 
 import ast
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -271,6 +272,8 @@ def _prove(
             matrices[value] = c.letter(name, c.d, c.d)
     definitions, prediction = dict(witness.definitions), None
     if statement is not None:
+        if letters == "none":  # nothing is shared: names may mean one thing here, another there
+            statement = _renamed(statement)
         definitions, prediction = {**definitions, **statement[0]}, statement[1]
         parameters = {k: v for k, v in parameters.items() if k not in statement[0]}
     run = Run(witness, examples, matrices)
@@ -309,6 +312,16 @@ def _prove(
     ):
         return lines[-1]
     return None
+
+
+def _renamed(statement: Statement) -> Statement:
+    """The same algorithm under names that no witness has."""
+    names = {name: f"{name}_stated" for name in statement[0]}
+
+    def renamed(text: str) -> str:
+        return re.sub(r"[A-Za-z_]\w*", lambda match: names.get(match[0], match[0]), text)
+
+    return {names[k]: renamed(v) for k, v in statement[0].items()}, renamed(statement[1])
 
 
 def _decide(lines: list[str], text: str, left: Form, right: Form) -> bool:

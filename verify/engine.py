@@ -164,7 +164,12 @@ class Report:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What is wrong beside the claim itself: annotations that do not hold."""
+        """What is wrong beside the claim itself: annotations that do not hold.
+
+        Of a claim that is refuted they are no news.
+        """
+        if isinstance(self.verdict, Refuted):
+            return ()
         return tuple(
             check.detail
             for check in self.checks
@@ -239,7 +244,8 @@ def decide(
     strengths = _strengths(passed)
     if any(strength in ("exact", "derived", "proved") for strength in strengths):
         return Holds(strengths)
-    return _near(passed) or Undecided(_open_ends(results))
+    near = _near(passed)
+    return near if near is not None else Undecided(_open_ends(results))
 
 
 def counts(result: CheckResult, about: Object | None) -> bool:
@@ -253,14 +259,20 @@ def counts(result: CheckResult, about: Object | None) -> bool:
 
 
 def _strengths(results: Iterable[CheckResult]) -> tuple[Strength, ...]:
-    found = {result.strength for result in results}
+    found = {strength_of(result) for result in results}
     return tuple(strength for strength in STRENGTHS if strength in found)
+
+
+def strength_of(result: CheckResult) -> str:
+    """The strength of a result: what passes as enclosed without a box was tested."""
+    unbounded = result.strength == "enclosed" and result.passed and not is_bound(result)
+    return "tested" if unbounded else result.strength
 
 
 def _near(passed: Sequence[CheckResult]) -> Approximates | None:
     """A bound on boxes, if every enclosure has one; else the largest error seen, if one was."""
-    near = [result for result in passed if result.kind == "enclosure"]
-    boxed = [r for r in near if r.strength == "enclosed" and is_bound(r)]
+    near = [r for r in passed if r.kind == "enclosure" or r.strength == "enclosed"]
+    boxed = [result for result in near if strength_of(result) == "enclosed"]
     details = "; ".join(dict.fromkeys(result.detail for result in near if result.detail))
     if near and len(boxed) == len(near):
         boxes = "; ".join(dict.fromkeys(result.box for result in boxed))
@@ -279,7 +291,7 @@ def is_bound(result: CheckResult) -> bool:
 def _open_ends(results: Iterable[CheckResult]) -> str:
     open_ends = [result.detail for result in results if result.passed is None and result.detail]
     for result in results:
-        if result.passed and result.kind == "enclosure" and result.max_error is None:
+        if result.passed and result.strength == "enclosed" and result.max_error is None:
             open_ends.append(f"no bound on a box and no error seen: {result.detail}")
     return "; ".join(open_ends) or "no check that could decide it was run"
 

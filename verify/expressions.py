@@ -153,7 +153,12 @@ def _walk(node: ast.expr, scope: Mapping[str, Any]) -> Any:
 
 
 def _times(left: Any, right: Any) -> Any:
-    """left * right, a fraction taken into the arithmetic of the other factor."""
+    """left * right, one of them a number: a fraction in the arithmetic of the other factor."""
+    for array, number in ((left, right), (right, left)):
+        if isinstance(array, np.ndarray):
+            made = np.empty(array.shape, dtype=array.dtype)
+            made.ravel()[:] = [_times(entry, number) for entry in array.ravel()]
+            return made
     if isinstance(left, Fraction) and not isinstance(right, (int, Fraction)):
         left, right = right, left
     if isinstance(right, Fraction) and not isinstance(left, (int, Fraction)):

@@ -1,8 +1,12 @@
-"""What `witness prove` runs: theorems of `proofs` in sympy, and Coq's of `proofs/coq`."""
+"""What `witness prove` runs: the transformers of claims, theorems of `proofs`, and Coq's.
+
+A theorem about the algebra of a layer says nothing of a transformer that has other weights: the
+transformers themselves come first.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .errors import WrongCall
@@ -18,11 +22,13 @@ def choose(names: Sequence[str], coq: bool) -> tuple[list[Any], list[str]]:
     from .checks import kernel
 
     every = [(theorem, {theorem.id, *theorem.claims}) for theorem in proofs.theorems()]
+    built = [claim.id for claim, _ in transformers(())]
     in_coq = [(t, set(t.subjects)) for t in kernel.theorems()]
     if not names:
         return [t for t, _ in every], [t.id for t, _ in in_coq] if coq else []
     for name in names:
         here = any(_bears(known, name) for _, known in every)
+        here = here or any(_bears({id}, name) for id in built)
         there = any(_bears(known, name) for _, known in in_coq)
         if here or (there and coq):
             continue
@@ -32,6 +38,32 @@ def choose(names: Sequence[str], coq: bool) -> tuple[list[Any], list[str]]:
     chosen = [t for t, known in every if any(_bears(known, name) for name in names)]
     wanted = [t.id for t, known in in_coq if any(_bears(known, name) for name in names)]
     return chosen, wanted if coq else []
+
+
+def transformers(names: Sequence[str]) -> list[tuple[Any, Mapping[str, Any]]]:
+    """(claim, parameters with letters) of every transformer to be proved, by id or paper."""
+    from .claim import builtin
+
+    return [
+        (claim, dict(given))
+        for claim in builtin()
+        if claim.assembled is not None and claim.formula is not None
+        if not names or any(_bears({claim.id}, name) for name in names)
+        for given in claim.assembled()
+    ]
+
+
+def assembled(claim: Any, given: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The proof of one transformer, and its outcome as plain data."""
+    from .checks import proof
+
+    proved = proof.prove(claim, given)
+    said = {**entry(proved), "kind": "transformer", "claims": [claim.id]}
+    said["id"] = f"{claim.id}, {proof.described(given)}"
+    said["statement"] = f"{proved.statement}, as it is built at d = 1 to {proof.REACH}"
+    if proved.proved and (fault := proof.not_uniform(claim, given)) is not None:
+        said |= {"status": "failed", "detail": fault}
+    return proved, said
 
 
 def _bears(known: set[str], name: str) -> bool:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from .claim import Domain
+
 SearchStrategy = st.SearchStrategy
 
 
@@ -83,6 +85,10 @@ def as_text(value: Any) -> Any:
     if isinstance(value, (bool, str)) or value is None:
         return value
     return str(value)
+
+
+ANY = Domain("every prompt, and all parameters that the builder takes", lambda case: True)
+NO_QUERY = Domain("every prompt x_1, …, x_n, the query zero", lambda case: not case.queries.any())
 
 
 def fractions(bound: int = 3, denominator: int = 2) -> SearchStrategy[Fraction]:

@@ -78,7 +78,7 @@ def example(claim: Claim) -> dict[str, Any]:
     from .engine import hunt
 
     found: list[Any] = []
-    hunt(claim.cases(), found.append, Budget(cases=8))
+    hunt(claim.cases(), found.append, Budget(cases=8), claim.domain)
     cases = sorted(found, key=lambda case: (case.parameters.get("d") != 2, len(case.X)))
     return dict(cases[0].parameters)
 

@@ -86,7 +86,7 @@ def run(claim: Claim, budget: Budget) -> CheckResult:
     drawn = cases(claim, budget)
     uncovered: dict[str, int] = {}
     for case in drawn:
-        missing = _covered(claim, case.parameters, sets, proved, budget.quick)
+        missing = _covered(claim, case.parameters, sets, proved)
         if missing is not None:
             uncovered[missing] = uncovered.get(missing, 0) + 1
     said = _reach(proved)
@@ -159,22 +159,42 @@ def _key(given: Parameters) -> str:
     return repr(sorted((name, str(value)) for name, value in given.items()))
 
 
-def _prove(claim: Claim, given: Parameters, proved: dict[str, Proved]) -> str | None:
-    """Why the set is not proved; None if it is, and then it is added to `proved`."""
+def prove(claim: Claim, given: Parameters) -> Any:
+    """The proof (proofs.theorem.Proof) that the claim's transformer predicts its formula.
+
+    The builder is called anew, so that it is today's transformer that is proved.
+    """
     from proofs.holds import prove_witness
 
     assert claim.witness is not None and claim.formula is not None
-    if _key(given) in proved:
-        return None
-    d = given["d"]
-    values = opened(given, d)
-    witness = build(claim.witness, values)
+    values = opened(given, given["d"])
+    witness = claim.witness(**values)
     statement = claim.formula.at({**witness.parameters, **values})
-    proof = prove_witness(
+    return prove_witness(
         witness, expand=bool(given.get("expand")), statement=statement, parameters=values
     )
+
+
+def _prove(claim: Claim, given: Parameters, proved: dict[str, Proved]) -> str | None:
+    """Why the set is not proved; None if it is, and then it is added to `proved`."""
+    assert claim.witness is not None
+    if _key(given) in proved:
+        return None
+    witness = build(claim.witness, opened(given, given["d"]))
+    proof = prove(claim, given)
     if not proof.proved:
         return f"{proof.id} with {described(given)}: {proof.failed}"
+    fault = not_uniform(claim, given)
+    if fault is None:
+        proved[_key(given)] = Proved(given, witness, witness.examples)
+    return fault
+
+
+def not_uniform(claim: Claim, given: Parameters) -> str | None:
+    """At which d up to REACH the builder makes other blocks than where it is proved."""
+    assert claim.witness is not None
+    d = given["d"]
+    witness = build(claim.witness, opened(given, d))
     blocks = shape_free(witness, given)
     for other in range(1, REACH + 1):
         try:
@@ -186,7 +206,6 @@ def _prove(claim: Claim, given: Parameters, proved: dict[str, Proved]) -> str | 
                 f"the blocks of {witness.name} with {described(given)} are others at d = {other} "
                 f"than at d = {d}, where they are proved"
             )
-    proved[_key(given)] = Proved(given, witness, witness.examples)
     return None
 
 
@@ -237,28 +256,25 @@ def same_shapes(one: Any, other: Any) -> bool:
 
 
 def _covered(
-    claim: Claim, p: Parameters, sets: Sequence[Parameters], proved: dict[str, Proved], quick: bool
+    claim: Claim, p: Parameters, sets: Sequence[Parameters], proved: dict[str, Proved]
 ) -> str | None:
     """What of a case's parameters no proved set covers; None if one does."""
     for given in sets:
         wanted = _like(given, p)
         if wanted is None:
             continue
-        if _key(wanted) not in proved:
-            if quick or _prove(claim, wanted, proved) is not None:
-                continue
-        if _is_instance(claim, wanted, p):
+        if _prove(claim, wanted, proved) is None and _is_instance(claim, wanted, p):
             return None
     return described({k: v for k, v in p.items() if v is not None})
 
 
 def _like(given: Parameters, p: Parameters) -> dict[str, Any] | None:
-    """The set with the case's sizes, if the case can be one of its instances at all."""
+    """The set with the case's sizes, if the case may be one of its instances."""
     import sympy
 
     sizes = counts(given)
     made = dict(given)
-    for name in {**given, **p}:
+    for name in given:
         if name in ("d", "expand"):
             continue
         mine, theirs = given.get(name), p.get(name)
@@ -273,10 +289,10 @@ def _like(given: Parameters, p: Parameters) -> dict[str, Any] | None:
 
 
 def _is_instance(claim: Claim, given: Parameters, p: Parameters) -> bool:
-    """Whether the case's transformer is that of the set, letters replaced by numbers."""
+    """Whether the case's transformer and formula are those of the set, with numbers for letters."""
     import sympy
 
-    assert claim.witness is not None
+    assert claim.witness is not None and claim.formula is not None
     d = p["d"]
     values: dict[Any, Any] = {}
     letters = opened(given, d)
@@ -288,7 +304,11 @@ def _is_instance(claim: Claim, given: Parameters, p: Parameters) -> bool:
         return False
     if in_letters.free_symbols - set(values):
         return False
-    return substituted(in_letters, values).digest == build(claim.witness, p).digest
+    run = build(claim.witness, p)
+    stated = claim.formula.at({**in_letters.parameters, **letters})
+    if claim.formula.at({**run.parameters, **p}) != stated:
+        return False
+    return substituted(in_letters, values).digest == run.digest
 
 
 def _match(letter: Any, value: Any, values: dict[Any, Any]) -> None:

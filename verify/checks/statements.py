@@ -6,17 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..claim import Budget, Check, CheckResult, Claim, Object, Promise
+from ..claim import Budget, Check, CheckResult, Claim, Domain, Object, Promise
 from ..engine import Differs, hunt
 
 
-def slots_hold(build: Callable[..., Any], cases: Callable[[], Any]) -> Check:
-    """steps: on every case, every layer of build(**parameters) leaves what its `holds` say."""
+def slots_hold(
+    build: Callable[..., Any], cases: Callable[[], Any], domain: Domain | None = None
+) -> Check:
+    """steps: on every case of the domain, build(**parameters) leaves what its `holds` say."""
 
     def run(budget: Budget) -> CheckResult:
         from . import steps
 
-        return steps.run(_unregistered(build, cases=cases), budget)
+        return steps.run(_unregistered(build, cases=cases, domain=domain), budget)
 
     return Check("steps", run, "exact")
 
@@ -42,7 +44,10 @@ def counts(
 
 
 def formula(
-    cases: Callable[[], Any], test: Callable[[Any], Mapping[str, Any] | None], detail: str
+    cases: Callable[[], Any],
+    test: Callable[[Any], Mapping[str, Any] | None],
+    detail: str,
+    domain: Domain | None = None,
 ) -> Check:
     """exact: test(case) gives None where the formula holds, else the numbers that differ.
 
@@ -55,7 +60,7 @@ def formula(
             raise Differs(", ".join(f"{name} = {value}" for name, value in wrong.items()), wrong)
 
     def run(budget: Budget) -> CheckResult:
-        found = hunt(cases(), once, budget)
+        found = hunt(cases(), once, budget, domain)
         if found.failure is not None:
             return found.failure.result(found.cases)
         return CheckResult(True, found.cases, 0.0, 0.0, detail)

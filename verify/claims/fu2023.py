@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from constructions.transformer import Witness
 
 from .. import strategies
-from ..checks.statements import slots_hold, theorem
-from ..claim import Check, claim
+from ..checks.statements import slots_hold as hold_on
+from ..checks.statements import theorem
+from ..claim import Check, Domain, claim
 from ..strategies import Case, positive
 
 SIGN = "V_2 = -V_1 in place of V_1 = V_2: ReLU(u) - ReLU(-u) = u, while ReLU(u) + ReLU(-u) = |u|"
@@ -32,6 +33,11 @@ def _statements() -> Any:
 def whole_prompt(parameters: Mapping[str, Any], d: int, n: int) -> dict[str, Any]:
     """The weights of this paper know n."""
     return {"examples": n}
+
+
+def slots_hold(build: Any, cases: Any) -> Check:
+    """The layers leave what they say on prompts of x_1, ..., x_n alone."""
+    return hold_on(build, cases, strategies.NO_QUERY)
 
 
 Sizes = tuple[tuple[Any, Any], ...]  # strategies for (d, n); the smallest first
@@ -63,6 +69,9 @@ def examples_only(
 EQ21: dict[str, Any] = {
     "source": "fu2023, eq. 21",
     "algorithm": lambda X, y, queries: queries @ X[0],
+    "domain": Domain(
+        "one example and one query", lambda case: len(case.X) == len(case.queries) == 1
+    ),
     "cases": lambda: tuple(
         strategies.prompts(d, st.just(1), st.just(1)) for d in (st.just(1), st.integers(1, 4))
     ),

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from .. import algorithms, strategies
 from ..checks.statements import formula, theorem
-from ..claim import Budget, Check, CheckResult, claim
+from ..claim import Budget, Check, CheckResult, Domain, claim
 from ..strategies import Case, as_text, positive
 from .fu2023 import SIZES_FIRST
 
@@ -71,8 +71,9 @@ def _iterate_is(k: int, coefficients: tuple[int, ...]) -> Check:
         return compare_iterate(case, k, {2 * j - 1: c * alpha**j for j, c in powers})
 
     return formula(
-        lambda: gram_cases(alpha=positive()), test, f"M_{k} is this polynomial in S, exactly"
-    )
+        lambda: gram_cases(alpha=positive()), test, f"M_{k} is this polynomial in S, exactly",
+        Domain("alpha > 0, every X", lambda case: case.parameters["alpha"] > 0),
+    )  # fmt: skip
 
 
 @claim("fu2023.eq38", source="fu2023, eq. 38", expected="refuted",

@@ -70,6 +70,7 @@ def in_floats(budget: Budget) -> CheckResult:
     statement=THEOREM,
     expected="refuted",
     algorithm=algorithms.newton,
+    domain=strategies.ANY,
     cases=theorem_cases,
     sizes=lambda: SIZES,
     note="read in its favour: x_test and y have units of their own in the embedding, and mov and "
@@ -108,6 +109,7 @@ def theorem51_repaired(**parameters: Any) -> Witness:
     statement=THEOREM + TEST_IN_X,
     expected="refuted",
     algorithm=algorithms.newton,
+    domain=strategies.ANY,
     cases=theorem_cases,
     sizes=lambda: SIZES,
     note="V_2 = -V_1 already; full attention makes x_test a key, and what is computed is Newton's "
@@ -127,6 +129,7 @@ def test_token_printed(**parameters: Any) -> Witness:
     statement=THEOREM + TEST_IN_X,
     repair="the sum over j runs over the tokens of the examples: x_test is no key",
     algorithm=algorithms.newton,
+    domain=strategies.ANY,
     cases=theorem_cases,
     sizes=lambda: SIZES,
 )
@@ -143,6 +146,7 @@ def test_token_repaired(**parameters: Any) -> Witness:
     statement=THEOREM + r"\text{ where } y_j \text{ is held by the first unit of } x",
     expected="refuted",
     algorithm=algorithms.newton,
+    domain=strategies.ANY,
     cases=theorem_cases,
     sizes=lambda: SIZES,
     note="V_2 = -V_1 already; every y_j is a key, and adds y_j^2 to the first entry of S",

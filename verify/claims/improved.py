@@ -18,7 +18,7 @@ Whether two layers per example (or one: `paired_least_squares`) are needed is no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -31,8 +31,10 @@ from constructions.transformer import Witness
 from .. import algorithms, strategies
 from ..checks import spectrum
 from ..claim import Promise, claim
+from ..formulas import Formula, reference
 from ..strategies import Case, positive
 from .core import ENTRIES, grid
+from .core import letters as symbols
 
 SMALL = st.integers(1, 3)
 
@@ -83,6 +85,8 @@ def _hyperpower_residual(s: Any, iterations: int, alpha: Any) -> Any:
     statement=r"k + 1 \text{ layers leave } x^\top M_k X^\top y,\; M_0 = \alpha I,\; "
     r"M_k = M_{k-1}(3I - 3SM_{k-1} + (SM_{k-1})^2)",
     algorithm=algorithms.hyperpower,
+    formula=reference("hyperpower"),
+    assembled=letters(d=(3,), iterations=(3,)),
     cases=lambda: strategies.prompts(
         entries=ENTRIES, iterations=st.integers(0, 3), alpha=positive(2, 16)
     ),
@@ -108,6 +112,14 @@ def _cubed_steps(X: Any, y: Any, queries: Any, iterations: int, alpha: Any) -> A
     return algorithms.gradient_descent(X, y, queries, 3**iterations, alpha / 2)
 
 
+def _cubed(parameters: Mapping[str, Any]) -> Any:
+    """3^k steps of size alpha."""
+    made, last = {"w0": "O"}, 3 ** parameters["iterations"]
+    for k in range(1, last + 1):
+        made[f"w{k}"] = f"w{k - 1} - alpha*(X.T*X*w{k - 1} - X.T*y)"
+    return made, f"w{last}.T*x_t"
+
+
 @claim(
     "hyperpower.steps",
     variant="improved",
@@ -115,6 +127,8 @@ def _cubed_steps(X: Any, y: Any, queries: Any, iterations: int, alpha: Any) -> A
     statement=r"k \text{ third-order iterations from } \alpha I \text{ are exactly } 3^k "
     r"\text{ gradient steps of size } \alpha \text{ from zero}",
     algorithm=_cubed_steps,
+    formula=Formula("gradient steps", _cubed),
+    assembled=letters(d=(3,), iterations=(3,), expand=(True,)),
     cases=lambda: strategies.prompts(iterations=st.integers(0, 3), alpha=positive(2, 16)),
     theorems=("hyperpower.residual",),
 )
@@ -138,6 +152,8 @@ def _newton_residual(s: Any, iterations: int, alpha: Any, start: str) -> Any:
     statement=r"k + 1 \text{ layers leave } x^\top M_k X^\top y,\; M_k = 2M_{k-1} - "
     r"M_{k-1}SM_{k-1}; \text{ from } M_0 = \alpha I \text{ exactly } 2^k \text{ gradient steps}",
     algorithm=algorithms.newton_carried,
+    formula=reference("newton_carried"),
+    assembled=letters(d=(3,), iterations=(4,), start=("gram", "identity")),
     cases=lambda: strategies.prompts(
         entries=ENTRIES,
         iterations=SMALL,
@@ -172,6 +188,8 @@ def newton_carried(**parameters: Any) -> Witness:
     source="witness",
     statement=r"M_0 = \alpha I: \text{ the same with tokens } (x, Mx, y - \text{prediction})",
     algorithm=algorithms.newton_carried,
+    formula=reference("newton_carried"),
+    assembled=letters(d=(3,), iterations=(4,), start=("identity",)),
     cases=lambda: strategies.prompts(
         iterations=st.integers(0, 4), alpha=positive(2, 16), start="identity"
     ),
@@ -203,6 +221,8 @@ def _descent_residual(s: Any, layers: int, alpha: Any) -> Any:
     statement=r"L \text{ layers make } (3^L - 1)/2 \text{ gradient steps; no linear-attention "
     r"transformer of } L \text{ layers makes more}",
     algorithm=algorithms.deep_descent,
+    formula=reference("deep_descent"),
+    assembled=letters(d=(3,), layers=(3,), expand=(True,)),
     cases=lambda: strategies.prompts(entries=ENTRIES, layers=SMALL, alpha=positive(2, 16)),
     floats=lambda: small_floats(suited(), layers=st.integers(1, 4)),
     symbolic={"d": 2, "n": 1, "layers": 2, "alpha": Fraction(1, 2)},
@@ -237,6 +257,10 @@ def _gdpp_letters() -> list[dict[str, Any]]:
     statement=r"\text{one head: } r \leftarrow r - \eta UU^\top r,\; U \leftarrow U(I - \gamma "
     r"U^\top U), \text{ from } U = X,\ r = y",
     algorithm=algorithms.gd_plus_plus,
+    formula=reference("gd_plus_plus"),
+    assembled=lambda: grid(
+        d=(3,), steps=(3,), step_size=symbols("step_size"), gamma=(0, *symbols("gamma"))
+    ),
     cases=lambda: strategies.prompts(
         entries=ENTRIES,
         steps=SMALL,
@@ -282,6 +306,8 @@ def _minimax_letters() -> list[dict[str, Any]]:
     r"\sqrt{s/\ell}: \ \sqrt{s}|\rho(s)| \leq \sqrt{\ell}/3^L \text{ on } [0, \ell], "
     r"\text{ and no linear-attention transformer of } L \text{ layers has a smaller bound}",
     algorithm=algorithms.minimax_descent,
+    formula=reference("minimax_descent"),
+    assembled=lambda: grid(d=(3,), layers=(3,), largest=symbols("largest")),
     cases=lambda: strategies.prompts(entries=ENTRIES, layers=SMALL, largest=positive(64, 2)),
     floats=lambda: small_floats(
         lambda X, drawn: {"largest": float(np.linalg.norm(X)) ** 2}, layers=st.integers(1, 4)

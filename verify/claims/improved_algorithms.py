@@ -13,7 +13,9 @@ from constructions.transformer import Witness
 
 from .. import algorithms, strategies
 from ..checks import certified, spectrum
+from ..checks.proof import Matrix
 from ..claim import Promise, claim
+from ..formulas import reference
 from ..strategies import positive
 from .core import ENTRIES, grid, letters
 from .improved import SMALL, small_floats
@@ -52,6 +54,7 @@ def _momentum_letters() -> list[dict[str, Any]]:
     statement=r"k \text{ layers leave } w_k^\top x,\; w_{k+1} = w_k - \eta\nabla L(w_k) + "
     r"\beta(w_k - w_{k-1})",
     algorithm=algorithms.momentum,
+    formula=reference("momentum"),
     cases=lambda: strategies.prompts(
         entries=ENTRIES, steps=SMALL, step_size=positive(), momentum=HALVES
     ),
@@ -87,6 +90,10 @@ def _chebyshev_residual(s: Any, steps: int, lowest: Any, highest: Any) -> Any:
     statement=r"k \text{ layers leave } \rho_k(s) = T_k((\theta - s)/\delta)/T_k(\theta/\delta) "
     r"\text{ of the error: at most } 2\left(\frac{\sqrt\kappa - 1}{\sqrt\kappa + 1}\right)^k",
     algorithm=algorithms.chebyshev,
+    formula=reference("chebyshev"),
+    assembled=lambda: grid(
+        d=(3,), steps=(3,), lowest=letters("lowest"), highest=letters("highest")
+    ),
     cases=lambda: strategies.prompts(
         entries=ENTRIES,
         steps=st.integers(1, 4),
@@ -123,6 +130,11 @@ def chebyshev(**parameters: Any) -> Witness:
     source="witness",
     statement=r"k \text{ layers leave } w_k^\top x,\; w_k = w_{k-1} - \eta P\nabla L(w_{k-1})",
     algorithm=algorithms.preconditioned,
+    formula=reference("preconditioned"),
+    assembled=lambda: grid(
+        d=(3,), steps=(3,), step_size=letters("step_size"),
+        preconditioner=(Matrix("preconditioner"),),
+    ),
     cases=lambda: strategies.prompts(
         entries=ENTRIES,
         steps=SMALL,

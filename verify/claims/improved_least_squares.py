@@ -13,6 +13,7 @@ from constructions.transformer import Witness
 
 from .. import algorithms, strategies
 from ..claim import Promise, claim
+from ..formulas import reference
 from ..strategies import positive
 from .core import ENTRIES, grid, letters
 from .improved import small_floats
@@ -43,6 +44,7 @@ def _ridge_floats(lowest: float) -> Any:
     r"(\lambda I + X^\top X)^{-1} X^\top y, \text{ and at example } t \text{ the prediction } "
     r"w_{t-1}^\top x_t \text{ from those before it}",
     algorithm=algorithms.ridge,
+    formula=reference("recursive_least_squares"),
     cases=_ridge_cases,
     floats=lambda: _ridge_floats(1e-3),
     symbolic={"d": 2, "n": 1, "examples": 1, "ridge": Fraction(1, 2)},
@@ -53,7 +55,7 @@ def _ridge_floats(lowest: float) -> Any:
     ),
     sizes=lambda: grid(d=(1, 2, 3, 5), examples=(1, 2, 4), ridge=(1,)),
     theorems=("recursive_least_squares",),
-    assembled=lambda: grid(d=(3,), examples=(3,), ridge=letters("ridge")),
+    assembled=lambda: grid(d=(3,), examples=(4,), ridge=letters("ridge")),
 )  # fmt: skip
 def recursive_least_squares(**parameters: Any) -> Witness:
     """Ridge regression after every prefix, two layers per example, O(d + n) hidden units."""
@@ -67,6 +69,7 @@ def recursive_least_squares(**parameters: Any) -> Witness:
     statement=r"\text{one layer per example: } n \text{ layers (even } n) \text{ of width } 8d + n "
     r"+ 14 \text{ leave } x^\top(\lambda I + X^\top X)^{-1}X^\top y",
     algorithm=algorithms.ridge,
+    formula=reference("paired_least_squares"),
     cases=_ridge_cases,
     floats=lambda: _ridge_floats(1e-2),
     symbolic={"d": 1, "n": 2, "examples": 2, "ridge": Fraction(1, 2)},
@@ -77,7 +80,7 @@ def recursive_least_squares(**parameters: Any) -> Witness:
     ),
     sizes=lambda: grid(d=(1, 2, 3, 5), examples=(2, 4, 6), ridge=(1,)),
     theorems=("paired_least_squares",),
-    assembled=lambda: grid(d=(3,), examples=(2, 4), ridge=letters("ridge")),
+    assembled=lambda: grid(d=(3,), examples=(4,), ridge=letters("ridge")),
 )  # fmt: skip
 def paired_least_squares(**parameters: Any) -> Witness:
     """Ridge regression at one layer per example, two examples at a time."""
@@ -94,6 +97,7 @@ def paired_least_squares(**parameters: Any) -> Witness:
     statement=r"w \sim N(0, \tau^2 I),\ y = w^\top x + N(0, \sigma^2): \text{ posterior mean and "
     r"variance of } w^\top x,\ \lambda = \sigma^2/\tau^2",
     algorithm=algorithms.bayes_ridge,
+    formula=reference("bayes_ridge"),
     cases=lambda: strategies.prompts(
         entries=ENTRIES,
         build=lambda drawn, d, n: {"examples": n},
@@ -107,7 +111,7 @@ def paired_least_squares(**parameters: Any) -> Witness:
     sizes=lambda: grid(d=(1, 2, 3, 5), examples=(1, 2, 4), noise=(1,), prior=(1,)),
     theorems=("recursive_least_squares",),
     assembled=lambda: grid(
-        d=(3,), examples=(2,), noise=letters("noise"), prior=letters("prior"),
+        d=(3,), examples=(4,), noise=letters("noise"), prior=letters("prior"),
         output=("mean", "variance"),
     ),
 )  # fmt: skip

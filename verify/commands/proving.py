@@ -39,18 +39,27 @@ def prove(
         raise WrongCall(f"--steps takes latex or markdown, not {steps!r}")
     check_writable(json)
     chosen, in_coq = proving.choose(names or (), kernel == "coq")
+    built = proving.transformers(names or ())
     loud = json != "-"
     done: list[dict[str, Any]] = []
-    with Progress("theorems", len(chosen)) as progress:
+
+    def add(proof: Any, outcome: dict[str, Any]) -> None:
+        done.append(outcome)
+        if loud:
+            _say(outcome)
+            for line in proving.steps(proof, steps) if steps else ():
+                print(line)
+
+    with Progress("theorems", len(built) + len(chosen)) as progress:
+        for claim, given in built:
+            progress(claim.id)
+            add(*proving.assembled(claim, given))
+            progress.done(claim.id)
         for theorem in chosen:
             progress(theorem.id)
             proof = theorem.prove()
             progress.done(theorem.id)
-            done.append(proving.entry(proof))
-            if loud:
-                _say(done[-1])
-                for line in proving.steps(proof, steps) if steps else ():
-                    print(line)
+            add(proof, proving.entry(proof))
     results = proving.kernel(in_coq, Progress) if in_coq else []
     if kernel == "coq" and not in_coq and loud:
         print(f"no theorem in Coq bears on {', '.join(names or ())}")
@@ -63,8 +72,16 @@ def prove(
     missing = [one for one in everything if one["status"] == "not run"]
     failed = [one for one in everything if one["status"] == "failed"]
     if loud:
-        proved = sum(one["status"] == "proved" for one in everything)
-        print(f"{proved} of {len(everything)} theorems proved", end="")
+        kinds = [
+            [one for one in everything if (one["kind"] == "transformer") is of]
+            for of in (True, False)
+        ]
+        said = [
+            f"{sum(one['status'] == 'proved' for one in found)} of {len(found)} {what}"
+            for found, what in zip(kinds, ("transformers", "theorems"))
+            if found
+        ]
+        print(f"{', '.join(said)} proved", end="")
         print(f", {len(missing)} not run" if missing else "")
     if failed:
         return 1
