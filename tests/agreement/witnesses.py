@@ -7,13 +7,14 @@ letters, blocks read and write single entries, coefficients are 0, gates stand w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
 from typing import Any
 
 from hypothesis import strategies as st
 
+from constructions.heads import read_offset, scaled
 from constructions.prompt import Prompt
 from constructions.slotmap import Block, SlotMap, slot_map
 from constructions.stream import Layout, Slot
@@ -182,13 +183,15 @@ def witnesses(
             shapes[name] = shape
     if positions:
         shapes["position"] = (positions,)
+    if draw(st.integers(0, 2)) == 0 and not {"one", "index"} & set(without):
+        shapes |= {"one": (), "index": ()}
     names = draw(st.permutations(list(shapes)))
     layout = Layout(tuple(Slot(name, shapes[name]) for name in names))
     prompt = draw(_prompts(d, layout, positions, without, fixed))
     letters = {letter: d for letter in LETTERS}
     layers = tuple(
         draw(_layers(f"layer {number}", layout, letters, without))
-        for number in range(1, draw(st.integers(0, most_layers)) + 1)
+        for number in range(1, draw(st.sampled_from(range(most_layers + 1))) + 1)
     )
     readout = draw(_one_number(layout))
     coefficient = draw(st.sampled_from([1, 1, -1, 2, Fraction(1, 2), 0]))
@@ -216,6 +219,8 @@ def _prompts(
     ]
     if positions and draw(st.booleans()) and "position" in names:
         blocks.append(("position", "position", 1))
+    if "one" in layout and draw(st.integers(0, 4)):
+        blocks += [("one", "one", 1), ("index", "index", 1)]
     more = draw(_blocks(layout, features, names, 0, 4, without))
     return Prompt(d, slot_map(*blocks, *more), form, register, positions)
 
@@ -224,15 +229,36 @@ def _prompts(
 def _layers(
     draw: Any, name: str, layout: Layout, letters: Mapping[str, int], without: Any
 ) -> Layer:
-    heads = tuple(
-        draw(_heads(f"head {number}", layout, without))
-        for number in range(1, draw(st.integers(0, 2)) + 1)
-    )
+    heads: tuple[Head, ...] = ()
+    for number in range(1, draw(st.sampled_from([0, 1, 1, 2])) + 1):
+        head = draw(_heads(f"head {number}", layout, without))
+        heads += draw(_with_partners(head, layout))
     mlp = draw(st.none() | _mlps(layout, letters, without)) if heads else None
     if not heads:
         mlp = draw(_mlps(layout, letters, without))
     norm = mlp is not None and "norm" not in without and draw(st.integers(0, 5)) == 0
     return Layer(name, heads, mlp, norm)
+
+
+@st.composite
+def _with_partners(draw: Any, head: Head, layout: Layout) -> tuple[Head, ...]:
+    """The head; with one of ReLU now and then others that together are linear or select tokens,
+    or almost are and do not.
+    """
+    if head.attention != "relu" or draw(st.integers(0, 2)):
+        return (head,)
+    if "one" in layout and draw(st.booleans()):
+        three = read_offset(draw(st.sampled_from([-1, 0, 1])), head.value)
+        shifts = [draw(st.sampled_from([1, 1, 1, 1, 2])) for _ in three]
+        return tuple(
+            replace(one, keys=head.keys, average=head.average, value=scaled(one.value, by))
+            for one, by in zip(three, shifts)
+        )
+    by = draw(st.sampled_from([1, 2, Fraction(1, 2)]))
+    back = draw(st.sampled_from([1 / Fraction(by)] * 3 + [Fraction(1, 4)]))
+    sent = scaled(head.value, -back)
+    partner = replace(head, query=scaled(head.query, -by), value=sent, name=f"{head.name}, minus")
+    return head, partner
 
 
 @st.composite
@@ -294,7 +320,10 @@ def _feature_maps(
         more = st.lists(
             _block_of_size(name, prod(shape), shape, layout, letters, without), max_size=1
         )
-        ours += [first, *draw(more)]
+        further = draw(more)
+        if further:  # a first block of coefficient 0 would be left out, and the shape be another's
+            first = replace(first, coefficient=first.coefficient or 1)
+        ours += [first, *further]
         theirs.append(draw(_block_of_size(name, prod(shape), shape, layout, letters, without)))
         theirs += draw(more)
     if draw(st.booleans()):
