@@ -2,37 +2,67 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import traceback
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import fields, replace
 from typing import Any
 
 from . import engine
-from .claim import Budget, CheckResult, Claim, Verdict, builtin, load_file
+from .claim import Broken, Budget, Claim, NoClaimError, builtin, load_file
 from .engine import Report
-from .errors import WrongCall
+from .report import plain
 from .subjects import Chosen
+from .where_raised import place, said
 
 WORTH_IT = 8  # claims; below that, starting a process costs more than it saves
 
 # started first, so that nobody waits for them in the end; only the time depends on it
 LONG = ("akyurek2022.precision",)
 
-Outcome = tuple[int, Verdict, tuple[CheckResult, ...], str | None]
+Outcome = Mapping[str, Any]  # the fields of a Report but for its claim, which does not travel
+Say = Callable[[str], None]
 
 
-def run(
+def nothing(what: str) -> None:
+    """Says nothing of the progress."""
+
+
+def reports(
     chosen: Sequence[Chosen],
     budget: Budget,
     workers: int = 1,
-    progress: Callable[[str], None] = lambda what: None,
-) -> Iterator[tuple[int, Report]]:
+    progress: Say = nothing,
+    done: Say = nothing,
+) -> list[Report]:
+    """The report of each, in order, with the evidence of Coq's kernel if the budget asks for it.
+
+    `done` is told the id of every claim that is finished.
+    """
+    found: dict[int, Report] = {}
+    with closing(run(chosen, budget, workers, progress)) as outcomes:
+        for where, made in outcomes:
+            found[where] = made
+            done(made.claim.id)
+    if budget.coq:
+        progress("Coq's kernel")
+        whole = [where for where, made in found.items() if not isinstance(made.verdict, Broken)]
+        # a claim whose own code fails builds nothing that Coq could be given
+        found |= zip(whole, engine.with_kernel([found[where] for where in whole]))
+    return [found[where] for where in range(len(chosen))]
+
+
+def run(
+    chosen: Sequence[Chosen], budget: Budget, workers: int = 1, progress: Say = nothing
+) -> Generator[tuple[int, Report], None, None]:
     """(place in `chosen`, report) of each, as they come."""
     if workers == 1 or len(chosen) < WORTH_IT:
         with one_thread():
-            for place, one in enumerate(chosen):
-                yield place, _checked(one.claim, one.file, budget, progress)
+            for where, one in enumerate(chosen):
+                yield where, checked(one.claim, one.file, budget, progress)
         return
     from joblib import Parallel, delayed
 
@@ -44,44 +74,70 @@ def run(
         batch_size=1,
         pre_dispatch="all",
     )
-    threading.excepthook = _say_unless_ending
-    with _workers_ignore_ctrl_c():
-        outcomes = parallel(jobs)
-    for place, verdict, checks, digest in outcomes:
-        yield place, Report(chosen[place].claim, verdict, checks, digest)
+    with _quiet_when_cut_short():
+        with _workers_ignore_ctrl_c():
+            outcomes = parallel(jobs)
+        try:
+            for where, outcome in outcomes:
+                yield where, Report(claim=chosen[where].claim, **outcome)
+        finally:
+            outcomes.close()
 
 
-def _checked(
-    claim: Claim,
-    file: str | None,
-    budget: Budget,
-    progress: Callable[[str], None] | None = None,
-) -> Report:
-    """engine.run; what a user's own file raises is the user's to mend: WrongCall, in one line."""
+def checked(claim: Claim, file: str | None, budget: Budget, progress: Say | None = None) -> Report:
+    """engine.run; where the claim's own code raises, the report says that it is broken, and where.
+
+    WITNESS_TRACEBACK=1 writes the whole traceback to standard error too.
+    """
     try:
-        return engine.run(claim, budget, progress)
-    except Exception as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        if file is None:
-            raise RuntimeError(f"claim {claim.id} ({claim.variant}): {said}") from error
-        raise WrongCall(f"{file}, claim {claim.id}: {said}") from None
+        return _plain(engine.run(claim, budget, progress))
+    except (Exception, SystemExit) as error:
+        if os.environ.get("WITNESS_TRACEBACK"):
+            traceback.print_exc()
+        verdict = Broken(place(claim, file, error), said(error))
+    return Report(claim, verdict, (), digest(claim))
 
 
-def _outcome(place: int, key: tuple[str, str], file: str | None, budget: Budget) -> Outcome:
+def digest(claim: Claim) -> str | None:
+    """Digest of what the claim builds; None where it builds nothing, or breaks."""
+    try:
+        return engine.digest_of(claim)
+    except (Exception, SystemExit):
+        return None
+
+
+def _outcome(
+    where: int, key: tuple[str, str], file: str | None, budget: Budget
+) -> tuple[int, Outcome]:
     """One claim, found again in a worker: claims hold functions, which do not travel."""
-    claims = builtin() if file is None else load_file(file)
-    found = next(c for c in claims if c.key == key)
+    try:
+        claims = builtin() if file is None else load_file(file)
+        found = next((claim for claim in claims if claim.key == key), None)
+        why = f"{file} registers other claims when it is loaded again"
+    except NoClaimError as error:
+        found, why = None, str(error)
+    if found is None:
+        lost = Broken(os.path.basename(file or ""), " ".join(why.split()))
+        return where, {"verdict": lost, "checks": (), "digest": None}
     with one_thread():
-        report = _checked(found, file, budget)
-    return place, _plain(report.verdict), tuple(_plain(c) for c in report.checks), report.digest
+        made = checked(found, file, budget)
+    return where, {
+        field.name: getattr(made, field.name) for field in fields(made) if field.name != "claim"
+    }
 
 
-def _plain(result: Any) -> Any:
-    """The same with mapping proxies as dicts, so that it can travel."""
-    from dataclasses import fields, replace
+def _plain(report: Report) -> Report:
+    """The same with counterexamples as a report writes them: they can travel, and be written."""
+    return replace(
+        report,
+        verdict=_fields_plain(report.verdict),
+        checks=tuple(_fields_plain(check) for check in report.checks),
+    )
 
+
+def _fields_plain(result: Any) -> Any:
     changed = {
-        field.name: dict(value)
+        field.name: plain(value)
         for field in fields(result)
         if isinstance(value := getattr(result, field.name), Mapping)
     }
@@ -117,7 +173,26 @@ def _workers_ignore_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _say_unless_ending(failed: threading.ExceptHookArgs) -> None:
-    """joblib's manager thread stumbles over its own work list when a run is cut short."""
-    if getattr(failed.thread, "name", "") != "ExecutorManagerThread":
-        threading.__excepthook__(failed)
+MANAGER = "ExecutorManagerThread"
+
+
+@contextmanager
+def _quiet_when_cut_short() -> Iterator[None]:
+    """joblib's manager thread stumbles over its own work list when a run is cut short: no word
+    of that. Other threads are heard as before, and all are afterwards."""
+    before = threading.excepthook
+
+    def but_for_the_manager(failed: threading.ExceptHookArgs) -> None:
+        if getattr(failed.thread, "name", "") != MANAGER:
+            before(failed)
+
+    threading.excepthook = but_for_the_manager
+    try:
+        yield
+    except BaseException:
+        for thread in threading.enumerate():
+            if thread.name == MANAGER:
+                thread.join(timeout=5)  # it stumbles, if at all, before it ends
+        raise
+    finally:
+        threading.excepthook = before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -46,6 +47,11 @@ class Progress:
         self._show(what)
 
     def _show(self, what: str) -> None:
+        # what cannot be shown is no fault of what is going on
+        with suppress(OSError):
+            self._draw(what)
+
+    def _draw(self, what: str) -> None:
         now = time.monotonic()
         if now - self.start < DELAY:
             return

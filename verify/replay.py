@@ -1,33 +1,56 @@
-"""`witness replay report.json`: runs the recorded claims again and says what changed.
+"""`witness replay report.json [FILE.py …]`: runs a recorded report again and says what changed.
 
-A report whose digests are not those of today's witnesses is refused before anything runs: its
-verdicts would be about other weights.
+Nothing runs that the caller did not name: a report may name Python files, but only files given in
+the call are executed, and only if their SHA-256 is the recorded one. A report whose text was
+edited, or that is about other weights than today's, is refused before anything runs. Then the
+whole document is made once more and compared field by field; only run times may differ.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .claim import Budget, Claim, builtin, load_file
-from .engine import digest_of
+from . import pool
+from .claim import VARIANTS, Budget
 from .errors import WrongCall
-from .report import SCHEMA, document, versions
+from .report import SCHEMA, Asked, UserFile, document, dumps, sha256, sha256_of, short
+from .subjects import Chosen, choose
 
-# what a claim's entry must have, and what is compared; seconds are a matter of the machine
-FIELDS = ("verdict", "digest", "checks", "counterexample", "first_difference")
-CHECKED = ("kind", "strength", "passed", "cases", "max_error", "bound", "detail")
+# what a report has, and of which type; anything else is refused by name
+REPORT: Mapping[str, type | tuple[type, ...]] = {
+    "schema": str, "asked": dict, "claims": list, "seed": int, "quick": bool, "cases": int,
+    "kernel": (str, type(None)), "numbers": dict, "versions": dict, "sha256": str,
+}  # fmt: skip
+ENTRY: Mapping[str, type | tuple[type, ...]] = {
+    "id": str, "variant": str, "source": str, "summary": str, "statement": str, "domain": str,
+    "verdict": str, "expected": str, "evidence": list, "faults": list,
+    "digest": (str, type(None)), "checks": list, "repair": (str, type(None)),
+    "counterexample": (dict, type(None)), "first_difference": (dict, type(None)),
+}  # fmt: skip
+ENTRY_MAY: Mapping[str, type | tuple[type, ...]] = {
+    "where": str, "why": str, "bound": (float, int, str), "box": str, "detail": str,
+    "file": str, "file_sha256": str,
+}  # fmt: skip
+CHECK: Mapping[str, type | tuple[type, ...]] = {
+    "kind": str, "strength": str, "passed": (bool, type(None)), "cases": int,
+    "max_error": (float, int, str, type(None)), "bound": (float, int, str, type(None)),
+    "box": str, "domain": str, "about": (dict, type(None)), "detail": str,
+}  # fmt: skip
+CHECK_MAY: Mapping[str, type | tuple[type, ...]] = {"seconds": (float, int)}
+
+ABSENT = object()
 
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that is not as recorded: a claim's verdict, counterexample or check."""
+    """One field that is not as recorded; `where` is the claim that it is of, "" for the report."""
 
-    id: str
-    variant: str
+    where: str
     what: str
     recorded: Any
     now: Any
@@ -37,74 +60,197 @@ class Change:
         """Whether the verdict itself changed, not only its evidence."""
         return self.what == "verdict"
 
+    @property
+    def is_version(self) -> bool:
+        """Whether it is only that other versions of packages were used."""
+        return not self.where and self.what.startswith("versions.")
+
     def __str__(self) -> str:
-        return f"{self.id} ({self.variant}): {self.what} was {self.recorded}, is {self.now}"
+        subject = f"{self.where}: " if self.where else ""
+        before, after = _side_by_side(self.recorded, self.now)
+        return f"{subject}{self.what} was {before}, is {after}"
 
 
 def replay(
-    path: str | Path, progress: Callable[[str], None] = lambda what: None
+    path: str | Path,
+    files: Sequence[str] = (),
+    workers: int = 1,
+    progress: Callable[[str], None] = pool.nothing,
 ) -> tuple[Change, ...]:
     """The changes against the report at `path`; none if everything is as recorded.
 
-    Raises WrongCall if the file is no report, names unknown claims, or its digests do not match.
+    `files` are the Python files that may be executed. Raises WrongCall if the report cannot be
+    read, was edited, or is not about today's claims and weights.
     """
-    recorded = load(path)
-    budget = Budget(
-        seed=recorded["seed"],
-        cases=recorded.get("cases", Budget.cases),
-        quick=bool(recorded.get("quick")),
-        coq=recorded.get("kernel") == "coq",
-    )
-    claims = [find(entry, path) for entry in recorded["claims"]]
-    for entry, claim in zip(recorded["claims"], claims):
-        progress(f"{claim.id} ({claim.variant}): digest")
-        digest = digest_of(claim)
+    return compare(recorded := load(path), run_again(recorded, path, files, workers, progress))
+
+
+def run_again(
+    recorded: Mapping[str, Any],
+    path: str | Path,
+    files: Sequence[str] = (),
+    workers: int = 1,
+    progress: Callable[[str], None] = pool.nothing,
+    done: Callable[[str], None] = pool.nothing,
+) -> dict[str, Any]:
+    """The report that today's claims give to the same call, as JSON gives it back."""
+    hashes = sha256_of(files)
+    chosen = claims_of(recorded, path, files)
+    for one, entry in zip(chosen, recorded["claims"]):
+        progress(f"{named(entry)}: digest")
+        digest = pool.digest(one.claim)
         if digest != entry["digest"]:
             raise WrongCall(
-                f"{path}: the weights of {claim.id} ({claim.variant}) are not those of the report: "
+                f"{path}: the weights of {named(entry)} are not those of the report: "
                 f"digest {_short(digest)}, recorded {_short(entry['digest'])}"
             )
+    budget = Budget(
+        recorded["seed"], recorded["cases"], recorded["quick"], recorded["kernel"] == "coq"
+    )
+    reports = pool.reports(chosen, budget, workers, progress, done)
+    if sha256_of(files) != hashes:
+        raise WrongCall("a file of claims was changed while it was being checked")
+    asked = Asked(tuple(recorded["asked"]["names"]), recorded["asked"]["variant"])
+    sources = [
+        UserFile(entry["file"], entry["file_sha256"]) if "file" in entry else None
+        for entry in recorded["claims"]
+    ]
+    again: dict[str, Any] = json.loads(dumps(document(reports, budget, asked, sources)))
+    return again
+
+
+def claims_of(
+    recorded: Mapping[str, Any], path: str | Path, files: Sequence[str] = ()
+) -> list[Chosen]:
+    """The claims that the report was asked for: they must be those that it has, in their order.
+
+    Raises WrongCall, before it executes anything, unless the files of the call are the report's.
+    """
+    entries, asked = recorded["claims"], recorded["asked"]
+    stands_for = _files(recorded, path, files)
+    names = [stands_for.get(name, name) for name in asked["names"]]
+    chosen = choose(names, asked["variant"])
+    today = [(*one.claim.key, one.file) for one in chosen]
+    there = [
+        (entry["id"], entry["variant"], stands_for[entry["file"]] if "file" in entry else None)
+        for entry in entries
+    ]
+    for key in there:
+        if key not in today:
+            raise WrongCall(f"{path}: {key[0]!r} ({key[1]}) is no claim that it was asked for")
+    for key in today:
+        if key not in there:
+            raise WrongCall(f"{path}: {key[0]} ({key[1]}) was asked for and is missing in it")
+    if there != today:
+        raise WrongCall(f"{path}: its claims are not those it was asked for, each once, in order")
+    return chosen
+
+
+def _files(recorded: Mapping[str, Any], path: str | Path, files: Sequence[str]) -> dict[str, str]:
+    """{file as the report names it: file of the call}, whose SHA-256 are equal."""
+    wanted: dict[str, str] = {}
+    for entry in recorded["claims"]:
+        if "file" in entry:
+            if wanted.setdefault(entry["file"], entry["file_sha256"]) != entry["file_sha256"]:
+                raise WrongCall(f"{path}: two file_sha256 for {entry['file']!r}")
+    asked = {name for name in recorded["asked"]["names"] if name.endswith(".py")}
+    for name in sorted(asked ^ wanted.keys()):
+        has = "was asked for, but no claim is from it" if name in asked else "was not asked for"
+        raise WrongCall(f"{path}: file {name!r} {has}")
+    if wanted and not files:
+        call = " ".join(shlex.quote(_text(name)) for name in (str(path), *wanted))
+        raise WrongCall(
+            f"{path}: it has claims from files, and only those that you name are executed: "
+            f"witness replay {call}"
+        )
+    hashes: dict[str, str] = {}
+    for file in files:
+        found = sha256_of([file])
+        if not found:
+            raise WrongCall(f"{file}: there is no Python file of this name that can be read")
+        hashes |= found
+    found_for = {}
+    for name, digest in wanted.items():
+        same = next((file for file, of_file in hashes.items() if of_file == digest), None)
+        if same is None:
+            raise WrongCall(
+                f"{path}: none of the files given is {name!r} of the report: file_sha256 "
+                f"{_short(digest)}, given {', '.join(map(_short, hashes.values()))}"
+            )
+        found_for[name] = same
+    for file in hashes:
+        if file not in found_for.values():
+            raise WrongCall(f"{path}: no claim of it is from {file}")
+    return found_for
+
+
+# -- comparing --------------------------------------------------------------------------------
+
+
+def compare(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Every field that differs between two reports with the same claims, but for run times."""
     changes: list[Change] = []
-    for entry, claim in zip(recorded["claims"], claims):
-        changes += compare(entry, run_one(claim, budget, progress))
+    for name in REPORT:
+        if name not in ("claims", "sha256"):
+            changes += _differences("", name, recorded[name], now[name])
+    for before, after in zip(recorded["claims"], now["claims"]):
+        changes += _of_claim(before, after)
     return tuple(changes)
 
 
-def run_one(claim: Claim, budget: Budget, progress: Callable[[str], None]) -> dict[str, Any]:
-    """The claim's entry in a report of today, as JSON gives it back."""
-    from . import engine
-    from .pool import one_thread
-    from .report import dumps
-
-    with one_thread():
-        report = engine.run(claim, budget, progress)
-    return json.loads(dumps(document([report], budget)))["claims"][0]
-
-
-def compare(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
-    """What differs between two entries of one claim."""
-    changes = [
-        Change(now["id"], now["variant"], field, recorded[field], now[field])
-        for field in FIELDS
-        if field != "checks" and recorded[field] != now[field]
-    ]
-    before, after = recorded["checks"], now["checks"]
-    kinds = [check.get("kind") for check in before], [check["kind"] for check in after]
+def _of_claim(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
+    for name in dict.fromkeys((*before, *after)):
+        if name != "checks":
+            old, new = before.get(name, ABSENT), after.get(name, ABSENT)
+            yield from _differences(named(after), name, old, new)
+    kinds = [[check["kind"] for check in entry["checks"]] for entry in (before, after)]
     if kinds[0] != kinds[1]:
-        return [*changes, Change(now["id"], now["variant"], "checks", *kinds)]
-    for old, new in zip(before, after):
-        for field in CHECKED:
-            if old.get(field) != new[field]:
-                what = f"{new['kind']}: {field}"
-                changes.append(Change(now["id"], now["variant"], what, old.get(field), new[field]))
-    return changes
+        yield Change(named(after), "checks", *kinds)
+        return
+    for old, new in zip(before["checks"], after["checks"]):
+        for name in CHECK:
+            yield from _differences(named(after), f"{new['kind']}: {name}", old[name], new[name])
+
+
+def _differences(where: str, what: str, old: Any, new: Any) -> Iterator[Change]:
+    """The parts in which two values differ; numbers and truth values are never each other's."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in dict.fromkeys((*old, *new)):
+            inner = f"{what}.{name}" if name.isprintable() else f"{what}.{name!r}"
+            before, after = old.get(name, ABSENT), new.get(name, ABSENT)
+            yield from _differences(where, inner, before, after)
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for number, (before, after) in enumerate(zip(old, new)):
+            yield from _differences(where, f"{what}[{number}]", before, after)
+    elif type(old) is not type(new) or old != new:
+        yield Change(where, what, old, new)
+
+
+def _side_by_side(old: Any, new: Any, limit: int = 60) -> tuple[str, str]:
+    """Two values as one line each, long ones from a little before the place where they differ."""
+    texts = ["absent" if value is ABSENT else _text(value) for value in (old, new)]
+    if max(map(len, texts)) <= limit:
+        return texts[0], texts[1]
+    same = next((i for i, (a, b) in enumerate(zip(*texts)) if a != b), min(map(len, texts)))
+    start = max(0, same - 12)
+    before, after = ("…" * (start > 0) + short(text[start:], limit) for text in texts)
+    return before, after
+
+
+def _text(value: Any) -> str:
+    """A value from a file that may be anybody's: nothing in it can steer a terminal."""
+    return value if isinstance(value, str) and value.isprintable() and value else repr(value)
+
+
+# -- reading ----------------------------------------------------------------------------------
 
 
 def load(path: str | Path) -> dict[str, Any]:
-    """The report in a file. Raises WrongCall with one line where it is none."""
+    """The report in a file. Raises WrongCall with one line where it is none, or was edited."""
     try:
         text = Path(path).read_text(encoding="utf-8")
-        report = json.loads(text)
+        report = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+        digest = sha256(report) if isinstance(report, dict) else ""
     except (OSError, ValueError, RecursionError) as error:
         said = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise WrongCall(
@@ -112,43 +258,85 @@ def load(path: str | Path) -> dict[str, Any]:
         ) from None
     if not isinstance(report, dict) or report.get("schema") != SCHEMA:
         raise WrongCall(f"{path} is no report of `witness check --json` ({SCHEMA})")
-    if type(report.get("seed")) is not int or type(report.get("cases", 1)) is not int:
-        raise WrongCall(f"{path}: its seed or number of cases is no whole number")
-    if report.get("cases", 1) < 1:
-        raise WrongCall(f"{path}: its number of cases must be at least 1")
-    if not isinstance(report.get("claims"), list) or not report["claims"]:
-        raise WrongCall(f"{path} has no claims")
-    for entry in report["claims"]:
-        if not isinstance(entry, dict) or any(
-            field not in entry for field in ("id", "variant", *FIELDS)
-        ):
-            raise WrongCall(f"{path}: an entry of its claims is not whole")
-        if not isinstance(entry["checks"], list) or not all(
-            isinstance(c, dict) for c in entry["checks"]
-        ):
-            raise WrongCall(f"{path}: the checks of {entry['id']!r} are not a list of checks")
+    _shape(report, REPORT, {}, f"{path}")
+    if digest != report["sha256"]:
+        raise WrongCall(
+            f"{path}: it was edited after it was written: its sha256 is {_short(digest)}, recorded "
+            f"{_short(report['sha256'])}; nothing was run"
+        )
+    _values(report, f"{path}")
+    for number, entry in enumerate(report["claims"]):
+        where = f"{path}: claims[{number}]"
+        if not isinstance(entry, dict):
+            raise WrongCall(f"{where} is no claim")
+        _shape(entry, ENTRY, ENTRY_MAY, where)
+        if ("file" in entry) != ("file_sha256" in entry):
+            raise WrongCall(f"{where} must have both of file and file_sha256, or none")
+        for place, check in enumerate(entry["checks"]):
+            if not isinstance(check, dict):
+                raise WrongCall(f"{where}.checks[{place}] is no check")
+            _shape(check, CHECK, CHECK_MAY, f"{where}.checks[{place}]")
     return report
 
 
-def find(entry: Mapping[str, Any], path: str | Path) -> Claim:
-    """The claim of an entry, built in or from the user's file that it names."""
-    file = entry.get("file")
-    claims = load_file(file) if isinstance(file, str) else builtin()
-    for claim in claims:
-        if claim.key == (entry["id"], entry["variant"]):
-            return claim
-    raise WrongCall(f"{path}: there is no claim {entry['id']!r} with variant {entry['variant']!r}")
+def _shape(
+    given: Mapping[str, Any],
+    must: Mapping[str, type | tuple[type, ...]],
+    may: Mapping[str, type | tuple[type, ...]],
+    where: str,
+) -> None:
+    """Raises WrongCall for a field that is missing, unknown or of another type."""
+    known = {**must, **may}
+    for name in given:
+        if name not in known:
+            raise WrongCall(f"{where} has a field {name!r}, which no report has")
+    for name in must:
+        if name not in given:
+            raise WrongCall(f"{where} has no field {name!r}; was it made by an older version?")
+    for name, value in given.items():
+        types = known[name]
+        allowed = types if isinstance(types, tuple) else (types,)
+        if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+            raise WrongCall(f"{where}: {name} cannot be {short(repr(value))}")
 
 
-def other_versions(path: str | Path) -> dict[str, tuple[str, str]]:
-    """{package: (recorded, now)} where the report was made with other versions."""
-    recorded, now = load(path).get("versions", {}), versions()
-    return {
-        name: (str(recorded.get(name)), now[name])
-        for name in now
-        if recorded.get(name) != now[name]
-    }
+def _values(report: Mapping[str, Any], where: str) -> None:
+    """Raises WrongCall for what no call of `witness check` gives."""
+    asked = report["asked"]
+    _shape(asked, {"names": list, "variant": str}, {}, f"{where}: asked")
+    if not all(isinstance(name, str) for name in asked["names"]):
+        raise WrongCall(f"{where}: asked.names must be names")
+    if asked["variant"] not in (*VARIANTS, "all"):
+        raise WrongCall(f"{where}: asked.variant cannot be {short(repr(asked['variant']))}")
+    if not 0 <= report["seed"] < 2**63:
+        raise WrongCall(f"{where}: seed must be between 0 and 2^63 - 1, not {report['seed']}")
+    if report["cases"] < 1:
+        raise WrongCall(f"{where}: cases must be at least 1, not {report['cases']}")
+    if report["kernel"] not in (None, "coq"):
+        raise WrongCall(f"{where}: kernel must be null or coq, not {short(repr(report['kernel']))}")
+    if not all(isinstance(version, str) for version in report["versions"].values()):
+        raise WrongCall(f"{where}: versions must be text")
+    if not report["claims"]:
+        raise WrongCall(f"{where} has no claims")
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; two readers could take two different values for one name given twice."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice = next(name for name, _ in pairs if [n for n, _ in pairs].count(name) > 1)
+        raise ValueError(f"field {twice!r} is given twice")
+    return made
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def named(entry: Mapping[str, Any]) -> str:
+    """ "newton (improved)"."""
+    return f"{_text(entry['id'])} ({_text(entry['variant'])})"
 
 
 def _short(digest: Any) -> str:
-    return str(digest)[:12]
+    return _text(digest)[:12] if digest is not None else "none"

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from ..engine import Report
 
 VARIANTS = ("printed", "repaired", "improved", "all")
 
@@ -48,14 +53,15 @@ def check(
     """Say of each claim whether it holds, and where not.
 
     The verdict follows from the evidence: holds, approximates (within a bound), refuted (with the
-    smallest counterexample), ill-posed (the printed shapes do not fit) or undecided.
+    smallest counterexample), ill-posed (the printed shapes do not fit), undecided, or broken (the
+    claim's own code failed; where, is said, and the other claims are checked all the same).
 
     Exit status 0: every verdict is the one that its claim expects; 1: one is not.
     """
     import time
 
-    from .. import engine, pool, report
-    from ..claim import Budget
+    from .. import pool, report
+    from ..claim import Broken, Budget
     from ..errors import WrongCall
     from ..files import check_writable, write
     from ..progress import Progress
@@ -75,20 +81,17 @@ def check(
         raise WrongCall("only one of --json, --html and --markdown can go to standard output")
     for path in outputs:
         check_writable(path)
-    chosen = choose(names or (), variant)
+    asked = report.Asked(tuple(names or ()), variant)
+    hashes = report.sha256_of(asked.names)
+    chosen = choose(asked.names, variant)
     budget = Budget(seed=seed, quick=quick, coq=kernel == "coq")
     with Progress("claims", len(chosen)) as progress:
-        found = {}
         count = workers or os.cpu_count() or 1
-        for place, made in pool.run(chosen, budget, count, progress):
-            found[place] = made
-            progress.done(made.claim.id)
-        reports = [found[place] for place in range(len(chosen))]
-        if budget.coq:
-            progress("Coq's kernel")
-            reports = engine.with_kernel(reports)
-    files = {one.claim.key: one.file for one in chosen if one.file is not None}
-    document = report.document(reports, budget, files, seconds)
+        reports = pool.reports(chosen, budget, count, progress, progress.done)
+    if report.sha256_of(asked.names) != hashes:
+        raise WrongCall("a file of claims was changed while it was being checked")
+    files = [report.UserFile(one.file, hashes[one.file]) if one.file else None for one in chosen]
+    document = report.document(reports, budget, asked, files, seconds)
     if json is not None:
         write(json, report.dumps(document))
     if markdown is not None:
@@ -98,19 +101,35 @@ def check(
 
         write_report(document, html)
     if "-" not in outputs:
-        out = report.console()
-        out.print(report.table(reports, out.width))
-        if len(reports) <= 3:
-            for made in reports:
-                out.print(f"\n{made.claim.id} ({made.claim.variant})", markup=False)
-                out.print(report.checks_table(made))
-        out.print("\n" + report.legend(reports), style="dim", markup=False)
-        took = time.perf_counter() - start
-        depth = ", quick" if quick else ""
-        if budget.coq and not kernel_here():
-            out.print("Coq's kernel was not run: see `witness doctor`", markup=False)
-        out.print(f"{report.counts(reports)} ({took:.1f} s, seed {seed}{depth})", markup=False)
+        took = f"{time.perf_counter() - start:.1f} s, seed {seed}{', quick' if quick else ''}"
+        _print(reports, took, budget.coq and not kernel_here())
+    for made in reports:
+        if isinstance(made.verdict, Broken):
+            said = f"{made.claim.id} ({made.claim.variant}) is broken: {report.finding(made)}"
+            print(f"witness: {said}", file=sys.stderr)
     return 0 if all(made.as_expected for made in reports) else 1
+
+
+def _print(reports: Sequence[Report], took: str, without_coq: bool) -> None:
+    """The table on the terminal, and every check where there are few claims."""
+    from .. import report
+
+    out = report.console()
+    out.print(report.table(reports, out.width))
+    if len(reports) <= 3:
+        for made in reports:
+            out.print(f"\n{made.claim.id} ({made.claim.variant})", markup=False)
+            if said := report.domain(made):
+                out.print(f"for {said}", style="dim", markup=False)
+            if made.checks:
+                out.print(report.checks_table(made))
+            else:
+                out.print(report.finding(made) or "no check was run", markup=False)
+    if words := report.legend(reports):
+        out.print(f"\n{words}", style="dim", markup=False)
+    if without_coq:
+        out.print("Coq's kernel was not run: see `witness doctor`", markup=False)
+    out.print(f"{report.counts(reports)} ({took})", markup=False)
 
 
 def kernel_here() -> bool:
