@@ -46,7 +46,11 @@ class Scope:
     """Names of one witness: the prompt, its parameters and its definitions."""
 
     def __init__(
-        self, parameters: Mapping[str, Any], run: Run, definitions: Mapping[str, str]
+        self,
+        parameters: Mapping[str, Any],
+        letters: Mapping[Any, Form],
+        run: Run,
+        definitions: Mapping[str, str],
     ) -> None:
         self.definitions = definitions
         self.known: dict[str, Any] = {
@@ -66,11 +70,9 @@ class Scope:
             for i, (x, y) in enumerate(zip(with_x, with_y, strict=True), start=1):
                 self.known |= {f"x{i}": x.features["x"].T, f"y{i}": y.features["y"].scalar()}
         for name, value in parameters.items():
-            if is_vector(value):
-                zero = all(entry == 0 for entry in value)
-                self.known[name] = c.zero(c.d, 1) if zero else vector_letter(name)
-            elif is_matrix(value):
-                self.known[name] = c.letter(name, c.d, c.d)
+            if is_vector(value) or is_matrix(value):
+                zero = is_vector(value) and all(entry == 0 for entry in value)
+                self.known[name] = c.zero(c.d, 1) if zero else letters[value]
             elif value is not None and not isinstance(value, (str, tuple)):
                 self.known[name] = sympy.sympify(value)
         self.known["d"] = c.d  # never the number at which the witness was built
@@ -264,12 +266,8 @@ def _prove(
 ) -> str | None:
     """The first line that is false, None if all are true."""
     parameters = {**witness.parameters, **(parameters or {})}
-    matrices: dict[Any, Form] = {}
-    for name, value in parameters.items():
-        if is_vector(value) and any(entry != 0 for entry in value):
-            matrices[(value,)] = vector_letter(name).T
-        elif is_matrix(value):
-            matrices[value] = c.letter(name, c.d, c.d)
+    arrays = array_letters(parameters)
+    matrices = {(k,) if is_vector(k) else k: v.T if is_vector(k) else v for k, v in arrays.items()}
     definitions, prediction = dict(witness.definitions), None
     if statement is not None:
         if letters == "none":  # nothing is shared: names may mean one thing here, another there
@@ -277,7 +275,7 @@ def _prove(
         definitions, prediction = {**definitions, **statement[0]}, statement[1]
         parameters = {k: v for k, v in parameters.items() if k not in statement[0]}
     run = Run(witness, examples, matrices)
-    scope = Scope(parameters, run, definitions)
+    scope = Scope(parameters, arrays, run, definitions)
     held: dict[tuple[str, str], str] = {}
     for number, layer in enumerate(witness.layer_list, start=1):
         run.layer(layer)
@@ -312,6 +310,17 @@ def _prove(
     ):
         return lines[-1]
     return None
+
+
+def array_letters(parameters: Mapping[str, Any]) -> dict[Any, Form]:
+    """A letter for each vector and matrix among the parameters, whatever names it has."""
+    made: dict[Any, Form] = {}
+    for name, value in parameters.items():
+        if is_vector(value) and any(entry != 0 for entry in value):
+            made.setdefault(value, vector_letter(name))
+        elif is_matrix(value):
+            made.setdefault(value, c.letter(name, c.d, c.d))
+    return made
 
 
 def _renamed(statement: Statement) -> Statement:

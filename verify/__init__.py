@@ -15,6 +15,7 @@ from .claim import (
     Check,
     CheckResult,
     Claim,
+    Domain,
     Holds,
     IllPosed,
     Promise,
@@ -27,6 +28,7 @@ from .claim import (
 if TYPE_CHECKING:
     from . import algorithms, strategies
     from .engine import Report
+    from .formulas import formula
 
 __all__ = [
     "Approximates",
@@ -34,6 +36,7 @@ __all__ = [
     "Check",
     "CheckResult",
     "Claim",
+    "Domain",
     "Holds",
     "IllPosed",
     "Promise",
@@ -43,6 +46,7 @@ __all__ = [
     "algorithms",
     "check",
     "claim",
+    "formula",
     "strategies",
 ]
 
@@ -67,6 +71,10 @@ def check(
 
 def __getattr__(name: str) -> Any:
     # numpy and hypothesis are loaded when first used, not by `import verify`
+    if name == "formula":
+        from .formulas import formula
+
+        return formula
     if name in ("algorithms", "strategies"):
         from importlib import import_module
 

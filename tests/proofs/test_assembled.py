@@ -285,5 +285,26 @@ def test_wrong_definitions_of_the_witness_do_not_help_it():
     )
     wrong = replace(witness, layer_list=layers, definitions=definitions)
     assert not prove_witness(wrong).proved
-    renamed = replace(wrong, name="half_newton")  # an algorithm of its own, and it does that one
-    assert prove_witness(renamed).proved
+    stated = REFERENCES["newton"](witness.parameters)
+    renamed = replace(wrong, name="half_newton")  # and its name makes no difference
+    assert not holds.prove_witness(renamed, statement=stated).proved
+    halved = ({**stated[0], "M1": "M0 - M0*S*M0/2"}, stated[1])
+    assert holds.prove_witness(wrong, statement=halved).proved
+    assert holds.prove_witness(wrong).proved  # of its own words, which are no algorithm
+
+
+def test_a_formula_does_not_take_its_quantities_from_the_witness():
+    witness = constructions.build("newton", d=2, iterations=1, alpha=Fraction(1, 7))
+    stated = REFERENCES["newton"](witness.parameters)
+    lying = replace(witness, parameters={**witness.parameters, "alpha": Fraction(2, 7)})
+    given = {"alpha": Fraction(1, 7)}
+    assert not holds.prove_witness(lying, statement=stated).proved
+    assert holds.prove_witness(lying, statement=stated, parameters=given).proved
+    other = ({**stated[0], "M0": "2*alpha*S"}, stated[1])
+    assert not holds.prove_witness(witness, statement=other, parameters=given).proved
+
+
+def test_the_number_at_which_a_witness_is_built_is_not_its_dimension():
+    witness = constructions.build("newton", d=3, iterations=0, alpha=Fraction(1, 3))
+    by_d = ({"S": "X.T*X"}, "x_t.T*S*X.T*y/d")
+    assert holds.prove_witness(witness, statement=by_d).proved is False

@@ -20,9 +20,12 @@ from verify import (
     check,
     claim,
 )  # fmt: skip
-from verify.claim import Budget, NoClaimError, load_file, registered
+from verify.claim import Budget, NoClaimError, Object, load_file, registered
 from verify.engine import Differs, decide, hunt, run
 from verify.strategies import Case
+
+
+STATED = Object(statement="a statement about no transformer")
 
 
 def found(passed: bool | None, strength: str, **fields: object) -> CheckResult:
@@ -41,10 +44,15 @@ def test_a_verdict_is_not_a_boolean():
     ("results", "verdict"),
     [
         ([found(True, "exact")], Holds),
-        ([found(True, "derived"), found(None, "exact")], Holds),
+        ([found(True, "derived", about=STATED), found(None, "exact")], Holds),
+        ([found(True, "derived")], Undecided),  # of what?
         ([found(True, "exact"), found(False, "tested")], Refuted),
-        ([found(True, "enclosed", bound=0.1)], Approximates),
-        ([found(True, "enclosed", bound=0.1), found(False, "enclosed")], Refuted),
+        ([found(True, "enclosed", bound=0.1, box="|x| <= 1")], Approximates),
+        ([found(True, "enclosed", bound=0.1, max_error=0.1)], Approximates),  # tested
+        ([found(True, "enclosed", bound=0.1)], Undecided),  # at most, but where?
+        ([found(True, "enclosed", bound=float("nan"), box="|x| <= 1")], Undecided),
+        ([found(True, "enclosed", box="|x| <= 1")], Undecided),
+        ([found(True, "enclosed", bound=0.1, box="|x| <= 1"), found(False, "enclosed")], Refuted),
         ([found(True, "tested")], Undecided),  # samples alone decide nothing
         ([found(None, "exact", detail="not run")], Undecided),
         ([], Undecided),

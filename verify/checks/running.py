@@ -85,12 +85,15 @@ def objects(array: Any, convert: Callable[[Any], Any]) -> np.ndarray:
 def _converted(
     value: Any, parameter: inspect.Parameter | None, convert: Callable[[Any], Any]
 ) -> Any:
-    """A parameter in the arithmetic; counts stay whole, and so does every whole number that a
-    formula is given."""
+    """A parameter in the arithmetic.
+
+    Counts stay whole: parameters annotated as int, and whole numbers without an annotation.
+    """
     if isinstance(value, (tuple, list, np.ndarray)):
         made = objects(np.asarray(value, dtype=object), convert)
         return made if parameter is not None else _tuples(made)
-    counts = isinstance(value, int) if parameter is None else parameter.annotation in ("int", int)
+    bare = parameter is None or parameter.annotation is inspect.Parameter.empty
+    counts = isinstance(value, int) if bare else parameter.annotation in ("int", int)  # type: ignore[union-attr]
     if counts or isinstance(value, (str, bool)) or value is None:
         return value
     return convert(value)

@@ -116,6 +116,7 @@ def _descends(X: np.ndarray, drawn: Mapping[str, Any]) -> dict[str, Any]:
     statement=r"k \text{ layers leave } w_k^\top x,\; w_k = w_{k-1} - \eta \nabla L(w_{k-1})",
     algorithm=algorithms.gradient_descent,
     formula=reference("gradient_descent"),
+    domain=strategies.ANY,
     cases=lambda: strategies.prompts(
         entries=ENTRIES,
         build=_starts,
@@ -157,6 +158,7 @@ def _whole_prompt(parameters: Mapping[str, Any], d: int, n: int) -> dict[str, An
     r"x^\top (\lambda I + X^\top X)^{-1} X^\top y",
     algorithm=algorithms.ridge,
     formula=reference("sherman_morrison"),
+    domain=strategies.ANY,
     cases=lambda: strategies.prompts(
         entries=ENTRIES,
         build=_whole_prompt,
@@ -197,6 +199,7 @@ def sherman_morrison(**parameters: Any) -> Witness:
     r"M_k = 2 M_{k-1} - M_{k-1} S M_{k-1}",
     algorithm=algorithms.newton,
     formula=reference("newton"),
+    domain=strategies.ANY,
     cases=lambda: strategies.prompts(
         entries=ENTRIES,
         iterations=st.integers(0, 3),
