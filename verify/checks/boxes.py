@@ -5,9 +5,10 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, Context, Decimal
 from fractions import Fraction
 from itertools import count
-from math import inf
+from math import inf, isfinite
 from typing import Any
 
 from flint import arb
@@ -36,9 +37,17 @@ def top(value: arb) -> float:
         return inf
     bound = value.abs_upper()
     nearest = float(bound)
-    while not ball(nearest) >= bound:
+    while nearest < inf and not ball(nearest) >= bound:
         nearest = nearest * (1 + 2**-50) + 5e-324
     return nearest
+
+
+def at_most(value: float, digits: int = 2) -> str:
+    """A bound as text, rounded up: what is printed is a bound too."""
+    if not isfinite(value):
+        return "infinity"
+    up = Context(prec=digits, rounding=ROUND_CEILING).plus(Decimal(value))
+    return f"{up:.{digits - 1}e}" if up else "0"
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,18 @@
 """Programs of primitives: their exact meaning against an algorithm, their transformer in balls.
 
-`exact` decides a chain in fractions, operation by operation. `enclosure` runs the transformer
-that it compiles to in balls, at two settings of the free constants: the error must shrink as
-the constants grow, and the bound at the larger ones is certified, rounding included.
+`exact` decides a chain in fractions, operation by operation. `enclosure` says how far the
+transformer that it compiles to is from the algorithm: on drawn prompts, run in balls at two
+settings of the free constants, where the error must shrink as the constants grow; and for every
+prompt and parameter of a box, by `chain_bounds`.
 """
 
 from __future__ import annotations
 
+import math
 import random
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -18,14 +20,16 @@ import numpy as np
 from flint import arb
 
 from constructions.numbers.ball import Ball
-from constructions.primitive_layers import Constants
+from constructions.primitive_layers import FLOAT64, Constants
 from constructions.primitives import Columns, Program
 
 from ..claim import Budget, Check, CheckResult
 from ..engine import Differs, hunt
 from ..expressions import evaluate, prompt_scope
 from ..strategies import Case, as_text
-from .boxes import ball, precision, top
+from .boxes import at_most, ball, precision, top
+from .chain_bounds import Inputs, Known, equal_in_letters, lettered, prompt_error
+from .layer_bounds import NotCovered
 from .running import objects, reference
 
 COARSE = Constants(128, 2**50, 2**5, Fraction(1, 2**20), 2**10)
@@ -107,23 +111,52 @@ def first_operation(chain: Any, case: Case) -> dict[str, Any] | None:
 # -- in balls ---------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Boxes:
+    """Inputs for all of which a chain is bounded, at several sizes.
+
+    sizes: (d, examples). vectors: parameters that are vectors. known: ranges of entries that
+    interval arithmetic does not see, with their proof.
+    """
+
+    inputs: Inputs
+    sizes: Callable[[Budget], Sequence[tuple[int, int]]]
+    vectors: tuple[str, ...] = ()
+    known: Callable[[Any, Inputs], Known] = lambda chain, inputs: {}
+
+
 def enclosure(
     make: Make,
     algorithm: Callable[..., Any],
     sizes: Callable[[Budget], Sequence[dict[str, Any]]],
+    boxes: Boxes | None = None,
     note: Callable[[Sequence[tuple[dict[str, Any], float]]], str] | None = None,
 ) -> Check:
-    """The chain's transformer predicts what the algorithm does, up to a certified bound.
+    """The chain's transformer predicts what the algorithm does, up to a bound for every input.
 
-    `sizes` gives parameters for `make`, with "d" and "examples"; prompts are drawn at random.
+    `sizes` gives parameters for `make`, with "d" and "examples"; prompts are drawn at random, and
+    a chain that computes something else is refuted on one of them. Without `boxes`, or where no
+    bound that shrinks is found, the largest error of these prompts is all that is said: tested.
     """
-    return Check(
-        "enclosure", lambda budget: _enclosure(make, algorithm, sizes, note, budget), "enclosed"
-    )
+
+    def run(budget: Budget) -> CheckResult:
+        result, errors = _approaches(make, algorithm, sizes, budget)
+        if result is not None:
+            return result
+        worst = max(error for _, error in errors)
+        seen = f"largest error on {len(errors)} drawn prompts, d to "
+        seen += f"{max(p['d'] for p, _ in errors)}: {at_most(worst)}"
+        parts = [f"at scale 2^-40, large 2^100: {seen}", *([note(errors)] if note else [])]
+        tested = CheckResult(True, len(errors), worst, None, "; ".join(parts))
+        return tested if boxes is None else _bounded(tested, make, algorithm, boxes, budget)
+
+    return Check("enclosure", run, "tested" if boxes is None else "enclosed")
 
 
-def _enclosure(make: Make, algorithm: Any, sizes: Any, note: Any, budget: Budget) -> CheckResult:
-    worst = 0.0
+def _approaches(
+    make: Make, algorithm: Any, sizes: Any, budget: Budget
+) -> tuple[CheckResult | None, list[tuple[dict[str, Any], float]]]:
+    """A refutation, or the certified errors on drawn prompts."""
     found: list[tuple[dict[str, Any], float]] = []
     for parameters in sizes(budget):
         case = prompt(budget.seed, parameters)
@@ -132,20 +165,84 @@ def _enclosure(make: Make, algorithm: Any, sizes: Any, note: Any, budget: Budget
         coarse, fine = (error(chain, case, want, constants) for constants in (COARSE, FINE))
         if not shrinks(coarse, fine):
             difference = first_operation(chain, case) or first_layer(chain, case)
-            raise_ = Differs(
+            differs = Differs(
                 f"off by {fine:.1e}, and by {coarse:.1e} with coarser constants",
                 case.to_json() | {"algorithm": as_text(want)},
                 difference,
                 fine,
                 coarse * SHRINKS,
             )
-            return raise_.result(len(found) + 1)
+            return differs.result(len(found) + 1), found
         found.append((parameters, fine))
-        worst = max(worst, fine)
-    detail = (
-        f"at scale 2^-40, large 2^100; {note(found)}" if note else "at scale 2^-40, large 2^100"
-    )
-    return CheckResult(True, len(found), worst, worst, detail)
+    return None, found
+
+
+def _bounded(
+    tested: CheckResult, make: Make, algorithm: Any, boxes: Boxes, budget: Budget
+) -> CheckResult:
+    """The same result with a bound for every input of the boxes, or with why there is none."""
+    sizes = list(boxes.sizes(budget))
+    inputs = boxes.inputs
+    worst = dict.fromkeys((COARSE, FINE, FLOAT64), 0.0)
+    for d, examples in sizes:
+        chain = make(**lettered(inputs, d, examples, boxes.vectors))
+        for constants, before in worst.items():
+            try:
+                bound = top(prompt_error(chain, constants, inputs, boxes.known(chain, inputs)))
+            except NotCovered as reason:
+                if constants == FINE:
+                    return _without_box(tested, d, examples, str(reason))
+                bound = math.inf
+            worst[constants] = max(before, bound)
+        if not shrinks(worst[COARSE], worst[FINE]):
+            why = f"from {worst[COARSE]:.1e} to {worst[FINE]:.1e} it does not shrink as it should"
+            return _without_box(tested, d, examples, why)
+        if not equal_in_letters(chain, algorithm):
+            differs = _apart(make, algorithm, inputs, d, examples, boxes.vectors)
+            return differs or tested.named(
+                passed=None,
+                detail=f"d = {d}, n = {examples}: in letters the operations are not the algorithm, "
+                "and no drawn prompt shows it",
+            )
+    text = f"{inputs.words}; (d, n) = {', '.join(map(str, sizes))}; {in_words(FINE)}; no rounding"
+    usual = f"with {in_words(FLOAT64)}: at most {at_most(worst[FLOAT64])} on the same box"
+    return tested.named(bound=worst[FINE], box=text, detail=f"{tested.detail}; {usual}")
+
+
+def _without_box(tested: CheckResult, d: int, examples: int, reason: str) -> CheckResult:
+    why = f"no bound for every input at d = {d}, n = {examples}: {reason}"
+    return tested.named(detail=f"{tested.detail}; {why}")
+
+
+def _apart(
+    make: Make, algorithm: Any, inputs: Inputs, d: int, n: int, vectors: Sequence[str]
+) -> CheckResult | None:
+    """A drawn prompt of the box on which the operations, done exactly, are not the algorithm."""
+    for number in range(20):
+        parameters = inputs.draw(random.Random(number), d, n, vectors)
+        case = prompt(number, parameters)
+        chain = make(**parameters)
+        got = Fraction(chain.predict(case.X, case.y, case.queries))
+        want = Fraction(reference(algorithm, case, Fraction)[0])
+        if got != want:
+            return Differs(
+                f"done exactly, the operations are off by {float(abs(got - want)):.1e}",
+                case.to_json() | {"prediction": as_text(got), "algorithm": as_text(want)},
+                first_operation(chain, case),
+                float(abs(got - want)),
+                0.0,
+            ).result(number + 1)
+    return None
+
+
+def in_words(constants: Constants) -> str:
+    """scale 2^-40, large 2^100, …"""
+
+    def power(value: Any) -> str:
+        exponent = math.log2(value)
+        return f"2^{int(exponent)}" if exponent == int(exponent) else str(value)
+
+    return ", ".join(f"{name} {power(value)}" for name, value in vars(constants).items())
 
 
 def shrinks(coarse: float, fine: float) -> bool:

@@ -19,12 +19,37 @@ from constructions.papers import akyurek2022 as paper
 from constructions.transformer import Witness
 
 from .. import algorithms, strategies
-from ..checks import programs
+from ..checks import chain_bounds, programs
+from ..checks.boxes import at_most
 from ..checks.statements import theorem
 from ..claim import Budget, Check, claim
 from ..strategies import positive
 
 HALF = Fraction(1, 2)
+
+
+# -- boxes on which the transformers are bounded ----------------------------------------------
+
+# the constants of eq. 11 are letters of the weights, and range over the box as the prompt does
+DESCENT = chain_bounds.Inputs(
+    {"step_size": (0, Fraction(1, 4)), "ridge": (0, 1), "w0": (-1, 1)},
+    "|x_i|, |y|, |w0_i| <= 1, 0 <= step_size <= 1/4, 0 <= ridge <= 1",
+)
+RIDGES = chain_bounds.Inputs({"1/ridge": (0, 2)}, "|x_i|, |y| <= 1, ridge >= 1/2")
+
+
+def descent_boxes(*sizes: tuple[int, int]) -> programs.Boxes:
+    """Theorem 1's chain at these (d, n), the first two of them if it has to be quick."""
+    return programs.Boxes(DESCENT, partial(_fewer, sizes), vectors=("w0",))
+
+
+def ridge_boxes(*sizes: tuple[int, int]) -> programs.Boxes:
+    """Theorem 2's chain at these (d, n), the first two of them if it has to be quick."""
+    return programs.Boxes(RIDGES, partial(_fewer, sizes), known=chain_bounds.sherman_morrison)
+
+
+def _fewer(sizes: Sequence[tuple[int, int]], budget: Budget) -> Sequence[tuple[int, int]]:
+    return sizes[:2] if budget.quick else sizes
 
 
 # -- theorem 1 --------------------------------------------------------------------------------
@@ -102,7 +127,10 @@ def theorem1() -> tuple[Check, ...]:
     sizes=lambda: descent_sizes((1,), Budget()),
     checks=lambda: (
         programs.enclosure(
-            paper.theorem1_chain, algorithms.one_pass_sgd, partial(descent_sizes, (1,))
+            paper.theorem1_chain,
+            algorithms.one_pass_sgd,
+            partial(descent_sizes, (1,)),
+            descent_boxes((1, 1), (2, 1), (3, 1), (4, 1)),
         ),
     ),
 )
@@ -180,10 +208,10 @@ def theorem1_repetition() -> tuple[Check, ...]:
 
 
 def _growth(found: Sequence[tuple[dict[str, Any], float]]) -> str:
-    """How the certified error grows with the chain, at d = 2, on ever longer prompts."""
+    """How the error of one drawn prompt grows with the chain, at d = 2, as it gets longer."""
     d = 2
-    grown = [(p["examples"], error) for p, error in found if p["d"] == d]
-    return f"d = {d}: " + ", ".join(f"{error:.0e} after {n}" for n, error in grown)
+    grown = [(p["examples"], at_most(error, 1)) for p, error in found if p["d"] == d]
+    return f"d = {d}: " + ", ".join(f"{error} after {n}" for n, error in grown)
 
 
 def _chains(
@@ -216,6 +244,7 @@ MULTISTEP = (
             paper.theorem1_chain,
             algorithms.one_pass_sgd,
             partial(_chains, descent_sizes, (3, 4, 8)),
+            descent_boxes((1, 2), (2, 2), (3, 2), (2, 3)),
             _growth,
         ),
     ),
@@ -301,7 +330,12 @@ def theorem2() -> tuple[Check, ...]:
     cases=ridges,
     sizes=lambda: ridge_sizes((1,), Budget(quick=True)),
     checks=lambda: (
-        programs.enclosure(paper.theorem2_chain, algorithms.ridge, partial(ridge_sizes, (1,))),
+        programs.enclosure(
+            paper.theorem2_chain,
+            algorithms.ridge,
+            partial(ridge_sizes, (1,)),
+            ridge_boxes((1, 1), (2, 1), (3, 1)),
+        ),
     ),
 )
 def theorem2_repaired(**parameters: Any) -> Witness:
@@ -387,6 +421,7 @@ RIDGE = (
             paper.theorem2_chain,
             algorithms.ridge,
             partial(_chains, ridge_sizes, (3, 4)),
+            ridge_boxes((1, 2), (2, 2), (2, 3)),
             _growth,
         ),
     ),
