@@ -30,8 +30,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
+import flint
 from flint import arb
 
 from constructions.exact import is_symbolic
@@ -40,7 +42,7 @@ from constructions.stream import Layout
 from constructions.transformer import MLP, Head, Layer
 
 from .boxes import ball
-from .polynomials import Polynomial, Quotient, Ranges, accumulate
+from .polynomials import Monomial, Polynomial, Quotient, Ranges, accumulate
 
 Entries = list[list[arb]]  # H[token][row], an interval each
 Target = Polynomial | Quotient
@@ -105,9 +107,12 @@ def in_letters(
 
 def irrational(value: Any) -> arb:
     """A constant weight such as sqrt(pi/2) 2^80, at the present precision."""
-    import flint
+    return _irrational(value, flint.ctx.prec)
 
-    return Ball(flint.ctx.prec).element(value)
+
+@lru_cache(maxsize=4096)
+def _irrational(value: Any, bits: int) -> arb:
+    return Ball(bits).element(value)
 
 
 def _numeric(value: Any, where: str) -> arb:
@@ -152,18 +157,20 @@ def mixing(head: Head, layout: Layout, entries: Entries) -> list[list[arb]]:
 
 def attended(layer: Layer, layout: Layout, box: Box) -> list[list[Polynomial]]:
     """h' = h + what the heads add, as polynomials."""
-    terms = [
-        [dict(box.variable(t, row).terms) for row in range(box.width)] for t in range(box.columns)
-    ]
+    result = [[box.variable(t, row) for row in range(box.width)] for t in range(box.columns)]
+    added: list[dict[int, dict[Monomial, arb]]] = [{} for _ in range(box.columns)]
     for head in layer.heads:
         table = mixing(head, layout, box.entries)
         for (row, read), weight in head.value.entries(layout, layout).items():
             factor = box.weight(weight)
             for j in range(box.columns):
-                for monomial, c in (factor * box.variable(j, read)).terms.items():
+                for monomial, c in (box.variable(j, read) * factor).terms.items():
                     for t in range(j, box.columns):
-                        accumulate(terms[t][row], monomial, table[t][j] * c)
-    return [[Polynomial(box.ranges, one).pruned() for one in column] for column in terms]
+                        accumulate(added[t].setdefault(row, {}), monomial, table[t][j] * c)
+    for column, new in zip(result, added):
+        for row, terms in new.items():
+            column[row] = (column[row] + Polynomial(box.ranges, terms)).pruned()
+    return result
 
 
 # -- layer norm and MLP -----------------------------------------------------------------------
@@ -226,34 +233,44 @@ class Written:
     remainder: arb
 
 
-def written(
-    mlp: MLP, layout: Layout, column: Sequence[Polynomial], norm: Normed
-) -> dict[int, Written]:
-    """Every row that the MLP writes to, for one column."""
+Sparse = list[tuple[int, int, arb]]  # (row, column, weight)
+
+
+def weights(mlp: MLP, layout: Layout) -> tuple[Sparse, Sparse]:
+    """(inner, outer) of a plain GeLU MLP."""
     if mlp.activation != "gelu" or mlp.gate is not None or mlp.inner is None:
         raise NotCovered("an MLP that is no plain GeLU MLP")
     hidden = mlp.hidden(layout)
-    root = (arb(layout.width) / 2).sqrt()
+    inner, outer = mlp.inner.entries(hidden, layout), mlp.outer.entries(layout, hidden)
+    return (
+        [(unit, row, _numeric(weight, "the MLP")) for (unit, row), weight in inner.items()],
+        [(row, unit, _numeric(weight, "the MLP")) for (row, unit), weight in outer.items()],
+    )
+
+
+def written(
+    inner: Sparse, outer: Sparse, column: Sequence[Polynomial], norm: Normed
+) -> dict[int, Written]:
+    """Every row that the MLP writes to, for one column."""
+    root = (arb(len(column)) / 2).sqrt()
     sums: dict[int, Polynomial] = {}
-    for (unit, row), weight in mlp.inner.entries(hidden, layout).items():
-        factor = _numeric(weight, "the MLP") * root
-        made = (column[row] - norm.mean) * factor
+    for unit, row, weight in inner:
+        made = (column[row] - norm.mean) * (weight * root)
         sums[unit] = sums[unit] + made if unit in sums else made
     nothing = Polynomial(norm.mean.over, {})
     forms = {unit: _unit(f.pruned(), norm) for unit, f in sums.items()}
-    made_rows: dict[int, Written] = {}
-    for (row, unit), weight in mlp.outer.entries(layout, hidden).items():
+    rows: dict[int, Written] = {}
+    for row, unit, weight in outer:
         if unit not in forms:
             continue  # gelu(0) = 0
-        factor = _numeric(weight, "the MLP")
         linear, quadratic, remainder = forms[unit]
-        before = made_rows.get(row, Written(nothing, nothing, arb(0)))
-        made_rows[row] = Written(
-            before.linear + linear * factor,
-            before.quadratic + quadratic * factor,
-            before.remainder + remainder * abs(factor),
+        before = rows.get(row, Written(nothing, nothing, arb(0)))
+        rows[row] = Written(
+            before.linear + linear * weight,
+            before.quadratic + quadratic * weight,
+            before.remainder + remainder * abs(weight),
         )
-    return made_rows
+    return rows
 
 
 def _unit(f: Polynomial, norm: Normed) -> tuple[Polynomial, Polynomial, arb]:
@@ -290,19 +307,15 @@ def after(layer: Layer, layout: Layout, box: Box, targets: Sequence[Sequence[Tar
     """One layer on every stream of the box, against targets[token][program row]."""
     streams = attended(layer, layout, box)
     program = len(targets[0])
+    if layer.mlp is not None and not layer.norm:
+        raise NotCovered("an MLP without the layer norm before it")
+    inner, outer = weights(layer.mlp, layout) if layer.mlp is not None else ([], [])
     errors, workspace = [], []
     for column, wanted in zip(streams, targets, strict=True):
-        norm, rows = None, {}
-        lost: set[int] = set()  # rows of which nothing is known
-        if layer.mlp is not None:
-            if not layer.norm:
-                raise NotCovered("an MLP without the layer norm before it")
-            norm = normed(column, layout)
-            if norm is None:
-                hidden = layer.mlp.hidden(layout)
-                lost = {row for row, _ in layer.mlp.outer.entries(layout, hidden)}
-            else:
-                rows = written(layer.mlp, layout, column, norm)
+        norm = normed(column, layout) if layer.mlp is not None else None
+        rows = written(inner, outer, column, norm) if norm is not None else {}
+        # rows of which nothing is known, since the layer norm may divide by 0
+        lost = {row for row, _, _ in outer} if norm is None else set()
         errors.append(
             [
                 arb("inf") if r in lost else _off(column[r], rows.get(r), norm, wanted[r])
@@ -323,7 +336,7 @@ def _off(before: Polynomial, made: Written | None, norm: Normed | None, target: 
     if isinstance(target, Quotient):
         return _quotient_off(before, made, norm, target)
     if made is None or norm is None:
-        return (before - target).size()
+        return arb(0) if before is target else (before - target).size()
     first, second = norm.kappa, norm.kappa * norm.kappa
     near = before + made.linear * first.mid() + made.quadratic * second.mid() - target
     unsure = abs(first - first.mid()) * made.linear.size()

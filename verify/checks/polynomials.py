@@ -25,12 +25,17 @@ class Ranges:
     def __init__(self, intervals: Iterable[arb]) -> None:
         self.intervals = list(intervals)
         self.sizes = [value.abs_upper() for value in self.intervals]
+        self._variables: dict[int, Polynomial] = {}
 
     def variable(self, number: int) -> Polynomial:
-        value = self.intervals[number]
-        if value.is_exact():
-            return self.constant(value)
-        return Polynomial(self, {(number,): arb(1)})
+        """The variable itself: the same object each time."""
+        made = self._variables.get(number)
+        if made is None:
+            value = self.intervals[number]
+            alone = {(number,): arb(1)}
+            made = self.constant(value) if value.is_exact() else Polynomial(self, alone)
+            self._variables[number] = made
+        return made
 
     def constant(self, value: Any) -> Polynomial:
         value = ball(value)
@@ -81,6 +86,8 @@ class Polynomial:
 
     def __add__(self, other: Any) -> Polynomial:
         other = self._like(other)
+        if len(other.terms) > len(self.terms):
+            self, other = other, self
         terms = dict(self.terms)
         for monomial, coefficient in other.terms.items():
             terms[monomial] = terms[monomial] + coefficient if monomial in terms else coefficient
