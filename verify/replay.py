@@ -154,9 +154,9 @@ def _files(recorded: Mapping[str, Any], path: str | Path, files: Sequence[str]) 
             if wanted.setdefault(entry["file"], entry["file_sha256"]) != entry["file_sha256"]:
                 raise WrongCall(f"{path}: two file_sha256 for {entry['file']!r}")
     asked = {name for name in recorded["asked"]["names"] if name.endswith(".py")}
-    for name in sorted(asked ^ wanted.keys()):
-        has = "was asked for, but no claim is from it" if name in asked else "was not asked for"
-        raise WrongCall(f"{path}: file {name!r} {has}")
+    if asked != wanted.keys():
+        names = ", ".join(sorted(map(_text, asked ^ wanted.keys())))
+        raise WrongCall(f"{path}: its asked.names and the file of its claims do not agree: {names}")
     if wanted and not files:
         call = " ".join(shlex.quote(_text(name)) for name in (str(path), *wanted))
         raise WrongCall(
@@ -257,7 +257,7 @@ def load(path: str | Path) -> dict[str, Any]:
             f"{path}: no report can be read from it: {' '.join(said.split())}"
         ) from None
     if not isinstance(report, dict) or report.get("schema") != SCHEMA:
-        raise WrongCall(f"{path} is no report of `witness check --json` ({SCHEMA})")
+        raise WrongCall(f"{path} is no report of `witness check --json`, whose schema is {SCHEMA}")
     _shape(report, REPORT, {}, f"{path}")
     if digest != report["sha256"]:
         raise WrongCall(

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
 
 from verify import report
 from verify.claim import (
     VERDICTS,
     Approximates,
+    Broken,
     Budget,
     CheckResult,
     Claim,
+    Domain,
     Holds,
     IllPosed,
+    Object,
     Refuted,
     Undecided,
     Verdict,
 )
-from verify.engine import Report
+from verify.engine import Report, with_kernel
 
 DIFFERENCE = {"layer": 6, "name": "aff", "slot": "gradient", "token": 1, "is": "-1", "should": "1"}
 
@@ -35,8 +43,9 @@ def made(
         CheckResult(None, 0, None, None, "not run", kind="kernel", strength="proved"),
         CheckResult(True, 3, None, float("inf"), "layers = k", kind="resources", strength="exact"),
     )
+    expected = expected or ("holds" if isinstance(verdict, Broken) else verdict.name)
     stated = Claim(
-        id=id, summary=f"what {id} says", expected=expected or verdict.name, variant=variant,
+        id=id, summary=f"what {id} says", expected=expected, variant=variant,
         checks=lambda: (), **claim,
     )  # fmt: skip
     return Report(stated, verdict, checks if passed else checks[:2], "0" * 64)
@@ -44,25 +53,26 @@ def made(
 
 ALL = [
     made("a.holds", Holds(("exact",))),
-    made("a.close", Approximates(1e-9, "falls with N")),
-    made("a.wrong", Refuted({"X": [["1"]]}, DIFFERENCE), source="a, eq. 1"),
+    made("a.close", Approximates(1e-9, "falls with N", "|x| <= 1")),
+    made("a.seen", Approximates(1e-9, "falls with N", strength="tested")),
+    made("a.wrong", Refuted({"X": [["1"]]}, DIFFERENCE, ("exact",)), source="a, eq. 1"),
     made("a.wrong", Holds(("exact",)), variant="repaired", repair="+ -> -"),
     made("a.unfit", IllPosed("operation 14: 1 x 1 and 2 x 1")),
     made("a.open", Undecided("floats cannot decide")),
+    made("a.breaks", Broken("claims.py, line 12", "ZeroDivisionError: division by zero")),
     made("own", Holds(("exact",)), variant="improved"),
 ]
 
 
 def text(reports: list[Report], width: int) -> str:
-    from rich.console import Console
-
     out = io.StringIO()
     Console(file=out, width=width).print(report.table(reports, width))
     return out.getvalue()
 
 
 def test_every_verdict_has_a_colour() -> None:
-    assert set(report.COLOURS) == set(VERDICTS)
+    names = {kind.name for kind in Verdict.__subclasses__()}
+    assert set(report.COLOURS) == names == {*VERDICTS, "broken"}
 
 
 @pytest.mark.parametrize("width", [80, 130, 180])
@@ -77,7 +87,9 @@ def test_the_table_says_what_was_found() -> None:
     assert "layer 6 (aff), slot gradient, token 1: is -1, should be 1" in shown
     assert "operation 14: 1 x 1 and 2 x 1" in shown
     assert "floats cannot decide" in shown
-    assert "error at most 1e-09; falls with N" in shown
+    assert "error at most 1e-09 for every |x| <= 1; falls with N" in shown
+    assert "largest error seen 1e-09, on the inputs tried; falls with N" in shown
+    assert "claims.py, line 12: ZeroDivisionError: division by zero" in shown
     assert "repair: + -> -" in shown
 
 
@@ -92,16 +104,92 @@ def test_brackets_in_a_summary_are_text_and_not_markup() -> None:
     assert "[red]W[/red] = [[1]]" in text([one], 180)
 
 
-def test_checks_that_did_not_pass_are_no_evidence() -> None:
-    refuted = made("b", Refuted())
-    assert report.evidence(refuted) == ()
-    assert report.evidence(ALL[0]) == ("exact",)  # the kernel was not run
+def test_evidence_is_what_the_verdict_rests_on() -> None:
+    found = {one.claim.id: report.evidence(one) for one in ALL if one.claim.variant == "printed"}
+    assert found == {
+        "a.holds": ("exact",), "a.close": ("enclosed",), "a.seen": ("tested",),
+        "a.wrong": ("exact",), "a.unfit": (), "a.open": (), "a.breaks": (),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "verdict", [Refuted(), IllPosed("14"), Undecided("?"), Broken("a.py, line 1", "no")]
+)
+def test_what_passed_elsewhere_is_no_evidence(verdict: Verdict) -> None:
+    passed = CheckResult(True, 20, kind="proof", strength="derived", about=Object("w", "f"))
+    one = replace(made("b", verdict), checks=(passed,))
+    assert report.evidence(one) == () and report.legend([one]) == ""
+    assert "derived" not in text([one], 180) and "derived" not in text([one], 80)
+    assert "derived" not in report.markdown([one])
+    (entry,) = report.document([one], Budget())["claims"]
+    assert entry["evidence"] == []
+
+
+def test_a_bound_without_a_box_is_only_seen() -> None:
+    one = made("b", Approximates(1e-9, box=" ", strength="enclosed"))
+    assert report.evidence(one) == ("tested",)
+    assert report.finding(one) == "largest error seen 1e-09, on the inputs tried"
+
+
+@given(st.floats(min_value=0, allow_infinity=False, allow_nan=False))
+def test_at_most_is_never_below_the_bound(bound: float) -> None:
+    assert float(report.at_most(bound)) >= bound
+    assert float(report.at_most(bound)) <= 1.1 * bound + 1e-323
+
+
+def test_a_bound_that_is_no_number_is_said_as_it_is() -> None:
+    assert report.at_most(float("inf")) == "inf" and report.at_most(float("nan")) == "nan"
+    assert report.at_most(Fraction(1249, 10**12)) == "1.3e-09"
+    assert report.at_most("far") == "far"
+
+
+def test_a_wrong_annotation_is_a_note_and_no_evidence() -> None:
+    wrong = CheckResult(False, 3, detail="slot S is not X.T*X", kind="annotations")
+    one = replace(made("b", Holds(("exact",))), checks=(wrong,))
+    for width in (80, 180):
+        assert "note: slot S is not X.T*X" in text([one], width)
+    assert "note: slot S is not X.T*X" in report.markdown([one])
+    assert report.document([one], Budget())["claims"][0]["faults"] == ["slot S is not X.T*X"]
+
+
+def test_a_closer_look_names_the_domain_and_the_box() -> None:
+    check = CheckResult(
+        True, 20, 0.0, 1e-9, "a detail", kind="enclosure", strength="enclosed",
+        box="|h| <= 1", domain="d = 1 to 4",
+    )  # fmt: skip
+    one = replace(made("b", Approximates(1e-9, box="|h| <= 1")), checks=(check,))
+    shown = io.StringIO()
+    Console(file=shown, width=120).print(report.checks_table(one))
+    assert "drawn: d = 1 to 4" in shown.getvalue() and "for every |h| <= 1" in shown.getvalue()
+    (entry,) = report.document([one], Budget())["claims"]
+    assert (entry["box"], entry["checks"][0]["box"]) == ("|h| <= 1", "|h| <= 1")
+    assert entry["checks"][0]["domain"] == "d = 1 to 4"
+
+
+def test_the_domain_of_a_claim_is_in_the_report() -> None:
+    stated = Claim(
+        id="b", witness=lambda: None, algorithm=lambda: None, cases=lambda: None,
+        domain=Domain("every y > 0", lambda case: True),
+    )  # fmt: skip
+    one = Report(stated, Holds(("exact",)), ())
+    assert report.domain(one) == "every y > 0"
+    assert report.document([one], Budget())["claims"][0]["domain"] == "every y > 0"
+
+
+def test_no_word_for_evidence_says_more_than_its_checks() -> None:
+    assert "as far as the check says" in report.STRENGTHS["proved"]
+    assert "as far as the check says" in report.STRENGTHS["derived"]
+    assert not any("dimension" in said for said in report.STRENGTHS.values())
+    assert all("tried" in report.STRENGTHS[name] for name in ("exact", "tested"))
 
 
 def test_counts_add_up() -> None:
     said = report.counts(ALL)
-    assert said.startswith("7 claims: 3 hold, 1 approximates, 1 refuted, 1 ill-posed, 1 undecided")
-    assert said.endswith("all as expected")
+    assert said.startswith(
+        "9 claims: 3 hold, 2 approximate, 1 refuted, 1 ill-posed, 1 undecided, 1 broken"
+    )
+    assert said.endswith("1 not as expected")
+    assert report.counts(ALL[:1]).endswith("all as expected")
     assert report.counts([made("b", Undecided("?"), "holds")]).endswith("1 not as expected")
 
 
@@ -113,8 +201,37 @@ def test_json_is_json_even_where_numbers_are_infinite() -> None:
     assert data["seed"] == 7
     assert [claim["verdict"] for claim in data["claims"]] == [one.verdict.name for one in ALL]
     assert data["claims"][0]["checks"][2]["bound"] == "inf"
-    assert data["claims"][2]["first_difference"] == DIFFERENCE
+    assert data["claims"][3]["first_difference"] == DIFFERENCE
+    assert data["claims"][-2]["where"] == "claims.py, line 12"
     assert data["numbers"] == {"exact": ["rational"]}
+
+
+def test_the_digest_is_of_the_whole_document_however_it_is_laid_out() -> None:
+    data = json.loads(report.dumps(report.document(ALL, Budget(seed=7))))
+    assert data["sha256"] == report.sha256(data)
+    assert data["sha256"] == report.sha256(dict(reversed(data.items())))
+    for name in data.keys() - {"sha256"}:
+        assert report.sha256(data | {name: "another"}) != data["sha256"], name
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.fractions(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner),
+    )
+)
+def test_what_is_plain_is_what_json_gives_back(value: Any) -> None:
+    made = report.plain(value)
+    assert json.loads(json.dumps(made, allow_nan=False)) == made
+    assert json.loads(report.dumps(value).encode("utf-8")) == made
+
+
+def test_a_file_is_said_of_the_claim_that_is_from_it_alone() -> None:
+    mine = report.UserFile("claims.py", "0" * 64)
+    twice = [ALL[0], ALL[0]]  # a user's claim may have the name of a built-in one
+    first, second = report.document(twice, Budget(), files=[None, mine])["claims"]
+    assert "file" not in first and "file_sha256" not in first
+    assert (second["file"], second["file_sha256"]) == ("claims.py", "0" * 64)
 
 
 def test_seconds_can_be_left_out() -> None:
@@ -131,6 +248,17 @@ def test_markdown_has_one_row_per_statement_and_one_table_for_own_claims() -> No
     own = lines[lines.index("") :]
     assert any(line.startswith("| `own` |") for line in own)
     assert not any("`a." in line for line in own)
+
+
+def test_two_claims_of_one_name_are_two_rows() -> None:
+    lines = report.markdown([ALL[0], made("a.holds", Undecided("?"))]).splitlines()
+    assert sum("`a.holds`" in line for line in lines) == 2
+
+
+def test_the_kernel_does_not_mend_what_is_broken() -> None:
+    broken = next(one for one in ALL if isinstance(one.verdict, Broken))
+    (again,) = with_kernel([broken])
+    assert again.verdict == broken.verdict
 
 
 def test_markdown_cells_stay_cells() -> None:
