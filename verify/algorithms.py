@@ -119,28 +119,28 @@ def _exp(value: Any) -> Any:
 
 
 def solve(A: Any, b: Any) -> Any:
-    """A^-1 b for square A (d, d), b (d,), by elimination with pivoting.
+    """A^-1 b for square A (d, d), b (d,) or (d, m), by elimination with pivoting.
 
     Raises ZeroDivisionError if A is singular (exact elements) or may be (balls).
     """
     A, b = _together(A, b)
     if A.dtype != object:
         return np.linalg.solve(A, b)
-    rows = [[*row, value] for row, value in zip(A, b)]
-    size = len(rows)
+    size = len(A)
+    rows = np.concatenate([A, b.reshape(size, -1)], axis=1)
     for k in range(size):
-        pivot = _pivot([row[k] for row in rows[k:]]) + k
-        rows[k], rows[pivot] = rows[pivot], rows[k]
-        for i in range(size):
-            if i != k:
-                factor = rows[i][k] / rows[k][k]
-                rows[i] = [p - factor * q for p, q in zip(rows[i], rows[k])]
-    solution = np.empty(size, dtype=object)
-    solution[:] = [rows[k][size] / rows[k][k] for k in range(size)]
-    return solution
+        pivot = _pivot(rows[k:, k]) + k
+        rows[[k, pivot]] = rows[[pivot, k]]
+        for i in range(k + 1, size):
+            rows[i, k + 1 :] = rows[i, k + 1 :] - rows[k, k + 1 :] * (rows[i, k] / rows[k, k])
+    solution = rows[:, size:]
+    for k in reversed(range(size)):
+        known = rows[k, k + 1 : size] @ solution[k + 1 :] if k + 1 < size else 0
+        solution[k] = (solution[k] - known) / rows[k, k]
+    return solution.reshape(b.shape)
 
 
-def _pivot(column: list[Any]) -> int:
+def _pivot(column: Any) -> int:
     """The place of an entry to divide by: not zero, of balls the one farthest from it."""
     sizes = [_distance_from_zero(entry) for entry in column]
     best = 0
@@ -222,14 +222,11 @@ def bayes_ridge(X: Any, y: Any, queries: Any, noise: Any, prior: Any, output: st
     """
     X, y, queries, noise, prior = _together(X, y, queries, also=(noise, prior))
     covariance = X @ X.T * prior + _identity(X @ X.T) * noise
-    made = np.empty(len(queries), dtype=X.dtype)
-    for i, q in enumerate(queries):
-        cross = X @ q * prior
-        if output == "mean":
-            made[i] = cross @ solve(covariance, y)
-        else:
-            made[i] = prior * (q @ q) - cross @ solve(covariance, cross)
-    return made
+    cross = X @ queries.T * prior
+    if output == "mean":
+        return cross.T @ solve(covariance, y)
+    explained = (cross * solve(covariance, cross)).sum(axis=0)
+    return (queries * queries).sum(axis=1) * prior - explained
 
 
 def selection(X: Any, y: Any, queries: Any, validation: int, ridges: Any) -> Any:

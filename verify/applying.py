@@ -240,10 +240,12 @@ def summary(problem: Problem, result: regression.Run, numbers: str) -> list[str]
         elif numbers == "ball":
             said += f"; the enclosure has radius {explained:.2g}"
         else:
-            limit = explained if result.reference != "float64" else 2 * explained
-            verdict = "all of it" if result.difference <= 2 * limit else "NOT all of it"
+            verdict = "all of it" if result.difference <= 2 * explained else "NOT all of it"
+            if verdict != "all of it" and not result.decides:
+                verdict = "not all of it, but the algorithm's own rounding is not bounded"
             said += f"; rounding in {numbers} explains {verdict} (up to {explained:.2g} there)"
         said += f"; the algorithm ran in {result.reference}"
+        said += "" if result.decides else ", which decides nothing"
         made = [f"transformer against algorithm    {said}"]
     gap = np.abs(result.transformer.astype(float) - result.closed_form.astype(float)).max()
     made.append(f"transformer against closed form  largest difference {gap:.2g}")

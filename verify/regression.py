@@ -19,6 +19,7 @@ from .strategies import Case
 from .subjects import Subject
 
 BALLS = 20_000_000  # products that the algorithm may cost in balls; above, it runs in float64
+NARROW = 2.0**-80  # of the largest target: the radius at which a ball counts as a number
 BOUNDED = 1  # queries for which the rounding bound is computed: those that differ most
 
 
@@ -27,7 +28,8 @@ class Run:
     """Predictions (m,) at the queries, three times, and what lies between them.
 
     `difference` is the largest |transformer - algorithm|, at query `worst`; `explained` is the
-    rounding bound there (None in exact arithmetic). `reference` says in what the algorithm ran.
+    rounding bound there (None in exact arithmetic). `reference` says in what the algorithm ran;
+    where that was not exact and has no bound of its own, it `decides` nothing.
     """
 
     transformer: np.ndarray
@@ -35,6 +37,7 @@ class Run:
     closed_form: np.ndarray
     closed_name: str
     reference: str
+    decides: bool
     difference: float
     worst: int
     explained: float | None
@@ -73,7 +76,10 @@ def run(
             raise WrongCall(f"{subject.name}: {' '.join(str(error).split())}") from None
     said = tuple(str(w.message) for w in caught if w.category.__name__ == "PrecisionWarning")
     exact = numbers == "rational"
-    algorithm, how = _algorithm(subject, case, exact)
+    try:
+        algorithm, how, decides = _algorithm(subject, case, exact)
+    except ZeroDivisionError as error:
+        raise WrongCall(f"{subject.name}: the algorithm is not defined here: {error}") from None
     closed, closed_name = _closed_form(parameters, case, exact)
     if numbers == "ball":
         floats = np.array([float(value.mid()) for value in predicted])
@@ -89,7 +95,16 @@ def run(
         bound = witness.rounding_bound(case.X, case.y, case.queries[row], numbers)
         explained = float(bound[0])
     return Run(
-        floats, algorithm, closed, closed_name, how, float(errors[worst]), worst, explained, said
+        transformer=floats,
+        algorithm=algorithm,
+        closed_form=closed,
+        closed_name=closed_name,
+        reference=how,
+        decides=decides,
+        difference=float(errors[worst]),
+        worst=worst,
+        explained=explained,
+        warnings=said,
     )
 
 
@@ -102,31 +117,52 @@ def _difference(a: Any, b: Any) -> Any:
 
 
 def algorithm_of(subject: Subject) -> Callable[..., Any]:
-    """The independent reference: of the same name, else the one of the claim. Raises WrongCall."""
+    """The independent reference: the claim's own, else the one of this name. Raises WrongCall."""
+    own = subject.claim.algorithm if subject.claim else None
+    if own is not None:
+        return own
     found = getattr(algorithms, subject.name, None)
     if callable(found):
         return found
-    claims = [subject.claim] if subject.claim else [c for c in builtin() if c.id == subject.name]
-    for one in claims:
-        if one is not None and one.algorithm is not None:
+    for one in builtin():
+        if one.id == subject.name and one.algorithm is not None:
             return one.algorithm
     raise WrongCall(f"no algorithm to compare {subject.name} with is known")
 
 
-def _algorithm(subject: Subject, case: Case, exact: bool) -> tuple[np.ndarray, str]:
+def _algorithm(subject: Subject, case: Case, exact: bool) -> tuple[np.ndarray, str, bool]:
+    """The algorithm's predictions, the arithmetic it ran in, and whether they are certain."""
     function = algorithm_of(subject)
     if exact:
-        return reference(function, case, Fraction), "fractions"
-    n, d = case.X.shape
-    rounds = sum(
-        int(case.parameters.get(key, 0) or 0) for key in ("iterations", "steps", "examples")
-    )
-    if (n * d * d + rounds * (n * d + d**3)) <= BALLS:
+        return reference(function, case, Fraction), "fractions", True
+    if _products(subject.name, case) <= BALLS:
         scale = max(1e-300, float(np.abs(case.y.astype(float)).max()))
-        balls = enclosed(function, case, lambda q: scale * 2.0**-80)
-        return np.array([float(ball.mid()) for ball in balls]), "256 bits or more"
+        try:
+            balls = enclosed(function, case, lambda q: scale * NARROW)
+        except ZeroDivisionError:  # a pivot that may be 0, two errors that may be equal
+            pass
+        else:
+            if all(float(ball.rad()) <= scale * NARROW for ball in balls):
+                return np.array([float(ball.mid()) for ball in balls]), "256 bits or more", True
     floats = Case(case.parameters, *(a.astype(float) for a in (case.X, case.y, case.queries)))
-    return reference(function, floats, float), "float64"
+    return reference(function, floats, float), "float64", False
+
+
+def _products(name: str, case: Case) -> int:
+    """Products that the algorithm takes, roughly."""
+    n, d = case.X.shape
+    given = case.parameters
+    rounds = sum(int(given.get(key, 0) or 0) for key in ("iterations", "steps", "examples"))
+    if name in ("deep_descent", "minimax_descent", "spline_regression"):
+        rounds += 3 ** given["layers"] // 2
+    if name == "newton_carried" and given.get("start") == "identity":
+        rounds += 2 ** given["iterations"]
+    products = n * d * d + rounds * (n * d + d**3)
+    if name == "bayes_ridge":
+        products += n**3 // 3
+    if name == "kernel_regression":
+        products += n * n * (d + rounds)
+    return products
 
 
 def _closed_form(parameters: Mapping[str, Any], case: Case, exact: bool) -> tuple[np.ndarray, str]:

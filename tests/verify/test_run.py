@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from fractions import Fraction
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,73 @@ def test_a_wrong_transformer_is_seen(
     call = ["run", "newton", "--data", diabetes[0], "--target", "target"]
     cli.main([*call, "--set", "iterations=9"])
     assert "explains NOT all of it" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def standardised(diabetes: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The table with mean 0 and variance 1 in every column."""
+    import pandas
+
+    frame = pandas.read_csv(diabetes[0])
+    path = tmp_path_factory.mktemp("data") / "standardised.csv"
+    ((frame - frame.mean()) / frame.std(ddof=0)).to_csv(path, index=False)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("chebyshev", "--set", "steps=60"),
+        ("chebyshev", "--set", "steps=60", "--set", "lowest=1/1000"),
+        ("minimax_descent",),
+        ("logistic", "--set", "steps=2", "--set", "step_size=1/1000"),
+        ("hyperpower",),
+    ],
+    ids=" ".join,
+)
+def test_no_right_transformer_is_blamed(call: tuple[str, ...], diabetes: Any, standardised: str,
+                                        capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    for path in (diabetes[0], standardised):
+        assert cli.main(["run", *call, "--data", path, "--target", "target"]) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert "rounding in float64 explains all of it" in said
+        assert "the algorithm ran in 256 bits or more" in said
+
+
+def test_a_wrong_chebyshev_is_blamed(
+    standardised: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from proofs import momentum
+
+    right = momentum.chebyshev_rates
+    monkeypatch.setattr(
+        momentum,
+        "chebyshev_rates",
+        lambda steps, lowest, highest: right(steps, lowest, highest * Fraction(10**8 + 1, 10**8)),
+    )
+    call = ["run", "chebyshev", "--data", standardised, "--target", "target"]
+    assert cli.main([*call, "--set", "steps=60"]) == 0
+    assert "explains NOT all of it" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_reference_in_floats_decides_nothing(
+    standardised: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from verify import regression
+
+    monkeypatch.setattr(regression, "BALLS", 0)
+    right = regression.algorithms.chebyshev
+
+    @wraps(right)
+    def doubled(*prompt: Any, **parameters: Any) -> Any:
+        return right(*prompt, **parameters) * 2
+
+    monkeypatch.setattr(regression.algorithms, "chebyshev", doubled)
+    call = ["run", "chebyshev", "--data", standardised, "--target", "target", "--set", "steps=9"]
+    assert cli.main(call) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "the algorithm ran in float64, which decides nothing" in said
+    assert "NOT all" not in said and "own rounding is not bounded" in said
 
 
 def test_an_intercept_is_a_column_of_ones(small: Any, run: Any) -> None:
