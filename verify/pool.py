@@ -173,26 +173,20 @@ def _workers_ignore_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-MANAGER = "ExecutorManagerThread"
-
-
 @contextmanager
 def _quiet_when_cut_short() -> Iterator[None]:
-    """joblib's manager thread stumbles over its own work list when a run is cut short: no word
-    of that. Other threads are heard as before, and all are afterwards."""
+    """joblib's manager thread stumbles over its own work list when a run is cut short, of which
+    nobody needs to hear; it has ended when joblib's generator is closed. Other threads are heard
+    as before.
+    """
     before = threading.excepthook
 
-    def but_for_the_manager(failed: threading.ExceptHookArgs) -> None:
-        if getattr(failed.thread, "name", "") != MANAGER:
+    def all_but_the_manager(failed: threading.ExceptHookArgs) -> None:
+        if getattr(failed.thread, "name", "") != "ExecutorManagerThread":
             before(failed)
 
-    threading.excepthook = but_for_the_manager
+    threading.excepthook = all_but_the_manager
     try:
         yield
-    except BaseException:
-        for thread in threading.enumerate():
-            if thread.name == MANAGER:
-                thread.join(timeout=5)  # it stumbles, if at all, before it ends
-        raise
     finally:
         threading.excepthook = before

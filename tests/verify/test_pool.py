@@ -1,0 +1,317 @@
+"""One claim that breaks is reported as broken, with its line; the others get their verdicts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from verify import cli, engine, pool, where_raised
+from verify.claim import Broken, Budget, CheckResult, Claim, Holds, builtin, load_file
+from verify.subjects import Chosen, choose
+
+HEAD = """
+import sys
+from fractions import Fraction
+import constructions
+from verify import Check, CheckResult, algorithms, claim, strategies
+
+def fails(*_, **__):
+    return 1 / 0
+
+def cases():
+    return strategies.prompts(iterations=1, alpha=Fraction(1, 4))
+
+def right(d, iterations, alpha):
+    return constructions.build("newton", d=d, iterations=iterations, alpha=alpha)
+"""
+# {where the code fails: (a claim named mine.broken, text of the line that is named)}
+FAILING = {
+    "builder": (
+        "claim('mine.broken', algorithm=algorithms.newton, cases=cases)(fails)", "    return 1 / 0",
+    ),
+    "builder, from some size on": (
+        "@claim('mine.broken', algorithm=algorithms.newton, cases=cases)\n"
+        "def late(d, iterations, alpha):\n"
+        "    return fails() if d > 1 else right(d, iterations, alpha)",
+        "    return 1 / 0",
+    ),
+    "algorithm": (
+        "claim('mine.broken', algorithm=fails, cases=cases)(right)", "    return 1 / 0",
+    ),
+    "cases": (
+        "claim('mine.broken', algorithm=algorithms.newton, cases=fails)(right)", "    return 1 / 0",
+    ),
+    "strategy": (
+        "claim('mine.broken', algorithm=algorithms.newton,\n"
+        "      cases=lambda: cases().map(fails))(right)",
+        "    return 1 / 0",
+    ),
+    "sizes": (
+        "claim('mine.broken', algorithm=algorithms.newton, cases=cases, sizes=fails)(right)",
+        "    return 1 / 0",
+    ),
+    "checks": ("claim('mine.broken')(fails)", "    return 1 / 0"),
+    "a generator of checks": (
+        "@claim('mine.broken')\ndef checks():\n    yield Check('exact', fails, 'exact')\n"
+        "    raise KeyError('no more')",
+        "    raise KeyError('no more')",
+    ),
+    "a check": (
+        "@claim('mine.broken')\ndef checks():\n    return [Check('exact', fails, 'exact')]",
+        "    return 1 / 0",
+    ),
+    "a strength that a kind cannot have": (
+        "@claim('mine.broken')\ndef checks():\n    return [Check('exact', fails, 'proved')]",
+        "    return [Check('exact', fails, 'proved')]",
+    ),
+    "an exit": (
+        "@claim('mine.broken')\ndef checks():\n    sys.exit(0)", "    sys.exit(0)",
+    ),
+    "endless recursion": (
+        "@claim('mine.broken')\ndef checks():\n    return checks()", "    return checks()",
+    ),
+    "no check": ("@claim('mine.broken')\ndef checks():\n    return [3]", "@claim('mine.broken')"),
+    "no result": (
+        "@claim('mine.broken')\ndef checks():\n"
+        "    return [Check('exact', lambda budget: None, 'exact')]",
+        "@claim('mine.broken')",
+    ),
+    "no witness": (
+        "@claim('mine.broken', algorithm=algorithms.newton, cases=cases)\n"
+        "def mine(d, iterations, alpha):\n    return None",
+        "@claim('mine.broken', algorithm=algorithms.newton, cases=cases)",
+    ),
+}  # fmt: skip
+WHOLE = """
+@claim("mine.whole")
+def whole():
+    return [Check("exact", lambda budget: CheckResult(True, 1), "exact")]
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Any:
+    """A file of claims: (its path, the line on which a text stands last)."""
+
+    def write(*parts: str) -> tuple[str, Any]:
+        path = tmp_path / "claims.py"
+        text = "\n".join((HEAD, *parts, WHOLE))
+        path.write_text(text)
+
+        def line(wanted: str) -> int:
+            lines = text.split("\n")
+            return len(lines) - lines[::-1].index(wanted)
+
+        return str(path), line
+
+    return write
+
+
+@pytest.mark.parametrize("kind", FAILING)
+def test_a_broken_claim_is_named_with_file_and_line(
+    kind: str, file: Any, tmp_path: Path, capsys: Any
+) -> None:
+    source, wanted = FAILING[kind]
+    path, line = file(source)
+    outputs = {name: tmp_path / f"report.{name}" for name in ("json", "html", "markdown")}
+    written = [part for name, out in outputs.items() for part in (f"--{name}", str(out))]
+    status = cli.main(["check", path, "--quick", *written])
+    out, err = capsys.readouterr()
+    broken, whole = json.loads(outputs["json"].read_text())["claims"]
+    where = f"claims.py, line {line(wanted)}"
+    assert (status, broken["verdict"], whole["verdict"]) == (1, "broken", "holds")
+    assert broken["where"] == where
+    assert broken["why"] == "SystemExit: 0" if kind == "an exit" else "Error" in broken["why"]
+    assert err == f"witness: mine.broken (printed) is broken: {where}: {broken['why']}\n"
+    assert "2 claims: 1 holds, 1 broken; 1 not as expected" in out and where in " ".join(
+        out.split()
+    )
+    assert f"**broken**: {where}" in outputs["markdown"].read_text()
+    assert (
+        where in outputs["html"].read_text() and ">broken</strong>" in outputs["html"].read_text()
+    )
+
+
+def test_many_claims_are_checked_on_several_processes_although_one_is_broken(
+    file: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(pool, "WORTH_IT", 1)
+    path, _ = file(FAILING["checks"][0], FAILING["builder"][0].replace("broken", "other"))
+    chosen = choose([path])
+    alone, together = (pool.reports(chosen, Budget(quick=True), workers) for workers in (1, 2))
+    assert [made.verdict for made in alone] == [made.verdict for made in together]
+    assert [made.verdict.name for made in together] == ["broken", "broken", "holds"]
+
+
+def test_a_file_that_is_another_when_it_is_loaded_again_breaks_its_claims(
+    file: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(pool, "WORTH_IT", 1)
+    path, _ = file()
+    chosen = [*choose([path]), *choose(["akyurek2022.lemma1.sizes"])]
+    for text, why in (
+        (Path(path).read_text().replace("mine.whole", "mine.other"), "registers other claims"),
+        ("def f(:", "line 1"),
+    ):
+        Path(path).write_text(text)
+        mine, *others = pool.reports(chosen, Budget(quick=True), 2)
+        assert isinstance(mine.verdict, Broken) and why in mine.verdict.why
+        assert [made.verdict.name for made in others] == ["refuted", "holds"]
+
+
+def test_a_built_in_claim_that_raises_is_broken_too(monkeypatch: Any) -> None:
+    from verify.claims import akyurek2022_primitives as module
+
+    chosen = choose(["akyurek2022.lemma1.mov", "fu2023.eq40"])
+    (name,) = [
+        name for name in chosen[0].claim.checks.__code__.co_names  # type: ignore[union-attr]
+        if callable(vars(module).get(name))
+    ][:1]  # fmt: skip
+    monkeypatch.setattr(module, name, lambda *_, **__: 1 / 0)
+    broken, whole = pool.reports(chosen, Budget(quick=True))
+    assert isinstance(broken.verdict, Broken) and isinstance(whole.verdict, Holds)
+    assert broken.verdict.where.startswith("verify/claims/akyurek2022_primitives.py, line ")
+    assert broken.verdict.why == "ZeroDivisionError: division by zero"
+    assert not broken.as_expected
+
+
+def test_every_built_in_claim_has_a_place() -> None:
+    for claim in builtin():
+        said = where_raised.place(claim, None, ValueError("no frame"))
+        file, _, line = said.partition(", line ")
+        assert line.isdigit() and (Path(__file__).parents[2] / file).is_file(), said
+
+
+def test_ctrl_c_in_a_claim_ends_the_run(monkeypatch: Any) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "run", interrupted)
+    (one, *_) = builtin()
+    with pytest.raises(KeyboardInterrupt):
+        pool.reports([Chosen(one)], Budget())
+
+
+def test_what_cannot_be_shown_of_the_progress_breaks_nothing(monkeypatch: Any) -> None:
+    from verify import progress
+
+    class Gone:
+        def isatty(self) -> bool:
+            return False
+
+        def write(self, text: str) -> None:
+            raise BrokenPipeError
+
+        flush = None
+
+    monkeypatch.setattr(progress, "DELAY", -1.0)
+    monkeypatch.setattr(progress, "PAUSE", -1.0)
+    monkeypatch.setattr(sys, "stderr", Gone())
+    with progress.Progress("claims") as shown:
+        (made,) = pool.reports(choose(["akyurek2022.lemma1.mul"]), Budget(quick=True), 1, shown)
+    assert not isinstance(made.verdict, Broken)
+
+
+def test_a_counterexample_of_any_types_can_travel_and_be_written() -> None:
+    strange = {"X": (Fraction(1, 2), object()), 3: {"f": lambda: None}}
+    check = CheckResult(False, 1, counterexample=strange, first_difference={"is": {1, 2}})
+    claim = Claim(id="b", checks=lambda: ())
+    plain = pool._plain(engine.Report(claim, engine.decide([check]), (check,)))
+    assert json.loads(json.dumps(plain.checks[0].counterexample)) == plain.checks[0].counterexample
+    assert plain.checks[0].counterexample["X"][0] == "1/2"
+
+
+def test_a_message_of_any_length_is_one_line() -> None:
+    assert where_raised.said(ValueError("a\nb" * 5000)).count("\n") == 0
+    assert len(where_raised.said(ValueError("a\nb" * 5000))) <= where_raised.LONGEST
+    assert where_raised.said(KeyError()) == "KeyError"
+
+
+def test_an_exception_raised_from_a_users_own_is_found_at_the_users_line(file: Any) -> None:
+    path, line = file(FAILING["checks"][0])
+    claim = load_file(path)[0]
+    try:
+        try:
+            claim.checks()  # type: ignore[misc]
+        except ZeroDivisionError as error:
+            raise RuntimeError("seen by a library") from error
+    except RuntimeError as error:
+        assert (
+            where_raised.place(claim, path, error) == f"claims.py, line {line('    return 1 / 0')}"
+        )
+
+
+# -- threads ----------------------------------------------------------------------------------
+
+
+def test_a_run_on_several_processes_leaves_no_trace_in_threading(monkeypatch: Any) -> None:
+    monkeypatch.setattr(pool, "WORTH_IT", 1)
+    heard: list[Any] = []
+
+    def before(failed: Any) -> None:
+        heard.append(failed)
+
+    monkeypatch.setattr(threading, "excepthook", before)
+    chosen = choose(["akyurek2022.lemma1.sizes"])
+    for cut_short in (False, True):
+        outcomes = pool.run(chosen, Budget(quick=True), 2)
+        next(outcomes)
+        assert threading.excepthook is not before
+        failing = threading.Thread(target=lambda: [][0])
+        failing.start()
+        failing.join()
+        if cut_short:
+            outcomes.close()
+        else:
+            list(outcomes)
+        assert threading.excepthook is before
+    assert [failed.exc_type for failed in heard] == [IndexError, IndexError]  # others are heard
+
+
+def test_a_run_that_fails_leaves_no_trace_either(monkeypatch: Any) -> None:
+    before = threading.excepthook
+    with pytest.raises(RuntimeError), pool._quiet_when_cut_short():
+        assert threading.excepthook is not before
+        raise RuntimeError
+    assert threading.excepthook is before
+
+
+@pytest.mark.parametrize("after", [1.5, 3.0])
+def test_ctrl_c_among_several_processes_ends_without_a_word(tmp_path: Path, after: float) -> None:
+    import signal
+    import time
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "verify", "check", "akyurek2022", "--quick", "--workers", "2"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    time.sleep(after)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in err and "Exception" not in err
+
+
+def test_the_fields_of_a_report_travel_whole(monkeypatch: Any) -> None:
+    monkeypatch.setattr(pool, "WORTH_IT", 1)
+    chosen = choose(["akyurek2022.lemma1.sizes", "akyurek2022.lemma1.mul"])
+    alone, together = (pool.reports(chosen, Budget(quick=True), workers) for workers in (1, 2))
+    for one, other in zip(alone, together):
+        timeless = [
+            replace(made, checks=tuple(replace(check, seconds=0.0) for check in made.checks))
+            for made in (one, other)
+        ]
+        assert timeless[0] == timeless[1]
