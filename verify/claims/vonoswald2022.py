@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from constructions.transformer import Witness
 
 from .. import algorithms, strategies
+from ..checks.proof import Vector
 from ..checks.statements import formula
 from ..claim import Check, claim
+from ..formulas import Formula
 from ..strategies import Case, as_text, positive
-from .core import float_cases
+from .core import float_cases, letters
 
 LOSS = r"L(W) = \tfrac{1}{2n} \textstyle\sum_i \|W x_i - y_i\|^2"
 
@@ -54,6 +56,12 @@ def descend(X: Any, y: Any, queries: Any, step_size: Any, w0: Any = None, steps:
     statement=r"(x_j, y_j) \mapsto (x_j, y_j - \Delta W x_j),\; "
     r"(x, -W_0 x) \mapsto (x, -(W_0 + \Delta W) x),\; \Delta W = -\eta \nabla L(W_0),\; " + LOSS,
     algorithm=descend,
+    formula=Formula(
+        "one step", lambda given: ({"w1": "w0 - step_size*X.T*(X*w0 - y)/n"}, "w1.T*x_t")
+    ),
+    assembled=lambda: [
+        {"d": 3, "examples": 4, "step_size": letters("step_size")[0], "w0": Vector("w0")}
+    ],
     cases=prompts,
     sizes=lambda: [{"d": d, "examples": 2, "step_size": 1, "w0": (1,) * d} for d in (1, 3)],
     checks=lambda: (_blocks(),),
