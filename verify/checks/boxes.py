@@ -47,7 +47,9 @@ def at_most(value: float, digits: int = 2) -> str:
     if not isfinite(value):
         return "infinity"
     up = Context(prec=digits, rounding=ROUND_CEILING).plus(Decimal(value))
-    return f"{up:.{digits - 1}e}" if up else "0"
+    if not up:
+        return "0"
+    return f"{up:f}" if 1e-3 <= abs(up) < 10**digits else f"{up:.{digits - 1}e}"
 
 
 @dataclass(frozen=True)

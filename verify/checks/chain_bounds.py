@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -45,7 +45,7 @@ from constructions.transformer import Witness
 
 from ..strategies import Case
 from .boxes import ball, interval, precision
-from .layer_bounds import After, Box, NotCovered, after, in_letters
+from .layer_bounds import After, Box, NotCovered, after, in_letters, with_weights
 from .running import reference
 
 Known = Mapping[int, Sequence[tuple[int, Any, Any]]]  # after operation k: (row, low, high)
@@ -170,20 +170,6 @@ class Near:
 
 def _near(value: Any) -> Near:
     return value if isinstance(value, Near) else Near(ball(value))
-
-
-def with_weights(operation: Operation, convert: Callable[[Any], Any]) -> Operation:
-    """The operation with every weight converted."""
-
-    def each(weight: Any) -> Any:
-        if weight is None:
-            return None
-        return tuple(map(each, weight)) if isinstance(weight, tuple) else convert(weight)
-
-    if isinstance(operation, Aff):
-        made = {name: each(getattr(operation, name)) for name in ("W1", "W2", "b")}
-        return replace(operation, **made)
-    return operation
 
 
 # -- along a chain ------------------------------------------------------------------------------

@@ -27,8 +27,8 @@ layer - y/|c| = h' + (kappa |c| L - y)/|c|.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -38,10 +38,11 @@ from flint import arb
 
 from constructions.exact import is_symbolic
 from constructions.numbers.ball import Ball
+from constructions.primitives import Aff, Div, Operation
 from constructions.stream import Layout
 from constructions.transformer import MLP, Head, Layer
 
-from .boxes import ball
+from .boxes import ball, interval
 from .polynomials import Monomial, Polynomial, Quotient, Ranges, accumulate
 
 Entries = list[list[arb]]  # H[token][row], an interval each
@@ -103,6 +104,20 @@ def in_letters(
             first = first + other if value.is_Add else first * other
         return first
     raise NotCovered(f"the weight {value} is no polynomial in its letters and their inverses")
+
+
+def with_weights(operation: Operation, convert: Callable[[Any], Any]) -> Operation:
+    """The operation with every weight converted."""
+
+    def each(weight: Any) -> Any:
+        if weight is None:
+            return None
+        return tuple(map(each, weight)) if isinstance(weight, tuple) else convert(weight)
+
+    if isinstance(operation, Aff):
+        made = {name: each(getattr(operation, name)) for name in ("W1", "W2", "b")}
+        return replace(operation, **made)
+    return operation
 
 
 def irrational(value: Any) -> arb:
@@ -303,15 +318,25 @@ class After:
     workspace: list[list[arb]]  # [token][row - program rows]
 
 
-def after(layer: Layer, layout: Layout, box: Box, targets: Sequence[Sequence[Target]]) -> After:
-    """One layer on every stream of the box, against targets[token][program row]."""
+def after(
+    layer: Layer,
+    layout: Layout,
+    box: Box,
+    targets: Sequence[Sequence[Target]],
+    tokens: range | None = None,
+) -> After:
+    """One layer on every stream of the box, against targets[token][program row].
+
+    `tokens`: those to look at; all, if not given.
+    """
     streams = attended(layer, layout, box)
     program = len(targets[0])
     if layer.mlp is not None and not layer.norm:
         raise NotCovered("an MLP without the layer norm before it")
     inner, outer = weights(layer.mlp, layout) if layer.mlp is not None else ([], [])
     errors, workspace = [], []
-    for column, wanted in zip(streams, targets, strict=True):
+    for t in range(box.columns) if tokens is None else tokens:
+        column, wanted = streams[t], targets[t]
         norm = normed(column, layout) if layer.mlp is not None else None
         rows = written(inner, outer, column, norm) if norm is not None else {}
         # rows of which nothing is known, since the layer norm may divide by 0
@@ -329,6 +354,59 @@ def after(layer: Layer, layout: Layout, box: Box, targets: Sequence[Sequence[Tar
             ]
         )
     return After(errors, workspace)
+
+
+def operation_error(
+    operation: Operation | Sequence[Operation],
+    layer: Layer,
+    layout: Layout,
+    rows: int,
+    least: Any = None,
+    letters: Mapping[str, arb] | None = None,
+) -> arb:
+    """A bound on |layer - operation|, every entry, for every |h| <= 1 in the first `rows` rows.
+
+    The workspace is empty but for the one-hot positions. Several operations are done one after
+    the other. Of a quotient, |divisor| >= `least` in every column: a column is bounded for either
+    sign of its own divisor, whatever the others hold.
+    """
+    operations = [operation] if isinstance(operation, Operation) else list(operation)
+    columns = layout["position"].size
+    positions = layout.rows("position")
+    unit = interval(-1, 1)
+
+    def start(t: int) -> list[arb]:
+        rest = [arb(int(row - positions.start == t)) for row in range(rows, layout.width)]
+        return [unit] * rows + rest
+
+    def errors(entries: Entries, tokens: range) -> list[list[arb]]:
+        box = Box(entries, letters or {})
+        wanted: Any = [[box.variable(t, row) for row in range(rows)] for t in range(columns)]
+        for one in operations:
+            wanted = with_weights(one, box.weight).apply(wanted)
+        return after(layer, layout, box, wanted, tokens).errors
+
+    plain = [start(t) for t in range(columns)]
+    divisors = [one.by for one in operations if isinstance(one, Div)]
+    if not divisors:
+        return _largest(e for column in errors(plain, range(columns)) for e in column)
+    made: list[arb] = []
+    for t in range(columns):
+        for low, high in ((least, 1), (-1, -least)):
+            entries = [list(column) for column in plain]
+            for row in divisors:
+                entries[t][row] = interval(low, high)
+            made += errors(entries, range(t, t + 1))[0]
+    return _largest(made)
+
+
+def _largest(values: Iterable[arb]) -> arb:
+    largest = arb(0)
+    for value in values:
+        if not value.is_finite():
+            return arb("inf")
+        largest = largest.max(value.abs_upper())
+    return largest
 
 
 def _off(before: Polynomial, made: Written | None, norm: Normed | None, target: Target) -> arb:
@@ -372,4 +450,14 @@ def _range(before: Polynomial, made: Written | None, norm: Normed | None) -> arb
     return sum_ + made.remainder * arb(0, 1)
 
 
-__all__ = ["After", "Box", "NotCovered", "after", "attended", "in_letters", "mixing"]
+__all__ = [
+    "After",
+    "Box",
+    "NotCovered",
+    "after",
+    "attended",
+    "in_letters",
+    "mixing",
+    "operation_error",
+    "with_weights",
+]

@@ -1,13 +1,9 @@
-"""One compiled operation against its exact meaning, over a whole box of streams.
-
-mov and aff are affine in the stream, so that the error over a box is the sum of the errors of
-its units. For mul and div the error is bounded by formulas in balls, derived below from lemmas
-4, 5, 6 and 8; every layer that is run has to stay inside them.
-"""
+"""One compiled operation against its exact meaning: on one stream, and on a whole box of them."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -17,13 +13,14 @@ from flint import arb
 
 from constructions.numbers.ball import Ball
 from constructions.primitive_layers import Constants, layer, workspace
-from constructions.primitives import Columns, Div, Mul, Operation
+from constructions.primitives import Columns, Operation
 from constructions.prompt import Prompt
 from constructions.slotmap import Block, slot_map
 from constructions.stream import Layout
 from constructions.transformer import Layer, Readout, Witness
 
 from .boxes import ball, interval, precision, top
+from .layer_bounds import operation_error
 
 
 def alone(made: Layer, whole: Layout, stream: Layout, columns: int) -> Witness:
@@ -72,91 +69,23 @@ def error(operation: Operation, stream: Layout, H: Columns, constants: Constants
     return [g - ball(w) for gs, ws in zip(got, want) for g, w in zip(gs, ws, strict=True)]
 
 
-def affine_bound(operation: Operation, stream: Layout, columns: int, constants: Constants) -> float:
-    """sup |layer - operation| over all entries and all |h| <= 1, for a layer without an MLP.
-
-    The error is affine: its value at 0, and what each unit of each column adds at most.
-    """
-    width = stream.width
-    zero = [[0] * width for _ in range(columns)]
-    with precision(constants.bits(2)):
-        at_zero = error(operation, stream, zero, constants)
-        total = [abs(e) for e in at_zero]
-        for t in range(columns):
-            for row in range(width):
-                H = [list(column) for column in zero]
-                H[t][row] = 1
-                moved = error(operation, stream, H, constants)
-                total = [
-                    whole + abs(e - base)
-                    for whole, e, base in zip(total, moved, at_zero, strict=True)
-                ]
-        return max(map(top, total))
-
-
-def mul_bound(mul: Mul, stream: Layout, columns: int, constants: Constants) -> float:
-    """sup |layer - mul| over all |h| <= 1.
-
-    With s the weight that a head gives to other columns and to the null key, the column sum is
-    off by at most 4 s (N + W), so the mean by mu = that over W. The MLP sees (h - mu) rho,
-    rho = sqrt(2/L) N / sqrt(Var); a product is rho^2 (a - mu)(b - mu) up to lemma 4's
-    e^2 |xy| (|x| + |y|)^2. Cleared units keep 2 s, or, when lemma 5 clears them,
-    |rho - 1| + rho mu + 2 phi(K - |z|).
-    """
-    with precision(constants.bits(2)):
-        W = workspace(stream, columns, [mul]).width
-        N = ball(constants.large)
-        s = _leak(columns, constants)
-        off = 4 * s * (N + W)
-        mu = off / W
-        rho = _undone(N, W, s, off)
-        seen = rho * (1 + mu)
-        one = (
-            abs(rho * rho - 1)
-            + rho * rho * (2 * mu + mu * mu)
-            + ball(constants.scale) ** 2 * seen**2 * (2 * seen) ** 2
-        )
-        K = ball(constants.bypass) * (1 - _leak(columns, constants)) * rho
-        clear = 2 * s + abs(rho - 1) + rho * mu + 2 * _density(K - seen)
-        return top(mul.b * one + clear)
-
-
-def div_bound(
-    div: Div, stream: Layout, columns: int, constants: Constants, least: Fraction
+def bound(
+    operation: Operation,
+    stream: Layout,
+    columns: int,
+    constants: Constants,
+    least: Fraction | None = None,
+    letters: Mapping[str, tuple[Any, Any]] | None = None,
 ) -> float:
-    """sup |layer - div| over all |h| <= 1 with |h[by]| >= least.
+    """sup |layer - operation| over all entries and all |h| <= 1, with |divisor| >= least.
 
-    As `mul_bound`; the pads hold N c, so rho |c| - 1 is what the layer norm is off by, and the
-    mean and the head's leak are scaled up by M.
+    `letters` are weights that range over intervals.
     """
+    whole = workspace(stream, columns, [operation])
     with precision(constants.bits(2)):
-        W = workspace(stream, columns, [div]).width
-        N, M, c = ball(constants.large), ball(constants.very_large), ball(least)
-        s = _leak(columns, constants)
-        off = 4 * s * (N + W)
-        mu = off / W
-        relative = _undone(N * c, W, s / c, off)  # rho |c|
-        rho = relative / c
-        z = rho * (1 + M * mu + M * s)
-        K = ball(constants.bypass) * relative * (1 - s / c)
-        return top(abs(relative - 1) / c + rho * M * (mu + s) + 4 * _density(K - z) + 2 * s)
-
-
-def _leak(columns: int, constants: Constants) -> arb:
-    return (columns + 1) * (-ball(constants.sharpness)).exp()
-
-
-def _undone(pad: arb, W: int, s: arb, off: arb) -> arb:
-    """pad sqrt(2) / sqrt(sum of squares), the pads off by s (relative) and `off`, rest <= 1."""
-    first = 1 + interval(-1, 1) * s
-    second = 1 + interval(-1, 1) * ((W + off) / pad)
-    rest = interval(0, 1) * W / pad**2 + interval(-1, 1) * (off / pad) ** 2
-    return arb(2).sqrt() / (first**2 + second**2 + rest).sqrt()
-
-
-def _density(z: arb) -> arb:
-    """The normal density, a bound on |z| (1 - Phi(z)) for z > 0."""
-    return (-z * z / 2).exp() / (2 * arb.pi()).sqrt()
+        ranges = {name: interval(*ends) for name, ends in (letters or {}).items()}
+        made = layer(operation, whole, constants)
+        return top(operation_error(operation, made, whole, stream.width, least, ranges))
 
 
 def draw_box(

@@ -17,7 +17,7 @@ from flint import arb, arb_mat
 
 from constructions.numbers.ball import Ball
 
-from ..checks.boxes import Bound, ball, precision, supremum, top
+from ..checks.boxes import Bound, at_most, ball, precision, supremum, top
 from ..checks.statements import theorem
 from ..claim import Budget, Check, CheckResult, claim
 from ..strategies import as_text
@@ -70,19 +70,20 @@ def _order(order: int, error: Callable[[arb, arb], arb]) -> Check:
     def run(budget: Budget) -> CheckResult:
         p = derivative(order)
         draw = random.Random(budget.seed)
-        largest = 0.0
+        largest = seen = 0.0
         with precision(BITS):
 
             def of(z: arb) -> arb:
                 return sum((ball(c) * z**k for k, c in enumerate(p)), arb(0)) * (-z * z / 2).exp()
 
             C = supremum(of, [(-2, 2)], tolerance=0.01, boxes=BOXES).high
-            factor = C / factorial(order - 2)
+            factor = top(ball(C) / factorial(order - 2))
             for case in range(30 if budget.quick else 300):
                 scale = Fraction(1, 2 ** draw.randint(0, 20))
                 x, y = (Fraction(draw.randint(-64, 64), 64) * scale for _ in range(2))
                 off = top(error(ball(x), ball(y)))
-                limit = factor * float(abs(x * y) * (abs(x) + abs(y)) ** (order - 2))
+                limit = top(ball(factor) * ball(abs(x * y) * (abs(x) + abs(y)) ** (order - 2)))
+                seen = max(seen, off)
                 if not off <= limit + 2.0 ** (16 - BITS):  # the balls' own width
                     return CheckResult(
                         False, case + 1, off, limit, "the error leaves its bound",
@@ -90,11 +91,12 @@ def _order(order: int, error: Callable[[arb, arb], arb]) -> Check:
                     )  # fmt: skip
                 if limit:
                     largest = max(largest, off / limit)
-        at_one = factor * 2 ** (order - 2)
+            at_one = top(ball(factor) * 2 ** (order - 2))  # |xy| <= 1 in the box
         return CheckResult(
-            True, case + 1, at_one, at_one,
-            f"at most {factor:.3f} |xy| (|x|+|y|)^{order - 2} for |x|+|y| <= 2, of which up to "
-            f"{largest:.0%} is seen",
+            True, case + 1, seen, at_one,
+            f"at most {at_most(factor, 4)} |xy| (|x|+|y|)^{order - 2} for |x|+|y| <= 2, of which "
+            f"up to {largest:.0%} is seen",
+            box="|x| + |y| <= 2",
         )  # fmt: skip
 
     return Check("enclosure", run, "enclosed")
@@ -178,21 +180,22 @@ def lemma5() -> tuple[Check, ...]:
         with precision(BITS):
             for N in (4, 6, 8, 12, 16):
                 bound = supremum(partial(bypass_error, N), [(-1, 1)], tolerance=0.01, boxes=BOXES)
-                limit = top(density(ball(N - 1)))
+                limit = density(ball(N - 1))
                 literal = (
                     gelu(ball(N) + ball(-1)) - N + 1
                 )  # the formula itself, at the worst corner
-                if not (bound.high <= limit and bound.low <= top(literal) <= bound.high):
+                if not (ball(bound.high) <= limit and bound.low <= top(literal) <= bound.high):
                     return CheckResult(
-                        False, len(found), bound.high, limit, f"N = {N}",
+                        False, len(found), bound.high, top(limit), f"N = {N}",
                         {"N": str(N), "x": as_text(bound.where[0])},
                     )  # fmt: skip
                 found.append((N, bound))
-        text = ", ".join(f"{bound.high:.1e} (N = {N})" for N, bound in found)
-        worst = found[-1][1].high
+        text = ", ".join(f"{at_most(bound.high)} (N = {N})" for N, bound in found)
+        N, last = found[-1]
         return CheckResult(
-            True, len(found), worst, worst, f"|x| <= 1: at most {text}, below phi(N - 1)"
-        )
+            True, len(found), last.low, last.high, f"|x| <= 1: at most {text}, below phi(N - 1)",
+            box=f"|x| <= 1, N = {N}",
+        )  # fmt: skip
 
     return (Check("enclosure", run, "enclosed"),)
 
@@ -241,6 +244,7 @@ def _norm_check(M: Any, low: Fraction, high: Fraction, size: int) -> Check:
             )  # fmt: skip
         draw = random.Random(budget.seed)
         found: list[tuple[int, float]] = []
+        seen = 0.0
         with precision(BITS):
             reach = Fraction(size) / M
             for power in (10, 20, 30, 40):
@@ -254,23 +258,29 @@ def _norm_check(M: Any, low: Fraction, high: Fraction, size: int) -> Check:
                         False, len(found), bound.high, first, f"N = {N}: first order {first:.1e}",
                         {"N": str(N)},
                     )  # fmt: skip
+                seen = 0.0  # at this N
                 for _ in range(3):
                     c = draw.choice((-1, 1)) * draw.choice((low, high))
                     y = [
                         Fraction(draw.choice((-8, 8, draw.randint(-8, 8))), 8) for _ in range(size)
                     ]
                     zeros = draw.randint(0, 20)
-                    if _agrees(N, M, c, y, zeros, bound.high) is None:
+                    off = _agrees(N, M, c, y, zeros, bound.high)
+                    if off is None:
                         return CheckResult(
                             False, len(found), detail=f"it leaves {bound.high:.1e}",
                             counterexample={"N": str(N), "M": str(M), "c": str(c), "y": as_text(y),
                                             "L": str(zeros + size + 2)},
                         )  # fmt: skip
+                    seen = max(seen, off)
                 found.append((power, bound.high))
-        text = ", ".join(f"{high:.1e} (N = 2^{power})" for power, high in found)
-        worst = found[-1][1]
+        text = ", ".join(f"{at_most(worst)} (N = 2^{power})" for power, worst in found)
+        power, worst = found[-1]
+        divisor = "" if low == high == 1 else f", {low} <= |c| <= {high}"
         return CheckResult(
-            True, 3 * len(found), worst, worst, f"|x| <= 1, {size} of them, M = {M}: {text}"
+            True, 3 * len(found), seen, worst,
+            f"|x| <= 1, {size} of them, M = {M}: at most {text}",
+            box=f"|x_i| <= 1, {size} of them, any number of zeros{divisor}, N = 2^{power}, M = {M}",
         )  # fmt: skip
 
     return Check("enclosure", run, "enclosed")

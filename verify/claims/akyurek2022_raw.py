@@ -1,7 +1,7 @@
 """akyurek2022: the operator RAW and lemmas 2, 3 and 7.
 
-RAW as a definition is decided in fractions; its layers in balls, at two settings of the free
-constants.
+RAW as a definition is decided in fractions; its layers are bounded over |h| <= 1, at two settings
+of the free constants.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from constructions.stream import Layout
 
 from .. import strategies
 from ..checks import layers
-from ..checks.programs import COARSE, FINE, shrinks
+from ..checks.layer_bounds import operation_error
+from ..checks.programs import COARSE, FINE, SHRINKS, in_words, shrinks
 from ..claim import Budget, Check, CheckResult, claim
 from ..engine import Differs, hunt
 from ..strategies import as_text
@@ -249,7 +250,7 @@ def _together() -> list[tuple[Raw, ...]]:
 def _one_layer(
     groups: Callable[[], list[tuple[Raw, ...]]], free: Callable[[Sequence[Raw]], int]
 ) -> Check:
-    """RAWs as one layer: two heads, at most `free` units of workspace, and an error that falls."""
+    """RAWs as one layer: two heads, at most `free` units of workspace, and a bound that falls."""
 
     def made(raws: tuple[Raw, ...], whole: Layout, constants: Constants) -> Any:
         if len(raws) == 1:
@@ -258,7 +259,8 @@ def _one_layer(
 
     def run(budget: Budget) -> CheckResult:
         draw = random.Random(budget.seed)
-        worst, cases, most = 0.0, 0, ""
+        worst, seen, cases, most = 0.0, 0.0, 0, ""
+        names: list[str] = []
         for raws in groups():
             for one in raws:
                 one.check()
@@ -282,19 +284,46 @@ def _one_layer(
                                     "units": used, "promised": free(raws)},
                 )  # fmt: skip
             most = f"{used} of {free(raws)} units"
+            limits = {c: _bound(raws, w, whole, c) for c, w in built.items()}
+            if not shrinks(limits[COARSE], limits[FINE]):
+                return CheckResult(
+                    False, cases, limits[FINE], limits[COARSE] * SHRINKS,
+                    f"bounds {limits[FINE]:.1e} and {limits[COARSE]:.1e}",
+                    {"RAWs": list(map(str, raws))},
+                )  # fmt: skip
             for _ in range(3 if budget.quick else 10):
                 H = layers.draw_box(draw, STREAM, COLUMNS, None, None)
                 cases += 1
-                coarse, fine = (_off(raws, H, built[c], c) for c in (COARSE, FINE))
-                if not shrinks(coarse, fine):
-                    return CheckResult(
-                        False, cases, fine, coarse, f"off by {fine:.1e}, coarser {coarse:.1e}",
-                        {"RAWs": list(map(str, raws)), "H": [as_text(c) for c in H]},
-                    )  # fmt: skip
-                worst = max(worst, fine)
-        return CheckResult(True, cases, worst, worst, f"one layer, two heads, {most}")
+                for constants, limit in limits.items():
+                    off = _off(raws, H, built[constants], constants)
+                    if not off <= limit:
+                        return CheckResult(
+                            False, cases, off, limit, f"off by {off:.1e}",
+                            {"RAWs": list(map(str, raws)), "H": [as_text(c) for c in H]},
+                        )  # fmt: skip
+                seen = max(seen, off)
+            worst = max(worst, limits[FINE])
+            names.append(" with ".join(map(_in_full, raws)))
+        return CheckResult(
+            True, cases, seen, worst, f"one layer, two heads, {most}",
+            box=f"|h| <= 1, the workspace empty, {COLUMNS} columns of {STREAM.width} rows, "
+            f"{'; '.join(names)}; {in_words(FINE)}; no rounding",
+        )  # fmt: skip
 
     return Check("enclosure", run, "enclosed")
+
+
+def _in_full(raw: Raw) -> str:
+    """A RAW with its K and its weights."""
+    weights = ", ".join(f"{name} = {getattr(raw, name)}" for name in ("K", "Wo", "Wa", "W"))
+    return f"{raw} of {weights}"
+
+
+def _bound(raws: Sequence[Raw], witness: Any, whole: Layout, constants: Constants) -> float:
+    """sup |layer - the RAWs done one after the other| over all entries and all |h| <= 1."""
+    (made,) = witness.layer_list
+    with layers.precision(constants.bits(2)):
+        return layers.top(operation_error(raws, made, whole, STREAM.width))
 
 
 def _disjoint(raws: Sequence[Raw]) -> None:
