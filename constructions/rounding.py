@@ -1,17 +1,17 @@
-"""What rounding does to a prediction: a first-order bound, computed from the run itself.
+"""What rounding does to a prediction: a bound, computed from the run itself.
 
-The witness runs once more in its float format while every operation notes how much it may have
-rounded (|error| <= gamma_K |a||b| for a product over K terms, and so on). One backward pass
-gives how each of those errors moves the prediction; the bound is the sum of
-|sensitivity| * |error|. So the tolerance of a check comes from the problem: its sizes, its
-conditioning, and the format's unit roundoff.
+`running_error` carries through the run how far every array may be from its exact value. That
+forgets signs: through many layers |J| |J| … is far larger than |J J …|. So a second bound is made
+at the same values. With S the derivative of a prediction by an array, one pass back,
+    |error| <= sum over arrays of |S| (local + q),
+where the forward bound enters only in q, which is of second order in it. The smaller of the two
+is the bound; it is infinite where floats cannot tell, and 0 where nothing can have been rounded.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -20,259 +20,255 @@ import numpy as np
 import torch
 
 from . import PrecisionWarning
-from .exact import Exact, nearest_float
-from .numbers.base import Numbers, Prompts
-from .numbers.floats import HALF, FloatPrompts, Floats, all_finite
-from .slotmap import Block
+from .bounded import Bounded, Bounding, length
+from .exact import nearest_float
+from .norm_error import NormError
+from .numbers.base import Prompts
+from .numbers.floats import FloatPrompts, Floats, all_finite
+from .running_error import NoiseError, RunningError
 from .transformer import Witness
 
-LEAST, MOST = torch.finfo(torch.float64).smallest_normal, torch.finfo(torch.float64).max
+QUERIES_AT_ONCE = 64
+# numbers of noises squared, times prompts: up to FEW the cheapest way, beyond MANY too dear
+FEW, MANY = 2**20, 2**25
+FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+Parts = list[tuple[torch.Tensor, "torch.Tensor | None"]]  # X, y, queries, each with its error
 
 
 def rounding_bound(witness: Witness, X: Any, y: Any, queries: Any, numbers: str) -> Any:
-    """Bound (…, m) on |prediction in `numbers` - exact prediction|, to first order in the
-    unit roundoff. Includes rounding X, y, queries to the format. Infinite where a coefficient is
-    beyond float64's range."""
-    system = Recorded(numbers)
-    prompts = system.prompts(X, y, queries, witness)
-    (one,) = prompts.each()
-    predictions = witness.plan(prompts.n, prompts.m).run(system, *one)[..., 0]
-    predictions = predictions.expand(*prompts.batch, prompts.m)
-    bound = torch.zeros_like(predictions)
-    if predictions.requires_grad:
-        # only zeros have no gradient: everything that was read or is a constant has one
-        records = [(array, error) for array, error in system.records if array.requires_grad]
-        arrays = [array for array, _ in records]
-        for q in range(prompts.m):
-            sensitivities = torch.autograd.grad(
-                predictions[..., q].sum(), arrays, retain_graph=True, allow_unused=True
-            )
-            for sensitivity, (_, error) in zip(sensitivities, records):
-                if sensitivity is not None:
-                    moved = (sensitivity.abs() * error).flatten(len(prompts.batch))
-                    bound[..., q] += moved.sum(dim=-1)
-    bound = bound.detach()
-    if system.beyond:
-        bound = torch.full_like(bound, math.inf)
+    """Bound (…, m) on |prediction in `numbers` - exact prediction|, whatever the order in which
+    sums are added up. Includes rounding X, y, queries to the format."""
+    prompts = Floats(numbers).prompts(X, y, queries, witness)
+    bound = full_bound(witness, prompts, taken(prompts))
     return bound if prompts.torch_in else bound.cpu().numpy()
 
 
-class Recorded(Floats):
-    """The format `name`, its values held in float64, every rounding noted in `records`.
+def taken(prompts: FloatPrompts) -> Parts:
+    """X, y, queries as the user gave them, (*batch, tokens, size) in float64, and what taking
+    them up into the format has rounded (None: nothing)."""
+    parts = []
+    for given, low in zip(prompts.given, (prompts.X, prompts.y, prompts.queries)):
+        value, error = _exactly(given, low.device)
+        if low.dtype != torch.float64:
+            moved = (low.double() - value).abs()
+            error = moved if error is None else moved + error
+        if given is prompts.given[1]:
+            value = value.unsqueeze(-1)
+            error = None if error is None else error.unsqueeze(-1)
+        shape = (*prompts.batch, *value.shape[-2:])
+        if error is not None:
+            error = error.expand(shape) if bool((error != 0).any()) else None
+        parts.append((value.detach().expand(shape), error))
+    return parts
 
-    Each operation runs in the format and in float64; the result has the format's value and
-    float64's derivative.
-    """
 
-    def __init__(self, name: str) -> None:
-        super().__init__("float64")
-        self.format = Floats(name)
-        self.u = self.format.unit_roundoff
-        self.least = torch.finfo(self.format.dtype).smallest_normal * 2 * self.u
-        self.records: list[tuple[torch.Tensor, torch.Tensor]] = []
-        self.batch: tuple[int, ...] = ()
-        self.beyond = False  # a coefficient, and so a derivative, is beyond float64's range
+def _exactly(given: Any, device: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """A user's array in float64, and a bound on what that rounds."""
+    if isinstance(given, torch.Tensor):
+        value = given.detach().to(device=device, dtype=torch.float64)
+        if given.dtype in FLOATING:
+            return value, None
+        return value, value.abs() * 2.0**-53 * (value.abs() >= 2**53)
+    value = torch.from_numpy(np.ascontiguousarray(given, dtype=np.float64)).to(device)
+    if given.dtype == object:
+        off = [_off(exact, float(near)) for exact, near in zip(given.ravel(), value.ravel())]
+        return value, torch.tensor(off, dtype=torch.float64, device=device).reshape(value.shape)
+    if given.dtype.kind == "f":
+        return value, None
+    return value, value.abs() * 2.0**-53 * (value.abs() >= 2**53)
 
-    def prompts(self, X: Any, y: Any, queries: Any, witness: Any) -> FloatPrompts:
-        prompts = FloatPrompts(self, X, y, queries, witness)
-        self.batch = prompts.batch
-        for name, given in (("X", X), ("y", y), ("queries", queries)):
-            exact = getattr(prompts, name)
-            shape = exact.shape[-1:] if name == "y" else exact.shape[-2:]
-            exact = exact.expand(*self.batch, *shape).clone().requires_grad_()
-            low = exact.detach().to(self.format.dtype).double()
-            error = (low - exact.detach()).abs()
-            if not isinstance(given, torch.Tensor) and np.asarray(given).dtype == object:
-                error = error + low.abs() * 2.0**-53
-            taken = exact + (low - exact).detach()
-            if name == "y":  # noted as (n, 1), the shape in which it is read
-                taken, error = taken.unsqueeze(-1), error.unsqueeze(-1)
-                self.records.append((taken, error))
-                taken = taken.squeeze(-1)
-            else:
-                self.records.append((taken, error))
-            setattr(prompts, name, taken)
-        return prompts
 
-    def constant(self, rows: Sequence[Sequence[Exact]]) -> torch.Tensor:
-        exact = super().constant(rows)
-        low = exact.to(self.format.dtype).double()
-        size = exact.shape[-1]
-        made = low.expand(*self.batch, len(rows), size).clone().requires_grad_()
-        whole = bool((low == low.round()).all()) and bool((low == exact).all())
-        if not whole:
-            self.records.append((made, (made * 2 * self.u).abs().detach()))
-        return made
+def _off(exact: Any, near: float) -> float:
+    """A bound on the distance of a user's number from the float taken for it."""
+    try:
+        distance = abs(Fraction(exact) - Fraction(near))
+    except (TypeError, ValueError):  # a number of another kind, rounded to the nearest float
+        return abs(near) * 2.0**-53 + 5e-324
+    return nearest_float(distance) * (1 + 2.0**-50) + 5e-324 if distance else 0.0
 
-    def zeros(self, tokens: int, size: int) -> torch.Tensor:
-        return super().zeros(tokens, size).expand(*self.batch, tokens, size)
 
-    def _note(self, name: str, error: torch.Tensor, *args: Any) -> torch.Tensor:
-        """Runs an operation in both formats; `error` bounds what the low one rounded."""
-        high = getattr(Floats, name)(self, *args)
-        low = getattr(self.format, name)(*_lowered(args, self.format.dtype))
-        made = high + (low.double() - high).detach()
-        self.records.append((made, error.detach() + self.least))
-        return made
+def norm_bound(witness: Witness, prompts: FloatPrompts, parts: Parts) -> torch.Tensor:
+    """A cheap bound (…, m), the same for all queries of a prompt, and often large or infinite."""
+    system = NormError(prompts.system.name, _batch(parts), prompts.X.device)
+    made = _run(witness, system, parts)
+    norm = torch.as_tensor(0.0 if made.norm is None else made.norm, dtype=torch.float64)
+    return _finished(norm.to(prompts.X.device).unsqueeze(-1).expand(parts[2][0].shape[:-1]))
 
-    def _gamma(self, terms: int) -> float:
-        """Relative error of a sum of `terms` products, each product rounded, in any order."""
-        if self.format.dtype in HALF:
-            return _gamma(terms, 2.0**-24) + self.u
-        return _gamma(terms, self.u)
 
-    def _of_coefficient(self, c: Exact) -> float:
-        """Relative error of a multiplication by an exact coefficient."""
-        if c != 0 and not LEAST <= abs(nearest_float(c)) <= MOST:
-            self.beyond = True
-        return 0.0 if _is_power_of_two(c) else 2 * self.u
+def full_bound(witness: Witness, prompts: FloatPrompts, parts: Parts) -> torch.Tensor:
+    """The best bound, (…, m): with every noise by itself where these are few, else by the pass
+    back, and by both where the pass back cannot tell and the noises are not too many."""
+    plan = witness.plan(prompts.n, prompts.m)
+    count = sum(step.made.rows * step.made.columns for step in plan.steps)
+    work = math.prod(_batch(parts)) * count**2
+    if work <= FEW:
+        return noise_bound(witness, prompts, parts)
+    bound, size = back_bound(witness, prompts, parts)
+    if work > MANY or bool((bound <= size * math.sqrt(prompts.system.unit_roundoff)).all()):
+        return bound
+    return torch.minimum(bound, noise_bound(witness, prompts, parts))
 
-    def scale(self, c: Exact, a: torch.Tensor) -> torch.Tensor:
-        if c == 1:
-            return a
-        error = super().scale(c, a).abs() * self._of_coefficient(c)
-        return self._note("scale", error, c, a)
 
-    def combine(self, terms: list[tuple[Exact, torch.Tensor]]) -> torch.Tensor:
-        total = sum((Floats.scale(self, c, array).abs() for c, array in terms), torch.zeros(()))
-        worst = max(self._of_coefficient(c) for c, _ in terms)
-        if len(terms) == 2 and worst == 0:
-            total, share = super().combine(terms).abs(), self.u
-        else:
-            share = worst + _gamma(len(terms), self.u)
-        return self._note("combine", total * share, terms)
+def noise_bound(witness: Witness, prompts: FloatPrompts, parts: Parts) -> torch.Tensor:
+    """The error carried forward, noise by noise."""
+    system = NoiseError(prompts.system.name, _batch(parts), prompts.X.device)
+    made = _run(witness, system, parts)
+    if made.error is None:
+        return made.value.new_zeros(parts[2][0].shape[:-1])
+    return _finished(made.error[..., 0])
 
-    def product(self, a: torch.Tensor, b: torch.Tensor, c: Exact) -> torch.Tensor:
-        share = self._gamma(a.shape[-1]) + self._of_coefficient(c)
-        with torch.no_grad():
-            error = Floats.scale(self, c, a.abs() @ b.abs()).abs() * share
-            lost = torch.full((), self.least * (a.shape[-1] + 1), dtype=torch.float64)
-            error = error + lost + Floats.scale(self, c, lost).abs()  # underflow before scaling
-        return self._note("product", error, a, b, c)
 
-    add_product = Numbers.add_product  # its two roundings are noted one by one
+def back_bound(
+    witness: Witness, prompts: FloatPrompts, parts: Parts
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The smaller of the error carried forward and of the one from the pass back, and the size of
+    each prompt's predictions."""
+    system = RunningError(prompts.system.name, _batch(parts), prompts.X.device)
+    made = _run(witness, system, parts)
+    predictions = made.value[..., 0]
+    size = predictions.detach().abs().amax(dim=-1, keepdim=True)
+    if made.error is None:
+        return torch.zeros_like(predictions), size
+    bound = _finished(made.error[..., 0])
+    if made.value.requires_grad:
+        bound = torch.minimum(bound, _finished(passed_back(system, predictions)))
+    return bound, size
 
-    def pattern(
-        self,
-        a: torch.Tensor,
-        block: Block,
-        destination: tuple[int, ...],
-        source: tuple[int, ...],
-    ) -> torch.Tensor:
-        magnitude = Floats.pattern(self, a.detach().abs(), block, destination, source)
-        summed = max(1, math.prod(source) // max(1, math.prod(destination)))
-        share = _gamma(summed, self.u) if summed > 1 else 0.0
-        return self._note("pattern", magnitude * share, a, block, destination, source)
 
-    def row_sums(self, a: torch.Tensor, extra: int) -> torch.Tensor:
-        magnitude = a.detach().abs().sum(dim=-1, keepdim=True) + extra
-        error = magnitude * _gamma(a.shape[-1] + 1, self.u)
-        return self._note("row_sums", error, a, extra)
+def passed_back(system: RunningError, predictions: torch.Tensor) -> torch.Tensor:
+    """sum |S| (local + q) for each of the predictions (*batch, m)."""
+    added = [one for one in system.added if one.value.requires_grad]
+    arrays = [one.value for one in added]
+    m = predictions.shape[-1]
+    bounds = []
+    for start in range(0, m, QUERIES_AT_ONCE):
+        chosen = torch.eye(m, dtype=torch.float64, device=predictions.device)
+        chosen = chosen[start : start + QUERIES_AT_ONCE]
+        seeds = chosen.reshape(len(chosen), *[1] * len(system.batch), m)
+        sensitivities = torch.autograd.grad(
+            predictions,
+            arrays,
+            seeds.expand(len(chosen), *predictions.shape),
+            retain_graph=True,
+            allow_unused=True,
+            is_grads_batched=True,
+        )
+        total = predictions.new_zeros(len(chosen), *system.batch)
+        axes = 1 + len(system.batch)
+        for sensitivity, one in zip(sensitivities, added):
+            if sensitivity is None:
+                continue
+            size = sensitivity.abs()
+            if one.first is not None:
+                total += _felt(size, one.first).flatten(axes).sum(dim=-1)
+            if one.second is not None:
+                second = _felt(size, one.second).flatten(axes).sum(dim=-1)
+                if one.second_norm is not None:
+                    norm = length(size.flatten(axes)) * one.second_norm
+                    second = torch.fmin(second, norm)
+                total += second
+        bounds.append(total * (1 + 2.0**-20) + system.lost)
+    return torch.cat(bounds).movedim(0, -1)
 
-    def multiply(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        return self._note("multiply", (a * b).abs() * self.u, a, b)
 
-    def divide(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        return self._note("divide", super().divide(a, b).abs() * self.u, a, b)
+def _felt(size: torch.Tensor, error: torch.Tensor) -> torch.Tensor:
+    """size * error; what the prediction does not depend on counts for nothing, also if infinite."""
+    return torch.where(size == 0, 0.0, size * error)
 
-    def divide_rows(self, a: torch.Tensor, divisors: list[int]) -> torch.Tensor:
-        return self._note("divide_rows", a.abs() * self.u, a, divisors)
 
-    def gelu(self, a: torch.Tensor) -> torch.Tensor:
-        # erf to two units in the last place, its argument and 1 + erf rounded
-        return self._note("gelu", a.abs() * 8 * self.u, a)
+def _run(witness: Witness, system: Bounding, parts: Parts) -> Bounded:
+    n, m = parts[0][0].shape[-2], parts[2][0].shape[-2]
+    with system.working():
+        given = [system.given(value, error) for value, error in parts]
+        return witness.plan(n, m).run(system, *given)
 
-    def softmax(self, scores: torch.Tensor, causal: bool, null: bool) -> torch.Tensor:
-        weights = Floats.softmax(self, scores.detach(), causal, null)
-        spread = scores.detach().abs().amax(dim=-1, keepdim=True)
-        error = weights * self.u * (4 * spread + scores.shape[-1] + 8)
-        return self._note("softmax", error, scores, causal, null)
 
-    def layer_norm(self, a: torch.Tensor) -> torch.Tensor:
-        with torch.no_grad():
-            gamma = _gamma(a.shape[-1], self.u)
-            normed = Floats.layer_norm(self, a)
-            mean = a.mean(dim=-1, keepdim=True)
-            deviation = (a - mean).square().mean(dim=-1, keepdim=True).sqrt()
-            centring = gamma * a.abs().mean(dim=-1, keepdim=True) + self.u * (a - mean).abs()
-            lost = centring.square().mean(dim=-1, keepdim=True).sqrt() / deviation
-            error = centring / deviation + normed.abs() * (lost + gamma + 4 * self.u)
-        return self._note("layer_norm", error, a)
+def _batch(parts: Parts) -> tuple[int, ...]:
+    return tuple(parts[0][0].shape[:-2])
+
+
+def _finished(bound: torch.Tensor) -> torch.Tensor:
+    return torch.nan_to_num(bound.detach(), nan=math.inf, posinf=math.inf)
+
+
+# -- the warning ------------------------------------------------------------------------------
 
 
 def warn_if_lost(witness: Witness, prompts: Prompts, result: torch.Tensor) -> None:
-    """Warns PrecisionWarning where rounding, multiplied layer by layer, reached a prediction.
+    """Warns PrecisionWarning, with the bound, where rounding may have reached a prediction.
 
-    Only witnesses whose layers multiply their stream can do that (Newton's doubles it, so an
-    error in the null space of X is doubled too), or that build products out of GeLUs; for the
-    others nothing is computed.
+    That is where the bound exceeds sqrt(u) times the largest prediction of the prompt, and where
+    a prediction is 0 that need not be. Computes nothing where the warning would be ignored.
     """
     assert isinstance(prompts, FloatPrompts)
+    if ignored(PrecisionWarning):
+        return
+    told = lost(witness, prompts, result.detach())
+    if told is not None:
+        warnings.warn(f"{witness.name}: {told}", PrecisionWarning, stacklevel=4)
+
+
+def lost(witness: Witness, prompts: FloatPrompts, result: torch.Tensor) -> str | None:
+    """What is to be said of rounding in these predictions; None if it has not reached them."""
+    name = prompts.system.name
+    can_tell = "numbers='rational' or 'ball'" if rational(witness) else "numbers='ball'"
     if not all_finite(result):
-        warnings.warn(
-            f"{witness.name}: a prediction overflowed in {prompts.system.name}; "
-            "numbers='rational' or 'ball' can hold it",
-            PrecisionWarning,
-            stacklevel=4,
-        )
-        return
-    u = prompts.system.unit_roundoff
-    half_the_digits = math.sqrt(u)
-    factor = growth(witness)
-    if u * factor < half_the_digits:
-        return
-    bound = rounding_bound(witness, prompts.X, prompts.y, prompts.queries, prompts.system.name)
-    size = result[..., 0].abs().double().amax(dim=-1, keepdim=True).expand(bound.shape)
-    lost = ~(bound <= half_the_digits * size)
-    if bool(lost.any()):
-        worst = float(bound[lost].max())
-        warnings.warn(
-            f"{witness.name}: rounding in {prompts.system.name} may have moved a prediction by "
-            f"{worst:.2g}; numbers={'' if math.isinf(factor) else repr('rational') + ' or '}'ball' "
-            "can tell",
-            PrecisionWarning,
-            stacklevel=4,
-        )
+        return f"a prediction overflowed in {name}; {can_tell} can hold it"
+    parts = taken(prompts)
+    shape = (*prompts.batch, prompts.m)
+    predictions = result[..., 0].abs().double().expand(shape).reshape(-1, prompts.m)
+    parts = [
+        (value.flatten(0, -3) if value.ndim > 3 else value.reshape(-1, *value.shape[-2:]),
+         None if error is None else error.reshape(-1, *error.shape[-2:]))
+        for value, error in parts
+    ]  # fmt: skip
+    open_prompts = unsettled(norm_bound(witness, prompts, parts), predictions, prompts)
+    if not bool(open_prompts.any()):
+        return None
+    parts = [
+        (value[open_prompts], None if error is None else error[open_prompts])
+        for value, error in parts
+    ]
+    bound = full_bound(witness, prompts, parts)
+    reached = unsettled(bound, predictions[open_prompts], prompts)
+    if not bool(reached.any()):
+        return None
+    worst = float(bound[reached].max())
+    return f"rounding in {name} may have moved a prediction by {worst:.2g}; {can_tell} can tell"
+
+
+def unsettled(
+    bound: torch.Tensor, predictions: torch.Tensor, prompts: FloatPrompts
+) -> torch.Tensor:
+    """Which prompts (batch,) have a prediction that rounding may have reached."""
+    size = predictions.amax(dim=-1, keepdim=True)
+    settled = bound <= size * math.sqrt(prompts.system.unit_roundoff)
+    settled &= (predictions != 0) | (bound == 0)
+    return ~settled.all(dim=-1)
+
+
+def ignored(category: type[Warning]) -> bool:
+    """Whether the filters that are set ignore every warning of that category."""
+    for action, message, of, module, line in warnings.filters:
+        if issubclass(category, of):
+            if message is None and module is None and line == 0:
+                return action == "ignore"
+            if action != "ignore":  # it may be for this one
+                return False
+    return False
 
 
 @lru_cache(maxsize=256)
-def growth(witness: Any) -> float:
-    """The product over layers of how much a linear MLP multiplies a slot of the stream.
-
-    Infinite where a layer has a layer norm or a GeLU: products made of those cancel large numbers.
-    """
-    total = 1.0
+def rational(witness: Any) -> bool:
+    """Whether it runs in fractions: nothing in it is irrational."""
     for layer in witness.layer_list:
-        mlp = layer.mlp
-        if layer.norm or (mlp is not None and mlp.activation == "gelu"):
-            return math.inf
-        if mlp is None or mlp.inner is not None:
-            continue
-        gains = [
-            abs(1 + nearest_float(block.coefficient))
-            for block in mlp.outer
-            if block.destination == block.source and block.matrix is None and block.pattern is None
-        ]
-        total *= max((1.0, *gains))
-    return total
-
-
-def _gamma(terms: int, u: float) -> float:
-    product = terms * u
-    return product / (1 - product) if product < 1 else math.inf
-
-
-def _is_power_of_two(c: Exact) -> bool:
-    if not isinstance(c, (int, Fraction)):
-        return False
-    return all(part & (part - 1) == 0 for part in (abs(c.numerator), c.denominator))
-
-
-def _lowered(args: Any, dtype: torch.dtype) -> Any:
-    if isinstance(args, torch.Tensor):
-        return args.detach().to(dtype)
-    if isinstance(args, (list, tuple)) and any(
-        isinstance(part, (torch.Tensor, list, tuple)) for part in args
-    ):
-        return type(args)(_lowered(part, dtype) for part in args)
-    return args
+        if layer.norm or (layer.mlp is not None and layer.mlp.activation == "gelu"):
+            return False
+        if any(head.attention == "softmax" for head in layer.heads):
+            return False
+    coefficients = [witness.readout.coefficient]
+    for slots in witness.slot_maps():
+        for block in slots:
+            coefficients += [block.coefficient, *(e for row in block.matrix or () for e in row)]
+    return all(isinstance(c, (int, Fraction)) for c in coefficients)

@@ -142,11 +142,11 @@ class Floats(Numbers):
         summed = [letter for letter in left if letter in right]
         ours = [letter for letter in left if letter not in right]
         theirs = [letter for letter in right if letter not in left]
-        first = _as_matrix(a, left, ours, summed, sizes)
-        second = _as_matrix(b, right, summed, theirs, sizes)
+        first = as_matrix(a, left, ours, summed, sizes)
+        second = as_matrix(b, right, summed, theirs, sizes)
         made = self.product(first, second, 1)
         made = made.reshape(*made.shape[:-2], *(sizes[letter] for letter in (*ours, *theirs)))
-        made = _permuted(made, [*ours, *theirs], list(out))
+        made = permuted(made, [*ours, *theirs], list(out))
         return made.reshape(*made.shape[: made.ndim - len(out)], math.prod(sizes[i] for i in out))
 
     def times_matrix(self, a: torch.Tensor, matrix: tuple[tuple[Exact, ...], ...]) -> torch.Tensor:
@@ -221,6 +221,7 @@ class FloatPrompts(Prompts):
         device = next((p.device for p in (X, y, queries) if isinstance(p, torch.Tensor)), None)
         self.system = Floats(system.name, system.device or device)
         given = [_array(part, name) for part, name in ((X, "X"), (y, "y"), (queries, "queries"))]
+        self.given = tuple(given)  # what the user gave, not yet rounded to the format
         shapes = [tuple(part.shape) for part in given]
         self.batch = check_shapes(shapes[0], shapes[1], shapes[2], witness)
         self.X, self.y, self.queries = (
@@ -308,18 +309,18 @@ def all_finite(a: torch.Tensor) -> bool:
     return math.isfinite(float(least)) and math.isfinite(float(most))
 
 
-def _as_matrix(
+def as_matrix(
     a: torch.Tensor, letters: str, rows: list[str], columns: list[str], sizes: dict[str, int]
 ) -> torch.Tensor:
     """(…, tokens, rows, columns) of (…, tokens, letters)."""
     a = a.reshape(*a.shape[:-1], *(sizes[letter] for letter in letters))
-    a = _permuted(a, list(letters), [*rows, *columns])
+    a = permuted(a, list(letters), [*rows, *columns])
     height = math.prod(sizes[letter] for letter in rows)
     width = math.prod(sizes[letter] for letter in columns)
     return a.reshape(*a.shape[: a.ndim - len(letters)], height, width)
 
 
-def _permuted(a: torch.Tensor, letters: list[str], wanted: list[str]) -> torch.Tensor:
+def permuted(a: torch.Tensor, letters: list[str], wanted: list[str]) -> torch.Tensor:
     """The last axes, named `letters`, in the order `wanted`."""
     if letters == wanted:
         return a
