@@ -6,8 +6,10 @@ import os
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .claim import Claim
+if TYPE_CHECKING:
+    from .claim import Claim
 
 LONGEST = 400  # characters of a message that are kept
 PACKAGES = ("constructions", "proofs", "verify")
@@ -51,7 +53,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def refusal(path: str | Path, error: BaseException) -> str:
     """One line for a file that could not be loaded: file, line and what was raised."""
     found = line_in(error, _same(path))
-    return f"{path}, line {found[1]}: {said(error)}" if found else f"{path}: {said(error)}"
+    where = f"{path}, line {found[1]}" if found else f"{path}"
+    return f"{where}: {said(error).removeprefix('SyntaxError: ')}"
 
 
 def place(claim: Claim, file: str | Path | None, error: BaseException) -> str:

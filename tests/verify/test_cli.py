@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -176,16 +177,20 @@ def test_check_json_has_the_fields_of_the_contract(witness: Any, mine: Any, tmp_
     for claim in report["claims"]:
         assert {
             "id", "variant", "verdict", "expected", "digest", "checks", "counterexample",
-            "first_difference", "repair",
+            "first_difference", "repair", "domain", "evidence", "faults",
         } <= set(claim)  # fmt: skip
         for check in claim["checks"]:
             assert {
-                "kind", "passed", "cases", "max_error", "bound", "detail", "seconds"
+                "kind", "passed", "cases", "max_error", "bound", "detail", "seconds", "box",
+                "domain", "about",
             } <= set(check)  # fmt: skip
+    assert report["asked"] == {"names": [file, "newton"], "variant": "all"}
     assert refuted["verdict"] == "refuted" and refuted["file"] == file
+    assert refuted["file_sha256"] == hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    assert "file" not in holds and "file_sha256" not in holds
     assert refuted["counterexample"]["X"] and refuted["first_difference"]["slot"]
     assert holds["verdict"] == "holds" and len(holds["digest"]) == 64
-    assert {"exact", "numeric", "steps", "resources"} <= {c["kind"] for c in holds["checks"]}
+    assert {"exact", "numeric", "annotations", "resources"} <= {c["kind"] for c in holds["checks"]}
 
 
 def test_json_on_standard_output_is_alone(witness: Any, mine: Any) -> None:
@@ -227,16 +232,46 @@ def test_a_paper_stands_for_all_its_claims() -> None:
     assert "fu2023.eq38" in ids and all(id.startswith("fu2023.") for id in ids)
 
 
-def test_replay_compares_every_verdict(witness: Any, mine: Any, tmp_path: Path) -> None:
-    path = tmp_path / "out.json"
-    assert witness("check", mine("known", "refuted", 1), "--quick", "--json", str(path))[0] == 0
-    status, out, _ = witness("replay", str(path))
+def test_replay_compares_every_field(witness: Any, mine: Any, tmp_path: Path) -> None:
+    from verify.report import sha256
+
+    path, file = tmp_path / "out.json", mine("known", "refuted", 1)
+    assert witness("check", file, "--quick", "--json", str(path))[0] == 0
+    status, out, _ = witness("replay", str(path), file)
     assert status == 0 and "1 verdict compared, none changed; 0 other differences" in out
     report = json.loads(path.read_text())
     report["claims"][0]["verdict"] = "holds"
-    path.write_text(json.dumps(report))
-    status, out, _ = witness("replay", str(path))
+    path.write_text(json.dumps(report | {"sha256": sha256(report)}))
+    status, out, _ = witness("replay", str(path), file)
     assert status == 1 and "mine.known (printed): verdict was holds, is refuted" in out
+
+
+def test_a_broken_claim_is_one_line_and_the_others_are_checked(
+    witness: Any, mine: Any, tmp_path: Path
+) -> None:
+    file, path = mine("half"), tmp_path / "out.json"
+    text = Path(file).read_text()
+    second = text.split("\n@claim")[1].replace("mine.half", "mine.broken")
+    Path(file).write_text(f"{text}\n@claim{second.replace('iterations - 0', '1 / 0')}")
+    line = 1 + Path(file).read_text().split("\n").index(
+        '    return constructions.build("newton", d=d, iterations=1 / 0, alpha=alpha)'
+    )
+    status, out, err = witness("check", file, "--quick", "--json", str(path))
+    where = f"half.py, line {line}: ZeroDivisionError: division by zero"
+    assert (status, err) == (1, f"witness: mine.broken (printed) is broken: {where}\n")
+    assert "2 claims: 1 holds, 1 broken; 1 not as expected" in out and "Traceback" not in out
+    entries = json.loads(path.read_text())["claims"]
+    assert [entry["verdict"] for entry in entries] == ["holds", "broken"]
+
+
+def test_the_traceback_of_a_broken_claim_can_be_seen(
+    witness: Any, mine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = mine("seen")
+    Path(file).write_text(Path(file).read_text().replace("iterations - 0", "1 / 0"))
+    monkeypatch.setenv("WITNESS_TRACEBACK", "1")
+    status, _, err = witness("check", file, "--quick")
+    assert status == 1 and "Traceback" in err and err.endswith("division by zero\n")
 
 
 def test_sweep_goes_on_where_it_was(witness: Any, tmp_path: Path) -> None:

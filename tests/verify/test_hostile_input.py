@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -18,10 +19,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import constructions
-from verify import algorithms, cli, sweep
+from verify import algorithms, cli, replay, sweep
 from verify.claim import NoClaimError, load_file
 from verify.data import read_csv
 from verify.errors import WrongCall
+from verify.report import SCHEMA, sha256
 
 FUZZED = settings(
     max_examples=60,
@@ -161,6 +163,37 @@ def test_any_bytes_are_no_results_of_a_sweep(tmp_path, data):
         assert "\n" not in str(error) and path.read_bytes() == data
         return
     assert data == b"" or data.startswith(b"{") or b"\n" not in data
+
+
+@FUZZED
+@given(BYTES)
+@example(b'{"schema": "witness-report/1"}')
+@example(b'{"schema": "witness-report/1", "schema": "witness-report/1"}')
+def test_any_bytes_are_no_report(tmp_path, data):
+    path = tmp_path / "report.json"
+    path.write_bytes(data)
+    with pytest.raises(WrongCall) as error:
+        replay.load(path)
+    assert "\n" not in str(error.value)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = ("schema", "asked", "claims", "seed", "quick", "cases", "kernel", "numbers", "versions")
+
+
+@FUZZED
+@given(st.dictionaries(st.sampled_from(FIELDS), JSON), st.lists(JSON, max_size=2))
+def test_a_report_of_any_values_is_refused_and_runs_nothing(tmp_path, fields, claims):
+    document = {name: {} for name in FIELDS} | {"claims": claims} | fields | {"schema": SCHEMA}
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(document | {"sha256": sha256(document)}), encoding="utf-8")
+    with pytest.raises(WrongCall) as error:
+        replay.replay(path)
+    assert "\n" not in str(error.value)
 
 
 # -- the command line -------------------------------------------------------------------------
