@@ -16,22 +16,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .claim import Budget, builtin
+from .claim import Budget
 
 
 def verdicts() -> str:
-    """Every built-in claim with its verdicts, from a full run."""
+    """Every built-in claim with its verdicts, from a full run, Coq's kernel included."""
     import os
 
     from . import pool, report
     from .subjects import choose
 
-    made = dict(pool.run(choose(()), Budget(), os.cpu_count() or 1))
-    return report.markdown([made[place] for place in sorted(made)])
+    return report.markdown(pool.reports(choose(()), Budget(coq=True), os.cpu_count() or 1))
 
 
 def theorems() -> str:
-    """What is proved for every dimension, by sympy and by Coq's kernel, and of which claims."""
+    """The theorems of sympy and of Coq's kernel, by the claims that they are related to.
+
+    What is evidence for a claim stands in `verdicts` and nowhere else.
+    """
     from proofs import theorems as derived
 
     from .checks import kernel
@@ -44,15 +46,11 @@ def theorems() -> str:
         for claim in (*proved.supports, *proved.refutes):
             negated = "¬ " if claim in proved.refutes else ""
             rows.setdefault(claim, ([], []))[1].append(negated + proved.id)
-    covered = {claim.id for claim in builtin()}
-    tested = sorted(covered - set(rows))
     lines = [
         (f"`{claim}`", _listed(by_sympy, claim), _listed(by_coq, claim))
         for claim, (by_sympy, by_coq) in sorted(rows.items())
     ]
-    table = markdown_table(("claim", "derived (sympy)", "proved (Coq)"), lines)
-    only = ", ".join(f"`{claim}`" for claim in tested)
-    return f"{table}\nNot proved for every dimension, only run: {only}.\n"
+    return markdown_table(("related to", "in sympy", "in Coq"), lines)
 
 
 def _listed(ids: Sequence[str], claim: str) -> str:

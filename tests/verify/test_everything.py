@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from verify import readme
+from verify.checks import kernel
 
 ROOT = Path(readme.__file__).parent.parent
 README = ROOT / "README.md"
@@ -36,11 +37,16 @@ NO_REPAIR = {
 }  # fmt: skip
 
 
+# where Coq is missing the check is run without it
+KERNEL = ["--kernel", "coq"] if kernel.available() else []
+needs_coq = pytest.mark.skipif(not KERNEL, reason="no Coq")
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> tuple[int, dict, str]:
-    """(exit status, JSON report, Markdown table) of `witness check --as all`."""
+    """(exit status, JSON report, Markdown table) of `witness check --kernel coq`."""
     folder = tmp_path_factory.mktemp("whole")
-    command = [sys.executable, "-m", "verify", "check", "--as", "all",
+    command = [sys.executable, "-m", "verify", "check", "--as", "all", *KERNEL,
                "--json", str(folder / "r.json"), "--markdown", str(folder / "r.md")]  # fmt: skip
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=dict(os.environ))
     assert not done.stderr.count("Traceback"), done.stderr
@@ -95,6 +101,31 @@ def test_the_report_names_what_it_was_made_with(whole):
     assert {"schema", "claims", "seed", "versions"} <= set(report)
 
 
+PROVED = {"gradient_descent", "sherman_morrison", "newton", "hyperpower"}
+ONLY_RUN = {"lasso", "logistic", "kernel_regression", "selection", "spline_regression"}
+
+
+@needs_coq
+def test_the_kernel_speaks_of_the_transformers_that_it_was_given(whole):
+    _, report, _ = whole
+    proved = {
+        c["id"] for c in report["claims"]
+        if any(one["kind"] == "kernel" and one["passed"] for one in c["checks"])
+        and "proved" in c["evidence"] and any(one["kind"] == "annotations" for one in c["checks"])
+    }  # fmt: skip
+    assert proved == PROVED
+
+
+def test_what_the_calculus_cannot_run_is_not_called_derived(whole):
+    _, report, _ = whole
+    evidence = {c["id"]: c["evidence"] for c in report["claims"]}
+    for claim in ONLY_RUN:
+        assert "derived" not in evidence[claim], claim
+    for claim in PROVED:
+        assert "derived" in evidence[claim], claim
+
+
+@needs_coq
 def test_readmes_table_of_verdicts_is_the_one_just_made(whole):
     assert readme.block(README.read_text(encoding="utf-8"), "verdicts") == whole[2]
 
