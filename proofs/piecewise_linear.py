@@ -16,6 +16,8 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
+from proofs.flint_precision import precision
+
 Table = tuple[tuple[Fraction, Fraction], ...]  # (knot, value)
 
 
@@ -46,8 +48,6 @@ def sigmoid_table(pieces: int, reach: int, bits: int = 40) -> Table:
     """Knots −reach … reach at equal distances, 2·`pieces` of them between; values to `bits`."""
     from flint import arb
 
-    from constructions.numbers.ball import precision
-
     with precision(4 * bits):
         upper = []
         for i in range(1, pieces + 1):
@@ -64,8 +64,6 @@ def sigmoid_table(pieces: int, reach: int, bits: int = 40) -> Table:
 def sigmoid_error(table: Table) -> float:
     """A bound on |f(v) − σ(v)| over all real v, outward rounded."""
     from flint import arb
-
-    from constructions.numbers.ball import precision
 
     def ball(q: Fraction) -> Any:
         return arb(q.numerator) / q.denominator

@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from threading import RLock
+from contextlib import AbstractContextManager
 from typing import Any
 
-import flint
 from flint import arb, arb_mat
+
+from proofs.flint_precision import precision
 
 from ..exact import is_symbolic
 from .flint import FlintNumbers, to_fraction
-
-_PRECISION_IS_SET = RLock()
-
-
-@contextmanager
-def precision(bits: int) -> Iterator[None]:
-    """flint's precision is `bits` inside, and as before afterwards.
-
-    flint has one precision for all threads, so only one thread at a time may be inside. Nothing
-    else in this project sets it.
-    """
-    with _PRECISION_IS_SET:
-        before = flint.ctx.prec
-        flint.ctx.prec = bits
-        try:
-            yield
-        finally:
-            flint.ctx.prec = before
 
 
 class Ball(FlintNumbers):
