@@ -220,29 +220,35 @@ def test_lemma_6_needs_the_factor_with_l(monkeypatch):
     assert approximations._norm_check(1, F(1), F(1), 4).run(QUICK).passed is False
 
 
-def test_bounds_of_single_layers_are_not_idle():
+@pytest.mark.parametrize(
+    "operation",
+    [
+        primitives.Mov(0, 1, (1, 3), (3, 5)),
+        primitives.Aff((1, 3), (0, 1), (7, 8), W1=((2, F(-1, 3)),), W2=5, b=F(1, 2)),
+        primitives.Mul(1, 2, 1, (1, 3), (3, 5), (7, 8)),
+        primitives.Div((1, 3), 0, (3, 5)),
+    ],
+    ids=str,
+)
+def test_bounds_of_single_layers_are_not_idle(operation):
     stream, draw = primitives.STREAM, random.Random(0)
-    for operation, bound in (
-        (primitives.Mul(1, 2, 1, (1, 3), (3, 5), (7, 8)), layers.mul_bound),
-        (primitives.Div((1, 3), 0, (3, 5)), lambda *a: layers.div_bound(*a, primitives.LEAST)),
-    ):
-        limit = bound(operation, stream, 3, programs.COARSE)
-        away = getattr(operation, "by", None)
-        worst = max(
-            layers.worst_point(
-                operation,
-                stream,
-                layers.draw_box(draw, stream, 3, away, primitives.LEAST),
-                programs.COARSE,
-            )
-            for _ in range(20)
+    limit = layers.bound(operation, stream, 3, programs.COARSE, primitives.LEAST)
+    away = getattr(operation, "by", None)
+    worst = max(
+        layers.worst_point(
+            operation,
+            stream,
+            layers.draw_box(draw, stream, 3, away, primitives.LEAST),
+            programs.COARSE,
         )
-        assert limit / 20 < worst <= limit
+        for _ in range(20)
+    )
+    assert limit / 4 < worst <= limit
 
 
-def test_an_affine_bound_is_reached_at_a_corner():
+def test_a_bound_of_a_mov_is_reached_at_a_corner():
     operation = primitives.Mov(0, 1, (1, 3), (3, 5))
-    limit = layers.affine_bound(operation, primitives.STREAM, 2, programs.COARSE)
+    limit = layers.bound(operation, primitives.STREAM, 2, programs.COARSE)
     corners = [[1 if row in (1, 2) else s for row in range(8)] for s in (1, -1)]
     worst = layers.worst_point(operation, primitives.STREAM, corners, programs.COARSE)
     assert limit / 4 < worst <= limit

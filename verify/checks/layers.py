@@ -104,6 +104,9 @@ def draw_box(
 
 
 def worst_point(operation: Operation, stream: Layout, H: Columns, constants: Constants) -> float:
-    """The largest certified |layer - operation| of any entry, on one stream."""
-    with precision(constants.bits(2)):
+    """The largest certified |layer - operation| of any entry, on one stream.
+
+    At twice as many bits as `bound`, so that no ball is wider than what it is compared with.
+    """
+    with precision(2 * constants.bits(2)):
         return max(map(top, error(operation, stream, H, constants)))

@@ -32,7 +32,7 @@ class Ranges:
         made = self._variables.get(number)
         if made is None:
             value = self.intervals[number]
-            alone = {(number,): arb(1)}
+            alone: dict[Monomial, arb] = {(number,): arb(1)}
             made = self.constant(value) if value.is_exact() else Polynomial(self, alone)
             self._variables[number] = made
         return made
