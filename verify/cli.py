@@ -1,8 +1,9 @@
 """The command `witness`: its parts are in `commands`; here is how a call ends.
 
-Exit status: 0 all as expected; 1 a verdict is not what its claim expects; 2 the call or its
-input is wrong, with one line on standard error; 3 a defect of this program, also one line
-(WITNESS_TRACEBACK=1 shows where); 130 after Ctrl-C; 141 when the reader of the output is gone.
+Exit status: 0 all as expected, or as recorded; 1 a verdict is not what its claim expects, broken
+claims among them, or something is not as recorded; 2 the call or its input is wrong, with one line
+on standard error; 3 a defect of this program, also one line (WITNESS_TRACEBACK=1 shows where, of a
+broken claim too); 130 after Ctrl-C; 141 when the reader of the output is gone.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ REPORT: Mapping[str, type | tuple[type, ...]] = {
 }  # fmt: skip
 ENTRY: Mapping[str, type | tuple[type, ...]] = {
     "id": str, "variant": str, "source": str, "summary": str, "statement": str, "domain": str,
-    "verdict": str, "expected": str, "evidence": list, "faults": list,
+    "verdict": str, "expected": str, "evidence": list, "finding": str, "faults": list,
     "digest": (str, type(None)), "checks": list, "repair": (str, type(None)),
     "counterexample": (dict, type(None)), "first_difference": (dict, type(None)),
 }  # fmt: skip

@@ -131,6 +131,7 @@ def entry(made: Report) -> dict[str, Any]:
         "verdict": verdict.name,
         "expected": claim.expected,
         "evidence": list(evidence(made)),
+        "finding": finding(made),
         "faults": list(made.faults),
         "digest": made.digest,
         "checks": [_check(check) for check in made.checks],
