@@ -1,6 +1,6 @@
 """Proofs that two witnesses of different weights predict the same on every prompt of a size.
 
-Three ways, each sound: the parts that reach the read-out are the same up to the order of heads;
+Three ways, each sound: the parts that are reached and read are the same up to the order of heads;
 or the prediction is the algorithm's rational function of the prompt; or it is so in the algebra
 in which relu(u) is a letter r_u with relu(-u) = r_u - u and relu(c u) = c r_u for c > 0.
 """
@@ -16,7 +16,7 @@ from constructions.numbers import Unsupported
 from constructions.numbers.symbolic import Symbolic
 from constructions.slotmap import SlotMap
 from constructions.stream import split_entry
-from constructions.transformer import Layer, Witness
+from constructions.transformer import MLP, Head, Layer, Witness
 
 from .checks.running import reference
 from .checks.symbolic import letters
@@ -32,33 +32,84 @@ def same_where_read(a: Witness, b: Witness) -> bool:
 
 
 def _read_part(witness: Witness) -> str:
-    """The layers without what no later layer reads, heads in one order, as JSON text."""
-    live = {split_entry(witness.readout.slot)[0]}
-    layers: list[Layer] = []
-    for layer in reversed(witness.layer_list):
-        mlp, norm = layer.mlp, layer.norm
-        if mlp is None or not _writes(mlp.outer, live):
-            mlp, norm = None, False
-        elif norm:
-            live |= {slot.name for slot in witness.layout.slots}
-        elif mlp.inner is None:
-            mlp = replace(mlp, activation="identity")  # without inner nothing is activated
-            live |= _sources(mlp.outer)
-        else:
-            live |= _sources(mlp.inner) | (_sources(mlp.gate) if mlp.gate is not None else set())
-        heads = [head for head in layer.heads if _writes(head.value, live)]
+    """The weights that something reaches and that a later one reads, as JSON text.
+
+    Forwards, a slot that nothing has written to is 0, and so is what is read from it; backwards,
+    what no later layer reads does not matter. Heads have no names and stand in one order.
+    """
+    prompt = witness.prompt
+    everything = {slot.name for slot in witness.layout.slots}
+    written = _destinations(prompt.embedding)
+    reached: list[Layer] = []
+    for layer in witness.layer_list:
+        heads = tuple(head for head in (_reached(h, written) for h in layer.heads) if head)
         for head in heads:
-            live |= _sources(head.query) | _sources(head.key) | _sources(head.value)
-        heads.sort(key=lambda head: repr(replace(head, name="")))
-        heads = [replace(head, name="") for head in heads]
+            written = written | _destinations(head.value)
+        if layer.norm:
+            written = everything
+        mlp = layer.mlp and _reached_mlp(layer.mlp, written)
+        if mlp is not None:
+            written = written | _destinations(mlp.outer)
+        reached.append(Layer("", heads, mlp, layer.norm and mlp is not None))
+
+    live = {split_entry(witness.readout.slot)[0]}
+    kept: list[Layer] = []
+    for layer in reversed(reached):
+        mlp = layer.mlp and _read_mlp(layer.mlp, live)
+        if mlp is not None:  # without inner the hidden units are the slots themselves
+            live = live | _sources(mlp.outer if mlp.inner is None else mlp.inner)
+            live = live | (set() if mlp.gate is None else _sources(mlp.gate))
+            live = everything if layer.norm else live
+        values = [(head, _to(head.value, live)) for head in layer.heads]
+        heads = tuple(replace(head, name="", value=value) for head, value in values if value)
+        for head in heads:
+            live = live | _sources(head.query) | _sources(head.key) | _sources(head.value)
         if heads or mlp is not None:
-            layers.append(Layer("", tuple(heads), mlp, norm))
-    kept = replace(witness, layer_list=tuple(reversed(layers)))
-    return json.dumps(kept.to_json(), sort_keys=True)
+            heads = tuple(sorted(heads, key=repr))
+            kept.append(Layer("", heads, mlp, layer.norm and mlp is not None))
+    read = replace(prompt, embedding=_to(prompt.embedding, live))
+    return json.dumps(
+        replace(witness, prompt=read, layer_list=tuple(reversed(kept))).to_json(), sort_keys=True
+    )
 
 
-def _writes(slots: SlotMap, live: set[str]) -> bool:
-    return any(split_entry(block.destination)[0] in live for block in slots)
+def _reached(head: Head, written: set[str]) -> Head | None:
+    """The head without what reads from slots that are 0; None if it adds nothing."""
+    value = _from(head.value, written)
+    scored = all(_sources(side) & written for side in (head.query, head.key))
+    nothing = not value or (not scored and (head.attention in ("linear", "relu") or head.null))
+    return None if nothing and head.attention != "softmax" else replace(head, value=value)
+
+
+def _reached_mlp(mlp: MLP, written: set[str]) -> MLP | None:
+    """The MLP without hidden units that are 0, as activations of 0 are; None if all are."""
+    units = written if mlp.inner is None else _destinations(_from(mlp.inner, written))
+    if mlp.gate is not None:
+        units = units & _destinations(_from(mlp.gate, written))
+    outer = _from(mlp.outer, units)
+    return replace(mlp, outer=outer) if outer else None
+
+
+def _read_mlp(mlp: MLP, live: set[str]) -> MLP | None:
+    """The MLP without what it writes in vain, and the hidden units of that; None if it is all."""
+    outer = _to(mlp.outer, live)
+    units = _sources(outer)
+    inner, gate = (side and _to(side, units) for side in (mlp.inner, mlp.gate))
+    return replace(mlp, outer=outer, inner=inner, gate=gate) if outer else None
+
+
+def _to(slots: SlotMap, names: set[str]) -> SlotMap:
+    """The blocks that write to these slots."""
+    return SlotMap(tuple(b for b in slots if split_entry(b.destination)[0] in names))
+
+
+def _from(slots: SlotMap, names: set[str]) -> SlotMap:
+    """The blocks that read these slots."""
+    return SlotMap(tuple(b for b in slots if split_entry(b.source)[0] in names))
+
+
+def _destinations(slots: SlotMap) -> set[str]:
+    return {split_entry(block.destination)[0] for block in slots}
 
 
 def _sources(slots: SlotMap) -> set[str]:

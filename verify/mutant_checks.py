@@ -22,16 +22,20 @@ from .claim import Budget, Claim
 from .engine import Differs
 from .strategies import Case
 
-# proof: not proved for every d (and n); of an equal mutant too, if it is equal at one size only
-KINDS = ("exact", "steps", "symbolic", "numeric", "proof")
+# proof: not proved for every d (and n); of an equal mutant too, if it is equal at one size only.
+# kernel: of builders only (mutant_builders, mutant_kernel).
+KINDS = ("exact", "steps", "symbolic", "numeric", "proof", "kernel")
+# these miss nothing of what they claim to cover
+CLAIMED = ("exact", "proof", "kernel")
 
 
 @dataclass(frozen=True)
 class Subject:
     """A witness at one size, its claim, and the prompts on which its mutants are judged.
 
-    `proof`: arguments of proofs.holds.prove_witness, None where the claim has no assembled
-    witness of this kind, or where the unchanged witness is not proved. `letters`: whether
+    `proof`: arguments of proofs.holds.prove_witness, the claim's formula among them; None where
+    the claim has none, no assembled witness of this kind, or where the unchanged witness is not
+    proved. `letters`: whether
     `equality` proves the unchanged witness; not where the algorithm compares its numbers.
     """
 
@@ -55,25 +59,36 @@ class Finding:
     """For each kind whether it refutes (None: not run, or cannot say), and if not, why not.
 
     `equal`: True where the mutant is proved equal, False where it is told apart, None where
-    neither is so.
+    neither is so. `outside`: the kinds that let it pass and do not claim to cover it. `refused`:
+    why it cannot be made at all.
     """
 
     refutes: Mapping[str, bool | None]
     equal: bool | None
     why: Mapping[str, str]
+    outside: frozenset[str] = frozenset()
+    refused: str = ""
 
 
 def judge(one: Subject, witness: Witness) -> Finding:
-    """Every kind on one mutant of the subject."""
+    """Every kind on one mutant of the subject; letters only where reading it leaves it open."""
     claim = replace(one.claim, witness=lambda **parameters: witness)
-    why: dict[str, str] = {}
+    why: dict[str, str] = {"kernel": "not run: Coq is asked about builders"}
+    exact = _any(one.exact, lambda case: _differs(claim, witness, case), why, "exact")
     refutes: dict[str, bool | None] = {
-        "exact": _any(one.exact, lambda case: _differs(claim, witness, case), why, "exact"),
+        "exact": exact,
         "steps": _steps(one, witness, why),
-        "symbolic": _symbolic(one, claim, why),
+        "symbolic": None,
         "numeric": _numeric(one, claim, why),
-        "proof": _not_proved(one, witness, why),
+        "proof": None,
+        "kernel": None,
     }
+    changed = witness.digest != one.witness.digest
+    if changed and not exact and equality.same_where_read(one.witness, witness):
+        why["symbolic"] = why["proof"] = "not run: nothing that reaches the read-out is changed"
+        return Finding(refutes, True, why)
+    refutes["symbolic"] = _symbolic(one, claim, why)
+    refutes["proof"] = _not_proved(one, witness, why)
     return Finding(refutes, _equal(one, witness, refutes), why)
 
 
@@ -85,7 +100,7 @@ def _equal(one: Subject, witness: Witness, refutes: Mapping[str, bool | None]) -
         return True
     if refutes["symbolic"] or refutes["numeric"]:
         return False
-    if equality.same_where_read(one.witness, witness):
+    if witness.digest == one.witness.digest:
         return True
     # with ReLUs, letters that differ do not prove that the functions do
     return True if one.letters and in_letters(one, witness) else None
@@ -132,7 +147,14 @@ def _steps(one: Subject, witness: Witness, why: dict[str, str]) -> bool | None:
     if not any(layer.holds for layer in witness.layer_list):
         why["steps"] = "not run: the witness says of no slot what it holds"
         return None
-    said = _any(one.exact, lambda case: first_difference(witness, case) is not None, why, "steps")
+
+    def speaks_wrong(case: Case) -> bool:
+        try:
+            return first_difference(witness, case) is not None
+        except (KeyError, IndexError):  # of a token, an example or a slot that is not there
+            return True
+
+    said = _any(one.exact, speaks_wrong, why, "steps")
     if said is False:
         why["steps"] = "every slot that a layer speaks of holds what it should"
     return said
