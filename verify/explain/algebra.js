@@ -15,12 +15,16 @@ function alike(a, b) {
 function evaluate(tree, scope) {
   if (typeof tree === "number") return number(tree);
   if (typeof tree === "string") return scope.get(tree);
+  if (!Array.isArray(tree)) throw new Error(`${JSON.stringify(tree) ?? "nothing"} is no formula`);
   const [operator, left, right] = tree;
+  const wanted = ["+", "-", "*", "/", "**"].includes(operator) ? 3
+    : ["neg", "T", "relu"].includes(operator) || Object.hasOwn(FUNCTIONS, operator) ? 2 : 0;
+  if (wanted !== tree.length) throw new Error(`the operation ${operator} of ${tree.length - 1} is not known`);
   const a = evaluate(left, scope);
   if (operator === "neg") return negate(a);
   if (operator === "T") return transpose(a);
   if (operator === "relu") return relu(a);
-  if (FUNCTIONS[operator]) return number(FUNCTIONS[operator](a.v[0]));
+  if (Object.hasOwn(FUNCTIONS, operator)) return number(FUNCTIONS[operator](a.v[0]));
   const b = evaluate(right, scope);
   if (operator === "+") return add(...alike(a, b));
   if (operator === "-") return subtract(...alike(a, b));
@@ -91,6 +95,7 @@ function heldTokens(which, tokens) {
   if (which === "all") return tokens.all;
   if (which === "context") return tokens.context;
   if (which === "query") return tokens.queries;
+  if (!tokens.all.includes(which)) throw new Error(`tokens ${which} are not known`);
   return [which];
 }
 

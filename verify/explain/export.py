@@ -10,14 +10,15 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import product
 from typing import Any
 
 import constructions
 from constructions.exact import is_symbolic
-from constructions.slotmap import SlotMap
-from constructions.transformer import MLP, Head, Layer, Witness
+from constructions.prompt import Prompt
+from constructions.slotmap import Block, SlotMap
+from constructions.transformer import MLP, Head, Holds, Layer, Readout, Witness
 
 from .mathml import Tree, coefficient_mathml, coefficient_tree, equation, mathml, tree
 
@@ -30,6 +31,28 @@ SIZES: dict[str, tuple[int, ...]] = {
     "basis": (2, 3, 4, 5),
     "examples": tuple(range(1, 7)),
 }
+# What is written down of each part. A field that is not among these would be left out in silence.
+WRITTEN: dict[type, set[str]] = {
+    Witness: {
+        "name", "layout", "prompt", "layer_list", "readout", "parameters", "definitions",
+        "examples", "source",
+    },
+    Prompt: {"d", "embedding", "form", "register", "positions"},
+    Layer: {"name", "heads", "mlp", "norm", "holds"},
+    Holds: {"slot", "expression", "tokens"},
+    Head: {"query", "key", "value", "attention", "keys", "average", "null", "name"},
+    MLP: {"outer", "inner", "gate", "activation", "letters"},
+    Block: {"destination", "source", "coefficient", "pattern", "matrix"},
+    Readout: {"slot", "coefficient"},
+}  # fmt: skip
+
+
+def complete(part: Any) -> None:
+    """Raises ValueError where a part has a field that is not written down."""
+    known = next(names for kind, names in WRITTEN.items() if isinstance(part, kind))
+    for one in fields(part):
+        if one.name not in known:
+            raise ValueError(f"the page has no {one.name} of a {type(part).__name__}")
 
 
 @dataclass
@@ -57,6 +80,8 @@ class Export:
 
     def witness(self, witness: Witness) -> dict[str, Any]:
         """One witness, its layers and definitions by number."""
+        for part in (witness, witness.prompt, witness.readout):
+            complete(part)
         return {
             "layout": [[slot.name, list(slot.shape)] for slot in witness.layout.slots],
             "prompt": {
@@ -85,7 +110,9 @@ class Export:
         }
 
     def layer(self, layer: Layer) -> dict[str, Any]:
+        complete(layer)
         for held in layer.holds:
+            complete(held)
             self.math[held.expression] = mathml(held.expression)
         return {
             "name": layer.name,
@@ -99,6 +126,7 @@ class Export:
         }
 
     def head(self, head: Head) -> dict[str, Any]:
+        complete(head)
         return {
             "name": head.name,
             "query": self.blocks(head.query),
@@ -111,6 +139,7 @@ class Export:
         }
 
     def mlp(self, mlp: MLP) -> dict[str, Any]:
+        complete(mlp)
         return {
             "inner": self.blocks(mlp.inner),
             "gate": self.blocks(mlp.gate),
@@ -125,6 +154,7 @@ class Export:
             return None
         made = []
         for block in slots:
+            complete(block)
             shown = str(block.coefficient)
             item: dict[str, Any] = {
                 "to": block.destination,

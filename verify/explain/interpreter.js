@@ -1,6 +1,114 @@
 // What a witness does to a prompt: the transformer, from its exported layers.
 // A stream is {slot: Matrix of (tokens, size)}. Every layer leaves a record of what it did.
 
+// It reads every field and every word that a witness has: one that it does not know, and one that
+// is missing, is an error that names it. Nothing is skipped, read as 0 or taken for the default.
+
+// -- words ------------------------------------------------------------------------------------
+
+// The fields of each part; those of the second list are for the page around it.
+const FIELDS = {
+  witness: [["layout", "prompt", "layers", "readout", "examples"], ["vectors", "approximate", "definitions"]],
+  prompt: [["form", "d", "register", "positions", "embedding"], []],
+  layer: [["name", "heads", "norm", "mlp"], ["holds"]],
+  head: [["name", "query", "key", "value", "attention", "keys", "average", "null"], []],
+  mlp: [["inner", "gate", "outer", "activation", "letters"], []],
+  block: [["to", "from", "value", "pattern", "matrix"], ["c", "shown", "path", "original"]],
+  readout: [["slot", "value"], []],
+};
+const OPTIONAL = { block: ["pattern", "matrix"] };
+const FORMS = ["joint", "interleaved"];
+const ATTENTION = ["linear", "relu", "softmax", "normalised"];
+const KEYS_SEEN = ["context", "full", "causal"];
+const AVERAGES = ["", "keys", "examples"];
+
+function unknown(what, word, known) {
+  const known_ = known ? `; known are ${known.map((k) => JSON.stringify(k)).join(", ")}` : "";
+  throw new Error(`${what} ${JSON.stringify(word) ?? "undefined"} is not known${known_}`);
+}
+const oneOf = (word, known, what) => (known.includes(word) ? word : unknown(what, word, known));
+const isCount = (x) => Number.isInteger(x) && x >= 0;
+const truth = (x, what) => (x === true || x === false ? x : unknown(what, x, [true, false]));
+
+function checkFields(part, kind) {
+  const [read, around] = FIELDS[kind];
+  if (part === null || typeof part !== "object") throw new Error(`there is no ${kind}`);
+  for (const field of read) {
+    if (part[field] === undefined && !(OPTIONAL[kind] ?? []).includes(field)) throw new Error(`a ${kind} without ${field}`);
+  }
+  for (const field of Object.keys(part)) {
+    if (!read.includes(field) && !around.includes(field)) unknown(`the field of a ${kind}`, field);
+  }
+}
+
+function checkMap(map) {
+  if (!Array.isArray(map)) throw new Error("a slot map is no list of blocks");
+  for (const block of map) {
+    checkFields(block, "block");
+    if (typeof block.value !== "number") unknown("coefficient", block.value);
+    for (const name of [block.to, block.from]) if (typeof name !== "string") unknown("slot", name);
+    const { pattern, matrix } = block;
+    if (pattern !== undefined && !(typeof pattern === "string" && /^[A-Za-z]*<-[A-Za-z]*$/.test(pattern))) unknown("pattern", pattern);
+    if (matrix !== undefined && !(Array.isArray(matrix) && matrix.every((row) => Array.isArray(row) && row.every((x) => typeof x === "number")))) unknown("matrix", matrix);
+    if (pattern !== undefined && matrix !== undefined) throw new Error(`${block.to} ← ${block.from} has a pattern and a matrix`);
+  }
+}
+
+function checkPrompt(prompt) {
+  checkFields(prompt, "prompt");
+  oneOf(prompt.form, FORMS, "form");
+  truth(prompt.register, "register");
+  if (!isCount(prompt.positions)) unknown("positions", prompt.positions);
+  if (!isCount(prompt.d) || prompt.d === 0) unknown("d", prompt.d);
+  checkMap(prompt.embedding);
+}
+
+function checkHead(head) {
+  checkFields(head, "head");
+  oneOf(head.attention, ATTENTION, "attention");
+  oneOf(head.keys, KEYS_SEEN, "keys");
+  oneOf(head.average, AVERAGES, "average");
+  truth(head.null, "null");
+  const shares = head.attention === "softmax" || head.attention === "normalised";
+  if (shares && head.average !== "") throw new Error(`average ${head.average} with ${head.attention} attention`);
+  if (!shares && head.null) throw new Error(`null with ${head.attention} attention`);
+  for (const map of [head.query, head.key, head.value]) checkMap(map);
+}
+
+function checkLayer(layer) {
+  checkFields(layer, "layer");
+  truth(layer.norm, "norm");
+  if (!Array.isArray(layer.heads)) throw new Error("a layer without a list of heads");
+  layer.heads.forEach(checkHead);
+  if (layer.norm && layer.mlp === null) throw new Error("norm without an MLP");
+  if (layer.mlp === null) return;
+  checkFields(layer.mlp, "mlp");
+  oneOf(layer.mlp.activation, Object.keys(ACTIVATIONS), "activation");
+  checkMap(layer.mlp.outer);
+  for (const map of [layer.mlp.inner, layer.mlp.gate]) if (map !== null) checkMap(map);
+  for (const [letter, size] of Object.entries(layer.mlp.letters)) {
+    if (!/^[A-Za-z]$/.test(letter) || !isCount(size)) unknown("size of a letter", [letter, size]);
+  }
+}
+
+function checkWitness(witness) {
+  checkFields(witness, "witness");
+  if (!(witness.layout instanceof Layout)) throw new Error("a witness without a layout");
+  checkPrompt(witness.prompt);
+  witness.layers.forEach(checkLayer);
+  checkFields(witness.readout, "readout");
+  if (typeof witness.readout.value !== "number") unknown("coefficient", witness.readout.value);
+}
+
+// X, y and queries of one prompt, for this witness
+function checkData({ prompt, examples }, data) {
+  for (const row of [...data.X, ...data.queries]) {
+    if (row.length !== prompt.d) throw new Error(`an x of ${row.length} numbers, not ${prompt.d}`);
+  }
+  if (data.y.length !== data.X.length) throw new Error(`${data.y.length} y for ${data.X.length} x`);
+  if (examples !== null && examples !== data.X.length) throw new Error(`${data.X.length} examples, not ${examples}`);
+}
+
 // -- slot maps ------------------------------------------------------------------------------
 
 const splitEntry = (reference) => {
@@ -11,37 +119,64 @@ const sizeOf = (shape) => shape.reduce((size, axis) => size * axis, 1);
 
 // Shapes by slot name; an entry `slot[i]` is one number.
 class Layout {
-  constructor(slots) { this.slots = slots; this.shapes = new Map(slots); }
+  constructor(slots) {
+    this.slots = slots;
+    this.shapes = new Map(slots);
+    if (this.shapes.size < slots.length) throw new Error("a slot is laid out twice");
+    for (const [name, shape] of slots) {
+      if (!Array.isArray(shape) || !shape.every(isCount)) unknown(`shape of ${name}`, shape);
+    }
+  }
+  has(name) { return this.shapes.has(name); }
   shape(reference) {
     const [name, index] = splitEntry(reference);
-    return index === null ? this.shapes.get(name) : [];
+    if (!this.has(name)) unknown("slot", name, [...this.shapes.keys()]);
+    const shape = this.shapes.get(name);
+    if (index === null) return shape;
+    if (index >= sizeOf(shape)) throw new Error(`${reference}: slot ${name} has only ${sizeOf(shape)} entries`);
+    return [];
   }
 }
 
+const misfit = (block, to, from) => {
+  throw new Error(`${block.to} ← ${block.from}${block.pattern === undefined ? "" : ` [${block.pattern}]`} does not fit [${to}] ← [${from}]`);
+};
+
 // The shape that a block gives its source; `letters` sizes an axis that it repeats.
 function outputShape(block, source, letters) {
-  if (block.matrix) return [block.matrix.length];
-  if (!block.pattern) return source;
+  if (block.matrix !== undefined) return [block.matrix.length];
+  if (block.pattern === undefined) return source;
   const [left, right] = block.pattern.split("<-");
+  if (right.length !== source.length) misfit(block, "", source);
   const known = { ...letters };
   [...right].forEach((letter, axis) => { known[letter] = source[axis]; });
-  return [...left].map((letter) => known[letter]);
+  return [...left].map((letter) => known[letter] ?? unknown("size of the letter", letter));
 }
 
 // Non-zero entries [row, column, factor] of a block's matrix, its coefficient left out.
 function entries(block, destination, source) {
-  if (block.matrix) {
+  if (block.matrix !== undefined) {
+    if (block.matrix.length !== sizeOf(destination) || block.matrix.some((row) => row.length !== sizeOf(source))) misfit(block, destination, source);
     return block.matrix.flatMap((row, i) => row.map((x, j) => [i, j, x]).filter((at) => at[2] !== 0));
   }
-  if (!block.pattern) {
+  if (block.pattern === undefined) {
+    if (sizeOf(destination) !== sizeOf(source)) misfit(block, destination, source);
     return Array.from({ length: sizeOf(source) }, (_, i) => [i, i, 1]);
   }
   const [left, right] = block.pattern.split("<-");
+  if (left.length !== destination.length && [...left].every((letter) => right.includes(letter))) {
+    const made = outputShape(block, source, {}); // as many units in another shape
+    if (sizeOf(made) === sizeOf(destination)) destination = made;
+  }
+  if (left.length !== destination.length || right.length !== source.length) misfit(block, destination, source);
   const sizes = {};
-  [...left].forEach((letter, axis) => { sizes[letter] = destination[axis]; });
-  [...right].forEach((letter, axis) => { sizes[letter] = source[axis]; });
+  const axes = [...[...left].map((letter, k) => [letter, destination[k]]), ...[...right].map((letter, k) => [letter, source[k]])];
+  for (const [letter, size] of axes) {
+    sizes[letter] ??= size;
+    if (sizes[letter] !== size) misfit(block, destination, source);
+  }
   const letters = Object.keys(sizes);
-  let places = [{}];
+  let places = [{}]; // every letter has one value, wherever and however often it stands
   for (const letter of letters) {
     places = places.flatMap((at) =>
       Array.from({ length: sizes[letter] }, (_, i) => ({ ...at, [letter]: i })));
@@ -50,16 +185,17 @@ function entries(block, destination, source) {
   return places.map((at) => [flat(left, at), flat(right, at), 1]);
 }
 
-// slots(source): {destination: Matrix}; destinations are slots of `to`, or named by the map.
+// slots(source): {destination: Matrix}; destinations are slots of `to`, or, with `to` null, features
+// that the map names itself.
 function applyMap(map, source, from, to, letters) {
   const made = {};
+  const named = to ?? features(map, from, letters);
   for (const block of map) {
     const [name, index] = splitEntry(block.from);
-    const [target, place] = to ? splitEntry(block.to) : [block.to, null];
-    const a = source[name];
-    const shape = to ? to.shape(block.to) : outputShape(block, from.shape(block.from), letters);
-    const whole = to ? to.shape(target) : shape;
-    made[target] ??= new Matrix(a.r, sizeOf(whole));
+    const [target, place] = splitEntry(block.to);
+    const a = source[name] ?? unknown("slot", name, Object.keys(source));
+    const shape = named.shape(block.to);
+    made[target] ??= new Matrix(a.r, sizeOf(named.shape(target)));
     const m = made[target];
     for (const [i, j, factor] of entries(block, shape, from.shape(block.from))) {
       const c = block.value * factor;
@@ -76,9 +212,27 @@ function applyMap(map, source, from, to, letters) {
   return made;
 }
 
+// The features that a map names itself, each of the shape that its first block makes.
+function features(map, from, letters) {
+  const shapes = new Map();
+  for (const block of map) {
+    if (/[[\]]/.test(block.to)) unknown("feature", block.to);
+    const shape = outputShape(block, from.shape(block.from), letters);
+    if (!shapes.has(block.to)) shapes.set(block.to, shape);
+    if (sizeOf(shapes.get(block.to)) !== sizeOf(shape)) misfit(block, shapes.get(block.to), shape);
+  }
+  return new Layout([...shapes]);
+}
+
+// Two maps must make the same features: their names, and how many numbers each is.
+function checkAlike(a, b, what) {
+  const sizes = (made) => JSON.stringify(made.slots.map(([name, shape]) => [name, sizeOf(shape)]).sort());
+  if (sizes(a) !== sizes(b)) throw new Error(`${what}: ${sizes(a)} and ${sizes(b)}`);
+}
+
 const sum = (stream, more) => {
   const after = { ...stream };
-  for (const [name, m] of Object.entries(more)) after[name] = add(after[name], m);
+  for (const [name, m] of Object.entries(more)) after[name] = add(after[name] ?? unknown("slot", name), m);
   return after;
 };
 
@@ -111,7 +265,8 @@ const columns = (a, start, stop) => {
 // -- prompt -----------------------------------------------------------------------------------
 
 function tokensOf(prompt, n, m) {
-  const first = prompt.register ? 1 : 0, step = prompt.form === "interleaved" ? 2 : 1;
+  const first = truth(prompt.register, "register") ? 1 : 0;
+  const step = { joint: 1, interleaved: 2 }[oneOf(prompt.form, FORMS, "form")];
   const end = first + step * n;
   const range = (start, stop, by) => {
     const made = [];
@@ -127,7 +282,7 @@ function tokensOf(prompt, n, m) {
 function embed(witness, data, tokens) {
   const { prompt, layout } = witness, { X, y, queries } = data;
   const one = (f) => fromRows(tokens.all.map((t) => [f(t)]), 1);
-  const features = {
+  const given = {
     x: new Matrix(tokens.total, prompt.d), x_example: new Matrix(tokens.total, prompt.d),
     x_query: new Matrix(tokens.total, prompt.d), y: new Matrix(tokens.total, 1), one: one(() => 1),
     index: one((t) => t), query: one((t) => Number(tokens.queries.includes(t))),
@@ -136,32 +291,34 @@ function embed(witness, data, tokens) {
       tokens.all.map((t) => Array.from({ length: prompt.positions }, (_, p) => Number(p === t))),
       prompt.positions),
   };
-  const put = (name, t, x) => x.forEach((value, i) => { features[name].v[t * prompt.d + i] = value; });
+  const put = (name, t, x) => x.forEach((value, i) => { given[name].v[t * prompt.d + i] = value; });
   for (const name of ["x", "x_example"]) tokens.x.forEach((t, j) => put(name, t, X[j]));
   for (const name of ["x", "x_query"]) tokens.queries.forEach((t, j) => put(name, t, queries[j]));
-  tokens.y.forEach((t, j) => { features.y.v[t] = y[j]; });
+  tokens.y.forEach((t, j) => { given.y.v[t] = y[j]; });
   const from = new Layout([["x", [prompt.d]], ["y", []], ["one", []], ["index", []],
     ["position", [prompt.positions]], ["query", []], ["register", []],
     ["x_example", [prompt.d]], ["x_query", [prompt.d]]]);
   const empty = {};
   for (const [name, shape] of layout.slots) empty[name] = new Matrix(tokens.total, sizeOf(shape));
-  return sum(empty, applyMap(prompt.embedding, features, from, layout));
+  return sum(empty, applyMap(prompt.embedding, given, from, layout, {}));
 }
 
 // -- the transformer ----------------------------------------------------------------------------
 
 // token t receives sum_j weight(<query_t, key_j>) value_j
 function attend(head, stream, layout, tokens) {
+  checkHead(head);
   const seen = head.keys === "context" ? tokens.context : tokens.all;
   const causal = head.keys === "causal";
-  const names = [...new Set(head.query.map((block) => block.to))];
+  const queryFeatures = features(head.query, layout, {}), keyFeatures = features(head.key, layout, {});
+  checkAlike(queryFeatures, keyFeatures, "query and key do not make the same features");
   const join = (map) => {
     const made = applyMap(map, stream, layout, null, {});
-    const parts = names.filter((name) => made[name]).map((name) => made[name]);
-    return parts.length ? sideBySide(parts) : new Matrix(tokens.total, 1);
+    const parts = queryFeatures.slots.map(([name]) => made[name]);
+    return parts.length ? sideBySide(parts) : new Matrix(tokens.total, 1); // no feature: every score is 0
   };
   const query = join(head.query), key = join(head.key);
-  const values = applyMap(head.value, stream, layout, layout);
+  const values = applyMap(head.value, stream, layout, layout, {});
   const scores = product(query, transpose(rows(key, seen)));
   const open = (t, j) => !causal || seen[j] <= t;
   const weights = attentionWeights(head, scores, open, tokens.examples);
@@ -189,10 +346,7 @@ function attentionWeights(head, scores, open, examples) {
         w.v[k] = q;
       }
     }
-    const linear = head.attention === "linear" || head.attention === "relu";
-    const causal = at.length < w.c || head.keys === "causal";
-    const divisor = head.average === "examples" ? examples
-      : head.average === "keys" && (linear || !causal) ? at.length : 1;
+    const divisor = head.average === "examples" ? examples : head.average === "keys" ? at.length : 1;
     if (divisor !== 1) {
       for (const k of at) { w.v[k] /= divisor; w.e[k] = w.e[k] / divisor + U * Math.abs(w.v[k]); }
     }
@@ -240,29 +394,37 @@ function layerNorm(stream, layout) {
 
 const ACTIVATIONS = { identity: (a) => a, relu, gelu };
 
-// outer(activation(inner(stream)) * gate(stream))
+// outer(activation(inner(stream)) * gate(stream)). Without inner the units are the stream itself,
+// and a slot that the gate does not write is multiplied by 0.
 function perceive(mlp, stream, layout) {
-  if (!mlp.inner) return { hidden: stream, result: applyMap(mlp.outer, stream, layout, layout) };
-  const inner = applyMap(mlp.inner, stream, layout, null, mlp.letters);
-  const gate = mlp.gate ? applyMap(mlp.gate, stream, layout, null, mlp.letters) : null;
-  const hidden = {}, slots = [];
-  for (const block of mlp.inner) {
-    if (hidden[block.to]) continue;
-    slots.push([block.to, outputShape(block, layout.shape(block.from), mlp.letters)]);
-    hidden[block.to] = ACTIVATIONS[mlp.activation](inner[block.to]);
-    if (gate) hidden[block.to] = multiply(hidden[block.to], gate[block.to]);
+  const activation = ACTIVATIONS[oneOf(mlp.activation, Object.keys(ACTIVATIONS), "activation")];
+  const { letters } = mlp;
+  const hiddenLayout = mlp.inner === null ? layout : features(mlp.inner, layout, letters);
+  const inner = mlp.inner === null ? stream : applyMap(mlp.inner, stream, layout, null, letters);
+  let gate = null;
+  if (mlp.gate !== null) {
+    const made = features(mlp.gate, layout, letters);
+    const units = mlp.inner !== null ? hiddenLayout : new Layout(made.slots.map(([name]) => [name, layout.shape(name)]));
+    checkAlike(made, units, "gate and inner do not make the same hidden units");
+    gate = applyMap(mlp.gate, stream, layout, hiddenLayout, letters);
   }
-  const hiddenLayout = new Layout(slots);
-  return { inner, gate, hidden, hiddenLayout, result: applyMap(mlp.outer, hidden, hiddenLayout, layout) };
+  const active = {}, hidden = {};
+  for (const [name, shape] of hiddenLayout.slots) {
+    active[name] = activation(inner[name]);
+    if (gate) gate[name] ??= new Matrix(inner[name].r, sizeOf(shape));
+    hidden[name] = gate ? multiply(active[name], gate[name]) : active[name];
+  }
+  return { inner, active, gate, hidden, hiddenLayout, result: applyMap(mlp.outer, hidden, hiddenLayout, layout, letters) };
 }
 
 // stream += heads(stream); then stream += mlp(norm(stream))
 function applyLayer(layer, stream, layout, tokens) {
+  checkLayer(layer);
   const heads = layer.heads.map((head) => attend(head, stream, layout, tokens));
   let after = stream;
   for (const head of heads) after = sum(after, head.result);
   const record = { layer, before: stream, heads, middle: after, after };
-  if (layer.mlp) {
+  if (layer.mlp !== null) {
     record.normed = layer.norm ? layerNorm(after, layout) : after;
     record.mlp = perceive(layer.mlp, record.normed, layout);
     record.after = sum(after, record.mlp.result);
@@ -272,6 +434,8 @@ function applyLayer(layer, stream, layout, tokens) {
 
 // steps[0] is the embedded prompt, steps[k] what layer k did to it
 function run(witness, data) {
+  checkWitness(witness);
+  checkData(witness, data);
   const tokens = tokensOf(witness.prompt, data.X.length, data.queries.length);
   const steps = [{ after: embed(witness, data, tokens) }];
   for (const layer of witness.layers) {
@@ -280,7 +444,8 @@ function run(witness, data) {
   return { witness, data, tokens, steps, predictions: readOut(witness, steps[steps.length - 1].after, tokens) };
 }
 
-function readOut(witness, stream, tokens) {
-  const [name, index] = splitEntry(witness.readout.slot);
-  return tokens.queries.map((t) => witness.readout.value * stream[name].get(t, index ?? 0));
+function readOut({ readout, layout }, stream, tokens) {
+  const [name, index] = splitEntry(readout.slot);
+  if (sizeOf(layout.shape(readout.slot)) !== 1) throw new Error(`the read-out ${readout.slot} is not one number`);
+  return tokens.queries.map((t) => readout.value * stream[name].get(t, index ?? 0));
 }

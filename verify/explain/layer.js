@@ -57,8 +57,9 @@ function headOf(made, tokens) {
 
 function mlpOf(record) {
   const { mlp } = record.layer;
-  const words = !mlp.inner ? "a linear map of every token, added to the stream"
-    : `hidden = ${mlp.activation === "identity" ? "" : mlp.activation + " of "}inner${mlp.gate ? " × gate" : ""}; then written`;
+  const plain = !mlp.inner && !mlp.gate && mlp.activation === "identity";
+  const words = plain ? "a linear map of every token, added to the stream"
+    : `hidden = ${mlp.activation === "identity" ? "" : mlp.activation + " of "}${mlp.inner ? "inner" : "the stream"}${mlp.gate ? " × gate" : ""}; then written`;
   return `<figure class="head"><figcaption><b>MLP</b>${record.layer.norm ? " after layer norm" : ""}<br><small>${words}</small></figcaption>
     ${mlp.inner ? mapList("inner", mlp.inner, "key") : ""}${mlp.gate ? mapList("gate", mlp.gate, "query") : ""}
     ${mapList("written", mlp.outer, "written")}</figure>`;

@@ -38,15 +38,15 @@ function assemble(family, pools, parameters, edits) {
       },
     };
   });
+  const { coefficient, ...readout } = variant.readout;
   return {
+    ...variant,
     layout: new Layout(variant.layout),
     prompt: { ...variant.prompt, embedding: blocks(variant.prompt.embedding, "embedding") },
     layers,
-    readout: { slot: variant.readout.slot, value: value(variant.readout.coefficient) },
-    examples: variant.examples,
+    readout: { ...readout, value: value(coefficient) },
     vectors: Object.fromEntries(Object.entries(variant.vectors).map(([name, v]) => [name, v.map((entry) =>
       (Array.isArray(entry) && Array.isArray(entry[0]) ? entry[0].map(value) : value(entry)))])),
-    approximate: variant.approximate,
     definitions: variant.definitions.map((i) => pools.definitions[i]),
   };
 }

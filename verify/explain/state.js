@@ -40,8 +40,7 @@ const fits = ({ examples, prompt }) =>
 
 function cellExists({ side, slot, i, t }) {
   const model = app.models[side];
-  const shape = model && model.witness.layout.shape(slot);
-  return Boolean(shape) && i < sizeOf(shape) && t < model.result.tokens.total;
+  return Boolean(model) && model.witness.layout.has(slot) && i < sizeOf(model.witness.layout.shape(slot)) && t < model.result.tokens.total;
 }
 
 function render() {

@@ -127,7 +127,7 @@ function arithmetic(model, k, name, i, t) {
     });
   });
   if (record.mlp && record.mlp.result[name]) {
-    const { layout } = model.witness, from = record.mlp.hiddenLayout ?? layout;
+    const { layout } = model.witness, from = record.mlp.hiddenLayout;
     const parts = [];
     for (const block of record.layer.mlp.outer) {
       const [target, place] = splitEntry(block.to);
@@ -137,9 +137,9 @@ function arithmetic(model, k, name, i, t) {
         if ((place ?? to) !== i) continue;
         const at = index ?? column;
         parts.push({
-          c: block.value * factor, source, at, shape: from.shape(source) ?? [],
+          c: block.value * factor, source, at, shape: from.shape(source),
           hidden: record.mlp.hidden[source].get(t, at),
-          inner: record.mlp.inner ? record.mlp.inner[source].get(t, at) : null,
+          inner: record.mlp.inner[source].get(t, at), active: record.mlp.active[source].get(t, at),
           gate: record.mlp.gate ? record.mlp.gate[source].get(t, at) : null,
         });
       }
@@ -199,8 +199,8 @@ function lineOf(term) {
     }).join("");
   }
   return head + term.parts.filter((p) => p.hidden !== 0).map((p) => {
-    const made = p.inner === null ? show(p.hidden)
-      : p.gate === null ? `${show(p.inner)} → ${show(p.hidden)}` : `(${show(p.inner)} · ${show(p.gate)})`;
+    const unit = p.inner === p.active ? show(p.inner) : `${show(p.inner)} → ${show(p.active)}`;
+    const made = p.gate === null ? unit : `(${unit} · ${show(p.gate)})`;
     return line(`${escapeText(p.source)}${entryName(p.shape, p.at)}`, `${show(p.c)} times ${made}`,
       show(p.c * p.hidden), "detail");
   }).join("");

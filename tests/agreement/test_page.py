@@ -1,0 +1,497 @@
+"""The page reads a witness as the definition does: its interpreter runs random witnesses.
+
+They are exported as the page gets them, put together and run by the page's scripts in a browser,
+all on one page, and compared with the plain evaluator: exactly, where no number of the run needs
+rounding, else within the bound on rounding that the page computes beside its numbers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, make_dataclass, replace
+from fractions import Fraction
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import browser as driver
+import layer_words
+import mpmath
+import plain
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from witnesses import (
+    ACTIVATIONS,
+    ATTENTION,
+    AVERAGES,
+    FORMS,
+    IRRATIONAL,
+    KEYS,
+    VOCABULARY,
+    Case,
+    words,
+)
+from witnesses import cases as any_cases
+
+from constructions.prompt import Prompt
+from constructions.slotmap import Block, slot_map
+from constructions.stream import layout
+from constructions.transformer import MLP, Head, Layer, Readout, Witness
+from verify.explain import build
+from verify.explain.export import Export, complete
+
+needs_browser = pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
+SCRIPTS = ("matrix.js", "interpreter.js", "algebra.js", "model.js")
+DIGITS = 60
+
+RUN_ALL = """
+const member = (data) => ({ axes: {}, zero: [], fixed: {}, variants: { "": data } });
+const attempt = (f) => { try { return f(); } catch (error) { return { error: String(error) }; } };
+const text = (x) => (Number.isFinite(x) ? x : String(x));
+const runAll = (asked) => asked.map(({ witness, pools, prompt }) => attempt(() => {
+  const made = run(assemble(member(witness), pools, {}, {}), prompt);
+  const { slot, value } = made.witness.readout, [name, index] = splitEntry(slot);
+  const last = made.steps[made.steps.length - 1].after[name];
+  return {
+    predictions: Array.from(made.predictions, text),
+    bounds: made.tokens.queries.map((t) => text(Math.abs(value) * last.error(t, index ?? 0))),
+  };
+}));
+"""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the definition says of one case; `predictions` None where it divides by 0.
+
+    size: the largest number of the run. rounded: whether some number is no float.
+    """
+
+    predictions: list[Any] | None
+    size: float = 0.0
+    rounded: bool = True
+
+
+def drawn() -> list[Case]:
+    """Every kind of head and pattern once, then random witnesses, with and without fractions."""
+    found = [*every_head(), *every_pattern(), *every_perceptron(), *layer_words.cases(60, seed=1)]
+    for without, count in ((IRRATIONAL, 200), (frozenset(), 200)):
+
+        @settings(
+            max_examples=count, database=None, deadline=None, derandomize=True,
+            phases=[Phase.generate], suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        @given(any_cases(without))
+        def collect(case: Case) -> None:
+            found.append(case)
+
+        collect()
+    return found
+
+
+def small(layer: Layer, number: int, **slots: tuple[int, ...]) -> Case:
+    """One layer between x, y and their sum, on two examples and three queries."""
+    form, register = FORMS[number % 2], bool(number // 2 % 2)
+    prompt = Prompt(2, slot_map(("u", "x"), ("a", "y"), ("a", "one")), form, register)
+    total = Layer("sum", mlp=MLP(slot_map(("a", "u", 1, "<-i"))))
+    shapes: dict[str, Any] = {"u": (2,), "a": ()} | slots
+    witness = Witness("small", layout(**shapes), prompt, (layer, total), Readout("a"))
+    X, y = [[1, 2], [-1, Fraction(1, 2)]], [3, Fraction(-1, 4)]
+    queries = [[1, 0], [Fraction(-1, 2), -1], [2, 1]]
+    as_fractions = [[list(map(Fraction, row)) for row in rows] for rows in (X, queries)]
+    return Case(witness, as_fractions[0], list(map(Fraction, y)), as_fractions[1])
+
+
+def every_head() -> list[Case]:
+    made = []
+    for attention, keys in product(ATTENTION, KEYS):
+        shares = attention in ("softmax", "normalised")
+        options = [("", False), ("", True)] if shares else [(word, False) for word in AVERAGES]
+        for average, null in options:
+            head = Head(
+                slot_map(("f", "u"), ("g", "a")), slot_map(("g", "a"), ("f", "u", 2)),
+                slot_map(("a", "a"), ("u", "u", -1)), attention, keys, average, null,
+            )  # fmt: skip
+            made.append(small(Layer("attention", (head,)), len(made)))
+    return made
+
+
+def every_pattern() -> list[Case]:
+    """Every pattern of at most two letters on either side."""
+    sides = {0: ("",), 1: ("i", "j"), 2: ("ii", "ij", "ji", "jk")}
+    made = []
+    for (before, right), (after, left) in product(
+        ((0, ""), (1, "i"), (2, "ij"), (2, "ii")),
+        [(rank, side) for rank, some in sides.items() for side in some],
+    ):
+        slots = {0: "a", 1: "u", 2: "A"}
+        steps = [
+            Block("A", "u", 1, "ij<-j"),
+            Block("A", "u", 2, "ij<-i"),
+            Block(slots[after], slots[before], Fraction(1, 2), f"{left}<-{right}"),
+        ]
+        layers = [MLP(slot_map(*steps[:2])), MLP(slot_map(steps[2]))]
+        gather = MLP(
+            slot_map(("u", "A", 1, "i<-ij"), ("u", "A", -3, "j<-ij"), ("u", "A", 2, "i<-ii"))
+        )
+        case = small(Layer("sum", mlp=gather), len(made), A=(2, 2))
+        more = tuple(Layer("pattern", mlp=mlp) for mlp in layers)
+        witness = case.witness.with_layers((*more, *case.witness.layer_list))
+        made.append(replace(case, witness=witness))
+    return made
+
+
+def every_perceptron() -> list[Case]:
+    """Every activation with and without inner units and gate, before and after layer norm."""
+    made = []
+    for activation, inner, gate, norm in product(
+        ACTIVATIONS, (False, True), (False, True), (False, True)
+    ):
+        unit = "h" if inner else "u"
+        mlp = MLP(
+            slot_map(("u", unit, 2), ("a", f"{unit}[1]", -1), ("u[0]", f"{unit}[0]")),
+            slot_map(("h", "u", -1), ("h", "a", 1, "i<-")) if inner else None,
+            slot_map((unit, "u"), (unit, "a", 1, "i<-")) if gate else None,
+            activation,
+            (("i", 2),),
+        )
+        made.append(small(Layer("perceptron", mlp=mlp, norm=norm), len(made)))
+    return made
+
+
+def expected(case: Case) -> Expected:
+    """By fractions where they suffice, else by decimals of many digits."""
+    try:
+        states = plain.states(case.witness, *case.prompt)
+        predictions = plain.predict(case.witness, *case.prompt)
+    except ZeroDivisionError:
+        return Expected(None)
+    except plain.Unsupported:
+        with mpmath.workdps(DIGITS):
+            try:
+                states = plain.states(case.witness, *case.prompt, plain.Decimals())
+                predictions = plain.predict(case.witness, *case.prompt, plain.Decimals())
+            except ZeroDivisionError:
+                return Expected(None)
+            return Expected(predictions, float(max(map(abs, numbers(states)), default=0)))
+    entries = [*numbers(states), *predictions]
+    rounded = any(float(entry) != entry for entry in entries)
+    return Expected(predictions, float(max(map(abs, entries))), rounded)
+
+
+def numbers(states: list[plain.State]) -> list[Any]:
+    return [
+        entry for state in states for tokens in state.values() for held in tokens for entry in held
+    ]
+
+
+def exported(case: Case) -> dict[str, Any]:
+    """A witness and its prompt, as a page has them."""
+    export = Export()
+    witness = export.witness(case.witness)
+    data = {"X": case.X, "y": case.y, "queries": case.queries}
+    given = json.loads(json.dumps(data, default=float))
+    return json.loads(json.dumps({"witness": witness, "pools": export.pools(), "prompt": given}))
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., list[Any]]]:
+    """page(asked, patches): what the scripts, some text of theirs replaced, make of each case."""
+    made, folder = driver.Browser(), tmp_path_factory.mktemp("page")
+
+    def ask(asked: list[Any], *patches: tuple[str, str]) -> list[Any]:
+        script = "\n".join(build.resource(name) for name in SCRIPTS)
+        for old, new in patches:
+            assert script.count(old) == 1, f"{old!r} is {script.count(old)} times in the scripts"
+            script = script.replace(old, new)
+        path = folder / "page.html"
+        data = json.dumps(asked).replace("<", "\\u003c")
+        path.write_text(
+            f'<!doctype html><meta charset="utf-8"><script>{script}\n{RUN_ALL}\n'
+            f"window.made = runAll({data});</script>",
+            encoding="utf-8",
+        )
+        made.open(path)
+        assert made.errors == []
+        return made.js("made")
+
+    yield ask
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def cases() -> list[tuple[Case, Expected]]:
+    return [(case, expected(case)) for case in drawn()]
+
+
+def wrong(case: Case, says: Expected, made: dict[str, Any]) -> str:
+    """Why what the page made is not what the definition says; "" if it is."""
+    if "error" in made:
+        return made["error"]
+    given = [float(value) for value in made["predictions"]]
+    bounds = [float(value) for value in made["bounds"]]
+    if says.predictions is None:
+        return ""  # a division by 0: no number is right
+    for value, bound, exact in zip(given, bounds, says.predictions, strict=True):
+        if not says.rounded:
+            gap, allowed = abs(value - float(exact)), 0.0
+        else:
+            with mpmath.workdps(DIGITS):
+                exact_ = plain.Decimals().number(exact) if isinstance(exact, Fraction) else exact
+                gap = float(abs(mpmath.mpf(value) - exact_))
+            allowed = bound + 2**-53 * abs(value)
+        if not gap <= allowed:
+            return f"{value} for {exact}, a bound of {bound}"
+    return ""
+
+
+def disagreements(cases: list[tuple[Case, Expected]], made: list[Any]) -> list[str]:
+    found = []
+    for (case, says), one in zip(cases, made, strict=True):
+        if reason := wrong(case, says, one):
+            found.append(f"{reason}\n{json.dumps(case.witness.to_json())}\n{case.prompt}")
+    return found
+
+
+# -- agreement ----------------------------------------------------------------------------------
+
+
+@needs_browser
+def test_the_page_computes_what_the_definition_of_a_witness_says(
+    page: Callable[..., list[Any]], cases: list[tuple[Case, Expected]]
+) -> None:
+    made = page([exported(case) for case, _ in cases])
+    found = disagreements(cases, made)
+    assert not found, f"{len(found)} of {len(cases)}, the first: {found[0]}"
+    undefined = [says for _, says in cases if says.predictions is None]
+    assert len(undefined) < len(cases) // 10
+    exact = [says for _, says in cases if says.predictions is not None and not says.rounded]
+    assert len(exact) > len(cases) // 4 and sum(any(e.predictions or ()) for e in exact) > 100
+
+
+@needs_browser
+def test_the_bounds_that_excuse_rounding_are_small(
+    page: Callable[..., list[Any]], cases: list[tuple[Case, Expected]]
+) -> None:
+    """A bound that grants everything would hide every fault."""
+    made = page([exported(case) for case, _ in cases])
+    small = [
+        max(map(float, one["bounds"])) <= 1e-10 * (1 + says.size)
+        for (_, says), one in zip(cases, made, strict=True)
+        if says.predictions is not None
+    ]
+    assert sum(small) > 0.95 * len(small)
+
+
+def test_the_drawn_witnesses_use_the_whole_vocabulary(
+    cases: list[tuple[Case, Expected]],
+) -> None:
+    used = set().union(*(words(case.witness) for case, _ in cases))
+    assert VOCABULARY - used == set()
+    assert {len(case.queries) for case, _ in cases} >= {1, 2, 3}
+
+
+# -- seen to fail -------------------------------------------------------------------------------
+
+FAULTS = {
+    "a repeated letter takes any values": [
+        ("if (sizes[letter] !== size) misfit(block, destination, source);", ""),
+        (
+            "return places.map((at) => [flat(left, at), flat(right, at), 1]);",
+            "if (left === right) return Array.from(places, (_, i) => [i, i, 1]); "
+            "return places.map((at) => [flat(left, at), flat(right, at), 1]);",
+        ),
+    ],
+    "without inner units there is no activation": [
+        ("active[name] = activation(inner[name]);",
+         "active[name] = mlp.inner === null ? inner[name] : activation(inner[name]);"),
+    ],
+    "without inner units there is no gate": [
+        ("hidden[name] = gate ? ", "hidden[name] = gate && mlp.inner !== null ? "),
+    ],
+    "the keys are the examples": [
+        ('head.average === "keys" ? at.length', 'head.average === "keys" ? examples'),
+    ],
+    "no average": [('head.average === "examples" ? examples', 'false ? examples')],
+    "every token is read": [
+        ('head.keys === "context" ? tokens.context : tokens.all', "tokens.all"),
+    ],
+    "no token is later": [("!causal || seen[j] <= t", "true")],
+    "no null key": [("let total = extra ? Math.exp(-top) : 0;", "let total = 0;")],
+    "no null score": [("let total = head.null ? 1 : 0,", "let total = 0,")],
+    "one entry is written as the first": [("t * m.c + (place ?? i)", "t * m.c + i")],
+    "one entry is read as the first": [("t * a.c + (index ?? j)", "t * a.c + j")],
+    "the read-out is the first entry": [("get(t, index ?? 0))", "get(t, 0))")],
+    "x_query is 0": [('of ["x", "x_query"]', 'of ["x"]')],
+    "x_example is x": [
+        ('for (const name of ["x", "x_query"]) tokens.queries',
+         'for (const name of ["x", "x_query", "x_example"]) tokens.queries'),
+    ],
+    "no register": [('truth(prompt.register, "register") ? 1 : 0', "0")],
+    "joint prompts only": [("interleaved: 2 }", "interleaved: 1 }")],
+    "positions from 1": [("Number(p === t)", "Number(p + 1 === t)")],
+    "no layer norm": [("layer.norm ? layerNorm(after, layout) : after", "after")],
+    "no gate": [("gate ? multiply(active[name], gate[name]) : active[name]", "active[name]")],
+    "scores of the stream's order": [
+        ("queryFeatures.slots.map(([name]) => made[name])", "Object.values(made)"),
+    ],
+}  # fmt: skip
+
+
+@needs_browser
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_the_interpreter_is_seen(
+    fault: str, page: Callable[..., list[Any]], cases: list[tuple[Case, Expected]]
+) -> None:
+    made = page([exported(case) for case, _ in cases], *FAULTS[fault])
+    assert disagreements(cases, made)
+
+
+# -- what is not known --------------------------------------------------------------------------
+
+
+def of_everything() -> dict[str, Any]:
+    """A witness with each kind of part, as the page gets it."""
+    block = {"to": "a", "from": "a", "c": 1}
+    spread = {"to": "u", "from": "a", "c": 1, "pattern": "i<-"}
+    matrix = {"to": "a", "from": "u", "c": 1, "matrix": [[1, 2]]}
+    head = {
+        "name": "head", "query": [{**block, "to": "f"}], "key": [{**block, "to": "f"}],
+        "value": [block, matrix], "attention": "linear", "keys": "full", "average": "keys",
+        "null": False,
+    }  # fmt: skip
+    mlp = {
+        "inner": [{**block, "to": "h"}], "gate": [{**block, "to": "h"}],
+        "outer": [{**spread, "from": "h"}], "activation": "relu", "letters": {"i": 2},
+    }  # fmt: skip
+    return {
+        "witness": {
+            "layout": [["u", [2]], ["a", []]],
+            "prompt": {
+                "form": "joint", "d": 2, "register": False, "positions": 0,
+                "embedding": [{"to": "u", "from": "x", "c": 1}, {"to": "a", "from": "y", "c": 1}],
+            },
+            "layers": [0],
+            "readout": {"slot": "a", "coefficient": 1},
+            "examples": None, "approximate": False, "vectors": {}, "definitions": [],
+        },
+        "pools": {
+            "layers": [
+                {"name": "layer", "heads": [head], "norm": False, "mlp": mlp, "holds": []}
+            ],
+            "definitions": [], "math": {},
+        },
+        "prompt": {"X": [[1, 2]], "y": [3], "queries": [[1, 0]]},
+    }  # fmt: skip
+
+
+PROMPT, LAYER = ("witness", "prompt"), ("pools", "layers", 0)
+HEAD, MLP_ = (*LAYER, "heads", 0), (*LAYER, "mlp")
+BLOCK = (*MLP_, "outer", 0)
+# where, what is put there, and the words that the error has to have
+UNKNOWN: list[tuple[tuple[Any, ...], Any, str]] = [
+    ((*PROMPT, "form"), "stacked", 'form "stacked"'),
+    ((*PROMPT, "register"), "no", 'register "no"'),
+    ((*PROMPT, "positions"), -1, "positions -1"),
+    ((*PROMPT, "d"), 0, "d 0"),
+    ((*PROMPT, "embedding", 0, "from"), "x_label", 'slot "x_label"'),
+    ((*PROMPT, "embedding", 0, "to"), "v", 'slot "v"'),
+    ((*PROMPT, "padding"), True, '"padding"'),
+    ((*LAYER, "norm"), "yes", 'norm "yes"'),
+    ((*LAYER, "dropout"), 1, '"dropout"'),
+    ((*HEAD, "attention"), "Softmax", 'attention "Softmax"'),
+    ((*HEAD, "keys"), "all", 'keys "all"'),
+    ((*HEAD, "average"), "n", 'average "n"'),
+    ((*HEAD, "average"), None, "average null"),
+    ((*HEAD, "null"), 1, "null 1"),
+    ((*HEAD, "null"), True, "null with linear attention"),
+    ((*HEAD, "mask"), "band", '"mask"'),
+    ((*HEAD, "key", 0, "to"), "g", "do not make the same features"),
+    ((*HEAD, "query", 0, "to"), "f[0]", 'feature "f[0]"'),
+    ((*HEAD, "value", 0, "from"), "missing", 'slot "missing"'),
+    ((*HEAD, "value", 1, "matrix"), [[1, 2, 3]], "does not fit"),
+    ((*HEAD, "value", 1, "matrix"), [[1], [2]], "does not fit"),
+    ((*HEAD, "value", 1, "pattern"), "<-i", "a pattern and a matrix"),
+    ((*MLP_, "activation"), "tanh", 'activation "tanh"'),
+    ((*MLP_, "gate", 0, "to"), "k", "do not make the same hidden units"),
+    ((*MLP_, "letters"), {"i": "d"}, "size of a letter"),
+    ((*MLP_, "bias"), [], '"bias"'),
+    ((*BLOCK, "pattern"), "ij", 'pattern "ij"'),
+    ((*BLOCK, "pattern"), "ij<-", "does not fit"),
+    ((*BLOCK, "pattern"), "i<-j", "does not fit"),
+    ((*BLOCK, "pattern"), None, "pattern null"),
+    ((*BLOCK, "to"), "u[2]", "only 2 entries"),
+    ((*BLOCK, "c"), ["sinh", 1], "sinh"),
+    ((*BLOCK, "c"), ["%", 1, 2], "%"),
+    ((*BLOCK, "scale"), 2, '"scale"'),
+    ((*MLP_, "inner", 0, "pattern"), "k<-", "letter"),
+    (("witness", "readout", "slot"), "u", "not one number"),
+    (("witness", "readout", "slot"), "u[2]", "only 2 entries"),
+    (("witness", "readout", "offset"), 1, '"offset"'),
+    (("witness", "layout", 1, 1), [-1], "shape of a"),
+    (("witness", "examples"), 2, "1 examples, not 2"),
+    (("prompt", "X"), [[1, 2, 3]], "an x of 3 numbers"),
+    (("prompt", "y"), [1, 2], "2 y for 1 x"),
+]
+
+
+def changed(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
+    made = of_everything()
+    at = made
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = value
+    return made
+
+
+def without(path: tuple[Any, ...]) -> dict[str, Any]:
+    made = of_everything()
+    at = made
+    for key in path[:-1]:
+        at = at[key]
+    del at[path[-1]]
+    return made
+
+
+@needs_browser
+def test_a_word_that_the_page_does_not_know_is_an_error_that_names_it(
+    page: Callable[..., list[Any]],
+) -> None:
+    whole, *made = page([of_everything(), *(changed(path, value) for path, value, _ in UNKNOWN)])
+    assert "error" not in whole
+    for (path, value, named), one in zip(UNKNOWN, made, strict=True):
+        assert named in one.get("error", f"no error, but {one}"), (path, value)
+
+
+@needs_browser
+def test_a_missing_field_is_an_error_that_names_it(page: Callable[..., list[Any]]) -> None:
+    paths = [
+        *((*PROMPT, name) for name in ("form", "register", "positions", "d")),
+        *((*LAYER, name) for name in ("name", "norm", "mlp")),
+        *((*HEAD, name) for name in ("name", "attention", "keys", "average", "null")),
+        *((*HEAD, name) for name in ("query", "key", "value")),
+        *((*MLP_, name) for name in ("inner", "gate", "outer", "activation", "letters")),
+        *((*BLOCK, name) for name in ("to", "from")),
+        ("witness", "readout", "slot"),
+        ("witness", "examples"),
+    ]
+    for path, one in zip(paths, page([without(path) for path in paths]), strict=True):
+        assert path[-1] in one.get("error", f"no error, but {one}"), path
+    gone = [without((*LAYER, "heads")), without((*BLOCK, "c"))]
+    assert all("error" in one for one in page(gone))
+
+
+def test_a_field_that_the_export_would_leave_out_is_refused() -> None:
+    head = Head(slot_map(("f", "a")), slot_map(("f", "a")), slot_map(("a", "a")))
+    complete(head)
+    for kind, part in ((Head, head), (MLP, MLP(slot_map(("a", "a"))))):
+        wider = make_dataclass(kind.__name__, [("mask", str, "")], bases=(kind,), frozen=True)
+        other = wider(**{name: getattr(part, name) for name in kind.__dataclass_fields__})
+        with pytest.raises(ValueError, match=f"the page has no mask of a {kind.__name__}"):
+            complete(other)
+
+
+def test_the_page_and_the_test_run_the_same_scripts() -> None:
+    assert set(SCRIPTS) < set(build.SCRIPTS)
+    assert all((Path(build.__file__).parent / name).is_file() for name in SCRIPTS)
