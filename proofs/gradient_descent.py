@@ -10,7 +10,7 @@ old = wᵀx, the fit before this layer. One layer is
 
 and must take fit = old = wᵀx to fit = old = w'ᵀx at every token. With `old` the weights
 hold for every η and λ; without it a layer shrinks fit and the attention's result alike,
-and 2ηλ = 1 is out of reach (`without_old`).
+and 2ηλ = 1 is out of reach (`equations_without_old`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any, Literal
 import sympy
 
 from proofs import calculus as c
-from proofs.ansatz import Gauge, Solution, equations, impossible, solve, unknown
+from proofs.ansatz import Gauge, Solution, equations, solve, unknown
 from proofs.calculus import Form, S, X, Z, y
 
 Loss = Literal["sum", "mean"]
@@ -119,11 +119,10 @@ def step(loss: Loss = "sum", ridge: bool = False) -> Solution:
     return solve(f"gradient_descent.{loss}", statement, unknowns, found, gauge, steps)
 
 
-def without_old(loss: Loss = "sum") -> bool:
-    """Whether a layer without `old` fails to make the step with 1 − 2ηλ = 0 (mean: 1 − ηλ).
+def equations_without_old(loss: Loss = "sum") -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """The equations, and their unknowns, of a layer that makes the ridge step without `old`.
 
-    Its MLP is fit ← fit + keep·fit. The equations are shown to have no solution, even over
-    the complex numbers; that they have one for other step sizes is checked too.
+    Its MLP is fit ← fit + keep·fit.
     """
     target = w - eta * gradient(loss, lam)
     unknowns = (*HEAD, MLP[0])
@@ -132,7 +131,4 @@ def without_old(loss: Loss = "sum") -> bool:
     for rows in (X, Z):
         fit, _ = layer(values, loss, rows, w, w)
         pairs.append((fit, rows @ target))
-    found = equations(*pairs)
-    critical = 1 / (2 * lam) if loss == "sum" else 1 / lam
-    at_critical = [sympy.numer(sympy.together(e.subs(eta, critical))) for e in found]
-    return impossible(at_critical, unknowns) and not impossible(found, unknowns)
+    return equations(*pairs), unknowns

@@ -1,10 +1,9 @@
 """What a theorem and its proof are.
 
-A theorem's argument is a function that states equalities to an `Argument`, which decides
-each one in the calculus (or as rational functions) and keeps the line. Nothing is taken
-on trust: the proof stands if every line does. Weights and exponents are inputs of the
-argument, the solved ones by default, so that the coefficients of an assembled witness, or
-wrong ones, can be put in their place.
+A theorem's argument is a function that states its lines to an `Argument`, which decides each one.
+Nothing is taken on trust: the proof stands if every line does, and what it takes from elsewhere is
+listed in `Proof.assumes`. Weights and exponents are inputs of the argument, the solved ones by
+default, so that the coefficients of an assembled witness, or wrong ones, can be put in their place.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any, Literal
 
 import sympy
 
-from proofs.calculus import Form
+from proofs.argument import Argument
 
 Kind = Literal["identity", "induction on k", "impossibility", "negation", "analysis"]
 Variant = Literal["printed", "repaired", "improved"]
@@ -26,61 +25,13 @@ def _no_weights() -> Mapping[str, Any]:
     return {}
 
 
-def vanishes(expression: Any) -> bool:
-    """Whether a scalar expression is identically zero (rational in its powers)."""
-    plain = sympy.powsimp(sympy.expand(sympy.sympify(expression), power_exp=False))
-    if plain == 0:
-        return True
-    reduced = sympy.cancel(sympy.together(sympy.expand(plain)))
-    return bool(reduced == 0 or sympy.simplify(reduced) == 0)
-
-
-def _shown(side: Any) -> str:
-    return side.latex() if isinstance(side, Form) else sympy.latex(sympy.sympify(side))
-
-
-@dataclass
-class Argument:
-    """Collects the lines of one proof; the first line that fails is kept."""
-
-    lines: list[str] = field(default_factory=list)
-    failed: str | None = None
-    decided: int = 0
-
-    def note(self, text: str) -> None:
-        """A line of explanation, which decides nothing."""
-        self.lines.append(text)
-
-    def holds(self, text: str, truth: Any) -> bool:
-        """A line whose truth was decided elsewhere, by a computation."""
-        self.decided += 1
-        self.lines.append(text)
-        if not bool(truth) and self.failed is None:
-            self.failed = text
-        return bool(truth)
-
-    def equal(self, text: str, left: Any, right: Any) -> bool:
-        """left = right, decided by normal form (forms) or as rational functions (scalars)."""
-        if isinstance(left, Form) or isinstance(right, Form):
-            truth = left == right
-        else:
-            truth = vanishes(sympy.sympify(left) - sympy.sympify(right))
-        relation = "=" if truth else r"\neq"
-        return self.holds(rf"{text}{_shown(left)} {relation} {_shown(right)}", truth)
-
-    def differ(self, text: str, left: Any, right: Any) -> bool:
-        """left ≠ right as forms or rational functions."""
-        if isinstance(left, Form) or isinstance(right, Form):
-            truth = not left == right
-        else:
-            truth = not vanishes(sympy.sympify(left) - sympy.sympify(right))
-        relation = r"\neq" if truth else "="
-        return self.holds(rf"{text}{_shown(left)} {relation} {_shown(right)}", truth)
-
-
 @dataclass(frozen=True)
 class Proof:
-    """The outcome of one theorem's argument; `failed` is the first line that is not true."""
+    """The outcome of one theorem's argument.
+
+    `failed` is the first line that is not true. `assumes` is part of the statement: what the
+    argument takes from elsewhere, as LaTeX.
+    """
 
     id: str
     statement: str
@@ -91,14 +42,15 @@ class Proof:
     claims: tuple[str, ...] = ()
     variant: Variant = "improved"
     failed: str | None = None
+    assumes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Theorem:
     """A statement for all n and d (and k, where it occurs) with its argument.
 
-    `claims` are the identifiers that it supports in the given `variant`; a theorem of kind
-    `negation` shows that the printed statement is false. `weights` gives the solved
+    `claims` are the claims that it is about, in the given `variant`; a theorem of kind `negation`
+    shows that the printed statement is false. `weights` gives the solved
     weights that the statement is about, `inputs` the exponents and coefficients beside
     them that `prove` can replace.
     """
@@ -150,6 +102,7 @@ class Theorem:
             claims=self.claims,
             variant=self.variant,
             failed=argument.failed,
+            assumes=tuple(argument.assumes),
         )
 
 

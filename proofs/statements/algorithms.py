@@ -7,9 +7,10 @@ from typing import Any
 
 import sympy
 
+from proofs.argument import Argument
 from proofs.calculus import Form
 from proofs.statements.improved import IDENTITY, INDUCTION, solved, theorem
-from proofs.theorem import Argument, Theorem
+from proofs.theorem import Theorem
 
 Values = Mapping[str, Any]
 
@@ -92,20 +93,27 @@ def _threshold(argument: Argument, weights: Values) -> None:
     def relu(value: Any) -> Any:
         return sympy.Max(0, sympy.factor(value))
 
-    for v, wanted in (
+    size = sympy.Symbol("u", nonnegative=True)
+    places = (
         (tau + excess, excess),
+        (tau, sympy.Integer(0)),
         (tau * part / (1 + part), sympy.Integer(0)),
         (sympy.Integer(0), sympy.Integer(0)),
         (-tau * part / (1 + part), sympy.Integer(0)),
+        (-tau, sympy.Integer(0)),
         (-tau - excess, -excess),
-    ):
+    )
+    for v, wanted in places:
         got = v + weights["above"] * relu(v - tau) + weights["below"] * relu(-v - tau)
         got += weights["up"] * relu(v) + weights["down"] * relu(-v)
         argument.equal(rf"v = {sympy.latex(v)}:\ ", got, wanted)
-        if wanted != 0:  # the minimum of ½(u − v)² + τ|u| at u ≠ 0: v − u = τ sign(u)
-            force = tau * sympy.sign(wanted)
-            argument.equal(r"v - u = \tau\,\mathrm{sign}(u):\ ", v - wanted, force)
-    argument.note(r"|v| \leq \tau:\ v - 0 \in [-\tau, \tau] = \tau\,\partial|0|")
+        least = (wanted - v) ** 2 / 2 + tau * abs(wanted)
+        for other in (size, -size):
+            argument.at_least(
+                rf"\tfrac12(u - v)^2 + \tau|u| \text{{ at }} {sympy.latex(other)}:\ ",
+                (other - v) ** 2 / 2 + tau * size,
+                least,
+            )
 
 
 def _logistic(argument: Argument, weights: Values) -> None:

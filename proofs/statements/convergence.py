@@ -7,18 +7,31 @@ from typing import Any
 
 import sympy
 
+from proofs.argument import Argument
+from proofs.calculus import S
 from proofs.newton import alpha
-from proofs.statements.polynomials import iterate, s
-from proofs.theorem import Argument, Theorem
+from proofs.statements.polynomials import iterate, s, squared_residuals
+from proofs.theorem import Theorem
+
+SPECTRAL = (
+    r"\text{the spectral theorem: a symmetric } S \text{ has an orthonormal basis of "
+    r"eigenvectors, on which } p(S) \text{ is } p(s)"
+)
 
 
 def _eq5(argument: Argument, factor: Any = 2, first: int = 1) -> None:
-    """At the top eigenvalue σ of S, 1 − ασ² = −1, its 2ᵏ-th power is 1 for k ≥ 1: M_k → 0."""
+    """At the top eigenvalue σ of S, 1 − ασ² = −1, its 2ᵏ-th power is 1 for k ≥ 1: M_k u = 0."""
+    argument.assume(SPECTRAL)
+    argument.equal(r"S \text{ is symmetric: } SS^\top = ", S @ S.T, S @ S)
+    argument.note(
+        r"\text{its norm is the square of the largest eigenvalue } \sigma \text{ of } S, "
+        r"\text{ which is not negative}"
+    )
+    squared_residuals(argument)
     sigma = sympy.Symbol("sigma", positive=True)
     k = sympy.Symbol("k", integer=True, nonnegative=True)
     ratio = 1 - sympy.sympify(factor) / sigma**2 * sigma**2
     argument.equal(r"\alpha = 2/\sigma^2:\ 1 - \alpha\sigma^2 = ", ratio, -1)
-    argument.note(r"\|SS^\top\|_2 = \sigma^2, \text{ as } S \text{ is symmetric}")
     argument.equal(
         r"k \geq 1:\ (1 - \alpha\sigma^2)^{2^k} = ((-1)^2)^{2^{k-1}} = ",
         (ratio**2) ** (2**k),
@@ -38,48 +51,104 @@ def _eq5(argument: Argument, factor: Any = 2, first: int = 1) -> None:
         )
 
 
+def bernoulli(argument: Argument, excess: Any) -> None:
+    """(1 + excess)^N ≥ 1 + N·excess for excess ≥ 0, by induction on N."""
+    count = sympy.Symbol("N", integer=True, nonnegative=True)
+    argument.equal(r"N = 0:\ (1 + e)^0 = ", (1 + excess) ** 0, 1 + 0 * excess)
+    argument.at_least(
+        r"N \to N + 1:\ (1 + e)(1 + Ne), \text{ at least }\ ",
+        (1 + excess) * (1 + count * excess),
+        1 + (count + 1) * excess,
+    )
+
+
 def _eq5_repaired(argument: Argument, factor: Any = 2) -> None:
     """For 0 < α < 2/σ²: |1 − αs²| < 1 at every eigenvalue 0 < s ≤ σ, and M_k = 0 at s = 0."""
+    argument.assume(SPECTRAL)
+    argument.equal(r"S \text{ is symmetric: } SS^\top = ", S @ S.T, S @ S)
+    squared_residuals(argument)
     slack, part = sympy.symbols("a b", positive=True)
     # α = (factor/σ²)·1/(1 + a) covers (0, factor/σ²); s = σ/√(1 + b) covers (0, σ)
     for text, share in ((r"s < \sigma", 1 / (1 + part)), (r"s = \sigma", sympy.Integer(1))):
         ratio = sympy.together(1 - sympy.sympify(factor) / (1 + slack) * share)
-        below = sympy.expand(sympy.numer(sympy.together(1 - ratio)))
-        above = sympy.expand(sympy.numer(sympy.together(1 + ratio)))
-        argument.holds(
-            rf"{text}:\ -1 < 1 - \alpha s^2 < 1", below.is_positive and above.is_positive
+        argument.greater(rf"{text}:\ 1 - \alpha s^2 = ", ratio, -1)
+        argument.greater(rf"{text}:\ 1 > 1 - \alpha s^2:\ ", 1, ratio)
+    excess = sympy.Symbol("e", positive=True)
+    count, eigenvalue = sympy.Symbol("N", positive=True), sympy.Symbol("s", positive=True)
+    argument.let(r"e", r"1/|1 - \alpha s^2| - 1")
+    bernoulli(argument, excess)
+    bound, more = 1 / (1 + count * excess), sympy.Symbol("g", nonnegative=True)
+    argument.at_least(
+        r"(1 + e)^N = 1 + Ne + g:\ |1 - \alpha s^2|^N \text{ is below } ",
+        bound,
+        1 / (1 + count * excess + more),
+    )
+    argument.limit(r"\text{that bound: } ", bound, count, sympy.oo, 0)
+    for sign in (1, -1):
+        argument.limit(
+            r"p_k(s) = (1 - (1 - \alpha s^2)^{2^k})/s, \text{ the bound for the power: } ",
+            (1 - sign * bound) / eigenvalue,
+            count,
+            sympy.oo,
+            1 / eigenvalue,
         )
-    argument.equal(r"s = 0:\ M_k = 0 = S^\dagger:\ ", iterate(3).subs(s, 0), 0)
-    argument.note(
-        r"\text{so } p_k(s) = (1 - (1 - \alpha s^2)^{2^k})/s \to 1/s,\ "
-        r"\text{quadratically}"
+    k = sympy.Symbol("k", integer=True, nonnegative=True)
+    argument.limit(r"N = 2^k:\ ", 2**k, k, sympy.oo, sympy.oo)
+    argument.recurrence(
+        r"s = 0, \text{ where } S^\dagger \text{ is 0}:\ ",
+        0 * k,
+        k,
+        (alpha * s).subs(s, 0),
+        lambda m: (2 * m - s * m**2).subs(s, 0),
     )
 
 
-def _rates(argument: Argument) -> None:
+def _rates(argument: Argument, descent: Any = 1, newton: Any = 2) -> None:
     """Upper bounds with constants: k ≥ κ log 1/ε steps, and k ≥ 2 log₂ κ + log₂ log 1/ε."""
-    u, kappa, e = sympy.symbols("u kappa L", positive=True)
-    argument.note(
-        r"1 - v \leq e^{-v} \text{ for } v \geq 0:\ "
-        r"f(v) = e^{-v} - 1 + v,\ f(0) = 0,\ f'(v) = 1 - e^{-v} \geq 0"
-    )
-    derivative = sympy.together(1 - 1 / (1 + u))  # v = log(1 + u)
-    argument.holds(r"f'(\log(1+u)) = \tfrac{u}{1+u} > 0", derivative.is_positive)
-    argument.note(
-        r"\text{gradient descent, step } 1/\sigma_{\max}:\ "
-        r"|1 - s/\sigma_{\max}|^k \leq (1 - 1/\kappa)^k \leq e^{-k/\kappa}"
-    )
-    argument.equal(r"k = \kappa L,\ L = \log 1/\varepsilon:\ k/\kappa = ", kappa * e / kappa, e)
-    argument.note(
-        r"\text{Newton, } \alpha = 1/\sigma_{\max}^2:\ "
-        r"(1 - s^2/\sigma_{\max}^2)^{2^k} \leq (1 - \kappa^{-2})^{2^k} "
-        r"\leq e^{-2^k/\kappa^2}"
-    )
-    k = 2 * sympy.log(kappa, 2) + sympy.log(e, 2)
+    argument.assume(SPECTRAL)
+    v = sympy.Symbol("v", nonnegative=True)
+    kappa, target = sympy.symbols("kappa L", positive=True)
+    argument.let("L", r"\log(1/\varepsilon)")
+    argument.let("t", r"s/\sigma_{\max}")
+    argument.grows_from(r"e^{-v} \geq 1 - v:\ ", sympy.exp(-v), 1 - v, v)
+    _powers_keep_order(argument)
+    # t = 1/κ + y covers t ≥ 1/κ, and t = 1 − x covers t ≤ 1
+    x, y = sympy.symbols("x y", nonnegative=True)
+    least, t = 1 / kappa, 1 / kappa + y
+    argument.note(r"\text{gradient descent, its step the reciprocal of } \sigma_{\max}")
+    descent_residual(argument)
+    argument.at_least(r"t = 1 - x:\ 1 - t = ", 1 - (1 - x), 0)
+    argument.at_least(r"t = 1/\kappa + y:\ ", 1 - least, 1 - t)
+    more = sympy.Symbol("m", nonnegative=True)
+    k = descent * kappa * target + more
     argument.equal(
-        r"k = 2\log_2\kappa + \log_2 L:\ 2^k/\kappa^2 = ",
-        sympy.simplify(sympy.exp(sympy.expand_log(k * sympy.log(2), force=True)) / kappa**2),
-        e,
+        r"(e^{-1/\kappa})^k = e^{-k/\kappa},\ \text{exponent: } ", -least * k, -k / kappa
+    )
+    argument.at_least(
+        r"k = \kappa L + m,\ \varepsilon = e^{-L}:\ ", -target, sympy.expand(-k / kappa)
+    )
+    argument.note(r"\text{Newton, } \alpha \text{ the reciprocal of } \sigma_{\max}^2")
+    squared_residuals(argument)
+    argument.at_least(r"t = 1 - x \geq 0:\ 1 - t^2 = (1 - t)(1 + t) = ", x * (1 + t), 0)
+    argument.equal(r"(1 - t)(1 + t) = ", (1 - v) * (1 + v), 1 - v**2)
+    argument.at_least(r"t = 1/\kappa + y:\ ", 1 - least**2, 1 - t**2)
+    power = kappa**newton * target * 2**more  # 2^k
+    k = newton * sympy.log(kappa, 2) + sympy.log(target, 2) + more
+    argument.equal(
+        r"k = 2\log_2\kappa + \log_2 L + m:\ 2^k = ",
+        sympy.simplify(sympy.exp(sympy.expand_log(k * sympy.log(2), force=True))),
+        power,
+    )
+    argument.at_least(r"2^k/\kappa^2 = ", power / kappa**2, target)
+
+
+def _powers_keep_order(argument: Argument) -> None:
+    """0 ≤ a ≤ b gives aᵏ ≤ bᵏ, by induction on k."""
+    a, gap, power, more = sympy.symbols("a g A G", nonnegative=True)
+    argument.at_least(
+        r"a \leq b = a + g,\ a^k = A \leq b^k = A + G:\ b^{k+1} = ",
+        (a + gap) * (power + more),
+        a * power,
     )
 
 
@@ -91,22 +160,34 @@ def third_order_step(t: Any) -> Any:
     return t * (3 - 3 * s * t + (s * t) ** 2)
 
 
+def descent_residual(argument: Argument) -> None:
+    """N gradient steps of size α from zero leave (1 − αs)^N: their p has s·p_N = 1 − (1 − αs)^N."""
+    ratio, eigenvalue = sympy.Symbol("q"), sympy.Symbol("s")
+    count = sympy.Symbol("N", integer=True, nonnegative=True)
+    argument.let("q", 1 - alpha * eigenvalue)
+    step = (1 - ratio) / eigenvalue  # α
+    argument.equal(r"\alpha = (1 - q)/s:\ ", step.subs(ratio, 1 - alpha * eigenvalue), alpha)
+    argument.recurrence(
+        r"p_N = (1 - q^N)/s,\ p_{N+1} = p_N - \alpha(s p_N - 1):\ ",
+        (1 - ratio**count) / eigenvalue,
+        count,
+        0,
+        lambda p: p - step * (eigenvalue * p - 1),
+    )
+
+
 def _gradient_steps(argument: Argument, step: Callable[[Any], Any], order: int) -> None:
     """s·p = 1 − (1 − αs)^N for N gradient steps and for k layers of the iteration at N = r^k."""
-    power, t = sympy.symbols("r_N t")
-    now = (1 - power) / s
-    argument.note(r"N = 0:\ p_0 = 0,\ (1 - \alpha s)^0 = 1")
-    argument.equal(
-        r"w \leftarrow w - \alpha(Sw - X^\top y):\ s p_{N+1} = ",
-        s * (now - alpha * (s * now - 1)),
-        1 - power * (1 - alpha * s),
-    )
-    argument.note(r"\text{hence } s\,p_N = 1 - (1 - \alpha s)^N \text{ for gradient descent}")
-    argument.note(r"M_0 = \alpha I:\ 1 - s M_0 = (1 - \alpha s)^1")
+    descent_residual(argument)
+    ratio, t = sympy.symbols("q t")
+    k = sympy.Symbol("k", integer=True, nonnegative=True)
     argument.equal(r"1 - s T' = (1 - s T)^r:\ ", 1 - s * step(t), (1 - s * t) ** order)
-    argument.note(
-        r"\text{so } 1 - s M_k = (1 - \alpha s)^{r^k} = 1 - s\,p_{r^k}; "
-        r"\text{ polynomials have no zero divisors, } M_k = p_{r^k}(S)"
+    argument.recurrence(
+        r"s M_k = 1 - q^{r^k},\ M_0 = \alpha:\ ",
+        1 - ratio ** (sympy.Integer(order) ** k),
+        k,
+        1 - ratio,
+        lambda m: sympy.expand(s * step(m / s)),
     )
     value: Any = alpha
     for index in range(3):
@@ -147,6 +228,7 @@ THEOREMS = [
         r"\text{steps suffice for a residual } \leq \varepsilon",
         kind="analysis",
         argue=_rates,
+        inputs={"descent": 1, "newton": 2},
         variant="printed",
     ),
     Theorem(

@@ -7,10 +7,12 @@ from typing import Any
 
 import sympy
 
+from proofs import calculus as c
 from proofs import depth
-from proofs.ansatz import impossible
+from proofs.argument import Argument
 from proofs.depth import P, S, alpha
-from proofs.theorem import Argument, Theorem
+from proofs.statements.convergence import bernoulli, descent_residual
+from proofs.theorem import Theorem
 
 L = sympy.Symbol("L", integer=True, nonnegative=True)
 N = sympy.Symbol("N", integer=True, nonnegative=True)
@@ -18,48 +20,67 @@ THREE = sympy.Integer(3)
 EXCESS = sympy.Symbol("a", positive=True)
 
 
+LAYERS = (
+    r"\text{a linear-attention transformer embeds the prompt linearly; each layer adds } "
+    r"\textstyle\sum_j V h_j \langle K h_j, Q h_t\rangle \text{ for each head, then a linear MLP}"
+)
+
+
 def _iteration(argument: Argument, weights: Mapping[str, Any]) -> None:
     after, goal = depth.layer(weights), depth.tripled()
-    argument.note(r"\sigma = s p,\ \rho = 1 - \sigma = (1 - \alpha s)^N")
-    argument.equal(
-        r"1 - s\,p_{3N+1} = \rho^3(1 - \alpha s):\ ",
-        1 - S * goal,
-        (1 - S * P) ** 3 * (1 - alpha * S),
-    )
+    q = sympy.Symbol("q")
+    descent_residual(argument)
+    argument.let("p", "p_N")
+    argument.equal(r"1 - s\,p_{3N+1} = ", 1 - S * goal, (1 - S * P) ** 3 * (1 - alpha * S))
+    argument.equal(r"1 - s p_N = q^N:\ (q^N)^3 q = ", (q**N) ** 3 * q, q ** (3 * N + 1))
     argument.equal(r"g:\ ", after["g"], goal)
     argument.equal(r"s:\ ", after["s"], sympy.expand(S * goal))
-    argument.note(r"\textstyle\sum_j (c\,y_j + e\,\mathrm{fit}_j) x_j = (c + e\,S p) X^\top y")
+    matrix = c.letter("P", c.d, c.d, commuting=True)  # p_N(S)
+    near, far = sympy.symbols("c e")
+    argument.equal(
+        r"\mathrm{fit}_j = x_j^\top P X^\top y:\ "
+        r"\textstyle\sum_j (c\,y_j + e\,\mathrm{fit}_j) x_j = ",
+        c.X.T @ (near * c.y + far * (c.X @ matrix @ c.X.T @ c.y)),
+        near * (c.X.T @ c.y) + far * (c.S @ matrix @ c.X.T @ c.y),
+    )
     argument.equal(r"\mathrm{fit}:\ ", after["fit"], goal)
 
 
 def _iterations(argument: Argument, weights: Mapping[str, Any], order: int = 3) -> None:
-    argument.note(r"L = 0:\ g = s = \mathrm{fit} = 0,\ p_0 = 0")
-    base = sympy.Integer(order)
-    argument.equal(r"N_0 = ", (base**0 - 1) / 2, 0)
+    argument.assume(r"g = s = \mathrm{fit} = 0 \text{ in the embedding}")
+    argument.note(r"\text{before the first layer } N \text{ is zero, as for } w_0")
     _iteration(argument, weights)
-    argument.equal(
-        r"L \to L+1:\ 3 N_L + 1 = ", 3 * (base**L - 1) / 2 + 1, (base ** (L + 1) - 1) / 2
+    argument.recurrence(
+        r"N_{L+1} = 3 N_L + 1:\ ", (sympy.Integer(order) ** L - 1) / 2, L, 0, lambda n: 3 * n + 1
     )
 
 
-def _degree(argument: Argument, factors: int = 3) -> None:
+def degree_bound(argument: Argument, factors: int = 3) -> None:
     """Degrees add in a product: query · key · value has three times the degree."""
+    argument.assume(LAYERS)
     tau = sympy.Symbol("tau", positive=True)
-    argument.note(r"L = 0: \text{ the embedding is affine in the prompt, degree } \leq 1 = 3^0")
-    bound = THREE**L
-    product = sympy.powsimp(sympy.Mul(*[tau**bound] * factors))
-    argument.note(
-        r"\text{a head's result } \textstyle\sum_j V h_j \langle K h_j, Q h_t\rangle "
-        r"\text{ is a sum of products of three units, of degree } \leq 3^L \text{ each}"
+    for degree in (1, 3):
+        units = [
+            sympy.Add(*(sympy.Symbol(f"{name}_{i}") * tau**i for i in range(degree + 1)))
+            for name in ("q", "k", "v", "h")[:factors]
+        ]
+        product = sympy.Poly(sympy.Mul(*units), tau)
+        argument.equal(
+            rf"\text{{query, key and value of degree {degree}; their product: }}",
+            product.degree(),
+            3 * degree,
+        )
+    argument.recurrence(
+        r"\text{the degree of a head's result, by } \tau^a \tau^b = \tau^{a+b}:\ ",
+        THREE**L,
+        L,
+        1,
+        lambda degree: sympy.powsimp(sympy.Mul(*[tau**degree] * factors)).as_base_exp()[1],
     )
-    argument.equal(
-        r"L \to L+1:\ \log_\tau \tau^{3^L}\tau^{3^L}\tau^{3^L} = ",
-        product.as_base_exp()[1],
+    argument.at_least(
+        r"\text{the skip connection and the linear MLP keep the larger degree: } ",
         THREE ** (L + 1),
-    )
-    argument.holds(
-        r"\text{the skip connection and the linear MLP keep the larger degree: } 3^L \leq 3^{L+1}",
-        sympy.expand(THREE ** (L + 1) - bound).is_positive,
+        THREE**L,
     )
 
 
@@ -74,65 +95,86 @@ def leading(steps: int) -> Any:
 
 
 def _limit(argument: Argument, base: int = 3) -> None:
+    degree_bound(argument)
     argument.note(
-        r"\text{prompt } x = y = x_q = \tau \text{ in the first coordinate of the first "
-        r"example, zeros elsewhere: } d, n \text{ do not matter}"
+        r"\text{a prompt for every } d \text{ and } n:\ x, y \text{ and } x_q \text{ are } \tau "
+        r"\text{ in the first coordinate of the first example, zeros elsewhere}"
     )
-    r = sympy.Symbol("r")
-    s = sympy.Symbol("s")
-    # s·p_N = 1 − r and p_{N+1} = p_N − α (s p_N − 1): the top coefficient is multiplied by −α
+    count = sympy.Symbol("N", integer=True, positive=True)
+    s, lower = sympy.symbols("s l")
+    first = -((-alpha) ** count)  # the leading coefficient of p_N, whose degree is N − 1
+    argument.recurrence(
+        r"\text{the leading coefficient of } p_{N+1} = \alpha + (1 - \alpha s) p_N:\ ",
+        first,
+        count,
+        alpha,
+        lambda coefficient: -alpha * coefficient,
+        first=1,
+    )
     argument.equal(
-        r"p_{N+1} = \alpha + (1 - \alpha s) p_N:\ ",
-        (1 - r) / s - alpha * (s * (1 - r) / s - 1),
-        alpha + (1 - alpha * s) * (1 - r) / s,
+        r"p_N = c s^{N-1} + \dots:\ (1 - \alpha s) p_N = -\alpha c\,s^N + \dots:\ ",
+        sympy.expand((1 - alpha * s) * (first * s + lower)).coeff(s, 2),
+        -alpha * first,
     )
-    argument.note(
-        r"\text{degree of } p_N \text{ is } N - 1 \text{ with leading coefficient "
-        r"} -(-\alpha)^N \neq 0, \text{ by induction}"
-    )
+    argument.differ(r"\alpha \neq 0:\ ", first, 0)
     for steps in range(1, 6):
-        degree, coefficient = leading(steps)
-        argument.holds(
-            rf"N = {steps}: x_q p_N(S) X^\top y \text{{ has degree }} 2N + 1",
-            degree == 2 * steps + 1 and coefficient == -((-alpha) ** steps),
+        argument.equal(
+            rf"N = {steps}: \text{{ degree and leading coefficient of }} x_q p_N(S) X^\top y:\ ",
+            leading(steps),
+            (2 * steps + 1, first.subs(count, steps)),
         )
-    argument.note(r"\text{so } 2N + 1 \leq 3^L, \text{ by } \texttt{depth.degree}")
     argument.equal(
-        r"N = (3^L - 1)/2 \text{ meets it with equality: } 2N + 1 = ",
-        2 * (sympy.Integer(base) ** L - 1) / 2 + 1,
-        THREE**L,
+        r"\tau \cdot \tau^{2(N-1)} \cdot \tau^2:\ ", 1 + 2 * (count - 1) + 2, 2 * count + 1
     )
-    argument.holds(r"\text{one layer: one step}", depth.steps(1) == 1 and 2 * 2 + 1 > base**1)
+    more = sympy.Symbol("m", integer=True, nonnegative=True)
+    most = (sympy.Integer(base) ** L - 1) / 2
+    argument.equal(r"N = (3^L - 1)/2 \text{ has degree } 2N + 1 = ", 2 * most + 1, THREE**L)
+    argument.greater(r"N = (3^L - 1)/2 + 1 + m:\ 2N + 1 = ", 2 * (most + 1 + more) + 1, THREE**L)
+    argument.equal(r"\text{one layer: } ", depth.steps(1), (base - 1) // 2)
 
 
 def _order(argument: Argument, ratio: Any = 1 + EXCESS) -> None:
     """r^k steps in k + c layers need 2 r^k + 1 ≤ 3^(k+c): false for large k if r/3 = 1 + a > 1."""
+    _limit(argument)
     k = sympy.Symbol("k", integer=True, positive=True)
-    c = sympy.Symbol("c", positive=True)
-    argument.note(
-        r"M_0 = \alpha I \text{ and } 1 - sM_k = (1 - sM_0)^{r^k}: \ r^k \text{ gradient "
-        r"steps; } M_0 = \alpha S: \text{ degree } 4 r^k + 1"
-    )
-    argument.note(r"2 r^k / 3^{k+c} = 2 \cdot 3^{-c} (r/3)^k,\ r/3 = 1 + a")
+    extra = sympy.Symbol("c", positive=True)
     excess = ratio - 1
-    argument.holds(
-        r"(1+a)^k \geq 1 + ka \text{ by induction: } (1+a)(1+ka) - (1 + (k+1)a) = ka^2 \geq 0",
-        sympy.expand((1 + excess) * (1 + k * excess) - 1 - (k + 1) * excess).is_nonnegative,
-    )
-    argument.holds(
-        r"1 + ka \to \infty: \text{ no } c \text{ will do}", sympy.sympify(excess).is_positive
-    )
+    order, q = sympy.symbols("r q", positive=True)
+    argument.let("a", r"r/3 - 1")
     argument.note(
-        r"r = 3 \text{ is attained (hyperpower): the best order; } 3^k \text{ steps in } "
-        r"k + 2 \text{ layers are rate-optimal, the least is } k + 1"
+        r"\text{an iteration of order } r \text{ raises the residual } 1 - s M \text{ to } r"
     )
-    argument.holds(
-        r"3^k \text{ steps: } 2 \cdot 3^k + 1 > 3^k, \text{ so } k \text{ layers do not do}",
-        (2 * THREE**k + 1 - THREE**k).is_positive,
+    argument.recurrence(
+        r"1 - sM_k = q^{r^k},\ q = 1 - sM_0:\ ", q ** (order**k), k, q**order,
+        lambda residual: residual**order, first=1,
+    )  # fmt: skip
+    argument.equal(
+        r"N = r^k \text{ gradient steps from } \alpha I:\ ",
+        (q**N).subs(N, order**k),
+        q ** (order**k),
     )
-    argument.holds(
-        r"2 \cdot 3^k + 1 \leq 3^{k+1}, \text{ so the degree allows } k + 1",
-        sympy.expand(THREE ** (k + 1) - 2 * THREE**k - 1).subs(THREE**k, 1 + c).is_positive,
+    steps = sympy.Symbol("R", positive=True)  # r^k
+    argument.greater(
+        r"R = r^k \text{ from } \alpha S, M_k \text{ of degree } 2R - 1:\ ",
+        1 + 2 * (2 * steps - 1) + 2,
+        2 * steps + 1,
+    )
+    argument.equal(
+        r"2 r^k/3^{k+c} = ", 2 * order**k / 3 ** (k + extra), 2 * 3**-extra * (order / 3) ** k
+    )
+    bernoulli(argument, excess)
+    argument.greater(r"a = ", excess, 0)
+    argument.limit(
+        r"\text{with } 1 + ka \text{ for } (r/3)^k:\ ",
+        2 * 3**-extra * (1 + k * excess), k, sympy.oo, sympy.oo,
+    )  # fmt: skip
+    argument.greater(
+        r"3^k \text{ steps need more than } k \text{ layers: } ", 2 * THREE**k + 1, THREE**k
+    )
+    argument.at_least(
+        r"\text{the degree allows them in } k + 1 \text{ layers: } ",
+        THREE ** (k + 1),
+        2 * THREE**k + 1,
     )
 
 
@@ -147,24 +189,28 @@ def _one_head(argument: Argument, target: Any = None) -> None:
         forms.append(sympy.Add(*(a * e for a, e in zip(coefficients, (1, P, sigma), strict=True))))
     mlp = sympy.Symbol("c")
     goal = depth.tripled() if target is None else sympy.sympify(target)
-    # p and σ = s·p are independent; α ≠ 0 becomes 1 by scaling p up and s down
-    wanted = sympy.expand(sympy.expand(goal.subs(S, sigma / P)).subs(alpha, 1))
+    # p and σ = s·p are independent letters
+    wanted = sympy.expand(goal.subs(S, sigma / P))
+    argument.let(r"\sigma", S * P)
     argument.note(
-        r"\text{needed: } S p_{3N+1} - (\text{MLP: } c\,Sp) = S\,q\,k\,v, \quad "
-        r"q, k, v \in \mathrm{span}(1, p, \sigma)"
+        r"\text{the slot gets } S \text{ times a product of three combinations of } 1, p, \sigma, "
+        r"\text{ and } c\,\sigma \text{ from the MLP}"
     )
-    conditions = sympy.Poly(sympy.expand(wanted - mlp * P - sympy.Mul(*forms)), P, sigma).coeffs()
-    argument.holds(
-        r"\text{one head: the Gröbner basis of the coefficients' equations is } \{1\}",
-        impossible(conditions, [*unknowns, mlp]),
+    argument.equal(
+        r"p = \alpha p':\ p_{3N+1} = \alpha \cdot (\text{at } \alpha = 1):\ ",
+        wanted.subs(P, alpha * P),
+        alpha * wanted.subs(alpha, 1),
     )
-    argument.holds(r"\text{two heads do: the solved layer}", depth.iteration().check())
+    at_one = sympy.expand(wanted.subs(alpha, 1))
+    conditions = sympy.Poly(sympy.expand(at_one - mlp * P - sympy.Mul(*forms)), P, sigma).coeffs()
+    argument.unsolvable(r"\alpha = 1,\ p_{3N+1} - c\,p = q k v:\ ", conditions, [*unknowns, mlp])
+    argument.solved(r"\text{six heads, two of them for } s,\ \text{do: } ", depth.iteration())
 
 
 THEOREMS = [
     Theorem(
         id="depth.iteration",
-        claims=("depth",),
+        claims=("deep_descent",),
         statement=r"\text{one layer takes } N \text{ gradient steps to } 3N + 1",
         kind="identity",
         argue=_iteration,
@@ -172,7 +218,7 @@ THEOREMS = [
     ),
     Theorem(
         id="depth.iterations",
-        claims=("depth",),
+        claims=("deep_descent",),
         statement=r"L \text{ linear-attention layers make } (3^L - 1)/2 \text{ gradient steps}",
         kind="induction on k",
         argue=_iterations,
@@ -181,16 +227,16 @@ THEOREMS = [
     ),
     Theorem(
         id="depth.degree",
-        claims=("depth", "hyperpower"),
+        claims=("hyperpower", "deep_descent"),
         statement=r"\text{after } L \text{ linear-attention layers every hidden unit is a "
         r"polynomial of degree} \leq 3^L \text{ in the prompt}",
         kind="induction on k",
-        argue=_degree,
+        argue=degree_bound,
         inputs={"factors": 3},
     ),
     Theorem(
         id="depth.limit",
-        claims=("depth", "hyperpower", "gradient_descent"),
+        claims=("hyperpower", "gradient_descent", "deep_descent"),
         statement=r"\text{no linear-attention transformer of } L \text{ layers makes more than "
         r"} (3^L - 1)/2 \text{ gradient steps from zero}",
         kind="impossibility",
@@ -208,7 +254,7 @@ THEOREMS = [
     ),
     Theorem(
         id="depth.one_head",
-        claims=("depth",),
+        claims=("deep_descent",),
         statement=r"\text{one head cannot update the slot } S p_N(S) x \text{ to } "
         r"S p_{3N+1}(S) x, \text{ two can}",
         kind="impossibility",

@@ -9,9 +9,10 @@ import sympy
 
 from proofs import calculus as c
 from proofs import gradient_descent as gd
+from proofs.argument import Argument
 from proofs.calculus import Form, X, Z, y
 from proofs.gradient_descent import eta, lam, w
-from proofs.theorem import Argument, Theorem
+from proofs.theorem import Theorem
 
 Values = Mapping[str, Any]
 
@@ -59,8 +60,8 @@ def _steps(
     ridge: bool,
     at: Mapping[Any, Any] | None = None,
 ) -> None:
-    argument.note(r"\text{k = 0: the embedding writes } \mathrm{fit} = \mathrm{old} = w_0^\top x")
-    argument.note(r"k \to k+1:\ \text{the layer for a letter } w, \text{ which stands for } w_k")
+    argument.assume(r"\mathrm{fit} = \mathrm{old} = w_0^\top x \text{ in the embedding}")
+    argument.note(r"\text{induction on the layers: the letter } w \text{ stands for } w_k")
     _step(argument, weights, loss, ridge, at)
     # The step composed with itself is the step of the composed algorithm.
     values = {eta: (at or {}).get(eta, eta), lam: (at or {}).get(lam, lam)}
@@ -89,13 +90,18 @@ def _closed_form(argument: Argument, rate: int = 2, exponent_shift: int = 0) -> 
     )
 
 
-def _without_old(argument: Argument) -> None:
-    for loss, critical in (("sum", r"2\eta\lambda = 1"), ("mean", r"\eta\lambda = 1")):
-        argument.holds(
-            rf"\text{{loss {loss}, no slot old: the equations have no solution at }} {critical},"
-            r"\ \text{and one elsewhere}",
-            gd.without_old("sum" if loss == "sum" else "mean"),
+def _without_old(argument: Argument, share: Any = 1) -> None:
+    """No solution where one step forgets w: 1 − 2ηλ = 0 (mean: 1 − ηλ = 0)."""
+    losses: tuple[tuple[gd.Loss, Any], ...] = (("sum", 1 / (2 * lam)), ("mean", 1 / lam))
+    for loss, critical in losses:
+        found, unknowns = gd.equations_without_old(loss)
+        at_critical = [sympy.numer(sympy.together(e.subs(eta, share * critical))) for e in found]
+        argument.unsolvable(
+            rf"\text{{loss {loss}, }} \eta = {sympy.latex(share * critical)}:\ ",
+            at_critical,
+            unknowns,
         )
+        argument.solvable(rf"\text{{loss {loss}, }} \eta \text{{ elsewhere: }} ", found, unknowns)
 
 
 def _make() -> list[Theorem]:
@@ -152,5 +158,6 @@ THEOREMS = [
         r"cannot make the ridge step at } 2\eta\lambda = 1",
         kind="impossibility",
         argue=_without_old,
+        inputs={"share": 1},
     ),
 ]

@@ -8,7 +8,8 @@ from typing import Any
 import sympy
 
 from proofs import gelu_product
-from proofs.theorem import Argument, Theorem, theorem
+from proofs.argument import Argument
+from proofs.theorem import Theorem, theorem
 
 HALF = sympy.Rational(1, 2)
 
@@ -19,10 +20,17 @@ def gelu(value: Any) -> Any:
 
 def _softmax(argument: Argument, extra: int = 1) -> None:
     """Scores log(W_j/(1 − Σ W)) with `extra` more exponentials e^0 give the weights W_j."""
-    weight, total = sympy.symbols("W_j Sigma", positive=True)
+    weight, total, rest = sympy.symbols("W_j Sigma t", positive=True)
+    argument.let(r"\Sigma", r"\textstyle\sum_j W_j")
+    argument.let("s_j", r"\log(W_j/(1 - \Sigma))")
+    argument.greater(
+        r"W_j = \epsilon(1 + M_{tj}),\ t = \textstyle\sum_j(1 + M_{tj}),\ \epsilon = 1/(1 + t):\ "
+        r"1 - \Sigma = ",
+        1 - rest / (1 + rest),
+        0,
+    )
     power = sympy.exp(sympy.log(weight / (1 - total)))
     powers = total / (1 - total)  # Σ_j exp(s_j), each being W_j/(1 − Σ)
-    argument.note(r"0 < W_j,\ \Sigma = \textstyle\sum_j W_j < 1,\ s_j = \log(W_j/(1 - \Sigma))")
     argument.equal(r"e^{s_j}/(1 + \sum_i e^{s_i}) = ", power / (extra + powers), weight)
     entry, small = sympy.symbols("M_tj epsilon", positive=True)
     argument.equal(
@@ -31,8 +39,8 @@ def _softmax(argument: Argument, extra: int = 1) -> None:
         entry,
     )
     argument.note(
-        r"\text{mov: } M = E_{ts} \text{ copies, } M = E_{tt} \text{ clears; aff: } "
-        r"M = I;\ \text{bias: } \textstyle\sum_p b\,\mathrm{position}_p = b"
+        r"\text{the table of mov has a single entry, that of aff is the identity; a bias is a sum "
+        r"over the positions}"
     )
 
 
@@ -46,26 +54,23 @@ def _growth(argument: Argument, exponent: int = 2) -> None:
     tau, C, B = sympy.symbols("tau C B", positive=True)
     L, v = sympy.symbols("L v", positive=True)  # v: the variance, Σ (h_i − mean)² = L v
     argument.equal(r"\textstyle\sum_i \lambda_i^2 = ", L * v / sympy.sqrt(v) ** 2, L)
-    argument.note(
-        r"\text{so } |W_1\sigma(W_2\lambda)| \leq C; \text{ softmax means have } "
-        r"|a| \leq B\max_j\|h_j\|"
+    argument.assume(
+        r"|W_1\sigma(W_2\lambda)| \leq C \text{ on the ball } \|\lambda\|^2 \leq L "
+        r"\text{ (a continuous function on a closed and bounded set)}"
+    )
+    argument.assume(
+        r"|a| \leq B\max_j\|h_j\| \text{ for a softmax head } a \text{ (a mean with weights "
+        r"} \geq 0)"
     )
     bound = C + B * tau
-    argument.holds(
-        r"\text{mul at } x = y = \tau:\ \tau^2/(C + B\tau) \to \infty",
-        sympy.limit(tau**exponent / bound, tau, sympy.oo) == sympy.oo,
+    argument.limit(
+        r"\text{mul at } x = y = \tau:\ ", tau**exponent / bound, tau, sympy.oo, sympy.oo
     )
-    argument.holds(
-        r"\text{div at } y = 1,\ c = \tau \to 0:\ \tau^{-1}/(C + B) \to \infty",
-        sympy.limit(1 / tau / (C + B), tau, 0, "+") == sympy.oo,
+    argument.limit(
+        r"\text{div at } y = 1,\ c = \tau:\ ", tau ** (1 - exponent) / (C + B), tau, 0, sympy.oo
     )
-    argument.holds(
-        r"\text{bypass of } \lambda, \text{ no attention: } \tau/C \to \infty",
-        sympy.limit(tau / C, tau, sympy.oo) == sympy.oo,
-    )
-    argument.note(
-        r"\text{nor on any open box, if } \lambda \text{ is defined for all inputs: the layer is "
-        r"real analytic then, and an identity on a box would hold everywhere (div: for all } c > 0)"
+    argument.limit(
+        r"\text{bypass of } \lambda, \text{ no attention: }", tau / C, tau, sympy.oo, sympy.oo
     )
 
 
@@ -81,13 +86,14 @@ def _norm_bypass(argument: Argument, printed: bool = False) -> None:
     argument.equal(r"N^{-2}:\ ", sympy.expand(factor).coeff(N, 2), -square / 2)
     first = sympy.series(theirs.subs(N, 1 / N) ** (-HALF), N, 0, 2).removeO()
     argument.equal(r"\text{printed, } N^{-1}:\ ", sympy.expand(first).coeff(N, 1), -total / 2)
-    # 1 − e/2 ≤ (1 + e)^(−1/2) for e ≥ 0: clear where e ≥ 2, else squared
+    # 1 − e/2 ≤ (1 + e)^(−1/2) for e = ‖x‖²/N² > 0: both sides squared below 2
     a = sympy.Symbol("a", positive=True)
     e = 2 * a / (1 + a)
-    gap = sympy.factor(1 - (1 - e / 2) ** 2 * (1 + e))
-    argument.holds(
-        r"1 - (1 + e)^{-1/2} \leq e/2 \text{ for } e = \|x\|^2/N^2,\ 0 < e < 2", gap.is_positive
-    )
+    argument.greater(r"e = 2a/(1 + a) < 2:\ (1 + e)^{-1} = ", 1 / (1 + e), (1 - e / 2) ** 2)
+    argument.greater(r"e < 2:\ 1 - e/2 = ", 1 - e / 2, 0)
+    rest = sympy.Symbol("a", nonnegative=True)
+    argument.at_least(r"e = 2 + a:\ ", 0, 1 - (2 + rest) / 2)
+    argument.greater(r"e > 0:\ 1 + e = ", 1 + a, 1)
 
 
 def _weights(argument: Argument, orders: int = 10, shift: int = 0) -> None:
@@ -97,16 +103,56 @@ def _weights(argument: Argument, orders: int = 10, shift: int = 0) -> None:
         sums = [
             sum((w * i ** (2 * n) for i, w in enumerate(a, start=1)), Fraction(0)) for n in range(m)
         ]
-        argument.holds(
-            rf"m = {m}:\ \textstyle\sum a_i i^{{2n}} = [n = 0],\ n < m", sums == [1] + [0] * (m - 1)
+        argument.equal(
+            rf"m = {m}:\ (\textstyle\sum a_i i^{{2n}})_{{n < m}} = ", sums, [1] + [0] * (m - 1)
         )
-        argument.holds(rf"m = {m}:\ |a_i| < 2", all(abs(w) < 2 for w in a))
-    argument.note(
-        r"\text{any } m: \text{ Lagrange interpolation at the nodes } i^2, \text{ "
-        r"evaluated at } 0:\ a_i = \textstyle\prod_{j \neq i} j^2/(j^2 - i^2)"
+    argument.assume(
+        r"\text{Lagrange interpolation: } P(0) = \textstyle\sum_i a_i P(i^2),\ a_i = "
+        r"\prod_{j \neq i} j^2/(j^2 - i^2), \text{ for every } P \text{ of degree below } m"
     )
-    i, j = sympy.symbols("i j", positive=True)
+    # the product over j ≠ i, j ≤ m, is the closed form: by induction on m from m = i
+    m, i, j = sympy.symbols("m i j", integer=True, positive=True)
+    factorial = sympy.factorial
+
+    def closed(m: Any, i: Any) -> Any:
+        sign = (-1) ** (i + 1)
+        return 2 * sign * factorial(m) ** 2 / (factorial(m - i) * factorial(m + i))
+
+    def ratio(after: Any, before: Any) -> Any:
+        return sympy.simplify(sympy.gammasimp((after / before).rewrite(sympy.gamma)))
+
+    argument.equal(
+        rf"m = {orders}:\ (a_i) = ",
+        [gelu_product.closed_form(orders, k) for k in range(1, orders + 1)],
+        [closed(orders, k) for k in range(1, orders + 1)],
+    )
     argument.equal(r"j^2 - i^2 = ", (j - i) * (j + i), j**2 - i**2)
+    argument.equal(
+        r"a_i(m + 1)/a_i(m) = ",
+        ratio(closed(m + 1, i), closed(m, i)),
+        (m + 1) ** 2 / ((m + 1) ** 2 - i**2),
+    )
+    argument.note(
+        r"m \text{ is } i: \text{ the factors } j^2, j - i \text{ and } j + i \text{ below } i"
+    )
+    products = (-1) ** (i - 1) * factorial(i - 1) * factorial(2 * i - 1) / factorial(i)
+    argument.equal(
+        r"\textstyle\prod_{j<i} j^2/((j - i)(j + i)) = ",
+        ratio(factorial(i - 1) ** 2 / products, closed(i, i)),
+        1,
+    )
+    argument.equal(
+        r"b_i = (m!)^2/((m-i)!(m+i)!):\ b_{i+1}/b_i = ",
+        ratio(closed(m, i + 1), -closed(m, i)),
+        (m - i) / (m + i + 1),
+    )
+    size, more = sympy.symbols("i g", nonnegative=True)
+    argument.equal(r"b_0 = ", factorial(m) ** 2 / (factorial(m) * factorial(m)), 1)
+    argument.greater(
+        r"m = i + g:\ b_{i+1}/b_i \text{ is below } 1, \text{ so } |a_i| \text{ below } 2:\ ",
+        1,
+        more / (2 * size + more + 1),
+    )
 
 
 def _bound(argument: Argument, constant: int = 2) -> None:
@@ -119,19 +165,19 @@ def _bound(argument: Argument, constant: int = 2) -> None:
     )
     # ∫ e^{−u²/2} cos ωu du = √(2π) e^{−ω²/2}; u² under the integral is −d²/dω²
     transform = sympy.sqrt(2 * sympy.pi) * sympy.exp(-(omega**2) / 2)
-    argument.holds(
-        r"\textstyle\int e^{-u^2/2}\cos\omega u\,du = \sqrt{2\pi}\,e^{-\omega^2/2}",
-        sympy.simplify(
-            sympy.integrate(density * sympy.cos(omega * u), (u, -sympy.oo, sympy.oo)) - transform
-        )
-        == 0,
+    argument.equal(
+        r"\textstyle\int e^{-u^2/2}\cos\omega u\,du = ",
+        sympy.integrate(density * sympy.cos(omega * u), (u, -sympy.oo, sympy.oo)),
+        transform,
     )
     ours = sympy.simplify((constant * transform + sympy.diff(transform, omega, 2)) / transform)
     argument.equal(r"\text{transform of } (2 - u^2)e^{-u^2/2}:\ ", ours, 1 + omega**2)
-    argument.note(
-        r"\text{positive, so } |E^{(2n+2)}(u)| \leq |E^{(2n+2)}(0)|: \text{ the remainder of "
-        r"Taylor's formula after } u^{2m} \text{ is at most the next term}"
+    argument.greater(r"\text{the transform's factor: }", 1 + omega**2, 0)
+    argument.assume(
+        r"|f(u)| \leq f(0) \text{ for an } f \text{ whose Fourier transform is positive, and its "
+        r"even derivatives likewise}"
     )
+    argument.assume(r"\text{Taylor's formula with Lagrange's remainder}")
     for n in range(6):
         argument.equal(
             rf"[u^{{{2 * n + 2}}}]E = ",

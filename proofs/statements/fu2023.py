@@ -13,9 +13,10 @@ from typing import Any
 import sympy
 
 from proofs import calculus as c
+from proofs.argument import Argument
 from proofs.calculus import Form, S, X, Z, y
 from proofs.newton import T, alpha
-from proofs.theorem import Argument, theorem
+from proofs.theorem import theorem
 
 Values = Mapping[str, Any]
 PLACES = (("context", X), ("query", Z))
@@ -51,7 +52,7 @@ def _eq21(argument: Argument, weights: Values) -> None:
 def _eq21_negation(argument: Argument, weights: Values) -> None:
     argument.equal(r"\text{at } u > 0:\ ", relu_pair(weights, u), u)
     argument.equal(r"\text{at } -u < 0:\ ", relu_pair(weights, -u), u)
-    argument.differ(r"|-u| \text{ against } -u:\ ", relu_pair(weights, -u), -u)
+    argument.greater(r"|-u| \text{ against } -u:\ ", relu_pair(weights, -u), -u)
 
 
 def _eq24(argument: Argument, weights: Values) -> None:
@@ -63,13 +64,16 @@ def _eq24(argument: Argument, weights: Values) -> None:
 
 
 def _eq24_negation(argument: Argument, weights: Values) -> None:
-    argument.note(r"n \geq 2,\ x_1 = e_1,\ x_2 = -e_1,\ \text{zeros elsewhere; token 1, row 1}")
+    argument.let("x_1", "e_1")
+    argument.let("x_2", "-e_1")
+    argument.note(r"\text{all other examples are zero; token 1, row 1}")
     examples = [sympy.Integer(1), sympy.Integer(-1)]
     weights = {k: sympy.sympify(v) for k, v in weights.items()}
     read = sympy.Add(*(relu_pair(weights, x) / c.n * x for x in examples))
     got = examples[0] + read + weights["subtract"] * examples[0]
     wanted = alpha * sum(x * x for x in examples) * examples[0]
     argument.differ(r"\text{printed against } \alpha S x_1:\ ", got, wanted)
+    argument.no_other_root(r"\text{their difference: } ", got - wanted, alpha)
 
 
 def newton_token(v: Values, pair: Any, rows: Form) -> Form:
@@ -95,10 +99,9 @@ def _remark_b6(argument: Argument, weights: Values) -> None:
 
 
 def _newton_negation(argument: Argument, weights: Values, doubled: bool) -> None:
-    argument.note(
-        r"x_1 = e_1, \text{ zeros elsewhere}, \ T = \tau e_1 e_1^\top,\ \tau > 0; "
-        r"\text{ token 1, row 1}"
-    )
+    argument.let("x_1", "e_1")
+    argument.let("T", r"\tau e_1 e_1^\top")
+    argument.note(r"\tau \text{ is positive, all other examples are zero; token 1, row 1}")
     tau = sympy.Symbol("tau", positive=True)
     size = sympy.Symbol("n", integer=True, positive=True) if doubled else sympy.Integer(1)
     query = sympy.sympify(weights["query"]).subs(c.n, size)
@@ -112,23 +115,22 @@ def _lemma_b3(argument: Argument, weights: Values) -> None:
     one_n, one_m = c.letter("1_n", c.n, 1), c.letter("1_m", c.m, 1)
     hidden = c.letter("H", c.n, c.d)
     v = {k: sympy.sympify(e) for k, e in weights.items()}
-    score = relu_pair(v, sympy.Integer(1))
-    argument.note(
-        r"\text{every score is } \langle 1, 1 \rangle = 1, \text{ so the pair gives "
-        r"its value at } 1"
-    )
+    argument.assume(r"\text{every token carries the number } 1")
+    one = sympy.Integer(1)
+    argument.equal(r"\text{every score } \langle 1, 1 \rangle:\ ", one * one, 1)
+    score = relu_pair(v, one)
     got = one_m @ one_n.T @ (score * hidden) / c.n
     argument.equal(
         r"\text{every token gets } \textstyle\sum_j h_j:\ ", got, one_m @ (one_n.T @ hidden)
     )
 
 
-def _readout(argument: Argument) -> None:
+def _readout(argument: Argument, value: Any = 1) -> None:
     test = c.letter("x_*", c.d, 1)
-    argument.equal(r"\textstyle\sum_j y_j\, T x_j = ", (X @ T).T @ y, T @ X.T @ y)
+    argument.equal(r"\textstyle\sum_j y_j\, T x_j = ", value * ((X @ T).T @ y), T @ X.T @ y)
     argument.equal(
         r"\langle \hat w, x_* \rangle = ",
-        (((X @ T).T @ y).T @ test).scalar(),
+        (value * ((X @ T).T @ y).T @ test).scalar(),
         (test.T @ T @ X.T @ y).scalar(),
     )
 
@@ -189,6 +191,6 @@ THEOREMS = [
         "fu2023.eq34", "fu2023.eq34",
         r"\textstyle\sum_j y_j\,T x_j = T X^\top y,\quad \langle \hat w, x_* \rangle = "
         r"x_*^\top T X^\top y",
-        _readout, "printed",
+        _readout, "printed", inputs={"value": 1},
     ),
 ]  # fmt: skip

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from itertools import product
 from typing import Any
 
 import sympy
 
 from proofs import calculus as c
 from proofs import hyperpower, newton
+from proofs.argument import Argument
 from proofs.hyperpower import S, T, alpha
 from proofs.statements.newton import powers_of_order
-from proofs.theorem import Argument, Theorem
+from proofs.theorem import Theorem
 
 Values = Mapping[str, Any]
 
 
 def _iteration(argument: Argument, weights: Values) -> None:
-    argument.note(r"T \text{ is a polynomial in } S: \text{ all letters commute}")
+    argument.assume(r"T \text{ is a polynomial in } S")
+    _layer(argument, weights)
+
+
+def _layer(argument: Argument, weights: Values) -> None:
+    """One layer for a T that is a polynomial in S, so that all letters commute."""
     after, wanted = hyperpower.layer(weights), hyperpower.third_order()
     argument.equal(r"t:\ ", after["t"], wanted)
     argument.equal(r"s:\ ", after["s"], sympy.expand(S * wanted))
@@ -38,13 +43,16 @@ def _start(argument: Argument, weights: Values, start: str) -> None:
 def _iterations(argument: Argument, weights: Values, start: str) -> None:
     first = {k.removeprefix("initial."): v for k, v in weights.items() if k.startswith("initial.")}
     each = {k: v for k, v in weights.items() if not k.startswith("initial.")}
-    argument.note(r"k = 0")
+    argument.note(r"\text{the first layers}")
     _start(argument, first, start)
-    argument.note(
-        r"k \to k+1:\ T \text{ stands for } M_k, \text{ a polynomial in } S; "
-        r"\text{ so is the next one}"
-    )
-    _iteration(argument, each)
+    argument.note(r"\text{induction: } T \text{ stands for } M_k")
+    begin = alpha * c.identity(c.d) if start == "identity" else alpha * c.S
+    commuting = c.letter("T", c.d, c.d, commuting=True)
+    product = c.S @ commuting
+    following = commuting @ (3 * c.identity(c.d) - 3 * product + product @ product)
+    for name, value in (("M_0", begin), ("T'", following)):
+        argument.polynomial_in_s(name, value)
+    _layer(argument, each)
 
 
 def _with_initial(start: str) -> Values:
@@ -60,22 +68,20 @@ def _residual(argument: Argument, order: int = 3) -> None:
     powers_of_order(argument, order)
 
 
-def _needs_s(argument: Argument) -> None:
-    """With slots x and t only, every head's result is S·(three factors from 1, T)."""
-    one = sympy.Integer(1)
-    reachable = {
-        sympy.expand(S * sympy.Mul(*factors)) for factors in product((one, T), repeat=3)
-    } | {one, T}
-    monomials = [tuple(sympy.Poly(e, S, T).monoms()) for e in reachable]
-    wanted = sympy.Poly(hyperpower.third_order(), S, T)
+def _needs_s(argument: Argument, target: Any = None) -> None:
+    """With slots x and t only, every head's result is S·(three combinations of 1 and T)."""
+    wanted = hyperpower.third_order() if target is None else sympy.sympify(target)
+    unknowns = sympy.symbols("q_x q_t k_x k_t v_x v_t m_x m_t")
+    query, key, value, mlp = (a + b * T for a, b in zip(unknowns[::2], unknowns[1::2], strict=True))
     argument.note(
-        r"\text{any number of heads and a linear MLP reach the span of }"
-        + ", ".join(sorted(sympy.latex(e) for e in reachable))
+        r"\text{one head with slots } x \text{ and } t, \text{ and the linear MLP; more heads add "
+        r"their results}"
     )
-    argument.holds(
-        r"T(ST)^2 = S^2 T^3 \text{ has coefficient 1 in } T' \text{ and is outside that span}",
-        wanted.coeff_monomial(S**2 * T**3) == 1 and all((2, 3) not in found for found in monomials),
-    )
+    for name, reached in (("S q k v", S * query * key * value), ("m_x + m_t T", mlp)):
+        found = sympy.Poly(sympy.expand(reached), S, T).coeff_monomial(S**2 * T**3)
+        argument.equal(rf"[S^2T^3]({name}) = ", found, 0)
+    needed = sympy.Poly(wanted, S, T).coeff_monomial(S**2 * T**3)
+    argument.differ(r"[S^2T^3]\,T' = ", needed, 0)
 
 
 THEOREMS = [
@@ -118,5 +124,6 @@ THEOREMS = [
         r"third-order step in one layer}",
         kind="impossibility",
         argue=_needs_s,
+        inputs={"target": None},
     ),
 ]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 import sympy
 
 from proofs import carried, deep_descent, gd_plus_plus
-from proofs.theorem import Argument, Theorem
+from proofs.argument import Argument
+from proofs.statements.depth import degree_bound
+from proofs.theorem import Theorem
 
 Values = Mapping[str, Any]
 L = sympy.Symbol("L", integer=True, nonnegative=True)
@@ -20,7 +23,8 @@ def _carried(argument: Argument, weights: Values, iteration: str) -> None:
     wanted = carried.hyperpower.third_order() if third else carried.second_order()
     score = carried.scores(iteration)
     got = carried.column(score, weights["value_p"], weights["skip_p"])
-    argument.note(r"T \text{ is a polynomial in } S; \text{ scores } " + sympy.latex(score))
+    argument.assume(r"T \text{ is a polynomial in } S")
+    argument.let(r"\text{score}", score)
     argument.equal(r"p:\ ", got, wanted)
 
 
@@ -33,27 +37,49 @@ def _first_iteration(argument: Argument, weights: Values) -> None:
 def _residual(argument: Argument, weights: Values) -> None:
     S, T = carried.S, carried.T
     argument.equal(r"r \mapsto ", 1 + weights["value_r"] * carried.scores("newton") * S, 1 - S * T)
-    k = sympy.Symbol("k", integer=True, nonnegative=True)
-    argument.note(r"T = M_j \text{ has } I - SM_j = R^{2^j},\ R = I - \alpha S")
-    argument.equal(r"\text{after layer } 1:\ 2^0 = ", sympy.Integer(2) ** 0, 1)
-    argument.equal(r"\text{layer } k+2:\ 2^k + 2^k = ", 2**k + 2**k, 2 ** (k + 1))
+    k, q = sympy.Symbol("k", integer=True, nonnegative=True), sympy.Symbol("q")
+    argument.let("q", 1 - carried.alpha * S)
+    argument.equal(
+        r"M_0 = \alpha I:\ s M_0 = ", (1 - q).subs(q, 1 - carried.alpha * S), S * carried.alpha
+    )
+    argument.recurrence(
+        r"s M_k = 1 - q^{2^k}:\ ", 1 - q ** (2**k), k, 1 - q, lambda m: sympy.expand(2 * m - m**2)
+    )
+    # layer 1 leaves q of the error, layer k + 2 multiplies what is left by 1 - s M_k = q^(2^k)
+    argument.equal(r"\text{after layer } 1:\ ", q ** (2**k).subs(k, 0), q)
+    argument.equal(
+        r"\text{layer } k+2:\ q^{2^k} (1 - s M_k) = ",
+        q ** (2**k) * q ** (2**k),
+        q ** (2 ** (k + 1)),
+    )
 
 
 def _layer(argument: Argument, weights: Values) -> None:
-    argument.note(r"U = R^N,\ R = I - \alpha S,\ S T = I - R U")
+    argument.assume(r"U = R^N,\ S T = I - R U \text{ before the layer}")
+    _tripled(argument, weights)
+
+
+def _tripled(argument: Argument, weights: Values) -> None:
+    """One layer for U = R^N and S T = I − R U, which it keeps, with 3N + 1 for N."""
+    count, ratio = sympy.Symbol("N", integer=True, nonnegative=True), sympy.Symbol("R")
+    argument.let("R", deep_descent.R)
     after, wanted = deep_descent.layer(weights), deep_descent.required()
     for slot in ("u", "r", "t"):
         argument.equal(rf"{slot}:\ ", after[slot], wanted[slot])
+    argument.equal(r"R U^3 = ", ratio * (ratio**count) ** 3, ratio ** (3 * count + 1))
+    argument.equal(
+        r"S T' = 1 - R U':\ ", deep_descent.S * wanted["t"], 1 - deep_descent.R * wanted["u"]
+    )
 
 
 def _layers(argument: Argument, weights: Values, order: int = 3) -> None:
     S, alpha = deep_descent.S, deep_descent.alpha
-    argument.note(r"L = 0:\ u = x,\ t = \alpha x,\ r = y: \ N = 0")
-    base = sympy.Integer(order)
-    argument.equal(r"N_0 = ", (base**0 - 1) / 2, 0)
-    argument.equal(r"S T_0 = 1 - R U_0:\ ", S * alpha, 1 - deep_descent.R)
-    _layer(argument, weights)
-    argument.equal(r"N_{L+1} = 3 N_L + 1:\ ", 3 * (base**L - 1) / 2 + 1, (base ** (L + 1) - 1) / 2)
+    argument.assume(r"u = x,\ t = \alpha x,\ r = y \text{ in the embedding}")
+    argument.equal(r"N = 0,\ U_0 = 1:\ S T_0 = ", S * alpha, 1 - deep_descent.R)
+    _tripled(argument, weights)
+    argument.recurrence(
+        r"N_{L+1} = 3 N_L + 1:\ ", (sympy.Integer(order) ** L - 1) / 2, L, 0, lambda n: 3 * n + 1
+    )
 
 
 def _gdpp(argument: Argument, weights: Values) -> None:
@@ -65,55 +91,126 @@ def _gdpp(argument: Argument, weights: Values) -> None:
 
 def _tripling(argument: Argument, factor: Any = FACTOR) -> None:
     """p = 3^k z q, z² = s/ℓ: c = factor·9^(k−1)/ℓ in layer k."""
-    p, z, theta, m = sympy.symbols("p z theta m")
-    q = p / (m * z)  # m = 3^(k−1)
-    argument.note(r"p_{k-1} = m z q_{k-1},\ m = 3^{k-1};\ c_k = 4 m^2 / (3\ell)")
-    c = factor * m**2 / gd_plus_plus.ell
-    after = 3 * m * z * q * (1 - c * gd_plus_plus.ell * z**2 * q**2)
-    argument.equal(r"p_k:\ ", after, -sympy.chebyshevt(3, p))
+    z, m, theta = sympy.symbols("z m theta", real=True)
+    p = sympy.Symbol("p")
+    g = gd_plus_plus
+    argument.equal(
+        r"\eta = \gamma, \rho = q:\ \rho' = ", g.rho * (1 - g.eta * g.s * g.q**2).subs(g.rho, g.q),
+        (g.rho / g.q) * (g.q * (1 - g.gamma * g.s * g.q**2)).subs(g.gamma, g.eta),
+    )  # fmt: skip
+    argument.let("m", "3^{k-1}")
+    argument.let("p_{k-1}", r"m z q_{k-1}")
+    argument.let("c_k", r"4 m^2/(3\ell)")
+    q = p / (m * z)
+    c = factor * m**2 / g.ell
+    after = 3 * m * z * q * (1 - c * g.ell * z**2 * q**2)
+    argument.equal(r"p_k = 3 m z q_k:\ ", after, -sympy.chebyshevt(3, p))
     argument.equal(
         r"T_3(\cos\theta) = ",
         sympy.expand(sympy.chebyshevt(3, sympy.cos(theta))),
         sympy.expand(sympy.expand_trig(sympy.cos(3 * theta))),
     )
-    argument.note(
-        r"p_0 = z = \cos\theta \Rightarrow p_k = \pm\cos 3^k\theta: \ |p_k| \leq 1 "
-        r"\text{ on } [-1, 1], \text{ with equality at } z = 1"
+    argument.equal(r"T_3(-p) = ", sympy.chebyshevt(3, -p), -sympy.chebyshevt(3, p))
+    argument.recurrence(
+        r"p_0 = \cos\theta:\ p_k = \pm\cos(3^k\theta),\ \text{angle: }",
+        sympy.Integer(3) ** L * theta,
+        L,
+        theta,
+        lambda angle: 3 * angle,
     )
-    argument.equal(r"3 \cdot 3^L = ", 3 * sympy.Integer(3) ** L, sympy.Integer(3) ** (L + 1))
+    sine = sympy.Symbol("sin", real=True)
+    argument.equal(
+        r"1 - \cos^2\theta = ", sympy.trigsimp(1 - sympy.cos(theta) ** 2), sympy.sin(theta) ** 2
+    )
+    argument.at_least(r"\sin^2\theta:\ ", sine**2, 0)
+    argument.equal(r"z = 1,\ \theta = 0:\ ", sympy.cos(3**L * theta).subs(theta, 0), 1)
+    largest, size = sympy.symbols("ell p", positive=True)
+    argument.equal(
+        r"s = \ell z^2,\ |p| = 3^L z |q|:\ \sqrt{s}\,|q| = ",
+        sympy.sqrt(largest * z**2) * size / (3**L * abs(z)),
+        sympy.sqrt(largest) * size / 3**L,
+    )
 
 
 def _best(argument: Argument, multiplicity: int = 3) -> None:
     """No odd polynomial p of degree ≤ m with p'(0) = 1 stays below 1/m on [−1, 1]; m odd."""
+    degree_bound(argument)
+    _averaged(argument)
+    z, ell = sympy.symbols("z ell", positive=True)
     j = sympy.Symbol("j", integer=True, nonnegative=True)
     m = 2 * j + 1
-    argument.note(
-        r"\text{a transformer of } L \text{ layers: prompt } x_1 = \sigma,\ y_1 = \sigma w,\ "
-        r"\text{query } 1 \text{ (first coordinate, zeros elsewhere). Averaging its prediction "
-        r"over the signs of } (x_1, y_1), (x_q), \text{ and } w \text{ does not make the largest "
-        r"error larger, and leaves } w\,(1 - q(\sigma^2))"
+    argument.equal(r"m = 3^L = 2j + 1,\ j = (3^L - 1)/2:\ ", m.subs(j, (3**L - 1) / 2), 3**L)
+    argument.recurrence(
+        r"(3^L - 1)/2 \text{ is whole}:\ ", (3**L - 1) / 2, L, 0, lambda whole: 3 * whole + 1
     )
-    argument.note(
-        r"q(0) = 1 \text{ since every term has a factor } y_1 = \sigma w; \ "
-        r"\text{degree} \leq 3^L - 1 \text{ in } \sigma \text{ by depth.degree, one "
-        r"factor being } x_q"
-    )
-    argument.note(r"p(z) = z\,q(\ell z^2) \text{ is odd, of degree } \leq m = 3^L,\ p'(0) = 1")
+    rest, even = sympy.Function("g"), sympy.Function("E")
+    odd = z * (1 - ell * z**2 * rest(ell * z**2))  # z q(ℓ z²)
+    argument.let("p(z)", odd)
+    argument.equal(r"p'(0) = ", sympy.diff(odd, z).subs(z, 0).doit(), 1)
     # T_m(cos θ) = cos mθ, so T_m'(cos θ) = m sin(mθ)/sin θ, at θ = π/2:
     slope = sympy.simplify(m * sympy.sin(m * sympy.pi / 2) / sympy.sin(sympy.pi / 2))
     argument.equal(r"T_m'(0)^2 = ", sympy.simplify(slope**2), m**2)
+    i = sympy.Symbol("i", integer=True)
+    argument.equal(r"T_m(\cos(i\pi/m)) = ", sympy.cos(m * (i * sympy.pi / m)), (-1) ** i)
+    argument.let("D", r"\pm T_m/m - p, \text{ with the sign of } T_m'(0)")
+    share = sympy.Symbol("a", positive=True)
+    for sign in (1, -1):
+        argument.greater(
+            r"|p| < 1/m,\ m p = (a - 1)/(a + 1):\ 1 \pm m p = ",
+            1 + sign * (share - 1) / (share + 1),
+            0,
+        )
+    argument.assume(
+        r"\text{a continuous function has a zero between two places where its signs differ}"
+    )
+    argument.equal(
+        r"\text{the middle interval is symmetric: } -\cos((j + 1)\pi/m) = ",
+        -sympy.cos(sympy.pi - sympy.pi * j / m),
+        sympy.cos(sympy.pi * j / m),
+    )
+    argument.equal(r"\pi - j\pi/m = ", sympy.pi - sympy.pi * j / m, (j + 1) * sympy.pi / m)
+    found = z * even(z**2)
+    argument.equal(r"D = z E(z^2):\ D(0) = ", found.subs(z, 0), 0)
+    argument.equal(r"D'(0) = \pm T_m'(0)/m - p'(0) = ", sympy.sqrt(m**2) / m - 1, 0)
+    argument.equal(r"D''(0) = ", sympy.diff(found, z, 2).subs(z, 0).doit(), 0)
+    argument.assume(r"\text{a polynomial other than } 0 \text{ has no more zeros than its degree}")
+    argument.greater(
+        r"m - 1 \text{ zeros in the other intervals and those at } 0, \text{ against the degree: }",
+        sympy.expand((m - 1) + multiplicity),
+        m,
+    )
+
+
+def _averaged(argument: Argument) -> None:
+    """A transformer's error at one example, averaged over signs: w q(σ²), q(0) = 1, deg q < 3^L."""
+    argument.assume(r"\text{the largest of several errors is at least the size of their mean}")
     argument.note(
-        r"\text{if } |p| < 1/m \text{ on } [-1, 1], \text{ then } D = \pm T_m/m - p, \text{ the "
-        r"sign making } D'(0) = 0, \text{ changes sign between any two of the } m + 1 "
-        r"\text{ extrema of } T_m: \ m \text{ zeros, one of them at } 0, \text{ in the middle}"
+        r"\text{prompts with } x_1, y_1 \text{ and the query in the first coordinate of the first "
+        r"example, zeros elsewhere; } w \text{ is a sign, } \sigma \text{ the size of } x_1"
     )
-    argument.note(r"D \text{ is odd with } D'(0) = 0: \text{ its zero at } 0 \text{ is triple}")
-    zeros = (m - 1) + multiplicity
-    argument.holds(
-        rf"{sympy.latex(sympy.expand(zeros))} > m \text{{ zeros, but degree}} \leq m: "
-        r"\text{ a contradiction, since } D(1) \neq 0",
-        sympy.expand(zeros - m).is_positive,
+    argument.let("y_1", r"w x_1")
+    for parities in product((0, 1), repeat=3):
+        a, b, e = parities
+        kept = (1 + (-1) ** (a + b)) * (1 - (-1) ** e) * (1 - (-1) ** b)
+        argument.equal(
+            rf"x_1^a y_1^b x_q^e,\ (a, b, e) \equiv {parities}, \text{{ averaged over the signs }}"
+            r"\text{of } (x_1, y_1),\ x_q \text{ and } w:\ ",
+            sympy.Rational(kept, 8),
+            int(parities in ((1, 1, 1),)),
+        )
+    one, two, three, gap = sympy.symbols("a b e g", integer=True, nonnegative=True)
+    both = (2 * one + 1) + (2 * two + 1)
+    argument.at_least(r"\text{the degree in } \sigma \text{ of what stays: }", both, 2)
+    for w in (1, -1):
+        argument.equal(rf"w = {w}:\ w^b = ", sympy.Integer(w) ** (2 * two + 1), w)
+    most = sympy.Integer(3) ** L
+    argument.at_least(
+        r"\text{that degree, one factor at least being } x_q, \text{ is below } 3^L:\ ",
+        most - 1,
+        most - (2 * three + 1) - gap,
     )
+    s, rest = sympy.Symbol("s"), sympy.Function("g")
+    argument.equal(r"q(s) = 1 - s g(s):\ q(0) = ", (1 - s * rest(s)).subs(s, 0), 1)
 
 
 def theorem(name: str, claim: str, statement: str, argue: Any, **more: Any) -> Theorem:

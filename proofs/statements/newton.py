@@ -9,9 +9,10 @@ import sympy
 
 from proofs import calculus as c
 from proofs import newton
+from proofs.argument import Argument
 from proofs.calculus import S, X, Z, y
 from proofs.newton import T, alpha
-from proofs.theorem import Argument, Theorem
+from proofs.theorem import Theorem
 
 Values = Mapping[str, Any]
 PLACES = (("context", X), ("query", Z))
@@ -38,13 +39,12 @@ def _iteration(argument: Argument, weights: Values) -> None:
 
 def _iterations(argument: Argument, weights: Values, at: Mapping[Any, Any] | None = None) -> None:
     initial, iteration = _part(weights, "initial"), _part(weights, "iteration")
-    argument.note(r"k = 0")
+    argument.note(r"\text{the first layer}")
     _initial(argument, initial, at)
     start = (alpha * S).subs(at or {})
     argument.equal(r"M_0 \text{ is symmetric: } ", start, start.T)
     argument.note(
-        r"k \to k+1:\ T \text{ stands for } M_k, \text{ of which only } "
-        r"T = T^\top \text{ is used}"
+        r"\text{induction: } T \text{ stands for } M_k, \text{ of which only the symmetry is used}"
     )
     _iteration(argument, iteration)
 
@@ -108,15 +108,17 @@ def _relu_pair(argument: Argument, weights: Values) -> None:
         argument.equal(rf"\text{{at }} {sympy.latex(u)}:\ ", total, u)
 
 
-def _one_relu_head(argument: Argument) -> None:
-    value = sympy.Symbol("c")
-    for side, condition in (("a > 0", "u < 0"), ("a < 0", "u > 0"), ("a = 0", "u \\neq 0")):
-        argument.note(rf"{side}:\ c\,\mathrm{{relu}}(a u) = 0 \neq u \text{{ for }} {condition}")
-    p = sympy.Symbol("p", positive=True)
+def _one_relu_head(argument: Argument, target: Any = 1) -> None:
+    """For a > 0, a < 0 and a = 0 a point u at which c·relu(a u) is 0 and target·u is not."""
+    value, p = sympy.Symbol("c"), sympy.Symbol("p", positive=True)
     for sign in (1, -1, 0):
         scale, u = sign * p, -sign if sign else 1
-        argument.differ(rf"u = {u}:\ ", value * relu(scale * u), u)
-    argument.holds(r"\text{two heads do: the family of the ReLU pair}", newton.relu_pair().check())
+        argument.differ(
+            rf"a = {sympy.latex(scale)},\ u = {u}:\ c\,\mathrm{{relu}}(a u) = ",
+            value * relu(scale * u),
+            target * u,
+        )
+    argument.solved(r"\text{two heads do: the ReLU pair, } ", newton.relu_pair())
 
 
 def _hat(argument: Argument, weights: Values) -> None:
@@ -195,6 +197,7 @@ THEOREMS = [
         statement=r"\text{one ReLU head cannot be a linear head, two can}",
         kind="impossibility",
         argue=_one_relu_head,
+        inputs={"target": 1},
     ),
     Theorem(
         id="newton.hat",

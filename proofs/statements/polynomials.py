@@ -12,9 +12,10 @@ from typing import Any
 import sympy
 
 from proofs import calculus as c
+from proofs.argument import Argument
 from proofs.calculus import S, X
 from proofs.newton import alpha
-from proofs.theorem import Argument, Theorem
+from proofs.theorem import Theorem
 
 s = sympy.Symbol("s")
 
@@ -38,7 +39,12 @@ def beta(k: int, power: int) -> Any:
     j, odd = divmod(power + 1, 2)
     if odd or not 1 <= j <= 2**k:
         return sympy.Integer(0)
-    return -((-alpha) ** j) * sympy.binomial(2**k, j)
+    return term(sympy.Integer(2) ** k, j)
+
+
+def term(count: Any, j: Any) -> Any:
+    """−(−α)ʲ C(N, j): the coefficient of S^(2j − 1) in M_k, N = 2ᵏ."""
+    return -((-alpha) ** j) * sympy.binomial(count, j)
 
 
 def polynomial(coefficients: Mapping[int, Any]) -> Any:
@@ -50,17 +56,27 @@ def closed_form(k: int) -> dict[int, Any]:
     return {power: beta(k, power) for power in range(1, 2 ** (k + 1), 2)}
 
 
+def squared_residuals(argument: Argument, order: int = 2) -> None:
+    """s M_k = 1 − (1 − αs²)^(2^k) for Newton's iterates from αS, by induction on k."""
+    ratio = sympy.Symbol("q")
+    k = sympy.Symbol("k", integer=True, nonnegative=True)
+    argument.let("q", 1 - alpha * s**2)
+    argument.equal(r"s M_0 = ", s * (alpha * s), (1 - ratio).subs(ratio, 1 - alpha * s**2))
+    argument.recurrence(
+        r"s M_k = 1 - q^{2^k}:\ ",
+        1 - ratio ** (sympy.Integer(order) ** k),
+        k,
+        1 - ratio,
+        lambda m: sympy.expand(2 * m - m**2),
+    )
+
+
 def _coefficients(argument: Argument, sign: int = 1, order: int = 2) -> None:
     """s M_k = 1 − (1 − αs²)^(2^k) by induction, then the binomial theorem, itself by induction."""
-    residual, power = sympy.symbols("rho N")
-    now = (1 - residual) / s
-    argument.equal(r"k = 0:\ s M_0 = ", s * (alpha * s), 1 - (1 - alpha * s**2))
-    argument.equal(
-        r"k \to k+1,\ \rho = 1 - s M_k:\ 1 - s(2M_k - s M_k^2) = ",
-        1 - s * (2 * now - s * now**2),
-        residual**order,
-    )
-    argument.note(r"\text{hence } s M_k = 1 - (1 - \alpha s^2)^N,\ N = 2^k")
+    squared_residuals(argument, order)
+    power = sympy.Symbol("N")
+    u = sympy.Symbol("u")
+    argument.equal(r"N = 1:\ ", 1 + u, sympy.Add(*(sympy.binomial(1, i) * u**i for i in range(2))))
     j = sympy.Symbol("j", integer=True, positive=True)
     big = sympy.Symbol("N", integer=True, positive=True)
     pascal = sympy.binomial(big, j) + sympy.binomial(big, j - 1) - sympy.binomial(big + 1, j)
@@ -69,20 +85,17 @@ def _coefficients(argument: Argument, sign: int = 1, order: int = 2) -> None:
         sympy.combsimp(pascal),
         0,
     )
-    argument.note(
-        r"u = -\alpha s^2:\ \beta_{2j-1} = -(-\alpha)^j \tbinom{2^k}{j},\ "
-        r"1 \leq j \leq 2^k,\ \text{ all others } 0"
+    argument.equal(
+        r"M_k = (1 - (1 + u)^N)/s,\ u = -\alpha s^2,\ \text{its term } j \geq 1:\ ",
+        -sympy.binomial(big, j) * (-alpha * s**2) ** j / s,
+        sign * term(big, j) * s ** (2 * j - 1),
     )
     argument.equal(r"\text{top power: } 2 \cdot 2^k - 1 = ", 2 * 2**power - 1, 2 ** (power + 1) - 1)
     for k in range(5):
-        found = sympy.Poly(iterate(k), s)
-        argument.holds(
-            rf"k = {k}: \text{{ the iteration itself has these coefficients}}",
-            all(
-                sympy.expand(found.coeff_monomial(s**p) - sign * beta(k, p)) == 0
-                for p in range(2 ** (k + 1) + 1)
-            )
-            and found.degree() == 2 ** (k + 1) - 1,
+        argument.equal(
+            rf"\text{{the iteration itself, }} M_{k} = ",
+            iterate(k),
+            sign * polynomial(closed_form(k)),
         )
 
 
@@ -102,27 +115,24 @@ def _negated(argument: Argument, k: int, coefficients: Mapping[int, Any]) -> Non
     argument.differ(r"d = n = 1,\ x = 1,\ \alpha = 1:\ ", at_one, 0)
     u = sympy.Symbol("u")
     in_u = sympy.expand(sympy.expand(s * difference).subs(alpha, u / s**2))
-    argument.holds(
-        rf"u = \alpha s^2:\ s \cdot (M_{k} - \text{{printed}}) = {sympy.latex(in_u)} "
-        r"\text{ has no real zero but } u = 0",
-        in_u != 0 and not in_u.has(s) and set(sympy.real_roots(sympy.Poly(in_u, u))) <= {0},
+    argument.equal(
+        rf"u = \alpha s^2:\ s \cdot (M_{k} - \text{{printed}}) = ",
+        s * difference,
+        in_u.subs(u, alpha * s**2),
     )
-    argument.note(
-        r"\text{wrong coefficients at the powers } "
-        + ", ".join(rf"S^{{{power}}}" for (power,), _ in sympy.Poly(difference, s).terms())
-    )
+    argument.no_other_root("", in_u, u)
 
 
-def _eq39_from_eq38(argument: Argument) -> None:
+def _eq39_from_eq38(argument: Argument, factor: Any = 1) -> None:
     """The printed M_2 is one Newton step from the printed M_1: a single slip, carried on."""
     argument.equal(
         r"2M_1 - M_1 S M_1 \text{ at the printed } M_1:\ ",
-        iterate(1, polynomial(EQ38_PRINTED)),
+        iterate(1, factor * polynomial(EQ38_PRINTED)),
         polynomial(EQ39_PRINTED),
     )
 
 
-def _span(argument: Argument) -> None:
+def _span(argument: Argument, factor: Any = 2) -> None:
     """M_k Xᵀ = Xᵀ N_k with N_k (n, n), by induction; so ŵ_k = Xᵀ(N_k y)."""
     gram = X @ X.T
     argument.equal(
@@ -132,7 +142,7 @@ def _span(argument: Argument) -> None:
     )
     inverse = c.letter("M", c.d, c.d, symmetric=True)
     outer = c.letter("N", c.n, c.n)
-    following = (2 * inverse - inverse @ S @ inverse) @ X.T
+    following = (factor * inverse - inverse @ S @ inverse) @ X.T
     for _ in range(2):  # the hypothesis M Xᵀ = Xᵀ N, used until no M Xᵀ is left
         following = c.rewrite(following, inverse @ X.T, X.T @ outer)
     argument.equal(
@@ -140,7 +150,12 @@ def _span(argument: Argument) -> None:
         following,
         X.T @ (2 * outer - outer @ gram @ outer),
     )
-    argument.note(r"\hat w_k = M_k X^\top y = X^\top (N_k y) = \sum_i (N_k y)_i\, x_i")
+    argument.equal(
+        r"M X^\top = X^\top N:\ M X^\top y = ",
+        c.rewrite(inverse @ X.T @ c.y, inverse @ X.T, X.T @ outer),
+        X.T @ (outer @ c.y),
+    )
+    argument.note(r"X^\top v \text{ is the sum of } v_i x_i")
 
 
 THEOREMS = [
@@ -197,6 +212,7 @@ THEOREMS = [
         statement=r"\text{the printed } M_2 \text{ is the Newton step of the printed } M_1",
         kind="identity",
         argue=_eq39_from_eq38,
+        inputs={"factor": 1},
         variant="printed",
     ),
     Theorem(
@@ -205,6 +221,7 @@ THEOREMS = [
         statement=r"\hat w_k = M_k X^\top y \in \mathrm{span}(x_1, \dots, x_n)",
         kind="induction on k",
         argue=_span,
+        inputs={"factor": 2},
         variant="printed",
     ),
 ]

@@ -9,10 +9,11 @@ import sympy
 
 from proofs import calculus as c
 from proofs import sherman_morrison as sm
+from proofs.argument import Argument
 from proofs.calculus import Form, S, X, y
 from proofs.sherman_morrison import P, a, b, w, z
 from proofs.statements.descent import loss_value
-from proofs.theorem import Argument, Theorem
+from proofs.theorem import Theorem
 
 Values = Mapping[str, Any]
 ONE = c.identity(c.d)
@@ -55,7 +56,8 @@ def _ridge(argument: Argument, sign: int = -1, ridge: Any = None) -> None:
     """P_i⁻¹ = λI + Σ_{j≤i} x_j x_jᵀ and w_i = P_i Σ_{j≤i} y_j x_j, by induction on i."""
     lam = sympy.Symbol("lam", positive=True) if ridge is None else sympy.sympify(ridge)
     argument.equal(r"i = 0:\ P_0 (\lambda I) = ", (ONE / lam) @ (lam * ONE), ONE)
-    argument.note(r"i = 0:\ w_0 = P_0 \cdot 0 = 0")
+    nothing = c.zero(c.d, 1)
+    argument.equal(r"i = 0:\ w_0 = P_0 \cdot 0 = ", (ONE / lam) @ nothing, nothing)
     moment = c.letter("c", c.d, 1)  # Σ_{j ≤ i} y_j x_j
     updated = rank_one_update(P, a, sign)
     argument.equal(
@@ -70,11 +72,25 @@ def _ridge(argument: Argument, sign: int = -1, ridge: Any = None) -> None:
         before + updated @ a @ error,
         updated @ (moment + b * a),
     )
-    size = sympy.Symbol("v", nonnegative=True)
-    argument.holds(
-        r"P_i \text{ is positive definite, so } 1 + a^\top P_i a > 0: \text{ every division "
-        r"is defined, for } \lambda > 0",
-        (1 + size).is_positive and lam.is_positive,
+    argument.greater(r"\lambda = ", lam, 0)
+    # aᵀPa = vᵀ P⁻¹ v for v = P a, and P⁻¹ = λI + XᵀX over the examples so far
+    direction, v = P @ a, c.letter("v", c.d, 1)
+    argument.equal(
+        r"v = P_i a:\ a^\top P_i a = ",
+        a.T @ direction,
+        direction.T @ c.inverse_letter(P) @ direction,
+    )
+    argument.equal(
+        r"v^\top(\lambda I + X^\top X)v = ",
+        v.T @ (lam * ONE + S) @ v,
+        lam * (v.T @ v) + (X @ v).T @ (X @ v),
+    )
+    squares, fits = sympy.symbols("v f", nonnegative=True)  # |v|², |Xv|²
+    argument.greater(
+        r"\text{every division is defined: } 1 + a^\top P_i a = ", 1 + lam * squares + fits, 0
+    )
+    argument.equal(
+        r"w_n = P_n X^\top y:\ P_n^{-1} w_n = ", c.inverse_letter(P) @ (P @ moment), moment
     )
     weights = c.letter("w_n", c.d, 1)
     h, epsilon = c.letter("h", c.d, 1), sympy.Symbol("epsilon")
@@ -86,7 +102,12 @@ def _ridge(argument: Argument, sign: int = -1, ridge: Any = None) -> None:
         change.coeff(epsilon, 1),
         (2 * (h.T @ normal)).scalar(),
     )
-    argument.note(r"(\lambda I + S) w_n = X^\top y: \ w_n \text{ is the ridge solution}")
+    argument.equal(
+        r"\text{the second-order term: }",
+        change.coeff(epsilon, 2),
+        ((X @ h).T @ (X @ h)).scalar() + lam * (h.T @ h).scalar(),
+    )
+    argument.at_least(r"\text{it is } \|Xh\|^2 + \lambda\|h\|^2:\ ", fits + lam * squares, 0)
 
 
 def _eq11(argument: Argument, sign: int = 1, rate: Any = 2) -> None:
@@ -99,11 +120,17 @@ def _eq11(argument: Argument, sign: int = 1, rate: Any = 2) -> None:
         moved.coeff(epsilon, 1),
         (rate * (h.T @ direction)).scalar(),
     )
-    argument.note(r"w' = w - \alpha\nabla L = w - 2\alpha(x w^\top x - y x + \lambda w)")
+    alpha = sympy.Symbol("alpha")
+    argument.equal(
+        r"w - \alpha\nabla L = ",
+        w - alpha * (rate * direction),
+        w - 2 * alpha * (x @ (x.T @ w) - target * x + lam * w),
+    )
 
 
 def _eq14(argument: Argument, sign: int = -1) -> None:
     x, lam, target = c.letter("x", c.d, 1), sympy.Symbol("lam"), sympy.Symbol("y_i")
+    argument.assume(r"\lambda \neq 0,\ \lambda + x^\top x \neq 0")
     inverse = rank_one_update(ONE / lam, x, sign)
     argument.equal(r"(\ldots)(\lambda I + xx^\top) = ", inverse @ (lam * ONE + x @ x.T), ONE)
     argument.equal(
@@ -111,7 +138,6 @@ def _eq14(argument: Argument, sign: int = -1) -> None:
         (lam * ONE + x @ x.T) @ inverse @ (target * x),
         target * x,
     )
-    argument.note(r"\text{defined for } \lambda \neq 0 \text{ and } \lambda + x^\top x \neq 0")
 
 
 def _eq19(argument: Argument, strength: Any = None) -> None:
@@ -143,10 +169,11 @@ def _eq19(argument: Argument, strength: Any = None) -> None:
         guess**2 - 2 * guess * centre + (spread + centre**2),
         (guess - centre) ** 2 + spread,
     )
-    argument.note(
-        r"\text{the posterior is symmetric about its mean } \mu, \text{ so } "
-        r"f = \mu^\top x \text{ has the least squared risk}"
-    )
+    width = (h.T @ A @ h).scalar()
+    argument.equal(r"h \text{ and } -h:\ ", width, ((-h).T @ A @ (-h)).scalar())
+    argument.assume(r"\text{a density that is symmetric about } \mu \text{ has mean } \mu")
+    off = sympy.Symbol("f", real=True)
+    argument.at_least(r"f = \mu^\top x \text{ has the least risk: }", off**2, 0)
 
 
 THEOREMS = [

@@ -8,9 +8,10 @@ from typing import Any
 import sympy
 
 from proofs import calculus as c
+from proofs.argument import Argument
 from proofs.calculus import Form, S, X, Z, y
 from proofs.statements.descent import loss_value
-from proofs.theorem import Argument, theorem
+from proofs.theorem import theorem
 
 Values = Mapping[str, Any]
 targets = sympy.Symbol("c", integer=True, positive=True)
@@ -45,10 +46,8 @@ def _ksteps(argument: Argument, weights: Values) -> None:
     """Induction with y_j − (W_k − W_0)x_j in the slot; k = 0 → 1 is proposition 1."""
     _prop1_gradient(argument)
     following = W - (eta / c.n) * (W @ S - Y.T @ X)
-    argument.note(
-        r"k = 0: \text{ the slot is } y_j = y_j - (W_0 - W_0)x_j, \text{ at the query "
-        r"} -W_0 x"
-    )
+    argument.assume(r"\text{the query's slot holds } -W_0 x \text{ in the embedding}")
+    argument.equal(r"k = 0:\ y_j - (W_0 - W_0)x_j:\ ", Y - X @ (W0 - W0).T, Y)
     context = Y - X @ (W - W0).T
     argument.equal(
         r"\text{context tokens: }",

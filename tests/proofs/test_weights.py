@@ -6,7 +6,7 @@ import sympy
 
 from proofs import ansatz, depth, hyperpower, newton, sherman_morrison
 from proofs import gradient_descent as descent
-from proofs.ansatz import Gauge, NoSolutionError
+from proofs.ansatz import Gauge, NoSolutionError, impossible
 
 SOLUTIONS = {
     "sum": lambda: descent.step("sum"),
@@ -77,8 +77,11 @@ def test_ridge_weights_stay_finite_where_a_plain_layer_fails():
     eta, lam = descent.eta, descent.lam
     at_critical = {name: e.subs({eta: sympy.Rational(1, 6), lam: 3}) for name, e in weights.items()}
     assert all(value.is_finite for value in at_critical.values())
-    assert descent.without_old("sum")
-    assert descent.without_old("mean")
+    for loss, critical in (("sum", 1 / (2 * descent.lam)), ("mean", 1 / descent.lam)):
+        found, unknowns = descent.equations_without_old(loss)
+        numerators = [sympy.numer(sympy.together(e.subs(descent.eta, critical))) for e in found]
+        assert impossible(numerators, unknowns)
+        assert not impossible(found, unknowns)
 
 
 def test_a_wrong_loss_is_named():
