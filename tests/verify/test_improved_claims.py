@@ -96,6 +96,15 @@ def test_the_textbook_bound_fails_for_another_iteration() -> None:
     assert certified.chebyshev_bound(slower, (4,)).run(QUICK).passed is False
 
 
+def test_the_textbook_bound_names_its_interval_and_is_rounded_down() -> None:
+    result = certified.chebyshev_bound(improved_algorithms.chebyshev, (4, 10)).run(QUICK)
+    assert "every eigenvalue from 1 to kappa, kappa = 4, 10" in result.box
+    for condition, steps in ((4, 1), (10, 3), (100, 6)):
+        exact = 2 * ((sympy.sqrt(condition) - 1) / (sympy.sqrt(condition) + 1)) ** steps
+        bound = F(certified.textbook(condition, steps))
+        assert 0 <= exact - sympy.Rational(bound.numerator, bound.denominator) < F(1, 2**50)
+
+
 def test_the_logistic_bound_fails_for_a_coarser_sigmoid() -> None:
     def coarser(**parameters: Any) -> Witness:
         return constructions.build("logistic", **parameters | {"pieces": 1})

@@ -99,7 +99,7 @@ def _order(order: int, error: Callable[[arb, arb], arb]) -> Check:
             box="|x| + |y| <= 2",
         )  # fmt: skip
 
-    return Check("enclosure", run, "enclosed")
+    return Check("enclosure", run, "enclosed", transformer=False)
 
 
 LEMMA4 = r"\sqrt{\pi/2}\,(\mathrm{GeLU}(x+y) - \mathrm{GeLU}(x) - \mathrm{GeLU}(y)) = xy + "
@@ -154,7 +154,7 @@ def lemma4_signed() -> tuple[Check, ...]:
                     )  # fmt: skip
         return CheckResult(True, cases, detail="no error where x^3 + y^3 = 0")
 
-    return (Check("enclosure", run, "enclosed"),)
+    return (Check("enclosure", run, "enclosed", transformer=False),)
 
 
 # -- lemma 5 ----------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ def lemma5() -> tuple[Check, ...]:
             box=f"|x| <= 1, N = {N}",
         )  # fmt: skip
 
-    return (Check("enclosure", run, "enclosed"),)
+    return (Check("enclosure", run, "enclosed", transformer=False),)
 
 
 # -- lemmas 6 and 8 ---------------------------------------------------------------------------
@@ -283,7 +283,7 @@ def _norm_check(M: Any, low: Fraction, high: Fraction, size: int) -> Check:
             box=f"|x_i| <= 1, {size} of them, any number of zeros{divisor}, N = 2^{power}, M = {M}",
         )  # fmt: skip
 
-    return Check("enclosure", run, "enclosed")
+    return Check("enclosure", run, "enclosed", transformer=False)
 
 
 @claim(
@@ -322,7 +322,7 @@ def lemma6_pads() -> tuple[Check, ...]:
             )  # fmt: skip
         return CheckResult(True, len(errors), top(last), top(last))
 
-    return (Check("enclosure", run, "enclosed"),)
+    return (Check("enclosure", run, "enclosed", transformer=False),)
 
 
 @claim(
