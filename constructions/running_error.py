@@ -498,6 +498,8 @@ class NoiseError(EntryError):
     ) -> Bounded:
         if all(a.error is None for a in arrays):
             return Bounded(value)
+        if not self.count:
+            return Bounded(value, join(_errors(arrays)))
         noises = [
             a.value.new_zeros(self.count, *a.value.shape)
             if a.noises is None
@@ -546,7 +548,7 @@ class NoiseError(EntryError):
         else:
             own = torch.cat([own.new_zeros(self.count, *value.shape), own])
         self.count += len(where)
-        return Bounded(value, error, noises=own)
+        return Bounded(value, error, noises=own if self.count else None)
 
 
 def _padded(noises: torch.Tensor, count: int) -> torch.Tensor:

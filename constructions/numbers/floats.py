@@ -173,7 +173,9 @@ class Floats(Numbers):
         for axis, letter in enumerate(left):
             if letter not in right:
                 a = a.unsqueeze(batch + axis)
-        return a.expand(*a.shape[:batch], *destination).reshape(
+        sizes = dict(zip(right, source)) | dict(zip(left, destination))
+        repeated = (sizes[letter] for letter in left)
+        return a.expand(*a.shape[:batch], *repeated).reshape(
             *a.shape[:batch], math.prod(destination)
         )
 
