@@ -38,7 +38,7 @@ def _identity(left: Any, right: Any, cases: Any) -> Check:
             return found.failure.result(found.cases)
         return CheckResult(True, found.cases, 0.0, 0.0, "both sides equal in fractions")
 
-    return Check("exact", run, "exact")
+    return Check("exact", run, "exact", transformer=False)
 
 
 def _start(case: Case) -> list[Fraction]:

@@ -345,7 +345,7 @@ def rates() -> tuple[Check, ...]:
         return count_steps(newton_steps, newton_bound, conditions(budget))
 
     return (
-        Check("exact", gradient, "exact"),
-        Check("exact", newton, "exact"),
+        Check("exact", gradient, "exact", transformer=False),
+        Check("exact", newton, "exact", transformer=False),
         theorem("fu2023.rates"),
     )

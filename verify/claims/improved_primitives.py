@@ -105,6 +105,7 @@ def norm_bypass() -> Any:
     source="witness",
     statement=r"xy = \tfrac14\sqrt{\pi/2}\textstyle\sum_{i \leq m} \frac{a_i}{(ic)^2}"
     r"(E(ic(x+y)) - E(ic(x-y))) + O(c^{2m}),\ E(u) = \sigma(u) + \sigma(-u)",
+    expected="approximates",
 )
 def gelu_product() -> Any:
     """Products of any order from one GeLU MLP, within a proved bound."""
