@@ -264,8 +264,8 @@ def test_the_page_computes_what_the_definition_of_a_witness_says(
     made = page([exported(case) for case, _ in cases])
     found = disagreements(cases, made)
     assert not found, f"{len(found)} of {len(cases)}, the first: {found[0]}"
-    undefined = [says for _, says in cases if says.predictions is None]
-    assert len(undefined) < len(cases) // 10
+    defined = sum(says.predictions is not None for _, says in cases)
+    assert defined > 0.8 * len(cases)  # the others divide by 0
     exact = [says for _, says in cases if says.predictions is not None and not says.rounded]
     assert len(exact) > len(cases) // 4 and sum(any(e.predictions or ()) for e in exact) > 100
 

@@ -293,7 +293,7 @@ class _Shapes(Mapping[str, str]):
         return self.writer.shape(name, self.layout)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.layout
+        return isinstance(name, str) and name in self.layout
 
     def __iter__(self) -> Any:
         return (slot.name for slot in self.layout.slots)
@@ -325,7 +325,10 @@ def _without_numbers(mlp: MLP) -> MLP:
         return names.get(name, name) + ("" if index is None else f"[{index}]")
 
     def renamed(slots: SlotMap, end: str) -> SlotMap:
-        blocks = (replace(block, **{end: rename(getattr(block, end))}) for block in slots)
+        blocks = []
+        for block in slots:
+            change: dict[str, Any] = {end: rename(getattr(block, end))}
+            blocks.append(replace(block, **change))
         return type(slots)(tuple(blocks))
 
     return replace(
