@@ -210,16 +210,16 @@ def theorem1_repetition() -> tuple[Check, ...]:
 def _growth(found: Sequence[tuple[dict[str, Any], float]]) -> str:
     """How the error of one drawn prompt grows with the chain, at d = 2, as it gets longer."""
     d = 2
-    grown = [(p["examples"], at_most(error, 1)) for p, error in found if p["d"] == d]
+    grown = sorted((p["examples"], at_most(error, 1)) for p, error in found if p["d"] == d)
     return f"d = {d}: " + ", ".join(f"{error} after {n}" for n, error in grown)
 
 
 def _chains(
     sizes: Callable[..., list[dict[str, Any]]], longer: Sequence[int], budget: Budget
 ) -> list[dict[str, Any]]:
-    """Every d with one and two examples, and at d = 2 `longer` prompts."""
-    further = [] if budget.quick else sizes(longer, budget)
-    return sizes((1, 2), budget) + [one for one in further if one["d"] == 2]
+    """Every d with two examples, and at d = 2 one example and `longer` prompts."""
+    further = sizes((1,) if budget.quick else (1, *longer), budget)
+    return sizes((2,), budget) + [one for one in further if one["d"] == 2]
 
 
 MULTISTEP = (
@@ -244,7 +244,7 @@ MULTISTEP = (
             paper.theorem1_chain,
             algorithms.one_pass_sgd,
             partial(_chains, descent_sizes, (3, 4, 8)),
-            descent_boxes((1, 2), (2, 2), (3, 2), (1, 3), (1, 4)),
+            descent_boxes((1, 2), (2, 2), (3, 2), (1, 3)),
             _growth,
         ),
     ),
