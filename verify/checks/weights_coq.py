@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import constructions
 from constructions.stream import Layout
 
-from .coq_terms import NotUniformError, Writer, coefficient
+from .coq_terms import FORMS, NotUniformError, Writer
 
 if TYPE_CHECKING:
     from constructions.transformer import Layer, Witness
@@ -86,7 +86,6 @@ def _sources() -> tuple[Source, ...]:
 
 SOURCES = _sources()
 WRITTEN = tuple(range(2, 13))  # dimensions at which the weights are seen to be one term
-FORMS = {"joint": "Joint", "interleaved": "Interleaved"}
 
 
 def weights_file(builders: Mapping[str, Builder] | None = None) -> tuple[str, dict[str, str]]:
@@ -173,17 +172,15 @@ class _Parts:
 def _parts(source: Source, build: Builder, d: int, repeats: int) -> _Parts:
     witness = witness_of(source, build, d, repeats)
     vector = letters_of(source, d).get(source.vector or "", ())
-    writer = Writer(source.name, source.vector, vector, d)
-    readout = f'"{witness.readout.slot}" {coefficient(witness.readout.coefficient)}'
-    if witness.layout.shape(witness.readout.slot) or "[" in witness.readout.slot:
-        raise NotUniformError(f"{source.name}: the read-out is not a scalar slot")
+    prompt, layout = witness.prompt, witness.layout
+    writer = Writer(source.name, source.vector, vector, d, prompt.positions)
     return _Parts(
-        writer.slotmap(witness.prompt.embedding, witness.prompt.features, witness.layout, 0),
+        writer.embedding(prompt, layout, 0),
         witness.layer_list,
-        witness.layout,
-        readout,
-        FORMS[witness.prompt.form],
-        str(witness.prompt.register).lower(),
+        layout,
+        writer.readout(witness.readout, layout),
+        writer.word(prompt.form, FORMS, "form"),
+        writer.boolean(prompt.register),
         writer,
     )
 
