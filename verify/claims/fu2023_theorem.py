@@ -212,7 +212,7 @@ def certified_error(case: Case, constants: Any, **parameters: Any) -> float:
 
 
 def compiled_errors(budget: Budget, printed: bool = False) -> CheckResult:
-    """At two settings of the free constants: the error shrinks with them, and is certified."""
+    """On drawn prompts, at two settings of the free constants: the error shrinks with them."""
     from ..checks import programs
 
     sizes = [(1, 1, 1), (2, 2, 2)] if budget.quick else [(1, 1, 1), (2, 2, 2), (3, 2, 3), (8, 4, 2)]
@@ -233,7 +233,9 @@ def compiled_errors(budget: Budget, printed: bool = False) -> CheckResult:
             )  # fmt: skip
         worst = max(worst, fine)
         found.append(f"d = {d}, n = {n}, k = {k}: {fine:.0e}")
-    return CheckResult(True, len(found), worst, worst, "at scale 2^-40: " + "; ".join(found))
+    return CheckResult(
+        True, len(found), worst, None, "at scale 2^-40, one drawn prompt each: " + "; ".join(found)
+    )
 
 
 @claim(
@@ -246,7 +248,7 @@ def compiled_errors(budget: Budget, printed: bool = False) -> CheckResult:
 )
 def theorem51_compiled() -> tuple[Check, ...]:
     """With softmax heads for mov and aff and a GeLU MLP for mul, k + 8 layers come close."""
-    return (Check("enclosure", compiled_errors, "enclosed"),)
+    return (Check("enclosure", compiled_errors, "tested"),)
 
 
 def compiled_counts(width: str) -> Check:

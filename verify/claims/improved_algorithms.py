@@ -225,7 +225,7 @@ def logistic(**parameters: Any) -> Witness:
     expected="approximates",
 )
 def logistic_sigmoid() -> Any:
-    """Logistic regression with the true sigmoid, within a certified bound."""
+    """Logistic regression with the true sigmoid, within the bound on every prompt tried."""
     return (certified.logistic_error(logistic),)
 
 
@@ -270,5 +270,5 @@ def _features(drawn: Any, d: int, n: int) -> dict[str, Any]:
     expected="approximates",
 )
 def exponential_kernel() -> Any:
-    """Boosting with the Nadaraya-Watson smoother is softmax attention, enclosed to 100 bits."""
+    """Boosting with the Nadaraya-Watson smoother is softmax attention, to 100 bits where tried."""
     return (certified.exponential_kernel(kernel_regression),)
