@@ -10,6 +10,7 @@ import sympy
 from proofs.argument import Argument
 from proofs.calculus import Form
 from proofs.statements.improved import IDENTITY, INDUCTION, solved, theorem
+from proofs.statements.ridge import INVERTIBLE
 from proofs.theorem import Theorem
 
 Values = Mapping[str, Any]
@@ -26,6 +27,14 @@ def _momentum(argument: Argument, weights: Values) -> None:
 
 def _chebyshev(argument: Argument, factor: Any = 2) -> None:
     """ρ_k = T_k(z)/T_k(σ), z = (θ − s)/δ: the recurrences of T and of ω give the step's."""
+    excess, last = sympy.symbols("u b", positive=True)
+    grown = sympy.Symbol("g", nonnegative=True)
+    argument.at_least(r"\sigma = 1 + u:\ T_1(\sigma) = ", 1 + excess, 1)
+    argument.greater(
+        r"T_{k-1}(\sigma) = b > 0,\ T_k(\sigma) = b + g:\ T_{k+1}(\sigma) = ",
+        factor * (1 + excess) * (last + grown) - last,
+        last + grown,
+    )
     z, sigma, t, before = sympy.symbols("z sigma T_k(z) T_{k-1}(z)")
     T, Tb = sympy.symbols("T_k(sigma) T_{k-1}(sigma)")
     delta = sympy.Symbol("delta")
@@ -61,6 +70,7 @@ def _least_squares(argument: Argument, weights: Values) -> None:
     from proofs import calculus as c
     from proofs import recursive_least_squares as rls
 
+    argument.assume(INVERTIBLE)
     inverse, following = rls.required()
     enlarged = c.inverse_letter(rls.P) + rls.a @ rls.a.T
     argument.equal(r"P'(P^{-1} + a a^\top) = ", inverse @ enlarged, c.identity(c.d))
@@ -75,6 +85,7 @@ def _pairs(argument: Argument, weights: Values) -> None:
     from proofs import calculus as c
     from proofs import paired_least_squares as pls
 
+    argument.assume(r"P \text{ and } I + A^\top P A \text{ are invertible},\ A = (a_1, a_2)")
     inverse, following = pls.required()
     enlarged = c.inverse_letter(pls.P) + pls.A[0] @ pls.A[0].T + pls.A[1] @ pls.A[1].T
     argument.equal(

@@ -12,6 +12,7 @@ from proofs.argument import Argument
 from proofs.theorem import Theorem, theorem
 
 HALF = sympy.Rational(1, 2)
+ORDERS = 10  # up to which the sums of the weights are formed
 
 
 def gelu(value: Any) -> Any:
@@ -96,8 +97,8 @@ def _norm_bypass(argument: Argument, printed: bool = False) -> None:
     argument.greater(r"e > 0:\ 1 + e = ", 1 + a, 1)
 
 
-def _weights(argument: Argument, orders: int = 10, shift: int = 0) -> None:
-    for m in range(1, orders + 1):
+def _weights(argument: Argument, shift: int = 0) -> None:
+    for m in range(1, ORDERS + 1):
         a = [gelu_product.closed_form(m, i) for i in range(1, m + 1)]
         a[0] += shift
         sums = [
@@ -122,9 +123,9 @@ def _weights(argument: Argument, orders: int = 10, shift: int = 0) -> None:
         return sympy.simplify(sympy.gammasimp((after / before).rewrite(sympy.gamma)))
 
     argument.equal(
-        rf"m = {orders}:\ (a_i) = ",
-        [gelu_product.closed_form(orders, k) for k in range(1, orders + 1)],
-        [closed(orders, k) for k in range(1, orders + 1)],
+        rf"m = {ORDERS}:\ (a_i) = ",
+        [gelu_product.closed_form(ORDERS, k) for k in range(1, ORDERS + 1)],
+        [closed(ORDERS, k) for k in range(1, ORDERS + 1)],
     )
     argument.equal(r"j^2 - i^2 = ", (j - i) * (j + i), j**2 - i**2)
     argument.equal(
@@ -213,7 +214,7 @@ THEOREMS: list[Theorem] = [
     theorem(
         "gelu_product.weights", "gelu_product",
         r"a_i = 2(-1)^{i+1}(m!)^2/((m-i)!(m+i)!): \ \textstyle\sum a_i i^{2n} = [n = 0],\ n < m",
-        _weights, "improved", inputs={"orders": 10, "shift": 0},
+        _weights, "improved", inputs={"shift": 0},
     ),
     theorem(
         "gelu_product.bound", "gelu_product",

@@ -33,8 +33,8 @@ def _layer(argument: Argument, weights: Values) -> None:
 def _start(argument: Argument, weights: Values, start: str) -> None:
     v = weights
     if start == "identity":
-        got = hyperpower.head(v["value"], v["key"], v["query"] * v["embed"])
-        argument.equal(r"t = \alpha x:\ ", v["embed"], alpha)
+        got = hyperpower.head(v["value"], v["key"], v["query"] * v.get("embed", 0))
+        argument.equal(r"t = \alpha x:\ ", v.get("embed", 0), alpha)
         argument.equal(r"s = \alpha S x:\ ", got, alpha * S)
     else:
         argument.equal(r"s = S t:\ ", hyperpower.head(v["value"], v["key"], v["query"] * T), S * T)

@@ -17,6 +17,8 @@ from proofs.theorem import Theorem
 
 Values = Mapping[str, Any]
 ONE = c.identity(c.d)
+DEFINED = r"1 + a^\top P a \neq 0"
+INVERTIBLE = rf"P \text{{ is invertible}},\ {DEFINED}"
 
 
 def rank_one_update(inverse: Form, vector: Form, sign: int = -1) -> Form:
@@ -27,6 +29,7 @@ def rank_one_update(inverse: Form, vector: Form, sign: int = -1) -> Form:
 
 
 def _formula(argument: Argument, sign: int = -1) -> None:
+    argument.assume(INVERTIBLE)
     updated = rank_one_update(P, a, sign)
     enlarged = c.inverse_letter(P) + a @ a.T
     argument.equal(r"P'(P^{-1} + aa^\top) = ", updated @ enlarged, ONE)
@@ -34,6 +37,7 @@ def _formula(argument: Argument, sign: int = -1) -> None:
 
 
 def _matrix(argument: Argument, weights: Values) -> None:
+    argument.assume(INVERTIBLE)
     after = sm.register_layers(weights)
     inverse, moved = sm.required()
     enlarged = c.inverse_letter(P) + a @ a.T
@@ -45,6 +49,7 @@ def _matrix(argument: Argument, weights: Values) -> None:
 
 
 def _tokens(argument: Argument, weights: Values) -> None:
+    argument.assume(DEFINED)
     after = sm.token_layers(weights)
     inverse, moved = sm.required()
     argument.equal(r"z_t = P'x_t:\ ", after["z"], z @ inverse)

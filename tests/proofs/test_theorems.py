@@ -8,9 +8,13 @@ import pytest
 import sympy
 
 import proofs
-from proofs.statements.convergence import newton_step
+from proofs import calculus as c
+from proofs import hyperpower, newton
+from proofs.argument import RELATIONS, Argument, relation_in
+from proofs.calculus import Form
+from proofs.statements.convergence import newton_step, third_order_step
 from proofs.statements.polynomials import EQ38_PRINTED, EQ39_PRINTED, closed_form
-from proofs.theorem import Argument, Theorem
+from proofs.theorem import Theorem
 
 THEOREMS = {theorem.id: theorem for theorem in proofs.theorems()}
 WITH_WEIGHTS = {i: t for i, t in THEOREMS.items() if t.weights() and t.kind != "negation"}
@@ -47,53 +51,106 @@ def test_a_changed_weight_breaks_it(name):
             assert proof.failed
 
 
-@pytest.mark.parametrize(
-    "name, changes",
-    [
-        ("newton.residual", {"order": 3}),
-        ("hyperpower.residual", {"order": 2}),
-        ("hyperpower.residual", {"order": 4}),
-        ("newton.gradient_steps", {"order": 3}),
-        ("hyperpower.gradient_steps", {"order": 2}),
-        ("hyperpower.gradient_steps", {"step": newton_step}),
-        ("gradient_descent.closed_form", {"rate": 1}),
-        ("gradient_descent.closed_form", {"exponent_shift": 1}),
-        ("gradient_descent.step.sum", {"loss": "mean"}),
-        ("gradient_descent.step.sum", {"ridge": True}),
-        ("gradient_descent.steps.mean_ridge", {"loss": "sum"}),
-        ("fu2023.eq40", {"sign": -1}),
-        ("fu2023.eq40", {"order": 3}),
-        ("fu2023.eq38.repaired", {"coefficients": EQ38_PRINTED}),
-        ("fu2023.eq39.repaired", {"coefficients": EQ39_PRINTED}),
-        ("fu2023.eq38.negation", {"coefficients": closed_form(1)}),
-        ("fu2023.eq39.negation", {"coefficients": closed_form(2)}),
-        ("fu2023.eq5.negation", {"factor": 1}),
-        ("fu2023.eq5.negation", {"first": 0}),
-        ("fu2023.eq5.repaired", {"factor": 3}),
-        ("sherman_morrison.formula", {"sign": 1}),
-        ("sherman_morrison.ridge", {"sign": 1}),
-        ("sherman_morrison.ridge", {"ridge": -1}),
-        ("akyurek2022.eq11", {"sign": -1}),
-        ("akyurek2022.eq11", {"rate": 1}),
-        ("akyurek2022.eq14", {"sign": 1}),
-        ("akyurek2022.eq19", {"strength": lambda sigma, tau: tau**2 / sigma**2}),
-        ("akyurek2022.theorem1.negation", {"step6": lam}),
-        ("akyurek2022.theorem1.repaired", {"step6": -lam}),
-        ("akyurek2022.theorem1.repaired", {"step6": -2 * lam}),
-        ("akyurek2022.theorem1.repaired", {"step7": 2 * alpha}),
-        ("akyurek2022.theorem2.formula", {"step10": 1}),
-        ("akyurek2022.theorem2.formula", {"step8": 0}),
-        ("akyurek2022.lemma4", {"scale": sympy.sqrt(sympy.pi)}),
-        ("depth.iterations", {"order": 2}),
-        ("depth.degree", {"factors": 2}),
-        ("depth.limit", {"base": 2}),
-        ("depth.limit", {"base": 5}),
-        ("depth.order", {"ratio": 1}),
-        ("depth.one_head", {"target": sympy.Symbol("p") * 3 - sympy.Symbol("p") ** 2}),
-    ],
-)
+BREAKS = [
+    ("newton.residual", {"order": 3}),
+    ("hyperpower.residual", {"order": 2}),
+    ("hyperpower.residual", {"order": 4}),
+    ("newton.gradient_steps", {"order": 3}),
+    ("newton.gradient_steps", {"step": third_order_step}),
+    ("hyperpower.gradient_steps", {"order": 2}),
+    ("hyperpower.gradient_steps", {"step": newton_step}),
+    ("hyperpower.iterations.gram", {"start": "identity"}),
+    ("hyperpower.needs_s", {"target": 2 * hyperpower.T - hyperpower.S * hyperpower.T**2}),
+    ("heads.relu", {"target": 0}),
+    ("carried.hyperpower", {"iteration": "newton"}),
+    ("carried.newton", {"iteration": "hyperpower"}),
+    ("gradient_descent.closed_form", {"rate": 1}),
+    ("gradient_descent.closed_form", {"exponent_shift": 1}),
+    ("gradient_descent.needs_old", {"share": 2}),
+    *(
+        (f"gradient_descent.{which}.{loss}{ridge}", change)
+        for which in ("step", "steps")
+        for loss, other in (("sum", "mean"), ("mean", "sum"))
+        for ridge in ("", "_ridge")
+        for change in ({"loss": other}, {"ridge": not ridge})
+    ),
+    ("fu2023.eq40", {"sign": -1}),
+    ("fu2023.eq40", {"order": 3}),
+    ("fu2023.eq38.repaired", {"coefficients": EQ38_PRINTED}),
+    ("fu2023.eq39.repaired", {"coefficients": EQ39_PRINTED}),
+    ("fu2023.eq38.repaired", {"k": 2}),
+    ("fu2023.eq39.repaired", {"k": 1}),
+    ("fu2023.eq38.negation", {"coefficients": closed_form(1)}),
+    ("fu2023.eq39.negation", {"coefficients": closed_form(2)}),
+    # alpha S + (1 - alpha^2) S^3: right at alpha = 1, so not wrong for every alpha
+    ("fu2023.eq38.negation", {"coefficients": {1: 2 * alpha, 3: -(alpha**2), 5: alpha - 1}}),
+    ("fu2023.eq39.from_eq38", {"factor": 2}),
+    ("fu2023.eq43", {"factor": 3}),
+    ("fu2023.eq34", {"value": 2}),
+    ("fu2023.eq5.negation", {"factor": 1}),
+    ("fu2023.eq5.negation", {"first": 0}),
+    ("fu2023.eq5.repaired", {"factor": 3}),
+    ("fu2023.eq5.repaired", {"factor": sympy.Rational(2000001, 1000000)}),
+    ("fu2023.rates", {"descent": sympy.Rational(99, 100)}),
+    ("fu2023.rates", {"newton": sympy.Rational(199, 100)}),
+    ("fu2023.rates", {"newton": 1}),
+    ("sherman_morrison.formula", {"sign": 1}),
+    ("sherman_morrison.ridge", {"sign": 1}),
+    ("sherman_morrison.ridge", {"ridge": -1}),
+    ("sherman_morrison.ridge", {"ridge": 0}),
+    ("akyurek2022.eq11", {"sign": -1}),
+    ("akyurek2022.eq11", {"rate": 1}),
+    ("akyurek2022.eq14", {"sign": 1}),
+    ("akyurek2022.eq19", {"strength": lambda sigma, tau: tau**2 / sigma**2}),
+    ("akyurek2022.theorem1.negation", {"step6": lam}),
+    ("akyurek2022.theorem1.negation", {"step7": 2 * alpha}),
+    ("akyurek2022.theorem1.negation", {"equal": True}),
+    ("akyurek2022.theorem1.repaired", {"step6": -lam}),
+    ("akyurek2022.theorem1.repaired", {"step6": -2 * lam}),
+    ("akyurek2022.theorem1.repaired", {"step7": 2 * alpha}),
+    ("akyurek2022.theorem1.repaired", {"equal": False}),
+    ("akyurek2022.theorem2.formula", {"step10": 1}),
+    ("akyurek2022.theorem2.formula", {"step8": 0}),
+    ("akyurek2022.lemma4", {"scale": sympy.sqrt(sympy.pi)}),
+    ("depth.iterations", {"order": 2}),
+    ("deep_descent.layers", {"order": 2}),
+    ("depth.degree", {"factors": 2}),
+    ("depth.degree", {"factors": 4}),
+    ("depth.limit", {"base": 2}),
+    ("depth.limit", {"base": 5}),
+    ("depth.order", {"ratio": 1}),
+    ("depth.order", {"ratio": sympy.Rational(999, 1000)}),
+    ("depth.one_head", {"target": sympy.Symbol("p") * 3 - sympy.Symbol("p") ** 2}),
+    ("gd_plus_plus.tripling", {"factor": 1}),
+    ("gd_plus_plus.best", {"multiplicity": 1}),
+    ("chebyshev.residual", {"factor": 3}),
+    ("exact.softmax", {"extra": 2}),
+    ("exact.gelu_bypass", {"sign": 1}),
+    ("exact.growth", {"exponent": 1}),
+    ("exact.norm_bypass", {"printed": True}),
+    ("gelu_product.weights", {"shift": 1}),
+    ("gelu_product.bound", {"constant": 3}),
+]
+# a negation with another k, or of the other statement, is another true statement
+OTHER_TRUTHS = {
+    ("fu2023.eq38.negation", "k"), ("fu2023.eq39.negation", "k"),
+    ("fu2023.eq30.negation", "doubled"), ("fu2023.remarkB6.negation", "doubled"),
+    ("hyperpower.iterations.identity", "start"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name, changes", BREAKS)
 def test_a_changed_exponent_sign_or_coefficient_breaks_it(name, changes):
     assert not THEOREMS[name].prove(**changes).proved
+
+
+def test_every_theorem_can_fail():
+    """Each has weights or inputs, and each input has a value at which it is not proved."""
+    broken = {(name, key) for name, changes in BREAKS for key in changes}
+    for name, theorem in THEOREMS.items():
+        assert theorem.weights() or theorem.inputs, name
+        wanted = {(name, key) for key in theorem.inputs}
+        assert wanted <= broken | OTHER_TRUTHS, name
 
 
 @pytest.mark.parametrize(
@@ -142,9 +199,171 @@ def test_theorems_are_found_by_claim():
     assert found == {"fu2023.eq38.negation", "fu2023.eq38.repaired"}
 
 
+# -- what a line may say --------------------------------------------------------------------------
+
+
+class Recorded(Argument):
+    """An argument that keeps what each line was decided from."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+
+METHODS = (
+    "equal", "differ", "at_least", "greater", "limit", "no_other_root", "unsolvable", "solvable",
+    "polynomial_in_s",
+)  # fmt: skip
+
+
+def _recording(method):
+    def call(self, *given, **more):
+        self.calls.append((method, given, more))
+        return getattr(Argument, method)(self, *given, **more)
+
+    return call
+
+
+for _method in METHODS:
+    setattr(Recorded, _method, _recording(_method))
+
+
+def falsified(method, text, *given):
+    """The same line about objects of which it is not true."""
+    if method in ("equal", "differ"):
+        left, right = given
+        if method == "differ":
+            return text, left, left
+        if isinstance(left, (list, tuple)):
+            return text, [left[0] + 1, *left[1:]], right
+        if isinstance(left, Form):
+            other = c.letter("other", left.rows, left.columns)
+            return text, left + other, right
+        return text, sympy.sympify(left) + 1, right
+    if method == "greater":
+        return text, given[1], given[0]
+    if method == "at_least":
+        return text, given[0], sympy.sympify(given[0]) + 1
+    if method == "limit":
+        expression, variable, to, value = given
+        return text, expression, variable, to, -1 if value == sympy.oo else sympy.sympify(value) + 1
+    if method == "no_other_root":
+        return text, given[0] * (given[1] - 1), given[1]
+    if method == "unsolvable":
+        return text, given[0][:1], given[1]
+    if method == "solvable":
+        return text, [*given[0], sympy.Integer(1)], given[1]
+    return text, given[0] + c.letter("other", c.d, c.d)
+
+
+@pytest.mark.parametrize("name", THEOREMS)
+def test_every_line_of_every_proof_is_decided_from_its_two_sides(name, monkeypatch):
+    """Each line is true, and false of other objects: none is true whatever it speaks of."""
+    from proofs import theorem
+
+    recorded = []
+
+    def record():
+        recorded.append(Recorded())
+        return recorded[-1]
+
+    monkeypatch.setattr(theorem, "Argument", record)
+    assert THEOREMS[name].prove().proved
+    (argument,) = recorded
+    assert argument.calls
+    for method, given, more in argument.calls:
+        fresh = Argument()
+        assert getattr(fresh, method)(*given, **more)
+        fresh = Argument()
+        assert not getattr(fresh, method)(*falsified(method, *given), **more), given[0]
+        assert fresh.failed == fresh.lines[-1]
+
+
+@pytest.mark.parametrize("relation", RELATIONS)
+def test_a_note_that_states_a_relation_is_refused(relation):
+    for text in (
+        rf"a \{relation} b",
+        rf"\text{{so }} a\{relation}{{}} b",
+        rf"\text{{a \{relation} b}}",
+    ):
+        with pytest.raises(ValueError, match="decides nothing"):
+            Argument().note(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x = y", "x<y", r"p \geq 0", "a ≤ b", r"\text{a = b}", r"\text{hence it holds}",
+     r"\text{it is at most } 1", r"\text{therefore } x", r"\text{the sum equals } 1"],
+)  # fmt: skip
+def test_relations_in_words_or_plain_characters_are_refused_too(text):
+    with pytest.raises(ValueError, match="decides nothing"):
+        Argument().note(text)
+    with pytest.raises(ValueError, match="a name is given"):
+        Argument().let("x", text)
+
+
+def test_explanations_and_names_are_kept():
+    argument = Argument()
+    argument.note(r"\text{induction: } T \text{ stands for } M_k")
+    argument.note(r"\|Xh\|^2 \text{ is a square of the indexed } \textstyle\sum_i x_i")
+    argument.let("q", 1 - alpha)
+    assert argument.lines[-1] == r"q := 1 - \alpha"
+    assert not argument.decided and argument.failed is None
+    assert relation_in(r"\left(\begin{matrix}1\end{matrix}\right) \top \infty \int") is None
+
+
+def test_no_line_of_a_proof_is_written_by_hand():
+    """Arguments add lines by their methods only, and there is none that takes a truth."""
+    from pathlib import Path
+
+    import proofs.statements
+
+    for path in Path(proofs.statements.__path__[0]).glob("*.py"):
+        text = path.read_text()
+        for word in (".lines", ".failed", ".decided", ".assumes", "._decide", ".holds("):
+            assert word not in text, (path.name, word)
+    assert not hasattr(Argument, "holds")
+
+
 def test_an_argument_that_decides_nothing_proves_nothing():
-    empty = Theorem("empty", (), "1 = 1", "identity", lambda argument: argument.note("trivial"))
+    def notes(argument):
+        argument.note("trivial")
+        argument.assume("1 = 1")
+        argument.let("x", 1)
+
+    empty = Theorem("empty", (), "1 = 1", "identity", notes)
     assert not empty.prove().proved
+
+
+# what is taken from elsewhere, by theorem: nothing is added here without a reason
+ASSUMING = {
+    "akyurek2022.eq14": 1, "akyurek2022.eq19": 1, "carried.hyperpower": 1, "carried.newton": 1,
+    "deep_descent.layer": 1, "deep_descent.layers": 1, "depth.degree": 1, "depth.iterations": 1,
+    "depth.limit": 1, "depth.order": 1, "exact.growth": 2, "fu2023.eq5.negation": 1,
+    "fu2023.eq5.repaired": 1, "fu2023.lemmaB3": 1, "fu2023.rates": 1, "gd_plus_plus.best": 4,
+    "gelu_product.bound": 2, "gelu_product.weights": 1, "gradient_descent.steps.mean": 1,
+    "gradient_descent.steps.mean_ridge": 1, "gradient_descent.steps.sum": 1,
+    "gradient_descent.steps.sum_ridge": 1, "hyperpower.iteration": 1, "vonoswald2022.ksteps": 1,
+    "paired_least_squares.layers": 1, "recursive_least_squares.layers": 1,
+    "sherman_morrison.formula": 1, "sherman_morrison.update_matrix": 1,
+    "sherman_morrison.update_tokens": 1,
+}  # fmt: skip
+
+
+def test_what_a_theorem_assumes_is_in_its_proof():
+    every = proofs.prove()
+    assert {proof.id: len(proof.assumes) for proof in every if proof.assumes} == ASSUMING
+    for proof in every:
+        assert all(any(text in step for step in proof.steps) for text in proof.assumes)
+
+
+def test_theorems_are_about_claims_and_constructions_that_exist():
+    import constructions
+    from verify.claim import builtin
+
+    known = {claim.id for claim in builtin()} | set(constructions.names())
+    for theorem in proofs.theorems():
+        assert set(theorem.claims) <= known, theorem.id
 
 
 def test_the_first_false_line_is_kept():
@@ -154,6 +373,34 @@ def test_the_first_false_line_is_kept():
     argument.equal("three: ", 1, 2)
     assert argument.failed is not None
     assert argument.failed.startswith("two")
+
+
+def test_each_kind_of_line_can_fail():
+    x = sympy.Symbol("x", positive=True)
+    k = sympy.Symbol("k", integer=True, nonnegative=True)
+    a = sympy.Symbol("a")
+    for method, right, wrong in (
+        ("grows_from", (sympy.exp(x), 1 + x, x), (sympy.exp(x), 1 + 2 * x, x)),
+        ("recurrence", (2**k - 1, k, 0, lambda n: 2 * n + 1), (2**k, k, 1, lambda n: 2 * n + 1)),
+        ("recurrence", (2**k, k, 1, lambda n: 2 * n), (2**k, k, 2, lambda n: 2 * n)),
+        ("limit", (1 / x, x, sympy.oo, 0), (1 / x, x, 0, 0)),
+        ("no_other_root", (a**3 + a, a), (a**3 - a, a)),
+        ("no_other_root", (a**3 + a, a), (a**3 + x * a, a)),
+        ("unsolvable", ([a, a - 1], [a]), ([a**2 + 1], [a])),
+        ("solvable", ([a**2 + 1], [a]), ([a, a - 1], [a])),
+        ("greater", (x, 0), (x, 1)),
+        ("at_least", ((x - 1) ** 2, 0), ((x - 1) ** 2, x / 10**9)),
+        ("polynomial_in_s", (c.S @ c.S,), (c.X.T @ c.y @ c.y.T @ c.X,)),
+    ):
+        assert getattr(Argument(), method)("", *right), method
+        assert not getattr(Argument(), method)("", *wrong), method
+    assert Argument().solved("", newton.relu_pair())
+    assert not Argument().solved("", newton.relu_pair(), {"value_plus": 2})
+
+
+def test_a_comparison_needs_a_domain():
+    with pytest.raises(ValueError, match="z must be said to be real"):
+        Argument().greater("", sympy.Symbol("z") ** 2 + 1, 0)
 
 
 def test_importing_proofs_loads_no_sympy():
