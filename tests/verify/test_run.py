@@ -159,7 +159,7 @@ def test_a_wrong_chebyshev_is_blamed(
         lambda steps, lowest, highest: right(steps, lowest, highest * Fraction(10**8 + 1, 10**8)),
     )
     call = ["run", "chebyshev", "--data", standardised, "--target", "target"]
-    assert cli.main([*call, "--set", "steps=60"]) == 0
+    assert cli.main([*call, "--set", "steps=12"]) == 0
     assert "explains NOT all of it" in " ".join(capsys.readouterr().out.split())
 
 
