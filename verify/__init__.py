@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .claim import (
     Approximates,
+    Broken,
     Budget,
     Check,
     CheckResult,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Approximates",
+    "Broken",
     "Budget",
     "Check",
     "CheckResult",

@@ -169,6 +169,14 @@ class CheckResult:
     about: Object | None = None
     domain: str = ""
 
+    def __post_init__(self) -> None:
+        if self.passed not in (True, False, None) or type(self.passed) not in (bool, type(None)):
+            raise ValueError(f"passed must be True, False or None, not {self.passed!r}")
+        for name in ("max_error", "bound"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, (int, float)):
+                raise ValueError(f"{name} must be a number or None, not {value!r}")
+
     def named(self, **fields: Any) -> CheckResult:
         """The same result with some fields set."""
         return replace(self, **fields)
@@ -312,6 +320,7 @@ class Claim:
 
 
 _registry: dict[tuple[str, str], Claim] = {}
+_from_files: dict[tuple[str, str], Claim] = {}  # apart, as they may be named like built-in ones
 
 
 def register(made: Claim) -> Claim:
@@ -352,8 +361,8 @@ def _first_line(function: Callable[..., Any]) -> str:
 
 
 def registered() -> tuple[Claim, ...]:
-    """Every claim of the modules loaded so far, in order of registration."""
-    return tuple(_registry.values())
+    """Every claim of the modules loaded so far, in order of registration, then of users' files."""
+    return (*_registry.values(), *_from_files.values())
 
 
 def builtin() -> tuple[Claim, ...]:
@@ -366,7 +375,7 @@ def builtin() -> tuple[Claim, ...]:
     made: list[Claim] = []
     for module in sorted(m.name for m in iter_modules(claims.__path__)):
         loaded = import_module(f"{claims.__name__}.{module}")
-        made += [c for c in registered() if _module(c) == loaded.__name__]
+        made += [c for c in _registry.values() if _module(c) == loaded.__name__]
     return tuple(made)
 
 
@@ -381,26 +390,27 @@ class NoClaimError(ValueError):
 def load_file(path: str | Path) -> tuple[Claim, ...]:
     """The claims that a user's Python file registers; loaded again, they replace the earlier ones.
 
-    Raises NoClaimError with one line.
+    They may be named like built-in claims, which stay what they are. Raises NoClaimError with one
+    line.
     """
     import runpy
+
+    from .where_raised import refusal
 
     global _registry
     path = Path(path)
     if not path.is_file():
         raise NoClaimError(f"{path}: there is no such file")
+    builtin()  # now, so that none of them is registered while the file runs
     before, _registry = _registry, {}
     try:
         runpy.run_path(str(path), run_name=f"claim_file_{path.stem}")
-    except SyntaxError as error:
-        raise NoClaimError(f"{path}, line {error.lineno}: {error.msg}") from None
-    except (UnicodeDecodeError, ValueError) as error:
-        raise NoClaimError(" ".join(f"{path}: {error}".split())) from None
     except (Exception, SystemExit) as error:
-        said = " ".join(f"{path}: {type(error).__name__}: {error}".split())
-        raise NoClaimError(said) from None
+        raise NoClaimError(refusal(path, error)) from None
     finally:
-        made, _registry = tuple(_registry.values()), {**before, **_registry}
+        found, _registry = _registry, before
+    made = tuple(found.values())
+    _from_files.update(found)
     if not made:
         raise NoClaimError(f"{path} registers no claim; decorate a function with @verify.claim(id)")
     return made

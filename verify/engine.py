@@ -178,41 +178,10 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """The claim's entry in a JSON report."""
-        verdict = self.verdict
-        checks = [
-            {
-                "kind": check.kind,
-                "strength": check.strength,
-                "passed": check.passed,
-                "cases": check.cases,
-                "max_error": check.max_error,
-                "bound": check.bound,
-                "detail": check.detail,
-                "seconds": round(check.seconds, 3),
-            }
-            for check in self.checks
-        ]
-        where: dict[str, Any] = {}
-        if isinstance(verdict, IllPosed):
-            where = {"where": verdict.where}
-        elif isinstance(verdict, Undecided):
-            where = {"why": verdict.why}
-        elif isinstance(verdict, Approximates):
-            where = {"bound": verdict.bound}
-        return {
-            "id": self.claim.id,
-            "variant": self.claim.variant,
-            "source": self.claim.source,
-            "summary": self.claim.summary,
-            "verdict": verdict.name,
-            "expected": self.claim.expected,
-            "digest": self.digest,
-            "checks": checks,
-            "counterexample": getattr(verdict, "counterexample", None),
-            "first_difference": getattr(verdict, "first_difference", None),
-            "repair": self.claim.repair or None,
-            **where,
-        }
+        from .report import entry, plain
+
+        made: dict[str, Any] = plain(entry(self))
+        return made
 
 
 def decide(
@@ -362,14 +331,12 @@ def with_kernel(reports: Sequence[Report]) -> list[Report]:
     """
     from .checks import bearing, kernel
 
-    found = {report.claim.key: bearing.of(report.claim) for report in reports}
-    wanted = sorted({name for evidence in found.values() for one in evidence for name in one.names})
+    found = [bearing.of(report.claim) for report in reports]
+    wanted = sorted({name for evidence in found for one in evidence for name in one.names})
     outcomes = {result.theorem.id: result for result in kernel.run(wanted)} if wanted else {}
     made = []
-    for report in reports:
-        checks = list(report.checks)
-        for evidence in found[report.claim.key]:
-            checks.append(evidence.result(outcomes))
+    for report, evidence in zip(reports, found):
+        checks = [*report.checks, *(one.result(outcomes) for one in evidence)]
         if len(checks) > len(report.checks):
             report = replace(report, checks=tuple(checks))
             if not isinstance(report.verdict, (Broken, IllPosed)):
@@ -383,7 +350,7 @@ def digest_of(claim: Claim) -> str:
     """Digest of what the claim is about.
 
     Its witnesses at the sizes on which its resources are counted, or those of its first cases;
-    without a witness, the source of its checks.
+    without a witness, the statement and the code that makes its checks.
     """
     return hashlib.sha256("".join(_parts(claim)).encode()).hexdigest()
 
@@ -394,7 +361,7 @@ FIRST = 8  # cases whose witnesses stand for a claim that counts no resources
 def _parts(claim: Claim) -> Iterator[str]:
     if claim.witness is None:
         yield claim.statement
-        yield _source(claim.checks)
+        yield from _code(getattr(claim.checks, "__code__", None))
         return
     if claim.sizes is not None and (sizes := list(claim.sizes())):
         yield from (claim.witness(**parameters).digest for parameters in sizes)
@@ -407,11 +374,16 @@ def _parts(claim: Claim) -> Iterator[str]:
     yield from (build(claim.witness, case.parameters).digest for case in cases)
 
 
-def _source(function: Any) -> str:
-    """The text of a function, of a lambda the lines that hold it; "" where there is no file."""
-    import inspect
+def _code(code: Any) -> Iterator[str]:
+    """What is loaded of a function and of those written inside it, wherever its file stands."""
+    if code is None:
+        return
+    yield from (code.co_code.hex(), str(code.co_names), str(code.co_varnames))
+    for constant in code.co_consts:
+        if hasattr(constant, "co_code"):
+            yield from _code(constant)
+        elif isinstance(constant, frozenset):
+            yield str(sorted(map(repr, constant)))
+        else:
+            yield repr(constant)
 
-    try:
-        return inspect.getsource(function)
-    except (OSError, TypeError):
-        return ""

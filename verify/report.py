@@ -247,16 +247,14 @@ def finding(made: Report) -> str:
 
 
 def at_most(bound: Any) -> str:
-    """Two digits of a bound, rounded up: what is "at most" one number may not be above another."""
-    from decimal import ROUND_CEILING, Context, Decimal, InvalidOperation
+    """Two digits of a bound, rounded up; what is no finite number as it is."""
+    from .checks import boxes
 
     try:
-        exact = Decimal(repr(float(bound)))
-        if not exact.is_finite():
-            return str(float(bound))
-        return f"{float(Context(prec=2, rounding=ROUND_CEILING).plus(exact)):.2g}"
-    except (TypeError, ValueError, OverflowError, InvalidOperation):
+        value = float(bound)
+    except (TypeError, ValueError, OverflowError):
         return str(bound)
+    return boxes.at_most(value) if math.isfinite(value) else str(value)
 
 
 def resources(made: Report) -> str:

@@ -230,10 +230,15 @@ def test_a_wrong_call_is_refused(arguments: tuple[str, ...], words: str, refuses
     [
         ("x = 1\n", "registers no claim"),
         ("def f(:\n", "line 1: invalid syntax"),
-        ("import nothing_like_it\n", "ModuleNotFoundError"),
-        ("raise KeyError('a')\n", "KeyError"),
-        ("from verify import claim\n@claim('a', expected='yes')\ndef a(): return ()\n",
-         "expected must be one of"),
+        ("import nothing_like_it\n", "file.py, line 1: ModuleNotFoundError"),
+        ("\n\nraise KeyError('a')\n", "file.py, line 3: KeyError: 'a'"),
+        ("def f():\n    return 1 / 0\n\nf()\n", "file.py, line 2: ZeroDivisionError: division"),
+        ("import json\n\njson.loads('{')\n", "file.py, line 3: JSONDecodeError: "),
+        ("import sys\nsys.exit(3)\n", "file.py, line 2: SystemExit: 3"),
+        ("from verify import claim\n\n@claim('a', expected='yes')\ndef a(): return ()\n",
+         "file.py, line 3: ValueError: a: expected must be one of"),
+        ("from verify import claim\n@claim('b')\ndef b(): return ()\n"
+         "@claim('b')\ndef c(): return ()\n", "file.py, line 4: ValueError: claim b (printed)"),
         (b"\x00\xff", "file.py"),
     ],
 )  # fmt: skip

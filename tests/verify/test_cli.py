@@ -274,6 +274,20 @@ def test_the_traceback_of_a_broken_claim_can_be_seen(
     assert status == 1 and "Traceback" in err and err.endswith("division by zero\n")
 
 
+def test_a_users_claim_may_be_named_like_a_built_in_one(witness: Any, tmp_path: Path) -> None:
+    file, path = tmp_path / "same.py", tmp_path / "out.json"
+    file.write_text(
+        "from verify import Check, CheckResult, claim\n@claim('fu2023.eq40')\n"
+        "def mine(): return [Check('exact', lambda _: CheckResult(True, 1), 'exact')]\n"
+    )
+    assert witness("check", str(file), "fu2023.eq40", "--quick")[0] == 0
+    call = ("check", "fu2023.eq40", str(file), "--quick", "--json", str(path))
+    assert witness(*call)[0] == 0
+    built_in, mine = json.loads(path.read_text())["claims"]
+    assert "file" not in built_in and mine["file"] == str(file) and mine["verdict"] == "holds"
+    assert witness("replay", str(path), str(file))[0] == 0
+
+
 def test_sweep_goes_on_where_it_was(witness: Any, tmp_path: Path) -> None:
     out = tmp_path / "results.jsonl"
     call = ("sweep", "newton", "--set", "iterations=2", "-o", str(out), "--set")

@@ -139,7 +139,7 @@ def test_at_most_is_never_below_the_bound(bound: float) -> None:
 
 def test_a_bound_that_is_no_number_is_said_as_it_is() -> None:
     assert report.at_most(float("inf")) == "inf" and report.at_most(float("nan")) == "nan"
-    assert report.at_most(Fraction(1249, 10**12)) == "1.3e-09"
+    assert report.at_most(Fraction(1249, 10**12)) == "1.3e-9"
     assert report.at_most("far") == "far"
 
 

@@ -6,13 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-STRENGTHS = {
-    "proved": "proved by Coq’s kernel, in every dimension",
-    "derived": "derived by sympy, in every dimension",
-    "exact": "equal in exact fractions on the instances tried",
-    "enclosed": "a rigorous bound on the stated box",
-    "tested": "tested in floats, within their rounding bound",
-}
+from ..report import STRENGTHS
 
 
 def plain(text: Any) -> str:
@@ -61,20 +55,20 @@ def report_page(report: Mapping[str, Any]) -> str:
 
 def claim_row(claim: Mapping[str, Any]) -> str:
     """One claim, folded: verdict, id, strengths; inside its checks and counterexample."""
-    strengths = sorted(
-        {c.get("strength", "") for c in claim["checks"] if c["passed"]} & STRENGTHS.keys(),
-        key=list(STRENGTHS).index,
+    tags = "".join(
+        f'<span class="strength" title="{plain(STRENGTHS[strength])}">{plain(strength)}</span>'
+        for strength in claim.get("evidence", ())
     )
-    tags = "".join(f'<span class="strength" title="{STRENGTHS[s]}">{s}</span>' for s in strengths)
     expected = (
         ""
         if claim["verdict"] == claim["expected"]
         else f" <b>expected {plain(claim['expected'])}</b>"
     )
     parts = []
-    for key in ("summary", "where", "why", "bound", "repair"):
+    for key in ("summary", "domain", "finding", "repair"):
         if claim.get(key):
             parts.append(f"<p><i>{key}</i>: {plain(claim[key])}</p>")
+    parts += [f"<p><i>note</i>: {plain(fault)}</p>" for fault in claim.get("faults", ())]
     shown = counterexample_html(claim.get("counterexample"), claim.get("first_difference"))
     if shown:
         parts.append(f"<p><i>smallest counterexample</i>:</p>{shown}")
@@ -100,6 +94,8 @@ def teaching_page(claim: Mapping[str, Any]) -> str:
     from .pages import failing
     from .pairs import pair_of
 
+    if "file" in claim:
+        return ""  # a user's claim may be named like a built-in one
     if claim["id"] in constructions.names():
         return f"{claim['id']}.html"
     if claim["id"] not in failing():
