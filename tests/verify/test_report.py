@@ -87,8 +87,8 @@ def test_the_table_says_what_was_found() -> None:
     assert "layer 6 (aff), slot gradient, token 1: is -1, should be 1" in shown
     assert "operation 14: 1 x 1 and 2 x 1" in shown
     assert "floats cannot decide" in shown
-    assert "error at most 1e-09 for every |x| <= 1; falls with N" in shown
-    assert "largest error seen 1e-09, on the inputs tried; falls with N" in shown
+    assert "error at most 1.1e-9 for every |x| <= 1; falls with N" in shown
+    assert "largest error seen 1.1e-9, on the inputs tried; falls with N" in shown
     assert "claims.py, line 12: ZeroDivisionError: division by zero" in shown
     assert "repair: + -> -" in shown
 
@@ -128,7 +128,7 @@ def test_what_passed_elsewhere_is_no_evidence(verdict: Verdict) -> None:
 def test_a_bound_without_a_box_is_only_seen() -> None:
     one = made("b", Approximates(1e-9, box=" ", strength="enclosed"))
     assert report.evidence(one) == ("tested",)
-    assert report.finding(one) == "largest error seen 1e-09, on the inputs tried"
+    assert report.finding(one) == "largest error seen 1.1e-9, on the inputs tried"
 
 
 @given(st.floats(min_value=0, allow_infinity=False, allow_nan=False))
