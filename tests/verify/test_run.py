@@ -183,6 +183,22 @@ def test_a_reference_in_floats_decides_nothing(
     assert "NOT all" not in said and "own rounding is not bounded" in said
 
 
+def test_a_claim_is_compared_with_its_own_algorithm() -> None:
+    """Also where it has the name of a built-in algorithm."""
+    from dataclasses import replace
+
+    from verify import algorithms
+    from verify.claim import builtin
+    from verify.regression import algorithm_of
+    from verify.subjects import subject
+
+    found = subject("newton")
+    assert algorithm_of(found) is algorithms.newton
+    (claim,) = (one for one in builtin() if one.id == "newton")
+    own = replace(found, claim=replace(claim, algorithm=algorithms.hyperpower))
+    assert algorithm_of(own) is algorithms.hyperpower
+
+
 def test_an_intercept_is_a_column_of_ones(small: Any, run: Any) -> None:
     data = small("x,t\n0,5\n1,7\n2,9\n")
     query = small("x\n10\n", "q.csv")
