@@ -77,13 +77,17 @@ def read_out_doubled(witness: Witness) -> Witness:
 
 
 def weight_off(witness: Witness) -> Witness:
-    """The last value or outer map's first block off by one part in a million."""
-    last = [site for site in sites(witness) if site.part in ("value", "outer")]
-    if not last:
+    """The last block that writes to the slot of the read-out off by one part in a million."""
+    writing = [
+        (site, block)
+        for site in sites(witness)
+        for block in site.slots
+        if site.part in ("value", "outer") and block.destination == witness.readout.slot
+    ]
+    if not writing:
         return read_out_doubled(witness)
-    block = last[-1].slots.blocks[0]
-    extra = replace(block, coefficient=block.coefficient * Fraction(1, 10**6))
-    return last[-1].with_added(extra)
+    site, block = writing[-1]
+    return site.with_added(replace(block, coefficient=block.coefficient * Fraction(1, 10**6)))
 
 
 def x_of_examples_only(witness: Witness) -> Witness:

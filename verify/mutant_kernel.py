@@ -6,6 +6,7 @@ no form in Coq, is noticed before Coq is run; any other has to leave its theorem
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -28,18 +29,20 @@ THEOREMS = {
     "hyperpower": ("Hyperpower.hyperpower_predicts", "hyperpower"),
 }
 
-# a slot that a layer reads or adds to, and that the embedding leaves empty or fills from x alone
-SLOT = {"newton": "t", "gradient_descent": "fit", "sherman_morrison": "z", "hyperpower": "t"}
-SCALAR = {"newton": "p", "gradient_descent": "fit", "sherman_morrison": "r", "hyperpower": "p"}
+NOT_ABOUT_THE_WEIGHTS = ("out of time", "Stack overflow", "Out of memory")
+
+# where a block more of the embedding makes a difference: the first of these slots that there is
+FILLED = ("z", "t", "fit", "a")
+READ_OUT = ("p", "fit", "r")
 
 
 def coefficient_changed(witness: Witness) -> Witness:
-    """The first value block of every head one part in a million larger."""
+    """The first value block of every head half as large again: a number of few digits, which Coq
+    writes in unary."""
 
     def larger(slots: SlotMap) -> SlotMap:
         first, *others = slots.blocks
-        factor = 1 + Fraction(1, 10**6)
-        return SlotMap((replace(first, coefficient=first.coefficient * factor), *others))
+        return SlotMap((replace(first, coefficient=first.coefficient * Fraction(3, 2)), *others))
 
     return witness.with_layers(
         tuple(
@@ -51,15 +54,14 @@ def coefficient_changed(witness: Witness) -> Witness:
 
 def query_copied(witness: Witness) -> Witness:
     """One block more in the embedding: the query's x, into a slot that the layers read."""
-    slot = SLOT[witness.name]
-    if witness.layout.shape(slot) == ():
-        return _embedding(witness, (Block(slot, "query"),))
-    return _embedding(witness, (Block(slot, "x_query"),))
+    slot = _first(FILLED, witness)
+    reads = "query" if witness.layout.shape(slot) == () else "x_query"
+    return _with_embedded(witness, Block(slot, reads))
 
 
 def entry_copied(witness: Witness) -> Witness:
     """One block more in the embedding: the first entry of x, into the read-out's slot."""
-    return _embedding(witness, (Block(SCALAR[witness.name], "x[0]"),))
+    return _with_embedded(witness, Block(_first(READ_OUT, witness), "x[0]"))
 
 
 def x_query_for_x(witness: Witness) -> Witness:
@@ -72,9 +74,13 @@ def x_query_for_x(witness: Witness) -> Witness:
     return replace(witness, prompt=replace(witness.prompt, embedding=slots))
 
 
-def _embedding(witness: Witness, added: tuple[Block, ...]) -> Witness:
+def _first(names: Sequence[str], witness: Witness) -> str:
+    return next(name for name in names if name in witness.layout)
+
+
+def _with_embedded(witness: Witness, added: Block) -> Witness:
     prompt = witness.prompt
-    slots = SlotMap((*prompt.embedding.blocks, *added))
+    slots = SlotMap((*prompt.embedding.blocks, added))
     return replace(witness, prompt=replace(prompt, embedding=slots))
 
 
@@ -83,7 +89,7 @@ def _always(parameters: Any) -> bool:
 
 
 FAULTS: tuple[Fault, ...] = (
-    Fault("a coefficient off by 1e-6", _always, coefficient_changed),
+    Fault("value coefficients half as large again", _always, coefficient_changed),
     Fault("the query copied into the stream", _always, query_copied),
     Fault("x[0] copied into the read-out", _always, entry_copied),
     Fault("x_query for x", _always, x_query_for_x),
@@ -103,7 +109,7 @@ def judge(name: str, fault: Fault) -> tuple[bool | None, str]:
     (result,) = kernel.run([theorem], {name: fault.built(constructions.function(name))}, jobs=1)
     if result.status == "proved":
         return False, f"{theorem} is proved of it"
-    if result.status == "not run" or "out of time" in result.log:
+    if result.status == "not run" or any(said in result.log for said in NOT_ABOUT_THE_WEIGHTS):
         return None, result.log or "not run"
     return True, result.log
 

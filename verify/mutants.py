@@ -140,7 +140,10 @@ def _other_heads(layer: Layer) -> Iterator[Changed]:
                     yield "masks", what, partial(put, keys=keys, average=average)
         for attention in ATTENTION:
             if attention != head.attention:
-                yield "normalisation", f"{name}: {attention}", partial(put, attention=attention)
+                shares = attention in ("softmax", "normalised")
+                fitting = {"null": head.null and shares, "average": "" if shares else head.average}
+                make = partial(put, attention=attention, **fitting)
+                yield "normalisation", f"{name}: {attention}", make
         null = not head.null
         yield "normalisation", f"{name}: null {null}", partial(put, null=null)
     norm = not layer.norm

@@ -21,7 +21,7 @@ from .mutant_kernel import IN_COQ
 from .mutant_sites import Mutant
 from .mutant_subjects import CORE, SUBJECTS, not_judged, subject
 
-FEW = 8  # mutants of each witness in a quick run, and of each builder
+FEW, FEW_BUILDERS = 8, 3  # mutants of each witness and of its builder in a quick run
 MOST_WEIGHTS, MOST = 40, 80  # of each change of one witness, evenly spread
 SAMPLED = (
     f"of each witness at most {MOST_WEIGHTS} mutants for each change of weights and {MOST} for "
@@ -99,7 +99,7 @@ def _builder_tasks(name: str, quick: bool, seed: int) -> list[Task]:
     """The faulty builders of a subject's claim, and those that are written in Coq."""
     claim = subject(name, seed).claim
     numbers = range(sum(1 for _ in mutant_builders.faults(claim, seed)))
-    few = numbers[:: max(1, -(-len(numbers) // FEW))] if quick else numbers
+    few = numbers[:: max(1, -(-len(numbers) // FEW_BUILDERS))] if quick else numbers
     made = _chunks(name, BUILDERS, list(few))
     if claim.id in mutant_kernel.THEOREMS and not quick:
         made += _chunks(name, IN_COQ, list(range(len(mutant_kernel.FAULTS))))

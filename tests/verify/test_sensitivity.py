@@ -21,22 +21,8 @@ def descent() -> sensitivity.Subject:
 
 def test_the_unchanged_witness_is_refuted_by_nothing(descent):
     said = judge(descent, descent.witness)
-    assert dict(said.refutes) == dict.fromkeys(KINDS, False)
+    assert dict(said.refutes) == {**dict.fromkeys(KINDS, False), "kernel": None}
     assert said.equal is True
-
-
-def test_every_weight_has_a_mutant_of_each_change(descent):
-    made = list(mutants.weights(descent.witness))
-    assert len(made) == len(mutants.CHANGES) * descent.witness.weights
-
-
-def test_every_mutant_has_other_weights(descent):
-    assert all(m.witness.digest != descent.witness.digest for m in mutants.of(descent.witness))
-
-
-def test_a_dropped_weight_is_gone_from_the_matrices(descent):
-    first = next(m for m in mutants.weights(descent.witness) if m.change == "dropped")
-    assert first.witness.weights == descent.witness.weights - 1
 
 
 def test_a_weight_off_by_one_part_in_a_billion_is_refuted_in_fractions(descent):
@@ -66,7 +52,9 @@ def test_what_nothing_reads_is_equal_by_proof(descent):
 
 def test_heads_in_another_order_are_the_same_by_proof():
     one = sensitivity.subject("newton relu")
-    swapped = next(m for m in mutants.structure(one.witness) if m.change == "heads")
+    swapped = next(
+        m for m in mutants.structure(one.witness) if m.where == "layer 1: head 1 and 2 exchanged"
+    )
     assert equality.same_where_read(one.witness, swapped.witness)
 
 
@@ -113,18 +101,20 @@ def test_what_is_equal_at_one_size_only_is_no_false_alarm_of_the_proof(descent):
     flipped, said = next(
         (m, said)
         for m in mutants.weights(descent.witness)
-        if (said := judge(descent, m.witness)).equal and said.refutes["proof"]
+        if m.where.endswith("]")  # one entry of a matrix
+        and (said := judge(descent, m.witness)).equal
+        and said.refutes["proof"]
     )
-    assert said.refutes["symbolic"] is False and "[" in flipped.where  # one entry of a matrix
+    assert said.refutes["symbolic"] is False
     row = sensitivity._counted(descent, [("dropped", flipped.where, said)])["changes"]["dropped"]
     assert row["equal, proved"] == 1 and row["equal for every size"] == 0
-    assert row["proof"] == {"refuted": 0, "of": 0} and row["false alarms"] == 0
+    assert row["proof"] == {"refuted": 0, "of": 0, "outside": 0} and row["false alarms"] == 0
 
 
 def test_a_wrong_read_out_is_missed_by_steps_and_by_nothing_else(descent):
     wrong = next(m for m in mutants.weights(descent.witness) if m.where == "read-out")
     said = judge(descent, wrong.witness)
-    assert {kind for kind in KINDS if not said.refutes[kind]} == {"steps"}
+    assert {kind for kind in KINDS if said.refutes[kind] is False} == {"steps"}
     (missed,) = sensitivity._counted(descent, [(wrong.change, wrong.where, said)])["missed"]
     assert missed["differs"] and list(missed["by"]) == ["steps"]
     assert "holds what it should" in missed["by"]["steps"]
@@ -154,20 +144,22 @@ def report() -> dict:
 
 def test_the_quick_report_counts_every_kind_and_misses_nothing(report):
     (witness,) = report["witnesses"]
-    assert all(one["differs"] and list(one["by"]) == ["steps"] for one in witness["missed"])
+    assert [one for one in report["missed"] if one["kind"] != "kernel"] == []
+    for one in witness["missed"]:
+        assert one["differs"] and set(one["by"]) <= {"steps", "kernel", *one["outside"]}
     assert sum(row["mutants"] for row in witness["changes"].values()) > 3
     assert all(row["false alarms"] == 0 for row in witness["changes"].values())
     assert sensitivity.table(report).row_count == len(witness["changes"])
-    assert {kind for row in witness["changes"].values() for kind in KINDS if row[kind]["of"]} == {
-        *KINDS
-    }
+    rows = witness["changes"].values()
+    assert {kind for row in rows for kind in KINDS if row[kind]["of"]} == {*KINDS}
 
 
 def test_every_miss_of_a_kind_has_its_reason(report):
     (witness,) = report["witnesses"]
     for kind in KINDS:
         let_pass = sum(
-            row[kind]["of"] - row[kind]["refuted"] for row in witness["changes"].values()
+            row[kind]["of"] - row[kind]["refuted"] + row[kind]["outside"]
+            for row in witness["changes"].values()
         )
         assert let_pass == sum(kind in one["by"] for one in witness["missed"])
 
