@@ -248,6 +248,14 @@ def prove_witness(
         seconds=time.perf_counter() - start,
         claims=(witness.name,),
         failed=failed,
+        assumes=(r"\text{no sum of scores that is divided by is } 0",) if divides(witness) else (),
+    )
+
+
+def divides(witness: Any) -> bool:
+    """Whether a head divides by a sum of scores: then its prompts are those where that is not 0."""
+    return any(
+        head.attention == "normalised" for layer in witness.layer_list for head in layer.heads
     )
 
 

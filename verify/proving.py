@@ -89,6 +89,7 @@ def entry(proof: Any) -> dict[str, Any]:
         "claims": list(proof.claims),
         "status": "proved" if proof.proved else "failed",
         "detail": proof.failed or "",
+        "assumes": list(proof.assumes),
         "steps": list(proof.steps),
         "seconds": round(proof.seconds, 3),
     }
@@ -110,6 +111,7 @@ def kernel(ids: Sequence[str], progress: Callable[..., Any]) -> list[dict[str, A
             "claims": sorted(result.theorem.subjects - {result.theorem.id}),
             "status": result.status,
             "detail": result.log,
+            "assumes": [],
             "steps": [],
             "seconds": round(result.seconds, 3),
         }

@@ -385,6 +385,8 @@ def _same_as_code(claim: Claim, drawn: Sequence[Any]) -> str | None:
 
 def _reach(proved: Mapping[str, Proved]) -> str:
     """ "derived for the formula, every prompt of any length, d = 1 to 24, iterations = 0 to 4"."""
+    from proofs.holds import divides
+
     any_length = all(one.examples is None for one in proved.values())
     words = ["derived for the formula, every prompt" + (" of any length" if any_length else "")]
     names = sorted({name for one in proved.values() for name in one.sizes})
@@ -398,7 +400,11 @@ def _reach(proved: Mapping[str, Proved]) -> str:
         for name, value in one.given.items()
         if hasattr(value, "free_symbols") or isinstance(value, (Vector, Matrix))
     }
-    return ", ".join(words) + (f", any {', '.join(sorted(letters))}" if letters else "")
+    if letters:
+        words.append(f"any {', '.join(sorted(letters))}")
+    if any(divides(one.witness) for one in proved.values()):
+        words.append("where no sum of scores that is divided by is 0")
+    return ", ".join(words)
 
 
 def _range(values: set[int]) -> str:

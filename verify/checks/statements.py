@@ -80,6 +80,8 @@ def theorem(*names: str) -> Check:
         from proofs.registry import prove
 
         proofs = [proof for proof in prove(names) if proof.id in names]
+        assumed = sum(bool(proof.assumes) for proof in proofs)
+        under = f", {assumed} of them under assumptions" if assumed else ""
         about = Object(statement="; ".join(proof.statement for proof in proofs))
         made = CheckResult(True, len(proofs), about=about)
         for proof in proofs:
@@ -89,7 +91,7 @@ def theorem(*names: str) -> Check:
                 detail = f"the negation is proved: {proof.id}"
                 shown = {"theorem": proof.id}
                 return made.named(passed=False, cases=1, detail=detail, counterexample=shown)
-        return made.named(detail=f"theorems of their own: {', '.join(names)}")
+        return made.named(detail=f"theorems of their own: {', '.join(names)}{under}")
 
     return Check("proof", run, "derived", transformer=False)
 

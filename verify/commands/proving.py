@@ -82,6 +82,8 @@ def prove(
             if found
         ]
         print(f"{', '.join(said)} proved", end="")
+        assuming = sum(bool(one["assumes"]) for one in everything if one["status"] == "proved")
+        print(f", {assuming} of them under assumptions" if assuming else "", end="")
         print(f", {len(missing)} not run" if missing else "")
     if failed:
         return 1
@@ -96,5 +98,7 @@ def _say(one: dict[str, Any]) -> None:
     kind = f" ({one['kind']})" if one["kind"] else ""
     head = f"{one['status']:7}  {one['by']:5}  {one['seconds']:6.2f} s"
     print(f"{head}  {one['id']}{kind}: {plain(one['statement'])}")
+    for assumption in one["assumes"]:
+        print(f"         assumes: {plain(assumption)}")
     if one["status"] == "failed":
         print(f"         fails at: {one['detail']}")
