@@ -141,7 +141,8 @@ def _other_heads(layer: Layer) -> Iterator[Changed]:
         for attention in ATTENTION:
             if attention != head.attention:
                 shares = attention in ("softmax", "normalised")
-                fitting = {"null": head.null and shares, "average": "" if shares else head.average}
+                fitting: dict[str, Any] = {"null": head.null and shares}
+                fitting["average"] = "" if shares else head.average
                 make = partial(put, attention=attention, **fitting)
                 yield "normalisation", f"{name}: {attention}", make
         null = not head.null
