@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from fractions import Fraction
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,17 +25,37 @@ from . import PrecisionWarning
 from .bounded import Bounded, Bounding, length
 from .exact import nearest_float
 from .norm_error import NormError
-from .numbers.base import Prompts
+from .numbers.ball import Ball
+from .numbers.base import Prompts, Unsupported
 from .numbers.floats import FloatPrompts, Floats, all_finite
-from .running_error import NoiseError, RunningError
+from .running_error import Added, NoiseError, RunningError
 from .transformer import Witness
 
 QUERIES_AT_ONCE = 64
 # numbers of noises squared, times prompts: up to FEW the cheapest way, beyond MANY too dear
 FEW, MANY = 2**20, 2**25
+ENTRIES, BITS = 2**20, (256, 1024)  # of arrays of balls, a few microseconds each
+CHEAP_BALLS = 50  # balls in the time of one step of a bound
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
-Parts = list[tuple[torch.Tensor, "torch.Tensor | None"]]  # X, y, queries, each with its error
+
+class Part(NamedTuple):
+    """X, y or queries (*batch, tokens, size) as the user gave them, in float64.
+
+    `error` bounds what taking it up into the format has rounded, `off` what float64 had, None
+    where nothing.
+    """
+
+    value: torch.Tensor
+    error: torch.Tensor | None
+    off: torch.Tensor | None
+
+    def shaped(self, shape: Callable[[torch.Tensor], torch.Tensor]) -> Part:
+        """The same numbers in another shape, or some of them."""
+        return Part(*(None if one is None else shape(one) for one in self))  # type: ignore[arg-type]
+
+
+Parts = list[Part]
 
 
 def rounding_bound(witness: Witness, X: Any, y: Any, queries: Any, numbers: str) -> Any:
@@ -45,22 +67,26 @@ def rounding_bound(witness: Witness, X: Any, y: Any, queries: Any, numbers: str)
 
 
 def taken(prompts: FloatPrompts) -> Parts:
-    """X, y, queries as the user gave them, (*batch, tokens, size) in float64, and what taking
-    them up into the format has rounded (None: nothing)."""
+    """X, y, queries."""
     parts = []
-    for given, low in zip(prompts.given, (prompts.X, prompts.y, prompts.queries)):
-        value, error = _exactly(given, low.device)
+    for name, given in zip(("X", "y", "queries"), prompts.given):
+        low = getattr(prompts, name)
+        value, off = _exactly(given, low.device)
+        error = off
         if low.dtype != torch.float64:
             moved = (low.double() - value).abs()
-            error = moved if error is None else moved + error
-        if given is prompts.given[1]:
-            value = value.unsqueeze(-1)
-            error = None if error is None else error.unsqueeze(-1)
-        shape = (*prompts.batch, *value.shape[-2:])
-        if error is not None:
-            error = error.expand(shape) if bool((error != 0).any()) else None
-        parts.append((value.detach().expand(shape), error))
+            error = moved if off is None else moved + off
+        if error is not None and not bool((error != 0).any()):
+            error = off = None
+        part = Part(value, error, off)
+        if name == "y":
+            part = part.shaped(lambda array: array.unsqueeze(-1))
+        parts.append(part.shaped(partial(_repeated, batch=prompts.batch)))
     return parts
+
+
+def _repeated(array: torch.Tensor, batch: tuple[int, ...]) -> torch.Tensor:
+    return array.expand(*batch, *array.shape[-2:])
 
 
 def _exactly(given: Any, device: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -93,30 +119,66 @@ def norm_bound(witness: Witness, prompts: FloatPrompts, parts: Parts) -> torch.T
     system = NormError(prompts.system.name, _batch(parts), prompts.X.device)
     made = _run(witness, system, parts)
     norm = torch.as_tensor(0.0 if made.norm is None else made.norm, dtype=torch.float64)
-    return _finished(norm.to(prompts.X.device).unsqueeze(-1).expand(parts[2][0].shape[:-1]))
+    return _finished(norm.to(prompts.X.device).unsqueeze(-1).expand(parts[2].value.shape[:-1]))
 
 
 def full_bound(witness: Witness, prompts: FloatPrompts, parts: Parts) -> torch.Tensor:
-    """The best bound, (…, m): with every noise by itself where these are few, else by the pass
-    back, and by both where the pass back cannot tell and the noises are not too many."""
-    plan = witness.plan(prompts.n, prompts.m)
-    count = sum(step.made.rows * step.made.columns for step in plan.steps)
-    work = math.prod(_batch(parts)) * count**2
-    if work <= FEW:
-        return noise_bound(witness, prompts, parts)
-    bound, size = back_bound(witness, prompts, parts)
-    if work > MANY or bool((bound <= size * math.sqrt(prompts.system.unit_roundoff)).all()):
+    """The best bound, (…, m), by the cheapest way that tells: every noise by itself where these
+    are few; else the pass back; then whatever of noises and balls is not too dear."""
+    bound, size = quick_bound(witness, prompts, parts)
+    count, many = _entries(witness, prompts), math.prod(_batch(parts))
+    enough = size * math.sqrt(prompts.system.unit_roundoff)
+    if many * count**2 <= FEW or bool((bound <= enough).all()):
         return bound
-    return torch.minimum(bound, noise_bound(witness, prompts, parts))
+    if many * count**2 <= MANY:
+        return torch.minimum(bound, noise_bound(witness, prompts, parts)[0])
+    for bits in BITS if many * count <= ENTRIES else ():
+        bound = torch.minimum(bound, beside_bound(witness, prompts, parts, bits))
+        if bool((bound <= enough).all()):
+            break
+    return bound
 
 
-def noise_bound(witness: Witness, prompts: FloatPrompts, parts: Parts) -> torch.Tensor:
-    """The error carried forward, noise by noise."""
+def quick_bound(
+    witness: Witness, prompts: FloatPrompts, parts: Parts
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """A bound (…, m) by noises where these are few, else by the pass back; and the size of each
+    prompt's predictions."""
+    few = math.prod(_batch(parts)) * _entries(witness, prompts) ** 2 <= FEW
+    return (noise_bound if few else back_bound)(witness, prompts, parts)
+
+
+def _entries(witness: Witness, prompts: FloatPrompts) -> int:
+    """How many numbers the operations of one prompt make."""
+    steps = witness.plan(prompts.n, prompts.m).steps
+    return sum(step.made.rows * step.made.columns for step in steps)
+
+
+def beside_bound(witness: Witness, prompts: FloatPrompts, parts: Parts, bits: int) -> torch.Tensor:
+    """The pass back at a run beside which balls of so many bits run."""
+    from .beside_balls import BesideBalls
+
+    system = RunningError(prompts.system.name, _batch(parts), prompts.X.device)
+    beside = BesideBalls(system, bits)
+    try:
+        with beside.balls.working(), system.working():
+            given = [beside.given(*part) for part in parts]
+            made = witness.plan(prompts.n, prompts.m).run(beside, *given)  # type: ignore[arg-type]
+    except (ZeroDivisionError, Unsupported):
+        return torch.full(parts[2].value.shape[:-1], math.inf, device=prompts.X.device)
+    return passed_back(system, made.bounded.value)
+
+
+def noise_bound(
+    witness: Witness, prompts: FloatPrompts, parts: Parts
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The error carried forward, noise by noise; and the size of each prompt's predictions."""
     system = NoiseError(prompts.system.name, _batch(parts), prompts.X.device)
     made = _run(witness, system, parts)
+    size = made.magnitude[..., 0].amax(dim=-1, keepdim=True)
     if made.error is None:
-        return made.value.new_zeros(parts[2][0].shape[:-1])
-    return _finished(made.error[..., 0])
+        return torch.zeros_like(made.value[..., 0]), size
+    return _finished(made.error[..., 0]), size
 
 
 def back_bound(
@@ -126,19 +188,23 @@ def back_bound(
     each prompt's predictions."""
     system = RunningError(prompts.system.name, _batch(parts), prompts.X.device)
     made = _run(witness, system, parts)
-    predictions = made.value[..., 0]
-    size = predictions.detach().abs().amax(dim=-1, keepdim=True)
+    size = made.magnitude[..., 0].amax(dim=-1, keepdim=True)
     if made.error is None:
-        return torch.zeros_like(predictions), size
+        return torch.zeros_like(made.magnitude[..., 0]), size
     bound = _finished(made.error[..., 0])
     if made.value.requires_grad:
-        bound = torch.minimum(bound, _finished(passed_back(system, predictions)))
+        bound = torch.minimum(bound, passed_back(system, made.value))
     return bound, size
 
 
-def passed_back(system: RunningError, predictions: torch.Tensor) -> torch.Tensor:
-    """sum |S| (local + q) for each of the predictions (*batch, m)."""
+def passed_back(system: RunningError, read_out: torch.Tensor) -> torch.Tensor:
+    """sum |S| (local + q) for each of the predictions, a read-out (*batch, m, 1)."""
     added = [one for one in system.added if one.value.requires_grad]
+    with system.working():
+        return _finished(_weighed(system, read_out[..., 0], added))
+
+
+def _weighed(system: RunningError, predictions: torch.Tensor, added: list[Added]) -> torch.Tensor:
     arrays = [one.value for one in added]
     m = predictions.shape[-1]
     bounds = []
@@ -178,14 +244,14 @@ def _felt(size: torch.Tensor, error: torch.Tensor) -> torch.Tensor:
 
 
 def _run(witness: Witness, system: Bounding, parts: Parts) -> Bounded:
-    n, m = parts[0][0].shape[-2], parts[2][0].shape[-2]
+    n, m = parts[0].value.shape[-2], parts[2].value.shape[-2]
     with system.working():
-        given = [system.given(value, error) for value, error in parts]
+        given = [system.given(part.value, part.error) for part in parts]
         return witness.plan(n, m).run(system, *given)
 
 
 def _batch(parts: Parts) -> tuple[int, ...]:
-    return tuple(parts[0][0].shape[:-2])
+    return tuple(parts[0].value.shape[:-2])
 
 
 def _finished(bound: torch.Tensor) -> torch.Tensor:
@@ -211,38 +277,72 @@ def warn_if_lost(witness: Witness, prompts: Prompts, result: torch.Tensor) -> No
 
 def lost(witness: Witness, prompts: FloatPrompts, result: torch.Tensor) -> str | None:
     """What is to be said of rounding in these predictions; None if it has not reached them."""
-    name = prompts.system.name
-    can_tell = "numbers='rational' or 'ball'" if rational(witness) else "numbers='ball'"
     if not all_finite(result):
-        return f"a prediction overflowed in {name}; {can_tell} can hold it"
+        return f"a prediction overflowed in {prompts.system.name}; {_others(witness)} can hold it"
+    predictions = result[..., 0].double().expand(*prompts.batch, prompts.m)
     parts = taken(prompts)
-    shape = (*prompts.batch, prompts.m)
-    predictions = result[..., 0].abs().double().expand(shape).reshape(-1, prompts.m)
-    parts = [
-        (value.flatten(0, -3) if value.ndim > 3 else value.reshape(-1, *value.shape[-2:]),
-         None if error is None else error.reshape(-1, *error.shape[-2:]))
-        for value, error in parts
-    ]  # fmt: skip
-    open_prompts = unsettled(norm_bound(witness, prompts, parts), predictions, prompts)
-    if not bool(open_prompts.any()):
+    still = unsettled(norm_bound(witness, prompts, parts), predictions, prompts)
+    if not bool(still.any()):
         return None
-    parts = [
-        (value[open_prompts], None if error is None else error[open_prompts])
-        for value, error in parts
-    ]
-    bound = full_bound(witness, prompts, parts)
-    reached = unsettled(bound, predictions[open_prompts], prompts)
-    if not bool(reached.any()):
+    # prompts in one row from here, and only those that are open
+    still, predictions = still.reshape(-1), predictions.reshape(-1, prompts.m)
+    parts = [part.shaped(lambda array: array.reshape(-1, *array.shape[-2:])) for part in parts]
+    predictions, parts = predictions[still], [part.shaped(itemgetter(still)) for part in parts]
+    bound = torch.full_like(predictions, math.inf)
+    steps, entries = len(witness.plan(prompts.n, prompts.m).steps), _entries(witness, prompts)
+    if len(predictions) * entries > CHEAP_BALLS * steps:  # else balls are faster than any bound
+        bound = quick_bound(witness, prompts, parts)[0]
+    still = unsettled(bound, predictions, prompts)
+    if bool(still.any()) and int(still.sum()) * entries <= ENTRIES:
+        parts = [part.shaped(itemgetter(still)) for part in parts]
+        exactly = distances(witness, prompts, parts, predictions[still])
+        bound[still] = torch.minimum(bound[still], exactly)
+        still = unsettled(bound, predictions, prompts)
+    if not bool(still.any()):
         return None
-    worst = float(bound[reached].max())
-    return f"rounding in {name} may have moved a prediction by {worst:.2g}; {can_tell} can tell"
+    worst = float(bound[still].max())
+    return (
+        f"rounding in {prompts.system.name} may have moved a prediction by {worst:.2g}; "
+        f"{_others(witness)} can tell"
+    )
+
+
+def _others(witness: Witness) -> str:
+    """The number systems that hold what floats do not."""
+    return "numbers='rational' or 'ball'" if rational(witness) else "numbers='ball'"
+
+
+def distances(
+    witness: Witness, prompts: FloatPrompts, parts: Parts, predictions: torch.Tensor
+) -> torch.Tensor:
+    """How far predictions (batch, m) at most are from enclosures of the exact ones."""
+    from .beside_balls import distance, matrix
+
+    plan = witness.plan(prompts.n, prompts.m)
+    made = torch.full_like(predictions, math.inf)
+    for i in range(len(made)):
+        one = [part.shaped(itemgetter(i)) for part in parts]
+        for bits in BITS:
+            balls = Ball(bits)
+            with balls.working():
+                try:
+                    enclosures = plan.run(balls, *(matrix(*part) for part in one)).entries()
+                except (ZeroDivisionError, Unsupported):
+                    continue
+                pairs = list(zip(predictions[i].tolist(), enclosures, strict=True))
+                found = [distance(value, enclosure) for value, enclosure in pairs]
+                wide = any(2 * float(e.rad()) > off for (_, e), off in zip(pairs, found))
+            made[i] = torch.tensor(found, dtype=torch.float64)
+            if not wide:
+                break
+    return made
 
 
 def unsettled(
     bound: torch.Tensor, predictions: torch.Tensor, prompts: FloatPrompts
 ) -> torch.Tensor:
-    """Which prompts (batch,) have a prediction that rounding may have reached."""
-    size = predictions.amax(dim=-1, keepdim=True)
+    """Which prompts (…) have a prediction (…, m) that rounding may have reached."""
+    size = predictions.abs().amax(dim=-1, keepdim=True)
     settled = bound <= size * math.sqrt(prompts.system.unit_roundoff)
     settled &= (predictions != 0) | (bound == 0)
     return ~settled.all(dim=-1)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -428,6 +428,12 @@ class RunningError(EntryError):
         super().__init__(name, batch, device)
         self.added: list[Added] = []
         self.lost = torch.zeros(batch, dtype=torch.float64, device=device)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """With gradients, also where the user has turned them off."""
+        with torch.inference_mode(False), torch.enable_grad():
+            yield
 
     def given(self, value: torch.Tensor, error: torch.Tensor | None) -> Bounded:
         return self.made(value.detach().clone().requires_grad_(), None, error)

@@ -1,23 +1,132 @@
-"""The rounding bound: above every error seen, small enough that a wrong weight exceeds it."""
+"""The bound on rounding is above every error, small where floats can tell; no warning is late."""
 
 from __future__ import annotations
 
+import math
 import warnings
+from fractions import Fraction
+from typing import Any
 
+import awkward
 import numpy as np
 import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from witnesses import cases
 
 import constructions
-from constructions import PrecisionWarning
+from constructions import PrecisionWarning, bounded, rounding, running_error
+from constructions.numbers.ball import Ball, precision
+
+FORMATS = ("float64", "float32", "bfloat16", "float16")
+ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "bfloat16": 2.0**-8, "float16": 2.0**-11}
 
 
-@pytest.mark.parametrize("system", ["float64", "float32", "bfloat16", "float16"])
-def test_the_error_is_within_twice_the_bound(witness, batch, system):
+def quietly(witness: Any, *prompt: Any) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PrecisionWarning)
-        got = witness.predict(*batch, system)
-    exact = witness.predict(*batch, "rational").astype(float)
-    assert (np.abs(got - exact) <= 2 * witness.rounding_bound(*batch, system)).all()
+        return np.asarray(witness.predict(*prompt), dtype=float)
+
+
+def warned(witness: Any, *prompt: Any) -> bool:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        witness.predict(*prompt)
+    return any(issubclass(one.category, PrecisionWarning) for one in caught)
+
+
+def exact(witness: Any, X: Any, y: Any, queries: Any) -> list[Any]:
+    """The predictions as balls far narrower than any float format, or else as fractions."""
+    for bits in (512, 4096):
+        try:
+            balls = list(witness.predict(X, y, queries, Ball(bits)))
+        except ZeroDivisionError:
+            continue
+        if all(float(b.rad()) <= 1e-30 * float(abs(b).abs_upper()) for b in balls):
+            return balls
+    return [Fraction(value) for value in witness.predict(X, y, queries, "rational")]
+
+
+def error(value: float, want: Any) -> float:
+    """At most |value - want|, to within a part in 2^50."""
+    if not math.isfinite(value):
+        return math.inf
+    if isinstance(want, Fraction):
+        off = abs(Fraction(value) - want)
+        return float(off) if off < 10**308 else math.inf
+    with precision(4096):
+        return float(abs(want - value).abs_lower())
+
+
+def errors(witness: Any, prompt: Any, numbers: str) -> np.ndarray:
+    got = quietly(witness, *prompt, numbers)
+    return np.array([error(float(a), b) for a, b in zip(got, exact(witness, *prompt))])
+
+
+def assert_bounded(witness: Any, prompt: Any, numbers: str) -> str:
+    """Every prediction is within its bound, and not off by half of its digits without a word.
+
+    Returns what came of it.
+    """
+    try:
+        got = quietly(witness, *prompt, numbers)
+        off = errors(witness, prompt, numbers)
+    except (ZeroDivisionError, ValueError) as undefined:
+        assert isinstance(undefined, ZeroDivisionError) or "finite" in str(undefined)
+        return "undefined"
+    bound = witness.rounding_bound(*prompt, numbers)
+    known = np.isfinite(bound)
+    assert (off[known] * (1 - 2.0**-40) <= bound[known]).all(), (off, bound)
+    size = np.abs(got).max()
+    lost = off > math.sqrt(ROUNDOFF[numbers]) * size
+    assert not lost.any() or warned(witness, *prompt, numbers), (off, size)
+    if not known.all():
+        return "infinite"
+    return "useful" if bound.max() <= math.sqrt(ROUNDOFF[numbers]) * size else "large"
+
+
+# -- whatever the witness and the prompt -------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", constructions.names())
+def test_no_prediction_is_off_by_more_than_its_bound(name):
+    came = []
+    for seed in range(16):
+        rng = np.random.default_rng([seed, *name.encode()])
+        numbers = str(rng.choice(FORMATS))
+        n = 1 if name.startswith("akyurek") else int(rng.integers(2, 5))
+        witness = awkward.witness(name, rng, n)
+        m = 1 if name.startswith("akyurek") else int(rng.integers(1, 4))
+        came.append(assert_bounded(witness, awkward.prompt(rng, witness.d, n, m, numbers), numbers))
+    if not name.startswith("akyurek"):
+        assert "useful" in came
+
+
+@settings(
+    max_examples=60, deadline=None, database=None, derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+@given(cases(), st.integers(0, 2**32), st.sampled_from(FORMATS))
+def test_nor_with_any_word_of_the_vocabulary(case, seed, numbers):
+    rng = np.random.default_rng(seed)
+    prompt = [np.array(part, dtype=float) for part in case.prompt]
+    if seed % 2:
+        prompt = [p * rng.uniform(0.5, 1.5, p.shape) * 10.0 ** rng.uniform(-3, 3) for p in prompt]
+    assert_bounded(case.witness, prompt, numbers)
+
+
+@pytest.mark.parametrize("system", FORMATS)
+def test_the_error_of_a_batch_is_within_the_bound(witness, batch, system):
+    got = quietly(witness, *batch, system)
+    want = witness.predict(*batch, "rational").astype(float)
+    assert (np.abs(got - want) <= witness.rounding_bound(*batch, system)).all()
+
+
+def test_a_batch_has_the_bounds_of_its_prompts(witness, batch):
+    together = witness.rounding_bound(*batch, "float32")
+    alone = [witness.rounding_bound(*one, "float32") for one in zip(*batch)]
+    assert np.allclose(together, alone, rtol=0.5)
 
 
 def test_the_bound_is_small(witness, batch):
@@ -30,25 +139,260 @@ def test_the_bound_shrinks_with_the_format(witness, batch):
     assert (fine < coarse * 1e-7).all()
 
 
+def test_the_bound_does_not_hang_on_whether_gradients_are_on(witness, batch):
+    one = [part[0] for part in batch]
+    with torch.no_grad():
+        without = witness.rounding_bound(*one)
+    with torch.inference_mode():
+        assert (witness.rounding_bound(*one) == without).all()
+    assert (witness.rounding_bound(*one) == without).all()
+
+
+@pytest.mark.parametrize("numbers", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("sherman_morrison", {"examples": 40, "ridge": 1.0}),
+        ("newton", {"iterations": 14, "alpha": 1e-4}),
+        ("gradient_descent", {"steps": 40, "step_size": 1e-3}),
+    ],
+)
+def test_every_way_to_a_bound_holds(name, parameters, numbers):
+    """Noises, the pass back, and the pass back beside balls: of a deep witness of some size."""
+    rng = np.random.default_rng(0)
+    X, y, queries = rng.standard_normal((40, 8)), rng.standard_normal(40), np.eye(8)[:2]
+    witness = constructions.build(name, d=8, **parameters)
+    off = errors(witness, (X, y, queries), numbers)
+    prompts = rounding.Floats(numbers).prompts(X, y, queries, witness)
+    parts = rounding.taken(prompts)
+    ways = {
+        "norms": rounding.norm_bound(witness, prompts, parts),
+        "back": rounding.back_bound(witness, prompts, parts)[0],
+        "beside": rounding.beside_bound(witness, prompts, parts, 1024),
+    }
+    if name == "gradient_descent":
+        ways["noises"] = rounding.noise_bound(witness, prompts, parts)[0]
+    for way, bound in ways.items():
+        assert (off <= bound.numpy()).all(), way
+    size = np.abs(quietly(witness, X, y, queries, numbers)).max()
+    assert float(ways["beside"].max()) < 1e5 * ROUNDOFF[numbers] * size
+
+
+# -- where a bound of first order was none -----------------------------------------------------
+
+
+def newton_at_the_kink() -> tuple[Any, Any]:
+    witness = constructions.build(
+        "newton", d=1, iterations=1, alpha=Fraction(1, 2), attention="relu"
+    )
+    return witness, ([[1.0]], [1e300], [[5e-324], [1.0]])
+
+
+def columns_of_two_scales() -> tuple[Any, Any]:
+    """The prediction is off by 15, where a bound of first order says 0.006."""
+    rng = np.random.default_rng(49)
+    scales = np.array([1, 10 ** (rng.integers(2, 6) * 0 + rng.uniform(3, 7.5))])
+    X, y = rng.standard_normal((2, 2)) * scales, rng.standard_normal(2)
+    witness = constructions.build("sherman_morrison", d=2, examples=2, ridge=1)
+    return witness, (X, y, scales[None])
+
+
+def below_the_smallest_float() -> tuple[Any, Any]:
+    witness = constructions.build("gradient_descent", d=1, steps=1, step_size=1)
+    return witness, ([[1e-200]], [1e-150], [[1e300]])
+
+
+def near_a_tie(apart: float) -> tuple[Any, Any]:
+    """Two ridge strengths whose errors on the held-out example differ by about `apart`."""
+    witness = constructions.build("selection", d=1, examples=2, validation=1, ridges=[1, 3])
+    # w = 1/2 and 1/4 after x = y = 1: the errors at x = 8 are equal for y = 3
+    return witness, ([[1.0], [8.0]], [1.0, 3.0 + apart], [[1.0]])
+
+
+@pytest.mark.parametrize(
+    "instance", [newton_at_the_kink, columns_of_two_scales, below_the_smallest_float]
+)
+def test_the_bound_holds_where_rounding_is_not_small(instance):
+    witness, prompt = instance()
+    assert (errors(witness, prompt, "float64") <= witness.rounding_bound(*prompt)).all()
+
+
+def test_floats_cannot_decide_near_a_tie():
+    witness, prompt = near_a_tie(1e-15)
+    assert witness.rounding_bound(*prompt)[0] > 0.1
+    witness, prompt = near_a_tie(0.5)
+    assert witness.rounding_bound(*prompt)[0] < 1e-13
+
+
+def test_an_inverse_of_what_may_be_zero_has_no_bound():
+    witness = constructions.build("sherman_morrison", d=1, examples=2, ridge=Fraction(1, 10**14))
+    assert math.isinf(witness.rounding_bound([[1.0], [1.0]], [1.0, 1.0], [[1.0]], "float16")[0])
+
+
+@pytest.mark.parametrize("name", constructions.names())
+@pytest.mark.parametrize("numbers", ["float64", "float16"])
+def test_zeros_have_no_error_and_no_warning(name, numbers):
+    rng = np.random.default_rng(0)
+    n = 1 if name.startswith("akyurek") else 2
+    witness = awkward.witness(name, rng, n)
+    zeros = np.zeros((n, witness.d)), np.zeros(n), np.zeros((1, witness.d))
+    try:
+        got = quietly(witness, *zeros, numbers)
+    except ZeroDivisionError:
+        return
+    if name.startswith("akyurek") or got[0] != 0:  # layer norms, GeLUs and variances are not 0
+        return
+    assert witness.rounding_bound(*zeros, numbers)[0] == 0
+    assert not warned(witness, *zeros, numbers)
+
+
+# -- the bound is seen to need each of its parts ------------------------------------------------
+
+
+def exceeded(instance: Any, numbers: str = "float64") -> bool:
+    witness, prompt = instance()
+    return bool((errors(witness, prompt, numbers) > witness.rounding_bound(*prompt, numbers)).any())
+
+
+def without_second_order(monkeypatch):
+    made = running_error.EntryError.made
+
+    def first_order(self, value, carried, first, second=None, *given, **more):
+        return made(self, value, carried, first, None, *given, **more)
+
+    monkeypatch.setattr(running_error.EntryError, "made", first_order)
+
+
+def of_first_order(monkeypatch):
+    """Also magnitudes, and what is divided by, as they are computed."""
+    without_second_order(monkeypatch)
+    monkeypatch.setattr(bounded.Bounded, "reach", bounded.Bounded.magnitude)
+    monkeypatch.setattr(torch, "sub", lambda a, b, alpha: a)
+
+
+def without_underflow(monkeypatch):
+    monkeypatch.setattr(bounded, "smallest", lambda dtype: 0.0)
+    monkeypatch.setattr(running_error, "SMALLEST", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("instance", "numbers", "without"),
+    [
+        (newton_at_the_kink, "float64", without_second_order),
+        (columns_of_two_scales, "float64", of_first_order),
+        (below_the_smallest_float, "float64", without_underflow),
+    ],
+)
+def test_a_bound_that_leaves_something_out_is_exceeded(monkeypatch, instance, numbers, without):
+    assert not exceeded(instance, numbers)
+    without(monkeypatch)
+    assert exceeded(instance, numbers)
+
+
+# -- the warning -------------------------------------------------------------------------------
+
+TINY_RIDGE = Fraction(1, 10**14)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("sherman_morrison", {}),
+        ("sherman_morrison", {"storage": "tokens"}),
+        ("recursive_least_squares", {}),
+        ("paired_least_squares", {}),
+    ],
+)
+@pytest.mark.parametrize(("numbers", "ridge"), [("float64", TINY_RIDGE),
+                                                ("float32", Fraction(1, 10**6))])  # fmt: skip
+def test_a_pass_over_the_examples_warns_at_a_ridge_that_floats_do_not_see(
+    name, parameters, numbers, ridge
+):
+    rng = np.random.default_rng(0)
+    X, y, queries = rng.standard_normal((4, 2)), rng.standard_normal(4), rng.standard_normal((1, 2))
+    witness = constructions.build(name, d=2, examples=4, ridge=ridge, **parameters)
+    off = errors(witness, (X, y, queries), numbers)
+    assert off > 1e-2
+    assert warned(witness, X, y, queries, numbers)
+
+
+@pytest.mark.parametrize(
+    "name", ["sherman_morrison", "recursive_least_squares", "paired_least_squares"]
+)
+def test_what_one_large_example_swallows_is_warned_of(name):
+    witness = constructions.build(name, d=1, examples=1, ridge=1)
+    prompt = [[1e8]], [1.0], [[1e8]]
+    if errors(witness, prompt, "float64") > 0.5:
+        assert warned(witness, *prompt, "float64")
+
+
+def test_a_prediction_of_zero_by_underflow_is_warned_of():
+    witness, prompt = below_the_smallest_float()
+    assert errors(witness, prompt, "float64") > 1e-50
+    assert quietly(witness, *prompt, "float64")[0] == 0
+    assert warned(witness, *prompt, "float64")
+
+
+def test_rounding_of_the_prompt_itself_counts():
+    """float32 takes up 1 + 1e-9 as 1: the difference of two examples is lost."""
+    witness = constructions.build("gradient_descent", d=1, steps=1, step_size=1)
+    prompt = np.array([[1.0 + 1e-9], [-1.0]]), np.array([1.0, 1.0]), np.array([[1.0]])
+    assert not warned(witness, *prompt, "float64")
+    assert warned(witness, *prompt, "float32")
+
+
+def test_nothing_is_warned_of_that_balls_find_right():
+    """Bounds through 40 inverses are large, the error is not."""
+    rng = np.random.default_rng(0)
+    witness = constructions.build("sherman_morrison", d=8, examples=40, ridge=1)
+    prompt = rng.standard_normal((40, 8)), rng.standard_normal(40), rng.standard_normal((1, 8))
+    assert not warned(witness, *prompt, "float64")
+
+
+@pytest.mark.parametrize("batch_of", [1, 3])
+def test_a_warning_that_is_ignored_is_not_computed(monkeypatch, witness, batch, batch_of):
+    prompt = [part[:batch_of] for part in batch]
+    monkeypatch.setattr(rounding, "lost", lambda *given: pytest.fail("a bound was computed"))
+    quietly(witness, *prompt, "float64")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        witness.predict(*prompt)
+
+
+def test_filters_decide_in_their_order():
+    ignored = rounding.ignored
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        assert not ignored(PrecisionWarning)
+        warnings.filterwarnings("ignore", category=UserWarning)
+        assert ignored(PrecisionWarning)
+        warnings.filterwarnings("ignore", message="other", category=PrecisionWarning)
+        assert ignored(PrecisionWarning)
+        warnings.filterwarnings("error", module="mine", category=PrecisionWarning)
+        assert not ignored(PrecisionWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        assert not ignored(PrecisionWarning)
+        warnings.simplefilter("always")
+        assert not ignored(PrecisionWarning)
+
+
 @pytest.mark.parametrize("iterations", [70, 90, 110, 130])
 def test_newton_on_rank_deficient_data_warns_before_it_is_wrong(iterations):
     rng = np.random.default_rng(3)
     X, y, queries = rng.standard_normal((3, 5)), rng.standard_normal(3), rng.standard_normal((2, 5))
     alpha = np.linalg.norm(X, 2) ** -4
     w = constructions.build("newton", d=5, iterations=iterations, alpha=alpha)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        got = w.predict(X, y, queries)
+    got = quietly(w, X, y, queries)
     right = queries @ np.linalg.pinv(X) @ y
     good = np.abs(got - right).max() <= 1e-7 * np.abs(right).max()
-    assert good or any(issubclass(c.category, PrecisionWarning) for c in caught)
+    assert good or warned(w, X, y, queries)
 
 
 def test_the_warning_carries_the_bound_and_says_what_to_do():
     X, y, queries = np.array([[1.0, 0.1]]), np.array([1.0]), np.array([[0.3, -1.0]])
     w = constructions.build("newton", d=2, iterations=120, alpha=0.9)
     with pytest.warns(
-        PrecisionWarning, match=r"may have moved a prediction by \S+; numbers='rational'"
+        PrecisionWarning, match=r"may have moved a prediction by \S+; numbers='rational' or 'ball'"
     ):
         w.predict(X, y, queries)
 
@@ -65,9 +409,30 @@ def test_an_overflow_warns():
         w.predict([[10.0]], [1.0], [[1.0]])
 
 
-def test_a_literal_construction_in_float32_warns():
-    from fractions import Fraction
-
+def test_a_literal_construction_in_float32_warns_where_it_is_off():
     w = constructions.build("akyurek2022_theorem1", d=2, step_size=Fraction(1, 8), examples=1)
-    with pytest.warns(PrecisionWarning):
-        w.predict([[1.0, 2.0]], [1.0], [[0.5, 1.0]], "float32")
+    with pytest.warns(PrecisionWarning, match="numbers='ball' can tell"):
+        w.predict([[0.3, 0.7]], [0.9], [[0.5, 0.2]], "float32")
+
+
+# -- what the formats are ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("numbers", FORMATS)
+def test_one_operation_rounds_no_more_than_its_bound(numbers):
+    """Sums and products of many terms, on the formats' own ranges, against fractions."""
+    rng = np.random.default_rng(1)
+    for terms in (1, 2, 7, 100, 300):
+        X = rng.standard_normal((terms, 1)) * 10.0 ** rng.uniform(-2, 2, (terms, 1))
+        y = rng.standard_normal(terms)
+        witness = constructions.build("gradient_descent", d=1, steps=1, step_size=Fraction(1, 3))
+        for scale in (1, 1e-3, awkward.SUBNORMAL[numbers] * 50):
+            assert_bounded(witness, (X, y * scale, [[1.0]]), numbers)
+
+
+def test_more_than_a_half_format_can_add_up_has_no_bound():
+    """300 terms added one by one in bfloat16 may round off everything: infinite, not wrong."""
+    witness = constructions.build("kernel_regression", d=1, steps=1, step_size=Fraction(1, 900),
+                                  kernel="exponential")  # fmt: skip
+    X, y = np.linspace(-1, 1, 300)[:, None], np.ones(300)
+    assert_bounded(witness, (X, y, [[0.5]]), "bfloat16")

@@ -199,12 +199,14 @@ def test_a_batch_of_64_prompts_agrees_within_the_computed_bound(name, d, system)
     algorithm = algorithm or getattr(algorithms, name)
     witness = constructions.build(name, d=d, **parameters)
     got = witness.predict(X, y, queries, system)
-    bound = witness.rounding_bound(X, y, queries, system)
-    for b in range(0, batch, 21):  # the reference in float64: as accurate as a float64 witness
+    chosen = slice(0, batch, 21)
+    bounds = witness.rounding_bound(X[chosen], y[chosen], queries[chosen], system)
+    bound = dict(zip(range(batch)[chosen], bounds))
+    for b in bound:  # the reference in float64: as accurate as a float64 witness
         takes = {k: v for k, v in parameters.items() if k != "examples"}
         want = algorithm(X[b], y[b], queries[b], **takes)
         own = witness.rounding_bound(X[b], y[b], queries[b], "float64")
-        assert (np.abs(got[b] - want) <= 2 * bound[b] + 2 * own).all()
+        assert (np.abs(got[b] - want) <= bound[b] + own).all()
         if system == "float64":
             assert (bound[b] <= 1e-6 * np.abs(want).max() + 1e-9).all()
 
