@@ -55,7 +55,10 @@ class State(dict[str, Form]):
     def add(self, slot: str, form: Form) -> None:
         """slot += form."""
         if (form.rows, form.columns) != size(self.shape(slot), self.rows):
-            raise OutsideCalculusError(f"{slot}: a slot of shape {self.shape(slot)} takes {form}")
+            raise OutsideCalculusError(
+                f"{slot}: {form.rows} × {form.columns} numbers for a slot of shape "
+                f"{self.shape(slot)} in {self.rows} tokens"
+            )
         total = self[slot] + form if slot in self else form
         self[slot] = total
         if not total.normal():
@@ -241,7 +244,10 @@ class Run:
                 if form is not None:
                     state.add(destination, form)
             return
-        units = set(before.shapes) if mlp.inner is None else set(_destinations(mlp.inner))
+        if mlp.inner is None:  # what the gate writes is a slot, never an entry of one
+            units = {name for name in before.shapes if "[" not in name}
+        else:
+            units = set(_destinations(mlp.inner))
         for block in mlp.outer:
             if block.source not in units:
                 raise OutsideCalculusError(f"{block}: an entry of the hidden units")

@@ -20,6 +20,7 @@ class Numbers:
     y: list[Fraction]
     queries: Rows
     place: int
+    weights: Mapping[str, Rows]  # matrices of the witness that have a letter
 
     @property
     def symbols(self) -> dict[str, Any]:
@@ -36,6 +37,7 @@ class Numbers:
             "1_n": [[Fraction(1)]] * count,
             "i_n": [[Fraction(i)] for i in range(count)],
             "x_*": [[value] for value in self.queries[self.place]],
+            **self.weights,
         }
         for i, row in enumerate(self.X, start=1):
             known[f"x_{{{i}}}"] = [[value] for value in row]

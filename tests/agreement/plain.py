@@ -69,6 +69,8 @@ class Decimals(Fractions):
     def norm(self, row: Sequence[Any]) -> list[Any]:
         mean = mpmath.fsum(row) / len(row)
         variance = mpmath.fsum((x - mean) ** 2 for x in row) / len(row)
+        if variance < mpmath.mpf(10) ** -mpmath.mp.dps * (1 + mean**2):  # 0, but for rounding
+            raise ZeroDivisionError("the norm of a token whose units are all equal")
         return [(x - mean) / mpmath.sqrt(variance) for x in row]
 
 

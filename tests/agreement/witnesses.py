@@ -18,6 +18,7 @@ from constructions.heads import read_offset, scaled
 from constructions.prompt import Prompt
 from constructions.slotmap import Block, SlotMap, slot_map
 from constructions.stream import Layout, Slot
+from constructions.stream import layout as layout_of
 from constructions.transformer import MLP, Head, Layer, Readout, Witness
 
 Shape = tuple[int, ...]
@@ -137,9 +138,10 @@ def cases(
     most_n: int = 3,
     most_m: int = 3,
     fixed: Mapping[str, Any] | None = None,
+    least_layers: int = 0,
 ) -> Case:
     """Witnesses that use no word of `without` ("softmax", "norm", "causal", …), with prompts."""
-    witness = draw(witnesses(without, most_layers, most_d, fixed))
+    witness = draw(witnesses(without, most_layers, most_d, fixed, least_layers))
     n = draw(st.integers(1, most_n)) if witness.examples is None else witness.examples
     m = draw(st.integers(1, most_m))
     return draw(prompts(witness, n, m))
@@ -168,10 +170,11 @@ def witnesses(
     most_layers: int = 3,
     most_d: int = 3,
     fixed: Mapping[str, Any] | None = None,
+    least_layers: int = 0,
 ) -> Witness:
     """One witness; `fixed` sets d or fields of the prompt ("form", "register", "positions")."""
     fixed = dict(fixed or {})
-    d = fixed["d"] if "d" in fixed else draw(st.integers(1, most_d))
+    d = fixed["d"] if "d" in fixed else draw(st.sampled_from([*range(1, most_d + 1), most_d]))
     positions = fixed.get("positions")
     if positions is None:
         # positions beyond the tokens, and fewer than there are
@@ -179,269 +182,361 @@ def witnesses(
     shapes: dict[str, Shape] = {"a": (), "u": (d,)}
     more: dict[str, Shape] = {"b": (), "v": (d,), "A": (d, d), "B": (d, d)}
     for name, shape in more.items():
-        if draw(st.booleans()):
+        if draw(st.integers(0, 2)):
             shapes[name] = shape
     if positions:
         shapes["position"] = (positions,)
     if draw(st.integers(0, 2)) == 0 and not {"one", "index"} & set(without):
         shapes |= {"one": (), "index": ()}
     names = draw(st.permutations(list(shapes)))
-    layout = Layout(tuple(Slot(name, shapes[name]) for name in names))
-    prompt = draw(_prompts(d, layout, positions, without, fixed))
-    letters = {letter: d for letter in LETTERS}
-    layers = tuple(
-        draw(_layers(f"layer {number}", layout, letters, without))
-        for number in range(1, draw(st.sampled_from(range(most_layers + 1))) + 1)
-    )
-    readout = draw(_one_number(layout))
-    coefficient = draw(st.sampled_from([1, 1, -1, 2, Fraction(1, 2), 0]))
-    examples = draw(st.sampled_from([None, None, None, 1, 2]))
+    drawing = _Drawing(draw, d, Layout(tuple(Slot(name, shapes[name]) for name in names)), without)
+    prompt = drawing.prompt(positions, fixed)
+    count = draw(st.integers(least_layers, most_layers))
+    layers = tuple(drawing.layer(f"layer {number}") for number in range(1, count + 1))
     return Witness(
-        "drawn", layout, prompt, layers, Readout(readout, coefficient), examples=examples
+        "drawn",
+        drawing.layout,
+        prompt,
+        layers,
+        Readout(drawing.one_number(), drawing.pick([1, 1, 1, -1, 2, Fraction(1, 2), 0])),
+        examples=drawing.pick([None, None, None, 1, 2]),
     )
 
 
-@st.composite
-def _prompts(
-    draw: Any, d: int, layout: Layout, positions: int, without: Any, fixed: Mapping[str, Any]
-) -> Prompt:
-    form = fixed.get("form") or draw(_allowed(FORMS, without))
-    register = fixed["register"] if "register" in fixed else draw(st.booleans())
-    features = Prompt(d, SlotMap(), form, register, positions).features
-    names = [
-        slot.name
-        for slot in features.slots
-        if slot.size and slot.name not in without and not (slot.name == "register" and not register)
-    ]
-    blocks = [
-        *(("u", name, 1) for name in ("x",) if draw(st.integers(0, 4)) and name not in without),
-        *(("a", name, 1) for name in ("y",) if draw(st.integers(0, 4)) and name not in without),
-    ]
-    if positions and draw(st.booleans()) and "position" in names:
-        blocks.append(("position", "position", 1))
-    if "one" in layout and draw(st.integers(0, 4)):
-        blocks += [("one", "one", 1), ("index", "index", 1)]
-    more = draw(_blocks(layout, features, names, 0, 4, without))
-    return Prompt(d, slot_map(*blocks, *more), form, register, positions)
+class _Drawing:
+    """Draws the parts of one witness; `filled` has the slots that may hold something by now,
+    `unasked` those of them that hold nothing in a query.
 
-
-@st.composite
-def _layers(
-    draw: Any, name: str, layout: Layout, letters: Mapping[str, int], without: Any
-) -> Layer:
-    heads: tuple[Head, ...] = ()
-    for number in range(1, draw(st.sampled_from([0, 1, 1, 2])) + 1):
-        head = draw(_heads(f"head {number}", layout, without))
-        heads += draw(_with_partners(head, layout))
-    mlp = draw(st.none() | _mlps(layout, letters, without)) if heads else None
-    if not heads:
-        mlp = draw(_mlps(layout, letters, without))
-    norm = mlp is not None and "norm" not in without and draw(st.integers(0, 5)) == 0
-    return Layer(name, heads, mlp, norm)
-
-
-@st.composite
-def _with_partners(draw: Any, head: Head, layout: Layout) -> tuple[Head, ...]:
-    """The head; with one of ReLU now and then others that together are linear or select tokens,
-    or almost are and do not.
+    Mostly those are read: a part that reads zeros says little.
     """
-    if head.attention != "relu" or draw(st.integers(0, 2)):
-        return (head,)
-    if "one" in layout and draw(st.booleans()):
-        three = read_offset(draw(st.sampled_from([-1, 0, 1])), head.value)
-        shifts = [draw(st.sampled_from([1, 1, 1, 1, 2])) for _ in three]
-        return tuple(
-            replace(one, keys=head.keys, average=head.average, value=scaled(one.value, by))
-            for one, by in zip(three, shifts)
-        )
-    by = draw(st.sampled_from([1, 2, Fraction(1, 2)]))
-    back = draw(st.sampled_from([1 / Fraction(by)] * 3 + [Fraction(1, 4)]))
-    sent = scaled(head.value, -back)
-    partner = replace(head, query=scaled(head.query, -by), value=sent, name=f"{head.name}, minus")
-    return head, partner
 
+    def __init__(self, draw: Any, d: int, layout: Layout, without: Any) -> None:
+        self.draw, self.d, self.layout, self.without = draw, d, layout, frozenset(without)
+        self.letters = {letter: d for letter in LETTERS}
+        self.filled: set[str] = set()
+        self.unasked: set[str] = set()
+        self.patterns = not {"pattern", "pattern outside gates"} & self.without
+        self.matrices = "matrix" not in self.without
+        self.mixed = "mixed shapes" not in self.without  # such as (d, d) to (3,) where d = 1
 
-@st.composite
-def _heads(draw: Any, name: str, layout: Layout, without: Any) -> Head:
-    attention = draw(_allowed(ATTENTION, without))
-    linear = attention in ("linear", "relu")
-    query, key = draw(_feature_maps(layout, None, without, ("f", "g")))
-    return Head(
-        query=query,
-        key=key,
-        value=slot_map(*draw(_blocks(layout, layout, list(_names(layout)), 1, 3, without))),
-        attention=attention,
-        keys=draw(_allowed(KEYS, without)),
-        average=draw(_allowed(AVERAGES, without)) if linear else "",
-        null=draw(st.sampled_from([True, True, False])) if not linear else False,
-        name=name,
-    )
+    def pick(self, values: Sequence[Any]) -> Any:
+        return self.draw(st.sampled_from(values))
 
+    def chance(self, shares: int, of: int) -> bool:
+        return self.draw(st.integers(1, of)) <= shares
 
-@st.composite
-def _mlps(draw: Any, layout: Layout, letters: Mapping[str, int], without: Any) -> MLP:
-    activation = draw(_allowed(ACTIVATIONS, without))
-    with_gate = "gate" not in without and draw(st.booleans())
-    if "no inner" not in without and draw(st.integers(0, 2)) == 0:
-        gate = None
-        if with_gate:
-            sizes = {slot.name: slot.size for slot in layout.slots if slot.size}
-            chosen = draw(st.lists(st.sampled_from(sorted(sizes)), min_size=1, unique=True))
-            gate = SlotMap(
-                tuple(
-                    draw(_block_of_size(name, sizes[name], layout.shape(name), layout, {}, without))
-                    for name in chosen
-                )
-            )
-        outer = draw(_blocks(layout, layout, list(_names(layout)), 1, 3, without))
-        return MLP(slot_map(*outer), gate=gate, activation=activation)
-    used = dict(letters) if "letters" not in without and draw(st.booleans()) else {}
-    inner, gate = draw(_feature_maps(layout, used, without, ("h", "k")))
-    hidden = inner.features(layout, used)
-    outer = draw(_blocks(layout, hidden, list(_names(hidden)), 1, 3, without))
-    return MLP(
-        slot_map(*outer), inner, gate if with_gate else None, activation, tuple(used.items())
-    )
+    def word(self, values: Sequence[str], field: str = "") -> str:
+        """One of the words, without those that `without` names alone or as "field=word"."""
+        return self.pick([v for v in values if not {v, f"{field}={v}"} & self.without])
 
+    # -- parts --
 
-@st.composite
-def _feature_maps(
-    draw: Any, layout: Layout, letters: Mapping[str, int] | None, without: Any, names: Sequence[str]
-) -> tuple[SlotMap, SlotMap]:
-    """Two maps from the stream to the same features."""
-    letters = letters or {}
-    ours: list[Block] = []
-    theirs: list[Block] = []
-    chosen = names[: draw(st.integers(1, len(names)))]
-    for name in chosen:
-        shape = draw(st.sampled_from([slot.shape for slot in layout.slots if slot.size]))
-        first = draw(_block_of_size(name, prod(shape), None, layout, letters, without))
-        shape = first.output_shape(layout.shape(first.source), dict(letters))
-        more = st.lists(
-            _block_of_size(name, prod(shape), shape, layout, letters, without), max_size=1
-        )
-        further = draw(more)
-        if further:  # a first block of coefficient 0 would be left out, and the shape be another's
-            first = replace(first, coefficient=first.coefficient or 1)
-        ours += [first, *further]
-        theirs.append(draw(_block_of_size(name, prod(shape), shape, layout, letters, without)))
-        theirs += draw(more)
-    if draw(st.booleans()):
-        theirs.reverse()  # the features come in another order
-    return slot_map(*ours), slot_map(*theirs)
-
-
-# -- blocks -----------------------------------------------------------------------------------
-
-
-@st.composite
-def _blocks(
-    draw: Any, to: Layout, source: Layout, names: list[str], least: int, most: int, without: Any
-) -> list[Block]:
-    """Blocks between slots that are given, each by a way that fits."""
-    made = []
-    for _ in range(draw(st.integers(least, most))):
-        destination = draw(_reference(to, list(_names(to)), "writes entry" in without))
-        read = draw(_reference(source, names, "reads entry" in without))
-        shape, before = to.shape(destination), source.shape(read)
-        ways = ["pattern", "matrix"] + (["plain", "plain"] if prod(shape) == prod(before) else [])
-        way = draw(_allowed(ways, without)) if set(ways) - set(without) else None
-        if way is None:
-            continue
-        coefficient = draw(COEFFICIENTS)
-        if way == "pattern":
-            block = Block(destination, read, coefficient, draw(_pattern(shape, before, without)))
-        elif way == "matrix":
-            block = Block(destination, read, coefficient, None, draw(_matrix(shape, before)))
-        else:
-            block = Block(destination, read, coefficient)
-        made.append(block)
-    return made
-
-
-@st.composite
-def _block_of_size(
-    draw: Any,
-    name: str,
-    size: int,
-    shape: Shape | None,
-    layout: Layout,
-    letters: Mapping[str, int],
-    without: Any,
-) -> Block:
-    """A block that makes `size` units of a feature, which has a `shape` if it is known already."""
-    read = draw(_reference(layout, list(_names(layout)), "reads entry" in without))
-    before = layout.shape(read)
-    ways: list[Any] = [(None, None)] * 3 if prod(before) == size else []
-    if "pattern" not in without:
-        right = draw(_letters_of(before, without))
-        own = dict(zip(right, before))
-        known = {**letters, **own}
-        sides = ["", *known, *(a + b for a in known for b in known)]
-        if "repeated letters" in without:
-            sides = [side for side in sides if len(set(side)) == len(side)]
-        ways += [
-            (f"{left}<-{right}", None)
-            for left in sides
-            if prod(known[letter] for letter in left) == size
-            and (set(left) <= set(own) or shape in (None, tuple(known[one] for one in left)))
+    def prompt(self, positions: int, fixed: Mapping[str, Any]) -> Prompt:
+        form = fixed.get("form") or self.word(FORMS)
+        register = fixed["register"] if "register" in fixed else self.draw(st.booleans())
+        features = Prompt(self.d, SlotMap(), form, register, positions).features
+        names = [
+            slot.name
+            for slot in features.slots
+            if slot.size
+            and slot.name not in self.without
+            and not (slot.name == "register" and not register)
         ]
-    if "matrix" not in without or not ways:
-        ways.append((None, draw(_matrix((size,), before))))
-    pattern, matrix = draw(st.sampled_from(ways))
-    return Block(name, read, draw(COEFFICIENTS), pattern, matrix)
+        usual = {
+            "a": ["y", "y", "y", "one"],
+            "b": ["one", "one", "query", "index", "register"],
+            "u": ["x", "x", "x", "x_example"],
+            "v": ["x_example", "x_query", "x"],
+            "position": ["position"],
+            "one": ["one"],
+            "index": ["index"],
+        }
+        blocks = []
+        for slot in _names(self.layout):
+            known = [name for name in usual.get(slot, ()) if name in names]
+            if known and self.chance(5, 6):
+                blocks.append(Block(slot, self.pick(known), self.pick([1, 1, 1, -1, 2])))
+        if self.patterns and "x" in names:
+            spread = ["ij<-i", "ij<-j", "jj<-j"] if "repeated letters" not in self.without else []
+            for slot in _names(self.layout):
+                if slot in "AB" and self.chance(2, 3):
+                    blocks.append(Block(slot, "x", 1, self.pick([*spread, "ij<-i"])))
+        more = self.blocks(self.layout, features, names, self.pick([0, 0, 1, 1, 2, 3]))
+        embedding = slot_map(*blocks, *more)
+        self._fill(embedding)
+        elsewhere = {"y", "x_example", "register", "position"}
+        asked = {_name(b.destination) for b in embedding if _name(b.source) not in elsewhere}
+        self.unasked = self.filled - asked
+        return Prompt(self.d, embedding, form, register, positions)
 
+    def layer(self, name: str) -> Layer:
+        heads: tuple[Head, ...] = ()
+        for number in range(1, self.pick([0, 1, 1, 2]) + 1):
+            heads += self.with_partners(self.head(f"head {number}"))
+        for head in heads:
+            self._fill(head.value)
+        mlp = None if heads and self.chance(1, 2) else self.mlp()
+        if mlp is not None:
+            self._fill(mlp.outer)
+        norm = mlp is not None and "norm" not in self.without and self.chance(1, 6)
+        return Layer(name, heads, mlp, norm)
 
-@st.composite
-def _pattern(draw: Any, shape: Shape, before: Shape, without: Any) -> str:
-    """An index pattern: each axis takes a letter of its size, an old one or a new one."""
-    right = draw(_letters_of(before, without))
-    sizes = dict(zip(right, before))
-    left = ""
-    for size in shape:
-        known = [letter for letter, axis in sizes.items() if axis == size]
-        if "repeated letters" in without:
-            known = [letter for letter in known if letter not in left]
-        new = next(letter for letter in LETTERS if letter not in sizes)
-        letter = draw(st.sampled_from([*known, *known, new]))
-        sizes[letter] = size
-        left += letter
-    return f"{left}<-{right}"
+    def _fill(self, slots: SlotMap) -> None:
+        written = {_name(block.destination) for block in slots if block.coefficient != 0}
+        self.filled |= written
+        self.unasked -= written
 
+    def head(self, name: str) -> Head:
+        attention = self.word(ATTENTION)
+        linear = attention in ("linear", "relu")
+        query, key = self.feature_maps({}, ("f", "g"))
+        sent = sorted(self.unasked) if self.unasked and self.chance(1, 2) else self.sources()
+        value = self.blocks(self.layout, self.layout, sent, self.pick([1, 1, 2, 3]))
+        return Head(
+            query=query,
+            key=key,
+            value=slot_map(*value),
+            attention=attention,
+            keys=self.word(KEYS),
+            average=self.word(AVERAGES) if linear else "",
+            null=not linear and self.chance(2, 3),
+            name=name,
+        )
 
-@st.composite
-def _letters_of(draw: Any, shape: Shape, without: Any) -> str:
-    letters = LETTERS[: len(shape)]
-    repeated = len(shape) == 2 and shape[0] == shape[1] and "repeated letters" not in without
-    return "ii" if repeated and draw(st.integers(0, 3)) == 0 else letters
+    def with_partners(self, head: Head) -> tuple[Head, ...]:
+        """The head; with one of ReLU now and then others that together are linear or select
+        tokens, or almost are and do not.
+        """
+        if head.attention != "relu" or self.chance(1, 3):
+            return (head,)
+        if "one" in self.layout and self.chance(1, 2):
+            three = read_offset(self.pick([-1, 0, 1]), head.value)
+            return tuple(
+                replace(
+                    one,
+                    keys=head.keys,
+                    average=head.average,
+                    value=scaled(one.value, self.pick([1, 1, 1, 1, 2])),
+                )
+                for one in three
+            )
+        by = self.pick([1, 2, Fraction(1, 2)])
+        back = self.pick([1 / Fraction(by), 1 / Fraction(by), Fraction(1, 4)])
+        partner = replace(
+            head,
+            query=scaled(head.query, -by),
+            value=scaled(head.value, -back),
+            name=f"{head.name}, minus",
+        )
+        return head, partner
 
+    def mlp(self) -> MLP:
+        activation = self.word(ACTIVATIONS, "activation")
+        gated = "gate" not in self.without and self.chance(1, 2)
+        count = self.pick([1, 1, 2, 3])
+        if "no inner" not in self.without and self.chance(1, 2):
+            gate = None
+            if gated:
+                slots = [self.layout[name] for name in _names(self.layout)]
+                chosen = self.draw(st.lists(st.sampled_from(slots), min_size=1, unique=True))
+                gate = SlotMap(
+                    tuple(
+                        self.block_of_size(slot.name, slot.size, slot.shape, {}) for slot in chosen
+                    )
+                )
+                names = [slot.name for slot in chosen]
+            read = names if gated and self.chance(3, 4) else self.sources()
+            outer = self.blocks(self.layout, self.layout, read, count)
+            return MLP(slot_map(*outer), gate=gate, activation=activation)
+        if gated and "letters" not in self.without and self.chance(1, 2):
+            return self.products(activation)
+        letters = self.letters if "letters" not in self.without and self.chance(1, 2) else {}
+        inner, gate = self.feature_maps(letters, ("h", "k"))
+        hidden = inner.features(self.layout, letters)
+        outer = self.blocks(self.layout, hidden, list(_names(hidden)), count)
+        return MLP(
+            slot_map(*outer), inner, gate if gated else None, activation, tuple(letters.items())
+        )
 
-@st.composite
-def _matrix(draw: Any, shape: Shape, before: Shape) -> tuple[tuple[Any, ...], ...]:
-    columns = st.tuples(*[ENTRIES] * prod(before))
-    return tuple(draw(columns) for _ in range(prod(shape)))
+    def products(self, activation: str) -> MLP:
+        """Products of two slots, spread along the axes of hidden units and summed over some."""
+        ranks: dict[int, list[str]] = {
+            rank: [slot.name for slot in self.layout.slots if slot.shape == (self.d,) * rank]
+            for rank in range(3)
+        }
+        axes = self.pick(["", "i", "ij", "ij"])
+        parts = [
+            part
+            for part in ("", "i", "j", "ij", "ji")
+            if set(part) <= set(axes) and ranks[len(part)]
+        ]
+        sides = []
+        for _ in range(2):
+            part = self.pick(parts)
+            slots = ranks[len(part)]
+            held = [name for name in slots if name in self.filled]
+            read = self.pick(held if held and self.chance(7, 8) else slots)
+            sides.append(Block("h", read, self.draw(COEFFICIENTS), f"{axes}<-{part}"))
+        outer = []
+        for _ in range(self.pick([1, 1, 2])):
+            out = self.pick(parts)
+            destination = self.pick(ranks[len(out)])
+            read = "h[0]" if self.chance(1, 8) and "reads entry" not in self.without else "h"
+            if read == "h":
+                outer.append(Block(destination, read, self.draw(COEFFICIENTS), f"{out}<-{axes}"))
+            else:
+                outer += self.blocks(self.layout, layout_of(h=(self.d,) * len(axes)), ["h"], 1)
+        if self.matrices and self.chance(1, 4):
+            to = self.pick(_names(self.layout))
+            columns = (self.d,) * len(axes)
+            outer.append(Block(to, "h", 1, None, self.matrix(self.layout.shape(to), columns)))
+        inner, gate = (slot_map(side) for side in sides)
+        return MLP(slot_map(*outer), inner, gate, activation, tuple(self.letters.items()))
 
+    def feature_maps(
+        self, letters: Mapping[str, int], names: Sequence[str]
+    ) -> tuple[SlotMap, SlotMap]:
+        """Two maps from the stream to the same features."""
+        ours: list[Block] = []
+        theirs: list[Block] = []
+        for name in names[: self.pick([1, 1, len(names)])]:
+            rare = sorted(self.unasked) if self.unasked and self.chance(1, 4) else self.sources()
+            like = self.layout[self.pick(rare)]
+            size = like.size
+            wanted = None if self.mixed else like.shape
+            first = self.block_of_size(name, size, wanted, letters, rare)
+            shape = first.output_shape(self.layout.shape(first.source), dict(letters))
+            count = self.pick([0, 0, 0, 1])
+            further = [self.block_of_size(name, size, shape, letters) for _ in range(count)]
+            if further:  # a first block of coefficient 0 is left out: the shape is another's then
+                first = replace(first, coefficient=first.coefficient or 1)
+            ours += [first, *further]
+            for _ in range(self.pick([1, 1, 1, 2])):
+                theirs.append(self.block_of_size(name, size, shape, letters))
+        if self.draw(st.booleans()):
+            theirs.reverse()  # the features come in another order
+        return slot_map(*ours), slot_map(*theirs)
 
-@st.composite
-def _reference(draw: Any, layout: Layout, names: list[str], whole: bool) -> str:
-    """A slot of the layout, or an entry of one."""
-    name = draw(st.sampled_from(names))
-    size = layout[name].size
-    if whole or layout[name].shape == () or draw(st.integers(0, 2)):
-        return name
-    return f"{name}[{draw(st.integers(0, size - 1))}]"
+    # -- blocks --
 
+    def sources(self) -> list[str]:
+        """Slots to read: mostly those that hold something."""
+        held = [name for name in _names(self.layout) if name in self.filled]
+        return held if held and self.chance(7, 8) else list(_names(self.layout))
 
-@st.composite
-def _one_number(draw: Any, layout: Layout) -> str:
-    name = draw(st.sampled_from(list(_names(layout))))
-    if layout[name].shape == ():
-        return name
-    return f"{name}[{draw(st.integers(0, layout[name].size - 1))}]"
+    def blocks(self, to: Layout, source: Layout, names: list[str], count: int) -> list[Block]:
+        """Blocks between slots that are given, each by a way that fits."""
+        made = []
+        for _ in range(count):
+            read = self.reference(source, names, "reads entry")
+            before = source.shape(read)
+            targets = list(_names(to))
+            if not (self.patterns or self.matrices):
+                targets = [name for name in targets if self.alike(to[name].shape, before)]
+                if not targets:
+                    continue
+            destination = self.reference(to, targets, "writes entry")
+            shape = to.shape(destination)
+            ways = ["plain"] * 3 if self.alike(shape, before) else []
+            ways += ["pattern"] * self.patterns + ["matrix"] * self.matrices
+            if not ways:  # an entry was drawn where only whole slots fit
+                continue
+            way = self.pick(ways)
+            pattern = self.pattern(shape, before) if way == "pattern" else None
+            matrix = self.matrix(shape, before) if way == "matrix" else None
+            made.append(Block(destination, read, self.draw(COEFFICIENTS), pattern, matrix))
+        return made
 
+    def block_of_size(
+        self,
+        name: str,
+        size: int,
+        shape: Shape | None,
+        letters: Mapping[str, int],
+        names: Sequence[str] = (),
+    ) -> Block:
+        """A block that makes `size` units of a feature, of a `shape` if that is known already."""
+        patterns = self.patterns or ("pattern" not in self.without and letters)
+        names = list(names) or self.sources()
+        if not self.matrices:  # there has to be a way
+            wanted = (size,) if shape is None else shape
+            names, every = (
+                [one for one in some if self.alike(self.layout[one].shape, wanted)]
+                for some in (names, _names(self.layout))
+            )
+            names = names or every or list(_names(self.layout))
+        read = self.reference(self.layout, names, "reads entry" if self.matrices else "")
+        before = self.layout.shape(read)
+        fits = prod(before) == size if shape is None else self.alike(before, shape)
+        ways: list[Any] = [(None, None)] * 3 if fits else []
+        if patterns:
+            right = self.axes(before)
+            own = dict(zip(right, before))
+            known = {**letters, **own}
+            sides = ["", *known, *(a + b for a in known for b in known)]
+            if "repeated letters" in self.without:
+                sides = [side for side in sides if len(set(side)) == len(side)]
+            ways += [
+                (f"{left}<-{right}", None)
+                for left in sides
+                if prod(known[letter] for letter in left) == size
+                and (set(left) <= set(own) or shape in (None, tuple(known[one] for one in left)))
+            ]
+        if self.matrices or not ways:
+            ways.append((None, self.matrix((size,), before)))
+        pattern, matrix = self.pick(ways)
+        return Block(name, read, self.draw(COEFFICIENTS), pattern, matrix)
 
-def _allowed(values: Sequence[str], without: Any) -> Any:
-    return st.sampled_from([value for value in values if value not in without])
+    def alike(self, shape: Shape, other: Shape) -> bool:
+        """Whether a block without a pattern goes from one to the other."""
+        return prod(shape) == prod(other) if self.mixed else shape == other
+
+    def pattern(self, shape: Shape, before: Shape) -> str:
+        """An index pattern: each axis takes a letter of its size, an old one or a new one."""
+        repeats = "repeated letters" not in self.without
+        if repeats and len(shape) == len(before) == 2 and len({*shape, *before}) == 1:
+            if self.chance(1, 2):
+                return self.pick(["ii<-ii", "ii<-ij", "ij<-ii", "ij<-ji", "ii<-jj"])
+        right = self.axes(before)
+        sizes = dict(zip(right, before))
+        left = ""
+        for size in shape:
+            known = [letter for letter, axis in sizes.items() if axis == size]
+            if "repeated letters" in self.without:
+                known = [letter for letter in known if letter not in left]
+            new = next(letter for letter in LETTERS if letter not in sizes)
+            letter = self.pick([*known, *known, new])
+            sizes[letter] = size
+            left += letter
+        return f"{left}<-{right}"
+
+    def axes(self, shape: Shape) -> str:
+        letters = LETTERS[: len(shape)]
+        square = len(shape) == 2 and shape[0] == shape[1]
+        repeats = square and "repeated letters" not in self.without
+        return "ii" if repeats and self.chance(1, 4) else letters
+
+    def matrix(self, shape: Shape, before: Shape) -> tuple[tuple[Any, ...], ...]:
+        columns = st.tuples(*[ENTRIES] * prod(before))
+        return tuple(self.draw(columns) for _ in range(prod(shape)))
+
+    def reference(self, layout: Layout, names: Sequence[str], word: str) -> str:
+        """A slot of the layout, or an entry of one where `word` is allowed."""
+        name = self.pick(names)
+        if not word or word in self.without or layout[name].shape == ():
+            return name
+        if self.chance(1, 4) if name == "position" else self.chance(2, 3):
+            return name
+        return f"{name}[{self.draw(st.integers(0, layout[name].size - 1))}]"
+
+    def one_number(self) -> str:
+        """What may be read out: a number, or an entry."""
+        whole = "reads entry" in self.without
+        numbers = [name for name in self.sources() if not (whole and self.layout[name].shape)]
+        name = self.pick(numbers or ["a"])
+        if self.layout[name].shape == ():
+            return name
+        return f"{name}[{self.draw(st.integers(0, self.layout[name].size - 1))}]"
 
 
 def _names(layout: Layout) -> tuple[str, ...]:

@@ -1,0 +1,266 @@
+"""Each reading of a witness held against `plain` on one case: what came of it, in a word.
+
+"agrees"; "undefined" where the witness divides by 0; "refused" where the reading says that it does
+not know something. Anything else is a Disagreement.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import mpmath
+import numpy as np
+import torch
+from float_bounds import FloatBounds, Unbounded
+from forms import Numbers, evaluated
+from hypothesis import HealthCheck, Phase, given, settings
+from plain import Decimals, predict, reference, states
+from witnesses import IRRATIONAL, Case, cases, words
+
+from constructions.serial import from_json
+from proofs.assembled import Run
+from proofs.calculus import d as symbol_d
+from proofs.calculus import letter
+from proofs.tokens import OutsideCalculusError
+
+AGREES, UNDEFINED, REFUSED, UNBOUNDED = "agrees", "undefined", "refused", "unbounded"
+DIGITS = 60
+
+
+class Disagreement(AssertionError):
+    """Two readings of one witness differ."""
+
+
+Reading = Callable[[Case], str]
+
+
+def outcomes(
+    reading: Reading,
+    examples: int,
+    without: Any = frozenset(IRRATIONAL),
+    shrink: bool = True,
+    **options: Any,
+) -> tuple[Counter[str], Counter[str]]:
+    """What came of the reading on random cases, and how often each word was in one that agrees."""
+    came: Counter[str] = Counter()
+    drawn: Counter[str] = Counter()
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
+    )
+    @given(cases(frozenset(without), **options))
+    def run(case: Case) -> None:
+        outcome = reading(case)
+        came[outcome] += 1
+        if outcome.startswith(AGREES):
+            drawn.update(words(case.witness))
+
+    run()
+    return came, drawn
+
+
+def same(what: str, found: Any, wanted: Any, case: Case) -> None:
+    if found != wanted:
+        raise Disagreement(f"{what}: {found} is not {wanted}, of {case.witness.to_json()}")
+
+
+# -- in fractions -----------------------------------------------------------------------------
+
+
+def prediction(case: Case) -> str:
+    """The planned prediction, in fractions."""
+    try:
+        wanted = predict(case.witness, *case.prompt)
+    except ZeroDivisionError:
+        return UNDEFINED
+    same("prediction", list(case.witness.predict(*case.prompt, "rational")), wanted, case)
+    return AGREES
+
+
+def every_slot(case: Case) -> str:
+    """Every slot of every token after the embedding and after each layer, in fractions."""
+    try:
+        wanted = states(case.witness, *case.prompt)
+    except ZeroDivisionError:
+        return UNDEFINED
+    found = case.witness.trace(*case.prompt, "rational")
+    same("steps", len(found), len(wanted), case)
+    for number, (left, right) in enumerate(zip(found, wanted)):
+        for name, rows in right.items():
+            flat = left[name].reshape(len(rows), -1).tolist()
+            same(f"{name} after layer {number}", flat, rows, case)
+    return AGREES
+
+
+def written_and_read_back(case: Case) -> str:
+    """The witness as JSON and back."""
+    again = from_json(case.witness.to_json())
+    same("digest", again.digest, case.witness.digest, case)
+    try:
+        wanted = predict(case.witness, *case.prompt)
+    except ZeroDivisionError:
+        return UNDEFINED
+    try:
+        found = predict(again, *case.prompt)
+    except ZeroDivisionError as error:
+        raise Disagreement(f"read back, {again.to_json()} divides by 0") from error
+    same("prediction", found, wanted, case)
+    return AGREES
+
+
+# -- in floats --------------------------------------------------------------------------------
+
+
+def dense(case: Case) -> str:
+    """The dense module in float64: equal where nothing can round, else within the bound."""
+    try:
+        wanted = predict(case.witness, *case.prompt, FloatBounds())
+    except ZeroDivisionError:
+        return UNDEFINED
+    except Unbounded:
+        return UNBOUNDED
+    found = _dense(case)
+    for value, tracked in zip(found, wanted, strict=True):
+        if abs(Fraction(value) - tracked.value) > (0 if tracked.is_exact else tracked.bound):
+            raise Disagreement(f"dense: {value} is not {tracked}, of {case.witness.to_json()}")
+    return "agrees, nothing rounded" if all(one.is_exact for one in wanted) else AGREES
+
+
+def _dense(case: Case) -> list[float]:
+    given = (torch.from_numpy(np.array(part, dtype=float)) for part in case.prompt)
+    with torch.no_grad():
+        return case.witness.to_torch()(*given).tolist()
+
+
+def irrational(case: Case) -> str:
+    """Balls and the dense module against decimals, for witnesses that fractions cannot run."""
+    used = words(case.witness)
+    if not any(any(word in one for one in used) for word in ("softmax", "gelu", "norm=True")):
+        return "rational"
+    with mpmath.workdps(DIGITS):
+        try:
+            wanted = predict(case.witness, *case.prompt, Decimals())
+        except ZeroDivisionError:
+            return UNDEFINED
+        balls = case.witness.predict(*case.prompt, "ball")
+        outcome = AGREES
+        for ball, value in zip(balls, wanted, strict=True):
+            if not ball.is_finite():
+                outcome = UNBOUNDED
+                continue
+            middle = mpmath.mpf(ball.mid().str(DIGITS, radius=False))
+            room = mpmath.mpf(ball.rad().str(20, radius=False)) + _tiny(value)
+            if abs(middle - value) > room:
+                raise Disagreement(f"ball: {ball} is not {value}, of {case.witness.to_json()}")
+        floats = [np.array(part, dtype=float) for part in case.prompt]
+        bounds = case.witness.rounding_bound(*floats)
+        for found, value, bound in zip(_dense(case), wanted, bounds, strict=True):
+            if not np.isfinite(bound):
+                outcome = UNBOUNDED
+            elif abs(found - value) > 2 * mpmath.mpf(float(bound)) + _tiny(value):
+                raise Disagreement(f"dense: {found} is not {value}, of {case.witness.to_json()}")
+    return outcome
+
+
+def _tiny(value: Any) -> Any:
+    """What printing a decimal may lose."""
+    return mpmath.mpf(10) ** (10 - DIGITS) * (1 + abs(value))
+
+
+# -- in the calculus --------------------------------------------------------------------------
+
+
+def calculus(case: Case) -> str:
+    """The calculus for any number of examples: its forms, with the case's numbers put in."""
+    return _calculus(case, None)
+
+
+def calculus_of_single_tokens(case: Case) -> str:
+    """The calculus for the case's number of examples, each a token of its own."""
+    return _calculus(case, len(case.X))
+
+
+def _calculus(case: Case, examples: int | None) -> str:
+    try:
+        wanted = states(case.witness, *case.prompt)
+    except ZeroDivisionError:
+        return UNDEFINED
+    letters, weights = _letters(case.witness)
+    try:
+        run = Run(case.witness, examples, letters)
+        _compare(run, wanted[0], case, 0, weights)
+        for number, layer in enumerate(case.witness.layer_list, start=1):
+            run.layer(layer)
+            _compare(run, wanted[number], case, number, weights)
+        slot = case.witness.readout.slot
+        form = run.states[-1].get(slot)
+    except OutsideCalculusError:
+        return REFUSED
+    for place, value in enumerate(predict(case.witness, *case.prompt)):
+        numbers = Numbers(*case.prompt, place, weights)
+        held = [[Fraction(0)]] if form is None else evaluated(form, numbers)
+        same("prediction", case.witness.readout.coefficient * held[0][0], value, case)
+    return AGREES
+
+
+def _letters(witness: Any) -> tuple[dict[Any, Any], dict[str, Any]]:
+    """Letters for the explicit matrices of one row or d rows of d numbers; and what they are."""
+    letters, weights = {}, {}
+    for slots in witness.slot_maps():
+        for block in slots:
+            matrix, d = block.matrix, witness.d
+            if matrix is None or len(matrix) not in (1, d) or len(matrix[0]) != d:
+                continue
+            name = f"W_{{{len(letters)}}}"
+            letters[matrix] = letter(name, 1 if len(matrix) == 1 else symbol_d, symbol_d)
+            weights[name] = [[Fraction(entry) for entry in row] for row in matrix]
+    return letters, weights
+
+
+def _compare(
+    run: Run, wanted: dict[str, Any], case: Case, number: int, weights: dict[str, Any]
+) -> None:
+    """Every slot of every token of every group, absent ones being 0."""
+    first_query = len(next(iter(wanted.values()))) - len(case.queries)
+    compared = set()
+    for group, state in zip(run.groups, run.states, strict=True):
+        for place in range(1 if group.context else len(case.queries)):
+            numbers = Numbers(*case.prompt, place, weights)
+            count = numbers.size(group.rows)
+            if group.context:
+                first, step = numbers.size(group.first), numbers.size(group.step)
+            else:
+                first, step = first_query + place, 1
+            held = {name: evaluated(form, numbers) for name, form in state.items()}
+            for i in range(count):
+                token = first + step * i
+                compared.add(token)
+                for name, rows in wanted.items():
+                    found = _found(name, held, i, len(rows[token]))
+                    where = f"calculus, {name} of token {token} after layer {number}"
+                    same(where, found, rows[token], case)
+    same("tokens of the calculus", len(compared), first_query + len(case.queries), case)
+
+
+def _found(name: str, held: dict[str, Any], row: int, size: int) -> list[Fraction]:
+    """What row `row` of a group holds in a slot, entries that are held alone put together."""
+    if name in held:
+        matrix = held[name]
+        if len(matrix[0]) == size:
+            return matrix[row]
+        return [entry for one in matrix for entry in one]
+    made = [Fraction(0)] * size
+    for entry, matrix in held.items():
+        slot, index = reference(entry)
+        if slot == name and index is not None:
+            made[index] = matrix[row][0]
+    return made

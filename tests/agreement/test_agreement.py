@@ -1,0 +1,82 @@
+"""Every reading of a witness agrees with every other: random witnesses, the whole vocabulary."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import readings
+from readings import AGREES, REFUSED, UNDEFINED, outcomes
+from witnesses import VOCABULARY
+
+# what a word of the calculus cannot say; the rest of the vocabulary is drawn more often without it
+OUTSIDE = {
+    "softmax", "gelu", "norm", "activation=relu", "matrix", "repeated letters", "reads entry",
+    "writes entry", "pattern outside gates", "mixed shapes",
+}  # fmt: skip
+RATIONAL = {
+    word for word in VOCABULARY if not any(one in word for one in ("softmax", "gelu", "norm=True"))
+}
+IN_THE_CALCULUS = {
+    "attention=linear", "attention=relu", "attention=normalised", "null=True", "keys=context",
+    "keys=full", "keys=causal", "average=", "average=keys", "average=examples", "form=joint",
+    "form=interleaved", "register=True", "feature=x", "feature=y", "feature=one", "feature=index",
+    "feature=query", "feature=register", "feature=x_example", "feature=x_query",
+    "activation=identity, inner=True, gate=True", "activation=identity, inner=False, gate=True",
+    "activation=identity, inner=True, gate=False", "activation=identity, inner=False, gate=False",
+    "letters=True", "pattern", "pattern with new letters", "coefficient=0",
+}  # fmt: skip
+
+
+def share(came: Counter[str], outcome: str) -> float:
+    """How much of what the witness is defined for came out like that."""
+    return sum(came[one] for one in came if one.startswith(outcome)) / came.total()
+
+
+@pytest.mark.parametrize(
+    "reading", [readings.prediction, readings.every_slot, readings.written_and_read_back]
+)
+def test_fractions_agree_with_the_definition(reading):
+    came, drawn = outcomes(reading, 600)
+    assert set(came) == {AGREES, UNDEFINED} and share(came, AGREES) > 0.8
+    assert set(drawn) == RATIONAL
+
+
+def test_the_dense_module_agrees_with_the_definition():
+    came, drawn = outcomes(readings.dense, 250)
+    assert share(came, AGREES) > 0.8 and share(came, "agrees, nothing rounded") > 0.4
+    assert set(drawn) == RATIONAL
+
+
+def test_balls_and_the_dense_module_agree_where_fractions_do_not_reach():
+    came, drawn = outcomes(readings.irrational, 400, without=set(), most_layers=2)
+    assert came[AGREES] > 60 and set(drawn) >= VOCABULARY - RATIONAL
+    assert came[readings.UNBOUNDED] < came[AGREES]
+
+
+def test_the_calculus_agrees_with_the_definition_or_refuses():
+    options = {
+        "without": OUTSIDE, "least_layers": 1, "most_layers": 2, "fixed": {"positions": 0}
+    }  # fmt: skip
+    came, drawn = outcomes(readings.calculus, 400, **options)
+    assert share(came, AGREES) > 0.15
+    single, more = outcomes(readings.calculus_of_single_tokens, 400, **options)
+    assert share(single, AGREES) > 0.15
+    assert set(drawn | more) >= IN_THE_CALCULUS
+
+
+def test_the_calculus_agrees_on_one_hot_positions_or_refuses():
+    came, drawn = outcomes(
+        readings.calculus_of_single_tokens, 400,
+        without=OUTSIDE - {"reads entry", "writes entry"}, least_layers=1, most_layers=2,
+        fixed={"positions": 1},
+    )  # fmt: skip
+    assert share(came, AGREES) > 0.05 and drawn["feature=position"] > 10
+    assert drawn["reads entry=True"]
+
+
+@pytest.mark.parametrize("reading", [readings.calculus, readings.calculus_of_single_tokens])
+def test_the_calculus_refuses_what_it_does_not_know_of_the_whole_vocabulary(reading):
+    came, drawn = outcomes(reading, 150)
+    assert came[AGREES] and came[REFUSED]
+    assert not any(word.startswith("activation=relu") for word in drawn)

@@ -1,0 +1,265 @@
+"""The agreement test notices each fault that a reading once had: put back, it is found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+import readings
+import sympy
+import witnesses
+from readings import REFUSED, Disagreement, outcomes
+from test_agreement import OUTSIDE
+from witnesses import IRRATIONAL, Case
+
+from constructions import forward, module, slotmap
+from constructions.heads import bilinear
+from constructions.prompt import Prompt
+from constructions.slotmap import Block, SlotMap, slot_map
+from constructions.stream import layout
+from constructions.transformer import MLP, Layer, Readout, Witness
+from constructions.values import Value
+from proofs import relu_heads, tokens
+from proofs.assembled import Run, State
+
+NO_POSITIONS = {"without": OUTSIDE, "least_layers": 1, "most_layers": 2, "fixed": {"positions": 0}}
+ENTRIES = {
+    "without": OUTSIDE - {"reads entry", "writes entry"}, "least_layers": 1, "most_layers": 2
+}  # fmt: skip
+
+
+def assert_noticed(reading: Any, examples: int = 1500, **options: Any) -> None:
+    with pytest.raises(Disagreement):
+        outcomes(reading, examples, shrink=False, **options)
+
+
+# -- the forward pass -------------------------------------------------------------------------
+
+
+def test_a_repeated_letter_read_as_the_identity(monkeypatch):
+    def is_diagonal(block: Block) -> bool:
+        return block.indices()[0] == block.indices()[1]
+
+    monkeypatch.setattr(Block, "is_diagonal", property(is_diagonal))
+    whole = IRRATIONAL | {"matrix", "reads entry", "writes entry", "relu", "normalised"}
+    assert_noticed(readings.every_slot, without=whole, fixed={"d": 2})
+
+
+def test_gate_and_activation_ignored_without_inner_units(monkeypatch):
+    right = forward.hidden_units
+
+    def hidden_units(mlp: Any, stream: Any, layout: Any) -> Any:
+        return (dict(stream), layout) if mlp.inner is None else right(mlp, stream, layout)
+
+    monkeypatch.setattr(forward, "hidden_units", hidden_units)
+    assert_noticed(readings.every_slot)
+    monkeypatch.undo()
+
+    class WithoutGate(module.DenseMLP):
+        def __init__(self, mlp: Any, *more: Any) -> None:
+            super().__init__(mlp if mlp.inner is not None else replace(mlp, gate=None), *more)
+
+    monkeypatch.setattr(module, "DenseMLP", WithoutGate)
+    assert_noticed(readings.dense)
+
+
+def test_a_feature_that_a_zero_coefficient_drops(monkeypatch):
+    def dropping(*blocks: Any) -> SlotMap:
+        made = (block if isinstance(block, Block) else Block(*block) for block in blocks)
+        return SlotMap(tuple(block for block in made if block.coefficient != 0))
+
+    monkeypatch.setattr(witnesses, "slot_map", dropping)
+    with pytest.raises(ValueError, match="features|gate"):
+        outcomes(readings.prediction, 1500, shrink=False)
+
+
+@pytest.mark.parametrize("field", ["attention", "keys", "average", "activation"])
+def test_an_unknown_word_that_runs_as_the_default(monkeypatch, field):
+    """Where a reading takes every other word for its last one: linear, full, none, identity."""
+    default = {"attention": "linear", "keys": "full", "average": "", "activation": "identity"}[
+        field
+    ]
+    right = forward.apply_layer
+
+    def apply_layer(layer: Any, *more: Any) -> Any:
+        heads, mlp = layer.heads, layer.mlp
+        if field == "activation":
+            mlp = mlp and _with(mlp, activation=default)
+        else:
+            heads = tuple(_with(head, **{field: default}) for head in heads)
+        return right(replace(layer, heads=heads, mlp=mlp), *more)
+
+    monkeypatch.setattr(forward, "apply_layer", apply_layer)
+    assert_noticed(readings.every_slot)
+
+
+def _with(part: Any, **fields: Any) -> Any:
+    """The part with fields that nothing checks."""
+    made = object.__new__(type(part))
+    for name, value in {**vars(part), **fields}.items():
+        object.__setattr__(made, name, value)
+    return made
+
+
+def test_one_form_of_prompt_read_as_another(monkeypatch):
+    right = forward.streams
+
+    def streams(witness: Any, X: Any, y: Any, queries: Any, tokens: Any, numbers: Any) -> Any:
+        joint = replace(witness.prompt, form="joint")
+        made = joint.tokens(X.nrows(), queries.nrows())
+        return right(_with(witness, prompt=joint), X, y, queries, made, numbers)
+
+    monkeypatch.setattr(forward, "streams", streams)
+    with pytest.raises((Disagreement, IndexError, ValueError)):
+        outcomes(readings.every_slot, 300, shrink=False)
+
+
+def test_a_factor_that_a_gate_lacks(monkeypatch):
+    monkeypatch.setattr(Value, "times", lambda value, other: value)
+    assert_noticed(readings.every_slot)
+
+
+# -- the calculus -----------------------------------------------------------------------------
+
+
+def test_an_embedding_block_that_is_dropped(monkeypatch):
+    right = Run._embed
+
+    def embed(run: Run, block: Any, group: Any, state: State) -> None:
+        if block.source in group.features or block.source == "position":
+            right(run, block, group, state)
+
+    monkeypatch.setattr(Run, "_embed", embed)
+    assert_noticed(readings.calculus, **ENTRIES, fixed={"positions": 0})
+    monkeypatch.undo()
+
+    # and a coefficient of positions
+    def copied(run: Run, block: Any, group: Any, state: State) -> None:
+        right(
+            run,
+            replace(block, coefficient=1) if block.source == "position" else block,
+            group,
+            state,
+        )
+
+    monkeypatch.setattr(Run, "_embed", copied)
+    assert_noticed(readings.calculus_of_single_tokens, **ENTRIES, fixed={"positions": 1})
+
+
+def test_one_query_where_there_are_m(monkeypatch):
+    def scale(run: Run, head: Any, seen: Any) -> Any:
+        count = sum((group.rows for group in seen), sympy.Integer(0))
+        return {"": 1, "examples": 1 / run.examples, "keys": 1 / count}[head.average]
+
+    monkeypatch.setattr(Run, "_scale", scale)
+    assert_noticed(readings.calculus, **NO_POSITIONS)
+    assert_noticed(readings.calculus_of_single_tokens, **NO_POSITIONS)
+
+
+def test_queries_that_see_each_other_or_are_seen(monkeypatch):
+    monkeypatch.setattr(Run, "_check_queries", lambda run, head, before: None)
+    assert_noticed(readings.calculus, **NO_POSITIONS)
+    monkeypatch.undo()
+
+    right = Run._check_queries
+
+    def only_by_queries(run: Run, head: Any, before: Any) -> None:
+        right(run, head, before[-1:])
+
+    monkeypatch.setattr(Run, "_check_queries", only_by_queries)
+    assert_noticed(readings.calculus, **NO_POSITIONS)
+
+
+def test_a_read_out_of_one_entry_that_is_zero(monkeypatch):
+    monkeypatch.setattr(State, "get", dict.get)
+    assert_noticed(readings.calculus, **ENTRIES, fixed={"positions": 0})
+
+
+def test_a_repeated_letter_in_the_calculus(monkeypatch):
+    assert readings.calculus_of_single_tokens(diagonal_of_a_product()) == REFUSED
+
+    def is_diagonal(block: Block) -> bool:
+        return block.indices()[0] == block.indices()[1]
+
+    monkeypatch.setattr(Block, "is_diagonal", property(is_diagonal))
+    with pytest.raises(Disagreement):
+        readings.calculus_of_single_tokens(diagonal_of_a_product())
+
+
+def diagonal_of_a_product() -> Case:
+    """A = x xᵀ in every token; then B gets its diagonal, and its first entry is read."""
+    product = bilinear({"h": ("x", "ij<-i", "x", "ij<-j")}, ("A", "h"), d=2)
+    diagonal = MLP(slot_map(("B", "A", 1, "ii<-ii")))
+    witness = Witness(
+        "diagonal",
+        layout(x=(2,), y=(), A=(2, 2), B=(2, 2)),
+        Prompt(2, slot_map(("x", "x"), ("y", "y"))),
+        (Layer("product", mlp=product), Layer("diagonal", mlp=diagonal)),
+        Readout("y"),
+    )
+    return Case(witness, [[Fraction(1), Fraction(2)]], [Fraction(1)], [[Fraction(3), Fraction(1)]])
+
+
+def test_a_matrix_after_a_gate_that_is_read_as_the_identity(monkeypatch):
+    right = Run._mlp
+
+    def mlp(run: Run, mlp: Any, group: Any, state: State) -> None:
+        if mlp.inner is not None or mlp.gate is not None:
+            blocks = (replace(block, matrix=None) for block in mlp.outer)
+            mlp = _with(mlp, outer=SlotMap(tuple(blocks)))
+        right(run, mlp, group, state)
+
+    monkeypatch.setattr(Run, "_mlp", mlp)
+    assert_noticed(readings.calculus, **{**NO_POSITIONS, "without": OUTSIDE - {"matrix"}})
+
+
+def test_a_gate_without_inner_units_that_is_ignored_in_the_calculus(monkeypatch):
+    right = Run._mlp
+
+    def mlp(run: Run, mlp: Any, group: Any, state: State) -> None:
+        ignored = mlp.inner is None and mlp.gate is not None
+        right(run, _with(mlp, gate=None) if ignored else mlp, group, state)
+
+    monkeypatch.setattr(Run, "_mlp", mlp)
+    assert_noticed(readings.calculus, **NO_POSITIONS)
+
+
+def test_relu_heads_taken_for_a_pair_that_are_none(monkeypatch):
+    right = relu_heads.is_pair
+
+    def is_pair(head: Any, other: Any) -> bool:
+        value = relu_heads._ratio(head.value, other.value)
+        return right(head, other) or (
+            value is not None and relu_heads._ratio(head.query, other.query) == -1
+        )
+
+    monkeypatch.setattr(relu_heads, "is_pair", is_pair)
+    assert_noticed(readings.calculus, **NO_POSITIONS)
+
+
+def test_a_place_among_the_queries_that_is_forgotten(monkeypatch):
+    monkeypatch.setattr(tokens, "PLACE", sympy.Integer(0))
+    assert_noticed(readings.calculus, **NO_POSITIONS)
+
+
+# -- JSON -------------------------------------------------------------------------------------
+
+
+def test_a_field_that_json_loses(monkeypatch):
+    right = witnesses.Witness.to_json
+
+    def to_json(witness: Any) -> Any:
+        data = right(witness)
+        for layer in data["layers"]:
+            for head in layer["heads"]:
+                head["null"] = False
+        return data
+
+    monkeypatch.setattr(witnesses.Witness, "to_json", to_json)
+    assert_noticed(readings.written_and_read_back)
+
+
+def test_the_strategy_still_builds_with_the_functions_of_the_package():
+    assert witnesses.slot_map is slotmap.slot_map
