@@ -240,7 +240,9 @@ def summary(problem: Problem, result: regression.Run, numbers: str) -> list[str]
         elif numbers == "ball":
             said += f"; the enclosure has radius {explained:.2g}"
         else:
-            verdict = "all of it" if result.difference <= 2 * explained else "NOT all of it"
+            printed = 2.0**-52 * abs(float(result.algorithm[result.worst]))  # balls as floats
+            all_of_it = result.difference <= explained + printed
+            verdict = "all of it" if all_of_it else "NOT all of it"
             if verdict != "all of it" and not result.decides:
                 verdict = "not all of it, but the algorithm's own rounding is not bounded"
             said += f"; rounding in {numbers} explains {verdict} (up to {explained:.2g} there)"

@@ -11,7 +11,7 @@ import numpy as np
 from constructions.numbers import FLOATS, Unsupported
 
 from .checks import numeric
-from .checks.running import build, reference
+from .checks.running import InexactReference, build, reference
 from .claim import Claim
 from .engine import Differs
 from .regression import algorithm_of
@@ -33,7 +33,7 @@ def judge(claim: Claim, case: Case, numbers: str) -> dict[str, Any]:
     """{"outcome", "error", "bound", "decides"}.
 
     outcome: "equal" (fractions), "within bound" (floats), "encloses" (balls), "undecided" (then
-    `decides` names a number system that can), or "refuted".
+    `decides` names a number system that can, or `detail` says why none does), or "refuted".
     """
     made: dict[str, Any] = {"outcome": "undecided", "error": None, "bound": None, "decides": None}
     try:
@@ -42,6 +42,8 @@ def judge(claim: Claim, case: Case, numbers: str) -> dict[str, Any]:
             outcome = _judged(claim, case, numbers)
     except Differs as failure:
         outcome = {"outcome": "refuted", "error": failure.max_error, "bound": failure.bound}
+    except InexactReference as error:
+        outcome = {"detail": str(error)}
     except (Unsupported, ZeroDivisionError) as error:
         outcome = {"decides": DECIDES.get(numbers), "detail": str(error)}
     return made | outcome

@@ -1,9 +1,9 @@
 """numeric: in float64 and float32 the prediction is within its computed rounding bound.
 
 The reference is the algorithm in balls on the same floats, so it has no error to speak of. The
-tolerance is twice the first-order bound of `Witness.rounding_bound`; where that bound takes half
-of the format's digits, what is of second order no longer vanishes beside it: floats cannot
-decide, and the case is counted as such.
+tolerance is `Witness.rounding_bound` itself: what exceeds it is not rounding. Where the bound takes
+half of the format's digits or more, being within it says little: such a run is counted as left
+open. An algorithm that computes in floats decides nothing.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ import numpy as np
 from ..claim import Budget, CheckResult, Claim
 from ..engine import Differs, hunt
 from ..strategies import Case
-from .running import build, reference
+from .running import InexactReference, build, reference
 
 SYSTEMS = ("float64", "float32")
-SAFETY = 2.0  # the bound is of first order
 
 
 def run(claim: Claim, budget: Budget) -> CheckResult:
@@ -42,7 +41,10 @@ def run(claim: Claim, budget: Budget) -> CheckResult:
             ratio = error / tolerance if tolerance > 0 else float(error > 0)
             worst = max(worst, (ratio, error, tolerance))
 
-    found = hunt(claim.floats(), test, budget)
+    try:
+        found = hunt(claim.floats(), test, budget)
+    except InexactReference as inexact:
+        return CheckResult(None, 0, detail=f"decides nothing: {inexact}")
     if found.failure is not None:
         return found.failure.result(found.cases)
     _, error, tolerance = worst
@@ -57,7 +59,8 @@ def run(claim: Claim, budget: Budget) -> CheckResult:
 def compare(claim: Claim, case: Case, system: str) -> tuple[float, float] | None:
     """(largest error, its tolerance), or None where rounding leaves it open.
 
-    Raises Differs where the error exceeds the tolerance.
+    Raises Differs where an error exceeds its bound, InexactReference if the algorithm computes in
+    floats.
     """
     import warnings
 
@@ -73,25 +76,48 @@ def compare(claim: Claim, case: Case, system: str) -> tuple[float, float] | None
             if "not finite" in str(error):  # the prompt does not fit into this format
                 return None
             raise
-        tolerance = SAFETY * witness.rounding_bound(case.X, case.y, case.queries, system)
+        bound = witness.rounding_bound(case.X, case.y, case.queries, system)
     got = np.asarray(got, dtype=float)
-    if not (np.isfinite(got).all() and np.isfinite(tolerance).all()):
+    return within(claim.algorithm, case, got, bound, system)
+
+
+def within(
+    algorithm: Callable[..., Any], case: Case, got: np.ndarray, bound: np.ndarray, system: str
+) -> tuple[float, float] | None:
+    """What `compare` says of predictions (m,) with these bounds."""
+    known = np.isfinite(got) & np.isfinite(bound)
+    if not known.any():
         return None
-    if tolerance.max() > float(np.abs(got).max()) * math.sqrt(unit_roundoff(system)):
+    want = enclosed(algorithm, case, lambda q: bound[q] * 2.0**-20 if known[q] else math.inf)
+    errors = np.zeros(len(got))
+    for q in map(int, np.flatnonzero(known)):
+        least, errors[q] = _distance(want[q], float(got[q]))
+        if least > bound[q]:
+            raise Differs(
+                f"off by {errors[q]:.2e} in {system}, where rounding explains {bound[q]:.2e}",
+                case.to_json() | {"numbers": system},
+                None,
+                float(errors[q]),
+                float(bound[q]),
+            )
+    size = float(np.abs(got[known]).max())
+    if not known.all() or bound.max() > size * math.sqrt(unit_roundoff(system)):
         return None
-    want = enclosed(claim.algorithm, case, lambda q: tolerance[q] * 2.0**-20)
-    errors = np.array([abs(float(ball - float(value))) for ball, value in zip(want, got)])
-    q = int(np.argmax(errors - tolerance))
-    if errors[q] > tolerance[q]:
-        raise Differs(
-            f"off by {errors[q]:.2e} in {system}, where rounding explains {tolerance[q]:.2e}",
-            case.to_json() | {"numbers": system},
-            None,
-            float(errors[q]),
-            float(tolerance[q]),
-        )
-    q = int(np.argmax(errors))
-    return float(errors[q]), float(tolerance[q])
+    if errors[q := int(np.argmax(errors))] > bound[q]:  # the reference is too wide to tell
+        return None
+    return float(errors[q]), float(bound[q])
+
+
+def _distance(ball: Any, value: float) -> tuple[float, float]:
+    """Floats at most and at least |ball - value|, the first 0 where that is open."""
+    from flint import arb
+
+    from constructions.numbers.ball import precision
+
+    with precision(4096):
+        distance = abs(arb(ball) - arb(value))
+        least, most = float(distance.abs_lower()), float(distance.abs_upper())
+    return (least * (1 - 2.0**-50) if math.isfinite(most) else 0.0), most
 
 
 def unit_roundoff(system: str) -> float:
@@ -104,10 +130,17 @@ def unit_roundoff(system: str) -> float:
 def enclosed(
     algorithm: Callable[..., Any], case: Case, wanted: Callable[[int], float]
 ) -> np.ndarray:
-    """The algorithm in balls, at a precision at which query q's radius is below wanted(q)."""
+    """The algorithm in balls, at a precision at which query q's radius is below wanted(q).
+
+    Raises InexactReference if the algorithm computes in floats.
+    """
     from flint import arb
 
     from constructions.numbers.ball import precision
+
+    from .strict import refuse_floats
+
+    refuse_floats(algorithm, case)
 
     def ball(value: Any) -> Any:
         fraction = Fraction(value)
