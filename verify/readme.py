@@ -106,7 +106,7 @@ def sensitivity_table(result: Mapping[str, Any]) -> str:
     from . import sensitivity as measured
 
     totals = measured.totals(result["witnesses"])
-    counted = ("mutants", "equal, proved")
+    counted = ("mutants", "refused when made", "equal, proved")
     rows = [
         (
             change,
@@ -121,11 +121,21 @@ def sensitivity_table(result: Mapping[str, Any]) -> str:
         for name in ("equal, proved", "equal for every size", "open", "false alarms")
     }
     subjects = ", ".join(f"`{witness['witness']}`" for witness in result["witnesses"])
-    return (
-        f"{table}\nOf the equal ones {sums['equal for every size']} are proved equal for every "
-        f"size by `proof`. False alarms: {sums['false alarms']}. Neither proved equal nor told "
-        f"apart: {sums['open']}.\nJudged: {subjects}. Not judged: "
-        f"{', '.join(f'`{name}`' for name in result['not judged'])}.\n"
+    missed = [f"- {line}" for line in measured.missed_lines(result)]
+    return "\n".join(
+        (
+            table,
+            f"Changed is {result['weights']}; {result['sampled']}.",
+            f"Of the equal ones {sums['equal for every size']} are proved equal for every size by "
+            f"`proof`. False alarms: {sums['false alarms']}. Neither proved equal nor told apart: "
+            f"{sums['open']}.",
+            "Missed of what they claim to cover, by `exact`, `proof` and `kernel`: "
+            f"{len(result['missed'])}.",
+            *missed,
+            f"Judged: {subjects}. Not judged: "
+            f"{', '.join(f'`{name}`' for name in result['not judged'])}.",
+            "",
+        )
     )
 
 

@@ -2,22 +2,22 @@
 
 A theorem [predicts newton] says that the transformer whose weights were written into Weights.v
 predicts the formula `newton` of proofs.references. It is evidence for every claim, whatever its
-name, whose formula that is and whose own builder makes those transformers: seen at the sizes in
-WRITTEN and STEPS, with the claim's letters for the theory's. All other theorems are about matrices
-and formulas; a built-in claim whose identifier they carry shows them, as statements of their own.
+name, whose formula that is and whose own builder makes those transformers: seen at the sizes at
+which the weights are written, with the claim's letters for the theory's. All other theorems are
+about matrices and formulas; a built-in claim whose identifier they carry shows them, as statements
+of their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from ..claim import CheckResult, Claim, Object, builtin
 from . import kernel, proof
-from .weights_coq import SOURCES, WRITTEN, Source, letters_of, witness_of
-
-STEPS = 4  # numbers of repeated layers at which builders are compared
+from .weights_coq import SOURCES, STEPS, WRITTEN, Source, letters_of, witness_of
 
 
 @dataclass(frozen=True)
@@ -59,33 +59,39 @@ def of(claim: Claim) -> list[Bearing]:
     except Exception:  # a builder that fails is seen by the checks that call it
         return []
     if about is not None:
-        names = _about_its_transformers(claim)
-        if names:
-            reach = f"d = {WRITTEN[0]} to {WRITTEN[-1]}"
+        found = _about_its_transformers(claim)
+        if found:
+            names, sizes = found
+            reach = ", ".join((f"d = {WRITTEN[0]} to {WRITTEN[-1]}", *sizes))
             return [Bearing(names, about, said=f"; weights written at {reach}, where they are one")]
     if not any(one is claim for one in builtin()):
         return []
     return list(_statements(claim))
 
 
-def _about_its_transformers(claim: Claim) -> tuple[str, ...]:
-    """One theorem for each set of `claim.assembled`; none unless every set has one."""
+def _about_its_transformers(claim: Claim) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """A theorem for each set of `claim.assembled`, and at which numbers of steps; None unless
+    every set has one."""
     assert claim.assembled is not None
-    found = []
+    found: dict[str, None] = {}
+    sizes: dict[str, None] = {}
     for given in claim.assembled():
-        theorem = next(
+        match = next(
             (
-                theorem
+                (theorem, source)
                 for theorem in kernel.theorems()
                 for source in SOURCES
                 if source.name in theorem.transformers and _same(claim, given, source, theorem)
             ),
             None,
         )
-        if theorem is None:
-            return ()
-        found.append(theorem.id)
-    return tuple(dict.fromkeys(found))
+        if match is None:
+            return None
+        theorem, source = match
+        found[theorem.id] = None
+        steps = (source.least + STEPS[0], source.least + STEPS[-1])
+        sizes[f"{source.repeat} = {steps[0]} to {steps[1]}"] = None
+    return tuple(found), tuple(sizes)
 
 
 def _same(claim: Claim, given: Mapping[str, Any], source: Source, theorem: Any) -> bool:
@@ -105,22 +111,19 @@ def _same(claim: Claim, given: Mapping[str, Any], source: Source, theorem: Any) 
     }
     if open_names != {*source.symbols, *filter(None, (source.vector,))}:
         return False
-    for d in (WRITTEN[0], WRITTEN[-1]):
-        for extra in range(STEPS):
-            repeats = source.least + extra
-            letters = letters_of(source, d)
-            values = {**proof.opened(given, d), source.repeat: repeats, **letters}
-            try:
-                ours = claim.witness(**values)
-            except (TypeError, ValueError):
-                return False
-            theirs = witness_of(source, None, d, repeats)
-            if not _equal(ours, theirs):
-                return False
-            known = {**ours.parameters, **values}
-            stated = REFERENCES[theorem.predicts[0]]({**theirs.parameters, **values})
-            if claim.formula.at(known) != stated:
-                return False
+    for d, extra in product(WRITTEN, STEPS):
+        repeats = source.least + extra
+        values = {**proof.opened(given, d), source.repeat: repeats, **letters_of(source, d)}
+        try:
+            ours = claim.witness(**values)
+        except (TypeError, ValueError):
+            return False
+        theirs = witness_of(source, None, d, repeats)
+        if not _equal(ours, theirs):
+            return False
+        stated = REFERENCES[theorem.predicts[0]]({**theirs.parameters, **values})
+        if claim.formula.at({**ours.parameters, **values}) != stated:
+            return False
     return True
 
 

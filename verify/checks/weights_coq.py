@@ -85,7 +85,9 @@ def _sources() -> tuple[Source, ...]:
 
 
 SOURCES = _sources()
-WRITTEN = tuple(range(2, 13))  # dimensions at which the weights are seen to be one term
+# where the weights are seen to be one term: dimensions, and numbers of steps beyond the least
+WRITTEN = tuple(range(2, 13))
+STEPS = range(6)
 
 
 def weights_file(builders: Mapping[str, Builder] | None = None) -> tuple[str, dict[str, str]]:
@@ -124,7 +126,7 @@ def section(source: Source, build: Builder) -> str:
     """The Coq section that defines embedding, start, step, end and witness of one source."""
     texts = []
     for d in WRITTEN[:2]:
-        runs = [_parts(source, build, d, source.least + extra) for extra in range(4)]
+        runs = [_parts(source, build, d, source.least + extra) for extra in STEPS]
         texts.append(_uniform(source, runs))
     if texts[0] != texts[1]:
         raise NotUniformError(f"{source.name}: the weights at d = 2 and d = 3 are not one term")

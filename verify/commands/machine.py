@@ -51,8 +51,12 @@ def bench(
             metavar="FILE", help="Draw time against d, n, k and B, beside the cost model."
         ),
     ] = None,
-) -> None:
-    """Measure speed and memory against baselines."""
+) -> int:
+    """Measure speed and memory against baselines.
+
+    Exit status 1: --sensitivity missed a mutant that a check claims to cover, or --soundness found
+    a sound case refuted, or a prediction off by more than its bound without a warning.
+    """
     from .. import report
     from ..errors import WrongCall
     from ..files import check_writable, write
@@ -90,3 +94,4 @@ def bench(
         write(json, report.dumps(result))
     if json != "-":
         report.console().print(table)
+    return int(any(result.get(found) for found in ("missed", "refuted", "silent")))
