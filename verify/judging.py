@@ -33,7 +33,8 @@ def judge(claim: Claim, case: Case, numbers: str) -> dict[str, Any]:
     """{"outcome", "error", "bound", "decides"}.
 
     outcome: "equal" (fractions), "within bound" (floats), "encloses" (balls), "undecided" (then
-    `decides` names a number system that can, or `detail` says why none does), or "refuted".
+    `decides` names a number system that can, or `detail` says why none does), "undefined" (in
+    fractions: a division by 0), or "refuted".
     """
     made: dict[str, Any] = {"outcome": "undecided", "error": None, "bound": None, "decides": None}
     try:
@@ -46,6 +47,8 @@ def judge(claim: Claim, case: Case, numbers: str) -> dict[str, Any]:
         outcome = {"detail": str(error)}
     except (Unsupported, ZeroDivisionError) as error:
         outcome = {"decides": DECIDES.get(numbers), "detail": str(error)}
+        if numbers == "rational" and isinstance(error, ZeroDivisionError):
+            outcome["outcome"] = "undefined"
     return made | outcome
 
 

@@ -1,4 +1,4 @@
-"""The numeric check: the tolerance is the rounding bound, and references in floats decide nothing."""
+"""The numeric check allows the rounding bound and no more; references in floats decide nothing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from flint import arb
 
 import constructions
+from constructions.numbers.ball import precision
 from verify import algorithms
 from verify.checks import numeric
 from verify.checks.running import InexactReference
@@ -52,36 +53,29 @@ def test_what_exceeds_the_bound_is_refuted_however_little(system):
     got = np.asarray(witness.predict(case.X, case.y, case.queries, system), dtype=float)
 
     def off_by(share):
-        """The prediction of query 1, moved by a share of its bound."""
-        return lambda X, y, queries: [
-            arb(float(got[0])), arb(float(got[1])) + arb(float(share * bound[1]))
-        ]  # fmt: skip
+        """Balls away from what was predicted, by that share of the bound at query 1."""
+        with precision(256):
+            return [arb(float(got[0])), arb(float(got[1])) + arb(float(share * bound[1]))]
 
-    plain = replace(case, parameters={})
-    assert numeric.within(off_by(0.99), plain, got, bound, system) is not None
+    assert numeric.within(case, got, bound, off_by(0.99), system) is not None
     with pytest.raises(Differs):
-        numeric.within(off_by(1.01), plain, got, bound, system)
+        numeric.within(case, got, bound, off_by(1.01), system)
+
+
+NOTHING = Case({}, np.zeros((1, 1)), np.zeros(1), np.zeros((1, 1)))
 
 
 def test_what_exceeds_a_large_bound_is_refuted_too():
     got, bound = np.array([1.0]), np.array([0.5])
-    case = Case({}, np.zeros((1, 1)), np.zeros(1), np.zeros((1, 1)))
-    for want, refuted in ((1.4, False), (1.6, True)):
-        algorithm = lambda X, y, queries, want=want: [arb(want)]  # noqa: E731
-        if refuted:
-            with pytest.raises(Differs):
-                numeric.within(algorithm, case, got, bound, "float64")
-        else:  # within a bound of half the digits: nothing is decided
-            assert numeric.within(algorithm, case, got, bound, "float64") is None
+    # within a bound of half the digits nothing is decided
+    assert numeric.within(NOTHING, got, bound, [arb(1.4)], "float64") is None
+    with pytest.raises(Differs):
+        numeric.within(NOTHING, got, bound, [arb(1.6)], "float64")
 
 
-def test_a_bound_that_is_not_finite_decides_nothing():
-    case = Case({}, np.zeros((1, 1)), np.zeros(1), np.zeros((1, 1)))
-    for bound in (math.inf, math.nan):
-        made = numeric.within(
-            lambda X, y, q: [arb(7)], case, np.ones(1), np.array([bound]), "float64"
-        )
-        assert made is None
+@pytest.mark.parametrize("bound", [math.inf, math.nan])
+def test_a_bound_that_is_not_finite_decides_nothing(bound):
+    assert numeric.within(NOTHING, np.ones(1), np.array([bound]), [arb(7)], "float64") is None
 
 
 # -- right witnesses are not accused -----------------------------------------------------------

@@ -78,20 +78,23 @@ def compare(claim: Claim, case: Case, system: str) -> tuple[float, float] | None
             raise
         bound = witness.rounding_bound(case.X, case.y, case.queries, system)
     got = np.asarray(got, dtype=float)
-    return within(claim.algorithm, case, got, bound, system)
-
-
-def within(
-    algorithm: Callable[..., Any], case: Case, got: np.ndarray, bound: np.ndarray, system: str
-) -> tuple[float, float] | None:
-    """What `compare` says of predictions (m,) with these bounds."""
     known = np.isfinite(got) & np.isfinite(bound)
     if not known.any():
         return None
-    want = enclosed(algorithm, case, lambda q: bound[q] * 2.0**-20 if known[q] else math.inf)
+    want = enclosed(claim.algorithm, case, lambda q: bound[q] * 2.0**-20 if known[q] else math.inf)
+    return within(case, got, bound, want, system)
+
+
+def within(
+    case: Case, got: np.ndarray, bound: np.ndarray, want: Any, system: str
+) -> tuple[float, float] | None:
+    """What `compare` says of predictions (m,) with these bounds, `want` being balls."""
+    known = np.isfinite(got) & np.isfinite(bound)
+    if not known.any():
+        return None
     errors = np.zeros(len(got))
     for q in map(int, np.flatnonzero(known)):
-        least, errors[q] = _distance(want[q], float(got[q]))
+        least, errors[q] = distance(want[q], float(got[q]))
         if least > bound[q]:
             raise Differs(
                 f"off by {errors[q]:.2e} in {system}, where rounding explains {bound[q]:.2e}",
@@ -108,7 +111,7 @@ def within(
     return float(errors[q]), float(bound[q])
 
 
-def _distance(ball: Any, value: float) -> tuple[float, float]:
+def distance(ball: Any, value: float) -> tuple[float, float]:
     """Floats at most and at least |ball - value|, the first 0 where that is open."""
     from flint import arb
 
