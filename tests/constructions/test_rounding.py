@@ -64,6 +64,16 @@ def errors(witness: Any, prompt: Any, numbers: str) -> np.ndarray:
     return np.array([error(float(a), b) for a, b in zip(got, exact(witness, *prompt))])
 
 
+def ways(witness: Any, prompt: Any, numbers: str) -> dict[str, np.ndarray]:
+    """Every way to a bound, also where `rounding_bound` would not take it."""
+    prompts = rounding.Floats(numbers).prompts(*prompt, witness)
+    given = witness, prompts, rounding.taken(prompts)
+    made = {"norms": rounding.norm_bound(*given), "back": rounding.back_bound(*given)[0]}
+    if rounding._entries(witness, prompts) < 1500:
+        made["noises"] = rounding.noise_bound(*given)[0]
+    return {way: bound.numpy() for way, bound in made.items()}
+
+
 def assert_bounded(witness: Any, prompt: Any, numbers: str) -> str:
     """Every prediction is within its bound, and not off by half of its digits without a word.
 
@@ -75,6 +85,9 @@ def assert_bounded(witness: Any, prompt: Any, numbers: str) -> str:
     except (ZeroDivisionError, ValueError) as undefined:
         assert isinstance(undefined, ZeroDivisionError) or "finite" in str(undefined)
         return "undefined"
+    for way, bound in ways(witness, prompt, numbers).items():
+        known = np.isfinite(bound)
+        assert (off[known] * (1 - 2.0**-40) <= bound[known]).all(), (way, off, bound)
     bound = witness.rounding_bound(*prompt, numbers)
     known = np.isfinite(bound)
     assert (off[known] * (1 - 2.0**-40) <= bound[known]).all(), (off, bound)
@@ -163,19 +176,13 @@ def test_every_way_to_a_bound_holds(name, parameters, numbers):
     X, y, queries = rng.standard_normal((40, 8)), rng.standard_normal(40), np.eye(8)[:2]
     witness = constructions.build(name, d=8, **parameters)
     off = errors(witness, (X, y, queries), numbers)
-    prompts = rounding.Floats(numbers).prompts(X, y, queries, witness)
-    parts = rounding.taken(prompts)
-    ways = {
-        "norms": rounding.norm_bound(witness, prompts, parts),
-        "back": rounding.back_bound(witness, prompts, parts)[0],
-        "beside": rounding.beside_bound(witness, prompts, parts, 1024),
-    }
-    if name == "gradient_descent":
-        ways["noises"] = rounding.noise_bound(witness, prompts, parts)[0]
-    for way, bound in ways.items():
-        assert (off <= bound.numpy()).all(), way
-    size = np.abs(quietly(witness, X, y, queries, numbers)).max()
-    assert float(ways["beside"].max()) < 1e5 * ROUNDOFF[numbers] * size
+    prompt = X, y, queries
+    prompts = rounding.Floats(numbers).prompts(*prompt, witness)
+    beside = rounding.beside_bound(witness, prompts, rounding.taken(prompts), 1024).numpy()
+    for way, bound in (ways(witness, prompt, numbers) | {"beside": beside}).items():
+        assert (off <= bound).all(), way
+    size = np.abs(quietly(witness, *prompt, numbers)).max()
+    assert beside.max() < 1e5 * ROUNDOFF[numbers] * size
 
 
 # -- where a bound of first order was none -----------------------------------------------------
