@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from constructions import PrecisionWarning
 
 from .checks.resources import value
 
@@ -59,12 +62,20 @@ def predicted(name: str, quantity: str, **sizes: int) -> int:
     return value(getattr(COSTS[name], quantity), sizes)
 
 
+@contextmanager
+def unwarned() -> Iterator[None]:
+    """The forward pass alone: a bound on rounding is computed only for a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PrecisionWarning)
+        yield
+
+
 def flops(run: Callable[[], Any]) -> int:
     """FLOPs of matrix products that torch counts."""
     from torch.utils.flop_counter import FlopCounterMode
 
     counter = FlopCounterMode(display=False)
-    with counter:
+    with unwarned(), counter:
         run()
     return int(counter.get_total_flops())
 
@@ -73,9 +84,10 @@ def memory(run: Callable[[], Any]) -> dict[str, int]:
     """{"made": bytes of all tensors made, "peak": the most that were held at once}."""
     from torch.profiler import ProfilerActivity, profile
 
-    run()  # what is made only once is not counted
-    with _quiet(), profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
-        run()
+    with unwarned():
+        run()  # what is made only once is not counted
+        with _quiet(), profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+            run()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "trace.json"
         profiled.export_chrome_trace(str(path))
