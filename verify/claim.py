@@ -270,7 +270,7 @@ class Claim:
     expected: str = "holds"
     witness: Callable[..., Any] | None = None
     algorithm: Callable[..., Any] | None = None
-    formula: Callable[..., Any] | None = None
+    formula: Any = None  # verify.formulas.Formula
     cases: Callable[[], Any] | None = None
     domain: Domain | None = None
     floats: Callable[[], Any] | None = None

@@ -24,7 +24,6 @@ from verify.claim import Budget, NoClaimError, Object, load_file, registered
 from verify.engine import Differs, decide, hunt, run
 from verify.strategies import Case
 
-
 STATED = Object(statement="a statement about no transformer")
 
 

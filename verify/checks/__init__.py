@@ -12,7 +12,7 @@ def standard(claim: Claim) -> Iterator[Check]:
     from . import exact, numeric, proof, resources, steps, symbolic
 
     yield Check("exact", lambda budget: exact.run(claim, budget), "exact")
-    yield Check("annotations", lambda budget: steps.annotations(claim, budget), "exact")
+    yield Check("annotations", lambda budget: steps.of_witness(claim, budget), "exact")
     if claim.symbolic is not None:
         yield Check("symbolic", lambda budget: symbolic.run(claim, budget), "exact")
     if claim.floats is not None:

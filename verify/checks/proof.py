@@ -281,7 +281,7 @@ def _like(given: Parameters, p: Parameters) -> dict[str, Any] | None:
         if isinstance(mine, (sympy.Basic, Vector, Matrix)):
             if theirs is None or isinstance(theirs, str):
                 return None
-        elif name in sizes and isinstance(theirs, int) and 0 <= theirs <= mine:
+        elif name in sizes and isinstance(theirs, int) and 0 <= theirs <= sizes[name]:
             made[name] = theirs
         elif mine != theirs:
             return None

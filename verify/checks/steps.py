@@ -60,7 +60,7 @@ def run(claim: Claim, budget: Budget) -> CheckResult:
     )
 
 
-def annotations(claim: Claim, budget: Budget) -> CheckResult:
+def of_witness(claim: Claim, budget: Budget) -> CheckResult:
     """The same for what a builder's witness says of itself: a fault of it refutes no claim."""
     try:
         found = run(claim, budget)
