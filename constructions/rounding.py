@@ -35,6 +35,7 @@ QUERIES_AT_ONCE = 64
 # numbers of noises squared, times prompts: up to FEW the cheapest way, beyond MANY too dear
 FEW, MANY = 2**20, 2**25
 ENTRIES, BITS = 2**20, (256, 1024)  # of arrays of balls, a few microseconds each
+HELD = 2**23  # numbers that a warning may hold, several times over, for a pass back
 CHEAP_BALLS = 50  # balls in the time of one step of a bound
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -290,7 +291,7 @@ def lost(witness: Witness, prompts: FloatPrompts, result: torch.Tensor) -> str |
     predictions, parts = predictions[still], [part.shaped(itemgetter(still)) for part in parts]
     bound = torch.full_like(predictions, math.inf)
     steps, entries = len(witness.plan(prompts.n, prompts.m).steps), _entries(witness, prompts)
-    if len(predictions) * entries > CHEAP_BALLS * steps:  # else balls are faster than any bound
+    if CHEAP_BALLS * steps < len(predictions) * entries <= HELD:  # else balls are faster
         bound = quick_bound(witness, prompts, parts)[0]
     still = unsettled(bound, predictions, prompts)
     if bool(still.any()) and int(still.sum()) * entries <= ENTRIES:
@@ -301,10 +302,10 @@ def lost(witness: Witness, prompts: FloatPrompts, result: torch.Tensor) -> str |
     if not bool(still.any()):
         return None
     worst = float(bound[still].max())
-    return (
-        f"rounding in {prompts.system.name} may have moved a prediction by {worst:.2g}; "
-        f"{_others(witness)} can tell"
-    )
+    what = f"may have moved a prediction by {worst:.2g}"
+    if math.isinf(worst):
+        what = "may have moved a prediction by any amount"
+    return f"rounding in {prompts.system.name} {what}; {_others(witness)} can tell"
 
 
 def _others(witness: Witness) -> str:

@@ -356,6 +356,17 @@ def test_nothing_is_warned_of_that_balls_find_right():
     assert not warned(witness, *prompt, "float64")
 
 
+def test_what_is_too_large_to_be_bounded_is_warned_of(monkeypatch):
+    """Nothing is held for a pass back, and no balls run: what is not known is said."""
+    rng = np.random.default_rng(0)
+    witness = constructions.build("sherman_morrison", d=8, examples=40, ridge=1)
+    prompt = rng.standard_normal((40, 8)), rng.standard_normal(40), rng.standard_normal((1, 8))
+    for limit in ("HELD", "ENTRIES", "CHEAP_BALLS"):
+        monkeypatch.setattr(rounding, limit, 0)
+    with pytest.warns(PrecisionWarning, match="by any amount; numbers='rational' or 'ball'"):
+        witness.predict(*prompt)
+
+
 @pytest.mark.parametrize("batch_of", [1, 3])
 def test_a_warning_that_is_ignored_is_not_computed(monkeypatch, witness, batch, batch_of):
     prompt = [part[:batch_of] for part in batch]
