@@ -161,12 +161,12 @@ class Floats(Numbers):
     ) -> torch.Tensor:
         left, right = block.indices()
         a = a.reshape(*a.shape[:-1], *source)
-        if len(set(left)) < len(left):  # a diagonal is written: scatter
+        if len(set(left)) < len(left):  # a diagonal is written: scattered, and summed if need be
             made = a.new_zeros(*a.shape[: a.ndim - len(source)], math.prod(destination))
             flat = a.reshape(*a.shape[: a.ndim - len(source)], -1)
             where = [(i, j) for i, j, _ in block.entries(destination, source)]
-            made[..., [i for i, _ in where]] = flat[..., [j for _, j in where]]
-            return made
+            to = torch.tensor([i for i, _ in where], device=a.device)
+            return made.index_add(-1, to, flat[..., [j for _, j in where]])
         kept = [letter for letter in left if letter in right]
         a = torch.einsum(f"...{right}->...{''.join(kept)}", a)
         batch = a.ndim - len(kept)

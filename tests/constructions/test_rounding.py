@@ -117,7 +117,7 @@ def test_no_prediction_is_off_by_more_than_its_bound(name):
 
 
 @settings(
-    max_examples=60, deadline=None, database=None, derandomize=True,
+    max_examples=300, deadline=None, database=None, derandomize=True,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 @given(cases(), st.integers(0, 2**32), st.sampled_from(FORMATS))
