@@ -218,7 +218,9 @@ def _letters(witness: Any) -> tuple[dict[Any, Any], dict[str, Any]]:
     for slots in witness.slot_maps():
         for block in slots:
             matrix, d = block.matrix, witness.d
-            if matrix is None or len(matrix) not in (1, d) or len(matrix[0]) != d:
+            if matrix is None or matrix in letters:
+                continue
+            if len(matrix) not in (1, d) or len(matrix[0]) != d:
                 continue
             name = f"W_{{{len(letters)}}}"
             letters[matrix] = letter(name, 1 if len(matrix) == 1 else symbol_d, symbol_d)

@@ -75,6 +75,15 @@ def test_the_calculus_agrees_on_one_hot_positions_or_refuses():
     assert drawn["reads entry=True"]
 
 
+def test_the_calculus_agrees_on_explicit_matrices_that_have_a_letter_or_refuses():
+    came, drawn = outcomes(
+        readings.calculus, 400,
+        without=OUTSIDE - {"matrix"} | {"other matrices"}, least_layers=1, most_layers=2,
+        fixed={"positions": 0},
+    )  # fmt: skip
+    assert share(came, AGREES) > 0.05 and drawn["matrix"] > 10
+
+
 @pytest.mark.parametrize("reading", [readings.calculus, readings.calculus_of_single_tokens])
 def test_the_calculus_refuses_what_it_does_not_know_of_the_whole_vocabulary(reading):
     came, drawn = outcomes(reading, 150)

@@ -154,8 +154,9 @@ def test_one_query_where_there_are_m(monkeypatch):
         return {"": 1, "examples": 1 / run.examples, "keys": 1 / count}[head.average]
 
     monkeypatch.setattr(Run, "_scale", scale)
-    assert_noticed(readings.calculus, **NO_POSITIONS)
-    assert_noticed(readings.calculus_of_single_tokens, **NO_POSITIONS)
+    full = {**NO_POSITIONS, "without": OUTSIDE | {"relu", "normalised", "context", "causal"}}
+    assert_noticed(readings.calculus, **full)
+    assert_noticed(readings.calculus_of_single_tokens, **full)
 
 
 def test_queries_that_see_each_other_or_are_seen(monkeypatch):
@@ -189,20 +190,33 @@ def test_a_repeated_letter_in_the_calculus(monkeypatch):
 
 
 def diagonal_of_a_product() -> Case:
-    """A = x xᵀ in every token; then B gets its diagonal, and its first entry is read."""
+    """A = x xᵀ in every token; then B gets its diagonal."""
     product = bilinear({"h": ("x", "ij<-i", "x", "ij<-j")}, ("A", "h"), d=2)
     diagonal = MLP(slot_map(("B", "A", 1, "ii<-ii")))
+    return on_single_tokens(Layer("product", mlp=product), Layer("diagonal", mlp=diagonal))
+
+
+def on_single_tokens(*layers: Layer) -> Case:
+    """Layers on the slots x, y, A and B, with a prompt of one example and one query."""
     witness = Witness(
-        "diagonal",
+        "small",
         layout(x=(2,), y=(), A=(2, 2), B=(2, 2)),
         Prompt(2, slot_map(("x", "x"), ("y", "y"))),
-        (Layer("product", mlp=product), Layer("diagonal", mlp=diagonal)),
+        layers,
         Readout("y"),
     )
     return Case(witness, [[Fraction(1), Fraction(2)]], [Fraction(1)], [[Fraction(3), Fraction(1)]])
 
 
 def test_a_matrix_after_a_gate_that_is_read_as_the_identity(monkeypatch):
+    scaled = MLP(
+        SlotMap((Block("x", "h", 1, None, ((0, 1), (1, 0))),)),
+        slot_map(("h", "x")),
+        slot_map(("h", "y", 1, "i<-")),
+        letters=(("i", 2),),
+    )
+    case = on_single_tokens(Layer("swapped", mlp=scaled))
+    assert readings.calculus_of_single_tokens(case) == REFUSED
     right = Run._mlp
 
     def mlp(run: Run, mlp: Any, group: Any, state: State) -> None:
@@ -212,7 +226,8 @@ def test_a_matrix_after_a_gate_that_is_read_as_the_identity(monkeypatch):
         right(run, mlp, group, state)
 
     monkeypatch.setattr(Run, "_mlp", mlp)
-    assert_noticed(readings.calculus, **{**NO_POSITIONS, "without": OUTSIDE - {"matrix"}})
+    with pytest.raises(Disagreement):
+        readings.calculus_of_single_tokens(case)
 
 
 def test_a_gate_without_inner_units_that_is_ignored_in_the_calculus(monkeypatch):

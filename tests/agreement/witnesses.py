@@ -217,6 +217,9 @@ class _Drawing:
         self.unasked: set[str] = set()
         self.patterns = not {"pattern", "pattern outside gates"} & self.without
         self.matrices = "matrix" not in self.without
+        self.any_matrix = (
+            "other matrices" not in self.without
+        )  # than of vectors to numbers, vectors
         self.mixed = "mixed shapes" not in self.without  # such as (d, d) to (3,) where d = 1
 
     def pick(self, values: Sequence[Any]) -> Any:
@@ -386,9 +389,8 @@ class _Drawing:
                 outer.append(Block(destination, read, self.draw(COEFFICIENTS), f"{out}<-{axes}"))
             else:
                 outer += self.blocks(self.layout, layout_of(h=(self.d,) * len(axes)), ["h"], 1)
-        if self.matrices and self.chance(1, 4):
-            to = self.pick(_names(self.layout))
-            columns = (self.d,) * len(axes)
+        to, columns = self.pick(_names(self.layout)), (self.d,) * len(axes)
+        if self.has_matrix(self.layout.shape(to), columns) and self.chance(1, 4):
             outer.append(Block(to, "h", 1, None, self.matrix(self.layout.shape(to), columns)))
         inner, gate = (slot_map(side) for side in sides)
         return MLP(slot_map(*outer), inner, gate, activation, tuple(self.letters.items()))
@@ -431,14 +433,18 @@ class _Drawing:
             read = self.reference(source, names, "reads entry")
             before = source.shape(read)
             targets = list(_names(to))
-            if not (self.patterns or self.matrices):
-                targets = [name for name in targets if self.alike(to[name].shape, before)]
+            if not (self.patterns or self.any_matrix and self.matrices):
+                targets = [
+                    name
+                    for name in targets
+                    if self.alike(to[name].shape, before) or self.has_matrix(to[name].shape, before)
+                ]
                 if not targets:
                     continue
             destination = self.reference(to, targets, "writes entry")
             shape = to.shape(destination)
             ways = ["plain"] * 3 if self.alike(shape, before) else []
-            ways += ["pattern"] * self.patterns + ["matrix"] * self.matrices
+            ways += ["pattern"] * self.patterns + ["matrix"] * self.has_matrix(shape, before)
             if not ways:  # an entry was drawn where only whole slots fit
                 continue
             way = self.pick(ways)
@@ -458,7 +464,7 @@ class _Drawing:
         """A block that makes `size` units of a feature, of a `shape` if that is known already."""
         patterns = self.patterns or ("pattern" not in self.without and letters)
         names = list(names) or self.sources()
-        if not self.matrices:  # there has to be a way
+        if not (self.matrices and self.any_matrix):  # there has to be a way
             wanted = (size,) if shape is None else shape
             names, every = (
                 [one for one in some if self.alike(self.layout[one].shape, wanted)]
@@ -482,10 +488,15 @@ class _Drawing:
                 if prod(known[letter] for letter in left) == size
                 and (set(left) <= set(own) or shape in (None, tuple(known[one] for one in left)))
             ]
-        if self.matrices or not ways:
+        if self.has_matrix(shape or (size,), before) or not ways:
             ways.append((None, self.matrix((size,), before)))
         pattern, matrix = self.pick(ways)
         return Block(name, read, self.draw(COEFFICIENTS), pattern, matrix)
+
+    def has_matrix(self, shape: Shape, before: Shape) -> bool:
+        """Whether an explicit matrix from one to the other may be drawn."""
+        of_vectors = before == (self.d,) and shape in ((), (1,), (self.d,))
+        return self.matrices and (self.any_matrix or of_vectors)
 
     def alike(self, shape: Shape, other: Shape) -> bool:
         """Whether a block without a pattern goes from one to the other."""
