@@ -271,7 +271,10 @@ class Witness:
         return trace(self, X, y, queries, numbers)
 
     def rounding_bound(self, X: Any, y: Any, queries: Any, numbers: str = "float64") -> Any:
-        """First-order bound (..., m) on what rounding in `numbers` does to the predictions."""
+        """Bound (..., m) on what rounding in `numbers` does to the predictions.
+
+        Infinite where floats cannot tell.
+        """
         from .rounding import rounding_bound
 
         return rounding_bound(self, X, y, queries, numbers)

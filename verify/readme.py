@@ -159,7 +159,7 @@ def soundness_table(result: Mapping[str, Any]) -> str:
     table = markdown_table(("number system", *OUTCOMES), rows)
     return (
         f"{table}\n{result['cases']} sound cases, seed {result['seed']}: "
-        f"{len(result['refuted'])} refuted, "
+        f"{len(result['refuted'])} refuted, {len(result['silent'])} off without a warning, "
         f"{len(result['undecided without a way out'])} undecided without naming a number system "
         "that decides.\n"
     )

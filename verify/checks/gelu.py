@@ -117,7 +117,7 @@ def product_digits(build: Builder) -> Check:
         for system, (order, scale) in CHOSEN.items():
             witness = build(d=2, order=order, scale=scale)
             rounding = witness.rounding_bound(*_prompts(queries), system)
-            allowed = float(bound(order, scale, Fraction(1))) + 2 * float(np.max(rounding))
+            allowed = float(bound(order, scale, Fraction(1))) + float(np.max(rounding))
             error = error_in(system, witness, queries)
             printed, _ = best_scale(build, system, 1, "printed")
             if error > allowed:
