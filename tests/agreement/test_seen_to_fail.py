@@ -44,7 +44,7 @@ def test_a_repeated_letter_read_as_the_identity(monkeypatch):
 
     monkeypatch.setattr(Block, "is_diagonal", property(is_diagonal))
     whole = IRRATIONAL | {"matrix", "reads entry", "writes entry", "relu", "normalised"}
-    assert_noticed(readings.every_slot, without=whole, fixed={"d": 2})
+    assert_noticed(readings.every_slot, 4000, without=whole, fixed={"d": 2}, least_layers=1)
 
 
 def test_gate_and_activation_ignored_without_inner_units(monkeypatch):
@@ -54,7 +54,7 @@ def test_gate_and_activation_ignored_without_inner_units(monkeypatch):
         return (dict(stream), layout) if mlp.inner is None else right(mlp, stream, layout)
 
     monkeypatch.setattr(forward, "hidden_units", hidden_units)
-    assert_noticed(readings.every_slot)
+    assert_noticed(readings.every_slot, least_layers=1)
     monkeypatch.undo()
 
     class WithoutGate(module.DenseMLP):
@@ -62,7 +62,7 @@ def test_gate_and_activation_ignored_without_inner_units(monkeypatch):
             super().__init__(mlp if mlp.inner is not None else replace(mlp, gate=None), *more)
 
     monkeypatch.setattr(module, "DenseMLP", WithoutGate)
-    assert_noticed(readings.dense)
+    assert_noticed(readings.dense, least_layers=1, most_layers=1)
 
 
 def test_a_feature_that_a_zero_coefficient_drops(monkeypatch):
@@ -251,12 +251,14 @@ def test_relu_heads_taken_for_a_pair_that_are_none(monkeypatch):
         )
 
     monkeypatch.setattr(relu_heads, "is_pair", is_pair)
-    assert_noticed(readings.calculus, **NO_POSITIONS)
+    only = OUTSIDE | {"linear", "normalised", "full", "causal", "index", "gate", "keys"}
+    assert_noticed(readings.calculus, **{**NO_POSITIONS, "without": only})
 
 
 def test_a_place_among_the_queries_that_is_forgotten(monkeypatch):
     monkeypatch.setattr(tokens, "PLACE", sympy.Integer(0))
-    assert_noticed(readings.calculus, **NO_POSITIONS)
+    only = OUTSIDE | {"relu", "normalised", "full", "causal", "gate"}
+    assert_noticed(readings.calculus, **{**NO_POSITIONS, "without": only})
 
 
 # -- JSON -------------------------------------------------------------------------------------
