@@ -54,7 +54,7 @@ def test_gate_and_activation_ignored_without_inner_units(monkeypatch):
         return (dict(stream), layout) if mlp.inner is None else right(mlp, stream, layout)
 
     monkeypatch.setattr(forward, "hidden_units", hidden_units)
-    assert_noticed(readings.every_slot, least_layers=1)
+    assert_noticed(readings.every_slot, without=IRRATIONAL | {"heads"}, least_layers=1)
     monkeypatch.undo()
 
     class WithoutGate(module.DenseMLP):
@@ -62,7 +62,7 @@ def test_gate_and_activation_ignored_without_inner_units(monkeypatch):
             super().__init__(mlp if mlp.inner is not None else replace(mlp, gate=None), *more)
 
     monkeypatch.setattr(module, "DenseMLP", WithoutGate)
-    assert_noticed(readings.dense, least_layers=1, most_layers=1)
+    assert_noticed(readings.dense, without=IRRATIONAL | {"heads"}, least_layers=1, most_layers=1)
 
 
 def test_a_feature_that_a_zero_coefficient_drops(monkeypatch):
@@ -160,8 +160,10 @@ def test_one_query_where_there_are_m(monkeypatch):
 
 
 def test_queries_that_see_each_other_or_are_seen(monkeypatch):
+    full = OUTSIDE | {"relu", "normalised", "context", "causal", "gate", "keys", "examples"}
+    options = {**NO_POSITIONS, "without": full}
     monkeypatch.setattr(Run, "_check_queries", lambda run, head, before: None)
-    assert_noticed(readings.calculus, **NO_POSITIONS)
+    assert_noticed(readings.calculus, **options)
     monkeypatch.undo()
 
     right = Run._check_queries
@@ -170,7 +172,7 @@ def test_queries_that_see_each_other_or_are_seen(monkeypatch):
         right(run, head, before[-1:])
 
     monkeypatch.setattr(Run, "_check_queries", only_by_queries)
-    assert_noticed(readings.calculus, **NO_POSITIONS)
+    assert_noticed(readings.calculus, 4000, **options)
 
 
 def test_a_read_out_of_one_entry_that_is_zero(monkeypatch):

@@ -274,7 +274,8 @@ class _Drawing:
 
     def layer(self, name: str) -> Layer:
         heads: tuple[Head, ...] = ()
-        for number in range(1, self.pick([0, 1, 1, 2]) + 1):
+        most = [0] if "heads" in self.without else [0, 1, 1, 2]
+        for number in range(1, self.pick(most) + 1):
             heads += self.with_partners(self.head(f"head {number}"))
         for head in heads:
             self._fill(head.value)
