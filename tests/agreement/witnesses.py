@@ -336,9 +336,9 @@ class _Drawing:
 
     def mlp(self) -> MLP:
         activation = self.word(ACTIVATIONS, "activation")
-        gated = "gate" not in self.without and self.chance(1, 2)
+        gated = "gate" not in self.without and self.pick([False, True])
         count = self.pick([1, 1, 2, 3])
-        if "no inner" not in self.without and self.chance(1, 2):
+        if "no inner" not in self.without and self.pick([False, False, False, True, True]):
             gate = None
             if gated:
                 slots = [self.layout[name] for name in _names(self.layout)]
