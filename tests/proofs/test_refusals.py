@@ -1,0 +1,68 @@
+"""What is true of one query only, or of slots that the calculus does not hold, is not proved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from constructions.prompt import Prompt
+from constructions.slotmap import slot_map
+from constructions.stream import layout
+from constructions.transformer import MLP, Head, Holds, Layer, Readout, Witness
+from proofs.holds import prove_witness
+
+USUAL = (("x", "x"), ("y", "y"))
+
+
+def witness(layer: Layer, *more: Any, readout: str = "p") -> Witness:
+    stream = layout(x=(2,), y=(), p=())
+    return Witness("w", stream, Prompt(2, slot_map(*USUAL, *more)), (layer,), Readout(readout))
+
+
+def averaging(keys: Any, average: Any, says: str) -> Witness:
+    """p of a query gets the average over what is seen of y_j <x_j, x_t>."""
+    x, y = slot_map(("f", "x")), slot_map(("p", "y"))
+    head = Head(x, x, y, keys=keys, average=average)
+    return witness(Layer("average", (head,), holds=(Holds("p", says, "query"),)))
+
+
+@pytest.mark.parametrize("keys", ["context", "full"])
+@pytest.mark.parametrize(("average", "count"), [("", "1"), ("examples", "n"), ("keys", "n")])
+def test_an_average_is_proved_for_every_number_of_queries_or_not_at_all(keys, average, count):
+    formula = f"x_t.T*X.T*y/{count}"
+    made = averaging(keys, average, formula)
+    proof = prove_witness(made, statement=({}, formula))
+    assert proof.proved == (not (keys == "full" and average == "keys"))
+
+
+def test_an_average_over_n_plus_one_keys_is_true_of_one_query_and_not_proved():
+    formula = "x_t.T*X.T*y/(n + 1)"
+    made = averaging("full", "keys", formula)
+    one, two = (made.predict([[1, 2]], [4], [[1, 1]] * m, "rational") for m in (1, 2))
+    assert one[0] == 12 / 2 and two[0] == 12 / 3
+    assert not prove_witness(made, statement=({}, formula)).proved
+
+
+@pytest.mark.parametrize("extra", [("p", "x[0]"), ("p", "x", 1, None, ((1, 0),))])
+def test_an_embedding_that_reads_single_entries_is_refused_and_not_dropped(extra):
+    from constructions.slotmap import Block
+
+    layer = Layer("nothing", mlp=MLP(slot_map(("p", "y"))), holds=(Holds("p", "0", "query"),))
+    assert prove_witness(witness(layer), statement=({}, "0*n")).proved
+    proof = prove_witness(witness(layer, Block(*extra)), statement=({}, "0*n"))
+    assert not proof.proved and "outside the calculus: embedding, p <- 1 x" in str(proof.failed)
+
+
+def test_an_entry_that_the_calculus_does_not_hold_is_not_zero():
+    layer = Layer("nothing", mlp=MLP(slot_map(("p", "y"))), holds=(Holds("x[0]", "0", "query"),))
+    proof = prove_witness(witness(layer, readout="x[0]"), statement=({}, "0*n"))
+    assert not proof.proved and "x[0]: an entry of a slot" in str(proof.failed)
+
+
+def test_a_gate_without_inner_units_takes_part_in_the_proof():
+    gated = MLP(slot_map(("p", "y")), gate=slot_map(("y", "y")))
+    says = Layer("square", mlp=gated, holds=(Holds("p", "y_t*y_t"), Holds("p", "0", "query")))
+    plain = Layer("copy", mlp=gated, holds=(Holds("p", "y_t"), Holds("p", "0", "query")))
+    assert prove_witness(witness(says), examples=1).proved
+    assert not prove_witness(witness(plain), examples=1).proved
