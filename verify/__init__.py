@@ -28,8 +28,8 @@ from .claim import (
 
 if TYPE_CHECKING:
     from . import algorithms, strategies
-    from .engine import Report
     from .formulas import formula
+    from .report import Report
 
 __all__ = [
     "Approximates",

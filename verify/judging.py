@@ -13,7 +13,7 @@ from constructions.numbers import FLOATS, Unsupported
 from .checks import numeric
 from .checks.running import InexactReference, build, reference
 from .claim import Claim
-from .engine import Differs
+from .hunt import Differs
 from .regression import algorithm_of
 from .strategies import Case
 from .subjects import Subject

@@ -20,7 +20,7 @@ from constructions.transformer import Witness
 from .checks import bearing, exact, proof
 from .checks.running import build, reference
 from .claim import Budget, CheckResult, Claim
-from .engine import hunt
+from .hunt import hunt
 from .mutant_sites import sites
 from .strategies import Case
 

@@ -19,7 +19,7 @@ from . import equality
 from .checks import numeric, symbolic
 from .checks.running import first_difference, reference
 from .claim import Budget, Claim
-from .engine import Differs
+from .hunt import Differs
 from .strategies import Case
 
 # proof: not proved for every d (and n); of an equal mutant too, if it is equal at one size only.

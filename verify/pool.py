@@ -13,8 +13,7 @@ from typing import Any
 
 from . import engine
 from .claim import Broken, Budget, Claim, NoClaimError, builtin, load_file
-from .engine import Report
-from .report import plain
+from .report import Report, plain
 from .subjects import Chosen
 from .where_raised import place, said
 
@@ -94,7 +93,7 @@ def checked(claim: Claim, file: str | None, budget: Budget, progress: Say | None
     except (Exception, SystemExit) as error:
         if os.environ.get("WITNESS_TRACEBACK"):
             traceback.print_exc()
-        verdict = Broken(place(claim, file, error), said(error))
+        verdict = Broken(place(claim.witness or claim.checks, file, error), said(error))
     return Report(claim, verdict, (), digest(claim))
 
 

@@ -12,8 +12,18 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from .claim import Approximates, Broken, Budget, CheckResult, Holds, IllPosed, Refuted, Undecided
-from .engine import Report
+from .claim import (
+    Approximates,
+    Broken,
+    Budget,
+    CheckResult,
+    Claim,
+    Holds,
+    IllPosed,
+    Refuted,
+    Undecided,
+    Verdict,
+)
 
 SCHEMA = "witness-report/1"
 # what the words for evidence mean: no more than every check of that strength has earned
@@ -35,6 +45,7 @@ COLOURS = {
 NUMBERS = {
     "exact": ["rational"],
     "steps": ["rational"],
+    "annotations": ["rational"],
     "symbolic": ["symbolic"],
     "numeric": ["float64", "float32"],
     "enclosure": ["ball"],
@@ -42,6 +53,40 @@ NUMBERS = {
 PACKAGES = (
     "icl-witness", "numpy", "torch", "sympy", "hypothesis", "python-flint",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Report:
+    """A claim, its verdict, and the results of its checks."""
+
+    claim: Claim
+    verdict: Verdict
+    checks: tuple[CheckResult, ...]
+    digest: str | None = None
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the verdict is the one that the claim expects."""
+        return self.verdict.name == self.claim.expected
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong beside the claim itself: annotations that do not hold.
+
+        Of a claim that is refuted they are no news.
+        """
+        if isinstance(self.verdict, Refuted):
+            return ()
+        return tuple(
+            check.detail
+            for check in self.checks
+            if check.kind == "annotations" and check.passed is False
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The claim's entry in a JSON report."""
+        made: dict[str, Any] = plain(entry(self))
+        return made
 
 
 # -- JSON -------------------------------------------------------------------------------------

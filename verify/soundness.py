@@ -22,7 +22,7 @@ from constructions.numbers import FLOATS
 from .checks import numeric
 from .checks.running import build
 from .claim import Claim
-from .engine import Differs
+from .hunt import Differs
 from .judging import DECIDES, as_claim, judge
 from .strategies import Case
 from .subjects import subject

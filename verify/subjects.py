@@ -75,7 +75,7 @@ def example(claim: Claim) -> dict[str, Any]:
         return dict(next((one for one in sizes if one.get("d") == 2), sizes[0]))
     if claim.cases is None:
         return {}
-    from .engine import hunt
+    from .hunt import hunt
 
     found: list[Any] = []
     hunt(claim.cases(), found.append, Budget(cases=8), claim.domain)

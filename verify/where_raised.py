@@ -6,10 +6,7 @@ import os
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .claim import Claim
+from typing import Any
 
 LONGEST = 400  # characters of a message that are kept
 PACKAGES = ("constructions", "proofs", "verify")
@@ -57,18 +54,18 @@ def refusal(path: str | Path, error: BaseException) -> str:
     return f"{where}: {said(error).removeprefix('SyntaxError: ')}"
 
 
-def place(claim: Claim, file: str | Path | None, error: BaseException) -> str:
+def place(function: Any, file: str | Path | None, error: BaseException) -> str:
     """ "claims.py, line 12": where a claim's code raised; where it is defined if none of it did.
 
-    `file` is the user's file; built-in claims are looked for in their own modules.
+    `function` is the claim's builder, or what makes its checks; `file` is the user's file, and
+    built-in claims are looked for in their own modules.
     """
-    function = claim.witness or claim.checks
     code = getattr(function, "__code__", None)
     found = line_in(error, _same(file) if file is not None else _of_claims)
     if found is None and code is not None:
         found = code.co_filename, code.co_firstlineno
     if found is None:
-        return Path(file).name if file is not None else getattr(function, "__module__", claim.id)
+        return Path(file).name if file is not None else getattr(function, "__module__", "the claim")
     return f"{_short(found[0])}, line {found[1]}"
 
 

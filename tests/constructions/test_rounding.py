@@ -139,7 +139,8 @@ def test_the_error_of_a_batch_is_within_the_bound(witness, batch, system):
 def test_a_batch_has_the_bounds_of_its_prompts(witness, batch):
     together = witness.rounding_bound(*batch, "float32")
     alone = [witness.rounding_bound(*one, "float32") for one in zip(*batch)]
-    assert np.allclose(together, alone, rtol=0.5)
+    # sums in another order: values, and so what is noted of them, differ by their own rounding
+    assert np.allclose(together, alone, rtol=math.sqrt(ROUNDOFF["float32"]))
 
 
 def test_the_bound_is_small(witness, batch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 from dataclasses import replace
 from fractions import Fraction as F
@@ -335,7 +336,7 @@ def test_operations_are_the_algorithm_in_letters_and_no_other(theorem):
     def other(X: Any, y: Any, queries: Any, **parameters: Any) -> Any:
         return algorithm(X, y, queries, **parameters) + X[0, 0] * y[1] / 1000
 
-    other.__signature__ = __import__("inspect").signature(algorithm)  # type: ignore[attr-defined]
+    other.__signature__ = inspect.signature(algorithm)  # type: ignore[attr-defined]
     assert not chain_bounds.equal_in_letters(chain, other)
 
 

@@ -21,7 +21,8 @@ from verify import (
     claim,
 )  # fmt: skip
 from verify.claim import Budget, NoClaimError, Object, load_file, registered
-from verify.engine import Differs, decide, hunt, run
+from verify.engine import decide, run
+from verify.hunt import Differs, hunt
 from verify.strategies import Case
 
 STATED = Object(statement="a statement about no transformer")

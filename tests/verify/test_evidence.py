@@ -34,8 +34,9 @@ from verify.claim import (
     builtin,
 )
 from verify.claim import Holds as HoldsVerdict
-from verify.engine import Differs, decide, hunt
+from verify.engine import decide
 from verify.formulas import reference
+from verify.hunt import Differs, hunt
 from verify.strategies import Case, positive
 
 ALPHA = sympy.Symbol("alpha")

@@ -17,7 +17,7 @@ from verify.checks import numeric
 from verify.checks.running import InexactReference
 from verify.checks.strict import Strict, refuse_floats
 from verify.claim import Budget, Claim
-from verify.engine import Differs
+from verify.hunt import Differs
 from verify.judging import as_claim, judge
 from verify.strategies import Case
 from verify.subjects import subject

@@ -186,7 +186,7 @@ def test_a_built_in_claim_that_raises_is_broken_too(monkeypatch: Any) -> None:
 
 def test_every_built_in_claim_has_a_place() -> None:
     for claim in builtin():
-        said = where_raised.place(claim, None, ValueError("no frame"))
+        said = where_raised.place(claim.witness or claim.checks, None, ValueError("no frame"))
         file, _, line = said.partition(", line ")
         assert line.isdigit() and (Path(__file__).parents[2] / file).is_file(), said
 
@@ -246,7 +246,8 @@ def test_an_exception_raised_from_a_users_own_is_found_at_the_users_line(file: A
             raise RuntimeError("seen by a library") from error
     except RuntimeError as error:
         assert (
-            where_raised.place(claim, path, error) == f"claims.py, line {line('    return 1 / 0')}"
+            where_raised.place(claim.checks, path, error)
+            == f"claims.py, line {line('    return 1 / 0')}"
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from constructions.numbers import Unsupported
 
 from ..claim import Budget, CheckResult, Claim
-from ..engine import Differs, hunt
+from ..hunt import Differs, hunt
 from ..strategies import Case, as_text
 from .running import InexactReference, build, first_difference, reference
 

@@ -14,7 +14,7 @@ from constructions.numbers.ball import Ball
 from constructions.primitives import Aff, Mov, Program, Raw
 
 from ..claim import Budget, Check, CheckResult
-from ..engine import Differs, hunt
+from ..hunt import Differs, hunt
 from ..strategies import as_text, fractions
 from .boxes import at_most, precision, top
 

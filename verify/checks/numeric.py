@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..claim import Budget, CheckResult, Claim
-from ..engine import Differs, hunt
+from ..hunt import Differs, hunt
 from ..strategies import Case
 from .running import InexactReference, build, reference
 

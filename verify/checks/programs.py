@@ -24,8 +24,8 @@ from constructions.primitive_layers import FLOAT64, Constants
 from constructions.primitives import Columns, Program
 
 from ..claim import Budget, Check, CheckResult
-from ..engine import Differs, hunt
 from ..expressions import evaluate, prompt_scope
+from ..hunt import Differs, hunt
 from ..strategies import Case, as_text
 from .boxes import at_most, ball, precision, top
 from .chain_bounds import Inputs, Known, equal_in_letters, lettered, prompt_error

@@ -110,7 +110,7 @@ def run(claim: Claim, budget: Budget) -> CheckResult:
 
 def cases(claim: Claim, budget: Budget) -> list[Any]:
     """Cases of the claim's domain, as the exact check draws them."""
-    from ..engine import hunt
+    from ..hunt import hunt
 
     found: list[Any] = []
     assert claim.cases is not None

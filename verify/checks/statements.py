@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..claim import Budget, Check, CheckResult, Claim, Domain, Object, Promise
-from ..engine import Differs, hunt
+from ..hunt import Differs, hunt
 
 
 def slots_hold(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from constructions.numbers import Unsupported
 
 from ..claim import Budget, CheckResult, Claim
-from ..engine import Differs, hunt
+from ..hunt import Differs, hunt
 from ..strategies import Case
 from .running import build, compared, text
 

@@ -14,7 +14,7 @@ from .. import algorithms, strategies
 from ..checks.running import reference
 from ..checks.statements import theorem
 from ..claim import Budget, Check, CheckResult, claim
-from ..engine import Differs, hunt
+from ..hunt import Differs, hunt
 from ..strategies import Case, as_text, positive
 
 HALF = Fraction(1, 2)

@@ -24,7 +24,7 @@ from ..checks import layers
 from ..checks.layer_bounds import operation_error
 from ..checks.programs import COARSE, FINE, SHRINKS, in_words, shrinks
 from ..claim import Budget, Check, CheckResult, claim
-from ..engine import Differs, hunt
+from ..hunt import Differs, hunt
 from ..strategies import as_text
 from .akyurek2022_primitives import STREAM
 

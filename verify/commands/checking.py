@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ..engine import Report
+    from ..report import Report
 
 VARIANTS = ("printed", "repaired", "improved", "all")
 
