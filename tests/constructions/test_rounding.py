@@ -18,6 +18,10 @@ from witnesses import cases
 import constructions
 from constructions import PrecisionWarning, bounded, rounding, running_error
 from constructions.numbers.ball import Ball, precision
+from constructions.numbers.base import Unsupported
+from constructions.slotmap import slot_map
+from constructions.stream import layout
+from constructions.transformer import MLP, Layer, Prompt, Readout, Witness
 
 FORMATS = ("float64", "float32", "bfloat16", "float16")
 ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "bfloat16": 2.0**-8, "float16": 2.0**-11}
@@ -45,7 +49,10 @@ def exact(witness: Any, X: Any, y: Any, queries: Any) -> list[Any]:
             continue
         if all(float(b.rad()) <= 1e-30 * float(abs(b).abs_upper()) for b in balls):
             return balls
-    return [Fraction(value) for value in witness.predict(X, y, queries, "rational")]
+    try:
+        return [Fraction(value) for value in witness.predict(X, y, queries, "rational")]
+    except Unsupported:
+        raise ZeroDivisionError("no balls enclose it: a layer norm of equal entries") from None
 
 
 def error(value: float, want: Any) -> float:
@@ -81,9 +88,13 @@ def assert_bounded(witness: Any, prompt: Any, numbers: str) -> str:
     """
     try:
         got = quietly(witness, *prompt, numbers)
-        off = errors(witness, prompt, numbers)
     except (ZeroDivisionError, ValueError) as undefined:
         assert isinstance(undefined, ZeroDivisionError) or "finite" in str(undefined)
+        return "undefined"
+    try:
+        off = errors(witness, prompt, numbers)
+    except ZeroDivisionError:
+        assert warned(witness, *prompt, numbers)
         return "undefined"
     for way, bound in ways(witness, prompt, numbers).items():
         known = np.isfinite(bound)
@@ -127,6 +138,16 @@ def test_nor_with_any_word_of_the_vocabulary(case, seed, numbers):
     if seed % 2:
         prompt = [p * rng.uniform(0.5, 1.5, p.shape) * 10.0 ** rng.uniform(-3, 3) for p in prompt]
     assert_bounded(case.witness, prompt, numbers)
+
+
+@pytest.mark.parametrize("numbers", FORMATS)
+def test_a_layer_norm_of_equal_entries_is_warned_of(numbers):
+    embedding, read = slot_map(("x", "x"), ("y", "y")), MLP(outer=slot_map(("y", "x[0]")))
+    stream = layout(x=(1,), y=())
+    layer = Layer("layer norm", mlp=read, norm=True)
+    witness = Witness("equal", stream, Prompt(1, embedding), (layer,), Readout("y"))
+    prompt = [np.zeros((1, 1)), np.zeros(1), np.zeros((1, 1))]
+    assert assert_bounded(witness, prompt, numbers) == "undefined"
 
 
 @pytest.mark.parametrize("system", FORMATS)

@@ -378,7 +378,9 @@ def test_ctrl_c_ends_quietly_with_130() -> None:
     process = _process(
         "check", "newton", preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     )
-    time.sleep(1.5)
+    loaded = Path(f"/proc/{process.pid}/maps")
+    while "libtorch" not in loaded.read_text():  # then it is at work
+        time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in err

@@ -13,7 +13,7 @@ import pytest
 import constructions
 from constructions.slotmap import SlotMap, slot_map
 from constructions.transformer import Head, Witness
-from verify import Holds, Refuted, algorithms, engine
+from verify import Holds, Refuted, algorithms, engine, hunt
 from verify.claim import Budget, Claim, builtin
 from verify.strategies import Case
 
@@ -173,7 +173,7 @@ def test_a_wrong_weight_exceeds_the_float_tolerance(name):
     case = Case(parameters, X, y, queries)
     error, tolerance = numeric.compare(claim, case, "float64")
     assert error <= tolerance
-    with pytest.raises(engine.Differs, match="where rounding explains"):
+    with pytest.raises(hunt.Differs, match="where rounding explains"):
         numeric.compare(broken(claim, change), case, "float64")
 
 
