@@ -14,35 +14,76 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .transformer import Witness
+    from proofs.layer import MLP, Head, Holds, Layer, Readout
+    from proofs.prompt import Prompt
+    from proofs.slotmap import Block, slot_map
+    from proofs.stream import layout
+
+    from .witness import Witness
 
 # name -> module in this package; the function has the witness's own name
 _WITNESSES = {
-    "gradient_descent": "gradient_descent",
-    "sherman_morrison": "sherman_morrison",
-    "newton": "newton",
-    "newton_carried": "newton_carried",
-    "hyperpower": "hyperpower",
-    "deep_descent": "deep_descent",
-    "recursive_least_squares": "recursive_least_squares",
-    "paired_least_squares": "paired_least_squares",
-    "momentum": "momentum",
-    "chebyshev": "chebyshev",
-    "preconditioned": "preconditioned",
-    "gd_plus_plus": "gd_plus_plus",
-    "minimax_descent": "gd_plus_plus",
-    "lasso": "lasso",
-    "logistic": "logistic",
-    "kernel_regression": "kernel_regression",
-    "bayes_ridge": "bayes_ridge",
-    "selection": "selection",
-    "gelu_product": "gelu_product",
-    "spline_regression": "features",
-    "akyurek2022_theorem1": "papers.akyurek2022",
-    "akyurek2022_theorem2": "papers.akyurek2022",
+    "gradient_descent": "algorithms.gradient_descent",
+    "sherman_morrison": "algorithms.sherman_morrison",
+    "newton": "algorithms.newton",
+    "newton_carried": "algorithms.newton_carried",
+    "hyperpower": "algorithms.hyperpower",
+    "deep_descent": "algorithms.deep_descent",
+    "recursive_least_squares": "algorithms.recursive_least_squares",
+    "paired_least_squares": "algorithms.paired_least_squares",
+    "momentum": "algorithms.momentum",
+    "chebyshev": "algorithms.chebyshev",
+    "preconditioned": "algorithms.preconditioned",
+    "gd_plus_plus": "algorithms.gd_plus_plus",
+    "minimax_descent": "algorithms.gd_plus_plus",
+    "lasso": "algorithms.lasso",
+    "logistic": "algorithms.logistic",
+    "kernel_regression": "algorithms.kernel_regression",
+    "bayes_ridge": "algorithms.bayes_ridge",
+    "selection": "algorithms.selection",
+    "gelu_product": "algorithms.gelu_product",
+    "spline_regression": "algorithms.spline_regression",
+    "akyurek2022_theorem1": "papers.akyurek2022.chains",
+    "akyurek2022_theorem2": "papers.akyurek2022.chains",
 }
 
-__all__ = ["PrecisionWarning", "build", "function", "names", "signature"]
+# what a witness is built from, and where each of it is
+_PARTS = {
+    "Witness": "constructions.witness",
+    "Head": "proofs.layer",
+    "Holds": "proofs.layer",
+    "Layer": "proofs.layer",
+    "MLP": "proofs.layer",
+    "Readout": "proofs.layer",
+    "Prompt": "proofs.prompt",
+    "Block": "proofs.slotmap",
+    "slot_map": "proofs.slotmap",
+    "layout": "proofs.stream",
+}
+
+__all__ = [
+    "Block",
+    "Head",
+    "Holds",
+    "Layer",
+    "MLP",
+    "PrecisionWarning",
+    "Prompt",
+    "Readout",
+    "Witness",
+    "build",
+    "function",
+    "layout",
+    "names",
+    "signature",
+    "slot_map",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PARTS:
+        return getattr(import_module(_PARTS[name]), name)
+    raise AttributeError(f"module 'constructions' has no attribute {name!r}")
 
 
 class PrecisionWarning(UserWarning):

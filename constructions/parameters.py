@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .exact import Exact, exact, is_symbolic
+from proofs.exact import Exact, exact, is_symbolic
 
 
 def whole(name: str, value: Any, least: int = 1) -> int:

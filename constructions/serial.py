@@ -1,21 +1,23 @@
-"""A witness from the plain JSON data that `Witness.to_json` writes."""
+"""Weights from the plain JSON data that `Weights.to_json` writes."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
-from .exact import Exact, exact
-from .prompt import Prompt
-from .slotmap import Block, SlotMap
-from .stream import Layout, Slot
-from .transformer import MLP, Head, Layer, Readout, Witness
+from proofs.exact import Exact, exact
+from proofs.layer import MLP, Head, Layer, Readout
+from proofs.prompt import Prompt
+from proofs.slotmap import Block, SlotMap
+from proofs.stream import Layout, Slot
+
+W = TypeVar("W")
 
 
-def from_json(data: Mapping[str, Any]) -> Witness:
-    """The witness; annotations are not part of the data.
+def from_json(data: Mapping[str, Any], make: Callable[..., W]) -> W:
+    """Weights of type `make`; annotations are not part of the data.
 
     Raises ValueError if it does not fit, names a key that is not known, or lacks one.
     """
@@ -24,7 +26,7 @@ def from_json(data: Mapping[str, Any]) -> Witness:
     _known(prompt, "the prompt", "form d register positions embedding")
     _known(readout, "the readout", "slot coefficient")
     try:
-        return Witness(
+        return make(
             name=_text(data["name"], "the name"),
             layout=Layout(tuple(Slot(n, tuple(shape)) for n, shape in data["layout"].items())),
             prompt=Prompt(

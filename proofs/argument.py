@@ -15,8 +15,8 @@ from typing import Any
 import sympy
 
 from proofs import signs
-from proofs.ansatz import Solution, impossible
-from proofs.calculus import Form, is_polynomial_in_s
+from proofs.calculus.form import Form, is_polynomial_in_s
+from proofs.solve import Solution, impossible
 
 RELATIONS = (
     "eq", "ne", "neq", "le", "leq", "leqslant", "ge", "geq", "geqslant", "lt", "gt", "ll", "gg",

@@ -127,8 +127,7 @@ def chebyshev(parameters: Mapping[str, Any]) -> Statement:
     for k in range(1, last):
         made[f"rho{k + 1}"] = f"1/(2*theta/delta - rho{k})"
         made[f"w{k + 1}"] = (
-            f"w{k} + rho{k + 1}*rho{k}*(w{k} - w{k - 1})"
-            f" - 2*rho{k + 1}/delta*(X.T*X*w{k} - X.T*y)"
+            f"w{k} + rho{k + 1}*rho{k}*(w{k} - w{k - 1}) - 2*rho{k + 1}/delta*(X.T*X*w{k} - X.T*y)"
         )
     return made, f"w{last}.T*x_t"
 

@@ -29,7 +29,7 @@ from .claim import (
 if TYPE_CHECKING:
     from . import algorithms, strategies
     from .formulas import formula
-    from .report import Report
+    from .report.text import Report
 
 __all__ = [
     "Approximates",

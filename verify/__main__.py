@@ -1,6 +1,6 @@
 """`python -m verify` is the command `witness`."""
 
-from .cli import main
+from .command.cli import main
 
 if __name__ == "__main__":  # worker processes import this module too
     raise SystemExit(main())

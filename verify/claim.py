@@ -368,19 +368,32 @@ def registered() -> tuple[Claim, ...]:
 def builtin() -> tuple[Claim, ...]:
     """Every built-in claim."""
     from importlib import import_module
-    from pkgutil import iter_modules
+    from pkgutil import walk_packages
 
     from . import claims
 
     made: list[Claim] = []
-    for module in sorted(m.name for m in iter_modules(claims.__path__)):
-        loaded = import_module(f"{claims.__name__}.{module}")
-        made += [c for c in _registry.values() if _module(c) == loaded.__name__]
+    found = walk_packages(claims.__path__, f"{claims.__name__}.")
+    for module in sorted(m.name for m in found if not m.ispkg):
+        import_module(module)
+        made += [c for c in _registry.values() if _module(c) == module]
     return tuple(made)
 
 
 def _module(made: Claim) -> str:
     return getattr(made.witness or made.checks, "__module__", "")
+
+
+def failing() -> dict[str, dict[str, Claim]]:
+    """{id: {variant: claim}} of the claims that are expected to fail as printed."""
+    by_id: dict[str, dict[str, Claim]] = {}
+    for claim in builtin():
+        by_id.setdefault(claim.id, {})[claim.variant] = claim
+    return {
+        name: variants
+        for name, variants in by_id.items()
+        if "printed" in variants and variants["printed"].expected in ("refuted", "ill-posed")
+    }
 
 
 class NoClaimError(ValueError):
@@ -395,7 +408,7 @@ def load_file(path: str | Path) -> tuple[Claim, ...]:
     """
     import runpy
 
-    from .where_raised import refusal
+    from .inputs.where_raised import refusal
 
     global _registry
     path = Path(path)

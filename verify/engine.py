@@ -25,7 +25,7 @@ from .claim import (
     Verdict,
 )
 from .hunt import hunt
-from .report import Report
+from .report.text import Report
 
 # strongest first
 STRENGTHS: tuple[Strength, ...] = ("proved", "derived", "exact", "enclosed", "tested")
@@ -131,7 +131,7 @@ def run(
     budget = budget or Budget()
     if budget.quick:
         budget = replace(budget, cases=min(budget.cases, 20))
-    from constructions.primitives import IllPosed as IllPosedError
+    from constructions.papers.akyurek2022.operations import IllPosed as IllPosedError
 
     results: list[CheckResult] = []
     ill_posed: str | None = None
@@ -176,7 +176,7 @@ def with_kernel(reports: Sequence[Report]) -> list[Report]:
     transformer and whose formula is the theorem's (checks.bearing). A theorem about formulas alone
     counts for the built-in claim that states them. Without Coq the check is not run.
     """
-    from .checks import bearing, kernel
+    from .checks.coq import bearing, kernel
 
     found = [bearing.of(report.claim) for report in reports]
     wanted = sorted({name for evidence in found for one in evidence for name in one.names})
@@ -214,7 +214,7 @@ def _parts(claim: Claim) -> Iterator[str]:
         yield from (claim.witness(**parameters).digest for parameters in sizes)
         return
     assert claim.cases is not None
-    from .checks.running import build
+    from .checks.case import build
 
     cases: list[Any] = []
     hunt(claim.cases(), cases.append, Budget(cases=FIRST), claim.domain)
@@ -233,4 +233,3 @@ def _code(code: Any) -> Iterator[str]:
             yield str(sorted(map(repr, constant)))
         else:
             yield repr(constant)
-

@@ -13,9 +13,9 @@ from typing import Any
 
 from . import engine
 from .claim import Broken, Budget, Claim, NoClaimError, builtin, load_file
-from .report import Report, plain
-from .subjects import Chosen
-from .where_raised import place, said
+from .inputs.names import Chosen
+from .inputs.where_raised import place, said
+from .report.text import Report, plain
 
 WORTH_IT = 8  # claims; below that, starting a process costs more than it saves
 

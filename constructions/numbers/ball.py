@@ -7,9 +7,9 @@ from typing import Any
 
 from flint import arb, arb_mat
 
+from proofs.exact import is_symbolic
 from proofs.flint_precision import precision
 
-from ..exact import is_symbolic
 from .flint import FlintNumbers, to_fraction
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from ..exact import Exact
-from ..slotmap import Block
+from proofs.exact import Exact
+from proofs.slotmap import Block
 
 
 class Unsupported(ValueError):

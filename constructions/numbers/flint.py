@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..exact import Exact
-from ..slotmap import Block
+from proofs.exact import Exact
+from proofs.slotmap import Block
+
 from .base import Numbers, Prompts, check_shapes
 from .contraction import contraction
 from .folded import Folded, reshaped

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..exact import Exact, nearest_float
-from ..slotmap import Block
+from proofs.exact import Exact, nearest_float
+from proofs.slotmap import Block
+
 from .base import Numbers, Prompts, check_shapes
 
 DTYPES = {

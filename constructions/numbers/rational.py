@@ -8,7 +8,8 @@ from typing import Any
 
 from flint import fmpq, fmpz, fmpz_mat
 
-from ..exact import Exact, is_symbolic
+from proofs.exact import Exact, is_symbolic
+
 from .base import Unsupported
 from .common_denominator import ONE, CommonDenominator, common_multiple, reduced, total
 from .flint import FlintNumbers, to_fraction

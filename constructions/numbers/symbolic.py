@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..exact import is_symbolic
+from proofs.exact import is_symbolic
+
 from .base import Unsupported
 from .flint import ExactPrompts, FlintNumbers, as_objects, to_fraction
 

@@ -12,11 +12,13 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+from proofs.layer import Head, Holds, Layer, Readout
+from proofs.prompt import Prompt
+from proofs.slotmap import Block, SlotMap, slot_map
+from proofs.stream import layout
+
 from ..parameters import number, vector, whole
-from ..prompt import Prompt
-from ..slotmap import Block, SlotMap, slot_map
-from ..stream import layout
-from ..transformer import Head, Holds, Layer, Readout, Witness
+from ..witness import Witness
 
 Matrix = tuple[tuple[Any, ...], ...]
 

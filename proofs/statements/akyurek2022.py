@@ -6,11 +6,11 @@ from typing import Any
 
 import sympy
 
-from proofs import calculus as c
 from proofs.argument import Argument
-from proofs.calculus import Form
-from proofs.newton import alpha
+from proofs.calculus import form as c
+from proofs.calculus.form import Form
 from proofs.theorem import theorem
+from proofs.weights.newton import alpha
 
 lam = sympy.Symbol("lam", positive=True)
 x1 = c.letter("x", c.d, 1)

@@ -8,7 +8,7 @@ from typing import Any
 import sympy
 
 from proofs.argument import Argument
-from proofs.calculus import Form
+from proofs.calculus.form import Form
 from proofs.statements.improved import IDENTITY, INDUCTION, solved, theorem
 from proofs.statements.ridge import INVERTIBLE
 from proofs.theorem import Theorem
@@ -17,7 +17,7 @@ Values = Mapping[str, Any]
 
 
 def _momentum(argument: Argument, weights: Values) -> None:
-    from proofs import momentum as mo
+    from proofs.weights import momentum as mo
 
     error, last = mo.layer(weights)
     following = mo.beta * mo.nu + mo.eta * mo.s * mo.rho
@@ -50,8 +50,8 @@ def _chebyshev(argument: Argument, factor: Any = 2) -> None:
 
 
 def _preconditioned(argument: Argument, weights: Values) -> None:
-    from proofs import calculus as c
-    from proofs import preconditioned as pre
+    from proofs.calculus import form as c
+    from proofs.weights import preconditioned as pre
 
     following = pre.w + pre.eta * (pre.P @ (pre.X.T @ (pre.y - pre.X @ pre.w)))
     places: tuple[tuple[str, Form, Form], ...] = (
@@ -67,8 +67,8 @@ def _preconditioned(argument: Argument, weights: Values) -> None:
 
 
 def _least_squares(argument: Argument, weights: Values) -> None:
-    from proofs import calculus as c
-    from proofs import recursive_least_squares as rls
+    from proofs.calculus import form as c
+    from proofs.weights import recursive_least_squares as rls
 
     argument.assume(INVERTIBLE)
     inverse, following = rls.required()
@@ -82,8 +82,8 @@ def _least_squares(argument: Argument, weights: Values) -> None:
 
 
 def _pairs(argument: Argument, weights: Values) -> None:
-    from proofs import calculus as c
-    from proofs import paired_least_squares as pls
+    from proofs.calculus import form as c
+    from proofs.weights import paired_least_squares as pls
 
     argument.assume(r"P \text{ and } I + A^\top P A \text{ are invertible},\ A = (a_1, a_2)")
     inverse, following = pls.required()
@@ -128,8 +128,8 @@ def _threshold(argument: Argument, weights: Values) -> None:
 
 
 def _logistic(argument: Argument, weights: Values) -> None:
-    from proofs import calculus as c
-    from proofs import logistic as lo
+    from proofs.calculus import form as c
+    from proofs.weights import logistic as lo
 
     following = lo.w - lo.eta * (lo.X.T @ (lo.probability - lo.y))
     for where, rows in (("context", lo.X), ("query", lo.Z)):

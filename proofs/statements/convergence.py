@@ -8,10 +8,10 @@ from typing import Any
 import sympy
 
 from proofs.argument import Argument
-from proofs.calculus import S
-from proofs.newton import alpha
+from proofs.calculus.form import S
 from proofs.statements.polynomials import iterate, s, squared_residuals
 from proofs.theorem import Theorem
+from proofs.weights.newton import alpha
 
 SPECTRAL = (
     r"\text{the spectral theorem: a symmetric } S \text{ has an orthonormal basis of "

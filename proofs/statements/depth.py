@@ -7,12 +7,12 @@ from typing import Any
 
 import sympy
 
-from proofs import calculus as c
-from proofs import depth
 from proofs.argument import Argument
-from proofs.depth import P, S, alpha
+from proofs.calculus import form as c
 from proofs.statements.convergence import bernoulli, descent_residual
 from proofs.theorem import Theorem
+from proofs.weights import depth
+from proofs.weights.depth import P, S, alpha
 
 L = sympy.Symbol("L", integer=True, nonnegative=True)
 N = sympy.Symbol("N", integer=True, nonnegative=True)

@@ -7,12 +7,12 @@ from typing import Any
 
 import sympy
 
-from proofs import calculus as c
-from proofs import gradient_descent as gd
 from proofs.argument import Argument
-from proofs.calculus import Form, X, Z, y
-from proofs.gradient_descent import eta, lam, w
+from proofs.calculus import form as c
+from proofs.calculus.form import Form, X, Z, y
 from proofs.theorem import Theorem
+from proofs.weights import gradient_descent as gd
+from proofs.weights.gradient_descent import eta, lam, w
 
 Values = Mapping[str, Any]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import sympy
 
-from proofs import gelu_product
 from proofs.argument import Argument
 from proofs.theorem import Theorem, theorem
+from proofs.weights import gelu_product
 
 HALF = sympy.Rational(1, 2)
 ORDERS = 10  # up to which the sums of the weights are formed

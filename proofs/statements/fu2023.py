@@ -12,11 +12,11 @@ from typing import Any
 
 import sympy
 
-from proofs import calculus as c
 from proofs.argument import Argument
-from proofs.calculus import Form, S, X, Z, y
-from proofs.newton import T, alpha
+from proofs.calculus import form as c
+from proofs.calculus.form import Form, S, X, Z, y
 from proofs.theorem import theorem
+from proofs.weights.newton import T, alpha
 
 Values = Mapping[str, Any]
 PLACES = (("context", X), ("query", Z))

@@ -8,12 +8,12 @@ from typing import Any
 
 import sympy
 
-from proofs import calculus as c
-from proofs import hyperpower, newton
 from proofs.argument import Argument
-from proofs.hyperpower import S, T, alpha
+from proofs.calculus import form as c
 from proofs.statements.newton import powers_of_order
 from proofs.theorem import Theorem
+from proofs.weights import hyperpower, newton
+from proofs.weights.hyperpower import S, T, alpha
 
 Values = Mapping[str, Any]
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import sympy
 
-from proofs import carried, deep_descent, gd_plus_plus
 from proofs.argument import Argument
 from proofs.statements.depth import degree_bound
 from proofs.theorem import Theorem
+from proofs.weights import deep_descent, gd_plus_plus
+from proofs.weights import newton_carried as carried
 
 Values = Mapping[str, Any]
 L = sympy.Symbol("L", integer=True, nonnegative=True)
@@ -221,7 +222,7 @@ def solved(module: str, function: str, *given: Any) -> Any:
     def weights() -> Values:
         from importlib import import_module
 
-        return getattr(import_module(f"proofs.{module}"), function)(*given).weights
+        return getattr(import_module(f"proofs.weights.{module}"), function)(*given).weights
 
     return weights
 
@@ -237,7 +238,7 @@ THEOREMS = [
             r"p_t = x_t^\top T X^\top y \;\mapsto\; x_t^\top T' X^\top y \text{ in the layer that "
             r"makes } T'",
             _carried,
-            weights=solved("carried", "prediction", name),
+            weights=solved("newton_carried", "prediction", name),
             inputs={"iteration": name},
             **IDENTITY,
         )
@@ -246,12 +247,12 @@ THEOREMS = [
     theorem(
         "carried.first_iteration", "newton_carried",
         r"p_1 = x^\top(2\alpha S - \alpha^2S^3)X^\top y \text{ one layer after } \alpha S x",
-        _first_iteration, weights=solved("carried", "first_iteration"), **IDENTITY,
+        _first_iteration, weights=solved("newton_carried", "first_iteration"), **IDENTITY,
     ),
     theorem(
         "carried.residual", "newton_carried",
         r"M_0 = \alpha I:\ k + 1 \text{ layers leave } (I - \alpha S)^{2^k} \text{ of the error}",
-        _residual, weights=solved("carried", "residual"), **INDUCTION,
+        _residual, weights=solved("newton_carried", "residual"), **INDUCTION,
     ),
     theorem(
         "deep_descent.layer", "deep_descent",

@@ -7,12 +7,12 @@ from typing import Any
 
 import sympy
 
-from proofs import calculus as c
-from proofs import newton
 from proofs.argument import Argument
-from proofs.calculus import S, X, Z, y
-from proofs.newton import T, alpha
+from proofs.calculus import form as c
+from proofs.calculus.form import S, X, Z, y
 from proofs.theorem import Theorem
+from proofs.weights import newton
+from proofs.weights.newton import T, alpha
 
 Values = Mapping[str, Any]
 PLACES = (("context", X), ("query", Z))

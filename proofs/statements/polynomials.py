@@ -11,11 +11,11 @@ from typing import Any
 
 import sympy
 
-from proofs import calculus as c
 from proofs.argument import Argument
-from proofs.calculus import S, X
-from proofs.newton import alpha
+from proofs.calculus import form as c
+from proofs.calculus.form import S, X
 from proofs.theorem import Theorem
+from proofs.weights.newton import alpha
 
 s = sympy.Symbol("s")
 

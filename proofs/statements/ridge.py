@@ -7,13 +7,13 @@ from typing import Any
 
 import sympy
 
-from proofs import calculus as c
-from proofs import sherman_morrison as sm
 from proofs.argument import Argument
-from proofs.calculus import Form, S, X, y
-from proofs.sherman_morrison import P, a, b, w, z
+from proofs.calculus import form as c
+from proofs.calculus.form import Form, S, X, y
 from proofs.statements.descent import loss_value
 from proofs.theorem import Theorem
+from proofs.weights import sherman_morrison as sm
+from proofs.weights.sherman_morrison import P, a, b, w, z
 
 Values = Mapping[str, Any]
 ONE = c.identity(c.d)

@@ -7,9 +7,9 @@ from typing import Any
 
 import sympy
 
-from proofs import calculus as c
 from proofs.argument import Argument
-from proofs.calculus import Form, S, X, Z, y
+from proofs.calculus import form as c
+from proofs.calculus.form import Form, S, X, Z, y
 from proofs.statements.descent import loss_value
 from proofs.theorem import theorem
 

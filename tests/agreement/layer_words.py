@@ -14,11 +14,12 @@ from typing import Any
 import plain
 from witnesses import Case
 
-from constructions.prompt import Prompt
-from constructions.slotmap import Block, SlotMap
-from constructions.stream import Layout, Slot
-from constructions.transformer import MLP, Head, Layer, Readout, Witness
-from verify.checks.coq_terms import FEATURES, PATTERNS, SHAPES, Writer
+from constructions.witness import Witness
+from proofs.layer import MLP, Head, Layer, Readout
+from proofs.prompt import Prompt
+from proofs.slotmap import Block, SlotMap
+from proofs.stream import Layout, Slot
+from verify.checks.coq.terms import FEATURES, PATTERNS, SHAPES, Writer
 
 Space = dict[str, str]  # shapes, as Layer.v has them, by the names of slots or features
 

@@ -20,11 +20,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from plain import Decimals, predict, reference, states
 from witnesses import IRRATIONAL, Case, cases, words
 
-from constructions.serial import from_json
-from proofs.assembled import Run
-from proofs.calculus import d as symbol_d
-from proofs.calculus import letter
-from proofs.tokens import OutsideCalculusError
+from proofs.calculus.form import d as symbol_d
+from proofs.calculus.form import letter
+from proofs.calculus.run import Run
+from proofs.calculus.tokens import OutsideCalculusError
 
 AGREES, UNDEFINED, REFUSED, UNBOUNDED = "agrees", "undefined", "refused", "unbounded"
 DIGITS = 60
@@ -103,7 +102,7 @@ def every_slot(case: Case) -> str:
 
 def written_and_read_back(case: Case) -> str:
     """The witness as JSON and back."""
-    again = from_json(case.witness.to_json())
+    again = type(case.witness).from_json(case.witness.to_json())
     same("digest", again.digest, case.witness.digest, case)
     try:
         wanted = predict(case.witness, *case.prompt)

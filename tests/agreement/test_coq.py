@@ -21,12 +21,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from witnesses import Case
 from witnesses import cases as any_cases
 
-from constructions.prompt import Prompt
-from constructions.slotmap import Block, SlotMap, slot_map
-from constructions.stream import layout
-from constructions.transformer import MLP, Head, Layer, Readout, Witness
-from verify.checks import coq_terms, kernel
-from verify.checks.coq_terms import NotUniformError, Writer
+from constructions.witness import Witness
+from proofs.layer import MLP, Head, Layer, Readout
+from proofs.prompt import Prompt
+from proofs.slotmap import Block, SlotMap, slot_map
+from proofs.stream import layout
+from verify.checks.coq import kernel
+from verify.checks.coq import terms as coq_terms
+from verify.checks.coq.terms import NotUniformError, Writer
 
 needs_coq = pytest.mark.skipif(kernel.available() is None, reason=kernel.why_not() or "Coq is here")
 EVALUATE = Path(__file__).with_name("Evaluate.v").read_text(encoding="utf-8")

@@ -34,15 +34,16 @@ from witnesses import (
 )
 from witnesses import cases as any_cases
 
-from constructions.prompt import Prompt
-from constructions.slotmap import Block, slot_map
-from constructions.stream import layout
-from constructions.transformer import MLP, Head, Layer, Readout, Witness
-from verify.explain import build
-from verify.explain.export import Export, complete
+from constructions.witness import Witness
+from proofs.layer import MLP, Head, Layer, Readout
+from proofs.prompt import Prompt
+from proofs.slotmap import Block, slot_map
+from proofs.stream import layout
+from verify.page import build
+from verify.page.export import Export, complete
 
 needs_browser = pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
-SCRIPTS = ("matrix.js", "interpreter.js", "algebra.js", "model.js")
+SCRIPTS = tuple(f"scripts/{name}.js" for name in ("matrix", "interpreter", "algebra", "model"))
 DIGITS = 60
 
 RUN_ALL = """

@@ -15,15 +15,18 @@ from readings import REFUSED, Disagreement, outcomes
 from test_agreement import OUTSIDE
 from witnesses import IRRATIONAL, Case
 
-from constructions import forward, module, slotmap
-from constructions.heads import bilinear
-from constructions.prompt import Prompt
-from constructions.slotmap import Block, SlotMap, slot_map
-from constructions.stream import layout
-from constructions.transformer import MLP, Layer, Readout, Witness
-from constructions.values import Value
-from proofs import relu_heads, tokens
-from proofs.assembled import Run, State
+from constructions.parts import bilinear
+from constructions.run import dense as module
+from constructions.run import forward
+from constructions.run.values import Value
+from constructions.witness import Witness
+from proofs import slotmap
+from proofs.calculus import relu_heads, tokens
+from proofs.calculus.run import Run, State
+from proofs.layer import MLP, Layer, Readout
+from proofs.prompt import Prompt
+from proofs.slotmap import Block, SlotMap, slot_map
+from proofs.stream import layout
 
 NO_POSITIONS = {"without": OUTSIDE, "least_layers": 1, "most_layers": 2, "fixed": {"positions": 0}}
 ENTRIES = {

@@ -14,12 +14,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from constructions.heads import read_offset, scaled
-from constructions.prompt import Prompt
-from constructions.slotmap import Block, SlotMap, slot_map
-from constructions.stream import Layout, Slot
-from constructions.stream import layout as layout_of
-from constructions.transformer import MLP, Head, Layer, Readout, Witness
+from constructions.parts import read_offset, scaled
+from constructions.witness import Witness
+from proofs.layer import MLP, Head, Layer, Readout
+from proofs.prompt import Prompt
+from proofs.slotmap import Block, SlotMap, slot_map
+from proofs.stream import Layout, Slot
+from proofs.stream import layout as layout_of
 
 Shape = tuple[int, ...]
 

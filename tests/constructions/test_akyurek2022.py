@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import constructions
-from constructions.papers import akyurek2022 as paper
-from constructions.primitive_layers import Constants
-from constructions.primitives import IllPosed, Mov
+from constructions.papers.akyurek2022 import chains as paper
+from constructions.papers.akyurek2022.layers import Constants
+from constructions.papers.akyurek2022.operations import IllPosed, Mov
 from verify import algorithms
-from verify.checks import programs
+from verify.checks.bounds import chains as programs
 
 STEP, RIDGE = F(1, 7), F(1, 3)
 

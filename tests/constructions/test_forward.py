@@ -11,12 +11,13 @@ from flint import arb
 
 import constructions
 from constructions import numbers
-from constructions.heads import bilinear
 from constructions.numbers.ball import Ball
-from constructions.prompt import Prompt
-from constructions.slotmap import slot_map
-from constructions.stream import layout
-from constructions.transformer import MLP, Head, Layer, Readout, Witness
+from constructions.parts import bilinear
+from constructions.witness import Witness
+from proofs.layer import MLP, Head, Layer, Readout
+from proofs.prompt import Prompt
+from proofs.slotmap import slot_map
+from proofs.stream import layout
 
 ALL = slot_map(("x", "x"), ("y", "y"), ("index", "index"), ("one", "one"))
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from constructions.papers.fu2023 import theorem51
-from constructions.papers.fu2023_statements import eq21, eq24, eq30, eq34, eq35, lemma_b3, remark_b6
+from constructions.papers.fu2023.layers import theorem51
+from constructions.papers.fu2023.statements import eq21, eq24, eq30, eq34, eq35, lemma_b3, remark_b6
 from verify import algorithms
 
 relu = torch.nn.functional.relu

@@ -7,11 +7,11 @@ from fractions import Fraction as F
 
 import pytest
 
-from constructions.exact_layers import exact_layer, mixing, run_exactly, with_positions
-from constructions.primitives import Aff, IllPosed, Mov, Raw
-from constructions.slotmap import SlotMap
-from constructions.stream import layout
-from proofs.exact_primitives import scores, softmax
+from constructions.papers.akyurek2022.exact import exact_layer, mixing, run_exactly, with_positions
+from constructions.papers.akyurek2022.operations import Aff, IllPosed, Mov, Raw
+from proofs.slotmap import SlotMap
+from proofs.stream import layout
+from proofs.weights.exact_primitives import scores, softmax
 
 T = 4
 STREAM = with_positions(layout(y=(), x=(2,), p=(2,)), T)

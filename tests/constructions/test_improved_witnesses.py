@@ -12,10 +12,10 @@ import pytest
 import torch
 
 import constructions
-from constructions.slotmap import SlotMap
-from constructions.transformer import Witness
+from constructions.witness import Witness
+from proofs.slotmap import SlotMap
 from verify import algorithms
-from verify.checks.running import first_difference
+from verify.checks.case import first_difference
 from verify.strategies import Case
 
 X = np.array([[F(1), F(2)], [F(-1), F(3, 2)], [F(2), F(0)]], dtype=object)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import constructions
-from constructions.module import TransformerModule
-from constructions.serial import from_json, scalar
+from constructions.run.dense import TransformerModule
+from constructions.serial import scalar
 
 
 def test_the_module_equals_the_forward_pass(witness, batch):
@@ -60,7 +60,7 @@ def test_a_file_that_holds_no_witness_is_refused(tmp_path):
 
 
 def test_a_witness_reads_back_from_its_json(witness, prompt):
-    again = from_json(witness.to_json())
+    again = type(witness).from_json(witness.to_json())
     assert again.digest == witness.digest
     assert list(again.predict(*prompt, "rational")) == list(witness.predict(*prompt, "rational"))
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from constructions.numbers.floats import DTYPES, Floats
-from constructions.slotmap import Block
+from proofs.slotmap import Block
 
 SIZES = {"i": 2, "j": 3}
 SIDES = ["".join(letters) for count in range(4) for letters in product("ij", repeat=count)]

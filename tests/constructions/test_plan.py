@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import constructions
-from constructions import forward, plan
 from constructions.numbers import get
 from constructions.numbers.rational import Rational
-from constructions.plan import Array, Plan, Planning
+from constructions.run import forward, plan
+from constructions.run.plan import Array, Plan, Planning
 
 
 def passed(witness, X, y, queries):
@@ -31,16 +31,16 @@ def test_a_plan_predicts_what_the_layers_predict(witness, prompt):
 
 
 def test_one_plan_serves_every_prompt_of_its_size_and_every_arithmetic(witness, prompt, batch):
-    made = witness.plan(4, 2)
+    made = forward.plan(witness, 4, 2)
     for system in ("float32", "rational", "ball"):
         witness.predict(*prompt, system)
     witness.predict(*batch)
-    assert witness.plan(4, 2) is made
-    assert witness.plan(4, 3) is not made
+    assert forward.plan(witness, 4, 2) is made
+    assert forward.plan(witness, 4, 3) is not made
 
 
 def test_every_step_is_needed(witness):
-    made = witness.plan(4, 2)
+    made = forward.plan(witness, 4, 2)
     read = {array for step in made.steps for array in plan._reads(step)}
     *before, last = made.steps
     assert all(step.made in read for step in before) and last.made not in read
@@ -49,7 +49,7 @@ def test_every_step_is_needed(witness):
 def test_nothing_is_held_longer_than_it_is_read():
     """Newton's iterates are d x d, and three of them are enough at any time."""
     witness = constructions.build("newton", d=3, iterations=9, alpha=Fraction(1, 7))
-    made, held, most = witness.plan(8, 1), set(range(3)), 0
+    made, held, most = forward.plan(witness, 8, 1), set(range(3)), 0
     for _, _, number, done in made._numbered:
         held = (held | {number}) - set(done)
         most = max(most, len(held))
@@ -116,13 +116,15 @@ def test_a_scale_that_is_lost_on_the_way_is_seen(monkeypatch):
 
 def test_a_thousand_layers_are_planned():
     witness = constructions.build("gradient_descent", d=1, steps=1500, step_size=Fraction(1, 8))
-    assert len(witness.plan(1, 1).steps) < 10 * 1500
+    assert len(forward.plan(witness, 1, 1).steps) < 10 * 1500
 
 
 def test_the_last_iterate_is_applied_to_one_vector_and_never_made():
     """k iterations take 2 (k - 1) products of d x d matrices, not 2 k."""
     for k in (1, 2, 5):
-        made = constructions.build("newton", d=4, iterations=k, alpha=Fraction(1, 7)).plan(9, 1)
+        made = forward.plan(
+            constructions.build("newton", d=4, iterations=k, alpha=Fraction(1, 7)), 9, 1
+        )
         square = [s for s in made.steps if (s.made.rows, s.made.columns) == (4, 4)]
         gram, *products = (s for s in square if s.method in ("product", "add_product"))
         assert gram.args[0].columns == 9 and len(products) == 2 * (k - 1)

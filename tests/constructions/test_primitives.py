@@ -8,11 +8,17 @@ from fractions import Fraction as F
 import pytest
 import torch
 
-from constructions.primitive_layers import Constants, layer, parallel, transformer, workspace
-from constructions.primitives import Aff, Div, IllPosed, Mov, Mul, Program, Raw
-from constructions.slotmap import Block, slot_map
-from constructions.stream import layout
-from verify.checks import layers
+from constructions.papers.akyurek2022.layers import (
+    Constants,
+    layer,
+    parallel,
+    transformer,
+    workspace,
+)
+from constructions.papers.akyurek2022.operations import Aff, Div, IllPosed, Mov, Mul, Program, Raw
+from proofs.slotmap import Block, slot_map
+from proofs.stream import layout
+from verify.checks.bounds import operations
 
 STREAM = layout(y=(), x=(2,), a=(2,), out=())
 H = [[1, 2, 3, 4, 5, 6], [7, 8, 9, 10, 11, 12], [-1, -2, F(1, 2), 3, 0, 5]]
@@ -99,13 +105,17 @@ def test_a_broken_side_condition_is_ill_posed_and_numbered(operation, where):
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 def test_one_layer_does_one_operation(operation):
-    assert layers.worst_point(operation, STREAM, SMALL, Constants()) < 1e-18
+    assert operations.worst_point(operation, STREAM, SMALL, Constants()) < 1e-18
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 def test_larger_constants_bring_the_layer_closer(operation):
-    coarse = layers.worst_point(operation, STREAM, SMALL, Constants(40, 2**12, 2, F(1, 2**6), 16))
-    fine = layers.worst_point(operation, STREAM, SMALL, Constants(80, 2**24, 4, F(1, 2**12), 32))
+    coarse = operations.worst_point(
+        operation, STREAM, SMALL, Constants(40, 2**12, 2, F(1, 2**6), 16)
+    )
+    fine = operations.worst_point(
+        operation, STREAM, SMALL, Constants(80, 2**24, 4, F(1, 2**12), 32)
+    )
     assert fine < coarse / 50
 
 
@@ -118,8 +128,8 @@ def test_a_sign_turned_round_is_seen():
     wrong = type(made)(
         made.name, made.heads, type(made.mlp)(outer, made.mlp.inner, activation="gelu"), True
     )
-    with layers.precision(1000):
-        got = layers.run(layers.alone(wrong, whole, STREAM, 3), STREAM, SMALL)
+    with operations.precision(1000):
+        got = operations.run(operations.alone(wrong, whole, STREAM, 3), STREAM, SMALL)
     assert abs(float(got[0][5]) - float(operation.apply(SMALL)[0][5])) > 0.1
 
 
@@ -147,10 +157,10 @@ def test_parallel_raws_equal_them_one_after_the_other():
     one = Raw("⊙", (1, 3), (1, 3), (3, 5), ((0,), (0, 1), (1,)), strict=False)
     two = Raw("+", (1, 2), (0, 1), (5, 6), ((0,), (0, 1), (1,)), strict=False)
     whole = workspace(STREAM, 3, [one])
-    witness = layers.alone(parallel([one, two], whole, Constants()), whole, STREAM, 3)
+    witness = operations.alone(parallel([one, two], whole, Constants()), whole, STREAM, 3)
     want = two.apply(one.apply(SMALL))
-    with layers.precision(1000):
-        got = layers.run(witness, STREAM, SMALL)
+    with operations.precision(1000):
+        got = operations.run(witness, STREAM, SMALL)
         assert all(
             abs(float(g) - float(w)) < 1e-12 for gs, ws in zip(got, want) for g, w in zip(gs, ws)
         )
@@ -205,7 +215,7 @@ def test_torchs_own_attention_layer_norm_and_gelu_give_the_same_numbers(operatio
     constants = Constants(8, 2**6, 2, F(1, 2**3), 16)  # mild: every part shows in the numbers
     whole = workspace(STREAM, 3, [operation])
     made = layer(operation, whole, constants)
-    witness = layers.alone(made, whole, STREAM, 3)
+    witness = operations.alone(made, whole, STREAM, 3)
     *X, query = [[float(entry) for entry in column] for column in SMALL]
     trace = witness.trace(X, [0.0] * len(X), [query], "float64")
 

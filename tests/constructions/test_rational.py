@@ -16,8 +16,8 @@ from constructions.numbers import Unsupported, common_denominator, get
 from constructions.numbers.base import Numbers
 from constructions.numbers.common_denominator import WORTH, CommonDenominator, reduced
 from constructions.numbers.flint import ExactPrompts
-from constructions.slotmap import Block
-from verify.baselines import PythonFractions
+from proofs.slotmap import Block
+from verify.measure.baselines import PythonFractions
 
 RATIONAL, PYTHON = get("rational"), PythonFractions()
 SMALL = st.fractions(-9, 9, max_denominator=12)

@@ -16,12 +16,15 @@ from hypothesis import strategies as st
 from witnesses import cases
 
 import constructions
-from constructions import PrecisionWarning, bounded, rounding, running_error
+from constructions import PrecisionWarning
 from constructions.numbers.ball import Ball, precision
 from constructions.numbers.base import Unsupported
-from constructions.slotmap import slot_map
-from constructions.stream import layout
-from constructions.transformer import MLP, Layer, Prompt, Readout, Witness
+from constructions.rounding import bounded, bounds, running_error
+from constructions.witness import Witness
+from proofs.layer import MLP, Layer, Readout
+from proofs.prompt import Prompt
+from proofs.slotmap import slot_map
+from proofs.stream import layout
 
 FORMATS = ("float64", "float32", "bfloat16", "float16")
 ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "bfloat16": 2.0**-8, "float16": 2.0**-11}
@@ -73,11 +76,11 @@ def errors(witness: Any, prompt: Any, numbers: str) -> np.ndarray:
 
 def ways(witness: Any, prompt: Any, numbers: str) -> dict[str, np.ndarray]:
     """Every way to a bound, also where `rounding_bound` would not take it."""
-    prompts = rounding.Floats(numbers).prompts(*prompt, witness)
-    given = witness, prompts, rounding.taken(prompts)
-    made = {"norms": rounding.norm_bound(*given), "back": rounding.back_bound(*given)[0]}
-    if rounding._entries(witness, prompts) < 1500:
-        made["noises"] = rounding.noise_bound(*given)[0]
+    prompts = bounds.Floats(numbers).prompts(*prompt, witness)
+    given = witness, prompts, bounds.taken(prompts)
+    made = {"norms": bounds.norm_bound(*given), "back": bounds.back_bound(*given)[0]}
+    if bounds._entries(witness, prompts) < 1500:
+        made["noises"] = bounds.noise_bound(*given)[0]
     return {way: bound.numpy() for way, bound in made.items()}
 
 
@@ -199,8 +202,8 @@ def test_every_way_to_a_bound_holds(name, parameters, numbers):
     witness = constructions.build(name, d=8, **parameters)
     off = errors(witness, (X, y, queries), numbers)
     prompt = X, y, queries
-    prompts = rounding.Floats(numbers).prompts(*prompt, witness)
-    beside = rounding.beside_bound(witness, prompts, rounding.taken(prompts), 1024).numpy()
+    prompts = bounds.Floats(numbers).prompts(*prompt, witness)
+    beside = bounds.beside_bound(witness, prompts, bounds.taken(prompts), 1024).numpy()
     for way, bound in (ways(witness, prompt, numbers) | {"beside": beside}).items():
         assert (off <= bound).all(), way
     size = np.abs(quietly(witness, *prompt, numbers)).max()
@@ -384,7 +387,7 @@ def test_what_is_too_large_to_be_bounded_is_warned_of(monkeypatch):
     witness = constructions.build("sherman_morrison", d=8, examples=40, ridge=1)
     prompt = rng.standard_normal((40, 8)), rng.standard_normal(40), rng.standard_normal((1, 8))
     for limit in ("HELD", "ENTRIES", "CHEAP_BALLS"):
-        monkeypatch.setattr(rounding, limit, 0)
+        monkeypatch.setattr(bounds, limit, 0)
     with pytest.warns(PrecisionWarning, match="by any amount; numbers='rational' or 'ball'"):
         witness.predict(*prompt)
 
@@ -392,7 +395,7 @@ def test_what_is_too_large_to_be_bounded_is_warned_of(monkeypatch):
 @pytest.mark.parametrize("batch_of", [1, 3])
 def test_a_warning_that_is_ignored_is_not_computed(monkeypatch, witness, batch, batch_of):
     prompt = [part[:batch_of] for part in batch]
-    monkeypatch.setattr(rounding, "lost", lambda *given: pytest.fail("a bound was computed"))
+    monkeypatch.setattr(bounds, "lost", lambda *given: pytest.fail("a bound was computed"))
     quietly(witness, *prompt, "float64")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -400,7 +403,7 @@ def test_a_warning_that_is_ignored_is_not_computed(monkeypatch, witness, batch, 
 
 
 def test_filters_decide_in_their_order():
-    ignored = rounding.ignored
+    ignored = bounds.ignored
     with warnings.catch_warnings():
         warnings.resetwarnings()
         assert not ignored(PrecisionWarning)

@@ -11,15 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import constructions
-from constructions.forward import streams
-from constructions.heads import bilinear
 from constructions.numbers import get
-from constructions.prompt import Prompt
-from constructions.ranges import disjoint, hull, meet, within
-from constructions.slotmap import slot_map
-from constructions.stream import layout
-from constructions.transformer import Layer, Readout, Witness
-from constructions.values import Rows, of_rows
+from constructions.parts import bilinear
+from constructions.run.forward import streams
+from constructions.run.token_ranges import disjoint, hull, meet, within
+from constructions.run.values import Rows, of_rows
+from constructions.witness import Witness
+from proofs.layer import Layer, Readout
+from proofs.prompt import Prompt
+from proofs.slotmap import slot_map
+from proofs.stream import layout
 
 RANGES = st.builds(
     lambda start, count, step: range(start, start + count * step, step),

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 import constructions
-from constructions import forward
-from constructions.prompt import Prompt
-from constructions.serial import from_json
-from constructions.slotmap import Block, SlotMap, slot_map
-from constructions.stream import Slot, layout
-from constructions.transformer import MLP, Head, Holds, Layer, Readout, Witness
+from constructions.run import forward
+from constructions.witness import Witness
+from proofs.layer import MLP, Head, Holds, Layer, Readout
+from proofs.prompt import Prompt
+from proofs.slotmap import Block, SlotMap, slot_map
+from proofs.stream import Slot, layout
 
 X_TO_F, Y = slot_map(("f", "x")), slot_map(("y", "y"))
 MAPS = {"query": X_TO_F, "key": X_TO_F, "value": Y}
@@ -170,18 +170,18 @@ def test_json_with_an_unknown_or_a_missing_key_is_refused_by_name(where):
     made = data()
     parts(made)[where]["rotary"] = True
     with pytest.raises(ValueError, match=f"{where} has an unknown key 'rotary'; there are"):
-        from_json(made)
+        Witness.from_json(made)
     for key in parts(data())[where]:
         made = data()
         del parts(made)[where][key]
         with pytest.raises(ValueError, match=f"{where} has no '{key}'"):
-            from_json(made)
+            Witness.from_json(made)
 
 
 @pytest.mark.parametrize("made", [None, [], "newton", 3])
 def test_json_that_is_no_object_is_refused(made):
     with pytest.raises(ValueError, match="this is no witness"):
-        from_json(made)
+        Witness.from_json(made)
 
 
 # -- readings meet a word that they have no rule for -------------------------------------------
@@ -207,8 +207,8 @@ PROMPT = [[Fraction(1), 2], [0, 1]], [1, 2], [[1, 1]]
 
 @pytest.mark.parametrize("field", SMUGGLED)
 def test_no_reading_runs_an_unknown_word_as_its_default(field):
-    from proofs.assembled import Run
-    from proofs.tokens import OutsideCalculusError
+    from proofs.calculus.run import Run
+    from proofs.calculus.tokens import OutsideCalculusError
 
     made = witness(SMUGGLED[field])
     with pytest.raises(ValueError, match=f"the forward pass does not know {field}"):

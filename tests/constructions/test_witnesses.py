@@ -9,8 +9,8 @@ from fractions import Fraction
 import pytest
 
 import constructions
-from constructions.slotmap import Block, slot_map
-from constructions.stream import layout
+from proofs.slotmap import Block, slot_map
+from proofs.stream import layout
 
 
 def test_every_core_witness_is_built_by_name():

@@ -7,10 +7,10 @@ from itertools import permutations
 import pytest
 
 import constructions
-from constructions.heads import read_offset, scaled
-from constructions.slotmap import slot_map
-from proofs import holds
+from constructions.parts import read_offset, scaled
+from proofs import prove_witness as holds
 from proofs.references import REFERENCES
+from proofs.slotmap import slot_map
 
 
 def prove_witness(witness, **options):

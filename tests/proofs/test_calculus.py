@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import sympy
 
-from proofs import calculus as c
-from proofs.calculus import S, X, Z, y
-from proofs.matrix_expressions import from_sympy, to_sympy
+from proofs.calculus import form as c
+from proofs.calculus.form import S, X, Z, y
+from proofs.calculus.matrix_expressions import from_sympy, to_sympy
 
 A = c.letter("A", c.d, c.d)
 B = c.letter("B", c.d, c.d)

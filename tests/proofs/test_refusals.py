@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from constructions.prompt import Prompt
-from constructions.slotmap import slot_map
-from constructions.stream import layout
-from constructions.transformer import MLP, Head, Holds, Layer, Readout, Witness
-from proofs.holds import prove_witness
+from constructions.witness import Witness
+from proofs.layer import MLP, Head, Holds, Layer, Readout
+from proofs.prompt import Prompt
+from proofs.prove_witness import prove_witness
+from proofs.slotmap import slot_map
+from proofs.stream import layout
 
 USUAL = (("x", "x"), ("y", "y"))
 
@@ -46,7 +47,7 @@ def test_an_average_over_n_plus_one_keys_is_true_of_one_query_and_not_proved():
 
 @pytest.mark.parametrize("extra", [("p", "x[0]"), ("p", "x", 1, None, ((1, 0),))])
 def test_an_embedding_that_reads_single_entries_is_refused_and_not_dropped(extra):
-    from constructions.slotmap import Block
+    from proofs.slotmap import Block
 
     layer = Layer("nothing", mlp=MLP(slot_map(("p", "y"))), holds=(Holds("p", "0", "query"),))
     assert prove_witness(witness(layer), statement=({}, "0*n")).proved

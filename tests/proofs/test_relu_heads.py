@@ -5,9 +5,9 @@ from itertools import product
 import pytest
 import sympy
 
-from proofs import calculus as c
-from proofs.relu_heads import where_zero
-from proofs.tokens import PLACE, OutsideCalculusError, ones, places
+from proofs.calculus import form as c
+from proofs.calculus.relu_heads import where_zero
+from proofs.calculus.tokens import PLACE, OutsideCalculusError, ones, places
 
 
 def score(a, b, e, rows, columns):

@@ -8,13 +8,13 @@ import pytest
 import sympy
 
 import proofs
-from proofs import calculus as c
-from proofs import hyperpower, newton
 from proofs.argument import RELATIONS, Argument, relation_in
-from proofs.calculus import Form
+from proofs.calculus import form as c
+from proofs.calculus.form import Form
 from proofs.statements.convergence import newton_step, third_order_step
 from proofs.statements.polynomials import EQ38_PRINTED, EQ39_PRINTED, closed_form
 from proofs.theorem import Theorem
+from proofs.weights import hyperpower, newton
 
 THEOREMS = {theorem.id: theorem for theorem in proofs.theorems()}
 WITH_WEIGHTS = {i: t for i, t in THEOREMS.items() if t.weights() and t.kind != "negation"}

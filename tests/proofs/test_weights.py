@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import sympy
 
-from proofs import ansatz, depth, hyperpower, newton, sherman_morrison
-from proofs import gradient_descent as descent
-from proofs.ansatz import Gauge, NoSolutionError, impossible
+from proofs import solve as ansatz
+from proofs.solve import Gauge, NoSolutionError, impossible
+from proofs.weights import depth, hyperpower, newton, sherman_morrison
+from proofs.weights import gradient_descent as descent
 
 SOLUTIONS = {
     "sum": lambda: descent.step("sum"),

@@ -1,6 +1,6 @@
 """Headless Chromium, driven through the DevTools protocol over a pipe: no server, no network.
 
-    python tests/verify/browser.py verify/explain/newton.png
+    python tests/verify/browser.py verify/page/newton.png
 
 takes the picture of the Newton page that README shows.
 """
@@ -243,7 +243,7 @@ class Browser:
 
 def picture(path: Path | str) -> None:
     """The Newton page at 1280 x 720: layer 3, the arithmetic of one cell open."""
-    from verify.explain import write_page
+    from verify.page import write_page
 
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "newton.html"

@@ -9,15 +9,13 @@ from fractions import Fraction as F
 
 import pytest
 
-from constructions.papers import akyurek2022 as paper
+from constructions.papers.akyurek2022 import chains as paper
 from verify import algorithms, check
-from verify.checks import boxes, layers, programs, search
+from verify.checks import search
+from verify.checks.bounds import balls, chains, operations
 from verify.claim import Budget, builtin
-from verify.claims import akyurek2022 as claims
-from verify.claims import akyurek2022_approximations as approximations
-from verify.claims import akyurek2022_equations as equations
-from verify.claims import akyurek2022_primitives as primitives
-from verify.claims import precision
+from verify.claims.akyurek2022 import approximations, equations, precision, primitives
+from verify.claims.akyurek2022 import theorems as claims
 
 QUICK = Budget(quick=True, cases=20)
 OURS = [c for c in builtin() if c.id.startswith("akyurek2022.")]
@@ -176,8 +174,8 @@ def test_a_wrong_algorithm_is_refuted_by_the_enclosure():
     def doubled(X, y, queries, ridge):
         return algorithms.ridge(X, y, queries, 2 * ridge)
 
-    right = programs.enclosure(paper.theorem2_chain, algorithms.ridge, sizes).run(QUICK)
-    wrong = programs.enclosure(paper.theorem2_chain, doubled, sizes).run(QUICK)
+    right = chains.enclosure(paper.theorem2_chain, algorithms.ridge, sizes).run(QUICK)
+    wrong = chains.enclosure(paper.theorem2_chain, doubled, sizes).run(QUICK)
     assert (right.passed, wrong.passed) == (True, False)
 
 
@@ -188,7 +186,7 @@ def test_the_enclosure_finds_the_printed_sign():
     def sizes(budget):
         return claims.descent_sizes((1,), budget)[:1]
 
-    result = programs.enclosure(printed, algorithms.one_pass_sgd, sizes).run(QUICK)
+    result = chains.enclosure(printed, algorithms.one_pass_sgd, sizes).run(QUICK)
     assert result.passed is False
     assert result.first_difference["layer"] == 6
 
@@ -232,14 +230,14 @@ def test_lemma_6_needs_the_factor_with_l(monkeypatch):
 )
 def test_bounds_of_single_layers_are_not_idle(operation):
     stream, draw = primitives.STREAM, random.Random(0)
-    limit = layers.bound(operation, stream, 3, programs.COARSE, primitives.LEAST)
+    limit = operations.bound(operation, stream, 3, chains.COARSE, primitives.LEAST)
     away = getattr(operation, "by", None)
     worst = max(
-        layers.worst_point(
+        operations.worst_point(
             operation,
             stream,
-            layers.draw_box(draw, stream, 3, away, primitives.LEAST),
-            programs.COARSE,
+            operations.draw_box(draw, stream, 3, away, primitives.LEAST),
+            chains.COARSE,
         )
         for _ in range(20)
     )
@@ -248,15 +246,15 @@ def test_bounds_of_single_layers_are_not_idle(operation):
 
 def test_a_bound_of_a_mov_is_reached_at_a_corner():
     operation = primitives.Mov(0, 1, (1, 3), (3, 5))
-    limit = layers.bound(operation, primitives.STREAM, 2, programs.COARSE)
+    limit = operations.bound(operation, primitives.STREAM, 2, chains.COARSE)
     corners = [[1 if row in (1, 2) else s for row in range(8)] for s in (1, -1)]
-    worst = layers.worst_point(operation, primitives.STREAM, corners, programs.COARSE)
+    worst = operations.worst_point(operation, primitives.STREAM, corners, chains.COARSE)
     assert limit / 4 < worst <= limit
 
 
 def test_supremum_encloses_a_known_one():
-    with boxes.precision(100):
-        bound = boxes.supremum(lambda x, y: x * y - x, [(-1, 2), (-1, 1)], tolerance=0.01)
+    with balls.precision(100):
+        bound = balls.supremum(lambda x, y: x * y - x, [(-1, 2), (-1, 1)], tolerance=0.01)
     assert bound.low <= 4 <= bound.high <= 4.05
 
 

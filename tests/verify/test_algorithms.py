@@ -487,7 +487,7 @@ def test_a_pivot_that_may_be_zero_is_an_error_and_a_tiny_one_is_not():
 
 
 def test_the_knots_of_the_sigmoid_are_those_of_the_witness():
-    from proofs.piecewise_linear import sigmoid_table
+    from proofs.weights.piecewise_linear import sigmoid_table
 
     for pieces, reach in [*((p, r) for p in range(1, 20) for r in (1, 3, 8)), (41, 12), (121, 30)]:
         values = tuple(value for _, value in sigmoid_table(pieces, reach))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from verify import cli
+from verify.command import cli
 
 GOOD = "a,b,t\n1,2,3\n4,5,6\n7,8,1\n2,1,0\n"
 
@@ -295,8 +295,8 @@ def test_what_was_there_stays_when_a_run_fails(table: Any, tmp_path: Path) -> No
 def test_a_write_that_breaks_off_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from verify import files
-    from verify.errors import WrongCall
+    from verify.inputs import files
+    from verify.inputs.errors import WrongCall
 
     path = tmp_path / "report.json"
     files.write(path, "before")

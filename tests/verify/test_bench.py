@@ -11,13 +11,13 @@ import pytest
 import torch
 
 import constructions
-from verify import baselines, bench, costs, growth
-from verify.report import dumps
+from verify.measure import baselines, costs, growth, speed
+from verify.report.text import dumps
 
 
 def witness(name: str, d: int, n: int, k: int):
-    return constructions.build(*bench.witnesses({"d": d, "n": n, "k": k})[name][:1],
-                               **bench.witnesses({"d": d, "n": n, "k": k})[name][1])  # fmt: skip
+    return constructions.build(*speed.witnesses({"d": d, "n": n, "k": k})[name][:1],
+                               **speed.witnesses({"d": d, "n": n, "k": k})[name][1])  # fmt: skip
 
 
 @pytest.mark.parametrize("name", sorted(costs.COSTS))
@@ -60,7 +60,7 @@ def test_memory_stays_below_four_times_the_tokens(name):
 @pytest.mark.parametrize("name", sorted(baselines.BARE))
 def test_every_baseline_computes_what_the_witness_does(name):
     X, y, queries = costs.prompt(3, 4, 9)
-    label, parameters = bench.witnesses({"d": 4, "n": 9, "k": 3})[name]
+    label, parameters = speed.witnesses({"d": 4, "n": 9, "k": 3})[name]
     want = constructions.build(label, **parameters).predict(X, y, queries)
     bare = {k: v for k, v in parameters.items() if k not in ("d", "examples")}
     assert torch.allclose(baselines.BARE[name](X, y, queries, **bare), want)
@@ -74,7 +74,7 @@ def test_the_median_of_interleaved_runs_finds_the_slower_candidate():
         while time.perf_counter() < end:
             pass
 
-    times = bench.interleaved({"slow": slow, "fast": lambda: None}, 3)
+    times = speed.interleaved({"slow": slow, "fast": lambda: None}, 3)
     assert times["slow"] > 0.003 > times["fast"]
 
 
@@ -86,7 +86,7 @@ def test_the_measured_exponent_is_that_of_the_seconds():
     cubes = growth.Range("newton", "d", (4, 8, 16), {"n": "2 d", "k": 2, "B": 1})
     found = growth.measure(
         cubes,
-        bench.witnesses,
+        speed.witnesses,
         lambda runs: {size: 1e-9 * int(size) ** 3.5 for size in runs},
     )
     assert found["measured"] == pytest.approx(3.5)
@@ -124,15 +124,15 @@ def test_the_printed_program_is_built_and_run_in_its_own_layers_at_a_width_of_d_
 
 def test_a_goal_is_met_or_missed():
     rows: list = []
-    bench.row(rows, "good", 2.9, "newton / bare")
-    bench.row(rows, "bad", 3.1, "newton / bare")
-    bench.row(rows, "failed", None, "peak GiB")
+    speed.row(rows, "good", 2.9, "newton / bare")
+    speed.row(rows, "bad", 3.1, "newton / bare")
+    speed.row(rows, "failed", None, "peak GiB")
     assert [one["met"] for one in rows] == [True, False, None]
 
 
 def test_the_quick_bench_has_every_figure(tmp_path):
     said: list[str] = []
-    result = bench.run(quick=True, progress=said.append)
+    result = speed.run(quick=True, progress=said.append)
     what = " ".join(row["what"] for row in result["rows"])
     for figure in ("newton / bare", "dense weights / newton", "matrix-product rate", "peak memory",
                    "Python fractions", "flops, predicted", "bytes, predicted", "exponent",
@@ -140,11 +140,11 @@ def test_the_quick_bench_has_every_figure(tmp_path):
         assert figure in what
     assert result["machine"]["cores"] >= 1 and result["versions"]["torch"]
     assert json.loads(dumps(result))["rows"]
-    assert bench.table(result).row_count == len(result["rows"])
+    assert speed.table(result).row_count == len(result["rows"])
     assert len(said) > 5
     grown = [row["growth"] for row in result["rows"] if "growth" in row]
     assert [one["variable"] for one in grown] == list(growth.VARIABLES)
     assert all(len(one["points"]) > 1 for one in grown)
     picture = tmp_path / "growth.png"
-    bench.plot(result, str(picture))
+    speed.plot(result, str(picture))
     assert picture.read_bytes().startswith(b"\x89PNG")

@@ -15,19 +15,29 @@ import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constructions.papers import akyurek2022 as paper
-from constructions.primitive_layers import FLOAT64, Constants, layer, workspace
-from constructions.primitives import Aff, Div, Mov, Mul, Program, Raw
-from constructions.slotmap import SlotMap
-from constructions.stream import layout
-from constructions.transformer import Head, Layer, Readout, Witness
+from constructions.papers.akyurek2022 import chains as paper
+from constructions.papers.akyurek2022.layers import FLOAT64, Constants, layer, workspace
+from constructions.papers.akyurek2022.operations import Aff, Div, Mov, Mul, Program, Raw
+from constructions.witness import Witness
+from proofs.layer import Head, Layer, Readout
+from proofs.slotmap import SlotMap
+from proofs.stream import layout
 from verify import algorithms, engine
-from verify.checks import chain_bounds, layer_bounds, layers, programs
-from verify.checks.boxes import at_most, ball, interval, precision, top
-from verify.checks.layer_bounds import NotCovered
-from verify.checks.polynomials import Ranges
+from verify.checks.bounds import (
+    chain_bounds,
+    operation_bounds,
+)
+from verify.checks.bounds import (
+    chains as programs,
+)
+from verify.checks.bounds import (
+    operations as layers,
+)
+from verify.checks.bounds.balls import at_most, ball, interval, precision, top
+from verify.checks.bounds.operation_bounds import NotCovered
+from verify.checks.bounds.polynomials import Ranges
 from verify.claim import Budget, builtin
-from verify.claims import akyurek2022 as claims
+from verify.claims.akyurek2022 import theorems as claims
 from verify.strategies import Case
 
 QUICK = Budget(quick=True, cases=20)
@@ -412,7 +422,7 @@ def test_a_layer_whose_weights_are_off_has_a_bound_that_says_so(operation, seed)
     wrong = replace(made, heads=heads)
     H = layers.draw_box(random.Random(seed), FIVE, 3, getattr(operation, "by", None), LEAST)
     with precision(MILD.bits(2)):
-        limit = top(layer_bounds.operation_error(operation, wrong, whole, 5, LEAST))
+        limit = top(operation_bounds.operation_error(operation, wrong, whole, 5, LEAST))
         got = layers.run(layers.alone(wrong, whole, FIVE, 3), FIVE, H)
         off = max(
             top(g - ball(w))

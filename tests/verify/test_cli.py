@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from verify import cli
+from verify.command import cli
 
 MINE = """
 from fractions import Fraction
@@ -123,8 +123,8 @@ def test_trace_compares_every_slot_with_what_it_should_hold(witness: Any) -> Non
 def test_trace_marks_the_slot_that_is_wrong(witness: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
-    from constructions import newton as module
-    from constructions.slotmap import SlotMap
+    from constructions.algorithms import newton as module
+    from proofs.slotmap import SlotMap
 
     right = module.newton
 
@@ -209,9 +209,10 @@ def test_the_same_seed_gives_the_same_json(witness: Any, mine: Any) -> None:
 
 
 def test_two_processes_give_the_reports_of_one() -> None:
-    from verify import pool, report
+    from verify import pool
     from verify.claim import Budget
-    from verify.subjects import choose
+    from verify.inputs.names import choose
+    from verify.report import text as report
 
     chosen = choose(["fu2023.eq38", "fu2023.eq39", "fu2023.eq40", "fu2023.eq43"])
     budget = Budget(quick=True)
@@ -226,14 +227,14 @@ def test_two_processes_give_the_reports_of_one() -> None:
 
 
 def test_a_paper_stands_for_all_its_claims() -> None:
-    from verify.subjects import choose
+    from verify.inputs.names import choose
 
     ids = [one.claim.id for one in choose(["fu2023"], "printed")]
     assert "fu2023.eq38" in ids and all(id.startswith("fu2023.") for id in ids)
 
 
 def test_replay_compares_every_field(witness: Any, mine: Any, tmp_path: Path) -> None:
-    from verify.report import sha256
+    from verify.report.text import sha256
 
     path, file = tmp_path / "out.json", mine("known", "refuted", 1)
     assert witness("check", file, "--quick", "--json", str(path))[0] == 0
@@ -307,7 +308,7 @@ def test_prove_has_a_line_per_theorem(witness: Any) -> None:
 def test_prove_without_coq_never_says_that_it_passed(
     witness: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from verify.checks import kernel
+    from verify.checks.coq import kernel
 
     monkeypatch.setattr(kernel, "why_not", lambda: "not run: coqc not found")
     name = kernel.theorems()[0].id
@@ -317,7 +318,7 @@ def test_prove_without_coq_never_says_that_it_passed(
 
 
 def test_doctor_says_what_is_missing(witness: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from verify.checks import kernel
+    from verify.checks.coq import kernel
 
     monkeypatch.setattr(kernel, "why_not", lambda: "not run: coqc not found")
     status, out, _ = witness("doctor", "--json")
@@ -405,7 +406,7 @@ def test_a_full_disk_is_said_in_one_line() -> None:
 
 def test_help_and_list_load_neither_torch_nor_sympy() -> None:
     code = (
-        "import sys; from verify.cli import main; main(['{}']); "
+        "import sys; from verify.command.cli import main; main(['{}']); "
         "print([m for m in ('torch', 'sympy', 'numpy', 'hypothesis') if m in sys.modules])"
     )
     for call in ("--help", "list"):

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import constructions
-from constructions.slotmap import SlotMap, slot_map
-from constructions.transformer import Head, Witness
+from constructions.witness import Witness
+from proofs.layer import Head
+from proofs.slotmap import SlotMap, slot_map
 from verify import Holds, Refuted, algorithms, engine, hunt
 from verify.claim import Budget, Claim, builtin
 from verify.strategies import Case
@@ -149,7 +150,7 @@ def test_a_counterexample_is_checked_by_hand_with_plain_fractions():
 @pytest.mark.parametrize("name", sorted(CORE))
 def test_a_wrong_weight_exceeds_the_float_tolerance(name):
     """A relative change of 1e-6 in one weight is seen by the numeric check alone, in float64."""
-    from verify.checks import numeric
+    from verify.checks import floats
 
     claim = CORE[name]
     rng = np.random.default_rng(0)
@@ -171,10 +172,10 @@ def test_a_wrong_weight_exceeds_the_float_tolerance(name):
         return witness.with_layers(tuple(layers))
 
     case = Case(parameters, X, y, queries)
-    error, tolerance = numeric.compare(claim, case, "float64")
+    error, tolerance = floats.compare(claim, case, "float64")
     assert error <= tolerance
     with pytest.raises(hunt.Differs, match="where rounding explains"):
-        numeric.compare(broken(claim, change), case, "float64")
+        floats.compare(broken(claim, change), case, "float64")
 
 
 # -- as the issue of rounding asks: batches, sizes and formats ---------------------------------
@@ -233,7 +234,7 @@ def test_a_changed_witness_is_not_proved(name, change):
 
 
 def test_a_block_more_is_not_proved():
-    from constructions.slotmap import Block
+    from proofs.slotmap import Block
     from verify.checks import proof
 
     def add(witness: Witness) -> Witness:
@@ -261,6 +262,7 @@ def test_a_witness_that_depends_on_d_is_not_proved_for_every_d():
 
     make = CORE["newton"].witness
     assert make is not None
+
     def odd(**given):
         """One iteration more from d = 5 on; it is proved at d = 3."""
         return make(**{**given, "iterations": given["iterations"] + (given["d"] >= 5)})

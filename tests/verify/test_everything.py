@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from verify import readme
-from verify.checks import kernel
+from verify.checks.coq import kernel
+from verify.measure import readme
 
 ROOT = Path(readme.__file__).parent.parent
 README = ROOT / "README.md"

@@ -14,11 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import constructions
-from constructions.slotmap import slot_map
-from constructions.stream import layout
-from constructions.transformer import Head, Holds, Layer, Readout, Witness
+from constructions.witness import Witness
+from proofs.layer import Head, Holds, Layer, Readout
+from proofs.slotmap import slot_map
+from proofs.stream import layout
 from verify import algorithms, check, engine, formula, strategies
-from verify.checks import bearing, kernel, proof
+from verify.checks import proof
+from verify.checks.coq import bearing, kernel
 from verify.checks.proof import Vector
 from verify.claim import (
     Approximates,
@@ -185,7 +187,7 @@ def test_what_refutes_is_what_a_refuted_claim_shows():
 
 
 def test_a_changed_transformer_is_not_proved_by_the_command(monkeypatch, capsys):
-    from verify.cli import main
+    from verify.command.cli import main
 
     real = constructions.build
 
@@ -307,8 +309,8 @@ def test_coq_speaks_of_a_users_builder_of_any_name():
 
 
 def test_coqs_weights_are_one_term_as_far_as_they_are_written():
-    from verify.checks.coq_terms import NotUniformError
-    from verify.checks.weights_coq import SOURCES, WRITTEN, section
+    from verify.checks.coq.terms import NotUniformError
+    from verify.checks.coq.weights import SOURCES, WRITTEN, section
 
     source = next(one for one in SOURCES if one.name == "newton")
     with pytest.raises(NotUniformError, match="d = 6"):

@@ -11,10 +11,24 @@ from pathlib import Path
 import pytest
 
 import constructions
-from constructions.transformer import Witness
-from verify import explain
+from constructions.witness import Witness
+from verify import page as explain
 from verify.claim import builtin
-from verify.explain import build, export, latex, lessons, mathml, pages, pairs, story, verdicts
+from verify.page import (
+    build,
+    export,
+    latex,
+    mathml,
+    pages,
+    pairs,
+    story,
+)
+from verify.page import (
+    lesson as lessons,
+)
+from verify.page import (
+    report_page as verdicts,
+)
 
 SPLIT = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.S)
 

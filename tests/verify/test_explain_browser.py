@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 import constructions
-from verify import check, explain
-from verify.explain import build, pages
-from verify.explain.story import number
+from verify import check
+from verify import page as explain
+from verify.page import build, pages
+from verify.page.story import number
 
 pytestmark = pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
 
@@ -142,7 +143,7 @@ def test_the_first_example_of_every_page_is_what_the_witness_predicts(
 
 
 def test_a_printed_witness_runs_as_it_is_printed(browser, folder) -> None:
-    from constructions.papers.fu2023 import theorem51
+    from constructions.papers.fu2023.layers import theorem51
 
     open_page(browser, folder, "fu2023.theorem5.1")
     X, y, queries = prompt(3, 2, 2)

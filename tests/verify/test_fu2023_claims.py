@@ -10,7 +10,9 @@ import pytest
 from verify import engine
 from verify.checks.statements import counts, formula, slots_hold, theorem
 from verify.claim import Budget, Promise, registered
-from verify.claims import fu2023, fu2023_algorithm, fu2023_theorem
+from verify.claims.fu2023 import algorithm
+from verify.claims.fu2023 import layers as fu2023
+from verify.claims.fu2023 import theorem as fu2023_theorem
 from verify.strategies import Case
 
 OURS = {c.key: c for c in registered() if c.id.startswith("fu2023.")}
@@ -190,7 +192,7 @@ def test_eq5_from_two_the_iteration_falls_to_zero_and_stays():
 
 
 def test_the_slots_check_sees_a_wrong_coefficient():
-    from constructions.papers.fu2023_statements import eq30
+    from constructions.papers.fu2023.statements import eq30
 
     def wrong(T, examples):
         right = eq30(T, examples, printed=False)
@@ -223,9 +225,9 @@ def test_a_width_that_does_not_grow_with_d_is_refused():
 
 def test_another_coefficient_in_eq40_is_seen():
     case = Case({"d": 1, "alpha": Fraction(1), "iterations": 2}, one(1), one(1)[0], one(1))
-    right = fu2023_algorithm.betas(2, Fraction(1))
-    assert fu2023_algorithm.compare_iterate(case, 2, right) is None
-    assert fu2023_algorithm.compare_iterate(case, 2, right | {7: Fraction(-2)}) is not None
+    right = algorithm.betas(2, Fraction(1))
+    assert algorithm.compare_iterate(case, 2, right) is None
+    assert algorithm.compare_iterate(case, 2, right | {7: Fraction(-2)}) is not None
 
 
 def one(value):
@@ -234,34 +236,34 @@ def one(value):
 
 def test_weights_outside_the_span_raise_the_rank():
     X = np.array([[Fraction(1), Fraction(2)]], dtype=object)
-    assert fu2023_algorithm.rank(np.vstack([X, 3 * X])) == 1
-    assert fu2023_algorithm.rank(np.vstack([X, [Fraction(1), Fraction(0)]])) == 2
+    assert algorithm.rank(np.vstack([X, 3 * X])) == 1
+    assert algorithm.rank(np.vstack([X, [Fraction(1), Fraction(0)]])) == 2
 
 
 @pytest.mark.parametrize("theta, converges", [(Fraction(15, 8), True), (2, False), (3, False)])
 def test_newton_converges_below_two_and_not_from_two_on(theta, converges):
-    case = fu2023_algorithm.Spectrum((Fraction(1), Fraction(1, 2)), Fraction(theta))
-    assert (fu2023_algorithm.no_convergence(case, steps=7) is None) == converges
+    case = algorithm.Spectrum((Fraction(1), Fraction(1, 2)), Fraction(theta))
+    assert (algorithm.no_convergence(case, steps=7) is None) == converges
 
 
 def test_gradient_descent_does_not_keep_newtons_bound():
-    count, bound = fu2023_algorithm.gradient_steps, fu2023_algorithm.newton_bound
-    result = fu2023_algorithm.count_steps(count, bound, (16,))
+    count, bound = algorithm.gradient_steps, algorithm.newton_bound
+    result = algorithm.count_steps(count, bound, (16,))
     assert result.passed is False and result.counterexample["kappa"] == 16
 
 
 def test_a_smaller_alpha_costs_newton_more_steps_than_the_bound():
     def slow(kappa, digits):
-        return fu2023_algorithm.newton_steps(kappa, digits, Fraction(1, 64))
+        return algorithm.newton_steps(kappa, digits, Fraction(1, 64))
 
-    assert fu2023_algorithm.count_steps(slow, fu2023_algorithm.newton_bound, (16,)).passed is False
+    assert algorithm.count_steps(slow, algorithm.newton_bound, (16,)).passed is False
 
 
 def test_newton_pays_two_steps_for_twice_the_condition_and_one_for_twice_the_digits():
-    steps = fu2023_algorithm.newton_steps
+    steps = algorithm.newton_steps
     assert [steps(kappa, 4) - steps(kappa // 2, 4) for kappa in (8, 16, 32)] == [2, 2, 2]
     assert [steps(16, 2 * digits) - steps(16, digits) for digits in (2, 4, 8)] == [1, 1, 1]
-    gradient = fu2023_algorithm.gradient_steps
+    gradient = algorithm.gradient_steps
     assert 1.8 < gradient(32, 4) / gradient(16, 4) < 2.2
     assert 1.8 < gradient(16, 8) / gradient(16, 4) < 2.2
 

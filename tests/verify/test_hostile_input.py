@@ -19,11 +19,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import constructions
-from verify import algorithms, cli, replay, sweep
+from verify import algorithms
 from verify.claim import NoClaimError, load_file
-from verify.data import read_csv
-from verify.errors import WrongCall
-from verify.report import SCHEMA, sha256
+from verify.command import cli, replay, sweep
+from verify.inputs.errors import WrongCall
+from verify.inputs.tables import read_csv
+from verify.report.text import SCHEMA, sha256
 
 FUZZED = settings(
     max_examples=60,

@@ -10,14 +10,16 @@ import pytest
 import sympy
 
 import constructions
-from constructions.transformer import Head, Witness
-from proofs import spectral
-from verify.checks import certified, spectrum
+from constructions.witness import Witness
+from proofs.calculus import spectral
+from proofs.layer import Head
+from verify.checks import residual as spectrum
+from verify.checks.bounds import certified
 from verify.claim import Budget, registered
-from verify.claims import improved, improved_algorithms, improved_least_squares
+from verify.claims.ours import algorithms, least_squares, shallow
 
 QUICK = Budget(cases=8, quick=True)
-MODULES = (improved, improved_algorithms, improved_least_squares)
+MODULES = (shallow, algorithms, least_squares)
 NAMES = {module.__name__ for module in MODULES}
 CLAIMS = [c for c in registered() if getattr(c.witness or c.checks, "__module__", "") in NAMES]
 
@@ -38,7 +40,7 @@ def test_verdict_is_the_expected_one(claim: Any) -> None:
 
 @pytest.mark.parametrize("name", ["hyperpower", "minimax_descent", "lasso"])
 def test_floats_stay_within_their_computed_rounding_bound(name: str) -> None:
-    from verify.checks import numeric
+    from verify.checks import floats as numeric
 
     (claim,) = (c for c in CLAIMS if c.id == name)
     assert numeric.run(claim, replace(QUICK, cases=4)).passed is not False
@@ -66,12 +68,12 @@ def flipped(build: Any) -> Any:
 @pytest.mark.parametrize(
     ("build", "residual", "parameters"),
     [
-        (improved.hyperpower, improved._hyperpower_residual, {"iterations": 2, "alpha": F(1, 3)}),
-        (improved.deep_descent, improved._descent_residual, {"layers": 2, "alpha": F(1, 3)}),
-        (improved.minimax_descent, improved._minimax_residual, {"layers": 2, "largest": 5}),
+        (shallow.hyperpower, shallow._hyperpower_residual, {"iterations": 2, "alpha": F(1, 3)}),
+        (shallow.deep_descent, shallow._descent_residual, {"layers": 2, "alpha": F(1, 3)}),
+        (shallow.minimax_descent, shallow._minimax_residual, {"layers": 2, "largest": 5}),
         (
-            improved_algorithms.chebyshev,
-            improved_algorithms._chebyshev_residual,
+            algorithms.chebyshev,
+            algorithms._chebyshev_residual,
             {"steps": 3, "lowest": 1, "highest": 4},
         ),
     ],
@@ -90,14 +92,14 @@ def test_the_spectrum_of_a_wrong_witness_is_refuted(
 def test_the_textbook_bound_fails_for_another_iteration() -> None:
     def slower(d: int, steps: int, lowest: int, highest: int) -> Witness:
         """The same steps on too small an interval."""
-        return improved_algorithms.chebyshev(d=d, steps=steps, lowest=lowest, highest=highest - 1)
+        return algorithms.chebyshev(d=d, steps=steps, lowest=lowest, highest=highest - 1)
 
-    assert certified.chebyshev_bound(improved_algorithms.chebyshev, (4,)).run(QUICK).passed is True
+    assert certified.chebyshev_bound(algorithms.chebyshev, (4,)).run(QUICK).passed is True
     assert certified.chebyshev_bound(slower, (4,)).run(QUICK).passed is False
 
 
 def test_the_textbook_bound_names_its_interval_and_is_rounded_down() -> None:
-    result = certified.chebyshev_bound(improved_algorithms.chebyshev, (4, 10)).run(QUICK)
+    result = certified.chebyshev_bound(algorithms.chebyshev, (4, 10)).run(QUICK)
     assert "every eigenvalue from 1 to kappa, kappa = 4, 10" in result.box
     for condition, steps in ((4, 1), (10, 3), (100, 6)):
         exact = 2 * ((sympy.sqrt(condition) - 1) / (sympy.sqrt(condition) + 1)) ** steps
@@ -109,7 +111,7 @@ def test_the_logistic_bound_fails_for_a_coarser_sigmoid() -> None:
     def coarser(**parameters: Any) -> Witness:
         return constructions.build("logistic", **parameters | {"pieces": 1})
 
-    assert certified.logistic_error(improved_algorithms.logistic).run(QUICK).passed is True
+    assert certified.logistic_error(algorithms.logistic).run(QUICK).passed is True
     assert certified.logistic_error(coarser).run(QUICK).passed is False
 
 
@@ -139,7 +141,7 @@ def test_minimax_descent_reaches_its_bound_at_the_largest_eigenvalue(layers: int
 
 def test_a_witness_outside_the_calculus_is_not_called_proved() -> None:
     found = spectrum.leaves(
-        improved_algorithms.lasso,
+        algorithms.lasso,
         lambda s, **_: 1 - s,
         lambda: [{"steps": 1, "step_size": 1, "penalty": 1}],
     ).run(QUICK)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import constructions
-from constructions.features import with_splines
-from proofs.splines import basis
+from constructions.algorithms.spline_regression import with_splines
+from proofs.weights.splines import basis
 from verify import algorithms
 from verify.claim import Budget
-from verify.claims.improved_features import falls_as_fast
+from verify.claims.ours.features import falls_as_fast
 
 X = np.array([[F(i, 7)] for i in range(7)], dtype=object)
 y = np.array([F(i * i - 3 * i) for i in range(7)], dtype=object)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from verify import plots
+from verify.measure import plots
 
 
 @pytest.fixture(scope="module")

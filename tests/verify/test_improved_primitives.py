@@ -11,15 +11,16 @@ import pytest
 
 import constructions
 import proofs
-from constructions.exact_layers import exact_layer
 from constructions.numbers.ball import Ball
-from constructions.slotmap import SlotMap
-from constructions.transformer import Witness
-from proofs.gelu_product import bound, closed_form, weights
+from constructions.papers.akyurek2022.exact import exact_layer
+from constructions.witness import Witness
+from proofs.slotmap import SlotMap
+from proofs.weights.gelu_product import bound, closed_form, weights
 from verify import engine
-from verify.checks import certified, exact_layers, gelu
+from verify.checks.bounds import certified, exact_operations, gelu
 from verify.claim import Budget, registered
-from verify.claims import improved_algorithms, improved_primitives
+from verify.claims.ours import algorithms
+from verify.claims.ours import primitives as improved_primitives
 
 QUICK = Budget(cases=8, quick=True)
 CLAIMS = [
@@ -42,7 +43,7 @@ def without_its_last_head(operation: Any, stream: Any) -> Any:
 @pytest.mark.parametrize("kind", ["mov", "aff", "raw"])
 def test_one_head_fewer_is_refuted(kind: str) -> None:
     budget = replace(QUICK, cases=60)
-    for check in (exact_layers.in_fractions, exact_layers.in_balls):
+    for check in (exact_operations.in_fractions, exact_operations.in_balls):
         result = check(kind, without_its_last_head).run(budget)
         assert result.passed is False
         assert result.counterexample is not None
@@ -52,18 +53,18 @@ def test_one_head_fewer_is_refuted(kind: str) -> None:
 def test_balls_that_lost_half_of_their_bits_decide_nothing(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert exact_layers.in_balls(kind).run(QUICK).passed is True
-    monkeypatch.setattr(exact_layers, "Ball", lambda bits: Ball(bits // 3))
-    assert exact_layers.in_balls(kind).run(QUICK).passed is None
+    assert exact_operations.in_balls(kind).run(QUICK).passed is True
+    monkeypatch.setattr(exact_operations, "Ball", lambda bits: Ball(bits // 3))
+    assert exact_operations.in_balls(kind).run(QUICK).passed is None
 
 
 def test_what_is_drawn_is_called_tested_and_names_no_box() -> None:
     checks = (
-        exact_layers.in_balls("mov"),
+        exact_operations.in_balls("mov"),
         gelu.product_bound(improved_primitives.product),
         gelu.norm_bypass(),
-        certified.logistic_error(improved_algorithms.logistic),
-        certified.exponential_kernel(improved_algorithms.kernel_regression),
+        certified.logistic_error(algorithms.logistic),
+        certified.exponential_kernel(algorithms.kernel_regression),
     )
     for check in checks:
         result = check.run(QUICK)

@@ -8,7 +8,7 @@ import pytest
 import sympy
 
 import constructions
-from verify.improvements import OURS, QUANTITIES, ROWS, Row, built, costs, markdown
+from verify.measure.resources_table import OURS, QUANTITIES, ROWS, Row, built, costs, markdown
 
 OTHER = {"iterations": 6, "steps": 7, "layers": 5, "examples": 8}
 LETTER = {"iterations": "k", "steps": "k", "layers": "k", "examples": "n"}

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 import constructions
-from constructions.heads import read_offset
-from constructions.slotmap import SlotMap
-from constructions.transformer import Head, Witness
-from verify.checks import kernel
-from verify.checks.coq_terms import NotUniformError, coefficient
-from verify.checks.weights_coq import SOURCES, weights_file
+from constructions.parts import read_offset
+from constructions.witness import Witness
+from proofs.layer import Head
+from proofs.slotmap import SlotMap
+from verify.checks.coq import kernel
+from verify.checks.coq.terms import NotUniformError, coefficient
+from verify.checks.coq.weights import SOURCES, weights_file
 
 needs_coq = pytest.mark.skipif(kernel.available() is None, reason=kernel.why_not() or "Coq is here")
 

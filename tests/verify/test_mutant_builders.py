@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import sympy
 
-from verify import mutant_builders, mutant_kernel, sensitivity
-from verify.checks import bearing, exact, kernel, proof
+from verify.checks import equal, proof
+from verify.checks.coq import bearing, kernel
 from verify.claim import CheckResult
-from verify.mutant_builders import Fault, faults, judge, read_out_doubled, sizes_named
+from verify.measure import mutant_builders, mutant_kernel, sensitivity
+from verify.measure.mutant_builders import Fault, faults, judge, read_out_doubled, sizes_named
 
 needs_coq = pytest.mark.skipif(kernel.available() is None, reason=kernel.why_not() or "Coq is here")
 
@@ -111,7 +112,7 @@ def test_a_proof_that_runs_no_case_is_seen_to_miss(newton, monkeypatch):
 
 
 def test_an_exact_check_that_sees_nothing_is_seen_to_miss(newton, monkeypatch):
-    monkeypatch.setattr(exact, "compare", lambda claim, case: [Fraction(0), Fraction(1)])
+    monkeypatch.setattr(equal, "compare", lambda claim, case: [Fraction(0), Fraction(1)])
     said = judge(newton, fault(newton, "d >= 3"))
     assert said.notices["exact"] is False and "exact" not in said.outside
 
@@ -161,7 +162,7 @@ def test_the_right_builder_is_written_down(name):
 @pytest.mark.parametrize("one", mutant_kernel.FAULTS, ids=lambda one: one.where)
 def test_every_wrong_builder_is_unwritten_or_another_text(name, one):
     import constructions
-    from verify.checks.weights_coq import weights_file
+    from verify.checks.coq.weights import weights_file
 
     text, problems = weights_file({name: one.built(constructions.function(name))})
     assert problems or text != weights_file()[0]

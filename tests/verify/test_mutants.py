@@ -11,15 +11,16 @@ import numpy as np
 import pytest
 
 import constructions
-from constructions.heads import linear_mlp
-from constructions.prompt import Prompt
-from constructions.slotmap import SlotMap, slot_map
-from constructions.stream import layout, split_entry
-from constructions.transformer import MLP, Head, Layer, Readout, Witness
-from verify import equality, mutants, sensitivity
-from verify.mutant_checks import Finding, judge
-from verify.mutant_sites import Mutant, sites
-from verify.mutant_wiring import POSITION, _canonical
+from constructions.parts import linear_mlp
+from constructions.witness import Witness
+from proofs.layer import MLP, Head, Layer, Readout
+from proofs.prompt import Prompt
+from proofs.slotmap import SlotMap, slot_map
+from proofs.stream import layout, split_entry
+from verify.measure import equality, mutants, sensitivity
+from verify.measure.mutant_checks import Finding, judge
+from verify.measure.mutant_sites import Mutant, sites
+from verify.measure.mutant_wiring import POSITION, _canonical
 
 
 @pytest.fixture(scope="module")
@@ -306,7 +307,8 @@ def test_wherever_two_witnesses_are_called_the_same_they_predict_the_same():
 def careless_calculus(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A calculus that drops what the embedding reads of single entries."""
     import proofs.holds
-    from proofs.assembled import Run
+
+    from proofs.calculus.run import Run
 
     class Careless(Run):
         def __init__(self, witness: Any, *arguments: Any) -> None:
@@ -350,7 +352,7 @@ def test_without_that_fault_nothing_is_missed():
 
 
 def test_a_comparison_that_sees_nothing_is_seen_in_the_table(monkeypatch):
-    from verify import mutant_checks
+    from verify.measure import mutant_checks
 
     monkeypatch.setattr(mutant_checks, "_differs", lambda *_: False)
     witness = counted("newton", "masks", "keys full, average ''")

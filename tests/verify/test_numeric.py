@@ -13,14 +13,14 @@ from flint import arb
 import constructions
 from constructions.numbers.ball import precision
 from verify import algorithms
-from verify.checks import numeric
-from verify.checks.running import InexactReference
+from verify.checks import floats as numeric
+from verify.checks.case import InexactReference
+from verify.checks.judge import as_claim, judge
 from verify.checks.strict import Strict, refuse_floats
 from verify.claim import Budget, Claim
 from verify.hunt import Differs
-from verify.judging import as_claim, judge
+from verify.inputs.names import subject
 from verify.strategies import Case
-from verify.subjects import subject
 
 
 def drawn(seed: int = 0, d: int = 2, n: int = 3, m: int = 2, **parameters) -> Case:

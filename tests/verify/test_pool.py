@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
-from verify import cli, engine, pool, where_raised
+from verify import engine, pool
 from verify.claim import Broken, Budget, CheckResult, Claim, Holds, builtin, load_file
-from verify.subjects import Chosen, choose
+from verify.command import cli
+from verify.inputs import where_raised
+from verify.inputs.names import Chosen, choose
 
 HEAD = """
 import sys
@@ -169,7 +171,7 @@ def test_a_file_that_is_another_when_it_is_loaded_again_breaks_its_claims(
 
 
 def test_a_built_in_claim_that_raises_is_broken_too(monkeypatch: Any) -> None:
-    from verify.claims import akyurek2022_primitives as module
+    from verify.claims.akyurek2022 import primitives as module
 
     chosen = choose(["akyurek2022.lemma1.mov", "fu2023.eq40"])
     (name,) = [
@@ -202,7 +204,7 @@ def test_ctrl_c_in_a_claim_ends_the_run(monkeypatch: Any) -> None:
 
 
 def test_what_cannot_be_shown_of_the_progress_breaks_nothing(monkeypatch: Any) -> None:
-    from verify import progress
+    from verify.inputs import progress
 
     class Gone:
         def isatty(self) -> bool:

@@ -14,11 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from verify import cli, engine, pool, replay, report
+from verify import engine, pool
 from verify.claim import Budget, CheckResult, Holds
-from verify.commands import checking
+from verify.command import checking, cli, replay
 from verify.engine import Report
-from verify.errors import WrongCall
+from verify.inputs.errors import WrongCall
+from verify.report import text as report
 
 MINE = '''
 from fractions import Fraction

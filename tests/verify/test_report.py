@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from verify import report
 from verify.claim import (
     VERDICTS,
     Approximates,
@@ -30,6 +29,7 @@ from verify.claim import (
     Verdict,
 )
 from verify.engine import Report, with_kernel
+from verify.report import text as report
 
 DIFFERENCE = {"layer": 6, "name": "aff", "slot": "gradient", "token": 1, "is": "-1", "should": "1"}
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from verify import cli
-from verify.errors import WrongCall
-from verify.regression import split
-from verify.suit import limit, spectrum, suit
+from verify.command import cli
+from verify.command.regression import split
+from verify.inputs.errors import WrongCall
+from verify.inputs.region import limit, spectrum, suit
 
 CORE = ("gradient_descent", "sherman_morrison", "newton")
 
@@ -101,7 +101,7 @@ def test_a_wrong_transformer_is_seen(
     diabetes: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One iteration less than the algorithm: rounding does not explain that."""
-    from constructions import newton as module
+    from constructions.algorithms import newton as module
 
     right = module.newton
     monkeypatch.setattr(
@@ -150,7 +150,7 @@ def test_no_right_transformer_is_blamed(call: tuple[str, ...], diabetes: Any, st
 def test_a_wrong_chebyshev_is_blamed(
     standardised: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from proofs import momentum
+    from proofs.weights import momentum
 
     right = momentum.chebyshev_rates
     monkeypatch.setattr(
@@ -166,7 +166,7 @@ def test_a_wrong_chebyshev_is_blamed(
 def test_a_reference_in_floats_decides_nothing(
     standardised: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from verify import regression
+    from verify.command import regression
 
     monkeypatch.setattr(regression, "BALLS", 0)
     right = regression.algorithms.chebyshev
@@ -189,8 +189,8 @@ def test_a_claim_is_compared_with_its_own_algorithm() -> None:
 
     from verify import algorithms
     from verify.claim import builtin
-    from verify.regression import algorithm_of
-    from verify.subjects import subject
+    from verify.command.regression import algorithm_of
+    from verify.inputs.names import subject
 
     found = subject("newton")
     assert algorithm_of(found) is algorithms.newton

@@ -7,11 +7,11 @@ from fractions import Fraction
 
 import pytest
 
-from constructions.heads import linear_mlp
-from constructions.slotmap import slot_map
-from verify import equality, mutant_checks, mutants, readme, sensitivity
-from verify.errors import WrongCall
-from verify.mutant_checks import KINDS, judge
+from constructions.parts import linear_mlp
+from proofs.slotmap import slot_map
+from verify.inputs.errors import WrongCall
+from verify.measure import equality, mutant_checks, mutants, readme, sensitivity
+from verify.measure.mutant_checks import KINDS, judge
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from verify import readme, soundness
-from verify.judging import as_claim, judge
+from verify.checks.judge import as_claim, judge
+from verify.inputs.names import subject
+from verify.measure import readme, soundness
 from verify.strategies import Case
-from verify.subjects import subject
 
 
 def test_sixty_cases_over_all_number_systems_have_no_false_alarm():
@@ -77,9 +77,9 @@ def test_selections_come_near_a_tie_and_relus_to_their_kink():
 
 
 def test_a_missing_warning_is_noticed(monkeypatch):
-    from constructions import rounding
+    from constructions.rounding import bounds
 
-    monkeypatch.setattr(rounding, "warn_if_lost", lambda *given: None)
+    monkeypatch.setattr(bounds, "warn_if_lost", lambda *given: None)
     result = soundness.run(cases=60, seed=0, start=0)
     assert result["silent"] and all(said["error"] > 0 for said in result["silent"])
     assert sum(one["count"] for one in result["outcomes"] if one["outcome"] == "silent") == len(
@@ -88,10 +88,10 @@ def test_a_missing_warning_is_noticed(monkeypatch):
 
 
 def test_a_bound_that_is_too_small_is_noticed(monkeypatch):
-    from constructions import rounding
+    from constructions.rounding import bounds
 
-    full = rounding.full_bound
-    monkeypatch.setattr(rounding, "full_bound", lambda *given: full(*given) * 2.0**-12)
+    full = bounds.full_bound
+    monkeypatch.setattr(bounds, "full_bound", lambda *given: full(*given) * 2.0**-12)
     assert soundness.run(cases=60, seed=0, start=0)["refuted"]
 
 

@@ -11,8 +11,8 @@ from collections import Counter
 
 import pytest
 
-from verify import sweep
-from verify.errors import WrongCall
+from verify.command import sweep
+from verify.inputs.errors import WrongCall
 
 SETTINGS = ["d=1:2", "n=2", "steps=1|2", "numbers=float64|rational"]
 

@@ -9,9 +9,10 @@ from ..claim import Check, Claim
 
 def standard(claim: Claim) -> Iterator[Check]:
     """The checks that every witness claim gets; the claim's fields decide which apply."""
-    from . import exact, numeric, proof, resources, steps, symbolic
+    from . import equal, proof, resources, steps, symbolic
+    from . import floats as numeric
 
-    yield Check("exact", lambda budget: exact.run(claim, budget), "exact")
+    yield Check("exact", lambda budget: equal.run(claim, budget), "exact")
     yield Check("annotations", lambda budget: steps.of_witness(claim, budget), "exact")
     if claim.symbolic is not None:
         yield Check("symbolic", lambda budget: symbolic.run(claim, budget), "exact")

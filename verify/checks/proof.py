@@ -23,7 +23,7 @@ from typing import Any
 
 from ..claim import Budget, CheckResult, Claim, Object
 from ..formulas import Formula
-from .running import build, reference
+from .case import build, reference
 
 REACH = 24  # dimensions at which the builder is seen to be one function of d
 
@@ -164,7 +164,7 @@ def prove(claim: Claim, given: Parameters) -> Any:
 
     The builder is called anew, so that it is today's transformer that is proved.
     """
-    from proofs.holds import prove_witness
+    from proofs.prove_witness import prove_witness
 
     assert claim.witness is not None and claim.formula is not None
     values = opened(given, given["d"])
@@ -214,7 +214,7 @@ def shape_free(witness: Any, given: Parameters) -> Any:
 
     An explicit matrix that is a vector or matrix of letters is named, not written out.
     """
-    from constructions.exact import as_text
+    from proofs.exact import as_text
 
     named: dict[str, str] = {}
     for name, value in given.items():
@@ -323,8 +323,8 @@ def _match(letter: Any, value: Any, values: dict[Any, Any]) -> None:
 
 def substituted(witness: Any, values: Mapping[Any, Any]) -> Any:
     """The witness with numbers for its letters; blocks that become zero are left out."""
-    from constructions.exact import exact, is_symbolic
-    from constructions.slotmap import slot_map
+    from proofs.exact import exact, is_symbolic
+    from proofs.slotmap import slot_map
 
     def number(value: Any) -> Any:
         return exact(value.subs(values)) if is_symbolic(value) else value
@@ -385,7 +385,7 @@ def _same_as_code(claim: Claim, drawn: Sequence[Any]) -> str | None:
 
 def _reach(proved: Mapping[str, Proved]) -> str:
     """ "derived for the formula, every prompt of any length, d = 1 to 24, iterations = 0 to 4"."""
-    from proofs.holds import divides
+    from proofs.prove_witness import divides
 
     any_length = all(one.examples is None for one in proved.values())
     words = ["derived for the formula, every prompt" + (" of any length" if any_length else "")]

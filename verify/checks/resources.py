@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any
 
 from ..claim import Budget, CheckResult, Claim, Promise
-from .running import build
+from .case import build
 
 VARIABLES = {
     "d": "d", "n": "n", "k": "k",

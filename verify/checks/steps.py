@@ -7,7 +7,7 @@ from constructions.numbers import Unsupported
 from ..claim import Budget, CheckResult, Claim
 from ..hunt import Differs, hunt
 from ..strategies import Case
-from .running import build, compared, text
+from .case import build, compared, text
 
 
 def run(claim: Claim, budget: Budget) -> CheckResult:

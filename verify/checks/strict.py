@@ -17,7 +17,7 @@ from flint import arb
 from constructions.numbers.ball import precision
 
 from ..strategies import Case
-from .running import InexactReference, reference
+from .case import InexactReference, reference
 
 BITS = 128
 

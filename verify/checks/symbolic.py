@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from constructions.exact import is_symbolic
 from constructions.numbers import Unsupported
+from proofs.exact import is_symbolic
 
 from ..claim import Budget, CheckResult, Claim
 from ..strategies import Case, as_text
-from .running import InexactReference, build, reference
+from .case import InexactReference, build, reference
 
 
 def letters(d: int, n: int, m: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

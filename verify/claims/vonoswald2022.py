@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from constructions.transformer import Witness
+from constructions.witness import Witness
 
 from .. import algorithms, strategies
 from ..checks.proof import Vector
@@ -16,7 +16,7 @@ from ..checks.statements import formula
 from ..claim import Check, claim
 from ..formulas import Formula
 from ..strategies import Case, as_text, positive
-from .core import float_cases, letters
+from .ours.core import float_cases, letters
 
 LOSS = r"L(W) = \tfrac{1}{2n} \textstyle\sum_i \|W x_i - y_i\|^2"
 

@@ -1,0 +1,1 @@
+"""One construction a file, found by its name."""

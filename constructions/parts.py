@@ -1,0 +1,91 @@
+"""Heads that several constructions share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from typing import TypeAlias
+
+from proofs.layer import MLP, Head
+from proofs.slotmap import Block, SlotMap, slot_map
+
+# two factors, each with its index pattern where it has one
+Product: TypeAlias = tuple[str, str] | tuple[str, str | None, str, str | None]
+
+
+def scaled(slots: SlotMap, c: object) -> SlotMap:
+    """c * slots."""
+    return SlotMap(tuple(replace(block, coefficient=block.coefficient * c) for block in slots))
+
+
+def as_attention(head: Head, attention: str) -> tuple[Head, ...]:
+    """A linear head as itself ("linear") or as its pair of ReLU heads ("relu").
+
+    The pair is relu(u) - relu(-u) = u on every score u (proofs.newton.relu_pair).
+    """
+    if attention == "linear":
+        return (head,)
+    from proofs.weights.newton import relu_pair
+
+    c = relu_pair().weights
+    return tuple(
+        replace(
+            head,
+            attention="relu",
+            key=scaled(head.key, c[sign]),
+            value=scaled(head.value, c[f"value_{sign}"]),
+            name=f"{head.name}, {sign}" if head.name else sign,
+        )
+        for sign in ("plus", "minus")
+    )
+
+
+@cache
+def read_offset(offset: int, value: SlotMap) -> tuple[Head, ...]:
+    """Three ReLU heads by which token t reads `value` from token t + offset, exactly.
+
+    With u = index_j - index_t - offset the scores add up to [u = 0] (proofs.newton.hat). Needs
+    the slots `index` and `one`.
+    """
+    from proofs.weights.newton import hat
+
+    c = hat().weights
+    return tuple(
+        Head(
+            query=slot_map(("from", "one"), ("to", "index")),
+            key=slot_map(
+                ("from", "index"), ("from", "one", c[f"shift_{part}"] - offset), ("to", "one", -1)
+            ),
+            value=scaled(value, c[f"value_{part}"]),
+            attention="relu",
+            name=f"read token t{offset:+d}, {part}",
+        )
+        for part in ("plus", "zero", "minus")
+    )
+
+
+def linear_mlp(*blocks: tuple | Block) -> MLP:
+    """stream += slot_map(stream), a linear map of every token."""
+    return MLP(outer=slot_map(*blocks))
+
+
+def bilinear(hidden: Mapping[str, Product], *out: tuple | Block, d: int) -> MLP:
+    """A gated MLP: hidden[name] = left * right, given as (left, right) or, with index patterns,
+    (left, left pattern, right, right pattern); then stream += out(hidden). Letters are 0..d-1.
+    """
+    inner, gate = [], []
+    for name, product in hidden.items():
+        if len(product) == 2:
+            inner.append(Block(name, product[0]))
+            gate.append(Block(name, product[1]))
+        else:
+            left, left_pattern, right, right_pattern = product
+            inner.append(Block(name, left, 1, left_pattern))
+            gate.append(Block(name, right, 1, right_pattern))
+    return MLP(
+        outer=slot_map(*out),
+        inner=slot_map(*inner),
+        gate=slot_map(*gate),
+        letters=(("i", d), ("j", d)),
+    )

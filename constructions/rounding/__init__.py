@@ -1,0 +1,1 @@
+"""What rounding does to a prediction: bounds on every run of a float format."""

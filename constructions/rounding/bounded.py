@@ -1,0 +1,275 @@
+"""Arrays of a forward pass that carry a bound on their error, and what a float format rounds.
+
+An array holds a value in float64 and bounds |w - v|: v is what exact arithmetic makes, w what any
+run of the plan in the float format makes, in whatever order it adds up, on whatever device. The
+value itself is such a run, for float64 rounds no more than the format does. So with a bound E a
+run's magnitudes are at most |value| + 2E, exact ones at most |value| + E.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import torch
+
+from proofs.exact import Exact, nearest_float
+
+from ..numbers.base import Numbers, Prompts
+from ..numbers.floats import HALF, Floats, as_matrix, permuted
+
+OWN = 2.0**-50  # more than this arithmetic, float64's, rounds in one operation of a bound
+SUBNORMAL = 5e-324
+UNSEEN = 2.0**-500  # more than an entry whose square float64 does not hold
+FLOAT32 = 2.0**-24
+BFLOAT16 = 2.0**-8
+
+
+class Bounded:
+    """A value (…, tokens, size), a bound E on its error entry by entry, and one on the Frobenius
+    norm of the error, one number per prompt; None where every run has the exact value."""
+
+    __slots__ = (
+        "_magnitude", "_nonzero", "_reach", "error", "noises", "norm", "size", "spectral", "value"
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        value: torch.Tensor,
+        error: torch.Tensor | None = None,
+        norm: Any = None,
+        noises: torch.Tensor | None = None,
+    ) -> None:
+        self.value, self.error, self.norm, self.noises = value, error, norm, noises
+        self.size: Any = None  # norms of the value, once they are known
+        self.spectral: Any = None
+        self._magnitude: torch.Tensor | None = None
+        self._reach: torch.Tensor | None = None
+        self._nonzero: torch.Tensor | None = None
+
+    @property
+    def magnitude(self) -> torch.Tensor:
+        """|value|"""
+        if self._magnitude is None:
+            self._magnitude = self.value.detach().abs()
+        return self._magnitude
+
+    @property
+    def reach(self) -> torch.Tensor:
+        """What no run exceeds in magnitude."""
+        if self._reach is None:
+            self._reach = (
+                self.magnitude
+                if self.error is None
+                else torch.add(self.magnitude, self.error, alpha=2)
+            )
+        return self._reach
+
+    @property
+    def nonzero(self) -> torch.Tensor:
+        """1 where some run may differ from 0, else 0: only there can anything underflow."""
+        if self._nonzero is None:
+            self._nonzero = (self.reach != 0).double()
+        return self._nonzero
+
+    def moved(self, move: Any) -> Bounded:
+        """The same entries elsewhere."""
+        error, noises = (None if one is None else move(one) for one in (self.error, self.noises))
+        return Bounded(move(self.value), error, self.norm, noises)
+
+
+class Bounding(Numbers):
+    """A number system of `Bounded` arrays: what runs in the float format `name` may be off by."""
+
+    def __init__(self, name: str, batch: tuple[int, ...] = (), device: Any = None) -> None:
+        self.name, self.batch, self.device = name, batch, device
+        self.values = Floats("float64", device)
+        self.format = Floats(name, device)
+        limits = torch.finfo(self.format.dtype)
+        self.u, self.most, self.tiny = limits.eps / 2, limits.max, limits.smallest_normal
+        self.least = smallest(self.format.dtype)
+        self.accumulated = _product_roundoff(self.format.dtype)
+
+    def prompts(self, X: Any, y: Any, queries: Any, witness: Any) -> Prompts:
+        raise TypeError("bounds start from `given` arrays, not from a user's")
+
+    @abstractmethod
+    def given(self, value: torch.Tensor, error: torch.Tensor | None) -> Bounded:
+        """An array (*batch, tokens, size) that the format holds with that error."""
+
+    @abstractmethod
+    def together(
+        self, value: torch.Tensor, arrays: list[Bounded], join: Callable[[Any], Any]
+    ) -> Bounded:
+        """An array made by `join` of the arrays, each entry one of theirs or 0."""
+
+    @abstractmethod
+    def summed_products(self, a: Bounded, b: Bounded) -> Bounded:
+        """a @ b, every product rounded and then their sum, in any order."""
+
+    def constant(self, rows: Sequence[Sequence[Exact]]) -> Bounded:
+        value = self.values.constant(rows)
+        error = (value.to(self.format.dtype).double() - value).abs()
+        inexact = [[not _is_float(entry) for entry in row] for row in rows]
+        if any(any(row) for row in inexact):
+            off = torch.tensor(inexact, device=self.device)
+            error = error + off * (value.abs() * 2.0**-52 + self.least)
+        whole = (*self.batch, *value.shape)
+        return self.given(
+            value.expand(whole), error.expand(whole) if bool((error != 0).any()) else None
+        )
+
+    def zeros(self, tokens: int, size: int) -> Bounded:
+        return Bounded(self.values.zeros(tokens, size).expand(*self.batch, tokens, size))
+
+    # -- moving --
+
+    def assemble(self, total: int, parts: list[tuple[range, Bounded]]) -> Bounded:
+        value = self.values.assemble(total, [(tokens, a.value) for tokens, a in parts])
+        return self.together(
+            value,
+            [a for _, a in parts],
+            lambda errors: self.values.assemble(
+                total, [(tokens, error) for (tokens, _), error in zip(parts, errors)]
+            ),
+        )
+
+    def concatenate(self, arrays: list[Bounded]) -> Bounded:
+        value = self.values.concatenate([a.value for a in arrays])
+        return self.together(value, arrays, self.values.concatenate)
+
+    def rows(self, a: Bounded, tokens: range) -> Bounded:
+        return a.moved(lambda array: self.values.rows(array, tokens))
+
+    def columns(self, a: Bounded, start: int, stop: int) -> Bounded:
+        return a.moved(lambda array: self.values.columns(array, start, stop))
+
+    def place(self, a: Bounded, index: int, size: int) -> Bounded:
+        return a.moved(lambda array: self.values.place(array, index, size))
+
+    def transpose(self, a: Bounded) -> Bounded:
+        return a.moved(self.values.transpose)
+
+    def lower(self, scores: Bounded) -> Bounded:
+        return scores.moved(self.values.lower)
+
+    # -- products --
+
+    def product(self, a: Bounded, b: Bounded, c: Exact) -> Bounded:
+        return self.scale(c, self.summed_products(a, b))
+
+    def contract(
+        self, a: Bounded, left: str, b: Bounded, right: str, out: str, sizes: dict[str, int]
+    ) -> Bounded:
+        summed = [letter for letter in left if letter in right]
+        ours = [letter for letter in left if letter not in right]
+        theirs = [letter for letter in right if letter not in left]
+        made = self.summed_products(
+            a.moved(lambda array: as_matrix(array, left, ours, summed, sizes)),
+            b.moved(lambda array: as_matrix(array, right, summed, theirs, sizes)),
+        )
+        kept = [*ours, *theirs]
+
+        def back(array: torch.Tensor) -> torch.Tensor:
+            array = array.reshape(*array.shape[:-2], *(sizes[letter] for letter in kept))
+            array = permuted(array, kept, list(out))
+            size = math.prod(sizes[letter] for letter in out)
+            return array.reshape(*array.shape[: array.ndim - len(out)], size)
+
+        return made.moved(back)
+
+    def times_matrix(self, a: Bounded, matrix: tuple[tuple[Exact, ...], ...]) -> Bounded:
+        return self.product(a, self.transpose(self.constant(matrix)), 1)
+
+    # -- what the format rounds --
+
+    def of_product(self, terms: int) -> float:
+        """Relative error of a sum of that many products, rounded one by one and in any order."""
+        summed = gamma(terms, self.accumulated)
+        return summed if self.format.dtype not in HALF else summed + self.u * (1 + summed)
+
+    def of_coefficient(self, c: Exact) -> float:
+        """Relative error of a multiplication by an exact coefficient, at least u/4."""
+        if isinstance(c, (int, Fraction)):
+            bits = abs(c.numerator).bit_length() - _twos(c.numerator)
+            if c.denominator & (c.denominator - 1) == 0 and bits <= -math.log2(self.u):
+                rounded = self.u * (1 + 2.0**-9) if self.format.dtype in HALF else self.u
+                return rounded if bits > 1 else self.u / 4
+        return 2 * self.u * (1 + 2 * self.u) + (2.0**-52 if self.u > 2.0**-53 else 0.0)
+
+    def several(self, c: Exact) -> float:
+        """What is lost below the format where c is multiplied in several steps."""
+        nearest = abs(nearest_float(c))
+        inside = c == 0 or self.tiny <= nearest <= self.most
+        return 0.0 if inside else 4 * self.least * nearest
+
+    def underflow(self, c: Exact, nonzero: torch.Tensor) -> torch.Tensor:
+        """What a multiplication by c may lose below the format's smallest number."""
+        return nonzero * (8 * self.least + self.several(c))
+
+
+def spectral(magnitude: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
+    """An upper bound on the spectral norm of each matrix (…, rows, columns), given its |entries|.
+
+    |A|^8 = |(A A^T)^4| <= |(A A^T)^4|_F, within the 16th root of the rank.
+    """
+    if 1 in a.shape[-2:]:
+        return length(magnitude.flatten(-2))
+    top = magnitude.amax(dim=(-1, -2), keepdim=True).clamp_min(SUBNORMAL)
+    scaled = a / top
+    gram = scaled @ scaled.mT if a.shape[-2] <= a.shape[-1] else scaled.mT @ scaled
+    gram = gram @ gram
+    gram = gram @ gram
+    # every product rounds relative to a Frobenius norm, at most the spectral one times sqrt(size)
+    own = 1 + 2.0**-44 * max(a.shape[-2:]) ** 2
+    return torch.linalg.matrix_norm(gram) ** 0.125 * top[..., 0, 0] * own
+
+
+def length(a: torch.Tensor) -> torch.Tensor:
+    """An upper bound on the Euclidean norm along the last axis: what squares lose below float64's
+    range is added."""
+    size = a.shape[-1]
+    norm = torch.linalg.vector_norm(a, dim=-1)
+    return norm * (1 + OWN * (size + 8)) + UNSEEN * size
+
+
+def smallest(dtype: torch.dtype) -> float:
+    """The distance of a format's numbers next to 0; its least normal one where torch rounds
+    what is below that to 0."""
+    limits = torch.finfo(dtype)
+    half = torch.full((), limits.smallest_normal, dtype=torch.float32 if dtype in HALF else dtype)
+    flushes = not bool(half * 0.5 != 0)
+    return limits.smallest_normal * (1 if flushes else limits.eps)
+
+
+def _product_roundoff(dtype: torch.dtype) -> float:
+    """The unit roundoff of torch's matrix products: a setting of float32's."""
+    if dtype == torch.float64:
+        return 2.0**-53
+    return FLOAT32 if torch.get_float32_matmul_precision() == "highest" else 4 * BFLOAT16
+
+
+def gamma(terms: int, u: float) -> float:
+    product = terms * u
+    return product / (1 - product) if product < 1 else math.inf
+
+
+def _is_float(c: Exact) -> bool:
+    """Whether the nearest float64 is the number itself."""
+    if type(c) is int and abs(c) <= 2**53:
+        return True
+    nearest = nearest_float(c)
+    return isinstance(c, (int, Fraction)) and math.isfinite(nearest) and Fraction(nearest) == c
+
+
+def _twos(numerator: int) -> int:
+    """How often 2 divides it."""
+    return (numerator & -numerator).bit_length() - 1 if numerator else 0
+
+
+def _size(letters: set[str], named: str, shape: tuple[int, ...]) -> int:
+    sizes = dict(zip(named, shape))
+    return math.prod(sizes[letter] for letter in letters)

@@ -1,0 +1,377 @@
+"""What rounding does to a prediction: a bound, computed from the run itself.
+
+`running_error` carries through the run how far every array may be from its exact value. That
+forgets signs: through many layers |J| |J| … is far larger than |J J …|. So a second bound is made
+at the same values. With S the derivative of a prediction by an array, one pass back,
+    |error| <= sum over arrays of |S| (local + q),
+where the forward bound enters only in q, which is of second order in it. The smaller of the two
+is the bound; it is infinite where floats cannot tell, and 0 where nothing can have been rounded.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from fractions import Fraction
+from functools import lru_cache, partial
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from proofs.exact import nearest_float
+
+from .. import PrecisionWarning
+from ..numbers.ball import Ball
+from ..numbers.base import Prompts, Unsupported
+from ..numbers.floats import FloatPrompts, Floats, all_finite
+from ..run.forward import plan
+from ..weights import Weights
+from .bounded import Bounded, Bounding, length
+from .norm_error import NormError
+from .running_error import Added, NoiseError, RunningError
+
+QUERIES_AT_ONCE = 64
+# numbers of noises squared, times prompts: up to FEW the cheapest way, beyond MANY too dear
+FEW, MANY = 2**20, 2**25
+ENTRIES, BITS = 2**20, (256, 1024)  # of arrays of balls, a few microseconds each
+HELD = 2**23  # numbers that a warning may hold, several times over, for a pass back
+CHEAP_BALLS = 50  # balls in the time of one step of a bound
+FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+class Part(NamedTuple):
+    """X, y or queries (*batch, tokens, size) as the user gave them, in float64.
+
+    `error` bounds what taking it up into the format has rounded, `off` what float64 had, None
+    where nothing.
+    """
+
+    value: torch.Tensor
+    error: torch.Tensor | None
+    off: torch.Tensor | None
+
+    def shaped(self, shape: Callable[[torch.Tensor], torch.Tensor]) -> Part:
+        """The same numbers in another shape, or some of them."""
+        return Part(*(None if one is None else shape(one) for one in self))  # type: ignore[arg-type]
+
+
+Parts = list[Part]
+
+
+def rounding_bound(witness: Weights, X: Any, y: Any, queries: Any, numbers: str) -> Any:
+    """Bound (…, m) on |prediction in `numbers` - exact prediction|, whatever the order in which
+    sums are added up. Includes rounding X, y, queries to the format."""
+    prompts = Floats(numbers).prompts(X, y, queries, witness)
+    bound = full_bound(witness, prompts, taken(prompts))
+    return bound if prompts.torch_in else bound.cpu().numpy()
+
+
+def taken(prompts: FloatPrompts) -> Parts:
+    """X, y, queries."""
+    parts = []
+    for name, given in zip(("X", "y", "queries"), prompts.given):
+        low = getattr(prompts, name)
+        value, off = _exactly(given, low.device)
+        error = off
+        if low.dtype != torch.float64:
+            moved = (low.double() - value).abs()
+            error = moved if off is None else moved + off
+        if error is not None and not bool((error != 0).any()):
+            error = off = None
+        part = Part(value, error, off)
+        if name == "y":
+            part = part.shaped(lambda array: array.unsqueeze(-1))
+        parts.append(part.shaped(partial(_repeated, batch=prompts.batch)))
+    return parts
+
+
+def _repeated(array: torch.Tensor, batch: tuple[int, ...]) -> torch.Tensor:
+    return array.expand(*batch, *array.shape[-2:])
+
+
+def _exactly(given: Any, device: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """A user's array in float64, and a bound on what that rounds."""
+    if isinstance(given, torch.Tensor):
+        value = given.detach().to(device=device, dtype=torch.float64)
+        if given.dtype in FLOATING:
+            return value, None
+        return value, value.abs() * 2.0**-53 * (value.abs() >= 2**53)
+    value = torch.from_numpy(np.ascontiguousarray(given, dtype=np.float64)).to(device)
+    if given.dtype == object:
+        off = [_off(exact, float(near)) for exact, near in zip(given.ravel(), value.ravel())]
+        return value, torch.tensor(off, dtype=torch.float64, device=device).reshape(value.shape)
+    if given.dtype.kind == "f":
+        return value, None
+    return value, value.abs() * 2.0**-53 * (value.abs() >= 2**53)
+
+
+def _off(exact: Any, near: float) -> float:
+    """A bound on the distance of a user's number from the float taken for it."""
+    try:
+        distance = abs(Fraction(exact) - Fraction(near))
+    except (TypeError, ValueError):  # a number of another kind, rounded to the nearest float
+        return abs(near) * 2.0**-53 + 5e-324
+    return nearest_float(distance) * (1 + 2.0**-50) + 5e-324 if distance else 0.0
+
+
+def norm_bound(witness: Weights, prompts: FloatPrompts, parts: Parts) -> torch.Tensor:
+    """A cheap bound (…, m), the same for all queries of a prompt, and often large or infinite."""
+    system = NormError(prompts.system.name, _batch(parts), prompts.X.device)
+    made = _run(witness, system, parts)
+    norm = torch.as_tensor(0.0 if made.norm is None else made.norm, dtype=torch.float64)
+    return _finished(norm.to(prompts.X.device).unsqueeze(-1).expand(parts[2].value.shape[:-1]))
+
+
+def full_bound(witness: Weights, prompts: FloatPrompts, parts: Parts) -> torch.Tensor:
+    """The best bound, (…, m), by the cheapest way that tells: every noise by itself where these
+    are few; else the pass back; then whatever of noises and balls is not too dear."""
+    bound, size = quick_bound(witness, prompts, parts)
+    count, many = _entries(witness, prompts), math.prod(_batch(parts))
+    enough = size * math.sqrt(prompts.system.unit_roundoff)
+    if many * count**2 <= FEW or bool((bound <= enough).all()):
+        return bound
+    if many * count**2 <= MANY:
+        return torch.minimum(bound, noise_bound(witness, prompts, parts)[0])
+    for bits in BITS if many * count <= ENTRIES else ():
+        bound = torch.minimum(bound, beside_bound(witness, prompts, parts, bits))
+        if bool((bound <= enough).all()):
+            break
+    return bound
+
+
+def quick_bound(
+    witness: Weights, prompts: FloatPrompts, parts: Parts
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """A bound (…, m) by noises where these are few, else by the pass back; and the size of each
+    prompt's predictions."""
+    few = math.prod(_batch(parts)) * _entries(witness, prompts) ** 2 <= FEW
+    return (noise_bound if few else back_bound)(witness, prompts, parts)
+
+
+def _entries(witness: Weights, prompts: FloatPrompts) -> int:
+    """How many numbers the operations of one prompt make."""
+    steps = plan(witness, prompts.n, prompts.m).steps
+    return sum(step.made.rows * step.made.columns for step in steps)
+
+
+def beside_bound(witness: Weights, prompts: FloatPrompts, parts: Parts, bits: int) -> torch.Tensor:
+    """The pass back at a run beside which balls of so many bits run."""
+    from .beside_balls import BesideBalls
+
+    system = RunningError(prompts.system.name, _batch(parts), prompts.X.device)
+    beside = BesideBalls(system, bits)
+    try:
+        with beside.balls.working(), system.working():
+            given = [beside.given(*part) for part in parts]
+            made = plan(witness, prompts.n, prompts.m).run(beside, *given)  # type: ignore[arg-type]
+    except (ZeroDivisionError, Unsupported):
+        return torch.full(parts[2].value.shape[:-1], math.inf, device=prompts.X.device)
+    return passed_back(system, made.bounded.value)
+
+
+def noise_bound(
+    witness: Weights, prompts: FloatPrompts, parts: Parts
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The error carried forward, noise by noise; and the size of each prompt's predictions."""
+    system = NoiseError(prompts.system.name, _batch(parts), prompts.X.device)
+    made = _run(witness, system, parts)
+    size = made.magnitude[..., 0].amax(dim=-1, keepdim=True)
+    if made.error is None:
+        return torch.zeros_like(made.value[..., 0]), size
+    return _finished(made.error[..., 0]), size
+
+
+def back_bound(
+    witness: Weights, prompts: FloatPrompts, parts: Parts
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The smaller of the error carried forward and of the one from the pass back, and the size of
+    each prompt's predictions."""
+    system = RunningError(prompts.system.name, _batch(parts), prompts.X.device)
+    made = _run(witness, system, parts)
+    size = made.magnitude[..., 0].amax(dim=-1, keepdim=True)
+    if made.error is None:
+        return torch.zeros_like(made.magnitude[..., 0]), size
+    bound = _finished(made.error[..., 0])
+    if made.value.requires_grad:
+        bound = torch.minimum(bound, passed_back(system, made.value))
+    return bound, size
+
+
+def passed_back(system: RunningError, read_out: torch.Tensor) -> torch.Tensor:
+    """sum |S| (local + q) for each of the predictions, a read-out (*batch, m, 1)."""
+    added = [one for one in system.added if one.value.requires_grad]
+    with system.working():
+        return _finished(_weighed(system, read_out[..., 0], added))
+
+
+def _weighed(system: RunningError, predictions: torch.Tensor, added: list[Added]) -> torch.Tensor:
+    arrays = [one.value for one in added]
+    m = predictions.shape[-1]
+    bounds = []
+    for start in range(0, m, QUERIES_AT_ONCE):
+        chosen = torch.eye(m, dtype=torch.float64, device=predictions.device)
+        chosen = chosen[start : start + QUERIES_AT_ONCE]
+        seeds = chosen.reshape(len(chosen), *[1] * len(system.batch), m)
+        sensitivities = torch.autograd.grad(
+            predictions,
+            arrays,
+            seeds.expand(len(chosen), *predictions.shape),
+            retain_graph=True,
+            allow_unused=True,
+            is_grads_batched=True,
+        )
+        total = predictions.new_zeros(len(chosen), *system.batch)
+        axes = 1 + len(system.batch)
+        for sensitivity, one in zip(sensitivities, added):
+            if sensitivity is None:
+                continue
+            size = sensitivity.abs()
+            if one.first is not None:
+                total += _felt(size, one.first).flatten(axes).sum(dim=-1)
+            if one.second is not None:
+                second = _felt(size, one.second).flatten(axes).sum(dim=-1)
+                if one.second_norm is not None:
+                    norm = length(size.flatten(axes)) * one.second_norm
+                    second = torch.fmin(second, norm)
+                total += second
+        bounds.append(total * (1 + 2.0**-20) + system.lost)
+    return torch.cat(bounds).movedim(0, -1)
+
+
+def _felt(size: torch.Tensor, error: torch.Tensor) -> torch.Tensor:
+    """size * error; what the prediction does not depend on counts for nothing, also if infinite."""
+    return torch.where(size == 0, 0.0, size * error)
+
+
+def _run(witness: Weights, system: Bounding, parts: Parts) -> Bounded:
+    n, m = parts[0].value.shape[-2], parts[2].value.shape[-2]
+    with system.working():
+        given = [system.given(part.value, part.error) for part in parts]
+        return plan(witness, n, m).run(system, *given)
+
+
+def _batch(parts: Parts) -> tuple[int, ...]:
+    return tuple(parts[0].value.shape[:-2])
+
+
+def _finished(bound: torch.Tensor) -> torch.Tensor:
+    return torch.nan_to_num(bound.detach(), nan=math.inf, posinf=math.inf)
+
+
+# -- the warning ------------------------------------------------------------------------------
+
+
+def warn_if_lost(witness: Weights, prompts: Prompts, result: torch.Tensor) -> None:
+    """Warns PrecisionWarning, with the bound, where rounding may have reached a prediction.
+
+    That is where the bound exceeds sqrt(u) times the largest prediction of the prompt, and where
+    a prediction is 0 that need not be. Computes nothing where the warning would be ignored.
+    """
+    assert isinstance(prompts, FloatPrompts)
+    if ignored(PrecisionWarning):
+        return
+    told = lost(witness, prompts, result.detach())
+    if told is not None:
+        warnings.warn(f"{witness.name}: {told}", PrecisionWarning, stacklevel=3)
+
+
+def lost(witness: Weights, prompts: FloatPrompts, result: torch.Tensor) -> str | None:
+    """What is to be said of rounding in these predictions; None if it has not reached them."""
+    if not all_finite(result):
+        return f"a prediction overflowed in {prompts.system.name}; {_others(witness)} can hold it"
+    predictions = result[..., 0].double().expand(*prompts.batch, prompts.m)
+    parts = taken(prompts)
+    still = unsettled(norm_bound(witness, prompts, parts), predictions, prompts)
+    if not bool(still.any()):
+        return None
+    # prompts in one row from here, and only those that are open
+    still, predictions = still.reshape(-1), predictions.reshape(-1, prompts.m)
+    parts = [part.shaped(lambda array: array.reshape(-1, *array.shape[-2:])) for part in parts]
+    predictions, parts = predictions[still], [part.shaped(itemgetter(still)) for part in parts]
+    bound = torch.full_like(predictions, math.inf)
+    steps, entries = len(plan(witness, prompts.n, prompts.m).steps), _entries(witness, prompts)
+    if CHEAP_BALLS * steps < len(predictions) * entries <= HELD:  # else balls are faster
+        bound = quick_bound(witness, prompts, parts)[0]
+    still = unsettled(bound, predictions, prompts)
+    if bool(still.any()) and int(still.sum()) * entries <= ENTRIES:
+        parts = [part.shaped(itemgetter(still)) for part in parts]
+        exactly = distances(witness, prompts, parts, predictions[still])
+        bound[still] = torch.minimum(bound[still], exactly)
+        still = unsettled(bound, predictions, prompts)
+    if not bool(still.any()):
+        return None
+    worst = float(bound[still].max())
+    what = f"may have moved a prediction by {worst:.2g}"
+    if math.isinf(worst):
+        what = "may have moved a prediction by any amount"
+    return f"rounding in {prompts.system.name} {what}; {_others(witness)} can tell"
+
+
+def _others(witness: Weights) -> str:
+    """The number systems that hold what floats do not."""
+    return "numbers='rational' or 'ball'" if rational(witness) else "numbers='ball'"
+
+
+def distances(
+    witness: Weights, prompts: FloatPrompts, parts: Parts, predictions: torch.Tensor
+) -> torch.Tensor:
+    """How far predictions (batch, m) at most are from enclosures of the exact ones."""
+    from .beside_balls import distance, matrix
+
+    steps = plan(witness, prompts.n, prompts.m)
+    made = torch.full_like(predictions, math.inf)
+    for i in range(len(made)):
+        one = [part.shaped(itemgetter(i)) for part in parts]
+        for bits in BITS:
+            balls = Ball(bits)
+            with balls.working():
+                try:
+                    enclosures = steps.run(balls, *(matrix(*part) for part in one)).entries()
+                except (ZeroDivisionError, Unsupported):
+                    continue
+                pairs = list(zip(predictions[i].tolist(), enclosures, strict=True))
+                found = [distance(value, enclosure) for value, enclosure in pairs]
+                wide = any(2 * float(e.rad()) > off for (_, e), off in zip(pairs, found))
+            made[i] = torch.tensor(found, dtype=torch.float64)
+            if not wide:
+                break
+    return made
+
+
+def unsettled(
+    bound: torch.Tensor, predictions: torch.Tensor, prompts: FloatPrompts
+) -> torch.Tensor:
+    """Which prompts (…) have a prediction (…, m) that rounding may have reached."""
+    size = predictions.abs().amax(dim=-1, keepdim=True)
+    settled = bound <= size * math.sqrt(prompts.system.unit_roundoff)
+    settled &= (predictions != 0) | (bound == 0)
+    return ~settled.all(dim=-1)
+
+
+def ignored(category: type[Warning]) -> bool:
+    """Whether the filters that are set ignore every warning of that category."""
+    for action, message, of, module, line in warnings.filters:
+        if issubclass(category, of):
+            if message is None and module is None and line == 0:
+                return action == "ignore"
+            if action != "ignore":  # it may be for this one
+                return False
+    return False
+
+
+@lru_cache(maxsize=256)
+def rational(witness: Any) -> bool:
+    """Whether it runs in fractions: nothing in it is irrational."""
+    for layer in witness.layer_list:
+        if layer.norm or (layer.mlp is not None and layer.mlp.activation == "gelu"):
+            return False
+        if any(head.attention == "softmax" for head in layer.heads):
+            return False
+    coefficients = [witness.readout.coefficient]
+    for slots in witness.slot_maps():
+        for block in slots:
+            coefficients += [block.coefficient, *(e for row in block.matrix or () for e in row)]
+    return all(isinstance(c, (int, Fraction)) for c in coefficients)

@@ -1,0 +1,230 @@
+"""The error of every array of a forward pass, in the Frobenius norm: one number per prompt.
+
+Much cheaper than `running_error`, and sharp enough where an error is carried by products of
+matrices of one scale: |A E| <= |A| |E|, the spectral norm of A. Where it is not, for columns of
+very different scales or behind a layer norm, it is large or infinite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+
+from proofs.exact import Exact, nearest_float
+from proofs.slotmap import Block
+
+from ..numbers.floats import HALF
+from .bounded import OWN, Bounded, Bounding, gamma, length, spectral
+
+Norm = Any  # a number, or a tensor (*batch) where there is a batch
+SCALARS = 2.0**-44  # more than the arithmetic of one operation's norms rounds
+
+
+class NormError(Bounding):
+    """Arrays keep no error by entry; `norm` bounds the whole, None where there is none."""
+
+    def working(self) -> AbstractContextManager[Any]:
+        return torch.no_grad()
+
+    def given(self, value: torch.Tensor, error: torch.Tensor | None) -> Bounded:
+        return Bounded(value, None, None if error is None else self._length(error))
+
+    def together(
+        self, value: torch.Tensor, arrays: list[Bounded], join: Callable[[Any], Any]
+    ) -> Bounded:
+        norms = [a.norm for a in arrays if a.norm is not None]
+        return Bounded(value, None, sum(norms[1:], norms[0]) if norms else None)
+
+    def _made(self, value: torch.Tensor, carried: Norm, added: Norm) -> Bounded:
+        """An operation's result; `added` is at least u/4 of the largest magnitude on its way."""
+        limit = self.most * self.u / 4
+        norm = (carried + added) * (1 + SCALARS)
+        if self.name == "float16":  # its range is short
+            added, limit = self._length(value) + 2 * norm, self.most
+        if self.batch:
+            norm = torch.where(added <= limit, norm, math.inf)
+        elif not added <= limit:
+            norm = math.inf
+        return Bounded(value, None, norm)
+
+    # -- norms --
+
+    def _length(self, a: torch.Tensor) -> Norm:
+        """An upper bound on the Frobenius norm."""
+        norm = length(a.flatten(len(self.batch)))
+        return norm if self.batch else float(norm)
+
+    def _size(self, a: Bounded) -> Norm:
+        """The Frobenius norm of the values."""
+        if a.size is None:
+            a.size = self._length(a.value)
+        return a.size
+
+    def _reach(self, a: Bounded) -> Norm:
+        """The Frobenius norm of any run."""
+        return self._size(a) if a.norm is None else self._size(a) + 2 * a.norm
+
+    def _spectral(self, a: Bounded) -> Norm:
+        if 1 in a.value.shape[-2:] and a.value.ndim == len(self.batch) + 2:
+            return self._size(a)
+        if a.spectral is None:
+            norms = spectral(a.magnitude, a.value).unsqueeze(-1).flatten(len(self.batch))
+            norms = norms.amax(dim=-1)
+            a.spectral = norms if self.batch else float(norms)
+        return a.spectral
+
+    def _extreme(self, a: torch.Tensor, take: Any) -> Norm:
+        value = take(a.flatten(len(self.batch)), dim=-1)
+        return value if self.batch else float(value)
+
+    # -- linear arithmetic --
+
+    def scale(self, c: Exact, a: Bounded) -> Bounded:
+        if c == 1:
+            return a
+        value, size = self.values.scale(c, a.value), abs(nearest_float(c))
+        added = size * self.of_coefficient(c) * self._reach(a) + self._lost(c, value)
+        return self._made(value, size * _or0(a), added)
+
+    def combine(self, terms: list[tuple[Exact, Bounded]]) -> Bounded:
+        value = self.values.combine([(c, a.value) for c, a in terms])
+        carried = sum(abs(nearest_float(c)) * _or0(a) for c, a in terms)
+        size = None
+        if len(terms) == 2 and all(c in (1, -1) for c, _ in terms):
+            size = self._length(value)
+            share = self.u * (1 + 2.0**-9 if self.format.dtype in HALF else 1)
+            added = share * (size + 2 * carried)
+        else:
+            share = max(self.of_coefficient(c) for c, _ in terms)
+            share = share + gamma(len(terms), self.u) * (1 + share)
+            added = sum(abs(nearest_float(c)) * self._reach(a) for c, a in terms) * share
+            added = added + sum(self._lost(c, value) for c, _ in terms)
+        made = self._made(value, carried, added)
+        made.size = size
+        return made
+
+    def summed_products(self, a: Bounded, b: Bounded) -> Bounded:
+        value = self.values.product(a.value, b.value, 1)
+        terms = a.value.shape[-1]
+        carried, added = self._bilinear(a, b, self.of_product(terms))
+        return self._made(value, carried, added + 8 * self.least * terms * self._entries(value))
+
+    def _bilinear(self, a: Bounded, b: Bounded, share: float) -> tuple[Norm, Norm]:
+        carried: Norm = 0.0
+        if b.norm is not None:
+            carried = carried + self._spectral(a) * b.norm
+        if a.norm is not None:
+            carried = carried + self._spectral(b) * a.norm
+        if a.norm is not None and b.norm is not None:
+            carried = carried + 3 * a.norm * b.norm
+        return carried, share * self._reach(a) * self._reach(b)
+
+    def add_product(self, c: Exact, old: Bounded, a: Bounded, b: Bounded, scale: Exact) -> Bounded:
+        if self.format.dtype in HALF:
+            return super().add_product(c, old, a, b, scale)
+        value = self.values.add_product(c, old.value, a.value, b.value, scale)
+        terms = a.value.shape[-1] + 2
+        share = self.of_coefficient(c) + self.of_coefficient(scale)
+        share = share + self.of_product(terms) * (1 + share)
+        of_old, of_product = abs(nearest_float(c)), abs(nearest_float(scale))
+        carried, added = self._bilinear(a, b, share)
+        carried = of_product * carried + of_old * _or0(old)
+        added = of_product * added + of_old * share * self._reach(old)
+        lost = 8 * self.least * terms * (1 + of_product) * self._entries(value)
+        return self._made(
+            value, carried, added + lost + self._lost(c, value) + self._lost(scale, value)
+        )
+
+    def pattern(
+        self, a: Bounded, block: Block, destination: tuple[int, ...], source: tuple[int, ...]
+    ) -> Bounded:
+        value = self.values.pattern(a.value, block, destination, source)
+        left, right = block.indices()
+        summed = _count(set(right) - set(left), right, source)
+        factor = math.sqrt(summed * _count(set(left) - set(right), left, destination))
+        if summed == 1:
+            return Bounded(value, None, None if a.norm is None else factor * a.norm)
+        return self._made(value, factor * _or0(a), factor * gamma(summed, self.u) * self._reach(a))
+
+    def row_sums(self, a: Bounded, extra: int) -> Bounded:
+        value = self.values.row_sums(a.value, extra)
+        terms = a.value.shape[-1] + 1
+        reach = math.sqrt(terms) * self._reach(a) + abs(extra) * self._entries(value)
+        return self._made(value, math.sqrt(terms) * _or0(a), gamma(terms, self.u) * reach)
+
+    # -- the rest --
+
+    def multiply(self, a: Bounded, b: Bounded) -> Bounded:
+        value = a.value * b.value
+        mine, theirs = _or0(a), _or0(b)
+        carried = self._size(a) * theirs + self._size(b) * mine + 3 * mine * theirs
+        added = self.u * self._reach(a) * self._reach(b)
+        return self._made(value, carried, added + 8 * self.least * self._entries(value))
+
+    def divide(self, a: Bounded, b: Bounded) -> Bounded:
+        value = a.value / b.value
+        at_least = self._extreme(b.magnitude, torch.amin) - 2 * _or0(b)
+        if self.batch:
+            at_least = torch.where(at_least > 0, at_least, 0.0)
+        elif not at_least > 0:
+            return Bounded(value, None, math.inf)
+        at_least = at_least * (1 - OWN)
+        # of b's rows each is repeated in every column
+        moved = (self._size(a) + _or0(a)) / at_least * (_or0(b) / at_least)
+        carried = _or0(a) / at_least + moved
+        added = self.u * self._reach(a) / at_least + 8 * self.least * self._entries(value)
+        return self._made(value, carried, added)
+
+    def divide_rows(self, a: Bounded, divisors: list[int]) -> Bounded:
+        value = self.values.divide_rows(a.value, divisors)
+        if max(divisors) > min(1 / self.u, self.most):
+            return Bounded(value, None, self._size(a) * math.inf)
+        added = self.u * self._reach(a) + 8 * self.least * self._entries(value)
+        return self._made(value, _or0(a), added)
+
+    def relu(self, a: Bounded) -> Bounded:
+        return Bounded(self.values.relu(a.value), None, a.norm)
+
+    def gelu(self, a: Bounded) -> Bounded:
+        value = self.values.gelu(a.value)
+        added = 8 * self.u * self._reach(a) + 8 * self.tiny * self._entries(value)
+        return self._made(value, 1.2 * _or0(a), added)
+
+    def softmax(self, scores: Bounded, causal: bool, null: bool) -> Bounded:
+        """Softmax is a contraction in the Euclidean norm."""
+        value = self.values.softmax(scores.value, causal, null)
+        spread = self._extreme(scores.magnitude, torch.amax) + 2 * _or0(scores)
+        exponent = (4 * spread + (value.shape[-1] + 13)) * self.u
+        grown = torch.expm1(exponent) if self.batch else _expm1(exponent)
+        # each row of weights sums to at most 1
+        added = grown * 2 * math.sqrt(value.shape[-2]) + 8 * self.tiny * self._entries(value)
+        return self._made(value, _or0(scores), added)
+
+    def layer_norm(self, a: Bounded) -> Bounded:
+        value = self.values.layer_norm(a.value)
+        return Bounded(value, None, self._size(a) * math.inf)
+
+    def _lost(self, c: Exact, value: torch.Tensor) -> float:
+        """What a multiplication by c may lose below the format's smallest number."""
+        return (8 * self.least + self.several(c)) * self._entries(value)
+
+    def _entries(self, value: torch.Tensor) -> int:
+        """At least the square root of the number of entries of one prompt."""
+        return math.prod(value.shape[len(self.batch) :])
+
+
+def _or0(a: Bounded) -> Norm:
+    return 0.0 if a.norm is None else a.norm
+
+
+def _expm1(exponent: float) -> float:
+    return math.expm1(exponent) if exponent < 700 else math.inf
+
+
+def _count(letters: set[str], named: str, shape: tuple[int, ...]) -> int:
+    sizes = dict(zip(named, shape))
+    return math.prod(sizes[letter] for letter in letters)

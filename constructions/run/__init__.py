@@ -1,0 +1,1 @@
+"""Running a witness: its plan, the forward pass in any arithmetic, the dense torch module."""

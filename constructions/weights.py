@@ -1,0 +1,246 @@
+"""A transformer's weights and wiring as immutable data: what they are, cost, and are written as."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from keyword import iskeyword
+from types import MappingProxyType
+from typing import Any, Self
+
+from proofs.exact import Exact, as_text
+from proofs.layer import Layer, Readout, validate_part
+from proofs.prompt import Prompt
+from proofs.slotmap import SlotMap
+from proofs.stream import Layout
+from proofs.vocabulary import is_reserved, whole
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """The weights whose existence a proof claims: layout, prompt, layers and read-out.
+
+    `definitions` are the algorithm's own quantities, in order, each a formula over the prompt
+    (X, y) and those before it; the layers' `holds` are written in them. `examples` fixes the
+    number n of examples where the weights depend on it.
+    """
+
+    name: str
+    layout: Layout
+    prompt: Prompt
+    layer_list: tuple[Layer, ...]
+    readout: Readout
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    definitions: tuple[tuple[str, str], ...] = ()
+    examples: int | None = None
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
+        self._validate()
+
+    # -- what it costs ------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> int:
+        """Number of layers."""
+        return len(self.layer_list)
+
+    @property
+    def width(self) -> int:
+        """Hidden units of the residual stream."""
+        return self.layout.width
+
+    @property
+    def heads(self) -> int:
+        """The most heads that any layer has."""
+        return max((len(layer.heads) for layer in self.layer_list), default=0)
+
+    @property
+    def hidden(self) -> int:
+        """The most hidden units that any MLP has, not counting plain linear ones."""
+        sizes = [
+            layer.mlp.hidden(self.layout).width
+            for layer in self.layer_list
+            if layer.mlp is not None and layer.mlp.inner is not None
+        ]
+        return max(sizes, default=0)
+
+    @cached_property
+    def weights(self) -> int:
+        """Number of non-zero weights of all layers, embedding and read-out, written out densely."""
+        count = len(self.prompt.embedding.entries(self.layout, self.prompt.features)) + 1
+        for _, matrix in self.matrices():
+            count += len(matrix)
+        return count
+
+    @property
+    def d(self) -> int:
+        """Dimension of one x."""
+        return self.prompt.d
+
+    @cached_property
+    def free_symbols(self) -> frozenset[Any]:
+        """Named parameters (sympy symbols) that the weights still contain."""
+        found: set[Any] = set(getattr(self.readout.coefficient, "free_symbols", ()))
+        for slots in self.slot_maps():
+            for block in slots:
+                found |= getattr(block.coefficient, "free_symbols", set())
+                for row in block.matrix or ():
+                    for entry in row:
+                        found |= getattr(entry, "free_symbols", set())
+        return frozenset(found)
+
+    def slot_maps(self) -> Iterator[SlotMap]:
+        """Every slot map, embedding first."""
+        yield self.prompt.embedding
+        for layer in self.layer_list:
+            for head in layer.heads:
+                yield from (head.query, head.key, head.value)
+            if layer.mlp is not None:
+                yield from filter(None, (layer.mlp.inner, layer.mlp.gate, layer.mlp.outer))
+
+    # -- reading it ---------------------------------------------------------------------------
+
+    def matrices(self) -> Iterator[tuple[str, dict[tuple[int, int], Exact]]]:
+        """Every weight matrix, sparse and exact: ("layers.0.heads.1.query", {(row, col): w})."""
+        for number, layer in enumerate(self.layer_list):
+            for h, head in enumerate(layer.heads):
+                features = head.query.features(self.layout, {})
+                where = f"layers.{number}.heads.{h}"
+                yield f"{where}.query", head.query.entries(features, self.layout)
+                yield f"{where}.key", head.key.entries(features, self.layout)
+                yield f"{where}.value", head.value.entries(self.layout, self.layout)
+            if layer.mlp is not None:
+                hidden = layer.mlp.hidden(self.layout)
+                where = f"layers.{number}.mlp"
+                if layer.mlp.inner is not None:
+                    yield f"{where}.inner", layer.mlp.inner.entries(hidden, self.layout)
+                if layer.mlp.gate is not None:
+                    yield f"{where}.gate", layer.mlp.gate.entries(hidden, self.layout)
+                yield f"{where}.outer", layer.mlp.outer.entries(self.layout, hidden)
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole witness as plain JSON data; coefficients as exact text."""
+
+        def blocks(slots: SlotMap | None) -> list[dict[str, Any]] | None:
+            if slots is None:
+                return None
+            made = []
+            for block in slots:
+                item: dict[str, Any] = {
+                    "to": block.destination,
+                    "from": block.source,
+                    "coefficient": as_text(block.coefficient),
+                }
+                if block.pattern is not None:
+                    item["pattern"] = block.pattern
+                if block.matrix is not None:
+                    item["matrix"] = [[as_text(entry) for entry in row] for row in block.matrix]
+                made.append(item)
+            return made
+
+        layers = []
+        for layer in self.layer_list:
+            mlp = layer.mlp and {
+                "inner": blocks(layer.mlp.inner),
+                "gate": blocks(layer.mlp.gate),
+                "outer": blocks(layer.mlp.outer),
+                "activation": layer.mlp.activation,
+                "letters": dict(layer.mlp.letters),
+            }
+            heads = [
+                {
+                    "name": head.name,
+                    "query": blocks(head.query),
+                    "key": blocks(head.key),
+                    "value": blocks(head.value),
+                    "attention": head.attention,
+                    "keys": head.keys,
+                    "average": head.average,
+                    "null": head.null,
+                }
+                for head in layer.heads
+            ]
+            layers.append({"name": layer.name, "heads": heads, "norm": layer.norm, "mlp": mlp})
+        return {
+            "name": self.name,
+            "layout": {slot.name: list(slot.shape) for slot in self.layout.slots},
+            "prompt": {
+                "form": self.prompt.form,
+                "d": self.prompt.d,
+                "register": self.prompt.register,
+                "positions": self.prompt.positions,
+                "embedding": blocks(self.prompt.embedding),
+            },
+            "layers": layers,
+            "readout": {
+                "slot": self.readout.slot,
+                "coefficient": as_text(self.readout.coefficient),
+            },
+            "examples": self.examples,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """What `to_json` wrote, without annotations. Raises ValueError if it does not fit."""
+        from .serial import from_json
+
+        return from_json(data, cls)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the weights and the wiring: equal exactly when `to_json` is."""
+        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def with_layers(self, layers: tuple[Layer, ...]) -> Self:
+        """The same witness with other layers."""
+        return replace(self, layer_list=layers)
+
+    def _validate(self) -> None:
+        """Raises ValueError where slots, features, shapes and names do not fit together."""
+        if self.examples is not None:
+            whole(self.examples, 1, f"{self.name}: examples")
+        try:
+            self.prompt.embedding.check(self.layout, self.prompt.features)
+            if len(self.layout.rows(self.readout.slot)) != 1:
+                raise ValueError(f"the read-out slot {self.readout.slot} is not one number")
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"{self.name}, prompt or read-out: {_message(error)}") from None
+        seen: set[int] = set()
+        for number, layer in enumerate(self.layer_list, start=1):
+            try:
+                for part in (*layer.heads, *((layer.mlp,) if layer.mlp else ())):
+                    if id(part) not in seen:
+                        seen.add(id(part))
+                        validate_part(part, self.layout)
+                for held in layer.holds:
+                    self.layout.rows(held.slot)
+            except (KeyError, ValueError) as error:
+                raise ValueError(
+                    f"{self.name}, layer {number} ({layer.name}): {_message(error)}"
+                ) from None
+        self._validate_names()
+
+    def _validate_names(self) -> None:
+        """Raises ValueError where formulas could not tell what a name stands for."""
+        names = [("parameter", name) for name in self.parameters]
+        names += [("definition", name) for name, _ in self.definitions]
+        taken: dict[str, str] = {}
+        for what, name in names:
+            where = f"{self.name}, {what} {name!r}"
+            if not (isinstance(name, str) and name.isidentifier()) or iskeyword(name):
+                raise ValueError(f"{where}: this is no name")
+            if is_reserved(name):
+                raise ValueError(f"{where}: the name is reserved")
+            if name in taken:
+                raise ValueError(f"{where}: a {taken[name]} has this name already")
+            taken[name] = what
+
+
+def _message(error: Exception) -> str:
+    return str(error.args[0]) if error.args else str(error)

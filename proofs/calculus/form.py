@@ -1,0 +1,249 @@
+"""The algebra that decides what slots hold, for all n and d at once.
+
+Tokens are rows. The n context tokens hold X (n, d) and y (n, 1), m query tokens hold
+Z (m, d). A slot, stacked over tokens, is a sum of coefficient · word, a word being a
+product of letters such as X T Xᵀ y; a linear head is again such a product,
+
+    rows of the result = Q (Kᵀ V),   Q, K, V the stacked query, key and value slots,
+
+so a whole linear-attention transformer stays inside this algebra.
+
+Normal form. Letters do not commute. Transposition goes down to the letters, a symmetric
+letter is its own transpose, A A⁻¹ cancels, and a factor of shape 1 × 1 (aᵀ P a) leaves
+the word as a scalar, the same one as its transpose. Words in normal form are linearly
+independent as long as n and d are not bounded, coefficients are rational functions in
+normal form, so two forms are equal for every n and d if and only if their normal forms
+are. (Equality found here holds for each n, d ≥ 1; a difference found here shows from
+some n, d on.) Letters that stand for polynomials in S = XᵀX commute with each other and
+with S: runs of them are sorted.
+
+Where every matrix is a polynomial in S = XᵀX, one commuting variable s is enough, see
+`in_one_variable`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sympy
+
+from proofs.calculus.words import ONE, Letter, Size, Word, is_gram, normal_word, transpose_word
+
+n, d, m = sympy.symbols("n d m", integer=True, positive=True)
+
+
+LEGIBLE = 40  # operations in a coefficient
+
+
+class ShapeError(ValueError):
+    """Forms whose shapes do not fit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """A sum of coefficient · word, of shape rows × columns."""
+
+    rows: Size
+    columns: Size
+    terms: Mapping[Word, sympy.Expr]
+
+    @staticmethod
+    def collect(rows: Size, columns: Size, terms: Iterable[tuple[Word, sympy.Expr]]) -> Form:
+        sums: dict[Word, sympy.Expr] = {}
+        for word, coefficient in terms:
+            factor, rest = normal_word(word)
+            sums[rest] = sums.get(rest, sympy.Integer(0)) + factor * coefficient
+        return Form(rows, columns, sums)
+
+    def __add__(self, other: Form) -> Form:
+        if (self.rows, self.columns) != (other.rows, other.columns):
+            raise ShapeError(
+                f"shapes {self.rows}×{self.columns} and {other.rows}×{other.columns} "
+                "cannot be added"
+            )
+        both = [*self.terms.items(), *other.terms.items()]
+        return Form.collect(self.rows, self.columns, both)
+
+    def __neg__(self) -> Form:
+        return -1 * self
+
+    def __sub__(self, other: Form) -> Form:
+        return self + (-other)
+
+    def __rmul__(self, scalar: Any) -> Form:
+        scalar = sympy.sympify(scalar)
+        return Form(self.rows, self.columns, {w: scalar * c for w, c in self.terms.items()})
+
+    def __truediv__(self, scalar: Any) -> Form:
+        return (ONE / sympy.sympify(scalar)) * self
+
+    def __matmul__(self, other: Form) -> Form:
+        if self.columns != other.rows:
+            raise ShapeError(
+                f"shapes {self.rows}×{self.columns} and {other.rows}×{other.columns} "
+                "cannot be multiplied"
+            )
+        products = (
+            (left + right, a * b)
+            for left, a in self.terms.items()
+            for right, b in other.terms.items()
+        )
+        return Form.collect(self.rows, other.columns, products)
+
+    def __pow__(self, exponent: int) -> Form:
+        power = identity(self.rows)
+        for _ in range(exponent):
+            power = power @ self
+        return power
+
+    @property
+    def T(self) -> Form:
+        turned = ((transpose_word(word), c) for word, c in self.terms.items())
+        return Form.collect(self.columns, self.rows, turned)
+
+    def normal(self) -> dict[Word, sympy.Expr]:
+        """Words with their non-zero coefficients as reduced fractions."""
+        reduced = ((word, sympy.cancel(sympy.together(c))) for word, c in self.terms.items())
+        return {word: c for word, c in reduced if c != 0}
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Form):
+            return NotImplemented
+        same_shape = (self.rows, self.columns) == (other.rows, other.columns)
+        return same_shape and not (self - other).normal()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def scalar(self) -> sympy.Expr:
+        """The value of a 1 × 1 form as a scalar expression."""
+        if (self.rows, self.columns) != (1, 1):
+            raise ValueError(f"a {self.rows}×{self.columns} form is not a scalar")
+        return sympy.Add(*self.terms.values())
+
+    def subs(self, values: Mapping[Any, Any]) -> Form:
+        """Coefficients with `values` put in for their symbols."""
+        return Form(self.rows, self.columns, {w: c.subs(values) for w, c in self.terms.items()})
+
+    def latex(self) -> str:
+        """The normal form as LaTeX."""
+        parts = []
+        for word, c in self.normal().items():
+            body = " ".join(letter.latex() for letter in word)
+            if not body:
+                body = "I" if self.rows != 1 else ""
+            if body and c in (1, -1):
+                text = body if c == 1 else "-" + body
+            else:
+                # factors of a long coefficient take long and are no easier to read
+                number = sympy.latex(sympy.factor(c) if c.count_ops() <= LEGIBLE else c)
+                if body and c.is_Add:
+                    number = rf"\left({number}\right)"
+                text = f"{number} {body}".strip()
+            parts.append(text)
+        return " + ".join(parts).replace("+ -", "- ") if parts else "0"
+
+
+def letter(
+    name: str, rows: Any, columns: Any, symmetric: bool = False, commuting: bool = False
+) -> Form:
+    """A single matrix letter as a form; `commuting` for a polynomial in S."""
+    one = Letter(
+        name, sympy.sympify(rows), sympy.sympify(columns), symmetric or commuting, commuting
+    )
+    return Form(one.rows, one.columns, {(one,): ONE})
+
+
+def is_polynomial_in_s(form: Form) -> bool:
+    """Whether every word is a product of S = XᵀX and commuting letters."""
+    for word in form.terms:
+        rest = word
+        while rest:
+            size = 1 if rest[0].commuting else 2 if is_gram(rest[:2]) else 0
+            if not size:
+                return False
+            rest = rest[size:]
+    return form.rows == form.columns == d
+
+
+def inverse_letter(form: Form) -> Form:
+    """The inverse of a single square letter, assumed to exist."""
+    ((word, coefficient),) = form.terms.items()
+    if len(word) != 1 or coefficient != 1 or word[0].rows != word[0].columns:
+        raise ValueError("only a single square letter has an inverse letter")
+    other = replace(word[0], inverse=not word[0].inverse)
+    return Form(form.rows, form.columns, {(other,): ONE})
+
+
+def identity(size: Any) -> Form:
+    return Form(sympy.sympify(size), sympy.sympify(size), {(): ONE})
+
+
+def zero(rows: Any, columns: Any) -> Form:
+    return Form(sympy.sympify(rows), sympy.sympify(columns), {})
+
+
+def number(value: Any) -> Form:
+    """A scalar as a 1 × 1 form."""
+    return Form(ONE, ONE, {(): sympy.sympify(value)})
+
+
+def head(value: Form, key: Form, query: Form) -> Form:
+    """A linear head: row t of the result is Σ_j value_j ⟨key_j, query_t⟩, j over the context."""
+    return query @ (key.T @ value)
+
+
+def rewrite(form: Form, left: Form, right: Form) -> Form:
+    """`form` with every occurrence of the single word `left` replaced by the form `right`."""
+    ((pattern, coefficient),) = left.terms.items()
+    if coefficient != 1 or not pattern or (left.rows, left.columns) != (right.rows, right.columns):
+        raise ValueError("rewriting needs one word and a form of its shape")
+    size = len(pattern)
+    total = zero(form.rows, form.columns)
+    for word, c in form.terms.items():
+        pieces: list[Word | None] = []
+        plain: Word = ()
+        while word:
+            if word[:size] == pattern:
+                pieces, plain, word = [*pieces, plain, None], (), word[size:]
+            else:
+                plain, word = (*plain, word[0]), word[1:]
+        product = identity(form.rows)
+        for piece in (*pieces, plain):
+            if piece is None:
+                product = product @ right
+            elif piece:
+                product = product @ Form(piece[0].rows, piece[-1].columns, {piece: ONE})
+        total = total + c * product
+    return total
+
+
+X = letter("X", n, d)
+y = letter("y", n, 1)
+Z = letter("Z", m, d)
+S = X.T @ X
+
+
+def in_one_variable(form: Form, values: Mapping[str, sympy.Expr], s: sympy.Symbol) -> sympy.Expr:
+    """The polynomial p with form = p(S), letters of `values` being polynomials in S.
+
+    Why commuting is allowed: p ↦ p(S) is a homomorphism of rings from polynomials in one
+    variable to matrices, so an identity between polynomials gives one between matrices,
+    and since S is symmetric so is every p(S). Nothing is lost: at d = 1, S takes every
+    non-negative value, so matrix identities for all prompts give back the polynomial's.
+    Raises ValueError for a letter without a value.
+    """
+    gram = next(iter(S.terms))
+    total: sympy.Expr = sympy.Integer(0)
+    for word, coefficient in form.terms.items():
+        rest = list(word)
+        while rest:
+            if tuple(rest[:2]) == gram:
+                coefficient, rest = coefficient * s, rest[2:]
+            elif rest[0].name in values:
+                coefficient, rest = coefficient * values[rest[0].name], rest[1:]
+            else:
+                raise ValueError(f"{rest[0]} is no polynomial in S")
+        total += coefficient
+    return sympy.expand(total)

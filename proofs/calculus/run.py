@@ -1,0 +1,416 @@
+"""An assembled transformer run in the calculus: what its slots hold, for every d and n.
+
+The layers, slot maps and prompt are those of the witness object itself (read by attribute,
+so that nothing of `constructions` is imported), every coefficient is taken from it. Each
+slot of a group of tokens is a `Form` of shape rows × slot; a matrix slot (d, d) is held by
+groups of one row. Zero slots are absent.
+
+Linear heads, ReLU heads that together are linear or select tokens (`relu_heads`) or have constant
+scores, normalised heads with one scored token, linear MLPs and bilinear gates stay in the
+calculus; anything else raises `OutsideCalculusError`, by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import sympy
+
+from proofs.calculus import form as c
+from proofs.calculus.form import Form, ShapeError
+from proofs.calculus.relu_heads import Selection, combined, relu
+from proofs.calculus.tokens import FEATURES, VECTORS, Group, OutsideCalculusError, groups, ones
+
+Shape = tuple[Any, ...]  # (), (d,) or (d, d), d the letter
+ONE = sympy.Integer(1)
+
+
+class State(dict[str, Form]):
+    """What the tokens of one group hold: forms by slot, zeros absent.
+
+    A slot of one-hot positions is held entry by entry, every other one as a whole. Raises
+    OutsideCalculusError for a slot, or an entry, that is not held in this way.
+    """
+
+    def __init__(self, shapes: Mapping[str, Shape], rows: Any) -> None:
+        super().__init__()
+        self.shapes, self.rows = shapes, rows
+
+    def copy(self) -> State:
+        made = State(self.shapes, self.rows)
+        made.update(self)
+        return made
+
+    def get(self, slot: str, default: Any = None) -> Any:
+        self.shape(slot)
+        return super().get(slot, default)
+
+    def shape(self, slot: str) -> Shape:
+        if slot not in self.shapes:
+            raise OutsideCalculusError(f"{slot}: an entry of a slot, or all positions at once")
+        return self.shapes[slot]
+
+    def add(self, slot: str, form: Form) -> None:
+        """slot += form."""
+        if (form.rows, form.columns) != size(self.shape(slot), self.rows):
+            raise OutsideCalculusError(
+                f"{slot}: {form.rows} × {form.columns} numbers for a slot of shape "
+                f"{self.shape(slot)} in {self.rows} tokens"
+            )
+        total = self[slot] + form if slot in self else form
+        self[slot] = total
+        if not total.normal():
+            del self[slot]
+
+
+class Run:
+    """One witness in the calculus; `states` holds each group's slots after the last layer run.
+
+    `matrices` gives explicit matrices of the weights (rows of numbers) a form (rows × d).
+    """
+
+    def __init__(
+        self, witness: Any, examples: int | None, matrices: Mapping[Any, Form] | None = None
+    ) -> None:
+        self.witness = witness
+        self.groups = groups(witness, examples)
+        self.matrices = dict(matrices or {})
+        prompt = witness.prompt
+        self.positions = {b.destination for b in prompt.embedding if b.source == "position"}
+        self.shapes = self._shapes()
+        self.states = [State(self.shapes, group.rows) for group in self.groups]
+        for group, state in zip(self.groups, self.states, strict=True):
+            for block in prompt.embedding:
+                with named(f"embedding, {block}"):
+                    self._embed(block, group, state)
+
+    def _shapes(self) -> dict[str, Shape]:
+        """Kinds of what a state holds: "()", "(d,)" or "(d, d)", as tuples of letters."""
+        d = self.witness.d
+        made: dict[str, Shape] = {}
+        for slot in self.witness.layout.slots:
+            if slot.name in self.positions:
+                made |= {f"{slot.name}[{i}]": () for i in range(slot.size)}
+            elif len(slot.shape) <= 2 and all(axis == d for axis in slot.shape):
+                made[slot.name] = (c.d,) * len(slot.shape)
+        return made
+
+    def _embed(self, block: Any, group: Group, state: State) -> None:
+        name, entry, _ = block.source.partition("[")
+        if name not in FEATURES:
+            raise OutsideCalculusError(f"the feature {name}")
+        if block.source == "position":
+            if block.pattern is not None or block.matrix is not None:
+                raise OutsideCalculusError("positions that are not copied")
+            for feature, form in group.features.items():
+                if feature.startswith("position["):
+                    coefficient = sympy.sympify(block.coefficient)
+                    state.add(block.destination + feature[8:], coefficient * form)
+            return
+        if entry and name != "position":
+            raise OutsideCalculusError("an entry of what a token carries")
+        if block.source in group.features:
+            shape = (c.d,) if name in VECTORS else ()
+            form = group.features[block.source]
+            state.add(block.destination, self._apply(block, form, shape)[0])
+
+    @property
+    def examples(self) -> Any:
+        """The number of examples: n, or the number that is fixed."""
+        with_y = [group.rows for group in self.groups if "y" in group.features]
+        return sum(with_y, sympy.Integer(0))
+
+    # -- one layer ----------------------------------------------------------------------------
+
+    def layer(self, layer: Any) -> None:
+        """Run one layer on all groups. Raises OutsideCalculusError."""
+        if layer.norm:
+            raise OutsideCalculusError(f"{layer.name}: layer norm")
+        before = [state.copy() for state in self.states]
+        for head in combined(layer.heads):
+            with named(f"{layer.name}, head {head.name}"):
+                self._attend(head, before)
+        if layer.mlp is not None:
+            with named(f"{layer.name}, MLP"):
+                for group, state in zip(self.groups, self.states, strict=True):
+                    self._mlp(layer.mlp, group, state)
+
+    def _attend(self, head: Any, before: Sequence[State]) -> None:
+        tokens = list(zip(self.groups, before, strict=True))
+        if head.keys == "context":
+            seen = [(group, state) for group, state in tokens if group.context]
+        elif head.keys in ("full", "causal"):
+            seen = tokens
+            self._check_queries(head, before)
+        else:
+            raise OutsideCalculusError(f"keys {head.keys}")
+        scale = self._scale(head, [group for group, _ in seen])
+        for number, reader in enumerate(before):
+            scored = []
+            for group, state in seen[: number + 1] if head.keys == "causal" else seen:
+                if isinstance(head, Selection):
+                    score = self._selected(head, reader, state)
+                else:
+                    score = self._score(head, reader, state)
+                if score is not None:
+                    scored.append((group, state, score))
+            weights = self._weights(head, scored)
+            for (_, state, _), weight in zip(scored, weights, strict=True):
+                for destination in _destinations(head.value):
+                    value, shape = self._read(head.value, destination, state)
+                    if value is not None:
+                        made = _weighted(weight, value, shape)
+                        self.states[number].add(destination, scale * made)
+
+    def _scale(self, head: Any, seen: Sequence[Group]) -> Any:
+        """What every weight is multiplied by."""
+        if head.average == "":
+            return ONE
+        if head.average == "examples":
+            return 1 / self.examples
+        if head.average == "keys":  # one query stands for m of them, and all of them are seen
+            rows = (group.rows if group.context else c.m for group in seen)
+            return 1 / sum(rows, sympy.Integer(0))
+        raise OutsideCalculusError(f"average {head.average}")
+
+    def _check_queries(self, head: Any, before: Sequence[State]) -> None:
+        """Raises OutsideCalculusError where a token could see a query: one stands for all here.
+
+        Also where causal keys meet tokens that are not one by one.
+        """
+        causal = head.keys == "causal"
+        if causal and (head.average == "keys" or any(group.rows != 1 for group in self.groups)):
+            raise OutsideCalculusError("causal keys among tokens not told apart")
+        query = before[-1]
+        parts = head.parts if isinstance(head, Selection) else (head,)
+        # a query sees others too; a score may be 0 of a query on itself and not on another one
+        readers = [query] if causal else before
+        scored = any(
+            self._score(part, reader, query) is not None for part in parts for reader in readers
+        )
+        sent = any(self._read(head.value, to, query)[0] for to in _destinations(head.value))
+        if scored and (sent or head.attention not in ("linear", "relu", "selection")):
+            raise OutsideCalculusError("tokens that see queries")
+
+    def _score(self, head: Any, reader: State, state: State) -> Form | None:
+        total: Form | None = None
+        for feature in _destinations(head.query):
+            query, shape = self._read(head.query, feature, reader)
+            key, other = self._read(head.key, feature, state)
+            if query is not None and key is not None:
+                if shape != other or len(shape) > 1:
+                    raise OutsideCalculusError(f"feature {feature} is a matrix")
+                part = query @ key.T
+                total = part if total is None else total + part
+        return total
+
+    def _selected(self, head: Selection, reader: State, state: State) -> Form | None:
+        """The weights of a selection; None where nothing is sent, so that they do not matter."""
+        sent = (self._read(head.value, name, state)[0] for name in _destinations(head.value))
+        if all(value is None for value in sent):
+            return None
+        scores = (self._score(part, reader, state) for part in head.parts)
+        shape = reader.rows, state.rows
+        return head.weights(*(c.zero(*shape) if s is None else s for s in scores))
+
+    def _weights(self, head: Any, scored: Sequence[tuple[Group, State, Form]]) -> list[Form]:
+        """What the scores become: themselves, ReLU of constants, or shares of 1 + Σ scores.
+
+        Those of a selection are its weights.
+        """
+        scores = [score for _, _, score in scored]
+        if head.attention in ("linear", "selection"):
+            return scores
+        if head.attention == "relu":
+            return [c.number(relu(_constant(score))) for score in scores]
+        if head.attention == "normalised" and head.null:
+            plain = [s for s in scores if s.normal()]
+            if all((s.rows, s.columns) == (1, 1) for s in plain):
+                total = 1 + sympy.Add(*(s.scalar() for s in plain))
+                return [s / total for s in scores]
+        raise OutsideCalculusError(f"{head.attention} attention")
+
+    # -- MLPs ---------------------------------------------------------------------------------
+
+    def _mlp(self, mlp: Any, group: Group, state: State) -> None:
+        if mlp.activation != "identity":
+            raise OutsideCalculusError(f"an activation, {mlp.activation}")
+        before = state.copy()
+        if mlp.inner is None and mlp.gate is None:
+            for destination in _destinations(mlp.outer):
+                form, _ = self._read(mlp.outer, destination, before)
+                if form is not None:
+                    state.add(destination, form)
+            return
+        if mlp.inner is None:  # what the gate writes is a slot, never an entry of one
+            units = {name for name in before.shapes if "[" not in name}
+        else:
+            units = set(_destinations(mlp.inner))
+        for block in mlp.outer:
+            if block.source not in units:
+                raise OutsideCalculusError(f"{block}: an entry of the hidden units")
+            if block.matrix is not None:
+                raise OutsideCalculusError(f"{block}: a matrix after a gate")
+            for coefficient, letters, left, right in self._hidden(mlp, block.source, before):
+                out, source = letters, letters
+                if block.pattern is not None:
+                    out, source = block.indices()
+                _told_apart(block, out, source)
+                if len(source) != len(letters) or not set(out) <= set(source):
+                    raise OutsideCalculusError(f"{block}: an axis that the hidden units lack")
+                names = dict(zip(source, letters, strict=True))
+                out = "".join(names[letter] for letter in out)
+                summed = set(letters) - set(out)
+                if not summed <= set(left[1] + right[1]):
+                    raise OutsideCalculusError(f"{block}: a sum over a repeated entry")
+                form = _product(left, right, out, group)
+                state.add(block.destination, sympy.sympify(block.coefficient) * coefficient * form)
+
+    def _hidden(
+        self, mlp: Any, feature: str, state: State
+    ) -> list[tuple[Any, str, tuple[Form, str], tuple[Form, str]]]:
+        """The products that make a hidden feature: coefficient, letters, both indexed factors."""
+        if mlp.inner is None:
+            axes = "ij"[: len(state.shape(feature))]
+            held = state.get(feature)
+            left = [] if held is None else [(ONE, axes, held, axes)]
+        else:
+            left = self._indexed(mlp.inner, feature, state)
+        made = []
+        for a, letters, x, x_letters in left:
+            if mlp.gate is None:
+                made.append((a, letters, (x, x_letters), (c.number(1), "")))
+                continue
+            for b, other, y, y_letters in self._indexed(mlp.gate, feature, state):
+                if len(other) != len(letters):
+                    raise OutsideCalculusError(f"{feature}: hidden units of two shapes")
+                names = dict(zip(other, letters, strict=True))
+                renamed = "".join(names[letter] for letter in y_letters)
+                made.append((a * b, letters, (x, x_letters), (y, renamed)))
+        return made
+
+    def _indexed(self, slots: Any, feature: str, state: State) -> list[tuple[Any, str, Form, str]]:
+        """What each block sends to a hidden feature: coefficient, letters of the feature's axes,
+        the form that is read, letters of its axes, which are among the feature's.
+        """
+        made = []
+        for block in slots:
+            if block.destination != feature:
+                continue
+            held, shape = state.get(block.source), state.shape(block.source)
+            if block.matrix is not None:
+                raise OutsideCalculusError(f"{block}: a matrix inside a gate")
+            out = source = "ij"[: len(shape)]
+            if block.pattern is not None:
+                out, source = block.indices()
+            _told_apart(block, out, source)
+            if not set(source) <= set(out):
+                raise OutsideCalculusError(f"{block}: a sum inside a gate")
+            if held is not None:
+                made.append((sympy.sympify(block.coefficient), out, held, source))
+        return made
+
+    # -- slot maps ----------------------------------------------------------------------------
+
+    def _read(self, slots: Any, destination: str, state: State) -> tuple[Form | None, Shape]:
+        """What a map sends to one destination, None if that is zero, and its shape in letters."""
+        total: Form | None = None
+        made: Shape | None = None
+        for block in slots:
+            if block.destination != destination:
+                continue
+            held = state.get(block.source)
+            if held is not None:
+                form, shape = self._apply(block, held, state.shape(block.source))
+                if made not in (None, shape):
+                    raise OutsideCalculusError(f"{destination}: of two shapes")
+                made = shape
+                total = form if total is None else total + form
+        return total, made or ()
+
+    def _apply(self, block: Any, form: Form, shape: Shape) -> tuple[Form, Shape]:
+        """The block on a form of that shape, and the shape of what it makes."""
+        coefficient = sympy.sympify(block.coefficient)
+        if block.matrix is not None:
+            if block.matrix not in self.matrices:
+                raise OutsideCalculusError(f"{block}: an explicit matrix without a letter")
+            matrix = self.matrices[block.matrix]
+            if len(shape) != 1:
+                raise OutsideCalculusError(f"{block}: a matrix on what is no vector")
+            return coefficient * (form @ matrix.T), () if matrix.rows == 1 else (matrix.rows,)
+        if block.pattern is None or block.is_diagonal:
+            return coefficient * form, shape
+        if block.indices() == ("ii", "") and (form.rows, form.columns) == (1, 1):
+            return coefficient * form.scalar() * c.identity(c.d), (c.d, c.d)
+        raise OutsideCalculusError(f"{block}: pattern outside a gate")
+
+
+@contextmanager
+def named(where: str) -> Iterator[None]:
+    """Says where it was that something is outside the calculus."""
+    try:
+        yield
+    except (OutsideCalculusError, ShapeError) as error:
+        raise OutsideCalculusError(f"{where}: {error}") from None
+
+
+def size(shape: Shape, rows: Any) -> tuple[Any, Any]:
+    """Rows and columns of a form that a slot of this shape holds for `rows` tokens."""
+    if len(shape) == 2:
+        return shape
+    return (rows, *shape) if shape else (rows, ONE)
+
+
+def _destinations(slots: Any) -> list[str]:
+    return list(dict.fromkeys(block.destination for block in slots))
+
+
+def _weighted(weight: Form, value: Form, shape: Shape) -> Form:
+    """Σ_j weight_tj value_j: a product of matrices, or one number times a matrix."""
+    if len(shape) < 2:
+        return weight @ value
+    if (weight.rows, weight.columns) != (1, 1):
+        raise OutsideCalculusError("a sum of the matrices that several tokens hold")
+    return weight.scalar() * value
+
+
+def _constant(score: Form) -> Any:
+    value = score.scalar() if (score.rows, score.columns) == (1, 1) else None
+    if value is None or not sympy.expand(value).is_number:
+        raise OutsideCalculusError("ReLU of a score that depends on the prompt")
+    return value
+
+
+def _told_apart(block: Any, *sides: str) -> None:
+    """Raises OutsideCalculusError where a letter is repeated on one side of a pattern."""
+    if any(len(set(side)) < len(side) for side in sides):
+        raise OutsideCalculusError(f"{block}: a repeated letter")
+
+
+def _product(left: tuple[Form, str], right: tuple[Form, str], out: str, group: Group) -> Form:
+    """The product of two indexed factors, summed over the letters that `out` lacks."""
+    (a, i), (b, j) = left, right
+    if group.rows != 1:
+        for (one, _), (other, letters) in ((left, right), (right, left)):
+            if one == ones(group.rows) and letters == out:
+                return other
+            if (one.rows, one.columns) == (1, 1) and letters == out:
+                return one.scalar() * other
+        raise OutsideCalculusError(f"{group.name}: a product in every token at once")
+    if i == "" or j == "":
+        scalar, (form, letters) = (a, right) if i == "" else (b, left)
+        if letters == out:
+            return scalar.scalar() * form
+    if len(i) == 1 and i == j and out == "":
+        return a @ b.T
+    if len(i) == len(j) == 1 and i != j and sorted(i + j) == sorted(out):
+        return a.T @ b if out == i + j else b.T @ a
+    for (matrix, letters), (vector, letter) in ((left, right), (right, left)):
+        if len(letters) == 2 and len(letter) == 1 and letters[0] != letters[1]:
+            if letter == letters[1] and out == letters[0]:
+                return vector @ matrix.T
+            if letter == letters[0] and out == letters[1]:
+                return vector @ matrix
+    raise OutsideCalculusError(f"{group.name}: product {i},{j} -> {out}")

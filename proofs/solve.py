@@ -1,0 +1,187 @@
+"""From unknown coefficients to weights.
+
+A layer with unknown coefficients is run through the calculus, what it computes is
+matched with what it must compute word by word, and the equations are solved exactly. A
+`Solution` is the family of all solutions, the freedom that is left, and the
+representative that the witnesses use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from types import MappingProxyType
+from typing import Any
+
+import sympy
+
+from proofs.calculus.form import Form
+
+
+class NoSolutionError(ValueError):
+    """The ansatz cannot meet its requirement."""
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """A free unknown, the value that the representative gives it, and why it is free."""
+
+    symbol: sympy.Symbol
+    value: sympy.Expr
+    reason: str
+    nonzero: bool = True
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Solved weights.
+
+    `families` are all branches of solutions, each unknown as an expression in the free
+    ones; `family` is the branch of the representative; `weights` are exact numbers or
+    expressions in the named parameters; `steps` are LaTeX lines.
+    """
+
+    name: str
+    statement: str
+    unknowns: tuple[sympy.Symbol, ...]
+    equations: tuple[sympy.Expr, ...]
+    families: tuple[Mapping[sympy.Symbol, sympy.Expr], ...]
+    family: Mapping[sympy.Symbol, sympy.Expr]
+    gauge: tuple[Gauge, ...]
+    weights: Mapping[str, sympy.Expr]
+    steps: tuple[str, ...] = field(default=())
+
+    @property
+    def free(self) -> tuple[sympy.Symbol, ...]:
+        """The unknowns that stay free in the representative's family."""
+        return tuple(g.symbol for g in self.gauge)
+
+    def residuals(self, weights: Mapping[str, Any] | None = None) -> tuple[sympy.Expr, ...]:
+        """The equations with `weights` put in (default: the representative); all 0 if met."""
+        chosen = dict(self.weights) | dict(weights or {})
+        values = {u: sympy.sympify(chosen[u.name]) for u in self.unknowns if u.name in chosen}
+        return tuple(sympy.cancel(sympy.together(e.subs(values))) for e in self.equations)
+
+    def check(self, weights: Mapping[str, Any] | None = None) -> bool:
+        """Whether `weights` (default: the representative) satisfy every equation."""
+        return all(residual == 0 for residual in self.residuals(weights))
+
+
+def equations(*pairs: tuple[Form, Form], over: Iterable[sympy.Symbol] = ()) -> tuple[Any, ...]:
+    """Conditions on the coefficients for left = right, word by word, without repeats.
+
+    Numerators are also matched monomial by monomial in `over`: scalars of the prompt such
+    as aᵀPa, for which the equality must hold identically.
+    """
+    found: dict[sympy.Expr, None] = {}
+    indeterminates = tuple(over)
+    for left, right in pairs:
+        for coefficient in (left - right).normal().values():
+            numerator = sympy.numer(sympy.together(coefficient))
+            parts = (
+                sympy.Poly(numerator, *indeterminates).coeffs()
+                if indeterminates
+                else [sympy.expand(numerator)]
+            )
+            for part in parts:
+                part = sympy.expand(part)
+                if part != 0 and -part not in found:
+                    found[part] = None
+    return tuple(found)
+
+
+def impossible(conditions: Sequence[Any], unknowns: Sequence[sympy.Symbol]) -> bool:
+    """Whether polynomial `conditions` have no common zero, over any field extension.
+
+    By the Nullstellensatz: exactly if the Gröbner basis over the field of the parameters
+    is {1}.
+    """
+    remaining = [c for c in map(sympy.expand, conditions) if c != 0]
+    if not remaining:
+        return False
+    present = [u for u in unknowns if any(c.has(u) for c in remaining)]
+    if not present:
+        return True
+    basis = sympy.groebner(remaining, *present, order="grevlex")
+    return list(basis.exprs) == [1]
+
+
+def branches(
+    conditions: Sequence[Any], unknowns: Sequence[sympy.Symbol]
+) -> list[dict[sympy.Symbol, sympy.Expr]]:
+    """All solutions of `conditions`, solved for `unknowns`; further symbols are parameters."""
+    if not conditions:
+        return [{}]
+    return sympy.solve(list(conditions), list(unknowns), dict=True)
+
+
+def solve(
+    name: str,
+    statement: str,
+    unknowns: Sequence[sympy.Symbol],
+    conditions: Sequence[Any],
+    gauge: Sequence[Gauge],
+    steps: Sequence[str] = (),
+    charts: Sequence[Sequence[sympy.Symbol]] = (),
+) -> Solution:
+    """Solve `conditions`, with the unknowns of `gauge` as free parameters.
+
+    The representative is taken at the gauges' values. `charts` are further sets of
+    unknowns that can serve as non-zero free parameters; with them the families are all
+    solutions: that none exists where every chart has an unknown equal to zero is proved by
+    Gröbner bases. Raises NoSolutionError when there is no solution, when one may exist
+    outside the charts, or when something is left undetermined.
+    """
+    free = [g.symbol for g in gauge]
+    own = [g.symbol for g in gauge if g.nonzero]
+    for outside in product(own, *charts) if own else ():
+        if not impossible([*conditions, *outside], unknowns):
+            raise NoSolutionError(f"{name}: {outside} may be zero together")
+    solved = branches(conditions, [u for u in unknowns if u not in free])
+    if not solved:
+        raise NoSolutionError(f"{name}: {statement} has no solution in this ansatz")
+    for chart in charts:
+        solved = solved + branches(conditions, [u for u in unknowns if u not in chart])
+    families = tuple(
+        MappingProxyType({u: sympy.factor(b.get(u, u)) for u in unknowns}) for b in solved
+    )
+    at = {g.symbol: sympy.sympify(g.value) for g in gauge}
+    values = {u: sympy.simplify(e.subs(at)) for u, e in families[0].items()}
+    undetermined = [u for u in unknowns if values[u].has(*unknowns)]
+    if undetermined:
+        raise NoSolutionError(f"{name}: {undetermined} are free but no gauge")
+    result = Solution(
+        name=name,
+        statement=statement,
+        unknowns=tuple(unknowns),
+        equations=tuple(conditions),
+        families=families,
+        family=families[0],
+        gauge=tuple(gauge),
+        weights=MappingProxyType({u.name: values[u] for u in unknowns}),
+        steps=(statement, *steps, *_lines(conditions, families, gauge)),
+    )
+    if not result.check():
+        raise NoSolutionError(f"{name}: the representative does not satisfy the equations")
+    return result
+
+
+def _lines(
+    conditions: Iterable[Any],
+    families: Iterable[Mapping[sympy.Symbol, sympy.Expr]],
+    gauge: Iterable[Gauge],
+) -> list[str]:
+    lines = [rf"{sympy.latex(condition)} = 0" for condition in conditions]
+    for family in families:
+        solved = (f"{sympy.latex(u)} = {sympy.latex(e)}" for u, e in family.items() if u != e)
+        lines.append(r",\quad ".join(solved))
+    for g in gauge:
+        value = f"{sympy.latex(g.symbol)} = {sympy.latex(g.value)}"
+        lines.append(rf"{value}\quad\text{{({g.reason})}}")
+    return lines
+
+
+def unknown(*names: str) -> tuple[sympy.Symbol, ...]:
+    """Symbols for unknown coefficients."""
+    return tuple(sympy.Symbol(name) for name in names)

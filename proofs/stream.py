@@ -1,0 +1,100 @@
+"""The residual stream as named slots: who lives in which rows of the hidden state."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from math import prod
+
+from proofs.vocabulary import whole
+
+_ENTRY = re.compile(r"(?P<slot>.+)\[(?P<index>\d+)\]$")
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A named part of the stream of `shape` (), (d,) or (d, d), stored row-major."""
+
+    name: str
+    shape: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name or "[" in self.name or "]" in self.name:
+            raise ValueError(f"{self.name!r} is no name of a slot: text without brackets is")
+        for axis in self.shape:
+            whole(axis, 0, f"an axis of slot {self.name!r}")
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Slots in order; gives rows when asked. Raises ValueError on a name used twice."""
+
+    slots: tuple[Slot, ...]
+
+    def __post_init__(self) -> None:
+        names = [slot.name for slot in self.slots]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"slot {name!r} is laid out twice")
+
+    @cached_property
+    def _starts(self) -> dict[str, int]:
+        starts, row = {}, 0
+        for slot in self.slots:
+            starts[slot.name] = row
+            row += slot.size
+        return starts
+
+    @cached_property
+    def _by_name(self) -> dict[str, Slot]:
+        return {slot.name: slot for slot in self.slots}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
+
+    def __getitem__(self, name: str) -> Slot:
+        try:
+            return self._by_name[name]
+        except KeyError:
+            known = ", ".join(self._by_name)
+            raise KeyError(f"no slot {name!r} in this stream, which has {known}") from None
+
+    @property
+    def width(self) -> int:
+        """Hidden units of the stream."""
+        return sum(slot.size for slot in self.slots)
+
+    def rows(self, reference: str) -> range:
+        """The rows of a slot, or of one entry `slot[i]` of it (row-major, from 0)."""
+        name, index = split_entry(reference)
+        slot = self[name]
+        start = self._starts[name]
+        if index is None:
+            return range(start, start + slot.size)
+        if index >= slot.size:
+            raise KeyError(f"{reference}: slot {name!r} has only {slot.size} entries")
+        return range(start + index, start + index + 1)
+
+    def shape(self, reference: str) -> tuple[int, ...]:
+        """Shape of a slot; of one entry `slot[i]`: ()."""
+        name, index = split_entry(reference)
+        return self[name].shape if index is None else ()
+
+
+def layout(**shapes: tuple[int, ...]) -> Layout:
+    """layout(x=(d,), y=()) — a Layout in the order of the keywords."""
+    return Layout(tuple(Slot(name, shape) for name, shape in shapes.items()))
+
+
+@lru_cache(maxsize=4096)
+def split_entry(reference: str) -> tuple[str, int | None]:
+    """('position', 3) for 'position[3]', ('x', None) for 'x'."""
+    match = _ENTRY.match(reference)
+    if match:
+        return match["slot"], int(match["index"])
+    return reference, None

@@ -1,0 +1,1 @@
+"""Layers with unknown weights, solved: one module per algorithm."""

@@ -1,0 +1,1 @@
+"""Bounds for every input of a box: balls, compiled operations and chains of them."""

@@ -1,0 +1,201 @@
+"""Balls against what is known of an algorithm: enclosures of an interval, and certified errors.
+
+`chebyshev_bound` encloses every eigenvalue of an interval. The other two compute prompts that are
+drawn, each with a certified error: that is tested, for nothing is said of other prompts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from ...claim import Budget, Check, CheckResult
+from .balls import at_most, ball, precision, top
+
+Builder = Callable[..., Any]
+DRAWN = "d <= 3, n <= 5, k <= 5, entries of X and of two queries quarters in [-2, 2]"
+
+
+def chebyshev_bound(build: Builder, conditions: tuple[int, ...] = (4, 10, 100)) -> Check:
+    """On every eigenvalue of the interval, what is left of the error is within the textbook bound.
+
+    The residual polynomial is read off the assembled witness. It is enclosed on every piece of a
+    partition of the interval, in the Chebyshev variable, so that no eigenvalue is left out.
+    """
+
+    def run(budget: Budget) -> CheckResult:
+        worst = 0.0
+        count = 0
+        numbers = (1, 2, 4, 6)
+        for condition in conditions:
+            for steps in numbers:
+                bound = textbook(condition, steps)
+                witness = build(d=1, steps=steps, lowest=1, highest=condition)
+                largest = enclosed_residual(witness, 1, condition, bound)
+                count += 1
+                with precision(128):
+                    worst = max(worst, top(ball(largest) / ball(bound)))
+                if largest > bound:
+                    return CheckResult(
+                        False, count, largest, bound,
+                        f"kappa = {condition}, k = {steps}: {largest:.3g} > {bound:.3g}",
+                        {"condition": str(condition), "steps": str(steps)},
+                    )  # fmt: skip
+        return CheckResult(
+            True, count, worst, 1.0,
+            f"at most {at_most(worst, 3)} of 2((sqrt kappa - 1)/(sqrt kappa + 1))^k",
+            box=f"every eigenvalue from 1 to kappa, kappa = {', '.join(map(str, conditions))}, "
+            f"k = {', '.join(map(str, numbers))}; no rounding",
+        )  # fmt: skip
+
+    return Check("enclosure", run, "enclosed")
+
+
+def textbook(condition: float, steps: int) -> float:
+    """2 ((sqrt(kappa) - 1)/(sqrt(kappa) + 1))^k, rounded down."""
+    with precision(128):
+        root = arb(condition).sqrt()
+        exact = 2 * ((root - 1) / (root + 1)) ** steps
+        made = float(exact.mid())
+        return made if ball(made) <= exact else math.nextafter(made, 0)
+
+
+def enclosed_residual(
+    witness: Any, lowest: int, highest: int, goal: float, deepest: int = 40
+) -> float:
+    """An upper bound on |residual polynomial| over [lowest, highest], rigorous.
+
+    Pieces are bisected, at most `deepest` times, until their bounds are below `goal`. On a piece
+    the mean value form holds: |p(middle)| + radius * |p'(piece)|, in balls.
+    """
+    import sympy
+
+    from proofs.calculus import spectral
+
+    p = sympy.Poly(spectral.residual(witness), spectral.s)
+    derivative = p.diff(spectral.s)
+    with precision(128):
+        worst = 0.0
+        pieces = [(Fraction(lowest), Fraction(highest), 0)]
+        while pieces:
+            start, end, depth = pieces.pop()
+            middle, radius = (start + end) / 2, (end - start) / 2
+            m = arb(middle.numerator) / middle.denominator
+            r = arb(radius.numerator) / radius.denominator
+            piece = arb(m.mid(), (r + m.rad()).upper())
+            inside = top(abs(_value(p, m)) + r * abs(_value(derivative, piece)))
+            if inside > goal and depth < deepest:
+                pieces += [(start, middle, depth + 1), (middle, end, depth + 1)]
+                if abs(_value(p, m)) > goal:  # no bisection will help
+                    return inside
+            else:
+                worst = max(worst, inside)
+        return worst
+
+
+def _value(p: Any, at: Any) -> Any:
+    """A polynomial with rational coefficients at a ball, by Horner's rule."""
+    total = arb(0)
+    for c in p.all_coeffs():
+        total = total * at + arb(int(c.p)) / int(c.q)
+    return total
+
+
+def logistic_error(build: Builder) -> Check:
+    """Predictions with the interpolated and the true sigmoid, in balls: within the bound.
+
+    On drawn prompts: the bound itself is proved in words, in `logistic_bound`.
+    """
+
+    def run(budget: Budget) -> CheckResult:
+        from constructions.algorithms.logistic import logistic_bound
+
+        from ... import algorithms
+
+        rng = np.random.default_rng(budget.seed)
+        ratio = largest = 0.0
+        cases = 8 if budget.quick else 24
+        for _ in range(cases):
+            d, n, steps = int(rng.integers(1, 4)), int(rng.integers(1, 6)), int(rng.integers(1, 6))
+            X, queries = rng.integers(-8, 9, (n, d)) / 4, rng.integers(-8, 9, (2, d)) / 4
+            y = rng.integers(0, 2, n).astype(float)
+            step_size = 0.5 / max(1.0, float(np.linalg.norm(X)) ** 2)
+            given = {"pieces": int(rng.choice([4, 16, 64])), "reach": int(rng.choice([8, 12]))}
+            witness = build(d=d, steps=steps, step_size=step_size, **given)
+            got = witness.predict(X, y, queries, "ball")
+            want = _balls(algorithms.true_logistic, X, y, queries, steps, step_size)
+            bounds = logistic_bound(X, queries, steps, step_size, **given)
+            for value, truth, bound in zip(got, want, bounds):
+                with precision(128):
+                    error = top(value - truth)
+                if error > bound:
+                    return CheckResult(
+                        False, cases, error, float(bound),
+                        f"off by {error:.3g}, bound {bound:.3g}",
+                        {"X": X.tolist(), "y": y.tolist(), "steps": steps},
+                    )  # fmt: skip
+                ratio, largest = max(ratio, error / bound), max(largest, error)
+        return CheckResult(
+            True, cases, largest, None,
+            f"on {cases} drawn prompts at most {at_most(ratio)} of "
+            "e(1 + k eta sqrt(n)|X||x|/4); e falls as the square of the distance of the knots",
+            domain=f"drawn: {DRAWN}, y 0 or 1",
+        )  # fmt: skip
+
+    return Check("enclosure", run, "tested")
+
+
+def exponential_kernel(build: Builder) -> Check:
+    """Softmax attention and the kernel smoother's formula, both in balls: they overlap.
+
+    On drawn prompts. Balls that lost half of their bits overlap too easily to decide anything.
+    """
+
+    def run(budget: Budget) -> CheckResult:
+        from ... import algorithms
+
+        rng = np.random.default_rng(budget.seed)
+        cases, widest = (6 if budget.quick else 20), 0.0
+        for _ in range(cases):
+            d, n, steps = int(rng.integers(1, 4)), int(rng.integers(1, 6)), int(rng.integers(1, 5))
+            X, queries = rng.integers(-8, 9, (n, d)) / 4, rng.integers(-8, 9, (2, d)) / 4
+            y = rng.integers(-8, 9, n) / 2
+            witness = build(d=d, steps=steps, step_size=0.5, kernel="exponential", temperature=2)
+            got = witness.predict(X, y, queries, "ball")
+            want = _balls(
+                algorithms.kernel_regression, X, y, queries, steps, 0.5, kernel="exponential",
+                temperature=2,
+            )  # fmt: skip
+            for value, truth in zip(got, want):
+                with precision(128):
+                    apart = top(value - truth)
+                if not value.overlaps(truth):
+                    return CheckResult(
+                        False, cases, apart, 0.0, f"apart by {apart:.3g}",
+                        {"X": X.tolist(), "y": y.tolist(), "steps": steps},
+                    )  # fmt: skip
+                widest = max(widest, apart)
+        return CheckResult(
+            True if widest < 2.0**-64 else None, cases, widest, None,
+            f"one formula: on {cases} drawn prompts the balls overlap, apart by at most "
+            f"{at_most(widest, 1)}",
+            domain=f"drawn: {DRAWN}, |y| <= 4",
+        )  # fmt: skip
+
+    return Check("enclosure", run, "tested")
+
+
+def _balls(algorithm: Any, X: Any, y: Any, queries: Any, *given: Any, **more: Any) -> Any:
+    def convert(array: Any) -> Any:
+        made = np.empty(np.shape(array), dtype=object)
+        made.ravel()[:] = [arb(float(entry)) for entry in np.asarray(array).ravel()]
+        return made
+
+    with precision(128):
+        scalars = [arb(v) if isinstance(v, float) else v for v in given]
+        return algorithm(convert(X), convert(y), convert(queries), *scalars, **more)

@@ -1,0 +1,310 @@
+"""Programs of primitives: their exact meaning against an algorithm, their transformer in balls.
+
+`exact` decides a chain in fractions, operation by operation. `enclosure` says how far the
+transformer that it compiles to is from the algorithm: on drawn prompts, run in balls at two
+settings of the free constants, where the error must shrink as the constants grow; and for every
+prompt and parameter of a box, by `chain_bounds`.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from constructions.numbers.ball import Ball
+from constructions.papers.akyurek2022.layers import FLOAT64, Constants
+from constructions.papers.akyurek2022.operations import Columns, Program
+
+from ...claim import Budget, Check, CheckResult
+from ...expressions import evaluate, prompt_scope
+from ...hunt import Differs, hunt
+from ...strategies import Case, as_text
+from ..case import objects, reference
+from .balls import at_most, ball, precision, top
+from .chain_bounds import Inputs, Known, equal_in_letters, lettered, prompt_error
+from .operation_bounds import NotCovered
+
+COARSE = Constants(128, 2**50, 2**5, Fraction(1, 2**20), 2**10)
+FINE = Constants()
+SHRINKS = 2.0**-25  # scale^2 and 1/large fall by 2^-40 and 2^-50 from COARSE to FINE
+Make = Callable[..., Any]  # parameters -> constructions.papers.akyurek2022.Chain
+
+
+def exact(make: Make, algorithm: Callable[..., Any], cases: Callable[..., Any]) -> Check:
+    """The chain's operations, done exactly, predict what the algorithm does.
+
+    cases(d) is a strategy at one d: small d come first, so that a counterexample is small.
+    """
+    return Check("exact", lambda budget: _exact(make, algorithm, cases, budget), "exact")
+
+
+def _exact(make: Make, algorithm: Any, cases: Any, budget: Budget) -> CheckResult:
+    def test(case: Case) -> None:
+        chain = make(**case.parameters)
+        got = Fraction(chain.predict(case.X, case.y, case.queries))
+        want = Fraction(reference(algorithm, case, Fraction)[0])
+        if got == want:
+            return
+        difference = first_operation(chain, case) or {
+            "layer": len(chain.program.operations),
+            "slot": chain.readout,
+            "token": chain.program.columns - 1,
+            "is": as_text(got),
+            "should": as_text(want),
+        }
+        raise Differs(
+            f"operation {difference['layer']}, slot {difference['slot']}",
+            case.to_json() | {"prediction": as_text(got), "algorithm": as_text(want)},
+            difference,
+            float(abs(got - want)),
+            0.0,
+        )
+
+    tried = 0
+    for d in (1, 2, 3, 5):
+        found = hunt(cases(d), test, replace(budget, cases=max(5, budget.cases // 4)))
+        tried += found.cases
+        if found.failure is not None:
+            return found.failure.result(tried)
+    return CheckResult(
+        True, tried, 0.0, 0.0, "done exactly, the operations predict this; d = 1 to 5"
+    )
+
+
+def first_operation(chain: Any, case: Case) -> dict[str, Any] | None:
+    """The first operation that does not leave what the chain says, in fractions."""
+    program: Program = chain.program
+    states = program.run(program.prompt(case.X, case.y, case.queries))
+    parameters = {
+        name: tuple(map(Fraction, value)) if isinstance(value, tuple) else Fraction(value)
+        for name, value in chain.parameters.items()
+    }
+    X, y, queries = (objects(part, Fraction) for part in (case.X, case.y, case.queries))
+    scope = prompt_scope(X, y, chain.definitions, parameters)
+    for number, held in enumerate(chain.holds, start=1):
+        for one in held:
+            should = evaluate(one.expression, scope.at(x_t=queries[0].reshape(-1, 1)))
+            rows = program.stream.rows(one.slot)
+            found = [Fraction(states[number][one.tokens][row]) for row in rows]
+            expected = list(np.asarray(should, dtype=object).ravel())
+            if found != expected:
+                return {
+                    "layer": number,
+                    "name": str(program.operations[number - 1]),
+                    "slot": one.slot,
+                    "token": one.tokens,
+                    "holds": one.expression,
+                    "is": as_text(found[0] if len(found) == 1 else found),
+                    "should": as_text(expected[0] if len(expected) == 1 else expected),
+                }
+    return None
+
+
+# -- in balls ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Inputs for all of which a chain is bounded, at several sizes.
+
+    sizes: (d, examples). vectors: parameters that are vectors. known: ranges of entries that
+    interval arithmetic does not see, with their proof.
+    """
+
+    inputs: Inputs
+    sizes: Callable[[Budget], Sequence[tuple[int, int]]]
+    vectors: tuple[str, ...] = ()
+    known: Callable[[Any, Inputs], Known] = lambda chain, inputs: {}
+
+
+def enclosure(
+    make: Make,
+    algorithm: Callable[..., Any],
+    sizes: Callable[[Budget], Sequence[dict[str, Any]]],
+    boxes: Boxes | None = None,
+    note: Callable[[Sequence[tuple[dict[str, Any], float]]], str] | None = None,
+) -> Check:
+    """The chain's transformer predicts what the algorithm does, up to a bound for every input.
+
+    `sizes` gives parameters for `make`, with "d" and "examples"; prompts are drawn at random, and
+    a chain that computes something else is refuted on one of them. Without `boxes`, or where no
+    bound that shrinks is found, the largest error of these prompts is all that is said: tested.
+    """
+
+    def run(budget: Budget) -> CheckResult:
+        result, errors = _approaches(make, algorithm, sizes, budget)
+        if result is not None:
+            return result
+        worst = max(error for _, error in errors)
+        seen = f"largest error on {len(errors)} drawn prompts, d to "
+        seen += f"{max(p['d'] for p, _ in errors)}: {at_most(worst)}"
+        parts = [f"at scale 2^-40, large 2^100: {seen}", *([note(errors)] if note else [])]
+        tested = CheckResult(True, len(errors), worst, None, "; ".join(parts))
+        return tested if boxes is None else _bounded(tested, make, algorithm, boxes, budget)
+
+    return Check("enclosure", run, "tested" if boxes is None else "enclosed")
+
+
+def _approaches(
+    make: Make, algorithm: Any, sizes: Any, budget: Budget
+) -> tuple[CheckResult | None, list[tuple[dict[str, Any], float]]]:
+    """A refutation, or the certified errors on drawn prompts."""
+    found: list[tuple[dict[str, Any], float]] = []
+    for parameters in sizes(budget):
+        case = prompt(budget.seed, parameters)
+        chain = make(**parameters)
+        want = Fraction(reference(algorithm, case, Fraction)[0])
+        coarse, fine = (error(chain, case, want, constants) for constants in (COARSE, FINE))
+        if not shrinks(coarse, fine):
+            difference = first_operation(chain, case) or first_layer(chain, case)
+            differs = Differs(
+                f"off by {fine:.1e}, and by {coarse:.1e} with coarser constants",
+                case.to_json() | {"algorithm": as_text(want)},
+                difference,
+                fine,
+                coarse * SHRINKS,
+            )
+            return differs.result(len(found) + 1), found
+        found.append((parameters, fine))
+    return None, found
+
+
+def _bounded(
+    tested: CheckResult, make: Make, algorithm: Any, boxes: Boxes, budget: Budget
+) -> CheckResult:
+    """The same result with a bound for every input of the boxes, or with why there is none."""
+    sizes = list(boxes.sizes(budget))
+    inputs = boxes.inputs
+    worst = dict.fromkeys((COARSE, FINE, FLOAT64), 0.0)
+    for d, examples in sizes:
+        chain = make(**lettered(inputs, d, examples, boxes.vectors))
+        for constants, before in worst.items():
+            try:
+                bound = top(prompt_error(chain, constants, inputs, boxes.known(chain, inputs)))
+            except NotCovered as reason:
+                if constants == FINE:
+                    return _without_box(tested, d, examples, str(reason))
+                bound = math.inf
+            worst[constants] = max(before, bound)
+        if not shrinks(worst[COARSE], worst[FINE]):
+            why = f"from {worst[COARSE]:.1e} to {worst[FINE]:.1e} it does not shrink as it should"
+            return _without_box(tested, d, examples, why)
+        if not equal_in_letters(chain, algorithm):
+            differs = _apart(make, algorithm, inputs, d, examples, boxes.vectors)
+            return differs or tested.named(
+                passed=None,
+                detail=f"d = {d}, n = {examples}: in letters the operations are not the algorithm, "
+                "and no drawn prompt shows it",
+            )
+    text = f"{inputs.words}; (d, n) = {', '.join(map(str, sizes))}; {in_words(FINE)}; no rounding"
+    usual = f"with {in_words(FLOAT64)}: at most {at_most(worst[FLOAT64])} on the same box"
+    return tested.named(bound=worst[FINE], box=text, detail=f"{tested.detail}; {usual}")
+
+
+def _without_box(tested: CheckResult, d: int, examples: int, reason: str) -> CheckResult:
+    why = f"no bound for every input at d = {d}, n = {examples}: {reason}"
+    return tested.named(detail=f"{tested.detail}; {why}")
+
+
+def _apart(
+    make: Make, algorithm: Any, inputs: Inputs, d: int, n: int, vectors: Sequence[str]
+) -> CheckResult | None:
+    """A drawn prompt of the box on which the operations, done exactly, are not the algorithm."""
+    for number in range(20):
+        parameters = inputs.draw(random.Random(number), d, n, vectors)
+        case = prompt(number, parameters)
+        chain = make(**parameters)
+        got = Fraction(chain.predict(case.X, case.y, case.queries))
+        want = Fraction(reference(algorithm, case, Fraction)[0])
+        if got != want:
+            return Differs(
+                f"done exactly, the operations are off by {float(abs(got - want)):.1e}",
+                case.to_json() | {"prediction": as_text(got), "algorithm": as_text(want)},
+                first_operation(chain, case),
+                float(abs(got - want)),
+                0.0,
+            ).result(number + 1)
+    return None
+
+
+def in_words(constants: Constants) -> str:
+    """scale 2^-40, large 2^100, …"""
+
+    def power(value: Any) -> str:
+        exponent = math.log2(value)
+        return f"2^{int(exponent)}" if exponent == int(exponent) else str(value)
+
+    return ", ".join(f"{name} {power(value)}" for name, value in vars(constants).items())
+
+
+def shrinks(coarse: float, fine: float) -> bool:
+    """Whether an error fell as it should from COARSE to FINE; below normal floats it is 0."""
+    return fine <= max(coarse * SHRINKS, sys.float_info.min)
+
+
+def prompt(seed: int, parameters: dict[str, Any]) -> Case:
+    """Entries are quarters between -1 and 1, none of them 0.
+
+    At one seed and d, a prompt of more examples starts with the examples of a shorter one.
+    """
+    d, n = parameters["d"], parameters["examples"]
+    draw = random.Random(seed * 64 + d)
+
+    def row(size: int = d) -> list[Fraction]:
+        return [Fraction(draw.choice((-4, -3, -2, -1, 1, 2, 3, 4)), 4) for _ in range(size)]
+
+    queries = np.array([row()], dtype=object)
+    examples = [(row(), *row(1)) for _ in range(n)]
+    X = np.array([x for x, _ in examples], dtype=object)
+    y = np.array([target for _, target in examples], dtype=object)
+    return Case(parameters, X, y, queries)
+
+
+def error(chain: Any, case: Case, want: Fraction, constants: Constants) -> float:
+    """A certified upper bound on |prediction - want|, the transformer run in balls."""
+    witness = chain.transformer(constants)
+    bits = constants.bits(witness.layers)
+    (got,) = witness.predict(case.X, case.y, case.queries, Ball(bits))
+    with precision(bits):
+        return top(got - ball(want))
+
+
+def first_layer(chain: Any, case: Case) -> dict[str, Any] | None:
+    """The first layer after which the transformer's slots are not the operations'."""
+    program: Program = chain.program
+    states = program.run(program.prompt(case.X, case.y, case.queries))
+    runs = []
+    for constants in (COARSE, FINE):
+        witness = chain.transformer(constants)
+        bits = constants.bits(witness.layers)
+        with precision(bits):
+            trace = witness.trace(case.X, case.y, case.queries, Ball(bits))
+            runs.append([slot_errors(program, s, H) for s, H in zip(trace, states, strict=True)])
+    for number, (coarse, fine) in enumerate(zip(*runs)):
+        for (slot, token), off in fine.items():
+            if not shrinks(coarse[slot, token], off):
+                return {"layer": number, "slot": slot, "token": token, "off by": f"{off:.2e}"}
+    return None
+
+
+def slot_errors(program: Program, stream: Any, H: Columns) -> dict[tuple[str, int], float]:
+    """The largest |entry - exact entry| of every slot and token of the program's rows."""
+    made = {}
+    for slot in program.stream.slots:
+        rows = program.stream.rows(slot.name)
+        entries = np.asarray(stream[slot.name], dtype=object).reshape(len(H), -1)
+        for token, column in enumerate(H):
+            worst = 0.0
+            for entry, row in zip(entries[token], rows):
+                value = entry if isinstance(entry, arb) else ball(entry)
+                worst = max(worst, top(value - ball(column[row])))
+            made[slot.name, token] = worst
+    return made

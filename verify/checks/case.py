@@ -1,0 +1,196 @@
+"""Running a claim on one case: the witness, its algorithm, and where they first differ."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from constructions.run.forward import NO_WITNESS
+from constructions.witness import Witness
+from proofs.layer import Holds
+from proofs.stream import split_entry
+
+from ..expressions import Scope, evaluate, prompt_scope
+from ..strategies import Case, as_text
+
+
+def build(make: Callable[..., Any], parameters: Mapping[str, Any]) -> Witness:
+    """The witness of a case; the last few are kept."""
+    try:
+        return _built(make, tuple(sorted(parameters.items())))
+    except TypeError as error:
+        if "unhashable" not in str(error):
+            raise
+        return make(**parameters)
+
+
+@lru_cache(maxsize=128)
+def _built(make: Callable[..., Any], parameters: tuple) -> Witness:
+    return make(**dict(parameters))
+
+
+class InexactReference(ValueError):
+    """An algorithm that was given fractions and computed in floats: it decides nothing."""
+
+
+def reference(
+    algorithm: Callable[..., Any], case: Case, convert: Callable[[Any], Any] | None = None
+) -> np.ndarray:
+    """The algorithm's predictions (m,), given those of the case's parameters that it takes.
+
+    `convert` takes every number (of the prompt and of the parameters) into an arithmetic. Raises
+    ValueError if the result has another shape, or if the algorithm runs a witness, which is what
+    it is to check; InexactReference if it returns floats for fractions.
+    """
+    takes = inspect.signature(algorithm).parameters
+    every = any(p.kind is p.VAR_KEYWORD for p in takes.values())
+    parameters = {name: v for name, v in case.parameters.items() if every or name in takes}
+    X, y, queries = case.X, case.y, case.queries
+    if convert is not None:
+        X, y, queries = (objects(array, convert) for array in (X, y, queries))
+        parameters = {
+            name: _converted(value, takes.get(name), convert) for name, value in parameters.items()
+        }
+    running = NO_WITNESS.set(True)
+    try:
+        made = np.asarray(algorithm(X, y, queries, **parameters))
+    finally:
+        NO_WITNESS.reset(running)
+    if made.shape != (len(queries),):
+        raise ValueError(
+            f"the algorithm returns an array of shape {made.shape}; for {len(queries)} queries it "
+            f"must be ({len(queries)},)"
+        )
+    if convert is Fraction and made.dtype != object and made.dtype.kind == "f":
+        raise InexactReference(f"the algorithm computes in floats ({made.dtype})")
+    if convert is Fraction:
+        inexact = next((v for v in made.ravel() if isinstance(v, (float, np.floating))), None)
+        if inexact is not None:
+            raise InexactReference(f"the algorithm computes in floats: it returns {inexact!r}")
+    return made
+
+
+def objects(array: Any, convert: Callable[[Any], Any]) -> np.ndarray:
+    """The array with every entry converted."""
+    array = np.asarray(array, dtype=object)
+    made = np.empty(array.shape, dtype=object)
+    made.ravel()[:] = [convert(entry) for entry in array.ravel()]
+    return made
+
+
+def _converted(
+    value: Any, parameter: inspect.Parameter | None, convert: Callable[[Any], Any]
+) -> Any:
+    """A parameter in the arithmetic.
+
+    Counts stay whole: parameters annotated as int, and whole numbers without an annotation.
+    """
+    if isinstance(value, (tuple, list, np.ndarray)):
+        made = objects(np.asarray(value, dtype=object), convert)
+        return made if parameter is not None else _tuples(made)
+    bare = parameter is None or parameter.annotation is inspect.Parameter.empty
+    counts = isinstance(value, int) if bare else parameter.annotation in ("int", int)  # type: ignore[union-attr]
+    if counts or isinstance(value, (str, bool)) or value is None:
+        return value
+    return convert(value)
+
+
+def _tuples(array: np.ndarray) -> Any:
+    """A vector or matrix as the (nested) tuple that a formula takes."""
+    return tuple(_tuples(row) if isinstance(row, np.ndarray) else row for row in array)
+
+
+def first_difference(witness: Witness, case: Case) -> dict[str, Any] | None:
+    """The first layer, slot and token at which a slot is not what the witness says it holds.
+
+    Runs in exact fractions. Layers count from 1.
+    """
+    for held in compared(witness, case):
+        if held["is"] != held["should"]:
+            return held | {"is": text(held["is"]), "should": text(held["should"])}
+    return None
+
+
+def compared(witness: Witness, case: Case, numbers: str = "rational") -> Iterator[dict[str, Any]]:
+    """Every slot of which the witness says what it holds, layer by layer and token by token.
+
+    {"layer", "name", "slot", "token", "holds", "is", "should"}; the last two are lists of
+    numbers, "should" always exact.
+    """
+    states = witness.trace(case.X, case.y, case.queries, numbers)
+    n, m = len(case.X), len(case.queries)
+    tokens = witness.prompt.tokens(n, m)
+    scope = prompt_scope(
+        objects(case.X, Fraction),
+        objects(case.y, Fraction),
+        witness.definitions,
+        witness.parameters,
+    )
+    carried = _carried(witness, case, tokens)
+    for number, layer in enumerate(witness.layer_list, start=1):
+        for held in layer.holds:
+            for token in _tokens(held, witness, tokens, carried):
+                should = _should(held, scope, carried.get(token))
+                name, index = split_entry(held.slot)
+                actual = states[number][name][token]
+                if index is not None:
+                    actual = np.asarray(actual, dtype=object).ravel()[index]
+                size = actual.size if isinstance(actual, np.ndarray) else 1
+                yield {
+                    "layer": number,
+                    "name": layer.name,
+                    "slot": held.slot,
+                    "token": int(token),
+                    "holds": held.expression,
+                    "is": list(np.asarray(actual, dtype=object).ravel()),
+                    "should": _filled(should, size),
+                }
+
+
+def _carried(witness: Witness, case: Case, tokens: Any) -> dict[int, tuple[Any, Any]]:
+    """The (x, y) that each token stands for."""
+    carried = {t: (case.X[j], 0) for j, t in enumerate(tokens.x)}
+    for j, t in enumerate(tokens.y):
+        carried[t] = (carried[t][0] if t in carried else case.X[0] * 0, case.y[j])
+    for j, t in enumerate(tokens.queries):
+        carried[t] = (case.queries[j], 0)
+    if witness.prompt.form == "interleaved":
+        # the token of x_j is the one that a construction works on
+        carried = {t: (case.X[j], case.y[j]) for j, t in enumerate(tokens.x)} | {
+            t: (case.queries[j], 0) for j, t in enumerate(tokens.queries)
+        }
+    return carried
+
+
+def _tokens(held: Holds, witness: Witness, tokens: Any, carried: Mapping[int, Any]) -> list[int]:
+    if isinstance(held.tokens, int):
+        return [held.tokens]
+    if held.tokens == "query":
+        return list(tokens.queries)
+    if held.tokens == "context":
+        return [t for t in carried if t in tokens.context]
+    return sorted(carried)
+
+
+def _should(held: Holds, scope: Scope, carried: tuple[Any, Any] | None) -> Any:
+    if carried is None:
+        return evaluate(held.expression, scope)
+    x, y = carried
+    column = objects(np.asarray(x).reshape(-1, 1), Fraction)
+    return evaluate(held.expression, scope.at(x_t=column, y_t=Fraction(y)))
+
+
+def _filled(value: Any, size: int) -> list[Any]:
+    if isinstance(value, np.ndarray):
+        return list(value.ravel())
+    return [value] * size  # a number stands for a slot full of it
+
+
+def text(values: list[Any]) -> Any:
+    """One number, or a list of them, as exact text."""
+    return as_text(values[0]) if len(values) == 1 else [as_text(value) for value in values]

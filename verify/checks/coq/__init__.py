@@ -1,0 +1,1 @@
+"""Coq's kernel: witnesses as terms, the theories, which theorem speaks of which claim."""

@@ -1,0 +1,294 @@
+"""Coq's kernel: the theories of `proofs/coq`, with weights written from the running witnesses.
+
+Each run copies the theories into a temporary directory, writes Weights.v there from the assembled
+witnesses (see `weights_coq`), compiles what is asked for, and has the kernel print the assumptions
+of every theorem. A theorem counts as proved only if its file compiled and the answer is "Closed
+under the global context". Without Coq nothing is run, and every result says so.
+
+The comment before a theorem says what it bears on: [supports newton, fu2023.eq40], [refutes
+fu2023.eq38] (the printed statement is wrong) or [repairs fu2023.eq38] (the repaired one holds);
+[predicts newton]: it is about transformers written into Weights.v, and its right-hand side is that
+formula of proofs.references. For which claims a theorem is evidence, `bearing` says.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from .weights import Builder, weights_file
+
+Status = Literal["proved", "failed", "not run"]
+
+_CLOSED = "Closed under the global context"
+_FLAGS = ("-q", "-w", "-notation-overridden,-ambiguous-paths")
+_THEOREM = re.compile(
+    r"\(\*(?P<comment>(?:(?!\*\)).)*)\*\)\s*(?:Theorem)\s+(?P<name>\w+)|^Theorem\s+(?P<bare>\w+)",
+    re.DOTALL | re.MULTILINE,
+)
+_TAG = re.compile(r"\[(supports|refutes|repairs|predicts)\s+([^\]]+)\]")
+TAGS = ("supports", "refutes", "repairs", "predicts")
+_REQUIRE = re.compile(r"^Require Import ([\w\s]+)\.", re.MULTILINE)
+_SENTENCE = re.compile(r"^Chars (\d+) - \d+ .* ([\d.]+) secs", re.MULTILINE)
+_GENERATED = "Weights"
+
+
+@dataclass(frozen=True)
+class Theorem:
+    """One theorem of a theory, `file.name`: the claims and witnesses that it bears on, and how.
+
+    predicts: the formula that its right-hand side is. transformers: names that its formal
+    statement has, among them those that Weights.v defines.
+    """
+
+    id: str
+    file: str
+    statement: str
+    supports: tuple[str, ...] = ()
+    refutes: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
+    predicts: tuple[str, ...] = ()
+    transformers: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        return self.id.partition(".")[2]
+
+    @property
+    def subjects(self) -> frozenset[str]:
+        """Every name by which `select` finds this theorem."""
+        return frozenset((self.id, *self.supports, *self.refutes, *self.repairs))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the kernel said of one theorem. `log` ends with the reason where it is not proved."""
+
+    theorem: Theorem
+    status: Status
+    compiled: bool = False
+    closed: bool = False
+    seconds: float = 0.0
+    log: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.theorem.id
+
+
+def theories() -> dict[str, str]:
+    """The theories as installed: {"Newton": text of Newton.v}."""
+    folder = files("proofs") / "coq"
+    found = [entry for entry in folder.iterdir() if entry.name.endswith(".v")]
+    return {
+        entry.name.removesuffix(".v"): entry.read_text(encoding="utf-8")
+        for entry in sorted(found, key=lambda entry: entry.name)
+    }
+
+
+@cache
+def theorems() -> tuple[Theorem, ...]:
+    """Every theorem of every theory, in the order of the files."""
+    found = []
+    for file, text in theories().items():
+        for match in _THEOREM.finditer(text):
+            name = match["name"] or match["bare"]
+            comment = match["comment"] or ""
+            tags: dict[str, tuple[str, ...]] = dict.fromkeys(TAGS, ())
+            for kind, listed in _TAG.findall(comment):
+                tags[kind] += tuple(part.strip() for part in listed.split(",") if part.strip())
+            statement = " ".join(_TAG.sub("", comment).split())
+            formal = text[match.end() : text.find("Proof", match.end())]
+            used = frozenset(re.findall(r"\w+", formal))
+            found.append(
+                Theorem(f"{file}.{name}", f"{file}.v", statement, **tags, transformers=used)
+            )
+    return tuple(found)
+
+
+@cache
+def available() -> str | None:
+    """Coq's version, if coqc and the MathComp libraries that the theories need are here."""
+    if shutil.which("coqc") is None:
+        return None
+    version = subprocess.run(["coqc", "--print-version"], capture_output=True, text=True)
+    with tempfile.TemporaryDirectory() as folder:
+        probe = Path(folder, "probe.v")
+        probe.write_text(
+            "From mathcomp Require Import all_ssreflect all_algebra.\n"
+            "From mathcomp.algebra_tactics Require Import ring.\n"
+        )
+        tried = _coqc(probe, 60)
+    return version.stdout.split()[0] if tried.returncode == 0 and version.stdout else None
+
+
+def why_not() -> str:
+    """Why the kernel check cannot be run; empty if it can."""
+    if available():
+        return ""
+    missing = "coqc" if shutil.which("coqc") is None else "MathComp (algebra, algebra-tactics)"
+    return f"not run: {missing} not found"
+
+
+def select(names: Iterable[str] | None) -> tuple[Theorem, ...]:
+    """Theorems with these ids or bearing on these claims and witnesses; all of them for None.
+
+    Raises KeyError for a name that is neither.
+    """
+    if names is None:
+        return theorems()
+    wanted = set(names)
+    chosen = tuple(t for t in theorems() if wanted & t.subjects)
+    known = {name for t in chosen for name in t.subjects}
+    if wanted - known:
+        raise KeyError(f"no theorem named or bearing on {', '.join(sorted(wanted - known))}")
+    return chosen
+
+
+def run(
+    names: Iterable[str] | None = None,
+    builders: Mapping[str, Builder] | None = None,
+    *,
+    timeout: float = 300,
+    jobs: int = 2,
+) -> tuple[Result, ...]:
+    """Compile the chosen theorems and ask for their assumptions.
+
+    `builders` replaces how named witnesses are assembled, as constructions.function(name) does it.
+    """
+    chosen = select(names)
+    if reason := why_not():
+        return tuple(Result(t, "not run", log=reason) for t in chosen)
+    weights, problems = weights_file(builders)
+    texts = theories() | {_GENERATED: weights}
+    with tempfile.TemporaryDirectory(prefix="witness-coq-") as folder:
+        compiled = _compile(Path(folder), texts, chosen, time.monotonic() + timeout, jobs)
+    results = []
+    for theorem in chosen:
+        file = compiled[Path(theorem.file).stem]
+        closed = file.assumptions.get(theorem.name, "") == _CLOSED
+        proved: Status = "proved" if file.ok and closed else "failed"
+        log = file.log if not file.ok else "" if closed else file.assumptions.get(theorem.name, "")
+        if not file.ok:
+            log = "\n".join((*problems.values(), log))
+        spent = file.seconds.get(theorem.name, 0.0)
+        results.append(Result(theorem, proved, file.ok, file.ok and closed, spent, log))
+    return tuple(results)
+
+
+@dataclass(frozen=True)
+class _File:
+    ok: bool
+    log: str
+    assumptions: Mapping[str, str] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+def _compile(
+    folder: Path, texts: Mapping[str, str], chosen: Iterable[Theorem], deadline: float, jobs: int
+) -> dict[str, _File]:
+    """Every file that the chosen theorems need, each after those that it requires."""
+    needs = {
+        file: [n for part in _REQUIRE.findall(text) for n in part.split() if n in texts]
+        for file, text in texts.items()
+    }
+    for file, text in texts.items():
+        (folder / f"{file}.v").write_text(text, encoding="utf-8")
+    wanted: dict[str, list[str]] = {}
+    for theorem in chosen:
+        wanted.setdefault(Path(theorem.file).stem, []).append(theorem.name)
+
+    started: dict[str, Future[_File]] = {}
+
+    def build(file: str) -> _File:
+        for other in needs[file]:
+            if not (before := started[other].result()).ok:
+                return _File(False, f"{other}.v did not compile: {before.log}")
+        return _compile_one(folder, file, texts[file], deadline)
+
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+
+        def start(file: str) -> None:
+            if file not in started:
+                for other in needs[file]:
+                    start(other)
+                started[file] = pool.submit(build, file)  # those it waits for were queued before
+
+        for file in wanted:
+            start(file)
+        compiled = {file: future.result() for file, future in started.items()}
+    asked = {file: names for file, names in wanted.items() if compiled[file].ok}
+    said = _assumptions(folder, asked, deadline)
+    return {file: replace(one, assumptions=said.get(file, {})) for file, one in compiled.items()}
+
+
+def _compile_one(folder: Path, file: str, text: str, deadline: float) -> _File:
+    tried = _coqc(folder / f"{file}.v", deadline - time.monotonic(), "-time")
+    if tried.returncode != 0:
+        return _File(False, _tail(tried.stderr))
+    return _File(True, "", seconds=_seconds(text, tried.stdout))
+
+
+def _assumptions(
+    folder: Path, asked: Mapping[str, list[str]], deadline: float
+) -> dict[str, dict[str, str]]:
+    """{file: {theorem: what the kernel says that it rests on}}."""
+    query = folder / "Assumptions.v"
+    lines = [f"Require {file}." for file in asked]
+    for file, names in asked.items():
+        lines += [
+            f'Redirect "{folder}/{file}.{name}" Print Assumptions {file}.{name}.' for name in names
+        ]
+    query.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    tried = _coqc(query, deadline - time.monotonic())
+    said: dict[str, dict[str, str]] = {}
+    for file, names in asked.items():
+        for name in names:
+            answer = folder / f"{file}.{name}.out"
+            found = answer.read_text().strip() if answer.is_file() else _tail(tried.stderr)
+            said.setdefault(file, {})[name] = found
+    return said
+
+
+def _coqc(path: Path, seconds: float, *flags: str) -> subprocess.CompletedProcess[str]:
+    command = ["coqc", *_FLAGS, *flags, "-R", ".", "", path.name]
+    try:
+        return subprocess.run(
+            command, cwd=path.parent, capture_output=True, text=True, timeout=max(seconds, 0.1)
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 1, "", f"{path.name}: out of time")
+
+
+def _seconds(text: str, timings: str) -> dict[str, float]:
+    """Time spent on each theorem: its statement and all sentences up to the next one."""
+    raw = text.encode()
+    starts = sorted(
+        (m.start(2), m[2].decode())
+        for m in re.finditer(rb"^(Theorem|Lemma|Definition|Section|End)\s+(\w+)", raw, re.MULTILINE)
+    )
+    spent: dict[str, float] = {}
+    for offset, secs in _SENTENCE.findall(timings):
+        owner = None
+        for start, name in starts:
+            if start <= int(offset) + len("Definition "):
+                owner = name
+        if owner:
+            spent[owner] = spent.get(owner, 0.0) + float(secs)
+    return spent
+
+
+def _tail(log: str, lines: int = 12) -> str:
+    """The end of Coq's message, without the directory it ran in."""
+    kept = [line for line in log.strip().splitlines() if line.strip()]
+    return "\n".join(kept[-lines:])

@@ -1,0 +1,129 @@
+"""exact: the witness's predictions equal the algorithm's, in exact fractions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from constructions.numbers import Unsupported
+
+from ..claim import Budget, CheckResult, Claim
+from ..hunt import Differs, hunt
+from ..strategies import Case, as_text
+from .case import InexactReference, build, first_difference, reference
+
+
+@dataclass
+class Drawn:
+    """What the cases of a search were like, so that a domain that shows nothing is seen."""
+
+    sizes: dict[str, set[int]] = field(default_factory=dict)
+    distinct: set[str] = field(default_factory=set)
+    cases: int = 0
+    nonzero: dict[str, bool] = field(default_factory=dict)
+    predictions: set[Any] = field(default_factory=set)
+
+    def add(self, case: Case, predictions: Any) -> None:
+        """Counts a case, and what the algorithm says of it."""
+        self.cases += 1
+        n, d = case.X.shape
+        for name, size in (("d", d), ("n", n), ("queries", len(case.queries))):
+            self.sizes.setdefault(name, set()).add(size)
+        for name in ("X", "y", "queries"):
+            array = getattr(case, name)
+            self.nonzero[name] = self.nonzero.get(name, False) or any(v != 0 for v in array.ravel())
+        if len(self.distinct) < 1000:
+            self.distinct.add(str(case.to_json()))
+        if len(self.predictions) < 2:
+            self.predictions.update(predictions)
+
+    def words(self) -> str:
+        """ "60 cases, 57 distinct; d = 1 to 4, n = 1 to 4, queries = 1 to 2"."""
+        distinct = f"{self.cases} cases, {len(self.distinct)} distinct"
+        sizes = ", ".join(
+            f"{name} = {min(seen)}" + (f" to {max(seen)}" if len(seen) > 1 else "")
+            for name, seen in self.sizes.items()
+        )
+        zeros = [name for name, seen in self.nonzero.items() if not seen]
+        zero = f"; zero in all of them: {', '.join(zeros)}" if zeros else ""
+        return f"{distinct}; {sizes}{zero}"
+
+    def degenerate(self) -> str:
+        """Why these cases cannot show anything; "" if they can."""
+        if len(self.distinct) < 2:
+            return "all cases drawn are one and the same"
+        zeros = [name for name, seen in self.nonzero.items() if not seen]
+        if zeros and len(self.predictions) < 2:
+            return f"{' and '.join(zeros)} are zero in every case, and every prediction is the same"
+        return ""
+
+
+def run(claim: Claim, budget: Budget) -> CheckResult:
+    """Hunts for a prompt on which the two differ; reports the smallest one found."""
+    assert claim.cases is not None
+    drawn = Drawn()
+
+    def test(case: Case) -> None:
+        drawn.add(case, compare(claim, case))
+
+    try:
+        found = hunt(claim.cases(), test, budget, claim.domain)
+    except Unsupported as error:
+        return CheckResult(None, detail=f"not run: {error}")
+    except InexactReference as error:
+        return CheckResult(None, detail=f"decides nothing: {error}")
+    words = drawn.words()
+    if claim.domain is not None:
+        words = f"{claim.domain.words}: {words}"
+    if found.failure is not None:
+        return found.failure.result(found.cases).named(domain=words)
+    if why := drawn.degenerate():
+        return CheckResult(
+            None, found.cases, 0.0, 0.0, f"equal, but the domain is degenerate: {why}", domain=words
+        )
+    reach = ", ".join(
+        f"{name} = {min(seen)} to {max(seen)}" for name, seen in drawn.sizes.items() if seen
+    )
+    return CheckResult(True, found.cases, 0.0, 0.0, f"equal in fractions; {reach}", domain=words)
+
+
+def compare(claim: Claim, case: Case) -> Any:
+    """What both predict. Raises Differs if the witness and the algorithm differ on this case."""
+    assert claim.witness is not None and claim.algorithm is not None
+    witness = build(claim.witness, case.parameters)
+    want = reference(claim.algorithm, case, Fraction)
+    got = witness.predict(case.X, case.y, case.queries, "rational")
+    if list(got) == list(want):
+        return want
+    difference = _first(witness, case)
+    if difference is None:
+        q = next(i for i, (a, b) in enumerate(zip(got, want, strict=True)) if a != b)
+        difference = {
+            "layer": witness.layers,
+            "name": "read-out",
+            "slot": witness.readout.slot,
+            "token": witness.prompt.tokens(len(case.X), len(case.queries)).queries[q],
+            "is": as_text(got[q]),
+            "should": as_text(want[q]),
+        }
+    counterexample = case.to_json() | {
+        "prediction": [as_text(value) for value in got],
+        "algorithm": [as_text(value) for value in want],
+    }
+    worst = max(abs(a - b) for a, b in zip(got, want))
+    raise Differs(
+        f"layer {difference['layer']} ({difference['name']}), slot {difference['slot']}",
+        counterexample,
+        difference,
+        float(worst),
+        0.0,
+    )
+
+
+def _first(witness: Any, case: Case) -> dict[str, Any] | None:
+    """The first slot that is not what the witness says; None too where it says what fails."""
+    try:
+        return first_difference(witness, case)
+    except (ValueError, KeyError, TypeError, IndexError, ZeroDivisionError):
+        return None  # an annotation that cannot be evaluated: the annotations' own check says so

@@ -1,0 +1,48 @@
+"""symbolic: the assembled witness, read as a polynomial in an eigenvalue of S, is the algorithm's.
+
+`proofs.spectral` runs the witness object once per parameter set; the result is true for every n,
+d and prompt, at these numbers of layers. The residual that an algorithm leaves is given as a
+formula of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..claim import Budget, Check, CheckResult
+
+Parameters = Mapping[str, Any]
+
+
+def leaves(
+    build: Callable[..., Any],
+    residual: Callable[..., Any],
+    parameters: Callable[[], Sequence[Parameters]],
+) -> Check:
+    """The error is multiplied by `residual(s, **parameters)`, for every S at once."""
+
+    def run(budget: Budget) -> CheckResult:
+        import sympy
+
+        from proofs.calculus import spectral
+
+        cases = list(parameters())
+        for given in cases:
+            witness = build(d=2, **given)
+            wanted = residual(spectral.s, **given)
+            try:
+                found = spectral.residual(witness)
+            except spectral.OutsideCalculusError as error:
+                return CheckResult(False, detail=f"{witness.name}: {error}")
+            if sympy.cancel(sympy.expand(found) - sympy.expand(wanted)) != 0:
+                named = {name: str(value) for name, value in given.items()}
+                return CheckResult(
+                    False, len(cases),
+                    detail=f"at {named} the error is multiplied by {sympy.factor(found)}",
+                    counterexample={"parameters": named, "residual": str(sympy.factor(found)),
+                                    "should": str(sympy.factor(wanted))},
+                )  # fmt: skip
+        return CheckResult(True, len(cases), detail="the same polynomial in S, for all n and d")
+
+    return Check("symbolic", run, "exact")

@@ -1,0 +1,417 @@
+"""akyurek2022.precision: how precise the constructions can be in floats, at their best constants.
+
+The paper: "we may make each of these operations as precise as desired (or allowed by system
+precision)". For each lemma and theorem and each float format the free constants are searched
+for the least error over a fixed set of inputs. That error is split in two: what the construction
+costs at these constants (in balls, so that nothing rounds) and what rounding adds.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from constructions.numbers.ball import Ball
+from constructions.papers.akyurek2022 import chains as paper
+from constructions.papers.akyurek2022.layers import Constants
+from proofs.stream import split_entry
+
+from ... import algorithms
+from ...checks.bounds.balls import at_most, ball, precision, top
+from ...checks.bounds.chains import COARSE, FINE, SHRINKS, enclosure
+from ...checks.search import Axis, Optimum, minimise
+from ...claim import Budget, Check, CheckResult, claim
+from .approximations import BITS, gelu, literal
+from .theorems import ridge_boxes
+
+FORMATS = {"float64": 53, "float32": 24, "bfloat16": 8}  # significant bits
+DIMENSIONS = (2, 4, 8)
+Exponents = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: errors, the largest over the inputs; constants, as exponents of 2."""
+
+    what: str
+    d: int | None
+    format: str
+    error: float
+    construction: float
+    rounding: float
+    constants: Exponents
+    tried: int
+
+    @property
+    def name(self) -> str:
+        return self.what if self.d is None else f"{self.what}, d = {self.d}"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Something with free constants, on fixed inputs: its values in a format and in balls.
+
+    `wanted` are the exact values; `floats(exponents, format)` and `balls(exponents)` what the
+    construction gives.
+    """
+
+    what: str
+    d: int | None
+    wanted: Sequence[Fraction]
+    floats: Callable[[Exponents, str], np.ndarray]
+    balls: Callable[[Exponents], Sequence[Any]]
+    axes: Callable[[int], dict[str, Axis]]
+
+
+def power(exponent: float) -> Fraction:
+    """2^exponent: exactly for whole exponents, else the nearest float64, taken exactly."""
+    return Fraction(2) ** int(exponent) if exponent == int(exponent) else Fraction(2.0**exponent)
+
+
+# -- the four lemmas --------------------------------------------------------------------------
+
+
+def _number(draw: random.Random, bits: int, low: int = -1) -> Fraction:
+    """A number of the format with all its `bits` in use, between low and 1."""
+    one = 1 << (bits - 1)
+    return Fraction(draw.randint(low * one, one - 1) | 1, one)
+
+
+def _lemma4(bits: int) -> Subject:
+    draw = random.Random(4)
+    pairs = [(_number(draw, bits), _number(draw, bits)) for _ in range(100)]
+    pairs += [(x, x) for x, _ in pairs[:20]] + [
+        (Fraction(1), Fraction(1)),
+        (Fraction(-1), Fraction(1)),
+    ]
+
+    def floats(at: Exponents, format: str) -> np.ndarray:
+        import torch
+
+        x, y, system = *(_tensor([p[i] for p in pairs], format) for i in (0, 1)), _system(format)
+        e = float(power(at["scale"]))
+        made = system.gelu(e * (x + y)) - system.gelu(e * x) - system.gelu(e * y)
+        return (made * (math.sqrt(math.pi / 2) / e**2)).to(torch.float64).numpy()
+
+    def balls(at: Exponents) -> list[Any]:
+        import flint
+
+        e = ball(power(at["scale"]))
+        factor = (flint.arb.pi() / 2).sqrt() / e**2
+        ends = [(ball(x) * e, ball(y) * e) for x, y in pairs]
+        return [factor * (gelu(x + y) - gelu(x) - gelu(y)) for x, y in ends]
+
+    wanted = [x * y for x, y in pairs]
+    return Subject("lemma 4", None, wanted, floats, balls, lambda p: {"scale": Axis(-p, 2)})
+
+
+def _lemma5(bits: int) -> Subject:
+    draw = random.Random(5)
+    inputs = [_number(draw, bits) for _ in range(100)] + [Fraction(-1), Fraction(1)]
+
+    def floats(at: Exponents, format: str) -> np.ndarray:
+        import torch
+
+        N = float(power(at["bypass"]))
+        made = _system(format).gelu(_tensor(inputs, format) + N) - N
+        return made.to(torch.float64).numpy()
+
+    def balls(at: Exponents) -> list[Any]:
+        N = ball(power(at["bypass"]))
+        return [gelu(N + ball(x)) - N for x in inputs]
+
+    return Subject("lemma 5", None, inputs, floats, balls, lambda p: {"bypass": Axis(0, 8)})
+
+
+def _norm(what: str, divide: bool, bits: int) -> Subject:
+    """Lemma 6, or lemma 8 with `divide`: four numbers, three zeros, |c| in [1/2, 2] or 1."""
+    draw = random.Random(6)
+    cases = []
+    for _ in range(32):
+        size = 1 + _number(draw, bits - 1, 0) if divide else Fraction(1)
+        c = size * draw.choice((-1, 1)) / draw.choice((1, 2) if divide else (1,))
+        cases.append((c, [_number(draw, bits) for _ in range(4)]))
+
+    def floats(at: Exponents, format: str) -> np.ndarray:
+        import torch
+
+        N, M = float(power(at["large"])), float(power(at.get("very_large", 0)))
+        c = _tensor([c for c, _ in cases], format)[:, None]
+        y = torch.stack([_tensor(y, format) for _, y in cases]) / M
+        pads = torch.cat([N * c, -N * c - y.sum(-1, keepdim=True)], -1)
+        normed = _system(format).layer_norm(torch.cat([pads, y, torch.zeros_like(y[:, :3])], -1))
+        made = normed[:, 2:] * (math.sqrt(2 / 9) * N * M)
+        return made.to(torch.float64).numpy().ravel()
+
+    def balls(at: Exponents) -> list[Any]:
+        N, M = power(at["large"]), power(at.get("very_large", 0))
+        return [entry for c, y in cases for entry in literal(N, M, c, y, 3)[2:]]
+
+    def axes(p: int) -> dict[str, Axis]:
+        large = {"large": Axis(0, p, 1 if not divide else 2)}
+        return large | {"very_large": Axis(0, 12, 4)} if divide else large
+
+    wanted = [v / abs(c) for c, y in cases for v in (*y, *([Fraction(0)] * 3))]
+    return Subject(what, None, wanted, floats, balls, axes)
+
+
+# -- the two theorems -------------------------------------------------------------------------
+
+
+def _theorem(number: int, d: int, bits: int, prompts: int = 12) -> Subject:
+    """A repaired chain on a few prompts of one example."""
+    draw = random.Random(d)
+
+    def entry() -> Fraction:
+        return _number(draw, bits)
+
+    X = np.array([[[entry() for _ in range(d)]] for _ in range(prompts)], dtype=object)
+    y = np.array([[entry()] for _ in range(prompts)], dtype=object)
+    queries = np.array([[[entry() for _ in range(d)]] for _ in range(prompts)], dtype=object)
+    if number == 1:
+        w0 = tuple(entry() for _ in range(d))
+        step, decay = Fraction(1, 8), Fraction(1, 4)
+        chain = paper.theorem1_chain(d, step, decay, w0)
+        algorithm = partial(
+            algorithms.one_pass_sgd, step_size=step, ridge=decay, w0=np.array(w0, dtype=object)
+        )
+    else:
+        chain = paper.theorem2_chain(d, 1)
+        algorithm = partial(algorithms.ridge, ridge=Fraction(1))
+
+    def constants(at: Exponents) -> Constants:
+        chosen = {name: power(exponent) for name, exponent in at.items()}
+        return replace(Constants(very_large=1), **chosen)
+
+    def last(witness: Any, numbers: Any) -> Any:
+        name, index = split_entry(witness.readout.slot)
+        slot = witness.trace(X, y, queries, numbers)[-1][name]
+        return slot.reshape(*slot.shape[:2], -1)[:, -1, index or 0]
+
+    def floats(at: Exponents, format: str) -> np.ndarray:
+        return np.asarray(last(chain.transformer(constants(at)), format), dtype=float)
+
+    def balls(at: Exponents) -> list[Any]:
+        chosen = constants(at)
+        witness = chain.transformer(chosen)
+        return list(last(witness, Ball(chosen.bits(witness.layers))))
+
+    def axes(p: int) -> dict[str, Axis]:
+        stride = max(1, p // 8)
+        made = {
+            "large": Axis(0, p, stride),
+            "scale": Axis(-p // 2 - 2, 2, stride),
+            "sharpness": Axis(4, 8, 6),  # a stride beyond the axis: one start, then single steps
+        }
+        if number == 2:
+            made |= {"bypass": Axis(3, 7, 6), "very_large": Axis(0, 8, 9)}
+        return made
+
+    wanted = [Fraction(algorithm(X[i], y[i], queries[i])[0]) for i in range(prompts)]
+    return Subject(f"theorem {number}", d, wanted, floats, balls, axes)
+
+
+# -- the table --------------------------------------------------------------------------------
+
+
+def _system(format: str) -> Any:
+    from constructions.numbers import get
+
+    return get(format)
+
+
+def _tensor(values: Sequence[Fraction], format: str) -> Any:
+    import torch
+
+    return torch.tensor([float(v) for v in values], dtype=_system(format).dtype)
+
+
+def _error(subject: Subject, at: Exponents, format: str) -> float:
+    """The largest error over the inputs, computed without rounding; infinite on overflow."""
+    with np.errstate(all="ignore"):
+        values = [float(v) for v in subject.floats(at, format)]
+    if not all(map(math.isfinite, values)):
+        return math.inf
+    return max(float(abs(Fraction(v) - w)) for v, w in zip(values, subject.wanted, strict=True))
+
+
+def _lemmas(bits: int) -> tuple[Subject, ...]:
+    return (
+        _lemma4(bits), _lemma5(bits), _norm("lemma 6", False, bits), _norm("lemma 8", True, bits),
+    )  # fmt: skip
+
+
+def _search(subject: Subject, format: str, start: Exponents | None, quick: bool) -> Row:
+    axes = subject.axes(FORMATS[format])
+    sections = 0 if quick or subject.d else 4  # a theorem's error is flat between powers of two
+    found: Optimum = minimise(lambda at: _error(subject, at, format), axes, start, sections)
+    values = subject.floats(found.at, format)
+    with precision(max(BITS, 1024)):
+        exact = subject.balls(found.at)
+        made = max(top(e - ball(w)) for e, w in zip(exact, subject.wanted, strict=True))
+        rounded = max(top(e - ball(float(v))) for e, v in zip(exact, values, strict=True))
+    return Row(
+        subject.what, subject.d, format, found.error, made, rounded, dict(found.at), found.tried
+    )
+
+
+def precision_table(quick: bool = False) -> tuple[Row, ...]:
+    """Best attainable errors: lemmas 4, 5, 6, 8, and both theorems at d = 2, 4, 8.
+
+    `quick` has only the lemmas, at powers of two.
+    """
+    return _table(quick)
+
+
+@cache
+def _table(quick: bool) -> tuple[Row, ...]:
+    made: list[Row] = []
+    with _one_thread():
+        for format, bits in FORMATS.items():
+            made += [_search(subject, format, None, quick) for subject in _lemmas(bits)]
+            for number in () if quick else (1, 2):
+                made += _dimensions(number, format)
+    return tuple(made)
+
+
+def _dimensions(number: int, format: str, dims: Sequence[int] = DIMENSIONS) -> list[Row]:
+    """A theorem at each d: upwards, each from the optimum before, then downwards likewise."""
+    subjects = {d: _theorem(number, d, FORMATS[format]) for d in dims}
+    rows: dict[int, Row] = {}
+    start: Exponents | None = None
+    for d in (*dims, *reversed(dims[:-1])):
+        row = _search(subjects[d], format, start, False)
+        if d not in rows or row.error < rows[d].error:
+            rows[d] = row
+        start = {name: float(round(value)) for name, value in rows[d].constants.items()}
+    return [rows[d] for d in dims]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """torch on one thread: the arrays here are too small to be shared out."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def precision_markdown(quick: bool = False) -> str:
+    """The table in Markdown: least error found (construction, rounding) per format, rounded up."""
+    rows = precision_table(quick)
+    lines = [
+        "| | " + " | ".join(FORMATS) + " |",
+        "|---|" + "---|" * len(FORMATS),
+    ]
+    for name in dict.fromkeys(row.name for row in rows):
+        cells = []
+        for format in FORMATS:
+            row = next(r for r in rows if r.name == name and r.format == format)
+            parts = [at_most(e, 1) for e in (row.error, row.construction, row.rounding)]
+            cells.append(f"{parts[0]} ({parts[1]}, {parts[2]})")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def precision_plot(path: str | Path, quick: bool = False) -> None:
+    """Best error of every line and format, the construction's part and rounding's beside it."""
+    from matplotlib.figure import Figure
+
+    rows = precision_table(quick)
+    names = list(dict.fromkeys(row.name for row in rows))
+    figure = Figure(figsize=(9, 4.5))
+    axis = figure.subplots()
+    for k, format in enumerate(FORMATS):
+        chosen = [next(r for r in rows if (r.name, r.format) == (name, format)) for name in names]
+        places = [i + (k - 1) * 0.27 for i in range(len(names))]
+        axis.bar(places, [r.error for r in chosen], 0.25, color=f"C{k}", alpha=0.35, label=format)
+        axis.plot(places, [r.construction for r in chosen], "_", color=f"C{k}", markersize=10)
+        axis.plot(places, [r.rounding for r in chosen], ".", color=f"C{k}")
+        axis.axhline(2.0 ** -FORMATS[format], color=f"C{k}", linewidth=0.7, linestyle=":")
+    axis.set_yscale("log")
+    axis.set_ylim(bottom=1e-17)  # what lemma 5 itself costs is off the scale
+    axis.set_xticks(range(len(names)), names, rotation=30, ha="right")
+    axis.set_ylabel("largest error at the best constants")
+    axis.set_title("bar: best error; dash: construction; dot: rounding; line: unit roundoff")
+    axis.set_ylim(top=1e3)
+    axis.legend(loc="upper right", ncols=len(FORMATS), frameon=False)
+    figure.tight_layout()
+    figure.savefig(path, dpi=130)
+
+
+# -- the claim --------------------------------------------------------------------------------
+
+
+def _attained(budget: Budget) -> CheckResult:
+    """The split adds up, and constants eight times larger or smaller are no better."""
+    rows = precision_table(budget.quick)
+    for row in rows:
+        if not row.error <= (row.construction + row.rounding) * (1 + 2.0**-50):
+            return CheckResult(
+                False, len(rows), row.error, row.construction + row.rounding,
+                f"{row.name}, {row.format}: the split does not add up",
+                {"what": row.name, "format": row.format},
+            )  # fmt: skip
+        subject = next((s for s in _lemmas(FORMATS[row.format]) if s.what == row.what), None)
+        if subject is None:
+            continue
+        for name, exponent in row.constants.items():
+            for moved in (exponent - 3, exponent + 3):
+                off = _error(subject, {**row.constants, name: moved}, row.format)
+                if off < row.error:
+                    return CheckResult(
+                        False, len(rows), off, row.error, f"{row.name}, {row.format}: not the best",
+                        {"what": row.name, "format": row.format, name: f"2^{moved}"},
+                    )  # fmt: skip
+    text = []
+    for format in FORMATS:
+        best = ", ".join(f"{r.name}: {at_most(r.error, 1)}" for r in rows if r.format == format)
+        text.append(f"{format}: {best}")
+    tried = sum(row.tried for row in rows)
+    return CheckResult(
+        True, tried, None, None,
+        f"least of the largest errors on fixed inputs, in {tried} runs; {'; '.join(text)}",
+        domain="up to 128 inputs of each lemma, 12 prompts of each theorem, drawn once",
+    )  # fmt: skip
+
+
+@claim(
+    "akyurek2022.precision",
+    source="akyurek2022, appendix",
+    statement=r"\text{each operation is as precise as desired, or as system precision allows}",
+    summary="errors shrink at will in exact arithmetic; in floats to about sqrt(unit roundoff)",
+    expected="approximates",
+    note="the enclosure is theorem 2's chain at d = 2; the table has every lemma and format",
+)
+def precision_claim() -> tuple[Check, ...]:
+    def sizes(budget: Budget) -> list[dict[str, Any]]:
+        return [{"d": 2, "examples": 1, "ridge": ridge} for ridge in (Fraction(1, 2), 1, 3)]
+
+    return (
+        enclosure(paper.theorem2_chain, algorithms.ridge, sizes, ridge_boxes((2, 1))),
+        Check("numeric", _attained, "tested"),
+    )
+
+
+__all__ = [
+    "COARSE",
+    "FINE",
+    "SHRINKS",
+    "Row",
+    "precision_markdown",
+    "precision_plot",
+    "precision_table",
+]

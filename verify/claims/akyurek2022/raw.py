@@ -1,0 +1,373 @@
+"""akyurek2022: the operator RAW and lemmas 2, 3 and 7.
+
+RAW as a definition is decided in fractions; its layers are bounded over |h| <= 1, at two settings
+of the free constants.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from constructions.papers.akyurek2022.layers import Constants, layer, parallel, workspace
+from constructions.papers.akyurek2022.operations import Aff, Columns, IllPosed, Mov, Mul, Raw, size
+from proofs.stream import Layout
+
+from ... import strategies
+from ...checks.bounds import operations
+from ...checks.bounds.chains import COARSE, FINE, SHRINKS, in_words, shrinks
+from ...checks.bounds.operation_bounds import operation_error
+from ...claim import Budget, Check, CheckResult, claim
+from ...hunt import Differs, hunt
+from ...strategies import as_text
+from .primitives import STREAM
+
+COLUMNS = 3
+EARLIER = ((), (0,), (0, 1))  # the largest K with j < i
+UP_TO = ((0,), (0, 1), (1,))  # some K with j <= i, nowhere empty
+
+
+def streams(rows: int) -> Any:
+    """H as columns of small fractions."""
+    column = st.lists(strategies.fractions(), min_size=rows, max_size=rows)
+    return st.lists(column, min_size=COLUMNS, max_size=COLUMNS)
+
+
+def _agree(one: Raw, other: Callable[[Columns], Columns]) -> Check:
+    """RAW and another operation, equal on every entry, in fractions."""
+
+    def test(H: Columns) -> None:
+        got, want = one.apply(H), other(H)
+        for token, (g, w) in enumerate(zip(got, want)):
+            for row, (is_, should) in enumerate(zip(g, w, strict=True)):
+                if is_ != should:
+                    raise Differs(
+                        f"column {token}, row {row}",
+                        {"H": [as_text(column) for column in H], "RAW": str(one)},
+                        {"layer": 1, "slot": f"row {row}", "token": token,
+                         "is": as_text(is_), "should": as_text(should)},
+                    )  # fmt: skip
+
+    def run(budget: Budget) -> CheckResult:
+        one.check()
+        found = hunt(streams(8), test, budget)
+        if found.failure is not None:
+            return found.failure.result(found.cases)
+        return CheckResult(True, found.cases, 0.0, 0.0, f"{one} equal in fractions")
+
+    return Check("exact", run, "exact")
+
+
+def _formula(raw: Raw) -> Callable[[Columns], Columns]:
+    """RAW as its formula, in numpy: h_i[w] <- W_o((W_a mean h[r]) * (W h_i[s]))."""
+    Wo, Wa, W = (np.array(weight, dtype=object) for weight in raw.weights())
+
+    def apply(H: Columns) -> Columns:
+        stream = np.array(H, dtype=object)
+        after = stream.copy()
+        for i, read in enumerate(raw.K):
+            mean = sum((stream[j][slice(*raw.r)] for j in read), start=0) * Fraction(1, len(read))
+            left, right = Wa @ mean, W @ stream[i][slice(*raw.s)]
+            after[i][slice(*raw.w)] = Wo @ (left + right if raw.star == "+" else left * right)
+        return [list(column) for column in after]
+
+    return apply
+
+
+WEIGHTS: dict[str, Any] = {"Wo": ((1, 2), (0, -1)), "Wa": ((0, 1), (3, 1)), "W": ((1, 0), (1, 1))}
+
+
+@claim(
+    "akyurek2022.raw",
+    source="akyurek2022, appendix",
+    statement=r"h_i[w] \leftarrow W_o((\tfrac{W_a}{|K(i)|} \textstyle\sum_{j \in K(i)} h_j[r]) "
+    r"\star (W h_i[s])),\ j \in K(i) \Rightarrow j < i",
+    summary="RAW is defined in every column, and changes the units w alone",
+    expected="ill-posed",
+    note="with j < i nothing can be in K(0), so 1/|K(0)| is undefined",
+)
+def raw() -> tuple[Check, ...]:
+    operators = [
+        Raw(star, (1, 3), (3, 5), (5, 7), EARLIER, **WEIGHTS, empty="refuse") for star in ("+", "⊙")
+    ]
+    return tuple(_agree(operator, _formula(operator)) for operator in operators)
+
+
+@claim(
+    "akyurek2022.raw",
+    variant="repaired",
+    source="akyurek2022, appendix",
+    statement=r"j \in K(i) \Rightarrow j \leq i,\ K(i) \neq \emptyset",
+    summary="RAW is defined in every column, and changes the units w alone",
+    repair="j <= i, not j < i",
+)
+def raw_repaired() -> tuple[Check, ...]:
+    operators = [
+        Raw(star, (1, 3), (3, 5), (5, 7), UP_TO, **WEIGHTS, strict=False, empty="refuse")
+        for star in ("+", "⊙")
+    ]
+    return tuple(_agree(operator, _formula(operator)) for operator in operators)
+
+
+# -- lemma 2 ----------------------------------------------------------------------------------
+
+SELF = tuple((i,) for i in range(COLUMNS))
+SHIFT = Aff((1, 3), (3, 5), (5, 7), W1=((1, 2), (0, 1)), W2=-1)
+
+
+def _dot(strict: bool) -> Check:
+    one = Raw("⊙", (3, 5), (1, 3), (7, 8), SELF, Wo=((1, 1),), strict=strict)
+    return _agree(one, Mul(1, 2, 1, (1, 3), (3, 5), (7, 8)).apply)
+
+
+def _aff(strict: bool) -> Check:
+    one = Raw(
+        "+", SHIFT.second, SHIFT.first, SHIFT.to, SELF, Wa=SHIFT.W1, W=SHIFT.W2, strict=strict
+    )
+    return _agree(one, SHIFT.apply)
+
+
+def _mov(strict: bool, empty: Any) -> Check:
+    one = Raw("+", (1, 3), (1, 3), (5, 7), ((), (), (0,)), W=0, strict=strict, empty=empty)
+    return _agree(one, Mov(0, 2, (1, 3), (5, 7)).apply)
+
+
+LEMMA2 = r"\text{mov, aff and dot are each one RAW}"
+
+
+@claim(
+    "akyurek2022.lemma2",
+    source="akyurek2022, lemma 2",
+    statement=LEMMA2,
+    summary="mov, aff and dot are RAWs, with K(i) = {i} for aff and dot",
+    expected="ill-posed",
+    note="K(i) = {i} is not among the K that RAW allows, j < i",
+)
+def lemma2() -> tuple[Check, ...]:
+    return _mov(True, "keep"), _aff(True), _dot(True)
+
+
+@claim(
+    "akyurek2022.lemma2",
+    variant="repaired",
+    source="akyurek2022, lemma 2",
+    statement=LEMMA2,
+    summary="mov, aff (b = 0) and dot are RAWs",
+    repair="RAW asks j <= i, not j < i; where K(i) is empty a column keeps its units",
+)
+def lemma2_repaired() -> tuple[Check, ...]:
+    return _mov(False, "keep"), _aff(False), _dot(False)
+
+
+@claim(
+    "akyurek2022.lemma2.empty",
+    source="akyurek2022, lemma 2",
+    statement=r"\text{mov with } K(i) = \emptyset \text{ for } i \neq t, \text{ empty means } 0",
+    summary="mov as a RAW in which columns that read nothing get 0",
+    expected="refuted",
+    note="the other reading, that such columns keep their units, is in the repaired lemma 2",
+)
+def lemma2_empty() -> tuple[Check, ...]:
+    return (_mov(False, "zero"),)
+
+
+def _shifted(raw: Raw) -> Check:
+    """aff with b, rows 1..2 and 3..4 to 5..6; row 7 holds 1 in every column."""
+    shifted = replace(SHIFT, b=(1, 0))
+
+    def with_one(H: Columns) -> Columns:
+        return [column[:7] + [Fraction(1)] for column in H]
+
+    def test(H: Columns) -> None:
+        H = with_one(H)
+        got, want = raw.apply(H), shifted.apply(H)
+        for token, (g, w) in enumerate(zip(got, want)):
+            if g != w:
+                raise Differs(
+                    f"column {token}",
+                    {"H": [as_text(column) for column in H], "b": ["1", "0"]},
+                    {"layer": 1, "slot": "rows 5, 6", "token": token,
+                     "is": as_text(g[5:7]), "should": as_text(w[5:7])},
+                )  # fmt: skip
+
+    def run(budget: Budget) -> CheckResult:
+        raw.check()
+        found = hunt(streams(8), test, budget)
+        if found.failure is not None:
+            return found.failure.result(found.cases)
+        return CheckResult(True, found.cases, 0.0, 0.0, "aff with b equals the RAW, in fractions")
+
+    return Check("exact", run, "exact")
+
+
+@claim(
+    "akyurek2022.lemma2.shift",
+    source="akyurek2022, lemma 2",
+    statement=r"\mathrm{aff} \text{ with } b \neq 0:\ W_a = W_1,\ W = W_2,\ W_o = I",
+    summary="aff with a shift b as a RAW, which has no shift",
+    expected="refuted",
+)
+def lemma2_shift() -> tuple[Check, ...]:
+    return (_shifted(Raw("+", (3, 5), (1, 3), (5, 7), SELF, Wa=SHIFT.W1, W=-1, strict=False)),)
+
+
+@claim(
+    "akyurek2022.lemma2.shift",
+    variant="repaired",
+    source="akyurek2022, lemma 2",
+    statement=r"\mathrm{aff} \text{ with } b:\ W = [W_2, 0, b],\ s \text{ has a unit holding } 1",
+    summary="aff with a shift b as a RAW that reads a unit holding 1",
+    repair="s includes a unit that holds 1, and W = [W2, …, b]",
+)
+def lemma2_shift_repaired() -> tuple[Check, ...]:
+    W = ((-1, 0, 0, 0, 1), (0, -1, 0, 0, 0))  # rows 3..7: W2, nothing of the old units, b
+    return (_shifted(Raw("+", (3, 8), (1, 3), (5, 7), SELF, Wa=SHIFT.W1, W=W, strict=False)),)
+
+
+# -- lemmas 3 and 7 ---------------------------------------------------------------------------
+
+
+def _raws() -> list[tuple[Raw, ...]]:
+    plus = Raw("+", (1, 3), (3, 5), (5, 7), UP_TO, **WEIGHTS, strict=False)
+    times = Raw("⊙", (1, 3), (3, 5), (5, 7), UP_TO, **WEIGHTS, strict=False)
+    onto = Raw("⊙", (1, 3), (3, 5), (1, 3), SELF, strict=False)
+    return [(plus,), (times,), (onto,)]
+
+
+def _together() -> list[tuple[Raw, ...]]:
+    first = Raw("⊙", (1, 3), (1, 3), (5, 7), UP_TO, **WEIGHTS, strict=False)
+    second = Raw("⊙", (3, 4), (1, 2), (7, 8), UP_TO, strict=False)
+    third = Raw("+", (1, 2), (4, 5), (0, 1), UP_TO, Wa=2, strict=False)
+    return [(first, second), (first, third), (first, second, third)]
+
+
+def _one_layer(
+    groups: Callable[[], list[tuple[Raw, ...]]], free: Callable[[Sequence[Raw]], int]
+) -> Check:
+    """RAWs as one layer: two heads, at most `free` units of workspace, and a bound that falls."""
+
+    def made(raws: tuple[Raw, ...], whole: Layout, constants: Constants) -> Any:
+        if len(raws) == 1:
+            return layer(raws[0], whole, constants)
+        return parallel(raws, whole, constants)
+
+    def run(budget: Budget) -> CheckResult:
+        draw = random.Random(budget.seed)
+        worst, seen, cases, most = 0.0, 0.0, 0, ""
+        names: list[str] = []
+        for raws in groups():
+            for one in raws:
+                one.check()
+            _disjoint(raws)
+            scratch = sum(2 * one.inner for one in raws if one.star == "⊙")
+            whole = workspace(STREAM, COLUMNS)
+            if scratch:
+                whole = Layout(
+                    (*whole.slots, replace(whole["pad"], name="scratch", shape=(scratch,)))
+                )
+            used = scratch + 2 if scratch else 0  # the two pads
+            built = {
+                constants: operations.alone(made(raws, whole, constants), whole, STREAM, COLUMNS)
+                for constants in (COARSE, FINE)
+            }
+            heads = built[FINE].heads
+            if heads > 2 or used > free(raws):
+                return CheckResult(
+                    False, cases, detail=f"{heads} heads, {used} units",
+                    counterexample={"RAWs": [str(one) for one in raws], "heads": heads,
+                                    "units": used, "promised": free(raws)},
+                )  # fmt: skip
+            most = f"{used} of {free(raws)} units"
+            limits = {c: _bound(raws, w, whole, c) for c, w in built.items()}
+            if not shrinks(limits[COARSE], limits[FINE]):
+                return CheckResult(
+                    False, cases, limits[FINE], limits[COARSE] * SHRINKS,
+                    f"bounds {limits[FINE]:.1e} and {limits[COARSE]:.1e}",
+                    {"RAWs": list(map(str, raws))},
+                )  # fmt: skip
+            for _ in range(3 if budget.quick else 10):
+                H = operations.draw_box(draw, STREAM, COLUMNS, None, None)
+                cases += 1
+                for constants, limit in limits.items():
+                    off = _off(raws, H, built[constants], constants)
+                    if not off <= limit:
+                        return CheckResult(
+                            False, cases, off, limit, f"off by {off:.1e}",
+                            {"RAWs": list(map(str, raws)), "H": [as_text(c) for c in H]},
+                        )  # fmt: skip
+                seen = max(seen, off)
+            worst = max(worst, limits[FINE])
+            names.append(" with ".join(map(_in_full, raws)))
+        return CheckResult(
+            True, cases, seen, worst, f"one layer, two heads, {most}",
+            box=f"|h| <= 1, the workspace empty, {COLUMNS} columns of {STREAM.width} rows, "
+            f"{'; '.join(names)}; {in_words(FINE)}; no rounding",
+        )  # fmt: skip
+
+    return Check("enclosure", run, "enclosed")
+
+
+def _in_full(raw: Raw) -> str:
+    """A RAW with its K and its weights."""
+    weights = ", ".join(f"{name} = {getattr(raw, name)}" for name in ("K", "Wo", "Wa", "W"))
+    return f"{raw} of {weights}"
+
+
+def _bound(raws: Sequence[Raw], witness: Any, whole: Layout, constants: Constants) -> float:
+    """sup |layer - the RAWs done one after the other| over all entries and all |h| <= 1."""
+    (made,) = witness.layer_list
+    with operations.precision(constants.bits(2)):
+        return operations.top(operation_error(raws, made, whole, STREAM.width))
+
+
+def _disjoint(raws: Sequence[Raw]) -> None:
+    """Raises IllPosed if one RAW writes what another reads or writes, or their K differ."""
+    for i, one in enumerate(raws):
+        for other in (*raws[:i], *raws[i + 1 :]):
+            if one.K != other.K:
+                raise IllPosed("the RAWs do not read the same columns")
+            for rows in (*other.reads(), other.w):
+                if {*range(*one.w)} & {*range(*rows)}:
+                    raise IllPosed(f"{one} writes rows {rows} of {other}")
+
+
+def _off(raws: Sequence[Raw], H: Columns, witness: Any, constants: Constants) -> float:
+    """The largest certified error of the layer against the RAWs done one after the other."""
+    want = H
+    for one in raws:
+        want = one.apply(want)
+    with operations.precision(constants.bits(2)):
+        got = operations.run(witness, STREAM, H)
+        pairs = [(g, w) for gs, ws in zip(got, want) for g, w in zip(gs, ws, strict=True)]
+        return max(operations.top(g - operations.ball(w)) for g, w in pairs)
+
+
+@claim(
+    "akyurek2022.lemma3",
+    source="akyurek2022, lemma 3",
+    statement=r"\text{one layer, two heads: RAW; } \odot \text{ uses } 4|r| \text{ units}",
+    summary="RAW is one layer of two heads, with at most 4|r| units of scratch for the product",
+    expected="approximates",
+    note="for K(i) that is nowhere empty, j <= i; 2|r| + 2 units are enough",
+)
+def lemma3() -> tuple[Check, ...]:
+    return (_one_layer(_raws, lambda raws: 4 * sum(size(one.r) for one in raws)),)
+
+
+@claim(
+    "akyurek2022.lemma7",
+    source="akyurek2022, lemma 7",
+    statement=r"k \text{ RAWs, same } K, \text{ disjoint units: one layer, } "
+    r"\textstyle\sum(4|t_k| + |w_k|) \text{ free units}",
+    summary="RAWs with the same K and disjoint units run in one layer",
+    expected="approximates",
+    note="t_k is read as the units r_k that are read",
+)
+def lemma7() -> tuple[Check, ...]:
+    return (_one_layer(_together, lambda raws: sum(4 * size(one.r) + size(one.w) for one in raws)),)

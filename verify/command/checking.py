@@ -1,0 +1,140 @@
+"""witness check: claims and their verdicts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ..report.text import Report
+
+VARIANTS = ("printed", "repaired", "improved", "all")
+
+
+def check(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CLAIM|PAPER|FILE.py]...", help="Claims; all built-in ones if none is named."
+        ),
+    ] = None,
+    variant: Annotated[
+        str, typer.Option("--as", metavar="|".join(VARIANTS), help="Which variants to check.")
+    ] = "all",
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer cases, small sizes.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of every random case.")] = 0,
+    kernel: Annotated[
+        str | None, typer.Option(metavar="coq", help="Run Coq's kernel on the theorems too.")
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the report as JSON; - for stdout.")
+    ] = None,
+    html: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the report as a web page.")
+    ] = None,
+    markdown: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the table as Markdown.")
+    ] = None,
+    seconds: Annotated[
+        bool,
+        typer.Option(
+            "--seconds/--no-seconds",
+            help="Whether the JSON has run times; without, equal seeds give equal files.",
+        ),
+    ] = True,
+    workers: Annotated[
+        int, typer.Option(help="Processes; results do not depend on it. 0: one per core.")
+    ] = 0,
+) -> int:
+    """Say of each claim whether it holds, and where not.
+
+    The verdict follows from the evidence: holds, approximates (within a bound), refuted (with the
+    smallest counterexample), ill-posed (the printed shapes do not fit), undecided, or broken (the
+    claim's own code failed; where, is said, and the other claims are checked all the same).
+
+    Exit status 0: every verdict is the one that its claim expects; 1: one is not.
+    """
+    import time
+
+    from .. import pool
+    from ..claim import Broken, Budget
+    from ..inputs.errors import WrongCall
+    from ..inputs.files import check_writable, write
+    from ..inputs.names import choose
+    from ..inputs.progress import Progress
+    from ..report import text
+
+    start = time.perf_counter()
+    if variant not in VARIANTS:
+        raise WrongCall(f"--as takes {', '.join(VARIANTS[:-1])} or all, not {variant!r}")
+    if kernel not in (None, "coq"):
+        raise WrongCall(f"--kernel takes coq, not {kernel!r}")
+    if not 0 <= seed < 2**63:
+        raise WrongCall(f"--seed must be between 0 and 2^63 - 1, not {seed}")
+    if workers < 0:
+        raise WrongCall(f"--workers must be 0 or more, not {workers}")
+    outputs = [path for path in (json, html, markdown) if path is not None]
+    if outputs.count("-") > 1:
+        raise WrongCall("only one of --json, --html and --markdown can go to standard output")
+    for path in outputs:
+        check_writable(path)
+    asked = text.Asked(tuple(names or ()), variant)
+    hashes = text.sha256_of(asked.names)
+    chosen = choose(asked.names, variant)
+    budget = Budget(seed=seed, quick=quick, coq=kernel == "coq")
+    with Progress("claims", len(chosen)) as progress:
+        count = workers or os.cpu_count() or 1
+        reports = pool.reports(chosen, budget, count, progress, progress.done)
+    if text.sha256_of(asked.names) != hashes:
+        raise WrongCall("a file of claims was changed while it was being checked")
+    files = [text.UserFile(one.file, hashes[one.file]) if one.file else None for one in chosen]
+    document = text.document(reports, budget, asked, files, seconds)
+    if json is not None:
+        write(json, text.dumps(document))
+    if markdown is not None:
+        write(markdown, text.markdown(reports))
+    if html is not None:
+        from ..page import write_report
+
+        write_report(document, html)
+    if "-" not in outputs:
+        took = f"{time.perf_counter() - start:.1f} s, seed {seed}{', quick' if quick else ''}"
+        _print(reports, took, budget.coq and not kernel_here())
+    for made in reports:
+        if isinstance(made.verdict, Broken):
+            said = f"{made.claim.id} ({made.claim.variant}) is broken: {text.finding(made)}"
+            print(f"witness: {said}", file=sys.stderr)
+    return 0 if all(made.as_expected for made in reports) else 1
+
+
+def _print(reports: Sequence[Report], took: str, without_coq: bool) -> None:
+    """The table on the terminal, and every check where there are few claims."""
+    from ..report import text
+
+    out = text.console()
+    out.print(text.table(reports, out.width))
+    if len(reports) <= 3:
+        for made in reports:
+            out.print(f"\n{made.claim.id} ({made.claim.variant})", markup=False)
+            if said := text.domain(made):
+                out.print(f"for {said}", style="dim", markup=False)
+            if made.checks:
+                out.print(text.checks_table(made))
+            else:
+                out.print(text.finding(made) or "no check was run", markup=False)
+    if words := text.legend(reports):
+        out.print(f"\n{words}", style="dim", markup=False)
+    if without_coq:
+        out.print("Coq's kernel was not run: see `witness doctor`", markup=False)
+    out.print(f"{text.counts(reports)} ({took})", markup=False)
+
+
+def kernel_here() -> bool:
+    """Whether Coq can be run on this machine."""
+    from ..checks.coq import kernel
+
+    return not kernel.why_not()

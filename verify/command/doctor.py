@@ -1,0 +1,98 @@
+"""What this machine can check, and what it lacks."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from typing import Any
+
+from ..report.text import versions
+
+COQ_PACKAGES = "coq, libcoq-mathcomp-algebra, libcoq-mathcomp-algebra-tactics"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def examine() -> dict[str, Any]:
+    """{"schema", "machine", "versions", "can": [{"what", "able", "detail"}]}."""
+    return {
+        "schema": "witness-doctor/1",
+        "machine": {
+            "system": platform.system(),
+            "processor": platform.machine(),
+            "cores": os.cpu_count(),
+            "memory_bytes": _memory(),
+        },
+        "versions": versions(),
+        "can": [_arithmetic(name) for name in ("float64", "float32", "bfloat16", "float16")]
+        + [_arithmetic(name) for name in ("rational", "ball", "symbolic")]
+        + [_coq(), _accelerator(), _optional_package("distributed", "sweeps on a cluster",
+            "pip install 'icl-witness[cluster]'"), _browser()],
+    }  # fmt: skip
+
+
+def _arithmetic(name: str) -> dict[str, Any]:
+    """Runs the smallest witness there is: (x, y) = (1, 2), one step of size 1/2 gives 2."""
+    import constructions
+
+    try:
+        witness = constructions.build("gradient_descent", d=1, steps=1, step_size=0.5)
+        (value,) = witness.predict([[1]], [2], [[1]], name)
+        able = float(value) == 2.0
+        detail = "runs" if able else f"gives {value} instead of 2"
+    except Exception as error:  # whatever is broken on this machine, it shall be said
+        able, detail = False, " ".join(f"{type(error).__name__}: {error}".split())
+    return {"what": f"{name} arithmetic", "able": able, "detail": detail}
+
+
+def _coq() -> dict[str, Any]:
+    """Compiles a file that loads the libraries, as the kernel check does."""
+    from ..checks.coq import kernel
+
+    what = "kernel checks"
+    if why := kernel.why_not():
+        detail = f"{why.removeprefix('not run: ')}; on Debian install {COQ_PACKAGES}"
+        return {"what": what, "able": False, "detail": detail}
+    return {"what": what, "able": True, "detail": f"Coq {kernel.available()} with MathComp"}
+
+
+def _accelerator() -> dict[str, Any]:
+    import torch
+
+    able = torch.cuda.is_available()
+    detail = torch.cuda.get_device_name() if able else "none; everything runs on the processor"
+    return {"what": "graphics processor", "able": able, "detail": detail}
+
+
+def _optional_package(name: str, what: str, remedy: str) -> dict[str, Any]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return {"what": what, "able": True, "detail": f"{name} {version(name)}"}
+    except PackageNotFoundError:
+        return {"what": what, "able": False, "detail": f"{name} is not installed: {remedy}"}
+
+
+def _browser() -> dict[str, Any]:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    what = "tests of the teaching page in a browser"
+    if found is None:
+        return {"what": what, "able": False, "detail": "no chromium found"}
+    return {"what": what, "able": True, "detail": _output([found, "--version"]) or "chromium"}
+
+
+def _output(command: list[str]) -> str:
+    """First line that a program prints; "" if it fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip().split("\n")[0].strip()
+
+
+def _memory() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None

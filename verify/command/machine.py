@@ -1,0 +1,97 @@
+"""witness doctor and bench: what this machine can do, and how fast."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from .reading import JSON
+
+
+def doctor(json: JSON = False) -> None:
+    """What this machine can check, and what it lacks."""
+    from ..report import text as report
+    from .doctor import examine
+
+    found = examine()
+    if json:
+        print(report.dumps(found), end="")
+        return
+    machine = found["machine"]
+    memory = machine["memory_bytes"]
+    size = f", {memory / 2**30:.1f} GiB of memory" if memory else ""
+    print(f"machine   {machine['system']} {machine['processor']}, {machine['cores']} cores{size}")
+    print("versions  " + ", ".join(f"{name} {text}" for name, text in found["versions"].items()))
+    print()
+    for one in found["can"]:
+        print(f"{'yes' if one['able'] else 'no ':4} {one['what']:40} {one['detail']}")
+
+
+def bench(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small sizes; the goals are for the full ones.")
+    ] = False,
+    sensitivity: Annotated[
+        bool,
+        typer.Option("--sensitivity", help="Instead: which changed weights are noticed."),
+    ] = False,
+    soundness: Annotated[
+        int,
+        typer.Option(metavar="CASES", help="Instead: how many of so many sound cases are refuted."),
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of --sensitivity and --soundness.")] = 0,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the figures as JSON; - for stdout.")
+    ] = None,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Draw time against d, n, k and B, beside the cost model."
+        ),
+    ] = None,
+) -> int:
+    """Measure speed and memory against baselines.
+
+    Exit status 1: --sensitivity missed a mutant that a check claims to cover, or --soundness found
+    a sound case refuted, or a prediction off by more than its bound without a warning.
+    """
+    from ..inputs.errors import WrongCall
+    from ..inputs.files import check_writable, write
+    from ..inputs.progress import Progress
+    from ..report import text as report
+
+    if sensitivity and soundness:
+        raise WrongCall("--sensitivity and --soundness are two measurements; ask for one")
+    if soundness < 0:
+        raise WrongCall(f"--soundness takes a number of cases, not {soundness}")
+    if (sensitivity or soundness) and plot is not None:
+        raise WrongCall("--plot is for the figures of speed; the others draw nothing")
+    if seed < 0:
+        raise WrongCall(f"--seed must be 0 or more, not {seed}")
+    for path in (json, plot):
+        check_writable(path)
+    with Progress("figures") as progress:
+        if sensitivity:
+            from ..measure import sensitivity as measured
+
+            result = measured.run(None, quick, seed, progress)
+            table = measured.table(result)
+        elif soundness:
+            from ..measure import soundness as judged
+
+            result = judged.run(soundness, seed, os.cpu_count() or 1, progress=progress)
+            table = judged.table(result)
+        else:
+            from ..measure import speed as timed
+
+            result = timed.run(quick, progress)
+            table = timed.table(result)
+            if plot is not None:
+                timed.plot(result, plot)
+    if json is not None:
+        write(json, report.dumps(result))
+    if json != "-":
+        report.console().print(table)
+    return int(any(result.get(found) for found in ("missed", "refuted", "silent")))

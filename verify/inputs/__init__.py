@@ -1,0 +1,1 @@
+"""What a user may type: names, settings, files, tables; refused in one line."""

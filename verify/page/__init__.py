@@ -1,0 +1,62 @@
+"""Teaching pages: one self-contained HTML file that runs a witness where it is read.
+
+A page holds the exported weights and a small interpreter of them. What Python renders (the
+finished example, the text) can be read without scripts and on paper.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["write_all", "write_page", "write_report"]
+
+
+def write_page(name: str, parameters: Mapping[str, Any], path: str | Path) -> None:
+    """The teaching page of the construction or claim `name`, with these starting parameters.
+
+    Raises ValueError or TypeError on an unknown name or parameters that it does not take; then,
+    and on any other failure, nothing is written.
+    """
+    from .pages import html_of
+
+    _write_whole(Path(path), html_of(name, parameters))
+
+
+def write_all(folder: str | Path) -> None:
+    """index.html and a page per construction and per claim that failed as printed, linked."""
+    from .pages import all_pages
+
+    made = all_pages()
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for file, html in made.items():
+        _write_whole(Path(folder) / file, html)
+
+
+def write_report(report: Mapping[str, Any], path: str | Path) -> None:
+    """The report of `check --json` as a page: one row per claim, opening to its evidence."""
+    from .report_page import report_page
+
+    _write_whole(Path(path), report_page(report))
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """The file appears complete or not at all; "-" is standard output."""
+    if str(path) == "-":
+        sys.stdout.write(text)
+        return
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        mode = os.umask(0)
+        os.umask(mode)
+        os.chmod(name, 0o666 & ~mode)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

@@ -1,0 +1,1 @@
+"""What the pages teach, one lesson per construction."""

@@ -1,0 +1,211 @@
+"""Lessons of the constructions beyond linear regression, and of those that choose or multiply."""
+
+from __future__ import annotations
+
+from ..lesson import Exercise, Lesson
+from .core import START
+from .derived import ONE_STEP, broken
+
+LASSO = Lesson(
+    title="Lasso by proximal gradient descent",
+    lead="A gradient step by attention, a soft threshold by two ReLUs, exactly.",
+    paragraphs=(
+        "The lasso adds λ times the sum of |w| to the squared errors. A gradient step "
+        "{v1 = w0 - 2*step_size*X.T*(X*w0 - y)} is followed by a soft threshold: every entry "
+        "moves ηλ "
+        "towards 0 and stops there.",
+        "The threshold is relu(v − ηλ) − relu(−v − ηλ): two hidden units of an MLP per entry.",
+    ),
+    layers={
+        "embedding": START,
+        "w_": "The head makes the gradient step of w, at every token alike; the "
+        "MLP makes the soft threshold.",
+        "read-out": "w times x.",
+    },
+    parameters={"d": 2, "steps": 3, "step_size": "1/8", "penalty": "1/4"},
+    goal="answer",
+    exercises=(
+        Exercise(
+            "By how much does the threshold move each entry?",
+            "η times λ.",
+            "ηλ.",
+            answer="step_size*penalty",
+        ),
+        Exercise(
+            "What would one step predict at the query without the threshold?",
+            "Every residual is the target.",
+            "2η xᵀXᵀy.",
+            answer="2*step_size*x_q.T*X.T*y",
+        ),
+        Exercise(
+            "Choose λ so large that the prediction is 0.",
+            "The threshold must swallow every step.",
+            "Sparse: the entries are exactly 0, not nearly.",
+            state=("zero",),
+        ),
+    ),
+)
+
+LOGISTIC = Lesson(
+    title="Logistic regression",
+    lead="A gradient step needs a probability at every example: an MLP makes it between two steps.",
+    paragraphs=(
+        "Targets are 0 or 1. With m = {w0.T*x_t} and p = s(m) the gradient is {X.T*(p - y)}. "
+        "Attention "
+        "moves m; the MLP turns m into p by a sum of ReLUs, a sigmoid drawn with straight lines.",
+        "The page runs the algorithm with those lines; how far it is from the true sigmoid is "
+        "bounded "
+        "by the length of the pieces.",
+    ),
+    layers={
+        "embedding": START,
+        "w_": "The head adds η ⟨{x_t}, {x_j}⟩ ({y_j} − {p_j}) to m; the MLP replaces p by s(m).",
+    },
+    parameters={"d": 2, "steps": 3, "step_size": "1/2", "pieces": 2, "reach": 4},
+    y=(1, 0, 1),
+    lens="slot",
+    goal="answer",
+    sizes={"d": (1, 2), "steps": (1, 2, 3)},
+    exercises=(
+        Exercise(
+            "What is m at the query after the first step?",
+            "s(0) = 1/2, at every example.",
+            "η Σ ⟨x, {x_j}⟩ ({y_j} − 1/2).",
+            answer="step_size*x_q.T*X.T*(y - 1/2)",
+        ),
+        Exercise(
+            "And what would the true sigmoid make of it?",
+            "1/(1 + e⁻ᵐ).",
+            "The lines are close to it, not equal.",
+            answer="1/(1 + exp(0 - step_size*x_q.T*X.T*(y - 1/2)))",
+        ),
+        broken(2, "m"),
+    ),
+)
+
+KERNEL = Lesson(
+    title="Kernel regression by functional gradient descent",
+    lead="The attention score is the kernel; what a token carries is its residual.",
+    paragraphs=(
+        "f moves by η Σ ({y_j} − f({x_j})) K({x_j}, x). A transformer that carries the residual "
+        "at every "
+        "token needs nothing else: the score of attention is the kernel.",
+        "With softmax attention the kernel is the exponential one and every row is divided by "
+        "its sum: "
+        "that is boosting with the Nadaraya–Watson smoother.",
+    ),
+    layers={
+        "embedding": START,
+        "f_": "Every residual is reduced by η times the residuals of the examples that are alike.",
+        "features": "An MLP makes the features of the kernel.",
+    },
+    parameters={"d": 2, "steps": 3, "step_size": "1/8"},
+    lens="slot",
+    goal="answer",
+    exercises=(
+        Exercise(
+            "With the linear kernel, what does the first step alone predict at the query?",
+            ONE_STEP.hint,
+            ONE_STEP.reason,
+            answer=ONE_STEP.answer,
+        ),
+        Exercise(
+            "With the linear kernel, below which η does it converge?",
+            "It is gradient descent.",
+            "2 over the largest eigenvalue of {S}.",
+            answer="2/top",
+        ),
+        broken(2, "r"),
+    ),
+)
+
+GELU_PRODUCT = Lesson(
+    title="A product from GeLU, to any order",
+    lead="GeLU is nearly a parabola around 0, and a parabola multiplies.",
+    paragraphs=(
+        "(u + v)² − (u − v)² is 4uv. GeLU is a half of its argument plus a nearly quadratic "
+        "part, so a few "
+        "hidden units make a product, with an error of second order in the scale of their "
+        "arguments.",
+        "Units at one, two, three times the scale cancel the leading errors, as Richardson’s "
+        "extrapolation "
+        "does: order r leaves an error of order scale to the power 2r.",
+    ),
+    layers={
+        "embedding": "The token is the pair of factors, the two halves of x.",
+        "product": "Every hidden unit is a GeLU of a combination of the two factors; the last "
+        "weights "
+        "put their curvatures together.",
+    },
+    parameters={"d": 2, "order": 2, "scale": "1/16"},
+    predicts=False,
+    sizes={"d": (2, 4)},
+    exercises=(
+        Exercise(
+            "How many hidden units does one product take at order 3?",
+            "Four at order 1.",
+            "4 · order.",
+            answer="4*3",
+        ),
+        Exercise(
+            "At order 2, by which factor does the leading error shrink when the scale is halved?",
+            "It is of order scale⁴.",
+            "2⁴.",
+            answer="2**4",
+        ),
+        Exercise(
+            "GeLU(x) is x/2 + cx² + …. Which constant 1/(2c) does the printed product carry?",
+            "The slope of the normal distribution at 0 is 1/√(2π).",
+            "c = 1/√(2π), so 1/(2c) is √(π/2).",
+            answer="sqrt(3.141592653589793/2)",
+        ),
+    ),
+)
+
+SPLINES = Lesson(
+    title="Splines first, regression after",
+    lead="One MLP turns a number into B-splines; what follows is linear regression on them.",
+    paragraphs=(
+        "A linear predictor can only draw a line. A ReLU MLP in the first layer makes a basis of "
+        "B-splines of x, exactly, and every later layer sees those instead of x.",
+        "So any construction for linear regression becomes one for curves. Here it is the one that "
+        "triples its number of gradient steps with every layer.",
+    ),
+    layers={
+        "embedding": "Each token has its number x in [0, 1] and its target.",
+        "B-splines": "The MLP evaluates every spline at x and writes the values where x would "
+        "stand.",
+        "": "Two heads multiply what was done so far with itself.",
+    },
+    parameters={"basis": 3, "layers": 4, "alpha": "1/4"},
+    X=((0,), (0.25,), (0.5,), (0.75,), (1,)),
+    y=(0, 1, 2, 1, 0),
+    queries=((0.375,),),
+    lens="slot",
+    goal="answer",
+    unit=True,
+    sizes={"layers": (2, 3, 4), "d": (1,)},
+    exercises=(
+        Exercise(
+            "How many gradient steps are made with 5 layers, the first making splines?",
+            "(3ᵏ − 1)/2 for the k that are left.",
+            "(3⁴ − 1)/2.",
+            answer="(3**4 - 1)/2",
+        ),
+        Exercise(
+            "For a function with two derivatives the best number of splines grows like n to the "
+            "power "
+            "1/5. For 32 times as many examples, by which factor?",
+            "32 = 2⁵.",
+            "A factor 2.",
+            answer="2",
+        ),
+        Exercise(
+            "And with which power of n does the squared error fall then? Give it as a positive "
+            "number.",
+            "2s/(2s + 1) with s = 2.",
+            "n to the power −4/5: slower than the 1/n of a line, and no method does better.",
+            answer="4/5",
+        ),
+    ),
+)

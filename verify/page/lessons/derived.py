@@ -1,0 +1,293 @@
+"""Lessons of the constructions that are faster, or need fewer layers, than the first ones."""
+
+from __future__ import annotations
+
+from ..lesson import Exercise, Lesson
+from .core import START
+
+ONE_STEP = Exercise(
+    "Work out by hand what the first step alone predicts at the query.",
+    "All weights are 0 before it, so every residual is the target itself.",
+    "η Σ ⟨x, {x_j}⟩ {y_j}: a vote of the targets, weighted by similarity.",
+    answer="step_size*x_q.T*X.T*y",
+)
+RUNS_AWAY = Exercise(
+    "Choose a step size for which the predictions run away.",
+    "The limit is shown beside the controls.",
+    "The transformer still does exactly what it should: the algorithm diverges.",
+    state=("diverges",),
+)
+CLOSE = Exercise(
+    "Choose the parameters so that the prediction is within one hundredth of least squares.",
+    "The regularisation pulls the solution towards zero.",
+    "Without regularisation the ridge solution is least squares.",
+    state=("close", 0.01),
+)
+
+GENERAL = (
+    Exercise(
+        "Break it: change one weight so that the verdict is refuted.",
+        "Not every weight matters on every prompt.",
+        "Where a slot is 0, the weight that reads it cannot be seen.",
+        state=("refuted",),
+    ),
+    Exercise(
+        "Break it late: change one weight so that nothing differs before the last layer.",
+        "Weights that are equal in every layer are still separate numbers.",
+        "What the layers before the last made is still right.",
+        state=("last",),
+    ),
+    Exercise(
+        "Leave the weights alone and change the prompt so that the prediction is exactly 0.",
+        "What would you predict if every target were the same?",
+        "With all targets 0 there is nothing to learn but 0.",
+        state=("zero",),
+    ),
+)
+
+
+def broken(layer: int, slot: str) -> Exercise:
+    return Exercise(
+        f"Break it. Change one weight so that the first slot to differ is {slot} after layer "
+        f"{layer}.",
+        "Open that layer and look for the blocks that write into the slot.",
+        "Everything before the changed weight is still right, so the first difference names it.",
+        state=("first", layer, slot),
+    )
+
+
+NEWTON_CARRIED = Lesson(
+    title="Newton’s iteration with the prediction carried along",
+    lead="The prediction is one more column of the head that iterates: no layer is spent on "
+    "reading.",
+    paragraphs=(
+        "As in Newton’s iteration, slot t holds {M1*x_t}, and the inverse of {S = X.T*X} is "
+        "approached "
+        "by {M1 = 2*M0 - M0*S*M0}. What is new is the slot of the prediction: the head that "
+        "collects ⟨{M0*x_t}, {x_j}⟩ times a vector can collect a number beside it.",
+        "Started from αI instead of αS, k layers are exactly 2ᵏ steps of gradient descent: "
+        "squaring (I − αS) doubles the number of steps.",
+    ),
+    layers={
+        "embedding": START,
+        "M_": "One head does two things with the same scores: it updates "
+        "slot t and the prediction.",
+    },
+    parameters={"d": 2, "iterations": 2, "alpha": "1/6"},
+    lens="slot",
+    factor="gram*(1 - alpha*s**2) + identity*(1 - alpha*s)",
+    power="2**k",
+    iteration="layer - 1",
+    region="gram*2/top**2 + identity*2/top",
+    words={"start": ("gram", "identity")},
+    exercises=(
+        Exercise(
+            "Below which α does the iteration converge, for the start that is chosen?",
+            "The first residual is 1 − αs² from αS, and 1 − αs from αI.",
+            "Its absolute value has to be below 1 for the largest eigenvalue.",
+            answer="gram*2/top**2 + identity*2/top",
+        ),
+        Exercise(
+            "Started from αI, how many steps of gradient descent do 10 iterations make?",
+            "Every iteration squares the residual.",
+            "The residual of k iterations is that of 2ᵏ steps.",
+            answer="2**10",
+        ),
+        broken(2, "t"),
+    ),
+)
+
+DEEP_DESCENT = Lesson(
+    title="More gradient steps than layers",
+    lead="Each layer triples the number of gradient steps made so far, and adds one.",
+    paragraphs=(
+        "Gradient descent with step α multiplies the error in the direction of an eigenvalue s by "
+        "1 − αs. N steps are a polynomial in S, and two heads can multiply what N steps made "
+        "with itself.",
+        "One layer turns N steps into 3N + 1: after L layers there are (3ᴸ − 1)/2. That this is as "
+        "many as linear attention can make is proved beside the construction.",
+    ),
+    layers={
+        "embedding": START,
+        "": "Slot u holds what N steps leave of x, slot t their sum, slot r the "
+        "residual. The two heads multiply these with each other.",
+    },
+    parameters={"d": 2, "layers": 2, "alpha": "1/6"},
+    lens="slot",
+    factor="1 - alpha*s",
+    power="(3**k - 1)/2",
+    region="2/top",
+    sizes={"layers": (1, 2, 3, 4)},
+    exercises=(
+        Exercise(
+            "How many gradient steps do 5 layers make?",
+            "Begin with 0 and apply 3N + 1.",
+            "(3⁵ − 1)/2: 0, 1, 4, 13, 40, 121.",
+            answer="(3**5 - 1)/2",
+        ),
+        Exercise(
+            "Below which α does it converge on the prompt as it is now?",
+            "|1 − αs| < 1.",
+            "The condition is that of gradient descent, as it is gradient descent.",
+            answer="2/top",
+        ),
+        RUNS_AWAY,
+    ),
+)
+
+MOMENTUM = Lesson(
+    title="Gradient descent with momentum",
+    lead="A step keeps part of the step before: one more number per token.",
+    paragraphs=(
+        "The heavy ball rolls: {v1 = momentum*v0 - step_size*X.T*(X*w0 - y)} and {w1 = w0 + v1}. "
+        "Tokens carry neither w nor v but their products with x: the residual r and the velocity.",
+    ),
+    layers={
+        "embedding": START,
+        "w_": "The head weighs every example’s residual with ⟨{x_t}, {x_j}⟩; "
+        "the MLP adds a part of the velocity before.",
+    },
+    parameters={"d": 2, "steps": 3, "step_size": "1/8", "momentum": "1/4"},
+    lens="slot",
+    exercises=(
+        ONE_STEP,
+        Exercise(
+            "And after two steps?",
+            "v₁ = w₁, and the second step adds β v₁.",
+            "w₂ = (1 + β) w₁ + η Xᵀ(y − X w₁).",
+            answer="x_q.T*((1 + momentum)*step_size*X.T*y + step_size*X.T*(y - step_size*X*X.T*y))",
+        ),
+        broken(2, "v"),
+    ),
+)
+
+CHEBYSHEV = Lesson(
+    title="The Chebyshev semi-iteration",
+    lead="A step size and a momentum of its own in every layer: the best that k steps can do on an "
+    "interval of eigenvalues.",
+    paragraphs=(
+        "If the eigenvalues of {S} lie between two known numbers, k steps can multiply the "
+        "error by "
+        "a scaled Chebyshev polynomial: the polynomial of degree k that is 1 at 0 and smallest on "
+        "the interval.",
+        "The rate depends on the square root of the condition number κ, where plain gradient "
+        "descent "
+        "depends on κ.",
+    ),
+    layers=MOMENTUM.layers,
+    parameters={"d": 2, "steps": 3, "lowest": 2, "highest": 3},
+    lens="slot",
+    sizes={"steps": (1, 2, 3, 4, 5)},
+    exercises=(
+        Exercise(
+            "What does the first step alone predict at the query?",
+            "Its step size is 1 over the middle of the interval.",
+            "One step of gradient descent with step 2/(lowest + highest).",
+            answer="x_q.T*X.T*y*2/(lowest + highest)",
+        ),
+        Exercise(
+            "The bound on the error’s factor is 2((√κ − 1)/(√κ + 1))ᵏ with κ = highest/lowest. For "
+            "which k is it below 0.000001?",
+            "Take the logarithm.",
+            "k grows with √κ.",
+            answer="ceil(log(0.0000005)/log((sqrt(highest/lowest) - 1)/(sqrt(highest/lowest) + "
+            "1)))",
+        ),
+        broken(2, "v"),
+    ),
+)
+
+PRECONDITIONED = Lesson(
+    title="Preconditioned gradient descent",
+    lead="A fixed matrix in the key changes what “alike” means, and with it the speed.",
+    paragraphs=(
+        "The step is {w1 = w0 - step_size*preconditioner*X.T*(X*w0 - y)}. In attention the "
+        "matrix stands "
+        "between query and key: the score is ⟨{x_t}, P {x_j}⟩.",
+        "If P were the inverse of {S}, one step would be enough. The weights cannot know {S}; they "
+        "can know what prompts usually look like.",
+    ),
+    layers={
+        "embedding": START,
+        "w_": "Scores ⟨{x_t}, P {x_j}⟩ times residuals, subtracted from the "
+        "residual of every token.",
+    },
+    parameters={"d": 2, "steps": 3, "step_size": "1/2", "preconditioner": (("1/2", 0), (0, "1/3"))},
+    lens="slot",
+    exercises=(
+        Exercise(
+            "Work out by hand what the first step alone predicts at the query.",
+            "All residuals are targets before it.",
+            "η xᵀ P Xᵀ y.",
+            answer="step_size*x_q.T*preconditioner*X.T*y",
+        ),
+        Exercise(
+            "On the first example P is the inverse of {S}. Which step size is then done in one "
+            "step?",
+            "P S = I.",
+            "w = P Xᵀ y is least squares itself.",
+            answer="1",
+        ),
+        Exercise(
+            "Choose a step size so that the prediction is within one hundredth of least squares.",
+            "See the exercise before.",
+            "The error shrinks by 1 − η in every direction.",
+            state=("close", 0.01),
+        ),
+    ),
+)
+
+GD_PLUS_PLUS = Lesson(
+    title="GD++: gradient descent that transforms the data as it goes",
+    lead="Every layer makes a gradient step and, with the same scores, makes the data easier.",
+    paragraphs=(
+        "Beside the residual each token carries u, at first its x. The layer subtracts "
+        "γ Σ ⟨{u_t}, {u_j}⟩ {u_j} from it: large directions of the data shrink, and the next "
+        "gradient "
+        "step meets a better conditioned problem.",
+    ),
+    layers={
+        "embedding": START,
+        "w_": "The scores ⟨{u_t}, {u_j}⟩ weigh residuals for the step and "
+        "vectors for the transformation.",
+    },
+    parameters={"d": 2, "steps": 3, "step_size": "1/8", "gamma": "1/8"},
+    lens="slot",
+    exercises=(
+        ONE_STEP,
+        Exercise(
+            "What becomes of the largest eigenvalue of {S} in the direction it has, after one "
+            "layer?",
+            "u is multiplied by 1 − γs there, and the eigenvalue by its square.",
+            "s(1 − γs)².",
+            answer="top*(1 - gamma*top)**2",
+        ),
+        broken(2, "u"),
+    ),
+)
+
+MINIMAX = Lesson(
+    title="Minimax descent",
+    lead="GD++ with the best step sizes there are: the error bound falls by 3 with every layer.",
+    paragraphs=(
+        "With step 4·9ᵏ⁻¹/(3L) in layer k, L a bound on the eigenvalues of {S}, the error is a "
+        "Chebyshev "
+        "polynomial of degree 3ᵏ. √s times it is at most √L/3ᵏ, for every eigenvalue s up to L.",
+        "No transformer with k layers of linear attention has a smaller bound.",
+    ),
+    layers=GD_PLUS_PLUS.layers,
+    parameters={"d": 2, "layers": 2, "largest": 3},
+    lens="slot",
+    exercises=(
+        Exercise(
+            "What is the step size of the first layer?", "k = 1.", "4/(3L).", answer="4/(3*largest)"
+        ),
+        Exercise(
+            "For how many layers is the bound √L/3ᵏ below 0.001?",
+            "Take the logarithm.",
+            "Every layer brings a factor 3.",
+            answer="ceil(log(sqrt(largest)/0.001)/log(3))",
+        ),
+        broken(2, "u"),
+    ),
+)

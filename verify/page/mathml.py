@@ -1,0 +1,153 @@
+"""Expressions of witnesses as MathML, written by sympy, and as JSON trees for the page."""
+
+from __future__ import annotations
+
+import ast
+from fractions import Fraction
+from functools import lru_cache
+from html import escape
+from typing import Any
+
+from proofs.exact import Exact, as_text, is_symbolic, nearest_float
+
+from ..expressions import OPERATORS, parse, to_sympy
+
+GREEK = {"step_size": "eta", "ridge": "lambda"}
+LARGEST = 2**53  # whole numbers up to here are floats exactly
+Tree = Any  # a number, a name, or [operator, Tree, …]
+
+
+@lru_cache(maxsize=4096)
+def mathml(text: str) -> str:
+    """A `holds` or definition expression ("2*M0 - M0*S*M0", "w3.T*x_t") as one <math> element."""
+    return f"<math>{_printer().doprint(_renamed(to_sympy(text)))}</math>"
+
+
+def equation(name: str, text: str) -> str:
+    """name = text, as one <math> element."""
+    printer = _printer()
+    left = printer.doprint(_renamed(to_sympy(name)))
+    right = printer.doprint(_renamed(to_sympy(text)))
+    return f"<math><mrow>{left}<mo>=</mo>{right}</mrow></math>"
+
+
+def coefficient_mathml(value: Exact) -> str:
+    """An exact coefficient as MathML; long fractions as their nearest float."""
+    if is_symbolic(value):
+        return f"<math>{_printer().doprint(_renamed(value))}</math>"
+    if isinstance(value, Fraction) and len(as_text(value)) > 12:
+        return f"<math><mn>{nearest_float(value):.4g}</mn></math>"
+    from sympy import Rational
+
+    return f"<math>{_printer().doprint(Rational(value.numerator, value.denominator))}</math>"
+
+
+@lru_cache(maxsize=4096)
+def tree(text: str) -> Tree:
+    """An expression of the same language as a JSON tree: ["*", "M1", "x_t"], ["T", "X"]."""
+    return _tree(parse(text))
+
+
+def coefficient_tree(value: Exact) -> Tree:
+    """An exact coefficient as a number where a float holds it, else as a tree that makes it."""
+    if isinstance(value, int) and abs(value) <= LARGEST:
+        return value
+    if isinstance(value, Fraction) and max(abs(value.numerator), value.denominator) <= LARGEST:
+        return ["/", value.numerator, value.denominator]
+    if is_symbolic(value) and value.free_symbols:
+        letters = {symbol.name for symbol in value.free_symbols}
+        made = scalar_tree(str(value))
+        return made if _names(made) <= letters else scalar_tree(str(value.evalf(17)))
+    return nearest_float(value)
+
+
+@lru_cache(maxsize=4096)
+def scalar_tree(text: str) -> Tree:
+    """A formula of numbers with + - * / ** and functions of one argument, as a JSON tree."""
+    return _tree(ast.parse(text, mode="eval").body)
+
+
+def _names(made: Tree) -> set[str]:
+    """Names in a tree, those of functions left out."""
+    if isinstance(made, str):
+        return {made}
+    return set().union(*(_names(part) for part in made[1:])) if isinstance(made, list) else set()
+
+
+def _tree(node: ast.expr) -> Tree:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
+        return node.value
+    if isinstance(node, ast.Attribute) and node.attr == "T":
+        return ["T", _tree(node.value)]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return ["neg", _tree(node.operand)]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1:
+        return [node.func.id, _tree(node.args[0])]
+    if isinstance(node, ast.BinOp):
+        operator = "**" if isinstance(node.op, ast.Pow) else OPERATORS[type(node.op)]
+        return [operator, _tree(node.left), _tree(node.right)]
+    raise ValueError(f"{ast.unparse(node)} has no place on a page")
+
+
+@lru_cache(maxsize=1)
+def _printer() -> Any:
+    from sympy.printing.mathml import MathMLPresentationPrinter
+
+    class Printer(MathMLPresentationPrinter):
+        """sympy's printer, with fractions of non-commuting letters and the minus sign upright."""
+
+        def doprint(self, expression: Any) -> str:
+            text = super().doprint(expression)
+            return text.replace("&InvisibleTimes;", "&#8290;").replace("<mo>-</mo>", "<mo>−</mo>")
+
+        def _print_Mul(self, expression: Any) -> Any:
+            below = [
+                f for f in expression.args if not f.is_commutative and f.is_Pow and f.exp == -1
+            ]
+            if not below:
+                return super()._print_Mul(expression)
+            above = [f for f in expression.args if f not in below]
+            fraction = self.dom.createElement("mfrac")
+            fraction.appendChild(self._print(type(expression)(*above)))
+            fraction.appendChild(self._print(type(expression)(*(f.base for f in below))))
+            return fraction
+
+        def _print_Add(self, expression: Any, order: Any = None) -> Any:
+            # as written: what is added before what is taken away
+            terms = sorted(expression.args, key=lambda term: term.could_extract_minus_sign())
+            row = self.dom.createElement("mrow")
+            for i, term in enumerate(terms):
+                if term.could_extract_minus_sign():
+                    sign = self.dom.createElement("mo")
+                    sign.appendChild(self.dom.createTextNode("-"))
+                    row.appendChild(sign)
+                    term = -term
+                elif i:
+                    sign = self.dom.createElement("mo")
+                    sign.appendChild(self.dom.createTextNode("+"))
+                    row.appendChild(sign)
+                if term.is_Add:
+                    row.appendChild(self.parenthesize(term, 10**6))
+                else:
+                    row.appendChild(self._print(term))
+            return row
+
+    return Printer()
+
+
+def _renamed(expression: Any) -> Any:
+    from sympy import Symbol
+
+    named = {
+        symbol: Symbol(GREEK[symbol.name], commutative=symbol.is_commutative)
+        for symbol in getattr(expression, "free_symbols", ())
+        if symbol.name in GREEK
+    }
+    return expression.subs(named) if named else expression
+
+
+def plain(text: str) -> str:
+    """Text for HTML."""
+    return escape(text, quote=True)

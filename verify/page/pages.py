@@ -1,0 +1,176 @@
+"""Which pages there are: one per construction, one per claim that fails as printed, an index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import constructions
+
+from ..claim import Budget, Claim, builtin, failing
+from .build import construction_page, fitted_to, lesson_of, page
+from .export import Export
+from .latex import statement
+from .lesson import Lesson, rich
+from .mathml import plain
+from .pairs import Pair, matrix_name, pair_of
+from .report_page import checks_table, counterexample_html, frame
+from .story import given, story
+
+
+def html_of(name: str, parameters: Mapping[str, Any]) -> str:
+    """The page of the construction or claim `name`. Raises ValueError on an unknown one."""
+    if name in constructions.names():
+        return construction_page(name, parameters)
+    variants: dict[str, Claim] = {c.variant: c for c in builtin() if c.id == name}
+    if not variants:
+        constructions.function(name)  # says what is close and what there is
+    if parameters:
+        raise ValueError(f"the page of the claim {name} takes no parameters: they are its controls")
+    claim = variants.get("printed") or next(iter(variants.values()))
+    return claim_page(claim, variants, found(claim))
+
+
+def all_pages() -> dict[str, str]:
+    """{file name: HTML} of the index and every page."""
+    made: dict[str, str] = {}
+    lessons, claims = [], []
+    for name in constructions.names():
+        made[f"{name}.html"] = html_of(name, {})
+        lesson = lesson_of(name)
+        lessons.append(entry(f"{name}.html", lesson.title, rich(lesson.lead)))
+    for name, variants in failing().items():
+        printed = variants["printed"]
+        report = found(printed)
+        made[f"{name}.html"] = claim_page(printed, variants, report)
+        verdict = report["verdict"]
+        lead = f'{plain(printed.summary)} <b class="verdict-{verdict}">{verdict}</b>'
+        claims.append(entry(f"{name}.html", name, lead))
+    made["index.html"] = frame(
+        "How attention does it",
+        "Transformers whose weights are written down by a proof, run in the page.",
+        f'<h2>Constructions</h2><ul class="cards">{"".join(lessons)}</ul>'
+        f'<h2>Claims that fail as printed</h2><ul class="cards">{"".join(claims)}</ul>',
+    )
+    return made
+
+
+def entry(file: str, title: str, lead: str) -> str:
+    return f'<li class="panel"><a href="{plain(file)}">{plain(title)}</a><p>{lead}</p></li>'
+
+
+def found(claim: Claim) -> dict[str, Any]:
+    """The claim's entry in a report: verdict and counterexample, by its own checks, now."""
+    from .. import engine
+
+    return engine.run(claim, Budget(quick=True)).to_json()
+
+
+def claim_page(claim: Claim, variants: Mapping[str, Claim], report: Mapping[str, Any]) -> str:
+    """A claim as printed and repaired, side by side where both can run, with its counterexample."""
+    repaired = variants.get("repaired")
+    notice = about(claim, repaired, report)
+    pair = pair_of(claim.id)
+    if pair is None:
+        body = notice + f"<h2>Evidence</h2>{checks_table(report['checks'])}"
+        return frame(claim.id, claim.summary, body, claim.source)
+    return pair_page(claim, pair, notice, report["counterexample"])
+
+
+def about(claim: Claim, repaired: Claim | None, report: Mapping[str, Any]) -> str:
+    """What is printed, what the check found, why, and the repair, as HTML."""
+    lines = [f"<dt>As printed</dt><dd>{stated(claim.statement)}</dd>"]
+    where = report.get("where") or ""
+    lines.append(
+        f'<dt>Verdict</dt><dd><strong class="verdict-{report["verdict"]}">{report["verdict"]}'
+        f"</strong>{': ' + plain(where) if where else ''}</dd>"
+    )
+    if claim.note:
+        lines.append(f"<dt>Note</dt><dd>{plain(claim.note)}</dd>")
+    repair = claim.repair or (repaired.repair if repaired else "")
+    if repair:
+        lines.append(f"<dt>What repairs it</dt><dd>{plain(repair)}</dd>")
+    shown = counterexample_html(report["counterexample"], report["first_difference"])
+    if shown:
+        lines.append(f"<dt>Smallest counterexample</dt><dd>{shown}</dd>")
+    return f'<dl class="panel about">{"".join(lines)}</dl>'
+
+
+def stated(latex: str) -> str:
+    """A statement as HTML; in its own letters where it uses more LaTeX than `latex` knows."""
+    try:
+        return statement(latex)
+    except ValueError:
+        return f"<code>{plain(latex)}</code>"
+
+
+def pair_page(
+    claim: Claim, pair: Pair, notice: str, counterexample: Mapping[str, Any] | None
+) -> str:
+    lesson = pair.lesson(claim.id, "", ())
+    lesson = Lesson(**{**vars(lesson), "lead": claim.summary.replace("{", "(").replace("}", ")")})
+    export = Export()
+    example = loaded(pair, counterexample)
+    axes = {
+        name: tuple(dict.fromkeys((*values, *((example["parameters"][name],) if example else ()))))
+        for name, values in pair.axes.items()
+    }
+    sides = [("printed", pair.printed)]
+    if pair.repaired is not None:
+        sides.append(("repaired", pair.repaired))
+    families = [
+        {
+            "variant": variant,
+            "label": f"as {variant}" if variant == "printed" else variant,
+            "family": export.family(build, axes, pair.scalars),
+        }
+        for variant, build in sides
+    ]
+    witness = sides[-1][1](**pair.start, **pair.scalars)
+    lesson = fitted_to(lesson, witness)
+    return page(
+        title=claim.id,
+        name=claim.id,
+        lesson=lesson,
+        source=claim.source,
+        sides=families,
+        export=export,
+        given=given(witness, lesson),
+        example=story(witness, lesson),
+        start={**pair.start, **{name: float(value) for name, value in pair.scalars.items()}},
+        extra={"counterexamples": [example] if example else []},
+        notice=notice,
+    )
+
+
+def loaded(pair: Pair, counterexample: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """A counterexample of a report as the page loads it; None if the page has no such witness."""
+    if not counterexample or "X" not in counterexample:
+        return None
+    parameters: dict[str, Any] = {}
+    given_ = counterexample["parameters"]
+    for name in pair.axes:
+        if name == "T":
+            matrix = matrix_name(given_["T"])
+            if matrix is None:
+                return None
+            parameters["T"] = matrix
+        elif name in given_:
+            parameters[name] = int(given_[name])
+        else:
+            parameters[name] = len(counterexample["X"])
+    for name in pair.scalars:
+        parameters[name] = float(Fraction(given_[name]))
+    return {
+        "parameters": parameters,
+        "data": {
+            "X": _floats(counterexample["X"]),
+            "y": _floats(counterexample["y"]),
+            "queries": _floats(counterexample["queries"]),
+        },
+    }
+
+
+def _floats(values: Any) -> Any:
+    return [_floats(v) for v in values] if isinstance(values, list) else float(Fraction(values))

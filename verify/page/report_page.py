@@ -1,0 +1,171 @@
+"""Pages without a transformer in them: the report of a check, and what they are framed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from ..report.text import STRENGTHS
+
+
+def plain(text: Any) -> str:
+    return escape(str(text), quote=True)
+
+
+def frame(title: str, lead: str, body: str, source: str = "") -> str:
+    """A page with the style of the teaching pages and no script."""
+    from .build import resource
+
+    note = f'<p class="source">{plain(source)}</p>' if source else ""
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="icon" href="data:,"><title>{plain(title)}</title>'
+        f"<style>{resource('page.css')}</style></head><body><header><h1>{plain(title)}</h1>"
+        f'<p class="lead">{plain(lead)}</p>{note}</header><main><section>{body}</section></main>'
+        "</body></html>\n"
+    )
+
+
+def report_page(report: Mapping[str, Any]) -> str:
+    """The report of `check --json` as HTML: a row per claim that opens to its evidence.
+
+    Raises ValueError on a dict that is no such report.
+    """
+    if not isinstance(report.get("claims"), Sequence):
+        raise ValueError("a report has a list of claims; this has none")
+    claims = report["claims"]
+    counts: dict[str, int] = {}
+    for claim in claims:
+        counts[claim["verdict"]] = counts.get(claim["verdict"], 0) + 1
+    unexpected = sum(claim["verdict"] != claim["expected"] for claim in claims)
+    summary = ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "no claims"
+    lead = f"{summary}; " + (
+        "every verdict is the one expected" if not unexpected else f"{unexpected} not as expected"
+    )
+    versions = ", ".join(f"{plain(k)} {plain(v)}" for k, v in report.get("versions", {}).items())
+    rows = "".join(claim_row(claim) for claim in claims)
+    body = (
+        f'<div class="verdicts">{rows}</div>'
+        f'<p class="source">seed {plain(report.get("seed"))} · {versions}</p>'
+    )
+    return frame("Verdicts", lead, body)
+
+
+def claim_row(claim: Mapping[str, Any]) -> str:
+    """One claim, folded: verdict, id, strengths; inside its checks and counterexample."""
+    tags = "".join(
+        f'<span class="strength" title="{plain(STRENGTHS[strength])}">{plain(strength)}</span>'
+        for strength in claim.get("evidence", ())
+    )
+    expected = (
+        ""
+        if claim["verdict"] == claim["expected"]
+        else f" <b>expected {plain(claim['expected'])}</b>"
+    )
+    parts = []
+    for key in ("summary", "domain", "finding", "repair"):
+        if claim.get(key):
+            parts.append(f"<p><i>{key}</i>: {plain(claim[key])}</p>")
+    parts += [f"<p><i>note</i>: {plain(fault)}</p>" for fault in claim.get("faults", ())]
+    shown = counterexample_html(claim.get("counterexample"), claim.get("first_difference"))
+    if shown:
+        parts.append(f"<p><i>smallest counterexample</i>:</p>{shown}")
+    if claim.get("digest"):
+        parts.append(f'<p class="source">weights {plain(claim["digest"][:16])}…</p>')
+    if link := teaching_page(claim):
+        parts.append(
+            f'<p><a href="{plain(link)}">See it happen</a> '
+            "(from <code>witness explain --all</code>)</p>"
+        )
+    return (
+        f'<details class="claim {plain(claim["verdict"])}"><summary>'
+        f'<strong class="verdict-{plain(claim["verdict"])}">{plain(claim["verdict"])}</strong> '
+        f'<span class="id">{plain(claim["id"])}</span> <small>{plain(claim["variant"])}</small> '
+        f"{tags}{expected}</summary>{''.join(parts)}{checks_table(claim['checks'])}</details>"
+    )
+
+
+def teaching_page(claim: Mapping[str, Any]) -> str:
+    """File of the claim's page in the folder of `explain --all`, on its counterexample."""
+    import constructions
+
+    from ..claim import failing
+    from .pairs import pair_of
+
+    if "file" in claim:
+        return ""  # a user's claim may be named like a built-in one
+    if claim["id"] in constructions.names():
+        return f"{claim['id']}.html"
+    if claim["id"] not in failing():
+        return ""
+    first = claim.get("first_difference") or {}
+    runs = pair_of(claim["id"]) is not None and claim.get("counterexample")
+    at = f"#layer={first['layer']}&data=counterexample0" if runs and "layer" in first else ""
+    return f"{claim['id']}.html{at}"
+
+
+def checks_table(checks: Sequence[Mapping[str, Any]]) -> str:
+    """Every check of a claim: kind, outcome, cases, error beside its bound."""
+    words = {True: "passed", False: "failed", None: "not decided"}
+    rows = "".join(
+        f"<tr><td>{plain(c['kind'])}</td><td>{words[c['passed']]}</td>"
+        f"<td>{plain(STRENGTHS.get(c.get('strength', ''), '')) if c['passed'] else ''}</td>"
+        f"<td>{c['cases'] or ''}</td><td>{_number(c['max_error'])}</td>"
+        f"<td>{_number(c['bound'])}</td>"
+        f"<td>{plain(c['detail'])}</td></tr>"
+        for c in checks
+    )
+    head = "".join(
+        f'<th scope="col">{name}</th>'
+        for name in ("check", "outcome", "evidence", "cases", "largest error", "bound", "")
+    )
+    return (
+        f'<div class="scroll"><table class="checks"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def counterexample_html(
+    counterexample: Mapping[str, Any] | None, first: Mapping[str, Any] | None
+) -> str:
+    """A counterexample and the first difference, as HTML; "" if there is none."""
+    made = ""
+    if counterexample:
+        items = []
+        for name, value in counterexample.items():
+            if isinstance(value, Mapping):
+                value = ", ".join(f"{k} = {_text(v)}" for k, v in value.items())
+            items.append(f"<li><i>{plain(name)}</i>: {plain(_text(value))}</li>")
+        made += f'<ul class="counterexample">{"".join(items)}</ul>'
+    if first:
+        held = formula(first["holds"]) + " = " if first.get("holds") else ""
+        made += (
+            f"<p>The first difference is after layer {plain(first['layer'])}, in slot "
+            f"<b>{plain(first['slot'])}</b> of token {plain(first['token'])}: it holds "
+            f"{plain(first['is'])} and should hold {held}{plain(first['should'])}.</p>"
+        )
+    return made
+
+
+def formula(text: str) -> str:
+    """A `holds` expression as MathML, or as it is."""
+    from .mathml import mathml
+
+    try:
+        return mathml(text)
+    except ValueError:
+        return plain(text)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_text(v) for v in value) + "]"
+    return str(value)
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{float(value):.2g}".replace("-", "−") if not isinstance(value, str) else plain(value)

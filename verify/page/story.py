@@ -1,0 +1,321 @@
+"""The finished example that a page shows at first paint: plain HTML, no script."""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Context, Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from constructions import PrecisionWarning
+from constructions.witness import Witness
+from proofs.exact import nearest_float
+from proofs.layer import Head, Holds, Layer
+from proofs.slotmap import SlotMap
+from proofs.stream import Layout, split_entry
+
+from .export import approximate
+from .lesson import Lesson
+from .mathml import coefficient_mathml, equation, mathml, plain
+
+ROLES = (("query", "q"), ("key", "k"), ("value", "v"))
+LONG = 12  # layers, beyond which the example shows only the slots that a layer changes
+NEGATIVE, POSITIVE = (140, 81, 10), (1, 102, 94)  # brown and teal: apart for every kind of eye
+
+
+def number(value: Any) -> str:
+    """A number as the page writes it: four significant digits, a real minus sign."""
+    x = as_float(value)
+    if x == 0:
+        return "0"
+    if math.isinf(x):
+        return "∞" if x > 0 else "−∞"
+    small = abs(x) < 1e-3 or abs(x) >= 1e4
+    digits = Context(prec=2 if small else 3, rounding=ROUND_HALF_UP)  # as the script rounds
+    rounded = digits.create_decimal(Decimal(x))
+    text = f"{rounded:.1e}" if small else f"{rounded:f}"
+    if "." in text and not small:
+        text = text.rstrip("0").rstrip(".")
+    return text.replace("e-0", "e-").replace("e+", "e").replace("-", "−")
+
+
+def as_float(value: Any) -> float:
+    """The nearest float; infinite where a fraction is beyond them."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def colour(value: float, scale: float) -> str:
+    """Background of a cell: white at 0, brown below, teal above, deeper with the size."""
+    share = 0.0 if scale == 0 else min(1.0, abs(value) / scale) ** 0.5 * 0.55
+    tone = NEGATIVE if value < 0 else POSITIVE
+    return "rgb({},{},{})".format(*(round(255 - (255 - c) * share) for c in tone))
+
+
+def token_labels(witness: Witness, n: int, m: int) -> list[str]:
+    """What every token is, as HTML."""
+    tokens = witness.prompt.tokens(n, m)
+    made = []
+    for t in range(tokens.total):
+        if t in tokens.queries:
+            which = tokens.queries.index(t) + 1
+            made.append("query" if m == 1 else f"query {which}")
+        elif t in tokens.x and t in tokens.y:
+            j = tokens.x.index(t) + 1
+            made.append(f"example {j}")
+        elif t in tokens.x:
+            made.append(mathml(f"x{tokens.x.index(t) + 1}"))
+        elif t in tokens.y:
+            made.append(mathml(f"y{tokens.y.index(t) + 1}"))
+        else:
+            made.append("register")
+    return made
+
+
+def given(witness: Witness, lesson: Lesson) -> str:
+    """The example's prompt and the algorithm's formulas as HTML."""
+    X, y, queries = exact_rows(lesson.X), exact_row(lesson.y), exact_rows(lesson.queries)
+    return prompt_table(X, y, queries) + definitions(witness)
+
+
+def story(witness: Witness, lesson: Lesson) -> str:
+    """The example as HTML: the stream after every layer, the answer."""
+    X, y, queries = exact_rows(lesson.X), exact_row(lesson.y), exact_rows(lesson.queries)
+    numbers = arithmetic(witness)
+    with warnings.catch_warnings():  # three digits are shown
+        warnings.simplefilter("ignore", PrecisionWarning)
+        trace = witness.trace(X, y, queries, numbers=numbers)
+        prediction = witness.predict(X, y, queries, numbers=numbers)
+    labels = token_labels(witness, len(lesson.y), len(lesson.queries))
+    values = [as_float(v) for slots in trace for slot in slots.values() for v in slot.ravel()]
+    scale = max((abs(v) for v in values if math.isfinite(v)), default=1.0)
+    figures = [figure(0, "embedding", None, trace[0], None, witness, labels, scale, lesson)]
+    # a long chain shows what each layer changes; the rest is one click away
+    for k, layer in enumerate(witness.layer_list, start=1):
+        figures.append(
+            figure(k, layer.name, layer, trace[k], trace[k - 1], witness, labels, scale, lesson)
+        )
+    return "\n".join(
+        [
+            *figures,
+            answer(X, y, queries, prediction) if lesson.predicts else "",
+        ]
+    )
+
+
+def arithmetic(witness: Witness) -> str:
+    """Fractions where the witness can run in them and they stay short, else floats."""
+    if approximate(witness) or witness.layers > LONG:
+        return "float64"
+    n, d = witness.examples or 1, witness.d
+    try:
+        witness.predict([[0] * d] * n, [0] * n, [[0] * d], numbers="rational")
+    except (ValueError, TypeError, ZeroDivisionError):
+        return "float64"
+    return "rational"
+
+
+def prompt_table(X: np.ndarray, y: np.ndarray, queries: np.ndarray) -> str:
+    d = X.shape[1]
+    head = "".join(f'<th scope="col">x{f"[{i + 1}]" if d > 1 else ""}</th>' for i in range(d))
+    rows = []
+    for j, (x, target) in enumerate(zip(X, y), start=1):
+        cells = "".join(f"<td>{number(v)}</td>" for v in x)
+        rows.append(f'<tr><th scope="row">example {j}</th>{cells}<td>{number(target)}</td></tr>')
+    for x in queries:
+        cells = "".join(f"<td>{number(v)}</td>" for v in x)
+        rows.append(f'<tr class="query"><th scope="row">query</th>{cells}<td>?</td></tr>')
+    return (
+        '<section class="panel"><h3>The prompt</h3><table class="numbers"><thead><tr><th></th>'
+        f'{head}<th scope="col">y</th></tr></thead><tbody>{"".join(rows)}</tbody>'
+        "</table></section>"
+    )
+
+
+def definitions(witness: Witness) -> str:
+    made = "".join(f"<li>{equation(name, text)}</li>" for name, text in witness.definitions)
+    letters = "".join(
+        f"<li>{mathml(name)} = {coefficient_mathml(value)}</li>"
+        for name, value in witness.parameters.items()
+        if name in ("alpha", "step_size", "ridge")
+    )
+    return (
+        '<section class="panel"><h3>The algorithm, without a transformer</h3>'
+        f'<ul class="definitions">{letters}{made}</ul></section>'
+    )
+
+
+def figure(
+    k: int,
+    name: str,
+    layer: Layer | None,
+    slots: dict[str, np.ndarray],
+    before: dict[str, np.ndarray] | None,
+    witness: Witness,
+    labels: Sequence[str],
+    scale: float,
+    lesson: Lesson,
+) -> str:
+    """One layer: what it does in words, who looks at whom, the stream after it."""
+    title = "The prompt enters the stream" if layer is None else f"Layer {k}: {titled(name)}"
+    heads = ""
+    brief = witness.layers > LONG and layer is not None
+    if layer is not None and before is not None and not brief:
+        heads = "".join(score_table(head, witness, before, labels, scale) for head in layer.heads)
+        heads = f'<div class="scores">{heads}</div>' if heads else ""
+    shown = witness.layout
+    if brief and before is not None:
+        changed = [s for s in shown.slots if (slots[s.name] != before[s.name]).any()]
+        shown = Layout(tuple(changed))
+    table = stream_table(slots, before, shown, layer.holds if layer else (), labels, scale)
+    return (
+        f'<section class="panel step" id="read-{k}"><h3>{title}</h3>'
+        f"<p>{lesson.layer_text(name)}</p>{heads}{table}"
+        f'<p class="play-link"><a href="#layer={k}">Play with this layer</a></p></section>'
+    )
+
+
+def stream_table(
+    slots: dict[str, np.ndarray],
+    before: dict[str, np.ndarray] | None,
+    layout: Layout,
+    holds: Sequence[Holds],
+    labels: Sequence[str],
+    scale: float,
+) -> str:
+    """Tokens across, slots down; changed cells are marked, held formulas stand at the slot."""
+    head = "".join(f'<th scope="col">{label}</th>' for label in labels)
+    rows = []
+    for slot in layout.slots:
+        values = slots[slot.name].reshape(len(labels), -1)
+        old = before[slot.name].reshape(len(labels), -1) if before is not None else values
+        held = " ".join(
+            f'<span class="holds">{mathml(h.expression)}{_at(h.tokens)}</span>'
+            for h in holds
+            if split_entry(h.slot)[0] == slot.name
+        )
+        shape = "×".join(map(str, slot.shape)) or "1"
+        name = (
+            f'<th scope="rowgroup" rowspan="{max(1, slot.size)}"><b>{plain(slot.name)}</b> '
+            f"<small>{shape}</small>{held}</th>"
+        )
+        for i in range(slot.size):
+            cells = []
+            for t in range(len(labels)):
+                kinds = ["nought"] if values[t, i] == 0 else []
+                if values[t, i] != old[t, i]:
+                    kinds.append("changed")
+                changed = f' class="{" ".join(kinds)}"' if kinds else ""
+                style = f'style="background:{colour(as_float(values[t, i]), scale)}"'
+                cells.append(f"<td{changed} {style}>{number(values[t, i])}</td>")
+            rows.append(f"<tr>{name if i == 0 else ''}{''.join(cells)}</tr>")
+    return (
+        '<div class="scroll"><table class="stream"><thead><tr><td></td>'
+        f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def score_table(
+    head: Head, witness: Witness, before: dict[str, np.ndarray], labels: Sequence[str], scale: float
+) -> str:
+    """Scores of a head: readers down, those read across."""
+    query, key = (features(side, witness.layout, before) for side in (head.query, head.key))
+    scores = query @ key.T
+    context = len(labels)
+    if head.keys == "context":
+        context = next((t for t, label in enumerate(labels) if label.startswith("query")), context)
+    across = "".join(f'<th scope="col">{labels[j]}</th>' for j in range(context))
+    rows = []
+    for t, label in enumerate(labels):
+        cells = "".join(
+            f'<td style="background:{colour(scores[t, j], scale)}">{number(scores[t, j])}</td>'
+            if head.keys != "causal" or j <= t
+            else "<td></td>"
+            for j in range(context)
+        )
+        rows.append(f'<tr><th scope="row">{label}</th>{cells}</tr>')
+    maps = "".join(
+        f'<li class="{role}"><span class="role {role}">{role}</span> '
+        f"{blocks(getattr(head, role))}</li>"
+        for role, _ in ROLES
+    )
+    kind = "" if head.attention == "linear" else f" <small>{head.attention}</small>"
+    return (
+        f'<figure class="head"><figcaption>{plain(head.name)}{kind}</figcaption>'
+        f'<div class="scroll"><table class="stream small"><thead><tr><td class="corner">'
+        '<span class="query">reads ↓</span> <span class="key">read →</span></td>'
+        f"{across}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f'<ul class="maps">{maps}</ul></figure>'
+    )
+
+
+def blocks(slots: SlotMap) -> str:
+    """A slot map in symbols: destination ← coefficient · source."""
+    made = []
+    for block in slots:
+        c = "" if block.coefficient == 1 else coefficient_mathml(block.coefficient) + " · "
+        shape = f" <small>[{plain(block.pattern)}]</small>" if block.pattern else ""
+        made.append(f"{plain(block.destination)} ← {c}{plain(block.source)}{shape}")
+    return ", ".join(made) or "nothing"
+
+
+def features(slots: SlotMap, layout: Layout, stream: dict[str, np.ndarray]) -> np.ndarray:
+    """What a query or key map makes of every token, (tokens, size), in floats."""
+    names = slots.features(layout, {})
+    tokens = len(next(iter(stream.values())))
+    whole = np.concatenate([stream[s.name].reshape(tokens, -1) for s in layout.slots], axis=1)
+    made = np.zeros((tokens, names.width))
+    for (row, column), weight in slots.entries(names, layout).items():
+        made[:, row] += nearest_float(weight) * np.array([as_float(v) for v in whole[:, column]])
+    return made
+
+
+def answer(X: np.ndarray, y: np.ndarray, queries: np.ndarray, prediction: np.ndarray) -> str:
+    """The transformer's prediction beside least squares."""
+    w = np.linalg.lstsq(X.astype(float), y.astype(float), rcond=None)[0]
+    rows = "".join(
+        f"<li>At the query the transformer predicts <b>{number(p)}</b>{exact_text(p)}; "
+        f"least squares predicts <b>{number(float(x.astype(float) @ w))}</b>.</li>"
+        for x, p in zip(queries, prediction)
+    )
+    return f'<section class="panel answer"><h3>The answer</h3><ul>{rows}</ul></section>'
+
+
+def exact_text(value: Any) -> str:
+    """A fraction in full while a reader can take it in; nothing about a float."""
+    if not isinstance(value, Fraction):
+        return ""
+    text = str(value).replace("-", "−")
+    return f" (exactly {text})" if len(text) <= 24 else f" (a fraction of {len(text) - 1} digits)"
+
+
+def exact_row(values: Sequence[float]) -> np.ndarray:
+    row = np.empty(len(values), dtype=object)
+    row[:] = [Fraction(v) for v in values]
+    return row
+
+
+def exact_rows(rows: Sequence[Sequence[float]]) -> np.ndarray:
+    made = np.empty((len(rows), len(rows[0])), dtype=object)
+    for i, row in enumerate(rows):
+        made[i] = exact_row(row)
+    return made
+
+
+def titled(name: str) -> str:
+    """A layer's name as HTML: M_2 is M with index 2."""
+    return re.sub(r"^([A-Za-z])_(\d+)$", r"<i>\1</i><sub>\2</sub>", plain(name))
+
+
+def _at(tokens: str | int) -> str:
+    if tokens == "all":
+        return ""
+    where = {"context": "examples", "query": "queries"}.get(str(tokens), f"token {tokens}")
+    return f" <small>at {where}</small>"

@@ -1,0 +1,1 @@
+"""Reports: what was found, as text, Markdown and JSON."""
