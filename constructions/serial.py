@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 from typing import Any, TypeVar
 
-from proofs.exact import Exact, exact
+from proofs.formula import scalar
 from proofs.layer import MLP, Head, Layer, Readout
 from proofs.prompt import Prompt
 from proofs.slotmap import Block, SlotMap
@@ -119,49 +117,3 @@ def _text(value: Any, what: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{what} is {value!r}, not text")
     return value
-
-
-def scalar(text: str) -> Exact:
-    """The exact scalar of a text such as "-1/2" or "sqrt(2*pi)". Raises ValueError.
-
-    The text is never evaluated as code: only numbers, names, + - * / ** and a few functions.
-    """
-    _text(text, "a coefficient")
-    try:
-        return exact(Fraction(text))
-    except ValueError:
-        pass
-    import sympy
-
-    functions = {name: getattr(sympy, name) for name in ("sqrt", "exp", "erf", "log")}
-    constants = {"pi": sympy.pi, "E": sympy.E}
-
-    def walk(node: ast.expr) -> Any:
-        if isinstance(node, ast.Constant) and isinstance(node.value, int):
-            return sympy.Integer(node.value)
-        if isinstance(node, ast.Name):
-            return constants.get(node.id) or sympy.Symbol(node.id)
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-            return -walk(node.operand)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1:
-            if node.func.id in functions:
-                return functions[node.func.id](walk(node.args[0]))
-        if isinstance(node, ast.BinOp):
-            left, right = walk(node.left), walk(node.right)
-            match node.op:
-                case ast.Add():
-                    return left + right
-                case ast.Sub():
-                    return left - right
-                case ast.Mult():
-                    return left * right
-                case ast.Div():
-                    return left / right
-                case ast.Pow():
-                    return left**right
-        raise ValueError(f"{text!r} is no exact number")
-
-    try:
-        return exact(walk(ast.parse(text, mode="eval").body))
-    except SyntaxError:
-        raise ValueError(f"{text!r} is no exact number") from None

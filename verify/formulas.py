@@ -2,7 +2,7 @@
 
     formula("w.T*x_t", start={"w": "O"}, step={"w": "w - eta*X.T*(X*w - y)"}, repeat="steps")
 
-The language is that of `expressions`: the prompt's X (n, d), y (n, 1), n, x1, y1, …, the query
+The language is that of `proofs.formula`: the prompt's X (n, d), y (n, 1), n, x1, y1, …, the query
 x_t (d, 1), I, O (d, 1), and the names of the parameters. A formula can be called like an
 algorithm, in any arithmetic.
 """
@@ -16,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from .expressions import evaluate, names, parse, prompt_scope
+from proofs.formula import names, parse, rename
+
+from .prompt_scope import evaluate, prompt_scope
 
 Statement = tuple[dict[str, str], str]  # definitions in order, the prediction at a query x_t
 
@@ -98,12 +100,12 @@ def formula(
         count = parameters[repeat] if isinstance(repeat, str) else repeat
         now = {quantity: f"{quantity}0" for quantity in start}
         for quantity, text in start.items():
-            made[now[quantity]] = renamed(text, now)
+            made[now[quantity]] = rename(text, now)
         for k in range(1, count + 1):
             for quantity, text in step.items():
-                made[f"{quantity}{k}"] = renamed(text, now)
+                made[f"{quantity}{k}"] = rename(text, now)
                 now = {**now, quantity: f"{quantity}{k}"}
-        return made, renamed(prediction, now)
+        return made, rename(prediction, now)
 
     return Formula(name, state)
 
@@ -113,8 +115,3 @@ def reference(name: str) -> Formula:
     from proofs.references import REFERENCES
 
     return Formula(name, REFERENCES[name])
-
-
-def renamed(text: str, now: Mapping[str, str]) -> str:
-    """The text with names replaced."""
-    return re.sub(r"[A-Za-z_]\w*", lambda match: now.get(match[0], match[0]), text)

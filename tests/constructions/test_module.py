@@ -8,7 +8,7 @@ import torch
 
 import constructions
 from constructions.run.dense import TransformerModule
-from constructions.serial import scalar
+from proofs.formula import scalar
 
 
 def test_the_module_equals_the_forward_pass(witness, batch):

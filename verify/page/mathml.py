@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import ast
 from fractions import Fraction
 from functools import lru_cache
 from html import escape
 from typing import Any
 
 from proofs.exact import Exact, as_text, is_symbolic, nearest_float
-
-from ..expressions import OPERATORS, parse, to_sympy
+from proofs.formula import SCALARS, Language, names, parse, to_json, to_sympy
 
 GREEK = {"step_size": "eta", "ridge": "lambda"}
 LARGEST = 2**53  # whole numbers up to here are floats exactly
 Tree = Any  # a number, a name, or [operator, Tree, …]
+# what scripts/algebra.js evaluates
+ON_PAGES = Language(
+    SCALARS.operators,
+    ("ceil", "sqrt", "log", "exp", "abs", "erf", "relu"),
+    transposes=True,
+    decimals=True,
+)
 
 
 @lru_cache(maxsize=4096)
@@ -45,7 +50,7 @@ def coefficient_mathml(value: Exact) -> str:
 @lru_cache(maxsize=4096)
 def tree(text: str) -> Tree:
     """An expression of the same language as a JSON tree: ["*", "M1", "x_t"], ["T", "X"]."""
-    return _tree(parse(text))
+    return to_json(text)
 
 
 def coefficient_tree(value: Exact) -> Tree:
@@ -56,39 +61,16 @@ def coefficient_tree(value: Exact) -> Tree:
         return ["/", value.numerator, value.denominator]
     if is_symbolic(value) and value.free_symbols:
         letters = {symbol.name for symbol in value.free_symbols}
-        made = scalar_tree(str(value))
-        return made if _names(made) <= letters else scalar_tree(str(value.evalf(17)))
+        text = str(value)
+        only_letters = names(parse(text, ON_PAGES)) <= letters  # neither pi nor E
+        return scalar_tree(text if only_letters else str(value.evalf(17)))
     return nearest_float(value)
 
 
 @lru_cache(maxsize=4096)
 def scalar_tree(text: str) -> Tree:
-    """A formula of numbers with + - * / ** and functions of one argument, as a JSON tree."""
-    return _tree(ast.parse(text, mode="eval").body)
-
-
-def _names(made: Tree) -> set[str]:
-    """Names in a tree, those of functions left out."""
-    if isinstance(made, str):
-        return {made}
-    return set().union(*(_names(part) for part in made[1:])) if isinstance(made, list) else set()
-
-
-def _tree(node: ast.expr) -> Tree:
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
-        return node.value
-    if isinstance(node, ast.Attribute) and node.attr == "T":
-        return ["T", _tree(node.value)]
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return ["neg", _tree(node.operand)]
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1:
-        return [node.func.id, _tree(node.args[0])]
-    if isinstance(node, ast.BinOp):
-        operator = "**" if isinstance(node.op, ast.Pow) else OPERATORS[type(node.op)]
-        return [operator, _tree(node.left), _tree(node.right)]
-    raise ValueError(f"{ast.unparse(node)} has no place on a page")
+    """A formula that a page's script evaluates, as a JSON tree: with **, functions, decimals."""
+    return to_json(parse(text, ON_PAGES))
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""The language of annotations: what it means, and that nothing else gets in."""
+"""The language of formulas: what it means, and that nothing else gets in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from verify.expressions import evaluate, names, parse, prompt_scope
+from proofs.formula import COUNTS, SCALARS, names, parse, rename
+from verify.prompt_scope import evaluate, prompt_scope
 
 X = np.array([[1, 2], [0, 1], [3, -1]], dtype=object)
 Y = np.array([1, 0, 2], dtype=object)
@@ -70,3 +71,18 @@ def test_nothing_else_is_in_the_language(text):
 
 def test_names_are_found():
     assert names("2*M0 - M0*S.T*x_t") == {"M0", "S", "x_t"}
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [(COUNTS, "d/2"), (COUNTS, "-d"), (COUNTS, "relu(d)"), (SCALARS, "X.T"), (SCALARS, "sin(1)")],
+)
+def test_each_language_has_its_own_signs_and_functions(language, text):
+    with pytest.raises(ValueError, match="not in the language"):
+        parse(text, language)
+
+
+def test_names_are_replaced_where_they_stand_for_values():
+    new = {"T": "T0", "relu": "no", "w": "w10", "X": "U"}
+    assert rename("X.T*T - relu(w)*ww", new) == "U.T*T0 - relu(w10)*ww"
+    assert rename("(X\n + θ)*w", new | {"θ": "eta"}) == "(U\n + eta)*w10"

@@ -1,0 +1,150 @@
+"""Values of formulas on one prompt, in the arithmetic of its numbers, exact or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from proofs import formula
+from proofs.formula import Arithmetic, Names
+
+
+class Scope(dict[str, Any]):
+    """Values of names: those given, and definitions evaluated when first asked for."""
+
+    def __init__(self, given: Mapping[str, Any], definitions: Mapping[str, str]) -> None:
+        super().__init__(given)
+        self.definitions = definitions
+
+    def __missing__(self, name: str) -> Any:
+        if name not in self.definitions:
+            raise KeyError(f"{name} is not defined")
+        # definitions refer to earlier ones: the recursion follows that order
+        self[name] = evaluate(self.definitions[name], self)
+        return self[name]
+
+    def at(self, **given: Any) -> Mapping[str, Any]:
+        """This scope with some names replaced, for one token."""
+        return Names(given, self.__getitem__)
+
+
+def prompt_scope(X: Any, y: Any, definitions: Any, parameters: Mapping[str, Any]) -> Scope:
+    """Names of one prompt: X (n, d), y (n, 1), n, I, O (d, 1), x1, y1, …, and the parameters."""
+    X = np.asarray(X)
+    n, d = X.shape
+    y = np.asarray(y).reshape(n, 1)
+    zero = X[0, 0] * 0  # in the arithmetic of X
+    identity = np.full((d, d), zero, dtype=object)
+    for i in range(d):
+        identity[i, i] = zero + 1
+    given: dict[str, Any] = {
+        "X": X,
+        "y": y,
+        "n": n,
+        "I": identity,
+        "O": np.full((d, 1), zero, dtype=object),
+    }
+    for i in range(n):
+        given[f"x{i + 1}"] = X[i].reshape(d, 1)
+        given[f"y{i + 1}"] = y[i, 0]
+    for name, value in parameters.items():
+        if isinstance(value, tuple) and value and isinstance(value[0], tuple):
+            given[name] = np.array(value, dtype=object)
+        elif isinstance(value, tuple):
+            column = np.empty((len(value), 1), dtype=object)
+            column[:, 0] = value
+            given[name] = column
+        elif not isinstance(value, str):
+            given[name] = Fraction(value) if isinstance(value, int) else value
+    return Scope(given, dict(definitions))
+
+
+def evaluate(text: str, scope: Mapping[str, Any]) -> Any:
+    """Value of a formula: a matrix as a two-dimensional array, or a number."""
+    return formula.evaluate(text, scope, Arrays())
+
+
+class Arrays(Arithmetic):
+    """Two-dimensional arrays, and numbers: fractions go into the arithmetic of the other side."""
+
+    def operand(self, value: Any) -> Any:
+        """A 1 x 1 matrix as the number that it is."""
+        if isinstance(value, np.ndarray) and value.shape == (1, 1):
+            return value[0, 0]
+        return value
+
+    def add(self, left: Any, right: Any) -> Any:
+        return _taken(left, right) + _taken(right, left)
+
+    def subtract(self, left: Any, right: Any) -> Any:
+        return _taken(left, right) - _taken(right, left)
+
+    def multiply(self, left: Any, right: Any) -> Any:
+        if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
+            return left @ right
+        return _times(left, right)
+
+    def divide(self, left: Any, right: Any) -> Any:
+        if isinstance(right, np.ndarray):
+            raise ValueError("division by a matrix")
+        return _over(left, right)
+
+    def transpose(self, value: Any) -> Any:
+        return value.T if isinstance(value, np.ndarray) else value
+
+    def function(self, name: str, value: Any) -> Any:
+        return _relu(value) if name == "relu" else super().function(name, value)
+
+
+def _times(left: Any, right: Any) -> Any:
+    """left * right, one of them a number: a fraction in the arithmetic of the other factor."""
+    for array, number in ((left, right), (right, left)):
+        if isinstance(array, np.ndarray):
+            made = np.empty(array.shape, dtype=array.dtype)
+            made.ravel()[:] = [_times(entry, number) for entry in array.ravel()]
+            return made
+    if isinstance(left, Fraction) and not isinstance(right, (int, Fraction)):
+        left, right = right, left
+    if isinstance(right, Fraction) and not isinstance(left, (int, Fraction)):
+        return left * right.numerator / right.denominator
+    return left * right
+
+
+def _over(left: Any, right: Any) -> Any:
+    """left / right, exact where both are; a matrix entry by entry."""
+    if isinstance(left, np.ndarray):
+        made = np.empty(left.shape, dtype=left.dtype)
+        made.ravel()[:] = [_over(entry, right) for entry in left.ravel()]
+        return made
+    if isinstance(left, int) and isinstance(right, (int, Fraction)):
+        left = Fraction(left)
+    if isinstance(right, Fraction) and not isinstance(left, Fraction):
+        return left * right.denominator / right.numerator
+    if isinstance(left, Fraction) and not isinstance(right, (int, Fraction)):
+        return left.numerator / (right * left.denominator)
+    return left / right
+
+
+def _taken(value: Any, other: Any) -> Any:
+    """A fraction in the arithmetic of the other side; anything else as it is."""
+    one = other.flat[0] if isinstance(other, np.ndarray) and other.size else other
+    if not isinstance(value, Fraction) or isinstance(one, (int, Fraction)):
+        return value
+    return (one * 0 + value.numerator) / value.denominator
+
+
+def _relu(value: Any) -> Any:
+    """max(entry, 0) of every entry, of balls too."""
+
+    def positive(entry: Any) -> Any:
+        zero = entry * 0
+        return entry.max(zero) if hasattr(entry, "rad") else max(entry, zero)
+
+    if not isinstance(value, np.ndarray):
+        return positive(value)
+    made = np.empty(value.shape, dtype=object)
+    made.ravel()[:] = [positive(entry) for entry in value.ravel()]
+    return made
