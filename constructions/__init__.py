@@ -8,9 +8,13 @@ Neither torch nor sympy is loaded before a witness is built or run.
 
 from __future__ import annotations
 
+import ast
 import inspect
-from collections.abc import Callable
+import sys
+from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,34 +22,10 @@ if TYPE_CHECKING:
     from proofs.prompt import Prompt
     from proofs.slotmap import Block, slot_map
     from proofs.stream import layout
+    from proofs.theorem import Proof, Theorem
 
+    from .construction import Construction
     from .witness import Witness
-
-# name -> module in this package; the function has the witness's own name
-_WITNESSES = {
-    "gradient_descent": "algorithms.gradient_descent",
-    "sherman_morrison": "algorithms.sherman_morrison",
-    "newton": "algorithms.newton",
-    "newton_carried": "algorithms.newton_carried",
-    "hyperpower": "algorithms.hyperpower",
-    "deep_descent": "algorithms.deep_descent",
-    "recursive_least_squares": "algorithms.recursive_least_squares",
-    "paired_least_squares": "algorithms.paired_least_squares",
-    "momentum": "algorithms.momentum",
-    "chebyshev": "algorithms.chebyshev",
-    "preconditioned": "algorithms.preconditioned",
-    "gd_plus_plus": "algorithms.gd_plus_plus",
-    "minimax_descent": "algorithms.gd_plus_plus",
-    "lasso": "algorithms.lasso",
-    "logistic": "algorithms.logistic",
-    "kernel_regression": "algorithms.kernel_regression",
-    "bayes_ridge": "algorithms.bayes_ridge",
-    "selection": "algorithms.selection",
-    "gelu_product": "algorithms.gelu_product",
-    "spline_regression": "algorithms.spline_regression",
-    "akyurek2022_theorem1": "papers.akyurek2022.chains",
-    "akyurek2022_theorem2": "papers.akyurek2022.chains",
-}
 
 # what a witness is built from, and where each of it is
 _PARTS = {
@@ -72,11 +52,13 @@ __all__ = [
     "Readout",
     "Witness",
     "build",
-    "function",
+    "get",
     "layout",
     "names",
+    "prove",
     "signature",
     "slot_map",
+    "theorems",
 ]
 
 
@@ -91,24 +73,83 @@ class PrecisionWarning(UserWarning):
 
 
 def names() -> tuple[str, ...]:
-    """Every witness that `build` knows."""
-    return tuple(_WITNESSES)
+    """Every construction: those of `algorithms` and `papers`, by looking, and registered ones."""
+    return tuple(dict.fromkeys((*_modules(), *_registered())))
 
 
-def function(name: str) -> Callable[..., Witness]:
-    """The function that builds the witness `name`. Raises ValueError on an unknown name."""
-    if name not in _WITNESSES:
-        from difflib import get_close_matches
+def get(name: str) -> Construction:
+    """The construction of this name. Raises ValueError on an unknown name."""
+    if name in (modules := _modules()):
+        return getattr(import_module(modules[name]), name)
+    if name in (registered := _registered()):
+        return registered[name]
+    from difflib import get_close_matches
 
-        close = get_close_matches(str(name), _WITNESSES, n=1)
-        hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(_WITNESSES)}"
-        raise ValueError(f"unknown witness {name!r}{hint}")
-    return getattr(import_module(f".{_WITNESSES[name]}", __name__), name)
+    close = get_close_matches(str(name), names(), n=1)
+    hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(names())}"
+    raise ValueError(f"unknown witness {name!r}{hint}")
+
+
+def function(name: str) -> Any:
+    """The same as `get`: called with parameters, it gives the witness."""
+    return get(name)
+
+
+@cache
+def _modules() -> dict[str, str]:
+    """{construction: module}, read off the files: functions that `construction` decorates."""
+    root, made = Path(__file__).parent, {}
+    for folder in ("algorithms", "papers"):
+        for path in sorted((root / folder).rglob("*.py")):
+            text = path.read_text(encoding="utf-8")
+            module = path.relative_to(root.parent).with_suffix("").as_posix().replace("/", ".")
+            for node in ast.parse(text).body:
+                if isinstance(node, ast.FunctionDef) and (
+                    any(map(_decorates, node.decorator_list))
+                    or node.name == path.stem  # TRANSITION: plain builders
+                    or node.name
+                    in ("minimax_descent", "akyurek2022_theorem1", "akyurek2022_theorem2")
+                ):
+                    made[node.name] = module
+    return made
+
+
+def _decorates(decorator: ast.expr) -> bool:
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return getattr(called, "attr", getattr(called, "id", "")) == "construction"
+
+
+def _registered() -> dict[str, Construction]:
+    module = sys.modules.get("constructions.construction")
+    return module.REGISTERED if module is not None else {}
+
+
+def theorems() -> tuple[Theorem, ...]:
+    """Every theorem: those about constructions' layers, then those of `proofs`.
+
+    Raises ValueError when two share an id.
+    """
+    from proofs.registry import listed, theorems
+
+    made = [get(name) for name in names()]
+    own = [t for one in made if hasattr(one, "theorems") for t in one.theorems()]  # TRANSITION
+    return listed(own, theorems())
+
+
+def prove(ids: Sequence[str] | None = None) -> tuple[Proof, ...]:
+    """Proves the theorems with these ids or supporting these claims; all for None.
+
+    Raises KeyError for a name that is neither.
+    """
+    from proofs.registry import prove
+
+    return prove(ids, theorems())
 
 
 def signature(name: str) -> inspect.Signature:
     """The parameters of a witness, with defaults."""
-    return inspect.signature(function(name))
+    made = get(name)
+    return getattr(made, "signature", None) or inspect.signature(made)  # TRANSITION
 
 
 def build(name: str, **parameters: Any) -> Witness:
@@ -117,9 +158,9 @@ def build(name: str, **parameters: Any) -> Witness:
     Raises ValueError on an unknown name or value, TypeError on a missing, unknown or ill-typed
     parameter.
     """
-    make = function(name)
+    make = get(name)
     try:
-        inspect.signature(make).bind(**parameters)
+        signature(name).bind(**parameters)
     except TypeError as error:
         takes = ", ".join(str(p) for p in signature(name).parameters)
         raise TypeError(f"{name}: {error}; it takes {takes}") from None

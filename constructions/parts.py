@@ -5,13 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from proofs.layer import MLP, Head
+from proofs.layer import MLP, Head, Layer
 from proofs.slotmap import Block, SlotMap, slot_map
+from proofs.stream import Layout, Slot
 
+from .construction import Parts
+
+Terms: TypeAlias = Mapping[str, Any]  # slot -> coefficient: a sum of slots
 # two factors, each with its index pattern where it has one
 Product: TypeAlias = tuple[str, str] | tuple[str, str | None, str, str | None]
+
+
+def sums(by_destination: Mapping[str, Terms]) -> SlotMap:
+    """{"t": {"x": 2}} is t <- 2 x."""
+    return slot_map(
+        *(
+            (destination, slot, coefficient)
+            for destination, terms in by_destination.items()
+            for slot, coefficient in terms.items()
+        )
+    )
+
+
+def head(name: str, query: Terms, key: Terms, value: Mapping[str, Terms], **more: Any) -> Head:
+    """A head whose query and key are one vector (or number) each; `value` by where it goes."""
+    return Head(sums({"f": query}), sums({"f": key}), sums(value), name=name, **more)
 
 
 def scaled(slots: SlotMap, c: object) -> SlotMap:
@@ -63,6 +83,25 @@ def read_offset(offset: int, value: SlotMap) -> tuple[Head, ...]:
         )
         for part in ("plus", "zero", "minus")
     )
+
+
+def relu_heads(layer: Layer) -> Layer:
+    """The layer with every linear head as its pair of ReLU heads."""
+    heads = (one for head in layer.heads for one in as_attention(head, "relu"))
+    return replace(layer, heads=tuple(heads))
+
+
+def interleaved(parts: Parts) -> Parts:
+    """The same on tokens x_1, y_1, x_2, …: in the first layer x_j's token reads y_j."""
+    plain = parts.stage
+    stage = replace(
+        plain,
+        layout=Layout((*plain.layout.slots, Slot("one"), Slot("index"))),
+        embedding=SlotMap((*plain.embedding, Block("one", "one"), Block("index", "index"))),
+    )
+    first, *others = parts.start
+    first = replace(first, heads=(*first.heads, *read_offset(1, slot_map(("y", "y")))))
+    return replace(parts, stage=stage, start=(first, *others), form="interleaved")
 
 
 def linear_mlp(*blocks: tuple | Block) -> MLP:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from proofs.exact import Exact, exact
 from proofs.slotmap import SlotMap
-from proofs.stream import Layout
+from proofs.stream import DIMENSION, Layout
 from proofs.vocabulary import (
     ACTIVATIONS,
     ATTENTION,
@@ -79,18 +80,24 @@ class MLP:
     inner: SlotMap | None = None
     gate: SlotMap | None = None
     activation: Activation = "identity"
-    letters: tuple[tuple[str, int], ...] = ()
+    letters: tuple[tuple[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         one_of(self.activation, ACTIVATIONS, "activation")
         for letter, size in self.letters:
             if not (isinstance(letter, str) and len(letter) == 1 and letter.isalpha()):
                 raise ValueError(f"letters: {letter!r} is no letter")
-            whole(size, 1, f"letters: the size of {letter}")
+            if size != DIMENSION:
+                whole(size, 1, f"letters: the size of {letter}")
         for slots in (self.inner, self.gate):
             if slots is not None:
                 slots.check_names()
         object.__setattr__(self, "outer", self.outer.without_zeros())
+
+    def at(self, d: int) -> MLP:
+        """The same for inputs of dimension d."""
+        letters = tuple((name, d if size == DIMENSION else size) for name, size in self.letters)
+        return self if letters == self.letters else replace(self, letters=letters)
 
     def hidden(self, stream: Layout) -> Layout:
         """Layout of the hidden units."""
@@ -127,6 +134,11 @@ class Layer:
     mlp: MLP | None = None
     norm: bool = False
     holds: tuple[Holds, ...] = ()
+
+    def at(self, d: int) -> Layer:
+        """The same layer for inputs of dimension d."""
+        mlp = self.mlp and self.mlp.at(d)
+        return self if mlp is self.mlp else replace(self, mlp=mlp)
 
     def __post_init__(self) -> None:
         boolean(self.norm, "norm")

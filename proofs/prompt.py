@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from proofs.slotmap import SlotMap
-from proofs.stream import Layout, Slot, split_entry
+from proofs.stream import DIMENSION, Layout, Slot, split_entry
 from proofs.vocabulary import FORMS, Form, boolean, one_of, unread, whole
 
 
@@ -37,14 +37,15 @@ class Prompt:
     register () = 1 on the register, x_example (d,) and x_query (d,) = x on tokens of one kind only.
     """
 
-    d: int
+    d: Any  # or the letter "d", until `at` puts the number in
     embedding: SlotMap
     form: Form = "joint"
     register: bool = False
     positions: int = 0
 
     def __post_init__(self) -> None:
-        whole(self.d, 1, "d")
+        if self.d != DIMENSION:
+            whole(self.d, 1, "d")
         one_of(self.form, FORMS, "form of the prompt")
         boolean(self.register, "register")
         whole(self.positions, 0, "positions")
@@ -55,6 +56,10 @@ class Prompt:
                 (slot.name for slot in self.features.slots),
                 "feature of a token",
             )
+
+    def at(self, d: int) -> Prompt:
+        """The same prompt with inputs of dimension d."""
+        return replace(self, d=d)
 
     @cached_property
     def features(self) -> Layout:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import import_module
 
@@ -27,23 +27,28 @@ MODULES = (
 
 @cache
 def theorems() -> tuple[Theorem, ...]:
-    """Every theorem. Raises ValueError when two share an id."""
-    found: list[Theorem] = []
-    for module in MODULES:
-        found += import_module(f"proofs.statements.{module}").THEOREMS
+    """Every theorem of `statements`. Raises ValueError when two share an id."""
+    return listed(*(import_module(f"proofs.statements.{module}").THEOREMS for module in MODULES))
+
+
+def listed(*parts: Iterable[Theorem]) -> tuple[Theorem, ...]:
+    """All of them in one list. Raises ValueError when two share an id."""
+    found = tuple(theorem for part in parts for theorem in part)
     ids = [theorem.id for theorem in found]
     doubled = sorted({i for i in ids if ids.count(i) > 1})
     if doubled:
         raise ValueError(f"theorem ids used twice: {doubled}")
-    return tuple(found)
+    return found
 
 
-def prove(ids: Sequence[str] | None = None) -> tuple[Proof, ...]:
-    """Prove the theorems with these ids or supporting these claims; all for None.
+def prove(
+    ids: Sequence[str] | None = None, of: Sequence[Theorem] | None = None
+) -> tuple[Proof, ...]:
+    """Proves the theorems (of this list, default all of `proofs`) with these ids or supporting
 
-    Raises KeyError for a name that is neither.
+    these claims; all for None. Raises KeyError for a name that is neither.
     """
-    chosen = theorems()
+    chosen = theorems() if of is None else tuple(of)
     if ids is not None:
         wanted = set(ids)
         known = {name for t in chosen for name in (t.id, *t.claims)}

@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import prod
+from typing import Any
 
 from proofs.vocabulary import whole
 
+DIMENSION = "d"  # the letter for the dimension of one x
 _ENTRY = re.compile(r"(?P<slot>.+)\[(?P<index>\d+)\]$")
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A named part of the stream of `shape` (), (d,) or (d, d), stored row-major."""
+    """A named part of the stream of `shape` (), (d,) or (d, d), stored row-major.
+
+    An axis may be a letter, "d", until `at` puts the number in.
+    """
 
     name: str
-    shape: tuple[int, ...] = ()
+    shape: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name or "[" in self.name or "]" in self.name:
             raise ValueError(f"{self.name!r} is no name of a slot: text without brackets is")
         for axis in self.shape:
-            whole(axis, 0, f"an axis of slot {self.name!r}")
+            if axis != DIMENSION:
+                whole(axis, 0, f"an axis of slot {self.name!r}")
 
     @property
     def size(self) -> int:
         return prod(self.shape)
+
+    def at(self, d: int) -> Slot:
+        """The same slot for inputs of dimension d."""
+        return Slot(self.name, tuple(d if axis == DIMENSION else axis for axis in self.shape))
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,10 @@ class Layout:
         """Hidden units of the stream."""
         return sum(slot.size for slot in self.slots)
 
+    def at(self, d: int) -> Layout:
+        """The same layout for inputs of dimension d."""
+        return Layout(tuple(slot.at(d) for slot in self.slots))
+
     def rows(self, reference: str) -> range:
         """The rows of a slot, or of one entry `slot[i]` of it (row-major, from 0)."""
         name, index = split_entry(reference)
@@ -86,9 +101,12 @@ class Layout:
         return self[name].shape if index is None else ()
 
 
-def layout(**shapes: tuple[int, ...]) -> Layout:
-    """layout(x=(d,), y=()) — a Layout in the order of the keywords."""
-    return Layout(tuple(Slot(name, shape) for name, shape in shapes.items()))
+def layout(**shapes: Sequence[Any]) -> Layout:
+    """layout(x=(d,), y=()) — a Layout in the order of the keywords.
+
+    A shape may be text, a letter per axis: x="d", y="", P="dd".
+    """
+    return Layout(tuple(Slot(name, tuple(shape)) for name, shape in shapes.items()))
 
 
 @lru_cache(maxsize=4096)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import constructions
-from proofs import theorems
+from constructions import theorems
 from verify.claim import builtin
 
 RECORD = Path(__file__).with_name("record.json")

@@ -9,73 +9,12 @@ import sympy
 
 from proofs.argument import Argument
 from proofs.calculus import form as c
-from proofs.calculus.form import S, X, Z, y
+from proofs.calculus.form import S
 from proofs.theorem import Theorem
 from proofs.weights import newton
-from proofs.weights.newton import T, alpha
+from proofs.weights.newton import T
 
 Values = Mapping[str, Any]
-PLACES = (("context", X), ("query", Z))
-
-
-def _initial(argument: Argument, weights: Values, at: Mapping[Any, Any] | None = None) -> None:
-    start = (alpha * S).subs(at or {})
-    v = weights
-    for where, rows in PLACES:
-        read = c.head(v["value"] * X, v["key"] * X, v["query"] * rows)
-        argument.equal(rf"\text{{{where} tokens: }} ", read, rows @ start)
-
-
-def _iteration(argument: Argument, weights: Values) -> None:
-    required = 2 * T - T @ S @ T.T
-    for where, rows in PLACES:
-        argument.equal(
-            rf"\text{{{where} tokens: }} ",
-            newton.iteration_layer(weights, rows),
-            rows @ required.T,
-        )
-    argument.equal(r"\text{the next } T \text{ is symmetric: } ", required, required.T)
-
-
-def _iterations(argument: Argument, weights: Values, at: Mapping[Any, Any] | None = None) -> None:
-    initial, iteration = _part(weights, "initial"), _part(weights, "iteration")
-    argument.note(r"\text{the first layer}")
-    _initial(argument, initial, at)
-    start = (alpha * S).subs(at or {})
-    argument.equal(r"M_0 \text{ is symmetric: } ", start, start.T)
-    argument.note(
-        r"\text{induction: } T \text{ stands for } M_k, \text{ of which only the symmetry is used}"
-    )
-    _iteration(argument, iteration)
-
-
-def _readout(argument: Argument, weights: Values) -> None:
-    v = weights
-    for where, rows in PLACES:
-        read = c.head(v["value"] * y, v["key"] * X, v["query"] * (rows @ T))
-        argument.equal(rf"\text{{{where} tokens: }} ", read, rows @ T @ X.T @ y)
-
-
-def _prediction(argument: Argument, weights: Values, at: Mapping[Any, Any] | None = None) -> None:
-    _iterations(argument, {k: v for k, v in weights.items() if not k.startswith("readout.")}, at)
-    argument.note(r"\text{read-out, } T \text{ standing for } M_k")
-    _readout(argument, _part(weights, "readout"))
-
-
-def _part(weights: Values, name: str) -> dict[str, Any]:
-    start = name + "."
-    return {k.removeprefix(start): v for k, v in weights.items() if k.startswith(start)}
-
-
-def _parts(*names: str) -> dict[str, Any]:
-    solved = {
-        "initial": newton.initial,
-        "iteration": newton.iteration,
-        "readout": newton.readout,
-    }
-    return {
-        f"{name}.{key}": value for name in names for key, value in solved[name]().weights.items()
-    }
 
 
 def _residual(argument: Argument, order: int = 2) -> None:
@@ -132,49 +71,6 @@ def _hat(argument: Argument, weights: Values) -> None:
 
 
 THEOREMS = [
-    Theorem(
-        id="newton.initial",
-        claims=("newton",),
-        statement=r"t_t = M_0 x_t,\quad M_0 = \alpha S",
-        kind="identity",
-        argue=_initial,
-        weights=lambda: newton.initial().weights,
-    ),
-    Theorem(
-        id="newton.iteration",
-        claims=("newton",),
-        statement=r"t_t = T x_t \;\mapsto\; (2T - T S T^\top) x_t\quad"
-        r"\text{for every symmetric } T",
-        kind="identity",
-        argue=_iteration,
-        weights=lambda: newton.iteration().weights,
-    ),
-    Theorem(
-        id="newton.iterations",
-        claims=("newton",),
-        statement=r"1 + k \text{ layers: } t_t = M_k x_t,\quad M_0 = \alpha S,\ "
-        r"M_{k+1} = 2M_k - M_k S M_k\quad\text{for every } k, n, d",
-        kind="induction on k",
-        argue=_iterations,
-        weights=lambda: _parts("initial", "iteration"),
-    ),
-    Theorem(
-        id="newton.readout",
-        claims=("newton",),
-        statement=r"p_t = (X^\top y)^\top T x_t",
-        kind="identity",
-        argue=_readout,
-        weights=lambda: newton.readout().weights,
-    ),
-    Theorem(
-        id="newton.prediction",
-        claims=("newton",),
-        statement=r"k + 2 \text{ layers: } p_t = x_t^\top M_k X^\top y\quad"
-        r"\text{for every } k, n, d, \text{ the query kept out of } S",
-        kind="induction on k",
-        argue=_prediction,
-        weights=lambda: _parts("initial", "iteration", "readout"),
-    ),
     Theorem(
         id="newton.residual",
         claims=("newton",),

@@ -7,7 +7,7 @@ import time
 import pytest
 import sympy
 
-import proofs
+import constructions
 from proofs.argument import RELATIONS, Argument, relation_in
 from proofs.calculus import form as c
 from proofs.calculus.form import Form
@@ -16,7 +16,7 @@ from proofs.statements.polynomials import EQ38_PRINTED, EQ39_PRINTED, closed_for
 from proofs.theorem import Theorem
 from proofs.weights import hyperpower, newton
 
-THEOREMS = {theorem.id: theorem for theorem in proofs.theorems()}
+THEOREMS = {theorem.id: theorem for theorem in constructions.theorems()}
 WITH_WEIGHTS = {i: t for i, t in THEOREMS.items() if t.weights() and t.kind != "negation"}
 alpha, lam = sympy.Symbol("alpha"), sympy.Symbol("lam", positive=True)
 
@@ -31,7 +31,7 @@ def test_it_is_proved(name):
 
 def test_all_proofs_take_less_than_thirty_seconds():
     start = time.process_time()
-    assert all(proof.proved for proof in proofs.prove())
+    assert all(proof.proved for proof in constructions.prove())
     assert time.process_time() - start < 30
 
 
@@ -191,11 +191,11 @@ def test_names_that_a_theorem_lacks_are_refused():
     with pytest.raises(ValueError, match="has no order"):
         THEOREMS["newton.iteration"].prove(order=3)
     with pytest.raises(KeyError, match="no theorem"):
-        proofs.prove(["newton.iterations", "nothing"])
+        constructions.prove(["newton.iterations", "nothing"])
 
 
 def test_theorems_are_found_by_claim():
-    found = {proof.id for proof in proofs.prove(["fu2023.eq38"])}
+    found = {proof.id for proof in constructions.prove(["fu2023.eq38"])}
     assert found == {"fu2023.eq38.negation", "fu2023.eq38.repaired"}
 
 
@@ -351,7 +351,7 @@ ASSUMING = {
 
 
 def test_what_a_theorem_assumes_is_in_its_proof():
-    every = proofs.prove()
+    every = constructions.prove()
     assert {proof.id: len(proof.assumes) for proof in every if proof.assumes} == ASSUMING
     for proof in every:
         assert all(any(text in step for step in proof.steps) for text in proof.assumes)
@@ -362,7 +362,7 @@ def test_theorems_are_about_claims_and_constructions_that_exist():
     from verify.claim import builtin
 
     known = {claim.id for claim in builtin()} | set(constructions.names())
-    for theorem in proofs.theorems():
+    for theorem in constructions.theorems():
         assert set(theorem.claims) <= known, theorem.id
 
 

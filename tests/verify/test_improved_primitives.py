@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import constructions
-import proofs
 from constructions.numbers.ball import Ball
 from constructions.papers.akyurek2022.exact import exact_layer
 from constructions.witness import Witness
@@ -147,7 +146,7 @@ def test_the_printed_bypass_of_layer_norm_misses_the_second_order_bound() -> Non
     ],
 )
 def test_a_theorem_with_a_wrong_constant_fails(theorem: str, change: dict[str, Any]) -> None:
-    (found,) = (t for t in proofs.theorems() if t.id == theorem)
+    (found,) = (t for t in constructions.theorems() if t.id == theorem)
     assert found.prove().proved
     assert not found.prove(**change).proved
 
@@ -158,7 +157,7 @@ IMPROVED = ("carried", "deep_descent", "gd_plus_plus", "momentum", "precondition
 
 @pytest.mark.parametrize(
     "theorem",
-    [t for t in proofs.theorems() if t.id.startswith(IMPROVED)],
+    [t for t in constructions.theorems() if t.id.startswith(IMPROVED)],
     ids=lambda t: t.id,
 )
 def test_a_theorem_with_a_wrong_weight_is_not_proved(theorem: Any) -> None:

@@ -1,4 +1,4 @@
-"""What `witness prove` runs: the transformers of claims, theorems of `proofs`, and Coq's.
+"""witness prove: the transformers of claims, theorems of `proofs`, and Coq's, for every dimension.
 
 A theorem about the algebra of a layer says nothing of a transformer that has other weights: the
 transformers themselves come first.
@@ -6,10 +6,118 @@ transformers themselves come first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
 
 from ..inputs.errors import WrongCall
+
+
+def prove(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[CLAIM|THEOREM]...", help="What to prove; everything by default."),
+    ] = None,
+    kernel: Annotated[
+        str | None, typer.Option(metavar="coq", help="Have Coq's kernel check its theorems too.")
+    ] = None,
+    steps: Annotated[
+        str | None, typer.Option(metavar="latex|markdown", help="Print the steps of every proof.")
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the outcomes as JSON; - for stdout.")
+    ] = None,
+) -> int:
+    """Prove constructions for every n, d and k.
+
+    sympy decides every line of a proof; --kernel coq has Coq check the generated weights too.
+
+    Exit status 1: a theorem is not proved; 2: Coq was asked for and is not here.
+    """
+    from ..inputs.files import check_writable, write
+    from ..inputs.progress import Progress
+    from ..report.as_json import dumps, versions
+
+    if kernel not in (None, "coq"):
+        raise WrongCall(f"--kernel takes coq, not {kernel!r}")
+    if steps not in (None, "latex", "markdown"):
+        raise WrongCall(f"--steps takes latex or markdown, not {steps!r}")
+    check_writable(json)
+    chosen, in_coq = choose(names or (), kernel == "coq")
+    built = transformers(names or ())
+    loud = json != "-"
+    done: list[dict[str, Any]] = []
+
+    def add(proof: Any, outcome: dict[str, Any]) -> None:
+        done.append(outcome)
+        if loud:
+            _say(outcome)
+            for line in written(proof, steps) if steps else ():
+                print(line)
+
+    with Progress("theorems", len(built) + len(chosen)) as progress:
+        for claim, given in built:
+            progress(claim.id)
+            add(*assembled(claim, given))
+            progress.done(claim.id)
+        for theorem in chosen:
+            progress(theorem.id)
+            proof = theorem.prove()
+            progress.done(theorem.id)
+            add(proof, outcome_of(proof))
+    results: list[dict[str, Any]] = []
+    if in_coq:
+        with Progress("theorems in Coq", len(in_coq)) as progress:
+            progress("compiling")
+            results = in_kernel(in_coq)
+    if kernel == "coq" and not in_coq and loud:
+        print(f"no theorem in Coq bears on {', '.join(names or ())}")
+    for result in results if loud else ():
+        _say(result)
+    if json is not None:
+        made = {"schema": "witness-proofs/1", "theorems": done, "kernel": results}
+        write(json, dumps(made | {"versions": versions()}))
+    everything = done + results
+    missing = [one for one in everything if one["status"] == "not run"]
+    if loud:
+        print(summary(everything))
+    if any(one["status"] == "failed" for one in everything):
+        return 1
+    if missing:
+        raise WrongCall(f"--kernel coq: {missing[0]['detail']}; see `witness doctor`")
+    return 0
+
+
+def summary(outcomes: Sequence[Mapping[str, Any]]) -> str:
+    """ "9 of 9 transformers, 88 of 88 theorems proved, 12 of them under assumptions"."""
+
+    def proved(what: str, found: list[Mapping[str, Any]]) -> str:
+        return f"{sum(one['status'] == 'proved' for one in found)} of {len(found)} {what}"
+
+    built = [one for one in outcomes if one["kind"] == "transformer"]
+    theorems = [one for one in outcomes if one["kind"] != "transformer"]
+    said = [proved("transformers", built)] if built else []
+    said += [proved("theorems", theorems)] if theorems else []
+    text = f"{', '.join(said)} proved"
+    assuming = sum(bool(one["assumes"]) for one in outcomes if one["status"] == "proved")
+    missing = sum(one["status"] == "not run" for one in outcomes)
+    text += f", {assuming} of them under assumptions" if assuming else ""
+    return text + (f", {missing} not run" if missing else "")
+
+
+def _say(one: Mapping[str, Any]) -> None:
+    kind = f" ({one['kind']})" if one["kind"] else ""
+    head = f"{one['status']:7}  {one['by']:5}  {one['seconds']:6.2f} s"
+    print(f"{head}  {one['id']}{kind}: {plain(one['statement'])}")
+    for assumption in one["assumes"]:
+        print(f"         assumes: {plain(assumption)}")
+    if one["status"] == "failed":
+        print(f"         fails at: {one['detail']}")
+
+
+# -- what is proved --------------------------------------------------------------------------
 
 
 def choose(names: Sequence[str], coq: bool) -> tuple[list[Any], list[str]]:
@@ -17,11 +125,11 @@ def choose(names: Sequence[str], coq: bool) -> tuple[list[Any], list[str]]:
 
     Raises WrongCall on a name that neither has.
     """
-    import proofs
+    import constructions
 
     from ..checks.coq import kernel
 
-    every = [(theorem, {theorem.id, *theorem.claims}) for theorem in proofs.theorems()]
+    every = [(theorem, {theorem.id, *theorem.claims}) for theorem in constructions.theorems()]
     built = [claim.id for claim, _ in transformers(())]
     in_coq = [(t, set(t.subjects)) for t in kernel.theorems()]
     if not names:
@@ -58,7 +166,7 @@ def assembled(claim: Any, given: Mapping[str, Any]) -> tuple[Any, dict[str, Any]
     from ..checks import proof
 
     proved = proof.prove(claim, given)
-    said = {**entry(proved), "kind": "transformer", "claims": [claim.id]}
+    said = {**outcome_of(proved), "kind": "transformer", "claims": [claim.id]}
     said["id"] = f"{claim.id}, {proof.described(given)}"
     said["statement"] = f"{proved.statement}, as it is built at d = 1 to {proof.REACH}"
     if proved.proved and (fault := proof.not_uniform(claim, given)) is not None:
@@ -79,7 +187,7 @@ def _unknown(name: str, known: Sequence[set[str]]) -> str:
     return f"no theorem is named {name!r} or bears on it; {hint}"
 
 
-def entry(proof: Any) -> dict[str, Any]:
+def outcome_of(proof: Any) -> dict[str, Any]:
     """The outcome of a proof in sympy, as plain data."""
     return {
         "id": proof.id,
@@ -95,13 +203,10 @@ def entry(proof: Any) -> dict[str, Any]:
     }
 
 
-def kernel(ids: Sequence[str], progress: Callable[..., Any]) -> list[dict[str, Any]]:
+def in_kernel(ids: Sequence[str]) -> list[dict[str, Any]]:
     """The outcomes of Coq theorems: proved means compiled and closed under the global context."""
-    from ..checks.coq import kernel as coq
+    from ..checks.coq import kernel
 
-    with progress("theorems in Coq", len(ids)) as shown:
-        shown("compiling")
-        results = coq.run(ids)
     return [
         {
             "id": result.theorem.id,
@@ -115,11 +220,11 @@ def kernel(ids: Sequence[str], progress: Callable[..., Any]) -> list[dict[str, A
             "steps": [],
             "seconds": round(result.seconds, 3),
         }
-        for result in results
+        for result in kernel.run(ids)
     ]
 
 
-def steps(proof: Any, style: str) -> Iterator[str]:
+def written(proof: Any, style: str) -> Iterator[str]:
     """The lines of a proof, as LaTeX items or as a Markdown list."""
     if style == "markdown":
         yield ""
@@ -148,8 +253,6 @@ SYMBOLS = {
 
 def plain(latex: str) -> str:
     """A statement in LaTeX, as far as one line of plain text can say it."""
-    import re
-
     words = r"\\(?:text|mathrm|operatorname|mathbf)\{([^{}]*)\}"
     text = re.sub(words, lambda match: f" {match[1]} ", latex)
     text = re.sub(r"\\[td]?frac\{([^{}]*)\}\{([^{}]*)\}", r"(\1)/(\2)", text)

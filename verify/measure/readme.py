@@ -35,7 +35,7 @@ def theorems() -> str:
 
     What is evidence for a claim stands in `verdicts` and nowhere else.
     """
-    from proofs import theorems as derived
+    from constructions import theorems as derived
 
     from ..checks.coq import kernel
 

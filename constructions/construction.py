@@ -1,0 +1,206 @@
+"""A construction: one value that knows an algorithm's layers, parameters, reference and region.
+
+    @construction(steps="iterations", parameters={…}, reference=references.newton, …)
+    def newton(iterations, alpha, attention, prompt) -> Parts: …
+
+The decorated function says what the transformer is made of: a start, a step that is repeated, an
+end. The dimension d stays a letter; calling the construction puts it in and gives the witness.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from proofs.layer import Layer, Readout
+from proofs.template import Induction, Stage, Template
+from proofs.theorem import Theorem
+from proofs.vocabulary import Form
+
+from .parameters import Parameter, Whole
+from .witness import Witness
+
+Values = Mapping[str, Any]
+Statement = tuple[Mapping[str, str], str]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a witness is made of, for every d: start, then the step k = 1, 2, …, then the end.
+
+    `step` is one layer or several in which {k} stands for the number of the step, or gives those
+    of step k. `names` say what the letters of the layers' annotations are after step k: {"T":
+    "M{k}"}. `also` are further quantities in which the annotations are written.
+    """
+
+    stage: Stage
+    readout: Readout
+    start: tuple[Layer, ...] = ()
+    step: tuple[Layer, ...] | Callable[[int], Sequence[Layer]] = ()
+    end: tuple[Layer, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    also: tuple[tuple[str, str], ...] = ()
+    form: Form = "joint"
+
+    def layers(self, steps: int) -> tuple[Layer, ...]:
+        """All layers, the step taken `steps` times."""
+        made = [self._numbered(layer, 0) for layer in self.start]
+        for k in range(1, steps + 1):
+            layers = self.step(k) if callable(self.step) else self.step
+            made += [self._numbered(layer, k) for layer in layers]
+        return (*made, *(self._numbered(layer, steps) for layer in self.end))
+
+    def _numbered(self, layer: Layer, k: int) -> Layer:
+        """The layer as that of step k."""
+        holds = tuple(
+            replace(held, expression=renamed(held.expression, self.names).replace("{k}", str(k)))
+            for held in layer.holds
+        )
+        return replace(layer, name=layer.name.replace("{k}", str(k)), holds=holds)
+
+    def each_layer(self, change: Callable[[Layer], Layer]) -> Parts:
+        """The same with every layer changed."""
+        step = self.step
+        if callable(step):
+            of = step
+
+            def changed(k: int) -> Sequence[Layer]:
+                return [change(layer) for layer in of(k)]
+
+            return replace(self._ends(change), step=changed)
+        return replace(self._ends(change), step=tuple(change(layer) for layer in step))
+
+    def _ends(self, change: Callable[[Layer], Layer]) -> Parts:
+        start, end = (tuple(change(layer) for layer in part) for part in (self.start, self.end))
+        return replace(self, start=start, end=end)
+
+
+def renamed(text: str, names: Mapping[str, str]) -> str:
+    """The formula with other names for some of its letters; `.T` is no letter."""
+    return re.sub(r"(?<![\w.])[A-Za-z_]\w*", lambda found: names.get(found[0], found[0]), text)
+
+
+@dataclass(frozen=True)
+class Construction:
+    """An algorithm as a transformer. Called with its parameters it gives the witness.
+
+    steps: the parameter that counts how often the step is taken, or a function of the values.
+    reference: (parameters) -> definitions and prediction, from proofs.references. region: where
+    it converges, "alpha < 2/top**2", in the largest eigenvalue `top` of S = X^T X, the number n of
+    examples and the parameters; or a function of the values that gives it; "" where nothing is
+    known.
+    """
+
+    name: str
+    parts: Callable[..., Parts]
+    parameters: Mapping[str, Parameter]
+    steps: str | Callable[[Values], int]
+    source: str
+    reference: Callable[[Values], Statement] | None = None
+    region: str | Callable[[Values], str] = ""
+    proved: tuple[Template | Induction, ...] = ()
+
+    def __call__(self, *given: Any, **named: Any) -> Witness:
+        """The witness. Raises TypeError or ValueError on parameters that do not fit."""
+        values = self.values(*given, **named)
+        parts = self.of(values)
+        d = values["d"]
+        steps = self.steps(values) if callable(self.steps) else values[self.steps]
+        parts = parts.each_layer(lambda layer: layer.at(d))
+        return Witness(
+            name=self.name,
+            layout=parts.stage.layout.at(d),
+            prompt=replace(parts.stage.prompt, d=d, form=parts.form),
+            layer_list=parts.layers(steps),
+            readout=parts.readout,
+            parameters=values,
+            definitions=self.definitions(values, parts),
+            examples=parts.stage.examples,
+            source=self.source,
+        )
+
+    def theorems(self) -> tuple[Theorem, ...]:
+        """What is proved of the layers, for every n and d."""
+        return tuple(one.theorem(self.name) for one in self.proved)
+
+    def values(self, *given: Any, **named: Any) -> dict[str, Any]:
+        """Every parameter as the construction works with it, defaults put in."""
+        bound = self.signature.bind(*given, **named)
+        bound.apply_defaults()
+        d = self.parameters["d"].taken("d", bound.arguments["d"], 0)
+        return {
+            name: parameter.taken(name, bound.arguments[name], d)
+            for name, parameter in self.parameters.items()
+        }
+
+    def of(self, values: Values) -> Parts:
+        """The parts at these values, with the letter d for the dimension."""
+        takes = inspect.signature(self.parts).parameters
+        return self.parts(**{name: values[name] for name in takes})
+
+    def definitions(self, values: Values, parts: Parts) -> tuple[tuple[str, str], ...]:
+        """The reference's quantities and those of the annotations."""
+        known = dict(self.reference(values)[0]) if self.reference is not None else {}
+        return tuple({**known, **dict(parts.also)}.items())
+
+    @cached_property
+    def signature(self) -> inspect.Signature:
+        """The parameters as those of a function that returns a witness."""
+        return inspect.Signature(
+            [
+                inspect.Parameter(
+                    name,
+                    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                    default=parameter.default,
+                    annotation=parameter.annotation,
+                )
+                for name, parameter in self.parameters.items()
+            ],
+            return_annotation="Witness",
+        )
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return self.signature
+
+    @property
+    def __doc__(self) -> str:  # type: ignore[override]
+        return inspect.getdoc(self.parts) or ""
+
+
+REGISTERED: dict[str, Construction] = {}
+
+
+def construction(
+    *,
+    parameters: Mapping[str, Parameter],
+    steps: str | Callable[[Values], int],
+    source: str,
+    reference: Callable[[Values], Statement] | None = None,
+    region: str | Callable[[Values], str] = "",
+    proved: Iterable[Template | Induction] = (),
+) -> Callable[[Callable[..., Parts]], Construction]:
+    """Makes a construction of the function that says its parts, and registers it by its name.
+
+    A parameter d is put in front where there is none.
+    """
+
+    def decorate(parts: Callable[..., Parts]) -> Construction:
+        made = Construction(
+            parts.__name__,
+            parts,
+            parameters if "d" in parameters else {"d": Whole(example=2), **parameters},
+            steps,
+            source,
+            reference,
+            region,
+            tuple(proved),
+        )
+        REGISTERED[made.name] = made
+        return made
+
+    return decorate

@@ -1,0 +1,44 @@
+"""The words in which a construction is written: what a module of `algorithms` imports."""
+
+from proofs import references
+from proofs.layer import MLP, Head, Holds, Layer, Readout
+from proofs.slotmap import Block, SlotMap, slot_map
+from proofs.solve import Gauge
+from proofs.stream import layout
+from proofs.template import Induction, Stage, Template, letters, scaled, stage
+
+from .construction import Parts, construction
+from .parameters import Number, Numbers, OneOf, Rows, Whole
+from .parts import bilinear, head, interleaved, linear_mlp, relu_heads
+
+__all__ = [
+    "MLP",
+    "Block",
+    "Gauge",
+    "Head",
+    "Holds",
+    "Induction",
+    "Layer",
+    "Number",
+    "Numbers",
+    "OneOf",
+    "Parts",
+    "Readout",
+    "Rows",
+    "SlotMap",
+    "Stage",
+    "Template",
+    "Whole",
+    "bilinear",
+    "construction",
+    "head",
+    "interleaved",
+    "layout",
+    "letters",
+    "linear_mlp",
+    "references",
+    "relu_heads",
+    "scaled",
+    "slot_map",
+    "stage",
+]

@@ -1,0 +1,304 @@
+"""Layers with letters for their weights: the one text that is solved, run and proved.
+
+A `Template` says what the slots hold before its layers and what they hold after, in the language
+of formulas. The same layers, run in the calculus, give the equations for the letters; with the
+solution put in they are the layers that a witness runs, and what is proved of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import sympy
+
+from proofs.argument import Argument
+from proofs.calculus import form as c
+from proofs.calculus.form import Form
+from proofs.calculus.run import Run
+from proofs.exact import exact
+from proofs.layer import MLP, Head, Holds, Layer
+from proofs.prompt import Prompt
+from proofs.prove_witness import Scope
+from proofs.prove_witness import _rows as rows_of
+from proofs.slotmap import Block, SlotMap, slot_map
+from proofs.solve import Gauge, Solution, equations, solve
+from proofs.stream import DIMENSION, Layout, layout
+from proofs.theorem import Kind, Theorem
+
+QUERY_SCALE = "a query scaled up and the value scaled down"
+KEY_SCALE = "a key scaled up and the value scaled down"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What layers work on: a stream and how tokens enter it; n examples, or a fixed number."""
+
+    layout: Layout
+    embedding: SlotMap
+    register: bool = False
+    positions: int = 0
+    examples: int | None = None
+    d: str = DIMENSION
+
+    @cached_property
+    def prompt(self) -> Prompt:
+        return Prompt(self.d, self.embedding, register=self.register, positions=self.positions)
+
+
+def stage(embedding: Mapping[str, str], **shapes: str) -> Stage:
+    """stage({"x": "x", "y": "y"}, x="d", y="", t="d"): a stream of slots, a letter per axis.
+
+    `embedding` gives slots what a token carries.
+    """
+    return Stage(layout(**shapes), slot_map(*embedding.items()))
+
+
+@dataclass(frozen=True)
+class Template:
+    """`layers` on a stage, before and after which the slots hold what is said.
+
+    before, after: {slot: formula per token} over X, y, S, x_t, y_t, n, the named parameters,
+    `letters` and `let`. A letter is a "matrix", "symmetric" or "vector" and stands for any such
+    value, or a "number", in which the equality must hold identically; `becomes` says what the
+    letters are after the layers (then `after` is `before` if it is not given). `let` names further
+    formulas. `fix` are weights that stay free: the value that is taken, and why any other does as
+    well. `tokens` as in `Holds`.
+    """
+
+    name: str
+    statement: str
+    stage: Stage
+    layers: tuple[Layer, ...]
+    before: Mapping[str, str] = field(default_factory=dict)
+    after: Mapping[str, str] = field(default_factory=dict)
+    becomes: Mapping[str, str] = field(default_factory=dict)
+    let: Mapping[str, str] = field(default_factory=dict)
+    fix: tuple[Gauge, ...] = ()
+    letters: Mapping[str, str] = field(default_factory=dict)
+    parameters: tuple[str, ...] = ()
+    tokens: str | int = "all"
+    charts: tuple[tuple[sympy.Symbol, ...], ...] = ()
+    kind: Kind = "identity"
+
+    @property
+    def leaves(self) -> Mapping[str, str]:
+        """What the slots hold after the layers, in the letters that they make."""
+        return self.after or self.before
+
+    @cached_property
+    def unknowns(self) -> tuple[sympy.Symbol, ...]:
+        """The letters of the weights, in the order in which the layers have them."""
+        given = {sympy.Symbol(name) for name in (*self.parameters, *self.letters)}
+        found = (symbol for block in blocks(self.layers) for symbol in symbols(block.coefficient))
+        return tuple(symbol for symbol in dict.fromkeys(found) if symbol not in given)
+
+    @cached_property
+    def solution(self) -> Solution:
+        """The weights, and the freedom that is left. Raises NoSolutionError."""
+        scalars = [sympy.Symbol(name) for name, kind in self.letters.items() if kind == "number"]
+        pairs = [(got, wanted) for _, got, wanted in self.compared(self.layers)]
+        return solve(
+            self.name,
+            self.statement,
+            self.unknowns,
+            equations(*pairs, over=scalars),
+            self.fix,
+            charts=self.charts,
+        )
+
+    @property
+    def weights(self) -> Mapping[str, Any]:
+        """The solved weights: numbers, or expressions in the parameters."""
+        return self.solution.weights
+
+    def with_weights(self, weights: Mapping[str, Any]) -> tuple[Layer, ...]:
+        """The layers with these weights for their letters; blocks that are zero are dropped."""
+        at = {symbol: weights[symbol.name] for symbol in self.unknowns}
+        *made, last = (substituted(layer, at) for layer in self.layers)
+        held = tuple(Holds(slot, text, self.tokens) for slot, text in self.leaves.items())
+        return (*made, replace(last, holds=last.holds or held))
+
+    def at(self, **parameters: Any) -> tuple[Layer, ...]:
+        """The solved layers, with numbers (or letters) for the named parameters."""
+        values = {sympy.Symbol(name): as_sympy(value) for name, value in parameters.items()}
+        return self.with_weights({name: w.subs(values) for name, w in self.weights.items()})
+
+    # -- what they do -------------------------------------------------------------------------
+
+    def compared(
+        self, layers: Sequence[Layer], at: Mapping[Any, Any] | None = None
+    ) -> Iterator[tuple[str, Form, Form]]:
+        """("examples, t", what the slot holds after these layers, what it should hold)."""
+        run = Run(self.stage, self.stage.examples)
+        scope = self._scope(run, at or {})
+        groups = [
+            (group, state)
+            for group, state in zip(run.groups, run.states, strict=True)
+            if group.matches(self.tokens)
+        ]
+        for group, state in groups:
+            for slot, text in self.before.items():
+                held = rows_of(scope, text, group, slot, self.stage)
+                state.pop(slot, None)
+                state.add(slot, held)
+        for layer in layers:
+            run.layer(layer)
+        scope = self._after(scope)
+        for group, state in groups:
+            for slot, text in self.leaves.items():
+                wanted = rows_of(scope, text, group, slot, self.stage)
+                zero = c.zero(wanted.rows, wanted.columns)
+                yield f"{group.name}, {slot}", state.get(slot, zero), wanted
+
+    def _scope(self, run: Run, at: Mapping[Any, Any]) -> Scope:
+        names = (*self.parameters, *(k for k, kind in self.letters.items() if kind == "number"))
+        numbers = {name: sympy.Symbol(name) for name in names}
+        scope = Scope({k: at.get(symbol, symbol) for k, symbol in numbers.items()}, {}, run, {})
+        scope.known["S"] = c.S
+        scope.definitions = self.let
+        for name, kind in self.letters.items():
+            if kind == "vector":
+                scope.known[name] = c.letter(name, c.d, 1)
+            elif kind in ("matrix", "symmetric"):
+                scope.known[name] = c.letter(name, c.d, c.d, symmetric=kind == "symmetric")
+        return scope
+
+    def _after(self, before: Scope) -> Scope:
+        """The scope in which the letters are what they have become."""
+        made = copy(before)
+        made.found = {}
+        made.known = before.known | {
+            name: before.evaluate(text, {}) for name, text in self.becomes.items()
+        }
+        return made
+
+    # -- what is proved of them ---------------------------------------------------------------
+
+    def argue(
+        self, argument: Argument, weights: Mapping[str, Any], at: Mapping[Any, Any] | None = None
+    ) -> None:
+        """States to the argument that layers with these weights do what the template says."""
+        for where, got, wanted in self.compared(self.with_weights(weights), at):
+            argument.equal(rf"\text{{{where}: }}", got, wanted)
+        following = self._after(self._scope(Run(self.stage, self.stage.examples), at or {}))
+        for name in self.becomes:
+            if self.letters[name] == "symmetric":
+                matrix = following.known[name]
+                argument.equal(rf"\text{{the next {name} is symmetric: }}", matrix, matrix.T)
+
+    def theorem(self, *claims: str) -> Theorem:
+        """The template as a theorem, whose weights can be replaced."""
+        return Theorem(
+            id=self.name,
+            claims=claims,
+            statement=self.statement,
+            kind=self.kind,
+            argue=self.argue,
+            weights=lambda: self.weights,
+        )
+
+
+@dataclass(frozen=True)
+class Induction:
+    """Templates one after the other, such as a start, a step for any value before it, an end.
+
+    `templates` by the names that their weights have here, "step.value". `also` states what the
+    induction needs besides.
+    """
+
+    name: str
+    statement: str
+    templates: Mapping[str, Template]
+    assumes: tuple[str, ...] = ()
+    also: Callable[[Argument, Mapping[str, Any], Mapping[Any, Any]], None] | None = None
+
+    def argue(
+        self, argument: Argument, weights: Mapping[str, Any], at: Mapping[Any, Any] | None = None
+    ) -> None:
+        """States to the argument that layers with these weights do what the templates say."""
+        for text in self.assumes:
+            argument.assume(text)
+        for name, template in self.templates.items():
+            argument.note(rf"\text{{{name}}}")
+            own = {k.removeprefix(f"{name}."): v for k, v in weights.items()}
+            template.argue(argument, own, at)
+        if self.also is not None:
+            self.also(argument, weights, at or {})
+
+    def weights(self) -> Mapping[str, Any]:
+        """The solved weights of all templates."""
+        return {
+            f"{name}.{letter}": value
+            for name, template in self.templates.items()
+            for letter, value in template.weights.items()
+        }
+
+    def theorem(self, *claims: str) -> Theorem:
+        """The induction as a theorem, whose weights can be replaced."""
+        return Theorem(
+            self.name, claims, self.statement, "induction on k", self.argue, self.weights
+        )
+
+
+# -- letters in layers ------------------------------------------------------------------------
+
+
+def letters(names: str) -> tuple[sympy.Symbol, ...]:
+    """Letters for weights: letters("query key")."""
+    return tuple(sympy.Symbol(name) for name in names.split())
+
+
+def scaled(query: Any, key: Any) -> tuple[Gauge, ...]:
+    """Query and key are taken as 1: their scale can go into the value."""
+    one = sympy.Integer(1)
+    return Gauge(query, one, QUERY_SCALE), Gauge(key, one, KEY_SCALE)
+
+
+def symbols(coefficient: Any) -> list[sympy.Symbol]:
+    """The letters of a coefficient, by name."""
+    found = getattr(coefficient, "free_symbols", ())
+    return sorted(found, key=lambda symbol: symbol.name)
+
+
+def blocks(layers: Iterable[Layer]) -> Iterator[Block]:
+    """Every block of the layers, heads first."""
+    for layer in layers:
+        for head in layer.heads:
+            yield from (*head.query, *head.key, *head.value)
+        if layer.mlp is not None:
+            for slots in (layer.mlp.inner, layer.mlp.gate, layer.mlp.outer):
+                yield from slots or ()
+
+
+def substituted(layer: Layer, at: Mapping[Any, Any]) -> Layer:
+    """The layer with values for letters; blocks, and an MLP, that come to nothing are dropped."""
+
+    def put(slots: SlotMap) -> SlotMap:
+        return slot_map(*(replace(b, coefficient=_value(b.coefficient, at)) for b in slots))
+
+    def head(one: Head) -> Head:
+        return replace(one, query=put(one.query), key=put(one.key), value=put(one.value))
+
+    mlp: MLP | None = None
+    if layer.mlp is not None:
+        outer = put(layer.mlp.outer).without_zeros()
+        inner, gate = (m and put(m) for m in (layer.mlp.inner, layer.mlp.gate))
+        mlp = replace(layer.mlp, outer=outer, inner=inner, gate=gate) if outer else None
+    return replace(layer, heads=tuple(head(one) for one in layer.heads), mlp=mlp)
+
+
+def _value(coefficient: Any, at: Mapping[Any, Any]) -> Any:
+    if not symbols(coefficient):
+        return coefficient
+    return exact(sympy.sympify(coefficient).subs(at))
+
+
+def as_sympy(value: Any) -> Any:
+    """An exact number for sympy; letters as they are."""
+    if hasattr(value, "free_symbols"):
+        return value
+    return sympy.Rational(value.numerator, value.denominator)
