@@ -21,7 +21,7 @@ read = n.head("read-out", {"t": query}, {"x": key}, {"p": {"y": value}})
 
 STAGE = n.stage({"x": "x", "y": "y"}, x="d", y="", t="d", p="")
 HELD = {"x": "x_t", "t": "T*x_t"}
-ANY = {"stage": STAGE, "letters": {"T": "symmetric"}, "fix": n.scaled(query, key)}
+ANY: dict[str, Any] = {"stage": STAGE, "letters": {"T": "symmetric"}, "fix": n.scaled(query, key)}
 START = n.Template(
     "newton.initial", r"t_t = M_0 x_t,\quad M_0 = \alpha S", layers=(n.Layer("M_0", (gram,)),),
     before={"x": "x_t"}, after=HELD, becomes={"T": "alpha*S"}, parameters=("alpha",), **ANY,
