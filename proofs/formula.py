@@ -12,7 +12,7 @@ the same parser and walked by the same `evaluate`. Nothing is ever run as code.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -73,10 +73,13 @@ def _named(tree: Tree) -> list[ast.Name]:
     ]
 
 
-def names(formula: str | Tree) -> frozenset[str]:
-    """Names that occur in a formula. Raises ValueError where a text is not in the language."""
+def names(formula: str | Tree) -> Set[str]:
+    """Names that occur in a formula, in the order of its tree, outermost first.
+
+    Raises ValueError where a text is not in the language.
+    """
     tree = parse(formula) if isinstance(formula, str) else formula
-    return frozenset(node.id for node in _named(tree))
+    return dict.fromkeys(node.id for node in _named(tree)).keys()
 
 
 def rename(text: str, new: Mapping[str, str]) -> str:

@@ -11,11 +11,8 @@ where that fails, vectors (w2 = M2 Xᵀy) stay as defined.
 
 from __future__ import annotations
 
-import ast
-import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import sympy
@@ -23,186 +20,13 @@ import sympy
 from proofs.calculus import form as c
 from proofs.calculus.form import Form, ShapeError
 from proofs.calculus.run import Run
+from proofs.calculus.scope import Scope, array_letters, is_vector, plain
 from proofs.calculus.tokens import OutsideCalculusError
+from proofs.formula import rename
 from proofs.references import Statement
 from proofs.theorem import Proof
 
 Letters = Literal["all", "matrices", "none"]
-
-
-@dataclass(frozen=True, eq=False)
-class Stack:
-    """A matrix given by blocks of rows: X when every example is a token of its own."""
-
-    blocks: tuple[Form, ...]
-    turned: bool = False
-
-    def combine(self, other: Stack, sign: int) -> Stack:
-        pairs = zip(self.blocks, other.blocks, strict=True)
-        return Stack(tuple(a + sign * b for a, b in pairs), self.turned)
-
-
-class Scope:
-    """Names of one witness: the prompt, its parameters and its definitions."""
-
-    def __init__(
-        self,
-        parameters: Mapping[str, Any],
-        letters: Mapping[Any, Form],
-        run: Run,
-        definitions: Mapping[str, str],
-    ) -> None:
-        self.definitions = definitions
-        self.known: dict[str, Any] = {
-            "n": run.examples,
-            "I": c.identity(c.d),
-            "O": c.zero(c.d, 1),
-        }
-        self.letters: dict[str, Form] = {}
-        self.found: dict[str, Any] = {}  # values of definitions, in the letters so far
-        with_x = [g for g in run.groups if g.context and "x" in g.features]
-        with_y = [g for g in run.groups if g.context and "y" in g.features]
-        if with_x and with_x[0].rows == c.n:
-            self.known |= {"X": c.X, "y": c.y}
-        else:
-            self.known["X"] = Stack(tuple(g.features["x"] for g in with_x))
-            self.known["y"] = Stack(tuple(g.features["y"] for g in with_y))
-            for i, (x, y) in enumerate(zip(with_x, with_y, strict=True), start=1):
-                self.known |= {f"x{i}": x.features["x"].T, f"y{i}": y.features["y"].scalar()}
-        for name, value in parameters.items():
-            if is_vector(value) or is_matrix(value):
-                zero = is_vector(value) and all(entry == 0 for entry in value)
-                self.known[name] = c.zero(c.d, 1) if zero else letters[value]
-            elif value is not None and not isinstance(value, (str, tuple)):
-                self.known[name] = sympy.sympify(value)
-        self.known["d"] = c.d  # never the number at which the witness was built
-
-    def value(self, name: str) -> Any:
-        if name in self.letters:
-            return self.letters[name]
-        if name in self.known:
-            return self.known[name]
-        if name not in self.definitions:
-            raise ValueError(f"{name} is not defined")
-        if name not in self.found:
-            value = self.evaluate(self.definitions[name], {})
-            if isinstance(value, Form):
-                value = Form(value.rows, value.columns, value.normal())
-            self.found[name] = value
-        return self.found[name]
-
-    def evaluate(self, text: str, local: Mapping[str, Any]) -> Any:
-        return self._walk(ast.parse(text, mode="eval").body, local)
-
-    def settle(self, text: str, vectors: bool) -> None:
-        """Make an expression's defined matrices (and vectors) letters of their own."""
-        for node in ast.walk(ast.parse(text, mode="eval")):
-            if isinstance(node, ast.Name) and node.id in self.definitions:
-                value = self.value(node.id)
-                if node.id in self.letters or not isinstance(value, Form):
-                    continue
-                if value.rows != value.columns and not vectors:
-                    continue
-                if len(value.normal()) < 2:  # S, or α S: short enough as it is
-                    continue
-                symmetric = value.rows == value.columns and value == value.T
-                self.letters[node.id] = c.letter(
-                    indexed(node.id),
-                    value.rows,
-                    value.columns,
-                    symmetric,
-                    commuting=c.is_polynomial_in_s(value),
-                )
-                self.found.clear()
-
-    def _walk(self, node: ast.expr, local: Mapping[str, Any]) -> Any:
-        if isinstance(node, ast.Name):
-            return local[node.id] if node.id in local else self.value(node.id)
-        if isinstance(node, ast.Constant):
-            return sympy.Integer(node.value)
-        if isinstance(node, ast.Attribute) and node.attr == "T":
-            value = self._walk(node.value, local)
-            if isinstance(value, Stack):
-                return Stack(value.blocks, not value.turned)
-            return value.T if isinstance(value, Form) else value
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-            return _times(sympy.Integer(-1), self._walk(node.operand, local))
-        if not isinstance(node, ast.BinOp):
-            raise ValueError(f"{ast.unparse(node)} is not in the language")
-        left, right = self._walk(node.left, local), self._walk(node.right, local)
-        if isinstance(node.op, ast.Mult):
-            return _times(left, right)
-        if isinstance(node.op, ast.Div):
-            return _times(left, 1 / _plain(right))
-        return _plus(left, right, 1 if isinstance(node.op, ast.Add) else -1)
-
-
-def indexed(name: str) -> str:
-    """M2 as M_{2}."""
-    stem = name.rstrip("0123456789")
-    return f"{stem}_{{{name[len(stem) :]}}}" if stem and stem != name else name
-
-
-def is_vector(value: Any) -> bool:
-    """Whether a parameter is a vector: a tuple of numbers."""
-    return isinstance(value, tuple) and not any(isinstance(entry, tuple) for entry in value)
-
-
-def is_matrix(value: Any) -> bool:
-    """Whether a parameter is a square matrix: as many rows, which are tuples, as columns."""
-    return isinstance(value, tuple) and all(
-        isinstance(row, tuple) and len(row) == len(value) for row in value
-    )
-
-
-def vector_letter(name: str) -> Form:
-    """The letter of a parameter that is a vector of d numbers, such as w0."""
-    return c.letter(indexed(name), c.d, 1)
-
-
-def _plain(value: Any) -> Any:
-    """A 1 × 1 form as a scalar."""
-    if isinstance(value, Form) and (value.rows, value.columns) == (1, 1):
-        return value.scalar()
-    return value
-
-
-def _times(left: Any, right: Any) -> Any:
-    left, right = _plain(left), _plain(right)
-    if isinstance(left, Stack) or isinstance(right, Stack):
-        return _stack_times(left, right)
-    if isinstance(left, Form) and isinstance(right, Form):
-        return left @ right
-    if isinstance(right, Form):
-        return left * right
-    return right * left if isinstance(left, Form) else left * right
-
-
-def _stack_times(left: Any, right: Any) -> Any:
-    if isinstance(left, Stack) and isinstance(right, Stack):
-        if not left.turned or right.turned:
-            raise OutsideCalculusError("a product over tokens that is not a sum over them")
-        first, *rest = (a.T @ b for a, b in zip(left.blocks, right.blocks, strict=True))
-        return sum(rest, first)
-    if isinstance(left, Stack) and not left.turned:
-        matrix = isinstance(right, Form)
-        return Stack(tuple(b @ right if matrix else right * b for b in left.blocks))
-    if isinstance(right, Stack) and not isinstance(left, Form):
-        return Stack(tuple(left * b for b in right.blocks), right.turned)
-    if isinstance(left, Form) and isinstance(right, Stack) and right.turned:
-        return Stack(tuple(b @ left.T for b in right.blocks), True)
-    raise OutsideCalculusError("a product with single tokens")
-
-
-def _plus(left: Any, right: Any, sign: int) -> Any:
-    left, right = _plain(left), _plain(right)
-    if isinstance(left, Stack) and isinstance(right, Stack) and left.turned == right.turned:
-        return left.combine(right, sign)
-    if isinstance(left, Form) and isinstance(right, Form):
-        return left + sign * right
-    if isinstance(left, (Form, Stack)) or isinstance(right, (Form, Stack)):
-        raise OutsideCalculusError("a sum of a matrix and a number, or of single tokens")
-    return left + sign * right
 
 
 def prove_witness(
@@ -320,25 +144,11 @@ def _prove(
     return None
 
 
-def array_letters(parameters: Mapping[str, Any]) -> dict[Any, Form]:
-    """A letter for each vector and matrix among the parameters, whatever names it has."""
-    made: dict[Any, Form] = {}
-    for name, value in parameters.items():
-        if is_vector(value) and any(entry != 0 for entry in value):
-            made.setdefault(value, vector_letter(name))
-        elif is_matrix(value):
-            made.setdefault(value, c.letter(name, c.d, c.d))
-    return made
-
-
 def _renamed(statement: Statement) -> Statement:
     """The same algorithm under names that no witness has."""
-    names = {name: f"{name}_stated" for name in statement[0]}
-
-    def renamed(text: str) -> str:
-        return re.sub(r"[A-Za-z_]\w*", lambda match: names.get(match[0], match[0]), text)
-
-    return {names[k]: renamed(v) for k, v in statement[0].items()}, renamed(statement[1])
+    new = {name: f"{name}_stated" for name in statement[0]}
+    definitions = {new[name]: rename(text, new) for name, text in statement[0].items()}
+    return definitions, rename(statement[1], new)
 
 
 def _decide(lines: list[str], text: str, left: Form, right: Form) -> bool:
@@ -353,7 +163,7 @@ def _rows(scope: Scope, text: str, group: Any, slot: str, witness: Any) -> Form:
     rows = group.rows
     x = group.features.get("x", c.zero(rows, c.d))
     y = group.features.get("y", c.zero(rows, 1))
-    value = scope.evaluate(text, {"x_t": x.T, "y_t": _plain(y.T)})
+    value = scope.evaluate(text, {"x_t": x.T, "y_t": plain(y.T)})
     shape = witness.layout.shape(slot)
     if not isinstance(value, Form):
         if value == 0:

@@ -17,8 +17,11 @@ are. (Equality found here holds for each n, d ≥ 1; a difference found here sho
 some n, d on.) Letters that stand for polynomials in S = XᵀX commute with each other and
 with S: runs of them are sorted.
 
-Where every matrix is a polynomial in S = XᵀX, one commuting variable s is enough, see
-`in_one_variable`.
+Where every matrix is a polynomial in S = XᵀX, one commuting variable s is enough: p ↦ p(S) is a
+homomorphism of rings from polynomials in one variable to matrices, so an identity between
+polynomials gives one between matrices, and since S is symmetric so is every p(S). Nothing is
+lost: at d = 1, S takes every non-negative value, so matrix identities for all prompts give back
+the polynomials'.
 """
 
 from __future__ import annotations
@@ -223,27 +226,3 @@ X = letter("X", n, d)
 y = letter("y", n, 1)
 Z = letter("Z", m, d)
 S = X.T @ X
-
-
-def in_one_variable(form: Form, values: Mapping[str, sympy.Expr], s: sympy.Symbol) -> sympy.Expr:
-    """The polynomial p with form = p(S), letters of `values` being polynomials in S.
-
-    Why commuting is allowed: p ↦ p(S) is a homomorphism of rings from polynomials in one
-    variable to matrices, so an identity between polynomials gives one between matrices,
-    and since S is symmetric so is every p(S). Nothing is lost: at d = 1, S takes every
-    non-negative value, so matrix identities for all prompts give back the polynomial's.
-    Raises ValueError for a letter without a value.
-    """
-    gram = next(iter(S.terms))
-    total: sympy.Expr = sympy.Integer(0)
-    for word, coefficient in form.terms.items():
-        rest = list(word)
-        while rest:
-            if tuple(rest[:2]) == gram:
-                coefficient, rest = coefficient * s, rest[2:]
-            elif rest[0].name in values:
-                coefficient, rest = coefficient * values[rest[0].name], rest[1:]
-            else:
-                raise ValueError(f"{rest[0]} is no polynomial in S")
-        total += coefficient
-    return sympy.expand(total)

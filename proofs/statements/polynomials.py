@@ -1,6 +1,6 @@
 """Newton's iterates as polynomials in S: their coefficients, and the span of the weights.
 
-One variable s stands for S (see `calculus.in_one_variable`). An identity of polynomials
+One variable s stands for S (see `calculus.form`). An identity of polynomials
 holds at every S; two polynomials that differ give different matrices at some S.
 """
 

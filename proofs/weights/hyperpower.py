@@ -3,7 +3,7 @@ r"""A third-order iteration for the inverse of S = XᵀX in one linear-attention
     T' = T (3I − 3ST + (ST)²),   I − S T' = (I − S T)³
 
 Tokens carry x, t = T x and s = S T x. T is a polynomial in S, so everything commutes and
-one variable per letter is enough (see `calculus.in_one_variable`). The ansatz: one head
+one variable per letter is enough (see `calculus.form`). The ansatz: one head
 whose query and key are any combinations of the three slots and whose values t → t and
 s → s share its scores, then a linear MLP t ← t + skip_t·t, s ← s + skip_s·s. One head
 does it: T' − 3T = T·(ST − 3I)·S·T is query t, key s − 3x, value t.

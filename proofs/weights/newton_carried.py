@@ -8,7 +8,7 @@ k + 1 layers, and no linear-attention transformer does it in fewer (`statements.
 From M_0 = αS (Newton, as printed) p cannot be αxᵀSXᵀy after one layer: its degree is 5 > 3. It is
 q = xᵀXᵀy then, and the first iteration makes p_1 out of t_0 and q; again k + 1 layers, k ≥ 1.
 
-Everything is a polynomial in S (see `calculus.in_one_variable`): x stands for 1, Xᵀy for 1.
+Everything is a polynomial in S (see `calculus.form`): x stands for 1, Xᵀy for 1.
 """
 
 from __future__ import annotations

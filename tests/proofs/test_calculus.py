@@ -4,11 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
-import sympy
 
 from proofs.calculus import form as c
 from proofs.calculus.form import S, X, Z, y
-from proofs.calculus.matrix_expressions import from_sympy, to_sympy
 
 A = c.letter("A", c.d, c.d)
 B = c.letter("B", c.d, c.d)
@@ -119,26 +117,6 @@ def test_shapes_that_do_not_fit_are_refused():
 def test_rewriting_replaces_a_word_wherever_it_occurs():
     assert c.rewrite(A @ B @ A @ B, A @ B, P) == P @ P
     assert c.rewrite(2 * (B @ A) + A @ B, A @ B, P) == 2 * (B @ A) + P
-
-
-def test_one_variable_is_enough_for_polynomials_in_s():
-    s, t = sympy.symbols("s t")
-    T = c.letter("T", c.d, c.d, symmetric=True)
-    assert c.in_one_variable(2 * T - T @ S @ T, {"T": t}, s) == 2 * t - s * t**2
-    with pytest.raises(ValueError, match="no polynomial in S"):
-        c.in_one_variable(A, {}, s)
-
-
-def test_sympy_matrix_expressions_go_there_and_back():
-    n, d = c.n, c.d
-    data, T = sympy.MatrixSymbol("X", n, d), sympy.MatrixSymbol("T", d, d)
-    expression = 2 * T - T * data.T * data * T.T + sympy.Identity(d) + (data.T * data) ** 2
-    form = from_sympy(expression, symmetric=[T])
-    letter = c.letter("T", d, d, symmetric=True)
-    assert form == 2 * letter - letter @ S @ letter + c.identity(d) + S @ S
-    assert from_sympy(to_sympy(form), symmetric=[T]) == form
-    with pytest.raises(TypeError, match="HadamardProduct"):
-        from_sympy(sympy.HadamardProduct(T, T))
 
 
 def test_words_of_small_length_are_told_apart_by_numbers_too(letters):

@@ -1,0 +1,207 @@
+"""Values of formulas in the calculus: the names of one witness, and what the signs mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+
+from proofs import formula
+from proofs.calculus import form as c
+from proofs.calculus.form import Form
+from proofs.calculus.run import Run
+from proofs.calculus.tokens import OutsideCalculusError
+from proofs.formula import Arithmetic, Names, split_index
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """A matrix given by blocks of rows: X when every example is a token of its own."""
+
+    blocks: tuple[Form, ...]
+    turned: bool = False
+
+    @property
+    def T(self) -> Stack:
+        return Stack(self.blocks, not self.turned)
+
+
+class Scope:
+    """Names of one witness: the prompt, its parameters and its definitions."""
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Any],
+        letters: Mapping[Any, Form],
+        run: Run,
+        definitions: Mapping[str, str],
+    ) -> None:
+        self.definitions = definitions
+        self.known: dict[str, Any] = {
+            "n": run.examples,
+            "I": c.identity(c.d),
+            "O": c.zero(c.d, 1),
+        }
+        self.letters: dict[str, Form] = {}
+        self.found: dict[str, Any] = {}  # values of definitions, in the letters so far
+        with_x = [g for g in run.groups if g.context and "x" in g.features]
+        with_y = [g for g in run.groups if g.context and "y" in g.features]
+        if with_x and with_x[0].rows == c.n:
+            self.known |= {"X": c.X, "y": c.y}
+        else:
+            self.known["X"] = Stack(tuple(g.features["x"] for g in with_x))
+            self.known["y"] = Stack(tuple(g.features["y"] for g in with_y))
+            for i, (x, y) in enumerate(zip(with_x, with_y, strict=True), start=1):
+                self.known |= {f"x{i}": x.features["x"].T, f"y{i}": y.features["y"].scalar()}
+        for name, value in parameters.items():
+            if is_vector(value) or is_matrix(value):
+                zero = is_vector(value) and all(entry == 0 for entry in value)
+                self.known[name] = c.zero(c.d, 1) if zero else letters[value]
+            elif value is not None and not isinstance(value, (str, tuple)):
+                self.known[name] = sympy.sympify(value)
+        self.known["d"] = c.d  # never the number at which the witness was built
+
+    def value(self, name: str) -> Any:
+        """The name's letter, or else its value. Raises ValueError where it is not defined."""
+        if name in self.letters:
+            return self.letters[name]
+        if name in self.known:
+            return self.known[name]
+        if name not in self.definitions:
+            raise ValueError(f"{name} is not defined")
+        if name not in self.found:
+            value = self.evaluate(self.definitions[name], {})
+            if isinstance(value, Form):
+                value = Form(value.rows, value.columns, value.normal())
+            self.found[name] = value
+        return self.found[name]
+
+    def evaluate(self, text: str, local: Mapping[str, Any]) -> Any:
+        """A form, a stack or a scalar; names of `local` come before those of the scope."""
+        return formula.evaluate(text, Names(local, self.value), Forms())
+
+    def settle(self, text: str, vectors: bool) -> None:
+        """Make an expression's defined matrices (and vectors) letters of their own."""
+        for name in formula.names(text):
+            if name not in self.definitions:
+                continue
+            value = self.value(name)
+            if name in self.letters or not isinstance(value, Form):
+                continue
+            if value.rows != value.columns and not vectors:
+                continue
+            if len(value.normal()) < 2:  # S, or α S: short enough as it is
+                continue
+            symmetric = value.rows == value.columns and value == value.T
+            self.letters[name] = c.letter(
+                indexed(name),
+                value.rows,
+                value.columns,
+                symmetric,
+                commuting=c.is_polynomial_in_s(value),
+            )
+            self.found.clear()
+
+
+def indexed(name: str) -> str:
+    """M2 as M_{2}."""
+    stem, index = split_index(name)
+    return f"{stem}_{{{index}}}" if index else name
+
+
+def is_vector(value: Any) -> bool:
+    """Whether a parameter is a vector: a tuple of numbers."""
+    return isinstance(value, tuple) and not any(isinstance(entry, tuple) for entry in value)
+
+
+def is_matrix(value: Any) -> bool:
+    """Whether a parameter is a square matrix: as many rows, which are tuples, as columns."""
+    return isinstance(value, tuple) and all(
+        isinstance(row, tuple) and len(row) == len(value) for row in value
+    )
+
+
+def vector_letter(name: str) -> Form:
+    """The letter of a parameter that is a vector of d numbers, such as w0."""
+    return c.letter(indexed(name), c.d, 1)
+
+
+def array_letters(parameters: Mapping[str, Any]) -> dict[Any, Form]:
+    """A letter for each vector and matrix among the parameters, whatever names it has."""
+    made: dict[Any, Form] = {}
+    for name, value in parameters.items():
+        if is_vector(value) and any(entry != 0 for entry in value):
+            made.setdefault(value, vector_letter(name))
+        elif is_matrix(value):
+            made.setdefault(value, c.letter(name, c.d, c.d))
+    return made
+
+
+class Forms(Arithmetic):
+    """Forms of the calculus, stacks of them, and sympy's scalars."""
+
+    def number(self, value: int) -> Any:
+        return sympy.Integer(value)
+
+    def operand(self, value: Any) -> Any:
+        return plain(value)
+
+    def add(self, left: Any, right: Any) -> Any:
+        return _sum(left, right, 1)
+
+    def subtract(self, left: Any, right: Any) -> Any:
+        return _sum(left, right, -1)
+
+    def multiply(self, left: Any, right: Any) -> Any:
+        if isinstance(left, Stack) or isinstance(right, Stack):
+            return _stack_product(left, right)
+        if isinstance(left, Form) and isinstance(right, Form):
+            return left @ right
+        return right * left if isinstance(left, Form) else left * right
+
+    def divide(self, left: Any, right: Any) -> Any:
+        if isinstance(right, (Form, Stack)):
+            raise OutsideCalculusError("division by a matrix")
+        return self.multiply(left, 1 / right)
+
+    def negative(self, value: Any) -> Any:
+        return self.multiply(sympy.Integer(-1), plain(value))
+
+    def transpose(self, value: Any) -> Any:
+        return value.T if isinstance(value, (Form, Stack)) else value
+
+
+def plain(value: Any) -> Any:
+    """A 1 × 1 form as a scalar."""
+    if isinstance(value, Form) and (value.rows, value.columns) == (1, 1):
+        return value.scalar()
+    return value
+
+
+def _sum(left: Any, right: Any, sign: int) -> Any:
+    """left + sign · right."""
+    if isinstance(left, Stack) and isinstance(right, Stack) and left.turned == right.turned:
+        pairs = zip(left.blocks, right.blocks, strict=True)
+        return Stack(tuple(a + sign * b for a, b in pairs), left.turned)
+    forms = isinstance(left, Form) + isinstance(right, Form)
+    if forms == 1 or isinstance(left, Stack) or isinstance(right, Stack):
+        raise OutsideCalculusError("a sum of a matrix and a number, or of single tokens")
+    return left + sign * right
+
+
+def _stack_product(left: Any, right: Any) -> Any:
+    if isinstance(left, Stack) and isinstance(right, Stack):
+        if not left.turned or right.turned:
+            raise OutsideCalculusError("a product over tokens that is not a sum over them")
+        first, *rest = (a.T @ b for a, b in zip(left.blocks, right.blocks, strict=True))
+        return sum(rest, first)
+    if isinstance(left, Stack) and not left.turned:
+        matrix = isinstance(right, Form)
+        return Stack(tuple(b @ right if matrix else right * b for b in left.blocks))
+    if isinstance(right, Stack) and not isinstance(left, Form):
+        return Stack(tuple(left * b for b in right.blocks), right.turned)
+    if isinstance(left, Form) and isinstance(right, Stack) and right.turned:
+        return Stack(tuple(b @ left.T for b in right.blocks), True)
+    raise OutsideCalculusError("a product with single tokens")
