@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import sympy
 
@@ -29,6 +29,7 @@ from proofs.solve import Gauge, Solution, equations, solve
 from proofs.stream import DIMENSION, Layout, layout
 from proofs.theorem import Kind, Theorem
 
+Also: TypeAlias = Callable[[Argument, Mapping[str, Any], Mapping[Any, Any]], None]
 QUERY_SCALE = "a query scaled up and the value scaled down"
 KEY_SCALE = "a key scaled up and the value scaled down"
 
@@ -49,12 +50,13 @@ class Stage:
         return Prompt(self.d, self.embedding, register=self.register, positions=self.positions)
 
 
-def stage(embedding: Mapping[str, str], **shapes: str) -> Stage:
-    """stage({"x": "x", "y": "y"}, x="d", y="", t="d"): a stream of slots, a letter per axis.
+def stage(embedding: Mapping[str, str | tuple[str, Any]], **shapes: str) -> Stage:
+    """stage({"x": "x", "y": "y", "t": ("x", alpha)}, x="d", y="", t="d"): a letter per axis.
 
-    `embedding` gives slots what a token carries.
+    `embedding` gives slots what a token carries, or (that, a factor).
     """
-    return Stage(layout(**shapes), slot_map(*embedding.items()))
+    read = ((to, *((of,) if isinstance(of, str) else of)) for to, of in embedding.items())
+    return Stage(layout(**shapes), slot_map(*read))
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,13 @@ class Template:
     """`layers` on a stage, before and after which the slots hold what is said.
 
     before, after: {slot: formula per token} over X, y, S, x_t, y_t, n, the named parameters,
-    `letters` and `let`. A letter is a "matrix", "symmetric" or "vector" and stands for any such
-    value, or a "number", in which the equality must hold identically; `becomes` says what the
-    letters are after the layers (then `after` is `before` if it is not given). `let` names further
-    formulas. `fix` are weights that stay free: the value that is taken, and why any other does as
-    well. `tokens` as in `Holds`.
+    `letters` and `let`. A letter is a "matrix", "symmetric", "commuting" (a polynomial in S) or
+    "vector" and stands for any such value, or a "number", in which the equality must hold
+    identically; `becomes` says what the letters are after the layers (then `after` is `before` if
+    it is not given). `let` names further formulas. `fix` are weights that stay free: the value that
+    is taken, and why any other does as well. `tokens` as in `Holds`. Alone, the theorem `assumes`
+    what an induction shows; `also` states what the statement needs besides. Without layers it
+    speaks of the embedding.
     """
 
     name: str
@@ -83,6 +87,8 @@ class Template:
     tokens: str | int = "all"
     charts: tuple[tuple[sympy.Symbol, ...], ...] = ()
     kind: Kind = "identity"
+    assumes: tuple[str, ...] = ()
+    also: Also | None = None
 
     @property
     def leaves(self) -> Mapping[str, str]:
@@ -117,6 +123,8 @@ class Template:
 
     def with_weights(self, weights: Mapping[str, Any]) -> tuple[Layer, ...]:
         """The layers with these weights for their letters; blocks that are zero are dropped."""
+        if not self.layers:
+            return ()
         at = {symbol: weights[symbol.name] for symbol in self.unknowns}
         *made, last = (substituted(layer, at) for layer in self.layers)
         held = tuple(Holds(slot, text, self.tokens) for slot, text in self.leaves.items())
@@ -163,8 +171,10 @@ class Template:
         for name, kind in self.letters.items():
             if kind == "vector":
                 scope.known[name] = c.letter(name, c.d, 1)
-            elif kind in ("matrix", "symmetric"):
-                scope.known[name] = c.letter(name, c.d, c.d, symmetric=kind == "symmetric")
+            elif kind in ("matrix", "symmetric", "commuting"):
+                scope.known[name] = c.letter(
+                    name, c.d, c.d, symmetric=kind == "symmetric", commuting=kind == "commuting"
+                )
         return scope
 
     def _after(self, before: Scope) -> Scope:
@@ -181,7 +191,10 @@ class Template:
     def argue(
         self, argument: Argument, weights: Mapping[str, Any], at: Mapping[Any, Any] | None = None
     ) -> None:
-        """States to the argument that layers with these weights do what the template says."""
+        """States to the argument that layers with these weights do what the template says.
+
+        That a letter goes on as what it stands for is part of it.
+        """
         for where, got, wanted in self.compared(self.with_weights(weights), at):
             argument.equal(rf"\text{{{where}: }}", got, wanted)
         following = self._after(self._scope(Run(self.stage, self.stage.examples), at or {}))
@@ -189,6 +202,18 @@ class Template:
             if self.letters[name] == "symmetric":
                 matrix = following.known[name]
                 argument.equal(rf"\text{{the next {name} is symmetric: }}", matrix, matrix.T)
+            elif self.letters[name] == "commuting":
+                argument.polynomial_in_s(rf"\text{{the next }} {name}", following.known[name])
+        if self.also is not None:
+            self.also(argument, weights, at or {})
+
+    def _argue_alone(
+        self, argument: Argument, weights: Mapping[str, Any], at: Mapping[Any, Any] | None = None
+    ) -> None:
+        """The same where no induction shows what is assumed."""
+        for text in self.assumes:
+            argument.assume(text)
+        self.argue(argument, weights, at)
 
     def theorem(self, *claims: str) -> Theorem:
         """The template as a theorem, whose weights can be replaced."""
@@ -197,7 +222,7 @@ class Template:
             claims=claims,
             statement=self.statement,
             kind=self.kind,
-            argue=self.argue,
+            argue=self._argue_alone,
             weights=lambda: self.weights,
         )
 
@@ -214,7 +239,7 @@ class Induction:
     statement: str
     templates: Mapping[str, Template]
     assumes: tuple[str, ...] = ()
-    also: Callable[[Argument, Mapping[str, Any], Mapping[Any, Any]], None] | None = None
+    also: Also | None = None
 
     def argue(
         self, argument: Argument, weights: Mapping[str, Any], at: Mapping[Any, Any] | None = None
