@@ -10,12 +10,12 @@ end. The dimension d stays a letter; calling the construction puts it in and giv
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from proofs.formula import rename
 from proofs.layer import Layer, Readout
 from proofs.template import Induction, Stage, Template
 from proofs.theorem import Theorem
@@ -56,10 +56,12 @@ class Parts:
 
     def _numbered(self, layer: Layer, k: int) -> Layer:
         """The layer as that of step k."""
-        holds = tuple(
-            replace(held, expression=renamed(held.expression, self.names).replace("{k}", str(k)))
-            for held in layer.holds
-        )
+        names = {letter: name.replace("{k}", str(k)) for letter, name in self.names.items()}
+
+        def at(text: str) -> str:
+            return rename(text.replace("{k}", str(k)), names)
+
+        holds = tuple(replace(held, expression=at(held.expression)) for held in layer.holds)
         return replace(layer, name=layer.name.replace("{k}", str(k)), holds=holds)
 
     def each_layer(self, change: Callable[[Layer], Layer]) -> Parts:
@@ -79,11 +81,6 @@ class Parts:
         return replace(self, start=start, end=end)
 
 
-def renamed(text: str, names: Mapping[str, str]) -> str:
-    """The formula with other names for some of its letters; `.T` is no letter."""
-    return re.sub(r"(?<![\w.])[A-Za-z_]\w*", lambda found: names.get(found[0], found[0]), text)
-
-
 @dataclass(frozen=True)
 class Construction:
     """An algorithm as a transformer. Called with its parameters it gives the witness.
@@ -91,8 +88,9 @@ class Construction:
     steps: the parameter that counts how often the step is taken, or a function of the values.
     reference: (parameters) -> definitions and prediction, from proofs.references. region: where
     it converges, "alpha < 2/top**2", in the largest eigenvalue `top` of S = X^T X, the number n of
-    examples and the parameters; or a function of the values that gives it; "" where nothing is
-    known.
+    examples and the parameters; "" where nothing is known. left: what is left of the error in the
+    direction of an eigenvalue s. Both may be functions of the values that give the text. suited:
+    {parameter: value for data} in top, the smallest eigenvalue `least` that is not 0, and n.
     """
 
     name: str
@@ -102,6 +100,8 @@ class Construction:
     source: str
     reference: Callable[[Values], Statement] | None = None
     region: str | Callable[[Values], str] = ""
+    left: str | Callable[[Values], str] = ""
+    suited: Mapping[str, str] = field(default_factory=dict)
     proved: tuple[Template | Induction, ...] = ()
 
     def __call__(self, *given: Any, **named: Any) -> Witness:
@@ -147,16 +147,24 @@ class Construction:
         known = dict(self.reference(values)[0]) if self.reference is not None else {}
         return tuple({**known, **dict(parts.also)}.items())
 
+    def converges(self, values: Values) -> str:
+        """The region where it converges, at these values."""
+        return self.region(values) if callable(self.region) else self.region
+
+    def leaves(self, values: Values) -> str:
+        """What is left of the error in the direction of s, at these values."""
+        return self.left(values) if callable(self.left) else self.left
+
     @cached_property
     def signature(self) -> inspect.Signature:
-        """The parameters as those of a function that returns a witness."""
+        """The parameters as those of a function; the annotation of each is the Parameter."""
         return inspect.Signature(
             [
                 inspect.Parameter(
                     name,
                     inspect.Parameter.POSITIONAL_OR_KEYWORD,
                     default=parameter.default,
-                    annotation=parameter.annotation,
+                    annotation=parameter,
                 )
                 for name, parameter in self.parameters.items()
             ],
@@ -182,6 +190,8 @@ def construction(
     source: str,
     reference: Callable[[Values], Statement] | None = None,
     region: str | Callable[[Values], str] = "",
+    left: str | Callable[[Values], str] = "",
+    suited: Mapping[str, str] | None = None,
     proved: Iterable[Template | Induction] = (),
 ) -> Callable[[Callable[..., Parts]], Construction]:
     """Makes a construction of the function that says its parts, and registers it by its name.
@@ -198,6 +208,8 @@ def construction(
             source,
             reference,
             region,
+            left,
+            suited or {},
             tuple(proved),
         )
         REGISTERED[made.name] = made

@@ -6,9 +6,12 @@ Each check raises ValueError or TypeError with one line.
 from __future__ import annotations
 
 import inspect
+import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from fractions import Fraction
+from typing import Any, ClassVar
 
 from proofs.exact import Exact, exact, is_symbolic
 
@@ -16,25 +19,33 @@ REQUIRED = inspect.Parameter.empty
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parameter:
-    """One parameter: what values it takes, its default, and one value as an example.
+class Parameter(ABC):
+    """One parameter: what values it takes, its default, and a value small enough to read.
 
     `may_be_letter`: the weights can be written down with a named letter in its place.
     """
 
     default: Any = REQUIRED
     example: Any = None
-    annotation = "Any"
-    may_be_letter = False
+    may_be_letter: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def words(self) -> str:
+        """What it takes, for people."""
+
+    @abstractmethod
+    def read(self, value: Any) -> Any:
+        """A value from text or JSON. Raises ValueError."""
 
     def taken(self, name: str, value: Any, d: int) -> Any:
         """The value as the construction works with it. Raises ValueError or TypeError."""
-        raise NotImplementedError
+        return value
 
     @property
-    def words(self) -> str:
-        """What it takes, for people."""
-        raise NotImplementedError
+    def small(self) -> Any:
+        """A value to start from: the example, else the default; REQUIRED if there is neither."""
+        return self.default if self.example is None else self.example
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,14 +53,19 @@ class Whole(Parameter):
     """A whole number, at least `least`."""
 
     least: int = 1
-    annotation = "int"
-
-    def taken(self, name: str, value: Any, d: int) -> int:
-        return whole(name, value, self.least)
 
     @property
     def words(self) -> str:
-        return f"a whole number, at least {self.least}"
+        return "a whole number"
+
+    def read(self, value: Any) -> int:
+        number = typed(value)
+        if number.denominator != 1:
+            raise ValueError(f"{value!r} is not whole")
+        return number.numerator
+
+    def taken(self, name: str, value: Any, d: int) -> int:
+        return whole(name, value, self.least)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,19 +75,20 @@ class Number(Parameter):
     above: int | None = None
     least: int | None = None
     below: int | None = None
-    may_be_letter = True
+    may_be_letter: ClassVar[bool] = True
+
+    @property
+    def words(self) -> str:
+        return "a number, such as 1/3 or 0.01"
+
+    def read(self, value: Any) -> Exact:
+        return exact(typed(value))
 
     def taken(self, name: str, value: Any, d: int) -> Exact:
         value = number(name, value, above=self.above, least=self.least)
         if self.below is not None and not is_symbolic(value) and not value < self.below:
             raise ValueError(f"{name} must be less than {self.below}, not {float(value):g}")
         return value
-
-    @property
-    def words(self) -> str:
-        bounds = (("greater than", self.above), ("at least", self.least), ("less than", self.below))
-        said = [f"{relation} {bound}" for relation, bound in bounds if bound is not None]
-        return ", ".join(["a number", *said])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,15 +98,21 @@ class OneOf(Parameter):
     of: tuple[Any, ...]
 
     @property
-    def annotation(self) -> str:  # type: ignore[override]
-        return f"Literal[{', '.join(repr(word) for word in self.of)}]"
+    def words(self) -> str:
+        return " or ".join(str(word) for word in self.of)
+
+    def read(self, value: Any) -> Any:
+        for word in self.of:
+            if str(word) == str(value):
+                return word
+        raise ValueError(f"{value!r} is none of {self.words}")
 
     def taken(self, name: str, value: Any, d: int) -> Any:
         return choice(name, value, self.of)
 
     @property
-    def words(self) -> str:
-        return " or ".join(str(word) for word in self.of)
+    def small(self) -> Any:
+        return self.of[0] if self.default is REQUIRED else self.default
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,40 +121,99 @@ class Numbers(Parameter):
 
     size: Any = "d"
     above: int | None = None
-    annotation = "Sequence[Any]"
 
-    def taken(self, name: str, value: Any, d: int) -> tuple[Exact, ...]:
+    @property
+    def words(self) -> str:
+        return "numbers separated by commas"
+
+    def read(self, value: Any) -> Any:
+        return None if value is None else entries(value)
+
+    def taken(self, name: str, value: Any, d: int) -> tuple[Exact, ...] | None:
         size = d if self.size == "d" else self.size
         if value is None and self.default is None:
             return (0,) * size
         made = vector(name, value, size) or ()
         return tuple(number(f"an entry of {name}", entry, above=self.above) for entry in made)
 
-    @property
-    def words(self) -> str:
-        return f"{self.size} numbers"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Rows(Parameter):
-    """A matrix, given by rows of d numbers; square of size d unless any number of rows will do."""
+    """A matrix, given by rows of d numbers; d rows unless any number of them will do."""
 
     square: bool = True
-    annotation = "Sequence[Sequence[Any]]"
+
+    @property
+    def words(self) -> str:
+        return "numbers separated by commas, rows by semicolons"
+
+    def read(self, value: Any) -> Any:
+        return None if value is None else entries(value)
 
     def taken(self, name: str, value: Any, d: int) -> tuple[tuple[Exact, ...], ...] | None:
         if value is None and self.default is None:
             return None
-        many = f"d = {d}" if self.square else "some"
+        rows = f"d = {d} rows" if self.square else "rows"
         if isinstance(value, str) or not hasattr(value, "__len__"):
-            raise TypeError(f"{name} must be {many} rows, not {value!r}")
+            raise TypeError(f"{name} must be {rows}, not {value!r}")
         if self.square and len(value) != d:
-            raise ValueError(f"{name} must have d = {d} rows, not {len(value)}")
+            raise ValueError(f"{name} must have {rows}, not {len(value)}")
         return tuple(vector(f"a row of {name}", row, d) or () for row in value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flag(Parameter):
+    """True or false."""
 
     @property
     def words(self) -> str:
-        return "d rows of d numbers" if self.square else "rows of d numbers"
+        return "true or false"
+
+    def read(self, value: Any) -> bool:
+        if str(value).lower() not in ("true", "false"):
+            raise ValueError(f"{value!r} is neither true nor false")
+        return str(value).lower() == "true"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word(Parameter):
+    """Any text."""
+
+    @property
+    def words(self) -> str:
+        return "a word"
+
+    def read(self, value: Any) -> str:
+        return str(value)
+
+
+# -- values as they are typed -----------------------------------------------------------------
+
+
+def typed(value: Any) -> Fraction:
+    """A JSON number or text such as "1/3" or "0.01", exactly as typed. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError(f"{value!r} is no number")
+    if isinstance(value, str) and (len(value) > 400 or re.search(r"[eE][+-]?\d{5,}", value)):
+        raise ValueError("a number that nobody means, and that would fill the memory")
+    try:
+        # repr of a float is its shortest decimal: what was typed
+        return Fraction(repr(value) if isinstance(value, float) else value)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise ValueError(f"{value!r} is no finite number") from None
+
+
+def entries(value: Any) -> tuple[Any, ...]:
+    """ "1,2" as (1, 2); "1,0;0,1" and lists of lists as rows of a matrix. Raises ValueError."""
+    if isinstance(value, str):
+        rows = [row.split(",") for row in value.strip("[]()").split(";")]
+        value = rows if len(rows) > 1 else rows[0]
+    if not isinstance(value, list):
+        raise ValueError(f"{value!r} is no list of numbers")
+    return tuple(entries(e) if isinstance(e, list) else exact(typed(e)) for e in value)
+
+
+# -- values as they are given to a construction -----------------------------------------------
 
 
 def whole(name: str, value: Any, least: int = 1) -> int:

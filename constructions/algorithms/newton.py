@@ -60,6 +60,7 @@ PREDICTION = n.Induction(
     steps="iterations",
     reference=n.references.newton,
     region="alpha < 2/top**2",
+    left="(1 - alpha*s**2)**(2**iterations)",
     proved=(START, STEP, ITERATIONS, END, PREDICTION),
     source="fu2023, theorem 5.1",
 )

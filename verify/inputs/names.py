@@ -9,12 +9,16 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from constructions.parameters import REQUIRED
+
 from ..claim import Budget, Claim, NoClaimError, builtin, load_file
 from .errors import WrongCall
-from .settings import DEFAULTS
+from .settings import kind, kind_of
 
 if TYPE_CHECKING:
     from constructions.witness import Witness
+
+    from ..strategies import Case
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,8 @@ class Subject:
     claim: Claim | None = None
 
     def defaults(self, needed: Iterable[str]) -> dict[str, Any]:
-        """Values for parameters of which no small one is obvious: those of a claim's case."""
-        if set(needed) <= set(DEFAULTS):
+        """Values for parameters that have no example of their own: those of a claim's case."""
+        if all(kind(self.signature.parameters[key]).small is not REQUIRED for key in needed):
             return {}
         known = self.claim or next((c for c in builtin() if c.id == self.name), None)
         return example(known) if known is not None else {}
@@ -64,7 +68,7 @@ def subject(name: str, variant: str | None = None) -> Subject:
         if name in constructions.names():
             signature = constructions.signature(name)
         else:
-            signature = _signature_of(example(chosen))
+            signature = _signature_of(chosen)
     return Subject(name, chosen.witness, signature, chosen)
 
 
@@ -73,25 +77,36 @@ def example(claim: Claim) -> dict[str, Any]:
     one, else of its first case."""
     if claim.sizes is not None and (sizes := list(claim.sizes())):
         return dict(next((one for one in sizes if one.get("d") == 2), sizes[0]))
+    cases = sorted(_cases(claim), key=lambda case: (case.parameters.get("d") != 2, len(case.X)))
+    return dict(cases[0].parameters) if cases else {}
+
+
+def _cases(claim: Claim) -> list[Case]:
+    """A few of the claim's cases."""
     if claim.cases is None:
-        return {}
+        return []
     from ..hunt import hunt
 
-    found: list[Any] = []
+    found: list[Case] = []
     hunt(claim.cases(), found.append, Budget(cases=8), claim.domain)
-    cases = sorted(found, key=lambda case: (case.parameters.get("d") != 2, len(case.X)))
-    return dict(cases[0].parameters)
+    return found
 
 
-def _signature_of(parameters: Mapping[str, Any]) -> inspect.Signature:
-    """A signature for a builder that takes **parameters, from an example of them."""
-    kinds = ((bool, "bool"), (int, "int"), (str, "str"), ((tuple, list), "Sequence[Any]"))
+def _signature_of(claim: Claim) -> inspect.Signature:
+    """A signature for a builder that takes **parameters, from those of its cases.
+
+    What is whole in every case is a whole number.
+    """
+    values: dict[str, list[Any]] = {}
+    for parameters in (example(claim), *(case.parameters for case in _cases(claim))):
+        for name, value in parameters.items():
+            values.setdefault(name, []).append(value)
     made = []
-    for name, value in parameters.items():
-        exact = name in ("alpha", "step_size", "ridge", "gamma")  # numbers, if whole by chance
-        kind = next((text for types, text in kinds if isinstance(value, types)), "Any")
-        annotation = "Any" if exact else kind
-        made.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation))
+    for name, seen in values.items():
+        value = next((v for v in seen if not isinstance(v, int)), seen[0])
+        made.append(
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind_of(value))
+        )
     return inspect.Signature(made)
 
 

@@ -1,33 +1,27 @@
-"""Parameters that suit the data: where each algorithm converges, and what to take inside.
-
-With s_1 >= … the eigenvalues of S = X^T X and lambda the ridge:
-    newton            M_0 = alpha S   residual I - alpha S^2 (fu2023, eq. 5)   alpha < 2 / s_1^2
-    hyperpower        M_0 = alpha I   residual I - alpha S                     alpha < 2 / s_1
-    gradient_descent  Hessian 2 (S + lambda I), or S/n + lambda I for "mean"   step < 2 / its top
-    deep_descent      gradient steps on Hessian S                              alpha < 2 / s_1
-    momentum          heavy ball on Hessian S                       step < 2 (1 + momentum) / s_1
-    lasso             proximal gradient on Hessian 2 S                         step < 1 / s_1
-    chebyshev         [lowest, highest] holds the spectrum of S                highest >= s_1
-    minimax_descent   (0, largest] does                                        largest >= s_1
-"""
+"""Parameters that suit the data: where a construction converges, and what to take inside."""
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+import constructions
+from constructions.construction import Construction
+from constructions.parameters import typed
+from proofs.formula import SCALARS, Arithmetic, evaluate, parse
+
 from .errors import WrongCall
-from .settings import exact_number, takes
+from .settings import takes
 
 ITERATIONS = 40  # more of them only move rounding errors
 STEPS = 100
-PLAIN = {"layers": 6, "momentum": Fraction(1, 2), "penalty": 1}
+PLAIN = {"ridge": 1, "layers": 6, "momentum": Fraction(1, 2), "penalty": 1}
 TARGET = 1e-12  # what is left of the smallest component when iterations are chosen
 
 
@@ -48,24 +42,29 @@ def spectrum(X: np.ndarray) -> Spectrum:
     return Spectrum(top, float(kept[-1]) if top > 0 else 0.0, len(X))
 
 
-def limit(name: str, parameters: Mapping[str, Any], s: Spectrum) -> tuple[str, float, str] | None:
-    """(parameter, the value below which the algorithm converges, that limit as a formula)."""
-    start = parameters.get("start", "gram")
-    if name == "newton" or (name == "newton_carried" and start == "gram"):
-        return "alpha", _divide(2, s.top**2), "2 / |X^T X|^2"
-    if name in ("hyperpower", "newton_carried", "deep_descent"):
-        return "alpha", _divide(2, s.top), "2 / |X^T X|"
-    if name == "gradient_descent":
-        ridge = float(parameters.get("ridge") or 0)
-        if parameters.get("loss", "sum") == "mean":
-            return "step_size", _divide(2, s.top / s.n + ridge), "2 / (|X^T X| / n + ridge)"
-        return "step_size", _divide(1, s.top + ridge), "1 / (|X^T X| + ridge)"
-    if name == "momentum":
-        kept = float(parameters.get("momentum", 0))
-        return "step_size", _divide(2 * (1 + kept), s.top), "2 (1 + momentum) / |X^T X|"
-    if name == "lasso":
-        return "step_size", _divide(1, s.top), "1 / |X^T X|"
-    return None
+@dataclass(frozen=True)
+class Limit:
+    """Where an algorithm converges: the parameter below (or, `from_below`, at least) a value."""
+
+    parameter: str
+    value: float
+    formula: str
+    from_below: bool = False
+
+    def holds(self, value: float) -> bool:
+        return value >= self.value if self.from_below else value < self.value
+
+
+def limit(name: str, parameters: Mapping[str, Any], s: Spectrum) -> Limit | None:
+    """The limit that a construction states, on this data; None where it states none."""
+    text = known.converges(parameters) if (known := _construction(name)) is not None else ""
+    if not text:
+        return None
+    from_below = ">=" in text
+    parameter, _, formula = text.partition(">=" if from_below else "<")
+    formula = formula.strip()
+    shown = formula.replace("top", "|X^T X|").replace("**", "^").replace("*", " ")
+    return Limit(parameter.strip(), _value(formula, parameters, s), shown, from_below)
 
 
 def suit(
@@ -86,68 +85,74 @@ def suit(
         made[key] = size
         if key not in given:
             why[key] = f"the data has {size} {what}"
-    if _missing("ridge", signature, made):
-        made["ridge"], why["ridge"] = 1, "a default"
     s = spectrum(X)
-    for key, value, reason in (
-        ("highest", _short_decimal(s.top, up=True), "the largest eigenvalue of X^T X"),
-        ("largest", _short_decimal(s.top, up=True), "the largest eigenvalue of X^T X"),
-        ("lowest", _short_decimal(s.least / 2), "half of its smallest one that is not 0"),
-        *((key, value, "a default") for key, value in PLAIN.items()),
-    ):
-        if _missing(key, signature, made):
+
+    def choose(key: str, value: Any, reason: str) -> None:
+        parameter = signature.parameters.get(key)
+        if parameter is not None and key not in made and parameter.default is parameter.empty:
             made[key], why[key] = value, reason
-    for key in ("highest", "largest"):
-        if key in signature.parameters and float(made[key]) < s.top:
+
+    for key, formula in _suited(name).items():
+        up, shown = formula == "top", formula.replace("top", "|X^T X|")
+        choose(key, _short_decimal(_value(formula, made, s), up=up), f"{shown} of the data")
+    for key, value in PLAIN.items():
+        choose(key, value, "a default")
+    if (bound := limit(name, made, s)) is not None:
+        half = _short_decimal(bound.value / 2) if math.isfinite(bound.value) else 1
+        shown = f"{bound.formula} = {bound.value:.3g}, below which it converges"
+        choose(bound.parameter, half, f"half of {shown}")
+        if not bound.holds(float(made[bound.parameter])):
+            relation = "at least" if bound.from_below else "below"
             raise WrongCall(
-                f"{key} = {float(made[key]):g} is below the largest eigenvalue of X^T X; {name} "
-                f"converges where it is at least {s.top:.6g}"
+                f"{bound.parameter} = {float(made[bound.parameter]):g} is outside the region where "
+                f"{name} converges on this data; it must be {relation} {bound.formula} = "
+                f"{bound.value:.6g}"
             )
-    bound = limit(name, made, s)
-    if bound is not None:
-        key, top, formula = bound
-        if key not in made:
-            made[key] = _short_decimal(top / 2) if math.isfinite(top) else 1
-            why[key] = f"half of {formula} = {top:.3g}, below which it converges"
-        elif not float(made[key]) < top:
-            raise WrongCall(
-                f"{key} = {float(made[key]):g} is outside the region where {name} converges on "
-                f"this data; it must be below {formula} = {top:.6g}"
-            )
-    for key, count, reason in (
-        ("iterations", _iterations(name, made, s), f"leaves {TARGET:g} of the slowest component"),
-        ("steps", STEPS, "a default; more come closer"),
-    ):
-        if _missing(key, signature, made):
-            made[key], why[key] = count, reason
+    left = f"leaves {TARGET:g} of the slowest component"
+    choose("iterations", _iterations(name, made, s), left)
+    choose("steps", STEPS, "a default; more come closer")
     for key, parameter in signature.parameters.items():
-        if _missing(key, signature, made):
+        if key not in made and parameter.default is parameter.empty:
             raise WrongCall(f"{name} needs {key} ({takes(parameter)}); give it with --set {key}=…")
-    ordered = {key: made[key] for key in signature.parameters if key in made}
-    return ordered, why
-
-
-def _missing(key: str, signature: inspect.Signature, made: Mapping[str, Any]) -> bool:
-    parameter = signature.parameters.get(key)
-    return parameter is not None and key not in made and parameter.default is parameter.empty
+    return {key: made[key] for key in signature.parameters if key in made}, why
 
 
 def _iterations(name: str, parameters: Mapping[str, Any], s: Spectrum) -> int:
-    """Iterations after which r^(order^k) <= TARGET for the slowest non-zero component."""
+    """Iterations after which no more than TARGET is left of the slowest non-zero component."""
     if s.least <= 0:
         return 1
-    alpha = float(parameters.get("alpha", 0) or 0)
-    order = 3 if name == "hyperpower" else 2
-    squared = name != "hyperpower" and parameters.get("start", "gram") == "gram"
-    left = abs(1 - alpha * (s.least**2 if squared else s.least))
-    if not 0 < left < 1:
-        return 12 if left else 1
-    needed = math.log(math.log(TARGET) / math.log(left), order)
-    return max(1, min(ITERATIONS, math.ceil(needed)))
+    for k, left in enumerate(_left(name, parameters, s), start=1):
+        if left <= TARGET:
+            return k
+    return ITERATIONS
 
 
-def _divide(a: float, b: float) -> float:
-    return a / b if b > 0 else math.inf
+def _left(name: str, parameters: Mapping[str, Any], s: Spectrum) -> Iterator[float]:
+    """What is left of the slowest component after 1, 2, … iterations, as the construction says."""
+    known = _construction(name)
+    for k in range(1, ITERATIONS + 1):
+        values = {**parameters, "iterations": k, "s": s.least}
+        text = known.leaves(values) if known is not None else ""
+        yield abs(_value(text, values, s)) if text else math.inf
+
+
+def _construction(name: str) -> Construction | None:
+    found = constructions.get(name) if name in constructions.names() else None
+    return found if isinstance(found, Construction) else None
+
+
+def _suited(name: str) -> Mapping[str, str]:
+    known = _construction(name)
+    return known.suited if known is not None else {}
+
+
+def _value(formula: str, parameters: Mapping[str, Any], s: Spectrum) -> float:
+    """A formula in the spectrum and the parameters; infinite where it divides by 0."""
+    numbers = {k: float(v) for k, v in parameters.items() if isinstance(v, (int, float, Fraction))}
+    try:
+        return float(evaluate(parse(formula, SCALARS), {**numbers, **asdict(s)}, Arithmetic()))
+    except (ZeroDivisionError, OverflowError):
+        return math.inf
 
 
 def _short_decimal(value: float, up: bool = False) -> Any:
@@ -156,4 +161,4 @@ def _short_decimal(value: float, up: bool = False) -> Any:
         return 1
     exponent = math.floor(math.log10(value)) - 2
     digits = math.floor(value / 10.0**exponent) + up
-    return exact_number(f"{digits}e{exponent}")
+    return typed(f"{digits}e{exponent}")
