@@ -30,7 +30,7 @@ GRIDS: dict[str, dict[str, tuple[Any, ...]]] = {
         "attention": ("linear", "relu"), "prompt": ("joint", "interleaved"),
     },
     "newton_carried": {
-        "d": (1, 2, 4), "iterations": (1, 3), "alpha": (THIRD,), "start": ("gram", "identity"),
+        "d": (1, 2, 4), "iterations": (0, 1, 3), "alpha": (THIRD,), "start": ("gram", "identity"),
     },
     "hyperpower": {"d": (1, 2, 4), "iterations": (0, 1, 3), "alpha": (THIRD,)},
     "deep_descent": {"d": (1, 2, 4), "layers": (1, 2, 3), "alpha": (THIRD,)},
@@ -54,7 +54,10 @@ GRIDS: dict[str, dict[str, tuple[Any, ...]]] = {
         "output": ("mean", "variance"),
     },
     "selection": {"d": (1, 3), "examples": (2, 4), "validation": (1,), "ridges": (RIDGES,)},
-    "gelu_product": {"d": (2, 4), "order": (1, 2), "scale": (Fraction(1, 16),)},
+    "gelu_product": {
+        "d": (2, 3, 4), "order": (1, 2), "scale": (Fraction(1, 16),),
+        "form": ("richardson", "printed"),
+    },
     "spline_regression": {"basis": (3, 5), "layers": (2, 3), "alpha": (THIRD,), "degree": (1, 2)},
     "akyurek2022_theorem1": {
         "d": (1, 3), "examples": (1, 2), "step_size": (THIRD,), "ridge": (FIFTH,),
