@@ -22,7 +22,7 @@ from constructions.witness import Witness
 from proofs.layer import Head, Layer, Readout
 from proofs.slotmap import SlotMap
 from proofs.stream import layout
-from verify import algorithms, engine
+from verify import algorithms
 from verify.checks.bounds import (
     chain_bounds,
     operation_bounds,
@@ -36,7 +36,7 @@ from verify.checks.bounds import (
 from verify.checks.bounds.balls import at_most, ball, interval, precision, top
 from verify.checks.bounds.operation_bounds import NotCovered
 from verify.checks.bounds.polynomials import Ranges
-from verify.claim import Budget, builtin
+from verify.claim import Budget
 from verify.claims.akyurek2022 import theorems as claims
 from verify.strategies import Case
 
@@ -471,29 +471,3 @@ def test_a_printed_bound_is_no_smaller_than_the_bound(value, digits):
 
 
 # -- what the claims say ------------------------------------------------------------------------
-
-OURS = [
-    c
-    for c in builtin()
-    if c.id.startswith("akyurek2022.") and c.expected in ("approximates", "holds")
-]
-
-
-@pytest.mark.parametrize("claim", OURS, ids=lambda c: f"{c.id}-{c.variant}")
-def test_every_enclosure_of_the_paper_names_a_box_and_bounds_what_was_seen(claim):
-    for check in claim.checks() if claim.checks is not None else ():
-        if check.kind == "enclosure":
-            result = check.run(QUICK)
-            assert result.passed is True
-            assert check.strength == "enclosed"
-            assert result.box
-            assert 0 <= result.max_error <= result.bound < float("inf")
-
-
-def test_the_verdict_names_the_box():
-    (claim,) = (c for c in OURS if (c.id, c.variant) == ("akyurek2022.theorem2", "repaired"))
-    verdict = engine.run(claim, QUICK).verdict
-    assert verdict.name == "approximates"
-    assert verdict.strength == "enclosed"
-    for words in ("|x_i|, |y| <= 1", "ridge >= 1/2", "(d, n) = (1, 1), (2, 1)", "scale 2^-40"):
-        assert words in verdict.box

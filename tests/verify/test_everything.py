@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
+import re
 from pathlib import Path
 
 import pytest
@@ -13,8 +10,9 @@ import pytest
 from verify.checks.coq import kernel
 from verify.measure import readme
 
-ROOT = Path(readme.__file__).parent.parent
-README = ROOT / "README.md"
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+needs_coq = pytest.mark.skipif(not kernel.available(), reason="no Coq")
 
 # every statement of the three papers, by its identifier
 STATEMENTS = """
@@ -37,68 +35,64 @@ NO_REPAIR = {
 }  # fmt: skip
 
 
-# where Coq is missing the check is run without it
-KERNEL = ["--kernel", "coq"] if kernel.available() else []
-needs_coq = pytest.mark.skipif(not KERNEL, reason="no Coq")
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> tuple[int, dict, str]:
-    """(exit status, JSON report, Markdown table) of `witness check --kernel coq`."""
-    folder = tmp_path_factory.mktemp("whole")
-    command = [sys.executable, "-m", "verify", "check", "--as", "all", *KERNEL,
-               "--json", str(folder / "r.json"), "--markdown", str(folder / "r.md")]  # fmt: skip
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=dict(os.environ))
-    assert not done.stderr.count("Traceback"), done.stderr
-    return (
-        done.returncode,
-        json.loads((folder / "r.json").read_text()),
-        (folder / "r.md").read_text(),
-    )
-
-
-pytestmark = pytest.mark.xdist_group("whole")  # one process, so that the check runs once
-
-
 def test_every_verdict_is_the_expected_one(whole):
-    status, report, _ = whole
-    wrong = [(c["id"], c["variant"], c["verdict"]) for c in report["claims"]
-             if c["verdict"] != c["expected"]]  # fmt: skip
-    assert status == 0 and not wrong
+    wrong = {
+        key: claim["verdict"]
+        for key, claim in whole.claims.items()
+        if claim["verdict"] != claim["expected"]
+    }
+    assert whole.status == 0 and not wrong
+    assert {"schema", "claims", "seed", "versions"} <= set(whole.report)
 
 
 def test_every_statement_of_the_papers_is_executed_as_printed(whole):
-    _, report, _ = whole
-    printed = {c["id"] for c in report["claims"] if c["variant"] == "printed"}
-    assert set(STATEMENTS) <= printed
+    assert {(name, "printed") for name in STATEMENTS} <= set(whole.claims)
 
 
 def test_what_fails_as_printed_is_repaired_and_the_repair_stands(whole):
-    _, report, _ = whole
-    verdicts = {(c["id"], c["variant"]): c["verdict"] for c in report["claims"]}
-    for (claim, variant), verdict in verdicts.items():
-        if variant == "printed" and verdict in ("refuted", "ill-posed"):
-            repaired = verdicts.get((claim, "repaired"))
-            assert repaired in ("holds", "approximates") or claim in NO_REPAIR, claim
+    for (name, variant), claim in whole.claims.items():
+        if variant == "printed" and claim["verdict"] in ("refuted", "ill-posed"):
+            repaired = whole.claims.get((name, "repaired"))
+            if repaired is None:
+                assert name in NO_REPAIR
+            else:
+                assert repaired["verdict"] in ("holds", "approximates") and repaired["repair"], name
 
 
 def test_every_refutation_has_a_counterexample(whole):
-    _, report, _ = whole
-    for claim in report["claims"]:
-        if claim["verdict"] == "refuted":
-            assert claim["counterexample"], claim["id"]
+    for key, claim in whole.claims.items():
+        assert claim["counterexample"] or claim["verdict"] != "refuted", key
 
 
 def test_no_check_failed_without_refuting(whole):
-    _, report, _ = whole
-    for claim in report["claims"]:
+    for key, claim in whole.claims.items():
         if claim["verdict"] in ("holds", "approximates"):
-            assert not [c for c in claim["checks"] if c["passed"] is False], claim["id"]
+            assert not [c for c in claim["checks"] if c["passed"] is False], key
 
 
-def test_the_report_names_what_it_was_made_with(whole):
-    _, report, _ = whole
-    assert {"schema", "claims", "seed", "versions"} <= set(report)
+def checks_of(whole, kind):
+    """Each check of a kind whose claim holds or approximates, with its claim's key."""
+    for key, claim in whole.claims.items():
+        if claim["verdict"] in ("holds", "approximates"):
+            yield from ((key, check) for check in claim["checks"] if check["kind"] == kind)
+
+
+def test_an_enclosure_names_a_box_and_bounds_what_was_seen_or_is_called_tested(whole):
+    strengths = set()
+    for key, check in checks_of(whole, "enclosure"):
+        strengths.add(check["strength"])
+        if check["strength"] == "enclosed":
+            assert check["box"] and 0 <= check["max_error"] <= check["bound"] < float("inf"), key
+        else:
+            assert (check["box"], check["bound"]) == ("", None), key
+            assert check["max_error"] is not None, key
+    assert strengths == {"enclosed", "tested"}
+
+
+def test_a_core_claim_holds_by_every_kind_of_check(whole):
+    for name in ("gradient_descent", "sherman_morrison", "newton"):
+        passed = {c["kind"] for c in whole.claims[name, "improved"]["checks"] if c["passed"]}
+        assert passed >= {"exact", "annotations", "symbolic", "numeric", "resources", "proof"}
 
 
 PROVED = {"gradient_descent", "sherman_morrison", "newton", "hyperpower"}
@@ -107,9 +101,8 @@ ONLY_RUN = {"lasso", "logistic", "kernel_regression", "selection", "spline_regre
 
 @needs_coq
 def test_the_kernel_speaks_of_the_transformers_that_it_was_given(whole):
-    _, report, _ = whole
     proved = {
-        c["id"] for c in report["claims"]
+        c["id"] for c in whole.report["claims"]
         if any(one["kind"] == "kernel" and one["passed"] for one in c["checks"])
         and "proved" in c["evidence"] and any(one["kind"] == "annotations" for one in c["checks"])
     }  # fmt: skip
@@ -117,8 +110,7 @@ def test_the_kernel_speaks_of_the_transformers_that_it_was_given(whole):
 
 
 def test_what_the_calculus_cannot_run_is_not_called_derived(whole):
-    _, report, _ = whole
-    evidence = {c["id"]: c["evidence"] for c in report["claims"]}
+    evidence = {c["id"]: c["evidence"] for c in whole.report["claims"]}
     for claim in ONLY_RUN:
         assert "derived" not in evidence[claim], claim
     for claim in PROVED:
@@ -127,17 +119,17 @@ def test_what_the_calculus_cannot_run_is_not_called_derived(whole):
 
 @needs_coq
 def test_readmes_table_of_verdicts_is_the_one_just_made(whole):
-    assert readme.block(README.read_text(encoding="utf-8"), "verdicts") == whole[2]
+    assert readme.block(README, "verdicts") == whole.markdown
 
 
 @pytest.mark.parametrize("name", ["theorems", "witnesses"])
 def test_readmes_other_tables_are_what_is_counted(name):
-    assert readme.block(README.read_text(encoding="utf-8"), name) == readme.BLOCKS[name]()
+    assert readme.block(README, name) == readme.BLOCKS[name]()
 
 
 def test_ci_calls_readmes_test_command():
     (command,) = [
-        line.strip() for line in README.read_text(encoding="utf-8").splitlines()
+        line.strip() for line in README.splitlines()
         if line.strip().startswith("pip install -e")
     ]  # fmt: skip
     assert command.split("&&")[1].strip() == "pytest"
@@ -147,10 +139,7 @@ def test_ci_calls_readmes_test_command():
 
 
 def test_readme_names_files_and_commands_that_exist():
-    import re
-
-    text = README.read_text(encoding="utf-8")
-    for path in re.findall(r"\]\((?!http)([^)#]+)\)", text):
+    for path in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (ROOT / path).is_file(), path
-    for path in re.findall(r"`((?:constructions|proofs|verify)/[\w/.]+\.\w+)`", text):
+    for path in re.findall(r"`((?:constructions|proofs|verify)/[\w/.]+\.\w+)`", README):
         assert (ROOT / path).is_file(), path

@@ -15,40 +15,10 @@ from proofs.calculus import spectral
 from proofs.layer import Head
 from verify.checks import residual as spectrum
 from verify.checks.bounds import certified
-from verify.claim import Budget, registered
-from verify.claims.ours import algorithms, least_squares, shallow
+from verify.claim import Budget
+from verify.claims.ours import algorithms, shallow
 
 QUICK = Budget(cases=8, quick=True)
-MODULES = (shallow, algorithms, least_squares)
-NAMES = {module.__name__ for module in MODULES}
-CLAIMS = [c for c in registered() if getattr(c.witness or c.checks, "__module__", "") in NAMES]
-
-
-def without_floats(claim: Any) -> Any:
-    """The claim without its slowest check, of which a test of its own runs a few."""
-    return replace(claim, floats=None)
-
-
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.id)
-def test_verdict_is_the_expected_one(claim: Any) -> None:
-    from verify import engine
-
-    report = engine.run(without_floats(claim), replace(QUICK, cases=4))
-    assert report.verdict.name == claim.expected
-    assert all(check.passed for check in report.checks)
-
-
-@pytest.mark.parametrize("name", ["hyperpower", "minimax_descent", "lasso"])
-def test_floats_stay_within_their_computed_rounding_bound(name: str) -> None:
-    from verify.checks import floats as numeric
-
-    (claim,) = (c for c in CLAIMS if c.id == name)
-    assert numeric.run(claim, replace(QUICK, cases=4)).passed is not False
-
-
-def test_every_improved_claim_names_its_source() -> None:
-    assert CLAIMS
-    assert {(c.source, c.variant) for c in CLAIMS} == {("witness", "improved")}
 
 
 def flipped(build: Any) -> Any:

@@ -16,40 +16,6 @@ OURS = {c.key: c for c in registered() if c.id.startswith("vonoswald2022.")}
 QUICK = Budget(quick=True)
 
 
-@pytest.mark.parametrize("key", sorted(OURS), ids=" ".join)
-def test_the_verdict_is_the_expected_one(key):
-    made = engine.run(OURS[key], QUICK)
-    refuted = key == ("vonoswald2022.gdpp.ksteps", "printed")
-    assert made.verdict.name == OURS[key].expected == ("refuted" if refuted else "holds")
-
-
-def test_two_layers_of_gdpp_are_two_gradient_steps_on_no_one_transformation():
-    claim = OURS["vonoswald2022.gdpp.ksteps", "printed"]
-    found = engine.run(claim, Budget()).verdict.counterexample
-    values = found["parameters"]
-    eta, gamma, k = (Fraction(values[name]) for name in ("step_size", "gamma", "layers"))
-    prompt = found["X"][0], found["y"], found["queries"][0]
-    (x,), (y,), (q,) = ([Fraction(v) for v in part] for part in prompt)
-    assert (k, len(found["X"])) == (2, 1)
-    given = x, y, q
-
-    prediction = Fraction(0)
-    data = [(x, q)]
-    for _ in range(2):
-        change = eta * y * x  # one gradient step from 0 on (x, y)
-        prediction += change * q
-        y -= change * x
-        x, q = x - gamma * x * x * x, q - gamma * x * x * q
-        data.append((x, q))
-    assert prediction == Fraction(found["prediction"][0])
-    x, y, q = given
-    for (x_l, q_l), descent in zip(data, found["descent"], strict=True):
-        w = Fraction(0)
-        for _ in range(2):
-            w -= eta * (w * x_l - y) * x_l
-        assert w * q_l == Fraction(descent[0]) != prediction
-
-
 @pytest.mark.parametrize("name", ["prop1", "ksteps", "gdpp"])
 def test_the_query_as_a_key_would_be_refuted(name):
     claim = OURS[f"vonoswald2022.{name}", "printed"]

@@ -1,4 +1,4 @@
-"""B-spline features: exact, in front of any witness, and the error falls at the minimax rate."""
+"""B-spline features: exact, and in front of any witness."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import constructions
 from constructions.algorithms.spline_regression import with_splines
 from proofs.weights.splines import basis
 from verify import algorithms
-from verify.claim import Budget
-from verify.claims.ours.features import falls_as_fast
 
 X = np.array([[F(i, 7)] for i in range(7)], dtype=object)
 y = np.array([F(i * i - 3 * i) for i in range(7)], dtype=object)
@@ -27,16 +25,6 @@ def test_relus_make_the_b_splines_of_cox_and_de_boor(degree: int) -> None:
     for t, (v,) in enumerate(X):
         assert list(features[t]) == [algorithms._b_spline(v, i, degree, 5) for i in range(5)]
         assert sum(features[t]) == 1 or v == 1
-
-
-@pytest.mark.parametrize("degree", [1, 2])
-def test_regression_on_splines_is_gradient_descent_on_them(degree: int) -> None:
-    given = {"basis": 4, "layers": 3, "alpha": F(1, 7), "degree": degree}
-    witness = constructions.build("spline_regression", **given)
-    wanted = algorithms.spline_regression(X[:-1], y[:-1], QUERIES, **given)
-    assert list(witness.predict(X[:-1], y[:-1], QUERIES, "rational")) == list(wanted)
-    other = algorithms.spline_regression(X[:-1], y[:-1], QUERIES, **given | {"degree": 3 - degree})
-    assert list(other) != list(wanted)
 
 
 @pytest.mark.parametrize(
@@ -73,9 +61,3 @@ def test_too_few_knots_or_another_prompt_are_refused() -> None:
         )
     with pytest.raises(ValueError, match="d must be 1"):
         constructions.build("spline_regression", basis=3, layers=2, alpha=1, d=2)
-
-
-def test_the_error_falls_at_the_minimax_rate_only_if_the_basis_grows() -> None:
-    quick = Budget(quick=True)
-    assert falls_as_fast(1).run(quick).passed is True
-    assert falls_as_fast(1, lambda n: 5).run(quick).passed is False

@@ -1,0 +1,49 @@
+"""The whole check, run once as a user runs it, for all tests that read its verdicts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from verify.checks.coq import kernel
+
+ROOT = Path(__file__).parents[2]
+# where Coq is missing the check is run without it
+KERNEL = ["--kernel", "coq"] if kernel.available() else []
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What `witness check --as all` said: exit status, JSON report, Markdown table."""
+
+    status: int
+    report: dict[str, Any]
+    markdown: str
+
+    @property
+    def claims(self) -> dict[tuple[str, str], dict[str, Any]]:
+        return {(claim["id"], claim["variant"]): claim for claim in self.report["claims"]}
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """Tests that take it are of the xdist group "whole": one process, so that it is run once."""
+    folder = tmp_path_factory.mktemp("whole")
+    outputs = folder / "report.json", folder / "report.md"
+    command = [sys.executable, "-m", "verify", "check", "--as", "all", *KERNEL]
+    command += ["--json", str(outputs[0]), "--markdown", str(outputs[1])]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr, done.stderr
+    return Whole(done.returncode, json.loads(outputs[0].read_text()), outputs[1].read_text())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "whole" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("whole"))
