@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import wraps
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Concatenate, Literal, ParamSpec
 
 Strength = Literal["proved", "derived", "exact", "enclosed", "tested"]
-Kind = Literal[
-    "exact", "numeric", "enclosure", "symbolic", "proof", "kernel", "steps", "annotations",
-    "resources",
-]  # fmt: skip
+Kind = str
 Variant = Literal["printed", "repaired", "improved"]
 
-KINDS: tuple[Kind, ...] = (
-    "exact", "steps", "annotations", "symbolic", "numeric", "enclosure", "proof", "kernel",
-    "resources",
-)  # fmt: skip
 VARIANTS: tuple[Variant, ...] = ("printed", "repaired", "improved")
 # what a check of a kind may call its evidence: code that ran cases cannot call itself a proof
 ALLOWED: dict[Kind, tuple[Strength, ...]] = {
@@ -31,6 +25,7 @@ ALLOWED: dict[Kind, tuple[Strength, ...]] = {
     "kernel": ("proved",),
     "resources": ("exact",),
 }
+KINDS = tuple(ALLOWED)
 QUANTITIES = ("layers", "width", "heads", "hidden", "weights")
 RELATIONS = ("=", "<=", "O")
 
@@ -182,6 +177,28 @@ class CheckResult:
         return replace(self, **fields)
 
 
+class Differs(Exception):
+    """Raised by a check on a case in which the claim is wrong; `found` is the check's result.
+
+    max_error, bound: how far off it is, and what is allowed; cases: how many were run, this one
+    included.
+    """
+
+    def __init__(
+        self,
+        detail: str,
+        counterexample: Mapping[str, Any] | None = None,
+        first_difference: Mapping[str, Any] | None = None,
+        max_error: float | None = None,
+        bound: float | None = None,
+        cases: int = 1,
+    ) -> None:
+        super().__init__(detail)
+        self.found = CheckResult(
+            False, cases, max_error, bound, detail, counterexample, first_difference
+        )
+
+
 @dataclass(frozen=True)
 class Check:
     """One way to test a claim.
@@ -203,6 +220,35 @@ class Check:
                 f"a check of kind {self.kind} gives evidence of strength "
                 f"{' or '.join(ALLOWED[self.kind])}, not {self.strength!r}"
             )
+
+
+Given = ParamSpec("Given")
+
+
+def check(
+    kind: Kind, strength: Strength, transformer: bool = True
+) -> Callable[[Callable[Concatenate[Budget, Given], CheckResult]], Callable[Given, Check]]:
+    """Turns a function that looks for evidence, look(budget, *given), into look(*given) -> Check.
+
+    It returns what it found; on a case in which the claim is wrong it raises Differs.
+    """
+
+    def decorate(
+        look: Callable[Concatenate[Budget, Given], CheckResult],
+    ) -> Callable[Given, Check]:
+        @wraps(look)
+        def made(*given: Given.args, **named: Given.kwargs) -> Check:
+            def run(budget: Budget) -> CheckResult:
+                try:
+                    return look(budget, *given, **named)
+                except Differs as failure:
+                    return failure.found
+
+            return Check(kind, run, strength, transformer)
+
+        return made
+
+    return decorate
 
 
 @dataclass(frozen=True)
@@ -246,6 +292,18 @@ class Domain:
 
 # -- claims -----------------------------------------------------------------------------------
 
+# fields of a claim that say something of its witness, whichever variant it is
+OF_A_WITNESS = (
+    "algorithm",
+    "formula",
+    "cases",
+    "domain",
+    "floats",
+    "promises",
+    "sizes",
+    "theorems",
+)
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -281,7 +339,7 @@ class Claim:
     assembled: Callable[[], Sequence[Mapping[str, Any]]] | None = None
     repair: str = ""
     note: str = ""
-    symbolic: Mapping[str, Any] | None = field(default=None)
+    symbolic: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if not self.id or not isinstance(self.id, str):
@@ -304,8 +362,7 @@ class Claim:
     def _nothing_unchecked(self) -> None:
         """Raises ValueError for what no check would ever look at."""
         if self.witness is None:
-            for name in ("algorithm", "formula", "cases", "domain", "floats", "assembled",
-                         "symbolic", "promises", "sizes", "theorems"):  # fmt: skip
+            for name in (*OF_A_WITNESS, "assembled", "symbolic"):
                 if getattr(self, name):
                     raise ValueError(f"{self.id}: {name} without a witness is checked by nothing")
         if self.promises and self.sizes is None:
@@ -352,6 +409,23 @@ def claim(id: str, **fields: Any) -> Callable[[Callable[..., Any]], Callable[...
         else:
             register(Claim(id=id, checks=function, summary=summary, **fields))
         return function
+
+    return decorate
+
+
+def repair(id: str, by: str, **changed: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Registers the repair of a printed claim, as `claim` does; `by` says what is changed.
+
+    The fields that are not given are those of the printed claim: statement, source, summary, and
+    what is said of its witness. Raises KeyError without a printed claim.
+    """
+    printed = _registry[id, "printed"]
+    names = ("statement", "source", *(OF_A_WITNESS if printed.witness is not None else ()))
+    fields = {name: getattr(printed, name) for name in names} | changed
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        fields.setdefault("summary", _first_line(function) or printed.summary)
+        return claim(id, variant="repaired", repair=by, **fields)(function)
 
     return decorate
 

@@ -2,72 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
-from .claim import Budget, CheckResult, Domain
-
-
-class Differs(Exception):
-    """Raised by a test on a case in which the claim is wrong."""
-
-    def __init__(
-        self,
-        detail: str,
-        counterexample: Mapping[str, Any] | None = None,
-        first_difference: Mapping[str, Any] | None = None,
-        max_error: float | None = None,
-        bound: float | None = None,
-    ) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.counterexample = counterexample
-        self.first_difference = first_difference
-        self.max_error = max_error
-        self.bound = bound
-
-    def result(self, cases: int) -> CheckResult:
-        return CheckResult(
-            False,
-            cases,
-            self.max_error,
-            self.bound,
-            self.detail,
-            self.counterexample,
-            self.first_difference,
-        )
-
-
-@dataclass(frozen=True)
-class Hunt:
-    """What a search for a counterexample found: cases run, and the shrunk failure if any."""
-
-    cases: int
-    failure: Differs | None
+from .claim import Budget, Domain
+from .claim import Differs as Differs
 
 
 def hunt(
     strategy: Any, test: Callable[[Any], None], budget: Budget, domain: Domain | None = None
-) -> Hunt:
-    """Runs Hypothesis on `test`: seeded, without deadline, database or pytest.
+) -> int:
+    """Runs Hypothesis on `test`: seeded, without deadline, database or pytest; counts the cases.
 
-    `test` raises Differs on a case where the claim fails; the smallest such case is returned.
+    `test` raises Differs on a case where the claim fails; that of the smallest such case is raised.
     Any other exception is passed on. Only cases of the `domain` are tried, in the search and when
     the case that was found is made smaller. A tuple of strategies is hunted through in its order,
     at most half the cases in each but the last (or 20, which small sizes need): with small sizes
     first, what is found is of the smallest size.
     """
     if isinstance(strategy, tuple):
-        cases = 0
-        for number, stage in enumerate(strategy, start=1):
-            fewer = min(budget.cases, max(20, budget.cases // 2))
-            part = budget if number == len(strategy) else replace(budget, cases=fewer)
-            found = hunt(stage, test, part, domain)
-            cases += found.cases
-            if found.failure is not None:
-                break
-        return Hunt(cases, found.failure)
+        fewer = replace(budget, cases=min(budget.cases, max(20, budget.cases // 2)))
+        budgets = [fewer] * (len(strategy) - 1) + [budget]
+        return hunt_each(zip(strategy, budgets), test, domain)
     import hypothesis
     from hypothesis import HealthCheck, Phase, Verbosity
 
@@ -99,8 +56,29 @@ def hunt(
         searched()
     except Differs:
         assert smallest is not None
-        return Hunt(cases, minimise(*smallest, test, domain))
-    return Hunt(cases, None)
+        failure = minimise(*smallest, test, domain)
+        failure.found = failure.found.named(cases=cases)
+        raise failure from None
+    return cases
+
+
+def hunt_each(
+    stages: Iterable[tuple[Any, Budget]],
+    test: Callable[[Any], None],
+    domain: Domain | None = None,
+) -> int:
+    """Hunts through one strategy after the other; counts the cases of all, those of a failure too.
+
+    Raises Differs like `hunt`.
+    """
+    cases = 0
+    for strategy, budget in stages:
+        try:
+            cases += hunt(strategy, test, budget, domain)
+        except Differs as failure:
+            failure.found = failure.found.named(cases=cases + failure.found.cases)
+            raise
+    return cases
 
 
 def minimise(

@@ -88,9 +88,10 @@ def test_a_hunt_returns_the_smallest_failure():
         if value > 17:
             raise Differs("too large", {"value": value})
 
-    result = hunt(st.integers(0, 10**6), test, Budget(cases=100))
-    assert result.failure is not None and result.failure.counterexample == {"value": 18}
-    assert hunt(st.integers(0, 17), test, Budget(cases=100)).failure is None
+    with pytest.raises(Differs) as failure:
+        hunt(st.integers(0, 10**6), test, Budget(cases=100))
+    assert failure.value.found.counterexample == {"value": 18}
+    assert hunt(st.integers(0, 17), test, Budget(cases=100)) > 0
 
 
 def test_smaller_cases_have_parameters_of_their_own_size():

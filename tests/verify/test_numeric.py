@@ -144,7 +144,7 @@ def test_a_check_by_such_an_algorithm_is_open(algorithm):
     from verify.claim import builtin
 
     (core,) = (claim for claim in builtin() if claim.id == "newton")
-    result = numeric.run(replace(core, algorithm=algorithm), Budget(cases=3))
+    result = numeric.in_floats(replace(core, algorithm=algorithm)).run(Budget(cases=3))
     assert result.passed is None and "decides nothing" in result.detail
 
 

@@ -9,16 +9,16 @@ from ..claim import Check, Claim
 
 def standard(claim: Claim) -> Iterator[Check]:
     """The checks that every witness claim gets; the claim's fields decide which apply."""
-    from . import equal, proof, resources, steps, symbolic
-    from . import floats as numeric
+    from . import equal, floats, proof, resources, steps, symbolic
 
-    yield Check("exact", lambda budget: equal.run(claim, budget), "exact")
-    yield Check("annotations", lambda budget: steps.of_witness(claim, budget), "exact")
+    yield equal.in_fractions(claim)
+    yield steps.as_annotated(claim)
     if claim.symbolic is not None:
-        yield Check("symbolic", lambda budget: symbolic.run(claim, budget), "exact")
+        yield symbolic.in_letters(claim)
     if claim.floats is not None:
-        yield Check("numeric", lambda budget: numeric.run(claim, budget), "tested")
+        yield floats.in_floats(claim)
     if claim.promises:
-        yield Check("resources", lambda budget: resources.run(claim, budget), "exact")
+        assert claim.witness is not None and claim.sizes is not None
+        yield resources.counts(claim.witness, claim.promises, claim.sizes)
     if claim.assembled is not None:
         yield Check("proof", lambda budget: proof.run(claim, budget), "derived")

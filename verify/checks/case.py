@@ -5,17 +5,19 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, wraps
+from typing import Any, ParamSpec
 
 import numpy as np
 
+from constructions.numbers import Unsupported
 from constructions.run.forward import NO_WITNESS
 from constructions.witness import Witness
 from proofs.layer import Holds
 from proofs.stream import split_entry
 
-from ..expressions import Scope, evaluate, prompt_scope
+from ..claim import CheckResult
+from ..prompt_scope import Scope, evaluate, prompt_scope
 from ..strategies import Case, as_text
 
 
@@ -36,6 +38,24 @@ def _built(make: Callable[..., Any], parameters: tuple) -> Witness:
 
 class InexactReference(ValueError):
     """An algorithm that was given fractions and computed in floats: it decides nothing."""
+
+
+Given = ParamSpec("Given")
+
+
+def left_open(look: Callable[Given, CheckResult]) -> Callable[Given, CheckResult]:
+    """The same, deciding nothing of what cannot be run in its numbers, or is no exact reference."""
+
+    @wraps(look)
+    def made(*given: Given.args, **named: Given.kwargs) -> CheckResult:
+        try:
+            return look(*given, **named)
+        except Unsupported as error:
+            return CheckResult(None, detail=f"not run: {error}")
+        except InexactReference as error:
+            return CheckResult(None, detail=f"decides nothing: {error}")
+
+    return made
 
 
 def reference(

@@ -6,12 +6,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from constructions.numbers import Unsupported
-
-from ..claim import Budget, CheckResult, Claim
-from ..hunt import Differs, hunt
+from ..claim import Budget, CheckResult, Claim, Differs, check
+from ..hunt import hunt
 from ..strategies import Case, as_text
-from .case import InexactReference, build, first_difference, reference
+from .case import build, first_difference, left_open, reference
 
 
 @dataclass
@@ -59,7 +57,9 @@ class Drawn:
         return ""
 
 
-def run(claim: Claim, budget: Budget) -> CheckResult:
+@check("exact", "exact")
+@left_open
+def in_fractions(budget: Budget, claim: Claim) -> CheckResult:
     """Hunts for a prompt on which the two differ; reports the smallest one found."""
     assert claim.cases is not None
     drawn = Drawn()
@@ -67,25 +67,21 @@ def run(claim: Claim, budget: Budget) -> CheckResult:
     def test(case: Case) -> None:
         drawn.add(case, compare(claim, case))
 
+    def words() -> str:
+        return f"{claim.domain.words}: {drawn.words()}" if claim.domain else drawn.words()
+
     try:
-        found = hunt(claim.cases(), test, budget, claim.domain)
-    except Unsupported as error:
-        return CheckResult(None, detail=f"not run: {error}")
-    except InexactReference as error:
-        return CheckResult(None, detail=f"decides nothing: {error}")
-    words = drawn.words()
-    if claim.domain is not None:
-        words = f"{claim.domain.words}: {words}"
-    if found.failure is not None:
-        return found.failure.result(found.cases).named(domain=words)
+        cases = hunt(claim.cases(), test, budget, claim.domain)
+    except Differs as failure:
+        failure.found = failure.found.named(domain=words())
+        raise
     if why := drawn.degenerate():
-        return CheckResult(
-            None, found.cases, 0.0, 0.0, f"equal, but the domain is degenerate: {why}", domain=words
-        )
+        detail = f"equal, but the domain is degenerate: {why}"
+        return CheckResult(None, cases, 0.0, 0.0, detail, domain=words())
     reach = ", ".join(
         f"{name} = {min(seen)} to {max(seen)}" for name, seen in drawn.sizes.items() if seen
     )
-    return CheckResult(True, found.cases, 0.0, 0.0, f"equal in fractions; {reach}", domain=words)
+    return CheckResult(True, cases, 0.0, 0.0, f"equal in fractions; {reach}", domain=words())
 
 
 def compare(claim: Claim, case: Case) -> Any:

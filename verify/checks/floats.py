@@ -15,15 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from ..claim import Budget, CheckResult, Claim
-from ..hunt import Differs, hunt
+from ..claim import Budget, CheckResult, Claim, Differs, check
+from ..hunt import hunt
 from ..strategies import Case
-from .case import InexactReference, build, reference
+from .case import build, left_open, reference
 
 SYSTEMS = ("float64", "float32")
 
 
-def run(claim: Claim, budget: Budget) -> CheckResult:
+@check("numeric", "tested")
+@left_open
+def in_floats(budget: Budget, claim: Claim) -> CheckResult:
     """Hunts for a prompt of floats on which the error exceeds the bound."""
     assert claim.floats is not None
     worst = (0.0, 0.0, 0.0)  # ratio, error, tolerance
@@ -41,19 +43,14 @@ def run(claim: Claim, budget: Budget) -> CheckResult:
             ratio = error / tolerance if tolerance > 0 else float(error > 0)
             worst = max(worst, (ratio, error, tolerance))
 
-    try:
-        found = hunt(claim.floats(), test, budget)
-    except InexactReference as inexact:
-        return CheckResult(None, 0, detail=f"decides nothing: {inexact}")
-    if found.failure is not None:
-        return found.failure.result(found.cases)
+    cases = hunt(claim.floats(), test, budget)
     _, error, tolerance = worst
     if decided == 0:
-        return CheckResult(None, found.cases, detail="floats cannot decide; rational can")
+        return CheckResult(None, cases, detail="floats cannot decide; rational can")
     detail = f"worst error {error:.1e} of {tolerance:.1e} allowed, float64 and float32"
     if open_cases:
         detail += f"; {open_cases} runs left undecided by rounding, rational decides them"
-    return CheckResult(True, found.cases, error, tolerance, detail)
+    return CheckResult(True, cases, error, tolerance, detail)
 
 
 def compare(claim: Claim, case: Case, system: str) -> tuple[float, float] | None:

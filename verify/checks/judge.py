@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -10,9 +11,9 @@ import numpy as np
 
 from constructions.numbers import FLOATS, Unsupported
 
-from ..claim import Claim
-from ..command.regression import algorithm_of
-from ..hunt import Differs
+from .. import algorithms
+from ..claim import Claim, Differs, builtin
+from ..inputs.errors import WrongCall
 from ..inputs.names import Subject
 from ..strategies import Case
 from . import floats as numeric
@@ -20,6 +21,20 @@ from .case import InexactReference, build, reference
 
 # a number system that decides where the one asked cannot
 DECIDES = {name: "rational" for name in FLOATS} | {"ball": "rational"}
+
+
+def algorithm_of(subject: Subject) -> Callable[..., Any]:
+    """The independent reference: the claim's own, else the one of this name. Raises WrongCall."""
+    own = subject.claim.algorithm if subject.claim else None
+    if own is not None:
+        return own
+    found = getattr(algorithms, subject.name, None)
+    if callable(found):
+        return found
+    for one in builtin():
+        if one.id == subject.name and one.algorithm is not None:
+            return one.algorithm
+    raise WrongCall(f"no algorithm to compare {subject.name} with is known")
 
 
 def as_claim(subject: Subject) -> Claim:
@@ -42,7 +57,8 @@ def judge(claim: Claim, case: Case, numbers: str) -> dict[str, Any]:
             warnings.simplefilter("ignore")
             outcome = _judged(claim, case, numbers)
     except Differs as failure:
-        outcome = {"outcome": "refuted", "error": failure.max_error, "bound": failure.bound}
+        found = failure.found
+        outcome = {"outcome": "refuted", "error": found.max_error, "bound": found.bound}
     except InexactReference as error:
         outcome = {"detail": str(error)}
     except (Unsupported, ZeroDivisionError) as error:

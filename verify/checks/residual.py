@@ -10,39 +10,37 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..claim import Budget, Check, CheckResult
+from ..claim import Budget, CheckResult, Differs, check
 
 Parameters = Mapping[str, Any]
 
 
+@check("symbolic", "exact")
 def leaves(
+    budget: Budget,
     build: Callable[..., Any],
     residual: Callable[..., Any],
     parameters: Callable[[], Sequence[Parameters]],
-) -> Check:
+) -> CheckResult:
     """The error is multiplied by `residual(s, **parameters)`, for every S at once."""
+    import sympy
 
-    def run(budget: Budget) -> CheckResult:
-        import sympy
+    from proofs.calculus import spectral
 
-        from proofs.calculus import spectral
-
-        cases = list(parameters())
-        for given in cases:
-            witness = build(d=2, **given)
-            wanted = residual(spectral.s, **given)
-            try:
-                found = spectral.residual(witness)
-            except spectral.OutsideCalculusError as error:
-                return CheckResult(False, detail=f"{witness.name}: {error}")
-            if sympy.cancel(sympy.expand(found) - sympy.expand(wanted)) != 0:
-                named = {name: str(value) for name, value in given.items()}
-                return CheckResult(
-                    False, len(cases),
-                    detail=f"at {named} the error is multiplied by {sympy.factor(found)}",
-                    counterexample={"parameters": named, "residual": str(sympy.factor(found)),
-                                    "should": str(sympy.factor(wanted))},
-                )  # fmt: skip
-        return CheckResult(True, len(cases), detail="the same polynomial in S, for all n and d")
-
-    return Check("symbolic", run, "exact")
+    cases = list(parameters())
+    for given in cases:
+        witness = build(d=2, **given)
+        wanted = residual(spectral.s, **given)
+        try:
+            found = spectral.residual(witness)
+        except spectral.OutsideCalculusError as error:
+            raise Differs(f"{witness.name}: {error}", cases=0) from None
+        if sympy.cancel(sympy.expand(found) - sympy.expand(wanted)) != 0:
+            named = {name: str(value) for name, value in given.items()}
+            is_, should = (str(sympy.factor(one)) for one in (found, wanted))
+            raise Differs(
+                f"at {named} the error is multiplied by {is_}",
+                {"parameters": named, "residual": is_, "should": should},
+                cases=len(cases),
+            )
+    return CheckResult(True, len(cases), detail="the same polynomial in S, for all n and d")

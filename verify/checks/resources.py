@@ -6,40 +6,52 @@ wrong form has no fit) and set against the paper's formula.
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from ..claim import Budget, CheckResult, Claim, Promise
+from proofs.formula import COUNTS, SCALARS, Arithmetic, Names, SympyScalars, evaluate, parse
+
+from ..claim import Budget, CheckResult, Differs, Promise, check
 from .case import build
 
-VARIABLES = {
-    "d": "d", "n": "n", "k": "k",
-    "examples": "n", "iterations": "k", "steps": "k", "layers": "k",
-}  # fmt: skip
+VARIABLES = {"d": "d", "n": "n", "k": "k", "examples": "n"} | dict.fromkeys(
+    ("iterations", "steps", "layers"), "k"
+)
 
 
-def run(claim: Claim, budget: Budget) -> CheckResult:
-    """Counts at every size of `claim.sizes` and compares with every promise."""
-    assert claim.witness is not None and claim.sizes is not None
-    sizes = list(claim.sizes())
-    points = [variables(parameters) for parameters in sizes]
-    witnesses = [build(claim.witness, parameters) for parameters in sizes]
+@check("resources", "exact")
+def counts(
+    budget: Budget,
+    make: Callable[..., Any],
+    promises: Sequence[Promise],
+    sizes: Callable[[], Sequence[Mapping[str, Any]]],
+    of: str = "",
+) -> CheckResult:
+    """What make(**parameters) has at each size, against what is promised.
+
+    `of` says which of a claim's witnesses these are, where there are several.
+    """
+    which = f"{of}: " if of else ""
+    given = list(sizes())
+    points = [variables(parameters) for parameters in given]
+    witnesses = [build(make, parameters) for parameters in given]
     details = []
-    for promise in claim.promises:
-        counts = [getattr(witness, promise.quantity) for witness in witnesses]
-        fault = broken(promise, points, counts)
+    for promise in promises:
+        counted = [getattr(witness, promise.quantity) for witness in witnesses]
+        fault = broken(promise, points, counted)
         if fault is not None:
             at, count, limit = fault
-            return CheckResult(
-                False, len(sizes), float(count), float(limit),
-                f"{promise.quantity} = {count} at {at}, promised {promise.relation} {limit}",
-                {"parameters": {name: str(value) for name, value in at.items()},
-                 promise.quantity: count},
-            )  # fmt: skip
-        details.append(describe(promise, points, counts))
-    return CheckResult(True, len(sizes), detail="; ".join(details))
+            raise Differs(
+                f"{which}{promise.quantity} = {count} at {at}, promised {promise.relation} {limit}",
+                {"parameters": {k: str(v) for k, v in at.items()}, promise.quantity: count},
+                max_error=float(count),
+                bound=float(limit),
+                cases=len(given),
+            )
+        details.append(describe(promise, points, counted))
+    return CheckResult(True, len(given), detail=which + "; ".join(details))
 
 
 def variables(parameters: Mapping[str, Any]) -> dict[str, int]:
@@ -56,7 +68,7 @@ def broken(
 ) -> tuple[Mapping[str, int], int, int] | None:
     """The first size at which the promise is not kept."""
     if promise.relation == "O":
-        fitted, promised = fit(points, counts), _polynomial(promise.formula)
+        fitted, promised = fit(points, counts), polynomial(promise.formula)
         if fitted is None or not grows_at_most(fitted, promised):
             return points[-1], counts[-1], value(promise.formula, points[-1])
         return None
@@ -71,12 +83,10 @@ def describe(promise: Promise, points: Sequence[Mapping[str, int]], counts: Sequ
     """ "width = 2*d + 2, promised <= 2*d + 3"."""
     fitted = fit(points, counts)
     form = str(fitted) if fitted is not None else "no polynomial"
-    relation = (
-        f"O({promise.formula})"
-        if promise.relation == "O"
-        else (f"{promise.relation} {promise.formula}")
-    )
-    return f"{promise.quantity} = {form}, promised {relation}"
+    bound = f"O({promise.formula})"
+    if promise.relation != "O":
+        bound = f"{promise.relation} {promise.formula}"
+    return f"{promise.quantity} = {form}, promised {bound}"
 
 
 def fit(points: Sequence[Mapping[str, int]], counts: Sequence[int], degree: int = 3) -> Any:
@@ -104,11 +114,8 @@ def fit(points: Sequence[Mapping[str, int]], counts: Sequence[int], degree: int 
             (values,) = solved
             if any(v.free_symbols for v in values):
                 break  # the sizes do not pin it down
-            return sum(
-                (v * sympy.prod(x**e for x, e in zip(letters, power))
-                 for v, power in zip(values, powers)),
-                sympy.Integer(0),
-            )  # fmt: skip
+            monomials = [sympy.prod(x**e for x, e in zip(letters, power)) for power in powers]
+            return sum(map(operator.mul, values, monomials), sympy.Integer(0))
     return None
 
 
@@ -120,27 +127,25 @@ def grows_at_most(count: Any, promised: Any) -> bool:
     s = sympy.Symbol("s")
     for chosen in product((False, True), repeat=len(letters)):
         growing = {x: s if grows else sympy.Integer(2) for x, grows in zip(letters, chosen)}
-        degrees = [sympy.degree(sympy.expand(f.subs(growing)) + 0 * s, s) if f.subs(growing).has(s)
-                   else 0 for f in (count, promised)]  # fmt: skip
-        if degrees[0] > degrees[1]:
+        grown, allowed = (sympy.Poly(f.subs(growing), s).degree() for f in (count, promised))
+        if max(grown, 0) > max(allowed, 0):  # of 0 the degree is below 0
             return False
     return True
 
 
-def _polynomial(formula: str) -> Any:
+def polynomial(formula: str) -> Any:
+    """A formula such as "d**2/2 + k" in sympy's symbols. Raises ValueError on other text."""
     import sympy
 
-    return sympy.sympify(formula, locals={name: sympy.Symbol(name) for name in ("d", "n", "k")})
+    return evaluate(parse(formula, SCALARS), Names({}, sympy.Symbol), SympyScalars())
 
 
 def value(formula: str, at: Mapping[str, int]) -> int:
     """A formula such as "2*d + k + 3" at sizes. Raises ValueError on anything else."""
-    tree = ast.parse(formula, mode="eval")
-    for node in ast.walk(tree):
-        if not isinstance(
-            node,
-            (ast.Expression, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Pow, ast.Name, ast.Load,
-             ast.Constant),
-        ):  # fmt: skip
-            raise ValueError(f"{formula!r} is no polynomial in the sizes")
-    return int(eval(compile(tree, "<formula>", "eval"), {"__builtins__": {}}, dict(at)))
+    try:
+        return evaluate(parse(formula, COUNTS), at, Arithmetic())
+    except ValueError:
+        raise ValueError(f"{formula!r} is no polynomial in the sizes") from None
+    except KeyError as error:
+        missing = error.args[0]
+        raise ValueError(f"{formula!r}: there is no size {missing}, only {[*at]}") from None

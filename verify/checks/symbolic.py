@@ -11,9 +11,9 @@ import numpy as np
 from constructions.numbers import Unsupported
 from proofs.exact import is_symbolic
 
-from ..claim import Budget, CheckResult, Claim
+from ..claim import Budget, CheckResult, Claim, Differs, check
 from ..strategies import Case, as_text
-from .case import InexactReference, build, reference
+from .case import build, left_open, reference
 
 
 def letters(d: int, n: int, m: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -55,7 +55,9 @@ def _differs(
     return case.to_json() | {name: [as_text(v) for v in values] for name, values in texts.items()}
 
 
-def run(claim: Claim, budget: Budget) -> CheckResult:
+@check("symbolic", "exact")
+@left_open
+def in_letters(budget: Budget, claim: Claim) -> CheckResult:
     """Both as elements of one field of rational functions, where equality is decided."""
     from sympy import QQ, Rational
 
@@ -73,28 +75,17 @@ def run(claim: Claim, budget: Budget) -> CheckResult:
             return field.from_sympy(value)
         return field.from_sympy(Rational(value.numerator, value.denominator))
 
-    case = Case(parameters, X, y, queries)
     size = f"d = {parameters['d']}, n = {n}"
     witness = build(claim.witness, parameters)
-    try:
-        point = _differs(claim, witness, parameters, n)
-    except InexactReference as error:
-        return CheckResult(None, detail=f"decides nothing: {error}")
-    if point is not None:
-        return CheckResult(
-            False, 1, detail=f"at {size} two rational functions that differ at a point",
-            counterexample=point,
-        )  # fmt: skip
-    try:
-        got = witness.predict(X, y, queries, "symbolic")
-    except Unsupported as error:
-        return CheckResult(None, detail=f"not run: {error}")
-    want = reference(claim.algorithm, case, convert)
+    if point := _differs(claim, witness, parameters, n):
+        raise Differs(f"at {size} two rational functions that differ at a point", point)
+    got = witness.predict(X, y, queries, "symbolic")
+    want = reference(claim.algorithm, Case(parameters, X, y, queries), convert)
     for ours, theirs in zip(got, want):
         if field.from_sympy(ours) != theirs:
-            difference = field.to_sympy(field.from_sympy(ours) - theirs)
-            return CheckResult(
-                False, 1, detail=f"at {size} the prediction is off by {difference}",
-                counterexample={"d": parameters["d"], "n": n, "difference": str(difference)},
-            )  # fmt: skip
+            difference = str(field.to_sympy(field.from_sympy(ours) - theirs))
+            raise Differs(
+                f"at {size} the prediction is off by {difference}",
+                {"d": parameters["d"], "n": n, "difference": difference},
+            )
     return CheckResult(True, 1, 0.0, 0.0, f"one rational function of the prompt at {size}")

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from constructions.papers import vonoswald2022
 from constructions.witness import Witness
 
 from .. import algorithms, strategies
 from ..checks.proof import Vector
 from ..checks.statements import formula
-from ..claim import Check, claim
+from ..claim import Check, claim, repair
 from ..formulas import Formula
 from ..strategies import Case, as_text, positive
 from .ours.core import float_cases, letters
@@ -27,19 +28,16 @@ def whole_prompt(parameters: Mapping[str, Any], d: int, n: int) -> dict[str, Any
     return {"examples": n, "w0": tuple(first * (i + 1) - i for i in range(d))}
 
 
+def small_first(build: Any, **parameters: Any) -> tuple[st.SearchStrategy[Case], ...]:
+    """Prompts, d = n = 1 first."""
+    sizes = st.just(1), st.integers(1, 4)
+    return tuple(strategies.prompts(size, size, build=build, **parameters) for size in sizes)
+
+
 def prompts(**parameters: Any) -> tuple[st.SearchStrategy[Case], ...]:
     """Prompts with a step size and starting weights; d = n = 1 first."""
-    return tuple(
-        strategies.prompts(
-            sizes,
-            sizes,
-            build=whole_prompt,
-            step_size=positive(),
-            w0=strategies.fractions(),
-            **parameters,
-        )
-        for sizes in (st.just(1), st.integers(1, 4))
-    )
+    w0 = strategies.fractions()
+    return small_first(whole_prompt, step_size=positive(), w0=w0, **parameters)
 
 
 def descend(X: Any, y: Any, queries: Any, step_size: Any, w0: Any = None, steps: int = 1) -> Any:
@@ -70,8 +68,6 @@ def descend(X: Any, y: Any, queries: Any, step_size: Any, w0: Any = None, steps:
 )
 def prop1(**parameters: Any) -> Witness:
     """One layer with one head is one gradient step, at the examples and at the query."""
-    from constructions.papers import vonoswald2022
-
     return vonoswald2022.prop1(**parameters)
 
 
@@ -85,10 +81,9 @@ def _blocks() -> Check:
             made.ravel()[:] = [draw(strategies.fractions()) for _ in range(made.size)]
             return made
 
-        return {
-            "X": array(n, dx), "Y": array(n, dy), "W0": array(dy, dx), "query": array(dx),
-            "step_size": draw(positive()),
-        }  # fmt: skip
+        shapes = {"X": (n, dx), "Y": (n, dy), "W0": (dy, dx), "query": (dx,)}
+        drawn = {name: array(*shape) for name, shape in shapes.items()}
+        return drawn | {"step_size": draw(positive())}
 
     return formula(cases, block_difference, "the printed blocks, y of dimension 1 to 3")
 
@@ -98,11 +93,9 @@ def block_difference(case: Mapping[str, Any]) -> dict[str, Any] | None:
 
     Case: X (n, d_x), Y (n, d_y), W0 (d_y, d_x), query (d_x,), step_size.
     """
-    from constructions.papers.vonoswald2022 import prop1_blocks
-
     X, Y, W0, query = case["X"], case["Y"], case["W0"], case["query"]
     n, eta = len(X), case["step_size"]
-    witness = prop1_blocks(tuple(map(tuple, W0)), n, eta)
+    witness = vonoswald2022.prop1_blocks(tuple(map(tuple, W0)), n, eta)
     entered = np.concatenate([query, -(W0 @ query)])
     made = witness.trace(np.hstack([X, Y]), [0] * n, [entered], "rational")[-1]["e"]
     change = -(eta / n) * (X @ W0.T - Y).T @ X  # -eta times the gradient of L at W0
@@ -144,8 +137,6 @@ def block_difference(case: Mapping[str, Any]) -> dict[str, Any] | None:
 )
 def ksteps(w0: Any = None, **parameters: Any) -> Witness:
     """k layers are k gradient steps."""
-    from constructions.papers import vonoswald2022
-
     return vonoswald2022.ksteps(w0=w0, **parameters)
 
 
@@ -186,8 +177,6 @@ def transforming_descent(
 )
 def gdpp(**parameters: Any) -> Witness:
     """Each layer of GD++ makes a gradient step on the transformed data, and transforms them."""
-    from constructions.papers import vonoswald2022
-
     return vonoswald2022.gdpp(**parameters)
 
 
@@ -196,10 +185,8 @@ def fixed_data_difference(case: Case) -> dict[str, Any] | None:
 
     Transformations tried: x after 0, 1, ..., k layers, the query likewise, y as it was.
     """
-    from constructions.papers.vonoswald2022 import gdpp as build
-
     X, queries = case.X, case.queries
-    made = build(**case.parameters).predict(X, case.y, queries, "rational")
+    made = vonoswald2022.gdpp(**case.parameters).predict(X, case.y, queries, "rational")
     k, rate = case.parameters["layers"], case.parameters["step_size"]
     descended = []
     for _ in range(k + 1):
@@ -221,17 +208,8 @@ def from_zero(parameters: Mapping[str, Any], d: int, n: int) -> dict[str, Any]:
 
 def zero_prompts() -> tuple[st.SearchStrategy[Case], ...]:
     """Prompts for k layers from W_0 = 0; d = n = 1 first."""
-    return tuple(
-        strategies.prompts(
-            sizes,
-            sizes,
-            build=from_zero,
-            layers=st.integers(0, 3),
-            step_size=positive(),
-            gamma=positive(),
-        )
-        for sizes in (st.just(1), st.integers(1, 4))
-    )
+    layers = st.integers(0, 3)
+    return small_first(from_zero, layers=layers, step_size=positive(), gamma=positive())
 
 
 @claim(
@@ -259,18 +237,14 @@ def preconditioned_descent(
     return queries @ w
 
 
-@claim(
+@repair(
     "vonoswald2022.gdpp.ksteps",
-    variant="repaired",
-    source="vonoswald2022, GD++, over all layers",
+    "gradient descent on the data as they are, preconditioned by A^T A",
     statement=r"k \text{ layers are } k \text{ steps } w \leftarrow w - \eta A^\top A \nabla L(w), "
     r"A \leftarrow (I - \gamma A X^\top X A^\top) A,\; W_0 = 0",
-    repair="gradient descent on the data as they are, preconditioned by A^T A",
     algorithm=preconditioned_descent,
     cases=zero_prompts,
 )
 def gdpp_preconditioned(**parameters: Any) -> Witness:
     """k layers of GD++ are k steps of preconditioned gradient descent."""
-    from constructions.papers import vonoswald2022
-
     return vonoswald2022.gdpp(**parameters)

@@ -17,15 +17,14 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from flint import arb
 
 from constructions.numbers.ball import Ball
 from constructions.papers.akyurek2022.layers import FLOAT64, Constants
 from constructions.papers.akyurek2022.operations import Columns, Program
 
-from ...claim import Budget, Check, CheckResult
-from ...expressions import evaluate, prompt_scope
-from ...hunt import Differs, hunt
+from ...claim import Budget, Check, CheckResult, Differs, check
+from ...hunt import hunt_each
+from ...prompt_scope import evaluate, prompt_scope
 from ...strategies import Case, as_text
 from ..case import objects, reference
 from .balls import at_most, ball, precision, top
@@ -38,44 +37,41 @@ SHRINKS = 2.0**-25  # scale^2 and 1/large fall by 2^-40 and 2^-50 from COARSE to
 Make = Callable[..., Any]  # parameters -> constructions.papers.akyurek2022.Chain
 
 
-def exact(make: Make, algorithm: Callable[..., Any], cases: Callable[..., Any]) -> Check:
+@check("exact", "exact")
+def exact(
+    budget: Budget, make: Make, algorithm: Callable[..., Any], cases: Callable[..., Any]
+) -> CheckResult:
     """The chain's operations, done exactly, predict what the algorithm does.
 
     cases(d) is a strategy at one d: small d come first, so that a counterexample is small.
     """
-    return Check("exact", lambda budget: _exact(make, algorithm, cases, budget), "exact")
+    part = replace(budget, cases=max(5, budget.cases // 4))
+    stages = ((cases(d), part) for d in (1, 2, 3, 5))
+    run = hunt_each(stages, lambda case: compare(make, algorithm, case))
+    detail = "done exactly, the operations predict this; d = 1 to 5"
+    return CheckResult(True, run, 0.0, 0.0, detail)
 
 
-def _exact(make: Make, algorithm: Any, cases: Any, budget: Budget) -> CheckResult:
-    def test(case: Case) -> None:
-        chain = make(**case.parameters)
-        got = Fraction(chain.predict(case.X, case.y, case.queries))
-        want = Fraction(reference(algorithm, case, Fraction)[0])
-        if got == want:
-            return
-        difference = first_operation(chain, case) or {
-            "layer": len(chain.program.operations),
-            "slot": chain.readout,
-            "token": chain.program.columns - 1,
-            "is": as_text(got),
-            "should": as_text(want),
-        }
-        raise Differs(
-            f"operation {difference['layer']}, slot {difference['slot']}",
-            case.to_json() | {"prediction": as_text(got), "algorithm": as_text(want)},
-            difference,
-            float(abs(got - want)),
-            0.0,
-        )
-
-    tried = 0
-    for d in (1, 2, 3, 5):
-        found = hunt(cases(d), test, replace(budget, cases=max(5, budget.cases // 4)))
-        tried += found.cases
-        if found.failure is not None:
-            return found.failure.result(tried)
-    return CheckResult(
-        True, tried, 0.0, 0.0, "done exactly, the operations predict this; d = 1 to 5"
+def compare(make: Make, algorithm: Callable[..., Any], case: Case) -> None:
+    """Raises Differs if the operations, done exactly, are not the algorithm on this case."""
+    chain = make(**case.parameters)
+    got = Fraction(chain.predict(case.X, case.y, case.queries))
+    want = Fraction(reference(algorithm, case, Fraction)[0])
+    if got == want:
+        return
+    difference = first_operation(chain, case) or {
+        "layer": len(chain.program.operations),
+        "slot": chain.readout,
+        "token": chain.program.columns - 1,
+        "is": as_text(got),
+        "should": as_text(want),
+    }
+    raise Differs(
+        f"operation {difference['layer']}, slot {difference['slot']}",
+        case.to_json() | {"prediction": as_text(got), "algorithm": as_text(want)},
+        difference,
+        float(abs(got - want)),
+        0.0,
     )
 
 
@@ -139,10 +135,9 @@ def enclosure(
     bound that shrinks is found, the largest error of these prompts is all that is said: tested.
     """
 
-    def run(budget: Budget) -> CheckResult:
-        result, errors = _approaches(make, algorithm, sizes, budget)
-        if result is not None:
-            return result
+    @check("enclosure", "tested" if boxes is None else "enclosed")
+    def comes_close(budget: Budget) -> CheckResult:
+        errors = _approaches(make, algorithm, sizes(budget), budget.seed)
         worst = max(error for _, error in errors)
         seen = f"largest error on {len(errors)} drawn prompts, d to "
         seen += f"{max(p['d'] for p, _ in errors)}: {at_most(worst)}"
@@ -150,31 +145,30 @@ def enclosure(
         tested = CheckResult(True, len(errors), worst, None, "; ".join(parts))
         return tested if boxes is None else _bounded(tested, make, algorithm, boxes, budget)
 
-    return Check("enclosure", run, "tested" if boxes is None else "enclosed")
+    return comes_close()
 
 
 def _approaches(
-    make: Make, algorithm: Any, sizes: Any, budget: Budget
-) -> tuple[CheckResult | None, list[tuple[dict[str, Any], float]]]:
-    """A refutation, or the certified errors on drawn prompts."""
+    make: Make, algorithm: Any, sizes: Sequence[dict[str, Any]], seed: int
+) -> list[tuple[dict[str, Any], float]]:
+    """The certified errors on drawn prompts. Raises Differs where one does not shrink."""
     found: list[tuple[dict[str, Any], float]] = []
-    for parameters in sizes(budget):
-        case = prompt(budget.seed, parameters)
+    for parameters in sizes:
+        case = prompt(seed, parameters)
         chain = make(**parameters)
         want = Fraction(reference(algorithm, case, Fraction)[0])
         coarse, fine = (error(chain, case, want, constants) for constants in (COARSE, FINE))
         if not shrinks(coarse, fine):
-            difference = first_operation(chain, case) or first_layer(chain, case)
-            differs = Differs(
+            raise Differs(
                 f"off by {fine:.1e}, and by {coarse:.1e} with coarser constants",
                 case.to_json() | {"algorithm": as_text(want)},
-                difference,
+                first_operation(chain, case) or first_layer(chain, case),
                 fine,
                 coarse * SHRINKS,
+                len(found) + 1,
             )
-            return differs.result(len(found) + 1), found
         found.append((parameters, fine))
-    return None, found
+    return found
 
 
 def _bounded(
@@ -184,6 +178,11 @@ def _bounded(
     sizes = list(boxes.sizes(budget))
     inputs = boxes.inputs
     worst = dict.fromkeys((COARSE, FINE, FLOAT64), 0.0)
+
+    def without_box(reason: str) -> CheckResult:
+        why = f"no bound for every input at d = {d}, n = {examples}: {reason}"
+        return tested.named(detail=f"{tested.detail}; {why}")
+
     for d, examples in sizes:
         chain = make(**lettered(inputs, d, examples, boxes.vectors))
         for constants, before in worst.items():
@@ -191,48 +190,22 @@ def _bounded(
                 bound = top(prompt_error(chain, constants, inputs, boxes.known(chain, inputs)))
             except NotCovered as reason:
                 if constants == FINE:
-                    return _without_box(tested, d, examples, str(reason))
+                    return without_box(str(reason))
                 bound = math.inf
             worst[constants] = max(before, bound)
         if not shrinks(worst[COARSE], worst[FINE]):
-            why = f"from {worst[COARSE]:.1e} to {worst[FINE]:.1e} it does not shrink as it should"
-            return _without_box(tested, d, examples, why)
-        if not equal_in_letters(chain, algorithm):
-            differs = _apart(make, algorithm, inputs, d, examples, boxes.vectors)
-            return differs or tested.named(
-                passed=None,
-                detail=f"d = {d}, n = {examples}: in letters the operations are not the algorithm, "
-                "and no drawn prompt shows it",
+            return without_box(
+                f"from {worst[COARSE]:.1e} to {worst[FINE]:.1e} it does not shrink as it should"
             )
+        if not equal_in_letters(chain, algorithm):
+            for number in range(20):
+                parameters = inputs.draw(random.Random(number), d, examples, boxes.vectors)
+                compare(make, algorithm, prompt(number, parameters))
+            why = "in letters the operations are not the algorithm, and no drawn prompt shows it"
+            return tested.named(passed=None, detail=f"d = {d}, n = {examples}: {why}")
     text = f"{inputs.words}; (d, n) = {', '.join(map(str, sizes))}; {in_words(FINE)}; no rounding"
     usual = f"with {in_words(FLOAT64)}: at most {at_most(worst[FLOAT64])} on the same box"
     return tested.named(bound=worst[FINE], box=text, detail=f"{tested.detail}; {usual}")
-
-
-def _without_box(tested: CheckResult, d: int, examples: int, reason: str) -> CheckResult:
-    why = f"no bound for every input at d = {d}, n = {examples}: {reason}"
-    return tested.named(detail=f"{tested.detail}; {why}")
-
-
-def _apart(
-    make: Make, algorithm: Any, inputs: Inputs, d: int, n: int, vectors: Sequence[str]
-) -> CheckResult | None:
-    """A drawn prompt of the box on which the operations, done exactly, are not the algorithm."""
-    for number in range(20):
-        parameters = inputs.draw(random.Random(number), d, n, vectors)
-        case = prompt(number, parameters)
-        chain = make(**parameters)
-        got = Fraction(chain.predict(case.X, case.y, case.queries))
-        want = Fraction(reference(algorithm, case, Fraction)[0])
-        if got != want:
-            return Differs(
-                f"done exactly, the operations are off by {float(abs(got - want)):.1e}",
-                case.to_json() | {"prediction": as_text(got), "algorithm": as_text(want)},
-                first_operation(chain, case),
-                float(abs(got - want)),
-                0.0,
-            ).result(number + 1)
-    return None
 
 
 def in_words(constants: Constants) -> str:
@@ -302,9 +275,6 @@ def slot_errors(program: Program, stream: Any, H: Columns) -> dict[tuple[str, in
         rows = program.stream.rows(slot.name)
         entries = np.asarray(stream[slot.name], dtype=object).reshape(len(H), -1)
         for token, column in enumerate(H):
-            worst = 0.0
-            for entry, row in zip(entries[token], rows):
-                value = entry if isinstance(entry, arb) else ball(entry)
-                worst = max(worst, top(value - ball(column[row])))
-            made[slot.name, token] = worst
+            off = [ball(e) - ball(column[row]) for e, row in zip(entries[token], rows)]
+            made[slot.name, token] = max(map(top, off), default=0.0)
     return made

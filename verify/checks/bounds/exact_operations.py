@@ -11,10 +11,16 @@ from flint import arb
 from hypothesis import strategies as st
 
 from constructions.numbers.ball import Ball
+from constructions.papers.akyurek2022.exact import exact_layer, run_exactly, with_positions
 from constructions.papers.akyurek2022.operations import Aff, Mov, Program, Raw
+from constructions.witness import Witness
+from proofs.layer import Readout
+from proofs.prompt import Prompt
+from proofs.slotmap import slot_map
+from proofs.stream import layout
 
-from ...claim import Budget, Check, CheckResult
-from ...hunt import Differs, hunt
+from ...claim import Budget, CheckResult, Differs, check
+from ...hunt import hunt
 from ...strategies import as_text, fractions
 from .balls import at_most, precision, top
 
@@ -44,17 +50,18 @@ def cases(draw: Any, kind: str) -> dict[str, Any]:
     elif kind == "aff":
         first, second = draw(st.integers(0, d)), draw(st.integers(0, d))
         operation = Aff(
-            rows(first) if first else (), rows(second) if second else (), rows(size),
+            rows(first) if first else (),
+            rows(second) if second else (),
+            rows(size),
             W1=weight(size, first) if first else None,
             W2=weight(size, second) if second else None,
             b=draw(fractions()),
-        )  # fmt: skip
+        )
     else:
         seen = tuple(tuple(j for j in range(i) if draw(st.booleans())) for i in range(T))
-        operation = Raw(
-            "+", rows(size), rows(size), rows(size), K=seen,
-            Wo=weight(size, size), Wa=weight(size, size), W=weight(size, size),
-        )  # fmt: skip
+        s, r, w = (rows(size) for _ in range(3))
+        weights = {name: weight(size, size) for name in ("Wo", "Wa", "W")}
+        operation = Raw("+", s, r, w, seen, **weights)
     return {
         "operation": operation,
         "X": [[draw(fractions()) for _ in range(d)] for _ in range(n)],
@@ -64,9 +71,6 @@ def cases(draw: Any, kind: str) -> dict[str, Any]:
 
 
 def _stream(case: dict[str, Any]) -> tuple[Any, int]:
-    from constructions.papers.akyurek2022.exact import with_positions
-    from proofs.stream import layout
-
     d, T = len(case["query"]), 2 * len(case["y"]) + 1
     return with_positions(layout(y=(), x=(d,), p=(d + 1,)), T), T
 
@@ -86,35 +90,25 @@ def _named(case: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def in_fractions(kind: str, compile: Compile | None = None) -> Check:
+@check("exact", "exact")
+def in_fractions(budget: Budget, kind: str, compile: Compile = exact_layer) -> CheckResult:
     """The layer with its softmax weights as fractions does the operation, on every case."""
 
-    def run(budget: Budget) -> CheckResult:
-        from constructions.papers.akyurek2022.exact import exact_layer, run_exactly
+    def test(case: dict[str, Any]) -> None:
+        stream, T = _stream(case)
+        H = _columns(case, stream, T)
+        found = run_exactly(compile(case["operation"], stream), stream, H)
+        wanted = case["operation"].apply(H)
+        for t, (ours, theirs) in enumerate(zip(found, wanted)):
+            for row, (a, b) in enumerate(zip(ours, theirs)):
+                if a != b:
+                    place = {"layer": 1, "slot": f"row {row}", "token": t}
+                    place |= {"is": as_text(a), "should": as_text(b)}
+                    off = float(abs(a - b))
+                    raise Differs(f"row {row} of column {t}", _named(case), place, off, 0.0)
 
-        make = compile or exact_layer
-
-        def test(case: dict[str, Any]) -> None:
-            stream, T = _stream(case)
-            H = _columns(case, stream, T)
-            found = run_exactly(make(case["operation"], stream), stream, H)
-            wanted = case["operation"].apply(H)
-            for t, (ours, theirs) in enumerate(zip(found, wanted)):
-                for row, (a, b) in enumerate(zip(ours, theirs)):
-                    if a != b:
-                        place = {"layer": 1, "slot": f"row {row}", "token": t}
-                        values = {"is": as_text(a), "should": as_text(b)}
-                        raise Differs(
-                            f"row {row} of column {t}", _named(case), place | values,
-                            float(abs(a - b)), 0.0,
-                        )  # fmt: skip
-
-        found = hunt(cases(kind), test, budget)
-        if found.failure is not None:
-            return found.failure.result(found.cases)
-        return CheckResult(True, found.cases, 0.0, 0.0, "softmax weights are fractions; equal")
-
-    return Check("exact", run, "exact")
+    run = hunt(cases(kind), test, budget)
+    return CheckResult(True, run, 0.0, 0.0, "softmax weights are fractions; equal")
 
 
 def _apart(ball: Any, exact: Fraction) -> tuple[bool, float]:
@@ -124,53 +118,41 @@ def _apart(ball: Any, exact: Fraction) -> tuple[bool, float]:
         return not distance.contains(0), top(distance)
 
 
-def in_balls(kind: str, compile: Compile | None = None) -> Check:
+@check("enclosure", "tested")
+def in_balls(budget: Budget, kind: str, compile: Compile = exact_layer) -> CheckResult:
     """The forward pass itself, softmax and logarithms in balls, encloses the operation's result.
 
     On drawn streams: tested. Balls that lost half of their bits are too wide to decide anything.
     """
+    widest = 0.0
+    embedding = slot_map(*((name, name) for name in ("x", "y", "position")))
 
-    def run(budget: Budget) -> CheckResult:
-        from constructions.papers.akyurek2022.exact import exact_layer
-        from constructions.witness import Witness
-        from proofs.layer import Readout
-        from proofs.prompt import Prompt
-        from proofs.slotmap import slot_map
+    def test(case: dict[str, Any]) -> None:
+        nonlocal widest
+        stream, T = _stream(case)
+        prompt = Prompt(len(case["query"]), embedding, form="interleaved", positions=T)
+        layer = compile(case["operation"], stream)
+        witness = Witness("exact layer", stream, prompt, (layer,), Readout("y"))
+        X, y, query = (np.array(case[name], dtype=object) for name in ("X", "y", "query"))
+        states = witness.trace(X, y, query[None], Ball(BITS))[-1]
+        wanted = case["operation"].apply(_columns(case, stream, T))
+        for slot in stream.slots:
+            for t in range(T):
+                ours = np.asarray(states[slot.name][t], dtype=object).ravel()
+                theirs = [wanted[t][row] for row in stream.rows(slot.name)]
+                for a, b in zip(ours, theirs):
+                    misses, apart = _apart(a, Fraction(b))
+                    widest = max(widest, apart)
+                    if misses:
+                        where, radius = f"{slot.name} of column {t}", top(a - a.mid())
+                        raise Differs(
+                            f"{where} off by {apart:.1e}", _named(case), None, apart, radius
+                        )
 
-        make = compile or exact_layer
-        widest = 0.0
-
-        def test(case: dict[str, Any]) -> None:
-            nonlocal widest
-            stream, T = _stream(case)
-            names = ("x", "y", "position")
-            prompt = Prompt(
-                len(case["query"]), slot_map(*((name, name) for name in names)),
-                form="interleaved", positions=T,
-            )  # fmt: skip
-            layer = make(case["operation"], stream)
-            witness = Witness("exact layer", stream, prompt, (layer,), Readout("y"))
-            X, y, query = (np.array(case[name], dtype=object) for name in ("X", "y", "query"))
-            states = witness.trace(X, y, query[None], Ball(BITS))[-1]
-            wanted = case["operation"].apply(_columns(case, stream, T))
-            for slot in stream.slots:
-                for t in range(T):
-                    ours = np.asarray(states[slot.name][t], dtype=object).ravel()
-                    theirs = [wanted[t][row] for row in stream.rows(slot.name)]
-                    for a, b in zip(ours, theirs):
-                        misses, apart = _apart(a, Fraction(b))
-                        widest = max(widest, apart)
-                        if misses:
-                            raise Differs(f"{slot.name} of column {t} off by {apart:.1e}",
-                                          _named(case), None, apart, top(a - a.mid()))  # fmt: skip
-
-        found = hunt(cases(kind), test, budget)
-        if found.failure is not None:
-            return found.failure.result(found.cases)
-        return CheckResult(
-            True if widest < 2.0 ** (-BITS // 2) else None, found.cases, widest, None,
-            f"forward pass at {BITS} bits: every ball holds the exact number, apart by at most "
-            f"{at_most(widest, 1)} on these streams",
-        )  # fmt: skip
-
-    return Check("enclosure", run, "tested")
+    run = hunt(cases(kind), test, budget)
+    decided = True if widest < 2.0 ** (-BITS // 2) else None
+    detail = (
+        f"forward pass at {BITS} bits: every ball holds the exact number, apart by at most "
+        f"{at_most(widest, 1)} on these streams"
+    )
+    return CheckResult(decided, run, widest, None, detail)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import numpy as np
+from flint import arb, arb_mat
 
 from constructions import PrecisionWarning
+from constructions.numbers.ball import Ball
+from proofs.weights.gelu_product import bound
 
-from ...claim import Budget, Check, CheckResult
+from ...claim import Budget, CheckResult, Differs, check
 from .balls import at_most, ball, precision, top
 
 Builder = Callable[..., Any]
@@ -59,118 +63,99 @@ def digits(build: Builder, orders: tuple[int, ...] = (1, 2, 4, 8, 10)) -> list[d
     for system in ("float64", "float32"):
         for form, order in (("printed", 1), *(("richardson", m) for m in orders)):
             error, scale = best_scale(build, system, order, form)
-            rows.append(
-                {"numbers": system, "form": form, "order": order, "scale": str(scale),
-                 "error": error, "digits": -np.log10(error)}
-            )  # fmt: skip
+            row = {"numbers": system, "form": form, "order": order, "scale": str(scale)}
+            rows.append(row | {"error": error, "digits": -np.log10(error)})
     return rows
 
 
-def product_bound(build: Builder, size: int = 1) -> Check:
+@check("enclosure", "tested")
+def product_bound(budget: Budget, build: Builder, size: int = 1) -> CheckResult:
     """In balls the product is within the proved bound, for the factors that are drawn."""
-
-    def run(budget: Budget) -> CheckResult:
-        from flint import arb
-
-        from proofs.weights.gelu_product import bound
-
-        queries = factors(12 if budget.quick else 40, budget.seed) * size
-        worst, largest, cases = 0.0, 0.0, 0
-        unsure = False
-        for order in (1, 2, 3, 5, 8):
-            for scale in (Fraction(1, 2), Fraction(1, 8), Fraction(1, 64)):
-                witness = build(d=2, order=order, scale=scale)
-                proved = bound(order, scale, Fraction(size))
-                got = witness.predict(np.zeros((1, 2)), [0.0], queries, "ball")
-                with precision(128):
-                    for value, (x, y) in zip(got, queries):
-                        cases += 1
-                        error, allowed = abs(value - arb(float(x)) * arb(float(y))), ball(proved)
-                        if error > allowed:
-                            return CheckResult(
-                                False, cases, top(error), top(allowed),
-                                f"order {order}, scale {scale}",
-                                {"x": str(Fraction(x)), "y": str(Fraction(y)),
-                                 "order": str(order), "scale": str(scale)},
-                            )  # fmt: skip
-                        unsure = unsure or not error <= allowed  # the balls are too wide
-                        worst = max(worst, top(error / allowed))
-                        largest = max(largest, top(error))
-        return CheckResult(
-            None if unsure else True, cases, largest, None,
-            f"on {len(queries)} drawn pairs at most {at_most(worst)} of the proved bound, "
-            f"5 orders, 3 scales",
-            domain=f"drawn: |x|, |y| <= {size}, corners among them",
-        )  # fmt: skip
-
-    return Check("enclosure", run, "tested")
+    queries = factors(12 if budget.quick else 40, budget.seed) * size
+    worst, largest, cases = 0.0, 0.0, 0
+    unsure = False
+    for order, scale in product((1, 2, 3, 5, 8), map(Fraction, ("1/2", "1/8", "1/64"))):
+        witness = build(d=2, order=order, scale=scale)
+        got = witness.predict(np.zeros((1, 2)), [0.0], queries, "ball")
+        with precision(128):
+            allowed = ball(bound(order, scale, Fraction(size)))
+            for value, (x, y) in zip(got, queries):
+                cases += 1
+                error = abs(value - arb(float(x)) * arb(float(y)))
+                if error > allowed:
+                    given = {"x": Fraction(x), "y": Fraction(y), "order": order, "scale": scale}
+                    raise Differs(
+                        f"order {order}, scale {scale}",
+                        {name: str(one) for name, one in given.items()},
+                        max_error=top(error),
+                        bound=top(allowed),
+                        cases=cases,
+                    )
+                unsure = unsure or not error <= allowed  # the balls are too wide
+                worst = max(worst, top(error / allowed))
+                largest = max(largest, top(error))
+    detail = (
+        f"on {len(queries)} drawn pairs at most {at_most(worst)} of the proved bound, "
+        "5 orders, 3 scales"
+    )
+    domain = f"drawn: |x|, |y| <= {size}, corners among them"
+    return CheckResult(None if unsure else True, cases, largest, None, detail, domain=domain)
 
 
-def product_digits(build: Builder) -> Check:
+@check("numeric", "tested")
+def product_digits(budget: Budget, build: Builder) -> CheckResult:
     """In float64 and float32 the error is what the proved bound and rounding explain."""
-
-    def run(budget: Budget) -> CheckResult:
-        from proofs.weights.gelu_product import bound
-
-        queries = factors(400, budget.seed)
-        worst, told = 0.0, []
-        for system, (order, scale) in CHOSEN.items():
-            witness = build(d=2, order=order, scale=scale)
-            rounding = witness.rounding_bound(*_prompts(queries), system)
-            allowed = float(bound(order, scale, Fraction(1))) + float(np.max(rounding))
-            error = error_in(system, witness, queries)
-            printed, _ = best_scale(build, system, 1, "printed")
-            if error > allowed:
-                return CheckResult(False, len(queries), error, allowed, f"in {system}")
-            worst = max(worst, error)
-            told.append(
-                f"{system}: {-np.log10(error):.1f} digits at order {order}, printed "
-                f"{-np.log10(printed):.1f} at its best scale"
-            )
-        return CheckResult(True, 2 * len(queries), worst, None, "; ".join(told))
-
-    return Check("numeric", run, "tested")
+    queries = factors(400, budget.seed)
+    worst, told = 0.0, []
+    for system, (order, scale) in CHOSEN.items():
+        witness = build(d=2, order=order, scale=scale)
+        rounding = witness.rounding_bound(*_prompts(queries), system)
+        allowed = float(bound(order, scale, Fraction(1))) + float(np.max(rounding))
+        error = error_in(system, witness, queries)
+        printed, _ = best_scale(build, system, 1, "printed")
+        if error > allowed:
+            raise Differs(f"in {system}", None, None, error, allowed, len(queries))
+        worst = max(worst, error)
+        told.append(
+            f"{system}: {-np.log10(error):.1f} digits at order {order}, printed "
+            f"{-np.log10(printed):.1f} at its best scale"
+        )
+    return CheckResult(True, 2 * len(queries), worst, None, "; ".join(told))
 
 
-def norm_bypass(build: Callable[[Any, Any], list[Any]] | None = None) -> Check:
+@check("enclosure", "tested", transformer=False)
+def norm_bypass(
+    budget: Budget, build: Callable[[Any, Any], list[Any]] | None = None
+) -> CheckResult:
     """Layer norm undone by units N, -N, x, -x: relative error at most |x|^2/(2 N^2), in balls.
 
     On drawn x. The margin to the bound is of relative order |x|^2/N^2, which 256 bits resolve.
     """
-
-    def run(budget: Budget) -> CheckResult:
-        from flint import arb, arb_mat
-
-        from constructions.numbers.ball import Ball
-
-        units = build or (lambda N, x: [N, -N, *x, *(-e for e in x)])
-        rng = np.random.default_rng(budget.seed)
-        worst, largest, cases = 0.0, 0.0, 0
-        with precision(256):
-            for N in (4, 64, 2**20):
-                for _ in range(4):
-                    x = [arb(float(e)) for e in rng.uniform(-1, 1, int(rng.integers(1, 5)))]
-                    row = units(arb(N), x)
-                    L = len(row)
-                    normed = Ball(256).layer_norm(arb_mat(1, L, row)).entries()
-                    undo = (arb(2) / L).sqrt() * N
-                    square = sum((e * e for e in x), arb(0))
-                    for e, out in zip(x, normed[2 : 2 + len(x)]):
-                        cases += 1
-                        relative = abs(undo * out / e - 1)
-                        allowed = square / (2 * N * N)
-                        if not relative <= allowed:
-                            return CheckResult(
-                                False, cases, float(relative.mid()), float(allowed.mid()),
-                                f"N = {N}: off by {float(relative.mid()):.2e}",
-                                {"N": str(N), "x": [str(float(v.mid())) for v in x]},
-                            )  # fmt: skip
-                        worst = max(worst, top(relative / allowed))
-                        largest = max(largest, top(relative))
-        return CheckResult(
-            True, cases, largest, None,
-            f"for {cases} drawn entries at most {at_most(worst, 4)} of |x|^2/(2 N^2)",
-            domain="drawn: up to four entries in [-1, 1], N = 4, 64 and 2^20",
-        )  # fmt: skip
-
-    return Check("enclosure", run, "tested", transformer=False)
+    units = build or (lambda N, x: [N, -N, *x, *(-e for e in x)])
+    rng = np.random.default_rng(budget.seed)
+    worst, largest, cases = 0.0, 0.0, 0
+    with precision(256):
+        for N, _ in product((4, 64, 2**20), range(4)):
+            x = [arb(float(e)) for e in rng.uniform(-1, 1, int(rng.integers(1, 5)))]
+            row = units(arb(N), x)
+            L = len(row)
+            normed = Ball(256).layer_norm(arb_mat(1, L, row)).entries()
+            undo = (arb(2) / L).sqrt() * N
+            allowed = sum((e * e for e in x), arb(0)) / (2 * N * N)
+            for e, out in zip(x, normed[2 : 2 + len(x)]):
+                cases += 1
+                relative = abs(undo * out / e - 1)
+                if not relative <= allowed:
+                    off = float(relative.mid())
+                    raise Differs(
+                        f"N = {N}: off by {off:.2e}",
+                        {"N": str(N), "x": [str(float(v.mid())) for v in x]},
+                        max_error=off,
+                        bound=float(allowed.mid()),
+                        cases=cases,
+                    )
+                worst = max(worst, top(relative / allowed))
+                largest = max(largest, top(relative))
+    detail = f"for {cases} drawn entries at most {at_most(worst, 4)} of |x|^2/(2 N^2)"
+    domain = "drawn: up to four entries in [-1, 1], N = 4, 64 and 2^20"
+    return CheckResult(True, cases, largest, None, detail, domain=domain)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -20,6 +21,8 @@ from proofs.prompt import Prompt
 from proofs.slotmap import Block, slot_map
 from proofs.stream import Layout
 
+from ...claim import Budget, Differs
+from ...strategies import as_text
 from .balls import ball, interval, precision, top
 from .operation_bounds import operation_error
 
@@ -63,11 +66,17 @@ def run(witness: Witness, stream: Layout, H: Columns) -> list[list[arb]]:
     return result
 
 
-def error(operation: Operation, stream: Layout, H: Columns, constants: Constants) -> list[arb]:
-    """Every entry's layer - exact meaning."""
-    got = run(compiled(operation, stream, len(H), constants), stream, H)
-    want = operation.apply(H)
-    return [g - ball(w) for gs, ws in zip(got, want) for g, w in zip(gs, ws, strict=True)]
+def off_by(
+    operations: Sequence[Operation], witness: Witness, stream: Layout, H: Columns, bits: int
+) -> float:
+    """The largest certified error of a layer's entries against operations done one by one."""
+    want = H
+    for operation in operations:
+        want = operation.apply(want)
+    with precision(bits):
+        got = run(witness, stream, H)
+        pairs = [(g, w) for gs, ws in zip(got, want) for g, w in zip(gs, ws, strict=True)]
+        return max(top(g - ball(w)) for g, w in pairs)
 
 
 def bound(
@@ -109,5 +118,43 @@ def worst_point(operation: Operation, stream: Layout, H: Columns, constants: Con
 
     At twice as many bits as `bound`, so that no ball is wider than what it is compared with.
     """
-    with precision(2 * constants.bits(2)):
-        return max(map(top, error(operation, stream, H, constants)))
+    witness = compiled(operation, stream, len(H), constants)
+    return off_by([operation], witness, stream, H, 2 * constants.bits(2))
+
+
+@dataclass
+class Drawn:
+    """What layers did at drawn streams: how many, the largest error, the largest share of a bound.
+
+    The box is that of `draw_box`.
+    """
+
+    budget: Budget
+    stream: Layout
+    columns: int
+    cases: int = 0
+    largest: float = 0.0
+    share: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.draw = random.Random(self.budget.seed)
+
+    def stay_inside(
+        self,
+        limits: Mapping[Constants, float],
+        off: Callable[[Columns, Constants], float],
+        named: Mapping[str, Any],
+        away: int | None = None,
+        least: Any = None,
+    ) -> None:
+        """Raises Differs where off(H, constants) exceeds its limit; the last constants count."""
+        for _ in range(3 if self.budget.quick else 10):
+            H = draw_box(self.draw, self.stream, self.columns, away, least)
+            self.cases += 1
+            for constants, limit in limits.items():
+                error = off(H, constants)
+                if not error <= limit:
+                    shown = {**named, "H": [as_text(column) for column in H]}
+                    raise Differs(f"off by {error:.1e}", shown, None, error, limit, self.cases)
+                self.share = max(self.share, error / limit if limit else 0.0)
+            self.largest = max(self.largest, error)

@@ -7,10 +7,10 @@ columns on five.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -20,8 +20,7 @@ from proofs.stream import layout
 
 from ...checks.bounds import operations as layers
 from ...checks.bounds.chains import COARSE, FINE, SHRINKS, in_words
-from ...claim import Budget, Check, CheckResult, claim
-from ...strategies import as_text
+from ...claim import Budget, Check, CheckResult, Differs, check, claim, repair
 
 LEAST = Fraction(1, 4)  # divisors stay away from 0 by this
 STREAM = layout(y=(), x=(2,), a=(2,), b=(2,), c=())  # eight program rows
@@ -43,56 +42,44 @@ def pairs(width: int = SMALL.width, size: int = 2) -> list[tuple[int, int]]:
     return [(i, i + size) for i in range(width - size + 1)]
 
 
-def _box(listed: Sequence[Operation], family: Family, shrinks: float, what: str) -> Check:
+@check("enclosure", "enclosed")
+def _box(
+    budget: Budget, listed: Sequence[Operation], family: Family, shrinks: float, what: str
+) -> CheckResult:
     """Bounds over |h| <= 1 of the listed operations and, unless it has to be quick, of a family.
 
     Those of the listed ones fall as they should, and layers stay inside them at drawn streams.
     """
-
-    def run(budget: Budget) -> CheckResult:
-        draw = random.Random(budget.seed)
-        worst, nearest, seen, cases = 0.0, 0.0, 0.0, 0
-        operations = listed[: 3 if budget.quick else None]
-        for operation in operations:
-            Program((operation,), STREAM, COLUMNS)  # side conditions
-            limits = {c: layers.bound(operation, STREAM, COLUMNS, c, LEAST) for c in (COARSE, FINE)}
-            if not limits[FINE] <= limits[COARSE] * shrinks:
-                return CheckResult(
-                    False, cases, limits[FINE], limits[COARSE] * shrinks,
-                    f"{operation}: bounds {limits[FINE]:.1e} and {limits[COARSE]:.1e}",
-                )  # fmt: skip
-            away = operation.by if isinstance(operation, Div) else None
-            for _ in range(3 if budget.quick else 10):
-                H = layers.draw_box(draw, STREAM, COLUMNS, away, LEAST)
-                cases += 1
-                for constants, limit in limits.items():
-                    off = layers.worst_point(operation, STREAM, H, constants)
-                    if not off <= limit:
-                        return CheckResult(
-                            False, cases, off, limit, f"{operation} is off by {off:.1e}",
-                            {"operation": str(operation), "H": [as_text(column) for column in H]},
-                        )  # fmt: skip
-                    nearest = max(nearest, off / limit)
-                seen = max(seen, off)
-            worst = max(worst, limits[FINE])
-        names = [f"{', '.join(map(str, operations))} on {STREAM.width} rows"]
-        if not budget.quick:
-            for operation in family.operations():
-                Program((operation,), SMALL, COLUMNS)
-                cases += 1
-                limit = layers.bound(operation, SMALL, COLUMNS, FINE, LEAST, family.letters)
-                worst = max(worst, limit)
-            names.insert(0, f"{family.words} on {SMALL.width} rows")
-        divides = any(isinstance(operation, Div) for operation in operations)
-        entries = f"|h| <= 1, |divisor| >= {LEAST}" if divides else "|h| <= 1"
-        return CheckResult(
-            True, cases, seen, worst,
-            f"{what}; at drawn streams up to {nearest:.0%} of a bound is used",
-            box=f"{entries}, the workspace empty, {COLUMNS} columns: {'; '.join(names)}; "
-            f"{in_words(FINE)}; no rounding",
-        )  # fmt: skip
-
-    return Check("enclosure", run, "enclosed")
+    drawn = layers.Drawn(budget, STREAM, COLUMNS)
+    bounds = []
+    operations = listed[: 3 if budget.quick else None]
+    for operation in operations:
+        Program((operation,), STREAM, COLUMNS)  # side conditions
+        limits = {c: layers.bound(operation, STREAM, COLUMNS, c, LEAST) for c in (COARSE, FINE)}
+        coarse, fine = limits.values()
+        if not fine <= coarse * shrinks:
+            detail = f"{operation}: bounds {fine:.1e} and {coarse:.1e}"
+            raise Differs(detail, None, None, fine, coarse * shrinks, drawn.cases)
+        off = partial(layers.worst_point, operation, STREAM)
+        away = operation.by if isinstance(operation, Div) else None
+        drawn.stay_inside(limits, off, {"operation": str(operation)}, away, LEAST)
+        bounds.append(fine)
+    names = [f"{', '.join(map(str, operations))} on {STREAM.width} rows"]
+    cases = drawn.cases
+    if not budget.quick:
+        for operation in family.operations():
+            Program((operation,), SMALL, COLUMNS)
+            cases += 1
+            bounds.append(layers.bound(operation, SMALL, COLUMNS, FINE, LEAST, family.letters))
+        names.insert(0, f"{family.words} on {SMALL.width} rows")
+    divides = any(isinstance(operation, Div) for operation in operations)
+    entries = f"|h| <= 1, |divisor| >= {LEAST}" if divides else "|h| <= 1"
+    box = (
+        f"{entries}, the workspace empty, {COLUMNS} columns: {'; '.join(names)}; "
+        f"{in_words(FINE)}; no rounding"
+    )
+    detail = f"{what}; at drawn streams up to {drawn.share:.0%} of a bound is used"
+    return CheckResult(True, cases, drawn.largest, max(bounds), detail, box=box)
 
 
 @claim(
@@ -200,27 +187,24 @@ def div() -> tuple[Check, ...]:
 # -- the footnote on sizes --------------------------------------------------------------------
 
 
-def _sizes(promised: Callable[[int, int, int, int], int], formula: str) -> Check:
+@check("exact", "exact")
+def _sizes(
+    budget: Budget, promised: Callable[[int, int, int, int], int], formula: str
+) -> CheckResult:
     """Rows that A1 A2 takes, against a formula in a, b, c and the dimension d."""
-
-    def run(budget: Budget) -> CheckResult:
-        sizes = sorted(product(range(1, 5), repeat=4), key=sum)
-        for cases, (a, b, c, d) in enumerate(sizes, start=1):
-            left, right = np.ones((a, b), dtype=int), np.ones((b, c), dtype=int)
-            entries, wanted = (left @ right).size, promised(a, b, c, d)
-            if entries != wanted:
-                at = {"a": str(a), "b": str(b), "c": str(c), "d": str(d)}
-                return CheckResult(
-                    False, cases, abs(entries - wanted), 0.0, f"A1 A2 has {entries} entries",
-                    {**at, "rows of A1 A2": str(entries), formula: str(wanted)},
-                )  # fmt: skip
-            fitting = Mul(a, b, c, (0, a * b), (a * b, a * b + b * c), (20, 20 + wanted))
-            fitting.check()
-        return CheckResult(
-            True, len(sizes), detail=f"A1 A2 has {formula} entries, 1 <= a, b, c, d <= 4"
-        )
-
-    return Check("exact", run, "exact")
+    sizes = sorted(product(range(1, 5), repeat=4), key=sum)
+    for cases, (a, b, c, d) in enumerate(sizes, start=1):
+        left, right = np.ones((a, b), dtype=int), np.ones((b, c), dtype=int)
+        entries, wanted = (left @ right).size, promised(a, b, c, d)
+        if entries != wanted:
+            at = {"a": a, "b": b, "c": c, "d": d, "rows of A1 A2": entries, formula: wanted}
+            shown = {name: str(value) for name, value in at.items()}
+            off = abs(entries - wanted)
+            raise Differs(f"A1 A2 has {entries} entries", shown, None, off, 0.0, cases)
+        fitting = Mul(a, b, c, (0, a * b), (a * b, a * b + b * c), (20, 20 + wanted))
+        fitting.check()
+    detail = f"A1 A2 has {formula} entries, 1 <= a, b, c, d <= 4"
+    return CheckResult(True, len(sizes), detail=detail)
 
 
 @claim(
@@ -235,13 +219,10 @@ def sizes() -> tuple[Check, ...]:
     return (_sizes(lambda a, b, c, d: c * d, "c*d"),)
 
 
-@claim(
+@repair(
     "akyurek2022.lemma1.sizes",
-    variant="repaired",
-    source="akyurek2022, lemma 1, footnote",
+    "i'' - j'' = a*c, not c*d",
     statement=r"i - j = a \cdot b,\ i' - j' = b \cdot c,\ i'' - j'' = a \cdot c \text{ up to sign}",
-    summary="sizes that mul needs of its three ranges",
-    repair="i'' - j'' = a*c, not c*d",
 )
 def sizes_repaired() -> tuple[Check, ...]:
     return (_sizes(lambda a, b, c, d: a * c, "a*c"),)

@@ -6,7 +6,6 @@ of the free constants.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -17,14 +16,15 @@ from hypothesis import strategies as st
 
 from constructions.papers.akyurek2022.layers import Constants, layer, parallel, workspace
 from constructions.papers.akyurek2022.operations import Aff, Columns, IllPosed, Mov, Mul, Raw, size
+from constructions.witness import Witness
 from proofs.stream import Layout
 
 from ... import strategies
 from ...checks.bounds import operations
 from ...checks.bounds.chains import COARSE, FINE, SHRINKS, in_words, shrinks
 from ...checks.bounds.operation_bounds import operation_error
-from ...claim import Budget, Check, CheckResult, claim
-from ...hunt import Differs, hunt
+from ...claim import Budget, Check, CheckResult, Differs, check, claim, repair
+from ...hunt import hunt
 from ...strategies import as_text
 from .primitives import STREAM
 
@@ -33,35 +33,27 @@ EARLIER = ((), (0,), (0, 1))  # the largest K with j < i
 UP_TO = ((0,), (0, 1), (1,))  # some K with j <= i, nowhere empty
 
 
-def streams(rows: int) -> Any:
+def streams() -> Any:
     """H as columns of small fractions."""
-    column = st.lists(strategies.fractions(), min_size=rows, max_size=rows)
+    column = st.lists(strategies.fractions(), min_size=STREAM.width, max_size=STREAM.width)
     return st.lists(column, min_size=COLUMNS, max_size=COLUMNS)
 
 
-def _agree(one: Raw, other: Callable[[Columns], Columns]) -> Check:
+@check("exact", "exact")
+def _agree(budget: Budget, one: Raw, other: Callable[[Columns], Columns]) -> CheckResult:
     """RAW and another operation, equal on every entry, in fractions."""
 
     def test(H: Columns) -> None:
-        got, want = one.apply(H), other(H)
-        for token, (g, w) in enumerate(zip(got, want)):
-            for row, (is_, should) in enumerate(zip(g, w, strict=True)):
+        for token, (got, want) in enumerate(zip(one.apply(H), other(H))):
+            for row, (is_, should) in enumerate(zip(got, want, strict=True)):
                 if is_ != should:
-                    raise Differs(
-                        f"column {token}, row {row}",
-                        {"H": [as_text(column) for column in H], "RAW": str(one)},
-                        {"layer": 1, "slot": f"row {row}", "token": token,
-                         "is": as_text(is_), "should": as_text(should)},
-                    )  # fmt: skip
+                    shown = {"H": [as_text(column) for column in H], "RAW": str(one)}
+                    place = {"layer": 1, "slot": f"row {row}", "token": token}
+                    place |= {"is": as_text(is_), "should": as_text(should)}
+                    raise Differs(f"column {token}, row {row}", shown, place)
 
-    def run(budget: Budget) -> CheckResult:
-        one.check()
-        found = hunt(streams(8), test, budget)
-        if found.failure is not None:
-            return found.failure.result(found.cases)
-        return CheckResult(True, found.cases, 0.0, 0.0, f"{one} equal in fractions")
-
-    return Check("exact", run, "exact")
+    one.check()
+    return CheckResult(True, hunt(streams(), test, budget), 0.0, 0.0, f"{one} equal in fractions")
 
 
 def _formula(raw: Raw) -> Callable[[Columns], Columns]:
@@ -83,6 +75,15 @@ def _formula(raw: Raw) -> Callable[[Columns], Columns]:
 WEIGHTS: dict[str, Any] = {"Wo": ((1, 2), (0, -1)), "Wa": ((0, 1), (3, 1)), "W": ((1, 0), (1, 1))}
 
 
+def _both_operators(K: tuple[tuple[int, ...], ...], strict: bool = True) -> tuple[Check, ...]:
+    """RAW with + and with ⊙ against its formula; an empty K(i) is refused."""
+    operators = [
+        Raw(star, (1, 3), (3, 5), (5, 7), K, **WEIGHTS, strict=strict, empty="refuse")
+        for star in ("+", "⊙")
+    ]
+    return tuple(_agree(operator, _formula(operator)) for operator in operators)
+
+
 @claim(
     "akyurek2022.raw",
     source="akyurek2022, appendix",
@@ -93,26 +94,16 @@ WEIGHTS: dict[str, Any] = {"Wo": ((1, 2), (0, -1)), "Wa": ((0, 1), (3, 1)), "W":
     note="with j < i nothing can be in K(0), so 1/|K(0)| is undefined",
 )
 def raw() -> tuple[Check, ...]:
-    operators = [
-        Raw(star, (1, 3), (3, 5), (5, 7), EARLIER, **WEIGHTS, empty="refuse") for star in ("+", "⊙")
-    ]
-    return tuple(_agree(operator, _formula(operator)) for operator in operators)
+    return _both_operators(EARLIER)
 
 
-@claim(
+@repair(
     "akyurek2022.raw",
-    variant="repaired",
-    source="akyurek2022, appendix",
+    "j <= i, not j < i",
     statement=r"j \in K(i) \Rightarrow j \leq i,\ K(i) \neq \emptyset",
-    summary="RAW is defined in every column, and changes the units w alone",
-    repair="j <= i, not j < i",
 )
 def raw_repaired() -> tuple[Check, ...]:
-    operators = [
-        Raw(star, (1, 3), (3, 5), (5, 7), UP_TO, **WEIGHTS, strict=False, empty="refuse")
-        for star in ("+", "⊙")
-    ]
-    return tuple(_agree(operator, _formula(operator)) for operator in operators)
+    return _both_operators(UP_TO, strict=False)
 
 
 # -- lemma 2 ----------------------------------------------------------------------------------
@@ -133,36 +124,30 @@ def _aff(strict: bool) -> Check:
     return _agree(one, SHIFT.apply)
 
 
-def _mov(strict: bool, empty: Any) -> Check:
+def _mov(strict: bool, empty: Any = "keep") -> Check:
     one = Raw("+", (1, 3), (1, 3), (5, 7), ((), (), (0,)), W=0, strict=strict, empty=empty)
     return _agree(one, Mov(0, 2, (1, 3), (5, 7)).apply)
-
-
-LEMMA2 = r"\text{mov, aff and dot are each one RAW}"
 
 
 @claim(
     "akyurek2022.lemma2",
     source="akyurek2022, lemma 2",
-    statement=LEMMA2,
+    statement=r"\text{mov, aff and dot are each one RAW}",
     summary="mov, aff and dot are RAWs, with K(i) = {i} for aff and dot",
     expected="ill-posed",
     note="K(i) = {i} is not among the K that RAW allows, j < i",
 )
 def lemma2() -> tuple[Check, ...]:
-    return _mov(True, "keep"), _aff(True), _dot(True)
+    return _mov(strict=True), _aff(strict=True), _dot(strict=True)
 
 
-@claim(
+@repair(
     "akyurek2022.lemma2",
-    variant="repaired",
-    source="akyurek2022, lemma 2",
-    statement=LEMMA2,
+    "RAW asks j <= i, not j < i; where K(i) is empty a column keeps its units",
     summary="mov, aff (b = 0) and dot are RAWs",
-    repair="RAW asks j <= i, not j < i; where K(i) is empty a column keeps its units",
 )
 def lemma2_repaired() -> tuple[Check, ...]:
-    return _mov(False, "keep"), _aff(False), _dot(False)
+    return _mov(strict=False), _aff(strict=False), _dot(strict=False)
 
 
 @claim(
@@ -177,33 +162,24 @@ def lemma2_empty() -> tuple[Check, ...]:
     return (_mov(False, "zero"),)
 
 
-def _shifted(raw: Raw) -> Check:
-    """aff with b, rows 1..2 and 3..4 to 5..6; row 7 holds 1 in every column."""
+@check("exact", "exact")
+def _shifted(budget: Budget, s: tuple[int, int], W: Any) -> CheckResult:
+    """aff with b as a RAW, rows 1..2 and 3..4 to 5..6; row 7 holds 1 in every column."""
     shifted = replace(SHIFT, b=(1, 0))
-
-    def with_one(H: Columns) -> Columns:
-        return [column[:7] + [Fraction(1)] for column in H]
+    raw = Raw("+", s, (1, 3), (5, 7), SELF, Wa=SHIFT.W1, W=W, strict=False)
 
     def test(H: Columns) -> None:
-        H = with_one(H)
-        got, want = raw.apply(H), shifted.apply(H)
-        for token, (g, w) in enumerate(zip(got, want)):
-            if g != w:
-                raise Differs(
-                    f"column {token}",
-                    {"H": [as_text(column) for column in H], "b": ["1", "0"]},
-                    {"layer": 1, "slot": "rows 5, 6", "token": token,
-                     "is": as_text(g[5:7]), "should": as_text(w[5:7])},
-                )  # fmt: skip
+        H = [column[:7] + [Fraction(1)] for column in H]
+        for token, (got, want) in enumerate(zip(raw.apply(H), shifted.apply(H))):
+            if got != want:
+                shown = {"H": [as_text(column) for column in H], "b": ["1", "0"]}
+                place = {"layer": 1, "slot": "rows 5, 6", "token": token}
+                place |= {"is": as_text(got[5:7]), "should": as_text(want[5:7])}
+                raise Differs(f"column {token}", shown, place)
 
-    def run(budget: Budget) -> CheckResult:
-        raw.check()
-        found = hunt(streams(8), test, budget)
-        if found.failure is not None:
-            return found.failure.result(found.cases)
-        return CheckResult(True, found.cases, 0.0, 0.0, "aff with b equals the RAW, in fractions")
-
-    return Check("exact", run, "exact")
+    raw.check()
+    cases = hunt(streams(), test, budget)
+    return CheckResult(True, cases, 0.0, 0.0, "aff with b equals the RAW, in fractions")
 
 
 @claim(
@@ -214,20 +190,18 @@ def _shifted(raw: Raw) -> Check:
     expected="refuted",
 )
 def lemma2_shift() -> tuple[Check, ...]:
-    return (_shifted(Raw("+", (3, 5), (1, 3), (5, 7), SELF, Wa=SHIFT.W1, W=-1, strict=False)),)
+    return (_shifted((3, 5), -1),)
 
 
-@claim(
+@repair(
     "akyurek2022.lemma2.shift",
-    variant="repaired",
-    source="akyurek2022, lemma 2",
+    "s includes a unit that holds 1, and W = [W2, …, b]",
     statement=r"\mathrm{aff} \text{ with } b:\ W = [W_2, 0, b],\ s \text{ has a unit holding } 1",
     summary="aff with a shift b as a RAW that reads a unit holding 1",
-    repair="s includes a unit that holds 1, and W = [W2, …, b]",
 )
 def lemma2_shift_repaired() -> tuple[Check, ...]:
-    W = ((-1, 0, 0, 0, 1), (0, -1, 0, 0, 0))  # rows 3..7: W2, nothing of the old units, b
-    return (_shifted(Raw("+", (3, 8), (1, 3), (5, 7), SELF, Wa=SHIFT.W1, W=W, strict=False)),)
+    # rows 3..7: W2, nothing of the old units, b
+    return (_shifted((3, 8), ((-1, 0, 0, 0, 1), (0, -1, 0, 0, 0))),)
 
 
 # -- lemmas 3 and 7 ---------------------------------------------------------------------------
@@ -235,9 +209,8 @@ def lemma2_shift_repaired() -> tuple[Check, ...]:
 
 def _raws() -> list[tuple[Raw, ...]]:
     plus = Raw("+", (1, 3), (3, 5), (5, 7), UP_TO, **WEIGHTS, strict=False)
-    times = Raw("⊙", (1, 3), (3, 5), (5, 7), UP_TO, **WEIGHTS, strict=False)
     onto = Raw("⊙", (1, 3), (3, 5), (1, 3), SELF, strict=False)
-    return [(plus,), (times,), (onto,)]
+    return [(plus,), (replace(plus, star="⊙"),), (onto,)]
 
 
 def _together() -> list[tuple[Raw, ...]]:
@@ -247,70 +220,58 @@ def _together() -> list[tuple[Raw, ...]]:
     return [(first, second), (first, third), (first, second, third)]
 
 
+def _compiled(raws: Sequence[Raw], scratch: int, constants: Constants) -> Witness:
+    """RAWs as one layer, with `scratch` units for their products."""
+    whole = workspace(STREAM, COLUMNS)
+    if scratch:
+        room = replace(whole["pad"], name="scratch", shape=(scratch,))
+        whole = Layout((*whole.slots, room))
+    if len(raws) == 1:
+        made = layer(raws[0], whole, constants)
+    else:
+        made = parallel(raws, whole, constants)
+    return operations.alone(made, whole, STREAM, COLUMNS)
+
+
+@check("enclosure", "enclosed")
 def _one_layer(
-    groups: Callable[[], list[tuple[Raw, ...]]], free: Callable[[Sequence[Raw]], int]
-) -> Check:
+    budget: Budget,
+    groups: Callable[[], list[tuple[Raw, ...]]],
+    free: Callable[[Sequence[Raw]], int],
+) -> CheckResult:
     """RAWs as one layer: two heads, at most `free` units of workspace, and a bound that falls."""
+    drawn = operations.Drawn(budget, STREAM, COLUMNS)
+    bounds, names = [], []
+    for raws in groups():
+        for one in raws:
+            one.check()
+        _disjoint(raws)
+        shown: dict[str, Any] = {"RAWs": [str(one) for one in raws]}
+        scratch = sum(2 * one.inner for one in raws if one.star == "⊙")
+        used, promised = scratch + 2 if scratch else 0, free(raws)  # the two pads
+        built = {c: _compiled(raws, scratch, c) for c in (COARSE, FINE)}
+        heads = built[FINE].heads
+        if heads > 2 or used > promised:
+            shown |= {"heads": heads, "units": used, "promised": promised}
+            raise Differs(f"{heads} heads, {used} units", shown, cases=drawn.cases)
+        limits = {c: _bound(raws, witness, c) for c, witness in built.items()}
+        coarse, fine = limits.values()
+        if not shrinks(coarse, fine):
+            detail = f"bounds {fine:.1e} and {coarse:.1e}"
+            raise Differs(detail, shown, None, fine, coarse * SHRINKS, drawn.cases)
 
-    def made(raws: tuple[Raw, ...], whole: Layout, constants: Constants) -> Any:
-        if len(raws) == 1:
-            return layer(raws[0], whole, constants)
-        return parallel(raws, whole, constants)
+        def off(H: Columns, c: Constants, raws: Any = raws, built: Any = built) -> float:
+            return operations.off_by(raws, built[c], STREAM, H, c.bits(2))
 
-    def run(budget: Budget) -> CheckResult:
-        draw = random.Random(budget.seed)
-        worst, seen, cases, most = 0.0, 0.0, 0, ""
-        names: list[str] = []
-        for raws in groups():
-            for one in raws:
-                one.check()
-            _disjoint(raws)
-            scratch = sum(2 * one.inner for one in raws if one.star == "⊙")
-            whole = workspace(STREAM, COLUMNS)
-            if scratch:
-                whole = Layout(
-                    (*whole.slots, replace(whole["pad"], name="scratch", shape=(scratch,)))
-                )
-            used = scratch + 2 if scratch else 0  # the two pads
-            built = {
-                constants: operations.alone(made(raws, whole, constants), whole, STREAM, COLUMNS)
-                for constants in (COARSE, FINE)
-            }
-            heads = built[FINE].heads
-            if heads > 2 or used > free(raws):
-                return CheckResult(
-                    False, cases, detail=f"{heads} heads, {used} units",
-                    counterexample={"RAWs": [str(one) for one in raws], "heads": heads,
-                                    "units": used, "promised": free(raws)},
-                )  # fmt: skip
-            most = f"{used} of {free(raws)} units"
-            limits = {c: _bound(raws, w, whole, c) for c, w in built.items()}
-            if not shrinks(limits[COARSE], limits[FINE]):
-                return CheckResult(
-                    False, cases, limits[FINE], limits[COARSE] * SHRINKS,
-                    f"bounds {limits[FINE]:.1e} and {limits[COARSE]:.1e}",
-                    {"RAWs": list(map(str, raws))},
-                )  # fmt: skip
-            for _ in range(3 if budget.quick else 10):
-                H = operations.draw_box(draw, STREAM, COLUMNS, None, None)
-                cases += 1
-                for constants, limit in limits.items():
-                    off = _off(raws, H, built[constants], constants)
-                    if not off <= limit:
-                        return CheckResult(
-                            False, cases, off, limit, f"off by {off:.1e}",
-                            {"RAWs": list(map(str, raws)), "H": [as_text(c) for c in H]},
-                        )  # fmt: skip
-                seen = max(seen, off)
-            worst = max(worst, limits[FINE])
-            names.append(" with ".join(map(_in_full, raws)))
-        return CheckResult(
-            True, cases, seen, worst, f"one layer, two heads, {most}",
-            box=f"|h| <= 1, the workspace empty, {COLUMNS} columns of {STREAM.width} rows, "
-            f"{'; '.join(names)}; {in_words(FINE)}; no rounding",
-        )  # fmt: skip
-
-    return Check("enclosure", run, "enclosed")
+        drawn.stay_inside(limits, off, shown)
+        bounds.append(fine)
+        names.append(" with ".join(map(_in_full, raws)))
+    box = (
+        f"|h| <= 1, the workspace empty, {COLUMNS} columns of {STREAM.width} rows, "
+        f"{'; '.join(names)}; {in_words(FINE)}; no rounding"
+    )
+    detail = f"one layer, two heads, {used} of {promised} units"
+    return CheckResult(True, drawn.cases, drawn.largest, max(bounds), detail, box=box)
 
 
 def _in_full(raw: Raw) -> str:
@@ -319,11 +280,11 @@ def _in_full(raw: Raw) -> str:
     return f"{raw} of {weights}"
 
 
-def _bound(raws: Sequence[Raw], witness: Any, whole: Layout, constants: Constants) -> float:
+def _bound(raws: Sequence[Raw], witness: Witness, constants: Constants) -> float:
     """sup |layer - the RAWs done one after the other| over all entries and all |h| <= 1."""
     (made,) = witness.layer_list
     with operations.precision(constants.bits(2)):
-        return operations.top(operation_error(raws, made, whole, STREAM.width))
+        return operations.top(operation_error(raws, made, witness.layout, STREAM.width))
 
 
 def _disjoint(raws: Sequence[Raw]) -> None:
@@ -335,17 +296,6 @@ def _disjoint(raws: Sequence[Raw]) -> None:
             for rows in (*other.reads(), other.w):
                 if {*range(*one.w)} & {*range(*rows)}:
                     raise IllPosed(f"{one} writes rows {rows} of {other}")
-
-
-def _off(raws: Sequence[Raw], H: Columns, witness: Any, constants: Constants) -> float:
-    """The largest certified error of the layer against the RAWs done one after the other."""
-    want = H
-    for one in raws:
-        want = one.apply(want)
-    with operations.precision(constants.bits(2)):
-        got = operations.run(witness, STREAM, H)
-        pairs = [(g, w) for gs, ws in zip(got, want) for g, w in zip(gs, ws, strict=True)]
-        return max(operations.top(g - operations.ball(w)) for g, w in pairs)
 
 
 @claim(

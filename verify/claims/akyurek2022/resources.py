@@ -2,49 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from constructions.papers.akyurek2022 import chains as paper
 
-from ...checks.resources import fit, grows_at_most
-from ...claim import Budget, Check, CheckResult, claim
+from ...checks.statements import counts
+from ...claim import Check, Promise, claim
 
 
-def _resources(build: Any, sizes: Any, promised: Mapping[str, str]) -> Check:
-    """Layers and width of assembled transformers, fitted exactly and set against O(.)."""
-
-    def run(budget: Budget) -> CheckResult:
-        import sympy
-
-        points, built = [], []
-        for parameters in sizes:
-            points.append({"d": parameters["d"], "n": parameters["examples"]})
-            built.append(build(**parameters))
-        details = []
-        for quantity, formula in promised.items():
-            counts = [getattr(witness, quantity) for witness in built]
-            fitted = fit(points, counts)
-            bound = sympy.sympify(formula, locals={"d": sympy.Symbol("d"), "n": sympy.Symbol("n")})
-            if fitted is None or not grows_at_most(fitted, bound):
-                return CheckResult(
-                    False, len(points), detail=f"{quantity} = {fitted}, promised O({formula})",
-                    counterexample={"sizes": {k: str(v) for k, v in points[-1].items()},
-                                    quantity: counts[-1]},
-                )  # fmt: skip
-            details.append(f"{quantity} = {fitted}, promised O({formula})")
-        return CheckResult(True, len(points), detail="; ".join(details))
-
-    return Check("resources", run, "exact")
+def _at_most(build: Any, sizes: Sequence[dict[str, Any]], **promised: str) -> Check:
+    """Quantities of assembled transformers, fitted exactly and set against O(.)."""
+    promises = tuple(Promise(quantity, formula, "O") for quantity, formula in promised.items())
+    return counts(build, promises, lambda: sizes)
 
 
-def _descending(dims: Sequence[int], examples: Sequence[int]) -> list[dict[str, Any]]:
-    made = [{"d": d, "examples": n, "step_size": 1, "ridge": 1} for d in dims for n in examples]
-    return made
-
-
-def _regressing(dims: Sequence[int], examples: Sequence[int]) -> list[dict[str, Any]]:
-    return [{"d": d, "examples": n, "ridge": 1} for d in dims for n in examples]
+def _sizes(dims: Iterable[int], examples: Sequence[int], **given: Any) -> list[dict[str, Any]]:
+    return [{"d": d, "examples": n, **given} for d in dims for n in examples]
 
 
 @claim(
@@ -55,10 +29,8 @@ def _regressing(dims: Sequence[int], examples: Sequence[int]) -> list[dict[str, 
     note="counted on the repaired chain; positions and the two pads are counted too",
 )
 def theorem1_resources() -> tuple[Check, ...]:
-    sizes = _descending(range(1, 9), (1,))
-    return (
-        _resources(paper.akyurek2022_theorem1, sizes, {"layers": "1", "width": "d", "hidden": "d"}),
-    )
+    sizes = _sizes(range(1, 9), (1,), step_size=1, ridge=1)
+    return (_at_most(paper.akyurek2022_theorem1, sizes, layers="1", width="d", hidden="d"),)
 
 
 @claim(
@@ -69,9 +41,9 @@ def theorem1_resources() -> tuple[Check, ...]:
     note="counted on the repaired chain",
 )
 def theorem1_multistep_resources() -> tuple[Check, ...]:
-    sizes = _descending((1, 2, 3, 5), (2, 3, 4, 6))
-    promised = {"layers": "n", "width": "n + d", "hidden": "n + d"}
-    return (_resources(paper.akyurek2022_theorem1, sizes, promised),)
+    sizes = _sizes((1, 2, 3, 5), (2, 3, 4, 6), step_size=1, ridge=1)
+    build = paper.akyurek2022_theorem1
+    return (_at_most(build, sizes, layers="n", width="n + d", hidden="n + d"),)
 
 
 @claim(
@@ -82,10 +54,10 @@ def theorem1_multistep_resources() -> tuple[Check, ...]:
     note="counted on the repaired chain; positions, pads and the scratch of div are counted too",
 )
 def theorem2_resources() -> tuple[Check, ...]:
-    build, promised = paper.akyurek2022_theorem2, {"layers": "1", "width": "d**2"}
+    build, sizes = paper.akyurek2022_theorem2, _sizes(range(1, 8), (1,), ridge=1)
     return (
-        _resources(build, _regressing(range(1, 8), (1,)), promised),
-        _resources(build, _regressing(range(2, 8), (1,)), {"hidden": "d**2"}),
+        _at_most(build, sizes, layers="1", width="d**2"),
+        _at_most(build, sizes[1:], hidden="d**2"),
     )
 
 
@@ -97,5 +69,5 @@ def theorem2_resources() -> tuple[Check, ...]:
     note="counted on the repaired chain",
 )
 def theorem2_multistep_resources() -> tuple[Check, ...]:
-    sizes = _regressing((1, 2, 3), (2, 3, 4))
-    return (_resources(paper.akyurek2022_theorem2, sizes, {"layers": "n"}),)
+    sizes = _sizes((1, 2, 3), (2, 3, 4), ridge=1)
+    return (_at_most(paper.akyurek2022_theorem2, sizes, layers="n"),)

@@ -23,7 +23,7 @@ from ...checks.bounds import chain_bounds
 from ...checks.bounds import chains as programs
 from ...checks.bounds.balls import at_most
 from ...checks.statements import theorem
-from ...claim import Budget, Check, claim
+from ...claim import Budget, Check, claim, repair
 from ...strategies import positive
 
 HALF = Fraction(1, 2)
@@ -61,35 +61,31 @@ def _starts(parameters: Mapping[str, Any], d: int, n: int) -> dict[str, Any]:
     return {"w0": tuple(1 + first + i for i in range(d)), "examples": n}
 
 
-def descents(n: Any = None, d: int | None = None) -> Any:
-    """Prompts with a step size, a ridge term and starting weights."""
+def _prompts(n: Any, d: int | None, build: Any, **parameters: Any) -> Any:
+    """Prompts with one query and, if nothing else is said, one example."""
     return strategies.prompts(
         d=None if d is None else st.just(d),
         n=st.just(1) if n is None else n,
         m=st.just(1),
-        build=_starts,
-        step_size=positive(),
-        ridge=strategies.fractions(),
-        w0=strategies.fractions(),
+        build=build,
+        **parameters,
     )
+
+
+def descents(n: Any = None, d: int | None = None) -> Any:
+    """Prompts with a step size, a ridge term and starting weights."""
+    some = strategies.fractions()
+    return _prompts(n, d, _starts, step_size=positive(), ridge=some, w0=some)
 
 
 def descent_sizes(examples: Sequence[int], budget: Budget) -> list[dict[str, Any]]:
     dims = (1, 2, 3) if budget.quick else range(1, 9)
-    return [
-        {
-            "d": d,
-            "examples": n,
-            "step_size": Fraction(1, 8),
-            "ridge": Fraction(1, 4),
-            "w0": tuple(Fraction((-1) ** i, i + 1) for i in range(d)),
-        }
-        for d in dims
-        for n in examples
-    ]
+    given = {"step_size": Fraction(1, 8), "ridge": Fraction(1, 4)}
+    w0 = [Fraction((-1) ** i, i + 1) for i in range(max(dims))]
+    return [{"d": d, "examples": n, **given, "w0": tuple(w0[:d])} for d in dims for n in examples]
 
 
-def _theorem1(as_printed: Sequence[str], last: bool = False, n: Any = None) -> tuple[Check, ...]:
+def _theorem1(*as_printed: str, last: bool = False, n: Any = None) -> tuple[Check, ...]:
     """The chain's operations against one step per example. last: read the last unit."""
 
     def make(**parameters: Any) -> paper.Chain:
@@ -112,17 +108,14 @@ SWAP = "mov: columns s and t exchanged"
     note="w, as the matrix W1 of step 2, is read as the row w^T",
 )
 def theorem1() -> tuple[Check, ...]:
-    return _theorem1(paper.THEOREM1, last=True)
+    return _theorem1(*paper.THEOREM1, last=True)
 
 
-@claim(
+@repair(
     "akyurek2022.theorem1",
-    variant="repaired",
-    source="akyurek2022, theorem 1",
-    statement=THEOREM1,
+    f"{SWAP}; step 6: W2 = lambda, not -lambda; step 9 writes (2+4d, 3+4d)",
     summary="nine layers do one gradient step",
     expected="approximates",
-    repair=f"{SWAP}; step 6: W2 = lambda, not -lambda; step 9 writes (2+4d, 3+4d)",
     algorithm=algorithms.one_pass_sgd,
     cases=descents,
     sizes=lambda: descent_sizes((1,), Budget()),
@@ -148,7 +141,7 @@ def theorem1_repaired(**parameters: Any) -> Witness:
     repair=f"{SWAP}; step 6: W2 = lambda, not -lambda; step 9 writes (2+4d, 3+4d)",
 )
 def theorem1_operations() -> tuple[Check, ...]:
-    return *_theorem1((), last=True), theorem("akyurek2022.theorem1.repaired")
+    return *_theorem1(last=True), theorem("akyurek2022.theorem1.repaired")
 
 
 @claim(
@@ -159,7 +152,7 @@ def theorem1_operations() -> tuple[Check, ...]:
     expected="refuted",
 )
 def theorem1_sign() -> tuple[Check, ...]:
-    return _theorem1(("sign",))
+    return _theorem1("sign")
 
 
 @claim(
@@ -170,7 +163,7 @@ def theorem1_sign() -> tuple[Check, ...]:
     expected="refuted",
 )
 def theorem1_check() -> tuple[Check, ...]:
-    return _theorem1(("check",))
+    return _theorem1("check")
 
 
 @claim(
@@ -183,7 +176,7 @@ def theorem1_check() -> tuple[Check, ...]:
     "of the chain's 3+4d units it is only at d = 1.",
 )
 def theorem1_unit() -> tuple[Check, ...]:
-    return _theorem1(("unit",), last=True)
+    return _theorem1("unit", last=True)
 
 
 @claim(
@@ -194,7 +187,7 @@ def theorem1_unit() -> tuple[Check, ...]:
     expected="ill-posed",
 )
 def theorem1_multistep() -> tuple[Check, ...]:
-    return _theorem1((*paper.THEOREM1, "repetition"), n=st.just(2))
+    return _theorem1(*paper.THEOREM1, "repetition", n=st.just(2))
 
 
 @claim(
@@ -205,7 +198,7 @@ def theorem1_multistep() -> tuple[Check, ...]:
     expected="refuted",
 )
 def theorem1_repetition() -> tuple[Check, ...]:
-    return _theorem1(("repetition",), n=st.just(2))
+    return _theorem1("repetition", n=st.just(2))
 
 
 def _growth(found: Sequence[tuple[dict[str, Any], float]]) -> str:
@@ -229,14 +222,12 @@ MULTISTEP = (
 )
 
 
-@claim(
+@repair(
     "akyurek2022.theorem1.multistep",
-    variant="repaired",
-    source="akyurek2022, theorem 1",
+    MULTISTEP,
     statement=r"7n + 2 \text{ layers do } n \text{ consecutive steps}",
     summary="n examples, one step each, in 7n + 2 layers",
     expected="approximates",
-    repair=MULTISTEP,
     algorithm=algorithms.one_pass_sgd,
     cases=lambda: descents(st.integers(1, 3)),
     sizes=lambda: descent_sizes((2, 3), Budget(quick=True)),
@@ -254,16 +245,14 @@ def theorem1_multistep_repaired(**parameters: Any) -> Witness:
     return paper.akyurek2022_theorem1(**parameters)
 
 
-@claim(
+@repair(
     "akyurek2022.theorem1.multistep.repetition",
-    variant="repaired",
-    source="akyurek2022, theorem 1",
+    MULTISTEP,
     statement=r"7n + 2 \text{ operations do } n \text{ consecutive steps}",
     summary="the operations of n steps, done exactly",
-    repair=MULTISTEP,
 )
 def theorem1_steps() -> tuple[Check, ...]:
-    return _theorem1((), n=st.integers(1, 4))
+    return _theorem1(n=st.integers(1, 4))
 
 
 for _part, _change in (
@@ -271,14 +260,13 @@ for _part, _change in (
     ("check", "W2 = lambda in step 6, not -2 lambda"),
     ("unit", "step 9 writes (2+4d, 3+4d), not (3+3d, 4+3d)"),
 ):
-    claim(
+    repair(
         f"akyurek2022.theorem1.{_part}",
-        variant="repaired",
+        _change,
         source="akyurek2022, theorem 1",
         statement=THEOREM1,
         summary="theorem 1 with that symbol repaired",
-        repair=_change,
-    )(lambda: _theorem1((), last=True))
+    )(lambda: _theorem1(last=True))
 
 
 # -- theorem 2 --------------------------------------------------------------------------------
@@ -286,13 +274,7 @@ for _part, _change in (
 
 def ridges(n: Any = None, d: int | None = None) -> Any:
     """Prompts with a ridge term."""
-    return strategies.prompts(
-        d=None if d is None else st.just(d),
-        n=st.just(1) if n is None else n,
-        m=st.just(1),
-        build=lambda parameters, d, n: {"examples": n},
-        ridge=positive(),
-    )
+    return _prompts(n, d, lambda parameters, d, n: {"examples": n}, ridge=positive())
 
 
 def ridge_sizes(examples: Sequence[int], budget: Budget) -> list[dict[str, Any]]:
@@ -300,7 +282,7 @@ def ridge_sizes(examples: Sequence[int], budget: Budget) -> list[dict[str, Any]]
     return [{"d": d, "examples": n, "ridge": HALF} for d in dims for n in examples]
 
 
-def _theorem2(as_printed: Sequence[str], n: Any = None) -> tuple[Check, ...]:
+def _theorem2(*as_printed: str, n: Any = None) -> tuple[Check, ...]:
     make = partial(paper.theorem2_chain, as_printed=as_printed)
     return (programs.exact(make, algorithms.ridge, partial(ridges, n)),)
 
@@ -316,17 +298,14 @@ THEOREM2 = r"\text{the chain leaves } w'^\top x_2 \text{ (eq. 14) in the last un
     expected="ill-posed",
 )
 def theorem2() -> tuple[Check, ...]:
-    return _theorem2(paper.THEOREM2)
+    return _theorem2(*paper.THEOREM2)
 
 
-@claim(
+@repair(
     "akyurek2022.theorem2",
-    variant="repaired",
-    source="akyurek2022, theorem 2",
-    statement=THEOREM2,
+    f"{SWAP}; step 14: mul(; 1, d, 1, …), not mul(; d, 1, 1, …)",
     summary="fourteen layers do ridge regression on one example",
     expected="approximates",
-    repair=f"{SWAP}; step 14: mul(; 1, d, 1, …), not mul(; d, 1, 1, …)",
     algorithm=algorithms.ridge,
     cases=ridges,
     sizes=lambda: ridge_sizes((1,), Budget(quick=True)),
@@ -352,7 +331,7 @@ def theorem2_repaired(**parameters: Any) -> Witness:
     repair=f"{SWAP}; step 14: mul(; 1, d, 1, …), not mul(; d, 1, 1, …)",
 )
 def theorem2_operations() -> tuple[Check, ...]:
-    return *_theorem2(()), theorem("akyurek2022.theorem2.formula")
+    return *_theorem2(), theorem("akyurek2022.theorem2.formula")
 
 
 @claim(
@@ -363,19 +342,17 @@ def theorem2_operations() -> tuple[Check, ...]:
     expected="ill-posed",
 )
 def theorem2_sizes() -> tuple[Check, ...]:
-    return _theorem2(("sizes",))
+    return _theorem2("sizes")
 
 
-@claim(
+@repair(
     "akyurek2022.theorem2.sizes",
-    variant="repaired",
-    source="akyurek2022, theorem 2, step 14",
+    "mul(; 1, d, 1, …), not mul(; d, 1, 1, …)",
     statement=THEOREM2,
     summary="theorem 2 with step 14 repaired",
-    repair="mul(; 1, d, 1, …), not mul(; d, 1, 1, …)",
 )
 def theorem2_sizes_repaired() -> tuple[Check, ...]:
-    return _theorem2(())
+    return _theorem2()
 
 
 @claim(
@@ -386,7 +363,7 @@ def theorem2_sizes_repaired() -> tuple[Check, ...]:
     expected="ill-posed",
 )
 def theorem2_multistep() -> tuple[Check, ...]:
-    return _theorem2((*paper.THEOREM2, "repetition"), st.just(2))
+    return _theorem2(*paper.THEOREM2, "repetition", n=st.just(2))
 
 
 @claim(
@@ -397,7 +374,7 @@ def theorem2_multistep() -> tuple[Check, ...]:
     expected="refuted",
 )
 def theorem2_repetition() -> tuple[Check, ...]:
-    return _theorem2(("repetition",), st.just(2))
+    return _theorem2("repetition", n=st.just(2))
 
 
 RIDGE = (
@@ -406,14 +383,12 @@ RIDGE = (
 )
 
 
-@claim(
+@repair(
     "akyurek2022.theorem2.multistep",
-    variant="repaired",
-    source="akyurek2022, theorem 2",
+    RIDGE,
     statement=r"11n + 3 \text{ layers do ridge regression on } n \text{ examples}",
     summary="n examples, one Sherman-Morrison update each, in 11n + 3 layers",
     expected="approximates",
-    repair=RIDGE,
     algorithm=algorithms.ridge,
     cases=lambda: ridges(st.integers(1, 3)),
     sizes=lambda: ridge_sizes((2, 3), Budget(quick=True)),
@@ -431,13 +406,11 @@ def theorem2_multistep_repaired(**parameters: Any) -> Witness:
     return paper.akyurek2022_theorem2(**parameters)
 
 
-@claim(
+@repair(
     "akyurek2022.theorem2.multistep.repetition",
-    variant="repaired",
-    source="akyurek2022, theorem 2",
+    RIDGE,
     statement=r"11n + 3 \text{ operations do ridge regression on } n \text{ examples}",
     summary="the operations of ridge regression on n examples, done exactly",
-    repair=RIDGE,
 )
 def theorem2_steps() -> tuple[Check, ...]:
-    return _theorem2((), st.integers(1, 4))
+    return _theorem2(n=st.integers(1, 4))

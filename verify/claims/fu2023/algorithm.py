@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 from math import ceil, comb, log, log2
 from typing import Any
 
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from ... import algorithms, strategies
 from ...checks.statements import formula, theorem
-from ...claim import Budget, Check, CheckResult, Domain, claim
+from ...claim import Budget, Check, CheckResult, Differs, Domain, check, claim, repair
 from ...strategies import Case, as_text, positive
 from .layers import SIZES_FIRST
 
@@ -70,37 +71,45 @@ def _iterate_is(k: int, coefficients: tuple[int, ...]) -> Check:
         powers = enumerate(coefficients, start=1)
         return compare_iterate(case, k, {2 * j - 1: c * alpha**j for j, c in powers})
 
-    return formula(
-        lambda: gram_cases(alpha=positive()), test, f"M_{k} is this polynomial in S, exactly",
-        Domain("alpha > 0, every X", lambda case: case.parameters["alpha"] > 0),
-    )  # fmt: skip
+    domain = Domain("alpha > 0, every X", lambda case: case.parameters["alpha"] > 0)
+    detail = f"M_{k} is this polynomial in S, exactly"
+    return formula(lambda: gram_cases(alpha=positive()), test, detail, domain)
 
 
-@claim("fu2023.eq38", source="fu2023, eq. 38", expected="refuted",
-       statement=r"M_1 = 2\alpha S - 4\alpha^2 S^3")  # fmt: skip
+@claim(
+    "fu2023.eq38",
+    source="fu2023, eq. 38",
+    expected="refuted",
+    statement=r"M_1 = 2\alpha S - 4\alpha^2 S^3",
+)
 def eq38_printed() -> tuple[Check, ...]:
     """The first iterate as a polynomial in S."""
     return _iterate_is(1, (2, -4)), theorem("fu2023.eq38.negation")
 
 
-@claim("fu2023.eq38", variant="repaired", source="fu2023, eq. 38",
-       statement=r"M_1 = 2\alpha S - \alpha^2 S^3", repair="4 -> 1")  # fmt: skip
+@repair("fu2023.eq38", "4 -> 1", statement=r"M_1 = 2\alpha S - \alpha^2 S^3")
 def eq38_repaired() -> tuple[Check, ...]:
     """The first iterate as a polynomial in S."""
     return _iterate_is(1, (2, -1)), theorem("fu2023.eq38.repaired")
 
 
-@claim("fu2023.eq39", source="fu2023, eq. 39", expected="refuted",
-       statement=r"M_2 = 4\alpha S - 12\alpha^2 S^3 + 16\alpha^3 S^5 - 16\alpha^4 S^7",
-       note="it is the Newton step from the printed M_1: the slip of eq. 38 again")  # fmt: skip
+@claim(
+    "fu2023.eq39",
+    source="fu2023, eq. 39",
+    expected="refuted",
+    statement=r"M_2 = 4\alpha S - 12\alpha^2 S^3 + 16\alpha^3 S^5 - 16\alpha^4 S^7",
+    note="it is the Newton step from the printed M_1: the slip of eq. 38 again",
+)
 def eq39_printed() -> tuple[Check, ...]:
     """The second iterate as a polynomial in S."""
     return _iterate_is(2, (4, -12, 16, -16)), theorem("fu2023.eq39.negation")
 
 
-@claim("fu2023.eq39", variant="repaired", source="fu2023, eq. 39",
-       statement=r"M_2 = 4\alpha S - 6\alpha^2 S^3 + 4\alpha^3 S^5 - \alpha^4 S^7",
-       repair="12 -> 6, 16 -> 4, 16 -> 1, as follows from 4 -> 1 in eq. 38")  # fmt: skip
+@repair(
+    "fu2023.eq39",
+    "12 -> 6, 16 -> 4, 16 -> 1, as follows from 4 -> 1 in eq. 38",
+    statement=r"M_2 = 4\alpha S - 6\alpha^2 S^3 + 4\alpha^3 S^5 - \alpha^4 S^7",
+)
 def eq39_repaired() -> tuple[Check, ...]:
     """The second iterate as a polynomial in S."""
     return _iterate_is(2, (4, -6, 4, -1)), theorem("fu2023.eq39.repaired")
@@ -119,10 +128,12 @@ def _has_betas(case: Case) -> dict[str, Any] | None:
     return compare_iterate(case, k, coefficients)
 
 
-@claim("fu2023.eq40", source="fu2023, eq. 40",
-       statement=r"M_k = \textstyle\sum_{s=1}^{2^{k+1}-1} \beta_s S^s",
-       note="only odd powers occur: beta_{2j-1} = -(-alpha)^j C(2^k, j); the top power is "
-       "reached")  # fmt: skip
+@claim(
+    "fu2023.eq40",
+    source="fu2023, eq. 40",
+    statement=r"M_k = \textstyle\sum_{s=1}^{2^{k+1}-1} \beta_s S^s",
+    note="only odd powers occur: beta_{2j-1} = -(-alpha)^j C(2^k, j); the top power is reached",
+)
 def eq40() -> tuple[Check, ...]:
     """Every iterate is a polynomial in S without a constant term, of degree 2^(k+1) - 1."""
     found = formula(
@@ -154,18 +165,19 @@ def rank(matrix: Any) -> int:
     return int(fmpq_mat(rows).rank())
 
 
-@claim("fu2023.eq43", source="fu2023, eq. 43",
-       statement=r"\hat w_k \in \mathrm{span}(x_1, \dots, x_n)")  # fmt: skip
+@claim(
+    "fu2023.eq43",
+    source="fu2023, eq. 43",
+    statement=r"\hat w_k \in \mathrm{span}(x_1, \dots, x_n)",
+)
 def eq43() -> tuple[Check, ...]:
     """The weights after k iterations are a combination of the examples, also for n < d."""
+    sizes = st.integers(1, 5), st.integers(1, 4), st.just(1)
     found = formula(
-        lambda: strategies.prompts(
-            st.integers(1, 5), st.integers(1, 4), st.just(1),
-            alpha=positive(), iterations=st.integers(0, 3),
-        ),
+        lambda: strategies.prompts(*sizes, alpha=positive(), iterations=st.integers(0, 3)),
         outside_span,
         "the rank of the examples does not grow when w is added",
-    )  # fmt: skip
+    )
     return found, theorem("fu2023.eq43")
 
 
@@ -234,18 +246,24 @@ def spectra(theta: st.SearchStrategy[Fraction]) -> tuple[st.SearchStrategy[Spect
     return one, two
 
 
-@claim("fu2023.eq5", source="fu2023, eq. 5", expected="refuted",
-       statement=r"\alpha = 2/\|SS^\top\|_2 \;\Rightarrow\; M_k \to S^\dagger",
-       note="at the top eigenvalue s, alpha s^2 = 2 and M_1 = M_2 = ... = 0")  # fmt: skip
+@claim(
+    "fu2023.eq5",
+    source="fu2023, eq. 5",
+    expected="refuted",
+    statement=r"\alpha = 2/\|SS^\top\|_2 \;\Rightarrow\; M_k \to S^\dagger",
+    note="at the top eigenvalue s, alpha s^2 = 2 and M_1 = M_2 = ... = 0",
+)
 def eq5_printed() -> tuple[Check, ...]:
     """Newton's iteration converges to the pseudoinverse from alpha = 2 / |S S^T|."""
     found = formula(lambda: spectra(st.just(Fraction(2))), no_convergence, "converges")
     return found, theorem("fu2023.eq5.negation")
 
 
-@claim("fu2023.eq5", variant="repaired", source="fu2023, eq. 5",
-       statement=r"0 < \alpha < 2/\|SS^\top\|_2 \;\Rightarrow\; M_k \to S^\dagger",
-       repair="= -> <")  # fmt: skip
+@repair(
+    "fu2023.eq5",
+    "= -> <",
+    statement=r"0 < \alpha < 2/\|SS^\top\|_2 \;\Rightarrow\; M_k \to S^\dagger",
+)
 def eq5_repaired() -> tuple[Check, ...]:
     """Newton's iteration converges to the pseudoinverse from any alpha below 2 / |S S^T|."""
     theta = st.sampled_from([Fraction(1, 4), Fraction(1), Fraction(3, 2), Fraction(15, 8)])
@@ -261,15 +279,21 @@ CONDITIONS = (4, 16, 64)
 ERRORS = (2, 4, 8)  # decimal digits
 
 
+def _problem(kappa: int) -> tuple[Any, Any]:
+    """S = diag(1, 1/kappa), and the weights (1, 1) to be found."""
+    from flint import fmpq, fmpq_mat
+
+    return fmpq_mat(2, 2, [1, 0, 0, fmpq(1, kappa)]), fmpq_mat(2, 1, [1, 1])
+
+
 def newton_steps(kappa: int, digits: int, theta: Fraction = Fraction(1)) -> int:
     """Steps of Newton's iteration until |w_k - w| <= 10^-digits |w|, run in fractions.
 
-    S = diag(1, 1/kappa), alpha = theta / |S S^T|_2, every weight of the solution is 1.
+    alpha = theta / |S S^T|_2.
     """
-    from flint import fmpq, fmpq_mat
+    from flint import fmpq
 
-    S = fmpq_mat(2, 2, [fmpq(1), fmpq(0), fmpq(0), fmpq(1, kappa)])
-    goal = fmpq_mat(2, 1, [fmpq(1), fmpq(1)])
+    S, goal = _problem(kappa)
     M = S * fmpq(theta.numerator, theta.denominator)
     steps = 0
     while not _close(M * (S * goal), goal, digits):
@@ -280,11 +304,8 @@ def newton_steps(kappa: int, digits: int, theta: Fraction = Fraction(1)) -> int:
 
 def gradient_steps(kappa: int, digits: int) -> int:
     """The same for gradient descent from 0 with step 1/|S|_2."""
-    from flint import fmpq, fmpq_mat
-
-    S = fmpq_mat(2, 2, [fmpq(1), fmpq(0), fmpq(0), fmpq(1, kappa)])
-    goal = fmpq_mat(2, 1, [fmpq(1), fmpq(1)])
-    w, steps = goal * fmpq(0), 0
+    S, goal = _problem(kappa)
+    w, steps = goal * 0, 0
     while not _close(w, goal, digits):
         w = w - S * (w - goal)
         steps += 1
@@ -306,21 +327,23 @@ def newton_bound(kappa: int, digits: int) -> int:
     return ceil(2 * log2(kappa) + log2(digits * log(10)))
 
 
-def count_steps(count: Any, bound: Any, conditions: tuple[int, ...] = CONDITIONS) -> CheckResult:
-    """Steps counted at every kappa and eps, against a bound."""
-    grid = [(kappa, digits) for kappa in conditions for digits in ERRORS]
-    steps = {at: count(*at) for at in grid}
+@check("exact", "exact", transformer=False)
+def count_steps(
+    budget: Budget, count: Any, bound: Any, conditions: tuple[int, ...] = CONDITIONS
+) -> CheckResult:
+    """Steps counted at every kappa (the first two if it has to be quick) and eps, to a bound."""
+    if budget.quick:
+        conditions = conditions[:2]
+    steps = {at: count(*at) for at in product(conditions, ERRORS)}
     for (kappa, digits), needed in steps.items():
-        if needed > bound(kappa, digits):
-            return CheckResult(
-                False, len(grid), float(needed), float(bound(kappa, digits)),
-                f"{needed} steps at kappa = {kappa}, eps = 1e-{digits}",
-                {"kappa": kappa, "eps": f"1e-{digits}", "steps": needed,
-                 "bound": bound(kappa, digits)},
-            )  # fmt: skip
-    shown = ", ".join(f"{steps[kappa, ERRORS[-1]]}" for kappa in conditions)
-    detail = f"steps to 1e-{ERRORS[-1]} at kappa = {', '.join(map(str, conditions))}: {shown}"
-    return CheckResult(True, len(grid), detail=detail)
+        most = bound(kappa, digits)
+        if needed > most:
+            shown = {"kappa": kappa, "eps": f"1e-{digits}", "steps": needed, "bound": most}
+            detail = f"{needed} steps at kappa = {kappa}, eps = 1e-{digits}"
+            raise Differs(detail, shown, None, float(needed), float(most), len(steps))
+    counted = ", ".join(f"{steps[kappa, ERRORS[-1]]}" for kappa in conditions)
+    detail = f"steps to 1e-{ERRORS[-1]} at kappa = {', '.join(map(str, conditions))}: {counted}"
+    return CheckResult(True, len(steps), detail=detail)
 
 
 @claim(
@@ -334,18 +357,8 @@ def count_steps(count: Any, bound: Any, conditions: tuple[int, ...] = CONDITIONS
 )
 def rates() -> tuple[Check, ...]:
     """Gradient descent needs kappa log 1/eps steps, Newton log kappa + log log 1/eps."""
-
-    def conditions(budget: Budget) -> tuple[int, ...]:
-        return CONDITIONS[:2] if budget.quick else CONDITIONS
-
-    def gradient(budget: Budget) -> CheckResult:
-        return count_steps(gradient_steps, gradient_bound, conditions(budget))
-
-    def newton(budget: Budget) -> CheckResult:
-        return count_steps(newton_steps, newton_bound, conditions(budget))
-
     return (
-        Check("exact", gradient, "exact", transformer=False),
-        Check("exact", newton, "exact", transformer=False),
+        count_steps(gradient_steps, gradient_bound),
+        count_steps(newton_steps, newton_bound),
         theorem("fu2023.rates"),
     )

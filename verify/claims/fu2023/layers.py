@@ -18,7 +18,7 @@ from constructions.witness import Witness
 from ... import strategies
 from ...checks.statements import slots_hold as hold_on
 from ...checks.statements import theorem
-from ...claim import Check, Domain, claim
+from ...claim import Check, Domain, claim, repair
 from ...strategies import Case, positive
 
 SIGN = "V_2 = -V_1 in place of V_1 = V_2: ReLU(u) - ReLU(-u) = u, while ReLU(u) + ReLU(-u) = |u|"
@@ -66,40 +66,31 @@ def examples_only(
 
 # -- eq. 21 and lemma B.3 ---------------------------------------------------------------------
 
-EQ21: dict[str, Any] = {
-    "source": "fu2023, eq. 21",
-    "algorithm": lambda X, y, queries: queries @ X[0],
-    "domain": Domain(
-        "one example and one query", lambda case: len(case.X) == len(case.queries) == 1
-    ),
-    "cases": lambda: tuple(
-        strategies.prompts(d, st.just(1), st.just(1)) for d in (st.just(1), st.integers(1, 4))
-    ),
-}
-
 
 @claim(
     "fu2023.eq21",
+    source="fu2023, eq. 21",
     expected="refuted",
     statement=r"\textstyle\sum_m \mathrm{ReLU}(\langle Q_m h_t, K_m h_j\rangle) = "
     r"\mathrm{ReLU}(x_t^\top x_j) + \mathrm{ReLU}(-x_t^\top x_j) = \langle x_t, x_j\rangle",
+    algorithm=lambda X, y, queries: queries @ X[0],
+    domain=Domain("one example and one query", lambda case: len(case.X) == len(case.queries) == 1),
+    cases=lambda: tuple(
+        strategies.prompts(d, st.just(1), st.just(1)) for d in (st.just(1), st.integers(1, 4))
+    ),
     theorems=("fu2023.eq21",),
     note="the sum of the two heads is the absolute value of the inner product",
-    **EQ21,
 )
 def eq21_printed(d: int) -> Witness:
     """Two ReLU heads of opposite scores and equal values add up to the inner product."""
     return _statements().eq21(d)
 
 
-@claim(
+@repair(
     "fu2023.eq21",
-    variant="repaired",
+    "the second sign: ReLU(u) - ReLU(-u), that is V_2 = -V_1",
     statement=r"\mathrm{ReLU}(x_t^\top x_j) - \mathrm{ReLU}(-x_t^\top x_j) = "
     r"\langle x_t, x_j\rangle",
-    repair="the second sign: ReLU(u) - ReLU(-u), that is V_2 = -V_1",
-    theorems=("fu2023.eq21",),
-    **EQ21,
 )
 def eq21_repaired(d: int) -> Witness:
     """Two ReLU heads of opposite scores and opposite values add up to the inner product."""
@@ -122,17 +113,19 @@ def lemma_b3(d: int, examples: int) -> Witness:
 
 # -- eqs. 24 and 30: the two places where the sign enters ---------------------------------------
 
-EQ24 = r"[x_t; 0] \mapsto [T^{(0)} x_t; x_t],\; T^{(0)} = \alpha S, \text{ in three layers}"
-EQ30 = r"[T x_t; x_t] \mapsto [(2T - T S T^\top) x_t; x_t] \text{ in one layer}"
-
 
 def two_or_more(**parameters: Any) -> tuple[st.SearchStrategy[Case], ...]:
     """n = 1 has no two tokens of opposite signs; it is among the larger sizes."""
     return examples_only(sizes=((st.just(1), st.integers(2, 3)), SIZES_FIRST[-1]), **parameters)
 
 
-@claim("fu2023.eq24", source="fu2023, eq. 24", statement=EQ24, expected="refuted",
-       note="n alpha, mov (exact here) and aff are right; the pair of eq. 21 is not")  # fmt: skip
+@claim(
+    "fu2023.eq24",
+    source="fu2023, eq. 24",
+    statement=r"[x_t; 0] \mapsto [T^{(0)} x_t; x_t],\; T^{(0)} = \alpha S, \text{ in three layers}",
+    expected="refuted",
+    note="n alpha, mov (exact here) and aff are right; the pair of eq. 21 is not",
+)
 def eq24_printed() -> tuple[Check, ...]:
     """mov, two ReLU heads with V = n alpha [[I, O], [O, O]], and aff make alpha S x_t."""
     return (
@@ -141,7 +134,7 @@ def eq24_printed() -> tuple[Check, ...]:
     )
 
 
-@claim("fu2023.eq24", variant="repaired", source="fu2023, eq. 24", statement=EQ24, repair=SIGN)
+@repair("fu2023.eq24", SIGN)
 def eq24_repaired() -> tuple[Check, ...]:
     """The same three layers with V_2 = -n alpha [[I, O], [O, O]] make alpha S x_t."""
     return (
@@ -150,8 +143,13 @@ def eq24_repaired() -> tuple[Check, ...]:
     )
 
 
-@claim("fu2023.eq30", source="fu2023, eq. 30", statement=EQ30, expected="refuted",
-       note="G, J, -n/2 and the doubling MLP are right: only the sign of V_2 is not")  # fmt: skip
+@claim(
+    "fu2023.eq30",
+    source="fu2023, eq. 30",
+    statement=r"[T x_t; x_t] \mapsto [(2T - T S T^\top) x_t; x_t] \text{ in one layer}",
+    expected="refuted",
+    note="G, J, -n/2 and the doubling MLP are right: only the sign of V_2 is not",
+)
 def eq30_printed() -> tuple[Check, ...]:
     """One layer with the printed G and J is one Newton iteration, for any T."""
     return (
@@ -160,7 +158,7 @@ def eq30_printed() -> tuple[Check, ...]:
     )
 
 
-@claim("fu2023.eq30", variant="repaired", source="fu2023, eq. 30", statement=EQ30, repair=SIGN)
+@repair("fu2023.eq30", SIGN)
 def eq30_repaired() -> tuple[Check, ...]:
     """With V_2 = -J one layer is one Newton iteration, for any T, symmetric or not."""
     return (
@@ -212,11 +210,6 @@ def eq35(w: tuple[Any, ...], examples: int) -> Witness:
 
 # -- remark B.6 -------------------------------------------------------------------------------
 
-REMARK = (
-    r"[T x_t; x_t] \mapsto [(T - \tfrac12 T \hat\Sigma T^\top) x_t; x_t],\; "
-    r"\hat\Sigma = \tfrac1t \textstyle\sum_{j \le t} x_j x_j^\top,\; t > d"
-)
-
 
 def _causal(**fixed: Any) -> tuple[st.SearchStrategy[Case], ...]:
     """n > d, as some token t > d is needed."""
@@ -224,15 +217,20 @@ def _causal(**fixed: Any) -> tuple[st.SearchStrategy[Case], ...]:
     return examples_only("T", ((st.just(1), st.just(2)), *sizes), **fixed)
 
 
-@claim("fu2023.remarkB6", source="fu2023, remark B.6", statement=REMARK, expected="refuted",
-       note="T is one matrix for all tokens here; see fu2023.remarkB6.iterated")  # fmt: skip
+@claim(
+    "fu2023.remarkB6",
+    source="fu2023, remark B.6",
+    statement=r"[T x_t; x_t] \mapsto [(T - \tfrac12 T \hat\Sigma T^\top) x_t; x_t],\; "
+    r"\hat\Sigma = \tfrac1t \textstyle\sum_{j \le t} x_j x_j^\top,\; t > d",
+    expected="refuted",
+    note="T is one matrix for all tokens here; see fu2023.remarkB6.iterated",
+)
 def remark_printed() -> tuple[Check, ...]:
     """The causal layer, with weights 1/t and -1/2 in G, is half a Newton step per token."""
     return slots_hold(_statements().remark_b6, _causal), theorem("fu2023.remarkB6.negation")
 
 
-@claim("fu2023.remarkB6", variant="repaired", source="fu2023, remark B.6", statement=REMARK,
-       repair=SIGN)  # fmt: skip
+@repair("fu2023.remarkB6", SIGN)
 def remark_repaired() -> tuple[Check, ...]:
     """With V_2 = -J the causal layer is half a Newton step per token, for a common T."""
     return (

@@ -14,17 +14,22 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from constructions.numbers.ball import Ball
+from constructions.papers.fu2023 import compiled
+from constructions.papers.fu2023.layers import theorem51
 from constructions.witness import Witness
 
 from ... import algorithms, strategies
+from ...checks import floats
+from ...checks.bounds import chains
+from ...checks.bounds.balls import ball, precision, top
 from ...checks.statements import counts
-from ...claim import Budget, Check, CheckResult, Claim, Promise, claim
-from ...strategies import Case, as_text, positive
+from ...claim import Budget, Check, CheckResult, Claim, Differs, Promise, check, claim, repair
+from ...strategies import Case, positive
 from ..ours.core import grid
 from .layers import SIGN, SIZES_FIRST, whole_prompt
 
 THEOREM = r"\text{the prediction is } x_{\mathrm{test}}^\top \hat w_k,\; \hat w_k = M_k X^\top y"
-TEST_IN_X = r"\text{ where } x_{\mathrm{test}} \text{ is held by the units of the } x_j"
 SIZES = grid(d=(1, 2, 3, 5), examples=(1, 2, 4), iterations=(1, 2, 4), alpha=(Fraction(1, 4),))
 
 
@@ -53,15 +58,17 @@ def small_floats(draw: Any) -> Case:
     return Case(parameters, X, y, queries)
 
 
+@check("numeric", "tested")
 def in_floats(budget: Budget) -> CheckResult:
     """The repaired network in float64 and float32, on a quarter of the cases: it is slow there."""
-    from ...checks import floats as numeric
-
     ours = Claim(
-        "theorem5.1", witness=theorem51_repaired, algorithm=algorithms.newton,
-        cases=theorem_cases, floats=small_floats,
-    )  # fmt: skip
-    return numeric.run(ours, replace(budget, cases=max(4, budget.cases // 4)))
+        "theorem5.1",
+        witness=theorem51_repaired,
+        algorithm=algorithms.newton,
+        cases=theorem_cases,
+        floats=small_floats,
+    )
+    return floats.in_floats(ours).run(replace(budget, cases=max(4, budget.cases // 4)))
 
 
 @claim(
@@ -78,35 +85,28 @@ def in_floats(budget: Budget) -> CheckResult:
 )
 def theorem51_printed(**parameters: Any) -> Witness:
     """The printed layers, end to end on the whole prompt, predict with k Newton iterations."""
-    from constructions.papers.fu2023.layers import theorem51
-
     return theorem51(**parameters)
 
 
-@claim(
+@repair(
     "fu2023.theorem5.1",
-    variant="repaired",
-    source="fu2023, theorem 5.1",
-    statement=THEOREM,
-    repair=SIGN + " (in eqs. 24 and 30)",
-    algorithm=algorithms.newton,
+    SIGN + " (in eqs. 24 and 30)",
+    domain=None,
     cases=lambda: theorem_cases(8),
-    checks=lambda: (Check("numeric", in_floats, "tested"),),
-    sizes=lambda: SIZES,
+    checks=lambda: (in_floats(),),
     note="x_test and y have units of their own in the embedding: full attention needs no mask; "
     "mov and mul are exact, for those of akyurek2022 see fu2023.theorem5.1.compiled",
 )
 def theorem51_repaired(**parameters: Any) -> Witness:
     """With one sign changed, the whole prompt gives k Newton iterations in k + 8 layers."""
-    from constructions.papers.fu2023.layers import theorem51
-
     return theorem51(printed=False, **parameters)
 
 
 @claim(
     "fu2023.theorem5.1.test-token",
     source="fu2023, theorem 5.1, on the printed prompt",
-    statement=THEOREM + TEST_IN_X,
+    statement=THEOREM
+    + r"\text{ where } x_{\mathrm{test}} \text{ is held by the units of the } x_j",
     expected="refuted",
     algorithm=algorithms.newton,
     domain=strategies.ANY,
@@ -117,26 +117,15 @@ def theorem51_repaired(**parameters: Any) -> Witness:
 )
 def test_token_printed(**parameters: Any) -> Witness:
     """The sign put right and x_test a token like the x_j, the prediction is the same."""
-    from constructions.papers.fu2023.layers import theorem51
-
     return theorem51(printed=False, test="units of x", **parameters)
 
 
-@claim(
+@repair(
     "fu2023.theorem5.1.test-token",
-    variant="repaired",
-    source="fu2023, theorem 5.1, on the printed prompt",
-    statement=THEOREM + TEST_IN_X,
-    repair="the sum over j runs over the tokens of the examples: x_test is no key",
-    algorithm=algorithms.newton,
-    domain=strategies.ANY,
-    cases=theorem_cases,
-    sizes=lambda: SIZES,
+    "the sum over j runs over the tokens of the examples: x_test is no key",
 )
 def test_token_repaired(**parameters: Any) -> Witness:
     """With x_test left out of the keys, it may be a token like the x_j."""
-    from constructions.papers.fu2023.layers import theorem51
-
     return theorem51(printed=False, test="units of x", keys="context", **parameters)
 
 
@@ -153,26 +142,24 @@ def test_token_repaired(**parameters: Any) -> Witness:
 )
 def labels_printed(**parameters: Any) -> Witness:
     """The sign put right and y_j written as (y_j, 0, ..., 0), the prediction is the same."""
-    from constructions.papers.fu2023.layers import theorem51
-
     return theorem51(printed=False, labels="units of x", **parameters)
 
 
-@claim(
+@repair(
     "fu2023.theorem5.1.labels",
-    variant="repaired",
-    source="fu2023, theorem 5.1, on the printed prompt",
+    "the first unit of x -> a unit of its own for y_j",
     statement=THEOREM + r"\text{ where } y_j \text{ is held by a unit of its own}",
-    repair="the first unit of x -> a unit of its own for y_j",
-    algorithm=algorithms.newton,
+    domain=None,
     cases=lambda: theorem_cases()[-1],
-    sizes=lambda: SIZES,
 )
 def labels_repaired(**parameters: Any) -> Witness:
     """With y_j in a unit of its own, its token is a key of no weight."""
-    from constructions.papers.fu2023.layers import theorem51
-
     return theorem51(printed=False, labels="own units", **parameters)
+
+
+def promised(width: str) -> tuple[Promise, ...]:
+    """k + 8 layers, O(width) units and O(d) units in each MLP."""
+    return Promise("layers", "k + 8"), Promise("width", width, "O"), Promise("hidden", "d", "O")
 
 
 @claim(
@@ -184,12 +171,7 @@ def labels_repaired(**parameters: Any) -> Witness:
 )
 def theorem51_resources() -> tuple[Check, ...]:
     """Layers and units counted on the assembled transformer."""
-    promises = (
-        Promise("layers", "k + 8"),
-        Promise("width", "d", "O"),
-        Promise("hidden", "d", "O"),
-    )
-    return (counts(theorem51_printed, promises, lambda: SIZES),)
+    return (counts(theorem51_printed, promised("d"), lambda: SIZES),)
 
 
 # -- with the layers of akyurek2022 -------------------------------------------------------------
@@ -197,28 +179,22 @@ def theorem51_resources() -> tuple[Check, ...]:
 
 def certified_error(case: Case, constants: Any, **parameters: Any) -> float:
     """An upper bound on |prediction - Newton's|, the compiled network run in balls."""
-    from constructions.numbers.ball import Ball
-    from constructions.papers.fu2023.compiled import theorem51_compiled
-
-    from ...checks.bounds.balls import ball, precision, top
-
     k, alpha = parameters["iterations"], parameters["alpha"]
     (want,) = algorithms.newton(case.X, case.y, case.queries, k, alpha)
-    witness = theorem51_compiled(constants=constants, **parameters)
+    witness = compiled.theorem51_compiled(constants=constants, **parameters)
     bits = constants.bits(witness.layers)
     (got,) = witness.predict(case.X, case.y, case.queries, Ball(bits))
     with precision(bits):
-        return float(top(got - ball(want)))
+        return top(got - ball(want))
 
 
+@check("enclosure", "tested")
 def compiled_errors(budget: Budget, printed: bool = False) -> CheckResult:
     """On drawn prompts, at two settings of the free constants: the error shrinks with them."""
-    from ...checks.bounds import chains
-
-    sizes = [(1, 1, 1), (2, 2, 2)] if budget.quick else [(1, 1, 1), (2, 2, 2), (3, 2, 3), (8, 4, 2)]
     worst = 0.0
     found: list[str] = []
-    for d, n, k in sizes:
+    sizes = [(1, 1, 1), (2, 2, 2), (3, 2, 3), (8, 4, 2)]
+    for d, n, k in sizes[: 2 if budget.quick else None]:
         parameters = {"d": d, "examples": n, "iterations": k, "alpha": Fraction(1, 8)}
         case = chains.prompt(budget.seed, parameters)
         coarse, fine = (
@@ -226,16 +202,17 @@ def compiled_errors(budget: Budget, printed: bool = False) -> CheckResult:
             for constants in (chains.COARSE, chains.FINE)
         )
         if not chains.shrinks(coarse, fine):
-            return CheckResult(
-                False, len(found) + 1, fine, coarse * chains.SHRINKS,
+            raise Differs(
                 f"off by {fine:.1e}, and by {coarse:.1e} with coarser constants",
-                {name: as_text(value) for name, value in case.to_json().items()},
-            )  # fmt: skip
+                case.to_json(),
+                max_error=fine,
+                bound=coarse * chains.SHRINKS,
+                cases=len(found) + 1,
+            )
         worst = max(worst, fine)
         found.append(f"d = {d}, n = {n}, k = {k}: {fine:.0e}")
-    return CheckResult(
-        True, len(found), worst, None, "at scale 2^-40, one drawn prompt each: " + "; ".join(found)
-    )
+    detail = "at scale 2^-40, one drawn prompt each: " + "; ".join(found)
+    return CheckResult(True, len(found), worst, None, detail)
 
 
 @claim(
@@ -248,16 +225,13 @@ def compiled_errors(budget: Budget, printed: bool = False) -> CheckResult:
 )
 def theorem51_compiled() -> tuple[Check, ...]:
     """With softmax heads for mov and aff and a GeLU MLP for mul, k + 8 layers come close."""
-    return (Check("enclosure", compiled_errors, "tested"),)
+    return (compiled_errors(),)
 
 
 def compiled_counts(width: str) -> Check:
     """Layers, units and MLP units of the compiled network."""
-    from constructions.papers.fu2023.compiled import theorem51_compiled as build
-
-    promises = Promise("layers", "k + 8"), Promise("width", width, "O"), Promise("hidden", "d", "O")
     sizes = grid(d=(1, 2, 3), examples=(1, 2, 3), iterations=(0, 1, 2), alpha=(Fraction(1, 4),))
-    return counts(build, promises, lambda: sizes)
+    return counts(compiled.theorem51_compiled, promised(width), lambda: sizes)
 
 
 @claim(
@@ -272,12 +246,10 @@ def compiled_resources() -> tuple[Check, ...]:
     return (compiled_counts("d"),)
 
 
-@claim(
+@repair(
     "fu2023.theorem5.1.compiled.resources",
-    variant="repaired",
-    source="fu2023, theorem 5.1, with akyurek2022, lemma 1",
+    "O(d) -> O(n + d); or mov by two units (index, 1), see fu2023.theorem5.1.resources",
     statement=r"k + 8 \text{ layers},\; O(n + d) \text{ hidden units, mov as in akyurek2022}",
-    repair="O(d) -> O(n + d); or mov by two units (index, 1), see fu2023.theorem5.1.resources",
 )
 def compiled_resources_repaired() -> tuple[Check, ...]:
     """The units of the network with the printed mov grow with n + d."""
