@@ -10,7 +10,7 @@ end. The dimension d stays a letter; calling the construction puts it in and giv
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -25,6 +25,7 @@ from .parameters import Parameter, Whole
 from .witness import Witness
 
 Values = Mapping[str, Any]
+Costs = Mapping[str, str]
 Statement = tuple[Mapping[str, str], str]
 
 
@@ -91,6 +92,11 @@ class Construction:
     examples and the parameters; "" where nothing is known. left: what is left of the error in the
     direction of an eigenvalue s. Both may be functions of the values that give the text. suited:
     {parameter: value for data} in top, the smallest eigenvalue `least` that is not 0, and n.
+
+    states: the claim in LaTeX, equals: the independent reference of verify.algorithms, by name.
+    costs: {"layers": "k + 2", …} in d, n and the sizes, at most that where it begins with "<=";
+    `variants` the same for choices of parameters: ({"prompt": "interleaved"}, {"heads": "4"}).
+    related: ids of theorems about it that are no theorems of its layers.
     """
 
     name: str
@@ -103,6 +109,11 @@ class Construction:
     left: str | Callable[[Values], str] = ""
     suited: Mapping[str, str] = field(default_factory=dict)
     proved: tuple[Template | Induction, ...] = ()
+    states: str = ""
+    equals: str = ""
+    costs: Costs = field(default_factory=dict)
+    variants: tuple[tuple[Values, Costs], ...] = ()
+    related: tuple[str, ...] = ()
 
     def __call__(self, *given: Any, **named: Any) -> Witness:
         """The witness. Raises TypeError or ValueError on parameters that do not fit."""
@@ -184,34 +195,16 @@ REGISTERED: dict[str, Construction] = {}
 
 
 def construction(
-    *,
-    parameters: Mapping[str, Parameter],
-    steps: str | Callable[[Values], int],
-    source: str,
-    reference: Callable[[Values], Statement] | None = None,
-    region: str | Callable[[Values], str] = "",
-    left: str | Callable[[Values], str] = "",
-    suited: Mapping[str, str] | None = None,
-    proved: Iterable[Template | Induction] = (),
+    *, parameters: Mapping[str, Parameter], **fields: Any
 ) -> Callable[[Callable[..., Parts]], Construction]:
     """Makes a construction of the function that says its parts, and registers it by its name.
 
-    A parameter d is put in front where there is none.
+    `fields` are those of Construction. A parameter d is put in front where there is none.
     """
 
     def decorate(parts: Callable[..., Parts]) -> Construction:
-        made = Construction(
-            parts.__name__,
-            parts,
-            parameters if "d" in parameters else {"d": Whole(example=2), **parameters},
-            steps,
-            source,
-            reference,
-            region,
-            left,
-            suited or {},
-            tuple(proved),
-        )
+        whole = parameters if "d" in parameters else {"d": Whole(example=2), **parameters}
+        made = Construction(name=parts.__name__, parts=parts, parameters=whole, **fields)
         REGISTERED[made.name] = made
         return made
 

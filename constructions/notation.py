@@ -8,12 +8,13 @@ from proofs.stream import layout
 from proofs.template import Induction, Stage, Template, letters, scaled, stage
 
 from .construction import Parts, construction
-from .parameters import Number, Numbers, OneOf, Rows, Whole
+from .parameters import Examples, Number, Numbers, OneOf, Rows, Whole
 from .parts import bilinear, head, interleaved, linear_mlp, relu_heads
 
 __all__ = [
     "MLP",
     "Block",
+    "Examples",
     "Gauge",
     "Head",
     "Holds",

@@ -69,9 +69,19 @@ class Whole(Parameter):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Number(Parameter):
-    """An exact number: above, at least or below a bound, where given."""
+class Examples(Whole):
+    """How many examples the prompts have, where the weights depend on it."""
 
+
+@dataclass(frozen=True, kw_only=True)
+class Number(Parameter):
+    """An exact number: above, at least or below a bound, where given.
+
+    unit: the scale that it has on data, in the largest eigenvalue `top` of X^T X: "top" for a
+    ridge.
+    """
+
+    unit: str = ""
     above: int | None = None
     least: int | None = None
     below: int | None = None
