@@ -9,6 +9,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import sympy
+
 import constructions
 from constructions import theorems
 from verify.claim import builtin
@@ -64,6 +66,39 @@ GRIDS: dict[str, dict[str, tuple[Any, ...]]] = {
     },
     "akyurek2022_theorem2": {"d": (1, 2), "examples": (1, 2), "ridge": (THIRD,)},
 }  # fmt: skip
+# options that the grids leave at their defaults, letters for numbers, and what is refused
+LETTERS = sympy.symbols("a b")
+OPTIONS: tuple[tuple[str, dict[str, tuple[Any, ...]]], ...] = (
+    ("gradient_descent", {
+        "d": (2,), "steps": (0, 2), "step_size": (THIRD, LETTERS[0]), "ridge": (0, 1, LETTERS[1]),
+        "w0": ((1, 0), (0, 0), (1,), LETTERS), "loss": ("sum", "mean", "most"),
+    }),
+    ("momentum", {
+        "d": (2,), "steps": (0, 2), "step_size": (THIRD, LETTERS[0]),
+        "momentum": (0, 1, LETTERS[1]),
+    }),
+    ("chebyshev", {
+        "d": (2,), "steps": (3,), "lowest": (1, 5, LETTERS[0]), "highest": (4, LETTERS[1]),
+    }),
+    ("preconditioned", {
+        "d": (2, 3), "steps": (2,), "step_size": (LETTERS[0],),
+        "preconditioner": (MATRIX, (LETTERS, LETTERS), "ab", 3),
+    }),
+    ("gd_plus_plus", {
+        "d": (2,), "steps": (0, 2), "step_size": (LETTERS[0],), "gamma": (LETTERS[1], -1),
+    }),
+    ("minimax_descent", {"d": (2,), "layers": (0, 2), "largest": (0, LETTERS[0])}),
+    ("lasso", {"d": (2,), "steps": (0, 2), "step_size": (LETTERS[0],), "penalty": (-1, 0, THIRD)}),
+    ("logistic", {
+        "d": (2,), "steps": (2,), "step_size": (1, LETTERS[0]), "pieces": (1, 4), "reach": (0, 2),
+    }),
+    ("kernel_regression", {
+        "d": (2,), "steps": (2,), "step_size": (THIRD,),
+        "kernel": ("linear", "relu", "exponential"),
+        "features": (None, (), MATRIX, (*MATRIX, (1, 1)), ((1,),)),
+        "offsets": (None, (0, 0), (1, FIFTH)), "temperature": (0, 1, Fraction(7, 2)),
+    }),
+)  # fmt: skip
 
 
 def _text(parameters: Any) -> str:
@@ -80,7 +115,7 @@ def _digest(make: Any, parameters: Any) -> str:
 def witnesses() -> dict[str, str]:
     """Digests of the constructions over their sizes, and of what the claims build."""
     made = {}
-    for name, grid in GRIDS.items():
+    for name, grid in (*GRIDS.items(), *OPTIONS):
         for values in product(*grid.values()):
             parameters = dict(zip(grid, values))
             made[f"{name}({_text(parameters)})"] = _digest(constructions.function(name), parameters)
