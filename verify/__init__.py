@@ -29,7 +29,7 @@ from .claim import (
 if TYPE_CHECKING:
     from . import algorithms, strategies
     from .formulas import formula
-    from .report.text import Report
+    from .report.report import Report
 
 __all__ = [
     "Approximates",

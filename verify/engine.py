@@ -25,10 +25,7 @@ from .claim import (
     Verdict,
 )
 from .hunt import hunt
-from .report.text import Report
-
-# strongest first
-STRENGTHS: tuple[Strength, ...] = ("proved", "derived", "exact", "enclosed", "tested")
+from .report.report import STRENGTHS, Report
 
 
 def decide(

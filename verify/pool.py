@@ -1,4 +1,7 @@
-"""Running many claims, on one process or on several; the results do not depend on which."""
+"""Running claims, and anything else of which there is much, on one process or on several.
+
+The results do not depend on how many processes there are.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import os
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import fields, replace
 from typing import Any
@@ -14,8 +17,10 @@ from typing import Any
 from . import engine
 from .claim import Broken, Budget, Claim, NoClaimError, builtin, load_file
 from .inputs.names import Chosen
+from .inputs.progress import Say, nothing
 from .inputs.where_raised import place, said
-from .report.text import Report, plain
+from .report.as_json import plain
+from .report.report import Report
 
 WORTH_IT = 8  # claims; below that, starting a process costs more than it saves
 
@@ -23,11 +28,6 @@ WORTH_IT = 8  # claims; below that, starting a process costs more than it saves
 LONG = ("akyurek2022.precision",)
 
 Outcome = Mapping[str, Any]  # the fields of a Report but for its claim, which does not travel
-Say = Callable[[str], None]
-
-
-def nothing(what: str) -> None:
-    """Says nothing of the progress."""
 
 
 def reports(
@@ -63,24 +63,51 @@ def run(
             for where, one in enumerate(chosen):
                 yield where, checked(one.claim, one.file, budget, progress)
         return
+    order = sorted(range(len(chosen)), key=lambda i: chosen[i].claim.id not in LONG)
+    calls = [(i, chosen[i].claim.key, chosen[i].file, budget) for i in order]
+    processes = min(workers, len(chosen))
+    with closing(each(_outcome, calls, processes, ordered=False, ahead="all")) as outcomes:
+        for where, outcome in outcomes:
+            yield where, Report(claim=chosen[where].claim, **outcome)
+
+
+def each(
+    function: Callable[..., Any],
+    calls: Iterable[Sequence[Any]],
+    workers: int,
+    ordered: bool = True,
+    ahead: str = "2 * n_jobs",
+) -> Generator[Any, None, None]:
+    """What the function returns of each of the calls, torch on one thread; in their order, or as
+    they come.
+
+    `ahead`: how many calls wait in processes, as joblib says it. Close it if it is left before its
+    end, so that no process goes on.
+    """
+    if workers == 1:
+        for call in calls:
+            yield _call(function, call)
+        return
     from joblib import Parallel, delayed
 
-    order = sorted(range(len(chosen)), key=lambda i: chosen[i].claim.id not in LONG)
-    jobs = (delayed(_outcome)(i, chosen[i].claim.key, chosen[i].file, budget) for i in order)
     parallel = Parallel(
-        n_jobs=min(workers, len(chosen)),
-        return_as="generator_unordered",
+        n_jobs=workers,
+        return_as="generator" if ordered else "generator_unordered",
         batch_size=1,
-        pre_dispatch="all",
+        pre_dispatch=ahead,
     )
     with _quiet_when_cut_short():
         with _workers_ignore_ctrl_c():
-            outcomes = parallel(jobs)
+            results = parallel(delayed(_call)(function, call) for call in calls)
         try:
-            for where, outcome in outcomes:
-                yield where, Report(claim=chosen[where].claim, **outcome)
+            yield from results
         finally:
-            outcomes.close()
+            results.close()
+
+
+def _call(function: Callable[..., Any], call: Sequence[Any]) -> Any:
+    with one_thread():
+        return function(*call)
 
 
 def checked(claim: Claim, file: str | None, budget: Budget, progress: Say | None = None) -> Report:
@@ -118,8 +145,7 @@ def _outcome(
     if found is None:
         lost = Broken(os.path.basename(file or ""), " ".join(why.split()))
         return where, {"verdict": lost, "checks": (), "digest": None}
-    with one_thread():
-        made = checked(found, file, budget)
+    made = checked(found, file, budget)
     return where, {
         field.name: getattr(made, field.name) for field in fields(made) if field.name != "claim"
     }
@@ -144,11 +170,8 @@ def _fields_plain(result: Any) -> Any:
 
 
 @contextmanager
-def one_thread(wanted: bool = True) -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """torch on one thread: small matrices are faster so, and sums always add in one order."""
-    if not wanted:
-        yield
-        return
     import torch
 
     before = torch.get_num_threads()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from proofs.prompt import Tokens
 from proofs.stream import Layout
 from proofs.vocabulary import unread
 
+from ..files import write_whole
 from ..numbers.floats import FloatPrompts, Floats
 from ..weights import Weights
 from .forward import refuse_in_reference
@@ -168,17 +168,11 @@ class TransformerModule(nn.Module):
 
     def save(self, path: str | Path) -> None:
         """Writes a safetensors file, whole or not at all."""
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
-        path = Path(path)
         metadata = {"witness": json.dumps(self.witness.to_json()), "digest": self.witness.digest}
-        part = path.with_name(f".{path.name}.part")
-        try:
-            tensors = {k: v.detach().contiguous() for k, v in self.state_dict().items()}
-            save_file(tensors, str(part), metadata=metadata)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        tensors = {name: one.detach().contiguous() for name, one in self.state_dict().items()}
+        write_whole(Path(path), save(tensors, metadata=metadata))
 
     @classmethod
     def load(cls, path: str | Path) -> TransformerModule:

@@ -212,7 +212,8 @@ def test_two_processes_give_the_reports_of_one() -> None:
     from verify import pool
     from verify.claim import Budget
     from verify.inputs.names import choose
-    from verify.report import text as report
+    from verify.report.as_json import dumps
+    from verify.report.report import document
 
     chosen = choose(["fu2023.eq38", "fu2023.eq39", "fu2023.eq40", "fu2023.eq43"])
     budget = Budget(quick=True)
@@ -222,7 +223,7 @@ def test_two_processes_give_the_reports_of_one() -> None:
         found = dict(pool.run(chosen, budget, workers))
         pool.WORTH_IT = before
         reports = [found[place] for place in range(len(chosen))]
-        made.append(report.dumps(report.document(reports, budget, seconds=False)))
+        made.append(dumps(document(reports, budget, seconds=False)))
     assert made[0] == made[1]
 
 
@@ -234,7 +235,7 @@ def test_a_paper_stands_for_all_its_claims() -> None:
 
 
 def test_replay_compares_every_field(witness: Any, mine: Any, tmp_path: Path) -> None:
-    from verify.report.text import sha256
+    from verify.report.as_json import sha256
 
     path, file = tmp_path / "out.json", mine("known", "refuted", 1)
     assert witness("check", file, "--quick", "--json", str(path))[0] == 0

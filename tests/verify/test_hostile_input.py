@@ -24,7 +24,8 @@ from verify.claim import NoClaimError, load_file
 from verify.command import cli, replay, sweep
 from verify.inputs.errors import WrongCall
 from verify.inputs.tables import read_csv
-from verify.report.text import SCHEMA, sha256
+from verify.report.as_json import sha256
+from verify.report.report import SCHEMA
 
 FUZZED = settings(
     max_examples=60,
@@ -260,14 +261,16 @@ def test_ctrl_c_leaves_no_traceback_and_no_part_of_a_file(tmp_path, after):
 
 FUZZ = """
 import atheris, sys, tempfile, os
-with atheris.instrument_imports(include=["verify.data", "verify.settings", "verify.expressions"]):
-    from verify import data, expressions, settings
+PARSERS = ["verify.inputs.tables", "verify.inputs.settings", "proofs.formula"]
+with atheris.instrument_imports(include=PARSERS):
+    from proofs import formula
+    from verify.inputs import settings, tables
 path = os.path.join(tempfile.mkdtemp(), "data.csv")
 def one(raw):
     with open(path, "wb") as stream:
         stream.write(raw)
     text = raw.decode("latin-1")
-    for parse, what in ((data.read_csv, path), (settings.split, text), (expressions.parse, text)):
+    for parse, what in ((tables.read_csv, path), (settings.split, text), (formula.parse, text)):
         try:
             parse(what)
         except ValueError as error:

@@ -181,7 +181,7 @@ def test_a_built_in_claim_that_raises_is_broken_too(monkeypatch: Any) -> None:
     monkeypatch.setattr(module, name, lambda *_, **__: 1 / 0)
     broken, whole = pool.reports(chosen, Budget(quick=True))
     assert isinstance(broken.verdict, Broken) and isinstance(whole.verdict, Holds)
-    assert broken.verdict.where.startswith("verify/claims/akyurek2022_primitives.py, line ")
+    assert broken.verdict.where.startswith("verify/claims/akyurek2022/primitives.py, line ")
     assert broken.verdict.why == "ZeroDivisionError: division by zero"
     assert not broken.as_expected
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from verify import engine, pool
 from verify.claim import Budget, CheckResult, Holds
-from verify.command import checking, cli, replay
-from verify.engine import Report
+from verify.command import check, cli, replay
 from verify.inputs.errors import WrongCall
-from verify.report import text as report
+from verify.report import as_json as report
+from verify.report.report import Report
 
 MINE = '''
 from fractions import Fraction
@@ -425,7 +425,7 @@ def test_a_report_with_kernel_checks_has_coq_run_again(
         ]
 
     monkeypatch.setattr(engine, "with_kernel", kernel)
-    monkeypatch.setattr(checking, "kernel_here", lambda: True)
+    monkeypatch.setattr(check, "kernel_here", lambda: True)
     path = str(tmp_path / "report.json")
     call = ["check", "fu2023.eq40", "--quick", "--kernel", "coq", "--json", path]
     assert cli.main(call) == 0 and len(asked) == 1

@@ -28,8 +28,10 @@ from verify.claim import (
     Undecided,
     Verdict,
 )
-from verify.engine import Report, with_kernel
-from verify.report import text as report
+from verify.engine import with_kernel
+from verify.report import as_json, report
+from verify.report import text as words
+from verify.report.report import Report
 
 DIFFERENCE = {"layer": 6, "name": "aff", "slot": "gradient", "token": 1, "is": "-1", "should": "1"}
 
@@ -66,13 +68,13 @@ ALL = [
 
 def text(reports: list[Report], width: int) -> str:
     out = io.StringIO()
-    Console(file=out, width=width).print(report.table(reports, width))
+    Console(file=out, width=width).print(words.verdicts(reports, width))
     return out.getvalue()
 
 
 def test_every_verdict_has_a_colour() -> None:
     names = {kind.name for kind in Verdict.__subclasses__()}
-    assert set(report.COLOURS) == names == {*VERDICTS, "broken"}
+    assert set(words.COLOURS) == names == {*VERDICTS, "broken"}
 
 
 @pytest.mark.parametrize("width", [80, 130, 180])
@@ -105,7 +107,7 @@ def test_brackets_in_a_summary_are_text_and_not_markup() -> None:
 
 
 def test_evidence_is_what_the_verdict_rests_on() -> None:
-    found = {one.claim.id: report.evidence(one) for one in ALL if one.claim.variant == "printed"}
+    found = {one.claim.id: one.evidence for one in ALL if one.claim.variant == "printed"}
     assert found == {
         "a.holds": ("exact",), "a.close": ("enclosed",), "a.seen": ("tested",),
         "a.wrong": ("exact",), "a.unfit": (), "a.open": (), "a.breaks": (),
@@ -118,17 +120,17 @@ def test_evidence_is_what_the_verdict_rests_on() -> None:
 def test_what_passed_elsewhere_is_no_evidence(verdict: Verdict) -> None:
     passed = CheckResult(True, 20, kind="proof", strength="derived", about=Object("w", "f"))
     one = replace(made("b", verdict), checks=(passed,))
-    assert report.evidence(one) == () and report.legend([one]) == ""
+    assert one.evidence == () and words.legend([one]) == ""
     assert "derived" not in text([one], 180) and "derived" not in text([one], 80)
-    assert "derived" not in report.markdown([one])
+    assert "derived" not in words.verdicts_in_markdown([one])
     (entry,) = report.document([one], Budget())["claims"]
     assert entry["evidence"] == []
 
 
 def test_a_bound_without_a_box_is_only_seen() -> None:
     one = made("b", Approximates(1e-9, box=" ", strength="enclosed"))
-    assert report.evidence(one) == ("tested",)
-    assert report.finding(one) == "largest error seen 1.1e-9, on the inputs tried"
+    assert one.evidence == ("tested",)
+    assert one.finding == "largest error seen 1.1e-9, on the inputs tried"
 
 
 @given(st.floats(min_value=0, allow_infinity=False, allow_nan=False))
@@ -148,7 +150,7 @@ def test_a_wrong_annotation_is_a_note_and_no_evidence() -> None:
     one = replace(made("b", Holds(("exact",))), checks=(wrong,))
     for width in (80, 180):
         assert "note: slot S is not X.T*X" in text([one], width)
-    assert "note: slot S is not X.T*X" in report.markdown([one])
+    assert "note: slot S is not X.T*X" in words.verdicts_in_markdown([one])
     assert report.document([one], Budget())["claims"][0]["faults"] == ["slot S is not X.T*X"]
 
 
@@ -159,7 +161,7 @@ def test_a_closer_look_names_the_domain_and_the_box() -> None:
     )  # fmt: skip
     one = replace(made("b", Approximates(1e-9, box="|h| <= 1")), checks=(check,))
     shown = io.StringIO()
-    Console(file=shown, width=120).print(report.checks_table(one))
+    Console(file=shown, width=120).print(words.checks(one))
     assert "drawn: d = 1 to 4" in shown.getvalue() and "for every |h| <= 1" in shown.getvalue()
     (entry,) = report.document([one], Budget())["claims"]
     assert (entry["box"], entry["checks"][0]["box"]) == ("|h| <= 1", "|h| <= 1")
@@ -172,7 +174,7 @@ def test_the_domain_of_a_claim_is_in_the_report() -> None:
         domain=Domain("every y > 0", lambda case: True),
     )  # fmt: skip
     one = Report(stated, Holds(("exact",)), ())
-    assert report.domain(one) == "every y > 0"
+    assert one.domain == "every y > 0"
     assert report.document([one], Budget())["claims"][0]["domain"] == "every y > 0"
 
 
@@ -184,18 +186,18 @@ def test_no_word_for_evidence_says_more_than_its_checks() -> None:
 
 
 def test_counts_add_up() -> None:
-    said = report.counts(ALL)
+    said = words.counts(ALL)
     assert said.startswith(
         "9 claims: 3 hold, 2 approximate, 1 refuted, 1 ill-posed, 1 undecided, 1 broken"
     )
     assert said.endswith("1 not as expected")
-    assert report.counts(ALL[:1]).endswith("all as expected")
-    assert report.counts([made("b", Undecided("?"), "holds")]).endswith("1 not as expected")
+    assert words.counts(ALL[:1]).endswith("all as expected")
+    assert words.counts([made("b", Undecided("?"), "holds")]).endswith("1 not as expected")
 
 
 def test_json_is_json_even_where_numbers_are_infinite() -> None:
     data = json.loads(
-        report.dumps(report.document(ALL, Budget(seed=7))),
+        as_json.dumps(report.document(ALL, Budget(seed=7))),
         parse_constant=lambda name: pytest.fail(f"{name} is no JSON"),
     )
     assert data["seed"] == 7
@@ -207,11 +209,11 @@ def test_json_is_json_even_where_numbers_are_infinite() -> None:
 
 
 def test_the_digest_is_of_the_whole_document_however_it_is_laid_out() -> None:
-    data = json.loads(report.dumps(report.document(ALL, Budget(seed=7))))
-    assert data["sha256"] == report.sha256(data)
-    assert data["sha256"] == report.sha256(dict(reversed(data.items())))
+    data = json.loads(as_json.dumps(report.document(ALL, Budget(seed=7))))
+    assert data["sha256"] == as_json.sha256(data)
+    assert data["sha256"] == as_json.sha256(dict(reversed(data.items())))
     for name in data.keys() - {"sha256"}:
-        assert report.sha256(data | {name: "another"}) != data["sha256"], name
+        assert as_json.sha256(data | {name: "another"}) != data["sha256"], name
 
 
 @given(
@@ -221,9 +223,9 @@ def test_the_digest_is_of_the_whole_document_however_it_is_laid_out() -> None:
     )
 )
 def test_what_is_plain_is_what_json_gives_back(value: Any) -> None:
-    made = report.plain(value)
+    made = as_json.plain(value)
     assert json.loads(json.dumps(made, allow_nan=False)) == made
-    assert json.loads(report.dumps(value).encode("utf-8")) == made
+    assert json.loads(as_json.dumps(value).encode("utf-8")) == made
 
 
 def test_a_file_is_said_of_the_claim_that_is_from_it_alone() -> None:
@@ -240,7 +242,7 @@ def test_seconds_can_be_left_out() -> None:
 
 
 def test_markdown_has_one_row_per_statement_and_one_table_for_own_claims() -> None:
-    lines = report.markdown(ALL).splitlines()
+    lines = words.verdicts_in_markdown(ALL).splitlines()
     wrong = [line for line in lines if "`a.wrong`" in line]
     assert len(wrong) == 1
     assert "**refuted**: first wrong in layer 6" in wrong[0]
@@ -251,7 +253,7 @@ def test_markdown_has_one_row_per_statement_and_one_table_for_own_claims() -> No
 
 
 def test_two_claims_of_one_name_are_two_rows() -> None:
-    lines = report.markdown([ALL[0], made("a.holds", Undecided("?"))]).splitlines()
+    lines = words.verdicts_in_markdown([ALL[0], made("a.holds", Undecided("?"))]).splitlines()
     assert sum("`a.holds`" in line for line in lines) == 2
 
 
@@ -263,6 +265,6 @@ def test_the_kernel_does_not_mend_what_is_broken() -> None:
 
 def test_markdown_cells_stay_cells() -> None:
     one = made("b", IllPosed("a | b\nc"))
-    (row,) = [line for line in report.markdown([one]).splitlines() if "`b`" in line]
+    (row,) = [line for line in words.verdicts_in_markdown([one]).splitlines() if "`b`" in line]
     assert r"a \| b c" in row
     assert row.replace(r"\|", "").count("|") == 8

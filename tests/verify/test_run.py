@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from verify.command import cli
-from verify.command.regression import split
+from verify.command.examples import split
 from verify.inputs.errors import WrongCall
 from verify.inputs.region import limit, spectrum, suit
 
@@ -189,7 +189,7 @@ def test_a_claim_is_compared_with_its_own_algorithm() -> None:
 
     from verify import algorithms
     from verify.claim import builtin
-    from verify.command.regression import algorithm_of
+    from verify.checks.judge import algorithm_of
     from verify.inputs.names import subject
 
     found = subject("newton")

@@ -51,7 +51,7 @@ def test_a_sweep_killed_at_any_point_goes_on_where_it_was(tmp_path):
     path = tmp_path / "results.jsonl"
     grid = ["d=1:3", "n=2:3", "steps=1", "seed=0:4"]
     code = (
-        "import os, signal\nfrom verify import sweep\nleft = 3\n"
+        "import os, signal\nfrom verify.command import sweep\nleft = 3\n"
         "def stop(what):\n    global left\n    left -= 1\n"
         "    if not left: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"sweep.run('gradient_descent', {grid!r}, {str(path)!r}, progress=stop)"

@@ -1,4 +1,4 @@
-"""The command `witness`: its parts are in `commands`; here is how a call ends.
+"""The command `witness`: one module for each of its commands; here is how a call ends.
 
 Exit status: 0 all as expected, or as recorded; 1 a verdict is not what its claim expects, broken
 claims among them, or something is not as recorded; 2 the call or its input is wrong, with one line
@@ -17,7 +17,16 @@ from typing import Any
 import typer
 
 from ..inputs.errors import WrongCall
-from . import checking, machine, proving, reading, replaying, running, sweeping, teaching
+from .bench import bench
+from .check import check
+from .doctor import doctor
+from .explain import explain
+from .prove import prove
+from .replay import replay
+from .run import run
+from .show import list_all, show
+from .sweep import sweep
+from .trace import trace
 
 app = typer.Typer(
     name="witness",
@@ -27,20 +36,9 @@ app = typer.Typer(
     help="Assemble, run, check and prove the transformers whose existence papers claim.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for name, command in (
-    ("list", reading.list_all),
-    ("check", checking.check),
-    ("show", reading.show),
-    ("trace", reading.trace),
-    ("run", running.run),
-    ("prove", proving.prove),
-    ("explain", teaching.explain),
-    ("replay", replaying.replay),
-    ("sweep", sweeping.sweep),
-    ("bench", machine.bench),
-    ("doctor", machine.doctor),
-):
-    app.command(name)(command)
+app.command("list")(list_all)
+for command in (check, show, trace, run, prove, explain, replay, sweep, bench, doctor):
+    app.command()(command)
 
 # the base of every error that typer reports about a call, wherever its version keeps it
 USAGE: type[Exception] = next(

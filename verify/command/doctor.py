@@ -1,4 +1,4 @@
-"""What this machine can check, and what it lacks."""
+"""witness doctor: what this machine can check, and what it lacks."""
 
 from __future__ import annotations
 
@@ -8,28 +8,46 @@ import shutil
 import subprocess
 from typing import Any
 
-from ..report.text import versions
+from ..report.as_json import dumps, versions
+from .options import JSON
 
 COQ_PACKAGES = "coq, libcoq-mathcomp-algebra, libcoq-mathcomp-algebra-tactics"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
+def doctor(json: JSON = False) -> None:
+    """What this machine can check, and what it lacks."""
+    found = examine()
+    if json:
+        print(dumps(found), end="")
+        return
+    machine = found["machine"]
+    memory = machine["memory_bytes"]
+    size = f", {memory / 2**30:.1f} GiB of memory" if memory else ""
+    print(f"machine   {machine['system']} {machine['processor']}, {machine['cores']} cores{size}")
+    print("versions  " + ", ".join(f"{name} {text}" for name, text in found["versions"].items()))
+    print()
+    for one in found["can"]:
+        print(f"{'yes' if one['able'] else 'no ':4} {one['what']:40} {one['detail']}")
+
+
 def examine() -> dict[str, Any]:
     """{"schema", "machine", "versions", "can": [{"what", "able", "detail"}]}."""
+    systems = ("float64", "float32", "bfloat16", "float16", "rational", "ball", "symbolic")
+    cluster = _optional_package(
+        "distributed", "sweeps on a cluster", "pip install 'icl-witness[cluster]'"
+    )
     return {
         "schema": "witness-doctor/1",
         "machine": {
             "system": platform.system(),
             "processor": platform.machine(),
             "cores": os.cpu_count(),
-            "memory_bytes": _memory(),
+            "memory_bytes": memory_bytes(),
         },
         "versions": versions(),
-        "can": [_arithmetic(name) for name in ("float64", "float32", "bfloat16", "float16")]
-        + [_arithmetic(name) for name in ("rational", "ball", "symbolic")]
-        + [_coq(), _accelerator(), _optional_package("distributed", "sweeps on a cluster",
-            "pip install 'icl-witness[cluster]'"), _browser()],
-    }  # fmt: skip
+        "can": [*map(_arithmetic, systems), _coq(), _accelerator(), cluster, _browser()],
+    }
 
 
 def _arithmetic(name: str) -> dict[str, Any]:
@@ -91,7 +109,8 @@ def _output(command: list[str]) -> str:
     return done.stdout.strip().split("\n")[0].strip()
 
 
-def _memory() -> int | None:
+def memory_bytes() -> int | None:
+    """The machine's memory, where the system says how much it is."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):

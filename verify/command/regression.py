@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from .. import algorithms
-from ..checks.case import InexactReference, reference
+from ..checks.case import InexactReference, objects, reference
 from ..checks.floats import enclosed
-from ..claim import builtin
+from ..checks.judge import algorithm_of
 from ..inputs.errors import WrongCall
 from ..inputs.names import Subject
 from ..strategies import Case
+from .examples import Problem
 
 BALLS = 20_000_000  # products that the algorithm may cost in balls; above, it runs in float64
 NARROW = 2.0**-80  # of the largest target: the radius at which a ball counts as a number
@@ -27,14 +28,13 @@ BOUNDED = 1  # queries for which the rounding bound is computed: those that diff
 class Run:
     """Predictions (m,) at the queries, three times, and what lies between them.
 
+    `columns` are "transformer", "algorithm", "closed_form", and "target" where it is known.
     `difference` is the largest |transformer - algorithm|, at query `worst`; `explained` is the
     rounding bound there (None in exact arithmetic). `reference` says in what the algorithm ran;
     where that was not exact and has no bound of its own, it `decides` nothing.
     """
 
-    transformer: np.ndarray
-    algorithm: np.ndarray
-    closed_form: np.ndarray
+    columns: Mapping[str, np.ndarray]
     closed_name: str
     reference: str
     decides: bool
@@ -44,30 +44,10 @@ class Run:
     warnings: tuple[str, ...]
 
 
-def split(rows: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(numbers of the rows kept as examples, numbers of those held out), both in order.
-
-    Raises WrongCall if one of them would be empty.
-    """
-    held = max(1, round(rows * share))
-    if not 0 < share < 1:
-        raise WrongCall(f"--hold-out must lie between 0 and 1, not {share:g}")
-    if held >= rows:
-        raise WrongCall(
-            f"{rows} row{'s are' if rows > 1 else ' is'} too few to hold some out; "
-            "give the rows to predict with --query"
-        )
-    chosen = np.random.default_rng(seed).permutation(rows)[:held]
-    out = np.sort(chosen)
-    return np.setdiff1d(np.arange(rows), out), out
-
-
-def run(
-    subject: Subject, parameters: Mapping[str, Any], X: Any, y: Any, queries: Any, numbers: str
-) -> Run:
-    """Runs the witness on X (n, d), y (n,), queries (m, d). Raises WrongCall."""
+def run(subject: Subject, parameters: Mapping[str, Any], problem: Problem, numbers: str) -> Run:
+    """Runs the witness on the problem's prompt. Raises WrongCall."""
     witness = subject.build(parameters)
-    case = Case(parameters, *(np.asarray(part) for part in (X, y, queries)))
+    case = Case(parameters, problem.X, problem.y, problem.queries)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -81,10 +61,9 @@ def run(
     except ZeroDivisionError as error:
         raise WrongCall(f"{subject.name}: the algorithm is not defined here: {error}") from None
     closed, closed_name = _closed_form(parameters, case, exact)
+    floats = predicted
     if numbers == "ball":
         floats = np.array([float(value.mid()) for value in predicted])
-    else:
-        floats = predicted
     errors = np.array([abs(_difference(a, b)) for a, b in zip(floats, algorithm)], dtype=float)
     worst = int(np.argmax(np.where(np.isnan(errors), np.inf, errors)))
     explained: float | None = None
@@ -94,18 +73,62 @@ def run(
         row = slice(worst, worst + BOUNDED)
         bound = witness.rounding_bound(case.X, case.y, case.queries[row], numbers)
         explained = float(bound[0])
-    return Run(
-        transformer=floats,
-        algorithm=algorithm,
-        closed_form=closed,
-        closed_name=closed_name,
-        reference=how,
-        decides=decides,
-        difference=float(errors[worst]),
-        worst=worst,
-        explained=explained,
-        warnings=said,
+    columns = {"transformer": floats, "algorithm": algorithm, "closed_form": closed}
+    if problem.truth is not None:
+        columns["target"] = problem.truth
+    return Run(columns, closed_name, how, decides, float(errors[worst]), worst, explained, said)
+
+
+def summary(problem: Problem, result: Run, numbers: str) -> list[str]:
+    """What separates the columns, a line for each pair of them."""
+    transformer, closed = (
+        result.columns[name].astype(float) for name in ("transformer", "closed_form")
     )
+    made = [_against_the_algorithm(problem, result, numbers)]
+    gap = np.abs(transformer - closed).max()
+    made.append(f"transformer against closed form  largest difference {gap:.2g}")
+    if problem.truth is None:
+        return made
+    errors = f"transformer {error(transformer, problem.truth):.4g}, "
+    errors += f"closed form {error(closed, problem.truth):.4g}"
+    made.append(f"root mean square error on the targets  {errors}")
+    mean = error(np.full(len(problem.truth), problem.y.mean()), problem.truth)
+    if mean < error(closed, problem.truth):
+        made.append(
+            f"the mean of the examples' targets does better ({mean:.4g}): the algorithms fit "
+            "no constant; --intercept adds one"
+        )
+    return made
+
+
+def _against_the_algorithm(problem: Problem, result: Run, numbers: str) -> str:
+    explained = result.explained
+    if explained is None and numbers == "rational":
+        same = "none: equal in fractions" if result.difference == 0 else f"{result.difference:.3g}"
+        return f"transformer against algorithm  {same}"
+    row = problem.labels[result.worst]
+    said = f"largest difference {result.difference:.2g}, in row {row}"
+    if explained is None:
+        said += "; it is not finite"
+    elif numbers == "ball":
+        said += f"; the enclosure has radius {explained:.2g}"
+    else:
+        there = float(result.columns["algorithm"][result.worst])
+        printed = 2.0**-52 * abs(there)  # balls as floats
+        verdict = "all of it"
+        if result.difference > explained + printed:
+            verdict = "NOT all of it"
+            if not result.decides:
+                verdict = "not all of it, but the algorithm's own rounding is not bounded"
+        said += f"; rounding in {numbers} explains {verdict} (up to {explained:.2g} there)"
+    said += f"; the algorithm ran in {result.reference}"
+    said += "" if result.decides else ", which decides nothing"
+    return f"transformer against algorithm    {said}"
+
+
+def error(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Root mean square of predicted - truth, both (m,)."""
+    return float(np.sqrt(np.mean((predicted - truth) ** 2)))
 
 
 def _difference(a: Any, b: Any) -> Any:
@@ -114,20 +137,6 @@ def _difference(a: Any, b: Any) -> Any:
         return Fraction(a) - Fraction(b)
     except (TypeError, ValueError, OverflowError):
         return float(a) - float(b)
-
-
-def algorithm_of(subject: Subject) -> Callable[..., Any]:
-    """The independent reference: the claim's own, else the one of this name. Raises WrongCall."""
-    own = subject.claim.algorithm if subject.claim else None
-    if own is not None:
-        return own
-    found = getattr(algorithms, subject.name, None)
-    if callable(found):
-        return found
-    for one in builtin():
-        if one.id == subject.name and one.algorithm is not None:
-            return one.algorithm
-    raise WrongCall(f"no algorithm to compare {subject.name} with is known")
 
 
 def _algorithm(subject: Subject, case: Case, exact: bool) -> tuple[np.ndarray, str, bool]:
@@ -173,22 +182,12 @@ def _closed_form(parameters: Mapping[str, Any], case: Case, exact: bool) -> tupl
     ridge = Fraction(parameters.get("ridge") or 0)
     if parameters.get("loss") == "mean":
         ridge *= len(case.X)
-    take = _fractions if exact else (lambda part: part.astype(float))
-    X, y, queries = take(case.X), take(case.y), take(case.queries)
+    X, y, queries = (
+        objects(part, Fraction) if exact else part.astype(float)
+        for part in (case.X, case.y, case.queries)
+    )
     if ridge:
         strength: Any = ridge if exact else float(ridge)
         name = f"ridge regression, ridge {float(ridge):g}"
         return algorithms.ridge(X, y, queries, strength), name
     return algorithms.least_squares(X, y, queries), "least squares"
-
-
-def _fractions(array: np.ndarray) -> np.ndarray:
-    made = np.empty(array.shape, dtype=object)
-    made.ravel()[:] = [Fraction(entry) for entry in array.ravel()]
-    return made
-
-
-def error(predicted: Any, truth: Any) -> float:
-    """Root mean square of predicted - truth, both (m,)."""
-    gap = np.asarray(predicted, dtype=float) - np.asarray(truth, dtype=float)
-    return float(np.sqrt(np.mean(gap**2)))

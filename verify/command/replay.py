@@ -1,4 +1,4 @@
-"""`witness replay report.json [FILE.py …]`: runs a recorded report again and says what changed.
+"""witness replay: runs a recorded report again and says what changed.
 
 Nothing runs that the caller did not name: a report may name Python files, but only files given in
 the call are executed, and only if their SHA-256 is the recorded one. A report whose text was
@@ -9,39 +9,48 @@ whole document is made once more and compared field by field; only run times may
 from __future__ import annotations
 
 import json
+import os
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from .. import pool
 from ..claim import VARIANTS, Budget
-from ..inputs.errors import WrongCall
+from ..inputs.errors import WrongCall, at_least
+from ..inputs.files import reason
 from ..inputs.names import Chosen, choose
-from ..report.text import SCHEMA, Asked, UserFile, document, dumps, sha256, sha256_of, short
+from ..inputs.progress import Progress, Say, nothing
+from ..report.as_json import dumps, sha256
+from ..report.report import SCHEMA, Asked, UserFile, document, sha256_of
+from ..report.tables import plural, short
+from .options import WORKERS
 
+Types = Mapping[str, type | tuple[type, ...]]
 # what a report has, and of which type; anything else is refused by name
-REPORT: Mapping[str, type | tuple[type, ...]] = {
+REPORT: Types = {
     "schema": str, "asked": dict, "claims": list, "seed": int, "quick": bool, "cases": int,
     "kernel": (str, type(None)), "numbers": dict, "versions": dict, "sha256": str,
 }  # fmt: skip
-ENTRY: Mapping[str, type | tuple[type, ...]] = {
+ENTRY: Types = {
     "id": str, "variant": str, "source": str, "summary": str, "statement": str, "domain": str,
     "verdict": str, "expected": str, "evidence": list, "finding": str, "faults": list,
     "digest": (str, type(None)), "checks": list, "repair": (str, type(None)),
     "counterexample": (dict, type(None)), "first_difference": (dict, type(None)),
 }  # fmt: skip
-ENTRY_MAY: Mapping[str, type | tuple[type, ...]] = {
+ENTRY_MAY: Types = {
     "where": str, "why": str, "bound": (float, int, str), "box": str, "detail": str,
     "file": str, "file_sha256": str,
 }  # fmt: skip
-CHECK: Mapping[str, type | tuple[type, ...]] = {
+CHECK: Types = {
     "kind": str, "strength": str, "passed": (bool, type(None)), "cases": int,
     "max_error": (float, int, str, type(None)), "bound": (float, int, str, type(None)),
     "box": str, "domain": str, "about": (dict, type(None)), "detail": str,
 }  # fmt: skip
-CHECK_MAY: Mapping[str, type | tuple[type, ...]] = {"seconds": (float, int)}
+CHECK_MAY: Types = {"seconds": (float, int)}
 
 ABSENT = object()
 
@@ -72,17 +81,45 @@ class Change:
 
 
 def replay(
-    path: str | Path,
-    files: Sequence[str] = (),
-    workers: int = 1,
-    progress: Callable[[str], None] = pool.nothing,
-) -> tuple[Change, ...]:
-    """The changes against the report at `path`; none if everything is as recorded.
+    report: Annotated[
+        str, typer.Argument(metavar="REPORT.json", help="What `witness check --json` wrote.")
+    ],
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILE.py]...",
+            help="The report's own files of claims: what is not named here is not executed.",
+        ),
+    ] = None,
+    other_versions: Annotated[
+        bool,
+        typer.Option("--other-versions", help="Other versions of packages are no change."),
+    ] = False,
+    workers: WORKERS = 0,
+) -> int:
+    """Run a report again and compare every field of it, but for run times.
 
-    `files` are the Python files that may be executed. Raises WrongCall if the report cannot be
-    read, was edited, or is not about today's claims and weights.
+    Refused, before anything runs: a report that was edited, is about other weights than today's,
+    or has claims from a file that is not named here or is not the recorded one.
+
+    Exit status 1: something is not as recorded; each such field is a line.
     """
-    return compare(recorded := load(path), run_again(recorded, path, files, workers, progress))
+    at_least("workers", workers)
+    recorded = load(report)
+    count = len(recorded["claims"])
+    processes = workers or os.cpu_count() or 1
+    with Progress("claims", count) as progress:
+        now = run_again(recorded, report, files or (), processes, progress, progress.done)
+    changes = compare(recorded, now)
+    for change in changes:
+        print(change)
+    if other_versions:
+        changes = tuple(change for change in changes if not change.is_version)
+    verdicts = sum(change.is_verdict for change in changes)
+    said = f"{verdicts} changed" if verdicts else "none changed"
+    others = len(changes) - verdicts
+    print(f"{plural(count, 'verdict')} compared, {said}; {others} other differences")
+    return 1 if changes else 0
 
 
 def run_again(
@@ -90,8 +127,8 @@ def run_again(
     path: str | Path,
     files: Sequence[str] = (),
     workers: int = 1,
-    progress: Callable[[str], None] = pool.nothing,
-    done: Callable[[str], None] = pool.nothing,
+    progress: Say = nothing,
+    done: Say = nothing,
 ) -> dict[str, Any]:
     """The report that today's claims give to the same call, as JSON gives it back."""
     hashes = sha256_of(files)
@@ -252,10 +289,7 @@ def load(path: str | Path) -> dict[str, Any]:
         report = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
         digest = sha256(report) if isinstance(report, dict) else ""
     except (OSError, ValueError, RecursionError) as error:
-        said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise WrongCall(
-            f"{path}: no report can be read from it: {' '.join(said.split())}"
-        ) from None
+        raise WrongCall(f"{path}: no report can be read from it: {reason(error)}") from None
     if not isinstance(report, dict) or report.get("schema") != SCHEMA:
         raise WrongCall(f"{path} is no report of `witness check --json`, whose schema is {SCHEMA}")
     _shape(report, REPORT, {}, f"{path}")
@@ -279,12 +313,7 @@ def load(path: str | Path) -> dict[str, Any]:
     return report
 
 
-def _shape(
-    given: Mapping[str, Any],
-    must: Mapping[str, type | tuple[type, ...]],
-    may: Mapping[str, type | tuple[type, ...]],
-    where: str,
-) -> None:
+def _shape(given: Mapping[str, Any], must: Types, may: Types, where: str) -> None:
     """Raises WrongCall for a field that is missing, unknown or of another type."""
     known = {**must, **may}
     for name in given:

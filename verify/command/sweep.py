@@ -1,4 +1,4 @@
-"""`witness sweep`: one witness over a grid of sizes, seeds, number systems and conditioning.
+"""witness sweep: one witness over a grid of sizes, seeds, number systems and conditioning.
 
 Every point is judged against its algorithm and appended as one JSON line, flushed to the disk
 before the next. A line is whole or (after a crash) cut off and dropped; a point whose line is
@@ -9,17 +9,24 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from fractions import Fraction
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from itertools import product
+from math import inf, prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
+import typer
 
-from ..inputs.errors import WrongCall
+from ..inputs.errors import WrongCall, at_least
+from ..inputs.files import reason
+from ..inputs.progress import Progress, Say, nothing
+from ..report.as_json import plain
+
+if TYPE_CHECKING:
+    import numpy as np
 
 AXES = ("d", "n", "m", "seed", "numbers", "condition", "scale")
 DEFAULTS: dict[str, Any] = {
@@ -28,7 +35,34 @@ DEFAULTS: dict[str, Any] = {
 MOST = 1_000_000  # points of one sweep
 
 Point = dict[str, Any]
-Say = Callable[[str], None]
+
+
+def sweep(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A witness.")],
+    output: Annotated[
+        str, typer.Option("-o", metavar="RESULTS", help="JSON lines; appended to, point by point.")
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUES", help="d=4, d=1:64, d=1:64:3 or d=2|4|8."),
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler, for many machines.")
+    ] = None,
+) -> None:
+    """Judge a witness at every point of a grid.
+
+    Axes are d, n, m, seed, numbers, condition, scale and the witness's own parameters. A sweep
+    that was ended goes on where it was: points whose line is in RESULTS are not done again.
+    """
+    at_least("workers", workers, 1)
+    if output == "-":
+        raise WrongCall("-o must be a file: a sweep goes on from what is in it")
+    with Progress("sweep", 1) as progress:
+        done = run(name, settings or (), output, workers, dask, progress)
+    before = f", {done['before']} were there" if done["before"] else ""
+    print(f"{done['points']} points: {done['done']} judged{before}; {output}", file=sys.stderr)
 
 
 def grid(name: str, settings: Iterable[str]) -> list[Point]:
@@ -56,13 +90,11 @@ def grid(name: str, settings: Iterable[str]) -> list[Point]:
             ]
     chosen = {key: values.get(key, [DEFAULTS[key]]) for key in AXES}
     chosen |= {key: values[key] for key in own if key in values}
-    count = 1
-    for options in chosen.values():
-        count *= len(options)
+    count = prod(map(len, chosen.values()))
     if count > MOST:
         raise WrongCall(f"the grid has {count} points, more than {MOST}")
     points = [dict(zip(chosen, combination)) for combination in product(*chosen.values())]
-    return [{"witness": name, **{k: _plain(v) for k, v in point.items()}} for point in points]
+    return [plain({"witness": name, **point}) for point in points]
 
 
 def _range(key: str, text: str) -> list[str]:
@@ -96,18 +128,11 @@ def _axis(key: str, text: str) -> Any:
     }.get(key, (1, "a whole number from 1"))
     try:
         value: float = int(text) if whole else float(text)
-        if not least <= value < float("inf") or (key == "scale" and value == 0):
+        if not least <= value < inf or (key == "scale" and value == 0):
             raise ValueError
     except ValueError:
         raise WrongCall(f"{key} must be {kind}, not {text!r}") from None
     return value
-
-
-def _plain(value: Any) -> Any:
-    """As JSON holds it; fractions as text."""
-    if isinstance(value, (tuple, list)):
-        return [_plain(entry) for entry in value]
-    return str(value) if isinstance(value, Fraction) else value
 
 
 def key(point: Mapping[str, Any]) -> str:
@@ -146,6 +171,8 @@ def judge(point: Mapping[str, Any]) -> dict[str, Any]:
 
 def prompt(point: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """X (n, d) of the point's condition number and scale, y (n,), queries (m, d)."""
+    import numpy as np
+
     n, d, m = point["n"], point["d"], point["m"]
     rng = np.random.default_rng([point["seed"], n, d, m])
     rank = min(n, d)
@@ -165,7 +192,7 @@ def run(
     out: str | Path,
     workers: int = 1,
     dask: str | None = None,
-    progress: Say = lambda what: None,
+    progress: Say = nothing,
 ) -> dict[str, int]:
     """Judges every point of the grid that `out` has not; {"points", "before", "done"}.
 
@@ -214,7 +241,7 @@ class Results:
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Adds a line and waits until the disk has it."""
-        line = (json.dumps(_finite(record)) + "\n").encode()
+        line = (json.dumps(plain(record)) + "\n").encode()
         size = os.fstat(self.descriptor).st_size
         try:
             written = 0
@@ -223,18 +250,20 @@ class Results:
             os.fsync(self.descriptor)
         except OSError as error:
             os.ftruncate(self.descriptor, size)
-            raise WrongCall(f"{self.path}: cannot be written: {error.strerror}") from None
+            raise WrongCall(f"{self.path}: cannot be written: {reason(error)}") from None
 
 
 @contextmanager
 def appended(path: Path) -> Iterator[Results]:
     """The file of results, held by this process alone. Raises WrongCall."""
-    import fcntl
-
+    try:
+        import fcntl
+    except ImportError:
+        raise WrongCall("sweeps need the file locks of Linux, macOS or WSL") from None
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     except OSError as error:
-        raise WrongCall(f"{path}: cannot be written: {error.strerror}") from None
+        raise WrongCall(f"{path}: cannot be written: {reason(error)}") from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -246,17 +275,13 @@ def appended(path: Path) -> Iterator[Results]:
 
 
 def _judged(points: Sequence[Point], workers: int, dask: str | None) -> Iterator[dict[str, Any]]:
-    if not points:
-        return
-    if dask is not None:
+    if dask is not None and points:
         yield from _on_dask(points, dask)
-    elif workers == 1:
-        yield from map(_record, points)
-    else:
-        from joblib import Parallel, delayed
+        return
+    from ..pool import each
 
-        jobs = (delayed(_record)(point) for point in points)
-        yield from Parallel(n_jobs=workers, return_as="generator_unordered")(jobs)
+    with closing(each(_record, ((point,) for point in points), workers, ordered=False)) as made:
+        yield from made
 
 
 def _on_dask(points: Sequence[Point], address: str) -> Iterator[dict[str, Any]]:
@@ -285,13 +310,6 @@ def _on_dask(points: Sequence[Point], address: str) -> Iterator[dict[str, Any]]:
 
 def _record(point: Point) -> dict[str, Any]:
     return {"key": key(point), **judge(point)}
-
-
-def _finite(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: str(value) if isinstance(value, float) and not np.isfinite(value) else value
-        for name, value in record.items()
-    }
 
 
 def _time(seconds: float) -> str:

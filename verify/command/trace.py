@@ -1,46 +1,76 @@
-"""A small prompt through every layer, printed against what the witness says of its slots."""
+"""witness trace: a small prompt through every layer, against what the witness says of its slots."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
+import typer
 
-from constructions.numbers import FLOATS, Unsupported
-from constructions.numbers import get as number_system
-from constructions.witness import Witness
-from proofs.stream import split_entry
+from ..inputs.errors import WrongCall, at_least
+from ..report.tables import console, grid, number, short
+from .options import AS, NAME, SET
 
-from ..checks.case import compared, reference
-from ..inputs.errors import WrongCall
-from ..inputs.names import Subject
-from ..inputs.region import limit, spectrum
-from ..inputs.settings import call, fill, needed
-from ..report.text import console, short
-from ..strategies import Case
-from .regression import algorithm_of
+if TYPE_CHECKING:
+    import numpy as np
+
+    from constructions.witness import Witness
+
+    from ..inputs.names import Subject
+    from ..strategies import Case
+
+
+def trace(
+    name: NAME,
+    settings: SET = None,
+    variant: AS = None,
+    examples: Annotated[int, typer.Option("--n", help="Number of examples.")] = 3,
+    seed: Annotated[int, typer.Option(help="Seed of the small prompt.")] = 0,
+    numbers: Annotated[
+        str, typer.Option(help="Number system; rational where the witness can run in it.")
+    ] = "",
+) -> int:
+    """Follow a small prompt through every layer.
+
+    Every slot is set against what the witness says that it holds. Exit status 1: one is wrong.
+    """
+    from ..inputs.names import subject
+    from ..inputs.settings import parse
+
+    at_least("n", examples, 1)
+    at_least("seed", seed)
+    found = subject(name, variant)
+    given = parse(name, found.signature, settings or ())
+    return int(print_trace(found, given, examples, seed, numbers or None))
 
 
 def prompt(d: int, n: int, m: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """X (n, d), y (n,), queries (m, d) of small whole numbers, no row of X zero."""
+    import numpy as np
+
+    from ..checks.case import objects
+
     rng = np.random.default_rng(seed)
     X = rng.integers(-2, 4, size=(n, d))
     X[(X == 0).all(axis=1), 0] = 1
     y, queries = rng.integers(-3, 4, size=n), rng.integers(1, 4, size=(m, d))
-    return tuple(_fractions(part) for part in (X, y, queries))  # type: ignore[return-value]
+    return objects(X, Fraction), objects(y, Fraction), objects(queries, Fraction)
 
 
 def print_trace(
     subject: Subject, given: Mapping[str, Any], n: int, seed: int, numbers: str | None
 ) -> bool:
     """Prints the trace; True if a slot does not hold what it should (in exact arithmetic)."""
-    if n < 1:
-        raise WrongCall(f"--n must be at least 1, not {n}")
-    if seed < 0:
-        raise WrongCall(f"--seed must be at least 0, not {seed}")
+    from constructions.numbers import FLOATS
+
+    from ..checks.case import compared, reference
+    from ..checks.judge import algorithm_of
+    from ..inputs.settings import call, fill, needed
+    from ..report.report import first_wrong
+    from ..strategies import Case
+
     chosen = fill(subject.signature, given, subject.defaults(needed(subject.signature, given)))
     for key in ("examples", "n"):
         if key in given:
@@ -56,36 +86,37 @@ def print_trace(
     case = Case({**given, **chosen}, X, y, queries)
     system, states = _states(witness, case, numbers)
     out = console()
-    out.print(f"{subject.name}  {call({**given, **chosen})}", markup=False)
+
+    def line(text: str, style: str | None = None) -> None:
+        out.print(text, markup=False, style=style)
+
+    line(f"{subject.name}  {call({**given, **chosen})}")
     if chosen:
-        out.print(f"chosen     {call(chosen)} (set others with --set)", markup=False)
+        line(f"chosen     {call(chosen)} (set others with --set)")
     for j in range(n):
-        out.print(f"example {j + 1:<2} x = {short(X[j].tolist())}, y = {y[j]}", markup=False)
-    out.print(f"query      x = {short(queries[0].tolist())}", markup=False)
-    out.print(f"numbers    {system}", markup=False)
-    held = list(compared(witness, case, system)) if system in ("rational", *FLOATS) else []
-    wrong = [one for one in held if one["is"] != one["should"]] if system == "rational" else []
+        line(f"example {j + 1:<2} x = {short(X[j].tolist())}, y = {y[j]}")
+    line(f"query      x = {short(queries[0].tolist())}")
+    line(f"numbers    {system}")
+    exact = system == "rational"
+    held = list(compared(witness, case, system)) if exact or system in FLOATS else []
+    wrong = [one for one in held if exact and one["is"] != one["should"]]
     labels = _labels(witness, n)
-    for number, state in enumerate(states):
-        name = f"layer {number}: {witness.layer_list[number - 1].name}" if number else "embedding"
-        out.print(f"\n{name}", markup=False)
-        here = [one for one in held if one["layer"] == number]
-        out.print(_layer_table(witness, state, here, labels, system))
-    prediction = witness.predict(X, y, queries, system)[0]
-    want = reference(algorithm_of(subject), case, Fraction)[0] if _has_algorithm(subject) else None
-    out.print(f"\nprediction {short(prediction)}", markup=False)
-    if want is not None:
-        out.print(f"algorithm  {short(want)}", markup=False)
+    for layer, state in enumerate(states):
+        name = f"layer {layer}: {witness.layer_list[layer - 1].name}" if layer else "embedding"
+        line(f"\n{name}")
+        here = [one for one in held if one["layer"] == layer]
+        out.print(_layer_table(witness, state, here, labels, exact))
+    line(f"\nprediction {short(witness.predict(X, y, queries, system)[0])}")
+    try:
+        algorithm = algorithm_of(subject)
+    except WrongCall:
+        pass  # a claim about a layer has none
+    else:
+        line(f"algorithm  {short(reference(algorithm, case, Fraction)[0])}")
     if wrong:
-        first = wrong[0]
-        out.print(
-            f"first wrong in layer {first['layer']} ({first['name']}), slot {first['slot']}, token "
-            f"{first['token']}: is {short(first['is'])}, should be {short(first['should'])}",
-            style="red",
-            markup=False,
-        )
-    elif held and system == "rational":
-        out.print(f"every slot holds what it should ({len(held)} compared exactly)", style="green")
+        line(first_wrong(wrong[0]), "red")
+    elif held and exact:
+        line(f"every slot holds what it should ({len(held)} compared exactly)", "green")
     return bool(wrong)
 
 
@@ -93,6 +124,8 @@ def _converging(
     name: str, parameters: Mapping[str, Any], chosen: Mapping[str, Any], X: np.ndarray
 ) -> dict[str, Any]:
     """A step size (or alpha) that nobody set, as 1/q inside the region of convergence."""
+    from ..inputs.region import limit, spectrum
+
     bound = limit(name, parameters, spectrum(X.astype(float)))
     if bound is None or bound[0] not in chosen:
         return {}
@@ -101,6 +134,9 @@ def _converging(
 
 def _states(witness: Witness, case: Case, numbers: str | None) -> tuple[str, list[dict[str, Any]]]:
     """The trace in the number system asked for; without one, in fractions where that can be."""
+    from constructions.numbers import Unsupported
+    from constructions.numbers import get as number_system
+
     try:
         system = number_system(numbers or "rational").name
         return system, witness.trace(case.X, case.y, case.queries, system)
@@ -110,14 +146,6 @@ def _states(witness: Witness, case: Case, numbers: str | None) -> tuple[str, lis
         return "float64", witness.trace(case.X, case.y, case.queries, "float64")
     except (ValueError, ArithmeticError) as error:
         raise WrongCall(f"{witness.name}: {' '.join(str(error).split())}") from None
-
-
-def _has_algorithm(subject: Subject) -> bool:
-    try:
-        algorithm_of(subject)
-    except WrongCall:
-        return False
-    return True
 
 
 def _labels(witness: Witness, n: int) -> list[str]:
@@ -137,15 +165,14 @@ def _layer_table(
     state: Mapping[str, Any],
     held: list[dict[str, Any]],
     labels: list[str],
-    system: str,
+    exact: bool,
 ) -> Any:
-    from rich import box
-    from rich.table import Table
+    import numpy as np
     from rich.text import Text
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    made.add_column("slot", no_wrap=True)
-    made.add_column("holds", no_wrap=True)
+    from proofs.stream import split_entry
+
+    made = grid(("slot", "holds"), no_wrap=True)
     for label in labels:
         made.add_column(label, justify="right")
     for slot in witness.layout.slots:
@@ -153,11 +180,10 @@ def _layer_table(
         said = list(dict.fromkeys(one["holds"] for one in about.values()))
         cells = []
         for token in range(len(labels)):
-            actual = state[slot.name][token]
-            entries = list(np.asarray(actual, dtype=object).ravel())
+            entries = list(np.asarray(state[slot.name][token], dtype=object).ravel())
             text = Text(_vector(entries))
             one = about.get(token)
-            if one is not None and system == "rational" and one["is"] != one["should"]:
+            if one is not None and exact and one["is"] != one["should"]:
                 text.stylize("red")
                 text.append(f"\nshould be {_vector(one['should'])}", style="bold red")
             cells.append(text)
@@ -168,24 +194,5 @@ def _layer_table(
 
 
 def _vector(entries: list[Any]) -> str:
-    text = ", ".join(map(_number, entries))
+    text = ", ".join(number(entry, digits=6, widest=12) for entry in entries)
     return short(f"({text})" if len(entries) > 1 else text, 40)
-
-
-def _number(value: Any) -> str:
-    """Floats shortened; exact numbers as they are, or as a decimal where they grow long."""
-    if isinstance(value, (float, np.floating)):
-        return f"{value:.6g}"
-    exact = str(value)
-    if len(exact) <= 12 or not isinstance(value, (int, Fraction)):
-        return exact
-    try:
-        return f"≈{float(value):.6g}"
-    except OverflowError:
-        return short(exact, 20)
-
-
-def _fractions(array: np.ndarray) -> np.ndarray:
-    made = np.empty(array.shape, dtype=object)
-    made.ravel()[:] = [Fraction(int(entry)) for entry in array.ravel()]
-    return made

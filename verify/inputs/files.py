@@ -1,19 +1,21 @@
-"""Output files appear whole or not at all."""
+"""Output files appear whole or not at all; where they cannot be written, that is one line."""
 
 from __future__ import annotations
 
 import os
 import stat
 import sys
-import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from constructions.files import temporary_beside, write_whole
 
 from .errors import WrongCall
 
 
 def write(path: str | Path, content: str | bytes) -> None:
-    """Writes `content` to a temporary file beside `path`, then puts it in place at once.
+    """Writes `content` to `path`, whole or not at all.
 
     "-" is standard output. Devices and pipes are written to directly. Raises WrongCall where it
     cannot be written; what was there before is then still there.
@@ -24,22 +26,19 @@ def write(path: str | Path, content: str | bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
-    try:
+    with _refused_in_one_line(path):
         target = Path(path).resolve()  # a link stays a link; its target is replaced
         if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-            with target.open("wb") as stream:
-                stream.write(data)
-            return
-        _replace(target, data)
-    except (OSError, ValueError) as error:
-        raise WrongCall(f"{path}: cannot be written: {reason(error)}") from None
+            target.write_bytes(data)
+        else:
+            write_whole(target, data)
 
 
 def check_writable(path: str | Path | None) -> None:
     """Raises WrongCall now rather than after a long run."""
     if path is None or str(path) == "-":
         return
-    try:
+    with _refused_in_one_line(path):
         target = Path(path).resolve()
         if target.is_dir():
             raise IsADirectoryError(21, "it is a folder")
@@ -47,9 +46,13 @@ def check_writable(path: str | Path | None) -> None:
             return
         if not target.parent.is_dir():
             raise FileNotFoundError(2, f"there is no folder {Path(path).parent}")
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
-        os.close(handle)
-        os.unlink(name)
+        os.unlink(temporary_beside(target))
+
+
+@contextmanager
+def _refused_in_one_line(path: str | Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, ValueError) as error:
         raise WrongCall(f"{path}: cannot be written: {reason(error)}") from None
 
@@ -58,20 +61,3 @@ def reason(error: BaseException) -> str:
     """What an operating-system error says, in one line."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(str(text).split())
-
-
-def _replace(target: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~mask)
-        os.replace(name, target)
-    except BaseException:  # Ctrl-C too leaves nothing behind
-        with suppress(OSError):
-            os.unlink(name)
-        raise

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
 DELAY = 2.0  # seconds before anything is shown
 PAUSE = 10.0  # seconds between lines where no bar can be drawn
+
+Say = Callable[[str], None]
+
+
+def nothing(what: str) -> None:
+    """Says nothing of the progress."""
 
 
 class Progress:

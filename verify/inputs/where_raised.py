@@ -10,6 +10,7 @@ from typing import Any
 
 LONGEST = 400  # characters of a message that are kept
 PACKAGES = ("constructions", "proofs", "verify")
+TOP = Path(__file__).parents[2]  # the folder of these packages
 
 
 def said(error: BaseException) -> str:
@@ -75,11 +76,11 @@ def _same(path: str | Path) -> Callable[[str], bool]:
 
 
 def _of_claims(name: str) -> bool:
-    return Path(name).parent == Path(__file__).parent / "claims"
+    return Path(name).is_relative_to(TOP / "verify" / "claims")
 
 
 def _short(name: str | Path) -> str:
     """The files of the packages from their top on, a user's by its name alone."""
-    path, top = Path(name), Path(__file__).parent.parent
-    inside = any(path.is_relative_to(top / package) for package in PACKAGES)
-    return path.relative_to(top).as_posix() if inside else path.name
+    path = Path(name)
+    inside = any(path.is_relative_to(TOP / package) for package in PACKAGES)
+    return path.relative_to(TOP).as_posix() if inside else path.name

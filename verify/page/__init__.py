@@ -6,12 +6,11 @@ finished example, the text) can be read without scripts and on paper.
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from ..inputs.files import write
 
 __all__ = ["write_all", "write_page", "write_report"]
 
@@ -24,7 +23,7 @@ def write_page(name: str, parameters: Mapping[str, Any], path: str | Path) -> No
     """
     from .pages import html_of
 
-    _write_whole(Path(path), html_of(name, parameters))
+    write(path, html_of(name, parameters))
 
 
 def write_all(folder: str | Path) -> None:
@@ -34,29 +33,11 @@ def write_all(folder: str | Path) -> None:
     made = all_pages()
     Path(folder).mkdir(parents=True, exist_ok=True)
     for file, html in made.items():
-        _write_whole(Path(folder) / file, html)
+        write(Path(folder) / file, html)
 
 
 def write_report(report: Mapping[str, Any], path: str | Path) -> None:
     """The report of `check --json` as a page: one row per claim, opening to its evidence."""
     from .report_page import report_page
 
-    _write_whole(Path(path), report_page(report))
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """The file appears complete or not at all; "-" is standard output."""
-    if str(path) == "-":
-        sys.stdout.write(text)
-        return
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        mode = os.umask(0)
-        os.umask(mode)
-        os.chmod(name, 0o666 & ~mode)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+    write(path, report_page(report))

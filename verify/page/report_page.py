@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from ..report.text import STRENGTHS
+from ..report.report import STRENGTHS
 
 
 def plain(text: Any) -> str:

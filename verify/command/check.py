@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .options import WORKERS
+
 if TYPE_CHECKING:
-    from ..report.text import Report
+    from ..report.report import Report
 
 VARIANTS = ("printed", "repaired", "improved", "all")
 
@@ -46,9 +48,7 @@ def check(
             help="Whether the JSON has run times; without, equal seeds give equal files.",
         ),
     ] = True,
-    workers: Annotated[
-        int, typer.Option(help="Processes; results do not depend on it. 0: one per core.")
-    ] = 0,
+    workers: WORKERS = 0,
 ) -> int:
     """Say of each claim whether it holds, and where not.
 
@@ -62,11 +62,11 @@ def check(
 
     from .. import pool
     from ..claim import Broken, Budget
-    from ..inputs.errors import WrongCall
+    from ..inputs.errors import WrongCall, at_least
     from ..inputs.files import check_writable, write
     from ..inputs.names import choose
     from ..inputs.progress import Progress
-    from ..report import text
+    from ..report import as_json, report, text
 
     start = time.perf_counter()
     if variant not in VARIANTS:
@@ -75,28 +75,27 @@ def check(
         raise WrongCall(f"--kernel takes coq, not {kernel!r}")
     if not 0 <= seed < 2**63:
         raise WrongCall(f"--seed must be between 0 and 2^63 - 1, not {seed}")
-    if workers < 0:
-        raise WrongCall(f"--workers must be 0 or more, not {workers}")
+    at_least("workers", workers)
     outputs = [path for path in (json, html, markdown) if path is not None]
     if outputs.count("-") > 1:
         raise WrongCall("only one of --json, --html and --markdown can go to standard output")
     for path in outputs:
         check_writable(path)
-    asked = text.Asked(tuple(names or ()), variant)
-    hashes = text.sha256_of(asked.names)
+    asked = report.Asked(tuple(names or ()), variant)
+    hashes = report.sha256_of(asked.names)
     chosen = choose(asked.names, variant)
     budget = Budget(seed=seed, quick=quick, coq=kernel == "coq")
     with Progress("claims", len(chosen)) as progress:
         count = workers or os.cpu_count() or 1
         reports = pool.reports(chosen, budget, count, progress, progress.done)
-    if text.sha256_of(asked.names) != hashes:
+    if report.sha256_of(asked.names) != hashes:
         raise WrongCall("a file of claims was changed while it was being checked")
-    files = [text.UserFile(one.file, hashes[one.file]) if one.file else None for one in chosen]
-    document = text.document(reports, budget, asked, files, seconds)
+    files = [report.UserFile(one.file, hashes[one.file]) if one.file else None for one in chosen]
+    document = report.document(reports, budget, asked, files, seconds)
     if json is not None:
-        write(json, text.dumps(document))
+        write(json, as_json.dumps(document))
     if markdown is not None:
-        write(markdown, text.markdown(reports))
+        write(markdown, text.verdicts_in_markdown(reports))
     if html is not None:
         from ..page import write_report
 
@@ -106,7 +105,7 @@ def check(
         _print(reports, took, budget.coq and not kernel_here())
     for made in reports:
         if isinstance(made.verdict, Broken):
-            said = f"{made.claim.id} ({made.claim.variant}) is broken: {text.finding(made)}"
+            said = f"{made.claim.id} ({made.claim.variant}) is broken: {made.finding}"
             print(f"witness: {said}", file=sys.stderr)
     return 0 if all(made.as_expected for made in reports) else 1
 
@@ -114,18 +113,19 @@ def check(
 def _print(reports: Sequence[Report], took: str, without_coq: bool) -> None:
     """The table on the terminal, and every check where there are few claims."""
     from ..report import text
+    from ..report.tables import console
 
-    out = text.console()
-    out.print(text.table(reports, out.width))
+    out = console()
+    out.print(text.verdicts(reports, out.width))
     if len(reports) <= 3:
         for made in reports:
             out.print(f"\n{made.claim.id} ({made.claim.variant})", markup=False)
-            if said := text.domain(made):
-                out.print(f"for {said}", style="dim", markup=False)
+            if made.domain:
+                out.print(f"for {made.domain}", style="dim", markup=False)
             if made.checks:
-                out.print(text.checks_table(made))
+                out.print(text.checks(made))
             else:
-                out.print(text.finding(made) or "no check was run", markup=False)
+                out.print(made.finding or "no check was run", markup=False)
     if words := text.legend(reports):
         out.print(f"\n{words}", style="dim", markup=False)
     if without_coq:

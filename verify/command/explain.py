@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .reading import SET
+from .options import SET
 
 
 def explain(

@@ -1,4 +1,4 @@
-"""witness list, show, trace: what there is, and how it is built."""
+"""witness list and show: what there is, and how it is built."""
 
 from __future__ import annotations
 
@@ -6,15 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-NAME = Annotated[str, typer.Argument(metavar="NAME", help="A witness, or a claim.")]
-SET = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter, e.g. d=4.")
-]
-AS = Annotated[
-    str | None,
-    typer.Option("--as", metavar="VARIANT", help="printed, repaired or improved, for a claim."),
-]
-JSON = Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")]
+from .options import AS, JSON, NAME, SET
 
 
 def list_all(
@@ -25,6 +17,7 @@ def list_all(
     import constructions
 
     from ..inputs.settings import takes
+    from ..report.as_json import dumps
 
     witnesses = []
     for name in constructions.names():
@@ -44,13 +37,8 @@ def list_all(
         )
     known = _claims() if claims else []
     if json:
-        import sys
-        from json import dumps
-
-        made: dict[str, Any] = {"schema": "witness-list/1", "witnesses": witnesses}
-        if claims:
-            made["claims"] = known
-        sys.stdout.write(dumps(made, indent=2, ensure_ascii=False, default=str) + "\n")
+        made = {"schema": "witness-list/1", "witnesses": witnesses}
+        print(dumps(made | ({"claims": known} if claims else {})), end="")
         return
     for one in witnesses:
         print(f"{one['name']}({', '.join(map(_shown, one['parameters']))})")
@@ -72,16 +60,8 @@ def _shown(parameter: Any) -> str:
 def _claims() -> list[dict[str, Any]]:
     from ..claim import builtin
 
-    return [
-        {
-            "id": claim.id,
-            "variant": claim.variant,
-            "source": claim.source,
-            "summary": claim.summary,
-            "expected": claim.expected,
-        }
-        for claim in builtin()
-    ]
+    shown = ("id", "variant", "source", "summary", "expected")
+    return [{name: getattr(claim, name) for name in shown} for claim in builtin()]
 
 
 def show(
@@ -99,7 +79,7 @@ def show(
     """
     from ..inputs.names import subject
     from ..inputs.settings import call, fill, needed, parse
-    from ..report import text
+    from ..report.as_json import dumps
     from . import describe
 
     found = subject(name, variant)
@@ -108,7 +88,7 @@ def show(
     chosen = fill(found.signature, given, defaults, letters=not json)
     witness = found.build(given | chosen)
     if json:
-        print(text.dumps(witness.to_json() | {"digest": witness.digest}), end="")
+        print(dumps(witness.to_json() | {"digest": witness.digest}), end="")
         return
     print(f"{name}  {call(given | chosen)}")
     if chosen:
@@ -118,28 +98,3 @@ def show(
     if matrices:
         for line in describe.matrices(witness):
             print(line)
-
-
-def trace(
-    name: NAME,
-    settings: SET = None,
-    variant: AS = None,
-    examples: Annotated[int, typer.Option("--n", help="Number of examples.")] = 3,
-    seed: Annotated[int, typer.Option(help="Seed of the small prompt.")] = 0,
-    numbers: Annotated[
-        str, typer.Option(help="Number system; rational where the witness can run in it.")
-    ] = "",
-) -> None:
-    """Follow a small prompt through every layer.
-
-    Every slot is set against what the witness says that it holds. Exit status 1: one is wrong.
-    """
-    from ..inputs.names import subject
-    from ..inputs.settings import parse
-    from .trace import print_trace
-
-    found = subject(name, variant)
-    given = parse(name, found.signature, settings or ())
-    wrong = print_trace(found, given, examples, seed, numbers or None)
-    if wrong:
-        raise typer.Exit(1)

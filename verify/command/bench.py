@@ -1,4 +1,4 @@
-"""witness doctor and bench: what this machine can do, and how fast."""
+"""witness bench: how fast witnesses run, and how well the checks tell right from wrong."""
 
 from __future__ import annotations
 
@@ -6,27 +6,6 @@ import os
 from typing import Annotated
 
 import typer
-
-from .reading import JSON
-
-
-def doctor(json: JSON = False) -> None:
-    """What this machine can check, and what it lacks."""
-    from ..report import text as report
-    from .doctor import examine
-
-    found = examine()
-    if json:
-        print(report.dumps(found), end="")
-        return
-    machine = found["machine"]
-    memory = machine["memory_bytes"]
-    size = f", {memory / 2**30:.1f} GiB of memory" if memory else ""
-    print(f"machine   {machine['system']} {machine['processor']}, {machine['cores']} cores{size}")
-    print("versions  " + ", ".join(f"{name} {text}" for name, text in found["versions"].items()))
-    print()
-    for one in found["can"]:
-        print(f"{'yes' if one['able'] else 'no ':4} {one['what']:40} {one['detail']}")
 
 
 def bench(
@@ -57,10 +36,11 @@ def bench(
     Exit status 1: --sensitivity missed a mutant that a check claims to cover, or --soundness found
     a sound case refuted, or a prediction off by more than its bound without a warning.
     """
-    from ..inputs.errors import WrongCall
+    from ..inputs.errors import WrongCall, at_least
     from ..inputs.files import check_writable, write
     from ..inputs.progress import Progress
-    from ..report import text as report
+    from ..report.as_json import dumps
+    from ..report.tables import console
 
     if sensitivity and soundness:
         raise WrongCall("--sensitivity and --soundness are two measurements; ask for one")
@@ -68,8 +48,7 @@ def bench(
         raise WrongCall(f"--soundness takes a number of cases, not {soundness}")
     if (sensitivity or soundness) and plot is not None:
         raise WrongCall("--plot is for the figures of speed; the others draw nothing")
-    if seed < 0:
-        raise WrongCall(f"--seed must be 0 or more, not {seed}")
+    at_least("seed", seed)
     for path in (json, plot):
         check_writable(path)
     with Progress("figures") as progress:
@@ -91,7 +70,7 @@ def bench(
             if plot is not None:
                 timed.plot(result, plot)
     if json is not None:
-        write(json, report.dumps(result))
+        write(json, dumps(result))
     if json != "-":
-        report.console().print(table)
+        console().print(table)
     return int(any(result.get(found) for found in ("missed", "refuted", "silent")))

@@ -1,0 +1,142 @@
+"""The prompt of `witness run`: examples and queries, from tables or from a saved state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..inputs.errors import WrongCall
+from ..inputs.names import Subject
+from ..inputs.settings import convert
+from ..inputs.tables import header_of, read_csv, read_state, require
+from ..report.tables import plural
+
+
+@dataclass(frozen=True)
+class Problem:
+    """X (n, d), y (n,), queries (m, d), the queries' row numbers and true targets if known."""
+
+    X: np.ndarray
+    y: np.ndarray
+    queries: np.ndarray
+    labels: tuple[int, ...]
+    truth: np.ndarray | None
+    about: tuple[str, ...]
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+def saved(subject: Subject, path: str) -> Problem:
+    """The prompt and parameters that the teaching page saved. Raises WrongCall."""
+    state = read_state(path)
+    if state.witness != subject.name:
+        raise WrongCall(f"{path} is a state of {state.witness}, not of {subject.name}")
+    parameters = {
+        key: convert(subject.name, subject.signature, key, value)
+        for key, value in state.parameters.items()
+    }
+    n, d = state.X.shape
+    if len(state.y) != n:
+        raise WrongCall(f"{path}: X has {n} rows, y {len(state.y)}")
+    if state.queries.shape[1] != d:
+        raise WrongCall(f"{path}: X has {d} columns, queries {state.queries.shape[1]}")
+    about = (f"prompt     {plural(n, 'example')} saved in {path}",)
+    labels = tuple(range(1, len(state.queries) + 1))
+    return Problem(state.X, state.y, state.queries, labels, None, about, parameters)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The rows of a table: X (n, d), of ones in a last column with an intercept, and y (n,).
+
+    `chosen`: whether the columns were named, so that other columns may be there.
+    """
+
+    path: str
+    names: tuple[str, ...]
+    target: str
+    intercept: bool
+    chosen: bool
+    X: np.ndarray
+    y: np.ndarray
+
+    @property
+    def columns(self) -> str:
+        return plural(len(self.names), "column") + (" and an intercept" if self.intercept else "")
+
+    def held_out(self, share: float, seed: int) -> Problem:
+        """Some rows are the queries, the others the examples."""
+        kept, out = split(len(self.X), share, seed)
+        shown = ", ".join(str(row + 1) for row in out[:8]) + (", …" if len(out) > 8 else "")
+        of = plural(len(self.X), "row")
+        about = (
+            f"examples   {len(kept)} of the {of} of {self.path}, {self.columns}",
+            f"queries    {plural(len(out), 'row')} held out (seed {seed}): {shown}",
+        )
+        labels = tuple(int(row) + 1 for row in out)
+        return Problem(self.X[kept], self.y[kept], self.X[out], labels, self.y[out], about)
+
+    def queried(self, path: str) -> Problem:
+        """The queries are the rows of another file; targets, if it has them, are the truth."""
+        header = header_of(path)
+        for name in self.names:
+            if name not in header:
+                needed = ", ".join(self.names)
+                raise WrongCall(
+                    f"{path} has no column {name!r}, which the data has; it needs {needed}"
+                )
+        extra = [name for name in header if name not in (*self.names, self.target)]
+        if extra and not self.chosen:
+            raise WrongCall(f"{path} has a column {extra[0]!r} that the data does not have")
+        known = (self.target,) if self.target in header else ()
+        table = read_csv(path, (*self.names, *known))
+        queries = _features(table.select(self.names), self.intercept)
+        truth = table.column(self.target) if known else None
+        about = (
+            f"examples   {plural(len(self.X), 'row')} of {self.path}, {self.columns}",
+            f"queries    {plural(len(queries), 'row')} of {path}",
+        )
+        labels = tuple(range(1, len(queries) + 1))
+        return Problem(self.X, self.y, queries, labels, truth, about)
+
+
+def read(path: str, target: str, features: str | None, intercept: bool) -> Examples:
+    """The table in a CSV file, all columns but the target or those named. Raises WrongCall."""
+    header = header_of(path)
+    require(path, header, target)
+    names = tuple(name for name in header if name != target)
+    if features is not None:
+        listed = (part.strip() for part in features.split(","))
+        names = tuple(dict.fromkeys(part for part in listed if part))
+        for name in names:
+            require(path, header, name)
+        if target in names:
+            raise WrongCall(f"--features holds the target {target!r}")
+    if not names:
+        raise WrongCall(f"{path} has no column but the target {target!r}; predictions need one")
+    table = read_csv(path, (*names, target))
+    X = _features(table.select(names), intercept)
+    return Examples(path, names, target, intercept, features is not None, X, table.column(target))
+
+
+def _features(X: np.ndarray, intercept: bool) -> np.ndarray:
+    return np.column_stack([X, np.ones(len(X))]) if intercept else X
+
+
+def split(rows: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(numbers of the rows kept as examples, numbers of those held out), both in order.
+
+    Raises WrongCall if one of them would be empty.
+    """
+    held = max(1, round(rows * share))
+    if not 0 < share < 1:
+        raise WrongCall(f"--hold-out must lie between 0 and 1, not {share:g}")
+    if held >= rows:
+        raise WrongCall(
+            f"{rows} row{'s are' if rows > 1 else ' is'} too few to hold some out; "
+            "give the rows to predict with --query"
+        )
+    chosen = np.random.default_rng(seed).permutation(rows)[:held]
+    out = np.sort(chosen)
+    return np.setdiff1d(np.arange(rows), out), out

@@ -1,0 +1,208 @@
+"""witness run: a witness on a table of one's own."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from contextlib import nullcontext
+from numbers import Rational
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..inputs.errors import WrongCall, at_least
+from ..inputs.files import check_writable, write
+from ..inputs.progress import Progress
+from ..report.as_json import dumps, versions
+from ..report.tables import console, grid, number, plural
+from .options import SET
+
+if TYPE_CHECKING:
+    from constructions.witness import Witness
+
+    from .examples import Problem
+    from .regression import Run
+
+NUMBERS = ("float64", "float32", "bfloat16", "float16", "rational", "ball")
+LARGE = 1_000_000  # numbers in X from which on several threads are worth starting
+
+
+def run(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A witness.")],
+    data: Annotated[
+        str, typer.Option(metavar="FILE.csv", help="The examples; or a saved state (.json).")
+    ],
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column to predict.")
+    ] = None,
+    query: Annotated[
+        str | None, typer.Option(metavar="FILE.csv", help="Rows to predict; default: held out.")
+    ] = None,
+    features: Annotated[
+        str | None, typer.Option(metavar="A,B,…", help="Columns to predict from; default: all.")
+    ] = None,
+    settings: SET = None,
+    intercept: Annotated[
+        bool, typer.Option("--intercept", help="Add a column of ones to the features.")
+    ] = False,
+    numbers: Annotated[
+        str, typer.Option(help="float64, float32, bfloat16, float16, rational or ball.")
+    ] = "float64",
+    hold_out: Annotated[float, typer.Option(help="Share of the rows held out.")] = 0.2,
+    seed: Annotated[int, typer.Option(help="Seed of the choice of rows held out.")] = 0,
+    rows: Annotated[int, typer.Option(help="Rows of the table that are printed.")] = 10,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write everything as JSON; - for stdout.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("-o", metavar="FILE.csv", help="Write every prediction.")
+    ] = None,
+) -> None:
+    """Predict rows of your own table.
+
+    The rows of the table are the examples of the prompt. The transformer's predictions stand
+    beside the algorithm's own and the closed form's, with the largest difference and what
+    rounding explains of it.
+    """
+    from ..inputs.names import subject
+    from ..inputs.region import suit
+    from ..inputs.settings import parse
+    from ..pool import one_thread
+    from . import examples, regression
+
+    if numbers not in NUMBERS:
+        raise WrongCall(f"--numbers takes {', '.join(NUMBERS)}, not {numbers!r}")
+    at_least("rows", rows)
+    at_least("seed", seed)
+    for path in (json, output):
+        check_writable(path)
+    if json == "-" and output == "-":
+        raise WrongCall("only one of --json and -o can go to standard output")
+    found = subject(name)
+    if data.lower().endswith(".json"):
+        for option, value in (("target", target), ("query", query), ("features", features)):
+            if value is not None:
+                raise WrongCall(f"--{option} is for CSV files; {data} holds a whole prompt")
+        problem = examples.saved(found, data)
+    elif target is None:
+        raise WrongCall("--target is missing: the column of the data to predict")
+    else:
+        table = examples.read(data, target, features, intercept)
+        if query is None:
+            problem = table.held_out(hold_out, seed)
+        else:
+            problem = table.queried(query)
+    given = problem.parameters | parse(name, found.signature, settings or ())
+    parameters, why = suit(name, found.signature, given, problem.X.astype(float))
+    threads = one_thread() if problem.X.size < LARGE else nullcontext()
+    with Progress("prompts", 1) as progress, threads:
+        progress(f"{name} on {len(problem.X)} examples")
+        result = regression.run(found, parameters, problem, numbers)
+    witness = found.build(parameters)
+    if output is not None:
+        write(output, predictions_csv(problem, result))
+    if json is not None:
+        write(json, dumps(document(name, witness, parameters, problem, result, numbers)))
+    if "-" not in (json, output):
+        show(name, witness, parameters, why, problem, result, numbers, rows)
+
+
+def show(
+    name: str,
+    witness: Witness,
+    parameters: Mapping[str, Any],
+    why: Mapping[str, str],
+    problem: Problem,
+    result: Run,
+    numbers: str,
+    rows: int,
+) -> None:
+    """The comparison, in text."""
+    from ..inputs.settings import call
+    from .regression import summary
+
+    out = console()
+
+    def line(said: str, style: str | None = None) -> None:
+        out.print(said, markup=False, style=style)
+
+    for said in problem.about:
+        line(said)
+    line(f"witness    {name} {call(parameters)}")
+    for key, reason in why.items():
+        line(f"chosen     {key} = {_parameter(parameters[key])}: {reason}")
+    line(f"           {plural(witness.layers, 'layer')}, width {witness.width}, in {numbers}")
+    line("")
+    if rows:
+        heads = ("row", *result.columns)
+        cells = [
+            [str(label), *(number(value, digits=10, widest=24) for value in values)]
+            for label, values in zip(problem.labels[:rows], zip(*result.columns.values()))
+        ]
+        names = [result.closed_name if head == "closed_form" else head for head in heads]
+        out.print(grid(names, cells, justify="right"))
+        left = len(problem.labels) - rows
+        if left > 0:
+            line(f"… {plural(left, 'row')} more; -o FILE.csv has all")
+        line("")
+    for said in summary(problem, result, numbers):
+        line(said)
+    for said in result.warnings:
+        line(f"warning    {said}", "yellow")
+
+
+def _parameter(value: Any) -> str:
+    """As typed, and as a decimal where that is shorter to read."""
+    from ..inputs.settings import text
+
+    exact = text(value)
+    return exact if "/" not in exact else f"{float(value):.6g}"
+
+
+def document(
+    name: str,
+    witness: Witness,
+    parameters: Mapping[str, Any],
+    problem: Problem,
+    result: Run,
+    numbers: str,
+) -> dict[str, Any]:
+    """Everything, as plain data."""
+    from ..inputs.settings import text
+
+    unknown = {"target": None} if problem.truth is None else {}
+    predictions = [
+        {"row": label, **dict(zip(result.columns, map(_plain, values))), **unknown}
+        for label, values in zip(problem.labels, zip(*result.columns.values()))
+    ]
+    return {
+        "schema": "witness-run/1",
+        "witness": name,
+        "parameters": {key: text(value) for key, value in parameters.items()},
+        "digest": witness.digest,
+        "numbers": numbers,
+        "examples": len(problem.X),
+        "closed_form": result.closed_name,
+        "predictions": predictions,
+        "largest_difference": result.difference,
+        "largest_difference_row": problem.labels[result.worst],
+        "rounding_bound": result.explained,
+        "warnings": list(result.warnings),
+        "versions": versions(),
+    }
+
+
+def predictions_csv(problem: Problem, result: Run) -> str:
+    """One line per query: row, transformer, algorithm, closed_form[, target]."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["row", *result.columns])
+    for label, values in zip(problem.labels, zip(*result.columns.values())):
+        writer.writerow([label, *map(_plain, values)])
+    return out.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    """Floats as floats, exact numbers as text."""
+    return str(value) if isinstance(value, Rational) else float(value)

@@ -1,0 +1,73 @@
+"""Tables, in Markdown and for the terminal, and the texts that stand in their cells."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from numbers import Rational, Real
+from typing import Any
+
+
+def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown; what would end a cell or a line is escaped."""
+    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+    lines += ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return " ".join(str(text).split()).replace("|", "\\|")
+
+
+def grid(heads: Iterable[str], rows: Iterable[Sequence[Any]] = (), **columns: Any) -> Any:
+    """A rich table with a line under its heads; `columns` is said of every column."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for head in heads:
+        made.add_column(head, **columns)
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def console(stream: Any = None) -> Any:
+    """A console that is wide where nobody's terminal limits it, so that no id is cut."""
+    from rich.console import Console
+
+    class Quiet(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would exit with 1, which means something else here
+
+    stream = stream or sys.stdout
+    width = None if stream.isatty() else 180
+    return Quiet(file=stream, width=width, highlight=False, soft_wrap=False)
+
+
+# -- cells ------------------------------------------------------------------------------------
+
+
+def short(value: Any, limit: int = 48) -> str:
+    """Numbers as text, cut where they grow long."""
+    several = isinstance(value, (list, tuple))
+    text = "(" + ", ".join(map(str, value)) + ")" if several else str(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def number(value: Any, digits: int, widest: int) -> str:
+    """Floats to so many digits; exact numbers as they are, or marked ≈ where they grow wide."""
+    if isinstance(value, Real) and not isinstance(value, Rational):  # numpy's floats too
+        return f"{float(value):.{digits}g}"
+    exact = str(value)
+    if len(exact) <= widest or not isinstance(value, Rational):
+        return exact
+    try:
+        return f"≈{float(value):.{digits}g}"
+    except OverflowError:
+        return short(exact, widest)
+
+
+def plural(count: int, noun: str) -> str:
+    """ "1 row", "2 rows"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
