@@ -41,14 +41,6 @@ def test_theorem_1_takes_one_step_per_example(d, n):
     assert chain.predict(X, y, queries) == want[0]
 
 
-@pytest.mark.parametrize("d", range(1, 9))
-def test_one_example_of_theorem_1_is_one_step_of_gradient_descent(d):
-    X, y, queries, w0 = drawn(1, d)
-    chain = paper.theorem1_chain(d, STEP, RIDGE, w0)
-    want = algorithms.gradient_descent(X, y, queries, 1, STEP, RIDGE, np.array(w0))
-    assert chain.predict(X, y, queries) == want[0]
-
-
 @pytest.mark.parametrize("d", range(1, 7))
 @pytest.mark.parametrize("n", [1, 2, 4])
 def test_theorem_2_is_ridge_regression(d, n):
@@ -224,9 +216,3 @@ def test_the_architecture_is_the_printed_one():
                 assert (head.attention, head.keys, head.null) == ("softmax", "causal", True)
             assert layer.norm == (layer.mlp is not None)
             assert layer.mlp is None or (layer.mlp.activation == "gelu" and layer.mlp.gate is None)
-
-
-@pytest.mark.parametrize("name", ["sharpness", "large", "scale", "bypass"])
-def test_constants_must_be_positive(name):
-    with pytest.raises(ValueError, match=name):
-        paper.akyurek2022_theorem1(2, STEP, **{name: 0})

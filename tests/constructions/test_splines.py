@@ -52,12 +52,7 @@ def test_solved_weights_are_binomial() -> None:
     assert [2 * w for w in basis(2).weights.values()] == [1, -3, 3, -1]
 
 
-def test_too_few_knots_or_another_prompt_are_refused() -> None:
-    with pytest.raises(ValueError, match="greater than the degree"):
-        constructions.build("spline_regression", basis=2, layers=2, alpha=1, degree=2)
+def test_another_prompt_is_refused() -> None:
+    interleaved = constructions.build("newton", d=3, iterations=1, alpha=1, prompt="interleaved")
     with pytest.raises(ValueError, match="joint prompt"):
-        with_splines(
-            constructions.build("newton", d=3, iterations=1, alpha=1, prompt="interleaved")
-        )
-    with pytest.raises(ValueError, match="d must be 1"):
-        constructions.build("spline_regression", basis=3, layers=2, alpha=1, d=2)
+        with_splines(interleaved)
