@@ -12,6 +12,7 @@ the same parser and walked by the same `evaluate`. Nothing is ever run as code.
 from __future__ import annotations
 
 import ast
+import operator
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,34 +23,48 @@ from typing import Any, TypeAlias
 from proofs.exact import Exact, exact
 
 Tree: TypeAlias = ast.expr
+# what each sign does, under "number" what a number that is written out is, and each function
+Arithmetic: TypeAlias = Mapping[str, Callable[..., Any]]
+
+SIGNS: dict[type[ast.AST], str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**", ast.USub: "neg",
+}  # fmt: skip
+PYTHON: Arithmetic = {
+    "number": lambda value: value,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "**": operator.pow,
+    "neg": operator.neg,
+}
 
 
 @dataclass(frozen=True)
 class Language:
     """What a formula may consist of, besides names, parentheses and whole numbers."""
 
-    operators: tuple[type[ast.AST], ...]
+    signs: tuple[str, ...]
     functions: tuple[str, ...] = ()  # of one argument
-    transposes: bool = False  # whether .T may follow
     decimals: bool = False  # whether numbers may have a decimal point
 
     def has(self, node: ast.AST) -> bool:
         match node:
-            case ast.BinOp(op=operator) | ast.UnaryOp(op=operator):
-                return isinstance(operator, self.operators)
+            case ast.BinOp(op=sign) | ast.UnaryOp(op=sign):
+                return SIGNS.get(type(sign)) in self.signs
             case ast.Constant(value=value):
                 return isinstance(value, (int, float) if self.decimals else int)
             case ast.Attribute(attr="T"):
-                return self.transposes
+                return "T" in self.signs
             case ast.Call(func=ast.Name(id=function), args=[_], keywords=[]):
                 return function in self.functions
             case _:
                 return isinstance(node, (ast.Name, ast.Load, ast.operator, ast.unaryop))
 
 
-MATRICES = Language((ast.Add, ast.Sub, ast.Mult, ast.Div, ast.USub), ("relu",), transposes=True)
-SCALARS = Language((*MATRICES.operators, ast.Pow), ("sqrt", "exp", "erf", "log"))
-COUNTS = Language((ast.Add, ast.Sub, ast.Mult, ast.Pow))  # polynomials in sizes
+MATRICES = Language(("+", "-", "*", "/", "neg", "T"), ("relu",))
+SCALARS = Language(("+", "-", "*", "/", "neg", "**"), ("sqrt", "exp", "erf", "log"))
+COUNTS = Language(("+", "-", "*", "**"))  # polynomials in sizes
 
 
 @lru_cache(maxsize=4096)
@@ -108,43 +123,6 @@ def split_index(name: str) -> tuple[str, str]:
 # -- values ----------------------------------------------------------------------------------------
 
 
-class Arithmetic:
-    """What the signs of a formula mean: here what they mean in Python."""
-
-    def number(self, value: Any) -> Any:
-        """The value of a number that is written out."""
-        return value
-
-    def operand(self, value: Any) -> Any:
-        """A value as a sign between two values takes it."""
-        return value
-
-    def add(self, left: Any, right: Any) -> Any:
-        return left + right
-
-    def subtract(self, left: Any, right: Any) -> Any:
-        return left - right
-
-    def multiply(self, left: Any, right: Any) -> Any:
-        return left * right
-
-    def divide(self, left: Any, right: Any) -> Any:
-        return left / right
-
-    def power(self, left: Any, right: Any) -> Any:
-        return left**right
-
-    def negative(self, value: Any) -> Any:
-        return -value
-
-    def transpose(self, value: Any) -> Any:
-        raise ValueError("a transpose is not in the language")
-
-    def function(self, name: str, value: Any) -> Any:
-        """The function of this name, entry by entry. Raises ValueError for one it has not."""
-        raise ValueError(f"{name} is not in the language")
-
-
 class Names(dict[str, Any]):
     """Values of the names `given`, of every other name what `otherwise` makes of it."""
 
@@ -160,60 +138,43 @@ def evaluate(formula: str | Tree, scope: Mapping[str, Any], arithmetic: Arithmet
     """Value of a formula: names have the values of `scope`, signs the meaning of `arithmetic`.
 
     A text is one of matrices; others are given parsed. Raises ValueError where a text is not in
-    the language, KeyError for a name without a value, and what the arithmetic raises.
+    the language or a sign has no meaning, KeyError for a name without a value, and whatever the
+    arithmetic raises.
     """
+
+    def applied(sign: str, *values: Any) -> Any:
+        try:
+            operation = arithmetic[sign]
+        except KeyError:
+            raise ValueError(f"{sign} is not in the language") from None
+        return operation(*values)
 
     def value(node: Tree) -> Any:
         match node:
             case ast.Name(id=name):
                 return scope[name]
             case ast.Constant(value=number):
-                return arithmetic.number(number)
+                return applied("number", number)
             case ast.Attribute(value=inner):
-                return arithmetic.transpose(value(inner))
-            case ast.UnaryOp(operand=inner):
-                return arithmetic.negative(value(inner))
-            case ast.Call(func=ast.Name(id=name), args=[inner]):
-                return arithmetic.function(name, value(inner))
-            case ast.BinOp(op=operator):
-                left = arithmetic.operand(value(node.left))
-                right = arithmetic.operand(value(node.right))
-                return _combined(operator, left, right, arithmetic)
+                return applied("T", value(inner))
+            case ast.Call(func=ast.Name(id=function), args=[inner]):
+                return applied(function, value(inner))
+            case ast.UnaryOp(op=sign, operand=inner):
+                return applied(SIGNS[type(sign)], value(inner))
+            case ast.BinOp(left=left, op=sign, right=right):
+                return applied(SIGNS[type(sign)], value(left), value(right))
         raise ValueError(f"{ast.unparse(node)} is not in the language")
 
     return value(parse(formula) if isinstance(formula, str) else formula)
 
 
-def _combined(operator: ast.operator, left: Any, right: Any, arithmetic: Arithmetic) -> Any:
-    match operator:
-        case ast.Add():
-            return arithmetic.add(left, right)
-        case ast.Sub():
-            return arithmetic.subtract(left, right)
-        case ast.Mult():
-            return arithmetic.multiply(left, right)
-        case ast.Div():
-            return arithmetic.divide(left, right)
-        case ast.Pow():
-            return arithmetic.power(left, right)
-    raise ValueError(f"{type(operator).__name__} is not in the language")
+def in_sympy(tree: Tree) -> Any:
+    """The value of a formula of scalars in sympy, names but pi and E being symbols."""
+    import sympy
 
-
-# -- exact scalars ---------------------------------------------------------------------------------
-
-
-class SympyScalars(Arithmetic):
-    """Scalars of sympy, with the functions that `SCALARS` names."""
-
-    def number(self, value: int) -> Any:
-        import sympy
-
-        return sympy.Integer(value)
-
-    def function(self, name: str, value: Any) -> Any:
-        import sympy
-
-        return getattr(sympy, name)(value)
+    functions = {name: getattr(sympy, name) for name in SCALARS.functions}
+    constants = Names({"pi": sympy.pi, "E": sympy.E}, sympy.Symbol)
+    return evaluate(tree, constants, {**PYTHON, **functions, "number": sympy.Integer})
 
 
 def scalar(text: str) -> Exact:
@@ -227,14 +188,11 @@ def scalar(text: str) -> Exact:
         return exact(Fraction(text))
     except ValueError:
         pass
-    import sympy
-
     try:
         tree = parse(text, SCALARS)
     except ValueError:
         raise ValueError(f"{text!r} is no exact number") from None
-    parameters = Names({"pi": sympy.pi, "E": sympy.E}, sympy.Symbol)
-    return exact(evaluate(tree, parameters, SympyScalars()))
+    return exact(in_sympy(tree))
 
 
 # -- printing --------------------------------------------------------------------------------------
@@ -243,86 +201,33 @@ def scalar(text: str) -> Exact:
 PRINTED_AS_SCALARS = ("n", "alpha", "ridge", "step_size", "eta", "lam")
 
 
-class _Letters(Arithmetic):
-    """Pairs: an expression in letters that do not commute, and its transpose."""
-
-    def letter(self, name: str) -> tuple[Any, Any]:
-        import sympy
-
-        stem, index = split_index(name)
-        printed = f"{stem}_{index}" if index else name
-        scalar = name in PRINTED_AS_SCALARS
-        return (
-            sympy.Symbol(printed, commutative=scalar),
-            sympy.Symbol(printed + "__T", commutative=scalar),
-        )
-
-    def number(self, value: int) -> tuple[Any, Any]:
-        import sympy
-
-        return sympy.Integer(value), sympy.Integer(value)
-
-    def add(self, left: Any, right: Any) -> tuple[Any, Any]:
-        return left[0] + right[0], left[1] + right[1]
-
-    def subtract(self, left: Any, right: Any) -> tuple[Any, Any]:
-        return left[0] - right[0], left[1] - right[1]
-
-    def multiply(self, left: Any, right: Any) -> tuple[Any, Any]:
-        return left[0] * right[0], right[1] * left[1]
-
-    def divide(self, left: Any, right: Any) -> tuple[Any, Any]:
-        return left[0] / right[0], left[1] / right[1]
-
-    def negative(self, value: Any) -> tuple[Any, Any]:
-        return -value[0], -value[1]
-
-    def transpose(self, value: Any) -> tuple[Any, Any]:
-        return value[1], value[0]
-
-    def function(self, name: str, value: Any) -> tuple[Any, Any]:
-        import sympy
-
-        return sympy.Function(name)(value[0]), sympy.Function(name)(value[1])
-
-
-def to_sympy(text: str) -> Any:
+def in_letters(text: str) -> Any:
     """The formula in non-commuting sympy letters, transposes as letters of their own.
 
     For printing (LaTeX, MathML): products keep their order, M2 is M with index 2.
     """
-    letters = _Letters()
-    return evaluate(text, Names({}, letters.letter), letters)[0]
+    import sympy
 
+    def letter(name: str) -> tuple[Any, Any]:
+        stem, index = split_index(name)
+        printed = f"{stem}_{index}" if index else name
+        scalar = name in PRINTED_AS_SCALARS
+        return tuple(sympy.Symbol(p, commutative=scalar) for p in (printed, printed + "__T"))
 
-class _JsonTrees(Arithmetic):
-    """Lists that name the operation first: ["*", "M1", "x_t"], ["T", "X"]."""
+    def both(operation: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *pairs: tuple(operation(*side) for side in zip(*pairs))
 
-    def add(self, left: Any, right: Any) -> list[Any]:
-        return ["+", left, right]
-
-    def subtract(self, left: Any, right: Any) -> list[Any]:
-        return ["-", left, right]
-
-    def multiply(self, left: Any, right: Any) -> list[Any]:
-        return ["*", left, right]
-
-    def divide(self, left: Any, right: Any) -> list[Any]:
-        return ["/", left, right]
-
-    def power(self, left: Any, right: Any) -> list[Any]:
-        return ["**", left, right]
-
-    def negative(self, value: Any) -> list[Any]:
-        return ["neg", value]
-
-    def transpose(self, value: Any) -> list[Any]:
-        return ["T", value]
-
-    def function(self, name: str, value: Any) -> list[Any]:
-        return [name, value]
+    # each value is a pair, of an expression and its transpose
+    arithmetic = {sign: both(operation) for sign, operation in PYTHON.items()} | {
+        "number": lambda value: (sympy.Integer(value), sympy.Integer(value)),
+        "*": lambda left, right: (left[0] * right[0], right[1] * left[1]),
+        "T": lambda pair: (pair[1], pair[0]),
+        "relu": both(sympy.Function("relu")),
+    }
+    return evaluate(text, Names({}, letter), arithmetic)[0]
 
 
 def to_json(formula: str | Tree) -> Any:
-    """A formula as JSON: a number, a name, or a list of an operation and what it is of."""
-    return evaluate(formula, Names({}, str), _JsonTrees())
+    """A formula as JSON: a number, a name, or ["*", "M1", "x_t"], ["T", "X"], ["relu", "w"]."""
+    arithmetic = Names({"number": PYTHON["number"]}, lambda sign: lambda *of: [sign, *of])
+    return evaluate(formula, Names({}, str), arithmetic)

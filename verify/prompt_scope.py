@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -64,48 +65,44 @@ def prompt_scope(X: Any, y: Any, definitions: Any, parameters: Mapping[str, Any]
 
 def evaluate(text: str, scope: Mapping[str, Any]) -> Any:
     """Value of a formula: a matrix as a two-dimensional array, or a number."""
-    return formula.evaluate(text, scope, Arrays())
+    return formula.evaluate(text, scope, ARRAYS)
 
 
-class Arrays(Arithmetic):
-    """Two-dimensional arrays, and numbers: fractions go into the arithmetic of the other side."""
+def _number(value: Any) -> Any:
+    """A 1 x 1 matrix as the number that it is."""
+    if isinstance(value, np.ndarray) and value.shape == (1, 1):
+        return value[0, 0]
+    return value
 
-    def operand(self, value: Any) -> Any:
-        """A 1 x 1 matrix as the number that it is."""
-        if isinstance(value, np.ndarray) and value.shape == (1, 1):
-            return value[0, 0]
+
+def _each(array: np.ndarray, function: Callable[[Any], Any]) -> np.ndarray:
+    made = np.empty(array.shape, dtype=array.dtype)
+    made.ravel()[:] = [function(entry) for entry in array.ravel()]
+    return made
+
+
+def _alike(left: Any, right: Any) -> tuple[Any, Any]:
+    """The two sides of a sum, a fraction taken into the arithmetic of the other side."""
+    left, right = _number(left), _number(right)
+    return _taken(left, right), _taken(right, left)
+
+
+def _taken(value: Any, other: Any) -> Any:
+    one = other.flat[0] if isinstance(other, np.ndarray) and other.size else other
+    if not isinstance(value, Fraction) or isinstance(one, (int, Fraction)):
         return value
-
-    def add(self, left: Any, right: Any) -> Any:
-        return _taken(left, right) + _taken(right, left)
-
-    def subtract(self, left: Any, right: Any) -> Any:
-        return _taken(left, right) - _taken(right, left)
-
-    def multiply(self, left: Any, right: Any) -> Any:
-        if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
-            return left @ right
-        return _times(left, right)
-
-    def divide(self, left: Any, right: Any) -> Any:
-        if isinstance(right, np.ndarray):
-            raise ValueError("division by a matrix")
-        return _over(left, right)
-
-    def transpose(self, value: Any) -> Any:
-        return value.T if isinstance(value, np.ndarray) else value
-
-    def function(self, name: str, value: Any) -> Any:
-        return _relu(value) if name == "relu" else super().function(name, value)
+    return (one * 0 + value.numerator) / value.denominator
 
 
-def _times(left: Any, right: Any) -> Any:
-    """left * right, one of them a number: a fraction in the arithmetic of the other factor."""
-    for array, number in ((left, right), (right, left)):
-        if isinstance(array, np.ndarray):
-            made = np.empty(array.shape, dtype=array.dtype)
-            made.ravel()[:] = [_times(entry, number) for entry in array.ravel()]
-            return made
+def _product(left: Any, right: Any) -> Any:
+    """The matrix product, or a multiple: fractions in the arithmetic of the other factor."""
+    left, right = _number(left), _number(right)
+    if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
+        return left @ right
+    if isinstance(left, np.ndarray):
+        return _each(left, lambda entry: _product(entry, right))
+    if isinstance(right, np.ndarray):
+        return _each(right, lambda entry: _product(entry, left))
     if isinstance(left, Fraction) and not isinstance(right, (int, Fraction)):
         left, right = right, left
     if isinstance(right, Fraction) and not isinstance(left, (int, Fraction)):
@@ -113,12 +110,13 @@ def _times(left: Any, right: Any) -> Any:
     return left * right
 
 
-def _over(left: Any, right: Any) -> Any:
+def _quotient(left: Any, right: Any) -> Any:
     """left / right, exact where both are; a matrix entry by entry."""
+    left, right = _number(left), _number(right)
+    if isinstance(right, np.ndarray):
+        raise ValueError("division by a matrix")
     if isinstance(left, np.ndarray):
-        made = np.empty(left.shape, dtype=left.dtype)
-        made.ravel()[:] = [_over(entry, right) for entry in left.ravel()]
-        return made
+        return _each(left, lambda entry: _quotient(entry, right))
     if isinstance(left, int) and isinstance(right, (int, Fraction)):
         left = Fraction(left)
     if isinstance(right, Fraction) and not isinstance(left, Fraction):
@@ -128,23 +126,21 @@ def _over(left: Any, right: Any) -> Any:
     return left / right
 
 
-def _taken(value: Any, other: Any) -> Any:
-    """A fraction in the arithmetic of the other side; anything else as it is."""
-    one = other.flat[0] if isinstance(other, np.ndarray) and other.size else other
-    if not isinstance(value, Fraction) or isinstance(one, (int, Fraction)):
-        return value
-    return (one * 0 + value.numerator) / value.denominator
-
-
 def _relu(value: Any) -> Any:
     """max(entry, 0) of every entry, of balls too."""
+    if isinstance(value, np.ndarray):
+        return _each(value.astype(object), _relu)
+    zero = value * 0
+    return value.max(zero) if hasattr(value, "rad") else max(value, zero)
 
-    def positive(entry: Any) -> Any:
-        zero = entry * 0
-        return entry.max(zero) if hasattr(entry, "rad") else max(entry, zero)
 
-    if not isinstance(value, np.ndarray):
-        return positive(value)
-    made = np.empty(value.shape, dtype=object)
-    made.ravel()[:] = [positive(entry) for entry in value.ravel()]
-    return made
+ARRAYS: Arithmetic = {
+    "number": int,
+    "+": lambda left, right: operator.add(*_alike(left, right)),
+    "-": lambda left, right: operator.sub(*_alike(left, right)),
+    "*": _product,
+    "/": _quotient,
+    "neg": operator.neg,
+    "T": lambda value: value.T if isinstance(value, np.ndarray) else value,
+    "relu": _relu,
+}

@@ -80,7 +80,7 @@ class Scope:
 
     def evaluate(self, text: str, local: Mapping[str, Any]) -> Any:
         """A form, a stack or a scalar; names of `local` come before those of the scope."""
-        return formula.evaluate(text, Names(local, self.value), Forms())
+        return formula.evaluate(text, Names(local, self.value), FORMS)
 
     def settle(self, text: str, vectors: bool) -> None:
         """Make an expression's defined matrices (and vectors) letters of their own."""
@@ -139,40 +139,6 @@ def array_letters(parameters: Mapping[str, Any]) -> dict[Any, Form]:
     return made
 
 
-class Forms(Arithmetic):
-    """Forms of the calculus, stacks of them, and sympy's scalars."""
-
-    def number(self, value: int) -> Any:
-        return sympy.Integer(value)
-
-    def operand(self, value: Any) -> Any:
-        return plain(value)
-
-    def add(self, left: Any, right: Any) -> Any:
-        return _sum(left, right, 1)
-
-    def subtract(self, left: Any, right: Any) -> Any:
-        return _sum(left, right, -1)
-
-    def multiply(self, left: Any, right: Any) -> Any:
-        if isinstance(left, Stack) or isinstance(right, Stack):
-            return _stack_product(left, right)
-        if isinstance(left, Form) and isinstance(right, Form):
-            return left @ right
-        return right * left if isinstance(left, Form) else left * right
-
-    def divide(self, left: Any, right: Any) -> Any:
-        if isinstance(right, (Form, Stack)):
-            raise OutsideCalculusError("division by a matrix")
-        return self.multiply(left, 1 / right)
-
-    def negative(self, value: Any) -> Any:
-        return self.multiply(sympy.Integer(-1), plain(value))
-
-    def transpose(self, value: Any) -> Any:
-        return value.T if isinstance(value, (Form, Stack)) else value
-
-
 def plain(value: Any) -> Any:
     """A 1 × 1 form as a scalar."""
     if isinstance(value, Form) and (value.rows, value.columns) == (1, 1):
@@ -180,8 +146,9 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _sum(left: Any, right: Any, sign: int) -> Any:
+def _sum(left: Any, right: Any, sign: int = 1) -> Any:
     """left + sign · right."""
+    left, right = plain(left), plain(right)
     if isinstance(left, Stack) and isinstance(right, Stack) and left.turned == right.turned:
         pairs = zip(left.blocks, right.blocks, strict=True)
         return Stack(tuple(a + sign * b for a, b in pairs), left.turned)
@@ -189,6 +156,22 @@ def _sum(left: Any, right: Any, sign: int) -> Any:
     if forms == 1 or isinstance(left, Stack) or isinstance(right, Stack):
         raise OutsideCalculusError("a sum of a matrix and a number, or of single tokens")
     return left + sign * right
+
+
+def _product(left: Any, right: Any) -> Any:
+    left, right = plain(left), plain(right)
+    if isinstance(left, Stack) or isinstance(right, Stack):
+        return _stack_product(left, right)
+    if isinstance(left, Form) and isinstance(right, Form):
+        return left @ right
+    return right * left if isinstance(left, Form) else left * right
+
+
+def _quotient(left: Any, right: Any) -> Any:
+    right = plain(right)
+    if isinstance(right, (Form, Stack)):
+        raise OutsideCalculusError("division by a matrix")
+    return _product(left, 1 / right)
 
 
 def _stack_product(left: Any, right: Any) -> Any:
@@ -205,3 +188,14 @@ def _stack_product(left: Any, right: Any) -> Any:
     if isinstance(left, Form) and isinstance(right, Stack) and right.turned:
         return Stack(tuple(b @ left.T for b in right.blocks), True)
     raise OutsideCalculusError("a product with single tokens")
+
+
+FORMS: Arithmetic = {
+    "number": sympy.Integer,
+    "+": _sum,
+    "-": lambda left, right: _sum(left, right, -1),
+    "*": _product,
+    "/": _quotient,
+    "neg": lambda value: _product(sympy.Integer(-1), value),
+    "T": lambda value: value.T if isinstance(value, (Form, Stack)) else value,
+}

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import constructions
 from constructions.witness import Witness
 from proofs.layer import Head, Holds, Layer, Readout
+from proofs.prompt import Prompt
 from proofs.slotmap import slot_map
 from proofs.stream import layout
 from verify import algorithms, check, engine, formula, strategies
@@ -78,7 +79,7 @@ def eq34_for_small_d(d: int) -> Witness:
     return Witness(
         "sum",
         layout(one=(), y=(), s=()),
-        constructions.prompt.Prompt(d, slot_map(("one", "one"), ("y", "y"))),
+        Prompt(d, slot_map(("one", "one"), ("y", "y"))),
         (Layer("sum", (head,)),),
         Readout("s"),
     )
@@ -330,7 +331,7 @@ def test_a_reference_in_floats_decides_nothing_and_is_named():
                     average="examples")  # fmt: skip
         return Witness(
             "mean", layout(x=(d,), y=(), p=()),
-            constructions.prompt.Prompt(d, slot_map(("x", "x"), ("y", "y"))),
+            Prompt(d, slot_map(("x", "x"), ("y", "y"))),
             (Layer("mean", (head,)),), Readout("p"),
         )  # fmt: skip
 

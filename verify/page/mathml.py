@@ -8,16 +8,15 @@ from html import escape
 from typing import Any
 
 from proofs.exact import Exact, as_text, is_symbolic, nearest_float
-from proofs.formula import SCALARS, Language, names, parse, to_json, to_sympy
+from proofs.formula import SCALARS, Language, in_letters, names, parse, to_json
 
 GREEK = {"step_size": "eta", "ridge": "lambda"}
 LARGEST = 2**53  # whole numbers up to here are floats exactly
 Tree = Any  # a number, a name, or [operator, Tree, …]
 # what scripts/algebra.js evaluates
 ON_PAGES = Language(
-    SCALARS.operators,
+    (*SCALARS.signs, "T"),
     ("ceil", "sqrt", "log", "exp", "abs", "erf", "relu"),
-    transposes=True,
     decimals=True,
 )
 
@@ -25,14 +24,14 @@ ON_PAGES = Language(
 @lru_cache(maxsize=4096)
 def mathml(text: str) -> str:
     """A `holds` or definition expression ("2*M0 - M0*S*M0", "w3.T*x_t") as one <math> element."""
-    return f"<math>{_printer().doprint(_renamed(to_sympy(text)))}</math>"
+    return f"<math>{_printer().doprint(_renamed(in_letters(text)))}</math>"
 
 
 def equation(name: str, text: str) -> str:
     """name = text, as one <math> element."""
     printer = _printer()
-    left = printer.doprint(_renamed(to_sympy(name)))
-    right = printer.doprint(_renamed(to_sympy(text)))
+    left = printer.doprint(_renamed(in_letters(name)))
+    right = printer.doprint(_renamed(in_letters(text)))
     return f"<math><mrow>{left}<mo>=</mo>{right}</mrow></math>"
 
 
