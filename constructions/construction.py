@@ -26,7 +26,7 @@ from .witness import Witness
 
 Values = Mapping[str, Any]
 Costs = Mapping[str, str]
-Statement = tuple[Mapping[str, str], str]
+Statement = tuple[dict[str, str], str]
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Construction:
     region: str | Callable[[Values], str] = ""
     left: str | Callable[[Values], str] = ""
     suited: Mapping[str, str] = field(default_factory=dict)
-    proved: tuple[Template | Induction, ...] = ()
+    proved: tuple[Template | Induction | Theorem, ...] = ()
     states: str = ""
     equals: str = ""
     costs: Costs = field(default_factory=dict)
@@ -136,7 +136,9 @@ class Construction:
 
     def theorems(self) -> tuple[Theorem, ...]:
         """What is proved of the layers, for every n and d."""
-        return tuple(one.theorem(self.name) for one in self.proved)
+        return tuple(
+            one if isinstance(one, Theorem) else one.theorem(self.name) for one in self.proved
+        )
 
     def values(self, *given: Any, **named: Any) -> dict[str, Any]:
         """Every parameter as the construction works with it, defaults put in."""

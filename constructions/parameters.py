@@ -25,9 +25,10 @@ class Parameter(ABC):
     `may_be_letter`: the weights can be written down with a named letter in its place.
     """
 
+    REQUIRED: ClassVar[Any] = REQUIRED
+    may_be_letter: ClassVar[bool] = False
     default: Any = REQUIRED
     example: Any = None
-    may_be_letter: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -50,9 +51,10 @@ class Parameter(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Whole(Parameter):
-    """A whole number, at least `least`."""
+    """A whole number, at least `least`; cases are drawn up to `tried` more."""
 
     least: int = 1
+    tried: int = 3
 
     @property
     def words(self) -> str:

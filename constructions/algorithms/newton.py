@@ -6,6 +6,7 @@ M_0, one each M_k, one reads the prediction; k + 2 layers, where the paper takes
 never keys, so S is that of the examples.
 """
 
+from fractions import Fraction
 from typing import Any
 
 from .. import notation as n
@@ -53,7 +54,7 @@ PREDICTION = n.Induction(
 @n.construction(
     parameters={
         "iterations": n.Whole(least=0, example=2),
-        "alpha": n.Number(above=0),
+        "alpha": n.Number(above=0, example=Fraction(1, 16)),
         "attention": n.OneOf(of=("linear", "relu"), default="linear"),
         "prompt": n.OneOf(of=("joint", "interleaved"), default="joint"),
     },
@@ -61,6 +62,10 @@ PREDICTION = n.Induction(
     reference=n.references.newton,
     region="alpha < 2/top**2",
     left="(1 - alpha*s**2)**(2**iterations)",
+    states=r"\text{the prediction is } x^\top M_k X^\top y,\; M_0 = \alpha S,\; "
+    r"M_k = 2 M_{k-1} - M_{k-1} S M_{k-1}",
+    costs={"layers": "k + 2", "width": "2*d + 2", "heads": "1"},
+    variants=(({"prompt": "interleaved"}, {"layers": "k + 2", "width": "2*d + 4", "heads": "4"}),),
     proved=(START, STEP, ITERATIONS, END, PREDICTION),
     source="fu2023, theorem 5.1",
 )

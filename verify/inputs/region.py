@@ -14,7 +14,7 @@ import numpy as np
 import constructions
 from constructions.construction import Construction
 from constructions.parameters import typed
-from proofs.formula import SCALARS, Arithmetic, evaluate, parse
+from proofs.formula import PYTHON, SCALARS, evaluate, parse
 
 from .errors import WrongCall
 from .settings import takes
@@ -64,7 +64,7 @@ def limit(name: str, parameters: Mapping[str, Any], s: Spectrum) -> Limit | None
     parameter, _, formula = text.partition(">=" if from_below else "<")
     formula = formula.strip()
     shown = formula.replace("top", "|X^T X|").replace("**", "^").replace("*", " ")
-    return Limit(parameter.strip(), _value(formula, parameters, s), shown, from_below)
+    return Limit(parameter.strip(), value_of(formula, parameters, s), shown, from_below)
 
 
 def suit(
@@ -94,7 +94,7 @@ def suit(
 
     for key, formula in _suited(name).items():
         up, shown = formula == "top", formula.replace("top", "|X^T X|")
-        choose(key, _short_decimal(_value(formula, made, s), up=up), f"{shown} of the data")
+        choose(key, _short_decimal(value_of(formula, made, s), up=up), f"{shown} of the data")
     for key, value in PLAIN.items():
         choose(key, value, "a default")
     if (bound := limit(name, made, s)) is not None:
@@ -133,7 +133,7 @@ def _left(name: str, parameters: Mapping[str, Any], s: Spectrum) -> Iterator[flo
     for k in range(1, ITERATIONS + 1):
         values = {**parameters, "iterations": k, "s": s.least}
         text = known.leaves(values) if known is not None else ""
-        yield abs(_value(text, values, s)) if text else math.inf
+        yield abs(value_of(text, values, s)) if text else math.inf
 
 
 def _construction(name: str) -> Construction | None:
@@ -146,11 +146,11 @@ def _suited(name: str) -> Mapping[str, str]:
     return known.suited if known is not None else {}
 
 
-def _value(formula: str, parameters: Mapping[str, Any], s: Spectrum) -> float:
+def value_of(formula: str, parameters: Mapping[str, Any], s: Spectrum) -> float:
     """A formula in the spectrum and the parameters; infinite where it divides by 0."""
     numbers = {k: float(v) for k, v in parameters.items() if isinstance(v, (int, float, Fraction))}
     try:
-        return float(evaluate(parse(formula, SCALARS), {**numbers, **asdict(s)}, Arithmetic()))
+        return float(evaluate(parse(formula, SCALARS), {**numbers, **asdict(s)}, PYTHON))
     except (ZeroDivisionError, OverflowError):
         return math.inf
 

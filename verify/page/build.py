@@ -15,42 +15,10 @@ from constructions.witness import Witness
 
 from .export import Export, construction
 from .lesson import Lesson, rich
-from .lessons import beyond, core, derived, further, paper
+from .lessons import GENERAL, lessons
 from .mathml import plain
 from .story import given, story
 
-LESSONS: dict[str, Lesson] = {
-    "newton": core.NEWTON,
-    "gradient_descent": core.GRADIENT_DESCENT,
-    "sherman_morrison": core.SHERMAN_MORRISON,
-    "hyperpower": core.HYPERPOWER,
-    "newton_carried": derived.NEWTON_CARRIED,
-    "deep_descent": derived.DEEP_DESCENT,
-    "recursive_least_squares": further.RECURSIVE,
-    "paired_least_squares": further.PAIRED,
-    "momentum": derived.MOMENTUM,
-    "chebyshev": derived.CHEBYSHEV,
-    "preconditioned": derived.PRECONDITIONED,
-    "gd_plus_plus": derived.GD_PLUS_PLUS,
-    "minimax_descent": derived.MINIMAX,
-    "lasso": beyond.LASSO,
-    "logistic": beyond.LOGISTIC,
-    "kernel_regression": beyond.KERNEL,
-    "bayes_ridge": further.BAYES,
-    "selection": further.SELECTION,
-    "spline_regression": beyond.SPLINES,
-    "gelu_product": beyond.GELU_PRODUCT,
-    "akyurek2022_theorem1": paper.THEOREM_1,
-    "akyurek2022_theorem2": paper.THEOREM_2,
-}
-# where a page starts when neither the caller nor a lesson says so
-STARTS: dict[str, Any] = {
-    "d": 2, "iterations": 2, "steps": 3, "layers": 2, "examples": 3, "validation": 1,
-    "alpha": "1/6", "step_size": "1/8", "gamma": "1/8", "ridge": 1, "momentum": "1/4",
-    "penalty": "1/4", "noise": 1, "prior": 1, "lowest": 2, "highest": 3, "largest": 3,
-    "basis": 3, "order": 1, "scale": "1/16",
-    "preconditioner": (("1/3", 0), (0, "1/2")), "ridges": (1, "1/4"),
-}  # fmt: skip
 WIDEST = 200  # hidden units of a stream that a reader can still scroll through
 SCRIPTS = (
     "scripts/matrix.js",
@@ -80,7 +48,7 @@ def construction_page(name: str, parameters: Mapping[str, Any]) -> str:
 
     Raises ValueError or TypeError on a name or parameters that `constructions.build` refuses.
     """
-    constructions.function(name)  # an unknown name is refused before anything is made
+    constructions.get(name)  # an unknown name is refused before anything is made
     lesson = lesson_of(name)
     chosen = {key: _exact(value) for key, value in {**lesson.parameters, **parameters}.items()}
     witness = constructions.build(name, **chosen)
@@ -107,20 +75,23 @@ def construction_page(name: str, parameters: Mapping[str, Any]) -> str:
 
 def lesson_of(name: str) -> Lesson:
     """The lesson about a construction; one without words of its own is made of its docstrings."""
-    if name in LESSONS:
-        return LESSONS[name]
-    function = constructions.function(name)
-    module = inspect.getmodule(function)
+    if name in (known := lessons()):
+        return known[name]
+    made = constructions.get(name)
+    module = inspect.getmodule(made.parts)
     text = [part for part in (inspect.getdoc(module) or "").split("\n\n") if part]
-    taken = constructions.signature(name).parameters
-    required = [key for key, p in taken.items() if p.default is inspect.Parameter.empty]
     return Lesson(
+        construction=name,
         title=name.replace("_", " ").capitalize(),
-        lead=literal((inspect.getdoc(function) or "").split("\n\n")[0]),
+        lead=literal(made.__doc__.split("\n\n")[0]),
         paragraphs=tuple(literal(part) for part in text),
         layers={},
-        parameters={key: STARTS[key] for key in required if key in STARTS},
-        exercises=derived.GENERAL,
+        parameters={
+            key: parameter.small
+            for key, parameter in made.parameters.items()
+            if parameter.default is parameter.REQUIRED
+        },
+        exercises=GENERAL,
         goal="answer",
     )
 

@@ -15,6 +15,8 @@ from itertools import product
 from typing import Any
 
 import constructions
+from constructions.construction import Construction
+from constructions.parameters import OneOf, Whole
 from constructions.witness import Witness
 from proofs.exact import is_symbolic
 from proofs.layer import MLP, Head, Holds, Layer, Readout
@@ -23,15 +25,7 @@ from proofs.slotmap import Block, SlotMap
 
 from .mathml import Tree, coefficient_mathml, coefficient_tree, equation, mathml, tree
 
-SIZES: dict[str, tuple[int, ...]] = {
-    "d": (1, 2, 3, 4),
-    "iterations": tuple(range(9)),
-    "steps": tuple(range(9)),
-    "layers": tuple(range(7)),
-    "order": (1, 2, 3),
-    "basis": (2, 3, 4, 5),
-    "examples": tuple(range(1, 7)),
-}
+STEPS = 3  # where cases are drawn up to as many steps, a page can show more
 # What is written down of each part. A field that is not among these would be left out in silence.
 WRITTEN: dict[type, set[str]] = {
     Witness: {
@@ -236,29 +230,34 @@ def construction(
     Raises ValueError or TypeError on parameters that the construction does not take.
     """
     constructions.build(name, **parameters)  # the one place that knows what is allowed
-    takes = constructions.signature(name).parameters
+    made = constructions.get(name)
     axes: dict[str, tuple[Any, ...]] = {}
     scalars: dict[str, Any] = {}
     fixed: dict[str, Any] = {}
-    for key, parameter in takes.items():
-        if key in ("ridge",) and key not in parameters:
-            parameters = {**parameters, key: parameter.default}
+    for key, parameter in made.parameters.items():
         value = parameters.get(key, parameter.default)
-        if key in parameters and _may_be_letter(name, key, parameters):
+        if parameter.may_be_letter and (key in parameters or value == 0):
             scalars[key] = value
-        elif key in SIZES:
-            least = _least(name, key, parameters)
-            offered = (sizes or {}).get(key, SIZES[key])
-            axes[key] = tuple(sorted({value, *(s for s in offered if s >= least)}))
-        elif choices := _choices(parameter):
-            axes[key] = tuple(dict.fromkeys((value, *choices)))
+        elif isinstance(parameter, Whole) and (key in parameters or key == "d"):
+            offered = (sizes or {}).get(key, range(parameter.least, most(made, key) + 1))
+            axes[key] = tuple(sorted({value, *(s for s in offered if s >= parameter.least)}))
+        elif isinstance(parameter, OneOf):
+            axes[key] = tuple(dict.fromkeys((value, *parameter.of)))
         elif value is not parameter.default:
             fixed[key] = value
     if any(isinstance(value, (tuple, list)) for value in fixed.values()):
         axes["d"] = (parameters["d"],)  # a vector of weights fits one dimension only
-    made = export.family(constructions.function(name), axes, scalars, fixed)
-    made["start"] = {key: parameters.get(key, takes[key].default) for key in axes}
-    return made
+    family = export.family(made, axes, scalars, fixed)
+    family["start"] = {key: parameters.get(key, made.parameters[key].default) for key in axes}
+    return family
+
+
+def most(made: Construction, key: str) -> int:
+    """The largest size that the controls of a page offer."""
+    parameter = made.parameters[key]
+    if key == "d":
+        return 4
+    return 8 if key == made.steps and parameter.tried >= STEPS else 2 * parameter.tried
 
 
 def approximate(witness: Witness) -> bool:
@@ -276,38 +275,6 @@ def _entry(value: Any) -> Tree:
     if isinstance(value, tuple):
         return [[coefficient_tree(entry) for entry in value]]
     return coefficient_tree(value)
-
-
-def _may_be_letter(name: str, key: str, parameters: Mapping[str, Any]) -> bool:
-    """Whether the weights can be written down with the parameter `key` as a letter."""
-    from sympy import Symbol
-
-    if key in SIZES or isinstance(parameters[key], (str, tuple, list)):
-        return False
-    try:
-        constructions.build(name, **{**parameters, key: Symbol(key)})
-    except (AttributeError, TypeError, ValueError):  # each builder refuses in its own way
-        return False
-    return True
-
-
-def _choices(parameter: inspect.Parameter) -> tuple[Any, ...]:
-    """The words of a Literal annotation, which is text here."""
-    text = str(parameter.annotation)
-    if "Literal[" not in text:
-        return ()
-    words = text.partition("Literal[")[2].rpartition("]")[0]
-    stripped = (word.strip().strip("'\"") for word in words.split(","))
-    return tuple(int(word) if word.isdigit() else word for word in stripped)
-
-
-def _least(name: str, key: str, parameters: Mapping[str, Any]) -> int:
-    """The smallest size that a construction takes: 0 or 1."""
-    try:
-        constructions.build(name, **{**parameters, key: 0})
-    except ValueError:
-        return 1
-    return 0
 
 
 def _may_be_zero(build: Callable[..., Witness], name: str) -> bool:

@@ -57,6 +57,7 @@ class Lesson:
     layers: Mapping[str, str]
     parameters: Mapping[str, Any]
     exercises: tuple[Exercise, ...]
+    construction: str = ""
     X: tuple[tuple[float, ...], ...] = ((1, 1), (-1, 1), (0, 1))
     y: tuple[float, ...] = (3, -1, 2)
     queries: tuple[tuple[float, ...], ...] = ((0.5, 1),)

@@ -7,6 +7,7 @@ from .core import START
 from .derived import ONE_STEP, broken
 
 LASSO = Lesson(
+    construction="lasso",
     title="Lasso by proximal gradient descent",
     lead="A gradient step by attention, a soft threshold by two ReLUs, exactly.",
     paragraphs=(
@@ -47,6 +48,7 @@ LASSO = Lesson(
 )
 
 LOGISTIC = Lesson(
+    construction="logistic",
     title="Logistic regression",
     lead="A gradient step needs a probability at every example: an MLP makes it between two steps.",
     paragraphs=(
@@ -84,6 +86,7 @@ LOGISTIC = Lesson(
 )
 
 KERNEL = Lesson(
+    construction="kernel_regression",
     title="Kernel regression by functional gradient descent",
     lead="The attention score is the kernel; what a token carries is its residual.",
     paragraphs=(
@@ -120,6 +123,7 @@ KERNEL = Lesson(
 )
 
 GELU_PRODUCT = Lesson(
+    construction="gelu_product",
     title="A product from GeLU, to any order",
     lead="GeLU is nearly a parabola around 0, and a parabola multiplies.",
     paragraphs=(
@@ -163,6 +167,7 @@ GELU_PRODUCT = Lesson(
 )
 
 SPLINES = Lesson(
+    construction="spline_regression",
     title="Splines first, regression after",
     lead="One MLP turns a number into B-splines; what follows is linear regression on them.",
     paragraphs=(

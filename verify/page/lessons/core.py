@@ -10,6 +10,7 @@ START = (
 )
 
 NEWTON = Lesson(
+    construction="newton",
     title="Newton’s iteration, one layer per step",
     lead="A matrix inverse out of attention alone: each layer squares the error that the layer "
     "before it left.",
@@ -67,6 +68,7 @@ NEWTON = Lesson(
 )
 
 GRADIENT_DESCENT = Lesson(
+    construction="gradient_descent",
     title="Gradient descent, one layer per step",
     lead="One head looks at every example’s error and corrects the prediction: a layer is a step.",
     paragraphs=(
@@ -120,6 +122,7 @@ GRADIENT_DESCENT = Lesson(
 )
 
 SHERMAN_MORRISON = Lesson(
+    construction="sherman_morrison",
     title="Ridge regression by Sherman–Morrison, one example at a time",
     lead="A rank-one update of an inverse: two layers per example, and after the last example the "
     "ridge solution is there, exactly.",
@@ -174,6 +177,7 @@ SHERMAN_MORRISON = Lesson(
 )
 
 HYPERPOWER = Lesson(
+    construction="hyperpower",
     title="The hyperpower iteration, third order",
     lead="Newton’s idea with one term more: every iteration cubes the error.",
     paragraphs=(

@@ -57,6 +57,7 @@ def broken(layer: int, slot: str) -> Exercise:
 
 
 NEWTON_CARRIED = Lesson(
+    construction="newton_carried",
     title="Newton’s iteration with the prediction carried along",
     lead="The prediction is one more column of the head that iterates: no layer is spent on "
     "reading.",
@@ -98,6 +99,7 @@ NEWTON_CARRIED = Lesson(
 )
 
 DEEP_DESCENT = Lesson(
+    construction="deep_descent",
     title="More gradient steps than layers",
     lead="Each layer triples the number of gradient steps made so far, and adds one.",
     paragraphs=(
@@ -136,6 +138,7 @@ DEEP_DESCENT = Lesson(
 )
 
 MOMENTUM = Lesson(
+    construction="momentum",
     title="Gradient descent with momentum",
     lead="A step keeps part of the step before: one more number per token.",
     paragraphs=(
@@ -162,6 +165,7 @@ MOMENTUM = Lesson(
 )
 
 CHEBYSHEV = Lesson(
+    construction="chebyshev",
     title="The Chebyshev semi-iteration",
     lead="A step size and a momentum of its own in every layer: the best that k steps can do on an "
     "interval of eigenvalues.",
@@ -198,6 +202,7 @@ CHEBYSHEV = Lesson(
 )
 
 PRECONDITIONED = Lesson(
+    construction="preconditioned",
     title="Preconditioned gradient descent",
     lead="A fixed matrix in the key changes what “alike” means, and with it the speed.",
     paragraphs=(
@@ -238,6 +243,7 @@ PRECONDITIONED = Lesson(
 )
 
 GD_PLUS_PLUS = Lesson(
+    construction="gd_plus_plus",
     title="GD++: gradient descent that transforms the data as it goes",
     lead="Every layer makes a gradient step and, with the same scores, makes the data easier.",
     paragraphs=(
@@ -267,6 +273,7 @@ GD_PLUS_PLUS = Lesson(
 )
 
 MINIMAX = Lesson(
+    construction="minimax_descent",
     title="Minimax descent",
     lead="GD++ with the best step sizes there are: the error bound falls by 3 with every layer.",
     paragraphs=(

@@ -7,6 +7,7 @@ from .core import START
 from .derived import CLOSE
 
 RECURSIVE = Lesson(
+    construction="recursive_least_squares",
     title="Recursive least squares at every token",
     lead="No token stores a matrix: each carries what the matrix does to its own x.",
     paragraphs=(
@@ -40,6 +41,7 @@ RECURSIVE = Lesson(
 )
 
 PAIRED = Lesson(
+    construction="paired_least_squares",
     title="Two examples at a time",
     lead="Ridge regression at one layer per example: pairs are absorbed, not single examples.",
     paragraphs=(
@@ -76,6 +78,7 @@ PAIRED = Lesson(
 )
 
 BAYES = Lesson(
+    construction="bayes_ridge",
     title="The Bayes predictor: mean and variance",
     lead="Ridge regression is a posterior mean; its inverse matrix knows the posterior variance.",
     paragraphs=(
@@ -110,6 +113,7 @@ BAYES = Lesson(
 )
 
 SELECTION = Lesson(
+    construction="selection",
     title="Choosing between two ridge strengths, in context",
     lead="Two regressions side by side; the held-out examples choose, exactly.",
     paragraphs=(

@@ -19,6 +19,7 @@ LITERAL = {
 }
 
 THEOREM_1 = Lesson(
+    construction="akyurek2022_theorem1",
     title="One step of gradient descent, from GeLU, softmax and layer norm",
     lead="Nine small operations in a row: move, multiply by a matrix, subtract, multiply.",
     paragraphs=(
@@ -61,6 +62,7 @@ THEOREM_1 = Lesson(
 )
 
 THEOREM_2 = Lesson(
+    construction="akyurek2022_theorem2",
     title="Ridge regression on one example, from GeLU, softmax and layer norm",
     lead="The Sherman–Morrison formula, operation by operation, with a division by layer norm.",
     paragraphs=(
