@@ -106,7 +106,7 @@ def counted(text: str, quantity: Any = "layers", relation: Any = "=") -> Any:
 
 def steps(count: Any) -> Any:
     """Counts of steps against the bound on Newton's."""
-    return lambda budget: newton.count_steps(count, newton.newton_bound, (16,))
+    return newton.count_steps(count, newton.newton_bound, (16,))
 
 
 def smaller_alpha(kappa: int, digits: int) -> int:
@@ -178,7 +178,7 @@ CHECKS: dict[str, tuple[Any, Any]] = {
     ),
     "Newton from a smaller alpha": (steps(newton.newton_steps), steps(smaller_alpha)),
     "the printed sign, compiled": (
-        theorem51.compiled_errors, lambda budget: theorem51.compiled_errors(budget, printed=True)
+        theorem51.compiled_errors(), theorem51.compiled_errors(printed=True)
     ),
     "a theorem that negates the claim": (
         theorem("fu2023.eq38.repaired"), theorem("fu2023.eq38.negation")
@@ -459,9 +459,9 @@ def test_a_row_that_is_no_optimum_is_found(monkeypatch):
         replace(r, error=r.error * 100, construction=r.error * 100) if r.what == "lemma 6" else r
         for r in rows
     )
-    assert precision._attained(QUICK).passed
+    assert precision._attained().run(QUICK).passed
     monkeypatch.setattr(precision, "precision_table", lambda quick=False: spoiled)
-    assert precision._attained(QUICK).passed is False
+    assert precision._attained().run(QUICK).passed is False
 
 
 def test_the_table_has_a_line_per_subject_and_the_plot_is_a_file(tmp_path):

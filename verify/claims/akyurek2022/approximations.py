@@ -19,7 +19,7 @@ from constructions.numbers.ball import Ball
 
 from ...checks.bounds.balls import Bound, at_most, ball, precision, supremum, top
 from ...checks.statements import theorem
-from ...claim import Budget, Check, CheckResult, claim
+from ...claim import Budget, Check, CheckResult, Differs, check, claim
 from ...strategies import as_text
 
 BITS = 200
@@ -60,46 +60,41 @@ def derivative(order: int) -> tuple[Fraction, ...]:
     return tuple(Fraction(int(c.p), int(c.q)) for c in coefficients)
 
 
-def _order(order: int, error: Callable[[arb, arb], arb]) -> Check:
+@check("enclosure", "enclosed", transformer=False)
+def _order(budget: Budget, order: int, error: Callable[[arb, arb], arb]) -> CheckResult:
     """|error| <= C/(order-2)! |xy| (|x|+|y|)^(order-2) wherever |x| + |y| <= 2, C certified.
 
     With F = sqrt(pi/2) gelu - its Taylor polynomial below `order`, the error is
     F(x+y) - F(x) - F(y), the integral of F'' over [0, x] x [0, y]; C = sup |F^(order)| on [-2, 2].
     """
+    p = derivative(order)
+    draw = random.Random(budget.seed)
+    largest = seen = 0.0
+    cases = 30 if budget.quick else 300
+    with precision(BITS):
 
-    def run(budget: Budget) -> CheckResult:
-        p = derivative(order)
-        draw = random.Random(budget.seed)
-        largest = seen = 0.0
-        with precision(BITS):
+        def of(z: arb) -> arb:
+            return sum((ball(c) * z**k for k, c in enumerate(p)), arb(0)) * (-z * z / 2).exp()
 
-            def of(z: arb) -> arb:
-                return sum((ball(c) * z**k for k, c in enumerate(p)), arb(0)) * (-z * z / 2).exp()
-
-            C = supremum(of, [(-2, 2)], tolerance=0.01, boxes=BOXES).high
-            factor = top(ball(C) / factorial(order - 2))
-            for case in range(30 if budget.quick else 300):
-                scale = Fraction(1, 2 ** draw.randint(0, 20))
-                x, y = (Fraction(draw.randint(-64, 64), 64) * scale for _ in range(2))
-                off = top(error(ball(x), ball(y)))
-                limit = top(ball(factor) * ball(abs(x * y) * (abs(x) + abs(y)) ** (order - 2)))
-                seen = max(seen, off)
-                if not off <= limit + 2.0 ** (16 - BITS):  # the balls' own width
-                    return CheckResult(
-                        False, case + 1, off, limit, "the error leaves its bound",
-                        {"x": str(x), "y": str(y), "error": f"{off:.3e}"},
-                    )  # fmt: skip
-                if limit:
-                    largest = max(largest, off / limit)
-            at_one = top(ball(factor) * 2 ** (order - 2))  # |xy| <= 1 in the box
-        return CheckResult(
-            True, case + 1, seen, at_one,
-            f"at most {at_most(factor, 4)} |xy| (|x|+|y|)^{order - 2} for |x|+|y| <= 2, of which "
-            f"up to {largest:.0%} is seen",
-            box="|x| + |y| <= 2",
-        )  # fmt: skip
-
-    return Check("enclosure", run, "enclosed", transformer=False)
+        C = supremum(of, [(-2, 2)], tolerance=0.01, boxes=BOXES).high
+        factor = top(ball(C) / factorial(order - 2))
+        for case in range(cases):
+            scale = Fraction(1, 2 ** draw.randint(0, 20))
+            x, y = (Fraction(draw.randint(-64, 64), 64) * scale for _ in range(2))
+            off = top(error(ball(x), ball(y)))
+            limit = top(ball(factor) * ball(abs(x * y) * (abs(x) + abs(y)) ** (order - 2)))
+            seen = max(seen, off)
+            if not off <= limit + 2.0 ** (16 - BITS):  # the balls' own width
+                shown = {"x": str(x), "y": str(y), "error": f"{off:.3e}"}
+                raise Differs("the error leaves its bound", shown, None, off, limit, case + 1)
+            if limit:
+                largest = max(largest, off / limit)
+        at_one = top(ball(factor) * 2 ** (order - 2))  # |xy| <= 1 in the box
+    detail = (
+        f"at most {at_most(factor, 4)} |xy| (|x|+|y|)^{order - 2} for |x|+|y| <= 2, of which "
+        f"up to {largest:.0%} is seen"
+    )
+    return CheckResult(True, cases, seen, at_one, detail, box="|x| + |y| <= 2")
 
 
 LEMMA4 = r"\sqrt{\pi/2}\,(\mathrm{GeLU}(x+y) - \mathrm{GeLU}(x) - \mathrm{GeLU}(y)) = xy + "
@@ -113,10 +108,7 @@ LEMMA4 = r"\sqrt{\pi/2}\,(\mathrm{GeLU}(x+y) - \mathrm{GeLU}(x) - \mathrm{GeLU}(
     note="read as O(|x|^3 + |y|^3) near 0; |xy| (|x|+|y|)^2 is at most 4 max(|x|, |y|) times that",
 )
 def lemma4() -> tuple[Check, ...]:
-    return (
-        _order(4, product_error),
-        theorem("akyurek2022.lemma4"),
-    )
+    return _order(4, product_error), theorem("akyurek2022.lemma4")
 
 
 @claim(
@@ -133,6 +125,20 @@ def lemma4_improved() -> tuple[Check, ...]:
     return _order(6, rest), theorem("akyurek2022.lemma4")
 
 
+@check("enclosure", "enclosed", transformer=False)
+def _signed(budget: Budget) -> CheckResult:
+    """No error where x^3 + y^3 = 0, on y = -x."""
+    with precision(BITS):
+        for cases, k in enumerate(range(0, 40), start=1):
+            x, y = Fraction(1, 2**k), -Fraction(1, 2**k)
+            bound, off = abs(x**3 + y**3), product_error(ball(x), ball(y))
+            if bound == 0 and not off.contains(0):
+                shown = {"x": str(x), "y": str(y), "x^3 + y^3": "0", "error": off.str(10)}
+                detail = "on y = -x the printed bound is 0 and the error t^4/6 + O(t^6)"
+                raise Differs(detail, shown, None, top(off), 0.0, cases)
+    return CheckResult(True, cases, detail="no error where x^3 + y^3 = 0")
+
+
 @claim(
     "akyurek2022.lemma4.signed",
     source="akyurek2022, lemma 4",
@@ -141,20 +147,7 @@ def lemma4_improved() -> tuple[Check, ...]:
     expected="refuted",
 )
 def lemma4_signed() -> tuple[Check, ...]:
-    def run(budget: Budget) -> CheckResult:
-        with precision(BITS):
-            for cases, k in enumerate(range(0, 40), start=1):
-                x, y = Fraction(1, 2**k), -Fraction(1, 2**k)
-                bound, off = abs(x**3 + y**3), product_error(ball(x), ball(y))
-                if bound == 0 and not off.contains(0):
-                    return CheckResult(
-                        False, cases, top(off), 0.0,
-                        "on y = -x the printed bound is 0 and the error t^4/6 + O(t^6)",
-                        {"x": str(x), "y": str(y), "x^3 + y^3": "0", "error": off.str(10)},
-                    )  # fmt: skip
-        return CheckResult(True, cases, detail="no error where x^3 + y^3 = 0")
-
-    return (Check("enclosure", run, "enclosed", transformer=False),)
+    return (_signed(),)
 
 
 # -- lemma 5 ----------------------------------------------------------------------------------
@@ -166,6 +159,25 @@ def bypass_error(N: Any, x: arb) -> arb:
     return -z / 2 * (z / arb(2).sqrt()).erfc()
 
 
+@check("enclosure", "enclosed", transformer=False)
+def _bypass(budget: Budget) -> CheckResult:
+    """|gelu(N + x) - N - x| over |x| <= 1 for growing N, against the normal density at N - 1."""
+    found: list[tuple[int, Bound]] = []
+    with precision(BITS):
+        for N in (4, 6, 8, 12, 16):
+            bound = supremum(partial(bypass_error, N), [(-1, 1)], tolerance=0.01, boxes=BOXES)
+            limit = density(ball(N - 1))
+            corner = top(gelu(ball(N) + ball(-1)) - N + 1)  # the formula itself, where it is worst
+            if not (ball(bound.high) <= limit and bound.low <= corner <= bound.high):
+                shown = {"N": str(N), "x": as_text(bound.where[0])}
+                raise Differs(f"N = {N}", shown, None, bound.high, top(limit), len(found))
+            found.append((N, bound))
+    text = ", ".join(f"{at_most(bound.high)} (N = {N})" for N, bound in found)
+    N, last = found[-1]
+    detail = f"|x| <= 1: at most {text}, below phi(N - 1)"
+    return CheckResult(True, len(found), last.low, last.high, detail, box=f"|x| <= 1, N = {N}")
+
+
 @claim(
     "akyurek2022.lemma5",
     source="akyurek2022, lemma 5",
@@ -175,29 +187,7 @@ def bypass_error(N: Any, x: arb) -> arb:
     note="for |x| <= 1; the error is at most phi(N - 1), the normal density",
 )
 def lemma5() -> tuple[Check, ...]:
-    def run(budget: Budget) -> CheckResult:
-        found: list[tuple[int, Bound]] = []
-        with precision(BITS):
-            for N in (4, 6, 8, 12, 16):
-                bound = supremum(partial(bypass_error, N), [(-1, 1)], tolerance=0.01, boxes=BOXES)
-                limit = density(ball(N - 1))
-                literal = (
-                    gelu(ball(N) + ball(-1)) - N + 1
-                )  # the formula itself, at the worst corner
-                if not (ball(bound.high) <= limit and bound.low <= top(literal) <= bound.high):
-                    return CheckResult(
-                        False, len(found), bound.high, top(limit), f"N = {N}",
-                        {"N": str(N), "x": as_text(bound.where[0])},
-                    )  # fmt: skip
-                found.append((N, bound))
-        text = ", ".join(f"{at_most(bound.high)} (N = {N})" for N, bound in found)
-        N, last = found[-1]
-        return CheckResult(
-            True, len(found), last.low, last.high, f"|x| <= 1: at most {text}, below phi(N - 1)",
-            box=f"|x| <= 1, N = {N}",
-        )  # fmt: skip
-
-    return (Check("enclosure", run, "enclosed", transformer=False),)
+    return (_bypass(),)
 
 
 # -- lemmas 6 and 8 ---------------------------------------------------------------------------
@@ -222,68 +212,48 @@ def literal(N: Any, M: Any, c: Fraction, y: list[Fraction], zeros: int) -> list[
     return [scale * entry for entry in normed.entries()]
 
 
-def _agrees(
-    N: Any, M: Any, c: Fraction, y: list[Fraction], zeros: int, limit: float
-) -> float | None:
-    """The literal formula's largest error of y/|c| and of the zeros; None if above `limit`."""
-    made = literal(N, M, c, y, zeros)
-    wanted = [value / abs(c) for value in y] + [Fraction(0)] * zeros
-    off = max(top(got - ball(want)) for got, want in zip(made[2:], wanted))
-    return off if off <= limit else None
+@check("enclosure", "enclosed", transformer=False)
+def _norm_check(budget: Budget, M: Any, low: Fraction, high: Fraction, size: int) -> CheckResult:
+    """|out - y/|c|| over |y_i| <= 1 (size of them), low <= |c| <= high, for growing N.
 
-
-def _norm_check(M: Any, low: Fraction, high: Fraction, size: int) -> Check:
-    """|out - y/|c|| over |y_i| <= 1 (size of them), low <= c <= high, for growing N."""
-
-    def run(budget: Budget) -> CheckResult:
-        derived, stated = first_order()
-        if derived != stated:
-            return CheckResult(
-                False, 1, detail=f"the leading term is {derived}",
-                counterexample={"derived": str(derived), "stated": str(stated)},
-            )  # fmt: skip
-        draw = random.Random(budget.seed)
-        found: list[tuple[int, float]] = []
-        seen = 0.0
-        with precision(BITS):
-            reach = Fraction(size) / M
-            for power in (10, 20, 30, 40):
-                N = 2**power
-
-                box = [(low, high), (-reach, reach), (Fraction(0), reach / M)]
-                bound = supremum(partial(off_by, N), box, boxes=BOXES)
-                first = float(reach / (2 * N * low**2))  # `first_order` with |y| = 1, |s| = reach
-                if not (0.9 * first <= bound.low and bound.high <= 1.1 * first):
-                    return CheckResult(
-                        False, len(found), bound.high, first, f"N = {N}: first order {first:.1e}",
-                        {"N": str(N)},
-                    )  # fmt: skip
-                seen = 0.0  # at this N
-                for _ in range(3):
-                    c = draw.choice((-1, 1)) * draw.choice((low, high))
-                    y = [
-                        Fraction(draw.choice((-8, 8, draw.randint(-8, 8))), 8) for _ in range(size)
-                    ]
-                    zeros = draw.randint(0, 20)
-                    off = _agrees(N, M, c, y, zeros, bound.high)
-                    if off is None:
-                        return CheckResult(
-                            False, len(found), detail=f"it leaves {bound.high:.1e}",
-                            counterexample={"N": str(N), "M": str(M), "c": str(c), "y": as_text(y),
-                                            "L": str(zeros + size + 2)},
-                        )  # fmt: skip
-                    seen = max(seen, off)
-                found.append((power, bound.high))
-        text = ", ".join(f"{at_most(worst)} (N = 2^{power})" for power, worst in found)
-        power, worst = found[-1]
-        divisor = "" if low == high == 1 else f", {low} <= |c| <= {high}"
-        return CheckResult(
-            True, 3 * len(found), seen, worst,
-            f"|x| <= 1, {size} of them, M = {M}: at most {text}",
-            box=f"|x_i| <= 1, {size} of them, any number of zeros{divisor}, N = 2^{power}, M = {M}",
-        )  # fmt: skip
-
-    return Check("enclosure", run, "enclosed", transformer=False)
+    The bound is that of `off_by`; the literal formula stays inside it on a few drawn rows.
+    """
+    derived, stated = first_order()
+    if derived != stated:
+        shown = {"derived": str(derived), "stated": str(stated)}
+        raise Differs(f"the leading term is {derived}", shown)
+    draw = random.Random(budget.seed)
+    found: list[tuple[int, float]] = []
+    reach = Fraction(size) / M
+    with precision(BITS):
+        for power in (10, 20, 30, 40):
+            N = 2**power
+            box = [(low, high), (-reach, reach), (Fraction(0), reach / M)]
+            bound = supremum(partial(off_by, N), box, boxes=BOXES)
+            first = float(reach / (2 * N * low**2))  # `first_order` with |y| = 1, |s| = reach
+            if not (0.9 * first <= bound.low and bound.high <= 1.1 * first):
+                detail = f"N = {N}: first order {first:.1e}"
+                raise Differs(detail, {"N": str(N)}, None, bound.high, first, len(found))
+            seen = 0.0  # at this N
+            for _ in range(3):
+                c = draw.choice((-1, 1)) * draw.choice((low, high))
+                y = [Fraction(draw.choice((-8, 8, draw.randint(-8, 8))), 8) for _ in range(size)]
+                zeros = draw.randint(0, 20)
+                wanted = [value / abs(c) for value in y] + [Fraction(0)] * zeros
+                made = literal(N, M, c, y, zeros)[2:]
+                off = max(top(got - ball(want)) for got, want in zip(made, wanted))
+                if not off <= bound.high:
+                    shown = {"N": str(N), "M": str(M), "c": str(c), "y": as_text(y)}
+                    shown["L"] = str(zeros + size + 2)
+                    raise Differs(f"it leaves {bound.high:.1e}", shown, cases=len(found))
+                seen = max(seen, off)
+            found.append((power, bound.high))
+    text = ", ".join(f"{at_most(worst)} (N = 2^{power})" for power, worst in found)
+    power, worst = found[-1]
+    divisor = "" if low == high == 1 else f", {low} <= |c| <= {high}"
+    detail = f"|x| <= 1, {size} of them, M = {M}: at most {text}"
+    words = f"|x_i| <= 1, {size} of them, any number of zeros{divisor}, N = 2^{power}, M = {M}"
+    return CheckResult(True, 3 * len(found), seen, worst, detail, box=words)
 
 
 @claim(
@@ -298,6 +268,20 @@ def lemma6() -> tuple[Check, ...]:
     return (_norm_check(1, Fraction(1), Fraction(1), 4),)
 
 
+@check("enclosure", "enclosed", transformer=False)
+def _pads(budget: Budget) -> CheckResult:
+    """The error of the first pad falls as N grows."""
+    with precision(BITS):
+        powers = (10, 20, 40, 80)
+        off = [literal(2**k, 1, Fraction(1), [Fraction(1)], 1)[0] - 2**k for k in powers]
+    if float(off[-1].abs_lower()) > float(off[0].abs_upper()) / 2:
+        shown = {f"error at N = 2^{k}": error.str(6) for k, error in zip(powers, off)}
+        detail = "the error of N stays near sum(x)/2"
+        shown = {"x": ["1"], "L": "4", **shown}
+        raise Differs(detail, shown, None, top(off[-1]), 0.0, len(off))
+    return CheckResult(True, len(off), top(off[-1]), top(off[-1]))
+
+
 @claim(
     "akyurek2022.lemma6.pads",
     source="akyurek2022, lemma 6",
@@ -307,22 +291,7 @@ def lemma6() -> tuple[Check, ...]:
     note="the first unit is off by sum(x)/2 in the limit",
 )
 def lemma6_pads() -> tuple[Check, ...]:
-    def run(budget: Budget) -> CheckResult:
-        errors = []
-        with precision(BITS):
-            for power in (10, 20, 40, 80):
-                N = 2**power
-                got = literal(N, 1, Fraction(1), [Fraction(1)], 1)[0] - N
-                errors.append((power, got))
-        power, last = errors[-1]
-        if float(last.abs_lower()) > float(errors[0][1].abs_upper()) / 2:
-            return CheckResult(
-                False, len(errors), top(last), 0.0, "the error of N stays near sum(x)/2",
-                {"x": ["1"], "L": "4", **{f"error at N = 2^{p}": e.str(6) for p, e in errors}},
-            )  # fmt: skip
-        return CheckResult(True, len(errors), top(last), top(last))
-
-    return (Check("enclosure", run, "enclosed", transformer=False),)
+    return (_pads(),)
 
 
 @claim(

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,10 @@ from proofs.stream import split_entry
 
 from ... import algorithms
 from ...checks.bounds.balls import at_most, ball, precision, top
-from ...checks.bounds.chains import COARSE, FINE, SHRINKS, enclosure
-from ...checks.search import Axis, Optimum, minimise
-from ...claim import Budget, Check, CheckResult, claim
+from ...checks.bounds.chains import enclosure
+from ...checks.search import Axis, minimise
+from ...claim import Budget, Check, CheckResult, Differs, check, claim
+from ...pool import one_thread
 from .approximations import BITS, gelu, literal
 from .theorems import ridge_boxes
 
@@ -89,10 +90,8 @@ def _number(draw: random.Random, bits: int, low: int = -1) -> Fraction:
 def _lemma4(bits: int) -> Subject:
     draw = random.Random(4)
     pairs = [(_number(draw, bits), _number(draw, bits)) for _ in range(100)]
-    pairs += [(x, x) for x, _ in pairs[:20]] + [
-        (Fraction(1), Fraction(1)),
-        (Fraction(-1), Fraction(1)),
-    ]
+    one = Fraction(1)
+    pairs += [(x, x) for x, _ in pairs[:20]] + [(one, one), (-one, one)]
 
     def floats(at: Exponents, format: str) -> np.ndarray:
         import torch
@@ -245,15 +244,14 @@ def _error(subject: Subject, at: Exponents, format: str) -> float:
 
 
 def _lemmas(bits: int) -> tuple[Subject, ...]:
-    return (
-        _lemma4(bits), _lemma5(bits), _norm("lemma 6", False, bits), _norm("lemma 8", True, bits),
-    )  # fmt: skip
+    norms = _norm("lemma 6", False, bits), _norm("lemma 8", True, bits)
+    return _lemma4(bits), _lemma5(bits), *norms
 
 
 def _search(subject: Subject, format: str, start: Exponents | None, quick: bool) -> Row:
     axes = subject.axes(FORMATS[format])
     sections = 0 if quick or subject.d else 4  # a theorem's error is flat between powers of two
-    found: Optimum = minimise(lambda at: _error(subject, at, format), axes, start, sections)
+    found = minimise(lambda at: _error(subject, at, format), axes, start, sections)
     values = subject.floats(found.at, format)
     with precision(max(BITS, 1024)):
         exact = subject.balls(found.at)
@@ -275,7 +273,7 @@ def precision_table(quick: bool = False) -> tuple[Row, ...]:
 @cache
 def _table(quick: bool) -> tuple[Row, ...]:
     made: list[Row] = []
-    with _one_thread():
+    with one_thread():
         for format, bits in FORMATS.items():
             made += [_search(subject, format, None, quick) for subject in _lemmas(bits)]
             for number in () if quick else (1, 2):
@@ -296,32 +294,22 @@ def _dimensions(number: int, format: str, dims: Sequence[int] = DIMENSIONS) -> l
     return [rows[d] for d in dims]
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """torch on one thread: the arrays here are too small to be shared out."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def _by_name(quick: bool) -> dict[str, dict[str, Row]]:
+    """{line of the table: {format: row}}."""
+    made: dict[str, dict[str, Row]] = {}
+    for row in precision_table(quick):
+        made.setdefault(row.name, {})[row.format] = row
+    return made
 
 
 def precision_markdown(quick: bool = False) -> str:
     """The table in Markdown: least error found (construction, rounding) per format, rounded up."""
-    rows = precision_table(quick)
-    lines = [
-        "| | " + " | ".join(FORMATS) + " |",
-        "|---|" + "---|" * len(FORMATS),
-    ]
-    for name in dict.fromkeys(row.name for row in rows):
-        cells = []
-        for format in FORMATS:
-            row = next(r for r in rows if r.name == name and r.format == format)
-            parts = [at_most(e, 1) for e in (row.error, row.construction, row.rounding)]
-            cells.append(f"{parts[0]} ({parts[1]}, {parts[2]})")
+    lines = ["| | " + " | ".join(FORMATS) + " |", "|---|" + "---|" * len(FORMATS)]
+    for name, rows in _by_name(quick).items():
+        cells = [
+            "{} ({}, {})".format(*(at_most(e, 1) for e in (r.error, r.construction, r.rounding)))
+            for r in (rows[format] for format in FORMATS)
+        ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -330,23 +318,22 @@ def precision_plot(path: str | Path, quick: bool = False) -> None:
     """Best error of every line and format, the construction's part and rounding's beside it."""
     from matplotlib.figure import Figure
 
-    rows = precision_table(quick)
-    names = list(dict.fromkeys(row.name for row in rows))
+    table = _by_name(quick)
     figure = Figure(figsize=(9, 4.5))
     axis = figure.subplots()
     for k, format in enumerate(FORMATS):
-        chosen = [next(r for r in rows if (r.name, r.format) == (name, format)) for name in names]
-        places = [i + (k - 1) * 0.27 for i in range(len(names))]
+        chosen = [rows[format] for rows in table.values()]
+        places = [i + (k - 1) * 0.27 for i in range(len(chosen))]
         axis.bar(places, [r.error for r in chosen], 0.25, color=f"C{k}", alpha=0.35, label=format)
         axis.plot(places, [r.construction for r in chosen], "_", color=f"C{k}", markersize=10)
         axis.plot(places, [r.rounding for r in chosen], ".", color=f"C{k}")
         axis.axhline(2.0 ** -FORMATS[format], color=f"C{k}", linewidth=0.7, linestyle=":")
     axis.set_yscale("log")
-    axis.set_ylim(bottom=1e-17)  # what lemma 5 itself costs is off the scale
-    axis.set_xticks(range(len(names)), names, rotation=30, ha="right")
+    # what lemma 5 itself costs is off the scale
+    axis.set_ylim(1e-17, 1e3)
+    axis.set_xticks(range(len(table)), list(table), rotation=30, ha="right")
     axis.set_ylabel("largest error at the best constants")
     axis.set_title("bar: best error; dash: construction; dot: rounding; line: unit roundoff")
-    axis.set_ylim(top=1e3)
     axis.legend(loc="upper right", ncols=len(FORMATS), frameon=False)
     figure.tight_layout()
     figure.savefig(path, dpi=130)
@@ -355,37 +342,31 @@ def precision_plot(path: str | Path, quick: bool = False) -> None:
 # -- the claim --------------------------------------------------------------------------------
 
 
+@check("numeric", "tested")
 def _attained(budget: Budget) -> CheckResult:
     """The split adds up, and constants eight times larger or smaller are no better."""
     rows = precision_table(budget.quick)
     for row in rows:
-        if not row.error <= (row.construction + row.rounding) * (1 + 2.0**-50):
-            return CheckResult(
-                False, len(rows), row.error, row.construction + row.rounding,
-                f"{row.name}, {row.format}: the split does not add up",
-                {"what": row.name, "format": row.format},
-            )  # fmt: skip
-        subject = next((s for s in _lemmas(FORMATS[row.format]) if s.what == row.what), None)
-        if subject is None:
-            continue
-        for name, exponent in row.constants.items():
+        at, shown = f"{row.name}, {row.format}", {"what": row.name, "format": row.format}
+        parts = row.construction + row.rounding
+        if not row.error <= parts * (1 + 2.0**-50):
+            detail = f"{at}: the split does not add up"
+            raise Differs(detail, shown, None, row.error, parts, len(rows))
+        subjects = [s for s in _lemmas(FORMATS[row.format]) if s.what == row.what]
+        for subject, (name, exponent) in product(subjects, row.constants.items()):
             for moved in (exponent - 3, exponent + 3):
                 off = _error(subject, {**row.constants, name: moved}, row.format)
                 if off < row.error:
-                    return CheckResult(
-                        False, len(rows), off, row.error, f"{row.name}, {row.format}: not the best",
-                        {"what": row.name, "format": row.format, name: f"2^{moved}"},
-                    )  # fmt: skip
+                    shown[name] = f"2^{moved}"
+                    raise Differs(f"{at}: not the best", shown, None, off, row.error, len(rows))
     text = []
     for format in FORMATS:
         best = ", ".join(f"{r.name}: {at_most(r.error, 1)}" for r in rows if r.format == format)
         text.append(f"{format}: {best}")
     tried = sum(row.tried for row in rows)
-    return CheckResult(
-        True, tried, None, None,
-        f"least of the largest errors on fixed inputs, in {tried} runs; {'; '.join(text)}",
-        domain="up to 128 inputs of each lemma, 12 prompts of each theorem, drawn once",
-    )  # fmt: skip
+    detail = f"least of the largest errors on fixed inputs, in {tried} runs; {'; '.join(text)}"
+    domain = "up to 128 inputs of each lemma, 12 prompts of each theorem, drawn once"
+    return CheckResult(True, tried, None, None, detail, domain=domain)
 
 
 @claim(
@@ -402,16 +383,5 @@ def precision_claim() -> tuple[Check, ...]:
 
     return (
         enclosure(paper.theorem2_chain, algorithms.ridge, sizes, ridge_boxes((2, 1))),
-        Check("numeric", _attained, "tested"),
+        _attained(),
     )
-
-
-__all__ = [
-    "COARSE",
-    "FINE",
-    "SHRINKS",
-    "Row",
-    "precision_markdown",
-    "precision_plot",
-    "precision_table",
-]
