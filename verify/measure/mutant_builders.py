@@ -233,7 +233,7 @@ def _result(claim: Claim, kind: str, budget: Budget) -> CheckResult:
     """What one check says of the claim; a builder that fails is noticed."""
     try:
         if kind == "exact":
-            return equal.run(claim, budget)
+            return equal.in_fractions(claim).run(budget)
         if kind == "proof":
             return proof.run(claim, budget)
         return _borne(claim)

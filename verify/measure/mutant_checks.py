@@ -167,7 +167,7 @@ def _symbolic(one: Subject, claim: Claim, why: dict[str, str]) -> bool | None:
         return None
     try:
         size = {**one.parameters, "n": one.n}
-        result = symbolic.run(replace(claim, symbolic=size), Budget())
+        result = symbolic.in_letters(replace(claim, symbolic=size)).run(Budget())
     except (ZeroDivisionError, ValueError):
         return True
     if result.passed is not False:

@@ -210,8 +210,9 @@ def in_floats(claim: Claim, drawn: Case, numbers: str) -> dict[str, Any]:
     try:
         compared = numeric.within(drawn, got, bound, want, numbers)
     except Differs as failure:
-        return {"outcome": "refuted", "error": failure.max_error, "bound": failure.bound,
-                "decides": None}  # fmt: skip
+        found = failure.found
+        refuted = {"outcome": "refuted", "error": found.max_error, "bound": found.bound}
+        return refuted | {"decides": None}
     off = max(numeric.distance(ball, float(value))[0] for ball, value in zip(want, got))
     if off > told and not warned:
         return open_case | {"outcome": "silent", "error": off}
