@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from verify import engine, pool
 from verify.claim import Budget, CheckResult, Holds
-from verify.command import check, cli, replay
+from verify.command import check as checking
+from verify.command import cli, replay
 from verify.inputs.errors import WrongCall
 from verify.report import as_json as report
 from verify.report.report import Report
@@ -110,6 +111,11 @@ def written(path: Path, document: dict[str, Any]) -> str:
 
 
 # -- the genuine report -----------------------------------------------------------------------
+
+
+def replayed(path: Path, file: str) -> tuple[replay.Change, ...]:
+    recorded = replay.load(path)
+    return replay.compare(recorded, replay.run_again(recorded, path, [file]))
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -322,7 +328,7 @@ def test_other_weights_are_refused_before_anything_runs(
         forged["claims"][number]["digest"] = digest
         path = written(folder / "weights.json", forged)
         with pytest.raises(WrongCall, match="not those of the report: digest"):
-            replay.replay(path, [str(folder / "claims.py")])
+            replayed(path, str(folder / "claims.py"))
 
 
 # -- files ------------------------------------------------------------------------------------
@@ -389,7 +395,7 @@ def test_a_report_cannot_have_another_file_executed(
 
 def test_the_same_file_elsewhere_will_do(again: Any, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "claims.py").write_text(MINE)
-    assert replay.replay(folder / "report.json", [str(tmp_path / "claims.py")]) == ()
+    assert replayed(folder / "report.json", str(tmp_path / "claims.py")) == ()
 
 
 def test_a_file_that_changes_during_the_run_is_said(
@@ -404,7 +410,7 @@ def test_a_file_that_changes_during_the_run_is_said(
 
     monkeypatch.setattr(pool, "reports", run)
     with pytest.raises(WrongCall, match="changed while it was being checked"):
-        replay.replay(folder / "report.json", [str(file)])
+        replayed(folder / "report.json", str(file))
 
 
 # -- Coq --------------------------------------------------------------------------------------
@@ -425,7 +431,7 @@ def test_a_report_with_kernel_checks_has_coq_run_again(
         ]
 
     monkeypatch.setattr(engine, "with_kernel", kernel)
-    monkeypatch.setattr(check, "kernel_here", lambda: True)
+    monkeypatch.setattr(checking, "kernel_here", lambda: True)
     path = str(tmp_path / "report.json")
     call = ["check", "fu2023.eq40", "--quick", "--kernel", "coq", "--json", path]
     assert cli.main(call) == 0 and len(asked) == 1
