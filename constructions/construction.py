@@ -35,7 +35,7 @@ class Parts:
 
     `step` is one layer or several in which {k} stands for the number of the step, or gives those
     of step k. `names` say what the letters of the layers' annotations are after step k: {"T":
-    "M{k}"}. `also` are further quantities in which the annotations are written.
+    "M{k}"}, or give that for k. `also` are further quantities in which the annotations are written.
     """
 
     stage: Stage
@@ -43,7 +43,7 @@ class Parts:
     start: tuple[Layer, ...] = ()
     step: tuple[Layer, ...] | Callable[[int], Sequence[Layer]] = ()
     end: tuple[Layer, ...] = ()
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] | Callable[[int], Mapping[str, str]] = field(default_factory=dict)
     also: tuple[tuple[str, str], ...] = ()
     form: Form = "joint"
 
@@ -57,7 +57,8 @@ class Parts:
 
     def _numbered(self, layer: Layer, k: int) -> Layer:
         """The layer as that of step k."""
-        names = {letter: name.replace("{k}", str(k)) for letter, name in self.names.items()}
+        given = self.names(k) if callable(self.names) else self.names
+        names = {letter: name.replace("{k}", str(k)) for letter, name in given.items()}
 
         def at(text: str) -> str:
             return rename(text.replace("{k}", str(k)), names)
@@ -87,7 +88,8 @@ class Construction:
     """An algorithm as a transformer. Called with its parameters it gives the witness.
 
     steps: the parameter that counts how often the step is taken, or a function of the values.
-    reference: (parameters) -> definitions and prediction, from proofs.references. region: where
+    reference: (parameters) -> definitions and prediction, from proofs.references; None where the
+    language of formulas cannot say them. region: where
     it converges, "alpha < 2/top**2", in the largest eigenvalue `top` of S = X^T X, the number n of
     examples and the parameters; "" where nothing is known. left: what is left of the error in the
     direction of an eigenvalue s. Both may be functions of the values that give the text. suited:
@@ -100,11 +102,11 @@ class Construction:
     """
 
     name: str
-    parts: Callable[..., Parts]
+    parts: Callable[..., Parts | Witness]
     parameters: Mapping[str, Parameter]
     steps: str | Callable[[Values], int]
     source: str
-    reference: Callable[[Values], Statement] | None = None
+    reference: Callable[[Values], Statement | None] | None = None
     region: str | Callable[[Values], str] = ""
     left: str | Callable[[Values], str] = ""
     suited: Mapping[str, str] = field(default_factory=dict)
@@ -119,6 +121,8 @@ class Construction:
         """The witness. Raises TypeError or ValueError on parameters that do not fit."""
         values = self.values(*given, **named)
         parts = self.of(values)
+        if isinstance(parts, Witness):
+            return parts
         d = values["d"]
         steps = self.steps(values) if callable(self.steps) else values[self.steps]
         parts = parts.each_layer(lambda layer: layer.at(d))
@@ -150,14 +154,16 @@ class Construction:
             for name, parameter in self.parameters.items()
         }
 
-    def of(self, values: Values) -> Parts:
-        """The parts at these values, with the letter d for the dimension."""
+    def of(self, values: Values) -> Parts | Witness:
+        """The parts at these values, with the letter d for the dimension; or all of a witness that
+        is compiled as a whole."""
         takes = inspect.signature(self.parts).parameters
         return self.parts(**{name: values[name] for name in takes})
 
     def definitions(self, values: Values, parts: Parts) -> tuple[tuple[str, str], ...]:
         """The reference's quantities and those of the annotations."""
-        known = dict(self.reference(values)[0]) if self.reference is not None else {}
+        stated = self.reference(values) if self.reference is not None else None
+        known = stated[0] if stated is not None else {}
         return tuple({**known, **dict(parts.also)}.items())
 
     def converges(self, values: Values) -> str:
@@ -198,13 +204,13 @@ REGISTERED: dict[str, Construction] = {}
 
 def construction(
     *, parameters: Mapping[str, Parameter], **fields: Any
-) -> Callable[[Callable[..., Parts]], Construction]:
+) -> Callable[[Callable[..., Parts | Witness]], Construction]:
     """Makes a construction of the function that says its parts, and registers it by its name.
 
     `fields` are those of Construction. A parameter d is put in front where there is none.
     """
 
-    def decorate(parts: Callable[..., Parts]) -> Construction:
+    def decorate(parts: Callable[..., Parts | Witness]) -> Construction:
         whole = parameters if "d" in parameters else {"d": Whole(example=2), **parameters}
         made = Construction(name=parts.__name__, parts=parts, parameters=whole, **fields)
         REGISTERED[made.name] = made

@@ -5,11 +5,12 @@ from proofs.layer import MLP, Head, Holds, Layer, Readout
 from proofs.slotmap import Block, SlotMap, slot_map
 from proofs.solve import Gauge
 from proofs.stream import layout
-from proofs.template import Induction, Stage, Template, letters, scaled, stage
+from proofs.template import Induction, Stage, Template, letters, matrix_letter, scaled, stage
+from proofs.theorem import Theorem
 
 from .construction import Parts, construction
 from .parameters import Examples, Number, Numbers, OneOf, Rows, Whole
-from .parts import bilinear, head, interleaved, linear_mlp, relu_heads
+from .parts import beside, bilinear, head, interleaved, linear_mlp, relu_heads
 
 __all__ = [
     "MLP",
@@ -29,7 +30,9 @@ __all__ = [
     "SlotMap",
     "Stage",
     "Template",
+    "Theorem",
     "Whole",
+    "beside",
     "bilinear",
     "construction",
     "head",
@@ -37,6 +40,7 @@ __all__ = [
     "layout",
     "letters",
     "linear_mlp",
+    "matrix_letter",
     "references",
     "relu_heads",
     "scaled",

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 from functools import cache
 from typing import Any, TypeAlias
 
+from proofs.exact import Exact
 from proofs.layer import MLP, Head, Layer
 from proofs.slotmap import Block, SlotMap, slot_map
-from proofs.stream import Layout, Slot
+from proofs.stream import DIMENSION, Layout, Slot
 
 from .construction import Parts
 
 Terms: TypeAlias = Mapping[str, Any]  # slot -> coefficient: a sum of slots
 # two factors, each with its index pattern where it has one
 Product: TypeAlias = tuple[str, str] | tuple[str, str | None, str, str | None]
+
+
+def inverse(value: Exact) -> Exact:
+    """1 / value, exactly."""
+    return 1 / (Fraction(value) if isinstance(value, int) else value)
 
 
 def sums(by_destination: Mapping[str, Terms]) -> SlotMap:
@@ -42,13 +49,13 @@ def scaled(slots: SlotMap, c: object) -> SlotMap:
 def as_attention(head: Head, attention: str) -> tuple[Head, ...]:
     """A linear head as itself ("linear") or as its pair of ReLU heads ("relu").
 
-    The pair is relu(u) - relu(-u) = u on every score u (proofs.newton.relu_pair).
+    The pair is relu(u) - relu(-u) = u on every score u (proofs.weights.relu.pair).
     """
     if attention == "linear":
         return (head,)
-    from proofs.weights.newton import relu_pair
+    from proofs.weights.relu import pair
 
-    c = relu_pair().weights
+    c = pair().weights
     return tuple(
         replace(
             head,
@@ -65,10 +72,10 @@ def as_attention(head: Head, attention: str) -> tuple[Head, ...]:
 def read_offset(offset: int, value: SlotMap) -> tuple[Head, ...]:
     """Three ReLU heads by which token t reads `value` from token t + offset, exactly.
 
-    With u = index_j - index_t - offset the scores add up to [u = 0] (proofs.newton.hat). Needs
-    the slots `index` and `one`.
+    With u = index_j - index_t - offset the scores add up to [u = 0] (proofs.weights.relu.hat). It
+    needs the slots `index` and `one`.
     """
-    from proofs.weights.newton import hat
+    from proofs.weights.relu import hat
 
     c = hat().weights
     return tuple(
@@ -83,6 +90,20 @@ def read_offset(offset: int, value: SlotMap) -> tuple[Head, ...]:
         )
         for part in ("plus", "zero", "minus")
     )
+
+
+def beside(
+    layers: tuple[Layer, ...], value: Mapping[str, Terms], *mlp: tuple | Block
+) -> tuple[Layer, ...]:
+    """The layers, more values read at the scores of the last one's first head, and more blocks in
+    its linear MLP; what it holds is to be said anew.
+    """
+    *before, last = layers
+    first, *others = last.heads
+    first = replace(first, value=slot_map(*first.value, *sums(value)))
+    kept = last.mlp.outer if last.mlp is not None else SlotMap()
+    made = linear_mlp(*kept, *mlp) if kept or mlp else None
+    return (*before, replace(last, heads=(first, *others), mlp=made, holds=()))
 
 
 def relu_heads(layer: Layer) -> Layer:
@@ -109,7 +130,7 @@ def linear_mlp(*blocks: tuple | Block) -> MLP:
     return MLP(outer=slot_map(*blocks))
 
 
-def bilinear(hidden: Mapping[str, Product], *out: tuple | Block, d: int) -> MLP:
+def bilinear(hidden: Mapping[str, Product], *out: tuple | Block, d: Any = DIMENSION) -> MLP:
     """A gated MLP: hidden[name] = left * right, given as (left, right) or, with index patterns,
     (left, left pattern, right, right pattern); then stream += out(hidden). Letters are 0..d-1.
     """

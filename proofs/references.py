@@ -87,10 +87,15 @@ def momentum(parameters: Mapping[str, Any]) -> Statement:
 
 def deep_descent(parameters: Mapping[str, Any]) -> Statement:
     """(3^L − 1)/2 gradient steps of size α on ½ Σ (wᵀx − y)² from zero."""
-    made, last = {"w0": "O"}, (3 ** parameters["layers"] - 1) // 2
+    made, last = {"w0": "O"}, descent_steps(parameters["layers"])
     for k in range(1, last + 1):
         made[f"w{k}"] = f"w{k - 1} - alpha*(X.T*X*w{k - 1} - X.T*y)"
     return made, f"w{last}.T*x_t"
+
+
+def descent_steps(layers: int) -> int:
+    """The gradient steps that so many layers of linear attention can make: 0, 1, 4, 13, 40, …"""
+    return (3**layers - 1) // 2
 
 
 def gd_plus_plus(parameters: Mapping[str, Any]) -> Statement:
@@ -138,6 +143,47 @@ def preconditioned(parameters: Mapping[str, Any]) -> Statement:
     for k in range(1, last + 1):
         made[f"w{k}"] = f"w{k - 1} - step_size*preconditioner*X.T*(X*w{k - 1} - y)"
     return made, f"w{last}.T*x_t"
+
+
+def kernel_regression(parameters: Mapping[str, Any]) -> Statement | None:
+    """f_k = f_{k−1} − η Σ_j (f_{k−1}(x_j) − y_j) K(x_j, ·) from 0, f_k the sum of a_j K(x_j, ·).
+
+    K is the scalar product of x, or of ReLU features, over τ; None for the exponential kernel,
+    which the language cannot say.
+    """
+    kernel, last = parameters["kernel"], parameters["steps"]
+    if kernel == "exponential":
+        return None
+    data, own = "X", "x_t"
+    if kernel == "relu":
+        given = parameters.get("offsets") is not None
+        data = f"relu(X*features.T{' + offsets.T' if given else ''})"
+        own = f"relu(features*x_t{' + offsets' if given else ''})"
+    made = {"PHI": data, "a0": "y - y"}
+    for k in range(1, last + 1):
+        made[f"a{k}"] = f"a{k - 1} + step_size*(y - PHI*(PHI.T*a{k - 1})/temperature)"
+    return made, f"({own}).T*PHI.T*a{last}/temperature"
+
+
+def lasso(parameters: Mapping[str, Any]) -> Statement:
+    """ISTA: v_k a gradient step on Σ (wᵀx − y)², w_k = soft(v_k, ηλ), from zero."""
+    made, last = {"w0": "O"}, parameters["steps"]
+    for k in range(1, last + 1):
+        made[f"v{k}"] = f"w{k - 1} - 2*step_size*X.T*(X*w{k - 1} - y)"
+        made[f"w{k}"] = f"relu(v{k} - step_size*penalty) - relu(-v{k} - step_size*penalty)"
+    return made, f"w{last}.T*x_t"
+
+
+def logistic(parameters: Mapping[str, Any]) -> Statement:
+    """w_k = w_{k−1} − ηXᵀ(s(Xw_{k−1}) − y) from zero, s the interpolated sigmoid: s(w_kᵀx)."""
+    from proofs.weights.piecewise_linear import as_formula, sigmoid_table
+
+    table, last = sigmoid_table(parameters["pieces"], parameters["reach"]), parameters["steps"]
+    made = {"w0": "O"}
+    for k in range(1, last + 1):
+        made[f"p{k - 1}"] = as_formula(table, f"X*w{k - 1}")
+        made[f"w{k}"] = f"w{k - 1} - step_size*X.T*(p{k - 1} - y)"
+    return made, as_formula(table, f"w{last}.T*x_t")
 
 
 REFERENCES: dict[str, Callable[[Mapping[str, Any]], Statement]] = {

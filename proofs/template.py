@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any, TypeAlias
 
 import sympy
@@ -19,6 +20,8 @@ from proofs.argument import Argument
 from proofs.calculus import form as c
 from proofs.calculus.form import Form
 from proofs.calculus.run import Run
+from proofs.calculus.scope import plain
+from proofs.calculus.tokens import Group, ones
 from proofs.exact import exact
 from proofs.layer import MLP, Head, Holds, Layer
 from proofs.prompt import Prompt
@@ -45,6 +48,11 @@ class Stage:
     examples: int | None = None
     d: str = DIMENSION
 
+    def at(self, values: Mapping[Any, Any]) -> Stage:
+        """The same with values for letters in what a token carries."""
+        read = (replace(b, coefficient=_value(b.coefficient, values)) for b in self.embedding)
+        return replace(self, embedding=SlotMap(tuple(read))) if values else self
+
     @cached_property
     def prompt(self) -> Prompt:
         return Prompt(self.d, self.embedding, register=self.register, positions=self.positions)
@@ -66,17 +74,18 @@ class Template:
     before, after: {slot: formula per token} over X, y, S, x_t, y_t, n, the named parameters,
     `letters` and `let`. A letter is a "matrix", "symmetric", "commuting" (a polynomial in S) or
     "vector" and stands for any such value, or a "number", in which the equality must hold
-    identically; `becomes` says what the letters are after the layers (then `after` is `before` if
-    it is not given). `let` names further formulas. `fix` are weights that stay free: the value that
-    is taken, and why any other does as well. `tokens` as in `Holds`. Alone, the theorem `assumes`
-    what an induction shows; `also` states what the statement needs besides. Without layers it
-    speaks of the embedding.
+    identically; a "token" p is a number per token: p (n, 1) of the examples, p_t. `becomes` says
+    what the letters are after the layers (then `after` is `before` if it is not given). `let` names
+    further formulas. `fix` are weights that stay free: the value that is taken, and why any other
+    does as well. `tokens` as in `Holds`. Alone, the theorem `assumes` what an induction shows;
+    `also` states what the statement needs besides. Without layers it speaks of the embedding.
+    Layers that another template solves are given by a function.
     """
 
     name: str
     statement: str
     stage: Stage
-    layers: tuple[Layer, ...]
+    layers: tuple[Layer, ...] | Callable[[], tuple[Layer, ...]]
     before: Mapping[str, str] = field(default_factory=dict)
     after: Mapping[str, str] = field(default_factory=dict)
     becomes: Mapping[str, str] = field(default_factory=dict)
@@ -90,6 +99,11 @@ class Template:
     assumes: tuple[str, ...] = ()
     also: Also | None = None
 
+    @cached_property
+    def with_letters(self) -> tuple[Layer, ...]:
+        """The layers, letters standing for their weights."""
+        return self.layers() if callable(self.layers) else self.layers
+
     @property
     def leaves(self) -> Mapping[str, str]:
         """What the slots hold after the layers, in the letters that they make."""
@@ -99,19 +113,24 @@ class Template:
     def unknowns(self) -> tuple[sympy.Symbol, ...]:
         """The letters of the weights, in the order in which the layers have them."""
         given = {sympy.Symbol(name) for name in (*self.parameters, *self.letters)}
-        found = (symbol for block in blocks(self.layers) for symbol in symbols(block.coefficient))
-        return tuple(symbol for symbol in dict.fromkeys(found) if symbol not in given)
+        found = (symbols(block.coefficient) for block in blocks(self.with_letters))
+        return tuple(symbol for symbol in dict.fromkeys(chain(*found)) if symbol not in given)
+
+    @cached_property
+    def conditions(self) -> tuple[Any, ...]:
+        """The equations between the unknowns: expressions that are to be 0."""
+        scalars = [sympy.Symbol(name) for name, kind in self.letters.items() if kind == "number"]
+        pairs = [(got, wanted) for _, got, wanted in self.compared(self.with_letters)]
+        return equations(*pairs, over=scalars)
 
     @cached_property
     def solution(self) -> Solution:
         """The weights, and the freedom that is left. Raises NoSolutionError."""
-        scalars = [sympy.Symbol(name) for name, kind in self.letters.items() if kind == "number"]
-        pairs = [(got, wanted) for _, got, wanted in self.compared(self.layers)]
         return solve(
             self.name,
             self.statement,
             self.unknowns,
-            equations(*pairs, over=scalars),
+            self.conditions,
             self.fix,
             charts=self.charts,
         )
@@ -123,17 +142,19 @@ class Template:
 
     def with_weights(self, weights: Mapping[str, Any]) -> tuple[Layer, ...]:
         """The layers with these weights for their letters; blocks that are zero are dropped."""
-        if not self.layers:
+        if not self.with_letters:
             return ()
         at = {symbol: weights[symbol.name] for symbol in self.unknowns}
-        *made, last = (substituted(layer, at) for layer in self.layers)
+        *made, last = (substituted(layer, at) for layer in self.with_letters)
         held = tuple(Holds(slot, text, self.tokens) for slot, text in self.leaves.items())
         return (*made, replace(last, holds=last.holds or held))
 
     def at(self, **parameters: Any) -> tuple[Layer, ...]:
-        """The solved layers, with numbers (or letters) for the named parameters."""
-        values = {sympy.Symbol(name): as_sympy(value) for name, value in parameters.items()}
-        return self.with_weights({name: w.subs(values) for name, w in self.weights.items()})
+        """The solved layers, with numbers (or letters) for parameters, rows for a matrix."""
+        rows = {matrix_letter(k): v for k, v in parameters.items() if isinstance(v, tuple)}
+        numbers = {k: v for k, v in parameters.items() if not isinstance(v, tuple)}
+        values = {sympy.Symbol(name): as_sympy(value) for name, value in numbers.items()}
+        return tuple(substituted(layer, values, rows) for layer in self.with_weights(self.weights))
 
     # -- what they do -------------------------------------------------------------------------
 
@@ -141,7 +162,9 @@ class Template:
         self, layers: Sequence[Layer], at: Mapping[Any, Any] | None = None
     ) -> Iterator[tuple[str, Form, Form]]:
         """("examples, t", what the slot holds after these layers, what it should hold)."""
-        run = Run(self.stage, self.stage.examples)
+        matrices = [name for name, kind in self.letters.items() if kind == "matrix"]
+        named = {matrix_letter(name): c.letter(name, c.d, c.d) for name in matrices}
+        run = Run(self.stage.at(at or {}), self.stage.examples, named)
         scope = self._scope(run, at or {})
         groups = [
             (group, state)
@@ -150,7 +173,7 @@ class Template:
         ]
         for group, state in groups:
             for slot, text in self.before.items():
-                held = rows_of(scope, text, group, slot, self.stage)
+                held = self._rows(scope, text, group, slot)
                 state.pop(slot, None)
                 state.add(slot, held)
         for layer in layers:
@@ -158,9 +181,21 @@ class Template:
         scope = self._after(scope)
         for group, state in groups:
             for slot, text in self.leaves.items():
-                wanted = rows_of(scope, text, group, slot, self.stage)
+                wanted = self._rows(scope, text, group, slot)
                 zero = c.zero(wanted.rows, wanted.columns)
                 yield f"{group.name}, {slot}", state.get(slot, zero), wanted
+
+    def _rows(self, scope: Scope, text: str, group: Group, slot: str) -> Form:
+        """The formula at the tokens of a group; one that speaks of no token is the same at all."""
+        here = copy(scope)
+        here.found, here.known = {}, dict(scope.known)
+        for name, kind in self.letters.items():
+            if kind == "token":
+                own = scope.known[name].T if group.context else c.number(sympy.Symbol(f"{name}_*"))
+                here.known[f"{name}_t"] = plain(own)
+        held = rows_of(here, text, group, slot, self.stage)
+        per_token = len(self.stage.layout.shape(slot)) < 2
+        return ones(group.rows) @ held if per_token and held.rows != group.rows else held
 
     def _scope(self, run: Run, at: Mapping[Any, Any]) -> Scope:
         names = (*self.parameters, *(k for k, kind in self.letters.items() if kind == "number"))
@@ -171,6 +206,10 @@ class Template:
         for name, kind in self.letters.items():
             if kind == "vector":
                 scope.known[name] = c.letter(name, c.d, 1)
+            elif kind == "token":
+                if self.stage.examples is not None:
+                    raise ValueError(f"{self.name}: a number per token, of examples told apart")
+                scope.known[name] = c.letter(name, c.n, 1)
             elif kind in ("matrix", "symmetric", "commuting"):
                 scope.known[name] = c.letter(
                     name, c.d, c.d, symmetric=kind == "symmetric", commuting=kind == "commuting"
@@ -195,7 +234,8 @@ class Template:
 
         That a letter goes on as what it stands for is part of it.
         """
-        for where, got, wanted in self.compared(self.with_weights(weights), at):
+        layers = (substituted(layer, at or {}) for layer in self.with_weights(weights))
+        for where, got, wanted in self.compared(tuple(layers), at):
             argument.equal(rf"\text{{{where}: }}", got, wanted)
         following = self._after(self._scope(Run(self.stage, self.stage.examples), at or {}))
         for name in self.becomes:
@@ -283,6 +323,11 @@ def scaled(query: Any, key: Any) -> tuple[Gauge, ...]:
     return Gauge(query, one, QUERY_SCALE), Gauge(key, one, KEY_SCALE)
 
 
+def matrix_letter(name: str) -> tuple[tuple[sympy.Symbol]]:
+    """What a block of a template has for its `matrix` (d, d) that is a letter."""
+    return ((sympy.Symbol(name),),)
+
+
 def symbols(coefficient: Any) -> list[sympy.Symbol]:
     """The letters of a coefficient, by name."""
     found = getattr(coefficient, "free_symbols", ())
@@ -299,11 +344,17 @@ def blocks(layers: Iterable[Layer]) -> Iterator[Block]:
                 yield from slots or ()
 
 
-def substituted(layer: Layer, at: Mapping[Any, Any]) -> Layer:
+def substituted(
+    layer: Layer, at: Mapping[Any, Any], matrices: Mapping[Any, Any] | None = None
+) -> Layer:
     """The layer with values for letters; blocks, and an MLP, that come to nothing are dropped."""
 
+    def value(block: Block) -> Block:
+        matrix = (matrices or {}).get(block.matrix, block.matrix)
+        return replace(block, coefficient=_value(block.coefficient, at), matrix=matrix)
+
     def put(slots: SlotMap) -> SlotMap:
-        return slot_map(*(replace(b, coefficient=_value(b.coefficient, at)) for b in slots))
+        return slot_map(*map(value, slots))
 
     def head(one: Head) -> Head:
         return replace(one, query=put(one.query), key=put(one.key), value=put(one.value))

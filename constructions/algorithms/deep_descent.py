@@ -2,83 +2,97 @@
 
 Statement: from w_0 = 0, with N = (3^k - 1)/2 steps of size alpha on 1/2 sum (w^T x - y)^2 made
 after k layers, tokens carry u = R^N x, t = M x and r = y - w_N^T x, where R = I - alpha S, M is
-the matrix of N + 1 steps and r is minus the prediction at a query. One layer makes 3N + 1 of N.
-All layers are alike: two heads, width 3d + 1. The weights are those of proofs.deep_descent; that
-no transformer of L linear-attention layers makes more steps is proofs.statements.depth.
+the matrix of N + 1 steps and r is minus the prediction at a query. One layer makes 3N + 1 of N: for
+w_N = P X^T y it is R^N = I - S P and M = P + alpha R^N, whatever P is. All layers are alike: two
+heads, width 3d + 1. That no transformer of L linear-attention layers makes more steps is
+proofs.statements.depth.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from proofs.layer import Head, Holds, Layer, Readout
-from proofs.prompt import Prompt
-from proofs.slotmap import slot_map
-from proofs.stream import layout
+import sympy
 
-from ..parameters import number, substitute, whole
-from ..parts import linear_mlp
-from ..witness import Witness
+from proofs.argument import Argument
+from proofs.statements.depth import tripled_steps
+
+from .. import notation as n
+
+alpha, tx, tu, ux, skip, lift = n.letters("alpha tx tu ux skip lift")
+one_u, one_r, one_t, one_tu = n.letters("one_u one_r one_t one_tu")
+two_t, two_tu = n.letters("two_t two_tu")
+power = n.Head(
+    n.slot_map(("f", "t"), ("g", "u")),
+    n.slot_map(("f", "x", tx), ("f", "u", tu), ("g", "x", ux)),
+    n.slot_map(("u", "u", one_u), ("r", "r", one_r), ("t", "t", one_t), ("t", "u", one_tu)),
+    name="to the power 3N + 1",
+)
+between = n.head("the sum between", {"t": 1}, {"x": 1}, {"t": {"t": two_t, "u": two_tu}})
+layer = n.Layer("3N + 1 steps", (power, between), n.linear_mlp(("t", "t", skip), ("t", "u", lift)))
 
 
-def deep_descent(d: int, layers: int, alpha: Any) -> Witness:
-    """(3^`layers` - 1)/2 gradient steps of size `alpha` from zero, at every query.
+def stage(alpha: Any) -> n.Stage:
+    """Tokens carry the matrix of one step, and the whole error y."""
+    return n.stage({"x": "x", "u": "x", "t": ("x", alpha), "r": "y"}, x="d", u="d", t="d", r="")
 
-    Converges for 0 < alpha < 2 / |S|_2.
-    """
-    d, layers = whole("d", d), whole("layers", layers)
-    alpha = number("alpha", alpha, above=0)
-    from proofs.weights import deep_descent as derived
 
-    c = substitute(derived.iteration().weights, alpha=alpha)
-    heads = (
-        Head(
-            query=slot_map(("f", "t"), ("g", "u")),
-            key=slot_map(("f", "x", c["tx"]), ("f", "u", c["tu"]), ("g", "x", c["ux"])),
-            value=slot_map(
-                ("u", "u", c["one_u"]),
-                ("r", "r", c["one_r"]),
-                ("t", "t", c["one_t"]),
-                ("t", "u", c["one_tu"]),
-            ),
-            name="to the power 3N + 1",
-        ),
-        Head(
-            query=slot_map(("f", "t")),
-            key=slot_map(("f", "x")),
-            value=slot_map(("t", "t", c["two_t"]), ("t", "u", c["two_tu"])),
-            name="the sum between",
-        ),
-    )
-    mlp = linear_mlp(("t", "t", c["skip"]), ("t", "u", c["lift"]))
+ANY: dict[str, Any] = {
+    "stage": stage(alpha), "letters": {"P": "commuting"}, "parameters": ("alpha",),
+    "let": {"R": "I - S*P", "M": "P + alpha*R", "w": "P*X.T*y"},
+}  # fmt: skip
+HELD = {"x": "x_t", "u": "R*x_t", "t": "M*x_t", "r": "y_t - w.T*x_t"}
+EMBEDDING = n.Template(
+    "deep_descent.embedding", r"u = x,\ t = \alpha x,\ r = y", layers=(), after=HELD,
+    becomes={"P": "0*S"}, **ANY,
+)  # fmt: skip
+LAYER = n.Template(
+    "deep_descent.layer",
+    r"\text{one layer of two heads takes } N \text{ gradient steps to } 3N + 1",
+    layers=(layer,), before=HELD, becomes={"P": "P + P*R + P*R*R + alpha*R*R*R"},
+    fix=(n.Gauge(tx, 1, "the scores scaled up and the values scaled down"),),
+    assumes=(r"P \text{ is a polynomial in } S",),
+    also=lambda argument, weights, at: tripled_steps(argument), **ANY,
+)  # fmt: skip
 
-    # R0 = I, R1 = R, …; M1 = alpha I, …: one by one, as gradient descent makes them
-    made = derived.steps(layers)
-    definitions = [("S", "X.T*X"), ("R0", "I"), ("M1", "alpha*I"), ("w0", "O")]
-    for i in range(1, made + 1):
-        definitions += [
-            (f"R{i}", f"R{i - 1} - alpha*S*R{i - 1}"),
-            (f"M{i + 1}", f"M{i} + alpha*R{i}"),
-            (f"w{i}", f"w{i - 1} - alpha*X.T*(X*w{i - 1} - y)"),
-        ]
-    stack = []
-    for k in range(1, layers + 1):
-        steps = derived.steps(k)
-        held = (
-            Holds("x", "x_t"),
-            Holds("u", f"R{steps}*x_t"),
-            Holds("t", f"M{steps + 1}*x_t"),
-            Holds("r", f"y_t - w{steps}.T*x_t"),
-        )
-        stack.append(Layer(f"{steps} steps", heads, mlp, holds=held))
-    embedding = slot_map(("x", "x"), ("u", "x"), ("t", "x", alpha), ("r", "y"))
-    return Witness(
-        name="deep_descent",
-        layout=layout(x=(d,), u=(d,), t=(d,), r=()),
-        prompt=Prompt(d, embedding),
-        layer_list=tuple(stack),
-        readout=Readout("r", -1),
-        parameters={"d": d, "layers": layers, "alpha": alpha},
-        definitions=tuple(definitions),
-        source="(3^L - 1)/2 gradient steps in L layers",
-    )
+
+def _induction(argument: Argument, weights: Mapping[str, Any], at: Mapping[Any, Any]) -> None:
+    L = sympy.Symbol("L", integer=True, nonnegative=True)
+    steps = (sympy.Integer(3) ** L - 1) / 2
+    argument.recurrence(r"N_{L+1} = 3 N_L + 1:\ ", steps, L, 0, lambda N: 3 * N + 1)
+
+
+LAYERS = n.Induction(
+    "deep_descent.layers",
+    r"L \text{ layers make } (3^L - 1)/2 \text{ gradient steps}",
+    {"embedding": EMBEDDING, "layer": LAYER},
+    also=_induction,
+)
+
+
+@n.construction(
+    parameters={"layers": n.Whole(example=2), "alpha": n.Number(above=0)},
+    steps="layers",
+    reference=n.references.deep_descent,
+    region="alpha < 2/top",
+    left="(1 - alpha*s)**((3**layers - 1)/2)",
+    proved=(LAYER, LAYERS),
+    source="(3^L - 1)/2 gradient steps in L layers",
+)
+def deep_descent(layers: int, alpha: Any) -> n.Parts:
+    """(3^`layers` - 1)/2 gradient steps of size `alpha` from zero, at every query."""
+    made = n.references.descent_steps(layers)
+    also = [("S", "X.T*X"), ("R0", "I"), ("M1", "alpha*I")]
+    for i in range(1, made + 1):  # one by one, as gradient descent makes them
+        also += [(f"R{i}", f"R{i - 1} - alpha*S*R{i - 1}"), (f"M{i + 1}", f"M{i} + alpha*R{i}")]
+
+    def names(k: int) -> dict[str, str]:
+        steps = n.references.descent_steps(k)
+        return {"R": f"R{steps}", "M": f"M{steps + 1}", "w": f"w{steps}"}
+
+    (layer,) = LAYER.at(alpha=alpha)
+
+    def step(k: int) -> tuple[n.Layer, ...]:
+        return (replace(layer, name=f"{n.references.descent_steps(k)} steps"),)
+
+    return n.Parts(stage(alpha), n.Readout("r", -1), step=step, names=names, also=tuple(also))

@@ -2,86 +2,107 @@
 
 Statement: after the first layer and k more the token of x holds t = M_k x, s = S M_k x and the
 prediction p = x^T M_k X^T y; I - S M_k = (I - alpha S)^(3^k), so this is what 3^k gradient steps
-of size alpha leave. The weights are those of proofs.hyperpower; p is one more column of the same
-head (proofs.carried), so that nothing is spent on reading it: k + 1 layers, one head each, width
-3d + 2. No linear-attention transformer makes 3^k gradient steps in fewer layers
+of size alpha leave. One head makes T' - 3T = T (ST - 3I) S T: query t, key s - 3x, value t. The
+values p_j at its scores are what p needs, so that nothing is spent on reading it: k + 1 layers, one
+head each, width 3d + 2. No linear-attention transformer makes 3^k gradient steps in fewer layers
 (proofs.statements.depth). In floats, s drifts away from S t once M_k has converged: more iterations
 than needed lose digits again (`deep_descent` does not).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
-from proofs.layer import Head, Holds, Layer, Readout
-from proofs.prompt import Prompt
-from proofs.slotmap import slot_map
-from proofs.stream import layout
+from .. import notation as n
+from . import newton
 
-from ..parameters import number, substitute, whole
-from ..parts import linear_mlp
-from ..witness import Witness
+alpha, query, key, value, value_p, skip_p = n.letters("alpha query key value value_p skip_p")
+query_x, query_t, query_s, key_x, key_t = n.letters("query_x query_t query_s key_x key_t")
+key_s, value_t, value_s, skip_t, skip_s = n.letters("key_s value_t value_s skip_t skip_s")
+multiply = n.head("alpha S x", {"t": query}, {"x": key}, {"s": {"x": value}})
+iterate = n.head(
+    "T (ST/3 - I) S T x",
+    {"x": query_x, "t": query_t, "s": query_s},
+    {"x": key_x, "t": key_t, "s": key_s},
+    {"t": {"t": value_t}, "s": {"s": value_s}},
+)
+skip = n.linear_mlp(("t", "t", skip_t), ("s", "s", skip_s))
+
+SLOTS = {"x": "d", "y": "", "t": "d", "s": "d", "p": ""}
+PLAIN = n.stage({"x": "x", "y": "y"}, **SLOTS)
+SCALED = n.stage({"x": "x", "y": "y", "t": ("x", alpha)}, **SLOTS)
+HELD = {"x": "x_t", "t": "T*x_t", "s": "S*T*x_t"}
+CARRIED = HELD | {"p": "w.T*x_t"}
+CUBED = {"T": "3*T - 3*T*S*T + T*S*T*S*T"}
+COMMUTES = (r"T \text{ is a polynomial in } S",)
+ANY: dict[str, Any] = {
+    "letters": {"T": "commuting"}, "let": {"w": "T*X.T*y"}, "parameters": ("alpha",),
+}  # fmt: skip
+
+INITIAL = n.Template(
+    "hyperpower.initial.identity", r"t_t = \alpha x_t,\ s_t = \alpha S x_t", SCALED,
+    (n.Layer("M_0", (multiply,)),),
+    after=HELD, becomes={"T": "alpha*I"}, fix=n.scaled(query, key), **ANY,
+)  # fmt: skip
+GRAM = n.Template(
+    "hyperpower.initial.gram", r"t_t = \alpha S x_t,\ s_t = S t_t", PLAIN,
+    lambda: (*newton.START.at(alpha=alpha), n.Layer("S t", (multiply,))),
+    after=HELD, becomes={"T": "alpha*S"}, fix=n.scaled(query, key), **ANY,
+)  # fmt: skip
+ITERATION = n.Template(
+    "hyperpower.iteration",
+    r"t_t = T x_t,\ s_t = S T x_t \;\mapsto\; T' x_t,\ S T' x_t,\quad "
+    r"T' = T(3I - 3ST + (ST)^2)", PLAIN,
+    (n.Layer("M_{k}", (iterate,), skip),),
+    before=HELD, becomes=CUBED, assumes=COMMUTES,
+    fix=(
+        n.Gauge(query_t, 1, "a query scaled up and both values scaled down"),
+        n.Gauge(value_t, 1, "the values scaled up and the key scaled down"),
+    ), charts=((key_t, value_t),), **ANY,
+)  # fmt: skip
+START = n.Template(
+    "carried.initial", r"p_t = \alpha x_t^\top X^\top y", SCALED,
+    lambda: n.beside(INITIAL.at(alpha=alpha), {"p": {"y": value_p}}),
+    after=CARRIED, becomes={"T": "alpha*I"}, **ANY,
+)  # fmt: skip
+STEP = n.Template(
+    "carried.hyperpower",
+    r"p_t = x_t^\top T X^\top y \;\mapsto\; x_t^\top T' X^\top y \text{ in the layer that makes } "
+    r"T'", PLAIN,
+    lambda: n.beside(ITERATION.at(), {"p": {"p": value_p}}, ("p", "p", skip_p)),
+    before=CARRIED, becomes=CUBED, assumes=COMMUTES, **ANY,
+)  # fmt: skip
 
 
-def hyperpower(d: int, iterations: int, alpha: Any) -> Witness:
-    """k = `iterations` of the third-order iteration from M_0 = alpha I, at every query.
-
-    Converges for 0 < alpha < 2 / |S|_2.
-    """
-    d, iterations = whole("d", d), whole("iterations", iterations, 0)
-    alpha = number("alpha", alpha, above=0)
-    from proofs.weights import hyperpower as derived
-    from proofs.weights import newton_carried
-
-    first = substitute(
-        {**derived.initial("identity").weights, **newton_carried.initial().weights}, alpha=alpha
+def iterations(name: str, layers: str, first: str, initial: n.Template) -> n.Induction:
+    """k iterations from an M_0."""
+    return n.Induction(
+        f"hyperpower.iterations.{name}",
+        rf"\text{{{layers} layers: }} t_t = M_k x_t,\ s_t = S M_k x_t,\quad "
+        rf"M_0 = {first},\ M_{{k+1}} = M_k(3I - 3SM_k + (SM_k)^2)",
+        {"initial": initial, "iteration": ITERATION},
     )
-    step = substitute({**derived.iteration().weights, **newton_carried.prediction().weights})
 
-    start = Head(
-        query=slot_map(("f", "t", first["query"])),
-        key=slot_map(("f", "x", first["key"])),
-        value=slot_map(("s", "x", first["value"]), ("p", "y", first["value_p"])),
-        name="alpha S x",
+
+@n.construction(
+    parameters={"iterations": n.Whole(least=0, example=2), "alpha": n.Number(above=0)},
+    steps="iterations",
+    reference=n.references.hyperpower,
+    region="alpha < 2/top",
+    left="(1 - alpha*s)**(3**iterations)",
+    proved=(
+        ITERATION,
+        iterations("identity", "1 + k", r"\alpha I", INITIAL),
+        iterations("gram", "2 + k", r"\alpha S", GRAM),
+        STEP,
+    ),
+    source="third-order hyperpower iteration",
+)
+def hyperpower(iterations: int, alpha: Any) -> n.Parts:
+    """k = `iterations` of the third-order iteration from M_0 = alpha I, at every query."""
+    return n.Parts(
+        n.stage({"x": "x", "y": "y", "t": ("x", alpha)}, **SLOTS),
+        n.Readout("p"),
+        START.at(alpha=alpha),
+        STEP.at(),
+        names={"T": "M{k}", "w": "w{k}"},
+        also=tuple((f"w{k}", f"M{k}*X.T*y") for k in range(iterations + 1)),
     )
-    iterate = Head(
-        query=slot_map(*_given(step, "query")),
-        key=slot_map(*_given(step, "key")),
-        value=slot_map(*((slot, slot, step[f"value_{slot}"]) for slot in ("t", "s", "p"))),
-        name="T (ST/3 - I) S T x",
-    )
-    skip = linear_mlp(*((slot, slot, step[f"skip_{slot}"]) for slot in ("t", "s", "p")))
-
-    def holds(k: int) -> tuple[Holds, ...]:
-        return (
-            Holds("x", "x_t"),
-            Holds("t", f"M{k}*x_t"),
-            Holds("s", f"S*M{k}*x_t"),
-            Holds("p", f"w{k}.T*x_t"),
-        )
-
-    layers = [Layer("M_0", (start,), holds=holds(0))]
-    definitions = [("S", "X.T*X"), ("M0", "alpha*I"), ("w0", "M0*X.T*y")]
-    for k in range(1, iterations + 1):
-        layers.append(Layer(f"M_{k}", (iterate,), skip, holds=holds(k)))
-        before = f"M{k - 1}"
-        definitions += [
-            (f"M{k}", f"3*{before} - 3*{before}*S*{before} + {before}*S*{before}*S*{before}"),
-            (f"w{k}", f"M{k}*X.T*y"),
-        ]
-    return Witness(
-        name="hyperpower",
-        layout=layout(x=(d,), y=(), t=(d,), s=(d,), p=()),
-        prompt=Prompt(d, slot_map(("x", "x"), ("y", "y"), ("t", "x", first["embed"]))),
-        layer_list=tuple(layers),
-        readout=Readout("p"),
-        parameters={"d": d, "iterations": iterations, "alpha": alpha},
-        definitions=tuple(definitions),
-        source="third-order hyperpower iteration",
-    )
-
-
-def _given(weights: dict[str, Any], role: str) -> list[tuple[str, str, Any]]:
-    """The blocks of one role on the slots x, t, s that are not zero."""
-    found = ((slot, weights[f"{role}_{slot}"]) for slot in ("x", "t", "s"))
-    return [("f", slot, weight) for slot, weight in found if weight != 0]

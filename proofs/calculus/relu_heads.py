@@ -17,7 +17,7 @@ import sympy
 from proofs.calculus import form as c
 from proofs.calculus.form import Form
 from proofs.calculus.tokens import OutsideCalculusError, ones, places
-from proofs.weights.newton import hat
+from proofs.weights.relu import hat
 
 ZERO = sympy.Integer(0)
 

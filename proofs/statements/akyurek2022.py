@@ -10,9 +10,8 @@ from proofs.argument import Argument
 from proofs.calculus import form as c
 from proofs.calculus.form import Form
 from proofs.theorem import theorem
-from proofs.weights.newton import alpha
 
-lam = sympy.Symbol("lam", positive=True)
+alpha, lam = sympy.Symbol("alpha"), sympy.Symbol("lam", positive=True)
 x1 = c.letter("x", c.d, 1)
 w = c.letter("w", c.d, 1)
 label = sympy.Symbol("y_i")

@@ -9,9 +9,8 @@ import sympy
 
 from proofs.argument import Argument
 from proofs.calculus.form import S
-from proofs.statements.polynomials import iterate, s, squared_residuals
+from proofs.statements.polynomials import alpha, iterate, s, squared_residuals
 from proofs.theorem import Theorem
-from proofs.weights.newton import alpha
 
 SPECTRAL = (
     r"\text{the spectral theorem: a symmetric } S \text{ has an orthonormal basis of "

@@ -1,19 +1,21 @@
-"""What L linear-attention layers can and cannot do, and the construction that does it all."""
+"""What L linear-attention layers cannot do; `deep_descent` does all that they can.
+
+p_N(S) X^T y is the N-th iterate of gradient descent with step α on ½ Σ (wᵀx − y)² from zero:
+s·p_N(s) = 1 − (1 − αs)^N. With ρ = 1 − s·p_N it is p_{3N+1} = p_N (1 + ρ + ρ²) + α ρ³.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import sympy
 
 from proofs.argument import Argument
-from proofs.calculus import form as c
+from proofs.references import descent_steps
 from proofs.statements.convergence import bernoulli, descent_residual
 from proofs.theorem import Theorem
-from proofs.weights import depth
-from proofs.weights.depth import P, S, alpha
 
+alpha, S, P = sympy.symbols("alpha S p")
 L = sympy.Symbol("L", integer=True, nonnegative=True)
 N = sympy.Symbol("N", integer=True, nonnegative=True)
 THREE = sympy.Integer(3)
@@ -26,33 +28,19 @@ LAYERS = (
 )
 
 
-def _iteration(argument: Argument, weights: Mapping[str, Any]) -> None:
-    after, goal = depth.layer(weights), depth.tripled()
+def tripled(p: Any) -> Any:
+    """p_{3N+1} from p = p_N."""
+    rho = 1 - S * p
+    return sympy.expand(p * (1 + rho + rho**2) + alpha * rho**3)
+
+
+def tripled_steps(argument: Argument) -> None:
+    """States that `tripled` makes the polynomial of 3N + 1 gradient steps from that of N."""
     q = sympy.Symbol("q")
     descent_residual(argument)
     argument.let("p", "p_N")
-    argument.equal(r"1 - s\,p_{3N+1} = ", 1 - S * goal, (1 - S * P) ** 3 * (1 - alpha * S))
+    argument.equal(r"1 - s\,p_{3N+1} = ", 1 - S * tripled(P), (1 - S * P) ** 3 * (1 - alpha * S))
     argument.equal(r"1 - s p_N = q^N:\ (q^N)^3 q = ", (q**N) ** 3 * q, q ** (3 * N + 1))
-    argument.equal(r"g:\ ", after["g"], goal)
-    argument.equal(r"s:\ ", after["s"], sympy.expand(S * goal))
-    matrix = c.letter("P", c.d, c.d, commuting=True)  # p_N(S)
-    near, far = sympy.symbols("c e")
-    argument.equal(
-        r"\mathrm{fit}_j = x_j^\top P X^\top y:\ "
-        r"\textstyle\sum_j (c\,y_j + e\,\mathrm{fit}_j) x_j = ",
-        c.X.T @ (near * c.y + far * (c.X @ matrix @ c.X.T @ c.y)),
-        near * (c.X.T @ c.y) + far * (c.S @ matrix @ c.X.T @ c.y),
-    )
-    argument.equal(r"\mathrm{fit}:\ ", after["fit"], goal)
-
-
-def _iterations(argument: Argument, weights: Mapping[str, Any], order: int = 3) -> None:
-    argument.assume(r"g = s = \mathrm{fit} = 0 \text{ in the embedding}")
-    argument.note(r"\text{before the first layer } N \text{ is zero, as for } w_0")
-    _iteration(argument, weights)
-    argument.recurrence(
-        r"N_{L+1} = 3 N_L + 1:\ ", (sympy.Integer(order) ** L - 1) / 2, L, 0, lambda n: 3 * n + 1
-    )
 
 
 def degree_bound(argument: Argument, factors: int = 3) -> None:
@@ -130,7 +118,7 @@ def _limit(argument: Argument, base: int = 3) -> None:
     most = (sympy.Integer(base) ** L - 1) / 2
     argument.equal(r"N = (3^L - 1)/2 \text{ has degree } 2N + 1 = ", 2 * most + 1, THREE**L)
     argument.greater(r"N = (3^L - 1)/2 + 1 + m:\ 2N + 1 = ", 2 * (most + 1 + more) + 1, THREE**L)
-    argument.equal(r"\text{one layer: } ", depth.steps(1), (base - 1) // 2)
+    argument.equal(r"\text{one layer: } ", descent_steps(1), (base - 1) // 2)
 
 
 def _order(argument: Argument, ratio: Any = 1 + EXCESS) -> None:
@@ -188,7 +176,7 @@ def _one_head(argument: Argument, target: Any = None) -> None:
         unknowns += coefficients
         forms.append(sympy.Add(*(a * e for a, e in zip(coefficients, (1, P, sigma), strict=True))))
     mlp = sympy.Symbol("c")
-    goal = depth.tripled() if target is None else sympy.sympify(target)
+    goal = tripled(P) if target is None else sympy.sympify(target)
     # p and σ = s·p are independent letters
     wanted = sympy.expand(goal.subs(S, sigma / P))
     argument.let(r"\sigma", S * P)
@@ -204,27 +192,16 @@ def _one_head(argument: Argument, target: Any = None) -> None:
     at_one = sympy.expand(wanted.subs(alpha, 1))
     conditions = sympy.Poly(sympy.expand(at_one - mlp * P - sympy.Mul(*forms)), P, sigma).coeffs()
     argument.unsolvable(r"\alpha = 1,\ p_{3N+1} - c\,p = q k v:\ ", conditions, [*unknowns, mlp])
-    argument.solved(r"\text{six heads, two of them for } s,\ \text{do: } ", depth.iteration())
+    key, value, line = sigma - 3, P - alpha * sigma, alpha + 2 * P - 3 * alpha * sigma
+    argument.equal(
+        r"\text{two heads do, } q k v = \sigma(\sigma - 3)(p - \alpha\sigma) \text{ and } "
+        r"\alpha + 2p - 3\alpha\sigma:\ ",
+        (P + sigma * key * value + line).subs(sigma, S * P),
+        tripled(P),
+    )
 
 
 THEOREMS = [
-    Theorem(
-        id="depth.iteration",
-        claims=("deep_descent",),
-        statement=r"\text{one layer takes } N \text{ gradient steps to } 3N + 1",
-        kind="identity",
-        argue=_iteration,
-        weights=lambda: depth.iteration().weights,
-    ),
-    Theorem(
-        id="depth.iterations",
-        claims=("deep_descent",),
-        statement=r"L \text{ linear-attention layers make } (3^L - 1)/2 \text{ gradient steps}",
-        kind="induction on k",
-        argue=_iterations,
-        weights=lambda: depth.iteration().weights,
-        inputs={"order": 3},
-    ),
     Theorem(
         id="depth.degree",
         claims=("hyperpower", "deep_descent"),

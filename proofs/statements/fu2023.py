@@ -16,11 +16,11 @@ from proofs.argument import Argument
 from proofs.calculus import form as c
 from proofs.calculus.form import Form, S, X, Z, y
 from proofs.theorem import theorem
-from proofs.weights.newton import T, alpha
 
 Values = Mapping[str, Any]
 PLACES = (("context", X), ("query", Z))
-u = sympy.Symbol("u", positive=True)
+u, alpha = sympy.Symbol("u", positive=True), sympy.Symbol("alpha")
+T = c.letter("T", c.d, c.d, symmetric=True)
 
 
 def relu_pair(v: Values, score: Any) -> Any:

@@ -1,9 +1,7 @@
-"""The third-order iteration: each layer, k layers, and why the slot STx is needed."""
+"""The third-order iteration: what it leaves, and why the slot STx is needed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import sympy
@@ -12,57 +10,19 @@ from proofs.argument import Argument
 from proofs.calculus import form as c
 from proofs.statements.newton import powers_of_order
 from proofs.theorem import Theorem
-from proofs.weights import hyperpower, newton
-from proofs.weights.hyperpower import S, T, alpha
 
-Values = Mapping[str, Any]
+S, T = sympy.symbols("S T")
 
 
-def _iteration(argument: Argument, weights: Values) -> None:
-    argument.assume(r"T \text{ is a polynomial in } S")
-    _layer(argument, weights)
-
-
-def _layer(argument: Argument, weights: Values) -> None:
-    """One layer for a T that is a polynomial in S, so that all letters commute."""
-    after, wanted = hyperpower.layer(weights), hyperpower.third_order()
-    argument.equal(r"t:\ ", after["t"], wanted)
-    argument.equal(r"s:\ ", after["s"], sympy.expand(S * wanted))
-
-
-def _start(argument: Argument, weights: Values, start: str) -> None:
-    v = weights
-    if start == "identity":
-        got = hyperpower.head(v["value"], v["key"], v["query"] * v.get("embed", 0))
-        argument.equal(r"t = \alpha x:\ ", v.get("embed", 0), alpha)
-        argument.equal(r"s = \alpha S x:\ ", got, alpha * S)
-    else:
-        argument.equal(r"s = S t:\ ", hyperpower.head(v["value"], v["key"], v["query"] * T), S * T)
-
-
-def _iterations(argument: Argument, weights: Values, start: str) -> None:
-    first = {k.removeprefix("initial."): v for k, v in weights.items() if k.startswith("initial.")}
-    each = {k: v for k, v in weights.items() if not k.startswith("initial.")}
-    argument.note(r"\text{the first layers}")
-    _start(argument, first, start)
-    argument.note(r"\text{induction: } T \text{ stands for } M_k")
-    begin = alpha * c.identity(c.d) if start == "identity" else alpha * c.S
-    commuting = c.letter("T", c.d, c.d, commuting=True)
-    product = c.S @ commuting
-    following = commuting @ (3 * c.identity(c.d) - 3 * product + product @ product)
-    for name, value in (("M_0", begin), ("T'", following)):
-        argument.polynomial_in_s(name, value)
-    _layer(argument, each)
-
-
-def _with_initial(start: str) -> Values:
-    first = hyperpower.initial("identity" if start == "identity" else "gram").weights
-    return {**{f"initial.{k}": v for k, v in first.items()}, **hyperpower.iteration().weights}
+def third_order(inverse: Any) -> Any:
+    """T (3 − 3ST + (ST)²), a polynomial as everything that commutes."""
+    product = S * inverse
+    return sympy.expand(inverse * (3 - 3 * product + product**2))
 
 
 def _residual(argument: Argument, order: int = 3) -> None:
     gram, one = c.S, c.identity(c.d)
-    t = newton.T
+    t = c.letter("T", c.d, c.d, symmetric=True)
     after = t @ (3 * one - 3 * (gram @ t) + (gram @ t) ** 2)
     argument.equal(r"I - T'S = (I - TS)^r:\ ", one - after @ gram, (one - t @ gram) ** order)
     powers_of_order(argument, order)
@@ -70,7 +30,7 @@ def _residual(argument: Argument, order: int = 3) -> None:
 
 def _needs_s(argument: Argument, target: Any = None) -> None:
     """With slots x and t only, every head's result is S·(three combinations of 1 and T)."""
-    wanted = hyperpower.third_order() if target is None else sympy.sympify(target)
+    wanted = third_order(T) if target is None else sympy.sympify(target)
     unknowns = sympy.symbols("q_x q_t k_x k_t v_x v_t m_x m_t")
     query, key, value, mlp = (a + b * T for a, b in zip(unknowns[::2], unknowns[1::2], strict=True))
     argument.note(
@@ -85,30 +45,6 @@ def _needs_s(argument: Argument, target: Any = None) -> None:
 
 
 THEOREMS = [
-    Theorem(
-        id="hyperpower.iteration",
-        claims=("hyperpower",),
-        statement=hyperpower.iteration_statement(),
-        kind="identity",
-        argue=_iteration,
-        weights=lambda: hyperpower.iteration().weights,
-    ),
-    *(
-        Theorem(
-            id=f"hyperpower.iterations.{start}",
-            claims=("hyperpower",),
-            statement=rf"\text{{{layers} layers: }} t_t = M_k x_t,\ s_t = S M_k x_t,\quad "
-            rf"M_0 = {first},\ M_{{k+1}} = M_k(3I - 3SM_k + (SM_k)^2)",
-            kind="induction on k",
-            argue=_iterations,
-            weights=partial(_with_initial, start),
-            inputs={"start": start},
-        )
-        for start, layers, first in (
-            ("identity", "1 + k", r"\alpha I"),
-            ("gram", "2 + k", r"\alpha S"),
-        )
-    ),
     Theorem(
         id="hyperpower.residual",
         claims=("hyperpower",),

@@ -1,4 +1,4 @@
-"""Fewer layers: predictions carried along, the most gradient steps, the best step sizes."""
+"""Fewer layers: the best step sizes."""
 
 from __future__ import annotations
 
@@ -11,100 +11,26 @@ import sympy
 from proofs.argument import Argument
 from proofs.statements.depth import degree_bound
 from proofs.theorem import Theorem
-from proofs.weights import deep_descent, gd_plus_plus
-from proofs.weights import newton_carried as carried
 
 Values = Mapping[str, Any]
 L = sympy.Symbol("L", integer=True, nonnegative=True)
 FACTOR = sympy.Rational(4, 3)
 
 
-def _carried(argument: Argument, weights: Values, iteration: str) -> None:
-    third = iteration == "hyperpower"
-    wanted = carried.hyperpower.third_order() if third else carried.second_order()
-    score = carried.scores(iteration)
-    got = carried.column(score, weights["value_p"], weights["skip_p"])
-    argument.assume(r"T \text{ is a polynomial in } S")
-    argument.let(r"\text{score}", score)
-    argument.equal(r"p:\ ", got, wanted)
-
-
-def _first_iteration(argument: Argument, weights: Values) -> None:
-    argument.equal(
-        r"p_1:\ ", carried.from_gram(dict(weights)), carried.second_order(carried.alpha * carried.S)
-    )
-
-
-def _residual(argument: Argument, weights: Values) -> None:
-    S, T = carried.S, carried.T
-    argument.equal(r"r \mapsto ", 1 + weights["value_r"] * carried.scores("newton") * S, 1 - S * T)
-    k, q = sympy.Symbol("k", integer=True, nonnegative=True), sympy.Symbol("q")
-    argument.let("q", 1 - carried.alpha * S)
-    argument.equal(
-        r"M_0 = \alpha I:\ s M_0 = ", (1 - q).subs(q, 1 - carried.alpha * S), S * carried.alpha
-    )
-    argument.recurrence(
-        r"s M_k = 1 - q^{2^k}:\ ", 1 - q ** (2**k), k, 1 - q, lambda m: sympy.expand(2 * m - m**2)
-    )
-    # layer 1 leaves q of the error, layer k + 2 multiplies what is left by 1 - s M_k = q^(2^k)
-    argument.equal(r"\text{after layer } 1:\ ", q ** (2**k).subs(k, 0), q)
-    argument.equal(
-        r"\text{layer } k+2:\ q^{2^k} (1 - s M_k) = ",
-        q ** (2**k) * q ** (2**k),
-        q ** (2 ** (k + 1)),
-    )
-
-
-def _layer(argument: Argument, weights: Values) -> None:
-    argument.assume(r"U = R^N,\ S T = I - R U \text{ before the layer}")
-    _tripled(argument, weights)
-
-
-def _tripled(argument: Argument, weights: Values) -> None:
-    """One layer for U = R^N and S T = I − R U, which it keeps, with 3N + 1 for N."""
-    count, ratio = sympy.Symbol("N", integer=True, nonnegative=True), sympy.Symbol("R")
-    argument.let("R", deep_descent.R)
-    after, wanted = deep_descent.layer(weights), deep_descent.required()
-    for slot in ("u", "r", "t"):
-        argument.equal(rf"{slot}:\ ", after[slot], wanted[slot])
-    argument.equal(r"R U^3 = ", ratio * (ratio**count) ** 3, ratio ** (3 * count + 1))
-    argument.equal(
-        r"S T' = 1 - R U':\ ", deep_descent.S * wanted["t"], 1 - deep_descent.R * wanted["u"]
-    )
-
-
-def _layers(argument: Argument, weights: Values, order: int = 3) -> None:
-    S, alpha = deep_descent.S, deep_descent.alpha
-    argument.assume(r"u = x,\ t = \alpha x,\ r = y \text{ in the embedding}")
-    argument.equal(r"N = 0,\ U_0 = 1:\ S T_0 = ", S * alpha, 1 - deep_descent.R)
-    _tripled(argument, weights)
-    argument.recurrence(
-        r"N_{L+1} = 3 N_L + 1:\ ", (sympy.Integer(order) ** L - 1) / 2, L, 0, lambda n: 3 * n + 1
-    )
-
-
-def _gdpp(argument: Argument, weights: Values) -> None:
-    g = gd_plus_plus
-    error, width = g.layer(dict(weights))
-    argument.equal(r"\rho':\ ", error, g.rho * (1 - g.eta * g.s * g.q**2))
-    argument.equal(r"q':\ ", width, g.q * (1 - g.gamma * g.s * g.q**2))
-
-
 def _tripling(argument: Argument, factor: Any = FACTOR) -> None:
     """p = 3^k z q, z² = s/ℓ: c = factor·9^(k−1)/ℓ in layer k."""
     z, m, theta = sympy.symbols("z m theta", real=True)
-    p = sympy.Symbol("p")
-    g = gd_plus_plus
+    s, q, rho, eta, gamma, ell, p = sympy.symbols("s q rho eta gamma ell p")
     argument.equal(
-        r"\eta = \gamma, \rho = q:\ \rho' = ", g.rho * (1 - g.eta * g.s * g.q**2).subs(g.rho, g.q),
-        (g.rho / g.q) * (g.q * (1 - g.gamma * g.s * g.q**2)).subs(g.gamma, g.eta),
-    )  # fmt: skip
+        r"\eta = \gamma, \rho = q:\ \rho' = ",
+        rho * (1 - eta * s * q**2).subs(rho, q),
+        (rho / q) * (q * (1 - gamma * s * q**2)).subs(gamma, eta),
+    )
     argument.let("m", "3^{k-1}")
     argument.let("p_{k-1}", r"m z q_{k-1}")
     argument.let("c_k", r"4 m^2/(3\ell)")
-    q = p / (m * z)
-    c = factor * m**2 / g.ell
-    after = 3 * m * z * q * (1 - c * g.ell * z**2 * q**2)
+    c, width = factor * m**2 / ell, p / (m * z)  # q_{k-1}
+    after = 3 * m * z * width * (1 - c * ell * z**2 * width**2)
     argument.equal(r"p_k = 3 m z q_k:\ ", after, -sympy.chebyshevt(3, p))
     argument.equal(
         r"T_3(\cos\theta) = ",
@@ -231,44 +157,6 @@ IDENTITY: dict[str, Any] = {"kind": "identity"}
 INDUCTION: dict[str, Any] = {"kind": "induction on k"}
 
 THEOREMS = [
-    *(
-        theorem(
-            f"carried.{name}",
-            claim,
-            r"p_t = x_t^\top T X^\top y \;\mapsto\; x_t^\top T' X^\top y \text{ in the layer that "
-            r"makes } T'",
-            _carried,
-            weights=solved("newton_carried", "prediction", name),
-            inputs={"iteration": name},
-            **IDENTITY,
-        )
-        for name, claim in (("hyperpower", "hyperpower"), ("newton", "newton_carried"))
-    ),
-    theorem(
-        "carried.first_iteration", "newton_carried",
-        r"p_1 = x^\top(2\alpha S - \alpha^2S^3)X^\top y \text{ one layer after } \alpha S x",
-        _first_iteration, weights=solved("newton_carried", "first_iteration"), **IDENTITY,
-    ),
-    theorem(
-        "carried.residual", "newton_carried",
-        r"M_0 = \alpha I:\ k + 1 \text{ layers leave } (I - \alpha S)^{2^k} \text{ of the error}",
-        _residual, weights=solved("newton_carried", "residual"), **INDUCTION,
-    ),
-    theorem(
-        "deep_descent.layer", "deep_descent",
-        r"\text{one layer of two heads takes } N \text{ gradient steps to } 3N + 1",
-        _layer, weights=solved("deep_descent", "iteration"), **IDENTITY,
-    ),
-    theorem(
-        "deep_descent.layers", "deep_descent",
-        r"L \text{ layers make } (3^L - 1)/2 \text{ gradient steps}",
-        _layers, weights=solved("deep_descent", "iteration"), inputs={"order": 3}, **INDUCTION,
-    ),
-    theorem(
-        "gd_plus_plus.layer", "gd_plus_plus",
-        r"\rho' = \rho(1 - \eta s q^2),\ q' = q(1 - \gamma s q^2)",
-        _gdpp, weights=solved("gd_plus_plus", "step"), **IDENTITY,
-    ),
     theorem(
         "gd_plus_plus.tripling", "minimax_descent",
         r"\sqrt{s}\,|\rho_L(s)| = \sqrt{\ell}\,|T_{3^L}(\sqrt{s/\ell})| / 3^L "

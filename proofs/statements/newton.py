@@ -1,4 +1,4 @@
-"""Newton's iteration: each layer, k layers and the prediction, for all n, d and k."""
+"""What Newton's iteration leaves, and ReLU heads that are a linear one or select a token."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from proofs.argument import Argument
 from proofs.calculus import form as c
 from proofs.calculus.form import S
 from proofs.theorem import Theorem
-from proofs.weights import newton
-from proofs.weights.newton import T
+from proofs.weights import relu as heads
 
 Values = Mapping[str, Any]
 
 
 def _residual(argument: Argument, order: int = 2) -> None:
-    one = c.identity(c.d)
+    one, T = c.identity(c.d), c.letter("T", c.d, c.d, symmetric=True)
     following = 2 * T - T @ S @ T
     argument.equal(r"I - (2T - TST)S = (I - TS)^r:\ ", one - following @ S, (one - T @ S) ** order)
     powers_of_order(argument, order)
@@ -57,7 +56,7 @@ def _one_relu_head(argument: Argument, target: Any = 1) -> None:
             value * relu(scale * u),
             target * u,
         )
-    argument.solved(r"\text{two heads do: the ReLU pair, } ", newton.relu_pair())
+    argument.solved(r"\text{two heads do: the ReLU pair, } ", heads.pair())
 
 
 def _hat(argument: Argument, weights: Values) -> None:
@@ -85,7 +84,7 @@ THEOREMS = [
         statement=r"\mathrm{relu}(u) - \mathrm{relu}(-u) = u\quad\text{for every real } u",
         kind="identity",
         argue=_relu_pair,
-        weights=lambda: newton.relu_pair().weights,
+        weights=lambda: heads.pair().weights,
     ),
     Theorem(
         id="heads.relu",
@@ -102,6 +101,6 @@ THEOREMS = [
         r"\text{for every integer } u",
         kind="identity",
         argue=_hat,
-        weights=lambda: newton.hat().weights,
+        weights=lambda: heads.hat().weights,
     ),
 ]

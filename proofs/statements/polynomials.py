@@ -15,9 +15,8 @@ from proofs.argument import Argument
 from proofs.calculus import form as c
 from proofs.calculus.form import S, X
 from proofs.theorem import Theorem
-from proofs.weights.newton import alpha
 
-s = sympy.Symbol("s")
+alpha, s = sympy.symbols("alpha s")
 
 EQ38_PRINTED = {1: 2 * alpha, 3: -4 * alpha**2}
 EQ39_PRINTED = {1: 4 * alpha, 3: -12 * alpha**2, 5: 16 * alpha**3, 7: -16 * alpha**4}
@@ -56,12 +55,12 @@ def closed_form(k: int) -> dict[int, Any]:
     return {power: beta(k, power) for power in range(1, 2 ** (k + 1), 2)}
 
 
-def squared_residuals(argument: Argument, order: int = 2) -> None:
-    """s M_k = 1 − (1 − αs²)^(2^k) for Newton's iterates from αS, by induction on k."""
+def squared_residuals(argument: Argument, order: int = 2, start: Any = alpha * s) -> None:
+    """s M_k = 1 − (1 − s M_0)^(2^k) for Newton's iterates from M_0 = `start`, by induction on k."""
     ratio = sympy.Symbol("q")
     k = sympy.Symbol("k", integer=True, nonnegative=True)
-    argument.let("q", 1 - alpha * s**2)
-    argument.equal(r"s M_0 = ", s * (alpha * s), (1 - ratio).subs(ratio, 1 - alpha * s**2))
+    argument.let("q", 1 - s * start)
+    argument.equal(r"s M_0 = ", s * start, (1 - ratio).subs(ratio, 1 - s * start))
     argument.recurrence(
         r"s M_k = 1 - q^{2^k}:\ ",
         1 - ratio ** (sympy.Integer(order) ** k),
