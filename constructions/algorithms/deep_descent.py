@@ -10,6 +10,7 @@ proofs.statements.depth.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import sympy
@@ -71,16 +72,23 @@ LAYERS = n.Induction(
 
 
 @n.construction(
-    parameters={"layers": n.Whole(example=2), "alpha": n.Number(above=0)},
+    parameters={
+        "layers": n.Whole(example=2),
+        "alpha": n.Number(above=0, example=Fraction(1, 4)),
+    },
     steps="layers",
     reference=n.references.deep_descent,
     region="alpha < 2/top",
     left="(1 - alpha*s)**((3**layers - 1)/2)",
+    states=r"L \text{ layers make } (3^L - 1)/2 \text{ gradient steps; no linear-attention "
+    r"transformer of } L \text{ layers makes more}",
+    costs={"layers": "k", "width": "3*d + 1", "heads": "2"},
+    related=("depth.degree", "depth.limit"),
     proved=(LAYER, LAYERS),
     source="(3^L - 1)/2 gradient steps in L layers",
 )
 def deep_descent(layers: int, alpha: Any) -> n.Parts:
-    """(3^`layers` - 1)/2 gradient steps of size `alpha` from zero, at every query."""
+    """(3^L - 1)/2 gradient steps in L layers of two heads: optimal in the number of layers."""
     made = n.references.descent_steps(layers)
     also = [("S", "X.T*X"), ("R0", "I"), ("M1", "alpha*I")]
     for i in range(1, made + 1):  # one by one, as gradient descent makes them

@@ -1,75 +1,70 @@
 """Inner products by one GeLU MLP, to any order: what the printed product loses is cancelled.
 
 Statement: at a query x = (u, v) of two halves the read-out is the inner product of u and v, up to
-an error of order scale^(2 * order), bounded by proofs.gelu_product.bound. 4 * order hidden units
-for each product; order 1 has the order of the printed product (akyurek2022, lemma 4). One layer
-without attention; width d + 1.
+an error of order scale^(2 * order), bounded by proofs.weights.gelu_product.bound. 4 * order hidden
+units for each product; order 1 has the order of the printed product (akyurek2022, lemma 4). One
+layer without attention; width d + 1.
 """
 
-from __future__ import annotations
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
 
-from typing import Any, Literal
+import sympy
 
-from proofs.layer import MLP, Layer, Readout
-from proofs.prompt import Prompt
-from proofs.slotmap import Block, slot_map
-from proofs.stream import layout
+from proofs.exact import Exact
+from proofs.weights.gelu_product import closed_form
 
-from ..parameters import choice, number, whole
-from ..witness import Witness
+from .. import notation as n
+
+ROOT = sympy.sqrt(sympy.pi / 2)
+Unit = tuple[str, Exact, Exact, Any]  # name, a, b and the weight of GeLU(a u + b v)
 
 
-def gelu_product(
-    d: int, order: int, scale: Any, form: Literal["richardson", "printed"] = "richardson"
-) -> Witness:
+def printed(scale: Exact) -> Iterator[Unit]:
+    """The three units of lemma 4."""
+    yield "u + v", scale, scale, ROOT / scale**2
+    yield "u", scale, 0, -ROOT / scale**2
+    yield "v", 0, scale, -ROOT / scale**2
+
+
+def richardson(order: int, scale: Exact) -> Iterator[Unit]:
+    """E at the scales scale, 2 scale, …, four units each."""
+    for i in range(1, order + 1):
+        share = closed_form(order, i) / (i * scale) ** 2
+        weight = ROOT * sympy.Rational(share.numerator, share.denominator) / 4
+        for sign in (1, -1):
+            a = sign * i * scale
+            yield f"{sign * i}(u + v)", a, a, weight
+            yield f"{sign * i}(u - v)", a, -a, -weight
+
+
+@n.construction(
+    parameters={
+        "d": n.Whole(example=2),
+        "order": n.Whole(example=2),
+        "scale": n.Number(above=0, example=Fraction(1, 4)),
+        "form": n.OneOf(of=("richardson", "printed"), default="richardson"),
+    },
+    steps=lambda values: 0,
+    source="akyurek2022, lemma 4",
+)
+def gelu_product(d: int, order: int, scale: Any, form: str) -> n.Parts:
     """The product of the halves of x (d even); "printed" is lemma 4 at this `scale`, order 1."""
-    d, order = whole("d", d), whole("order", order)
     if d % 2:
         raise ValueError(f"d must be even, the two factors being halves of x, not {d}")
-    scale = number("scale", scale, above=0)
-    choice("form", form, ("richardson", "printed"))
     if form == "printed" and order != 1:
         raise ValueError(f"order must be 1 for the printed product, not {order}")
-    import sympy
-
-    from proofs.weights.gelu_product import closed_form
-
     half = d // 2
-    root = sympy.sqrt(sympy.pi / 2)
-    inner: list[Block] = []
-    outer: list[tuple[Any, ...]] = []
 
-    def unit(name: str, left: Any, right: Any, weight: Any) -> None:
-        """Hidden units GeLU(left u + right v), added to p with a weight."""
-        rows = tuple(
-            tuple(left if j == i else right if j == i + half else 0 for j in range(d))
-            for i in range(half)
+    def rows(a: Exact, b: Exact) -> tuple[tuple[Exact, ...], ...]:
+        """a u + b v, entry by entry."""
+        return tuple(
+            tuple(a if j == i else b if j == i + half else 0 for j in range(d)) for i in range(half)
         )
-        inner.append(Block(name, "x", matrix=rows))
-        outer.append(("p", name, weight, "<-i"))
 
-    if form == "printed":
-        unit("u + v", scale, scale, root / scale**2)
-        unit("u", scale, 0, -root / scale**2)
-        unit("v", 0, scale, -root / scale**2)
-    else:
-        for i in range(1, order + 1):
-            share = closed_form(order, i) / (i * scale) ** 2
-            weight = root * sympy.Rational(share.numerator, share.denominator) / 4
-            for sign in (1, -1):
-                unit(f"{sign * i}(u + v)", sign * i * scale, sign * i * scale, weight)
-                unit(f"{sign * i}(u - v)", sign * i * scale, -sign * i * scale, -weight)
-    return Witness(
-        name="gelu_product",
-        layout=layout(x=(d,), p=()),
-        prompt=Prompt(d, slot_map(("x", "x"))),
-        layer_list=(
-            Layer(
-                "product",
-                mlp=MLP(inner=slot_map(*inner), outer=slot_map(*outer), activation="gelu"),
-            ),
-        ),
-        readout=Readout("p"),
-        parameters={"d": d, "order": order, "scale": scale, "form": form},
-        source="akyurek2022, lemma 4",
-    )
+    units = list(printed(scale) if form == "printed" else richardson(order, scale))
+    inner = n.slot_map(*(n.Block(name, "x", matrix=rows(a, b)) for name, a, b, _ in units))
+    outer = n.slot_map(*(("p", name, weight, "<-i") for name, _, _, weight in units))
+    product = n.Layer("product", mlp=n.MLP(outer, inner, activation="gelu"))
+    return n.Parts(n.stage({"x": "x"}, x="d", p=""), n.Readout("p"), start=(product,))

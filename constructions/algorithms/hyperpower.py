@@ -9,6 +9,7 @@ head each, width 3d + 2. No linear-attention transformer makes 3^k gradient step
 than needed lose digits again (`deep_descent` does not).
 """
 
+from fractions import Fraction
 from typing import Any
 
 from .. import notation as n
@@ -28,17 +29,23 @@ skip = n.linear_mlp(("t", "t", skip_t), ("s", "s", skip_s))
 
 SLOTS = {"x": "d", "y": "", "t": "d", "s": "d", "p": ""}
 PLAIN = n.stage({"x": "x", "y": "y"}, **SLOTS)
-SCALED = n.stage({"x": "x", "y": "y", "t": ("x", alpha)}, **SLOTS)
 HELD = {"x": "x_t", "t": "T*x_t", "s": "S*T*x_t"}
 CARRIED = HELD | {"p": "w.T*x_t"}
 CUBED = {"T": "3*T - 3*T*S*T + T*S*T*S*T"}
 COMMUTES = (r"T \text{ is a polynomial in } S",)
+
+
+def stage(alpha: Any) -> n.Stage:
+    """Tokens carry t = alpha x, so that M_0 = alpha I."""
+    return n.stage({"x": "x", "y": "y", "t": ("x", alpha)}, **SLOTS)
+
+
 ANY: dict[str, Any] = {
     "letters": {"T": "commuting"}, "let": {"w": "T*X.T*y"}, "parameters": ("alpha",),
 }  # fmt: skip
 
 INITIAL = n.Template(
-    "hyperpower.initial.identity", r"t_t = \alpha x_t,\ s_t = \alpha S x_t", SCALED,
+    "hyperpower.initial.identity", r"t_t = \alpha x_t,\ s_t = \alpha S x_t", stage(alpha),
     (n.Layer("M_0", (multiply,)),),
     after=HELD, becomes={"T": "alpha*I"}, fix=n.scaled(query, key), **ANY,
 )  # fmt: skip
@@ -59,7 +66,7 @@ ITERATION = n.Template(
     ), charts=((key_t, value_t),), **ANY,
 )  # fmt: skip
 START = n.Template(
-    "carried.initial", r"p_t = \alpha x_t^\top X^\top y", SCALED,
+    "carried.initial", r"p_t = \alpha x_t^\top X^\top y", stage(alpha),
     lambda: n.beside(INITIAL.at(alpha=alpha), {"p": {"y": value_p}}),
     after=CARRIED, becomes={"T": "alpha*I"}, **ANY,
 )  # fmt: skip
@@ -72,7 +79,7 @@ STEP = n.Template(
 )  # fmt: skip
 
 
-def iterations(name: str, layers: str, first: str, initial: n.Template) -> n.Induction:
+def from_initial(name: str, layers: str, first: str, initial: n.Template) -> n.Induction:
     """k iterations from an M_0."""
     return n.Induction(
         f"hyperpower.iterations.{name}",
@@ -83,23 +90,29 @@ def iterations(name: str, layers: str, first: str, initial: n.Template) -> n.Ind
 
 
 @n.construction(
-    parameters={"iterations": n.Whole(least=0, example=2), "alpha": n.Number(above=0)},
+    parameters={
+        "iterations": n.Whole(least=0, example=2),
+        "alpha": n.Number(above=0, example=Fraction(1, 4)),
+    },
     steps="iterations",
     reference=n.references.hyperpower,
     region="alpha < 2/top",
     left="(1 - alpha*s)**(3**iterations)",
+    states=r"k + 1 \text{ layers leave } x^\top M_k X^\top y,\; M_0 = \alpha I,\; "
+    r"M_k = M_{k-1}(3I - 3SM_{k-1} + (SM_{k-1})^2)",
+    costs={"layers": "k + 1", "width": "3*d + 2", "heads": "1"},
     proved=(
         ITERATION,
-        iterations("identity", "1 + k", r"\alpha I", INITIAL),
-        iterations("gram", "2 + k", r"\alpha S", GRAM),
+        from_initial("identity", "1 + k", r"\alpha I", INITIAL),
+        from_initial("gram", "2 + k", r"\alpha S", GRAM),
         STEP,
     ),
     source="third-order hyperpower iteration",
 )
 def hyperpower(iterations: int, alpha: Any) -> n.Parts:
-    """k = `iterations` of the third-order iteration from M_0 = alpha I, at every query."""
+    """k third-order iterations in k + 1 layers of one head: as much as Newton in k log2 3."""
     return n.Parts(
-        n.stage({"x": "x", "y": "y", "t": ("x", alpha)}, **SLOTS),
+        stage(alpha),
         n.Readout("p"),
         START.at(alpha=alpha),
         STEP.at(),

@@ -12,6 +12,7 @@ start "identity"  M_0 = alpha I: exactly 2^k gradient steps of size alpha. Token
 """
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 from proofs.statements.polynomials import squared_residuals
@@ -34,7 +35,7 @@ ANY: dict[str, Any] = {
 }  # fmt: skip
 
 
-def scaled(alpha: Any) -> n.Stage:
+def stage(alpha: Any) -> n.Stage:
     """Tokens carry alpha x, so that M_0 = alpha I, and the whole error y."""
     return n.stage({"x": "x", "t": ("x", alpha), "r": "y"}, x="d", t="d", r="")
 
@@ -64,11 +65,11 @@ TURN = n.Template(
     fix=(n.Gauge(first, 1, "the first value scaled up and both later ones scaled down"),), **ANY,
 )  # fmt: skip
 ONCE = n.Template(
-    "carried.error", r"r = y - \alpha x^\top X^\top y", scaled(alpha), (n.Layer("M_0", (once,)),),
+    "carried.error", r"r = y - \alpha x^\top X^\top y", stage(alpha), (n.Layer("M_0", (once,)),),
     after=LEFT, becomes={"T": "alpha*I"}, **ANY,
 )  # fmt: skip
 LATER = n.Template(
-    "carried.error.iteration", r"r \mapsto (I - TS)\,r", scaled(alpha),
+    "carried.error.iteration", r"r \mapsto (I - TS)\,r", stage(alpha),
     lambda: n.beside(newton.STEP.at(), {"r": {"r": value_r}}),
     before=LEFT, becomes=SQUARED, **ANY,
 )  # fmt: skip
@@ -83,7 +84,7 @@ RESIDUAL = n.Induction(
 @n.construction(
     parameters={
         "iterations": n.Whole(least=0, example=2),
-        "alpha": n.Number(above=0),
+        "alpha": n.Number(above=0, example=Fraction(1, 4)),
         "start": n.OneOf(of=("gram", "identity"), default="gram"),
     },
     steps="iterations",
@@ -92,13 +93,17 @@ RESIDUAL = n.Induction(
     left=lambda values: (
         f"(1 - alpha*s{'**2' if values['start'] == 'gram' else ''})**(2**iterations)"
     ),
+    states=r"k + 1 \text{ layers leave } x^\top M_k X^\top y,\; M_k = 2M_{k-1} - "
+    r"M_{k-1}SM_{k-1}; \text{ from } M_0 = \alpha I \text{ exactly } 2^k \text{ gradient steps}",
+    costs={"layers": "k + 1", "width": "2*d + 2", "heads": "<=3"},
+    related=("newton.residual",),
     proved=(STEP, TURN, RESIDUAL),
     source="fu2023, theorem 5.1, the prediction carried along",
 )
 def newton_carried(iterations: int, alpha: Any, start: str) -> n.Parts:
-    """k = `iterations` of Newton's method, at every query; start "gram" needs k >= 1.
+    """k Newton iterations in k + 1 layers; from alpha I they are exactly 2^k gradient steps.
 
-    Converges for 0 < alpha < 2 / |S|_2^2 ("gram"), 0 < alpha < 2 / |S|_2 ("identity").
+    Raises ValueError for start "gram" without an iteration.
     """
     named: dict[str, Any] = {
         "names": {"T": "M{k}", "w": "w{k}"},
@@ -106,7 +111,7 @@ def newton_carried(iterations: int, alpha: Any, start: str) -> n.Parts:
     }
     if start == "identity":
         once, later = ONCE.at(alpha=alpha), LATER.at()
-        return n.Parts(scaled(alpha), n.Readout("r", -1), once, later, **named)
+        return n.Parts(stage(alpha), n.Readout("r", -1), once, later, **named)
     whole("iterations", iterations, 1)
     (initial, turn), step = TURN.at(alpha=alpha), STEP.at()
     return n.Parts(

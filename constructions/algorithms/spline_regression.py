@@ -1,97 +1,93 @@
-"""Nonlinear features in front of a witness: in-context nonparametric regression.
+"""Nonlinear features in front of a construction: in-context nonparametric regression.
 
-`with_splines` takes any witness on joint prompts and gives it B-spline features of a number x in
-[0, 1] instead of a vector: one layer whose ReLU MLP (degree 2: with a linear gate) makes the basis
-exactly (proofs.splines) and writes it wherever the witness's embedding wrote x.
+`with_splines` takes any construction on joint prompts and gives it B-spline features of a number x
+in [0, 1] instead of a vector: one layer whose ReLU MLP (degree 2: with a linear gate) makes the
+basis exactly (proofs.weights.splines) and writes it wherever the embedding wrote x.
 
 `spline_regression` is `deep_descent` on them: least squares with `basis` B-splines, by
 (3^(layers - 1) - 1)/2 gradient steps. With basis ~ n^(1/(2s+1)), s = degree + 1, the squared error
 of an s times differentiable function falls as n^(-2s/(2s+1)), the minimax rate.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
-from proofs.layer import MLP, Layer
-from proofs.prompt import Prompt
-from proofs.slotmap import Block, SlotMap
-from proofs.stream import Layout, Slot
+from proofs.exact import exact
+from proofs.stream import DIMENSION, Layout, Slot
+from proofs.weights.splines import basis as solved
 
-from ..parameters import choice, number, substitute, whole
-from ..witness import Witness
+from .. import notation as n
 from .deep_descent import deep_descent
 
 
-def spline_regression(
-    basis: int, layers: int, alpha: Any, degree: Literal[1, 2] = 1, d: int = 1
-) -> Witness:
-    """Least squares with `basis` B-splines on [0, 1], by gradient steps of size alpha; layers >= 2.
-
-    x is one number: d = 1.
-    """
-    if whole("d", d) != 1:
-        raise ValueError(f"d must be 1: x is one number, not {d}")
-    layers, alpha = whole("layers", layers, 2), number("alpha", alpha, above=0)
-    basis = whole("basis", basis, 1)
-    _degree(degree)
-    made = with_splines(deep_descent(basis, layers - 1, alpha), degree)
-    given = {"basis": basis, "layers": layers, "alpha": alpha, "degree": degree, "d": 1}
-    return replace(made, name="spline_regression", parameters=given)
-
-
-def with_splines(witness: Witness, degree: Literal[1, 2] = 1) -> Witness:
-    """The witness on m = witness.d B-splines of x; knots i h, i = -degree … m, h = 1/(m - degree).
+def with_splines(parts: n.Parts, basis: int, degree: int = 1) -> n.Parts:
+    """The parts on m = `basis` B-splines of x; knots i h, i = -degree … m, h = 1/(m - degree).
 
     The slots' annotations are dropped: they speak of another X. Raises ValueError for m <= degree,
     which has no spline, and for prompts other than plain joint ones.
     """
-    p, m = _degree(degree), witness.d
-    if m <= p:
-        raise ValueError(f"basis must be greater than the degree {p}, not {m}")
-    if witness.prompt.form != "joint" or witness.prompt.register:
-        raise ValueError(f"{witness.name} has no plain joint prompt to put features in front of")
-    from proofs.weights.splines import basis as solved
-
-    c = substitute(solved(degree).weights)
-    h = Fraction(1, m - p)
-    knots = [h * i for i in range(-p, m + 1)]
-    combine = tuple(
-        tuple(c[f"c_{j - i}"] / h**p if 0 <= j - i <= p + 1 else 0 for j in range(len(knots)))
-        for i in range(m)
-    )
-    ones = tuple((1,) for _ in knots)
-    above = (
-        Block("above", "raw", matrix=ones),
-        Block("above", "unit", matrix=tuple((-knot,) for knot in knots)),
-    )
-    written, kept = [], [Block("raw", "x"), Block("unit", "one")]
-    for block in witness.prompt.embedding:
+    stage = parts.stage
+    if basis <= degree:
+        raise ValueError(f"basis must be greater than the degree {degree}, not {basis}")
+    if parts.form != "joint" or stage.register:
+        raise ValueError("only a plain joint prompt can have features put in front of it")
+    combine, above = _splines(basis, degree)
+    written, kept = [], [n.Block("raw", "x"), n.Block("unit", "one")]
+    for block in stage.embedding:
         if block.source != "x":
             kept.append(block)
         elif block.matrix is None and block.pattern is None:
-            written.append(Block(block.destination, "above", block.coefficient, matrix=combine))
+            written.append(replace(block, source="above", matrix=combine))
         else:
-            raise ValueError(f"{witness.name} embeds x by {block}: features cannot replace it")
-    features = MLP(
-        outer=SlotMap(tuple(written)),
-        inner=SlotMap(above),
-        gate=SlotMap(above) if degree == 2 else None,
-        activation="relu",
-    )
-    stream = Layout((*witness.layout.slots, Slot("raw", (1,)), Slot("unit")))
-    bare = tuple(replace(layer, holds=()) for layer in witness.layer_list)
+            raise ValueError(f"features cannot replace x in the embedding {block}")
+    gate = above if degree == 2 else None
+    features = n.MLP(n.SlotMap(tuple(written)), above, gate, activation="relu")
+    slots = (*stage.layout.at(basis).slots, Slot("raw", (DIMENSION,)), Slot("unit"))
+    bare = parts.each_layer(lambda layer: replace(layer.at(basis), holds=()))
     return replace(
-        witness,
-        name=f"{witness.name} on splines",
-        layout=stream,
-        prompt=Prompt(1, SlotMap(tuple(kept)), positions=witness.prompt.positions),
-        layer_list=(Layer("B-splines", mlp=features), *bare),
-        definitions=(),
+        bare,
+        stage=replace(stage, layout=Layout(slots), embedding=n.SlotMap(tuple(kept))),
+        start=(n.Layer("B-splines", mlp=features), *bare.start),
+        names={},
+        also=(),
     )
 
 
-def _degree(degree: Any) -> int:
-    return int(choice("degree", str(degree), ("1", "2")))
+def _splines(basis: int, degree: int) -> tuple[tuple[tuple[Any, ...], ...], n.SlotMap]:
+    """Each spline as a sum of max(x - knot, 0)^degree, and the hidden units x - knot."""
+    weights = [exact(weight) for weight in solved(degree).weights.values()]
+    h = Fraction(1, basis - degree)
+    knots = [h * i for i in range(-degree, basis + 1)]
+    combine = tuple(
+        tuple(
+            weights[j - i] / h**degree if 0 <= j - i <= degree + 1 else 0 for j in range(len(knots))
+        )
+        for i in range(basis)
+    )
+    ones, shifts = tuple((1,) for _ in knots), tuple((-knot,) for knot in knots)
+    return combine, n.slot_map(
+        n.Block("above", "raw", matrix=ones), n.Block("above", "unit", matrix=shifts)
+    )
+
+
+@n.construction(
+    parameters={
+        "basis": n.Whole(example=4),
+        "layers": n.Whole(least=2, example=2),
+        "alpha": n.Number(above=0, example=Fraction(1, 4)),
+        "degree": n.OneOf(of=(1, 2), default=1),
+        "d": n.Whole(default=1),
+    },
+    steps=lambda values: values["layers"] - 1,
+    source="nonlinear features; (3^(L - 1) - 1)/2 gradient steps in L layers",
+)
+def spline_regression(basis: int, layers: int, alpha: Any, degree: int, d: int) -> n.Parts:
+    """Least squares with `basis` B-splines on [0, 1], by gradient steps of size alpha.
+
+    x is one number: raises ValueError unless d = 1.
+    """
+    if d != 1:
+        raise ValueError(f"d must be 1: x is one number, not {d}")
+    plain = deep_descent.of({"layers": layers - 1, "alpha": alpha})
+    return with_splines(plain, basis, degree)
