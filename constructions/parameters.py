@@ -69,6 +69,11 @@ class Whole(Parameter):
     def taken(self, name: str, value: Any, d: int) -> int:
         return whole(name, value, self.least)
 
+    @property
+    def small(self) -> int:
+        known = (self.example, None if self.default is REQUIRED else self.default, self.least)
+        return next(value for value in known if value is not None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Examples(Whole):
@@ -129,7 +134,10 @@ class OneOf(Parameter):
 
 @dataclass(frozen=True, kw_only=True)
 class Numbers(Parameter):
-    """`size` numbers, "d" for as many as x has; the zero vector where None is given."""
+    """`size` numbers: "d" for as many as x has, None for any. The zero vector where None is given,
+
+    if it is known how long.
+    """
 
     size: Any = "d"
     above: int | None = None
@@ -144,7 +152,7 @@ class Numbers(Parameter):
     def taken(self, name: str, value: Any, d: int) -> tuple[Exact, ...] | None:
         size = d if self.size == "d" else self.size
         if value is None and self.default is None:
-            return (0,) * size
+            return (0,) * size if size is not None else None
         made = vector(name, value, size) or ()
         return tuple(number(f"an entry of {name}", entry, above=self.above) for entry in made)
 
@@ -249,14 +257,15 @@ def number(name: str, value: Any, *, above: int | None = None, least: int | None
     return value
 
 
-def vector(name: str, value: Any, d: int) -> tuple[Exact, ...] | None:
-    """`value` as d exact numbers, or None."""
+def vector(name: str, value: Any, d: int | None) -> tuple[Exact, ...] | None:
+    """`value` as d exact numbers (None: any number of them), or None."""
     if value is None:
         return None
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise TypeError(f"{name} must be a list of {d} numbers, not {value!r}")
+        many = "numbers" if d is None else f"{d} numbers"
+        raise TypeError(f"{name} must be a list of {many}, not {value!r}")
     entries = tuple(exact(entry, f"an entry of {name}") for entry in value)
-    if len(entries) != d:
+    if d is not None and len(entries) != d:
         raise ValueError(f"{name} must have d = {d} entries, not {len(entries)}")
     return entries
 

@@ -6,48 +6,44 @@ posterior variance is noise * x^T P_n x with P_n = (lambda I + X^T X)^-1, and re
 squares carries P_n x at every token already: one more layer multiplies it by x. 2n + 1 layers.
 """
 
-from __future__ import annotations
+from typing import Any
 
-from fractions import Fraction
-from typing import Any, Literal
-
-from proofs.layer import Holds, Layer, Readout
-from proofs.prompt import Prompt
-from proofs.stream import layout
-
-from ..parameters import choice, number, whole
-from ..parts import bilinear
-from ..witness import Witness
-from .recursive_least_squares import absorb, definitions, embedding, slots
+from .. import notation as n
+from ..parts import inverse
+from .recursive_least_squares import absorb, stage
 
 
-def bayes_ridge(
-    d: int, examples: int, noise: Any, prior: Any, output: Literal["mean", "variance"] = "mean"
-) -> Witness:
-    """The posterior of w^T x at every query after exactly `examples` examples.
+@n.construction(
+    parameters={
+        "examples": n.Examples(example=2),
+        "noise": n.Number(above=0, example=1),
+        "prior": n.Number(above=0, example=1),
+        "output": n.OneOf(of=("mean", "variance"), default="mean"),
+    },
+    steps="examples",
+    reference=n.references.bayes_ridge,
+    source="akyurek2022, eq. 19",
+    states=r"w \sim N(0, \tau^2 I),\ y = w^\top x + N(0, \sigma^2): \text{ posterior mean and "
+    r"variance of } w^\top x,\ \lambda = \sigma^2/\tau^2",
+    costs={"layers": "2*n + 1", "width": "4*d + n + 7", "heads": "1"},
+    related=("recursive_least_squares",),
+)
+def bayes_ridge(examples: int, noise: Any, prior: Any, output: str) -> n.Parts:
+    """The Bayes predictor and its uncertainty, by recursive least squares.
 
-    noise, prior: the variances of a target's noise and of an entry of w, both > 0.
+    noise, prior: the variances of a target's noise and of an entry of w.
     """
-    d, examples = whole("d", d), whole("examples", examples)
-    noise, prior = number("noise", noise, above=0), number("prior", prior, above=0)
-    choice("output", output, ("mean", "variance"))
-    ridge = Fraction(noise) / prior if isinstance(noise, int) else noise / prior
-    n = examples
-    last = Layer(
+    variance = n.Layer(
         "variance",
-        mlp=bilinear({"x*z": ("x", "z")}, ("u", "x*z", 1, "<-i"), d=d),
-        holds=(Holds("u", f"x_t.T*P{n}*x_t", "query"), Holds("r", f"-w{n}.T*x_t", "query")),
+        mlp=n.bilinear({"x*z": ("x", "z")}, ("u", "x*z", 1, "<-i")),
+        holds=(
+            n.Holds("u", f"x_t.T*P{examples}*x_t", "query"),
+            n.Holds("r", f"-w{examples}.T*x_t", "query"),
+        ),
     )
-    return Witness(
-        name="bayes_ridge",
-        layout=layout(**slots(d, n), u=()),
-        prompt=Prompt(d, embedding({"": ridge}), positions=n),
-        layer_list=(*absorb(d, n, ("",)), last),
-        readout=Readout("r", -1) if output == "mean" else Readout("u", noise),
-        parameters={
-            "d": d, "examples": n, "noise": noise, "prior": prior, "output": output,
-        },
-        definitions=(("ridge", "noise/prior"), *definitions(n, "ridge")),
-        examples=n,
-        source="akyurek2022, eq. 19",
-    )  # fmt: skip
+    return n.Parts(
+        stage(examples, {"": noise * inverse(prior)}, u=""),
+        n.Readout("r", -1) if output == "mean" else n.Readout("u", noise),
+        step=lambda i: absorb(i, examples),
+        end=(variance,),
+    )

@@ -8,77 +8,37 @@ more, the last example being absorbed alone. Width 8d + n + 14. Attention is ove
 there are no predictions after prefixes (recursive_least_squares has them, at two layers each).
 """
 
-from __future__ import annotations
-
-from fractions import Fraction
 from typing import Any
 
-from proofs.layer import Head, Holds, Layer, Readout
-from proofs.prompt import Prompt
-from proofs.slotmap import slot_map
-from proofs.stream import layout
-
-from ..parameters import number, substitute, whole
-from ..parts import Product, bilinear
-from ..witness import Witness
+from .. import notation as n
+from ..parameters import substitute
+from ..parts import Product, inverse
 
 SCALARS = ("c1", "c2", "d1", "d2", "e1", "e2", "s11", "s12", "s22", "n11", "n12", "n22")
 VECTORS = ("a1", "b1", "a2", "b2", "l1", "l2")
 
 
-def paired_least_squares(d: int, examples: int, ridge: Any) -> Witness:
-    """Ridge on a prompt of exactly `examples` examples, at every query; ridge > 0."""
-    d, n = whole("d", d), whole("examples", examples)
-    ridge = number("ridge", ridge, above=0)
+def _pair(first: int, second: int | None) -> tuple[n.Layer, n.Layer]:
+    """The two layers that absorb the examples of tokens `first` and, unless None, `second`."""
     from proofs.weights.paired_least_squares import update
 
     c = substitute(update().weights)
-    layers: list[Layer] = []
-    for first in range(0, n, 2):
-        layers += _pair(c, d, first, first + 1 if first + 1 < n else None)
-    definitions = [("P0", "I/ridge"), ("w0", "O")]
-    for i in range(1, n + 1):
-        p, x = f"P{i - 1}", f"x{i}"
-        definitions.append((f"P{i}", f"{p} - {p}*{x}*{x}.T*{p}/(1 + {x}.T*{p}*{x})"))
-        definitions.append((f"w{i}", f"w{i - 1} + P{i}*{x}*(y{i} - {x}.T*w{i - 1})"))
-    inverse = 1 / (Fraction(ridge) if isinstance(ridge, int) else ridge)
-    embedding = slot_map(
-        ("x", "x"), ("z", "x", inverse), ("r", "y"), ("position", "position"), ("one", "one")
-    )
-    return Witness(
-        name="paired_least_squares",
-        layout=layout(
-            x=(d,), z=(d,), r=(), one=(), position=(n,),
-            **dict.fromkeys(VECTORS, (d,)), **dict.fromkeys(SCALARS, ()),
-        ),
-        prompt=Prompt(d, embedding, positions=n),
-        layer_list=tuple(layers),
-        readout=Readout("r", -1),
-        parameters={"d": d, "examples": n, "ridge": ridge},
-        definitions=tuple(definitions),
-        examples=n,
-        source="akyurek2022, theorem 2, two examples at a time",
-    )  # fmt: skip
-
-
-def _pair(c: dict[str, Any], d: int, first: int, second: int | None) -> tuple[Layer, Layer]:
-    """The two layers that absorb the examples of tokens `first` and, unless None, `second`."""
     here = f"position[{first}]"
     tokens = {1: first} if second is None else {1: first, 2: second}
     reads = [
-        Head(
-            query=slot_map(("f", "one")),
-            key=slot_map(("f", f"position[{token}]")),
-            value=slot_map((f"a{k}", "x"), (f"b{k}", "z"), (f"e{k}", "r")),
+        n.Head(
+            query=n.slot_map(("f", "one")),
+            key=n.slot_map(("f", f"position[{token}]")),
+            value=n.slot_map((f"a{k}", "x"), (f"b{k}", "z"), (f"e{k}", "r")),
             name=f"read example {token + 1}",
         )
         for k, token in tokens.items()
     ]
     reads += [
-        Head(  # only the pair's first token reads: what is made of it there is zero elsewhere
-            query=slot_map(("f", here)),
-            key=slot_map(("f", f"position[{token}]")),
-            value=slot_map((f"l{k}", "x")),
+        n.Head(  # only the pair's first token reads: what is made of it there is zero elsewhere
+            query=n.slot_map(("f", here)),
+            key=n.slot_map(("f", f"position[{token}]")),
+            value=n.slot_map((f"l{k}", "x")),
             name=f"read example {token + 1} at token {first}",
         )
         for k, token in tokens.items()
@@ -91,13 +51,12 @@ def _pair(c: dict[str, Any], d: int, first: int, second: int | None) -> tuple[La
         products |= {"n11": ("l1", "b1"), "n22": ("l2", "b2")}
         products |= {"s12": ("a1", "b2"), "n12": ("l1", "b2")}
     before = _state(first)
-    read = Layer(
+    read = n.Layer(
         f"read {', '.join(str(t + 1) for t in tokens.values())}",
         tuple(reads),
-        bilinear(
+        n.bilinear(
             {f"{name} of": pair for name, pair in products.items()},
             *((name, f"{name} of", 1, "<-i") for name in products),
-            d=d,
         ),
         holds=before,
     )
@@ -107,10 +66,10 @@ def _pair(c: dict[str, Any], d: int, first: int, second: int | None) -> tuple[La
         scores += [("s22", here, c["k22"]), ("s11", "n22", c["k1122"]), ("s12", "n12", c["k1212"])]
     divided = [slot for k in tokens for slot in (f"b{k}", f"e{k}")]
     solve = [
-        Head(
-            query=slot_map(*((f"f{i}", mine) for i, (mine, _, _) in enumerate(scores))),
-            key=slot_map(*((f"f{i}", its, w) for i, (_, its, w) in enumerate(scores))),
-            value=slot_map(*((slot, slot, c["divide"]) for slot in divided)),
+        n.Head(
+            query=n.slot_map(*((f"f{i}", mine) for i, (mine, _, _) in enumerate(scores))),
+            key=n.slot_map(*((f"f{i}", its, w) for i, (_, its, w) in enumerate(scores))),
+            value=n.slot_map(*((slot, slot, c["divide"]) for slot in divided)),
             attention="normalised",
             null=True,
             name="divide by the determinant",
@@ -119,10 +78,10 @@ def _pair(c: dict[str, Any], d: int, first: int, second: int | None) -> tuple[La
     if second is not None:
         for to, own, other, near in (("1", "c1", "c2", "n22"), ("2", "c2", "c1", "n11")):
             solve.append(
-                Head(
-                    query=slot_map(("own", own), ("other", other)),
-                    key=slot_map(("own", near, c[f"p{to}"]), ("other", "n12", c[f"q{to}"])),
-                    value=slot_map((f"d{to}", "one")),
+                n.Head(
+                    query=n.slot_map(("own", own), ("other", other)),
+                    key=n.slot_map(("own", near, c[f"p{to}"]), ("other", "n12", c[f"q{to}"])),
+                    value=n.slot_map((f"d{to}", "one")),
                     name="adjugate",
                 )
             )
@@ -144,20 +103,47 @@ def _pair(c: dict[str, Any], d: int, first: int, second: int | None) -> tuple[La
         vector = slot in VECTORS
         hidden[f"old {slot}"] = (slot, "i<-i", "one", "i<-") if vector else (slot, "one")
         written.append((slot, f"old {slot}", -1))
-    cleared = tuple(Holds(slot, "0") for slot in sorted(used))
+    cleared = tuple(n.Holds(slot, "0") for slot in sorted(used))
     last = max(tokens.values()) + 1
-    update = Layer(
+    absorb = n.Layer(
         f"update {last}",
         tuple(solve),
-        bilinear(hidden, *written, d=d),
+        n.bilinear(hidden, *written),
         holds=_state(last) + cleared,
     )
-    return read, update
+    return read, absorb
 
 
-def _state(absorbed: int) -> tuple[Holds, ...]:
+def _state(absorbed: int) -> tuple[n.Holds, ...]:
     return (
-        Holds("x", "x_t"),
-        Holds("z", f"P{absorbed}*x_t"),
-        Holds("r", f"y_t - w{absorbed}.T*x_t"),
+        n.Holds("x", "x_t"),
+        n.Holds("z", f"P{absorbed}*x_t"),
+        n.Holds("r", f"y_t - w{absorbed}.T*x_t"),
+    )
+
+
+@n.construction(
+    parameters={
+        "examples": n.Examples(example=2),
+        "ridge": n.Number(above=0, example=1, unit="top"),
+    },
+    steps=lambda values: (values["examples"] + 1) // 2,
+    reference=n.references.sherman_morrison,
+    source="akyurek2022, theorem 2, two examples at a time",
+    states=r"\text{one layer per example: } n \text{ layers (even } n) \text{ of width } 8d + n "
+    r"+ 14 \text{ leave } x^\top(\lambda I + X^\top X)^{-1}X^\top y",
+    equals="ridge",
+    costs={"layers": "n", "width": "8*d + n + 14", "heads": "4"},
+)
+def paired_least_squares(examples: int, ridge: Any) -> n.Parts:
+    """Ridge regression at one layer per example, two examples at a time."""
+    shapes: dict[str, Any] = {"x": "d", "z": "d", "r": "", "one": "", "position": (examples,)}
+    embedding = n.slot_map(
+        ("x", "x"), ("z", "x", inverse(ridge)), ("r", "y"), ("position", "position"), ("one", "one")
+    )
+    stream = n.layout(**shapes, **dict.fromkeys(VECTORS, "d"), **dict.fromkeys(SCALARS, ""))
+    return n.Parts(
+        n.Stage(stream, embedding, positions=examples, examples=examples),
+        n.Readout("r", -1),
+        step=lambda k: _pair(2 * k - 2, 2 * k - 1 if 2 * k <= examples else None),
     )

@@ -9,98 +9,88 @@ is 1 or 0. A tie has no answer, and is refused (ZeroDivisionError) in every arit
 errors, their sums, the choice.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from typing import Any
 
 from proofs.exact import as_text
-from proofs.layer import MLP, Head, Holds, Layer, Readout
-from proofs.prompt import Prompt
-from proofs.slotmap import slot_map
-from proofs.stream import layout
+from proofs.formula import rename
 
-from ..parameters import number, whole
-from ..parts import bilinear
-from ..witness import Witness
-from .recursive_least_squares import absorb, definitions, embedding, slots
+from .. import notation as n
+from .recursive_least_squares import absorb, stage
 
 
-def selection(d: int, examples: int, validation: int, ridges: Sequence[Any]) -> Witness:
-    """The better of two `ridges` on the last `validation` of the `examples`, at every query."""
-    d, examples = whole("d", d), whole("examples", examples, 2)
-    validation = whole("validation", validation)
+@n.construction(
+    parameters={
+        "examples": n.Examples(least=2),
+        "validation": n.Whole(example=1),
+        "ridges": n.Numbers(size=2, above=0, example=(1, 2)),
+    },
+    steps=lambda values: values["examples"] - values["validation"],
+    source="ridge selected by held-out error",
+    states=r"\text{of two ridge regressions on the first } n - v \text{ examples, the one with "
+    r"the smaller squared error on the last } v",
+    costs={"heads": "2"},
+    related=("recursive_least_squares",),
+)
+def selection(examples: int, validation: int, ridges: Any) -> n.Parts:
+    """The better of two ridge strengths on held-out examples, chosen exactly, in context."""
     if validation >= examples:
         raise ValueError(f"validation must be less than examples = {examples}, not {validation}")
-    if isinstance(ridges, str) or not hasattr(ridges, "__len__") or len(ridges) != 2:
-        raise ValueError(f"ridges must be two numbers, not {ridges!r}")
-    first, second = (number("a ridge", ridge, above=0) for ridge in ridges)
     fitted = examples - validation
     held_out = range(fitted, examples)
 
-    mask = bilinear(
+    mask = n.bilinear(
         {f"{r}*{t}": (r, f"position[{t}]") for r in ("rA", "rB") for t in held_out},
         *((f"v{k}", f"r{k}*{t}", 1) for k in "AB" for t in held_out),
-        d=d,
     )
     sums = tuple(
-        Head(
-            query=slot_map(("f", "one")),
-            key=slot_map(("f", f"v{k}")),
-            value=slot_map(("D", f"v{k}", sign)),
+        n.Head(
+            query=n.slot_map(("f", "one")),
+            key=n.slot_map(("f", f"v{k}")),
+            value=n.slot_map(("D", f"v{k}", sign)),
             name=f"validation error {k}",
         )
         for k, sign in (("A", 1), ("B", -1))
     )
-    split = MLP(
-        inner=slot_map(("A worse", "D"), ("A better", "D", -1)),
-        outer=slot_map(("lose", "A worse"), ("win", "A better")),
+    split = n.MLP(
+        inner=n.slot_map(("A worse", "D"), ("A better", "D", -1)),
+        outer=n.slot_map(("lose", "A worse"), ("win", "A better")),
         activation="relu",
     )
-    choose = Head(
-        query=slot_map(("win", "win"), ("lose", "lose")),
-        key=slot_map(("win", "position[0]"), ("lose", f"position[{fitted}]")),
-        value=slot_map(("A", "position[0]")),  # one there: the weight of the winner A
+    choose = n.Head(
+        query=n.slot_map(("win", "win"), ("lose", "lose")),
+        key=n.slot_map(("win", "position[0]"), ("lose", f"position[{fitted}]")),
+        value=n.slot_map(("A", "position[0]")),  # one there: the weight of the winner A
         attention="normalised",
         name="winner",
     )
-    final = bilinear(
+    final = n.bilinear(
         {"A*rA": ("A", "rA"), "A*rB": ("A", "rB"), "rB": ("one", "rB")},
         ("p", "A*rA", -1), ("p", "A*rB", 1), ("p", "rB", -1),
-        d=d,
     )  # fmt: skip
-    n = fitted
-    loss = "+".join(
-        f"(y{t + 1} - wA{n}.T*x{t + 1})*(y{t + 1} - wA{n}.T*x{t + 1})"
-        f" - (y{t + 1} - wB{n}.T*x{t + 1})*(y{t + 1} - wB{n}.T*x{t + 1})"
-        for t in held_out
-    )
+    error = {k: [f"(y{t + 1} - w{k}{fitted}.T*x{t + 1})" for t in held_out] for k in "AB"}
+    loss = "+".join(f"{a}*{a} - {b}*{b}" for a, b in zip(error["A"], error["B"]))
     query = (
-        Holds("rA", f"-wA{n}.T*x_t", "query"),
-        Holds("rB", f"-wB{n}.T*x_t", "query"),
+        n.Holds("rA", f"-wA{fitted}.T*x_t", "query"),
+        n.Holds("rB", f"-wB{fitted}.T*x_t", "query"),
     )
-    layers = (
-        *absorb(d, n, ("A", "B")),
-        Layer("validation", mlp=mask, holds=query),
-        Layer("sums", sums, split, holds=(*query, Holds("D", "D", "query"))),
-        Layer("choice", (choose,), final, holds=query),
+    end = (
+        n.Layer("validation", mlp=mask, holds=query),
+        n.Layer("sums", sums, split, holds=(*query, n.Holds("D", "D", "query"))),
+        n.Layer("choice", (choose,), final, holds=query),
     )
-    return Witness(
-        name="selection",
-        layout=layout(
-            **slots(d, examples, ("A", "B")), vA=(), vB=(), D=(), win=(), lose=(), A=(), p=()
-        ),
-        prompt=Prompt(d, embedding({"A": first, "B": second}), positions=examples),
-        layer_list=layers,
-        readout=Readout("p"),
-        parameters={
-            "d": d, "examples": examples, "validation": validation, "ridges": (first, second),
-        },
-        definitions=(
-            *definitions(n, f"({as_text(first)})", "A"),
-            *definitions(n, f"({as_text(second)})", "B"),
-            ("D", loss),
-        ),
-        examples=examples,
-        source="ridge selected by held-out error",
-    )  # fmt: skip
+    strengths = dict(zip("AB", ridges))
+    both = {name: _pass(name, fitted, f"({as_text(ridge)})") for name, ridge in strengths.items()}
+    return n.Parts(
+        stage(fitted, strengths, examples, vA="", vB="", D="", win="", lose="", A="", p=""),
+        n.Readout("p"),
+        step=lambda i: absorb(i, fitted, tuple(strengths)),
+        end=end,
+        also=(*both["A"], *both["B"], ("D", loss)),
+    )
+
+
+def _pass(name: str, examples: int, ridge: str) -> list[tuple[str, str]]:
+    """The quantities of one of the two passes, under its name."""
+    made, _ = n.references.sherman_morrison({"examples": examples})
+    new = {k: f"{k[0]}{name}{k[1:]}" for k in made} | {"ridge": ridge}
+    return [(new[k], rename(formula, new)) for k, formula in made.items()]

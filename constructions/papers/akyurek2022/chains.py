@@ -24,6 +24,7 @@ from proofs.exact import Exact
 from proofs.layer import Holds
 from proofs.stream import layout
 
+from ... import notation as n
 from ...parameters import number, vector, whole
 from ...witness import Witness
 from .layers import FLOAT64, Constants, transformer
@@ -160,17 +161,28 @@ def theorem1_chain(
     )
 
 
+FREE = {
+    name: n.Number(above=0, default=getattr(FLOAT64, name))
+    for name in ("sharpness", "large", "very_large", "scale", "bypass")
+}
+
+
+@n.construction(
+    parameters={
+        "d": n.Whole(example=1),
+        "step_size": n.Number(above=0, example=Fraction(1, 8)),
+        "ridge": n.Number(least=0, default=0),
+        "w0": n.Numbers(default=None),
+        "examples": n.Examples(default=1),
+        **{name: kind for name, kind in FREE.items() if name != "very_large"},
+    },
+    steps="examples",
+    source="akyurek2022, theorem 1",
+)
 def akyurek2022_theorem1(
-    d: int,
-    step_size: Any,
-    ridge: Any = 0,
-    w0: Sequence[Any] | None = None,
-    examples: int = 1,
-    sharpness: Any = FLOAT64.sharpness,
-    large: Any = FLOAT64.large,
-    scale: Any = FLOAT64.scale,
-    bypass: Any = FLOAT64.bypass,
-) -> Witness:
+    d: int, step_size: Any, ridge: Any, w0: Any, examples: int, sharpness: Any, large: Any,
+    scale: Any, bypass: Any,
+) -> Witness:  # fmt: skip
     """The repaired chain as a transformer, for prompts of exactly `examples` examples, one query.
 
     One gradient step on (w^T x - y)^2 + ridge |w|^2 per example, from w0 (default 0). It
@@ -178,7 +190,7 @@ def akyurek2022_theorem1(
     until rounding sets in.
     """
     chain = theorem1_chain(d, step_size, ridge, w0, examples)
-    return chain.transformer(_constants(sharpness, large, 1, scale, bypass))
+    return chain.transformer(Constants(sharpness, large, 1, scale, bypass))
 
 
 # -- theorem 2: ridge regression --------------------------------------------------------------
@@ -264,22 +276,26 @@ def theorem2_chain(
     )
 
 
+@n.construction(
+    parameters={
+        "d": n.Whole(example=1),
+        "ridge": n.Number(above=0, example=1),
+        "examples": n.Examples(default=1),
+        **FREE,
+    },
+    steps="examples",
+    source="akyurek2022, theorem 2",
+)
 def akyurek2022_theorem2(
-    d: int,
-    ridge: Any,
-    examples: int = 1,
-    sharpness: Any = FLOAT64.sharpness,
-    large: Any = FLOAT64.large,
-    very_large: Any = FLOAT64.very_large,
-    scale: Any = FLOAT64.scale,
-    bypass: Any = FLOAT64.bypass,
-) -> Witness:
+    d: int, ridge: Any, examples: int, sharpness: Any, large: Any, very_large: Any, scale: Any,
+    bypass: Any,
+) -> Witness:  # fmt: skip
     """The repaired chain as a transformer, for prompts of exactly `examples` examples, one query.
 
     Approximates ridge regression, as `akyurek2022_theorem1` does its steps.
     """
     chain = theorem2_chain(d, ridge, examples)
-    return chain.transformer(_constants(sharpness, large, very_large, scale, bypass))
+    return chain.transformer(Constants(sharpness, large, very_large, scale, bypass))
 
 
 # -- what they are built from -----------------------------------------------------------------
@@ -289,16 +305,6 @@ def _known(as_printed: Collection[str]) -> None:
     for name in as_printed:
         if name not in READINGS:
             raise ValueError(f"nothing printed is called {name!r}; there are {', '.join(READINGS)}")
-
-
-def _constants(sharpness: Any, large: Any, very_large: Any, scale: Any, bypass: Any) -> Constants:
-    return Constants(
-        number("sharpness", sharpness, above=0),
-        number("large", large, above=0),
-        number("very_large", very_large, above=0),
-        number("scale", scale, above=0),
-        number("bypass", bypass, above=0),
-    )
 
 
 def _fraction(value: Exact) -> Exact:

@@ -1,0 +1,303 @@
+"""The claim of every construction: its transformer predicts what its algorithm does.
+
+All of it follows from the construction: what is drawn from what its parameters are, formula and
+letters from its reference, promises from its costs, the residual from what it says is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+import constructions
+from constructions.construction import Construction, Costs
+from constructions.parameters import Examples, Number, Numbers, OneOf, Parameter, Rows, Whole
+from proofs.formula import SCALARS, in_sympy, parse
+
+from ... import algorithms, strategies
+from ...checks.case import build, reference
+from ...checks.proof import Matrix, Vector
+from ...checks.residual import leaves
+from ...checks.resources import counts
+from ...claim import Check, Claim, Promise, register, registered
+from ...formulas import Formula
+from ...inputs.region import Spectrum, limit, value_of
+from ...strategies import Case
+
+ENTRIES = st.one_of(strategies.fractions(), strategies.fractions(9, 1))
+BELOW_ONE = (Fraction(1, 2), Fraction(1, 3), Fraction(9, 10))
+DIMENSIONS = (1, 2, 3, 5)
+PROVED = {"d": 3, "steps": 4}  # sizes at which the calculus runs a witness
+
+
+def claim_of(made: Construction) -> Claim:
+    """The claim that the construction's transformers predict what its algorithm does."""
+
+    def witness(**parameters: Any) -> Any:
+        return made(**parameters)
+
+    witness.__doc__ = made.__doc__
+    witness.__signature__ = made.signature  # type: ignore[attr-defined]
+    stated = made.reference is not None
+    return Claim(
+        made.name,
+        statement=made.states,
+        source="witness",
+        summary=made.__doc__.strip().split("\n")[0],
+        variant="improved",
+        witness=witness,
+        algorithm=getattr(algorithms, made.equals or made.name),
+        formula=Formula(made.name, made.reference) if made.reference is not None else None,
+        domain=strategies.ANY,
+        cases=lambda: cases(made, witness),
+        floats=(lambda: float_cases(made)) if all_scaled(made) else None,
+        promises=promises(made.costs),
+        sizes=lambda: list(sizes(made)),
+        symbolic=in_letters(made) if stated else None,
+        assembled=(lambda: list(assembled(made))) if stated else None,
+        theorems=(made.name, *made.related),
+        checks=lambda: list(checks(made)),
+    )
+
+
+def register_all() -> None:
+    """Registers the claim of every construction that has none yet."""
+    known = {claim.key for claim in registered()}
+    for name in constructions.names():
+        made = constructions.get(name)
+        if isinstance(made, Construction) and made.states and (name, "improved") not in known:
+            register(claim_of(made))
+
+
+def own(made: Construction) -> dict[str, Parameter]:
+    """The parameters besides the dimension."""
+    return {name: parameter for name, parameter in made.parameters.items() if name != "d"}
+
+
+# -- what is drawn ----------------------------------------------------------------------------
+
+
+def cases(made: Construction, witness: Any) -> st.SearchStrategy[Case]:
+    """Prompts of fractions, with parameters of every kind; those that do not go together are not
+    drawn, nor prompts at which a sum that is divided by is zero."""
+
+    @st.composite
+    def parameters(draw: Any, d: int, n: int) -> dict[str, Any]:
+        return {name: draw(values(kind, d, n)) for name, kind in own(made).items()}
+
+    @st.composite
+    def draw_case(draw: Any) -> Case:
+        case = draw(strategies.prompts(entries=ENTRIES))
+        n, d = case.X.shape
+        return Case({"d": d, **draw(parameters(d, n))}, case.X, case.y, case.queries)
+
+    algorithm = getattr(algorithms, made.equals or made.name)
+
+    def fits(case: Case) -> bool:
+        try:
+            transformer = build(witness, case.parameters)
+        except ValueError:  # a choice that the construction refuses
+            return False
+        heads = [head for layer in transformer.layer_list for head in layer.heads]
+        if all(head.attention != "normalised" or head.null for head in heads):
+            return True
+        try:
+            reference(algorithm, case, Fraction)
+        except ZeroDivisionError:
+            return False
+        return True
+
+    return draw_case().filter(fits)
+
+
+def values(kind: Parameter, d: int, n: int) -> st.SearchStrategy[Any]:
+    """Exact values of a parameter for prompts of this size."""
+    if isinstance(kind, Examples):
+        return st.just(n)
+    if isinstance(kind, Whole):
+        return st.integers(kind.least, kind.least + kind.tried)
+    if isinstance(kind, OneOf):
+        return st.sampled_from(kind.of)
+    if isinstance(kind, Number):
+        if kind.below is not None:
+            return st.sampled_from(BELOW_ONE)
+        positive = strategies.positive(2, 16)
+        return positive if kind.least is None else st.one_of(st.just(Fraction(0)), positive)
+    entry = strategies.positive() if getattr(kind, "above", None) == 0 else strategies.fractions()
+    if isinstance(kind, Numbers):
+        made = st.tuples(*[entry] * (d if kind.size == "d" else kind.size))
+    elif isinstance(kind, Rows):
+        made = st.tuples(*[st.tuples(*[entry] * d)] * (d if kind.square else 2))
+    else:
+        raise TypeError(f"nothing says how {kind} is drawn")
+    return made if kind.default is not None else st.one_of(st.none(), made)
+
+
+def all_scaled(made: Construction) -> bool:
+    """Whether the construction says how every number scales with the data."""
+
+    def says(name: str, kind: Parameter) -> bool:
+        if isinstance(kind, Number):
+            known = kind.unit or kind.below is not None or name in made.suited
+            return bool(known or name in made.converges(example_values(made)))
+        return isinstance(kind, (Whole, OneOf)) or kind.default is None
+
+    return all(says(name, kind) for name, kind in own(made).items())
+
+
+def example_values(made: Construction) -> dict[str, Any]:
+    """Small values of all parameters."""
+    return {name: example(kind, 2) for name, kind in made.parameters.items()}
+
+
+def float_cases(made: Construction) -> st.SearchStrategy[Case]:
+    """Prompts of floats of any condition number, parameters to the scale of the data."""
+
+    @st.composite
+    def draw_case(draw: Any) -> Case:
+        d, n = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+        X, y, queries = draw(strategies.floats_with_condition(d, n, max_condition=1e6))
+        top = float(np.linalg.norm(X)) ** 2
+        spectrum = Spectrum(top, top / 8, n)
+        chosen: dict[str, Any] = {"d": d}
+        for name, kind in own(made).items():
+            if not isinstance(kind, Number):
+                chosen[name] = draw(values(kind, d, n))
+        for name, formula in made.suited.items():
+            chosen[name] = value_of(formula, chosen, spectrum)
+        for name, kind in own(made).items():
+            if isinstance(kind, Number) and name not in chosen:
+                chosen[name] = draw(st.sampled_from(scaled(made, name, kind, chosen, spectrum)))
+        return Case(chosen, X, y, queries)
+
+    return draw_case()
+
+
+def scaled(
+    made: Construction, name: str, kind: Number, chosen: Mapping[str, Any], spectrum: Spectrum
+) -> tuple[float, ...]:
+    """Values of a number on data with this spectrum: inside its region, or in its unit."""
+    bound = limit(made.name, chosen, spectrum) if name in made.converges(chosen) else None
+    if bound is not None:
+        return bound.value / 2, bound.value / 8
+    unit = value_of(kind.unit, chosen, spectrum) if kind.unit else 1.0
+    zero = (0.0,) if kind.least == 0 else ()
+    return (*zero, 0.5, 0.9) if kind.below is not None else (*zero, unit, unit / 1000)
+
+
+# -- at which sizes it is counted, and proved -------------------------------------------------
+
+
+def promises(costs: Costs) -> tuple[Promise, ...]:
+    """The costs as promises."""
+    return tuple(
+        Promise(quantity, formula.removeprefix("<="), "<=" if formula.startswith("<=") else "=")
+        for quantity, formula in costs.items()
+    )
+
+
+def sizes(made: Construction) -> Iterator[dict[str, Any]]:
+    """Dimensions and numbers of steps, everything else at its example or default."""
+    for d in DIMENSIONS:
+        axes = {name: counted(made, name, kind, d) for name, kind in own(made).items()}
+        axes = {name: axis for name, axis in axes.items() if axis}
+        for chosen in product(*axes.values()):
+            yield {"d": d, **dict(zip(axes, chosen))}
+
+
+def counted(made: Construction, name: str, kind: Parameter, d: int) -> tuple[Any, ...]:
+    """Values of a parameter at which resources are counted; none where its default will do."""
+    if isinstance(kind, Examples):
+        return tuple(kind.small * count for count in (1, 2, 3))
+    if isinstance(kind, Whole) and name == made.steps:
+        return tuple(kind.least * step for step in (1, 2, 4)) if kind.least else (0, 1, 3)
+    if kind.default is kind.REQUIRED:
+        return (example(kind, d),)
+    return ()
+
+
+def example(kind: Parameter, d: int) -> Any:
+    """A value of a parameter."""
+    if isinstance(kind, Rows):
+        return tuple(tuple(Fraction(1, 1 + i + j) for j in range(d)) for i in range(d))
+    return kind.small
+
+
+def in_letters(made: Construction) -> dict[str, Any]:
+    """One small size at which prediction and algorithm are compared as rational functions."""
+    least = max((k.least for k in own(made).values() if isinstance(k, Examples)), default=1)
+    chosen: dict[str, Any] = {"d": 2 if least == 1 else 1, "n": least}
+    for name, kind in own(made).items():
+        if isinstance(kind, Whole):
+            chosen[name] = least if isinstance(kind, Examples) else max(1, kind.least)
+        elif kind.default is kind.REQUIRED:
+            chosen[name] = example(kind, chosen["d"])
+    return chosen
+
+
+def assembled(made: Construction) -> Iterator[dict[str, Any]]:
+    """Sizes and choices, letters for numbers, at which the witness itself is proved."""
+    axes: dict[str, tuple[Any, ...]] = {"d": (PROVED["d"],)}
+    for name, kind in own(made).items():
+        axes[name] = open_values(name, kind)
+    for chosen in product(*axes.values()):
+        yield dict(zip(axes, chosen))
+
+
+def open_values(name: str, kind: Parameter) -> tuple[Any, ...]:
+    """A parameter left open for a proof: a letter, every choice, a few steps."""
+    import sympy
+
+    if isinstance(kind, Whole):
+        return (min(PROVED["steps"], kind.least + kind.tried),)
+    if isinstance(kind, OneOf):
+        return kind.of
+    if isinstance(kind, Number):
+        letter = sympy.Symbol(name)
+        return (0, letter) if kind.least == 0 else (letter,)
+    opened = Matrix(name) if isinstance(kind, Rows) else Vector(name)
+    return (None, opened) if kind.default is None else (opened,)
+
+
+# -- checks that follow from what it says besides ---------------------------------------------
+
+
+def checks(made: Construction) -> Iterator[Check]:
+    """The costs of other choices, and what is left of the error in every direction."""
+    for choice, costs in made.variants:
+        given = [{**size, **choice} for size in sizes(made)]
+        said = ", ".join(f"{name} {value}" for name, value in choice.items())
+        yield counts(made, promises(costs), lambda given=given: given, said)  # type: ignore[misc]
+    if made.left:
+        yield leaves(made, lambda s, **values: residual(made, s, values), lambda: few_steps(made))
+
+
+def residual(made: Construction, s: Any, parameters: Mapping[str, Any]) -> Any:
+    """What the construction says is left of the error in the direction of s."""
+    left = made.leaves({**parameters, "s": s})
+    if not isinstance(left, str):
+        return left
+    return in_sympy(parse(left, SCALARS)).subs({**parameters, "s": s})
+
+
+def few_steps(made: Construction) -> list[dict[str, Any]]:
+    """One to three steps, letters for numbers."""
+    import sympy
+
+    axes: dict[str, tuple[Any, ...]] = {}
+    for name, kind in own(made).items():
+        if isinstance(kind, Whole):
+            axes[name] = tuple(range(max(1, kind.least), 4))
+        elif isinstance(kind, Number):
+            axes[name] = (sympy.Symbol(name),)
+        elif isinstance(kind, OneOf) and callable(made.left):
+            axes[name] = kind.of
+    return [dict(zip(axes, chosen)) for chosen in product(*axes.values())]
+
+
+register_all()
