@@ -86,13 +86,16 @@ def reference(
             f"the algorithm returns an array of shape {made.shape}; for {len(queries)} queries it "
             f"must be ({len(queries)},)"
         )
-    if convert is Fraction and made.dtype != object and made.dtype.kind == "f":
-        raise InexactReference(f"the algorithm computes in floats ({made.dtype})")
     if convert is Fraction:
-        inexact = next((v for v in made.ravel() if isinstance(v, (float, np.floating))), None)
-        if inexact is not None:
-            raise InexactReference(f"the algorithm computes in floats: it returns {inexact!r}")
+        refuse_inexact(made)
     return made
+
+
+def refuse_inexact(predictions: np.ndarray) -> None:
+    """Raises InexactReference if there is a float among the predictions."""
+    for value in predictions.ravel():
+        if isinstance(value, (float, np.floating)):
+            raise InexactReference(f"the algorithm computes in floats: it returns {value!r}")
 
 
 def objects(array: Any, convert: Callable[[Any], Any]) -> np.ndarray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -17,7 +18,7 @@ from flint import arb
 from constructions.numbers.ball import precision
 
 from ..strategies import Case
-from .case import InexactReference, reference
+from .case import InexactReference, reference, refuse_inexact
 
 BITS = 128
 
@@ -102,40 +103,31 @@ def refuse_floats(algorithm: Callable[..., Any], case: Case) -> None:
     """
     shapes = tuple(np.shape(part) for part in (case.X, case.y, case.queries))
     words = tuple(sorted((k, v) for k, v in case.parameters.items() if isinstance(v, str)))
-    key = (algorithm, shapes, words)
+    probe = _Probe(algorithm, (shapes, words), case)
     try:
-        said = _said(_Probe(key, case))
+        said = _said(probe)
     except TypeError:  # an algorithm that is no key
-        said = _probed(algorithm, case)
+        said = _said.__wrapped__(probe)
     if said is not None:
         raise InexactReference(said)
 
 
+@dataclass(frozen=True)
 class _Probe:
-    """A case of an algorithm, equal to every other with the same key."""
+    """A case of an algorithm, equal to every other of the same kind."""
 
-    def __init__(self, key: Any, case: Case) -> None:
-        self.key, self.case = key, case
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Probe) and self.key == other.key
+    algorithm: Callable[..., Any]
+    kind: Any
+    case: Case = field(compare=False)
 
 
 @functools.lru_cache(maxsize=1024)
 def _said(probe: _Probe) -> str | None:
-    return _probed(probe.key[0], probe.case)
-
-
-def _probed(algorithm: Callable[..., Any], case: Case) -> str | None:
     try:
         with precision(BITS):
-            made = reference(algorithm, case, Strict)
+            refuse_inexact(reference(probe.algorithm, probe.case, Strict))
     except InexactReference as error:
         return str(error)
     except Exception:  # comparisons of balls, functions that they do not have
-        return None
-    inexact = next((v for v in made.ravel().tolist() if isinstance(v, float)), None)
-    return None if inexact is None else f"the algorithm computes in floats: it returns {inexact!r}"
+        pass
+    return None

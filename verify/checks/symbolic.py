@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -27,6 +28,25 @@ def letters(d: int, n: int, m: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndar
         return made
 
     return array("x", n, d), array("y", n), array("q", m, d)
+
+
+def in_a_field(*given: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """The field of rational functions in all letters of these values, and the way into it."""
+    from sympy import QQ, Rational
+
+    flat = (one for value in given for one in np.asarray(value, dtype=object).ravel())
+    symbols = {symbol for one in flat if is_symbolic(one) for symbol in one.free_symbols}
+    field = QQ.frac_field(*sorted(symbols, key=str))
+
+    def element(value: Any) -> Any:
+        if field.of_type(value):
+            return value
+        if is_symbolic(value):
+            return field.from_sympy(value)
+        value = Fraction(value)
+        return field.from_sympy(Rational(value.numerator, value.denominator))
+
+    return field, element
 
 
 def _differs(
@@ -59,31 +79,20 @@ def _differs(
 @left_open
 def in_letters(budget: Budget, claim: Claim) -> CheckResult:
     """Both as elements of one field of rational functions, where equality is decided."""
-    from sympy import QQ, Rational
-
     assert claim.witness is not None and claim.algorithm is not None and claim.symbolic is not None
     parameters = dict(claim.symbolic)
     n = parameters.pop("n")
     X, y, queries = letters(parameters["d"], n)
-    symbols: set[Any] = set(X.ravel()) | set(y.ravel()) | set(queries.ravel())
-    for value in parameters.values():
-        symbols |= getattr(value, "free_symbols", set())
-    field = QQ.frac_field(*sorted(symbols, key=str))
-
-    def convert(value: Any) -> Any:
-        if is_symbolic(value):
-            return field.from_sympy(value)
-        return field.from_sympy(Rational(value.numerator, value.denominator))
-
+    field, element = in_a_field(X, y, queries, *parameters.values())
     size = f"d = {parameters['d']}, n = {n}"
     witness = build(claim.witness, parameters)
     if point := _differs(claim, witness, parameters, n):
         raise Differs(f"at {size} two rational functions that differ at a point", point)
     got = witness.predict(X, y, queries, "symbolic")
-    want = reference(claim.algorithm, Case(parameters, X, y, queries), convert)
+    want = reference(claim.algorithm, Case(parameters, X, y, queries), element)
     for ours, theirs in zip(got, want):
-        if field.from_sympy(ours) != theirs:
-            difference = str(field.to_sympy(field.from_sympy(ours) - theirs))
+        if element(ours) != theirs:
+            difference = str(field.to_sympy(element(ours) - theirs))
             raise Differs(
                 f"at {size} the prediction is off by {difference}",
                 {"d": parameters["d"], "n": n, "difference": difference},

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
 from flint import arb
 
 from constructions.papers.akyurek2022.layers import Constants, workspace
@@ -45,6 +44,7 @@ from proofs.stream import Layout
 
 from ...strategies import Case
 from ..case import reference
+from ..symbolic import in_a_field, letters
 from .balls import ball, interval, precision
 from .operation_bounds import After, Box, NotCovered, after, in_letters, with_weights
 
@@ -275,40 +275,18 @@ def equal_in_letters(chain: Any, algorithm: Callable[..., Any]) -> bool:
     Prompt and parameters are letters, generators of a field of sympy's. Divisors are taken without
     their absolute value: they have to be positive, as `prompt_error` has seen.
     """
-    import sympy
-    from sympy.polys.fields import FracElement, field
-
     program, parameters = chain.program, chain.parameters
-    d, n = parameters["d"], parameters["examples"]
-    symbols = {str(s): s for value in parameters.values() for s in _symbols(value)}
-    prompt = [f"x{k}_{i}" for k in range(n + 1) for i in range(d)] + [f"y{k}" for k in range(n)]
-    K, *letters = field([*prompt, *symbols], sympy.QQ)
-
-    def element(value: Any) -> Any:
-        if isinstance(value, FracElement):
-            return value
-        if is_symbolic(value):
-            return K.from_expr(value)
-        value = Fraction(value)
-        return K(sympy.QQ(value.numerator, value.denominator))
-
-    xs = [letters[k * d : (k + 1) * d] for k in range(n + 1)]
-    y = letters[(n + 1) * d : (n + 1) * d + n]
-    columns = [[element(v) for v in c] for c in program.prompt(xs[:n], y, xs[n:])]
+    X, y, queries = letters(parameters["d"], parameters["examples"])
+    _, element = in_a_field(X, y, queries, *parameters.values())
+    columns = [[element(v) for v in c] for c in program.prompt(X, y, queries)]
     for operation in program.operations:
-        columns = _in_a_field(with_weights(operation, element), columns)
+        columns = _divided(with_weights(operation, element), columns)
     (row,) = program.stream.rows(chain.readout)
-    X, queries = (np.array(part, dtype=object) for part in (xs[:n], xs[n:]))
-    case = Case(parameters, X, np.array(y, dtype=object), queries)
-    (wanted,) = reference(algorithm, case, element)
+    (wanted,) = reference(algorithm, Case(parameters, X, y, queries), element)
     return bool(columns[-1][row] == wanted)
 
 
-def _symbols(value: Any) -> list[Any]:
-    return [one for one in (value if isinstance(value, tuple) else (value,)) if is_symbolic(one)]
-
-
-def _in_a_field(operation: Operation, columns: Columns) -> Columns:
+def _divided(operation: Operation, columns: Columns) -> Columns:
     if not isinstance(operation, Div):
         return operation.apply(columns)
     made = []

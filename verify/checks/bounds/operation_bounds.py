@@ -448,16 +448,3 @@ def _range(before: Polynomial, made: Written | None, norm: Normed | None) -> arb
     first, second = norm.kappa, norm.kappa * norm.kappa
     sum_ = before.value() + first * made.linear.value() + second * made.quadratic.value()
     return sum_ + made.remainder * arb(0, 1)
-
-
-__all__ = [
-    "After",
-    "Box",
-    "NotCovered",
-    "after",
-    "attended",
-    "in_letters",
-    "mixing",
-    "operation_error",
-    "with_weights",
-]
