@@ -3,37 +3,65 @@
 Statement (Golub and Varga): with the eigenvalues of S = X^T X in [lowest, highest], k steps leave
 the error multiplied by T_k((theta - s)/delta) / T_k(theta/delta), theta and delta the middle and
 half the length of the interval: at most 2 ((sqrt(kappa) - 1)/(sqrt(kappa) + 1))^k, kappa = highest
-/ lowest. Tokens and layers are those of momentum, with a step size and a momentum per layer
-(proofs.momentum). One head per layer, width d + 2.
+/ lowest. Tokens and layers are those of momentum, with a step size and a momentum per layer. One
+head per layer, width d + 2.
 """
-
-from __future__ import annotations
 
 from typing import Any
 
-from proofs.exact import as_text, exact
+from proofs.exact import exact, is_symbolic
+from proofs.template import as_sympy
 
-from ..parameters import number, whole
-from ..witness import Witness
-from .momentum import two_term
+from .. import notation as n
+from .momentum import NAMES, STEP
 
 
-def chebyshev(d: int, steps: int, lowest: Any, highest: Any) -> Witness:
+def rates(steps: int, lowest: Any, highest: Any) -> list[tuple[Any, Any]]:
+    """(step size, momentum) of every step.
+
+    With sigma = theta/delta, omega_0 = 1/sigma and omega_k = 1/(2 sigma - omega_{k-1}) they are
+    2 omega_k/delta and omega_k omega_{k-1}, but 1/theta and, where v = 0, any momentum in the
+    first: 1.
+    """
+    lowest, highest = as_sympy(lowest), as_sympy(highest)
+    theta, delta = (highest + lowest) / 2, (highest - lowest) / 2
+    made, before = [(1 / theta, 1)], delta / theta
+    for _ in range(1, steps):
+        omega = 1 / (2 * theta / delta - before)
+        made.append((2 * omega / delta, omega * before))
+        before = omega
+    return [(exact(eta), exact(beta)) for eta, beta in made]
+
+
+@n.construction(
+    parameters={
+        "steps": n.Whole(example=2),
+        "lowest": n.Number(above=0),
+        "highest": n.Number(above=0),
+    },
+    steps="steps",
+    reference=n.references.chebyshev,
+    region="highest >= top",
+    suited={"highest": "top", "lowest": "least/2"},
+    states=r"k \text{ layers leave } \rho_k(s) = T_k((\theta - s)/\delta)/T_k(\theta/\delta) "
+    r"\text{ of the error: at most } 2\left(\frac{\sqrt\kappa - 1}{\sqrt\kappa + 1}\right)^k",
+    costs={"layers": "k", "width": "d + 2", "heads": "1"},
+    source="Chebyshev semi-iteration (Golub, Varga)",
+)
+def chebyshev(steps: int, lowest: Any, highest: Any) -> n.Parts:
     """k = `steps` from zero on 1/2 sum (w^T x - y)^2, at every query; 0 < lowest < highest.
 
     Where S is singular, the errors that X sees are the same, for its other eigenvalues.
     """
-    d, steps = whole("d", d), whole("steps", steps)
-    lowest, highest = number("lowest", lowest, above=0), number("highest", highest, above=0)
-    if not hasattr(highest - lowest, "free_symbols") and not lowest < highest:
+    if not is_symbolic(highest - lowest) and not lowest < highest:
         raise ValueError(
             f"lowest must be less than highest, not {float(lowest):g} and {float(highest):g}"
         )
-    from proofs.weights.momentum import chebyshev_rates
+    chosen = rates(steps, lowest, highest)
 
-    rates = []
-    for eta, beta in chebyshev_rates(steps, lowest, highest):
-        eta, beta = exact(eta), exact(beta)
-        rates.append((f"({as_text(eta)})", eta, f"({as_text(beta)})", beta))
-    given = {"d": d, "steps": steps, "lowest": lowest, "highest": highest}
-    return two_term("chebyshev", d, rates, given, "Chebyshev semi-iteration (Golub, Varga)")
+    def step(k: int) -> tuple[n.Layer, ...]:
+        eta, beta = chosen[k - 1]
+        return STEP.at(eta=eta, beta=beta)
+
+    moved = tuple((f"v{k}", f"w{k} - w{k - 1}") for k in range(1, steps + 1))
+    return n.Parts(STEP.stage, n.Readout("r", -1), step=step, names=NAMES, also=moved)

@@ -2,8 +2,9 @@
 
 Statement (vonoswald2022, GD++): tokens carry u (at first x) and r (at first y), and one layer
 makes r_t - eta sum_j r_j <u_j, u_t> and u_t - gamma sum_j u_j <u_j, u_t> of them: a gradient step
-on the transformed data, and u = (I - gamma U^T U) u. Width d + 1. The weights are those of
-proofs.gd_plus_plus.
+on the transformed data, and u = (I - gamma U^T U) u. Width d + 1. With u = Q x, Q = q(S), s an
+eigenvalue of S and rho what is left of the gradient X^T (y - X w), the loss of the transformed
+data is a loss of w whose gradient is mapped back by Q: rho' = rho (1 - eta s q^2).
 
 `minimax_descent` is GD++ with the best step sizes, 4 * 9^(k-1) / (3 largest) in layer k: for
 eigenvalues s of S up to `largest` the error is multiplied by T_(3^k)(z) / (3^k z), z =
@@ -11,79 +12,79 @@ sqrt(s / largest), T the Chebyshev polynomial, so that sqrt(s) times it is at mo
 sqrt(largest) / 3^k. No linear-attention transformer of k layers has a smaller bound.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from typing import Any
 
-from proofs.exact import exact
-from proofs.layer import Head, Holds, Layer, Readout
-from proofs.prompt import Prompt
-from proofs.slotmap import slot_map
-from proofs.stream import layout
+import sympy
 
-from ..parameters import number, substitute, whole
-from ..witness import Witness
+from proofs.argument import Argument
+from proofs.calculus import form as c
+from proofs.template import as_sympy
+
+from .. import notation as n
+
+query, key, value_r, value_u = n.letters("query key value_r value_u")
+descend = n.head(
+    "gradient and data", {"u": query}, {"u": key}, {"r": {"r": value_r}, "u": {"u": value_u}}
+)
 
 
-def gd_plus_plus(d: int, steps: int, step_size: Any, gamma: Any) -> Witness:
+def _left(argument: Argument, weights: Mapping[str, Any], at: Mapping[Any, Any]) -> None:
+    """The step multiplies the gradient, in the direction of s, by 1 - eta s q^2."""
+    w, Q, eta = c.letter("w", c.d, 1), c.letter("Q", c.d, c.d, commuting=True), sympy.Symbol("eta")
+    before = c.X.T @ (c.y - c.X @ w)
+    after = c.X.T @ (c.y - c.X @ (w + eta * (Q @ Q @ before)))
+    argument.equal(r"\rho' = ", after, (c.identity(c.d) - eta * (c.S @ Q @ Q)) @ before)
+
+
+STEP = n.Template(
+    "gd_plus_plus.layer",
+    r"\rho' = \rho(1 - \eta s q^2),\ q' = q(1 - \gamma s q^2)",
+    n.stage({"u": "x", "r": "y"}, u="d", r=""),
+    layers=(n.Layer("w_{k}", (descend,)),),
+    before={"u": "Q*x_t", "r": "y_t - w.T*x_t"},
+    becomes={"w": "w + eta*Q*Q*X.T*(y - X*w)", "Q": "Q - gamma*Q*Q*S*Q"},
+    letters={"w": "vector", "Q": "commuting"},
+    parameters=("eta", "gamma"),
+    fix=n.scaled(query, key),
+    also=_left,
+)
+NAMES = {"w": "w{k}", "Q": "Q{k}"}
+
+
+@n.construction(
+    parameters={
+        "steps": n.Whole(example=2),
+        "step_size": n.Number(above=0),
+        "gamma": n.Number(least=0),
+    },
+    steps="steps",
+    reference=n.references.gd_plus_plus,
+    states=r"\text{one head: } r \leftarrow r - \eta UU^\top r,\; U \leftarrow U(I - \gamma "
+    r"U^\top U), \text{ from } U = X,\ r = y",
+    costs={"layers": "k", "width": "d + 1", "heads": "1"},
+    proved=(STEP,),
+    source="vonoswald2022, GD++",
+)
+def gd_plus_plus(step_size: Any, gamma: Any) -> n.Parts:
     """k = `steps` of GD++ on 1/2 sum (w^T x - y)^2 from w = 0; gamma = 0 is gradient descent."""
-    d, steps = whole("d", d), whole("steps", steps)
-    step_size = number("step_size", step_size, above=0)
-    gamma = number("gamma", gamma, least=0)
-    given = {"d": d, "steps": steps, "step_size": step_size, "gamma": gamma}
-    return _witness("gd_plus_plus", d, [("step_size", step_size, "gamma", gamma)] * steps, given)
+    step = STEP.at(eta=step_size, gamma=gamma)
+    return n.Parts(STEP.stage, n.Readout("r", -1), step=step, names=NAMES)
 
 
-def minimax_descent(d: int, layers: int, largest: Any) -> Witness:
+@n.construction(
+    parameters={"layers": n.Whole(example=2), "largest": n.Number(above=0)},
+    steps="layers",
+    reference=n.references.minimax_descent,
+    region="largest >= top",
+    suited={"largest": "top"},
+    source="vonoswald2022, GD++",
+)
+def minimax_descent(largest: Any) -> n.Parts:
     """`layers` of GD++ with the step sizes that are best for all S with |S|_2 <= `largest`."""
-    d, layers = whole("d", d), whole("layers", layers)
-    largest = number("largest", largest, above=0)
-    from proofs.weights.gd_plus_plus import best_step, ell
 
-    rates = []
-    for k in range(1, layers + 1):
-        c = substitute({"c": best_step(k, ell)}, ell=largest)["c"]
-        formula = f"{4 * 9 ** (k - 1)}/(3*largest)"
-        rates.append((formula, c, formula, c))
-    given = {"d": d, "layers": layers, "largest": largest}
-    return _witness("minimax_descent", d, rates, given)
+    def step(k: int) -> tuple[n.Layer, ...]:
+        rate = sympy.Rational(4 * 9 ** (k - 1), 3) / as_sympy(largest)
+        return STEP.at(eta=rate, gamma=rate)
 
-
-def _witness(
-    name: str, d: int, rates: list[tuple[str, Any, str, Any]], parameters: dict[str, Any]
-) -> Witness:
-    """One layer per (eta as text, eta, gamma as text, gamma)."""
-    from proofs.weights.gd_plus_plus import step
-
-    layers = []
-    definitions = [("w0", "O"), ("Q0", "I"), ("U0", "X")]
-    for k, (eta_text, eta, gamma_text, gamma) in enumerate(rates, start=1):
-        c = substitute(step().weights, eta=exact(eta), gamma=exact(gamma))
-        values = [("r", "r", c["value_r"])]
-        if gamma != 0:
-            values.append(("u", "u", c["value_u"]))
-        head = Head(
-            query=slot_map(("f", "u", c["query"])),
-            key=slot_map(("f", "u", c["key"])),
-            value=slot_map(*values),
-            name="gradient and data",
-        )
-        held = (Holds("u", f"Q{k}.T*x_t"), Holds("r", f"y_t - w{k}.T*x_t"))
-        layers.append(Layer(f"w_{k}", (head,), holds=held))
-        before, data = f"w{k - 1}", f"U{k - 1}"
-        # the loss of transformed data is a loss of w: its gradient is mapped back by Q
-        definitions += [
-            (f"w{k}", f"{before} - {eta_text}*Q{k - 1}*{data}.T*(X*{before} - y)"),
-            (f"Q{k}", f"Q{k - 1} - {gamma_text}*Q{k - 1}*{data}.T*{data}"),
-            (f"U{k}", f"X*Q{k}"),
-        ]
-    return Witness(
-        name=name,
-        layout=layout(u=(d,), r=()),
-        prompt=Prompt(d, slot_map(("u", "x"), ("r", "y"))),
-        layer_list=tuple(layers),
-        readout=Readout("r", -1),
-        parameters=parameters,
-        definitions=tuple(definitions),
-        source="vonoswald2022, GD++",
-    )
+    return n.Parts(STEP.stage, n.Readout("r", -1), step=step, names=NAMES)

@@ -2,75 +2,80 @@
 
 Statement: w_k = soft(w_{k-1} - 2 eta X^T (X w_{k-1} - y), eta lambda) from zero, on sum of
 (w^T x - y)^2 + lambda |w|_1. Every token carries w: one linear head of two features makes the
-gradient step, a ReLU MLP the soft threshold, exactly; a last layer multiplies w and x. k + 1
-layers, width 2d + 3. The weights are those of proofs.soft_threshold.
+gradient step, a ReLU MLP the soft threshold, exactly (proofs.weights.soft_threshold); a last layer
+multiplies w and x. k + 1 layers, width 2d + 3.
 """
 
-from __future__ import annotations
-
+from dataclasses import replace
 from typing import Any
 
-from proofs.layer import MLP, Head, Holds, Layer, Readout
-from proofs.prompt import Prompt
-from proofs.slotmap import Block, slot_map
-from proofs.stream import layout
+import sympy
 
-from ..parameters import number, substitute, whole
-from ..parts import bilinear
-from ..witness import Witness
+from proofs.weights.soft_threshold import threshold
+
+from .. import notation as n
+
+fit, target, value = n.letters("fit target value")
+descend = n.Head(
+    n.slot_map(("w", "w", fit), ("y", "one", target)),
+    n.slot_map(("w", "x"), ("y", "y")),
+    n.slot_map(("w", "x", value)),
+    name="gradient",
+)
+SCALED = n.Gauge(target, sympy.Integer(1), "the scores scaled up and the value scaled down")
+
+GRADIENT = n.Template(
+    "lasso.gradient",
+    r"w \mapsto w - 2\eta X^\top(Xw - y)",
+    n.stage({"x": "x", "y": "y", "one": "one"}, x="d", y="", w="d", one="", p=""),
+    layers=(n.Layer("w_{k}", (descend,)),),
+    before={"x": "x_t", "w": "w"},
+    becomes={"w": "w - 2*eta*X.T*(X*w - y)"},
+    letters={"w": "vector"},
+    parameters=("eta",),
+    fix=(SCALED,),
+)
 
 
-def lasso(d: int, steps: int, step_size: Any, penalty: Any) -> Witness:
+def _shrink(tau: Any) -> n.MLP:
+    """Puts soft(w, tau) in the place of w."""
+    units = {"above": 1, "below": -1, "up": 1, "down": -1}
+    return n.MLP(
+        inner=n.slot_map(
+            *((name, "w", sign) for name, sign in units.items()),
+            *((name, "one", -tau, "i<-") for name in ("above", "below")),
+        ),
+        outer=n.slot_map(*(("w", name, threshold().weights[name]) for name in units)),
+        activation="relu",
+        letters=(("i", "d"),),
+    )
+
+
+@n.construction(
+    parameters={
+        "steps": n.Whole(example=2),
+        "step_size": n.Number(above=0),
+        "penalty": n.Number(least=0),
+    },
+    steps="steps",
+    reference=n.references.lasso,
+    region="step_size < 1/top",
+    states=r"k + 1 \text{ layers leave } w_k^\top x,\; w_k = \mathrm{soft}(w_{k-1} - "
+    r"2\eta X^\top(Xw_{k-1} - y), \eta\lambda)",
+    costs={"layers": "k + 1", "width": "2*d + 3", "heads": "1"},
+    source="proximal gradient descent (ISTA)",
+)
+def lasso(step_size: Any, penalty: Any) -> n.Parts:
     """k = `steps` of proximal gradient descent with penalty lambda >= 0, at every query.
 
-    Converges for 0 < step_size <= 1 / (2 |S|_2).
+    Converges for 0 < step_size <= 1 / (2 |S|_2) at least.
     """
-    d, steps = whole("d", d), whole("steps", steps)
-    step_size = number("step_size", step_size, above=0)
-    penalty = number("penalty", penalty, least=0)
-    from proofs.weights import soft_threshold as derived
-
-    g = substitute(derived.gradient().weights, eta=step_size)
-    t = substitute(derived.threshold().weights)
-    descend = Head(
-        query=slot_map(("w", "w", g["fit"]), ("y", "one", g["target"])),
-        key=slot_map(("w", "x"), ("y", "y")),
-        value=slot_map(("w", "x", g["value"])),
-        name="gradient",
+    held = (n.Holds("x", "x_t"), n.Holds("w", "w"))
+    (layer,) = GRADIENT.at(eta=step_size)
+    step = replace(layer, mlp=_shrink(step_size * penalty), holds=held)
+    end = n.Layer(
+        "read-out",
+        mlp=n.bilinear({"w*x": ("w", "x")}, ("p", "w*x", 1, "<-i"), d="d"),
+        holds=(n.Holds("w", "w"), n.Holds("p", "w.T*x_t")),
     )
-    tau = step_size * penalty
-    inner = [("above", 1, True), ("below", -1, True), ("up", 1, False), ("down", -1, False)]
-    shrink = MLP(
-        inner=slot_map(
-            *(Block(name, "w", sign) for name, sign, _ in inner),
-            *(Block(name, "one", -tau, "i<-") for name, _, shifted in inner if shifted),
-        ),
-        outer=slot_map(*(("w", name, t[name]) for name, _, _ in inner)),
-        activation="relu",
-        letters=(("i", d),),
-    )
-    layers, definitions = [], [("w0", "O")]
-    for k in range(1, steps + 1):
-        held = (Holds("x", "x_t"), Holds("w", f"w{k}"))
-        layers.append(Layer(f"w_{k}", (descend,), shrink, holds=held))
-        definitions += [
-            (f"v{k}", f"w{k - 1} - 2*step_size*X.T*(X*w{k - 1} - y)"),
-            (f"w{k}", f"relu(v{k} - step_size*penalty) - relu(-v{k} - step_size*penalty)"),
-        ]
-    layers.append(
-        Layer(
-            "read-out",
-            mlp=bilinear({"w*x": ("w", "x")}, ("p", "w*x", 1, "<-i"), d=d),
-            holds=(Holds("w", f"w{steps}"), Holds("p", f"w{steps}.T*x_t")),
-        )
-    )
-    return Witness(
-        name="lasso",
-        layout=layout(x=(d,), y=(), w=(d,), one=(), p=()),
-        prompt=Prompt(d, slot_map(("x", "x"), ("y", "y"), ("one", "one"))),
-        layer_list=tuple(layers),
-        readout=Readout("p"),
-        parameters={"d": d, "steps": steps, "step_size": step_size, "penalty": penalty},
-        definitions=tuple(definitions),
-        source="proximal gradient descent (ISTA)",
-    )
+    return n.Parts(GRADIENT.stage, n.Readout("p"), step=(step,), end=(end,), names={"w": "w{k}"})

@@ -2,90 +2,93 @@
 
 Statement: w_k = w_{k-1} - eta X^T (s(X w_{k-1}) - y) from zero, targets y in [0, 1], prediction
 s(w_k^T x). Tokens carry x, y, m = w^T x and p = s(m): one linear head moves m, a ReLU MLP makes p.
-s is the sigmoid interpolated at 2 `pieces` + 1 knots on [-reach, reach] (proofs.piecewise_linear):
-exactly that algorithm, and within `logistic_bound` of the one with the true sigmoid. k layers,
-width d + 4.
+s is the sigmoid interpolated at 2 `pieces` + 1 knots on [-reach, reach]
+(proofs.weights.piecewise_linear): exactly that algorithm, and within `logistic_bound` of the one
+with the true sigmoid. k layers, width d + 4.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
-from proofs.exact import as_text
-from proofs.layer import MLP, Head, Holds, Layer, Readout
-from proofs.prompt import Prompt
-from proofs.slotmap import slot_map
-from proofs.stream import layout
+import sympy
 
-from ..parameters import number, substitute, whole
-from ..witness import Witness
+from proofs.argument import Argument
+from proofs.weights.piecewise_linear import as_formula, relu_form, sigmoid_error, sigmoid_table
+
+from .. import notation as n
+
+query, key, value_y, value_p = n.letters("query key value_y value_p")
+descend = n.head("gradient", {"x": query}, {"x": key}, {"m": {"y": value_y, "p": value_p}})
 
 
-def logistic(d: int, steps: int, step_size: Any, pieces: int = 16, reach: int = 8) -> Witness:
-    """The probability s(w_k^T x) after k = `steps`, at every query.
+def _sigmoid(argument: Argument, weights: Mapping[str, Any], at: Mapping[Any, Any]) -> None:
+    """The loss is log(1 + exp(v)) - y v, v = w^T x: its gradient is X^T (sigma(Xw) - y)."""
+    v = sympy.Symbol("v")
+    slope = sympy.exp(v) / (1 + sympy.exp(v))
+    softplus = sympy.log(1 + sympy.exp(v))
+    argument.equal(r"\tfrac{d}{dv}\log(1 + e^v) = ", sympy.diff(softplus, v), slope)
 
-    Converges for 0 < step_size < 8 / |S|_2.
-    """
-    d, steps = whole("d", d), whole("steps", steps)
-    step_size = number("step_size", step_size, above=0)
-    pieces, reach = whole("pieces", pieces), whole("reach", reach)
-    from proofs.weights.logistic import step
-    from proofs.weights.piecewise_linear import relu_form, sigmoid_table
 
-    c = substitute(step().weights, eta=step_size)
-    floor, relus = relu_form(sigmoid_table(pieces, reach))
-    descend = Head(
-        query=slot_map(("f", "x", c["query"])),
-        key=slot_map(("f", "x", c["key"])),
-        value=slot_map(("m", "y", c["value_y"]), ("m", "p", c["value_p"])),
-        name="gradient",
-    )
-    sigmoid = MLP(
-        inner=slot_map(
+STEP = n.Template(
+    "logistic.layer",
+    r"w' = w - \eta X^\top(\sigma(Xw) - y)",
+    n.stage({"x": "x", "y": "y", "one": "one", "p": ("one", Fraction(1, 2))},
+            x="d", y="", m="", p="", one=""),
+    layers=(n.Layer("w_{k}", (descend,)),),
+    before={"x": "x_t", "y": "y_t", "m": "w.T*x_t", "p": "p_t"},
+    becomes={"w": "w - eta*X.T*(p - y)"},
+    letters={"w": "vector", "p": "token"},  # p is sigma(Xw): nothing else of it is used
+    parameters=("eta",),
+    fix=n.scaled(query, key),
+    also=_sigmoid,
+)  # fmt: skip
+
+
+def _probability(floor: Any, relus: tuple[tuple[Any, Any], ...]) -> n.MLP:
+    """Puts s(m) in the place of p."""
+    knots = [(f"knot {i}", change, knot) for i, (change, knot) in enumerate(relus)]
+    return n.MLP(
+        inner=n.slot_map(
             ("old", "p"),  # p >= 0, so relu(p) = p
             ("floor", "one"),
-            *((f"knot {i}", "m") for i in range(len(relus))),
-            *((f"knot {i}", "one", -knot) for i, (_, knot) in enumerate(relus)),
+            *((name, "m") for name, _, _ in knots),
+            *((name, "one", -knot) for name, _, knot in knots),
         ),
-        outer=slot_map(
+        outer=n.slot_map(
             ("p", "old", -1),
             ("p", "floor", floor),
-            *(("p", f"knot {i}", change) for i, (change, _) in enumerate(relus)),
+            *(("p", name, change) for name, change, _ in knots),
         ),
         activation="relu",
     )
 
-    def interpolated(argument: str) -> str:
-        terms = (
-            f"({as_text(change)})*relu({argument} - ({as_text(knot)}))" for change, knot in relus
-        )
-        return f"({as_text(floor)}) + " + " + ".join(terms)
 
-    layers, definitions = [], [("w0", "O"), ("p0", interpolated("X*w0"))]
-    for k in range(1, steps + 1):
-        held = (
-            Holds("x", "x_t"), Holds("m", f"w{k}.T*x_t"), Holds("p", interpolated(f"w{k}.T*x_t")),
-        )  # fmt: skip
-        layers.append(Layer(f"w_{k}", (descend,), sigmoid, holds=held))
-        definitions += [
-            (f"w{k}", f"w{k - 1} - step_size*X.T*(p{k - 1} - y)"),
-            (f"p{k}", interpolated(f"X*w{k}")),
-        ]
-    from fractions import Fraction
-
-    embedding = slot_map(("x", "x"), ("y", "y"), ("one", "one"), ("p", "one", Fraction(1, 2)))
-    return Witness(
-        name="logistic",
-        layout=layout(x=(d,), y=(), m=(), p=(), one=()),
-        prompt=Prompt(d, embedding),
-        layer_list=tuple(layers),
-        readout=Readout("p"),
-        parameters={
-            "d": d, "steps": steps, "step_size": step_size, "pieces": pieces, "reach": reach,
-        },
-        definitions=tuple(definitions),
-        source="logistic regression",
-    )  # fmt: skip
+@n.construction(
+    parameters={
+        "steps": n.Whole(example=2),
+        "step_size": n.Number(above=0),
+        "pieces": n.Whole(default=16),
+        "reach": n.Whole(default=8),
+    },
+    steps="steps",
+    reference=n.references.logistic,
+    region="step_size < 8/top",
+    states=r"k \text{ layers leave } s(w_k^\top x),\; w_k = w_{k-1} - \eta X^\top(s(Xw_{k-1}) "
+    r"- y), \text{ s the sigmoid interpolated at } 2m + 1 \text{ knots}",
+    costs={"layers": "k", "width": "d + 4", "heads": "1"},
+    proved=(STEP,),
+    source="logistic regression",
+)
+def logistic(step_size: Any, pieces: int, reach: int) -> n.Parts:
+    """The probability s(w_k^T x) after k = `steps`, at every query."""
+    table = sigmoid_table(pieces, reach)
+    held = {"x": "x_t", "m": "w.T*x_t", "p": as_formula(table, "w.T*x_t")}
+    (layer,) = STEP.at(eta=step_size)
+    holds = tuple(n.Holds(slot, text) for slot, text in held.items())
+    step = replace(layer, mlp=_probability(*relu_form(table)), holds=holds)
+    return n.Parts(STEP.stage, n.Readout("p"), step=(step,), names={"w": "w{k}"})
 
 
 def logistic_bound(
@@ -98,8 +101,6 @@ def logistic_bound(
     sigmoid's error. Raises ValueError for larger step sizes.
     """
     import numpy as np
-
-    from proofs.weights.piecewise_linear import sigmoid_error, sigmoid_table
 
     X, queries = np.asarray(X, dtype=float), np.asarray(queries, dtype=float)
     norm = float(np.linalg.norm(X))  # the Frobenius norm: at least |X|_2

@@ -2,76 +2,47 @@
 
 Statement: v_k = beta v_{k-1} - eta grad L(w_{k-1}), w_k = w_{k-1} + v_k on 1/2 sum (w^T x - y)^2
 from w_0 = v_0 = 0. Tokens carry x, r = y - w^T x and v = v^T x; r is minus the prediction at a
-query. One head per layer, width d + 2. The weights are those of proofs.momentum.
+query. One head per layer, width d + 2.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from typing import Any
 
-from proofs.layer import Head, Holds, Layer, Readout
-from proofs.prompt import Prompt
-from proofs.slotmap import slot_map
-from proofs.stream import layout
+from .. import notation as n
 
-from ..parameters import number, substitute, whole
-from ..parts import linear_mlp
-from ..witness import Witness
+query, key, value, lift, skip = n.letters("query key value lift skip")
+descend = n.head("gradient", {"x": query}, {"x": key}, {"v": {"r": value}})
 
-
-def momentum(d: int, steps: int, step_size: Any, momentum: Any) -> Witness:
-    """k = `steps` of the heavy ball from zero, at every query; 0 < momentum < 1.
-
-    Converges for 0 < step_size < 2 (1 + momentum) / |S|_2. momentum 0 is gradient_descent.
-    """
-    d, steps = whole("d", d), whole("steps", steps)
-    step_size = number("step_size", step_size, above=0)
-    momentum = number("momentum", momentum, above=0)
-    if not hasattr(momentum, "free_symbols") and not momentum < 1:
-        raise ValueError(f"momentum must be less than 1, not {float(momentum):g}")
-    rates = [("step_size", step_size, "momentum", momentum)] * steps
-    given = {"d": d, "steps": steps, "step_size": step_size, "momentum": momentum}
-    return two_term("momentum", d, rates, given, "heavy ball (Polyak)")
+STEP = n.Template(
+    "momentum.layer",
+    r"v' = \beta v - \eta\nabla L(w),\ w' = w + v'",
+    n.stage({"x": "x", "r": "y"}, x="d", r="", v=""),
+    layers=(n.Layer("w_{k}", (descend,), n.linear_mlp(("r", "v", lift), ("v", "v", skip))),),
+    before={"x": "x_t", "v": "v.T*x_t", "r": "y_t - w.T*x_t"},
+    becomes={"v": "moved", "w": "w + moved"},
+    let={"moved": "beta*v - eta*X.T*(X*w - y)"},
+    letters={"v": "vector", "w": "vector"},
+    parameters=("eta", "beta"),
+    fix=n.scaled(query, key),
+)
+NAMES = {"v": "v{k}", "w": "w{k}"}
 
 
-def two_term(
-    name: str,
-    d: int,
-    rates: Sequence[tuple[str, Any, str, Any]],
-    parameters: dict[str, Any],
-    source: str,
-) -> Witness:
-    """v = beta v + eta X^T (y - X w), w = w + v: one layer per rate (texts beside values)."""
-    from proofs.weights.momentum import step
-
-    layers = []
-    definitions = [("w0", "O"), ("v0", "O")]
-    for k, (eta_text, eta, beta_text, beta) in enumerate(rates, start=1):
-        c = substitute(step().weights, eta=eta, beta=beta)
-        head = Head(
-            query=slot_map(("f", "x", c["query"])),
-            key=slot_map(("f", "x", c["key"])),
-            value=slot_map(("v", "r", c["value"])),
-            name="gradient",
-        )
-        mlp = linear_mlp(("r", "v", c["lift"]), *((("v", "v", c["skip"]),) if c["skip"] else ()))
-        held = (
-            Holds("x", "x_t"), Holds("v", f"v{k}.T*x_t"), Holds("r", f"y_t - w{k}.T*x_t"),
-        )  # fmt: skip
-        layers.append(Layer(f"w_{k}", (head,), mlp, holds=held))
-        before = f"w{k - 1}"
-        definitions += [
-            (f"v{k}", f"{beta_text}*v{k - 1} - {eta_text}*X.T*(X*{before} - y)"),
-            (f"w{k}", f"{before} + v{k}"),
-        ]
-    return Witness(
-        name=name,
-        layout=layout(x=(d,), r=(), v=()),
-        prompt=Prompt(d, slot_map(("x", "x"), ("r", "y"))),
-        layer_list=tuple(layers),
-        readout=Readout("r", -1),
-        parameters=parameters,
-        definitions=tuple(definitions),
-        source=source,
-    )
+@n.construction(
+    parameters={
+        "steps": n.Whole(example=2),
+        "step_size": n.Number(above=0),
+        "momentum": n.Number(above=0, below=1),
+    },
+    steps="steps",
+    reference=n.references.momentum,
+    region="step_size < 2*(1 + momentum)/top",
+    states=r"k \text{ layers leave } w_k^\top x,\; w_{k+1} = w_k - \eta\nabla L(w_k) + "
+    r"\beta(w_k - w_{k-1})",
+    costs={"layers": "k", "width": "d + 2", "heads": "1"},
+    proved=(STEP,),
+    source="heavy ball (Polyak)",
+)
+def momentum(step_size: Any, momentum: Any) -> n.Parts:
+    """k = `steps` of the heavy ball from zero, at every query; momentum 0 is gradient_descent."""
+    step = STEP.at(eta=step_size, beta=momentum)
+    return n.Parts(STEP.stage, n.Readout("r", -1), step=step, names=NAMES)

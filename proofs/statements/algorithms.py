@@ -1,4 +1,4 @@
-"""More algorithms as layers: momentum, Chebyshev, least squares, Lasso, logistic regression."""
+"""Chebyshev's residual, least squares by rank-one updates, and the soft threshold."""
 
 from __future__ import annotations
 
@@ -8,21 +8,11 @@ from typing import Any
 import sympy
 
 from proofs.argument import Argument
-from proofs.calculus.form import Form
 from proofs.statements.improved import IDENTITY, INDUCTION, solved, theorem
 from proofs.statements.ridge import INVERTIBLE
 from proofs.theorem import Theorem
 
 Values = Mapping[str, Any]
-
-
-def _momentum(argument: Argument, weights: Values) -> None:
-    from proofs.weights import momentum as mo
-
-    error, last = mo.layer(weights)
-    following = mo.beta * mo.nu + mo.eta * mo.s * mo.rho
-    argument.equal(r"v':\ ", last, following)
-    argument.equal(r"r':\ ", error, mo.rho - following)
 
 
 def _chebyshev(argument: Argument, factor: Any = 2) -> None:
@@ -47,23 +37,6 @@ def _chebyshev(argument: Argument, factor: Any = 2) -> None:
     after = rho + omega * previous * (rho - rho_before) - 2 * omega / delta * s * rho
     argument.equal(r"\rho_{k+1}:\ ", after, (2 * z * t - before) / following)
     argument.equal(r"k = 1:\ 1 - s/\theta = ", 1 - s / (sigma * delta), z / sigma)
-
-
-def _preconditioned(argument: Argument, weights: Values) -> None:
-    from proofs.calculus import form as c
-    from proofs.weights import preconditioned as pre
-
-    following = pre.w + pre.eta * (pre.P @ (pre.X.T @ (pre.y - pre.X @ pre.w)))
-    places: tuple[tuple[str, Form, Form], ...] = (
-        ("context", pre.X, pre.y),
-        ("query", pre.Z, c.zero(c.m, 1)),
-    )
-    for where, rows, targets in places:
-        argument.equal(
-            rf"\text{{{where} tokens: }} ",
-            pre.layer(weights, rows, targets),
-            targets - rows @ following,
-        )
 
 
 def _least_squares(argument: Argument, weights: Values) -> None:
@@ -127,34 +100,11 @@ def _threshold(argument: Argument, weights: Values) -> None:
             )
 
 
-def _logistic(argument: Argument, weights: Values) -> None:
-    from proofs.calculus import form as c
-    from proofs.weights import logistic as lo
-
-    following = lo.w - lo.eta * (lo.X.T @ (lo.probability - lo.y))
-    for where, rows in (("context", lo.X), ("query", lo.Z)):
-        value = weights["value_y"] * lo.y + weights["value_p"] * lo.probability
-        read = c.head(value, weights["key"] * lo.X, weights["query"] * rows)
-        argument.equal(rf"\text{{{where} tokens: }} ", rows @ lo.w + read, rows @ following)
-    v = sympy.Symbol("v")
-    slope = sympy.exp(v) / (1 + sympy.exp(v))
-    softplus = sympy.log(1 + sympy.exp(v))
-    argument.equal(r"\tfrac{d}{dv}\log(1 + e^v) = ", sympy.diff(softplus, v), slope)
-
-
 THEOREMS: list[Theorem] = [
-    theorem(
-        "momentum.layer", "momentum", r"v' = \beta v - \eta\nabla L(w),\ w' = w + v'",
-        _momentum, weights=solved("momentum", "step"), **IDENTITY,
-    ),
     theorem(
         "chebyshev.residual", "chebyshev",
         r"\rho_k(s) = T_k((\theta - s)/\delta) / T_k(\theta/\delta)",
         _chebyshev, inputs={"factor": 2}, **INDUCTION,
-    ),
-    theorem(
-        "preconditioned.layer", "preconditioned", r"w' = w - \eta P \nabla L(w)",
-        _preconditioned, weights=solved("preconditioned", "step"), **IDENTITY,
     ),
     theorem(
         "recursive_least_squares.layers", "recursive_least_squares",
@@ -171,9 +121,5 @@ THEOREMS: list[Theorem] = [
         "lasso.threshold", "lasso",
         r"\text{four ReLUs make } \mathrm{soft}(v, \tau) = \arg\min_u \tfrac12(u-v)^2 + \tau|u|",
         _threshold, weights=solved("soft_threshold", "threshold"), **IDENTITY,
-    ),
-    theorem(
-        "logistic.layer", "logistic", r"w' = w - \eta X^\top(\sigma(Xw) - y)",
-        _logistic, weights=solved("logistic", "step"), **IDENTITY,
     ),
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
+from proofs.exact import as_text
 from proofs.flint_precision import precision
 
 Table = tuple[tuple[Fraction, Fraction], ...]  # (knot, value)
@@ -31,6 +32,13 @@ def relu_form(table: Table) -> tuple[Fraction, tuple[tuple[Fraction, Fraction], 
     return table[0][1], tuple(
         (change, knot) for change, (knot, _) in zip(changes, table) if change != 0
     )
+
+
+def as_formula(table: Table, argument: str) -> str:
+    """f(argument) in the language of formulas, entry by entry."""
+    floor, relus = relu_form(table)
+    terms = (f"({as_text(change)})*relu({argument} - ({as_text(knot)}))" for change, knot in relus)
+    return f"({as_text(floor)}) + " + " + ".join(terms)
 
 
 def value(table: Table, v: Any) -> Any:

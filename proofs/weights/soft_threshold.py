@@ -1,11 +1,9 @@
-r"""The soft threshold as ReLUs, and a proximal gradient step in one head and a ReLU MLP.
+r"""The soft threshold as ReLUs.
 
     soft(v, τ) = sign(v) max(|v| − τ, 0) = relu(v − τ) − relu(−v − τ),     τ ≥ 0
 
-Every token carries w itself. Head: score ⟨w, x_j⟩·fit + y_j·target, value x → w, so that
-w ← w − 2η Xᵀ(Xw − y); then the MLP puts soft(w, ηλ) in the place of w, taking w out by
-w = relu(w) − relu(−w). This is a step of proximal gradient descent on Σ(wᵀx − y)² + λ‖w‖₁: for
-v = w − η∇, soft(v, ηλ) minimises ½‖u − v‖² + ηλ‖u‖₁ (`statements.improved`).
+It is the proximal step of Lasso: soft(v, τ) minimises ½‖u − v‖² + τ‖u‖₁
+(`statements.algorithms`). An MLP puts it in the place of v, taking v out by v = relu(v) − relu(−v).
 """
 
 from __future__ import annotations
@@ -15,13 +13,7 @@ from typing import Any
 
 import sympy
 
-from proofs.calculus import form as c
-from proofs.calculus.form import S, X, y
-from proofs.solve import Gauge, Solution, equations, solve, unknown
-
-eta, lam = sympy.symbols("eta lam")
-w = c.letter("w", c.d, 1)
-ONE = sympy.Integer(1)
+from proofs.solve import Solution, solve, unknown
 
 
 @cache
@@ -48,20 +40,4 @@ def threshold() -> Solution:
         names,
         tuple(found),
         [],
-    )
-
-
-@cache
-def gradient() -> Solution:
-    """w ← w − 2η Xᵀ(Xw − y) in one head of two features; weights fit, target, value."""
-    names = unknown("fit", "target", "value")
-    fit, target, value = names
-    read = value * (X.T @ (fit * (X @ w) + target * y))
-    wanted = (-2 * eta) * (S @ w - X.T @ y)
-    return solve(
-        "soft_threshold.gradient",
-        r"w \mapsto w - 2\eta X^\top(Xw - y)",
-        names,
-        equations((read, wanted)),
-        [Gauge(target, ONE, "the scores scaled up and the value scaled down")],
     )

@@ -150,12 +150,12 @@ def test_no_right_transformer_is_blamed(call: tuple[str, ...], diabetes: Any, st
 def test_a_wrong_chebyshev_is_blamed(
     standardised: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from proofs.weights import momentum
+    from constructions.algorithms import chebyshev
 
-    right = momentum.chebyshev_rates
+    right = chebyshev.rates
     monkeypatch.setattr(
-        momentum,
-        "chebyshev_rates",
+        chebyshev,
+        "rates",
         lambda steps, lowest, highest: right(steps, lowest, highest * Fraction(10**8 + 1, 10**8)),
     )
     call = ["run", "chebyshev", "--data", standardised, "--target", "target"]
@@ -188,8 +188,8 @@ def test_a_claim_is_compared_with_its_own_algorithm() -> None:
     from dataclasses import replace
 
     from verify import algorithms
-    from verify.claim import builtin
     from verify.checks.judge import algorithm_of
+    from verify.claim import builtin
     from verify.inputs.names import subject
 
     found = subject("newton")
