@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from proofs.formula import COUNTS, SCALARS, Arithmetic, Names, SympyScalars, evaluate, parse
+from proofs.formula import COUNTS, PYTHON, SCALARS, evaluate, in_sympy, parse
 
 from ..claim import Budget, CheckResult, Differs, Promise, check
 from .case import build
@@ -135,15 +135,13 @@ def grows_at_most(count: Any, promised: Any) -> bool:
 
 def polynomial(formula: str) -> Any:
     """A formula such as "d**2/2 + k" in sympy's symbols. Raises ValueError on other text."""
-    import sympy
-
-    return evaluate(parse(formula, SCALARS), Names({}, sympy.Symbol), SympyScalars())
+    return in_sympy(parse(formula, SCALARS))
 
 
 def value(formula: str, at: Mapping[str, int]) -> int:
     """A formula such as "2*d + k + 3" at sizes. Raises ValueError on anything else."""
     try:
-        return evaluate(parse(formula, COUNTS), at, Arithmetic())
+        return evaluate(parse(formula, COUNTS), at, PYTHON)
     except ValueError:
         raise ValueError(f"{formula!r} is no polynomial in the sizes") from None
     except KeyError as error:
