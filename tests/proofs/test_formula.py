@@ -7,7 +7,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from proofs.formula import COUNTS, SCALARS, names, parse, rename
+from proofs import formula
+from proofs.formula import COUNTS, PYTHON, SCALARS, names, parse, rename
+from verify.checks.resources import value
 from verify.prompt_scope import evaluate, prompt_scope
 
 X = np.array([[1, 2], [0, 1], [3, -1]], dtype=object)
@@ -86,3 +88,16 @@ def test_names_are_replaced_where_they_stand_for_values():
     new = {"T": "T0", "relu": "no", "w": "w10", "X": "U"}
     assert rename("X.T*T - relu(w)*ww", new) == "U.T*T0 - relu(w10)*ww"
     assert rename("(X\n + θ)*w", new | {"θ": "eta"}) == "(U\n + eta)*w10"
+
+
+def test_a_sign_without_a_meaning_is_refused_by_name():
+    with pytest.raises(ValueError, match="relu is not in the language"):
+        formula.evaluate("relu(x)", {"x": 1}, PYTHON)
+
+
+def test_counts_are_polynomials_in_the_sizes_that_there_are():
+    assert value("d**2 + 2*(k - 1)", {"d": 3, "k": 5}) == 17
+    with pytest.raises(ValueError, match="'d/2' is no polynomial in the sizes"):
+        value("d/2", {"d": 3})
+    with pytest.raises(ValueError, match="there is no size n, only"):
+        value("d + n", {"d": 3})
