@@ -90,4 +90,5 @@ def spline_regression(basis: int, layers: int, alpha: Any, degree: int, d: int) 
     if d != 1:
         raise ValueError(f"d must be 1: x is one number, not {d}")
     plain = deep_descent.of({"layers": layers - 1, "alpha": alpha})
+    assert isinstance(plain, n.Parts)
     return with_splines(plain, basis, degree)

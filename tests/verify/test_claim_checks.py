@@ -266,7 +266,7 @@ def test_the_query_as_a_key_would_be_refuted(name):
 def test_a_witness_outside_the_calculus_is_not_called_proved():
     given = {"steps": 1, "step_size": 1, "penalty": 1}
     found = leaves(ours.lasso, lambda s, **_: 1 - s, lambda: [given]).run(QUICK)
-    assert found.passed is False and ("is no" in found.detail or "reads" in found.detail)
+    assert found.passed is False and "an activation, relu" in found.detail
 
 
 def test_a_formula_that_is_wrong_comes_back_with_its_smallest_case():
@@ -397,7 +397,7 @@ def test_the_textbook_bound_names_its_interval_and_is_rounded_down():
 def test_deep_and_minimax_descent_have_the_largest_degree_there_is(layers):
     for name, parameters in (("deep_descent", {"alpha": 1}), ("minimax_descent", {"largest": 1})):
         witness = constructions.build(name, d=1, layers=layers, **parameters)
-        assert spectral.degree(spectral.run(witness)[-1].values()) == 3**layers
+        assert spectral.degree(spectral.run(witness).states[0].values()) == 3**layers
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])

@@ -1,8 +1,7 @@
 """symbolic: the assembled witness, read as a polynomial in an eigenvalue of S, is the algorithm's.
 
-`proofs.spectral` runs the witness object once per parameter set; the result is true for every n,
-d and prompt, at these numbers of layers. The residual that an algorithm leaves is given as a
-formula of its own.
+The calculus runs the witness once per parameter set; the result is true for every n, d and prompt,
+at these numbers of layers. The residual that an algorithm leaves is given as a formula of its own.
 """
 
 from __future__ import annotations
