@@ -90,11 +90,6 @@ def get(name: str) -> Construction:
     raise ValueError(f"unknown witness {name!r}{hint}")
 
 
-def function(name: str) -> Any:
-    """The same as `get`: called with parameters, it gives the witness."""
-    return get(name)
-
-
 @cache
 def _modules() -> dict[str, str]:
     """{construction: module}, read off the files: functions that `construction` decorates."""
@@ -102,14 +97,11 @@ def _modules() -> dict[str, str]:
     for folder in ("algorithms", "papers"):
         for path in sorted((root / folder).rglob("*.py")):
             text = path.read_text(encoding="utf-8")
+            if "construction(" not in text:
+                continue
             module = path.relative_to(root.parent).with_suffix("").as_posix().replace("/", ".")
             for node in ast.parse(text).body:
-                if isinstance(node, ast.FunctionDef) and (
-                    any(map(_decorates, node.decorator_list))
-                    or node.name == path.stem  # TRANSITION: plain builders
-                    or node.name
-                    in ("minimax_descent", "akyurek2022_theorem1", "akyurek2022_theorem2")
-                ):
+                if isinstance(node, ast.FunctionDef) and any(map(_decorates, node.decorator_list)):
                     made[node.name] = module
     return made
 
@@ -131,8 +123,7 @@ def theorems() -> tuple[Theorem, ...]:
     """
     from proofs.registry import listed, theorems
 
-    made = [get(name) for name in names()]
-    own = [t for one in made if hasattr(one, "theorems") for t in one.theorems()]  # TRANSITION
+    own = [theorem for name in names() for theorem in get(name).theorems()]
     return listed(own, theorems())
 
 
@@ -148,8 +139,7 @@ def prove(ids: Sequence[str] | None = None) -> tuple[Proof, ...]:
 
 def signature(name: str) -> inspect.Signature:
     """The parameters of a witness, with defaults."""
-    made = get(name)
-    return getattr(made, "signature", None) or inspect.signature(made)  # TRANSITION
+    return get(name).signature
 
 
 def build(name: str, **parameters: Any) -> Witness:

@@ -94,6 +94,16 @@ class Weights:
                         found |= getattr(entry, "free_symbols", set())
         return frozenset(found)
 
+    @property
+    def irrational(self) -> bool:
+        """Whether it takes roots or exponentials: then it can only come close to an algorithm."""
+        return any(
+            layer.norm
+            or (layer.mlp is not None and layer.mlp.activation == "gelu")
+            or any(head.attention == "softmax" for head in layer.heads)
+            for layer in self.layer_list
+        )
+
     def slot_maps(self) -> Iterator[SlotMap]:
         """Every slot map, embedding first."""
         yield self.prompt.embedding

@@ -118,7 +118,7 @@ def witnesses() -> dict[str, str]:
     for name, grid in (*GRIDS.items(), *OPTIONS):
         for values in product(*grid.values()):
             parameters = dict(zip(grid, values))
-            made[f"{name}({_text(parameters)})"] = _digest(constructions.function(name), parameters)
+            made[f"{name}({_text(parameters)})"] = _digest(constructions.get(name), parameters)
     for claim in builtin():
         for kind in ("sizes", "assembled"):
             sizes = getattr(claim, kind)

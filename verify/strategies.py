@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import product
 from types import MappingProxyType
 from typing import Any
 
@@ -182,3 +183,29 @@ def _array(values: list) -> np.ndarray:
     if made.size and isinstance(made.flat[0], float):
         return made.astype(float)
     return made
+
+
+def grid(**values: Sequence[Any]) -> list[dict[str, Any]]:
+    """Every combination of the values."""
+    return [dict(zip(values, chosen)) for chosen in product(*values.values())]
+
+
+def float_prompts(
+    suited: Callable[[np.ndarray, Mapping[str, Any]], Mapping[str, Any]],
+    d: Sequence[int] = (1, 2, 3),
+    max_condition: float = 1e6,
+    **parameters: Any,
+) -> SearchStrategy[Case]:
+    """Cases of floats; d and n are drawn from `d`, `suited(X, drawn)` adds what the data decides."""
+
+    @st.composite
+    def draw_case(draw: Any) -> Case:
+        size, n = draw(st.sampled_from(d)), draw(st.sampled_from(d))
+        X, y, queries = draw(floats_with_condition(size, n, max_condition=max_condition))
+        drawn = {
+            name: draw(value) if isinstance(value, SearchStrategy) else value
+            for name, value in parameters.items()
+        }
+        return Case({"d": size, **drawn, **suited(X, drawn)}, X, y, queries)
+
+    return draw_case()

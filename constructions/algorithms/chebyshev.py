@@ -9,6 +9,8 @@ head per layer, width d + 2.
 
 from typing import Any
 
+import sympy
+
 from proofs.exact import exact, is_symbolic
 from proofs.template import as_sympy
 
@@ -33,16 +35,26 @@ def rates(steps: int, lowest: Any, highest: Any) -> list[tuple[Any, Any]]:
     return [(exact(eta), exact(beta)) for eta, beta in made]
 
 
+def _left(values: Any) -> Any:
+    """T_k((theta - s)/delta) / T_k(theta/delta)."""
+    length = sympy.sympify(values["highest"] - values["lowest"])
+    middle = (values["highest"] + values["lowest"]) / length
+    line = middle - 2 * values["s"] / length
+    k = values["steps"]
+    return sympy.chebyshevt(k, line) / sympy.chebyshevt(k, middle)
+
+
 @n.construction(
     parameters={
         "steps": n.Whole(example=2),
-        "lowest": n.Number(above=0),
-        "highest": n.Number(above=0),
+        "lowest": n.Number(above=0, example=2),
+        "highest": n.Number(above=0, example=3),
     },
     steps="steps",
     reference=n.references.chebyshev,
     region="highest >= top",
     suited={"highest": "top", "lowest": "least/2"},
+    left=_left,
     states=r"k \text{ layers leave } \rho_k(s) = T_k((\theta - s)/\delta)/T_k(\theta/\delta) "
     r"\text{ of the error: at most } 2\left(\frac{\sqrt\kappa - 1}{\sqrt\kappa + 1}\right)^k",
     costs={"layers": "k", "width": "d + 2", "heads": "1"},

@@ -74,7 +74,7 @@ LAYERS = n.Induction(
 @n.construction(
     parameters={
         "layers": n.Whole(example=2),
-        "alpha": n.Number(above=0, example=Fraction(1, 4)),
+        "alpha": n.Number(above=0, example=Fraction(1, 16)),
     },
     steps="layers",
     reference=n.references.deep_descent,

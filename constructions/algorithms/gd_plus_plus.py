@@ -13,6 +13,7 @@ sqrt(largest) / 3^k. No linear-attention transformer of k layers has a smaller b
 """
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 import sympy
@@ -29,7 +30,7 @@ descend = n.head(
 )
 
 
-def _left(argument: Argument, weights: Mapping[str, Any], at: Mapping[Any, Any]) -> None:
+def _multiplied(argument: Argument, weights: Mapping[str, Any], at: Mapping[Any, Any]) -> None:
     """The step multiplies the gradient, in the direction of s, by 1 - eta s q^2."""
     w, Q, eta = c.letter("w", c.d, 1), c.letter("Q", c.d, c.d, commuting=True), sympy.Symbol("eta")
     before = c.X.T @ (c.y - c.X @ w)
@@ -47,19 +48,37 @@ STEP = n.Template(
     letters={"w": "vector", "Q": "commuting"},
     parameters=("eta", "gamma"),
     fix=n.scaled(query, key),
-    also=_left,
+    also=_multiplied,
 )
 NAMES = {"w": "w{k}", "Q": "Q{k}"}
+
+
+def _left(values: Any) -> Any:
+    """Each step multiplies what is left by 1 - eta s, and transforms the eigenvalue s."""
+    left, s = 1, values["s"]
+    for _ in range(values["steps"]):
+        left = left * (1 - values["step_size"] * s)
+        s = s * (1 - values["gamma"] * s) ** 2
+    return left
+
+
+def _best(values: Any) -> Any:
+    """T_m(z) / (m z) up to its sign, z = sqrt(s / largest), m = 3^layers."""
+    z = sympy.Symbol("z")
+    odd = sympy.cancel(sympy.chebyshevt(3 ** values["layers"], z) / z)
+    terms = sympy.Poly(odd / odd.subs(z, 0), z).terms()
+    return sum(c * (values["s"] / values["largest"]) ** (power // 2) for (power,), c in terms)
 
 
 @n.construction(
     parameters={
         "steps": n.Whole(example=2),
-        "step_size": n.Number(above=0),
-        "gamma": n.Number(least=0),
+        "step_size": n.Number(above=0, example=Fraction(1, 8), unit="1/(2*top)"),
+        "gamma": n.Number(least=0, example=Fraction(1, 8), unit="1/(2*top)"),
     },
     steps="steps",
     reference=n.references.gd_plus_plus,
+    left=_left,
     states=r"\text{one head: } r \leftarrow r - \eta UU^\top r,\; U \leftarrow U(I - \gamma "
     r"U^\top U), \text{ from } U = X,\ r = y",
     costs={"layers": "k", "width": "d + 1", "heads": "1"},
@@ -73,12 +92,18 @@ def gd_plus_plus(step_size: Any, gamma: Any) -> n.Parts:
 
 
 @n.construction(
-    parameters={"layers": n.Whole(example=2), "largest": n.Number(above=0)},
+    parameters={"layers": n.Whole(example=2), "largest": n.Number(above=0, example=3)},
     steps="layers",
     reference=n.references.minimax_descent,
     region="largest >= top",
     suited={"largest": "top"},
     source="vonoswald2022, GD++",
+    left=_best,
+    states=r"L \text{ layers of GD++ leave } \rho(s) = \pm T_{3^L}(z)/(3^L z),\ z = "
+    r"\sqrt{s/\ell}: \ \sqrt{s}|\rho(s)| \leq \sqrt{\ell}/3^L \text{ on } [0, \ell], "
+    r"\text{ and no linear-attention transformer of } L \text{ layers has a smaller bound}",
+    costs={"layers": "k", "width": "d + 1", "heads": "1"},
+    related=("minimax_descent", "depth.degree"),
 )
 def minimax_descent(largest: Any) -> n.Parts:
     """`layers` of GD++ with the step sizes that are best for all S with |S|_2 <= `largest`."""

@@ -8,6 +8,7 @@ alike, and 2 eta lambda = 1 is out of reach.
 """
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import sympy
@@ -103,8 +104,8 @@ def _region(values: Any) -> str:
 @n.construction(
     parameters={
         "steps": n.Whole(least=0, example=2),
-        "step_size": n.Number(above=0),
-        "ridge": n.Number(least=0, default=0),
+        "step_size": n.Number(above=0, example=Fraction(1, 8)),
+        "ridge": n.Number(least=0, default=0, unit="top"),
         "w0": n.Numbers(default=None),
         "loss": n.OneOf(of=("sum", "mean"), default="sum"),
     },
@@ -113,6 +114,9 @@ def _region(values: Any) -> str:
     region=_region,
     proved=(*STEPS.values(), *ITERATIONS, NEEDS_OLD),
     source="akyurek2022, eq. 11; vonoswald2022, proposition 1",
+    states=r"k \text{ layers leave } w_k^\top x,\; w_k = w_{k-1} - \eta \nabla L(w_{k-1})",
+    costs={"layers": "k", "width": "d + 2", "heads": "1"},
+    variants=(({"ridge": 1}, {"layers": "k", "width": "d + 3", "heads": "1"}),),
 )
 def gradient_descent(step_size: Any, ridge: Any, w0: Any, loss: str) -> n.Parts:
     """k = `steps` steps of `step_size` from w0 (default 0), at every query.

@@ -92,7 +92,7 @@ def from_initial(name: str, layers: str, first: str, initial: n.Template) -> n.I
 @n.construction(
     parameters={
         "iterations": n.Whole(least=0, example=2),
-        "alpha": n.Number(above=0, example=Fraction(1, 4)),
+        "alpha": n.Number(above=0, example=Fraction(1, 16)),
     },
     steps="iterations",
     reference=n.references.hyperpower,

@@ -13,6 +13,7 @@ kernel "exponential"  K = exp(<x, x'>/tau), each row divided by its sum over the
 """
 
 from dataclasses import replace
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -59,7 +60,7 @@ def _features(rows: Any, offsets: Any) -> n.MLP:
 @n.construction(
     parameters={
         "steps": n.Whole(example=2),
-        "step_size": n.Number(above=0),
+        "step_size": n.Number(above=0, example=Fraction(1, 8)),
         "kernel": n.OneOf(of=("linear", "relu", "exponential"), default="linear"),
         "features": n.Rows(square=False, default=None),
         "offsets": n.Numbers(size=None, default=None),

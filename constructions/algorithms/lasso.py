@@ -7,6 +7,7 @@ multiplies w and x. k + 1 layers, width 2d + 3.
 """
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import sympy
@@ -54,8 +55,8 @@ def _shrink(tau: Any) -> n.MLP:
 @n.construction(
     parameters={
         "steps": n.Whole(example=2),
-        "step_size": n.Number(above=0),
-        "penalty": n.Number(least=0),
+        "step_size": n.Number(above=0, example=Fraction(1, 8)),
+        "penalty": n.Number(least=0, example=Fraction(1, 8), unit="top**(1/2)"),
     },
     steps="steps",
     reference=n.references.lasso,

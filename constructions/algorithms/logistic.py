@@ -68,7 +68,7 @@ def _probability(floor: Any, relus: tuple[tuple[Any, Any], ...]) -> n.MLP:
 @n.construction(
     parameters={
         "steps": n.Whole(example=2),
-        "step_size": n.Number(above=0),
+        "step_size": n.Number(above=0, example=Fraction(1, 8)),
         "pieces": n.Whole(default=16),
         "reach": n.Whole(default=8),
     },

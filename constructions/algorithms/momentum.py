@@ -5,6 +5,7 @@ from w_0 = v_0 = 0. Tokens carry x, r = y - w^T x and v = v^T x; r is minus the 
 query. One head per layer, width d + 2.
 """
 
+from fractions import Fraction
 from typing import Any
 
 from .. import notation as n
@@ -27,15 +28,25 @@ STEP = n.Template(
 NAMES = {"v": "v{k}", "w": "w{k}"}
 
 
+def _left(values: Any) -> Any:
+    """What two terms leave: p_{k+1} = p_k - eta s p_k + beta (p_k - p_{k-1})."""
+    before, now = 1, 1
+    for _ in range(values["steps"]):
+        change = values["momentum"] * (now - before) - values["step_size"] * values["s"] * now
+        before, now = now, now + change
+    return now
+
+
 @n.construction(
     parameters={
         "steps": n.Whole(example=2),
-        "step_size": n.Number(above=0),
-        "momentum": n.Number(above=0, below=1),
+        "step_size": n.Number(above=0, example=Fraction(1, 8)),
+        "momentum": n.Number(above=0, below=1, example=Fraction(1, 2)),
     },
     steps="steps",
     reference=n.references.momentum,
     region="step_size < 2*(1 + momentum)/top",
+    left=_left,
     states=r"k \text{ layers leave } w_k^\top x,\; w_{k+1} = w_k - \eta\nabla L(w_k) + "
     r"\beta(w_k - w_{k-1})",
     costs={"layers": "k", "width": "d + 2", "heads": "1"},

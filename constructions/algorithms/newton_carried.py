@@ -84,7 +84,7 @@ RESIDUAL = n.Induction(
 @n.construction(
     parameters={
         "iterations": n.Whole(least=0, example=2),
-        "alpha": n.Number(above=0, example=Fraction(1, 4)),
+        "alpha": n.Number(above=0, example=Fraction(1, 16)),
         "start": n.OneOf(of=("gram", "identity"), default="gram"),
     },
     steps="iterations",

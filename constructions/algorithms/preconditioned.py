@@ -5,6 +5,7 @@ matrix (d, d), which need not be symmetric. Tokens carry x and r = y - w^T x, mi
 at a query; P sits in the key. One head per layer, width d + 1.
 """
 
+from fractions import Fraction
 from typing import Any
 
 from .. import notation as n
@@ -33,8 +34,8 @@ STEP = n.Template(
 @n.construction(
     parameters={
         "steps": n.Whole(example=2),
-        "step_size": n.Number(above=0),
-        "preconditioner": n.Rows(),
+        "step_size": n.Number(above=0, example=Fraction(1, 8)),
+        "preconditioner": n.Rows(example=((Fraction(1, 3), 0), (0, Fraction(1, 2)))),
     },
     steps="steps",
     reference=n.references.preconditioned,

@@ -41,6 +41,10 @@ class Numbers(ABC):
     def assemble(self, total: int, parts: list[tuple[range, Any]]) -> Any:
         """(total, size) with each part's rows at the given tokens and zeros elsewhere."""
 
+    def added_up(self, a: Any) -> Any:
+        """The same; a plan must not put off the sums and products of which it is made."""
+        return a
+
     # -- moving without arithmetic --
 
     @abstractmethod
@@ -113,6 +117,10 @@ class Numbers(ABC):
     @abstractmethod
     def divide(self, a: Any, b: Any) -> Any:
         """Each row of a by the one entry in b's row. Raises ZeroDivisionError on 0."""
+
+    def normalised(self, scores: Any, null: bool) -> Any:
+        """Each row of scores by its sum, to which the null key adds 1."""
+        return self.divide(scores, self.row_sums(scores, int(null)))
 
     @abstractmethod
     def divide_rows(self, a: Any, divisors: list[int]) -> Any: ...

@@ -35,9 +35,8 @@ from verify.claims.akyurek2022 import approximations, equations, precision, prim
 from verify.claims.fu2023 import algorithm as newton
 from verify.claims.fu2023 import layers as fu2023
 from verify.claims.fu2023 import theorem as theorem51
-from verify.claims.ours import algorithms as ours
+from verify.claims.ours import derived
 from verify.claims.ours import primitives as own_primitives
-from verify.claims.ours import shallow
 from verify.claims.ours.features import falls_as_fast
 from verify.strategies import Case
 
@@ -96,7 +95,7 @@ def another_annotation(T: Any, examples: int) -> Witness:
 
 def narrower(d: int, steps: int, lowest: int, highest: int) -> Witness:
     """Chebyshev's steps for too small an interval."""
-    return ours.chebyshev(d=d, steps=steps, lowest=lowest, highest=highest - 1)
+    return constructions.get("chebyshev")(d=d, steps=steps, lowest=lowest, highest=highest - 1)
 
 
 def counted(text: str, quantity: Any = "layers", relation: Any = "=") -> Any:
@@ -154,8 +153,13 @@ def printed_bypass(N: Any, x: list[Any]) -> list[Any]:
     return [N, -N - sum(x[1:], x[0]), *x, N * 0]
 
 
-def spectrum(build: Build, residual: Any, **parameters: Any) -> tuple[Any, Any]:
-    made = (leaves(one, residual, lambda: [parameters]) for one in (build, changed(build, flipped)))
+def spectrum(name: str, **parameters: Any) -> tuple[Any, Any]:
+    build = constructions.get(name)
+
+    def left(s: Any, **values: Any) -> Any:
+        return derived.residual(build, s, values)
+
+    made = (leaves(one, left, lambda: [parameters]) for one in (build, changed(build, flipped)))
     right, wrong = made
     return right, wrong
 
@@ -194,26 +198,27 @@ CHECKS: dict[str, tuple[Any, Any]] = {
         product_order(6, -1.01, approximations.leading),
     ),
     "hyperpower, a sign": spectrum(
-        shallow.hyperpower, shallow._hyperpower_residual, iterations=2, alpha=F(1, 3)
+        "hyperpower", iterations=2, alpha=F(1, 3)
     ),
     "deep descent, a sign": spectrum(
-        shallow.deep_descent, shallow._descent_residual, layers=2, alpha=F(1, 3)
+        "deep_descent", layers=2, alpha=F(1, 3)
     ),
     "minimax descent, a sign": spectrum(
-        shallow.minimax_descent, shallow._minimax_residual, layers=2, largest=5
+        "minimax_descent", layers=2, largest=5
     ),
     "Chebyshev, a sign": spectrum(
-        ours.chebyshev, ours._chebyshev_residual, steps=3, lowest=1, highest=4
+        "chebyshev", steps=3, lowest=1, highest=4
     ),
     "Chebyshev, another interval": (
-        certified.chebyshev_bound(ours.chebyshev, (4,)), certified.chebyshev_bound(narrower, (4,))
+        certified.chebyshev_bound(constructions.get("chebyshev"), (4,)),
+        certified.chebyshev_bound(narrower, (4,)),
     ),
     "a coarser sigmoid": (
-        certified.logistic_error(ours.logistic),
+        certified.logistic_error(constructions.get("logistic")),
         certified.logistic_error(built("logistic", pieces=lambda pieces: 1)),
     ),
     "softmax of another temperature": (
-        certified.exponential_kernel(ours.kernel_regression),
+        certified.exponential_kernel(constructions.get("kernel_regression")),
         certified.exponential_kernel(built("kernel_regression", temperature=lambda t: 3)),
     ),
     "GeLUs of twice the scale": (
@@ -265,7 +270,7 @@ def test_the_query_as_a_key_would_be_refuted(name):
 
 def test_a_witness_outside_the_calculus_is_not_called_proved():
     given = {"steps": 1, "step_size": 1, "penalty": 1}
-    found = leaves(ours.lasso, lambda s, **_: 1 - s, lambda: [given]).run(QUICK)
+    found = leaves(constructions.get("lasso"), lambda s, **_: 1 - s, lambda: [given]).run(QUICK)
     assert found.passed is False and "an activation, relu" in found.detail
 
 
@@ -384,7 +389,7 @@ def test_balls_that_lost_half_of_their_bits_decide_nothing(kind, monkeypatch):
 
 
 def test_the_textbook_bound_names_its_interval_and_is_rounded_down():
-    result = certified.chebyshev_bound(ours.chebyshev, (4, 10)).run(QUICK)
+    result = certified.chebyshev_bound(constructions.get("chebyshev"), (4, 10)).run(QUICK)
     assert "every eigenvalue from 1 to kappa, kappa = 4, 10" in result.box
     for condition, count in ((4, 1), (10, 3), (100, 6)):
         exact = 2 * ((sympy.sqrt(condition) - 1) / (sympy.sqrt(condition) + 1)) ** count

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from sympy import Symbol
 
 from constructions.papers import vonoswald2022
 from constructions.witness import Witness
@@ -16,8 +17,7 @@ from ..checks.proof import Vector
 from ..checks.statements import formula
 from ..claim import Check, claim, repair
 from ..formulas import Formula
-from ..strategies import Case, as_text, positive
-from .ours.core import float_cases, letters
+from ..strategies import Case, as_text, float_prompts, positive
 
 LOSS = r"L(W) = \tfrac{1}{2n} \textstyle\sum_i \|W x_i - y_i\|^2"
 
@@ -58,7 +58,7 @@ def descend(X: Any, y: Any, queries: Any, step_size: Any, w0: Any = None, steps:
         "one step", lambda given: ({"w1": "w0 - step_size*X.T*(X*w0 - y)/n"}, "w1.T*x_t")
     ),
     assembled=lambda: [
-        {"d": 3, "examples": 4, "step_size": letters("step_size")[0], "w0": Vector("w0")}
+        {"d": 3, "examples": 4, "step_size": Symbol("step_size"), "w0": Vector("w0")}
     ],
     cases=prompts,
     sizes=lambda: [{"d": d, "examples": 2, "step_size": 1, "w0": (1,) * d} for d in (1, 3)],
@@ -120,7 +120,7 @@ def block_difference(case: Mapping[str, Any]) -> dict[str, Any] | None:
     r"\text{ gradient steps of } " + LOSS,
     algorithm=descend,
     cases=lambda: prompts(steps=st.integers(0, 4)),
-    floats=lambda: float_cases(
+    floats=lambda: float_prompts(
         lambda X, drawn: {
             "examples": len(X),
             "step_size": len(X) / float(np.linalg.norm(X)) ** 2,

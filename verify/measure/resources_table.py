@@ -179,7 +179,7 @@ def built(row: Row, **parameters: Any) -> Any:
     """The row's witness at one size."""
     import constructions
 
-    return (row.make or constructions.function(row.witness))(**parameters)
+    return (row.make or constructions.get(row.witness))(**parameters)
 
 
 def costs(row: Row) -> dict[str, str]:

@@ -92,7 +92,7 @@ class Export:
                 "coefficient": coefficient_tree(witness.readout.coefficient),
             },
             "examples": witness.examples,
-            "approximate": approximate(witness),
+            "approximate": witness.irrational,
             "vectors": {
                 name: [_entry(entry) for entry in value]
                 for name, value in witness.parameters.items()
@@ -257,17 +257,8 @@ def most(made: Construction, key: str) -> int:
     parameter = made.parameters[key]
     if key == "d":
         return 4
-    return 8 if key == made.steps and parameter.tried >= STEPS else 2 * parameter.tried
-
-
-def approximate(witness: Witness) -> bool:
-    """Whether irrational functions occur: such a witness can only come close to an algorithm."""
-    return any(
-        layer.norm
-        or (layer.mlp is not None and layer.mlp.activation == "gelu")
-        or any(head.attention == "softmax" for head in layer.heads)
-        for layer in witness.layer_list
-    )
+    tried = getattr(parameter, "tried", 0)
+    return 8 if key == made.steps and tried >= STEPS else 2 * tried
 
 
 def _entry(value: Any) -> Tree:

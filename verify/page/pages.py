@@ -25,7 +25,7 @@ def html_of(name: str, parameters: Mapping[str, Any]) -> str:
         return construction_page(name, parameters)
     variants: dict[str, Claim] = {c.variant: c for c in builtin() if c.id == name}
     if not variants:
-        constructions.function(name)  # says what is close and what there is
+        constructions.get(name)  # says what is close and what there is
     if parameters:
         raise ValueError(f"the page of the claim {name} takes no parameters: they are its controls")
     claim = variants.get("printed") or next(iter(variants.values()))

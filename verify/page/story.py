@@ -19,7 +19,6 @@ from proofs.layer import Head, Holds, Layer
 from proofs.slotmap import SlotMap
 from proofs.stream import Layout, split_entry
 
-from .export import approximate
 from .lesson import Lesson
 from .mathml import coefficient_mathml, equation, mathml, plain
 
@@ -112,7 +111,7 @@ def story(witness: Witness, lesson: Lesson) -> str:
 
 def arithmetic(witness: Witness) -> str:
     """Fractions where the witness can run in them and they stay short, else floats."""
-    if approximate(witness) or witness.layers > LONG:
+    if witness.irrational or witness.layers > LONG:
         return "float64"
     n, d = witness.examples or 1, witness.d
     try:

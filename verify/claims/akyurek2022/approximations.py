@@ -125,8 +125,15 @@ def lemma4_improved() -> tuple[Check, ...]:
     return _order(6, rest), theorem("akyurek2022.lemma4")
 
 
+@claim(
+    "akyurek2022.lemma4.signed",
+    source="akyurek2022, lemma 4",
+    statement=LEMMA4 + r"O(x^3 + y^3) \text{ with the sum's sign}",
+    summary="lemma 4 with x^3 + y^3 taken literally, without absolute values",
+    expected="refuted",
+)
 @check("enclosure", "enclosed", transformer=False)
-def _signed(budget: Budget) -> CheckResult:
+def lemma4_signed(budget: Budget) -> CheckResult:
     """No error where x^3 + y^3 = 0, on y = -x."""
     with precision(BITS):
         for cases, k in enumerate(range(0, 40), start=1):
@@ -139,17 +146,6 @@ def _signed(budget: Budget) -> CheckResult:
     return CheckResult(True, cases, detail="no error where x^3 + y^3 = 0")
 
 
-@claim(
-    "akyurek2022.lemma4.signed",
-    source="akyurek2022, lemma 4",
-    statement=LEMMA4 + r"O(x^3 + y^3) \text{ with the sum's sign}",
-    summary="lemma 4 with x^3 + y^3 taken literally, without absolute values",
-    expected="refuted",
-)
-def lemma4_signed() -> tuple[Check, ...]:
-    return (_signed(),)
-
-
 # -- lemma 5 ----------------------------------------------------------------------------------
 
 
@@ -159,8 +155,16 @@ def bypass_error(N: Any, x: arb) -> arb:
     return -z / 2 * (z / arb(2).sqrt()).erfc()
 
 
+@claim(
+    "akyurek2022.lemma5",
+    source="akyurek2022, lemma 5",
+    statement=r"\mathrm{GeLU}(N + x) - N \approx x \text{ for large } N",
+    summary="GeLU lets a number pass when it is raised by N before and lowered after",
+    expected="approximates",
+    note="for |x| <= 1; the error is at most phi(N - 1), the normal density",
+)
 @check("enclosure", "enclosed", transformer=False)
-def _bypass(budget: Budget) -> CheckResult:
+def lemma5(budget: Budget) -> CheckResult:
     """|gelu(N + x) - N - x| over |x| <= 1 for growing N, against the normal density at N - 1."""
     found: list[tuple[int, Bound]] = []
     with precision(BITS):
@@ -176,18 +180,6 @@ def _bypass(budget: Budget) -> CheckResult:
     N, last = found[-1]
     detail = f"|x| <= 1: at most {text}, below phi(N - 1)"
     return CheckResult(True, len(found), last.low, last.high, detail, box=f"|x| <= 1, N = {N}")
-
-
-@claim(
-    "akyurek2022.lemma5",
-    source="akyurek2022, lemma 5",
-    statement=r"\mathrm{GeLU}(N + x) - N \approx x \text{ for large } N",
-    summary="GeLU lets a number pass when it is raised by N before and lowered after",
-    expected="approximates",
-    note="for |x| <= 1; the error is at most phi(N - 1), the normal density",
-)
-def lemma5() -> tuple[Check, ...]:
-    return (_bypass(),)
 
 
 # -- lemmas 6 and 8 ---------------------------------------------------------------------------
@@ -268,8 +260,16 @@ def lemma6() -> tuple[Check, ...]:
     return (_norm_check(1, Fraction(1), Fraction(1), 4),)
 
 
+@claim(
+    "akyurek2022.lemma6.pads",
+    source="akyurek2022, lemma 6",
+    statement=r"\sqrt{2/L}\, N\, \lambda([N, \ldots])_0 \to N",
+    summary="lemma 6 for the pads themselves, absolutely",
+    expected="refuted",
+    note="the first unit is off by sum(x)/2 in the limit",
+)
 @check("enclosure", "enclosed", transformer=False)
-def _pads(budget: Budget) -> CheckResult:
+def lemma6_pads(budget: Budget) -> CheckResult:
     """The error of the first pad falls as N grows."""
     with precision(BITS):
         powers = (10, 20, 40, 80)
@@ -280,18 +280,6 @@ def _pads(budget: Budget) -> CheckResult:
         shown = {"x": ["1"], "L": "4", **shown}
         raise Differs(detail, shown, None, top(off[-1]), 0.0, len(off))
     return CheckResult(True, len(off), top(off[-1]), top(off[-1]))
-
-
-@claim(
-    "akyurek2022.lemma6.pads",
-    source="akyurek2022, lemma 6",
-    statement=r"\sqrt{2/L}\, N\, \lambda([N, \ldots])_0 \to N",
-    summary="lemma 6 for the pads themselves, absolutely",
-    expected="refuted",
-    note="the first unit is off by sum(x)/2 in the limit",
-)
-def lemma6_pads() -> tuple[Check, ...]:
-    return (_pads(),)
 
 
 @claim(

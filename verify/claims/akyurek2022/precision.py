@@ -31,6 +31,7 @@ from ...checks.bounds.chains import enclosure
 from ...checks.search import Axis, minimise
 from ...claim import Budget, Check, CheckResult, Differs, check, claim
 from ...pool import one_thread
+from ...report import tables
 from .approximations import BITS, gelu, literal
 from .theorems import ridge_boxes
 
@@ -304,14 +305,14 @@ def _by_name(quick: bool) -> dict[str, dict[str, Row]]:
 
 def precision_markdown(quick: bool = False) -> str:
     """The table in Markdown: least error found (construction, rounding) per format, rounded up."""
-    lines = ["| | " + " | ".join(FORMATS) + " |", "|---|" + "---|" * len(FORMATS)]
+    lines = []
     for name, rows in _by_name(quick).items():
         cells = [
             "{} ({}, {})".format(*(at_most(e, 1) for e in (r.error, r.construction, r.rounding)))
             for r in (rows[format] for format in FORMATS)
         ]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        lines.append((name, *cells))
+    return tables.markdown(("", *FORMATS), lines)
 
 
 def precision_plot(path: str | Path, quick: bool = False) -> None:

@@ -6,7 +6,7 @@ letters from its reference, promises from its costs, the residual from what it s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -35,6 +35,20 @@ DIMENSIONS = (1, 2, 3, 5)
 PROVED = {"d": 3, "steps": 4}  # sizes at which the calculus runs a witness
 
 
+# further checks, by construction
+BESIDE: dict[str, list[Callable[[], Check]]] = {}
+
+
+def beside(name: str) -> Callable[[Callable[[], Check]], Callable[[], Check]]:
+    """Adds a check to the claim of a construction."""
+
+    def decorate(make: Callable[[], Check]) -> Callable[[], Check]:
+        BESIDE.setdefault(name, []).append(make)
+        return make
+
+    return decorate
+
+
 def claim_of(made: Construction) -> Claim:
     """The claim that the construction's transformers predict what its algorithm does."""
 
@@ -43,7 +57,7 @@ def claim_of(made: Construction) -> Claim:
 
     witness.__doc__ = made.__doc__
     witness.__signature__ = made.signature  # type: ignore[attr-defined]
-    stated = made.reference is not None
+    stated = made.reference is not None and polynomial(made)
     return Claim(
         made.name,
         statement=made.states,
@@ -52,7 +66,7 @@ def claim_of(made: Construction) -> Claim:
         variant="improved",
         witness=witness,
         algorithm=getattr(algorithms, made.equals or made.name),
-        formula=Formula(made.name, made.reference) if made.reference is not None else None,
+        formula=Formula(made.name, made.reference) if made.reference is not None else None,  # type: ignore[arg-type]
         domain=strategies.ANY,
         cases=lambda: cases(made, witness),
         floats=(lambda: float_cases(made)) if all_scaled(made) else None,
@@ -60,9 +74,23 @@ def claim_of(made: Construction) -> Claim:
         sizes=lambda: list(sizes(made)),
         symbolic=in_letters(made) if stated else None,
         assembled=(lambda: list(assembled(made))) if stated else None,
-        theorems=(made.name, *made.related),
-        checks=lambda: list(checks(made)),
+        theorems=(*((made.name,) if made.proved else ()), *made.related),
+        checks=lambda: [*checks(made), *(make() for make in BESIDE.get(made.name, ()))],
     )
+
+
+def polynomial(made: Construction) -> bool:
+    """Whether all of its choices are sums and products, which can be run in letters."""
+    choices = {name: kind.of for name, kind in own(made).items() if isinstance(kind, OneOf)}
+    for chosen in product(*choices.values()):
+        try:
+            witness = made(**{**example_values(made), **dict(zip(choices, chosen))})
+        except ValueError:
+            return False
+        mlps = [layer.mlp for layer in witness.layer_list if layer.mlp is not None]
+        if witness.irrational or any(mlp.activation != "identity" for mlp in mlps):
+            return False
+    return True
 
 
 def register_all() -> None:
@@ -102,6 +130,8 @@ def cases(made: Construction, witness: Any) -> st.SearchStrategy[Case]:
         try:
             transformer = build(witness, case.parameters)
         except ValueError:  # a choice that the construction refuses
+            return False
+        if transformer.irrational:  # such choices have claims of their own
             return False
         heads = [head for layer in transformer.layer_list for head in layer.heads]
         if all(head.attention != "normalised" or head.null for head in heads):

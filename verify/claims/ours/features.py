@@ -13,8 +13,7 @@ from constructions.witness import Witness
 
 from ... import algorithms, strategies
 from ...claim import Budget, Check, CheckResult, Promise, claim
-from ...strategies import positive
-from .core import grid
+from ...strategies import grid, positive
 
 
 def falls_as_fast(degree: int, basis: Callable[[int], int] | None = None) -> Check:
