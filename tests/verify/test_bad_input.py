@@ -239,7 +239,12 @@ def test_a_wrong_call_is_refused(arguments: tuple[str, ...], words: str, refuses
          "file.py, line 3: ValueError: a: expected must be one of"),
         ("from verify import claim\n@claim('b')\ndef b(): return ()\n"
          "@claim('b')\ndef c(): return ()\n", "file.py, line 4: ValueError: claim b (printed)"),
-        (b"\x00\xff", "file.py"),
+        *((source, "file.py") for source in (
+            b"", b"\x00\xff", b"\xff\xfe", b"(" * 5000, b"raise SystemExit(0)",
+            b"import sys; sys.exit('a\\nb')", b"raise ValueError('two\\nlines')",
+            b"from verify import claim\n@claim('')\ndef f(): return ()",
+            b"# -*- coding: none -*-\n", b"def f(): return f()\nf()",
+        )),
     ],
 )  # fmt: skip
 def test_a_file_that_is_no_claim_is_refused(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import threading
 from dataclasses import replace
@@ -286,26 +284,6 @@ def test_a_run_that_fails_leaves_no_trace_either(monkeypatch: Any) -> None:
         assert threading.excepthook is not before
         raise RuntimeError
     assert threading.excepthook is before
-
-
-@pytest.mark.parametrize("after", [1.5, 3.0])
-def test_ctrl_c_among_several_processes_ends_without_a_word(tmp_path: Path, after: float) -> None:
-    import signal
-    import time
-
-    process = subprocess.Popen(
-        [sys.executable, "-m", "verify", "check", "akyurek2022", "--quick", "--workers", "2"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    time.sleep(after)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "Traceback" not in err and "Exception" not in err
 
 
 def test_the_fields_of_a_report_travel_whole(monkeypatch: Any) -> None:
