@@ -11,15 +11,17 @@ import sympy
 from verify.checks import equal, proof
 from verify.checks.coq import bearing, kernel
 from verify.claim import CheckResult
-from verify.measure import mutant_builders, mutant_kernel, sensitivity
-from verify.measure.mutant_builders import Fault, faults, judge, read_out_doubled, sizes_named
+from verify.measure import builders, judges, sensitivity
+from verify.measure.builders import IN_COQ, Fault, faults, read_out_doubled
+from verify.measure.judges import THEOREMS, judge_builder, judge_in_coq, sizes_named, unwritten
+from verify.measure.trials import trial
 
 needs_coq = pytest.mark.skipif(kernel.available() is None, reason=kernel.why_not() or "Coq is here")
 
 
 @pytest.fixture(scope="module")
 def newton() -> Any:
-    return sensitivity.subject("newton").claim
+    return trial("newton").claim
 
 
 def fault(claim: Any, where: str) -> Fault:
@@ -52,12 +54,12 @@ def test_a_fault_is_there_where_its_words_say(newton, where):
     assert wrong and right
 
 
-@pytest.mark.parametrize("change", mutant_builders.CHANGES.values())
+@pytest.mark.parametrize("change", builders.CHANGES.values())
 @pytest.mark.parametrize(
     "name", ["newton", "newton relu", "gradient_descent", "sherman_morrison tokens", "momentum"]
 )
 def test_every_change_of_a_builder_is_wrong_on_prompts(name, change):
-    one = sensitivity.subject(name)
+    one = trial(name)
     case = one.exact[0]
     right, wrong = (
         w.predict(case.X, case.y, case.queries, "rational")
@@ -68,67 +70,67 @@ def test_every_change_of_a_builder_is_wrong_on_prompts(name, change):
 
 def test_exact_and_proof_miss_nothing_that_they_cover(newton):
     for one in list(faults(newton))[::2]:
-        said = judge(newton, one)
+        said = judge_builder(newton, one)
         for kind in ("exact", "proof"):
-            assert said.notices[kind] or kind in said.outside, (one.where, said.why)
+            assert said.refutes[kind] or kind in said.outside, (one.where, said.why)
 
 
 def test_what_is_wrong_for_small_sizes_is_noticed_by_both(newton):
-    said = judge(newton, fault(newton, "d >= 3"))
-    assert said.notices["exact"] and said.notices["proof"]
+    said = judge_builder(newton, fault(newton, "d >= 3"))
+    assert said.refutes["exact"] and said.refutes["proof"]
 
 
 def test_a_dimension_that_is_not_drawn_is_outside_of_exact_and_noticed_by_proof(newton):
-    said = judge(newton, fault(newton, "d >= 6"))
-    assert said.notices["exact"] is False and "exact" in said.outside
-    assert said.notices["proof"] is True
+    said = judge_builder(newton, fault(newton, "d >= 6"))
+    assert said.refutes["exact"] is False and "exact" in said.outside
+    assert said.refutes["proof"] is True
     assert "d = 1 to 4" in said.why["exact"]
 
 
 def test_a_number_of_steps_that_is_not_named_is_outside_of_proof(newton):
-    said = judge(newton, fault(newton, "iterations >= 7"))
-    assert said.notices["proof"] is False and "proof" in said.outside
+    said = judge_builder(newton, fault(newton, "iterations >= 7"))
+    assert said.refutes["proof"] is False and "proof" in said.outside
     assert max(sizes_named(said.why["proof"])["iterations"]) < 7
 
 
 def test_letters_and_numbers_are_told_apart(newton):
-    letters = judge(newton, fault(newton, "some parameter is a letter"))
-    assert letters.notices["exact"] is False and "exact" in letters.outside
-    assert letters.notices["proof"] is True
-    numbers = judge(newton, fault(newton, "every parameter is a number"))
-    assert numbers.notices["exact"] is True and numbers.notices["proof"] is True
+    letters = judge_builder(newton, fault(newton, "some parameter is a letter"))
+    assert letters.refutes["exact"] is False and "exact" in letters.outside
+    assert letters.refutes["proof"] is True
+    numbers = judge_builder(newton, fault(newton, "every parameter is a number"))
+    assert numbers.refutes["exact"] is True and numbers.refutes["proof"] is True
 
 
 def test_a_proof_that_builds_at_one_dimension_only_is_seen_to_miss(newton, monkeypatch):
     monkeypatch.setattr(proof, "shape_free", lambda *_: {})
-    said = judge(newton, fault(newton, "d >= 6"))
-    assert said.notices["proof"] is False and "proof" not in said.outside
+    said = judge_builder(newton, fault(newton, "d >= 6"))
+    assert said.refutes["proof"] is False and "proof" not in said.outside
 
 
 def test_a_proof_that_runs_no_case_is_seen_to_miss(newton, monkeypatch):
     monkeypatch.setattr(proof, "_covered", lambda *_: None)
-    said = judge(newton, fault(newton, "every parameter is a number"))
-    assert said.notices["proof"] is False and "proof" not in said.outside
+    said = judge_builder(newton, fault(newton, "every parameter is a number"))
+    assert said.refutes["proof"] is False and "proof" not in said.outside
 
 
 def test_an_exact_check_that_sees_nothing_is_seen_to_miss(newton, monkeypatch):
     monkeypatch.setattr(equal, "compare", lambda claim, case: [Fraction(0), Fraction(1)])
-    said = judge(newton, fault(newton, "d >= 3"))
-    assert said.notices["exact"] is False and "exact" not in said.outside
+    said = judge_builder(newton, fault(newton, "d >= 3"))
+    assert said.refutes["exact"] is False and "exact" not in said.outside
 
 
 def test_theorems_that_do_not_look_at_the_builder_are_seen_to_miss(newton, monkeypatch):
     real = bearing.of(newton)
     monkeypatch.setattr(bearing, "of", lambda claim: real)
-    said = judge(newton, fault(newton, "attention = relu"))
-    assert said.notices["kernel"] is False and "kernel" not in said.outside
+    said = judge_builder(newton, fault(newton, "attention = relu"))
+    assert said.refutes["kernel"] is False and "kernel" not in said.outside
 
 
 def test_a_check_that_says_nothing_of_the_right_builder_notices_nothing(newton, monkeypatch):
-    monkeypatch.setattr(mutant_builders, "_of_right_builders", {})
+    monkeypatch.setattr(judges, "_of_right_builders", {})
     monkeypatch.setattr(proof, "run", lambda *_: CheckResult(None, detail="cannot say"))
-    said = judge(newton, fault(newton, "d >= 3"))
-    assert said.notices["proof"] is None and "cannot say" in said.why["proof"]
+    said = judge_builder(newton, fault(newton, "d >= 3"))
+    assert said.refutes["proof"] is None and "cannot say" in said.why["proof"]
 
 
 @pytest.mark.parametrize(
@@ -147,44 +149,46 @@ def test_sizes_are_read_from_the_words_of_a_result(text, sizes):
 # -- written in Coq -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", mutant_kernel.THEOREMS)
+@pytest.mark.parametrize("name", THEOREMS)
 def test_a_builder_that_is_another_one_from_six_on_is_not_written_down(name):
-    late = next(one for one in mutant_kernel.FAULTS if "d >= 6" in one.where)
-    assert "d = 6" in mutant_kernel.unwritten(name, late)
+    late = next(one for one in IN_COQ if "d >= 6" in one.where)
+    assert "d = 6" in unwritten(name, late)
 
 
-@pytest.mark.parametrize("name", mutant_kernel.THEOREMS)
+@pytest.mark.parametrize("name", THEOREMS)
 def test_the_right_builder_is_written_down(name):
-    assert mutant_kernel.unwritten(name, Fault("none", lambda p: False, read_out_doubled)) is None
+    assert unwritten(name, Fault("none", lambda p: False, read_out_doubled)) is None
 
 
-@pytest.mark.parametrize("name", mutant_kernel.THEOREMS)
-@pytest.mark.parametrize("one", mutant_kernel.FAULTS, ids=lambda one: one.where)
+@pytest.mark.parametrize("name", THEOREMS)
+@pytest.mark.parametrize("one", IN_COQ, ids=lambda one: one.where)
 def test_every_wrong_builder_is_unwritten_or_another_text(name, one):
     import constructions
     from verify.checks.coq.weights import weights_file
 
-    text, problems = weights_file({name: one.built(constructions.function(name))})
+    text, problems = weights_file({name: one.built(constructions.get(name))})
     assert problems or text != weights_file()[0]
 
 
 @needs_coq
 def test_the_kernel_leaves_a_wrong_coefficient_unproved():
-    noticed, log = mutant_kernel.judge("newton", mutant_kernel.FAULTS[0])
-    assert noticed is True and "Newton.v" in log
+    said = judge_in_coq("newton", IN_COQ[0])
+    assert said.refutes["kernel"] is True and "Newton.v" in said.why["kernel"]
 
 
 def test_without_coq_the_kernel_says_nothing(monkeypatch):
     monkeypatch.setattr(kernel, "why_not", lambda: "not run: coqc not found")
-    assert mutant_kernel.judge("newton", mutant_kernel.FAULTS[0])[0] is None
+    assert judge_in_coq("newton", IN_COQ[0]).refutes["kernel"] is None
 
 
 def test_a_theorem_that_is_proved_of_a_wrong_builder_is_missed(monkeypatch):
     proved = kernel.Result(kernel.theorems()[0], "proved", True, True)
     monkeypatch.setattr(kernel, "why_not", lambda: "")
     monkeypatch.setattr(kernel, "run", lambda *_, **__: (proved,))
-    one = sensitivity.subject("newton")
-    witness = sensitivity._counted(one, [sensitivity._in_coq(one, mutant_kernel.FAULTS[0])])
+    one = trial("newton")
+    witness = sensitivity.counted(
+        one, [(sensitivity.IN_COQ, "", judge_in_coq("newton", IN_COQ[0]))]
+    )
     (miss,) = sensitivity.missed([witness])
     assert miss["kind"] == "kernel" and miss["change"] == "written in Coq"
 
@@ -193,4 +197,4 @@ def test_running_out_of_time_is_no_refutation(monkeypatch):
     late = kernel.Result(kernel.theorems()[0], "failed", log="Newton.v: out of time")
     monkeypatch.setattr(kernel, "why_not", lambda: "")
     monkeypatch.setattr(kernel, "run", lambda *_, **__: (late,))
-    assert mutant_kernel.judge("newton", mutant_kernel.FAULTS[0])[0] is None
+    assert judge_in_coq("newton", IN_COQ[0]).refutes["kernel"] is None

@@ -18,19 +18,19 @@ from proofs.prompt import Prompt
 from proofs.slotmap import SlotMap, slot_map
 from proofs.stream import layout, split_entry
 from verify.measure import equality, mutants, sensitivity
-from verify.measure.mutant_checks import Finding, judge
-from verify.measure.mutant_sites import Mutant, sites
-from verify.measure.mutant_wiring import POSITION, _canonical
+from verify.measure.judges import Finding, Trial, judge
+from verify.measure.mutants import POSITION, Mutant, _canonical, sites
+from verify.measure.trials import TRIALS, trial
 
 
 @pytest.fixture(scope="module")
-def descent() -> sensitivity.Subject:
-    return sensitivity.subject("gradient_descent")
+def descent() -> Trial:
+    return trial("gradient_descent")
 
 
-def found(name: str, change: str, text: str) -> tuple[sensitivity.Subject, Mutant]:
+def found(name: str, change: str, text: str) -> tuple[Trial, Mutant]:
     """The first mutant of a kind whose place contains the text."""
-    one = sensitivity.subject(name)
+    one = trial(name)
     return one, next(m for m in mutants.of(one.witness) if m.change == change and text in m.where)
 
 
@@ -85,7 +85,7 @@ def test_no_two_mutants_are_the_same_and_none_is_the_witness(descent):
 def test_every_kind_of_change_occurs():
     kinds = set()
     for name in ("gradient_descent", "sherman_morrison tokens", "newton relu"):
-        kinds |= {m.change for m in mutants.of(sensitivity.subject(name).witness) if m.witness}
+        kinds |= {m.change for m in mutants.of(trial(name).witness) if m.witness}
     assert kinds == set(mutants.ORDER)
 
 
@@ -166,7 +166,7 @@ REFUSED = [
 
 @pytest.mark.parametrize("name, text, why", REFUSED)
 def test_what_the_vocabulary_refuses_is_listed_with_its_reason(name, text, why):
-    one = sensitivity.subject(name)
+    one = trial(name)
     mutant = next(m for m in mutants.of(one.witness) if text in m.where)
     if why is None:  # a position that nothing reads is no fault
         assert mutant.witness is not None
@@ -176,13 +176,13 @@ def test_what_the_vocabulary_refuses_is_listed_with_its_reason(name, text, why):
 
 def test_what_is_refused_is_counted_and_judged_by_nothing(descent):
     refused = Finding({}, None, {}, refused="a reason")
-    row = sensitivity._counted(descent, [("masks", "layer 1", refused)])["changes"]["masks"]
+    row = sensitivity.counted(descent, [("masks", "layer 1", refused)])["changes"]["masks"]
     assert row["mutants"] == row["refused when made"] == 1
     assert row["open"] == 0 and row["exact"]["of"] == 0
 
 
 def test_a_fault_inside_a_mutant_is_no_refusal(monkeypatch):
-    one = sensitivity.subject("newton")
+    one = trial("newton")
     monkeypatch.setattr(Witness, "with_layers", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         list(mutants.of(one.witness))
@@ -289,7 +289,7 @@ def test_a_head_whose_scores_are_zero_may_still_say_something(attention):
 def test_wherever_two_witnesses_are_called_the_same_they_predict_the_same():
     tried = 0
     for name in ("gradient_descent", "sherman_morrison", "newton relu", "recursive_least_squares"):
-        one = sensitivity.subject(name)
+        one = trial(name)
         case = one.exact[0]
         want = list(one.witness.predict(case.X, case.y, case.queries, "rational"))
         for mutant in list(mutants.of(one.witness))[::3]:
@@ -306,8 +306,7 @@ def test_wherever_two_witnesses_are_called_the_same_they_predict_the_same():
 @pytest.fixture
 def careless_calculus(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A calculus that drops what the embedding reads of single entries."""
-    import proofs.holds
-
+    from proofs import prove_witness
     from proofs.calculus.run import Run
 
     class Careless(Run):
@@ -316,13 +315,15 @@ def careless_calculus(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             prompt = replace(witness.prompt, embedding=SlotMap(kept))
             super().__init__(replace(witness, prompt=prompt), *arguments)
 
-    monkeypatch.setattr(proofs.holds, "Run", Careless)
+    monkeypatch.setattr(prove_witness, "Run", Careless)
     yield
 
 
 def counted(name: str, change: str, text: str) -> dict[str, Any]:
     one, mutant = found(name, change, text)
-    return sensitivity._counted(one, [sensitivity._mutant(one, mutant)])
+    return sensitivity.counted(
+        one, [(mutant.change, mutant.where, sensitivity.judge_mutant(one, mutant))]
+    )
 
 
 def test_a_calculus_that_drops_single_entries_lets_a_mutant_through(careless_calculus):
@@ -352,17 +353,17 @@ def test_without_that_fault_nothing_is_missed():
 
 
 def test_a_comparison_that_sees_nothing_is_seen_in_the_table(monkeypatch):
-    from verify.measure import mutant_checks
+    from verify.measure import judges
 
-    monkeypatch.setattr(mutant_checks, "_differs", lambda *_: False)
+    monkeypatch.setattr(judges, "differs", lambda *_: False)
     witness = counted("newton", "masks", "keys full, average ''")
     assert {miss["kind"] for miss in sensitivity.missed([witness])} == {"exact"}
 
 
 def test_all_constructions_have_mutants_of_their_embedding():
-    judged = {id for id, _ in sensitivity.SUBJECTS.values()}
+    judged = {id for id, _ in TRIALS.values()}
     assert judged <= set(constructions.names())
-    for name, (id, settings) in sensitivity.SUBJECTS.items():
+    for name, (id, settings) in TRIALS.items():
         given = {key: value for key, value in settings.items() if key != "n"}
         kinds = {m.change for m in mutants.wiring(constructions.build(id, **given))}
         kinds |= {m.change for m in mutants.structure(constructions.build(id, **given))}

@@ -10,13 +10,14 @@ import pytest
 from constructions.parts import linear_mlp
 from proofs.slotmap import slot_map
 from verify.inputs.errors import WrongCall
-from verify.measure import equality, mutant_checks, mutants, readme, sensitivity
-from verify.measure.mutant_checks import KINDS, judge
+from verify.measure import equality, mutants, sensitivity
+from verify.measure.judges import KINDS, Finding, Trial, judge
+from verify.measure.trials import CORE, TRIALS, not_judged, trial
 
 
 @pytest.fixture(scope="module")
-def descent() -> sensitivity.Subject:
-    return sensitivity.subject("gradient_descent")
+def descent() -> Trial:
+    return trial("gradient_descent")
 
 
 def test_the_unchanged_witness_is_refuted_by_nothing(descent):
@@ -51,7 +52,7 @@ def test_what_nothing_reads_is_equal_by_proof(descent):
 
 
 def test_heads_in_another_order_are_the_same_by_proof():
-    one = sensitivity.subject("newton relu")
+    one = trial("newton relu")
     swapped = next(
         m for m in mutants.structure(one.witness) if m.where == "layer 1: head 1 and 2 exchanged"
     )
@@ -59,19 +60,19 @@ def test_heads_in_another_order_are_the_same_by_proof():
 
 
 def test_values_of_two_heads_exchanged_are_not_the_same():
-    one = sensitivity.subject("newton relu")
+    one = trial("newton relu")
     mixed = next(m for m in mutants.structure(one.witness) if m.where.startswith("layer 1: values"))
     assert not equality.same_where_read(one.witness, mixed.witness)
     assert judge(one, mixed.witness).refutes["exact"] is True
 
 
 def test_the_relu_pair_is_the_linear_head_by_proof():
-    one = sensitivity.subject("newton relu")
+    one = trial("newton relu")
     assert equality.predicts_the_algorithm(one.claim, one.witness, one.parameters, 2) is True
 
 
 def test_a_wrong_relu_pair_is_not_equal_by_proof():
-    one = sensitivity.subject("newton relu")
+    one = trial("newton relu")
     layer = one.witness.layer_list[1]
     plus, minus = layer.heads
     wrong = replace(plus, value=slot_map(("t", "t", Fraction(1, 7))))
@@ -87,7 +88,7 @@ def test_a_wrong_relu_pair_is_not_equal_by_proof():
 
 def test_a_mutant_that_only_a_second_query_tells_apart_is_not_equal():
     """index for 1: token n = 1 is the first query, and its index is 1."""
-    one = sensitivity.subject("recursive_least_squares")
+    one = trial("recursive_least_squares")
     wrong = next(
         m for m in mutants.of(one.witness)
         if m.where == "embedding: one <- 1 index for one <- 1 one"
@@ -106,7 +107,7 @@ def test_what_is_equal_at_one_size_only_is_no_false_alarm_of_the_proof(descent):
         and said.refutes["proof"]
     )
     assert said.refutes["symbolic"] is False
-    row = sensitivity._counted(descent, [("dropped", flipped.where, said)])["changes"]["dropped"]
+    row = sensitivity.counted(descent, [("dropped", flipped.where, said)])["changes"]["dropped"]
     assert row["equal, proved"] == 1 and row["equal for every size"] == 0
     assert row["proof"] == {"refuted": 0, "of": 0, "outside": 0} and row["false alarms"] == 0
 
@@ -115,16 +116,14 @@ def test_a_wrong_read_out_is_missed_by_steps_and_by_nothing_else(descent):
     wrong = next(m for m in mutants.weights(descent.witness) if m.where == "read-out")
     said = judge(descent, wrong.witness)
     assert {kind for kind in KINDS if said.refutes[kind] is False} == {"steps"}
-    (missed,) = sensitivity._counted(descent, [(wrong.change, wrong.where, said)])["missed"]
+    (missed,) = sensitivity.counted(descent, [(wrong.change, wrong.where, said)])["missed"]
     assert missed["differs"] and list(missed["by"]) == ["steps"]
     assert "holds what it should" in missed["by"]["steps"]
 
 
 def test_a_mutant_that_no_check_can_run_is_listed_as_open(descent):
-    open_ended = mutant_checks.Finding(
-        dict.fromkeys(KINDS), None, dict.fromkeys(KINDS, "not run: a reason")
-    )
-    made = sensitivity._counted(descent, [("mask", "layer 1", open_ended)])
+    open_ended = Finding(dict.fromkeys(KINDS), None, dict.fromkeys(KINDS, "not run: a reason"))
+    made = sensitivity.counted(descent, [("mask", "layer 1", open_ended)])
     assert made["changes"]["mask"]["open"] == 1
     assert made["missed"][0]["differs"] is None and made["missed"][0]["by"]
 
@@ -132,7 +131,7 @@ def test_a_mutant_that_no_check_can_run_is_listed_as_open(descent):
 def test_a_witness_that_is_refuted_as_it_is_ends_the_run(monkeypatch, descent):
     wrong = next(m for m in mutants.weights(descent.witness) if m.where == "read-out")
     broken = replace(descent, witness=wrong.witness)
-    monkeypatch.setattr(sensitivity, "subject", lambda name, seed=0: broken)
+    monkeypatch.setattr(sensitivity, "trial", lambda name, seed=0: broken)
     with pytest.raises(RuntimeError, match="refuted as it is"):
         sensitivity.run(["gradient_descent"], quick=True)
 
@@ -169,15 +168,15 @@ def test_the_report_does_not_depend_on_the_number_of_workers(report):
 
 
 def test_readme_s_table_adds_the_witnesses_up(report):
-    text = readme.sensitivity_table(report)
+    text = sensitivity.markdown(report)
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len(rows) == 2 + len(report["witnesses"][0]["changes"])
     assert "False alarms: 0." in text and "`gradient_descent mean`" in text
 
 
-@pytest.mark.parametrize("name", [n for n in sensitivity.SUBJECTS if n not in sensitivity.CORE])
+@pytest.mark.parametrize("name", [n for n in TRIALS if n not in CORE])
 def test_every_construction_has_a_size_at_which_nothing_refutes_it(name):
-    one = sensitivity.subject(name)
+    one = trial(name)
     said = judge(one, one.witness)
     assert not any(said.refutes.values()) and said.refutes["exact"] is False
     assert said.equal is True
@@ -186,13 +185,13 @@ def test_every_construction_has_a_size_at_which_nothing_refutes_it(name):
 def test_every_construction_is_judged_or_named():
     import constructions
 
-    judged = {id for id, _ in sensitivity.SUBJECTS.values()}
-    assert judged | set(sensitivity.not_judged()) == set(constructions.names())
-    assert set(sensitivity.not_judged()) == {
+    judged = {id for id, _ in TRIALS.values()}
+    assert judged | set(not_judged()) == set(constructions.names())
+    assert set(not_judged()) == {
         "gelu_product", "akyurek2022_theorem1", "akyurek2022_theorem2",
     }  # fmt: skip
 
 
 def test_an_unknown_witness_is_refused_in_one_line():
     with pytest.raises(WrongCall, match="has no mutants"):
-        sensitivity.subject("nothing")
+        trial("nothing")

@@ -10,24 +10,27 @@ the last three by `witness bench`, whose JSON report may be given instead of mea
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ..claim import Budget
+from ..inputs.files import write
+from ..report import tables
 
 
 def verdicts() -> str:
     """Every built-in claim with its verdicts, from a full run, Coq's kernel included."""
-    import os
-
     from .. import pool
     from ..inputs.names import choose
-    from ..report import text as report
+    from ..report import text
 
-    return report.markdown(pool.reports(choose(()), Budget(coq=True), os.cpu_count() or 1))
+    chosen, budget = choose(()), Budget(coq=True)
+    return text.verdicts_in_markdown(pool.reports(chosen, budget, os.cpu_count() or 1))
 
 
 def theorems() -> str:
@@ -51,7 +54,7 @@ def theorems() -> str:
         (f"`{claim}`", _listed(by_sympy, claim), _listed(by_coq, claim))
         for claim, (by_sympy, by_coq) in sorted(rows.items())
     ]
-    return markdown_table(("related to", "in sympy", "in Coq"), lines)
+    return tables.markdown(("related to", "in sympy", "in Coq"), lines)
 
 
 def _listed(ids: Sequence[str], claim: str) -> str:
@@ -72,98 +75,7 @@ def precision() -> str:
     """Best attainable error of the printed approximations, searched for."""
     from ..claims.akyurek2022.precision import precision_markdown
 
-    return precision_markdown() + "\n"
-
-
-def speed() -> str:
-    """Every figure of `witness bench` beside its goal."""
-    from . import speed as bench
-
-    return speed_table(bench.run(False, lambda what: None))
-
-
-def speed_table(result: Mapping[str, Any]) -> str:
-    """The figures of one report of `witness bench`."""
-    words = {"<=": "at most ", ">=": "at least ", "~": "within "}
-    rows = []
-    for one in result["rows"]:
-        value = "failed" if one["value"] is None else f"{one['value']:.3g}"
-        goal = "" if one["goal"] is None else f"{words[one['relation']]}{one['goal']:g}"
-        met = {True: "met", False: "**missed**", None: ""}[one["met"]]
-        rows.append((one["what"], value, goal, met, one["note"]))
-    machine = ", ".join(f"{name} {value}" for name, value in result["machine"].items())
-    return markdown_table(("figure", "measured", "goal", "", "note"), rows) + f"\n{machine}.\n"
-
-
-def sensitivity() -> str:
-    """Mutants refuted of those that differ, by change and kind of check, over all witnesses."""
-    from . import sensitivity as measured
-
-    return sensitivity_table(measured.run())
-
-
-def sensitivity_table(result: Mapping[str, Any]) -> str:
-    """One report of `witness bench --sensitivity`, added up over the witnesses."""
-    from . import sensitivity as measured
-
-    totals = measured.totals(result["witnesses"])
-    counted = ("mutants", "refused when made", "equal, proved")
-    rows = [
-        (
-            change,
-            *(str(row[name]) for name in counted),
-            *(measured.share(row[kind]) for kind in measured.KINDS),
-        )
-        for change, row in totals.items()
-    ]
-    table = markdown_table(("change", *counted, *measured.KINDS), rows)
-    sums = {
-        name: sum(row[name] for row in totals.values())
-        for name in ("equal, proved", "equal for every size", "open", "false alarms")
-    }
-    subjects = ", ".join(f"`{witness['witness']}`" for witness in result["witnesses"])
-    missed = [f"- {line}" for line in measured.missed_lines(result)]
-    return "\n".join(
-        (
-            table,
-            f"Changed is {result['weights']}; {result['sampled']}.",
-            f"Of the equal ones {sums['equal for every size']} are proved equal for every size by "
-            f"`proof`. False alarms: {sums['false alarms']}. Neither proved equal nor told apart: "
-            f"{sums['open']}.",
-            "Missed of what they claim to cover, by `exact`, `proof` and `kernel`: "
-            f"{len(result['missed'])}.",
-            *missed,
-            f"Judged: {subjects}. Not judged: "
-            f"{', '.join(f'`{name}`' for name in result['not judged'])}.",
-            "",
-        )
-    )
-
-
-def soundness() -> str:
-    """What is said of sound cases, per number system."""
-    import os
-
-    from . import soundness as measured
-
-    return soundness_table(measured.run(workers=os.cpu_count() or 1))
-
-
-def soundness_table(result: Mapping[str, Any]) -> str:
-    """One report of `witness bench --soundness`, added up over the witnesses."""
-    from .soundness import NUMBERS, OUTCOMES
-
-    counts = dict.fromkeys(((system, outcome) for system in NUMBERS for outcome in OUTCOMES), 0)
-    for one in result["outcomes"]:
-        counts[one["numbers"], one["outcome"]] += one["count"]
-    rows = [(system, *(str(counts[system, outcome]) for outcome in OUTCOMES)) for system in NUMBERS]
-    table = markdown_table(("number system", *OUTCOMES), rows)
-    return (
-        f"{table}\n{result['cases']} sound cases, seed {result['seed']}: "
-        f"{len(result['refuted'])} refuted, {len(result['silent'])} off without a warning, "
-        f"{len(result['undecided without a way out'])} undecided without naming a number system "
-        "that decides.\n"
-    )
+    return precision_markdown()
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
@@ -171,22 +83,14 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "theorems": theorems,
     "witnesses": witnesses,
     "precision": precision,
-    "speed": speed,
-    "sensitivity": sensitivity,
-    "soundness": soundness,
-}
-REPORTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "speed": speed_table,
-    "sensitivity": sensitivity_table,
-    "soundness": soundness_table,
 }
 EXACT = ("verdicts", "theorems", "witnesses")
-
-
-def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
+# modules of this folder with run() and markdown(), and how they are run
+MEASURED: dict[str, Mapping[str, Any]] = {
+    "speed": {},
+    "sensitivity": {},
+    "soundness": {"workers": os.cpu_count() or 1},
+}
 
 
 def block(text: str, name: str) -> str:
@@ -205,32 +109,36 @@ def replace(text: str, name: str, table: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
+    """Rewrites the blocks that are named; the exit status."""
     path = Path("README.md")
     wanted = [argument.partition("=")[::2] for argument in arguments or EXACT]
     try:
         if not path.is_file():
             raise ValueError("no README.md here")
         made = {name: _contents(name, report) for name, report in wanted}
+        text = path.read_text(encoding="utf-8")
+        for name, table in made.items():
+            text = replace(text, name, table)
+        write(path, text)
     except (ValueError, OSError) as error:
         print(f"verify.measure.readme: {error}", file=sys.stderr)
         return 2
-    text = path.read_text(encoding="utf-8")
-    for name, table in made.items():
-        text = replace(text, name, table)
-    path.write_text(text, encoding="utf-8")
     return 0
 
 
 def _contents(name: str, report: str) -> str:
     """A block's table, from a report if one is named. Raises ValueError."""
-    if name not in BLOCKS:
-        raise ValueError(f"no block {name}; there are {', '.join(BLOCKS)}")
-    if not report:
+    if not report and name in BLOCKS:
         return BLOCKS[name]()
-    if name not in REPORTS:
-        raise ValueError(f"{name} is written from no report; only {', '.join(REPORTS)} are")
+    if name not in MEASURED:
+        if name in BLOCKS:
+            raise ValueError(f"{name} is written from no report; only {', '.join(MEASURED)} are")
+        raise ValueError(f"no block {name}; there are {', '.join((*BLOCKS, *MEASURED))}")
+    module: Any = import_module(f".{name}", __package__)
+    if not report:
+        return module.markdown(module.run(**MEASURED[name]))
     try:
-        return REPORTS[name](json.loads(Path(report).read_text(encoding="utf-8")))
+        return module.markdown(json.loads(Path(report).read_text(encoding="utf-8")))
     except (KeyError, TypeError, json.JSONDecodeError):
         raise ValueError(
             f"{report} is no report for {name}; `witness bench --json {report}` writes one"

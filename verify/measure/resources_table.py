@@ -3,26 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from itertools import product
 from typing import Any
 
+import constructions
+
+from ..report import tables
+
 QUANTITIES = ("layers", "width", "heads", "weights")
+DIMENSIONS = (1, 2, 3, 4, 5)
+# what is n or k in the table: the parameter of each construction that counts examples or steps
+COUNTS = ("examples", "iterations", "steps", "layers")
+# of every other parameter one value, at which no weight happens to vanish
+VALUES: Mapping[str, Any] = {
+    "alpha": Fraction(1, 3), "step_size": Fraction(1, 3), "gamma": Fraction(1, 5),
+    "momentum": Fraction(1, 2), "ridge": 2, "penalty": 2, "noise": 2, "prior": 3,
+    "lowest": 1, "highest": 7, "largest": 5, "validation": 1, "ridges": (1, 2),
+}  # fmt: skip
+
+Sizes = Mapping[str, Sequence[Any]]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One construction: what it computes, and its parameters over the sizes.
+    """One construction: what it computes, and what the paper promises.
 
-    printed: what the paper promises. make: the builder, where it is none of the registry.
+    given: parameters that are not those of VALUES, or not counted from 1 to 4. make: the builder,
+    where it is none of the registry; then `given` has all but d.
     """
 
     witness: str
     computes: str
-    sizes: Mapping[str, Sequence[Any]]
     printed: str = ""
+    given: Sizes = field(default_factory=dict)
     make: Callable[..., Any] | None = None
+
+    @property
+    def sizes(self) -> Sizes:
+        """The values of every parameter but d over which the row is counted."""
+        if self.make is not None:
+            return self.given
+        found: dict[str, Sequence[Any]] = {}
+        for name, parameter in constructions.signature(self.witness).parameters.items():
+            required = parameter.default is parameter.empty
+            if name in self.given:
+                found[name] = self.given[name]
+            elif name in COUNTS and required:
+                found[name] = (1, 2, 3, 4)
+            elif name in VALUES and required:
+                found[name] = (VALUES[name],)
+        return found
 
 
 def _theorem51(d: int, examples: int, iterations: int) -> Any:
@@ -32,154 +65,86 @@ def _theorem51(d: int, examples: int, iterations: int) -> Any:
 
 
 def _preconditioned(d: int, steps: int) -> Any:
-    import constructions
-
     full = tuple(tuple(Fraction(1, 1 + i + j) for j in range(d)) for i in range(d))
     return constructions.build(
-        "preconditioned", d=d, steps=steps, step_size=Fraction(1, 3), preconditioner=full
+        "preconditioned", d=d, steps=steps, step_size=VALUES["step_size"], preconditioner=full
     )
 
 
 def _splines(d: int, layers: int) -> Any:
-    import constructions
-
     return constructions.build(
-        "spline_regression", basis=d + 2, layers=layers, alpha=Fraction(1, 3), degree=2
+        "spline_regression", basis=d + 2, layers=layers, alpha=VALUES["alpha"], degree=2
     )
 
+
+FOUR, FIVE = (1, 2, 3, 4), (2, 3, 4, 5, 6)
+RIDGE, NEWTON = "akyurek2022, theorem 2: above", "fu2023, theorem 5.1: above"
+TWO_HEADS = "vonoswald2022: k layers, two heads"
 
 PAPERS = (
     Row(
         "fu2023.theorem5.1", "k Newton iterations from alpha S, repaired",
-        {"examples": (1, 2, 3, 4), "iterations": (1, 2, 3, 4)},
-        "k + 8 layers, O(d) units", _theorem51,
+        "k + 8 layers, O(d) units", {"examples": FOUR, "iterations": FOUR}, _theorem51,
     ),
     Row(
         "akyurek2022_theorem1", "a gradient step on each of n examples, repaired",
-        {"examples": (2, 3, 4, 5, 6), "step_size": (Fraction(1, 3),), "ridge": (2,)},
-        "O(n) layers, O(n + d) units",
+        "O(n) layers, O(n + d) units", {"examples": FIVE, "ridge": (2,)},
     ),
     Row(
         "akyurek2022_theorem2", "ridge over n examples, repaired",
-        {"examples": (2, 3, 4, 5, 6), "ridge": (2,)},
-        "O(n) layers, O(d^2) units",
+        "O(n) layers, O(d^2) units", {"examples": FIVE},
     ),
 )  # fmt: skip
 OURS = (
     Row(
         "gradient_descent", "k gradient steps",
-        {"steps": (1, 2, 3, 4), "step_size": (Fraction(1, 3),)},
         "vonoswald2022: k layers; akyurek2022: O(k) layers, O(d) units",
     ),
+    Row("newton", "k Newton iterations from alpha S", NEWTON),
+    Row("newton", "the same by ReLU heads", NEWTON, {"attention": ("relu",)}),
     Row(
-        "newton", "k Newton iterations from alpha S",
-        {"iterations": (1, 2, 3, 4), "alpha": (Fraction(1, 3),)},
-        "fu2023, theorem 5.1: above",
+        "newton", "the same on tokens x_1, y_1, x_2, y_2, …", NEWTON,
+        {"prompt": ("interleaved",)},
     ),
+    Row("newton_carried", "the same, the prediction carried along", NEWTON),
+    Row("newton_carried", "2^k gradient steps", given={"start": ("identity",)}),
+    Row("hyperpower", "3^k gradient steps"),
+    Row("deep_descent", "(3^k - 1)/2 gradient steps"),
+    Row("gd_plus_plus", "k steps of GD++", TWO_HEADS),
+    Row("minimax_descent", "GD++ with the best step sizes", TWO_HEADS),
+    Row("sherman_morrison", "ridge after n examples, P stored", RIDGE),
+    Row("sherman_morrison", "the same, P stored nowhere", RIDGE, {"storage": ("tokens",)}),
+    Row("recursive_least_squares", "ridge after every prefix", RIDGE),
     Row(
-        "newton", "the same by ReLU heads",
-        {"iterations": (1, 2, 3, 4), "alpha": (Fraction(1, 3),), "attention": ("relu",)},
-        "fu2023, theorem 5.1: above",
+        "paired_least_squares", "ridge after n examples, n even", RIDGE,
+        {"examples": (2, 4, 6, 8)},
     ),
-    Row(
-        "newton", "the same on tokens x_1, y_1, x_2, y_2, …",
-        {"iterations": (1, 2, 3, 4), "alpha": (Fraction(1, 3),), "prompt": ("interleaved",)},
-        "fu2023, theorem 5.1: above",
-    ),
-    Row(
-        "newton_carried", "the same, the prediction carried along",
-        {"iterations": (1, 2, 3, 4), "alpha": (Fraction(1, 3),)},
-        "fu2023, theorem 5.1: above",
-    ),
-    Row(
-        "newton_carried", "2^k gradient steps",
-        {"iterations": (1, 2, 3, 4), "alpha": (Fraction(1, 3),), "start": ("identity",)},
-    ),
-    Row(
-        "hyperpower", "3^k gradient steps",
-        {"iterations": (1, 2, 3, 4), "alpha": (Fraction(1, 3),)},
-    ),
-    Row(
-        "deep_descent", "(3^k - 1)/2 gradient steps",
-        {"layers": (1, 2, 3, 4), "alpha": (Fraction(1, 3),)},
-    ),
-    Row(
-        "gd_plus_plus", "k steps of GD++",
-        {"steps": (1, 2, 3, 4), "step_size": (Fraction(1, 3),), "gamma": (Fraction(1, 5),)},
-        "vonoswald2022: k layers, two heads",
-    ),
-    Row(
-        "minimax_descent", "GD++ with the best step sizes",
-        {"layers": (1, 2, 3, 4), "largest": (5,)},
-        "vonoswald2022: k layers, two heads",
-    ),
-    Row(
-        "sherman_morrison", "ridge after n examples, P stored",
-        {"examples": (1, 2, 3, 4), "ridge": (2,)},
-        "akyurek2022, theorem 2: above",
-    ),
-    Row(
-        "sherman_morrison", "the same, P stored nowhere",
-        {"examples": (1, 2, 3, 4), "ridge": (2,), "storage": ("tokens",)},
-        "akyurek2022, theorem 2: above",
-    ),
-    Row(
-        "recursive_least_squares", "ridge after every prefix",
-        {"examples": (1, 2, 3, 4), "ridge": (2,)},
-        "akyurek2022, theorem 2: above",
-    ),
-    Row(
-        "paired_least_squares", "ridge after n examples, n even",
-        {"examples": (2, 4, 6, 8), "ridge": (2,)},
-        "akyurek2022, theorem 2: above",
-    ),
-    Row(
-        "momentum", "k steps of the heavy ball",
-        {"steps": (1, 2, 3, 4), "step_size": (Fraction(1, 3),), "momentum": (Fraction(1, 2),)},
-    ),
-    Row(
-        "chebyshev", "k steps of the Chebyshev semi-iteration",
-        {"steps": (2, 3, 4, 5), "lowest": (1,), "highest": (7,)},
-    ),
+    Row("momentum", "k steps of the heavy ball"),
+    Row("chebyshev", "k steps of the Chebyshev semi-iteration", given={"steps": (2, 3, 4, 5)}),
     Row(
         "preconditioned", "k gradient steps preconditioned by a full matrix",
-        {"steps": (1, 2, 3, 4)}, "", _preconditioned,
+        given={"steps": FOUR}, make=_preconditioned,
     ),
     Row(
         "kernel_regression", "k functional gradient steps, exponential kernel",
-        {"steps": (1, 2, 3, 4), "step_size": (Fraction(1, 3),), "kernel": ("exponential",)},
+        given={"kernel": ("exponential",)},
     ),
-    Row(
-        "lasso", "k steps of proximal gradient descent",
-        {"steps": (1, 2, 3, 4), "step_size": (Fraction(1, 3),), "penalty": (2,)},
-    ),
-    Row(
-        "logistic", "k steps of logistic regression, 33 knots",
-        {"steps": (1, 2, 3, 4), "step_size": (Fraction(1, 3),)},
-    ),
-    Row(
-        "bayes_ridge", "posterior mean or variance",
-        {"examples": (1, 2, 3, 4), "noise": (2,), "prior": (3,)},
-        "akyurek2022, eq. 19: no construction",
-    ),
-    Row(
-        "selection", "the better of two ridges on the last example",
-        {"examples": (2, 3, 4, 5, 6), "validation": (1,), "ridges": ((1, 2),)},
-    ),
+    Row("lasso", "k steps of proximal gradient descent"),
+    Row("logistic", "k steps of logistic regression, 33 knots"),
+    Row("bayes_ridge", "posterior mean or variance", "akyurek2022, eq. 19: no construction"),
+    Row("selection", "the better of two ridges on the last example", given={"examples": FIVE}),
     Row(
         "spline_regression", "least squares on d + 2 quadratic B-splines of a number",
-        {"layers": (2, 3, 4, 5)}, "", _splines,
+        given={"layers": (2, 3, 4, 5)}, make=_splines,
     ),
 )  # fmt: skip
 ROWS = (*PAPERS, *OURS)
-DIMENSIONS = (1, 2, 3, 4, 5)
 
 
 def built(row: Row, **parameters: Any) -> Any:
     """The row's witness at one size."""
-    import constructions
-
-    return (row.make or constructions.get(row.witness))(**parameters)
+    make = row.make or partial(constructions.build, row.witness)
+    return make(**parameters)
 
 
 def costs(row: Row) -> dict[str, str]:
@@ -189,8 +154,8 @@ def costs(row: Row) -> dict[str, str]:
     """
     from ..checks.resources import fit, variables
 
-    names = ("d", *row.sizes)
-    sizes = [dict(zip(names, values)) for values in product(DIMENSIONS, *row.sizes.values())]
+    varied = {"d": DIMENSIONS, **row.sizes}
+    sizes = [dict(zip(varied, values)) for values in product(*varied.values())]
     witnesses = [built(row, **given) for given in sizes]
     points = [variables(given) for given in sizes]
     made = {}
@@ -206,12 +171,9 @@ def costs(row: Row) -> dict[str, str]:
 
 def markdown(rows: Sequence[Row] = ROWS) -> str:
     """The table; README's copy is held equal to it."""
-    lines = [
-        "| construction | computes | layers | width | heads | non-zero weights | the paper's |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for row in rows:
-        counted = costs(row)
-        cells = [f"`{row.witness}`", row.computes, *(counted[q] for q in QUANTITIES), row.printed]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    heads = ("construction", "computes", "layers", "width", "heads", "non-zero weights",
+             "the paper's")  # fmt: skip
+    return tables.markdown(
+        heads,
+        [(f"`{row.witness}`", row.computes, *costs(row).values(), row.printed) for row in rows],
+    )

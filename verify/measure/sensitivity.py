@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from functools import lru_cache, partial
 from typing import Any
 
-from . import mutant_builders, mutant_kernel, mutants
-from .mutant_builders import BUILDERS
-from .mutant_checks import CLAIMED, KINDS, Finding, Subject, judge
-from .mutant_kernel import IN_COQ
-from .mutant_sites import Mutant
-from .mutant_subjects import CORE, SUBJECTS, not_judged, subject
+from ..inputs.progress import Say, nothing
+from ..pool import each
+from ..report import tables
+from ..report.as_json import versions
+from . import builders, mutants
+from .judges import CLAIMED, KINDS, THEOREMS, Finding, Trial, judge, judge_builder, judge_in_coq
+from .trials import CORE, TRIALS, not_judged, trial
 
 FEW, FEW_BUILDERS = 8, 3  # mutants of each witness and of its builder in a quick run
 MOST_WEIGHTS, MOST = 40, 80  # of each change of one witness, evenly spread
@@ -27,13 +29,14 @@ SAMPLED = (
     f"of each witness at most {MOST_WEIGHTS} mutants for each change of weights and {MOST} for "
     "each other change, evenly spread over its parts"
 )
-CHUNK = 24  # mutants that a worker judges in one go
-CHUNKS = {"witness": CHUNK, BUILDERS: 4, IN_COQ: 1}
+WITNESS, BUILDERS, IN_COQ = "witness", "builders", "written in Coq"
+CHUNKS = {WITNESS: 24, BUILDERS: 4, IN_COQ: 1}  # what a worker judges in one go
 ORDER = (*mutants.ORDER, BUILDERS, IN_COQ)
-COUNTED = ("mutants", "refused when made", "equal, proved", "equal for every size", "open",
-           "false alarms")  # fmt: skip
+COUNTED = (
+    "mutants", "refused when made", "equal, proved", "equal for every size", "open", "false alarms",
+)  # fmt: skip
 
-Task = tuple[str, str, list[int]]  # subject, family of mutants, their numbers
+Task = tuple[str, str, list[int], int]  # trial, what is judged of it, their numbers, seed
 Found = tuple[str, str, Finding]  # change, where, what is said
 
 
@@ -41,7 +44,7 @@ def run(
     names: Iterable[str] | None = None,
     quick: bool = False,
     seed: int = 0,
-    progress: Callable[[str], None] = lambda what: None,
+    progress: Say = nothing,
     workers: int | None = None,
 ) -> dict[str, Any]:
     """How many mutants of each kind of change every check refutes, as JSON data.
@@ -49,24 +52,28 @@ def run(
     quick: the core witnesses, if none are named, only a few mutants of each, evenly spread, and
     nothing in Coq. workers: processes; as many as cores, but one for a quick run, if not given.
     """
-    from ..report.text import versions
-
-    chosen = list(names or (CORE if quick else SUBJECTS))
+    chosen = list(names or (CORE if quick else TRIALS))
     workers = workers or (1 if quick else os.cpu_count() or 1)
     tasks: list[Task] = []
     for name in chosen:
-        said = judge(subject(name, seed), subject(name, seed).witness)
+        said = judge(trial(name, seed), trial(name, seed).witness)
         if any(said.refutes.values()):
             raise RuntimeError(f"{name} is refuted as it is: {dict(said.refutes)}")
-        tasks += _tasks(name, quick, seed)
+        tasks += _chunks(name, WITNESS, _sampled(name, quick, seed), seed)
     for name in _first_of_each_claim(chosen):
-        tasks += _builder_tasks(name, quick, seed)
+        faulty = range(len(judgements(name, BUILDERS, seed)))
+        few = faulty[:: _ceiling(len(faulty), FEW_BUILDERS)] if quick else faulty
+        tasks += _chunks(name, BUILDERS, few, seed)
+        if not quick:
+            in_coq = range(len(judgements(name, IN_COQ, seed)))
+            tasks += _chunks(name, IN_COQ, in_coq, seed)
     findings: dict[str, list[Found]] = {name: [] for name in chosen}
-    total = sum(len(numbers) for *_, numbers in tasks)
-    for (name, *_), found in zip(tasks, _judged(tasks, seed, workers)):
-        findings[name] += found
-        progress(f"{name}: {sum(map(len, findings.values()))} of {total} mutants")
-    made = [_counted(subject(name, seed), found) for name, found in findings.items()]
+    total = sum(len(numbers) for _, _, numbers, _ in tasks)
+    with closing(each(_task, tasks, workers)) as outcomes:
+        for (name, *_), found in zip(tasks, outcomes):
+            findings[name] += found
+            progress(f"{name}: {sum(map(len, findings.values()))} of {total} mutants")
+    made = [counted(trial(name, seed), found) for name, found in findings.items()]
     return {
         "schema": "witness-sensitivity/3",
         "seed": seed,
@@ -81,105 +88,85 @@ def run(
     }
 
 
-def _tasks(name: str, quick: bool, seed: int) -> list[Task]:
-    """The mutants of one witness that are judged, in chunks."""
+# -- what is judged ---------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=6)
+def judgements(
+    name: str, what: str, seed: int
+) -> tuple[tuple[str, str, Callable[[], Finding]], ...]:
+    """(change, where, how it is judged) of every mutant of a witness, of every fault of its
+    claim's builder, or of every one that is written down for Coq."""
+    one = trial(name, seed)
+    if what == WITNESS:
+        found = mutants.of(one.witness)
+        return tuple((m.change, m.where, partial(judge_mutant, one, m)) for m in found)
+    if what == BUILDERS:
+        faults = builders.faults(one.claim, seed)
+        return tuple((what, f.where, partial(judge_builder, one.claim, f, seed)) for f in faults)
+    given = builders.IN_COQ if one.claim.id in THEOREMS else ()
+    return tuple((what, f.where, partial(judge_in_coq, one.claim.id, f)) for f in given)
+
+
+def judge_mutant(one: Trial, mutant: mutants.Mutant) -> Finding:
+    """What is said of a mutant; nothing of one that the vocabulary refused."""
+    if mutant.witness is None:
+        return Finding(dict.fromkeys(KINDS), None, {}, refused=mutant.refused)
+    return judge(one, mutant.witness)
+
+
+def _task(name: str, what: str, numbers: list[int], seed: int) -> list[Found]:
+    """What is said of the mutants with these numbers."""
+    every = judgements(name, what, seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return [
+            (change, where, judged())
+            for change, where, judged in (every[number] for number in numbers)
+        ]
+
+
+def _sampled(name: str, quick: bool, seed: int) -> list[int]:
+    """The numbers of those mutants of a witness that are judged."""
     by_change: dict[str, list[int]] = {}
-    for number, mutant in enumerate(_mutants(name, seed)):
-        by_change.setdefault(mutant.change, []).append(number)
+    for number, (change, *_) in enumerate(judgements(name, WITNESS, seed)):
+        by_change.setdefault(change, []).append(number)
     numbers: list[int] = []
     for change, found in by_change.items():
-        most = MOST_WEIGHTS if change in mutants.CHANGES else MOST
-        numbers += (
-            (found[i * len(found) // most] for i in range(most)) if len(found) > most else found
-        )
-    return _chunks(name, "witness", sorted(numbers)[:: _step(len(numbers)) if quick else 1])
-
-
-def _builder_tasks(name: str, quick: bool, seed: int) -> list[Task]:
-    """The faulty builders of a subject's claim, and those that are written in Coq."""
-    claim = subject(name, seed).claim
-    numbers = range(sum(1 for _ in mutant_builders.faults(claim, seed)))
-    few = numbers[:: max(1, -(-len(numbers) // FEW_BUILDERS))] if quick else numbers
-    made = _chunks(name, BUILDERS, list(few))
-    if claim.id in mutant_kernel.THEOREMS and not quick:
-        made += _chunks(name, IN_COQ, list(range(len(mutant_kernel.FAULTS))))
-    return made
-
-
-def _chunks(name: str, family: str, numbers: list[int]) -> list[Task]:
-    size = CHUNKS[family]
-    return [(name, family, numbers[i : i + size]) for i in range(0, len(numbers), size)]
-
-
-def _first_of_each_claim(names: Iterable[str]) -> list[str]:
-    """One subject for each claim: its builders are those of the claim."""
-    first: dict[str, str] = {}
-    for name in names:
-        first.setdefault(SUBJECTS[name][0] if name in SUBJECTS else name, name)
-    return list(first.values())
-
-
-@lru_cache(maxsize=2)
-def _mutants(name: str, seed: int) -> tuple[Mutant, ...]:
-    return tuple(mutants.of(subject(name, seed).witness))
+        most = min(len(found), MOST_WEIGHTS if change in mutants.CHANGES else MOST)
+        numbers += (found[i * len(found) // most] for i in range(most))
+    return sorted(numbers)[:: _step(len(numbers)) if quick else 1]
 
 
 def _step(count: int) -> int:
     """Every so many mutants, a FEW in all, and not always of the same change."""
-    step = max(1, -(-count // FEW))
+    step = _ceiling(count, FEW)
     return step + 1 if step % len(mutants.CHANGES) == 0 else step
 
 
-def _judged(tasks: Sequence[Task], seed: int, workers: int) -> Iterator[list[Found]]:
-    """The findings of each task, in order; they do not depend on the number of workers."""
-    if workers == 1:
-        yield from (_task(*task, seed) for task in tasks)
-        return
-    from joblib import Parallel, delayed
-
-    jobs = (delayed(_task)(*task, seed) for task in tasks)
-    yield from Parallel(n_jobs=workers, return_as="generator", batch_size=1)(jobs)
+def _ceiling(count: int, parts: int) -> int:
+    return max(1, -(-count // parts))
 
 
-def _task(name: str, family: str, numbers: list[int], seed: int) -> list[Found]:
-    """What is said of the mutants with these numbers."""
-    from ..pool import one_thread
-
-    one = subject(name, seed)
-    with one_thread(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        if family == BUILDERS:
-            faults = list(mutant_builders.faults(one.claim, seed))
-            return [_builder(one, faults[number], seed) for number in numbers]
-        if family == IN_COQ:
-            return [_in_coq(one, mutant_kernel.FAULTS[number]) for number in numbers]
-        made = _mutants(name, seed)
-        return [_mutant(one, made[number]) for number in numbers]
+def _chunks(name: str, what: str, numbers: Sequence[int], seed: int) -> list[Task]:
+    size = CHUNKS[what]
+    starts = range(0, len(numbers), size)
+    return [(name, what, list(numbers[start : start + size]), seed) for start in starts]
 
 
-NOT_RUN: Mapping[str, bool | None] = dict.fromkeys(KINDS)
+def _first_of_each_claim(names: Iterable[str]) -> list[str]:
+    """One trial for each claim: its builders are those of the claim."""
+    first: dict[str, str] = {}
+    for name in names:
+        first.setdefault(TRIALS[name][0] if name in TRIALS else name, name)
+    return list(first.values())
 
 
-def _mutant(one: Subject, mutant: Mutant) -> Found:
-    if mutant.witness is None:
-        refused = Finding(NOT_RUN, None, {}, refused=mutant.refused)
-        return mutant.change, mutant.where, refused
-    return mutant.change, mutant.where, judge(one, mutant.witness)
+# -- what is counted --------------------------------------------------------------------------
 
 
-def _builder(one: Subject, fault: mutant_builders.Fault, seed: int) -> Found:
-    said = mutant_builders.judge(one.claim, fault, seed)
-    finding = Finding({**NOT_RUN, **said.notices}, False, said.why, said.outside)
-    return BUILDERS, fault.where, finding
-
-
-def _in_coq(one: Subject, fault: mutant_builders.Fault) -> Found:
-    noticed, why = mutant_kernel.judge(one.claim.id, fault)
-    finding = Finding({**NOT_RUN, "kernel": noticed}, False, {"kernel": why})
-    return IN_COQ, fault.where, finding
-
-
-def _counted(one: Subject, found: Iterable[Found]) -> dict[str, Any]:
+def counted(one: Trial, found: Iterable[Found]) -> dict[str, Any]:
+    """The mutants of one witness by their change, and what was let pass."""
     rows: dict[str, dict[str, Any]] = {}
     passed: list[dict[str, Any]] = []
     for change, where, said in found:
@@ -203,13 +190,14 @@ def _counted(one: Subject, found: Iterable[Found]) -> dict[str, Any]:
             row[kind]["outside"] += outside
         let_pass = {kind: said.why[kind] for kind in KINDS if said.refutes[kind] is False}
         if let_pass:
+            outside_of = [kind for kind in KINDS if kind in said.outside]
             passed.append(
                 {
                     "change": change,
                     "where": where,
                     "differs": True,
                     "by": let_pass,
-                    "outside": [kind for kind in KINDS if kind in said.outside],
+                    "outside": outside_of,
                 }
             )
     return {
@@ -270,26 +258,26 @@ def shares(made: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float | Non
     }
 
 
-def table(result: Mapping[str, Any]) -> Any:
-    """A rich table, one row per witness and change; under it what is missed."""
-    from rich.table import Table
+# -- tables -----------------------------------------------------------------------------------
 
-    title = "mutants noticed, of those that differ and that a check claims to cover"
-    under = [f"Changed is {result['weights']}; {result['sampled']}."]
-    under += (f"missed by {line}" for line in missed_lines(result))
-    made = Table(title=title, caption="\n".join(under))
-    for column in ("witness", "change", "mutants", "refused when made", "equal (proved)", *KINDS):
-        made.add_column(column)
-    for witness in result["witnesses"]:
-        for change, row in witness["changes"].items():
-            made.add_row(
-                witness["witness"], change, str(row["mutants"]), str(row["refused when made"]),
-                str(row["equal, proved"]), *(share(row[kind], "") for kind in KINDS),
-            )  # fmt: skip
-    return made
+HEADS = ("change", "mutants", "refused when made", "equal, proved", *KINDS)
 
 
-def missed_lines(result: Mapping[str, Any]) -> list[str]:
+def _row(change: str, row: Mapping[str, Any], nothing_there: str) -> list[str]:
+    numbers = [str(row[name]) for name in HEADS[1:4]]
+    return [change, *numbers, *(_share(row[kind], nothing_there) for kind in KINDS)]
+
+
+def _share(counts: Mapping[str, int], nothing_there: str) -> str:
+    """ "3 of 4", "3 of 4 (2 outside)"; `nothing_there` where there was none to refute."""
+    outside = f"{counts['outside']} outside" if counts["outside"] else ""
+    if not counts["of"]:
+        return outside or nothing_there
+    said = f"{counts['refuted']} of {counts['of']}"
+    return f"{said} ({outside})" if outside else said
+
+
+def _missed_lines(result: Mapping[str, Any]) -> list[str]:
     """A line for each mutant that a check missed though it claims to cover it."""
     return [
         f"{one['kind']}: {one['witness']}, {one['change']}, {one['where']}: {one['says']}"
@@ -297,10 +285,35 @@ def missed_lines(result: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def share(counts: Mapping[str, int], nothing: str = "-") -> str:
-    """ "3 of 4", "3 of 4 (2 outside)"; `nothing` where there was none to refute."""
-    outside = f"{counts['outside']} outside" if counts["outside"] else ""
-    if not counts["of"]:
-        return outside or nothing
-    said = f"{counts['refuted']} of {counts['of']}"
-    return f"{said} ({outside})" if outside else said
+def table(result: Mapping[str, Any]) -> Any:
+    """A rich table, one row per witness and change; under it what is missed."""
+    rows = [
+        [witness["witness"], *_row(change, row, "")]
+        for witness in result["witnesses"]
+        for change, row in witness["changes"].items()
+    ]
+    made = tables.grid(("witness", *HEADS), rows)
+    made.title = "mutants noticed, of those that differ and that a check claims to cover"
+    under = [f"Changed is {result['weights']}; {result['sampled']}."]
+    made.caption = "\n".join((*under, *(f"missed by {line}" for line in _missed_lines(result))))
+    return made
+
+
+def markdown(result: Mapping[str, Any]) -> str:
+    """One report, added up over the witnesses, for README."""
+    added = totals(result["witnesses"])
+    sums = {name: sum(row[name] for row in added.values()) for name in COUNTED}
+    trials = ", ".join(f"`{witness['witness']}`" for witness in result["witnesses"])
+    lines = (
+        tables.markdown(HEADS, [_row(change, row, "-") for change, row in added.items()]),
+        f"Changed is {result['weights']}; {result['sampled']}.",
+        f"Of the equal ones {sums['equal for every size']} are proved equal for every size by "
+        f"`proof`. False alarms: {sums['false alarms']}. Neither proved equal nor told apart: "
+        f"{sums['open']}.",
+        "Missed of what they claim to cover, by `exact`, `proof` and `kernel`: "
+        f"{len(result['missed'])}.",
+        *(f"- {line}" for line in _missed_lines(result)),
+        f"Judged: {trials}. Not judged: {', '.join(f'`{name}`' for name in result['not judged'])}.",
+        "",
+    )
+    return "\n".join(lines)

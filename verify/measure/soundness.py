@@ -10,8 +10,10 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping
+from contextlib import closing
 from fractions import Fraction
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,10 @@ from ..checks.judge import DECIDES, as_claim, judge
 from ..claim import Claim
 from ..hunt import Differs
 from ..inputs.names import subject
+from ..inputs.progress import Say, nothing
+from ..pool import each
+from ..report import tables
+from ..report.as_json import versions
 from ..strategies import Case
 
 NUMBERS = ("float64", "float32", "bfloat16", "float16", "ball", "rational")
@@ -226,26 +232,26 @@ def run(
     seed: int = 0,
     workers: int = 1,
     start: int = 0,
-    progress: Callable[[str], None] = lambda what: None,
+    progress: Say = nothing,
 ) -> dict[str, Any]:
     """Cases start … start + cases - 1: counts of outcomes, every refuted and every silent case,
     and whether each undecided one named a number system that decides it."""
-    from ..report.text import versions
-
     outcomes: Counter[tuple[str, str, str]] = Counter()
     refuted, silent, lost = [], [], []
-    for said in _outcomes(cases, seed, workers, start):
-        outcomes[said["witness"], said["numbers"], said["outcome"]] += 1
-        if said["outcome"] == "refuted":
-            refuted.append(said)
-        if said["outcome"] == "silent":
-            silent.append(said)
-        if said["outcome"] == "undecided" and not said["decides"]:
-            lost.append(said)
-        progress(
-            f"{sum(outcomes.values())} of {cases} cases, {len(refuted)} refuted, "
-            f"{len(silent)} silent"
-        )
+    chunks = [range(i, min(i + 50, start + cases)) for i in range(start, start + cases, 50)]
+    with closing(each(_chunk, [(seed, chunk) for chunk in chunks], workers)) as made:
+        for said in chain.from_iterable(made):
+            outcomes[said["witness"], said["numbers"], said["outcome"]] += 1
+            if said["outcome"] == "refuted":
+                refuted.append(said)
+            if said["outcome"] == "silent":
+                silent.append(said)
+            if said["outcome"] == "undecided" and not said["decides"]:
+                lost.append(said)
+            progress(
+                f"{sum(outcomes.values())} of {cases} cases, {len(refuted)} refuted, "
+                f"{len(silent)} silent"
+            )
     return {
         "schema": "witness-soundness/1",
         "seed": seed,
@@ -262,35 +268,35 @@ def run(
     }
 
 
-def _outcomes(cases: int, seed: int, workers: int, start: int) -> Iterator[dict[str, Any]]:
-    numbers = range(start, start + cases)
-    if workers == 1:
-        yield from (one(seed, number) for number in numbers)
-        return
-    from joblib import Parallel, delayed
-
-    chunks = [numbers[i : i + 50] for i in range(0, cases, 50)]
-    jobs = (delayed(_chunk)(seed, chunk) for chunk in chunks)
-    for made in Parallel(n_jobs=workers, return_as="generator")(jobs):
-        yield from made
-
-
 def _chunk(seed: int, numbers: range) -> list[dict[str, Any]]:
-    from ..pool import one_thread
-
-    with one_thread():
-        return [one(seed, number) for number in numbers]
+    return [one(seed, number) for number in numbers]
 
 
-def table(result: dict[str, Any]) -> Any:
+def _rows(result: Mapping[str, Any], *by: str) -> dict[tuple[str, ...], list[str]]:
+    """Counts of each outcome, added up over what is not named: {("newton", "ball"): ["0", …]}."""
+    counts: dict[tuple[str, ...], Counter[str]] = {}
+    for said in result["outcomes"]:
+        row = counts.setdefault(tuple(said[name] for name in by), Counter())
+        row[said["outcome"]] += said["count"]
+    return {key: [str(row[outcome]) for outcome in OUTCOMES] for key, row in counts.items()}
+
+
+def table(result: Mapping[str, Any]) -> Any:
     """A rich table: rows witness and number system, columns outcomes."""
-    from rich.table import Table
-
-    counts = {(o["witness"], o["numbers"], o["outcome"]): o["count"] for o in result["outcomes"]}
-    made = Table(title=f"{result['cases']} sound cases, seed {result['seed']}")
-    for column in ("witness", "numbers", *OUTCOMES):
-        made.add_column(column)
-    for name, system in sorted({key[:2] for key in counts}):
-        row = [str(counts.get((name, system, outcome), 0)) for outcome in OUTCOMES]
-        made.add_row(name, system, *row)
+    rows = [(*key, *row) for key, row in sorted(_rows(result, "witness", "numbers").items())]
+    made = tables.grid(("witness", "numbers", *OUTCOMES), rows)
+    made.title = f"{result['cases']} sound cases, seed {result['seed']}"
     return made
+
+
+def markdown(result: Mapping[str, Any]) -> str:
+    """One report, added up over the witnesses, for README."""
+    counts, none = _rows(result, "numbers"), ["0"] * len(OUTCOMES)
+    rows = [(system, *counts.get((system,), none)) for system in NUMBERS]
+    return (
+        f"{tables.markdown(('number system', *OUTCOMES), rows)}\n"
+        f"{result['cases']} sound cases, seed {result['seed']}: "
+        f"{len(result['refuted'])} refuted, {len(result['silent'])} off without a warning, "
+        f"{len(result['undecided without a way out'])} undecided without naming a number system "
+        "that decides.\n"
+    )

@@ -1,0 +1,178 @@
+"""The witnesses whose mutants are judged: their claims, sizes and prompts."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from constructions.witness import Witness
+
+from ..claim import Claim, builtin
+from ..inputs.errors import WrongCall
+from ..strategies import Case
+from .judges import Trial, equal_in_letters
+
+CASES = 6  # prompts of floats
+EXACT = 24  # prompts of fractions, large and small ones in turn
+
+HALF, THIRD = Fraction(1, 2), Fraction(1, 3)
+
+
+def at(claim: str, **size: Any) -> tuple[str, Mapping[str, Any]]:
+    """A claim, and the parameters of its witness: d = 2 and n = 2 where nothing else is said."""
+    return claim, {"d": 2, "n": 2, **size}
+
+
+# Two examples, two steps and two dimensions can be told apart; where letters for all of it would
+# take hours (Newton), two sizes share the task.
+TRIALS = {
+    "gradient_descent": at("gradient_descent", steps=2, step_size=THIRD, ridge=HALF, loss="sum"),
+    "gradient_descent mean": at(
+        "gradient_descent", steps=2, step_size=THIRD, w0=(1, -2), loss="mean"
+    ),
+    "sherman_morrison": at("sherman_morrison", examples=2, ridge=HALF),
+    "sherman_morrison tokens": at("sherman_morrison", examples=2, ridge=HALF, storage="tokens"),
+    "newton": at("newton", iterations=1, alpha=THIRD),
+    "newton twice": at("newton", n=1, iterations=2, alpha=THIRD),
+    "newton relu": at("newton", iterations=1, alpha=THIRD, attention="relu", prompt="interleaved"),
+    "hyperpower": at("hyperpower", iterations=1, alpha=HALF),
+    "newton_carried": at("newton_carried", n=1, iterations=2, alpha=HALF, start="gram"),
+    "newton_carried identity": at("newton_carried", iterations=1, alpha=HALF, start="identity"),
+    "deep_descent": at("deep_descent", layers=2, alpha=HALF),
+    "gd_plus_plus": at("gd_plus_plus", steps=2, step_size=HALF, gamma=THIRD),
+    "minimax_descent": at("minimax_descent", layers=2, largest=7 * HALF),
+    "momentum": at("momentum", steps=2, step_size=HALF, momentum=THIRD),
+    "chebyshev": at("chebyshev", steps=3, lowest=HALF, highest=9 * HALF),
+    "recursive_least_squares": at("recursive_least_squares", n=1, examples=1, ridge=HALF),
+    "recursive_least_squares twice": at("recursive_least_squares", d=1, examples=2, ridge=HALF),
+    "paired_least_squares": at("paired_least_squares", d=1, examples=2, ridge=HALF),
+    "preconditioned": at(
+        "preconditioned", steps=2, step_size=THIRD, preconditioner=((2, 1), (-1, 3))
+    ),
+    "lasso": at("lasso", steps=2, step_size=THIRD / 8, penalty=HALF),
+    "logistic": at("logistic", d=1, steps=2, step_size=HALF / 2, pieces=1, reach=2),
+    "kernel_regression": at(
+        "kernel_regression",
+        steps=2,
+        step_size=THIRD,
+        kernel="relu",
+        features=((1, 2), (-1, 1)),
+        offsets=(1, HALF),
+    ),
+    "bayes_ridge": at("bayes_ridge", d=1, examples=2, noise=HALF, prior=2, output="mean"),
+    "bayes_ridge variance": at(
+        "bayes_ridge", n=1, examples=1, noise=HALF, prior=2, output="variance"
+    ),
+    "selection": at("selection", d=1, examples=2, validation=1, ridges=(HALF, 9 * HALF)),
+    "spline_regression": at("spline_regression", d=1, basis=3, layers=2, alpha=HALF / 2, degree=1),
+}
+
+IN_UNIT_INTERVAL = ("spline_regression",)  # elsewhere the splines are 0
+SLOW_PROOF = ("paired_least_squares",)  # seconds for each of 2288 mutants
+CORE = tuple(
+    name
+    for name, (claim, _) in TRIALS.items()
+    if claim in ("gradient_descent", "sherman_morrison", "newton")
+)
+
+
+@lru_cache(maxsize=4)
+def trial(name: str, seed: int = 0) -> Trial:
+    """One of TRIALS, or of any witness claim that has a size for the symbolic check."""
+    claims = {made.id: made for made in builtin() if made.witness is not None}
+    known = dict(TRIALS)
+    for id, made in claims.items():
+        if made.symbolic is not None:
+            known.setdefault(id, (id, made.symbolic))
+    if name not in known:
+        raise WrongCall(f"{name!r} has no mutants to judge; there are {', '.join(known)}")
+    id, settings = known[name]
+    claim, parameters = claims[id], dict(settings)
+    n, d = parameters.pop("n"), parameters["d"]
+    assert claim.witness is not None
+    witness = claim.witness(**parameters)
+    one = Trial(
+        name,
+        claim,
+        parameters,
+        witness,
+        _exact(parameters, n, d, seed, id in IN_UNIT_INTERVAL),
+        _floats(parameters, n, d, seed),
+        _proof(claim, witness),
+    )
+    return replace(one, letters=equal_in_letters(one, witness))
+
+
+def _exact(
+    parameters: Mapping[str, Any], n: int, d: int, seed: int, in_unit_interval: bool
+) -> tuple[Case, ...]:
+    """Prompts of fractions, and two queries each."""
+    rng = random.Random(seed)
+
+    def entry() -> Fraction:
+        if in_unit_interval:
+            return Fraction(rng.randint(0, 24), 25)
+        return Fraction(rng.choice([i for i in range(-9, 10) if i]), rng.randint(1, 3))
+
+    def fractions(*shape: int) -> np.ndarray:
+        made = np.empty(shape, dtype=object)
+        for place in np.ndindex(*shape):
+            made[place] = entry()
+        return made
+
+    scales = (Fraction(1), Fraction(1) if in_unit_interval else Fraction(1, 8))
+    return tuple(
+        Case(parameters, fractions(n, d) * scale, fractions(n) * scale, fractions(2, d))
+        for scale in scales * (EXACT // 2)
+    )
+
+
+def _floats(parameters: Mapping[str, Any], n: int, d: int, seed: int) -> tuple[Case, ...]:
+    """Prompts of norm below 1, for which the step sizes above are; small and large targets."""
+    noise = np.random.default_rng(seed)
+    made = []
+    for number in range(CASES):
+        X = noise.standard_normal((n, d))
+        X *= noise.uniform(0.6, 1) / np.linalg.norm(X, 2)
+        y = noise.standard_normal(n) * (1, 8)[number % 2]
+        made.append(Case(parameters, X, y, noise.standard_normal((2, d))))
+    return tuple(made)
+
+
+def _proof(claim: Claim, witness: Witness) -> Mapping[str, Any] | None:
+    """How the claim proves an assembled witness of this kind, if it does."""
+    from proofs.prove_witness import prove_witness
+
+    formula: Any = claim.formula
+    if claim.assembled is None or formula is None or claim.id in SLOW_PROOF:
+        return None
+    statement = formula.at(witness.parameters)
+    for given in claim.assembled():
+        words = {name: value for name, value in given.items() if isinstance(value, str)}
+        if any(witness.parameters.get(name, value) != value for name, value in words.items()):
+            continue
+        how = {"expand": given.get("expand", False), "statement": statement}
+        if prove_witness(witness, **how).proved:
+            return how
+    return None
+
+
+def not_judged() -> dict[str, str]:
+    """{construction: why it has no mutants here}."""
+    import constructions
+
+    judged = {id for id, _ in TRIALS.values()}
+    claims = {made.id for made in builtin() if made.witness is not None}
+    return {
+        name: "its claims compare with its algorithm within a bound, not exactly"
+        if name not in claims
+        else "no size is set for it"
+        for name in constructions.names()
+        if name not in judged
+    }
