@@ -1,7 +1,5 @@
 """Every theorem is proved, quickly, and stops being proved when anything in it is changed."""
 
-import subprocess
-import sys
 import time
 
 import pytest
@@ -23,17 +21,11 @@ LOSSES = ("sum", "mean")
 alpha, lam = sympy.Symbol("alpha"), sympy.Symbol("lam", positive=True)
 
 
-@pytest.mark.parametrize("name", THEOREMS)
-def test_it_is_proved(name):
-    proof = THEOREMS[name].prove()
-    assert proof.proved, proof.failed
-    assert proof.steps
-    assert proof.statement
-
-
-def test_all_proofs_take_less_than_thirty_seconds():
+def test_all_is_proved_in_less_than_thirty_seconds():
     start = time.process_time()
-    assert all(proof.proved for proof in constructions.prove())
+    for proof in constructions.prove():
+        assert proof.proved, (proof.id, proof.failed)
+        assert proof.steps and proof.statement
     assert time.process_time() - start < 30
 
 
@@ -399,8 +391,3 @@ def test_each_kind_of_line_can_fail():
 def test_a_comparison_needs_a_domain():
     with pytest.raises(ValueError, match="z must be said to be real"):
         Argument().greater("", sympy.Symbol("z") ** 2 + 1, 0)
-
-
-def test_importing_proofs_loads_no_sympy():
-    code = "import sys, proofs; sys.exit('sympy' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

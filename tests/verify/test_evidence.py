@@ -19,7 +19,7 @@ from proofs.layer import Head, Holds, Layer, Readout
 from proofs.prompt import Prompt
 from proofs.slotmap import slot_map
 from proofs.stream import layout
-from verify import algorithms, check, engine, formula, strategies
+from verify import algorithms, engine, formula, strategies
 from verify.checks import proof
 from verify.checks.coq import bearing, kernel
 from verify.checks.proof import Vector
@@ -131,15 +131,6 @@ def test_a_theorem_beside_a_transformer_is_shown_and_does_not_count():
     assert strengths(engine.run(beside)) == ("exact",)
 
 
-def test_evidence_about_another_object_is_left_out():
-    mine, other = Object("a", "f"), Object("b", "f")
-    derived = CheckResult(True, kind="proof", strength="derived", about=other)
-    assert isinstance(decide([derived], about=mine), Undecided)
-    assert isinstance(decide([replace(derived, about=mine)], about=mine), HoldsVerdict)
-    refuting = replace(derived, passed=False, counterexample={"theorem": "t"})
-    assert not isinstance(decide([refuting], about=mine), Refuted)
-
-
 @given(st.sampled_from(["witness", "formula", "statement"]), st.text(min_size=1, max_size=3))
 def test_no_object_but_the_claims_own_counts(field, text):
     mine = Object("w", "f")
@@ -147,6 +138,9 @@ def test_no_object_but_the_claims_own_counts(field, text):
     for strength in ("derived", "proved"):
         found = CheckResult(True, strength=strength, about=other)
         assert isinstance(decide([found], about=mine), Undecided)
+        assert isinstance(decide([replace(found, about=mine)], about=mine), HoldsVerdict)
+        refuting = replace(found, passed=False, counterexample={"theorem": "t"})
+        assert not isinstance(decide([refuting], about=mine), Refuted)
 
 
 def test_a_check_cannot_call_itself_stronger_than_it_is():
@@ -254,31 +248,6 @@ def wrong_from(name: str, least: int) -> Build:
     return build
 
 
-@pytest.mark.parametrize("least", [2, 6, 13, proof.REACH])
-def test_a_builder_that_is_another_from_some_d_on_is_seen_as_far_as_the_proof_says(least):
-    found = proof.run(newton_claim(witness=wrong_from("d", least)), Budget())
-    assert found.passed is not True
-    beyond = proof.run(newton_claim(witness=wrong_from("d", proof.REACH + 1)), Budget())
-    assert beyond.passed and f"d = 1 to {proof.REACH}" in beyond.detail
-
-
-def test_what_is_proved_is_what_is_run():
-    def letters_only(**given: Any) -> Witness:
-        right = isinstance(given["alpha"], sympy.Basic)
-        return constructions.build("newton", **given) if right else wrong_from("d", 1)(**given)
-
-    def one_option(attention: str = "linear", **given: Any) -> Witness:
-        build = wrong_from("d", 1) if attention == "relu" else wrong_from("d", 10**9)
-        return build(attention=attention, **given)
-
-    assert proof.run(newton_claim(witness=letters_only), Budget()).passed is None
-    cases = lambda: strategies.prompts(  # noqa: E731
-        iterations=1, alpha=positive(), attention=st.sampled_from(("linear", "relu"))
-    )
-    found = proof.run(newton_claim(witness=one_option, cases=cases), Budget())
-    assert found.passed is None and "attention = relu" in found.detail
-
-
 def test_a_vector_of_letters_stands_for_every_vector():
     def build(d: int, w: Any) -> Witness:
         return constructions.build("gradient_descent", d=d, steps=1, step_size=1, w0=w)
@@ -307,16 +276,6 @@ def test_coq_speaks_of_a_users_builder_of_any_name():
                                         for a in ("linear", "softmax")]),
     ):  # fmt: skip
         assert bearing.of(other) == []
-
-
-def test_coqs_weights_are_one_term_as_far_as_they_are_written():
-    from verify.checks.coq.terms import NotUniformError
-    from verify.checks.coq.weights import SOURCES, WRITTEN, section
-
-    source = next(one for one in SOURCES if one.name == "newton")
-    with pytest.raises(NotUniformError, match="d = 6"):
-        section(source, wrong_from("d", 6))
-    assert WRITTEN[-1] >= 12
 
 
 # -- what is not the transformer's fault ----------------------------------------------------------
@@ -472,7 +431,3 @@ def test_every_claim_has_a_digest_and_it_follows_the_weights():
     mine = newton_claim()
     changed = newton_claim(witness=wrong_from("d", 1))
     assert engine.digest_of(mine) != engine.digest_of(changed)
-
-
-def test_check_says_the_same_by_id():
-    assert strengths(check("newton", "improved", quick=True))[0] == "derived"
