@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
+from inspect import unwrap
 from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec
 
@@ -332,7 +333,7 @@ class Claim:
     cases: Callable[[], Any] | None = None
     domain: Domain | None = None
     floats: Callable[[], Any] | None = None
-    checks: Callable[[], Iterable[Check]] | None = None
+    checks: Callable[[], Check | Iterable[Check]] | None = None
     promises: tuple[Promise, ...] = ()
     sizes: Callable[[], Sequence[Mapping[str, Any]]] | None = None
     theorems: tuple[str, ...] = ()
@@ -390,7 +391,7 @@ def register(made: Claim) -> Claim:
 
 
 def _origin(made: Claim) -> Any:
-    function = made.witness or made.checks
+    function = unwrap(made.witness or made.checks)  # type: ignore[arg-type]
     code = getattr(function, "__code__", None)
     return (code.co_filename, code.co_firstlineno) if code else function
 
@@ -399,7 +400,7 @@ def claim(id: str, **fields: Any) -> Callable[[Callable[..., Any]], Callable[...
     """Registers a claim by decorating the function that makes its witness, or its checks.
 
     With `algorithm` the function is a builder of witnesses: f(**parameters) -> Witness. Without,
-    it takes nothing and returns the checks.
+    it takes nothing and returns a check or several.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:

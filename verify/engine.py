@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -115,7 +116,8 @@ def checks_of(claim: Claim) -> tuple[Check, ...]:
 
     made: list[Check] = list(standard(claim)) if claim.witness is not None else []
     if claim.checks is not None:
-        made += list(claim.checks())
+        own = claim.checks()
+        made += [own] if isinstance(own, Check) else own
     return tuple(made)
 
 
@@ -205,7 +207,7 @@ FIRST = 8  # cases whose witnesses stand for a claim that counts no resources
 def _parts(claim: Claim) -> Iterator[str]:
     if claim.witness is None:
         yield claim.statement
-        yield from _code(getattr(claim.checks, "__code__", None))
+        yield from _code(getattr(inspect.unwrap(claim.checks), "__code__", None))
         return
     if claim.sizes is not None and (sizes := list(claim.sizes())):
         yield from (claim.witness(**parameters).digest for parameters in sizes)

@@ -140,7 +140,7 @@ def test_the_transformer_of_theorem_1_ends_where_the_operations_do(d, n):
     case = programs.prompt(1, parameters)
     chain = paper.theorem1_chain(**parameters)
     want = F(algorithms.one_pass_sgd(case.X, case.y, case.queries, F(1, 8), RIDGE)[0])
-    assert programs.error(chain, case, want, Constants()) < 1e-16
+    assert programs.error(chain.transformer, case, want, Constants()) < 1e-16
 
 
 @pytest.mark.parametrize(("d", "n"), [(1, 1), (2, 2), (6, 1), (3, 3)])
@@ -149,7 +149,7 @@ def test_the_transformer_of_theorem_2_ends_where_the_operations_do(d, n):
     case = programs.prompt(1, parameters)
     chain = paper.theorem2_chain(**parameters)
     want = F(algorithms.ridge(case.X, case.y, case.queries, F(1, 2))[0])
-    assert programs.error(chain, case, want, Constants()) < 1e-16
+    assert programs.error(chain.transformer, case, want, Constants()) < 1e-16
 
 
 def test_every_slot_after_every_layer_is_what_its_operation_leaves():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import traceback
 from collections.abc import Callable, Iterator
@@ -61,7 +62,7 @@ def place(function: Any, file: str | Path | None, error: BaseException) -> str:
     `function` is the claim's builder, or what makes its checks; `file` is the user's file, and
     built-in claims are looked for in their own modules.
     """
-    code = getattr(function, "__code__", None)
+    code = getattr(inspect.unwrap(function), "__code__", None)
     found = line_in(error, _same(file) if file is not None else _of_claims)
     if found is None and code is not None:
         found = code.co_filename, code.co_firstlineno

@@ -21,12 +21,13 @@ import numpy as np
 from constructions.numbers.ball import Ball
 from constructions.papers.akyurek2022.layers import FLOAT64, Constants
 from constructions.papers.akyurek2022.operations import Columns, Program
+from constructions.witness import Witness
 
 from ...claim import Budget, Check, CheckResult, Differs, check
 from ...hunt import hunt_each
 from ...prompt_scope import evaluate, prompt_scope
 from ...strategies import Case, as_text
-from ..case import objects, reference
+from ..case import objects, reference, text
 from .balls import at_most, ball, precision, top
 from .chain_bounds import Inputs, Known, equal_in_letters, lettered, prompt_error
 from .operation_bounds import NotCovered
@@ -84,12 +85,11 @@ def first_operation(chain: Any, case: Case) -> dict[str, Any] | None:
         for name, value in chain.parameters.items()
     }
     X, y, queries = (objects(part, Fraction) for part in (case.X, case.y, case.queries))
-    scope = prompt_scope(X, y, chain.definitions, parameters)
+    scope = prompt_scope(X, y, chain.definitions, parameters).at(x_t=queries[0].reshape(-1, 1))
     for number, held in enumerate(chain.holds, start=1):
         for one in held:
-            should = evaluate(one.expression, scope.at(x_t=queries[0].reshape(-1, 1)))
-            rows = program.stream.rows(one.slot)
-            found = [Fraction(states[number][one.tokens][row]) for row in rows]
+            found = [Fraction(states[number][one.tokens][r]) for r in program.stream.rows(one.slot)]
+            should = evaluate(one.expression, scope)
             expected = list(np.asarray(should, dtype=object).ravel())
             if found != expected:
                 return {
@@ -98,8 +98,8 @@ def first_operation(chain: Any, case: Case) -> dict[str, Any] | None:
                     "slot": one.slot,
                     "token": one.tokens,
                     "holds": one.expression,
-                    "is": as_text(found[0] if len(found) == 1 else found),
-                    "should": as_text(expected[0] if len(expected) == 1 else expected),
+                    "is": text(found),
+                    "should": text(expected),
                 }
     return None
 
@@ -157,16 +157,13 @@ def _approaches(
         case = prompt(seed, parameters)
         chain = make(**parameters)
         want = Fraction(reference(algorithm, case, Fraction)[0])
-        coarse, fine = (error(chain, case, want, constants) for constants in (COARSE, FINE))
-        if not shrinks(coarse, fine):
-            raise Differs(
-                f"off by {fine:.1e}, and by {coarse:.1e} with coarser constants",
-                case.to_json() | {"algorithm": as_text(want)},
-                first_operation(chain, case) or first_layer(chain, case),
-                fine,
-                coarse * SHRINKS,
-                len(found) + 1,
-            )
+        shown = case.to_json() | {"algorithm": as_text(want)}
+        try:
+            fine = falling_error(chain.transformer, case, want, len(found) + 1)
+        except Differs as failure:
+            difference = first_operation(chain, case) or first_layer(chain, case)
+            failure.found = failure.found.named(counterexample=shown, first_difference=difference)
+            raise
         found.append((parameters, fine))
     return found
 
@@ -203,9 +200,9 @@ def _bounded(
                 compare(make, algorithm, prompt(number, parameters))
             why = "in letters the operations are not the algorithm, and no drawn prompt shows it"
             return tested.named(passed=None, detail=f"d = {d}, n = {examples}: {why}")
-    text = f"{inputs.words}; (d, n) = {', '.join(map(str, sizes))}; {in_words(FINE)}; no rounding"
+    box = f"{inputs.words}; (d, n) = {', '.join(map(str, sizes))}; {in_words(FINE)}; no rounding"
     usual = f"with {in_words(FLOAT64)}: at most {at_most(worst[FLOAT64])} on the same box"
-    return tested.named(bound=worst[FINE], box=text, detail=f"{tested.detail}; {usual}")
+    return tested.named(bound=worst[FINE], box=box, detail=f"{tested.detail}; {usual}")
 
 
 def in_words(constants: Constants) -> str:
@@ -241,13 +238,24 @@ def prompt(seed: int, parameters: dict[str, Any]) -> Case:
     return Case(parameters, X, y, queries)
 
 
-def error(chain: Any, case: Case, want: Fraction, constants: Constants) -> float:
+def error(build: Callable[[Constants], Witness], case: Case, want: Any, at: Constants) -> float:
     """A certified upper bound on |prediction - want|, the transformer run in balls."""
-    witness = chain.transformer(constants)
-    bits = constants.bits(witness.layers)
+    witness = build(at)
+    bits = at.bits(witness.layers)
     (got,) = witness.predict(case.X, case.y, case.queries, Ball(bits))
     with precision(bits):
         return top(got - ball(want))
+
+
+def falling_error(
+    build: Callable[[Constants], Witness], case: Case, want: Any, cases: int
+) -> float:
+    """The error with FINE constants. Raises Differs unless it fell as it should from COARSE on."""
+    coarse, fine = (error(build, case, want, constants) for constants in (COARSE, FINE))
+    if not shrinks(coarse, fine):
+        detail = f"off by {fine:.1e}, and by {coarse:.1e} with coarser constants"
+        raise Differs(detail, case.to_json(), None, fine, coarse * SHRINKS, cases)
+    return fine
 
 
 def first_layer(chain: Any, case: Case) -> dict[str, Any] | None:

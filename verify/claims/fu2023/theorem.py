@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from functools import partial
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
+from constructions.papers.akyurek2022.layers import Constants
 from constructions.papers.fu2023 import compiled
 from constructions.papers.fu2023.layers import theorem51
 from constructions.witness import Witness
@@ -190,11 +190,14 @@ def compiled_errors(budget: Budget, printed: bool = False) -> CheckResult:
     found: list[str] = []
     sizes = [(1, 1, 1), (2, 2, 2), (3, 2, 3), (8, 4, 2)]
     for d, n, k in sizes[: 2 if budget.quick else None]:
-        parameters: dict[str, Any] = {"d": d, "examples": n, "iterations": k}
-        parameters["alpha"] = Fraction(1, 8)
+        parameters = {"d": d, "examples": n, "iterations": k, "alpha": Fraction(1, 8)}
         case = chains.prompt(budget.seed, parameters)
-        (want,) = algorithms.newton(case.X, case.y, case.queries, k, parameters["alpha"])
-        build = partial(compiled.theorem51_compiled, printed=printed, **parameters)
+        (want,) = algorithms.newton(case.X, case.y, case.queries, k, Fraction(1, 8))
+        given = {**parameters, "printed": printed}
+
+        def build(constants: Constants, given: Any = given) -> Witness:
+            return compiled.theorem51_compiled(**given, constants=constants)
+
         fine = chains.falling_error(build, case, want, len(found) + 1)
         worst = max(worst, fine)
         found.append(f"d = {d}, n = {n}, k = {k}: {fine:.0e}")
