@@ -98,7 +98,8 @@ class Construction:
     states: the claim in LaTeX, equals: the independent reference of verify.algorithms, by name.
     costs: {"layers": "k + 2", …} in d, n and the sizes, at most that where it begins with "<=";
     `variants` the same for choices of parameters: ({"prompt": "interleaved"}, {"heads": "4"}).
-    related: ids of theorems about it that are no theorems of its layers.
+    related: ids of theorems about it that are no theorems of its layers. expand: letters for the
+    iterates forget what they have in common, so that a proof has to put in what defines them.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Construction:
     costs: Costs = field(default_factory=dict)
     variants: tuple[tuple[Values, Costs], ...] = ()
     related: tuple[str, ...] = ()
+    expand: bool = False
 
     def __call__(self, *given: Any, **named: Any) -> Witness:
         """The witness. Raises TypeError or ValueError on parameters that do not fit."""

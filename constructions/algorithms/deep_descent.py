@@ -73,7 +73,7 @@ LAYERS = n.Induction(
 
 @n.construction(
     parameters={
-        "layers": n.Whole(example=2),
+        "layers": n.Whole(example=2, tried=2),
         "alpha": n.Number(above=0, example=Fraction(1, 16)),
     },
     steps="layers",
@@ -84,6 +84,7 @@ LAYERS = n.Induction(
     r"transformer of } L \text{ layers makes more}",
     costs={"layers": "k", "width": "3*d + 1", "heads": "2"},
     related=("depth.degree", "depth.limit"),
+    expand=True,
     proved=(LAYER, LAYERS),
     source="(3^L - 1)/2 gradient steps in L layers",
 )
