@@ -13,6 +13,7 @@ from typing import Any
 import sympy
 
 from proofs.exact import Exact
+from proofs.template import as_sympy
 from proofs.weights.gelu_product import closed_form
 
 from .. import notation as n
@@ -32,7 +33,7 @@ def richardson(order: int, scale: Exact) -> Iterator[Unit]:
     """E at the scales scale, 2 scale, …, four units each."""
     for i in range(1, order + 1):
         share = closed_form(order, i) / (i * scale) ** 2
-        weight = ROOT * sympy.Rational(share.numerator, share.denominator) / 4
+        weight = ROOT * as_sympy(share) / 4
         for sign in (1, -1):
             a = sign * i * scale
             yield f"{sign * i}(u + v)", a, a, weight
