@@ -16,8 +16,8 @@ from verify.report.as_json import dumps
 
 
 def witness(name: str, d: int, n: int, k: int):
-    return constructions.build(*speed.witnesses({"d": d, "n": n, "k": k})[name][:1],
-                               **speed.witnesses({"d": d, "n": n, "k": k})[name][1])  # fmt: skip
+    label, parameters = baselines.witnesses({"d": d, "n": n, "k": k})[name]
+    return constructions.build(label, **parameters)
 
 
 @pytest.mark.parametrize("name", sorted(costs.COSTS))
@@ -60,7 +60,7 @@ def test_memory_stays_below_four_times_the_tokens(name):
 @pytest.mark.parametrize("name", sorted(baselines.BARE))
 def test_every_baseline_computes_what_the_witness_does(name):
     X, y, queries = costs.prompt(3, 4, 9)
-    label, parameters = speed.witnesses({"d": 4, "n": 9, "k": 3})[name]
+    label, parameters = baselines.witnesses({"d": 4, "n": 9, "k": 3})[name]
     want = constructions.build(label, **parameters).predict(X, y, queries)
     bare = {k: v for k, v in parameters.items() if k not in ("d", "examples")}
     assert torch.allclose(baselines.BARE[name](X, y, queries, **bare), want)
@@ -84,11 +84,7 @@ def test_a_cubic_has_exponent_three():
 
 def test_the_measured_exponent_is_that_of_the_seconds():
     cubes = growth.Range("newton", "d", (4, 8, 16), {"n": "2 d", "k": 2, "B": 1})
-    found = growth.measure(
-        cubes,
-        speed.witnesses,
-        lambda runs: {size: 1e-9 * int(size) ** 3.5 for size in runs},
-    )
+    found = growth.measure(cubes, lambda runs: {size: 1e-9 * int(size) ** 3.5 for size in runs})
     assert found["measured"] == pytest.approx(3.5)
     assert [p["flops"] for p in found["points"]] == [
         costs.predicted("newton", "flops", B=1, d=d, n=2 * d, k=2, m=1) for d in (4, 8, 16)
@@ -124,9 +120,9 @@ def test_the_printed_program_is_built_and_run_in_its_own_layers_at_a_width_of_d_
 
 def test_a_goal_is_met_or_missed():
     rows: list = []
-    speed.row(rows, "good", 2.9, "newton / bare")
-    speed.row(rows, "bad", 3.1, "newton / bare")
-    speed.row(rows, "failed", None, "peak GiB")
+    speed.row(rows, "newton / bare algorithm", 2.9)
+    speed.row(rows, "newton / bare algorithm", 3.1)
+    speed.row(rows, "large: peak GiB", None)
     assert [one["met"] for one in rows] == [True, False, None]
 
 

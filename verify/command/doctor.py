@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from typing import Any
 
+from ..measure.machine import memory_bytes
 from ..report.as_json import dumps, versions
 from .options import JSON
 
@@ -107,11 +108,3 @@ def _output(command: list[str]) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip().split("\n")[0].strip()
-
-
-def memory_bytes() -> int | None:
-    """The machine's memory, where the system says how much it is."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None

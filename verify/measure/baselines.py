@@ -1,4 +1,4 @@
-"""What the witnesses are measured against: the bare algorithms, a loop, Python's fractions."""
+"""What is measured, and against what: the bare algorithms, a loop, Python's fractions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,19 @@ from constructions.numbers.flint import FlintNumbers, to_fraction
 from constructions.numbers.symbolic import Table
 
 from .. import algorithms
+
+
+def witnesses(sizes: Mapping[str, int]) -> dict[str, tuple[str, dict[str, Any]]]:
+    """The core witnesses at sizes d, n and k: label -> (name, parameters)."""
+    d, n, k = sizes["d"], sizes["n"], sizes["k"]
+    recursive = {"d": d, "examples": n, "ridge": 1}
+    return {
+        "newton": ("newton", {"d": d, "iterations": k, "alpha": 0.25}),
+        "gradient_descent": ("gradient_descent", {"d": d, "steps": k, "step_size": 0.125}),
+        "sherman_morrison": ("sherman_morrison", recursive),
+        "sherman_morrison tokens": ("sherman_morrison", recursive | {"storage": "tokens"}),
+    }
+
 
 # -- the bare algorithm, in batched torch: X (B, n, d), y (B, n), queries (B, m, d) -> (B, m) --
 

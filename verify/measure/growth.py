@@ -18,6 +18,7 @@ import constructions
 
 from ..pool import one_thread
 from . import costs
+from .baselines import witnesses
 
 VARIABLES = ("d", "n", "k", "B")
 
@@ -65,19 +66,16 @@ QUICK = (
 
 
 def measure(
-    one: Range,
-    builders: Callable[[Mapping[str, int]], Mapping[str, tuple[str, dict[str, Any]]]],
-    timer: Callable[[Mapping[str, Callable[[], Any]]], Mapping[str, float]],
+    one: Range, timer: Callable[[Mapping[str, Callable[[], Any]]], Mapping[str, float]]
 ) -> dict[str, Any]:
     """{"witness", "variable", "range", "measured", "predicted", "points"}: both exponents.
 
-    `builders` gives each witness's construction and parameters at a size; `timer` the seconds of
-    each of several runs.
+    `timer` gives the seconds of each of several runs.
     """
     candidates, flops = {}, {}
     for value in one.values:
         sizes = one.sizes(value)
-        name, parameters = builders(sizes)[one.witness]
+        name, parameters = witnesses(sizes)[one.witness]
         witness = constructions.build(name, **parameters)
         prompt = costs.prompt(sizes["B"], sizes["d"], sizes["n"])
         candidates[str(value)] = partial(witness.predict, *prompt)

@@ -173,4 +173,4 @@ def save(path: str | Path, **given: Any) -> Path:
 
 
 if __name__ == "__main__":
-    save(Path(__file__).parent / "explain" / "error_against_layers.svg")
+    save(Path(__file__).parents[1] / "page" / "error_against_layers.svg")

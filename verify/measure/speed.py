@@ -7,14 +7,12 @@ and not on what the others left in the caches. Ratios are of such medians.
 
 from __future__ import annotations
 
-import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from functools import partial
 from typing import Any
@@ -23,27 +21,38 @@ import numpy as np
 import torch
 
 import constructions
+from constructions.witness import Witness
 
+from ..inputs.progress import Say, nothing
+from ..report import tables
+from ..report.as_json import versions
 from . import baselines, costs, growth
+from .machine import machine
 
+# how a figure ends that has a goal
 GOALS: dict[str, tuple[str, float]] = {
-    "newton / bare": ("<=", 3.0),
-    "dense / newton": (">=", 15.0),
+    "newton / bare algorithm": ("<=", 3.0),
+    "dense weights / newton": (">=", 15.0),
     "newton, share of the matrix-product rate": (">=", 0.5),
-    "gradient_descent / bare": ("<=", 3.0),
-    "sherman_morrison / bare": ("<=", 5.0),
+    "gradient_descent / bare algorithm": ("<=", 3.0),
+    "sherman_morrison / bare algorithm": ("<=", 5.0),
     "peak memory / tokens": ("<=", 4.0),
     "Python fractions / rational": (">=", 50.0),
     "peak GiB": ("<=", 8.0),
-    "predicted / counted": ("~", 0.1),
-    "exponent, measured - predicted": ("~", 0.2),
+    "predicted / counted - 1": ("~", 0.1),
+    "measured - predicted": ("~", 0.2),
     "witness --help, seconds": ("<=", 0.3),
     "witness list, seconds": ("<=", 0.5),
     "witness check --quick, seconds": ("<=", 30.0),
     "witness check, seconds": ("<=", 180.0),
 }
+RELATIONS: dict[str, tuple[str, Callable[[float, float], bool]]] = {
+    "<=": ("at most", lambda value, limit: value <= limit),
+    ">=": ("at least", lambda value, limit: value >= limit),
+    "~": ("within", lambda value, limit: abs(value) <= limit),
+}
 
-Say = Callable[[str], None]
+Rows = list[dict[str, Any]]
 TURN = 0.02
 
 
@@ -68,16 +77,14 @@ def interleaved(
     return {name: statistics.median(times) for name, times in taken.items()}
 
 
-def run(quick: bool = False, progress: Say = lambda what: None) -> dict[str, Any]:
+def run(quick: bool = False, progress: Say = nothing) -> dict[str, Any]:
     """Every figure as JSON data: machine, versions, times, and rows of goal and measured value.
 
     quick: small sizes and few rounds, so that every figure is made in seconds; the goals are for
     the sizes of the full run.
     """
-    from ..report.text import versions
-
     sizes = {"B": 8, "d": 8, "n": 32, "k": 3} if quick else {"B": 64, "d": 32, "n": 128, "k": 8}
-    rows: list[dict[str, Any]] = []
+    rows: Rows = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", constructions.PrecisionWarning)
         times = speed(sizes, rows, 3 if quick else 15, progress)
@@ -98,47 +105,27 @@ def run(quick: bool = False, progress: Say = lambda what: None) -> dict[str, Any
     }
 
 
-def row(
-    rows: list[dict[str, Any]],
-    what: str,
-    value: float | None,
-    goal: str | None = None,
-    note: str = "",
-) -> None:
-    """Adds one figure; `goal` names an entry of GOALS."""
-    relation, limit = GOALS[goal] if goal else ("", None)
+def row(rows: Rows, what: str, value: float | None, note: str = "") -> None:
+    """Adds one figure, with its goal if it has one."""
+    relation, limit = next((goal for end, goal in GOALS.items() if what.endswith(end)), ("", None))
     met = None
-    if goal and value is not None and limit is not None:
-        met = {
-            "<=": value <= limit, ">=": value >= limit, "~": abs(value) <= limit,
-        }[relation]  # fmt: skip
-    rows.append(
-        {
-            "what": what,
-            "value": value,
-            "relation": relation,
-            "goal": limit,
-            "met": met,
-            "note": note,
-        }
-    )
+    if value is not None and limit is not None:
+        met = RELATIONS[relation][1](value, limit)
+    found = {"what": what, "value": value, "relation": relation, "goal": limit, "met": met}
+    rows.append(found | {"note": note})
 
 
-def witnesses(sizes: Mapping[str, int]) -> dict[str, tuple[str, dict[str, Any]]]:
-    """The core witnesses at these sizes: label -> (name, parameters)."""
-    d, n, k = sizes["d"], sizes["n"], sizes["k"]
-    return {
-        "newton": ("newton", {"d": d, "iterations": k, "alpha": 0.25}),
-        "gradient_descent": ("gradient_descent", {"d": d, "steps": k, "step_size": 0.125}),
-        "sherman_morrison": ("sherman_morrison", {"d": d, "examples": n, "ridge": 1}),
-        "sherman_morrison tokens": (
-            "sherman_morrison", {"d": d, "examples": n, "ridge": 1, "storage": "tokens"},
-        ),
-    }  # fmt: skip
+def built(
+    sizes: Mapping[str, int], what: str, progress: Say
+) -> Iterator[tuple[str, str, dict[str, Any], Witness]]:
+    """(label, name, parameters, witness) of the core witnesses, each said as it is built."""
+    for label, (name, parameters) in baselines.witnesses(sizes).items():
+        progress(f"{what}: {label}")
+        yield label, name, parameters, constructions.build(name, **parameters)
 
 
 def speed(
-    sizes: Mapping[str, int], rows: list[dict[str, Any]], rounds: int, progress: Say
+    sizes: Mapping[str, int], rows: Rows, rounds: int, progress: Say
 ) -> dict[str, dict[str, float]]:
     """Each witness against its bare algorithm, dense weights and a loop in numpy."""
     X, y, queries = costs.prompt(sizes["B"], sizes["d"], sizes["n"])
@@ -151,9 +138,7 @@ def speed(
         "small products": partial(torch.bmm, small, small),
     }
     made: dict[str, dict[str, float]] = {}
-    for label, (name, parameters) in witnesses(sizes).items():
-        progress(f"speed: {label}")
-        witness = constructions.build(name, **parameters)
+    for label, name, parameters, witness in built(sizes, "speed", progress):
         bare = {
             key: value
             for key, value in parameters.items()
@@ -177,24 +162,16 @@ def speed(
         if name == "newton":
             candidates |= products
         times = made[label] = interleaved(candidates, rounds if name != "sherman_morrison" else 3)
-        ratio = times["witness"] / times["bare"]
-        row(
-            rows,
-            f"{label} / bare algorithm",
-            ratio,
-            f"{label} / bare" if f"{label} / bare" in GOALS else None,
-        )
+        row(rows, f"{label} / bare algorithm", times["witness"] / times["bare"])
         row(rows, f"numpy loop / {label}", times["numpy loop"] / times["witness"])
         if "dense" in times:
-            goal = "dense / newton" if name == "newton" else None
-            row(rows, f"dense weights / {label}", times["dense"] / times["witness"], goal)
+            row(rows, f"dense weights / {label}", times["dense"] / times["witness"])
         if name == "newton":
             rate = 2 * side**3 / times["matrix product"]
             needed = costs.predicted("newton", "flops", m=1, **sizes)
             alone = 2 * sizes["B"] * sizes["d"] ** 3 / times["small products"] / rate
             row(
                 rows, "newton, share of the matrix-product rate", needed / times["witness"] / rate,
-                "newton, share of the matrix-product rate",
                 f"{rate / 1e9:.1f} GFLOP/s at {side} x {side}; {needed / 1e6:.1f} MFLOP needed; "
                 f"{sizes['B']} products of {sizes['d']} x {sizes['d']} at once have a share of "
                 f"{alone:.2f} by themselves",
@@ -207,29 +184,25 @@ def _dense(module: Any, *prompt: Any) -> Any:
         return module(*prompt)
 
 
-def memory(sizes: Mapping[str, int], rows: list[dict[str, Any]], progress: Say) -> None:
+def memory(sizes: Mapping[str, int], rows: Rows, progress: Say) -> None:
     """The most bytes that a prediction holds at once, beside the size of the prompt's tokens."""
     X, y, queries = costs.prompt(sizes["B"], sizes["d"], sizes["n"])
     tokens = 8 * sizes["B"] * (sizes["n"] + 1) * (sizes["d"] + 1)
-    for label, (name, parameters) in witnesses(sizes).items():
-        progress(f"memory: {label}")
-        witness = constructions.build(name, **parameters)
+    for label, _, _, witness in built(sizes, "memory", progress):
         peak = costs.memory(partial(witness.predict, X, y, queries))["peak"]
         row(
-            rows, f"{label}: peak memory / tokens", peak / tokens, "peak memory / tokens",
+            rows, f"{label}: peak memory / tokens", peak / tokens,
             f"{peak / 2**20:.2f} MiB beside tokens (x, y) of {tokens / 2**20:.2f} MiB",
         )  # fmt: skip
 
 
-def exact(quick: bool, rows: list[dict[str, Any]], progress: Say) -> None:
+def exact(quick: bool, rows: Rows, progress: Say) -> None:
     """Rational arithmetic against the same forward pass over Python's fractions."""
     sizes = {"d": 2, "n": 4, "k": 2} if quick else {"d": 32, "n": 128, "k": 8}
     rng = np.random.default_rng(0)
-    for label, (name, parameters) in witnesses(sizes).items():
-        d, n = sizes["d"], sizes["n"]
+    d, n = sizes["d"], sizes["n"]
+    for label, _, parameters, witness in built(sizes, "fractions", progress):
         X, y, queries = (_sevenths(rng, *shape) for shape in ((n, d), (n,), (1, d)))
-        progress(f"fractions: {label}")
-        witness = constructions.build(name, **parameters)
         numbers = {"rational": "rational", "Python fractions": baselines.PythonFractions()}
         found: dict[str, list[Fraction]] = {}
         candidates = {
@@ -242,7 +215,7 @@ def exact(quick: bool, rows: list[dict[str, Any]], progress: Say) -> None:
         size = f"d = {d}, n = {n}" + ("" if "examples" in parameters else f", k = {sizes['k']}")
         row(
             rows, f"{label}: Python fractions / rational",
-            times["Python fractions"] / times["rational"], "Python fractions / rational",
+            times["Python fractions"] / times["rational"],
             f"{size}, {times['rational'] * 1e3:.2g} ms",
         )  # fmt: skip
 
@@ -256,38 +229,26 @@ def _sevenths(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return np.vectorize(lambda v: Fraction(int(v), 7), otypes=[object])(rng.integers(-9, 10, shape))
 
 
-def model(quick: bool, rows: list[dict[str, Any]], progress: Say) -> None:
+def model(quick: bool, rows: Rows, progress: Say) -> None:
     """The cost model against what a profiler counts, and against how time grows."""
     sizes = {"B": 2, "d": 8, "n": 32, "k": 3} if quick else {"B": 8, "d": 32, "n": 128, "k": 8}
     X, y, queries = costs.prompt(sizes["B"], sizes["d"], sizes["n"])
-    for label, (name, parameters) in witnesses(sizes).items():
+    for label, _, _, witness in built(sizes, "cost model", progress):
         if label not in costs.COSTS:
             continue
-        progress(f"cost model: {label}")
-        witness = constructions.build(name, **parameters)
         run = partial(witness.predict, X, y, queries)
         counted = {"flops": costs.flops(run), "bytes": costs.memory(run)["made"]}
         for quantity, count in counted.items():
             formula = getattr(costs.COSTS[label], quantity)
             off = costs.predicted(label, quantity, m=1, **sizes) / count - 1
-            row(
-                rows,
-                f"{label}: {quantity}, predicted / counted - 1",
-                off,
-                "predicted / counted",
-                formula,
-            )
+            row(rows, f"{label}: {quantity}, predicted / counted - 1", off, formula)
     for one in growth.QUICK if quick else growth.FULL:
         progress(f"growth of {one.witness} in {one.variable}")
-        found = growth.measure(
-            one,
-            witnesses,
-            partial(interleaved, rounds=3 if quick else 7, clock=time.process_time),
-        )
+        timer = partial(interleaved, rounds=3 if quick else 7, clock=time.process_time)
+        found = growth.measure(one, timer)
         variable, off = one.variable, found["measured"] - found["predicted"]
         row(
             rows, f"{one.witness}: exponent in {variable}, measured - predicted", off,
-            "exponent, measured - predicted",
             f"{found['range']}: time grows like {variable}^{found['measured']:.2f}, "
             f"FLOPs like {variable}^{found['predicted']:.2f}",
         )  # fmt: skip
@@ -311,12 +272,12 @@ LARGE = {
 }  # fmt: skip
 
 
-def large(rows: list[dict[str, Any]], progress: Say) -> None:
+def large(rows: Rows, progress: Say) -> None:
     """Large sizes, each in a process of its own, whose highest memory use is asked for."""
     for what, (build, d, n, algorithm) in LARGE.items():
         progress(what)
         code = (
-            "import time, warnings, constructions; from verify import baselines, costs\n"
+            "import time, warnings, constructions; from verify.measure import baselines, costs\n"
             "warnings.simplefilter('ignore')\n"
             f"prompt = costs.prompt(1, {d}, {n}); start = time.perf_counter()\n"
             f"witness = {build}; got = witness.predict(*prompt)\n"
@@ -326,20 +287,16 @@ def large(rows: list[dict[str, Any]], progress: Say) -> None:
             "print(seconds, peak, error, witness.width)"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        figure = f"{what}: peak GiB"
         if done.returncode:
-            row(rows, f"{what}: peak GiB", None, "peak GiB", done.stderr.strip().split("\n")[-1])
+            row(rows, figure, None, done.stderr.strip().split("\n")[-1])
             continue
         seconds, peak, error, width = map(float, done.stdout.split())
-        row(
-            rows,
-            f"{what}: peak GiB",
-            peak / 2**30,
-            "peak GiB",
-            f"width {width:.0f}; {seconds:.1f} s, building included; off by a relative {error:.1g}",
-        )
+        took = f"{seconds:.1f} s, building included; off by a relative {error:.1g}"
+        row(rows, figure, peak / 2**30, f"width {width:.0f}; {took}")
 
 
-def starts(quick: bool, rows: list[dict[str, Any]], progress: Say) -> None:
+def starts(quick: bool, rows: Rows, progress: Say) -> None:
     """How long the command takes to start; and in a full run, to check everything."""
     rounds = 3 if quick else 7
     calls: list[tuple[tuple[str, ...], int]] = [(("--help",), rounds), (("list",), rounds)]
@@ -354,51 +311,37 @@ def starts(quick: bool, rows: list[dict[str, Any]], progress: Say) -> None:
             done = subprocess.run([sys.executable, "-m", "verify", *arguments], capture_output=True)
             taken.append(time.perf_counter() - start)
         note = "" if done.returncode == 0 else f"exit status {done.returncode}"
-        row(rows, what, statistics.median(taken), what, note)
+        row(rows, what, statistics.median(taken), note)
 
 
-def machine() -> dict[str, Any]:
-    """Processor, cores, memory, threads, and how busy the machine was."""
-    name = platform.processor()
-    try:
-        with open("/proc/cpuinfo") as lines:
-            name = next(
-                (x.split(":")[1].strip() for x in lines if x.startswith("model name")), name
-            )
-    except OSError:
-        pass
-    memory = (
-        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
-    )
-    return {
-        "processor": name,
-        "cores": os.cpu_count(),
-        "memory_gib": round(memory / 2**30, 1),
-        "system": f"{platform.system()} {platform.machine()}",
-        "torch_threads": torch.get_num_threads(),
-        "load_average": [round(load, 2) for load in os.getloadavg()],
-    }
+HEADS = ("figure", "measured", "goal", "", "note")
+
+
+def _cells(one: Mapping[str, Any], missed: str) -> list[str]:
+    """One figure beside its goal."""
+    value = "failed" if one["value"] is None else f"{one['value']:.3g}"
+    goal = "" if one["goal"] is None else f"{RELATIONS[one['relation']][0]} {one['goal']:g}"
+    met = {True: "met", False: missed, None: ""}[one["met"]]
+    return [one["what"], value, goal, met, one["note"]]
 
 
 def table(result: Mapping[str, Any]) -> Any:
-    """A rich table of every figure beside its goal."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
+    """A rich table of every figure beside its goal; the goals are for the full sizes."""
+    missed = "[red]missed[/red]"
+    rows = [
+        _cells(one | {"met": None} if result["quick"] else one, missed) for one in result["rows"]
+    ]
+    made = tables.grid(HEADS, rows, overflow="fold")
     sizes = ", ".join(f"{name} = {value}" for name, value in result["sizes"].items())
-    made = Table(title=f"{sizes}, float64", box=box.SIMPLE_HEAD, title_justify="left")
-    for column in ("figure", "measured", "goal", "", "note"):
-        made.add_column(column, overflow="fold")
-    words = {"<=": "at most ", ">=": "at least ", "~": "within "}
-    for one in result["rows"]:
-        value = "failed" if one["value"] is None else f"{one['value']:.3g}"
-        goal = f"{words[one['relation']]}{one['goal']:g}" if one["goal"] is not None else ""
-        met = {True: Text("met", "green"), False: Text("missed", "red"), None: Text("")}[one["met"]]
-        if result["quick"]:
-            met = Text("")  # the goals are for the full sizes
-        made.add_row(one["what"], value, goal, met, one["note"])
+    made.title, made.title_justify = f"{sizes}, float64", "left"
     return made
+
+
+def markdown(result: Mapping[str, Any]) -> str:
+    """One report, for README."""
+    rows = [_cells(one, "**missed**") for one in result["rows"]]
+    on = ", ".join(f"{name} {value}" for name, value in result["machine"].items())
+    return f"{tables.markdown(HEADS, rows)}\n{on}.\n"
 
 
 def plot(result: Mapping[str, Any], path: str) -> None:
