@@ -182,9 +182,6 @@ class SlotMap:
 
         `letters` gives the sizes of pattern letters that a source does not fix.
         """
-        known_for = self.__dict__.get("_features")  # one stream has one layout: kept for speed
-        if known_for is not None and known_for[0] is source and known_for[1] == letters:
-            return known_for[2]
         slots: dict[str, Slot] = {}
         for block in self.blocks:
             shape = block.output_shape(source.shape(block.source), letters)
@@ -193,9 +190,7 @@ class SlotMap:
                 raise ValueError(
                     f"block {block}: feature has {known.size} units, not {prod(shape)}"
                 )
-        made = Layout(tuple(slots.values()))
-        self.__dict__["_features"] = (source, dict(letters), made)
-        return made
+        return Layout(tuple(slots.values()))
 
     def entries(self, destination: Layout, source: Layout) -> dict[tuple[int, int], Exact]:
         """The sparse matrix {(row, column): value}; equal positions are added up."""

@@ -18,7 +18,8 @@ from witnesses import IRRATIONAL, Case
 from constructions.parts import bilinear
 from constructions.run import dense as module
 from constructions.run import forward
-from constructions.run.values import Value
+from constructions.run.forward import Pass
+from constructions.run.planner import Planner
 from constructions.witness import Witness
 from proofs import slotmap
 from proofs.calculus import relu_heads, tokens
@@ -52,12 +53,12 @@ def test_a_repeated_letter_read_as_the_identity(monkeypatch):
 
 
 def test_gate_and_activation_ignored_without_inner_units(monkeypatch):
-    right = forward.hidden_units
+    right = Pass.hidden_units
 
-    def hidden_units(mlp: Any, stream: Any, layout: Any) -> Any:
-        return (dict(stream), layout) if mlp.inner is None else right(mlp, stream, layout)
+    def hidden_units(run: Pass, mlp: Any, stream: Any) -> Any:
+        return (dict(stream), run.layout) if mlp.inner is None else right(run, mlp, stream)
 
-    monkeypatch.setattr(forward, "hidden_units", hidden_units)
+    monkeypatch.setattr(Pass, "hidden_units", hidden_units)
     assert_noticed(readings.every_slot, without=IRRATIONAL | {"heads"}, least_layers=1)
     monkeypatch.undo()
 
@@ -86,17 +87,17 @@ def test_an_unknown_word_that_runs_as_the_default(monkeypatch, field):
     default = {"attention": "linear", "keys": "full", "average": "", "activation": "identity"}[
         field
     ]
-    right = forward.apply_layer
+    right = Pass.after_layer
 
-    def apply_layer(layer: Any, *more: Any) -> Any:
+    def after_layer(run: Pass, layer: Any, stream: Any) -> Any:
         heads, mlp = layer.heads, layer.mlp
         if field == "activation":
             mlp = mlp and _with(mlp, activation=default)
         else:
             heads = tuple(_with(head, **{field: default}) for head in heads)
-        return right(replace(layer, heads=heads, mlp=mlp), *more)
+        return right(run, replace(layer, heads=heads, mlp=mlp), stream)
 
-    monkeypatch.setattr(forward, "apply_layer", apply_layer)
+    monkeypatch.setattr(Pass, "after_layer", after_layer)
     assert_noticed(readings.every_slot)
 
 
@@ -113,7 +114,7 @@ def test_one_form_of_prompt_read_as_another(monkeypatch):
 
     def streams(witness: Any, X: Any, y: Any, queries: Any, tokens: Any, numbers: Any) -> Any:
         joint = replace(witness.prompt, form="joint")
-        made = joint.tokens(X.nrows(), queries.nrows())
+        made = joint.tokens(X.rows, queries.rows)
         return right(_with(witness, prompt=joint), X, y, queries, made, numbers)
 
     monkeypatch.setattr(forward, "streams", streams)
@@ -122,7 +123,7 @@ def test_one_form_of_prompt_read_as_another(monkeypatch):
 
 
 def test_a_factor_that_a_gate_lacks(monkeypatch):
-    monkeypatch.setattr(Value, "times", lambda value, other: value)
+    monkeypatch.setattr(Planner, "multiply", lambda planner, units, gate: units)
     assert_noticed(readings.every_slot)
 
 

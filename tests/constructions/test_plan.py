@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 import constructions
 from constructions.numbers import get
 from constructions.numbers.rational import Rational
-from constructions.run import forward, plan
-from constructions.run.plan import Array, Plan, Planning
+from constructions.run import forward, products
+from constructions.run.plan import Plan
+from constructions.run.steps import Array, Recorder
 
 
 def passed(witness, X, y, queries):
-    """The predictions, layer by layer, without a plan."""
+    """The predictions of the plain pass, zeros included, without a plan."""
     system = Rational()
     prompts = system.prompts(X, y, queries, witness)
     tokens = witness.prompt.tokens(prompts.n, prompts.m)
@@ -41,7 +42,7 @@ def test_one_plan_serves_every_prompt_of_its_size_and_every_arithmetic(witness, 
 
 def test_every_step_is_needed(witness):
     made = forward.plan(witness, 4, 2)
-    read = {array for step in made.steps for array in plan._reads(step)}
+    read = {array for step in made.steps for array in step.arrays}
     *before, last = made.steps
     assert all(step.made in read for step in before) and last.made not in read
 
@@ -50,10 +51,10 @@ def test_nothing_is_held_longer_than_it_is_read():
     """Newton's iterates are d x d, and three of them are enough at any time."""
     witness = constructions.build("newton", d=3, iterations=9, alpha=Fraction(1, 7))
     made, held, most = forward.plan(witness, 8, 1), set(range(3)), 0
-    for _, _, number, done in made._numbered:
+    for *_, number, done in made._numbered:
         held = (held | {number}) - set(done)
         most = max(most, len(held))
-    assert most <= 3 + 4 and held == {made._result}
+    assert most <= 3 + 4 and held == set(made._results)
 
 
 def matrices(draw, rows, columns):
@@ -69,30 +70,31 @@ def chains(draw):
     length = draw(st.integers(2, 5))
     sizes = [draw(st.integers(1, 4)) for _ in range(length + 1)]
     given_arrays = [matrices(draw, *sizes[i : i + 2]) for i in range(length)]
-    planning, values = Planning(), list(given_arrays)
+    record, values = Recorder(), list(given_arrays)
     names = [Array(*value.shape) for value in values]
     given_names = list(names)
     while len(names) > 1:
         at = draw(st.integers(0, len(names) - 2))
         scale = Fraction(draw(st.integers(1, 3)), 2)
-        made = planning.product(names[at], names[at + 1], scale)
+        made = record("product", names[at], names[at + 1], known=(scale,))
         value = scale * (values[at] @ values[at + 1])
         if draw(st.booleans()):  # c old + scale a b, with old an input of its own
             old, c = matrices(draw, *value.shape), draw(st.integers(1, 3))
             name = Array(*value.shape)
             given_arrays.append(old)
             given_names.append(name)
-            made = planning.add_product(c, name, names[at], names[at + 1], scale)
+            arrays = name, names[at], names[at + 1]
+            made = record("add_product", *arrays, known=(c, scale))
             value = c * old + value
         names[at : at + 2], values[at : at + 2] = [made], [value]
-    return given_names, planning.steps, names[0], given_arrays, values[0]
+    return given_names, record.steps, names[0], given_arrays, values[0]
 
 
 def run(chain):
     names, steps, result, arrays, _ = chain
     system = get("rational")
     taken = [system.constant(array.tolist()) for array in arrays]
-    got = Plan(names, steps, result).run(system, *taken)
+    got = Plan(names, steps, [result]).run(system, *taken)
     return np.array(system.given(got)).reshape(got.nrows(), got.ncols()).tolist()
 
 
@@ -104,12 +106,12 @@ def test_products_in_another_order_are_the_same_products(chain):
 
 def test_a_scale_that_is_lost_on_the_way_is_seen(monkeypatch):
     """The test above, with the order changed wrongly."""
-    right = plan._taken_apart
+    right = products._taken_apart
 
     def wrong(step, before):
-        return [one._replace(args=(*one.args[:-1], 1)) for one in right(step, before)]
+        return [one._replace(known=(*one.known[:-1], 1)) for one in right(step, before)]
 
-    monkeypatch.setattr(plan, "_taken_apart", wrong)
+    monkeypatch.setattr(products, "_taken_apart", wrong)
     with pytest.raises(AssertionError):
         test_products_in_another_order_are_the_same_products()
 
@@ -127,4 +129,4 @@ def test_the_last_iterate_is_applied_to_one_vector_and_never_made():
         )
         square = [s for s in made.steps if (s.made.rows, s.made.columns) == (4, 4)]
         gram, *products = (s for s in square if s.method in ("product", "add_product"))
-        assert gram.args[0].columns == 9 and len(products) == 2 * (k - 1)
+        assert gram.arrays[0].columns == 9 and len(products) == 2 * (k - 1)

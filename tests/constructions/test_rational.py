@@ -31,7 +31,8 @@ COEFFICIENTS = st.one_of(st.sampled_from([1, -1, 2]), st.integers(-9, 9), NUMBER
 SIZES, BIT = st.integers(1, 4), st.integers(0, 1)
 METHODS = ("assemble", "rows", "columns", "concatenate", "place", "transpose", "lower", "scale",
            "combine", "product", "add_product", "contract", "times_matrix", "pattern", "row_sums",
-           "multiply", "divide", "divide_rows", "relu", "constant", "zeros")  # fmt: skip
+           "multiply", "divide", "divide_rows", "relu", "constant", "zeros", "normalised",
+           "added_up")  # fmt: skip
 
 
 def tables(rows: int, columns: int, numbers=NUMBERS):
@@ -104,6 +105,8 @@ def calls(draw, method: str):
         "relu": lambda s: (s.constant(a),),
         "constant": lambda s: (a,),
         "zeros": lambda s: (n, d),
+        "normalised": lambda s: (s.constant([[abs(v) + 1 for v in one] for one in a]), bool(extra)),
+        "added_up": lambda s: (s.constant(a),),
     }[method]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Slots are kept small: only tokens that are not zero, and x @ matrix instead of every token."""
+"""A plan keeps slots small: only tokens that are not zero, and x @ matrix, not every token."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ import constructions
 from constructions.numbers import get
 from constructions.parts import bilinear
 from constructions.run.forward import streams
+from constructions.run.plan import Plan
+from constructions.run.planner import Planner, single
+from constructions.run.sparse import Piece, Sparse
+from constructions.run.steps import Array
 from constructions.run.token_ranges import disjoint, hull, meet, within
-from constructions.run.values import Rows, of_rows
 from constructions.witness import Witness
 from proofs.layer import Layer, Readout
 from proofs.prompt import Prompt
@@ -43,45 +46,81 @@ def test_covers_cover_and_disjoint_ranges_are_disjoint(ranges):
     assert sum(map(len, apart)) == len({t for r in apart for t in r})
 
 
-def last(name: str, X, y, queries, numbers: str = "float64", **parameters):
+def last(name: str, n: int, **parameters):
+    """What a plan for n examples and one query knows of the stream after the last layer."""
     witness = constructions.build(name, **parameters)
-    system = get(numbers)
-    prompts = system.prompts(X, y, queries, witness)
-    tokens = witness.prompt.tokens(prompts.n, prompts.m)
-    (one,) = prompts.each()
-    return list(streams(witness, *one, tokens, system))[-1]
-
-
-def prompt(n: int, d: int):
-    rng = np.random.default_rng(0)
-    return rng.standard_normal((n, d)), rng.standard_normal(n), rng.standard_normal((1, d))
+    planner, d = Planner(), witness.d
+    given = map(planner.given, (Array(n, d), Array(n, 1), Array(1, d)))
+    return list(streams(witness, *given, witness.prompt.tokens(n, 1), planner))[-1]
 
 
 def test_the_matrix_of_sherman_morrison_lives_at_the_register_alone():
-    stream = last("sherman_morrison", *prompt(4, 3), d=3, examples=4, ridge=1)
-    assert stream["P"].support == (range(0, 1),)
+    stream = last("sherman_morrison", 4, d=3, examples=4, ridge=1)
+    ((_, (matrix,)),) = stream["P"].terms
+    assert matrix.support == (range(0, 1),)
 
 
 def test_what_a_layer_clears_is_gone():
-    stream = last("sherman_morrison", *prompt(4, 3), d=3, examples=4, ridge=1)
-    assert "u" not in stream and "g" not in stream
+    stream = last("sherman_morrison", 4, d=3, examples=4, ridge=1)
+    assert not stream["u"].terms and not stream["g"].terms
 
 
 def test_newtons_slot_is_a_matrix_where_there_are_more_tokens_than_dimensions():
-    (term,) = last("newton", *prompt(9, 3), d=3, iterations=2, alpha=0.01)["t"].terms
-    assert tuple(term.matrix.shape) == (3, 3)
+    ((_, (x, matrix)),) = last("newton", 9, d=3, iterations=2, alpha=0.01)["t"].terms
+    assert x.rows == 10 and (matrix.rows, matrix.columns) == (3, 3)
 
 
 def test_newtons_slot_is_rows_where_there_are_fewer():
-    (term,) = last("newton", *prompt(2, 8), d=8, iterations=2, alpha=0.01)["t"].terms
-    assert term.matrix is None
+    ((_, (rows,)),) = last("newton", 2, d=8, iterations=2, alpha=0.01)["t"].terms
+    assert (rows.rows, rows.columns) == (3, 8)
 
 
 def test_a_sum_of_a_value_and_its_opposite_is_nothing():
-    system = get("rational")
-    x = of_rows(Rows(system, 2, [(range(0, 2), system.constant([[1, 2], [3, 4]]))]))
-    assert x.plus(x.scaled(-1)) is None
-    assert x.plus(x).terms[0].scale == 2
+    planner = Planner()
+    x = planner.given(Array(2, 2))
+    assert not planner.combine([(1, x), (-1, x)]).terms
+    assert planner.combine([(1, x), (1, x)]).terms[0].scale == 2
+    assert not planner.record.steps
+
+
+def parts(size: int):
+    """Some of range(size)."""
+    return st.builds(
+        lambda start, step, count: range(size)[start::step][:count],
+        st.integers(0, size - 1), st.sampled_from((1, 1, 2)), st.integers(1, size),
+    )  # fmt: skip
+
+
+def matrices():
+    """Up to six pieces of a (6, 5) matrix, which may meet: where, and ones or a number."""
+    piece = st.tuples(parts(6), parts(5), st.sampled_from((None, 1, 2, -3)))
+    return st.lists(piece, min_size=1, max_size=6)
+
+
+@given(matrices(), matrices(), st.integers(-2, 2))
+def test_sums_and_products_of_sparse_matrices_are_those_of_whole_ones(first, second, c):
+    planner, system = Planner(), get("rational")
+    arrays: list = []
+
+    def taken(places, turned):
+        total, whole = planner.zeros(6, 5), np.zeros((6, 5), dtype=object)
+        for rows, columns, number in places:
+            array, value = None, np.ones((len(rows), len(columns)), dtype=object)
+            if number is not None:
+                array = Array(*value.shape)
+                value = number * np.arange(value.size, dtype=object).reshape(value.shape)
+                arrays.append((array, value.tolist()))
+            piece = Sparse(6, 5, (Piece(rows, columns, array),))
+            total = planner.combine([(1, total), (1, single(piece))])
+            whole[np.ix_(rows, columns)] += value
+        return (planner.transpose(total), whole.T) if turned else (total, whole)
+
+    (a, left), (b, right), (again, more) = taken(first, False), taken(second, True), taken(first, 0)
+    made = planner.combine([(1, planner.product(planner.product(a, b, c), again, 1)), (2, a)])
+    plan = Plan([name for name, _ in arrays], planner.record.steps, [planner.array(made)])
+    got = plan.run(system, *(system.constant(rows) for _, rows in arrays))
+    whole = c * left @ right @ more + 2 * left
+    assert system.given(got) == [Fraction(entry) for entry in whole.ravel()]
 
 
 @pytest.mark.parametrize("numbers", ["rational", "float64"])
