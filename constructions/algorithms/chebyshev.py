@@ -46,7 +46,7 @@ def _left(values: Any) -> Any:
 
 @n.construction(
     parameters={
-        "steps": n.Whole(example=2),
+        "steps": n.Whole(example=2, tried=2),
         "lowest": n.Number(above=0, example=2),
         "highest": n.Number(above=0, example=3),
     },

@@ -92,7 +92,7 @@ def gd_plus_plus(step_size: Any, gamma: Any) -> n.Parts:
 
 
 @n.construction(
-    parameters={"layers": n.Whole(example=2), "largest": n.Number(above=0, example=3)},
+    parameters={"layers": n.Whole(example=2, tried=2), "largest": n.Number(above=0, example=3)},
     steps="layers",
     reference=n.references.minimax_descent,
     region="largest >= top",

@@ -84,6 +84,8 @@ def kernel_regression(
     """
     if (features is not None) != (kernel == "relu"):
         raise ValueError('features are needed for kernel "relu", and only there')
+    if kernel != "exponential" and temperature != 1:
+        raise ValueError(f"temperature is that of the exponential kernel, not of {kernel!r}")
     if features is not None and not features:
         raise ValueError("features must have at least one row")
     slots: dict[str, Any] = {"x": "d", "r": ""}

@@ -32,6 +32,7 @@ from ...strategies import Case
 ENTRIES = st.one_of(strategies.fractions(), strategies.fractions(9, 1))
 BELOW_ONE = (Fraction(1, 2), Fraction(1, 3), Fraction(9, 10))
 DIMENSIONS = (1, 2, 3, 5)
+ROWS = 2  # of a matrix that may have any number of them
 PROVED = {"d": 3, "steps": 4}  # sizes at which the calculus runs a witness
 
 
@@ -69,7 +70,7 @@ def claim_of(made: Construction) -> Claim:
         formula=Formula(made.name, made.reference) if made.reference is not None else None,  # type: ignore[arg-type]
         domain=strategies.ANY,
         cases=lambda: cases(made, witness),
-        floats=(lambda: float_cases(made)) if all_scaled(made) else None,
+        floats=(lambda: float_cases(made, witness)) if all_scaled(made) else None,
         promises=promises(made.costs),
         sizes=lambda: list(sizes(made)),
         symbolic=in_letters(made) if stated else None,
@@ -126,14 +127,10 @@ def cases(made: Construction, witness: Any) -> st.SearchStrategy[Case]:
 
     algorithm = getattr(algorithms, made.equals or made.name)
 
-    def fits(case: Case) -> bool:
-        try:
-            transformer = build(witness, case.parameters)
-        except ValueError:  # a choice that the construction refuses
-            return False
-        if transformer.irrational:  # such choices have claims of their own
-            return False
-        heads = [head for layer in transformer.layer_list for head in layer.heads]
+    def defined(case: Case) -> bool:
+        heads = [
+            head for layer in build(witness, case.parameters).layer_list for head in layer.heads
+        ]
         if all(head.attention != "normalised" or head.null for head in heads):
             return True
         try:
@@ -142,7 +139,15 @@ def cases(made: Construction, witness: Any) -> st.SearchStrategy[Case]:
             return False
         return True
 
-    return draw_case().filter(fits)
+    return draw_case().filter(lambda case: fits(witness, case)).filter(defined)
+
+
+def fits(witness: Any, case: Case) -> bool:
+    """Whether the construction takes these choices together, and is exact with them."""
+    try:
+        return not build(witness, case.parameters).irrational  # those have claims of their own
+    except ValueError:
+        return False
 
 
 def values(kind: Parameter, d: int, n: int) -> st.SearchStrategy[Any]:
@@ -160,12 +165,14 @@ def values(kind: Parameter, d: int, n: int) -> st.SearchStrategy[Any]:
         return positive if kind.least is None else st.one_of(st.just(Fraction(0)), positive)
     entry = strategies.positive() if getattr(kind, "above", None) == 0 else strategies.fractions()
     if isinstance(kind, Numbers):
-        made = st.tuples(*[entry] * (d if kind.size == "d" else kind.size))
+        made = st.tuples(*[entry] * (d if kind.size == "d" else kind.size or ROWS))
     elif isinstance(kind, Rows):
-        made = st.tuples(*[st.tuples(*[entry] * d)] * (d if kind.square else 2))
+        made = st.tuples(*[st.tuples(*[entry] * d)] * (d if kind.square else ROWS))
     else:
         raise TypeError(f"nothing says how {kind} is drawn")
-    return made if kind.default is not None else st.one_of(st.none(), made)
+    if kind.default is not None:
+        return made
+    return st.one_of(st.none(), made.filter(lambda value: any(value)))  # None stands for zeros
 
 
 def all_scaled(made: Construction) -> bool:
@@ -174,7 +181,7 @@ def all_scaled(made: Construction) -> bool:
     def says(name: str, kind: Parameter) -> bool:
         if isinstance(kind, Number):
             known = kind.unit or kind.below is not None or name in made.suited
-            return bool(known or name in made.converges(example_values(made)))
+            return bool(known) or made.converges(example_values(made)).startswith(name)
         return isinstance(kind, (Whole, OneOf)) or kind.default is None
 
     return all(says(name, kind) for name, kind in own(made).items())
@@ -185,7 +192,7 @@ def example_values(made: Construction) -> dict[str, Any]:
     return {name: example(kind, 2) for name, kind in made.parameters.items()}
 
 
-def float_cases(made: Construction) -> st.SearchStrategy[Case]:
+def float_cases(made: Construction, witness: Any) -> st.SearchStrategy[Case]:
     """Prompts of floats of any condition number, parameters to the scale of the data."""
 
     @st.composite
@@ -200,19 +207,24 @@ def float_cases(made: Construction) -> st.SearchStrategy[Case]:
                 chosen[name] = draw(values(kind, d, n))
         for name, formula in made.suited.items():
             chosen[name] = value_of(formula, chosen, spectrum)
-        for name, kind in own(made).items():
-            if isinstance(kind, Number) and name not in chosen:
+        region = made.converges(example_values(made))
+        numbers = [name for name, kind in own(made).items() if isinstance(kind, Number)]
+        for name in sorted(numbers, key=region.startswith):  # its limit may need the others
+            if name not in chosen:
+                kind = made.parameters[name]
+                assert isinstance(kind, Number)
                 chosen[name] = draw(st.sampled_from(scaled(made, name, kind, chosen, spectrum)))
         return Case(chosen, X, y, queries)
 
-    return draw_case()
+    return draw_case().filter(lambda case: fits(witness, case))
 
 
 def scaled(
     made: Construction, name: str, kind: Number, chosen: Mapping[str, Any], spectrum: Spectrum
 ) -> tuple[float, ...]:
     """Values of a number on data with this spectrum: inside its region, or in its unit."""
-    bound = limit(made.name, chosen, spectrum) if name in made.converges(chosen) else None
+    inside = made.converges(chosen).startswith(name)
+    bound = limit(made.name, chosen, spectrum) if inside else None
     if bound is not None:
         return bound.value / 2, bound.value / 8
     unit = value_of(kind.unit, chosen, spectrum) if kind.unit else 1.0
@@ -245,7 +257,7 @@ def counted(made: Construction, name: str, kind: Parameter, d: int) -> tuple[Any
     if isinstance(kind, Examples):
         return tuple(kind.small * count for count in (1, 2, 3))
     if isinstance(kind, Whole) and name == made.steps:
-        return tuple(kind.least * step for step in (1, 2, 4)) if kind.least else (0, 1, 3)
+        return tuple(max(1, kind.least) * step for step in (1, 2, 4))
     if kind.default is kind.REQUIRED:
         return (example(kind, d),)
     return ()
@@ -276,7 +288,7 @@ def assembled(made: Construction) -> Iterator[dict[str, Any]]:
     for name, kind in own(made).items():
         axes[name] = open_values(name, kind)
     for chosen in product(*axes.values()):
-        yield dict(zip(axes, chosen))
+        yield dict(zip(axes, chosen)) | ({"expand": True} if made.expand else {})
 
 
 def open_values(name: str, kind: Parameter) -> tuple[Any, ...]:
