@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from forms import Numbers, evaluated
 
 from proofs.calculus import form as c
 from proofs.calculus.form import S, X, Z, y
@@ -15,47 +16,28 @@ a = c.letter("a", c.d, 1)
 b = c.letter("b", c.d, 1)
 
 
-def value(form, letters):
-    """The form at numbers; scalar symbols are named after their word and come with it."""
-    total = np.zeros((_size(form.rows), _size(form.columns)))
-    for word, coefficient in form.terms.items():
-        product = np.eye(_size(form.rows))
-        for one in word:
-            matrix = letters[one.name]
-            matrix = np.linalg.inv(matrix) if one.inverse else matrix
-            product = product @ (matrix.T if one.transposed else matrix)
-        numbers = {symbol: _scalar(symbol.name, letters) for symbol in coefficient.free_symbols}
-        total = total + float(coefficient.subs(numbers)) * product
-    return total
-
-
-def _size(size):
-    return {c.n: 5, c.d: 3, c.m: 2}.get(size) or int(size)
-
-
-def _scalar(name, letters):
-    product = np.eye(1)
-    for part in name.strip("()").split():
-        matrix = letters[part.partition("^")[0]]
-        product = product @ (matrix.T if "top" in part else matrix)
-    return product[0, 0]
-
-
 @pytest.fixture
-def letters():
+def numbers():
+    """Whole numbers for every letter: X is 5 x 3, Z 2 x 3, and M, R are polynomials in S."""
     rng = np.random.default_rng(0)
-    made = {
-        "X": (5, 3),
-        "y": (5, 1),
-        "Z": (2, 3),
-        "A": (3, 3),
-        "B": (3, 3),
-        "a": (3, 1),
-        "b": (3, 1),
-    }
-    numbers = {name: rng.standard_normal(shape) for name, shape in made.items()}
-    half = rng.standard_normal((3, 3))
-    return numbers | {"P": half @ half.T + np.eye(3)}
+
+    def drawn(*shape):
+        return np.array(rng.integers(-9, 10, shape), dtype=object)
+
+    data, half = drawn(5, 3), drawn(3, 3)
+    gram, eye = data.T @ data, np.eye(3, dtype=int).astype(object)
+    weights = {"Z": drawn(2, 3), "A": drawn(3, 3), "B": drawn(3, 3), "a": drawn(3, 1)}
+    weights |= {"b": drawn(3, 1), "P": half @ half.T + eye}
+    weights |= {"M": gram @ gram - 3 * gram, "R": 2 * gram + eye}
+    return Numbers(data, drawn(5), weights["Z"], 0, weights)
+
+
+def value(form, numbers):
+    return np.array(evaluated(form, numbers), dtype=object)
+
+
+def letters_of(numbers):
+    return {"X": numbers.X, "y": numbers.y[:, None], **numbers.weights}
 
 
 def test_letters_do_not_commute():
@@ -89,20 +71,20 @@ def test_division_by_a_scalar_is_exact():
     assert (A - (s / (1 + s)) * A) != A / (1 - s)
 
 
-def test_a_linear_head_is_the_sum_over_the_context(letters):
-    read = c.head(X @ A.T, X @ B.T, Z)
-    x, z = letters["X"], letters["Z"]
-    by_hand = np.array(
-        [sum((letters["A"] @ xj) * ((letters["B"] @ xj) @ zt) for xj in x) for zt in z]
-    )
-    np.testing.assert_allclose(value(read, letters), by_hand)
+def test_a_linear_head_is_the_sum_over_the_context(numbers):
+    given = letters_of(numbers)
+    by_hand = [
+        sum((given["A"] @ x) * ((given["B"] @ x) @ z) for x in given["X"]) for z in given["Z"]
+    ]
+    assert (value(c.head(X @ A.T, X @ B.T, Z), numbers) == np.array(by_hand)).all()
 
 
-def test_forms_are_evaluated_as_their_matrices(letters):
+def test_forms_are_evaluated_as_their_matrices(numbers):
+    given = letters_of(numbers)
+    by_hand = 2 * given["X"] @ given["P"] @ given["a"]
+    by_hand = by_hand - (given["a"].T @ given["P"] @ given["b"]) * given["y"]
     form = 2 * (X @ P @ a) - (a.T @ P @ b).scalar() * y
-    by_hand = 2 * letters["X"] @ letters["P"] @ letters["a"]
-    by_hand = by_hand - (letters["a"].T @ letters["P"] @ letters["b"]) * letters["y"]
-    np.testing.assert_allclose(value(form, letters), by_hand)
+    assert (value(form, numbers) == by_hand).all()
 
 
 def test_shapes_that_do_not_fit_are_refused():
@@ -119,11 +101,11 @@ def test_rewriting_replaces_a_word_wherever_it_occurs():
     assert c.rewrite(2 * (B @ A) + A @ B, A @ B, P) == 2 * (B @ A) + P
 
 
-def test_words_of_small_length_are_told_apart_by_numbers_too(letters):
+def test_words_of_small_length_are_told_apart_by_numbers_too(numbers):
     words = [A, B, A.T, P, A @ B, B @ A, A @ A.T, A.T @ A, P @ A, A @ P, P @ P]
     for one, other in itertools.combinations(words, 2):
         assert one != other
-        assert not np.allclose(value(one, letters), value(other, letters))
+        assert (value(one, numbers) != value(other, numbers)).any()
 
 
 def test_polynomials_in_s_commute_with_each_other_and_with_s():
@@ -137,11 +119,10 @@ def test_polynomials_in_s_commute_with_each_other_and_with_s():
     assert not c.is_polynomial_in_s(M @ P)
 
 
-def test_commuting_holds_for_actual_polynomials(letters):
-    gram = letters["X"].T @ letters["X"]
-    numbers = letters | {"M": gram @ gram - 3 * gram, "R": 2 * gram + np.eye(3)}
+def test_commuting_holds_for_actual_polynomials(numbers):
+    given = letters_of(numbers)
     M = c.letter("M", c.d, c.d, commuting=True)
     R = c.letter("R", c.d, c.d, commuting=True)
-    form = X @ R @ S @ M @ X.T @ y
-    by_hand = letters["X"] @ numbers["R"] @ gram @ numbers["M"] @ letters["X"].T @ letters["y"]
-    np.testing.assert_allclose(value(form, numbers), by_hand)
+    gram = given["X"].T @ given["X"]
+    by_hand = given["X"] @ given["R"] @ gram @ given["M"] @ given["X"].T @ given["y"]
+    assert (value(X @ R @ S @ M @ X.T @ y, numbers) == by_hand).all()
