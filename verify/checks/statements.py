@@ -40,7 +40,7 @@ def theorem(budget: Budget, *names: str) -> CheckResult:
     a transformer they are only shown. One that negates the claim then refutes it; one that fails
     leaves it undecided.
     """
-    from proofs.registry import prove
+    from constructions import prove
 
     proofs = [proof for proof in prove(names) if proof.id in names]
     assumed = sum(bool(proof.assumes) for proof in proofs)
