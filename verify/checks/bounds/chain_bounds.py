@@ -3,7 +3,7 @@
 Two things go along the chain, for each entry of the program's stream: an interval R of what the
 exact operations leave there, on every prompt of the box and for every value of the letters, and a
 bound E on how far the transformer's entry is from it. So the transformer's stream lies within
-R +- E, and there a layer is off from its operation by at most what `layer_bounds.after` says:
+R +- E, and there a layer is off from its operation by at most what `operation_bounds.after` says:
 
     E_after <= error of the operation for arguments off by E + error of the layer on R +- E.
 

@@ -1,6 +1,6 @@
 r"""How far one layer is from one operation, for every stream of a box, read off its weights.
 
-The layer is that of `primitive_layers`, h <- h' + W_1 gelu(W_2 norm(h')), h' = h + heads. Nothing
+The layer is that of `akyurek2022.layers`, h <- h' + W_1 gelu(W_2 norm(h')), h' = h + heads. Nothing
 is assumed of its weights; where they are wrong the bound is large, or the layer is not covered.
 
 Heads. The scores read positions alone, which are known, so the softmax weights are balls and h' is

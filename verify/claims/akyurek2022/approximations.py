@@ -1,7 +1,7 @@
 """akyurek2022, lemmas 4, 5, 6 and 8: what GeLU and layer norm approximate, certified.
 
 Each is an enclosure over a whole box of inputs, in balls with bisection, and the leading error
-term derived by sympy. `verify.claims.precision` says how far floats can follow.
+term derived by sympy. `precision` says how far floats can follow.
 """
 
 from __future__ import annotations

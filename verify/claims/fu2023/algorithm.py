@@ -89,7 +89,6 @@ def eq38_printed() -> tuple[Check, ...]:
 
 @repair("fu2023.eq38", "4 -> 1", statement=r"M_1 = 2\alpha S - \alpha^2 S^3")
 def eq38_repaired() -> tuple[Check, ...]:
-    """The first iterate as a polynomial in S."""
     return _iterate_is(1, (2, -1)), theorem("fu2023.eq38.repaired")
 
 
@@ -111,7 +110,6 @@ def eq39_printed() -> tuple[Check, ...]:
     statement=r"M_2 = 4\alpha S - 6\alpha^2 S^3 + 4\alpha^3 S^5 - \alpha^4 S^7",
 )
 def eq39_repaired() -> tuple[Check, ...]:
-    """The second iterate as a polynomial in S."""
     return _iterate_is(2, (4, -6, 4, -1)), theorem("fu2023.eq39.repaired")
 
 

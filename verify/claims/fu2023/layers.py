@@ -1,6 +1,6 @@
 """fu2023, appendix B: Newton's iteration in a ReLU transformer, statement by statement.
 
-Theorem 5.1 is in `fu2023_theorem`, the claims about the algorithm itself in `fu2023_algorithm`.
+Theorem 5.1 is in `theorem`, the claims about the algorithm itself in `algorithm`.
 The full attention of the paper takes every token as a key; where it prints only x_1, ..., x_n, the
 prompts here have one query, zero, whose key and value vanish.
 """
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from constructions.papers.fu2023 import statements
 from constructions.witness import Witness
 
 from ... import strategies
@@ -22,12 +23,6 @@ from ...claim import Check, Domain, claim, repair
 from ...strategies import Case, positive
 
 SIGN = "V_2 = -V_1 in place of V_1 = V_2: ReLU(u) - ReLU(-u) = u, while ReLU(u) + ReLU(-u) = |u|"
-
-
-def _statements() -> Any:
-    from constructions.papers.fu2023 import statements as fu2023_statements
-
-    return fu2023_statements
 
 
 def whole_prompt(parameters: Mapping[str, Any], d: int, n: int) -> dict[str, Any]:
@@ -83,7 +78,7 @@ def examples_only(
 )
 def eq21_printed(d: int) -> Witness:
     """Two ReLU heads of opposite scores and equal values add up to the inner product."""
-    return _statements().eq21(d)
+    return statements.eq21(d)
 
 
 @repair(
@@ -94,7 +89,7 @@ def eq21_printed(d: int) -> Witness:
 )
 def eq21_repaired(d: int) -> Witness:
     """Two ReLU heads of opposite scores and opposite values add up to the inner product."""
-    return _statements().eq21(d, printed=False)
+    return statements.eq21(d, printed=False)
 
 
 @claim(
@@ -108,7 +103,7 @@ def eq21_repaired(d: int) -> Witness:
 )
 def lemma_b3(d: int, examples: int) -> Witness:
     """One attention layer writes the sum of all tokens into every token."""
-    return _statements().lemma_b3(d, examples)
+    return statements.lemma_b3(d, examples)
 
 
 # -- eqs. 24 and 30: the two places where the sign enters ---------------------------------------
@@ -129,7 +124,7 @@ def two_or_more(**parameters: Any) -> tuple[st.SearchStrategy[Case], ...]:
 def eq24_printed() -> tuple[Check, ...]:
     """mov, two ReLU heads with V = n alpha [[I, O], [O, O]], and aff make alpha S x_t."""
     return (
-        slots_hold(_statements().eq24, lambda: two_or_more(alpha=positive())),
+        slots_hold(statements.eq24, lambda: two_or_more(alpha=positive())),
         theorem("fu2023.eq24.negation"),
     )
 
@@ -138,7 +133,7 @@ def eq24_printed() -> tuple[Check, ...]:
 def eq24_repaired() -> tuple[Check, ...]:
     """The same three layers with V_2 = -n alpha [[I, O], [O, O]] make alpha S x_t."""
     return (
-        slots_hold(_statements().eq24, lambda: two_or_more(alpha=positive(), printed=False)),
+        slots_hold(statements.eq24, lambda: two_or_more(alpha=positive(), printed=False)),
         theorem("fu2023.eq24.repaired"),
     )
 
@@ -153,7 +148,7 @@ def eq24_repaired() -> tuple[Check, ...]:
 def eq30_printed() -> tuple[Check, ...]:
     """One layer with the printed G and J is one Newton iteration, for any T."""
     return (
-        slots_hold(_statements().eq30, lambda: examples_only(given="T")),
+        slots_hold(statements.eq30, lambda: examples_only(given="T")),
         theorem("fu2023.eq30.negation"),
     )
 
@@ -162,7 +157,7 @@ def eq30_printed() -> tuple[Check, ...]:
 def eq30_repaired() -> tuple[Check, ...]:
     """With V_2 = -J one layer is one Newton iteration, for any T, symmetric or not."""
     return (
-        slots_hold(_statements().eq30, lambda: examples_only(given="T", printed=False)),
+        slots_hold(statements.eq30, lambda: examples_only(given="T", printed=False)),
         theorem("fu2023.eq30.repaired"),
     )
 
@@ -179,7 +174,7 @@ def eq30_repaired() -> tuple[Check, ...]:
 def eq34() -> tuple[Check, ...]:
     """mov, mul and lemma B.3 turn T x_j and y_j into T X^T y."""
     return (
-        slots_hold(_statements().eq34, lambda: examples_only(given="T")),
+        slots_hold(statements.eq34, lambda: examples_only(given="T")),
         theorem("fu2023.eq34"),
     )
 
@@ -205,7 +200,7 @@ def _inner_products(X: Any, y: Any, queries: Any, w: Any) -> Any:
 )
 def eq35(w: tuple[Any, ...], examples: int) -> Witness:
     """mov copies the weights to x_test, mul makes their inner product with it."""
-    return _statements().eq35(w, examples)
+    return statements.eq35(w, examples)
 
 
 # -- remark B.6 -------------------------------------------------------------------------------
@@ -227,14 +222,14 @@ def _causal(**fixed: Any) -> tuple[st.SearchStrategy[Case], ...]:
 )
 def remark_printed() -> tuple[Check, ...]:
     """The causal layer, with weights 1/t and -1/2 in G, is half a Newton step per token."""
-    return slots_hold(_statements().remark_b6, _causal), theorem("fu2023.remarkB6.negation")
+    return slots_hold(statements.remark_b6, _causal), theorem("fu2023.remarkB6.negation")
 
 
 @repair("fu2023.remarkB6", SIGN)
 def remark_repaired() -> tuple[Check, ...]:
     """With V_2 = -J the causal layer is half a Newton step per token, for a common T."""
     return (
-        slots_hold(_statements().remark_b6, lambda: _causal(printed=False)),
+        slots_hold(statements.remark_b6, lambda: _causal(printed=False)),
         theorem("fu2023.remarkB6.repaired"),
     )
 
@@ -250,4 +245,4 @@ def remark_repaired() -> tuple[Check, ...]:
 )
 def remark_iterated() -> tuple[Check, ...]:
     """Two causal layers in a row are two Newton iterations on every prefix."""
-    return (slots_hold(_statements().remark_b6, lambda: _causal(printed=False, iterations=2)),)
+    return (slots_hold(statements.remark_b6, lambda: _causal(printed=False, iterations=2)),)
