@@ -148,8 +148,8 @@ def preconditioned(parameters: Mapping[str, Any]) -> Statement:
 def kernel_regression(parameters: Mapping[str, Any]) -> Statement | None:
     """f_k = f_{k−1} − η Σ_j (f_{k−1}(x_j) − y_j) K(x_j, ·) from 0, f_k the sum of a_j K(x_j, ·).
 
-    K is the scalar product of x, or of ReLU features, over τ; None for the exponential kernel,
-    which the language cannot say.
+    K is the scalar product of x, or of ReLU features; None for the exponential kernel, which the
+    language cannot say.
     """
     kernel, last = parameters["kernel"], parameters["steps"]
     if kernel == "exponential":
@@ -161,8 +161,8 @@ def kernel_regression(parameters: Mapping[str, Any]) -> Statement | None:
         own = f"relu(features*x_t{' + offsets' if given else ''})"
     made = {"PHI": data, "a0": "y - y"}
     for k in range(1, last + 1):
-        made[f"a{k}"] = f"a{k - 1} + step_size*(y - PHI*(PHI.T*a{k - 1})/temperature)"
-    return made, f"({own}).T*PHI.T*a{last}/temperature"
+        made[f"a{k}"] = f"a{k - 1} + step_size*(y - PHI*(PHI.T*a{k - 1}))"
+    return made, f"({own}).T*PHI.T*a{last}"
 
 
 def lasso(parameters: Mapping[str, Any]) -> Statement:

@@ -3,9 +3,9 @@
 Statement: f_k(x) = f_{k-1}(x) - eta sum_j (f_{k-1}(x_j) - y_j) K(x_j, x) from f_0 = 0. Tokens carry
 r = y - f(x); the attention score is the kernel.
 
-kernel "linear"       K = <x, x'>/tau: gradient descent on least squares; linear attention.
-kernel "relu"         K = <phi(x), phi(x')>/tau, phi = relu(A x + b), made by one ReLU MLP before
-                      the steps. Linear attention.
+kernel "linear"       K = <x, x'>: gradient descent on least squares; linear attention.
+kernel "relu"         K = <phi(x), phi(x')>, phi = relu(A x + b), made by one ReLU MLP before the
+                      steps. Linear attention.
 kernel "exponential"  K = exp(<x, x'>/tau), each row divided by its sum over the examples: the
                       Nadaraya-Watson smoother W, so that f_k = f_{k-1} + eta W (y - f_{k-1}) is
                       boosting with W, the functional gradient in the metric weighted by the sums.
@@ -77,13 +77,15 @@ def _features(rows: Any, offsets: Any) -> n.MLP:
 def kernel_regression(
     step_size: Any, kernel: str, features: Any, offsets: Any, temperature: Any
 ) -> n.Parts:
-    """k = `steps` of size eta, at every query. `features` A and `offsets` b (default 0) for "relu",
-    `temperature` tau > 0.
+    """k = `steps` functional gradient steps of size eta, at every query.
 
+    `features` A and `offsets` b (default 0) for "relu", `temperature` tau > 0 for "exponential".
     Converges for 0 < step_size < 2 / |K|_2, K the kernel matrix of the examples.
     """
     if (features is not None) != (kernel == "relu"):
         raise ValueError('features are needed for kernel "relu", and only there')
+    if offsets is not None and kernel != "relu":
+        raise ValueError(f'offsets are those of the features of kernel "relu", not of {kernel!r}')
     if kernel != "exponential" and temperature != 1:
         raise ValueError(f"temperature is that of the exponential kernel, not of {kernel!r}")
     if features is not None and not features:
@@ -101,7 +103,7 @@ def kernel_regression(
         held = (n.Holds("phi", own), n.Holds("r", "y_t"))
         start = (n.Layer("features", mlp=_features(features, offsets), holds=held),)
     (layer,) = step(data).at(eta=step_size, tau=temperature)
-    fitted = n.Holds("r", f"y_t - ({own}).T*PHI.T*a{{k}}/temperature")
+    fitted = n.Holds("r", f"y_t - ({own}).T*PHI.T*a{{k}}")
     holds = (n.Holds("x", "x_t"), *((fitted,) if kernel != "exponential" else ()))
     if kernel == "exponential":
         layer = replace(layer, heads=tuple(replace(h, attention="softmax") for h in layer.heads))
