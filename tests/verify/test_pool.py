@@ -33,64 +33,44 @@ def cases():
 def right(d, iterations, alpha):
     return constructions.build("newton", d=d, iterations=iterations, alpha=alpha)
 """
+CHECKS = "@claim('mine.broken')\ndef checks():\n"
+OF_NEWTON = "claim('mine.broken', algorithm=algorithms.newton, cases={})({})"
+DIVIDES = "    return 1 / 0"
 # {where the code fails: (a claim named mine.broken, text of the line that is named)}
 FAILING = {
-    "builder": (
-        "claim('mine.broken', algorithm=algorithms.newton, cases=cases)(fails)", "    return 1 / 0",
-    ),
+    "builder": (OF_NEWTON.format("cases", "fails"), DIVIDES),
     "builder, from some size on": (
-        "@claim('mine.broken', algorithm=algorithms.newton, cases=cases)\n"
+        f"@{OF_NEWTON.format('cases', '')[:-2]}\n"
         "def late(d, iterations, alpha):\n"
         "    return fails() if d > 1 else right(d, iterations, alpha)",
-        "    return 1 / 0",
+        DIVIDES,
     ),
-    "algorithm": (
-        "claim('mine.broken', algorithm=fails, cases=cases)(right)", "    return 1 / 0",
-    ),
-    "cases": (
-        "claim('mine.broken', algorithm=algorithms.newton, cases=fails)(right)", "    return 1 / 0",
-    ),
-    "strategy": (
-        "claim('mine.broken', algorithm=algorithms.newton,\n"
-        "      cases=lambda: cases().map(fails))(right)",
-        "    return 1 / 0",
-    ),
-    "sizes": (
-        "claim('mine.broken', algorithm=algorithms.newton, cases=cases, sizes=fails)(right)",
-        "    return 1 / 0",
-    ),
-    "checks": ("claim('mine.broken')(fails)", "    return 1 / 0"),
+    "algorithm": ("claim('mine.broken', algorithm=fails, cases=cases)(right)", DIVIDES),
+    "cases": (OF_NEWTON.format("fails", "right"), DIVIDES),
+    "strategy": (OF_NEWTON.format("lambda: cases().map(fails)", "right"), DIVIDES),
+    "sizes": (OF_NEWTON.format("cases, sizes=fails", "right"), DIVIDES),
+    "checks": ("claim('mine.broken')(fails)", DIVIDES),
     "a generator of checks": (
-        "@claim('mine.broken')\ndef checks():\n    yield Check('exact', fails, 'exact')\n"
-        "    raise KeyError('no more')",
+        f"{CHECKS}    yield Check('exact', fails, 'exact')\n    raise KeyError('no more')",
         "    raise KeyError('no more')",
     ),
-    "a check": (
-        "@claim('mine.broken')\ndef checks():\n    return [Check('exact', fails, 'exact')]",
-        "    return 1 / 0",
-    ),
+    "a check": (f"{CHECKS}    return [Check('exact', fails, 'exact')]", DIVIDES),
     "a strength that a kind cannot have": (
-        "@claim('mine.broken')\ndef checks():\n    return [Check('exact', fails, 'proved')]",
+        f"{CHECKS}    return [Check('exact', fails, 'proved')]",
         "    return [Check('exact', fails, 'proved')]",
     ),
-    "an exit": (
-        "@claim('mine.broken')\ndef checks():\n    sys.exit(0)", "    sys.exit(0)",
-    ),
-    "endless recursion": (
-        "@claim('mine.broken')\ndef checks():\n    return checks()", "    return checks()",
-    ),
-    "no check": ("@claim('mine.broken')\ndef checks():\n    return [3]", "@claim('mine.broken')"),
+    "an exit": (f"{CHECKS}    sys.exit(0)", "    sys.exit(0)"),
+    "endless recursion": (f"{CHECKS}    return checks()", "    return checks()"),
+    "no check": (f"{CHECKS}    return [3]", "@claim('mine.broken')"),
     "no result": (
-        "@claim('mine.broken')\ndef checks():\n"
-        "    return [Check('exact', lambda budget: None, 'exact')]",
+        f"{CHECKS}    return [Check('exact', lambda budget: None, 'exact')]",
         "@claim('mine.broken')",
     ),
     "no witness": (
-        "@claim('mine.broken', algorithm=algorithms.newton, cases=cases)\n"
-        "def mine(d, iterations, alpha):\n    return None",
-        "@claim('mine.broken', algorithm=algorithms.newton, cases=cases)",
+        f"@{OF_NEWTON.format('cases', '')[:-2]}\ndef mine(d, iterations, alpha):\n    return None",
+        f"@{OF_NEWTON.format('cases', '')[:-2]}",
     ),
-}  # fmt: skip
+}
 WHOLE = """
 @claim("mine.whole")
 def whole():
