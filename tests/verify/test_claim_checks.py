@@ -20,7 +20,6 @@ from constructions.papers.akyurek2022 import chains as paper
 from constructions.papers.akyurek2022.exact import exact_layer
 from constructions.papers.fu2023.statements import eq30
 from constructions.witness import Witness
-from proofs import registry
 from proofs.calculus import spectral
 from proofs.slotmap import SlotMap
 from proofs.weights.gelu_product import bound, closed_form, weights
@@ -280,9 +279,9 @@ def test_a_formula_that_is_wrong_comes_back_with_its_smallest_case():
 
 
 def test_a_theorem_that_fails_leaves_its_claim_undecided(monkeypatch):
-    (sound,) = registry.prove(("fu2023.eq38.repaired",))
+    (sound,) = constructions.prove(("fu2023.eq38.repaired",))
     failed = replace(sound, proved=False, failed="1 = 2")
-    monkeypatch.setattr(registry, "prove", lambda names: (failed,))
+    monkeypatch.setattr(constructions, "prove", lambda names: (failed,))
     made = Claim("test.unproved", checks=lambda: (theorem(sound.id),))
     verdict = engine.run(made, QUICK).verdict
     assert verdict.name == "undecided" and "1 = 2" in verdict.why
