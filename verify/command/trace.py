@@ -127,9 +127,11 @@ def _converging(
     from ..inputs.region import limit, spectrum
 
     bound = limit(name, parameters, spectrum(X.astype(float)))
-    if bound is None or bound[0] not in chosen:
+    if bound is None or bound.parameter not in chosen:
         return {}
-    return {bound[0]: Fraction(1, math.ceil(2 / bound[1]))}
+    if bound.from_below:
+        return {bound.parameter: math.ceil(bound.value)}
+    return {bound.parameter: Fraction(1, math.ceil(2 / bound.value))}
 
 
 def _states(witness: Witness, case: Case, numbers: str | None) -> tuple[str, list[dict[str, Any]]]:

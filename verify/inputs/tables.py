@@ -6,13 +6,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .errors import WrongCall
 from .files import reason
 from .settings import exact_number
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,33 @@ def read_csv(path: str | Path, wanted: Sequence[str] | None = None) -> Table:
 
     Raises WrongCall, naming row and column: rows count from 1, the header not counted.
     """
+    raw = _read(path)
+    header = _header(path, raw)
+    body = raw.iloc[1:]
+    if body.empty:
+        raise WrongCall(f"{path} has a header but no rows")
+    names = header if wanted is None else tuple(wanted)
+    for name in names:
+        require(path, header, name)
+    columns = [_numbers(path, name, body.iloc[:, header.index(name)].to_numpy()) for name in names]
+    return Table(str(path), names, np.column_stack(columns))
+
+
+def header_of(path: str | Path) -> tuple[str, ...]:
+    """The column names of a CSV file. Raises WrongCall."""
+    return _header(path, _read(path, rows=1))
+
+
+def _read(path: str | Path, rows: int | None = None) -> pd.DataFrame:
+    """The cells of the first rows (or of all) as text, the header's among them."""
     import pandas as pd
 
     try:
-        raw = pd.read_csv(
+        return pd.read_csv(
             path,
             header=None,  # so that pandas neither renames columns nor takes one as an index
             dtype=str,
+            nrows=rows,
             keep_default_na=False,
             encoding="utf-8-sig",
             skip_blank_lines=True,
@@ -60,31 +83,6 @@ def read_csv(path: str | Path, wanted: Sequence[str] | None = None) -> Table:
         raise WrongCall(f"{path} is no CSV table: byte {error.start} is not UTF-8 text") from None
     except (OSError, ValueError) as error:
         raise WrongCall(f"{path}: cannot be read: {reason(error)}") from None
-    header = tuple(str(name).strip() for name in raw.iloc[0])
-    _check_header(path, header)
-    body = raw.iloc[1:]
-    if body.empty:
-        raise WrongCall(f"{path} has a header but no rows")
-    names = header if wanted is None else tuple(wanted)
-    for name in names:
-        require(path, header, name)
-    columns = [_numbers(path, name, body.iloc[:, header.index(name)].to_numpy()) for name in names]
-    return Table(str(path), names, np.column_stack(columns))
-
-
-def header_of(path: str | Path) -> tuple[str, ...]:
-    """The column names of a CSV file."""
-    import pandas as pd
-
-    try:
-        first = pd.read_csv(
-            path, header=None, dtype=str, nrows=1, keep_default_na=False, encoding="utf-8-sig"
-        )
-    except (OSError, ValueError):
-        return read_csv(path).columns  # says what is wrong
-    header = tuple(str(name).strip() for name in first.iloc[0])
-    _check_header(path, header)
-    return header
 
 
 def require(path: str | Path, header: Sequence[str], name: str) -> None:
@@ -97,7 +95,9 @@ def require(path: str | Path, header: Sequence[str], name: str) -> None:
         raise WrongCall(f"{path} has no column {name!r}; it has {shown}{hint}")
 
 
-def _check_header(path: str | Path, header: tuple[str, ...]) -> None:
+def _header(path: str | Path, raw: pd.DataFrame) -> tuple[str, ...]:
+    """The column names, in the first row."""
+    header = tuple(str(name).strip() for name in raw.iloc[0])
     for position, name in enumerate(header):
         if not name or name == "nan":
             raise WrongCall(f"{path}: column {position + 1} has no name")
@@ -105,6 +105,7 @@ def _check_header(path: str | Path, header: tuple[str, ...]) -> None:
             raise WrongCall(f"{path} has two columns named {name!r}; names must be unique")
     if all(_is_number(name) for name in header):
         raise WrongCall(f"{path}: the first line holds numbers; it must hold the column names")
+    return header
 
 
 def _is_number(text: str) -> bool:
@@ -179,20 +180,16 @@ def read_state(path: str | Path) -> Saved:
 
 
 def _exact(path: str | Path, name: str, value: Any, axes: int) -> np.ndarray:
+    """A vector (axes = 1) or a matrix of exact numbers from JSON."""
+    rows = value if axes == 2 else [value]
     try:
         if not isinstance(value, list) or not value:
             raise ValueError(f"it must be a list of {'rows' if axes == 2 else 'numbers'}")
-        if axes == 1:
-            rows = [[exact_number(entry) for entry in value]]
-        else:
-            if any(not isinstance(row, list) or not row for row in value):
-                raise ValueError("it must be a list of rows")
-            rows = [[exact_number(entry) for entry in row] for row in value]
+        if any(not isinstance(row, list) or not row for row in rows):
+            raise ValueError("it must be a list of rows")
         if len({len(row) for row in rows}) > 1:
             raise ValueError("its rows differ in length")
+        made = np.array([[exact_number(entry) for entry in row] for row in rows], dtype=object)
     except ValueError as error:
         raise WrongCall(f"{path}: {name}: {error}") from None
-    made = np.empty((len(rows), len(rows[0])), dtype=object)
-    for i, row in enumerate(rows):
-        made[i, :] = row
     return made if axes == 2 else made[0]
