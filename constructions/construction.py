@@ -25,7 +25,6 @@ from .parameters import Parameter, Whole
 from .witness import Witness
 
 Values = Mapping[str, Any]
-Costs = Mapping[str, str]
 Statement = tuple[dict[str, str], str]
 
 
@@ -49,13 +48,13 @@ class Parts:
 
     def layers(self, steps: int) -> tuple[Layer, ...]:
         """All layers, the step taken `steps` times."""
-        made = [self._numbered(layer, 0) for layer in self.start]
+        made = [self.numbered(layer, 0) for layer in self.start]
         for k in range(1, steps + 1):
             layers = self.step(k) if callable(self.step) else self.step
-            made += [self._numbered(layer, k) for layer in layers]
-        return (*made, *(self._numbered(layer, steps) for layer in self.end))
+            made += [self.numbered(layer, k) for layer in layers]
+        return (*made, *(self.numbered(layer, steps) for layer in self.end))
 
-    def _numbered(self, layer: Layer, k: int) -> Layer:
+    def numbered(self, layer: Layer, k: int) -> Layer:
         """The layer as that of step k."""
         given = self.names(k) if callable(self.names) else self.names
         names = {letter: name.replace("{k}", str(k)) for letter, name in given.items()}
@@ -84,20 +83,34 @@ class Parts:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a choice of parameters computes and takes, in d, n examples and k steps.
+
+    takes: {"layers": "k + 2", …}; one that begins with "<=" is a bound. paper: what a paper takes
+    for it. Without words it is checked, and shown in no table.
+    """
+
+    computes: str
+    takes: Mapping[str, str]
+    paper: str = ""
+    choice: Values = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Construction:
     """An algorithm as a transformer. Called with its parameters it gives the witness.
 
     steps: the parameter that counts how often the step is taken, or a function of the values.
     reference: (parameters) -> definitions and prediction, from proofs.references; None where the
-    language of formulas cannot say them. region: where
-    it converges, "alpha < 2/top**2", in the largest eigenvalue `top` of S = X^T X, the number n of
-    examples and the parameters; "" where nothing is known. left: what is left of the error in the
-    direction of an eigenvalue s. Both may be functions of the values that give the text. suited:
-    {parameter: value for data} in top, the smallest eigenvalue `least` that is not 0, and n.
+    language of formulas cannot say them. region: where it converges, "alpha < 2/top**2", in the
+    largest eigenvalue `top` of S = X^T X, the number n of examples and the parameters; "" where
+    nothing is known. left: what is left of the error in the direction of an eigenvalue s. Both may
+    be functions of the values that give the text. suited: {parameter: value for data} in top, the
+    smallest eigenvalue `least` that is not 0, and n.
 
-    states: the claim in LaTeX, equals: the independent reference of verify.algorithms, by name.
-    costs: {"layers": "k + 2", …} in d, n and the sizes, at most that where it begins with "<=";
-    `variants` the same for choices of parameters: ({"prompt": "interleaved"}, {"heads": "4"}).
+    states: the claim in LaTeX, equals: the independent reference, by its name in verify.algorithms
+    or itself: (X, y, queries, parameters) -> predictions.
+    costs: of the defaults first, then of other choices of parameters.
     related: ids of theorems about it that are no theorems of its layers. expand: letters for the
     iterates forget what they have in common, so that a proof has to put in what defines them.
     """
@@ -113,9 +126,8 @@ class Construction:
     suited: Mapping[str, str] = field(default_factory=dict)
     proved: tuple[Template | Induction | Theorem, ...] = ()
     states: str = ""
-    equals: str = ""
-    costs: Costs = field(default_factory=dict)
-    variants: tuple[tuple[Values, Costs], ...] = ()
+    equals: str | Callable[..., Any] = ""
+    costs: tuple[Cost, ...] = ()
     related: tuple[str, ...] = ()
     expand: bool = False
 

@@ -8,13 +8,14 @@ from proofs.stream import layout
 from proofs.template import Induction, Stage, Template, letters, matrix_letter, scaled, stage
 from proofs.theorem import Theorem
 
-from .construction import Parts, construction
+from .construction import Cost, Parts, construction
 from .parameters import Examples, Number, Numbers, OneOf, Rows, Whole
 from .parts import beside, bilinear, head, interleaved, linear_mlp, relu_heads
 
 __all__ = [
     "MLP",
     "Block",
+    "Cost",
     "Examples",
     "Gauge",
     "Head",

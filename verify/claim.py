@@ -450,7 +450,9 @@ def builtin() -> tuple[Claim, ...]:
     made: list[Claim] = []
     found = walk_packages(claims.__path__, f"{claims.__name__}.")
     for module in sorted(m.name for m in found if not m.ispkg):
-        import_module(module)
+        register_all = getattr(import_module(module), "register_all", None)
+        if register_all is not None:  # of what has been added since
+            register_all()
         made += [c for c in _registry.values() if _module(c) == module]
     return tuple(made)
 

@@ -196,7 +196,7 @@ def float_prompts(
     max_condition: float = 1e6,
     **parameters: Any,
 ) -> SearchStrategy[Case]:
-    """Cases of floats; d and n are drawn from `d`, `suited(X, drawn)` adds what the data decides."""
+    """Cases of floats; d and n are drawn from `d`; `suited(X, drawn)` adds what data decides."""
 
     @st.composite
     def draw_case(draw: Any) -> Case:

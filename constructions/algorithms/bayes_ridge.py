@@ -25,7 +25,13 @@ from .recursive_least_squares import absorb, stage
     source="akyurek2022, eq. 19",
     states=r"w \sim N(0, \tau^2 I),\ y = w^\top x + N(0, \sigma^2): \text{ posterior mean and "
     r"variance of } w^\top x,\ \lambda = \sigma^2/\tau^2",
-    costs={"layers": "2*n + 1", "width": "4*d + n + 7", "heads": "1"},
+    costs=(
+        n.Cost(
+            "posterior mean or variance",
+            {"layers": "2*n + 1", "width": "4*d + n + 7", "heads": "1"},
+            "akyurek2022, eq. 19: no construction",
+        ),
+    ),
     related=("recursive_least_squares",),
 )
 def bayes_ridge(examples: int, noise: Any, prior: Any, output: str) -> n.Parts:

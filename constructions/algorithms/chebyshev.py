@@ -57,7 +57,12 @@ def _left(values: Any) -> Any:
     left=_left,
     states=r"k \text{ layers leave } \rho_k(s) = T_k((\theta - s)/\delta)/T_k(\theta/\delta) "
     r"\text{ of the error: at most } 2\left(\frac{\sqrt\kappa - 1}{\sqrt\kappa + 1}\right)^k",
-    costs={"layers": "k", "width": "d + 2", "heads": "1"},
+    costs=(
+        n.Cost(
+            "k steps of the Chebyshev semi-iteration",
+            {"layers": "k", "width": "d + 2", "heads": "1"},
+        ),
+    ),
     source="Chebyshev semi-iteration (Golub, Varga)",
 )
 def chebyshev(steps: int, lowest: Any, highest: Any) -> n.Parts:

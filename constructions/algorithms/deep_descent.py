@@ -82,7 +82,9 @@ LAYERS = n.Induction(
     left="(1 - alpha*s)**((3**layers - 1)/2)",
     states=r"L \text{ layers make } (3^L - 1)/2 \text{ gradient steps; no linear-attention "
     r"transformer of } L \text{ layers makes more}",
-    costs={"layers": "k", "width": "3*d + 1", "heads": "2"},
+    costs=(
+        n.Cost("(3^k - 1)/2 gradient steps", {"layers": "k", "width": "3*d + 1", "heads": "2"}),
+    ),
     related=("depth.degree", "depth.limit"),
     expand=True,
     proved=(LAYER, LAYERS),

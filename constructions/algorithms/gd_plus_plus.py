@@ -81,7 +81,13 @@ def _best(values: Any) -> Any:
     left=_left,
     states=r"\text{one head: } r \leftarrow r - \eta UU^\top r,\; U \leftarrow U(I - \gamma "
     r"U^\top U), \text{ from } U = X,\ r = y",
-    costs={"layers": "k", "width": "d + 1", "heads": "1"},
+    costs=(
+        n.Cost(
+            "k steps of GD++",
+            {"layers": "k", "width": "d + 1", "heads": "1"},
+            "vonoswald2022: k layers, two heads",
+        ),
+    ),
     proved=(STEP,),
     source="vonoswald2022, GD++",
 )
@@ -102,7 +108,13 @@ def gd_plus_plus(step_size: Any, gamma: Any) -> n.Parts:
     states=r"L \text{ layers of GD++ leave } \rho(s) = \pm T_{3^L}(z)/(3^L z),\ z = "
     r"\sqrt{s/\ell}: \ \sqrt{s}|\rho(s)| \leq \sqrt{\ell}/3^L \text{ on } [0, \ell], "
     r"\text{ and no linear-attention transformer of } L \text{ layers has a smaller bound}",
-    costs={"layers": "k", "width": "d + 1", "heads": "1"},
+    costs=(
+        n.Cost(
+            "GD++ with the best step sizes",
+            {"layers": "k", "width": "d + 1", "heads": "1"},
+            "vonoswald2022: k layers, two heads",
+        ),
+    ),
     related=("minimax_descent", "depth.degree"),
 )
 def minimax_descent(largest: Any) -> n.Parts:

@@ -115,8 +115,14 @@ def _region(values: Any) -> str:
     proved=(*STEPS.values(), *ITERATIONS, NEEDS_OLD),
     source="akyurek2022, eq. 11; vonoswald2022, proposition 1",
     states=r"k \text{ layers leave } w_k^\top x,\; w_k = w_{k-1} - \eta \nabla L(w_{k-1})",
-    costs={"layers": "k", "width": "d + 2", "heads": "1"},
-    variants=(({"ridge": 1}, {"layers": "k", "width": "d + 3", "heads": "1"}),),
+    costs=(
+        n.Cost(
+            "k gradient steps",
+            {"layers": "k", "width": "d + 2", "heads": "1"},
+            "vonoswald2022: k layers; akyurek2022: O(k) layers, O(d) units",
+        ),
+        n.Cost("", {"layers": "k", "width": "d + 3", "heads": "1"}, choice={"ridge": 1}),
+    ),
 )
 def gradient_descent(step_size: Any, ridge: Any, w0: Any, loss: str) -> n.Parts:
     """k = `steps` steps of `step_size` from w0 (default 0), at every query.

@@ -100,7 +100,7 @@ def from_initial(name: str, layers: str, first: str, initial: n.Template) -> n.I
     left="(1 - alpha*s)**(3**iterations)",
     states=r"k + 1 \text{ layers leave } x^\top M_k X^\top y,\; M_0 = \alpha I,\; "
     r"M_k = M_{k-1}(3I - 3SM_{k-1} + (SM_{k-1})^2)",
-    costs={"layers": "k + 1", "width": "3*d + 2", "heads": "1"},
+    costs=(n.Cost("3^k gradient steps", {"layers": "k + 1", "width": "3*d + 2", "heads": "1"}),),
     proved=(
         ITERATION,
         from_initial("identity", "1 + k", r"\alpha I", INITIAL),

@@ -70,7 +70,14 @@ def _features(rows: Any, offsets: Any) -> n.MLP:
     reference=n.references.kernel_regression,
     states=r"f_k = f_{k-1} - \eta\sum_j (f_{k-1}(x_j) - y_j) K(x_j, \cdot),\ K \text{ linear or "
     r"of ReLU features}",
-    costs={"layers": "k", "width": "d + 1", "heads": "1"},
+    costs=(
+        n.Cost("k functional gradient steps", {"layers": "k", "width": "d + 1", "heads": "1"}),
+        n.Cost(
+            "the same, exponential kernel",
+            {"layers": "k", "width": "d + 1", "heads": "1"},
+            choice={"kernel": "exponential"},
+        ),
+    ),
     related=("preconditioned.layer",),
     source="functional gradient descent",
 )

@@ -63,7 +63,12 @@ def _shrink(tau: Any) -> n.MLP:
     region="step_size < 1/top",
     states=r"k + 1 \text{ layers leave } w_k^\top x,\; w_k = \mathrm{soft}(w_{k-1} - "
     r"2\eta X^\top(Xw_{k-1} - y), \eta\lambda)",
-    costs={"layers": "k + 1", "width": "2*d + 3", "heads": "1"},
+    costs=(
+        n.Cost(
+            "k steps of proximal gradient descent",
+            {"layers": "k + 1", "width": "2*d + 3", "heads": "1"},
+        ),
+    ),
     source="proximal gradient descent (ISTA)",
 )
 def lasso(step_size: Any, penalty: Any) -> n.Parts:

@@ -77,7 +77,12 @@ def _probability(floor: Any, relus: tuple[tuple[Any, Any], ...]) -> n.MLP:
     region="step_size < 8/top",
     states=r"k \text{ layers leave } s(w_k^\top x),\; w_k = w_{k-1} - \eta X^\top(s(Xw_{k-1}) "
     r"- y), \text{ s the sigmoid interpolated at } 2m + 1 \text{ knots}",
-    costs={"layers": "k", "width": "d + 4", "heads": "1"},
+    costs=(
+        n.Cost(
+            "k steps of logistic regression, 33 knots",
+            {"layers": "k", "width": "d + 4", "heads": "1"},
+        ),
+    ),
     proved=(STEP,),
     source="logistic regression",
 )

@@ -49,7 +49,7 @@ def _left(values: Any) -> Any:
     left=_left,
     states=r"k \text{ layers leave } w_k^\top x,\; w_{k+1} = w_k - \eta\nabla L(w_k) + "
     r"\beta(w_k - w_{k-1})",
-    costs={"layers": "k", "width": "d + 2", "heads": "1"},
+    costs=(n.Cost("k steps of the heavy ball", {"layers": "k", "width": "d + 2", "heads": "1"}),),
     proved=(STEP,),
     source="heavy ball (Polyak)",
 )

@@ -64,8 +64,25 @@ PREDICTION = n.Induction(
     left="(1 - alpha*s**2)**(2**iterations)",
     states=r"\text{the prediction is } x^\top M_k X^\top y,\; M_0 = \alpha S,\; "
     r"M_k = 2 M_{k-1} - M_{k-1} S M_{k-1}",
-    costs={"layers": "k + 2", "width": "2*d + 2", "heads": "1"},
-    variants=(({"prompt": "interleaved"}, {"layers": "k + 2", "width": "2*d + 4", "heads": "4"}),),
+    costs=(
+        n.Cost(
+            "k Newton iterations from alpha S",
+            {"layers": "k + 2", "width": "2*d + 2", "heads": "1"},
+            "fu2023, theorem 5.1: above",
+        ),
+        n.Cost(
+            "the same by ReLU heads",
+            {"layers": "k + 2", "width": "2*d + 2", "heads": "2"},
+            "fu2023, theorem 5.1: above",
+            choice={"attention": "relu"},
+        ),
+        n.Cost(
+            "the same on tokens x_1, y_1, x_2, y_2, …",
+            {"layers": "k + 2", "width": "2*d + 4", "heads": "4"},
+            "fu2023, theorem 5.1: above",
+            choice={"prompt": "interleaved"},
+        ),
+    ),
     proved=(START, STEP, ITERATIONS, END, PREDICTION),
     source="fu2023, theorem 5.1",
 )

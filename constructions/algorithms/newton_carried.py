@@ -95,7 +95,18 @@ RESIDUAL = n.Induction(
     ),
     states=r"k + 1 \text{ layers leave } x^\top M_k X^\top y,\; M_k = 2M_{k-1} - "
     r"M_{k-1}SM_{k-1}; \text{ from } M_0 = \alpha I \text{ exactly } 2^k \text{ gradient steps}",
-    costs={"layers": "k + 1", "width": "2*d + 2", "heads": "<=3"},
+    costs=(
+        n.Cost(
+            "the same, the prediction carried along",
+            {"layers": "k + 1", "width": "2*d + 2", "heads": "<=3"},
+            "fu2023, theorem 5.1: above",
+        ),
+        n.Cost(
+            "2^k gradient steps",
+            {"layers": "k + 1", "width": "2*d + 1", "heads": "1"},
+            choice={"start": "identity"},
+        ),
+    ),
     related=("newton.residual",),
     proved=(STEP, TURN, RESIDUAL),
     source="fu2023, theorem 5.1, the prediction carried along",

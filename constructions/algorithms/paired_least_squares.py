@@ -133,7 +133,13 @@ def _state(absorbed: int) -> tuple[n.Holds, ...]:
     states=r"\text{one layer per example: } n \text{ layers (even } n) \text{ of width } 8d + n "
     r"+ 14 \text{ leave } x^\top(\lambda I + X^\top X)^{-1}X^\top y",
     equals="ridge",
-    costs={"layers": "n", "width": "8*d + n + 14", "heads": "4"},
+    costs=(
+        n.Cost(
+            "ridge after n examples, n even",
+            {"layers": "n", "width": "8*d + n + 14", "heads": "4"},
+            "akyurek2022, theorem 2: above",
+        ),
+    ),
 )
 def paired_least_squares(examples: int, ridge: Any) -> n.Parts:
     """Ridge regression at one layer per example, two examples at a time."""

@@ -40,7 +40,12 @@ STEP = n.Template(
     steps="steps",
     reference=n.references.preconditioned,
     states=r"k \text{ layers leave } w_k^\top x,\; w_k = w_{k-1} - \eta P\nabla L(w_{k-1})",
-    costs={"layers": "k", "width": "d + 1", "heads": "1"},
+    costs=(
+        n.Cost(
+            "k gradient steps preconditioned by a full matrix",
+            {"layers": "k", "width": "d + 1", "heads": "1"},
+        ),
+    ),
     proved=(STEP,),
     source="preconditioned gradient descent",
 )

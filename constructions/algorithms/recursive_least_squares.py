@@ -127,7 +127,13 @@ def _predictions(i: int, name: str) -> tuple[n.Holds, ...]:
     r"(\lambda I + X^\top X)^{-1} X^\top y, \text{ and at example } t \text{ the prediction } "
     r"w_{t-1}^\top x_t \text{ from those before it}",
     equals="ridge",
-    costs={"layers": "2*n", "width": "4*d + n + 6", "heads": "1"},
+    costs=(
+        n.Cost(
+            "ridge after every prefix",
+            {"layers": "2*n", "width": "4*d + n + 6", "heads": "1"},
+            "akyurek2022, theorem 2: above",
+        ),
+    ),
 )
 def recursive_least_squares(examples: int, ridge: Any) -> n.Parts:
     """Ridge regression after every prefix, two layers per example, O(d + n) hidden units.

@@ -196,8 +196,19 @@ def _spread(slot: str) -> str | None:
     states=r"\text{after } n \text{ examples the prediction is } "
     r"x^\top (\lambda I + X^\top X)^{-1} X^\top y",
     equals="ridge",
-    costs={"layers": "2*n + 1", "width": "d**2 + 5*d + n + 8", "heads": "1"},
-    variants=(({"storage": "tokens"}, {"layers": "2*n + 1", "width": "4*d + n + 3"}),),
+    costs=(
+        n.Cost(
+            "ridge after n examples, P stored",
+            {"layers": "2*n + 1", "width": "d**2 + 5*d + n + 8", "heads": "1"},
+            "akyurek2022, theorem 2: above",
+        ),
+        n.Cost(
+            "the same, P stored nowhere",
+            {"layers": "2*n + 1", "width": "4*d + n + 3", "heads": "1"},
+            "akyurek2022, theorem 2: above",
+            choice={"storage": "tokens"},
+        ),
+    ),
 )
 def sherman_morrison(examples: int, ridge: Any, storage: str) -> n.Parts:
     """The pass over the prompt, example by example, equals ridge regression.

@@ -15,7 +15,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import constructions
-from constructions.construction import Construction, Costs
+from constructions.construction import Construction, Cost
 from constructions.parameters import Examples, Number, Numbers, OneOf, Parameter, Rows, Whole
 from proofs.formula import SCALARS, in_sympy, parse
 
@@ -66,18 +66,23 @@ def claim_of(made: Construction) -> Claim:
         summary=made.__doc__.strip().split("\n")[0],
         variant="improved",
         witness=witness,
-        algorithm=getattr(algorithms, made.equals or made.name),
-        formula=Formula(made.name, made.reference) if made.reference is not None else None,  # type: ignore[arg-type]
+        algorithm=algorithm_of(made),
+        formula=Formula(made.name, made.reference) if made.reference is not None else None,
         domain=strategies.ANY,
         cases=lambda: cases(made, witness),
         floats=(lambda: float_cases(made, witness)) if all_scaled(made) else None,
-        promises=promises(made.costs),
+        promises=promises(made.costs[0]),
         sizes=lambda: list(sizes(made)),
         symbolic=in_letters(made) if stated else None,
         assembled=(lambda: list(assembled(made))) if stated else None,
         theorems=(*((made.name,) if made.proved else ()), *made.related),
         checks=lambda: [*checks(made), *(make() for make in BESIDE.get(made.name, ()))],
     )
+
+
+def algorithm_of(made: Construction) -> Callable[..., Any]:
+    """The reference that shares no code with it: of verify.algorithms, or its own."""
+    return made.equals if callable(made.equals) else getattr(algorithms, made.equals or made.name)
 
 
 def polynomial(made: Construction) -> bool:
@@ -125,7 +130,7 @@ def cases(made: Construction, witness: Any) -> st.SearchStrategy[Case]:
         n, d = case.X.shape
         return Case({"d": d, **draw(parameters(d, n))}, case.X, case.y, case.queries)
 
-    algorithm = getattr(algorithms, made.equals or made.name)
+    algorithm = algorithm_of(made)
 
     def defined(case: Case) -> bool:
         heads = [
@@ -235,11 +240,11 @@ def scaled(
 # -- at which sizes it is counted, and proved -------------------------------------------------
 
 
-def promises(costs: Costs) -> tuple[Promise, ...]:
-    """The costs as promises."""
+def promises(cost: Cost) -> tuple[Promise, ...]:
+    """What it takes as promises."""
     return tuple(
         Promise(quantity, formula.removeprefix("<="), "<=" if formula.startswith("<=") else "=")
-        for quantity, formula in costs.items()
+        for quantity, formula in cost.takes.items()
     )
 
 
@@ -311,10 +316,10 @@ def open_values(name: str, kind: Parameter) -> tuple[Any, ...]:
 
 def checks(made: Construction) -> Iterator[Check]:
     """The costs of other choices, and what is left of the error in every direction."""
-    for choice, costs in made.variants:
-        given = [{**size, **choice} for size in sizes(made)]
-        said = ", ".join(f"{name} {value}" for name, value in choice.items())
-        yield counts(made, promises(costs), lambda given=given: given, said)  # type: ignore[misc]
+    for cost in made.costs[1:]:
+        given = [{**size, **cost.choice} for size in sizes(made)]
+        said = ", ".join(f"{name} {value}" for name, value in cost.choice.items())
+        yield counts(made, promises(cost), lambda given=given: given, said)  # type: ignore[misc]
     if made.left:
         yield leaves(made, lambda s, **values: residual(made, s, values), lambda: few_steps(made))
 
