@@ -10,6 +10,8 @@ from proofs.exact import as_text
 from proofs.layer import MLP, Head, Layer
 from proofs.slotmap import Block, SlotMap
 
+from ..report.tables import plural
+
 ATTENTION = {
     "linear": "linear attention, weight = score",
     "relu": "ReLU attention, weight = max(score, 0)",
@@ -32,8 +34,8 @@ def lines(witness: Witness) -> Iterator[str]:
     if witness.source:
         yield f"source     {witness.source}"
     yield (
-        f"size       {_count(witness.layers, 'layer')}, width {witness.width}, at most "
-        f"{_count(witness.heads, 'head')} a layer, {witness.hidden} hidden units in an MLP, "
+        f"size       {plural(witness.layers, 'layer')}, width {witness.width}, at most "
+        f"{plural(witness.heads, 'head')} a layer, {witness.hidden} hidden units in an MLP, "
         f"{witness.weights} non-zero weights"
     )
     yield f"digest     {witness.digest[:16]}…"
@@ -49,13 +51,12 @@ def lines(witness: Witness) -> Iterator[str]:
         numbers = f"layer {first}" if first == last else f"layers {first} to {last}, alike"
         yield f"{numbers}: {layer.name}"
         yield from _layer(layer)
-        if first == last and layer.holds:
-            held = ", ".join(f"{h.slot} = {h.expression}{_tokens(h.tokens)}" for h in layer.holds)
-            yield f"  after it   {held}"
-        elif first != last:
-            final = witness.layer_list[last - 1]
-            held = ", ".join(f"{h.slot} = {h.expression}{_tokens(h.tokens)}" for h in final.holds)
+        holds = witness.layer_list[last - 1].holds
+        held = ", ".join(f"{h.slot} = {h.expression}{_tokens(h.tokens)}" for h in holds)
+        if first != last:
             yield f"  after {last:<4} {held}"
+        elif held:
+            yield f"  after it   {held}"
     yield ""
     coefficient = _coefficient(witness.readout.coefficient)
     yield f"prediction {coefficient}{witness.readout.slot} at each query"
@@ -142,10 +143,6 @@ def _tokens(tokens: str | int) -> str:
     if isinstance(tokens, int):
         return f" (token {tokens})"
     return "" if tokens == "all" else f" ({tokens})"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def matrices(witness: Witness) -> Iterator[str]:
