@@ -31,19 +31,24 @@ class Formula:
     """What an algorithm predicts at a query x_t.
 
     `state` gives, from the parameters, the algorithm's quantities in order, each a formula over
-    the prompt, the parameters and those before it, and the prediction.
+    the prompt, the parameters and those before it, and the prediction; None where the language
+    cannot say them.
     """
 
     name: str
-    state: Callable[[Mapping[str, Any]], Statement]
+    state: Callable[[Mapping[str, Any]], Statement | None]
 
     def at(self, parameters: Mapping[str, Any]) -> Statement:
         """The definitions and the prediction with these parameters.
 
-        Raises ValueError for a name that is neither the prompt's, a parameter nor defined before.
+        Raises ValueError for a name that is neither the prompt's, a parameter nor defined before,
+        and where there is no formula.
         """
         parameters = {k: v for k, v in parameters.items() if v is not None}
-        definitions, prediction = self.state(parameters)
+        stated = self.state(parameters)
+        if stated is None:
+            raise ValueError(f"the algorithm {self.name} is no formula with these parameters")
+        definitions, prediction = stated
         known = PROMPT | set(parameters)
         for name, text in (*definitions.items(), ("the prediction", prediction)):
             for used in sorted(names(text) - known):
@@ -111,7 +116,10 @@ def formula(
 
 
 def reference(name: str) -> Formula:
-    """The formula of an algorithm that `proofs.references` states."""
-    from proofs.references import REFERENCES
+    """The formula of a construction's algorithm. Raises ValueError where there is none."""
+    import constructions
 
-    return Formula(name, REFERENCES[name])
+    stated = constructions.get(name).reference
+    if stated is None:
+        raise ValueError(f"nothing states the algorithm of {name} as a formula")
+    return Formula(name, stated)

@@ -10,7 +10,7 @@ from verify.measure.mutant_sites import sites
 import constructions
 from constructions.parts import read_offset, scaled
 from proofs import prove_witness as holds
-from proofs.references import REFERENCES
+from proofs import references
 from proofs.slotmap import slot_map
 
 
@@ -19,7 +19,7 @@ def prove_witness(witness, **options):
 
     The iterates of deep descent satisfy relations: every definition is put in.
     """
-    statement = REFERENCES[witness.name](witness.parameters)
+    statement = constructions.get(witness.name).reference(witness.parameters)
     return holds.prove_witness(
         witness, expand=witness.name == "deep_descent", statement=statement, **options
     )
@@ -252,7 +252,7 @@ def test_wrong_definitions_of_the_witness_do_not_help_it():
     )
     wrong = replace(witness, layer_list=layers, definitions=definitions)
     assert not prove_witness(wrong).proved
-    stated = REFERENCES["newton"](witness.parameters)
+    stated = references.newton(witness.parameters)
     renamed = replace(wrong, name="half_newton")  # and its name makes no difference
     assert not holds.prove_witness(renamed, statement=stated).proved
     halved = ({**stated[0], "M1": "M0 - M0*S*M0/2"}, stated[1])
@@ -262,7 +262,7 @@ def test_wrong_definitions_of_the_witness_do_not_help_it():
 
 def test_a_formula_does_not_take_its_quantities_from_the_witness():
     witness = constructions.build("newton", d=2, iterations=1, alpha=Fraction(1, 7))
-    stated = REFERENCES["newton"](witness.parameters)
+    stated = references.newton(witness.parameters)
     lying = replace(witness, parameters={**witness.parameters, "alpha": Fraction(2, 7)})
     given = {"alpha": Fraction(1, 7)}
     assert not holds.prove_witness(lying, statement=stated).proved

@@ -38,5 +38,6 @@ def test_formula_code_and_transformer_agree(name, parameters):
 def test_the_exponential_kernel_has_no_formula():
     made = constructions.get("kernel_regression")
     witness = made(d=2, steps=2, step_size=F(1, 9), kernel="exponential")
-    assert made.reference(witness.parameters) is None
+    with pytest.raises(ValueError, match="no formula with these parameters"):
+        Formula("kernel_regression", made.reference).at(witness.parameters)
     assert witness.definitions == ()
