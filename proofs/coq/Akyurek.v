@@ -1,14 +1,6 @@
 (* Exact statements of Akyurek et al. 2022 that need no approximation: equation 11, the operator
    RAW and lemma 2, and the chains of theorems 1 and 2 when every operation is exact. *)
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp.algebra_tactics Require Import ring.
-Require Import Matrices ShermanMorrison.
-
-Set Implicit Arguments.
-Unset Strict Implicit.
-Unset Printing Implicit Defensive.
-Import Order.TTheory GRing.Theory Num.Theory.
-Local Open Scope ring_scope.
+Require Import Prelude Matrices ShermanMorrison Layer Weights.
 
 Section OneStep.
 Variables (F : fieldType) (d : nat) (x : 'cV[F]_d) (y alpha lambda : F).
@@ -44,57 +36,67 @@ move: (number (x^T *m w)) (number (x^T *m v)) (number (w^T *m w)) (number (w^T *
 by move: (number (v^T *m v)) => a b c e f; ring.
 Qed.
 
-(* The chain of theorem 1 with exact operations: 2-3 error, 4 product, 6 ridge, 7 weights. *)
-Definition chain1 (W2_of_6 : F) w :=
-  let error := number (x^T *m w) - y in
-  let product := error *: x in
-  let regularised := product + W2_of_6 *: w in
-  w + (- (2%:R * alpha)) *: regularised.
+End OneStep.
 
-(* With W_2 = lambda in operation 6 the chain is equation 11.
+(* The chains of theorems 1 and 2 with exact operations, on one example; Weights.v is written from
+   the operations that the claims run. *)
+Section Chains.
+Variables (F : realFieldType) (d : nat) (x x_t : 'cV[F]_d) (y alpha lambda : F).
+Implicit Types w : 'cV[F]_d.
+
+Lemma number_row w v : number (w^T *m v) = number (v^T *m w).
+Proof. by rewrite inner_product_sym. Qed.
+
+(* With W_2 = lambda in operation 6 the chain is equation 11, and predicts by it.
    [repairs akyurek2022.theorem1] *)
-Theorem theorem1_chain_repaired w : chain1 lambda w = equation11_step w.
-Proof. by rewrite /chain1 /equation11_step scaleNr scalerBl. Qed.
+Theorem theorem1_chain_repaired w :
+  akyurek2022_theorem1_repaired_weights x y alpha lambda w = equation11_step x y alpha lambda w /\
+  akyurek2022_theorem1_repaired x x_t y alpha lambda w =
+  number ((equation11_step x y alpha lambda w)^T *m x_t).
+Proof.
+have weights : akyurek2022_theorem1_repaired_weights x y alpha lambda w
+    = equation11_step x y alpha lambda w.
+  rewrite /akyurek2022_theorem1_repaired_weights /equation11_step -/(number (w^T *m x)) number_row.
+  by rewrite !scale1r mul1r mulN1r mulNr scaleNr scalerBl.
+by split; rewrite // -weights.
+Qed.
 
 (* As printed, W_2 = -lambda, it never is, unless alpha lambda w = 0.
    [refutes akyurek2022.theorem1] *)
 Theorem theorem1_chain_printed_fails w :
-  2%:R != 0 :> F -> alpha != 0 -> lambda != 0 -> w != 0 -> chain1 (- lambda) w <> equation11_step w.
+  alpha != 0 -> lambda != 0 -> w != 0 ->
+  akyurek2022_theorem1_sign_weights x y alpha lambda w <> equation11_step x y alpha lambda w.
 Proof.
-move=> two alpha0 lambda0 w0; rewrite -theorem1_chain_repaired /chain1.
-have step0 : - (2%:R * alpha) != 0 by rewrite oppr_eq0 mulf_neq0.
+move=> alpha0 lambda0 w0; have [<- _] := theorem1_chain_repaired w.
+have step0 : - 2%:R * alpha != 0 by rewrite mulNr oppr_eq0 mulf_neq0 ?pnatr_eq0.
+rewrite /akyurek2022_theorem1_sign_weights /akyurek2022_theorem1_repaired_weights !scale1r !mulN1r.
 move/addrI/(scalerI step0)/addrI/eqP; apply/negP.
-by rewrite -subr_eq0 -scalerBl scaler_eq0 negb_or w0 -opprD oppr_eq0 -mulr2n -mulr_natl mulf_neq0.
+rewrite -subr_eq0 -scalerBl scaler_eq0 negb_or w0 -opprD oppr_eq0 -mulr2n -mulr_natl.
+by rewrite mulf_neq0 ?pnatr_eq0.
 Qed.
-End OneStep.
 
-Section Chain2.
-Variables (F : realFieldType) (d : nat) (x : 'cV[F]_d) (y lambda : F).
 Hypothesis positive : 0 < lambda.
 
-(* The chain of theorem 2 with exact operations, numbered as printed. *)
-Definition chain2 :=
-  let A0 : 'M[F]_d := (lambda^-1)%:M in              (* 3 *)
-  let A0u := A0 *m x in                               (* 4 *)
-  let vA0 := x^T *m A0 in                             (* 5 *)
-  let outer := A0u *m vA0 in                          (* 6 *)
-  let denominator := 1 + number (vA0 *m x) in         (* 7, 8 *)
-  let right := `|denominator|^-1 *: outer in          (* 9: div divides by the absolute value *)
-  let A1 := A0 - right in                             (* 10 *)
-  y *: (A1 *m x).                                     (* 11, 12 *)
-
-(* It computes (lambda I + x x^T)^-1 x y. [supports akyurek2022.theorem2] *)
-Theorem theorem2_chain : chain2 = invmx (lambda%:M + x *m x^T) *m x *m y%:M.
+(* The chain of theorem 2 makes (lambda I + x x^T)^-1 x y, and predicts by it; div divides by the
+   absolute value. [supports akyurek2022.theorem2] *)
+Theorem theorem2_chain :
+  let ridge := invmx (lambda%:M + x *m x^T) *m x *m y%:M in
+  akyurek2022_theorem2_weights x y lambda = ridge /\
+  akyurek2022_theorem2 x x_t y lambda = number (ridge^T *m x_t).
 Proof.
+move=> ridge; suff weights : akyurek2022_theorem2_weights x y lambda = ridge.
+  by split; rewrite // -weights.
 have AP : lambda%:M *m (lambda^-1)%:M = 1%:M :> 'M[F]_d by rewrite -scalar_mxM mulfV // gt_eqF.
 have start : @second_moment F d lambda [::] *m (lambda^-1)%:M = 1%:M.
   by rewrite /second_moment big_nil addr0.
 have denominator0 := denominator positive x start.
-rewrite /chain2 (ger0_norm (ltW denominator0)) [RHS]mul_mx_scalar; congr (_ *: (_ *m _)).
+rewrite /ridge /akyurek2022_theorem2_weights; cbv zeta.
+rewrite !trmxK mul1r [X in `|X|]addrC !scale1r scaleN1r -/(number _).
+rewrite (ger0_norm (ltW denominator0)) [RHS]mul_mx_scalar; congr (_ *: (_ *m _)).
 rewrite (inverse_unique (rank_one_inverse AP (lt0r_neq0 denominator0))) /rank_one.
 by rewrite !mulmxA.
 Qed.
-End Chain2.
+End Chains.
 
 Section Raw.
 Variables (F : fieldType) (T : nat).

@@ -2,17 +2,7 @@
      sum   |Xw - y|^2 + lambda |w|^2            (Akyurek et al. 2022, equation 11, summed)
      mean  (1/2n) |Xw - y|^2 + (lambda/2) |w|^2 (von Oswald et al. 2022, proposition 1)
    with or without ridge, from w0 or from zero. Weights.v is written from the witness that runs. *)
-From Coq Require Import String.
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp.algebra_tactics Require Import ring.
-Require Import Matrices Layer Weights.
-
-Set Implicit Arguments.
-Unset Strict Implicit.
-Unset Printing Implicit Defensive.
-Import GRing.Theory.
-Local Open Scope ring_scope.
-Local Open Scope string_scope.
+Require Import Prelude Matrices Layer Weights.
 
 Section Gradients.
 Variables (F : fieldType) (n d : nat) (X : 'M[F]_(n, d)) (y : 'cV[F]_n) (eta lambda : F).
@@ -61,128 +51,108 @@ Definition fits (all : prompt) (w : 'cV[F]_d) :=
 Definition fits_twice (all : prompt) w :=
   fits all w /\ (context all Scalar "old" = X *m w /\ queries all Scalar "old" = Q *m w).
 
-Lemma repeated (holds : prompt -> 'cV[F]_d -> Prop) step layers :
-  (forall all w, holds all w -> holds (run relu n layers all) (step w)) ->
-  forall all w k, holds all w -> holds (run relu n (flatten (nseq k layers)) all) (iter k step w).
+Lemma fits_reads all w : fits all w -> queries all Scalar "fit" = Q *m w.
+Proof. by case=> _ []. Qed.
+
+Lemma fits_twice_reads all w : fits_twice all w -> queries all Scalar "fit" = Q *m w.
+Proof. by case=> /fits_reads. Qed.
+
+Lemma descent_predicts (holds : prompt -> 'cV[F]_d -> Prop) layers step w embedding k :
+  (forall all v, holds all v -> queries all Scalar "fit" = Q *m v) ->
+  (forall all v, holds all v -> holds (run relu n layers all) (step v)) ->
+  holds (embed positions (Witness Joint false embedding [::] "fit" 1) X y Q) w ->
+  predict relu positions
+    (Witness Joint false embedding (flatten (nseq k layers) ++ [::]) "fit" 1) X y Q =
+  Q *m iter k step w.
 Proof.
-move=> one all w k start; elim: k => [|k IH] //.
-by rewrite -addn1 nseqD flatten_cat run_cat addn1 /= cats0; exact: one IH.
+move=> reads one start; rewrite /predict /= cats0 scale1r.
+exact: reads (repeated one k start).
 Qed.
+
+Ltac unfold_steps :=
+  unfold fits_twice, fits, step_sum, step_mean, gradient_sum, gradient_mean.
+
+Ltac one_step :=
+  unfold_steps => -[c q] w /= known; known_slots; repeat split; execute; put_slots => //;
+  linear_combination; ring.
+
+(* The formula, written from proofs.references, is k times this step; so are the layers. *)
+Ltac predicted step reads layer :=
+  autounfold with formulas; rewrite (iteri_iter (g := step)) => [|i v];
+  [ rewrite at_queries_weights; apply: (descent_predicts _ reads layer);
+    unfold_steps; repeat split; execute; rewrite ?scale1r
+  | unfold_steps; linear_combination; ring ].
 
 (* One layer is one step on |Xw - y|^2. [supports gradient_descent] *)
 Theorem sum_layer all w :
-  fits all w -> fits (run relu n (gradient_descent_sum_step d eta) all) (step_sum X y eta 0 w).
-Proof.
-case: all => c q [] /= [cx cy cf] [qx qf].
-by rewrite /fits /step_sum /gradient_sum /gradient_descent_sum_step; repeat split; execute;
-  rewrite ?cx ?cy ?cf ?qx ?qf //; linear_combination; ring.
-Qed.
+  fits all w ->
+  fits (run relu n (gradient_descent_sum_step d eta) all) (step_sum X y eta 0 w).
+Proof. by move: all w; one_step. Qed.
 
-(* Prompt to prediction: x^T w_k for every query, from w0. [supports gradient_descent] [predicts gradient_descent] *)
+(* Prompt to prediction: x^T w_k for every query, from w0. [supports gradient_descent] *)
 Theorem sum_predicts k :
-  predict relu positions (gradient_descent_sum eta w0 k) X y Q = Q *m iter k (step_sum X y eta 0) w0.
-Proof.
-have start : fits (embed positions (gradient_descent_sum eta w0 0) X y Q) w0.
-  by rewrite /fits /gradient_descent_sum /gradient_descent_sum_embedding; repeat split; execute; rewrite ?scale1r.
-have [_ [_ <-]] := repeated sum_layer k start.
-by rewrite /predict /= cats0 scale1r.
-Qed.
+  predict relu positions (gradient_descent_sum eta w0 k) X y Q =
+  gradient_descent_sum_formula eta w0 X y Q k.
+Proof. by predicted (step_sum X y eta 0) fits_reads sum_layer. Qed.
 
-(* The same from w_0 = 0. [supports gradient_descent] [predicts gradient_descent] *)
+(* The same from w_0 = 0. [supports gradient_descent] *)
 Theorem sum_zero_predicts k :
-  predict relu positions (gradient_descent_sum_zero d eta k) X y Q = Q *m iter k (step_sum X y eta 0) 0.
-Proof.
-have start : fits (embed positions (gradient_descent_sum_zero d eta 0) X y Q) 0.
-  by rewrite /fits /gradient_descent_sum_zero /gradient_descent_sum_zero_embedding; repeat split; execute.
-have [_ [_ <-]] := repeated sum_layer k start.
-by rewrite /predict /= cats0 scale1r.
-Qed.
+  predict relu positions (gradient_descent_sum_zero d eta k) X y Q =
+  gradient_descent_sum_zero_formula eta X y Q k.
+Proof. by predicted (step_sum X y eta 0) fits_reads sum_layer. Qed.
 
 (* One layer is one step on |Xw - y|^2 + lambda |w|^2. [supports gradient_descent] *)
 Theorem sum_ridge_layer all w :
-  fits_twice all w -> fits_twice (run relu n (gradient_descent_sum_ridge_step d eta lambda) all) (step_sum X y eta lambda w).
-Proof.
-case: all => c q [] [] /= [cx cy cf] [qx qf] [co qo].
-by rewrite /fits_twice /fits /step_sum /gradient_sum /gradient_descent_sum_ridge_step; repeat split; execute;
-  rewrite ?cx ?cy ?cf ?qx ?qf ?co ?qo //; linear_combination; ring.
-Qed.
+  fits_twice all w ->
+  fits_twice (run relu n (gradient_descent_sum_ridge_step d eta lambda) all) (step_sum X y eta lambda w).
+Proof. by move: all w; one_step. Qed.
 
-(* Prompt to prediction: x^T w_k for every query, from w0. [supports gradient_descent] [predicts gradient_descent] *)
+(* Prompt to prediction: x^T w_k for every query, from w0. [supports gradient_descent] *)
 Theorem sum_ridge_predicts k :
-  predict relu positions (gradient_descent_sum_ridge eta lambda w0 k) X y Q = Q *m iter k (step_sum X y eta lambda) w0.
-Proof.
-have start : fits_twice (embed positions (gradient_descent_sum_ridge eta lambda w0 0) X y Q) w0.
-  by rewrite /fits_twice /fits /gradient_descent_sum_ridge /gradient_descent_sum_ridge_embedding; repeat split; execute; rewrite ?scale1r.
-have [[_ [_ <-]] _] := repeated sum_ridge_layer k start.
-by rewrite /predict /= cats0 scale1r.
-Qed.
+  predict relu positions (gradient_descent_sum_ridge eta lambda w0 k) X y Q =
+  gradient_descent_sum_ridge_formula eta lambda w0 X y Q k.
+Proof. by predicted (step_sum X y eta lambda) fits_twice_reads sum_ridge_layer. Qed.
 
-(* The same from w_0 = 0. [supports gradient_descent] [predicts gradient_descent] *)
+(* The same from w_0 = 0. [supports gradient_descent] *)
 Theorem sum_ridge_zero_predicts k :
-  predict relu positions (gradient_descent_sum_ridge_zero d eta lambda k) X y Q = Q *m iter k (step_sum X y eta lambda) 0.
-Proof.
-have start : fits_twice (embed positions (gradient_descent_sum_ridge_zero d eta lambda 0) X y Q) 0.
-  by rewrite /fits_twice /fits /gradient_descent_sum_ridge_zero /gradient_descent_sum_ridge_zero_embedding; repeat split; execute.
-have [[_ [_ <-]] _] := repeated sum_ridge_layer k start.
-by rewrite /predict /= cats0 scale1r.
-Qed.
+  predict relu positions (gradient_descent_sum_ridge_zero d eta lambda k) X y Q =
+  gradient_descent_sum_ridge_zero_formula eta lambda X y Q k.
+Proof. by predicted (step_sum X y eta lambda) fits_twice_reads sum_ridge_layer. Qed.
 
 (* One layer is one step on (1/2n) |Xw - y|^2. [supports gradient_descent] *)
 Theorem mean_layer all w :
-  fits all w -> fits (run relu n (gradient_descent_mean_step d eta) all) (step_mean X y eta 0 w).
-Proof.
-case: all => c q [] /= [cx cy cf] [qx qf].
-by rewrite /fits /step_mean /gradient_mean /gradient_descent_mean_step; repeat split; execute;
-  rewrite ?cx ?cy ?cf ?qx ?qf //; linear_combination; ring.
-Qed.
+  fits all w ->
+  fits (run relu n (gradient_descent_mean_step d eta) all) (step_mean X y eta 0 w).
+Proof. by move: all w; one_step. Qed.
 
-(* Prompt to prediction: x^T w_k for every query, from w0. [supports gradient_descent] [predicts gradient_descent] *)
+(* Prompt to prediction: x^T w_k for every query, from w0. [supports gradient_descent] *)
 Theorem mean_predicts k :
-  predict relu positions (gradient_descent_mean eta w0 k) X y Q = Q *m iter k (step_mean X y eta 0) w0.
-Proof.
-have start : fits (embed positions (gradient_descent_mean eta w0 0) X y Q) w0.
-  by rewrite /fits /gradient_descent_mean /gradient_descent_mean_embedding; repeat split; execute; rewrite ?scale1r.
-have [_ [_ <-]] := repeated mean_layer k start.
-by rewrite /predict /= cats0 scale1r.
-Qed.
+  predict relu positions (gradient_descent_mean eta w0 k) X y Q =
+  gradient_descent_mean_formula eta w0 X y Q k.
+Proof. by predicted (step_mean X y eta 0) fits_reads mean_layer. Qed.
 
-(* The same from w_0 = 0. [supports gradient_descent] [predicts gradient_descent] *)
+(* The same from w_0 = 0. [supports gradient_descent] *)
 Theorem mean_zero_predicts k :
-  predict relu positions (gradient_descent_mean_zero d eta k) X y Q = Q *m iter k (step_mean X y eta 0) 0.
-Proof.
-have start : fits (embed positions (gradient_descent_mean_zero d eta 0) X y Q) 0.
-  by rewrite /fits /gradient_descent_mean_zero /gradient_descent_mean_zero_embedding; repeat split; execute.
-have [_ [_ <-]] := repeated mean_layer k start.
-by rewrite /predict /= cats0 scale1r.
-Qed.
+  predict relu positions (gradient_descent_mean_zero d eta k) X y Q =
+  gradient_descent_mean_zero_formula eta X y Q k.
+Proof. by predicted (step_mean X y eta 0) fits_reads mean_layer. Qed.
 
 (* One layer is one step on (1/2n) |Xw - y|^2 + (lambda/2) |w|^2. [supports gradient_descent] *)
 Theorem mean_ridge_layer all w :
-  fits_twice all w -> fits_twice (run relu n (gradient_descent_mean_ridge_step d eta lambda) all) (step_mean X y eta lambda w).
-Proof.
-case: all => c q [] [] /= [cx cy cf] [qx qf] [co qo].
-by rewrite /fits_twice /fits /step_mean /gradient_mean /gradient_descent_mean_ridge_step; repeat split; execute;
-  rewrite ?cx ?cy ?cf ?qx ?qf ?co ?qo //; linear_combination; ring.
-Qed.
+  fits_twice all w ->
+  fits_twice (run relu n (gradient_descent_mean_ridge_step d eta lambda) all) (step_mean X y eta lambda w).
+Proof. by move: all w; one_step. Qed.
 
-(* Prompt to prediction: x^T w_k for every query, from w0. [supports gradient_descent] [predicts gradient_descent] *)
+(* Prompt to prediction: x^T w_k for every query, from w0. [supports gradient_descent] *)
 Theorem mean_ridge_predicts k :
-  predict relu positions (gradient_descent_mean_ridge eta lambda w0 k) X y Q = Q *m iter k (step_mean X y eta lambda) w0.
-Proof.
-have start : fits_twice (embed positions (gradient_descent_mean_ridge eta lambda w0 0) X y Q) w0.
-  by rewrite /fits_twice /fits /gradient_descent_mean_ridge /gradient_descent_mean_ridge_embedding; repeat split; execute; rewrite ?scale1r.
-have [[_ [_ <-]] _] := repeated mean_ridge_layer k start.
-by rewrite /predict /= cats0 scale1r.
-Qed.
+  predict relu positions (gradient_descent_mean_ridge eta lambda w0 k) X y Q =
+  gradient_descent_mean_ridge_formula eta lambda w0 X y Q k.
+Proof. by predicted (step_mean X y eta lambda) fits_twice_reads mean_ridge_layer. Qed.
 
-(* The same from w_0 = 0. [supports gradient_descent] [predicts gradient_descent] *)
+(* The same from w_0 = 0. [supports gradient_descent] *)
 Theorem mean_ridge_zero_predicts k :
-  predict relu positions (gradient_descent_mean_ridge_zero d eta lambda k) X y Q = Q *m iter k (step_mean X y eta lambda) 0.
-Proof.
-have start : fits_twice (embed positions (gradient_descent_mean_ridge_zero d eta lambda 0) X y Q) 0.
-  by rewrite /fits_twice /fits /gradient_descent_mean_ridge_zero /gradient_descent_mean_ridge_zero_embedding; repeat split; execute.
-have [[_ [_ <-]] _] := repeated mean_ridge_layer k start.
-by rewrite /predict /= cats0 scale1r.
-Qed.
+  predict relu positions (gradient_descent_mean_ridge_zero d eta lambda k) X y Q =
+  gradient_descent_mean_ridge_zero_formula eta lambda X y Q k.
+Proof. by predicted (step_mean X y eta lambda) fits_twice_reads mean_ridge_layer. Qed.
 
 End Witness.

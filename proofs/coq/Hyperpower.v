@@ -1,17 +1,7 @@
 (* The witness `hyperpower`: one linear-attention layer is T <- T (3I - 3ST + (ST)^2).
    Tokens carry x, T x, S T x and the prediction x^T T X^T y; from T_0 = alpha I, k + 1 layers do
    k iterations. Weights.v is written from the witness that runs. *)
-From Coq Require Import String.
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp.algebra_tactics Require Import ring.
-Require Import Matrices Iterations Layer Weights.
-
-Set Implicit Arguments.
-Unset Strict Implicit.
-Unset Printing Implicit Defensive.
-Import GRing.Theory.
-Local Open Scope ring_scope.
-Local Open Scope string_scope.
+Require Import Prelude Matrices Iterations Layer Weights.
 
 Section Hyperpower.
 Variables (F : fieldType) (relu : F -> F) (alpha : F) (positions : nat).
@@ -49,25 +39,27 @@ by rewrite /hyperpower_holds; split => //; rewrite /hyperpower_update /hyperpowe
   linear_combination; field.
 Qed.
 
-(* Prompt to prediction: x^T T_k X^T y for every query, every n, m, d and k.
-   [supports hyperpower] [predicts hyperpower] *)
-Theorem hyperpower_predicts k :
-  predict relu positions (hyperpower d alpha k) X y Q =
-  Q *m hyperpower_iterate S alpha%:M k *m (X^T *m y).
+(* The formula, written from proofs.references, is x^T T_k X^T y. *)
+Lemma hyperpower_formulaE k :
+  hyperpower_formula alpha X y Q k = Q *m hyperpower_iterate S alpha%:M k *m (X^T *m y).
 Proof.
-have holds : hyperpower_holds
-    (run relu n (flatten (nseq k (hyperpower_step F d)))
-      (run relu n (hyperpower_start F d) (embed positions (hyperpower d alpha 0) X y Q)))
-    (hyperpower_iterate S alpha%:M k).
-  elim: k => [|k IH]; first exact: hyperpower_initial.
-  by rewrite -addn1 nseqD flatten_cat run_cat addn1; exact: hyperpower_layer IH.
-case: holds => _ [_ _ _ <-] _.
-by rewrite /predict /= !run_cat /= scale1r.
+rewrite /hyperpower_formula (iteri_iter (g := hyperpower_update S)) => [|i T].
+  by rewrite at_queries_weights /hyperpower_formula_start scalemx1 !mulmxA.
+by rewrite /hyperpower_update /hyperpower_formula_step; linear_combination; ring.
+Qed.
+
+(* Prompt to prediction: x^T T_k X^T y for every query, every n, m, d and k.
+   [supports hyperpower] *)
+Theorem hyperpower_predicts k :
+  predict relu positions (hyperpower d alpha k) X y Q = hyperpower_formula alpha X y Q k.
+Proof.
+have [_ [_ _ _ reads] _] := repeated hyperpower_layer k hyperpower_initial.
+by rewrite hyperpower_formulaE -reads /predict /= !run_cat /= scale1r.
 Qed.
 
 (* k + 1 layers leave what 3^k gradient steps of size alpha leave. [supports hyperpower] *)
 Theorem hyperpower_predicts_descent k :
   predict relu positions (hyperpower d alpha k) X y Q =
   Q *m descent_iterate alpha S (X^T *m y) 0 (3 ^ k).
-Proof. by rewrite hyperpower_predicts -mulmxA hyperpower_is_descent. Qed.
+Proof. by rewrite hyperpower_predicts hyperpower_formulaE -mulmxA hyperpower_is_descent. Qed.
 End Hyperpower.

@@ -1,17 +1,7 @@
 (* The witness `newton` on interleaved prompts, tokens x_1, y_1, x_2, y_2, ... as in Fu et al. 2023.
    In the first layer three ReLU heads give x_i's token its y_i; from there on all is as on a joint
    prompt, whose tokens with x = 0 say nothing. With linear heads, and with ReLU pairs for them. *)
-From Coq Require Import String.
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp.algebra_tactics Require Import ring.
-Require Import Matrices Iterations Layer Weights Newton Relu.
-
-Set Implicit Arguments.
-Unset Strict Implicit.
-Unset Printing Implicit Defensive.
-Import Order.TTheory GRing.Theory Num.Theory.
-Local Open Scope ring_scope.
-Local Open Scope string_scope.
+Require Import Prelude Matrices Iterations Layer Weights Newton Relu.
 
 Section Interleaved.
 Variable F : realFieldType.
@@ -36,21 +26,21 @@ rewrite opprD addrNK !relu_of_negative ?mulr0 ?subr0 ?addr0 //;
   by rewrite -?opprD oppr_le0 ?addr_ge0 ?ler01.
 Qed.
 
-(* Three heads, from tokens with the numbers b to tokens with the numbers a: with these scores and
-   values, token t reads v from the token whose number is one more. *)
-Lemma read_next p q c (a : 'I_p -> nat) (b : 'I_q -> nat) (above middle below : 'M[F]_(p, q))
-    (v v' v'' : 'M[F]_(q, c)) :
-  let u t j : F := (b j)%:R - (a t).+1%:R in
+(* Three heads, from tokens with the numbers b: with these scores and values, token t reads v from
+   the token whose number is that which it wants. *)
+Lemma read_numbered p q c (wanted : 'I_p -> nat) (b : 'I_q -> nat)
+    (above middle below : 'M[F]_(p, q)) (v v' v'' : 'M[F]_(q, c)) :
+  let u t j : F := (b j)%:R - (wanted t)%:R in
   (forall t j, above t j = u t j + 1) -> (forall t j, middle t j = u t j) ->
   (forall t j, below t j = u t j - 1) ->
   (forall j i, v' j i = - 2%:R * v j i) -> (forall j i, v'' j i = v j i) ->
   map_mx relu above *m v + (map_mx relu middle *m v' + map_mx relu below *m v'') =
-  (\matrix_(t, j) (b j == (a t).+1)%:R) *m v.
+  (\matrix_(t, j) (b j == wanted t)%:R) *m v.
 Proof.
 move=> u Ea Em Eb Ev Ev'; have -> : v'' = v by apply/matrixP.
 have -> : v' = - 2%:R *: v by apply/matrixP => j i; rewrite mxE.
 rewrite addrA -scalemxAr scalemxAl -!mulmxDl; congr (_ *m v); apply/matrixP => t j.
-have := hat ((b j)%:Z - (a t).+1%:Z); rewrite subr_eq0 eqz_nat rmorphB /= -!pmulrn => unit.
+have := hat ((b j)%:Z - (wanted t)%:Z); rewrite subr_eq0 eqz_nat rmorphB /= -!pmulrn => unit.
 by rewrite !mxE Ea Em Eb /u -unit mulNr.
 Qed.
 
@@ -98,13 +88,25 @@ Proof. by rewrite tr_col_mx mul_row_col mulmx0 addr0. Qed.
 Lemma moment : Z^T *m z = X^T *m y.
 Proof. by rewrite tr_col_mx mul_row_col trmx0 mul0mx addr0. Qed.
 
-Ltac linear := linear_combination; field.
-Ltac pairs := words; rewrite ?(scaleN1r, relu_opposite, mulmxBl); linear.
+Ltac pairs := words; rewrite ?(scaleN1r, relu_opposite, mulmxBl); linear_combination; field.
 Ltac embedded := rewrite -[(false + _)%N]/(n + n)%N.
 Ltac fetched number :=
-  rewrite -!addrA (@read_next _ _ _ number (interleaved_number 0));
+  rewrite -!addrA (@read_numbered _ _ _ (fun t => (number t).+1) (interleaved_number 0));
   [ rewrite ?y_is_next ?nothing_is_next //; embedded; by rewrite (@add_col_mx F) add0r addr0
   | by move=> ? ?; rewrite ?mxE ?big_ord1 ?mxE ?mulrS; ring .. ].
+
+(* The first layer, each layer after it, and the read-out, by linear heads or by ReLU pairs. *)
+Ltac first_layer :=
+  rewrite /newton_holds -gram; split; [split; split|]; evaluate; forget_idle_heads; simplify;
+  [ by [] | by embedded; rewrite -/Z; move: Z => ?; pairs | by fetched (@interleaved_number 0 n)
+  | by [] | by embedded; rewrite -/Z; move: Z => ?; pairs | by []
+  | by fetched (fun t : 'I_m => n.*2 + t)%N ].
+Ltac one_layer :=
+  rewrite /newton_holds /newton_update -gram; case=> c q /= known; known_slots; split; split;
+  execute; put_slots => //; move: Z => ?; pairs.
+Ltac read_out :=
+  rewrite /newton_holds -moment; case=> c q /= known; known_slots; execute; put_slots;
+  move: Z z => ? ?; pairs.
 
 (* M_0 = alpha S in one layer, in which x_i's token gets y_i and no other token any.
    [supports newton] *)
@@ -112,51 +114,27 @@ Theorem interleaved_initial :
   let all := run relu n (newton_interleaved_start d alpha)
     (embed positions (newton_interleaved d alpha 0) X y Q) in
   newton_holds Z z Q all (alpha *: S) /\ queries all Scalar "y" = 0.
-Proof.
-rewrite /newton_holds /newton_interleaved /newton_interleaved_start.
-rewrite /newton_interleaved_embedding -gram; split; [split; split|];
-  evaluate; forget_idle_heads; simplify.
-- by [].
-- by embedded; rewrite -/Z; move: Z => ?; linear.
-- by fetched (@interleaved_number 0 n).
-- by [].
-- by embedded; rewrite -/Z; move: Z => ?; linear.
-- by [].
-by fetched (fun t : 'I_m => n.*2 + t)%N.
-Qed.
+Proof. by first_layer. Qed.
 
 (* One layer is one iteration. [supports newton] *)
 Theorem interleaved_layer (all : tokens F d positions (n + n) m) T :
   newton_holds Z z Q all T ->
   newton_holds Z z Q (run relu n (newton_interleaved_step F d) all) (newton_update S T).
-Proof.
-rewrite -gram; case: all => c q [] /= [cx ct cy] [qx qt qp].
-by rewrite /newton_holds /newton_update /newton_interleaved_step; split; split; execute;
-  rewrite ?cx ?ct ?cy ?qx ?qt ?qp //; move: Z => ?; linear.
-Qed.
+Proof. by move: all; one_layer. Qed.
 
 (* The read-out, a sum over the tokens that hold both x and y. [supports newton] *)
 Theorem interleaved_readout (all : tokens F d positions (n + n) m) T :
   newton_holds Z z Q all T ->
   queries (run relu n (newton_interleaved_end F d) all) Scalar "p" = Q *m (T *m (X^T *m y)).
-Proof.
-rewrite -moment; case: all => c q [] /= [cx ct cy] [qx qt qp].
-by rewrite /newton_interleaved_end; execute; rewrite ?cx ?ct ?cy ?qx ?qt ?qp; move: Z z => ? ?;
-  linear.
-Qed.
+Proof. by move: all; read_out. Qed.
 
-(* Prompt to prediction, for every n, m, d and k. [supports newton] [predicts newton] *)
+(* Prompt to prediction, for every n, m, d and k. [supports newton] *)
 Theorem newton_interleaved_predicts k :
   predict relu positions (newton_interleaved d alpha k) X y Q =
-  Q *m (newton_iterate S (alpha *: S) k *m (X^T *m y)).
+  newton_interleaved_formula alpha X y Q k.
 Proof.
-have holds : newton_holds Z z Q
-    (run relu n (flatten (nseq k (newton_interleaved_step F d)))
-      (run relu n (newton_interleaved_start d alpha)
-        (embed positions (newton_interleaved d alpha 0) X y Q)))
-    (newton_iterate S (alpha *: S) k).
-  elim: k => [|k IH]; first by case: interleaved_initial.
-  by rewrite -addn1 nseqD flatten_cat run_cat addn1; exact: interleaved_layer IH.
+have [start _] := interleaved_initial; have holds := repeated interleaved_layer k start.
+rewrite [RHS](newton_formulaE alpha X y Q k).
 by rewrite /predict /= !run_cat -(interleaved_readout holds) scale1r.
 Qed.
 
@@ -165,52 +143,28 @@ Theorem relu_interleaved_initial :
   let all := run relu n (newton_relu_interleaved_start d alpha)
     (embed positions (newton_relu_interleaved d alpha 0) X y Q) in
   newton_holds Z z Q all (alpha *: S) /\ queries all Scalar "y" = 0.
-Proof.
-rewrite /newton_holds /newton_relu_interleaved /newton_relu_interleaved_start.
-rewrite /newton_relu_interleaved_embedding -gram; split; [split; split|];
-  evaluate; forget_idle_heads; simplify.
-- by [].
-- by embedded; rewrite -/Z; move: Z => ?; pairs.
-- by fetched (@interleaved_number 0 n).
-- by [].
-- by embedded; rewrite -/Z; move: Z => ?; pairs.
-- by [].
-by fetched (fun t : 'I_m => n.*2 + t)%N.
-Qed.
+Proof. by first_layer. Qed.
 
 (* One layer of ReLU pairs is one iteration. [supports newton] *)
 Theorem relu_interleaved_layer (all : tokens F d positions (n + n) m) T :
   newton_holds Z z Q all T ->
   newton_holds Z z Q (run relu n (newton_relu_interleaved_step F d) all) (newton_update S T).
-Proof.
-rewrite -gram; case: all => c q [] /= [cx ct cy] [qx qt qp].
-by rewrite /newton_holds /newton_update /newton_relu_interleaved_step; split; split; execute;
-  rewrite ?cx ?ct ?cy ?qx ?qt ?qp //; move: Z => ?; pairs.
-Qed.
+Proof. by move: all; one_layer. Qed.
 
 (* The read-out by a ReLU pair. [supports newton] *)
 Theorem relu_interleaved_readout (all : tokens F d positions (n + n) m) T :
   newton_holds Z z Q all T ->
-  queries (run relu n (newton_relu_interleaved_end F d) all) Scalar "p" =
-  Q *m (T *m (X^T *m y)).
-Proof.
-rewrite -moment; case: all => c q [] /= [cx ct cy] [qx qt qp].
-by rewrite /newton_relu_interleaved_end; execute; rewrite ?cx ?ct ?cy ?qx ?qt ?qp;
-  move: Z z => ? ?; pairs.
-Qed.
+  queries (run relu n (newton_relu_interleaved_end F d) all) Scalar "p" = Q *m (T *m (X^T *m y)).
+Proof. by move: all; read_out. Qed.
 
-(* Prompt to prediction by ReLU heads alone, for every n, m, d and k. [supports newton] [predicts newton] *)
+(* Prompt to prediction by ReLU heads alone, for every n, m, d and k. [supports newton] *)
 Theorem newton_relu_interleaved_predicts k :
   predict relu positions (newton_relu_interleaved d alpha k) X y Q =
-  Q *m (newton_iterate S (alpha *: S) k *m (X^T *m y)).
+  newton_relu_interleaved_formula alpha X y Q k.
 Proof.
-have holds : newton_holds Z z Q
-    (run relu n (flatten (nseq k (newton_relu_interleaved_step F d)))
-      (run relu n (newton_relu_interleaved_start d alpha)
-        (embed positions (newton_relu_interleaved d alpha 0) X y Q)))
-    (newton_iterate S (alpha *: S) k).
-  elim: k => [|k IH]; first by case: relu_interleaved_initial.
-  by rewrite -addn1 nseqD flatten_cat run_cat addn1; exact: relu_interleaved_layer IH.
+have [start _] := relu_interleaved_initial; have holds := repeated relu_interleaved_layer k start.
+rewrite [RHS](newton_formulaE alpha X y Q k).
 by rewrite /predict /= !run_cat -(relu_interleaved_readout holds) scale1r.
 Qed.
+
 End Interleaved.

@@ -3,15 +3,7 @@
      Newton      M <- 2M - M S M              (Fu et al. 2023, section 5)
      hyperpower  T <- T (3I - 3 S T + (S T)^2)
      gradient descent on (1/2)|Xw - y|^2 with step alpha, b = X^T y:  w <- w - alpha (S w - b) *)
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp.algebra_tactics Require Import ring.
-Require Import Matrices.
-
-Set Implicit Arguments.
-Unset Strict Implicit.
-Unset Printing Implicit Defensive.
-Import GRing.Theory.
-Local Open Scope ring_scope.
+Require Import Prelude Matrices.
 
 Section Iterations.
 Variables (R : comRingType) (d : nat).

@@ -2,14 +2,7 @@
    Tokens are rows. A stream of p tokens gives every named slot the p x size matrix whose row t
    is what token t holds there. Keys and values are read from the tokens that a head sees: the
    context (the examples), or all tokens. Nothing here depends on n, m or d being numbers. *)
-From Coq Require Import String.
-From mathcomp Require Import all_ssreflect all_algebra.
-
-Set Implicit Arguments.
-Unset Strict Implicit.
-Unset Printing Implicit Defensive.
-Import GRing.Theory.
-Local Open Scope ring_scope.
+Require Import Prelude.
 
 (* (), (d,), (d, d), and one unit per position *)
 Inductive shape := Scalar | Vector | Matrix | Positions.
@@ -39,7 +32,8 @@ Inductive pattern : shape -> shape -> Type :=
 | Sum : pattern Vector Scalar                 (* "<-i"    *)
 | Pick (i : nat) : pattern Positions Scalar   (* slot[i]  *)
 | Spread (i : nat) : pattern Positions Vector (* slot[i], "i<-" *)
-| Row (w : 'cV[F]_d) : pattern Vector Scalar. (* an explicit matrix with the one row w^T *)
+| Row (w : 'cV[F]_d) : pattern Vector Scalar  (* an explicit matrix with the one row w^T *)
+| Apply (A : 'M[F]_d) : pattern Vector Vector. (* an explicit d x d matrix *)
 
 Definition size (s : shape) : nat :=
   match s with Scalar => 1 | Vector => d | Matrix => d * d | Positions => positions end.
@@ -65,6 +59,7 @@ Definition apply_pattern p s t (pat : pattern s t) : 'M[F]_(p, size s) -> 'M[F]_
   | Pick i => fun A => \matrix_(t, _) (if insub i is Some j then A t j else 0)
   | Spread i => fun A => \matrix_(t, _) (if insub i is Some j then A t j else 0)
   | Row w => fun A => A *m w
+  | Apply B => fun A => A *m B^T
   end.
 
 (* destination <- coefficient * pattern source *)
@@ -174,8 +169,14 @@ Definition run (ls : seq layer) (all : tokens n m) : tokens n m :=
 Lemma run_cat ls ls' all : run (ls ++ ls') all = run ls' (run ls all).
 Proof. exact: foldl_cat. Qed.
 
-Lemma run_repeat l k all : run (nseq k l) all = iter k (apply_layer l) all.
-Proof. by elim: k all => //= k IH all; rewrite IH -iterS iterSr. Qed.
+(* What one group of layers does to what the tokens hold, k such groups do k times. *)
+Lemma repeated T (holds : tokens n m -> T -> Prop) step ls :
+  (forall all w, holds all w -> holds (run ls all) (step w)) ->
+  forall all w k, holds all w -> holds (run (flatten (nseq k ls)) all) (iter k step w).
+Proof.
+move=> one all w k start; elim: k => [|k IH] //.
+by rewrite -addn1 nseqD flatten_cat run_cat addn1 /= cats0; exact: one IH.
+Qed.
 End Apply.
 
 (* What the embedding reads of each token: x, also on examples only and on queries only, y, the
@@ -257,9 +258,18 @@ Arguments Sum {F d}.
 Arguments Pick {F d}.
 Arguments Spread {F d}.
 Arguments Row {F d}.
+Arguments Apply {F d}.
+
+(* Names of slots are written as they are, wherever transformers are spoken of. *)
+Open Scope string_scope.
+
+(* What is written from the witnesses, and from the formulas, is unfolded by these names. *)
+Create HintDb weights.
+Create HintDb formulas.
 
 (* Executes layers on named slots; the operations on matrices stay as they are. *)
 Ltac evaluate :=
+  autounfold with weights;
   cbv beta iota zeta delta
     [run apply_layer context queries heads feedforward residual received sees attend weighting
      scores average query key value names distinct image blocks total scalars vectors
@@ -273,6 +283,13 @@ Ltac simplify :=
   rewrite ?scale1r ?addr0 ?add0r ?scaler0 ?mulmx0 ?mul0mx ?trmx0 ?addr0 ?add0r.
 
 Ltac execute := evaluate; simplify.
+
+(* Takes apart what tokens are known to hold; puts it in. *)
+Ltac known_slots := repeat match goal with
+  | known : and3 _ _ _ |- _ => case: known => ? ? ?
+  | known : _ /\ _ |- _ => case: known => ? ?
+  end.
+Ltac put_slots := repeat match goal with known : _ _ _ = _ |- _ => rewrite ?known; clear known end.
 
 (* Forgets the weights of heads that send nothing to the slot: quicker, where there are many. *)
 Ltac forget_idle_heads :=

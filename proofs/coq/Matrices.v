@@ -1,12 +1,5 @@
 (* Matrix powers and the two ways in which this project proves matrix identities. *)
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp.algebra_tactics Require Import ring.
-
-Set Implicit Arguments.
-Unset Strict Implicit.
-Unset Printing Implicit Defensive.
-Import GRing.Theory.
-Local Open Scope ring_scope.
+Require Import Prelude.
 
 Section Transpose.
 Variables (R : ringType) (m n : nat).
@@ -55,6 +48,26 @@ Proof. by apply/matrixP => i j; rewrite mxE !ord1. Qed.
 
 Lemma inner_product_sym (R : comRingType) d (a b : 'cV[R]_d) : a^T *m b = b^T *m a.
 Proof. by rewrite -[LHS]trmx_number trmx_mul trmxK. Qed.
+
+(* What a formula says at each of m queries, the rows of Q. *)
+Definition at_queries (R : ringType) m d (f : 'cV[R]_d -> 'M[R]_1) (Q : 'M[R]_(m, d)) : 'cV[R]_m :=
+  \col_t f (row t Q)^T 0 0.
+
+Lemma at_queries_weights (R : comRingType) m d (w : 'cV[R]_d) (Q : 'M[R]_(m, d)) :
+  at_queries (fun x => w^T *m x) Q = Q *m w.
+Proof.
+apply/colP => t; rewrite !mxE; apply: eq_bigr => j _.
+by rewrite !mxE mulrC.
+Qed.
+
+Lemma iteri_iter T (f : nat -> T -> T) g x k : (forall i z, f i z = g z) -> iteri k f x = iter k g x.
+Proof. by move=> fg; elim: k => //= k ->. Qed.
+
+(* Example number i + 1 of a prompt, for any number. *)
+Definition example_x (R : ringType) n d (X : 'M[R]_(n, d)) (i : nat) : 'cV[R]_d :=
+  if insub i is Some j then (row j X)^T else 0.
+Definition example_y (R : ringType) n (y : 'cV[R]_n) (i : nat) : R :=
+  if insub i is Some j then y j 0 else 0.
 
 Section Powers.
 Variables (R : comRingType) (d : nat).

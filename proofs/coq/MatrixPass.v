@@ -1,16 +1,6 @@
 (* One token, the register, holds a matrix P and vectors: what blocks and bilinear gates do to such
    slots. For the witness `sherman_morrison` with storage "matrix". *)
-From Coq Require Import String.
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp.algebra_tactics Require Import ring.
-Require Import Matrices ShermanMorrison Layer Weights TokenPass.
-
-Set Implicit Arguments.
-Unset Strict Implicit.
-Unset Printing Implicit Defensive.
-Import Order.TTheory GRing.Theory Num.Theory.
-Local Open Scope ring_scope.
-Local Open Scope string_scope.
+Require Import Prelude Matrices ShermanMorrison Layer Weights TokenPass.
 
 Section Register.
 Variables (F : fieldType) (n d : nat).

@@ -1,17 +1,7 @@
 (* The witness `sherman_morrison` with storage "matrix": one token, the register, holds P and w;
    two layers absorb one example, and the prediction is that of ridge regression.
    Weights.v is written from the witness that runs. *)
-From Coq Require Import String.
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp.algebra_tactics Require Import ring.
-Require Import Matrices ShermanMorrison Layer Weights TokenPass MatrixPass.
-
-Set Implicit Arguments.
-Unset Strict Implicit.
-Unset Printing Implicit Defensive.
-Import Order.TTheory GRing.Theory Num.Theory.
-Local Open Scope ring_scope.
-Local Open Scope string_scope.
+Require Import Prelude Matrices ShermanMorrison Layer Weights TokenPass MatrixPass.
 
 Section Pass.
 Variables (F : fieldType) (relu : F -> F) (lambda : F).
@@ -37,9 +27,6 @@ Definition register_holds (all : prompt) (P : 'M[F]_d) (w : 'cV[F]_d) a b u r :=
         & queries all Scalar "p" = 0]
     & [/\ queries all Matrix "P" = 0, queries all Vector "w" = 0
         & works (queries all) 0 a b u r]].
-
-Ltac each := repeat match goal with
-  |- and3 _ _ _ => split | |- and4 _ _ _ _ => split | |- and5 _ _ _ _ _ => split end.
 
 Lemma register_embedded :
   register_holds (embed n.+1 (sherman_morrison_matrix d lambda 0) X y Q) (lambda^-1)%:M 0 0 0 0 0.
@@ -165,11 +152,14 @@ by rewrite step -run_cat; case: (state i).
 Qed.
 
 (* Prompt to prediction: ridge regression on all n examples, for every query, n, m and d.
-   [supports sherman_morrison] [predicts sherman_morrison] *)
+   [supports sherman_morrison] *)
 Theorem matrix_predicts_ridge :
   predict relu n.+1 (sherman_morrison_matrix d lambda n) X y Q =
+  sherman_morrison_matrix_formula lambda X y Q n /\
+  sherman_morrison_matrix_formula lambda X y Q n =
   Q *m (invmx (lambda%:M + X^T *m X) *m (X^T *m y)).
 Proof.
+have formula := sherman_morrison_formulaE positive X y Q; split=> //; rewrite formula.
 have read := register_read relu (register_reaches (leqnn n)).
 have ridge : state n = (invmx (lambda%:M + X^T *m X), invmx (lambda%:M + X^T *m X) *m (X^T *m y)).
   by rewrite -(pass_is_ridge positive) /ShermanMorrison.state take_oversize // size_map size_enum_ord.

@@ -1,14 +1,6 @@
 (* The Newton iterates as polynomials in S = X^T X, from M_0 = alpha S.
    Fu et al. 2023, equations 5, 38, 39, 40 and 43. *)
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp.algebra_tactics Require Import ring.
-Require Import Matrices Iterations.
-
-Set Implicit Arguments.
-Unset Strict Implicit.
-Unset Printing Implicit Defensive.
-Import GRing.Theory Num.Theory.
-Local Open Scope ring_scope.
+Require Import Prelude Matrices Iterations.
 
 Section Polynomials.
 Variables (R : comRingType) (alpha : R).

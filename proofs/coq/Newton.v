@@ -1,17 +1,7 @@
 (* The witness `newton`: k + 2 layers are k Newton iterations from M_0 = alpha S, S = X^T X.
    Fu et al. 2023, equations 24, 30, 34, 35 and theorem 5.1, with linear attention whose keys are
    the examples alone. Weights.v is written from the witness that runs. *)
-From Coq Require Import String.
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp.algebra_tactics Require Import ring.
-Require Import Matrices Iterations Layer Weights.
-
-Set Implicit Arguments.
-Unset Strict Implicit.
-Unset Printing Implicit Defensive.
-Import GRing.Theory.
-Local Open Scope ring_scope.
-Local Open Scope string_scope.
+Require Import Prelude Matrices Iterations Layer Weights.
 
 Section Newton.
 Variables (F : fieldType) (relu : F -> F) (alpha : F) (positions : nat).
@@ -48,10 +38,7 @@ Qed.
 Theorem newton_layers all T k :
   newton_holds all T ->
   newton_holds (run relu n (flatten (nseq k (newton_step F d))) all) (newton_iterate S T k).
-Proof.
-move=> start; elim: k => [|k IH] //.
-by rewrite -addn1 nseqD flatten_cat run_cat addn1; exact: newton_layer IH.
-Qed.
+Proof. exact: (repeated newton_layer). Qed.
 
 (* The read-out: p = x^T T X^T y (equations 34 and 35). [supports newton] *)
 Theorem newton_readout all T :
@@ -62,13 +49,19 @@ case: all => c q [] /= [cx ct cy] [qx qt qp].
 by rewrite /newton_end; execute; rewrite ?cx ?ct ?cy ?qx ?qt ?qp; linear_combination; ring.
 Qed.
 
-(* Prompt to prediction (theorem 5.1): x^T M_k X^T y for every query, every n, m, d and k.
-   [supports newton] [predicts newton] *)
-Theorem newton_predicts k :
-  predict relu positions (newton d alpha k) X y Q =
-  Q *m (newton_iterate S (alpha *: S) k *m (X^T *m y)).
+(* The formula, written from proofs.references, is x^T M_k X^T y. *)
+Lemma newton_formulaE k :
+  newton_formula alpha X y Q k = Q *m (newton_iterate S (alpha *: S) k *m (X^T *m y)).
 Proof.
-rewrite /predict /= !run_cat -(@newton_readout _ _ (newton_layers k newton_initial)).
+by rewrite /newton_formula (iteri_iter (g := newton_update S)) // at_queries_weights !mulmxA.
+Qed.
+
+(* Prompt to prediction (theorem 5.1): x^T M_k X^T y for every query, every n, m, d and k.
+   [supports newton] *)
+Theorem newton_predicts k :
+  predict relu positions (newton d alpha k) X y Q = newton_formula alpha X y Q k.
+Proof.
+rewrite newton_formulaE /predict /= !run_cat -(@newton_readout _ _ (newton_layers k newton_initial)).
 by rewrite /newton /= scale1r.
 Qed.
 End Newton.

@@ -1,17 +1,7 @@
 (* ReLU heads in pairs: relu(u) - relu(-u) = u, so a pair with opposite keys and opposite values
    is one linear head. The witness `newton` with attention "relu" (Fu et al. 2023, equation 21
    with the sign of the second value changed), end to end. *)
-From Coq Require Import String.
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp.algebra_tactics Require Import ring.
-Require Import Matrices Iterations Layer Weights Newton.
-
-Set Implicit Arguments.
-Unset Strict Implicit.
-Unset Printing Implicit Defensive.
-Import Order.TTheory GRing.Theory Num.Theory.
-Local Open Scope ring_scope.
-Local Open Scope string_scope.
+Require Import Prelude Matrices Iterations Layer Weights Newton.
 
 Section Relu.
 Variable F : realFieldType.
@@ -73,17 +63,12 @@ case: all => c q [] /= [cx ct cy] [qx qt qp].
 by rewrite /newton_relu_end; execute; rewrite ?cx ?ct ?cy ?qx ?qt ?qp; pairs.
 Qed.
 
-(* Prompt to prediction, for every n, m, d and k. [supports newton] [predicts newton] *)
+(* Prompt to prediction, for every n, m, d and k. [supports newton] *)
 Theorem newton_relu_predicts k :
-  predict relu positions (newton_relu d alpha k) X y Q =
-  Q *m (newton_iterate S (alpha *: S) k *m (X^T *m y)).
+  predict relu positions (newton_relu d alpha k) X y Q = newton_relu_formula alpha X y Q k.
 Proof.
-have holds : newton_holds X y Q
-    (run relu n (flatten (nseq k (newton_relu_step F d)))
-      (run relu n (newton_relu_start d alpha) (embed positions (newton_relu d alpha 0) X y Q)))
-    (newton_iterate S (alpha *: S) k).
-  elim: k => [|k IH]; first exact: relu_initial.
-  by rewrite -addn1 nseqD flatten_cat run_cat addn1; exact: relu_layer IH.
+rewrite [RHS](newton_formulaE alpha X y Q k).
+have holds := repeated relu_layer k relu_initial.
 by rewrite /predict /= !run_cat -(relu_readout holds) scale1r.
 Qed.
 End Relu.

@@ -1,13 +1,5 @@
 (* Ridge regression one example at a time (Akyurek et al. 2022, equation 14 and theorem 2). *)
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp.algebra_tactics Require Import ring.
-Require Import Matrices.
-
-Set Implicit Arguments.
-Unset Strict Implicit.
-Unset Printing Implicit Defensive.
-Import Order.TTheory GRing.Theory Num.Theory.
-Local Open Scope ring_scope.
+Require Import Prelude Matrices.
 
 Lemma number_scalar (R : ringType) (A : 'M[R]_1) : A = (A 0 0)%:M.
 Proof. exact: mx11_scalar. Qed.

@@ -1,16 +1,6 @@
 (* The witness `sherman_morrison` with storage "tokens": token t carries P x_t and y_t - w^T x_t,
    and two layers absorb one example. Weights.v is written from the witness that runs. *)
-From Coq Require Import String.
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp.algebra_tactics Require Import ring.
-Require Import Matrices ShermanMorrison Layer Weights.
-
-Set Implicit Arguments.
-Unset Strict Implicit.
-Unset Printing Implicit Defensive.
-Import Order.TTheory GRing.Theory Num.Theory.
-Local Open Scope ring_scope.
-Local Open Scope string_scope.
+Require Import Prelude Matrices ShermanMorrison Layer Weights.
 
 Section Gates.
 Variables (F : fieldType) (n : nat).
@@ -207,3 +197,26 @@ rewrite /drop /sherman_morrison_tokens_end; execute.
 by rewrite ?cx ?cz ?cr ?gx ?gz ?gr ?qx ?qz ?qr new_residuals mulmxDr opprD.
 Qed.
 End Pass.
+
+(* The formula, written from proofs.references, is a pass over the examples: ridge regression. *)
+Section Formula.
+Variables (F : realFieldType) (lambda : F).
+Hypothesis positive : 0 < lambda.
+Variables (n m d : nat) (X : 'M[F]_(n, d)) (y : 'cV[F]_n) (Q : 'M[F]_(m, d)).
+
+Lemma sherman_morrison_formulaE :
+  sherman_morrison_matrix_formula lambda X y Q n =
+  Q *m (invmx (lambda%:M + X^T *m X) *m (X^T *m y)).
+Proof.
+have reaches i : (i <= n)%N ->
+    iteri i (sherman_morrison_matrix_formula_step X y) (sherman_morrison_matrix_formula_start d lambda)
+    = state lambda X y i.
+  elim: i => [|i IH] small /=.
+    by rewrite /state take0 /pass /= /sherman_morrison_matrix_formula_start scalemx1.
+  rewrite IH ?(ltnW small) // (stateS lambda X y (Ordinal small)).
+  by case: (state _ _ _ i) => P w; rewrite /= /example_x /example_y insubT.
+rewrite /sherman_morrison_matrix_formula reaches // /state take_oversize.
+  by rewrite /prompt_examples (pass_is_ridge positive) at_queries_weights.
+by rewrite size_map size_enum_ord.
+Qed.
+End Formula.

@@ -1,15 +1,5 @@
 (* The pass of TokenPass.v over a whole prompt: prompt to prediction, equal to ridge regression. *)
-From Coq Require Import String.
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp.algebra_tactics Require Import ring.
-Require Import Matrices ShermanMorrison Layer Weights TokenPass.
-
-Set Implicit Arguments.
-Unset Strict Implicit.
-Unset Printing Implicit Defensive.
-Import Order.TTheory GRing.Theory Num.Theory.
-Local Open Scope ring_scope.
-Local Open Scope string_scope.
+Require Import Prelude Matrices ShermanMorrison Layer Weights TokenPass.
 
 Section Ridge.
 Variables (F : realFieldType) (relu : F -> F) (lambda : F).
@@ -39,11 +29,16 @@ by rewrite -run_cat; case: (state i).
 Qed.
 
 (* Prompt to prediction: ridge regression on all k + 1 examples, for every query, n, m and d.
-   [supports sherman_morrison] [predicts sherman_morrison] *)
+   [supports sherman_morrison] *)
 Theorem tokens_predict_ridge :
   predict relu k.+1 (sherman_morrison_tokens d lambda k) X y Q =
+  sherman_morrison_tokens_formula lambda X y Q k /\
+  sherman_morrison_tokens_formula lambda X y Q k =
   Q *m (invmx (lambda%:M + X^T *m X) *m (X^T *m y)).
 Proof.
+have formula := sherman_morrison_formulaE positive X y Q.
+split; last exact: formula.
+rewrite [RHS]formula.
 have before := pass_reaches (ltnSn k).
 have divided := divide_holds relu (state_regular positive X y k _) before.
 have read := last_holds relu (state_regular positive X y k _) divided.

@@ -1,82 +1,128 @@
-(* Linear self-attention with the matrices that von Oswald et al. 2022 print (proposition 1).
-   Tokens are columns e = (x, y) of sizes d and c; heads add P V E K^T q, E the context tokens. *)
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp.algebra_tactics Require Import ring.
-Require Import Matrices.
+(* Linear self-attention with the matrices that von Oswald et al. 2022 print. Weights.v is written
+   from the builders that the claims run: proposition 1 by its block matrices, on whole tokens
+   e = (x, y) of sizes d and c, and with a number y, from prompt to prediction; GD++ with a number y.
+   In proposition 1 matrices have the examples, as tokens, as columns, elsewhere as rows. *)
+Require Import Prelude Matrices Layer Weights.
 
-Set Implicit Arguments.
-Unset Strict Implicit.
-Unset Printing Implicit Defensive.
-Import GRing.Theory.
-Local Open Scope ring_scope.
-
-Section VonOswald.
-Variables (F : fieldType) (n d c : nat) (eta : F).
+Section Proposition1.
+Variables (F : fieldType) (relu : F -> F) (n d c : nat) (eta : F).
 Notation token := ('cV[F]_(d + c)).
-Notation square := ('M[F]_(d + c)).
-
-(* e_j <- e_j + P (V E) (K E)^T (Q e_j), the context E having its n tokens as columns. *)
-Definition self_attention p (E : 'M[F]_(d + c, n)) (W_K W_Q W_V P : square)
-    (e : 'M[F]_(d + c, p)) :=
-  e + P *m ((W_V *m E) *m (W_K *m E)^T *m (W_Q *m e)).
-
-Definition key_query : square := block_mx 1%:M 0 0 0.
-Definition value (W0 : 'M[F]_(c, d)) : square := block_mx 0 0 W0 (- 1%:M).
-Definition project : square := (eta / n%:R)%:M.
-
-Definition layer W0 p (E : 'M[F]_(d + c, n)) (e : 'M[F]_(d + c, p)) :=
-  self_attention E key_query key_query (value W0) project e.
 
 (* One gradient step of (1/2n) sum |W x_i - y_i|^2; X and Y have the examples as columns. *)
 Definition change (X : 'M[F]_(d, n)) (Y : 'M[F]_(c, n)) W := - (eta / n%:R) *: ((W *m X - Y) *m X^T).
 
-Lemma layer_on W0 X Y p (x : 'M[F]_(d, p)) (y : 'M[F]_(c, p)) :
-  layer W0 (col_mx X Y) (col_mx x y) = col_mx x (y - change X Y W0 *m x).
+(* Tokens that hold the columns of e. *)
+Definition holds p (h : stream F (d + c) 0 p) (e : 'M[F]_(d + c, p)) := h Vector "e" = e^T.
+Definition hold m (all : tokens F (d + c) 0 n m) E e := holds (context all) E /\ holds (queries all) e.
+
+(* One layer, at the examples and at m queries. *)
+Lemma layer_on W0 X Y m all (x : 'M[F]_(d, m)) (y : 'M[F]_(c, m)) :
+  hold all (col_mx X Y) (col_mx x y) ->
+  hold (run relu n (vonoswald2022_prop1_layers n eta W0) all)
+    (col_mx X (Y - change X Y W0 *m X)) (col_mx x (y - change X Y W0 *m x)).
 Proof.
-rewrite /layer /self_attention /key_query /value /project /change !mul_block_col.
-rewrite !(mul0mx, mul1mx, addr0, mulNmx, mul1mx, add0r) tr_col_mx trmx0 mul_col_row.
-rewrite mul_block_col !mulmx0 !(mul0mx, addr0, add0r) mul_scalar_mx scale_col_mx scaler0.
-by rewrite add_col_mx addr0 -scalemxAl scaleNr opprK.
+have on p (u : 'M[F]_(d, p)) (v : 'M[F]_(c, p)) :
+    (col_mx u v)^T + (col_mx u v)^T *m (block_mx 1%:M 0 0 0)^T *m
+      ((col_mx X Y)^T *m (block_mx 1%:M 0 0 0)^T)^T *m
+      ((eta * (n%:R ^+ 1)^-1) *: ((col_mx X Y)^T *m (block_mx 0 0 W0 (- 1%:M))^T)) =
+    (col_mx u (v - change X Y W0 *m u))^T.
+  rewrite -!trmx_mul -trmxZ -trmx_mul -trmxD; congr (_^T).
+  rewrite /change expr1 !mul_block_col !(mul0mx, mul1mx, addr0, add0r, mulNmx).
+  rewrite tr_col_mx trmx0 mul_row_col mul0mx addr0.
+  rewrite scale_col_mx scaler0 mul_col_mx mul0mx add_col_mx addr0.
+  by congr (col_mx _ _); linear_combination; ring.
+case: all => q h [] /= heldE helde.
+by split; rewrite /holds; execute; rewrite heldE ?helde on.
 Qed.
 
 (* Proposition 1: every token becomes (x_j, y_j - DW x_j). [supports vonoswald2022.prop1] *)
-Theorem proposition1 W0 X Y :
-  layer W0 (col_mx X Y) (col_mx X Y) = col_mx X (Y - change X Y W0 *m X).
-Proof. exact: layer_on. Qed.
+Theorem proposition1 W0 X Y m all (e : 'M[F]_(d + c, m)) :
+  hold all (col_mx X Y) e ->
+  holds (context (run relu n (vonoswald2022_prop1_layers n eta W0) all))
+    (col_mx X (Y - change X Y W0 *m X)).
+Proof. by rewrite -(vsubmxK e) => /(layer_on W0) []. Qed.
 
 (* The query, entered as (x, -W_0 x), ends with minus the updated prediction.
    [supports vonoswald2022.prop1] *)
-Theorem proposition1_query W0 X Y (x : 'cV[F]_d) :
-  layer W0 (col_mx X Y) (col_mx x (- (W0 *m x))) = col_mx x (- ((W0 + change X Y W0) *m x)).
-Proof. by rewrite layer_on mulmxDl opprD. Qed.
+Theorem proposition1_query W0 X Y m all (x : 'M[F]_(d, m)) :
+  hold all (col_mx X Y) (col_mx x (- (W0 *m x))) ->
+  holds (queries (run relu n (vonoswald2022_prop1_layers n eta W0) all))
+    (col_mx x (- ((W0 + change X Y W0) *m x))).
+Proof. by case/(layer_on W0) => _; rewrite mulmxDl opprD. Qed.
 
 (* k such layers are k gradient steps W_{j+1} = W_j + DW(W_j), for context and query.
    [supports vonoswald2022.ksteps] *)
-Theorem ksteps W0 X Y (x : 'cV[F]_d) k :
+Theorem ksteps W0 X Y m all (x : 'M[F]_(d, m)) k :
   let W := iter k (fun W => W + change X Y W) W0 in
-  let both := iter k (fun Ee => (layer W0 Ee.1 Ee.1, layer W0 Ee.1 Ee.2))
-                (col_mx X Y, col_mx x (- (W0 *m x))) in
-  both = (col_mx X (Y - (W - W0) *m X), col_mx x (- (W *m x))).
+  hold all (col_mx X Y) (col_mx x (- (W0 *m x))) ->
+  hold (run relu n (flatten (nseq k (vonoswald2022_prop1_layers n eta W0))) all)
+    (col_mx X (Y - (W - W0) *m X)) (col_mx x (- (W *m x))).
 Proof.
-elim: k => [|k /= ->] /=; first by rewrite subrr mul0mx subr0.
-set W := iter k _ W0; rewrite !layer_on.
-have -> : change X (Y - (W - W0) *m X) W0 = change X Y W.
+move=> W start; pose at_step all W := hold all (col_mx X (Y - (W - W0) *m X)) (col_mx x (- (W *m x))).
+suff one all' V : at_step all' V ->
+    at_step (run relu n (vonoswald2022_prop1_layers n eta W0) all') (V + change X Y V).
+  by apply: (repeated one k); rewrite /at_step subrr mul0mx subr0.
+move=> /(layer_on W0).
+have -> : change X (Y - (V - W0) *m X) W0 = change X Y V.
   rewrite /change; congr (_ *: (_ *m _)).
   by rewrite mulmxBl; linear_combination; ring.
-by congr (col_mx _ _, col_mx _ _); linear_combination; ring.
+rewrite /at_step; move: (change X Y V) => D.
+have -> : Y - (V - W0) *m X - D *m X = Y - (V + D - W0) *m X by linear_combination; ring.
+by rewrite -opprD -mulmxDl.
+Qed.
+End Proposition1.
+
+Section Numbers.
+Variables (F : fieldType) (relu : F -> F) (eta gamma : F) (positions n m d : nat).
+Variables (X : 'M[F]_(n, d)) (y : 'cV[F]_n) (Q : 'M[F]_(m, d)) (w0 : 'cV[F]_d).
+
+(* The same for y a number: one gradient step of (1/2n) sum (w^T x_i - y_i)^2, examples as rows. *)
+Definition gradient_step (A : 'M[F]_(n, d)) (b : 'cV[F]_n) w := - (eta / n%:R) *: (A^T *m (A *m w - b)).
+Definition descended k := iter k (fun w => w + gradient_step X y w) w0.
+
+Definition residuals (all : tokens F d positions n m) w :=
+  [/\ context all Vector "x" = X, context all Scalar "y" = y - X *m (w - w0),
+      queries all Vector "x" = Q & queries all Scalar "y" = - (Q *m w)].
+
+Lemma residuals_step all w :
+  residuals all w ->
+  residuals (run relu n (vonoswald2022_ksteps_step n eta w0) all) (w + gradient_step X y w).
+Proof.
+case: all => c q [] /= cx cy qx qy.
+by rewrite /residuals /gradient_step; split; execute; rewrite ?cx ?cy ?qx ?qy // expr1;
+  linear_combination; ring.
 Qed.
 
-(* GD++: a second head also maps x_j to (I - gamma X X^T) x_j (columns; X^T X with rows), while y
-   makes its step on the data that the layer finds. [supports vonoswald2022.gdpp] *)
-Theorem gradient_descent_plus_plus (gamma : F) X Y p (x : 'M[F]_(d, p)) (y : 'M[F]_(c, p)) :
-  let second : square := block_mx (- gamma%:M) 0 0 0 in
-  let E := col_mx X Y in let e := col_mx x y in
-  layer 0 E e + (self_attention E key_query key_query second 1%:M e - e) =
-  col_mx ((1%:M - gamma *: (X *m X^T)) *m x) (y - change X Y 0 *m x).
+(* k copies of the layer are k gradient steps, from prompt to prediction.
+   [supports vonoswald2022.ksteps] *)
+Theorem ksteps_predicts k :
+  predict relu positions (vonoswald2022_ksteps n eta w0 k) X y Q = Q *m descended k.
 Proof.
-move=> second E e; rewrite /second /E /e layer_on /self_attention addrAC subrr add0r mul1mx /key_query !mul_block_col.
-rewrite !(mul0mx, mul1mx, addr0) tr_col_mx trmx0 mul_col_row mul_block_col.
-rewrite !(mul0mx, mulmx0, addr0) add_col_mx addr0; congr (col_mx _ _).
-by linear_combination; ring.
+have start : residuals (embed positions (vonoswald2022_ksteps n eta w0 0) X y Q) w0.
+  have none : \matrix_(t, i) ((0 : 'cV[F]_n) t 0 * X t i) = 0.
+    by apply/matrixP => t i; rewrite !mxE mul0r.
+  have every : \matrix_(t, i) ((const_mx 1 : 'cV[F]_m) t 0 * Q t i) = Q.
+    by apply/matrixP => t i; rewrite !mxE mul1r.
+  rewrite /residuals subrr; split; execute => //; rewrite ?none ?every ?scaleN1r //.
+  by rewrite mul0mx subr0.
+have [_ _ _ reads] := repeated residuals_step k start.
+by rewrite /predict /= cats0 reads scaleN1r opprK.
 Qed.
-End VonOswald.
+
+(* GD++: one gradient step at w0 on the data A, b that the tokens hold, while a second head maps
+   every x to (I - gamma A^T A) x. [supports vonoswald2022.gdpp] *)
+Theorem gradient_descent_plus_plus A b P q (all : tokens F d positions n m) :
+  [/\ context all Vector "x" = A, context all Scalar "y" = b, queries all Vector "x" = P
+     & queries all Scalar "y" = q] ->
+  let after := run relu n (vonoswald2022_gdpp_step n eta gamma w0) all in
+  let contract := 1%:M - gamma *: (A^T *m A) in
+  [/\ context after Vector "x" = A *m contract,
+      context after Scalar "y" = b - A *m gradient_step A b w0,
+      queries after Vector "x" = P *m contract
+    & queries after Scalar "y" = q - P *m gradient_step A b w0].
+Proof.
+case: all => c h [] /= cx cy qx qy.
+by rewrite /gradient_step; split; execute; rewrite ?cx ?cy ?qx ?qy ?expr1 ?mulN1r;
+  rewrite ?mulmxBr ?mulmx1; linear_combination; ring.
+Qed.
+End Numbers.

@@ -2,16 +2,10 @@
    tables of numbers it can. Every definition of Layer.v is proved to be what a computation on
    tables gives, up to `evaluates`, which says so of `predict`. A change of meaning in Layer.v
    therefore breaks a proof here, or changes a number. *)
-From Coq Require Import String ZArith QArith.
-From mathcomp Require Import all_ssreflect all_algebra.
+From Coq Require Import ZArith QArith.
+Require Import Prelude.
 From mathcomp.zify Require Import ssrZ zify.
 Require Import Layer.
-
-Set Implicit Arguments.
-Unset Strict Implicit.
-Unset Printing Implicit Defensive.
-Import GRing.Theory Num.Theory.
-Local Open Scope ring_scope.
 
 Section Tables.
 Variables (F : fieldType) (relu : F -> F) (d positions : nat).
@@ -24,9 +18,11 @@ Hypotheses (valueD : forall a b, value (plus a b) = value a + value b)
   (valueV : forall a, value (inverse a) = (value a)^-1)
   (value_rectify : forall a, value (rectify a) = relu (value a))
   (numberK : forall c, value (number c) = c).
-(* The one vector that blocks of the kind `Row` use. *)
-Variables (vector : 'cV[F]_d) (entries : seq C).
-Hypothesis vectorE : vector = \col_i value (nth zero entries i).
+(* The one matrix that blocks of the kind `Apply` use, `Row` its first row. *)
+Variables (vector : 'cV[F]_d) (square : 'M[F]_d) (rows : seq (seq C)).
+Let entry i j := nth zero (nth [::] rows i) j.
+Hypothesis vectorE : vector = \col_j value (entry 0 j).
+Hypothesis squareE : square = \matrix_(i, j) value (entry i j).
 
 Local Notation size := (size d positions).
 Local Notation stream := (stream F d positions).
@@ -146,11 +142,14 @@ Definition read_pattern p s t (pat : pattern F d s t) (A : table) : table :=
   | Sum => tabulate p 1 (fun t _ => total_of d (get A t))
   | Pick i => tabulate p 1 (fun t _ => if (i < positions)%N then get A t i else zero)
   | Spread i => tabulate p d (fun t _ => if (i < positions)%N then get A t i else zero)
-  | Row _ => tabulate p 1 (fun t _ => total_of d (fun j => times (get A t j) (nth zero entries j)))
+  | Row _ => tabulate p 1 (fun t _ => total_of d (fun j => times (get A t j) (entry 0 j)))
+  | Apply _ =>
+      tabulate p d (fun t i => total_of d (fun j => times (get A t j) (entry i j)))
   end.
 
-(* Whether its explicit rows are the one vector. *)
-Definition plain_pattern s t (pat : pattern F d s t) := if pat is Row w then w = vector else True.
+(* Whether its explicit matrices are the one matrix, or its first row. *)
+Definition plain_pattern s t (pat : pattern F d s t) :=
+  match pat with Row w => w = vector | Apply B => B = square | _ => True end.
 
 Lemma held_shown p A (t : 'I_p) i j :
   held (shown p Matrix A) t i j = value (get A t (i * d + j)).
@@ -167,7 +166,7 @@ Qed.
 Lemma pattern_shown p s t (pat : pattern F d s t) A : plain_pattern pat ->
   apply_pattern pat (shown p s A) = shown p t (read_pattern p pat A).
 Proof.
-case: pat => [|||||||||i|i|w] /= plain; rewrite ?plain //.
+case: pat => [|||||||||i|i|w|B] /= plain; rewrite ?plain //.
 - by apply: holding_shown => u i j; rewrite !mxE modn_place.
 - by apply: holding_shown => u i j; rewrite !mxE divn_place.
 - rewrite (shown_tabulate p Vector); apply/matrixP => u k; rewrite !mxE value_total.
@@ -187,6 +186,8 @@ case: pat => [|||||||||i|i|w] /= plain; rewrite ?plain //.
 - rewrite (shown_tabulate p Vector); apply/matrixP => u k; rewrite !mxE value_if value0.
   by case: insubP => [j inside ji|/negbTE -> //]; rewrite mxE inside -ji.
 - rewrite (shown_tabulate p Scalar) vectorE; apply/matrixP => u k; rewrite !mxE value_total.
+  by apply: eq_bigr => j _; rewrite !mxE valueM.
+- rewrite (shown_tabulate p Vector) squareE; apply/matrixP => u k; rewrite !mxE value_total.
   by apply: eq_bigr => j _; rewrite !mxE valueM.
 Qed.
 
@@ -639,17 +640,21 @@ Qed.
 
 Definition fractions p q (A : seq (seq Q)) : 'M[rat]_(p, q) := matrix (Qmake 0 1) fraction p q A.
 
-(* What `predict` computes with fractions; `entries` are those of the vector of explicit rows. *)
-Definition computed d positions entries (w : witness rat_fieldType d) n m X y Q :=
+(* What `predict` computes with fractions; `rows` are those of the explicit matrix. *)
+Definition computed d positions rows (w : witness rat_fieldType d) n m X y Q :=
   read_predict positions (Qmake 0 1) (Qmake 1 1) (Qmake (-1) 1) sum_fraction product_fraction
-    inverse_fraction rectify_fraction of_rat entries w n m X y Q.
+    inverse_fraction rectify_fraction of_rat rows w n m X y Q.
 
-Theorem predicts d positions entries (w : witness rat_fieldType d) n m X y Q :
-  plain (\col_i fraction (nth (Qmake 0 1) entries i)) w ->
+Definition entry_of (rows : seq (seq Q)) i j : rat := fraction (nth (Qmake 0 1) (nth [::] rows i) j).
+Definition first_row d rows : 'cV[rat]_d := \col_j entry_of rows 0 j.
+Definition all_rows d rows : 'M[rat]_d := \matrix_(i, j) entry_of rows i j.
+
+Theorem predicts d positions rows (w : witness rat_fieldType d) n m X y Q :
+  plain (first_row d rows) (all_rows d rows) w ->
   predict rectified positions w (fractions n d X) (fractions n 1 y) (fractions m d Q) =
-  fractions m 1 (computed positions entries w n m X y Q).
+  fractions m 1 (computed positions rows w n m X y Q).
 Proof.
 exact: (evaluates positions (erefl : fraction (Qmake 0 1) = 0) (erefl : fraction (Qmake 1 1) = 1)
   (erefl : fraction (Qmake (-1) 1) = -1) fractionD fractionM fractionV fraction_rectify of_ratK
-  (erefl (\col_i fraction (nth (Qmake 0 1) entries i)))).
+  (erefl (first_row d rows)) (erefl (all_rows d rows))).
 Qed.

@@ -19,7 +19,7 @@ from proofs.layer import MLP, Head, Layer, Readout
 from proofs.prompt import Prompt
 from proofs.slotmap import Block, SlotMap
 from proofs.stream import Layout, Slot
-from verify.checks.coq.terms import FEATURES, PATTERNS, SHAPES, Writer
+from verify.checks.coq.terms import FEATURES, PATTERNS, SHAPES, Rows, Writer
 
 Space = dict[str, str]  # shapes, as Layer.v has them, by the names of slots or features
 
@@ -65,8 +65,9 @@ def drawn(random: Random, number: int) -> Case:
         space["position"] = "Positions"
     names = random.sample(list(space), len(space))
     layout = Layout(tuple(Slot(name, sizes[space[name]]) for name in names))
-    row = tuple(random.choice((0, 1, -1, 2, Fraction(1, 2))) for _ in range(d))
-    drawing = Drawing(random, d, row, positions)
+    entries = [random.choice((0, 1, -1, 2, Fraction(1, 2))) for _ in range(d * d)]
+    rows = tuple(tuple(entries[i * d : (i + 1) * d]) for i in range(d))
+    drawing = Drawing(random, d, rows, positions)
     witness = Witness(
         f"witness {number}",
         layout,
@@ -76,7 +77,7 @@ def drawn(random: Random, number: int) -> Case:
             random.choice([name for name, shape in space.items() if shape == "Scalar"]),
             random.choice((1, 1, -1, 2, Fraction(1, 2))),
         ),
-        {"row": row},
+        {"rows": rows},
     )
     X, queries = ([_numbers(random, d) for _ in range(rows)] for rows in (n, m))
     return Case(witness, X, _numbers(random, n), queries)
@@ -86,10 +87,10 @@ MORE = {"b": "Scalar", "v": "Vector", "B": "Matrix"}
 
 
 class Drawing:
-    """Parts of one witness of dimension d; its explicit rows are all `row`."""
+    """Parts of one witness of dimension d; its explicit matrices are `rows`, or their first row."""
 
-    def __init__(self, random: Random, d: int, row: tuple[Any, ...], positions: int) -> None:
-        self.random, self.d, self.row, self.positions = random, d, row, positions
+    def __init__(self, random: Random, d: int, rows: Rows, positions: int) -> None:
+        self.random, self.d, self.rows, self.positions = random, d, rows, positions
 
     def prompt(self, space: Space, form: Any, register: bool) -> Prompt:
         features = dict(FEATURES)
@@ -189,6 +190,8 @@ class Drawing:
                     found.append((place, "i<-"))
             if row and source[name] == "Vector" and shape == "Scalar":
                 found += [(name, "row")]
+            if row and source[name] == shape == "Vector" and self.d > 1:  # else it is the row
+                found += [(name, "rows")]
         return found
 
     def block(
@@ -197,26 +200,26 @@ class Drawing:
         """Any block that makes `shape`, under letters of any name."""
         read, pattern = self.random.choice(self.ways(shape, source, letters, row))
         c = self.random.choice(COEFFICIENTS)
-        if pattern == "row":
-            return Block(name, read, c, matrix=(self.row,))
+        if pattern in ("row", "rows"):
+            return Block(name, read, c, matrix=self.rows[:1] if pattern == "row" else self.rows)
         if pattern is not None:
             i, j = self.random.sample(LETTERS, 2)
             pattern = pattern.translate(str.maketrans("ij", i + j))
         return Block(name, read, c, pattern)
 
 
-def writer(case: Case, vector: str) -> Writer:
-    """The writer of its terms; explicit rows, if the case has one, are called `vector`."""
-    witness, row = case.witness, case.witness.parameters.get("row")
-    name = None if row is None else vector
-    return Writer(witness.name, name, row or (), witness.d, witness.prompt.positions)
+def writer(case: Case, row: str, rows: str) -> Writer:
+    """The writer of its terms; explicit matrices, if the case has them, are called so."""
+    witness, matrix = case.witness, case.witness.parameters.get("rows", ())
+    explicit = {matrix: (f"(Apply {rows})", "Vector"), matrix[:1]: (f"(Row {row})", "Scalar")}
+    return Writer(witness.name, explicit if matrix else {}, witness.d, witness.prompt.positions)
 
 
 def words(cases: Sequence[Case]) -> set[str]:
     """The names of Layer.v that the terms of these cases use, with what they embed."""
     used: set[str] = set()
     for case in cases:
-        text = writer(case, "w").witness(case.witness)
+        text = writer(case, "w", "A").witness(case.witness)
         for mark in '()[];:"':
             text = text.replace(mark, " ")
         used |= set(text.split())

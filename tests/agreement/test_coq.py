@@ -32,19 +32,12 @@ from verify.checks.coq.terms import NotUniformError, Writer
 
 needs_coq = pytest.mark.skipif(kernel.available() is None, reason=kernel.why_not() or "Coq is here")
 EVALUATE = Path(__file__).with_name("Evaluate.v").read_text(encoding="utf-8")
-LAYER = kernel.theories()["Layer"]
+PRELUDE, LAYER = (kernel.theories()[name] for name in ("Prelude", "Layer"))
 CASES = layer_words.cases(40, seed=0)
 
 HEADER = """\
-From Coq Require Import String QArith.
-From mathcomp Require Import all_ssreflect all_algebra.
-Require Import Layer Evaluate.
-
-Set Implicit Arguments.
-Unset Strict Implicit.
-Import GRing.Theory.
-Local Open Scope ring_scope.
-Local Open Scope string_scope.
+From Coq Require Import QArith.
+Require Import Prelude Layer Evaluate.
 
 Definition same (A B : seq (seq Q)) := all2 (all2 Qeq_bool) A B.
 
@@ -70,17 +63,16 @@ def column(values: Sequence[Any]) -> str:
 
 
 def term(case: Case, number: int) -> str:
-    return layer_words.writer(case, f"row_{number}").witness(case.witness)
+    return layer_words.writer(case, f"row_{number}", f"square_{number}").witness(case.witness)
 
 
 def definition(number: int, case: Case, text: str) -> str:
-    """The witness and the vector of its explicit rows."""
-    d, row = case.witness.d, case.witness.parameters.get("row", ())
-    entries = coq_terms.coq_list([fraction(entry) for entry in row])
+    """The witness and its explicit matrices."""
+    d, rows = case.witness.d, case.witness.parameters.get("rows", ())
     return (
-        f"Definition entries_{number} : seq Q := {entries}.\n"
-        f"Definition row_{number} : 'cV[rat]_{d} :=\n"
-        f"  \\col_i fraction (nth (Qmake 0 1) entries_{number} i).\n"
+        f"Definition rows_{number} : seq (seq Q) := {table(rows)}.\n"
+        f"Definition row_{number} := first_row {d} rows_{number}.\n"
+        f"Definition square_{number} := all_rows {d} rows_{number}.\n"
         f"Definition witness_{number} : witness rat_fieldType {d} :=\n  {text}.\n"
     )
 
@@ -94,7 +86,7 @@ def lemma(number: int, case: Case, predictions: Sequence[Any]) -> str:
         f"    (fractions {n} {d} {table(case.X)}) (fractions {n} 1 {column(case.y)})\n"
         f"    (fractions {m} {d} {table(case.queries)}) =\n"
         f"  fractions {m} 1 {column(predictions)}.\nProof.\n"
-        f"rewrite (@predicts _ _ entries_{number}); last by repeat split.\n"
+        f"rewrite (@predicts _ _ rows_{number}); last by repeat split.\n"
         f"by congr (fractions _ _ _); vm_compute.\nQed.\n"
     )
 
@@ -103,7 +95,7 @@ def agrees(number: int, case: Case, predictions: Sequence[Any]) -> str:
     """Whether these are the predictions that Coq computes: a term of type bool."""
     m = len(case.queries)
     return (
-        f"same (computed {case.witness.prompt.positions} entries_{number} witness_{number}"
+        f"same (computed {case.witness.prompt.positions} rows_{number} witness_{number}"
         f" {len(case.X)} {m} {table(case.X)} {column(case.y)} {table(case.queries)})"
         f" {column(predictions)}"
     )
@@ -138,6 +130,7 @@ def refused(folder: Path, name: str, text: str) -> str:
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which Layer.v and Evaluate.v are compiled."""
     folder = tmp_path_factory.mktemp("coq")
+    assert refused(folder, "Prelude", PRELUDE) == ""
     assert refused(folder, "Layer", LAYER) == ""
     assert refused(folder, "Evaluate", EVALUATE) == ""
     return folder
@@ -193,7 +186,7 @@ def test_a_witness_is_written_down_or_refused_by_name(case: Case) -> None:
 
 def test_the_drawn_witnesses_use_every_word_of_layer_v() -> None:
     used = layer_words.words(CASES)
-    words = {"Block", "move", "Linear", "Relu", "Normalised", "Context", "Full", "Row"}
+    words = {"Block", "move", "Linear", "Relu", "Normalised", "Context", "Full", "Row", "Apply"}
     words |= {"Joint", "Interleaved", "Identity", "Rectified"}
     constructors = re.search(r"Inductive pattern .*?\.\n\n", LAYER, re.DOTALL)
     assert constructors
@@ -277,7 +270,8 @@ def test_every_fault_of_the_writer_changes_a_number(
                 except NotUniformError:  # only the fault itself writes it
                     continue
                 if wrong != right.get(case.witness.name):
-                    wrong = wrong.replace(f"row_{n}", f"row_{number}")
+                    for matrix in ("row", "square"):
+                        wrong = wrong.replace(f"{matrix}_{n}", f"{matrix}_{number}")
                     text += definition(number, case, wrong)
                     compared.append(f"({agrees(number, case, predicted(case))})")
                     number += 1
@@ -324,6 +318,7 @@ LAYER_FAULTS = {
 def test_a_fault_of_layer_v_is_seen(fault: str, tmp_path: Path) -> None:
     proof, (meant, done), (computes, computed) = LAYER_FAULTS[fault]
     assert LAYER.count(meant) == EVALUATE.count(computes) == 1
+    assert refused(tmp_path, "Prelude", PRELUDE) == ""
     assert refused(tmp_path, "Layer", LAYER.replace(meant, done)) == ""
     # the proof that `predict` is what is computed no longer holds
     assert refused(tmp_path, "Evaluate", EVALUATE).startswith(f"{proof}: ")
@@ -371,6 +366,7 @@ def moving(*blocks: Any, **more: Any) -> Layer:
 
 
 ROW = (Fraction(1), Fraction(2))
+EXPLICIT = {(ROW,): ("(Row w)", "Scalar")}
 POSITION = Prompt(2, slot_map(("position", "position")), positions=3)
 WITH_POSITION = {"slots": layout(position=(3,), u=(2,), a=(), A=(2, 2)), "prompt": POSITION}
 REFUSED: dict[str, tuple[Callable[[], Witness], str]] = {
@@ -499,7 +495,7 @@ def square_root() -> Any:
 
 
 def of_drawn(witness: Witness) -> Writer:
-    return Writer("drawn", "w", ROW, witness.d, witness.prompt.positions)
+    return Writer("drawn", EXPLICIT, witness.d, witness.prompt.positions)
 
 
 @pytest.mark.parametrize("what", REFUSED)
@@ -512,7 +508,7 @@ def test_what_layer_v_has_no_word_for_is_refused_by_name(what: str) -> None:
 
 def test_parts_that_no_witness_can_have_are_refused_too() -> None:
     """The writer is given parts: it does not rely on what Witness checks."""
-    writer, slots = Writer("drawn", "w", ROW, 2, 0), layout(u=(2,), a=(), A=(2, 2))
+    writer, slots = Writer("drawn", EXPLICIT, 2, 0), layout(u=(2,), a=(), A=(2, 2))
 
     class Word(str):
         """A word that no value takes."""

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 import constructions
+from constructions.papers.fu2023.statements import eq30
 from constructions.parts import read_offset
 from constructions.witness import Witness
 from proofs.layer import Head
+from proofs.references import REFERENCES
 from proofs.slotmap import SlotMap
 from verify.checks.coq import kernel
 from verify.checks.coq.terms import NotUniformError, coefficient
@@ -38,7 +40,7 @@ def changed(
     """A builder of the witness with block `number` of `part` negated, in one layer or in all."""
 
     def build(**parameters: Any) -> Witness:
-        witness = constructions.build(name, **parameters)
+        witness = built(name, **parameters)
         layers = []
         for index, one in enumerate(witness.layer_list):
             if layer is None or index == layer % len(witness.layer_list):
@@ -55,6 +57,11 @@ def changed(
         return witness.with_layers(tuple(layers))
 
     return build
+
+
+def built(name: str, **parameters: Any) -> Witness:
+    """The witness of a construction, or of a builder of a paper."""
+    return next(source for source in SOURCES if source.witness == name).builder(**parameters)
 
 
 @pytest.fixture
@@ -120,7 +127,21 @@ def test_every_source_is_written_down() -> None:
     text, problems = weights_file()
     assert problems == {}
     for source in SOURCES:
-        assert f"Definition {source.name} (k : nat) : witness F d" in text
+        defined = f"{source.name} (k : nat) : witness" if source.repeat else f"{source.name}_layers"
+        assert f"Definition {defined}" in text
+        if source.whole and source.repeat is None:
+            assert f"Definition {source.name} : witness F d" in text
+
+
+def test_layers_of_the_papers_are_those_of_their_claims_at_every_n() -> None:
+    def at_eight(T: Any, examples: int, printed: bool) -> Witness:
+        """Other weights where n = 8."""
+        return eq30(T, examples if examples != 8 else 4, printed)
+
+    text, problems = weights_file({"fu2023.statements.eq30": at_eight})
+    assert set(problems) == {"fu2023_eq30_printed", "fu2023_eq30_repaired"}
+    assert all("at n = 8" in problem for problem in problems.values())
+    assert "fu2023_eq30" not in text
 
 
 def test_coefficients_keep_their_value() -> None:
@@ -153,13 +174,15 @@ def test_a_changed_sign_changes_the_generated_weights(name: str, part: str, numb
 
 def test_the_form_of_the_prompt_is_that_of_the_witness() -> None:
     text, _ = weights_file()
-    forms = dict(re.findall(r"Definition (\w+) \(k : nat\).*\n  Witness (\w+) ", text))
+    forms = dict(
+        re.findall(r"Definition (\w+)(?: \(k : nat\))? : witness F d :=\n  Witness (\w+) ", text)
+    )
     assert {name for name, form in forms.items() if form == "Interleaved"} == {
         "newton_interleaved",
         "newton_relu_interleaved",
     }
     assert set(forms.values()) == {"Joint", "Interleaved"}
-    assert len(forms) == len(SOURCES)
+    assert set(forms) == {source.name for source in SOURCES if source.whole}
 
 
 def test_an_irregular_witness_is_not_written_down() -> None:
@@ -176,6 +199,9 @@ def test_an_irregular_witness_is_not_written_down() -> None:
         ("hyperpower", "mlp", 2, "Hyperpower.hyperpower_predicts"),
         ("sherman_morrison", "key", 0, "TokenRidge.tokens_predict_ridge"),
         ("sherman_morrison", "value", 0, "MatrixRidge.matrix_predicts_ridge"),
+        ("vonoswald2022.ksteps", "value", 0, "VonOswald.ksteps_predicts"),
+        ("vonoswald2022.prop1_blocks", "value", 0, "VonOswald.proposition1"),
+        ("fu2023.statements.eq30", "query", 0, "FuLayers.equation30_repaired"),
     ],
 )
 def test_a_changed_sign_leaves_its_theorem_unproved(
@@ -246,6 +272,75 @@ def test_a_missing_weight_leaves_its_theorem_unproved_and_says_why() -> None:
     (result,) = kernel.run(["Newton.newton_predicts"], irregular, jobs=1)
     assert result.status == "failed"
     assert "start, step repeated, end" in result.log
+
+
+# -- the formulas are those of the references ---------------------------------------------------
+
+
+def test_a_theorem_predicts_what_its_formal_statement_says() -> None:
+    formulas = {source.name for source in SOURCES if source.witness in REFERENCES}
+    assert {theorem.predicts for theorem in kernel.theorems()} == {None, *formulas}
+
+
+@pytest.mark.parametrize(
+    "right, wrong",
+    [
+        ("newton_formula alpha X y Q k", "newton_formula alpha X y Q k.+1"),
+        ("= newton_formula", "<> newton_formula"),
+        ("= newton_formula", "= newton_relu_formula"),
+        ("newton_formula alpha X y Q k", "newton_formula alpha X y Q 0"),
+        ("(newton d alpha k) X y Q", "(newton d alpha 0) X y Q"),
+        ("newton_predicts k :", "newton_predicts k : alpha = 0 ->"),
+    ],
+)
+def test_another_formal_statement_predicts_no_formula(
+    theories_with: Callable[..., None], right: str, wrong: str
+) -> None:
+    text = kernel.theories()["Newton"]
+    assert text.count(right) >= 1
+    theories_with(Newton=text.replace(right, wrong))
+    (theorem,) = kernel.select(["Newton.newton_predicts"])
+    assert theorem.predicts is None
+
+
+@pytest.mark.parametrize("name", ["newton", "gradient_descent", "hyperpower", "sherman_morrison"])
+def test_a_changed_reference_changes_the_written_formula(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = weights_file()[0]
+    real = REFERENCES[name]
+
+    def added(parameters: Any) -> Any:
+        definitions, prediction = real(parameters)
+        return definitions, f"{prediction} + {prediction}"
+
+    monkeypatch.setitem(REFERENCES, name, added)
+    text, problems = weights_file()
+    assert problems == {} and text != before
+
+
+def test_a_formula_whose_steps_differ_is_not_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = REFERENCES["newton"]
+
+    def halted(parameters: Any) -> Any:
+        definitions, prediction = real(parameters)
+        return {name: "M2" if name == "M3" else of for name, of in definitions.items()}, prediction
+
+    monkeypatch.setitem(REFERENCES, "newton", halted)
+    assert "start, step repeated, end" in weights_file()[1]["newton"]
+
+
+@needs_coq
+def test_another_reference_leaves_its_theorem_unproved(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = REFERENCES["newton"]
+
+    def doubled(parameters: Any) -> Any:
+        definitions, prediction = real(parameters)
+        return definitions, f"2*({prediction})"
+
+    monkeypatch.setitem(REFERENCES, "newton", doubled)
+    (result,) = kernel.run(["Newton.newton_predicts"], jobs=1)
+    assert result.status == "failed" and "./Newton.v" in result.log
 
 
 # -- statements and proofs ----------------------------------------------------------------------

@@ -1,11 +1,11 @@
 """Which of Coq's theorems speak of a claim, and of what.
 
-A theorem [predicts newton] says that the transformer whose weights were written into Weights.v
-predicts the formula `newton` of proofs.references. It is evidence for every claim, whatever its
-name, whose formula that is and whose own builder makes those transformers: seen at the sizes at
-which the weights are written, with the claim's letters for the theory's. All other theorems are
-about matrices and formulas; a built-in claim whose identifier they carry shows them, as statements
-of their own.
+Some theorems say that a transformer predicts a formula, both written into Weights.v, the one from
+its builder, the other from proofs.references. Such a theorem is evidence for every claim, whatever
+its name, whose formula that is and whose own builder makes those transformers: seen at the sizes at
+which they are written, with the claim's letters for the theory's. All other theorems are about
+layers, matrices and formulas; a built-in claim whose identifier they carry shows them, as
+statements of their own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from ...claim import CheckResult, Claim, Object, builtin
 from .. import proof
 from . import kernel
-from .weights import SOURCES, STEPS, WRITTEN, Source, letters_of, witness_of
+from .weights import SOURCES, STEPS, WRITTEN, Source, letters_of, statement_of, witness_of
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _about_its_transformers(claim: Claim) -> tuple[tuple[str, ...], tuple[str, .
                 (theorem, source)
                 for theorem in kernel.theorems()
                 for source in SOURCES
-                if source.name in theorem.transformers and _same(claim, given, source, theorem)
+                if source.name == theorem.predicts and _same(claim, given, source)
             ),
             None,
         )
@@ -95,15 +95,13 @@ def _about_its_transformers(claim: Claim) -> tuple[tuple[str, ...], tuple[str, .
     return tuple(found), tuple(sizes)
 
 
-def _same(claim: Claim, given: Mapping[str, Any], source: Source, theorem: Any) -> bool:
-    """Whether the claim's builder and formula at these parameters are those of the theorem."""
+def _same(claim: Claim, given: Mapping[str, Any], source: Source) -> bool:
+    """Whether the claim's builder and formula at these parameters are those of the source."""
     import sympy
-
-    from proofs.references import REFERENCES
 
     assert claim.witness is not None and claim.formula is not None
     sizes = proof.counts(given)
-    if set(sizes) != {source.repeat} or not theorem.predicts:
+    if source.repeat is None or set(sizes) != {source.repeat}:
         return False
     open_names = {
         name
@@ -122,7 +120,7 @@ def _same(claim: Claim, given: Mapping[str, Any], source: Source, theorem: Any) 
         theirs = witness_of(source, None, d, repeats)
         if not _equal(ours, theirs):
             return False
-        stated = REFERENCES[theorem.predicts[0]]({**theirs.parameters, **values})
+        stated = statement_of(source, letters_of(source, d), repeats)
         if claim.formula.at({**ours.parameters, **values}) != stated:
             return False
     return True

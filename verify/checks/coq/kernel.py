@@ -6,9 +6,9 @@ of every theorem. A theorem counts as proved only if its file compiled and the a
 under the global context". Without Coq nothing is run, and every result says so.
 
 The comment before a theorem says what it bears on: [supports newton, fu2023.eq40], [refutes
-fu2023.eq38] (the printed statement is wrong) or [repairs fu2023.eq38] (the repaired one holds);
-[predicts newton]: it is about transformers written into Weights.v, and its right-hand side is that
-formula of proofs.references. For which claims a theorem is evidence, `bearing` says.
+fu2023.eq38] (the printed statement is wrong) or [repairs fu2023.eq38] (the repaired one holds).
+That a transformer predicts a formula of proofs.references is read in the formal statement itself:
+both are written into Weights.v. For which claims a theorem is evidence, `bearing` says.
 """
 
 from __future__ import annotations
@@ -36,8 +36,13 @@ _THEOREM = re.compile(
     r"\(\*(?P<comment>(?:(?!\*\)).)*)\*\)\s*(?:Theorem)\s+(?P<name>\w+)|^Theorem\s+(?P<bare>\w+)",
     re.DOTALL | re.MULTILINE,
 )
-_TAG = re.compile(r"\[(supports|refutes|repairs|predicts)\s+([^\]]+)\]")
-TAGS = ("supports", "refutes", "repairs", "predicts")
+_TAG = re.compile(r"\[(supports|refutes|repairs)\s+([^\]]+)\]")
+TAGS = ("supports", "refutes", "repairs")
+# with k steps a written transformer predicts what its formula, as it was written, says with k steps
+_PREDICTS = re.compile(
+    r"(?:\w+ )*: predict relu \S+ \((?P<source>\w+)(?: \w+)* (?P<k>\w+)\) X y Q"
+    r" = (?P=source)_formula(?: \w+)* X y Q (?P=k)(?: /\\ .*)?\."
+)
 _REQUIRE = re.compile(r"^Require Import ([\w\s]+)\.", re.MULTILINE)
 _SENTENCE = re.compile(r"^Chars (\d+) - \d+ .* ([\d.]+) secs", re.MULTILINE)
 _GENERATED = "Weights"
@@ -47,8 +52,7 @@ _GENERATED = "Weights"
 class Theorem:
     """One theorem of a theory, `file.name`: the claims and witnesses that it bears on, and how.
 
-    predicts: the formula that its right-hand side is. transformers: names that its formal
-    statement has, among them those that Weights.v defines.
+    predicts: the source (`weights.SOURCES`) whose transformer, it says, predicts its formula.
     """
 
     id: str
@@ -57,8 +61,7 @@ class Theorem:
     supports: tuple[str, ...] = ()
     refutes: tuple[str, ...] = ()
     repairs: tuple[str, ...] = ()
-    predicts: tuple[str, ...] = ()
-    transformers: frozenset[str] = frozenset()
+    predicts: str | None = None
 
     @property
     def name(self) -> str:
@@ -108,11 +111,10 @@ def theorems() -> tuple[Theorem, ...]:
             for kind, listed in _TAG.findall(comment):
                 tags[kind] += tuple(part.strip() for part in listed.split(",") if part.strip())
             statement = " ".join(_TAG.sub("", comment).split())
-            formal = text[match.end() : text.find("Proof", match.end())]
-            used = frozenset(re.findall(r"\w+", formal))
-            found.append(
-                Theorem(f"{file}.{name}", f"{file}.v", statement, **tags, transformers=used)
-            )
+            formal = text[match.end() : text.find("Proof.", match.end())]
+            predicts = _PREDICTS.fullmatch(" ".join(formal.split()))
+            source = None if predicts is None else predicts["source"]
+            found.append(Theorem(f"{file}.{name}", f"{file}.v", statement, **tags, predicts=source))
     return tuple(found)
 
 
@@ -164,7 +166,7 @@ def run(
 ) -> tuple[Result, ...]:
     """Compile the chosen theorems and ask for their assumptions.
 
-    `builders` replaces how named witnesses are assembled, as constructions.function(name) does it.
+    `builders` replaces how named witnesses are assembled, as constructions.get(name) does it.
     """
     chosen = select(names)
     if reason := why_not():

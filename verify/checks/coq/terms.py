@@ -55,6 +55,7 @@ POSITIONS = "position"
 
 _NAME = re.compile(r"[ !#-'*-Z^-~]+")  # printable, without quotes, brackets and parentheses
 
+Rows = tuple[tuple[Any, ...], ...]
 Space = Mapping[str, str]  # the shapes, as Coq has them, of the slots or features of a stream
 
 
@@ -66,15 +67,15 @@ class NotUniformError(ValueError):
 class Writer:
     """Coq terms of the parts of a witness `name` of dimension d.
 
-    An explicit row with these `entries` is written as the Coq vector `vector`. `positions` is the
-    size of the one-hot feature of that name; if it is not given, the slot `position` is held
-    against the feature where the embedding is written. Positions that blocks read count from
-    `base`, as (i + 0), (i + 1), …; with `base` None they are numbers.
+    `explicit` gives the rows of each explicit matrix their pattern in Coq and what it makes of a
+    vector: ("(Row w)", "Scalar") or ("(Apply A)", "Vector"). `positions` is the size of the one-hot
+    feature of that name; if it is not given, the slot `position` is held against the feature where
+    the embedding is written. Positions that blocks read count from `base`, as (i + 0), (i + 1), …;
+    with `base` None they are numbers.
     """
 
     name: str
-    vector: str | None
-    entries: tuple[Any, ...]
+    explicit: Mapping[Rows, tuple[str, str]]
     d: int
     positions: int | None = None
 
@@ -206,7 +207,7 @@ class Writer:
         if index is not None:
             text, made = self._reading(block, before, index, pattern, base)
         elif block.matrix is not None:
-            text, made = self._row(block, before)
+            text, made = self._matrix(block, before)
         elif pattern is None:
             text, made = "(Same _)", before
         elif pattern in PATTERNS:
@@ -235,13 +236,11 @@ class Writer:
             self.refuse(f"{block} reads an earlier position")
         return f"({reading} (i + {index - base})%N)", made
 
-    def _row(self, block: Block, before: str) -> tuple[str, str]:
-        """The pattern of an explicit row, and the shape that it makes."""
-        rows = block.matrix or ()
-        given = self.vector is not None and len(self.entries) == self.d
-        if before != "Vector" or not given or len(rows) != 1 or rows[0] != tuple(self.entries):
-            self.refuse(f"Layer.v has no explicit matrix but the row of a given vector: {block}")
-        return f"(Row {self.vector})", "Scalar"
+    def _matrix(self, block: Block, before: str) -> tuple[str, str]:
+        """The pattern of an explicit matrix, and the shape that it makes."""
+        if before != "Vector" or block.matrix is None or block.matrix not in self.explicit:
+            self.refuse(f"Layer.v has no explicit matrix but those of given vectors: {block}")
+        return self.explicit[block.matrix]
 
     # -- shapes, names and words --------------------------------------------------------------
 
@@ -352,6 +351,8 @@ def coefficient(value: Any) -> str:
     if value.is_Rational:
         sign = "- " if value.p < 0 else ""
         return f"({sign}({abs(value.p)}%:R / {value.q}%:R))"
+    if value.is_Symbol and value.is_integer:  # a natural number of Coq, such as n
+        return f"{value.name}%:R"
     if value.is_Symbol and value.name.isascii() and value.name.isidentifier():
         return str(value.name)
     if value.is_Add or value.is_Mul:
