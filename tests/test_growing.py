@@ -1,0 +1,147 @@
+"""One more of each is added from outside: the package is not touched, and all of it knows."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import constructions
+from constructions import construction
+from verify.command.cli import main
+from verify.measure import readme, resources_table
+
+claims = importlib.import_module("verify.claim")  # `verify.claim` is the decorator
+
+CONSTRUCTION = r'''
+"""The moment: one head reads scale * (X^T y)^T x.
+
+Statement: one layer leaves scale * y^T X x at a query x.
+"""
+
+from typing import Any
+
+from constructions import notation as n
+
+query, key, value = n.letters("query key value")
+moment = n.head("moment", {"x": query}, {"x": key}, {"p": {"y": value}})
+LAYER = n.Template(
+    "toy_moment.layer",
+    r"p_t = \sigma (X^\top y)^\top x_t",
+    n.stage({"x": "x", "y": "y"}, x="d", y="", p=""),
+    (n.Layer("moment", (moment,)),),
+    before={"x": "x_t"},
+    after={"x": "x_t", "p": "scale*y.T*X*x_t"},
+    parameters=("scale",),
+    fix=n.scaled(query, key),
+)
+
+
+def moment_of(values: Any) -> Any:
+    return {"m": "scale*X.T*y"}, "m.T*x_t"
+
+
+def algorithm(X: Any, y: Any, queries: Any, scale: Any) -> Any:
+    return scale * (queries @ (X.T @ y))
+
+
+@n.construction(
+    parameters={"scale": n.Number(above=0, example=2, unit="1/top")},
+    steps=lambda values: 0,
+    reference=moment_of,
+    equals=algorithm,
+    states=r"x^\top X^\top y",
+    costs=(n.Cost("a moment", {"layers": "1", "width": "d + 2", "heads": "1"}),),
+    proved=(LAYER,),
+    source="a toy",
+)
+def toy_moment(scale: Any) -> n.Parts:
+    """The moment of the examples, at every query."""
+    return n.Parts(LAYER.stage, n.Readout("p"), LAYER.at(scale=scale))
+'''
+
+PAPER = '''
+from fractions import Fraction
+
+import constructions
+from verify import claim, formula, strategies
+
+moment = formula("x_t.T*X.T*y")
+
+
+@claim("toy2026.lemma1", source="toy2026, lemma 1", statement="x^T X^T y", algorithm=moment,
+       cases=lambda: strategies.prompts(), expected="refuted")
+def lemma1(d):
+    """As printed: two times the moment."""
+    return constructions.build("toy_moment", d=d, scale=2)
+
+
+@claim("toy2026.lemma1", variant="repaired", source="toy2026, lemma 1", statement="x^T X^T y",
+       algorithm=moment, cases=lambda: strategies.prompts(), repair="scale 1",
+       assembled=lambda: [{"d": 3}])
+def lemma1_repaired(d):
+    """The moment."""
+    return constructions.build("toy_moment", d=d, scale=1)
+'''
+
+
+def loaded(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """A construction in a file of its own; forgotten at the end."""
+    before = dict(construction.REGISTERED), dict(claims._registry)
+    path = tmp_path_factory.mktemp("toy") / "toy_moment.py"
+    path.write_text(CONSTRUCTION)
+    loaded(path)
+    yield path.parent
+    for table, kept in zip((construction.REGISTERED, claims._registry), before):
+        table.clear()
+        table.update(kept)
+
+
+def test_a_construction_is_checked_proved_shown_and_taught(toy, capsys):
+    assert "toy_moment" in constructions.names()
+    for call, said in (
+        (("check", "toy_moment", "--quick"), "holds"),
+        (("prove", "toy_moment"), "toy_moment.layer"),
+        (("show", "toy_moment"), "moment"),
+        (("trace", "toy_moment"), "moment"),
+        (("list",), "toy_moment"),
+    ):
+        assert main(call) == 0, call
+        assert said in capsys.readouterr().out, call
+    page = toy / "page.html"
+    assert main(("explain", "toy_moment", "-o", str(page))) == 0
+    assert "The moment" in page.read_text()
+
+
+def test_a_construction_is_in_the_tables(toy):
+    (row,) = (row for row in resources_table.rows() if row.construction == "toy_moment")
+    assert "| `toy_moment` | a moment | 1 | d + 2 | 1 |" in resources_table.markdown([row])
+    assert "`toy_moment`" in readme.theorems()
+
+
+def test_a_wrong_layer_of_it_is_seen(toy):
+    theorem = next(t for t in constructions.theorems() if t.id == "toy_moment.layer")
+    assert theorem.prove().proved and not theorem.prove(weights={"value": 3}).proved
+
+
+def test_a_paper_is_a_file_of_claims(toy, capsys):
+    path = toy / "toy2026.py"
+    path.write_text(PAPER)
+    assert main(("check", str(path), "--quick", "--html", str(toy / "report.html"))) == 0
+    said = capsys.readouterr().out
+    assert "refuted" in said and "derived" in said
+    assert "toy2026.lemma1" in (toy / "report.html").read_text()
