@@ -94,7 +94,8 @@ def inside(draw: Any, theorem: int) -> Case:
 def error(theorem: int, case: Case, constants: Constants, chain: Any = None) -> float:
     make, algorithm, *_ = THEOREMS[theorem]
     want = F(programs.reference(algorithm, case, F)[0])
-    return programs.error(chain or make(**case.parameters), case, want, constants)
+    chain = chain or make(**case.parameters)
+    return programs.error(chain.transformer, case, want, constants)
 
 
 # -- whole chains -------------------------------------------------------------------------------
