@@ -40,14 +40,16 @@ def assert_noticed(reading: Any, examples: int = 1500, **options: Any) -> None:
         outcomes(reading, examples, shrink=False, **options)
 
 
+def like_the_identity(block: Block) -> bool:
+    """Whether the two sides of a pattern are the same letters, "ii<-ii" included."""
+    return block.indices()[0] == block.indices()[1]
+
+
 # -- the forward pass -------------------------------------------------------------------------
 
 
 def test_a_repeated_letter_read_as_the_identity(monkeypatch):
-    def is_diagonal(block: Block) -> bool:
-        return block.indices()[0] == block.indices()[1]
-
-    monkeypatch.setattr(Block, "is_diagonal", property(is_diagonal))
+    monkeypatch.setattr(Block, "is_diagonal", property(like_the_identity))
     whole = IRRATIONAL | {"matrix", "reads entry", "writes entry", "relu", "normalised"}
     assert_noticed(readings.every_slot, 4000, without=whole, fixed={"d": 2}, least_layers=1)
 
@@ -189,10 +191,7 @@ def test_a_read_out_of_one_entry_that_is_zero(monkeypatch):
 def test_a_repeated_letter_in_the_calculus(monkeypatch):
     assert readings.calculus_of_single_tokens(diagonal_of_a_product()) == REFUSED
 
-    def is_diagonal(block: Block) -> bool:
-        return block.indices()[0] == block.indices()[1]
-
-    monkeypatch.setattr(Block, "is_diagonal", property(is_diagonal))
+    monkeypatch.setattr(Block, "is_diagonal", property(like_the_identity))
     with pytest.raises(Disagreement):
         readings.calculus_of_single_tokens(diagonal_of_a_product())
 

@@ -118,13 +118,6 @@ def test_repaired_theorem_answers_several_queries_at_once(numbers):
     assert list(witness.predict(X, y, T, "rational")) == list(expected)
 
 
-def test_repaired_theorem_is_the_same_as_a_torch_module(numbers):
-    X, y, T = (torch.tensor(part, dtype=torch.float64) for part in numbers)
-    witness = theorem51(3, 4, 2, Fraction(1, 4096), printed=False)
-    made = witness.to_torch()(X, y, T[:1])
-    assert torch.allclose(made.double(), witness.predict(X, y, T[:1]), rtol=1e-9)
-
-
 def test_x_test_among_the_keys_gives_newton_on_the_leaked_gram_matrix(numbers):
     X, y, T = map(fractions, numbers)
     x, alpha, k = T[0], Fraction(1, 50), 2

@@ -39,36 +39,39 @@ OPERATIONS = [
 # -- exact meaning ----------------------------------------------------------------------------
 
 
-def test_mov_copies_rows_to_another_column():
-    after = Mov(0, 2, (1, 3), (3, 5)).apply(H)
-    assert after == [H[0], H[1], [-1, -2, F(1, 2), 2, 3, 5]]
+ROW = [1, 2, 3, 4, 5, 6, 0, 0]
+FIRST_TWO = ((), (0,), (0, 1))
+MEANING = {
+    "mov copies rows to another column": (
+        Mov(0, 2, (1, 3), (3, 5)), H, [H[0], H[1], [-1, -2, F(1, 2), 2, 3, 5]]
+    ),
+    "mov reads before it writes": (
+        Mov(0, 0, (1, 3), (2, 4)), H, [[1, 2, 2, 3, 5, 6], H[1], H[2]]
+    ),
+    "mul is a matrix product, row by row": (
+        Mul(2, 2, 1, (0, 4), (4, 6), (6, 8)), [ROW], [[*ROW[:6], 17, 39]]
+    ),
+    "div divides by the absolute value": (
+        Div((1, 3), 0, (3, 5)), [[F(-2), 3, 4, 0, 0]], [[-2, 3, 4, F(3, 2), 2]]
+    ),
+    "aff without inputs writes its shift": (
+        Aff((), (), (3, 5), b=(7, 8)), H, [[*h[:3], 7, 8, h[5]] for h in H]
+    ),
+    "raw averages over the columns it reads": (
+        Raw("+", (0, 1), (1, 2), (5, 6), FIRST_TWO, W=0), H,
+        [[*h[:5], mean] for h, mean in zip(H, (6, 2, 5))],
+    ),
+    "raw with a product: the mean times the own entry": (
+        Raw("⊙", (0, 1), (1, 2), (5, 6), ((0,), (0, 1), (2,)), strict=False), H,
+        [[*h[:5], product] for h, product in zip(H, (2, 7 * 5, 2))],
+    ),
+}  # fmt: skip
 
 
-def test_mov_reads_before_it_writes():
-    assert Mov(0, 0, (1, 3), (2, 4)).apply(H)[0] == [1, 2, 2, 3, 5, 6]
-
-
-def test_mul_is_a_matrix_product_row_major():
-    stream = [[1, 2, 3, 4, 5, 6, 0, 0]]
-    assert Mul(2, 2, 1, (0, 4), (4, 6), (6, 8)).apply(stream) == [[1, 2, 3, 4, 5, 6, 17, 39]]
-
-
-def test_div_divides_by_the_absolute_value():
-    assert Div((1, 3), 0, (3, 5)).apply([[F(-2), 3, 4, 0, 0]]) == [[-2, 3, 4, F(3, 2), 2]]
-
-
-def test_aff_without_inputs_writes_its_shift_in_each_column():
-    assert [column[3:5] for column in Aff((), (), (3, 5), b=(7, 8)).apply(H)] == [[7, 8]] * 3
-
-
-def test_raw_averages_over_the_columns_it_reads():
-    after = Raw("+", (0, 1), (1, 2), (5, 6), ((), (0,), (0, 1)), W=0).apply(H)
-    assert [column[5] for column in after] == [6, 2, 5]
-
-
-def test_raw_with_a_product_is_the_mean_times_the_own_entry():
-    after = Raw("⊙", (0, 1), (1, 2), (5, 6), ((0,), (0, 1), (2,)), strict=False).apply(H)
-    assert [column[5] for column in after] == [2, 7 * 5, 2]
+@pytest.mark.parametrize("what", MEANING)
+def test_an_operation_does_exactly(what):
+    operation, before, after = MEANING[what]
+    assert operation.apply(before) == after
 
 
 # -- side conditions --------------------------------------------------------------------------

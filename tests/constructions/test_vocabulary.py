@@ -115,24 +115,6 @@ def test_parts_that_do_not_fit_are_refused_by_name(make, message):
 # -- zero coefficients ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("side", ["query", "key", "inner", "gate"])
-def test_a_zero_coefficient_makes_zeros_and_breaks_nothing(side):
-    zero, one = slot_map(("f", "x", 0)), slot_map(("f", "x"))
-    assert len(zero.blocks) == 1
-    maps = {name: zero if name == side else one for name in ("query", "key", "inner", "gate")}
-    layer = Layer(
-        "l",
-        (Head(maps["query"], maps["key"], Y),),
-        MLP(slot_map(("x", "f")), maps["inner"], maps["gate"]),
-    )
-    x, y, q = [[1, 2]], [3], [[5, 7]]
-    after = witness(layer).trace(x, y, q, "rational")[1]
-    score = 0 if side in ("query", "key") else 19
-    assert after["y"].tolist() == [3 * (1 + (0 if score == 0 else 5)), 3 * score]
-    grown = 1 if side in ("query", "key") else 0
-    assert after["x"].tolist() == [[1 + grown, 2 + 4 * grown], [5 + 25 * grown, 7 + 49 * grown]]
-
-
 def test_zero_coefficients_are_no_weights():
     assert slot_map(("f", "x", 0), ("f", "y")).blocks == slot_map(("f", "y")).blocks
     head = Head(X_TO_F, X_TO_F, slot_map(("y", "y", 0), ("x", "x")))
