@@ -206,6 +206,7 @@ FIRST = 8  # cases whose witnesses stand for a claim that counts no resources
 
 def _parts(claim: Claim) -> Iterator[str]:
     if claim.witness is None:
+        assert claim.checks is not None
         yield claim.statement
         yield from _code(getattr(inspect.unwrap(claim.checks), "__code__", None))
         return

@@ -218,7 +218,7 @@ def test_a_chain_with_a_wrong_layer_is_refuted_and_the_layer_named(theorem):
         return Broken(make(**parameters), wrong_mlp)
 
     sizes = [inputs.draw(random.Random(3), 2, 1, vectors)]
-    boxes = programs.Boxes(inputs, lambda budget: [(2, 1)], vectors)
+    boxes = programs.Boxes(inputs, [(2, 1)], vectors)
     result = programs.enclosure(broken, algorithm, lambda budget: sizes, boxes).run(QUICK)
     assert result.passed is False
     assert result.bound is None or result.bound < result.max_error
@@ -234,7 +234,7 @@ def test_coarser_constants_that_do_not_shrink_give_no_box():
     coarse = bound_of(chain, 1, programs.COARSE)
     assert bound_of(chain, 1, Constants()) == pytest.approx(coarse, rel=1e-6)
     tested = programs.CheckResult(True, 1, 0.0)
-    boxes = programs.Boxes(claims.DESCENT, lambda budget: [(1, 1)], ("w0",))
+    boxes = programs.Boxes(claims.DESCENT, [(1, 1)], ("w0",))
     found = programs._bounded(tested, stuck, algorithms.one_pass_sgd, boxes, QUICK)
     assert not found.box
     assert found.bound is None

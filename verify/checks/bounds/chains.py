@@ -111,12 +111,12 @@ def first_operation(chain: Any, case: Case) -> dict[str, Any] | None:
 class Boxes:
     """Inputs for all of which a chain is bounded, at several sizes.
 
-    sizes: (d, examples). vectors: parameters that are vectors. known: ranges of entries that
-    interval arithmetic does not see, with their proof.
+    sizes: (d, examples), the first two of them if it has to be quick. vectors: parameters that are
+    vectors. known: ranges of entries that interval arithmetic does not see, with their proof.
     """
 
     inputs: Inputs
-    sizes: Callable[[Budget], Sequence[tuple[int, int]]]
+    sizes: Sequence[tuple[int, int]]
     vectors: tuple[str, ...] = ()
     known: Callable[[Any, Inputs], Known] = lambda chain, inputs: {}
 
@@ -172,7 +172,7 @@ def _bounded(
     tested: CheckResult, make: Make, algorithm: Any, boxes: Boxes, budget: Budget
 ) -> CheckResult:
     """The same result with a bound for every input of the boxes, or with why there is none."""
-    sizes = list(boxes.sizes(budget))
+    sizes = boxes.sizes[:2] if budget.quick else boxes.sizes
     inputs = boxes.inputs
     worst = dict.fromkeys((COARSE, FINE, FLOAT64), 0.0)
 

@@ -40,17 +40,13 @@ RIDGES = chain_bounds.Inputs({"1/ridge": (0, 2)}, "|x_i|, |y| <= 1, ridge >= 1/2
 
 
 def descent_boxes(*sizes: tuple[int, int]) -> programs.Boxes:
-    """Theorem 1's chain at these (d, n), the first two of them if it has to be quick."""
-    return programs.Boxes(DESCENT, partial(_fewer, sizes), vectors=("w0",))
+    """Theorem 1's chain at these (d, n)."""
+    return programs.Boxes(DESCENT, sizes, vectors=("w0",))
 
 
 def ridge_boxes(*sizes: tuple[int, int]) -> programs.Boxes:
-    """Theorem 2's chain at these (d, n), the first two of them if it has to be quick."""
-    return programs.Boxes(RIDGES, partial(_fewer, sizes), known=chain_bounds.sherman_morrison)
-
-
-def _fewer(sizes: Sequence[tuple[int, int]], budget: Budget) -> Sequence[tuple[int, int]]:
-    return sizes[:2] if budget.quick else sizes
+    """Theorem 2's chain at these (d, n)."""
+    return programs.Boxes(RIDGES, sizes, known=chain_bounds.sherman_morrison)
 
 
 # -- theorem 1 --------------------------------------------------------------------------------
