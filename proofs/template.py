@@ -33,6 +33,7 @@ from proofs.stream import DIMENSION, Layout, layout
 from proofs.theorem import Kind, Theorem
 
 Also: TypeAlias = Callable[[Argument, Mapping[str, Any], Mapping[Any, Any]], None]
+Held: TypeAlias = Mapping[str, str] | tuple[Holds, ...]
 QUERY_SCALE = "a query scaled up and the value scaled down"
 KEY_SCALE = "a key scaled up and the value scaled down"
 
@@ -72,7 +73,7 @@ class Template:
     """`layers` on a stage, before and after which the slots hold what is said.
 
     before, after: {slot: formula per token} over X, y, S, x_t, y_t, n, the named parameters,
-    `letters` and `let`. A letter is a "matrix", "symmetric", "commuting" (a polynomial in S) or
+    `letters` and `let`; or `Holds`, each with its own tokens. A letter is a "matrix", "symmetric", "commuting" (a polynomial in S) or
     "vector" and stands for any such value, or a "number", in which the equality must hold
     identically; a "token" p is a number per token: p (n, 1) of the examples, p_t. `becomes` says
     what the letters are after the layers (then `after` is `before` if it is not given). `let` names
@@ -86,8 +87,8 @@ class Template:
     statement: str
     stage: Stage
     layers: tuple[Layer, ...] | Callable[[], tuple[Layer, ...]]
-    before: Mapping[str, str] = field(default_factory=dict)
-    after: Mapping[str, str] = field(default_factory=dict)
+    before: Held = field(default_factory=dict)
+    after: Held = field(default_factory=dict)
     becomes: Mapping[str, str] = field(default_factory=dict)
     let: Mapping[str, str] = field(default_factory=dict)
     fix: tuple[Gauge, ...] = ()
@@ -105,9 +106,14 @@ class Template:
         return self.layers() if callable(self.layers) else self.layers
 
     @property
-    def leaves(self) -> Mapping[str, str]:
+    def leaves(self) -> tuple[Holds, ...]:
         """What the slots hold after the layers, in the letters that they make."""
-        return self.after or self.before
+        return self._holds(self.after or self.before)
+
+    def _holds(self, held: Held) -> tuple[Holds, ...]:
+        if isinstance(held, tuple):
+            return held
+        return tuple(Holds(slot, text, self.tokens) for slot, text in held.items())
 
     @cached_property
     def unknowns(self) -> tuple[sympy.Symbol, ...]:
@@ -118,10 +124,16 @@ class Template:
 
     @cached_property
     def conditions(self) -> tuple[Any, ...]:
-        """The equations between the unknowns: expressions that are to be 0."""
-        scalars = [sympy.Symbol(name) for name, kind in self.letters.items() if kind == "number"]
+        """The equations between the unknowns: expressions that are to be 0.
+
+        They hold identically in every scalar of the prompt: numbers that are letters, targets of
+        single tokens, products such as a^T P a.
+        """
         pairs = [(got, wanted) for _, got, wanted in self.compared(self.with_letters)]
-        return equations(*pairs, over=scalars)
+        coefficients = chain(*(form.terms.values() for pair in pairs for form in pair))
+        given = {*self.unknowns, *map(sympy.Symbol, self.parameters), c.n, c.d, c.m}
+        scalars = set().union(*(coefficient.free_symbols for coefficient in coefficients)) - given
+        return equations(*pairs, over=sorted(scalars, key=str))
 
     @cached_property
     def solution(self) -> Solution:
@@ -146,8 +158,12 @@ class Template:
             return ()
         at = {symbol: weights[symbol.name] for symbol in self.unknowns}
         *made, last = (substituted(layer, at) for layer in self.with_letters)
-        held = tuple(Holds(slot, text, self.tokens) for slot, text in self.leaves.items())
-        return (*made, replace(last, holds=last.holds or held))
+        return (*made, replace(last, holds=last.holds or self.leaves))
+
+    def put(self, layers: Iterable[Layer]) -> tuple[Layer, ...]:
+        """Other layers with the same letters, the solved weights put in."""
+        at = {symbol: self.weights[symbol.name] for symbol in self.unknowns}
+        return tuple(substituted(layer, at) for layer in layers)
 
     def at(self, **parameters: Any) -> tuple[Layer, ...]:
         """The solved layers, with numbers (or letters) for parameters, rows for a matrix."""
@@ -166,26 +182,23 @@ class Template:
         named = {matrix_letter(name): c.letter(name, c.d, c.d) for name in matrices}
         run = Run(self.stage.at(at or {}), self.stage.examples, named)
         scope = self._scope(run, at or {})
-        groups = [
-            (group, state)
-            for group, state in zip(run.groups, run.states, strict=True)
-            if group.matches(self.tokens)
-        ]
+        groups = list(zip(run.groups, run.states, strict=True))
         for group, state in groups:
-            for slot, text in self.before.items():
-                held = self._rows(scope, text, group, slot)
-                state.pop(slot, None)
-                state.add(slot, held)
+            for held in self._holds(self.before):
+                if group.matches(held.tokens):
+                    state.pop(held.slot, None)
+                    state.add(held.slot, self._rows(scope, held, group))
         for layer in layers:
             run.layer(layer)
         scope = self._after(scope)
         for group, state in groups:
-            for slot, text in self.leaves.items():
-                wanted = self._rows(scope, text, group, slot)
-                zero = c.zero(wanted.rows, wanted.columns)
-                yield f"{group.name}, {slot}", state.get(slot, zero), wanted
+            for held in self.leaves:
+                if group.matches(held.tokens):
+                    wanted = self._rows(scope, held, group)
+                    zero = c.zero(wanted.rows, wanted.columns)
+                    yield f"{group.name}, {held.slot}", state.get(held.slot, zero), wanted
 
-    def _rows(self, scope: Scope, text: str, group: Group, slot: str) -> Form:
+    def _rows(self, scope: Scope, held: Holds, group: Group) -> Form:
         """The formula at the tokens of a group; one that speaks of no token is the same at all."""
         here = copy(scope)
         here.found, here.known = {}, dict(scope.known)
@@ -193,9 +206,9 @@ class Template:
             if kind == "token":
                 own = scope.known[name].T if group.context else c.number(sympy.Symbol(f"{name}_*"))
                 here.known[f"{name}_t"] = plain(own)
-        held = rows_of(here, text, group, slot, self.stage)
-        per_token = len(self.stage.layout.shape(slot)) < 2
-        return ones(group.rows) @ held if per_token and held.rows != group.rows else held
+        rows = rows_of(here, held.expression, group, held.slot, self.stage)
+        per_token = len(self.stage.layout.shape(held.slot)) < 2
+        return ones(group.rows) @ rows if per_token and rows.rows != group.rows else rows
 
     def _scope(self, run: Run, at: Mapping[Any, Any]) -> Scope:
         names = (*self.parameters, *(k for k, kind in self.letters.items() if kind == "number"))
