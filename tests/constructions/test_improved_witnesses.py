@@ -13,7 +13,7 @@ import constructions
 from constructions.witness import Witness
 from verify import algorithms
 from verify.checks.case import first_difference
-from verify.measure.mutant_sites import sites
+from verify.measure.mutants import sites
 from verify.strategies import Case
 
 X = np.array([[F(1), F(2)], [F(-1), F(3, 2)], [F(2), F(0)]], dtype=object)

@@ -12,7 +12,7 @@ import pytest
 import constructions
 from proofs.slotmap import Block, slot_map
 from proofs.stream import layout
-from verify.measure.mutant_sites import sites
+from verify.measure.mutants import sites
 
 
 def test_every_core_witness_is_built_by_name():

@@ -5,13 +5,13 @@ from fractions import Fraction
 from itertools import permutations
 
 import pytest
-from verify.measure.mutant_sites import sites
 
 import constructions
 from constructions.parts import read_offset, scaled
 from proofs import prove_witness as holds
 from proofs import references
 from proofs.slotmap import slot_map
+from verify.measure.mutants import sites
 
 
 def prove_witness(witness, **options):
