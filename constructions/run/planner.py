@@ -10,8 +10,8 @@ units that are summed at once are a matrix product, and never made.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
 from math import prod
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from proofs.exact import Exact
@@ -27,6 +27,8 @@ AXES = "abcdefgh"
 
 Factors = tuple[Sparse, ...]
 Shape = tuple[int, ...]
+# of a part of a product: multiplications, outline, and how: what it is, or two parts of it
+Part = tuple[int, Outline, Any]
 
 
 class Term(NamedTuple):
@@ -162,6 +164,8 @@ class Planner(Numbers):
         )
 
     def concatenate(self, arrays: list[Sum]) -> Sum:
+        if len(arrays) == 1:
+            return arrays[0]
         size, start = sum(a.columns for a in arrays), 0
         terms: list[Term] = []
         for a in arrays:
@@ -264,27 +268,34 @@ class Planner(Numbers):
         if len(factors) == 1:
             return factors[0]
 
-        @cache
-        def best(first: int, last: int) -> tuple[int, Outline, Any]:
-            """Multiplications and outline of a part of it, and how: itself, or two parts."""
-            if first == last:
-                return 0, factors[first].outline, factors[first]
-            options = []
-            for middle in range(first, last):
-                (taken, a, left), (more, b, right) = best(first, middle), best(middle + 1, last)
-                made = self.sparse.known(left, right)
-                cost, outline = product_outline(a, b) if made is None else (0, made.outline)
-                how = (left, right) if made is None else made
-                options.append((taken + more + cost, outline, how))
-            return min(options, key=lambda option: option[0])
+        best: dict[tuple[int, int], Part] = {
+            (i, i): (0, factor.outline, factor) for i, factor in enumerate(factors)
+        }
+        for length in range(1, len(factors)):
+            for first in range(len(factors) - length):
+                last = first + length
+                best[first, last] = min(
+                    (
+                        self._both(best[first, middle], best[middle + 1, last])
+                        for middle in range(first, last)
+                    ),
+                    key=itemgetter(0),
+                )
+        return self._made(best[0, len(factors) - 1][2])
 
-        return self._made(best(0, len(factors) - 1)[2])
+    def _both(self, a: Part, b: Part) -> Part:
+        (taken, left, first), (more, right, second) = a, b
+        made = self.sparse.known(first, second)
+        if made is not None:
+            return taken + more, made.outline, made
+        cost, outline = product_outline(left, right)
+        return taken + more + cost, outline, (first, second)
 
     def _made(self, how: Any) -> Sparse:
         if isinstance(how, Sparse):
             return how
-        left, right = how
-        return self.sparse.product(self._made(left), self._made(right))
+        first, second = how
+        return self.sparse.product(self._made(first), self._made(second))
 
     # -- hidden units: products of rows that repeat along index patterns --
 
