@@ -57,7 +57,16 @@ class Limit:
 
 def limit(name: str, parameters: Mapping[str, Any], s: Spectrum) -> Limit | None:
     """The limit that a construction states, on this data; None where it states none."""
-    text = known.converges(parameters) if (known := _construction(name)) is not None else ""
+    known = _construction(name)
+    if known is None:
+        return None
+    defaults = {
+        key: kind.default
+        for key, kind in known.parameters.items()
+        if kind.default is not kind.REQUIRED
+    }
+    parameters = {**defaults, **parameters}
+    text = known.converges(parameters)
     if not text:
         return None
     from_below = ">=" in text
@@ -108,8 +117,9 @@ def suit(
                 f"{name} converges on this data; it must be {relation} {bound.formula} = "
                 f"{bound.value:.6g}"
             )
-    left = f"leaves {TARGET:g} of the slowest component"
-    choose("iterations", _iterations(name, made, s), left)
+    if "iterations" in signature.parameters:
+        left = f"leaves {TARGET:g} of the slowest component"
+        choose("iterations", _iterations(name, made, s), left)
     choose("steps", STEPS, "a default; more come closer")
     for key, parameter in signature.parameters.items():
         if key not in made and parameter.default is parameter.empty:
