@@ -43,6 +43,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     return Whole(done.returncode, json.loads(outputs[0].read_text()), outputs[1].read_text())
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "whole" in getattr(item, "fixturenames", ()):
