@@ -19,7 +19,7 @@ from constructions.papers.akyurek2022 import chains as paper
 from constructions.papers.akyurek2022.layers import FLOAT64, Constants, layer, workspace
 from constructions.papers.akyurek2022.operations import Aff, Div, Mov, Mul, Program, Raw
 from constructions.witness import Witness
-from proofs.layer import Head, Layer, Readout
+from proofs.layer import Readout
 from proofs.slotmap import SlotMap
 from proofs.stream import layout
 from verify import algorithms
@@ -38,6 +38,7 @@ from verify.checks.bounds.operation_bounds import NotCovered
 from verify.checks.bounds.polynomials import Ranges
 from verify.claim import Budget
 from verify.claims.akyurek2022 import theorems as claims
+from verify.measure.mutants import with_head, with_layer, with_mlp
 from verify.strategies import Case
 
 QUICK = Budget(quick=True, cases=20)
@@ -166,30 +167,26 @@ class Broken:
         return self.change(self.chain.transformer(constants), self.chain)
 
 
+def first_times(factor: F, slots: SlotMap) -> SlotMap:
+    """The first block of a slot map times a factor."""
+    first, *others = slots.blocks
+    return SlotMap((replace(first, coefficient=first.coefficient * factor), *others))
+
+
 def wrong_mlp(witness: Witness, chain: Any) -> Witness:
     """One outer weight of the last MLP is off by a millionth."""
     number = max(i for i, one in enumerate(witness.layer_list) if one.mlp is not None)
     made = witness.layer_list[number]
-    first, *others = made.mlp.outer.blocks
-    first = replace(first, coefficient=first.coefficient * (1 + F(1, 10**6)))
-    changed = replace(made, mlp=replace(made.mlp, outer=SlotMap((first, *others))))
-    return with_layer(witness, number, changed)
+    outer = first_times(1 + F(1, 10**6), made.mlp.outer)
+    return with_layer(witness, number, with_mlp(made, outer=outer))
 
 
 def wrong_value(witness: Witness, chain: Any) -> Witness:
     """The last head of the chain writes a thousandth too much."""
     number = max(i for i, one in enumerate(witness.layer_list) if one.mlp is None)
     made = witness.layer_list[number]
-    head: Head = made.heads[0]
-    first, *others = head.value.blocks
-    first = replace(first, coefficient=first.coefficient * F(1001, 1000))
-    heads = (replace(head, value=SlotMap((first, *others))), *made.heads[1:])
-    return with_layer(witness, number, replace(made, heads=heads))
-
-
-def with_layer(witness: Witness, number: int, made: Layer) -> Witness:
-    before, after = witness.layer_list[:number], witness.layer_list[number + 1 :]
-    return witness.with_layers((*before, made, *after))
+    value = first_times(F(1001, 1000), made.heads[0].value)
+    return with_layer(witness, number, with_head(made, 0, value=value))
 
 
 def coarser(witness: Witness, chain: Any) -> Witness:
@@ -271,7 +268,7 @@ def reads_the_prompt(witness: Witness, chain: Any) -> Witness:
     (block,) = first.heads[0].key.blocks
     column = ((1,),) * witness.prompt.positions
     key = SlotMap((block, replace(block, source="y", matrix=column)))
-    return with_layer(witness, 0, replace(first, heads=(replace(first.heads[0], key=key),)))
+    return with_layer(witness, 0, with_head(replace(first, heads=first.heads[:1]), 0, key=key))
 
 
 @pytest.mark.parametrize(
@@ -417,10 +414,8 @@ def test_a_layer_whose_weights_are_off_has_a_bound_that_says_so(operation, seed)
     head = made.heads[-1]
     if not head.value.blocks:
         return
-    first, *others = head.value.blocks
-    first = replace(first, coefficient=first.coefficient * F(11, 10))
-    heads = (*made.heads[:-1], replace(head, value=SlotMap((first, *others))))
-    wrong = replace(made, heads=heads)
+    value = first_times(F(11, 10), head.value)
+    wrong = with_head(made, len(made.heads) - 1, value=value)
     H = layers.draw_box(random.Random(seed), FIVE, 3, getattr(operation, "by", None), LEAST)
     with precision(MILD.bits(2)):
         limit = top(operation_bounds.operation_error(operation, wrong, whole, 5, LEAST))

@@ -37,6 +37,7 @@ from verify.claims.fu2023 import theorem as theorem51
 from verify.claims.ours import derived
 from verify.claims.ours import primitives as own_primitives
 from verify.claims.ours.features import falls_as_fast
+from verify.measure.mutants import sites, with_head, with_layer
 from verify.strategies import Case
 
 QUICK = Budget(quick=True, cases=20)
@@ -51,20 +52,17 @@ def changed(build: Build, change: Callable[[Witness], Witness]) -> Build:
 
 def flipped(witness: Witness) -> Witness:
     """The first head's value negated in the last layer."""
-    *others, last = witness.layer_list
-    head, *heads = last.heads
-    value = SlotMap(tuple(replace(b, coefficient=-b.coefficient) for b in head.value))
-    last = replace(last, heads=(replace(head, value=value), *heads))
-    return witness.with_layers((*others, last))
+    last = witness.layer_list[-1]
+    value = (replace(b, coefficient=-b.coefficient) for b in last.heads[0].value)
+    changed_last = with_head(last, 0, value=SlotMap(tuple(value)))
+    return with_layer(witness, witness.layers - 1, changed_last)
 
 
 def slightly_off(witness: Witness) -> Witness:
     """The first outer weight of the only MLP times 1 + 1e-6."""
-    (layer,) = witness.layer_list
-    first, *others = layer.mlp.outer.blocks
-    first = replace(first, coefficient=first.coefficient * (1 + F(1, 10**6)))
-    mlp = replace(layer.mlp, outer=SlotMap((first, *others)))
-    return witness.with_layers((replace(layer, mlp=mlp),))
+    (outer,) = (site for site in sites(witness) if site.part == "outer")
+    first = outer.slots.blocks[0]
+    return outer.with_block(0, replace(first, coefficient=first.coefficient * (1 + F(1, 10**6))))
 
 
 def leaking(witness: Witness) -> Witness:

@@ -17,6 +17,7 @@ from proofs.slotmap import Block, SlotMap, slot_map
 from verify import Refuted, algorithms, engine, hunt
 from verify.checks import floats, proof
 from verify.claim import Budget, Claim, builtin
+from verify.measure.mutants import with_head, with_layer
 from verify.strategies import Case
 
 CORE = {c.id: c for c in builtin() if c.id in ("gradient_descent", "sherman_morrison", "newton")}
@@ -26,11 +27,8 @@ Change = Callable[[Witness], Witness]
 
 def with_value(witness: Witness, number: int, change: Callable[[SlotMap], SlotMap]) -> Witness:
     """The value of the first head of one layer changed."""
-    layers = list(witness.layer_list)
-    head, *others = layers[number].heads
-    heads = (replace(head, value=change(head.value)), *others)
-    layers[number] = replace(layers[number], heads=heads)
-    return witness.with_layers(tuple(layers))
+    layer = witness.layer_list[number]
+    return with_layer(witness, number, with_head(layer, 0, value=change(layer.heads[0].value)))
 
 
 def times(factor: Any) -> Callable[[SlotMap], SlotMap]:
