@@ -8,6 +8,7 @@ rounding, else within the bound on rounding that the page computes beside its nu
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, make_dataclass, replace
 from fractions import Fraction
@@ -18,6 +19,7 @@ from typing import Any
 import browser as driver
 import layer_words
 import mpmath
+import numpy as np
 import plain
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -34,31 +36,33 @@ from witnesses import (
 )
 from witnesses import cases as any_cases
 
+import constructions
 from constructions.witness import Witness
 from proofs.layer import MLP, Head, Layer, Readout
 from proofs.prompt import Prompt
 from proofs.slotmap import Block, slot_map
 from proofs.stream import layout
 from verify.page import build
-from verify.page.export import Export, complete
+from verify.page.export import Export, complete, construction
 
 needs_browser = pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
 SCRIPTS = tuple(f"scripts/{name}.js" for name in ("matrix", "interpreter", "algebra", "model"))
 DIGITS = 60
 
 RUN_ALL = """
-const member = (data) => ({ axes: {}, zero: [], fixed: {}, variants: { "": data } });
+const member = (data) => ({ axes: {}, letters: [], zero: [], fixed: {}, members: { "": data } });
 const attempt = (f) => { try { return f(); } catch (error) { return { error: String(error) }; } };
 const text = (x) => (Number.isFinite(x) ? x : String(x));
-const runAll = (asked) => asked.map(({ witness, pools, prompt }) => attempt(() => {
-  const made = run(assemble(member(witness), pools, {}, {}), prompt);
+const runAll = (asked) => asked.flatMap(({ witness, family, pools, prompt, cases }) =>
+  (cases ?? [{ parameters: {}, prompt }]).map((one) => attempt(() => {
+  const made = run(assemble(family ?? member(witness), pools, one.parameters, {}), one.prompt);
   const { slot, value } = made.witness.readout, [name, index] = splitEntry(slot);
   const last = made.steps[made.steps.length - 1].after[name];
   return {
     predictions: Array.from(made.predictions, text),
     bounds: made.tokens.queries.map((t) => text(Math.abs(value) * last.error(t, index ?? 0))),
   };
-}));
+})));
 """
 
 
@@ -293,6 +297,53 @@ def test_the_drawn_witnesses_use_the_whole_vocabulary(
     assert {len(case.queries) for case, _ in cases} >= {1, 2, 3}
 
 
+@needs_browser
+@pytest.mark.filterwarnings("ignore::constructions.PrecisionWarning")
+@pytest.mark.parametrize("name", constructions.names())
+def test_the_sizes_that_a_page_offers_predict_what_their_witnesses_predict(
+    name: str, page: Callable[..., list[Any]]
+) -> None:
+    """Start, steps and end, put together by the page, are the witness that is built.
+
+    The smallest, the largest and some more of the sizes that the controls offer.
+    """
+    export, lesson = Export(), build.lesson_of(name)
+    given = {key: build._exact(value) for key, value in lesson.parameters.items()}
+    family = construction(export, name, given, lesson.sizes)
+    fixed = {key: value for key, value in given.items() if key not in family["scalars"]}
+    witnesses, cases = [], []
+    first, *others, last = product(*family["axes"].values())
+    more = random.Random(name).sample(others, min(len(others), 8))
+    for number, values in enumerate((first, *more, last)):
+        scalars = {key: value / (1 + number % 2) for key, value in family["scalars"].items()}
+        if number % 3 == 2:
+            scalars |= dict.fromkeys(family["zero"], 0)
+        parameters = dict(zip(family["axes"], values)) | scalars
+        n = witness.examples or 3 if (witness := built(name, fixed | parameters)) else 1
+        rng = np.random.default_rng(number)
+        X, queries = (rng.random((rows, parameters["d"])) for rows in (n, 2))
+        prompt = {"X": X.tolist(), "y": rng.random(n).tolist(), "queries": queries.tolist()}
+        witnesses.append(witness)
+        cases.append({"parameters": parameters, "prompt": prompt})
+    asked = json.dumps({"family": family, "pools": export.pools(), "cases": cases})
+    for witness, case, made in zip(witnesses, cases, page([json.loads(asked)]), strict=True):
+        if witness is None:
+            assert "there is no witness" in made["error"], case
+            continue
+        should = witness.predict(*case["prompt"].values())
+        gap = np.abs(np.array(made["predictions"], dtype=float) - should)
+        rounding = np.array(made["bounds"], dtype=float)  # there, and as much here
+        assert (gap <= 2 * rounding + 1e-12 * np.abs(should)).all(), case
+
+
+def built(name: str, parameters: dict[str, Any]) -> Witness | None:
+    """The witness, None where the parameters do not go together."""
+    try:
+        return constructions.build(name, **parameters)
+    except ValueError:
+        return None
+
+
 # -- seen to fail -------------------------------------------------------------------------------
 
 FAULTS = {
@@ -352,36 +403,48 @@ def test_a_fault_of_the_interpreter_is_seen(
 # -- what is not known --------------------------------------------------------------------------
 
 
+EMBEDDING, QUERY, KEY, VALUE, INNER, GATE, OUTER = range(7)  # the slot maps, by number
+
+
 def of_everything() -> dict[str, Any]:
     """A witness with each kind of part, as the page gets it."""
     block = {"to": "a", "from": "a", "c": 1}
     spread = {"to": "u", "from": "a", "c": 1, "pattern": "i<-"}
     matrix = {"to": "a", "from": "u", "c": 1, "matrix": [[1, 2]]}
     head = {
-        "name": "head", "query": [{**block, "to": "f"}], "key": [{**block, "to": "f"}],
-        "value": [block, matrix], "attention": "linear", "keys": "full", "average": "keys",
-        "null": False,
+        "name": "head", "query": QUERY, "key": KEY, "value": VALUE, "attention": "linear",
+        "keys": "full", "average": "keys", "null": False,
     }  # fmt: skip
     mlp = {
-        "inner": [{**block, "to": "h"}], "gate": [{**block, "to": "h"}],
-        "outer": [{**spread, "from": "h"}], "activation": "relu", "letters": {"i": 2},
+        "inner": INNER,
+        "gate": GATE,
+        "outer": OUTER,
+        "activation": "relu",
+        "letters": {"i": 2},
+    }
+    maps = {
+        EMBEDDING: [{"to": "u", "from": "x", "c": 1}, {"to": "a", "from": "y", "c": 1}],
+        QUERY: [{**block, "to": "f"}], KEY: [{**block, "to": "f"}], VALUE: [block, matrix],
+        INNER: [{**block, "to": "h"}], GATE: [{**block, "to": "h"}],
+        OUTER: [{**spread, "from": "h"}],
     }  # fmt: skip
     return {
         "witness": {
             "layout": [["u", [2]], ["a", []]],
             "prompt": {
                 "form": "joint", "d": 2, "register": False, "positions": 0,
-                "embedding": [{"to": "u", "from": "x", "c": 1}, {"to": "a", "from": "y", "c": 1}],
+                "embedding": EMBEDDING,
             },
-            "layers": [0],
+            "start": [0], "steps": [], "end": [], "count": 0,
             "readout": {"slot": "a", "coefficient": 1},
-            "examples": None, "approximate": False, "vectors": {}, "definitions": [],
+            "examples": None, "vectors": {}, "definitions": [],
         },
         "pools": {
             "layers": [
                 {"name": "layer", "heads": [head], "norm": False, "mlp": mlp, "holds": []}
             ],
-            "definitions": [], "math": {},
+            "maps": [maps[number] for number in range(7)], "formulas": [], "definitions": [],
+            "math": [],
         },
         "prompt": {"X": [[1, 2]], "y": [3], "queries": [[1, 0]]},
     }  # fmt: skip
@@ -389,15 +452,16 @@ def of_everything() -> dict[str, Any]:
 
 PROMPT, LAYER = ("witness", "prompt"), ("pools", "layers", 0)
 HEAD, MLP_ = (*LAYER, "heads", 0), (*LAYER, "mlp")
-BLOCK = (*MLP_, "outer", 0)
+MAPS = ("pools", "maps")
+BLOCK = (*MAPS, OUTER, 0)
 # where, what is put there, and the words that the error has to have
 UNKNOWN: list[tuple[tuple[Any, ...], Any, str]] = [
     ((*PROMPT, "form"), "stacked", 'form "stacked"'),
     ((*PROMPT, "register"), "no", 'register "no"'),
     ((*PROMPT, "positions"), -1, "positions -1"),
     ((*PROMPT, "d"), 0, "d 0"),
-    ((*PROMPT, "embedding", 0, "from"), "x_label", 'slot "x_label"'),
-    ((*PROMPT, "embedding", 0, "to"), "v", 'slot "v"'),
+    ((*MAPS, EMBEDDING, 0, "from"), "x_label", 'slot "x_label"'),
+    ((*MAPS, EMBEDDING, 0, "to"), "v", 'slot "v"'),
     ((*PROMPT, "padding"), True, '"padding"'),
     ((*LAYER, "norm"), "yes", 'norm "yes"'),
     ((*LAYER, "dropout"), 1, '"dropout"'),
@@ -408,14 +472,14 @@ UNKNOWN: list[tuple[tuple[Any, ...], Any, str]] = [
     ((*HEAD, "null"), 1, "null 1"),
     ((*HEAD, "null"), True, "null with linear attention"),
     ((*HEAD, "mask"), "band", '"mask"'),
-    ((*HEAD, "key", 0, "to"), "g", "do not make the same features"),
-    ((*HEAD, "query", 0, "to"), "f[0]", 'feature "f[0]"'),
-    ((*HEAD, "value", 0, "from"), "missing", 'slot "missing"'),
-    ((*HEAD, "value", 1, "matrix"), [[1, 2, 3]], "does not fit"),
-    ((*HEAD, "value", 1, "matrix"), [[1], [2]], "does not fit"),
-    ((*HEAD, "value", 1, "pattern"), "<-i", "a pattern and a matrix"),
+    ((*MAPS, KEY, 0, "to"), "g", "do not make the same features"),
+    ((*MAPS, QUERY, 0, "to"), "f[0]", 'feature "f[0]"'),
+    ((*MAPS, VALUE, 0, "from"), "missing", 'slot "missing"'),
+    ((*MAPS, VALUE, 1, "matrix"), [[1, 2, 3]], "does not fit"),
+    ((*MAPS, VALUE, 1, "matrix"), [[1], [2]], "does not fit"),
+    ((*MAPS, VALUE, 1, "pattern"), "<-i", "a pattern and a matrix"),
     ((*MLP_, "activation"), "tanh", 'activation "tanh"'),
-    ((*MLP_, "gate", 0, "to"), "k", "do not make the same hidden units"),
+    ((*MAPS, GATE, 0, "to"), "k", "do not make the same hidden units"),
     ((*MLP_, "letters"), {"i": "d"}, "size of a letter"),
     ((*MLP_, "bias"), [], '"bias"'),
     ((*BLOCK, "pattern"), "ij", 'pattern "ij"'),
@@ -426,7 +490,7 @@ UNKNOWN: list[tuple[tuple[Any, ...], Any, str]] = [
     ((*BLOCK, "c"), ["sinh", 1], "sinh"),
     ((*BLOCK, "c"), ["%", 1, 2], "%"),
     ((*BLOCK, "scale"), 2, '"scale"'),
-    ((*MLP_, "inner", 0, "pattern"), "k<-", "letter"),
+    ((*MAPS, INNER, 0, "pattern"), "k<-", "letter"),
     (("witness", "readout", "slot"), "u", "not one number"),
     (("witness", "readout", "slot"), "u[2]", "only 2 entries"),
     (("witness", "readout", "offset"), 1, '"offset"'),

@@ -45,10 +45,18 @@ def data_of(html: str) -> dict:
 
 def test_what_slots_hold_is_on_the_page_as_the_steps_check_reads_it(newton) -> None:
     data = data_of(newton)
-    held = {entry[3] for layer in data["pools"]["layers"] for entry in layer["holds"]}
+    pools, member = data["pools"], data["sides"][0]["family"]["members"]["linear,joint"]
     witness = constructions.build("newton", d=2, iterations=3, alpha=Fraction(1, 6))
-    assert {h.expression for layer in witness.layer_list for h in layer.holds} <= held
-    assert all(data["pools"]["math"][text].startswith("<math>") for text in held)
+    numbers = [*member["start"], *member["steps"][0] * 3, *member["end"]]
+    for k, number, layer in zip((0, 1, 2, 3, 3), numbers, witness.layer_list, strict=True):
+        held = [
+            [slot, *pools["formulas"][formula], tokens]
+            for slot, formula, tokens in pools["layers"][number]["holds"]
+        ]
+        assert json.loads(json.dumps(held).replace("{k}", str(k))) == [
+            [h.slot, mathml.tree(h.expression), mathml.mathml(h.expression), h.tokens]
+            for h in layer.holds
+        ]
 
 
 # -- formulas -------------------------------------------------------------------------------------

@@ -10,16 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .mathml import mathml, plain, scalar_tree
+from .mathml import mathml, plain, power, scalar_tree
 
 
 @dataclass(frozen=True)
 class Exercise:
     """A question that the page can check.
 
-    answer: a formula in X, y, x_q (the query), the parameters, n, d, rho (the theory's factor),
-    top and bottom (the largest and smallest non-zero eigenvalue of S); the reader's number counts
-    if it agrees to two significant digits, a whole number if it is equal.
+    answer: a formula in X, y, x_q (the query), the parameters, n, d, rho (what one
+    step leaves of the error), limit (below which the step size converges), top and bottom (the
+    largest and smallest non-zero eigenvalue of S); the reader's number counts if it agrees to two
+    significant digits, a whole number if it is equal.
     state: what the page must show instead: ("first", layer, slot), ("diverges",), ("close", r):
     the prediction is within a fraction r of least squares, ("zero",): it is 0, ("refuted",),
     ("last",): no layer but the last differs, ("mended",): the printed weights hold after a change.
@@ -43,12 +44,12 @@ class Lesson:
     """Text, example, theory and exercises of one construction.
 
     layers: for layers whose name starts with the key, what the layer does. lens: how a stream is
-    read before the end, from the read-out "slot" or by the "last layer". factor: by what the
-    error shrinks in the direction of an eigenvalue s of S; after `iteration` (of `layer`) = k
-    steps it is raised to `power`. The iteration is after (S + shift I)^-1 X^T y. `sizes` narrows
-    what the controls offer; `predicts` is False where the read-out is no prediction; goal
-    "answer" measures errors from the algorithm's own last answer instead of that solution;
-    `unit`: x lies in [0, 1].
+    read before the end, from the read-out "slot" or by the "last layer". left: what is left of
+    the error in the direction of an eigenvalue s of S, "base**exponent", where the construction
+    does not say it; words of the construction's parameters are 1 where they are chosen, else 0.
+    The iteration is after (S + shift I)^-1 X^T y. `sizes` narrows what the controls offer;
+    `predicts` is False where the read-out is no prediction; goal "answer" measures errors from the
+    algorithm's own last answer instead of that solution; `unit`: x lies in [0, 1].
     """
 
     title: str
@@ -62,29 +63,21 @@ class Lesson:
     y: tuple[float, ...] = (3, -1, 2)
     queries: tuple[tuple[float, ...], ...] = ((0.5, 1),)
     lens: str = "last layer"
-    factor: str = ""
-    power: str = "1"
-    iteration: str = "layer"
+    left: str = ""
     shift: str = ""
-    region: str = ""
     predicts: bool = True
     goal: str = "solution"
     unit: bool = False
     sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "lens": self.lens,
-            "factor": scalar_tree(self.factor) if self.factor else None,
-            "power": scalar_tree(self.power),
-            "iteration": scalar_tree(self.iteration),
+            "left": power(self.left),
             "shift": scalar_tree(self.shift) if self.shift else None,
-            "region": scalar_tree(self.region) if self.region else None,
             "predicts": self.predicts,
             "goal": self.goal,
             "unit": self.unit,
-            "words": {name: list(words) for name, words in self.words.items()},
             "layers": {key: rich(text) for key, text in self.layers.items()},
             "exercises": [exercise.to_json() for exercise in self.exercises],
         }

@@ -72,6 +72,12 @@ def scalar_tree(text: str) -> Tree:
     return to_json(parse(text, ON_PAGES))
 
 
+def power(text: Any) -> Tree | None:
+    """A text "(1 - alpha*s)**k" as [base, exponent]; None if it is none."""
+    made = scalar_tree(text) if isinstance(text, str) and text else None
+    return made[1:] if isinstance(made, list) and made[0] == "**" else None
+
+
 @lru_cache(maxsize=1)
 def _printer() -> Any:
     from sympy.printing.mathml import MathMLPresentationPrinter

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -14,7 +14,7 @@ from .export import Export
 from .latex import statement
 from .lesson import Lesson, rich
 from .mathml import plain
-from .pairs import Pair, matrix_name, pair_of
+from .pairs import Builder, Pair, matrix_name, pair_of
 from .report_page import checks_table, counterexample_html, frame
 from .story import given, story
 
@@ -123,7 +123,7 @@ def pair_page(
         {
             "variant": variant,
             "label": f"as {variant}" if variant == "printed" else variant,
-            "family": export.family(build, axes, pair.scalars),
+            "family": export.family(of_witness(export, build), axes, pair.scalars),
         }
         for variant, build in sides
     ]
@@ -142,6 +142,11 @@ def pair_page(
         extra={"counterexamples": [example] if example else []},
         notice=notice,
     )
+
+
+def of_witness(export: Export, build: Builder) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """A member of a family from the witness that is built of its values."""
+    return lambda values: export.witness(build(**values))
 
 
 def loaded(pair: Pair, counterexample: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -36,10 +36,6 @@ NEWTON = Lesson(
         "{x_t.T*M*X.T*y}, the prediction.",
     },
     parameters={"d": 2, "iterations": 3, "alpha": "1/6"},
-    factor="1 - alpha*s**2",
-    power="2**k",
-    iteration="layer - 1",
-    region="2/top**2",
     exercises=(
         Exercise(
             "The largest eigenvalue of {S} is shown beside the controls. Below which α does the "
@@ -47,7 +43,7 @@ NEWTON = Lesson(
             "In the direction of an eigenvalue s the first error is 1 − αs².",
             "The error 1 − αs² of the start is squared by every layer. It dies out if "
             "|1 − αs²| < 1 for every eigenvalue s, that is, for α < 2/s² at the largest s.",
-            answer="2/top**2",
+            answer="limit",
         ),
         Exercise(
             "Let ρ be the largest |1 − αs²| (it is shown beside the controls). How many "
@@ -89,19 +85,15 @@ GRADIENT_DESCENT = Lesson(
     },
     parameters={"d": 2, "steps": 4, "step_size": "1/8"},
     lens="slot",
-    factor="1 - step_size*((1 - mean)*2*(s + ridge) + mean*(s/n + ridge))",
-    power="k",
-    iteration="layer",
+    left="(1 - step_size*((1 - mean)*2*(s + ridge) + mean*(s/n + ridge)))**steps",
     shift="ridge*(1 - mean) + ridge*n*mean",
-    region="2/((1 - mean)*2*(top + ridge) + mean*(top/n + ridge))",
-    words={"loss": ("sum", "mean")},
     exercises=(
         Exercise(
             "Below which step size η does gradient descent converge on the prompt as it is now?",
             "Each step multiplies the error in the direction of an eigenvalue s by a factor that "
             "is linear in η; for the sum of squares it is 1 − 2η(s + λ).",
             "The factor of the largest eigenvalue reaches −1 first.",
-            answer="2/((1 - mean)*2*(top + ridge) + mean*(top/n + ridge))",
+            answer="limit",
         ),
         Exercise(
             "With the sum as loss and no ridge, what does one single step from zero predict at "
@@ -151,7 +143,6 @@ SHERMAN_MORRISON = Lesson(
     },
     parameters={"d": 2, "examples": 3, "ridge": 1},
     shift="ridge",
-    words={"storage": ("matrix", "tokens")},
     exercises=(
         Exercise(
             "The first example is read with {P0 = I/ridge}. How large is {x1.T*P0*x1}?",
@@ -188,15 +179,12 @@ HYPERPOWER = Lesson(
     ),
     layers={"embedding": START},
     parameters={"d": 2, "iterations": 2, "alpha": "1/4"},
-    factor="1 - alpha*s",
-    power="3**k",
-    region="2/top",
     exercises=(
         Exercise(
             "Below which α does the iteration converge on the prompt as it is now?",
             "In the direction of an eigenvalue s the first residual is 1 − αs.",
             "The residual is cubed every time. It dies out if |1 − αs| < 1 for all s.",
-            answer="2/top",
+            answer="limit",
         ),
         Exercise(
             "Let ρ be the largest |1 − αs|. How many iterations k does it take until ρ to the "

@@ -76,17 +76,12 @@ NEWTON_CARRIED = Lesson(
     },
     parameters={"d": 2, "iterations": 2, "alpha": "1/6"},
     lens="slot",
-    factor="gram*(1 - alpha*s**2) + identity*(1 - alpha*s)",
-    power="2**k",
-    iteration="layer - 1",
-    region="gram*2/top**2 + identity*2/top",
-    words={"start": ("gram", "identity")},
     exercises=(
         Exercise(
             "Below which α does the iteration converge, for the start that is chosen?",
             "The first residual is 1 − αs² from αS, and 1 − αs from αI.",
             "Its absolute value has to be below 1 for the largest eigenvalue.",
-            answer="gram*2/top**2 + identity*2/top",
+            answer="limit",
         ),
         Exercise(
             "Started from αI, how many steps of gradient descent do 10 iterations make?",
@@ -116,9 +111,6 @@ DEEP_DESCENT = Lesson(
     },
     parameters={"d": 2, "layers": 2, "alpha": "1/6"},
     lens="slot",
-    factor="1 - alpha*s",
-    power="(3**k - 1)/2",
-    region="2/top",
     sizes={"layers": (1, 2, 3, 4)},
     exercises=(
         Exercise(
@@ -131,7 +123,7 @@ DEEP_DESCENT = Lesson(
             "Below which α does it converge on the prompt as it is now?",
             "|1 − αs| < 1.",
             "The condition is that of gradient descent, as it is gradient descent.",
-            answer="2/top",
+            answer="limit",
         ),
         RUNS_AWAY,
     ),

@@ -27,7 +27,7 @@ function recall() {
     const text = given.get(name);
     app.parameters[name] = text === undefined ? value : typeof value === "number" && Number.isFinite(Number(text)) ? Number(text) : text;
   }
-  if (!variantOf(DATA.sides[app.side].family, app.parameters)) app.parameters = { ...DATA.start };
+  if (!chosen()) app.parameters = { ...DATA.start };
   const prompt = given.get("data");
   if (prompt && prompt.startsWith("counterexample")) {
     const example = (DATA.counterexamples ?? [])[Number(prompt.slice(14))];
@@ -45,7 +45,7 @@ function recall() {
   const side = Number(given.get("side") ?? app.side);
   app.side = DATA.sides[side] ? side : 0;
   app.cell = null;
-  if (!fits(variantOf(DATA.sides[app.side].family, app.parameters))) regenerate();
+  if (!fits(chosen())) regenerate();
   recompute();
   app.layer = Math.max(0, Math.min(app.layers, Math.round(Number(given.get("layer"))) || 0));
   const found = /^(.+)\.(\d+)\.(\d+)$/.exec(given.get("cell") ?? "");
@@ -83,7 +83,7 @@ async function open_(input) {
     if (given.witness !== DATA.name) throw new Error(`it is about ${given.witness}, this page about ${DATA.name}`);
     const parameters = { ...app.parameters };
     for (const name of Object.keys(DATA.start)) if (name in (given.parameters ?? {})) parameters[name] = given.parameters[name];
-    if (!variantOf(DATA.sides[app.side].family, parameters)) throw new Error("this page has no witness of that size");
+    if (!memberOf(DATA.sides[app.side].family, parameters)) throw new Error("this page has no witness of that size");
     app.parameters = parameters;
     app.data = { X: given.X, y: given.y, queries: given.queries };
     app.edits[app.side] = given.edits ?? {};

@@ -11,10 +11,9 @@ function renderError() {
   panel.hidden = DATA.lesson.goal === "answer" && !own;
   if (panel.hidden) return;
   const goal = own ? own[0].v[0] : dot(x, app.analysis.target), layers = witness.layers.length;
-  const depth = app.parameters.iterations ?? app.parameters.steps ?? layers;
   const steps = Array.from({ length: layers + 1 }, (_, k) => k);
   const errors = kept(`errors ${app.side}`, () => steps.map((k) => Math.abs(lens(result, k, DATA.lesson.lens)[0] - goal)));
-  const bounds = steps.map((k) => theory(DATA.lesson, app.analysis, depth, k, x));
+  const bounds = steps.map((k) => theory(DATA.lesson, app.analysis, witness.course, k, x));
   const finite = errors.concat(bounds.filter((b) => b !== null)).filter((v) => Number.isFinite(v) && v > FLOOR);
   const high = Math.ceil(Math.log10(Math.max(...finite, 1e-3)) + 0.05);
   const low = Math.min(high - 2, Math.max(-17, Math.floor(Math.log10(Math.min(...finite, 1)))));

@@ -43,8 +43,6 @@ function colour(value, scale_) {
   return `rgb(${tone.map((c) => Math.round(255 - (255 - c) * share)).join(",")})`;
 }
 
-const math = (text) => DATA.pools.math[text] ?? escapeText(text);
-const tag = (role) => `<span class="role ${role}">${role}</span>`;
 const word = (count, one, many) => `${count} ${count === 1 ? one : many ?? one + "s"}`;
 
 function tokenName(tokens, t) {

@@ -21,7 +21,7 @@ function openCell(id, side, push) {
 }
 
 function regenerate() {
-  const variant = variantOf(DATA.sides[app.side].family, app.parameters);
+  const variant = chosen();
   app.data = randomPrompt(variant.prompt.d, variant.examples ?? app.n, app.condition, app.seed);
   const inside = (rows_) => rows_.map((x) => x.map((v) => Math.round(100 / (1 + Math.exp(-v))) / 100));
   if (DATA.lesson.unit) Object.assign(app.data, { X: inside(app.data.X), queries: inside(app.data.queries) });
@@ -29,14 +29,15 @@ function regenerate() {
 }
 
 function suit() {
-  const name = scalarOfRegion();
-  if (name) app.parameters[name] = Number((limit() * 0.6).toPrecision(3));
+  recompute(); // the limit is that of the prompt as it is now
+  const { limit } = app.analysis;
+  if (limit) app.parameters[limit.name] = Number((limit.value * 0.6).toPrecision(3));
 }
 
 function setAxis(name, text) {
   const { family } = DATA.sides[app.side];
   app.parameters[name] = family.axes[name].find((v) => String(v) === text);
-  const variant = variantOf(family, app.parameters);
+  const variant = chosen();
   if (variant && !fits(variant)) {
     app.n = app.data.X.length;
     regenerate();

@@ -8,7 +8,7 @@
 
 // The fields of each part; those of the second list are for the page around it.
 const FIELDS = {
-  witness: [["layout", "prompt", "layers", "readout", "examples"], ["vectors", "approximate", "definitions"]],
+  witness: [["layout", "prompt", "layers", "readout", "examples"], ["vectors", "approximate", "definitions", "course", "left", "region"]],
   prompt: [["form", "d", "register", "positions", "embedding"], []],
   layer: [["name", "heads", "norm", "mlp"], ["holds"]],
   head: [["name", "query", "key", "value", "attention", "keys", "average", "null"], []],

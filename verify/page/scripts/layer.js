@@ -92,7 +92,7 @@ function blockOf(block) {
   const edited = block.value !== block.original;
   const shape = block.pattern ? ` <small>${PATTERNS[block.pattern] ?? escapeText(block.pattern)}</small>`
     : block.matrix ? " <small>by a matrix</small>" : "";
-  const symbol = !block.shown ? "" : ` <span class="symbol">${math(block.shown)}</span>`;
+  const symbol = block.shown === undefined ? "" : ` <span class="symbol">${DATA.pools.math[block.shown]}</span>`;
   return `<li class="${edited ? "edited" : ""}"><span>${escapeText(block.to)} ←</span>
     <input type="number" step="any" value="${Number(block.value.toPrecision(12))}" data-weight="${block.path}" data-focus="${block.path}"
     aria-label="weight from ${escapeText(block.from)} to ${escapeText(block.to)}"> · ${escapeText(block.from)}${symbol}${shape}${elsewhere(block)}${

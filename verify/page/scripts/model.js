@@ -1,26 +1,59 @@
 // From what is chosen on the page to numbers: the witness at this size, its run on this prompt,
 // what it should hold, what the algorithm and least squares say.
 
-const variantOf = (family, parameters) => family.variants[
-  Object.keys(family.axes).map((name) => String(parameters[name]))
+// The member of a family at these sizes and words; none where one is not on offer.
+function memberOf(family, parameters) {
+  if (!family.letters.every((name) => family.axes[name].includes(parameters[name]))) return undefined;
+  return family.members[Object.keys(family.axes).filter((name) => !family.letters.includes(name))
+    .map((name) => String(parameters[name]))
     .concat(family.zero.map((name) => (parameters[name] === 0 ? "1" : "0"))).join(",")];
+}
+
+// The start, the steps 1 … k (the last that is listed is every later one, too) and the end as
+// layers in a row; the dimension d stands where its letter stood.
+function variantOf(family, pools, parameters) {
+  const member = memberOf(family, parameters);
+  if (!member) return null;
+  const { start, steps, end, count, ...parts } = member;
+  const k = typeof count === "string" ? parameters[count] : count;
+  const d = member.prompt.d === "d" ? parameters.d : member.prompt.d;
+  const sized = (axis) => (axis === "d" ? d : axis);
+  const layers = [[start, 0]];
+  for (let i = 1; i <= k && steps.length; i++) layers.push([steps[Math.min(i, steps.length) - 1], i]);
+  layers.push([end, k]);
+  return {
+    ...parts,
+    layout: member.layout.map(([name, shape]) => [name, shape.map(sized)]),
+    prompt: { ...member.prompt, d },
+    layers: layers.flatMap(([numbers, step]) => numbers.map((i) => ofStep(pools.layers[i], pools, step)))
+      .map((layer) => (layer.mlp?.letters ? { ...layer, mlp: { ...layer.mlp,
+        letters: Object.fromEntries(Object.entries(layer.mlp.letters).map(([name, size]) => [name, sized(size)])) } } : layer)),
+    course: { count, k, start: start.length, step: (steps[0] ?? []).length, end: end.length },
+  };
+}
+
+// A layer as that of step k: what its slots hold is a tree and, for people, MathML.
+function ofStep(layer, pools, k) {
+  const holds = layer.holds.map(([slot, formula, tokens]) => [slot, pools.formulas[formula][0], tokens, pools.formulas[formula][1]]);
+  return JSON.parse(JSON.stringify({ ...layer, holds }).replaceAll("{k}", k));
+}
 
 // One member of a family as a witness with numbers for coefficients. `edits` replaces
 // coefficients by path ("layers.0.heads.1.value.0" -> number).
 function assemble(family, pools, parameters, edits) {
-  const variant = variantOf(family, parameters);
+  const variant = variantOf(family, pools, parameters);
   if (!variant) return null;
   const scope = new Scope(parameterScope({ ...family.fixed, ...parameters }));
   const value = (tree) => evaluate(tree, scope).v[0];
-  const blocks = (map, path) => map && map.map((block, i) => ({
+  const blocks = (map, path) => map === null ? null : pools.maps[map]?.map((block, i) => ({
     ...block,
     path: `${path}.${i}`,
     original: value(block.c),
     value: edits[`${path}.${i}`] ?? value(block.c),
     matrix: block.matrix && block.matrix.map((row) => row.map(value)),
   }));
-  const layers = variant.layers.map((number_, k) => {
-    const layer = pools.layers[number_], path = `layers.${k}`;
+  const layers = variant.layers.map((layer, k) => {
+    const path = `layers.${k}`;
     return {
       ...layer,
       heads: layer.heads.map((head, h) => {
@@ -48,6 +81,8 @@ function assemble(family, pools, parameters, edits) {
     vectors: Object.fromEntries(Object.entries(variant.vectors).map(([name, v]) => [name, v.map((entry) =>
       (Array.isArray(entry) && Array.isArray(entry[0]) ? entry[0].map(value) : value(entry)))])),
     definitions: variant.definitions.map((i) => pools.definitions[i]),
+    approximate: layers.some(({ heads, mlp, norm }) =>
+      norm || mlp?.activation === "gelu" || heads.some((head) => head.attention === "softmax")),
   };
 }
 
@@ -101,36 +136,41 @@ function largest(result) {
   return most;
 }
 
-// Eigenvalues of S, the solution that the algorithm is after, and the theory's factor.
-function analyse(lesson, data, d, parameters) {
+// Eigenvalues of S, the solution that the algorithm is after, what is left of the error in the
+// worst direction after one step (`left` is [that, how often it is multiplied]), and the limit
+// below which a parameter has to be.
+function analyse(lesson, family, variant, data, d, parameters) {
   const X = fromRows(data.X, d), y = fromRows(data.y.map((v) => [v]), 1);
   const parts = eigen(product(transpose(X), X));
   const right = Array.from(product(transpose(X), y).v);
   const top = Math.max(...parts.values);
   const kept = parts.values.filter((s) => s > top * d * 2 ** -50);
   const words = {}; // "mean" is 1 where the loss is "mean"
-  for (const options of Object.values(lesson.words)) for (const word of options) words[word] = number(0);
+  for (const word of Object.values(family.axes).flat()) if (typeof word === "string") words[word] = number(0);
   for (const value of Object.values(parameters)) if (typeof value === "string") words[value] = number(1);
   const scope = new Scope({
     ...parameterScope(parameters), ...words, n: number(data.X.length), d: number(d),
     top: number(top), bottom: number(kept.length ? Math.min(...kept) : 0),
   });
+  const left = (variant && variant.left) ?? lesson.left, region = variant && variant.region;
   const shift = lesson.shift ? evaluate(lesson.shift, scope).v[0] : 0;
-  const factors = lesson.factor
-    ? kept.map((s) => evaluate(lesson.factor, new Scope({ s: number(s, 0) }, null, scope)).v[0]) : [];
+  const factors = left
+    ? kept.map((s) => evaluate(left[0], new Scope({ s: number(s, 0) }, null, scope)).v[0]) : [];
   return {
     eigenvalues: [...parts.values].sort((a, b) => b - a), top, scope,
     leastSquares: solve(parts, 0, right), target: solve(parts, shift, right),
-    factor: factors.length ? Math.max(...factors.map(Math.abs)) : null,
+    factor: factors.length ? Math.max(...factors.map(Math.abs)) : null, power: left && left[1],
+    limit: region ? { name: region[0], value: evaluate(region[1], scope).v[0] } : null,
     condition: kept.length ? top / Math.min(...kept) : NaN,
   };
 }
 
-// How many iterations layer k has done, and the bound on the error that the theory gives there.
-function theory(lesson, analysis, depth, k, x) {
+// The bound on the error that the theory gives after layer k, from the steps done by then.
+function theory(lesson, analysis, { count, k: steps, start, step, end }, k, x) {
   if (analysis.factor === null) return null;
-  const iteration = Math.max(0, Math.min(depth, evaluate(lesson.iteration, new Scope({ layer: number(k) })).v[0]));
-  const power = evaluate(lesson.power, new Scope({ k: number(iteration) })).v[0];
+  const ahead = lesson.lens === "last layer" && end === 0 ? step : 0; // read through one step more
+  const done = Math.max(0, Math.min(steps, Math.floor((k + ahead - start) / step)));
+  const power = evaluate(analysis.power, new Scope({ [count]: number(done) })).v[0];
   return norm(x) * norm(analysis.target) * analysis.factor ** power;
 }
 

@@ -90,18 +90,15 @@ function renderControls() {
     <p class="facts">Eigenvalues of S: ${a.eigenvalues.map((s) => show(Math.abs(s) < 1e-12 * a.top ? 0 : s)).join(", ")}</p>${regionText()}`);
 }
 
-const scalarOfRegion = () => ["alpha", "step_size"].find((name) => name in app.parameters);
-const limit = () => (DATA.lesson.region ? evaluate(DATA.lesson.region, app.analysis.scope).v[0] : null);
-
 function regionText() {
-  const name = scalarOfRegion(), { factor } = app.analysis;
-  if (!name || factor === null || limit() === null) return "";
-  const letter = name === "alpha" ? "α" : "η";
+  const { factor, limit } = app.analysis;
+  if (factor === null || limit === null) return "";
+  const letter = limit.name === "alpha" ? "α" : "η", most = show(limit.value, 4);
   return factor < 1
-    ? `<p class="facts good">It converges for ${letter} &lt; ${show(limit(), 4)}: here the error factor is ρ = ${show(factor)}.</p>`
-    : `<p class="facts bad">${letter} is outside 0 &lt; ${letter} &lt; ${show(limit(), 4)}: the error factor is ρ = ${show(factor)}, not below 1. The layers do
+    ? `<p class="facts good">It converges for ${letter} &lt; ${most}: here the error factor is ρ = ${show(factor)}.</p>`
+    : `<p class="facts bad">${letter} is outside 0 &lt; ${letter} &lt; ${most}: the error factor is ρ = ${show(factor)}, not below 1. The layers do
       what they should, and the algorithm ${factor === 1 ? "stands still" : "runs away"}.</p>`;
 }
 
-const regionButton = () => (scalarOfRegion() && limit() !== null
+const regionButton = () => (app.analysis.limit
   ? ' <button type="button" data-do="suit" data-focus="suit">a step size that suits it</button>' : "");

@@ -28,12 +28,15 @@ function recompute() {
     return { ...examine(witness, app.data, parameters, reference), reference };
   });
   if (!app.models[app.side]) app.side = Math.max(0, app.models.findIndex((model) => model));
-  app.analysis = analyse(DATA.lesson, app.data, app.d, app.parameters);
+  app.analysis = analyse(DATA.lesson, DATA.sides[app.side].family, chosen(), app.data, app.d, app.parameters);
   app.layers = Math.max(...app.models.map((model) => (model ? model.witness.layers.length : 0)));
   app.layer = Math.min(app.layer, app.layers);
   app.coordinate = Math.min(app.coordinate, app.d - 1);
   if (app.cell && !cellExists(app.cell)) app.cell = null;
 }
+
+// What is chosen, on the side that is shown, with letters for weights; null where there is none.
+const chosen = () => variantOf(DATA.sides[app.side].family, DATA.pools, app.parameters);
 
 const fits = ({ examples, prompt }) =>
   (examples === null || examples === app.data.X.length) && prompt.d === app.data.X[0].length;

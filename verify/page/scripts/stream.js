@@ -70,7 +70,7 @@ function streamOf(model, side) {
   for (const [name, shape] of witness.layout.slots) {
     const size = sizeOf(shape);
     const held = holds.filter((h) => splitEntry(h[0])[0] === name)
-      .map((h) => `<span class="holds">${math(h[3])}${heldAt(h[2])}</span>`).join(" ");
+      .map((h) => `<span class="holds">${h[3]}${heldAt(h[2])}</span>`).join(" ");
     for (let i = 0; i < size; i++) {
       html += "<tr>";
       if (i === 0) {
@@ -174,7 +174,7 @@ function renderCell() {
   const held = k > 0 ? expected[k - 1].find((h) => h.should.has(t) && (h.slot === slot || h.slot === `${slot}[${i}]`)) : null;
   const should = held ? held.should.get(t) : null;
   const mark = (comparison.marks[k] ?? new Map()).get(id);
-  const verdict = !held ? "" : `<p class="${mark ? "bad" : "good"}">It should hold ${math(held.text)}${
+  const verdict = !held ? "" : `<p class="${mark ? "bad" : "good"}">It should hold ${held.text}${
     sizeOf(shape) === 1 || isNumber(should) ? "" : `, entry ${i + 1}`}, which is <b>${
     show(should.v[isNumber(should) ? 0 : i], 6)}</b>: ${mark ? "≠ it does not." : "✓ it does."}</p>`;
   fill(panel, `<div class="heading"><h3>${escapeText(slot)}${entryName(shape, i)} of ${
