@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from fractions import Fraction
 from functools import wraps
 from pathlib import Path
@@ -103,14 +104,8 @@ def test_a_wrong_transformer_is_seen(
     """One iteration less than the algorithm: rounding does not explain that."""
     from constructions.algorithms import newton as module
 
-    right = module.newton
-    monkeypatch.setattr(
-        module,
-        "newton",
-        lambda d, iterations, alpha, attention="linear", prompt="joint": right(
-            d, iterations - 1, alpha, attention, prompt
-        ),
-    )
+    fewer = replace(module.newton, steps=lambda values: values["iterations"] - 1)
+    monkeypatch.setattr(module, "newton", fewer)
     call = ["run", "newton", "--data", diabetes[0], "--target", "target"]
     cli.main([*call, "--set", "iterations=9"])
     assert "explains NOT all of it" in capsys.readouterr().out
@@ -185,8 +180,6 @@ def test_a_reference_in_floats_decides_nothing(
 
 def test_a_claim_is_compared_with_its_own_algorithm() -> None:
     """Also where it has the name of a built-in algorithm."""
-    from dataclasses import replace
-
     from verify import algorithms
     from verify.checks.judge import algorithm_of
     from verify.claim import builtin
@@ -299,7 +292,7 @@ def test_the_limit_is_where_the_algorithm_stops_to_converge(
     y, queries = X @ np.array([1.0, -2.0, 3.0]) + 1, np.eye(3)
     found = limit(name, parameters, spectrum(X))
     assert found is not None
-    key, top, _ = found
+    key, top = found.parameter, found.value
     if "ridge" in parameters:
         strength = parameters["ridge"] * (len(X) if parameters.get("loss") == "mean" else 1)
         target = algorithms.ridge(X, y, queries, strength)
