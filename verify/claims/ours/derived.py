@@ -54,7 +54,7 @@ def claim_of(made: Construction) -> Claim:
     """The claim that the construction's transformers predict what its algorithm does."""
 
     def witness(**parameters: Any) -> Any:
-        return made(**parameters)
+        return constructions.build(made.name, **parameters)
 
     witness.__doc__ = made.__doc__
     witness.__signature__ = made.signature  # type: ignore[attr-defined]
