@@ -18,7 +18,7 @@ from typing import Any
 from ...claim import CheckResult, Claim, Object, builtin
 from .. import proof
 from . import kernel
-from .weights import SOURCES, STEPS, WRITTEN, Source, letters_of, statement_of, witness_of
+from .sources import SOURCES, STEPS, WRITTEN, Source, letters_of, statement_of, witness_of
 
 
 @dataclass(frozen=True)

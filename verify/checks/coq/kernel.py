@@ -1,7 +1,7 @@
 """Coq's kernel: the theories of `proofs/coq`, with weights written from the running witnesses.
 
 Each run copies the theories into a temporary directory, writes Weights.v there from the assembled
-witnesses (see `weights_coq`), compiles what is asked for, and has the kernel print the assumptions
+witnesses (see `weights`), compiles what is asked for, and has the kernel print the assumptions
 of every theorem. A theorem counts as proved only if its file compiled and the answer is "Closed
 under the global context". Without Coq nothing is run, and every result says so.
 
@@ -26,7 +26,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from .weights import Builder, weights_file
+from .sources import Builder
+from .weights import weights_file
 
 Status = Literal["proved", "failed", "not run"]
 
@@ -52,7 +53,7 @@ _GENERATED = "Weights"
 class Theorem:
     """One theorem of a theory, `file.name`: the claims and witnesses that it bears on, and how.
 
-    predicts: the source (`weights.SOURCES`) whose transformer, it says, predicts its formula.
+    predicts: the source (`sources.SOURCES`) whose transformer, it says, predicts its formula.
     """
 
     id: str
