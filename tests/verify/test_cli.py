@@ -117,16 +117,14 @@ def test_trace_marks_the_slot_that_is_wrong(witness: Any, monkeypatch: pytest.Mo
 
     right = module.newton
 
-    def wrong(d: int, iterations: int, alpha: Any) -> Any:
-        built = right(d, iterations, alpha)
-        second = built.layer_list[1]
-        (head,) = second.heads
+    def wrong(alpha: Any, attention: str, prompt: str) -> Any:
+        parts = right.parts(alpha, attention, prompt)
+        (step,) = parts.step
+        (head,) = step.heads
         value = SlotMap(tuple(replace(b, coefficient=-b.coefficient) for b in head.value))
-        layers = list(built.layer_list)
-        layers[1] = replace(second, heads=(replace(head, value=value),))
-        return built.with_layers(tuple(layers))
+        return replace(parts, step=(replace(step, heads=(replace(head, value=value),)),))
 
-    monkeypatch.setattr(module, "newton", wrong)
+    monkeypatch.setattr(module, "newton", replace(right, parts=wrong))
     status, out, _ = witness("trace", "newton", "--set", "iterations=1")
     assert status == 1
     assert "first wrong in layer 2 (M_1), slot t" in out
