@@ -1,4 +1,4 @@
-"""Chebyshev's residual, least squares by rank-one updates, and the soft threshold."""
+"""Chebyshev's residual and the soft threshold."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import sympy
 
 from proofs.argument import Argument
 from proofs.statements.improved import IDENTITY, INDUCTION, solved, theorem
-from proofs.statements.ridge import INVERTIBLE
 from proofs.theorem import Theorem
 
 Values = Mapping[str, Any]
@@ -37,36 +36,6 @@ def _chebyshev(argument: Argument, factor: Any = 2) -> None:
     after = rho + omega * previous * (rho - rho_before) - 2 * omega / delta * s * rho
     argument.equal(r"\rho_{k+1}:\ ", after, (2 * z * t - before) / following)
     argument.equal(r"k = 1:\ 1 - s/\theta = ", 1 - s / (sigma * delta), z / sigma)
-
-
-def _least_squares(argument: Argument, weights: Values) -> None:
-    from proofs.calculus import form as c
-    from proofs.weights import recursive_least_squares as rls
-
-    argument.assume(INVERTIBLE)
-    inverse, following = rls.required()
-    enlarged = c.inverse_letter(rls.P) + rls.a @ rls.a.T
-    argument.equal(r"P'(P^{-1} + a a^\top) = ", inverse @ enlarged, c.identity(c.d))
-    after = rls.layers(weights)
-    argument.equal(r"z:\ ", after["z"], rls.z @ inverse)
-    argument.equal(r"r:\ ", after["r"], c.number(rls.target) - rls.z @ following)
-    for slot in ("a", "b", "e"):
-        argument.equal(rf"{slot}:\ ", after[slot], 0 * after[slot])
-
-
-def _pairs(argument: Argument, weights: Values) -> None:
-    from proofs.calculus import form as c
-    from proofs.weights import paired_least_squares as pls
-
-    argument.assume(r"P \text{ and } I + A^\top P A \text{ are invertible},\ A = (a_1, a_2)")
-    inverse, following = pls.required()
-    enlarged = c.inverse_letter(pls.P) + pls.A[0] @ pls.A[0].T + pls.A[1] @ pls.A[1].T
-    argument.equal(
-        r"P'(P^{-1} + a_1a_1^\top + a_2a_2^\top) = ", inverse @ enlarged, c.identity(c.d)
-    )
-    after = pls.layers(weights)
-    argument.equal(r"z:\ ", after["z"], pls.z @ inverse)
-    argument.equal(r"r:\ ", after["r"], c.number(pls.target) - pls.z @ following)
 
 
 def _threshold(argument: Argument, weights: Values) -> None:
@@ -105,17 +74,6 @@ THEOREMS: list[Theorem] = [
         "chebyshev.residual", "chebyshev",
         r"\rho_k(s) = T_k((\theta - s)/\delta) / T_k(\theta/\delta)",
         _chebyshev, inputs={"factor": 2}, **INDUCTION,
-    ),
-    theorem(
-        "recursive_least_squares.layers", "recursive_least_squares",
-        r"\text{two layers: } P' = (P^{-1} + aa^\top)^{-1},\ w' = w + P'a(b - a^\top w)",
-        _least_squares, weights=solved("recursive_least_squares", "update"), **IDENTITY,
-    ),
-    theorem(
-        "paired_least_squares.layers", "paired_least_squares",
-        r"\text{two layers: } P' = (P^{-1} + a_1a_1^\top + a_2a_2^\top)^{-1},\ w' = w + "
-        r"P'\textstyle\sum_k a_k(b_k - a_k^\top w)",
-        _pairs, weights=solved("paired_least_squares", "update"), **IDENTITY,
     ),
     theorem(
         "lasso.threshold", "lasso",
