@@ -7,6 +7,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import ClassVar
 
 import pytest
 
@@ -145,3 +146,55 @@ def test_a_paper_is_a_file_of_claims(toy, capsys):
     said = capsys.readouterr().out
     assert "refuted" in said and "derived" in said
     assert "toy2026.lemma1" in (toy / "report.html").read_text()
+
+
+def test_a_number_system_is_a_class_with_a_name():
+    from constructions import numbers
+    from constructions.numbers.rational import Rational
+
+    class Noted(Rational):
+        """Fractions, and whose prompts came."""
+
+        name = "noted"
+        came: ClassVar[list[str]] = []
+
+        def prompts(self, X, y, queries, witness):
+            self.came.append(witness.name)
+            return super().prompts(X, y, queries, witness)
+
+    numbers.register("noted", Noted)
+    try:
+        witness = constructions.build("newton", d=1, iterations=1, alpha=1)
+        plain = witness.predict([[1]], [1], [[1]], "rational")
+        assert "noted" in numbers.names()
+        assert list(witness.predict([[1]], [1], [[1]], "noted")) == list(plain)
+        assert Noted.came == ["newton"]
+    finally:
+        numbers._registered.clear()
+
+
+def test_a_check_is_one_function(toy):
+    from verify import Claim, engine, strategies
+    from verify.claim import Budget, CheckResult, Differs, check
+    from verify.hunt import hunt
+
+    @check("exact", "exact")
+    def even(budget, build, factor):
+        """Predictions are even numbers times the moment of whole numbers."""
+
+        def test(case):
+            got = build(d=case.X.shape[1], scale=factor).predict(
+                case.X, case.y, case.queries, "rational"
+            )
+            odd = next((value for value in got if value % 2), None)
+            if odd is not None:
+                raise Differs(f"{odd} is odd", case.to_json())
+
+        whole = strategies.prompts(entries=strategies.fractions(3, 1))
+        return CheckResult(True, hunt(whole, test, budget))
+
+    toy_moment = constructions.get("toy_moment")
+    for factor, verdict in ((2, "holds"), (1, "refuted")):
+        claim = Claim("toy.even", checks=lambda: (even(toy_moment, factor),))  # noqa: B023
+        report = engine.run(claim, Budget(quick=True))
+        assert report.verdict.name == verdict

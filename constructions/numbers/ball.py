@@ -12,6 +12,8 @@ from proofs.flint_precision import precision
 
 from .flint import FlintNumbers, to_fraction
 
+SYSTEMS = ("ball",)
+
 
 class Ball(FlintNumbers):
     """python-flint arb matrices at `precision` bits; predictions come back as flint.arb.
@@ -19,6 +21,7 @@ class Ball(FlintNumbers):
     A user's arb is taken as the whole interval that it is: so a box of inputs is enclosed.
     """
 
+    decides_with = "rational"
     name = "ball"
     matrix = arb_mat
     folds = True
@@ -117,3 +120,8 @@ def _from_sympy(value: Any) -> arb:
     if isinstance(value, sympy.log):
         return parts[0].log()
     raise Unsupported(f"ball numbers do not know {value.func.__name__}")
+
+
+def system(name: str) -> Ball:
+    """The system of this name."""
+    return Ball()

@@ -16,9 +16,13 @@ class Unsupported(ValueError):
 
 
 class Numbers(ABC):
-    """One arithmetic. Every method is pure: no argument is changed."""
+    """One arithmetic. Every method is pure: no argument is changed.
+
+    decides_with: the number system that decides where this one cannot.
+    """
 
     name: str
+    decides_with: str | None = None
 
     def working(self) -> AbstractContextManager[None]:
         """Held while a witness runs in this arithmetic."""

@@ -26,8 +26,13 @@ HALF = (torch.bfloat16, torch.float16)
 ONE_PANEL = 128  # inner size up to which a matrix product adds to its target only once
 
 
+SYSTEMS = ("float64", "float32", "bfloat16", "float16")
+
+
 class Floats(Numbers):
     """Arrays are tensors (…, tokens, size); constants may lack the batch axes."""
+
+    decides_with = "rational"
 
     def __init__(self, name: str = "float64", device: Any = None) -> None:
         self.name = name
@@ -335,3 +340,8 @@ def _to_numpy(a: torch.Tensor) -> np.ndarray:
     if a.dtype in HALF:  # numpy has no bfloat16; float32 holds every half exactly
         a = a.float()
     return a.detach().cpu().numpy()
+
+
+def system(name: str) -> Floats:
+    """The format of this name."""
+    return Floats(name)

@@ -52,6 +52,9 @@ def _table(a: np.ndarray) -> Table:
     return Table(rows, columns, list(a.ravel()))
 
 
+SYSTEMS = ("symbolic",)
+
+
 class Symbolic(FlintNumbers):
     """Rational functions over the fractions in all letters of prompt and weights, reduced."""
 
@@ -106,3 +109,8 @@ def _rational(p: int, q: int) -> Any:
     from sympy import Rational
 
     return Rational(p, q)
+
+
+def system(name: str) -> Symbolic:
+    """The system of this name."""
+    return Symbolic()

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from constructions.numbers import FLOATS, Unsupported
+from constructions.numbers import FLOATS, Unsupported, get
 
 from .. import algorithms
 from ..claim import Claim, Differs, builtin
@@ -18,9 +18,6 @@ from ..inputs.names import Subject
 from ..strategies import Case
 from . import floats as numeric
 from .case import InexactReference, build, reference
-
-# a number system that decides where the one asked cannot
-DECIDES = {name: "rational" for name in FLOATS} | {"ball": "rational"}
 
 
 def algorithm_of(subject: Subject) -> Callable[..., Any]:
@@ -62,7 +59,7 @@ def judge(claim: Claim, case: Case, numbers: str) -> dict[str, Any]:
     except InexactReference as error:
         outcome = {"detail": str(error)}
     except (Unsupported, ZeroDivisionError) as error:
-        outcome = {"decides": DECIDES.get(numbers), "detail": str(error)}
+        outcome = {"decides": get(numbers).decides_with, "detail": str(error)}
         if numbers == "rational" and isinstance(error, ZeroDivisionError):
             outcome["outcome"] = "undefined"
     return made | outcome
@@ -73,7 +70,7 @@ def _judged(claim: Claim, case: Case, numbers: str) -> dict[str, Any]:
     if numbers in FLOATS:
         compared = numeric.compare(claim, case, numbers)
         if compared is None:
-            return {"decides": DECIDES[numbers]}
+            return {"decides": get(numbers).decides_with}
         return {"outcome": "within bound", "error": compared[0], "bound": compared[1]}
     got = build(claim.witness, case.parameters).predict(case.X, case.y, case.queries, numbers)
     want = reference(claim.algorithm, case, Fraction)

@@ -8,6 +8,8 @@ import shutil
 import subprocess
 from typing import Any
 
+from constructions import numbers
+
 from ..measure.machine import memory_bytes
 from ..report.as_json import dumps, versions
 from .options import JSON
@@ -34,7 +36,7 @@ def doctor(json: JSON = False) -> None:
 
 def examine() -> dict[str, Any]:
     """{"schema", "machine", "versions", "can": [{"what", "able", "detail"}]}."""
-    systems = ("float64", "float32", "bfloat16", "float16", "rational", "ball", "symbolic")
+    systems = numbers.names()
     cluster = _optional_package(
         "distributed", "sweeps on a cluster", "pip install 'icl-witness[cluster]'"
     )

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from constructions.numbers import names as number_systems
+
 from ..inputs.errors import WrongCall, at_least
 from ..inputs.files import check_writable, write
 from ..inputs.progress import Progress
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from .examples import Problem
     from .regression import Run
 
-NUMBERS = ("float64", "float32", "bfloat16", "float16", "rational", "ball")
+NUMBERS = tuple(name for name in number_systems() if name != "symbolic")  # rows are numbers
 LARGE = 1_000_000  # numbers in X from which on several threads are worth starting
 
 

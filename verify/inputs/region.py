@@ -73,6 +73,7 @@ def limit(name: str, parameters: Mapping[str, Any], s: Spectrum) -> Limit | None
     parameter, _, formula = text.partition(">=" if from_below else "<")
     formula = formula.strip()
     shown = formula.replace("top", "|X^T X|").replace("**", "^").replace("*", " ")
+    shown = shown.replace("/", " / ")
     return Limit(parameter.strip(), value_of(formula, parameters, s), shown, from_below)
 
 

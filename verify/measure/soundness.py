@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from constructions import PrecisionWarning
-from constructions.numbers import FLOATS
+from constructions.numbers import FLOATS, get
 
 from ..checks import floats as numeric
 from ..checks.case import build
-from ..checks.judge import DECIDES, as_claim, judge
+from ..checks.judge import as_claim, judge
 from ..claim import Claim
 from ..hunt import Differs
 from ..inputs.names import subject
@@ -191,7 +191,8 @@ def in_floats(claim: Claim, drawn: Case, numbers: str) -> dict[str, Any]:
     """What `judge` says; or "silent", with the largest error, where a prediction is off by more
     than sqrt(u) of the largest one, or is not finite, and nothing was warned of."""
     assert claim.witness is not None and claim.algorithm is not None
-    open_case = {"outcome": "undecided", "error": None, "bound": None, "decides": DECIDES[numbers]}
+    decides = get(numbers).decides_with
+    open_case = {"outcome": "undecided", "error": None, "bound": None, "decides": decides}
     witness = build(claim.witness, drawn.parameters)
     prompt = drawn.X, drawn.y, drawn.queries
     try:
