@@ -17,9 +17,10 @@ from constructions.witness import Witness
 from proofs.layer import Head
 from proofs.references import REFERENCES
 from proofs.slotmap import SlotMap
-from verify.checks.coq import kernel
+from verify.checks.coq import bearing, kernel
 from verify.checks.coq.terms import NotUniformError, coefficient
 from verify.checks.coq.weights import SOURCES, weights_file
+from verify.claim import builtin
 
 needs_coq = pytest.mark.skipif(kernel.available() is None, reason=kernel.why_not() or "Coq is here")
 
@@ -280,6 +281,14 @@ def test_a_missing_weight_leaves_its_theorem_unproved_and_says_why() -> None:
 def test_a_theorem_predicts_what_its_formal_statement_says() -> None:
     formulas = {source.name for source in SOURCES if source.witness in REFERENCES}
     assert {theorem.predicts for theorem in kernel.theorems()} == {None, *formulas}
+
+
+@pytest.mark.parametrize("name", ["newton", "gradient_descent", "hyperpower", "sherman_morrison"])
+def test_theorems_speak_of_the_transformers_and_formulas_of_our_claims(name: str) -> None:
+    (found,) = bearing.of(next(claim for claim in builtin() if claim.id == name))
+    assert found.about is not None and found.about.statement == ""
+    predicts = {theorem.id: theorem.predicts for theorem in kernel.theorems()}
+    assert all(predicts[theorem] for theorem in found.names)
 
 
 @pytest.mark.parametrize(

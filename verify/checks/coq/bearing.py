@@ -120,7 +120,7 @@ def _same(claim: Claim, given: Mapping[str, Any], source: Source) -> bool:
         theirs = witness_of(source, None, d, repeats)
         if not _equal(ours, theirs):
             return False
-        stated = statement_of(source, letters_of(source, d), repeats)
+        stated = statement_of(source, {**theirs.parameters, **values}, repeats)
         if claim.formula.at({**ours.parameters, **values}) != stated:
             return False
     return True

@@ -129,7 +129,7 @@ def formula(
     """A Coq section that defines `{name}_formula`, with k + `shift` steps.
 
     statement: the definitions and the prediction for a number of steps, seen for `counts`;
-    parameters: the Coq variables that its open parameters are.
+    parameters: its parameters in Coq, those that are open as variables.
     """
     given = {one: one for one in parameters if split_index(one)[1] == "0"}  # such as w0
     statements = {count: statement(count) for count in counts}
@@ -150,7 +150,8 @@ def formula(
     ((start, end),), (step,) = outer, steps
     state = " * ".join(value.kind for _, value in start)
     quantities = _tuple([quantity for quantity, _ in start])
-    variables = "".join(f"Variable {one.text} : {one.kind}.\n" for one in parameters.values())
+    letters = [one for one in parameters.values() if one.text.isidentifier()]
+    variables = "".join(f"Variable {one.text} : {one.kind}.\n" for one in letters)
     return (
         f"Section {name}_formula.\n"
         f"Variables (F : fieldType) (d : nat).\n{variables}"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,9 @@ from proofs.slotmap import SlotMap
 from proofs.stream import Layout
 
 from . import chains
-from .formulas import Term, formula, unfolded
+from .formulas import PROMPT, Term, formula, unfolded
 from .sources import PRIME, SOURCES, STEPS, WRITTEN, Builder, Source, statement_of, witness_of
-from .terms import FORMS, NotUniformError, Writer
+from .terms import FORMS, NotUniformError, Writer, coefficient
 
 if TYPE_CHECKING:
     from proofs.layer import Layer
@@ -260,12 +261,20 @@ def _uniform(source: Source, runs: Sequence[_Parts]) -> str:
 
 def _formula(source: Source, first: int) -> str:
     """The formula that the witness is to predict, with as many steps as the witness."""
-    parameters = {name: Term(coq) for name, coq in source.symbols.items()}
-    if source.vector:
-        parameters[source.vector] = Term(source.vector, ("d", "1"))
+    given = witness_of(source, None, WRITTEN[0], source.least).parameters
+    parameters: dict[str, Term] = {}
+    for name, value in given.items():
+        if name in source.symbols:
+            parameters[name] = Term(source.symbols[name])
+        elif name == source.vector:
+            parameters[name] = Term(name, ("d", "1"))
+        elif isinstance(value, tuple) and not any(value):  # a vector that is zero by default
+            parameters[name] = PROMPT["O"]
+        elif isinstance(value, (int, Fraction)) and name not in ("d", source.repeat):
+            parameters[name] = Term(coefficient(value))
 
     def statement(count: int) -> Statement:
-        return statement_of(source, parameters, count)
+        return statement_of(source, given, count)
 
     counts = [source.least + extra for extra in STEPS]
     return formula(source.name, statement, counts, parameters, source.least - first)
