@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, make_dataclass, replace
+from dataclasses import dataclass, fields, make_dataclass, replace
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -37,13 +37,15 @@ from witnesses import (
 from witnesses import cases as any_cases
 
 import constructions
+from constructions.construction import Parts
 from constructions.witness import Witness
 from proofs.layer import MLP, Head, Layer, Readout
 from proofs.prompt import Prompt
 from proofs.slotmap import Block, slot_map
 from proofs.stream import layout
+from proofs.template import Stage
 from verify.page import build
-from verify.page.export import Export, complete, construction
+from verify.page.export import Export, construction
 
 needs_browser = pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
 SCRIPTS = tuple(f"scripts/{name}.js" for name in ("matrix", "interpreter", "algebra", "model"))
@@ -420,7 +422,7 @@ def of_everything() -> dict[str, Any]:
         "gate": GATE,
         "outer": OUTER,
         "activation": "relu",
-        "letters": {"i": 2},
+        "letters": [["i", 2]],
     }
     maps = {
         EMBEDDING: [{"to": "u", "from": "x", "c": 1}, {"to": "a", "from": "y", "c": 1}],
@@ -436,7 +438,7 @@ def of_everything() -> dict[str, Any]:
                 "embedding": EMBEDDING,
             },
             "start": [0], "steps": [], "end": [], "count": 0,
-            "readout": {"slot": "a", "coefficient": 1},
+            "readout": {"slot": "a", "c": 1},
             "examples": None, "vectors": {}, "definitions": [],
         },
         "pools": {
@@ -480,7 +482,7 @@ UNKNOWN: list[tuple[tuple[Any, ...], Any, str]] = [
     ((*MAPS, VALUE, 1, "pattern"), "<-i", "a pattern and a matrix"),
     ((*MLP_, "activation"), "tanh", 'activation "tanh"'),
     ((*MAPS, GATE, 0, "to"), "k", "do not make the same hidden units"),
-    ((*MLP_, "letters"), {"i": "d"}, "size of a letter"),
+    ((*MLP_, "letters"), [["i", "e"]], "size of a letter"),
     ((*MLP_, "bias"), [], '"bias"'),
     ((*BLOCK, "pattern"), "ij", 'pattern "ij"'),
     ((*BLOCK, "pattern"), "ij<-", "does not fit"),
@@ -547,14 +549,36 @@ def test_a_missing_field_is_an_error_that_names_it(page: Callable[..., list[Any]
     assert all("error" in one for one in page(gone))
 
 
-def test_a_field_that_the_export_would_leave_out_is_refused() -> None:
+@needs_browser
+def test_a_field_that_is_new_reaches_the_page_which_refuses_it(
+    page: Callable[..., list[Any]],
+) -> None:
     head = Head(slot_map(("f", "a")), slot_map(("f", "a")), slot_map(("a", "a")))
-    complete(head)
-    for kind, part in ((Head, head), (MLP, MLP(slot_map(("a", "a"))))):
-        wider = make_dataclass(kind.__name__, [("mask", str, "")], bases=(kind,), frozen=True)
-        other = wider(**{name: getattr(part, name) for name in kind.__dataclass_fields__})
-        with pytest.raises(ValueError, match=f"the page has no mask of a {kind.__name__}"):
-            complete(other)
+    mlp = MLP(slot_map(("a", "a")))
+
+    def wider(part: Any) -> Any:
+        made = make_dataclass(
+            type(part).__name__, [("mask", str, "")], bases=(type(part),), frozen=True
+        )
+        return made(**vars(part))
+
+    layers = [
+        Layer("head", (wider(head),)),
+        Layer("mlp", mlp=wider(mlp)),
+        wider(Layer("", (head,))),
+    ]
+    for made in page([exported(small(layer, 0)) for layer in layers]):
+        assert '"mask" is not known' in made["error"]
+
+
+def test_the_export_has_every_field_of_what_a_construction_is_made_of() -> None:
+    known = {
+        Witness: "name layout prompt layer_list readout parameters definitions examples source",
+        Parts: "stage readout start step end names also form",
+        Stage: "layout embedding register positions examples d",
+    }
+    for kind, names in known.items():
+        assert {one.name for one in fields(kind)} == set(names.split())
 
 
 def test_the_page_and_the_test_run_the_same_scripts() -> None:

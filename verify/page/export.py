@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import astuple, dataclass, field, fields, is_dataclass, replace
 from inspect import signature
 from itertools import product
 from typing import Any
@@ -21,8 +21,7 @@ from constructions.construction import Construction, Parts
 from constructions.parameters import Numbers, OneOf, Parameter, Whole
 from constructions.witness import Witness
 from proofs.exact import is_symbolic
-from proofs.layer import MLP, Head, Holds, Layer, Readout
-from proofs.prompt import Prompt
+from proofs.layer import Holds, Layer
 from proofs.slotmap import Block, SlotMap
 from proofs.template import Stage
 
@@ -30,30 +29,8 @@ from .mathml import Tree, coefficient_mathml, coefficient_tree, mathml, power, s
 
 STEPS = 3  # where cases are drawn up to as many steps, a page can show more
 NUMBER = "9007199254"  # the number of a step while its formulas are read, then {k}
-# What is written down of each part. A field that is not among these would be left out in silence.
-WRITTEN: dict[type, set[str]] = {
-    Witness: {
-        "name", "layout", "prompt", "layer_list", "readout", "parameters", "definitions",
-        "examples", "source",
-    },
-    Parts: {"stage", "readout", "start", "step", "end", "names", "also", "form"},
-    Stage: {"layout", "embedding", "register", "positions", "examples", "d"},
-    Prompt: {"d", "embedding", "form", "register", "positions"},
-    Layer: {"name", "heads", "mlp", "norm", "holds"},
-    Holds: {"slot", "expression", "tokens"},
-    Head: {"query", "key", "value", "attention", "keys", "average", "null", "name"},
-    MLP: {"outer", "inner", "gate", "activation", "letters"},
-    Block: {"destination", "source", "coefficient", "pattern", "matrix"},
-    Readout: {"slot", "coefficient"},
-}  # fmt: skip
-
-
-def complete(part: Any) -> None:
-    """Raises ValueError where a part has a field that is not written down."""
-    known = next(names for kind, names in WRITTEN.items() if isinstance(part, kind))
-    for one in fields(part):
-        if one.name not in known:
-            raise ValueError(f"the page has no {one.name} of a {type(part).__name__}")
+# Every field of a part is written down, most under its own name.
+SHORT = {"destination": "to", "source": "from", "coefficient": "c"}
 
 
 @dataclass
@@ -86,14 +63,11 @@ class Export:
 
     def witness(self, witness: Witness) -> dict[str, Any]:
         """A witness that is compiled as a whole: all of it is the start."""
-        for part in (witness, prompt := witness.prompt):
-            complete(part)
-        stage = Stage(
-            witness.layout, prompt.embedding, prompt.register, prompt.positions, witness.examples,
-            prompt.d,
-        )  # fmt: skip
-        whole = Parts(stage, witness.readout, witness.layer_list, form=prompt.form)
-        return self.parts(whole, 0, witness.definitions, witness.parameters)
+        prompt, layout = witness.prompt, witness.layout
+        made = Stage(layout, prompt.embedding, prompt.register, prompt.positions, witness.examples)
+        made = replace(made, d=prompt.d)
+        parts = Parts(made, witness.readout, witness.layer_list, form=prompt.form)
+        return self.parts(parts, 0, witness.definitions, witness.parameters)
 
     def parts(
         self,
@@ -106,22 +80,14 @@ class Export:
 
         Where it is not the same every time, each is listed.
         """
-        for part in (parts, stage := parts.stage, parts.readout):
-            complete(part)
         step, same = parts.step, not callable(parts.names)
         if callable(step):
             taken = [step(k) for k in range(1, steps + 1)]
         else:
             taken = [step] * (1 if same else steps)
         return {
-            "layout": [[slot.name, list(slot.shape)] for slot in stage.layout.slots],
-            "prompt": {
-                "form": parts.form,
-                "d": stage.d,
-                "register": stage.register,
-                "positions": stage.positions,
-                "embedding": self.blocks(stage.embedding),
-            },
+            "layout": [[slot.name, list(slot.shape)] for slot in parts.stage.layout.slots],
+            "prompt": self.written(replace(parts.stage.prompt, form=parts.form)),
             "start": self.numbered(parts, parts.start, 0),
             "steps": [
                 self.numbered(parts, layers, int(NUMBER) if same else k)
@@ -129,13 +95,13 @@ class Export:
             ],
             "end": self.numbered(parts, parts.end, int(NUMBER) if same else steps),
             "count": steps,
-            "readout": {
-                "slot": parts.readout.slot,
-                "coefficient": coefficient_tree(parts.readout.coefficient),
-            },
-            "examples": stage.examples,
+            "readout": self.written(parts.readout),
+            "examples": parts.stage.examples,
             "vectors": {
-                name: [_entry(entry) for entry in value]
+                # a row of a matrix stands in brackets of its own
+                name: [
+                    [self.written(e)] if isinstance(e, tuple) else self.written(e) for e in value
+                ]
                 for name, value in parameters.items()
                 if isinstance(value, tuple)
             },
@@ -144,74 +110,32 @@ class Export:
 
     def numbered(self, parts: Parts, layers: Iterable[Layer], k: int) -> list[int]:
         """The layers as those of step k, by number."""
-        return [self.layers.add(self.layer(parts.numbered(layer, k))) for layer in layers]
+        return [self.layers.add(self.written(parts.numbered(layer, k))) for layer in layers]
 
-    def layer(self, layer: Layer) -> dict[str, Any]:
-        complete(layer)
-        for held in layer.holds:
-            complete(held)
-        return {
-            "name": layer.name,
-            "heads": [self.head(head) for head in layer.heads],
-            "norm": layer.norm,
-            "mlp": layer.mlp and self.mlp(layer.mlp),
-            "holds": [
-                [held.slot, self.formula(held.expression), held.tokens] for held in layer.holds
-            ],
-        }
+    def written(self, part: Any) -> Any:
+        """A part with all that it consists of, as JSON; a slot map by number.
 
-    def formula(self, text: str) -> int:
-        """Number of a formula's tree and its MathML."""
-        return self.formulas.add([tree(text), mathml(text)])
-
-    def head(self, head: Head) -> dict[str, Any]:
-        complete(head)
-        return {
-            "name": head.name,
-            "query": self.blocks(head.query),
-            "key": self.blocks(head.key),
-            "value": self.blocks(head.value),
-            "attention": head.attention,
-            "keys": head.keys,
-            "average": head.average,
-            "null": head.null,
-        }
-
-    def mlp(self, mlp: MLP) -> dict[str, Any]:
-        complete(mlp)
-        return {
-            "inner": self.blocks(mlp.inner),
-            "gate": self.blocks(mlp.gate),
-            "outer": self.blocks(mlp.outer),
-            "activation": mlp.activation,
-            "letters": dict(mlp.letters),
-        }
-
-    def blocks(self, slots: SlotMap | None) -> int | None:
-        """Number of a slot map: its blocks with the coefficient as a tree.
-
-        `shown` is the number of the coefficient's MathML if it has letters.
+        A coefficient is a tree; where it has letters, `shown` is the number of its MathML.
         """
-        if slots is None:
-            return None
-        made = []
-        for block in slots:
-            complete(block)
-            item: dict[str, Any] = {
-                "to": block.destination,
-                "from": block.source,
-                "c": coefficient_tree(block.coefficient),
-            }
-            if is_symbolic(block.coefficient):
-                item["shown"] = self.math.add(coefficient_mathml(block.coefficient))
-            if block.pattern is not None:
-                item["pattern"] = block.pattern
-            if block.matrix is not None:
-                item["matrix"] = [
-                    [coefficient_tree(entry) for entry in row] for row in block.matrix
-                ]
-            made.append(item)
-        return self.maps.add(made)
+        if part is None or isinstance(part, (str, bool)):
+            return part
+        if isinstance(part, SlotMap):
+            return self.maps.add([self.written(block) for block in part])
+        if isinstance(part, Holds):
+            slot, text, tokens = astuple(part)
+            return [slot, self.formulas.add([tree(text), mathml(text)]), tokens]
+        if isinstance(part, tuple):
+            return [self.written(one) for one in part]
+        if not is_dataclass(part):
+            return coefficient_tree(part)
+        made = {
+            SHORT.get(f.name, f.name): self.written(getattr(part, f.name)) for f in fields(part)
+        }
+        if isinstance(part, Block):
+            made = {name: value for name, value in made.items() if value is not None}
+            if is_symbolic(part.coefficient):
+                made["shown"] = self.math.add(coefficient_mathml(part.coefficient))
+        return made
 
     def family(
         self,
@@ -239,7 +163,7 @@ class Export:
             except ValueError:
                 continue
             built |= set(chosen.items())
-            members[",".join(_key(value) for value in values)] = made
+            members[",".join(map(str, (*chosen.values(), *map(int, is_zero.values()))))] = made
         return {
             "axes": {
                 name: [value for value in values if (name, value) in built]
@@ -285,18 +209,16 @@ def construction(
         axes["d"] = (parameters["d"],)  # a vector of weights fits one dimension only
     start = {key: parameters.get(key, made.parameters[key].default) for key in axes}
     letters = [key for key in unread(made, parameters) if key in axes]
-    counted = axes[made.steps] if made.steps in letters else None
 
     def member(chosen: dict[str, Any]) -> dict[str, Any]:
         given = {**fixed, **{key: start[key] for key in letters}, **chosen}
-        return _member(export, made, made.values(**given), counted)
+        return _member(export, made, made.values(**given), axes, letters)
 
     zero = [key for key in scalars if made.parameters[key].default == 0]
     family = export.family(member, axes, scalars, zero, letters)
     return family | {
         "fixed": {key: _plain(value) for key, value in fixed.items()},
         "start": start,
-        "steps": made.steps if isinstance(made.steps, str) else None,
     }
 
 
@@ -311,17 +233,21 @@ def unread(made: Construction, parameters: Mapping[str, Any]) -> list[str]:
 
 
 def _member(
-    export: Export, made: Construction, values: dict[str, Any], counted: Sequence[int] | None
+    export: Export,
+    made: Construction,
+    values: dict[str, Any],
+    axes: Mapping[str, tuple[Any, ...]],
+    letters: Sequence[str],
 ) -> dict[str, Any]:
-    """A construction at these values, and for every number of steps that is `counted`."""
+    """A construction at these values, and with every number of steps where that is a letter."""
     parts = made.of(values)
     if isinstance(parts, Witness):
         return export.witness(parts)
     if callable(made.steps):
         steps, every = made.steps(values), [values]
     else:
-        every = [{**values, made.steps: k} for k in counted or (values[made.steps],)]
-        steps = every[-1][made.steps]
+        counts = axes[made.steps] if made.steps in letters else (values[made.steps],)
+        steps, every = max(counts), [{**values, made.steps: k} for k in counts]
     known: dict[str, str] = {}
     for some in every:
         for name, text in made.definitions(some, parts):
@@ -330,18 +256,16 @@ def _member(
     zeros = [name for name, value in values.items() if _is_zero(made.parameters[name], value)]
     known |= dict.fromkeys(zeros, "O")
     vectors = {name: value for name, value in values.items() if name not in zeros}
-    return {
-        **export.parts(parts, steps, known.items(), vectors),
-        "count": made.steps if isinstance(made.steps, str) else steps,
-        "left": left(made, values),
-        "region": region(made, values),
-    }
+    data = export.parts(parts, steps, known.items(), vectors) | {"region": region(made, values)}
+    if made.steps in axes:
+        data |= {"count": made.steps, "left": left(made, values)}
+    return data
 
 
-def left(made: Construction, values: Mapping[str, Any]) -> Tree | None:
+def left(made: Construction, values: Mapping[Any, Any]) -> Tree | None:
     """What is left of the error as [base, exponent]; None where it is no such text."""
-    once = {made.steps: 1} if isinstance(made.steps, str) else {}  # no text depends on how often
-    return power(made.leaves({**values, **once, "s": Symbol("s")})) if made.left else None
+    once: dict[Any, Any] = {made.steps: 1, "s": Symbol("s")}  # in a text the number is a letter
+    return power(made.leaves({**values, **once})) if made.left else None
 
 
 def region(made: Construction, values: Mapping[str, Any]) -> Tree | None:
@@ -362,17 +286,6 @@ def most(made: Construction, key: str) -> int:
         return 4
     tried = getattr(parameter, "tried", 0)
     return 8 if key == made.steps and tried >= STEPS else 2 * tried
-
-
-def _entry(value: Any) -> Tree:
-    """An entry of a vector, or a row of a matrix in brackets of its own."""
-    if isinstance(value, tuple):
-        return [[coefficient_tree(entry) for entry in value]]
-    return coefficient_tree(value)
-
-
-def _key(value: Any) -> str:
-    return str(int(value)) if isinstance(value, bool) else str(value)
 
 
 def _plain(value: Any) -> Tree:

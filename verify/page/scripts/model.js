@@ -27,7 +27,7 @@ function variantOf(family, pools, parameters) {
     prompt: { ...member.prompt, d },
     layers: layers.flatMap(([numbers, step]) => numbers.map((i) => ofStep(pools.layers[i], pools, step)))
       .map((layer) => (layer.mlp?.letters ? { ...layer, mlp: { ...layer.mlp,
-        letters: Object.fromEntries(Object.entries(layer.mlp.letters).map(([name, size]) => [name, sized(size)])) } } : layer)),
+        letters: Object.fromEntries(layer.mlp.letters.map(([letter, size]) => [letter, sized(size)])) } } : layer)),
     course: { count, k, start: start.length, step: (steps[0] ?? []).length, end: end.length },
   };
 }
@@ -71,13 +71,13 @@ function assemble(family, pools, parameters, edits) {
       },
     };
   });
-  const { coefficient, ...readout } = variant.readout;
+  const { c, ...readout } = variant.readout;
   return {
     ...variant,
     layout: new Layout(variant.layout),
     prompt: { ...variant.prompt, embedding: blocks(variant.prompt.embedding, "embedding") },
     layers,
-    readout: { ...readout, value: value(coefficient) },
+    readout: { ...readout, value: value(c) },
     vectors: Object.fromEntries(Object.entries(variant.vectors).map(([name, v]) => [name, v.map((entry) =>
       (Array.isArray(entry) && Array.isArray(entry[0]) ? entry[0].map(value) : value(entry)))])),
     definitions: variant.definitions.map((i) => pools.definitions[i]),
