@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 import sympy
+from sympy.polys.fields import sfield
 
 from proofs.calculus.form import Form
 
@@ -75,20 +76,27 @@ def equations(*pairs: tuple[Form, Form], over: Iterable[sympy.Symbol] = ()) -> t
     as aᵀPa, for which the equality must hold identically.
     """
     found: dict[sympy.Expr, None] = {}
-    indeterminates = tuple(over)
+    indeterminates = set(over)
     for left, right in pairs:
-        for coefficient in (left - right).normal().values():
-            numerator = sympy.numer(sympy.together(coefficient))
-            parts = (
-                sympy.Poly(numerator, *indeterminates).coeffs()
-                if indeterminates
-                else [sympy.expand(numerator)]
-            )
-            for part in parts:
-                part = sympy.expand(part)
-                if part != 0 and -part not in found:
+        for coefficient in (left - right).terms.values():
+            for part in _numerators(coefficient, indeterminates):
+                if -part not in found:
                     found[part] = None
     return tuple(found)
+
+
+def _numerators(fraction: sympy.Expr, indeterminates: set[sympy.Symbol]) -> list[sympy.Expr]:
+    """The coefficients, not 0, of the numerator as a polynomial in these indeterminates."""
+    if not fraction.free_symbols:
+        return [fraction] if fraction != 0 else []
+    field, reduced = sfield(fraction)
+    apart = [symbol in indeterminates for symbol in field.symbols]
+    parts: dict[tuple[int, ...], Any] = {}
+    for powers, coefficient in reduced.numer.terms():
+        here = tuple(power if out else 0 for power, out in zip(powers, apart, strict=True))
+        rest = tuple(0 if out else power for power, out in zip(powers, apart, strict=True))
+        parts.setdefault(here, field.ring.zero)[rest] = coefficient
+    return [part.as_expr() for part in parts.values()]
 
 
 def impossible(conditions: Sequence[Any], unknowns: Sequence[sympy.Symbol]) -> bool:
@@ -111,9 +119,30 @@ def branches(
     conditions: Sequence[Any], unknowns: Sequence[sympy.Symbol]
 ) -> list[dict[sympy.Symbol, sympy.Expr]]:
     """All solutions of `conditions`, solved for `unknowns`; further symbols are parameters."""
-    if not conditions:
-        return [{}]
-    return sympy.solve(list(conditions), list(unknowns), dict=True)
+    found: dict[sympy.Symbol, sympy.Expr] = {}
+    remaining = list(conditions)
+    while forced := _forced(remaining, unknowns):
+        found |= forced
+        left = (sympy.expand(condition.subs(forced)) for condition in remaining)
+        remaining = list(dict.fromkeys(condition for condition in left if condition != 0))
+    if not remaining:
+        return [found]
+    others = [unknown for unknown in unknowns if unknown not in found]
+    return [found | branch for branch in sympy.solve(remaining, others, dict=True)]
+
+
+def _forced(
+    conditions: Iterable[sympy.Expr], unknowns: Sequence[sympy.Symbol]
+) -> dict[sympy.Symbol, sympy.Expr]:
+    """Unknowns that a condition without any other letter is linear in, with their values."""
+    found: dict[sympy.Symbol, sympy.Expr] = {}
+    for condition in conditions:
+        if len(condition.free_symbols) == 1 and condition.free_symbols <= set(unknowns):
+            (unknown,) = condition.free_symbols
+            slope, rest = condition.coeff(unknown, 1), condition.subs(unknown, 0)
+            if condition == sympy.expand(slope * unknown + rest):
+                found.setdefault(unknown, -rest / slope)
+    return found
 
 
 def solve(

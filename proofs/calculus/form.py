@@ -31,6 +31,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy
+from sympy.polys.fields import sfield
 
 from proofs.calculus.words import ONE, Letter, Size, Word, is_gram, normal_word, transpose_word
 
@@ -108,8 +109,8 @@ class Form:
 
     def normal(self) -> dict[Word, sympy.Expr]:
         """Words with their non-zero coefficients as reduced fractions."""
-        reduced = ((word, sympy.cancel(sympy.together(c))) for word, c in self.terms.items())
-        return {word: c for word, c in reduced if c != 0}
+        fractions = ((word, reduced(c)) for word, c in self.terms.items())
+        return {word: c for word, c in fractions if c != 0}
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Form):
@@ -146,6 +147,16 @@ class Form:
                 text = f"{number} {body}".strip()
             parts.append(text)
         return " + ".join(parts).replace("+ -", "- ") if parts else "0"
+
+
+def reduced(coefficient: sympy.Expr) -> sympy.Expr:
+    """A rational function as a reduced fraction."""
+    if coefficient.is_Atom:
+        return coefficient
+    if not coefficient.free_symbols:
+        return sympy.cancel(sympy.together(coefficient))
+    _, fraction = sfield(coefficient)
+    return fraction.as_expr()
 
 
 def letter(
