@@ -73,13 +73,15 @@ class Template:
     """`layers` on a stage, before and after which the slots hold what is said.
 
     before, after: {slot: formula per token} over X, y, S, x_t, y_t, n, the named parameters,
-    `letters` and `let`; or `Holds`, each with its own tokens. A letter is a "matrix", "symmetric", "commuting" (a polynomial in S) or
-    "vector" and stands for any such value, or a "number", in which the equality must hold
-    identically; a "token" p is a number per token: p (n, 1) of the examples, p_t. `becomes` says
-    what the letters are after the layers (then `after` is `before` if it is not given). `let` names
-    further formulas. `fix` are weights that stay free: the value that is taken, and why any other
-    does as well. `tokens` as in `Holds`. Alone, the theorem `assumes` what an induction shows;
-    `also` states what the statement needs besides. Without layers it speaks of the embedding.
+    `letters` and `let`; or `Holds`, each with its own tokens. A letter is a "matrix", "symmetric",
+    "commuting" (a polynomial in S) or "vector" and stands for any such value, or a "number", in
+    which the equality must hold identically; a "token" p is a number per token: p (n, 1) of the
+    examples, p_t. `becomes` says what the letters are after the layers (then `after` is `before` if
+    it is not given), `inverse_grows` that such a letter is the inverse of its inverse before plus
+    this. `let` names further formulas. `fix` are weights that stay free: the value that is taken,
+    and why any other does as well. `tokens` as in `Holds`. Alone, the theorem `assumes` what an
+    induction shows; `also` states what the statement needs besides. Without layers it speaks of the
+    embedding.
     Layers that another template solves are given by a function.
     """
 
@@ -90,6 +92,7 @@ class Template:
     before: Held = field(default_factory=dict)
     after: Held = field(default_factory=dict)
     becomes: Mapping[str, str] = field(default_factory=dict)
+    inverse_grows: Mapping[str, str] = field(default_factory=dict)
     let: Mapping[str, str] = field(default_factory=dict)
     fix: tuple[Gauge, ...] = ()
     letters: Mapping[str, str] = field(default_factory=dict)
@@ -250,13 +253,18 @@ class Template:
         layers = (substituted(layer, at or {}) for layer in self.with_weights(weights))
         for where, got, wanted in self.compared(tuple(layers), at):
             argument.equal(rf"\text{{{where}: }}", got, wanted)
-        following = self._after(self._scope(Run(self.stage, self.stage.examples), at or {}))
+        before = self._scope(Run(self.stage, self.stage.examples), at or {})
+        following = self._after(before)
         for name in self.becomes:
             if self.letters[name] == "symmetric":
                 matrix = following.known[name]
                 argument.equal(rf"\text{{the next {name} is symmetric: }}", matrix, matrix.T)
             elif self.letters[name] == "commuting":
                 argument.polynomial_in_s(rf"\text{{the next }} {name}", following.known[name])
+        for name, text in self.inverse_grows.items():
+            enlarged = c.inverse_letter(before.known[name]) + before.evaluate(text, {})
+            product = following.known[name] @ enlarged
+            argument.equal(rf"{name}'({name}^{{-1}} + \ldots) = ", product, c.identity(c.d))
         if self.also is not None:
             self.also(argument, weights, at or {})
 

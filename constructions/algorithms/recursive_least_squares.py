@@ -4,8 +4,7 @@ Statement (akyurek2022, theorem 2, eq. 14): with P_0 = I/lambda, w_0 = 0, the i-
 P_i = P - P x_i x_i^T P / (1 + x_i^T P x_i) and w_i = w + P_i x_i (y_i - x_i^T w). P is stored
 nowhere: token t carries z = P x_t and r = y_t - w^T x_t. Attention is causal, so the token of
 example t ends with z = P_t x_t, r = y_t - w_t^T x_t and f = w_{t-1}^T x_t, the prediction from the
-examples before it; a query ends with r = -w_n^T x. 2n layers of one head, width 4d + n + 6. The
-weights are those of proofs.recursive_least_squares.
+examples before it; a query ends with r = -w_n^T x. 2n layers of one head, width 4d + n + 6.
 """
 
 from __future__ import annotations
@@ -13,9 +12,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from proofs.statements.ridge import INVERTIBLE
+
 from .. import notation as n
-from ..parameters import substitute
-from ..parts import Product, bilinear, inverse
+from ..parts import Product, inverse
+
+c, s, query, key = n.letters("c s query key")
+divide_b, divide_e, update_z, update_r, clear = n.letters(
+    "divide_b divide_e update_z update_r clear"
+)
 
 
 def stage(
@@ -32,11 +37,13 @@ def stage(
     return n.Stage(stream, n.slot_map(*blocks), positions=positions, examples=positions)
 
 
-def absorb(i: int, examples: int, names: Sequence[str] = ("",)) -> tuple[n.Layer, n.Layer]:
+def absorb(i: int, examples: int, names: Sequence[str] = ("",)) -> tuple[n.Layer, ...]:
     """Two layers that absorb the i-th of these examples, one pass per name side by side."""
-    from proofs.weights.recursive_least_squares import update
+    return UPDATE.put(_absorb(i, examples, names))
 
-    c = substitute(update().weights)
+
+def _absorb(i: int, examples: int, names: Sequence[str]) -> tuple[n.Layer, n.Layer]:
+    """The same with letters for the weights."""
     here = f"position[{i - 1}]"
     read = n.Head(
         query=n.slot_map(("f", "one")),
@@ -52,27 +59,27 @@ def absorb(i: int, examples: int, names: Sequence[str] = ("",)) -> tuple[n.Layer
     written: list[Any] = [("f", f"e*here{i}", -1)]
     for k in names:
         products |= {f"a*z{k}": ("a", f"z{k}"), f"a*b{k}": ("a", f"b{k}")}
-        written += [(f"c{k}", f"a*z{k}", c["c"], "<-i"), (f"s{k}", f"a*b{k}", c["s"], "<-i")]
+        written += [(f"c{k}", f"a*z{k}", c, "<-i"), (f"s{k}", f"a*b{k}", s, "<-i")]
     first = n.Layer(
         f"read {i}",
         (read,),
-        bilinear(products, *written),
-        holds=_state(examples, i - 1, names) + _predictions(i, names[0]),
+        n.bilinear(products, *written),
+        holds=_states(examples, i - 1, names) + _predictions(i, names[0]),
     )
     divide = tuple(
-        n.Head(
-            query=n.slot_map(("f", f"s{k}", c["query"])),
-            key=n.slot_map(("f", here, c["key"])),
-            value=n.slot_map((f"b{k}", f"z{k}", c["divide_b"]), (f"e{k}", f"r{k}", c["divide_e"])),
+        n.head(
+            f"divide by 1 + x P{k} x",
+            {f"s{k}": query},
+            {here: key},
+            {f"b{k}": {f"z{k}": divide_b}, f"e{k}": {f"r{k}": divide_e}},
             attention="normalised",
             keys="causal",
             null=True,
-            name=f"divide by 1 + x P{k} x",
         )
         for k in names
     )
     products = {"old a": ("a", "i<-i", "one", "i<-")}
-    written = [("a", "old a", c["clear"])]
+    written = [("a", "old a", clear)]
     for k in names:
         products |= {
             f"b*c{k}": (f"b{k}", "i<-i", f"c{k}", "i<-"),
@@ -81,38 +88,63 @@ def absorb(i: int, examples: int, names: Sequence[str] = ("",)) -> tuple[n.Layer
             **{f"old {slot}{k}": (f"{slot}{k}", "one") for slot in ("e", "c", "s")},
         }
         written += [
-            (f"z{k}", f"b*c{k}", c["update_z"]),
-            (f"r{k}", f"e*c{k}", c["update_r"]),
-            *((f"{slot}{k}", f"old {slot}{k}", c["clear"]) for slot in ("b", "e", "c", "s")),
+            (f"z{k}", f"b*c{k}", update_z),
+            (f"r{k}", f"e*c{k}", update_r),
+            *((f"{slot}{k}", f"old {slot}{k}", clear) for slot in ("b", "e", "c", "s")),
         ]
-    held = _state(examples, i, names) + _predictions(i, names[0])
-    held += (
-        n.Holds("a", "0"),
-        *(n.Holds(f"{slot}{k}", "0") for k in names for slot in ("b", "e", "c", "s")),
-    )
-    return first, n.Layer(f"update {i}", divide, bilinear(products, *written), holds=held)
+    held = _states(examples, i, names) + _predictions(i, names[0]) + _cleared(names)
+    return first, n.Layer(f"update {i}", divide, n.bilinear(products, *written), holds=held)
 
 
-def _state(examples: int, absorbed: int, names: Sequence[str]) -> tuple[n.Holds, ...]:
+def _cleared(names: Sequence[str]) -> tuple[n.Holds, ...]:
+    slots = ("a", *(f"{slot}{k}" for k in names for slot in ("b", "e", "c", "s")))
+    return tuple(n.Holds(slot, "0") for slot in slots)
+
+
+def _state(name: str, p: str, w: str, t: int | str) -> tuple[n.Holds, n.Holds]:
+    """z and r of a pass at a token."""
+    target = "-" if t == "query" else "y_t - "
+    return n.Holds(f"z{name}", f"{p}*x_t", t), n.Holds(f"r{name}", f"{target}{w}.T*x_t", t)
+
+
+def _states(examples: int, absorbed: int, names: Sequence[str]) -> tuple[n.Holds, ...]:
     """z and r at examples and queries after some examples: no token looks ahead."""
-    made = []
+    made: list[n.Holds] = []
     for k in names:
         for t in range(examples):
             i = min(absorbed, t + 1)
-            made += [
-                n.Holds(f"z{k}", f"P{k}{i}*x_t", t),
-                n.Holds(f"r{k}", f"y_t - w{k}{i}.T*x_t", t),
-            ]
-        made += [
-            n.Holds(f"z{k}", f"P{k}{absorbed}*x_t", "query"),
-            n.Holds(f"r{k}", f"-w{k}{absorbed}.T*x_t", "query"),
-        ]
+            made += _state(k, f"P{k}{i}", f"w{k}{i}", t)
+        made += _state(k, f"P{k}{absorbed}", f"w{k}{absorbed}", "query")
     return tuple(made)
 
 
 def _predictions(i: int, name: str) -> tuple[n.Holds, ...]:
     """f at the examples read so far: each predicted from those before it."""
     return tuple(n.Holds("f", f"w{name}{t}.T*x_t", t) for t in range(i))
+
+
+# the second of three examples: the first does not see it, the third and the query do
+TOKENS: tuple[int | str, ...] = (1, 2, "query")
+BEFORE = tuple(held for t in TOKENS for held in _state("", "P", "w", t))
+FIRST = _state("", "Q", "v", 0)
+UPDATE = n.Template(
+    "recursive_least_squares.layers",
+    r"\text{two layers: } P' = (P^{-1} + aa^\top)^{-1},\ w' = w + P'a(b - a^\top w)",
+    stage(3, {"": 1}),
+    _absorb(2, 3, ("",)),
+    before=FIRST + BEFORE,
+    after=FIRST + BEFORE + _cleared(("",)) + (n.Holds("f", "before.T*x_t", 1),),
+    letters={"P": "symmetric", "w": "vector", "Q": "symmetric", "v": "vector", "before": "vector"},
+    let={"next": "P - P*x2*x2.T*P/(1 + x2.T*P*x2)"},
+    becomes={"P": "next", "w": "w + next*x2*(y2 - x2.T*w)", "before": "w"},
+    inverse_grows={"P": "x2*x2.T"},
+    fix=(
+        n.Gauge(c, 1, "the scale of the slot c"),
+        n.Gauge(s, 1, "the scale of the slot s"),
+        n.Gauge(query, 1, "a query scaled up and its key scaled down"),
+    ),
+    assumes=(INVERTIBLE,),
+)
 
 
 @n.construction(
@@ -127,6 +159,7 @@ def _predictions(i: int, name: str) -> tuple[n.Holds, ...]:
     r"(\lambda I + X^\top X)^{-1} X^\top y, \text{ and at example } t \text{ the prediction } "
     r"w_{t-1}^\top x_t \text{ from those before it}",
     equals="ridge",
+    proved=(UPDATE,),
     costs=(
         n.Cost(
             "ridge after every prefix",

@@ -3,7 +3,7 @@
 Statement (akyurek2022, theorem 2, eq. 14): with P_0 = I/lambda, the i-th example gives
 P_i = P - P x_i x_i^T P / (1 + x_i^T P x_i) and w_i = w + P_i x_i (y_i - x_i^T w), so w_n is the
 ridge solution. Products are a bilinear MLP, the division is normalised attention with a null
-key. The weights are those of proofs.sherman_morrison. Two storages:
+key. Two storages:
 
 "matrix"  one token, the register, carries P (d, d) and w; O(d^2) units.
 "tokens"  P is never stored: token t carries P x_t and y_t - w^T x_t; O(d + n) units.
@@ -13,99 +13,140 @@ Both take 2n + 1 layers.
 
 from typing import Any
 
+from proofs.statements.ridge import DEFINED, INVERTIBLE
+
 from .. import notation as n
-from ..parameters import substitute
 from ..parts import inverse
+
+u_from_Pa, g_from_Pa, e_from_wa, e_from_b = n.letters("u_from_Pa g_from_Pa e_from_wa e_from_b")
+query, key, value, P_from_gu, w_from_ge, clear = n.letters(
+    "query key value P_from_gu w_from_ge clear"
+)
+divide_z, divide_r, query2, key2 = n.letters("divide_z divide_r query2 key2")
+value_z, value_r, gate = n.letters("value_z value_r gate")
+
+# one example absorbed; P and w are letters for what the examples before it made
+UPDATE: dict[str, Any] = {
+    "letters": {"P": "symmetric", "w": "vector"},
+    "let": {"next": "P - P*x1*x1.T*P/(1 + x1.T*P*x1)"},
+    "becomes": {"P": "next", "w": "w + next*x1*(y1 - x1.T*w)"},
+}
+
+# -- P and w in the register ----------------------------------------------------------------------
+
+WORKSPACE = {"a": "d", "b": "", "u": "d", "g": "d", "e": ""}
+MULTIPLY = n.bilinear(
+    {"P*a": ("P", "ij<-ij", "a", "ij<-j"), "w*a": ("w", "a"), "b": ("b", "one")},
+    ("u", "P*a", u_from_Pa, "i<-ij"),
+    ("g", "P*a", g_from_Pa, "i<-ij"),
+    ("e", "w*a", e_from_wa, "<-i"),
+    ("e", "b", e_from_b),
+)
+DIVIDE = n.head(
+    "divide by 1 + a^T P a", {"u": query}, {"a": key}, {"g": {"u": value}},
+    attention="normalised", null=True,
+)  # fmt: skip
+RENEW = n.bilinear(
+    {
+        "g*u": ("g", "ij<-i", "u", "ij<-j"),
+        "g*e": ("g", "i<-i", "e", "i<-"),
+        **{
+            f"old {slot}": (slot, "i<-i" if axes else None, "one", "i<-" if axes else None)
+            for slot, axes in WORKSPACE.items()
+        },
+    },
+    ("P", "g*u", P_from_gu),
+    ("w", "g*e", w_from_ge),
+    *((slot, f"old {slot}", clear) for slot in WORKSPACE),
+)
+
+
+def _register_stage(examples: int, ridge: Any) -> n.Stage:
+    stream = n.layout(
+        x="d", y="", position=(examples + 1,), one="", query="", register="",
+        P="dd", w="d", **WORKSPACE, p="",
+    )  # fmt: skip
+    copied = ("x", "y", "position", "one", "query", "register")
+    embedding = n.slot_map(
+        *((name, name) for name in copied), ("P", "register", inverse(ridge), "ii<-")
+    )
+    return n.Stage(stream, embedding, register=True, positions=examples + 1, examples=examples)
+
+
+def _in_register(p: str, w: str) -> tuple[n.Holds, ...]:
+    return n.Holds("P", p, 0), n.Holds("w", w, 0)
+
+
+def _absorb_in_register(i: int) -> tuple[n.Layer, n.Layer]:
+    """The two layers of the i-th example."""
+    fetch = n.Head(  # the register's query meets the key of token i, the i-th example
+        query=n.slot_map(("f", "register")),
+        key=n.slot_map(("f", f"position[{i}]")),
+        value=n.slot_map(("a", "x"), ("b", "y")),
+        name=f"read example {i}",
+    )
+    before, w = f"P{i - 1}", f"w{i - 1}"
+    products = {
+        "a": f"x{i}", "b": f"y{i}",
+        "u": f"{before}*x{i}", "g": f"{before}*x{i}", "e": f"y{i} - {w}.T*x{i}",
+    }  # fmt: skip
+    held = (n.Holds(slot, text, 0) for slot, text in products.items())
+    return (
+        n.Layer(f"multiply {i}", (fetch,), MULTIPLY, holds=(*_in_register(before, w), *held)),
+        n.Layer(f"update {i}", (DIVIDE,), RENEW, holds=_in_register(f"P{i}", f"w{i}") + CLEARED),
+    )
+
+
+CLEARED = tuple(n.Holds(slot, "0", 0) for slot in WORKSPACE)
+IN_REGISTER = n.Template(
+    "sherman_morrison.update_matrix",
+    r"\text{two layers: } P \mapsto (P^{-1} + aa^\top)^{-1},\ "
+    r"w \mapsto w + P'a(b - a^\top w), \text{ workspace empty again}",
+    _register_stage(1, 1),
+    _absorb_in_register(1),
+    before=_in_register("P", "w"),
+    after=_in_register("P", "w") + CLEARED,
+    inverse_grows={"P": "x1*x1.T"},
+    fix=(
+        n.Gauge(u_from_Pa, 1, "the scale of the workspace u"),
+        n.Gauge(g_from_Pa, 1, "the scale of the workspace g"),
+        n.Gauge(e_from_b, 1, "the scale of the workspace e"),
+        n.Gauge(query, 1, "a query scaled up and its key scaled down"),
+    ),
+    assumes=(INVERTIBLE,),
+    **UPDATE,
+)
 
 
 def _with_matrix(examples: int, ridge: Any) -> n.Parts:
-    from proofs.weights.sherman_morrison import update_matrix
-
-    c = substitute(update_matrix().weights)
-    stream = n.layout(
-        x="d", y="", position=(examples + 1,), one="", query="", register="",
-        P="dd", w="d", a="d", b="", u="d", g="d", e="", p="",
-    )  # fmt: skip
-    embedding = n.slot_map(
-        *((name, name) for name in ("x", "y", "position", "one", "query", "register")),
-        ("P", "register", inverse(ridge), "ii<-"),
-    )
-    multiply = n.bilinear(
-        {
-            "P*a": ("P", "ij<-ij", "a", "ij<-j"),
-            "w*a": ("w", "a"),
-            "b": ("b", "one"),
-        },
-        ("u", "P*a", c["u_from_Pa"], "i<-ij"),
-        ("g", "P*a", c["g_from_Pa"], "i<-ij"),
-        ("e", "w*a", c["e_from_wa"], "<-i"),
-        ("e", "b", c["e_from_b"]),
-    )
-    divide = n.Head(
-        query=n.slot_map(("f", "u", c["query"])),
-        key=n.slot_map(("f", "a", c["key"])),
-        value=n.slot_map(("g", "u", c["value"])),
-        attention="normalised",
-        null=True,
-        name="divide by 1 + a^T P a",
-    )
-    workspace = ("a", "b", "u", "g", "e")
-    update = n.bilinear(
-        {
-            "g*u": ("g", "ij<-i", "u", "ij<-j"),
-            "g*e": ("g", "i<-i", "e", "i<-"),
-            **{f"old {name}": (name, _repeat(name), "one", _spread(name)) for name in workspace},
-        },
-        ("P", "g*u", c["P_from_gu"]),
-        ("w", "g*e", c["w_from_ge"]),
-        *((name, f"old {name}", c["clear"]) for name in workspace),
-    )
-
-    def absorb(i: int) -> tuple[n.Layer, n.Layer]:
-        """The two layers of the i-th example."""
-        fetch = n.Head(  # the register's query meets the key of token i, the i-th example
-            query=n.slot_map(("f", "register")),
-            key=n.slot_map(("f", f"position[{i}]")),
-            value=n.slot_map(("a", "x"), ("b", "y")),
-            name=f"read example {i}",
-        )
-        before = f"P{i - 1}"
-        products = (
-            n.Holds("P", before, 0),
-            n.Holds("w", f"w{i - 1}", 0),
-            n.Holds("a", f"x{i}", 0),
-            n.Holds("b", f"y{i}", 0),
-            n.Holds("u", f"{before}*x{i}", 0),
-            n.Holds("g", f"{before}*x{i}", 0),
-            n.Holds("e", f"y{i} - w{i - 1}.T*x{i}", 0),
-        )
-        cleared = tuple(n.Holds(name, "0", 0) for name in workspace)
-        updated = (n.Holds("P", f"P{i}", 0), n.Holds("w", f"w{i}", 0), *cleared)
-        return (
-            n.Layer(f"multiply {i}", (fetch,), multiply, holds=products),
-            n.Layer(f"update {i}", (divide,), update, holds=updated),
-        )
-
-    read = n.Head(
-        query=n.slot_map(("f", "query")),
-        key=n.slot_map(("f", "register")),
-        value=n.slot_map(("a", "w")),
-        name="read w",
-    )
+    read = n.head("read w", {"query": 1}, {"register": 1}, {"a": {"w": 1}})
     answer = n.Layer(
         "read-out",
         (read,),
         n.bilinear({"w*x": ("a", "x")}, ("p", "w*x", 1, "<-i")),
         holds=(n.Holds("a", f"w{examples}", "query"), n.Holds("p", f"w{examples}.T*x_t", "query")),
     )
-    made = n.Stage(stream, embedding, register=True, positions=examples + 1, examples=examples)
-    return n.Parts(made, n.Readout("p"), step=absorb, end=(answer,))
+    return n.Parts(
+        _register_stage(examples, ridge),
+        n.Readout("p"),
+        step=lambda i: IN_REGISTER.put(_absorb_in_register(i)),
+        end=(answer,),
+    )
 
 
-def _with_tokens(examples: int, ridge: Any) -> n.Parts:
-    from proofs.weights.sherman_morrison import update_tokens
+# -- P x_t and y_t - w^T x_t in every token -------------------------------------------------------
 
-    c = substitute(update_tokens().weights)
+GATED = {"x": "gx", "z": "gz", "r": "gr"}
+DIVIDE_COPIES = n.head(
+    "divide by 1 + x^T P x", {"gz": query}, {"gx": key},
+    {"gz": {"gz": divide_z}, "gr": {"gr": divide_r}}, attention="normalised", null=True,
+)  # fmt: skip
+UPDATE_TOKENS = n.head(
+    "update every token", {"z": query2}, {"gx": key2}, {"z": {"gz": value_z}, "r": {"gr": value_r}}
+)
+
+
+def _tokens_stage(examples: int, ridge: Any) -> n.Stage:
     stream = n.layout(x="d", z="d", r="", gx="d", gz="d", gr="", position=(examples,), one="")
     embedding = n.slot_map(
         ("x", "x"),
@@ -114,74 +155,79 @@ def _with_tokens(examples: int, ridge: Any) -> n.Parts:
         ("position", "position"),
         ("one", "one"),
     )
-    gated = {"x": "gx", "z": "gz", "r": "gr"}
-    repeat = {"x": "i<-i", "z": "i<-i", "r": None}
-    spread = {"x": "i<-", "z": "i<-", "r": None}
+    return n.Stage(stream, embedding, positions=examples, examples=examples)
 
-    def gate(i: int | None) -> Any:
-        """Clear the gated copies, then copy x, z, r at example i alone (None: only clear)."""
-        hidden = {
-            f"old {to}": (to, repeat[name], "one", spread[name]) for name, to in gated.items()
-        }
-        out = [(to, f"old {to}", c["clear"]) for to in gated.values()]
-        if i is not None:
-            for name, to in gated.items():
-                hidden[f"{name} of {i}"] = (name, repeat[name], f"position[{i - 1}]", spread[name])
-                out.append((to, f"{name} of {i}", c["gate"]))
-        return n.bilinear(hidden, *out)
 
-    divide = n.Head(
-        query=n.slot_map(("f", "gz", c["query"])),
-        key=n.slot_map(("f", "gx", c["key"])),
-        value=n.slot_map(("gz", "gz", c["divide_z"]), ("gr", "gr", c["divide_r"])),
-        attention="normalised",
-        null=True,
-        name="divide by 1 + x^T P x",
+def _gate(i: int | None) -> n.MLP:
+    """Clear the gated copies, then copy x, z, r at example i alone (None: only clear)."""
+    hidden, out = {}, []
+    patterns = {name: (None, None) if name == "r" else ("i<-i", "i<-") for name in GATED}
+    for name, to in GATED.items():
+        own, shared = patterns[name]
+        hidden[f"old {to}"] = (to, own, "one", shared)
+        out.append((to, f"old {to}", clear))
+    if i is not None:
+        for name, to in GATED.items():
+            own, shared = patterns[name]
+            hidden[f"{name} of {i}"] = (name, own, f"position[{i - 1}]", shared)
+            out.append((to, f"{name} of {i}", gate))
+    return n.bilinear(hidden, *out)
+
+
+def _state(p: str, w: str) -> tuple[n.Holds, ...]:
+    return n.Holds("x", "x_t"), n.Holds("z", f"{p}*x_t"), n.Holds("r", f"y_t - {w}.T*x_t")
+
+
+def _copies(i: int, p: str, w: str, by: str = "") -> tuple[n.Holds, ...]:
+    """The gated copies of example i, z and r divided `by`, at its token and nowhere else."""
+    return (
+        n.Holds("gx", f"x{i}", i - 1),
+        n.Holds("gz", f"{p}*x{i}{by}", i - 1),
+        n.Holds("gr", f"(y{i} - {w}.T*x{i}){by}", i - 1),
+        *(n.Holds(name, "0", "query") for name in GATED.values()),
     )
-    update = n.Head(
-        query=n.slot_map(("f", "z", c["query2"])),
-        key=n.slot_map(("f", "gx", c["key2"])),
-        value=n.slot_map(("z", "gz", c["value_z"]), ("r", "gr", c["value_r"])),
-        name="update every token",
+
+
+def _absorb_in_tokens(i: int, examples: int) -> tuple[n.Layer, n.Layer]:
+    """The two layers of the i-th of these examples; the second one gates the next."""
+    before, after = (f"P{i - 1}", f"w{i - 1}"), (f"P{i}", f"w{i}")
+    divided = _copies(i, *before, f"/(1 + x{i}.T*P{i - 1}*x{i})")
+    following = i + 1 if i < examples else None
+    held = _state(*after) + (_copies(following, *after) if following is not None else ())
+    return (
+        n.Layer(f"divide {i}", (DIVIDE_COPIES,), holds=_state(*before) + divided),
+        n.Layer(f"update {i}", (UPDATE_TOKENS,), _gate(following), holds=held),
     )
 
-    def state(i: int) -> tuple[n.Holds, ...]:
-        return n.Holds("x", "x_t"), n.Holds("z", f"P{i}*x_t"), n.Holds("r", f"y_t - w{i}.T*x_t")
 
-    def copies(i: int, divided: bool) -> tuple[n.Holds, ...]:
-        by = f"/(1 + x{i}.T*P{i - 1}*x{i})" if divided else ""
-        return (
-            n.Holds("gx", f"x{i}", i - 1),
-            n.Holds("gz", f"P{i - 1}*x{i}{by}", i - 1),
-            n.Holds("gr", f"(y{i} - w{i - 1}.T*x{i}){by}", i - 1),
-            *(n.Holds(name, "0", "query") for name in gated.values()),
-        )
-
-    def absorb(i: int) -> tuple[n.Layer, n.Layer]:
-        """The two layers of the i-th example; the second one gates the next."""
-        last = i == examples
-        following = () if last else copies(i + 1, False)
-        return (
-            n.Layer(f"divide {i}", (divide,), holds=(*state(i - 1), *copies(i, True))),
-            n.Layer(
-                f"update {i}",
-                (update,),
-                gate(None if last else i + 1),
-                holds=(*state(i), *following),
-            ),
-        )
-
-    first = n.Layer("gate 1", mlp=gate(1), holds=(*state(0), *copies(1, False)))
-    made = n.Stage(stream, embedding, positions=examples, examples=examples)
-    return n.Parts(made, n.Readout("r", -1), start=(first,), step=absorb)
+IN_TOKENS = n.Template(
+    "sherman_morrison.update_tokens",
+    r"\text{two layers: } z_t = Px_t \mapsto P'x_t,\ "
+    r"r_t = y_t - w^\top x_t \mapsto y_t - w'^\top x_t",
+    _tokens_stage(2, 1),
+    _absorb_in_tokens(1, 2),
+    before=_state("P", "w") + _copies(1, "P", "w"),
+    after=(
+        *_state("P", "w"), *_copies(2, "P", "w"), *(n.Holds(to, "0", 0) for to in GATED.values())
+    ),
+    fix=(
+        n.Gauge(query, 1, "a query scaled up and its key scaled down"),
+        n.Gauge(query2, 1, "a query scaled up and both values scaled down"),
+        n.Gauge(key2, 1, "a key scaled up and both values scaled down"),
+    ),
+    assumes=(DEFINED,),
+    **UPDATE,
+)  # fmt: skip
 
 
-def _repeat(slot: str) -> str | None:
-    return "i<-i" if slot in ("a", "u", "g") else None
-
-
-def _spread(slot: str) -> str | None:
-    return "i<-" if slot in ("a", "u", "g") else None
+def _with_tokens(examples: int, ridge: Any) -> n.Parts:
+    first = n.Layer("gate 1", mlp=_gate(1), holds=_state("P0", "w0") + _copies(1, "P0", "w0"))
+    return n.Parts(
+        _tokens_stage(examples, ridge),
+        n.Readout("r", -1),
+        start=IN_TOKENS.put((first,)),
+        step=lambda i: IN_TOKENS.put(_absorb_in_tokens(i, examples)),
+    )
 
 
 @n.construction(
@@ -196,6 +242,7 @@ def _spread(slot: str) -> str | None:
     states=r"\text{after } n \text{ examples the prediction is } "
     r"x^\top (\lambda I + X^\top X)^{-1} X^\top y",
     equals="ridge",
+    proved=(IN_REGISTER, IN_TOKENS),
     costs=(
         n.Cost(
             "ridge after n examples, P stored",

@@ -1,8 +1,7 @@
-"""Sherman–Morrison: each layer, n examples equal ridge, and ridge as Bayes predictor."""
+"""Sherman–Morrison: the formula, n examples equal ridge, and ridge as Bayes predictor."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import sympy
@@ -12,10 +11,10 @@ from proofs.calculus import form as c
 from proofs.calculus.form import Form, S, X, y
 from proofs.statements.descent import loss_value
 from proofs.theorem import Theorem
-from proofs.weights import sherman_morrison as sm
-from proofs.weights.sherman_morrison import P, a, b, w, z
 
-Values = Mapping[str, Any]
+P = c.letter("P", c.d, c.d, symmetric=True)
+a, w = c.letter("a", c.d, 1), c.letter("w", c.d, 1)
+b = sympy.Symbol("b")
 ONE = c.identity(c.d)
 DEFINED = r"1 + a^\top P a \neq 0"
 INVERTIBLE = rf"P \text{{ is invertible}},\ {DEFINED}"
@@ -34,27 +33,6 @@ def _formula(argument: Argument, sign: int = -1) -> None:
     enlarged = c.inverse_letter(P) + a @ a.T
     argument.equal(r"P'(P^{-1} + aa^\top) = ", updated @ enlarged, ONE)
     argument.equal(r"(P^{-1} + aa^\top)P' = ", enlarged @ updated, ONE)
-
-
-def _matrix(argument: Argument, weights: Values) -> None:
-    argument.assume(INVERTIBLE)
-    after = sm.register_layers(weights)
-    inverse, moved = sm.required()
-    enlarged = c.inverse_letter(P) + a @ a.T
-    argument.equal(r"P'(P^{-1} + aa^\top) = ", after["P"] @ enlarged, ONE)
-    argument.equal(r"w':\ ", after["w"], moved)
-    argument.equal(r"w + P'a(b - a^\top w) = ", w + inverse @ a @ (c.number(b) - a.T @ w), moved)
-    for slot in ("a", "b", "u", "e", "g"):
-        argument.equal(rf"\text{{{slot} is empty again: }}", after[slot], 0 * after[slot])
-
-
-def _tokens(argument: Argument, weights: Values) -> None:
-    argument.assume(DEFINED)
-    after = sm.token_layers(weights)
-    inverse, moved = sm.required()
-    argument.equal(r"z_t = P'x_t:\ ", after["z"], z @ inverse)
-    argument.equal(r"r_t = y_t - w'^\top x_t:\ ", after["r"], c.number(sm.target) - z @ moved)
-    argument.equal(r"\text{gated copy of the next example: }", after["gx"], z)
 
 
 def _ridge(argument: Argument, sign: int = -1, ridge: Any = None) -> None:
@@ -189,24 +167,6 @@ THEOREMS = [
         kind="identity",
         argue=_formula,
         inputs={"sign": -1},
-    ),
-    Theorem(
-        id="sherman_morrison.update_matrix",
-        claims=("sherman_morrison",),
-        statement=r"\text{two layers: } P \mapsto (P^{-1} + aa^\top)^{-1},\ "
-        r"w \mapsto w + P'a(b - a^\top w), \text{ workspace empty again}",
-        kind="identity",
-        argue=_matrix,
-        weights=lambda: sm.update_matrix().weights,
-    ),
-    Theorem(
-        id="sherman_morrison.update_tokens",
-        claims=("sherman_morrison",),
-        statement=r"\text{two layers: } z_t = Px_t \mapsto P'x_t,\ "
-        r"r_t = y_t - w^\top x_t \mapsto y_t - w'^\top x_t",
-        kind="identity",
-        argue=_tokens,
-        weights=lambda: sm.update_tokens().weights,
     ),
     Theorem(
         id="sherman_morrison.ridge",

@@ -1,5 +1,6 @@
 """The solved weights: values, freedom, and which ansätze have no solution."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -11,7 +12,7 @@ from constructions.algorithms import gradient_descent as descent
 from proofs import solve as ansatz
 from proofs.solve import Gauge, NoSolutionError, impossible
 from proofs.template import Induction, Template
-from proofs.weights import relu, sherman_morrison
+from proofs.weights import relu
 
 PROVED = [
     one for name in constructions.names() for one in getattr(constructions.get(name), "proved", ())
@@ -22,12 +23,10 @@ TEMPLATES = {
     for template in (one.templates.values() if isinstance(one, Induction) else (one,))
     if isinstance(template, Template) and template.unknowns
 }
-SOLUTIONS = {
+SOLUTIONS: dict[str, Callable[[], ansatz.Solution]] = {
     **{name: partial(getattr, template, "solution") for name, template in TEMPLATES.items()},
     "relu pair": relu.pair,
     "hat": relu.hat,
-    "register": sherman_morrison.update_matrix,
-    "tokens": sherman_morrison.update_tokens,
 }
 
 
@@ -131,7 +130,3 @@ def test_the_hat_is_one_at_zero_only():
             for part in ("plus", "zero", "minus")
         )
         assert total == (u == 0)
-
-
-def test_sherman_morrison_inverts_on_both_sides():
-    assert sherman_morrison.inverts()
