@@ -23,8 +23,8 @@ MEND = Exercise(
     state=("mended",),
 )
 SIGN = Exercise(
-    "Mend it. In each layer with two ReLU heads one weight on the printed side has the wrong "
-    "sign. Change it there.",
+    "Mend it. In each layer with two ReLU heads one weight on the printed side has the wrong sign. "
+    "Change it there.",
     "ReLU(u) + ReLU(−u) is |u|, and ReLU(u) − ReLU(−u) is u.",
     "The value of the second head takes the opposite sign.",
     state=("mended",),

@@ -11,16 +11,15 @@ LASSO = Lesson(
     title="Lasso by proximal gradient descent",
     lead="A gradient step by attention, a soft threshold by two ReLUs, exactly.",
     paragraphs=(
-        "The lasso adds λ times the sum of |w| to the squared errors. A gradient step "
-        "{v1 = w0 - 2*step_size*X.T*(X*w0 - y)} is followed by a soft threshold: every entry "
-        "moves ηλ "
-        "towards 0 and stops there.",
+        "The lasso adds λ times the sum of |w| to the squared errors. A gradient step {v1 = w0 - "
+        "2*step_size*X.T*(X*w0 - y)} is followed by a soft threshold: every entry moves ηλ towards "
+        "0 and stops there.",
         "The threshold is relu(v − ηλ) − relu(−v − ηλ): two hidden units of an MLP per entry.",
     ),
     layers={
         "embedding": START,
-        "w_": "The head makes the gradient step of w, at every token alike; the "
-        "MLP makes the soft threshold.",
+        "w_": "The head makes the gradient step of w, at every token alike; the MLP makes the soft "
+        "threshold.",
         "read-out": "w times x.",
     },
     parameters={"d": 2, "steps": 3, "step_size": "1/8", "penalty": "1/4"},
@@ -53,11 +52,10 @@ LOGISTIC = Lesson(
     lead="A gradient step needs a probability at every example: an MLP makes it between two steps.",
     paragraphs=(
         "Targets are 0 or 1. With m = {w0.T*x_t} and p = s(m) the gradient is {X.T*(p - y)}. "
-        "Attention "
-        "moves m; the MLP turns m into p by a sum of ReLUs, a sigmoid drawn with straight lines.",
+        "Attention moves m; the MLP turns m into p by a sum of ReLUs, a sigmoid drawn with "
+        "straight lines.",
         "The page runs the algorithm with those lines; how far it is from the true sigmoid is "
-        "bounded "
-        "by the length of the pieces.",
+        "bounded by the length of the pieces.",
     ),
     layers={
         "embedding": START,
@@ -90,12 +88,10 @@ KERNEL = Lesson(
     title="Kernel regression by functional gradient descent",
     lead="The attention score is the kernel; what a token carries is its residual.",
     paragraphs=(
-        "f moves by η Σ ({y_j} − f({x_j})) K({x_j}, x). A transformer that carries the residual "
-        "at every "
-        "token needs nothing else: the score of attention is the kernel.",
-        "With softmax attention the kernel is the exponential one and every row is divided by "
-        "its sum: "
-        "that is boosting with the Nadaraya–Watson smoother.",
+        "f moves by η Σ ({y_j} − f({x_j})) K({x_j}, x). A transformer that carries the residual at "
+        "every token needs nothing else: the score of attention is the kernel.",
+        "With softmax attention the kernel is the exponential one and every row is divided by its "
+        "sum: that is boosting with the Nadaraya–Watson smoother.",
     ),
     layers={
         "embedding": START,
@@ -127,19 +123,16 @@ GELU_PRODUCT = Lesson(
     title="A product from GeLU, to any order",
     lead="GeLU is nearly a parabola around 0, and a parabola multiplies.",
     paragraphs=(
-        "(u + v)² − (u − v)² is 4uv. GeLU is a half of its argument plus a nearly quadratic "
-        "part, so a few "
-        "hidden units make a product, with an error of second order in the scale of their "
+        "(u + v)² − (u − v)² is 4uv. GeLU is a half of its argument plus a nearly quadratic part, "
+        "so a few hidden units make a product, with an error of second order in the scale of their "
         "arguments.",
         "Units at one, two, three times the scale cancel the leading errors, as Richardson’s "
-        "extrapolation "
-        "does: order r leaves an error of order scale to the power 2r.",
+        "extrapolation does: order r leaves an error of order scale to the power 2r.",
     ),
     layers={
         "embedding": "The token is the pair of factors, the two halves of x.",
         "product": "Every hidden unit is a GeLU of a combination of the two factors; the last "
-        "weights "
-        "put their curvatures together.",
+        "weights put their curvatures together.",
     },
     parameters={"d": 2, "order": 2, "scale": "1/16"},
     predicts=False,
@@ -199,8 +192,7 @@ SPLINES = Lesson(
         ),
         Exercise(
             "For a function with two derivatives the best number of splines grows like n to the "
-            "power "
-            "1/5. For 32 times as many examples, by which factor?",
+            "power 1/5. For 32 times as many examples, by which factor?",
             "32 = 2⁵.",
             "A factor 2.",
             answer="2",

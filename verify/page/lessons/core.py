@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..lesson import Exercise, Lesson
 
 START = (
-    "Every token starts with what the prompt says: its own {x_t}, and {y_t} where it is known. "
-    "The other slots are empty: they are the workspace."
+    "Every token starts with what the prompt says: its own {x_t}, and {y_t} where it is known. The "
+    "other slots are empty: they are the workspace."
 )
 
 NEWTON = Lesson(
@@ -16,19 +16,19 @@ NEWTON = Lesson(
     "before it left.",
     paragraphs=(
         "The examples are the rows {x1.T}, {x2.T}, … of {X}, with targets {y}. Least squares "
-        "predicts {w.T*x_t} at a new input, where {w = M*X.T*y} and M is the inverse of "
-        "{S = X.T*X}. Everything is multiplication, except for that inverse.",
-        "Newton’s method finds it by multiplication too. Start with {M0 = alpha*S} and repeat "
-        "{M1 = 2*M0 - M0*S*M0}. Where M is wrong by a factor 1 − ε in some direction, "
-        "the next one is wrong by 1 − ε²: the number of correct digits doubles with every step.",
+        "predicts {w.T*x_t} at a new input, where {w = M*X.T*y} and M is the inverse of {S = "
+        "X.T*X}. Everything is multiplication, except for that inverse.",
+        "Newton’s method finds it by multiplication too. Start with {M0 = alpha*S} and repeat {M1 "
+        "= 2*M0 - M0*S*M0}. Where M is wrong by a factor 1 − ε in some direction, the next one is "
+        "wrong by 1 − ε²: the number of correct digits doubles with every step.",
         "Attention without softmax multiplies by {S} in passing. If token t asks with a query q, "
         "and every example answers with key and value {x1}, {x2}, …, it receives the sum of all "
         "⟨q, {x_j}⟩ {x_j}, which is {S*q}. So one layer is one iteration, at all tokens at once.",
     ),
     layers={
         "embedding": START,
-        "M_0": "Token t compares its {x_t} with every example’s x and collects "
-        "α · score · {x_j}. The sum over the examples is {alpha*S*x_t = M0*x_t}.",
+        "M_0": "Token t compares its {x_t} with every example’s x and collects α · score · {x_j}. "
+        "The sum over the examples is {alpha*S*x_t = M0*x_t}.",
         "M_": "The query is what slot t holds, {M*x_t}; the keys are the {x_j}; the values are "
         "−½{M*x_j}. Their sum, −½{M*S*M*x_t}, is added to {M*x_t}. The MLP doubles the whole: "
         "{2*M*x_t - M*S*M*x_t}, one Newton iteration.",
@@ -41,13 +41,13 @@ NEWTON = Lesson(
             "The largest eigenvalue of {S} is shown beside the controls. Below which α does the "
             "iteration converge on the prompt as it is now?",
             "In the direction of an eigenvalue s the first error is 1 − αs².",
-            "The error 1 − αs² of the start is squared by every layer. It dies out if "
-            "|1 − αs²| < 1 for every eigenvalue s, that is, for α < 2/s² at the largest s.",
+            "The error 1 − αs² of the start is squared by every layer. It dies out if |1 − αs²| < "
+            "1 for every eigenvalue s, that is, for α < 2/s² at the largest s.",
             answer="limit",
         ),
         Exercise(
-            "Let ρ be the largest |1 − αs²| (it is shown beside the controls). How many "
-            "iterations k does it take until the bound ρ to the power 2ᵏ is below 0.000001?",
+            "Let ρ be the largest |1 − αs²| (it is shown beside the controls). How many iterations "
+            "k does it take until the bound ρ to the power 2ᵏ is below 0.000001?",
             "Take the logarithm twice.",
             "2ᵏ log ρ < log 10⁻⁶. Six digits more would cost one or two layers, not six: the "
             "number of correct digits doubles.",
@@ -69,8 +69,8 @@ GRADIENT_DESCENT = Lesson(
     lead="One head looks at every example’s error and corrects the prediction: a layer is a step.",
     paragraphs=(
         "We look for w so that {w.T*x_t} is close to {y_t} on the examples. Gradient descent "
-        "starts at {w0 = O} and walks downhill: each step subtracts η times the gradient, which "
-        "is 2{X.T*(X*w0 - y)} for the sum of squared errors.",
+        "starts at {w0 = O} and walks downhill: each step subtracts η times the gradient, which is "
+        "2{X.T*(X*w0 - y)} for the sum of squared errors.",
         "The transformer never stores w. Token t carries only its own fit {w1.T*x_t}. That is "
         "enough: a step changes the fit by 2η times the sum of ⟨{x_t}, {x_j}⟩ times the j-th "
         "example’s error. The score is the similarity of two inputs; the value is the error.",
@@ -96,8 +96,8 @@ GRADIENT_DESCENT = Lesson(
             answer="limit",
         ),
         Exercise(
-            "With the sum as loss and no ridge, what does one single step from zero predict at "
-            "the query? Work it out from the table, then check.",
+            "With the sum as loss and no ridge, what does one single step from zero predict at the "
+            "query? Work it out from the table, then check.",
             "Before the first step every fit is 0, so every error is the target itself.",
             "2η Σ ⟨x, {x_j}⟩ {y_j}: one step of gradient descent is a weighted vote of the "
             "targets.",
@@ -123,23 +123,22 @@ SHERMAN_MORRISON = Lesson(
         "any example the inverse is easy: {P0 = I/ridge}.",
         "One more example changes S by {x1*x1.T}, a matrix of rank one, and the Sherman–Morrison "
         "formula turns the old inverse into the new one: {P1 = P0 - P0*x1*x1.T*P0/(1 + "
-        "x1.T*P0*x1)}. "
-        "Products are done by a gated MLP, which multiplies two of its inputs.",
+        "x1.T*P0*x1)}. Products are done by a gated MLP, which multiplies two of its inputs.",
         "The division is done by attention. A token that attends to itself with score s, and to a "
         "null key with score 1, gives itself the weight s/(1 + s): normalising divides.",
     ),
     layers={
-        "embedding": "The first token is a register: it carries the inverse {P0 = I/ridge} and "
-        "the solution so far. The examples wait to be read, one after the other.",
+        "embedding": "The first token is a register: it carries the inverse {P0 = I/ridge} and the "
+        "solution so far. The examples wait to be read, one after the other.",
         "multiply": "The register’s query meets the key of one example, found by its position, and "
         "fetches x and y. The MLP multiplies: {P*x} and the error {y} − {w.T}x.",
-        "update": "The register attends to itself and to a null key, which divides by "
-        "1 + {x.T*P*x}. The MLP multiplies again and subtracts: P and w are those of one example "
-        "more, and the workspace is empty again.",
+        "update": "The register attends to itself and to a null key, which divides by 1 + "
+        "{x.T*P*x}. The MLP multiplies again and subtracts: P and w are those of one example more, "
+        "and the workspace is empty again.",
         "read-out": "Every query fetches w from the register and multiplies it with its own x.",
         "gate": "The MLP copies x, {P*x} and the residual at one example’s token alone.",
-        "divide": "That token attends to itself and to a null key: its copies are divided by "
-        "1 + {x.T*P*x}.",
+        "divide": "That token attends to itself and to a null key: its copies are divided by 1 + "
+        "{x.T*P*x}.",
     },
     parameters={"d": 2, "examples": 3, "ridge": 1},
     shift="ridge",
@@ -153,8 +152,8 @@ SHERMAN_MORRISON = Lesson(
         Exercise(
             "Choose λ so that the prediction is within one hundredth of least squares.",
             "λ pulls the solution towards zero.",
-            "As λ goes to 0 the ridge solution becomes the least-squares solution. The proof "
-            "needs λ > 0 all the same: it starts from I/λ.",
+            "As λ goes to 0 the ridge solution becomes the least-squares solution. The proof needs "
+            "λ > 0 all the same: it starts from I/λ.",
             state=("close", 0.01),
         ),
         Exercise(

@@ -63,16 +63,15 @@ NEWTON_CARRIED = Lesson(
     "reading.",
     paragraphs=(
         "As in Newton’s iteration, slot t holds {M1*x_t}, and the inverse of {S = X.T*X} is "
-        "approached "
-        "by {M1 = 2*M0 - M0*S*M0}. What is new is the slot of the prediction: the head that "
-        "collects ⟨{M0*x_t}, {x_j}⟩ times a vector can collect a number beside it.",
+        "approached by {M1 = 2*M0 - M0*S*M0}. What is new is the slot of the prediction: the head "
+        "that collects ⟨{M0*x_t}, {x_j}⟩ times a vector can collect a number beside it.",
         "Started from αI instead of αS, k layers are exactly 2ᵏ steps of gradient descent: "
         "squaring (I − αS) doubles the number of steps.",
     ),
     layers={
         "embedding": START,
-        "M_": "One head does two things with the same scores: it updates "
-        "slot t and the prediction.",
+        "M_": "One head does two things with the same scores: it updates slot t and the "
+        "prediction.",
     },
     parameters={"d": 2, "iterations": 2, "alpha": "1/6"},
     lens="slot",
@@ -99,15 +98,15 @@ DEEP_DESCENT = Lesson(
     lead="Each layer triples the number of gradient steps made so far, and adds one.",
     paragraphs=(
         "Gradient descent with step α multiplies the error in the direction of an eigenvalue s by "
-        "1 − αs. N steps are a polynomial in S, and two heads can multiply what N steps made "
-        "with itself.",
+        "1 − αs. N steps are a polynomial in S, and two heads can multiply what N steps made with "
+        "itself.",
         "One layer turns N steps into 3N + 1: after L layers there are (3ᴸ − 1)/2. That this is as "
         "many as linear attention can make is proved beside the construction.",
     ),
     layers={
         "embedding": START,
-        "": "Slot u holds what N steps leave of x, slot t their sum, slot r the "
-        "residual. The two heads multiply these with each other.",
+        "": "Slot u holds what N steps leave of x, slot t their sum, slot r the residual. The two "
+        "heads multiply these with each other.",
     },
     parameters={"d": 2, "layers": 2, "alpha": "1/6"},
     lens="slot",
@@ -139,8 +138,8 @@ MOMENTUM = Lesson(
     ),
     layers={
         "embedding": START,
-        "w_": "The head weighs every example’s residual with ⟨{x_t}, {x_j}⟩; "
-        "the MLP adds a part of the velocity before.",
+        "w_": "The head weighs every example’s residual with ⟨{x_t}, {x_j}⟩; the MLP adds a part "
+        "of the velocity before.",
     },
     parameters={"d": 2, "steps": 3, "step_size": "1/8", "momentum": "1/4"},
     lens="slot",
@@ -162,13 +161,11 @@ CHEBYSHEV = Lesson(
     lead="A step size and a momentum of its own in every layer: the best that k steps can do on an "
     "interval of eigenvalues.",
     paragraphs=(
-        "If the eigenvalues of {S} lie between two known numbers, k steps can multiply the "
-        "error by "
-        "a scaled Chebyshev polynomial: the polynomial of degree k that is 1 at 0 and smallest on "
-        "the interval.",
+        "If the eigenvalues of {S} lie between two known numbers, k steps can multiply the error "
+        "by a scaled Chebyshev polynomial: the polynomial of degree k that is 1 at 0 and smallest "
+        "on the interval.",
         "The rate depends on the square root of the condition number κ, where plain gradient "
-        "descent "
-        "depends on κ.",
+        "descent depends on κ.",
     ),
     layers=MOMENTUM.layers,
     parameters={"d": 2, "steps": 3, "lowest": 2, "highest": 3},
@@ -198,16 +195,15 @@ PRECONDITIONED = Lesson(
     title="Preconditioned gradient descent",
     lead="A fixed matrix in the key changes what “alike” means, and with it the speed.",
     paragraphs=(
-        "The step is {w1 = w0 - step_size*preconditioner*X.T*(X*w0 - y)}. In attention the "
-        "matrix stands "
-        "between query and key: the score is ⟨{x_t}, P {x_j}⟩.",
+        "The step is {w1 = w0 - step_size*preconditioner*X.T*(X*w0 - y)}. In attention the matrix "
+        "stands between query and key: the score is ⟨{x_t}, P {x_j}⟩.",
         "If P were the inverse of {S}, one step would be enough. The weights cannot know {S}; they "
         "can know what prompts usually look like.",
     ),
     layers={
         "embedding": START,
-        "w_": "Scores ⟨{x_t}, P {x_j}⟩ times residuals, subtracted from the "
-        "residual of every token.",
+        "w_": "Scores ⟨{x_t}, P {x_j}⟩ times residuals, subtracted from the residual of every "
+        "token.",
     },
     parameters={"d": 2, "steps": 3, "step_size": "1/2", "preconditioner": (("1/2", 0), (0, "1/3"))},
     lens="slot",
@@ -239,15 +235,14 @@ GD_PLUS_PLUS = Lesson(
     title="GD++: gradient descent that transforms the data as it goes",
     lead="Every layer makes a gradient step and, with the same scores, makes the data easier.",
     paragraphs=(
-        "Beside the residual each token carries u, at first its x. The layer subtracts "
-        "γ Σ ⟨{u_t}, {u_j}⟩ {u_j} from it: large directions of the data shrink, and the next "
-        "gradient "
-        "step meets a better conditioned problem.",
+        "Beside the residual each token carries u, at first its x. The layer subtracts γ Σ ⟨{u_t}, "
+        "{u_j}⟩ {u_j} from it: large directions of the data shrink, and the next gradient step "
+        "meets a better conditioned problem.",
     ),
     layers={
         "embedding": START,
-        "w_": "The scores ⟨{u_t}, {u_j}⟩ weigh residuals for the step and "
-        "vectors for the transformation.",
+        "w_": "The scores ⟨{u_t}, {u_j}⟩ weigh residuals for the step and vectors for the "
+        "transformation.",
     },
     parameters={"d": 2, "steps": 3, "step_size": "1/8", "gamma": "1/8"},
     lens="slot",
@@ -270,8 +265,8 @@ MINIMAX = Lesson(
     lead="GD++ with the best step sizes there are: the error bound falls by 3 with every layer.",
     paragraphs=(
         "With step 4·9ᵏ⁻¹/(3L) in layer k, L a bound on the eigenvalues of {S}, the error is a "
-        "Chebyshev "
-        "polynomial of degree 3ᵏ. √s times it is at most √L/3ᵏ, for every eigenvalue s up to L.",
+        "Chebyshev polynomial of degree 3ᵏ. √s times it is at most √L/3ᵏ, for every eigenvalue s "
+        "up to L.",
         "No transformer with k layers of linear attention has a smaller bound.",
     ),
     layers=GD_PLUS_PLUS.layers,

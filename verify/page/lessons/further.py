@@ -11,11 +11,10 @@ RECURSIVE = Lesson(
     title="Recursive least squares at every token",
     lead="No token stores a matrix: each carries what the matrix does to its own x.",
     paragraphs=(
-        "The Sherman–Morrison formula updates an inverse by one example: "
-        "{P1 = P0 - P0*x1*x1.T*P0/(1 + x1.T*P0*x1)}. Token t needs of it only {P1*x_t}, a vector.",
-        "Attention is causal, so the token of example t ends with the regression on the "
-        "examples up "
-        "to its own: the predictor of every prefix, in one pass.",
+        "The Sherman–Morrison formula updates an inverse by one example: {P1 = P0 - "
+        "P0*x1*x1.T*P0/(1 + x1.T*P0*x1)}. Token t needs of it only {P1*x_t}, a vector.",
+        "Attention is causal, so the token of example t ends with the regression on the examples "
+        "up to its own: the predictor of every prefix, in one pass.",
     ),
     layers={
         "embedding": START,
@@ -46,9 +45,8 @@ PAIRED = Lesson(
     lead="Ridge regression at one layer per example: pairs are absorbed, not single examples.",
     paragraphs=(
         "Two examples change {S} by a matrix of rank two. What the Sherman–Morrison formula "
-        "divides "
-        "by is then the determinant of a 2 × 2 system, and the inverse of that system is its "
-        "adjugate over the determinant.",
+        "divides by is then the determinant of a 2 × 2 system, and the inverse of that system is "
+        "its adjugate over the determinant.",
         "One layer reads a pair and makes the numbers of the system. The next divides by the "
         "determinant, which normalised attention can do, and corrects every token.",
     ),
@@ -82,12 +80,10 @@ BAYES = Lesson(
     title="The Bayes predictor: mean and variance",
     lead="Ridge regression is a posterior mean; its inverse matrix knows the posterior variance.",
     paragraphs=(
-        "If w is normal with variance `prior` and y has noise of variance `noise`, the "
-        "posterior mean "
-        "of {w.T*x_t} is ridge regression with λ = noise/prior.",
+        "If w is normal with variance `prior` and y has noise of variance `noise`, the posterior "
+        "mean of {w.T*x_t} is ridge regression with λ = noise/prior.",
         "Every token carries {P3*x_t} already; one layer more multiplies it with x: noise · "
-        "{x_t.T*P3*x_t} is "
-        "the posterior variance.",
+        "{x_t.T*P3*x_t} is the posterior variance.",
     ),
     layers={**RECURSIVE.layers, "variance": "The MLP multiplies what P made of x with x."},
     parameters={"d": 2, "examples": 3, "noise": 1, "prior": 1},
@@ -118,8 +114,7 @@ SELECTION = Lesson(
     lead="Two regressions side by side; the held-out examples choose, exactly.",
     paragraphs=(
         "Both regressions are fitted to all but the last examples. Their squared errors on the "
-        "last "
-        "ones are summed, and D is the difference of the two sums.",
+        "last ones are summed, and D is the difference of the two sums.",
         "The choice is a division: relu(−D) / (relu(D) + relu(−D)) is 1 or 0, and normalised "
         "attention divides. A tie has no answer.",
     ),
@@ -136,9 +131,8 @@ SELECTION = Lesson(
     sizes={"d": (1, 2), "examples": (2, 3, 4)},
     exercises=(
         Exercise(
-            "With one held-out example there are 2 layers per fitted example and 3 more. How "
-            "many for "
-            "10 examples?",
+            "With one held-out example there are 2 layers per fitted example and 3 more. How many "
+            "for 10 examples?",
             "9 are fitted.",
             "2 · 9 + 3.",
             answer="2*9 + 3",

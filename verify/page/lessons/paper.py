@@ -8,8 +8,8 @@ from .core import START
 LITERAL = {
     "embedding": START,
     "mov": "A head finds one token by its position: the query is so long that the softmax is 1 "
-    "there "
-    "and 0 elsewhere. It copies units from that token into this one, and takes the old ones away.",
+    "there and 0 elsewhere. It copies units from that token into this one, and takes the old ones "
+    "away.",
     "aff": "The MLP adds a linear function of this token’s units. A large constant carries numbers "
     "through the GeLU almost unchanged.",
     "mul": "GeLU is nearly quadratic around 0, and GeLU(x + y) − GeLU(x) − GeLU(y) is xy but for a "
@@ -67,8 +67,8 @@ THEOREM_2 = Lesson(
     lead="The Sherman–Morrison formula, operation by operation, with a division by layer norm.",
     paragraphs=(
         "The inverse of λI + {x1*x1.T} is {I/ridge} minus a matrix of rank one divided by a "
-        "number, "
-        "so d² units hold the inverse and every operation is a product, a sum or one division.",
+        "number, so d² units hold the inverse and every operation is a product, a sum or one "
+        "division.",
         "The division is layer norm’s: with two large constants in the stream its size is the "
         "number to divide by.",
         "Products divide by small constants and the division multiplies by large ones, so this "
