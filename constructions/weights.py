@@ -16,7 +16,7 @@ from proofs.layer import Layer, Readout, validate_part
 from proofs.prompt import Prompt
 from proofs.slotmap import SlotMap
 from proofs.stream import Layout
-from proofs.vocabulary import is_reserved, whole
+from proofs.vocabulary import ATTENTION, is_reserved, whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,7 @@ class Weights:
         return any(
             layer.norm
             or (layer.mlp is not None and layer.mlp.activation == "gelu")
-            or any(head.attention == "softmax" for head in layer.heads)
+            or any(ATTENTION[head.attention].exponential for head in layer.heads)
             for layer in self.layer_list
         )
 

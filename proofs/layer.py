@@ -15,13 +15,17 @@ from proofs.vocabulary import (
     KEYS,
     TOKENS,
     Activation,
-    Attention,
     Average,
     Keys,
     boolean,
     one_of,
     whole,
 )
+
+
+def kinds(shares: bool) -> str:
+    """The kinds of attention whose weights are (not) divided by their sum, in words."""
+    return " and ".join(name for name, kind in ATTENTION.items() if kind.shares == shares)
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Head:
     query: SlotMap
     key: SlotMap
     value: SlotMap
-    attention: Attention = "linear"
+    attention: str = "linear"
     keys: Keys = "context"
     average: Average = ""
     null: bool = False
@@ -51,15 +55,15 @@ class Head:
         one_of(self.keys, KEYS, "keys")
         one_of(self.average, AVERAGES, "average")
         boolean(self.null, "null")
-        shares = self.attention in ("softmax", "normalised")
+        shares = ATTENTION[self.attention].shares
         if shares and self.average:
             raise ValueError(
                 f"average {self.average!r} with {self.attention} attention: "
-                "only linear and relu weights are divided"
+                f"only {kinds(shares=False)} weights are divided"
             )
         if self.null and not shares:
             raise ValueError(
-                f"null with {self.attention} attention: only softmax and normalised have a null key"
+                f"null with {self.attention} attention: only {kinds(shares=True)} have a null key"
             )
         self.query.check_names()
         self.key.check_names()

@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Literal, NoReturn, get_args
 
-Attention = Literal["linear", "relu", "softmax", "normalised"]
 Keys = Literal["context", "full", "causal"]
 Average = Literal["", "keys", "examples"]
 Activation = Literal["identity", "relu", "gelu"]
 Form = Literal["joint", "interleaved"]
 
-ATTENTION: tuple[str, ...] = get_args(Attention)
 KEYS: tuple[str, ...] = get_args(Keys)
 AVERAGES: tuple[str, ...] = get_args(Average)
 ACTIVATIONS: tuple[str, ...] = get_args(Activation)
 FORMS: tuple[str, ...] = get_args(Form)
 TOKENS = ("all", "context", "query")
+
+
+@dataclass(frozen=True)
+class Attention:
+    """What becomes of the scores of a head.
+
+    weigh: the weight of a score, entry by entry, in the methods of a number system; the score
+    itself where there is none. shares: the weights of a token are divided by their sum.
+    exponential: each is the exponential of the score.
+    """
+
+    words: str
+    weigh: Callable[[Any, Any], Any] | None = None
+    shares: bool = False
+    exponential: bool = False
+
+
+# every kind of attention; a reading that knows only some of them refuses the others by name
+ATTENTION: dict[str, Attention] = {
+    "linear": Attention("linear attention, weight = score"),
+    "relu": Attention(
+        "ReLU attention, weight = max(score, 0)", lambda numbers, scores: numbers.relu(scores)
+    ),
+    "softmax": Attention("softmax attention", shares=True, exponential=True),
+    "normalised": Attention("normalised attention, weight = score / sum of scores", shares=True),
+}
 
 # what formulas over a prompt call its parts
 RESERVED = ("X", "y", "n", "I", "O", "x_t", "y_t", "relu")
@@ -35,6 +60,13 @@ def one_of(value: Any, words: Iterable[str], what: str) -> None:
 def unread(value: Any, what: str, reading: str) -> NoReturn:
     """Raises ValueError: a reading met a word of the vocabulary that it has no rule for."""
     raise ValueError(f"{reading} does not know {what} {value!r}")
+
+
+def attention(name: Any, reading: str) -> Attention:
+    """The kind of attention of this name. Raises ValueError in the name of the reading."""
+    if not (isinstance(name, str) and name in ATTENTION):
+        unread(name, "attention", reading)
+    return ATTENTION[name]
 
 
 def boolean(value: Any, what: str) -> None:

@@ -34,7 +34,7 @@ def names() -> tuple[str, ...]:
 @cache
 def _modules() -> dict[str, str]:
     """{number system: module}, read off the files."""
-    made = {}
+    made: dict[str, str] = {}
     for path in sorted(Path(__file__).parent.glob("*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "SYSTEMS":

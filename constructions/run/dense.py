@@ -13,7 +13,7 @@ from proofs.exact import nearest_float
 from proofs.layer import MLP, Head, Layer
 from proofs.prompt import Tokens
 from proofs.stream import Layout
-from proofs.vocabulary import unread
+from proofs.vocabulary import attention, unread
 
 from ..files import write_whole
 from ..numbers.floats import FloatPrompts, Floats
@@ -57,20 +57,20 @@ class DenseHead(nn.Module):
         scores = (h @ self.query.T) @ (seen @ self.key.T).transpose(-1, -2)
         keys = scores.shape[-1]
         causal = head.keys == "causal"
-        if head.attention == "softmax":
+        kind = attention(head.attention, READING)
+        if kind.exponential:
             if causal:
                 later = torch.ones_like(scores, dtype=torch.bool).triu(1)
                 scores = scores.masked_fill(later, -torch.inf)
             if head.null:
                 scores = nn.functional.pad(scores, (0, 1))
             weights = scores.softmax(dim=-1)[..., :keys]
-        elif head.attention in ("linear", "relu", "normalised"):
-            weights = scores.relu() if head.attention == "relu" else scores
-            weights = weights.tril() if causal else weights
-            if head.attention == "normalised":
-                weights = weights / (weights.sum(dim=-1, keepdim=True) + int(head.null))
         else:
-            unread(head.attention, "attention", READING)
+            system = Floats(NAMES[scores.dtype], scores.device)
+            weights = scores if kind.weigh is None else kind.weigh(system, scores)
+            weights = weights.tril() if causal else weights
+            if kind.shares:
+                weights = weights / (weights.sum(dim=-1, keepdim=True) + int(head.null))
         if head.average == "examples":
             weights = weights / tokens.examples
         elif head.average == "keys":

@@ -19,7 +19,7 @@ from proofs.layer import MLP, Head, Layer
 from proofs.prompt import Tokens
 from proofs.slotmap import Block, SlotMap
 from proofs.stream import Layout, split_entry
-from proofs.vocabulary import unread
+from proofs.vocabulary import attention, unread
 
 from .. import numbers as number_systems
 from ..numbers.base import Numbers
@@ -121,15 +121,14 @@ class Pass:
     def weights(self, head: Head, scores: Any) -> Any:
         """The weight of every key (tokens, keys)."""
         causal = head.keys == "causal"
-        if head.attention == "softmax":
+        kind = attention(head.attention, READING)
+        if kind.exponential:
             return self.numbers.softmax(scores, causal, head.null)
-        if head.attention == "relu":
-            scores = self.numbers.relu(scores)
-        elif head.attention not in ("linear", "normalised"):
-            unread(head.attention, "attention", READING)
+        if kind.weigh is not None:
+            scores = kind.weigh(self.numbers, scores)
         if causal:
             scores = self.numbers.lower(scores)
-        if head.attention == "normalised":
+        if kind.shares:
             return self.numbers.normalised(scores, head.null)
         if causal and head.average == "keys":
             return self.numbers.divide_rows(scores, [t + 1 for t in range(self.tokens.total)])

@@ -9,15 +9,10 @@ from constructions.witness import Witness
 from proofs.exact import as_text
 from proofs.layer import MLP, Head, Layer
 from proofs.slotmap import Block, SlotMap
+from proofs.vocabulary import ATTENTION
 
 from ..report.tables import plural
 
-ATTENTION = {
-    "linear": "linear attention, weight = score",
-    "relu": "ReLU attention, weight = max(score, 0)",
-    "softmax": "softmax attention",
-    "normalised": "normalised attention, weight = score / sum of scores",
-}
 KEYS = {
     "context": "keys: the examples, never a query",
     "full": "keys: every token",
@@ -90,7 +85,7 @@ def _head(head: Head) -> Iterator[str]:
     null = ", one more key with value 0" if head.null else ""
     average = {"": "", "keys": ", divided by the number of keys", "examples": ", divided by n"}
     name = f" ({head.name})" if head.name else ""
-    how = f"{ATTENTION[head.attention]}{average[head.average]}"
+    how = f"{ATTENTION[head.attention].words}{average[head.average]}"
     yield f"  head{name}: {how}; {KEYS[head.keys]}{null}"
     for part, slots in (("query", head.query), ("key", head.key), ("value", head.value)):
         yield f"    {part:6} {formulas(slots)}"

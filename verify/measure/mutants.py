@@ -238,10 +238,9 @@ def _other_heads(layer: Layer) -> Iterator[LayerChange]:
             if (keys, average) != (head.keys, head.average):
                 what = f"{name}: keys {keys}, average {average!r}"
                 yield "masks", what, partial(put, keys=keys, average=average)
-        for attention in ATTENTION:
+        for attention, kind in ATTENTION.items():
             if attention != head.attention:
-                shares = attention in ("softmax", "normalised")
-                null, average = head.null and shares, "" if shares else head.average
+                null, average = head.null and kind.shares, "" if kind.shares else head.average
                 make = partial(put, attention=attention, null=null, average=average)
                 yield "normalisation", f"{name}: {attention}", make
         yield "normalisation", f"{name}: null {not head.null}", partial(put, null=not head.null)
