@@ -79,13 +79,15 @@ def lesson_of(name: str) -> Lesson:
         return known[name]
     made = constructions.get(name)
     module = inspect.getmodule(made.parts)
-    text = [part for part in (inspect.getdoc(module) or "").split("\n\n") if part]
+    about = inspect.getdoc(module) if module is not None else ""
+    text = [part for part in (about or "").split("\n\n") if part]
     return Lesson(
         construction=name,
         title=name.replace("_", " ").capitalize(),
         lead=literal(made.__doc__.split("\n\n")[0]),
         paragraphs=tuple(literal(part) for part in text),
-        layers={},
+        layers={"embedding": ""},
+        lens="last layer",
         parameters={
             key: parameter.small
             for key, parameter in made.parameters.items()

@@ -12,6 +12,11 @@ from typing import Any
 
 from .mathml import mathml, plain, power, scalar_tree
 
+START = (
+    "Every token starts with what the prompt says: its own {x_t}, and {y_t} where it is known. The "
+    "other slots are empty: they are the workspace."
+)
+
 
 @dataclass(frozen=True)
 class Exercise:
@@ -43,7 +48,8 @@ class Exercise:
 class Lesson:
     """Text, example, theory and exercises of one construction.
 
-    layers: for layers whose name starts with the key, what the layer does. lens: how a stream is
+    layers: for layers whose name starts with the key, what the layer does; "embedding" has a text
+    of its own. lens: how a stream is
     read before the end, from the read-out "slot" or by the "last layer". left: what is left of
     the error in the direction of an eigenvalue s of S, "base**exponent", where the construction
     does not say it; words of the construction's parameters are 1 where they are chosen, else 0.
@@ -55,14 +61,14 @@ class Lesson:
     title: str
     lead: str
     paragraphs: tuple[str, ...]
-    layers: Mapping[str, str]
     parameters: Mapping[str, Any]
     exercises: tuple[Exercise, ...]
+    layers: Mapping[str, str] = field(default_factory=dict)
     construction: str = ""
     X: tuple[tuple[float, ...], ...] = ((1, 1), (-1, 1), (0, 1))
     y: tuple[float, ...] = (3, -1, 2)
     queries: tuple[tuple[float, ...], ...] = ((0.5, 1),)
-    lens: str = "last layer"
+    lens: str = "slot"
     left: str = ""
     shift: str = ""
     predicts: bool = True
@@ -78,15 +84,20 @@ class Lesson:
             "predicts": self.predicts,
             "goal": self.goal,
             "unit": self.unit,
-            "layers": {key: rich(text) for key, text in self.layers.items()},
+            "layers": {key: rich(text) for key, text in self.texts.items()},
             "exercises": [exercise.to_json() for exercise in self.exercises],
         }
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """`layers`, and what is said of most embeddings."""
+        return {"embedding": START, **self.layers}
 
     def layer_text(self, name: str) -> str:
         """HTML about the layer: the longest key that its name, without a number, starts with."""
         name = re.sub(r"^\d+: ", "", name)
-        keys = [key for key in self.layers if name.startswith(key)]
-        return rich(self.layers[max(keys, key=len)]) if keys else ""
+        keys = [key for key in self.texts if name.startswith(key)]
+        return rich(self.texts[max(keys, key=len)]) if keys else ""
 
 
 def rich(text: str) -> str:

@@ -78,7 +78,6 @@ class Pair:
             X=self.X,
             y=self.y,
             queries=(self.query,),
-            lens="slot",
             goal="answer",
             predicts=self.predicts,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..lesson import Exercise, Lesson
-from .core import START
 from .derived import ONE_STEP, broken
 
 LASSO = Lesson(
@@ -17,13 +16,13 @@ LASSO = Lesson(
         "The threshold is relu(v − ηλ) − relu(−v − ηλ): two hidden units of an MLP per entry.",
     ),
     layers={
-        "embedding": START,
         "w_": "The head makes the gradient step of w, at every token alike; the MLP makes the soft "
         "threshold.",
         "read-out": "w times x.",
     },
     parameters={"d": 2, "steps": 3, "step_size": "1/8", "penalty": "1/4"},
     goal="answer",
+    lens="last layer",
     exercises=(
         Exercise(
             "By how much does the threshold move each entry?",
@@ -58,12 +57,10 @@ LOGISTIC = Lesson(
         "bounded by the length of the pieces.",
     ),
     layers={
-        "embedding": START,
         "w_": "The head adds η ⟨{x_t}, {x_j}⟩ ({y_j} − {p_j}) to m; the MLP replaces p by s(m).",
     },
     parameters={"d": 2, "steps": 3, "step_size": "1/2", "pieces": 2, "reach": 4},
     y=(1, 0, 1),
-    lens="slot",
     goal="answer",
     sizes={"d": (1, 2), "steps": (1, 2, 3)},
     exercises=(
@@ -94,12 +91,10 @@ KERNEL = Lesson(
         "sum: that is boosting with the Nadaraya–Watson smoother.",
     ),
     layers={
-        "embedding": START,
         "f_": "Every residual is reduced by η times the residuals of the examples that are alike.",
         "features": "An MLP makes the features of the kernel.",
     },
     parameters={"d": 2, "steps": 3, "step_size": "1/8"},
-    lens="slot",
     goal="answer",
     exercises=(
         Exercise(
@@ -179,7 +174,6 @@ SPLINES = Lesson(
     X=((0,), (0.25,), (0.5,), (0.75,), (1,)),
     y=(0, 1, 2, 1, 0),
     queries=((0.375,),),
-    lens="slot",
     goal="answer",
     unit=True,
     sizes={"layers": (2, 3, 4), "d": (1,)},

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from ..lesson import Exercise, Lesson
 
-START = (
-    "Every token starts with what the prompt says: its own {x_t}, and {y_t} where it is known. The "
-    "other slots are empty: they are the workspace."
-)
-
 NEWTON = Lesson(
     construction="newton",
     title="Newton’s iteration, one layer per step",
@@ -26,7 +21,6 @@ NEWTON = Lesson(
         "⟨q, {x_j}⟩ {x_j}, which is {S*q}. So one layer is one iteration, at all tokens at once.",
     ),
     layers={
-        "embedding": START,
         "M_0": "Token t compares its {x_t} with every example’s x and collects α · score · {x_j}. "
         "The sum over the examples is {alpha*S*x_t = M0*x_t}.",
         "M_": "The query is what slot t holds, {M*x_t}; the keys are the {x_j}; the values are "
@@ -36,6 +30,7 @@ NEWTON = Lesson(
         "{x_t.T*M*X.T*y}, the prediction.",
     },
     parameters={"d": 2, "iterations": 3, "alpha": "1/6"},
+    lens="last layer",
     exercises=(
         Exercise(
             "The largest eigenvalue of {S} is shown beside the controls. Below which α does the "
@@ -78,13 +73,11 @@ GRADIENT_DESCENT = Lesson(
         "this much, so I go up by that much*.",
     ),
     layers={
-        "embedding": START,
         "w_": "The score is ⟨{x_t}, {x_j}⟩, how alike two inputs are. The value is the example’s "
         "error, target minus fit, times the step size. The sum moves every token’s fit, and the "
         "query’s fit with them, by one gradient step.",
     },
     parameters={"d": 2, "steps": 4, "step_size": "1/8"},
-    lens="slot",
     left="(1 - step_size*((1 - mean)*2*(s + ridge) + mean*(s/n + ridge)))**steps",
     shift="ridge*(1 - mean) + ridge*n*mean",
     exercises=(
@@ -142,6 +135,7 @@ SHERMAN_MORRISON = Lesson(
     },
     parameters={"d": 2, "examples": 3, "ridge": 1},
     shift="ridge",
+    lens="last layer",
     exercises=(
         Exercise(
             "The first example is read with {P0 = I/ridge}. How large is {x1.T*P0*x1}?",
@@ -176,8 +170,8 @@ HYPERPOWER = Lesson(
         "With the residual R = I − {M0*S} the next iterate is (I + R + R²){M0}: the first three "
         "terms of the geometric series for the inverse. Its residual is R³.",
     ),
-    layers={"embedding": START},
     parameters={"d": 2, "iterations": 2, "alpha": "1/4"},
+    lens="last layer",
     exercises=(
         Exercise(
             "Below which α does the iteration converge on the prompt as it is now?",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..lesson import Exercise, Lesson
-from .core import START
 
 ONE_STEP = Exercise(
     "Work out by hand what the first step alone predicts at the query.",
@@ -69,12 +68,10 @@ NEWTON_CARRIED = Lesson(
         "squaring (I − αS) doubles the number of steps.",
     ),
     layers={
-        "embedding": START,
         "M_": "One head does two things with the same scores: it updates slot t and the "
         "prediction.",
     },
     parameters={"d": 2, "iterations": 2, "alpha": "1/6"},
-    lens="slot",
     exercises=(
         Exercise(
             "Below which α does the iteration converge, for the start that is chosen?",
@@ -104,12 +101,10 @@ DEEP_DESCENT = Lesson(
         "many as linear attention can make is proved beside the construction.",
     ),
     layers={
-        "embedding": START,
         "": "Slot u holds what N steps leave of x, slot t their sum, slot r the residual. The two "
         "heads multiply these with each other.",
     },
     parameters={"d": 2, "layers": 2, "alpha": "1/6"},
-    lens="slot",
     sizes={"layers": (1, 2, 3, 4)},
     exercises=(
         Exercise(
@@ -137,12 +132,10 @@ MOMENTUM = Lesson(
         "Tokens carry neither w nor v but their products with x: the residual r and the velocity.",
     ),
     layers={
-        "embedding": START,
         "w_": "The head weighs every example’s residual with ⟨{x_t}, {x_j}⟩; the MLP adds a part "
         "of the velocity before.",
     },
     parameters={"d": 2, "steps": 3, "step_size": "1/8", "momentum": "1/4"},
-    lens="slot",
     exercises=(
         ONE_STEP,
         Exercise(
@@ -169,7 +162,6 @@ CHEBYSHEV = Lesson(
     ),
     layers=MOMENTUM.layers,
     parameters={"d": 2, "steps": 3, "lowest": 2, "highest": 3},
-    lens="slot",
     sizes={"steps": (1, 2, 3, 4, 5)},
     exercises=(
         Exercise(
@@ -201,12 +193,10 @@ PRECONDITIONED = Lesson(
         "can know what prompts usually look like.",
     ),
     layers={
-        "embedding": START,
         "w_": "Scores ⟨{x_t}, P {x_j}⟩ times residuals, subtracted from the residual of every "
         "token.",
     },
     parameters={"d": 2, "steps": 3, "step_size": "1/2", "preconditioner": (("1/2", 0), (0, "1/3"))},
-    lens="slot",
     exercises=(
         Exercise(
             "Work out by hand what the first step alone predicts at the query.",
@@ -240,12 +230,10 @@ GD_PLUS_PLUS = Lesson(
         "meets a better conditioned problem.",
     ),
     layers={
-        "embedding": START,
         "w_": "The scores ⟨{u_t}, {u_j}⟩ weigh residuals for the step and vectors for the "
         "transformation.",
     },
     parameters={"d": 2, "steps": 3, "step_size": "1/8", "gamma": "1/8"},
-    lens="slot",
     exercises=(
         ONE_STEP,
         Exercise(
@@ -271,7 +259,6 @@ MINIMAX = Lesson(
     ),
     layers=GD_PLUS_PLUS.layers,
     parameters={"d": 2, "layers": 2, "largest": 3},
-    lens="slot",
     exercises=(
         Exercise(
             "What is the step size of the first layer?", "k = 1.", "4/(3L).", answer="4/(3*largest)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..lesson import Exercise, Lesson
-from .core import START
 from .derived import CLOSE
 
 RECURSIVE = Lesson(
@@ -17,12 +16,10 @@ RECURSIVE = Lesson(
         "up to its own: the predictor of every prefix, in one pass.",
     ),
     layers={
-        "embedding": START,
         "read": "Every token reads example i: its x, P x and residual.",
         "update": "The correction, divided by 1 + {x.T*P*x}, is applied at every token.",
     },
     parameters={"d": 2, "examples": 3, "ridge": 1},
-    lens="slot",
     shift="ridge",
     sizes={"examples": (1, 2, 3, 4)},
     exercises=(
@@ -51,14 +48,12 @@ PAIRED = Lesson(
         "determinant, which normalised attention can do, and corrects every token.",
     ),
     layers={
-        "embedding": START,
         "read": "Every token learns what it needs of the pair: inner products with P between.",
         "update": "The 2 × 2 system is solved in place, and every token’s z and r are corrected.",
     },
     parameters={"d": 2, "examples": 4, "ridge": 1},
     X=((1, 1), (-1, 1), (0, 1), (1, 0)),
     y=(3, -1, 2, 1),
-    lens="slot",
     shift="ridge",
     sizes={"examples": (2, 3, 4)},
     exercises=(
@@ -87,7 +82,6 @@ BAYES = Lesson(
     ),
     layers={**RECURSIVE.layers, "variance": "The MLP multiplies what P made of x with x."},
     parameters={"d": 2, "examples": 3, "noise": 1, "prior": 1},
-    lens="slot",
     shift="noise/prior",
     goal="answer",
     sizes={"examples": (1, 2, 3, 4)},
@@ -126,7 +120,6 @@ SELECTION = Lesson(
         "other.",
     },
     parameters={"d": 2, "examples": 3, "validation": 1, "ridges": (1, "1/4")},
-    lens="slot",
     goal="answer",
     sizes={"d": (1, 2), "examples": (2, 3, 4)},
     exercises=(

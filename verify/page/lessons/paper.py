@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from ..lesson import Exercise, Lesson
-from .core import START
 
 LITERAL = {
-    "embedding": START,
     "mov": "A head finds one token by its position: the query is so long that the softmax is 1 "
     "there and 0 elsewhere. It copies units from that token into this one, and takes the old ones "
     "away.",
@@ -35,7 +33,6 @@ THEOREM_1 = Lesson(
     parameters={"d": 2, "step_size": "1/8", "ridge": "1/2", "examples": 1},
     X=((1, 1),),
     y=(3,),
-    lens="slot",
     sizes={"d": (1, 2), "examples": (1, 2)},
     exercises=(
         Exercise(
@@ -78,7 +75,6 @@ THEOREM_2 = Lesson(
     parameters={"d": 2, "ridge": 1, "examples": 1},
     X=((1, 1),),
     y=(3,),
-    lens="slot",
     shift="ridge",
     sizes={"d": (1, 2), "examples": (1, 2)},
     exercises=(
