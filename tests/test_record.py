@@ -37,7 +37,7 @@ GRIDS: dict[str, dict[str, tuple[Any, ...]]] = {
     "hyperpower": {"d": (1, 2, 4), "iterations": (0, 1, 3), "alpha": (THIRD,)},
     "deep_descent": {"d": (1, 2, 4), "layers": (1, 2, 3), "alpha": (THIRD,)},
     "recursive_least_squares": {"d": (1, 2, 4), "examples": (1, 3), "ridge": (THIRD,)},
-    "paired_least_squares": {"d": (1, 2, 4), "examples": (2, 4), "ridge": (THIRD,)},
+    "paired_least_squares": {"d": (1, 2, 4), "examples": (1, 2, 3, 4), "ridge": (THIRD,)},
     "momentum": {"d": (1, 3), "steps": (1, 3), "step_size": (THIRD,), "momentum": (FIFTH,)},
     "chebyshev": {"d": (1, 3), "steps": (1, 2, 4), "lowest": (1,), "highest": (Fraction(7, 2),)},
     "preconditioned": {

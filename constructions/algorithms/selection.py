@@ -5,7 +5,7 @@ with the smaller sum of squared errors on the last v examples predicts. The choi
 D the difference of the two sums, normalised attention gives relu(-D) / (relu(D) + relu(-D)), which
 is 1 or 0. A tie has no answer, and is refused (ZeroDivisionError) in every arithmetic.
 
-2(n - v) + 3 layers: 2 per fitted example (proofs.recursive_least_squares), then the validation
+2(n - v) + 3 layers: 2 per fitted example (recursive_least_squares), then the validation
 errors, their sums, the choice.
 """
 
