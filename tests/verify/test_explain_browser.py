@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 import constructions
+from constructions import construction
+from constructions import notation as n
 from verify import check
 from verify import page as explain
 from verify.page import build, pages
@@ -38,11 +40,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def open_page(
-    browser: driver.Browser, folder: Path, name: str, fragment: str = "", **more: Any
+    browser: driver.Browser,
+    folder: Path,
+    name: str,
+    fragment: str = "",
+    parameters: dict[str, Any] | None = None,
+    **more: Any,
 ) -> None:
     path = folder / f"{name}.html"
-    if not path.exists():
-        explain.write_page(name, {}, path)
+    if not path.exists() or parameters:
+        explain.write_page(name, parameters or {}, path)
     browser.open(path, fragment, **more)
 
 
@@ -226,6 +233,35 @@ def test_python_and_the_page_write_numbers_alike(browser, folder) -> None:
     rng = np.random.default_rng(5)
     values = [0.0, -0.5, 0.3125, 1e300, *(rng.normal(size=60) * 10.0 ** rng.integers(-6, 7, 60))]
     assert browser.js(f"{json.dumps(values)}.map((x) => page.show(x))") == list(map(number, values))
+
+
+@pytest.mark.parametrize("held", ["{k}*rate*y_t", "M{k}*y_t"])
+def test_a_construction_without_a_lesson_gets_a_page_that_runs(
+    browser, tmp_path, monkeypatch, held
+) -> None:
+    monkeypatch.setattr(construction, "REGISTERED", dict(construction.REGISTERED))
+
+    @n.construction(
+        parameters={"rate": n.Number(example=Fraction(1, 4)), "steps": n.Whole(default=2)},
+        steps="steps",
+        source="a toy",
+        reference=lambda values: (
+            {f"M{k}": f"{k}*rate" for k in range(values["steps"] + 1)},
+            f"M{values['steps']}*y_t",
+        ),
+    )
+    def voting(rate: Any) -> n.Parts:
+        """Every step adds a share of y."""
+        mlp, holds = n.linear_mlp(("p", "y", rate)), (n.Holds("p", held),)
+        stage = n.stage({"x": "x", "y": "y"}, x="d", y="", p="")
+        return n.Parts(stage, n.Readout("p"), step=(n.Layer("step {k}", mlp=mlp, holds=holds),))
+
+    for steps in ({}, {"steps": 3}):
+        open_page(browser, tmp_path, "voting", parameters=steps)
+        assert browser.js("page.app.layers") == steps.get("steps", 2)
+        assert "Holds" in browser.js("document.getElementById('verdict').innerText")
+        names = browser.js("page.app.models[0].witness.layers.map((layer) => layer.name)")
+        assert names == [f"step {k + 1}" for k in range(len(names))]
 
 
 # -- playing --------------------------------------------------------------------------------------

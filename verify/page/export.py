@@ -8,6 +8,7 @@ parts of its own: a page holds those of every choice, equal layers once.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, fields, is_dataclass, replace
 from inspect import signature
@@ -80,7 +81,7 @@ class Export:
 
         Where it is not the same every time, each is listed.
         """
-        step, same = parts.step, not callable(parts.names)
+        same, step = alike(parts), parts.step
         if callable(step):
             taken = [step(k) for k in range(1, steps + 1)]
         else:
@@ -227,9 +228,16 @@ def unread(made: Construction, parameters: Mapping[str, Any]) -> list[str]:
     parts = made.of(made.values(**parameters))
     if isinstance(parts, Witness):
         return []
-    steps = [made.steps] if isinstance(made.steps, str) and not callable(parts.names) else []
+    steps = [made.steps] if isinstance(made.steps, str) and alike(parts) else []
     read = signature(made.parts).parameters
     return [name for name in ("d", *steps) if name not in read]
+
+
+def alike(parts: Parts) -> bool:
+    """Whether the number of a step stands in names alone: as a factor it is worked out."""
+    layers = (*(() if callable(parts.step) else parts.step), *parts.end)
+    held = (one.expression for layer in layers for one in layer.holds)
+    return not callable(parts.names) and not any(re.search(r"(?<!\w){k}", text) for text in held)
 
 
 def _member(
