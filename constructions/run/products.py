@@ -9,13 +9,20 @@ from .steps import Array, Step
 
 
 def needed(steps: Sequence[Step], results: Sequence[Array]) -> list[Step]:
-    """The steps that the results depend on."""
-    wanted, kept = set(results), []
+    """The steps that the results depend on, and those that may find that there is no result."""
+    refusing = refusals(steps)
+    wanted, kept = {*results, *refusing}, []
     for step in reversed(steps):
         if step.made in wanted:
             kept.append(step)
             wanted.update(step.arrays)
     return kept[::-1]
+
+
+def refusals(steps: Sequence[Step]) -> set[Array]:
+    """What is divided by a sum of scores that may be 0: it has to be made, whoever reads it."""
+    sums = {step.made for step in steps if step.method == "row_sums" and step.known == (0,)}
+    return {step.made for step in steps if step.method == "divide" and step.arrays[1] in sums}
 
 
 def in_least_arithmetic(steps: Sequence[Step], results: Sequence[Array]) -> list[Step]:
@@ -26,7 +33,8 @@ def in_least_arithmetic(steps: Sequence[Step], results: Sequence[Array]) -> list
     the product that is taken apart.
     """
     steps = joined(needed(steps, results), results)
-    maker, uses = _made_and_used(steps, results)
+    kept = [*results, *refusals(steps)]
+    maker, uses = _made_and_used(steps, kept)
     backwards: list[Step] = []
     while steps:
         step = steps.pop()

@@ -113,7 +113,7 @@ CALL = "from verify.command.cli import main; main(['{}'])"
         ("import constructions, verify", HEAVY),
         ("import proofs", ("sympy",)),
         (CALL.format("--help"), HEAVY),
-        (CALL.format("list"), HEAVY),
+        (CALL.format("list"), ("torch", "hypothesis")),
     ],
 )
 def test_what_is_heavy_is_loaded_when_it_is_needed(code, heavy):

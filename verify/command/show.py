@@ -31,7 +31,7 @@ def list_all(
             }
             for key, parameter in signature.parameters.items()
         ]
-        said = (constructions.function(name).__doc__ or "").strip().split("\n\n")[0]
+        said = (constructions.get(name).__doc__ or "").strip().split("\n\n")[0]
         witnesses.append(
             {"name": name, "summary": " ".join(said.split()), "parameters": parameters}
         )

@@ -52,7 +52,7 @@ def subject(name: str, variant: str | None = None) -> Subject:
     import constructions
 
     if name in constructions.names() and variant in (None, "improved"):
-        return Subject(name, constructions.function(name), constructions.signature(name))
+        return Subject(name, constructions.get(name), constructions.signature(name))
     found = [c for c in builtin() if c.id == name and variant in (None, c.variant)]
     if not found:
         raise WrongCall(unknown(name, "witness or claim", variant))
