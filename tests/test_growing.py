@@ -5,16 +5,20 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import ClassVar
 
 import pytest
+import torch
 
 import constructions
 from constructions import construction
+from proofs.prove_witness import prove_witness
 from verify.command.cli import main
 from verify.measure import readme, resources_table
+from verify.page.export import Export
 
 claims = importlib.import_module("verify.claim")  # `verify.claim` is the decorator
 
@@ -198,3 +202,34 @@ def test_a_check_is_one_function(toy):
         claim = Claim("toy.even", checks=lambda: (even(toy_moment, factor),))  # noqa: B023
         report = engine.run(claim, Budget(quick=True))
         assert report.verdict.name == verdict
+
+
+def test_an_attention_kind_is_one_entry_and_readings_that_lack_it_say_so(toy, capsys):
+    from proofs.vocabulary import ATTENTION, Attention
+    from verify import Claim, engine, strategies
+    from verify.claim import Budget
+
+    def squared(X, y, queries):
+        return ((queries @ X.T) ** 2) @ y
+
+    def build(d):
+        plain = constructions.build("toy_moment", d=d, scale=1)
+        (layer,) = plain.layer_list
+        heads = tuple(replace(head, attention="squared") for head in layer.heads)
+        return plain.with_layers((replace(layer, heads=heads, holds=()),))
+
+    ATTENTION["squared"] = Attention(
+        "squared attention", lambda numbers, scores: numbers.multiply(scores, scores)
+    )
+    try:
+        claim = Claim("toy.squared", witness=build, algorithm=squared, cases=strategies.prompts)
+        assert engine.run(claim, Budget(quick=True)).verdict.name == "holds"
+        witness, prompt = build(2), ([[1.0, 2.0]], [3.0], [[1.0, 1.0]])
+        tensors = [torch.tensor(part, dtype=torch.float64) for part in prompt]
+        assert witness.to_torch()(*tensors).item() == witness.predict(*prompt).item() == 27.0
+        proof = prove_witness(witness, statement=({}, "x_t.T*X.T*y"))
+        assert not proof.proved and "squared attention" in str(proof.failed)
+        with pytest.raises(ValueError, match="attention 'squared'"):
+            Export().witness(witness)
+    finally:
+        del ATTENTION["squared"]
