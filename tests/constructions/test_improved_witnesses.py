@@ -1,4 +1,4 @@
-"""Our own witnesses: every weight matters, and what some of them hold on the way."""
+"""Every weight of a construction matters, and what some constructions hold on the way."""
 
 from __future__ import annotations
 
@@ -28,42 +28,49 @@ CASES = (
     Case({}, X / 3, y * 2, QUERIES),
 )
 
-EXAMPLES: dict[str, dict[str, Any]] = {
-    "hyperpower": {"iterations": 2, "alpha": F(1, 7)},
-    "deep_descent": {"layers": 2, "alpha": F(1, 7)},
-    "newton_carried": {"iterations": 2, "alpha": F(1, 50)},
-    "newton_carried identity": {"iterations": 2, "alpha": F(1, 7), "start": "identity"},
-    "gd_plus_plus": {"steps": 2, "step_size": F(1, 7), "gamma": F(1, 9)},
-    "minimax_descent": {"layers": 2, "largest": 9},
-    "momentum": {"steps": 3, "step_size": F(1, 7), "momentum": F(1, 3)},
-    "chebyshev": {"steps": 3, "lowest": 1, "highest": 9},
-    "preconditioned": {"steps": 2, "step_size": F(1, 7), "preconditioner": ((1, 2), (F(1, 3), 1))},
-    "recursive_least_squares": {"examples": 3, "ridge": F(1, 2)},
-    "paired_least_squares": {"examples": 3, "ridge": F(1, 2)},
-    "bayes_ridge": {"examples": 3, "noise": F(1, 2), "prior": 3, "output": "variance"},
-    "lasso": {"steps": 2, "step_size": F(1, 20), "penalty": 3},
-    "logistic": {"steps": 2, "step_size": F(1, 4), "pieces": 2, "reach": 2},
-    "kernel_regression": {
-        "steps": 2, "step_size": F(1, 7), "kernel": "relu",
-        "features": ((1, 1), (-1, 2), (0, 1)), "offsets": (1, F(1, 2), -1),
-    },
+# of softmax or GeLU, of one input only, and one that computes what it does not choose
+OTHERS = {
+    "gelu_product", "akyurek2022_theorem1", "akyurek2022_theorem2", "spline_regression",
+    "selection",
 }  # fmt: skip
+# what the smallest parameters leave out
+CHOSEN: dict[str, dict[str, Any]] = {
+    "gradient_descent": {"ridge": F(1, 2), "w0": (1, -2)},
+    "logistic": {"pieces": 2, "reach": 2},
+    "lasso": {"penalty": 3},
+    "kernel_regression": {
+        "kernel": "relu", "features": ((1, 1), (-1, 2), (0, 1)), "offsets": (1, F(1, 2), -1),
+    },
+    "newton relu": {"attention": "relu"},
+    "newton_carried identity": {"start": "identity"},
+    "bayes_ridge variance": {"output": "variance"},
+}  # fmt: skip
+EXAMPLES = sorted({*constructions.names(), *CHOSEN} - OTHERS)
 
 
-def built(name: str, **more: Any) -> Witness:
-    return constructions.build(name.split()[0], d=2, **EXAMPLES[name], **more)
+def built(name: str) -> Witness:
+    """For three examples, all else as small as it can be."""
+    kind = name.split()[0]
+    parameters = constructions.get(kind).parameters
+    given = {key: parameter.small for key, parameter in parameters.items()}
+    given |= {"examples": 3} if "examples" in given else {}
+    return constructions.build(kind, **given | CHOSEN.get(name, {}))
 
 
 def rational(witness: Witness) -> list[F]:
     return list(witness.predict(X, y, QUERIES, "rational"))
 
 
-# w is 0 before the first layer of lasso, and the second head of deep_descent reads
-# alpha u - t = 0 in its first layer
+# w is 0 before the first layer of lasso, w and a before that of Sherman-Morrison, and the second
+# head of deep_descent reads alpha u - t = 0 in its first layer
 IDLE = {
+    "sherman_morrison": [
+        "layer 1, MLP inner: w*a <- 1 w", "layer 1, MLP gate: w*a <- 1 a",
+        "layer 1, MLP outer: e <- -1 w*a [<-i]",
+    ],
     "lasso": ["layer 1, head 1, query: w <- -1 w", "layer 1, head 1, key: w <- 1 x"],
     "deep_descent": ["layer 1, head 2, query: f <- 1 t", "layer 1, head 2, key: f <- 1 x"],
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -81,7 +88,7 @@ def test_a_changed_weight_is_found_unless_it_meets_zeros(name: str) -> None:
 def test_recursive_least_squares_predicts_each_example_from_those_before_it() -> None:
     last = built("recursive_least_squares").trace(X, y, QUERIES, "rational")[-1]
     for t in range(1, 3):
-        (wanted,) = algorithms.ridge(X[:t], y[:t], X[t : t + 1], F(1, 2))
+        (wanted,) = algorithms.ridge(X[:t], y[:t], X[t : t + 1], F(1))
         assert last["f"][t] == wanted
     assert last["f"][0] == 0
 
