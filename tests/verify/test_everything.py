@@ -11,7 +11,11 @@ from verify.checks.coq import kernel
 from verify.measure import readme
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+READMES = {
+    path: path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", *sorted(ROOT.glob("*/README.md")))
+}
+README = READMES[ROOT / "README.md"]
 needs_coq = pytest.mark.skipif(not kernel.available(), reason="no Coq")
 
 # every statement of the three papers, by its identifier
@@ -119,12 +123,12 @@ def test_what_the_calculus_cannot_run_is_not_called_derived(whole):
 
 @needs_coq
 def test_readmes_table_of_verdicts_is_the_one_just_made(whole):
-    assert readme.block(README, "verdicts") == whole.markdown
+    assert readme.block(READMES[readme.home("verdicts", ROOT)], "verdicts") == whole.markdown
 
 
 @pytest.mark.parametrize("name", ["theorems", "witnesses"])
 def test_readmes_other_tables_are_what_is_counted(name):
-    assert readme.block(README, name) == readme.BLOCKS[name]()
+    assert readme.block(READMES[readme.home(name, ROOT)], name) == readme.BLOCKS[name]()
 
 
 def test_ci_calls_readmes_test_command():
@@ -138,8 +142,11 @@ def test_ci_calls_readmes_test_command():
         assert part.strip().removeprefix("pip install ") in ci
 
 
-def test_readme_names_files_and_commands_that_exist():
-    for path in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (ROOT / path).is_file(), path
-    for path in re.findall(r"`((?:constructions|proofs|verify)/[\w/.]+\.\w+)`", README):
-        assert (ROOT / path).is_file(), path
+@pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_readmes_name_files_that_exist(path):
+    for link in re.findall(r"\]\((?!http)([^)#]+)\)", READMES[path]):
+        assert (path.parent / link).is_file(), link
+    for name in re.findall(r"`((?:constructions|proofs|verify)/[\w/.]+\.\w+)`", READMES[path]):
+        assert (ROOT / name).is_file(), name
+    for name in re.findall(r"^\|[^|]*\| `([\w/]+\.py)`", READMES[path], re.MULTILINE):
+        assert (path.parent / name).is_file(), name

@@ -1,8 +1,8 @@
-"""The tables of README.md, written between their markers from what was run.
+"""The tables of the READMEs, written between their markers from what was run.
 
-    python -m verify.measure.readme [BLOCK[=REPORT.json] …]   rewrites blocks of ./README.md
+    python -m verify.measure.readme [BLOCK[=REPORT.json] …]   rewrites blocks of ./*/README.md
 
-`verdicts`, `theorems` and `witnesses` (the default) are exact and held to README by a test;
+`verdicts`, `theorems` and `witnesses` (the default) are exact and held to the READMEs by a test;
 `precision`, `speed`, `sensitivity` and `soundness` are measurements, as this machine makes them,
 the last three by `witness bench`, whose JSON report may be given instead of measuring again.
 """
@@ -93,6 +93,17 @@ MEASURED: dict[str, Mapping[str, Any]] = {
 }
 
 
+def home(name: str, root: Path) -> Path:
+    """The README that has a block: that of the root or of a folder in it.
+
+    Raises ValueError if none has it.
+    """
+    for path in (root / "README.md", *sorted(root.glob("*/README.md"))):
+        if path.is_file() and f"<!-- {name} -->" in path.read_text(encoding="utf-8"):
+            return path
+    raise ValueError(f"no README here has a block {name}")
+
+
 def block(text: str, name: str) -> str:
     """What stands between the markers of a block. Raises ValueError if there are none."""
     found = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text, re.DOTALL)
@@ -110,16 +121,12 @@ def replace(text: str, name: str, table: str) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Rewrites the blocks that are named; the exit status."""
-    path = Path("README.md")
     wanted = [argument.partition("=")[::2] for argument in arguments or EXACT]
     try:
-        if not path.is_file():
-            raise ValueError("no README.md here")
         made = {name: _contents(name, report) for name, report in wanted}
-        text = path.read_text(encoding="utf-8")
         for name, table in made.items():
-            text = replace(text, name, table)
-        write(path, text)
+            path = home(name, Path())
+            write(path, replace(path.read_text(encoding="utf-8"), name, table))
     except (ValueError, OSError) as error:
         print(f"verify.measure.readme: {error}", file=sys.stderr)
         return 2
