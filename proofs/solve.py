@@ -86,10 +86,15 @@ def equations(*pairs: tuple[Form, Form], over: Iterable[sympy.Symbol] = ()) -> t
 
 
 def _numerators(fraction: sympy.Expr, indeterminates: set[sympy.Symbol]) -> list[sympy.Expr]:
-    """The coefficients, not 0, of the numerator as a polynomial in these indeterminates."""
+    """The coefficients, not 0, of the numerator as a polynomial in these indeterminates.
+
+    Raises ValueError where it is none.
+    """
     if not fraction.free_symbols:
         return [fraction] if fraction != 0 else []
     field, reduced = sfield(fraction)
+    if any(not s.is_Symbol and s.free_symbols & indeterminates for s in field.symbols):
+        raise ValueError(f"{fraction} is no rational function of {indeterminates}")
     apart = [symbol in indeterminates for symbol in field.symbols]
     parts: dict[tuple[int, ...], Any] = {}
     for powers, coefficient in reduced.numer.terms():

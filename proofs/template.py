@@ -81,8 +81,7 @@ class Template:
     this. `let` names further formulas. `fix` are weights that stay free: the value that is taken,
     and why any other does as well. `tokens` as in `Holds`. Alone, the theorem `assumes` what an
     induction shows; `also` states what the statement needs besides. Without layers it speaks of the
-    embedding.
-    Layers that another template solves are given by a function.
+    embedding. Layers that another template solves are given by a function.
     """
 
     name: str
@@ -391,7 +390,8 @@ def substituted(
 def _value(coefficient: Any, at: Mapping[Any, Any]) -> Any:
     if not symbols(coefficient):
         return coefficient
-    return exact(sympy.sympify(coefficient).subs(at))
+    value = at[coefficient] if coefficient in at else sympy.sympify(coefficient).subs(at)
+    return exact(sympy.sympify(value))
 
 
 def as_sympy(value: Any) -> Any:

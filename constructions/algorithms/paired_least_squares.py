@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from .. import notation as n
-from ..parts import Product, inverse
+from ..parts import Product
+from .sherman_morrison import state, token_stage
 
 k11, k22, k1122, k1212, divide = n.letters("k11 k22 k1122 k1212 divide")
 p1, q1, p2, q2, update_z, update_r = n.letters("p1 q1 p2 q2 update_z update_r")
@@ -49,7 +50,7 @@ def _pair(first: int, second: int | None) -> tuple[n.Layer, n.Layer]:
     if second is not None:
         products |= {"n11": ("l1", "b1"), "n22": ("l2", "b2")}
         products |= {"s12": ("a1", "b2"), "n12": ("l1", "b2")}
-    before = _state(f"P{first}", f"w{first}")
+    before = state(f"P{first}", f"w{first}")
     read = n.Layer(
         f"read {', '.join(str(t + 1) for t in tokens.values())}",
         tuple(reads),
@@ -110,13 +111,9 @@ def _pair(first: int, second: int | None) -> tuple[n.Layer, n.Layer]:
         f"update {last}",
         tuple(solve),
         n.bilinear(hidden, *written),
-        holds=_state(f"P{last}", f"w{last}") + _cleared(used),
+        holds=state(f"P{last}", f"w{last}") + _cleared(used),
     )
     return read, absorb
-
-
-def _state(p: str, w: str) -> tuple[n.Holds, ...]:
-    return n.Holds("x", "x_t"), n.Holds("z", f"{p}*x_t"), n.Holds("r", f"y_t - {w}.T*x_t")
 
 
 def _cleared(used: Iterable[str]) -> tuple[n.Holds, ...]:
@@ -124,12 +121,9 @@ def _cleared(used: Iterable[str]) -> tuple[n.Holds, ...]:
 
 
 def _stage(examples: int, ridge: Any) -> n.Stage:
-    shapes: dict[str, Any] = {"x": "d", "z": "d", "r": "", "one": "", "position": (examples,)}
-    embedding = n.slot_map(
-        ("x", "x"), ("z", "x", inverse(ridge)), ("r", "y"), ("position", "position"), ("one", "one")
-    )
-    stream = n.layout(**shapes, **dict.fromkeys(VECTORS, "d"), **dict.fromkeys(SCALARS, ""))
-    return n.Stage(stream, embedding, positions=examples, examples=examples)
+    slots: dict[str, Any] = {"x": "d", "z": "d", "r": "", "one": "", "position": (examples,)}
+    slots |= dict.fromkeys(VECTORS, "d") | dict.fromkeys(SCALARS, "")
+    return token_stage(examples, ridge, **slots)
 
 
 PAIR = n.Template(
@@ -138,8 +132,8 @@ PAIR = n.Template(
     r"P'\textstyle\sum_k a_k(b_k - a_k^\top w)",
     _stage(2, 1),
     _pair(0, 1),
-    before=_state("P", "w"),
-    after=_state("P", "w") + _cleared({*VECTORS, *SCALARS}),
+    before=state("P", "w"),
+    after=state("P", "w") + _cleared({*VECTORS, *SCALARS}),
     letters={"P": "symmetric", "w": "vector"},
     let={
         "s11": "x1.T*P*x1", "s12": "x1.T*P*x2", "s22": "x2.T*P*x2",

@@ -16,6 +16,7 @@ from proofs.statements.ridge import INVERTIBLE
 
 from .. import notation as n
 from ..parts import Product, inverse
+from .sherman_morrison import absorbs
 
 c, s, query, key = n.letters("c s query key")
 divide_b, divide_e, update_z, update_r, clear = n.letters(
@@ -127,6 +128,7 @@ def _predictions(i: int, name: str) -> tuple[n.Holds, ...]:
 TOKENS: tuple[int | str, ...] = (1, 2, "query")
 BEFORE = tuple(held for t in TOKENS for held in _state("", "P", "w", t))
 FIRST = _state("", "Q", "v", 0)
+SECOND = absorbs(2)
 UPDATE = n.Template(
     "recursive_least_squares.layers",
     r"\text{two layers: } P' = (P^{-1} + aa^\top)^{-1},\ w' = w + P'a(b - a^\top w)",
@@ -134,9 +136,9 @@ UPDATE = n.Template(
     _absorb(2, 3, ("",)),
     before=FIRST + BEFORE,
     after=FIRST + BEFORE + _cleared(("",)) + (n.Holds("f", "before.T*x_t", 1),),
-    letters={"P": "symmetric", "w": "vector", "Q": "symmetric", "v": "vector", "before": "vector"},
-    let={"next": "P - P*x2*x2.T*P/(1 + x2.T*P*x2)"},
-    becomes={"P": "next", "w": "w + next*x2*(y2 - x2.T*w)", "before": "w"},
+    letters=SECOND["letters"] | {"Q": "symmetric", "v": "vector", "before": "vector"},
+    let=SECOND["let"],
+    becomes=SECOND["becomes"] | {"before": "w"},
     inverse_grows={"P": "x2*x2.T"},
     fix=(
         n.Gauge(c, 1, "the scale of the slot c"),

@@ -13,6 +13,7 @@ Both take 2n + 1 layers.
 
 from typing import Any
 
+from proofs.formula import rename
 from proofs.statements.ridge import DEFINED, INVERTIBLE
 
 from .. import notation as n
@@ -25,12 +26,17 @@ query, key, value, P_from_gu, w_from_ge, clear = n.letters(
 divide_z, divide_r, query2, key2 = n.letters("divide_z divide_r query2 key2")
 value_z, value_r, gate = n.letters("value_z value_r gate")
 
-# one example absorbed; P and w are letters for what the examples before it made
-UPDATE: dict[str, Any] = {
-    "letters": {"P": "symmetric", "w": "vector"},
-    "let": {"next": "P - P*x1*x1.T*P/(1 + x1.T*P*x1)"},
-    "becomes": {"P": "next", "w": "w + next*x1*(y1 - x1.T*w)"},
-}
+
+def absorbs(i: int) -> dict[str, Any]:
+    """What the reference makes of P and w, letters for what came before, at the i-th example."""
+    made, _ = n.references.sherman_morrison({"examples": i})
+    names = {f"P{i - 1}": "P", f"w{i - 1}": "w", f"P{i}": "next"}
+    return {
+        "letters": {"P": "symmetric", "w": "vector"},
+        "let": {"next": rename(made[f"P{i}"], names)},
+        "becomes": {"P": "next", "w": rename(made[f"w{i}"], names)},
+    }
+
 
 # -- P and w in the register ----------------------------------------------------------------------
 
@@ -114,7 +120,7 @@ IN_REGISTER = n.Template(
         n.Gauge(query, 1, "a query scaled up and its key scaled down"),
     ),
     assumes=(INVERTIBLE,),
-    **UPDATE,
+    **absorbs(1),
 )
 
 
@@ -146,16 +152,17 @@ UPDATE_TOKENS = n.head(
 )
 
 
-def _tokens_stage(examples: int, ridge: Any) -> n.Stage:
-    stream = n.layout(x="d", z="d", r="", gx="d", gz="d", gr="", position=(examples,), one="")
+def token_stage(examples: int, ridge: Any, **shapes: Any) -> n.Stage:
+    """Every token carries z = x/ridge and r = y."""
     embedding = n.slot_map(
-        ("x", "x"),
-        ("z", "x", inverse(ridge)),
-        ("r", "y"),
-        ("position", "position"),
-        ("one", "one"),
+        ("x", "x"), ("z", "x", inverse(ridge)), ("r", "y"), ("position", "position"), ("one", "one")
     )
-    return n.Stage(stream, embedding, positions=examples, examples=examples)
+    return n.Stage(n.layout(**shapes), embedding, positions=examples, examples=examples)
+
+
+def _gated_stage(examples: int, ridge: Any) -> n.Stage:
+    slots = dict(x="d", z="d", r="", gx="d", gz="d", gr="", position=(examples,), one="")
+    return token_stage(examples, ridge, **slots)
 
 
 def _gate(i: int | None) -> n.MLP:
@@ -174,7 +181,8 @@ def _gate(i: int | None) -> n.MLP:
     return n.bilinear(hidden, *out)
 
 
-def _state(p: str, w: str) -> tuple[n.Holds, ...]:
+def state(p: str, w: str) -> tuple[n.Holds, ...]:
+    """x, z = P x and r = y - w^T x in every token."""
     return n.Holds("x", "x_t"), n.Holds("z", f"{p}*x_t"), n.Holds("r", f"y_t - {w}.T*x_t")
 
 
@@ -193,9 +201,9 @@ def _absorb_in_tokens(i: int, examples: int) -> tuple[n.Layer, n.Layer]:
     before, after = (f"P{i - 1}", f"w{i - 1}"), (f"P{i}", f"w{i}")
     divided = _copies(i, *before, f"/(1 + x{i}.T*P{i - 1}*x{i})")
     following = i + 1 if i < examples else None
-    held = _state(*after) + (_copies(following, *after) if following is not None else ())
+    held = state(*after) + (_copies(following, *after) if following is not None else ())
     return (
-        n.Layer(f"divide {i}", (DIVIDE_COPIES,), holds=_state(*before) + divided),
+        n.Layer(f"divide {i}", (DIVIDE_COPIES,), holds=state(*before) + divided),
         n.Layer(f"update {i}", (UPDATE_TOKENS,), _gate(following), holds=held),
     )
 
@@ -204,11 +212,11 @@ IN_TOKENS = n.Template(
     "sherman_morrison.update_tokens",
     r"\text{two layers: } z_t = Px_t \mapsto P'x_t,\ "
     r"r_t = y_t - w^\top x_t \mapsto y_t - w'^\top x_t",
-    _tokens_stage(2, 1),
+    _gated_stage(2, 1),
     _absorb_in_tokens(1, 2),
-    before=_state("P", "w") + _copies(1, "P", "w"),
+    before=state("P", "w") + _copies(1, "P", "w"),
     after=(
-        *_state("P", "w"), *_copies(2, "P", "w"), *(n.Holds(to, "0", 0) for to in GATED.values())
+        *state("P", "w"), *_copies(2, "P", "w"), *(n.Holds(to, "0", 0) for to in GATED.values())
     ),
     fix=(
         n.Gauge(query, 1, "a query scaled up and its key scaled down"),
@@ -216,14 +224,14 @@ IN_TOKENS = n.Template(
         n.Gauge(key2, 1, "a key scaled up and both values scaled down"),
     ),
     assumes=(DEFINED,),
-    **UPDATE,
+    **absorbs(1),
 )  # fmt: skip
 
 
 def _with_tokens(examples: int, ridge: Any) -> n.Parts:
-    first = n.Layer("gate 1", mlp=_gate(1), holds=_state("P0", "w0") + _copies(1, "P0", "w0"))
+    first = n.Layer("gate 1", mlp=_gate(1), holds=state("P0", "w0") + _copies(1, "P0", "w0"))
     return n.Parts(
-        _tokens_stage(examples, ridge),
+        _gated_stage(examples, ridge),
         n.Readout("r", -1),
         start=IN_TOKENS.put((first,)),
         step=lambda i: IN_TOKENS.put(_absorb_in_tokens(i, examples)),
