@@ -12,7 +12,7 @@ from typing import Any
 
 from constructions.witness import Witness
 
-from .lesson import Exercise, Lesson, rich
+from .lesson import Exercise, Lesson
 
 Builder = Callable[..., Witness]
 
@@ -65,13 +65,12 @@ class Pair:
     predicts: bool = False
     layers: Mapping[str, str] = field(default_factory=lambda: RELU_LAYERS)
     exercises: tuple[Exercise, ...] = (SIGN,)
-    words: tuple[str, ...] = ()
 
     def lesson(self, title: str, lead: str, paragraphs: tuple[str, ...]) -> Lesson:
         return Lesson(
             title=title,
             lead=lead,
-            paragraphs=paragraphs + self.words,
+            paragraphs=paragraphs,
             layers=self.layers,
             parameters={**self.start, **self.scalars},
             exercises=self.exercises,
@@ -245,8 +244,3 @@ def matrix_name(rows: Any) -> str | None:
     """The name of a matrix among MATRICES, given its entries as text."""
     wanted = tuple(tuple(Fraction(entry) for entry in row) for row in rows)
     return next((name for name, matrix in MATRICES.items() if matrix == wanted), None)
-
-
-def described(text: str) -> str:
-    """Plain text of a claim as HTML: braces and stars are letters there."""
-    return rich(text.replace("{", "(").replace("}", ")").replace("*", "·"))

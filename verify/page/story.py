@@ -5,23 +5,26 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from constructions import PrecisionWarning
 from constructions.witness import Witness
 from proofs.exact import nearest_float
-from proofs.layer import Head, Holds, Layer
+from proofs.layer import Head, Holds
 from proofs.slotmap import SlotMap
 from proofs.stream import Layout, split_entry
 
+from ..checks.case import objects
 from .lesson import Lesson
 from .mathml import coefficient_mathml, equation, mathml, plain
 
+Stream: TypeAlias = Mapping[str, np.ndarray]
 ROLES = (("query", "q"), ("key", "k"), ("value", "v"))
 LONG = 12  # layers, beyond which the example shows only the slots that a layer changes
 NEGATIVE, POSITIVE = (140, 81, 10), (1, 102, 94)  # brown and teal: apart for every kind of eye
@@ -80,33 +83,32 @@ def token_labels(witness: Witness, n: int, m: int) -> list[str]:
 
 def given(witness: Witness, lesson: Lesson) -> str:
     """The example's prompt and the algorithm's formulas as HTML."""
-    X, y, queries = exact_rows(lesson.X), exact_row(lesson.y), exact_rows(lesson.queries)
-    return prompt_table(X, y, queries) + definitions(witness)
+    return prompt_table(*exact_prompt(lesson)) + definitions(witness)
+
+
+def exact_prompt(lesson: Lesson) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """X, y and queries of the example, as fractions."""
+    return (
+        objects(lesson.X, Fraction),
+        objects(lesson.y, Fraction),
+        objects(lesson.queries, Fraction),
+    )
 
 
 def story(witness: Witness, lesson: Lesson) -> str:
     """The example as HTML: the stream after every layer, the answer."""
-    X, y, queries = exact_rows(lesson.X), exact_row(lesson.y), exact_rows(lesson.queries)
-    numbers = arithmetic(witness)
+    prompt, numbers = exact_prompt(lesson), arithmetic(witness)
     with warnings.catch_warnings():  # three digits are shown
         warnings.simplefilter("ignore", PrecisionWarning)
-        trace = witness.trace(X, y, queries, numbers=numbers)
-        prediction = witness.predict(X, y, queries, numbers=numbers)
+        trace = witness.trace(*prompt, numbers=numbers)
+        prediction = witness.predict(*prompt, numbers=numbers)
     labels = token_labels(witness, len(lesson.y), len(lesson.queries))
     values = [as_float(v) for slots in trace for slot in slots.values() for v in slot.ravel()]
-    scale = max((abs(v) for v in values if math.isfinite(v)), default=1.0)
-    figures = [figure(0, "embedding", None, trace[0], None, witness, labels, scale, lesson)]
-    # a long chain shows what each layer changes; the rest is one click away
-    for k, layer in enumerate(witness.layer_list, start=1):
-        figures.append(
-            figure(k, layer.name, layer, trace[k], trace[k - 1], witness, labels, scale, lesson)
-        )
-    return "\n".join(
-        [
-            *figures,
-            answer(X, y, queries, prediction) if lesson.predicts else "",
-        ]
+    told = Story(
+        witness, lesson, labels, max((abs(v) for v in values if math.isfinite(v)), default=1.0)
     )
+    figures = [told.figure(k, slots, trace[max(0, k - 1)]) for k, slots in enumerate(trace)]
+    return "\n".join([*figures, answer(*prompt, prediction) if lesson.predicts else ""])
 
 
 def arithmetic(witness: Witness) -> str:
@@ -151,108 +153,103 @@ def definitions(witness: Witness) -> str:
     )
 
 
-def figure(
-    k: int,
-    name: str,
-    layer: Layer | None,
-    slots: dict[str, np.ndarray],
-    before: dict[str, np.ndarray] | None,
-    witness: Witness,
-    labels: Sequence[str],
-    scale: float,
-    lesson: Lesson,
-) -> str:
-    """One layer: what it does in words, who looks at whom, the stream after it."""
-    title = "The prompt enters the stream" if layer is None else f"Layer {k}: {titled(name)}"
-    heads = ""
-    brief = witness.layers > LONG and layer is not None
-    if layer is not None and before is not None and not brief:
-        heads = "".join(score_table(head, witness, before, labels, scale) for head in layer.heads)
-        heads = f'<div class="scores">{heads}</div>' if heads else ""
-    shown = witness.layout
-    if brief and before is not None:
-        changed = [s for s in shown.slots if (slots[s.name] != before[s.name]).any()]
-        shown = Layout(tuple(changed))
-    table = stream_table(slots, before, shown, layer.holds if layer else (), labels, scale)
-    return (
-        f'<section class="panel step" id="read-{k}"><h3>{title}</h3>'
-        f"<p>{lesson.layer_text(name)}</p>{heads}{table}"
-        f'<p class="play-link"><a href="#layer={k}">Play with this layer</a></p></section>'
-    )
+@dataclass(frozen=True)
+class Story:
+    """One run: whose it is, what its tokens are, the largest number in it."""
 
+    witness: Witness
+    lesson: Lesson
+    labels: Sequence[str]
+    scale: float
 
-def stream_table(
-    slots: dict[str, np.ndarray],
-    before: dict[str, np.ndarray] | None,
-    layout: Layout,
-    holds: Sequence[Holds],
-    labels: Sequence[str],
-    scale: float,
-) -> str:
-    """Tokens across, slots down; changed cells are marked, held formulas stand at the slot."""
-    head = "".join(f'<th scope="col">{label}</th>' for label in labels)
-    rows = []
-    for slot in layout.slots:
-        values = slots[slot.name].reshape(len(labels), -1)
-        old = before[slot.name].reshape(len(labels), -1) if before is not None else values
-        held = " ".join(
-            f'<span class="holds">{mathml(h.expression)}{_at(h.tokens)}</span>'
-            for h in holds
-            if split_entry(h.slot)[0] == slot.name
+    def figure(self, k: int, slots: Stream, before: Stream) -> str:
+        """One layer: what it does in words, who looks at whom, the stream after it."""
+        layer = self.witness.layer_list[k - 1] if k else None
+        name = layer.name if layer else "embedding"
+        title = f"Layer {k}: {titled(name)}" if layer else "The prompt enters the stream"
+        heads, shown = "", self.witness.layout
+        if layer is not None and self.witness.layers > LONG:
+            # a long chain shows what each layer changes; the rest is one click away
+            changed = (s for s in shown.slots if (slots[s.name] != before[s.name]).any())
+            shown = Layout(tuple(changed))
+        elif layer is not None and layer.heads:
+            tables = "".join(self.score_table(head, before) for head in layer.heads)
+            heads = f'<div class="scores">{tables}</div>'
+        table = self.stream_table(slots, before, shown, layer.holds if layer else ())
+        return (
+            f'<section class="panel step" id="read-{k}"><h3>{title}</h3>'
+            f"<p>{self.lesson.layer_text(name)}</p>{heads}{table}"
+            f'<p class="play-link"><a href="#layer={k}">Play with this layer</a></p></section>'
         )
-        shape = "×".join(map(str, slot.shape)) or "1"
-        name = (
-            f'<th scope="rowgroup" rowspan="{max(1, slot.size)}"><b>{plain(slot.name)}</b> '
-            f"<small>{shape}</small>{held}</th>"
-        )
-        for i in range(slot.size):
-            cells = []
-            for t in range(len(labels)):
-                kinds = ["nought"] if values[t, i] == 0 else []
-                if values[t, i] != old[t, i]:
-                    kinds.append("changed")
-                changed = f' class="{" ".join(kinds)}"' if kinds else ""
-                style = f'style="background:{colour(as_float(values[t, i]), scale)}"'
-                cells.append(f"<td{changed} {style}>{number(values[t, i])}</td>")
-            rows.append(f"<tr>{name if i == 0 else ''}{''.join(cells)}</tr>")
-    return (
-        '<div class="scroll"><table class="stream"><thead><tr><td></td>'
-        f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
 
-
-def score_table(
-    head: Head, witness: Witness, before: dict[str, np.ndarray], labels: Sequence[str], scale: float
-) -> str:
-    """Scores of a head: readers down, those read across."""
-    query, key = (features(side, witness.layout, before) for side in (head.query, head.key))
-    scores = query @ key.T
-    context = len(labels)
-    if head.keys == "context":
-        context = next((t for t, label in enumerate(labels) if label.startswith("query")), context)
-    across = "".join(f'<th scope="col">{labels[j]}</th>' for j in range(context))
-    rows = []
-    for t, label in enumerate(labels):
-        cells = "".join(
-            f'<td style="background:{colour(scores[t, j], scale)}">{number(scores[t, j])}</td>'
-            if head.keys != "causal" or j <= t
-            else "<td></td>"
-            for j in range(context)
+    def stream_table(
+        self, slots: Stream, before: Stream, layout: Layout, holds: Sequence[Holds]
+    ) -> str:
+        """Tokens across, slots down; changed cells are marked, held formulas stand at the slot."""
+        labels, scale = self.labels, self.scale
+        head = "".join(f'<th scope="col">{label}</th>' for label in labels)
+        rows = []
+        for slot in layout.slots:
+            values = slots[slot.name].reshape(len(labels), -1)
+            old = before[slot.name].reshape(len(labels), -1)
+            held = " ".join(
+                f'<span class="holds">{mathml(h.expression)}{_at(h.tokens)}</span>'
+                for h in holds
+                if split_entry(h.slot)[0] == slot.name
+            )
+            shape = "×".join(map(str, slot.shape)) or "1"
+            name = (
+                f'<th scope="rowgroup" rowspan="{max(1, slot.size)}"><b>{plain(slot.name)}</b> '
+                f"<small>{shape}</small>{held}</th>"
+            )
+            for i in range(slot.size):
+                cells = []
+                for t in range(len(labels)):
+                    kinds = ["nought"] if values[t, i] == 0 else []
+                    if values[t, i] != old[t, i]:
+                        kinds.append("changed")
+                    changed = f' class="{" ".join(kinds)}"' if kinds else ""
+                    style = f'style="background:{colour(as_float(values[t, i]), scale)}"'
+                    cells.append(f"<td{changed} {style}>{number(values[t, i])}</td>")
+                rows.append(f"<tr>{name if i == 0 else ''}{''.join(cells)}</tr>")
+        return (
+            '<div class="scroll"><table class="stream"><thead><tr><td></td>'
+            f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
         )
-        rows.append(f'<tr><th scope="row">{label}</th>{cells}</tr>')
-    maps = "".join(
-        f'<li class="{role}"><span class="role {role}">{role}</span> '
-        f"{blocks(getattr(head, role))}</li>"
-        for role, _ in ROLES
-    )
-    kind = "" if head.attention == "linear" else f" <small>{head.attention}</small>"
-    return (
-        f'<figure class="head"><figcaption>{plain(head.name)}{kind}</figcaption>'
-        f'<div class="scroll"><table class="stream small"><thead><tr><td class="corner">'
-        '<span class="query">reads ↓</span> <span class="key">read →</span></td>'
-        f"{across}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-        f'<ul class="maps">{maps}</ul></figure>'
-    )
+
+    def score_table(self, head: Head, before: Stream) -> str:
+        """Scores of a head: readers down, those read across."""
+        labels, scale, layout = self.labels, self.scale, self.witness.layout
+        query, key = (features(side, layout, before) for side in (head.query, head.key))
+        scores = query @ key.T
+        context = len(labels)
+        if head.keys == "context":
+            context = next(
+                (t for t, label in enumerate(labels) if label.startswith("query")), context
+            )
+        across = "".join(f'<th scope="col">{labels[j]}</th>' for j in range(context))
+        rows = []
+        for t, label in enumerate(labels):
+            cells = "".join(
+                f'<td style="background:{colour(scores[t, j], scale)}">{number(scores[t, j])}</td>'
+                if head.keys != "causal" or j <= t
+                else "<td></td>"
+                for j in range(context)
+            )
+            rows.append(f'<tr><th scope="row">{label}</th>{cells}</tr>')
+        maps = "".join(
+            f'<li class="{role}"><span class="role {role}">{role}</span> '
+            f"{blocks(getattr(head, role))}</li>"
+            for role, _ in ROLES
+        )
+        kind = "" if head.attention == "linear" else f" <small>{head.attention}</small>"
+        return (
+            f'<figure class="head"><figcaption>{plain(head.name)}{kind}</figcaption>'
+            f'<div class="scroll"><table class="stream small"><thead><tr><td class="corner">'
+            '<span class="query">reads ↓</span> <span class="key">read →</span></td>'
+            f"{across}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+            f'<ul class="maps">{maps}</ul></figure>'
+        )
 
 
 def blocks(slots: SlotMap) -> str:
@@ -265,7 +262,7 @@ def blocks(slots: SlotMap) -> str:
     return ", ".join(made) or "nothing"
 
 
-def features(slots: SlotMap, layout: Layout, stream: dict[str, np.ndarray]) -> np.ndarray:
+def features(slots: SlotMap, layout: Layout, stream: Stream) -> np.ndarray:
     """What a query or key map makes of every token, (tokens, size), in floats."""
     names = slots.features(layout, {})
     tokens = len(next(iter(stream.values())))
@@ -293,19 +290,6 @@ def exact_text(value: Any) -> str:
         return ""
     text = str(value).replace("-", "−")
     return f" (exactly {text})" if len(text) <= 24 else f" (a fraction of {len(text) - 1} digits)"
-
-
-def exact_row(values: Sequence[float]) -> np.ndarray:
-    row = np.empty(len(values), dtype=object)
-    row[:] = [Fraction(v) for v in values]
-    return row
-
-
-def exact_rows(rows: Sequence[Sequence[float]]) -> np.ndarray:
-    made = np.empty((len(rows), len(rows[0])), dtype=object)
-    for i, row in enumerate(rows):
-        made[i] = exact_row(row)
-    return made
 
 
 def titled(name: str) -> str:
