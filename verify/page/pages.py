@@ -9,10 +9,10 @@ from typing import Any
 import constructions
 
 from ..claim import Budget, Claim, builtin, failing
-from .build import construction_page, fitted_to, lesson_of, page
+from .build import construction_page, fitted_to, lesson_of, literal, page
 from .export import Export
 from .latex import statement
-from .lesson import Lesson, rich
+from .lesson import rich
 from .mathml import plain
 from .pairs import Builder, Pair, matrix_name, pair_of
 from .report_page import checks_table, counterexample_html, frame
@@ -108,8 +108,7 @@ def stated(latex: str) -> str:
 def pair_page(
     claim: Claim, pair: Pair, notice: str, counterexample: Mapping[str, Any] | None
 ) -> str:
-    lesson = pair.lesson(claim.id, "", ())
-    lesson = Lesson(**{**vars(lesson), "lead": claim.summary.replace("{", "(").replace("}", ")")})
+    lesson = pair.lesson(claim.id, literal(claim.summary))
     export = Export()
     example = loaded(pair, counterexample)
     axes = {

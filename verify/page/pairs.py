@@ -66,11 +66,11 @@ class Pair:
     layers: Mapping[str, str] = field(default_factory=lambda: RELU_LAYERS)
     exercises: tuple[Exercise, ...] = (SIGN,)
 
-    def lesson(self, title: str, lead: str, paragraphs: tuple[str, ...]) -> Lesson:
+    def lesson(self, title: str, lead: str) -> Lesson:
         return Lesson(
             title=title,
             lead=lead,
-            paragraphs=paragraphs,
+            paragraphs=(),
             layers=self.layers,
             parameters={**self.start, **self.scalars},
             exercises=self.exercises,

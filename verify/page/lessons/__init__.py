@@ -8,7 +8,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from ..lesson import Lesson
-from .derived import GENERAL as GENERAL
+from .common import GENERAL as GENERAL
 
 
 @cache

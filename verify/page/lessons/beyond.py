@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..lesson import Exercise, Lesson
-from .derived import ONE_STEP, broken
+from .common import ONE_STEP, broken
 
 LASSO = Lesson(
     construction="lasso",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..lesson import Exercise, Lesson
+from .common import broken
 
 NEWTON = Lesson(
     construction="newton",
@@ -48,12 +49,12 @@ NEWTON = Lesson(
             "number of correct digits doubles.",
             answer="ceil(log(log(0.000001)/log(rho))/log(2))",
         ),
-        Exercise(
-            "Break it. Change one weight so that the first slot to differ is t after layer 2.",
+        broken(
+            2,
+            "t",
             "Open layer 2 and change a weight of its head or of its MLP.",
             "Layer 1 is still right, so M₀x is right; the damage starts where the weight is. The "
             "layers after it are wrong too, though their weights are right.",
-            state=("first", 2, "t"),
         ),
     ),
 )
@@ -150,12 +151,12 @@ SHERMAN_MORRISON = Lesson(
             "λ > 0 all the same: it starts from I/λ.",
             state=("close", 0.01),
         ),
-        Exercise(
-            "Break it. Change one weight so that the first slot to differ is w after layer 2.",
+        broken(
+            2,
+            "w",
             "w is written by the MLP of layer 2, from the hidden unit g*e.",
             "P is still right after layer 2, and u, g, e were right before: only the block that "
             "writes w is to blame.",
-            state=("first", 2, "w"),
         ),
     ),
 )

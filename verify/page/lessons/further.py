@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..lesson import Exercise, Lesson
-from .derived import CLOSE
+from .common import CLOSE, FIRST_UPDATE
 
 RECURSIVE = Lesson(
     construction="recursive_least_squares",
@@ -23,9 +23,7 @@ RECURSIVE = Lesson(
     shift="ridge",
     sizes={"examples": (1, 2, 3, 4)},
     exercises=(
-        Exercise(
-            "How large is {x1.T*P0*x1}?", "{P0 = I/ridge}.", "|{x1}|²/λ.", answer="x1.T*x1/ridge"
-        ),
+        FIRST_UPDATE,
         Exercise(
             "What does the query predict after the first example alone?",
             "Ridge regression on one example has a closed form.",
@@ -63,9 +61,7 @@ PAIRED = Lesson(
             "5 pairs and one more: 12.",
             answer="12",
         ),
-        Exercise(
-            "How large is {x1.T*P0*x1}?", "{P0 = I/ridge}.", "|{x1}|²/λ.", answer="x1.T*x1/ridge"
-        ),
+        FIRST_UPDATE,
         CLOSE,
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..lesson import Exercise, Lesson
+from .common import broken
 
 LITERAL = {
     "mov": "A head finds one token by its position: the query is so long that the softmax is 1 "
@@ -49,11 +50,11 @@ THEOREM_1 = Lesson(
             "{w1 = w0 - 2*step_size*(x1*(w0.T*x1 - y1) + ridge*w0)} contains (1 − 2ηλ){w0}.",
             answer="1/(2*step_size)",
         ),
-        Exercise(
-            "Break it. Change one weight so that the first slot to differ is x after layer 1.",
+        broken(
+            1,
+            "x",
             "Layer 1 moves x from the first token to the second.",
             "Every later operation reads what this one moved.",
-            state=("first", 1, "x"),
         ),
     ),
 )
