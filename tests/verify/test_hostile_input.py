@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import warnings
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -224,6 +225,18 @@ def test_an_output_that_cannot_be_written_is_one_line(capsys, target):
     assert status == 2 and err.splitlines()[-1].startswith("witness: ") and "Traceback" not in err
 
 
+def wait_until_at_work(started: subprocess.Popen[str]) -> None:
+    """Until the process, or one that it started, has loaded what it computes with."""
+    children = Path(f"/proc/{started.pid}/task/{started.pid}/children")
+    while started.poll() is None:
+        with suppress(OSError):  # one that has just ended
+            family = (str(started.pid), *children.read_text().split())
+            if any("libtorch" in Path(f"/proc/{pid}/maps").read_text() for pid in family):
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"it ended, with {started.returncode}, before it was at work")
+
+
 TWO_WORKERS = ("akyurek2022", "--quick", "--workers", "2")
 
 
@@ -238,8 +251,7 @@ def test_ctrl_c_leaves_no_traceback_and_no_part_of_a_file(tmp_path, arguments, a
         # a shell's background job starts with SIGINT ignored, and would hand that on
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
-    while "libtorch" not in Path(f"/proc/{started.pid}/maps").read_text():  # then it is at work
-        time.sleep(0.05)
+    wait_until_at_work(started)
     time.sleep(after)
     started.send_signal(signal.SIGINT)
     _, err = started.communicate(timeout=60)
