@@ -66,7 +66,9 @@ def _left(values: Any) -> Any:
     source="Chebyshev semi-iteration (Golub, Varga)",
 )
 def chebyshev(steps: int, lowest: Any, highest: Any) -> n.Parts:
-    """k = `steps` from zero on 1/2 sum (w^T x - y)^2, at every query; 0 < lowest < highest.
+    """k steps of the Chebyshev semi-iteration in k layers, within the textbook bound.
+
+    k = `steps` from zero on 1/2 sum (w^T x - y)^2, at every query; 0 < lowest < highest.
 
     Where S is singular, the errors that X sees are the same, for its other eigenvalues.
     """

@@ -92,7 +92,10 @@ def _best(values: Any) -> Any:
     source="vonoswald2022, GD++",
 )
 def gd_plus_plus(step_size: Any, gamma: Any) -> n.Parts:
-    """k = `steps` of GD++ on 1/2 sum (w^T x - y)^2 from w = 0; gamma = 0 is gradient descent."""
+    """GD++ with one head instead of two: gradient step and data transformation share its scores.
+
+    k = `steps` of GD++ on 1/2 sum (w^T x - y)^2 from w = 0; gamma = 0 is gradient descent.
+    """
     step = STEP.at(eta=step_size, gamma=gamma)
     return n.Parts(STEP.stage, n.Readout("r", -1), step=step, names=NAMES)
 
@@ -118,7 +121,10 @@ def gd_plus_plus(step_size: Any, gamma: Any) -> n.Parts:
     related=("minimax_descent", "depth.degree"),
 )
 def minimax_descent(largest: Any) -> n.Parts:
-    """`layers` of GD++ with the step sizes that are best for all S with |S|_2 <= `largest`."""
+    """GD++ with the step sizes 4 * 9^(k-1) / (3 largest): the best that L layers can guarantee.
+
+    `layers` of GD++ with the step sizes that are best for all S with |S|_2 <= `largest`.
+    """
 
     def step(k: int) -> tuple[n.Layer, ...]:
         rate = sympy.Rational(4 * 9 ** (k - 1), 3) / as_sympy(largest)

@@ -125,7 +125,9 @@ def _region(values: Any) -> str:
     ),
 )
 def gradient_descent(step_size: Any, ridge: Any, w0: Any, loss: str) -> n.Parts:
-    """k = `steps` steps of `step_size` from w0 (default 0), at every query.
+    """k gradient steps on least squares, ridge and starting weights included, in k layers.
+
+    k = `steps` steps of `step_size` from w0 (default 0), at every query.
 
     loss "sum": sum of (w^T x - y)^2 + ridge |w|^2; "mean": 1/(2n) sum of (w^T x - y)^2 +
     ridge/2 |w|^2.

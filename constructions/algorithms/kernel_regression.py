@@ -84,7 +84,9 @@ def _features(rows: Any, offsets: Any) -> n.MLP:
 def kernel_regression(
     step_size: Any, kernel: str, features: Any, offsets: Any, temperature: Any
 ) -> n.Parts:
-    """k = `steps` functional gradient steps of size eta, at every query.
+    """k functional gradient steps in k layers (one more to make ReLU features).
+
+    k = `steps` functional gradient steps of size eta, at every query.
 
     `features` A and `offsets` b (default 0) for "relu", `temperature` tau > 0 for "exponential".
     Converges for 0 < step_size < 2 / |K|_2, K the kernel matrix of the examples.

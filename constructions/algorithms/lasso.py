@@ -72,7 +72,9 @@ def _shrink(tau: Any) -> n.MLP:
     source="proximal gradient descent (ISTA)",
 )
 def lasso(step_size: Any, penalty: Any) -> n.Parts:
-    """k = `steps` of proximal gradient descent with penalty lambda >= 0, at every query.
+    """k steps of proximal gradient descent for Lasso in k + 1 layers, the soft threshold exact.
+
+    k = `steps` of proximal gradient descent with penalty lambda >= 0, at every query.
 
     Converges for 0 < step_size <= 1 / (2 |S|_2) at least.
     """

@@ -87,7 +87,10 @@ def _probability(floor: Any, relus: tuple[tuple[Any, Any], ...]) -> n.MLP:
     source="logistic regression",
 )
 def logistic(step_size: Any, pieces: int, reach: int) -> n.Parts:
-    """The probability s(w_k^T x) after k = `steps`, at every query."""
+    """k gradient steps of logistic regression in k layers, exact for an interpolated sigmoid.
+
+    The probability s(w_k^T x) after k = `steps`, at every query.
+    """
     table = sigmoid_table(pieces, reach)
     held = {"x": "x_t", "m": "w.T*x_t", "p": as_formula(table, "w.T*x_t")}
     (layer,) = STEP.at(eta=step_size)

@@ -54,6 +54,9 @@ def _left(values: Any) -> Any:
     source="heavy ball (Polyak)",
 )
 def momentum(step_size: Any, momentum: Any) -> n.Parts:
-    """k = `steps` of the heavy ball from zero, at every query; momentum 0 is gradient_descent."""
+    """k steps of the heavy ball in k layers of one head.
+
+    k = `steps` of the heavy ball from zero, at every query; momentum 0 is gradient_descent.
+    """
     step = STEP.at(eta=step_size, beta=momentum)
     return n.Parts(STEP.stage, n.Readout("r", -1), step=step, names=NAMES)

@@ -87,7 +87,10 @@ PREDICTION = n.Induction(
     source="fu2023, theorem 5.1",
 )
 def newton(alpha: Any, attention: str, prompt: str) -> n.Parts:
-    """k = `iterations` of Newton's method from M_0 = alpha S, at every query."""
+    """k Newton iterations for the inverse in k + 2 layers, the query kept out of the keys.
+
+    k = `iterations` of Newton's method from M_0 = alpha S, at every query.
+    """
     names = {"T": "M{k}", "w": "w{k}"}
     made = n.Parts(STAGE, n.Readout("p"), START.at(alpha=alpha), STEP.at(), END.at(), names)
     made = made.each_layer(n.relu_heads) if attention == "relu" else made

@@ -50,6 +50,9 @@ STEP = n.Template(
     source="preconditioned gradient descent",
 )
 def preconditioned(step_size: Any, preconditioner: Any) -> n.Parts:
-    """k = `steps` with the `preconditioner` P, given as d rows, at every query."""
+    """k preconditioned gradient steps in k layers of one head, for any matrix P.
+
+    k = `steps` with the `preconditioner` P, given as d rows, at every query.
+    """
     step = STEP.at(eta=step_size, P=preconditioner)
     return n.Parts(STEP.stage, n.Readout("r", -1), step=step, names={"w": "w{k}"})

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import product, starmap
 from pathlib import Path
 from typing import Any
 
@@ -258,7 +259,8 @@ def test_every_fault_of_the_writer_changes_a_number(
     compiled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = {case.witness.name: term(case, n) for n, case in enumerate(CASES)}
-    cases = [*CASES, diagonal()]
+    apart = starmap(told_apart, product(("ij<-i", "ij<-j"), ("i<-ij", "i<-ji")))
+    cases = [*CASES, diagonal(), *apart]
     text, lemmas, number = HEADER, "", 0
     for name, patch in FAULTS.items():
         with monkeypatch.context() as patched:
@@ -290,6 +292,20 @@ def diagonal() -> Case:
     total = Layer("total", mlp=MLP(slot_map(("a", "u", 1, "<-i"))))
     prompt = Prompt(2, slot_map(("u", "x")))
     witness = Witness("diagonal", slots, prompt, (spread, keep, add, total), Readout("a"))
+    return Case(witness, [[Fraction(1), Fraction(2)]], [Fraction(0)], [[Fraction(3), Fraction(5)]])
+
+
+def told_apart(repeat: str, total: str) -> Case:
+    """A witness that multiplies x with the sums of a matrix whose columns, or rows, are x."""
+    slots = layout(u=(2,), A=(2, 2), v=(2,), a=())
+    spread = Layer("repeat", mlp=MLP(slot_map(("A", "u", 1, repeat))))
+    turn = Layer("turn", mlp=MLP(slot_map(("A", "A", -1), ("A", "A", 2, "ij<-ji"))))
+    add = Layer("sums", mlp=MLP(slot_map(("v", "A", 1, total))))
+    inner, gate = slot_map(("h", "u")), slot_map(("h", "v"))
+    multiply = Layer("product", mlp=MLP(slot_map(("a", "h", 1, "<-i")), inner, gate))
+    prompt = Prompt(2, slot_map(("u", "x")))
+    layers = (spread, turn, add, multiply)
+    witness = Witness(f"{repeat} {total}", slots, prompt, layers, Readout("a"))
     return Case(witness, [[Fraction(1), Fraction(2)]], [Fraction(0)], [[Fraction(3), Fraction(5)]])
 
 
@@ -562,9 +578,9 @@ def test_patterns_are_told_by_their_meaning_not_their_letters() -> None:
 
 def test_hidden_features_keep_apart_what_their_numbers_keep_apart() -> None:
     two = MLP(slot_map(("a", "h 1"), ("a", "h 2", -1)), slot_map(("h 1", "a"), ("h 2", "a", 2)))
-    text = Writer("drawn", None, (), 2, 0).mlp(two, layout(a=()), None)
+    text = Writer("drawn", {}, 2, 0).mlp(two, layout(a=()), None)
     assert '"h 1"' in text and '"h 2"' in text
     one = MLP(slot_map(("a", "h 1")), slot_map(("h 1", "a")))
     other = MLP(slot_map(("a", "h 2")), slot_map(("h 2", "a")))
-    texts = [Writer("drawn", None, (), 2, 0).mlp(mlp, layout(a=()), None) for mlp in (one, other)]
+    texts = [Writer("drawn", {}, 2, 0).mlp(mlp, layout(a=()), None) for mlp in (one, other)]
     assert texts[0] == texts[1]
