@@ -32,6 +32,7 @@ from ...strategies import Case
 ENTRIES = st.one_of(strategies.fractions(), strategies.fractions(9, 1))
 BELOW_ONE = (Fraction(1, 2), Fraction(1, 3), Fraction(9, 10))
 DIMENSIONS = (1, 2, 3, 5)
+FLOAT_SIZES = st.sampled_from((1, 2, 3, 7))
 ROWS = 2  # of a matrix that may have any number of them
 PROVED = {"d": 3, "steps": 4}  # sizes at which the calculus runs a witness
 
@@ -166,8 +167,8 @@ def values(kind: Parameter, d: int, n: int) -> st.SearchStrategy[Any]:
     if isinstance(kind, Number):
         if kind.below is not None:
             return st.sampled_from(BELOW_ONE)
-        positive = strategies.positive(2, 16)
-        return positive if kind.least is None else st.one_of(st.just(Fraction(0)), positive)
+        usual = {kind.least, kind.default} - {None, kind.REQUIRED}
+        return st.one_of(*(st.just(Fraction(value)) for value in usual), strategies.positive(2, 16))
     entry = strategies.positive() if getattr(kind, "above", None) == 0 else strategies.fractions()
     if isinstance(kind, Numbers):
         made = st.tuples(*[entry] * (d if kind.size == "d" else kind.size or ROWS))
@@ -198,17 +199,19 @@ def example_values(made: Construction) -> dict[str, Any]:
 
 
 def float_cases(made: Construction, witness: Any) -> st.SearchStrategy[Case]:
-    """Prompts of floats of any condition number, parameters to the scale of the data."""
+    """Prompts of floats, condition numbers to 1e12, parameters to the scale of the data."""
 
     @st.composite
     def draw_case(draw: Any) -> Case:
-        d, n = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-        X, y, queries = draw(strategies.floats_with_condition(d, n, max_condition=1e6))
+        d, n = draw(FLOAT_SIZES), draw(FLOAT_SIZES)
+        X, y, queries = draw(strategies.floats_with_condition(d, n))
         top = float(np.linalg.norm(X)) ** 2
         spectrum = Spectrum(top, top / 8, n)
         chosen: dict[str, Any] = {"d": d}
         for name, kind in own(made).items():
-            if not isinstance(kind, Number):
+            if isinstance(kind, Whole) and name == made.steps and not isinstance(kind, Examples):
+                chosen[name] = draw(st.integers(kind.least, kind.least + 2 * kind.tried))
+            elif not isinstance(kind, Number):
                 chosen[name] = draw(values(kind, d, n))
         for name, formula in made.suited.items():
             chosen[name] = value_of(formula, chosen, spectrum)
@@ -340,8 +343,8 @@ def few_steps(made: Construction) -> list[dict[str, Any]]:
     for name, kind in own(made).items():
         if isinstance(kind, Whole):
             axes[name] = tuple(range(max(1, kind.least), 4))
-        elif isinstance(kind, Number):
-            axes[name] = (sympy.Symbol(name),)
+        elif isinstance(kind, Number):  # ends of an interval enter as quotients, slow as letters
+            axes[name] = (kind.small if name in made.suited else sympy.Symbol(name),)
         elif isinstance(kind, OneOf) and callable(made.left):
             axes[name] = kind.of
     return [dict(zip(axes, chosen)) for chosen in product(*axes.values())]
