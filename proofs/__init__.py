@@ -1,10 +1,9 @@
-"""Derivations of the weights and proofs that hold for every dimension.
+"""Layers with letters for their weights: solved, run and proved for every dimension.
 
-`calculus` decides equality of what the slots hold, `ansatz` turns unknown coefficients into
-weights, and one module per algorithm states its ansatz and solves it. `statements` says what is
-proved of them for every d, n and k: `theorems()` lists it, `prove()` proves it.
-`holds.prove_witness` runs an assembled witness in the calculus and proves each layer as it
-stands. sympy is imported by the modules that need it, not here.
+`layer` is the vocabulary, `formula` the language of what slots hold, `calculus` decides when two
+hold the same. A `template` is layers with letters and what they shall do: its weights are solved
+from that, and it is a theorem. `statements` are theorems about no layer. `prove_witness` proves an
+assembled witness as it stands. sympy is imported by the modules that need it, not here.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ __all__ = ["prove", "theorems"]
 
 
 def theorems() -> tuple[Theorem, ...]:
-    """Every theorem, in the order of its dependence: steps first, then induction."""
+    """Every theorem of `statements`; `constructions.theorems` adds those about layers."""
     from proofs import registry
 
     return registry.theorems()

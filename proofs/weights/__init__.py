@@ -1,1 +1,1 @@
-"""Layers with unknown weights, solved: one module per algorithm."""
+"""Weights of parts that the calculus does not run: ReLU and GeLU MLPs, softmax heads."""

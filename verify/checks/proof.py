@@ -1,7 +1,7 @@
 """proof: for every prompt, that the transformers which the claim builds predict its formula.
 
 The claim's builder is called with letters for its parameters, and what it returns is run through
-the calculus layer by layer (proofs.holds): every block takes part, so a transformer changed
+the calculus layer by layer (proofs.prove_witness): every block takes part, so a transformer changed
 anywhere is not proved. It speaks of the claim only as far as three things are seen:
 
 - the algorithm is given as a formula. Of code nothing can be derived: that it equals the formula
