@@ -111,6 +111,7 @@ class Construction:
     states: the claim in LaTeX, equals: the independent reference, by its name in verify.algorithms
     or itself: (X, y, queries, parameters) -> predictions.
     costs: of the defaults first, then of other choices of parameters.
+    outside_calculus: it has activations, or attention, that cannot be run in letters.
     related: ids of theorems about it that are no theorems of its layers. expand: letters for the
     iterates forget what they have in common, so that a proof has to put in what defines them.
     """
@@ -130,6 +131,7 @@ class Construction:
     costs: tuple[Cost, ...] = ()
     related: tuple[str, ...] = ()
     expand: bool = False
+    outside_calculus: bool = False
 
     def __call__(self, *given: Any, **named: Any) -> Witness:
         """The witness. Raises TypeError or ValueError on parameters that do not fit."""

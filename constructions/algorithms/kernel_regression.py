@@ -67,6 +67,7 @@ def _features(rows: Any, offsets: Any) -> n.MLP:
         "temperature": n.Number(above=0, default=1),
     },
     steps="steps",
+    outside_calculus=True,
     reference=n.references.kernel_regression,
     states=r"f_k = f_{k-1} - \eta\sum_j (f_{k-1}(x_j) - y_j) K(x_j, \cdot),\ K \text{ linear or "
     r"of ReLU features}",

@@ -59,6 +59,7 @@ def _shrink(tau: Any) -> n.MLP:
         "penalty": n.Number(least=0, example=Fraction(1, 8), unit="top**(1/2)"),
     },
     steps="steps",
+    outside_calculus=True,
     reference=n.references.lasso,
     region="step_size < 1/top",
     states=r"k + 1 \text{ layers leave } w_k^\top x,\; w_k = \mathrm{soft}(w_{k-1} - "

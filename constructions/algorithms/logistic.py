@@ -73,6 +73,7 @@ def _probability(floor: Any, relus: tuple[tuple[Any, Any], ...]) -> n.MLP:
         "reach": n.Whole(default=8),
     },
     steps="steps",
+    outside_calculus=True,
     reference=n.references.logistic,
     region="step_size < 8/top",
     states=r"k \text{ layers leave } s(w_k^\top x),\; w_k = w_{k-1} - \eta X^\top(s(Xw_{k-1}) "

@@ -59,7 +59,7 @@ def claim_of(made: Construction) -> Claim:
 
     witness.__doc__ = made.__doc__
     witness.__signature__ = made.signature  # type: ignore[attr-defined]
-    stated = made.reference is not None and polynomial(made)
+    stated = made.reference is not None and not made.outside_calculus
     return Claim(
         made.name,
         statement=made.states,
@@ -84,20 +84,6 @@ def claim_of(made: Construction) -> Claim:
 def algorithm_of(made: Construction) -> Callable[..., Any]:
     """The reference that shares no code with it: of verify.algorithms, or its own."""
     return made.equals if callable(made.equals) else getattr(algorithms, made.equals or made.name)
-
-
-def polynomial(made: Construction) -> bool:
-    """Whether all of its choices are sums and products, which can be run in letters."""
-    choices = {name: kind.of for name, kind in own(made).items() if isinstance(kind, OneOf)}
-    for chosen in product(*choices.values()):
-        try:
-            witness = made(**{**example_values(made), **dict(zip(choices, chosen))})
-        except ValueError:
-            return False
-        mlps = [layer.mlp for layer in witness.layer_list if layer.mlp is not None]
-        if witness.irrational or any(mlp.activation != "identity" for mlp in mlps):
-            return False
-    return True
 
 
 def register_all() -> None:
