@@ -142,6 +142,18 @@ def test_a_wrong_layer_of_it_is_seen(toy):
     assert theorem.prove().proved and not theorem.prove(weights={"value": 3}).proved
 
 
+def test_a_construction_without_an_algorithm_breaks_its_own_claim_alone(toy, capsys):
+    plain = constructions.get("toy_moment")
+    construction.REGISTERED["toy_alone"] = replace(plain, name="toy_alone", equals="", costs=())
+    try:
+        assert main(("check", "toy_alone", "toy_moment", "--quick")) == 1
+        said = " ".join(capsys.readouterr().out.split())
+        assert "broken" in said and "holds" in said
+    finally:
+        del construction.REGISTERED["toy_alone"]
+        claims._registry.pop(("toy_alone", "improved"), None)
+
+
 def test_a_paper_is_a_file_of_claims(toy, capsys):
     path = toy / "toy2026.py"
     path.write_text(PAPER)
@@ -172,6 +184,9 @@ def test_a_number_system_is_a_class_with_a_name():
         assert "noted" in numbers.names()
         assert list(witness.predict([[1]], [1], [[1]], "noted")) == list(plain)
         assert Noted.came == ["newton"]
+        for taken in ("noted", "rational"):
+            with pytest.raises(ValueError, match="already"):
+                numbers.register(taken, Noted)
     finally:
         numbers._registered.clear()
 

@@ -22,7 +22,9 @@ _registered: dict[str, Callable[[], Numbers]] = {}
 
 
 def register(name: str, make: Callable[[], Numbers]) -> None:
-    """Adds a number system of one's own."""
+    """Adds a number system of one's own. Raises ValueError for a name that is taken."""
+    if name in names():
+        raise ValueError(f"there is a number system {name!r} already")
     _registered[name] = make
 
 

@@ -72,7 +72,7 @@ def claim_of(made: Construction) -> Claim:
         domain=strategies.ANY,
         cases=lambda: cases(made, witness),
         floats=(lambda: float_cases(made, witness)) if all_scaled(made) else None,
-        promises=promises(made.costs[0]),
+        promises=promises(made.costs[0]) if made.costs else (),
         sizes=lambda: list(sizes(made)),
         symbolic=in_letters(made) if stated else None,
         assembled=(lambda: list(assembled(made))) if stated else None,
@@ -82,8 +82,21 @@ def claim_of(made: Construction) -> Claim:
 
 
 def algorithm_of(made: Construction) -> Callable[..., Any]:
-    """The reference that shares no code with it: of verify.algorithms, or its own."""
-    return made.equals if callable(made.equals) else getattr(algorithms, made.equals or made.name)
+    """The reference that shares no code with it: of verify.algorithms, or its own.
+
+    Without one the claim is broken, and says so when it runs; the other claims do not suffer.
+    """
+    if callable(made.equals):
+        return made.equals
+    name = made.equals or made.name
+
+    def missing(*_: Any, **__: Any) -> Any:
+        raise ValueError(
+            f"{made.name} has no algorithm to be compared with: write {name} in "
+            "verify/algorithms.py, or give it as equals=…"
+        )
+
+    return getattr(algorithms, name, missing)
 
 
 def register_all() -> None:
