@@ -179,7 +179,10 @@ class Template:
     def compared(
         self, layers: Sequence[Layer], at: Mapping[Any, Any] | None = None
     ) -> Iterator[tuple[str, Form, Form]]:
-        """("examples, t", what the slot holds after these layers, what it should hold)."""
+        """("examples, t", what the slot holds after these layers, what it should hold).
+
+        A slot of which nothing is said should hold what it held before.
+        """
         matrices = [name for name, kind in self.letters.items() if kind == "matrix"]
         named = {matrix_letter(name): c.letter(name, c.d, c.d) for name in matrices}
         run = Run(self.stage.at(at or {}), self.stage.examples, named)
@@ -190,10 +193,17 @@ class Template:
                 if group.matches(held.tokens):
                     state.pop(held.slot, None)
                     state.add(held.slot, self._rows(scope, held, group))
+        entered = [state.copy() for state in run.states]
         for layer in layers:
             run.layer(layer)
         scope = self._after(scope)
-        for group, state in groups:
+        spoken_of = {held.slot for held in self.leaves}
+        for (group, state), before in zip(groups, entered, strict=True):
+            # a later template may read what this one says nothing of: it has to stay
+            for slot in sorted((set(state) | set(before)) - spoken_of):
+                kept = before.get(slot) or c.zero(state[slot].rows, state[slot].columns)
+                zero = c.zero(kept.rows, kept.columns)
+                yield f"{group.name}, {slot} is left alone", state.get(slot, zero), kept
             for held in self.leaves:
                 if group.matches(held.tokens):
                     wanted = self._rows(scope, held, group)

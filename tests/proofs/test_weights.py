@@ -10,6 +10,7 @@ import sympy
 import constructions
 from constructions.algorithms import gradient_descent as descent
 from proofs import solve as ansatz
+from proofs.argument import Argument
 from proofs.solve import Gauge, NoSolutionError, impossible
 from proofs.template import Induction, Template
 from proofs.weights import relu
@@ -130,3 +131,16 @@ def test_the_hat_is_one_at_zero_only():
             for part in ("plus", "zero", "minus")
         )
         assert total == (u == 0)
+
+
+def test_a_template_whose_layer_changes_another_slot_is_not_proved():
+    from dataclasses import replace
+
+    from constructions.algorithms.newton import STEP
+    from constructions.notation import linear_mlp
+
+    (layer,) = STEP.at()
+    also_y = linear_mlp(("t", "t", 1), ("y", "y", 1))
+    argument = Argument()
+    replace(STEP, layers=(replace(layer, mlp=also_y),)).argue(argument, {})
+    assert argument.failed is not None and "y is left alone" in argument.failed
