@@ -245,3 +245,15 @@ def test_an_attention_kind_is_one_entry_and_readings_that_lack_it_say_so(toy):
         assert not proof.proved and "squared attention" in str(proof.failed)
     finally:
         del ATTENTION["squared"]
+
+
+def test_a_claim_file_may_build_on_the_built_in_claims(tmp_path):
+    path = tmp_path / "again.py"
+    path.write_text(
+        "from verify.claim import Claim, builtin, register\n"
+        "newton = next(one for one in builtin() if one.id == 'newton')\n"
+        "register(Claim('again.newton', witness=newton.witness, algorithm=newton.algorithm,\n"
+        "               cases=newton.cases))\n"
+    )
+    assert [one.id for one in claims.load_file(path)] == ["again.newton"]
+    assert "newton" in {one.id for one in claims.builtin()}

@@ -378,6 +378,7 @@ class Claim:
 
 
 _registry: dict[tuple[str, str], Claim] = {}
+_while_loading: tuple[Claim, ...] = ()  # the built-in claims, while a file's are apart
 _from_files: dict[tuple[str, str], Claim] = {}  # apart, as they may be named like built-in ones
 
 
@@ -441,7 +442,9 @@ def registered() -> tuple[Claim, ...]:
 
 
 def builtin() -> tuple[Claim, ...]:
-    """Every built-in claim."""
+    """Every built-in claim; a user's file may ask for them while it is loaded."""
+    if _while_loading:
+        return _while_loading
     from importlib import import_module
     from pkgutil import walk_packages
 
@@ -487,11 +490,11 @@ def load_file(path: str | Path) -> tuple[Claim, ...]:
 
     from .inputs.where_raised import refusal
 
-    global _registry
+    global _registry, _while_loading
     path = Path(path)
     if not path.is_file():
         raise NoClaimError(f"{path}: there is no such file")
-    builtin()  # now, so that none of them is registered while the file runs
+    _while_loading = builtin()  # now, so that none of them is registered while the file runs
     before, _registry = _registry, {}
     try:
         runpy.run_path(str(path), run_name=f"claim_file_{path.stem}")
@@ -499,6 +502,7 @@ def load_file(path: str | Path) -> tuple[Claim, ...]:
         raise NoClaimError(refusal(path, error)) from None
     finally:
         found, _registry = _registry, before
+        _while_loading = ()
     made = tuple(found.values())
     _from_files.update(found)
     if not made:
