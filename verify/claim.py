@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
 from inspect import unwrap
 from pathlib import Path
+from types import FrameType
 from typing import Any, Concatenate, Literal, ParamSpec
 
 Strength = Literal["proved", "derived", "exact", "enclosed", "tested"]
@@ -380,6 +382,7 @@ class Claim:
 _registry: dict[tuple[str, str], Claim] = {}
 _while_loading: tuple[Claim, ...] = ()  # the built-in claims, while a file's are apart
 _from_files: dict[tuple[str, str], Claim] = {}  # apart, as they may be named like built-in ones
+_registered_by: dict[tuple[str, str], str] = {}  # the file whose own lines registered a claim last
 
 
 def register(made: Claim) -> Claim:
@@ -388,7 +391,19 @@ def register(made: Claim) -> Claim:
     if known is not None and _origin(known) != _origin(made):
         raise ValueError(f"claim {made.id} ({made.variant}) is already registered")
     _registry[made.key] = made
+    _registered_by[made.key] = _running_file()
     return made
+
+
+def _running_file() -> str:
+    """The file whose own lines are running: of the callers' modules the innermost one."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "<module>" and not code.co_filename.startswith("<"):
+            return code.co_filename
+        frame = frame.f_back
+    return ""
 
 
 def _origin(made: Claim) -> Any:
@@ -483,28 +498,36 @@ class NoClaimError(ValueError):
 def load_file(path: str | Path) -> tuple[Claim, ...]:
     """The claims that a user's Python file registers; loaded again, they replace the earlier ones.
 
-    They may be named like built-in claims, which stay what they are. Raises NoClaimError with one
-    line.
+    They may be named like built-in claims, which stay what they are. The file may import what
+    stands beside it; claims that are registered there are those of the other file. Raises
+    NoClaimError with one line.
     """
     import runpy
 
-    from .inputs.where_raised import refusal
+    from .inputs.claim_files import neighbours
+    from .inputs.where_raised import of_user, refusal
 
     global _registry, _while_loading
     path = Path(path)
     if not path.is_file():
         raise NoClaimError(f"{path}: there is no such file")
+    of_user(path)
     _while_loading = builtin()  # now, so that none of them is registered while the file runs
     before, _registry = _registry, {}
     try:
-        runpy.run_path(str(path), run_name=f"claim_file_{path.stem}")
+        with neighbours(path):
+            runpy.run_path(str(path), run_name=f"claim_file_{path.stem}")
     except (Exception, SystemExit) as error:
         raise NoClaimError(refusal(path, error)) from None
     finally:
         found, _registry = _registry, before
         _while_loading = ()
-    made = tuple(found.values())
-    _from_files.update(found)
-    if not made:
-        raise NoClaimError(f"{path} registers no claim; decorate a function with @verify.claim(id)")
-    return made
+    by = _registered_by
+    own = {key: made for key, made in found.items() if by.get(key) == str(path)}
+    if not own:
+        others = ", ".join(sorted({Path(by[key]).name for key in found}))
+        hint = "decorate a function with @verify.claim(id)"
+        hint = f"those of {others}, which it imports, are that file's" if others else hint
+        raise NoClaimError(f"{path} registers no claim; {hint}")
+    _from_files.update(own)
+    return tuple(own.values())

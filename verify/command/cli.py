@@ -17,6 +17,7 @@ from typing import Any
 import typer
 
 from ..inputs.errors import WrongCall
+from ..inputs.where_raised import user_refusal
 from .bench import bench
 from .check import check
 from .doctor import doctor
@@ -86,6 +87,8 @@ def _status(given: list[str]) -> int:
     except Exception as error:
         if os.environ.get("WITNESS_TRACEBACK"):
             raise
+        if (refused := user_refusal(error)) is not None:
+            return _fail(refused, 2)
         said = f"{type(error).__name__}: {error}"
         return _fail(f"a defect of this program, please report it: {said}", 3)
 

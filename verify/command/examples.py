@@ -30,8 +30,8 @@ class Problem:
 def saved(subject: Subject, path: str) -> Problem:
     """The prompt and parameters that the teaching page saved. Raises WrongCall."""
     state = read_state(path)
-    if state.witness != subject.name:
-        raise WrongCall(f"{path} is a state of {state.witness}, not of {subject.name}")
+    if state.witness != subject.title:
+        raise WrongCall(f"{path} is a state of {state.witness}, not of {subject.title}")
     parameters = {
         key: convert(subject.name, subject.signature, key, value)
         for key, value in state.parameters.items()

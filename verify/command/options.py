@@ -6,7 +6,12 @@ from typing import Annotated
 
 import typer
 
-NAME = Annotated[str, typer.Argument(metavar="NAME", help="A witness, or a claim.")]
+NAME = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|CLAIM|FILE.py[:CLAIM]", help="A witness, a claim, or a claim of your own."
+    ),
+]
 SET = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter, e.g. d=4.")
 ]

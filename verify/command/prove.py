@@ -7,18 +7,21 @@ transformers themselves come first.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
+from ..claim import Claim, builtin
 from ..inputs.errors import WrongCall
 
 
 def prove(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[CLAIM|THEOREM]...", help="What to prove; everything by default."),
+        typer.Argument(
+            metavar="[CLAIM|THEOREM|FILE.py]...", help="What to prove; everything by default."
+        ),
     ] = None,
     kernel: Annotated[
         str | None, typer.Option(metavar="coq", help="Have Coq's kernel check its theorems too.")
@@ -45,8 +48,7 @@ def prove(
     if steps not in (None, "latex", "markdown"):
         raise WrongCall(f"--steps takes latex or markdown, not {steps!r}")
     check_writable(json)
-    chosen, in_coq = choose(names or (), kernel == "coq")
-    built = transformers(names or ())
+    chosen, in_coq, built = choose(names or (), kernel == "coq")
     loud = json != "-"
     done: list[dict[str, Any]] = []
 
@@ -120,43 +122,58 @@ def _say(one: Mapping[str, Any]) -> None:
 # -- what is proved --------------------------------------------------------------------------
 
 
-def choose(names: Sequence[str], coq: bool) -> tuple[list[Any], list[str]]:
-    """(theorems to prove in sympy, ids of Coq theorems), by id, claim, witness or paper.
+def choose(
+    names: Sequence[str], coq: bool
+) -> tuple[list[Any], list[str], list[tuple[Claim, Mapping[str, Any]]]]:
+    """What to prove: theorems in sympy, ids of Coq theorems, and transformers: the claims with
+    their parameters, letters among them. By id, claim, witness or paper, or from claim files.
 
-    Raises WrongCall on a name that neither has.
+    Raises WrongCall on a name that none of them has.
     """
     import constructions
 
-    from ..checks.coq import kernel
+    from ..checks.coq import bearing, kernel
+    from ..inputs.claim_files import split
+    from ..inputs.names import choose as claims_named
 
+    files = [name for name in names if split(name) is not None]
+    others = [name for name in names if name not in files]
     every = [(theorem, {theorem.id, *theorem.claims}) for theorem in constructions.theorems()]
-    built = [claim.id for claim, _ in transformers(())]
     in_coq = [(t, set(t.subjects)) for t in kernel.theorems()]
     if not names:
-        return [t for t, _ in every], [t.id for t, _ in in_coq] if coq else []
-    for name in names:
+        wanted = [t.id for t, _ in in_coq] if coq else []
+        return [t for t, _ in every], wanted, transformers(builtin())
+    own = [one.claim for one in claims_named(files)] if files else []
+    for name in files:
+        if not transformers([one.claim for one in claims_named([name])]):
+            raise WrongCall(
+                f"{name} has nothing to prove for every prompt: a claim is proved if its algorithm "
+                "is a formula (verify.formula) and `assembled` gives its builder's parameters, "
+                "letters among them"
+            )
+    built_in = transformers(builtin())
+    for name in others:
         here = any(_bears(known, name) for _, known in every)
-        here = here or any(_bears({id}, name) for id in built)
+        here = here or any(_bears({claim.id}, name) for claim, _ in built_in)
         there = any(_bears(known, name) for _, known in in_coq)
         if here or (there and coq):
             continue
         if there:
             raise WrongCall(f"{name} has a theorem in Coq only; prove it with --kernel coq")
         raise WrongCall(_unknown(name, [known for _, known in (*every, *in_coq)]))
-    chosen = [t for t, known in every if any(_bears(known, name) for name in names)]
-    wanted = [t.id for t, known in in_coq if any(_bears(known, name) for name in names)]
-    return chosen, wanted if coq else []
+    chosen = [t for t, known in every if any(_bears(known, name) for name in others)]
+    wanted = [t.id for t, known in in_coq if any(_bears(known, name) for name in others)]
+    wanted += [one for claim in own for found in bearing.of(claim) for one in found.names]
+    named = [one for one in built_in if any(_bears({one[0].id}, name) for name in others)]
+    return chosen, list(dict.fromkeys(wanted)) if coq else [], [*named, *transformers(own)]
 
 
-def transformers(names: Sequence[str]) -> list[tuple[Any, Mapping[str, Any]]]:
-    """(claim, parameters with letters) of every transformer to be proved, by id or paper."""
-    from ..claim import builtin
-
+def transformers(claims: Iterable[Claim]) -> list[tuple[Claim, Mapping[str, Any]]]:
+    """(claim, parameters with letters) of every transformer that the claims have to be proved."""
     return [
         (claim, dict(given))
-        for claim in builtin()
+        for claim in claims
         if claim.assembled is not None and claim.formula is not None
-        if not names or any(_bears({claim.id}, name) for name in names)
         for given in claim.assembled()
     ]
 

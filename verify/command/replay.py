@@ -20,6 +20,7 @@ import typer
 
 from .. import pool
 from ..claim import VARIANTS, Budget
+from ..inputs.claim_files import file_of, split
 from ..inputs.errors import WrongCall, at_least
 from ..inputs.files import reason
 from ..inputs.names import Chosen, choose
@@ -165,7 +166,7 @@ def claims_of(
     """
     entries, asked = recorded["claims"], recorded["asked"]
     stands_for = _files(recorded, path, files)
-    names = [stands_for.get(name, name) for name in asked["names"]]
+    names = [_renamed(name, stands_for) for name in asked["names"]]
     chosen = choose(names, asked["variant"])
     today = [(*one.claim.key, one.file) for one in chosen]
     there = [
@@ -183,6 +184,15 @@ def claims_of(
     return chosen
 
 
+def _renamed(name: str, stands_for: Mapping[str, str]) -> str:
+    """The same name of a claim, in the file of the call that stands for the recorded one."""
+    parts = split(name)
+    if parts is None:
+        return name
+    file, id = parts
+    return stands_for[file] if id is None else f"{stands_for[file]}:{id}"
+
+
 def _files(recorded: Mapping[str, Any], path: str | Path, files: Sequence[str]) -> dict[str, str]:
     """{file as the report names it: file of the call}, whose SHA-256 are equal."""
     wanted: dict[str, str] = {}
@@ -190,7 +200,7 @@ def _files(recorded: Mapping[str, Any], path: str | Path, files: Sequence[str]) 
         if "file" in entry:
             if wanted.setdefault(entry["file"], entry["file_sha256"]) != entry["file_sha256"]:
                 raise WrongCall(f"{path}: two file_sha256 for {entry['file']!r}")
-    asked = {name for name in recorded["asked"]["names"] if name.endswith(".py")}
+    asked = set(filter(None, map(file_of, recorded["asked"]["names"])))
     if asked != wanted.keys():
         names = ", ".join(sorted(map(_text, asked ^ wanted.keys())))
         raise WrongCall(f"{path}: its asked.names and the file of its claims do not agree: {names}")

@@ -18,7 +18,7 @@ from ..inputs.files import check_writable, write
 from ..inputs.progress import Progress
 from ..report.as_json import dumps, versions
 from ..report.tables import console, grid, number, plural
-from .options import SET
+from .options import NAME, SET
 
 if TYPE_CHECKING:
     from constructions.witness import Witness
@@ -31,7 +31,7 @@ LARGE = 1_000_000  # numbers in X from which on several threads are worth starti
 
 
 def run(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A witness.")],
+    name: NAME,
     data: Annotated[
         str, typer.Option(metavar="FILE.csv", help="The examples; or a saved state (.json).")
     ],
@@ -96,7 +96,8 @@ def run(
         else:
             problem = table.queried(query)
     given = problem.parameters | parse(name, found.signature, settings or ())
-    parameters, why = suit(name, found.signature, given, problem.X.astype(float))
+    X = problem.X.astype(float)
+    parameters, why = suit(name, found.signature, given, X, found.of_cases)
     threads = one_thread() if problem.X.size < LARGE else nullcontext()
     with Progress("prompts", 1) as progress, threads:
         progress(f"{name} on {len(problem.X)} examples")

@@ -77,6 +77,7 @@ def show(
 
     Sizes that are not set are small; numbers that are not set stay letters.
     """
+    from ..inputs.errors import WrongCall
     from ..inputs.names import subject
     from ..inputs.settings import call, fill, needed, parse
     from ..report.as_json import dumps
@@ -86,13 +87,23 @@ def show(
     given = parse(name, found.signature, settings or ())
     defaults = found.defaults(needed(found.signature, given))
     chosen = fill(found.signature, given, defaults, letters=not json)
-    witness = found.build(given | chosen)
+    in_numbers = ""
+    try:
+        witness = found.build(given | chosen)
+    except WrongCall as error:
+        numbers = fill(found.signature, given, defaults)
+        if found.file is None or numbers == chosen:
+            raise
+        witness, chosen = found.build(given | numbers), numbers
+        in_numbers = f"in letters it cannot be built: {error}"
     if json:
         print(dumps(witness.to_json() | {"digest": witness.digest}), end="")
         return
     print(f"{name}  {call(given | chosen)}")
     if chosen:
-        print(f"chosen     {call(chosen)} (set others with --set)")
+        print(f"chosen     {call(chosen)} ({found.source}set others with --set)")
+    if in_numbers:
+        print(f"numbers    {in_numbers}")
     for line in describe.lines(witness):
         print(line)
     if matrices:

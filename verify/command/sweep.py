@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import lru_cache
 from itertools import product
 from math import inf, prod
 from pathlib import Path
@@ -24,9 +25,12 @@ from ..inputs.errors import WrongCall, at_least
 from ..inputs.files import reason
 from ..inputs.progress import Progress, Say, nothing
 from ..report.as_json import plain
+from .options import NAME
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from ..inputs.names import Subject
 
 AXES = ("d", "n", "m", "seed", "numbers", "condition", "scale")
 DEFAULTS: dict[str, Any] = {
@@ -38,7 +42,7 @@ Point = dict[str, Any]
 
 
 def sweep(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A witness.")],
+    name: NAME,
     output: Annotated[
         str, typer.Option("-o", metavar="RESULTS", help="JSON lines; appended to, point by point.")
     ],
@@ -73,7 +77,9 @@ def grid(name: str, settings: Iterable[str]) -> list[Point]:
     """
     from ..inputs.names import subject
     from ..inputs.settings import convert, split
+    from ..report.report import sha256_of
 
+    hashes = sha256_of([name])
     one = subject(name)
     own = [key for key in one.signature.parameters if key not in ("d", "n", "examples")]
     values: dict[str, list[Any]] = {}
@@ -94,7 +100,9 @@ def grid(name: str, settings: Iterable[str]) -> list[Point]:
     if count > MOST:
         raise WrongCall(f"the grid has {count} points, more than {MOST}")
     points = [dict(zip(chosen, combination)) for combination in product(*chosen.values())]
-    return [plain({"witness": name, **point}) for point in points]
+    # results of a file that was changed since are no results of this one
+    of_file = {"file_sha256": digest for digest in hashes.values()}
+    return [plain({"witness": name, **of_file, **point}) for point in points]
 
 
 def _range(key: str, text: str) -> list[str]:
@@ -151,7 +159,8 @@ def judge(point: Mapping[str, Any]) -> dict[str, Any]:
     from ..strategies import Case
 
     start = time.perf_counter()
-    one = subject(point["witness"])
+    sha256 = point.get("file_sha256")
+    one = subject(point["witness"]) if sha256 is None else _of_file(point["witness"], sha256)
     X, y, queries = prompt(point)
     given = {
         name: convert(one.name, one.signature, name, value)
@@ -159,7 +168,7 @@ def judge(point: Mapping[str, Any]) -> dict[str, Any]:
         if name in one.signature.parameters and name not in ("d", "n", "examples")
     }
     try:
-        parameters, _ = suit(one.name, one.signature, given, X)
+        parameters, _ = suit(one.name, one.signature, given, X, one.of_cases)
         witness = one.build(parameters)
         with one_thread():
             said = judged(as_claim(one), Case(parameters, X, y, queries), point["numbers"])
@@ -167,6 +176,17 @@ def judge(point: Mapping[str, Any]) -> dict[str, Any]:
     except WrongCall as error:
         said = {"outcome": "not run", "error": None, "bound": None, "detail": str(error)}
     return {**point, **said, "seconds": round(time.perf_counter() - start, 4)}
+
+
+@lru_cache(maxsize=8)
+def _of_file(name: str, sha256: str) -> Subject:
+    """A claim of a file, which is loaded once in a process and has to be the one asked for."""
+    from ..inputs.names import subject
+    from ..report.report import sha256_of
+
+    if sha256 not in sha256_of([name]).values():
+        raise WrongCall(f"{name} is not the file that the sweep was started with")
+    return subject(name)
 
 
 def prompt(point: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

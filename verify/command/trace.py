@@ -92,7 +92,7 @@ def print_trace(
 
     line(f"{subject.name}  {call({**given, **chosen})}")
     if chosen:
-        line(f"chosen     {call(chosen)} (set others with --set)")
+        line(f"chosen     {call(chosen)} ({subject.source}set others with --set)")
     for j in range(n):
         line(f"example {j + 1:<2} x = {short(X[j].tolist())}, y = {y[j]}")
     line(f"query      x = {short(queries[0].tolist())}")

@@ -6,14 +6,17 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from constructions.parameters import REQUIRED
+from constructions.parameters import REQUIRED, Parameter
 
 from ..claim import Budget, Claim, NoClaimError, builtin, load_file
+from .claim_files import file_of, split
 from .errors import WrongCall
 from .settings import kind, kind_of
+from .where_raised import refusal
 
 if TYPE_CHECKING:
     from constructions.witness import Witness
@@ -23,37 +26,74 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Subject:
-    """A builder of witnesses with a name; `claim` is what it is checked by, if known."""
+    """A builder of witnesses with a name; `claim` is what it is checked by, if known.
+
+    file: the user's file that the claim is from; alike: the claim's other variants.
+    """
 
     name: str
     function: Callable[..., Any]
     signature: inspect.Signature
     claim: Claim | None = None
+    file: str | None = None
+    alike: tuple[Claim, ...] = ()
 
     def defaults(self, needed: Iterable[str]) -> dict[str, Any]:
         """Values for parameters that have no example of their own: those of a claim's case."""
-        if all(kind(self.signature.parameters[key]).small is not REQUIRED for key in needed):
+        if self.file is None and all(
+            kind(self.signature.parameters[key]).small is not REQUIRED for key in needed
+        ):
             return {}
         known = self.claim or next((c for c in builtin() if c.id == self.name), None)
         return example(known) if known is not None else {}
 
+    @property
+    def title(self) -> str:
+        """What a page or a saved prompt calls it: of a file's claim its id, wherever the file is."""
+        return self.claim.id if self.file is not None and self.claim is not None else self.name
+
+    @property
+    def source(self) -> str:
+        """Where values that nobody set are from, before "set others"; "" of what is built in."""
+        return "as in a case of the claim; " if self.file is not None else ""
+
+    @cached_property
+    def of_cases(self) -> dict[str, Any]:
+        """Parameters of a case of a user's claim; none of what is built in, which suits data."""
+        return example(self.claim) if self.file is not None and self.claim is not None else {}
+
     def build(self, parameters: Mapping[str, Any]) -> Witness:
         """The witness with these parameters. Raises WrongCall where they do not fit."""
+        from constructions.witness import Witness
+
         try:
-            return self.function(**parameters)
+            made = self.function(**parameters)
         except (TypeError, ValueError, ArithmeticError) as error:
+            if self.file is not None:
+                raise WrongCall(refusal(self.file, error)) from None
             message = " ".join(str(error).split())
             prefix = "" if message.startswith(self.name) else f"{self.name}: "
             raise WrongCall(prefix + message) from None
+        if not isinstance(made, Witness):
+            raise WrongCall(f"{self.name}: {no_witness(made)}")
+        return made
 
 
 def subject(name: str, variant: str | None = None) -> Subject:
-    """The witness `name`, or the one that the claim `name` builds. Raises WrongCall."""
+    """What NAME, CLAIM or FILE.py[:CLAIM] builds. Raises WrongCall.
+
+    Of a claim with several variants it is the one asked for, else the first that has a
+    transformer.
+    """
     import constructions
 
-    if name in constructions.names() and variant in (None, "improved"):
+    file = file_of(name)
+    if file is None and name in constructions.names() and variant in (None, "improved"):
         return Subject(name, constructions.get(name), constructions.signature(name))
-    found = [c for c in builtin() if c.id == name and variant in (None, c.variant)]
+    if file is not None:
+        found = _one_of_file(name, variant)
+    else:
+        found = [c for c in builtin() if c.id == name and variant in (None, c.variant)]
     if not found:
         raise WrongCall(unknown(name, "witness or claim", variant))
     with_witness = [c for c in found if c.witness is not None]
@@ -63,21 +103,33 @@ def subject(name: str, variant: str | None = None) -> Subject:
         )
     chosen = with_witness[0]
     assert chosen.witness is not None
-    signature = inspect.signature(chosen.witness)
-    if any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):
-        if name in constructions.names():
-            signature = constructions.signature(name)
-        else:
-            signature = _signature_of(chosen)
-    return Subject(name, chosen.witness, signature, chosen)
+    built_in = constructions.signature(name) if name in constructions.names() else None
+    signature = signature_of(chosen, built_in)
+    return Subject(name, chosen.witness, signature, chosen, file, tuple(found))
+
+
+def _one_of_file(name: str, variant: str | None) -> list[Claim]:
+    """The variants of the one claim that FILE.py[:CLAIM] names. Raises WrongCall."""
+    found = [one.claim for one in choose([name], variant or "all")]
+    ids = list(dict.fromkeys(one.id for one in found))
+    if len(ids) > 1:
+        raise WrongCall(
+            f"{name} has {len(ids)} claims: {', '.join(ids)}; name one, as {file_of(name)}:{ids[0]}"
+        )
+    return found
 
 
 def example(claim: Claim) -> dict[str, Any]:
     """Parameters that the claim is checked with: of its counted sizes one with d = 2 if there is
-    one, else of its first case."""
+    one, else of its first case, if possible with d = 2 and no size 0."""
     if claim.sizes is not None and (sizes := list(claim.sizes())):
         return dict(next((one for one in sizes if one.get("d") == 2), sizes[0]))
-    cases = sorted(_cases(claim), key=lambda case: (case.parameters.get("d") != 2, len(case.X)))
+
+    def awkward(case: Case) -> tuple[bool, bool, int]:
+        sizes = [value for value in case.parameters.values() if isinstance(value, int)]
+        return not all(sizes), case.parameters.get("d") != 2, len(case.X)
+
+    cases = sorted(_cases(claim), key=awkward)
     return dict(cases[0].parameters) if cases else {}
 
 
@@ -92,22 +144,59 @@ def _cases(claim: Claim) -> list[Case]:
     return found
 
 
-def _signature_of(claim: Claim) -> inspect.Signature:
-    """A signature for a builder that takes **parameters, from those of its cases.
+def signature_of(claim: Claim, known: inspect.Signature | None = None) -> inspect.Signature:
+    """The builder's parameters, each with its kind.
 
-    What is whole in every case is a whole number.
+    A builder that says of a parameter neither a kind nor a default is given it by the claim's
+    cases: what is whole in every case is a whole number. One that takes **parameters has those of
+    `known`, else those of its cases.
     """
+    assert claim.witness is not None
+    stated = inspect.signature(claim.witness)
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in stated.parameters.values())
+    if takes_any and known is not None:
+        return known
+    bare = [p for p in stated.parameters.values() if p.annotation is p.empty]
+    if not takes_any and all(p.default is not p.empty for p in bare):
+        return _said_by_defaults(stated)
+    drawn = _drawn_kinds(claim)
+    if takes_any:
+        return inspect.Signature(
+            [
+                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=taken)
+                for name, taken in drawn.items()
+            ]
+        )
+    made = [
+        parameter.replace(annotation=drawn[name])
+        if parameter in bare and parameter.default is parameter.empty and name in drawn
+        else parameter
+        for name, parameter in stated.parameters.items()
+    ]
+    return _said_by_defaults(stated.replace(parameters=made))
+
+
+def _said_by_defaults(stated: inspect.Signature) -> inspect.Signature:
+    made = [
+        parameter.replace(annotation=kind_of(parameter.default))
+        if parameter.annotation is parameter.empty
+        and parameter.default not in (parameter.empty, None)
+        else parameter
+        for parameter in stated.parameters.values()
+    ]
+    return stated.replace(parameters=made)
+
+
+def _drawn_kinds(claim: Claim) -> dict[str, Parameter]:
+    """What each parameter of the claim's cases is, d first."""
     values: dict[str, list[Any]] = {}
     for parameters in (example(claim), *(case.parameters for case in _cases(claim))):
         for name, value in parameters.items():
             values.setdefault(name, []).append(value)
-    made = []
-    for name, seen in values.items():
-        value = next((v for v in seen if not isinstance(v, int)), seen[0])
-        made.append(
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind_of(value))
-        )
-    return inspect.Signature(made)
+    return {
+        name: kind_of(next((v for v in seen if not isinstance(v, int)), seen[0]))
+        for name, seen in values.items()
+    }
 
 
 def unknown(name: str, what: str, variant: str | None = None) -> str:
@@ -146,13 +235,8 @@ def choose(names: Sequence[str], variant: str = "all") -> list[Chosen]:
         return made
     made = []
     for name in names:
-        if name.endswith(".py"):
-            try:
-                found = [Chosen(c, name) for c in load_file(name)]
-            except NoClaimError as error:
-                raise WrongCall(" ".join(str(error).split())) from None
-            except OSError as error:
-                raise WrongCall(f"{name}: cannot be read: {error.strerror}") from None
+        if split(name) is not None:
+            found = _of_file(name)
         else:
             found = [Chosen(c) for c in builtin() if c.id == name or c.id.startswith(f"{name}.")]
             if not found and ("/" in name or Path(name).exists()):
@@ -165,3 +249,29 @@ def choose(names: Sequence[str], variant: str = "all") -> list[Chosen]:
             raise WrongCall(unknown(name, "claim"))
         made += [one for one in kept if one not in made]
     return made
+
+
+def _of_file(name: str) -> list[Chosen]:
+    """The claims of FILE.py, or those that FILE.py:CLAIM names. Raises WrongCall."""
+    parts = split(name)
+    assert parts is not None
+    file, id = parts
+    try:
+        claims = load_file(file)
+    except NoClaimError as error:
+        raise WrongCall(" ".join(str(error).split())) from None
+    except OSError as error:
+        raise WrongCall(f"{file}: cannot be read: {error.strerror}") from None
+    if id is None:
+        return [Chosen(one, file) for one in claims]
+    found = [Chosen(one, file) for one in claims if one.id == id or one.id.startswith(f"{id}.")]
+    if not found:
+        raise WrongCall(f"{file} has no claim {id!r}; it has {', '.join(c.id for c in claims)}")
+    return found
+
+
+def no_witness(made: Any) -> str:
+    """What is wrong with what a builder returned instead of a witness."""
+    if made is None:
+        return "the builder returns nothing; end it with `return Witness(…)`"
+    return f"the builder returns a {type(made).__name__}, not a Witness"

@@ -78,9 +78,15 @@ def limit(name: str, parameters: Mapping[str, Any], s: Spectrum) -> Limit | None
 
 
 def suit(
-    name: str, signature: inspect.Signature, given: Mapping[str, Any], X: np.ndarray
+    name: str,
+    signature: inspect.Signature,
+    given: Mapping[str, Any],
+    X: np.ndarray,
+    cases: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """(all parameters for data X (n, d), {parameter: why} for those chosen here).
+
+    `cases` are those of a case of a user's claim, of which nobody knows what would suit the data.
 
     Raises WrongCall on a value that does not fit the data or lies outside the region where the
     algorithm converges.
@@ -102,6 +108,8 @@ def suit(
         if parameter is not None and key not in made and parameter.default is parameter.empty:
             made[key], why[key] = value, reason
 
+    for key, value in (cases or {}).items():
+        choose(key, value, "as in a case of the claim")
     for key, formula in _suited(name).items():
         up, shown = formula == "top", formula.replace("top", "|X^T X|")
         choose(key, _short_decimal(value_of(formula, made, s), up=up), f"{shown} of the data")

@@ -50,9 +50,18 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def refusal(path: str | Path, error: BaseException) -> str:
-    """One line for a file that could not be loaded: file, line and what was raised."""
-    found = line_in(error, _same(path))
-    where = f"{path}, line {found[1]}" if found else f"{path}"
+    """One line for what was raised in a file or in what it imports from beside it: file, line, what.
+
+    The innermost line in that folder is named, and of an import from there the line that asked.
+    """
+    own = line_in(error, _same(path))
+    found = line_in(error, _beside(path)) or own
+    where = str(path)
+    if found is not None and _same(path)(found[0]):
+        where = f"{path}, line {found[1]}"
+    elif found is not None:
+        asked = f" (from {Path(path).name}, line {own[1]})" if own is not None else ""
+        where = f"{Path(path).parent / Path(found[0]).name}, line {found[1]}{asked}"
     return f"{where}: {said(error).removeprefix('SyntaxError: ')}"
 
 
@@ -63,7 +72,7 @@ def place(function: Any, file: str | Path | None, error: BaseException) -> str:
     built-in claims are looked for in their own modules.
     """
     code = getattr(inspect.unwrap(function), "__code__", None)
-    found = line_in(error, _same(file) if file is not None else _of_claims)
+    found = line_in(error, _beside(file) if file is not None else _of_claims)
     if found is None and code is not None:
         found = code.co_filename, code.co_firstlineno
     if found is None:
@@ -71,9 +80,29 @@ def place(function: Any, file: str | Path | None, error: BaseException) -> str:
     return f"{_short(found[0])}, line {found[1]}"
 
 
+_of_users: set[str] = set()  # files of claims that were loaded, as real paths
+
+
+def of_user(path: str | Path) -> None:
+    """From now on, what is raised in this file or beside it is the user's to mend."""
+    _of_users.add(os.path.realpath(path))
+
+
+def user_refusal(error: BaseException) -> str | None:
+    """One line for what was raised in a user's file; None where no line of one was running."""
+    found = line_in(error, lambda name: os.path.realpath(name) in _of_users)
+    return refusal(found[0], error) if found is not None else None
+
+
 def _same(path: str | Path) -> Callable[[str], bool]:
     wanted = os.path.realpath(path)
     return lambda name: os.path.realpath(name) == wanted
+
+
+def _beside(path: str | Path) -> Callable[[str], bool]:
+    """Python files of the same folder, but for those of the packages."""
+    folder = os.path.realpath(Path(path).parent)
+    return lambda name: os.path.dirname(os.path.realpath(name)) == folder and not _ours(name)
 
 
 def _of_claims(name: str) -> bool:
@@ -82,6 +111,8 @@ def _of_claims(name: str) -> bool:
 
 def _short(name: str | Path) -> str:
     """The files of the packages from their top on, a user's by its name alone."""
-    path = Path(name)
-    inside = any(path.is_relative_to(TOP / package) for package in PACKAGES)
-    return path.relative_to(TOP).as_posix() if inside else path.name
+    return Path(name).relative_to(TOP).as_posix() if _ours(name) else Path(name).name
+
+
+def _ours(name: str | Path) -> bool:
+    return any(Path(name).is_relative_to(TOP / package) for package in PACKAGES)

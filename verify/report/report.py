@@ -23,6 +23,7 @@ from ..claim import (
     Undecided,
     Verdict,
 )
+from ..inputs.claim_files import file_of
 from .as_json import plain, sha256, versions
 from .tables import short
 
@@ -169,10 +170,11 @@ class UserFile:
 
 
 def sha256_of(names: Iterable[str]) -> dict[str, str]:
-    """{name: SHA-256} of those names that are Python files and can be read."""
+    """{file: SHA-256} of the Python files among the names, as FILE.py or FILE.py:CLAIM, that can
+    be read."""
     found = {}
-    for name in names:
-        if name.endswith(".py"):
+    for name in filter(None, map(file_of, names)):
+        if name not in found:
             with suppress(OSError, ValueError):  # whoever loads it says what is wrong with it
                 found[name] = hashlib.sha256(Path(name).read_bytes()).hexdigest()
     return found
