@@ -11,7 +11,10 @@ from .options import SET
 
 def explain(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="A witness or a claim.")
+        str | None,
+        typer.Argument(
+            metavar="NAME|CLAIM|FILE.py[:CLAIM]", help="A witness, a claim, or one of your own."
+        ),
     ] = None,
     output: Annotated[
         str | None, typer.Option("-o", metavar="PAGE.html|FOLDER", help="Where to write.")
@@ -54,7 +57,10 @@ def explain(
     given = parse(name, found.signature, settings or ())
     check_writable(output)
     try:
-        pages.write_page(name, given, output)
+        if found.file is not None:
+            pages.write_own_page(found, given, output)
+        else:
+            pages.write_page(name, given, output)
     except (TypeError, ValueError, ArithmeticError) as error:
         raise WrongCall(" ".join(str(error).split())) from None
     typer.echo(f"wrote {output}", err=True)

@@ -273,6 +273,7 @@ def plain(latex: str) -> str:
     words = r"\\(?:text|mathrm|operatorname|mathbf)\{([^{}]*)\}"
     text = re.sub(words, lambda match: f" {match[1]} ", latex)
     text = re.sub(r"\\[td]?frac\{([^{}]*)\}\{([^{}]*)\}", r"(\1)/(\2)", text)
+    text = text.replace(r"\_", "_")
     text = re.sub(r"\\([A-Za-z]+)", lambda match: SYMBOLS.get(match[1], f"{match[1]} "), text)
     text = text.replace(r"\{", "{").replace(r"\}", "}").replace(r"\|", "|")
     text = re.sub(r"\\[;,! ]", " ", text)

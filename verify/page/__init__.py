@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..inputs.files import write
 
-__all__ = ["write_all", "write_page", "write_report"]
+if TYPE_CHECKING:
+    from ..inputs.names import Subject
+
+__all__ = ["write_all", "write_own_page", "write_page", "write_report"]
 
 
 def write_page(name: str, parameters: Mapping[str, Any], path: str | Path) -> None:
@@ -24,6 +27,13 @@ def write_page(name: str, parameters: Mapping[str, Any], path: str | Path) -> No
     from .pages import html_of
 
     write(path, html_of(name, parameters))
+
+
+def write_own_page(subject: Subject, parameters: Mapping[str, Any], path: str | Path) -> None:
+    """The page of the claim of a user's file. Raises WrongCall; then nothing is written."""
+    from .pages import html_of_own
+
+    write(path, html_of_own(subject, parameters))
 
 
 def write_all(folder: str | Path) -> None:

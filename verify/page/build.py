@@ -113,7 +113,7 @@ def fitted_to(lesson: Lesson, witness: Witness) -> Lesson:
         for i in range(n)
     )
     y = tuple(float((2 * i * i + 3 * i) % 7 - 2) for i in range(n))
-    return replace(lesson, X=X, y=y, queries=(tuple(1.0 / (j + 1) for j in range(d)),))
+    return replace(lesson, X=X, y=y, queries=(tuple(2.0**-j for j in range(d)),))
 
 
 def page(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from textwrap import dedent
 from typing import Any
 
 import constructions
 
 from ..claim import Budget, Claim, builtin, failing
+from ..inputs.names import Subject
+from ..strategies import as_text
+from . import own
 from .build import construction_page, fitted_to, lesson_of, literal, page
 from .export import Export
 from .latex import statement
@@ -16,7 +21,7 @@ from .lesson import rich
 from .mathml import plain
 from .pairs import Builder, Pair, matrix_name, pair_of
 from .report_page import checks_table, counterexample_html, frame
-from .story import given, story
+from .story import Predictions, given, story
 
 
 def html_of(name: str, parameters: Mapping[str, Any]) -> str:
@@ -30,6 +35,40 @@ def html_of(name: str, parameters: Mapping[str, Any]) -> str:
         raise ValueError(f"the page of the claim {name} takes no parameters: they are its controls")
     claim = variants.get("printed") or next(iter(variants.values()))
     return claim_page(claim, variants, found(claim))
+
+
+def html_of_own(subject: Subject, parameters: Mapping[str, Any]) -> str:
+    """The page of the claim of a user's file, which starts from these parameters.
+
+    Raises WrongCall where its builder refuses them.
+    """
+    claim = subject.claim
+    assert claim is not None and claim.algorithm is not None
+    report = own.checked(claim, subject.file)
+    pair, repaired = own.pair_of_own(subject, parameters, report["counterexample"])
+    start = {**pair.fixed, **pair.start, **pair.scalars}
+    return pair_page(
+        claim,
+        pair,
+        about(claim, repaired, report, "The claim"),
+        report["counterexample"],
+        lambda *prompt: own.answers(claim, start, prompt),
+        source_of(claim),
+    )
+
+
+def source_of(claim: Claim) -> str:
+    """The algorithm's code, where it is code; a formula stands with the example."""
+    if claim.formula is not None:
+        return ""
+    try:
+        code = inspect.getsource(claim.algorithm)  # type: ignore[arg-type]
+    except (OSError, TypeError):
+        return ""
+    return (
+        '<section class="panel"><h3>The algorithm, without a transformer</h3>'
+        f"<pre>{plain(dedent(code))}</pre></section>"
+    )
 
 
 def all_pages() -> dict[str, str]:
@@ -78,9 +117,18 @@ def claim_page(claim: Claim, variants: Mapping[str, Claim], report: Mapping[str,
     return pair_page(claim, pair, notice, report["counterexample"])
 
 
-def about(claim: Claim, repaired: Claim | None, report: Mapping[str, Any]) -> str:
+def about(
+    claim: Claim,
+    repaired: Claim | None,
+    report: Mapping[str, Any],
+    name: str = "As printed",
+) -> str:
     """What is printed, what the check found, why, and the repair, as HTML."""
-    lines = [f"<dt>As printed</dt><dd>{stated(claim.statement)}</dd>"]
+    lines = []
+    if claim.statement:
+        lines.append(f"<dt>{plain(name)}</dt><dd>{stated(claim.statement)}</dd>")
+    if report["finding"] and not report["counterexample"]:
+        lines.append(f"<dt>Found</dt><dd>{plain(report['finding'])}</dd>")
     where = report.get("where") or ""
     lines.append(
         f'<dt>Verdict</dt><dd><strong class="verdict-{report["verdict"]}">{report["verdict"]}'
@@ -106,8 +154,17 @@ def stated(latex: str) -> str:
 
 
 def pair_page(
-    claim: Claim, pair: Pair, notice: str, counterexample: Mapping[str, Any] | None
+    claim: Claim,
+    pair: Pair,
+    notice: str,
+    counterexample: Mapping[str, Any] | None,
+    algorithm: Predictions | None = None,
+    code: str = "",
 ) -> str:
+    """The page of two witnesses, or of one.
+
+    `algorithm` says what the example should predict, `code` is HTML to be read beside it.
+    """
     lesson = pair.lesson(claim.id, literal(claim.summary))
     export = Export()
     example = loaded(pair, counterexample)
@@ -118,11 +175,12 @@ def pair_page(
     sides = [("printed", pair.printed)]
     if pair.repaired is not None:
         sides.append(("repaired", pair.repaired))
+    fixed = {"fixed": {name: _floats(value) for name, value in pair.fixed.items()}}
     families = [
         {
             "variant": variant,
-            "label": f"as {variant}" if variant == "printed" else variant,
-            "family": export.family(of_witness(export, build), axes, pair.scalars),
+            "label": label(variant, len(sides)),
+            "family": export.family(of_witness(export, build), axes, pair.scalars) | fixed,
         }
         for variant, build in sides
     ]
@@ -135,12 +193,19 @@ def pair_page(
         source=claim.source,
         sides=families,
         export=export,
-        given=given(witness, lesson),
-        example=story(witness, lesson),
+        given=given(witness, lesson) + code,
+        example=story(witness, lesson, algorithm),
         start={**pair.start, **{name: float(value) for name, value in pair.scalars.items()}},
         extra={"counterexamples": [example] if example else []},
         notice=notice,
     )
+
+
+def label(variant: str, sides: int) -> str:
+    """What stands over a side; nothing where there is one."""
+    if sides < 2:
+        return ""
+    return f"as {variant}" if variant == "printed" else variant
 
 
 def of_witness(export: Export, build: Builder) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -161,11 +226,15 @@ def loaded(pair: Pair, counterexample: Mapping[str, Any] | None) -> dict[str, An
                 return None
             parameters["T"] = matrix
         elif name in given_:
-            parameters[name] = int(given_[name])
+            text = str(given_[name])
+            words = {str(value): value for value in pair.axes[name] if isinstance(value, str)}
+            parameters[name] = words[text] if text in words else int(text)
         else:
             parameters[name] = len(counterexample["X"])
     for name in pair.scalars:
         parameters[name] = float(Fraction(given_[name]))
+    if any(as_text(value) != given_.get(name) for name, value in pair.fixed.items()):
+        return None
     return {
         "parameters": parameters,
         "data": {
@@ -177,4 +246,6 @@ def loaded(pair: Pair, counterexample: Mapping[str, Any] | None) -> dict[str, An
 
 
 def _floats(values: Any) -> Any:
-    return [_floats(v) for v in values] if isinstance(values, list) else float(Fraction(values))
+    if isinstance(values, (list, tuple)):
+        return [_floats(v) for v in values]
+    return values if isinstance(values, bool) or values is None else float(Fraction(values))

@@ -50,7 +50,8 @@ RELU_LAYERS = {
 class Pair:
     """Builders of a claim's printed and (if there is one) repaired witness, and where to start.
 
-    axes: sizes on offer; scalars: letters with their start; start: sizes of the example.
+    axes: sizes on offer; scalars: letters with their start; start: sizes of the example; fixed:
+    parameters that a reader cannot change, which formulas may name.
     queries of None are zero: the paper's prompt has no query there.
     """
 
@@ -65,6 +66,7 @@ class Pair:
     predicts: bool = False
     layers: Mapping[str, str] = field(default_factory=lambda: RELU_LAYERS)
     exercises: tuple[Exercise, ...] = (SIGN,)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
 
     def lesson(self, title: str, lead: str) -> Lesson:
         return Lesson(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
@@ -25,6 +25,7 @@ from .lesson import Lesson
 from .mathml import coefficient_mathml, equation, mathml, plain
 
 Stream: TypeAlias = Mapping[str, np.ndarray]
+Predictions: TypeAlias = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]  # of X, y, queries
 ROLES = (("query", "q"), ("key", "k"), ("value", "v"))
 LONG = 12  # layers, beyond which the example shows only the slots that a layer changes
 NEGATIVE, POSITIVE = (140, 81, 10), (1, 102, 94)  # brown and teal: apart for every kind of eye
@@ -95,8 +96,11 @@ def exact_prompt(lesson: Lesson) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     )
 
 
-def story(witness: Witness, lesson: Lesson) -> str:
-    """The example as HTML: the stream after every layer, the answer."""
+def story(witness: Witness, lesson: Lesson, algorithm: Predictions | None = None) -> str:
+    """The example as HTML: the stream after every layer, the answer.
+
+    The answer is set beside the algorithm's own, where that is given, else beside least squares.
+    """
     prompt, numbers = exact_prompt(lesson), arithmetic(witness)
     with warnings.catch_warnings():  # three digits are shown
         warnings.simplefilter("ignore", PrecisionWarning)
@@ -108,7 +112,13 @@ def story(witness: Witness, lesson: Lesson) -> str:
         witness, lesson, labels, max((abs(v) for v in values if math.isfinite(v)), default=1.0)
     )
     figures = [told.figure(k, slots, trace[max(0, k - 1)]) for k, slots in enumerate(trace)]
-    return "\n".join([*figures, answer(*prompt, prediction) if lesson.predicts else ""])
+    said = algorithm(*prompt) if algorithm is not None else None
+    last = ""
+    if said is not None:
+        last = beside_algorithm(prediction, said)
+    elif lesson.predicts:
+        last = answer(*prompt, prediction)
+    return "\n".join([*figures, last])
 
 
 def arithmetic(witness: Witness) -> str:
@@ -141,6 +151,8 @@ def prompt_table(X: np.ndarray, y: np.ndarray, queries: np.ndarray) -> str:
 
 
 def definitions(witness: Witness) -> str:
+    if not witness.definitions:
+        return ""
     made = "".join(f"<li>{equation(name, text)}</li>" for name, text in witness.definitions)
     letters = "".join(
         f"<li>{mathml(name)} = {coefficient_mathml(value)}</li>"
@@ -280,6 +292,16 @@ def answer(X: np.ndarray, y: np.ndarray, queries: np.ndarray, prediction: np.nda
         f"<li>At the query the transformer predicts <b>{number(p)}</b>{exact_text(p)}; "
         f"least squares predicts <b>{number(float(x.astype(float) @ w))}</b>.</li>"
         for x, p in zip(queries, prediction)
+    )
+    return f'<section class="panel answer"><h3>The answer</h3><ul>{rows}</ul></section>'
+
+
+def beside_algorithm(prediction: Sequence[Any], algorithm: Sequence[Any]) -> str:
+    """The transformer's predictions beside the algorithm's."""
+    rows = "".join(
+        f"<li>At the query the transformer predicts <b>{number(p)}</b>{exact_text(p)}; "
+        f"the algorithm predicts <b>{number(a)}</b>{exact_text(a)}.</li>"
+        for p, a in zip(prediction, algorithm)
     )
     return f'<section class="panel answer"><h3>The answer</h3><ul>{rows}</ul></section>'
 
