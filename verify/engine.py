@@ -210,12 +210,12 @@ def _parts(claim: Claim) -> Iterator[str]:
         yield claim.statement
         yield from _code(getattr(inspect.unwrap(claim.checks), "__code__", None))
         return
-    if claim.sizes is not None and (sizes := list(claim.sizes())):
-        yield from (claim.witness(**parameters).digest for parameters in sizes)
-        return
-    assert claim.cases is not None
     from .checks.case import build
 
+    if claim.sizes is not None and (sizes := list(claim.sizes())):
+        yield from (build(claim.witness, parameters).digest for parameters in sizes)
+        return
+    assert claim.cases is not None
     cases: list[Any] = []
     hunt(claim.cases(), cases.append, Budget(cases=FIRST), claim.domain)
     yield from (build(claim.witness, case.parameters).digest for case in cases)

@@ -102,7 +102,7 @@ def formula(
             return made, prediction
         if isinstance(repeat, str) and repeat not in parameters:
             raise ValueError(f"formula {name}: there is no parameter {repeat} to repeat by")
-        count = parameters[repeat] if isinstance(repeat, str) else repeat
+        count = _times(name, parameters[repeat] if isinstance(repeat, str) else repeat)
         now = {quantity: f"{quantity}0" for quantity in start}
         for quantity, text in start.items():
             made[now[quantity]] = rename(text, now)
@@ -113,6 +113,17 @@ def formula(
         return made, rename(prediction, now)
 
     return Formula(name, state)
+
+
+def _times(name: str, count: Any) -> int:
+    """A number of repetitions; 3 may be a fraction. Raises ValueError where it is not whole."""
+    try:
+        whole = int(count)
+    except (TypeError, ValueError, OverflowError):
+        whole = None
+    if whole is None or whole != count or whole < 0:
+        raise ValueError(f"formula {name}: a step is repeated a whole number of times, not {count}")
+    return whole
 
 
 def reference(name: str) -> Formula:

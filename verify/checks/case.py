@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from functools import lru_cache, wraps
+from numbers import Integral
 from typing import Any, ParamSpec
 
 import numpy as np
@@ -17,6 +18,7 @@ from proofs.layer import Holds
 from proofs.stream import split_entry
 
 from ..claim import CheckResult
+from ..counts import called, is_count, refuse_arguments
 from ..prompt_scope import Scope, evaluate, prompt_scope
 from ..strategies import Case, as_text
 
@@ -28,12 +30,26 @@ def build(make: Callable[..., Any], parameters: Mapping[str, Any]) -> Witness:
     except TypeError as error:
         if "unhashable" not in str(error):
             raise
-        return make(**parameters)
+        return witness_of(make, parameters)
 
 
 @lru_cache(maxsize=128)
 def _built(make: Callable[..., Any], parameters: tuple) -> Witness:
-    return make(**dict(parameters))
+    return witness_of(make, dict(parameters))
+
+
+def witness_of(make: Callable[..., Any], parameters: Mapping[str, Any]) -> Witness:
+    """What the builder makes of the parameters of a case.
+
+    Raises TypeError where it does not take them, or returns something else than a Witness.
+    """
+    refuse_arguments(make, "the builder", parameters)
+    made = called(make, parameters)
+    if not isinstance(made, Witness):
+        if made is None:
+            raise TypeError("the builder returns nothing; end it with `return Witness(…)`")
+        raise TypeError(f"the builder returns a {type(made).__name__}, not a Witness")
+    return made
 
 
 class InexactReference(ValueError):
@@ -76,11 +92,13 @@ def reference(
         parameters = {
             name: _converted(value, takes.get(name), convert) for name, value in parameters.items()
         }
+    refuse_arguments(algorithm, "the algorithm", parameters, "X", "y", "queries")
     running = NO_WITNESS.set(True)
     try:
-        made = np.asarray(algorithm(X, y, queries, **parameters))
+        made = called(algorithm, parameters, X, y, queries, drawn=case.parameters)
     finally:
         NO_WITNESS.reset(running)
+    made = np.asarray(made)
     if made.shape != (len(queries),):
         raise ValueError(
             f"the algorithm returns an array of shape {made.shape}; for {len(queries)} queries it "
@@ -95,7 +113,10 @@ def refuse_inexact(predictions: np.ndarray) -> None:
     """Raises InexactReference if there is a float among the predictions."""
     for value in predictions.ravel():
         if isinstance(value, (float, np.floating)):
-            raise InexactReference(f"the algorithm computes in floats: it returns {value!r}")
+            raise InexactReference(
+                f"the algorithm computes in floats: it returns {value!r} for fractions; write "
+                "Fraction(1, n) for 1 / n, and no float constants"
+            )
 
 
 def objects(array: Any, convert: Callable[[Any], Any]) -> np.ndarray:
@@ -117,8 +138,10 @@ def _converted(
         made = objects(np.asarray(value, dtype=object), convert)
         return made if parameter is not None else _tuples(made)
     bare = parameter is None or parameter.annotation is inspect.Parameter.empty
-    counts = isinstance(value, int) if bare else parameter.annotation in ("int", int)  # type: ignore[union-attr]
-    if counts or isinstance(value, (str, bool)) or value is None:
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        if bare or is_count(parameter.annotation):  # type: ignore[union-attr]
+            return int(value)
+    if isinstance(value, (str, bool)) or value is None:
         return value
     return convert(value)
 

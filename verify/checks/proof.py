@@ -23,7 +23,7 @@ from typing import Any
 
 from ..claim import Budget, CheckResult, Claim, Object
 from ..formulas import Formula
-from .case import build, reference
+from .case import build, reference, witness_of
 
 REACH = 24  # dimensions at which the builder is seen to be one function of d
 
@@ -168,7 +168,7 @@ def prove(claim: Claim, given: Parameters) -> Any:
 
     assert claim.witness is not None and claim.formula is not None
     values = opened(given, given["d"])
-    witness = claim.witness(**values)
+    witness = witness_of(claim.witness, values)
     statement = claim.formula.at({**witness.parameters, **values})
     return prove_witness(
         witness, expand=bool(given.get("expand")), statement=statement, parameters=values

@@ -65,7 +65,7 @@ def print_trace(
     """Prints the trace; True if a slot does not hold what it should (in exact arithmetic)."""
     from constructions.numbers import FLOATS
 
-    from ..checks.case import compared, reference
+    from ..checks.case import InexactReference, compared, reference
     from ..checks.judge import algorithm_of
     from ..inputs.settings import call, fill, needed
     from ..report.report import first_wrong
@@ -112,7 +112,11 @@ def print_trace(
     except WrongCall:
         pass  # a claim about a layer has none
     else:
-        line(f"algorithm  {short(reference(algorithm, case, Fraction)[0])}")
+        try:
+            said = short(reference(algorithm, case, Fraction)[0])
+        except InexactReference as error:
+            said = f"decides nothing: {error}"
+        line(f"algorithm  {said}")
     if wrong:
         line(first_wrong(wrong[0]), "red")
     elif held and exact:

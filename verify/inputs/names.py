@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,19 +65,16 @@ class Subject:
 
     def build(self, parameters: Mapping[str, Any]) -> Witness:
         """The witness with these parameters. Raises WrongCall where they do not fit."""
-        from constructions.witness import Witness
+        from ..checks.case import witness_of
 
         try:
-            made = self.function(**parameters)
+            return witness_of(self.function, parameters)
         except (TypeError, ValueError, ArithmeticError) as error:
             if self.file is not None:
-                raise WrongCall(refusal(self.file, error)) from None
+                raise WrongCall(refusal(self.file, error, self.function)) from None
             message = " ".join(str(error).split())
             prefix = "" if message.startswith(self.name) else f"{self.name}: "
             raise WrongCall(prefix + message) from None
-        if not isinstance(made, Witness):
-            raise WrongCall(f"{self.name}: {no_witness(made)}")
-        return made
 
 
 def subject(name: str, variant: str | None = None) -> Subject:
@@ -121,13 +119,13 @@ def _one_of_file(name: str, variant: str | None) -> list[Claim]:
 
 def example(claim: Claim) -> dict[str, Any]:
     """Parameters that the claim is checked with: of its counted sizes one with d = 2 if there is
-    one, else of its first case, if possible with d = 2 and no size 0."""
+    one, else of its first case, if possible one without a 0 and with d = 2."""
     if claim.sizes is not None and (sizes := list(claim.sizes())):
         return dict(next((one for one in sizes if one.get("d") == 2), sizes[0]))
 
     def awkward(case: Case) -> tuple[bool, bool, int]:
-        sizes = [value for value in case.parameters.values() if isinstance(value, int)]
-        return not all(sizes), case.parameters.get("d") != 2, len(case.X)
+        zero = any(value == 0 for value in case.parameters.values() if isinstance(value, Real))
+        return zero, case.parameters.get("d") != 2, len(case.X)
 
     cases = sorted(_cases(claim), key=awkward)
     return dict(cases[0].parameters) if cases else {}
@@ -268,10 +266,3 @@ def _of_file(name: str) -> list[Chosen]:
     if not found:
         raise WrongCall(f"{file} has no claim {id!r}; it has {', '.join(c.id for c in claims)}")
     return found
-
-
-def no_witness(made: Any) -> str:
-    """What is wrong with what a builder returned instead of a witness."""
-    if made is None:
-        return "the builder returns nothing; end it with `return Witness(…)`"
-    return f"the builder returns a {type(made).__name__}, not a Witness"

@@ -49,13 +49,17 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         following = following.__cause__ or following.__context__
 
 
-def refusal(path: str | Path, error: BaseException) -> str:
+def refusal(path: str | Path, error: BaseException, function: Any = None) -> str:
     """One line for what was raised in a file or in what it imports from beside it: file, line, what.
 
-    The innermost line in that folder is named, and of an import from there the line that asked.
+    The innermost line in that folder is named, and of an import from there the line that asked;
+    where no line of it was running, that in which the `function` of the file is defined.
     """
     own = line_in(error, _same(path))
     found = line_in(error, _beside(path)) or own
+    code = getattr(inspect.unwrap(function), "__code__", None) if function is not None else None
+    if found is None and code is not None:
+        found = code.co_filename, code.co_firstlineno
     where = str(path)
     if found is not None and _same(path)(found[0]):
         where = f"{path}, line {found[1]}"
@@ -90,8 +94,10 @@ def of_user(path: str | Path) -> None:
 
 def user_refusal(error: BaseException) -> str | None:
     """One line for what was raised in a user's file; None where no line of one was running."""
-    found = line_in(error, lambda name: os.path.realpath(name) in _of_users)
-    return refusal(found[0], error) if found is not None else None
+    for path in _of_users:
+        if line_in(error, _beside(path)) is not None:
+            return refusal(path, error)
+    return None
 
 
 def _same(path: str | Path) -> Callable[[str], bool]:
