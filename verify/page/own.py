@@ -199,9 +199,7 @@ def with_formula(witness: Witness, claim: Claim, values: Mapping[str, Any]) -> W
     slot = witness.readout.slot
     kept = tuple(held for held in last.holds if (held.slot, held.tokens) != (slot, "query"))
     last = replace(last, holds=(Holds(slot, text, "query"), *kept))
-    return replace(
-        witness, layer_list=(*layers, last), definitions=tuple({**own, **added}.items())
-    )
+    return replace(witness, layer_list=(*layers, last), definitions=tuple({**own, **added}.items()))
 
 
 def _before(prediction: str, coefficient: Any) -> str | None:
