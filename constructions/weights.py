@@ -16,7 +16,7 @@ from proofs.layer import Layer, Readout, validate_part
 from proofs.prompt import Prompt
 from proofs.slotmap import SlotMap
 from proofs.stream import Layout
-from proofs.vocabulary import ATTENTION, is_reserved, whole
+from proofs.vocabulary import ATTENTION, is_reserved, several, whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +40,8 @@ class Weights:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
+        layers = several(self.layer_list, Layer, f"{self.name}: layers")
+        object.__setattr__(self, "layer_list", layers)
         self._validate()
 
     # -- what it costs ------------------------------------------------------------------------

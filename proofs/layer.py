@@ -19,6 +19,7 @@ from proofs.vocabulary import (
     Keys,
     boolean,
     one_of,
+    several,
     whole,
 )
 
@@ -145,6 +146,9 @@ class Layer:
         return self if mlp is self.mlp else replace(self, mlp=mlp)
 
     def __post_init__(self) -> None:
+        for name, kind in (("heads", Head), ("holds", Holds)):
+            given = several(getattr(self, name), kind, f"layer {self.name!r}: {name}")
+            object.__setattr__(self, name, given)
         boolean(self.norm, "norm")
         if self.norm and self.mlp is None:
             raise ValueError(f"layer {self.name!r}: norm without an MLP, which alone reads it")
@@ -168,7 +172,10 @@ def validate_part(part: Head | MLP, stream: Layout) -> None:
         key = part.key.features(stream, {})
         sizes = [{slot.name: slot.size for slot in side.slots} for side in (query, key)]
         if sizes[0] != sizes[1]:
-            raise ValueError(f"query features {sizes[0]} are not the key's {sizes[1]}")
+            raise ValueError(
+                f"query features {sizes[0]} are not the key's {sizes[1]}: both have the "
+                "same names and sizes, as a score is their product"
+            )
         part.query.check(query, stream)
         part.key.check(query, stream)
         part.value.check(stream, stream)

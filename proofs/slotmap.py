@@ -90,7 +90,10 @@ class Block:
             return {}
         if self.pattern is None:
             if rows != columns:
-                raise ValueError(f"block {self}: {columns} units cannot go to {rows}")
+                raise ValueError(
+                    f"block {self}: {columns} units cannot go to {rows}; a block between slots of "
+                    f"other sizes needs a matrix of {rows} rows and {columns} columns"
+                )
             return {}
         left, right = self.indices()
         if len(left) != len(destination) and set(left) <= set(right) and len(right) == len(source):

@@ -106,6 +106,12 @@ def layout(**shapes: Sequence[Any]) -> Layout:
 
     A shape may be text, a letter per axis: x="d", y="", P="dd".
     """
+    for name, shape in shapes.items():
+        if isinstance(shape, int) or not hasattr(shape, "__iter__"):
+            raise TypeError(
+                f"slot {name} has a shape {shape!r}; write {name}=({shape!r},) for a vector, "
+                f"{name}=() for a number"
+            )
     return Layout(tuple(Slot(name, tuple(shape)) for name, shape in shapes.items()))
 
 

@@ -75,6 +75,17 @@ def boolean(value: Any, what: str) -> None:
         raise ValueError(f"{what} must be True or False, not {value!r}")
 
 
+def several(value: Any, kind: type, what: str) -> tuple[Any, ...]:
+    """`value` as a tuple. Raises TypeError unless it is one, or a list, of this kind."""
+    if isinstance(value, kind):
+        raise TypeError(
+            f"{what} are given as a tuple: write (…,), with a comma, around a single one"
+        )
+    if not isinstance(value, (tuple, list)) or not all(isinstance(one, kind) for one in value):
+        raise TypeError(f"{what} must be a tuple of {kind.__name__}, not {value!r}")
+    return tuple(value)
+
+
 def whole(value: Any, least: int, what: str) -> None:
     """Raises ValueError unless `value` is a whole number and at least `least`."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import fields as dataclass_fields
+from difflib import get_close_matches
 from functools import wraps
 from inspect import unwrap
 from pathlib import Path
@@ -362,12 +364,23 @@ class Claim:
         elif self.formula is not None:
             raise ValueError(f"{self.id}: formula must be made by verify.formula")
 
+        for name in ("cases", "floats", "sizes", "assembled", "checks", "algorithm"):
+            value = getattr(self, name)
+            if value is not None and not callable(value):
+                write = "f(X, y, queries, …)" if name == "algorithm" else f"{name}=lambda: …"
+                raise ValueError(
+                    f"{self.id}: {name} is a function, not {type(value).__name__}: write {write}"
+                )
+
     def _nothing_unchecked(self) -> None:
         """Raises ValueError for what no check would ever look at."""
         if self.witness is None:
             for name in (*OF_A_WITNESS, "assembled", "symbolic"):
                 if getattr(self, name):
-                    raise ValueError(f"{self.id}: {name} without a witness is checked by nothing")
+                    raise ValueError(
+                        f"{self.id}: {name} without a witness is checked by nothing; a function "
+                        "that builds a witness needs an `algorithm` too"
+                    )
         if self.promises and self.sizes is None:
             raise ValueError(f"{self.id}: promises need sizes at which they are counted")
         if self.domain is not None and not isinstance(self.domain, Domain):
@@ -419,6 +432,12 @@ def claim(id: str, **fields: Any) -> Callable[[Callable[..., Any]], Callable[...
     it takes nothing and returns a check or several.
     """
 
+    for name in fields:
+        if name not in FIELDS:
+            close = get_close_matches(name, FIELDS, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(FIELDS)}"
+            raise ValueError(f"{id}: a claim has no field {name!r}; {hint}")
+
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         summary = fields.pop("summary", None) or _first_line(function)
         if "algorithm" in fields:
@@ -445,6 +464,11 @@ def repair(id: str, by: str, **changed: Any) -> Callable[[Callable[..., Any]], C
         return claim(id, variant="repaired", repair=by, **fields)(function)
 
     return decorate
+
+
+FIELDS = tuple(
+    one.name for one in dataclass_fields(Claim) if one.name not in ("id", "witness", "checks")
+) + ("checks",)
 
 
 def _first_line(function: Callable[..., Any]) -> str:

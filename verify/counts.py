@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -75,12 +75,25 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, Integral) or bool(value == value // 1)
 
 
-def refuse_arguments(
-    function: Callable[..., Any], what: str, parameters: Mapping[str, Any], *given: str
-) -> None:
-    """Raises TypeError, in the words of a claim, where a function cannot be called so.
+class WrongArguments(TypeError):
+    """A claim's function cannot be called as claims call it; `function` is where to mend it."""
 
-    `given` are the names of what comes before the parameters.
+    def __init__(self, message: str, function: Callable[..., Any]) -> None:
+        super().__init__(message)
+        self.function = function
+
+
+def refuse_arguments(
+    function: Callable[..., Any],
+    what: str,
+    parameters: Mapping[str, Any],
+    *given: str,
+    have: Iterable[str] | None = None,
+) -> None:
+    """Raises WrongArguments, in the words of a claim, where a function cannot be called so.
+
+    `given` are the names of what comes before the parameters; `have` those of a case, if it has
+    more than these.
     """
     try:
         takes = inspect.signature(function)
@@ -96,11 +109,12 @@ def refuse_arguments(
         for name, parameter in takes.parameters.items()
         if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
     ]
-    have = ", ".join(parameters) or "none"
+    drawn = ", ".join(parameters if have is None else have) or "none"
     if names[: len(given)] != list(given):
-        raise TypeError(
+        raise WrongArguments(
             f"{what} is called with {', '.join(given)} and then parameters by name; this one takes "
-            f"{', '.join(names) or 'nothing'}"
+            f"{', '.join(names) or 'nothing'}",
+            function,
         )
     missing = [
         name
@@ -108,12 +122,14 @@ def refuse_arguments(
         if name not in parameters and takes.parameters[name].default is inspect.Parameter.empty
     ]
     if missing:
-        raise TypeError(
-            f"{what} needs {', '.join(missing)}, and the claim's cases give {have}: write "
-            f"strategies.prompts({missing[0]}=…) in `cases`"
+        raise WrongArguments(
+            f"{what} needs {', '.join(missing)}, and the claim's cases give {drawn}: write "
+            f"strategies.prompts({missing[0]}=…) in `cases`",
+            function,
         )
     extra = ", ".join(name for name in parameters if name not in names)
-    raise TypeError(
+    raise WrongArguments(
         f"the claim's cases give {extra}, which {what} does not take; it takes "
-        f"{', '.join(names[len(given) :]) or 'no parameter'}"
+        f"{', '.join(names[len(given) :]) or 'no parameter'}",
+        function,
     )

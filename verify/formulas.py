@@ -49,12 +49,17 @@ class Formula:
         if stated is None:
             raise ValueError(f"the algorithm {self.name} is no formula with these parameters")
         definitions, prediction = stated
-        known = PROMPT | set(parameters)
+        known, before = PROMPT | set(parameters), list[str]()
         for name, text in (*definitions.items(), ("the prediction", prediction)):
             for used in sorted(names(text) - known):
                 if not _EXAMPLE.match(used):
-                    raise ValueError(f"formula {self.name}, {name} = {text}: {used} is not defined")
+                    there = ", ".join((*sorted(PROMPT), *parameters, *before))
+                    raise ValueError(
+                        f"formula {self.name}, {name} = {text!r}: {used} is not defined; there are "
+                        f"x1, y1, …, {there}"
+                    )
             known = known | {name}
+            before.append(name)
         return definitions, prediction
 
     def text(self, parameters: Mapping[str, Any]) -> str:

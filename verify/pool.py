@@ -18,7 +18,7 @@ from . import engine
 from .claim import Broken, Budget, Claim, NoClaimError, builtin, load_file
 from .inputs.names import Chosen
 from .inputs.progress import Say, nothing
-from .inputs.where_raised import place, said
+from .inputs.where_raised import place, why
 from .report.as_json import plain
 from .report.report import Report
 
@@ -120,7 +120,7 @@ def checked(claim: Claim, file: str | None, budget: Budget, progress: Say | None
     except (Exception, SystemExit) as error:
         if os.environ.get("WITNESS_TRACEBACK"):
             traceback.print_exc()
-        verdict = Broken(place(claim.witness or claim.checks, file, error), said(error))
+        verdict = Broken(place(claim.witness or claim.checks, file, error), why(error, file))
     return Report(claim, verdict, (), digest(claim))
 
 

@@ -48,7 +48,10 @@ def witness_of(make: Callable[..., Any], parameters: Mapping[str, Any]) -> Witne
     if not isinstance(made, Witness):
         if made is None:
             raise TypeError("the builder returns nothing; end it with `return Witness(…)`")
-        raise TypeError(f"the builder returns a {type(made).__name__}, not a Witness")
+        raise TypeError(
+            f"the builder returns a {type(made).__name__}, not a Witness; end it with "
+            "`return Witness(name, layout, prompt, layers, readout)`"
+        )
     return made
 
 
@@ -92,7 +95,9 @@ def reference(
         parameters = {
             name: _converted(value, takes.get(name), convert) for name, value in parameters.items()
         }
-    refuse_arguments(algorithm, "the algorithm", parameters, "X", "y", "queries")
+    refuse_arguments(
+        algorithm, "the algorithm", parameters, "X", "y", "queries", have=case.parameters
+    )
     running = NO_WITNESS.set(True)
     try:
         made = called(algorithm, parameters, X, y, queries, drawn=case.parameters)
@@ -181,7 +186,13 @@ def compared(witness: Witness, case: Case, numbers: str = "rational") -> Iterato
     for number, layer in enumerate(witness.layer_list, start=1):
         for held in layer.holds:
             for token in _tokens(held, witness, tokens, carried):
-                should = _should(held, scope, carried.get(token))
+                try:
+                    should = _should(held, scope, carried.get(token))
+                except KeyError as error:
+                    raise ValueError(
+                        f"layer {number} ({layer.name}): {held.slot} holds {held.expression!r}: "
+                        f"{error.args[0]}; a witness's parameters and definitions define names"
+                    ) from None
                 name, index = split_entry(held.slot)
                 actual = states[number][name][token]
                 if index is not None:

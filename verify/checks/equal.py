@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
+
+from constructions.witness import Witness
 
 from ..claim import Budget, CheckResult, Claim, Differs, check
 from ..hunt import hunt
@@ -103,6 +106,8 @@ def compare(claim: Claim, case: Case) -> Any:
             "is": as_text(got[q]),
             "should": as_text(want[q]),
         }
+    if hint := _hint(witness, list(got), list(want)):
+        difference |= {"hint": hint}
     counterexample = case.to_json() | {
         "prediction": [as_text(value) for value in got],
         "algorithm": [as_text(value) for value in want],
@@ -115,6 +120,38 @@ def compare(claim: Claim, case: Case) -> Any:
         float(worst),
         0.0,
     )
+
+
+def _hint(witness: Witness, got: Sequence[Any], want: Sequence[Any]) -> str:
+    """What may be the mistake, in words that say how to mend it; "" where nothing is known."""
+    if got == [-value for value in want] and any(want):
+        return (
+            "it is the algorithm's with the other sign: "
+            f"is the read-out's coefficient {-witness.readout.coefficient}?"
+        )
+    rounded = next((value for value in _numbers(witness) if _was_float(value)), None)
+    if rounded is not None:
+        near = rounded.limit_denominator(1000)
+        return f"the weight {float(rounded)!r} is a float, taken as it is; write Fraction({near})"
+    return ""
+
+
+def _numbers(witness: Witness) -> Iterator[Any]:
+    yield witness.readout.coefficient
+    for slots in witness.slot_maps():
+        for block in slots:
+            yield block.coefficient
+            for row in block.matrix or ():
+                yield from row
+
+
+def _was_float(value: Any) -> bool:
+    """Whether it is a float near a fraction that nobody would write as one: 0.1, not 0.25."""
+    if not isinstance(value, Fraction) or value.denominator < 2**30:
+        return False
+    near = value.limit_denominator(1000)
+    power_of_two = value.denominator & (value.denominator - 1) == 0
+    return power_of_two and near != value and abs(near - value) <= abs(value) / 2**50
 
 
 def _first(witness: Any, case: Case) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -112,13 +112,15 @@ def check(
 
 def _print(reports: Sequence[Report], took: str, without_coq: bool) -> None:
     """The table on the terminal, and every check where there are few claims."""
+    from ..claim import Refuted
     from ..report import text
     from ..report.tables import console
 
     out = console()
     out.print(text.verdicts(reports, out.width))
-    if len(reports) <= 3:
-        for made in reports:
+    few = len(reports) <= 3
+    for made in reports:
+        if few:
             out.print(f"\n{made.claim.id} ({made.claim.variant})", markup=False)
             if made.domain:
                 out.print(f"for {made.domain}", style="dim", markup=False)
@@ -126,11 +128,25 @@ def _print(reports: Sequence[Report], took: str, without_coq: bool) -> None:
                 out.print(text.checks(made))
             else:
                 out.print(made.finding or "no check was run", markup=False)
+        if isinstance(made.verdict, Refuted) and (few or not made.as_expected):
+            _print_counterexample(out, made, few)
     if words := text.legend(reports):
         out.print(f"\n{words}", style="dim", markup=False)
     if without_coq:
         out.print("Coq's kernel was not run: see `witness doctor`", markup=False)
     out.print(f"{text.counts(reports)} ({took})", markup=False)
+
+
+def _print_counterexample(out: Any, made: Report, few: bool) -> None:
+    """The case that refutes a claim; with the claim's name where that does not stand above."""
+    from ..report import counterexample
+
+    shown = getattr(made.verdict, "counterexample", None)
+    if not shown:
+        return
+    out.print("" if few else f"\n{made.claim.id} ({made.claim.variant})", markup=False)
+    for line in counterexample.lines(shown, out.encoding):
+        out.print(line, markup=False, soft_wrap=True)
 
 
 def kernel_here() -> bool:

@@ -1,4 +1,4 @@
-"""FILE.py and FILE.py:CLAIM: how they are written, and what a file may import while it is loaded."""
+"""FILE.py and FILE.py:CLAIM: how they are written, and what a file may import."""
 
 from __future__ import annotations
 

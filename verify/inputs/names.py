@@ -50,7 +50,7 @@ class Subject:
 
     @property
     def title(self) -> str:
-        """What a page or a saved prompt calls it: of a file's claim its id, wherever the file is."""
+        """What a page or a saved prompt calls it: a claim of a file by its id."""
         return self.claim.id if self.file is not None and self.claim is not None else self.name
 
     @property

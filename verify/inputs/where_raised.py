@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from .mends import mend, named_line
+
 LONGEST = 400  # characters of a message that are kept
 PACKAGES = ("constructions", "proofs", "verify")
 TOP = Path(__file__).parents[2]  # the folder of these packages
@@ -50,23 +52,46 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def refusal(path: str | Path, error: BaseException, function: Any = None) -> str:
-    """One line for what was raised in a file or in what it imports from beside it: file, line, what.
+    """One line for what was raised in a file, or in what it imports from beside it.
 
     The innermost line in that folder is named, and of an import from there the line that asked;
     where no line of it was running, that in which the `function` of the file is defined.
     """
     own = line_in(error, _same(path))
     found = line_in(error, _beside(path)) or own
-    code = getattr(inspect.unwrap(function), "__code__", None) if function is not None else None
-    if found is None and code is not None:
-        found = code.co_filename, code.co_firstlineno
+    found = found or _defined(error, function)
+    found = _named(found, error) if found is not None else None
     where = str(path)
     if found is not None and _same(path)(found[0]):
         where = f"{path}, line {found[1]}"
     elif found is not None:
         asked = f" (from {Path(path).name}, line {own[1]})" if own is not None else ""
         where = f"{Path(path).parent / Path(found[0]).name}, line {found[1]}{asked}"
-    return f"{where}: {said(error).removeprefix('SyntaxError: ')}"
+    return f"{where}: {explained(error, _beside(path)).removeprefix('SyntaxError: ')}"
+
+
+def explained(error: BaseException, holds: Callable[[str], bool]) -> str:
+    """What was raised, and how to mend it where more is known of that."""
+    more = mend(error, holds)
+    return f"{said(error)}; {more}" if more else said(error)
+
+
+Line = tuple[str, int]
+
+
+def _named(found: Line, error: BaseException) -> Line:
+    """The line of the same file that writes what these packages refused; else the line itself."""
+    frames = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    if not frames or not _ours(frames[-1]):
+        return found
+    return found[0], named_line(found[0], str(error)) or found[1]
+
+
+def _defined(error: BaseException, function: Any) -> tuple[str, int] | None:
+    """Where the function is defined that the error, or else the caller, is about."""
+    function = getattr(error, "function", function)
+    code = getattr(inspect.unwrap(function), "__code__", None) if function is not None else None
+    return (code.co_filename, code.co_firstlineno) if code is not None else None
 
 
 def place(function: Any, file: str | Path | None, error: BaseException) -> str:
@@ -75,13 +100,18 @@ def place(function: Any, file: str | Path | None, error: BaseException) -> str:
     `function` is the claim's builder, or what makes its checks; `file` is the user's file, and
     built-in claims are looked for in their own modules.
     """
-    code = getattr(inspect.unwrap(function), "__code__", None)
     found = line_in(error, _beside(file) if file is not None else _of_claims)
-    if found is None and code is not None:
-        found = code.co_filename, code.co_firstlineno
+    found = found or _defined(error, function)
     if found is None:
         return Path(file).name if file is not None else getattr(function, "__module__", "the claim")
+    if file is not None:
+        found = _named(found, error)
     return f"{_short(found[0])}, line {found[1]}"
+
+
+def why(error: BaseException, file: str | Path | None) -> str:
+    """What a claim's code raised, and how to mend it where that is known."""
+    return explained(error, _beside(file)) if file is not None else said(error)
 
 
 _of_users: set[str] = set()  # files of claims that were loaded, as real paths
@@ -108,7 +138,11 @@ def _same(path: str | Path) -> Callable[[str], bool]:
 def _beside(path: str | Path) -> Callable[[str], bool]:
     """Python files of the same folder, but for those of the packages."""
     folder = os.path.realpath(Path(path).parent)
-    return lambda name: os.path.dirname(os.path.realpath(name)) == folder and not _ours(name)
+    return lambda name: (
+        name.endswith(".py")  # not "<string>"
+        and os.path.dirname(os.path.realpath(name)) == folder
+        and not _ours(name)
+    )
 
 
 def _of_claims(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""A page for somebody's own claim: its transformer, what the algorithm says, what the check found."""
+"""A page for somebody's own claim: its transformer, its algorithm, what was found."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from .pairs import Pair
 MEMBERS = 48  # choices of sizes and words, at most, of which a page holds the weights
 OFFERED = {"d": (1, 2, 3, 4)}  # sizes on offer beside the one that is started from
 COUNTS = (0, 1, 2, 3, 4, 5, 6)
-PROMPT = {"X": ((1, 1), (-1, 1), (0, 1)), "y": (3, -1, 2), "query": (0.5, 1)}
+PROMPT: dict[str, Any] = {"X": ((1, 1), (-1, 1), (0, 1)), "y": (3, -1, 2), "query": (0.5, 1)}
 
 
 @dataclass(frozen=True)
 class Own:
-    """What a page holds of a claim: sizes and words on offer, letters, and numbers that are fixed."""
+    """What a page holds of a claim: sizes and words on offer, letters, fixed numbers."""
 
     axes: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     start: dict[str, Any] = field(default_factory=dict)
@@ -84,7 +84,7 @@ def pair_of_own(
 
 
 def _prompt(counterexample: Mapping[str, Any]) -> dict[str, Any] | None:
-    """X, y and the first query at which the prediction is wrong; None where floats cannot say it."""
+    """X, y and the first query predicted wrongly; None where floats cannot say it."""
     if not {"X", "y", "queries", "prediction", "algorithm"} <= counterexample.keys():
         return None
     pairs = zip(counterexample["prediction"], counterexample["algorithm"])
@@ -203,7 +203,7 @@ def with_formula(witness: Witness, claim: Claim, values: Mapping[str, Any]) -> W
 
 
 def _before(prediction: str, coefficient: Any) -> str | None:
-    """What a slot holds of which the coefficient makes the prediction; None if it cannot be said."""
+    """What a slot holds whose multiple is the prediction; None if it cannot be said."""
     if coefficient == 1:
         return prediction
     if coefficient == -1:
