@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from proofs.theorem import Proof, Theorem
 
     from .construction import Construction
+    from .parameters import Parameter
     from .witness import Witness
 
 # what a witness is built from, and where each of it is
@@ -90,9 +91,14 @@ def get(name: str) -> Construction:
     raise ValueError(f"unknown witness {name!r}{hint}")
 
 
-@cache
 def _modules() -> dict[str, str]:
-    """{construction: module}, read off the files: functions that `construction` decorates."""
+    """{construction: module}, read off the files."""
+    return {name: module for name, (module, _) in _decorated().items()}
+
+
+@cache
+def _decorated() -> dict[str, tuple[str, ast.FunctionDef]]:
+    """{construction: (module, its text)}: the functions that `construction` decorates."""
     root, made = Path(__file__).parent, {}
     for folder in ("algorithms", "papers"):
         for path in sorted((root / folder).rglob("*.py")):
@@ -102,7 +108,7 @@ def _modules() -> dict[str, str]:
             module = path.relative_to(root.parent).with_suffix("").as_posix().replace("/", ".")
             for node in ast.parse(text).body:
                 if isinstance(node, ast.FunctionDef) and any(map(_decorates, node.decorator_list)):
-                    made[node.name] = module
+                    made[node.name] = module, node
     return made
 
 
@@ -140,6 +146,38 @@ def prove(ids: Sequence[str] | None = None) -> tuple[Proof, ...]:
 def signature(name: str) -> inspect.Signature:
     """The parameters of a witness, with defaults."""
     return get(name).signature
+
+
+def listed() -> Iterator[tuple[str, Mapping[str, Parameter], str]]:
+    """(name, parameters, what it is) of every construction, read off the files.
+
+    Only what is said of the parameters is evaluated, as it stands; a module is loaded where that
+    needs more than the kinds of parameters and fractions.
+    """
+    from . import parameters as kinds
+
+    known = {"n": kinds, **vars(kinds)}
+    for name in names():
+        found = _decorated().get(name)
+        said = found and _keyword(found[1], "parameters")
+        try:
+            if found is None or said is None:
+                raise NameError(f"the parameters of {name} are not written where it is decorated")
+            code = compile(ast.Expression(said), found[0], "eval")
+            made = kinds.with_dimension(eval(code, dict(known)))
+            yield name, made, inspect.cleandoc(ast.get_docstring(found[1]) or "")
+        except (NameError, AttributeError):
+            made = get(name)
+            yield name, made.parameters, made.__doc__
+
+
+def _keyword(function: ast.FunctionDef, name: str) -> ast.expr | None:
+    """What the construction's decorator is given under this name."""
+    calls = (one for one in function.decorator_list if isinstance(one, ast.Call))
+    return next(
+        (k.value for call in calls if _decorates(call) for k in call.keywords if k.arg == name),
+        None,
+    )
 
 
 def build(name: str, **parameters: Any) -> Witness:

@@ -13,16 +13,18 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from proofs.formula import rename
 from proofs.layer import Layer, Readout
-from proofs.template import Induction, Stage, Template
-from proofs.theorem import Theorem
 from proofs.vocabulary import Form
 
-from .parameters import Parameter, Whole
+from .parameters import Parameter, with_dimension
 from .witness import Witness
+
+if TYPE_CHECKING:
+    from proofs.template import Induction, Stage, Template
+    from proofs.theorem import Theorem
 
 Values = Mapping[str, Any]
 Statement = tuple[dict[str, str], str]
@@ -156,6 +158,8 @@ class Construction:
 
     def theorems(self) -> tuple[Theorem, ...]:
         """What is proved of the layers, for every n and d."""
+        from proofs.theorem import Theorem
+
         return tuple(
             one if isinstance(one, Theorem) else one.theorem(self.name) for one in self.proved
         )
@@ -227,7 +231,7 @@ def construction(
     """
 
     def decorate(parts: Callable[..., Parts | Witness]) -> Construction:
-        whole = parameters if "d" in parameters else {"d": Whole(example=2), **parameters}
+        whole = with_dimension(parameters)
         made = Construction(name=parts.__name__, parts=parts, parameters=whole, **fields)
         REGISTERED[made.name] = made
         return made

@@ -207,6 +207,11 @@ class Word(Parameter):
         return str(value)
 
 
+def with_dimension(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
+    """The parameters of a construction, with d in front where it is not among them."""
+    return {**({} if "d" in parameters else {"d": Whole(example=2)}), **parameters}
+
+
 # -- values as they are typed -----------------------------------------------------------------
 
 

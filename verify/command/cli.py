@@ -22,6 +22,7 @@ from .bench import bench
 from .check import check
 from .doctor import doctor
 from .explain import explain
+from .new import new
 from .prove import prove
 from .replay import replay
 from .run import run
@@ -38,7 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("list")(list_all)
-for command in (check, show, trace, run, prove, explain, replay, sweep, bench, doctor):
+for command in (new, check, show, trace, run, prove, explain, replay, sweep, bench, doctor):
     app.command()(command)
 
 # the base of every error that typer reports about a call, wherever its version keeps it

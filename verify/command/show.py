@@ -16,22 +16,20 @@ def list_all(
     """Every witness, with its parameters."""
     import constructions
 
-    from ..inputs.settings import takes
     from ..report.as_json import dumps
 
     witnesses = []
-    for name in constructions.names():
-        signature = constructions.signature(name)
+    for name, taken, about in constructions.listed():
         parameters = [
             {
                 "name": key,
-                "takes": takes(parameter),
-                "required": parameter.default is parameter.empty,
-                "default": None if parameter.default is parameter.empty else parameter.default,
+                "takes": parameter.words,
+                "required": parameter.default is parameter.REQUIRED,
+                "default": None if parameter.default is parameter.REQUIRED else parameter.default,
             }
-            for key, parameter in signature.parameters.items()
+            for key, parameter in taken.items()
         ]
-        said = (constructions.get(name).__doc__ or "").strip().split("\n\n")[0]
+        said = about.strip().split("\n\n")[0]
         witnesses.append(
             {"name": name, "summary": " ".join(said.split()), "parameters": parameters}
         )
