@@ -105,6 +105,7 @@ def loaded(path: Path) -> ModuleType:
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
     """A construction in a file of its own; forgotten at the end."""
+    claims.builtin()  # so that none of them is first registered, and then forgotten, in between
     before = dict(construction.REGISTERED), dict(claims._registry)
     path = tmp_path_factory.mktemp("toy") / "toy_moment.py"
     path.write_text(CONSTRUCTION)
