@@ -154,21 +154,29 @@ def listed() -> Iterator[tuple[str, Mapping[str, Parameter], str]]:
     Only what is said of the parameters is evaluated, as it stands; a module is loaded where that
     needs more than the kinds of parameters and fractions.
     """
-    from . import parameters as kinds
-
-    known = {"n": kinds, **vars(kinds)}
     for name in names():
-        found = _decorated().get(name)
-        said = found and _keyword(found[1], "parameters")
-        try:
-            if found is None or said is None:
-                raise NameError(f"the parameters of {name} are not written where it is decorated")
-            code = compile(ast.Expression(said), found[0], "eval")
-            made = kinds.with_dimension(eval(code, dict(known)))
-            yield name, made, inspect.cleandoc(ast.get_docstring(found[1]) or "")
-        except (NameError, AttributeError):
+        said = _said_of_parameters(name)
+        if said is None:
             made = get(name)
             yield name, made.parameters, made.__doc__
+        else:
+            text = ast.get_docstring(_decorated()[name][1])
+            yield name, said, inspect.cleandoc(text or "")
+
+
+def _said_of_parameters(name: str) -> dict[str, Parameter] | None:
+    """The parameters of a construction, from its text; None where that names anything else."""
+    from . import parameters as kinds
+
+    module, function = _decorated().get(name, ("", None))
+    said = _keyword(function, "parameters") if function is not None else None
+    if said is None:
+        return None
+    code = compile(ast.Expression(said), module, "eval")
+    try:
+        return kinds.with_dimension(eval(code, {"n": kinds, **vars(kinds)}))
+    except (NameError, AttributeError):
+        return None
 
 
 def _keyword(function: ast.FunctionDef, name: str) -> ast.expr | None:

@@ -23,7 +23,7 @@ from .prompt_scope import evaluate, prompt_scope
 Statement = tuple[dict[str, str], str]  # definitions in order, the prediction at a query x_t
 
 PROMPT = frozenset(("X", "y", "n", "I", "O", "x_t"))
-_EXAMPLE = re.compile(r"[xy][1-9]\d*$")
+EXAMPLE = re.compile(r"[xy][1-9]\d*$")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Formula:
         known, before = PROMPT | set(parameters), list[str]()
         for name, text in (*definitions.items(), ("the prediction", prediction)):
             for used in sorted(names(text) - known):
-                if not _EXAMPLE.match(used):
+                if not EXAMPLE.match(used):
                     there = ", ".join((*sorted(PROMPT), *parameters, *before))
                     raise ValueError(
                         f"formula {self.name}, {name} = {text!r}: {used} is not defined; there are "

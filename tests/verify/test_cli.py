@@ -63,6 +63,22 @@ def test_list_names_every_witness_with_its_parameters(witness: Any) -> None:
     assert "newton(d, iterations, alpha, attention='linear', prompt='joint')" in out
 
 
+def test_the_list_is_read_off_the_files_as_they_are_loaded() -> None:
+    import constructions
+
+    for name, parameters, said in constructions.listed():
+        made = constructions.get(name)
+        assert (parameters, said) == (made.parameters, made.__doc__), name
+
+
+def test_the_list_loads_neither_torch_nor_sympy() -> None:
+    code = (
+        "import sys; from verify.command.cli import main; main(['list']); "
+        "sys.exit(any(name in sys.modules for name in ('torch', 'sympy', 'hypothesis')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
 def test_list_json_says_what_each_parameter_takes_and_names_the_claims(witness: Any) -> None:
     import constructions
     from verify.claim import builtin

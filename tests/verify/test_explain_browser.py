@@ -17,6 +17,7 @@ from constructions import construction
 from constructions import notation as n
 from verify import check
 from verify import page as explain
+from verify.command import cli
 from verify.page import build, pages
 from verify.page.story import number
 
@@ -547,3 +548,115 @@ def test_every_page_of_the_folder_is_linked_from_the_index(monkeypatch, tmp_path
     links = browser.js("[...document.querySelectorAll('a')].map((a) => a.getAttribute('href'))")
     assert set(links) == {f"{name}.html" for name in names}
     assert browser.errors == []
+
+
+# -- claims of a file -------------------------------------------------------------------------
+
+OWN = '''
+from fractions import Fraction
+
+from hypothesis import strategies as st
+
+from constructions import Head, Layer, Prompt, Readout, Witness, layout, slot_map
+from constructions.papers import vonoswald2022
+from verify import claim, formula, strategies
+from verify.claim import repair
+
+
+def moment(d, value, sign=1):
+    head = Head(slot_map(("f", "x")), slot_map(("f", "x")), slot_map(("p", "y", value)))
+    prompt = Prompt(d, slot_map(("x", "x"), ("y", "y")))
+    return Witness("moment", layout(x=(d,), y=(), p=()), prompt, [Layer("moment", [head])],
+                   Readout("p", sign))
+
+
+def cases():
+    return strategies.prompts(eta=strategies.positive())
+
+
+@claim("mine.moment", algorithm=formula("eta*y.T*X*x_t"), cases=cases, expected="refuted")
+def printed(d, eta):
+    """With a sign that is wrong."""
+    return moment(d, -eta)
+
+
+@repair("mine.moment", "the sign")
+def repaired(d, eta):
+    """Of the right sign."""
+    return moment(d, eta)
+
+
+def code(X, y, queries, eta):
+    return eta * queries @ X.T @ y
+
+
+@claim("mine.code", algorithm=code, cases=cases)
+def of_code(d, eta):
+    """The algorithm is code; the builder takes no letters."""
+    return moment(d, -Fraction(eta), -1)
+
+
+@claim("mine.readout", algorithm=formula("M.T*x_t", M="eta*X.T*y"), cases=cases)
+def of_readout(d, eta):
+    """The read-out has a coefficient."""
+    return moment(d, eta / 3, 3)
+
+
+def start(parameters, d, n):
+    return {"examples": n, "w0": tuple(parameters["w0"] * (i + 1) - i for i in range(d))}
+
+
+@claim("mine.vector", algorithm=formula("w1.T*x_t", w1="w0 - eta/n*X.T*(X*w0 - y)"),
+       cases=lambda: strategies.prompts(build=start, eta=strategies.positive(),
+                                        w0=strategies.fractions()))
+def of_vector(d, examples, eta, w0):
+    """A parameter is a vector."""
+    return vonoswald2022.prop1(d, examples, eta, w0)
+'''
+
+
+@pytest.fixture(scope="module")
+def own_pages(folder: Path) -> Any:
+    path = folder / "own_claims.py"
+    path.write_text(OWN)
+
+    def write(name: str) -> Path:
+        page = folder / f"{name}.html"
+        assert cli.main(("explain", f"{path}:{name}", "-o", str(page))) == 0
+        return page
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("mine.moment", "Refuted"),
+        ("mine.code", "Undecided"),  # no slot is annotated, and a page runs no Python
+        ("mine.readout", "Holds"),
+        ("mine.vector", "Holds"),
+    ],
+)
+def test_a_claim_of_a_file_runs_on_its_page(
+    name: str, verdict: str, own_pages: Any, browser: driver.Browser
+) -> None:
+    page = own_pages(name)
+    browser.open(page)
+    assert verdict in browser.js("document.getElementById('verdict').textContent")
+    text = page.read_text()
+    assert "the algorithm predicts" in text
+    assert ("eta * queries @ X.T @ y" in text) == (name == "mine.code")
+    assert not browser.errors
+
+
+def test_the_page_of_a_refuted_claim_starts_from_its_counterexample_beside_the_repair(
+    own_pages: Any, browser: driver.Browser
+) -> None:
+    browser.open(own_pages("mine.moment"))
+    said = browser.js("document.getElementById('verdict').textContent")
+    assert "as printed: Refuted" in said and "repaired: Holds" in said
+    printed, repaired = predictions(browser, 0), predictions(browser, 1)
+    assert printed.any() and (printed == -repaired).all()
+    browser.js("page.app.parameters.eta = 3, page.change(false)")
+    assert (predictions(browser, 0) == -predictions(browser, 1)).all()
+    assert not browser.errors

@@ -23,18 +23,18 @@ from verify import claim, formula, strategies
 
 # What shall be computed, without a transformer: from X (n, d), y (n, 1) and a query x_t (d, 1).
 # Code will do too, f(X, y, queries, steps, eta) -> one number a query; but nothing is proved of it.
-descent = formula("w.T*x_t", start={{"w": "O"}}, step={{"w": "w - eta*X.T*(X*w - y)"}}, repeat="steps")
+descent = formula("w.T*x_t", start={"w": "O"}, step={"w": "w - eta*X.T*(X*w - y)"}, repeat="steps")
 
 
 @claim(
     "{stem}.descent",
     source="my draft, theorem 1",
-    statement=r"k \\text{{ layers take }} k \\text{{ gradient steps from }} 0",
+    statement=r"k \\text{ layers take } k \\text{ gradient steps from } 0",
     algorithm=descent,
     # the parameters below, d apart: drawn for the cases that are tried,
     cases=lambda: strategies.prompts(steps=st.integers(0, 3), eta=strategies.positive()),
     # and those with which it is proved, for every prompt and d: eta is a letter
-    assembled=lambda: [{{"d": 3, "steps": k, "eta": Symbol("eta")}} for k in range(4)],
+    assembled=lambda: [{"d": 3, "steps": k, "eta": Symbol("eta")} for k in range(4)],
 )
 def transformer(d, steps, eta):
     """k layers of linear attention are k gradient steps."""
@@ -47,11 +47,11 @@ def transformer(d, steps, eta):
         value=slot_map(("p", "y", eta), ("p", "p", -eta)),  # p <- eta y - eta p
     )
     # what the slots hold after a layer, in the algorithm's own quantities: says where it goes wrong
-    quantities, _ = descent.at({{"steps": steps, "eta": eta}})
-    held = [Holds("p", f"w{{k}}.T*x_t") for k in range(1, steps + 1)]
+    quantities, _ = descent.at({"steps": steps, "eta": eta})
+    held = [Holds("p", f"w{k}.T*x_t") for k in range(1, steps + 1)]
     layers = [Layer("step", (head,), holds=(after,)) for after in held]
     prompt = Prompt(d, slot_map(("x", "x"), ("y", "y")))
-    known = {{"parameters": {{"eta": eta}}, "definitions": tuple(quantities.items())}}
+    known = {"parameters": {"eta": eta}, "definitions": tuple(quantities.items())}
     return Witness("descent", stream, prompt, layers, Readout("p"), **known)
 '''
 # what a new file can start from
@@ -79,5 +79,6 @@ def new(
     if file.exists() or file.is_symlink():
         raise WrongCall(f"{path} is there already; nothing is overwritten")
     check_writable(path)
-    write(path, STARTS[start].format(file=file.name, stem=file.stem))
+    text = STARTS[start].replace("{file}", file.name).replace("{stem}", file.stem)
+    write(path, text)
     typer.echo(f"wrote {path}; next: witness check {path}", err=True)

@@ -11,10 +11,11 @@ from typing import Any
 from constructions.parameters import Flag, Parameter, Whole
 from constructions.witness import Witness
 from proofs.exact import as_text, exact, is_symbolic, nearest_float
-from proofs.formula import parse, rename
+from proofs.formula import names, parse, rename
 from proofs.layer import Holds
 
 from ..claim import Budget, Claim
+from ..formulas import EXAMPLE, PROMPT
 from ..inputs.errors import WrongCall
 from ..inputs.names import Subject
 from ..inputs.settings import convert, fill, kind, needed
@@ -24,7 +25,7 @@ from .pairs import Pair
 MEMBERS = 48  # choices of sizes and words, at most, of which a page holds the weights
 OFFERED = {"d": (1, 2, 3, 4)}  # sizes on offer beside the one that is started from
 COUNTS = (0, 1, 2, 3, 4, 5, 6)
-PROMPT: dict[str, Any] = {"X": ((1, 1), (-1, 1), (0, 1)), "y": (3, -1, 2), "query": (0.5, 1)}
+SMALL: dict[str, Any] = {"X": ((1, 1), (-1, 1), (0, 1)), "y": (3, -1, 2), "query": (0.5, 1)}
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def pair_of_own(
     claim = subject.claim
     assert claim is not None
     chosen = fill(subject.signature, given, subject.defaults(needed(subject.signature, given)))
-    prompt = PROMPT
+    prompt = SMALL
     if refutes and not given and (shown := _prompt(refutes)) is not None:
         drawn = refutes["parameters"].items()
         chosen |= {
@@ -178,10 +179,11 @@ def compared(claim: Claim, own: Own) -> Callable[..., Witness]:
 def with_formula(witness: Witness, claim: Claim, values: Mapping[str, Any]) -> Witness:
     """The witness with the claim's formula for what its read-out slot holds in the end.
 
-    Unchanged where the algorithm is code, which a page cannot run.
+    Where the algorithm is code, which a page cannot run, it says what it said. What it says is
+    written in the builder's parameters, which the page knows; what cannot be, is left out.
     """
     known = {**values, **witness.parameters}
-    witness = replace(witness, parameters=known)
+    witness = _in_parameters(replace(witness, parameters=known), values)
     if claim.formula is None or not witness.layer_list:
         return witness
     definitions, prediction = claim.formula.at(known)
@@ -199,7 +201,38 @@ def with_formula(witness: Witness, claim: Claim, values: Mapping[str, Any]) -> W
     slot = witness.readout.slot
     kept = tuple(held for held in last.holds if (held.slot, held.tokens) != (slot, "query"))
     last = replace(last, holds=(Holds(slot, text, "query"), *kept))
-    return replace(witness, layer_list=(*layers, last), definitions=tuple({**own, **added}.items()))
+    witness = replace(
+        witness, layer_list=(*layers, last), definitions=tuple({**own, **added}.items())
+    )
+    return _in_parameters(witness, values)
+
+
+def _in_parameters(witness: Witness, values: Mapping[str, Any]) -> Witness:
+    """The same, its formulas in the builder's parameters where it calls them otherwise."""
+    others = {
+        name: f"({as_text(value)})"
+        for name, value in witness.parameters.items()
+        if name not in values and (is_symbolic(value) or isinstance(value, (int, Fraction)))
+    }
+    named = {*PROMPT, "y_t", *values}
+    named |= {name for name, value in witness.parameters.items() if isinstance(value, tuple)}
+
+    def said(text: str) -> str | None:
+        """The text with their values; None where a name of it is known to nobody."""
+        text = rename(text, others)
+        return text if all(one in named or EXAMPLE.match(one) for one in names(text)) else None
+
+    definitions = {}
+    for name, text in witness.definitions:
+        if (new := said(text)) is not None:
+            definitions[name] = new
+            named.add(name)
+    layers = []
+    for layer in witness.layer_list:
+        holds = [(held, said(held.expression)) for held in layer.holds]
+        kept = tuple(replace(held, expression=text) for held, text in holds if text is not None)
+        layers.append(replace(layer, holds=kept))
+    return replace(witness, layer_list=tuple(layers), definitions=tuple(definitions.items()))
 
 
 def _before(prediction: str, coefficient: Any) -> str | None:
