@@ -11,7 +11,7 @@ from typing import Any
 from constructions.parameters import Flag, Parameter, Whole
 from constructions.witness import Witness
 from proofs.exact import as_text, exact, is_symbolic, nearest_float
-from proofs.formula import names, parse, rename
+from proofs.formula import names, parse, rename, split_index
 from proofs.layer import Holds
 
 from ..claim import Budget, Claim
@@ -189,7 +189,7 @@ def with_formula(witness: Witness, claim: Claim, values: Mapping[str, Any]) -> W
     definitions, prediction = claim.formula.at(known)
     own = dict(witness.definitions)
     new = {
-        name: f"algorithm_{name}"
+        name: "{}_a{}".format(*split_index(name))
         for name, text in definitions.items()
         if own.get(name, text) != text
     }
