@@ -94,8 +94,10 @@ class Weights:
                         found |= getattr(entry, "free_symbols", set())
         for layer in self.layer_list:
             rules = (one for head in layer.heads for one in (head.mask, head.mix))
-            for one in (*filter(None, rules), *layer.norms().values()):
-                found |= one.free_symbols
+            for rule in filter(None, rules):
+                found |= rule.free_symbols
+            for norm in layer.norms().values():
+                found |= norm.free_symbols
         return frozenset(found)
 
     @property
@@ -136,11 +138,11 @@ class Weights:
                 if layer.mlp.gate is not None:
                     yield f"{where}.gate", layer.mlp.gate.entries(hidden, self.layout)
                 yield f"{where}.outer", layer.mlp.outer.entries(self.layout, hidden)
-            for field, norm in layer.norms().items():
+            for place, norm in layer.norms().items():
                 for what in ("gain", "bias"):
                     if getattr(norm, what):
                         entries = norm.entries(what, self.layout)
-                        yield f"layers.{number}.{field}.{what}", entries
+                        yield f"layers.{number}.{place}.{what}", entries
 
     def to_json(self) -> dict[str, Any]:
         """The whole witness as plain JSON data; coefficients as exact text."""
@@ -185,11 +187,11 @@ class Weights:
                 }
                 for head in layer.heads
             ]
-            item = {"name": layer.name, "heads": heads, "norm": layer.norm, "mlp": mlp}
-            norms = {field: _norm(one) for field, one in layer.norms().items()}
-            if layer.norm is True:  # as it was written before there were others
+            norms: dict[str, Any] = {"norm": False}
+            norms |= {place: _norm(one) for place, one in layer.norms().items()}
+            if layer.norm is True:
                 norms["norm"] = True
-            layers.append(item | norms)
+            layers.append({"name": layer.name, "heads": heads, "mlp": mlp, **norms})
         return {
             "name": self.name,
             "layout": {slot.name: list(slot.shape) for slot in self.layout.slots},

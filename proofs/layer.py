@@ -184,7 +184,7 @@ class Norm:
     def entries(self, what: str, stream: Layout) -> dict[tuple[int, int], Exact]:
         """The "gain" or "bias" of the whole stream, as a sparse row {(0, unit): number}."""
         given, rest = dict(getattr(self, what)), 1 if what == "gain" else 0
-        made = {}
+        made: dict[tuple[int, int], Exact] = {}
         for slot in stream.slots:
             value = given.get(slot.name, rest)
             row = value if isinstance(value, tuple) else (value,) * slot.size

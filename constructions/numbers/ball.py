@@ -97,10 +97,10 @@ class Ball(FlintNumbers):
             made.append([power / total for power in powers])
         return self.from_table(made, scores.ncols())
 
-    def layer_norm(self, a: Any, epsilon: Exact) -> Any:
+    def layer_norm(self, a: Any, epsilon: Exact = 0) -> Any:
         return self._normed(a, epsilon, "layer norm: at {} bits the variance of a token", True)
 
-    def rms_norm(self, a: Any, epsilon: Exact) -> Any:
+    def rms_norm(self, a: Any, epsilon: Exact = 0) -> Any:
         return self._normed(a, epsilon, "RMS norm: at {} bits the size of a token", False)
 
     def _normed(self, a: Any, epsilon: Exact, what: str, centred: bool) -> Any:

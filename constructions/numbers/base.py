@@ -151,11 +151,11 @@ class Numbers(ABC):
         None, with an extra logit 0 if null."""
         raise Unsupported(f"{self.name} numbers have no softmax: its values are irrational")
 
-    def layer_norm(self, a: Any, epsilon: Exact) -> Any:
+    def layer_norm(self, a: Any, epsilon: Exact = 0) -> Any:
         """(a - mean) / sqrt(variance + epsilon) of each row."""
         raise Unsupported(f"{self.name} numbers have no layer norm: its values are irrational")
 
-    def rms_norm(self, a: Any, epsilon: Exact) -> Any:
+    def rms_norm(self, a: Any, epsilon: Exact = 0) -> Any:
         """a / sqrt(mean of a^2 + epsilon) of each row."""
         raise Unsupported(f"{self.name} numbers have no RMS norm: its values are irrational")
 

@@ -228,10 +228,10 @@ class Floats(Numbers):
         with_null = torch.nn.functional.pad(scores, (0, 1))
         return torch.softmax(with_null, dim=-1)[..., :-1]
 
-    def layer_norm(self, a: torch.Tensor, epsilon: Exact) -> torch.Tensor:
+    def layer_norm(self, a: torch.Tensor, epsilon: Exact = 0) -> torch.Tensor:
         return self.rms_norm(a - a.mean(dim=-1, keepdim=True), epsilon)
 
-    def rms_norm(self, a: torch.Tensor, epsilon: Exact) -> torch.Tensor:
+    def rms_norm(self, a: torch.Tensor, epsilon: Exact = 0) -> torch.Tensor:
         square = a.square().mean(dim=-1, keepdim=True)
         return a / (square if epsilon == 0 else square + nearest_float(epsilon)).sqrt()
 

@@ -219,10 +219,10 @@ class NormError(Bounding):
         added = grown * 2 * math.sqrt(value.shape[-2]) + 8 * self.tiny * self._entries(value)
         return self._made(value, _or0(scores), added)
 
-    def layer_norm(self, a: Bounded, epsilon: Exact) -> Bounded:
+    def layer_norm(self, a: Bounded, epsilon: Exact = 0) -> Bounded:
         return self.unbounded(self.values.layer_norm(a.value, epsilon))
 
-    def rms_norm(self, a: Bounded, epsilon: Exact) -> Bounded:
+    def rms_norm(self, a: Bounded, epsilon: Exact = 0) -> Bounded:
         return self.unbounded(self.values.rms_norm(a.value, epsilon))
 
     def _lost(self, c: Exact, value: torch.Tensor) -> float:

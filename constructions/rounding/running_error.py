@@ -403,10 +403,10 @@ class EntryError(Bounding):
             terms=2 * keys, most=most, moves=[(scores, derivative)],
         )  # fmt: skip
 
-    def layer_norm(self, a: Bounded, epsilon: Exact) -> Bounded:
+    def layer_norm(self, a: Bounded, epsilon: Exact = 0) -> Bounded:
         return self._normed(a, epsilon, self.values.layer_norm(a.value, epsilon), centred=True)
 
-    def rms_norm(self, a: Bounded, epsilon: Exact) -> Bounded:
+    def rms_norm(self, a: Bounded, epsilon: Exact = 0) -> Bounded:
         return self._normed(a, epsilon, self.values.rms_norm(a.value, epsilon), centred=False)
 
     def _normed(self, a: Bounded, epsilon: Exact, value: torch.Tensor, centred: bool) -> Bounded:
@@ -428,13 +428,12 @@ class EntryError(Bounding):
         carried = (shift + value.detach().abs() * (moved / root)) * (root / size)
         second = (moved / at_least).square() * (6 * root)
         # the mean and u rounded, then their squares: relative to the norm
-        lost = torch.zeros_like(u)
-        if centred:
-            lost = summed * a.reach.mean(dim=-1, keepdim=True) + self.u * (u.abs() + 2 * shift)
+        lost = summed * a.reach.mean(dim=-1, keepdim=True) + self.u * (u.abs() + 2 * shift)
+        lost = lost * centred
         loss = length(lost).unsqueeze(-1) / at_least
         # epsilon is rounded, and the sum with it
-        squares = summed + (4 if epsilon == 0 else 8) * self.u
-        squares = squares + (1 if epsilon == 0 else 2) * units * self.least / at_least.square()
+        own, small = (4, units * self.least) if epsilon == 0 else (8, 2 * units * self.least)
+        squares = summed + own * self.u + small / at_least.square()
         relative = loss + torch.where(squares < 0.25, 2 * squares, math.inf)
         relative = torch.where(relative < 0.25, 2 * relative, math.inf)
         most = value.detach().abs() + 2 * (carried + second)

@@ -439,10 +439,10 @@ class Planner(Numbers):
     def softmax(self, scores: Sum, seen: Seen | None, null: bool) -> Sum:
         return self._whole(scores, "softmax", seen, null)
 
-    def layer_norm(self, a: Sum, epsilon: Exact) -> Sum:
+    def layer_norm(self, a: Sum, epsilon: Exact = 0) -> Sum:
         return self._whole(a, "layer_norm", epsilon)
 
-    def rms_norm(self, a: Sum, epsilon: Exact) -> Sum:
+    def rms_norm(self, a: Sum, epsilon: Exact = 0) -> Sum:
         return self._whole(a, "rms_norm", epsilon)
 
     def normalised(self, scores: Sum, null: bool) -> Sum:

@@ -19,7 +19,7 @@ _I, _J, _K = (sympy.Symbol(name, integer=True, nonnegative=True) for name in ("i
 
 
 class Pairs:
-    """The numbers of rules for the tokens of one prompt: n examples, N tokens, m of them queries."""
+    """The numbers of rules for the tokens of one prompt: n examples, `end` tokens, m queries."""
 
     def __init__(self, n: Any, end: Any, m: Any) -> None:
         self.n, self.end, self.m = n, end, m

@@ -43,8 +43,8 @@ def _read_part(witness: Witness) -> str:
     written = _destinations(prompt.embedding)
     reached: list[Layer] = []
     for layer in witness.layer_list:
-        read = everything if layer.attention_norm else written
-        heads = tuple(head for head in (_reached(h, read) for h in layer.heads) if head)
+        known = everything if layer.attention_norm else written
+        heads = tuple(head for head in (_reached(h, known) for h in layer.heads) if head)
         for head in heads:
             written = written | _destinations(head.value)
         if layer.after_attention or layer.norm:
