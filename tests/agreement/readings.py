@@ -19,7 +19,7 @@ from float_bounds import FloatBounds, Unbounded
 from forms import Numbers, evaluated
 from hypothesis import HealthCheck, Phase, given, settings
 from plain import Decimals, predict, reference, states
-from witnesses import IRRATIONAL, Case, cases, words
+from witnesses import IRRATIONAL, RATIONAL, Case, cases, words
 
 from proofs.calculus.form import d as symbol_d
 from proofs.calculus.form import letter
@@ -161,7 +161,7 @@ def _dense(case: Case) -> list[float]:
 def irrational(case: Case) -> str:
     """Balls and the dense module against decimals, for witnesses that fractions cannot run."""
     used = words(case.witness)
-    if not any(any(word in one for one in used) for word in ("softmax", "gelu", "norm=True")):
+    if used <= RATIONAL:
         return "rational"
     with mpmath.workdps(DIGITS):
         try:
