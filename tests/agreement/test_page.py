@@ -48,7 +48,7 @@ from verify.page import build
 from verify.page.export import Export, construction
 
 needs_browser = pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
-SCRIPTS = tuple(f"scripts/{name}.js" for name in ("matrix", "interpreter", "algebra", "model"))
+SCRIPTS = tuple(f"scripts/{name}.js" for name in ("matrix", "rule", "interpreter", "algebra", "model"))
 DIGITS = 60
 
 RUN_ALL = """
@@ -385,7 +385,26 @@ FAULTS = {
     "no register": [('truth(prompt.register, "register") ? 1 : 0', "0")],
     "joint prompts only": [("interleaved: 2 }", "interleaved: 1 }")],
     "positions from 1": [("Number(p === t)", "Number(p + 1 === t)")],
-    "no layer norm": [("layer.norm ? layerNorm(after, layout) : after", "after")],
+    "no layer norm": [("record.normed = normalise(layer.norm, after, layout);", "record.normed = after;")],
+    "a token sees itself": [("&& (!strictly || seen[j] < t)", "&& (!strictly || seen[j] <= t)")],
+    "no mask": [("head.mask === null ? null : ruleTable(head.mask", "true ? null : ruleTable(head.mask")],
+    "a key of mask 0 is seen": [("mask === null || isSeen(", "true || isSeen(")],
+    "a mask turned round": [
+        ('ruleTable(head.mask, ["t", "j"], tokens.all', 'ruleTable(head.mask, ["j", "t"], tokens.all'),
+    ],
+    "no mix": [("if (head.mix !== null) {", "if (false) {")],
+    "a mix turned round": [("transpose(ruleTable(head.mix,", "(ruleTable(head.mix,")],
+    "no exponential": [('head.attention === "exponential" ? exponential(scores)', 'false ? scores')],
+    "no norm before the heads": [("normalise(layer.attention_norm, stream, layout)", "stream")],
+    "no norm after the heads": [("after = normalise(layer.after_attention, after, layout);", "")],
+    "no norm after the MLP": [("record.after = normalise(layer.after_mlp, record.after, layout);", "")],
+    "every norm is centred": [('"kind of a norm") === "layer";', '"kind of a norm") !== "";')],
+    "no epsilon": [("/ whole.c + epsilon);", "/ whole.c);")],
+    "no gain": [("for (const [name, numbers] of gain)", "for (const [name, numbers] of [])")],
+    "no bias": [("for (const [name, numbers] of bias)", "for (const [name, numbers] of [])")],
+    "a quotient of a rule is cut off": [("&& down * x.q !== x.p ? down - 1n : down", "&& false ? down - 1n : down")],
+    "minus binds more than a power": [("const inner = factor();\n    return (s) => inRules", "const inner = factor_();\n    return (s) => inRules")],
+    "comparisons are not chained": [("left = right;\n      }\n      return truthOf(true);", "return truthOf(true);\n      }\n      return truthOf(true);")],
     "no gate": [("gate ? multiply(active[name], gate[name]) : active[name]", "active[name]")],
     "scores of the stream's order": [
         ("queryFeatures.slots.map(([name]) => made[name])", "Object.values(made)"),

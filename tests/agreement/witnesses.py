@@ -371,8 +371,7 @@ class _Drawing:
             places.remove("norm")
         if not places or self.chance(2, 3):
             return {}
-        made = {place: self.norm() for place in places if self.chance(1, 2)}
-        return {place: True if one == Norm() else one for place, one in made.items()}
+        return {place: self.norm() for place in places if self.chance(1, 2)}
 
     def norm(self) -> Norm:
         """A norm: now and then none of its numbers."""
