@@ -400,10 +400,7 @@ class _Drawing:
             return None
         more = () if "irrational rule" in self.without else IRRATIONAL_RULES
         one = self.pick(RULES + more)
-        if names == "tj":
-            return one
-        text = "".join({"t": "r", "j": "c"}.get(part, part) for part in _PARTS.findall(one.text))
-        return Rule(text, one.constants)
+        return one if names == "tj" else mix_of(one)
 
     def _fill(self, slots: SlotMap) -> None:
         written = {_name(block.destination) for block in slots if block.coefficient != 0}
@@ -678,6 +675,12 @@ class _Drawing:
         if self.layout[name].shape == ():
             return name
         return f"{name}[{self.draw(st.integers(0, self.layout[name].size - 1))}]"
+
+
+def mix_of(one: Rule) -> Rule:
+    """The same rule in row and column of a mix."""
+    text = "".join({"t": "r", "j": "c"}.get(part, part) for part in _PARTS.findall(one.text))
+    return Rule(text, one.constants)
 
 
 def _names(layout: Layout) -> tuple[str, ...]:
