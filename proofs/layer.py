@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -191,6 +192,17 @@ class Norm:
             made |= {(0, unit): entry for unit, entry in zip(stream.rows(slot.name), row)}
         return {at: entry for at, entry in made.items() if entry != 0}
 
+    def mapped(self, number: Callable[[Exact], Exact]) -> Norm:
+        """The same norm with other numbers: numbers for letters, say."""
+
+        def of(given: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], ...]:
+            return tuple(
+                (slot, tuple(map(number, value)) if isinstance(value, tuple) else number(value))
+                for slot, value in given
+            )
+
+        return Norm(self.kind, number(self.epsilon), of(self.gain), of(self.bias))
+
     def check(self, stream: Layout) -> None:
         """Raises KeyError or ValueError where gain and bias do not fit the stream."""
         for what, given in (("gain", self.gain), ("bias", self.bias)):
@@ -244,6 +256,19 @@ class Layer:
             raise ValueError(
                 f"layer {self.name!r}: attention_norm without heads, which alone read it"
             )
+
+    def with_numbers(self, number: Callable[[Exact], Exact]) -> Layer:
+        """Other numbers in its masks, mixes and norms; the slot maps stay."""
+        heads = tuple(
+            replace(
+                head,
+                mask=head.mask and head.mask.mapped(number),
+                mix=head.mix and head.mix.mapped(number),
+            )
+            for head in self.heads
+        )
+        norms: dict[str, Any] = {place: one.mapped(number) for place, one in self.norms().items()}
+        return replace(self, heads=heads, **norms)
 
     @property
     def before_mlp(self) -> Norm | None:

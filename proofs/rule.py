@@ -101,6 +101,12 @@ class Rule:
             found |= getattr(number, "free_symbols", set())
         return frozenset(found)
 
+    def mapped(self, number: Callable[[Exact], Exact]) -> Rule:
+        """The same rule with other numbers: numbers for letters, say."""
+        constants = tuple((name, number(value)) for name, value in self.constants)
+        rows = self.matrix and tuple(tuple(map(number, row)) for row in self.matrix)
+        return Rule(self.text, constants, rows)
+
     def uses(self, *words: str) -> bool:
         """Whether one of these words stands in the text."""
         return bool(set(re.findall("[A-Za-z_0-9]+", self.text)) & set(words))
