@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from proofs.layer import MLP, Head, Holds, Layer, Readout
+    from proofs.layer import MLP, Head, Holds, Layer, Norm, Readout
     from proofs.prompt import Prompt
+    from proofs.rule import Rule, rule
     from proofs.slotmap import Block, slot_map
     from proofs.stream import layout
     from proofs.theorem import Proof, Theorem
 
     from .construction import Construction
+    from .kernels import activation, attention
     from .parameters import Parameter
     from .witness import Witness
 
@@ -35,8 +37,13 @@ _PARTS = {
     "Holds": "proofs.layer",
     "Layer": "proofs.layer",
     "MLP": "proofs.layer",
+    "Norm": "proofs.layer",
     "Readout": "proofs.layer",
     "Prompt": "proofs.prompt",
+    "Rule": "proofs.rule",
+    "rule": "proofs.rule",
+    "activation": "constructions.kernels",
+    "attention": "constructions.kernels",
     "Block": "proofs.slotmap",
     "slot_map": "proofs.slotmap",
     "layout": "proofs.stream",
@@ -48,15 +55,20 @@ __all__ = [
     "Holds",
     "Layer",
     "MLP",
+    "Norm",
     "PrecisionWarning",
     "Prompt",
     "Readout",
+    "Rule",
     "Witness",
+    "activation",
+    "attention",
     "build",
     "get",
     "layout",
     "names",
     "prove",
+    "rule",
     "signature",
     "slot_map",
     "theorems",

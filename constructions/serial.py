@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from proofs.formula import scalar
-from proofs.layer import MLP, Head, Layer, Readout
+from proofs.layer import MLP, OTHER_NORMS, Head, Layer, Norm, Readout
 from proofs.prompt import Prompt
+from proofs.rule import Rule
 from proofs.slotmap import Block, SlotMap
 from proofs.stream import Layout, Slot
 
@@ -46,16 +47,49 @@ def from_json(data: Mapping[str, Any], make: Callable[..., W]) -> W:
 
 
 def _layer(data: Mapping[str, Any], where: str) -> Layer:
-    _known(data, where, "name heads norm mlp")
+    _known(data, where, "name heads norm mlp", " ".join(OTHER_NORMS))
     heads = tuple(
         _head(head, f"{where}, head {number}") for number, head in enumerate(data["heads"], start=1)
     )
     mlp = None if data["mlp"] is None else _mlp(data["mlp"], f"{where}, mlp")
-    return Layer(_text(data["name"], f"{where}, name"), heads, mlp, data["norm"])
+    norms = {
+        field: _norm(data[field], f"{where}, {field}")
+        for field in ("norm", *OTHER_NORMS)
+        if field in data
+    }
+    return Layer(_text(data["name"], f"{where}, name"), heads, mlp, **norms)
+
+
+def _norm(data: Any, where: str) -> Any:
+    """A norm, or whether there is one."""
+    if not isinstance(data, Mapping):
+        return data
+    _known(data, where, "kind epsilon gain bias")
+    gain, bias = (
+        tuple(
+            (slot, tuple(map(scalar, value)) if isinstance(value, list) else scalar(value))
+            for slot, value in data[what].items()
+        )
+        for what in ("gain", "bias")
+    )
+    return Norm(data["kind"], scalar(data["epsilon"]), gain, bias)
+
+
+def _rule(data: Any, where: str) -> Rule:
+    _known(data, where, "", "text constants matrix")
+    if "matrix" in data:
+        _known(data, where, "matrix")
+        return Rule(matrix=tuple(tuple(map(scalar, row)) for row in data["matrix"]))
+    _known(data, where, "text constants")
+    constants = tuple((name, scalar(value)) for name, value in data["constants"].items())
+    return Rule(_text(data["text"], where), constants)
 
 
 def _head(data: Mapping[str, Any], where: str) -> Head:
-    _known(data, where, "name query key value attention keys average null")
+    _known(data, where, "name query key value attention keys average null", "mask mix")
+    rules = {
+        what: _rule(data[what], f"{where}, {what}") for what in ("mask", "mix") if what in data
+    }
     return Head(
         query=_slots(data["query"], f"{where}, query"),
         key=_slots(data["key"], f"{where}, key"),
@@ -65,6 +99,7 @@ def _head(data: Mapping[str, Any], where: str) -> Head:
         average=data["average"],
         null=data["null"],
         name=_text(data["name"], f"{where}, name"),
+        **rules,
     )
 
 

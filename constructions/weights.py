@@ -12,11 +12,11 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from proofs.exact import Exact, as_text
-from proofs.layer import Layer, Readout, validate_part
+from proofs.layer import Head, Layer, Norm, Readout, validate_part
 from proofs.prompt import Prompt
 from proofs.slotmap import SlotMap
 from proofs.stream import Layout
-from proofs.vocabulary import ATTENTION, is_reserved, several, whole
+from proofs.vocabulary import ACTIVATIONS, ATTENTION, is_reserved, several, whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,15 +94,21 @@ class Weights:
                 for row in block.matrix or ():
                     for entry in row:
                         found |= getattr(entry, "free_symbols", set())
+        for layer in self.layer_list:
+            rules = (one for head in layer.heads for one in (head.mask, head.mix))
+            for rule in filter(None, rules):
+                found |= rule.free_symbols
+            for norm in layer.norms().values():
+                found |= norm.free_symbols
         return frozenset(found)
 
     @property
     def irrational(self) -> bool:
         """Whether it takes roots or exponentials: then it can only come close to an algorithm."""
         return any(
-            layer.norm
-            or (layer.mlp is not None and layer.mlp.activation == "gelu")
-            or any(ATTENTION[head.attention].exponential for head in layer.heads)
+            layer.norms()
+            or (layer.mlp is not None and ACTIVATIONS[layer.mlp.activation].irrational)
+            or any(ATTENTION[head.attention].irrational for head in layer.heads)
             for layer in self.layer_list
         )
 
@@ -134,6 +140,11 @@ class Weights:
                 if layer.mlp.gate is not None:
                     yield f"{where}.gate", layer.mlp.gate.entries(hidden, self.layout)
                 yield f"{where}.outer", layer.mlp.outer.entries(self.layout, hidden)
+            for place, norm in layer.norms().items():
+                for what in ("gain", "bias"):
+                    if getattr(norm, what):
+                        entries = norm.entries(what, self.layout)
+                        yield f"layers.{number}.{place}.{what}", entries
 
     def to_json(self) -> dict[str, Any]:
         """The whole witness as plain JSON data; coefficients as exact text."""
@@ -174,10 +185,15 @@ class Weights:
                     "keys": head.keys,
                     "average": head.average,
                     "null": head.null,
+                    **_rules(head),
                 }
                 for head in layer.heads
             ]
-            layers.append({"name": layer.name, "heads": heads, "norm": layer.norm, "mlp": mlp})
+            norms: dict[str, Any] = {"norm": False}
+            norms |= {place: _norm(one) for place, one in layer.norms().items()}
+            if layer.norm is True:
+                norms["norm"] = True
+            layers.append({"name": layer.name, "heads": heads, "mlp": mlp, **norms})
         return {
             "name": self.name,
             "layout": {slot.name: list(slot.shape) for slot in self.layout.slots},
@@ -230,6 +246,8 @@ class Weights:
                     if id(part) not in seen:
                         seen.add(id(part))
                         validate_part(part, self.layout)
+                for norm in layer.norms().values():
+                    norm.check(self.layout)
                 for held in layer.holds:
                     self.layout.rows(held.slot)
             except (KeyError, ValueError) as error:
@@ -252,6 +270,37 @@ class Weights:
             if name in taken:
                 raise ValueError(f"{where}: a {taken[name]} has this name already")
             taken[name] = what
+
+
+def _rules(head: Head) -> dict[str, Any]:
+    """Mask and mix as JSON, those that there are."""
+    made: dict[str, Any] = {}
+    for what, one in (("mask", head.mask), ("mix", head.mix)):
+        if one is not None and one.matrix is not None:
+            made[what] = {"matrix": [[as_text(entry) for entry in row] for row in one.matrix]}
+        elif one is not None:
+            constants = {name: as_text(value) for name, value in one.constants}
+            made[what] = {"text": one.text, "constants": constants}
+    return made
+
+
+def _norm(norm: Norm) -> dict[str, Any]:
+    """A norm as JSON."""
+
+    def given(pairs: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+        return {
+            slot: [as_text(entry) for entry in value]
+            if isinstance(value, tuple)
+            else as_text(value)
+            for slot, value in pairs
+        }
+
+    return {
+        "kind": norm.kind,
+        "epsilon": as_text(norm.epsilon),
+        "gain": given(norm.gain),
+        "bias": given(norm.bias),
+    }
 
 
 def _message(error: Exception) -> str:

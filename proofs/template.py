@@ -394,7 +394,9 @@ def substituted(
         outer = put(layer.mlp.outer).without_zeros()
         inner, gate = (m and put(m) for m in (layer.mlp.inner, layer.mlp.gate))
         mlp = replace(layer.mlp, outer=outer, inner=inner, gate=gate) if outer else None
-    return replace(layer, heads=tuple(head(one) for one in layer.heads), mlp=mlp)
+    norm = layer.norm if mlp is not None else False
+    made = replace(layer, heads=tuple(head(one) for one in layer.heads), mlp=mlp, norm=norm)
+    return made.with_numbers(lambda number: _value(number, at))
 
 
 def _value(coefficient: Any, at: Mapping[Any, Any]) -> Any:

@@ -7,16 +7,32 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Literal, NoReturn, get_args
 
-Keys = Literal["context", "full", "causal"]
+Keys = Literal["context", "full", "causal", "strictly causal"]
 Average = Literal["", "keys", "examples"]
-Activation = Literal["identity", "relu", "gelu"]
 Form = Literal["joint", "interleaved"]
 
 KEYS: tuple[str, ...] = get_args(Keys)
 AVERAGES: tuple[str, ...] = get_args(Average)
-ACTIVATIONS: tuple[str, ...] = get_args(Activation)
 FORMS: tuple[str, ...] = get_args(Form)
+NORMS = ("layer", "rms")
 TOKENS = ("all", "context", "query")
+
+# which keys j token t sees, of those that its head reads: j <= t + this number
+DIAGONALS = {"causal": 0, "strictly causal": -1}
+
+
+@dataclass(frozen=True)
+class Entrywise:
+    """A function of one number, told to each number system that has it.
+
+    floats: of a torch tensor, entry by entry; balls: of one flint.arb, which it has to enclose;
+    rational: of one Fraction, exactly.
+    """
+
+    name: str
+    floats: Callable[[Any], Any] | None = None
+    balls: Callable[[Any], Any] | None = None
+    rational: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -25,23 +41,43 @@ class Attention:
 
     weigh: the weight of a score, entry by entry, in the methods of a number system; the score
     itself where there is none. shares: the weights of a token are divided by their sum.
-    exponential: each is the exponential of the score.
+    exponential: each is the exponential of the score. irrational: it takes fractions to others.
     """
 
     words: str
     weigh: Callable[[Any, Any], Any] | None = None
     shares: bool = False
     exponential: bool = False
+    irrational: bool = False
 
 
-# every kind of attention; a reading that knows only some of them refuses the others by name
+@dataclass(frozen=True)
+class Activation:
+    """What becomes of the hidden units of an MLP, in the methods of a number system; themselves
+    where there is none. irrational: it takes fractions to others."""
+
+    words: str
+    apply: Callable[[Any, Any], Any] | None = None
+    irrational: bool = False
+
+
+# Every kind of attention and every activation. `constructions.attention` and `.activation` add to
+# them; a reading that knows only some of them refuses the others by name.
 ATTENTION: dict[str, Attention] = {
     "linear": Attention("linear attention, weight = score"),
     "relu": Attention(
         "ReLU attention, weight = max(score, 0)", lambda numbers, scores: numbers.relu(scores)
     ),
-    "softmax": Attention("softmax attention", shares=True, exponential=True),
+    "softmax": Attention("softmax attention", shares=True, exponential=True, irrational=True),
     "normalised": Attention("normalised attention, weight = score / sum of scores", shares=True),
+    "exponential": Attention(
+        "exponential attention, weight = exp(score)", exponential=True, irrational=True
+    ),
+}
+ACTIVATIONS: dict[str, Activation] = {
+    "identity": Activation("the identity"),
+    "relu": Activation("ReLU", lambda numbers, units: numbers.relu(units)),
+    "gelu": Activation("GeLU", lambda numbers, units: numbers.gelu(units), irrational=True),
 }
 
 # what formulas over a prompt call its parts
@@ -67,6 +103,13 @@ def attention(name: Any, reading: str) -> Attention:
     if not (isinstance(name, str) and name in ATTENTION):
         unread(name, "attention", reading)
     return ATTENTION[name]
+
+
+def activation(name: Any, reading: str) -> Activation:
+    """The activation of this name. Raises ValueError in the name of the reading."""
+    if not (isinstance(name, str) and name in ACTIVATIONS):
+        unread(name, "activation", reading)
+    return ACTIVATIONS[name]
 
 
 def boolean(value: Any, what: str) -> None:

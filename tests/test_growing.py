@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import math
 import sys
+import warnings
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
 
@@ -219,8 +223,19 @@ def test_a_check_is_one_function(toy):
         assert report.verdict.name == verdict
 
 
-def test_an_attention_kind_is_one_entry_and_readings_that_lack_it_say_so(toy):
-    from proofs.vocabulary import ATTENTION, Attention
+@pytest.fixture
+def kernels():
+    """Kinds of attention and activations, forgotten at the end."""
+    from proofs.vocabulary import ACTIVATIONS, ATTENTION
+
+    kept = [(table, dict(table)) for table in (ATTENTION, ACTIVATIONS)]
+    yield
+    for table, before in kept:
+        table.clear()
+        table.update(before)
+
+
+def test_an_attention_kind_is_one_call_and_readings_that_lack_it_say_so(toy, kernels):
     from verify import Claim, engine, strategies
     from verify.claim import Budget
 
@@ -233,19 +248,99 @@ def test_an_attention_kind_is_one_entry_and_readings_that_lack_it_say_so(toy):
         heads = tuple(replace(head, attention="squared") for head in layer.heads)
         return plain.with_layers((replace(layer, heads=heads, holds=()),))
 
-    ATTENTION["squared"] = Attention(
-        "squared attention", lambda numbers, scores: numbers.multiply(scores, scores)
+    constructions.attention(
+        "squared", "squared attention", weigh=lambda numbers, s: numbers.multiply(s, s)
     )
-    try:
-        claim = Claim("toy.squared", witness=build, algorithm=squared, cases=strategies.prompts)
-        assert engine.run(claim, Budget(quick=True)).verdict.name == "holds"
-        witness, prompt = build(2), ([[1.0, 2.0]], [3.0], [[1.0, 1.0]])
-        tensors = [torch.tensor(part, dtype=torch.float64) for part in prompt]
-        assert witness.to_torch()(*tensors).item() == witness.predict(*prompt).item() == 27.0
-        proof = prove_witness(witness, statement=({}, "x_t.T*X.T*y"))
-        assert not proof.proved and "squared attention" in str(proof.failed)
-    finally:
-        del ATTENTION["squared"]
+    claim = Claim("toy.squared", witness=build, algorithm=squared, cases=strategies.prompts)
+    assert engine.run(claim, Budget(quick=True)).verdict.name == "holds"
+    witness, prompt = build(2), ([[1.0, 2.0]], [3.0], [[1.0, 1.0]])
+    tensors = [torch.tensor(part, dtype=torch.float64) for part in prompt]
+    assert witness.to_torch()(*tensors).item() == witness.predict(*prompt).item() == 27.0
+    assert list(witness.predict([[1, 2]], [3], [[1, 1]], "rational")) == [27]
+    assert np.isfinite(witness.rounding_bound(*prompt, "float32")).all()  # a derived one
+    assert type(witness).from_json(witness.to_json()).digest == witness.digest
+    proof = prove_witness(witness, statement=({}, "x_t.T*X.T*y"))
+    assert not proof.proved and "squared attention" in str(proof.failed)
+
+
+def test_a_kernel_is_given_to_each_number_system_that_is_to_have_it(toy, kernels):
+    from constructions.numbers import Unsupported
+
+    plain = constructions.build("toy_moment", d=1, scale=1)
+    (layer,) = plain.layer_list
+
+    def of(attention):
+        heads = tuple(replace(head, attention=attention) for head in layer.heads)
+        return plain.with_layers((replace(layer, heads=heads, holds=()),))
+
+    constructions.attention("tanh", "tanh", floats=torch.tanh, balls=lambda x: x.tanh())
+    constructions.attention("steps", "whole part", rational=lambda x: Fraction(x.__floor__()))
+    witness, prompt = of("tanh"), ([[0.5], [2.0]], [1.0, -3.0], [[0.25]])
+    wanted = math.tanh(0.125) - 3 * math.tanh(0.5)
+    assert witness.irrational and not of("steps").irrational
+    (value,), (ball,) = witness.predict(*prompt), witness.predict(*prompt, "ball")
+    assert value == pytest.approx(wanted, abs=1e-15) and abs(ball - value) < 1e-15
+    tensors = [torch.tensor(part, dtype=torch.float64) for part in prompt]
+    assert witness.to_torch()(*tensors).item() == pytest.approx(wanted, abs=1e-15)
+    for name, most in (("float64", 1e-14), ("float32", 1e-5), ("bfloat16", 0.3)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", constructions.PrecisionWarning)
+            (found,), (bound,) = (
+                witness.predict(*prompt, name),
+                witness.rounding_bound(*prompt, name),
+            )
+        assert abs(float(found) - ball) <= bound <= most, name
+    for numbers in ("rational", "symbolic"):
+        with pytest.raises(Unsupported, match=f"{numbers} numbers have no tanh"):
+            witness.predict([[1]], [1], [[1]], numbers)
+    assert list(of("steps").predict([[Fraction(3, 2)]], [1], [[1]], "rational")) == [1]
+    with pytest.raises(Unsupported, match="float64 numbers have no steps"):
+        of("steps").predict(*prompt)
+
+
+def test_a_bound_on_a_kernel_that_is_off_is_seen(toy, kernels):
+    """Floats and balls that are two functions: the bound says how far they are apart."""
+    plain = constructions.build("toy_moment", d=1, scale=1)
+    (layer,) = plain.layer_list
+    constructions.attention("off", "off", floats=lambda x: x + 1, balls=lambda x: x)
+    heads = tuple(replace(head, attention="off") for head in layer.heads)
+    witness = plain.with_layers((replace(layer, heads=heads, holds=()),))
+    prompt = [[0.5]], [1.0], [[0.25]]
+    assert 1 <= witness.rounding_bound(*prompt)[0] < 1.001
+    with pytest.warns(constructions.PrecisionWarning, match=r"by 1"):
+        witness.predict(*prompt)
+
+
+def test_an_activation_is_one_call(kernels):
+    constructions.activation("cubed", "cubed", apply=lambda numbers, u: numbers.multiply(
+        numbers.multiply(u, u), u
+    ))  # fmt: skip
+    mlp = constructions.MLP(constructions.slot_map(("p", "x[0]")), activation="cubed")
+    stream = constructions.layout(x=(1,), p=())
+    prompt = constructions.Prompt(1, constructions.slot_map(("x", "x")))
+    layers = (constructions.Layer("cube", (), mlp),)
+    witness = constructions.Witness("cube", stream, prompt, layers, constructions.Readout("p"))
+    assert list(witness.predict([[1]], [1], [[3]], "rational")) == [27]
+    given = [torch.tensor(part, dtype=torch.float64) for part in ([[1]], [1], [[3]])]
+    assert witness.to_torch()(*given).item() == 27
+    proof = prove_witness(witness, statement=({}, "x_t.T*x_t"))
+    assert "an activation, cubed" in str(proof.failed)
+
+
+def test_a_name_of_a_kernel_is_taken_once(kernels):
+    def squared(numbers, s):
+        return numbers.multiply(s, s)
+
+    for _ in range(2):  # a file that is loaded again says the same again
+        constructions.attention("squared", "squared", weigh=squared)
+    for name, weigh in (("squared", lambda n, s: s), ("linear", squared), ("softmax", squared)):
+        with pytest.raises(ValueError, match=f"there is an attention '{name}' already"):
+            constructions.attention(name, "squared", weigh=weigh)
+    for wrong in ({}, {"weigh": squared, "floats": torch.tanh}, {"balls": 1}):
+        with pytest.raises(ValueError, match="give one function"):
+            constructions.attention("mine", "mine", **wrong)
+    with pytest.raises(ValueError, match="the name of a kernel must be text"):
+        constructions.activation("", "words", apply=squared)
 
 
 def test_a_claim_file_may_build_on_the_built_in_claims(tmp_path):

@@ -7,10 +7,12 @@ from typing import Any
 
 from flint import arb, arb_mat
 
-from proofs.exact import is_symbolic
+from proofs.exact import Exact, is_symbolic
 from proofs.flint_precision import precision
+from proofs.vocabulary import Entrywise
 
 from .flint import FlintNumbers, to_fraction
+from .seen import Seen
 
 SYSTEMS = ("ball",)
 
@@ -64,30 +66,57 @@ class Ball(FlintNumbers):
         root = arb(2).sqrt()
         return self.entrywise(lambda x: x / 2 * (1 + (x / root).erf()), a)
 
-    def softmax(self, scores: Any, causal: bool, null: bool) -> Any:
+    def exp(self, a: Any) -> Any:
+        return self.entrywise(lambda x: x.exp(), a)
+
+    def applied(self, a: Any, function: Entrywise) -> Any:
+        if function.balls is None:
+            return super().applied(a, function)
+        ball = function.balls
+
+        def enclosed(x: arb) -> arb:
+            made = ball(x)
+            if not isinstance(made, arb):
+                raise TypeError(f"{function.name} of an arb is {made!r}, not an arb")
+            return made
+
+        return self.entrywise(enclosed, a)
+
+    def softmax(self, scores: Any, seen: Seen | None, null: bool) -> Any:
         made = []
         for t, row in enumerate(self.table(scores)):
-            seen = row[: t + 1] if causal else row
-            top = max((entry.mid() for entry in seen), key=float)
+            sees = [True] * len(row) if seen is None else seen.rows[t]
+            middles = [entry.mid() for entry, visible in zip(row, sees) if visible]
+            top = max(middles, key=float) if middles else arb(0)
             if null:
                 top = top.max(arb(0)).mid()
-            powers = [(entry - top).exp() for entry in seen]
+            powers = [
+                (entry - top).exp() if visible else arb(0) for entry, visible in zip(row, sees)
+            ]
             total = sum(powers, (-top).exp() if null else arb(0))
-            made.append([p / total for p in powers] + [arb(0)] * (len(row) - len(seen)))
+            made.append([power / total for power in powers])
         return self.from_table(made, scores.ncols())
 
-    def layer_norm(self, a: Any) -> Any:
-        made = []
+    def layer_norm(self, a: Any, epsilon: Exact = 0) -> Any:
+        return self._normed(a, epsilon, "layer norm: at {} bits the variance of a token", True)
+
+    def rms_norm(self, a: Any, epsilon: Exact = 0) -> Any:
+        return self._normed(a, epsilon, "RMS norm: at {} bits the size of a token", False)
+
+    def _normed(self, a: Any, epsilon: Exact, what: str, centred: bool) -> Any:
+        """u / sqrt(mean of u^2 + epsilon), u = a - mean of a if `centred`, else a."""
+        made, more = [], self.element(epsilon)
         for row in self.table(a):
-            mean = sum(row, arb(0)) / len(row)
-            centred = [entry - mean for entry in row]
-            variance = sum((entry * entry for entry in centred), arb(0)) / len(row)
-            if not variance > 0:
+            if centred:
+                mean = sum(row, arb(0)) / len(row)
+                row = [entry - mean for entry in row]
+            square = sum((entry * entry for entry in row), arb(0)) / len(row) + more
+            if not square > 0:
                 raise ZeroDivisionError(
-                    f"layer norm: at {self.precision} bits the variance of a token may be 0; "
+                    f"{what.format(self.precision)} may be 0; "
                     "constructions.numbers.ball.Ball(precision) takes more"
                 )
-            made.append([entry / variance.sqrt() for entry in centred])
+            made.append([entry / square.sqrt() for entry in row])
         return self.from_table(made, a.ncols())
 
 
@@ -119,6 +148,10 @@ def _from_sympy(value: Any) -> arb:
         return parts[0].exp()
     if isinstance(value, sympy.log):
         return parts[0].log()
+    if isinstance(value, sympy.sin):
+        return parts[0].sin()
+    if isinstance(value, sympy.cos):
+        return parts[0].cos()
     raise Unsupported(f"ball numbers do not know {value.func.__name__}")
 
 

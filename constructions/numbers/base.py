@@ -9,6 +9,9 @@ from typing import Any
 
 from proofs.exact import Exact
 from proofs.slotmap import Block
+from proofs.vocabulary import Entrywise
+
+from .seen import Seen
 
 
 class Unsupported(ValueError):
@@ -69,8 +72,8 @@ class Numbers(ABC):
     def transpose(self, a: Any) -> Any: ...
 
     @abstractmethod
-    def lower(self, scores: Any) -> Any:
-        """Scores (tokens, tokens) with the keys after each query set to 0."""
+    def masked(self, scores: Any, seen: Seen) -> Any:
+        """Scores (tokens, keys) with those of keys that a token does not see set to 0."""
 
     # -- linear arithmetic --
 
@@ -136,13 +139,25 @@ class Numbers(ABC):
         """x/2 (1 + erf(x / sqrt 2))."""
         raise Unsupported(f"{self.name} numbers have no GeLU: its values are irrational")
 
-    def softmax(self, scores: Any, causal: bool, null: bool) -> Any:
-        """Softmax of each row over the keys (j <= t if causal), with an extra logit 0 if null."""
+    def exp(self, a: Any) -> Any:
+        raise Unsupported(f"{self.name} numbers have no exp: its values are irrational")
+
+    def applied(self, a: Any, function: Entrywise) -> Any:
+        """A user's function of every entry."""
+        raise Unsupported(f"{self.name} numbers have no {function.name}: it was not given for them")
+
+    def softmax(self, scores: Any, seen: Seen | None, null: bool) -> Any:
+        """Softmax of each row over the keys that are seen (at least one, or null), all if that is
+        None, with an extra logit 0 if null."""
         raise Unsupported(f"{self.name} numbers have no softmax: its values are irrational")
 
-    def layer_norm(self, a: Any) -> Any:
-        """(a - mean) / sqrt(variance) of each row."""
+    def layer_norm(self, a: Any, epsilon: Exact = 0) -> Any:
+        """(a - mean) / sqrt(variance + epsilon) of each row."""
         raise Unsupported(f"{self.name} numbers have no layer norm: its values are irrational")
+
+    def rms_norm(self, a: Any, epsilon: Exact = 0) -> Any:
+        """a / sqrt(mean of a^2 + epsilon) of each row."""
+        raise Unsupported(f"{self.name} numbers have no RMS norm: its values are irrational")
 
 
 class Prompts(ABC):

@@ -15,6 +15,7 @@ from proofs.slotmap import Block
 from .base import Numbers, Prompts, check_shapes
 from .contraction import contraction
 from .folded import Folded, reshaped
+from .seen import Seen
 
 
 class FlintNumbers(Numbers):
@@ -116,11 +117,9 @@ class FlintNumbers(Numbers):
     def transpose(self, a: Any) -> Any:
         return a.transpose()
 
-    def lower(self, scores: Any) -> Any:
+    def masked(self, scores: Any, seen: Seen) -> Any:
         zero = self.zero
-        rows = [
-            row[: t + 1] + [zero] * (len(row) - t - 1) for t, row in enumerate(self.table(scores))
-        ]
+        rows = [seen.kept(t, row, zero) for t, row in enumerate(self.table(scores))]
         return self.from_table(rows, scores.ncols(), scores)
 
     def scale(self, c: Exact, a: Any) -> Any:

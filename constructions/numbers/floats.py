@@ -13,8 +13,10 @@ import torch
 
 from proofs.exact import Exact, nearest_float
 from proofs.slotmap import Block
+from proofs.vocabulary import Entrywise
 
 from .base import Numbers, Prompts, check_shapes
+from .seen import Seen
 
 DTYPES = {
     "float64": torch.float64,
@@ -91,8 +93,10 @@ class Floats(Numbers):
     def transpose(self, a: torch.Tensor) -> torch.Tensor:
         return a.transpose(-1, -2)
 
-    def lower(self, scores: torch.Tensor) -> torch.Tensor:
-        return scores.tril()
+    def masked(self, scores: torch.Tensor, seen: Seen) -> torch.Tensor:
+        if seen.table is None and seen.diagonal is not None:
+            return scores.tril(seen.diagonal)
+        return scores.masked_fill(seen.hidden(scores.device), 0.0)
 
     def scale(self, c: Exact, a: torch.Tensor) -> torch.Tensor:
         if c == 1:
@@ -205,18 +209,31 @@ class Floats(Numbers):
     def gelu(self, a: torch.Tensor) -> torch.Tensor:
         return torch.nn.functional.gelu(a)
 
-    def softmax(self, scores: torch.Tensor, causal: bool, null: bool) -> torch.Tensor:
-        if causal:
-            later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
-            scores = scores.masked_fill(later, -math.inf)
+    def exp(self, a: torch.Tensor) -> torch.Tensor:
+        return torch.exp(a)
+
+    def applied(self, a: torch.Tensor, function: Entrywise) -> torch.Tensor:
+        if function.floats is None:
+            return super().applied(a, function)
+        made = function.floats(a)
+        if not isinstance(made, torch.Tensor) or made.shape != a.shape:
+            raise TypeError(f"{function.name} of a tensor {tuple(a.shape)} is {made!r}")
+        return made.to(a.dtype)
+
+    def softmax(self, scores: torch.Tensor, seen: Seen | None, null: bool) -> torch.Tensor:
+        if seen is not None:
+            scores = scores.masked_fill(seen.hidden(scores.device), -math.inf)
         if not null:
             return torch.softmax(scores, dim=-1)
         with_null = torch.nn.functional.pad(scores, (0, 1))
         return torch.softmax(with_null, dim=-1)[..., :-1]
 
-    def layer_norm(self, a: torch.Tensor) -> torch.Tensor:
-        centred = a - a.mean(dim=-1, keepdim=True)
-        return centred / centred.square().mean(dim=-1, keepdim=True).sqrt()
+    def layer_norm(self, a: torch.Tensor, epsilon: Exact = 0) -> torch.Tensor:
+        return self.rms_norm(a - a.mean(dim=-1, keepdim=True), epsilon)
+
+    def rms_norm(self, a: torch.Tensor, epsilon: Exact = 0) -> torch.Tensor:
+        square = a.square().mean(dim=-1, keepdim=True)
+        return a / (square if epsilon == 0 else square + nearest_float(epsilon)).sqrt()
 
 
 class FloatPrompts(Prompts):

@@ -9,6 +9,7 @@ from typing import Any
 from flint import fmpq, fmpz, fmpz_mat
 
 from proofs.exact import Exact, is_symbolic
+from proofs.vocabulary import Entrywise
 
 from .base import Unsupported
 from .common_denominator import ONE, CommonDenominator, common_multiple, reduced, total
@@ -132,6 +133,12 @@ class Rational(FlintNumbers):
             a = self.from_table(rows, a.ncols(), a)
         made = a.times(b.denominator, common)
         return reduced(made.numerators, made.denominator)
+
+    def applied(self, a: Any, function: Entrywise) -> CommonDenominator:
+        if function.rational is None:
+            return super().applied(a, function)
+        made = [function.rational(entry) for entry in self.given(a)]
+        return self.take_up(a.nrows(), a.ncols(), made, function.name)
 
     def relu(self, a: Any) -> CommonDenominator:
         return self.entrywise(lambda x: x if x > 0 else self.zero, a)

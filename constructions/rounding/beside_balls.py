@@ -20,7 +20,7 @@ from ..numbers.floats import Floats
 from .bounded import Bounded, length
 from .running_error import RunningError
 
-MOVING = {"assemble", "columns", "concatenate", "lower", "place", "rows", "transpose", "zeros"}
+MOVING = {"assemble", "columns", "concatenate", "masked", "place", "rows", "transpose", "zeros"}
 
 
 class Beside(NamedTuple):

@@ -17,9 +17,11 @@ from typing import Any
 import torch
 
 from proofs.exact import Exact, nearest_float
+from proofs.vocabulary import Entrywise
 
 from ..numbers.base import Numbers, Prompts
 from ..numbers.floats import HALF, Floats, as_matrix, permuted
+from ..numbers.seen import Seen
 
 OWN = 2.0**-50  # more than this arithmetic, float64's, rounds in one operation of a bound
 SUBNORMAL = 5e-324
@@ -153,8 +155,8 @@ class Bounding(Numbers):
     def transpose(self, a: Bounded) -> Bounded:
         return a.moved(self.values.transpose)
 
-    def lower(self, scores: Bounded) -> Bounded:
-        return scores.moved(self.values.lower)
+    def masked(self, scores: Bounded, seen: Seen) -> Bounded:
+        return scores.moved(lambda array: self.values.masked(array, seen))
 
     # -- products --
 
@@ -183,6 +185,16 @@ class Bounding(Numbers):
 
     def times_matrix(self, a: Bounded, matrix: tuple[tuple[Exact, ...], ...]) -> Bounded:
         return self.product(a, self.transpose(self.constant(matrix)), 1)
+
+    # -- what there is no rule for --
+
+    def applied(self, a: Bounded, function: Entrywise) -> Bounded:
+        """Nothing is known of a user's function, how it carries an error or rounds."""
+        return self.unbounded(self.values.applied(a.value, function))
+
+    @abstractmethod
+    def unbounded(self, value: torch.Tensor) -> Bounded:
+        """An array whose error may be anything."""
 
     # -- what the format rounds --
 

@@ -127,14 +127,19 @@ def norm_bound(witness: Weights, prompts: FloatPrompts, parts: Parts) -> torch.T
 
 def full_bound(witness: Weights, prompts: FloatPrompts, parts: Parts) -> torch.Tensor:
     """The best bound, (…, m), by the cheapest way that tells: every noise by itself where these
-    are few; else the pass back; then whatever of noises and balls is not too dear."""
-    bound, size = quick_bound(witness, prompts, parts)
+    are few; else the pass back; then whatever of noises and balls is not too dear. Balls alone
+    where a user's function is applied, of which nothing else is known."""
     count, many = _entries(witness, prompts), math.prod(_batch(parts))
-    enough = size * math.sqrt(prompts.system.unit_roundoff)
-    if many * count**2 <= FEW or bool((bound <= enough).all()):
-        return bound
-    if many * count**2 <= MANY:
-        return torch.minimum(bound, noise_bound(witness, prompts, parts)[0])
+    if _applies(witness, prompts):
+        bound = torch.full(parts[2].value.shape[:-1], math.inf, device=prompts.X.device)
+        enough = torch.zeros_like(bound)
+    else:
+        bound, size = quick_bound(witness, prompts, parts)
+        enough = size * math.sqrt(prompts.system.unit_roundoff)
+        if many * count**2 <= FEW or bool((bound <= enough).all()):
+            return bound
+        if many * count**2 <= MANY:
+            return torch.minimum(bound, noise_bound(witness, prompts, parts)[0])
     for bits in BITS if many * count <= ENTRIES else ():
         bound = torch.minimum(bound, beside_bound(witness, prompts, parts, bits))
         if bool((bound <= enough).all()):
@@ -157,6 +162,12 @@ def _entries(witness: Weights, prompts: FloatPrompts) -> int:
     return sum(step.made.rows * step.made.columns for step in steps)
 
 
+def _applies(witness: Weights, prompts: FloatPrompts) -> bool:
+    """Whether a function is applied that has no rule for its errors."""
+    steps = plan(witness, prompts.n, prompts.m).steps
+    return any(step.method == "applied" for step in steps)
+
+
 def beside_bound(witness: Weights, prompts: FloatPrompts, parts: Parts, bits: int) -> torch.Tensor:
     """The pass back at a run beside which balls of so many bits run."""
     from .beside_balls import BesideBalls
@@ -169,7 +180,10 @@ def beside_bound(witness: Weights, prompts: FloatPrompts, parts: Parts, bits: in
             made = plan(witness, prompts.n, prompts.m).run(beside, *given)  # type: ignore[arg-type]
     except (ZeroDivisionError, Unsupported):
         return torch.full(parts[2].value.shape[:-1], math.inf, device=prompts.X.device)
-    return passed_back(system, made.bounded.value)
+    back = passed_back(system, made.bounded.value)
+    if made.bounded.error is None:
+        return back
+    return torch.minimum(back, _finished(made.bounded.error[..., 0]))
 
 
 def noise_bound(
@@ -365,12 +379,16 @@ def ignored(category: type[Warning]) -> bool:
 @lru_cache(maxsize=256)
 def rational(witness: Any) -> bool:
     """Whether it runs in fractions: nothing in it is irrational."""
-    for layer in witness.layer_list:
-        if layer.norm or (layer.mlp is not None and layer.mlp.activation == "gelu"):
-            return False
-        if any(head.attention == "softmax" for head in layer.heads):
-            return False
+    if witness.irrational:
+        return False
     coefficients = [witness.readout.coefficient]
+    for layer in witness.layer_list:
+        for head in layer.heads:
+            for one in filter(None, (head.mask, head.mix)):
+                if one.uses("pi", "sin", "cos"):
+                    return False
+                coefficients += [*dict(one.constants).values()]
+                coefficients += [entry for row in one.matrix or () for entry in row]
     for slots in witness.slot_maps():
         for block in slots:
             coefficients += [block.coefficient, *(e for row in block.matrix or () for e in row)]

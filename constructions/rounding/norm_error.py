@@ -18,6 +18,7 @@ from proofs.exact import Exact, nearest_float
 from proofs.slotmap import Block
 
 from ..numbers.floats import HALF
+from ..numbers.seen import Seen
 from .bounded import OWN, Bounded, Bounding, gamma, length, spectral
 
 Norm = Any  # a number, or a tensor (*batch) where there is a batch
@@ -194,9 +195,23 @@ class NormError(Bounding):
         added = 8 * self.u * self._reach(a) + 8 * self.tiny * self._entries(value)
         return self._made(value, 1.2 * _or0(a), added)
 
-    def softmax(self, scores: Bounded, causal: bool, null: bool) -> Bounded:
+    def exp(self, a: Bounded) -> Bounded:
+        """|exp(x + e) - exp(x)| <= exp(x + |e|) |e|"""
+        value = self.values.exp(a.value)
+        moved = _or0(a)
+        top = self._extreme(a.value, torch.amax) + 2 * moved  # of any run, and of the exact one
+        grown = torch.exp(top) if self.batch else _exp(top)
+        factor = torch.exp(2 * moved) if self.batch else _exp(2 * moved)
+        added = 8 * self.u * self._length(value) * factor + 2 * self.tiny * self._entries(value)
+        return self._made(value, grown * moved * (1 + 2.0**-40), added)
+
+    def unbounded(self, value: torch.Tensor) -> Bounded:
+        norm = torch.full(self.batch, math.inf, dtype=torch.float64, device=value.device)
+        return Bounded(value, None, norm if self.batch else math.inf)
+
+    def softmax(self, scores: Bounded, seen: Seen | None, null: bool) -> Bounded:
         """Softmax is a contraction in the Euclidean norm."""
-        value = self.values.softmax(scores.value, causal, null)
+        value = self.values.softmax(scores.value, seen, null)
         spread = self._extreme(scores.magnitude, torch.amax) + 2 * _or0(scores)
         exponent = (4 * spread + (value.shape[-1] + 13)) * self.u
         grown = torch.expm1(exponent) if self.batch else _expm1(exponent)
@@ -204,9 +219,11 @@ class NormError(Bounding):
         added = grown * 2 * math.sqrt(value.shape[-2]) + 8 * self.tiny * self._entries(value)
         return self._made(value, _or0(scores), added)
 
-    def layer_norm(self, a: Bounded) -> Bounded:
-        value = self.values.layer_norm(a.value)
-        return Bounded(value, None, self._size(a) * math.inf)
+    def layer_norm(self, a: Bounded, epsilon: Exact = 0) -> Bounded:
+        return self.unbounded(self.values.layer_norm(a.value, epsilon))
+
+    def rms_norm(self, a: Bounded, epsilon: Exact = 0) -> Bounded:
+        return self.unbounded(self.values.rms_norm(a.value, epsilon))
 
     def _lost(self, c: Exact, value: torch.Tensor) -> float:
         """What a multiplication by c may lose below the format's smallest number."""
@@ -223,6 +240,10 @@ def _or0(a: Bounded) -> Norm:
 
 def _expm1(exponent: float) -> float:
     return math.expm1(exponent) if exponent < 700 else math.inf
+
+
+def _exp(exponent: float) -> float:
+    return math.exp(exponent) if exponent < 700 else math.inf
 
 
 def _count(letters: set[str], named: str, shape: tuple[int, ...]) -> int:

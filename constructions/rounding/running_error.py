@@ -21,6 +21,7 @@ from proofs.exact import Exact, nearest_float
 from proofs.slotmap import Block
 
 from ..numbers.floats import HALF
+from ..numbers.seen import Seen
 from .bounded import OWN, UNSEEN, Bounded, Bounding, gamma, length, spectral
 
 # The pass back computes sensitivities L; at each array it rounds them by r, at most 2^-53 times
@@ -343,11 +344,38 @@ class EntryError(Bounding):
         moves: Moves = [(a, lambda e: slope * e)]
         return self.made(value, carried, first, second, norm, moves=moves)
 
-    def softmax(self, scores: Bounded, causal: bool, null: bool) -> Bounded:
+    def exp(self, a: Bounded) -> Bounded:
+        """With x the value, v the exact one, w a run's: |v - x| and |w - v| are at most E, so that
+        exp(w) - exp(v) is exp(x) (w - v) within exp(x) (e^2E - e^E - E), at most
+        exp(x) 2E (e^2E - 1)."""
+        value = self.values.exp(a.value)
+        size = value.detach()
+        if a.error is None:  # to a few units in the last place
+            return self.made(value, None, size * (8 * self.u) + 2 * self.tiny)
+        grown = torch.expm1(2 * a.error) * (2 + 2.0**-30)
+        largest = size * torch.exp(2 * a.error) * (1 + 2.0**-30)  # of any run
+        first = largest * (8 * self.u) + 2 * self.tiny
+        carried = size * a.error * (1 + 2.0**-40)
+        second = carried * grown
+        norm = None
+        if a.norm is not None:
+            norm = a.norm * self._largest(Bounded(size)) * (1 + 2.0**-40)
+        moves: Moves = [(a, lambda e: size * e)]
+        return self.made(value, carried, first, second, norm, moves=moves)
+
+    def unbounded(self, value: torch.Tensor) -> Bounded:
+        # what comes after is asked for its derivative by this array, which is not asked for its own
+        value = value.detach().clone().requires_grad_(torch.is_grad_enabled())
+        return self.made(value, None, torch.full_like(value.detach(), math.inf))
+
+    def softmax(self, scores: Bounded, visible: Seen | None, null: bool) -> Bounded:
         """Every score moves by at most a row's worst error E, a weight by a factor e^(4E) - 1."""
-        value = self.values.softmax(scores.value, causal, null)
+        value = self.values.softmax(scores.value, visible, null)
         weights, keys = value.detach(), value.shape[-1]
-        seen = torch.tril if causal else lambda array: array
+
+        def seen(array: torch.Tensor) -> torch.Tensor:
+            return array if visible is None else self.values.masked(array, visible)
+
         spread = seen(scores.reach).amax(dim=-1, keepdim=True)
         # the argument of each exponential rounded, then the exponentials, their sum, the quotient
         rounded = torch.expm1((4 * spread + (keys + 13)) * self.u) * (1 + 2.0**-30)
@@ -375,29 +403,43 @@ class EntryError(Bounding):
             terms=2 * keys, most=most, moves=[(scores, derivative)],
         )  # fmt: skip
 
-    def layer_norm(self, a: Bounded) -> Bounded:
-        """u / |u| sqrt(L) with u = a - mean: infinite where u may be 0 in some run."""
-        value = self.values.layer_norm(a.value)
+    def layer_norm(self, a: Bounded, epsilon: Exact = 0) -> Bounded:
+        return self._normed(a, epsilon, self.values.layer_norm(a.value, epsilon), centred=True)
+
+    def rms_norm(self, a: Bounded, epsilon: Exact = 0) -> Bounded:
+        return self._normed(a, epsilon, self.values.rms_norm(a.value, epsilon), centred=False)
+
+    def _normed(self, a: Bounded, epsilon: Exact, value: torch.Tensor, centred: bool) -> Bounded:
+        """u / s sqrt(L), u = a - mean (or a), s = |(u, sqrt(L epsilon))|: infinite where s may be
+        0 in some run."""
         units = value.shape[-1]
         root, summed = math.sqrt(units), gamma(units, self.u)
-        mean = a.value.detach().mean(dim=-1, keepdim=True)
-        centred = (a.value.detach() - mean).abs()
-        error = torch.zeros_like(centred) if a.error is None else a.error
-        shift = error + error.mean(dim=-1, keepdim=True)  # of u
+        of_mean = a.value.detach().mean(dim=-1, keepdim=True) * centred
+        u = a.value.detach() - of_mean
+        error = torch.zeros_like(u) if a.error is None else a.error
+        shift = error + error.mean(dim=-1, keepdim=True) * centred  # of u
         moved = length(error).unsqueeze(-1)
-        size = torch.linalg.vector_norm(centred, dim=-1, keepdim=True) * (1 - 2.0**-30)
+        more = nearest_float(epsilon)
+        size = torch.linalg.vector_norm(u, dim=-1, keepdim=True)
+        if more:
+            size = torch.hypot(size, torch.full_like(size, math.sqrt(units * more)))
+        size = size * (1 - 2.0**-30)
         at_least = torch.clamp(size - 2 * moved, min=0.0)
         carried = (shift + value.detach().abs() * (moved / root)) * (root / size)
         second = (moved / at_least).square() * (6 * root)
         # the mean and u rounded, then their squares: relative to the norm
-        lost = summed * a.reach.mean(dim=-1, keepdim=True) + self.u * (centred + 2 * shift)
+        lost = summed * a.reach.mean(dim=-1, keepdim=True) + self.u * (u.abs() + 2 * shift)
+        lost = lost * centred
         loss = length(lost).unsqueeze(-1) / at_least
-        squares = summed + 4 * self.u + units * self.least / at_least.square()
+        # epsilon is rounded, and the sum with it
+        own, small = (4, units * self.least) if epsilon == 0 else (8, 2 * units * self.least)
+        squares = summed + own * self.u + small / at_least.square()
         relative = loss + torch.where(squares < 0.25, 2 * squares, math.inf)
         relative = torch.where(relative < 0.25, 2 * relative, math.inf)
         most = value.detach().abs() + 2 * (carried + second)
         first = lost * (2 * root / at_least) + most * relative + 8 * self.least
-        too_large = (centred.amax(-1, keepdim=True) + 2 * moved).square() * (4 * units) > self.most
+        too_large = (u.abs().amax(-1, keepdim=True) + 2 * moved).square() * (4 * units) > self.most
+        too_large |= torch.full_like(too_large, 4 * more > self.most)
         too_large |= 2 * a.reach.sum(dim=-1, keepdim=True) > self.most
         too_small = ~(size > UNSEEN * 2.0**40 * units)  # squares are lost
         first = first.masked_fill(too_large | too_small, math.inf)
@@ -407,7 +449,7 @@ class EntryError(Bounding):
         unit = value.detach() / root
 
         def derivative(e: torch.Tensor) -> torch.Tensor:
-            e = e - e.mean(dim=-1, keepdim=True)
+            e = e - e.mean(dim=-1, keepdim=True) * centred
             return (e - unit * (unit * e).sum(dim=-1, keepdim=True)) * (root / size)
 
         # J is taken at u as computed: off by less than 2^-28 of its size

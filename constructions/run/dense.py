@@ -10,10 +10,11 @@ import torch
 from torch import nn
 
 from proofs.exact import nearest_float
-from proofs.layer import MLP, Head, Layer
+from proofs.layer import MLP, Head, Layer, Norm
 from proofs.prompt import Tokens
+from proofs.rule import Rule
 from proofs.stream import Layout
-from proofs.vocabulary import attention, unread
+from proofs.vocabulary import activation, attention, unread
 
 from ..files import write_whole
 from ..numbers.floats import FloatPrompts, Floats
@@ -35,7 +36,10 @@ def dense(
 
 
 class DenseHead(nn.Module):
-    """query, key (features, width) and value (width, width), the output matrix included."""
+    """query, key (features, width) and value (width, width), the output matrix included.
+
+    Masks and mixes are no parameters: they are made for the number of tokens.
+    """
 
     def __init__(self, head: Head, stream: Layout, dtype: torch.dtype) -> None:
         super().__init__()
@@ -50,35 +54,63 @@ class DenseHead(nn.Module):
         head = self.head
         if head.keys == "context":
             seen = h[..., : len(tokens.context), :]
-        elif head.keys in ("full", "causal"):
+        elif head.keys in ("full", "causal", "strictly causal"):
             seen = h
         else:
             unread(head.keys, "keys", READING)
         scores = (h @ self.query.T) @ (seen @ self.key.T).transpose(-1, -2)
         keys = scores.shape[-1]
-        causal = head.keys == "causal"
+        visible, mask = self.visible(tokens, scores)
         kind = attention(head.attention, READING)
-        if kind.exponential:
-            if causal:
-                later = torch.ones_like(scores, dtype=torch.bool).triu(1)
-                scores = scores.masked_fill(later, -torch.inf)
+        if kind.shares and not head.null and not visible.any(dim=-1).all():
+            raise ZeroDivisionError(f"{head.attention} attention of a token that sees no key")
+        if kind.exponential and kind.shares:
+            scores = scores.masked_fill(~visible, -torch.inf)
             if head.null:
                 scores = nn.functional.pad(scores, (0, 1))
             weights = scores.softmax(dim=-1)[..., :keys]
         else:
             system = Floats(NAMES[scores.dtype], scores.device)
             weights = scores if kind.weigh is None else kind.weigh(system, scores)
-            weights = weights.tril() if causal else weights
+            weights = weights.exp() if kind.exponential else weights
+            weights = weights.masked_fill(~visible, 0.0)
             if kind.shares:
                 weights = weights / (weights.sum(dim=-1, keepdim=True) + int(head.null))
+        if mask is not None:
+            weights = weights * mask
         if head.average == "examples":
             weights = weights / tokens.examples
         elif head.average == "keys":
-            count = torch.arange(1, keys + 1).unsqueeze(-1) if causal else keys
-            weights = weights / count
+            weights = weights / visible.sum(dim=-1, keepdim=True).clamp(min=1)
         elif head.average != "":
             unread(head.average, "average", READING)
-        return weights @ (seen @ self.value.T)
+        values = seen @ self.value.T
+        if head.mix is not None:
+            every = range(keys)
+            values = self.numbers(head.mix, ("r", "c"), every, every, tokens, values).mT @ values
+        return weights @ values
+
+    def visible(
+        self, tokens: Tokens, scores: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Which keys each token sees (tokens, keys), and the mask if there is one."""
+        size, head = scores.shape[-2:], self.head
+        made = torch.ones(size, dtype=torch.bool, device=scores.device)
+        if head.keys in ("causal", "strictly causal"):
+            made = made.tril(0 if head.keys == "causal" else -1)
+        if head.mask is None:
+            return made, None
+        mask = self.numbers(head.mask, ("t", "j"), range(size[0]), range(size[1]), tokens, scores)
+        return made & (mask != 0), mask
+
+    @staticmethod
+    def numbers(
+        rule: Rule, pair: Any, rows: range, columns: range, tokens: Tokens, like: torch.Tensor
+    ) -> torch.Tensor:
+        """The table of a rule (rows, columns)."""
+        table = rule.table(pair, rows, columns, tokens.examples, tokens.total)
+        made = [[nearest_float(entry) for entry in row] for row in table]
+        return torch.tensor(made, dtype=like.dtype, device=like.device)
 
 
 class DenseMLP(nn.Module):
@@ -95,35 +127,56 @@ class DenseMLP(nn.Module):
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
         hidden = h if self.inner is None else h @ self.inner.T
-        if self.mlp.activation == "relu":
-            hidden = hidden.relu()
-        elif self.mlp.activation == "gelu":
-            hidden = nn.functional.gelu(hidden)
-        elif self.mlp.activation != "identity":
-            unread(self.mlp.activation, "activation", READING)
+        kind = activation(self.mlp.activation, READING)
+        if kind.apply is not None:
+            hidden = kind.apply(Floats(NAMES[hidden.dtype], hidden.device), hidden)
         if self.gate is not None:
             hidden = hidden * (h @ self.gate.T)
         return hidden @ self.outer.T
 
 
+class DenseNorm(nn.Module):
+    """gain * u / sqrt(mean(u^2) + epsilon) + bias; `gain` and `bias` (1, width) if it has them."""
+
+    def __init__(self, norm: Norm, stream: Layout, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.kind, self.epsilon = norm.kind, nearest_float(norm.epsilon)
+        size = 1, stream.width, dtype
+        self.gain = dense(norm.entries("gain", stream), *size) if norm.gain else None
+        self.bias = dense(norm.entries("bias", stream), *size) if norm.bias else None
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        if self.kind == "layer":
+            h = h - h.mean(dim=-1, keepdim=True)
+        elif self.kind != "rms":
+            unread(self.kind, "norm", READING)
+        h = h / (h.square().mean(dim=-1, keepdim=True) + self.epsilon).sqrt()
+        h = h if self.gain is None else h * self.gain
+        return h if self.bias is None else h + self.bias
+
+
 class DenseLayer(nn.Module):
-    """h + heads(h), then h + mlp(norm(h))."""
+    """h + heads(attention_norm(h)), after_attention of it, h + mlp(norm(h)), after_mlp of it."""
 
     def __init__(self, layer: Layer, stream: Layout, dtype: torch.dtype) -> None:
         super().__init__()
         self.heads = nn.ModuleList(DenseHead(head, stream, dtype) for head in layer.heads)
         self.mlp = None if layer.mlp is None else DenseMLP(layer.mlp, stream, dtype)
-        self.norm = layer.norm
+        known = {field: DenseNorm(one, stream, dtype) for field, one in layer.norms().items()}
+        self.attention_norm = known.pop("attention_norm", None)
+        self.after_attention = known.pop("after_attention", None)
+        self.norm = known.pop("norm", None)
+        self.after_mlp = known.pop("after_mlp", None)
+        if known:
+            unread(next(iter(known)), "place of a norm", READING)
 
     def forward(self, h: torch.Tensor, tokens: Tokens) -> torch.Tensor:
-        h = h + sum((head(h, tokens) for head in self.heads), torch.zeros_like(h))
-        if self.mlp is None:
-            return h
-        normed = h
-        if self.norm:  # without epsilon, gain and bias, as in the papers
-            centred = h - h.mean(dim=-1, keepdim=True)
-            normed = centred / centred.square().mean(dim=-1, keepdim=True).sqrt()
-        return h + self.mlp(normed)
+        read = h if self.attention_norm is None else self.attention_norm(h)
+        h = h + sum((head(read, tokens) for head in self.heads), torch.zeros_like(h))
+        h = h if self.after_attention is None else self.after_attention(h)
+        if self.mlp is not None:
+            h = h + self.mlp(h if self.norm is None else self.norm(h))
+        return h if self.after_mlp is None else self.after_mlp(h)
 
 
 class TransformerModule(nn.Module):

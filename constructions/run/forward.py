@@ -15,14 +15,17 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from proofs.exact import Exact
-from proofs.layer import MLP, Head, Layer
+from proofs.layer import MLP, Head, Layer, Norm
 from proofs.prompt import Tokens
+from proofs.rule import Rule, is_zero
 from proofs.slotmap import Block, SlotMap
 from proofs.stream import Layout, split_entry
-from proofs.vocabulary import attention, unread
+from proofs.vocabulary import DIAGONALS, activation, attention, unread
 
 from .. import numbers as number_systems
 from ..numbers.base import Numbers
+from ..numbers.seen import Seen
+from ..numbers.seen import seen as seen_keys
 from ..weights import Weights
 from .plan import Plan
 from .planner import Planner
@@ -30,6 +33,7 @@ from .steps import Array
 
 Stream = dict[str, Any]
 Shape = tuple[int, ...]
+Table = tuple[tuple[Exact, ...], ...]
 PLANS = 8  # sizes of prompts for which a witness keeps its plan
 READING = "the forward pass"
 
@@ -66,25 +70,20 @@ class Pass:
     numbers: Numbers
 
     def after_layer(self, layer: Layer, stream: Stream) -> Stream:
-        """stream += every head's result; then stream += mlp(norm(stream))."""
-        after = stream
+        """stream += every head's result; then stream += mlp(norm(stream)); norms as they stand."""
+        after, read = stream, self.normalised(layer.attention_norm, stream)
         for head in layer.heads:
-            after = self.attended(head, stream, after)
-        if layer.mlp is None:
-            return after
-        normed = self.normalised(after) if layer.norm else after
-        after = self.written(after, layer.mlp.outer, *self.hidden_units(layer.mlp, normed))
-        if layer.mlp.activation == "gelu":
-            # differences of GeLUs cancel: they are added up before a later layer scales them
-            for name in {split_entry(to)[0] for to in layer.mlp.outer.destinations}:
-                after[name] = self.numbers.added_up(after[name])
-        return after
+            after = self.attended(head, read, after)
+        after = self.normalised(layer.after_attention, after)
+        if layer.mlp is not None:
+            after = self.perceived(layer.mlp, self.normalised(layer.before_mlp, after), after)
+        return self.normalised(layer.after_mlp, after)
 
     # -- attention --
 
     def attended(self, head: Head, stream: Stream, after: Stream) -> Stream:
         """after + sum_j weight(<query_t, key_j>) value_j, read from `stream`."""
-        numbers, seen = self.numbers, self.seen(head)
+        numbers = self.numbers
         if names := head.query.destinations:
             queries, keys = (
                 numbers.concatenate([self.read(slots, name, stream) for name in names])
@@ -92,25 +91,59 @@ class Pass:
             )
         else:  # no feature at all: every score is 0
             queries = keys = numbers.zeros(self.tokens.total, 1)
+        every = self.keys(head)
+        seen, visible, mask = self.visible(head, every)
         scores = numbers.product(queries, numbers.transpose(numbers.rows(keys, seen)), 1)
-        table, average = self.weights(head, scores), self.average(head, seen)
+        weights = self.weights(head, scores, visible, mask)
+        average = self.average(head, seen, visible)
         after = dict(after)
         for to in head.value.destinations:
-            values = numbers.rows(self.read(head.value, to, stream, self.layout.shape(to)), seen)
-            self.add(after, to, average, numbers.product(table, values, 1))
+            values = self.read(head.value, to, stream, self.layout.shape(to))
+            values = self.mixed(head, values, every, seen)
+            self.add(after, to, average, numbers.product(weights, values, 1))
         return after
 
-    def seen(self, head: Head) -> range:
+    def keys(self, head: Head) -> range:
         """The tokens that a head reads, of which a causal one sees those up to its own."""
         if head.keys == "context":
             return self.tokens.context
-        if head.keys in ("full", "causal"):
+        if head.keys == "full" or head.keys in DIAGONALS:
             return range(self.tokens.total)
         unread(head.keys, "keys", READING)
 
-    def average(self, head: Head, seen: range) -> Exact:
-        """What every weight is multiplied by; causal keys, of another number each, are not here."""
-        if head.average == "" or (head.average == "keys" and head.keys == "causal"):
+    def visible(self, head: Head, every: range) -> tuple[range, Seen | None, Table | None]:
+        """The keys that some token sees; which token sees which (None: all do); the mask, where
+        it has other numbers than 0 and 1."""
+        total, diagonal = self.tokens.total, DIAGONALS.get(head.keys)
+        if head.mask is None:
+            return every, seen_keys(total, len(every), diagonal, None), None
+        mask = self.table(head.mask, ("t", "j"), range(total), every)
+        table = tuple(tuple(not is_zero(entry) for entry in row) for row in mask)
+        visible = seen_keys(total, len(every), diagonal, table)
+        if visible is not None and 0 < len(visible.columns) < len(every):  # nobody sees the others
+            keep = slice(visible.columns.start, visible.columns.stop)
+            every, mask = every[keep], tuple(row[keep] for row in mask)
+            table = tuple(tuple(visible.rows[t][keep]) for t in range(total))
+            visible = seen_keys(total, len(every), None, table)
+        plain = all(entry == 0 or entry == 1 for row in mask for entry in row)
+        return every, visible, None if plain else mask
+
+    def table(self, rule: Rule, pair: tuple[str, str], rows: range, columns: range) -> Table:
+        """The numbers of a rule."""
+        return rule.table(pair, rows, columns, self.tokens.examples, self.tokens.total)
+
+    def mixed(self, head: Head, values: Any, every: range, seen: range) -> Any:
+        """The value of each key: its own token's, or sum_r mix(r, c) value_r."""
+        if head.mix is None:
+            return self.numbers.rows(values, seen)
+        mix = self.table(head.mix, ("r", "c"), every, every)
+        columns = tuple(zip(*mix))[seen.start - every.start : seen.stop - every.start]
+        turned = self.numbers.constant(columns)
+        return self.numbers.product(turned, self.numbers.rows(values, every), 1)
+
+    def average(self, head: Head, seen: range, visible: Seen | None) -> Exact:
+        """What every weight is multiplied by; keys of another number each are not here."""
+        if head.average == "" or (head.average == "keys" and visible is not None):
             return 1
         if head.average == "examples":
             return Fraction(1, self.tokens.examples)
@@ -118,23 +151,36 @@ class Pass:
             return Fraction(1, len(seen))
         unread(head.average, "average", READING)
 
-    def weights(self, head: Head, scores: Any) -> Any:
+    def weights(self, head: Head, scores: Any, visible: Seen | None, mask: Table | None) -> Any:
         """The weight of every key (tokens, keys)."""
-        causal = head.keys == "causal"
-        kind = attention(head.attention, READING)
-        if kind.exponential:
-            return self.numbers.softmax(scores, causal, head.null)
-        if kind.weigh is not None:
-            scores = kind.weigh(self.numbers, scores)
-        if causal:
-            scores = self.numbers.lower(scores)
-        if kind.shares:
-            return self.numbers.normalised(scores, head.null)
-        if causal and head.average == "keys":
-            return self.numbers.divide_rows(scores, [t + 1 for t in range(self.tokens.total)])
-        return scores
+        kind, numbers = attention(head.attention, READING), self.numbers
+        if kind.shares and visible is not None and not head.null and visible.blind is not None:
+            raise ZeroDivisionError(
+                f"{head.attention} attention: token {visible.blind} sees no key, and shares of "
+                "nothing are none; null=True gives it a key of value 0"
+            )
+        if kind.exponential and kind.shares:
+            weights = numbers.softmax(scores, visible, head.null)
+        else:
+            weights = scores if kind.weigh is None else kind.weigh(numbers, scores)
+            weights = numbers.exp(weights) if kind.exponential else weights
+            weights = weights if visible is None else numbers.masked(weights, visible)
+            if kind.shares:
+                weights = numbers.normalised(weights, head.null)
+            elif head.average == "keys" and visible is not None:
+                weights = numbers.divide_rows(weights, [max(1, n) for n in visible.counts])
+        return weights if mask is None else numbers.multiply(weights, numbers.constant(mask))
 
-    # -- MLP and layer norm --
+    # -- MLP and norms --
+
+    def perceived(self, mlp: MLP, read: Stream, stream: Stream) -> Stream:
+        """stream + mlp(read)"""
+        after = self.written(stream, mlp.outer, *self.hidden_units(mlp, read))
+        if activation(mlp.activation, READING).irrational:
+            # differences of GeLUs cancel: they are added up before a later layer scales them
+            for name in {split_entry(to)[0] for to in mlp.outer.destinations}:
+                after[name] = self.numbers.added_up(after[name])
+        return after
 
     def hidden_units(self, mlp: MLP, stream: Stream) -> tuple[Stream, Layout]:
         """activation(inner(stream)) * gate(stream) by name, without those that the gate lacks."""
@@ -155,23 +201,44 @@ class Pass:
         return hidden, hidden_layout
 
     def activated(self, mlp: MLP, units: Any) -> Any:
-        if mlp.activation == "identity":
-            return units
-        if mlp.activation == "relu":
-            return self.numbers.relu(units)
-        if mlp.activation == "gelu":
-            return self.numbers.gelu(units)
-        unread(mlp.activation, "activation", READING)
+        kind = activation(mlp.activation, READING)
+        return units if kind.apply is None else kind.apply(self.numbers, units)
 
-    def normalised(self, stream: Stream) -> Stream:
-        """Layer norm over all units, without gain and bias: (h - mean) / sqrt(variance)."""
+    def normalised(self, norm: Norm | None, stream: Stream) -> Stream:
+        """The norm of every token, over all units; the stream itself without one."""
+        if norm is None:
+            return stream
         units = self.numbers.concatenate([stream[slot.name] for slot in self.layout.slots])
-        normed = self.numbers.layer_norm(units)
-        at = {slot.name: self.layout.rows(slot.name) for slot in self.layout.slots}
-        return {
-            name: self.numbers.columns(normed, units.start, units.stop)
-            for name, units in at.items()
-        }
+        if norm.kind == "layer":
+            normed = self.numbers.layer_norm(units, norm.epsilon)
+        elif norm.kind == "rms":
+            normed = self.numbers.rms_norm(units, norm.epsilon)
+        else:
+            unread(norm.kind, "norm", READING)
+        made, gain, bias = {}, dict(norm.gain), dict(norm.bias)
+        for slot in self.layout.slots:
+            at = self.layout.rows(slot.name)
+            value = self.numbers.columns(normed, at.start, at.stop)
+            value = self.scaled(value, gain.get(slot.name, 1))
+            made[slot.name] = self.shifted(value, bias.get(slot.name, 0), slot.size)
+        return made
+
+    def scaled(self, value: Any, gain: Any) -> Any:
+        """Every column times a number, or times one of its own."""
+        if not isinstance(gain, tuple):
+            return self.numbers.scale(gain, value)
+        rows = tuple(
+            tuple(g if i == j else 0 for j in range(len(gain))) for i, g in enumerate(gain)
+        )
+        return self.numbers.times_matrix(value, rows)
+
+    def shifted(self, value: Any, bias: Any, size: int) -> Any:
+        """Every row plus a number in each column."""
+        row = bias if isinstance(bias, tuple) else (bias,) * size
+        if not any(row):
+            return value
+        constant = self.numbers.constant((row,) * self.tokens.total)
+        return self.numbers.combine([(1, value), (1, constant)])
 
     # -- slot maps --
 

@@ -16,8 +16,10 @@ from typing import Any, NamedTuple
 
 from proofs.exact import Exact
 from proofs.slotmap import Block
+from proofs.vocabulary import Entrywise
 
 from ..numbers.base import Numbers, Prompts
+from ..numbers.seen import Seen
 from .sparse import Outline, Piece, Sparse, SparseSteps, ones_on, product_outline
 from .steps import Array, Recorder
 from .token_ranges import disjoint, hull, meet
@@ -326,7 +328,8 @@ class Planner(Numbers):
                 if mine is not None and q.array is not None:
                     mine = self.record("multiply", mine, q.array)
                 pieces.append(q._replace(array=q.array if mine is None else mine))
-        return single(Sparse(a.rows, a.columns, tuple(pieces)), c * d)
+        over_tokens = left.over_tokens or right.over_tokens
+        return single(Sparse(a.rows, a.columns, tuple(pieces), over_tokens), c * d)
 
     def pattern(self, a: Sum, block: Block, destination: Shape, source: Shape) -> Sum:
         left, right = block.indices()
@@ -410,14 +413,37 @@ class Planner(Numbers):
         """A function of all entries together, zeros included."""
         return self.given(self.record(method, self.array(a), known=known), over_tokens=True)
 
-    def lower(self, scores: Sum) -> Sum:
-        return self._whole(scores, "lower")
+    def exp(self, a: Sum) -> Sum:
+        return self._whole(a, "exp")
 
-    def softmax(self, scores: Sum, causal: bool, null: bool) -> Sum:
-        return self._whole(scores, "softmax", causal, null)
+    def applied(self, a: Sum, function: Entrywise) -> Sum:
+        return self._whole(a, "applied", function)
 
-    def layer_norm(self, a: Sum) -> Sum:
-        return self._whole(a, "layer_norm")
+    def masked(self, scores: Sum, seen: Seen) -> Sum:
+        """Where every token sees all keys or none, factors stay factors: of fewer tokens."""
+        tokens = seen.whole_rows
+        if tokens is None:
+            return self._whole(scores, "masked", seen)
+        if not tokens:
+            return self.zeros(scores.rows, scores.columns)
+        support = [range(tokens[0], tokens[-1] + 1)]
+        if list(support[0]) != tokens:
+            return self._whole(scores, "masked", seen)
+        return self._moved(
+            scores,
+            scores.rows,
+            scores.columns,
+            lambda f: (self.sparse.restricted(f[0], support), *f[1:]),
+        )
+
+    def softmax(self, scores: Sum, seen: Seen | None, null: bool) -> Sum:
+        return self._whole(scores, "softmax", seen, null)
+
+    def layer_norm(self, a: Sum, epsilon: Exact = 0) -> Sum:
+        return self._whole(a, "layer_norm", epsilon)
+
+    def rms_norm(self, a: Sum, epsilon: Exact = 0) -> Sum:
+        return self._whole(a, "rms_norm", epsilon)
 
     def normalised(self, scores: Sum, null: bool) -> Sum:
         """Rows of zeros are left alone where the null key takes all the weight."""

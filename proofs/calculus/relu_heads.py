@@ -30,6 +30,7 @@ class Linear:
     def __init__(self, head: Any) -> None:
         self.query, self.key, self.value = head.query, head.key, head.value
         self.keys, self.average, self.null = head.keys, head.average, head.null
+        self.mask, self.mix = head.mask, head.mix
         self.name = head.name
 
 
@@ -147,7 +148,7 @@ def relu(value: Any) -> Any:
 def _alike(head: Any, other: Any) -> bool:
     return all(
         getattr(head, name) == getattr(other, name)
-        for name in ("attention", "keys", "average", "null")
+        for name in ("attention", "keys", "average", "null", "mask", "mix")
     )
 
 

@@ -20,11 +20,22 @@ import sympy
 
 from proofs.calculus import form as c
 from proofs.calculus.form import Form, ShapeError
+from proofs.calculus.pairs import Pairs, zero
 from proofs.calculus.relu_heads import Selection, combined, relu
-from proofs.calculus.tokens import FEATURES, VECTORS, Group, OutsideCalculusError, groups, ones
+from proofs.calculus.tokens import (
+    FEATURES,
+    PLACE,
+    VECTORS,
+    Group,
+    OutsideCalculusError,
+    groups,
+    ones,
+)
+from proofs.rule import is_zero
+from proofs.vocabulary import DIAGONALS
 
 Shape = tuple[Any, ...]  # (), (d,) or (d, d), d the letter
-ONE = sympy.Integer(1)
+ZERO, ONE = sympy.Integer(0), sympy.Integer(1)
 
 
 class State(dict[str, Form]):
@@ -126,8 +137,8 @@ class Run:
 
     def layer(self, layer: Any) -> None:
         """Run one layer on all groups. Raises OutsideCalculusError."""
-        if layer.norm:
-            raise OutsideCalculusError(f"{layer.name}: layer norm")
+        for field, norm in layer.norms().items():
+            raise OutsideCalculusError(f"{layer.name}: {norm.kind} norm ({field})")
         before = [state.copy() for state in self.states]
         for head in combined(layer.heads):
             with named(f"{layer.name}, head {head.name}"):
@@ -138,61 +149,152 @@ class Run:
                     self._mlp(layer.mlp, group, state)
 
     def _attend(self, head: Any, before: Sequence[State]) -> None:
-        tokens = list(zip(self.groups, before, strict=True))
-        if head.keys == "context":
-            seen = [(group, state) for group, state in tokens if group.context]
-        elif head.keys in ("full", "causal"):
-            seen = tokens
-            self._check_queries(head, before)
-        else:
-            raise OutsideCalculusError(f"keys {head.keys}")
-        scale = self._scale(head, [group for group, _ in seen])
+        seen = self._seen(head, before)
+        values = [self._values(head, to, seen) for to in _destinations(head.value)]
         for number, reader in enumerate(before):
+            kept = {"causal": number + 1, "strictly causal": number}.get(head.keys, len(seen))
             scored = []
-            for group, state in seen[: number + 1] if head.keys == "causal" else seen:
+            masks = self._masks(head, number, seen[:kept])
+            for at, (group, state) in enumerate(seen[:kept]):
                 if isinstance(head, Selection):
                     score = self._selected(head, reader, state)
                 else:
                     score = self._score(head, reader, state)
-                if score is not None:
-                    scored.append((group, state, score))
-            weights = self._weights(head, scored)
-            for (_, state, _), weight in zip(scored, weights, strict=True):
-                for destination in _destinations(head.value):
-                    value, shape = self._read(head.value, destination, state)
+                if score is not None and is_zero(masks[at]) is not True:
+                    scored.append((at, group, state, score))
+            weights = self._weights(head, [one[1:] for one in scored])
+            scale = self._scale(head, number, seen[:kept], masks)
+            for (at, *_), weight in zip(scored, weights, strict=True):
+                for destination, sent in zip(_destinations(head.value), values, strict=True):
+                    value, shape = sent[at]
                     if value is not None:
                         made = _weighted(weight, value, shape)
-                        self.states[number].add(destination, scale * made)
+                        self.states[number].add(destination, scale * masks[at] * made)
 
-    def _scale(self, head: Any, seen: Sequence[Group]) -> Any:
-        """What every weight is multiplied by."""
+    def _seen(self, head: Any, before: Sequence[State]) -> list[tuple[Group, State]]:
+        """The groups that a head reads. Raises OutsideCalculusError where a token sees a query."""
+        tokens = list(zip(self.groups, before, strict=True))
+        if head.keys == "context":
+            return [(group, state) for group, state in tokens if group.context]
+        if head.keys not in ("full", *DIAGONALS):
+            raise OutsideCalculusError(f"keys {head.keys}")
+        self._check_queries(head, before)
+        return tokens
+
+    @property
+    def _pairs(self) -> Pairs:
+        return Pairs(self.examples, self.groups[-1].first - PLACE, c.m)
+
+    def _masks(self, head: Any, number: int, seen: Sequence[tuple[Group, State]]) -> list[Any]:
+        """What the weight of each group that is seen is multiplied by, for one reader."""
+        if head.mask is None:
+            return [ONE] * len(seen)
+        reader = self.groups[number]
+        masks = [self._pairs.value(head.mask, ("t", "j"), reader, group) for group, _ in seen]
+        if head.attention == "normalised" or head.average == "keys":  # then it matters if it is 0
+            masks = [ZERO if zero(mask) else mask for mask in masks]
+        return masks
+
+    def _values(
+        self, head: Any, destination: str, seen: Sequence[tuple[Group, State]]
+    ) -> list[tuple[Form | None, Shape]]:
+        """What each group that is seen sends: its own value, or the sum that `mix` makes."""
+        own = [self._read(head.value, destination, state) for _, state in seen]
+        if head.mix is None:
+            return own
+        shapes = {shape for value, shape in own if value is not None}
+        if len(shapes) > 1:
+            raise OutsideCalculusError(f"{destination}: of two shapes")
+        shape = shapes.pop() if shapes else ()
+        made: list[tuple[Form | None, Shape]] = []
+        for to, _ in seen:
+            total: Form | None = None
+            for (group, _), (value, _) in zip(seen, own, strict=True):
+                # what is sent to a query does not matter: see _check_queries
+                if value is not None and to.context:
+                    part = self._mixed(head.mix, group, to, value, shape)
+                    total = part if total is None or part is None else total + part
+            made.append((total, shape))
+        return made
+
+    def _mixed(self, mix: Any, group: Group, to: Group, value: Form, shape: Shape) -> Form | None:
+        """What the values of one group add to those of another."""
+        if group is to and group.rows != 1:
+            same, other = self._pairs.on_and_off(mix, ("r", "c"), group)
+            return other * _spread(to, group, value, shape) + (same - other) * value
+        number = self._pairs.value(mix, ("r", "c"), group, to)
+        if not group.context and not zero(number):
+            raise OutsideCalculusError("values that are mixed with a query's")
+        return number * _spread(to, group, value, shape)
+
+    def _scale(
+        self, head: Any, number: int, seen: Sequence[tuple[Group, State]], masks: Sequence[Any]
+    ) -> Any:
+        """What every weight of one reader is multiplied by."""
         if head.average == "":
             return ONE
         if head.average == "examples":
             return 1 / self.examples
-        if head.average == "keys":  # one query stands for m of them, and all of them are seen
-            rows = (group.rows if group.context else c.m for group in seen)
-            return 1 / sum(rows, sympy.Integer(0))
-        raise OutsideCalculusError(f"average {head.average}")
+        if head.average != "keys":
+            raise OutsideCalculusError(f"average {head.average}")
+        count = ZERO
+        for (group, _), mask in zip(seen, masks, strict=True):
+            if mask == 0:
+                continue
+            if group.context:
+                count += group.rows
+            elif head.keys == "causal":  # those up to itself
+                count += PLACE + 1
+            else:  # one query stands for m of them, and all of them are seen
+                count += c.m
+        if head.keys == "strictly causal" and not self.groups[number].context:
+            count += self._queries_before(head, number)
+        return 1 / count if count != 0 else ONE
+
+    def _queries_before(self, head: Any, number: int) -> Any:
+        """How many queries a query sees among strictly causal keys."""
+        query = self.groups[number]
+        mask = ONE if head.mask is None else self._pairs.value(head.mask, ("t", "j"), query, query)
+        return ZERO if zero(mask) else PLACE
 
     def _check_queries(self, head: Any, before: Sequence[State]) -> None:
         """Raises OutsideCalculusError where a token could see a query: one stands for all here.
 
         Also where causal keys meet tokens that are not one by one.
         """
-        causal = head.keys == "causal"
-        if causal and (head.average == "keys" or any(group.rows != 1 for group in self.groups)):
+        causal = head.keys in DIAGONALS
+        if causal and any(group.rows != 1 for group in self.groups):
             raise OutsideCalculusError("causal keys among tokens not told apart")
-        query = before[-1]
+        query, asked = before[-1], self.groups[-1]
         parts = head.parts if isinstance(head, Selection) else (head,)
         # a query sees others too; a score may be 0 of a query on itself and not on another one
-        readers = [query] if causal else before
+        readers = list(zip(self.groups, before, strict=True))
+        readers = readers[-1:] if causal else readers
+        if head.mask is not None:
+            readers = [
+                (group, state)
+                for group, state in readers
+                if not zero(self._pairs.value(head.mask, ("t", "j"), group, asked))
+            ]
         scored = any(
-            self._score(part, reader, query) is not None for part in parts for reader in readers
+            self._score(part, reader, query) is not None for part in parts for _, reader in readers
         )
-        sent = any(self._read(head.value, to, query)[0] for to in _destinations(head.value))
+        sent = any(
+            self._sent(head, to, group, state)
+            for group, state in zip(self.groups, before, strict=True)
+            for to in _destinations(head.value)
+        )
         if scored and (sent or head.attention not in ("linear", "relu", "selection")):
             raise OutsideCalculusError("tokens that see queries")
+
+    def _sent(self, head: Any, destination: str, group: Group, state: State) -> bool:
+        """Whether a group's value is in a query's."""
+        if self._read(head.value, destination, state)[0] is None:
+            return False
+        query = self.groups[-1]
+        if head.mix is None:
+            return group is query
+        return not zero(self._pairs.value(head.mix, ("r", "c"), group, query))
 
     def _score(self, head: Any, reader: State, state: State) -> Form | None:
         total: Form | None = None
@@ -374,6 +476,15 @@ def _weighted(weight: Form, value: Form, shape: Shape) -> Form:
     if (weight.rows, weight.columns) != (1, 1):
         raise OutsideCalculusError("a sum of the matrices that several tokens hold")
     return weight.scalar() * value
+
+
+def _spread(to: Group, group: Group, value: Form, shape: Shape) -> Form:
+    """The sum of a group's values, in every token of another."""
+    if to.rows == 1 and group.rows == 1:
+        return value
+    if len(shape) == 2:
+        raise OutsideCalculusError("a sum of the matrices that several tokens hold")
+    return ones(to.rows) @ (ones(group.rows).T @ value)
 
 
 def _constant(score: Form) -> Any:

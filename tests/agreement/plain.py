@@ -7,6 +7,7 @@ irrational, to fifty digits.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import product
@@ -41,17 +42,26 @@ class Fractions:
     def gelu(self, x: Any) -> Any:
         raise Unsupported("GeLU")
 
+    def exp(self, x: Any) -> Any:
+        raise Unsupported("exp")
+
     def softmax(self, scores: Sequence[Any], null: bool) -> list[Any]:
         raise Unsupported("softmax")
 
-    def norm(self, row: Sequence[Any]) -> list[Any]:
-        raise Unsupported("layer norm")
+    def norm(self, row: Sequence[Any], kind: str, epsilon: Any) -> list[Any]:
+        raise Unsupported(f"{kind} norm")
+
+    def functions(self) -> dict[str, Any]:
+        """What a rule may call that is irrational."""
+        return {}
 
 
 class Decimals(Fractions):
     """mpmath, in the precision that it is set to: what fractions refuse, to many digits."""
 
     def number(self, value: Any) -> Any:
+        if isinstance(value, mpmath.mpf):
+            return value
         if isinstance(value, Fraction):
             return mpmath.mpf(value.numerator) / value.denominator
         if isinstance(value, int):
@@ -66,12 +76,24 @@ class Decimals(Fractions):
         total = mpmath.fsum(powers) + (1 if null else 0)
         return [power / total for power in powers]
 
-    def norm(self, row: Sequence[Any]) -> list[Any]:
+    def exp(self, x: Any) -> Any:
+        return mpmath.exp(x)
+
+    def norm(self, row: Sequence[Any], kind: str, epsilon: Any) -> list[Any]:
         mean = mpmath.fsum(row) / len(row)
-        variance = mpmath.fsum((x - mean) ** 2 for x in row) / len(row)
-        if variance < mpmath.mpf(10) ** -mpmath.mp.dps * (1 + mean**2):  # 0, but for rounding
+        if kind == "rms":
+            row = list(row)
+        elif kind == "layer":
+            row = [x - mean for x in row]
+        else:
+            raise Unsupported(f"{kind} norm")
+        square = mpmath.fsum(x**2 for x in row) / len(row) + self.number(epsilon)
+        if square < mpmath.mpf(10) ** -mpmath.mp.dps * (1 + mean**2):  # 0, but for rounding
             raise ZeroDivisionError("the norm of a token whose units are all equal")
-        return [(x - mean) / mpmath.sqrt(variance) for x in row]
+        return [x / mpmath.sqrt(square) for x in row]
+
+    def functions(self) -> dict[str, Any]:
+        return {"sin": mpmath.sin, "cos": mpmath.cos, "pi": mpmath.pi}
 
 
 FRACTIONS = Fractions()
@@ -150,18 +172,46 @@ def token_features(prompt: Any, X: Any, y: Any, queries: Any, number: Any) -> li
 def after_layer(
     layer: Any, stream: list[list[Any]], slots: Slots, n: int, m: int, arithmetic: Any
 ) -> list[list[Any]]:
-    """stream += heads(stream); then stream += mlp(norm(stream))."""
+    """stream += heads(attention_norm(stream)); stream = after_attention(stream); then
+    stream += mlp(norm(stream)); stream = after_mlp(stream)."""
     total_of = [list(row) for row in stream]
+    read = [norm(layer.attention_norm, row, slots, arithmetic) for row in stream]
     for head in layer.heads:
-        received = attention(head, stream, slots, n, m, arithmetic)
+        received = attention(head, read, slots, n, m, arithmetic)
         total_of = [plus(row, more) for row, more in zip(total_of, received, strict=True)]
-    if layer.mlp is None:
-        return total_of
     made = []
     for row in total_of:
-        normed = arithmetic.norm(row) if layer.norm else row
-        made.append(plus(row, perceptron(layer.mlp, normed, slots, arithmetic)))
+        row = norm(layer.after_attention, row, slots, arithmetic)
+        if layer.mlp is not None:
+            normed = norm(layer.norm, row, slots, arithmetic)
+            row = plus(row, perceptron(layer.mlp, normed, slots, arithmetic))
+        made.append(norm(layer.after_mlp, row, slots, arithmetic))
     return made
+
+
+def norm(one: Any, row: list[Any], slots: Slots, arithmetic: Any) -> list[Any]:
+    """gain * u / sqrt(mean(u^2) + epsilon) + bias, over all units."""
+    if one is None or one is False:
+        return row
+    if one is True:
+        return arithmetic.norm(row, "layer", 0)
+    made = arithmetic.norm(row, one.kind, one.epsilon)
+    for name, gain in one.gain:
+        for k, factor in zip(units_of(name, slots), repeated(gain, name, slots), strict=True):
+            made[k] = made[k] * arithmetic.number(factor)
+    for name, bias in one.bias:
+        for k, term in zip(units_of(name, slots), repeated(bias, name, slots), strict=True):
+            made[k] = made[k] + arithmetic.number(term)
+    return made
+
+
+def units_of(name: str, slots: Slots) -> range:
+    first, shape = slots[name]
+    return range(first, first + size(shape))
+
+
+def repeated(value: Any, name: str, slots: Slots) -> Any:
+    return value if isinstance(value, tuple) else [value] * size(slots[name][1])
 
 
 def attention(
@@ -176,11 +226,29 @@ def attention(
     queries = [times(of_query, row, total(features), number) for row in stream]
     keys = [times(of_key, row, total(features), number) for row in stream]
     values = [times(of_value, row, width, number) for row in stream]
+    every = range(len(stream) - m) if head.keys == "context" else range(len(stream))
+    numbers = {"n": n, "N": len(stream)}
+    if head.mix is not None:
+        sent = []
+        for c in every:
+            total_of = [number(0)] * width
+            for r in every:
+                factor = number(rule(head.mix, {"r": r, "c": c, **numbers}, arithmetic))
+                total_of = plus(total_of, [factor * value for value in values[r]])
+            sent.append(total_of)
+        values = sent
     made = []
     for t, query in enumerate(queries):
-        seen = visible(head.keys, t, len(stream), m)
+        seen = list(visible(head.keys, t, len(stream), m))
+        masks = [1] * len(seen)
+        if head.mask is not None:
+            masks = [rule(head.mask, {"t": t, "j": j, **numbers}, arithmetic) for j in seen]
+            seen = [j for j, mask in zip(seen, masks, strict=True) if mask != 0]
+            masks = [mask for mask in masks if mask != 0]
         scores = [inner_product(query, keys[j], number) for j in seen]
         weights = attention_weights(head, scores, n, arithmetic)
+        if head.mask is not None:
+            weights = [w * number(mask) for w, mask in zip(weights, masks, strict=True)]
         received = [number(0)] * width
         for weight, j in zip(weights, seen, strict=True):
             received = plus(received, [weight * value for value in values[j]])
@@ -195,11 +263,17 @@ def visible(keys: str, t: int, tokens: int, m: int) -> range:
         return range(tokens)
     if keys == "causal":
         return range(t + 1)
+    if keys == "strictly causal":
+        return range(t)
     raise Unsupported(f"keys {keys}")
 
 
 def attention_weights(head: Any, scores: list[Any], n: int, arithmetic: Any) -> list[Any]:
     number = arithmetic.number
+    if not scores:
+        if head.attention in ("softmax", "normalised") and not head.null:
+            raise ZeroDivisionError("shares of nothing")
+        return []
     if head.attention == "softmax":
         return arithmetic.softmax(scores, head.null)
     if head.attention == "normalised":
@@ -207,6 +281,8 @@ def attention_weights(head: Any, scores: list[Any], n: int, arithmetic: Any) -> 
         return [arithmetic.quotient(score, by) for score in scores]
     if head.attention == "relu":
         scores = [arithmetic.relu(score) for score in scores]
+    elif head.attention == "exponential":
+        scores = [arithmetic.exp(score) for score in scores]
     elif head.attention != "linear":
         raise Unsupported(f"attention {head.attention}")
     if head.average == "":
@@ -238,6 +314,41 @@ def perceptron(mlp: Any, row: list[Any], slots: Slots, arithmetic: Any) -> list[
         gate = times(matrix, row, total(units), number)
         hidden = [x * by for x, by in zip(hidden, gate, strict=True)]
     return times(linear(mlp.outer, slots, units, letters, number), hidden, total(slots), number)
+
+
+# -- rules --
+
+
+class Exactly(ast.NodeTransformer):
+    """Every number of a formula as a fraction."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        written = ast.Constant(ast.get_source_segment(self.text, node))
+        return ast.Call(ast.Name("Fraction", ast.Load()), [written], [])
+
+
+def rule(one: Any, at: Mapping[str, int], arithmetic: Any) -> Any:
+    """The number of a rule for the pair of tokens `at`, as Python reads the text."""
+    if one.matrix is not None:
+        row, column, *_ = at.values()
+        return one.matrix[row][column]
+    tree = Exactly(one.text).visit(ast.parse(one.text, mode="eval"))
+    names = {"Fraction": Fraction, "min": min, "max": max, "abs": abs, "__builtins__": {}}
+    names |= {name: Fraction(number) for name, number in at.items()}
+    names |= {name: Fraction(number) for name, number in one.constants}
+    functions = arithmetic.functions()
+    if any(word in one.text for word in ("sin", "cos", "pi")):
+        if not functions:
+            raise Unsupported(f"the rule {one.text}")
+        names |= functions | {name: mpmath.mpf(int(number)) for name, number in at.items()}
+        names["Fraction"] = mpmath.mpf
+    made = eval(compile(ast.fix_missing_locations(tree), one.text, "eval"), names)  # noqa: S307
+    if isinstance(made, float):
+        raise Unsupported(f"a root, in the rule {one.text}")
+    return made if isinstance(made, mpmath.mpf) else Fraction(made)
 
 
 # -- slot maps as matrices --------------------------------------------------------------------

@@ -18,8 +18,8 @@ import torch
 from float_bounds import FloatBounds, Unbounded
 from forms import Numbers, evaluated
 from hypothesis import HealthCheck, Phase, given, settings
-from plain import Decimals, predict, reference, states
-from witnesses import IRRATIONAL, Case, cases, words
+from plain import FRACTIONS, Decimals, predict, reference, states
+from witnesses import IRRATIONAL, RATIONAL, Case, cases, words
 
 from proofs.calculus.form import d as symbol_d
 from proofs.calculus.form import letter
@@ -161,7 +161,7 @@ def _dense(case: Case) -> list[float]:
 def irrational(case: Case) -> str:
     """Balls and the dense module against decimals, for witnesses that fractions cannot run."""
     used = words(case.witness)
-    if not any(any(word in one for one in used) for word in ("softmax", "gelu", "norm=True")):
+    if used <= RATIONAL:
         return "rational"
     with mpmath.workdps(DIGITS):
         try:
@@ -191,6 +191,35 @@ def irrational(case: Case) -> str:
 def _tiny(value: Any) -> Any:
     """What printing a decimal may lose."""
     return mpmath.mpf(10) ** (10 - DIGITS) * (1 + abs(value))
+
+
+FORMATS = ("float64", "float32", "bfloat16", "float16")
+
+
+def rounding(case: Case) -> str:
+    """A prediction in each float format against the exact one, within the bound on rounding."""
+    rational = words(case.witness) <= RATIONAL
+    with mpmath.workdps(DIGITS):
+        try:
+            wanted = predict(case.witness, *case.prompt, FRACTIONS if rational else Decimals())
+        except ZeroDivisionError:
+            return UNDEFINED
+        floats = [np.array(part, dtype=float) for part in case.prompt]
+        outcome = UNBOUNDED
+        for name in FORMATS:
+            found = case.witness.predict(*floats, name)
+            bounds = case.witness.rounding_bound(*floats, name)
+            for value, exact, bound in zip(found, wanted, bounds, strict=True):
+                if not np.isfinite(bound):
+                    continue
+                outcome = AGREES
+                off = abs(mpmath.mpf(float(value)) - Decimals().number(exact))
+                if not off <= mpmath.mpf(float(bound)) + (0 if rational else _tiny(exact)):
+                    raise Disagreement(
+                        f"{name}: {value} is {off} off, beyond {bound}, of "
+                        f"{case.witness.to_json()} on {case.prompt}"
+                    )
+    return outcome
 
 
 # -- in the calculus --------------------------------------------------------------------------

@@ -7,16 +7,13 @@ from collections import Counter
 import pytest
 import readings
 from readings import AGREES, REFUSED, UNDEFINED, outcomes
-from witnesses import VOCABULARY
+from witnesses import RATIONAL, VOCABULARY
 
 # what a word of the calculus cannot say; the rest of the vocabulary is drawn more often without it
 OUTSIDE = {
-    "softmax", "gelu", "norm", "activation=relu", "matrix", "repeated letters", "reads entry",
+    "softmax", "exponential", "gelu", "norm", "irrational rule", "activation=relu", "matrix", "repeated letters", "reads entry",
     "writes entry", "pattern outside gates", "mixed shapes",
 }  # fmt: skip
-RATIONAL = {
-    word for word in VOCABULARY if not any(one in word for one in ("softmax", "gelu", "norm=True"))
-}
 IN_THE_CALCULUS = {
     "attention=linear", "attention=relu", "attention=normalised", "null=True", "keys=context",
     "keys=full", "keys=causal", "average=", "average=keys", "average=examples", "form=joint",
@@ -24,7 +21,8 @@ IN_THE_CALCULUS = {
     "feature=query", "feature=register", "feature=x_example", "feature=x_query",
     "activation=identity, inner=True, gate=True", "activation=identity, inner=False, gate=True",
     "activation=identity, inner=True, gate=False", "activation=identity, inner=False, gate=False",
-    "letters=True", "pattern", "coefficient=0",
+    "letters=True", "pattern", "coefficient=0", "keys=strictly causal", "mask=True", "mix=True",
+    "rule that is a matrix", "rule with constants",
 }  # fmt: skip
 
 

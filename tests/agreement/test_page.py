@@ -29,9 +29,13 @@ from witnesses import (
     AVERAGES,
     FORMS,
     IRRATIONAL,
+    IRRATIONAL_RULES,
     KEYS,
+    NORMS,
+    RULES,
     VOCABULARY,
     Case,
+    mix_of,
     words,
 )
 from witnesses import cases as any_cases
@@ -39,7 +43,7 @@ from witnesses import cases as any_cases
 import constructions
 from constructions.construction import Parts
 from constructions.witness import Witness
-from proofs.layer import MLP, Head, Layer, Readout
+from proofs.layer import MLP, Head, Layer, Norm, Readout
 from proofs.prompt import Prompt
 from proofs.slotmap import Block, slot_map
 from proofs.stream import layout
@@ -48,7 +52,9 @@ from verify.page import build
 from verify.page.export import Export, construction
 
 needs_browser = pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
-SCRIPTS = tuple(f"scripts/{name}.js" for name in ("matrix", "interpreter", "algebra", "model"))
+SCRIPTS = tuple(
+    f"scripts/{name}.js" for name in ("matrix", "rule", "interpreter", "algebra", "model")
+)
 DIGITS = 60
 
 RUN_ALL = """
@@ -82,7 +88,8 @@ class Expected:
 
 def drawn() -> list[Case]:
     """Every kind of head and pattern once, then random witnesses, with and without fractions."""
-    found = [*every_head(), *every_pattern(), *every_perceptron(), *layer_words.cases(60, seed=1)]
+    found = [*every_head(), *every_pattern(), *every_perceptron(), *every_rule(), *every_norm()]
+    found += layer_words.cases(60, seed=1)
     for without, count in ((IRRATIONAL, 200), (frozenset(), 200)):
 
         @settings(
@@ -147,6 +154,34 @@ def every_pattern() -> list[Case]:
         witness = case.witness.with_layers((*more, *case.witness.layer_list))
         made.append(replace(case, witness=witness))
     return made
+
+
+def every_rule() -> list[Case]:
+    """Every rule as a mask, of average weights and of shares, and then as a mix."""
+    made = []
+    for one in (*RULES, *IRRATIONAL_RULES):
+        maps = slot_map(("f", "u")), slot_map(("f", "u")), slot_map(("a", "a"), ("u", "u", -1))
+        heads = [Head(*maps, "linear", "full", "keys", mask=one)]
+        if one not in IRRATIONAL_RULES:  # of a cosine one cannot tell whether it is 0
+            heads.append(Head(*maps, "softmax", "full", null=True, mask=one))
+        heads.append(Head(*maps, keys="full", mix=mix_of(one)))
+        made += [small(Layer("rule", (head,)), len(made) + k) for k, head in enumerate(heads)]
+    return made
+
+
+def every_norm() -> list[Case]:
+    """Every kind of norm in every place, with all its numbers."""
+    head = Head(slot_map(("f", "u")), slot_map(("f", "u")), slot_map(("a", "a"), ("u", "u", -1)))
+    mlp = MLP(slot_map(("a", "u", 2, "<-i"), ("u", "u")))
+    made = []
+    for kind, place in product(("layer", "rms"), NORMS):
+        for numbers in ({}, {"epsilon": Fraction(1, 8)}, {"gain": GAIN}, {"bias": GAIN}):
+            places = {place: Norm(kind, **numbers)}
+            made.append(small(Layer("norm", (head,), mlp, **places), len(made)))
+    return made
+
+
+GAIN = (("u", (2, Fraction(-1, 3))), ("a", 3))
 
 
 def every_perceptron() -> list[Case]:
@@ -235,7 +270,8 @@ def cases() -> list[tuple[Case, Expected]]:
 def wrong(case: Case, says: Expected, made: dict[str, Any]) -> str:
     """Why what the page made is not what the definition says; "" if it is."""
     if "error" in made:
-        return made["error"]
+        none = says.predictions is None and "sees no key" in made["error"]
+        return "" if none else made["error"]
     given = [float(value) for value in made["predictions"]]
     bounds = [float(value) for value in made["bounds"]]
     if says.predictions is None:
@@ -385,7 +421,26 @@ FAULTS = {
     "no register": [('truth(prompt.register, "register") ? 1 : 0', "0")],
     "joint prompts only": [("interleaved: 2 }", "interleaved: 1 }")],
     "positions from 1": [("Number(p === t)", "Number(p + 1 === t)")],
-    "no layer norm": [("layer.norm ? layerNorm(after, layout) : after", "after")],
+    "no layer norm": [("record.normed = normalise(layer.norm, after, layout);", "record.normed = after;")],
+    "a token sees itself": [("&& (!strictly || seen[j] < t)", "&& (!strictly || seen[j] <= t)")],
+    "no mask": [("head.mask === null ? null : ruleTable(head.mask", "true ? null : ruleTable(head.mask")],
+    "a key of mask 0 is seen": [("mask === null || isSeen(", "true || isSeen(")],
+    "a mask turned round": [
+        ('ruleTable(head.mask, ["t", "j"], tokens.all', 'ruleTable(head.mask, ["j", "t"], tokens.all'),
+    ],
+    "no mix": [("if (head.mix !== null) {", "if (false) {")],
+    "a mix turned round": [("transpose(ruleTable(head.mix,", "(ruleTable(head.mix,")],
+    "no exponential": [('head.attention === "exponential" ? exponential(scores)', 'false ? scores')],
+    "no norm before the heads": [("normalise(layer.attention_norm, stream, layout)", "stream")],
+    "no norm after the heads": [("after = normalise(layer.after_attention, after, layout);", "")],
+    "no norm after the MLP": [("record.after = normalise(layer.after_mlp, record.after, layout);", "")],
+    "every norm is centred": [('"kind of a norm") === "layer";', '"kind of a norm") !== "";')],
+    "no epsilon": [("/ whole.c + epsilon);", "/ whole.c);")],
+    "no gain": [("for (const [name, numbers] of gain)", "for (const [name, numbers] of [])")],
+    "no bias": [("for (const [name, numbers] of bias)", "for (const [name, numbers] of [])")],
+    "a quotient of a rule is cut off": [("&& down * x.q !== x.p ? down - 1n : down", "&& false ? down - 1n : down")],
+    "comparisons are not chained": [("        left = right;\n", "")],
+    "a decimal loses its point": [("BigInt(whole + (part ?? \"\"))", "BigInt(whole)")],
     "no gate": [("gate ? multiply(active[name], gate[name]) : active[name]", "active[name]")],
     "scores of the stream's order": [
         ("queryFeatures.slots.map(([name]) => made[name])", "Object.values(made)"),
@@ -416,7 +471,10 @@ def of_everything() -> dict[str, Any]:
     head = {
         "name": "head", "query": QUERY, "key": KEY, "value": VALUE, "attention": "linear",
         "keys": "full", "average": "keys", "null": False,
+        "mask": {"text": "j <= t + c", "constants": [["c", 1]], "matrix": None},
+        "mix": {"text": "", "constants": [], "matrix": [[1, 0], [0, ["/", 1, 2]]]},
     }  # fmt: skip
+    norm = {"kind": "rms", "epsilon": 1, "gain": [["u", [1, 2]]], "bias": [["a", [1]]]}
     mlp = {
         "inner": INNER,
         "gate": GATE,
@@ -443,7 +501,10 @@ def of_everything() -> dict[str, Any]:
         },
         "pools": {
             "layers": [
-                {"name": "layer", "heads": [head], "norm": False, "mlp": mlp, "holds": []}
+                {
+                    "name": "layer", "heads": [head], "norm": True, "mlp": mlp, "holds": [],
+                    "attention_norm": norm, "after_attention": None, "after_mlp": None,
+                }
             ],
             "maps": [maps[number] for number in range(7)], "formulas": [], "definitions": [],
             "math": [],
@@ -473,7 +534,22 @@ UNKNOWN: list[tuple[tuple[Any, ...], Any, str]] = [
     ((*HEAD, "average"), None, "average null"),
     ((*HEAD, "null"), 1, "null 1"),
     ((*HEAD, "null"), True, "null with linear attention"),
-    ((*HEAD, "mask"), "band", '"mask"'),
+    ((*HEAD, "bias"), "band", '"bias"'),
+    ((*HEAD, "mask"), "band", "rule without text"),
+    ((*HEAD, "mask", "text"), "j <= t + d", '"d"'),
+    ((*HEAD, "mask", "text"), "j <= t + r", '"r"'),
+    ((*HEAD, "mask", "text"), "tan(t + c)", '"tan"'),
+    ((*HEAD, "mask", "text"), "t ? c : 1", "? c : 1"),
+    ((*HEAD, "mask", "text"), "j <= (t + c", '"the end"'),
+    ((*HEAD, "mask", "text"), "c // t", "divides by 0"),
+    ((*HEAD, "mask", "words"), "band", '"words"'),
+    ((*HEAD, "mix", "matrix"), [[1, 0]], "is not 2 × 2"),
+    ((*HEAD, "mix", "matrix"), None, "rule"),
+    ((*LAYER, "attention_norm", "kind"), "batch", '"batch"'),
+    ((*LAYER, "attention_norm", "epsilon"), -1, "epsilon -1"),
+    ((*LAYER, "attention_norm", "gain"), [["u", [1, 2, 3]]], "gain or bias of u"),
+    ((*LAYER, "attention_norm", "bias"), [["v", [1]]], 'slot "v"'),
+    ((*LAYER, "after_mlp"), {"kind": "rms"}, "without epsilon"),
     ((*MAPS, KEY, 0, "to"), "g", "do not make the same features"),
     ((*MAPS, QUERY, 0, "to"), "f[0]", 'feature "f[0]"'),
     ((*MAPS, VALUE, 0, "from"), "missing", 'slot "missing"'),
@@ -536,7 +612,11 @@ def test_a_missing_field_is_an_error_that_names_it(page: Callable[..., list[Any]
     paths = [
         *((*PROMPT, name) for name in ("form", "register", "positions", "d")),
         *((*LAYER, name) for name in ("name", "norm", "mlp")),
+        *((*LAYER, name) for name in ("attention_norm", "after_attention", "after_mlp")),
+        *((*LAYER, "attention_norm", name) for name in ("kind", "epsilon", "gain", "bias")),
+        *((*HEAD, "mask", name) for name in ("text", "constants", "matrix")),
         *((*HEAD, name) for name in ("name", "attention", "keys", "average", "null")),
+        *((*HEAD, name) for name in ("mask", "mix")),
         *((*HEAD, name) for name in ("query", "key", "value")),
         *((*MLP_, name) for name in ("inner", "gate", "outer", "activation", "letters")),
         *((*BLOCK, name) for name in ("to", "from")),
@@ -558,7 +638,7 @@ def test_a_field_that_is_new_reaches_the_page_which_refuses_it(
 
     def wider(part: Any) -> Any:
         made = make_dataclass(
-            type(part).__name__, [("mask", str, "")], bases=(type(part),), frozen=True
+            type(part).__name__, [("dropout", str, "")], bases=(type(part),), frozen=True
         )
         return made(**vars(part))
 
@@ -568,7 +648,7 @@ def test_a_field_that_is_new_reaches_the_page_which_refuses_it(
         wider(Layer("", (head,))),
     ]
     for made in page([exported(small(layer, 0)) for layer in layers]):
-        assert '"mask" is not known' in made["error"]
+        assert '"dropout" is not known' in made["error"]
 
 
 def test_the_export_has_every_field_of_what_a_construction_is_made_of() -> None:

@@ -6,6 +6,7 @@ letters, blocks read and write single entries, coefficients are 0, gates stand w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -16,21 +17,45 @@ from hypothesis import strategies as st
 
 from constructions.parts import read_offset, scaled
 from constructions.witness import Witness
-from proofs.layer import MLP, Head, Layer, Readout
+from proofs.layer import MLP, Head, Layer, Norm, Readout
 from proofs.prompt import Prompt
+from proofs.rule import Rule, rule
 from proofs.slotmap import Block, SlotMap, slot_map
 from proofs.stream import Layout, Slot
 from proofs.stream import layout as layout_of
 
 Shape = tuple[int, ...]
 
-ATTENTION = ("linear", "relu", "normalised", "softmax")
-KEYS = ("context", "full", "causal")
+ATTENTION = ("linear", "relu", "normalised", "softmax", "exponential")
+KEYS = ("context", "full", "causal", "strictly causal")
 AVERAGES = ("", "keys", "examples")
 ACTIVATIONS = ("identity", "relu", "gelu")
 FORMS = ("joint", "interleaved")
-IRRATIONAL = {"softmax", "gelu", "norm"}
+IRRATIONAL = {"softmax", "exponential", "gelu", "norm", "irrational rule"}
+NORMS = ("attention_norm", "after_attention", "norm", "after_mlp")
+HALF = {"half": Fraction(1, 2)}
+# of t (mix: r) and j (c): what tokens see, and by how much
+RULES = (
+    rule("j <= t"),
+    rule("j < t or j == 0"),
+    rule("j < n"),
+    rule("j < n and t > 0"),
+    rule("t == j"),
+    rule("not t == j"),
+    rule("1"),
+    rule("half**(t - j) * (j <= t)", **HALF),
+    rule("half**abs(t - j)", **HALF),
+    rule("(t + j) % 2 + half", **HALF),
+    rule("(t - 2 * j) // 3 + 0.25 * (0 <= j < N - 1)"),
+    rule("min(t, j + 1, 2) - max(0, j - t)"),
+    rule("-2**(1 + (j != t)) / (1 + n)"),
+)
+IRRATIONAL_RULES = (
+    rule("cos(pi * (t - j) / 5)"),
+    rule("(j <= t) * sin(pi / 7 + scale * t) * (1 + j)", scale=Fraction(1, 3)),
+)
 LETTERS = "ijkl"
+_PARTS = re.compile("[A-Za-z]+|[^A-Za-z]+")
 
 # powers of 2 and small: sums and products of a few are exact in floats too
 COEFFICIENTS = st.sampled_from(
@@ -64,14 +89,37 @@ def words(witness: Witness) -> set[str]:
     for slots in witness.slot_maps():
         used |= {word for block in slots for word in _block_words(block)}
     for layer in witness.layer_list:
-        used.add(f"norm={layer.norm}")
+        used |= _norm_words(layer)
         for head in layer.heads:
             used |= {f"attention={head.attention}", f"keys={head.keys}", f"null={head.null}"}
-            used.add(f"average={head.average}")
+            used |= {f"average={head.average}", f"mask={head.mask is not None}"}
+            used.add(f"mix={head.mix is not None}")
+            for one in filter(None, (head.mask, head.mix)):
+                if one.matrix is not None:
+                    used.add("rule that is a matrix")
+                elif one.uses("sin", "cos", "pi"):
+                    used.add("irrational rule")
+                elif one.constants:
+                    used.add("rule with constants")
         if (mlp := layer.mlp) is not None:
             inner, gate = mlp.inner is not None, mlp.gate is not None
             used.add(f"activation={mlp.activation}, inner={inner}, gate={gate}")
             used.add(f"letters={bool(mlp.letters)}")
+    return used
+
+
+def _norm_words(layer: Layer) -> set[str]:
+    used = {f"norm={bool(layer.norm)}"}
+    for place in NORMS:
+        one = getattr(layer, place)
+        if one:
+            used |= {f"norm=True, {place}", f"norm=True, {'layer' if one is True else one.kind}"}
+        if isinstance(one, Norm):
+            for field in ("epsilon", "gain", "bias"):
+                if getattr(one, field):
+                    used.add(f"norm=True, {field}")
+            if any(isinstance(value, tuple) for _, value in (*one.gain, *one.bias)):
+                used.add("norm=True, one number for each entry")
     return used
 
 
@@ -110,7 +158,7 @@ VOCABULARY = frozenset(
         f"{what}={there}"
         for what in (
             "register", "positions", "null", "norm", "letters", "readout entry", "reads entry",
-            "writes entry",
+            "writes entry", "mask", "mix",
         )
         for there in (False, True)
     }
@@ -122,9 +170,17 @@ VOCABULARY = frozenset(
     }
     | {
         "coefficient=0", "matrix", "pattern", "pattern repeats left", "pattern repeats right",
-        "pattern with new letters",
+        "pattern with new letters", "rule that is a matrix", "rule with constants",
+        "irrational rule", "norm=True, layer", "norm=True, rms", "norm=True, epsilon",
+        "norm=True, gain", "norm=True, bias", "norm=True, one number for each entry",
     }
+    | {f"norm=True, {place}" for place in NORMS}
 )  # fmt: skip
+RATIONAL = frozenset(
+    word
+    for word in VOCABULARY
+    if not any(one in word for one in ("softmax", "exponential", "gelu", "norm=True", "irrational"))
+)
 
 
 # -- the strategies ---------------------------------------------------------------------------
@@ -145,7 +201,29 @@ def cases(
     witness = draw(witnesses(without, most_layers, most_d, fixed, least_layers))
     n = draw(st.integers(1, most_n)) if witness.examples is None else witness.examples
     m = draw(st.integers(1, most_m))
-    return draw(prompts(witness, n, m))
+    return draw(prompts(draw(with_matrices(witness, n, m)), n, m))
+
+
+@st.composite
+def with_matrices(draw: Any, witness: Witness, n: int, m: int) -> Witness:
+    """The witness with some of its rules as matrices, which fit that many tokens alone."""
+    tokens = witness.prompt.tokens(n, m)
+
+    def drawn(one: Rule | None, rows: int, columns: int) -> Rule | None:
+        if one is None or not draw(st.integers(0, 3)) == 0:
+            return one
+        row = st.tuples(*[st.sampled_from([0, 1, 1, 1, 2, -1, Fraction(1, 2)])] * columns)
+        return Rule(matrix=tuple(draw(row) for _ in range(rows)))
+
+    layers = []
+    for layer in witness.layer_list:
+        heads = []
+        for head in layer.heads:
+            keys = len(tokens.context) if head.keys == "context" else tokens.total
+            mask, mix = drawn(head.mask, tokens.total, keys), drawn(head.mix, keys, keys)
+            heads.append(replace(head, mask=mask, mix=mix))
+        layers.append(replace(layer, heads=tuple(heads)))
+    return witness.with_layers(tuple(layers))
 
 
 @st.composite
@@ -283,8 +361,46 @@ class _Drawing:
         mlp = None if heads and self.chance(1, 2) else self.mlp()
         if mlp is not None:
             self._fill(mlp.outer)
-        norm = mlp is not None and "norm" not in self.without and self.chance(1, 6)
-        return Layer(name, heads, mlp, norm)
+        return Layer(name, heads, mlp, **self.norms(heads, mlp))
+
+    def norms(self, heads: tuple[Head, ...], mlp: MLP | None) -> dict[str, Any]:
+        places = [] if "norm" in self.without else list(NORMS)
+        if not heads and places:
+            places.remove("attention_norm")
+        if mlp is None and places:
+            places.remove("norm")
+        if not places or self.chance(2, 3):
+            return {}
+        return {place: self.norm() for place in places if self.chance(1, 2)}
+
+    def norm(self) -> Norm:
+        """A norm: now and then none of its numbers."""
+        if self.chance(1, 3):
+            return Norm()
+        numbers = [1, 2, -1, Fraction(1, 2)]
+
+        def given() -> tuple[tuple[str, Any], ...]:
+            names = [name for name in _names(self.layout) if self.chance(1, 3)]
+            return tuple(
+                (
+                    name,
+                    self.pick(numbers)
+                    if self.draw(st.booleans())
+                    else tuple(self.pick(numbers) for _ in range(self.layout[name].size)),
+                )
+                for name in names
+            )
+
+        kind, epsilon = self.pick(["layer", "rms"]), self.pick([0, 1, Fraction(1, 8)])
+        return Norm(kind, epsilon, given(), given())
+
+    def rule(self, word: str, names: str) -> Rule | None:
+        """A mask ("tj") or a mix ("rc"), mostly none."""
+        if word in self.without or not self.chance(1, 4):
+            return None
+        more = () if "irrational rule" in self.without else IRRATIONAL_RULES
+        one = self.pick(RULES + more)
+        return one if names == "tj" else mix_of(one)
 
     def _fill(self, slots: SlotMap) -> None:
         written = {_name(block.destination) for block in slots if block.coefficient != 0}
@@ -293,7 +409,12 @@ class _Drawing:
 
     def head(self, name: str) -> Head:
         attention = self.word(ATTENTION)
-        linear = attention in ("linear", "relu")
+        linear = attention not in ("softmax", "normalised")
+        keys, mask = self.word(KEYS), self.rule("mask", "tj")
+        if keys == "strictly causal" or mask is not None:  # else a token may see nothing
+            null = self.chance(9, 10)
+        else:
+            null = self.chance(2, 3)
         query, key = self.feature_maps({}, ("f", "g"))
         sent = sorted(self.unasked) if self.unasked and self.chance(1, 2) else self.sources()
         value = self.blocks(self.layout, self.layout, sent, self.pick([1, 1, 2, 3]))
@@ -302,10 +423,12 @@ class _Drawing:
             key=key,
             value=slot_map(*value),
             attention=attention,
-            keys=self.word(KEYS),
+            keys=keys,
             average=self.word(AVERAGES) if linear else "",
-            null=not linear and self.chance(2, 3),
+            null=not linear and null,
             name=name,
+            mask=mask,
+            mix=self.rule("mix", "rc"),
         )
 
     def with_partners(self, head: Head) -> tuple[Head, ...]:
@@ -321,6 +444,8 @@ class _Drawing:
                     one,
                     keys=head.keys,
                     average=head.average,
+                    mask=head.mask,
+                    mix=head.mix,
                     value=scaled(one.value, self.pick([1, 1, 1, 1, 2])),
                 )
                 for one in three
@@ -550,6 +675,12 @@ class _Drawing:
         if self.layout[name].shape == ():
             return name
         return f"{name}[{self.draw(st.integers(0, self.layout[name].size - 1))}]"
+
+
+def mix_of(one: Rule) -> Rule:
+    """The same rule in row and column of a mix."""
+    text = "".join({"t": "r", "j": "c"}.get(part, part) for part in _PARTS.findall(one.text))
+    return Rule(text, one.constants)
 
 
 def _names(layout: Layout) -> tuple[str, ...]:

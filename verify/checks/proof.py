@@ -359,7 +359,7 @@ def substituted(witness: Any, values: Mapping[Any, Any]) -> Any:
                 gate=slots(layer.mlp.gate),
             ),
         )
-        for layer in witness.layer_list
+        for layer in (one.with_numbers(number) for one in witness.layer_list)
     )
     return replace(
         witness,

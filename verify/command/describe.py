@@ -7,7 +7,7 @@ from typing import Any
 
 from constructions.witness import Witness
 from proofs.exact import as_text
-from proofs.layer import MLP, Head, Layer
+from proofs.layer import MLP, Head, Layer, Norm
 from proofs.slotmap import Block, SlotMap
 from proofs.vocabulary import ATTENTION
 
@@ -17,6 +17,7 @@ KEYS = {
     "context": "keys: the examples, never a query",
     "full": "keys: every token",
     "causal": "keys: the tokens so far",
+    "strictly causal": "keys: the tokens before",
 }
 FORMS = {
     "joint": "one token (x, y) per example, then one per query with y = 0",
@@ -69,16 +70,35 @@ def groups(layers: tuple[Layer, ...]) -> Iterator[tuple[int, int, Layer]]:
 
 
 def _alike(a: Layer, b: Layer) -> bool:
-    return (a.heads, a.mlp, a.norm) == (b.heads, b.mlp, b.norm)
+    return (a.heads, a.mlp, a.norms()) == (b.heads, b.mlp, b.norms())
 
 
 def _layer(layer: Layer) -> Iterator[str]:
+    norms = {place: _norm(norm) for place, norm in layer.norms().items()}
+    if "attention_norm" in norms:
+        yield f"  {norms['attention_norm']} before the heads"
     for head in layer.heads:
         yield from _head(head)
+    if "after_attention" in norms:
+        yield f"  {norms['after_attention']} of the stream after the heads"
     if layer.mlp is not None:
-        if layer.norm:
-            yield "  layer norm before the MLP"
+        if "norm" in norms:
+            yield f"  {norms['norm']} before the MLP"
         yield from _mlp(layer.mlp)
+    if "after_mlp" in norms:
+        yield f"  {norms['after_mlp']} of the stream after the MLP"
+
+
+def _norm(norm: Norm) -> str:
+    """ "RMS norm, epsilon 1/8, gain x 2"."""
+    words = [{"layer": "layer norm", "rms": "RMS norm"}[norm.kind]]
+    if norm.epsilon != 0:
+        words.append(f"epsilon {as_text(norm.epsilon)}")
+    for what, given in (("gain", norm.gain), ("bias", norm.bias)):
+        for slot, value in given:
+            numbers = value if isinstance(value, tuple) else (value,)
+            words.append(f"{what} of {slot} {' '.join(map(as_text, numbers))}")
+    return ", ".join(words)
 
 
 def _head(head: Head) -> Iterator[str]:
@@ -87,6 +107,9 @@ def _head(head: Head) -> Iterator[str]:
     name = f" ({head.name})" if head.name else ""
     how = f"{ATTENTION[head.attention].words}{average[head.average]}"
     yield f"  head{name}: {how}; {KEYS[head.keys]}{null}"
+    for part, rule in (("mask", head.mask), ("mix", head.mix)):
+        if rule is not None:
+            yield f"    {part:6} {rule}"
     for part, slots in (("query", head.query), ("key", head.key), ("value", head.value)):
         yield f"    {part:6} {formulas(slots)}"
 

@@ -43,35 +43,47 @@ def _read_part(witness: Witness) -> str:
     written = _destinations(prompt.embedding)
     reached: list[Layer] = []
     for layer in witness.layer_list:
-        heads = tuple(head for head in (_reached(h, written) for h in layer.heads) if head)
+        known = everything if layer.attention_norm else written
+        heads = tuple(head for head in (_reached(h, known) for h in layer.heads) if head)
         for head in heads:
             written = written | _destinations(head.value)
-        if layer.norm:
+        if layer.after_attention or layer.norm:
             written = everything
         mlp = layer.mlp and _reached_mlp(layer.mlp, written)
         if mlp is not None:
             written = written | _destinations(mlp.outer)
-        reached.append(Layer("", heads, mlp, layer.norm and mlp is not None))
+        if layer.after_mlp:
+            written = everything
+        reached.append(_with(layer, heads, mlp))
 
     live = {split_entry(witness.readout.slot)[0]}
     kept: list[Layer] = []
     for layer in reversed(reached):
+        live = everything if layer.after_mlp else live
         mlp = layer.mlp and _read_mlp(layer.mlp, live)
         if mlp is not None:  # without inner the hidden units are the slots themselves
             live = live | _sources(mlp.outer if mlp.inner is None else mlp.inner)
             live = live | (set() if mlp.gate is None else _sources(mlp.gate))
             live = everything if layer.norm else live
+        live = everything if layer.after_attention else live
         values = [(head, _to(head.value, live)) for head in layer.heads]
         heads = tuple(replace(head, name="", value=value) for head, value in values if value)
         for head in heads:
             live = live | _sources(head.query) | _sources(head.key) | _sources(head.value)
-        if heads or mlp is not None:
-            heads = tuple(sorted(heads, key=repr))
-            kept.append(Layer("", heads, mlp, layer.norm and mlp is not None))
+        live = everything if heads and layer.attention_norm else live
+        made = _with(layer, tuple(sorted(heads, key=repr)), mlp)
+        if made.heads or made.mlp is not None or made.norms():
+            kept.append(made)
     read = replace(prompt, embedding=_to(prompt.embedding, live))
     return json.dumps(
         replace(witness, prompt=read, layer_list=tuple(reversed(kept))).to_json(), sort_keys=True
     )
+
+
+def _with(layer: Layer, heads: tuple[Head, ...], mlp: MLP | None) -> Layer:
+    """The layer with these parts alone, and the norms that are read or stand on the stream."""
+    norm, read = (layer.norm if mlp else False), (layer.attention_norm if heads else None)
+    return replace(layer, name="", heads=heads, mlp=mlp, norm=norm, attention_norm=read, holds=())
 
 
 def _reached(head: Head, written: set[str]) -> Head | None:
@@ -84,6 +96,8 @@ def _reached(head: Head, written: set[str]) -> Head | None:
 
 def _reached_mlp(mlp: MLP, written: set[str]) -> MLP | None:
     """The MLP without hidden units that are 0, as activations of 0 are; None if all are."""
+    if mlp.activation not in ("identity", "relu", "gelu"):  # of 0 it may be anything
+        return mlp
     units = written if mlp.inner is None else _destinations(_from(mlp.inner, written))
     if mlp.gate is not None:
         units = units & _destinations(_from(mlp.gate, written))

@@ -22,6 +22,7 @@ from .story import given, story
 WIDEST = 200  # hidden units of a stream that a reader can still scroll through
 SCRIPTS = (
     "scripts/matrix.js",
+    "scripts/rule.js",
     "scripts/interpreter.js",
     "scripts/algebra.js",
     "scripts/model.js",

@@ -22,7 +22,7 @@ from constructions.construction import Construction, Parts
 from constructions.parameters import Numbers, OneOf, Parameter, Whole
 from constructions.witness import Witness
 from proofs.exact import is_symbolic
-from proofs.layer import Holds, Layer
+from proofs.layer import Holds, Layer, Norm
 from proofs.slotmap import Block, SlotMap
 from proofs.template import Stage
 
@@ -127,6 +127,8 @@ class Export:
             return [slot, self.formulas.add([tree(text), mathml(text)]), tokens]
         if isinstance(part, tuple):
             return [self.written(one) for one in part]
+        if isinstance(part, Norm):
+            return self.norm(part)
         if not is_dataclass(part):
             return coefficient_tree(part)
         made = {
@@ -137,6 +139,21 @@ class Export:
             if is_symbolic(part.coefficient):
                 made["shown"] = self.math.add(coefficient_mathml(part.coefficient))
         return made
+
+    def norm(self, part: Norm) -> dict[str, Any]:
+        """A norm; gain and bias as the numbers of each slot, or one for all of it."""
+
+        def given(pairs: Iterable[tuple[str, Any]]) -> list[Any]:
+            return [
+                [slot, [self.written(e) for e in (value if isinstance(value, tuple) else (value,))]]
+                for slot, value in pairs
+            ]
+
+        known = {"kind": part.kind, "epsilon": self.written(part.epsilon)}
+        known |= {"gain": given(part.gain), "bias": given(part.bias)}
+        if set(known) != {one.name for one in fields(part)}:
+            raise TypeError(f"a page does not know every field of {type(part).__name__}")
+        return known
 
     def family(
         self,

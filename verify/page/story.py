@@ -16,9 +16,10 @@ import numpy as np
 from constructions import PrecisionWarning
 from constructions.witness import Witness
 from proofs.exact import nearest_float
-from proofs.layer import Head, Holds
+from proofs.layer import Head, Holds, Norm
 from proofs.slotmap import SlotMap
 from proofs.stream import Layout, split_entry
+from proofs.vocabulary import DIAGONALS, unread
 
 from ..checks.case import objects
 from .lesson import Lesson
@@ -185,7 +186,8 @@ class Story:
             changed = (s for s in shown.slots if (slots[s.name] != before[s.name]).any())
             shown = Layout(tuple(changed))
         elif layer is not None and layer.heads:
-            tables = "".join(self.score_table(head, before) for head in layer.heads)
+            read = normed(layer.attention_norm, self.witness.layout, before)
+            tables = "".join(self.score_table(head, read) for head in layer.heads)
             heads = f'<div class="scores">{tables}</div>'
         table = self.stream_table(slots, before, shown, layer.holds if layer else ())
         return (
@@ -229,6 +231,16 @@ class Story:
             f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
         )
 
+    def seen(self, head: Head, context: int) -> list[list[bool]]:
+        """Whether each token sees each of the `context` keys."""
+        count, diagonal = len(self.labels), DIAGONALS.get(head.keys, len(self.labels))
+        seen = [[j <= t + diagonal for j in range(context)] for t in range(count)]
+        if head.mask is None:
+            return seen
+        n = len(self.lesson.y)
+        table = head.mask.table(("t", "j"), range(count), range(context), n, count)
+        return [[a and b != 0 for a, b in zip(*rows)] for rows in zip(seen, table)]
+
     def score_table(self, head: Head, before: Stream) -> str:
         """Scores of a head: readers down, those read across."""
         labels, scale, layout = self.labels, self.scale, self.witness.layout
@@ -239,12 +251,13 @@ class Story:
             context = next(
                 (t for t, label in enumerate(labels) if label.startswith("query")), context
             )
+        seen = self.seen(head, context)
         across = "".join(f'<th scope="col">{labels[j]}</th>' for j in range(context))
         rows = []
         for t, label in enumerate(labels):
             cells = "".join(
                 f'<td style="background:{colour(scores[t, j], scale)}">{number(scores[t, j])}</td>'
-                if head.keys != "causal" or j <= t
+                if seen[t][j]
                 else "<td></td>"
                 for j in range(context)
             )
@@ -254,7 +267,10 @@ class Story:
             f"{blocks(getattr(head, role))}</li>"
             for role, _ in ROLES
         )
-        kind = "" if head.attention == "linear" else f" <small>{head.attention}</small>"
+        words = [] if head.attention == "linear" else [head.attention]
+        for what, rule in (("mask", head.mask), ("values mixed by", head.mix)):
+            words += [] if rule is None else [f"{what} {rule}"]
+        kind = f" <small>{plain('; '.join(words))}</small>" if words else ""
         return (
             f'<figure class="head"><figcaption>{plain(head.name)}{kind}</figcaption>'
             f'<div class="scroll"><table class="stream small"><thead><tr><td class="corner">'
@@ -262,6 +278,29 @@ class Story:
             f"{across}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
             f'<ul class="maps">{maps}</ul></figure>'
         )
+
+
+def normed(norm: Norm | None, layout: Layout, stream: Stream) -> Stream:
+    """What is read through a norm, in floats."""
+    if norm is None:
+        return stream
+    tokens = len(next(iter(stream.values())))
+    whole = np.concatenate([stream[s.name].reshape(tokens, -1) for s in layout.slots], axis=1)
+    whole = np.vectorize(as_float, otypes=[float])(whole)
+    if norm.kind == "layer":
+        whole = whole - whole.mean(axis=1, keepdims=True)
+    elif norm.kind != "rms":
+        unread(norm.kind, "norm", "the story of a page")
+    size = np.sqrt((whole**2).mean(axis=1, keepdims=True) + nearest_float(norm.epsilon))
+    gain, bias = (
+        np.array(
+            [nearest_float(norm.entries(what, layout).get((0, i), 0)) for i in range(layout.width)]
+        )
+        for what in ("gain", "bias")
+    )
+    made = whole / size * gain + bias
+    rows = {slot.name: layout.rows(slot.name) for slot in layout.slots}
+    return {name: made[:, at.start : at.stop] for name, at in rows.items()}
 
 
 def blocks(slots: SlotMap) -> str:

@@ -143,8 +143,9 @@ def _numeric(value: Any, where: str) -> arb:
 
 def mixing(head: Head, layout: Layout, entries: Entries) -> list[list[arb]]:
     """The softmax weights of a causal head whose scores do not depend on the prompt."""
-    if head.attention != "softmax" or head.keys != "causal":
-        raise NotCovered(f"head {head.name!r} is no causal softmax")
+    plain = head.mask is None and head.mix is None
+    if head.attention != "softmax" or head.keys != "causal" or not plain:
+        raise NotCovered(f"head {head.name!r} is no causal softmax without mask and mix")
     features = head.query.features(layout, {})
     queries, keys = (slots.entries(features, layout) for slots in (head.query, head.key))
     for _, row in (*queries, *keys):
@@ -331,8 +332,11 @@ def after(
     """
     streams = attended(layer, layout, box)
     program = len(targets[0])
-    if layer.mlp is not None and not layer.norm:
-        raise NotCovered("an MLP without the layer norm before it")
+    if set(layer.norms()) != ({"norm"} if layer.mlp is not None else set()) or layer.norm not in (
+        True,
+        False,
+    ):
+        raise NotCovered("other norms than the plain layer norm before the MLP")
     inner, outer = weights(layer.mlp, layout) if layer.mlp is not None else ([], [])
     errors, workspace = [], []
     for t in range(box.columns) if tokens is None else tokens:

@@ -114,8 +114,8 @@ class Writer:
         return coq_list([self.layer(layer, layout, base) for layer in layers], ";\n    ")
 
     def layer(self, layer: Layer, layout: Layout, base: int | None) -> str:
-        if self.boolean(layer.norm) != "false":
-            self.refuse("Layer.v has no layer norm")
+        for field, norm in layer.norms().items():
+            self.refuse(f"Layer.v has no {norm.kind} norm ({field})")
         heads = coq_list([self.head(head, layout, base) for head in layer.heads], ";\n      ")
         mlp = "None" if layer.mlp is None else f"(Some {self.mlp(layer.mlp, layout, base)})"
         return f"Layer {heads}\n      {mlp}"
@@ -123,6 +123,9 @@ class Writer:
     # -- heads and MLPs -----------------------------------------------------------------------
 
     def head(self, head: Head, layout: Layout, base: int | None) -> str:
+        for what, rule in (("mask", head.mask), ("mix", head.mix)):
+            if rule is not None:
+                self.refuse(f"Layer.v has no {what} of a head ({rule})")
         null = self.boolean(head.null)
         kinds = {"linear": "Linear", "relu": "Relu", "normalised": f"(Normalised {null})"}
         kind = self.word(head.attention, kinds, "attention")

@@ -10,16 +10,20 @@
 const FIELDS = {
   witness: [["layout", "prompt", "layers", "readout", "examples"], ["vectors", "approximate", "definitions", "course", "left", "region"]],
   prompt: [["form", "d", "register", "positions", "embedding"], []],
-  layer: [["name", "heads", "norm", "mlp"], ["holds"]],
-  head: [["name", "query", "key", "value", "attention", "keys", "average", "null"], []],
+  layer: [["name", "heads", "norm", "mlp", "attention_norm", "after_attention", "after_mlp"], ["holds"]],
+  head: [["name", "query", "key", "value", "attention", "keys", "average", "null", "mask", "mix"], []],
+  rule: [["text", "constants", "matrix"], []],
+  norm: [["kind", "epsilon", "gain", "bias"], []],
   mlp: [["inner", "gate", "outer", "activation", "letters"], []],
   block: [["to", "from", "value", "pattern", "matrix"], ["c", "shown", "path", "original"]],
   readout: [["slot", "value"], []],
 };
 const OPTIONAL = { block: ["pattern", "matrix"] };
 const FORMS = ["joint", "interleaved"];
-const ATTENTION = ["linear", "relu", "softmax", "normalised"];
-const KEYS_SEEN = ["context", "full", "causal"];
+const ATTENTION = ["linear", "relu", "softmax", "normalised", "exponential"];
+const SHARES = ["softmax", "normalised"];
+const KEYS_SEEN = ["context", "full", "causal", "strictly causal"];
+const NORMS = ["layer", "rms"];
 const AVERAGES = ["", "keys", "examples"];
 
 function unknown(what, word, known) {
@@ -69,18 +73,45 @@ function checkHead(head) {
   oneOf(head.keys, KEYS_SEEN, "keys");
   oneOf(head.average, AVERAGES, "average");
   truth(head.null, "null");
-  const shares = head.attention === "softmax" || head.attention === "normalised";
+  const shares = SHARES.includes(head.attention);
   if (shares && head.average !== "") throw new Error(`average ${head.average} with ${head.attention} attention`);
   if (!shares && head.null) throw new Error(`null with ${head.attention} attention`);
   for (const map of [head.query, head.key, head.value]) checkMap(map);
+  for (const rule of [head.mask, head.mix]) if (rule !== null) checkRule(rule);
 }
 
-function checkLayer(layer) {
+function checkRule(rule) {
+  checkFields(rule, "rule");
+  const { text, constants, matrix } = rule;
+  if (typeof text !== "string" || (text === "") !== (matrix !== null)) unknown("rule", text);
+  if (!Array.isArray(constants) || !constants.every(([name]) => typeof name === "string")) unknown("constants", constants);
+  if (matrix !== null && !(Array.isArray(matrix) && matrix.every((row) => Array.isArray(row) && row.every((x) => typeof x === "number")))) unknown("matrix", matrix);
+}
+
+// null where there is none
+function checkNorm(norm, layout) {
+  if (norm === null) return;
+  checkFields(norm, "norm");
+  oneOf(norm.kind, NORMS, "kind of a norm");
+  if (!(norm.epsilon >= 0)) unknown("epsilon", norm.epsilon);
+  for (const given of [norm.gain, norm.bias]) {
+    if (!Array.isArray(given)) unknown("gain or bias", given);
+    for (const [slot, numbers] of given) {
+      const size = sizeOf(layout.shape(slot));
+      if (!Array.isArray(numbers) || ![1, size].includes(numbers.length) || !numbers.every((x) => typeof x === "number")) unknown(`gain or bias of ${slot}`, numbers);
+    }
+  }
+}
+
+function checkLayer(layer, layout) {
   checkFields(layer, "layer");
-  truth(layer.norm, "norm");
+  if (layer.norm !== null && typeof layer.norm === "object") checkNorm(layer.norm, layout);
+  else truth(layer.norm, "norm");
+  for (const norm of [layer.attention_norm, layer.after_attention, layer.after_mlp]) checkNorm(norm, layout);
   if (!Array.isArray(layer.heads)) throw new Error("a layer without a list of heads");
   layer.heads.forEach(checkHead);
   if (layer.norm && layer.mlp === null) throw new Error("norm without an MLP");
+  if (layer.attention_norm !== null && !layer.heads.length) throw new Error("attention_norm without heads");
   if (layer.mlp === null) return;
   checkFields(layer.mlp, "mlp");
   oneOf(layer.mlp.activation, Object.keys(ACTIVATIONS), "activation");
@@ -95,7 +126,7 @@ function checkWitness(witness) {
   checkFields(witness, "witness");
   if (!(witness.layout instanceof Layout)) throw new Error("a witness without a layout");
   checkPrompt(witness.prompt);
-  witness.layers.forEach(checkLayer);
+  witness.layers.forEach((layer) => checkLayer(layer, witness.layout));
   checkFields(witness.readout, "readout");
   if (typeof witness.readout.value !== "number") unknown("coefficient", witness.readout.value);
 }
@@ -309,7 +340,7 @@ function embed(witness, data, tokens) {
 function attend(head, stream, layout, tokens) {
   checkHead(head);
   const seen = head.keys === "context" ? tokens.context : tokens.all;
-  const causal = head.keys === "causal";
+  const causal = head.keys === "causal", strictly = head.keys === "strictly causal";
   const queryFeatures = features(head.query, layout, {}), keyFeatures = features(head.key, layout, {});
   checkAlike(queryFeatures, keyFeatures, "query and key do not make the same features");
   const join = (map) => {
@@ -319,22 +350,46 @@ function attend(head, stream, layout, tokens) {
   };
   const query = join(head.query), key = join(head.key);
   const values = applyMap(head.value, stream, layout, layout, {});
+  if (head.mix !== null) {
+    const mix = transpose(ruleTable(head.mix, ["r", "c"], seen, seen, tokens));
+    for (const [name, value] of Object.entries(values)) values[name] = withRows(value, seen, product(mix, rows(value, seen)));
+  }
   const scores = product(query, transpose(rows(key, seen)));
-  const open = (t, j) => !causal || seen[j] <= t;
-  const weights = attentionWeights(head, scores, open, tokens.examples);
+  const mask = head.mask === null ? null : ruleTable(head.mask, ["t", "j"], tokens.all, seen, tokens);
+  const counts = SHARES.includes(head.attention) || head.average === "keys"; // then who is seen matters
+  const open = (t, j) => (!causal || seen[j] <= t) && (!strictly || seen[j] < t)
+    && (mask === null || isSeen(mask.get(t, j), mask.error(t, j), counts));
+  const weights = attentionWeights(head, scores, open, tokens.examples, mask);
   const result = {};
   for (const [name, value] of Object.entries(values)) result[name] = product(weights, rows(value, seen));
   return { head, seen, query, key, values, scores, weights, result };
 }
 
-function attentionWeights(head, scores, open, examples) {
-  const w = head.attention === "relu" ? relu(scores) : each(scores, null, (x, ex) => [x, ex]);
+function isSeen(value, error, counts) {
+  if (counts && value !== 0 && Math.abs(value) <= error) throw new Error(`whether a mask of ${value} is 0 cannot be told`);
+  return value !== 0 || (!counts && error !== 0);
+}
+
+function withRows(a, numbers, b) {
+  const m = each(a, null, (x, ex) => [x, ex]);
+  numbers.forEach((t, i) => {
+    for (let j = 0; j < a.c; j++) { m.v[t * a.c + j] = b.get(i, j); m.e[t * a.c + j] = b.error(i, j); }
+  });
+  return m;
+}
+
+const exponential = (a) => each(a, null, (x, ex) => [Math.exp(x), Math.exp(x) * (Math.expm1(ex) + 8 * U)]);
+
+function attentionWeights(head, scores, open, examples, mask) {
+  const w = head.attention === "relu" ? relu(scores) : head.attention === "exponential" ? exponential(scores)
+    : each(scores, null, (x, ex) => [x, ex]);
   for (let t = 0; t < w.r; t++) {
     const at = [];
     for (let j = 0; j < w.c; j++) {
       if (open(t, j)) at.push(t * w.c + j);
       else { w.v[t * w.c + j] = 0; w.e[t * w.c + j] = 0; }
     }
+    if (!at.length && SHARES.includes(head.attention) && !head.null) throw new Error(`${head.attention} attention: token ${t} sees no key`);
     if (head.attention === "softmax") softmaxRow(w, at, head.null);
     if (head.attention === "normalised") {
       let total = head.null ? 1 : 0, error = 0, size = total;
@@ -349,6 +404,11 @@ function attentionWeights(head, scores, open, examples) {
     const divisor = head.average === "examples" ? examples : head.average === "keys" ? at.length : 1;
     if (divisor !== 1) {
       for (const k of at) { w.v[k] /= divisor; w.e[k] = w.e[k] / divisor + U * Math.abs(w.v[k]); }
+    }
+    for (const k of mask === null ? [] : at) {
+      const x = w.v[k], y = mask.v[k];
+      w.v[k] = x * y;
+      w.e[k] = Math.abs(x) * mask.e[k] + (Math.abs(y) + mask.e[k]) * w.e[k] + U * Math.abs(x * y);
     }
   }
   return w;
@@ -366,20 +426,26 @@ function softmaxRow(w, at, extra) {
   }
 }
 
-// (h - mean) / sqrt(variance) of each token over all hidden units
-function layerNorm(stream, layout) {
+const PLAIN_NORM = { kind: "layer", epsilon: 0, gain: [], bias: [] };
+
+// gain * u / sqrt(mean(u^2) + epsilon) + bias of each token over all hidden units; u = h - mean for
+// the layer norm, h for the rms norm. Without a norm the stream as it is.
+function normalise(norm, stream, layout) {
+  if (norm === null || norm === false) return stream;
+  const { kind, epsilon, gain, bias } = norm === true ? PLAIN_NORM : norm;
+  const centred = oneOf(kind, NORMS, "kind of a norm") === "layer";
   const names = layout.slots.map(([name]) => name);
   const whole = sideBySide(names.map((name) => stream[name]));
   for (let t = 0; t < whole.r; t++) {
     const row = whole.v.subarray(t * whole.c, (t + 1) * whole.c);
     const bound = whole.e.subarray(t * whole.c, (t + 1) * whole.c);
-    const mean = row.reduce((a, b) => a + b, 0) / whole.c;
+    const mean = centred ? row.reduce((a, b) => a + b, 0) / whole.c : 0;
     const size = row.reduce((a, b) => a + Math.abs(b), 0) / whole.c;
     const error = Math.max(...bound) + (whole.c + 1) * U * size;
-    const deviation = Math.sqrt(row.reduce((a, b) => a + (b - mean) ** 2, 0) / whole.c);
+    const deviation = Math.sqrt(row.reduce((a, b) => a + (b - mean) ** 2, 0) / whole.c + epsilon);
     row.forEach((x, i) => {
       const v = (x - mean) / deviation;
-      bound[i] = ((bound[i] + error) * (1 + Math.abs(v))) / deviation + (whole.c + 4) * U * Math.abs(v);
+      bound[i] = ((bound[i] + error) * (1 + Math.abs(v))) / deviation + (whole.c + 8) * U * Math.abs(v);
       row[i] = v;
     });
   }
@@ -389,6 +455,10 @@ function layerNorm(stream, layout) {
     made[name] = columns(whole, start, start + stream[name].c);
     start += stream[name].c;
   }
+  const given = (numbers, m) => fromRows(Array.from({ length: m.r }, () => Array.from({ length: m.c }, (_, i) => numbers[numbers.length === 1 ? 0 : i])), m.c);
+  const inexact = (m) => each(m, null, (x) => [x, Number.isInteger(x) ? 0 : 2 * U * Math.abs(x)]);
+  for (const [name, numbers] of gain) made[name] = multiply(made[name], inexact(given(numbers, made[name])));
+  for (const [name, numbers] of bias) made[name] = add(made[name], inexact(given(numbers, made[name])));
   return made;
 }
 
@@ -417,18 +487,22 @@ function perceive(mlp, stream, layout) {
   return { inner, active, gate, hidden, hiddenLayout, result: applyMap(mlp.outer, hidden, hiddenLayout, layout, letters) };
 }
 
-// stream += heads(stream); then stream += mlp(norm(stream))
+// stream += heads(attention_norm(stream)); stream = after_attention(stream); then
+// stream += mlp(norm(stream)); stream = after_mlp(stream)
 function applyLayer(layer, stream, layout, tokens) {
-  checkLayer(layer);
-  const heads = layer.heads.map((head) => attend(head, stream, layout, tokens));
+  checkLayer(layer, layout);
+  const read = normalise(layer.attention_norm, stream, layout);
+  const heads = layer.heads.map((head) => attend(head, read, layout, tokens));
   let after = stream;
   for (const head of heads) after = sum(after, head.result);
+  after = normalise(layer.after_attention, after, layout);
   const record = { layer, before: stream, heads, middle: after, after };
   if (layer.mlp !== null) {
-    record.normed = layer.norm ? layerNorm(after, layout) : after;
+    record.normed = normalise(layer.norm, after, layout);
     record.mlp = perceive(layer.mlp, record.normed, layout);
     record.after = sum(after, record.mlp.result);
   }
+  record.after = normalise(layer.after_mlp, record.after, layout);
   return record;
 }
 

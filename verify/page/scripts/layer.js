@@ -5,8 +5,9 @@ const KINDS = {
   relu: "the weight is the score where it is positive, else 0",
   softmax: "the weights are the softmax of the scores",
   normalised: "the weights are the scores divided by their sum",
+  exponential: "the weight is the exponential of the score",
 };
-const KEYS = { context: "the examples are read, no query is", full: "every token is read", causal: "earlier tokens are read" };
+const KEYS = { context: "the examples are read, no query is", full: "every token is read", causal: "earlier tokens are read", "strictly causal": "tokens before it are read" };
 const PATTERNS = {
   "i<-ij": "summed over the second index", "j<-ij": "summed over the first index",
   "<-i": "summed", "ij<-j": "repeated in every row", "ij<-i": "repeated in every column",
@@ -25,7 +26,7 @@ function renderLayer() {
   const record = result.steps[k];
   const heads = record.heads.map((made) => headOf(made, result.tokens)).join("");
   fill(panel, `<h3>Layer ${k}: ${titled(record.layer.name)}${label ? ` <small>${escapeText(label)}</small>` : ""}</h3>
-    <p>${text}</p>${heads}${record.layer.mlp ? mlpOf(record) : ""}`);
+    <p>${text}</p>${normsOf(record.layer)}${heads}${record.layer.mlp ? mlpOf(record) : ""}`);
 }
 
 function layerText(whole) {
@@ -44,7 +45,7 @@ function headOf(made, tokens) {
     seen.map((j, at) => `<td style="background:${colour(shown.get(t, at), top)}" title="${
       show(scores.get(t, at), 6)}">${tokens.total > 9 ? "" : `<span>${show(shown.get(t, at), 2)}</span>`}</td>`).join("")}</tr>`).join("");
   const words = `${KINDS[head.attention]}${head.null ? " and 1" : ""}${
-    head.average ? `, divided by the number of ${head.average === "keys" ? "tokens read" : "examples"}` : ""}; ${KEYS[head.keys]}`;
+    head.average ? `, divided by the number of ${head.average === "keys" ? "tokens read" : "examples"}` : ""}; ${KEYS[head.keys]}${ruleText(head.mask, "times the mask")}${ruleText(head.mix, "values mixed by")}`;
   const toggle = plain ? "" : `<label class="switch"><input type="checkbox" data-do="scores" data-focus="scores${made.head.name}"
     ${app.scores ? "checked" : ""}> raw scores</label>`;
   return `<figure class="head"><figcaption><b>${escapeText(head.name || "head")}</b> <small>${scores.r}×${scores.c}</small>${toggle}
@@ -55,12 +56,26 @@ function headOf(made, tokens) {
     ${["query", "key", "value"].map((role) => mapList(role, head[role], role)).join("")}</figure>`;
 }
 
+function ruleText(rule, words) {
+  if (!rule) return "";
+  const constants = rule.constants.map(([name, x]) => `${name} = ${show(approximately(x).v)}`).join(", ");
+  return `; ${words} ${rule.matrix ? "a matrix" : escapeText(rule.text)}${constants ? ` where ${escapeText(constants)}` : ""}`;
+}
+
+const normWords = (norm) => (norm === true || norm.kind === "layer" ? "layer norm" : "RMS norm");
+
+function normsOf(layer) {
+  const places = { attention_norm: "before the heads", after_attention: "after the heads", norm: "before the MLP", after_mlp: "after the MLP" };
+  const said = Object.entries(places).filter(([place]) => layer[place]).map(([place, where]) => `${normWords(layer[place])} ${where}`);
+  return said.length ? `<p><small>${said.join("; ")}</small></p>` : "";
+}
+
 function mlpOf(record) {
   const { mlp } = record.layer;
   const plain = !mlp.inner && !mlp.gate && mlp.activation === "identity";
   const words = plain ? "a linear map of every token, added to the stream"
     : `hidden = ${mlp.activation === "identity" ? "" : mlp.activation + " of "}${mlp.inner ? "inner" : "the stream"}${mlp.gate ? " × gate" : ""}; then written`;
-  return `<figure class="head"><figcaption><b>MLP</b>${record.layer.norm ? " after layer norm" : ""}<br><small>${words}</small></figcaption>
+  return `<figure class="head"><figcaption><b>MLP</b>${record.layer.norm ? ` after ${normWords(record.layer.norm)}` : ""}<br><small>${words}</small></figcaption>
     ${mlp.inner ? mapList("inner", mlp.inner, "key") : ""}${mlp.gate ? mapList("gate", mlp.gate, "query") : ""}
     ${mapList("written", mlp.outer, "written")}</figure>`;
 }

@@ -61,8 +61,11 @@ function assemble(family, pools, parameters, edits) {
         for (const map of ["query", "key", "value"]) {
           made[map] = blocks(head[map], `${path}.heads.${h}.${map}`);
         }
+        for (const rule of ["mask", "mix"]) made[rule] = head[rule] && ruleOf(head[rule], value);
         return made;
       }),
+      ...Object.fromEntries(["norm", "attention_norm", "after_attention", "after_mlp"]
+        .map((place) => [place, typeof layer[place] === "object" ? normOf(layer[place], value) : layer[place]])),
       mlp: layer.mlp && {
         ...layer.mlp,
         inner: blocks(layer.mlp.inner, `${path}.mlp.inner`),
@@ -81,10 +84,24 @@ function assemble(family, pools, parameters, edits) {
     vectors: Object.fromEntries(Object.entries(variant.vectors).map(([name, v]) => [name, v.map((entry) =>
       (Array.isArray(entry) && Array.isArray(entry[0]) ? entry[0].map(value) : value(entry)))])),
     definitions: variant.definitions.map((i) => pools.definitions[i]),
-    approximate: layers.some(({ heads, mlp, norm }) =>
-      norm || mlp?.activation === "gelu" || heads.some((head) => head.attention === "softmax")),
+    approximate: layers.some((layer) =>
+      layer.norm || layer.attention_norm || layer.after_attention || layer.after_mlp || layer.mlp?.activation === "gelu"
+      || layer.heads.some((head) => head.attention === "softmax" || head.attention === "exponential")),
   };
 }
+
+// A rule, and a norm, with numbers for trees; what is no field of theirs stays, to be refused.
+const ruleOf = (rule, value) => ({
+  ...rule,
+  constants: Array.isArray(rule.constants) ? rule.constants.map(([name, tree]) => [name, constantOf(tree, value)]) : rule.constants,
+  matrix: Array.isArray(rule.matrix) ? rule.matrix.map((row) => row.map(value)) : rule.matrix,
+});
+const normOf = (norm, value) => norm && {
+  ...norm,
+  ...(norm.epsilon === undefined ? {} : { epsilon: value(norm.epsilon) }),
+  ...Object.fromEntries(["gain", "bias"].filter((what) => Array.isArray(norm[what]))
+    .map((what) => [what, norm[what].map(([slot, numbers]) => [slot, numbers.map(value)])])),
+};
 
 // Predictions at the queries if the stream were read after layer k: the read-out slot itself, or
 // what the last layer makes of the stream as it is now.

@@ -126,6 +126,12 @@ function arithmetic(model, k, name, i, t) {
       })),
     });
   });
+  const normed = (place, now) => {
+    if (!record.layer[place]) return;
+    const before = terms.reduce((total, term) => total + term.value, 0);
+    terms.push({ kind: "before", text: "what the norm after it changes", value: now[name].get(t, i) - before });
+  };
+  normed("after_attention", record.middle);
   if (record.mlp && record.mlp.result[name]) {
     const { layout } = model.witness, from = record.mlp.hiddenLayout;
     const parts = [];
@@ -146,6 +152,7 @@ function arithmetic(model, k, name, i, t) {
     }
     terms.push({ kind: "mlp", name: "MLP", value: record.mlp.result[name].get(t, i), parts });
   }
+  normed("after_mlp", record.after);
   return terms;
 }
 

@@ -1,0 +1,133 @@
+"""Kinds of attention and activations of one's own: one call each, and every reading that can knows.
+
+    attention("squared", "squared attention", weigh=lambda numbers, s: numbers.multiply(s, s))
+    activation("tanh", "tanh", floats=torch.tanh, balls=lambda x: x.tanh())
+
+A function is written in the methods of a number system, of which `relu`, `multiply`, `combine`,
+`exp` are some: then it runs in each that has them, and bounds on rounding are derived. Or it is
+given to each number system that is to have it, entry by entry: then a bound on rounding is made
+beside balls, and a number system that has none refuses by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from proofs.vocabulary import ACTIVATIONS, ATTENTION, Activation, Attention, Entrywise, boolean
+
+# what is built in is nobody's to change
+_OWN = {id(table): frozenset(table) for table in (ATTENTION, ACTIVATIONS)}
+
+
+def attention(
+    name: str,
+    words: str,
+    *,
+    weigh: Callable[[Any, Any], Any] | None = None,
+    floats: Callable[[Any], Any] | None = None,
+    balls: Callable[[Any], Any] | None = None,
+    rational: Callable[[Any], Any] | None = None,
+    shares: bool = False,
+) -> None:
+    """Adds a kind of attention: what becomes of a score, as `weigh(numbers, scores)` or as a
+    function of one number for floats (of a torch tensor), balls (of a flint.arb) and fractions.
+
+    shares: weights are divided by their sum. `words` are for people. Raises ValueError for a name
+    that is taken by another kind.
+    """
+    boolean(shares, "shares")
+    function = _function(name, words, weigh, floats, balls, rational)
+    irrational = _irrational(function)
+    _add(ATTENTION, name, Attention(words, function, shares, irrational=irrational))
+
+
+def activation(
+    name: str,
+    words: str,
+    *,
+    apply: Callable[[Any, Any], Any] | None = None,
+    floats: Callable[[Any], Any] | None = None,
+    balls: Callable[[Any], Any] | None = None,
+    rational: Callable[[Any], Any] | None = None,
+) -> None:
+    """Adds an activation: `apply(numbers, units)`, or a function of one number as for `attention`.
+
+    Raises ValueError for a name that is taken by another one.
+    """
+    function = _function(name, words, apply, floats, balls, rational)
+    irrational = _irrational(function)
+    _add(ACTIVATIONS, name, Activation(words, function, irrational))
+
+
+def _function(
+    name: Any,
+    words: Any,
+    methods: Callable[[Any, Any], Any] | None,
+    floats: Callable[[Any], Any] | None,
+    balls: Callable[[Any], Any] | None,
+    rational: Callable[[Any], Any] | None,
+) -> Callable[[Any, Any], Any]:
+    """What is asked of a number system."""
+    for what, text in (("name", name), ("words", words)):
+        if not (isinstance(text, str) and text):
+            raise ValueError(f"the {what} of a kernel must be text, not {text!r}")
+    entrywise = (floats, balls, rational)
+    given = [one for one in (methods, *entrywise) if one is not None]
+    if not given or not all(map(callable, given)) or (methods is not None and len(given) > 1):
+        raise ValueError(
+            f"{name}: give one function of a number system and an array, or functions of one "
+            "number: floats=, balls=, rational="
+        )
+    if methods is not None:
+        return methods
+    return _Applied(Entrywise(name, floats, balls, rational))
+
+
+def _irrational(function: Callable[[Any, Any], Any]) -> bool:
+    """Whether fractions refuse it, seen on some."""
+    from .numbers import Unsupported, get
+
+    fractions = get("rational")
+    try:
+        function(fractions, fractions.constant([[1, 2], [-1, 3]]))
+    except Unsupported:
+        return True
+    except ArithmeticError:
+        return False
+    return False
+
+
+class _Applied(partial):
+    """numbers.applied of a function of one number."""
+
+    def __new__(cls, function: Entrywise) -> _Applied:
+        return super().__new__(cls, _applied, function)
+
+
+def _applied(function: Entrywise, numbers: Any, values: Any) -> Any:
+    return numbers.applied(values, function)
+
+
+def _add(table: dict[str, Any], name: str, made: Any) -> None:
+    there = table.get(name)
+    if there is not None and (name in _OWN[id(table)] or not _same(there, made)):
+        what = "attention" if table is ATTENTION else "activation"
+        raise ValueError(f"there is an {what} {name!r} already, {there.words}")
+    table[name] = made
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two kernels are the same text, as when a file is loaded twice."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, _Applied):
+        return _same(one.args[0], other.args[0])
+    if isinstance(one, (Attention, Activation, Entrywise)):
+        return all(_same(getattr(one, field), getattr(other, field)) for field in vars(one))
+    code = getattr(one, "__code__", None)
+    if code is None or getattr(other, "__code__", None) is None:
+        return bool(one == other)
+    cells, others = ([c.cell_contents for c in f.__closure__ or ()] for f in (one, other))
+    return bool(code == other.__code__ and cells == others)
