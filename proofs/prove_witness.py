@@ -20,9 +20,11 @@ import sympy
 from proofs.calculus import form as c
 from proofs.calculus.form import Form, ShapeError
 from proofs.calculus.run import Run
-from proofs.calculus.scope import Scope, array_letters, is_vector, plain
+from proofs.calculus.arrays import Arrays
+from proofs.calculus.scope import Scope, plain
 from proofs.calculus.tokens import OutsideCalculusError
 from proofs.formula import rename
+from proofs.letters import Matrix, Vector
 from proofs.references import Statement
 from proofs.theorem import Proof
 
@@ -35,13 +37,15 @@ def prove_witness(
     expand: bool = False,
     statement: Statement | None = None,
     parameters: Mapping[str, Any] | None = None,
+    arrays: Mapping[str, Vector | Matrix] | None = None,
 ) -> Proof:
     """Prove every layer's `holds`, and that the prediction is the one of `statement`, for every d.
 
     For every n too, unless the weights depend on it or tell tokens apart by one-hot positions:
     then for the number of examples that the witness, or `examples`, fixes. `statement` gives the
     algorithm: definitions, which replace the witness's own of the same names, and the prediction;
-    `parameters` the values of its names, the witness's own by default. Without it only the
+    `parameters` the values of its names, the witness's own by default; `arrays` which of them are
+    open vectors and matrices, with what is declared of them. Without a statement only the
     witness's own words are proved, which is no proof of any algorithm. `expand` puts every
     definition in instead of going on with letters, for few layers only. A layer that does something
     else than it says, and anything outside the calculus, make a Proof that is not proved, with the
@@ -53,7 +57,7 @@ def prove_witness(
     for letters in ways:
         lines: list[str] = []
         try:
-            failed = _prove(witness, examples, lines, letters, statement, parameters)
+            failed = _prove(witness, examples, lines, letters, statement, parameters, arrays)
         except (OutsideCalculusError, ShapeError) as error:
             failed = f"outside the calculus: {error}"
         if failed is None:
@@ -95,18 +99,21 @@ def _prove(
     letters: Letters,
     statement: Statement | None,
     parameters: Mapping[str, Any] | None,
+    open_arrays: Mapping[str, Vector | Matrix] | None,
 ) -> str | None:
     """The first line that is false, None if all are true."""
     parameters = {**witness.parameters, **(parameters or {})}
-    arrays = array_letters(parameters)
-    matrices = {(k,) if is_vector(k) else k: v.T if is_vector(k) else v for k, v in arrays.items()}
+    arrays = Arrays(open_arrays or {}, witness.d, parameters)
     definitions, prediction = dict(witness.definitions), None
     if statement is not None:
         if letters == "none":  # nothing is shared: names may mean one thing here, another there
             statement = _renamed(statement)
         definitions, prediction = {**definitions, **statement[0]}, statement[1]
+        twice = {k for k, v in parameters.items() if isinstance(v, tuple) and any(v)} & set(definitions)
+        if twice:  # a letter would stand for the parameter in the weights, and for the other here
+            raise OutsideCalculusError(f"{', '.join(sorted(twice))}: both a parameter and defined")
         parameters = {k: v for k, v in parameters.items() if k not in statement[0]}
-    run = Run(witness, examples, matrices)
+    run = Run(witness, examples, arrays)
     scope = Scope(parameters, arrays, run, definitions)
     held: dict[tuple[str, str], str] = {}
     for number, layer in enumerate(witness.layer_list, start=1):

@@ -19,6 +19,7 @@ from typing import Any
 import sympy
 
 from proofs.calculus import form as c
+from proofs.calculus.arrays import Arrays
 from proofs.calculus.form import Form, ShapeError
 from proofs.calculus.pairs import Pairs, zero
 from proofs.calculus.relu_heads import Selection, combined, relu
@@ -79,15 +80,15 @@ class State(dict[str, Form]):
 class Run:
     """One witness in the calculus; `states` holds each group's slots after the last layer run.
 
-    `matrices` gives explicit matrices of the weights (rows of numbers) a form (rows × d).
+    `matrices` gives explicit matrices of the weights (rows of numbers) a form (`Arrays`).
     """
 
     def __init__(
-        self, witness: Any, examples: int | None, matrices: Mapping[Any, Form] | None = None
+        self, witness: Any, examples: int | None, matrices: Mapping[Any, Form] | Arrays | None = None
     ) -> None:
         self.witness = witness
         self.groups = groups(witness, examples)
-        self.matrices = dict(matrices or {})
+        self.matrices = {} if matrices is None else matrices
         prompt = witness.prompt
         self.positions = {b.destination for b in prompt.embedding if b.source == "position"}
         self.shapes = self._shapes()
@@ -436,12 +437,16 @@ class Run:
         """The block on a form of that shape, and the shape of what it makes."""
         coefficient = sympy.sympify(block.coefficient)
         if block.matrix is not None:
-            if block.matrix not in self.matrices:
+            matrix = self.matrices.get(block.matrix)
+            if matrix is None:
                 raise OutsideCalculusError(f"{block}: an explicit matrix without a letter")
-            matrix = self.matrices[block.matrix]
-            if len(shape) != 1:
-                raise OutsideCalculusError(f"{block}: a matrix on what is no vector")
-            return coefficient * (form @ matrix.T), () if matrix.rows == 1 else (matrix.rows,)
+            if len(shape) == 1 and matrix.columns == c.d:
+                return coefficient * (form @ matrix.T), () if matrix.rows == 1 else (matrix.rows,)
+            if shape == () and matrix.columns == 1:  # a vector, times a number
+                return coefficient * (form @ matrix.T), (matrix.rows,)
+            if shape == () and (form.rows, form.columns) == (1, 1) and len(block.matrix[0]) == 1:
+                return coefficient * form.scalar() * matrix, (matrix.rows, matrix.columns)
+            raise OutsideCalculusError(f"{block}: a matrix on what is no vector")
         if block.pattern is None or block.is_diagonal:
             return coefficient * form, shape
         if block.indices() == ("ii", "") and (form.rows, form.columns) == (1, 1):

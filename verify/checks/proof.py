@@ -21,6 +21,8 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
+from proofs.letters import Matrix, Open, Vector, arrays
+
 from ..claim import Budget, CheckResult, Claim, Object
 from ..formulas import Formula
 from .case import build, reference
@@ -28,30 +30,6 @@ from .case import build, reference
 REACH = 24  # dimensions at which the builder is seen to be one function of d
 
 Parameters = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Vector:
-    """A parameter of d numbers, left open: letters name_0, name_1, …"""
-
-    name: str
-
-    def at(self, d: int) -> Any:
-        import sympy
-
-        return tuple(sympy.symbols(f"{self.name}_:{d}", seq=True))
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """A parameter of d rows of d numbers, left open."""
-
-    name: str
-
-    def at(self, d: int) -> Any:
-        import sympy
-
-        return tuple(tuple(sympy.symbols(f"{self.name}_{i}_:{d}", seq=True)) for i in range(d))
 
 
 @dataclass(frozen=True)
@@ -171,7 +149,11 @@ def prove(claim: Claim, given: Parameters) -> Any:
     witness = claim.witness(**values)
     statement = claim.formula.at({**witness.parameters, **values})
     return prove_witness(
-        witness, expand=bool(given.get("expand")), statement=statement, parameters=values
+        witness,
+        expand=bool(given.get("expand")),
+        statement=statement,
+        parameters=values,
+        arrays=arrays(given),
     )
 
 
@@ -192,16 +174,21 @@ def _prove(claim: Claim, given: Parameters, proved: dict[str, Proved]) -> str | 
 
 def not_uniform(claim: Claim, given: Parameters) -> str | None:
     """At which d up to REACH the builder makes other blocks than where it is proved."""
+    from proofs.calculus.arrays import Arrays
+
     assert claim.witness is not None
     d = given["d"]
     witness = build(claim.witness, opened(given, d))
-    blocks = shape_free(witness, given)
+    sums = explicit_sums(witness, given)
     for other in range(1, REACH + 1):
         try:
             wider = build(claim.witness, opened(given, other))
         except ValueError as error:
             return f"{witness.name} with {described(given)} cannot be built at d = {other}: {error}"
-        if shape_free(wider, given) != blocks or not same_shapes(witness, wider):
+        letters = Arrays(arrays(given), other).rows
+        wanted = {rows: one.at(letters, other) for rows, one in sums.items()}
+        blocks = shape_free(witness, wanted)
+        if shape_free(wider) != blocks or not same_shapes(witness, wider):
             return (
                 f"the blocks of {witness.name} with {described(given)} are others at d = {other} "
                 f"than at d = {d}, where they are proved"
@@ -209,24 +196,33 @@ def not_uniform(claim: Claim, given: Parameters) -> str | None:
     return None
 
 
-def shape_free(witness: Any, given: Parameters) -> Any:
+def explicit_sums(witness: Any, given: Parameters) -> dict[Any, Any]:
+    """What the explicit matrices are, where they are sums of the set's letters."""
+    from proofs.calculus.arrays import Arrays
+
+    letters = Arrays(arrays(given), witness.d)
+    blocks = (block for slots in witness.slot_maps() for block in slots)
+    explicit = {block.matrix for block in blocks if block.matrix is not None}
+    sums = {rows: letters.sum(rows) for rows in explicit}
+    return {rows: one for rows, one in sums.items() if one is not None}
+
+
+def shape_free(witness: Any, matrices: Mapping[Any, Any] | None = None) -> Any:
     """The witness as data without the sizes of its slots: equal for every d.
 
-    An explicit matrix that is a vector or matrix of letters is named, not written out.
+    `matrices` gives others in place of its explicit ones.
     """
-    from proofs.exact import as_text
-
-    named: dict[str, str] = {}
-    for name, value in given.items():
-        if isinstance(value, (Vector, Matrix)):
-            letters = value.at(witness.d)
-            rows = letters if isinstance(value, Matrix) else (letters,)
-            named[str([[as_text(entry) for entry in row] for row in rows])] = name
+    written: dict[str, Any] = {}
+    for slots in witness.slot_maps():
+        for block in slots:
+            if block.matrix is not None:
+                instead = (matrices or {}).get(block.matrix, block.matrix)
+                written[str(rows_as_text(block.matrix))] = rows_as_text(instead, expanded=True)
 
     def without(data: Any) -> Any:
         if isinstance(data, dict):
             return {
-                key: named.get(str(value), value) if key == "matrix" else without(value)
+                key: written[str(value)] if key == "matrix" else without(value)
                 for key, value in data.items()
             }
         return [without(entry) for entry in data] if isinstance(data, list) else data
@@ -238,6 +234,16 @@ def shape_free(witness: Any, given: Parameters) -> Any:
         if layer["mlp"]:
             layer["mlp"]["letters"] = sorted(layer["mlp"]["letters"])
     return without(data)
+
+
+def rows_as_text(rows: Any, expanded: bool = False) -> list[list[str]]:
+    """Explicit rows as exact text, multiplied out where they are letters."""
+    from proofs.exact import as_text, is_symbolic
+
+    def text(entry: Any) -> str:
+        return as_text(entry.expand() if expanded and is_symbolic(entry) else entry)
+
+    return [[text(entry) for entry in row] for row in rows]
 
 
 def same_shapes(one: Any, other: Any) -> bool:
@@ -278,7 +284,10 @@ def _like(given: Parameters, p: Parameters) -> dict[str, Any] | None:
         if name in ("d", "expand"):
             continue
         mine, theirs = given.get(name), p.get(name)
-        if isinstance(mine, (sympy.Basic, Vector, Matrix)):
+        if isinstance(mine, Open):
+            if mine.why_not(theirs, p):
+                return None
+        elif isinstance(mine, sympy.Basic):
             if theirs is None or isinstance(theirs, str):
                 return None
         elif name in sizes and isinstance(theirs, int) and 0 <= theirs <= sizes[name]:
@@ -395,7 +404,7 @@ def _reach(proved: Mapping[str, Proved]) -> str:
         words.append(f"{name} = {_range(sizes)}")
     words.append(f"d = 1 to {REACH}")
     letters = {
-        name
+        value.words if isinstance(value, Open) else name
         for one in proved.values()
         for name, value in one.given.items()
         if hasattr(value, "free_symbols") or isinstance(value, (Vector, Matrix))
@@ -417,9 +426,9 @@ def _range(values: set[int]) -> str:
 
 
 def described(parameters: Parameters) -> str:
-    """ "alpha = 1/2, iterations = 3"; all but d."""
+    """ "d = 3, any A, iterations = 3"."""
     return ", ".join(
-        f"{name} = {value.name if isinstance(value, (Vector, Matrix)) else value}"
+        f"any {value.words}" if isinstance(value, Open) else f"{name} = {value}"
         for name, value in parameters.items()
         if name != "expand"
     )
