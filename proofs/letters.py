@@ -10,6 +10,7 @@ whole, of which it uses what is declared and nothing else.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
@@ -20,7 +21,7 @@ from proofs.vocabulary import is_reserved
 
 
 @dataclass(frozen=True, repr=False)
-class Open:
+class Open(ABC):
     """A named parameter without a value."""
 
     name: str
@@ -46,6 +47,13 @@ class Open:
         """What it stands for: "A", "symmetric S", "G the inverse of S"."""
         return self.name
 
+    @abstractmethod
+    def why_not(self, value: Any, others: Mapping[str, Any]) -> str:
+        """Why a value is not one of those that the letter stands for; "" if it is.
+
+        `others` are the values of all parameters.
+        """
+
 
 @dataclass(frozen=True, repr=False)
 class Vector(Open):
@@ -58,7 +66,6 @@ class Vector(Open):
         return tuple(sympy.symbols(f"{self.name}_:{d}", seq=True))
 
     def why_not(self, value: Any, others: Mapping[str, Any]) -> str:
-        """Why a value is not one of those that the letter stands for; "" if it is."""
         return "" if is_vector(value) else f"{self.name} is no vector"
 
 
@@ -90,7 +97,7 @@ class Matrix(Open):
         return super()._says(field) and not implied
 
     def at(self, d: int) -> tuple[tuple[Any, ...], ...]:
-        """Its rows as letters name_0_0, name_0_1, …; those of a symmetric one across are the same."""
+        """Its rows as letters name_0_0, name_0_1, …, the same across where it is symmetric."""
         import sympy
 
         def entry(i: int, j: int) -> Any:
@@ -100,10 +107,6 @@ class Matrix(Open):
         return tuple(tuple(entry(i, j) for j in range(d)) for i in range(d))
 
     def why_not(self, value: Any, others: Mapping[str, Any]) -> str:
-        """Why a value is not one of those that the letter stands for; "" if it is.
-
-        `others` are the values of all parameters.
-        """
         if not is_square(value):
             return f"{self.name} is no matrix"
         if self.symmetric and not is_symmetric(value):
@@ -120,7 +123,6 @@ class Count(Open):
     """Any number of steps: 0, 1, 2, …"""
 
     def why_not(self, value: Any, others: Mapping[str, Any]) -> str:
-        """Why a value is not one of those that the letter stands for; "" if it is."""
         whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
         return "" if whole else f"{self.name} is no number of steps"
 
@@ -151,7 +153,7 @@ def arrays(given: Mapping[str, Any]) -> dict[str, Vector | Matrix]:
         if isinstance(value, Matrix) and value.inverse:
             of = made.get(value.inverse)
             if not isinstance(of, Matrix) or of.inverse:
-                raise ValueError(f"{name} is the inverse of {value.inverse}, which is no open matrix")
+                raise ValueError(f"{name} is the inverse of {value.inverse}, no open matrix")
             if of.symmetric != value.symmetric:
                 raise ValueError(f"{name} and its inverse {of.name}: only one is said symmetric")
     return made
@@ -228,6 +230,11 @@ def determinant(rows: Rows) -> Any:
             factor = left[i][k] / left[k][k]
             left[i] = [a - factor * b for a, b in zip(left[i], left[k])]
     return value
+
+
+def is_stochastic(rows: Rows) -> bool:
+    """Whether entries are at least 0 and every row adds up to 1."""
+    return all(entry >= 0 for row in rows for entry in row) and all(sum(row) == 1 for row in rows)
 
 
 def are_inverse(one: Any, other: Any) -> bool:

@@ -18,9 +18,9 @@ from typing import Any, Literal
 import sympy
 
 from proofs.calculus import form as c
+from proofs.calculus.arrays import Arrays
 from proofs.calculus.form import Form, ShapeError
 from proofs.calculus.run import Run
-from proofs.calculus.arrays import Arrays
 from proofs.calculus.scope import Scope, plain
 from proofs.calculus.tokens import OutsideCalculusError
 from proofs.formula import rename
@@ -109,8 +109,10 @@ def _prove(
         if letters == "none":  # nothing is shared: names may mean one thing here, another there
             statement = _renamed(statement)
         definitions, prediction = {**definitions, **statement[0]}, statement[1]
-        twice = {k for k, v in parameters.items() if isinstance(v, tuple) and any(v)} & set(definitions)
-        if twice:  # a letter would stand for the parameter in the weights, and for the other here
+        letters_of = {k for k, v in parameters.items() if isinstance(v, tuple) and any(v)}
+        if twice := letters_of & set(
+            definitions
+        ):  # a letter would stand for the parameter in the weights, and for the other here
             raise OutsideCalculusError(f"{', '.join(sorted(twice))}: both a parameter and defined")
         parameters = {k: v for k, v in parameters.items() if k not in statement[0]}
     run = Run(witness, examples, arrays)

@@ -84,7 +84,10 @@ class Run:
     """
 
     def __init__(
-        self, witness: Any, examples: int | None, matrices: Mapping[Any, Form] | Arrays | None = None
+        self,
+        witness: Any,
+        examples: int | None,
+        matrices: Mapping[Any, Form] | Arrays | None = None,
     ) -> None:
         self.witness = witness
         self.groups = groups(witness, examples)
