@@ -125,10 +125,10 @@ def _prove(
             for group, state in zip(run.groups, run.states, strict=True):
                 if not group.matches(hold.tokens):
                     continue
-                wanted = _rows(scope, hold.expression, group, hold.slot, witness)
+                wanted = rows_of(scope, hold.expression, group, hold.slot, witness)
                 found = state.get(hold.slot, c.zero(wanted.rows, wanted.columns))
                 where = rf"\text{{layer {number} ({layer.name}), {group.name}, {hold.slot}: }}"
-                if not _decide(lines, where, found, wanted):
+                if not decide(lines, where, found, wanted):
                     return lines[-1]
                 held[group.name, hold.slot] = hold.expression
         for text in held.values() if letters != "none" else ():
@@ -136,7 +136,7 @@ def _prove(
         for group, state in zip(run.groups, run.states, strict=True):
             for (name, slot), text in held.items():
                 if name == group.name:
-                    in_letters = _rows(scope, text, group, slot, witness)
+                    in_letters = rows_of(scope, text, group, slot, witness)
                     state[slot] = in_letters  # equal to what was found
                     if not in_letters.normal():
                         del state[slot]
@@ -146,8 +146,8 @@ def _prove(
     found = sympy.sympify(witness.readout.coefficient) * run.states[-1].get(slot, c.zero(1, 1))
     if prediction is None:
         lines.append(rf"\text{{prediction: }} {found.latex()}")
-    elif not _decide(
-        lines, r"\text{prediction: }", found, _rows(scope, prediction, query, slot, witness)
+    elif not decide(
+        lines, r"\text{prediction: }", found, rows_of(scope, prediction, query, slot, witness)
     ):
         return lines[-1]
     return None
@@ -160,14 +160,14 @@ def _renamed(statement: Statement) -> Statement:
     return definitions, rename(statement[1], new)
 
 
-def _decide(lines: list[str], text: str, left: Form, right: Form) -> bool:
+def decide(lines: list[str], text: str, left: Form, right: Form) -> bool:
     same = left == right
     relation = "=" if same else r"\neq"
     lines.append(f"{text} {left.latex()} {relation} {right.latex()}")
     return same
 
 
-def _rows(scope: Scope, text: str, group: Any, slot: str, witness: Any) -> Form:
+def rows_of(scope: Scope, text: str, group: Any, slot: str, witness: Any) -> Form:
     """An expression per token as the group's rows (a matrix slot as it is)."""
     rows = group.rows
     x = group.features.get("x", c.zero(rows, c.d))

@@ -30,6 +30,10 @@ class Stack:
         return Stack(self.blocks, not self.turned)
 
 
+class UndefinedError(ValueError):
+    """A name that nothing defines."""
+
+
 class Scope:
     """Names of one witness: the prompt, its parameters and its definitions."""
 
@@ -73,7 +77,7 @@ class Scope:
         if name in self.known:
             return self.known[name]
         if name not in self.definitions:
-            raise ValueError(f"{name} is not defined")
+            raise UndefinedError(f"{name} is not defined")
         if name not in self.found:
             value = self.evaluate(self.definitions[name], {})
             if isinstance(value, Form):

@@ -21,12 +21,13 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from proofs.letters import Matrix, Open, Vector, arrays
+from proofs.letters import Count, Matrix, Open, Vector, arrays
 
 from ..claim import Budget, CheckResult, Claim, Object
 from ..formulas import Formula
 from .case import build, reference
 
+STEPS = 2  # at which a transformer of any number of steps is written down
 REACH = 24  # dimensions at which the builder is seen to be one function of d
 
 Parameters = Mapping[str, Any]
@@ -117,10 +118,22 @@ def _hash(parts: Sequence[str]) -> str:
 
 
 def opened(given: Parameters, d: int) -> dict[str, Any]:
-    """The set at dimension d: vectors and matrices of letters written out, `expand` left out."""
+    """The set at dimension d: vectors and matrices of letters written out, `expand` left out.
+
+    An open number of steps is one of them.
+    """
     made = {k: v.at(d) if isinstance(v, (Vector, Matrix)) else v for k, v in given.items()}
+    made |= dict.fromkeys(counted(given), STEPS)
     made.pop("expand", None)
     return {**made, "d": d} if "d" in made else made
+
+
+def counted(given: Parameters) -> list[str]:
+    """The open numbers of steps. Raises ValueError for more than one."""
+    names = [name for name, value in given.items() if isinstance(value, Count)]
+    if len(names) > 1:
+        raise ValueError(f"{' and '.join(names)} are both open numbers of steps; one can be")
+    return names
 
 
 def counts(given: Parameters) -> dict[str, int]:
@@ -134,7 +147,7 @@ def counts(given: Parameters) -> dict[str, int]:
 
 
 def _key(given: Parameters) -> str:
-    return repr(sorted((name, str(value)) for name, value in given.items()))
+    return repr(sorted((name, repr(value)) for name, value in given.items()))
 
 
 def prove(claim: Claim, given: Parameters) -> Any:
@@ -145,6 +158,8 @@ def prove(claim: Claim, given: Parameters) -> Any:
     from proofs.prove_witness import prove_witness
 
     assert claim.witness is not None and claim.formula is not None
+    if counted(given):
+        return _prove_steps(claim, given)
     values = opened(given, given["d"])
     witness = claim.witness(**values)
     statement = claim.formula.at({**witness.parameters, **values})
@@ -155,6 +170,42 @@ def prove(claim: Claim, given: Parameters) -> Any:
         parameters=values,
         arrays=arrays(given),
     )
+
+
+def _prove_steps(claim: Claim, given: Parameters) -> Any:
+    """The proof for every number of steps."""
+    from proofs.prove_steps import prove_steps
+
+    if given.get("expand"):
+        raise ValueError("expand puts every definition in: no proof for every number of steps")
+    assert claim.formula is not None
+    formula, (name,) = claim.formula, counted(given)
+
+    def values(k: int, witness: Any) -> dict[str, Any]:
+        return {**witness.parameters, **opened(given, given["d"]), name: k}
+
+    return prove_steps(
+        _of_every_size(claim, given, given["d"]),
+        lambda k, witness: formula.at(values(k, witness)),
+        values,
+        name,
+        arrays(given),
+    )
+
+
+def _of_every_size(claim: Claim, given: Parameters, d: int) -> tuple[int, list[Any]]:
+    """The transformers of the least number of steps that there is (0 or 1) and more."""
+    from proofs.prove_steps import SEEN
+
+    assert claim.witness is not None
+    values, (name,) = opened(given, d), counted(given)
+    least = 0
+    try:
+        first = claim.witness(**{**values, name: 0})
+    except ValueError:  # a builder that takes no step less than one
+        least, first = 1, claim.witness(**{**values, name: 1})
+    more = range(least + 1, least + SEEN + 1)
+    return least, [first, *(claim.witness(**{**values, name: k}) for k in more)]
 
 
 def _prove(claim: Claim, given: Parameters, proved: dict[str, Proved]) -> str | None:
@@ -193,6 +244,19 @@ def not_uniform(claim: Claim, given: Parameters) -> str | None:
                 f"the blocks of {witness.name} with {described(given)} are others at d = {other} "
                 f"than at d = {d}, where they are proved"
             )
+        if counted(given) and (fault := _not_tied(claim, given, other)) is not None:
+            return f"{witness.name} with {described(given)}: {fault}"
+    return None
+
+
+def _not_tied(claim: Claim, given: Parameters, d: int) -> str | None:
+    """Why the layers at dimension d are not one step repeated; None if they are."""
+    from proofs.prove_steps import NotOneStepError, splits
+
+    try:
+        splits(_of_every_size(claim, given, d)[1])
+    except NotOneStepError as error:
+        return f"at d = {d} {error}"
     return None
 
 
@@ -301,10 +365,16 @@ def _is_instance(claim: Claim, given: Parameters, p: Parameters) -> bool:
     """Whether the case's transformer and formula are those of the set, with numbers for letters."""
     import sympy
 
+    from proofs.prove_steps import SEEN
+
     assert claim.witness is not None and claim.formula is not None
     d = p["d"]
     values: dict[Any, Any] = {}
     letters = opened(given, d)
+    for name in counted(given):
+        if p[name] > SEEN:
+            return False
+        letters[name] = p[name]
     for name, letter in letters.items():
         if name in p:
             _match(letter, p[name], values)
@@ -394,6 +464,7 @@ def _same_as_code(claim: Claim, drawn: Sequence[Any]) -> str | None:
 
 def _reach(proved: Mapping[str, Proved]) -> str:
     """ "derived for the formula, every prompt of any length, d = 1 to 24, iterations = 0 to 4"."""
+    from proofs.prove_steps import SEEN
     from proofs.prove_witness import divides
 
     any_length = all(one.examples is None for one in proved.values())
@@ -402,6 +473,8 @@ def _reach(proved: Mapping[str, Proved]) -> str:
     for name in names:
         sizes = {one.given[name] for one in proved.values() if name in one.given}
         words.append(f"{name} = {_range(sizes)}")
+    for name in sorted({name for one in proved.values() for name in counted(one.given)}):
+        words.append(f"every number {name} by induction, seen to be one step repeated up to {SEEN}")
     words.append(f"d = 1 to {REACH}")
     letters = {
         value.words if isinstance(value, Open) else name
