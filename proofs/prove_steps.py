@@ -165,6 +165,12 @@ class Text:
     last: Mapping[str, str]
     prediction: str
 
+    @property
+    def renewed(self) -> list[str]:
+        """The quantities of a step that are made of those before it."""
+        before = {self.moved_name(name, -1) for name in self.step}
+        return [name for name, text in self.step.items() if names(text) & before]
+
     def moved(self, text: str, by: int = 1) -> str:
         """A formula with the indices of its quantities moved on."""
         return rename(text, {name: self.moved_name(name, by) for name in names(text)})
@@ -321,9 +327,19 @@ class _Induction:
         return {name: sympy.Symbol(name) for name in varying}
 
     def _letters(self, base: Scope) -> dict[str, Any]:
-        """A letter for each quantity of index b + 1, of a kind that index b has and a step keeps."""
+        """A letter for each quantity of index b + 1, of a kind that index b has and a step keeps.
+
+        One that is made of others of its own index, such as w1 = M1*X.T*y, stays as it is made.
+        """
         kinds = {}
-        for name in self.text.step:
+        for name, made in self.text.step.items():
+            if name not in self.text.renewed:
+                before = self.text.moved_name(name, -1)
+                where = rf"\text{{start, {before} is made like {name}: }}"
+                at_start = base.evaluate(self.text.moved(made, -1), {})
+                if not decide(self.lines, where, form_of(base.value(before)), form_of(at_start)):
+                    raise NotOneStepError(self.lines[-1])
+        for name in self.text.renewed:
             value = base.value(self.text.moved_name(name, -1))
             kinds[name] = _kinds(value)
         while True:
@@ -375,6 +391,11 @@ class _Induction:
         wanted = rows_of(scope, self.text.prediction, run.groups[-1], witness.readout.slot, witness)
         coefficient = sympy.sympify(witness.readout.coefficient)
         return decide(self.lines, r"\text{prediction: }", coefficient * found, wanted)
+
+
+def form_of(value: Any) -> Form:
+    """A number as a 1 × 1 form."""
+    return value if isinstance(value, Form) else c.number(value)
 
 
 def _kinds(value: Any) -> list[str]:
