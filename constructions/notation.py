@@ -9,7 +9,7 @@ from proofs.template import Induction, Stage, Template, letters, matrix_letter, 
 from proofs.theorem import Theorem
 
 from .construction import Cost, Parts, construction
-from .parameters import Examples, Number, Numbers, OneOf, Rows, Whole
+from .parameters import Examples, Matrix, Number, Numbers, OneOf, Rows, Vector, Whole
 from .parts import beside, bilinear, head, interleaved, linear_mlp, relu_heads
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Holds",
     "Induction",
     "Layer",
+    "Matrix",
     "Number",
     "Numbers",
     "OneOf",
@@ -32,6 +33,7 @@ __all__ = [
     "Stage",
     "Template",
     "Theorem",
+    "Vector",
     "Whole",
     "beside",
     "bilinear",

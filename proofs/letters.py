@@ -39,9 +39,6 @@ class Open(ABC):
     def _says(self, field: Any) -> bool:
         return field.name == "name" or getattr(self, field.name) != field.default
 
-    def __str__(self) -> str:
-        return self.name
-
     @property
     def words(self) -> str:
         """What it stands for: "A", "symmetric S", "G the inverse of S"."""

@@ -310,7 +310,9 @@ class _Induction:
         if twice := set(open_values) & set(definitions):
             raise OutsideCalculusError(f"{', '.join(sorted(twice))}: both a parameter and defined")
         if used := {h.expression for h in self.holds if names(h.expression) & set(self.text.last)}:
-            raise OutsideCalculusError(f"{', '.join(sorted(used))}: what only the last step defines")
+            raise OutsideCalculusError(
+                f"{', '.join(sorted(used))}: what only the last step defines"
+            )
         known = {k: v for k, v in values.items() if k not in definitions} | self._varying()
         run = Run(self.made.witnesses[size], self.examples, arrays)
         return run, Scope(known, arrays, run, definitions)

@@ -26,8 +26,7 @@ from proofs.calculus.tokens import Group, ones
 from proofs.exact import exact
 from proofs.layer import MLP, Head, Holds, Layer
 from proofs.prompt import Prompt
-from proofs.prove_witness import Scope
-from proofs.prove_witness import rows_of
+from proofs.prove_witness import Scope, rows_of
 from proofs.slotmap import Block, SlotMap, slot_map
 from proofs.solve import Gauge, Solution, equations, solve
 from proofs.stream import DIMENSION, Layout, layout
