@@ -2,7 +2,7 @@
 
     matrix("A")    any d × d matrix         matrix("S", symmetric=True)     any with S = Sᵀ
     vector("w0")   any d numbers            matrix("G", inverse="S")        any that undoes S
-    count("k")     0, 1, 2, … steps, by induction
+    count("k")     0, 1, 2, … steps         matrix("M", "n")                any n × n, of a `mix`
 
 A builder is given the entries, which are letters too (`at`). The calculus has one letter for the
 whole, of which it uses what is declared and nothing else.
@@ -18,6 +18,9 @@ from typing import Any
 
 from proofs.exact import is_symbolic
 from proofs.vocabulary import is_reserved
+
+
+EXAMPLES = 4  # rows and columns with which an open n × n matrix is written down
 
 
 @dataclass(frozen=True, repr=False)
@@ -68,7 +71,7 @@ class Vector(Open):
 
 @dataclass(frozen=True, repr=False)
 class Matrix(Open):
-    """Any d × d matrix, with what is declared of it.
+    """Any matrix with `size` rows and columns, "d" or "n", with what is declared of it.
 
     `positive_definite` ones are symmetric. `inverse` names the matrix that it is the inverse of,
     which is then invertible; it is symmetric if that is declared of either.
@@ -77,9 +80,12 @@ class Matrix(Open):
     symmetric: bool = False
     positive_definite: bool = False
     inverse: str = ""
+    size: str = "d"
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.size not in ("d", "n"):
+            raise ValueError(f'{self.name}: a matrix has size "d" or "n", not {self.size!r}')
         if self.positive_definite:
             object.__setattr__(self, "symmetric", True)
 
@@ -87,13 +93,14 @@ class Matrix(Open):
     def words(self) -> str:
         """What it stands for: "A", "symmetric S", "G the inverse of S"."""
         kind = "positive definite " if self.positive_definite else "symmetric " * self.symmetric
-        return kind + self.name + (f" the inverse of {self.inverse}" if self.inverse else "")
+        where = f" the inverse of {self.inverse}" if self.inverse else ""
+        return kind + self.name + where + (" (n × n)" if self.size == "n" else "")
 
     def _says(self, field: Any) -> bool:
         implied = field.name == "symmetric" and self.positive_definite
         return super()._says(field) and not implied
 
-    def at(self, d: int) -> tuple[tuple[Any, ...], ...]:
+    def at(self, size: int) -> tuple[tuple[Any, ...], ...]:
         """Its rows as letters name_0_0, name_0_1, …, the same across where it is symmetric."""
         import sympy
 
@@ -101,7 +108,7 @@ class Matrix(Open):
             row, column = sorted((i, j)) if self.symmetric else (i, j)
             return sympy.Symbol(f"{self.name}_{row}_{column}")
 
-        return tuple(tuple(entry(i, j) for j in range(d)) for i in range(d))
+        return tuple(tuple(entry(i, j) for j in range(size)) for i in range(size))
 
     def why_not(self, value: Any, others: Mapping[str, Any]) -> str:
         if not is_square(value):
@@ -125,10 +132,18 @@ class Count(Open):
 
 
 def matrix(
-    name: str, *, symmetric: bool = False, positive_definite: bool = False, inverse: str = ""
+    name: str,
+    size: str = "d",
+    *,
+    symmetric: bool = False,
+    positive_definite: bool = False,
+    inverse: str = "",
 ) -> Matrix:
-    """Any d × d matrix: symmetric, positive definite, or the inverse of another, as declared."""
-    return Matrix(name, symmetric, positive_definite, inverse)
+    """Any d × d matrix: symmetric, positive definite, or the inverse of another, as declared.
+
+    size: "n" for one with a row and a column for each example, which a head's `mix` may be.
+    """
+    return Matrix(name, symmetric, positive_definite, inverse, size)
 
 
 def vector(name: str) -> Vector:
@@ -151,8 +166,8 @@ def arrays(given: Mapping[str, Any]) -> dict[str, Vector | Matrix]:
             of = made.get(value.inverse)
             if not isinstance(of, Matrix) or of.inverse:
                 raise ValueError(f"{name} is the inverse of {value.inverse}, no open matrix")
-            if of.symmetric != value.symmetric:
-                raise ValueError(f"{name} and its inverse {of.name}: only one is said symmetric")
+            if (of.symmetric, of.size) != (value.symmetric, value.size):
+                raise ValueError(f"{name} and its inverse {of.name} are not declared alike")
     return made
 
 

@@ -20,7 +20,7 @@ from proofs.calculus import form as c
 from proofs.calculus.form import Form
 from proofs.calculus.tokens import OutsideCalculusError
 from proofs.formula import split_index
-from proofs.letters import Matrix, Vector, is_square, is_vector
+from proofs.letters import EXAMPLES, Matrix, Vector, is_square, is_vector
 
 Rows: TypeAlias = tuple[tuple[Any, ...], ...]
 Word: TypeAlias = tuple[tuple[str, bool], ...]  # (name, whether transposed)
@@ -42,12 +42,12 @@ class Sum:
             total = total + coefficient * _product(word, letters, d)
         return tuple(tuple(sympy.expand(e) for e in total.row(i)) for i in range(total.rows))
 
-    def form(self, letters: Mapping[str, Form]) -> Form:
-        """The same in the calculus."""
-        sizes = {"1": sympy.Integer(1), "d": c.d}
+    def form(self, letters: Mapping[str, Form], size: Any) -> Form:
+        """The same in the calculus, where "d" is this size."""
+        sizes = {"1": sympy.Integer(1), "d": size}
         total = c.zero(*(sizes[axis] for axis in self.shape))
         for coefficient, word in self.terms:
-            one = c.identity(c.d)
+            one = c.identity(size)
             for number, (name, turned) in enumerate(word):
                 factor = letters[name].T if turned else letters[name]
                 one = one @ factor if number else factor
@@ -58,7 +58,8 @@ class Sum:
 class Arrays:
     """The vectors and matrices of one witness at dimension d: their entries, and their letters.
 
-    `given` are open. Of the other `parameters` that are vectors or matrices nothing is known but
+    `mixes` are the n × n ones among them, where n is written as EXAMPLES; they are such arrays
+    again, with n for the `size`. `given` are open. Of the other `parameters` that are vectors or matrices nothing is known but
     that these very numbers are theirs, whatever name they have.
     """
 
@@ -67,20 +68,23 @@ class Arrays:
         given: Mapping[str, Vector | Matrix],
         d: int,
         parameters: Mapping[str, Any] | None = None,
+        size: Any = c.d,
     ) -> None:
-        self.d = d
+        self.d, self.size = d, size
         self.rows: dict[str, Rows] = {}
         self.letters: dict[str, Form] = {}
-        for name, value in given.items():
+        for name, value in of_size(given, "n" if size == c.n else "d").items():
             self.rows[name] = column(value.at(d)) if isinstance(value, Vector) else value.at(d)
-            self.letters[name] = _letter(value, given)
+            self.letters[name] = _letter(value, given, size)
+        mixes = of_size(given, "n") if size == c.d else {}
+        self.mixes = Arrays(mixes, EXAMPLES, size=c.n) if size == c.d else self
         self.numbers: dict[Rows, Form] = {}
         for name, value in (parameters or {}).items():
             if is_vector(value) and any(value):
                 self.numbers.setdefault(column(value), c.letter(indexed(name), c.d, 1))
             elif is_square(value) and value:
                 self.numbers.setdefault(value, c.letter(indexed(name), c.d, c.d))
-        for rows in self.rows.values():
+        for rows in (*self.rows.values(), *self.mixes.rows.values()):
             self.numbers.pop(rows, None)
         self.of_entry = {
             entry: name for name, rows in self.rows.items() for row in rows for entry in row
@@ -95,12 +99,14 @@ class Arrays:
         if len(rows) == 1 and column(rows[0]) in self.numbers:
             return self.numbers[column(rows[0])].T
         made = self.sum(rows)
-        return default if made is None else made.form(self.letters)
+        return default if made is None else made.form(self.letters, self.size)
 
     def value(self, parameter: Any) -> Form:
         """The form of a parameter that is a vector (a column) or a matrix."""
         rows = column(parameter) if is_vector(parameter) else parameter
         made = self.get(rows)
+        if made is None:
+            made = self.mixes.get(rows)
         if made is None:
             raise OutsideCalculusError(f"{parameter}: a matrix that is no sum of letters")
         return made
@@ -211,15 +217,22 @@ def _product(word: Word, letters: Mapping[str, Rows], d: int) -> Any:
     return made
 
 
-def _letter(value: Vector | Matrix, given: Mapping[str, Vector | Matrix]) -> Form:
+def _letter(value: Vector | Matrix, given: Mapping[str, Vector | Matrix], size: Any) -> Form:
     """The letter of an open vector or matrix; that of an inverse is the inverse letter."""
     if isinstance(value, Vector):
-        return c.letter(indexed(value.name), c.d, 1)
+        return c.letter(indexed(value.name), size, 1)
     if not value.inverse:
-        return c.letter(indexed(value.name), c.d, c.d, symmetric=value.symmetric)
+        return c.letter(indexed(value.name), size, size, symmetric=value.symmetric)
     of = given[value.inverse]
     assert isinstance(of, Matrix)
-    return c.inverse_letter(_letter(of, given))
+    return c.inverse_letter(_letter(of, given, size))
+
+
+def of_size(
+    given: Mapping[str, Vector | Matrix], size: str
+) -> dict[str, Vector | Matrix]:
+    """The vectors and matrices of "d", or of "n" numbers."""
+    return {k: v for k, v in given.items() if getattr(v, "size", "d") == size}
 
 
 def column(entries: Sequence[Any]) -> Rows:

@@ -206,6 +206,9 @@ class Run:
         own = [self._read(head.value, destination, state) for _, state in seen]
         if head.mix is None:
             return own
+        letter = self._mix_letter(head.mix)
+        if letter is not None:
+            return self._mixed_by_letter(letter, seen, own)
         shapes = {shape for value, shape in own if value is not None}
         if len(shapes) > 1:
             raise OutsideCalculusError(f"{destination}: of two shapes")
@@ -220,6 +223,28 @@ class Run:
                     total = part if total is None or part is None else total + part
             made.append((total, shape))
         return made
+
+    def _mix_letter(self, mix: Any) -> Form | None:
+        """The letter (n × n) of a mix that is an open matrix; None of any other."""
+        if mix.matrix is None or not isinstance(self.matrices, Arrays):
+            return None
+        mixes = self.matrices.mixes
+        made: Form | None = mixes.get(mix.matrix) if mixes.rows else None
+        return made
+
+    def _mixed_by_letter(
+        self,
+        letter: Form,
+        seen: Sequence[tuple[Group, State]],
+        own: Sequence[tuple[Form | None, Shape]],
+    ) -> list[tuple[Form | None, Shape]]:
+        """The value of key c as Σ_r M(r, c) value_r: Mᵀ times the values of all examples."""
+        if [group.rows for group, _ in seen] != [c.n]:
+            raise OutsideCalculusError("a mix that is a letter, where examples are told apart")
+        ((value, shape),) = own
+        if value is not None and len(shape) == 2:
+            raise OutsideCalculusError("a sum of the matrices that several tokens hold")
+        return [(value if value is None else letter.T @ value, shape)]
 
     def _mixed(self, mix: Any, group: Group, to: Group, value: Form, shape: Shape) -> Form | None:
         """What the values of one group add to those of another."""

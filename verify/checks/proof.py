@@ -15,13 +15,13 @@ anywhere is not proved. It speaks of the claim only as far as three things are s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
-from proofs.letters import Count, Matrix, Open, Vector, arrays
+from proofs.letters import EXAMPLES, Count, Matrix, Open, Vector, arrays, is_vector
 
 from ..claim import Budget, CheckResult, Claim, Object
 from ..formulas import Formula
@@ -117,12 +117,16 @@ def _hash(parts: Sequence[str]) -> str:
 # -- one set of parameters ----------------------------------------------------------------------
 
 
-def opened(given: Parameters, d: int) -> dict[str, Any]:
+def opened(given: Parameters, d: int, n: int = EXAMPLES) -> dict[str, Any]:
     """The set at dimension d: vectors and matrices of letters written out, `expand` left out.
 
-    An open number of steps is one of them.
+    Matrices of examples are written for n of them; an open number of steps is one of them.
     """
-    made = {k: v.at(d) if isinstance(v, (Vector, Matrix)) else v for k, v in given.items()}
+    sizes = {"d": d, "n": n}
+    made = {
+        k: v.at(sizes[getattr(v, "size", "d")]) if isinstance(v, (Vector, Matrix)) else v
+        for k, v in given.items()
+    }
     made |= dict.fromkeys(counted(given), STEPS)
     made.pop("expand", None)
     return {**made, "d": d} if "d" in made else made
@@ -164,7 +168,7 @@ def prove(claim: Claim, given: Parameters) -> Any:
     witness = claim.witness(**values)
     statement = claim.formula.at({**witness.parameters, **values})
     return prove_witness(
-        witness,
+        of_any_length(witness, given),
         expand=bool(given.get("expand")),
         statement=statement,
         parameters=values,
@@ -225,28 +229,38 @@ def _prove(claim: Claim, given: Parameters, proved: dict[str, Proved]) -> str | 
 
 def not_uniform(claim: Claim, given: Parameters) -> str | None:
     """At which d up to REACH the builder makes other blocks than where it is proved."""
-    from proofs.calculus.arrays import Arrays
-
     assert claim.witness is not None
     d = given["d"]
-    witness = build(claim.witness, opened(given, d))
+    witness = of_any_length(build(claim.witness, opened(given, d)), given)
     sums = explicit_sums(witness, given)
-    for other in range(1, REACH + 1):
+    lengths = range(1, REACH + 1) if mixes(given) else ()
+    for other, n in (*((e, EXAMPLES) for e in range(1, REACH + 1)), *((d, n) for n in lengths)):
+        where = f"d = {other}" if other != d else f"n = {n}"
         try:
-            wider = build(claim.witness, opened(given, other))
+            wider = build(claim.witness, opened(given, other, n))
         except ValueError as error:
-            return f"{witness.name} with {described(given)} cannot be built at d = {other}: {error}"
-        letters = Arrays(arrays(given), other).rows
-        wanted = {rows: one.at(letters, other) for rows, one in sums.items()}
-        blocks = shape_free(witness, wanted)
+            return f"{witness.name} with {described(given)} cannot be built at {where}: {error}"
+        wider = of_any_length(wider, given, n)
+        blocks = shape_free(witness, {rows: at(other, n) for rows, at in sums.items()})
         if shape_free(wider) != blocks or not same_shapes(witness, wider):
             return (
-                f"the blocks of {witness.name} with {described(given)} are others at d = {other} "
+                f"the blocks of {witness.name} with {described(given)} are others at {where} "
                 f"than at d = {d}, where they are proved"
             )
         if counted(given) and (fault := _not_tied(claim, given, other)) is not None:
             return f"{witness.name} with {described(given)}: {fault}"
     return None
+
+
+def mixes(given: Parameters) -> bool:
+    """Whether some of the open matrices are n × n."""
+    return any(isinstance(value, Matrix) and value.size == "n" for value in given.values())
+
+
+def of_any_length(witness: Any, given: Parameters, n: int = EXAMPLES) -> Any:
+    """The transformer, its number of examples open where it has n × n matrices of letters."""
+    fixed = mixes(given) and witness.examples == n
+    return replace(witness, examples=None) if fixed else witness
 
 
 def _not_tied(claim: Claim, given: Parameters, d: int) -> str | None:
@@ -261,14 +275,37 @@ def _not_tied(claim: Claim, given: Parameters, d: int) -> str | None:
 
 
 def explicit_sums(witness: Any, given: Parameters) -> dict[Any, Any]:
-    """What the explicit matrices are, where they are sums of the set's letters."""
-    from proofs.calculus.arrays import Arrays
+    """What the explicit matrices are at other sizes (d, n), where they are sums of the set's
+    letters."""
+    from proofs.calculus.arrays import Arrays, column
 
     letters = Arrays(arrays(given), witness.d)
-    blocks = (block for slots in witness.slot_maps() for block in slots)
-    explicit = {block.matrix for block in blocks if block.matrix is not None}
-    sums = {rows: letters.sum(rows) for rows in explicit}
-    return {rows: one for rows, one in sums.items() if one is not None}
+
+    def at(of_mix: bool, one: Any, d: int, n: int) -> Any:
+        there = opened(given, d, n)
+        rows = (letters.mixes if of_mix else letters).rows
+        values = {k: column(v) if is_vector(v) else v for k, v in there.items() if k in rows}
+        return one.at(values, n if of_mix else d)
+
+    made = {}
+    for of_mix, rows in explicit(witness):
+        one = (letters.mixes if of_mix else letters).sum(rows)
+        if one is not None:
+            made[rows] = partial(at, of_mix, one)
+    return made
+
+
+def explicit(witness: Any) -> Iterator[tuple[bool, Any]]:
+    """The explicit matrices of the weights, and (True, …) those of rules."""
+    for slots in witness.slot_maps():
+        for block in slots:
+            if block.matrix is not None:
+                yield False, block.matrix
+    for layer in witness.layer_list:
+        for head in layer.heads:
+            for rule in (head.mask, head.mix):
+                if rule is not None and rule.matrix is not None:
+                    yield True, rule.matrix
 
 
 def shape_free(witness: Any, matrices: Mapping[Any, Any] | None = None) -> Any:
@@ -276,12 +313,10 @@ def shape_free(witness: Any, matrices: Mapping[Any, Any] | None = None) -> Any:
 
     `matrices` gives others in place of its explicit ones.
     """
-    written: dict[str, Any] = {}
-    for slots in witness.slot_maps():
-        for block in slots:
-            if block.matrix is not None:
-                instead = (matrices or {}).get(block.matrix, block.matrix)
-                written[str(rows_as_text(block.matrix))] = rows_as_text(instead, expanded=True)
+    written = {
+        str(rows_as_text(rows)): rows_as_text((matrices or {}).get(rows, rows), expanded=True)
+        for _, rows in explicit(witness)
+    }
 
     def without(data: Any) -> Any:
         if isinstance(data, dict):
@@ -370,7 +405,10 @@ def _is_instance(claim: Claim, given: Parameters, p: Parameters) -> bool:
     assert claim.witness is not None and claim.formula is not None
     d = p["d"]
     values: dict[Any, Any] = {}
-    letters = opened(given, d)
+    lengths = {len(p[k]) for k, v in given.items() if getattr(v, "size", "d") == "n"}
+    if len(lengths) > 1:
+        return False
+    letters = opened(given, d, *lengths)
     for name in counted(given):
         if p[name] > SEEN:
             return False
@@ -423,11 +461,25 @@ def substituted(witness: Any, values: Mapping[Any, Any]) -> Any:
             )
         )
 
+    def rule(old: Any) -> Any:
+        return old and replace(
+            old,
+            constants=tuple((name, number(value)) for name, value in old.constants),
+            matrix=old.matrix and tuple(tuple(map(number, row)) for row in old.matrix),
+        )
+
     layers = tuple(
         replace(
             layer,
             heads=tuple(
-                replace(h, query=slots(h.query), key=slots(h.key), value=slots(h.value))
+                replace(
+                    h,
+                    query=slots(h.query),
+                    key=slots(h.key),
+                    value=slots(h.value),
+                    mask=rule(h.mask),
+                    mix=rule(h.mix),
+                )
                 for h in layer.heads
             ),
             mlp=layer.mlp
