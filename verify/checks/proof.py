@@ -65,7 +65,7 @@ def run(claim: Claim, budget: Budget) -> CheckResult:
     drawn = cases(claim, budget)
     uncovered: dict[str, int] = {}
     for case in drawn:
-        missing = _covered(claim, case.parameters, sets, proved)
+        missing = _covered(claim, {"n": len(case.X), **case.parameters}, sets, proved)
         if missing is not None:
             uncovered[missing] = uncovered.get(missing, 0) + 1
     said = _reach(proved)
@@ -128,7 +128,8 @@ def opened(given: Parameters, d: int, n: int = EXAMPLES) -> dict[str, Any]:
         for k, v in given.items()
     }
     made |= dict.fromkeys(counted(given), STEPS)
-    made.pop("expand", None)
+    for of_the_proof in ("expand", "n"):
+        made.pop(of_the_proof, None)
     return {**made, "d": d} if "d" in made else made
 
 
@@ -141,7 +142,7 @@ def counted(given: Parameters) -> list[str]:
 
 
 def counts(given: Parameters) -> dict[str, int]:
-    """Sizes other than d: numbers of steps, layers, examples."""
+    """Sizes other than d: numbers of steps, layers, examples, and n where tokens are told apart."""
     return {
         name: value
         for name, value in given.items()
@@ -169,6 +170,7 @@ def prove(claim: Claim, given: Parameters) -> Any:
     statement = claim.formula.at({**witness.parameters, **values})
     return prove_witness(
         of_any_length(witness, given),
+        examples=given.get("n"),
         expand=bool(given.get("expand")),
         statement=statement,
         parameters=values,
@@ -194,6 +196,7 @@ def _prove_steps(claim: Claim, given: Parameters) -> Any:
         values,
         name,
         arrays(given),
+        given.get("n"),
     )
 
 
@@ -223,7 +226,8 @@ def _prove(claim: Claim, given: Parameters, proved: dict[str, Proved]) -> str | 
         return f"{proof.id} with {described(given)}: {proof.failed}"
     fault = not_uniform(claim, given)
     if fault is None:
-        proved[_key(given)] = Proved(given, witness, witness.examples)
+        fixed = given.get("n", of_any_length(witness, given).examples)
+        proved[_key(given)] = Proved(given, witness, fixed)
     return fault
 
 
@@ -370,7 +374,7 @@ def _covered(
             continue
         if _prove(claim, wanted, proved) is None and _is_instance(claim, wanted, p):
             return None
-    return described({k: v for k, v in p.items() if v is not None})
+    return described({k: v for k, v in p.items() if v is not None and k != "n"})
 
 
 def _like(given: Parameters, p: Parameters) -> dict[str, Any] | None:
@@ -421,6 +425,7 @@ def _is_instance(claim: Claim, given: Parameters, p: Parameters) -> bool:
         return False
     if in_letters.free_symbols - set(values):
         return False
+    p = {name: value for name, value in p.items() if name != "n"}
     run = build(claim.witness, p)
     stated = claim.formula.at({**in_letters.parameters, **letters})
     if claim.formula.at({**run.parameters, **p}) != stated:
@@ -519,7 +524,8 @@ def _reach(proved: Mapping[str, Proved]) -> str:
     from proofs.prove_steps import SEEN
     from proofs.prove_witness import divides
 
-    any_length = all(one.examples is None for one in proved.values())
+    with_mixes = any(mixes(one.given) for one in proved.values())
+    any_length = not with_mixes and all(one.examples is None for one in proved.values())
     words = ["derived for the formula, every prompt" + (" of any length" if any_length else "")]
     names = sorted({name for one in proved.values() for name in one.sizes})
     for name in names:
@@ -528,6 +534,8 @@ def _reach(proved: Mapping[str, Proved]) -> str:
     for name in sorted({name for one in proved.values() for name in counted(one.given)}):
         words.append(f"every number {name} by induction, seen to be one step repeated up to {SEEN}")
     words.append(f"d = 1 to {REACH}")
+    if with_mixes:
+        words.append(f"n = 1 to {REACH}")
     letters = {
         value.words if isinstance(value, Open) else name
         for one in proved.values()
