@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from .construction import Construction
     from .kernels import activation, attention
+    from .matrices import from_matrices, matrix
     from .witness import Witness
 
 # what a witness is built from, and where each of it is
@@ -46,6 +47,8 @@ _PARTS = {
     "Block": "proofs.slotmap",
     "slot_map": "proofs.slotmap",
     "layout": "proofs.stream",
+    "from_matrices": "constructions.matrices",
+    "matrix": "constructions.matrices",
 }
 
 __all__ = [
@@ -63,8 +66,10 @@ __all__ = [
     "activation",
     "attention",
     "build",
+    "from_matrices",
     "get",
     "layout",
+    "matrix",
     "names",
     "prove",
     "rule",
