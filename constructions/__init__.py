@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .construction import Construction
     from .kernels import activation, attention
     from .matrices import from_matrices, matrix
+    from .state_dict import layers_from
     from .witness import Witness
 
 # what a witness is built from, and where each of it is
@@ -48,6 +49,7 @@ _PARTS = {
     "slot_map": "proofs.slotmap",
     "layout": "proofs.stream",
     "from_matrices": "constructions.matrices",
+    "layers_from": "constructions.state_dict",
     "matrix": "constructions.matrices",
 }
 
@@ -68,6 +70,7 @@ __all__ = [
     "build",
     "from_matrices",
     "get",
+    "layers_from",
     "layout",
     "matrix",
     "names",

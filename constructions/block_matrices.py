@@ -15,7 +15,7 @@ from typing import Any
 
 from proofs.exact import Exact, exact, is_symbolic
 from proofs.slotmap import Block, SlotMap
-from proofs.stream import Layout, Slot
+from proofs.stream import DIMENSION, Layout, Slot
 
 from .parameters import typed
 
@@ -107,7 +107,7 @@ def nested(value: Any) -> Any:
 
 def is_number(value: Any) -> bool:
     """Whether it is one number (or text of one), not rows of them."""
-    return isinstance(value, str) or not (isinstance(value, Sequence) or hasattr(value, "__iter__"))
+    return isinstance(value, str) or not (isinstance(value, Matrix) or hasattr(value, "__iter__"))
 
 
 def rows_of(what: str, value: Any) -> Rows:
@@ -193,11 +193,9 @@ class Rooms:
 
 def alike(to: Rooms, a: str, source: Rooms, b: str) -> bool:
     """Whether two of them have one size, whatever d is."""
-    both = [[(), *shape] for shape in (to.axes(a), source.axes(b))]
-    letters = [shape.count("d") for shape in both]
-    if letters[0] == letters[1] or not any(letters):
-        return to.size(a) == source.size(b)
-    return False
+    shapes = to.axes(a), source.axes(b)
+    letters = {shape.count(DIMENSION) for shape in shapes}
+    return len(letters) == 1 and to.size(a) == source.size(b)
 
 
 def parts_of(what: str, given: Any, to: Rooms, source: Rooms) -> tuple[Part, ...]:
