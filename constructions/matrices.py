@@ -76,9 +76,9 @@ def from_matrices(
       factor: a number; "1/n" of the examples, "1/N" of all tokens, "1/keys" of those seen.
       attention: a, one of the vocabulary; "linear" unless W_Q and W_K are given.
     An MLP is {"W_1", "W_2", "activation"} for Z + W_2 a(W_1 Z), with "W_gate" for
-    Z + W_2 (a(W_1 Z) * W_gate Z); biases are columns that read a row `one`. Other fields of a
-    layer (norm, …) are those of Layer; "holds" says what rows hold after it, {k} being its number:
-    {"y": "y_t - w{k}.T*x_t"}.
+    Z + W_2 (a(W_1 Z) * W_gate Z); W_1 may be left out for the identity; biases are columns that
+    read a row `one`. Other fields of a layer (norm, …) are those of Layer; "holds" says what rows
+    hold after it, {k} being its number: {"y": "y_t - w{k}.T*x_t"}.
 
     read: the row of a query that is the prediction, or {row: factor}. n: the number of examples,
     where it is fixed. prompt: further fields of Prompt (form, register, …).
@@ -346,18 +346,15 @@ def _mlp(given: Mapping[str, Any], where: str, rooms: Rooms) -> MLP | None:
     there = [word for word in OF_AN_MLP if word in given]
     if not there:
         return None
-    missing = [word for word in ("W_1", "W_2", "activation") if word not in given]
-    if missing:
+    if missing := [word for word in ("W_2", "activation") if word not in given]:
         raise ValueError(f"{where}: an MLP needs {', '.join(missing)} beside {', '.join(there)}")
-    hidden = features(f"{where}: W_1", given["W_1"], rooms, "hidden")
-    gate = None
+    hidden, inner, gate = rooms, None, None
+    if "W_1" in given:
+        hidden = features(f"{where}: W_1", given["W_1"], rooms, "hidden")
+        parts = parts_of(f"{where}: W_1", given["W_1"], hidden, rooms)
+        inner = slot_map_of(parts, hidden, rooms)
     if "W_gate" in given:
-        gate = parts_of(f"{where}: W_gate", given["W_gate"], hidden, rooms)
-    return MLP(
-        outer=SlotMap(
-            tuple(part.block() for part in parts_of(f"{where}: W_2", given["W_2"], rooms, hidden))
-        ),
-        inner=slot_map_of(parts_of(f"{where}: W_1", given["W_1"], hidden, rooms), hidden, rooms),
-        gate=None if gate is None else slot_map_of(gate, hidden, rooms),
-        activation=given["activation"],
-    )
+        parts = parts_of(f"{where}: W_gate", given["W_gate"], hidden, rooms)
+        gate = slot_map_of(parts, hidden, rooms)
+    outer = parts_of(f"{where}: W_2", given["W_2"], rooms, hidden)
+    return MLP(SlotMap(tuple(map(Part.block, outer))), inner, gate, given["activation"])

@@ -20,6 +20,7 @@ import torch
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+import constructions
 from constructions import from_matrices, matrix
 
 DIGITS = 50
@@ -224,9 +225,11 @@ def over(
     """What came of the check on cases of the strategy, the same ones each time."""
     came: Counter[str] = Counter()
 
+    phases = [Phase.generate, Phase.shrink] if shrink else [Phase.generate]
+
     @settings(
         max_examples=examples, deadline=None, database=None, derandomize=True,
-        suppress_health_check=list(HealthCheck), phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
+        suppress_health_check=list(HealthCheck), phases=phases,
     )  # fmt: skip
     @given(strategy)
     def run(case: Case) -> None:
@@ -314,3 +317,82 @@ def in_balls(case: Case) -> str:
 def test_softmax_is_that_of_the_printed_formula():
     came = over(cases(("softmax",), most_layers=2), in_balls, 60)
     assert came["agrees"] >= 40
+
+
+# -- and back -----------------------------------------------------------------------------------
+
+SEES = {"context": "examples", "full": "all", "causal": "causal"}
+DIVIDED = {"": 1, "examples": "1/n", "keys": "1/keys"}
+
+
+def small(name: str) -> Any:
+    """The construction at its smallest parameters."""
+    made = constructions.get(name)
+    return made(**{name: kind.small for name, kind in made.parameters.items()})
+
+
+IN_FRACTIONS = [name for name in constructions.names() if not small(name).irrational]
+
+
+def dense(slots: Any, to: Any, source: Any) -> np.ndarray:
+    made = np.zeros((to.width, source.width), dtype=object)
+    for at, value in slots.entries(to, source).items():
+        made[at] = value
+    return made
+
+
+def as_matrices(witness: Any, scale: int = 1) -> Any:
+    """The witness made anew of its dense matrices, those of the values times `scale`."""
+    stream, layers = witness.layout, []
+    for layer in witness.layer_list:
+        heads = []
+        for head in layer.heads:
+            features = head.query.features(stream, {})
+            value = dense(head.value, stream, stream)
+            told = {"P": scale * value, "mask": SEES[head.keys]}
+            told |= {"attention": head.attention, "null": head.null}
+            told |= {"factor": DIVIDED[head.average]}
+            if features.width:
+                told |= {"W_Q": dense(head.query, features, stream)}
+                told |= {"W_K": dense(head.key, features, stream)}
+            else:
+                told |= {"Q": np.zeros((stream.width, stream.width), dtype=int)}
+            heads.append(told)
+        made: dict[str, Any] = {"heads": heads, "norm": layer.norm}
+        if (mlp := layer.mlp) is not None:
+            hidden = mlp.hidden(stream)
+            made |= {"W_2": dense(mlp.outer, stream, hidden), "activation": mlp.activation}
+            for word, slots in (("W_1", mlp.inner), ("W_gate", mlp.gate)):
+                made |= {} if slots is None else {word: dense(slots, hidden, stream)}
+        layers.append(made)
+    prompt = witness.prompt
+    return from_matrices(
+        layers,
+        rows={slot.name: slot.shape for slot in stream.slots},
+        d=witness.d,
+        n=witness.examples,
+        embedding=dense(prompt.embedding, stream, prompt.features),
+        prompt={name: getattr(prompt, name) for name in ("form", "register", "positions")},
+        read=witness.readout,
+    )
+
+
+def somewhere(witness: Any) -> tuple[Any, list[Fraction]]:
+    """A prompt at which it predicts other numbers than 0, and the predictions."""
+    n, rng = witness.examples or 3, np.random.default_rng(1)
+    for _ in range(20):
+        shapes = (n, witness.d), n, (2, witness.d)
+        prompt = tuple(rng.integers(1, 9, shape) / 8 for shape in shapes)
+        wanted = list(witness.predict(*prompt, "rational"))
+        if any(wanted):
+            return prompt, wanted
+    raise AssertionError("only zeros")
+
+
+@pytest.mark.parametrize("name", IN_FRACTIONS)
+def test_a_construction_is_what_its_dense_matrices_make(name: str) -> None:
+    witness = small(name)
+    prompt, wanted = somewhere(witness)
+    assert list(as_matrices(witness).predict(*prompt, "rational")) == wanted
+    if any(layer.heads for layer in witness.layer_list):
+        assert list(as_matrices(witness, scale=2).predict(*prompt, "rational")) != wanted

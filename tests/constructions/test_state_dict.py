@@ -130,17 +130,17 @@ def test_softmax_of_torch(drawn, saved, heads, kind):
         assert abs(float(ball.mid()) + Z[0, N, D].item()) < 1e-9 and ball.rad() < 1e-9
 
 
-def test_what_to_torch_saves(saved):
+def test_what_to_torch_saves(drawn, saved):
     newton = constructions.build("newton", d=D, iterations=2, alpha=Fraction(1, 8))
-    module = newton.to_torch()
     layers = layers_from(
-        saved(module.state_dict()), ignore=["embedding", "readout"], mask="examples",
+        saved(newton.to_torch().state_dict()), ignore=["embedding", "readout"], mask="examples",
         attention="linear", activation="identity",
     )  # fmt: skip
-    rows = {slot.name: slot.shape for slot in newton.layout.slots}
-    (read,) = [newton.readout.slot]
-    with pytest.raises(ValueError, match="an MLP needs W_1"):
-        from_matrices(layers, rows=rows, d=D, read=read)
+    rows, start = {slot.name: slot.shape for slot in newton.layout.slots}, newton.prompt.embedding
+    embedding = {(block.destination, block.source): block.coefficient for block in start}
+    again = from_matrices(layers, rows=rows, d=D, embedding=embedding, read=newton.readout)
+    given = prompt(drawn)
+    assert list(again.predict(*given, "rational")) == list(newton.predict(*given, "rational"))
 
 
 BAD = {
