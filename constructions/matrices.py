@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from proofs.exact import Exact
 from proofs.layer import MLP, Head, Holds, Layer, Readout
 from proofs.prompt import Prompt
 from proofs.slotmap import Block, SlotMap
@@ -31,6 +30,7 @@ from .block_matrices import (
     product,
     slot_map_of,
 )
+from .masks import seen
 from .parameters import whole
 from .witness import Witness
 
@@ -42,7 +42,6 @@ OF_A_HEAD = (*VALUES, *SCORES, "M", "mask", "factor", "attention", "null", "name
 OF_AN_MLP = ("W_1", "W_2", "W_gate", "activation")
 # norms and the like go to the layer as they are; its heads and its MLP are made here
 OF_A_LAYER = ("heads", "holds", *(f.name for f in fields(Layer) if f.name not in ("heads", "mlp")))
-FACTORS = {"1/n": "examples", "1/N": "keys", "1/keys": "keys"}
 
 
 def from_matrices(
@@ -71,9 +70,13 @@ def from_matrices(
     A layer is a head, a list of heads, which are added up, or a mapping with "heads" and an MLP.
     A head is {"P": …, "Q": …} for Z + factor · P Z M (Zᵀ Q Z), or {"W_V", "W_O", "W_Q", "W_K"} for
     H + factor · W_O W_V H M a((W_K H)ᵀ W_Q H); P may stand for W_O, and W_O may be left out.
-      M: "all" (the identity, the default) or "examples": diag(I_n, 0), no query is read.
-      mask: which token sees which: "all", "examples", "causal" (itself and the past).
-      factor: a number; "1/n" of the examples, "1/N" of all tokens, "1/keys" of those seen.
+      M: "all" (the identity, the default), "examples" (diag(I_n, 0): no query is read), a matrix
+        of all tokens, or a rule for its row r and column c, "(r <= c) / (c + 1)".
+      mask: which token sees which: "all", "examples", "causal" (itself and the past), "strictly
+        causal", a matrix (keys, readers) of numbers that multiply the weights, 0 hiding the key, or
+        a rule for the reader t and the key j, "j + 1 < t". `rule` gives names to constants.
+      factor: a number, a formula in n (examples) and N (all tokens) such as "1/n", or "1/keys" of
+        those that are seen.
       attention: a, one of the vocabulary; "linear" unless W_Q and W_K are given.
     An MLP is {"W_1", "W_2", "activation"} for Z + W_2 a(W_1 Z), with "W_gate" for
     Z + W_2 (a(W_1 Z) * W_gate Z); W_1 may be left out for the identity; biases are columns that
@@ -235,7 +238,7 @@ def _head(
             raise ValueError(f"{where}: with W_Q and W_K, say which attention; there are {there}")
         kind = "linear"
     one_of(kind, ATTENTION, f"attention in {where}")
-    seen, scale = _seen(given, where, kind)
+    which, scale = seen(given, where, kind, prompt, n)
     value = SlotMap(tuple(part.block(scale) for part in _values(given, where, rooms)))
     return Head(
         query,
@@ -244,7 +247,7 @@ def _head(
         attention=kind,
         null=given.get("null", False),
         name=given.get("name", f"head {number}"),
-        **seen,
+        **which,
     )
 
 
@@ -314,32 +317,6 @@ def _values(given: Mapping[str, Any], where: str, rooms: Rooms) -> tuple[Part, .
     middle = features(f"{where}: W_V", given["W_V"], rooms, "v")
     left = parts_of(f"{where}: {out}", given[out], rooms, middle)
     return product(left, parts_of(f"{where}: W_V", given["W_V"], middle, rooms))
-
-
-def _seen(given: Mapping[str, Any], where: str, kind: str) -> tuple[dict[str, Any], Exact]:
-    """Fields of Head that say which tokens are read and what divides, and the numeric factor."""
-    M, mask = given.get("M", "all"), given.get("mask", "all")
-    if M == "causal":
-        raise ValueError(
-            f"{where}: M stands in Z M (Zᵀ Q Z), a product; which scores a token sees is said "
-            "by mask='causal'"
-        )
-    one_of(M, ("all", "examples"), f"{where}: M")
-    one_of(mask, ("all", "examples", "causal"), f"{where}: mask")
-    keys = {"all": "full", "examples": "context", "causal": "causal"}[mask]
-    factor = given.get("factor", 1)
-    average, scale = "", 1
-    if isinstance(factor, str) and factor in FACTORS:
-        average = FACTORS[factor]
-    else:
-        scale = entry(f"{where}: factor", factor)
-    if M == "examples" and mask != "examples":
-        if ATTENTION[kind].shares or mask != "all" or average == "keys":
-            raise ValueError("not yet")
-        keys = "context"
-    if factor == "1/N" and keys != "full":
-        raise ValueError("not yet")
-    return {"keys": keys, "average": average}, scale
 
 
 def _mlp(given: Mapping[str, Any], where: str, rooms: Rooms) -> MLP | None:

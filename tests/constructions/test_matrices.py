@@ -46,31 +46,44 @@ class Case:
     X: np.ndarray
     y: np.ndarray
     queries: np.ndarray
+    n_is_told: bool
 
     def predicted(self, numbers: str) -> list[Any]:
         """By the witness."""
-        d = self.X.shape[1]
-        witness = from_matrices(self.given, rows=self.rows, d=d, read={"y": "-1/2"})
+        n, d = self.X.shape
+        witness = from_matrices(
+            self.given, rows=self.rows, d=d, n=n if self.n_is_told else None, read={"y": "-1/2"}
+        )
         return list(witness.predict(self.X, self.y, self.queries, numbers))
 
 
 # -- the printed formula ------------------------------------------------------------------------
 
-MASKS: dict[str, Callable[[int, int, int], bool]] = {
-    "all": lambda key, reader, n: True,
-    "examples": lambda key, reader, n: key < n,
-    "causal": lambda key, reader, n: key <= reader,
+# an entry for key and reader (row and column of M), n examples of N tokens; "matrix" is drawn
+MASKS: dict[str, Callable[..., Any]] = {
+    "all": lambda key, reader, n, N: 1,
+    "examples": lambda key, reader, n, N: int(key < n),
+    "causal": lambda key, reader, n, N: int(key <= reader),
+    "strictly causal": lambda key, reader, n, N: int(key < reader),
+    "(j <= t) / (abs(t - j) + 1) + (j == 0)": lambda key, reader, n, N: (
+        int(key == 0) + (Fraction(1, reader - key + 1) if key <= reader else 0)
+    ),
 }
-MIXES: dict[str, Callable[[int, int, int], Any]] = {
-    "all": lambda row, column, n: int(row == column),
-    "examples": lambda row, column, n: int(row == column and row < n),
+MIXES: dict[str, Callable[..., Any]] = {
+    "all": lambda row, column, n, N: int(row == column),
+    "examples": lambda row, column, n, N: int(row == column and row < n),
+    "(r <= c) * (r - n) / N": lambda row, column, n, N: (
+        Fraction(row - n, N) if row <= column else 0
+    ),
 }
 FACTORS: dict[Any, Callable[[int, int, Any], Any]] = {
     1: lambda n, N, seen: 1,
     "-2/3": lambda n, N, seen: Fraction(-2, 3),
     0.375: lambda n, N, seen: Fraction(3, 8),
     "1/n": lambda n, N, seen: Fraction(1, n),
-    "1/keys": lambda n, N, seen: np.array([Fraction(1, int(count)) for count in seen]),
+    "1/N": lambda n, N, seen: Fraction(1, N),
+    "n / (N + 1)": lambda n, N, seen: Fraction(n, N + 1),
+    "1/keys": lambda n, N, seen: np.array([Fraction(1, max(int(count), 1)) for count in seen]),
 }
 
 
@@ -81,11 +94,9 @@ def table(size: int, entry: Callable[[int, int], Any]) -> np.ndarray:
 
 def attended(head: Mapping[str, Any], Z: np.ndarray, n: int) -> np.ndarray:
     """factor · P Z M a(Zᵀ Q Z), with W_O W_V for P and W_Kᵀ W_Q for Q where these are given."""
-    N = Z.shape[1]
     P = head["P"] if "P" in head else head["W_O"] @ head["W_V"]
     scores = Z.T @ head["Q"] @ Z if "Q" in head else (head["W_K"] @ Z).T @ (head["W_Q"] @ Z)
-    seen = table(N, lambda key, reader: MASKS[head["mask"]](key, reader, n)).astype(bool)
-    M = table(N, lambda row, column: MIXES[head["M"]](row, column, n))
+    seen = head["mask"] != 0
     if head["attention"] == "relu":
         scores = np.where(scores > 0, scores, scores * 0)
     if head["attention"] == "softmax":
@@ -93,7 +104,8 @@ def attended(head: Mapping[str, Any], Z: np.ndarray, n: int) -> np.ndarray:
     weights = np.where(seen, scores, scores * 0)
     if head["attention"] in ("softmax", "normalised"):
         weights = weights / weights.sum(axis=0)
-    return FACTORS[head["factor"]](n, N, seen.sum(axis=0)) * (P @ Z @ M @ weights)
+    factor = FACTORS[head["factor"]](n, Z.shape[1], seen.sum(axis=0))
+    return factor * (P @ Z @ head["M"] @ (weights * head["mask"]))
 
 
 def printed(case: Case, number: Callable[[Any], Any] = Fraction, attend: Any = attended) -> Any:
@@ -130,8 +142,9 @@ WRITTEN: dict[str, Callable[[np.ndarray], Any]] = {
 class Drawing:
     """Draws matrices, each as a plain array and as it is handed over."""
 
-    def __init__(self, draw: Any, d: int) -> None:
+    def __init__(self, draw: Any, d: int, n: int, m: int) -> None:
         self.draw, self.rows = draw, spans(x=d, y=1, one=1, free=1)
+        self.n, self.N = n, n + m
 
     def pick(self, values: Any) -> Any:
         return self.draw(st.sampled_from(list(values)))
@@ -178,13 +191,23 @@ class Drawing:
         shapes = shapes | self.pick([{"Q": (Z, Z)}, {"W_K": (features, Z), "W_Q": (features, Z)}])
         given, plain = self.matrices(shapes)
         kind = self.pick(attentions)
-        words = {
-            "attention": kind,
-            "M": self.pick(MIXES),
-            "mask": self.pick(MASKS),
-            "factor": self.pick(FACTORS),
-        }
-        return given | words, plain | words
+        M, mask, factor = (self.pick(t) for t in ((*MIXES, "matrix"), (*MASKS, "matrix"), FACTORS))
+        if kind in ("softmax", "normalised") and factor == "1/keys":
+            factor = 1
+        if kind == "softmax" and mask == "strictly causal":  # the first token sees no key
+            mask = "causal"
+        told = {"attention": kind, "factor": factor, "M": M, "mask": mask}
+        known = {**told, "M": self.of_tokens(MIXES, M), "mask": self.of_tokens(MASKS, mask)}
+        if kind == "softmax" and mask == "matrix":
+            known["mask"][0] = 1
+        told |= {word: known[word].tolist() for word in ("M", "mask") if told[word] == "matrix"}
+        return given | told, plain | known
+
+    def of_tokens(self, tables: Mapping[str, Callable[..., Any]], name: str) -> np.ndarray:
+        if name == "matrix":
+            tokens = spans(tokens=self.N)
+            return self.array(tokens, tokens)
+        return table(self.N, lambda i, j: tables[name](i, j, self.n, self.N))
 
     def mlp(self) -> tuple[Any, Any]:
         Z, hidden = self.rows, spans(h=self.pick([1, 2]), k=1)
@@ -194,6 +217,12 @@ class Drawing:
         return given | words, plain | words
 
 
+def heads_of(layer: Any) -> list[Any]:
+    if isinstance(layer, list):
+        return layer
+    return layer.get("heads", [layer])
+
+
 @st.composite
 def cases(
     draw: Any,
@@ -201,7 +230,7 @@ def cases(
     most_layers: int = 3,
 ) -> Case:
     d, n, m = (draw(st.integers(1, 3)) for _ in range(3))
-    drawing = Drawing(draw, d)
+    drawing = Drawing(draw, d, n, m)
     layers, plain = [], []
     for _ in range(draw(st.integers(1, most_layers))):
         heads = [drawing.head(attentions) for _ in range(draw(st.integers(1, 2)))]
@@ -213,10 +242,12 @@ def cases(
             (told,) = told
         layers.append(told)
         plain.append(([one for _, one in heads], mlp[1]))
+    matrices = any(isinstance(head["M"], list) for told in layers for head in heads_of(told))
+    n_is_told = matrices or draw(st.booleans())
     rows = {"x": drawing.pick(["d", d]), "y": 1, "one": 1, "free": 1}
     examples, count = spans(n=n), spans(d=d)
     X, y = drawing.array(examples, count), drawing.array(examples, spans(y=1))[:, 0]
-    return Case(layers, plain, rows, X, y, drawing.array(spans(m=m), count))
+    return Case(layers, plain, rows, X, y, drawing.array(spans(m=m), count), n_is_told)
 
 
 def over(
@@ -244,13 +275,7 @@ def in_fractions(case: Case, attend: Any = attended) -> str:
         wanted = printed(case, attend=attend)
     except ZeroDivisionError:
         return "undefined"
-    try:
-        found = case.predicted("rational")
-    except ValueError as error:
-        if "not yet" in str(error) or "are divided" in str(error):
-            return "not yet"
-        raise
-    assert found == wanted
+    assert case.predicted("rational") == wanted
     return "zero" if not any(wanted) else "agrees"
 
 
@@ -284,11 +309,14 @@ PLANTED = {
     "the sign of W_V": wrong(W_V=lambda W: -W),
     "W_O and W_V confused": wrong(W_O=lambda W: W[::-1]),
     "readers and keys swapped": readers_and_keys_swapped,
-    "the query is a key": wrong(M=lambda M: "all"),
-    "the query is never a key": wrong(M=lambda M: "examples"),
-    "no causal mask": wrong(mask=lambda mask: "all" if mask == "causal" else mask),
+    "M left out": wrong(M=lambda M: np.eye(len(M), dtype=int).astype(object)),
+    "M transposed": wrong(M=lambda M: M.T),
+    "the mask left out": wrong(mask=lambda mask: mask * 0 + 1),
+    "the mask transposed": wrong(mask=lambda mask: mask.T),
+    "a mask of 0 and 1": wrong(mask=lambda mask: (mask != 0).astype(int).astype(object)),
     "1/n left out": wrong(factor=lambda factor: 1 if factor == "1/n" else factor),
-    "1/keys for 1/n": wrong(factor=lambda factor: "1/keys" if factor == "1/n" else factor),
+    "1/N for 1/n": wrong(factor=lambda factor: "1/N" if factor == "1/n" else factor),
+    "1/keys for 1/N": wrong(factor=lambda factor: "1/keys" if factor == "1/N" else factor),
 }
 
 

@@ -96,7 +96,17 @@ LAYERS: dict[str, tuple[Any, str]] = {
     "no such attention": (FINE | {"attention": "max"}, "unknown attention in layer 1 'max'"),
     "W_1 alone": ({"W_1": np.eye(4)}, "layer 1: an MLP needs W_2, activation beside W_1"),
     "causal between": (FINE | {"M": "causal"}, "said by mask='causal'"),
-    "no such mask": (FINE | {"mask": "past"}, "mask 'past'"),
+    "no such mask": (FINE | {"mask": "past"}, "mask is 'all', 'examples', 'causal', "),
+    "mask in rows and columns": (FINE | {"mask": "r < c"}, "there is no 'c' here, but t, j"),
+    "M that is not square": (
+        FINE | {"M": np.ones((3, 4))},
+        "layer 1: M is 3 x 4; it must have a row and a column for each token",
+    ),
+    "M of a number": (FINE | {"M": 1}, "M is 'all', 'examples', a matrix, or a rule, not 1"),
+    "1/n beside a matrix": (
+        FINE | {"M": np.eye(4), "factor": "2/n"}, "factor 2/n with an M that is a matrix: say n"
+    ),
+    "1/keys of shares": (SOFTMAX | {"factor": "1/keys"}, "weights of softmax attention are shares"),
     "null": (FINE | {"null": True}, "null with linear attention"),
     "a string": ("PQ", "layer 1: a head is a mapping {'P': …, 'Q': …}, not 'P'"),
     # entries
@@ -105,7 +115,7 @@ LAYERS: dict[str, tuple[Any, str]] = {
     "nan": (FINE | {"P": np.full((4, 4), np.nan)}, "P[0, 0]: it must be finite, not nan"),
     "complex": (FINE | {"P": np.eye(4) * 1j}, "P[0, 0] must be a number, not 1j"),
     "None": (FINE | {"P": {("y", "y"): None}}, "P[y, y] must be a number, not None"),
-    "factor": (FINE | {"factor": "1/m"}, "factor"),
+    "factor": (FINE | {"factor": "1/m"}, "factor is a number, 1/keys, or a formula in n and N; "),
 }  # fmt: skip
 
 
