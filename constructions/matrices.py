@@ -94,6 +94,8 @@ def from_matrices(
     given = {} if prompt is None else dict(prompt)
     if "position" in layout and "positions" not in given:
         given["positions"] = rooms.size("position")
+    if isinstance(given.get("parts"), Mapping):
+        given["parts"] = _layout(given["parts"])
     tokens = Prompt(d, _embedding(embedding, rooms, given), **given)
     made = tuple(
         _layer(layer, number, rooms, tokens, n) for number, layer in enumerate(layers, start=1)

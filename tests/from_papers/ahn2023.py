@@ -1,8 +1,8 @@
-"""Lemma 1 of ahn2023, with a matrix A that need not be symmetric.
+"""Lemma 1 of ahn2023: preconditioned gradient descent, and what a non-symmetric A makes of it.
 
 A linear transformer Z + 1/n P Z M (Z^T Q Z), M = diag(I_n, 0), whose P keeps the row of the labels
-and whose Q is -A on the rows of x, makes a step of gradient descent per layer. For a symmetric A it
-is preconditioned by A, as the lemma says; for any A by A^T.
+and whose Q is -A on the rows of x, makes a step per layer. For a symmetric A the step is
+preconditioned by A; for any A it is by A^T, and not by A.
 """
 
 from hypothesis import strategies as st
@@ -18,25 +18,26 @@ def descent(by):
     return formula("w.T*x_t", start={"w": "O"}, step=step, repeat="layers")
 
 
-def any_matrix(_, d, n):
-    return {"A": tuple(tuple((3 * i + j * j + 1) % 5 - 2 for j in range(d)) for i in range(d))}
+def drawn(entry):
+    def build(_, d, n):
+        return {"A": tuple(tuple(entry(i, j) % 5 - 2 for j in range(d)) for i in range(d))}
+
+    return lambda: strategies.prompts(layers=st.integers(0, 3), build=build)
+
+
+symmetric, other = drawn(lambda i, j: i * j + i + j + 3), drawn(lambda i, j: 3 * i + j * j + 1)
 
 
 def transformer(d, layers, A):
     """As printed: P_l = diag(0, 1), Q_l = -diag(A, 0), prediction -[Z_L]_{d+1, n+1}."""
-    layer = {
-        "P": {("y", "y"): 1},
-        "Q": {("x", "x"): -matrix(A)},
-        "M": "examples",
-        "factor": "1/n",
-    }
+    Q = {("x", "x"): -matrix(A)}
+    layer = {"P": {("y", "y"): 1}, "Q": Q, "M": "examples", "factor": "1/n"}
     return from_matrices([layer] * layers, rows={"x": "d", "y": 1}, d=d, read={"y": -1})
 
 
-said = dict(
-    source="ahn2023, lemma 1",
-    cases=lambda: strategies.prompts(layers=st.integers(0, 3), build=any_matrix),
-    assembled=lambda: [{"d": 3, "layers": 3, "A": Matrix("A")}],
-)
-claim("ahn2023.lemma1", algorithm=descent("A"), expected="refuted", **said)(transformer)
-claim("ahn2023.lemma1.transposed", algorithm=descent("A.T"), **said)(transformer)
+any_A = [{"d": 3, "layers": 3, "A": Matrix("A")}]
+by_A = dict(algorithm=descent("A"), source="ahn2023, lemma 1")
+claim("ahn2023.lemma1", cases=symmetric, **by_A)(transformer)
+claim("ahn2023.lemma1.any", cases=other, expected="refuted", **by_A)(transformer)
+by_A |= dict(algorithm=descent("A.T"), assembled=lambda: any_A)
+claim("ahn2023.lemma1.transposed", cases=other, **by_A)(transformer)
