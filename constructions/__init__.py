@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from .construction import Construction
     from .kernels import activation, attention
-    from .matrices import from_matrices, matrix
+    from .matrices import from_matrices
     from .state_dict import layers_from
     from .witness import Witness
 
@@ -50,7 +50,6 @@ _PARTS = {
     "layout": "proofs.stream",
     "from_matrices": "constructions.matrices",
     "layers_from": "constructions.state_dict",
-    "matrix": "constructions.matrices",
 }
 
 __all__ = [
@@ -72,7 +71,6 @@ __all__ = [
     "get",
     "layers_from",
     "layout",
-    "matrix",
     "names",
     "prove",
     "rule",

@@ -8,9 +8,10 @@ the identity. A shape that does not fit is refused in one line that names the ma
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from numbers import Rational
+from operator import mul
 from typing import Any
 
 from proofs.exact import Exact, exact, is_symbolic
@@ -20,60 +21,6 @@ from proofs.stream import DIMENSION, Layout, Slot
 from .parameters import typed
 
 Rows = tuple[tuple[Exact, ...], ...]
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """`coefficient` times a matrix, or times its transpose: -A, A.T, A / 2, eta * A.T.
-
-    What it is a multiple of stays recognisable, so that a parameter A is a letter in proofs.
-    """
-
-    rows: Rows
-    coefficient: Exact = 1
-    transposed: bool = False
-    __array_ufunc__ = None  # numpy leaves products with it to this class
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        size = len(self.rows), len(self.rows[0])
-        return size[::-1] if self.transposed else size
-
-    @property
-    def T(self) -> Matrix:
-        return replace(self, transposed=not self.transposed)
-
-    def __neg__(self) -> Matrix:
-        return self * -1
-
-    def __mul__(self, number: Any) -> Matrix:
-        return replace(self, coefficient=exact(self.coefficient * exact(number, "a factor")))
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, number: Any) -> Matrix:
-        by = exact(number, "a divisor")
-        return self * (1 / (by if is_symbolic(by) else Fraction(by)))
-
-    @property
-    def upright(self) -> Rows:
-        """Its rows without the coefficient, transposed if it is."""
-        return tuple(zip(*self.rows)) if self.transposed else self.rows
-
-    @property
-    def written_out(self) -> Rows:
-        """Its rows, the coefficient multiplied in."""
-        if self.coefficient == 1:
-            return self.upright
-        return tuple(tuple(exact(self.coefficient * e) for e in row) for row in self.upright)
-
-
-def matrix(value: Any) -> Matrix:
-    """A matrix with which one can write -A, A.T, A / 2; entries as `from_matrices` takes them.
-
-    Raises TypeError or ValueError.
-    """
-    return value if isinstance(value, Matrix) else Matrix(rows_of("the matrix", value))
 
 
 # -- entries ----------------------------------------------------------------------------------
@@ -107,13 +54,11 @@ def nested(value: Any) -> Any:
 
 def is_number(value: Any) -> bool:
     """Whether it is one number (or text of one), not rows of them."""
-    return isinstance(value, str) or not (isinstance(value, Matrix) or hasattr(value, "__iter__"))
+    return isinstance(value, str) or not hasattr(value, "__iter__")
 
 
 def rows_of(what: str, value: Any) -> Rows:
     """A matrix as rows of exact numbers. Raises ValueError or TypeError."""
-    if isinstance(value, Matrix):
-        return value.written_out
     value = nested(value)
     if is_number(value):
         raise ValueError(f"{what} must be a matrix, given by its rows, not {value!r}")
@@ -137,17 +82,16 @@ def rows_of(what: str, value: Any) -> Rows:
 
 @dataclass(frozen=True)
 class Part:
-    """One block: a number times the identity, or a matrix."""
+    """One block: a number times the identity, or the rows of a matrix."""
 
     to: str
     source: str
-    value: Exact | Matrix
+    value: Exact | Rows
 
     def block(self, scale: Exact = 1) -> Block:
         """As a block of a slot map, times a number."""
-        if isinstance(self.value, Matrix):
-            c = self.value.coefficient
-            return Block(self.to, self.source, exact(scale * c), matrix=self.value.upright)
+        if isinstance(self.value, tuple):
+            return Block(self.to, self.source, scale, matrix=self.value)
         return Block(self.to, self.source, exact(scale * self.value))
 
 
@@ -230,14 +174,13 @@ def _split(rows: Rows, to: Rooms, source: Rooms) -> Iterator[Part]:
     """The parts of a whole matrix."""
     for a, top, bottom in to.starts():
         for b, left, right in source.starts():
-            value = simplified(tuple(row[left:right] for row in rows[top:bottom]))
-            if isinstance(value, Matrix) or (value != 0 and alike(to, a, source, b)):
-                yield Part(a, b, value)
-            elif value != 0:
-                yield Part(a, b, Matrix(((value,),)))
+            block = tuple(row[left:right] for row in rows[top:bottom])
+            value = simplified(block)
+            if value != 0:
+                yield Part(a, b, value if alike(to, a, source, b) else block)
 
 
-def simplified(rows: Rows) -> Exact | Matrix:
+def simplified(rows: Rows) -> Exact | Rows:
     """A multiple of the identity (0 included) as that number, any other matrix as it is."""
     first = rows[0][0] if rows and rows[0] else 0
     zero = all(e == 0 for row in rows for e in row)
@@ -246,7 +189,7 @@ def simplified(rows: Rows) -> Exact | Matrix:
     scalar = len(rows) == len(rows[0]) and all(
         e == (first if i == j else 0) for i, row in enumerate(rows) for j, e in enumerate(row)
     )
-    return first if scalar else Matrix(rows)
+    return first if scalar else rows
 
 
 def _named(what: str, key: Any, value: Any, to: Rooms, source: Rooms) -> Part:
@@ -262,7 +205,7 @@ def _named(what: str, key: Any, value: Any, to: Rooms, source: Rooms) -> Part:
     size = to.size(a), source.size(b)
     fits = f"{where} goes from {b} ({source.counted(b)}) to {a} ({to.counted(a)})"
     value = nested(value)
-    if not isinstance(value, Matrix) and is_number(value):
+    if is_number(value):
         number = entry(where, value)
         if not alike(to, a, source, b):
             raise ValueError(
@@ -270,27 +213,26 @@ def _named(what: str, key: Any, value: Any, to: Rooms, source: Rooms) -> Part:
                 f"rows as columns; a {size[0]} x {size[1]} matrix would fit"
             )
         return Part(a, b, number)
-    if not isinstance(value, Matrix):
-        value = _upright(where, fits, value, to.axes(a) == (), source.axes(b) == ())
-    if value.shape != size:
+    rows = _upright(where, fits, value, to.axes(a) == (), source.axes(b) == ())
+    shape = len(rows), len(rows[0])
+    if shape != size:
         raise ValueError(
-            f"{fits}: a {value.shape[0]} x {value.shape[1]} matrix does not fit, "
-            f"a {size[0]} x {size[1]} one would"
+            f"{fits}: a {shape[0]} x {shape[1]} matrix does not fit, a {size[0]} x {size[1]} one "
+            "would"
         )
-    if to.axes(a) == source.axes(b) == ():
-        return Part(a, b, value.written_out[0][0])
-    return Part(a, b, value)
+    number_to_number = to.axes(a) == source.axes(b) == ()
+    return Part(a, b, rows[0][0] if number_to_number else rows)
 
 
-def _upright(where: str, fits: str, value: Any, one_row: bool, one_column: bool) -> Matrix:
+def _upright(where: str, fits: str, value: Any, one_row: bool, one_column: bool) -> Rows:
     """Rows as a matrix; a vector is the one row, or the one column, that there is."""
     entries = [nested(row) for row in value]
     if not entries or not all(map(is_number, entries)):
-        return Matrix(rows_of(where, entries))
+        return rows_of(where, entries)
     if one_row:
-        return Matrix(rows_of(where, [entries]))
+        return rows_of(where, [entries])
     if one_column:
-        return Matrix(rows_of(where, [[e] for e in entries]))
+        return rows_of(where, [[e] for e in entries])
     raise ValueError(f"{fits}: a vector of {len(entries)} numbers does not fit, rows are needed")
 
 
@@ -315,8 +257,6 @@ def features(what: str, given: Any, source: Rooms, name: str) -> Rooms:
 
 def _height(where: str, value: Any, axes: tuple[Any, ...]) -> tuple[Any, ...]:
     """The shape of what a block makes of something of these axes."""
-    if isinstance(value, Matrix):
-        return (value.shape[0],)
     value = nested(value)
     if is_number(value):
         return axes
@@ -348,18 +288,16 @@ def product(left: Sequence[Part], right: Sequence[Part]) -> tuple[Part, ...]:
         for b in right:
             if a.source == b.to:
                 made.append(Part(a.to, b.source, _times(a.value, b.value)))
-    return tuple(part for part in made if isinstance(part.value, Matrix) or part.value != 0)
+    return tuple(part for part in made if part.value != 0)
 
 
-def _times(a: Any, b: Any) -> Exact | Matrix:
-    if not isinstance(a, Matrix):
-        return b * a if isinstance(b, Matrix) else exact(a * b)
-    if not isinstance(b, Matrix):
-        return a * b
-    columns = tuple(zip(*b.written_out))
-    return simplified(
-        tuple(
-            tuple(exact(sum((x * y for x, y in zip(row, column)), 0)) for column in columns)
-            for row in a.written_out
-        )
-    )
+def _times(a: Exact | Rows, b: Exact | Rows) -> Exact | Rows:
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        columns = tuple(zip(*b))
+        sums = (tuple(exact(sum(map(mul, row, column))) for column in columns) for row in a)
+        return simplified(tuple(sums))
+    if isinstance(b, tuple):
+        a, b = b, a
+    if isinstance(a, tuple):
+        return tuple(tuple(exact(e * b) for e in row) for row in a)
+    return exact(a * b)

@@ -1,6 +1,5 @@
 """Weights in the papers' own notation: Z + P Z M (Zᵀ Q Z), and W_O W_V H softmax((W_K H)ᵀ W_Q H).
 
-    A = matrix(A)
     layer = {"P": {("y", "y"): 1}, "Q": {("x", "x"): -A}, "M": "examples", "factor": "1/n"}
     from_matrices([layer] * 3, rows={"x": "d", "y": 1}, d=4, read={"y": -1})
 
@@ -20,12 +19,10 @@ from proofs.stream import DIMENSION, Layout, Slot
 from proofs.vocabulary import ATTENTION, one_of
 
 from .block_matrices import (
-    Matrix,
     Part,
     Rooms,
     entry,
     features,
-    matrix,
     parts_of,
     product,
     slot_map_of,
@@ -33,8 +30,6 @@ from .block_matrices import (
 from .masks import seen
 from .parameters import whole
 from .witness import Witness
-
-__all__ = ["from_matrices", "matrix"]
 
 SCORES = ("Q", "W_Q", "W_K")
 VALUES = ("P", "W_O", "W_V")
@@ -64,8 +59,7 @@ def from_matrices(
     feature of a token (x, y, one, index, position, query, x_example, …) begins as that; others
     begin as 0; or `embedding` says it, a matrix from features to rows. Matrices are given whole, or
     by blocks between rows, {("y", "x"): w}, a number for that multiple of the identity; entries are
-    int, Fraction, sympy, text ("1/3"), or floats, taken exactly. `matrix(A)` is a matrix with which
-    one can write -A.T/2.
+    int, Fraction, sympy, text ("1/3"), or floats, taken exactly.
 
     A layer is a head, a list of heads, which are added up, or a mapping with "heads" and an MLP.
     A head is {"P": …, "Q": …} for Z + factor · P Z M (Zᵀ Q Z), or {"W_V", "W_O", "W_Q", "W_K"} for
@@ -257,7 +251,7 @@ def _scores(given: Mapping[str, Any], where: str, rooms: Rooms) -> tuple[SlotMap
     """Query and key of zᵀ_j Q z_t, or of (W_K h_j)ᵀ W_Q h_t, for the reader t."""
     there = [word for word in SCORES if word in given]
     if there == ["Q"]:
-        return _bilinear(parts_of(f"{where}: Q", given["Q"], rooms, rooms), rooms)
+        return _bilinear(parts_of(f"{where}: Q", given["Q"], rooms, rooms))
     if there != ["W_Q", "W_K"]:
         said = " and ".join(there) or "nothing"
         raise ValueError(f"{where}: the scores need Q, or W_Q and W_K; there is {said}")
@@ -284,25 +278,10 @@ def _scores(given: Mapping[str, Any], where: str, rooms: Rooms) -> tuple[SlotMap
     return made[0], made[1]
 
 
-def _bilinear(parts: Sequence[Part], rooms: Rooms) -> tuple[SlotMap, SlotMap]:
-    """Query and key with <query_t, key_j> = zᵀ_j Q z_t.
-
-    Rows a of Q are the feature a of the key. A transpose Aᵀ goes to the key's side as A:
-    z_aᵀ Aᵀ z_b = (A z_a)ᵀ z_b.
-    """
-    query: list[Block] = []
-    key: dict[str, Block] = {}
-    turned: dict[tuple[str, Any], str] = {}
-    for part in parts:
-        value = part.value
-        if isinstance(value, Matrix) and value.transposed:
-            name = turned.setdefault((part.to, value.rows), f"{part.to}_turned{len(turned) + 1}")
-            key[name] = Block(name, part.to, matrix=value.rows)
-            query.append(Block(name, part.source, value.coefficient))
-        else:
-            key.setdefault(part.to, Block(part.to, part.to))
-            query.append(part.block())
-    return SlotMap(tuple(query)), SlotMap(tuple(key.values()))
+def _bilinear(parts: Sequence[Part]) -> tuple[SlotMap, SlotMap]:
+    """Query and key with <query_t, key_j> = zᵀ_j Q z_t: what Q makes of z_t meets the rows of z_j."""
+    rows = dict.fromkeys(part.to for part in parts)
+    return SlotMap(tuple(map(Part.block, parts))), SlotMap(tuple(Block(a, a) for a in rows))
 
 
 def _values(given: Mapping[str, Any], where: str, rooms: Rooms) -> tuple[Part, ...]:

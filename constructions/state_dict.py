@@ -21,9 +21,9 @@ from math import isqrt
 from pathlib import Path
 from typing import Any
 
-from proofs.exact import Exact
+from proofs.exact import Exact, exact
 
-from .block_matrices import Matrix, nested, rows_of
+from .block_matrices import Rows, nested, rows_of
 from .files import read_safetensors
 from .parameters import whole
 
@@ -96,7 +96,7 @@ def layers_from(
 # -- matrices by their names ------------------------------------------------------------------
 
 Place = tuple[int, int | None]  # number of layer, of head
-Found = dict[int | None, dict[str, Matrix]]  # the matrices of one layer by head, None: its own
+Found = dict[int | None, dict[str, Rows]]  # the matrices of one layer by head, None: its own
 
 
 def _by_names(tensors: Tensors, names: Mapping[str, str] | None) -> list[Found]:
@@ -112,12 +112,12 @@ def _by_names(tensors: Tensors, names: Mapping[str, str] | None) -> list[Found]:
                 "`names` gives others, `ignore` leaves tensors out"
             )
         (layer, head), matrix = told
-        stored = Matrix(rows_of(name, tensor))
+        stored = rows_of(name, tensor)
         turned = matrix.endswith("^T")
         at = found.setdefault(layer, {}).setdefault(head, {})
         if matrix.removesuffix("^T") in at:
             raise ValueError(f"the tensor {name!r} is a second {matrix} of layer {layer}")
-        at[matrix.removesuffix("^T")] = stored.T if turned else stored
+        at[matrix.removesuffix("^T")] = tuple(zip(*stored)) if turned else stored
     if not found:
         raise ValueError("there is no tensor to make layers of")
     if sorted(found) != list(range(len(found))):
@@ -189,17 +189,17 @@ def _ahn2023(tensors: Tensors, of_each_head: Mapping[str, Any]) -> Layers:
         raise ValueError(f"{name} has shape {shape}, not (layers, heads, 2, d, d)")
     words = {"M": "examples", "factor": "1/n", **of_each_head}
 
-    def padded(block: Any, corner: int, where: str) -> Matrix:
+    def padded(block: Any, corner: int, where: str) -> Rows:
         rows = rows_of(where, block)
         zeros = (0,) * len(rows)
-        return Matrix((*((*row, 0) for row in rows), (*zeros, corner)))
+        return (*((*row, 0) for row in rows), (*zeros, corner))
 
     return tuple(
         {
             "heads": [
                 {
                     "P": padded(P, 1, f"{name}[{number}, {h}, 0]"),
-                    "Q": padded(Q, 0, f"{name}[{number}, {h}, 1]").T,
+                    "Q": tuple(zip(*padded(Q, 0, f"{name}[{number}, {h}, 1]"))),
                     **words,
                 }
                 for h, (P, Q) in enumerate(layer)
@@ -266,10 +266,10 @@ def _projections(
     for h in range(heads):
         rows = slice(h * each, (h + 1) * each)
         yield {
-            "W_Q": Matrix(found["W_Q"][rows]) * by,
-            "W_K": Matrix(found["W_K"][rows]),
-            "W_V": Matrix(found["W_V"][rows]),
-            "W_O": Matrix(tuple(row[rows] for row in found["W_O"])),
+            "W_Q": tuple(tuple(exact(by * e) for e in row) for row in found["W_Q"][rows]),
+            "W_K": found["W_K"][rows],
+            "W_V": found["W_V"][rows],
+            "W_O": tuple(row[rows] for row in found["W_O"]),
         }
 
 

@@ -10,7 +10,7 @@ import pytest
 import sympy
 import torch
 
-from constructions import from_matrices, matrix
+from constructions import from_matrices
 
 ROWS = {"x": "d", "y": 1}
 FINE: dict[str, Any] = {"P": np.eye(4), "Q": np.eye(4)}
@@ -193,7 +193,10 @@ def test_entries_are_taken_exactly(value: Any, wanted: Any) -> None:
 
 def test_letters_are_entries_too() -> None:
     eta, a = sympy.symbols("eta a")
-    layer = {"P": {("y", "y"): -eta / 2}, "Q": {("x", "x"): eta * matrix([[a, 0], [1, a]]).T / 3}}
+    layer = {
+        "P": {("y", "y"): -eta / 2},
+        "Q": {("x", "x"): eta * sympy.Matrix([[a, 0], [1, a]]).T / 3},
+    }
     assert made([layer], d=2).free_symbols == {eta, a}
 
 
@@ -202,14 +205,14 @@ def test_blocks_that_are_named_stay_blocks() -> None:
     A = ((1, 2), (3, 4))
     layer = {
         "P": {("y", "y"): 2},
-        "Q": {("x", "x"): -matrix(A), ("x", "y"): [5, 6]},
+        "Q": {("x", "x"): A, ("x", "y"): [5, 6]},
         "M": "examples",
     }
     (head,) = made([layer], d=2).layer_list[0].heads
     assert [(str(b), b.matrix) for b in head.value] == [("y <- 2 y", None)]
     assert [(str(b), b.matrix) for b in head.key] == [("x <- 1 x", None)]
     assert [(b.coefficient, b.source, b.matrix) for b in head.query] == [
-        (-1, "x", A), (1, "y", ((5,), (6,)))
+        (1, "x", A), (1, "y", ((5,), (6,)))
     ]  # fmt: skip
 
 

@@ -5,11 +5,11 @@ and whose Q is -A on the rows of x, makes a step per layer. For a symmetric A th
 preconditioned by A; for any A it is by A^T, and not by A.
 """
 
+import numpy as np
 from hypothesis import strategies as st
 
-from constructions import from_matrices, matrix
-from verify import claim, formula, strategies
-from verify.checks.proof import Matrix
+from constructions import from_matrices
+from verify import claim, formula, matrix, strategies
 
 
 def descent(by):
@@ -30,12 +30,12 @@ symmetric, other = drawn(lambda i, j: i * j + i + j + 3), drawn(lambda i, j: 3 *
 
 def transformer(d, layers, A):
     """As printed: P_l = diag(0, 1), Q_l = -diag(A, 0), prediction -[Z_L]_{d+1, n+1}."""
-    Q = {("x", "x"): -matrix(A)}
+    Q = {("x", "x"): -np.array(A)}
     layer = {"P": {("y", "y"): 1}, "Q": Q, "M": "examples", "factor": "1/n"}
     return from_matrices([layer] * layers, rows={"x": "d", "y": 1}, d=d, read={"y": -1})
 
 
-any_A = [{"d": 3, "layers": 3, "A": Matrix("A")}]
+any_A = [{"d": 3, "layers": 3, "A": matrix("A")}]
 by_A = dict(algorithm=descent("A"), source="ahn2023, lemma 1")
 claim("ahn2023.lemma1", cases=symmetric, **by_A)(transformer)
 claim("ahn2023.lemma1.any", cases=other, expected="refuted", **by_A)(transformer)

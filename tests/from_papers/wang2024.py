@@ -7,7 +7,7 @@ P keeps the rewards, Q = (-C^T, C^T) on the rows of phi: any matrix C preconditi
 import numpy as np
 from hypothesis import strategies as st
 
-from constructions import from_matrices, matrix
+from constructions import from_matrices
 from verify import claim, strategies
 
 
@@ -37,8 +37,8 @@ def some_matrix(_, d, n):
 def transformer(d, layers, gamma, C):
     """As printed, the prediction -[Z_L]_{2d+1, n+1}."""
     first, second = np.split(np.eye(d, dtype=int), 2)
-    start = {("phi", "x"): first, ("next", "x_example"): gamma * matrix(second), ("r", "y"): 1}
-    C = matrix(C)
+    start = {("phi", "x"): first, ("next", "x_example"): gamma * second, ("r", "y"): 1}
+    C = np.array(C)
     Q = {("phi", "phi"): -C.T, ("phi", "next"): C.T}
     layer = {"P": {("r", "r"): 1}, "Q": Q, "M": "examples", "factor": "1/n"}
     rows = {"phi": d // 2, "next": d // 2, "r": 1}

@@ -14,8 +14,8 @@ FILES = sorted(path.name for path in FOLDER.glob("*.py"))
 
 # what is planted: file and claim, the printed text, another in its place
 PLANTED = {
-    "the sign of Q": ("ahn2023.lemma1.transposed", "-matrix(A)", "matrix(A)"),
-    "A transposed": ("ahn2023.lemma1.transposed", "-matrix(A)", "-matrix(A).T"),
+    "the sign of Q": ("ahn2023.lemma1.transposed", "-np.array(A)", "np.array(A)"),
+    "A transposed": ("ahn2023.lemma1.transposed", "-np.array(A)", "-np.array(A).T"),
     "1/(n + 1)": ("ahn2023.lemma1.transposed", '"1/n"', '"1/(n + 1)"'),
     "the query is a key": ("ahn2023.lemma1.transposed", '"M": "examples"', '"M": "all"'),
     "the sign of the prediction": ("ahn2023.lemma1.transposed", '{"y": -1}', '{"y": 1}'),
@@ -25,7 +25,7 @@ PLANTED = {
         '("y", "y"): 1, ("x", "x"): 1}',
     ),
     "the sign of C": ("wang2024.td0", ": -C.T", ": C.T"),
-    "C transposed": ("wang2024.td0", "C = matrix(C)", "C = matrix(C).T"),
+    "C transposed": ("wang2024.td0", "C = np.array(C)", "C = np.array(C).T"),
     "phi' not subtracted": ("wang2024.td0", ', ("phi", "next"): C.T', ""),
     "the query has a phi'": ("wang2024.td0", "x_example", "x"),
     "a query among the keys": ("wang2024.td0", '"M": "examples"', '"M": "all"'),
