@@ -82,6 +82,8 @@ def from_matrices(
 
     Raises ValueError or TypeError in one line that names the matrix, its shape and what would fit.
     """
+    if isinstance(layers, (str, Mapping)) or not isinstance(layers, Sequence):
+        raise ValueError(f"layers must be a list of layers, [layer] * 3 for three, not {layers!r}")
     layout = _layout(rows)
     d = _dimension(d, layout)
     rooms = Rooms(layout, d)

@@ -108,7 +108,8 @@ LAYERS: dict[str, tuple[Any, str]] = {
     ),
     "1/keys of shares": (SOFTMAX | {"factor": "1/keys"}, "weights of softmax attention are shares"),
     "null": (FINE | {"null": True}, "null with linear attention"),
-    "a string": ("PQ", "layer 1: a head is a mapping {'P': …, 'Q': …}, not 'P'"),
+    "a string": ("PQ", "layers must be a list of layers, [layer] * 3 for three, not 'PQ'"),
+    "heads in a string": (["PQ"], "layer 1: a head is a mapping {'P': …, 'Q': …}, not 'P'"),
     # entries
     "text": (FINE | {"P": [["a"] * 4] * 4}, "layer 1: P[0, 0]: 'a' is no finite number"),
     "zero division": (FINE | {"P": {("y", "y"): "1/0"}}, "P[y, y]: '1/0' is no finite number"),
@@ -146,7 +147,6 @@ AROUND: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "feature": ({"embedding": {("x", "z"): 1}}, "embedding[x, z]: there is no 'z' here, but x, y"),
     "read": ({"read": {"x": 1, "y": 1}}, "read must be a row, or {row: factor}"),
-    "read a vector": ({"read": "x"}, "the read-out slot x is not one number"),
     "read nothing": ({"read": "z"}, "no slot 'z'"),
     "factor": ({"read": {"y": "x"}}, "the factor of the row that is read: 'x' is no finite number"),
     "prompt": ({"prompt": {"form": "tokens"}}, "unknown form of the prompt 'tokens'"),
