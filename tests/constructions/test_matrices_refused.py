@@ -109,7 +109,7 @@ LAYERS: dict[str, tuple[Any, str]] = {
     "1/keys of shares": (SOFTMAX | {"factor": "1/keys"}, "weights of softmax attention are shares"),
     "null": (FINE | {"null": True}, "null with linear attention"),
     "a string": ("PQ", "layers must be a list of layers, [layer] * 3 for three, not 'PQ'"),
-    "heads in a string": (["PQ"], "layer 1: a head is a mapping {'P': …, 'Q': …}, not 'P'"),
+    "heads in a string": (["PQ"], "layer 1, head 1: a head is a mapping {'P': …, 'Q': …}, not 'P'"),
     # entries
     "text": (FINE | {"P": [["a"] * 4] * 4}, "layer 1: P[0, 0]: 'a' is no finite number"),
     "zero division": (FINE | {"P": {("y", "y"): "1/0"}}, "P[y, y]: '1/0' is no finite number"),
