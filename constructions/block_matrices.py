@@ -266,11 +266,11 @@ def _height(where: str, value: Any, axes: tuple[Any, ...]) -> tuple[Any, ...]:
     return (len(rows_of(where, entries)),)
 
 
-def slot_map_of(parts: Sequence[Part], to: Rooms, source: Rooms) -> SlotMap:
-    """The parts as a slot map that names its features: one to which nothing goes is zero."""
+def slot_map_of(parts: Sequence[Part], to: Rooms, source: Rooms, scale: Exact = 1) -> SlotMap:
+    """The parts, times a number, as a map that names its features: where nothing goes it is 0."""
     written = {part.to for part in parts}
     zeros = (_nothing(name, to, source) for name in to.names if name not in written)
-    return SlotMap((*(part.block() for part in parts), *zeros))
+    return SlotMap((*(part.block(scale) for part in parts), *zeros))
 
 
 def _nothing(name: str, to: Rooms, source: Rooms) -> Block:

@@ -33,7 +33,7 @@ from .witness import Witness
 
 SCORES = ("Q", "W_Q", "W_K")
 VALUES = ("P", "W_O", "W_V")
-OF_A_HEAD = (*VALUES, *SCORES, "M", "mask", "factor", "attention", "null", "name")
+OF_A_HEAD = (*VALUES, *SCORES, "scale", "M", "mask", "factor", "attention", "null", "name")
 OF_AN_MLP = ("W_1", "W_2", "W_gate", "activation")
 # norms and the like go to the layer as they are; its heads and its MLP are made here
 OF_A_LAYER = ("heads", "holds", *(f.name for f in fields(Layer) if f.name not in ("heads", "mlp")))
@@ -63,7 +63,9 @@ def from_matrices(
 
     A layer is a head, a list of heads, which are added up, or a mapping with "heads" and an MLP.
     A head is {"P": …, "Q": …} for Z + factor · P Z M (Zᵀ Q Z), or {"W_V", "W_O", "W_Q", "W_K"} for
-    H + factor · W_O W_V H M a((W_K H)ᵀ W_Q H); P may stand for W_O, and W_O may be left out.
+    H + factor · W_O W_V H M a(scale · (W_K H)ᵀ W_Q H); P may stand for W_O, or W_V alone for both.
+      attention: a, one of the vocabulary; "linear" unless W_Q and W_K are given.
+      scale: a number that multiplies the scores, an inverse temperature.
       M: "all" (the identity, the default), "examples" (diag(I_n, 0): no query is read), a matrix
         of all tokens, or a rule for its row r and column c, "(r <= c) / (c + 1)".
       mask: which token sees which: "all", "examples", "causal" (itself and the past), "strictly
@@ -71,7 +73,6 @@ def from_matrices(
         a rule for the reader t and the key j, "j + 1 < t". `rule` gives names to constants.
       factor: a number, a formula in n (examples) and N (all tokens) such as "1/n", or "1/keys" of
         those that are seen.
-      attention: a, one of the vocabulary; "linear" unless W_Q and W_K are given.
     An MLP is {"W_1", "W_2", "activation"} for Z + W_2 a(W_1 Z), with "W_gate" for
     Z + W_2 (a(W_1 Z) * W_gate Z); W_1 may be left out for the identity; biases are columns that
     read a row `one`. Other fields of a layer (norm, …) are those of Layer; "holds" says what rows
@@ -101,7 +102,7 @@ def from_matrices(
         layout=layout.at(d),
         prompt=tokens,
         layer_list=made,
-        readout=_readout(read, rooms),
+        readout=_readout(read),
         parameters={} if parameters is None else parameters,
         definitions=tuple((definitions or {}).items()),
         examples=n,
@@ -161,7 +162,7 @@ def _embedding(given: Any, rooms: Rooms, prompt: Mapping[str, Any]) -> SlotMap:
     return SlotMap(tuple(part.block() for part in parts_of("embedding", given, rooms, tokens)))
 
 
-def _readout(given: Any, rooms: Rooms) -> Readout:
+def _readout(given: Any) -> Readout:
     if isinstance(given, Readout):
         return given
     if isinstance(given, str):
@@ -236,8 +237,8 @@ def _head(
             raise ValueError(f"{where}: with W_Q and W_K, say which attention; there are {there}")
         kind = "linear"
     one_of(kind, ATTENTION, f"attention in {where}")
-    which, scale = seen(given, where, kind, prompt, n)
-    value = SlotMap(tuple(part.block(scale) for part in _values(given, where, rooms)))
+    which, factor = seen(given, where, kind, prompt, n)
+    value = SlotMap(tuple(part.block(factor) for part in _values(given, where, rooms)))
     return Head(
         query,
         key,
@@ -250,40 +251,38 @@ def _head(
 
 
 def _scores(given: Mapping[str, Any], where: str, rooms: Rooms) -> tuple[SlotMap, SlotMap]:
-    """Query and key of zᵀ_j Q z_t, or of (W_K h_j)ᵀ W_Q h_t, for the reader t."""
+    """Query and key with <query_t, key_j> = scale · zᵀ_j Q z_t, or scale · (W_K h_j)ᵀ W_Q h_t."""
     there = [word for word in SCORES if word in given]
-    if there == ["Q"]:
-        return _bilinear(parts_of(f"{where}: Q", given["Q"], rooms, rooms))
+    scale = entry(f"{where}: scale", given.get("scale", 1))
+    if there == ["Q"]:  # what Q makes of the reader meets the rows of the key
+        asked = [part.block(scale) for part in parts_of(f"{where}: Q", given["Q"], rooms, rooms)]
+        met = dict.fromkeys(block.destination for block in asked)
+        return SlotMap(tuple(asked)), SlotMap(tuple(Block(row, row) for row in met))
     if there != ["W_Q", "W_K"]:
         said = " and ".join(there) or "nothing"
         raise ValueError(f"{where}: the scores need Q, or W_Q and W_K; there is {said}")
-    sides, made = {}, []
-    for word in ("W_Q", "W_K"):
-        sides[word] = features(f"{where}: {word}", given[word], rooms, "f")
-    asked, kept = sides["W_Q"], sides["W_K"]
-    for one, other, name in ((asked, kept, "W_K"), (kept, asked, "W_Q")):
+    queries, keys = (features(f"{where}: {word}", given[word], rooms, "f") for word in there)
+    _same_features(where, queries, keys, rooms)
+    return tuple(  # type: ignore[return-value]
+        slot_map_of(parts_of(f"{where}: {word}", given[word], side, rooms), side, rooms, by)
+        for word, side, by in (("W_Q", queries, scale), ("W_K", keys, 1))
+    )
+
+
+def _same_features(where: str, queries: Rooms, keys: Rooms, rooms: Rooms) -> None:
+    """Raises ValueError where W_Q and W_K make features that cannot be multiplied."""
+    for one, other, name in ((queries, keys, "W_K"), (keys, queries, "W_Q")):
         for feature in one.names:
             if feature not in other.layout:
                 raise ValueError(
-                    f"{where}: W_Q writes {', '.join(asked.names)} and W_K writes "
-                    f"{', '.join(kept.names)}; (W_K H)ᵀ W_Q H needs {feature} in {name} too"
+                    f"{where}: W_Q writes {', '.join(queries.names)} and W_K writes "
+                    f"{', '.join(keys.names)}; (W_K H)ᵀ W_Q H needs {feature} in {name} too"
                 )
             if one.size(feature) != other.size(feature):
                 raise ValueError(
-                    f"{where}: W_Q is {asked.total} x {rooms.total} and W_K is "
-                    f"{kept.total} x {rooms.total}; (W_K H)ᵀ W_Q H needs as many rows in both"
+                    f"{where}: W_Q is {queries.total} x {rooms.total} and W_K is "
+                    f"{keys.total} x {rooms.total}; (W_K H)ᵀ W_Q H needs as many rows in both"
                 )
-    for word, side in sides.items():
-        made.append(
-            slot_map_of(parts_of(f"{where}: {word}", given[word], side, rooms), side, rooms)
-        )
-    return made[0], made[1]
-
-
-def _bilinear(parts: Sequence[Part]) -> tuple[SlotMap, SlotMap]:
-    """Query and key with <query_t, key_j> = zᵀ_j Q z_t: what Q makes of z_t meets the rows of z_j."""
-    rows = dict.fromkeys(part.to for part in parts)
-    return SlotMap(tuple(map(Part.block, parts))), SlotMap(tuple(Block(a, a) for a in rows))
 
 
 def _values(given: Mapping[str, Any], where: str, rooms: Rooms) -> tuple[Part, ...]:

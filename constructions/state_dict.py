@@ -21,7 +21,7 @@ from math import isqrt
 from pathlib import Path
 from typing import Any
 
-from proofs.exact import Exact, exact
+from proofs.exact import Exact
 
 from .block_matrices import Rows, nested, rows_of
 from .files import read_safetensors
@@ -266,10 +266,11 @@ def _projections(
     for h in range(heads):
         rows = slice(h * each, (h + 1) * each)
         yield {
-            "W_Q": tuple(tuple(exact(by * e) for e in row) for row in found["W_Q"][rows]),
+            "W_Q": found["W_Q"][rows],
             "W_K": found["W_K"][rows],
             "W_V": found["W_V"][rows],
             "W_O": tuple(row[rows] for row in found["W_O"]),
+            "scale": by,
         }
 
 

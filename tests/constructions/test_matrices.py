@@ -93,10 +93,11 @@ def table(size: int, entry: Callable[[int, int], Any]) -> np.ndarray:
 
 
 def attended(head: Mapping[str, Any], Z: np.ndarray, n: int) -> np.ndarray:
-    """factor · P Z M a(Zᵀ Q Z), with W_O W_V for P and W_Kᵀ W_Q for Q where these are given."""
+    """factor · P Z M a(scale · Zᵀ Q Z); W_O W_V is P and W_Kᵀ W_Q is Q where these are given."""
     P = head["P"] if "P" in head else head["W_O"] @ head["W_V"]
     scores = Z.T @ head["Q"] @ Z if "Q" in head else (head["W_K"] @ Z).T @ (head["W_Q"] @ Z)
     seen = head["mask"] != 0
+    scores = scores * head["scale"]
     if head["attention"] == "relu":
         scores = np.where(scores > 0, scores, scores * 0)
     if head["attention"] == "softmax":
@@ -196,6 +197,7 @@ class Drawing:
         if kind == "softmax" and mask == "strictly causal":  # the first token sees no key
             mask = "causal"
         told = {"attention": kind, "factor": factor, "M": M, "mask": mask}
+        told["scale"] = self.pick([1, 1, Fraction(-2, 3), 0])
         known = {**told, "M": self.of_tokens(MIXES, M), "mask": self.of_tokens(MASKS, mask)}
         if kind == "softmax" and mask == "matrix":
             known["mask"][0] = 1
@@ -317,6 +319,7 @@ PLANTED = {
     "the mask left out": wrong(mask=lambda mask: mask * 0 + 1),
     "the mask transposed": wrong(mask=lambda mask: mask.T),
     "a mask of 0 and 1": wrong(mask=lambda mask: (mask != 0).astype(int).astype(object)),
+    "the scale left out": wrong(scale=lambda scale: 1),
     "1/n left out": wrong(factor=lambda factor: 1 if factor == "1/n" else factor),
     "1/N for 1/n": wrong(factor=lambda factor: "1/N" if factor == "1/n" else factor),
     "1/keys for 1/N": wrong(factor=lambda factor: "1/keys" if factor == "1/N" else factor),

@@ -106,6 +106,7 @@ LAYERS: dict[str, tuple[Any, str]] = {
     "1/n beside a matrix": (
         FINE | {"M": np.eye(4), "factor": "2/n"}, "factor 2/n with an M that is a matrix: say n"
     ),
+    "scale": (FINE | {"scale": "1/n"}, "layer 1: scale: '1/n' is no finite number"),
     "1/keys of shares": (SOFTMAX | {"factor": "1/keys"}, "weights of softmax attention are shares"),
     "null": (FINE | {"null": True}, "null with linear attention"),
     "a string": ("PQ", "layers must be a list of layers, [layer] * 3 for three, not 'PQ'"),
