@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from .construction import Construction
     from .kernels import activation, attention
+    from .matrices import from_matrices
     from .parameters import Parameter
+    from .state_dict import layers_from
     from .witness import Witness
 
 # what a witness is built from, and where each of it is
@@ -47,6 +49,8 @@ _PARTS = {
     "Block": "proofs.slotmap",
     "slot_map": "proofs.slotmap",
     "layout": "proofs.stream",
+    "from_matrices": "constructions.matrices",
+    "layers_from": "constructions.state_dict",
 }
 
 __all__ = [
@@ -64,7 +68,9 @@ __all__ = [
     "activation",
     "attention",
     "build",
+    "from_matrices",
     "get",
+    "layers_from",
     "layout",
     "names",
     "prove",

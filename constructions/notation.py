@@ -9,7 +9,7 @@ from proofs.slotmap import Block, SlotMap, slot_map
 from proofs.stream import layout
 
 from .construction import Cost, Parts, construction
-from .parameters import Examples, Number, Numbers, OneOf, Rows, Whole
+from .parameters import Examples, Matrix, Number, Numbers, OneOf, Rows, Vector, Whole
 from .parts import beside, bilinear, head, interleaved, linear_mlp, relu_heads
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ __all__ = [
     "Holds",
     "Induction",
     "Layer",
+    "Matrix",
     "Number",
     "Numbers",
     "OneOf",
@@ -37,6 +38,7 @@ __all__ = [
     "Stage",
     "Template",
     "Theorem",
+    "Vector",
     "Whole",
     "beside",
     "bilinear",

@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Any, ClassVar
 
 from proofs.exact import Exact, exact, is_symbolic
+from proofs.letters import is_invertible, is_positive_definite, is_symmetric
 
 REQUIRED = inspect.Parameter.empty
 
@@ -134,12 +135,10 @@ class OneOf(Parameter):
 
 @dataclass(frozen=True, kw_only=True)
 class Numbers(Parameter):
-    """`size` numbers: "d" for as many as x has, None for any. The zero vector where None is given,
+    """`size` numbers, None for any number of them. The zero vector where None is given, if it is
+    known how long."""
 
-    if it is known how long.
-    """
-
-    size: Any = "d"
+    size: Any = None
     above: int | None = None
 
     @property
@@ -158,10 +157,15 @@ class Numbers(Parameter):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rows(Parameter):
-    """A matrix, given by rows of d numbers; d rows unless any number of them will do."""
+class Vector(Numbers):
+    """As many numbers as x has."""
 
-    square: bool = True
+    size: Any = "d"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows(Parameter):
+    """Any number of rows of d numbers."""
 
     @property
     def words(self) -> str:
@@ -173,12 +177,61 @@ class Rows(Parameter):
     def taken(self, name: str, value: Any, d: int) -> tuple[tuple[Exact, ...], ...] | None:
         if value is None and self.default is None:
             return None
-        rows = f"d = {d} rows" if self.square else "rows"
         if isinstance(value, str) or not hasattr(value, "__len__"):
-            raise TypeError(f"{name} must be {rows}, not {value!r}")
-        if self.square and len(value) != d:
-            raise ValueError(f"{name} must have {rows}, not {len(value)}")
+            raise TypeError(f"{name} must be {self.rows_of(d)}, not {value!r}")
         return tuple(vector(f"a row of {name}", row, d) or () for row in value)
+
+    def rows_of(self, d: int) -> str:
+        """How many rows there are, in words."""
+        return "rows"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matrix(Rows):
+    """A d × d matrix: any, or one that is symmetric, invertible or positive definite (then it is
+    both). What is not so is refused; a matrix of letters is taken to be invertible and positive
+    definite, and has to be written down symmetric."""
+
+    symmetric: bool = False
+    invertible: bool = False
+    positive_definite: bool = False
+
+    @property
+    def region(self) -> str:
+        """What it has to be: "symmetric and invertible"; "" where it may be any."""
+        if self.positive_definite:
+            return "positive definite"
+        kinds = ["symmetric"] * self.symmetric + ["invertible"] * self.invertible
+        return " and ".join(kinds)
+
+    @property
+    def words(self) -> str:
+        return super().words + (f", {self.region}" if self.region else "")
+
+    def taken(self, name: str, value: Any, d: int) -> tuple[tuple[Exact, ...], ...] | None:
+        if hasattr(value, "__len__") and not isinstance(value, str) and len(value) != d:
+            raise ValueError(f"{name} must have {self.rows_of(d)}, not {len(value)}")
+        rows = super().taken(name, value, d)
+        if rows is not None and not self.contains(rows):
+            raise ValueError(f"{name} must be {self.region}, not {_short(rows)}")
+        return rows
+
+    def rows_of(self, d: int) -> str:
+        return f"d = {d} rows"
+
+    def contains(self, rows: tuple[tuple[Exact, ...], ...]) -> bool:
+        """Whether a matrix is what it has to be."""
+        return (
+            (not self.symmetric or is_symmetric(rows))
+            and (not self.invertible or is_invertible(rows))
+            and (not self.positive_definite or is_positive_definite(rows))
+        )
+
+
+def _short(rows: tuple[tuple[Exact, ...], ...]) -> str:
+    """A matrix as it is typed, cut where it is long."""
+    text = ";".join(",".join(map(str, row)) for row in rows)
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 @dataclass(frozen=True, kw_only=True)

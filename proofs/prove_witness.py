@@ -18,11 +18,13 @@ from typing import Any, Literal
 import sympy
 
 from proofs.calculus import form as c
+from proofs.calculus.arrays import Arrays
 from proofs.calculus.form import Form, ShapeError
 from proofs.calculus.run import Run
-from proofs.calculus.scope import Scope, array_letters, is_vector, plain
+from proofs.calculus.scope import Scope, plain
 from proofs.calculus.tokens import OutsideCalculusError
 from proofs.formula import rename
+from proofs.letters import Matrix, Vector
 from proofs.references import Statement
 from proofs.theorem import Proof
 
@@ -35,13 +37,15 @@ def prove_witness(
     expand: bool = False,
     statement: Statement | None = None,
     parameters: Mapping[str, Any] | None = None,
+    arrays: Mapping[str, Vector | Matrix] | None = None,
 ) -> Proof:
     """Prove every layer's `holds`, and that the prediction is the one of `statement`, for every d.
 
     For every n too, unless the weights depend on it or tell tokens apart by one-hot positions:
     then for the number of examples that the witness, or `examples`, fixes. `statement` gives the
     algorithm: definitions, which replace the witness's own of the same names, and the prediction;
-    `parameters` the values of its names, the witness's own by default. Without it only the
+    `parameters` the values of its names, the witness's own by default; `arrays` which of them are
+    open vectors and matrices, with what is declared of them. Without a statement only the
     witness's own words are proved, which is no proof of any algorithm. `expand` puts every
     definition in instead of going on with letters, for few layers only. A layer that does something
     else than it says, and anything outside the calculus, make a Proof that is not proved, with the
@@ -53,7 +57,7 @@ def prove_witness(
     for letters in ways:
         lines: list[str] = []
         try:
-            failed = _prove(witness, examples, lines, letters, statement, parameters)
+            failed = _prove(witness, examples, lines, letters, statement, parameters, arrays)
         except (OutsideCalculusError, ShapeError) as error:
             failed = f"outside the calculus: {error}"
         if failed is None:
@@ -95,18 +99,23 @@ def _prove(
     letters: Letters,
     statement: Statement | None,
     parameters: Mapping[str, Any] | None,
+    open_arrays: Mapping[str, Vector | Matrix] | None,
 ) -> str | None:
     """The first line that is false, None if all are true."""
     parameters = {**witness.parameters, **(parameters or {})}
-    arrays = array_letters(parameters)
-    matrices = {(k,) if is_vector(k) else k: v.T if is_vector(k) else v for k, v in arrays.items()}
+    arrays = Arrays(open_arrays or {}, witness.d, parameters)
     definitions, prediction = dict(witness.definitions), None
     if statement is not None:
         if letters == "none":  # nothing is shared: names may mean one thing here, another there
             statement = _renamed(statement)
         definitions, prediction = {**definitions, **statement[0]}, statement[1]
+        letters_of = {k for k, v in parameters.items() if isinstance(v, tuple) and any(v)}
+        if twice := letters_of & set(
+            definitions
+        ):  # a letter would stand for the parameter in the weights, and for the other here
+            raise OutsideCalculusError(f"{', '.join(sorted(twice))}: both a parameter and defined")
         parameters = {k: v for k, v in parameters.items() if k not in statement[0]}
-    run = Run(witness, examples, matrices)
+    run = Run(witness, examples, arrays)
     scope = Scope(parameters, arrays, run, definitions)
     held: dict[tuple[str, str], str] = {}
     for number, layer in enumerate(witness.layer_list, start=1):
@@ -116,10 +125,10 @@ def _prove(
             for group, state in zip(run.groups, run.states, strict=True):
                 if not group.matches(hold.tokens):
                     continue
-                wanted = _rows(scope, hold.expression, group, hold.slot, witness)
+                wanted = rows_of(scope, hold.expression, group, hold.slot, witness)
                 found = state.get(hold.slot, c.zero(wanted.rows, wanted.columns))
                 where = rf"\text{{layer {number} ({layer.name}), {group.name}, {hold.slot}: }}"
-                if not _decide(lines, where, found, wanted):
+                if not decide(lines, where, found, wanted):
                     return lines[-1]
                 held[group.name, hold.slot] = hold.expression
         for text in held.values() if letters != "none" else ():
@@ -127,7 +136,7 @@ def _prove(
         for group, state in zip(run.groups, run.states, strict=True):
             for (name, slot), text in held.items():
                 if name == group.name:
-                    in_letters = _rows(scope, text, group, slot, witness)
+                    in_letters = rows_of(scope, text, group, slot, witness)
                     state[slot] = in_letters  # equal to what was found
                     if not in_letters.normal():
                         del state[slot]
@@ -137,8 +146,8 @@ def _prove(
     found = sympy.sympify(witness.readout.coefficient) * run.states[-1].get(slot, c.zero(1, 1))
     if prediction is None:
         lines.append(rf"\text{{prediction: }} {found.latex()}")
-    elif not _decide(
-        lines, r"\text{prediction: }", found, _rows(scope, prediction, query, slot, witness)
+    elif not decide(
+        lines, r"\text{prediction: }", found, rows_of(scope, prediction, query, slot, witness)
     ):
         return lines[-1]
     return None
@@ -151,14 +160,14 @@ def _renamed(statement: Statement) -> Statement:
     return definitions, rename(statement[1], new)
 
 
-def _decide(lines: list[str], text: str, left: Form, right: Form) -> bool:
+def decide(lines: list[str], text: str, left: Form, right: Form) -> bool:
     same = left == right
     relation = "=" if same else r"\neq"
     lines.append(f"{text} {left.latex()} {relation} {right.latex()}")
     return same
 
 
-def _rows(scope: Scope, text: str, group: Any, slot: str, witness: Any) -> Form:
+def rows_of(scope: Scope, text: str, group: Any, slot: str, witness: Any) -> Form:
     """An expression per token as the group's rows (a matrix slot as it is)."""
     rows = group.rows
     x = group.features.get("x", c.zero(rows, c.d))

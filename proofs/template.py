@@ -18,6 +18,7 @@ import sympy
 
 from proofs.argument import Argument
 from proofs.calculus import form as c
+from proofs.calculus.arrays import Arrays
 from proofs.calculus.form import Form
 from proofs.calculus.run import Run
 from proofs.calculus.scope import plain
@@ -25,8 +26,7 @@ from proofs.calculus.tokens import Group, ones
 from proofs.exact import exact
 from proofs.layer import MLP, Head, Holds, Layer
 from proofs.prompt import Prompt
-from proofs.prove_witness import Scope
-from proofs.prove_witness import _rows as rows_of
+from proofs.prove_witness import Scope, rows_of
 from proofs.slotmap import Block, SlotMap, slot_map
 from proofs.solve import Gauge, Solution, equations, solve
 from proofs.stream import DIMENSION, Layout, layout
@@ -225,7 +225,8 @@ class Template:
     def _scope(self, run: Run, at: Mapping[Any, Any]) -> Scope:
         names = (*self.parameters, *(k for k, kind in self.letters.items() if kind == "number"))
         numbers = {name: sympy.Symbol(name) for name in names}
-        scope = Scope({k: at.get(symbol, symbol) for k, symbol in numbers.items()}, {}, run, {})
+        values = {k: at.get(symbol, symbol) for k, symbol in numbers.items()}
+        scope = Scope(values, Arrays({}, 1), run, {})
         scope.known["S"] = c.S
         scope.definitions = self.let
         for name, kind in self.letters.items():

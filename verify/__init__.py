@@ -27,6 +27,8 @@ from .claim import (
 )
 
 if TYPE_CHECKING:
+    from proofs.letters import count, matrix, vector
+
     from . import algorithms, strategies
     from .formulas import formula
     from .report.report import Report
@@ -48,8 +50,11 @@ __all__ = [
     "algorithms",
     "check",
     "claim",
+    "count",
     "formula",
+    "matrix",
     "strategies",
+    "vector",
 ]
 
 
@@ -77,6 +82,10 @@ def __getattr__(name: str) -> Any:
         from .formulas import formula
 
         return formula
+    if name in ("count", "matrix", "vector"):
+        from proofs import letters
+
+        return getattr(letters, name)
     if name in ("algorithms", "strategies"):
         from importlib import import_module
 

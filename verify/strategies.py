@@ -13,6 +13,11 @@ import numpy as np
 from hypothesis import strategies as st
 
 from .claim import Domain
+from .drawn import Sized, simpler, without
+from .drawn import fractions as fractions
+from .drawn import matrix as matrix
+from .drawn import positive as positive
+from .drawn import vector as vector
 
 SearchStrategy = st.SearchStrategy
 
@@ -42,6 +47,7 @@ class Case:
         """Cases with one example, query or coordinate less, or with one entry made 0 or 1.
 
         Parameters that are sizes, vectors or matrices follow: d, examples, tuples of length d.
+        Matrices become the identity, as far as they stay what they are (`drawn.simpler`).
         """
         n, d = self.X.shape
         for j in range(n if n > 1 else 0):
@@ -52,7 +58,9 @@ class Case:
         for q in range(len(self.queries) if len(self.queries) > 1 else 0):
             yield Case(self.parameters, self.X, self.y, np.delete(self.queries, q, 0))
         for i in range(d if d > 1 else 0):
-            narrow = {name: _without(value, i, d) for name, value in self.parameters.items()}
+            narrow = without(self.parameters, i, d)
+            if narrow is None:
+                continue
             if "d" in narrow:
                 narrow["d"] = d - 1
             yield Case(narrow, np.delete(self.X, i, 1), self.y, np.delete(self.queries, i, 1))
@@ -65,16 +73,11 @@ class Case:
                     other = array.copy()
                     other[at] = array[at] * 0 + simple
                     yield replace(self, **{name: other})
+        for parameters in simpler(self.parameters):
+            yield replace(self, parameters=parameters)
 
     def __repr__(self) -> str:
         return f"Case({self.to_json()})"
-
-
-def _without(value: Any, i: int, d: int) -> Any:
-    """A vector or matrix (d, d) without its coordinate i; anything else as it is."""
-    if not isinstance(value, tuple) or len(value) != d:
-        return value
-    return tuple(_without(entry, i, d) for j, entry in enumerate(value) if j != i)
 
 
 def as_text(value: Any) -> Any:
@@ -92,20 +95,6 @@ ANY = Domain("every prompt, and all parameters that the builder takes", lambda c
 NO_QUERY = Domain("every prompt x_1, …, x_n, the query zero", lambda case: not case.queries.any())
 
 
-def fractions(bound: int = 3, denominator: int = 2) -> SearchStrategy[Fraction]:
-    """Small fractions p/q, |p| <= bound, 1 <= q <= denominator; shrinks to 0, 1, -1, …"""
-    whole = st.integers(-bound, bound).map(Fraction)
-    if denominator == 1:
-        return whole
-    parts = st.builds(Fraction, st.integers(-bound, bound), st.integers(2, denominator))
-    return st.one_of(whole, parts)
-
-
-def positive(top: int = 3, denominator: int = 4) -> SearchStrategy[Fraction]:
-    """Small positive fractions."""
-    return st.builds(Fraction, st.integers(1, top), st.integers(1, denominator))
-
-
 def prompts(
     d: SearchStrategy[int] | None = None,
     n: SearchStrategy[int] | None = None,
@@ -116,6 +105,7 @@ def prompts(
 ) -> SearchStrategy[Case]:
     """Cases with d, n, m drawn and `parameters` drawn from strategies (or fixed values).
 
+    `matrix` and `vector` without a number take the d that is drawn.
     build: function (parameters, d, n) -> more parameters, for those that depend on sizes, such
     as examples = n. Rows are at times zero, repeated or collinear, and targets all equal.
     """
@@ -144,6 +134,7 @@ def prompts(
             rows = [[entry * (i + 1) for entry in rows[0]] for i in range(size)]
         elif kind == "flat":
             targets = [targets[0]] * size
+        chosen |= {k: draw(v.at(dim)) for k, v in chosen.items() if isinstance(v, Sized)}
         if build is not None:
             chosen |= build(chosen, dim, size)
         return Case(

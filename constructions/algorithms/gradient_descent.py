@@ -106,7 +106,7 @@ def _region(values: Any) -> str:
         "steps": n.Whole(least=0, example=2),
         "step_size": n.Number(above=0, example=Fraction(1, 8)),
         "ridge": n.Number(least=0, default=0, unit="top"),
-        "w0": n.Numbers(default=None),
+        "w0": n.Vector(default=None),
         "loss": n.OneOf(of=("sum", "mean"), default="sum"),
     },
     steps="steps",

@@ -35,7 +35,7 @@ STEP = n.Template(
     parameters={
         "steps": n.Whole(example=2),
         "step_size": n.Number(above=0, example=Fraction(1, 8)),
-        "preconditioner": n.Rows(example=((Fraction(1, 3), 0), (0, Fraction(1, 2)))),
+        "preconditioner": n.Matrix(example=((Fraction(1, 3), 0), (0, Fraction(1, 2)))),
     },
     steps="steps",
     reference=n.references.preconditioned,

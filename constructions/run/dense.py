@@ -16,7 +16,7 @@ from proofs.rule import Rule
 from proofs.stream import Layout
 from proofs.vocabulary import activation, attention, unread
 
-from ..files import write_whole
+from ..files import read_safetensors, write_whole
 from ..numbers.floats import FloatPrompts, Floats
 from ..weights import Weights
 from .forward import refuse_in_reference
@@ -230,14 +230,7 @@ class TransformerModule(nn.Module):
     @classmethod
     def load(cls, path: str | Path) -> TransformerModule:
         """Reads what `save` wrote. Raises ValueError if it is not that."""
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            with safe_open(str(path), framework="pt") as opened:
-                metadata = opened.metadata() or {}
-                tensors = {name: opened.get_tensor(name) for name in opened.keys()}
-        except (SafetensorError, OSError) as error:
-            raise ValueError(f"{path} is no safetensors file: {error}") from None
+        tensors, metadata = read_safetensors(path)
         if "witness" not in metadata:
             raise ValueError(f"{path} holds no witness")
         witness = Weights.from_json(json.loads(metadata["witness"]))

@@ -19,6 +19,7 @@ from typing import Any
 import sympy
 
 from proofs.calculus import form as c
+from proofs.calculus.arrays import Arrays
 from proofs.calculus.form import Form, ShapeError
 from proofs.calculus.pairs import Pairs, zero
 from proofs.calculus.relu_heads import Selection, combined, relu
@@ -79,15 +80,18 @@ class State(dict[str, Form]):
 class Run:
     """One witness in the calculus; `states` holds each group's slots after the last layer run.
 
-    `matrices` gives explicit matrices of the weights (rows of numbers) a form (rows × d).
+    `matrices` gives explicit matrices of the weights (rows of numbers) a form (`Arrays`).
     """
 
     def __init__(
-        self, witness: Any, examples: int | None, matrices: Mapping[Any, Form] | None = None
+        self,
+        witness: Any,
+        examples: int | None,
+        matrices: Mapping[Any, Form] | Arrays | None = None,
     ) -> None:
         self.witness = witness
         self.groups = groups(witness, examples)
-        self.matrices = dict(matrices or {})
+        self.matrices = {} if matrices is None else matrices
         prompt = witness.prompt
         self.positions = {b.destination for b in prompt.embedding if b.source == "position"}
         self.shapes = self._shapes()
@@ -202,6 +206,9 @@ class Run:
         own = [self._read(head.value, destination, state) for _, state in seen]
         if head.mix is None:
             return own
+        letter = self._mix_letter(head.mix)
+        if letter is not None:
+            return self._mixed_by_letter(letter, seen, own)
         shapes = {shape for value, shape in own if value is not None}
         if len(shapes) > 1:
             raise OutsideCalculusError(f"{destination}: of two shapes")
@@ -216,6 +223,28 @@ class Run:
                     total = part if total is None or part is None else total + part
             made.append((total, shape))
         return made
+
+    def _mix_letter(self, mix: Any) -> Form | None:
+        """The letter (n × n) of a mix that is an open matrix; None of any other."""
+        if mix.matrix is None or not isinstance(self.matrices, Arrays):
+            return None
+        mixes = self.matrices.mixes
+        made: Form | None = mixes.get(mix.matrix) if mixes.rows else None
+        return made
+
+    def _mixed_by_letter(
+        self,
+        letter: Form,
+        seen: Sequence[tuple[Group, State]],
+        own: Sequence[tuple[Form | None, Shape]],
+    ) -> list[tuple[Form | None, Shape]]:
+        """The value of key c as Σ_r M(r, c) value_r: Mᵀ times the values of all examples."""
+        if [group.rows for group, _ in seen] != [c.n]:
+            raise OutsideCalculusError("a mix that is a letter, where examples are told apart")
+        ((value, shape),) = own
+        if value is not None and len(shape) == 2:
+            raise OutsideCalculusError("a sum of the matrices that several tokens hold")
+        return [(value if value is None else letter.T @ value, shape)]
 
     def _mixed(self, mix: Any, group: Group, to: Group, value: Form, shape: Shape) -> Form | None:
         """What the values of one group add to those of another."""
@@ -436,12 +465,16 @@ class Run:
         """The block on a form of that shape, and the shape of what it makes."""
         coefficient = sympy.sympify(block.coefficient)
         if block.matrix is not None:
-            if block.matrix not in self.matrices:
+            matrix = self.matrices.get(block.matrix)
+            if matrix is None:
                 raise OutsideCalculusError(f"{block}: an explicit matrix without a letter")
-            matrix = self.matrices[block.matrix]
-            if len(shape) != 1:
-                raise OutsideCalculusError(f"{block}: a matrix on what is no vector")
-            return coefficient * (form @ matrix.T), () if matrix.rows == 1 else (matrix.rows,)
+            if len(shape) == 1 and matrix.columns == c.d:
+                return coefficient * (form @ matrix.T), () if matrix.rows == 1 else (matrix.rows,)
+            if shape == () and matrix.columns == 1:  # a vector, times a number
+                return coefficient * (form @ matrix.T), (matrix.rows,)
+            if shape == () and (form.rows, form.columns) == (1, 1) and len(block.matrix[0]) == 1:
+                return coefficient * form.scalar() * matrix, (matrix.rows, matrix.columns)
+            raise OutsideCalculusError(f"{block}: a matrix on what is no vector")
         if block.pattern is None or block.is_diagonal:
             return coefficient * form, shape
         if block.indices() == ("ii", "") and (form.rows, form.columns) == (1, 1):

@@ -10,10 +10,12 @@ import sympy
 
 from proofs import formula
 from proofs.calculus import form as c
+from proofs.calculus.arrays import Arrays, indexed
 from proofs.calculus.form import Form
 from proofs.calculus.run import Run
 from proofs.calculus.tokens import OutsideCalculusError
-from proofs.formula import Arithmetic, Names, split_index
+from proofs.formula import Arithmetic, Names
+from proofs.letters import is_square, is_vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,13 +30,17 @@ class Stack:
         return Stack(self.blocks, not self.turned)
 
 
+class UndefinedError(ValueError):
+    """A name that nothing defines."""
+
+
 class Scope:
     """Names of one witness: the prompt, its parameters and its definitions."""
 
     def __init__(
         self,
         parameters: Mapping[str, Any],
-        letters: Mapping[Any, Form],
+        arrays: Arrays,
         run: Run,
         definitions: Mapping[str, str],
     ) -> None:
@@ -56,9 +62,10 @@ class Scope:
             for i, (x, y) in enumerate(zip(with_x, with_y, strict=True), start=1):
                 self.known |= {f"x{i}": x.features["x"].T, f"y{i}": y.features["y"].scalar()}
         for name, value in parameters.items():
-            if is_vector(value) or is_matrix(value):
-                zero = is_vector(value) and all(entry == 0 for entry in value)
-                self.known[name] = c.zero(c.d, 1) if zero else letters[value]
+            if is_vector(value):
+                self.known[name] = arrays.value(value) if any(value) else c.zero(c.d, 1)
+            elif is_square(value):
+                self.known[name] = arrays.value(value)
             elif value is not None and not isinstance(value, (str, tuple)):
                 self.known[name] = sympy.sympify(value)
         self.known["d"] = c.d  # never the number at which the witness was built
@@ -70,7 +77,7 @@ class Scope:
         if name in self.known:
             return self.known[name]
         if name not in self.definitions:
-            raise ValueError(f"{name} is not defined")
+            raise UndefinedError(f"{name} is not defined")
         if name not in self.found:
             value = self.evaluate(self.definitions[name], {})
             if isinstance(value, Form):
@@ -103,40 +110,6 @@ class Scope:
                 commuting=c.is_polynomial_in_s(value),
             )
             self.found.clear()
-
-
-def indexed(name: str) -> str:
-    """M2 as M_{2}."""
-    stem, index = split_index(name)
-    return f"{stem}_{{{index}}}" if index else name
-
-
-def is_vector(value: Any) -> bool:
-    """Whether a parameter is a vector: a tuple of numbers."""
-    return isinstance(value, tuple) and not any(isinstance(entry, tuple) for entry in value)
-
-
-def is_matrix(value: Any) -> bool:
-    """Whether a parameter is a square matrix: as many rows, which are tuples, as columns."""
-    return isinstance(value, tuple) and all(
-        isinstance(row, tuple) and len(row) == len(value) for row in value
-    )
-
-
-def vector_letter(name: str) -> Form:
-    """The letter of a parameter that is a vector of d numbers, such as w0."""
-    return c.letter(indexed(name), c.d, 1)
-
-
-def array_letters(parameters: Mapping[str, Any]) -> dict[Any, Form]:
-    """A letter for each vector and matrix among the parameters, whatever names it has."""
-    made: dict[Any, Form] = {}
-    for name, value in parameters.items():
-        if is_vector(value) and any(entry != 0 for entry in value):
-            made.setdefault(value, vector_letter(name))
-        elif is_matrix(value):
-            made.setdefault(value, c.letter(name, c.d, c.d))
-    return made
 
 
 def plain(value: Any) -> Any:

@@ -19,10 +19,9 @@ from proofs.layer import Head, Holds, Layer, Readout
 from proofs.prompt import Prompt
 from proofs.slotmap import slot_map
 from proofs.stream import layout
-from verify import algorithms, engine, formula, strategies
+from verify import algorithms, engine, formula, strategies, vector
 from verify.checks import proof
 from verify.checks.coq import bearing, kernel
-from verify.checks.proof import Vector
 from verify.claim import (
     Approximates,
     Budget,
@@ -259,7 +258,7 @@ def test_a_vector_of_letters_stands_for_every_vector():
         cases=lambda: strategies.prompts(
             build=lambda drawn, d, n: {"w": tuple(Fraction(i + 1) for i in range(d))}
         ),
-        assembled=lambda: [{"d": 3, "w": Vector("w")}],
+        assembled=lambda: [{"d": 3, "w": vector("w")}],
     )
     found = proof.run(mine, Budget(cases=20))
     assert found.passed, found.detail

@@ -15,43 +15,22 @@ anywhere is not proved. It speaks of the claim only as far as three things are s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from typing import Any
+
+from proofs.letters import EXAMPLES, Count, Matrix, Open, Vector, arrays, is_vector
 
 from ..claim import Budget, CheckResult, Claim, Object
 from ..formulas import Formula
 from .case import build, reference, witness_of
 
+STEPS = 2  # at which a transformer of any number of steps is written down
 REACH = 24  # dimensions at which the builder is seen to be one function of d
 
 Parameters = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Vector:
-    """A parameter of d numbers, left open: letters name_0, name_1, …"""
-
-    name: str
-
-    def at(self, d: int) -> Any:
-        import sympy
-
-        return tuple(sympy.symbols(f"{self.name}_:{d}", seq=True))
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """A parameter of d rows of d numbers, left open."""
-
-    name: str
-
-    def at(self, d: int) -> Any:
-        import sympy
-
-        return tuple(tuple(sympy.symbols(f"{self.name}_{i}_:{d}", seq=True)) for i in range(d))
 
 
 @dataclass(frozen=True)
@@ -86,7 +65,7 @@ def run(claim: Claim, budget: Budget) -> CheckResult:
     drawn = cases(claim, budget)
     uncovered: dict[str, int] = {}
     for case in drawn:
-        missing = _covered(claim, case.parameters, sets, proved)
+        missing = _covered(claim, {"n": len(case.X), **case.parameters}, sets, proved)
         if missing is not None:
             uncovered[missing] = uncovered.get(missing, 0) + 1
     said = _reach(proved)
@@ -138,15 +117,32 @@ def _hash(parts: Sequence[str]) -> str:
 # -- one set of parameters ----------------------------------------------------------------------
 
 
-def opened(given: Parameters, d: int) -> dict[str, Any]:
-    """The set at dimension d: vectors and matrices of letters written out, `expand` left out."""
-    made = {k: v.at(d) if isinstance(v, (Vector, Matrix)) else v for k, v in given.items()}
-    made.pop("expand", None)
+def opened(given: Parameters, d: int, n: int = EXAMPLES) -> dict[str, Any]:
+    """The set at dimension d: vectors and matrices of letters written out, `expand` left out.
+
+    Matrices of examples are written for n of them; an open number of steps is one of them.
+    """
+    sizes = {"d": d, "n": n}
+    made = {
+        k: v.at(sizes[getattr(v, "size", "d")]) if isinstance(v, (Vector, Matrix)) else v
+        for k, v in given.items()
+    }
+    made |= dict.fromkeys(counted(given), STEPS)
+    for of_the_proof in ("expand", "n"):
+        made.pop(of_the_proof, None)
     return {**made, "d": d} if "d" in made else made
 
 
+def counted(given: Parameters) -> list[str]:
+    """The open numbers of steps. Raises ValueError for more than one."""
+    names = [name for name, value in given.items() if isinstance(value, Count)]
+    if len(names) > 1:
+        raise ValueError(f"{' and '.join(names)} are both open numbers of steps; one can be")
+    return names
+
+
 def counts(given: Parameters) -> dict[str, int]:
-    """Sizes other than d: numbers of steps, layers, examples."""
+    """Sizes other than d: numbers of steps, layers, examples, and n where tokens are told apart."""
     return {
         name: value
         for name, value in given.items()
@@ -156,7 +152,7 @@ def counts(given: Parameters) -> dict[str, int]:
 
 
 def _key(given: Parameters) -> str:
-    return repr(sorted((name, str(value)) for name, value in given.items()))
+    return repr(sorted((name, repr(value)) for name, value in given.items()))
 
 
 def prove(claim: Claim, given: Parameters) -> Any:
@@ -167,12 +163,56 @@ def prove(claim: Claim, given: Parameters) -> Any:
     from proofs.prove_witness import prove_witness
 
     assert claim.witness is not None and claim.formula is not None
+    if counted(given):
+        return _prove_steps(claim, given)
     values = opened(given, given["d"])
     witness = witness_of(claim.witness, values)
     statement = claim.formula.at({**witness.parameters, **values})
     return prove_witness(
-        witness, expand=bool(given.get("expand")), statement=statement, parameters=values
+        of_any_length(witness, given),
+        examples=given.get("n"),
+        expand=bool(given.get("expand")),
+        statement=statement,
+        parameters=values,
+        arrays=arrays(given),
     )
+
+
+def _prove_steps(claim: Claim, given: Parameters) -> Any:
+    """The proof for every number of steps."""
+    from proofs.prove_steps import prove_steps
+
+    if given.get("expand"):
+        raise ValueError("expand puts every definition in: no proof for every number of steps")
+    assert claim.formula is not None
+    formula, (name,) = claim.formula, counted(given)
+
+    def values(k: int, witness: Any) -> dict[str, Any]:
+        return {**witness.parameters, **opened(given, given["d"]), name: k}
+
+    return prove_steps(
+        _of_every_size(claim, given, given["d"]),
+        lambda k, witness: formula.at(values(k, witness)),
+        values,
+        name,
+        arrays(given),
+        given.get("n"),
+    )
+
+
+def _of_every_size(claim: Claim, given: Parameters, d: int) -> tuple[int, list[Any]]:
+    """The transformers of the least number of steps that there is (0 or 1) and more."""
+    from proofs.prove_steps import SEEN
+
+    assert claim.witness is not None
+    values, (name,) = opened(given, d), counted(given)
+    least = 0
+    try:
+        first = claim.witness(**{**values, name: 0})
+    except ValueError:  # a builder that takes no step less than one
+        least, first = 1, claim.witness(**{**values, name: 1})
+    more = range(least + 1, least + SEEN + 1)
+    return least, [first, *(claim.witness(**{**values, name: k}) for k in more)]
 
 
 def _prove(claim: Claim, given: Parameters, proved: dict[str, Proved]) -> str | None:
@@ -186,7 +226,8 @@ def _prove(claim: Claim, given: Parameters, proved: dict[str, Proved]) -> str | 
         return f"{proof.id} with {described(given)}: {proof.failed}"
     fault = not_uniform(claim, given)
     if fault is None:
-        proved[_key(given)] = Proved(given, witness, witness.examples)
+        fixed = given.get("n", of_any_length(witness, given).examples)
+        proved[_key(given)] = Proved(given, witness, fixed)
     return fault
 
 
@@ -194,39 +235,97 @@ def not_uniform(claim: Claim, given: Parameters) -> str | None:
     """At which d up to REACH the builder makes other blocks than where it is proved."""
     assert claim.witness is not None
     d = given["d"]
-    witness = build(claim.witness, opened(given, d))
-    blocks = shape_free(witness, given)
-    for other in range(1, REACH + 1):
+    witness = of_any_length(build(claim.witness, opened(given, d)), given)
+    sums = explicit_sums(witness, given)
+    lengths = range(1, REACH + 1) if mixes(given) else ()
+    for other, n in (*((e, EXAMPLES) for e in range(1, REACH + 1)), *((d, n) for n in lengths)):
+        where = f"d = {other}" if other != d else f"n = {n}"
         try:
-            wider = build(claim.witness, opened(given, other))
+            wider = build(claim.witness, opened(given, other, n))
         except ValueError as error:
-            return f"{witness.name} with {described(given)} cannot be built at d = {other}: {error}"
-        if shape_free(wider, given) != blocks or not same_shapes(witness, wider):
+            return f"{witness.name} with {described(given)} cannot be built at {where}: {error}"
+        wider = of_any_length(wider, given, n)
+        blocks = shape_free(witness, {rows: at(other, n) for rows, at in sums.items()})
+        if shape_free(wider) != blocks or not same_shapes(witness, wider):
             return (
-                f"the blocks of {witness.name} with {described(given)} are others at d = {other} "
+                f"the blocks of {witness.name} with {described(given)} are others at {where} "
                 f"than at d = {d}, where they are proved"
             )
+        if counted(given) and (fault := _not_tied(claim, given, other)) is not None:
+            return f"{witness.name} with {described(given)}: {fault}"
     return None
 
 
-def shape_free(witness: Any, given: Parameters) -> Any:
+def mixes(given: Parameters) -> bool:
+    """Whether some of the open matrices are n × n."""
+    return any(isinstance(value, Matrix) and value.size == "n" for value in given.values())
+
+
+def of_any_length(witness: Any, given: Parameters, n: int = EXAMPLES) -> Any:
+    """The transformer, its number of examples open where it has n × n matrices of letters."""
+    fixed = mixes(given) and witness.examples == n
+    return replace(witness, examples=None) if fixed else witness
+
+
+def _not_tied(claim: Claim, given: Parameters, d: int) -> str | None:
+    """Why the layers at dimension d are not one step repeated; None if they are."""
+    from proofs.prove_steps import NotOneStepError, splits
+
+    try:
+        splits(_of_every_size(claim, given, d)[1])
+    except NotOneStepError as error:
+        return f"at d = {d} {error}"
+    return None
+
+
+def explicit_sums(witness: Any, given: Parameters) -> dict[Any, Any]:
+    """What the explicit matrices are at other sizes (d, n), where they are sums of the set's
+    letters."""
+    from proofs.calculus.arrays import Arrays, column
+
+    letters = Arrays(arrays(given), witness.d)
+
+    def at(of_mix: bool, one: Any, d: int, n: int) -> Any:
+        there = opened(given, d, n)
+        rows = (letters.mixes if of_mix else letters).rows
+        values = {k: column(v) if is_vector(v) else v for k, v in there.items() if k in rows}
+        return one.at(values, n if of_mix else d)
+
+    made = {}
+    for of_mix, rows in explicit(witness):
+        one = (letters.mixes if of_mix else letters).sum(rows)
+        if one is not None:
+            made[rows] = partial(at, of_mix, one)
+    return made
+
+
+def explicit(witness: Any) -> Iterator[tuple[bool, Any]]:
+    """The explicit matrices of the weights, and (True, …) those of rules."""
+    for slots in witness.slot_maps():
+        for block in slots:
+            if block.matrix is not None:
+                yield False, block.matrix
+    for layer in witness.layer_list:
+        for head in layer.heads:
+            for rule in (head.mask, head.mix):
+                if rule is not None and rule.matrix is not None:
+                    yield True, rule.matrix
+
+
+def shape_free(witness: Any, matrices: Mapping[Any, Any] | None = None) -> Any:
     """The witness as data without the sizes of its slots: equal for every d.
 
-    An explicit matrix that is a vector or matrix of letters is named, not written out.
+    `matrices` gives others in place of its explicit ones.
     """
-    from proofs.exact import as_text
-
-    named: dict[str, str] = {}
-    for name, value in given.items():
-        if isinstance(value, (Vector, Matrix)):
-            letters = value.at(witness.d)
-            rows = letters if isinstance(value, Matrix) else (letters,)
-            named[str([[as_text(entry) for entry in row] for row in rows])] = name
+    written = {
+        str(rows_as_text(rows)): rows_as_text((matrices or {}).get(rows, rows), expanded=True)
+        for _, rows in explicit(witness)
+    }
 
     def without(data: Any) -> Any:
         if isinstance(data, dict):
             return {
-                key: named.get(str(value), value) if key == "matrix" else without(value)
+                key: written[str(value)] if key == "matrix" else without(value)
                 for key, value in data.items()
             }
         return [without(entry) for entry in data] if isinstance(data, list) else data
@@ -238,6 +337,16 @@ def shape_free(witness: Any, given: Parameters) -> Any:
         if layer["mlp"]:
             layer["mlp"]["letters"] = sorted(layer["mlp"]["letters"])
     return without(data)
+
+
+def rows_as_text(rows: Any, expanded: bool = False) -> list[list[str]]:
+    """Explicit rows as exact text, multiplied out where they are letters."""
+    from proofs.exact import as_text, is_symbolic
+
+    def text(entry: Any) -> str:
+        return as_text(entry.expand() if expanded and is_symbolic(entry) else entry)
+
+    return [[text(entry) for entry in row] for row in rows]
 
 
 def same_shapes(one: Any, other: Any) -> bool:
@@ -265,7 +374,7 @@ def _covered(
             continue
         if _prove(claim, wanted, proved) is None and _is_instance(claim, wanted, p):
             return None
-    return described({k: v for k, v in p.items() if v is not None})
+    return described({k: v for k, v in p.items() if v is not None and k != "n"})
 
 
 def _like(given: Parameters, p: Parameters) -> dict[str, Any] | None:
@@ -278,7 +387,10 @@ def _like(given: Parameters, p: Parameters) -> dict[str, Any] | None:
         if name in ("d", "expand"):
             continue
         mine, theirs = given.get(name), p.get(name)
-        if isinstance(mine, (sympy.Basic, Vector, Matrix)):
+        if isinstance(mine, Open):
+            if mine.why_not(theirs, p):
+                return None
+        elif isinstance(mine, sympy.Basic):
             if theirs is None or isinstance(theirs, str):
                 return None
         elif name in sizes and isinstance(theirs, int) and 0 <= theirs <= sizes[name]:
@@ -292,10 +404,19 @@ def _is_instance(claim: Claim, given: Parameters, p: Parameters) -> bool:
     """Whether the case's transformer and formula are those of the set, with numbers for letters."""
     import sympy
 
+    from proofs.prove_steps import SEEN
+
     assert claim.witness is not None and claim.formula is not None
     d = p["d"]
     values: dict[Any, Any] = {}
-    letters = opened(given, d)
+    lengths = {len(p[k]) for k, v in given.items() if getattr(v, "size", "d") == "n"}
+    if len(lengths) > 1:
+        return False
+    letters = opened(given, d, *lengths)
+    for name in counted(given):
+        if p[name] > SEEN:
+            return False
+        letters[name] = p[name]
     for name, letter in letters.items():
         if name in p:
             _match(letter, p[name], values)
@@ -304,6 +425,7 @@ def _is_instance(claim: Claim, given: Parameters, p: Parameters) -> bool:
         return False
     if in_letters.free_symbols - set(values):
         return False
+    p = {name: value for name, value in p.items() if name != "n"}
     run = build(claim.witness, p)
     stated = claim.formula.at({**in_letters.parameters, **letters})
     if claim.formula.at({**run.parameters, **p}) != stated:
@@ -344,11 +466,25 @@ def substituted(witness: Any, values: Mapping[Any, Any]) -> Any:
             )
         )
 
+    def rule(old: Any) -> Any:
+        return old and replace(
+            old,
+            constants=tuple((name, number(value)) for name, value in old.constants),
+            matrix=old.matrix and tuple(tuple(map(number, row)) for row in old.matrix),
+        )
+
     layers = tuple(
         replace(
             layer,
             heads=tuple(
-                replace(h, query=slots(h.query), key=slots(h.key), value=slots(h.value))
+                replace(
+                    h,
+                    query=slots(h.query),
+                    key=slots(h.key),
+                    value=slots(h.value),
+                    mask=rule(h.mask),
+                    mix=rule(h.mix),
+                )
                 for h in layer.heads
             ),
             mlp=layer.mlp
@@ -385,17 +521,23 @@ def _same_as_code(claim: Claim, drawn: Sequence[Any]) -> str | None:
 
 def _reach(proved: Mapping[str, Proved]) -> str:
     """ "derived for the formula, every prompt of any length, d = 1 to 24, iterations = 0 to 4"."""
+    from proofs.prove_steps import SEEN
     from proofs.prove_witness import divides
 
-    any_length = all(one.examples is None for one in proved.values())
+    with_mixes = any(mixes(one.given) for one in proved.values())
+    any_length = not with_mixes and all(one.examples is None for one in proved.values())
     words = ["derived for the formula, every prompt" + (" of any length" if any_length else "")]
     names = sorted({name for one in proved.values() for name in one.sizes})
     for name in names:
         sizes = {one.given[name] for one in proved.values() if name in one.given}
         words.append(f"{name} = {_range(sizes)}")
+    for name in sorted({name for one in proved.values() for name in counted(one.given)}):
+        words.append(f"every number {name} by induction, seen to be one step repeated up to {SEEN}")
     words.append(f"d = 1 to {REACH}")
+    if with_mixes:
+        words.append(f"n = 1 to {REACH}")
     letters = {
-        name
+        value.words if isinstance(value, Open) else name
         for one in proved.values()
         for name, value in one.given.items()
         if hasattr(value, "free_symbols") or isinstance(value, (Vector, Matrix))
@@ -417,9 +559,9 @@ def _range(values: set[int]) -> str:
 
 
 def described(parameters: Parameters) -> str:
-    """ "alpha = 1/2, iterations = 3"; all but d."""
+    """ "d = 3, any A, iterations = 3"."""
     return ", ".join(
-        f"{name} = {value.name if isinstance(value, (Vector, Matrix)) else value}"
+        f"any {value.words}" if isinstance(value, Open) else f"{name} = {value}"
         for name, value in parameters.items()
         if name != "expand"
     )

@@ -11,9 +11,9 @@ from sympy import Symbol
 
 from constructions.papers import vonoswald2022
 from constructions.witness import Witness
+from proofs.letters import vector
 
 from .. import algorithms, strategies
-from ..checks.proof import Vector
 from ..checks.statements import formula
 from ..claim import Check, claim, repair
 from ..formulas import Formula
@@ -58,7 +58,7 @@ def descend(X: Any, y: Any, queries: Any, step_size: Any, w0: Any = None, steps:
         "one step", lambda given: ({"w1": "w0 - step_size*X.T*(X*w0 - y)/n"}, "w1.T*x_t")
     ),
     assembled=lambda: [
-        {"d": 3, "examples": 4, "step_size": Symbol("step_size"), "w0": Vector("w0")}
+        {"d": 3, "examples": 4, "step_size": Symbol("step_size"), "w0": vector("w0")}
     ],
     cases=prompts,
     sizes=lambda: [{"d": d, "examples": 2, "step_size": 1, "w0": (1,) * d} for d in (1, 3)],

@@ -200,9 +200,7 @@ def in_letters(parameters: Parameters) -> bool:
     def letters(value: Any) -> bool:
         if isinstance(value, (tuple, list)):
             return any(map(letters, value))
-        return isinstance(value, (proof.Vector, proof.Matrix)) or bool(
-            getattr(value, "free_symbols", None)
-        )
+        return isinstance(value, proof.Open) or bool(getattr(value, "free_symbols", None))
 
     return any(map(letters, parameters.values()))
 

@@ -172,7 +172,7 @@ FREE = {
         "d": n.Whole(example=1),
         "step_size": n.Number(above=0, example=Fraction(1, 8)),
         "ridge": n.Number(least=0, default=0),
-        "w0": n.Numbers(default=None),
+        "w0": n.Vector(default=None),
         "examples": n.Examples(default=1),
         **{name: kind for name, kind in FREE.items() if name != "very_large"},
     },

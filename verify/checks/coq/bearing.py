@@ -100,8 +100,8 @@ def _same(claim: Claim, given: Mapping[str, Any], source: Source) -> bool:
     import sympy
 
     assert claim.witness is not None and claim.formula is not None
-    sizes = proof.counts(given)
-    if source.repeat is None or set(sizes) != {source.repeat}:
+    sizes = {*proof.counts(given), *proof.counted(given)}
+    if source.repeat is None or sizes != {source.repeat}:
         return False
     open_names = {
         name

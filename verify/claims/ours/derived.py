@@ -16,12 +16,21 @@ from hypothesis import strategies as st
 
 import constructions
 from constructions.construction import Construction, Cost
-from constructions.parameters import Examples, Number, Numbers, OneOf, Parameter, Rows, Whole
+from constructions.parameters import (
+    Examples,
+    Matrix,
+    Number,
+    Numbers,
+    OneOf,
+    Parameter,
+    Rows,
+    Whole,
+)
+from proofs import letters
 from proofs.formula import SCALARS, in_sympy, parse
 
 from ... import algorithms, strategies
 from ...checks.case import build, reference
-from ...checks.proof import Matrix, Vector
 from ...checks.residual import leaves
 from ...checks.resources import counts
 from ...claim import Check, Claim, Promise, register, registered
@@ -171,8 +180,15 @@ def values(kind: Parameter, d: int, n: int) -> st.SearchStrategy[Any]:
     entry = strategies.positive() if getattr(kind, "above", None) == 0 else strategies.fractions()
     if isinstance(kind, Numbers):
         made = st.tuples(*[entry] * (d if kind.size == "d" else kind.size or ROWS))
+    elif isinstance(kind, Matrix):
+        made = strategies.matrix(
+            d,
+            symmetric=kind.symmetric,
+            invertible=kind.invertible,
+            positive_definite=kind.positive_definite,
+        )
     elif isinstance(kind, Rows):
-        made = st.tuples(*[st.tuples(*[entry] * d)] * (d if kind.square else ROWS))
+        made = st.tuples(*[st.tuples(*[entry] * d)] * ROWS)
     else:
         raise TypeError(f"nothing says how {kind} is drawn")
     if kind.default is not None:
@@ -309,7 +325,13 @@ def open_values(name: str, kind: Parameter) -> tuple[Any, ...]:
     if isinstance(kind, Number):
         letter = sympy.Symbol(name)
         return (0, letter) if kind.least == 0 else (letter,)
-    opened = Matrix(name) if isinstance(kind, Rows) else Vector(name)
+    opened: letters.Open = letters.vector(name)
+    if isinstance(kind, Matrix):
+        opened = letters.matrix(
+            name, symmetric=kind.symmetric, positive_definite=kind.positive_definite
+        )
+    elif isinstance(kind, Rows):
+        opened = letters.matrix(name)
     return (None, opened) if kind.default is None else (opened,)
 
 

@@ -1,0 +1,106 @@
+"""Claims in the papers' notation get the verdicts that they expect; planted errors are refuted."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from constructions import from_matrices
+from proofs.prove_witness import prove_witness
+from verify import check
+from verify.checks.case import first_difference
+from verify.claim import load_file
+from verify.strategies import Case
+
+FOLDER = Path(__file__).parents[1] / "from_papers"
+FILES = sorted(path.name for path in FOLDER.glob("*.py"))
+
+# what is planted: file and claim, the printed text, another in its place
+PLANTED = {
+    "the sign of Q": ("ahn2023.lemma1.transposed", "-np.array(A)", "np.array(A)"),
+    "A transposed": ("ahn2023.lemma1.transposed", "-np.array(A)", "-np.array(A).T"),
+    "1/(n + 1)": ("ahn2023.lemma1.transposed", '"1/n"', '"1/(n + 1)"'),
+    "the query is a key": ("ahn2023.lemma1.transposed", '"M": "examples"', '"M": "all"'),
+    "the sign of the prediction": ("ahn2023.lemma1.transposed", '{"y": -1}', '{"y": 1}'),
+    "P moves x too": (
+        "ahn2023.lemma1.transposed",
+        '("y", "y"): 1}',
+        '("y", "y"): 1, ("x", "x"): 1}',
+    ),
+    "the sign of C": ("wang2024.td0", ": -C.T", ": C.T"),
+    "C transposed": ("wang2024.td0", "C = np.array(C)", "C = np.array(C).T"),
+    "phi' not subtracted": ("wang2024.td0", ', ("phi", "next"): C.T', ""),
+    "the query has a phi'": ("wang2024.td0", "x_example", "x"),
+    "a query among the keys": ("wang2024.td0", '"M": "examples"', '"M": "all"'),
+    "1/(n + 1) of TD": ("wang2024.td0", '"1/n"', '"1/(n + 1)"'),
+    "the sign of W_0": ("vonoswald2022.dense", "[W_0, -1]", "[-W_0, -1]"),
+    "the sign of y": ("vonoswald2022.dense", "[W_0, -1]", "[W_0, 1]"),
+    "the query enters as 0": ("vonoswald2022.dense", ', ("y", "x_query"): -W_0', ""),
+    "sees itself": ("online_descent", '"strictly causal"', '"causal"'),
+    "sees the future": ("online_descent", '"strictly causal"', '"j > t"'),
+    "sees all but itself": ("online_descent", '"strictly causal"', '"j != t"'),
+    "the sign of e": ("online_descent", '("e", "e"): -eta', '("e", "e"): eta'),
+    "one layer less": ("online_descent", "* examples", "* (examples - 1)"),
+}
+
+
+def of(claim: str) -> Path:
+    name = {"online_descent": "online"}.get(claim, claim.partition(".")[0])
+    return FOLDER / f"{name}.py"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_claim_in_the_papers_notation_gets_its_verdict(name: str) -> None:
+    claims = load_file(FOLDER / name)
+    assert (FOLDER / name).read_text().count("\n") <= 45
+    for claim in claims:
+        assert check(claim, quick=True).verdict.name == claim.expected, claim.id
+
+
+def test_the_lemma_is_derived_for_every_prompt() -> None:
+    (claim,) = [c for c in load_file(FOLDER / "ahn2023.py") if c.id == "ahn2023.lemma1.transposed"]
+    assert "derived" in check(claim, quick=True).verdict.strengths
+
+
+@pytest.mark.parametrize("fault", PLANTED)
+def test_what_is_planted_is_refuted(fault: str, tmp_path: Path) -> None:
+    claim, printed, other = PLANTED[fault]
+    text = of(claim).read_text()
+    assert text.count(printed) == 1
+    path = tmp_path / of(claim).name
+    path.write_text(text.replace(printed, other))
+    (planted,) = [made for made in load_file(path) if made.id == claim]
+    found = check(planted, quick=True)
+    assert found.verdict.name == "refuted"
+    assert found.verdict.counterexample is not None
+
+
+def described(layers: int, text: str) -> Any:
+    """Two layers of descent on rows that say what they hold."""
+    layer = {
+        "P": {("y", "y"): -1},
+        "Q": {("x", "x"): "1/3"},
+        "M": "examples",
+        "holds": {"x": "x_t", "y": text},
+    }
+    definitions = {"w0": "O"} | {
+        f"w{k}": f"w{k - 1} - X.T*(X*w{k - 1} - y)/3" for k in range(1, layers + 1)
+    }
+    rows = {"x": "d", "y": 1}
+    return from_matrices([layer] * layers, rows=rows, d=2, read="y", definitions=definitions)
+
+
+def test_rows_say_what_they_hold_and_it_is_proved() -> None:
+    assert prove_witness(described(3, "y_t - w{k}.T*x_t")).proved
+
+
+def test_the_first_row_that_holds_something_else_is_named() -> None:
+    wrong = described(3, "y_t - w1.T*x_t")
+    assert "layer 2 (layer 2), examples, y" in (prove_witness(wrong).failed or "")
+    X = np.array([[Fraction(1), Fraction(0)]])
+    found = first_difference(wrong, Case({}, X, np.array([Fraction(1)]), X))
+    assert found is not None and (found["layer"], found["slot"]) == (2, "y")
