@@ -11,8 +11,8 @@ from witnesses import RATIONAL, VOCABULARY
 
 # what a word of the calculus cannot say; the rest of the vocabulary is drawn more often without it
 OUTSIDE = {
-    "softmax", "exponential", "gelu", "norm", "irrational rule", "activation=relu", "matrix", "repeated letters", "reads entry",
-    "writes entry", "pattern outside gates", "mixed shapes",
+    "softmax", "exponential", "gelu", "norm", "irrational rule", "activation=relu", "matrix",
+    "repeated letters", "reads entry", "writes entry", "pattern outside gates", "mixed shapes",
 }  # fmt: skip
 IN_THE_CALCULUS = {
     "attention=linear", "attention=relu", "attention=normalised", "null=True", "keys=context",
