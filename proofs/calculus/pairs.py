@@ -24,8 +24,16 @@ class Pairs:
     def __init__(self, n: Any, end: Any, m: Any) -> None:
         self.n, self.end, self.m = n, end, m
 
-    def value(self, rule: Rule, names: tuple[str, str], first: Group, second: Group) -> Any:
-        """The number for every token of the one with every token of the other, in sympy.
+    def value(
+        self,
+        rule: Rule,
+        names: tuple[str, str],
+        first: Group,
+        second: Group,
+        before: int | None = None,
+    ) -> Any:
+        """The number for every token of the one with every token of the other, in sympy. Of two
+        queries, given `before`, those alone where the second is at least so many before.
 
         Raises OutsideCalculusError where it is not the same for all, or is not known.
         """
@@ -37,7 +45,8 @@ class Pairs:
                 raise OutsideCalculusError(f"the rule {rule} on tokens not told apart")
             return other
         both = not first.context and not second.context
-        numbers = {names[0]: self._number(first, PLACE, _I)}
+        place = PLACE if not both or before is None else OTHER + before + _K
+        numbers = {names[0]: self._number(first, place, _I)}
         numbers[names[1]] = self._number(second, OTHER if both else PLACE, _J)
         return self._agreed(rule, numbers, [(first, _I), (second, _J)])
 

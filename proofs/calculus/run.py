@@ -157,14 +157,15 @@ class Run:
         values = [self._values(head, to, seen) for to in _destinations(head.value)]
         for number, reader in enumerate(before):
             kept = {"causal": number + 1, "strictly causal": number}.get(head.keys, len(seen))
-            scored = []
-            masks = self._masks(head, number, seen[:kept])
+            masks, scored = self._masks(head, number, seen[:kept], values), []
             for at, (group, state) in enumerate(seen[:kept]):
+                if masks[at] is None or is_zero(masks[at]):
+                    continue
                 if isinstance(head, Selection):
                     score = self._selected(head, reader, state)
                 else:
                     score = self._score(head, reader, state)
-                if score is not None and is_zero(masks[at]) is not True:
+                if score is not None:
                     scored.append((at, group, state, score))
             weights = self._weights(head, [one[1:] for one in scored])
             scale = self._scale(head, number, seen[:kept], masks)
@@ -189,15 +190,33 @@ class Run:
     def _pairs(self) -> Pairs:
         return Pairs(self.examples, self.groups[-1].first - PLACE, c.m)
 
-    def _masks(self, head: Any, number: int, seen: Sequence[tuple[Group, State]]) -> list[Any]:
-        """What the weight of each group that is seen is multiplied by, for one reader."""
+    def _masks(
+        self,
+        head: Any,
+        number: int,
+        seen: Sequence[tuple[Group, State]],
+        values: Sequence[Sequence[tuple[Form | None, Shape]]],
+    ) -> list[Any]:
+        """What the weight of each group that is seen is multiplied by, for one reader; None where
+        nothing is sent and that it is seen does not matter."""
         if head.mask is None:
             return [ONE] * len(seen)
-        reader = self.groups[number]
-        masks = [self._pairs.value(head.mask, ("t", "j"), reader, group) for group, _ in seen]
-        if head.attention == "normalised" or head.average == "keys":  # then it matters if it is 0
-            masks = [ZERO if zero(mask) else mask for mask in masks]
+        counted = head.attention == "normalised" or head.average == "keys"
+        masks: list[Any] = []
+        for at, (group, _) in enumerate(seen):
+            if counted:
+                mask = self._mask(head, number, group)
+                masks.append(ZERO if zero(mask) else mask)
+            elif any(sent[at][0] is not None for sent in values):
+                masks.append(self._mask(head, number, group))
+            else:
+                masks.append(None)
         return masks
+
+    def _mask(self, head: Any, number: int, group: Group) -> Any:
+        """The mask of one reader for a group; of causal keys those queries alone that it sees."""
+        before = None if head.keys not in DIAGONALS else -DIAGONALS[head.keys]
+        return self._pairs.value(head.mask, ("t", "j"), self.groups[number], group, before)
 
     def _values(
         self, head: Any, destination: str, seen: Sequence[tuple[Group, State]]
@@ -282,8 +301,7 @@ class Run:
 
     def _queries_before(self, head: Any, number: int) -> Any:
         """How many queries a query sees among strictly causal keys."""
-        query = self.groups[number]
-        mask = ONE if head.mask is None else self._pairs.value(head.mask, ("t", "j"), query, query)
+        mask = ONE if head.mask is None else self._mask(head, number, self.groups[number])
         return ZERO if zero(mask) else PLACE
 
     def _check_queries(self, head: Any, before: Sequence[State]) -> None:
@@ -294,19 +312,15 @@ class Run:
         causal = head.keys in DIAGONALS
         if causal and any(group.rows != 1 for group in self.groups):
             raise OutsideCalculusError("causal keys among tokens not told apart")
-        query, asked = before[-1], self.groups[-1]
+        query = before[-1]
         parts = head.parts if isinstance(head, Selection) else (head,)
         # a query sees others too; a score may be 0 of a query on itself and not on another one
-        readers = list(zip(self.groups, before, strict=True))
-        readers = readers[-1:] if causal else readers
-        if head.mask is not None:
-            readers = [
-                (group, state)
-                for group, state in readers
-                if not zero(self._pairs.value(head.mask, ("t", "j"), group, asked))
-            ]
+        last = len(before) - 1
         scored = any(
-            self._score(part, reader, query) is not None for part in parts for _, reader in readers
+            self._score(part, reader, query) is not None
+            for part in parts
+            for number, reader in enumerate(before)
+            if (number == last or not causal) and not self._hides_queries(head, number)
         )
         sent = any(
             self._sent(head, to, group, state)
@@ -315,6 +329,13 @@ class Run:
         )
         if scored and (sent or head.attention not in ("linear", "relu", "selection")):
             raise OutsideCalculusError("tokens that see queries")
+
+    def _hides_queries(self, head: Any, number: int) -> bool:
+        """Whether the mask is known to hide every query from a reader."""
+        try:
+            return head.mask is not None and zero(self._mask(head, number, self.groups[-1]))
+        except OutsideCalculusError:
+            return False
 
     def _sent(self, head: Any, destination: str, group: Group, state: State) -> bool:
         """Whether a group's value is in a query's."""

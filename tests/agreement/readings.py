@@ -21,6 +21,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from plain import FRACTIONS, Decimals, predict, reference, states
 from witnesses import IRRATIONAL, RATIONAL, Case, cases, words
 
+from constructions.numbers.floats import Floats
+from constructions.rounding.bounds import norm_bound, taken
 from proofs.calculus.form import d as symbol_d
 from proofs.calculus.form import letter
 from proofs.calculus.run import Run
@@ -209,6 +211,9 @@ def rounding(case: Case) -> str:
         for name in FORMATS:
             found = case.witness.predict(*floats, name)
             bounds = case.witness.rounding_bound(*floats, name)
+            prompts = Floats(name).prompts(*floats, case.witness)
+            cheap = norm_bound(case.witness, prompts, taken(prompts))
+            bounds = np.minimum(bounds, cheap.numpy())
             for value, exact, bound in zip(found, wanted, bounds, strict=True):
                 if not np.isfinite(bound):
                     continue

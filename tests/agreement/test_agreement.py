@@ -11,8 +11,8 @@ from witnesses import RATIONAL, VOCABULARY
 
 # what a word of the calculus cannot say; the rest of the vocabulary is drawn more often without it
 OUTSIDE = {
-    "softmax", "exponential", "gelu", "norm", "irrational rule", "activation=relu", "matrix", "repeated letters", "reads entry",
-    "writes entry", "pattern outside gates", "mixed shapes",
+    "softmax", "exponential", "gelu", "norm", "irrational rule", "activation=relu", "matrix",
+    "repeated letters", "reads entry", "writes entry", "pattern outside gates", "mixed shapes",
 }  # fmt: skip
 IN_THE_CALCULUS = {
     "attention=linear", "attention=relu", "attention=normalised", "null=True", "keys=context",
@@ -50,6 +50,27 @@ def test_balls_and_the_dense_module_agree_where_fractions_do_not_reach():
     came, drawn = outcomes(readings.irrational, 500, without=set(), least_layers=1, most_layers=2)
     assert came[AGREES] > 60 and set(drawn) >= VOCABULARY - RATIONAL
     assert came[readings.UNBOUNDED] < came[AGREES]
+
+
+@pytest.mark.filterwarnings("ignore::constructions.PrecisionWarning")
+def test_bounds_on_rounding_hold_in_every_format():
+    came, drawn = outcomes(
+        readings.rounding, 200, without=set(), least_layers=1, most_layers=2, fixed={"rules": True}
+    )
+    assert came[AGREES] > 150 and set(drawn) >= VOCABULARY - {"letters=True"}
+
+
+def test_the_calculus_agrees_on_masks_and_mixes_or_refuses():
+    options = {
+        "without": OUTSIDE | {"gate"}, "least_layers": 1, "most_layers": 2,
+        "fixed": {"positions": 0, "rules": True},
+    }  # fmt: skip
+    single, drawn = outcomes(readings.calculus_of_single_tokens, 500, **options)
+    assert share(single, AGREES) > 0.15
+    words = ("mask=True", "mix=True", "keys=strictly causal", "rule that is a matrix")
+    assert min(drawn[word] for word in words) > 10
+    came, more = outcomes(readings.calculus, 500, **options)
+    assert share(came, AGREES) > 0.1 and min(more["mask=True"], more["mix=True"]) > 5
 
 
 def test_the_calculus_agrees_with_the_definition_or_refuses():

@@ -251,7 +251,8 @@ def witnesses(
     fixed: Mapping[str, Any] | None = None,
     least_layers: int = 0,
 ) -> Witness:
-    """One witness; `fixed` sets d or fields of the prompt ("form", "register", "positions")."""
+    """One witness; `fixed` sets d or fields of the prompt ("form", "register", "positions"), and
+    has most heads mask or mix by rules ("rules")."""
     fixed = dict(fixed or {})
     d = fixed["d"] if "d" in fixed else draw(st.sampled_from([*range(1, most_d + 1), most_d]))
     positions = fixed.get("positions")
@@ -268,7 +269,10 @@ def witnesses(
     if draw(st.integers(0, 2)) == 0 and not {"one", "index"} & set(without):
         shapes |= {"one": (), "index": ()}
     names = draw(st.permutations(list(shapes)))
-    drawing = _Drawing(draw, d, Layout(tuple(Slot(name, shapes[name]) for name in names)), without)
+    rules = bool(fixed.get("rules"))
+    drawing = _Drawing(
+        draw, d, Layout(tuple(Slot(name, shapes[name]) for name in names)), without, rules
+    )
     prompt = drawing.prompt(positions, fixed)
     count = draw(st.integers(least_layers, most_layers))
     layers = tuple(drawing.layer(f"layer {number}") for number in range(1, count + 1))
@@ -289,7 +293,10 @@ class _Drawing:
     Mostly those are read: a part that reads zeros says little.
     """
 
-    def __init__(self, draw: Any, d: int, layout: Layout, without: Any) -> None:
+    def __init__(
+        self, draw: Any, d: int, layout: Layout, without: Any, rules: bool = False
+    ) -> None:
+        self.shares_with_rules = (3, 4) if rules else (1, 4)
         self.draw, self.d, self.layout, self.without = draw, d, layout, frozenset(without)
         self.letters = {letter: d for letter in LETTERS}
         self.filled: set[str] = set()
@@ -396,7 +403,7 @@ class _Drawing:
 
     def rule(self, word: str, names: str) -> Rule | None:
         """A mask ("tj") or a mix ("rc"), mostly none."""
-        if word in self.without or not self.chance(1, 4):
+        if word in self.without or not self.chance(*self.shares_with_rules):
             return None
         more = () if "irrational rule" in self.without else IRRATIONAL_RULES
         one = self.pick(RULES + more)
