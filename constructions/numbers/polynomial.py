@@ -15,12 +15,13 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 from flint import Ordering, fmpq, fmpq_mpoly, fmpq_mpoly_ctx
 
 from proofs.exact import is_symbolic
 
 from .base import Unsupported
-from .flint import FlintNumbers, to_fraction
+from .flint import ExactPrompts, FlintNumbers, to_fraction
 from .symbolic import Table
 
 
@@ -60,6 +61,9 @@ class Polynomial(FlintNumbers):
     def _has(self) -> str:
         return ", ".join(self.letters) or "no letters"
 
+    def prompts(self, X: Any, y: Any, queries: Any, witness: Any) -> ExactPrompts:
+        return ExactPrompts(self, *map(_as_objects, (X, y, queries)), witness)
+
     def zeros(self, tokens: int, size: int) -> Table:
         return Table(tokens, size, [self.element(0)] * (tokens * size))
 
@@ -95,6 +99,28 @@ class Polynomial(FlintNumbers):
         if not entry.is_constant():
             raise Unsupported("polynomial numbers have no ReLU: the sign of a letter is not known")
         return entry if entry.leading_coefficient() > 0 else self.element(0)
+
+
+def _as_objects(part: Any) -> Any:
+    """Nested lists as an array; numpy would take the polynomials in them for sequences."""
+    if not isinstance(part, (list, tuple)):
+        return part
+    shape, entries = _nested(part)
+    made = np.empty(len(entries), dtype=object)
+    made[:] = entries
+    return made.reshape(shape)
+
+
+def _nested(part: Any) -> tuple[tuple[int, ...], list[Any]]:
+    """The shape and the entries of nested lists. Raises ValueError if they are no array."""
+    if isinstance(part, np.ndarray):
+        return part.shape, list(part.ravel())
+    if not isinstance(part, (list, tuple)):
+        return (), [part]
+    shapes, entries = zip(*map(_nested, part)) if part else (((),), ())
+    if len(set(shapes)) > 1:
+        raise ValueError("the prompt is not a rectangular array of numbers")
+    return (len(part), *shapes[0]), [entry for row in entries for entry in row]
 
 
 @lru_cache(maxsize=4096)
