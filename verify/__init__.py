@@ -27,7 +27,7 @@ from .claim import (
 )
 
 if TYPE_CHECKING:
-    from . import algorithms, strategies
+    from . import algorithms, statements, strategies
     from .formulas import formula
     from .report.report import Report
 
@@ -49,6 +49,7 @@ __all__ = [
     "check",
     "claim",
     "formula",
+    "statements",
     "strategies",
 ]
 
@@ -77,7 +78,7 @@ def __getattr__(name: str) -> Any:
         from .formulas import formula
 
         return formula
-    if name in ("algorithms", "strategies"):
+    if name in ("algorithms", "statements", "strategies"):
         from importlib import import_module
 
         return import_module(f".{name}", __name__)

@@ -19,7 +19,8 @@ from typing import Any
 import sympy
 from flint import fmpq, fmpq_mpoly
 
-from ...claim import Budget, CheckResult, Differs, Object, check
+from ...claim import Budget, CheckResult, Differs, check
+from .evidence import about_its_own
 from .losses import SHARE, Loss, Regression, n
 
 Stated = Callable[[int], Mapping[str, Any]]  # of d: {letter, or name of a matrix: value}
@@ -32,6 +33,7 @@ SWEEPS = 60
 
 
 @check("proof", "derived")
+@about_its_own
 def optimum(
     budget: Budget,
     build: Callable[[int], Any],
@@ -70,10 +72,11 @@ def optimum(
         f"the layers is a combination, {_every(examples)}, {data.words(max(sizes))}: so no weights "
         f"have a lower expected loss. Least loss, {'; '.join(told)}"
     )
-    return CheckResult(True, conditions, 0.0, 0.0, detail, about=Object())
+    return CheckResult(True, conditions, 0.0, 0.0, detail)
 
 
 @check("proof", "derived")
+@about_its_own
 def stationary(
     budget: Budget,
     build: Callable[[int], Any],
@@ -100,7 +103,7 @@ def stationary(
         f"all {partials} partial derivatives of the expected loss are 0, {_every(examples)}, d in "
         f"{list(sizes)}, {data.words(max(sizes))}; whether it is a minimum is not said"
     )
-    return CheckResult(True, partials, 0.0, 0.0, detail, about=Object())
+    return CheckResult(True, partials, 0.0, 0.0, detail)
 
 
 def _every(examples: int | None) -> str:
@@ -272,6 +275,3 @@ def _fraction(value: Any) -> Fraction:
     if not value.is_Rational:
         raise ValueError(f"{value} is no fraction")
     return Fraction(int(value.p), int(value.q))
-
-
-__all__ = ["Regression", "n", "optimum", "stationary"]

@@ -1,0 +1,34 @@
+"""Statements beyond "equals", for claim files: each function makes a claim's check or checks.
+
+    from verify.statements import Regression, n, optimum
+
+    @claim("mine.theorem1", statement="…")
+    def theorem1():
+        return optimum(layer, lambda d: {"P": …, "Q": …}, Regression())
+
+for_every: weights for every epsilon, their promised resources and error, on a grid.
+order: the exact exponent, and the leading coefficient, of an error.
+limit: what a prediction tends to as a constant grows, with a bound for every value of it.
+optimum, stationary: of the expected loss on Gaussian regression data.
+"""
+
+from .checks.analysis.accuracy import Certificate, for_every, on_eigenvalues
+from .checks.analysis.asymptotics import limit, order
+from .checks.analysis.losses import Loss, Regression, diagonal, identity, n, symmetric
+from .checks.analysis.optimum import optimum, stationary
+
+__all__ = [
+    "Certificate",
+    "Loss",
+    "Regression",
+    "diagonal",
+    "for_every",
+    "identity",
+    "limit",
+    "n",
+    "on_eigenvalues",
+    "optimum",
+    "order",
+    "stationary",
+    "symmetric",
+]
