@@ -62,7 +62,8 @@ class Polynomial(FlintNumbers):
         return ", ".join(self.letters) or "no letters"
 
     def prompts(self, X: Any, y: Any, queries: Any, witness: Any) -> ExactPrompts:
-        return ExactPrompts(self, *map(_as_objects, (X, y, queries)), witness)
+        X, y, queries = (_as_objects(part) for part in (X, y, queries))
+        return ExactPrompts(self, X, y, queries, witness)
 
     def zeros(self, tokens: int, size: int) -> Table:
         return Table(tokens, size, [self.element(0)] * (tokens * size))

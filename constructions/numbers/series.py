@@ -16,6 +16,8 @@ from fractions import Fraction
 from math import factorial, inf
 from typing import Any
 
+import numpy as np
+
 from proofs.exact import is_symbolic
 
 from .base import Unsupported
@@ -48,6 +50,8 @@ class Laurent:
         return self.over.field.to_sympy(self.coefficients.get(k, self.over.field.zero))
 
     def __add__(self, other: Any) -> Laurent:
+        if isinstance(other, np.ndarray):
+            return NotImplemented  # entry by entry, says numpy
         other = self.over.element(other)
         made = dict(self.coefficients)
         for k, c in other.coefficients.items():
@@ -60,12 +64,16 @@ class Laurent:
         return Laurent(self.over, {k: -c for k, c in self.coefficients.items()}, self.known)
 
     def __sub__(self, other: Any) -> Laurent:
+        if isinstance(other, np.ndarray):
+            return NotImplemented
         return self + -self.over.element(other)
 
     def __rsub__(self, other: Any) -> Laurent:
         return self.over.element(other) - self
 
     def __mul__(self, other: Any) -> Laurent:
+        if isinstance(other, np.ndarray):
+            return NotImplemented
         other = self.over.element(other)
         if not (self.coefficients and other.coefficients) and inf in (self.known, other.known):
             for one in (self, other):
@@ -81,6 +89,8 @@ class Laurent:
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Laurent:
+        if isinstance(other, np.ndarray):
+            return NotImplemented
         return self * self.over.element(other).inverse()
 
     def __rtruediv__(self, other: Any) -> Laurent:

@@ -106,7 +106,7 @@ def kept(
                     cases=len(rows),
                 )
         told.append(_slack(promise, rows))
-    return CheckResult(True, len(over), detail="; ".join(told), domain=_grid(over))
+    return CheckResult(True, len(over), detail=f"{'; '.join(told)}; counted at {_grid(over)}")
 
 
 def _count(witness: Witness, quantity: str) -> Real:
@@ -168,11 +168,11 @@ def enclosed(
     if open_ends:
         return CheckResult(None, len(over), detail=f"not within {error}: {'; '.join(open_ends)}")
     detail = (
-        f"at most {rounded_up(share)} of {error} at each of {len(over)} sets of constants; "
-        f"attained: {attained:.2g}"
+        f"at most {rounded_up(share)} of {error} at each set of constants; the largest error that "
+        f"is attained is {attained:.3g}"
     )
-    box = "; ".join(dict.fromkeys(boxes))
-    return CheckResult(True, len(over), attained, bound, detail, box=box, domain=_grid(over))
+    box = f"{'; '.join(dict.fromkeys(boxes))}; at each of {_grid(over)}"
+    return CheckResult(True, len(over), attained, bound, detail, box=box)
 
 
 @check("enclosure", "tested")
@@ -214,7 +214,9 @@ def tested(
     if unsure:
         detail = f"{unsure} predictions are too wide to tell"
     passed = None if unsure else True
-    return CheckResult(passed, count, largest, None, detail, domain=f"drawn; {_grid(over)}")
+    return CheckResult(
+        passed, count, largest, None, detail, domain=f"prompts at each of {_grid(over)}"
+    )
 
 
 def _errors(witness: Witness, case: Case, algorithm: Callable[..., Any]) -> list[arb]:

@@ -119,6 +119,7 @@ class Loss:
         self.target = sum(
             (ring.letter(a) * ring.letter(b) for a, b in zip(self._w, self._x[-1])), ring.element(0)
         )
+        self.prediction = self._predicted()
 
     def _element(self, value: Any) -> fmpq_mpoly:
         name = f"({value})"
@@ -148,8 +149,7 @@ class Loss:
         (made,) = witness.predict(X, y, queries, ring)
         return made
 
-    @cached_property
-    def prediction(self) -> Sum:
+    def _predicted(self) -> Sum:
         """The prediction; with a number of examples the whole of it is `own`."""
         zero = self.ring.element(0)
         if self.examples is not None:

@@ -70,7 +70,7 @@ def optimum(
     detail = (
         f"E[error * feature] = 0 for each of {conditions} features of which every prediction of "
         f"the layers is a combination, {_every(examples)}, {data.words(max(sizes))}: so no weights "
-        f"have a lower expected loss. Least loss, {'; '.join(told)}"
+        f"have a lower expected loss. Shown for these d alone; least loss, {'; '.join(told)}"
     )
     return CheckResult(True, conditions, 0.0, 0.0, detail)
 
