@@ -30,7 +30,9 @@ Entries = Mapping[tuple[int, int], Exact]
 Rows = tuple[tuple[Exact, ...], ...]
 PRECISION = 128
 SIMPLE = 10**6  # the largest denominator of a squared norm that is guessed
-GUESSES = tuple(2.0**-k for k in (40, 30, 20, 10, 4))  # how far above the guess the bound is tried
+GUESSES = tuple(
+    2.0**-k for k in (46, 40, 30, 20, 10, 4)
+)  # how far above the guess the bound is tried
 
 
 def operator_norm(matrix: Entries) -> Real:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from math import comb
 from typing import Any
 
 from flint import arb
@@ -164,12 +165,16 @@ class Decaying(FlintNumbers):
         return value if sign > 0 else self.element(0)
 
     def _sign(self, value: Decay) -> int | None:
+        """1 or -1 where it is seen to hold for every constant; None where it is not seen."""
         polynomial, off = value.polynomial, value.largest()
+        top = max(polynomial, default=0)
+        shifted = [  # in powers of (constant - start), which is at least 0
+            sum(c * comb(k, i) * self.start ** (k - i) for k, c in polynomial.items() if k >= i)
+            for i in range(top + 1)
+        ]
         for sign in (1, -1):
-            if all(sign * c >= 0 for c in polynomial.values()):
-                least = sum(sign * c * self.start**k for k, c in polynomial.items())
-                if as_ball(least) >= off:
-                    return sign
+            if all(sign * c >= 0 for c in shifted) and as_ball(sign * shifted[0]) >= off:
+                return sign
         return None
 
     def softmax(self, scores: Any, causal: bool, null: bool) -> Any:

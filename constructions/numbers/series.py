@@ -171,7 +171,7 @@ class Series(FlintNumbers):
                 Laurent(self, {k: self.field.from_sympy(c) for (k,), c in poly.terms()})
                 for poly in (sympy.Poly(e, letter) for e in sympy.fraction(sympy.together(value)))
             ]
-        except (CoercionFailed, PolynomialError):
+        except (CoercionFailed, PolynomialError, ValueError):  # of sympy's fields
             raise Unsupported(
                 f"series take rational functions of {self.letter}, sqrt(2*pi) and "
                 f"{', '.join(self.letters) or 'no letters'}, not {value}"

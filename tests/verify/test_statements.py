@@ -206,9 +206,20 @@ def test_two_layers_at_a_number_of_examples():
     assert loss.value.degrees()[: len(loss.weights)] == (2, 2)
 
 
-def test_a_weight_of_which_the_theorem_says_nothing_is_named():
-    with pytest.raises(ValueError, match="no value is stated for the weights eta"):
-        optimum(lambda d: descent(d, steps=1), lambda d: {}, Regression()).run(QUICK)
+@pytest.mark.parametrize(
+    ("stated", "why"),
+    [({}, "no value is stated for the weights eta"),
+     ({"eta": 1 / sympy.Symbol("k")}, "eta = 1/k: k is no letter of the data: n")],
+)  # fmt: skip
+def test_a_weight_of_which_the_theorem_says_nothing_is_named(stated, why):
+    with pytest.raises(ValueError, match=why):
+        optimum(lambda d: descent(d, steps=1), lambda d: stated, Regression()).run(QUICK)
+
+
+def test_a_letter_is_known_by_its_name_whatever_is_assumed_of_it():
+    count = sympy.Symbol("n", positive=True, integer=True)
+    at = lambda d: {"eta": 1 / (2 * (count + d + 1))}  # noqa: E731
+    assert optimum(lambda d: descent(d, steps=1), at, Regression()).run(QUICK).passed
 
 
 # -- for every epsilon -----------------------------------------------------------------------------

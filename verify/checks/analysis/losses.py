@@ -34,6 +34,12 @@ n = sympy.Symbol("n")
 SHARE = "1/n"  # the letter by which an average over the examples divides
 
 
+def plain(value: Any) -> Any:
+    """The expression with its letters without assumptions: a letter is known by its name."""
+    value = sympy.sympify(value)
+    return value.subs({letter: sympy.Symbol(letter.name) for letter in value.free_symbols})
+
+
 def identity(d: int) -> sympy.Matrix:
     """The unit matrix."""
     return sympy.eye(d)
@@ -93,9 +99,9 @@ class Loss:
             raise ValueError(f"the witness was built for {witness.examples} examples")
         self.witness, self.data, self.examples = witness, data, examples
         d, shown = witness.d, 2 if examples is None else examples
-        self._entries = [[sympy.sympify(e) for e in _row(sympy.Matrix(matrix(d)), i)]
+        self._entries = [[plain(e) for e in _row(sympy.Matrix(matrix(d)), i)]
                          for matrix in (data.covariance, data.prior) for i in range(d)]  # fmt: skip
-        self._entries.append([sympy.sympify(data.noise)])
+        self._entries.append([plain(data.noise)])
         constants = set().union(*(e.free_symbols for row in self._entries for e in row)) | {n}
         self.letters = tuple(sorted(str(e) for e in constants))  # of the data
         self.weights = tuple(sorted(

@@ -21,7 +21,7 @@ from flint import fmpq, fmpq_mpoly
 
 from ...claim import Budget, CheckResult, Differs, check
 from .evidence import about_its_own
-from .losses import SHARE, Loss, Regression, n
+from .losses import SHARE, Loss, Regression, n, plain
 
 Stated = Callable[[int], Mapping[str, Any]]  # of d: {letter, or name of a matrix: value}
 Numbers = dict[str, Fraction]  # for letters
@@ -113,7 +113,7 @@ def _every(examples: int | None) -> str:
 def written_out(given: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
     """{weight: value}, matrices written out, n being the loss's number if it has one.
 
-    Raises ValueError for a weight without a value.
+    Raises ValueError for a weight without a value, or with one in letters that mean nothing.
     """
     made = {}
     for name, value in given.items():
@@ -127,7 +127,13 @@ def written_out(given: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
     if missing:
         raise ValueError(f"no value is stated for the weights {', '.join(missing)}")
     count = {} if loss.examples is None else {n: loss.examples}
-    return {letter: made[letter].subs(count) for letter in loss.weights}
+    stated = {letter: plain(made[letter]).subs(count) for letter in loss.weights}
+    for letter, value in stated.items():
+        for other in sorted(map(str, value.free_symbols)):
+            if other not in loss.letters:
+                known = ", ".join(loss.letters)
+                raise ValueError(f"{letter} = {value}: {other} is no letter of the data: {known}")
+    return stated
 
 
 def fractions_in(loss: Loss) -> Any:
@@ -185,7 +191,8 @@ def _found(
 def instances(loss: Loss) -> Iterator[dict[str, Fraction]]:
     """Numbers for n and the letters of the data, the covariances positive definite."""
     d, data = loss.witness.d, loss.data
-    matrices = [sympy.Matrix(matrix(d)) for matrix in (data.covariance, data.prior)]
+    matrices = [sympy.Matrix(matrix(d)).applyfunc(plain)
+                for matrix in (data.covariance, data.prior)]  # fmt: skip
     letters = [name for name in loss.letters if name != "n"]
     counts = (loss.examples,) if loss.examples else (1, 2, 3)
     tried = 0
