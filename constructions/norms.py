@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from flint import arb, fmpq, fmpq_mat
@@ -22,9 +22,6 @@ from proofs.flint_precision import precision
 from .numbers.ball import Ball
 from .numbers.base import Unsupported
 from .numbers.reals import Real, add, largest, root
-
-if TYPE_CHECKING:
-    from .weights import Weights
 
 Entries = Mapping[tuple[int, int], Exact]
 Rows = tuple[tuple[Exact, ...], ...]
@@ -45,7 +42,7 @@ def operator_norm(matrix: Entries) -> Real:
         return largest(Fraction(0), *map(_block_norm, set(_blocks(matrix))))
 
 
-def parameter_norm(weights: Weights) -> Real:
+def parameter_norm(weights: Any) -> Real:
     """max over layers of max_m max(|Q_m|, |K_m|) + sum_m |V_m| + |W_1| + |W_2|, operator norms.
 
     The definition of bai2023. An MLP without `inner` has W_1 = I. Raises Unsupported for a gate, of
