@@ -19,6 +19,7 @@ from constructions.numbers.ball import Ball
 from constructions.numbers.decaying import Decaying
 from constructions.numbers.reals import as_ball
 from constructions.numbers.series import Series
+from constructions.numbers.taylor import Taylor
 from proofs.flint_precision import precision
 
 EPS, BETA = sympy.Symbol("eps"), sympy.Symbol("beta")
@@ -90,6 +91,63 @@ def test_what_series_cannot_say_they_refuse(name, parameters, why):
     witness = constructions.build(name, d=2, **parameters)
     with pytest.raises(Unsupported, match=why):
         witness.predict([[x, z]], [y], [[q, r]], Series("eps", 4, ["x", "z", "y", "q", "r"]))
+
+
+# -- Taylor models ---------------------------------------------------------------------------------
+
+
+def apart(model, value, eps) -> tuple[arb, arb]:
+    """|value - the model's terms| and what it allows, at one eps."""
+    terms = sum((c * as_ball(eps) ** k for k, c in model.terms.items()), arb(0))
+    allowed = model.rest * as_ball(eps) ** int(model.order) if model.order < np.inf else arb(0)
+    return abs(value - terms), allowed
+
+
+@settings(max_examples=40, deadline=None)
+@given(polynomials(0), polynomials(-1), polynomials(1), st.integers(2, 6))
+def test_a_model_holds_the_function_at_every_eps(p, q, u, order):
+    top = F(1, 3)
+    run = Taylor("eps", order, top)
+
+    def exactly(value, eps):
+        return as_ball(F(str(sympy.sympify(value).subs(EPS, sympy.Rational(eps)))))
+
+    with run.working():
+        a, b, c = map(run.element, (p, q, u))
+        table = run.from_table([[c]], 1)
+        made = [(a * b, lambda e: exactly(p, e) * exactly(q, e)),
+                (a * a * b - c, lambda e: exactly(p, e) ** 2 * exactly(q, e) - exactly(u, e)),
+                (run.gelu(table).entries()[0],
+                 lambda e: exactly(u, e) / 2 * (1 + (exactly(u, e) / arb(2).sqrt()).erf())),
+                (run._exp(c), lambda e: exactly(u, e).exp())]  # fmt: skip
+        try:
+            made.append((1 / a, lambda e: 1 / exactly(p, e)))
+        except ZeroDivisionError:
+            pass  # may be 0 for some eps
+        for model, function in made:
+            for eps in (top, top / 2, top / 50):
+                off, allowed = apart(model, function(eps), eps)
+                assert not off > allowed
+
+
+def test_a_model_of_intervals_keeps_what_may_be_0():
+    run = Taylor("eps", 4, F(1, 2))
+    with run.working():
+        wide = run.element(arb(0, 1)) * run.element(EPS)
+        assert wide.size() >= 0.5 and wide.valuation == 1
+        with pytest.raises(ZeroDivisionError):
+            1 / wide
+        with pytest.raises(Unsupported, match="sign of a ReLU"):
+            run.relu(run.from_table([[wide]], 1))
+
+
+def test_half_of_a_rest_is_not_enough():
+    """The test above can fail: without most of the remainder the value is outside."""
+    run = Taylor("eps", 3, F(1, 3))
+    with run.working():
+        model = run._exp(run.element(EPS))
+        off, allowed = apart(model, as_ball(F(1, 3)).exp(), F(1, 3))
+        assert allowed / 2 < off and not off > allowed
 
 
 # -- limits ----------------------------------------------------------------------------------------

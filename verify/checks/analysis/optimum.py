@@ -20,6 +20,7 @@ import sympy
 from flint import fmpq, fmpq_mpoly
 
 from ...claim import Budget, CheckResult, Differs, check
+from ..case import left_open
 from .evidence import about_its_own
 from .losses import SHARE, Loss, Regression, n, plain
 
@@ -33,6 +34,7 @@ SWEEPS = 60
 
 
 @check("proof", "derived")
+@left_open
 @about_its_own
 def optimum(
     budget: Budget,
@@ -76,6 +78,7 @@ def optimum(
 
 
 @check("proof", "derived")
+@left_open
 @about_its_own
 def stationary(
     budget: Budget,
