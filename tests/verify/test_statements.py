@@ -148,6 +148,15 @@ def test_a_best_step_size_that_is_a_little_off_is_refuted(change):
     assert wrong.counterexample["d"] == 1 and "eta" in wrong.counterexample["lower with"]
 
 
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_the_loss_of_one_step_is_the_known_formula(d):
+    """A step w = 2 eta sum y_i x_i has E|w - w*|² = d - 4 eta n d + 4 eta² n d (n + d + 1 + v)."""
+    n, eta, v = sympy.symbols("n eta v")
+    loss = Loss(descent(d, steps=1), Regression(noise=v)).expression
+    known = d - 4 * eta * n * d + 4 * eta**2 * n * d * (n + d + 1 + v)
+    assert sympy.expand(loss - known) == 0
+
+
 def test_weights_of_lower_loss_do_have_a_lower_loss():
     polynomial = in_numbers(Loss(descent(2, steps=1), Regression()), {"n": F(3)})
     at = {"eta": F(1, 7)}

@@ -86,6 +86,12 @@ class Sum:
     own: fmpq_mpoly
     each: tuple[fmpq_mpoly, fmpq_mpoly]
 
+    def without(self, weights: Sequence[str]) -> Sum:
+        """The same where these weights are 0."""
+        zero: dict[Any, int] = dict.fromkeys(weights, 0)
+        first, second = self.each
+        return Sum(self.own.subs(zero), (first.subs(zero), second.subs(zero)))
+
 
 class Loss:
     """E (prediction - w·x_q)² of a witness whose letters are weights, but for those of the data.
@@ -209,6 +215,13 @@ class Loss:
     def value(self) -> fmpq_mpoly:
         """The loss, a polynomial in weights, letters of the data, n and 1/n."""
         return self.product(self.error, self.error)
+
+    @property
+    def expression(self) -> Any:
+        """The loss in sympy, a polynomial in the weights, rational in n and the data's letters."""
+        names = sorted({*self.weights, *self.letters})
+        field = sympy.QQ.frac_field(*map(sympy.Symbol, names))
+        return field.to_sympy(self.at(self.value, field, {}))
 
     @cached_property
     def features(self) -> Mapping[str, Sum]:

@@ -57,13 +57,14 @@ def optimum(
         loss = Loss(build(d), data, examples)
         stated = written_out(weights(d), loss)
         field = fractions_in(loss)
-        inner = {name: loss.at(loss.product(feature, loss.error), field, stated)
+        error = loss.error.without([name for name, value in stated.items() if value == 0])
+        inner = {name: loss.at(loss.product(feature, error), field, stated)
                  for name, feature in loss.features.items()}  # fmt: skip
         conditions += len(inner)
         wrong = {name: field.to_sympy(value) for name, value in inner.items() if value != 0}
         if wrong:
             return _refuted(loss, stated, wrong, conditions, budget)
-        value = field.to_sympy(loss.at(loss.value, field, stated))
+        value = field.to_sympy(loss.at(loss.product(error, error), field, stated))
         if least is not None and sympy.cancel(value - sympy.sympify(least(d))) != 0:
             raise Differs(f"the least loss for d = {d} is {sympy.factor(value)}",
                           {"d": d, "least loss": str(value), "stated": str(least(d))},
