@@ -45,14 +45,16 @@ def operator_norm(matrix: Entries) -> Real:
 def parameter_norm(weights: Any) -> Real:
     """max over layers of max_m max(|Q_m|, |K_m|) + sum_m |V_m| + |W_1| + |W_2|, operator norms.
 
-    The definition of bai2023. An MLP without `inner` has W_1 = I. Raises Unsupported for a gate, of
-    which that definition says nothing.
+    The definition of bai2023. An MLP without `inner` has W_1 = I. Raises Unsupported for a gate and
+    for the gain or bias of a norm, of which that definition says nothing.
     """
     zero = Fraction(0)
     with precision(PRECISION):
         norms = {name: operator_norm(matrix) for name, matrix in weights.matrices()}
         totals: list[Real] = [zero]
         for number, layer in enumerate(weights.layer_list):
+            if any(norm.gain or norm.bias for norm in layer.norms().values()):
+                raise Unsupported(f"layer {layer.name!r}: a gain or bias has no parameter norm")
             heads = [f"layers.{number}.heads.{h}" for h in range(len(layer.heads))]
             scores = (norms[f"{head}.{part}"] for head in heads for part in ("query", "key"))
             parts: list[Real] = [

@@ -25,6 +25,7 @@ from proofs.flint_precision import precision
 from .base import Unsupported
 from .flint import FlintNumbers, to_fraction
 from .reals import Real, add, as_ball, multiply
+from .seen import Seen
 from .symbolic import Table
 
 Term = tuple[int, tuple[int, ...]]  # the power of the constant, the shares by number, ascending
@@ -177,12 +178,13 @@ class Decaying(FlintNumbers):
                 return sign
         return None
 
-    def softmax(self, scores: Any, causal: bool, null: bool) -> Any:
-        made = []
+    def softmax(self, scores: Any, seen: Seen | None, null: bool) -> Any:
+        made, zero = [], self.element(0)
         for t, row in enumerate(self.table(scores)):
-            seen = row[: t + 1] if causal else row
-            shares = self._shares([*seen, self.element(0)] if null else seen)[: len(seen)]
-            made.append(shares + [self.element(0)] * (len(row) - len(seen)))
+            visible = [j for j in range(len(row)) if seen is None or seen.rows[t][j]]
+            logits = [row[j] for j in visible] + [zero] * null
+            shares = dict(zip(visible, self._shares(logits) if visible else ()))
+            made.append([shares.get(j, zero) for j in range(len(row))])
         return self.from_table(made, scores.ncols())
 
     def _shares(self, scores: list[Decay]) -> list[Decay]:

@@ -22,6 +22,7 @@ from proofs.exact import is_symbolic
 
 from .base import Unsupported
 from .flint import FlintNumbers, to_fraction
+from .seen import Seen
 from .symbolic import Table
 
 ROOT = "sqrt(2*pi)"
@@ -219,13 +220,16 @@ class Series(FlintNumbers):
         root = Laurent(self, {0: 1 / self.field.from_sympy(self.root)})
         return u * Fraction(1, 2) + even * root
 
-    def softmax(self, scores: Any, causal: bool, null: bool) -> Any:
-        made = []
+    def exp(self, a: Any) -> Any:
+        return self.entrywise(self._exp, a)
+
+    def softmax(self, scores: Any, seen: Seen | None, null: bool) -> Any:
+        made, zero = [], self.element(0)
         for t, row in enumerate(self.table(scores)):
-            seen = row[: t + 1] if causal else row
-            logits = [*seen, self.element(0)] if null else seen
-            shares = self._shares(logits)[: len(seen)]
-            made.append(shares + [self.element(0)] * (len(row) - len(seen)))
+            visible = [j for j in range(len(row)) if seen is None or seen.rows[t][j]]
+            logits = [row[j] for j in visible] + [zero] * null
+            shares = dict(zip(visible, self._shares(logits) if visible else ()))
+            made.append([shares.get(j, zero) for j in range(len(row))])
         return self.from_table(made, scores.ncols())
 
     def _shares(self, logits: list[Laurent]) -> list[Laurent]:

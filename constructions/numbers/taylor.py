@@ -25,6 +25,7 @@ from .ball import Ball
 from .base import Unsupported
 from .flint import FlintNumbers
 from .reals import as_ball
+from .seen import Seen
 from .symbolic import Table
 
 PRECISION = 192
@@ -256,16 +257,22 @@ class Taylor(FlintNumbers):
             raise Unsupported("Taylor models of GeLU have an order of at least 2")
         return u * Fraction(1, 2) + self.powers(u, coefficient, beyond)
 
-    def softmax(self, scores: Any, causal: bool, null: bool) -> Any:
-        made = []
+    def exp(self, a: Any) -> Any:
+        return self.entrywise(self._exp, a)
+
+    def softmax(self, scores: Any, seen: Seen | None, null: bool) -> Any:
+        made, zero = [], self.element(0)
         for t, row in enumerate(self.table(scores)):
-            seen = row[: t + 1] if causal else row
-            logits = [*seen, self.element(0)] if null else seen
-            weights = [self._exp(logit - logits[0]) for logit in logits]
-            total = sum(weights[1:], weights[0])
-            shares = [weight / total for weight in weights][: len(seen)]
-            made.append(shares + [self.element(0)] * (len(row) - len(seen)))
+            visible = [j for j in range(len(row)) if seen is None or seen.rows[t][j]]
+            logits = [row[j] for j in visible] + [zero] * null
+            shares = dict(zip(visible, self._shares(logits) if visible else ()))
+            made.append([shares.get(j, zero) for j in range(len(row))])
         return self.from_table(made, scores.ncols())
+
+    def _shares(self, logits: list[Model]) -> list[Model]:
+        weights = [self._exp(logit - logits[0]) for logit in logits]
+        total = sum(weights[1:], weights[0])
+        return [weight / total for weight in weights]
 
     def _exp(self, u: Model) -> Model:
         largest = u.size().exp()

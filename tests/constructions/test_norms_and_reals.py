@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import constructions
-from constructions import MLP, Layer, Prompt, Readout, Witness, layout, norms, slot_map
+from constructions import MLP, Layer, Norm, Prompt, Readout, Witness, layout, norms, slot_map
 from constructions.norms import operator_norm
 from constructions.numbers import Unsupported
 from constructions.numbers.reals import Unresolved, as_ball, at_most, largest, valued
@@ -91,6 +91,10 @@ def test_what_has_no_parameter_norm_is_refused_by_name():
     witness = Witness("gated", layout(y=()), prompt, (Layer("square", mlp=gated),), Readout("y"))
     with pytest.raises(Unsupported, match="'square': a gate"):
         _ = witness.norm
+    relu = MLP(outer=slot_map(("y", "y")), activation="relu")
+    normed = Layer("normed", mlp=relu, norm=Norm("rms", gain=(("y", 2),)))
+    with pytest.raises(Unsupported, match="'normed': a gain or bias"):
+        _ = witness.with_layers((normed,)).norm
 
 
 # -- formulas --------------------------------------------------------------------------------------

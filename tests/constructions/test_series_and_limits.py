@@ -24,6 +24,7 @@ from proofs.flint_precision import precision
 
 EPS, BETA = sympy.Symbol("eps"), sympy.Symbol("beta")
 SMALL = st.fractions(-2, 2, max_denominator=3)
+KEYS = st.sampled_from(["context", "causal", "full"])
 
 
 def polynomials(least: int):
@@ -62,7 +63,7 @@ def test_gelu_and_softmax_are_expanded_where_they_are_entered(u):
     inside = [sympy.simplify(c.subs(run.root, run.two_pi)) for c in coefficients(made, 5)]
     assert inside == [sympy.simplify(c) for c in expansion(gelu, 5)]
     row = run.from_table([[run.element(u), run.element(0)]], 2)
-    share, other = run.softmax(row, causal=False, null=False).entries()
+    share, other = run.softmax(row, None, null=False).entries()
     assert coefficients(share, 4) == expansion(1 / (1 + sympy.exp(-u)), 4)
     assert (share + other - 1).coefficients == {}
 
@@ -168,7 +169,9 @@ def smooth(d, beta, layers=1, keys="context"):
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.data(), st.integers(1, 3), st.integers(1, 2), st.sampled_from(["context", "causal"]))
+@given(
+    st.data(), st.integers(1, 3), st.integers(1, 2), st.sampled_from(["context", "causal", "full"])
+)
 def test_a_limit_is_near_within_its_bound_at_every_constant(data, n, layers, keys):
     entries = st.integers(-2, 2).map(F)
     rows = data.draw(st.lists(st.tuples(entries, entries), min_size=n, max_size=n, unique=True))
