@@ -79,6 +79,16 @@ class Weights:
             count += len(matrix)
         return count
 
+    @cached_property
+    def norm(self) -> Any:
+        """The parameter norm of bai2023: a fraction where it is known to be one, else a flint.arb.
+
+        max over layers of max_m max(|Q_m|, |K_m|) + sum_m |V_m| + |W_1| + |W_2|, operator norms.
+        """
+        from .norms import parameter_norm
+
+        return parameter_norm(self)
+
     @property
     def d(self) -> int:
         """Dimension of one x."""

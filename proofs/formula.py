@@ -46,6 +46,7 @@ class Language:
 
     signs: tuple[str, ...]
     functions: tuple[str, ...] = ()  # of one argument
+    several: tuple[str, ...] = ()  # of one or more
     decimals: bool = False  # whether numbers may have a decimal point
 
     def has(self, node: ast.AST) -> bool:
@@ -57,7 +58,9 @@ class Language:
             case ast.Attribute(attr="T"):
                 return "T" in self.signs
             case ast.Call(func=ast.Name(id=function), args=[_], keywords=[]):
-                return function in self.functions
+                return function in (*self.functions, *self.several)
+            case ast.Call(func=ast.Name(id=function), args=[_, *_], keywords=[]):
+                return function in self.several
             case _:
                 return isinstance(node, (ast.Name, ast.Load, ast.operator, ast.unaryop))
 
@@ -65,6 +68,9 @@ class Language:
 MATRICES = Language(("+", "-", "*", "/", "neg", "T"), ("relu",))
 SCALARS = Language(("+", "-", "*", "/", "neg", "**"), ("sqrt", "exp", "erf", "log"))
 COUNTS = Language(("+", "-", "*", "**"))  # polynomials in sizes
+BOUNDS = Language(  # of what a theorem promises, in its constants
+    SCALARS.signs, ("sqrt", "exp", "log", "log2", "ceil", "floor", "abs"), ("min", "max"), True
+)
 
 
 @lru_cache(maxsize=4096)
@@ -157,8 +163,8 @@ def evaluate(formula: str | Tree, scope: Mapping[str, Any], arithmetic: Arithmet
                 return applied("number", number)
             case ast.Attribute(value=inner):
                 return applied("T", value(inner))
-            case ast.Call(func=ast.Name(id=function), args=[inner]):
-                return applied(function, value(inner))
+            case ast.Call(func=ast.Name(id=function), args=arguments):
+                return applied(function, *map(value, arguments))
             case ast.UnaryOp(op=sign, operand=inner):
                 return applied(SIGNS[type(sign)], value(inner))
             case ast.BinOp(left=left, op=sign, right=right):

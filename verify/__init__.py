@@ -29,7 +29,7 @@ from .claim import (
 if TYPE_CHECKING:
     from proofs.letters import count, matrix, vector
 
-    from . import algorithms, strategies
+    from . import algorithms, statements, strategies
     from .formulas import formula
     from .report.report import Report
 
@@ -53,6 +53,7 @@ __all__ = [
     "count",
     "formula",
     "matrix",
+    "statements",
     "strategies",
     "vector",
 ]
@@ -86,7 +87,7 @@ def __getattr__(name: str) -> Any:
         from proofs import letters
 
         return getattr(letters, name)
-    if name in ("algorithms", "strategies"):
+    if name in ("algorithms", "statements", "strategies"):
         from importlib import import_module
 
         return import_module(f".{name}", __name__)

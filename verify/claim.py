@@ -31,7 +31,7 @@ ALLOWED: dict[Kind, tuple[Strength, ...]] = {
     "resources": ("exact",),
 }
 KINDS = tuple(ALLOWED)
-QUANTITIES = ("layers", "width", "heads", "hidden", "weights")
+QUANTITIES = ("layers", "width", "heads", "hidden", "weights", "norm")
 RELATIONS = ("=", "<=", "O")
 
 
@@ -260,9 +260,9 @@ def check(
 class Promise:
     """A resource that a paper promises, as a formula in the witness's parameters.
 
-    quantity: "layers", "width", "heads", "hidden" or "weights". formula: "k + 8" must be met
-    exactly (relation "=") or not be exceeded ("<="); relation "O" compares the fitted
-    polynomial's leading term with that of the formula.
+    quantity: "layers", "width", "heads", "hidden", "weights", or "norm", the parameter norm, which
+    only `for_every` counts. formula: "k + 8" must be met exactly (relation "=") or not be exceeded
+    ("<="); relation "O" compares the fitted polynomial's leading term with that of the formula.
     """
 
     quantity: str

@@ -39,6 +39,8 @@ def counts(
     witnesses = [build(make, parameters) for parameters in given]
     details = []
     for promise in promises:
+        if promise.quantity == "norm":
+            raise ValueError("a norm is no count: verify.for_every sets it against a formula")
         counted = [getattr(witness, promise.quantity) for witness in witnesses]
         fault = broken(promise, points, counted)
         if fault is not None:

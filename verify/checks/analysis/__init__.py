@@ -1,0 +1,1 @@
+"""Statements beyond equality: optima, rates, limits, and weights for every epsilon."""

@@ -1,0 +1,38 @@
+"""Statements beyond "equals", for claim files: each function makes a claim's check or checks.
+
+    from verify.statements import Regression, n, optimum
+
+    @claim("mine.theorem1", statement="…")
+    def theorem1():
+        return optimum(layer, lambda d: {"P": …, "Q": …}, Regression())
+
+for_every: weights for every epsilon, their promised resources and error, on a grid.
+order: the exact exponent, and the leading coefficient, of an error.
+vanishing: a bound C eps^p for every small eps and every prompt of a box.
+limit: what a prediction tends to as a constant grows, with a bound for every value of it.
+optimum, stationary: of the expected loss on Gaussian regression data.
+"""
+
+from .checks.analysis.accuracy import Certificate, for_every, on_eigenvalues
+from .checks.analysis.exponents import order
+from .checks.analysis.limits import limit
+from .checks.analysis.losses import Loss, Regression, diagonal, identity, n, symmetric
+from .checks.analysis.optimum import optimum, stationary
+from .checks.analysis.vanishing import vanishing
+
+__all__ = [
+    "Certificate",
+    "Loss",
+    "Regression",
+    "diagonal",
+    "for_every",
+    "identity",
+    "limit",
+    "n",
+    "on_eigenvalues",
+    "optimum",
+    "order",
+    "stationary",
+    "symmetric",
+    "vanishing",
+]
