@@ -41,6 +41,7 @@ NUMBERS = {
     "steps": ["rational"],
     "annotations": ["rational"],
     "symbolic": ["symbolic"],
+    "identity": ["normal form"],
     "numeric": ["float64", "float32"],
     "enclosure": ["ball"],
 }

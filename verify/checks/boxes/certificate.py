@@ -1,0 +1,210 @@
+"""enclosed: network and algorithm are within a proved bound of each other on every input of a box.
+
+Beside the bound stands the largest difference that a search found: both programs were run there, in
+fractions or balls. Where the difference is the zero function of the prompt, for these n and d, that
+is decided exactly, and the evidence is an identity, not a bound.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from constructions.numbers import Unsupported
+
+from ...box import Box
+from ...claim import Budget, Check, CheckResult, Differs, check
+from ...strategies import Case, as_text
+from ..bounds.balls import at_most
+from ..case import left_open
+from . import search, separate
+from .bernstein import Maximum
+from .difference import Forms, Programs
+from .enclose import Bounds, Enclosure, NotBounded, enclosed
+from .forms import Form
+
+SECONDS = 8.0  # for the search and for bisection, each
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is known of |network - algorithm| on a box.
+
+    enclosure: the bound, None where there is none, and why; found: attained at `case`, where the two
+    predict `ours` and `theirs`.
+    """
+
+    enclosure: Enclosure | None
+    why: str
+    found: float
+    case: Case | None
+    ours: Any
+    theirs: Any
+    seconds: float
+
+    @property
+    def ratio(self) -> float:
+        """Of the bound to what is attained."""
+        if self.enclosure is None or not self.found:
+            return float("inf")
+        return self.enclosure.high / self.found
+
+
+def certify(
+    make: Any, algorithm: Any, box: Box, seed: int = 0, seconds: float = SECONDS
+) -> Certificate:
+    """The certificate of a builder of witnesses against an algorithm on a box."""
+    start = time.perf_counter()
+    programs = Programs(make, algorithm, box)
+    why = ""
+    forms: Forms | None = None
+    try:
+        forms = programs.forms()
+        differences = forms.differences
+    except Unsupported as error:
+        why, differences = str(error), ()
+        forms = forms and None
+    point = _searched(programs, differences, seed, seconds)
+    found = programs.apart_at(point)
+    enclosure = None
+    try:
+        enclosure = enclosed(programs, forms, found, seconds)
+    except NotBounded as error:
+        why = f"{error}; {why}" if why else str(error)
+    if enclosure is not None and found > enclosure.high:
+        raise AssertionError(
+            f"a difference of {found} was found where {enclosure.how} bounds it by {enclosure.high}"
+        )
+    case, ours, theirs = programs.at(point)
+    return Certificate(enclosure, why, found, case, ours, theirs, time.perf_counter() - start)
+
+
+def _searched(
+    programs: Programs, differences: tuple[Form, ...], seed: int, seconds: float
+) -> Mapping[str, Fraction]:
+    """The point of the box at which the programs were found to be farthest apart."""
+    found: list[tuple[float, Mapping[str, Fraction]]] = []
+    for difference in differences:
+        polynomial = difference.polynomial
+        if difference.is_zero:
+            continue
+        if polynomial is not None and not difference.letters.atoms:
+            best = _of_polynomial(programs, difference, seed)
+            found.append((best.low, separate.point(best.at, programs.ranges)))
+        else:
+            values = search.InFloats(difference.letters).compiled(difference)
+            found.append(search.ascend(values, programs.ranges, seconds / 2, seed))
+    if not differences:
+        found.append(search.ascend(_run(programs), programs.ranges, seconds, seed, 4))
+    middle = separate.point({}, programs.ranges)
+    return max(found, key=lambda one: one[0])[1] if found else middle
+
+
+def _of_polynomial(programs: Programs, difference: Form, seed: int) -> Maximum:
+    bounds = Bounds(difference.letters, programs.ranges, programs.owners)
+    made = bounds.polynomial(difference.polynomial)
+    return separate.magnitude(made, programs.owners, programs.ranges, 1.0, 0.5, seed)
+
+
+def _run(programs: Programs) -> search.Values:
+    """Network - algorithm at points, both run in floats, prompt by prompt."""
+    import numpy as np
+
+    names = list(programs.ranges)
+
+    def values(points: np.ndarray) -> np.ndarray:
+        made = np.empty(len(points))
+        for k, one in enumerate(points.tolist()):
+            try:
+                made[k] = programs.apart_at(dict(zip(names, map(Fraction, one))))
+            except (ValueError, ArithmeticError):
+                made[k] = -1
+        return made
+
+    return values
+
+
+# -- the check --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Question:
+    """Network against algorithm on a box. within: the error that is claimed; equal: none is."""
+
+    make: Any
+    algorithm: Any
+    box: Box
+    within: Any = None
+    equal: bool = False
+    kept: dict[tuple[int, bool], Certificate] = field(default_factory=dict)
+
+    def certificate(self, budget: Budget) -> Certificate:
+        """Found once for all that ask."""
+        key = budget.seed, budget.quick
+        if key not in self.kept:
+            seconds = SECONDS / 4 if budget.quick else SECONDS
+            self.kept[key] = certify(self.make, self.algorithm, self.box, budget.seed, seconds)
+        return self.kept[key]
+
+
+def checks(
+    make: Any, algorithm: Any, boxes: Iterable[Box], within: Any = None, equal: bool = False
+) -> tuple[Check, ...]:
+    """Of each box: whether the two are one function there, and how far at most they are apart."""
+    asked = [Question(make, algorithm, box, within, equal) for box in boxes]
+    return tuple(check for one in asked for check in (identical(one), bounded(one)))
+
+
+@check("identity", "exact")
+@left_open
+def identical(budget: Budget, asked: Question) -> CheckResult:
+    """Decides whether the difference is the zero function of the letters, at this n and d."""
+    found, box = asked.certificate(budget), asked.box
+    size = f"d = {box.d}, n = {box.n}"
+    if found.enclosure is not None and found.enclosure.zero:
+        detail = f"one function of the prompt at {size}, decided in normal form"
+        return CheckResult(True, 1, 0.0, 0.0, detail, domain=box.words)
+    if asked.equal and found.found > 0:
+        detail = f"at {size} they differ by {found.found:.3g}"
+        raise Differs(detail, _shown(found), None, found.found, 0.0)
+    why = f": {found.why}" if found.why else ""
+    detail = f"not seen to be one function at {size}{why}"
+    return CheckResult(None, 1, found.found, None, detail, domain=box.words)
+
+
+@check("enclosure", "enclosed")
+@left_open
+def bounded(budget: Budget, asked: Question) -> CheckResult:
+    """A bound for every input of the box, against what is claimed, if it says."""
+    found, box, within = asked.certificate(budget), asked.box, asked.within
+    attained = f"largest difference found {found.found:.3g}"
+    if within is not None and found.found > within:
+        detail = f"off by {found.found:.6g} where at most {within} is claimed"
+        raise Differs(detail, _shown(found), None, found.found, float(within))
+    if found.enclosure is None:
+        return CheckResult(None, 1, found.found, None, f"no bound: {found.why}; {attained}")
+    high, how = found.enclosure.high, found.enclosure.how
+    if found.enclosure.zero:
+        return CheckResult(True, 1, 0.0, 0.0, f"no difference: {how}", box=box.words)
+    if within is not None and high > within:
+        detail = f"at most {at_most(high, 3)} is proved where {within} is claimed; {attained}"
+        return CheckResult(None, 1, found.found, high, detail, box=box.words)
+    detail = f"{attained}: the bound is {at_most(found.ratio, 3)} times that; by {how}"
+    return CheckResult(True, 1, found.found, high, detail, box=box.words)
+
+
+def _shown(found: Certificate) -> dict[str, Any]:
+    assert found.case is not None
+    return found.case.to_json() | {
+        "prediction": [_text(found.ours)],
+        "algorithm": [_text(found.theirs)],
+    }
+
+
+def _text(value: Any) -> Any:
+    """Exact text of a fraction; of a ball the digits that it is sure of."""
+    return str(value) if hasattr(value, "rad") else as_text(value)
+
