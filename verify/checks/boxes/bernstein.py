@@ -28,7 +28,8 @@ from constructions.numbers import Unsupported
 
 from ...box import Range
 
-LARGEST_TABLE = 2**20  # Bernstein coefficients that are written out at once
+LARGEST_TABLE = 2**23  # Bernstein coefficients that are written out at once
+LARGEST_PART = 2**15  # and of one of several polynomials that share the terms
 UNIT = 2.0**-53
 Point = tuple[Fraction, ...]
 
@@ -98,11 +99,17 @@ class Polynomial:
 
     def values(self, points: np.ndarray) -> np.ndarray:
         """Its values (points,) at points (points, variables), in floats."""
-        monomials = np.ones((len(points), len(self.floats)))
+        made: np.ndarray = self.monomials(points) @ self.floats
+        return made
+
+    def monomials(self, points: np.ndarray, leaving_out: int | None = None) -> np.ndarray:
+        """(points, terms), without the powers of one variable."""
+        made = np.ones((len(points), len(self.floats)))
         for v in range(len(self.variables)):
-            powers = points[:, v : v + 1] ** np.arange(self.degrees[v] + 1)
-            monomials *= powers[:, self.powers[:, v]]
-        return monomials @ self.floats
+            if v != leaving_out:
+                powers = points[:, v : v + 1] ** np.arange(self.degrees[v] + 1)
+                made *= powers[:, self.powers[:, v]]
+        return made
 
     def size(self, box: Sequence[Range]) -> float:
         """A bound on the sum of the absolute values of the terms."""
@@ -233,11 +240,11 @@ def shared_out(polynomial: Polynomial) -> list[Polynomial]:
         own = polynomial.powers[t]
         for k, (degrees, terms) in enumerate(parts):
             together = np.maximum(degrees, own)
-            if prod(int(degree) + 1 for degree in together) <= LARGEST_TABLE:
+            if prod(int(degree) + 1 for degree in together) <= LARGEST_PART:
                 parts[k] = together, [*terms, t]
                 break
         else:
-            if prod(int(degree) + 1 for degree in own) > LARGEST_TABLE:
+            if prod(int(degree) + 1 for degree in own) > LARGEST_PART:
                 raise Unsupported("a term of the difference has too many variables")
             parts.append((own, [t]))
     return [
@@ -265,7 +272,7 @@ def maximum(
         value = sum(polynomial.coefficients, Fraction(0))
         return Maximum(down(value), up(value), {})
     deadline = time.monotonic() + seconds
-    low, at = climbed(polynomial, box, seed)
+    low, at = climbed(polynomial, box, seed, deadline - seconds / 2)
     number, boxes = count(), 1
 
     def enough(high: float) -> bool:
@@ -335,25 +342,31 @@ def _axis(
 # -- searching --------------------------------------------------------------------------------
 
 STARTS, SWEEPS = 48, 12
+WORK = 4_000_000  # starts * terms * variables of a step along one variable
 
 
-def climbed(polynomial: Polynomial, box: Sequence[Range], seed: int = 0) -> tuple[float, Point]:
+def climbed(
+    polynomial: Polynomial, box: Sequence[Range], seed: int = 0, deadline: float = inf
+) -> tuple[float, Point]:
     """A point where it is large, and a float that is no more than its value there, exactly.
 
-    Coordinate ascent from random corners and random points: on each line the ends, the middle, and
-    the vertex of the parabola through them are tried.
+    Coordinate ascent from random corners and random points: on each line the polynomial of one
+    variable is computed, and its largest value taken (of degree 3 or more: on a grid).
     """
     rng = np.random.default_rng(seed)
+    starts = max(4, min(STARTS, WORK // max(1, polynomial.powers.size)))
     lows, highs = (np.array([float(side[end]) for side in box]) for end in (0, 1))
-    points = rng.uniform(lows, highs, (STARTS, len(box)))
+    points = rng.uniform(lows, highs, (starts, len(box)))
     corners = rng.integers(0, 2, points.shape).astype(bool)
     points[::2] = np.where(corners, highs, lows)[::2]
     best = polynomial.values(points)
     for _ in range(SWEEPS):
         before = best.copy()
         for v in rng.permutation(len(box)):
-            points, best = _along(polynomial, points, best, v, lows[v], highs[v])
-        if (best <= before * (1 + 1e-12) + 1e-300).all():
+            points[:, v], best = _along(polynomial, points, v, lows[v], highs[v])
+            if time.monotonic() > deadline:
+                break
+        if (best <= before + 1e-12 * abs(before)).all() or time.monotonic() > deadline:
             break
     found = points[int(best.argmax())]
     exact = tuple(
@@ -363,35 +376,24 @@ def climbed(polynomial: Polynomial, box: Sequence[Range], seed: int = 0) -> tupl
 
 
 def _along(
-    polynomial: Polynomial, points: np.ndarray, best: np.ndarray, v: int, low: float, high: float
+    polynomial: Polynomial, points: np.ndarray, v: int, low: float, high: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The points moved along variable v to where the polynomial is largest, of what is tried."""
-    degree = polynomial.degrees[v]
-    tried = [np.full(len(points), at) for at in np.linspace(low, high, max(2, degree + 1))]
-    values = [_moved(polynomial, points, v, at) for at in tried]
-    if degree == 2 and high > low:
-        first, middle, last = values
-        curve = first - 2 * middle + last
+    """Where along variable v the polynomial is largest from each point, and the values there."""
+    rest = polynomial.monomials(points, leaving_out=v) * polynomial.floats
+    coefficients = [
+        rest[:, polynomial.powers[:, v] == e].sum(axis=1) for e in range(polynomial.degrees[v] + 1)
+    ]
+    tried = [np.full(len(points), at) for at in (low, high)]
+    tried.append(points[:, v])
+    if polynomial.degrees[v] == 2:
         with np.errstate(all="ignore"):
-            share = 0.5 + np.where(curve < 0, (first - last) / (4 * curve), 0.0)
-        vertex = low + (high - low) * np.clip(np.nan_to_num(share, nan=0.5), 0, 1)
-        tried.append(vertex)
-        values.append(_moved(polynomial, points, v, vertex))
-    elif degree > 2:
-        for step in (0.1, 0.01):
-            for sign in (-1, 1):
-                near = np.clip(points[:, v] + sign * step * (high - low), low, high)
-                tried.append(near)
-                values.append(_moved(polynomial, points, v, near))
-    tried.append(points[:, v].copy())
-    values.append(best)
-    which = np.argmax(values, axis=0)
-    rows = np.arange(len(points))
-    points[:, v] = np.array(tried)[which, rows]
-    return points, np.array(values)[which, rows]
-
-
-def _moved(polynomial: Polynomial, points: np.ndarray, v: int, at: np.ndarray) -> np.ndarray:
-    moved = points.copy()
-    moved[:, v] = at
-    return polynomial.values(moved)
+            vertex = -coefficients[1] / (2 * coefficients[2])
+        tried.append(np.clip(np.nan_to_num(vertex, nan=low), low, high))
+    elif polynomial.degrees[v] > 2:
+        tried += [np.full(len(points), at) for at in np.linspace(low, high, 17)[1:-1]]
+        for step in (-0.02, -0.002, 0.002, 0.02):
+            tried.append(np.clip(points[:, v] + step * (high - low), low, high))
+    places = np.array(tried)
+    values = sum(c * places**e for e, c in enumerate(coefficients))
+    which, rows = np.argmax(values, axis=0), np.arange(len(points))
+    return places[which, rows], values[which, rows]

@@ -21,9 +21,8 @@ from ...strategies import Case, as_text
 from ..bounds.balls import at_most
 from ..case import left_open
 from . import search, separate
-from .bernstein import Maximum
 from .difference import Forms, Programs
-from .enclose import Bounds, Enclosure, NotBounded, enclosed
+from .enclose import Enclosure, NotBounded, enclosed
 from .forms import Form
 
 SECONDS = 8.0  # for the search and for bisection, each
@@ -67,13 +66,20 @@ def certify(
     except Unsupported as error:
         why, differences = str(error), ()
         forms = forms and None
-    point = _searched(programs, differences, seed, seconds)
-    found = programs.apart_at(point)
+    plain = bool(differences) and all(one.plain for one in differences)
+    found, point = 0.0, separate.point({}, programs.ranges)
+    if not plain:  # the way to the bound of a polynomial is a search as well
+        point = _searched(programs, differences, seed, seconds)
+        found = programs.apart_at(point)
     enclosure = None
     try:
         enclosure = enclosed(programs, forms, found, seconds)
     except NotBounded as error:
         why = f"{error}; {why}" if why else str(error)
+    if enclosure is not None and enclosure.at is not None:
+        other = separate.point(enclosure.at, programs.ranges)
+        if (more := programs.apart_at(other)) > found:
+            found, point = more, other
     if enclosure is not None and found > enclosure.high:
         raise AssertionError(
             f"a difference of {found} was found where {enclosure.how} bounds it by {enclosure.high}"
@@ -86,27 +92,15 @@ def _searched(
     programs: Programs, differences: tuple[Form, ...], seed: int, seconds: float
 ) -> Mapping[str, Fraction]:
     """The point of the box at which the programs were found to be farthest apart."""
-    found: list[tuple[float, Mapping[str, Fraction]]] = []
+    if not differences:
+        return search.ascend(_run(programs), programs.ranges, seconds, seed, 4)[1]
+    found = []
     for difference in differences:
-        polynomial = difference.polynomial
-        if difference.is_zero:
-            continue
-        if polynomial is not None and not difference.letters.atoms:
-            best = _of_polynomial(programs, difference, seed)
-            found.append((best.low, separate.point(best.at, programs.ranges)))
-        else:
+        if not difference.is_zero:
             values = search.InFloats(difference.letters).compiled(difference)
             found.append(search.ascend(values, programs.ranges, seconds / 2, seed))
-    if not differences:
-        found.append(search.ascend(_run(programs), programs.ranges, seconds, seed, 4))
     middle = separate.point({}, programs.ranges)
     return max(found, key=lambda one: one[0])[1] if found else middle
-
-
-def _of_polynomial(programs: Programs, difference: Form, seed: int) -> Maximum:
-    bounds = Bounds(difference.letters, programs.ranges, programs.owners)
-    made = bounds.polynomial(difference.polynomial)
-    return separate.magnitude(made, programs.owners, programs.ranges, 1.0, 0.5, seed)
 
 
 def _run(programs: Programs) -> search.Values:

@@ -97,7 +97,7 @@ class Programs:
             return jets.element(value, what)
 
         X, y, queries = self.prompt(entry)
-        (ours,) = self.witness.predict(X, y, queries, Entries("ball with slopes", element))
+        (ours,) = self.witness.predict(X, y, queries, jets.JetEntries("ball with slopes", element))
         case = Case(self.box.lettered(entry), X, y, queries)
         (theirs,) = reference(self.algorithm, case, element)
         return ours - jets.element(theirs)  # type: ignore[no-any-return]

@@ -43,12 +43,16 @@ class NotBounded(Exception):
 
 @dataclass(frozen=True)
 class Enclosure:
-    """|difference| <= high on the box, or (zero) the difference is the zero function."""
+    """|difference| <= high on the box, or (zero) the difference is the zero function.
+
+    at: where it was seen to be large, if the way to the bound saw that.
+    """
 
     high: float
     how: str
     boxes: int = 1
     zero: bool = False
+    at: Mapping[str, Fraction] | None = None
 
 
 class Bounds:
@@ -250,7 +254,7 @@ def _of_forms(programs: Programs, forms: Forms, found: float, seconds: float) ->
     made = [_way(bounds, forms.ours, one, found) for one in forms.theirs]
     worst = max(made, key=lambda one: one.high)
     zero = all(one.zero for one in made)
-    return Enclosure(worst.high, worst.how, sum(one.boxes for one in made), zero)
+    return Enclosure(worst.high, worst.how, sum(one.boxes for one in made), zero, worst.at)
 
 
 def _way(bounds: Bounds, ours: Form, theirs: Form, found: float) -> Enclosure:
@@ -269,7 +273,8 @@ def _way(bounds: Bounds, ours: Form, theirs: Form, found: float) -> Enclosure:
         result = separate.magnitude(
             made, bounds.owners, bounds.ranges, 0.02, bounds.seconds
         )
-        return Enclosure(result.high, "the Bernstein form of the difference", result.boxes)
+        how = "the Bernstein form of the difference"
+        return Enclosure(result.high, how, result.boxes, at=result.at)
     if (mean := softmax.smoother(difference)) is not None:
         high = max(bounds.magnitude(value) for value in mean.values)
         return Enclosure(up(high), "a mean of its values by softmax weights")

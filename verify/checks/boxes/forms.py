@@ -242,6 +242,14 @@ class Form:
         return None if self.by else self.over.plain()
 
     @property
+    def plain(self) -> bool:
+        """Whether it is a polynomial in letters alone."""
+        polynomial = self.polynomial
+        if polynomial is None:
+            return False
+        return not any(polynomial.degrees()[len(self.letters.names) :])
+
+    @property
     def value(self) -> fmpq | None:
         """The number that it is, whatever the letters; None if it depends on them."""
         polynomial = self.polynomial

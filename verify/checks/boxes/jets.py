@@ -14,6 +14,8 @@ from flint import arb, arb_mat
 from constructions.numbers import Unsupported
 from constructions.numbers.ball import Ball
 
+from .system import Entries
+
 BALLS = Ball()
 
 
@@ -36,7 +38,7 @@ class Jet:
         other = element(other)
         mine = None if self.slopes is None else self.slopes * other.value
         theirs = None if other.slopes is None else other.slopes * self.value
-        value = self.value**2 if other is self else self.value * other.value
+        value = _power(self.value, 2) if other is self else self.value * other.value
         return Jet(value, _sum(mine, theirs))
 
     def inverse(self) -> Jet:
@@ -49,6 +51,8 @@ class Jet:
         return Jet(-self.value, None if self.slopes is None else -self.slopes)
 
     def __sub__(self, other: Any) -> Jet:
+        if other is self:
+            return element(0)
         return self + -element(other)
 
     def __rsub__(self, other: Any) -> Jet:
@@ -70,7 +74,7 @@ class Jet:
             return self.inverse() ** -power
         if power == 0:
             return element(1)
-        return self._function(self.value**power, power * self.value ** (power - 1))
+        return self._function(_power(self.value, power), power * _power(self.value, power - 1))
 
     @property
     def is_zero(self) -> bool:
@@ -79,27 +83,27 @@ class Jet:
     # -- functions --
 
     def exp(self) -> Jet:
-        value = self.value.exp()
+        value = _increasing(self.value, arb.exp)
         return self._function(value, value)
 
     def sqrt(self) -> Jet:
         if not self.value > 0:
             raise ZeroDivisionError("a root may be of 0 on the box")
-        value = self.value.sqrt()
+        value = _increasing(self.value, arb.sqrt)
         return self._function(value, 1 / (2 * value))
 
     def log(self) -> Jet:
         if not self.value > 0:
             raise ZeroDivisionError("a logarithm may be of 0 on the box")
-        return self._function(self.value.log(), 1 / self.value)
+        return self._function(_increasing(self.value, arb.log), 1 / self.value)
 
     def tanh(self) -> Jet:
-        value = self.value.tanh()
-        return self._function(value, 1 - value**2)
+        value = _increasing(self.value, arb.tanh)
+        return self._function(value, 1 - _power(value, 2))
 
     def erf(self) -> Jet:
-        slope = 2 * (-(self.value**2)).exp() / arb.pi().sqrt()
-        return self._function(self.value.erf(), slope)
+        slope = 2 * _increasing(-_power(self.value, 2), arb.exp) / arb.pi().sqrt()
+        return self._function(_increasing(self.value, arb.erf), slope)
 
     def relu(self) -> Jet:
         if self.value > 0:
@@ -151,6 +155,24 @@ class Jet:
         return self != 0
 
 
+def _power(value: arb, power: int) -> arb:
+    """Its values on the ball (flint's own takes logarithms, and has none of 0)."""
+    made = arb(1)
+    for _ in range(power):
+        made = made * value
+    if power % 2 or value.is_exact():
+        return made
+    size, upper = value.abs_lower(), value.abs_upper()
+    return (size**power if size > 0 else arb(0)).union(upper**power)
+
+
+def _increasing(value: arb, function: Callable[[arb], arb]) -> arb:
+    """Its values on the ball, from those at the ends: flint's own spread evenly about a middle."""
+    if value.is_exact():
+        return function(value)
+    return function(value.lower()).union(function(value.upper()))
+
+
 def _sum(a: arb_mat | None, b: arb_mat | None) -> arb_mat | None:
     if a is None or b is None:
         return b if a is None else a
@@ -167,3 +189,22 @@ def variable(value: arb, number: int, count: int) -> Jet:
     slopes = arb_mat(1, count)
     slopes[0, number] = arb(1)
     return Jet(value, slopes)
+
+
+class JetEntries(Entries):
+    """Witnesses run on jets. The share of a key is 1 / sum_k e^(score_k - score), in which each
+    difference of scores is taken before it is enclosed.
+    """
+
+    def softmax(self, scores: Any, causal: bool, null: bool) -> Any:
+        made = []
+        for t, row in enumerate(self.table(scores)):
+            seen = row[: t + 1] if causal else row
+            others = [*seen, self.zero] if null else seen
+            shares = [
+                sum(((other - score).exp() for other in others if other is not score), element(1))
+                for score in seen
+            ]
+            rest = [self.zero] * (len(row) - len(seen))
+            made.append([share.inverse() for share in shares] + rest)
+        return self.from_table(made, scores.ncols())
