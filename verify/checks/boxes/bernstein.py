@@ -13,7 +13,6 @@ variables: the sum of their maxima is no less than the maximum of the sum.
 from __future__ import annotations
 
 import heapq
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -30,6 +29,7 @@ from ...box import Range
 
 LARGEST_TABLE = 2**23  # Bernstein coefficients that are written out at once
 LARGEST_PART = 2**15  # and of one of several polynomials that share the terms
+WORK = 2e8  # coefficients that are computed for one maximum
 UNIT = 2.0**-53
 Point = tuple[Fraction, ...]
 
@@ -70,6 +70,11 @@ class Polynomial:
             raise Unsupported("a coefficient of the difference is beyond the range of floats")
         return made
 
+    @cached_property
+    def parts(self) -> list[Polynomial]:
+        """Polynomials with small tables of which it is the sum."""
+        return shared_out(self)
+
     def __neg__(self) -> Polynomial:
         return Polynomial(self.variables, self.exponents, tuple(-c for c in self.coefficients))
 
@@ -102,13 +107,28 @@ class Polynomial:
         made: np.ndarray = self.monomials(points) @ self.floats
         return made
 
+    @cached_property
+    def factors(self) -> np.ndarray:
+        """The variables of each term, each as often as it occurs, filled up with one that is 1."""
+        one = len(self.variables)
+        longest = int(self.powers.sum(axis=1).max(initial=0))
+        made = np.full((longest, len(self.exponents)), one)
+        for t, exponents in enumerate(self.exponents):
+            names = [v for v, e in enumerate(exponents) for _ in range(e)]
+            made[: len(names), t] = names
+        return made
+
     def monomials(self, points: np.ndarray, leaving_out: int | None = None) -> np.ndarray:
         """(points, terms), without the powers of one variable."""
-        made = np.ones((len(points), len(self.floats)))
-        for v in range(len(self.variables)):
-            if v != leaving_out:
-                powers = points[:, v : v + 1] ** np.arange(self.degrees[v] + 1)
-                made *= powers[:, self.powers[:, v]]
+        one = len(self.variables)
+        factors = self.factors
+        if leaving_out is not None:
+            factors = np.where(factors == leaving_out, one, factors)
+        full = np.ones((len(points), one + 1))
+        full[:, :one] = points
+        made = np.ones((len(points), len(self.exponents)))
+        for row in factors:
+            made *= full[:, row]
         return made
 
     def size(self, box: Sequence[Range]) -> float:
@@ -197,6 +217,12 @@ def _rounding(polynomial: Polynomial, box: Sequence[Range]) -> float:
     return 1.01 * k * UNIT * polynomial.size(box) + 1e-320 * cells * grown
 
 
+def cost(polynomial: Polynomial) -> int:
+    """How many coefficients are computed for one bound."""
+    tables = [polynomial] if cells(polynomial) <= LARGEST_TABLE else polynomial.parts
+    return sum(cells(one) * (len(one.variables) + 1) for one in tables)
+
+
 def cells(polynomial: Polynomial) -> int:
     """How many Bernstein coefficients it has."""
     return prod(degree + 1 for degree in polynomial.degrees)
@@ -223,7 +249,7 @@ def bound(polynomial: Polynomial, box: Sequence[Range]) -> tuple[float, tuple[in
         return largest + _rounding(polynomial, box), tuple(map(int, place))
     total = 0.0
     at = dict(zip(polynomial.variables, box))
-    parts = shared_out(polynomial)
+    parts = polynomial.parts
     for part in parts:
         total += bound(part, [at[name] for name in part.variables])[0]
     return total + len(parts) * UNIT * polynomial.size(box), None
@@ -261,19 +287,19 @@ def maximum(
     ranges: Mapping[str, Range],
     gap: float = 0.0,
     tolerance: float = 0.02,
-    seconds: float = 3.0,
+    work: float = WORK,
     seed: int = 0,
 ) -> Maximum:
     """Encloses the maximum over a box: until high - low is at most `gap` or `tolerance` of |low|,
-    or for so many seconds. `low` is attained, exactly, at a point that a search found.
+    or that much was computed. `low` is attained, exactly, at a point that a search found.
     """
     box = tuple(ranges[name] for name in polynomial.variables)
     if not polynomial.variables:
         value = sum(polynomial.coefficients, Fraction(0))
         return Maximum(down(value), up(value), {})
-    deadline = time.monotonic() + seconds
-    low, at = climbed(polynomial, box, seed, deadline - seconds / 2)
+    low, at = climbed(polynomial, box, seed)
     number, boxes = count(), 1
+    most = work / cost(polynomial)
 
     def enough(high: float) -> bool:
         return high - low <= max(gap, tolerance * abs(low))
@@ -289,7 +315,7 @@ def maximum(
         return -high, next(number), part, place
 
     heap = [node(box)]
-    while not enough(-heap[0][0]) and time.monotonic() < deadline:
+    while not enough(-heap[0][0]) and boxes < most:
         _, _, part, place = heap[0]
         axis = _axis(polynomial, part, place)
         if axis is None:  # the largest coefficient is a value: what is left is rounding
@@ -342,11 +368,11 @@ def _axis(
 # -- searching --------------------------------------------------------------------------------
 
 STARTS, SWEEPS = 48, 12
-WORK = 4_000_000  # starts * terms * variables of a step along one variable
+STEP = 1_500_000  # starts * terms * variables of a step along one variable
 
 
 def climbed(
-    polynomial: Polynomial, box: Sequence[Range], seed: int = 0, deadline: float = inf
+    polynomial: Polynomial, box: Sequence[Range], seed: int = 0
 ) -> tuple[float, Point]:
     """A point where it is large, and a float that is no more than its value there, exactly.
 
@@ -354,7 +380,7 @@ def climbed(
     variable is computed, and its largest value taken (of degree 3 or more: on a grid).
     """
     rng = np.random.default_rng(seed)
-    starts = max(4, min(STARTS, WORK // max(1, polynomial.powers.size)))
+    starts = max(4, min(STARTS, STEP // max(1, polynomial.powers.size)))
     lows, highs = (np.array([float(side[end]) for side in box]) for end in (0, 1))
     points = rng.uniform(lows, highs, (starts, len(box)))
     corners = rng.integers(0, 2, points.shape).astype(bool)
@@ -364,9 +390,7 @@ def climbed(
         before = best.copy()
         for v in rng.permutation(len(box)):
             points[:, v], best = _along(polynomial, points, v, lows[v], highs[v])
-            if time.monotonic() > deadline:
-                break
-        if (best <= before + 1e-12 * abs(before)).all() or time.monotonic() > deadline:
+        if (best <= before + 1e-12 * abs(before)).all():
             break
     found = points[int(best.argmax())]
     exact = tuple(

@@ -23,9 +23,8 @@ from ..case import left_open
 from . import search, separate
 from .difference import Forms, Programs
 from .enclose import Enclosure, NotBounded, enclosed
-from .forms import Form
 
-SECONDS = 8.0  # for the search and for bisection, each
+QUICK = 0.25  # of the effort of a full run
 
 
 @dataclass(frozen=True)
@@ -53,27 +52,31 @@ class Certificate:
 
 
 def certify(
-    make: Any, algorithm: Any, box: Box, seed: int = 0, seconds: float = SECONDS
+    make: Any, algorithm: Any, box: Box, seed: int = 0, effort: float = 1.0
 ) -> Certificate:
-    """The certificate of a builder of witnesses against an algorithm on a box."""
+    """The certificate of a builder of witnesses against an algorithm on a box.
+
+    It depends on nothing but its arguments: `effort` is how much is computed, not for how long.
+    """
     start = time.perf_counter()
     programs = Programs(make, algorithm, box)
     why = ""
     forms: Forms | None = None
+    searching = True
     try:
         forms = programs.forms()
-        differences = forms.differences
+        # the way to the bound of a polynomial is a search as well
+        plain = all(one.plain for one in (forms.ours, *forms.theirs))
+        searching = not plain and not forms.are_one
     except Unsupported as error:
-        why, differences = str(error), ()
-        forms = forms and None
-    plain = bool(differences) and all(one.plain for one in differences)
+        why = str(error)
     found, point = 0.0, separate.point({}, programs.ranges)
-    if not plain:  # the way to the bound of a polynomial is a search as well
-        point = _searched(programs, differences, seed, seconds)
+    if searching:
+        point = _searched(programs, forms, seed, effort)
         found = programs.apart_at(point)
     enclosure = None
     try:
-        enclosure = enclosed(programs, forms, found, seconds)
+        enclosure = enclosed(programs, forms, found, effort)
     except NotBounded as error:
         why = f"{error}; {why}" if why else str(error)
     if enclosure is not None and enclosure.at is not None:
@@ -89,18 +92,22 @@ def certify(
 
 
 def _searched(
-    programs: Programs, differences: tuple[Form, ...], seed: int, seconds: float
+    programs: Programs, forms: Forms | None, seed: int, effort: float
 ) -> Mapping[str, Fraction]:
     """The point of the box at which the programs were found to be farthest apart."""
-    if not differences:
-        return search.ascend(_run(programs), programs.ranges, seconds, seed, 4)[1]
+    if forms is None:
+        return search.ascend(_run(programs), programs.ranges, effort / 2, seed, 4)[1]
+    floats = search.InFloats(forms.letters)
+    ours = floats.compiled(forms.ours)
     found = []
-    for difference in differences:
-        if not difference.is_zero:
-            values = search.InFloats(difference.letters).compiled(difference)
-            found.append(search.ascend(values, programs.ranges, seconds / 2, seed))
-    middle = separate.point({}, programs.ranges)
-    return max(found, key=lambda one: one[0])[1] if found else middle
+    for one in forms.theirs:
+        theirs = floats.compiled(one)
+
+        def values(points: Any, theirs: search.Values = theirs) -> Any:
+            return ours(points) - theirs(points)
+
+        found.append(search.ascend(values, programs.ranges, effort, seed))
+    return max(found, key=lambda one: one[0])[1]
 
 
 def _run(programs: Programs) -> search.Values:
@@ -139,8 +146,8 @@ class Question:
         """Found once for all that ask."""
         key = budget.seed, budget.quick
         if key not in self.kept:
-            seconds = SECONDS / 4 if budget.quick else SECONDS
-            self.kept[key] = certify(self.make, self.algorithm, self.box, budget.seed, seconds)
+            effort = QUICK if budget.quick else 1.0
+            self.kept[key] = certify(self.make, self.algorithm, self.box, budget.seed, effort)
         return self.kept[key]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -135,12 +135,11 @@ class Forms:
     letters: Letters
     ours: Form
     theirs: tuple[Form, ...]
-    kept: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
-    def differences(self) -> tuple[Form, ...]:
-        """One for each way. Raises Unsupported if one is too large to be written out."""
-        return tuple(self.ours - one for one in self.theirs)
+    def are_one(self) -> bool:
+        """Whether the difference is the zero function, whatever the comparisons say."""
+        return all((self.ours - one).is_zero for one in self.theirs)
 
 
 def _every_way(letters: Letters, run: Callable[[], Form]) -> Iterator[Form]:

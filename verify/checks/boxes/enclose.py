@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import heapq
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,11 +28,12 @@ from constructions.numbers import Unsupported
 from ...box import Range
 from ..bounds.balls import ball, interval, precision, top
 from . import separate, softmax
-from .bernstein import Polynomial, fraction, up
+from .bernstein import WORK, Polynomial, fraction, up
 from .difference import Forms, Programs
 from .forms import Form, Letters, Sum
 
 BITS = 96
+SLOPES = 20_000  # boxes * letters^2 that are bisected
 Ranges = Mapping[str, Range]
 
 
@@ -59,10 +59,10 @@ class Bounds:
     """Bounds on forms over the ranges of their letters."""
 
     def __init__(
-        self, letters: Letters, ranges: Ranges, owners: separate.Owners, seconds: float = 4.0
+        self, letters: Letters, ranges: Ranges, owners: separate.Owners, work: float = WORK
     ) -> None:
         self.letters, self.ranges, self.owners = letters, dict(ranges), dict(owners)
-        self.seconds = seconds
+        self.work = work
         self._names = tuple(letters.context.names())  # letters, then atoms
         self._known: dict[Any, float] = {}
 
@@ -82,7 +82,7 @@ class Bounds:
         key = separate.alike(made, self.owners, self.ranges)
         if key not in self._known:
             found = separate.magnitude(
-                made, self.owners, self.ranges, tolerance, self.seconds / 2
+                made, self.owners, self.ranges, tolerance, self.work / 4
             )
             self._known[key] = found.high
         return Fraction(self._known[key])
@@ -93,7 +93,7 @@ class Bounds:
             return Fraction(0), Fraction(0)
         made = self.polynomial(polynomial)
         high, low = (
-            separate.largest(one, self.owners, self.ranges, 0.0, 0.02, self.seconds / 8).high
+            separate.largest(one, self.owners, self.ranges, 0.0, 0.02, self.work / 16).high
             for one in (made, -made)
         )
         return -Fraction(low), Fraction(high)
@@ -122,7 +122,7 @@ class Bounds:
         return self._magnitude(self.lowered(one))
 
     def _magnitude(self, made: Polynomial) -> Fraction:
-        found = separate.magnitude(made, self.owners, self.ranges, 0.05, self.seconds / 2)
+        found = separate.magnitude(made, self.owners, self.ranges, 0.05, self.work / 4)
         return Fraction(found.high)
 
     def lowered(self, one: Sum) -> Polynomial:
@@ -177,7 +177,7 @@ class Bounds:
         made = self.lowered(one)
         for signed in (made, -made):
             found = separate.largest(
-                signed, self.owners, self.ranges, 0.0, 0.05, self.seconds / 4
+                signed, self.owners, self.ranges, 0.0, 0.05, self.work / 8
             )
             if found.high < 0:
                 return -Fraction(found.high)
@@ -227,7 +227,7 @@ def _end(value: arb) -> Fraction:
 
 
 def enclosed(
-    programs: Programs, forms: Forms | None, found: float, seconds: float = 8.0
+    programs: Programs, forms: Forms | None, found: float, effort: float = 1.0
 ) -> Enclosure:
     """The best bound that is found; `found` is a difference that is attained.
 
@@ -235,17 +235,17 @@ def enclosed(
     """
     if forms is not None:
         try:
-            return _of_forms(programs, forms, found, seconds)
+            return _of_forms(programs, forms, found, effort)
         except (NotBounded, Unsupported) as error:
             try:
-                return bisected(programs, found, seconds)
+                return bisected(programs, found, effort)
             except NotBounded:
                 raise NotBounded(str(error)) from None
-    return bisected(programs, found, seconds)
+    return bisected(programs, found, effort)
 
 
-def _of_forms(programs: Programs, forms: Forms, found: float, seconds: float) -> Enclosure:
-    bounds = Bounds(forms.letters, programs.ranges, programs.owners, seconds)
+def _of_forms(programs: Programs, forms: Forms, found: float, effort: float) -> Enclosure:
+    bounds = Bounds(forms.letters, programs.ranges, programs.owners, effort * WORK)
     for divisor in forms.letters.divisors:
         if not positive(divisor):
             bounds.away_from_zero(divisor)
@@ -271,7 +271,7 @@ def _way(bounds: Bounds, ours: Form, theirs: Form, found: float) -> Enclosure:
     if polynomial is not None:
         made = bounds.polynomial(polynomial)
         result = separate.magnitude(
-            made, bounds.owners, bounds.ranges, 0.02, bounds.seconds
+            made, bounds.owners, bounds.ranges, 0.02, bounds.work
         )
         how = "the Bernstein form of the difference"
         return Enclosure(result.high, how, result.boxes, at=result.at)
@@ -299,7 +299,7 @@ def _quotient(bounds: Bounds, difference: Form, found: float) -> Enclosure:
     for one in (above, -above):
         made = _plus(one, under, -near * sign)
         worst = max(worst, separate.largest(
-            made, bounds.owners, bounds.ranges, 0.0, 0.02, bounds.seconds / 4
+            made, bounds.owners, bounds.ranges, 0.0, 0.02, bounds.work / 4
         ).high)  # fmt: skip
     high = near + max(Fraction(worst), Fraction(0)) / least
     return Enclosure(up(high), "the Bernstein form of the difference over its denominator")
@@ -320,14 +320,14 @@ def _plus(one: Polynomial, other: Polynomial, by: Fraction) -> Polynomial:
 # -- balls with slopes ------------------------------------------------------------------------
 
 
-def bisected(programs: Programs, found: float, seconds: float = 8.0) -> Enclosure:
+def bisected(programs: Programs, found: float, effort: float = 1.0) -> Enclosure:
     """Both programs in balls with slopes, in the centred form, and boxes cut in two.
 
     A box is cut where slope times width is largest. Raises NotBounded.
     """
     names = list(programs.ranges)
     number, boxes = count(), 0
-    deadline = time.monotonic() + seconds
+    most = effort * SLOPES / len(names) ** 2
     why = ["in balls the difference has no finite bound on the box"]
 
     def node(sides: tuple[Range, ...]) -> tuple[float, int, tuple[Range, ...], int]:
@@ -356,7 +356,7 @@ def bisected(programs: Programs, found: float, seconds: float = 8.0) -> Enclosur
     with precision(BITS):
         try:
             heap = [node(tuple(programs.ranges.values()))]
-            while -heap[0][0] > 1.05 * found and time.monotonic() < deadline:
+            while -heap[0][0] > 1.05 * found and boxes < most:
                 _, _, sides, axis = heap[0]
                 if axis < 0:
                     break

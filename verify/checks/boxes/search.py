@@ -6,7 +6,7 @@ in fractions or in balls (`certificate`), not by what is written here.
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -18,7 +18,7 @@ from .bernstein import Polynomial
 from .forms import Atom, Form, Letters, Sum
 
 Values = Callable[[np.ndarray], np.ndarray]  # points (points, letters) -> (points,)
-STARTS = 12
+STARTS, SWEEPS = 8, 24
 
 
 def _erf(a: np.ndarray) -> np.ndarray:
@@ -110,7 +110,7 @@ def _cut(terms: Mapping[tuple[Any, ...], Any], width: int) -> dict[tuple[Any, ..
 def ascend(
     values: Values,
     ranges: Mapping[str, Range],
-    seconds: float = 3.0,
+    effort: float = 1.0,
     seed: int = 0,
     starts: int = STARTS,
 ) -> tuple[float, dict[str, Fraction]]:
@@ -122,7 +122,6 @@ def ascend(
     rng = np.random.default_rng(seed)
     box = list(ranges.values())
     lows, highs = (np.array([float(side[end]) for side in box]) for end in (0, 1))
-    deadline = time.monotonic() + seconds
 
     def sizes(points: np.ndarray) -> np.ndarray:
         return np.nan_to_num(np.abs(values(points)), nan=-1.0, posinf=-1.0)
@@ -136,7 +135,9 @@ def ascend(
     points = many[order[:starts]].copy()
     best = sizes(points)
     step = 0.5
-    while step > 1e-4 and time.monotonic() < deadline:
+    for _ in range(math.ceil(effort * SWEEPS)):
+        if step < 1e-4:
+            break
         before = best.max()
         for v in rng.permutation(len(box)):
             width = step * (highs[v] - lows[v])

@@ -10,7 +10,6 @@ its own, and the query's ranges are cut until that costs little.
 from __future__ import annotations
 
 import heapq
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,7 +17,9 @@ from itertools import count
 from typing import Any
 
 from ...box import Range
-from .bernstein import Maximum, Point, Polynomial, down, fraction, maximum, up
+from .bernstein import WORK, Maximum, Polynomial, cost, down, fraction, maximum, up
+
+MOST_QUERIES = 200  # parts of the query's ranges
 
 Ranges = Mapping[str, Range]
 Owners = Mapping[str, int | None]  # of every letter: the example that it belongs to, None: shared
@@ -122,40 +123,39 @@ def largest(
     ranges: Ranges,
     floor: float = 0.0,
     tolerance: float = 0.02,
-    seconds: float = 4.0,
+    work: float = WORK,
     seed: int = 0,
 ) -> Maximum:
     """Encloses the maximum over the box; `floor` is a value below which it need not be known."""
     if not polynomial.exponents:
         return Maximum(0.0, 0.0, {})
     parts = kinds(polynomial, owners, ranges)
-    deadline = time.monotonic() + seconds
     if len(parts) == 1:
         (one,) = parts
         times = len(one.groups)
         found = maximum(
-            one.polynomial, ranges, tolerance * floor / times, tolerance, seconds, seed
+            one.polynomial, ranges, tolerance * floor / times, tolerance, work, seed
         )
         return _assembled([found], parts, owners, polynomial, up(times * Fraction(found.high)))
     shared = [name for name in polynomial.variables if owners[name] is None]
     best: Maximum | None = None
     number, boxes = count(), 0
+    most = min(1 + 10 * work / sum(cost(one.polynomial) for one in parts), MOST_QUERIES)
 
     def node(sides: dict[str, Range]) -> tuple[float, int, dict[str, Range], list[Maximum]]:
         nonlocal best, boxes
         boxes += 1
         here = {**ranges, **sides}
-        left = max(0.05, (deadline - time.monotonic()) / 4)
         found = [
             maximum(p.polynomial, here, tolerance * floor / len(polynomial.exponents),
-                    tolerance / 2, left / len(parts), seed)
+                    tolerance / 2, work / len(parts) / 10, seed)
             for p in parts
         ]  # fmt: skip
         high = up(sum((len(p.groups) * Fraction(f.high) for p, f in zip(parts, found)), Fraction(0)))
         for one in found if boxes == 1 or len(heap) < 8 else found[:1]:
             at = {name: one.at.get(name, here[name][0]) for name in shared}
             fixed = {**ranges, **{name: (value, value) for name, value in at.items()}}
-            inner = [maximum(p.polynomial, fixed, 0, tolerance, 0.02, seed) for p in parts]
+            inner = [maximum(p.polynomial, fixed, 0, tolerance, 0, seed) for p in parts]
             made = _assembled(inner, parts, owners, polynomial, high, at)
             if best is None or made.low > best.low:
                 best = made
@@ -167,7 +167,7 @@ def largest(
     degrees = dict(zip(polynomial.variables, polynomial.degrees))
     while (
         -heap[0][0] - best.low > tolerance * max(abs(best.low), floor)
-        and time.monotonic() < deadline
+        and boxes < most
     ):
         _, _, sides, found = heap[0]
         name = _to_cut(sides, found)
@@ -218,12 +218,12 @@ def magnitude(
     owners: Owners,
     ranges: Ranges,
     tolerance: float = 0.02,
-    seconds: float = 8.0,
+    work: float = WORK,
     seed: int = 0,
 ) -> Maximum:
     """Encloses the largest absolute value over the box."""
-    over = largest(polynomial, owners, ranges, 0.0, tolerance, seconds / 2, seed)
-    under = largest(-polynomial, owners, ranges, max(over.low, 0.0), tolerance, seconds / 2, seed)
+    over = largest(polynomial, owners, ranges, 0.0, tolerance, work, seed)
+    under = largest(-polynomial, owners, ranges, max(over.low, 0.0), tolerance, work, seed)
     best = over if over.low >= under.low else under
     return Maximum(best.low, max(over.high, under.high), best.at, over.boxes + under.boxes)
 
@@ -235,5 +235,3 @@ def point(at: Mapping[str, Any], ranges: Ranges) -> dict[str, Fraction]:
         for name, (low, high) in ranges.items()
     }
 
-
-__all__ = ["Kind", "Point", "kinds", "largest", "magnitude", "point", "renaming"]
