@@ -220,7 +220,9 @@ def _rounding(polynomial: Polynomial, box: Sequence[Range]) -> float:
 def cost(polynomial: Polynomial) -> int:
     """How many coefficients are computed for one bound."""
     tables = [polynomial] if cells(polynomial) <= LARGEST_TABLE else polynomial.parts
-    return sum(cells(one) * (len(one.variables) + 1) for one in tables)
+    return sum(
+        cells(one) * (len(one.variables) + 1) for one in tables if len(one.coefficients) > 1
+    ) + len(polynomial.coefficients)
 
 
 def cells(polynomial: Polynomial) -> int:
@@ -251,14 +253,17 @@ def bound(polynomial: Polynomial, box: Sequence[Range]) -> tuple[float, tuple[in
     at = dict(zip(polynomial.variables, box))
     parts = polynomial.parts
     for part in parts:
-        total += bound(part, [at[name] for name in part.variables])[0]
+        sides = [at[name] for name in part.variables]
+        alone = len(part.coefficients) == 1
+        total += part.size(sides) if alone else bound(part, sides)[0]
     return total + len(parts) * UNIT * polynomial.size(box), None
 
 
 def shared_out(polynomial: Polynomial) -> list[Polynomial]:
     """Polynomials with tables that are not too large, of which it is the sum.
 
-    Greedily: the terms of the largest coefficients first, each to the first part that has room.
+    Greedily: the terms of the largest coefficients first, each to the first part that has room. A
+    term that has no room at all is a part of its own.
     """
     order = sorted(range(len(polynomial.coefficients)), key=lambda t: -abs(polynomial.floats[t]))
     parts: list[tuple[np.ndarray, list[int]]] = []
@@ -270,8 +275,6 @@ def shared_out(polynomial: Polynomial) -> list[Polynomial]:
                 parts[k] = together, [*terms, t]
                 break
         else:
-            if prod(int(degree) + 1 for degree in own) > LARGEST_PART:
-                raise Unsupported("a term of the difference has too many variables")
             parts.append((own, [t]))
     return [
         Polynomial.of(
@@ -344,9 +347,7 @@ def _halves(side: Range, degree: int) -> tuple[Range, ...]:
     return (low, middle), (middle, high)
 
 
-def _axis(
-    polynomial: Polynomial, part: Sequence[Range], place: Sequence[int] | None
-) -> int | None:
+def _axis(polynomial: Polynomial, part: Sequence[Range], place: Sequence[int] | None) -> int | None:
     """The variable to cut: one in which the largest coefficient is no value, the most curved.
 
     Without a table: one in which the polynomial has the most terms by size. None if none is left.
@@ -371,9 +372,7 @@ STARTS, SWEEPS = 48, 12
 STEP = 1_500_000  # starts * terms * variables of a step along one variable
 
 
-def climbed(
-    polynomial: Polynomial, box: Sequence[Range], seed: int = 0
-) -> tuple[float, Point]:
+def climbed(polynomial: Polynomial, box: Sequence[Range], seed: int = 0) -> tuple[float, Point]:
     """A point where it is large, and a float that is no more than its value there, exactly.
 
     Coordinate ascent from random corners and random points: on each line the polynomial of one

@@ -8,10 +8,13 @@ is decided exactly, and the evidence is an identity, not a bound.
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
+
+import numpy as np
 
 from constructions.numbers import Unsupported
 
@@ -19,7 +22,7 @@ from ...box import Box
 from ...claim import Budget, Check, CheckResult, Differs, check
 from ...strategies import Case, as_text
 from ..bounds.balls import at_most
-from ..case import left_open
+from ..case import left_open, reference
 from . import search, separate
 from .difference import Forms, Programs
 from .enclose import Enclosure, NotBounded, enclosed
@@ -38,7 +41,7 @@ class Certificate:
     enclosure: Enclosure | None
     why: str
     found: float
-    case: Case | None
+    case: Case
     ours: Any
     theirs: Any
     seconds: float
@@ -51,9 +54,7 @@ class Certificate:
         return self.enclosure.high / self.found
 
 
-def certify(
-    make: Any, algorithm: Any, box: Box, seed: int = 0, effort: float = 1.0
-) -> Certificate:
+def certify(make: Any, algorithm: Any, box: Box, seed: int = 0, effort: float = 1.0) -> Certificate:
     """The certificate of a builder of witnesses against an algorithm on a box.
 
     It depends on nothing but its arguments: `effort` is how much is computed, not for how long.
@@ -65,9 +66,7 @@ def certify(
     searching = True
     try:
         forms = programs.forms()
-        # the way to the bound of a polynomial is a search as well
-        plain = all(one.plain for one in (forms.ours, *forms.theirs))
-        searching = not plain and not forms.are_one
+        searching = not forms.are_one
     except Unsupported as error:
         why = str(error)
     found, point = 0.0, separate.point({}, programs.ranges)
@@ -87,45 +86,50 @@ def certify(
         raise AssertionError(
             f"a difference of {found} was found where {enclosure.how} bounds it by {enclosure.high}"
         )
-    case, ours, theirs = programs.at(point)
+    case = programs.case(point)
+    ours, theirs = programs.at(case) if found else (None, None)
     return Certificate(enclosure, why, found, case, ours, theirs, time.perf_counter() - start)
 
 
 def _searched(
     programs: Programs, forms: Forms | None, seed: int, effort: float
 ) -> Mapping[str, Fraction]:
-    """The point of the box at which the programs were found to be farthest apart."""
-    if forms is None:
-        return search.ascend(_run(programs), programs.ranges, effort / 2, seed, 4)[1]
+    """The point of the box at which the programs were found to be farthest apart.
+
+    Nothing here knows how the difference is bounded, so that a bound that is wrong is seen.
+    """
+    if forms is None or len(forms.theirs) > 1:
+        return search.ascend(_run(programs), programs.ranges, effort / 4, seed, 2)[1]
     floats = search.InFloats(forms.letters)
-    ours = floats.compiled(forms.ours)
-    found = []
-    for one in forms.theirs:
-        theirs = floats.compiled(one)
-
-        def values(points: Any, theirs: search.Values = theirs) -> Any:
-            return ours(points) - theirs(points)
-
-        found.append(search.ascend(values, programs.ranges, effort, seed))
-    return max(found, key=lambda one: one[0])[1]
+    ours, theirs = floats.compiled(forms.ours), floats.compiled(forms.theirs[0])
+    return search.ascend(
+        lambda points: ours(points) - theirs(points), programs.ranges, effort, seed
+    )[1]
 
 
 def _run(programs: Programs) -> search.Values:
-    """Network - algorithm at points, both run in floats, prompt by prompt."""
-    import numpy as np
+    """Network - algorithm at points (points, letters): in floats, if the weights have no letters."""
+    names, box = list(programs.ranges), programs.box
 
-    names = list(programs.ranges)
+    def exactly(points: np.ndarray) -> np.ndarray:
+        return np.array([programs.apart_at(dict(zip(names, map(Fraction, p)))) for p in
+                         points.tolist()])  # fmt: skip
 
-    def values(points: np.ndarray) -> np.ndarray:
-        made = np.empty(len(points))
-        for k, one in enumerate(points.tolist()):
-            try:
-                made[k] = programs.apart_at(dict(zip(names, map(Fraction, one))))
-            except (ValueError, ArithmeticError):
-                made[k] = -1
-        return made
+    def in_floats(points: np.ndarray) -> np.ndarray:
+        n, d = box.n, box.d
+        X, y, queries = np.split(points, [n * d, n * d + n], axis=1)
+        X, queries = X.reshape(-1, n, d), queries.reshape(-1, 1, d)
+        parameters = box.lettered(str)
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            ours = programs.witness.predict(X, y, queries)[:, 0]
+            theirs = [
+                reference(programs.algorithm, Case(parameters, *prompt))[0]
+                for prompt in zip(X, y, queries)
+            ]
+        return ours - np.array(theirs, dtype=float)
 
-    return values
+    return exactly if any(True for _ in box.varying()) else in_floats
 
 
 # -- the check --------------------------------------------------------------------------------
@@ -198,7 +202,6 @@ def bounded(budget: Budget, asked: Question) -> CheckResult:
 
 
 def _shown(found: Certificate) -> dict[str, Any]:
-    assert found.case is not None
     return found.case.to_json() | {
         "prediction": [_text(found.ours)],
         "algorithm": [_text(found.theirs)],
@@ -208,4 +211,3 @@ def _shown(found: Certificate) -> dict[str, Any]:
 def _text(value: Any) -> Any:
     """Exact text of a fraction; of a ball the digits that it is sure of."""
     return str(value) if hasattr(value, "rad") else as_text(value)
-

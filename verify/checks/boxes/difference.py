@@ -16,7 +16,7 @@ from proofs.exact import is_symbolic
 
 from ...box import Box, Range, q_name, x_name, y_name
 from ...strategies import Case
-from ..bounds.balls import ball
+from ..bounds.balls import ball, precision
 from ..case import build, reference
 from . import jets
 from .forms import Comparisons, Form, Letters
@@ -104,28 +104,43 @@ class Programs:
 
     # -- at a point --
 
-    def at(self, point: Mapping[str, Fraction]) -> tuple[Case, Any, Any]:
-        """A prompt of the box, and what both predict: in fractions, or else in balls."""
+    def case(self, point: Mapping[str, Fraction]) -> Case:
+        """The prompt, and the parameters, of a point of the box."""
         X, y, queries = self.prompt(point.__getitem__)
-        case = Case(self.box.lettered(point.__getitem__), X, y, queries)
+        return Case(self.box.lettered(point.__getitem__), X, y, queries)
+
+    def at(self, case: Case) -> tuple[Any, Any]:
+        """What both predict: in fractions, or else in balls.
+
+        Raises Unsupported where the algorithm compares balls that are too near each other.
+        """
+        prompt = case.X, case.y, case.queries
         witness = build(self.make, case.parameters)
         try:
-            (ours,) = witness.predict(X, y, queries, "rational")
+            (ours,) = witness.predict(*prompt, "rational")
             (theirs,) = reference(self.algorithm, case, Fraction)
         except (Unsupported, TypeError):
-            (ours,) = witness.predict(X, y, queries, "ball")
-            (theirs,) = reference(self.algorithm, case, jets.element)
+            (ours,) = witness.predict(*prompt, "ball")
+            with precision(jets.BALLS.precision):
+                (theirs,) = reference(self.algorithm, case, jets.element)
             theirs = theirs.value
-        return case, ours, theirs
+        return ours, theirs
 
     def apart_at(self, point: Mapping[str, Fraction]) -> float:
-        """A float that is no more than |network - algorithm| there: both are run, exactly."""
-        _, ours, theirs = self.at(point)
-        difference = ball(ours) - ball(theirs)
-        if not difference.is_finite():
+        """A float that is no more than |network - algorithm| there: both are run, exactly.
+
+        0 where that is not decided.
+        """
+        try:
+            ours, theirs = self.at(self.case(point))
+        except Unsupported:
             return 0.0
-        low = float(difference.abs_lower())
-        return low if ball(low) <= abs(difference) else float(np.nextafter(low, 0))
+        with precision(jets.BALLS.precision):
+            difference = ball(ours) - ball(theirs)
+            if not difference.is_finite():
+                return 0.0
+            low = float(difference.abs_lower())
+            return low if ball(low) <= abs(difference) else float(np.nextafter(low, 0))
 
 
 @dataclass(frozen=True)

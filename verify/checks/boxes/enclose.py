@@ -81,9 +81,7 @@ class Bounds:
         made = self.polynomial(polynomial)
         key = separate.alike(made, self.owners, self.ranges)
         if key not in self._known:
-            found = separate.magnitude(
-                made, self.owners, self.ranges, tolerance, self.work / 4
-            )
+            found = separate.magnitude(made, self.owners, self.ranges, tolerance, self.work / 4)
             self._known[key] = found.high
         return Fraction(self._known[key])
 
@@ -176,9 +174,7 @@ class Bounds:
                 return least
         made = self.lowered(one)
         for signed in (made, -made):
-            found = separate.largest(
-                signed, self.owners, self.ranges, 0.0, 0.05, self.work / 8
-            )
+            found = separate.largest(signed, self.owners, self.ranges, 0.0, 0.05, self.work / 8)
             if found.high < 0:
                 return -Fraction(found.high)
         raise NotBounded("a divisor may be 0 on the box")
@@ -270,9 +266,7 @@ def _way(bounds: Bounds, ours: Form, theirs: Form, found: float) -> Enclosure:
     polynomial = difference.polynomial
     if polynomial is not None:
         made = bounds.polynomial(polynomial)
-        result = separate.magnitude(
-            made, bounds.owners, bounds.ranges, 0.02, bounds.work
-        )
+        result = separate.magnitude(made, bounds.owners, bounds.ranges, 0.02, bounds.work)
         how = "the Bernstein form of the difference"
         return Enclosure(result.high, how, result.boxes, at=result.at)
     if (mean := softmax.smoother(difference)) is not None:
@@ -371,5 +365,3 @@ def bisected(programs: Programs, found: float, effort: float = 1.0) -> Enclosure
     if not math.isfinite(high):
         raise NotBounded(why[-1])
     return Enclosure(high, "balls with slopes, by bisection", boxes)
-
-

@@ -110,9 +110,7 @@ def alike(polynomial: Polynomial, owners: Owners, ranges: Ranges) -> Any:
     used = (owners[name] for name in polynomial.variables)
     group = sorted({owner for owner in used if owner is not None})
     return frozenset(
-        _renamed(
-            dict(zip(one.exponents, one.coefficients)), one.variables, owners, ranges, group
-        )
+        _renamed(dict(zip(one.exponents, one.coefficients)), one.variables, owners, ranges, group)
         for one in (polynomial, -polynomial)
     ), tuple((name, ranges[name]) for name in polynomial.variables if owners[name] is None)
 
@@ -133,9 +131,7 @@ def largest(
     if len(parts) == 1:
         (one,) = parts
         times = len(one.groups)
-        found = maximum(
-            one.polynomial, ranges, tolerance * floor / times, tolerance, work, seed
-        )
+        found = maximum(one.polynomial, ranges, tolerance * floor / times, tolerance, work, seed)
         return _assembled([found], parts, owners, polynomial, up(times * Fraction(found.high)))
     shared = [name for name in polynomial.variables if owners[name] is None]
     best: Maximum | None = None
@@ -151,7 +147,9 @@ def largest(
                     tolerance / 2, work / len(parts) / 10, seed)
             for p in parts
         ]  # fmt: skip
-        high = up(sum((len(p.groups) * Fraction(f.high) for p, f in zip(parts, found)), Fraction(0)))
+        high = up(
+            sum((len(p.groups) * Fraction(f.high) for p, f in zip(parts, found)), Fraction(0))
+        )
         for one in found if boxes == 1 or len(heap) < 8 else found[:1]:
             at = {name: one.at.get(name, here[name][0]) for name in shared}
             fixed = {**ranges, **{name: (value, value) for name, value in at.items()}}
@@ -165,10 +163,7 @@ def largest(
     heap.append(node({name: ranges[name] for name in shared}))
     assert best is not None
     degrees = dict(zip(polynomial.variables, polynomial.degrees))
-    while (
-        -heap[0][0] - best.low > tolerance * max(abs(best.low), floor)
-        and boxes < most
-    ):
+    while -heap[0][0] - best.low > tolerance * max(abs(best.low), floor) and boxes < most:
         _, _, sides, found = heap[0]
         name = _to_cut(sides, found)
         if name is None:
@@ -234,4 +229,3 @@ def point(at: Mapping[str, Any], ranges: Ranges) -> dict[str, Fraction]:
         name: fraction(at[name]) if name in at else (low + high) / 2
         for name, (low, high) in ranges.items()
     }
-

@@ -149,6 +149,3 @@ def spread(n: int, length: Fraction) -> Fraction:
         found = supremum(gap, [(Fraction(start), Fraction(40))], tolerance=0.001, boxes=4000)
         tail = top((40 + more) * (-arb(40)).exp())
     return min(Fraction(max(found.high, tail)), Fraction(up(length)) / 4)
-
-
-
