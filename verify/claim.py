@@ -399,7 +399,7 @@ class Claim:
                 raise ValueError(f"{self.id}: within needs the box on which it is claimed")
             if self.cases is not None:
                 raise ValueError(f"{self.id}: cases claim equality; leave them out for within")
-            if not isinstance(self.within, Rational | float) or not self.within >= 0:
+            if not isinstance(self.within, Rational | float) or not float(self.within) >= 0:
                 raise ValueError(
                     f"{self.id}: within must be a number from 0 on, not {self.within!r}"
                 )

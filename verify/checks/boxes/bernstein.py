@@ -3,8 +3,8 @@
 In the Bernstein form of the degrees D_v a polynomial on a box is a mean of its coefficients, with
 weights that depend on the point: so it is at most the largest. The coefficients at the corners are
 values; of a polynomial that is affine in each variable all are, and nothing is lost. Where the
-largest is not a value the box is cut in two. Everything is computed in floats, and what rounding can
-have done is added (`_rounding`).
+largest is not a value the box is cut in two. Everything is computed in floats, and what rounding
+can have done is added (`_rounding`).
 
 Where the table of coefficients would be too large the terms are shared out to polynomials in fewer
 variables: the sum of their maxima is no less than the maximum of the sum.
@@ -238,8 +238,8 @@ def bound(polynomial: Polynomial, box: Sequence[Range]) -> tuple[float, tuple[in
     fixed = {name: low for name, (low, high) in zip(polynomial.variables, box) if low == high}
     if fixed:
         left = polynomial.given(fixed)
-        sides = dict(zip(polynomial.variables, box))
-        high, found = bound(left, [sides[name] for name in left.variables])
+        at = dict(zip(polynomial.variables, box))
+        high, found = bound(left, [at[name] for name in left.variables])
         if found is None:
             return high, None
         known = dict(zip(left.variables, found))
@@ -324,7 +324,7 @@ def maximum(
         if axis is None:  # the largest coefficient is a value: what is left is rounding
             break
         heapq.heappop(heap)
-        for half in _halves(part[axis], polynomial.degrees[axis]):
+        for half in halves(part[axis], polynomial.degrees[axis]):
             heapq.heappush(heap, node((*part[:axis], half, *part[axis + 1 :])))
             boxes += 1
     return Maximum(low, max(-heap[0][0], low), dict(zip(polynomial.variables, at)), boxes)
@@ -338,8 +338,8 @@ def _at(part: Sequence[Range], place: Sequence[int], degrees: Sequence[int]) -> 
     )
 
 
-def _halves(side: Range, degree: int) -> tuple[Range, ...]:
-    """Two parts that hold every maximum: the ends where it is affine, else the halves."""
+def halves(side: Range, degree: int = 2) -> tuple[Range, ...]:
+    """Two parts that hold every maximum: the ends of what is affine, else the halves."""
     low, high = side
     if degree == 1:
         return (low, low), (high, high)

@@ -34,8 +34,8 @@ QUICK = 0.25  # of the effort of a full run
 class Certificate:
     """What is known of |network - algorithm| on a box.
 
-    enclosure: the bound, None where there is none, and why; found: attained at `case`, where the two
-    predict `ours` and `theirs`.
+    enclosure: the bound, None where there is none, and why; found: attained at `case`, where the
+    two predict `ours` and `theirs`.
     """
 
     enclosure: Enclosure | None
@@ -69,7 +69,8 @@ def certify(make: Any, algorithm: Any, box: Box, seed: int = 0, effort: float = 
         searching = not forms.are_one
     except Unsupported as error:
         why = str(error)
-    found, point = 0.0, separate.point({}, programs.ranges)
+    found = 0.0
+    point: Mapping[str, Fraction] = separate.point({}, programs.ranges)
     if searching:
         point = _searched(programs, forms, seed, effort)
         found = programs.apart_at(point)
@@ -108,7 +109,7 @@ def _searched(
 
 
 def _run(programs: Programs) -> search.Values:
-    """Network - algorithm at points (points, letters): in floats, if the weights have no letters."""
+    """Network - algorithm at points (points, letters); in floats, if the weights are numbers."""
     names, box = list(programs.ranges), programs.box
 
     def exactly(points: np.ndarray) -> np.ndarray:

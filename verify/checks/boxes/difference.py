@@ -93,14 +93,14 @@ class Programs:
 
         def element(value: Any, what: str = "a value") -> jets.Jet:
             if is_symbolic(value):
-                return from_sympy(value, entry, jets.element)  # type: ignore[no-any-return]
+                return from_sympy(value, entry, jets.element)
             return jets.element(value, what)
 
         X, y, queries = self.prompt(entry)
         (ours,) = self.witness.predict(X, y, queries, jets.JetEntries("ball with slopes", element))
         case = Case(self.box.lettered(entry), X, y, queries)
         (theirs,) = reference(self.algorithm, case, element)
-        return ours - jets.element(theirs)  # type: ignore[no-any-return]
+        return ours - jets.element(theirs)
 
     # -- at a point --
 
@@ -159,7 +159,7 @@ class Forms:
 
 def _every_way(letters: Letters, run: Callable[[], Form]) -> Iterator[Form]:
     """What the algorithm gives, whatever its comparisons say; each result once."""
-    script: tuple[bool, ...] | None = ()
+    script: tuple[bool, ...] = ()
     seen = set()
     for _ in range(MOST_WAYS):
         letters.comparisons = Comparisons(script)

@@ -28,7 +28,7 @@ from constructions.numbers import Unsupported
 from ...box import Range
 from ..bounds.balls import ball, interval, precision, top
 from . import separate, softmax
-from .bernstein import WORK, Polynomial, fraction, up
+from .bernstein import WORK, Polynomial, fraction, halves, up
 from .difference import Forms, Programs
 from .forms import Form, Letters, Sum
 
@@ -355,9 +355,7 @@ def bisected(programs: Programs, found: float, effort: float = 1.0) -> Enclosure
                 if axis < 0:
                     break
                 heapq.heappop(heap)
-                low, high = sides[axis]
-                middle = (low + high) / 2
-                for half in ((low, middle), (middle, high)):
+                for half in halves(sides[axis]):
                     heapq.heappush(heap, node((*sides[:axis], half, *sides[axis + 1 :])))
         except TypeError as error:  # a function that is not known of balls with slopes
             raise NotBounded(str(error)) from None

@@ -1,7 +1,7 @@
 """Normal forms in which a difference of two programs is taken before anything is enclosed.
 
-A form is a quotient of sums of c(x) exp(u(x)), c and u polynomials with rational coefficients in the
-letters of the prompt. Exponentials of different polynomials are linearly independent over the
+A form is a quotient of sums of c(x) exp(u(x)), c and u polynomials with rational coefficients in
+the letters of the prompt. Exponentials of different polynomials are linearly independent over the
 rational functions (of numbers by Lindemann and Weierstrass), so that a sum is the zero function
 exactly when no term is left. What is no such function of its argument (a ReLU, a root, an
 exponential of a quotient) is a letter of its own: an atom, the same one for the same argument.
@@ -191,8 +191,8 @@ class Sum:
 
     def in_order(self) -> list[tuple[Polynomial, Polynomial]]:
         """(exponent, coefficient) by exponents; a shift of all exponents leaves the order."""
-        order = cmp_to_key(lambda a, b: _sign(a[0] - b[0]))
-        return sorted(self.terms.values(), key=order)
+        order = cmp_to_key(_sign_of_difference)
+        return sorted(self.terms.values(), key=lambda term: order(term[0]))
 
 
 def _accumulate(terms: Terms, text: str, exponent: Polynomial, coefficient: Polynomial) -> None:
@@ -204,11 +204,12 @@ def _accumulate(terms: Terms, text: str, exponent: Polynomial, coefficient: Poly
         terms[text] = exponent, total
 
 
-def _sign(polynomial: Polynomial) -> int:
-    """Of the leading coefficient."""
-    if polynomial.is_zero():
+def _sign_of_difference(a: Polynomial, b: Polynomial) -> int:
+    """The sign of the leading coefficient of a - b."""
+    difference = a - b
+    if difference.is_zero():
         return 0
-    return 1 if polynomial.leading_coefficient() > 0 else -1
+    return 1 if difference.leading_coefficient() > 0 else -1
 
 
 class Form:
@@ -275,8 +276,9 @@ class Form:
             return other if self.is_zero else self
         if self.by == other.by:
             return Form(self.letters, self.over + other.over, self.by)
-        mine, theirs = Counter(self.by), Counter(other.by)
-        common = mine | theirs
+        mine: Counter[int] = Counter(self.by)
+        theirs: Counter[int] = Counter(other.by)
+        common: Counter[int] = mine | theirs
         left = self.over * self._factors(common - mine)
         return Form(self.letters, left + other.over * self._factors(common - theirs), common)
 
@@ -337,14 +339,13 @@ class Form:
 
     def _exponent(self) -> Polynomial | None:
         """The form as a polynomial in letters, atoms and inverses of polynomials; None if none."""
-        divisors = [(self.letters.divisors[k].plain(), power) for k, power in self.by.items()]
-        if any(divisor is None for divisor, _ in divisors):
-            return None
-        exponent = self.letters.zero if self.is_zero else self.over.plain()
-        for divisor, power in divisors if exponent is not None else ():
-            argument = Form(self.letters, Sum.of(divisor, self.letters), {})
-            exponent = exponent * self.letters.atom("inverse", argument).polynomial ** power
-        return exponent
+        exponent = Form(self.letters, self.over, {})
+        for number, power in self.by.items():
+            divisor = Form(self.letters, self.letters.divisors[number], {})
+            if divisor.polynomial is None:
+                return None
+            exponent = exponent * self.letters.atom("inverse", divisor) ** power
+        return exponent.polynomial
 
     def exp(self) -> Form:
         exponent = self._exponent()

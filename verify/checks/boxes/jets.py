@@ -1,7 +1,7 @@
 """Balls with their derivatives: numbers in which a program is enclosed over a box of inputs.
 
-A comparison that the box does not decide raises, where flint's balls would answer no: a program that
-branches on it is not enclosed.
+A comparison that the box does not decide raises, where flint's balls would answer no: a program
+that branches on it is not enclosed.
 """
 
 from __future__ import annotations

@@ -21,13 +21,6 @@ Values = Callable[[np.ndarray], np.ndarray]  # points (points, letters) -> (poin
 STARTS, SWEEPS = 8, 24
 
 
-def _erf(a: np.ndarray) -> np.ndarray:
-    from scipy.special import erf
-
-    made: np.ndarray = erf(a)
-    return made
-
-
 FUNCTIONS: dict[str, Values] = {
     "relu": lambda a: np.maximum(a, 0),
     "inverse": lambda a: 1 / a,
@@ -35,7 +28,7 @@ FUNCTIONS: dict[str, Values] = {
     "sqrt": np.sqrt,
     "log": np.log,
     "tanh": np.tanh,
-    "erf": _erf,
+    "erf": np.vectorize(math.erf, otypes=[float]),
 }
 
 
@@ -116,8 +109,8 @@ def ascend(
 ) -> tuple[float, dict[str, Fraction]]:
     """(|value|, point) at the best point of the box that was found, in floats.
 
-    One coordinate after the other is moved to the best of its ends, the middle and steps that become
-    smaller, from corners and from points inside.
+    One coordinate after the other is moved to the best of its ends, the middle and steps that
+    become smaller, from corners and from points inside.
     """
     rng = np.random.default_rng(seed)
     box = list(ranges.values())

@@ -1,10 +1,10 @@
 """A polynomial in a prompt as a sum over examples that meet only in the query.
 
 p(q, e_1, …, e_n) = p_0(q) + sum over groups g of p_g(q, e_j for j in g): of a layer of linear
-attention every group is one example. Groups that are the same polynomial but for the numbers of their
-examples have, at each q, the same maximum; if all are, the maximum of p is that of one of them, as
-often as there are: nothing is lost. Otherwise the maxima of all kinds are added, each at a query of
-its own, and the query's ranges are cut until that costs little.
+attention every group is one example. Groups that are the same polynomial but for the numbers of
+their examples have, at each q, the same maximum; if all are, the maximum of p is that of one of
+them, as often as there are: nothing is lost. Otherwise the maxima of all kinds are added, each at
+a query of its own, and the query's ranges are cut until that costs little.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from itertools import count
 from typing import Any
 
 from ...box import Range
-from .bernstein import WORK, Maximum, Polynomial, cost, down, fraction, maximum, up
+from .bernstein import WORK, Maximum, Polynomial, cost, down, fraction, halves, maximum, up
 
 MOST_QUERIES = 200  # parts of the query's ranges
 
@@ -131,8 +131,8 @@ def largest(
     if len(parts) == 1:
         (one,) = parts
         times = len(one.groups)
-        found = maximum(one.polynomial, ranges, tolerance * floor / times, tolerance, work, seed)
-        return _assembled([found], parts, owners, polynomial, up(times * Fraction(found.high)))
+        alone = maximum(one.polynomial, ranges, tolerance * floor / times, tolerance, work, seed)
+        return _assembled([alone], parts, owners, polynomial, up(times * Fraction(alone.high)))
     shared = [name for name in polynomial.variables if owners[name] is None]
     best: Maximum | None = None
     number, boxes = count(), 0
@@ -169,10 +169,7 @@ def largest(
         if name is None:
             break
         heapq.heappop(heap)
-        low, high = sides[name]
-        middle = (low + high) / 2
-        ends = ((low, low), (high, high)) if degrees[name] == 1 else ((low, middle), (middle, high))
-        for half in ends:
+        for half in halves(sides[name], degrees[name]):
             heapq.heappush(heap, node({**sides, name: half}))
     return Maximum(best.low, max(-heap[0][0], best.low), best.at, boxes)
 
@@ -204,7 +201,7 @@ def _assembled(
             at |= {names[n]: value for n, value in one.at.items() if n in names}
     if shared is not None:
         at |= shared
-    low = down(polynomial.at({name: at.get(name, Fraction(0)) for name in polynomial.variables}))
+    low = down(polynomial.at(at))
     return Maximum(low, high, at, sum(one.boxes for one in found))
 
 

@@ -6,8 +6,8 @@ Cov_{p_t}(a - b, w), so that with delta = a - b
 
     |f - g| <= max_j |v_j - w_j| + sup_t |Cov_{p_t}(delta, w)|.
 
-Let W, R be bounds on the differences w_j - w_k and delta_j - delta_k. Two bounds on a covariance are
-taken, and the smaller one counts:
+Let W, R be bounds on the differences w_j - w_k and delta_j - delta_k. Two bounds on a covariance
+are taken, and the smaller one counts:
 
 1. |Cov(delta, w)| <= R W / 4 (Grüss).
 2. Let delta = kappa a + rho with a number kappa < 1. Then a = (c_t + (1 - t) rho) / s for
@@ -32,7 +32,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
 from flint import arb, fmpq
 
 from ..bounds.balls import precision, supremum, top
@@ -104,11 +103,16 @@ def _centred(one: Smoother) -> list[Any]:
 
 def _paired(a: list[Any], b: list[Any]) -> list[tuple[int, int]]:
     """Which scores belong together: any choice is sound, the nearest is best."""
-    from scipy.optimize import linear_sum_assignment
-
-    cost = [[sum(abs(float(fraction(c))) for c in (p - q).coeffs()) for q in b] for p in a]
-    rows, columns = linear_sum_assignment(np.array(cost))
-    return [(int(j), int(k)) for j, k in zip(rows, columns)]
+    apart = sorted(
+        (sum(abs(fraction(c)) for c in (p - q).coeffs()), j, k)
+        for j, p in enumerate(a)
+        for k, q in enumerate(b)
+    )
+    pairs: dict[int, int] = {}
+    for _, j, k in apart:
+        if j not in pairs and k not in pairs.values():
+            pairs[j] = k
+    return sorted(pairs.items())
 
 
 def _apart(polynomials: list[Any], bound: Bound) -> Fraction:
