@@ -76,14 +76,18 @@ class Box:
     def words(self) -> str:
         """ "|x| <= 1, |y| <= 1, |query| <= 1; d = 5, n = 10, one query"."""
         inputs = [_words(name, getattr(self, name)) for name in ("x", "y", "query")]
+        ranging = [_words(name, (b.low, b.high)) for name, b in self.varying()]
+        return "; ".join((", ".join((*inputs, *ranging)), self.sizes))
+
+    @property
+    def sizes(self) -> str:
+        """ "d = 5, n = 10, one query", and the parameters that have one value."""
         fixed = [
             f"{name} = {_short(value)}"
             for name, value in self.parameters.items()
             if not any(True for _ in _varying(name, value))
         ]
-        ranging = [_words(name, (b.low, b.high)) for name, b in self.varying()]
-        sizes = f"d = {self.d}, n = {self.n}, one query"
-        return "; ".join((", ".join((*inputs, *ranging)), ", ".join((sizes, *fixed))))
+        return ", ".join((f"d = {self.d}, n = {self.n}, one query", *fixed))
 
 
 def x_name(j: int, i: int) -> str:

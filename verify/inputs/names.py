@@ -74,9 +74,12 @@ def subject(name: str, variant: str | None = None) -> Subject:
 
 def example(claim: Claim) -> dict[str, Any]:
     """Parameters that the claim is checked with: of its counted sizes one with d = 2 if there is
-    one, else of its first case."""
+    one, else of its first case, or of the middle of its first box."""
     if claim.sizes is not None and (sizes := list(claim.sizes())):
         return dict(next((one for one in sizes if one.get("d") == 2), sizes[0]))
+    if claim.cases is None and claim.boxes:
+        box = claim.boxes[0]
+        return box.lettered(lambda name: sum(box.ranges()[name]) / 2)
     cases = sorted(_cases(claim), key=lambda case: (case.parameters.get("d") != 2, len(case.X)))
     return dict(cases[0].parameters) if cases else {}
 

@@ -168,17 +168,17 @@ def checks(
 @left_open
 def identical(budget: Budget, asked: Question) -> CheckResult:
     """Decides whether the difference is the zero function of the letters, at this n and d."""
-    found, box = asked.certificate(budget), asked.box
-    size = f"d = {box.d}, n = {box.n}"
+    found, sizes = asked.certificate(budget), asked.box.sizes
     if found.enclosure is not None and found.enclosure.zero:
-        detail = f"one function of the prompt at {size}, decided in normal form"
-        return CheckResult(True, 1, 0.0, 0.0, detail, domain=box.words)
+        detail = f"one function of every prompt at {sizes}: the normal forms are the same"
+        return CheckResult(True, 1, 0.0, 0.0, detail)
     if asked.equal and found.found > 0:
-        detail = f"at {size} they differ by {found.found:.3g}"
+        detail = f"at {sizes} they differ by {found.found:.3g}"
         raise Differs(detail, _shown(found), None, found.found, 0.0)
     why = f": {found.why}" if found.why else ""
-    detail = f"not seen to be one function at {size}{why}"
-    return CheckResult(None, 1, found.found, None, detail, domain=box.words)
+    return CheckResult(
+        None, 1, found.found, None, f"not seen to be one function at {sizes}{why}"
+    )
 
 
 @check("enclosure", "enclosed")
