@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .box import Between, Box
 from .claim import (
     Approximates,
     Broken,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Approximates",
+    "Between",
+    "Box",
     "Broken",
     "Budget",
     "Check",

@@ -97,14 +97,19 @@ def _each(function: Any, a: Any) -> Any:
     return made
 
 
+def _knows_max(value: Any) -> bool:
+    """Whether it has a max of its own, as balls and letters have, which have no order."""
+    return hasattr(value, "max") and not isinstance(value, np.generic)
+
+
 def _positive(value: Any) -> Any:
     """max(value, 0), of balls too."""
-    return value.max(value * 0) if _is_ball(value) else max(value, value * 0)
+    return value.max(value * 0) if _knows_max(value) else max(value, value * 0)
 
 
 def _at_most_one(value: Any) -> Any:
     """min(value, 1), of balls too."""
-    return value.min(value * 0 + 1) if _is_ball(value) else min(value, value * 0 + 1)
+    return value.min(value * 0 + 1) if _knows_max(value) else min(value, value * 0 + 1)
 
 
 def _exp(value: Any) -> Any:
@@ -466,8 +471,10 @@ def kernel_regression(
         scores = Z @ X.T
         if kernel != "exponential":
             return scores
-        # a shift of a row's scores cancels; by an entry of the row, it keeps floats in range
-        powers = _each(_exp, (scores - scores.max(axis=-1, keepdims=True)) / temperature)
+        # a shift of a row's scores cancels; by its largest entry it keeps floats in range, and
+        # what is no float needs none, nor has to be compared
+        shift = scores[:, :1] if scores.dtype == object else scores.max(axis=-1, keepdims=True)
+        powers = _each(_exp, (scores - shift) / temperature)
         return powers / powers.sum(axis=-1, keepdims=True)
 
     here, there = weights(X), weights(queries)

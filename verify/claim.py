@@ -9,9 +9,12 @@ from dataclasses import fields as dataclass_fields
 from difflib import get_close_matches
 from functools import wraps
 from inspect import unwrap
+from numbers import Rational
 from pathlib import Path
 from types import FrameType
 from typing import Any, Concatenate, Literal, ParamSpec
+
+from .box import Box
 
 Strength = Literal["proved", "derived", "exact", "enclosed", "tested"]
 Kind = str
@@ -24,6 +27,7 @@ ALLOWED: dict[Kind, tuple[Strength, ...]] = {
     "steps": ("exact",),
     "annotations": ("exact",),
     "symbolic": ("exact",),
+    "identity": ("exact",),
     "numeric": ("tested",),
     "enclosure": ("enclosed", "tested"),
     "proof": ("derived",),
@@ -302,12 +306,18 @@ OF_A_WITNESS = (
     "algorithm",
     "formula",
     "cases",
+    "box",
+    "within",
     "domain",
     "floats",
     "promises",
     "sizes",
     "theorems",
 )
+
+
+# of these, what is checked on the claim that the two are equal
+OF_EQUALITY = ("formula", "domain", "floats", "assembled", "symbolic")
 
 
 @dataclass(frozen=True)
@@ -322,7 +332,9 @@ class Claim:
     counted over `sizes`: parameter sets for the builder. `assembled` are parameter sets, with
     letters, at which the witness itself is proved to predict the formula. `theorems` names
     related theorems of `proofs`: they are listed and are evidence of nothing. `symbolic` is one
-    small size, n included, for letters in the prompt.
+    small size, n included, for letters in the prompt. `box` (one or several, verify.box.Box) asks
+    for a proved bound on the difference for every input of it; without `cases` nothing is said of
+    equality, and `within` is the error that is claimed there.
     """
 
     id: str
@@ -345,6 +357,8 @@ class Claim:
     repair: str = ""
     note: str = ""
     symbolic: Mapping[str, Any] | None = None
+    box: Box | tuple[Box, ...] | None = None
+    within: Any = None
 
     def __post_init__(self) -> None:
         if not self.id or not isinstance(self.id, str):
@@ -353,8 +367,12 @@ class Claim:
             raise ValueError(f"{self.id}: expected must be one of {', '.join(VERDICTS)}")
         if self.variant not in VARIANTS:
             raise ValueError(f"{self.id}: variant must be one of {', '.join(VARIANTS)}")
-        if self.witness is not None and (self.algorithm is None or self.cases is None):
-            raise ValueError(f"{self.id}: a witness needs an algorithm and cases to be checked on")
+        if self.witness is not None and (
+            self.algorithm is None or (self.cases is None and not self.boxes)
+        ):
+            raise ValueError(
+                f"{self.id}: a witness needs an algorithm, and cases or a box to be checked on"
+            )
         if self.witness is None and self.checks is None:
             raise ValueError(f"{self.id}: a claim needs a witness or checks")
         self._nothing_unchecked()
@@ -385,6 +403,28 @@ class Claim:
             raise ValueError(f"{self.id}: promises need sizes at which they are counted")
         if self.domain is not None and not isinstance(self.domain, Domain):
             raise ValueError(f"{self.id}: domain must be a Domain(words, contains)")
+        if not all(isinstance(one, Box) for one in self.boxes):
+            raise ValueError(f"{self.id}: box must be a Box(d, n, …), or a tuple of them")
+        if self.cases is None and self.witness is not None:
+            for name in OF_EQUALITY:
+                if getattr(self, name):
+                    raise ValueError(f"{self.id}: {name} is about equality, which needs cases")
+        if self.within is not None:
+            if not self.boxes:
+                raise ValueError(f"{self.id}: within needs the box on which it is claimed")
+            if self.cases is not None:
+                raise ValueError(f"{self.id}: cases claim equality; leave them out for within")
+            if not isinstance(self.within, Rational | float) or not float(self.within) >= 0:
+                raise ValueError(
+                    f"{self.id}: within must be a number from 0 on, not {self.within!r}"
+                )
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        """The boxes on which the difference is to be bounded."""
+        if self.box is None:
+            return ()
+        return self.box if isinstance(self.box, tuple) else (self.box,)
 
     @property
     def key(self) -> tuple[str, str]:

@@ -195,8 +195,8 @@ def with_kernel(reports: Sequence[Report]) -> list[Report]:
 def digest_of(claim: Claim) -> str:
     """Digest of what the claim is about.
 
-    Its witnesses at the sizes on which its resources are counted, or those of its first cases;
-    without a witness, the statement and the code that makes its checks.
+    Its witnesses at the sizes on which its resources are counted, or those of its first cases, or
+    of its boxes; without a witness, the statement and the code that makes its checks.
     """
     return hashlib.sha256("".join(_parts(claim)).encode()).hexdigest()
 
@@ -215,7 +215,12 @@ def _parts(claim: Claim) -> Iterator[str]:
     if claim.sizes is not None and (sizes := list(claim.sizes())):
         yield from (build(claim.witness, parameters).digest for parameters in sizes)
         return
-    assert claim.cases is not None
+    if claim.cases is None:
+        import sympy
+
+        for box in claim.boxes:
+            yield build(claim.witness, box.lettered(sympy.Symbol)).digest
+        return
     cases: list[Any] = []
     hunt(claim.cases(), cases.append, Budget(cases=FIRST), claim.domain)
     yield from (build(claim.witness, case.parameters).digest for case in cases)

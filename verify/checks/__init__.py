@@ -11,8 +11,16 @@ def standard(claim: Claim) -> Iterator[Check]:
     """The checks that every witness claim gets; the claim's fields decide which apply."""
     from . import equal, floats, proof, resources, steps, symbolic
 
-    yield equal.in_fractions(claim)
-    yield steps.as_annotated(claim)
+    if claim.cases is not None:
+        yield equal.in_fractions(claim)
+        yield steps.as_annotated(claim)
+    if claim.boxes:
+        from .boxes import certificate
+
+        equality = claim.cases is not None
+        yield from certificate.checks(
+            claim.witness, claim.algorithm, claim.boxes, claim.within, equality
+        )
     if claim.symbolic is not None:
         yield symbolic.in_letters(claim)
     if claim.floats is not None:

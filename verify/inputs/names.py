@@ -119,9 +119,13 @@ def _one_of_file(name: str, variant: str | None) -> list[Claim]:
 
 def example(claim: Claim) -> dict[str, Any]:
     """Parameters that the claim is checked with: of its counted sizes one with d = 2 if there is
-    one, else of its first case, if possible one without a 0 and with d = 2."""
+    one, else of its first case, if possible one without a 0 and with d = 2, or of the middle of
+    its first box."""
     if claim.sizes is not None and (sizes := list(claim.sizes())):
         return dict(next((one for one in sizes if one.get("d") == 2), sizes[0]))
+    if claim.cases is None and claim.boxes:
+        box = claim.boxes[0]
+        return box.lettered(lambda name: sum(box.ranges()[name]) / 2)
 
     def awkward(case: Case) -> tuple[bool, bool, int]:
         zero = any(value == 0 for value in case.parameters.values() if isinstance(value, Real))

@@ -3,8 +3,9 @@
     python -m verify.measure.readme [BLOCK[=REPORT.json] …]   rewrites blocks of ./*/README.md
 
 `verdicts`, `theorems` and `witnesses` (the default) are exact and held to the READMEs by a test;
-`precision`, `speed`, `sensitivity` and `soundness` are measurements, as this machine makes them,
-the last three by `witness bench`, whose JSON report may be given instead of measuring again.
+`precision`, `certificates`, `speed`, `sensitivity` and `soundness` are measurements, as this
+machine makes them, the last three by `witness bench`, whose JSON report may be given instead of
+measuring again.
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
 EXACT = ("verdicts", "theorems", "witnesses")
 # modules of this folder with run() and markdown(), and how they are run
 MEASURED: dict[str, Mapping[str, Any]] = {
+    "certificates": {},
     "speed": {},
     "sensitivity": {},
     "soundness": {"workers": os.cpu_count() or 1},

@@ -33,7 +33,7 @@ SCHEMA = "witness-report/1"
 STRENGTHS: Mapping[Strength, str] = {
     "proved": "Coq's kernel, for every prompt, as far as the check says",
     "derived": "sympy, for every prompt, as far as the check says",
-    "exact": "decided in fractions, on the instances tried",
+    "exact": "decided exactly, on the instances tried or for every prompt of the sizes named",
     "enclosed": "a rigorous bound, for every input of the box that is named",
     "tested": "on the inputs tried alone: within what rounding explains, or the largest error seen",
 }
@@ -42,6 +42,7 @@ NUMBERS = {
     "steps": ["rational"],
     "annotations": ["rational"],
     "symbolic": ["symbolic"],
+    "identity": ["normal form"],
     "numeric": ["float64", "float32"],
     "enclosure": ["ball"],
 }

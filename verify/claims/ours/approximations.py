@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import constructions
 
+from ... import algorithms
+from ...box import Between, Box
 from ...checks.bounds import certified
 from ...claim import Check, claim
 from .derived import beside
+
+# whatever they are, the two are one function: they stay letters
+RATES = {"step_size": Between(0, 1), "temperature": Between(Fraction(1, 2), 2)}
 
 
 @beside("chebyshev")
@@ -36,8 +42,13 @@ def logistic_sigmoid() -> Any:
     source="witness",
     statement=r"\text{softmax attention: the same with } K(x, x') = e^{x^\top x'/\tau} / "
     r"\textstyle\sum_j e^{x_j^\top x'/\tau}",
-    expected="approximates",
+    algorithm=algorithms.kernel_regression,
+    box=tuple(
+        Box(d, n, parameters={"steps": steps, "kernel": "exponential", **RATES})
+        for d, n, steps in ((1, 1, 1), (2, 3, 1), (5, 10, 1), (1, 2, 2), (2, 3, 2), (2, 2, 3))
+    ),
+    checks=lambda: (certified.exponential_kernel(constructions.get("kernel_regression")),),
 )
-def exponential_kernel() -> Any:
-    """Boosting with the Nadaraya-Watson smoother is softmax attention, to 100 bits where tried."""
-    return (certified.exponential_kernel(constructions.get("kernel_regression")),)
+def exponential_kernel(**parameters: Any) -> Any:
+    """Boosting with the Nadaraya-Watson smoother is softmax attention."""
+    return constructions.build("kernel_regression", **parameters)

@@ -1,0 +1,1 @@
+"""Certificates: a proved bound on |network - algorithm| for every input of a stated box."""

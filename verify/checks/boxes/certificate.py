@@ -1,0 +1,214 @@
+"""enclosed: network and algorithm are within a proved bound of each other on every input of a box.
+
+Beside the bound stands the largest difference that a search found: both programs were run there, in
+fractions or balls. Where the difference is the zero function of the prompt, for these n and d, that
+is decided exactly, and the evidence is an identity, not a bound.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from constructions.numbers import Unsupported
+
+from ...box import Box
+from ...claim import Budget, Check, CheckResult, Differs, check
+from ...strategies import Case, as_text
+from ..bounds.balls import at_most
+from ..case import left_open, reference
+from . import search, separate
+from .difference import Forms, Programs
+from .enclose import Enclosure, NotBounded, enclosed
+
+QUICK = 0.25  # of the effort of a full run
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is known of |network - algorithm| on a box.
+
+    enclosure: the bound, None where there is none, and why; found: attained at `case`, where the
+    two predict `ours` and `theirs`.
+    """
+
+    enclosure: Enclosure | None
+    why: str
+    found: float
+    case: Case
+    ours: Any
+    theirs: Any
+    seconds: float
+
+    @property
+    def ratio(self) -> float:
+        """Of the bound to what is attained."""
+        if self.enclosure is None or not self.found:
+            return float("inf")
+        return self.enclosure.high / self.found
+
+
+def certify(make: Any, algorithm: Any, box: Box, seed: int = 0, effort: float = 1.0) -> Certificate:
+    """The certificate of a builder of witnesses against an algorithm on a box.
+
+    It depends on nothing but its arguments: `effort` is how much is computed, not for how long.
+    """
+    start = time.perf_counter()
+    programs = Programs(make, algorithm, box)
+    why = ""
+    forms: Forms | None = None
+    searching = True
+    try:
+        forms = programs.forms()
+        searching = not forms.are_one
+    except Unsupported as error:
+        why = str(error)
+    found = 0.0
+    point: Mapping[str, Fraction] = separate.point({}, programs.ranges)
+    if searching:
+        point = _searched(programs, forms, seed, effort)
+        found = programs.apart_at(point)
+    enclosure = None
+    try:
+        enclosure = enclosed(programs, forms, found, effort)
+    except NotBounded as error:
+        why = f"{error}; {why}" if why else str(error)
+    if enclosure is not None and enclosure.at is not None:
+        other = separate.point(enclosure.at, programs.ranges)
+        if (more := programs.apart_at(other)) > found:
+            found, point = more, other
+    if enclosure is not None and found > enclosure.high:
+        raise AssertionError(
+            f"a difference of {found} was found where {enclosure.how} bounds it by {enclosure.high}"
+        )
+    case = programs.case(point)
+    ours, theirs = programs.at(case) if found else (None, None)
+    return Certificate(enclosure, why, found, case, ours, theirs, time.perf_counter() - start)
+
+
+def _searched(
+    programs: Programs, forms: Forms | None, seed: int, effort: float
+) -> Mapping[str, Fraction]:
+    """The point of the box at which the programs were found to be farthest apart.
+
+    Nothing here knows how the difference is bounded, so that a bound that is wrong is seen.
+    """
+    if forms is None or len(forms.theirs) > 1:
+        return search.ascend(_run(programs), programs.ranges, effort / 4, seed, 2)[1]
+    floats = search.InFloats(forms.letters)
+    ours, theirs = floats.compiled(forms.ours), floats.compiled(forms.theirs[0])
+    return search.ascend(
+        lambda points: ours(points) - theirs(points), programs.ranges, effort, seed
+    )[1]
+
+
+def _run(programs: Programs) -> search.Values:
+    """Network - algorithm at points (points, letters); in floats, if the weights are numbers."""
+    names, box = list(programs.ranges), programs.box
+
+    def exactly(points: np.ndarray) -> np.ndarray:
+        return np.array([programs.apart_at(dict(zip(names, map(Fraction, p)))) for p in
+                         points.tolist()])  # fmt: skip
+
+    def in_floats(points: np.ndarray) -> np.ndarray:
+        n, d = box.n, box.d
+        X, y, queries = np.split(points, [n * d, n * d + n], axis=1)
+        X, queries = X.reshape(-1, n, d), queries.reshape(-1, 1, d)
+        parameters = box.lettered(str)
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            ours = programs.witness.predict(X, y, queries)[:, 0]
+            theirs = [
+                reference(programs.algorithm, Case(parameters, *prompt))[0]
+                for prompt in zip(X, y, queries)
+            ]
+        return ours - np.array(theirs, dtype=float)
+
+    return exactly if any(True for _ in box.varying()) else in_floats
+
+
+# -- the check --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Question:
+    """Network against algorithm on a box. within: the error that is claimed; equal: none is."""
+
+    make: Any
+    algorithm: Any
+    box: Box
+    within: Any = None
+    equal: bool = False
+    kept: dict[tuple[int, bool], Certificate] = field(default_factory=dict)
+
+    def certificate(self, budget: Budget) -> Certificate:
+        """Found once for all that ask."""
+        key = budget.seed, budget.quick
+        if key not in self.kept:
+            effort = QUICK if budget.quick else 1.0
+            self.kept[key] = certify(self.make, self.algorithm, self.box, budget.seed, effort)
+        return self.kept[key]
+
+
+def checks(
+    make: Any, algorithm: Any, boxes: Iterable[Box], within: Any = None, equal: bool = False
+) -> tuple[Check, ...]:
+    """Of each box: whether the two are one function there, and how far at most they are apart."""
+    asked = [Question(make, algorithm, box, within, equal) for box in boxes]
+    return tuple(check for one in asked for check in (identical(one), bounded(one)))
+
+
+@check("identity", "exact")
+@left_open
+def identical(budget: Budget, asked: Question) -> CheckResult:
+    """Decides whether the difference is the zero function of the letters, at this n and d."""
+    found, sizes = asked.certificate(budget), asked.box.sizes
+    if found.enclosure is not None and found.enclosure.zero:
+        detail = f"one function of every prompt at {sizes}: the normal forms are the same"
+        return CheckResult(True, 1, 0.0, 0.0, detail)
+    if asked.equal and found.found > 0:
+        detail = f"at {sizes} they differ by {found.found:.3g}"
+        raise Differs(detail, _shown(found), None, found.found, 0.0)
+    why = f": {found.why}" if found.why else ""
+    return CheckResult(
+        None, 1, found.found, None, f"not seen to be one function at {sizes}{why}"
+    )
+
+
+@check("enclosure", "enclosed")
+@left_open
+def bounded(budget: Budget, asked: Question) -> CheckResult:
+    """A bound for every input of the box, against what is claimed, if it says."""
+    found, box, within = asked.certificate(budget), asked.box, asked.within
+    attained = f"largest difference found {found.found:.3g}"
+    if within is not None and found.found > within:
+        detail = f"off by {found.found:.6g} where at most {within} is claimed"
+        raise Differs(detail, _shown(found), None, found.found, float(within))
+    if found.enclosure is None:
+        return CheckResult(None, 1, found.found, None, f"no bound: {found.why}; {attained}")
+    high, how = found.enclosure.high, found.enclosure.how
+    if found.enclosure.zero:
+        return CheckResult(True, 1, 0.0, 0.0, f"no difference: {how}", box=box.words)
+    if within is not None and high > within:
+        detail = f"at most {at_most(high, 3)} is proved where {within} is claimed; {attained}"
+        return CheckResult(None, 1, found.found, high, detail, box=box.words)
+    detail = f"{attained}: the bound is {at_most(found.ratio, 3)} times that; by {how}"
+    return CheckResult(True, 1, found.found, high, detail, box=box.words)
+
+
+def _shown(found: Certificate) -> dict[str, Any]:
+    return found.case.to_json() | {
+        "prediction": [_text(found.ours)],
+        "algorithm": [_text(found.theirs)],
+    }
+
+
+def _text(value: Any) -> Any:
+    """Exact text of a fraction; of a ball the digits that it is sure of."""
+    return str(value) if hasattr(value, "rad") else as_text(value)

@@ -1,0 +1,88 @@
+"""The number system in which a witness runs on normal forms, or on jets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from constructions.numbers import Unsupported
+from constructions.numbers.flint import FlintNumbers
+from constructions.numbers.symbolic import Table
+
+
+class Entries(FlintNumbers):
+    """Entries are what `element` makes of numbers: they add, multiply, invert and know functions.
+
+    An algorithm computes with the same entries in plain Python.
+    """
+
+    matrix = Table
+
+    def __init__(self, name: str, element: Callable[[Any, str], Any]) -> None:
+        self.name, self._element = name, element
+        self._zero = element(0, "0")
+
+    @property
+    def zero(self) -> Any:
+        return self._zero
+
+    def element(self, value: Any, what: str = "a value") -> Any:
+        return self._element(value, what)
+
+    def give(self, value: Any) -> Any:
+        return value
+
+    def zeros(self, tokens: int, size: int) -> Table:
+        return Table(tokens, size, [self._zero] * (tokens * size))
+
+    def refuse_zero(self, divisors: list[Any]) -> None:
+        if any(divisor.is_zero for divisor in divisors):
+            raise ZeroDivisionError("normalised attention: the scores of a token sum to 0")
+
+    def relu(self, a: Any) -> Any:
+        return self.entrywise(lambda entry: entry.relu(), a)
+
+    def gelu(self, a: Any) -> Any:
+        root = self.element(2).sqrt()
+        return self.entrywise(lambda x: x * ((x / root).erf() + 1) / 2, a)
+
+    def softmax(self, scores: Any, causal: bool, null: bool) -> Any:
+        made = []
+        for t, row in enumerate(self.table(scores)):
+            powers = [entry.exp() for entry in (row[: t + 1] if causal else row)]
+            share = sum(powers, self.element(int(null))).inverse()
+            made.append([p * share for p in powers] + [self._zero] * (len(row) - len(powers)))
+        return self.from_table(made, scores.ncols())
+
+    def layer_norm(self, a: Any) -> Any:
+        made = []
+        for row in self.table(a):
+            mean = sum(row, self._zero) / len(row)
+            centred = [entry - mean for entry in row]
+            variance = sum((entry * entry for entry in centred), self._zero) / len(row)
+            share = variance.sqrt().inverse()
+            made.append([entry * share for entry in centred])
+        return self.from_table(made, a.ncols())
+
+
+def from_sympy(value: Any, letter: Callable[[str], Any], constant: Callable[[Any], Any]) -> Any:
+    """A rational function of symbols, of `letter(name)`; what has no symbol is `constant(it)`.
+
+    Raises Unsupported for another function of a symbol.
+    """
+    import sympy
+
+    if not value.free_symbols:
+        return constant(value)
+    if value.is_Symbol:
+        return letter(value.name)
+    if isinstance(value, sympy.Add | sympy.Mul):
+        parts = [from_sympy(part, letter, constant) for part in value.args]
+        made = parts[0]
+        for part in parts[1:]:
+            made = made + part if isinstance(value, sympy.Add) else made * part
+        return made
+    if isinstance(value, sympy.Pow) and value.exp.is_Integer:
+        base = from_sympy(value.base, letter, constant)
+        return base ** int(value.exp)
+    raise Unsupported(f"no enclosure is known of the weight {value}")
