@@ -19,8 +19,8 @@ from proofs.stream import DIMENSION, Layout, Slot
 from proofs.vocabulary import ATTENTION, one_of
 
 from .block_matrices import (
-    Part,
     NamedRows,
+    Part,
     entry,
     features,
     parts_of,
