@@ -96,7 +96,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Rooms:
+class NamedRows:
     """Named rows of a matrix, or named columns: slots whose axes may be the letter d."""
 
     layout: Layout
@@ -135,14 +135,14 @@ class Rooms:
         )
 
 
-def alike(to: Rooms, a: str, source: Rooms, b: str) -> bool:
+def alike(to: NamedRows, a: str, source: NamedRows, b: str) -> bool:
     """Whether two of them have one size, whatever d is."""
     shapes = to.axes(a), source.axes(b)
     letters = {shape.count(DIMENSION) for shape in shapes}
     return len(letters) == 1 and to.size(a) == source.size(b)
 
 
-def parts_of(what: str, given: Any, to: Rooms, source: Rooms) -> tuple[Part, ...]:
+def parts_of(what: str, given: Any, to: NamedRows, source: NamedRows) -> tuple[Part, ...]:
     """A matrix from the rows of `source` to those of `to`, as parts; zeros are left out.
 
     Raises ValueError or TypeError in one line that names the matrix.
@@ -164,13 +164,13 @@ def parts_of(what: str, given: Any, to: Rooms, source: Rooms) -> tuple[Part, ...
     return tuple(_split(rows, to, source))
 
 
-def _between(to: Rooms, source: Rooms) -> str:
+def _between(to: NamedRows, source: NamedRows) -> str:
     if to == source:
         return f"with the rows {to}"
     return f"from {source} to {to}"
 
 
-def _split(rows: Rows, to: Rooms, source: Rooms) -> Iterator[Part]:
+def _split(rows: Rows, to: NamedRows, source: NamedRows) -> Iterator[Part]:
     """The parts of a whole matrix."""
     for a, top, bottom in to.starts():
         for b, left, right in source.starts():
@@ -192,14 +192,14 @@ def simplified(rows: Rows) -> Exact | Rows:
     return first if scalar else rows
 
 
-def _named(what: str, key: Any, value: Any, to: Rooms, source: Rooms) -> Part:
+def _named(what: str, key: Any, value: Any, to: NamedRows, source: NamedRows) -> Part:
     """One block that is given by its names."""
     if not (isinstance(key, tuple) and len(key) == 2):
         raise ValueError(f"{what}: a block is named by a pair of rows, ('y', 'x'), not {key!r}")
     a, b = key
-    for name, rooms in ((a, to), (b, source)):
-        if not isinstance(name, str) or name not in rooms.layout:
-            there = ", ".join(rooms.names)
+    for name, side in ((a, to), (b, source)):
+        if not isinstance(name, str) or name not in side.layout:
+            there = ", ".join(side.names)
             raise ValueError(f"{what}[{a}, {b}]: there is no {name!r} here, but {there}")
     where = f"{what}[{a}, {b}]"
     size = to.size(a), source.size(b)
@@ -239,10 +239,10 @@ def _upright(where: str, fits: str, value: Any, one_row: bool, one_column: bool)
 # -- features that a matrix names itself ------------------------------------------------------
 
 
-def features(what: str, given: Any, source: Rooms, name: str) -> Rooms:
+def features(what: str, given: Any, source: NamedRows, name: str) -> NamedRows:
     """The rows of a matrix whose height is free: named by its blocks, or all together `name`."""
     if not isinstance(given, Mapping):
-        return Rooms(Layout((Slot(name, (len(rows_of(what, given)),)),)), source.d)
+        return NamedRows(Layout((Slot(name, (len(rows_of(what, given)),)),)), source.d)
     made: dict[str, Slot] = {}
     for key, value in given.items():
         if not (isinstance(key, tuple) and len(key) == 2 and isinstance(key[0], str)):
@@ -252,7 +252,7 @@ def features(what: str, given: Any, source: Rooms, name: str) -> Rooms:
             there = ", ".join(source.names)
             raise ValueError(f"{what}[{a}, {b}]: there is no {b!r} here, but {there}")
         made.setdefault(a, Slot(a, _height(f"{what}[{a}, {b}]", value, source.axes(b))))
-    return Rooms(Layout(tuple(made.values())), source.d)
+    return NamedRows(Layout(tuple(made.values())), source.d)
 
 
 def _height(where: str, value: Any, axes: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -266,14 +266,16 @@ def _height(where: str, value: Any, axes: tuple[Any, ...]) -> tuple[Any, ...]:
     return (len(rows_of(where, entries)),)
 
 
-def slot_map_of(parts: Sequence[Part], to: Rooms, source: Rooms, scale: Exact = 1) -> SlotMap:
+def slot_map_of(
+    parts: Sequence[Part], to: NamedRows, source: NamedRows, scale: Exact = 1
+) -> SlotMap:
     """The parts, times a number, as a map that names its features: where nothing goes it is 0."""
     written = {part.to for part in parts}
     zeros = (_nothing(name, to, source) for name in to.names if name not in written)
     return SlotMap((*(part.block(scale) for part in parts), *zeros))
 
 
-def _nothing(name: str, to: Rooms, source: Rooms) -> Block:
+def _nothing(name: str, to: NamedRows, source: NamedRows) -> Block:
     for other in source.names:
         if alike(to, name, source, other):
             return Block(name, other, 0)

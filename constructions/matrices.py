@@ -19,8 +19,8 @@ from proofs.stream import DIMENSION, Layout, Slot
 from proofs.vocabulary import ATTENTION, one_of
 
 from .block_matrices import (
+    NamedRows,
     Part,
-    Rooms,
     entry,
     features,
     parts_of,
@@ -87,15 +87,15 @@ def from_matrices(
         raise ValueError(f"layers must be a list of layers, [layer] * 3 for three, not {layers!r}")
     layout = _layout(rows)
     d = _dimension(d, layout)
-    rooms = Rooms(layout, d)
+    stream = NamedRows(layout, d)
     given = {} if prompt is None else dict(prompt)
     if "position" in layout and "positions" not in given:
-        given["positions"] = rooms.size("position")
+        given["positions"] = stream.size("position")
     if isinstance(given.get("parts"), Mapping):
         given["parts"] = _layout(given["parts"])
-    tokens = Prompt(d, _embedding(embedding, rooms, given), **given)
+    tokens = Prompt(d, _embedding(embedding, stream, given), **given)
     made = tuple(
-        _layer(layer, number, rooms, tokens, n) for number, layer in enumerate(layers, start=1)
+        _layer(layer, number, stream, tokens, n) for number, layer in enumerate(layers, start=1)
     )
     return Witness(
         name=name,
@@ -145,21 +145,21 @@ def _dimension(d: int | None, layout: Layout) -> int:
     return layout["x"].size
 
 
-def _embedding(given: Any, rooms: Rooms, prompt: Mapping[str, Any]) -> SlotMap:
+def _embedding(given: Any, stream: NamedRows, prompt: Mapping[str, Any]) -> SlotMap:
     """What the rows begin as: what they are called, or what is said."""
     known = Prompt(DIMENSION, SlotMap(), **prompt).features
-    if not any(DIMENSION in slot.shape for slot in rooms.layout.slots):
-        known = known.at(rooms.d)  # rows counted in numbers are held against numbers
-    tokens = Rooms(known, rooms.d)
+    if not any(DIMENSION in slot.shape for slot in stream.layout.slots):
+        known = known.at(stream.d)  # rows counted in numbers are held against numbers
+    tokens = NamedRows(known, stream.d)
     if given is None:
-        given = {(row, row): 1 for row in rooms.names if row in known}
+        given = {(row, row): 1 for row in stream.names if row in known}
         if not given:
             there = ", ".join(tokens.names)
             raise ValueError(
                 f"no row is called like a feature of a token ({there}): say with `embedding` "
                 "what the rows begin as"
             )
-    return SlotMap(tuple(part.block() for part in parts_of("embedding", given, rooms, tokens)))
+    return SlotMap(tuple(part.block() for part in parts_of("embedding", given, stream, tokens)))
 
 
 def _readout(given: Any) -> Readout:
@@ -179,7 +179,7 @@ def _readout(given: Any) -> Readout:
 def _layer(
     given: Mapping[str, Any] | Sequence[Mapping[str, Any]],
     number: int,
-    rooms: Rooms,
+    stream: NamedRows,
     prompt: Prompt,
     n: int | None,
 ) -> Layer:
@@ -204,10 +204,10 @@ def _layer(
     more.setdefault("name", where)
     return Layer(
         heads=tuple(
-            _head(head, f"{where}, head {h}" if len(heads) > 1 else where, h, rooms, prompt, n)
+            _head(head, f"{where}, head {h}" if len(heads) > 1 else where, h, stream, prompt, n)
             for h, head in enumerate(heads, start=1)
         ),
-        mlp=_mlp(given, where, rooms),
+        mlp=_mlp(given, where, stream),
         holds=_holds(given.get("holds", {}), number),
         **more,
     )
@@ -223,13 +223,18 @@ def _holds(given: Mapping[Any, str], number: int) -> tuple[Holds, ...]:
 
 
 def _head(
-    given: Mapping[str, Any], where: str, number: int, rooms: Rooms, prompt: Prompt, n: int | None
+    given: Mapping[str, Any],
+    where: str,
+    number: int,
+    stream: NamedRows,
+    prompt: Prompt,
+    n: int | None,
 ) -> Head:
     if not isinstance(given, Mapping):
         raise ValueError(f"{where}: a head is a mapping {{'P': …, 'Q': …}}, not {given!r}")
     for word in given:
         one_of(word, OF_A_HEAD, f"word in {where}")
-    query, key = _scores(given, where, rooms)
+    query, key = _scores(given, where, stream)
     kind = given.get("attention")
     if kind is None:
         if "Q" not in given:
@@ -238,7 +243,7 @@ def _head(
         kind = "linear"
     one_of(kind, ATTENTION, f"attention in {where}")
     which, factor = seen(given, where, kind, prompt, n)
-    value = SlotMap(tuple(part.block(factor) for part in _values(given, where, rooms)))
+    value = SlotMap(tuple(part.block(factor) for part in _values(given, where, stream)))
     return Head(
         query,
         key,
@@ -250,26 +255,26 @@ def _head(
     )
 
 
-def _scores(given: Mapping[str, Any], where: str, rooms: Rooms) -> tuple[SlotMap, SlotMap]:
+def _scores(given: Mapping[str, Any], where: str, stream: NamedRows) -> tuple[SlotMap, SlotMap]:
     """Query and key with <query_t, key_j> = scale · zᵀ_j Q z_t, or scale · (W_K h_j)ᵀ W_Q h_t."""
     there = [word for word in SCORES if word in given]
     scale = entry(f"{where}: scale", given.get("scale", 1))
     if there == ["Q"]:  # what Q makes of the reader meets the rows of the key
-        asked = [part.block(scale) for part in parts_of(f"{where}: Q", given["Q"], rooms, rooms)]
+        asked = [part.block(scale) for part in parts_of(f"{where}: Q", given["Q"], stream, stream)]
         met = dict.fromkeys(block.destination for block in asked)
         return SlotMap(tuple(asked)), SlotMap(tuple(Block(row, row) for row in met))
     if there != ["W_Q", "W_K"]:
         said = " and ".join(there) or "nothing"
         raise ValueError(f"{where}: the scores need Q, or W_Q and W_K; there is {said}")
-    queries, keys = (features(f"{where}: {word}", given[word], rooms, "f") for word in there)
-    _same_features(where, queries, keys, rooms)
+    queries, keys = (features(f"{where}: {word}", given[word], stream, "f") for word in there)
+    _same_features(where, queries, keys, stream)
     return tuple(  # type: ignore[return-value]
-        slot_map_of(parts_of(f"{where}: {word}", given[word], side, rooms), side, rooms, by)
+        slot_map_of(parts_of(f"{where}: {word}", given[word], side, stream), side, stream, by)
         for word, side, by in (("W_Q", queries, scale), ("W_K", keys, 1))
     )
 
 
-def _same_features(where: str, queries: Rooms, keys: Rooms, rooms: Rooms) -> None:
+def _same_features(where: str, queries: NamedRows, keys: NamedRows, stream: NamedRows) -> None:
     """Raises ValueError where W_Q and W_K make features that cannot be multiplied."""
     for one, other, name in ((queries, keys, "W_K"), (keys, queries, "W_Q")):
         for feature in one.names:
@@ -280,12 +285,12 @@ def _same_features(where: str, queries: Rooms, keys: Rooms, rooms: Rooms) -> Non
                 )
             if one.size(feature) != other.size(feature):
                 raise ValueError(
-                    f"{where}: W_Q is {queries.total} x {rooms.total} and W_K is "
-                    f"{keys.total} x {rooms.total}; (W_K H)ᵀ W_Q H needs as many rows in both"
+                    f"{where}: W_Q is {queries.total} x {stream.total} and W_K is "
+                    f"{keys.total} x {stream.total}; (W_K H)ᵀ W_Q H needs as many rows in both"
                 )
 
 
-def _values(given: Mapping[str, Any], where: str, rooms: Rooms) -> tuple[Part, ...]:
+def _values(given: Mapping[str, Any], where: str, stream: NamedRows) -> tuple[Part, ...]:
     """P, or W_O W_V, as parts."""
     there = [word for word in VALUES if word in given]
     if not there or {"P", "W_O"} <= set(there):
@@ -294,26 +299,26 @@ def _values(given: Mapping[str, Any], where: str, rooms: Rooms) -> tuple[Part, .
     if there == ["W_O"]:
         raise ValueError(f"{where}: W_O needs W_V; a matrix that is both is called P")
     if len(there) == 1:
-        return parts_of(f"{where}: {there[0]}", given[there[0]], rooms, rooms)
+        return parts_of(f"{where}: {there[0]}", given[there[0]], stream, stream)
     out, into = there
-    middle = features(f"{where}: W_V", given["W_V"], rooms, "v")
-    left = parts_of(f"{where}: {out}", given[out], rooms, middle)
-    return product(left, parts_of(f"{where}: W_V", given["W_V"], middle, rooms))
+    middle = features(f"{where}: W_V", given["W_V"], stream, "v")
+    left = parts_of(f"{where}: {out}", given[out], stream, middle)
+    return product(left, parts_of(f"{where}: W_V", given["W_V"], middle, stream))
 
 
-def _mlp(given: Mapping[str, Any], where: str, rooms: Rooms) -> MLP | None:
+def _mlp(given: Mapping[str, Any], where: str, stream: NamedRows) -> MLP | None:
     there = [word for word in OF_AN_MLP if word in given]
     if not there:
         return None
     if missing := [word for word in ("W_2", "activation") if word not in given]:
         raise ValueError(f"{where}: an MLP needs {', '.join(missing)} beside {', '.join(there)}")
-    hidden, inner, gate = rooms, None, None
+    hidden, inner, gate = stream, None, None
     if "W_1" in given:
-        hidden = features(f"{where}: W_1", given["W_1"], rooms, "hidden")
-        parts = parts_of(f"{where}: W_1", given["W_1"], hidden, rooms)
-        inner = slot_map_of(parts, hidden, rooms)
+        hidden = features(f"{where}: W_1", given["W_1"], stream, "hidden")
+        parts = parts_of(f"{where}: W_1", given["W_1"], hidden, stream)
+        inner = slot_map_of(parts, hidden, stream)
     if "W_gate" in given:
-        parts = parts_of(f"{where}: W_gate", given["W_gate"], hidden, rooms)
-        gate = slot_map_of(parts, hidden, rooms)
-    outer = parts_of(f"{where}: W_2", given["W_2"], rooms, hidden)
+        parts = parts_of(f"{where}: W_gate", given["W_gate"], hidden, stream)
+        gate = slot_map_of(parts, hidden, stream)
+    outer = parts_of(f"{where}: W_2", given["W_2"], stream, hidden)
     return MLP(SlotMap(tuple(map(Part.block, outer))), inner, gate, given["activation"])

@@ -60,7 +60,6 @@ def layers_from(
     names: Mapping[str, str] | None = None,
     ignore: Iterable[str] = (),
     heads: int = 1,
-    scale: Exact | None = None,
     activation: str | None = None,
     **of_each_head: Any,
 ) -> Layers:
@@ -68,8 +67,8 @@ def layers_from(
 
     names: {"block{l}.to_q.weight": "W_Q"} for names of one's own, {l} and {h} standing for the
     numbers of layer and head, "W_Q^T" for what is stored transposed. ignore: tensors to leave out.
-    of_each_head: M, mask, factor, attention as `from_matrices` has them. Torch's projections have
-    `heads`, softmax, and scores times `scale`, 1/sqrt of a head's size where it is not given.
+    of_each_head: M, mask, factor, attention, scale as `from_matrices` has them. Torch's projections
+    are those of `heads` together; their attention is softmax, their scale 1/sqrt of a head's size.
 
     Raises ValueError with one line that names a tensor.
     """
@@ -83,12 +82,12 @@ def layers_from(
     elif any(name.endswith("allparam") for name in tensors):
         return _ahn2023(tensors, of_each_head)
     elif any(name.endswith(tuple(TORCH)) for name in tensors):
-        return _torch(tensors, whole("heads", heads), scale, of_each_head)
+        return _torch(tensors, whole("heads", heads), of_each_head)
     else:
         found = _by_names(tensors, None)
-    if heads != 1 or scale is not None:
+    if heads != 1:
         raise ValueError(
-            "heads and scale are those of torch's projections; here names say the heads"
+            "heads is of torch's projections; here the names say which heads there are"
         )
     return tuple(_layer(one, activation, of_each_head) for one in found)
 
@@ -120,9 +119,16 @@ def _by_names(tensors: Tensors, names: Mapping[str, str] | None) -> list[Found]:
         at[matrix.removesuffix("^T")] = tuple(zip(*stored)) if turned else stored
     if not found:
         raise ValueError("there is no tensor to make layers of")
-    if sorted(found) != list(range(len(found))):
-        raise ValueError(f"the layers are numbered {sorted(found)}, which does not go up from 0")
+    _counted("the layers", found)
+    for number, heads in found.items():
+        _counted(f"the heads of layer {number}", [h for h in heads if h is not None])
     return [found[number] for number in range(len(found))]
+
+
+def _counted(what: str, numbers: Iterable[int]) -> None:
+    """Raises ValueError unless they are 0, 1, 2, …"""
+    if (known := sorted(numbers)) != list(range(len(known))):
+        raise ValueError(f"{what} are numbered {known}, which does not go up from 0")
 
 
 def _papers(name: str) -> tuple[Place, str] | None:
@@ -209,9 +215,7 @@ def _ahn2023(tensors: Tensors, of_each_head: Mapping[str, Any]) -> Layers:
     )
 
 
-def _torch(
-    tensors: Tensors, heads: int, scale: Exact | None, of_each_head: Mapping[str, Any]
-) -> Layers:
+def _torch(tensors: Tensors, heads: int, of_each_head: Mapping[str, Any]) -> Layers:
     """Projections of all heads together, a layer for each prefix, by the numbers in it."""
     made: dict[str, dict[str, Any]] = {}
     for name, tensor in tensors.items():
@@ -230,25 +234,18 @@ def _torch(
                 )
             continue
         made.setdefault(name.removesuffix(ending), {})[TORCH[ending]] = rows_of(name, tensor)
-    attention = of_each_head.get("attention", "softmax")
-    if attention != "softmax" and scale is None:
+    words = {"attention": "softmax", **of_each_head}
+    if words["attention"] != "softmax" and "scale" not in words:
         raise ValueError(
-            f"scale is needed: what the scores of {attention} attention are multiplied by"
+            f"scale is needed: what the scores of {words['attention']} attention are multiplied by"
         )
     return tuple(
-        {
-            "heads": [
-                {**head, "attention": attention, **of_each_head}
-                for head in _projections(prefix, made[prefix], heads, scale)
-            ]
-        }
+        {"heads": [{**head, **words} for head in _projections(prefix, made[prefix], heads)]}
         for prefix in sorted(made, key=_numbered)
     )
 
 
-def _projections(
-    prefix: str, found: dict[str, Any], heads: int, scale: Exact | None
-) -> Iterator[dict[str, Any]]:
+def _projections(prefix: str, found: dict[str, Any], heads: int) -> Iterator[dict[str, Any]]:
     if "in" in found:
         rows = found.pop("in")
         size = len(rows) // 3
@@ -262,7 +259,6 @@ def _projections(
             f"{prefix or 'the attention'}: projections of {size} rows are not {heads} equal heads"
         )
     each = size // heads
-    by = _root(each) if scale is None else scale
     for h in range(heads):
         rows = slice(h * each, (h + 1) * each)
         yield {
@@ -270,7 +266,7 @@ def _projections(
             "W_K": found["W_K"][rows],
             "W_V": found["W_V"][rows],
             "W_O": tuple(row[rows] for row in found["W_O"]),
-            "scale": by,
+            "scale": _root(each),
         }
 
 

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import constructions
-from constructions import from_matrices
+from constructions import Norm, from_matrices
 
 DIGITS = 50
 ENTRIES = st.sampled_from([0, 0, 1, -1, 2, Fraction(1, 2), Fraction(-3, 4)])
@@ -430,3 +430,53 @@ def test_a_construction_is_what_its_dense_matrices_make(name: str) -> None:
     assert list(as_matrices(witness).predict(*prompt, "rational")) == wanted
     if any(layer.heads for layer in witness.layer_list):
         assert list(as_matrices(witness, scale=2).predict(*prompt, "rational")) != wanted
+
+
+# -- around the layers --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("register", [False, True])
+@pytest.mark.parametrize("form", ["joint", "interleaved"])
+@pytest.mark.parametrize(
+    "attention, factor",
+    [("linear", "1/n"), ("linear", "1/keys"), ("linear", "1/N"), ("normalised", "1/N")],
+)
+def test_every_token_but_the_queries_is_of_the_examples(form, register, attention, factor):
+    """M = "examples" is diag(I, 0) over the tokens of a prompt of any form."""
+    n, m = 2, 2
+    context = n * (1 if form == "joint" else 2) + int(register)
+    diagonal = np.diag([1] * context + [0] * m)
+    rng = np.random.default_rng(1)
+    P, Q = rng.integers(-2, 3, (2, 4, 4))
+    Q[3, 3] = 20  # no sum of scores is 0
+    prompt = [rng.integers(-2, 3, shape) for shape in ((n, 2), n, (m, 2))]
+
+    def predicted(M: Any) -> list[Any]:
+        layer = {"P": P, "Q": Q, "M": M, "attention": attention, "factor": factor}
+        witness = from_matrices(
+            [layer] * 2, rows={"x": "d", "y": 1, "one": 1}, d=2, n=n, read="y",
+            prompt={"form": form, "register": register},
+        )  # fmt: skip
+        return list(witness.predict(*prompt, "rational"))
+
+    assert predicted("examples") == predicted(diagonal) != predicted("all")
+
+
+def test_rows_begin_as_the_features_that_they_are_called() -> None:
+    witness = from_matrices(
+        [], rows={"position": 3, "index": 1, "x": "d", "x_query": "d", "free": 2}, d=2, read="index"
+    )
+    (state,) = witness.trace([[1, 2]], [3], [[4, 5]], "rational")
+    assert {name: array.tolist() for name, array in state.items()} == {
+        "position": [[1, 0, 0], [0, 1, 0]],
+        "index": [0, 1],
+        "x": [[1, 2], [4, 5]],
+        "x_query": [[0, 0], [4, 5]],
+        "free": [[0, 0], [0, 0]],
+    }
+
+
+def test_norms_and_names_go_to_the_layer() -> None:
+    layer = {"P": np.eye(3), "Q": np.eye(3), "attention_norm": Norm("rms"), "name": "descend"}
+    (made,) = from_matrices([layer], rows={"x": "d", "y": 1}, d=2, read="y").layer_list
+    assert (made.name, made.attention_norm) == ("descend", Norm("rms"))

@@ -148,6 +148,10 @@ BAD = {
         {"layers.0.P": (4, 4), "ln_1.weight": (4, 4)}, {}, "'ln_1.weight' has no place here"
     ),
     "a gap in the layers": ({"layers.1.P": (4, 4)}, {}, "numbered [1], which does not go up"),
+    "a gap in the heads": (
+        {"heads.0.P": (4, 4), "heads.2.P": (4, 4)}, {},
+        "the heads of layer 0 are numbered [0, 2], which does not go up from 0",
+    ),
     "no matrix": ({"P": (4,), "Q": (4, 4)}, {}, "P must be a matrix, given by its rows"),
     "two of one": (
         {"layers.0.P": (4, 4), "layers.0.P.weight": (4, 4)}, {}, "is a second P of layer 0"
@@ -173,7 +177,7 @@ BAD = {
     ),
     "another shape of allparam": ({"allparam": (1, 2, 3, 3)}, {}, "not (layers, heads, 2, d, d)"),
     "no such role": ({"a": (4, 4)}, {"names": {"a": "V"}}, "'V' is no matrix; there are P, Q"),
-    "heads without projections": ({"P": (4, 4)}, {"heads": 2}, "are those of torch's projections"),
+    "heads without projections": ({"P": (4, 4)}, {"heads": 2}, "heads is of torch's projections"),
 }  # fmt: skip
 
 
