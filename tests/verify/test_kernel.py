@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import pytest
+from changes import built_as, every_head, times
 
 import constructions
 from constructions.papers.fu2023.statements import eq30
@@ -16,7 +18,6 @@ from constructions.parts import read_offset
 from constructions.witness import Witness
 from proofs.layer import Head
 from proofs.references import REFERENCES
-from proofs.slotmap import SlotMap
 from verify.checks.coq import bearing, kernel
 from verify.checks.coq.terms import NotUniformError, coefficient
 from verify.checks.coq.weights import SOURCES, weights_file
@@ -28,11 +29,7 @@ needs_coq = pytest.mark.skipif(kernel.available() is None, reason=kernel.why_not
 # -- witnesses with one weight changed ----------------------------------------------------------
 
 
-def negated(slots: SlotMap, number: int) -> SlotMap:
-    """The slot map with the sign of one block changed."""
-    blocks = list(slots.blocks)
-    blocks[number] = replace(blocks[number], coefficient=-blocks[number].coefficient)
-    return SlotMap(tuple(blocks))
+negated = partial(times, -1)
 
 
 def changed(
@@ -47,11 +44,11 @@ def changed(
             if layer is None or index == layer % len(witness.layer_list):
                 if part == "mlp":
                     if one.mlp is not None:
-                        mlp = replace(one.mlp, outer=negated(one.mlp.outer, number))
+                        mlp = replace(one.mlp, outer=negated(one.mlp.outer, number=number))
                         one = replace(one, mlp=mlp)
                 elif one.heads:
                     first = replace(
-                        one.heads[0], **{part: negated(getattr(one.heads[0], part), number)}
+                        one.heads[0], **{part: negated(getattr(one.heads[0], part), number=number)}
                     )
                     one = replace(one, heads=(first, *one.heads[1:]))
             layers.append(one)
@@ -216,15 +213,7 @@ def test_a_changed_sign_leaves_its_theorem_unproved(
 
 @needs_coq
 def test_a_query_among_the_keys_leaves_newton_unproved() -> None:
-    def leaking(**parameters: Any) -> Witness:
-        witness = constructions.build("newton", **parameters)
-        return witness.with_layers(
-            tuple(
-                replace(layer, heads=tuple(replace(head, keys="full") for head in layer.heads))
-                for layer in witness.layer_list
-            )
-        )
-
+    leaking = built_as(constructions.get("newton"), partial(every_head, keys="full"))
     (result,) = kernel.run(["Newton.newton_predicts"], {"newton": leaking}, jobs=1)
     assert result.status == "failed"
 
@@ -249,7 +238,7 @@ def from_the_token_before(heads: Sequence[Head]) -> Sequence[Head]:
 
 def with_the_middle_value_negated(heads: Sequence[Head]) -> Sequence[Head]:
     above, middle, below = heads
-    return above, replace(middle, value=negated(middle.value, 0)), below
+    return above, replace(middle, value=negated(middle.value)), below
 
 
 @needs_coq
