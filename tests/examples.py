@@ -8,10 +8,17 @@ from functools import cache
 from itertools import product
 from typing import Any
 
+import numpy as np
+
 import constructions
 from constructions.construction import Construction
 from constructions.parameters import Number, Numbers, OneOf, Parameter, Rows, Whole
 from constructions.witness import Witness
+
+
+def fractions(numbers: Any) -> np.ndarray:
+    """An array of fractions."""
+    return np.vectorize(Fraction, otypes=[object])(numbers)
 
 
 def entries(*shape: int) -> tuple[Any, ...]:
