@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from proofs.formula import rename
@@ -59,12 +59,11 @@ class Parts:
     def numbered(self, layer: Layer, k: int) -> Layer:
         """The layer as that of step k."""
         given = self.names(k) if callable(self.names) else self.names
-        names = {letter: name.replace("{k}", str(k)) for letter, name in given.items()}
-
-        def at(text: str) -> str:
-            return rename(text.replace("{k}", str(k)), names)
-
-        holds = tuple(replace(held, expression=at(held.expression)) for held in layer.holds)
+        names = tuple((letter, name.replace("{k}", str(k))) for letter, name in given.items())
+        holds = tuple(
+            replace(held, expression=_renamed(held.expression.replace("{k}", str(k)), names))
+            for held in layer.holds
+        )
         return replace(layer, name=layer.name.replace("{k}", str(k)), holds=holds)
 
     def each_layer(self, change: Callable[[Layer], Layer]) -> Parts:
@@ -82,6 +81,12 @@ class Parts:
     def _ends(self, change: Callable[[Layer], Layer]) -> Parts:
         start, end = (tuple(change(layer) for layer in part) for part in (self.start, self.end))
         return replace(self, start=start, end=end)
+
+
+@lru_cache(maxsize=4096)
+def _renamed(text: str, names: tuple[tuple[str, str], ...]) -> str:
+    """`rename`, of which the same few annotations are asked for every prompt."""
+    return rename(text, dict(names))
 
 
 @dataclass(frozen=True)
@@ -177,8 +182,11 @@ class Construction:
     def of(self, values: Values) -> Parts | Witness:
         """The parts at these values, with the letter d for the dimension; or all of a witness that
         is compiled as a whole."""
-        takes = inspect.signature(self.parts).parameters
-        return self.parts(**{name: values[name] for name in takes})
+        return self.parts(**{name: values[name] for name in self._takes})
+
+    @cached_property
+    def _takes(self) -> tuple[str, ...]:
+        return tuple(inspect.signature(self.parts).parameters)
 
     def definitions(self, values: Values, parts: Parts) -> tuple[tuple[str, str], ...]:
         """The reference's quantities and those of the annotations."""

@@ -8,7 +8,7 @@ it gives (verify.formulas), never one that only has its name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 Statement = tuple[dict[str, str], str]
@@ -184,21 +184,3 @@ def logistic(parameters: Mapping[str, Any]) -> Statement:
         made[f"p{k - 1}"] = as_formula(table, f"X*w{k - 1}")
         made[f"w{k}"] = f"w{k - 1} - step_size*X.T*(p{k - 1} - y)"
     return made, as_formula(table, f"w{last}.T*x_t")
-
-
-REFERENCES: dict[str, Callable[[Mapping[str, Any]], Statement]] = {
-    "gradient_descent": gradient_descent,
-    "newton": newton,
-    "newton_carried": newton_carried,
-    "deep_descent": deep_descent,
-    "hyperpower": hyperpower,
-    "sherman_morrison": sherman_morrison,
-    "recursive_least_squares": sherman_morrison,
-    "paired_least_squares": sherman_morrison,
-    "bayes_ridge": bayes_ridge,
-    "momentum": momentum,
-    "gd_plus_plus": gd_plus_plus,
-    "minimax_descent": minimax_descent,
-    "chebyshev": chebyshev,
-    "preconditioned": preconditioned,
-}

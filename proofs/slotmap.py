@@ -153,10 +153,10 @@ class SlotMap:
 
     @cached_property
     def _by_destination(self) -> dict[str, tuple[Block, ...]]:
-        return {
-            name: tuple(block for block in self.blocks if block.destination == name)
-            for name in self.destinations
-        }
+        found: dict[str, list[Block]] = {}
+        for block in self.blocks:
+            found.setdefault(block.destination, []).append(block)
+        return {name: tuple(blocks) for name, blocks in found.items()}
 
     def to(self, destination: str) -> tuple[Block, ...]:
         """The blocks that write to one destination."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from fractions import Fraction as F
 
 import pytest
+from changes import times
 
 from constructions.papers.akyurek2022.exact import exact_layer, mixing, run_exactly, with_positions
 from constructions.papers.akyurek2022.operations import Aff, IllPosed, Mov, Raw
@@ -45,8 +46,7 @@ def test_a_value_changed_in_any_head_is_found(name: str) -> None:
     operation = OPERATIONS[name]
     layer = exact_layer(operation, STREAM)
     for h, head in enumerate(layer.heads):
-        first, *others = head.value.blocks
-        wrong = SlotMap((replace(first, coefficient=first.coefficient * F(1001, 1000)), *others))
+        wrong = times(F(1001, 1000), head.value)
         heads = list(layer.heads)
         heads[h] = replace(head, value=wrong)
         assert run_exactly(replace(layer, heads=tuple(heads)), STREAM, H) != operation.apply(H)

@@ -157,14 +157,15 @@ def test_a_layer_norm_of_equal_entries_is_warned_of(numbers):
 def test_the_error_of_a_batch_is_within_the_bound(witness, batch, system):
     got = quietly(witness, *batch, system)
     want = witness.predict(*batch, "rational").astype(float)
-    assert (np.abs(got - want) <= witness.rounding_bound(*batch, system)).all()
+    bound = witness.rounding_bound(*batch, system)
+    assert ((np.abs(got - want) <= bound) | np.isinf(bound)).all()  # what overflowed is no number
 
 
 def test_a_batch_has_the_bounds_of_its_prompts(witness, batch):
     together = witness.rounding_bound(*batch, "float32")
     alone = [witness.rounding_bound(*one, "float32") for one in zip(*batch)]
-    # sums in another order: values, and so what is noted of them, differ by their own rounding
-    assert np.allclose(together, alone, rtol=math.sqrt(ROUNDOFF["float32"]))
+    # sums in another order: what is noted of the values differs as they do, more after inverses
+    assert (together <= 2 * np.array(alone)).all() and (alone <= 2 * together).all()
 
 
 def test_the_bound_is_small(witness, batch):
@@ -261,19 +262,18 @@ def test_an_inverse_of_what_may_be_zero_has_no_bound():
     assert math.isinf(witness.rounding_bound([[1.0], [1.0]], [1.0, 1.0], [[1.0]], "float16")[0])
 
 
-@pytest.mark.parametrize("name", constructions.names())
 @pytest.mark.parametrize("numbers", ["float64", "float16"])
-def test_zeros_have_no_error_and_no_warning(name, numbers):
-    rng = np.random.default_rng(0)
-    n = 1 if name.startswith("akyurek") else 2
-    witness = awkward.witness(name, rng, n)
-    zeros = np.zeros((n, witness.d)), np.zeros(n), np.zeros((1, witness.d))
+def test_zeros_have_no_error_and_no_warning(witness, numbers):
+    zeros = np.zeros((4, 3)), np.zeros(4), np.zeros((1, 3))
     try:
-        got = quietly(witness, *zeros, numbers)
+        (got,) = quietly(witness, *zeros, numbers)
     except ZeroDivisionError:
+        assert witness.name == "selection"  # of two equal errors
         return
-    if name.startswith("akyurek") or got[0] != 0:  # layer norms, GeLUs and variances are not 0
+    if witness.name == "logistic":
+        assert got == 0.5
         return
+    assert got == 0
     assert witness.rounding_bound(*zeros, numbers)[0] == 0
     assert not warned(witness, *zeros, numbers)
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from examples import fractions
 
 from constructions.papers.vonoswald2022 import gdpp, ksteps, prop1_blocks
 from verify import algorithms
@@ -18,10 +19,6 @@ def numbers():
     rng = np.random.default_rng(5)
     X, y, query = (rng.integers(-3, 4, shape) for shape in ((4, 3), 4, (1, 3)))
     return X, y, query, (1, -2, 3)
-
-
-def fractions(array):
-    return np.vectorize(Fraction, otypes=[object])(array)
 
 
 def self_attention(e, heads, n):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy
+from changes import times
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -167,17 +168,11 @@ class Broken:
         return self.change(self.chain.transformer(constants), self.chain)
 
 
-def first_times(factor: F, slots: SlotMap) -> SlotMap:
-    """The first block of a slot map times a factor."""
-    first, *others = slots.blocks
-    return SlotMap((replace(first, coefficient=first.coefficient * factor), *others))
-
-
 def wrong_mlp(witness: Witness, chain: Any) -> Witness:
     """One outer weight of the last MLP is off by a millionth."""
     number = max(i for i, one in enumerate(witness.layer_list) if one.mlp is not None)
     made = witness.layer_list[number]
-    outer = first_times(1 + F(1, 10**6), made.mlp.outer)
+    outer = times(1 + F(1, 10**6), made.mlp.outer)
     return with_layer(witness, number, with_mlp(made, outer=outer))
 
 
@@ -185,7 +180,7 @@ def wrong_value(witness: Witness, chain: Any) -> Witness:
     """The last head of the chain writes a thousandth too much."""
     number = max(i for i, one in enumerate(witness.layer_list) if one.mlp is None)
     made = witness.layer_list[number]
-    value = first_times(F(1001, 1000), made.heads[0].value)
+    value = times(F(1001, 1000), made.heads[0].value)
     return with_layer(witness, number, with_head(made, 0, value=value))
 
 
@@ -414,7 +409,7 @@ def test_a_layer_whose_weights_are_off_has_a_bound_that_says_so(operation, seed)
     head = made.heads[-1]
     if not head.value.blocks:
         return
-    value = first_times(F(11, 10), head.value)
+    value = times(F(11, 10), head.value)
     wrong = with_head(made, len(made.heads) - 1, value=value)
     H = layers.draw_box(random.Random(seed), FIVE, 3, getattr(operation, "by", None), LEAST)
     with precision(MILD.bits(2)):
@@ -464,6 +459,3 @@ def test_polynomials_enclose_their_values(ends, data):
 @given(st.floats(min_value=0, allow_nan=False, allow_infinity=False), st.integers(1, 5))
 def test_a_printed_bound_is_no_smaller_than_the_bound(value, digits):
     assert F(at_most(value, digits)) >= F(value)
-
-
-# -- what the claims say ------------------------------------------------------------------------

@@ -6,11 +6,13 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction as F
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 import sympy
+from changes import built_as, every_head
 from hypothesis import strategies as st
 
 import constructions
@@ -19,9 +21,9 @@ from constructions.papers import vonoswald2022 as vonoswald
 from constructions.papers.akyurek2022 import chains as paper
 from constructions.papers.akyurek2022.exact import exact_layer
 from constructions.papers.fu2023.statements import eq30
+from constructions.parts import scaled
 from constructions.witness import Witness
 from proofs.calculus import spectral
-from proofs.slotmap import SlotMap
 from proofs.weights.gelu_product import bound, closed_form, weights
 from verify import Claim, algorithms, engine
 from verify.checks import search
@@ -46,16 +48,12 @@ Build = Callable[..., Witness]
 # -- what is wrong ----------------------------------------------------------------------------
 
 
-def changed(build: Build, change: Callable[[Witness], Witness]) -> Build:
-    return lambda **parameters: change(build(**parameters))
-
-
 def flipped(witness: Witness) -> Witness:
-    """The first head's value negated in the last layer."""
+    """A value negated in the last layer."""
     last = witness.layer_list[-1]
-    value = (replace(b, coefficient=-b.coefficient) for b in last.heads[0].value)
-    changed_last = with_head(last, 0, value=SlotMap(tuple(value)))
-    return with_layer(witness, witness.layers - 1, changed_last)
+    return with_layer(
+        witness, witness.layers - 1, with_head(last, 0, value=scaled(last.heads[0].value, -1))
+    )
 
 
 def slightly_off(witness: Witness) -> Witness:
@@ -63,15 +61,6 @@ def slightly_off(witness: Witness) -> Witness:
     (outer,) = (site for site in sites(witness) if site.part == "outer")
     first = outer.slots.blocks[0]
     return outer.with_block(0, replace(first, coefficient=first.coefficient * (1 + F(1, 10**6))))
-
-
-def leaking(witness: Witness) -> Witness:
-    """The query among the keys of every head."""
-    layers = (
-        replace(layer, heads=tuple(replace(head, keys="full") for head in layer.heads))
-        for layer in witness.layer_list
-    )
-    return witness.with_layers(tuple(layers))
 
 
 def built(name: str, **other: Callable[[Any], Any]) -> Build:
@@ -156,7 +145,7 @@ def spectrum(name: str, **parameters: Any) -> tuple[Any, Any]:
     def left(s: Any, **values: Any) -> Any:
         return derived.residual(build, s, values)
 
-    made = (leaves(one, left, lambda: [parameters]) for one in (build, changed(build, flipped)))
+    made = (leaves(one, left, lambda: [parameters]) for one in (build, built_as(build, flipped)))
     right, wrong = made
     return right, wrong
 
@@ -224,7 +213,7 @@ CHECKS: dict[str, tuple[Any, Any]] = {
     ),
     "a GeLU's weight": (
         gelu.product_digits(own_primitives.product),
-        gelu.product_digits(changed(own_primitives.product, slightly_off)),
+        gelu.product_digits(built_as(own_primitives.product, slightly_off)),
     ),
     "the printed bypass of layer norm": (gelu.norm_bypass(), gelu.norm_bypass(printed_bypass)),
     "a basis of splines that does not grow": (falls_as_fast(1), falls_as_fast(1, lambda n: 5)),
@@ -261,7 +250,9 @@ def test_a_refutation_says_where_and_by_how_much():
 @pytest.mark.parametrize("name", ["prop1", "ksteps", "gdpp"])
 def test_the_query_as_a_key_would_be_refuted(name):
     (claim,) = (c for c in registered() if c.id == f"vonoswald2022.{name}")
-    broken = replace(claim, witness=changed(claim.witness, leaking), floats=None)
+    broken = replace(
+        claim, witness=built_as(claim.witness, partial(every_head, keys="full")), floats=None
+    )
     assert engine.run(broken, QUICK).verdict.name == "refuted"
 
 

@@ -238,14 +238,6 @@ def test_a_users_claim_may_be_named_like_a_built_in_one(witness: Any, tmp_path: 
     assert witness("replay", str(path), str(file))[0] == 0
 
 
-def test_sweep_goes_on_where_it_was(witness: Any, tmp_path: Path) -> None:
-    out = tmp_path / "results.jsonl"
-    call = ("sweep", "newton", "--set", "iterations=2", "-o", str(out), "--set")
-    assert "2 points: 2 judged" in witness(*call, "d=1:2")[2]
-    assert "3 points: 1 judged, 2 were there" in witness(*call, "d=1:3")[2]
-    assert len(out.read_text().splitlines()) == 3
-
-
 # -- prove, doctor ----------------------------------------------------------------------------
 
 
@@ -274,19 +266,6 @@ def test_doctor_says_what_is_missing(witness: Any, monkeypatch: pytest.MonkeyPat
     able = {one["what"]: one for one in json.loads(out)["can"]}
     assert status == 0 and able["rational arithmetic"]["able"]
     assert not able["kernel checks"]["able"] and "coqc" in able["kernel checks"]["detail"]
-
-
-def test_explain_writes_a_page(witness: Any, tmp_path: Path) -> None:
-    page = tmp_path / "page.html"
-    status, out, err = witness("explain", "newton", "--set", "iterations=3", "-o", str(page))
-    assert (status, out) == (0, "") and str(page) in err
-    assert "<html" in page.read_text(encoding="utf-8")[:200]
-
-
-def test_check_writes_the_report_as_a_page(witness: Any, tmp_path: Path) -> None:
-    page = tmp_path / "report.html"
-    status, _, _ = witness("check", "fu2023.eq38", "--quick", "--html", str(page))
-    assert status == 0 and "fu2023.eq38" in page.read_text(encoding="utf-8")
 
 
 def test_a_warning_is_one_line_without_the_place_in_the_code(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
+from changes import built_as, every_head, times, without_layer
 
 import constructions
 from constructions.witness import Witness
@@ -31,40 +33,24 @@ def with_value(witness: Witness, number: int, change: Callable[[SlotMap], SlotMa
     return with_layer(witness, number, with_head(layer, 0, value=change(layer.heads[0].value)))
 
 
-def times(factor: Any) -> Callable[[SlotMap], SlotMap]:
-    """The first block of a slot map times a factor."""
-
-    def change(slots: SlotMap) -> SlotMap:
-        first, *rest = slots.blocks
-        return SlotMap((replace(first, coefficient=first.coefficient * factor), *rest))
-
-    return change
-
-
 def flip_a_sign(witness: Witness) -> Witness:
     """The last head negated; without steps there is nothing to break."""
     attending = [i for i, layer in enumerate(witness.layer_list) if layer.heads]
-    return with_value(witness, attending[-1], times(-1)) if attending else witness
+    return with_value(witness, attending[-1], partial(times, -1)) if attending else witness
 
 
 def drop_a_layer(witness: Witness) -> Witness:
     """One layer out of the middle."""
-    middle = len(witness.layer_list) // 2
-    return witness.with_layers(witness.layer_list[:middle] + witness.layer_list[middle + 1 :])
+    return without_layer(witness, len(witness.layer_list) // 2)
 
 
 def let_the_query_be_a_key(witness: Witness) -> Witness:
-    layers = (
-        replace(layer, heads=tuple(replace(head, keys="full") for head in layer.heads))
-        for layer in witness.layer_list
-    )
-    return witness.with_layers(tuple(layers))
+    return every_head(witness, keys="full")
 
 
 def broken(claim: Claim, change: Change) -> Claim:
-    make = claim.witness
-    assert make is not None
-    return replace(claim, witness=lambda **given: change(make(**given)))
+    assert claim.witness is not None
+    return replace(claim, witness=built_as(claim.witness, change))
 
 
 def with_parameter(claim: Claim, name: str, change: Callable[[Any], Any]) -> Claim:
@@ -149,7 +135,7 @@ def test_a_wrong_weight_exceeds_the_float_tolerance(name):
     case = Case(parameters, X, y, queries)
     error, tolerance = floats.compare(CORE[name], case, "float64")
     assert error <= tolerance
-    slightly = times(1 + Fraction(1, 10**6))
+    slightly = partial(times, 1 + Fraction(1, 10**6))
     off = broken(CORE[name], lambda witness: with_value(witness, 1, slightly))
     with pytest.raises(hunt.Differs, match="where rounding explains"):
         floats.compare(off, case, "float64")

@@ -158,14 +158,6 @@ def test_a_check_without_a_bound_says_so():
         assert isinstance(verdict, Undecided) and "no bound on a box" in verdict.why
 
 
-def test_the_largest_error_of_some_prompts_is_tested_and_has_no_box():
-    found = CheckResult(True, max_error=0.25, bound=0.25)
-    mine = Claim("mine", checks=lambda: (Check("enclosure", lambda b: found, "enclosed"),))
-    verdict = engine.run(mine).verdict
-    assert isinstance(verdict, Approximates)
-    assert (verdict.strength, verdict.box, verdict.bound) == ("tested", "", 0.25)
-
-
 @pytest.mark.skipif(kernel.available() is None, reason="no Coq")
 def test_a_theorem_about_the_exact_chain_does_not_prove_the_network():
     claims = [c for c in builtin() if c.id == "akyurek2022.theorem1" and c.variant == "repaired"]

@@ -14,20 +14,9 @@ import constructions
 from verify import page as explain
 from verify.claim import builtin
 from verify.inputs.errors import WrongCall
-from verify.page import (
-    build,
-    latex,
-    mathml,
-    pages,
-    pairs,
-    story,
-)
-from verify.page import (
-    lesson as lessons,
-)
-from verify.page import (
-    report_page as verdicts,
-)
+from verify.page import build, latex, mathml, pages, pairs, story
+from verify.page import lesson as lessons
+from verify.page import report_page as verdicts
 
 SPLIT = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.S)
 
@@ -193,72 +182,39 @@ def test_a_counterexample_becomes_a_state_of_the_page() -> None:
 
 # -- the report ---------------------------------------------------------------------------------
 
+
+def entry(id: str, variant: str, verdict: str, check: dict, **found) -> dict:
+    """What a report says of a claim that is expected to hold, with one check."""
+    empty = {"max_error": None, "bound": None, "detail": "", "seconds": 0.1}
+    unknown = dict.fromkeys(("digest", "counterexample", "first_difference", "repair"))
+    named = {"id": id, "variant": variant, "verdict": verdict, "expected": "holds"}
+    return {**named, "checks": [empty | check], **unknown, **found}
+
+
 REPORT = {
-    "schema": "witness-report/1",
-    "seed": 7,
-    "versions": {"numpy": "2.0"},
+    "schema": "witness-report/1", "seed": 7, "versions": {"numpy": "2.0"},
     "claims": [
-        {
-            "id": "a.claim",
-            "variant": "printed",
-            "verdict": "refuted",
-            "expected": "holds",
-            "digest": "ab" * 32,
-            "checks": [
-                {
-                    "kind": "exact",
-                    "strength": "exact",
-                    "passed": False,
-                    "cases": 3,
-                    "max_error": None,
-                    "bound": None,
-                    "detail": "1 < 2",
-                    "seconds": 0.1,
-                }
-            ],
-            "counterexample": {"parameters": {"d": "1"}, "X": [["1/2"]]},
-            "first_difference": {"layer": 4, "slot": "top", "token": 0, "is": "3", "should": "1"},
-            "repair": "a sign",
-        },
-        {
-            "id": "fu2023.theorem5.1",
-            "variant": "repaired",
-            "verdict": "holds",
-            "expected": "holds",
-            "digest": None,
-            "checks": [
-                {
-                    "kind": "numeric",
-                    "strength": "tested",
-                    "passed": True,
-                    "cases": 60,
-                    "max_error": 1e-12,
-                    "bound": 2e-11,
-                    "detail": "",
-                    "seconds": 0.1,
-                }
-            ],
-            "counterexample": None,
-            "first_difference": None,
-            "repair": None,
-        },
+        entry(
+            "a.claim", "printed", "refuted",
+            {"kind": "exact", "strength": "exact", "passed": False, "cases": 3, "detail": "1 < 2"},
+            counterexample={"parameters": {"d": "1"}, "X": [["1/2"]]}, repair="a sign",
+            first_difference={"layer": 4, "slot": "top", "token": 0, "is": "3", "should": "1"},
+        ),
+        entry(
+            "fu2023.theorem5.1", "repaired", "holds",
+            {"kind": "numeric", "strength": "tested", "passed": True, "cases": 60,
+             "max_error": 1e-12, "bound": 2e-11},
+        ),
     ],
-}
+}  # fmt: skip
 
 
 def test_a_report_page_opens_each_verdict_to_its_evidence() -> None:
     html = verdicts.report_page(REPORT)
     assert html.count("<details") == 2
     assert "1 refuted, 1 holds; 1 not as expected" in html
-    for text in (
-        "expected holds",
-        "after layer 4",
-        "1 &lt; 2",
-        "1e−12",
-        "2e−11",
-        "a sign",
-        "X</i>: [[1/2]]",
-    ):
+    for text in ("expected holds", "after layer 4", "1 &lt; 2", "1e−12", "2e−11", "a sign",
+                 "X</i>: [[1/2]]"):  # fmt: skip
         assert text in html
     assert 'href="fu2023.theorem5.1.html' in html
 

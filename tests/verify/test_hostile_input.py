@@ -151,14 +151,27 @@ def test_any_bytes_are_no_results_of_a_sweep(tmp_path, data):
 
 @FUZZED
 @given(BYTES)
-@example(b'{"schema": "witness-report/1"}')
-@example(b'{"schema": "witness-report/1", "schema": "witness-report/1"}')
 def test_any_bytes_are_no_report(tmp_path, data):
-    path = tmp_path / "report.json"
+    refused_as_a_report(tmp_path / "report.json", data)
+
+
+def refused_as_a_report(path, data):
     path.write_bytes(data)
     with pytest.raises(WrongCall) as error:
         replay.load(path)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", "\x00\x01", "[" * 100_000, "1" * 10_000, '{"schema": 1, "schema": 2}',
+     *('{"schema": "witness-report/1"' + rest for rest in (
+         "}", ', "schema": "witness-report/1"}', ', "seed": "0", "claims": [1]}',
+         ', "seed": 0, "claims": [1]}', ', "seed": NaN}', ', "seed": 1e999}',
+         ', "a": ' + "[" * 900 + "]" * 900 + "}"))],
+)  # fmt: skip
+def test_what_looks_like_a_report_is_none(tmp_path, text):
+    refused_as_a_report(tmp_path / "report.json", text.encode())
 
 
 JSON = st.recursive(

@@ -6,17 +6,17 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import pytest
+from changes import built_as, every_head, times
 
 import constructions
 from constructions.papers.fu2023.statements import eq30
 from constructions.parts import read_offset
 from constructions.witness import Witness
 from proofs.layer import Head
-from proofs.references import REFERENCES
-from proofs.slotmap import SlotMap
 from verify.checks.coq import bearing, kernel
 from verify.checks.coq.terms import NotUniformError, coefficient
 from verify.checks.coq.weights import SOURCES, weights_file
@@ -28,11 +28,7 @@ needs_coq = pytest.mark.skipif(kernel.available() is None, reason=kernel.why_not
 # -- witnesses with one weight changed ----------------------------------------------------------
 
 
-def negated(slots: SlotMap, number: int) -> SlotMap:
-    """The slot map with the sign of one block changed."""
-    blocks = list(slots.blocks)
-    blocks[number] = replace(blocks[number], coefficient=-blocks[number].coefficient)
-    return SlotMap(tuple(blocks))
+negated = partial(times, -1)
 
 
 def changed(
@@ -47,11 +43,11 @@ def changed(
             if layer is None or index == layer % len(witness.layer_list):
                 if part == "mlp":
                     if one.mlp is not None:
-                        mlp = replace(one.mlp, outer=negated(one.mlp.outer, number))
+                        mlp = replace(one.mlp, outer=negated(one.mlp.outer, number=number))
                         one = replace(one, mlp=mlp)
                 elif one.heads:
                     first = replace(
-                        one.heads[0], **{part: negated(getattr(one.heads[0], part), number)}
+                        one.heads[0], **{part: negated(getattr(one.heads[0], part), number=number)}
                     )
                     one = replace(one, heads=(first, *one.heads[1:]))
             layers.append(one)
@@ -216,15 +212,7 @@ def test_a_changed_sign_leaves_its_theorem_unproved(
 
 @needs_coq
 def test_a_query_among_the_keys_leaves_newton_unproved() -> None:
-    def leaking(**parameters: Any) -> Witness:
-        witness = constructions.build("newton", **parameters)
-        return witness.with_layers(
-            tuple(
-                replace(layer, heads=tuple(replace(head, keys="full") for head in layer.heads))
-                for layer in witness.layer_list
-            )
-        )
-
+    leaking = built_as(constructions.get("newton"), partial(every_head, keys="full"))
     (result,) = kernel.run(["Newton.newton_predicts"], {"newton": leaking}, jobs=1)
     assert result.status == "failed"
 
@@ -249,7 +237,7 @@ def from_the_token_before(heads: Sequence[Head]) -> Sequence[Head]:
 
 def with_the_middle_value_negated(heads: Sequence[Head]) -> Sequence[Head]:
     above, middle, below = heads
-    return above, replace(middle, value=negated(middle.value, 0)), below
+    return above, replace(middle, value=negated(middle.value)), below
 
 
 @needs_coq
@@ -279,7 +267,7 @@ def test_a_missing_weight_leaves_its_theorem_unproved_and_says_why() -> None:
 
 
 def test_a_theorem_predicts_what_its_formal_statement_says() -> None:
-    formulas = {source.name for source in SOURCES if source.witness in REFERENCES}
+    formulas = {source.name for source in SOURCES if source.reference}
     assert {theorem.predicts for theorem in kernel.theorems()} == {None, *formulas}
 
 
@@ -312,42 +300,38 @@ def test_another_formal_statement_predicts_no_formula(
     assert theorem.predicts is None
 
 
+@pytest.fixture
+def computes(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Changes what a construction is said to compute: (definitions, prediction) -> the same."""
+
+    def use(name: str, change: Callable[..., Any]) -> None:
+        real = constructions.get(name)
+        assert real.reference is not None
+        other = replace(real, reference=lambda values: change(*real.reference(values)))
+        monkeypatch.setattr(f"constructions.algorithms.{name}.{name}", other)
+
+    return use
+
+
 @pytest.mark.parametrize("name", ["newton", "gradient_descent", "hyperpower", "sherman_morrison"])
-def test_a_changed_reference_changes_the_written_formula(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_changed_reference_changes_the_written_formula(name: str, computes: Any) -> None:
     before = weights_file()[0]
-    real = REFERENCES[name]
-
-    def added(parameters: Any) -> Any:
-        definitions, prediction = real(parameters)
-        return definitions, f"{prediction} + {prediction}"
-
-    monkeypatch.setitem(REFERENCES, name, added)
+    computes(name, lambda definitions, prediction: (definitions, f"{prediction} + {prediction}"))
     text, problems = weights_file()
     assert problems == {} and text != before
 
 
-def test_a_formula_whose_steps_differ_is_not_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = REFERENCES["newton"]
-
-    def halted(parameters: Any) -> Any:
-        definitions, prediction = real(parameters)
+def test_a_formula_whose_steps_differ_is_not_written_down(computes: Any) -> None:
+    def halted(definitions: Any, prediction: str) -> Any:
         return {name: "M2" if name == "M3" else of for name, of in definitions.items()}, prediction
 
-    monkeypatch.setitem(REFERENCES, "newton", halted)
+    computes("newton", halted)
     assert "start, step repeated, end" in weights_file()[1]["newton"]
 
 
 @needs_coq
-def test_another_reference_leaves_its_theorem_unproved(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = REFERENCES["newton"]
-
-    def doubled(parameters: Any) -> Any:
-        definitions, prediction = real(parameters)
-        return definitions, f"2*({prediction})"
-
-    monkeypatch.setitem(REFERENCES, "newton", doubled)
+def test_another_reference_leaves_its_theorem_unproved(computes: Any) -> None:
+    computes("newton", lambda definitions, prediction: (definitions, f"2*({prediction})"))
     (result,) = kernel.run(["Newton.newton_predicts"], jobs=1)
     assert result.status == "failed" and "./Newton.v" in result.log
 

@@ -135,6 +135,9 @@ NOTICED = [
     ("newton", "masks", "keys context, average 'examples'"),
     ("gradient_descent mean", "masks", "keys full, average 'keys'"),
     ("gradient_descent mean", "masks", "keys context, average ''"),
+    ("newton relu", "heads", "layer 1: values"),
+    # token n = 1 is the first query, and its index is 1: only a second query tells
+    ("recursive_least_squares", "embedding", "one <- 1 index for one <- 1 one"),
     ("sherman_morrison", "normalisation", "null False"),
     ("sherman_morrison", "normalisation", "head 1: linear"),
 ]
@@ -149,9 +152,25 @@ def test_what_makes_a_difference_is_noticed_in_fractions(name: str, change: str,
     assert said.refutes["proof"] is not False
 
 
-def test_gate_and_inner_exchanged_are_equal_where_nothing_is_activated():
-    one, mutant = found("sherman_morrison", "gates", "inner and gate exchanged")
-    assert judge(one, mutant.witness).equal is True
+EQUAL = [
+    ("sherman_morrison", "gates", "inner and gate exchanged"),  # where nothing is activated
+    ("newton relu", "heads", "layer 1: head 1 and 2 exchanged"),
+]
+
+
+@pytest.mark.parametrize("name, change, text", EQUAL)
+def test_what_makes_no_difference_is_proved_equal(name: str, change: str, text: str):
+    one, mutant = found(name, change, text)
+    assert mutant.witness is not None and judge(one, mutant.witness).equal is True
+
+
+@pytest.mark.parametrize("name", TRIALS)
+def test_the_unchanged_witness_is_refuted_by_nothing(name):
+    one = trial(name)
+    said = judge(one, one.witness)
+    assert not any(said.refutes.values()) and said.refutes["exact"] is False
+    assert (said.refutes["proof"] is False) == (one.proof is not None)
+    assert said.equal is True
 
 
 REFUSED = [

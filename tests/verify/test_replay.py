@@ -448,23 +448,6 @@ def test_a_report_with_kernel_checks_has_coq_run_again(
 # -- what is no report ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "{", "[]", "null", '{"schema": "witness-report/1"}', "\x00\x01", "[" * 100_000,
-     '{"schema": "witness-report/1", "seed": "0", "claims": [1]}',
-     '{"schema": "witness-report/1", "seed": 0, "claims": [1]}',
-     '{"schema": "witness-report/1", "seed": NaN}', '{"schema": 1, "schema": 2}',
-     '{"schema": "witness-report/1", "seed": 1e999}', "1" * 10_000,
-     '{"schema": "witness-report/1", "a": ' + "[" * 900 + "]" * 900 + "}"],
-)  # fmt: skip
-def test_what_is_no_report_is_refused_in_one_line(tmp_path, text):
-    path = tmp_path / "report.json"
-    path.write_text(text)
-    with pytest.raises(WrongCall) as error:
-        replay.load(path)
-    assert "\n" not in str(error.value)
-
-
 def test_a_name_given_twice_is_refused(folder: Path) -> None:
     text = (folder / "report.json").read_text()
     path = folder / "twice.json"

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import constructions
-from proofs.references import REFERENCES, Statement
+from proofs.references import Statement
 
 from .terms import Rows
 
@@ -52,6 +52,11 @@ class Source:
             return constructions.get(self.witness)
         made: Builder = getattr(import_module(f"constructions.papers.{module}"), function)
         return made
+
+    @property
+    def reference(self) -> Callable[[Mapping[str, Any]], Statement] | None:
+        """What a construction computes, as a formula; a builder of a paper says none."""
+        return getattr(self.builder, "reference", None)
 
     def parameters(self, d: int, repeats: int, n: int) -> dict[str, Any]:
         """What the builder is called with."""
@@ -232,5 +237,5 @@ def witness_of(
 
 def statement_of(source: Source, parameters: Mapping[str, Any], repeats: int) -> Statement:
     """The formula of a source with its witness's parameters: definitions, and the prediction."""
-    assert source.repeat is not None
-    return REFERENCES[source.witness]({**parameters, source.repeat: repeats})
+    assert source.repeat is not None and source.reference is not None
+    return source.reference({**parameters, source.repeat: repeats})

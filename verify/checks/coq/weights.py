@@ -17,7 +17,7 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from proofs.references import REFERENCES, Statement
+from proofs.references import Statement
 from proofs.slotmap import SlotMap
 from proofs.stream import Layout
 
@@ -255,7 +255,7 @@ def _uniform(source: Source, runs: Sequence[_Parts]) -> str:
         f"    ({name}_start ++ {steps} ++ {ends})\n    {runs[0].readout}.\n"
         f"End {name}.\n"
         + unfolded("weights", name, ("", "_embedding", "_start", "_step", "_end"))
-        + (_formula(source, layers.first) if source.witness in REFERENCES else "")
+        + (_formula(source, layers.first) if source.reference else "")
     )
 
 

@@ -133,9 +133,11 @@ def cases(made: Construction, witness: Any) -> st.SearchStrategy[Case]:
     def parameters(draw: Any, d: int, n: int) -> dict[str, Any]:
         return {name: draw(values(kind, d, n)) for name, kind in own(made).items()}
 
+    prompts = strategies.prompts(entries=ENTRIES)  # made once: hypothesis reads their source then
+
     @st.composite
     def draw_case(draw: Any) -> Case:
-        case = draw(strategies.prompts(entries=ENTRIES))
+        case = draw(prompts)
         n, d = case.X.shape
         return Case({"d": d, **draw(parameters(d, n))}, case.X, case.y, case.queries)
 

@@ -17,52 +17,27 @@ def product(**parameters: Any) -> Witness:
     return constructions.build("gelu_product", **parameters)
 
 
-@claim(
-    "exact.mov",
-    variant="improved",
-    source="witness",
-    statement=r"\text{mov is one layer of three causal softmax heads with finite weights, exactly, "
-    r"for every input}",
-)
-def exact_mov() -> Any:
-    """mov of akyurek2022 exactly, in one layer, with finite weights."""
-    return (
-        exact_operations.in_fractions("mov"),
-        exact_operations.in_balls("mov"),
-        theorem("exact.softmax"),
+def exact_operation(kind: str, heads: str, name: str, summary: str) -> None:
+    """The claim that an operation is one layer of softmax heads, exactly."""
+    claim(
+        f"exact.{kind}",
+        variant="improved",
+        source="witness",
+        statement=rf"\text{{{name} is one layer of {heads} causal softmax heads with finite "
+        r"weights, exactly, for every input}",
+        summary=f"{summary}, in one layer, with finite weights.",
+    )(
+        lambda: (
+            exact_operations.in_fractions(kind),
+            exact_operations.in_balls(kind),
+            theorem("exact.softmax"),
+        )
     )
 
 
-@claim(
-    "exact.aff",
-    variant="improved",
-    source="witness",
-    statement=r"\text{aff is one layer of two causal softmax heads with finite weights, exactly, "
-    r"for every input}",
-)
-def exact_aff() -> Any:
-    """aff of akyurek2022 exactly, bias included, in one layer, with finite weights."""
-    return (
-        exact_operations.in_fractions("aff"),
-        exact_operations.in_balls("aff"),
-        theorem("exact.softmax"),
-    )
-
-
-@claim(
-    "exact.raw",
-    variant="improved",
-    source="witness",
-    statement=r"\text{RAW with } + \text{ is one layer of three causal softmax heads with finite "
-    r"weights, exactly, for every input}",
-)
-def exact_raw() -> Any:
-    """RAW (+) of akyurek2022 exactly, in one layer, with finite weights."""
-    return (
-        exact_operations.in_fractions("raw"),
-        exact_operations.in_balls("raw"),
-        theorem("exact.softmax"),
-    )
+exact_operation("mov", "three", "mov", "mov of akyurek2022 exactly")
+exact_operation("aff", "two", "aff", "aff of akyurek2022 exactly, bias included")
+exact_operation("raw", "three", r"RAW with } + \text{", "RAW (+) of akyurek2022 exactly")
 
 
 @claim(
