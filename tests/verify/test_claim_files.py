@@ -208,6 +208,15 @@ def test_what_a_neighbour_raises_is_said_with_both_lines(tmp_path: Path, witness
     assert "bad_part.py, line 2 (from claims.py, line 2): ZeroDivisionError" in err
 
 
+def test_a_neighbour_is_imported_at_the_top_of_a_file(claims: str, witness: Any) -> None:
+    path = Path(claims).with_name("late.py")
+    text = CLAIMS.format(parts="its_parts").replace("from its_parts import build", "")
+    text = text.replace("    return build", "    from its_parts import build; return build")
+    path.write_text(text)
+    status, _, err = witness("check", f"{path}:mine.right", "--quick")
+    assert status == 1 and "its_parts stands beside the file: import it at the top" in err
+
+
 # -- whole numbers ----------------------------------------------------------------------------
 
 COUNTED = '''

@@ -7,6 +7,7 @@ import re
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 
 def mend(error: BaseException, holds: Callable[[str], bool]) -> str:
@@ -15,11 +16,7 @@ def mend(error: BaseException, holds: Callable[[str], bool]) -> str:
     `holds` says which files are the user's.
     """
     if isinstance(error, ModuleNotFoundError) and error.name:
-        name = error.name.partition(".")[0]
-        return (
-            f"{name} is not installed, and there is no {name}.py beside the file; neighbours are "
-            "imported at the top of a file"
-        )
+        return _missing(error.name.partition(".")[0], _frames(error, holds))
     if drawn := _undrawn(error, holds):
         return (
             f"{drawn} is a strategy, not a number: strategies are drawn in the claim's `cases`, "
@@ -33,12 +30,25 @@ def mend(error: BaseException, holds: Callable[[str], bool]) -> str:
     return ""
 
 
+def _missing(name: str, frames: list[FrameType]) -> str:
+    """How to mend the import of a module that is not there."""
+    folder = Path(frames[-1].f_code.co_filename).parent if frames else None
+    if folder is not None and any((folder / one).exists() for one in (name, f"{name}.py")):
+        return f"{name} stands beside the file: import it at the top of the file, not in a function"
+    return f"{name} is not installed, and there is no {name}.py beside the file"
+
+
+def _frames(error: BaseException, holds: Callable[[str], bool]) -> list[FrameType]:
+    """The user's frames that the error passed through, the innermost last."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return [one for one in frames if holds(one.f_code.co_filename)]
+
+
 def _undrawn(error: BaseException, holds: Callable[[str], bool]) -> str:
     """The name of a Hypothesis strategy among the values of the user's innermost lines."""
     from hypothesis.strategies import SearchStrategy
 
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    for frame in reversed([one for one in frames if holds(one.f_code.co_filename)]):
+    for frame in reversed(_frames(error, holds)):
         if frame.f_code.co_name == "<module>":
             continue
         for name, value in frame.f_locals.items():
