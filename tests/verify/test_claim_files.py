@@ -479,14 +479,26 @@ def test_a_new_file_is_short_and_gets_the_verdict_that_it_says(
     assert witness("prove", str(path))[0] == 0
 
 
-def test_editing_a_new_file_is_enough(witness: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("start", "written", "instead"),
+    [
+        ("slots", '("p", "p", -eta)', '("p", "p", eta)'),
+        ("matrices", '("x", "x"): -eta', '("x", "x"): eta'),
+        ("matrices", '"examples",', '"all",'),
+    ],
+)
+def test_editing_a_new_file_is_enough(
+    start: str, written: str, instead: str, witness: Any, tmp_path: Path
+) -> None:
     path = tmp_path / "my_claim.py"
-    witness("new", str(path))
-    path.write_text(path.read_text().replace('("p", "p", -eta)', '("p", "p", eta)'))
+    witness("new", str(path), "--from", start)
+    assert path.read_text().count(written) == 1
+    path.write_text(path.read_text().replace(written, instead))
     status, out, _ = witness("check", str(path), "--quick")
     assert status == 1
     # what a slot should hold is said in the file, so that the layer is found
-    assert "first wrong in layer" in out and "slot p" in out and "counterexample" in out
+    assert "first wrong in layer" in out and "counterexample" in out
+    assert ("slot p" if start == "slots" else "slot y") in out
 
 
 @pytest.mark.parametrize("name", ["there.py", "claim.txt", "no_folder/claim.py", "a b.py"])
