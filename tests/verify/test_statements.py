@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction as F
 from itertools import product
 from pathlib import Path
@@ -44,6 +45,14 @@ def reports(text: str, folder: Path, *ids: str):
 def test_a_file_of_claims_gets_the_verdicts_that_it_expects(name, tmp_path):
     made = reports((FILES / f"{name}.py").read_text(encoding="utf-8"), tmp_path)
     assert made and all(report.as_expected for report in made.values())
+
+
+def test_the_claim_that_the_readme_shows_holds(tmp_path):
+    text = (FILES.parents[2] / "verify" / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```python\n(import sympy\n.*?)```", text, re.DOTALL)
+    assert reports(shown, tmp_path)["mine.rate"].verdict.name == "holds"
+    wrong = reports(shown.replace("n + d + 1", "n + d + 2"), tmp_path)["mine.rate"]
+    assert wrong.verdict.name == "refuted"
 
 
 # file, claim, what is changed in it, what refutes it
@@ -288,6 +297,14 @@ def test_a_norm_is_promised_with_constants_alone():
     check = counts(build, (Promise("norm", "3", "<="),), lambda: grid(steps=[1]))
     with pytest.raises(ValueError, match="a norm is no count"):
         check.run(QUICK)
+
+
+def test_a_witness_without_a_parameter_norm_leaves_the_promise_open():
+    newton = lambda eps: constructions.build("newton", d=1, iterations=1, alpha=sympy.Symbol("a"))  # noqa: E731
+    kept, _ = for_every(newton, (Promise("norm", "3", "<="),), [{"eps": 1}],
+                        certificate=lambda witness, constants: None)  # fmt: skip
+    found = kept.run(QUICK)
+    assert found.passed is None and "a parameter is free" in found.detail
 
 
 def test_a_mean_over_keys_is_no_polynomial_in_the_mean_moment():

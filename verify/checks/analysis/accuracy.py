@@ -30,7 +30,7 @@ from ...strategies import Case, as_text
 from ..bounds.balls import at_most as rounded_up
 from ..bounds.balls import top
 from ..case import build as built
-from ..case import reference
+from ..case import left_open, reference
 
 Constants = Mapping[str, Any]
 Builder = Callable[..., Witness]
@@ -79,6 +79,7 @@ def for_every(
 
 
 @check("resources", "exact")
+@left_open
 def kept(
     budget: Budget,
     build: Builder,
@@ -135,6 +136,7 @@ def _slack(promise: Promise, rows: Sequence[tuple[Real, Real, Constants]]) -> st
 
 
 @check("enclosure", "enclosed")
+@left_open
 def enclosed(
     budget: Budget,
     build: Builder,
@@ -176,6 +178,7 @@ def enclosed(
 
 
 @check("enclosure", "tested")
+@left_open
 def tested(
     budget: Budget,
     build: Builder,

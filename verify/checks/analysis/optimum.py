@@ -73,7 +73,8 @@ def optimum(
     detail = (
         f"E[error * feature] = 0 for each of {conditions} features of which every prediction of "
         f"the layers is a combination, {_every(examples)}, {data.words(max(sizes))}: so no weights "
-        f"have a lower expected loss. Shown for these d alone; least loss, {'; '.join(told)}"
+        f"have a lower expected loss. Shown for d in {list(sizes)} alone. Least loss, "
+        f"{'; '.join(told)}"
     )
     return CheckResult(True, conditions, 0.0, 0.0, detail)
 
