@@ -234,11 +234,29 @@ def test_two_layers_at_a_number_of_examples():
 @pytest.mark.parametrize(
     ("stated", "why"),
     [({}, "no value is stated for the weights eta"),
+     ({"eta": 1, "Q": [[0, 2]]}, "Q12 = 2 is stated, but no weight is the letter Q12"),
      ({"eta": 1 / sympy.Symbol("k")}, "eta = 1/k: k is no letter of the data: n")],
 )  # fmt: skip
 def test_a_weight_of_which_the_theorem_says_nothing_is_named(stated, why):
     with pytest.raises(ValueError, match=why):
         optimum(lambda d: descent(d, steps=1), lambda d: stated, Regression()).run(QUICK)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [optimum(lambda d: descent(d, steps=1), lambda d: {}, Regression(), sizes=()),
+     stationary(lambda d: descent(d, steps=1), lambda d: {}, Regression(), sizes=()),
+     order(lambda d, eps: None, min, 1, []), vanishing(lambda d, eps: None, min, 1, [], 1)],
+)  # fmt: skip
+def test_a_statement_at_no_size_is_refused(check):
+    with pytest.raises(ValueError, match="no size is given"):
+        check.run(QUICK)
+
+
+def test_a_witness_without_letters_has_nothing_to_optimise():
+    fixed = lambda d: constructions.build("gradient_descent", d=d, steps=1, step_size=1)  # noqa: E731
+    with pytest.raises(ValueError, match="no letters for its weights"):
+        optimum(fixed, lambda d: {}, Regression()).run(QUICK)
 
 
 def test_a_letter_is_known_by_its_name_whatever_is_assumed_of_it():
