@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import constructions
 from verify import Promise, engine
+from verify.box import Box
 from verify.checks.analysis.accuracy import supremum
 from verify.checks.analysis.losses import Loss, Regression, diagonal, symmetric
 from verify.checks.analysis.optimum import evaluated, in_numbers, one_changed
@@ -22,6 +23,7 @@ from verify.claim import Budget, load_file
 from verify.statements import (
     for_every,
     limit,
+    on_box,
     on_eigenvalues,
     optimum,
     order,
@@ -282,6 +284,26 @@ def test_the_largest_value_of_a_polynomial_is_enclosed(coefficients, low, high):
     seen = np.abs(np.polyval([float(c) for c in coefficients], points)).max()
     assert attained <= bound and float(bound) >= seen * (1 - 1e-12)
     assert float(bound) <= float(attained) * (1 + 1e-9) + 1e-30
+
+
+@pytest.mark.parametrize(("change", "passed"), [(1, True), (3, False)])
+def test_an_error_on_a_box_is_certified_for_every_epsilon(change, passed):
+    """A step of size 1 + eps/4 is within eps |x_q| |x| |y| / 2 of the step of size 1."""
+
+    def build(eps):
+        return constructions.build(
+            "gradient_descent", d=1, steps=1, step_size=(1 + change * eps / 4)
+        )
+
+    def algorithm(X, y, queries):
+        return 2 * (queries @ X.T @ y)
+
+    within = on_box(algorithm, lambda eps: Box(1, 1), effort=0.25)
+    (check,) = for_every(build, (), [{"eps": F(1, 2)}, {"eps": F(1, 64)}], "51*eps/100",
+                         certificate=within)  # fmt: skip
+    found = check.run(QUICK)
+    assert found.passed is passed
+    assert not passed or ("|x| <= 1" in found.box and found.bound == pytest.approx(1 / 4))
 
 
 def test_an_error_that_no_certificate_settles_is_left_open():
