@@ -13,7 +13,7 @@ limit: what a prediction tends to as a constant grows, with a bound for every va
 optimum, stationary: of the expected loss on Gaussian regression data.
 """
 
-from .checks.analysis.accuracy import Certificate, for_every, on_eigenvalues
+from .checks.analysis.accuracy import Certificate, for_every, on_box, on_eigenvalues
 from .checks.analysis.exponents import order
 from .checks.analysis.limits import limit
 from .checks.analysis.losses import Loss, Regression, diagonal, identity, n, symmetric
@@ -29,6 +29,7 @@ __all__ = [
     "identity",
     "limit",
     "n",
+    "on_box",
     "on_eigenvalues",
     "optimum",
     "order",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from fractions import Fraction as F
 from itertools import product
 from pathlib import Path
@@ -13,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import constructions
+from proofs.rule import rule
 from verify import Promise, engine
+from verify.box import Box
 from verify.checks.analysis.accuracy import supremum
 from verify.checks.analysis.losses import Loss, Regression, diagonal, symmetric
 from verify.checks.analysis.optimum import evaluated, in_numbers, one_changed
@@ -21,6 +25,7 @@ from verify.claim import Budget, load_file
 from verify.statements import (
     for_every,
     limit,
+    on_box,
     on_eigenvalues,
     optimum,
     order,
@@ -44,6 +49,14 @@ def reports(text: str, folder: Path, *ids: str):
 def test_a_file_of_claims_gets_the_verdicts_that_it_expects(name, tmp_path):
     made = reports((FILES / f"{name}.py").read_text(encoding="utf-8"), tmp_path)
     assert made and all(report.as_expected for report in made.values())
+
+
+def test_the_claim_that_the_readme_shows_holds(tmp_path):
+    text = (FILES.parents[2] / "verify" / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```python\n(import sympy\n.*?)```", text, re.DOTALL)
+    assert reports(shown, tmp_path)["mine.rate"].verdict.name == "holds"
+    wrong = reports(shown.replace("n + d + 1", "n + d + 2"), tmp_path)["mine.rate"]
+    assert wrong.verdict.name == "refuted"
 
 
 # file, claim, what is changed in it, what refutes it
@@ -172,8 +185,6 @@ def test_two_steps_are_stationary_where_their_gradient_is_0_and_a_saddle_is_no_o
         witness = descent(d, steps=1)
         (layer,) = witness.layer_list
         (head,) = layer.heads
-        from dataclasses import replace
-
         from proofs.slotmap import SlotMap
 
         value = SlotMap(tuple(replace(b, coefficient=sympy.Symbol("a")) for b in head.value))
@@ -189,9 +200,18 @@ def test_two_steps_are_stationary_where_their_gradient_is_0_and_a_saddle_is_no_o
     assert one.passed is False and one.counterexample["weight"] == "b"
 
 
+def masked(d):
+    """One step whose head has a mask, of which the count of pairs knows nothing."""
+    step = descent(d, steps=1)
+    (layer,) = step.layer_list
+    heads = tuple(replace(head, mask=rule("1 + j")) for head in layer.heads)
+    return step.with_layers((replace(layer, heads=heads, holds=()),))
+
+
 @pytest.mark.parametrize(
     ("build", "why"),
     [
+        (masked, "mask is"),
         (lambda d: descent(d, steps=2), "2 layers, not one"),
         (
             lambda d: constructions.build("newton", d=d, iterations=1, alpha=sympy.Symbol("a")),
@@ -206,15 +226,14 @@ def test_what_is_no_sum_over_the_examples_asks_for_their_number(build, why):
 
 
 def test_two_layers_at_a_number_of_examples():
-    """Two steps of sizes a, b on one example of d = 1: any two with the same product of errors."""
-    from dataclasses import replace as changed
+    """Of second degree in each step size; 1/6 is the best one step, and a second does better."""
 
     def two(d):
         first, second = (
             constructions.build("gradient_descent", d=d, steps=1, step_size=sympy.Symbol(e))
             for e in "ab"
         )
-        return changed(first, layer_list=(*first.layer_list, *second.layer_list))
+        return replace(first, layer_list=(*first.layer_list, *second.layer_list))
 
     found = stationary(two, lambda d: {"a": 0, "b": F(1, 6)}, Regression(), (1,), examples=1)
     assert found.run(QUICK).passed is False  # b is best, but a is not
@@ -225,11 +244,29 @@ def test_two_layers_at_a_number_of_examples():
 @pytest.mark.parametrize(
     ("stated", "why"),
     [({}, "no value is stated for the weights eta"),
+     ({"eta": 1, "Q": [[0, 2]]}, "Q12 = 2 is stated, but no weight is the letter Q12"),
      ({"eta": 1 / sympy.Symbol("k")}, "eta = 1/k: k is no letter of the data: n")],
 )  # fmt: skip
 def test_a_weight_of_which_the_theorem_says_nothing_is_named(stated, why):
     with pytest.raises(ValueError, match=why):
         optimum(lambda d: descent(d, steps=1), lambda d: stated, Regression()).run(QUICK)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [optimum(lambda d: descent(d, steps=1), lambda d: {}, Regression(), sizes=()),
+     stationary(lambda d: descent(d, steps=1), lambda d: {}, Regression(), sizes=()),
+     order(lambda d, eps: None, min, 1, []), vanishing(lambda d, eps: None, min, 1, [], 1)],
+)  # fmt: skip
+def test_a_statement_at_no_size_is_refused(check):
+    with pytest.raises(ValueError, match="no size is given"):
+        check.run(QUICK)
+
+
+def test_a_witness_without_letters_has_nothing_to_optimise():
+    fixed = lambda d: constructions.build("gradient_descent", d=d, steps=1, step_size=1)  # noqa: E731
+    with pytest.raises(ValueError, match="no letters for its weights"):
+        optimum(fixed, lambda d: {}, Regression()).run(QUICK)
 
 
 def test_a_letter_is_known_by_its_name_whatever_is_assumed_of_it():
@@ -255,6 +292,26 @@ def test_the_largest_value_of_a_polynomial_is_enclosed(coefficients, low, high):
     seen = np.abs(np.polyval([float(c) for c in coefficients], points)).max()
     assert attained <= bound and float(bound) >= seen * (1 - 1e-12)
     assert float(bound) <= float(attained) * (1 + 1e-9) + 1e-30
+
+
+@pytest.mark.parametrize(("change", "passed"), [(1, True), (3, False)])
+def test_an_error_on_a_box_is_certified_for_every_epsilon(change, passed):
+    """A step of size 1 + eps/4 is within eps |x_q| |x| |y| / 2 of the step of size 1."""
+
+    def build(eps):
+        return constructions.build(
+            "gradient_descent", d=1, steps=1, step_size=(1 + change * eps / 4)
+        )
+
+    def algorithm(X, y, queries):
+        return 2 * (queries @ X.T @ y)
+
+    within = on_box(algorithm, lambda eps: Box(1, 1), effort=0.25)
+    (check,) = for_every(build, (), [{"eps": F(1, 2)}, {"eps": F(1, 64)}], "51*eps/100",
+                         certificate=within)  # fmt: skip
+    found = check.run(QUICK)
+    assert found.passed is passed
+    assert not passed or ("|x| <= 1" in found.box and found.bound == pytest.approx(1 / 4))
 
 
 def test_an_error_that_no_certificate_settles_is_left_open():
@@ -288,6 +345,14 @@ def test_a_norm_is_promised_with_constants_alone():
     check = counts(build, (Promise("norm", "3", "<="),), lambda: grid(steps=[1]))
     with pytest.raises(ValueError, match="a norm is no count"):
         check.run(QUICK)
+
+
+def test_a_witness_without_a_parameter_norm_leaves_the_promise_open():
+    newton = lambda eps: constructions.build("newton", d=1, iterations=1, alpha=sympy.Symbol("a"))  # noqa: E731
+    kept, _ = for_every(newton, (Promise("norm", "3", "<="),), [{"eps": 1}],
+                        certificate=lambda witness, constants: None)  # fmt: skip
+    found = kept.run(QUICK)
+    assert found.passed is None and "a parameter is free" in found.detail
 
 
 def test_a_mean_over_keys_is_no_polynomial_in_the_mean_moment():

@@ -31,7 +31,8 @@ def step(A):
     return {"P": sympy.diag(sympy.zeros(d), 1), "Q": -sympy.diag(A, 0)}
 
 
-@claim("ahn2023.theorem1", statement="x ~ N(0, Sigma), w ~ N(0, I): the global minimum is this")
+@claim("ahn2023.theorem1", source="ahn2023, theorem 1",
+       statement="x ~ N(0, Sigma), w ~ N(0, I): the global minimum is this")  # fmt: skip
 def theorem1():
     return optimum(layer, minimum(symmetric("s")), Regression(symmetric("s")), sizes=(1, 2))
 
@@ -45,13 +46,15 @@ def in_eigenvectors():
     return optimum(layer, minimum(diagonal("l")), Regression(diagonal("l")))
 
 
-@claim("ahn2023.theorem1.prior", statement="the same for w ~ N(0, Sigma^-1)", expected="refuted")
+@claim("ahn2023.theorem1.prior", expected="refuted", source="ahn2023, theorem 3's data",
+       statement="the same for w ~ N(0, Sigma^-1)")  # fmt: skip
 def whitened():
     sigma = diagonal("l")
     return optimum(layer, minimum(sigma), Regression(sigma, lambda d: sigma(d).inv()))
 
 
-@claim("ahn2023.theorem1.isotropic", statement="Sigma = I: 1/((n - 1)/n + (d + 2)/n)")
+@claim("ahn2023.theorem1.isotropic", source="ahn2023, eq. 7",
+       statement="Sigma = I: 1/((n - 1)/n + (d + 2)/n)")  # fmt: skip
 def isotropic():
     def at(d):
         return step(identity(d) / ((n - 1) / n + sympy.Integer(d + 2) / n))

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,14 @@ from constructions.witness import Witness
 from proofs.flint_precision import precision
 from proofs.formula import SCALARS, in_sympy, parse
 
+from ...box import Box
 from ...claim import Budget, Check, CheckResult, Differs, Promise, check
 from ...hunt import hunt
 from ...strategies import Case, as_text
 from ..bounds.balls import at_most as rounded_up
 from ..bounds.balls import top
 from ..case import build as built
-from ..case import reference
+from ..case import left_open, reference
 
 Constants = Mapping[str, Any]
 Builder = Callable[..., Witness]
@@ -79,6 +81,7 @@ def for_every(
 
 
 @check("resources", "exact")
+@left_open
 def kept(
     budget: Budget,
     build: Builder,
@@ -135,6 +138,7 @@ def _slack(promise: Promise, rows: Sequence[tuple[Real, Real, Constants]]) -> st
 
 
 @check("enclosure", "enclosed")
+@left_open
 def enclosed(
     budget: Budget,
     build: Builder,
@@ -176,6 +180,7 @@ def enclosed(
 
 
 @check("enclosure", "tested")
+@left_open
 def tested(
     budget: Budget,
     build: Builder,
@@ -228,7 +233,27 @@ def _errors(witness: Witness, case: Case, algorithm: Callable[..., Any]) -> list
     return [abs(as_ball(a) - as_ball(b)) for a, b in zip(got, np.ravel(should))]
 
 
-# -- a certificate for linear transformers ---------------------------------------------------------
+# -- certificates ----------------------------------------------------------------------------------
+
+
+def on_box(
+    algorithm: Callable[..., Any], box: Callable[..., Box], effort: float = 1.0
+) -> Callable[[Witness, Constants], Certificate]:
+    """A certificate for every prompt of box(**constants), whose parameters the algorithm takes.
+
+    The bound is that of `checks.boxes`, infinite where it finds none; what is attained was found by
+    its search.
+    """
+
+    def certificate(witness: Witness, constants: Constants) -> Certificate:
+        from ..boxes.certificate import certify
+
+        inside = box(**constants)
+        found = certify(lambda **parameters: witness, algorithm, inside, effort=effort)
+        high = found.enclosure.high if found.enclosure is not None else inf
+        return Certificate(arb(high), arb(found.found), f"prompt with {inside.words}")
+
+    return certificate
 
 
 def on_eigenvalues(

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import ParamSpec
+from typing import ParamSpec, TypeVar
 
 from ...claim import CheckResult, Differs, Object
 
 Given = ParamSpec("Given")
+One = TypeVar("One")
+
+
+def some(sizes: Sequence[One]) -> Sequence[One]:
+    """The same. Raises ValueError for none: nothing would be checked."""
+    if not sizes:
+        raise ValueError("no size is given at which the statement is checked")
+    return sizes
 
 
 def about_its_own(look: Callable[Given, CheckResult]) -> Callable[Given, CheckResult]:

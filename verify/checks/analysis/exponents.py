@@ -22,7 +22,7 @@ from constructions.witness import Witness
 from ...claim import Budget, CheckResult, Differs, check
 from ...strategies import Case, as_text
 from ..case import left_open, objects, reference
-from .evidence import about_its_own
+from .evidence import about_its_own, some
 
 Builder = Callable[..., Witness]
 Sizes = Sequence[Mapping[str, Any]]
@@ -53,7 +53,7 @@ def order(
     For each prompt, as letter -> 0; nothing is said of prompts that change with it.
     """
     told = []
-    for number, size in enumerate(sizes, start=1):
+    for number, size in enumerate(some(sizes), start=1):
         power = whole_power(exponent, size)
         given = prompt_of(size, letter, prompt)
         case = Case({}, *given)

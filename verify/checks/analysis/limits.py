@@ -73,6 +73,8 @@ def limit(
                     unproved += 1
 
     count = hunt(cases(), once, budget, domain)
+    if not count:
+        return CheckResult(None, detail="no case was drawn")
     detail = f"the limit for {constant} -> infinity is the algorithm's, exactly"
     if smallest is not None:
         detail += (

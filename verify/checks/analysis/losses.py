@@ -11,8 +11,8 @@ stays a letter. A witness of another form is run at a number n of examples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -23,7 +23,7 @@ from flint import fmpq_mpoly
 from constructions.numbers import Unsupported
 from constructions.numbers.polynomial import Polynomial
 from constructions.witness import Witness
-from proofs.layer import Head, Layer
+from proofs.layer import MLP, Head, Layer, Readout
 from proofs.prompt import Prompt
 from proofs.vocabulary import ATTENTION
 
@@ -287,8 +287,19 @@ def _by_weights(
 KNOWN: Mapping[type, Sequence[str]] = {
     Head: ("query", "key", "value", "attention", "keys", "average", "null", "name"),
     Layer: ("name", "heads", "mlp", "norm", "holds"),
+    MLP: ("outer", "inner", "gate", "activation", "letters"),
     Prompt: ("d", "embedding", "form", "register", "positions"),
+    Readout: ("slot", "coefficient"),
 }
+
+
+def unknown_words(part: Any) -> Iterator[tuple[str, Any]]:
+    """Fields that are not the default and of which nothing is known here."""
+    for one in fields(part):
+        if one.name not in KNOWN[type(part)]:
+            value, made = getattr(part, one.name), one.default_factory
+            if value != (one.default if made is MISSING else made()):
+                yield one.name, value
 
 
 def summing(witness: Witness) -> Witness:
@@ -312,11 +323,10 @@ def summing(witness: Witness) -> Witness:
     mlp = layer.mlp
     if mlp is not None and (mlp.activation != "identity" or mlp.gate is not None):
         raise no("its MLP is not linear")
-    parts: tuple[Layer | Prompt | Head, ...] = (layer, prompt, *layer.heads)
+    parts = (layer, prompt, witness.readout, *layer.heads, *((mlp,) if mlp is not None else ()))
     for part in parts:
-        for one in fields(part):
-            if one.name not in KNOWN[type(part)] and getattr(part, one.name) != one.default:
-                raise no(f"{one.name} is {getattr(part, one.name)!r}")
+        for name, value in unknown_words(part):
+            raise no(f"{name} is {value!r}")
     heads = []
     for head in layer.heads:
         kind = ATTENTION[head.attention]

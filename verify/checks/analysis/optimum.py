@@ -21,7 +21,7 @@ from flint import fmpq, fmpq_mpoly
 
 from ...claim import Budget, CheckResult, Differs, check
 from ..case import left_open
-from .evidence import about_its_own
+from .evidence import about_its_own, some
 from .losses import SHARE, Loss, Regression, n, plain
 
 Stated = Callable[[int], Mapping[str, Any]]  # of d: {letter, or name of a matrix: value}
@@ -53,7 +53,7 @@ def optimum(
     numbers for all letters, and weights that have a lower loss.
     """
     told, conditions = [], 0
-    for d in sizes:
+    for d in some(sizes):
         loss = Loss(build(d), data, examples)
         stated = written_out(weights(d), loss)
         field = fractions_in(loss)
@@ -73,7 +73,8 @@ def optimum(
     detail = (
         f"E[error * feature] = 0 for each of {conditions} features of which every prediction of "
         f"the layers is a combination, {_every(examples)}, {data.words(max(sizes))}: so no weights "
-        f"have a lower expected loss. Shown for these d alone; least loss, {'; '.join(told)}"
+        f"have a lower expected loss. Shown for d in {list(sizes)} alone. Least loss, "
+        f"{'; '.join(told)}"
     )
     return CheckResult(True, conditions, 0.0, 0.0, detail)
 
@@ -91,7 +92,7 @@ def stationary(
 ) -> CheckResult:
     """The expected loss has gradient 0 at weights(d), for d in `sizes`: a weaker statement."""
     partials = 0
-    for d in sizes:
+    for d in some(sizes):
         loss = Loss(build(d), data, examples)
         stated = written_out(weights(d), loss)
         field = fractions_in(loss)
@@ -117,8 +118,13 @@ def _every(examples: int | None) -> str:
 def written_out(given: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
     """{weight: value}, matrices written out, n being the loss's number if it has one.
 
-    Raises ValueError for a weight without a value, or with one in letters that mean nothing.
+    Raises ValueError for a weight without a value, a value without a weight, but for 0, and for one
+    in letters that mean nothing.
     """
+    if not loss.weights:
+        raise ValueError(
+            f"{loss.witness.name} has no letters for its weights: nothing is optimised"
+        )
     made = {}
     for name, value in given.items():
         if isinstance(value, (sympy.MatrixBase, list, tuple)):
@@ -130,6 +136,9 @@ def written_out(given: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
     missing = [letter for letter in loss.weights if letter not in made]
     if missing:
         raise ValueError(f"no value is stated for the weights {', '.join(missing)}")
+    for letter, value in made.items():
+        if letter not in loss.weights and value != 0:
+            raise ValueError(f"{letter} = {value} is stated, but no weight is the letter {letter}")
     count = {} if loss.examples is None else {n: loss.examples}
     stated = {letter: plain(made[letter]).subs(count) for letter in loss.weights}
     for letter, value in stated.items():

@@ -26,6 +26,7 @@ from ...strategies import Case
 from ..bounds.balls import at_most, interval
 from ..bounds.balls import top as top_of
 from ..case import left_open, objects, reference
+from .evidence import some
 from .exponents import (
     FURTHER,
     Builder,
@@ -62,7 +63,7 @@ def vanishing(
     Taylor models in balls leave from there on. `within`: the C that is promised.
     """
     top, box, told, bound, seen = Fraction(top), Fraction(box), [], 0.0, 0.0
-    for number, size in enumerate(sizes, start=1):
+    for number, size in enumerate(some(sizes), start=1):
         power = whole_power(exponent, size)
         case = Case({}, *prompt_of(size, letter, prompt))
         series, _ = series_of(build, algorithm, size, letter, case, power)
