@@ -176,9 +176,7 @@ def identical(budget: Budget, asked: Question) -> CheckResult:
         detail = f"at {sizes} they differ by {found.found:.3g}"
         raise Differs(detail, _shown(found), None, found.found, 0.0)
     why = f": {found.why}" if found.why else ""
-    return CheckResult(
-        None, 1, found.found, None, f"not seen to be one function at {sizes}{why}"
-    )
+    return CheckResult(None, 1, found.found, None, f"not seen to be one function at {sizes}{why}")
 
 
 @check("enclosure", "enclosed")
