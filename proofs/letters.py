@@ -19,7 +19,6 @@ from typing import Any
 from proofs.exact import is_symbolic
 from proofs.vocabulary import is_reserved
 
-
 EXAMPLES = 4  # rows and columns with which an open n × n matrix is written down
 
 

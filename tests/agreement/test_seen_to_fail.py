@@ -30,7 +30,7 @@ from proofs import slotmap
 from proofs.calculus import relu_heads, tokens
 from proofs.calculus.pairs import Pairs
 from proofs.calculus.run import Run, State
-from proofs.layer import MLP, OTHER_NORMS, Head, Layer, Norm, Readout
+from proofs.layer import MLP, OTHER_NORMS, Head, Layer, Readout
 from proofs.prompt import Prompt
 from proofs.rule import rule
 from proofs.slotmap import Block, SlotMap, slot_map
@@ -254,29 +254,26 @@ def test_a_norm_that_is_not_there(monkeypatch, place):
 
 
 @pytest.mark.filterwarnings("ignore::constructions.PrecisionWarning")
-@pytest.mark.parametrize("method", ["exp", "_normed", "masked"])
-def test_a_bound_on_rounding_that_forgets_the_error_that_comes_in(monkeypatch, method):
-    case = of_many_digits(method)
+def test_a_bound_on_rounding_that_forgets_the_error_that_comes_in(monkeypatch):
+    case = of_many_digits()
     assert readings.rounding(case) == readings.AGREES
-    right = getattr(EntryError, method)
+    right = EntryError.exp
 
     def forgetful(system: EntryError, a: Any, *more: Any, **named: Any) -> Any:
         return right(system, Bounded(a.value), *more, **named)
 
-    monkeypatch.setattr(EntryError, method, forgetful)
+    monkeypatch.setattr(EntryError, "exp", forgetful)
     with pytest.raises(Disagreement):
         readings.rounding(case)
 
 
-def of_many_digits(method: str) -> Case:
-    """A layer that the method is for, on numbers that half formats round."""
-    attention = "exponential" if method == "exp" else "linear"
+def of_many_digits() -> Case:
+    """Exponential attention on numbers that half formats round."""
     head = Head(
-        slot_map(("f", "x", 4)), slot_map(("f", "x")), slot_map(("y", "y")), attention,
+        slot_map(("f", "x", 4)), slot_map(("f", "x")), slot_map(("y", "y")), "exponential",
         "causal", mask=rule("j < t or t == 0"),
     )  # fmt: skip
-    norm = Norm("rms", Fraction(1, 8)) if method == "_normed" else None
-    witness = on_single_tokens(Layer("one", (head,), after_attention=norm)).witness
+    witness = on_single_tokens(Layer("one", (head,))).witness
     X, y, queries = (
         [[Fraction(value) for value in row] for row in rows]
         for rows in ([[1.2345, -0.987], [0.3217, 2.1213]], [[1.1111], [-2.3456]], [[0.777, 1.319]])
@@ -290,13 +287,12 @@ CALCULUS = {"without": OUTSIDE | {"gate"}, "most_layers": 2, "least_layers": 1}
 WITH_RULES = {**CALCULUS, "fixed": {"positions": 0, "rules": True}}
 
 
-@pytest.mark.parametrize("reading", [readings.calculus, readings.calculus_of_single_tokens])
-def test_a_rule_of_the_calculus_that_is_1_everywhere(monkeypatch, reading):
+def test_a_rule_of_the_calculus_that_is_1_everywhere(monkeypatch):
     right = Pairs._agreed
     monkeypatch.setattr(
         Pairs, "_agreed", lambda pairs, *more: sympy.Integer(right(pairs, *more) != 0)
     )
-    assert_noticed(reading, **WITH_RULES)
+    assert_noticed(readings.calculus_of_single_tokens, **WITH_RULES)
 
 
 def test_a_mix_of_the_calculus_that_is_turned_round(monkeypatch):
@@ -323,8 +319,15 @@ def test_an_off_diagonal_that_the_calculus_forgets(monkeypatch):
 
 
 def test_queries_that_a_mask_does_not_hide(monkeypatch):
+    maps = slot_map(("f", "x")), slot_map(("f", "x")), slot_map(("x", "x"))
+    gathered = Layer("one", (Head(*maps, keys="full", mask=rule("1")),))
+    told = Layer("two", (Head(*maps[:2], slot_map(("y", "y"))),))
+    shown = on_single_tokens(gathered, told)
+    shown = replace(shown, queries=[*shown.queries, [Fraction(1), Fraction(5)]])
+    assert readings.calculus_of_single_tokens(shown) == REFUSED
     monkeypatch.setattr(Run, "_hides_queries", lambda run, head, number: head.mask is not None)
-    assert_noticed(readings.calculus_of_single_tokens, **WITH_RULES)
+    with pytest.raises(Disagreement):
+        readings.calculus_of_single_tokens(shown)
 
 
 def test_keys_that_are_counted_though_masked(monkeypatch):

@@ -13,6 +13,7 @@ from flint import arb, arb_mat
 
 from constructions.numbers import Unsupported
 from constructions.numbers.ball import Ball
+from constructions.numbers.seen import Seen
 
 from .system import Entries
 
@@ -196,15 +197,15 @@ class JetEntries(Entries):
     difference of scores is taken before it is enclosed.
     """
 
-    def softmax(self, scores: Any, causal: bool, null: bool) -> Any:
+    def softmax(self, scores: Any, seen: Seen | None, null: bool) -> Any:
         made = []
         for t, row in enumerate(self.table(scores)):
-            seen = row[: t + 1] if causal else row
-            others = [*seen, self.zero] if null else seen
-            shares = [
+            sees = [True] * len(row) if seen is None else seen.rows[t]
+            visible = [score for score, kept in zip(row, sees) if kept]
+            others = [*visible, self.zero] if null else visible
+            shares = iter(
                 sum(((other - score).exp() for other in others if other is not score), element(1))
-                for score in seen
-            ]
-            rest = [self.zero] * (len(row) - len(seen))
-            made.append([share.inverse() for share in shares] + rest)
+                for score in visible
+            )
+            made.append([next(shares).inverse() if kept else self.zero for kept in sees])
         return self.from_table(made, scores.ncols())

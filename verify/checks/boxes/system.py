@@ -7,7 +7,9 @@ from typing import Any
 
 from constructions.numbers import Unsupported
 from constructions.numbers.flint import FlintNumbers
+from constructions.numbers.seen import Seen
 from constructions.numbers.symbolic import Table
+from proofs.exact import Exact
 
 
 class Entries(FlintNumbers):
@@ -46,22 +48,30 @@ class Entries(FlintNumbers):
         root = self.element(2).sqrt()
         return self.entrywise(lambda x: x * ((x / root).erf() + 1) / 2, a)
 
-    def softmax(self, scores: Any, causal: bool, null: bool) -> Any:
+    def exp(self, a: Any) -> Any:
+        return self.entrywise(lambda entry: entry.exp(), a)
+
+    def softmax(self, scores: Any, seen: Seen | None, null: bool) -> Any:
         made = []
         for t, row in enumerate(self.table(scores)):
-            powers = [entry.exp() for entry in (row[: t + 1] if causal else row)]
+            sees = [True] * len(row) if seen is None else seen.rows[t]
+            powers = [entry.exp() if kept else self._zero for entry, kept in zip(row, sees)]
             share = sum(powers, self.element(int(null))).inverse()
-            made.append([p * share for p in powers] + [self._zero] * (len(row) - len(powers)))
+            made.append([power * share for power in powers])
         return self.from_table(made, scores.ncols())
 
-    def layer_norm(self, a: Any) -> Any:
+    def layer_norm(self, a: Any, epsilon: Exact = 0) -> Any:
+        rows = self.table(a)
+        means = [sum(row, self._zero) / len(row) for row in rows]
+        centred = [[entry - mean for entry in row] for row, mean in zip(rows, means)]
+        return self.rms_norm(self.from_table(centred, a.ncols()), epsilon)
+
+    def rms_norm(self, a: Any, epsilon: Exact = 0) -> Any:
         made = []
         for row in self.table(a):
-            mean = sum(row, self._zero) / len(row)
-            centred = [entry - mean for entry in row]
-            variance = sum((entry * entry for entry in centred), self._zero) / len(row)
-            share = variance.sqrt().inverse()
-            made.append([entry * share for entry in centred])
+            square = sum((entry * entry for entry in row), self._zero) / len(row)
+            share = (square if epsilon == 0 else square + self.element(epsilon)).sqrt().inverse()
+            made.append([entry * share for entry in row])
         return self.from_table(made, a.ncols())
 
 
