@@ -3,8 +3,8 @@
 A builder works on the entries of an open matrix A, which are letters, and puts rows of them into a
 block: those of A, of Aᵀ, of 2A - I. What such rows are is read off their entries: a sum of
 coefficient · word, a word being an open vector or matrix, its transpose, or I. A product A B is
-none: its factors can be given to two maps. The reading is exact at the d at which it is made; that rows are the same sum at other d
-is compared there (`verify.checks.proof`).
+none: its factors can be given to two maps. The reading is exact at the d at which it is made; that
+rows are the same sum at other d is compared there (`verify.checks.proof`).
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class Arrays:
     """The vectors and matrices of one witness at dimension d: their entries, and their letters.
 
     `mixes` are the n × n ones among them, where n is written as EXAMPLES; they are such arrays
-    again, with n for the `size`. `given` are open. Of the other `parameters` that are vectors or matrices nothing is known but
-    that these very numbers are theirs, whatever name they have.
+    again, with n for the `size`. `given` are open. Of the other `parameters` that are vectors or
+    matrices nothing is known but that these very numbers are theirs, whatever name they have.
     """
 
     def __init__(
@@ -234,9 +234,7 @@ def _letter(value: Vector | Matrix, given: Mapping[str, Vector | Matrix], size: 
     return c.inverse_letter(_letter(of, given, size))
 
 
-def of_size(
-    given: Mapping[str, Vector | Matrix], size: str
-) -> dict[str, Vector | Matrix]:
+def of_size(given: Mapping[str, Vector | Matrix], size: str) -> dict[str, Vector | Matrix]:
     """The vectors and matrices of "d", or of "n" numbers."""
     return {k: v for k, v in given.items() if getattr(v, "size", "d") == size}
 

@@ -74,7 +74,7 @@ def test_a_matrix_is_what_is_asked(asked, data):
     rows = data.draw(strategies.matrix(d, **asked))
     assert len(rows) == d and all(len(row) == d for row in rows)
     assert all(isinstance(entry, Fraction) for row in rows for entry in row)
-    for kind, wanted in asked.items():
+    for kind in asked:
         if kind != "condition":
             assert KINDS[kind](rows)
     if "condition" in asked:

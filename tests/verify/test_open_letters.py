@@ -161,9 +161,7 @@ def test_products_and_inverses_are_those_of_the_letters(build, stated, opened, r
 
 def inverse(rows: Any) -> Any:
     made = sympy.Matrix(rows).inv()
-    return tuple(
-        tuple(Fraction(int(e.p), int(e.q)) for e in made.row(i)) for i in range(made.rows)
-    )
+    return tuple(tuple(Fraction(int(e.p), int(e.q)) for e in made.row(i)) for i in range(made.rows))
 
 
 def test_a_product_in_one_block_is_refused_by_name():

@@ -335,7 +335,7 @@ def shape_free(witness: Any, matrices: Mapping[Any, Any] | None = None) -> Any:
         if not is_dataclass(value):
             return value
         made = {f.name: data(getattr(value, f.name)) for f in fields(value)}
-        for name in without.get(type(value), ()):  # type: ignore[call-overload]
+        for name in without.get(type(value), ()):
             del made[name]
         if made.get("matrix") is not None:
             made["matrix"] = multiplied_out(made["matrix"])
