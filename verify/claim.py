@@ -330,7 +330,8 @@ class Claim:
     code is compared with it. `domain` is where the claim is made: cases outside are not drawn, and
     only with a domain are counterexamples made smaller row by row. `promises` are the resources,
     counted over `sizes`: parameter sets for the builder. `assembled` are parameter sets, with
-    letters, at which the witness itself is proved to predict the formula. `theorems` names
+    letters (`verify.matrix`, `vector`, `count`, sympy's), at which the witness itself is proved to
+    predict the formula. `theorems` names
     related theorems of `proofs`: they are listed and are evidence of nothing. `symbolic` is one
     small size, n included, for letters in the prompt. `box` (one or several, verify.box.Box) asks
     for a proved bound on the difference for every input of it; without `cases` nothing is said of

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import combinations
 from math import isqrt
 from typing import Any
 
@@ -45,13 +46,15 @@ def positive(top: int = 3, denominator: int = 4) -> SearchStrategy[Fraction]:
 
 @dataclass(frozen=True)
 class Sized:
-    """A strategy that depends on the dimension of the prompts: `prompts` puts theirs in."""
+    """A strategy that depends on a size of the prompts, "d" or "n": `prompts` puts theirs in."""
 
+    size: str
     at: Callable[[int], SearchStrategy[Any]]
 
 
 def vector(d: int | str = "d", entries: SearchStrategy[Any] | None = None) -> Any:
-    """Vectors of d numbers as tuples; "d" is the dimension of the prompts. Shrinks to zero."""
+    """Vectors of d numbers as tuples; "d" is the dimension of the prompts, "n" their number of
+    examples. Shrinks to zero."""
     values = fractions() if entries is None else entries
     return _sized(d, lambda size: st.tuples(*[values] * size))
 
@@ -65,7 +68,8 @@ def matrix(
     stochastic: bool = False,
     condition: int | None = None,
 ) -> Any:
-    """d × d matrices of small fractions as tuples of rows; "d" is the dimension of the prompts.
+    """d × d matrices of small fractions as tuples of rows; "d" is the dimension of the prompts,
+    "n" their number of examples.
 
     symmetric: A = Aᵀ. invertible: A = L D U, or L D Lᵀ, with non-zero D. positive_definite:
     A = L D Lᵀ, D > 0. stochastic: entries of at least 0, rows that add up to 1. condition: every
@@ -88,10 +92,10 @@ def matrix(
 
 
 def _sized(d: int | str, at: Callable[[int], SearchStrategy[Any]]) -> Any:
-    if d == "d":
-        return Sized(at)
+    if isinstance(d, str) and d in ("d", "n"):
+        return Sized(d, at)
     if isinstance(d, bool) or not isinstance(d, int) or d < 1:
-        raise ValueError(f'd must be a whole number of at least 1, or "d", not {d!r}')
+        raise ValueError(f'a size is a whole number of at least 1, "d" or "n", not {d!r}')
     return at(d)
 
 
@@ -180,11 +184,26 @@ KINDS = (is_symmetric, is_invertible, is_positive_definite, is_stochastic)
 Parameters = Mapping[str, Any]
 
 
-def without(parameters: Parameters, i: int, d: int) -> dict[str, Any] | None:
-    """Vectors and matrices (d, d) without coordinate i, everything else as it is; None where they
-    are then no longer what they were."""
-    made = {name: _narrow(value, i, d) for name, value in parameters.items()}
-    return made if _as_before(parameters, made) else None
+def without(parameters: Parameters, i: int, d: int, n: int, axis: str) -> Iterator[dict[str, Any]]:
+    """The parameters of prompts without coordinate i (axis "d"), or without example i ("n").
+
+    A vector or matrix of as many numbers has one less; where d = n, whether it is one of
+    coordinates or of examples cannot be seen, and each is tried. Those that are then no longer
+    what they were, symmetric or inverse to each other, are left out.
+    """
+    size = d if axis == "d" else n
+    named = [
+        name
+        for name, value in parameters.items()
+        if isinstance(value, tuple) and len(value) == size and (axis == "d" or is_square(value))
+    ]
+    chosen = [named]
+    if d == n:
+        chosen = [list(some) for k in range(len(named), -1, -1) for some in combinations(named, k)]
+    for some in chosen:
+        made = {k: _narrow(v, i, size) if k in some else v for k, v in parameters.items()}
+        if _as_before(parameters, made):
+            yield made
 
 
 def simpler(parameters: Parameters) -> Iterator[dict[str, Any]]:

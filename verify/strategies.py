@@ -46,24 +46,22 @@ class Case:
     def smaller(self) -> Iterator[Case]:
         """Cases with one example, query or coordinate less, or with one entry made 0 or 1.
 
-        Parameters that are sizes, vectors or matrices follow: d, examples, tuples of length d.
-        Matrices become the identity, as far as they stay what they are (`drawn.simpler`).
+        Parameters that are sizes, vectors or matrices follow (`drawn.without`), and matrices become
+        the identity, as far as they stay what they are (`drawn.simpler`).
         """
         n, d = self.X.shape
         for j in range(n if n > 1 else 0):
-            fewer = {**self.parameters}
-            if fewer.get("examples") == n:
-                fewer["examples"] = n - 1
-            yield Case(fewer, np.delete(self.X, j, 0), np.delete(self.y, j), self.queries)
+            for fewer in without(self.parameters, j, d, n, "n"):
+                if fewer.get("examples") == n:
+                    fewer["examples"] = n - 1
+                yield Case(fewer, np.delete(self.X, j, 0), np.delete(self.y, j, 0), self.queries)
         for q in range(len(self.queries) if len(self.queries) > 1 else 0):
             yield Case(self.parameters, self.X, self.y, np.delete(self.queries, q, 0))
         for i in range(d if d > 1 else 0):
-            narrow = without(self.parameters, i, d)
-            if narrow is None:
-                continue
-            if "d" in narrow:
-                narrow["d"] = d - 1
-            yield Case(narrow, np.delete(self.X, i, 1), self.y, np.delete(self.queries, i, 1))
+            for narrow in without(self.parameters, i, d, n, "d"):
+                if "d" in narrow:
+                    narrow["d"] = d - 1
+                yield Case(narrow, np.delete(self.X, i, 1), self.y, np.delete(self.queries, i, 1))
         for name in ("X", "y", "queries"):
             array = getattr(self, name)
             for at in np.ndindex(array.shape):
@@ -105,7 +103,7 @@ def prompts(
 ) -> SearchStrategy[Case]:
     """Cases with d, n, m drawn and `parameters` drawn from strategies (or fixed values).
 
-    `matrix` and `vector` without a number take the d that is drawn.
+    `matrix` and `vector` take the d, or the n, that is drawn.
     build: function (parameters, d, n) -> more parameters, for those that depend on sizes, such
     as examples = n. Rows are at times zero, repeated or collinear, and targets all equal.
     """
@@ -134,7 +132,9 @@ def prompts(
             rows = [[entry * (i + 1) for entry in rows[0]] for i in range(size)]
         elif kind == "flat":
             targets = [targets[0]] * size
-        chosen |= {k: draw(v.at(dim)) for k, v in chosen.items() if isinstance(v, Sized)}
+        by_size = {"d": dim, "n": size}
+        sized = {k: v for k, v in chosen.items() if isinstance(v, Sized)}
+        chosen |= {name: draw(value.at(by_size[value.size])) for name, value in sized.items()}
         if build is not None:
             chosen |= build(chosen, dim, size)
         return Case(

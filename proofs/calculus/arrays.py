@@ -1,17 +1,17 @@
 """Explicit matrices of weights as letters of the calculus.
 
 A builder works on the entries of an open matrix A, which are letters, and puts rows of them into a
-block: those of A, of Aᵀ, of 2A - I, of A B. What such rows are is read off their entries: a sum of
-coefficient · word, a word being a product of open vectors and matrices (at most two) or their
-transposes. The reading is exact at the d at which it is made; that rows are the same sum at other d
-is compared there (`verify.checks.proof`).
+block: those of A, of Aᵀ, of 2A - I. What such rows are is read off their entries: a sum of
+coefficient · word, a word being an open vector or matrix, its transpose, or I. A product A B is
+none: its factors can be given to two maps. The reading is exact at the d at which it is made; that
+rows are the same sum at other d is compared there (`verify.checks.proof`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations, product
+from itertools import chain, permutations, product
 from typing import Any, TypeAlias
 
 import sympy
@@ -24,15 +24,19 @@ from proofs.letters import EXAMPLES, Matrix, Vector, is_square, is_vector
 
 Rows: TypeAlias = tuple[tuple[Any, ...], ...]
 Word: TypeAlias = tuple[tuple[str, bool], ...]  # (name, whether transposed)
-LONGEST = 2  # letters in a word: of longer products the entries are too many to compare
+LONGEST = 1  # letters in a word: of products the entries are too many to compare at every d
 
 
 @dataclass(frozen=True)
 class Sum:
-    """What rows of weights are: a sum of coefficient · word, of this shape in "1" and "d"."""
+    """What rows of weights are: a sum of coefficient · word, of this shape in "1" and "d".
+
+    flat: written as d² rows of one number, row after row, for a slot (d, d).
+    """
 
     shape: tuple[str, str]
     terms: tuple[tuple[Any, Word], ...]
+    flat: bool = False
 
     def at(self, letters: Mapping[str, Rows], d: int) -> Rows:
         """Its rows, for letters with these rows."""
@@ -40,7 +44,8 @@ class Sum:
         total = sympy.zeros(*(sizes[axis] for axis in self.shape))
         for coefficient, word in self.terms:
             total = total + coefficient * _product(word, letters, d)
-        return tuple(tuple(sympy.expand(e) for e in total.row(i)) for i in range(total.rows))
+        rows = tuple(tuple(sympy.expand(e) for e in total.row(i)) for i in range(total.rows))
+        return column(list(chain(*rows))) if self.flat else rows
 
     def form(self, letters: Mapping[str, Form], size: Any) -> Form:
         """The same in the calculus, where "d" is this size."""
@@ -59,8 +64,8 @@ class Arrays:
     """The vectors and matrices of one witness at dimension d: their entries, and their letters.
 
     `mixes` are the n × n ones among them, where n is written as EXAMPLES; they are such arrays
-    again, with n for the `size`. `given` are open. Of the other `parameters` that are vectors or matrices nothing is known but
-    that these very numbers are theirs, whatever name they have.
+    again, with n for the `size`. `given` are open. Of the other `parameters` that are vectors or
+    matrices nothing is known but that these very numbers are theirs, whatever name they have.
     """
 
     def __init__(
@@ -121,7 +126,8 @@ class Arrays:
         d, height, width = self.d, len(rows), len(rows[0]) if rows else 0
         if d < 2 or any(len(row) != width for row in rows):
             return None  # at d = 1 a matrix is its own transpose
-        if (height, width) == (d * d, 1):
+        one_column = (height, width) == (d * d, 1)
+        if one_column:
             flat = [row[0] for row in rows]
             rows = tuple(tuple(flat[i * d : (i + 1) * d]) for i in range(d))
             height = width = d
@@ -139,7 +145,7 @@ class Arrays:
             if found is None:
                 return None
             terms += found
-        return Sum(shape, tuple(terms))
+        return Sum(shape, tuple(terms), one_column)
 
     def _by_letters(self, rows: Rows) -> dict[tuple[str, ...], dict[Any, Any]] | None:
         """The monomials of the entries by the letters of which they are: {(i, j, monomial): c};
@@ -228,9 +234,7 @@ def _letter(value: Vector | Matrix, given: Mapping[str, Vector | Matrix], size: 
     return c.inverse_letter(_letter(of, given, size))
 
 
-def of_size(
-    given: Mapping[str, Vector | Matrix], size: str
-) -> dict[str, Vector | Matrix]:
+def of_size(given: Mapping[str, Vector | Matrix], size: str) -> dict[str, Vector | Matrix]:
     """The vectors and matrices of "d", or of "n" numbers."""
     return {k: v for k, v in given.items() if getattr(v, "size", "d") == size}
 

@@ -488,7 +488,9 @@ class Run:
         if block.matrix is not None:
             matrix = self.matrices.get(block.matrix)
             if matrix is None:
-                raise OutsideCalculusError(f"{block}: an explicit matrix without a letter")
+                raise OutsideCalculusError(
+                    f"{block}: an explicit matrix without a letter, and no sum of letters"
+                )
             if len(shape) == 1 and matrix.columns == c.d:
                 return coefficient * (form @ matrix.T), () if matrix.rows == 1 else (matrix.rows,)
             if shape == () and matrix.columns == 1:  # a vector, times a number

@@ -62,8 +62,14 @@ def _cancel_inverses(word: Iterable[Letter]) -> Word:
     return tuple(kept)
 
 
-def _scalar(word: Word) -> sympy.Symbol:
-    """The commuting symbol of a 1 × 1 word; a word and its transpose share it."""
+def _scalar(word: Word) -> sympy.Expr:
+    """The commuting symbol of a 1 × 1 word; a word and its transpose share it.
+
+    Ones times ones are as many as there are.
+    """
+    last = word[-1]
+    if len(word) == 2 and last.name == f"1_{last.rows}" and word[0] == last.T:
+        return last.rows
     both = (_sorted(word), _sorted(transpose_word(word)))
     chosen = min(both, key=lambda w: [str(letter) for letter in w])
     return sympy.Symbol("(" + " ".join(letter.latex() for letter in chosen) + ")")

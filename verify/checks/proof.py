@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from fractions import Fraction
 from functools import cache, partial
 from typing import Any
@@ -313,40 +313,38 @@ def explicit(witness: Any) -> Iterator[tuple[bool, Any]]:
 
 
 def shape_free(witness: Any, matrices: Mapping[Any, Any] | None = None) -> Any:
-    """The witness as data without the sizes of its slots: equal for every d.
+    """The witness as data without the sizes of its slots and without annotations: equal for every
+    d.
 
     `matrices` gives others in place of its explicit ones.
     """
-    written = {
-        str(rows_as_text(rows)): rows_as_text((matrices or {}).get(rows, rows), expanded=True)
-        for _, rows in explicit(witness)
-    }
+    from proofs.layer import MLP, Layer
+    from proofs.prompt import Prompt
+    from proofs.stream import Slot
 
-    def without(data: Any) -> Any:
-        if isinstance(data, dict):
-            return {
-                key: written[str(value)] if key == "matrix" else without(value)
-                for key, value in data.items()
-            }
-        return [without(entry) for entry in data] if isinstance(data, list) else data
+    without = {Prompt: ("d",), Layer: ("holds",), Slot: ("shape",)}
 
-    data = witness.to_json()
-    data["layout"] = list(data["layout"])
-    data["prompt"].pop("d")
-    for layer in data["layers"]:
-        if layer["mlp"]:
-            layer["mlp"]["letters"] = sorted(layer["mlp"]["letters"])
-    return without(data)
+    @cache
+    def multiplied_out(rows: Any) -> Any:
+        instead = (matrices or {}).get(rows, rows)
+        return tuple(tuple(getattr(e, "expand", lambda e=e: e)() for e in row) for row in instead)
 
+    def data(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(data, value))
+        if not is_dataclass(value):
+            return value
+        made = {f.name: data(getattr(value, f.name)) for f in fields(value)}
+        for name in without.get(type(value), ()):
+            del made[name]
+        if made.get("matrix") is not None:
+            made["matrix"] = multiplied_out(made["matrix"])
+        if isinstance(value, MLP):  # letters with their sizes
+            made["letters"] = sorted(name for name, _ in value.letters)
+        return {"": type(value), **made}
 
-def rows_as_text(rows: Any, expanded: bool = False) -> list[list[str]]:
-    """Explicit rows as exact text, multiplied out where they are letters."""
-    from proofs.exact import as_text, is_symbolic
-
-    def text(entry: Any) -> str:
-        return as_text(entry.expand() if expanded and is_symbolic(entry) else entry)
-
-    return [[text(entry) for entry in row] for row in rows]
+    parts = (witness.layout, witness.prompt, witness.layer_list, witness.readout)
+    return witness.name, witness.examples, data(parts)
 
 
 def same_shapes(one: Any, other: Any) -> bool:

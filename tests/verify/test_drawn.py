@@ -1,0 +1,167 @@
+"""Matrices are drawn to be what they are said to be, and stay so when a case is made smaller."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import find, given, settings
+from hypothesis import strategies as st
+
+from verify import strategies
+from verify.claim import Budget, Differs
+from verify.drawn import simpler, without
+from verify.hunt import hunt
+
+SIZES = st.integers(1, 4)
+
+
+def as_array(rows: Any) -> np.ndarray:
+    return np.array(rows, dtype=float)
+
+
+def det(rows: Any) -> Fraction:
+    """By expansion along the first row: independent of how matrices are drawn."""
+    if len(rows) == 1:
+        return Fraction(rows[0][0])
+    minors = ([row[:j] + row[j + 1 :] for row in map(list, rows[1:])] for j in range(len(rows)))
+    return sum((-1) ** j * rows[0][j] * det(minor) for j, minor in enumerate(minors))
+
+
+def is_symmetric(rows: Any) -> bool:
+    return tuple(zip(*rows)) == tuple(map(tuple, rows))
+
+
+def is_positive_definite(rows: Any) -> bool:
+    """By Sylvester: the leading minors."""
+    return all(det([row[:k] for row in rows[:k]]) > 0 for k in range(1, len(rows) + 1))
+
+
+def is_stochastic(rows: Any) -> bool:
+    return all(sum(row) == 1 and min(row) >= 0 for row in rows)
+
+
+def is_invertible(rows: Any) -> bool:
+    return det(rows) != 0
+
+
+KINDS = {
+    "symmetric": is_symmetric,
+    "invertible": is_invertible,
+    "positive_definite": lambda rows: is_symmetric(rows) and is_positive_definite(rows),
+    "stochastic": is_stochastic,
+}
+ASKED = [
+    {},
+    {"symmetric": True},
+    {"invertible": True},
+    {"symmetric": True, "invertible": True},
+    {"positive_definite": True},
+    {"stochastic": True},
+    {"condition": 9},
+    {"condition": 9, "symmetric": True},
+    {"condition": 4, "positive_definite": True},
+]
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=str)
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_matrix_is_what_is_asked(asked, data):
+    d = data.draw(SIZES)
+    rows = data.draw(strategies.matrix(d, **asked))
+    assert len(rows) == d and all(len(row) == d for row in rows)
+    assert all(isinstance(entry, Fraction) for row in rows for entry in row)
+    for kind in asked:
+        if kind != "condition":
+            assert KINDS[kind](rows)
+    if "condition" in asked:
+        values = np.linalg.svd(as_array(rows), compute_uv=False)
+        root = asked["condition"] ** 0.5
+        assert values.max() <= root * (1 + 1e-12) and values.min() >= (1 - 1e-12) / root
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=str)
+@pytest.mark.parametrize("other", ["not symmetric", "not the identity", "not positive definite"])
+def test_not_more_than_what_is_asked_is_drawn(asked, other):
+    """The strategies are no narrower than they say."""
+    symmetric = asked.get("symmetric") or asked.get("positive_definite")
+    wanted = {
+        "not symmetric": lambda rows: not is_symmetric(rows),
+        "not the identity": lambda rows: rows != ((1, 0), (0, 1)),
+        "not positive definite": lambda rows: not is_positive_definite(rows),
+    }[other]
+    if (other, symmetric) == ("not symmetric", True):
+        pytest.skip("asked")
+    if other == "not positive definite" and asked.get("positive_definite"):
+        pytest.skip("asked")
+    assert find(strategies.matrix(2, **asked), wanted)
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=str)
+def test_a_matrix_shrinks_to_the_identity_or_zero(asked):
+    least = find(strategies.matrix(3, **asked), lambda rows: True)
+    simplest = 0 if set(asked) <= {"symmetric"} else 1
+    assert least == tuple(tuple(Fraction(simplest * (i == j)) for j in range(3)) for i in range(3))
+    assert find(strategies.vector(3), lambda entries: True) == (0, 0, 0)
+
+
+def test_what_contradicts_itself_is_refused():
+    with pytest.raises(ValueError, match="stochastic"):
+        strategies.matrix(stochastic=True, symmetric=True)
+    with pytest.raises(ValueError, match="condition"):
+        strategies.matrix(condition=0)
+    with pytest.raises(ValueError, match='whole number of at least 1, "d" or "n"'):
+        strategies.matrix("k")
+
+
+def inverse(rows: Any) -> Any:
+    d, whole = len(rows), det(rows)
+
+    def cofactor(i: int, j: int) -> Fraction:
+        left = [r[:j] + r[j + 1 :] for k, r in enumerate(map(list, rows)) if k != i]
+        return (-1) ** (i + j) * (det(left) if left else Fraction(1))
+
+    return tuple(tuple(cofactor(j, i) / whole for j in range(d)) for i in range(d))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_a_smaller_case_has_the_properties_of_the_first(data):
+    d, n = data.draw(SIZES), data.draw(SIZES)
+    asked = data.draw(st.sampled_from([a for a in ASKED if "condition" not in a]))
+    rows = data.draw(strategies.matrix(d, **asked))
+    given_ = {"A": rows, "P": data.draw(strategies.matrix(d, positive_definite=True)), "k": 2}
+    given_ |= {"Q": inverse(given_["P"]), "M": data.draw(strategies.matrix(n))}
+    coordinates = (one for i in range(d if d > 1 else 0) for one in without(given_, i, d, n, "d"))
+    examples = (one for i in range(n if n > 1 else 0) for one in without(given_, i, d, n, "n"))
+    for made in (*coordinates, *examples, *simpler(given_)):
+        assert made["k"] == 2
+        for kind, wanted in KINDS.items():
+            for name in ("A", "P", "M"):
+                assert not wanted(given_[name]) or wanted(made[name]), (kind, name)
+        assert is_invertible(made["P"]) and made["Q"] == inverse(made["P"])
+
+
+@pytest.mark.parametrize("asked", [{}, {"positive_definite": True}, {"invertible": True}])
+def test_a_counterexample_has_the_smallest_matrix(asked):
+    """A claim that is wrong of all matrices that are not diagonal, one that is wrong of all."""
+
+    def refuses(wrong: Any) -> Any:
+        def test(case: strategies.Case) -> None:
+            if wrong(case.parameters["A"]):
+                raise Differs("wrong", case.to_json())
+
+        drawn = strategies.prompts(
+            d=st.integers(2, 4), A=strategies.matrix(**asked), M=strategies.matrix("n")
+        )
+        with pytest.raises(Differs) as failure:
+            hunt(drawn, test, Budget(cases=40), strategies.ANY)
+        return failure.value.found.counterexample["parameters"]
+
+    found = refuses(lambda A: True)
+    assert (found["d"], found["A"], len(found["M"])) == ("1", [["1"]], 1)
+    found = refuses(lambda A: any(e for i, r in enumerate(A) for j, e in enumerate(r) if i != j))
+    assert found["d"] == "2" and sum(e != "0" for row in found["A"] for e in row) <= 4
