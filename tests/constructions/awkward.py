@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import constructions
-from constructions.parameters import Examples, Number, OneOf, Parameter, Rows, Whole
+from constructions.parameters import Examples, Matrix, Number, OneOf, Parameter, Rows, Vector, Whole
 
 Prompt = tuple[np.ndarray, np.ndarray, np.ndarray]
 REACH = {"float64": 150.0, "float32": 18.0, "bfloat16": 18.0, "float16": 2.0}  # decades
@@ -58,9 +58,10 @@ def value(rng: np.random.Generator, key: str, kind: Parameter, d: int, n: int) -
     if isinstance(kind, Number):
         return small if kind.unit == "top" else Fraction(int(rng.integers(1, 20)), 40)
     if isinstance(kind, Rows):
-        rows = d if kind.square else 3
+        rows = d if isinstance(kind, Matrix) else 3
         return tuple(tuple(int(e) for e in row) for row in rng.integers(-2, 3, (rows, d)))
-    return [small, small + 1] if kind.size == 2 else [0, 1, -1][: d if kind.size == "d" else 3]
+    many = d if isinstance(kind, Vector) else 3
+    return [small, small + 1] if kind.size == 2 else [0, 1, -1][:many]
 
 
 def witness(name: str, rng: np.random.Generator, n: int) -> Any:
