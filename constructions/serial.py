@@ -13,6 +13,7 @@ from proofs.slotmap import Block, SlotMap
 from proofs.stream import Layout, Slot
 
 W = TypeVar("W")
+FIELDS = "parts query_parts targets encodings"  # of a prompt, where they are not the default
 
 
 def from_json(data: Mapping[str, Any], make: Callable[..., W]) -> W:
@@ -22,8 +23,8 @@ def from_json(data: Mapping[str, Any], make: Callable[..., W]) -> W:
     """
     _known(data, "the witness", "name layout prompt layers readout examples")
     prompt, readout = data["prompt"], data["readout"]
-    _known(prompt, "the prompt", "form d register positions embedding")
-    _known(readout, "the readout", "slot coefficient")
+    _known(prompt, "the prompt", "form d register positions embedding", FIELDS)
+    _known(readout, "the readout", "slot coefficient", "tokens")
     try:
         return make(
             name=_text(data["name"], "the name"),
@@ -34,16 +35,33 @@ def from_json(data: Mapping[str, Any], make: Callable[..., W]) -> W:
                 form=prompt["form"],
                 register=prompt["register"],
                 positions=prompt["positions"],
+                **_fields(prompt),
             ),
             layer_list=tuple(
                 _layer(layer, f"layer {number}")
                 for number, layer in enumerate(data["layers"], start=1)
             ),
-            readout=Readout(readout["slot"], scalar(readout["coefficient"])),
+            readout=Readout(
+                readout["slot"], scalar(readout["coefficient"]), readout.get("tokens", "query")
+            ),
             examples=data["examples"],
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"this is no witness: {error!r}") from None
+
+
+def _fields(prompt: Mapping[str, Any]) -> dict[str, Any]:
+    """What tokens carry, where that is said."""
+    made = {name: prompt[name] for name in FIELDS.split() if name in prompt}
+    if "parts" in made:
+        shapes = made["parts"].items()
+        made["parts"] = Layout(tuple(Slot(name, tuple(shape)) for name, shape in shapes))
+    if "encodings" in made:
+        made["encodings"] = tuple(
+            (name, tuple(_rule(one, f"encoding {name}") for one in rules))
+            for name, rules in made["encodings"]
+        )
+    return made
 
 
 def _layer(data: Mapping[str, Any], where: str) -> Layer:

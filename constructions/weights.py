@@ -14,6 +14,7 @@ from typing import Any, Self
 from proofs.exact import Exact, as_text
 from proofs.layer import Head, Layer, Norm, Readout, validate_part
 from proofs.prompt import Prompt
+from proofs.rule import Rule
 from proofs.slotmap import SlotMap
 from proofs.stream import Layout
 from proofs.vocabulary import ACTIVATIONS, ATTENTION, is_reserved, several, whole
@@ -56,6 +57,30 @@ class Weights:
         """Hidden units of the residual stream."""
         return self.layout.width
 
+    @cached_property
+    def _bare_layers(self) -> tuple[Layer, ...]:
+        """The layers without names and annotations: equal where weights and wiring are."""
+        return tuple(
+            replace(
+                layer,
+                name="",
+                holds=(),
+                heads=tuple(replace(head, name="") for head in layer.heads),
+            )
+            for layer in self.layer_list
+        )
+
+    @property
+    def distinct_layers(self) -> int:
+        """Number of different layers: 1 where all of them are tied."""
+        return len(set(self._bare_layers))
+
+    @property
+    def period(self) -> int:
+        """The least p such that every layer is tied to the p-th after it: a loop of p layers."""
+        layers = self._bare_layers
+        return next((p for p in range(1, len(layers)) if layers[p:] == layers[:-p]), len(layers))
+
     @property
     def heads(self) -> int:
         """The most heads that any layer has."""
@@ -74,7 +99,8 @@ class Weights:
     @cached_property
     def weights(self) -> int:
         """Number of non-zero weights of all layers, embedding and read-out, written out densely."""
-        count = len(self.prompt.embedding.entries(self.layout, self.prompt.features)) + 1
+        count = len(self.prompt.embedding.entries(self.layout, self.prompt.features))
+        count += self.prediction_size
         for _, matrix in self.matrices():
             count += len(matrix)
         return count
@@ -94,6 +120,16 @@ class Weights:
         """Dimension of one x."""
         return self.prompt.d
 
+    @property
+    def prediction_size(self) -> int:
+        """How many numbers are predicted at one token."""
+        return len(self.layout.rows(self.readout.slot))
+
+    def prediction_shape(self, n: int, m: int) -> tuple[int, ...]:
+        """(tokens,), or (tokens, size) where more than one number is predicted at each."""
+        count = len(self.prompt.tokens(n, m).read_out(self.readout.tokens))
+        return (count,) if self.prediction_size == 1 else (count, self.prediction_size)
+
     @cached_property
     def free_symbols(self) -> frozenset[Any]:
         """Named parameters (sympy symbols) that the weights still contain."""
@@ -104,6 +140,9 @@ class Weights:
                 for row in block.matrix or ():
                     for entry in row:
                         found |= getattr(entry, "free_symbols", set())
+        for _, encoding in self.prompt.encodings:
+            for rule in encoding:
+                found |= rule.free_symbols
         for layer in self.layer_list:
             rules = (one for head in layer.heads for one in (head.mask, head.mix))
             for rule in filter(None, rules):
@@ -213,14 +252,31 @@ class Weights:
                 "register": self.prompt.register,
                 "positions": self.prompt.positions,
                 "embedding": blocks(self.prompt.embedding),
+                **self._fields(),
             },
             "layers": layers,
             "readout": {
                 "slot": self.readout.slot,
                 "coefficient": as_text(self.readout.coefficient),
+                **({} if self.readout.tokens == "query" else {"tokens": self.readout.tokens}),
             },
             "examples": self.examples,
         }
+
+    def _fields(self) -> dict[str, Any]:
+        """What tokens carry beside x of d numbers and a number y, as JSON data."""
+        prompt, made = self.prompt, dict[str, Any]()
+        if prompt.parts is not None:
+            made["parts"] = {part.name: list(part.shape) for part in prompt.parts.slots}
+        if prompt.query_parts is not None:
+            made["query_parts"] = list(prompt.query_parts)
+        if prompt.targets != 1:
+            made["targets"] = prompt.targets
+        if prompt.encodings:
+            made["encodings"] = [
+                [name, [_rule_to_json(one) for one in rules]] for name, rules in prompt.encodings
+            ]
+        return made
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -245,8 +301,8 @@ class Weights:
             whole(self.examples, 1, f"{self.name}: examples")
         try:
             self.prompt.embedding.check(self.layout, self.prompt.features)
-            if len(self.layout.rows(self.readout.slot)) != 1:
-                raise ValueError(f"the read-out slot {self.readout.slot} is not one number")
+            if not self.layout.rows(self.readout.slot):
+                raise ValueError(f"the read-out slot {self.readout.slot} has no entry")
         except (KeyError, ValueError) as error:
             raise ValueError(f"{self.name}, prompt or read-out: {_message(error)}") from None
         seen: set[int] = set()
@@ -268,7 +324,12 @@ class Weights:
 
     def _validate_names(self) -> None:
         """Raises ValueError where formulas could not tell what a name stands for."""
-        names = [("parameter", name) for name in self.parameters]
+        names: list[tuple[str, Any]] = []
+        if self.prompt.parts is not None:
+            parts = [part.name for part in self.prompt.parts.slots]
+            names += [("part of x", name) for name in parts if name != "x"]
+            names += [("column of the part", f"{name}_t") for name in parts if name != "x"]
+        names += [("parameter", name) for name in self.parameters]
         names += [("definition", name) for name, _ in self.definitions]
         taken: dict[str, str] = {}
         for what, name in names:
@@ -284,14 +345,17 @@ class Weights:
 
 def _rules(head: Head) -> dict[str, Any]:
     """Mask and mix as JSON, those that there are."""
-    made: dict[str, Any] = {}
-    for what, one in (("mask", head.mask), ("mix", head.mix)):
-        if one is not None and one.matrix is not None:
-            made[what] = {"matrix": [[as_text(entry) for entry in row] for row in one.matrix]}
-        elif one is not None:
-            constants = {name: as_text(value) for name, value in one.constants}
-            made[what] = {"text": one.text, "constants": constants}
-    return made
+    rules = (("mask", head.mask), ("mix", head.mix))
+    return {what: _rule_to_json(one) for what, one in rules if one is not None}
+
+
+def _rule_to_json(one: Rule) -> dict[str, Any]:
+    if one.matrix is not None:
+        return {"matrix": [[as_text(entry) for entry in row] for row in one.matrix]}
+    return {
+        "text": one.text,
+        "constants": {name: as_text(value) for name, value in one.constants},
+    }
 
 
 def _norm(norm: Norm) -> dict[str, Any]:

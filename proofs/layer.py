@@ -16,6 +16,7 @@ from proofs.vocabulary import (
     AVERAGES,
     KEYS,
     NORMS,
+    READOUTS,
     TOKENS,
     Average,
     Keys,
@@ -291,12 +292,17 @@ OTHER_NORMS = ("attention_norm", "after_attention", "after_mlp")
 
 @dataclass(frozen=True)
 class Readout:
-    """The prediction of each query token: coefficient * slot."""
+    """The prediction of each token: coefficient * slot, as many numbers as the slot has.
+
+    tokens: the queries, the tokens of x_1 … x_n ("examples"), or "all" tokens of the prompt.
+    """
 
     slot: str
     coefficient: Exact = 1
+    tokens: str = "query"
 
     def __post_init__(self) -> None:
+        one_of(self.tokens, READOUTS, "tokens of a read-out")
         object.__setattr__(self, "coefficient", exact(self.coefficient))
 
 

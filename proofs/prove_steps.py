@@ -362,7 +362,7 @@ class _Induction:
             kinds = kept
 
     def _rows(self, scope: Scope, hold: Holds, group: Any) -> Form:
-        return rows_of(scope, hold.expression, group, hold.slot, self.made.witnesses[0])
+        return rows_of(scope, hold.expression, group, hold.slot)
 
     def _compare(self, part: str, run: Run, scope: Scope, holds: tuple[Holds, ...]) -> bool:
         for group, state in zip(run.groups, run.states, strict=True):
@@ -388,11 +388,16 @@ class _Induction:
         return True
 
     def _predicts(self, run: Run, scope: Scope) -> bool:
-        witness = self.made.witnesses[0]
-        found = run.states[-1].get(witness.readout.slot, c.zero(1, 1))
-        wanted = rows_of(scope, self.text.prediction, run.groups[-1], witness.readout.slot, witness)
-        coefficient = sympy.sympify(witness.readout.coefficient)
-        return decide(self.lines, r"\text{prediction: }", coefficient * found, wanted)
+        slot = self.made.witnesses[0].readout.slot
+        return all(
+            decide(
+                self.lines,
+                r"\text{prediction: }" if not group.context else rf"\text{{at the {group.name}: }}",
+                found,
+                rows_of(scope, self.text.prediction, group, slot),
+            )
+            for group, found in run.predictions()
+        )
 
 
 def form_of(value: Any) -> Form:

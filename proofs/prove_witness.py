@@ -15,14 +15,12 @@ import time
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import sympy
-
 from proofs.calculus import form as c
 from proofs.calculus.arrays import Arrays
 from proofs.calculus.form import Form, ShapeError
-from proofs.calculus.run import Run
+from proofs.calculus.run import Run, size
 from proofs.calculus.scope import Scope, plain
-from proofs.calculus.tokens import OutsideCalculusError
+from proofs.calculus.tokens import OutsideCalculusError, ones
 from proofs.formula import rename
 from proofs.letters import Matrix, Vector
 from proofs.references import Statement
@@ -125,7 +123,7 @@ def _prove(
             for group, state in zip(run.groups, run.states, strict=True):
                 if not group.matches(hold.tokens):
                     continue
-                wanted = rows_of(scope, hold.expression, group, hold.slot, witness)
+                wanted = rows_of(scope, hold.expression, group, hold.slot)
                 found = state.get(hold.slot, c.zero(wanted.rows, wanted.columns))
                 where = rf"\text{{layer {number} ({layer.name}), {group.name}, {hold.slot}: }}"
                 if not decide(lines, where, found, wanted):
@@ -136,20 +134,21 @@ def _prove(
         for group, state in zip(run.groups, run.states, strict=True):
             for (name, slot), text in held.items():
                 if name == group.name:
-                    in_letters = rows_of(scope, text, group, slot, witness)
+                    in_letters = rows_of(scope, text, group, slot)
                     state[slot] = in_letters  # equal to what was found
                     if not in_letters.normal():
                         del state[slot]
-    slot, query = witness.readout.slot, run.groups[-1]
-    if prediction is None and ("query", slot) not in held:
-        return rf"\text{{no layer says at last what {slot} holds at the query}}"
-    found = sympy.sympify(witness.readout.coefficient) * run.states[-1].get(slot, c.zero(1, 1))
-    if prediction is None:
-        lines.append(rf"\text{{prediction: }} {found.latex()}")
-    elif not decide(
-        lines, r"\text{prediction: }", found, rows_of(scope, prediction, query, slot, witness)
-    ):
-        return lines[-1]
+    slot, predictions = witness.readout.slot, run.predictions()
+    for group, found in predictions:
+        where = r"\text{prediction: }"
+        if len(predictions) > 1 or group.context:
+            where = rf"\text{{prediction, {group.name}: }}"
+        if prediction is None and (group.name, slot) not in held:
+            return rf"\text{{no layer says at last what {slot} holds at the {group.name}}}"
+        if prediction is None:
+            lines.append(f"{where} {found.latex()}")
+        elif not decide(lines, where, found, rows_of(scope, prediction, group, slot)):
+            return lines[-1]
     return None
 
 
@@ -167,16 +166,21 @@ def decide(lines: list[str], text: str, left: Form, right: Form) -> bool:
     return same
 
 
-def rows_of(scope: Scope, text: str, group: Any, slot: str, witness: Any) -> Form:
+def rows_of(scope: Scope, text: str, group: Any, slot: str) -> Form:
     """An expression per token as the group's rows (a matrix slot as it is)."""
     rows = group.rows
-    x = group.features.get("x", c.zero(rows, c.d))
-    y = group.features.get("y", c.zero(rows, 1))
-    value = scope.evaluate(text, {"x_t": x.T, "y_t": plain(y.T)})
-    shape = witness.layout.shape(slot)
+    of_token = {}
+    for name, shape in {"y": (), **scope.carried}.items():
+        row = group.features.get(name, c.zero(*size(shape, rows)))
+        of_token[f"{name}_t"] = plain(row.T)
+    value = scope.evaluate(text, of_token)
+    shape = scope.shapes.get(slot, ())
     if not isinstance(value, Form):
         if value == 0:
-            sizes = {0: (rows, 1), 1: (rows, c.d), 2: (c.d, c.d)}
-            return c.zero(*sizes[len(shape)])
+            return c.zero(*size(shape, rows))
         value = c.number(value)
-    return value if len(shape) == 2 or value.rows == rows else value.T
+    if len(shape) == 2 or value.rows == rows:
+        return value
+    if rows != value.columns and 1 in (value.rows, value.columns):  # the same in every token
+        return ones(rows) @ (value if value.rows == 1 else value.T)
+    return value.T

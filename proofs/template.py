@@ -218,7 +218,7 @@ class Template:
             if kind == "token":
                 own = scope.known[name].T if group.context else c.number(sympy.Symbol(f"{name}_*"))
                 here.known[f"{name}_t"] = plain(own)
-        rows = rows_of(here, held.expression, group, held.slot, self.stage)
+        rows = rows_of(here, held.expression, group, held.slot)
         per_token = len(self.stage.layout.shape(held.slot)) < 2
         return ones(group.rows) @ rows if per_token and rows.rows != group.rows else rows
 

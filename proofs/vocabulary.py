@@ -16,6 +16,7 @@ AVERAGES: tuple[str, ...] = get_args(Average)
 FORMS: tuple[str, ...] = get_args(Form)
 NORMS = ("layer", "rms")
 TOKENS = ("all", "context", "query")
+READOUTS = ("query", "examples", "all")  # where a read-out predicts
 
 # which keys j token t sees, of those that its head reads: j <= t + this number
 DIAGONALS = {"causal": 0, "strictly causal": -1}

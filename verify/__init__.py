@@ -25,6 +25,7 @@ from .claim import (
     Undecided,
     Verdict,
     claim,
+    tied,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ __all__ = [
     "matrix",
     "statements",
     "strategies",
+    "tied",
     "vector",
 ]
 

@@ -35,7 +35,9 @@ ALLOWED: dict[Kind, tuple[Strength, ...]] = {
     "resources": ("exact",),
 }
 KINDS = tuple(ALLOWED)
-QUANTITIES = ("layers", "width", "heads", "hidden", "weights", "norm")
+QUANTITIES = (
+    "layers", "width", "heads", "hidden", "weights", "norm", "distinct_layers", "period"
+)  # fmt: skip
 RELATIONS = ("=", "<=", "O")
 
 
@@ -264,9 +266,11 @@ def check(
 class Promise:
     """A resource that a paper promises, as a formula in the witness's parameters.
 
-    quantity: "layers", "width", "heads", "hidden", "weights", or "norm", the parameter norm, which
-    only `for_every` counts. formula: "k + 8" must be met exactly (relation "=") or not be exceeded
-    ("<="); relation "O" compares the fitted polynomial's leading term with that of the formula.
+    quantity: "layers", "width", "heads", "hidden", "weights", "distinct_layers" (those that are not
+    tied to another one), "period" (the least p such that all layers p apart are tied), or "norm",
+    the parameter norm, which only `for_every` counts. formula: "k + 8" must be met exactly
+    (relation "=") or not be exceeded ("<="); relation "O" compares the fitted polynomial's leading
+    term with that of the formula.
     """
 
     quantity: str
@@ -282,6 +286,11 @@ class Promise:
             raise ValueError(
                 f"a promise's relation is one of {', '.join(RELATIONS)}, not {self.relation!r}"
             )
+
+
+def tied(body: str = "1") -> Promise:
+    """The promise that layers are one loop: each has the weights of the one `body` before it."""
+    return Promise("period", body)
 
 
 @dataclass(frozen=True)

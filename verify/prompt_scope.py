@@ -11,6 +11,8 @@ import numpy as np
 
 from proofs import formula
 from proofs.formula import Arithmetic, Names
+from proofs.prompt import X_ALONE, Fields
+from proofs.stream import Layout
 
 
 class Scope(dict[str, Any]):
@@ -32,25 +34,38 @@ class Scope(dict[str, Any]):
         return Names(given, self.__getitem__)
 
 
-def prompt_scope(X: Any, y: Any, definitions: Any, parameters: Mapping[str, Any]) -> Scope:
-    """Names of one prompt: X (n, d), y (n, 1), n, I, O (d, 1), x1, y1, …, and the parameters."""
+def prompt_scope(
+    X: Any,
+    y: Any,
+    definitions: Any,
+    parameters: Mapping[str, Any],
+    fields: Fields = X_ALONE,
+) -> Scope:
+    """Names of one prompt: X (n, d), y (n, 1), n, I, O (d, 1), x1, y1, …, and the parameters.
+
+    With parts of x the rows of each by its name, X being those of x; y has all targets.
+    """
     X = np.asarray(X)
-    n, d = X.shape
-    y = np.asarray(y).reshape(n, 1)
+    n = len(X)
+    d = X.shape[1]
+    if fields is not X_ALONE:
+        d = parameters["d"] if "d" in parameters else fields.dimension(d)
+    y = np.asarray(y).reshape(n, -1)
     zero = X[0, 0] * 0  # in the arithmetic of X
     identity = np.full((d, d), zero, dtype=object)
     for i in range(d):
         identity[i, i] = zero + 1
     given: dict[str, Any] = {
-        "X": X,
+        **columns_of(X, fields.at(d).parts),
         "y": y,
         "n": n,
         "I": identity,
         "O": np.full((d, 1), zero, dtype=object),
     }
     for i in range(n):
-        given[f"x{i + 1}"] = X[i].reshape(d, 1)
-        given[f"y{i + 1}"] = y[i, 0]
+        if "X" in given:
+            given[f"x{i + 1}"] = given["X"][i].reshape(-1, 1)
+        given[f"y{i + 1}"] = y[i, 0] if y.shape[1] == 1 else y[i].reshape(-1, 1)
     for name, value in parameters.items():
         if isinstance(value, tuple) and value and isinstance(value[0], tuple):
             given[name] = np.array(value, dtype=object)
@@ -61,6 +76,34 @@ def prompt_scope(X: Any, y: Any, definitions: Any, parameters: Mapping[str, Any]
         elif not isinstance(value, str):
             given[name] = Fraction(value) if isinstance(value, int) else value
     return Scope(given, dict(definitions))
+
+
+def columns_of(rows: np.ndarray, parts: Layout) -> dict[str, np.ndarray]:
+    """The columns (n, size) of each part in rows of all of them; X of the part x."""
+    made = {}
+    for part in parts.slots:
+        at = parts.rows(part.name)
+        made["X" if part.name == "x" else part.name] = rows[:, at.start : at.stop]
+    return made
+
+
+def token_names(
+    row: Any, layout: Layout, fields: Fields, d: int, y: Any = None, targets: int = 1
+) -> dict[str, Any]:
+    """What one token carries, as columns: x_t (d, 1), or each part's, and y_t.
+
+    `layout` has the parts that are in the row; the others, and y where there is none, are 0.
+    """
+    row = np.asarray(row)
+    zero = row[0] * 0 if row.size else 0
+    made = {}
+    for part in fields.at(d).parts.slots:
+        at = layout.rows(part.name) if part.name in layout else None
+        held = np.full(part.size, zero, dtype=object) if at is None else row[at.start : at.stop]
+        made[f"{part.name}_t"] = held.reshape(-1, 1)
+    column = np.full(targets, zero, dtype=object) if y is None else np.asarray(y).reshape(-1)
+    made["y_t"] = column[0] if len(column) == 1 else column.reshape(-1, 1)
+    return made
 
 
 def evaluate(text: str, scope: Mapping[str, Any]) -> Any:

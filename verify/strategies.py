@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from proofs.prompt import X_ALONE, Fields, fields_of
+from proofs.stream import DIMENSION, Layout
+
 from .claim import Domain
 from .drawn import Sized, simpler, without
 from .drawn import fractions as fractions
@@ -26,56 +29,108 @@ SearchStrategy = st.SearchStrategy
 class Case:
     """One prompt and the parameters of the witness that shall run on it.
 
-    X (n, d), y (n,), queries (m, d): numpy arrays of Fractions or of floats.
+    X (n, d), y (n,), queries (m, d): numpy arrays of Fractions or of floats. `fields` are the
+    parts of x, then X has their columns, and queries those of a query's. `targets`: 1, how many
+    numbers each y has, "d", or the parameter that says so; unless it is 1, y is (n, targets).
     """
 
     parameters: Mapping[str, Any]
     X: np.ndarray
     y: np.ndarray
     queries: np.ndarray
+    fields: Fields = X_ALONE
+    targets: Any = 1
+
+    @property
+    def d(self) -> int:
+        """The dimension of x, of its parts one that is named "d"."""
+        if self.fields is X_ALONE:
+            return self.X.shape[1]
+        given = self.parameters.get("d")
+        return self.fields.dimension(self.X.shape[1]) if given is None else given
 
     def to_json(self) -> dict[str, Any]:
         """Exact numbers as text."""
         return {
             "parameters": {name: as_text(value) for name, value in self.parameters.items()},
             "X": [[as_text(entry) for entry in row] for row in self.X],
-            "y": [as_text(entry) for entry in self.y],
+            "y": as_text(self.y.tolist()),
             "queries": [[as_text(entry) for entry in row] for row in self.queries],
+            **self._named_columns(),
+        }
+
+    def _named_columns(self) -> dict[str, Any]:
+        """How many columns of X, and of queries, each part has; nothing where x is one part."""
+        if self.fields is X_ALONE:
+            return {}
+        at = self.fields.at(self.d)
+        return {
+            name: {part.name: part.size for part in layout.slots}
+            for name, layout in (("parts", at.parts), ("query_parts", at.of_query))
         }
 
     def smaller(self) -> Iterator[Case]:
-        """Cases with one example, query or coordinate less, or with one entry made 0 or 1.
+        """Cases with one example, query, coordinate or target less, or one entry made 0 or 1.
 
-        Parameters that are sizes, vectors or matrices follow (`drawn.without`), and matrices become
-        the identity, as far as they stay what they are (`drawn.simpler`).
+        Parameters that are sizes, vectors or matrices follow (`drawn.without`); a coordinate is
+        taken from all parts of x that have d of them. Matrices become the identity, as far as they
+        stay what they are (`drawn.simpler`).
         """
-        n, d = self.X.shape
+        n, d = len(self.X), self.d
         for j in range(n if n > 1 else 0):
+            X, y = np.delete(self.X, j, 0), np.delete(self.y, j, 0)
             for fewer in without(self.parameters, j, d, n, "n"):
                 if fewer.get("examples") == n:
                     fewer["examples"] = n - 1
-                yield Case(fewer, np.delete(self.X, j, 0), np.delete(self.y, j, 0), self.queries)
+                yield replace(self, parameters=fewer, X=X, y=y)
         for q in range(len(self.queries) if len(self.queries) > 1 else 0):
-            yield Case(self.parameters, self.X, self.y, np.delete(self.queries, q, 0))
+            yield replace(self, queries=np.delete(self.queries, q, 0))
+        at = self.fields.at(d)
         for i in range(d if d > 1 else 0):
+            X = np.delete(self.X, _columns(self.fields.parts, at.parts, i), 1)
+            y = np.delete(self.y, i, 1) if self.targets == DIMENSION else self.y
+            queries = np.delete(self.queries, _columns(self.fields.of_query, at.of_query, i), 1)
             for narrow in without(self.parameters, i, d, n, "d"):
                 if "d" in narrow:
                     narrow["d"] = d - 1
-                yield Case(narrow, np.delete(self.X, i, 1), self.y, np.delete(self.queries, i, 1))
+                yield replace(self, parameters=narrow, X=X, y=y, queries=queries)
+        yield from self._fewer_targets()
         for name in ("X", "y", "queries"):
             array = getattr(self, name)
-            for at in np.ndindex(array.shape):
+            for entry in np.ndindex(array.shape):
                 for simple in (0, 1):
-                    if array[at] in (0, simple):
+                    if array[entry] in (0, simple):
                         break
                     other = array.copy()
-                    other[at] = array[at] * 0 + simple
+                    other[entry] = array[entry] * 0 + simple
                     yield replace(self, **{name: other})
         for parameters in simpler(self.parameters):
             yield replace(self, parameters=parameters)
 
+    def _fewer_targets(self) -> Iterator[Case]:
+        """Cases with one target less, where a parameter says how many there are."""
+        if self.targets in (1, DIMENSION) or not isinstance(self.targets, str):
+            return
+        count = self.parameters[self.targets]
+        for k in range(count if count > 1 else 0):
+            y = np.delete(self.y, k, 1)
+            y = y[:, 0] if count == 2 else y
+            yield replace(self, parameters={**self.parameters, self.targets: count - 1}, y=y)
+
     def __repr__(self) -> str:
         return f"Case({self.to_json()})"
+
+
+def _columns(letters: Layout, numbers: Layout, i: int) -> list[int]:
+    """The columns of coordinate i: of every part, along each of its axes of d."""
+    made: list[int] = []
+    for part, sized in zip(letters.slots, numbers.slots, strict=True):
+        at = np.indices(sized.shape).reshape(len(sized.shape), sized.size)
+        chosen = np.zeros(sized.size, dtype=bool)
+        for axis, places in zip(part.shape, at):
+            chosen |= (places == i) & (axis == DIMENSION)
+        made += [numbers.rows(sized.name)[k] for k in np.flatnonzero(chosen)]
+    return made
 
 
 def as_text(value: Any) -> Any:
@@ -99,14 +154,20 @@ def prompts(
     m: SearchStrategy[int] | None = None,
     entries: SearchStrategy[Any] | None = None,
     build: Any = None,
+    parts: Layout | None = None,
+    query_parts: Sequence[str] | None = None,
+    targets: Any = 1,
     **parameters: Any,
 ) -> SearchStrategy[Case]:
     """Cases with d, n, m drawn and `parameters` drawn from strategies (or fixed values).
 
     `matrix` and `vector` take the d, or the n, that is drawn.
     build: function (parameters, d, n) -> more parameters, for those that depend on sizes, such
-    as examples = n. Rows are at times zero, repeated or collinear, and targets all equal.
+    as examples = n. `parts` of x and those of a query as in Prompt; `targets` is how many numbers
+    each y has, "d", or the name of the parameter that says so. Rows are at times zero, repeated or
+    collinear, and targets all equal.
     """
+    fields = fields_of(parts, query_parts)
     dims = st.integers(1, 4) if d is None else d
     sizes = st.integers(1, 4) if n is None else n
     counts = st.integers(1, 2) if m is None else m
@@ -121,24 +182,36 @@ def prompts(
         }
         kind = draw(awkward)
         dim, size, count = draw(dims), draw(sizes), draw(counts)
-        queries = [[draw(values) for _ in range(dim)] for _ in range(count)]
-        rows = [[draw(values) for _ in range(dim)] for _ in range(size)]
-        targets = [draw(values) for _ in range(size)]
+        width, asked = fields.at(dim).parts.width, fields.at(dim).of_query.width
+        queries = [[draw(values) for _ in range(asked)] for _ in range(count)]
+        rows = [[draw(values) for _ in range(width)] for _ in range(size)]
+        of_one = dim if targets == DIMENSION else chosen.get(targets, targets)
+        number = targets != DIMENSION and of_one == 1
+
+        def target() -> Any:
+            return draw(values) if number else [draw(values) for _ in range(of_one)]
+
+        ys = [target() for _ in range(size)]
         if kind == "zero row":
             rows[-1] = [entry * 0 for entry in rows[-1]]
         elif kind == "equal":
-            rows[-1], targets[-1] = list(rows[0]), targets[0]
+            rows[-1], ys[-1] = list(rows[0]), ys[0]
         elif kind == "collinear":
             rows = [[entry * (i + 1) for entry in rows[0]] for i in range(size)]
         elif kind == "flat":
-            targets = [targets[0]] * size
+            ys = [ys[0]] * size
         by_size = {"d": dim, "n": size}
         sized = {k: v for k, v in chosen.items() if isinstance(v, Sized)}
         chosen |= {name: draw(value.at(by_size[value.size])) for name, value in sized.items()}
         if build is not None:
             chosen |= build(chosen, dim, size)
         return Case(
-            MappingProxyType({"d": dim, **chosen}), _array(rows), _array(targets), _array(queries)
+            MappingProxyType({"d": dim, **chosen}),
+            _array(rows, size, width),
+            _array(ys, size) if number else _array(ys, size, of_one),
+            _array(queries, count, asked),
+            fields,
+            targets,
         )
 
     return draw_case()
@@ -169,8 +242,8 @@ def floats_with_condition(
     return X, scale * rng.standard_normal(n), rng.standard_normal((m, d))
 
 
-def _array(values: list) -> np.ndarray:
-    made = np.array(values, dtype=object)
+def _array(values: list, *shape: int) -> np.ndarray:
+    made = np.array(values, dtype=object).reshape(shape)
     if made.size and isinstance(made.flat[0], float):
         return made.astype(float)
     return made

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from proofs.exact import Exact
+from proofs.prompt import X_ALONE
 from proofs.slotmap import Block
 from proofs.vocabulary import Entrywise
 
@@ -165,11 +166,14 @@ class Prompts(ABC):
 
     n: int
     m: int
+    batch: tuple[int, ...]  # shape of the batch
+    predicted: tuple[int, ...]  # shape of one prompt's predictions
     floats: bool = False
 
     @abstractmethod
     def each(self) -> Iterator[tuple[Any, Any, Any]]:
-        """(X (n, d), y (n, 1), queries (m, d)) per run; a torch batch is one run."""
+        """(X (n, inputs), y (n, targets), queries (m, query_inputs)) per run; a torch batch is
+        one run."""
 
     @abstractmethod
     def join(self, made: list[Any]) -> Any:
@@ -177,43 +181,74 @@ class Prompts(ABC):
 
     @abstractmethod
     def give(self, result: Any) -> Any:
-        """(…, m) in the user's kind of array."""
+        """Predictions, (…, tokens) or (…, tokens, size), in the user's kind of array."""
 
     @abstractmethod
     def give_slot(self, array: Any, tokens: int, shape: tuple[int, ...]) -> Any:
         """(…, tokens, *shape) in the user's kind of array."""
 
 
+def completed(X: Any, y: Any, queries: Any, witness: Any) -> tuple[Any, Any, Any]:
+    """X, y, queries; y may be left out where there are no targets, queries where the prediction
+    is none of theirs. Raises ValueError where they may not."""
+    import numpy as np
+
+    batch = np.shape(X)[:-2] if y is None or queries is None else ()
+    if y is None:
+        if witness.prompt.targets != 0:
+            raise ValueError("the prompt needs y, the targets of the examples")
+        y = np.zeros((*batch, *np.shape(X)[-2:-1], 0), dtype=int)
+    if queries is None:
+        if witness.readout.tokens == "query":
+            raise ValueError("the prompt needs queries, at which the witness predicts")
+        queries = np.zeros((*batch, 0, witness.prompt.query_inputs), dtype=int)
+    return X, y, queries
+
+
 def check_shapes(
     X: tuple[int, ...], y: tuple[int, ...], queries: tuple[int, ...], witness: Any
 ) -> tuple[int, ...]:
-    """The common batch shape of X (…, n, d), y (…, n), queries (…, m, d); ValueError otherwise."""
+    """The common batch shape of X (…, n, inputs), y (…, n) or, where there is not one target,
+    (…, n, targets), queries (…, m, query_inputs); ValueError otherwise."""
+    prompt, examples = witness.prompt, witness.examples
+    targets = () if prompt.targets == 1 else (prompt.target_count,)
+    fields = prompt.fields.at(prompt.d)
+    plain = prompt.fields is X_ALONE
+    of_x, of_query = ("d", "d") if plain else (fields.parts.width, fields.of_query.width)
     if len(X) < 2:
-        raise ValueError(f"X must have shape (..., n, d), not {X}")
+        raise ValueError(f"X must have shape (..., n, {of_x}), not {X}")
     if len(y) < 1:
         raise ValueError("y must have shape (..., n), not a single number")
     if len(queries) < 2:
-        raise ValueError(f"queries must have shape (..., m, d), not {queries}")
-    n, d, examples = X[-2], witness.d, witness.examples
+        raise ValueError(f"queries must have shape (..., m, {of_query}), not {queries}")
+    n = X[-2]
     if n < 1:
         raise ValueError("the prompt is empty: X needs at least one example")
-    if X[-1] != d:
-        raise ValueError(f"X has d = {X[-1]} columns, the witness was built for d = {d}")
-    if queries[-1] != d:
-        raise ValueError(
-            f"queries have d = {queries[-1]} columns, the witness was built for d = {d}"
-        )
-    if y[-1] != n:
-        raise ValueError(f"y has {y[-1]} values for n = {n} examples")
+    for name, given, parts in (
+        ("X has", X[-1], fields.parts),
+        ("queries have", queries[-1], fields.of_query),
+    ):
+        wanted = parts.width
+        if given != wanted and plain:
+            raise ValueError(f"{name} d = {given} columns, the witness was built for d = {wanted}")
+        if given != wanted:
+            said = ", ".join(f"{part.name}: {part.size}" for part in parts.slots) or "no part"
+            raise ValueError(f"{name} {given} columns, the witness reads {wanted} ({said})")
+    if targets and y[-1] != targets[0]:
+        raise ValueError(f"y must have shape (..., n, {targets[0]}), not {y}")
+    if y[: len(y) - len(targets)][-1:] != (n,):
+        count = y[len(y) - len(targets) - 1] if len(y) > len(targets) else 0
+        raise ValueError(f"y has {count} values for n = {n} examples")
     if examples is not None and n != examples:
         raise ValueError(f"the prompt has n = {n} examples, the witness was built for {examples}")
-    if X[:-2] == y[:-1] == queries[:-2]:
+    of_y = y[: len(y) - len(targets) - 1]
+    if X[:-2] == of_y == queries[:-2]:
         return X[:-2]
     import numpy as np
 
     try:
-        return tuple(np.broadcast_shapes(X[:-2], y[:-1], queries[:-2]))
+        return tuple(np.broadcast_shapes(X[:-2], of_y, queries[:-2]))
     except ValueError:
         raise ValueError(
-            f"batch shapes {X[:-2]}, {y[:-1]}, {queries[:-2]} of X, y, queries do not fit together"
+            f"batch shapes {X[:-2]}, {of_y}, {queries[:-2]} of X, y, queries do not fit together"
         ) from None

@@ -12,7 +12,7 @@ import numpy as np
 from proofs.exact import Exact
 from proofs.slotmap import Block
 
-from .base import Numbers, Prompts, check_shapes
+from .base import Numbers, Prompts, check_shapes, completed
 from .contraction import contraction
 from .folded import Folded, reshaped
 from .seen import Seen
@@ -211,6 +211,7 @@ class ExactPrompts(Prompts):
 
     def __init__(self, system: FlintNumbers, X: Any, y: Any, queries: Any, witness: Any) -> None:
         self.system = system
+        X, y, queries = completed(X, y, queries, witness)
         if all(hasattr(part, "shape") for part in (X, y, queries)):  # before anything is copied
             check_shapes(tuple(X.shape), tuple(y.shape), tuple(queries.shape), witness)
         arrays = [
@@ -218,18 +219,21 @@ class ExactPrompts(Prompts):
         ]
         self.batch = check_shapes(arrays[0].shape, arrays[1].shape, arrays[2].shape, witness)
         self.n, self.m = arrays[0].shape[-2], arrays[2].shape[-2]
+        self.predicted = witness.prediction_shape(self.n, self.m)
+        if witness.prompt.targets == 1:
+            arrays[1] = arrays[1][..., None]
         self.X, self.y, self.queries = (
-            np.broadcast_to(a, (*self.batch, *a.shape[a.ndim - axes :])).reshape(
-                -1, *a.shape[a.ndim - axes :]
+            np.broadcast_to(a, (*self.batch, *a.shape[-2:])).reshape(
+                prod(self.batch), *a.shape[-2:]
             )
-            for a, axes in zip(arrays, (2, 1, 2))
+            for a in arrays
         )
 
     def each(self) -> Iterator[tuple[Any, Any, Any]]:
         for X, y, queries in zip(self.X, self.y, self.queries):
             yield (
                 self._matrix(X, "X"),
-                self._matrix(y[:, None], "y"),
+                self._matrix(y, "y"),
                 self._matrix(queries, "queries"),
             )
 
@@ -240,7 +244,7 @@ class ExactPrompts(Prompts):
         return made
 
     def give(self, result: list[Any]) -> np.ndarray:
-        return self._array(result, (self.m,))
+        return self._array(result, self.predicted)
 
     def give_slot(self, array: list[Any], tokens: int, shape: tuple[int, ...]) -> np.ndarray:
         return self._array(array, (tokens, *shape))

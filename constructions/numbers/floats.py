@@ -15,7 +15,7 @@ from proofs.exact import Exact, nearest_float
 from proofs.slotmap import Block
 from proofs.vocabulary import Entrywise
 
-from .base import Numbers, Prompts, check_shapes
+from .base import Numbers, Prompts, check_shapes, completed
 from .seen import Seen
 
 DTYPES = {
@@ -242,17 +242,21 @@ class FloatPrompts(Prompts):
     floats = True
 
     def __init__(self, system: Floats, X: Any, y: Any, queries: Any, witness: Any) -> None:
+        X, y, queries = completed(X, y, queries, witness)
         self.torch_in = any(isinstance(part, torch.Tensor) for part in (X, y, queries))
         device = next((p.device for p in (X, y, queries) if isinstance(p, torch.Tensor)), None)
         self.system = Floats(system.name, system.device or device)
         given = [_array(part, name) for part, name in ((X, "X"), (y, "y"), (queries, "queries"))]
-        self.given = tuple(given)  # what the user gave, not yet rounded to the format
         shapes = [tuple(part.shape) for part in given]
         self.batch = check_shapes(shapes[0], shapes[1], shapes[2], witness)
+        if witness.prompt.targets == 1:
+            given[1] = given[1][..., None]
+        self.given = tuple(given)  # what the user gave, not yet rounded to the format
         self.X, self.y, self.queries = (
             self._take(part, name) for part, name in zip(given, ("X", "y", "queries"))
         )
         self.n, self.m = self.X.shape[-2], self.queries.shape[-2]
+        self.predicted = witness.prediction_shape(self.n, self.m)
         for name, part in (("X", self.X), ("y", self.y), ("queries", self.queries)):
             if not all_finite(part):
                 raise ValueError(f"{name} has values that are not finite in {system.name}")
@@ -273,7 +277,7 @@ class FloatPrompts(Prompts):
     def each(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
         X, y, queries = (
             part if part.shape[:-2] == self.batch else part.expand(*self.batch, *part.shape[-2:])
-            for part in (self.X, self.y.unsqueeze(-1), self.queries)
+            for part in (self.X, self.y, self.queries)
         )
         yield X, y, queries
 
@@ -281,7 +285,8 @@ class FloatPrompts(Prompts):
         return made[0]
 
     def give(self, result: torch.Tensor) -> Any:
-        result = result.squeeze(-1).expand(*self.batch, self.m)
+        result = result.expand(*self.batch, *result.shape[-2:])
+        result = result.reshape(*self.batch, *self.predicted)
         return result if self.torch_in else _to_numpy(result)
 
     def give_slot(self, array: torch.Tensor, tokens: int, shape: tuple[int, ...]) -> Any:

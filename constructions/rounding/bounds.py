@@ -62,10 +62,14 @@ Parts = list[Part]
 
 
 def rounding_bound(witness: Weights, X: Any, y: Any, queries: Any, numbers: str) -> Any:
-    """Bound (…, m) on |prediction in `numbers` - exact prediction|, whatever the order in which
-    sums are added up. Includes rounding X, y, queries to the format."""
+    """Bound on |prediction in `numbers` - exact prediction|, of the predictions' shape, whatever
+    the order in which sums are added up. Includes rounding X, y, queries to the format."""
     prompts = Floats(numbers).prompts(X, y, queries, witness)
-    bound = full_bound(witness, prompts, taken(prompts))
+    if 0 in prompts.predicted:
+        bound = torch.zeros(*prompts.batch, *prompts.predicted, dtype=torch.float64)
+    else:
+        bound = full_bound(witness, prompts, taken(prompts))
+    bound = bound.reshape(*prompts.batch, *prompts.predicted)
     return bound if prompts.torch_in else bound.cpu().numpy()
 
 
@@ -82,8 +86,6 @@ def taken(prompts: FloatPrompts) -> Parts:
         if error is not None and not bool((error != 0).any()):
             error = off = None
         part = Part(value, error, off)
-        if name == "y":
-            part = part.shaped(lambda array: array.unsqueeze(-1))
         parts.append(part.shaped(partial(_repeated, batch=prompts.batch)))
     return parts
 
@@ -118,20 +120,22 @@ def _off(exact: Any, near: float) -> float:
 
 
 def norm_bound(witness: Weights, prompts: FloatPrompts, parts: Parts) -> torch.Tensor:
-    """A cheap bound (…, m), the same for all queries of a prompt, and often large or infinite."""
+    """A cheap bound (…, predictions), the same for all of a prompt, and often large or infinite."""
     system = NormError(prompts.system.name, _batch(parts), prompts.X.device)
     made = _run(witness, system, parts)
     norm = torch.as_tensor(0.0 if made.norm is None else made.norm, dtype=torch.float64)
-    return _finished(norm.to(prompts.X.device).unsqueeze(-1).expand(parts[2].value.shape[:-1]))
+    every = (*_batch(parts), math.prod(prompts.predicted))
+    return _finished(norm.to(prompts.X.device).unsqueeze(-1).expand(every))
 
 
 def full_bound(witness: Weights, prompts: FloatPrompts, parts: Parts) -> torch.Tensor:
-    """The best bound, (…, m), by the cheapest way that tells: every noise by itself where these
-    are few; else the pass back; then whatever of noises and balls is not too dear. Balls alone
-    where a user's function is applied, of which nothing else is known."""
+    """The best bound, (…, predictions), by the cheapest way that tells: every noise by itself where
+    these are few; else the pass back; then whatever of noises and balls is not too dear. Balls
+    alone where a user's function is applied, of which nothing else is known."""
     count, many = _entries(witness, prompts), math.prod(_batch(parts))
     if _applies(witness, prompts):
-        bound = torch.full(parts[2].value.shape[:-1], math.inf, device=prompts.X.device)
+        every = (*_batch(parts), math.prod(prompts.predicted))
+        bound = torch.full(every, math.inf, device=prompts.X.device)
         enough = torch.zeros_like(bound)
     else:
         bound, size = quick_bound(witness, prompts, parts)
@@ -150,8 +154,8 @@ def full_bound(witness: Weights, prompts: FloatPrompts, parts: Parts) -> torch.T
 def quick_bound(
     witness: Weights, prompts: FloatPrompts, parts: Parts
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """A bound (…, m) by noises where these are few, else by the pass back; and the size of each
-    prompt's predictions."""
+    """A bound (…, predictions) by noises where these are few, else by the pass back; and the size
+    of each prompt's predictions."""
     few = math.prod(_batch(parts)) * _entries(witness, prompts) ** 2 <= FEW
     return (noise_bound if few else back_bound)(witness, prompts, parts)
 
@@ -179,11 +183,12 @@ def beside_bound(witness: Weights, prompts: FloatPrompts, parts: Parts, bits: in
             given = [beside.given(*part) for part in parts]
             made = plan(witness, prompts.n, prompts.m).run(beside, *given)  # type: ignore[arg-type]
     except (ZeroDivisionError, Unsupported):
-        return torch.full(parts[2].value.shape[:-1], math.inf, device=prompts.X.device)
+        every = (*_batch(parts), math.prod(prompts.predicted))
+        return torch.full(every, math.inf, device=prompts.X.device)
     back = passed_back(system, made.bounded.value)
     if made.bounded.error is None:
         return back
-    return torch.minimum(back, _finished(made.bounded.error[..., 0]))
+    return torch.minimum(back, _finished(made.bounded.error.flatten(-2)))
 
 
 def noise_bound(
@@ -192,10 +197,10 @@ def noise_bound(
     """The error carried forward, noise by noise; and the size of each prompt's predictions."""
     system = NoiseError(prompts.system.name, _batch(parts), prompts.X.device)
     made = _run(witness, system, parts)
-    size = made.magnitude[..., 0].amax(dim=-1, keepdim=True)
+    size = made.magnitude.flatten(-2).amax(dim=-1, keepdim=True)
     if made.error is None:
-        return torch.zeros_like(made.value[..., 0]), size
-    return _finished(made.error[..., 0]), size
+        return torch.zeros_like(made.value.flatten(-2)), size
+    return _finished(made.error.flatten(-2)), size
 
 
 def back_bound(
@@ -205,20 +210,20 @@ def back_bound(
     each prompt's predictions."""
     system = RunningError(prompts.system.name, _batch(parts), prompts.X.device)
     made = _run(witness, system, parts)
-    size = made.magnitude[..., 0].amax(dim=-1, keepdim=True)
+    size = made.magnitude.flatten(-2).amax(dim=-1, keepdim=True)
     if made.error is None:
-        return torch.zeros_like(made.magnitude[..., 0]), size
-    bound = _finished(made.error[..., 0])
+        return torch.zeros_like(made.magnitude.flatten(-2)), size
+    bound = _finished(made.error.flatten(-2))
     if made.value.requires_grad:
         bound = torch.minimum(bound, passed_back(system, made.value))
     return bound, size
 
 
 def passed_back(system: RunningError, read_out: torch.Tensor) -> torch.Tensor:
-    """sum |S| (local + q) for each of the predictions, a read-out (*batch, m, 1)."""
+    """sum |S| (local + q) for each of the predictions, a read-out (*batch, tokens, size)."""
     added = [one for one in system.added if one.value.requires_grad]
     with system.working():
-        return _finished(_weighed(system, read_out[..., 0], added))
+        return _finished(_weighed(system, read_out.flatten(-2), added))
 
 
 def _weighed(system: RunningError, predictions: torch.Tensor, added: list[Added]) -> torch.Tensor:
@@ -294,15 +299,17 @@ def warn_if_lost(witness: Weights, prompts: Prompts, result: torch.Tensor) -> No
 
 def lost(witness: Weights, prompts: FloatPrompts, result: torch.Tensor) -> str | None:
     """What is to be said of rounding in these predictions; None if it has not reached them."""
+    if result.numel() == 0:
+        return None
     if not all_finite(result):
         return f"a prediction overflowed in {prompts.system.name}; {_others(witness)} can hold it"
-    predictions = result[..., 0].double().expand(*prompts.batch, prompts.m)
+    predictions = result.double().expand(*prompts.batch, *result.shape[-2:]).flatten(-2)
     parts = taken(prompts)
     still = unsettled(norm_bound(witness, prompts, parts), predictions, prompts)
     if not bool(still.any()):
         return None
     # prompts in one row from here, and only those that are open
-    still, predictions = still.reshape(-1), predictions.reshape(-1, prompts.m)
+    still, predictions = still.reshape(-1), predictions.reshape(-1, predictions.shape[-1])
     parts = [part.shaped(lambda array: array.reshape(-1, *array.shape[-2:])) for part in parts]
     predictions, parts = predictions[still], [part.shaped(itemgetter(still)) for part in parts]
     bound = torch.full_like(predictions, math.inf)
@@ -358,7 +365,7 @@ def distances(
 def unsettled(
     bound: torch.Tensor, predictions: torch.Tensor, prompts: FloatPrompts
 ) -> torch.Tensor:
-    """Which prompts (…) have a prediction (…, m) that rounding may have reached."""
+    """Which prompts (…) have one of their predictions that rounding may have reached."""
     size = predictions.abs().amax(dim=-1, keepdim=True)
     settled = bound <= size * math.sqrt(prompts.system.unit_roundoff)
     settled &= (predictions != 0) | (bound == 0)
@@ -382,13 +389,13 @@ def rational(witness: Any) -> bool:
     if witness.irrational:
         return False
     coefficients = [witness.readout.coefficient]
-    for layer in witness.layer_list:
-        for head in layer.heads:
-            for one in filter(None, (head.mask, head.mix)):
-                if one.uses("pi", "sin", "cos"):
-                    return False
-                coefficients += [*dict(one.constants).values()]
-                coefficients += [entry for row in one.matrix or () for entry in row]
+    heads = [head for layer in witness.layer_list for head in layer.heads]
+    rules = [one for head in heads for one in (head.mask, head.mix) if one is not None]
+    for one in (*rules, *(one for _, encoding in witness.prompt.encodings for one in encoding)):
+        if one.uses("pi", "sin", "cos"):
+            return False
+        coefficients += [*dict(one.constants).values()]
+        coefficients += [entry for row in one.matrix or () for entry in row]
     for slots in witness.slot_maps():
         for block in slots:
             coefficients += [block.coefficient, *(e for row in block.matrix or () for e in row)]

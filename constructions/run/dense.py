@@ -180,7 +180,7 @@ class DenseLayer(nn.Module):
 
 
 class TransformerModule(nn.Module):
-    """(X (…, n, d), y (…, n), queries (…, m, d)) -> predictions (…, m).
+    """(X (…, n, d), y (…, n), queries (…, m, d)) -> predictions (…, m), as Witness.predict.
 
     `state_dict` has the names of `Witness.matrices`; `save` and `load` use safetensors, with the
     exact witness as metadata.
@@ -199,10 +199,14 @@ class TransformerModule(nn.Module):
             stream.width, prompt.features.width, dtype,
         )  # fmt: skip
         self.layers = nn.ModuleList(DenseLayer(each, stream, dtype) for each in witness.layer_list)
-        row = witness.layout.rows(witness.readout.slot).start
-        self.readout = dense({(0, row): witness.readout.coefficient}, 1, stream.width, dtype)
+        rows, coefficient = witness.layout.rows(witness.readout.slot), witness.readout.coefficient
+        self.readout = dense(
+            {(i, row): coefficient for i, row in enumerate(rows)}, len(rows), stream.width, dtype
+        )
 
-    def forward(self, X: torch.Tensor, y: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, X: torch.Tensor, y: torch.Tensor | None = None, queries: torch.Tensor | None = None
+    ) -> torch.Tensor:
         refuse_in_reference()
         system = Floats(NAMES[self.dtype], self.embedding.device)
         prompts = FloatPrompts(system, X, y, queries, self.witness)
@@ -217,7 +221,9 @@ class TransformerModule(nn.Module):
         h = system.concatenate(read) @ self.embedding.T
         for layer in self.layers:
             h = layer(h, tokens)
-        return (h[..., tokens.queries.start :, :] @ self.readout.T)[..., 0]
+        at = tokens.read_out(self.witness.readout.tokens)
+        made = system.rows(h, at) @ self.readout.T
+        return made.reshape(*made.shape[:-2], *prompts.predicted)
 
     def save(self, path: str | Path) -> None:
         """Writes a safetensors file, whole or not at all."""

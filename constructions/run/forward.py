@@ -323,18 +323,24 @@ def _planned(
 ) -> tuple[Planner, tuple[Array, Array, Array], Iterator[Stream]]:
     """The pass in a planner, and the names of what is given to it."""
     planner, tokens = Planner(), witness.prompt.tokens(n, m)
-    given = Array(n, witness.d), Array(n, 1), Array(m, witness.d)
+    prompt = witness.prompt
+    given = (
+        Array(n, prompt.inputs),
+        Array(n, prompt.target_count),
+        Array(m, prompt.query_inputs),
+    )
     X, y, queries = map(planner.given, given)
     return planner, given, streams(witness, X, y, queries, tokens, planner)
 
 
 def read_out(witness: Weights, stream: Stream, tokens: Tokens, numbers: Numbers) -> Any:
-    """The read-out slot at the queries, (m, 1) in the number system."""
+    """The read-out slot at the tokens where it predicts, (tokens, size) in the number system."""
     name, index = split_entry(witness.readout.slot)
     value = stream[name]
     if index is not None:
         value = numbers.columns(value, index, index + 1)
-    return numbers.scale(witness.readout.coefficient, numbers.rows(value, tokens.queries))
+    at = tokens.read_out(witness.readout.tokens)
+    return numbers.scale(witness.readout.coefficient, numbers.rows(value, at))
 
 
 def trace(witness: Weights, X: Any, y: Any, queries: Any, numbers: Any) -> list[dict[str, Any]]:

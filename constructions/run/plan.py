@@ -17,8 +17,8 @@ from .steps import ARGUMENTS, Array, Step, arrays_first
 
 
 class Plan:
-    """Steps from X (n, d), y (n, 1), queries (m, d) to results, of which the last is the
-    prediction (m, 1)."""
+    """Steps from X (n, inputs), y (n, targets), queries (m, query_inputs) to results, of which the
+    last is the prediction (tokens, size)."""
 
     def __init__(
         self, given: Sequence[Array], steps: Iterable[Step], results: Sequence[Array]
@@ -54,7 +54,7 @@ class Plan:
         return [held[i] for i in self._results]
 
     def run(self, numbers: Numbers, *prompt: Any) -> Any:
-        """The prediction (m, 1)."""
+        """The prediction (tokens, size)."""
         return self.results(numbers, *prompt)[-1]
 
 

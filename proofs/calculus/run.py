@@ -24,19 +24,19 @@ from proofs.calculus.form import Form, ShapeError
 from proofs.calculus.pairs import Pairs, zero
 from proofs.calculus.relu_heads import Selection, combined, relu
 from proofs.calculus.tokens import (
-    FEATURES,
     PLACE,
-    VECTORS,
     Group,
     OutsideCalculusError,
+    Shape,
+    Sizes,
     groups,
     ones,
 )
 from proofs.rule import is_zero
 from proofs.vocabulary import DIAGONALS
 
-Shape = tuple[Any, ...]  # (), (d,) or (d, d), d the letter
 ZERO, ONE = sympy.Integer(0), sympy.Integer(1)
+FEATURES = ("y", "one", "index", "position", "query", "register")  # beside the parts of x
 
 
 class State(dict[str, Form]):
@@ -94,6 +94,8 @@ class Run:
         self.matrices = {} if matrices is None else matrices
         prompt = witness.prompt
         self.positions = {b.destination for b in prompt.embedding if b.source == "position"}
+        self.sizes = Sizes(prompt)
+        self.carried = self.sizes.features(prompt)
         self.shapes = self._shapes()
         self.states = [State(self.shapes, group.rows) for group in self.groups]
         for group, state in zip(self.groups, self.states, strict=True):
@@ -102,19 +104,21 @@ class Run:
                     self._embed(block, group, state)
 
     def _shapes(self) -> dict[str, Shape]:
-        """Kinds of what a state holds: "()", "(d,)" or "(d, d)", as tuples of letters."""
-        d = self.witness.d
+        """Kinds of what a state holds: "()", "(d,)" or "(d, d)", as tuples of letters.
+
+        Axes that are sizes of the prompt, such as the number of targets, are numbers.
+        """
         made: dict[str, Shape] = {}
         for slot in self.witness.layout.slots:
             if slot.name in self.positions:
                 made |= {f"{slot.name}[{i}]": () for i in range(slot.size)}
-            elif len(slot.shape) <= 2 and all(axis == d for axis in slot.shape):
-                made[slot.name] = (c.d,) * len(slot.shape)
+            elif len(slot.shape) <= 2 and (shape := self.sizes.shape(slot.shape)) is not None:
+                made[slot.name] = shape
         return made
 
     def _embed(self, block: Any, group: Group, state: State) -> None:
         name, entry, _ = block.source.partition("[")
-        if name not in FEATURES:
+        if name not in self.carried and name not in FEATURES:
             raise OutsideCalculusError(f"the feature {name}")
         if block.source == "position":
             if block.pattern is not None or block.matrix is not None:
@@ -127,15 +131,41 @@ class Run:
         if entry and name != "position":
             raise OutsideCalculusError("an entry of what a token carries")
         if block.source in group.features:
-            shape = (c.d,) if name in VECTORS else ()
+            shape = self.carried.get(name, ())
             form = group.features[block.source]
             state.add(block.destination, self._apply(block, form, shape)[0])
 
     @property
     def examples(self) -> Any:
         """The number of examples: n, or the number that is fixed."""
-        with_y = [group.rows for group in self.groups if "y" in group.features]
-        return sum(with_y, sympy.Integer(0))
+        return sum((group.rows for group in self.of_examples), sympy.Integer(0))
+
+    @property
+    def of_examples(self) -> list[Group]:
+        """The groups of the tokens that carry x_1 … x_n."""
+        part = self.witness.prompt.fields.parts.slots[0].name
+        return [group for group in self.groups if f"{part}_example" in group.features]
+
+    def predictions(self) -> list[tuple[Group, Form]]:
+        """What is read out at the last layer, for each group of tokens that predicts.
+
+        Raises OutsideCalculusError for an entry of a slot.
+        """
+        readout = self.witness.readout
+        predicts = {
+            "query": [group for group in self.groups if not group.context],
+            "examples": self.of_examples,
+            "all": self.groups,
+        }
+        if readout.tokens not in predicts:
+            raise OutsideCalculusError(f"a read-out at {readout.tokens}")
+        made = []
+        for group, state in zip(self.groups, self.states, strict=True):
+            if group in predicts[readout.tokens]:
+                shape = size(state.shape(readout.slot), group.rows)
+                held = state.get(readout.slot, c.zero(*shape))
+                made.append((group, sympy.sympify(readout.coefficient) * held))
+        return made
 
     # -- one layer ----------------------------------------------------------------------------
 

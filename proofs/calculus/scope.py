@@ -16,6 +16,7 @@ from proofs.calculus.run import Run
 from proofs.calculus.tokens import OutsideCalculusError
 from proofs.formula import Arithmetic, Names
 from proofs.letters import is_square, is_vector
+from proofs.vocabulary import NUMBERED
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,7 @@ class Scope:
         definitions: Mapping[str, str],
     ) -> None:
         self.definitions = definitions
+        self.shapes, self.carried = run.shapes, run.carried
         self.known: dict[str, Any] = {
             "n": run.examples,
             "I": c.identity(c.d),
@@ -52,15 +54,16 @@ class Scope:
         }
         self.letters: dict[str, Form] = {}
         self.found: dict[str, Any] = {}  # values of definitions, in the letters so far
-        with_x = [g for g in run.groups if g.context and "x" in g.features]
-        with_y = [g for g in run.groups if g.context and "y" in g.features]
-        if with_x and with_x[0].rows == c.n:
-            self.known |= {"X": c.X, "y": c.y}
-        else:
-            self.known["X"] = Stack(tuple(g.features["x"] for g in with_x))
-            self.known["y"] = Stack(tuple(g.features["y"] for g in with_y))
-            for i, (x, y) in enumerate(zip(with_x, with_y, strict=True), start=1):
-                self.known |= {f"x{i}": x.features["x"].T, f"y{i}": y.features["y"].scalar()}
+        for feature in (*(part.name for part in run.witness.prompt.fields.parts.slots), "y"):
+            rows = [g.features[feature] for g in run.groups if g.context and feature in g.features]
+            if not rows:
+                continue
+            together = rows[0].rows == c.n
+            name = "X" if feature == "x" else feature
+            self.known[name] = rows[0] if together else Stack(tuple(rows))
+            if feature in NUMBERED and not together:
+                single = {f"{feature}{i}": plain(row.T) for i, row in enumerate(rows, start=1)}
+                self.known |= single
         for name, value in parameters.items():
             if is_vector(value):
                 self.known[name] = arrays.value(value) if any(value) else c.zero(c.d, 1)

@@ -23,6 +23,8 @@ s = sympy.Symbol("s")
 def run(witness: Any) -> Run:
     """The run of all layers: the examples together, and the query. Raises OutsideCalculusError."""
     made = Run(witness, None)
+    if made.carried.keys() != {"x", "x_example", "x_query"} or witness.readout.tokens != "query":
+        raise OutsideCalculusError("only predictions of x and one target are polynomials in S")
     if len(made.groups) != 2:
         raise OutsideCalculusError("only plain joint prompts are polynomials in S")
     for layer in witness.layer_list:

@@ -16,12 +16,12 @@ import sympy
 
 from proofs.calculus import form as c
 from proofs.calculus.form import Form
+from proofs.stream import DIMENSION
 
 ONE = sympy.Integer(1)
 # a query's place among the queries, from 0
 PLACE = sympy.Symbol("q", integer=True, nonnegative=True)
-VECTORS = ("x", "x_example", "x_query")
-FEATURES = (*VECTORS, "y", "one", "index", "position", "query", "register")
+Shape = tuple[Any, ...]  # (), (d,), (d, d), d the letter; other axes are numbers
 
 
 class OutsideCalculusError(ValueError):
@@ -46,6 +46,48 @@ class Group:
         return self.context and self.rows == 1 and self.first == tokens
 
 
+class Sizes:
+    """What the numbers of a witness's axes stand for: d for the letter, others for themselves.
+
+    Raises OutsideCalculusError where a number of targets, or of a part of x, that is no letter is
+    the number d too: a slot of so many numbers may be either, and is another one at another d.
+    """
+
+    def __init__(self, prompt: Any) -> None:
+        self.d, fields = prompt.d, prompt.fields
+        axes = {axis for part in fields.parts.slots for axis in part.shape} | {prompt.targets}
+        self.others = {axis for axis in axes if axis not in (DIMENSION, 0, 1)}
+        if self.d in self.others:
+            raise OutsideCalculusError(
+                f"targets, or a part of x, of {self.d} numbers where d = {self.d} too: they are "
+                'told apart at another d, or by the letter "d"'
+            )
+
+    def axis(self, size: Any) -> Any:
+        """The axis in the calculus; None for a number that is no size of the prompt."""
+        if size in (self.d, DIMENSION):
+            return c.d
+        return sympy.Integer(size) if size in self.others or size == 1 else None
+
+    def shape(self, shape: Shape) -> Shape | None:
+        """The shape in the calculus; None where an axis has no meaning in it."""
+        made = tuple(self.axis(size) for size in shape)
+        return None if None in made else made
+
+    def features(self, prompt: Any) -> dict[str, Shape]:
+        """The shapes of what the parts of x, and y, give a token; of every other feature ()."""
+        fields = prompt.fields
+        made: dict[str, Shape] = {}
+        for part in fields.parts.slots:
+            shape = self.shape(part.shape)
+            if shape is None or len(shape) > 1:
+                raise OutsideCalculusError(f"the part {part.name} of x, of shape {part.shape}")
+            made |= dict.fromkeys((part.name, f"{part.name}_example", f"{part.name}_query"), shape)
+        if prompt.targets != 1:
+            made["y"] = (self.axis(prompt.targets),)
+        return made
+
+
 def ones(rows: Any) -> Form:
     """The column of ones."""
     return c.number(1) if rows == 1 else c.letter(f"1_{rows}", rows, 1)
@@ -63,6 +105,8 @@ def groups(witness: Any, examples: int | None = None) -> list[Group]:
     OutsideCalculusError where one-hot positions are read and that number is not fixed.
     """
     prompt = witness.prompt
+    shapes = Sizes(prompt).features(prompt)
+    parts = [part.name for part in prompt.fields.parts.slots]
     if prompt.form not in ("joint", "interleaved"):
         raise OutsideCalculusError(f"a prompt of the form {prompt.form}")
     one_hot = "position" in _sources(prompt.embedding)
@@ -86,7 +130,11 @@ def groups(witness: Any, examples: int | None = None) -> list[Group]:
     if fixed is None:
         if one_hot:
             raise OutsideCalculusError("tokens are told apart: the number of examples is needed")
-        x, y = {"x": c.X, "x_example": c.X}, {"y": c.y}
+        x: dict[str, Form] = {}
+        for name in parts:
+            matrix = matrix_of(name, shapes[name])
+            x |= {name: matrix, f"{name}_example": matrix}
+        y = {"y": matrix_of("y", shapes.get("y", ()))} if prompt.targets != 0 else {}
         if prompt.form == "joint":
             add("examples", {**x, **y}, c.n)
             end += c.n
@@ -97,8 +145,13 @@ def groups(witness: Any, examples: int | None = None) -> list[Group]:
             end += 2 * c.n - 1
     else:
         for i in range(1, fixed + 1):
-            row = c.letter(f"x_{{{i}}}", c.d, 1).T
-            x, y = {"x": row, "x_example": row}, {"y": c.number(sympy.Symbol(f"y_{i}"))}
+            x = {}
+            for name in parts:
+                row = row_of(name, f"{{{i}}}" if shapes[name] else str(i), shapes[name])
+                x |= {name: row, f"{name}_example": row}
+            shape = shapes.get("y", ())
+            y = {"y": row_of("y", f"{{{i}}}" if shape else str(i), shape)}
+            y = y if prompt.targets != 0 else {}
             for name, features in (
                 (("example", {**x, **y}),)
                 if prompt.form == "joint"
@@ -106,13 +159,29 @@ def groups(witness: Any, examples: int | None = None) -> list[Group]:
             ):
                 add(f"{name} {i}", features)
                 end += 1
-    row = c.letter("x_*", c.d, 1).T
-    query = {"x": row, "x_query": row, "query": c.number(1), "one": c.number(1)}
+    query = {"query": c.number(1), "one": c.number(1)}
+    for name in prompt.fields.query_parts:
+        row = row_of(name, "*", shapes[name])
+        query |= {name: row, f"{name}_query": row}
     query["index"] = c.number(end + PLACE)
     if one_hot and prompt.positions > end:
         raise OutsideCalculusError("one-hot positions tell queries apart, and one stands for all")
     made.append(Group("query", ONE, query, False, end + PLACE))
     return made
+
+
+def matrix_of(name: str, shape: Shape) -> Form:
+    """The rows of all examples: X of the part x, y of the targets, of a part what it is named."""
+    known = {"x": c.X} if shape == (c.d,) else {"y": c.y} if shape == () else {}
+    letter = "X" if name == "x" else name
+    return known.get(name, c.letter(letter, c.n, shape[0] if shape else 1))
+
+
+def row_of(name: str, index: str, shape: Shape) -> Form:
+    """One token's row, a letter of its own; of a single number a symbol."""
+    if shape == ():
+        return c.number(sympy.Symbol(f"{name}_{index}"))
+    return c.letter(f"{name}_{index}", shape[0], 1).T
 
 
 def _sources(slots: Any) -> set[str]:

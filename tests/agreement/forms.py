@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 import sympy
+from plain import divided, parts_of, query_parts_of
 
 Rows = list[list[Fraction]]
 
@@ -17,30 +18,48 @@ class Numbers:
     """A concrete prompt, and which of its queries the calculus's one stands for."""
 
     X: Rows
-    y: list[Fraction]
+    y: list[Any]
     queries: Rows
     place: int
     weights: Mapping[str, Rows]  # matrices of the witness that have a letter
+    prompt: Any = None  # the witness's, where it carries more than x and a number y
+
+    @property
+    def columns(self) -> dict[str, tuple[Rows, list[Fraction]]]:
+        """The rows of all examples, and the row of the query, of each part of x; and y."""
+        X, query = self.X, self.queries[self.place]
+        if self.prompt is None:
+            parts, asked = {"x": X}, {"x": query}
+        else:
+            names = parts_of(self.prompt)
+            rows = [divided(row, names, self.prompt) for row in X]
+            parts = {name: [row[name] for row in rows] for name in names}
+            asked = divided(query, query_parts_of(self.prompt), self.prompt)
+        y = [row if isinstance(row, list) else [row] for row in self.y]
+        return {name: (rows, asked.get(name, [])) for name, rows in {**parts, "y": y}.items()}
 
     @property
     def symbols(self) -> dict[str, Any]:
         known: dict[str, Any] = {"n": len(self.X), "m": len(self.queries), "q": self.place}
-        known["d"] = len(self.queries[0])
-        return known | {f"y_{i}": value for i, value in enumerate(self.y, start=1)}
+        known["d"] = len(self.queries[0]) if self.prompt is None else self.prompt.d
+        for name, (rows, query) in self.columns.items():
+            known |= {f"{name}_{i}": row[0] for i, row in enumerate(rows, start=1) if len(row) == 1}
+            known |= {f"{name}_*": query[0]} if len(query) == 1 else {}
+        return known
 
     def letter(self, name: str) -> Rows:
         """The matrix that a letter stands for."""
         count = len(self.X)
         known = {
-            "X": self.X,
-            "y": [[value] for value in self.y],
             "1_n": [[Fraction(1)]] * count,
             "i_n": [[Fraction(i)] for i in range(count)],
-            "x_*": [[value] for value in self.queries[self.place]],
             **self.weights,
         }
-        for i, row in enumerate(self.X, start=1):
-            known[f"x_{{{i}}}"] = [[value] for value in row]
+        for part, (rows, query) in self.columns.items():
+            known["X" if part == "x" else part] = rows
+            known[f"{part}_*"] = [[value] for value in query]
+            for i, row in enumerate(rows, start=1):
+                known[f"{part}_{{{i}}}"] = [[value] for value in row]
         return known[name]
 
     def size(self, size: Any) -> int:

@@ -100,18 +100,36 @@ FRACTIONS = Fractions()
 
 
 def predict(witness: Any, X: Any, y: Any, queries: Any, arithmetic: Any = FRACTIONS) -> list[Any]:
-    """The prediction of each query: coefficient * read-out slot."""
+    """All predictions in one row: at each token coefficient * read-out slot, entry by entry."""
     last = states(witness, X, y, queries, arithmetic)[-1]
     name, index = reference(witness.readout.slot)
     coefficient = arithmetic.number(witness.readout.coefficient)
-    return [coefficient * held[index or 0] for held in last[name][-len(queries) :]]
+    made = []
+    for t in read_out_at(witness, len(X), len(queries)):
+        held = last[name][t]
+        made += [coefficient * entry for entry in (held if index is None else [held[index]])]
+    return made
+
+
+def read_out_at(witness: Any, n: int, m: int) -> list[int]:
+    """The tokens at which a witness predicts."""
+    prompt, tokens = witness.prompt, witness.readout.tokens
+    first, step = int(prompt.register), {"joint": 1, "interleaved": 2}[prompt.form]
+    end = first + step * n
+    if tokens == "query":
+        return list(range(end, end + m))
+    if tokens == "examples":
+        return [first + step * j for j in range(n)]
+    if tokens == "all":
+        return list(range(end + m))
+    raise Unsupported(f"a read-out at {tokens}")
 
 
 def states(witness: Any, X: Any, y: Any, queries: Any, arithmetic: Any = FRACTIONS) -> list[State]:
     """What every token holds in every slot, after the embedding and after each layer."""
     number = arithmetic.number
     prompt = witness.prompt
-    tokens = token_features(prompt, X, y, queries, number)
+    tokens = token_features(prompt, X, y, queries, arithmetic)
     given = placed(feature_shapes(prompt))
     slots = placed([(slot.name, slot.shape) for slot in witness.layout.slots])
     width = total(slots)
@@ -128,41 +146,84 @@ def states(witness: Any, X: Any, y: Any, queries: Any, arithmetic: Any = FRACTIO
 # -- tokens -----------------------------------------------------------------------------------
 
 
+def parts_of(prompt: Any) -> dict[str, Shape]:
+    """The parts of x with their shapes, in the order of the columns of X."""
+    if prompt.parts is None:
+        return {"x": (prompt.d,)}
+    return {
+        part.name: tuple(prompt.d if axis == "d" else axis for axis in part.shape)
+        for part in prompt.parts.slots
+    }
+
+
+def query_parts_of(prompt: Any) -> list[str]:
+    """The parts that a query has, in the order of its columns."""
+    return list(parts_of(prompt) if prompt.query_parts is None else prompt.query_parts)
+
+
 def feature_shapes(prompt: Any) -> list[tuple[str, Shape]]:
-    d = (prompt.d,)
-    return [
-        ("x", d), ("y", ()), ("one", ()), ("index", ()), ("position", (prompt.positions,)),
-        ("query", ()), ("register", ()), ("x_example", d), ("x_query", d),
+    parts = parts_of(prompt)
+    made = list(parts.items())
+    if prompt.targets == 1:
+        made.append(("y", ()))
+    elif prompt.targets != 0:
+        made.append(("y", (prompt.d if prompt.targets == "d" else prompt.targets,)))
+    made += [
+        ("one", ()), ("index", ()), ("position", (prompt.positions,)), ("query", ()),
+        ("register", ()),
     ]  # fmt: skip
+    made += [(f"{name}_example", shape) for name, shape in parts.items()]
+    made += [(f"{name}_query", parts[name]) for name in query_parts_of(prompt)]
+    return made + [(name, (len(rules),)) for name, rules in prompt.encodings]
 
 
-def token_features(prompt: Any, X: Any, y: Any, queries: Any, number: Any) -> list[dict[str, Any]]:
+def _slot(text: str) -> str:
+    return reference(text)[0]
+
+
+def divided(row: Any, names: Iterable[str], prompt: Any) -> dict[str, Any]:
+    """A row of X, or of queries, as its parts."""
+    made, start = {}, 0
+    for name in names:
+        width = size(parts_of(prompt)[name])
+        made[name] = row[start : start + width]
+        start += width
+    assert start == len(row)
+    return made
+
+
+def token_features(
+    prompt: Any, X: Any, y: Any, queries: Any, arithmetic: Any
+) -> list[dict[str, Any]]:
     """What the embedding may read of each token, in order."""
-    nowhere = [0] * prompt.d
+    number = arithmetic.number
     kinds: list[dict[str, Any]] = [{"register": 1}] if prompt.register else []
     for x, target in zip(X, y, strict=True):
+        parts = divided(x, parts_of(prompt), prompt)
+        carried = parts | {f"{name}_example": part for name, part in parts.items()}
         if prompt.form == "joint":
-            kinds.append({"x": x, "x_example": x, "y": target})
+            kinds.append({**carried, "y": target})
         elif prompt.form == "interleaved":
-            kinds += [{"x": x, "x_example": x}, {"y": target}]
+            kinds += [carried, {"y": target}]
         else:
             raise Unsupported(f"prompt form {prompt.form}")
-    kinds += [{"x": x, "x_query": x, "query": 1} for x in queries]
+    for x in queries:
+        parts = divided(x, query_parts_of(prompt), prompt)
+        kinds.append({**parts, **{f"{k}_query": part for k, part in parts.items()}, "query": 1})
     made = []
     for t, kind in enumerate(kinds):
-        made.append(
-            {
-                "x": [number(value) for value in kind.get("x", nowhere)],
-                "y": [number(kind.get("y", 0))],
-                "one": [number(1)],
-                "index": [number(t)],
-                "position": [number(int(p == t)) for p in range(prompt.positions)],
-                "query": [number(kind.get("query", 0))],
-                "register": [number(kind.get("register", 0))],
-                "x_example": [number(value) for value in kind.get("x_example", nowhere)],
-                "x_query": [number(value) for value in kind.get("x_query", nowhere)],
-            }
-        )
+        kind["one"], kind["index"] = 1, t
+        kind["position"] = [int(p == t) for p in range(prompt.positions)]
+        read = {_slot(block.source) for block in prompt.embedding}
+        for name, rules in prompt.encodings:
+            if name in read:
+                at = {"t": t, "n": len(X), "N": len(kinds)}
+                kind[name] = [rule(one, at, arithmetic) for one in rules]
+        token = {}
+        for name, shape in feature_shapes(prompt):
+            value = kind.get(name, [0] * size(shape))
+            token[name] = [number(v) for v in (value if isinstance(value, list) else [value])]
+        made.append(token)
     return made
 
 
@@ -344,6 +405,8 @@ def rule(one: Any, at: Mapping[str, int], arithmetic: Any) -> Any:
         if not functions:
             raise Unsupported(f"the rule {one.text}")
         names |= functions | {name: mpmath.mpf(int(number)) for name, number in at.items()}
+        for name, number in one.constants:
+            names[name] = mpmath.mpf(Fraction(number).numerator) / Fraction(number).denominator
         names["Fraction"] = mpmath.mpf
     made = eval(compile(ast.fix_missing_locations(tree), one.text, "eval"), names)  # noqa: S307
     if isinstance(made, float):

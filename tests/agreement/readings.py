@@ -7,7 +7,7 @@ not know something. Anything else is a Disagreement.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -18,7 +18,7 @@ import torch
 from float_bounds import FloatBounds, Unbounded
 from forms import Numbers, evaluated
 from hypothesis import HealthCheck, Phase, given, settings
-from plain import FRACTIONS, Decimals, predict, reference, states
+from plain import FRACTIONS, Decimals, predict, read_out_at, reference, states
 from witnesses import IRRATIONAL, RATIONAL, Case, cases, words
 
 from constructions.numbers.floats import Floats
@@ -101,7 +101,12 @@ def prediction(case: Case) -> str:
         wanted = predict(case.witness, *case.prompt)
     except ZeroDivisionError:
         return UNDEFINED
-    same("prediction", list(case.witness.predict(*case.prompt, "rational")), wanted, case)
+    found = case.witness.predict(*case.prompt, "rational")
+    prompt = case.witness.prompt.tokens(len(case.X), len(case.queries))
+    count = len(prompt.read_out(case.witness.readout.tokens))
+    size = case.witness.prediction_size
+    same("shape", found.shape, (count,) if size == 1 else (count, size), case)
+    same("prediction", found.ravel().tolist(), wanted, case)
     return AGREES
 
 
@@ -157,7 +162,7 @@ def dense(case: Case) -> str:
 def _dense(case: Case) -> list[float]:
     given = (torch.from_numpy(np.array(part, dtype=float)) for part in case.prompt)
     with torch.no_grad():
-        return case.witness.to_torch()(*given).tolist()
+        return case.witness.to_torch()(*given).flatten().tolist()
 
 
 def irrational(case: Case) -> str:
@@ -170,7 +175,7 @@ def irrational(case: Case) -> str:
             wanted = predict(case.witness, *case.prompt, Decimals())
         except ZeroDivisionError:
             return UNDEFINED
-        balls = case.witness.predict(*case.prompt, "ball")
+        balls = case.witness.predict(*case.prompt, "ball").ravel()
         outcome = AGREES
         for ball, value in zip(balls, wanted, strict=True):
             if not ball.is_finite():
@@ -181,7 +186,7 @@ def irrational(case: Case) -> str:
             if abs(middle - value) > room:
                 raise Disagreement(f"ball: {ball} is not {value}, of {case.witness.to_json()}")
         floats = [np.array(part, dtype=float) for part in case.prompt]
-        bounds = case.witness.rounding_bound(*floats)
+        bounds = case.witness.rounding_bound(*floats).ravel()
         for found, value, bound in zip(_dense(case), wanted, bounds, strict=True):
             if not np.isfinite(bound):
                 outcome = UNBOUNDED
@@ -252,15 +257,33 @@ def _calculus(case: Case, examples: int | None) -> str:
         for number, layer in enumerate(case.witness.layer_list, start=1):
             run.layer(layer)
             _compare(run, wanted[number], case, number, weights)
-        slot = case.witness.readout.slot
-        form = run.states[-1].get(slot)
+        predictions = run.predictions()
     except OutsideCalculusError:
         return REFUSED
-    for place, value in enumerate(predict(case.witness, *case.prompt)):
-        numbers = Numbers(*case.prompt, place, weights)
-        held = [[Fraction(0)]] if form is None else evaluated(form, numbers)
-        same("prediction", case.witness.readout.coefficient * held[0][0], value, case)
+    size, found = case.witness.prediction_size, {}
+    for group, form in predictions:
+        for token, numbers, i in tokens_of(group, case, weights):
+            found[token] = _found("it", {"it": evaluated(form, numbers)}, i, size)
+    row = [entry for token in sorted(found) for entry in found[token]]
+    same("prediction", row, predict(case.witness, *case.prompt), case)
     return AGREES
+
+
+def tokens_of(
+    group: Any, case: Case, weights: dict[str, Any]
+) -> Iterator[tuple[int, Numbers, int]]:
+    """Every token of a group: its number, the numbers for letters, its row in the group."""
+    m = len(case.queries)
+    everywhere = replace(case.witness, readout=replace(case.witness.readout, tokens="all"))
+    first_query = len(read_out_at(everywhere, len(case.X), m)) - m
+    for place in range(1 if group.context else len(case.queries)):
+        numbers = Numbers(*case.prompt, place, weights, case.witness.prompt)
+        if group.context:
+            first, step = numbers.size(group.first), numbers.size(group.step)
+        else:
+            first, step = first_query + place, 1
+        for i in range(numbers.size(group.rows)):
+            yield first + step * i, numbers, i
 
 
 def _letters(witness: Any) -> tuple[dict[Any, Any], dict[str, Any]]:
@@ -287,7 +310,7 @@ def _compare(
     compared = set()
     for group, state in zip(run.groups, run.states, strict=True):
         for place in range(1 if group.context else len(case.queries)):
-            numbers = Numbers(*case.prompt, place, weights)
+            numbers = Numbers(*case.prompt, place, weights, case.witness.prompt)
             count = numbers.size(group.rows)
             if group.context:
                 first, step = numbers.size(group.first), numbers.size(group.step)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from constructions.parts import read_offset, scaled
 from constructions.witness import Witness
 from proofs.layer import MLP, Head, Layer, Norm, Readout
-from proofs.prompt import Prompt
+from proofs.prompt import Prompt, binary, sinusoidal
 from proofs.rule import Rule, rule
 from proofs.slotmap import Block, SlotMap, slot_map
 from proofs.stream import Layout, Slot
@@ -71,7 +71,7 @@ class Case:
 
     witness: Witness
     X: list[list[Fraction]]
-    y: list[Fraction]
+    y: list[Any]  # numbers, or lists of them
     queries: list[list[Fraction]]
 
     @property
@@ -86,6 +86,7 @@ def words(witness: Witness) -> set[str]:
     used.add(f"positions={bool(prompt.positions)}")
     used |= {f"feature={_name(block.source)}" for block in prompt.embedding}
     used.add(f"readout entry={_is_entry(witness.readout.slot)}")
+    used |= field_words(witness)
     for slots in witness.slot_maps():
         used |= {word for block in slots for word in _block_words(block)}
     for layer in witness.layer_list:
@@ -121,6 +122,32 @@ def _norm_words(layer: Layer) -> set[str]:
             if any(isinstance(value, tuple) for _, value in (*one.gain, *one.bias)):
                 used.add("norm=True, one number for each entry")
     return used
+
+
+def field_words(witness: Witness) -> set[str]:
+    """What a witness uses beside x of d numbers, one target and one number at each query."""
+    prompt, readout = witness.prompt, witness.readout
+    used = set()
+    if prompt.parts is not None:
+        used.add("parts")
+    if set(prompt.fields.query_parts) < {part.name for part in prompt.fields.parts.slots}:
+        used.add("parts of examples only")
+    if prompt.targets != 1:
+        used.add(f"targets={'d' if prompt.targets == 'd' else min(prompt.targets, 2)}")
+    if len(witness.layout.rows(readout.slot)) > 1:
+        used.add("several numbers")
+    if readout.tokens != "query":
+        used.add(f"read-out at {readout.tokens}")
+    read = {_name(block.source) for block in prompt.embedding}
+    return used | {f"encoding {name}" for name, _ in prompt.encodings if name in read}
+
+
+FIELDS = frozenset(
+    {
+        "parts", "parts of examples only", "targets=d", "targets=0", "targets=2",
+        "several numbers", "read-out at examples", "read-out at all", "encoding bits",
+    }
+)  # fmt: skip
 
 
 def _block_words(block: Block) -> set[str]:
@@ -196,9 +223,13 @@ def cases(
     most_m: int = 3,
     fixed: Mapping[str, Any] | None = None,
     least_layers: int = 0,
+    fields: bool = False,
 ) -> Case:
-    """Witnesses that use no word of `without` ("softmax", "norm", "causal", …), with prompts."""
-    witness = draw(witnesses(without, most_layers, most_d, fixed, least_layers))
+    """Witnesses that use no word of `without` ("softmax", "norm", "causal", …), with prompts.
+
+    fields: also parts of x, targets other than one, and other read-outs than a number of a query.
+    """
+    witness = draw(witnesses(without, most_layers, most_d, fixed, least_layers, fields))
     n = draw(st.integers(1, most_n)) if witness.examples is None else witness.examples
     m = draw(st.integers(1, most_m))
     return draw(prompts(draw(with_matrices(witness, n, m)), n, m))
@@ -229,17 +260,21 @@ def with_matrices(draw: Any, witness: Witness, n: int, m: int) -> Witness:
 @st.composite
 def prompts(draw: Any, witness: Witness, n: int, m: int) -> Case:
     """A prompt of n examples and m queries for a witness."""
-    rows = st.lists(NUMBERS, min_size=witness.d, max_size=witness.d)
+    prompt = witness.prompt
+    targets = prompt.d if prompt.targets == "d" else prompt.targets
+
+    def rows(size: int) -> Any:
+        return st.lists(NUMBERS.map(Fraction), min_size=size, max_size=size)
+
     X, y, queries = (
         draw(st.lists(entries, min_size=count, max_size=count))
-        for entries, count in ((rows, n), (NUMBERS, n), (rows, m))
+        for entries, count in (
+            (rows(prompt.inputs), n),
+            (NUMBERS.map(Fraction) if prompt.targets == 1 else rows(targets), n),
+            (rows(prompt.query_inputs), m),
+        )
     )
-    return Case(
-        witness,
-        [[Fraction(value) for value in row] for row in X],
-        [Fraction(value) for value in y],
-        [[Fraction(value) for value in row] for row in queries],
-    )
+    return Case(witness, X, y, queries)
 
 
 @st.composite
@@ -250,6 +285,7 @@ def witnesses(
     most_d: int = 3,
     fixed: Mapping[str, Any] | None = None,
     least_layers: int = 0,
+    fields: bool = False,
 ) -> Witness:
     """One witness; `fixed` sets d or fields of the prompt ("form", "register", "positions"), and
     has most heads mask or mix by rules ("rules")."""
@@ -268,22 +304,52 @@ def witnesses(
         shapes["position"] = (positions,)
     if draw(st.integers(0, 2)) == 0 and not {"one", "index"} & set(without):
         shapes |= {"one": (), "index": ()}
+    carried: dict[str, Any] = {}
+    if fields:
+        carried = draw(fields_of_a_prompt(frozenset(without)))
+        targets = carried["targets"]
+        if targets not in (0, 1, "d"):
+            shapes |= {"w": (targets,), "W": (targets, d)}
     names = draw(st.permutations(list(shapes)))
     rules = bool(fixed.get("rules"))
     drawing = _Drawing(
         draw, d, Layout(tuple(Slot(name, shapes[name]) for name in names)), without, rules
     )
-    prompt = drawing.prompt(positions, fixed)
+    prompt = drawing.prompt(positions, fixed, carried)
     count = draw(st.integers(least_layers, most_layers))
     layers = tuple(drawing.layer(f"layer {number}") for number in range(1, count + 1))
+    slot = drawing.one_number()
+    if fields and drawing.chance(1, 2):
+        slot = drawing.pick(drawing.sources())
+    tokens = drawing.pick(["query", "query", "examples", "all"]) if fields else "query"
     return Witness(
         "drawn",
         drawing.layout,
         prompt,
         layers,
-        Readout(drawing.one_number(), drawing.pick([1, 1, 1, -1, 2, Fraction(1, 2), 0])),
+        Readout(slot, drawing.pick([1, 1, 1, -1, 2, Fraction(1, 2), 0]), tokens),
         examples=drawing.pick([None, None, None, 1, 2]),
     )
+
+
+@st.composite
+def fields_of_a_prompt(draw: Any, without: frozenset[str]) -> dict[str, Any]:
+    """Parts of x, which of them queries have, in any order, how many targets there are, and
+    encodings."""
+    made: dict[str, Any] = {"targets": draw(st.sampled_from([1, 2, 0, "d", 3]))}
+    encodings = {"bits": (*binary(2), rule("(N - t) / (1 + n)")), "wave": sinusoidal(2, 100)}
+    names = ["bits"] if "irrational rule" in without else ["bits", "wave"]
+    chosen = draw(st.lists(st.sampled_from(names), unique=True, max_size=len(names)))
+    chosen = [] if "encodings" in without else chosen
+    made["encodings"] = tuple((name, encodings[name]) for name in chosen)
+    shapes = {"x": "d", "z": "d", "r": "", "s": ""}
+    names = draw(st.permutations([*shapes]))[: draw(st.integers(1, 3))]
+    if draw(st.integers(0, 3)):
+        made["parts"] = layout_of(**{name: shapes[name] for name in names})
+        if draw(st.booleans()):
+            asked = draw(st.permutations(names))
+            made["query_parts"] = tuple(asked[: draw(st.integers(0, len(asked)))])
+    return made
 
 
 class _Drawing:
@@ -320,10 +386,15 @@ class _Drawing:
 
     # -- parts --
 
-    def prompt(self, positions: int, fixed: Mapping[str, Any]) -> Prompt:
+    def prompt(
+        self, positions: int, fixed: Mapping[str, Any], carried: Mapping[str, Any]
+    ) -> Prompt:
         form = fixed.get("form") or self.word(FORMS)
+        if carried.get("targets") == 0:
+            form = "joint"
         register = fixed["register"] if "register" in fixed else self.draw(st.booleans())
-        features = Prompt(self.d, SlotMap(), form, register, positions).features
+        bare = Prompt(self.d, SlotMap(), form, register, positions, **carried)
+        features = bare.features
         names = [
             slot.name
             for slot in features.slots
@@ -340,6 +411,18 @@ class _Drawing:
             "one": ["one"],
             "index": ["index"],
         }
+        blocks_of_encodings: list[Block] = []
+        if carried:
+            for part in bare.fields.parts.slots:
+                own = [name for name in names if name.partition("_")[0] == part.name]
+                usual["u" if part.shape else "a"] += own
+            usual |= {"a": [a for a in usual["a"] if a in names and not features[a].shape]}
+            usual["w"] = ["y"]
+            for name, rules in bare.encodings:
+                entry = f"{name}[{self.draw(st.integers(0, len(rules) - 1))}]"
+                if self.chance(2, 3):
+                    blocks_of_encodings.append(Block(self.pick(["a", "u[0]"]), entry))
+            usual["v"] += ["y"] if carried["targets"] == "d" else []
         blocks = []
         for slot in _names(self.layout):
             known = [name for name in usual.get(slot, ()) if name in names]
@@ -351,12 +434,14 @@ class _Drawing:
                 if slot in "AB" and self.chance(2, 3):
                     blocks.append(Block(slot, "x", 1, self.pick([*spread, "ij<-i"])))
         more = self.blocks(self.layout, features, names, self.pick([0, 0, 1, 1, 2, 3]))
-        embedding = slot_map(*blocks, *more)
+        embedding = slot_map(*blocks, *more, *blocks_of_encodings)
         self._fill(embedding)
-        elsewhere = {"y", "x_example", "register", "position"}
+        elsewhere = {"y", "register", "position"}
+        elsewhere |= {name for name in names if name.endswith("_example")}
+        elsewhere |= {part.name for part in bare.fields.parts.slots} - {*bare.fields.query_parts}
         asked = {_name(b.destination) for b in embedding if _name(b.source) not in elsewhere}
         self.unasked = self.filled - asked
-        return Prompt(self.d, embedding, form, register, positions)
+        return replace(bare, embedding=embedding)
 
     def layer(self, name: str) -> Layer:
         heads: tuple[Head, ...] = ()
@@ -620,7 +705,10 @@ class _Drawing:
                 (f"{left}<-{right}", None)
                 for left in sides
                 if prod(known[letter] for letter in left) == size
-                and (set(left) <= set(own) or shape in (None, tuple(known[one] for one in left)))
+                and (
+                    shape in (None, tuple(known[one] for one in left))
+                    or (set(left) <= set(own) and len({*own.values()}) == 1)
+                )
             ]
         if self.has_matrix(shape or (size,), before) or not ways:
             ways.append((None, self.matrix((size,), before)))

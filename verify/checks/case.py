@@ -15,11 +15,12 @@ from constructions.numbers import Unsupported
 from constructions.run.forward import NO_WITNESS
 from constructions.witness import Witness
 from proofs.layer import Holds
+from proofs.prompt import X_ALONE, Tokens
 from proofs.stream import split_entry
 
 from ..claim import CheckResult
 from ..counts import called, is_count, refuse_arguments
-from ..prompt_scope import Scope, evaluate, prompt_scope
+from ..prompt_scope import Scope, evaluate, prompt_scope, token_names
 from ..strategies import Case, as_text
 
 
@@ -78,13 +79,17 @@ def left_open(look: Callable[Given, CheckResult]) -> Callable[Given, CheckResult
 
 
 def reference(
-    algorithm: Callable[..., Any], case: Case, convert: Callable[[Any], Any] | None = None
+    algorithm: Callable[..., Any],
+    case: Case,
+    convert: Callable[[Any], Any] | None = None,
+    shape: Any = None,
 ) -> np.ndarray:
-    """The algorithm's predictions (m,), given those of the case's parameters that it takes.
+    """The algorithm's predictions, given those of the case's parameters that it takes.
 
-    `convert` takes every number (of the prompt and of the parameters) into an arithmetic. Raises
-    ValueError if the result has another shape, or if the algorithm runs a witness, which is what
-    it is to check; InexactReference if it returns floats for fractions.
+    `shape` is that of a witness's predictions, (m,) by default; `...` is any. `convert` takes every
+    number (of the prompt and of the parameters) into an arithmetic. Raises ValueError if the result
+    has another shape (an axis of one number may be there or not), or if the algorithm runs a
+    witness, which is what it is to check; InexactReference if it returns floats for fractions.
     """
     takes = inspect.signature(algorithm).parameters
     every = any(p.kind is p.VAR_KEYWORD for p in takes.values())
@@ -104,14 +109,34 @@ def reference(
     finally:
         NO_WITNESS.reset(running)
     made = np.asarray(made)
-    if made.shape != (len(queries),):
+    wanted = (len(queries),) if shape is None else shape
+    if wanted is not ... and made.shape == (*wanted, 1):
+        made = made[..., 0]
+    if wanted is not ... and made.shape != wanted:
+        where = f"for {len(queries)} queries" if shape is None else "as the witness's predictions"
         raise ValueError(
-            f"the algorithm returns an array of shape {made.shape}; for {len(queries)} queries it "
-            f"must be ({len(queries)},)"
+            f"the algorithm returns an array of shape {made.shape}; {where} it must be {wanted}"
         )
     if convert is Fraction:
         refuse_inexact(made)
     return made
+
+
+def both(
+    algorithm: Callable[..., Any], witness: Witness, case: Case, numbers: Any = "rational"
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the witness predicts, and what the algorithm does in fractions, of one shape.
+
+    Raises ValueError where they are not about prompts of the same parts.
+    """
+    if case.fields != witness.prompt.fields:
+        raise ValueError("the cases and the witness's prompt have other parts of x")
+    differs = getattr(algorithm, "differs_from", lambda witness: None)(witness)
+    if differs is not None:
+        raise ValueError(differs)
+    shape = witness.prediction_shape(len(case.X), len(case.queries))
+    want = reference(algorithm, case, Fraction, shape)
+    return witness.predict(case.X, case.y, case.queries, numbers), want
 
 
 def refuse_inexact(predictions: np.ndarray) -> None:
@@ -175,14 +200,11 @@ def compared(witness: Witness, case: Case, numbers: str = "rational") -> Iterato
     """
     states = witness.trace(case.X, case.y, case.queries, numbers)
     n, m = len(case.X), len(case.queries)
-    tokens = witness.prompt.tokens(n, m)
-    scope = prompt_scope(
-        objects(case.X, Fraction),
-        objects(case.y, Fraction),
-        witness.definitions,
-        witness.parameters,
-    )
-    carried = _carried(witness, case, tokens)
+    tokens, fields = witness.prompt.tokens(n, m), witness.prompt.fields
+    X, y, queries = (objects(part, Fraction) for part in (case.X, case.y, case.queries))
+    known = witness.parameters if fields is X_ALONE else {**witness.parameters, "d": witness.d}
+    scope = prompt_scope(X, y, witness.definitions, known, fields)
+    carried = _carried(witness, X, y, queries, tokens)
     for number, layer in enumerate(witness.layer_list, start=1):
         for held in layer.holds:
             for token in _tokens(held, witness, tokens, carried):
@@ -209,18 +231,16 @@ def compared(witness: Witness, case: Case, numbers: str = "rational") -> Iterato
                 }
 
 
-def _carried(witness: Witness, case: Case, tokens: Any) -> dict[int, tuple[Any, Any]]:
-    """The (x, y) that each token stands for."""
-    carried = {t: (case.X[j], 0) for j, t in enumerate(tokens.x)}
-    for j, t in enumerate(tokens.y):
-        carried[t] = (carried[t][0] if t in carried else case.X[0] * 0, case.y[j])
+def _carried(
+    witness: Witness, X: Any, y: Any, queries: Any, tokens: Tokens
+) -> dict[int, dict[str, Any]]:
+    """What each token stands for, x_t and y_t: of an example the token of its x does."""
+    fields, d = witness.prompt.fields, witness.d
+    at = fields.at(d)
+    carried = {t: token_names(X[j], at.parts, fields, d, y[j]) for j, t in enumerate(tokens.x)}
     for j, t in enumerate(tokens.queries):
-        carried[t] = (case.queries[j], 0)
-    if witness.prompt.form == "interleaved":
-        # the token of x_j is the one that a construction works on
-        carried = {t: (case.X[j], case.y[j]) for j, t in enumerate(tokens.x)} | {
-            t: (case.queries[j], 0) for j, t in enumerate(tokens.queries)
-        }
+        targets = witness.prompt.target_count
+        carried[t] = token_names(queries[j], at.of_query, fields, d, None, targets)
     return carried
 
 
@@ -234,12 +254,8 @@ def _tokens(held: Holds, witness: Witness, tokens: Any, carried: Mapping[int, An
     return sorted(carried)
 
 
-def _should(held: Holds, scope: Scope, carried: tuple[Any, Any] | None) -> Any:
-    if carried is None:
-        return evaluate(held.expression, scope)
-    x, y = carried
-    column = objects(np.asarray(x).reshape(-1, 1), Fraction)
-    return evaluate(held.expression, scope.at(x_t=column, y_t=Fraction(y)))
+def _should(held: Holds, scope: Scope, carried: dict[str, Any] | None) -> Any:
+    return evaluate(held.expression, scope if carried is None else scope.at(**carried))
 
 
 def _filled(value: Any, size: int) -> list[Any]:

@@ -12,7 +12,7 @@ from constructions.witness import Witness
 from ..claim import Budget, CheckResult, Claim, Differs, check
 from ..hunt import hunt
 from ..strategies import Case, as_text
-from .case import build, first_difference, left_open, reference
+from .case import both, build, first_difference, left_open
 
 
 @dataclass
@@ -28,8 +28,8 @@ class Drawn:
     def add(self, case: Case, predictions: Any) -> None:
         """Counts a case, and what the algorithm says of it."""
         self.cases += 1
-        n, d = case.X.shape
-        for name, size in (("d", d), ("n", n), ("queries", len(case.queries))):
+        n = len(case.X)
+        for name, size in (("d", case.d), ("n", n), ("queries", len(case.queries))):
             self.sizes.setdefault(name, set()).add(size)
         for name in ("X", "y", "queries"):
             array = getattr(case, name)
@@ -37,7 +37,7 @@ class Drawn:
         if len(self.distinct) < 1000:
             self.distinct.add(str(case.to_json()))
         if len(self.predictions) < 2:
-            self.predictions.update(predictions)
+            self.predictions.update(predictions.ravel())
 
     def words(self) -> str:
         """ "60 cases, 57 distinct; d = 1 to 4, n = 1 to 4, queries = 1 to 2"."""
@@ -91,28 +91,31 @@ def compare(claim: Claim, case: Case) -> Any:
     """What both predict. Raises Differs if the witness and the algorithm differ on this case."""
     assert claim.witness is not None and claim.algorithm is not None
     witness = build(claim.witness, case.parameters)
-    want = reference(claim.algorithm, case, Fraction)
-    got = witness.predict(case.X, case.y, case.queries, "rational")
-    if list(got) == list(want):
+    got, want = both(claim.algorithm, witness, case)
+    pairs = list(zip(got.ravel(), want.ravel(), strict=True))
+    if all(a == b for a, b in pairs):
         return want
     difference = _first(witness, case)
     if difference is None:
-        q = next(i for i, (a, b) in enumerate(zip(got, want, strict=True)) if a != b)
+        q = next(i for i, (a, b) in enumerate(pairs) if a != b)
+        tokens = witness.prompt.tokens(len(case.X), len(case.queries))
+        at, entry = divmod(q, witness.prediction_size)
+        several = witness.prediction_size > 1
         difference = {
             "layer": witness.layers,
             "name": "read-out",
-            "slot": witness.readout.slot,
-            "token": witness.prompt.tokens(len(case.X), len(case.queries)).queries[q],
-            "is": as_text(got[q]),
-            "should": as_text(want[q]),
+            "slot": f"{witness.readout.slot}[{entry}]" if several else witness.readout.slot,
+            "token": tokens.read_out(witness.readout.tokens)[at],
+            "is": as_text(pairs[q][0]),
+            "should": as_text(pairs[q][1]),
         }
     if hint := _hint(witness, list(got), list(want)):
         difference |= {"hint": hint}
     counterexample = case.to_json() | {
-        "prediction": [as_text(value) for value in got],
-        "algorithm": [as_text(value) for value in want],
+        "prediction": as_text(got.tolist()),
+        "algorithm": as_text(want.tolist()),
     }
-    worst = max(abs(a - b) for a, b in zip(got, want))
+    worst = max(abs(a - b) for a, b in pairs)
     raise Differs(
         f"layer {difference['layer']} ({difference['name']}), slot {difference['slot']}",
         counterexample,

@@ -74,18 +74,21 @@ def compare(claim: Claim, case: Case, system: str) -> tuple[float, float] | None
                 return None
             raise
         bound = witness.rounding_bound(case.X, case.y, case.queries, system)
-    got = np.asarray(got, dtype=float)
+    shape = got.shape
+    got, bound = np.asarray(got, dtype=float).ravel(), np.asarray(bound).ravel()
     known = np.isfinite(got) & np.isfinite(bound)
     if not known.any():
         return None
-    want = enclosed(claim.algorithm, case, lambda q: bound[q] * 2.0**-20 if known[q] else math.inf)
+    want = enclosed(
+        claim.algorithm, case, lambda q: bound[q] * 2.0**-20 if known[q] else math.inf, shape
+    )
     return within(case, got, bound, want, system)
 
 
 def within(
     case: Case, got: np.ndarray, bound: np.ndarray, want: Any, system: str
 ) -> tuple[float, float] | None:
-    """What `compare` says of predictions (m,) with these bounds, `want` being balls."""
+    """What `compare` says of predictions, in a row, with these bounds, `want` being balls."""
     known = np.isfinite(got) & np.isfinite(bound)
     if not known.any():
         return None
@@ -128,9 +131,13 @@ def unit_roundoff(system: str) -> float:
 
 
 def enclosed(
-    algorithm: Callable[..., Any], case: Case, wanted: Callable[[int], float]
+    algorithm: Callable[..., Any],
+    case: Case,
+    wanted: Callable[[int], float],
+    shape: Any = None,
 ) -> np.ndarray:
-    """The algorithm in balls, at a precision at which query q's radius is below wanted(q).
+    """The algorithm in balls, all predictions in a row, at a precision at which the radius of
+    number q is below wanted(q). `shape` is that of the predictions, (m,) by default.
 
     Raises InexactReference if the algorithm computes in floats.
     """
@@ -148,7 +155,7 @@ def enclosed(
 
     for bits in (256, 1024, 4096):
         with precision(bits):
-            made = reference(algorithm, case, ball)
+            made = reference(algorithm, case, ball, shape).ravel()
         if all(float(value.rad()) <= wanted(q) for q, value in enumerate(made)):
             return made
     return made

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from ..inputs.errors import WrongCall
 from ..inputs.names import Subject
 from ..strategies import Case
 from . import floats as numeric
-from .case import InexactReference, build, reference
+from .case import InexactReference, both, build
 
 
 def algorithm_of(subject: Subject) -> Callable[..., Any]:
@@ -72,8 +71,8 @@ def _judged(claim: Claim, case: Case, numbers: str) -> dict[str, Any]:
         if compared is None:
             return {"decides": get(numbers).decides_with}
         return {"outcome": "within bound", "error": compared[0], "bound": compared[1]}
-    got = build(claim.witness, case.parameters).predict(case.X, case.y, case.queries, numbers)
-    want = reference(claim.algorithm, case, Fraction)
+    got, want = both(claim.algorithm, build(claim.witness, case.parameters), case, numbers)
+    got, want = got.ravel(), want.ravel()
     if numbers == "rational":
         worst = max(abs(a - b) for a, b in zip(got, want))
         return {"outcome": "refuted" if worst else "equal", "error": _float(worst), "bound": 0.0}

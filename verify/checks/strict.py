@@ -125,7 +125,7 @@ class _Probe:
 def _said(probe: _Probe) -> str | None:
     try:
         with precision(BITS):
-            refuse_inexact(reference(probe.algorithm, probe.case, Strict))
+            refuse_inexact(reference(probe.algorithm, probe.case, Strict, ...))
     except InexactReference as error:
         return str(error)
     except Exception:  # comparisons of balls, functions that they do not have

@@ -14,11 +14,13 @@ from proofs.exact import is_symbolic
 
 from ..claim import Budget, CheckResult, Claim, Differs, check
 from ..strategies import Case, as_text
-from .case import build, left_open, reference
+from .case import both, build, left_open, reference
 
 
-def letters(d: int, n: int, m: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A prompt of sympy symbols: X (n, d), y (n,), queries (m, d)."""
+def letters(
+    d: int, n: int, m: int = 1, prompt: Any = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A prompt of sympy symbols: X (n, d), y (n,), queries (m, d), or what the prompt has."""
     import sympy
 
     def array(stem: str, *shape: int) -> np.ndarray:
@@ -27,7 +29,15 @@ def letters(d: int, n: int, m: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndar
             made[at] = sympy.Symbol(f"{stem}_{''.join(str(i + 1) for i in at)}")
         return made
 
-    return array("x", n, d), array("y", n), array("q", m, d)
+    shapes = ((n, d), (n,), (m, d)) if prompt is None else shapes_of(prompt, n, m)
+    X, y, queries = (array(stem, *shape) for stem, shape in zip("xyq", shapes))
+    return X, y, queries
+
+
+def shapes_of(prompt: Any, n: int, m: int) -> tuple[tuple[int, ...], ...]:
+    """The shapes of X, y, queries in prompts of that kind."""
+    y = (n,) if prompt.targets == 1 else (n, prompt.target_count)
+    return (n, prompt.inputs), y, (m, prompt.query_inputs)
 
 
 def in_a_field(*given: Any) -> tuple[Any, Callable[[Any], Any]]:
@@ -62,17 +72,16 @@ def _differs(
             made[at] = Fraction(rng.randint(1, 99), rng.randint(1, 99))
         return made
 
-    d = parameters["d"]
-    case = Case(parameters, array(n, d), array(n), array(2, d))
+    X, y, queries = (array(*shape) for shape in shapes_of(witness.prompt, n, 2))
+    case = Case(parameters, X, y, queries, witness.prompt.fields)
     try:
-        got = witness.predict(case.X, case.y, case.queries, "rational")
-        want = reference(claim.algorithm, case, Fraction)
+        got, want = both(claim.algorithm, witness, case)
     except (Unsupported, ZeroDivisionError):
         return None
-    if list(got) == list(want):
+    if got.tolist() == want.tolist():
         return None
     texts = {"prediction": got, "algorithm": want}
-    return case.to_json() | {name: [as_text(v) for v in values] for name, values in texts.items()}
+    return case.to_json() | {name: as_text(values.tolist()) for name, values in texts.items()}
 
 
 @check("symbolic", "exact")
@@ -82,15 +91,16 @@ def in_letters(budget: Budget, claim: Claim) -> CheckResult:
     assert claim.witness is not None and claim.algorithm is not None and claim.symbolic is not None
     parameters = dict(claim.symbolic)
     n = parameters.pop("n")
-    X, y, queries = letters(parameters["d"], n)
+    witness = build(claim.witness, parameters)
+    X, y, queries = letters(parameters["d"], n, 1, witness.prompt)
     field, element = in_a_field(X, y, queries, *parameters.values())
     size = f"d = {parameters['d']}, n = {n}"
-    witness = build(claim.witness, parameters)
     if point := _differs(claim, witness, parameters, n):
         raise Differs(f"at {size} two rational functions that differ at a point", point)
     got = witness.predict(X, y, queries, "symbolic")
-    want = reference(claim.algorithm, Case(parameters, X, y, queries), element)
-    for ours, theirs in zip(got, want):
+    case = Case(parameters, X, y, queries, witness.prompt.fields)
+    want = reference(claim.algorithm, case, element, got.shape)
+    for ours, theirs in zip(got.ravel(), want.ravel(), strict=True):
         if element(ours) != theirs:
             difference = str(field.to_sympy(element(ours) - theirs))
             raise Differs(

@@ -156,7 +156,8 @@ def _algorithm(subject: Subject, case: Case, exact: bool) -> tuple[np.ndarray, s
         else:
             if all(float(ball.rad()) <= scale * NARROW for ball in balls):
                 return np.array([float(ball.mid()) for ball in balls]), "256 bits or more", True
-    floats = Case(case.parameters, *(a.astype(float) for a in (case.X, case.y, case.queries)))
+    X, y, queries = (a.astype(float) for a in (case.X, case.y, case.queries))
+    floats = Case(case.parameters, X, y, queries)
     return reference(function, floats, float), "float64", False
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from constructions.witness import Witness
+    from proofs.prompt import Prompt
+    from proofs.stream import Layout
 
     from ..inputs.names import Subject
     from ..strategies import Case
@@ -46,16 +48,18 @@ def trace(
     return int(print_trace(found, given, examples, seed, numbers or None))
 
 
-def prompt(d: int, n: int, m: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """X (n, d), y (n,), queries (m, d) of small whole numbers, no row of X zero."""
+def prompt(of: Prompt, n: int, m: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """X, y, queries of small whole numbers for such a prompt, no row of X zero."""
     import numpy as np
 
     from ..checks.case import objects
+    from ..checks.symbolic import shapes_of
 
+    of_x, of_y, of_queries = shapes_of(of, n, m)
     rng = np.random.default_rng(seed)
-    X = rng.integers(-2, 4, size=(n, d))
+    X = rng.integers(-2, 4, size=of_x)
     X[(X == 0).all(axis=1), 0] = 1
-    y, queries = rng.integers(-3, 4, size=n), rng.integers(1, 4, size=(m, d))
+    y, queries = rng.integers(-3, 4, size=of_y), rng.integers(1, 4, size=of_queries)
     return objects(X, Fraction), objects(y, Fraction), objects(queries, Fraction)
 
 
@@ -79,11 +83,11 @@ def print_trace(
             chosen[key] = n
     witness = subject.build({**given, **chosen})
     n = witness.examples or n  # some are for prompts of one length only
-    X, y, queries = prompt(witness.d, n, 1, seed)
+    X, y, queries = prompt(witness.prompt, n, 1, seed)
     if better := _converging(subject.name, {**given, **chosen}, chosen, X):
         chosen |= better
         witness = subject.build({**given, **chosen})
-    case = Case({**given, **chosen}, X, y, queries)
+    case = Case({**given, **chosen}, X, y, queries, witness.prompt.fields)
     system, states = _states(witness, case, numbers)
     out = console()
 
@@ -93,9 +97,10 @@ def print_trace(
     line(f"{subject.name}  {call({**given, **chosen})}")
     if chosen:
         line(f"chosen     {call(chosen)} ({subject.source}set others with --set)")
-    for j in range(n):
-        line(f"example {j + 1:<2} x = {short(X[j].tolist())}, y = {y[j]}")
-    line(f"query      x = {short(queries[0].tolist())}")
+    at = witness.prompt.fields.at(witness.d)
+    for j, target in enumerate(y.tolist()):
+        line(f"example {j + 1:<2} {_carried(at.parts, X[j])}, y = {short(target)}")
+    line(f"query      {_carried(at.of_query, queries[0])}")
     line(f"numbers    {system}")
     exact = system == "rational"
     held = list(compared(witness, case, system)) if exact or system in FLOATS else []
@@ -106,14 +111,15 @@ def print_trace(
         line(f"\n{name}")
         here = [one for one in held if one["layer"] == layer]
         out.print(_layer_table(witness, state, here, labels, exact))
-    line(f"\nprediction {short(witness.predict(X, y, queries, system)[0])}")
+    predicted = witness.predict(X, y, queries, system)
+    line(f"\nprediction {short(_alone(predicted))}")
     try:
         algorithm = algorithm_of(subject)
     except WrongCall:
         pass  # a claim about a layer has none
     else:
         try:
-            said = short(reference(algorithm, case, Fraction)[0])
+            said = short(_alone(reference(algorithm, case, Fraction, predicted.shape)))
         except InexactReference as error:
             said = f"decides nothing: {error}"
         line(f"algorithm  {said}")
@@ -136,6 +142,18 @@ def _converging(
     if bound.from_below:
         return {bound.parameter: math.ceil(bound.value)}
     return {bound.parameter: Fraction(1, math.ceil(2 / bound.value))}
+
+
+def _carried(parts: Layout, row: np.ndarray) -> str:
+    """A row of X, or of queries: "x = (1, 2)", or each part."""
+    at = ((part.name, parts.rows(part.name)) for part in parts.slots)
+    return ", ".join(f"{name} = {short(row[rows.start : rows.stop].tolist())}" for name, rows in at)
+
+
+def _alone(predictions: np.ndarray) -> Any:
+    """The one prediction, where there is only one, else all."""
+    made = predictions.tolist()
+    return made[0] if len(made) == 1 else made
 
 
 def _states(witness: Witness, case: Case, numbers: str | None) -> tuple[str, list[dict[str, Any]]]:

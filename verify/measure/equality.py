@@ -137,11 +137,13 @@ def predicts_the_algorithm(claim: Claim, witness: Witness, parameters: Any, n: i
     False: it is not, in that algebra; None: the algebra does not know an operation.
     """
     assert claim.algorithm is not None
-    X, y, queries = letters(parameters["d"], n)
+    X, y, queries = letters(parameters["d"], n, 1, witness.prompt)
     system = WithReLU()
     try:
         got = system.field_elements(witness, X, y, queries)
-        want = reference(claim.algorithm, Case(parameters, X, y, queries), system.element)
+        case = Case(parameters, X, y, queries, witness.prompt.fields)
+        shape = witness.prediction_shape(n, len(queries))
+        want = reference(claim.algorithm, case, system.element, shape).ravel()
         return all(ours == theirs for ours, theirs in zip(got, want, strict=True))
     except Unsupported:
         return None
@@ -169,7 +171,7 @@ class WithReLU(Symbolic):
 
     def field_elements(self, witness: Witness, X: Any, y: Any, queries: Any) -> list[Any]:
         """The predictions as elements of the field."""
-        return [self.element(value) for value in witness.predict(X, y, queries, self)]
+        return [self.element(value) for value in witness.predict(X, y, queries, self).ravel()]
 
     def _relu(self, entry: Any) -> Any:
         if entry == self.field.zero:

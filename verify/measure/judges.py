@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Any
 
 import constructions
@@ -23,7 +22,7 @@ from constructions.witness import Witness
 
 from ..checks import equal, proof, symbolic
 from ..checks import floats as numeric
-from ..checks.case import build, first_difference, reference
+from ..checks.case import both, build, first_difference
 from ..checks.coq import bearing, kernel
 from ..checks.coq.weights import weights_file
 from ..claim import Budget, CheckResult, Claim, Differs
@@ -92,8 +91,8 @@ def differs(claim: Claim, case: Case) -> bool:
     """Whether, in fractions, the claim's witness and algorithm are told apart by the case."""
     assert claim.witness is not None and claim.algorithm is not None
     witness = build(claim.witness, case.parameters)
-    got = witness.predict(case.X, case.y, case.queries, "rational")
-    return list(got) != list(reference(claim.algorithm, case, Fraction))
+    got, want = both(claim.algorithm, witness, case)
+    return bool(got.tolist() != want.tolist())
 
 
 # -- mutants of a witness ---------------------------------------------------------------------

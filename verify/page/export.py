@@ -22,7 +22,8 @@ from constructions.construction import Construction, Parts
 from constructions.parameters import Numbers, OneOf, Parameter, Whole
 from constructions.witness import Witness
 from proofs.exact import is_symbolic
-from proofs.layer import Holds, Layer, Norm
+from proofs.layer import Holds, Layer, Norm, Readout
+from proofs.prompt import Prompt
 from proofs.slotmap import Block, SlotMap
 from proofs.template import Stage
 
@@ -32,6 +33,11 @@ STEPS = 3  # where cases are drawn up to as many steps, a page can show more
 NUMBER = "9007199254"  # the number of a step while its formulas are read, then {k}
 # Every field of a part is written down, most under its own name.
 SHORT = {"destination": "to", "source": "from", "coefficient": "c"}
+# What the page's interpreter has no word for, and what it takes for granted instead.
+UNREAD: dict[type, Mapping[str, Any]] = {
+    Prompt: {"parts": None, "query_parts": None, "targets": 1, "encodings": ()},
+    Readout: {"tokens": "query"},
+}
 
 
 @dataclass
@@ -67,6 +73,7 @@ class Export:
         prompt, layout = witness.prompt, witness.layout
         made = Stage(layout, prompt.embedding, prompt.register, prompt.positions, witness.examples)
         made = replace(made, d=prompt.d)
+        self.written(prompt)  # refuses what a stage cannot say
         parts = Parts(made, witness.readout, witness.layer_list, form=prompt.form)
         return self.parts(parts, 0, witness.definitions, witness.parameters)
 
@@ -82,6 +89,10 @@ class Export:
         Where it is not the same every time, each is listed.
         """
         same, step = alike(parts), parts.step
+        if any(axis != 1 for axis in parts.stage.layout.shape(parts.readout.slot)):
+            raise TypeError(
+                f"the page shows one number for each query, and {parts.readout.slot} has several"
+            )
         if callable(step):
             taken = [step(k) for k in range(1, steps + 1)]
         else:
@@ -131,8 +142,15 @@ class Export:
             return self.norm(part)
         if not is_dataclass(part):
             return coefficient_tree(part)
+        granted = UNREAD.get(type(part), {})
+        for name, default in granted.items():
+            if getattr(part, name) != default:
+                kind = type(part).__name__
+                raise TypeError(f"the page does not know {name} of a {kind}: {getattr(part, name)}")
         made = {
-            SHORT.get(f.name, f.name): self.written(getattr(part, f.name)) for f in fields(part)
+            SHORT.get(f.name, f.name): self.written(getattr(part, f.name))
+            for f in fields(part)
+            if f.name not in granted
         }
         if isinstance(part, Block):
             made = {name: value for name, value in made.items() if value is not None}

@@ -26,7 +26,8 @@ def lines(counterexample: Mapping[str, Any], encoding: str = "utf-8") -> Iterato
 
 def _lines(counterexample: Mapping[str, Any]) -> Iterator[str]:
     parameters = counterexample.get("parameters") or {}
-    others = {name: v for name, v in counterexample.items() if name not in (*PROMPT, "parameters")}
+    apart = (*PROMPT, "parameters", "parts", "query_parts")
+    others = {name: v for name, v in counterexample.items() if name not in apart}
     said = ", ".join(f"{name} = {_text(value)}" for name, value in (parameters | others).items())
     yield f"counterexample{': ' if said else ''}{said}"
     X, y, queries = (counterexample.get(name) for name in PROMPT[:3])
@@ -36,9 +37,15 @@ def _lines(counterexample: Mapping[str, Any]) -> Iterator[str]:
         )
         return
     assert X is not None and queries is not None
-    yield from _table("examples", [("x", X), *([("y", y)] if y else [])])
+    y = None if y == [[]] * len(X) else y
+    of_x, of_query = (counterexample.get(name) for name in ("parts", "query_parts"))
+    yield from _table("examples", [*_parts(X, of_x), *([("y", y)] if y else [])])
     answers = [(name, counterexample[name]) for name in PROMPT[3:] if counterexample.get(name)]
-    yield from _table("queries", [("x", queries), *answers])
+    if all(len(values) == len(queries) for _, values in answers):  # predictions of the queries
+        yield from _table("queries", [*_parts(queries, of_query), *answers])
+    else:
+        yield from _table("queries", _parts(queries, of_query))
+        yield from _table("predictions", answers)
     if _is_large([X, queries, y or []]):
         yield "  in part; `--json FILE` writes the whole of it, in exact numbers"
 
@@ -49,6 +56,20 @@ def _table(title: str, columns: Sequence[tuple[str, Sequence[Any]]]) -> Iterator
     parts = [_cells(name, values) for name, values in columns]
     for k in range(len(parts[0])):
         yield "    " + " │ ".join(part[k] for part in parts)
+
+
+def _parts(
+    rows: Sequence[Sequence[Any]], widths: Mapping[str, int] | None
+) -> list[tuple[str, Sequence[Any]]]:
+    """The rows as columns of one name: x, or each part of it."""
+    if not widths:
+        return [("x", rows)]
+    made: list[tuple[str, Sequence[Any]]] = []
+    start = 0
+    for name, width in widths.items():
+        made.append((name, [list(row[start : start + width]) for row in rows]))
+        start += width
+    return made
 
 
 def _cells(name: str, values: Sequence[Any]) -> list[str]:

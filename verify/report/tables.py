@@ -51,7 +51,7 @@ def console(stream: Any = None) -> Any:
 def short(value: Any, limit: int = 48) -> str:
     """Numbers as text, cut where they grow long."""
     several = isinstance(value, (list, tuple))
-    text = "(" + ", ".join(map(str, value)) + ")" if several else str(value)
+    text = "(" + ", ".join(short(one, limit) for one in value) + ")" if several else str(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

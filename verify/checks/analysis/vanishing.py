@@ -103,8 +103,10 @@ def _constant(
 ) -> arb:
     """The smallest C that Taylor models of several orders give."""
     (name, top), found = letter, []
-    inside = Case({}, *(objects(a, lambda e: _interval(e, name, box))
-                        for a in (case.X, case.y, case.queries)))  # fmt: skip
+    X, y, queries = (
+        objects(a, lambda e: _interval(e, name, box)) for a in (case.X, case.y, case.queries)
+    )
+    inside = Case({}, X, y, queries)
     parameters = {k: v for k, v in size.items() if k not in ("n", "m")}
     witness = build(**parameters, **{name: sympy.Symbol(name)})
     for further in FURTHER:

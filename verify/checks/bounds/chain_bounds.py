@@ -207,7 +207,7 @@ def _as_compiled(witness: Witness, chain: Any) -> None:
         raise NotCovered("the layers' rows are not those of the program")
     if witness.prompt != Prompt(d, embedding, form="interleaved", positions=program.columns):
         raise NotCovered("the embedding is not the printed prompt")
-    if (readout.slot, readout.coefficient) != (chain.readout, 1):
+    if (readout.slot, readout.coefficient, readout.tokens) != (chain.readout, 1, "query"):
         raise NotCovered("the read-out is not the program's")
     if witness.layers != len(program.operations):
         raise NotCovered(f"{witness.layers} layers do {len(program.operations)} operations")

@@ -47,6 +47,8 @@ FEATURES = {
     "register": "Scalar",
     "position": "Positions",
 }
+# what Layer.v has no word for, and what it takes for granted instead
+FIELDS = (("parts", None), ("query_parts", None), ("targets", 1), ("encodings", ()))
 FORMS = {"joint": "Joint", "interleaved": "Interleaved"}
 KEYS = {"context": "Context", "full": "Full"}
 AVERAGES = {"": "false", "examples": "true"}
@@ -95,6 +97,9 @@ class Writer:
 
     def embedding(self, prompt: Prompt, layout: Layout, base: int | None = None) -> str:
         """The slot map from the features of a token."""
+        for name, default in FIELDS:
+            if getattr(prompt, name) != default:
+                self.refuse(f"Layer.v has no {name} of a prompt, here {getattr(prompt, name)}")
         for block in prompt.embedding:
             feature = split_entry(block.source)[0]
             if feature not in FEATURES:
@@ -104,6 +109,8 @@ class Writer:
     def readout(self, readout: Readout, layout: Layout) -> str:
         """The name of the read-out slot and its coefficient."""
         name, index = split_entry(readout.slot)
+        if readout.tokens != "query":
+            self.refuse(f"Layer.v has no read-out at {readout.tokens} tokens")
         if index is not None:
             self.refuse(f"the read-out {readout.slot} is an entry of a slot")
         if self.shape(name, layout) != "Scalar":
