@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import sympy
 
@@ -62,11 +62,28 @@ def _shown(side: Any) -> str:
     return side.latex() if isinstance(side, Form) else sympy.latex(sympy.sympify(side))
 
 
+@dataclass(frozen=True)
+class Relation:
+    """A line that relates two sides. It is written out when it is read, which takes longer than to
+    decide it."""
+
+    text: str
+    left: Any
+    relation: str
+    right: Any
+
+    def __str__(self) -> str:
+        return f"{self.text}{_shown(self.left)} {self.relation} {_shown(self.right)}"
+
+
+Line: TypeAlias = str | Relation
+
+
 @dataclass
 class Argument:
     """Collects the lines of one proof; the first line that fails is kept."""
 
-    lines: list[str] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
     assumes: list[str] = field(default_factory=list)
     failed: str | None = None
     decided: int = 0
@@ -97,24 +114,24 @@ class Argument:
 
     # -- lines that are decided -------------------------------------------------------------------
 
-    def _decide(self, text: str, truth: bool) -> bool:
+    def _decide(self, line: Line, truth: bool) -> bool:
         self.decided += 1
-        self.lines.append(text)
+        self.lines.append(line)
         if not truth and self.failed is None:
-            self.failed = text
+            self.failed = str(line)
         return truth
 
     def equal(self, text: str, left: Any, right: Any) -> bool:
         """left = right."""
         truth = same(left, right)
         relation = "=" if truth else r"\neq"
-        return self._decide(rf"{text}{_shown(left)} {relation} {_shown(right)}", truth)
+        return self._decide(Relation(text, left, relation, right), truth)
 
     def differ(self, text: str, left: Any, right: Any) -> bool:
         """left ≠ right as forms or rational functions."""
         truth = not same(left, right)
         relation = r"\neq" if truth else "="
-        return self._decide(rf"{text}{_shown(left)} {relation} {_shown(right)}", truth)
+        return self._decide(Relation(text, left, relation, right), truth)
 
     def polynomial_in_s(self, text: str, form: Form) -> bool:
         """Every word of the form is a product of S = XᵀX and of letters that commute with it."""
@@ -134,7 +151,7 @@ class Argument:
 
     def _compared(self, text: str, left: Any, relation: str, right: Any, truth: bool) -> bool:
         shown = relation if truth else rf"\not{relation}"
-        return self._decide(f"{text}{_shown(left)} {shown} {_shown(right)}", truth)
+        return self._decide(Relation(text, left, shown, right), truth)
 
     def grows_from(self, text: str, left: Any, right: Any, variable: Any) -> bool:
         """left ≥ right for every variable ≥ 0: equal at 0, and the difference does not fall."""

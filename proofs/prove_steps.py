@@ -23,6 +23,7 @@ from typing import Any
 
 import sympy
 
+from proofs.argument import Line
 from proofs.calculus import form as c
 from proofs.calculus.arrays import Arrays, indexed
 from proofs.calculus.form import Form, ShapeError
@@ -79,7 +80,7 @@ def prove_steps(
         [state(k, one) for k, one in numbered],
         [values(k, one) for k, one in numbered],
     )
-    lines: list[str] = []
+    lines: list[Line] = []
     witness = made.witnesses[0]
     together = witness.examples is None and examples is None
     try:
@@ -96,7 +97,7 @@ def prove_steps(
         rf"{made.least + SEEN}), for every }} {plain_text(every)}",
         kind="induction on k",
         proved=failed is None,
-        steps=tuple(lines),
+        lines=tuple(lines),
         seconds=time.perf_counter() - start,
         claims=(witness.name,),
         failed=failed,
@@ -210,7 +211,7 @@ def _prove(
     made: Sizes,
     open_arrays: Mapping[str, Vector | Matrix],
     examples: int | None,
-    lines: list[str],
+    lines: list[Line],
 ) -> str | None:
     """The first line that is false, None if all are true."""
     definitions = [
@@ -221,13 +222,13 @@ def _prove(
     failed: str | None = ""
     for split in splits(made.witnesses):
         for holds in _said(made, split, text):
-            attempt: list[str] = []
+            attempt: list[Line] = []
             failed = _Induction(made, split, text, holds, open_arrays, examples, attempt).failed()
             if failed is None or not lines:
                 lines[:] = attempt
             if failed is None:
                 return None
-    return lines[-1] if lines else failed
+    return str(lines[-1]) if lines else failed
 
 
 def _said(made: Sizes, split: Split, text: Text) -> Iterator[tuple[Holds, ...]]:
@@ -258,7 +259,7 @@ class _Induction:
     holds: tuple[Holds, ...]
     open_arrays: Mapping[str, Vector | Matrix]
     examples: int | None
-    lines: list[str]
+    lines: list[Line]
 
     def failed(self) -> str | None:
         """The first line that is false, None if all are true."""
@@ -268,7 +269,7 @@ class _Induction:
         left = [state.copy() for state in run.states]
         before = tuple(replace(h, expression=self.text.moved(h.expression, -1)) for h in self.holds)
         if not self._compare("start", run, scope, before):
-            return self.lines[-1]
+            return str(self.lines[-1])
         letters = self._letters(scope)
         for part, layers in (("step", self.split.step), ("end", self.split.end)):
             run, scope = self._fresh(1)
@@ -291,7 +292,7 @@ class _Induction:
             else:
                 same = self._predicts(run, scope)
             if not same:
-                return self.lines[-1]
+                return str(self.lines[-1])
         return None
 
     def _after(self) -> tuple[Holds, ...]:
@@ -340,7 +341,7 @@ class _Induction:
                 where = rf"\text{{start, {before} is made like {name}: }}"
                 at_start = base.evaluate(self.text.moved(made, -1), {})
                 if not decide(self.lines, where, form_of(base.value(before)), form_of(at_start)):
-                    raise NotOneStepError(self.lines[-1])
+                    raise NotOneStepError(str(self.lines[-1]))
         for name in self.text.renewed:
             value = base.value(self.text.moved_name(name, -1))
             kinds[name] = _kinds(value)

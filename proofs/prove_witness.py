@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from proofs.argument import Line, Relation
 from proofs.calculus import form as c
 from proofs.calculus.arrays import Arrays
 from proofs.calculus.form import Form, ShapeError
@@ -53,7 +54,7 @@ def prove_witness(
     together = witness.examples is None and examples is None
     ways: tuple[Letters, ...] = ("none",) if expand else ("all", "matrices")
     for letters in ways:
-        lines: list[str] = []
+        lines: list[Line] = []
         try:
             failed = _prove(witness, examples, lines, letters, statement, parameters, arrays)
         except (OutsideCalculusError, ShapeError) as error:
@@ -70,7 +71,7 @@ def prove_witness(
         rf"{every}",
         kind="identity",
         proved=failed is None,
-        steps=tuple(lines),
+        lines=tuple(lines),
         seconds=time.perf_counter() - start,
         claims=(witness.name,),
         failed=failed,
@@ -93,7 +94,7 @@ def plain_text(expression: str) -> str:
 def _prove(
     witness: Any,
     examples: int | None,
-    lines: list[str],
+    lines: list[Line],
     letters: Letters,
     statement: Statement | None,
     parameters: Mapping[str, Any] | None,
@@ -127,7 +128,7 @@ def _prove(
                 found = state.get(hold.slot, c.zero(wanted.rows, wanted.columns))
                 where = rf"\text{{layer {number} ({layer.name}), {group.name}, {hold.slot}: }}"
                 if not decide(lines, where, found, wanted):
-                    return lines[-1]
+                    return str(lines[-1])
                 held[group.name, hold.slot] = hold.expression
         for text in held.values() if letters != "none" else ():
             scope.settle(text, vectors=letters == "all")
@@ -148,7 +149,7 @@ def _prove(
         if prediction is None:
             lines.append(f"{where} {found.latex()}")
         elif not decide(lines, where, found, rows_of(scope, prediction, group, slot)):
-            return lines[-1]
+            return str(lines[-1])
     return None
 
 
@@ -159,10 +160,10 @@ def _renamed(statement: Statement) -> Statement:
     return definitions, rename(statement[1], new)
 
 
-def decide(lines: list[str], text: str, left: Form, right: Form) -> bool:
+def decide(lines: list[Line], text: str, left: Form, right: Form) -> bool:
     same = left == right
     relation = "=" if same else r"\neq"
-    lines.append(f"{text} {left.latex()} {relation} {right.latex()}")
+    lines.append(Relation(f"{text} ", left, relation, right))
     return same
 
 

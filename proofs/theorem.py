@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import sympy
 
-from proofs.argument import Argument
+from proofs.argument import Argument, Line
 
 Kind = Literal["identity", "induction on k", "impossibility", "negation", "analysis"]
 Variant = Literal["printed", "repaired", "improved"]
@@ -37,12 +37,17 @@ class Proof:
     statement: str
     kind: Kind
     proved: bool
-    steps: tuple[str, ...]
+    lines: tuple[Line, ...]
     seconds: float
     claims: tuple[str, ...] = ()
     variant: Variant = "improved"
     failed: str | None = None
     assumes: tuple[str, ...] = ()
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The lines, in LaTeX."""
+        return tuple(map(str, self.lines))
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,7 @@ class Theorem:
             statement=self.statement,
             kind=self.kind,
             proved=argument.failed is None and argument.decided > 0,
-            steps=tuple(argument.lines),
+            lines=tuple(argument.lines),
             seconds=time.perf_counter() - start,
             claims=self.claims,
             variant=self.variant,

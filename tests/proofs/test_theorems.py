@@ -284,7 +284,7 @@ def test_every_line_of_every_proof_is_decided_from_its_two_sides(name, monkeypat
         assert getattr(fresh, method)(*given, **more)
         fresh = Argument()
         assert not getattr(fresh, method)(*falsified(method, *given), **more), given[0]
-        assert fresh.failed == fresh.lines[-1]
+        assert fresh.failed == str(fresh.lines[-1])
 
 
 @pytest.mark.parametrize("relation", RELATIONS)
