@@ -78,8 +78,9 @@ def from_matrices(
     read a row `one`. Other fields of a layer (norm, …) are those of Layer; "holds" says what rows
     hold after it, {k} being its number: {"y": "y_t - w{k}.T*x_t"}.
 
-    read: the row of a query that is the prediction, or {row: factor}. n: the number of examples,
-    where it is fixed. prompt: further fields of Prompt (form, register, …).
+    read: the row of a query that is the prediction, or {row: factor}; a Readout says other tokens.
+    n: the number of examples, where it is fixed. prompt: further fields of Prompt (form, register,
+    parts, …).
 
     Raises ValueError or TypeError in one line that names the matrix, its shape and what would fit.
     """
@@ -91,6 +92,8 @@ def from_matrices(
     given = {} if prompt is None else dict(prompt)
     if "position" in layout and "positions" not in given:
         given["positions"] = stream.size("position")
+    if embedding is None and "y" in layout and layout["y"].shape:
+        given.setdefault("targets", layout["y"].shape[0])
     if isinstance(given.get("parts"), Mapping):
         given["parts"] = _layout(given["parts"])
     tokens = Prompt(d, _embedding(embedding, stream, given), **given)

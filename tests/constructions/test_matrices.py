@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import constructions
-from constructions import Norm, from_matrices
+from constructions import Norm, Readout, from_matrices
 
 DIGITS = 50
 ENTRIES = st.sampled_from([0, 0, 1, -1, 2, Fraction(1, 2), Fraction(-3, 4)])
@@ -480,3 +480,23 @@ def test_norms_and_names_go_to_the_layer() -> None:
     layer = {"P": np.eye(3), "Q": np.eye(3), "attention_norm": Norm("rms"), "name": "descend"}
     (made,) = from_matrices([layer], rows={"x": "d", "y": 1}, d=2, read="y").layer_list
     assert (made.name, made.attention_norm) == ("descend", Norm("rms"))
+
+
+@pytest.mark.parametrize("tokens", ["query", "examples", "all"])
+@pytest.mark.parametrize("count", [2, "d"])
+def test_labels_and_predictions_may_be_vectors(tokens: str, count: Any) -> None:
+    """Rows of y are as many as a label has numbers; every row of them is read out."""
+    n, d, size = 3, 2, 2
+    rng = np.random.default_rng(1)
+    X, y, queries = (rng.integers(-2, 3, shape) for shape in ((n, d), (n, size), (1, d)))
+    P, Q = rng.integers(-2, 3, (2, d + size, d + size))
+    layer = {"P": P, "Q": Q, "M": "examples", "factor": "1/n"}
+    read = Readout("y", -1, tokens=tokens)
+    made = from_matrices([layer] * 2, rows={"x": "d", "y": count}, d=d, read=read)
+    top = np.vstack([X, queries]).T
+    Z = np.vstack([top, np.hstack([y.T, np.zeros((size, 1), dtype=int)])]).astype(object)
+    for _ in range(2):
+        M = np.diag([1] * n + [0]).astype(object)
+        Z = Z + Fraction(1, n) * (P @ Z @ M @ (Z.T @ Q @ Z))
+    kept = {"query": Z[d:, n:], "examples": Z[d:, :n], "all": Z[d:]}[tokens]
+    assert (made.predict(X, y, queries, "rational") == -kept.T).all()

@@ -34,7 +34,11 @@ PLANTED = {
     "the sign of C": ("wang2024.td0", ": -C.T", ": C.T"),
     "C transposed": ("wang2024.td0", "C = np.array(C)", "C = np.array(C).T"),
     "phi' not subtracted": ("wang2024.td0", ', ("phi", "next"): C.T', ""),
-    "the query has a phi'": ("wang2024.td0", "x_example", "x"),
+    "phi' not discounted": (
+        "wang2024.td0",
+        '("next", "phi_next"): gamma',
+        '("next", "phi_next"): 1',
+    ),
     "a query among the keys": ("wang2024.td0", '"M": "examples"', '"M": "all"'),
     "1/(n + 1) of TD": ("wang2024.td0", '"1/n"', '"1/(n + 1)"'),
     "the sign of W_0": ("vonoswald2022.dense", "[W_0, -1]", "[-W_0, -1]"),
@@ -61,8 +65,9 @@ def test_a_claim_in_the_papers_notation_gets_its_verdict(name: str) -> None:
         assert check(claim, quick=True).verdict.name == claim.expected, claim.id
 
 
-def test_the_lemma_is_derived_for_every_prompt() -> None:
-    (claim,) = [c for c in load_file(FOLDER / "ahn2023.py") if c.id == "ahn2023.lemma1.transposed"]
+@pytest.mark.parametrize("id", ["ahn2023.lemma1.transposed", "wang2024.td0"])
+def test_what_is_said_by_blocks_is_derived_for_every_prompt(id: str) -> None:
+    (claim,) = [made for made in load_file(of(id)) if made.id == id]
     assert "derived" in check(claim, quick=True).verdict.strengths
 
 
