@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from sympy import Symbol
 
 from constructions import Head, Holds, Layer, Prompt, Readout, Witness, layout, slot_map
+from constructions.numbers import Unsupported
 from proofs.prompt import Fields
 from verify import Claim, engine, formula, strategies
 from verify.checks import floats as numeric
+from verify.checks.case import of_plain_prompts
 from verify.claim import Budget, Differs, Domain, Refuted
 from verify.claim import Holds as HoldsVerdict
 from verify.strategies import Case
@@ -277,3 +279,17 @@ def test_prompts_of_other_parts_are_refused_by_name():
         formula("phi_next_t.T*r", parts=PARTS, query_parts=("phi",)).at({})
     with pytest.raises(ValueError, match="X is not defined"):
         formula("X.T*y", parts=PARTS).at({})
+
+
+@pytest.mark.parametrize(
+    "witness, what",
+    [
+        (td(2, 1, 1, 1), "parts of x"),
+        (descent(2, 3, 1, 1), "targets = 3"),
+        (moments(2), "a prediction of 2 numbers"),
+        (smoothed(2), "a read-out at examples tokens"),
+    ],
+)
+def test_statements_about_numbers_at_queries_refuse_others_by_name(witness, what):
+    with pytest.raises(Unsupported, match=f"a certificate on a box does not know {what}"):
+        of_plain_prompts(witness, "a certificate on a box")

@@ -139,6 +139,23 @@ def both(
     return witness.predict(case.X, case.y, case.queries, numbers), want
 
 
+def of_plain_prompts(witness: Witness, reading: str) -> Witness:
+    """The witness, if it predicts a number at each query of prompts of x and a number y.
+
+    Raises Unsupported, in the name of the reading, of what else its prompt or read-out has.
+    """
+    prompt, readout = witness.prompt, witness.readout
+    for what, has in (
+        ("parts of x", prompt.fields is not X_ALONE),
+        (f"targets = {prompt.targets}", prompt.targets != 1),
+        (f"a prediction of {witness.prediction_size} numbers", witness.prediction_size != 1),
+        (f"a read-out at {readout.tokens} tokens", readout.tokens != "query"),
+    ):
+        if has:
+            raise Unsupported(f"{reading} does not know {what}, which {witness.name} has")
+    return witness
+
+
 def refuse_inexact(predictions: np.ndarray) -> None:
     """Raises InexactReference if there is a float among the predictions."""
     for value in predictions.ravel():

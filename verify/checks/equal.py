@@ -109,7 +109,7 @@ def compare(claim: Claim, case: Case) -> Any:
             "is": as_text(pairs[q][0]),
             "should": as_text(pairs[q][1]),
         }
-    if hint := _hint(witness, list(got), list(want)):
+    if hint := _hint(witness, got.ravel().tolist(), want.ravel().tolist()):
         difference |= {"hint": hint}
     counterexample = case.to_json() | {
         "prediction": as_text(got.tolist()),

@@ -32,7 +32,7 @@ from ...strategies import Case, as_text
 from ..bounds.balls import at_most as rounded_up
 from ..bounds.balls import top
 from ..case import build as built
-from ..case import left_open, reference
+from ..case import left_open, of_plain_prompts, reference
 
 Constants = Mapping[str, Any]
 Builder = Callable[..., Witness]
@@ -226,6 +226,7 @@ def tested(
 
 def _errors(witness: Witness, case: Case, algorithm: Callable[..., Any]) -> list[arb]:
     """|prediction - algorithm| at each query, in balls."""
+    of_plain_prompts(witness, "a statement for every accuracy")
     numbers = "ball" if witness.irrational else "rational"
     convert = as_ball if numbers == "ball" else Fraction
     got = witness.predict(case.X, case.y, case.queries, numbers)

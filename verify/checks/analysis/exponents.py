@@ -21,7 +21,7 @@ from constructions.witness import Witness
 
 from ...claim import Budget, CheckResult, Differs, check
 from ...strategies import Case, as_text
-from ..case import left_open, objects, reference
+from ..case import left_open, objects, of_plain_prompts, reference
 from .evidence import about_its_own, some
 
 Builder = Callable[..., Witness]
@@ -130,6 +130,7 @@ def series_of(
     )  # fmt: skip
     parameters = {k: v for k, v in size.items() if k not in ("n", "m")}
     witness = build(**parameters, **{letter: sympy.Symbol(letter)})
+    of_plain_prompts(witness, "a statement of a rate")
     for further in FURTHER:
         run = Series(letter, power + further, names)
         got = witness.predict(case.X, case.y, case.queries, run)

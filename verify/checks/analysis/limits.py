@@ -19,7 +19,7 @@ from ...hunt import hunt
 from ...strategies import Case
 from ..bounds.balls import top as top_of
 from ..case import build as built
-from ..case import left_open, reference
+from ..case import left_open, of_plain_prompts, reference
 from .exponents import Builder
 
 MULTIPLES = (1, 2, 5, 20)  # of the start: where a promised bound that is not proved is tried
@@ -52,9 +52,9 @@ def limit(
     def once(case: Case) -> None:
         nonlocal smallest, unproved, compared
         letter = sympy.Symbol(constant)
-        got = built(build, {**case.parameters, constant: letter}).predict(
-            case.X, case.y, case.queries, Decaying(constant, start)
-        )
+        witness = built(build, {**case.parameters, constant: letter})
+        of_plain_prompts(witness, "a statement of a limit")
+        got = witness.predict(case.X, case.y, case.queries, Decaying(constant, start))
         should = np.ravel(reference(algorithm, case, Fraction))
         for q, (one, target) in enumerate(zip(got, should, strict=True)):
             if one.limit != target:

@@ -27,6 +27,7 @@ from proofs.layer import MLP, Head, Layer, Readout
 from proofs.prompt import Prompt
 from proofs.vocabulary import ATTENTION
 
+from ..case import of_plain_prompts
 from .moments import Expectation, GaussianVector
 
 Matrix = Callable[[int], Any]  # of d: rows of exact numbers or sympy letters
@@ -151,6 +152,7 @@ class Loss:
     def _run(self, witness: Witness, tokens: Sequence[int]) -> fmpq_mpoly:
         """The prediction for these of the drawn examples."""
         ring = self.ring
+        of_plain_prompts(witness, "an expected loss")
         X = [[ring.letter(name) for name in self._x[t]] for t in tokens]
         y = []
         for row, token in zip(X, tokens):

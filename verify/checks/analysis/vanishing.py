@@ -25,7 +25,7 @@ from ...claim import Budget, CheckResult, Differs, check
 from ...strategies import Case
 from ..bounds.balls import at_most, interval
 from ..bounds.balls import top as top_of
-from ..case import left_open, objects, reference
+from ..case import left_open, objects, of_plain_prompts, reference
 from .evidence import some
 from .exponents import (
     FURTHER,
@@ -109,6 +109,7 @@ def _constant(
     inside = Case({}, X, y, queries)
     parameters = {k: v for k, v in size.items() if k not in ("n", "m")}
     witness = build(**parameters, **{name: sympy.Symbol(name)})
+    of_plain_prompts(witness, "a statement of a vanishing error")
     for further in FURTHER:
         run = Taylor(name, power + further, top)
         with run.working():

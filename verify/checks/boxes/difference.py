@@ -17,7 +17,7 @@ from proofs.exact import is_symbolic
 from ...box import Box, Range, q_name, x_name, y_name
 from ...strategies import Case
 from ..bounds.balls import ball, precision
-from ..case import build, reference
+from ..case import build, of_plain_prompts, reference
 from . import jets
 from .forms import Comparisons, Form, Letters
 from .system import Entries, from_sympy
@@ -51,7 +51,8 @@ class Programs:
         """With symbols for the parameters that have a range."""
         import sympy
 
-        return build(self.make, self.box.lettered(sympy.Symbol))
+        made = build(self.make, self.box.lettered(sympy.Symbol))
+        return of_plain_prompts(made, "a certificate on a box")
 
     def prompt(self, entry: Callable[[str], Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """X (n, d), y (n,), queries (1, d) of entry(name of the letter)."""
@@ -115,7 +116,7 @@ class Programs:
         Raises Unsupported where the algorithm compares balls that are too near each other.
         """
         prompt = case.X, case.y, case.queries
-        witness = build(self.make, case.parameters)
+        witness = of_plain_prompts(build(self.make, case.parameters), "a certificate on a box")
         try:
             (ours,) = witness.predict(*prompt, "rational")
             (theirs,) = reference(self.algorithm, case, Fraction)
