@@ -13,6 +13,7 @@ from flint import arb, arb_mat
 
 from constructions.numbers import Unsupported
 from constructions.numbers.ball import Ball
+from proofs.vocabulary import Entrywise
 
 from .system import Entries
 
@@ -196,15 +197,21 @@ class JetEntries(Entries):
     difference of scores is taken before it is enclosed.
     """
 
-    def softmax(self, scores: Any, causal: bool, null: bool) -> Any:
-        made = []
-        for t, row in enumerate(self.table(scores)):
-            seen = row[: t + 1] if causal else row
-            others = [*seen, self.zero] if null else seen
-            shares = [
-                sum(((other - score).exp() for other in others if other is not score), element(1))
-                for score in seen
-            ]
-            rest = [self.zero] * (len(row) - len(seen))
-            made.append([share.inverse() for share in shares] + rest)
-        return self.from_table(made, scores.ncols())
+    def applied(self, a: Any, function: Entrywise) -> Any:
+        """A user's function, in balls: of its slopes nothing is known."""
+        if function.balls is None:
+            return super().applied(a, function)
+        ball = function.balls
+        unknown = arb("nan")
+        return self.entrywise(lambda x: x._function(ball(x.value), unknown), a)
+
+    def shares(self, scores: list[Any], null: bool) -> list[Any]:
+        others = [*scores, self.zero] if null else scores
+        return [
+            sum(
+                # by number: keys whose scores are one object are several keys all the same
+                ((other - score).exp() for k, other in enumerate(others) if k != j),
+                element(1),
+            ).inverse()
+            for j, score in enumerate(scores)
+        ]

@@ -7,7 +7,9 @@ from typing import Any
 
 from constructions.numbers import Unsupported
 from constructions.numbers.flint import FlintNumbers
+from constructions.numbers.seen import Seen
 from constructions.numbers.symbolic import Table
+from proofs.exact import Exact
 
 
 class Entries(FlintNumbers):
@@ -46,22 +48,41 @@ class Entries(FlintNumbers):
         root = self.element(2).sqrt()
         return self.entrywise(lambda x: x * ((x / root).erf() + 1) / 2, a)
 
-    def softmax(self, scores: Any, causal: bool, null: bool) -> Any:
+    def exp(self, a: Any) -> Any:
+        return self.entrywise(lambda entry: entry.exp(), a)
+
+    def softmax(self, scores: Any, seen: Seen | None, null: bool) -> Any:
         made = []
         for t, row in enumerate(self.table(scores)):
-            powers = [entry.exp() for entry in (row[: t + 1] if causal else row)]
-            share = sum(powers, self.element(int(null))).inverse()
-            made.append([p * share for p in powers] + [self._zero] * (len(row) - len(powers)))
+            keys = [j for j in range(len(row)) if seen is None or seen.rows[t][j]]
+            shares = self.shares([row[j] for j in keys], null)
+            at = dict(zip(keys, shares, strict=True))
+            made.append([at.get(j, self._zero) for j in range(len(row))])
         return self.from_table(made, scores.ncols())
 
-    def layer_norm(self, a: Any) -> Any:
+    def shares(self, scores: list[Any], null: bool) -> list[Any]:
+        """e^score / sum of all e^score, with one more score 0 if null."""
+        if not scores:
+            return []
+        powers = [score.exp() for score in scores]
+        share = sum(powers, self.element(int(null))).inverse()
+        return [power * share for power in powers]
+
+    def layer_norm(self, a: Any, epsilon: Exact = 0) -> Any:
+        return self._normed(a, epsilon, True)
+
+    def rms_norm(self, a: Any, epsilon: Exact = 0) -> Any:
+        return self._normed(a, epsilon, False)
+
+    def _normed(self, a: Any, epsilon: Exact, centred: bool) -> Any:
+        """u / sqrt(mean of u^2 + epsilon), u = a - mean of a if `centred`, else a."""
         made = []
         for row in self.table(a):
-            mean = sum(row, self._zero) / len(row)
-            centred = [entry - mean for entry in row]
-            variance = sum((entry * entry for entry in centred), self._zero) / len(row)
-            share = variance.sqrt().inverse()
-            made.append([entry * share for entry in centred])
+            mean = sum(row, self._zero) / len(row) if centred else self._zero
+            units = [entry - mean for entry in row]
+            size = sum((entry * entry for entry in units), self._zero) / len(row)
+            share = (size + self.element(epsilon)).sqrt().inverse()
+            made.append([entry * share for entry in units])
         return self.from_table(made, a.ncols())
 
 
