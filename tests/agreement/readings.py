@@ -21,12 +21,18 @@ from hypothesis import HealthCheck, Phase, given, settings
 from plain import FRACTIONS, Decimals, predict, read_out_at, reference, states
 from witnesses import IRRATIONAL, RATIONAL, Case, cases, words
 
+from constructions.numbers import Unsupported
+from constructions.numbers.ball import precision
 from constructions.numbers.floats import Floats
 from constructions.rounding.bounds import norm_bound, taken
 from proofs.calculus.form import d as symbol_d
 from proofs.calculus.form import letter
 from proofs.calculus.run import Run
 from proofs.calculus.tokens import OutsideCalculusError
+from verify.checks.boxes import jets
+from verify.checks.boxes.forms import Letters
+from verify.checks.boxes.system import Entries
+from verify.checks.case import objects
 
 AGREES, UNDEFINED, REFUSED, UNBOUNDED = "agrees", "undefined", "refused", "unbounded"
 DIGITS = 60
@@ -110,6 +116,57 @@ def prediction(case: Case) -> str:
     return AGREES
 
 
+def in_normal_form(case: Case) -> str:
+    """The prediction as a normal form in the prompt's letters, at the prompt."""
+    try:
+        wanted = predict(case.witness, *case.prompt)
+    except ZeroDivisionError:
+        return UNDEFINED
+    values = {f"l{i}": Fraction(v) for i, v in enumerate(np.concatenate(
+        [np.asarray(part, dtype=object).ravel() for part in case.prompt]))}  # fmt: skip
+    letters, names = Letters(values), iter(values)
+    lettered = []
+    for part in case.prompt:
+        array = np.asarray(part, dtype=object)
+        made = np.empty(array.shape, dtype=object)
+        made.ravel()[:] = [letters.letter(next(names)) for _ in range(array.size)]
+        lettered.append(made)
+    try:
+        found = case.witness.predict(*lettered, Entries("normal form", letters.element))
+    except Unsupported:
+        return REFUSED
+    except ZeroDivisionError:  # of the zero function
+        return UNDEFINED
+    at = [*values.values()]
+    for atom in letters.atoms:
+        argument = _at(atom.argument, at)
+        if atom.function != "relu":
+            raise Disagreement(f"{atom.function} in a witness that fractions can run")
+        at.append(max(argument, Fraction(0)))
+    same("normal form", [_at(one, at) for one in found], wanted, case)
+    return AGREES
+
+
+def _at(form: Any, values: list[Fraction]) -> Fraction:
+    """A form without exponentials at values of its letters and of the first atoms."""
+
+    def of(one: Any) -> Fraction:
+        total = Fraction(0)
+        for exponent, coefficient in one.terms.values():
+            assert exponent.is_zero()
+            for powers, c in coefficient.to_dict().items():
+                term = Fraction(int(c.p), int(c.q))
+                for value, power in zip(values, powers):
+                    term *= value ** int(power)
+                total += term
+        return total
+
+    below = Fraction(1)
+    for number, power in form.by.items():
+        below *= of(form.letters.divisors[number]) ** power
+    return of(form.over) / below
+
+
 def every_slot(case: Case) -> str:
     """Every slot of every token after the embedding and after each layer, in fractions."""
     try:
@@ -175,9 +232,9 @@ def irrational(case: Case) -> str:
             wanted = predict(case.witness, *case.prompt, Decimals())
         except ZeroDivisionError:
             return UNDEFINED
-        balls = case.witness.predict(*case.prompt, "ball").ravel()
+        balls = list(case.witness.predict(*case.prompt, "ball").ravel())
         outcome = AGREES
-        for ball, value in zip(balls, wanted, strict=True):
+        for ball, value in zip([*balls, *_jets(case)], wanted * 2, strict=True):
             if not ball.is_finite():
                 outcome = UNBOUNDED
                 continue
@@ -193,6 +250,14 @@ def irrational(case: Case) -> str:
             elif abs(found - value) > 2 * mpmath.mpf(float(bound)) + _tiny(value):
                 raise Disagreement(f"dense: {found} is not {value}, of {case.witness.to_json()}")
     return outcome
+
+
+def _jets(case: Case) -> list[Any]:
+    """The predictions in balls with slopes."""
+    with precision(128):
+        prompt = [objects(part, jets.element) for part in case.prompt]
+        made = case.witness.predict(*prompt, jets.JetEntries("jets", jets.element))
+    return [one.value for one in made.ravel()]
 
 
 def _tiny(value: Any) -> Any:

@@ -40,6 +40,13 @@ def test_fractions_agree_with_the_definition(reading):
     assert set(drawn) == RATIONAL
 
 
+def test_normal_forms_agree_with_the_definition():
+    came, _ = outcomes(
+        readings.in_normal_form, 80, shrink=False, least_layers=1, most_layers=1, most_d=2, most_n=2
+    )
+    assert set(came) <= {AGREES, UNDEFINED, readings.REFUSED} and share(came, AGREES) > 0.7
+
+
 def test_the_dense_module_agrees_with_the_definition():
     came, drawn = outcomes(readings.dense, 400, least_layers=1)
     assert share(came, AGREES) > 0.8 and share(came, "agrees, nothing rounded") > 0.4

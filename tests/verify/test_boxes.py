@@ -26,6 +26,7 @@ from verify.checks.boxes.difference import Programs
 from verify.checks.boxes.forms import Letters
 from verify.claim import Budget
 from verify.engine import run
+from verify.measure import certificates
 
 HALF = Fraction(1, 2)
 QUICK = Budget(quick=True)
@@ -338,6 +339,19 @@ def test_another_temperature_is_bounded_closely(d, n):
     found = certify(smoother(Fraction(101, 100)), nadaraya_watson(), Box(d, n), effort=0.5)
     assert found.enclosure is not None
     assert found.found <= found.enclosure.high <= 1.2 * found.found
+
+
+@pytest.mark.parametrize("row", certificates.ROWS[:1] + certificates.ROWS[2:])
+def test_the_goals_of_the_table_are_met(row):
+    found = certify(*row.pair(), row.box, effort=0.2)
+    assert found.enclosure is not None
+    assert found.enclosure.zero or found.enclosure.high <= row.goal * found.found
+
+
+def test_a_trained_layer_is_near_a_gradient_step():
+    found = certify(*certificates.trained(60), Box(5, 10))
+    assert found.enclosure is not None
+    assert found.found <= found.enclosure.high <= 2 * found.found
 
 
 # -- faults that are planted are seen -------------------------------------------------------------

@@ -29,7 +29,7 @@ from ...box import Range
 
 LARGEST_TABLE = 2**23  # Bernstein coefficients that are written out at once
 LARGEST_PART = 2**15  # and of one of several polynomials that share the terms
-WORK = 2e8  # coefficients that are computed for one maximum
+WORK = 6e7  # coefficients that are computed for one maximum
 UNIT = 2.0**-53
 Point = tuple[Fraction, ...]
 
@@ -194,12 +194,13 @@ def table(polynomial: Polynomial, box: Sequence[Range]) -> np.ndarray:
     """The Bernstein coefficients (D_1 + 1, …), in floats."""
     if not polynomial.variables:
         return np.array(polynomial.floats.sum())
-    made = np.zeros([degree + 1 for degree in polynomial.degrees])
+    shape = [degree + 1 for degree in polynomial.degrees]
+    made = np.zeros(shape)
     made[tuple(polynomial.powers.T)] = polynomial.floats
     for (low, high), degree in zip(reversed(box), reversed(polynomial.degrees)):
         # the last axis goes first: after all of them their order is what it was
-        made = np.tensordot(_weights(low, high, degree), made, axes=(1, made.ndim - 1))
-    return made
+        made = _weights(low, high, degree) @ made.reshape(-1, degree + 1).T
+    return made.reshape(shape)
 
 
 def _rounding(polynomial: Polynomial, box: Sequence[Range]) -> float:

@@ -28,6 +28,7 @@ from .difference import Forms, Programs
 from .enclose import Enclosure, NotBounded, enclosed
 
 QUICK = 0.25  # of the effort of a full run
+LARGE = 50_000  # terms of two programs from which on fewer points are tried
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,14 @@ def _searched(
         return search.ascend(_run(programs), programs.ranges, effort / 4, seed, 2)[1]
     floats = search.InFloats(forms.letters)
     ours, theirs = floats.compiled(forms.ours), floats.compiled(forms.theirs[0])
+    terms = forms.ours.terms + forms.theirs[0].terms
+    starts = max(2, min(search.STARTS, LARGE // terms))
     return search.ascend(
-        lambda points: ours(points) - theirs(points), programs.ranges, effort, seed
+        lambda points: ours(points) - theirs(points),
+        programs.ranges,
+        effort * min(1, LARGE / terms / 2),
+        seed,
+        starts,
     )[1]
 
 

@@ -231,6 +231,12 @@ class Form:
         return self._text
 
     @property
+    def terms(self) -> int:
+        """How many terms are written, divisors included."""
+        sums = [self.over, *(self.letters.divisors[number] for number in self.by)]
+        return 1 + sum(len(c) + len(u) for one in sums for u, c in one.terms.values())
+
+    @property
     def is_zero(self) -> bool:
         """Whether it is the zero function."""
         return not self.over.terms

@@ -13,7 +13,7 @@ from flint import arb, arb_mat
 
 from constructions.numbers import Unsupported
 from constructions.numbers.ball import Ball
-from constructions.numbers.seen import Seen
+from proofs.vocabulary import Entrywise
 
 from .system import Entries
 
@@ -197,15 +197,21 @@ class JetEntries(Entries):
     difference of scores is taken before it is enclosed.
     """
 
-    def softmax(self, scores: Any, seen: Seen | None, null: bool) -> Any:
-        made = []
-        for t, row in enumerate(self.table(scores)):
-            sees = [True] * len(row) if seen is None else seen.rows[t]
-            visible = [score for score, kept in zip(row, sees) if kept]
-            others = [*visible, self.zero] if null else visible
-            shares = iter(
-                sum(((other - score).exp() for other in others if other is not score), element(1))
-                for score in visible
-            )
-            made.append([next(shares).inverse() if kept else self.zero for kept in sees])
-        return self.from_table(made, scores.ncols())
+    def applied(self, a: Any, function: Entrywise) -> Any:
+        """A user's function, in balls: of its slopes nothing is known."""
+        if function.balls is None:
+            return super().applied(a, function)
+        ball = function.balls
+        unknown = arb("nan")
+        return self.entrywise(lambda x: x._function(ball(x.value), unknown), a)
+
+    def shares(self, scores: list[Any], null: bool) -> list[Any]:
+        others = [*scores, self.zero] if null else scores
+        return [
+            sum(
+                # by number: keys whose scores are one object are several keys all the same
+                ((other - score).exp() for k, other in enumerate(others) if k != j),
+                element(1),
+            ).inverse()
+            for j, score in enumerate(scores)
+        ]

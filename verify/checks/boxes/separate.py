@@ -19,7 +19,7 @@ from typing import Any
 from ...box import Range
 from .bernstein import WORK, Maximum, Polynomial, cost, down, fraction, halves, maximum, up
 
-MOST_QUERIES = 200  # parts of the query's ranges
+SHARE = 10  # of what may be computed, what one part of the query's ranges may take at most
 
 Ranges = Mapping[str, Range]
 Owners = Mapping[str, int | None]  # of every letter: the example that it belongs to, None: shared
@@ -135,18 +135,18 @@ def largest(
         return _assembled([alone], parts, owners, polynomial, up(times * Fraction(alone.high)))
     shared = [name for name in polynomial.variables if owners[name] is None]
     best: Maximum | None = None
-    number, boxes = count(), 0
-    most = min(1 + 10 * work / sum(cost(one.polynomial) for one in parts), MOST_QUERIES)
+    number, boxes, spent = count(), 0, 0
 
     def node(sides: dict[str, Range]) -> tuple[float, int, dict[str, Range], list[Maximum]]:
-        nonlocal best, boxes
+        nonlocal best, boxes, spent
         boxes += 1
         here = {**ranges, **sides}
         found = [
             maximum(p.polynomial, here, tolerance * floor / len(polynomial.exponents),
-                    tolerance / 2, work / len(parts) / 10, seed)
+                    tolerance / 2, work / len(parts) / SHARE, seed)
             for p in parts
         ]  # fmt: skip
+        spent += sum(f.boxes * cost(p.polynomial) for p, f in zip(parts, found))
         high = up(
             sum((len(p.groups) * Fraction(f.high) for p, f in zip(parts, found)), Fraction(0))
         )
@@ -163,7 +163,7 @@ def largest(
     heap.append(node({name: ranges[name] for name in shared}))
     assert best is not None
     degrees = dict(zip(polynomial.variables, polynomial.degrees))
-    while -heap[0][0] - best.low > tolerance * max(abs(best.low), floor) and boxes < most:
+    while -heap[0][0] - best.low > tolerance * max(abs(best.low), floor) and spent < work:
         _, _, sides, found = heap[0]
         name = _to_cut(sides, found)
         if name is None:

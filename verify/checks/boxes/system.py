@@ -54,24 +54,35 @@ class Entries(FlintNumbers):
     def softmax(self, scores: Any, seen: Seen | None, null: bool) -> Any:
         made = []
         for t, row in enumerate(self.table(scores)):
-            sees = [True] * len(row) if seen is None else seen.rows[t]
-            powers = [entry.exp() if kept else self._zero for entry, kept in zip(row, sees)]
-            share = sum(powers, self.element(int(null))).inverse()
-            made.append([power * share for power in powers])
+            keys = [j for j in range(len(row)) if seen is None or seen.rows[t][j]]
+            shares = self.shares([row[j] for j in keys], null)
+            at = dict(zip(keys, shares, strict=True))
+            made.append([at.get(j, self._zero) for j in range(len(row))])
         return self.from_table(made, scores.ncols())
 
+    def shares(self, scores: list[Any], null: bool) -> list[Any]:
+        """e^score / sum of all e^score, with one more score 0 if null."""
+        if not scores:
+            return []
+        powers = [score.exp() for score in scores]
+        share = sum(powers, self.element(int(null))).inverse()
+        return [power * share for power in powers]
+
     def layer_norm(self, a: Any, epsilon: Exact = 0) -> Any:
-        rows = self.table(a)
-        means = [sum(row, self._zero) / len(row) for row in rows]
-        centred = [[entry - mean for entry in row] for row, mean in zip(rows, means)]
-        return self.rms_norm(self.from_table(centred, a.ncols()), epsilon)
+        return self._normed(a, epsilon, True)
 
     def rms_norm(self, a: Any, epsilon: Exact = 0) -> Any:
+        return self._normed(a, epsilon, False)
+
+    def _normed(self, a: Any, epsilon: Exact, centred: bool) -> Any:
+        """u / sqrt(mean of u^2 + epsilon), u = a - mean of a if `centred`, else a."""
         made = []
         for row in self.table(a):
-            square = sum((entry * entry for entry in row), self._zero) / len(row)
-            share = (square if epsilon == 0 else square + self.element(epsilon)).sqrt().inverse()
-            made.append([entry * share for entry in row])
+            mean = sum(row, self._zero) / len(row) if centred else self._zero
+            units = [entry - mean for entry in row]
+            size = sum((entry * entry for entry in units), self._zero) / len(row)
+            share = (size + self.element(epsilon)).sqrt().inverse()
+            made.append([entry * share for entry in units])
         return self.from_table(made, a.ncols())
 
 
