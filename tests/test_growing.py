@@ -285,11 +285,10 @@ def test_a_kernel_is_given_to_each_number_system_that_is_to_have_it(toy, kernels
     for name, most in (("float64", 1e-14), ("float32", 1e-5), ("bfloat16", 0.3)):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", constructions.PrecisionWarning)
-            (found,), (bound,) = (
-                witness.predict(*prompt, name),
-                witness.rounding_bound(*prompt, name),
-            )
-        assert abs(float(found) - ball) <= bound <= most, name
+            (found,) = witness.predict(*prompt, name)
+        assert abs(float(found) - ball) <= most, name
+        # nothing says how it carries what another order of the sums rounds
+        assert witness.rounding_bound(*prompt, name) == math.inf
     for numbers in ("rational", "symbolic"):
         with pytest.raises(Unsupported, match=f"{numbers} numbers have no tanh"):
             witness.predict([[1]], [1], [[1]], numbers)
@@ -298,15 +297,14 @@ def test_a_kernel_is_given_to_each_number_system_that_is_to_have_it(toy, kernels
         of("steps").predict(*prompt)
 
 
-def test_a_bound_on_a_kernel_that_is_off_is_seen(toy, kernels):
-    """Floats and balls that are two functions: the bound says how far they are apart."""
+def test_a_kernel_that_is_off_is_seen(toy, kernels):
+    """Floats and balls that are two functions: the warning says how far they are apart."""
     plain = constructions.build("toy_moment", d=1, scale=1)
     (layer,) = plain.layer_list
     constructions.attention("off", "off", floats=lambda x: x + 1, balls=lambda x: x)
     heads = tuple(replace(head, attention="off") for head in layer.heads)
     witness = plain.with_layers((replace(layer, heads=heads, holds=()),))
     prompt = [[0.5]], [1.0], [[0.25]]
-    assert 1 <= witness.rounding_bound(*prompt)[0] < 1.001
     with pytest.warns(constructions.PrecisionWarning, match=r"by 1"):
         witness.predict(*prompt)
 

@@ -130,20 +130,19 @@ def norm_bound(witness: Weights, prompts: FloatPrompts, parts: Parts) -> torch.T
 
 def full_bound(witness: Weights, prompts: FloatPrompts, parts: Parts) -> torch.Tensor:
     """The best bound, (…, predictions), by the cheapest way that tells: every noise by itself where
-    these are few; else the pass back; then whatever of noises and balls is not too dear. Balls
-    alone where a user's function is applied, of which nothing else is known."""
+    these are few; else the pass back; then whatever of noises and balls is not too dear. Infinite
+    where a user's function is applied: nothing says how it carries the rounding of another order of
+    its sums."""
     count, many = _entries(witness, prompts), math.prod(_batch(parts))
     if _applies(witness, prompts):
         every = (*_batch(parts), math.prod(prompts.predicted))
-        bound = torch.full(every, math.inf, device=prompts.X.device)
-        enough = torch.zeros_like(bound)
-    else:
-        bound, size = quick_bound(witness, prompts, parts)
-        enough = size * math.sqrt(prompts.system.unit_roundoff)
-        if many * count**2 <= FEW or bool((bound <= enough).all()):
-            return bound
-        if many * count**2 <= MANY:
-            return torch.minimum(bound, noise_bound(witness, prompts, parts)[0])
+        return torch.full(every, math.inf, device=prompts.X.device)
+    bound, size = quick_bound(witness, prompts, parts)
+    enough = size * math.sqrt(prompts.system.unit_roundoff)
+    if many * count**2 <= FEW or bool((bound <= enough).all()):
+        return bound
+    if many * count**2 <= MANY:
+        return torch.minimum(bound, noise_bound(witness, prompts, parts)[0])
     for bits in BITS if many * count <= ENTRIES else ():
         bound = torch.minimum(bound, beside_bound(witness, prompts, parts, bits))
         if bool((bound <= enough).all()):
@@ -185,10 +184,8 @@ def beside_bound(witness: Weights, prompts: FloatPrompts, parts: Parts, bits: in
     except (ZeroDivisionError, Unsupported):
         every = (*_batch(parts), math.prod(prompts.predicted))
         return torch.full(every, math.inf, device=prompts.X.device)
-    back = passed_back(system, made.bounded.value)
-    if made.bounded.error is None:
-        return back
-    return torch.minimum(back, _finished(made.bounded.error.flatten(-2)))
+    # not the distance at the end, which is that of this one order of the sums
+    return passed_back(system, made.bounded.value)
 
 
 def noise_bound(
