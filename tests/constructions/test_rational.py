@@ -17,6 +17,7 @@ from constructions.numbers import common_denominator, get
 from constructions.numbers.base import Numbers
 from constructions.numbers.common_denominator import WORTH, CommonDenominator, reduced
 from constructions.numbers.flint import ExactPrompts
+from constructions.numbers.seen import Seen
 from proofs.slotmap import Block
 from verify.measure.baselines import PythonFractions
 
@@ -30,7 +31,7 @@ NUMBERS = st.one_of(
 )  # fmt: skip
 COEFFICIENTS = st.one_of(st.sampled_from([1, -1, 2]), st.integers(-9, 9), NUMBERS)
 SIZES, BIT = st.integers(1, 4), st.integers(0, 1)
-METHODS = ("assemble", "rows", "columns", "concatenate", "place", "transpose", "lower", "scale",
+METHODS = ("assemble", "rows", "columns", "concatenate", "place", "transpose", "masked", "scale",
            "combine", "product", "add_product", "contract", "times_matrix", "pattern", "row_sums",
            "multiply", "divide", "divide_rows", "relu", "constant", "zeros", "normalised",
            "added_up")  # fmt: skip
@@ -86,7 +87,7 @@ def calls(draw, method: str):
         "concatenate": lambda s: ([s.constant(a), s.constant(row), s.constant(a)],),
         "place": lambda s: (s.constant(column), index, d),
         "transpose": lambda s: (s.constant(a),),
-        "lower": lambda s: (s.constant(a),),
+        "masked": lambda s: (s.constant(a), Seen(n, d, extra, None)),
         "scale": lambda s: (c, s.constant(a)),
         "combine": lambda s: ([(c, s.constant(a)), (e, s.constant(same)), (-1, s.constant(a))],),
         "product": lambda s: (s.constant(a), s.constant(right), c),
@@ -123,9 +124,9 @@ def test_every_operation_is_that_of_pythons_fractions(method):
 
 def test_no_operation_is_left_out():
     """The property above draws from all methods that fractions have."""
-    irrational = {"prompts", "gelu", "softmax", "layer_norm"}
+    irrational = {"prompts", "gelu", "exp", "softmax", "layer_norm", "rms_norm"}
     methods = {name for name, made in vars(Numbers).items() if inspect.isfunction(made)}
-    assert methods - irrational == set(METHODS) | {"working"}
+    assert methods - irrational == set(METHODS) | {"working", "applied"}
 
 
 @given(st.data())

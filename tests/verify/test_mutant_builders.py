@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 import sympy
 
@@ -114,7 +115,7 @@ def test_a_proof_that_runs_no_case_is_seen_to_miss(newton, monkeypatch):
 
 
 def test_an_exact_check_that_sees_nothing_is_seen_to_miss(newton, monkeypatch):
-    monkeypatch.setattr(equal, "compare", lambda claim, case: [Fraction(0), Fraction(1)])
+    monkeypatch.setattr(equal, "compare", lambda claim, case: np.array([Fraction(0), Fraction(1)]))
     said = judge_builder(newton, fault(newton, "d >= 3"))
     assert said.refutes["exact"] is False and "exact" not in said.outside
 

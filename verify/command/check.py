@@ -147,6 +147,8 @@ def _print_counterexample(out: Any, made: Report, few: bool) -> None:
     out.print("" if few else f"\n{made.claim.id} ({made.claim.variant})", markup=False)
     for line in counterexample.lines(shown, out.encoding):
         out.print(line, markup=False, soft_wrap=True)
+    if hint := (getattr(made.verdict, "first_difference", None) or {}).get("hint"):
+        out.print(f"  hint: {hint}", markup=False, soft_wrap=True)
 
 
 def kernel_here() -> bool:

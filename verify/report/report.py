@@ -130,11 +130,10 @@ def _bounded(verdict: Approximates) -> bool:
 
 def first_wrong(difference: Mapping[str, Any]) -> str:
     """Where a slot first is not what it should be, in one line."""
-    hint = f"; {difference['hint']}" if difference.get("hint") else ""
     return (
         f"first wrong in layer {difference.get('layer')} ({difference.get('name', '')}), "
         f"slot {difference.get('slot')}, token {difference.get('token')}: is "
-        f"{short(difference.get('is'))}, should be {short(difference.get('should'))}{hint}"
+        f"{short(difference.get('is'))}, should be {short(difference.get('should'))}"
     )
 
 

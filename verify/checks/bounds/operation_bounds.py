@@ -39,7 +39,7 @@ from flint import arb
 from constructions.numbers.ball import Ball
 from constructions.papers.akyurek2022.operations import Aff, Div, Operation
 from proofs.exact import is_symbolic
-from proofs.layer import MLP, Head, Layer
+from proofs.layer import MLP, Head, Layer, Norm
 from proofs.stream import Layout
 
 from .balls import ball, interval
@@ -332,11 +332,8 @@ def after(
     """
     streams = attended(layer, layout, box)
     program = len(targets[0])
-    if set(layer.norms()) != ({"norm"} if layer.mlp is not None else set()) or layer.norm not in (
-        True,
-        False,
-    ):
-        raise NotCovered("other norms than the plain layer norm before the MLP")
+    if layer.norms() != ({"norm": Norm()} if layer.mlp is not None else {}):
+        raise NotCovered("an MLP without the layer norm before it, or another norm")
     inner, outer = weights(layer.mlp, layout) if layer.mlp is not None else ([], [])
     errors, workspace = [], []
     for t in range(box.columns) if tokens is None else tokens:
