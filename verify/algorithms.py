@@ -112,10 +112,16 @@ def _at_most_one(value: Any) -> Any:
     return value.min(value * 0 + 1) if _knows_max(value) else min(value, value * 0 + 1)
 
 
-def _exp(value: Any) -> Any:
+def exp(value: Any) -> Any:
+    """The exponential of a float, a ball or an element with one of its own, or of every entry.
+
+    Raises TypeError for a fraction, whose exponential is irrational.
+    """
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return _each(exp, value)
     if hasattr(value, "exp"):
         return value.exp()
-    if isinstance(value, np.floating):
+    if isinstance(value, (np.floating, np.ndarray)):
         return np.exp(value)
     raise TypeError(f"{value} has no exponential in its arithmetic; give floats or balls")
 
@@ -445,7 +451,7 @@ def _sigmoid_values(pieces: int, reach: int) -> tuple[Fraction, ...]:
 def true_logistic(X: Any, y: Any, queries: Any, steps: int, step_size: Any) -> Any:
     """The same with the sigmoid itself; floats or balls."""
     X, y, queries, step_size = _together(X, y, queries, also=(step_size,))
-    return _logistic(X, y, queries, steps, step_size, lambda m: 1 / (1 + _exp(-m)))
+    return _logistic(X, y, queries, steps, step_size, lambda m: 1 / (1 + exp(-m)))
 
 
 def _logistic(X: Any, y: Any, queries: Any, steps: int, step_size: Any, sigmoid: Any) -> Any:
@@ -474,7 +480,7 @@ def kernel_regression(
         # a shift of a row's scores cancels; by its largest entry it keeps floats in range, and
         # what is no float needs none, nor has to be compared
         shift = scores[:, :1] if scores.dtype == object else scores.max(axis=-1, keepdims=True)
-        powers = _each(_exp, (scores - shift) / temperature)
+        powers = _each(exp, (scores - shift) / temperature)
         return powers / powers.sum(axis=-1, keepdims=True)
 
     here, there = weights(X), weights(queries)

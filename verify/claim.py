@@ -414,7 +414,7 @@ class Claim:
         if self.domain is not None and not isinstance(self.domain, Domain):
             raise ValueError(f"{self.id}: domain must be a Domain(words, contains)")
         if not all(isinstance(one, Box) for one in self.boxes):
-            raise ValueError(f"{self.id}: box must be a Box(d, n, …), or a tuple of them")
+            raise ValueError(f"{self.id}: box must be a Box(d, n, …), or several")
         if self.cases is None and self.witness is not None:
             for name in OF_EQUALITY:
                 if getattr(self, name):
@@ -434,7 +434,7 @@ class Claim:
         """The boxes on which the difference is to be bounded."""
         if self.box is None:
             return ()
-        return self.box if isinstance(self.box, tuple) else (self.box,)
+        return tuple(self.box) if isinstance(self.box, (tuple, list)) else (self.box,)
 
     @property
     def key(self) -> tuple[str, str]:

@@ -156,6 +156,16 @@ def of_plain_prompts(witness: Witness, reading: str) -> Witness:
     return witness
 
 
+def arithmetic(witness: Witness) -> Callable[[Any], Any]:
+    """What takes a number into the arithmetic that decides about the witness: fractions, or balls
+    where its values are irrational."""
+    if not witness.irrational:
+        return Fraction
+    from constructions.numbers.ball import Ball
+
+    return Ball().element
+
+
 def refuse_inexact(predictions: np.ndarray) -> None:
     """Raises InexactReference if there is a float among the predictions."""
     for value in predictions.ravel():

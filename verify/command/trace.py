@@ -69,7 +69,7 @@ def print_trace(
     """Prints the trace; True if a slot does not hold what it should (in exact arithmetic)."""
     from constructions.numbers import FLOATS
 
-    from ..checks.case import InexactReference, compared, reference
+    from ..checks.case import InexactReference, arithmetic, compared, reference
     from ..checks.judge import algorithm_of
     from ..inputs.settings import call, fill, needed
     from ..report.report import first_wrong
@@ -119,7 +119,7 @@ def print_trace(
         pass  # a claim about a layer has none
     else:
         try:
-            said = short(_alone(reference(algorithm, case, Fraction, predicted.shape)))
+            said = short(_alone(reference(algorithm, case, arithmetic(witness), predicted.shape)))
         except InexactReference as error:
             said = f"decides nothing: {error}"
         line(f"algorithm  {said}")

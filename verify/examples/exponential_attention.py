@@ -4,16 +4,13 @@ f_{k+1} = f_k + eta sum_j (y_j - f_k(x_j)) exp<x_j, .>: a layer of attention wit
 exp(score), not divided by their sum, is one step on the sum of squares in the kernel's space.
 """
 
-import numpy as np
-from hypothesis import strategies as st
-
 from constructions import Head, Layer, Prompt, Readout, Witness, layout, slot_map
-from verify import Domain, claim, strategies
+from verify import Box, algorithms, claim
 
 
 def kernel_descent(X, y, queries, steps, eta):
-    """Predictions after so many steps; in balls or floats, as exponentials are irrational."""
-    here, there = (np.array([[(a @ x).exp() for x in X] for a in Z]) for Z in (X, queries))
+    """What so many steps predict. Exponentials are irrational: the claim is one on a box."""
+    here, there = algorithms.exp(X @ X.T), algorithms.exp(queries @ X.T)
     fit, prediction = 0 * y, 0 * there[:, 0]
     for _ in range(steps):
         error = eta * (y - fit)
@@ -25,7 +22,8 @@ def kernel_descent(X, y, queries, steps, eta):
     "exponential_attention",
     source="functional gradient descent, as in cheng2024",
     algorithm=kernel_descent,
-    cases=lambda: strategies.prompts(steps=st.integers(0, 2), eta=strategies.positive()),
+    box=[Box(d=2, n=2, parameters={"steps": k, "eta": eta}) for k, eta in ((1, 1), (2, 0.5))],
+    within=0,
 )
 def transformer(d, steps, eta):
     """k layers of exponential attention are k steps with the exponential kernel."""

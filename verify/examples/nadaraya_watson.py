@@ -1,14 +1,14 @@
 """Softmax attention is kernel smoothing: the Nadaraya-Watson estimate with an exponential kernel."""
 
-import numpy as np
+from fractions import Fraction
 
 from constructions import Head, Layer, Prompt, Readout, Witness, layout, slot_map
-from verify import claim, strategies
+from verify import Between, Box, algorithms, claim
 
 
 def smoothed(X, y, queries, temperature):
     """sum_j y_j k(x_j, x) / sum_j k(x_j, x), k(x_j, x) = exp(<x_j, x> / temperature)."""
-    weights = np.array([[(x @ query / temperature).exp() for x in X] for query in queries])
+    weights = algorithms.exp(queries @ X.T / temperature)
     return weights @ y / weights.sum(axis=1)
 
 
@@ -16,7 +16,8 @@ def smoothed(X, y, queries, temperature):
     "nadaraya_watson",
     source="Nadaraya and Watson, 1964",
     algorithm=smoothed,
-    cases=lambda: strategies.prompts(temperature=strategies.positive()),
+    within=0,
+    box=(Box(d=2, n=3, parameters={"temperature": Between(Fraction(1, 2), 2)}),),
 )
 def transformer(d, temperature):
     """One softmax head is the Nadaraya-Watson estimate."""

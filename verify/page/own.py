@@ -254,12 +254,13 @@ def _before(prediction: str, coefficient: Any) -> str | None:
 
 def answers(claim: Claim, parameters: Mapping[str, Any], prompt: tuple[Any, Any, Any]) -> Any:
     """What the algorithm predicts at the queries of a prompt of fractions; None if it cannot."""
-    from ..checks.case import reference
+    from ..checks.case import arithmetic, build, reference
     from ..strategies import Case
 
-    assert claim.algorithm is not None
+    assert claim.algorithm is not None and claim.witness is not None
+    numbers = arithmetic(build(claim.witness, parameters))
     try:
-        return reference(claim.algorithm, Case(parameters, *prompt), Fraction)
+        return reference(claim.algorithm, Case(parameters, *prompt), numbers)
     except (ArithmeticError, ValueError):
         return None
 
