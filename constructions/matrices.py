@@ -9,7 +9,7 @@ What is printed is executed literally: a P that reads the query's label, a Q on 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from proofs.layer import MLP, Head, Holds, Layer, Readout
@@ -97,14 +97,19 @@ def from_matrices(
     if isinstance(given.get("parts"), Mapping):
         given["parts"] = _layout(given["parts"])
     tokens = Prompt(d, _embedding(embedding, stream, given), **given)
-    made = tuple(
-        _layer(layer, number, stream, tokens, n) for number, layer in enumerate(layers, start=1)
-    )
+    built: dict[int, Layer] = {}  # a layer that is repeated is read once
+    made = []
+    for number, layer in enumerate(layers, start=1):
+        if id(layer) in built:
+            made.append(_again(built[id(layer)], layer, number))
+        else:
+            made.append(_layer(layer, number, stream, tokens, n))
+            built[id(layer)] = made[-1]
     return Witness(
         name=name,
         layout=layout.at(d),
         prompt=tokens,
-        layer_list=made,
+        layer_list=tuple(made),
         readout=_readout(read),
         parameters={} if parameters is None else parameters,
         definitions=tuple((definitions or {}).items()),
@@ -214,6 +219,13 @@ def _layer(
         holds=_holds(given.get("holds", {}), number),
         **more,
     )
+
+
+def _again(made: Layer, given: Any, number: int) -> Layer:
+    """The same layer as the one of another number: what rows hold after it may depend on that."""
+    words = given if isinstance(given, Mapping) else {}
+    name = words.get("name", f"layer {number}")
+    return replace(made, name=name, holds=_holds(words.get("holds", {}), number))
 
 
 def _holds(given: Mapping[Any, str], number: int) -> tuple[Holds, ...]:

@@ -1,4 +1,4 @@
-"""An induction head: find the token that came before, and copy what followed it.
+"""An induction head: find where the word came before, and copy what followed it.
 
 Tokens are x_1, y_1, x_2, y_2, …, the x distinct one-hot words. The first head writes into every
 token the word before it; the second one matches that with the query and copies y.
@@ -7,8 +7,8 @@ token the word before it; the second one matches that with the query and copies 
 import numpy as np
 from hypothesis import strategies as st
 
-from constructions import Head, Holds, Layer, Prompt, Readout, Witness, layout, rule, slot_map
-from verify import Domain, claim, strategies
+from constructions import Head, Layer, Prompt, Readout, Witness, layout, rule, slot_map
+from verify import claim, strategies
 
 
 def what_followed(X, y, queries):
@@ -16,37 +16,29 @@ def what_followed(X, y, queries):
     return np.array([y[(X == query).all(axis=1)][0] for query in queries])
 
 
-def said_before(case):
-    return sorted(case.X.sum(axis=1)) == [1] * len(case.X) == sorted(case.X.max(axis=1)) and all(
-        any((x == query).all() for x in case.X) for query in case.queries
-    )
-
-
 @st.composite
 def conversations(draw):
-    """d words, n of them said, each followed by a number; m of these are asked for."""
+    """n of d words are said, each followed by a number; one or two of these are asked for."""
     d = draw(st.integers(1, 5))
     said = draw(st.permutations(range(d)))[: draw(st.integers(1, d))]
     asked = draw(st.lists(st.sampled_from(said), min_size=1, max_size=2))
-    words, y = np.eye(d, dtype=int).astype(object), [draw(strategies.fractions()) for _ in said]
-    return strategies.Case({"d": d}, words[said], np.array(y, dtype=object), words[asked])
+    y = np.array([draw(strategies.fractions()) for _ in said], dtype=object)
+    words = np.eye(d, dtype=int).astype(object)
+    return strategies.Case({"d": d}, words[said], y, words[asked])
 
 
-@claim(
-    "induction_head",
-    source="the induction head, by two linear heads",
-    algorithm=what_followed,
-    cases=conversations,
-    domain=Domain("distinct one-hot words; a query is one of them", said_before),
-)
+@claim("induction_head", algorithm=what_followed, cases=conversations)
 def transformer(d):
     """Two layers copy what followed the word that is asked for."""
-    before = Head(
-        slot_map(("any", "one")), slot_map(("any", "one")), slot_map(("before", "x")),
-        keys="full", mask=rule("j == t - 1"),
-    )  # fmt: skip
+    look_back = Head(
+        query=slot_map(("any", "one")),
+        key=slot_map(("any", "one")),
+        value=slot_map(("before", "x")),
+        keys="full",
+        mask=rule("j == t - 1"),
+    )
     copy = Head(slot_map(("word", "x")), slot_map(("word", "before")), slot_map(("p", "y")))
     stream = layout(x=(d,), y=(), one=(), before=(d,), p=())
     prompt = Prompt(d, slot_map(("x", "x"), ("y", "y"), ("one", "one")), form="interleaved")
-    layers = [Layer("look back", (before,)), Layer("match and copy", (copy,))]
+    layers = [Layer("look back", (look_back,)), Layer("match and copy", (copy,))]
     return Witness("induction_head", stream, prompt, layers, Readout("p"))

@@ -22,7 +22,7 @@ from flint import Ordering, fmpq, fmpq_mpoly, fmpq_mpoly_ctx
 from constructions.numbers import Unsupported
 from proofs.exact import is_symbolic
 
-from .system import from_sympy
+from .system import from_sympy, with_number
 
 SPARE = 48  # atoms
 MOST_TERMS = 400_000  # of a product, counted before like terms are joined
@@ -276,6 +276,7 @@ class Form:
                 made = made * self.letters.divisors[number]
         return made
 
+    @with_number
     def __add__(self, other: Any) -> Form:
         other = self._like(other)
         if self.is_zero or other.is_zero:
@@ -288,6 +289,7 @@ class Form:
         left = self.over * self._factors(common - mine)
         return Form(self.letters, left + other.over * self._factors(common - theirs), common)
 
+    @with_number
     def __mul__(self, other: Any) -> Form:
         other = self._like(other)
         if self.is_zero or other.is_zero:
@@ -314,12 +316,14 @@ class Form:
     def __neg__(self) -> Form:
         return Form(self.letters, self.over.scaled(fmpq(-1)), self.by)
 
+    @with_number
     def __sub__(self, other: Any) -> Form:
         return self + -self._like(other)
 
     def __rsub__(self, other: Any) -> Form:
         return self._like(other) - self
 
+    @with_number
     def __truediv__(self, other: Any) -> Form:
         other = self._like(other)
         if (value := other.value) is not None and value != 0:

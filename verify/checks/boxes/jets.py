@@ -15,7 +15,7 @@ from constructions.numbers import Unsupported
 from constructions.numbers.ball import Ball
 from proofs.vocabulary import Entrywise
 
-from .system import Entries
+from .system import Entries, with_number
 
 BALLS = Ball()
 
@@ -31,10 +31,12 @@ class Jet:
     def _function(self, value: arb, slope: arb) -> Jet:
         return Jet(value, None if self.slopes is None else self.slopes * slope)
 
+    @with_number
     def __add__(self, other: Any) -> Jet:
         other = element(other)
         return Jet(self.value + other.value, _sum(self.slopes, other.slopes))
 
+    @with_number
     def __mul__(self, other: Any) -> Jet:
         other = element(other)
         mine = None if self.slopes is None else self.slopes * other.value
@@ -51,6 +53,7 @@ class Jet:
     def __neg__(self) -> Jet:
         return Jet(-self.value, None if self.slopes is None else -self.slopes)
 
+    @with_number
     def __sub__(self, other: Any) -> Jet:
         if other is self:
             return element(0)
@@ -59,6 +62,7 @@ class Jet:
     def __rsub__(self, other: Any) -> Jet:
         return element(other) - self
 
+    @with_number
     def __truediv__(self, other: Any) -> Jet:
         return self * element(other).inverse()
 

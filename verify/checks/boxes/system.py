@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
+
+import numpy as np
 
 from constructions.numbers import Unsupported
 from constructions.numbers.flint import FlintNumbers
 from constructions.numbers.seen import Seen
 from constructions.numbers.symbolic import Table
 from proofs.exact import Exact
+
+Number = TypeVar("Number")
+
+
+def with_number(operation: Callable[[Number, Any], Number]) -> Callable[[Number, Any], Number]:
+    """An operation on two numbers; with an array numpy does it, entry by entry."""
+
+    @wraps(operation)
+    def made(self: Number, other: Any) -> Number:
+        return NotImplemented if isinstance(other, np.ndarray) else operation(self, other)
+
+    return made
 
 
 class Entries(FlintNumbers):

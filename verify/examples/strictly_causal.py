@@ -19,7 +19,7 @@ def online_descent(X, y, queries, eta):
 
 
 @claim(
-    "online_descent",
+    "strictly_causal",
     source="online gradient descent as a triangular system",
     statement=r"w_n^\top x,\; w_t = w_{t-1} + \eta\,(y_t - w_{t-1}^\top x_t)\, x_t,\; w_0 = 0",
     algorithm=online_descent,
