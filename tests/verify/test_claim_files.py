@@ -14,7 +14,6 @@ import pytest
 from verify import pool
 from verify.claim import Budget, Refuted, load_file
 from verify.command import cli
-from verify.command.new import STARTS
 from verify.inputs import claim_files
 from verify.report import counterexample
 
@@ -345,6 +344,14 @@ MISTAKES = {
         "from fractions import Fraction", "from blocks_of_mine import head", 1,
         "no blocks_of_mine.py",
     ),
+    "an exponential of a fraction": (
+        "eta * (queries @ (X.T @ y))", "[(eta * q).exp() for q in queries @ (X.T @ y)]", 7,
+        "claim it on a box, box=Box(",
+    ),
+    "an exponential of fractions": (
+        "eta * (queries @ (X.T @ y))", "__import__('numpy').exp(queries @ (X.T @ y))", 7,
+        "claim it on a box, box=Box(",
+    ),
     "a syntax error": ("def build(d, eta):", "def build(d, eta)", 11, "expected ':'"),
 }  # fmt: skip
 
@@ -462,21 +469,6 @@ def test_check_prints_the_case_that_refutes(claims: str, witness: Any) -> None:
 
 
 # -- new --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("start", STARTS)
-def test_a_new_file_is_short_and_gets_the_verdict_that_it_says(
-    start: str, witness: Any, tmp_path: Path
-) -> None:
-    path = tmp_path / "my_claim.py"
-    assert witness("new", str(path), "--from", start)[0] == 0
-    text = path.read_text()
-    assert len(text.splitlines()) <= 45 and max(map(len, text.splitlines())) <= 100
-    assert "as it stands, it holds" in text
-    status, out, err = witness("check", str(path), "--quick")
-    assert status == 0, err
-    assert "holds" in out and "derived exact" in " ".join(out.split())
-    assert witness("prove", str(path))[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -21,40 +21,14 @@ FILES = sorted(path.name for path in FOLDER.glob("*.py"))
 
 # what is planted: file and claim, the printed text, another in its place
 PLANTED = {
-    "the sign of Q": ("ahn2023.lemma1.transposed", "-np.array(A)", "np.array(A)"),
-    "A transposed": ("ahn2023.lemma1.transposed", "-np.array(A)", "-np.array(A).T"),
-    "1/(n + 1)": ("ahn2023.lemma1.transposed", '"1/n"', '"1/(n + 1)"'),
-    "the query is a key": ("ahn2023.lemma1.transposed", '"M": "examples"', '"M": "all"'),
-    "the sign of the prediction": ("ahn2023.lemma1.transposed", '{"y": -1}', '{"y": 1}'),
-    "P moves x too": (
-        "ahn2023.lemma1.transposed",
-        '("y", "y"): 1}',
-        '("y", "y"): 1, ("x", "x"): 1}',
-    ),
-    "the sign of C": ("wang2024.td0", ": -C.T", ": C.T"),
-    "C transposed": ("wang2024.td0", "C = np.array(C)", "C = np.array(C).T"),
-    "phi' not subtracted": ("wang2024.td0", ', ("phi", "next"): C.T', ""),
-    "phi' not discounted": (
-        "wang2024.td0",
-        '("next", "phi_next"): gamma',
-        '("next", "phi_next"): 1',
-    ),
-    "a query among the keys": ("wang2024.td0", '"M": "examples"', '"M": "all"'),
-    "1/(n + 1) of TD": ("wang2024.td0", '"1/n"', '"1/(n + 1)"'),
     "the sign of W_0": ("vonoswald2022.dense", "[W_0, -1]", "[-W_0, -1]"),
     "the sign of y": ("vonoswald2022.dense", "[W_0, -1]", "[W_0, 1]"),
     "the query enters as 0": ("vonoswald2022.dense", ', ("y", "x_query"): -W_0', ""),
-    "sees itself": ("online_descent", '"strictly causal"', '"causal"'),
-    "sees the future": ("online_descent", '"strictly causal"', '"j > t"'),
-    "sees all but itself": ("online_descent", '"strictly causal"', '"j != t"'),
-    "the sign of e": ("online_descent", '("e", "e"): -eta', '("e", "e"): eta'),
-    "one layer less": ("online_descent", "* examples", "* (examples - 1)"),
 }
 
 
 def of(claim: str) -> Path:
-    name = {"online_descent": "online"}.get(claim, claim.partition(".")[0])
-    return FOLDER / f"{name}.py"
+    return FOLDER / f"{claim.partition('.')[0]}.py"
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -63,12 +37,6 @@ def test_a_claim_in_the_papers_notation_gets_its_verdict(name: str) -> None:
     assert (FOLDER / name).read_text().count("\n") <= 45
     for claim in claims:
         assert check(claim, quick=True).verdict.name == claim.expected, claim.id
-
-
-@pytest.mark.parametrize("id", ["ahn2023.lemma1.transposed", "wang2024.td0"])
-def test_what_is_said_by_blocks_is_derived_for_every_prompt(id: str) -> None:
-    (claim,) = [made for made in load_file(of(id)) if made.id == id]
-    assert "derived" in check(claim, quick=True).verdict.strengths
 
 
 @pytest.mark.parametrize("fault", PLANTED)

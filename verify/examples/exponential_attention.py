@@ -1,6 +1,6 @@
-"""Unnormalised exponential attention: gradient descent with the kernel exp<x, x'>.
+"""Unnormalised exponential attention: gradient descent with the kernel exp(x^T x').
 
-f <- f + eta sum_j (y_j - f(x_j)) exp<x_j, .>: a layer of attention with weights exp(score), which
+f <- f + eta sum_j (y_j - f(x_j)) exp(x_j^T .): a layer of attention with weights exp(score), which
 are not divided by their sum, is a step on the sum of squares in the kernel's space of functions.
 """
 

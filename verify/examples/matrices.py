@@ -1,7 +1,7 @@
 """Gradient descent by a paper's matrices. Edit it into your own claim; as it stands, it holds.
 
-    witness check matrices.py    the verdict, with a counterexample where it is wrong
-    witness show matrices.py     the weights; then trace, prove, run, explain -o page.html
+witness check matrices.py    the verdict, with a counterexample where it is wrong
+witness show matrices.py     the weights; then trace, prove, run, explain -o page.html
 """
 
 from hypothesis import strategies as st
@@ -38,6 +38,10 @@ def transformer(d, steps, eta):
     }
     known, _ = descent.at({"steps": steps, "eta": eta})
     return from_matrices(
-        [layer] * steps, rows={"x": "d", "y": 1}, d=d, read={"y": -1},
-        parameters={"eta": eta}, definitions=known,
+        [layer] * steps,
+        rows={"x": "d", "y": 1},
+        d=d,
+        read={"y": -1},
+        parameters={"eta": eta},
+        definitions=known,
     )

@@ -1,7 +1,7 @@
 """Gradient descent by linear attention. Edit it into your own claim; as it stands, it holds.
 
-    witness check slots.py    the verdict, with a counterexample where it is wrong
-    witness show slots.py     the weights; then trace, prove, run, explain -o page.html
+witness check slots.py    the verdict, with a counterexample where it is wrong
+witness show slots.py     the weights; then trace, prove, run, explain -o page.html
 """
 
 from hypothesis import strategies as st

@@ -9,6 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+# what is said where an exponential of a fraction is asked for: by Python, by numpy, by algorithms
+OF_EXPONENTIALS = ("no attribute 'exp'", "no callable exp method", "has no exponential")
+
 
 def mend(error: BaseException, holds: Callable[[str], bool]) -> str:
     """How to mend it, in a few words; "" where nothing more is known.
@@ -21,6 +24,11 @@ def mend(error: BaseException, holds: Callable[[str], bool]) -> str:
         return (
             f"{drawn} is a strategy, not a number: strategies are drawn in the claim's `cases`, "
             f"strategies.prompts({drawn}=…), and the builder takes {drawn} as a parameter"
+        )
+    if any(words in str(error) for words in OF_EXPONENTIALS):
+        return (
+            "fractions have no exponential: claim it on a box, box=Box(d=2, n=2), within=0 in "
+            "place of cases, and write algorithms.exp(…)"
         )
     if isinstance(error, NameError) and error.name in ("n", "N", "X", "y"):
         return (

@@ -2,7 +2,7 @@
 
     python -m verify.measure.readme [BLOCK[=REPORT.json] …]   rewrites blocks of ./*/README.md
 
-`verdicts`, `theorems` and `witnesses` (the default) are exact and held to the READMEs by a test;
+`verdicts`, `theorems`, `witnesses` and `examples` (the default) are exact and held to the READMEs by a test;
 `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are measurements, as this
 machine makes them, the last three by `witness bench`, whose JSON report may be given instead of
 measuring again.
@@ -10,6 +10,7 @@ measuring again.
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -72,6 +73,31 @@ def witnesses() -> str:
     return resources_table.markdown()
 
 
+def examples() -> str:
+    """The claim files that `witness new` can begin as, and how much is known of each."""
+    from ..claim import Claim, load_file
+    from ..command import new
+
+    def known(claim: Claim) -> str:
+        if claim.assembled is not None:
+            return "derived for every prompt, d and n"
+        if claim.boxes:
+            return "one function of every prompt of the sizes of its boxes"
+        return (
+            "exact on drawn prompts"
+            if claim.witness is not None
+            else "derived for every n, at the d named"
+        )
+
+    rows = []
+    for name, path in new.examples().items():
+        shows = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split(". ")
+        claims = [one for one in load_file(path) if one.expected == "holds"]
+        by = ", ".join(dict.fromkeys(known(one) for one in claims))
+        rows.append((f"`{name}`", " ".join(shows[0].split("\n\n")[0].split()).rstrip("."), by))
+    return tables.markdown(("begins as", "which shows", "what is known"), rows)
+
+
 def precision() -> str:
     """Best attainable error of the printed approximations, searched for."""
     from ..claims.akyurek2022.precision import precision_markdown
@@ -83,9 +109,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "verdicts": verdicts,
     "theorems": theorems,
     "witnesses": witnesses,
+    "examples": examples,
     "precision": precision,
 }
-EXACT = ("verdicts", "theorems", "witnesses")
+EXACT = ("verdicts", "theorems", "witnesses", "examples")
 # modules of this folder with run() and markdown(), and how they are run
 MEASURED: dict[str, Mapping[str, Any]] = {
     "certificates": {},

@@ -62,10 +62,3 @@ def isotropic():
     return optimum(
         layer, at, Regression(), least=lambda d: sympy.Integer(d * (d + 1)) / (n + d + 1)
     )
-
-
-@claim("onestep", statement="the best layer is one step of rate 1/(n + d + 1 + v) on the sum")
-def one_step():
-    v = sympy.Symbol("v")
-    return optimum(lambda d: layer(d, average=""), lambda d: step(identity(d) / (n + d + 1 + v)),
-                   Regression(noise=v))  # fmt: skip
