@@ -2,8 +2,8 @@
 
     python -m verify.measure.readme [BLOCK[=REPORT.json] …]   rewrites blocks of ./*/README.md
 
-`verdicts`, `theorems`, `witnesses` and `examples` (the default) are exact and held to the READMEs by
-a test; `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are measurements, as
+`verdicts`, `theorems`, `witnesses` and `examples` (the default) are exact, and a test holds
+the READMEs to them; `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are measurements, as
 this machine makes them, the last three by `witness bench`, whose JSON report may be given instead
 of measuring again.
 """
