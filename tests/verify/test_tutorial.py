@@ -5,11 +5,20 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from hypothesis.strategies import SearchStrategy
+from sympy import Symbol
 
+import constructions
+import verify
+from constructions import slot_map
+from proofs.prompt import binary, sinusoidal
+from proofs.vocabulary import ACTIVATIONS, ATTENTION
 from verify.command import cli
 
 TUTORIAL = Path(__file__).parents[2] / "verify" / "TUTORIAL.md"
@@ -120,6 +129,43 @@ SHOWN = ["a  1", "…", "b … 3"]
 )
 def test_lines_are_looked_for_in_order(printed: list[str], missing: Any) -> None:
     assert occur(SHOWN, printed) == missing
+
+
+def words(readme: Path) -> list[str]:
+    """What its table of words says to write, row by row."""
+    (table,) = re.findall(r"<!-- words -->\n(.*?)<!-- /words -->", readme.read_text("utf-8"), re.S)
+    _, _, *rows = table.splitlines()
+    return [re.findall(r"\| `([^|]+)` \|$", row)[0] for row in rows]
+
+
+ROOT = TUTORIAL.parents[1]
+READMES = [ROOT / folder / "README.md" for folder in ("constructions", "verify")]
+EXAMPLES = [example for readme in READMES for example in words(readme)]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_word_is_said_as_its_table_writes_it(example: str) -> None:
+    score = slot_map(("score", "x"))
+    w = constructions.build("gradient_descent", d=2, steps=1, step_size=Fraction(1, 8))
+    before = dict(ATTENTION), dict(ACTIVATIONS)
+    scope = {name: getattr(constructions, name) for name in constructions.__all__}
+    scope |= {name: getattr(verify, name) for name in verify.__all__}
+    scope |= dict(binary=binary, sinusoidal=sinusoidal, Fraction=Fraction, Symbol=Symbol)
+    scope |= dict(query=score, key=score, value=slot_map(("y", "y")), torch=torch, d=2, w=w)
+    scope |= dict(
+        X=[[1.0, 2.0]], y=[1.0], queries=[[1.0, 0.0], [0.0, 1.0]], embedding=slot_map(("x", "x"))
+    )
+    scope["head"] = constructions.Head(score, score, scope["value"])
+    try:
+        made = eval(example, scope)
+        if isinstance(made, constructions.Prompt):
+            assert made.features.width > 0
+        if isinstance(made, SearchStrategy):
+            made.validate()
+    finally:
+        for table, known in zip((ATTENTION, ACTIVATIONS), before):
+            for name in set(table) - set(known):
+                del table[name]
 
 
 def test_lines_next_to_each_other_are_printed_so() -> None:
