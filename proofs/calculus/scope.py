@@ -13,7 +13,7 @@ from proofs.calculus import form as c
 from proofs.calculus.arrays import Arrays, indexed
 from proofs.calculus.form import Form
 from proofs.calculus.run import Run
-from proofs.calculus.tokens import OutsideCalculusError
+from proofs.calculus.tokens import OutsideCalculusError, ones
 from proofs.formula import Arithmetic, Names
 from proofs.letters import is_square, is_vector
 from proofs.vocabulary import NUMBERED
@@ -128,10 +128,18 @@ def _sum(left: Any, right: Any, sign: int = 1) -> Any:
     if isinstance(left, Stack) and isinstance(right, Stack) and left.turned == right.turned:
         pairs = zip(left.blocks, right.blocks, strict=True)
         return Stack(tuple(a + sign * b for a, b in pairs), left.turned)
-    forms = isinstance(left, Form) + isinstance(right, Form)
-    if forms == 1 or isinstance(left, Stack) or isinstance(right, Stack):
-        raise OutsideCalculusError("a sum of a matrix and a number, or of single tokens")
+    if isinstance(left, Stack) or isinstance(right, Stack):
+        raise OutsideCalculusError("a sum with single tokens")
+    if isinstance(left, Form) and not isinstance(right, Form):
+        right = right * _ones_like(left)
+    elif isinstance(right, Form) and not isinstance(left, Form):
+        left = left * _ones_like(right)
     return left + sign * right
+
+
+def _ones_like(value: Form) -> Form:
+    """The matrix of ones of its shape: a number added to a matrix is added to every entry."""
+    return ones(value.rows) @ ones(value.columns).T
 
 
 def _product(left: Any, right: Any) -> Any:

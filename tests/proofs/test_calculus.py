@@ -4,10 +4,14 @@ import itertools
 
 import numpy as np
 import pytest
+import sympy
 from forms import Numbers, evaluated
 
 from proofs.calculus import form as c
 from proofs.calculus.form import S, X, Z, y
+from proofs.calculus.scope import FORMS, plain
+from proofs.calculus.tokens import ones
+from proofs.formula import evaluate
 
 A = c.letter("A", c.d, c.d)
 B = c.letter("B", c.d, c.d)
@@ -126,3 +130,23 @@ def test_commuting_holds_for_actual_polynomials(numbers):
     gram = given["X"].T @ given["X"]
     by_hand = given["X"] @ given["R"] @ gram @ given["M"] @ given["X"].T @ given["y"]
     assert (value(X @ R @ S @ M @ X.T @ y, numbers) == by_hand).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("one.T*(y + b)", "one.T*y + n*b"),
+        ("X + b", "X + b*one*side.T"),
+        ("b - X", "b*one*side.T - X"),
+        ("(X + 1).T*y", "X.T*y + side*(one.T*y)"),
+        ("0*y + 1", "one"),
+        ("a.T*a + b", "b + a.T*a"),
+    ],
+)
+def test_a_number_added_to_a_matrix_is_added_to_every_entry(text, same):
+    names = {"X": X, "y": y, "a": a, "n": c.n, "b": sympy.Symbol("b")}
+    names |= {"one": ones(c.n), "side": ones(c.d)}
+    left, right, twice = (
+        plain(evaluate(each, names, FORMS)) for each in (text, same, f"{same} + b")
+    )
+    assert left == right and left != twice

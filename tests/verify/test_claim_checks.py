@@ -461,3 +461,24 @@ def test_the_table_has_a_line_per_subject_and_the_plot_is_a_file(tmp_path):
     assert len(precision.precision_markdown(quick=True).splitlines()) == 2 + 4
     precision.precision_plot(tmp_path / "plot.png", quick=True)
     assert (tmp_path / "plot.png").read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    ("formula", "relation", "passed"),
+    [
+        ("steps", "=", True),
+        ("k", "=", True),
+        ("steps + d", "<=", True),
+        ("steps", "O", True),
+        ("steps - 1", "=", False),
+        ("steps - 1", "<=", False),
+        ("d", "O", False),
+    ],
+)
+def test_a_promise_is_made_in_the_names_of_the_builder(
+    formula: str, relation: Any, passed: bool
+) -> None:
+    sizes = [{"d": d, "steps": k, "step_size": 1} for d in (1, 2, 3) for k in (1, 2, 3)]
+    make = constructions.get("gradient_descent")
+    found = counts(make, (Promise("layers", formula, relation),), lambda: sizes).run(Budget())
+    assert found.passed is passed

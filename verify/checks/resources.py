@@ -7,11 +7,11 @@ wrong form has no fit) and set against the paper's formula.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from proofs.formula import COUNTS, PYTHON, SCALARS, evaluate, in_sympy, parse
+from proofs.formula import COUNTS, PYTHON, SCALARS, evaluate, in_sympy, names, parse
 
 from ..claim import Budget, CheckResult, Differs, Promise, check
 from .case import build
@@ -35,7 +35,8 @@ def counts(
     """
     which = f"{of}: " if of else ""
     given = list(sizes())
-    points = [variables(parameters) for parameters in given]
+    named = {name for promise in promises for name in names(parse(promise.formula, SCALARS))}
+    points = [variables(parameters, named) for parameters in given]
     witnesses = [build(make, parameters) for parameters in given]
     details = []
     for promise in promises:
@@ -56,12 +57,12 @@ def counts(
     return CheckResult(True, len(given), detail=which + "; ".join(details))
 
 
-def variables(parameters: Mapping[str, Any]) -> dict[str, int]:
-    """The sizes d, n, k among a witness's parameters."""
+def variables(parameters: Mapping[str, Any], named: Collection[str] = ()) -> dict[str, int]:
+    """The sizes d, n, k among a witness's parameters, and those that promises call by `named`."""
     return {
-        VARIABLES[name]: value
+        name if name in named else VARIABLES[name]: value
         for name, value in parameters.items()
-        if name in VARIABLES and isinstance(value, int)
+        if (name in named or name in VARIABLES) and isinstance(value, int)
     }
 
 
@@ -148,4 +149,4 @@ def value(formula: str, at: Mapping[str, int]) -> int:
         raise ValueError(f"{formula!r} is no polynomial in the sizes") from None
     except KeyError as error:
         missing = error.args[0]
-        raise ValueError(f"{formula!r}: there is no size {missing}, only {[*at]}") from None
+        raise ValueError(f"{formula!r}: there is no size {missing}, only {', '.join(at)}") from None

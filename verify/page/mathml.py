@@ -10,7 +10,7 @@ from typing import Any
 from proofs.exact import Exact, as_text, is_symbolic, nearest_float
 from proofs.formula import SCALARS, Language, in_letters, names, parse, to_json
 
-GREEK = {"step_size": "eta", "ridge": "lambda"}
+GREEK = {"step_size": "eta", "ridge": "lambda", "lam": "lambda"}
 LARGEST = 2**53  # whole numbers up to here are floats exactly
 Tree = Any  # a number, a name, or [operator, Tree, …]
 # what scripts/algebra.js evaluates

@@ -15,8 +15,9 @@ import numpy as np
 
 from constructions import PrecisionWarning
 from constructions.witness import Witness
-from proofs.exact import nearest_float
-from proofs.layer import Head, Holds, Norm
+from proofs.exact import is_symbolic, nearest_float
+from proofs.formula import names
+from proofs.layer import MLP, Head, Holds, Norm
 from proofs.slotmap import SlotMap
 from proofs.stream import Layout, split_entry
 from proofs.vocabulary import DIAGONALS, unread
@@ -28,6 +29,7 @@ from .mathml import coefficient_mathml, equation, mathml, plain
 Stream: TypeAlias = Mapping[str, np.ndarray]
 Predictions: TypeAlias = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]  # of X, y, queries
 ROLES = (("query", "q"), ("key", "k"), ("value", "v"))
+DIVIDED = {"keys": "divided by the number of keys", "examples": "divided by n"}
 LONG = 12  # layers, beyond which the example shows only the slots that a layer changes
 NEGATIVE, POSITIVE = (140, 81, 10), (1, 102, 94)  # brown and teal: apart for every kind of eye
 
@@ -155,10 +157,11 @@ def definitions(witness: Witness) -> str:
     if not witness.definitions:
         return ""
     made = "".join(f"<li>{equation(name, text)}</li>" for name, text in witness.definitions)
+    used = {name for _, text in witness.definitions for name in names(text)}
     letters = "".join(
         f"<li>{mathml(name)} = {coefficient_mathml(value)}</li>"
         for name, value in witness.parameters.items()
-        if name in ("alpha", "step_size", "ridge")
+        if name in used and (isinstance(value, (int, Fraction)) or is_symbolic(value))
     )
     return (
         '<section class="panel"><h3>The algorithm, without a transformer</h3>'
@@ -185,10 +188,11 @@ class Story:
             # a long chain shows what each layer changes; the rest is one click away
             changed = (s for s in shown.slots if (slots[s.name] != before[s.name]).any())
             shown = Layout(tuple(changed))
-        elif layer is not None and layer.heads:
+        elif layer is not None:
             read = normed(layer.attention_norm, self.witness.layout, before)
             tables = "".join(self.score_table(head, read) for head in layer.heads)
-            heads = f'<div class="scores">{tables}</div>'
+            tables += "" if layer.mlp is None else mlp_maps(layer.mlp)
+            heads = f'<div class="scores">{tables}</div>' if tables else ""
         table = self.stream_table(slots, before, shown, layer.holds if layer else ())
         return (
             f'<section class="panel step" id="read-{k}"><h3>{title}</h3>'
@@ -268,11 +272,12 @@ class Story:
             for role, _ in ROLES
         )
         words = [] if head.attention == "linear" else [head.attention]
+        words += [DIVIDED[head.average]] if head.average else []
         for what, rule in (("mask", head.mask), ("values mixed by", head.mix)):
             words += [] if rule is None else [f"{what} {rule}"]
         kind = f" <small>{plain('; '.join(words))}</small>" if words else ""
         return (
-            f'<figure class="head"><figcaption>{plain(head.name)}{kind}</figcaption>'
+            f'<figure class="head"><figcaption>{plain(head.name or "head")}{kind}</figcaption>'
             f'<div class="scroll"><table class="stream small"><thead><tr><td class="corner">'
             '<span class="query">reads ↓</span> <span class="key">read →</span></td>'
             f"{across}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
@@ -301,6 +306,26 @@ def normed(norm: Norm | None, layout: Layout, stream: Stream) -> Stream:
     made = whole / size * gain + bias
     rows = {slot.name: layout.rows(slot.name) for slot in layout.slots}
     return {name: made[:, at.start : at.stop] for name, at in rows.items()}
+
+
+def mlp_maps(mlp: MLP) -> str:
+    """What an MLP reads, by which gate, and what it writes, in symbols; and that it comes last."""
+    kind = "linear" if mlp.inner is None and mlp.activation == "identity" else mlp.activation
+    roles = (
+        ("inner", mlp.inner, "key"),
+        ("gate", mlp.gate, "query"),
+        ("written", mlp.outer, "written"),
+    )
+    maps = "".join(
+        f'<li class="{role}"><span class="role {role}">{name}</span> {blocks(slots)}</li>'
+        for name, slots, role in roles
+        if slots is not None
+    )
+    said = plain(f"{kind}; of every token, after the heads")
+    return (
+        f'<figure class="head"><figcaption>MLP <small>{said}</small></figcaption>'
+        f'<ul class="maps">{maps}</ul></figure>'
+    )
 
 
 def blocks(slots: SlotMap) -> str:
