@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from types import CodeType, FunctionType
 from typing import Any
 
 from proofs.vocabulary import ACTIVATIONS, ATTENTION, Activation, Attention, Entrywise, boolean
@@ -118,16 +119,48 @@ def _add(table: dict[str, Any], name: str, made: Any) -> None:
     table[name] = made
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Whether two kernels are the same text, as when a file is loaded twice."""
+def _same(one: Any, other: Any, met: frozenset[tuple[int, int]] = frozenset()) -> bool:
+    """Whether two kernels are the same text about the same values, as when a file is loaded twice.
+
+    `met` are the pairs that are being compared: functions may name each other.
+    """
+    pair = id(one), id(other)
+    if one is other or pair in met:
+        return True
     if type(one) is not type(other):
         return False
+    same = partial(_same, met=met | {pair})
     if isinstance(one, _Applied):
-        return _same(one.args[0], other.args[0])
+        return same(one.args[0], other.args[0])
     if isinstance(one, (Attention, Activation, Entrywise)):
-        return all(_same(getattr(one, field), getattr(other, field)) for field in vars(one))
-    code = getattr(one, "__code__", None)
-    if code is None or getattr(other, "__code__", None) is None:
-        return bool(one == other)
-    cells, others = ([c.cell_contents for c in f.__closure__ or ()] for f in (one, other))
-    return bool(code == other.__code__ and cells == others)
+        return all(same(getattr(one, field), getattr(other, field)) for field in vars(one))
+    if not isinstance(one, FunctionType):
+        try:
+            return bool(one == other)
+        except (ValueError, RuntimeError):  # arrays of several numbers
+            return False
+    ours, theirs = _read_by(one), _read_by(other)
+    return (
+        one.__code__ == other.__code__
+        and len(ours) == len(theirs)
+        and all(name in theirs and same(ours[name], theirs[name]) for name in ours)
+    )
+
+
+def _read_by(function: FunctionType) -> dict[str, Any]:
+    """Every value that a function takes from outside of its text: defaults, cells, globals."""
+    made = {f"default {i}": value for i, value in enumerate(function.__defaults__ or ())}
+    made |= {f"default {name}": value for name, value in (function.__kwdefaults__ or {}).items()}
+    for i, cell in enumerate(function.__closure__ or ()):
+        made[f"cell {i}"] = cell.cell_contents
+    return made | {
+        name: function.__globals__[name]
+        for name in _named(function.__code__)
+        if name in function.__globals__
+    }
+
+
+def _named(code: CodeType) -> set[str]:
+    """The names in a text that may be globals, those of functions inside it included."""
+    inner = (_named(one) for one in code.co_consts if isinstance(one, CodeType))
+    return set(code.co_names).union(*inner)

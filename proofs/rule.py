@@ -386,7 +386,10 @@ def _power(base: Any, exponent: Any) -> Exact:
     if is_zero(base) and _sign(exponent) < 0:
         raise ZeroDivisionError
     if letters or not isinstance(exponent, int):
-        return _number(_sympy(base) ** _sympy(exponent))
+        made = _sympy(base) ** _sympy(exponent)
+        if made.is_extended_real is False:
+            raise ValueError(f"the power {base}**{exponent} of a rule is no real number")
+        return _number(made)
     bits = max(abs(base.numerator), base.denominator).bit_length()
     if bits > 1 and bits * abs(exponent) > MOST_BITS:
         raise ValueError(f"the power {base}**{exponent} of a rule is too large")

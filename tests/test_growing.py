@@ -334,6 +334,14 @@ def test_a_name_of_a_kernel_is_taken_once(kernels):
     for name, weigh in (("squared", lambda n, s: s), ("linear", squared), ("softmax", squared)):
         with pytest.raises(ValueError, match=f"there is an attention '{name}' already"):
             constructions.attention(name, "squared", weigh=weigh)
+    texts = "FACTOR = {}\nweigh = lambda numbers, s: (lambda: numbers.scale(FACTOR, s))()"
+    loaded: list[dict] = [{}, {}, {}]
+    for there, factor in zip(loaded, (2, 2, 3)):
+        exec(texts.format(factor), there)
+    for there in loaded[:2]:
+        constructions.attention("scaled", "scaled", weigh=there["weigh"])
+    with pytest.raises(ValueError, match="there is an attention 'scaled' already"):
+        constructions.attention("scaled", "scaled", weigh=loaded[2]["weigh"])
     for wrong in ({}, {"weigh": squared, "floats": torch.tanh}, {"balls": 1}):
         with pytest.raises(ValueError, match="give one function"):
             constructions.attention("mine", "mine", **wrong)

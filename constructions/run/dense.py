@@ -12,7 +12,7 @@ from torch import nn
 from proofs.exact import nearest_float
 from proofs.layer import MLP, Head, Layer, Norm
 from proofs.prompt import Tokens
-from proofs.rule import Rule
+from proofs.rule import Rule, is_zero
 from proofs.stream import Layout
 from proofs.vocabulary import activation, attention, unread
 
@@ -100,8 +100,12 @@ class DenseHead(nn.Module):
             made = made.tril(0 if head.keys == "causal" else -1)
         if head.mask is None:
             return made, None
+        at = range(size[0]), range(size[1]), tokens.examples, tokens.total
+        table = head.mask.table(("t", "j"), *at)
+        # a number that the format takes for 0 is seen all the same
+        made &= ~made.new_tensor([[bool(is_zero(entry)) for entry in row] for row in table])
         mask = self.numbers(head.mask, ("t", "j"), range(size[0]), range(size[1]), tokens, scores)
-        return made & (mask != 0), mask
+        return made, mask.masked_fill(~made, 0.0)
 
     @staticmethod
     def numbers(

@@ -125,6 +125,8 @@ class Pass:
             every, mask = every[keep], tuple(row[keep] for row in mask)
             table = tuple(tuple(visible.rows[t][keep]) for t in range(total))
             visible = seen_keys(total, len(every), None, table)
+        if visible is not None:  # a number of what is not seen counts for nothing, however large
+            mask = tuple(tuple(visible.kept(t, [*row], 0)) for t, row in enumerate(mask))
         plain = all(entry == 0 or entry == 1 for row in mask for entry in row)
         return every, visible, None if plain else mask
 

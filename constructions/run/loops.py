@@ -84,6 +84,9 @@ def run_until(
         met.append(ended)
     if not batch:
         return Looped(predictions[0], loops[0], met[0])
+    if not predictions:
+        predictions = unrolled(witness, 0, (first, last)).predict(X, y, queries, system)
+        return Looped(predictions, np.zeros(batch, dtype=int), np.zeros(batch, dtype=bool))
     return Looped(
         _stacked(predictions, batch),
         np.array(loops, dtype=int).reshape(batch),
@@ -152,7 +155,7 @@ def generate(
     with warnings.catch_warnings():  # of a single step, from what was rounded before
         warnings.simplefilter("ignore", PrecisionWarning)
         made = _chain(witness, prompt, tokens, append, rule, system)
-    _warn_if_lost(witness, prompt, tokens, append, rule, system, made)
+    _warn_if_lost(witness, prompts, prompt, tokens, append, rule, made)
     return made
 
 
@@ -220,9 +223,16 @@ RULES: dict[str, Callable[[Any], Append]] = {"query": _as_query, "example": _as_
 
 
 def _warn_if_lost(
-    witness: Witness, prompt: Any, tokens: int, append: Any, rule: Append, system: Any, made: Any
+    witness: Witness,
+    prompts: Any,
+    prompt: Any,
+    tokens: int,
+    append: Any,
+    rule: Append,
+    made: Any,
 ) -> None:
-    """Warns PrecisionWarning where a chain of floats may be off by sqrt(u) of its largest output.
+    """Warns PrecisionWarning where a chain of floats may be off by sqrt(u) of its prompt's largest
+    output, where an output is 0 that need not be, and where a user's `append` hinders telling.
 
     The same chain is run in balls on the same prompt, so that the distance is a bound.
     """
@@ -231,18 +241,28 @@ def _warn_if_lost(
 
     if ignored(PrecisionWarning):
         return
+    system = prompts.system
     given = tuple(as_objects(part, "the prompt") for part in prompt)
-    values = np.asarray(as_objects(made, "the outputs"), dtype=float).ravel()
+    values = np.asarray(as_objects(made, "the outputs"), dtype=float)
+    values = values.reshape(math.prod(prompts.batch), tokens * witness.prediction_size)
+    off, why = np.full(values.shape, math.inf), ""
     try:
         balls = _chain(witness, given, tokens, append, rule, Ball(BITS)).ravel()
-        worst = max((distance(*pair) for pair in zip(values, balls, strict=True)), default=0.0)
+        pairs = zip(values.ravel(), balls, strict=True)
+        off = np.array([distance(*pair) for pair in pairs]).reshape(values.shape)
     except (ZeroDivisionError, Unsupported):
-        worst = math.inf
-    size = float(np.abs(values).max(initial=0.0))
-    if not worst <= size * math.sqrt(system.unit_roundoff):
+        pass
+    except Exception as error:
+        if not callable(append):
+            raise
+        why = f", and append does not run in balls ({type(error).__name__})"
+    size = np.abs(values).max(axis=1, keepdims=True, initial=0.0)
+    settled = (off <= size * math.sqrt(system.unit_roundoff)) & ((values != 0) | (off == 0))
+    if not settled.all():
+        worst = float(off[~settled.all(axis=1)].max())
         by = "any amount" if math.isinf(worst) else f"{worst:.2g}"
         warnings.warn(
-            f"{witness.name}: rounding in {system.name} may have moved an output by {by}; "
+            f"{witness.name}: rounding in {system.name} may have moved an output by {by}{why}; "
             "numbers='rational' or 'ball' can tell",
             PrecisionWarning,
             stacklevel=4,

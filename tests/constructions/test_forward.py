@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 from flint import arb
 
 import constructions
@@ -16,6 +17,7 @@ from constructions.parts import bilinear
 from constructions.witness import Witness
 from proofs.layer import MLP, Head, Layer, Readout
 from proofs.prompt import Prompt
+from proofs.rule import rule
 from proofs.slotmap import slot_map
 from proofs.stream import layout
 
@@ -243,3 +245,30 @@ def test_a_nan_is_refused_in_fractions_too():
     w = constructions.build("newton", d=1, iterations=1, alpha=0.1)
     with pytest.raises(ValueError, match="no finite rational number"):
         w.predict([[float("nan")]], [1], [[1]], "rational")
+
+
+@pytest.mark.parametrize("attention", ["linear", "softmax", "exponential"])
+@pytest.mark.parametrize("small", [Fraction(1, 10**6), Fraction(1, 10**200)])
+def test_numbers_of_a_mask_that_floats_do_not_hold_hide_no_key_and_spoil_none(attention, small):
+    """decay^(t - j) of keys to come overflows, of keys long past underflows."""
+    n = 60 if small == Fraction(1, 10**6) else 6
+    head = Head(
+        slot_map(("f", "one")), slot_map(("f", "one")), slot_map(("o", "y")), attention,
+        "causal", mask=rule("decay**(t - j)", decay=small),
+    )  # fmt: skip
+    witness = Witness(
+        "decaying", layout(y=(), one=(), o=()), Prompt(1, slot_map(("y", "y"), ("one", "one"))),
+        (Layer("l", (head,)),), Readout("o", 1, "all"),
+    )  # fmt: skip
+    y = np.random.default_rng(0).normal(size=n)
+    by = {"linear": 1, "exponential": math.e, "softmax": 1 / np.arange(1, n + 2)}[attention]
+    wanted, held = [], 0.0
+    for value in (*y, 0.0):
+        held = held * float(small) + value
+        wanted.append(held)
+    prompt = np.zeros((n, 1)), y, np.zeros((1, 1))
+    for found in (
+        witness.predict(*prompt),
+        witness.to_torch()(*map(torch.from_numpy, prompt)).detach().numpy(),
+    ):
+        np.testing.assert_allclose(found, np.array(wanted) * by, rtol=1e-12)

@@ -15,9 +15,9 @@ import constructions
 from constructions import PrecisionWarning
 from constructions.parts import bilinear
 from constructions.witness import Witness
-from proofs.layer import Head, Layer, Readout
+from proofs.layer import MLP, Head, Layer, Readout
 from proofs.prompt import Prompt
-from proofs.slotmap import slot_map
+from proofs.slotmap import Block, slot_map
 from proofs.stream import layout
 from verify import Claim, Promise, engine, strategies, tied
 from verify.claim import Budget, Refuted
@@ -225,6 +225,46 @@ def test_rounding_that_reaches_an_output_is_said_of_the_whole_chain():
         PrecisionWarning, match="logistic: rounding in float64 may have moved an out"
     ):
         logistic().generate(**prompt, tokens=80)
+
+
+def total() -> Witness:
+    """The sum of a query."""
+    add = MLP(slot_map(Block("o", "p", 1, matrix=((1, 1, 1),))))
+    return Witness(
+        "total", layout(p=(3,), o=()), Prompt(3, slot_map(("p", "x")), targets=0),
+        (Layer("add", mlp=add),), Readout("o"),
+    )  # fmt: skip
+
+
+def unchanged(X, y, queries, output):
+    return X, y, queries
+
+
+def test_an_output_that_is_lost_is_said_beside_another_prompt_whose_outputs_are_large():
+    X, lost, large = np.zeros((1, 3)), [[1e16, 1.0, -1e16]], [[1e16, 1.0, 1e16]]
+    for queries in ([lost], [lost, large], [large, lost]):
+        with pytest.warns(PrecisionWarning, match="may have moved an output by 1;"):
+            total().generate(X, queries=np.array(queries), tokens=2, append=unchanged)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        total().generate(X, queries=np.array([large]), tokens=2, append=unchanged)
+
+
+def test_a_function_that_does_not_run_in_balls_leaves_the_chain_with_a_warning():
+    def appended(X, y, queries, output):
+        return X, y, torch.cat([queries, torch.relu(output)[..., None, :].expand(1, 3)], dim=-2)
+
+    X, queries = torch.zeros(1, 3), torch.ones(1, 3)
+    with pytest.warns(PrecisionWarning, match=r"append does not run in balls \(TypeError\)"):
+        made = total().generate(X, queries=queries, tokens=3, append=appended)
+    assert made.tolist() == [3, 9, 27]
+
+
+def test_no_prompts_give_no_outputs_and_no_loops():
+    X, queries = np.zeros((1, 3)), np.zeros((0, 2, 3))
+    assert total().generate(X, queries=queries, tokens=4, append=unchanged).shape == (0, 4)
+    found = total().run_until(X, queries=queries, until=lambda slots, k: True, at_most=2)
+    assert [one.shape for one in found] == [(0, 2), (0,), (0,)]
 
 
 # -- layers that are tied -------------------------------------------------------------------------

@@ -122,3 +122,9 @@ def test_a_norm_says_where_it_does_not_fit():
     ):
         with pytest.raises(ValueError, match=said):
             wrong()
+
+
+@pytest.mark.parametrize("text", ["(-1)**(1/2)", "(t - 1)**(1/2)", "(t - 8)**(j / 3)"])
+def test_a_power_that_is_no_real_number_is_refused(text):
+    with pytest.raises(ValueError, match="of a rule is no real number"):
+        rule(text).value(t=0, j=1)
