@@ -2,10 +2,10 @@
 
     python -m verify.measure.readme [BLOCK[=REPORT.json] …]   rewrites blocks of ./*/README.md
 
-`verdicts`, `theorems`, `witnesses` and `examples` (the default) are exact, and a test holds
-the READMEs to them; `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are measurements, as
-this machine makes them, the last three by `witness bench`, whose JSON report may be given instead
-of measuring again.
+`verdicts`, `theorems`, `witnesses` and `examples` (the default) are exact, and a test holds the
+READMEs to them; `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are
+measurements, as this machine makes them, the last three by `witness bench`, whose JSON report may
+be given instead of measuring again.
 """
 
 from __future__ import annotations
