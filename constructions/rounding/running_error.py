@@ -30,6 +30,7 @@ from .bounded import OWN, UNSEEN, Bounded, Bounding, gamma, length, spectral
 # it is below SMALLEST.
 BACKWARD = 2.0**-36
 SMALLEST = 2.0**-1040
+UNDERFLOWN = 2.0**-1022  # at least what float64 may have made 0
 
 
 class Added(NamedTuple):
@@ -347,16 +348,17 @@ class EntryError(Bounding):
     def exp(self, a: Bounded) -> Bounded:
         """With x the value, v the exact one, w a run's: |v - x| and |w - v| are at most E, so that
         exp(w) - exp(v) is exp(x) (w - v) within exp(x) (e^2E - e^E - E), at most
-        exp(x) 2E (e^2E - 1)."""
+        exp(x) 2E (e^2E - 1). exp(x) may be below what float64 holds, and exp(v) far above."""
         value = self.values.exp(a.value)
         size = value.detach()
         if a.error is None:  # to a few units in the last place
             return self.made(value, None, size * (8 * self.u) + 2 * self.tiny)
         grown = torch.expm1(2 * a.error) * (2 + 2.0**-30)
-        largest = size * torch.exp(2 * a.error) * (1 + 2.0**-30)  # of any run
+        at_most = size + UNDERFLOWN
+        largest = at_most * torch.exp(2 * a.error) * (1 + 2.0**-30)  # of any run
         first = largest * (8 * self.u) + 2 * self.tiny
         carried = size * a.error * (1 + 2.0**-40)
-        second = carried * grown
+        second = at_most * a.error * (1 + 2.0**-40) * grown + UNDERFLOWN * a.error
         norm = None
         if a.norm is not None:
             norm = a.norm * self._largest(Bounded(size)) * (1 + 2.0**-40)

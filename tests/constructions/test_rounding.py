@@ -21,7 +21,7 @@ from constructions.numbers.ball import Ball, precision
 from constructions.numbers.base import Unsupported
 from constructions.rounding import bounded, bounds, running_error
 from constructions.witness import Witness
-from proofs.layer import MLP, Layer, Readout
+from proofs.layer import MLP, Head, Layer, Readout
 from proofs.prompt import Prompt
 from proofs.slotmap import slot_map
 from proofs.stream import layout
@@ -479,3 +479,20 @@ def test_more_than_a_half_format_can_add_up_has_no_bound():
                                   kernel="exponential")  # fmt: skip
     X, y = np.linspace(-1, 1, 300)[:, None], np.ones(300)
     assert_bounded(witness, (X, y, [[0.5]]), "bfloat16")
+
+
+def test_what_an_exponential_lost_below_float64_is_in_its_bound():
+    """exp(-760) is 0 in float64; the score is -697.07, the rounding of two products being lost."""
+    witness = Witness(
+        "exponential", layout(p=(3,), one=(), o=()),
+        Prompt(3, slot_map(("p", "x"), ("one", "one"))),
+        (Layer("l", (Head(slot_map(("f", "p")), slot_map(("f", "p")),
+                          slot_map(("o", "one", 10**300)), "exponential"),)),),
+        Readout("o"),
+    )  # fmt: skip
+    key = ["0x1.a2b6de3a54e72p+30", "0x1.3602b0347173ep+30", "0x1p0"]
+    query = ["0x1.e1dd425c79e15p+29", "-0x1.4569f8b4680a2p+30", "-0x1.7cp9"]
+    prompt = [[*map(float.fromhex, key)]], [0.0], [[*map(float.fromhex, query)]]
+    (ball,) = witness.predict(*prompt, "ball")
+    assert abs(ball - float(quietly(witness, *prompt)[0])) > 1e-4
+    assert abs(ball - float(quietly(witness, *prompt)[0])) < witness.rounding_bound(*prompt)[0]
