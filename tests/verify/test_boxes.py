@@ -618,7 +618,7 @@ def test_the_name_of_what_bounds_it_is_said():
     assert found.enclosure is not None and "Bernstein" in found.enclosure.how
 
 
-# -- programs that do something else with letters than with numbers ---------------------------------
+# -- programs that do something else with letters than with numbers ------------------
 
 
 def summed(d: int, scale: Any = 1) -> Witness:

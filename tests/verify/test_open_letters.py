@@ -412,7 +412,8 @@ def scaled(d: int, K: Any) -> Witness:
     key = slot_map(Block("f", "x", matrix=K) if isinstance(K, tuple) else Block("f", "x", K))
     return Witness("scaled", layout(x=(d,), y=(), p=()),
                    Prompt(d, slot_map(("x", "x"), ("y", "y"))),
-                   (Layer("sum", (Head(x, key, slot_map(("p", "y"))),)),), Readout("p"))  # fmt: skip
+                   (Layer("sum", (Head(x, key, slot_map(("p", "y"))),)),),
+                   Readout("p"))  # fmt: skip
 
 
 def cornered(d: int, A: Any, c: Any) -> Witness:
