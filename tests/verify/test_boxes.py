@@ -624,7 +624,8 @@ def test_the_name_of_what_bounds_it_is_said():
 def summed(d: int, scale: Any = 1) -> Witness:
     """scale sum_j y_j <x_j, x>."""
     head = Head(slot_map(("f", "x")), slot_map(Block("f", "x", scale)), slot_map(("p", "y")))
-    return Witness("summed", layout(x=(d,), y=(), p=()), Prompt(d, slot_map(("x", "x"), ("y", "y"))),
+    prompt = Prompt(d, slot_map(("x", "x"), ("y", "y")))
+    return Witness("summed", layout(x=(d,), y=(), p=()), prompt,
                    (Layer("sum", (head,)),), Readout("p"))  # fmt: skip
 
 
