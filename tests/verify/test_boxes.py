@@ -630,3 +630,57 @@ def test_check_is_open_where_nothing_bounds_it():
 def test_the_name_of_what_bounds_it_is_said():
     found = certify(*LINEAR, Box(2, 3))
     assert found.enclosure is not None and "Bernstein" in found.enclosure.how
+
+
+# -- programs that do something else with letters than with numbers ------------------
+
+
+def summed(d: int, scale: Any = 1) -> Witness:
+    """scale sum_j y_j <x_j, x>."""
+    head = Head(slot_map(("f", "x")), slot_map(Block("f", "x", scale)), slot_map(("p", "y")))
+    prompt = Prompt(d, slot_map(("x", "x"), ("y", "y")))
+    return Witness("summed", layout(x=(d,), y=(), p=()), prompt,
+                   (Layer("sum", (head,)),), Readout("p"))  # fmt: skip
+
+
+def off_where(asked: Any) -> Any:
+    """The same sum, and 1 more where the query is asked for something."""
+    return lambda X, y, queries: [y @ X @ q + (1 if asked(q[0]) else 0) for q in queries]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda value: isinstance(value, (Fraction, float)),
+        lambda value: len({value, 0}) == 1,
+        lambda value: {0: True}.get(value, False),
+        lambda value: value == 0,
+        lambda value: round(value) == 1,
+    ],
+    ids=["its type", "a set", "a key", "equality", "rounded"],
+)
+def test_an_algorithm_that_looks_at_its_letters_is_not_one_function_with_the_network(asked):
+    found = certify(summed, off_where(asked), Box(1, 1), effort=0.2)
+    assert found.enclosure is None or not found.enclosure.zero
+    assert found.enclosure is None or found.enclosure.high >= 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [lambda a: a == 0, lambda a: a == 1, lambda a: isinstance(a, Fraction)],
+    ids=["at 0", "at an end", "for fractions"],
+)
+def test_a_builder_that_looks_at_its_letter_is_not_one_function_with_the_algorithm(other):
+    def build(d: int, a: Any) -> Witness:
+        return summed(d, a + 1 if other(a) else a)
+
+    found = certify(build, lambda X, y, queries, a: a * (queries @ X.T @ y),
+                    Box(1, 1, parameters={"a": Between(-1, 1)}))  # fmt: skip
+    assert found.enclosure is None and found.found > 0 and "run in numbers" in found.why
+
+
+def test_a_box_too_large_for_floats_has_no_bound():
+    found = certify(
+        summed, lambda X, y, queries: 2 * (queries @ X.T @ y), Box(1, 1, 10**200, 10**200)
+    )
+    assert found.enclosure is None

@@ -402,3 +402,63 @@ def test_tokens_that_are_told_apart_need_a_number_of_examples(keys, n, right):
     assert ("n = 1 to 3" if right else "not told apart") in found(mine).detail
     longer = claim(build, "x_t.T*X.T*y", {"n": 2})
     assert found(longer).passed is None and "are not of these" in found(longer).detail
+
+
+# -- letters are letters of one parameter, and stand for what is assumed of them -------------------
+
+
+def scaled(d: int, K: Any) -> Witness:
+    """sum_j y_j <x_j, K x>, of a number or a matrix K."""
+    key = slot_map(Block("f", "x", matrix=K) if isinstance(K, tuple) else Block("f", "x", K))
+    return Witness("scaled", layout(x=(d,), y=(), p=()),
+                   Prompt(d, slot_map(("x", "x"), ("y", "y"))),
+                   (Layer("sum", (Head(x, key, slot_map(("p", "y"))),)),),
+                   Readout("p"))  # fmt: skip
+
+
+def cornered(d: int, A: Any, c: Any) -> Witness:
+    return scaled(d, ((c, *A[0][1:]), *A[1:]))
+
+
+NUMBERS = st.fractions(-2, 2, max_denominator=3)
+SAME = sympy.Symbol("a")
+
+
+@pytest.mark.parametrize(
+    ("build", "stated", "opened", "drawn"),
+    [
+        (lambda d, a, b: scaled(d, b), "a*x_t.T*X.T*y", {"a": SAME, "b": SAME},
+         {"a": NUMBERS, "b": NUMBERS}),
+        (cornered, "x_t.T*A*X.T*y", {"A": matrix("A"), "c": sympy.Symbol("A_0_0")},
+         {"A": strategies.matrix(), "c": NUMBERS}),
+        (lambda d, A, A_5: scaled(d, A), "x_t.T*A*X.T*y",
+         {"A": matrix("A"), "A_5": vector("A_5")},
+         {"A": strategies.matrix(), "A_5": strategies.vector()}),
+    ],
+    ids=["one letter for two numbers", "an entry of a matrix", "a row of a matrix, from d = 6 on"],
+)  # fmt: skip
+def test_parameters_that_share_a_letter_are_not_proved_for_all_their_values(
+    build, stated, opened, drawn
+):
+    result = found(claim(build, stated, opened, **drawn))
+    assert result.passed is False and "stands for a part of" in result.detail
+
+
+@pytest.mark.parametrize(
+    ("drawn", "right"), [(strategies.positive(), True), (st.integers(-2, 0), False)]
+)
+def test_what_is_assumed_of_a_letter_is_said_and_asked_of_every_case(drawn, right):
+    """|a| = a, but for negative numbers."""
+    opened = {"a": sympy.Symbol("a", positive=True)}
+    result = found(claim(lambda d, a: scaled(d, abs(a)), "a*x_t.T*X.T*y", opened, a=drawn))
+    assert (result.passed is True) == right and "any positive a" in result.detail
+
+
+def test_a_letter_is_not_proved_by_one_of_the_same_name_of_which_more_is_assumed():
+    mine = Claim(
+        "mine", witness=lambda d, a: scaled(d, abs(a)), algorithm=formula("a*x_t.T*X.T*y"),
+        cases=lambda: strategies.prompts(d=st.just(1), a=NUMBERS),
+        assembled=lambda: [{"d": 3, "a": sympy.Symbol("a", positive=True)},
+                           {"d": 3, "a": sympy.Symbol("a")}],
+    )  # fmt: skip
+    assert found(mine).passed is False

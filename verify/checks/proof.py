@@ -152,7 +152,46 @@ def counts(given: Parameters) -> dict[str, int]:
 
 
 def _key(given: Parameters) -> str:
-    return repr(sorted((name, repr(value)) for name, value in given.items()))
+    from sympy import srepr  # which tells letters of one name apart by what is assumed of them
+
+    return repr(sorted(
+        (name, srepr(value) if hasattr(value, "free_symbols") else repr(value))
+        for name, value in given.items()
+    ))  # fmt: skip
+
+
+def shared_letters(given: Parameters) -> str | None:
+    """Which parameters of a set have a letter in common: they would be proved where they are equal.
+
+    None if there are none.
+    """
+    owners: dict[str, str] = {}
+    for name, value in opened(given, REACH, REACH).items():
+        for letter in sorted(_letters_in(value)):
+            if owners.setdefault(letter, name) != name:
+                return f"the letter {letter} stands for a part of {owners[letter]} and of {name}"
+    return None
+
+
+def _letters_in(value: Any) -> set[str]:
+    if isinstance(value, tuple):
+        return set().union(*map(_letters_in, value))
+    return {str(letter) for letter in getattr(value, "free_symbols", ())}
+
+
+def assumed(letter: Any) -> list[str]:
+    """What is assumed of a letter when it is made: ["positive"]; of any number nothing is."""
+    return [name if true else f"not {name}" for name, true in letter._assumptions_orig.items()
+            if name != "commutative"]  # fmt: skip
+
+
+def _may_be(letter: Any, value: Any) -> bool:
+    """Whether a number is as the letter is assumed to be."""
+    import sympy
+
+    number = sympy.sympify(value)
+    made = letter._assumptions_orig.items() if letter.is_Symbol else ()
+    return all(getattr(number, f"is_{name}") is true for name, true in made)
 
 
 def prove(claim: Claim, given: Parameters) -> Any:
@@ -220,6 +259,8 @@ def _prove(claim: Claim, given: Parameters, proved: dict[str, Proved]) -> str | 
     assert claim.witness is not None
     if _key(given) in proved:
         return None
+    if (shared := shared_letters(given)) is not None:
+        return f"{described(given)}: {shared}"
     witness = build(claim.witness, opened(given, given["d"]))
     differs = getattr(claim.formula, "differs_from", lambda witness: None)(witness)
     if differs is not None:
@@ -392,7 +433,7 @@ def _like(given: Parameters, p: Parameters) -> dict[str, Any] | None:
             if mine.why_not(theirs, p):
                 return None
         elif isinstance(mine, sympy.Basic):
-            if theirs is None or isinstance(theirs, str):
+            if theirs is None or isinstance(theirs, str) or not _may_be(mine, theirs):
                 return None
         elif name in sizes and isinstance(theirs, int) and 0 <= theirs <= sizes[name]:
             made[name] = theirs
@@ -538,7 +579,7 @@ def _reach(proved: Mapping[str, Proved]) -> str:
     if with_mixes:
         words.append(f"n = 1 to {REACH}")
     letters = {
-        value.words if isinstance(value, Open) else name
+        value.words if isinstance(value, Open) else " ".join((*assumed(value), name))
         for one in proved.values()
         for name, value in one.given.items()
         if hasattr(value, "free_symbols") or isinstance(value, (Vector, Matrix))

@@ -286,6 +286,11 @@ def on_eigenvalues(
         if not relative.is_polynomial(s) or relative.free_symbols - {s}:
             raise ValueError(f"prediction/target - 1 is {relative}, no polynomial in s")
         start, end, size = (valued(text, constants, where) for text in (low, high, factor))
+        for what, least, most in ((f"eigenvalues from {low}", arb(0), start),
+                                  (f"eigenvalues from {low} to {high}", start, end),
+                                  (f"|x| |w| <= {factor}", arb(0), size)):  # fmt: skip
+            if as_ball(least) > as_ball(most):
+                raise ValueError(f"no prompt has {what}, at {_at(constants)}")
         bound, attained = supremum(sympy.Poly(relative, s), as_ball(start), as_ball(end))
         box = (
             f"prompt, for every n, with the eigenvalues of X^T X{'/n' * mean} in [{_text(start)}, "

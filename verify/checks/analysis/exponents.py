@@ -23,6 +23,7 @@ from ...claim import Budget, CheckResult, Differs, check
 from ...strategies import Case, as_text
 from ..case import left_open, objects, of_plain_prompts, reference
 from .evidence import about_its_own, some
+from .losses import plain
 
 Builder = Callable[..., Witness]
 Sizes = Sequence[Mapping[str, Any]]
@@ -74,7 +75,7 @@ def order(
             for q, (c, should) in enumerate(zip(coefficients, stated, strict=True)):
                 off = sympy.cancel(sympy.together(
                     run.field.to_sympy(run.field.from_sympy(c))
-                    - sympy.sympify(should).subs(sympy.pi, run.root**2 / 2)
+                    - plain(should).subs(sympy.pi, run.root**2 / 2)
                 ))  # fmt: skip
                 if off != 0:
                     values = {"query": q, "coefficient": c, "stated": should}
@@ -131,15 +132,20 @@ def series_of(
     parameters = {k: v for k, v in size.items() if k not in ("n", "m")}
     witness = build(**parameters, **{letter: sympy.Symbol(letter)})
     of_plain_prompts(witness, "a statement of a rate")
+    last = f"{power + FURTHER[-1]} powers of {letter} do not reach {letter}^{power}"
     for further in FURTHER:
         run = Series(letter, power + further, names)
-        got = witness.predict(case.X, case.y, case.queries, run)
         in_series = Case({**parameters, letter: sympy.Symbol(letter)}, case.X, case.y, case.queries)
-        should = np.ravel(reference(algorithm, in_series, run.element))
+        try:
+            got = witness.predict(case.X, case.y, case.queries, run)
+            should = np.ravel(reference(algorithm, in_series, run.element))
+        except ZeroDivisionError as error:  # of what more powers may show to be other than 0
+            last = str(error)
+            continue
         made = [run.element(a) - run.element(b) for a, b in zip(got, should, strict=True)]
         if all(one.known > power for one in made):
             return made, run
-    raise Unsupported(f"{power + FURTHER[-1]} powers of {letter} do not reach {letter}^{power}")
+    raise Unsupported(last)
 
 
 def _first(one: Laurent) -> int:

@@ -70,6 +70,18 @@ class Regression:
     prior: Matrix = identity
     noise: Any = 0
 
+    def refuse_impossible(self, d: int) -> None:
+        """Raises ValueError for what is the variance of nothing, as far as its numbers say."""
+        for name in ("covariance", "prior"):
+            matrix = sympy.Matrix(getattr(self, name)(d)).applyfunc(plain)
+            if matrix.shape != (d, d) or matrix != matrix.T:
+                raise ValueError(f"the {name} for d = {d} is no symmetric d x d matrix: {matrix}")
+            if not matrix.free_symbols and not matrix.is_positive_semidefinite:
+                raise ValueError(f"the {name} for d = {d} is not positive semidefinite: {matrix}")
+        noise = plain(self.noise)
+        if noise.is_negative:
+            raise ValueError(f"a noise of variance {noise} there is not")
+
     def words(self, d: int) -> str:
         """The distribution in one line."""
         x, w = (sympy.Matrix(matrix(d)) for matrix in (self.covariance, self.prior))
@@ -105,6 +117,7 @@ class Loss:
         if examples is not None and (witness.examples or examples) != examples:
             raise ValueError(f"the witness was built for {witness.examples} examples")
         self.witness, self.data, self.examples = witness, data, examples
+        data.refuse_impossible(witness.d)
         d, shown = witness.d, 2 if examples is None else examples
         self._entries = [[plain(e) for e in _row(sympy.Matrix(matrix(d)), i)]
                          for matrix in (data.covariance, data.prior) for i in range(d)]  # fmt: skip

@@ -65,9 +65,10 @@ def optimum(
         if wrong:
             return _refuted(loss, stated, wrong, conditions, budget)
         value = field.to_sympy(loss.at(loss.product(error, error), field, stated))
-        if least is not None and sympy.cancel(value - sympy.sympify(least(d))) != 0:
+        stated_loss = value if least is None else in_the_datas_letters(least(d), loss)
+        if sympy.cancel(value - stated_loss) != 0:
             raise Differs(f"the least loss for d = {d} is {sympy.factor(value)}",
-                          {"d": d, "least loss": str(value), "stated": str(least(d))},
+                          {"d": d, "least loss": str(value), "stated": str(stated_loss)},
                           cases=conditions)  # fmt: skip
         told.append(f"d = {d}: {sympy.factor(value)}")
     detail = (
@@ -147,6 +148,18 @@ def written_out(given: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
                 known = ", ".join(loss.letters)
                 raise ValueError(f"{letter} = {value}: {other} is no letter of the data: {known}")
     return stated
+
+
+def in_the_datas_letters(value: Any, loss: Loss) -> Any:
+    """A stated value, letters known by their names and n the loss's number if it has one.
+
+    Raises ValueError for a letter that is none of the data.
+    """
+    made = plain(value).subs({} if loss.examples is None else {n: loss.examples})
+    unknown = sorted(str(e) for e in made.free_symbols if str(e) not in loss.letters)
+    if unknown:
+        raise ValueError(f"the least loss {value}: {unknown[0]} is no letter of the data")
+    return made
 
 
 def fractions_in(loss: Loss) -> Any:

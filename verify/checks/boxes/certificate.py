@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -68,13 +68,21 @@ def certify(make: Any, algorithm: Any, box: Box, seed: int = 0, effort: float = 
     try:
         forms = programs.forms()
         searching = not forms.are_one
-    except Unsupported as error:
+    except (Unsupported, TypeError) as error:  # an algorithm that rounds, say: not of letters
         why = str(error)
     found = 0.0
     point: Mapping[str, Fraction] = separate.point({}, programs.ranges)
-    if searching:
-        point = _searched(programs, forms, seed, effort)
-        found = programs.apart_at(point)
+    for one in [_searched(programs, forms, seed, effort)] if searching else tried(programs):
+        if (apart := programs.apart_at(one)) > found:
+            found, point = apart, one
+    if found and not searching:
+        why = (
+            "as functions of letters the two are one, but run in numbers they differ: the builder "
+            "or the algorithm does something else with letters"
+        )
+        ours, theirs = programs.at(programs.case(point))
+        took = time.perf_counter() - start
+        return Certificate(None, why, found, programs.case(point), ours, theirs, took)
     enclosure = None
     try:
         enclosure = enclosed(programs, forms, found, effort)
@@ -91,6 +99,25 @@ def certify(make: Any, algorithm: Any, box: Box, seed: int = 0, effort: float = 
     case = programs.case(point)
     ours, theirs = programs.at(case) if found else (None, None)
     return Certificate(enclosure, why, found, case, ours, theirs, time.perf_counter() - start)
+
+
+def tried(programs: Programs) -> Iterator[dict[str, Fraction]]:
+    """Points at which what is one function of letters is run in numbers: the middle, the ends, 0
+    and 1 where the box has them, of all letters and of parameters alone, and some between."""
+    ranges, parameters = programs.ranges, {name for name, _ in programs.box.varying()}
+    parts = (Fraction(0), Fraction(1, 2), Fraction(1), Fraction(1, 3), Fraction(6, 7))
+    for part in parts:
+        yield {name: low + part * (high - low) for name, (low, high) in ranges.items()}
+    for value in (Fraction(0), Fraction(1)):
+        yield {name: min(max(value, low), high) for name, (low, high) in ranges.items()}
+        yield {
+            name: min(max(value, low), high) if name in parameters else (low + 6 * high) / 7
+            for name, (low, high) in ranges.items()
+        }
+    for first in range(len(parts)):
+        mixed = (parts[(first + k * (k + 1) // 2) % len(parts)] for k in range(len(ranges)))
+        yield {name: low + part * (high - low) for part, (name, (low, high)) in
+               zip(mixed, ranges.items())}  # fmt: skip
 
 
 def _searched(

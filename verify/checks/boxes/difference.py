@@ -134,7 +134,7 @@ class Programs:
         """
         try:
             ours, theirs = self.at(self.case(point))
-        except Unsupported:
+        except (Unsupported, ZeroDivisionError):
             return 0.0
         with precision(jets.BALLS.precision):
             difference = ball(ours) - ball(theirs)

@@ -232,7 +232,7 @@ def enclosed(
     if forms is not None:
         try:
             return _of_forms(programs, forms, found, effort)
-        except (NotBounded, Unsupported) as error:
+        except (NotBounded, Unsupported, OverflowError) as error:
             try:
                 return bisected(programs, found, effort)
             except NotBounded:

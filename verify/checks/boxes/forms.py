@@ -426,7 +426,9 @@ class Form:
         return difference.is_zero
 
     def __hash__(self) -> int:
-        return hash(self.text)
+        raise Unsupported(
+            "normal forms are in no set and no key: numbers that are equal would be told apart"
+        )
 
     def __bool__(self) -> bool:
         return self != 0
