@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 import readings
 from readings import AGREES, REFUSED, UNDEFINED, outcomes
-from witnesses import RATIONAL, VOCABULARY
+from witnesses import RATIONAL, RULES, VOCABULARY
 
 # what a word of the calculus cannot say; the rest of the vocabulary is drawn more often without it
 OUTSIDE = {
@@ -62,7 +62,7 @@ def test_balls_and_the_dense_module_agree_where_fractions_do_not_reach():
 @pytest.mark.filterwarnings("ignore::constructions.PrecisionWarning")
 def test_bounds_on_rounding_hold_in_every_format():
     came, drawn = outcomes(
-        readings.rounding, 200, without=set(), least_layers=1, most_layers=2, fixed={"rules": True}
+        readings.rounding, 200, without=set(), least_layers=1, most_layers=2, fixed={"rules": RULES}
     )
     assert came[AGREES] > 150 and set(drawn) >= VOCABULARY - {"letters=True"}
 
@@ -70,7 +70,7 @@ def test_bounds_on_rounding_hold_in_every_format():
 def test_the_calculus_agrees_on_masks_and_mixes_or_refuses():
     options = {
         "without": OUTSIDE | {"gate"}, "least_layers": 1, "most_layers": 2,
-        "fixed": {"positions": 0, "rules": True},
+        "fixed": {"positions": 0, "rules": RULES},
     }  # fmt: skip
     single, drawn = outcomes(readings.calculus_of_single_tokens, 500, **options)
     assert share(single, AGREES) > 0.15
