@@ -215,7 +215,9 @@ RATIONAL = frozenset(
 INDEPENDENT = 10
 
 
-def on_each(check: Callable[[Case], Any], examples: int, shrink: bool = False, **options: Any) -> None:
+def on_each(
+    check: Callable[[Case], Any], examples: int, shrink: bool = False, **options: Any
+) -> None:
     """Run a check on that many cases, the same ones each time; `options` are those of `cases`.
 
     They are drawn a few at a time, so that each is drawn anew.
