@@ -17,9 +17,8 @@ import numpy as np
 import torch
 from float_bounds import FloatBounds, Unbounded
 from forms import Numbers, evaluated
-from hypothesis import HealthCheck, Phase, given, settings
 from plain import FRACTIONS, Decimals, predict, read_out_at, reference, states
-from witnesses import IRRATIONAL, RATIONAL, Case, cases, words
+from witnesses import IRRATIONAL, RATIONAL, Case, on_each, words
 
 from constructions.numbers import Unsupported
 from constructions.numbers.ball import precision
@@ -56,23 +55,13 @@ def outcomes(
     came: Counter[str] = Counter()
     drawn: Counter[str] = Counter()
 
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
-    )
-    @given(cases(frozenset(without), **options))
     def run(case: Case) -> None:
         outcome = reading(case)
         came[outcome] += 1
         if outcome.startswith(AGREES):
             drawn.update(words(case.witness))
 
-    run()
+    on_each(run, examples, shrink, without=frozenset(without), **options)
     return came, drawn
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 import readings
 from readings import AGREES, REFUSED, UNDEFINED, outcomes
-from witnesses import RATIONAL, VOCABULARY
+from witnesses import RATIONAL, RULES, VOCABULARY
 
 # what a word of the calculus cannot say; the rest of the vocabulary is drawn more often without it
 OUTSIDE = {
@@ -35,7 +35,7 @@ def share(came: Counter[str], outcome: str) -> float:
     "reading", [readings.prediction, readings.every_slot, readings.written_and_read_back]
 )
 def test_fractions_agree_with_the_definition(reading):
-    came, drawn = outcomes(reading, 600)
+    came, drawn = outcomes(reading, 300)
     assert set(came) == {AGREES, UNDEFINED} and share(came, AGREES) > 0.8
     assert set(drawn) == RATIONAL
 
@@ -48,13 +48,13 @@ def test_normal_forms_agree_with_the_definition():
 
 
 def test_the_dense_module_agrees_with_the_definition():
-    came, drawn = outcomes(readings.dense, 400, least_layers=1)
+    came, drawn = outcomes(readings.dense, 200, least_layers=1)
     assert share(came, AGREES) > 0.8 and share(came, "agrees, nothing rounded") > 0.4
     assert set(drawn) == RATIONAL
 
 
 def test_balls_and_the_dense_module_agree_where_fractions_do_not_reach():
-    came, drawn = outcomes(readings.irrational, 500, without=set(), least_layers=1, most_layers=2)
+    came, drawn = outcomes(readings.irrational, 250, without=set(), least_layers=1, most_layers=2)
     assert came[AGREES] > 60 and set(drawn) >= VOCABULARY - RATIONAL
     assert came[readings.UNBOUNDED] < came[AGREES]
 
@@ -62,7 +62,7 @@ def test_balls_and_the_dense_module_agree_where_fractions_do_not_reach():
 @pytest.mark.filterwarnings("ignore::constructions.PrecisionWarning")
 def test_bounds_on_rounding_hold_in_every_format():
     came, drawn = outcomes(
-        readings.rounding, 200, without=set(), least_layers=1, most_layers=2, fixed={"rules": True}
+        readings.rounding, 200, without=set(), least_layers=1, most_layers=2, fixed={"rules": RULES}
     )
     assert came[AGREES] > 150 and set(drawn) >= VOCABULARY - {"letters=True"}
 
@@ -70,13 +70,13 @@ def test_bounds_on_rounding_hold_in_every_format():
 def test_the_calculus_agrees_on_masks_and_mixes_or_refuses():
     options = {
         "without": OUTSIDE | {"gate"}, "least_layers": 1, "most_layers": 2,
-        "fixed": {"positions": 0, "rules": True},
+        "fixed": {"positions": 0, "rules": RULES},
     }  # fmt: skip
-    single, drawn = outcomes(readings.calculus_of_single_tokens, 500, **options)
+    single, drawn = outcomes(readings.calculus_of_single_tokens, 400, **options)
     assert share(single, AGREES) > 0.15
     words = ("mask=True", "mix=True", "keys=strictly causal", "rule that is a matrix")
     assert min(drawn[word] for word in words) > 10
-    came, more = outcomes(readings.calculus, 500, **options)
+    came, more = outcomes(readings.calculus, 300, **options)
     assert share(came, AGREES) > 0.1 and min(more["mask=True"], more["mix=True"]) > 5
 
 
@@ -84,9 +84,9 @@ def test_the_calculus_agrees_with_the_definition_or_refuses():
     options = {
         "without": OUTSIDE, "least_layers": 1, "most_layers": 2, "fixed": {"positions": 0}
     }  # fmt: skip
-    came, drawn = outcomes(readings.calculus, 400, **options)
+    came, drawn = outcomes(readings.calculus, 250, **options)
     assert share(came, AGREES) > 0.15
-    single, more = outcomes(readings.calculus_of_single_tokens, 400, **options)
+    single, more = outcomes(readings.calculus_of_single_tokens, 250, **options)
     assert share(single, AGREES) > 0.15
     assert set(drawn | more) >= IN_THE_CALCULUS
 

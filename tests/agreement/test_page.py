@@ -22,7 +22,6 @@ import mpmath
 import numpy as np
 import plain
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
 from witnesses import (
     ACTIVATIONS,
     ATTENTION,
@@ -36,9 +35,9 @@ from witnesses import (
     VOCABULARY,
     Case,
     mix_of,
+    on_each,
     words,
 )
-from witnesses import cases as any_cases
 
 import constructions
 from constructions.construction import Parts
@@ -91,16 +90,7 @@ def drawn() -> list[Case]:
     found = [*every_head(), *every_pattern(), *every_perceptron(), *every_rule(), *every_norm()]
     found += layer_words.cases(60, seed=1)
     for without, count in ((IRRATIONAL, 200), (frozenset(), 200)):
-
-        @settings(
-            max_examples=count, database=None, deadline=None, derandomize=True,
-            phases=[Phase.generate], suppress_health_check=list(HealthCheck),
-        )  # fmt: skip
-        @given(any_cases(without))
-        def collect(case: Case) -> None:
-            found.append(case)
-
-        collect()
+        on_each(found.append, count, without=without)
     return found
 
 

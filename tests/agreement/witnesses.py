@@ -7,12 +7,13 @@ letters, blocks read and write single entries, coefficients are 0, gates stand w
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
 from typing import Any
 
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from constructions.parts import read_offset, scaled
@@ -210,6 +211,35 @@ RATIONAL = frozenset(
 )
 
 
+# Hypothesis goes on to change each case after the tenth five times before it draws a new one
+INDEPENDENT = 10
+
+
+def on_each(
+    check: Callable[[Case], Any], examples: int, shrink: bool = False, **options: Any
+) -> None:
+    """Run a check on that many cases, the same ones each time; `options` are those of `cases`.
+
+    They are drawn a few at a time, so that each is drawn anew.
+    """
+    for first in range(0, examples, INDEPENDENT):
+
+        @seed(first)
+        @settings(
+            max_examples=min(INDEPENDENT, examples - first),
+            deadline=None,
+            database=None,
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+            phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
+        )
+        @given(cases(**options))
+        def run(case: Case) -> None:
+            check(case)
+
+        run()
+
+
 # -- the strategies ---------------------------------------------------------------------------
 
 
@@ -232,7 +262,9 @@ def cases(
     witness = draw(witnesses(without, most_layers, most_d, fixed, least_layers, fields))
     n = draw(st.integers(1, most_n)) if witness.examples is None else witness.examples
     m = draw(st.integers(1, most_m))
-    return draw(prompts(draw(with_matrices(witness, n, m)), n, m))
+    if "rule that is a matrix" not in without:
+        witness = draw(with_matrices(witness, n, m))
+    return draw(prompts(witness, n, m))
 
 
 @st.composite
@@ -288,7 +320,7 @@ def witnesses(
     fields: bool = False,
 ) -> Witness:
     """One witness; `fixed` sets d or fields of the prompt ("form", "register", "positions"), and
-    has most heads mask or mix by rules ("rules")."""
+    has most heads mask or mix by some of `RULES` ("rules")."""
     fixed = dict(fixed or {})
     d = fixed["d"] if "d" in fixed else draw(st.sampled_from([*range(1, most_d + 1), most_d]))
     positions = fixed.get("positions")
@@ -311,10 +343,8 @@ def witnesses(
         if targets not in (0, 1, "d"):
             shapes |= {"w": (targets,), "W": (targets, d)}
     names = draw(st.permutations(list(shapes)))
-    rules = bool(fixed.get("rules"))
-    drawing = _Drawing(
-        draw, d, Layout(tuple(Slot(name, shapes[name]) for name in names)), without, rules
-    )
+    slots = Layout(tuple(Slot(name, shapes[name]) for name in names))
+    drawing = _Drawing(draw, d, slots, without, fixed.get("rules", ()))
     prompt = drawing.prompt(positions, fixed, carried)
     count = draw(st.integers(least_layers, most_layers))
     layers = tuple(drawing.layer(f"layer {number}") for number in range(1, count + 1))
@@ -360,9 +390,9 @@ class _Drawing:
     """
 
     def __init__(
-        self, draw: Any, d: int, layout: Layout, without: Any, rules: bool = False
+        self, draw: Any, d: int, layout: Layout, without: Any, rules: Sequence[Rule] = ()
     ) -> None:
-        self.shares_with_rules = (3, 4) if rules else (1, 4)
+        self.shares_with_rules, self.rules = ((3, 4), rules) if rules else ((1, 4), RULES)
         self.draw, self.d, self.layout, self.without = draw, d, layout, frozenset(without)
         self.letters = {letter: d for letter in LETTERS}
         self.filled: set[str] = set()
@@ -491,7 +521,7 @@ class _Drawing:
         if word in self.without or not self.chance(*self.shares_with_rules):
             return None
         more = () if "irrational rule" in self.without else IRRATIONAL_RULES
-        one = self.pick(RULES + more)
+        one = self.pick((*self.rules, *more))
         return one if names == "tj" else mix_of(one)
 
     def _fill(self, slots: SlotMap) -> None:
