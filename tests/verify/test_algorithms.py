@@ -351,7 +351,7 @@ EXACT: dict[str, dict[str, Any]] = {
     "spline_regression": {"basis": 4, "layers": 2, "alpha": 3, "degree": 2},
 }
 ONLY_FLOATS_AND_BALLS = {"true_logistic"}
-PARTS = {"solve", "newton_matrix", "gradient"}
+PARTS = {"solve", "newton_matrix", "gradient", "exp"}
 
 
 def references() -> set[str]:

@@ -18,7 +18,7 @@ from proofs.layer import MLP, Head, Layer, Readout
 from proofs.prompt import Prompt
 from proofs.slotmap import Block, SlotMap, slot_map
 from proofs.stream import layout
-from verify import Between, Box, Claim, algorithms, check
+from verify import Between, Box, Claim, Undecided, algorithms, check
 from verify.checks.boxes import bernstein, enclose, jets, separate, softmax
 from verify.checks.boxes.bernstein import Polynomial
 from verify.checks.boxes.certificate import certify
@@ -623,8 +623,7 @@ def test_check_is_open_where_nothing_bounds_it():
         return np.array([float(descent(X, y, queries, HALF)[0])])
 
     of = Claim("hopeless", witness=lambda d: one_step(d, HALF), algorithm=hopeless, box=Box(1, 1))
-    with pytest.raises((TypeError, ValueError)):
-        check(of, quick=True)
+    assert isinstance(check(of, quick=True).verdict, Undecided)
 
 
 def test_the_name_of_what_bounds_it_is_said():

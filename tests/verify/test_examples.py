@@ -166,7 +166,7 @@ def test_what_is_planted_is_refuted(name: str, fault: str, tmp_path: Path) -> No
     assert text.count(printed) == 1
     path = tmp_path / f"{name}.py"
     path.write_text(text.replace(printed, other), encoding="utf-8")
-    verdict = engine.run(right(load_file(path)), Budget(cases=6, quick=True)).verdict
+    verdict = engine.run(right(load_file(path)), Budget(cases=20, quick=True)).verdict
     assert isinstance(verdict, Refuted)
     assert verdict.counterexample is not None or "tied" in printed
 

@@ -37,11 +37,6 @@ def transformer(d, steps, eta):
         "holds": {"y": "y_t - w{k}.T*x_t"},
     }
     known, _ = descent.at({"steps": steps, "eta": eta})
-    return from_matrices(
-        [layer] * steps,
-        rows={"x": "d", "y": 1},
-        d=d,
-        read={"y": -1},
-        parameters={"eta": eta},
-        definitions=known,
-    )
+    rows, last = {"x": "d", "y": 1}, {"y": -1}  # the prediction is minus the query's y
+    given = {"parameters": {"eta": eta}, "definitions": known}
+    return from_matrices([layer] * steps, rows=rows, d=d, read=last, **given)

@@ -55,6 +55,8 @@ class Certificate:
         return self.enclosure.high / self.found
 
 
+# floats only search here, and what overflows or is undefined in them is not found
+@np.errstate(all="ignore")
 def certify(make: Any, algorithm: Any, box: Box, seed: int = 0, effort: float = 1.0) -> Certificate:
     """The certificate of a builder of witnesses against an algorithm on a box.
 
