@@ -20,7 +20,7 @@ import numpy as np
 from proofs.formula import names, parse, rename
 from proofs.prompt import X_ALONE, Fields, fields_of
 from proofs.stream import Layout
-from proofs.vocabulary import READOUTS, one_of
+from proofs.vocabulary import READOUTS, is_reserved, one_of
 
 from .prompt_scope import evaluate, prompt_scope, token_names
 
@@ -73,7 +73,7 @@ class Formula:
         """The definitions and the prediction with these parameters.
 
         Raises ValueError for a name that is neither the prompt's, a parameter nor defined before,
-        and where there is no formula.
+        for a quantity that is named like a part of the prompt, and where there is no formula.
         """
         parameters = {k: v for k, v in parameters.items() if v is not None}
         stated = self.state(parameters)
@@ -81,6 +81,11 @@ class Formula:
             raise ValueError(f"the algorithm {self.name} is no formula with these parameters")
         definitions, prediction = stated
         known, before = self.known | set(parameters), list[str]()
+        for name in definitions:
+            if is_reserved(name) or name in self.known:
+                raise ValueError(
+                    f"formula {self.name}: {name} is a part of the prompt; call the quantity otherwise"
+                )
         for name, text in (*definitions.items(), ("the prediction", prediction)):
             for used in sorted(names(text) - known):
                 single = EXAMPLE.match(used)

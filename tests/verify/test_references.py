@@ -8,7 +8,7 @@ from examples import entries, examples
 
 import constructions
 from verify.claim import builtin
-from verify.formulas import Formula
+from verify.formulas import Formula, formula
 
 CLAIMS = {claim.id: claim for claim in builtin()}
 PROMPT = [np.array(entries(*shape), dtype=object) for shape in ((4, 2), (4,), (2, 2))]
@@ -36,3 +36,10 @@ def test_the_exponential_kernel_has_no_formula():
     with pytest.raises(ValueError, match="no formula with these parameters"):
         Formula("kernel_regression", made.reference).at(witness.parameters)
     assert witness.definitions == ()
+
+
+@pytest.mark.parametrize("name", ["X", "y", "n", "I", "O", "x_t", "x1", "y2"])
+def test_a_quantity_has_no_name_of_a_part_of_the_prompt(name):
+    with pytest.raises(ValueError, match=f"{name} is a part of the prompt"):
+        formula("x_t.T*X.T*y", **{name: "2*y"}).at({})
+    assert formula("z", z="2*n").at({}) == ({"z": "2*n"}, "z")
