@@ -84,7 +84,8 @@ class Formula:
         for name in definitions:
             if is_reserved(name) or name in self.known:
                 raise ValueError(
-                    f"formula {self.name}: {name} is a part of the prompt; call the quantity otherwise"
+                    f"formula {self.name}: {name} is a part of the prompt; name the quantity "
+                    "otherwise"
                 )
         for name, text in (*definitions.items(), ("the prediction", prediction)):
             for used in sorted(names(text) - known):
