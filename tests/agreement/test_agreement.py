@@ -72,7 +72,7 @@ def test_the_calculus_agrees_on_masks_and_mixes_or_refuses():
         "without": OUTSIDE | {"gate"}, "least_layers": 1, "most_layers": 2,
         "fixed": {"positions": 0, "rules": RULES},
     }  # fmt: skip
-    single, drawn = outcomes(readings.calculus_of_single_tokens, 400, **options)
+    single, drawn = outcomes(readings.calculus_of_single_tokens, 700, **options)
     assert share(single, AGREES) > 0.15
     words = ("mask=True", "mix=True", "keys=strictly causal", "rule that is a matrix")
     assert min(drawn[word] for word in words) > 10

@@ -14,7 +14,7 @@ from ...claim import Check, claim
 from .derived import beside
 
 # whatever they are, the two are one function: they stay letters
-RATES = {"step_size": Between(0, 1), "temperature": Between(Fraction(1, 2), 2)}
+RATES = {"step_size": Between(Fraction(1, 8), 1), "temperature": Between(Fraction(1, 2), 2)}
 
 
 @beside("chebyshev")
