@@ -417,3 +417,43 @@ def test_a_limit_that_grows_is_refused():
 
 def test_covariances_of_letters_are_symmetric():
     assert symmetric("s")(2) == symmetric("s")(2).T
+
+
+# -- a builder that does something else with numbers than with a letter --------------
+
+
+def scaled(d, by):
+    """by times one gradient step."""
+    return constructions.build("gradient_descent", d=d, steps=1, step_size=by)
+
+
+def only_in_a_letter(make, instead):
+    """The same of a letter, and of a number what is made of another one."""
+    return lambda d, **given: make(
+        d, *(one if isinstance(one, sympy.Basic) else instead(one) for one in given.values())
+    )
+
+
+def nothing(X, y, queries):
+    return 0 * (queries @ X.T @ y)
+
+
+@pytest.mark.parametrize(
+    "shows",
+    [
+        lambda build: order(build, nothing, 1, [{"d": 1, "n": 1}]),
+        lambda build: vanishing(build, nothing, 1, [{"d": 1, "n": 1}], top=F(1, 2)),
+        lambda build: limit(
+            lambda d, beta: build(d, eps=1 / beta), nothing, lambda: prompts(m=st.just(1))
+        ),
+    ],
+    ids=["order", "vanishing", "limit"],
+)
+def test_what_is_shown_of_a_letter_counts_for_the_numbers_that_it_stands_for(shows):
+    honest = shows(lambda d, eps: scaled(d, eps)).run(QUICK)
+    for instead in (lambda eps: 1, lambda eps: -eps, lambda eps: eps + 1):
+        found = shows(only_in_a_letter(scaled, lambda eps, f=instead: max(f(eps), F(1, 7)))).run(
+            QUICK
+        )
+        assert found.passed is None and "than with a letter" in found.detail
+    assert "than with a letter" not in honest.detail

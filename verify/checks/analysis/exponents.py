@@ -22,13 +22,14 @@ from constructions.witness import Witness
 from ...claim import Budget, CheckResult, Differs, check
 from ...strategies import Case, as_text
 from ..case import left_open, objects, of_plain_prompts, reference
-from .evidence import about_its_own, some
+from .evidence import about_its_own, in_a_letter, some
 from .losses import plain
 
 Builder = Callable[..., Witness]
 Sizes = Sequence[Mapping[str, Any]]
 FURTHER = (2, 4, 8, 16)  # how many powers beyond the exponent the series are taken
 NONE = 10**9  # the exponent of a series that is 0 as far as it is known
+NEAR_0 = tuple(Fraction(1, 10**k) for k in (1, 3, 6))  # where the letter is compared with numbers
 PLACES = tuple(map(Fraction, ("1", "2", "-1", "0", "1/2")))
 
 
@@ -130,7 +131,7 @@ def series_of(
          for e in getattr(one, "free_symbols", ())}
     )  # fmt: skip
     parameters = {k: v for k, v in size.items() if k not in ("n", "m")}
-    witness = build(**parameters, **{letter: sympy.Symbol(letter)})
+    witness = in_a_letter(build, parameters, letter, NEAR_0)
     of_plain_prompts(witness, "a statement of a rate")
     last = f"{power + FURTHER[-1]} powers of {letter} do not reach {letter}^{power}"
     for further in FURTHER:

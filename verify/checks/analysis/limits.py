@@ -7,7 +7,6 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import sympy
 
 from constructions.numbers.ball import Ball
 from constructions.numbers.decaying import Decay, Decaying
@@ -20,6 +19,7 @@ from ...strategies import Case
 from ..bounds.balls import top as top_of
 from ..case import build as built
 from ..case import left_open, of_plain_prompts, reference
+from .evidence import in_a_letter
 from .exponents import Builder
 
 MULTIPLES = (1, 2, 5, 20)  # of the start: where a promised bound that is not proved is tried
@@ -51,8 +51,8 @@ def limit(
 
     def once(case: Case) -> None:
         nonlocal smallest, unproved, compared
-        letter = sympy.Symbol(constant)
-        witness = built(build, {**case.parameters, constant: letter})
+        values = [Fraction(start) * multiple for multiple in MULTIPLES]
+        witness = in_a_letter(build, case.parameters, constant, values)
         of_plain_prompts(witness, "a statement of a limit")
         got = witness.predict(case.X, case.y, case.queries, Decaying(constant, start))
         should = np.ravel(reference(algorithm, case, Fraction))

@@ -26,7 +26,7 @@ from ...strategies import Case
 from ..bounds.balls import at_most, interval
 from ..bounds.balls import top as top_of
 from ..case import left_open, objects, of_plain_prompts, reference
-from .evidence import some
+from .evidence import in_a_letter, some
 from .exponents import (
     FURTHER,
     Builder,
@@ -116,7 +116,7 @@ def _constant(
     )
     inside = Case({}, X, y, queries)
     parameters = {k: v for k, v in size.items() if k not in ("n", "m")}
-    witness = build(**parameters, **{name: sympy.Symbol(name)})
+    witness = in_a_letter(build, parameters, name, (top, top / 3, top / 1000))
     of_plain_prompts(witness, "a statement of a vanishing error")
     last = f"{power + FURTHER[-1]} powers of {name} do not reach {name}^{power}"
     for further in FURTHER:
