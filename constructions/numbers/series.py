@@ -104,7 +104,8 @@ class Laurent:
         return made if exponent >= 0 else made.inverse()
 
     def __eq__(self, other: object) -> bool:
-        return not (self - other).coefficients
+        """For every small eps > 0. Raises Unsupported if letters decide it, or terms cut off."""
+        return (self - other).sign == 0
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -123,8 +124,14 @@ class Laurent:
 
     @property
     def sign(self) -> int:
-        """Of the series for every small eps > 0. Raises Unsupported if letters decide it."""
+        """Of the series for every small eps > 0. Raises Unsupported if letters decide it, or terms
+        that are cut off."""
         if not self.coefficients:
+            if self.known < inf:
+                below = f"{self.over.letter}^{self.known}"
+                raise Unsupported(
+                    f"a series of which only zeros below {below} are known has no sign"
+                )
             return 0
         lead = self.over.field.to_sympy(self.coefficients[int(self.valuation)])
         if lead.subs(self.over.root, self.over.two_pi).is_number:

@@ -245,3 +245,14 @@ def test_a_start_at_0_is_refused_and_other_arithmetic_has_its_name():
     with pytest.raises(Unsupported, match="decaying numbers have no layer norm"):
         witness.with_layers((normed,)).predict([[1]], [0], [[1]], Decaying("beta"))
     assert np.shape(smooth(1, 1).predict([[1]], [0], [[1]], "ball")) == (1,)
+
+
+def test_two_series_are_compared_only_where_no_letter_and_no_term_cut_off_decides():
+    run = Series("eps", 3, ["x"])
+    eps, x = run.element(sympy.Symbol("eps")), run.element(sympy.Symbol("x"))
+    assert eps != 0 and eps - eps == 0 and run.element(2) == 2
+    with pytest.raises(Unsupported, match="letters decide"):
+        x == 1  # noqa: B015
+    cut = run.element(1) / (1 - eps) - (1 + eps + eps * eps)
+    with pytest.raises(Unsupported, match="only zeros below"):
+        cut == 0  # noqa: B015
