@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -88,6 +89,10 @@ def print_trace(
         chosen |= better
         witness = subject.build({**given, **chosen})
     case = Case({**given, **chosen}, X, y, queries, witness.prompt.fields)
+    if subject.outside(case):  # a prompt that the claim speaks of, if one is known
+        case = subject.case(witness.d, n, case.parameters) or case
+        case = replace(case, queries=case.queries[:1])
+        X, y, queries = case.X, case.y, case.queries
     system, states = _states(witness, case, numbers)
     out = console()
 
@@ -102,6 +107,8 @@ def print_trace(
         line(f"example {j + 1:<2} {_carried(at.parts, X[j])}, y = {short(target)}")
     line(f"query      {_carried(at.of_query, queries[0])}")
     line(f"numbers    {system}")
+    if words := subject.outside(case):
+        line(f"domain     this prompt is outside it: {words}", "yellow")
     exact = system == "rational"
     held = list(compared(witness, case, system)) if exact or system in FLOATS else []
     wrong = [one for one in held if exact and one["is"] != one["should"]]

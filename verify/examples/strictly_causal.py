@@ -8,7 +8,7 @@ not itself. As L^n = 0, r = y - eta L y + ... ends after n terms, one a layer.
 from hypothesis import strategies as st
 
 from constructions import from_matrices
-from verify import claim, strategies
+from verify import Domain, claim, strategies
 
 
 def online_descent(X, y, queries, eta):
@@ -23,6 +23,7 @@ def online_descent(X, y, queries, eta):
     source="online gradient descent as a triangular system",
     statement=r"w_n^\top x,\; w_t = w_{t-1} + \eta\,(y_t - w_{t-1}^\top x_t)\, x_t,\; w_0 = 0",
     algorithm=online_descent,
+    domain=Domain("one query", lambda case: len(case.queries) == 1),
     cases=lambda: strategies.prompts(
         m=st.just(1), eta=strategies.positive(), build=lambda _, d, n: {"examples": n}
     ),

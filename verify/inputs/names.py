@@ -48,6 +48,19 @@ class Subject:
         known = self.claim or next((c for c in builtin() if c.id == self.name), None)
         return example(known) if known is not None else {}
 
+    def case(self, d: int, n: int, parameters: Mapping[str, Any]) -> Case | None:
+        """A case of a user's claim of that size with these parameters; None where none is found."""
+        known = self.claim if self.file is not None else None
+        for one in _cases(known) if known is not None else ():
+            if one.d == d and len(one.X) == n and dict(one.parameters) == dict(parameters):
+                return one
+        return None
+
+    def outside(self, case: Case) -> str:
+        """The words of the claim's domain where the case is not in it; "" where it is."""
+        domain = self.claim.domain if self.claim is not None else None
+        return domain.words if domain is not None and not domain.contains(case) else ""
+
     @property
     def title(self) -> str:
         """What a page or a saved prompt calls it: a claim of a file by its id."""
