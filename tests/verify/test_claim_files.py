@@ -500,3 +500,33 @@ def test_new_overwrites_nothing(name: str, witness: Any, tmp_path: Path) -> None
     assert status == 2 and err.count("\n") == 1
     assert [one.name for one in tmp_path.iterdir()] == ["there.py"]
     assert (tmp_path / "there.py").read_text() == "mine"
+
+
+DOMAIN = """
+from hypothesis import strategies as st
+
+import constructions
+from verify import Domain, algorithms, claim, strategies
+
+
+@claim(
+    "of_ones",
+    algorithm=algorithms.newton,
+    domain=Domain("x_1 = 1 in the first example", lambda case: case.X[0, 0] == 1),
+    cases=lambda: strategies.prompts(
+        d=st.just(2), n=st.just(3), iterations=st.just(1), alpha=st.just(1)
+    ),
+)
+def newton(d, iterations, alpha):
+    return constructions.build("newton", d=d, iterations=iterations, alpha=alpha)
+"""
+
+
+def test_a_trace_is_of_a_prompt_in_the_domain_or_says_that_it_is_not(tmp_path, capsys):
+    file = tmp_path / "of_ones.py"
+    file.write_text(DOMAIN)
+    assert cli.main(["trace", str(file), "--n", "3"]) == 0
+    inside = capsys.readouterr().out
+    assert "example 1  x = (1, " in inside and "outside" not in inside
+    assert cli.main(["trace", str(file), "--n", "2"]) == 0
+    assert "outside it: x_1 = 1 in the first example" in capsys.readouterr().out
