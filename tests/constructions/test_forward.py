@@ -271,4 +271,5 @@ def test_numbers_of_a_mask_that_floats_do_not_hold_hide_no_key_and_spoil_none(at
         witness.predict(*prompt),
         witness.to_torch()(*map(torch.from_numpy, prompt)).detach().numpy(),
     ):
-        np.testing.assert_allclose(found, np.array(wanted) * by, rtol=1e-12)
+        off = np.abs(found - np.array(wanted) * by)
+        assert (off <= 2 * witness.rounding_bound(*prompt)).all()  # the loop rounds as much

@@ -124,7 +124,8 @@ def test_softmax_of_torch(drawn, saved, heads, kind):
     layers = layers_from(saved(both), heads=heads, mask="causal")
     made = witness(layers)
     assert made.heads == heads
-    assert np.allclose(made.predict(*given), [-Z[0, N, D].item()], rtol=1e-9)
+    off = np.abs(made.predict(*given) + Z[0, N, D].item())
+    assert (off <= 2 * made.rounding_bound(*given)).all()  # torch's rounds as much
     if heads < 4:  # sqrt(4), sqrt(2)
         (ball,) = made.predict(*given, "ball")
         assert abs(float(ball.mid()) + Z[0, N, D].item()) < 1e-9 and ball.rad() < 1e-9
