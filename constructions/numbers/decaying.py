@@ -23,9 +23,8 @@ from proofs.exact import is_symbolic
 from proofs.flint_precision import precision
 
 from .base import Unsupported
-from .flint import FlintNumbers, to_fraction
+from .flint import SharedRows, to_fraction
 from .reals import Real, add, as_ball, multiply
-from .seen import Seen
 from .symbolic import Table
 
 Term = tuple[int, tuple[int, ...]]  # the power of the constant, the shares by number, ascending
@@ -104,7 +103,7 @@ class Decay:
             return total.upper()
 
 
-class Decaying(FlintNumbers):
+class Decaying(SharedRows):
     """Values as the letter `growing` grows from `start` on; predictions are Decay."""
 
     name = "decaying"
@@ -177,15 +176,6 @@ class Decaying(FlintNumbers):
             if all(sign * c >= 0 for c in shifted) and as_ball(sign * shifted[0]) >= off:
                 return sign
         return None
-
-    def softmax(self, scores: Any, seen: Seen | None, null: bool) -> Any:
-        made, zero = [], self.element(0)
-        for t, row in enumerate(self.table(scores)):
-            visible = [j for j in range(len(row)) if seen is None or seen.rows[t][j]]
-            logits = [row[j] for j in visible] + [zero] * null
-            shares = dict(zip(visible, self._shares(logits) if visible else ()))
-            made.append([shares.get(j, zero) for j in range(len(row))])
-        return self.from_table(made, scores.ncols())
 
     def _shares(self, scores: list[Decay]) -> list[Decay]:
         """Letters for the shares of all keys but the best ones, who share what is left."""

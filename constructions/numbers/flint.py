@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import prod
@@ -278,3 +279,20 @@ def to_fraction(value: Any, what: str) -> Fraction:
         if hasattr(value, "item") and not isinstance(value, np.generic):
             return to_fraction(value.item(), what)
         raise ValueError(f"{what} has {value!r}, which is no finite rational number") from None
+
+
+class SharedRows(FlintNumbers):
+    """A number system that says what the shares of a row of logits are."""
+
+    @abstractmethod
+    def _shares(self, logits: list[Any]) -> list[Any]:
+        """e^logit / the sum of all e^logit."""
+
+    def softmax(self, scores: Any, seen: Seen | None, null: bool) -> Any:
+        made, zero = [], self.element(0)
+        for t, row in enumerate(self.table(scores)):
+            visible = [j for j in range(len(row)) if seen is None or seen.rows[t][j]]
+            logits = [row[j] for j in visible] + [zero] * null
+            shares = dict(zip(visible, self._shares(logits) if visible else ()))
+            made.append([shares.get(j, zero) for j in range(len(row))])
+        return self.from_table(made, scores.ncols())

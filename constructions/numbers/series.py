@@ -21,8 +21,7 @@ import numpy as np
 from proofs.exact import is_symbolic
 
 from .base import Unsupported
-from .flint import FlintNumbers, to_fraction
-from .seen import Seen
+from .flint import SharedRows, to_fraction
 from .symbolic import Table
 
 ROOT = "sqrt(2*pi)"
@@ -139,7 +138,7 @@ class Laurent:
         raise Unsupported(f"series have no sign where letters decide it: {lead}")
 
 
-class Series(FlintNumbers):
+class Series(SharedRows):
     """Series in `letter`, cut off from letter^order on; predictions are Laurent."""
 
     name = "series"
@@ -229,15 +228,6 @@ class Series(FlintNumbers):
 
     def exp(self, a: Any) -> Any:
         return self.entrywise(self._exp, a)
-
-    def softmax(self, scores: Any, seen: Seen | None, null: bool) -> Any:
-        made, zero = [], self.element(0)
-        for t, row in enumerate(self.table(scores)):
-            visible = [j for j in range(len(row)) if seen is None or seen.rows[t][j]]
-            logits = [row[j] for j in visible] + [zero] * null
-            shares = dict(zip(visible, self._shares(logits) if visible else ()))
-            made.append([shares.get(j, zero) for j in range(len(row))])
-        return self.from_table(made, scores.ncols())
 
     def _shares(self, logits: list[Laurent]) -> list[Laurent]:
         top = logits[0]

@@ -23,9 +23,8 @@ from proofs.flint_precision import precision
 
 from .ball import Ball
 from .base import Unsupported
-from .flint import FlintNumbers
+from .flint import SharedRows
 from .reals import as_ball
-from .seen import Seen
 from .symbolic import Table
 
 PRECISION = 192
@@ -150,7 +149,7 @@ class Model:
         return factor * self.over.powers(u, lambda j: arb(1), lambda j: 1 / (1 - ratio))
 
 
-class Taylor(FlintNumbers):
+class Taylor(SharedRows):
     """Models in `letter` for every 0 < letter <= top, of this order; predictions are Model."""
 
     name = "Taylor"
@@ -259,15 +258,6 @@ class Taylor(FlintNumbers):
 
     def exp(self, a: Any) -> Any:
         return self.entrywise(self._exp, a)
-
-    def softmax(self, scores: Any, seen: Seen | None, null: bool) -> Any:
-        made, zero = [], self.element(0)
-        for t, row in enumerate(self.table(scores)):
-            visible = [j for j in range(len(row)) if seen is None or seen.rows[t][j]]
-            logits = [row[j] for j in visible] + [zero] * null
-            shares = dict(zip(visible, self._shares(logits) if visible else ()))
-            made.append([shares.get(j, zero) for j in range(len(row))])
-        return self.from_table(made, scores.ncols())
 
     def _shares(self, logits: list[Model]) -> list[Model]:
         weights = [self._exp(logit - logits[0]) for logit in logits]
