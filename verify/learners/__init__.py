@@ -1,0 +1,1 @@
+"""Models that were trained: which algorithm their predictions follow, measured."""

@@ -1,0 +1,131 @@
+"""Algorithms that see the data through the eigenvalues of S = X^T X, in closed form.
+
+Each predicts x^T r(S) X^T y at a query x: where X^T X = lambda I, that is r(lambda) x^T X^T y. The
+response r is what a family is told by; r(lambda) lambda is the share of least squares that it
+reaches. A family is named like its function in `verify.algorithms`, of which a test holds it to be
+the same function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+# (eigenvalues, parameters) -> r; eigenvalues (L, 1) meet parameters (1, G)
+Response = Callable[..., np.ndarray]
+
+
+@dataclass(frozen=True)
+class Family:
+    """r(s; whole numbers, reals), and where its parameters are looked for.
+
+    whole: {parameter: numbers to try}. real: {parameter: exponent e}: it is looked for around
+    top^-e, top the largest eigenvalue that was measured. of_one: reals in (0, 1); `share_of` says of
+    which real one is a share, so that the parameter is their product.
+    """
+
+    name: str
+    response: Response
+    whole: Mapping[str, range] = field(default_factory=dict)
+    real: Mapping[str, int] = field(default_factory=dict)
+    of_one: tuple[str, ...] = ()
+    share_of: Mapping[str, str] = field(default_factory=dict)
+
+    def parameters(self, whole: Mapping[str, int], reals: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of the algorithm."""
+        shares = {name: reals[name] * reals[other] for name, other in self.share_of.items()}
+        return {**whole, **reals, **shares}
+
+
+def _share(s: Any, left: Any) -> np.ndarray:
+    """r of an algorithm that leaves the share `left` of the error of least squares."""
+    return (1 - left) / s
+
+
+def _gradient_descent(s: Any, steps: int, step_size: Any) -> np.ndarray:
+    return _share(s, (1 - 2 * step_size * s) ** steps)
+
+
+def _ridge_descent(s: Any, steps: int, step_size: Any, ridge: Any) -> np.ndarray:
+    return (1 - (1 - 2 * step_size * (s + ridge)) ** steps) / (s + ridge)
+
+
+def _momentum(s: Any, steps: int, step_size: Any, momentum: Any) -> np.ndarray:
+    before = left = np.ones(np.broadcast(s, step_size).shape)
+    for _ in range(steps):
+        left, before = left - step_size * s * left + momentum * (left - before), left
+    return _share(s, left)
+
+
+def _chebyshev(s: Any, steps: int, lowest: Any, highest: Any) -> np.ndarray:
+    theta = (highest + lowest) / 2
+    rho = (highest - lowest) / 2 / theta
+    before = left = np.ones(np.broadcast(s, theta).shape)
+    omega: Any = 1.0
+    for k in range(1, steps + 1):
+        if k > 1:
+            omega = 2 / (2 - rho * rho) if k == 2 else 1 / (1 - rho * rho * omega / 4)
+        left, before = before + omega * (left - before - s * left / theta), left
+    return _share(s, left)
+
+
+def _minimax_descent(s: Any, layers: int, largest: Any) -> np.ndarray:
+    before = left = np.ones(np.broadcast(s, largest).shape)
+    for j in range(1, 3**layers, 2):
+        left, before = ((1 - 2 * s / largest) * left * (2 * j) - before * (j - 2)) / (j + 2), left
+    return _share(s, left)
+
+
+def _gd_plus_plus(s: Any, steps: int, step_size: Any, gamma: Any) -> np.ndarray:
+    now = s + 0 * step_size  # the eigenvalue of the data as they are transformed
+    moved = left = np.ones(now.shape)  # of the query; of the residual
+    made = np.zeros(now.shape)
+    for _ in range(steps):
+        made, left = made + step_size * moved**2 * left, left * (1 - step_size * now)
+        moved, now = moved * (1 - gamma * now), now * (1 - gamma * now) ** 2
+    return made
+
+
+def _newton(s: Any, iterations: int, alpha: Any) -> np.ndarray:
+    return _share(s, (1 - alpha * s * s) ** (2**iterations))
+
+
+def _hyperpower(s: Any, iterations: int, alpha: Any) -> np.ndarray:
+    return _share(s, (1 - alpha * s) ** (3**iterations))
+
+
+def _deep_descent(s: Any, layers: int, alpha: Any) -> np.ndarray:
+    return _share(s, (1 - alpha * s) ** ((3**layers - 1) // 2))
+
+
+STEPS = range(1, 33)
+SPECTRAL: tuple[Family, ...] = (
+    Family("least_squares", lambda s: 1 / s),
+    Family("ridge", lambda s, ridge: 1 / (s + ridge), real={"ridge": -1}),
+    Family("gradient_descent", _gradient_descent, {"steps": STEPS}, {"step_size": 1}),
+    Family(
+        "gradient_descent", _ridge_descent, {"steps": range(1, 17)},
+        {"step_size": 1, "ridge": -1},
+    ),
+    Family("newton", _newton, {"iterations": range(0, 9)}, {"alpha": 2}),
+    Family("hyperpower", _hyperpower, {"iterations": range(1, 6)}, {"alpha": 1}),
+    Family("deep_descent", _deep_descent, {"layers": range(1, 6)}, {"alpha": 1}),
+    Family("minimax_descent", _minimax_descent, {"layers": range(1, 5)}, {"largest": -1}),
+    Family("gd_plus_plus", _gd_plus_plus, {"steps": range(2, 9)}, {"step_size": 1, "gamma": 1}),
+    Family("momentum", _momentum, {"steps": range(2, 17)}, {"step_size": 1}, ("momentum",)),
+    Family(
+        "chebyshev", _chebyshev, {"steps": range(2, 17)}, {"highest": -1}, ("lowest",),
+        {"lowest": "highest"},
+    ),
+)  # fmt: skip
+
+
+def choices(family: Family) -> Iterator[dict[str, int]]:
+    """Every combination of a family's whole numbers."""
+    made: list[dict[str, int]] = [{}]
+    for name, numbers in family.whole.items():
+        made = [{**chosen, name: number} for chosen in made for number in numbers]
+    yield from made
