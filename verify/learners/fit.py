@@ -17,7 +17,7 @@ from .families import Family, choices
 DECADES = 3.0  # to either side of the middle
 POINTS = {0: 1, 1: 601, 2: 97}  # along each real parameter, by their number
 KEPT = 3  # best points of the grid from which steps are taken
-STEPS = 60
+STEPS = 60  # at most
 APART = 1e9  # what is not finite counts as so far off
 
 # (one (1, G) array a coordinate) -> (L, G): how far off each of L measurements is
@@ -34,11 +34,8 @@ class Fit:
     edge: tuple[str, ...] = ()  # parameters that are best at the edge of where they were looked for
 
     def __str__(self) -> str:
-        given = ", ".join(
-            f"{name} = {value}" if isinstance(value, int) else f"{name} = {value:.4g}"
-            for name, value in self.parameters.items()
-        )
-        return f"{self.name}({given})"
+        given = (f"{name} = {_shown(value)}" for name, value in self.parameters.items())
+        return f"{self.name}({', '.join(given)})"
 
 
 def fit(family: Family, s: np.ndarray, measured: np.ndarray, floor: float = 0.01) -> Fit:
@@ -73,28 +70,30 @@ def fit(family: Family, s: np.ndarray, measured: np.ndarray, floor: float = 0.01
         if not low <= value <= high
     ]
     edge += [name for name, number in whole.items() if number == family.whole[name][-1]]
-    reals = dict(zip(names, (10.0**value for value in point), strict=True))
+    reals = {name: float(10.0**value) for name, value in zip(names, point, strict=True)}
     return Fit(family.name, family.parameters(whole, reals), error, tuple(edge))
 
 
-def nearest(residual: Residual, lines: Sequence[np.ndarray]) -> tuple[float, list[float]]:
-    """(least root mean square, point): on the product of the lines, then by steps from its best."""
+def nearest(
+    residual: Residual, lines: Sequence[np.ndarray], kept: int = KEPT, steps: int = STEPS
+) -> tuple[float, list[float]]:
+    """(least root mean square, point): on the product of the lines, then by at most so many steps
+    from the best points that are kept."""
     grid = [axis.reshape(1, -1) for axis in np.meshgrid(*lines, indexing="ij")]
     errors = _size(residual(grid))
     if not lines:
         return float(errors[0]), []
-    starts = np.argsort(errors)[:KEPT]
-    return min(
-        (_descended(residual, np.array([axis[0, start] for axis in grid])) for start in starts),
-        key=lambda one: one[0],
-    )
+    starts = [np.array([axis[0, start] for axis in grid]) for start in np.argsort(errors)[:kept]]
+    return min((_descended(residual, start, steps) for start in starts), key=lambda one: one[0])
 
 
-def _descended(residual: Residual, point: np.ndarray) -> tuple[float, list[float]]:
+def _descended(
+    residual: Residual, point: np.ndarray, steps: int
+) -> tuple[float, list[float]]:
     """Levenberg and Marquardt's steps, the derivative by differences."""
     h, damping = 1e-6, 1e-3
     least = float(_size(residual(point[:, None, None]))[0])
-    for _ in range(STEPS):
+    for _ in range(steps):
         moved = point[:, None] + h * np.eye(len(point))
         columns = np.concatenate([point[:, None], moved], axis=1)
         values = residual(columns[:, None, :])
@@ -110,6 +109,12 @@ def _descended(residual: Residual, point: np.ndarray) -> tuple[float, list[float
         else:
             damping *= 4
     return least, list(point)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_shown, value))})"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _size(residuals: np.ndarray) -> np.ndarray:
