@@ -22,6 +22,7 @@ from .bench import bench
 from .check import check
 from .doctor import doctor
 from .explain import explain
+from .measure import measure
 from .new import new
 from .prove import prove
 from .replay import replay
@@ -39,7 +40,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("list")(list_all)
-for command in (new, check, show, trace, run, prove, explain, replay, sweep, bench, doctor):
+for command in (
+    new, check, show, trace, run, prove, explain, measure, replay, sweep, bench, doctor,
+):  # fmt: skip
     app.command()(command)
 
 # the base of every error that typer reports about a call, wherever its version keeps it

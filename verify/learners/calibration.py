@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from .fingerprint import Fingerprint, fingerprint
 
 D, N = 3, 8
 DRAWS = 64  # prompts by whose largest eigenvalue a step size is chosen
+ROOM = 2  # how much larger than theirs the data may be
 
 
 class Known(NamedTuple):
@@ -29,43 +30,46 @@ class Known(NamedTuple):
     n: int
 
 
-def witnesses(d: int = D, n: int = N, seed: int = 0) -> Iterator[Known]:
-    """Every construction that takes prompts of n examples in d dimensions (or in one).
+def suited(name: str, given: Mapping[str, Any], d: int, n: int, seed: int = 0) -> dict[str, Any]:
+    """All parameters of a construction for Gaussian prompts of these sizes, `given` ones kept.
 
-    Whole numbers are those of its example; step sizes suit the prompt, of a few drawn ones, whose
-    largest eigenvalue is the largest, so that none of them diverges.
+    Whole numbers that nobody gave are those of its example; step sizes suit the prompt, of a few
+    drawn ones, whose largest eigenvalue is the largest, with room to spare. Raises WrongCall.
     """
-    for name in constructions.names():
-        for size in (d, 1):
-            try:
-                yield _known(name, size, n, seed)
-                break
-            except (TypeError, ValueError, WrongCall):
-                if size == 1:
-                    raise
-
-
-def _known(name: str, d: int, n: int, seed: int) -> Known:
     batch = gaussian(np.random.default_rng(seed), DRAWS, n, d, 1)
     tops = np.linalg.norm(batch.X, ord=2, axis=(1, 2))
-    X = batch.X[int(np.argmax(tops))] * 2
-    made = constructions.get(name)
-    chosen = {
-        key: kind.example
-        for key, kind in made.parameters.items()
-        if isinstance(kind, Whole) and key not in ("d", "examples", "n") and kind.example is not None
+    X = batch.X[int(np.argmax(tops))] * ROOM
+    kinds = {
+        key: kind
+        for key, kind in constructions.get(name).parameters.items()
+        if kind.example is not None and key not in ("d", "examples", "n")
     }
-    for key, kind in made.parameters.items():
+    chosen = dict(given)
+    for key, kind in kinds.items():
+        if isinstance(kind, Whole):
+            chosen.setdefault(key, kind.example)
+    while True:
         try:
-            given, _ = suit(name, constructions.signature(name), chosen, X)
-            break
-        except WrongCall:  # what nothing chooses is as in the example
-            if key not in chosen and kind.example is not None:
-                chosen[key] = kind.example
-    given, _ = suit(name, constructions.signature(name), chosen, X)
-    return Known(name, given, constructions.build(name, **given), d, n)
+            return suit(name, constructions.signature(name), chosen, X)[0]
+        except WrongCall:
+            # what nothing chooses is as in the example
+            missing = next((key for key in kinds if key not in chosen), None)
+            if missing is None:
+                raise
+            chosen[missing] = kinds[missing].example
 
 
-def measured(known: Known, seed: int = 0) -> Fingerprint:
+def known(name: str, d: int = D, n: int = N, seed: int = 0) -> Known:
+    """The witness for prompts of these sizes, or with d = 1 if it takes no other."""
+    try:
+        given = suited(name, {}, d, n, seed)
+        return Known(name, given, constructions.build(name, **given), d, n)
+    except (TypeError, ValueError, WrongCall):
+        if d == 1:
+            raise
+        return known(name, 1, n, seed)
+
+
+def measured(one: Known, seed: int = 0) -> Fingerprint:
     """The fingerprint of a known witness."""
-    return fingerprint(known.witness, known.d, known.n, seed=seed)
+    return fingerprint(one.witness, one.d, one.n, seed=seed)

@@ -30,7 +30,12 @@ def with_spectrum(
 
 
 def gaussian(
-    rng: np.random.Generator, count: int, n: int, d: int, m: int, noise: float = 0.0,
+    rng: np.random.Generator,
+    count: int,
+    n: int,
+    d: int,
+    m: int,
+    noise: float = 0.0,
     condition: float = 1.0,
 ) -> Batch:
     """x ~ N(0, C), y = w.x + N(0, noise^2), w ~ N(0, I); C is diagonal, of this condition number,

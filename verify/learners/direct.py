@@ -85,7 +85,9 @@ def _fit(one: Direct, batches: Sequence[Batch], answers: Sequence[np.ndarray]) -
             columns = []
             for point in zip(*(axis.ravel() for axis in reals), strict=True):
                 exponents = dict(zip(one.real, point, strict=True))
-                chosen = parameters(one.name, {**words, **{k: 10.0**v for k, v in exponents.items()}})
+                chosen = parameters(
+                    one.name, {**words, **{k: 10.0**v for k, v in exponents.items()}}
+                )
                 columns.append(_apart(algorithm, chosen, batches, answers, scale))
             return np.array(columns).T
 
@@ -114,7 +116,7 @@ def _apart(
     answers: Sequence[np.ndarray],
     scale: Sequence[float],
 ) -> np.ndarray:
-    """(algorithm - answers) / their size, all prompts and queries in one row; 1e9 where it fails."""
+    """(algorithm - answers) / their size of all prompts and queries; 1e9 where it fails."""
     made = []
     for batch, got, size in zip(batches, answers, scale, strict=True):
         with np.errstate(all="ignore"):
@@ -122,5 +124,7 @@ def _apart(
                 expected = [algorithm(*one, **chosen) for one in zip(*batch, strict=True)]
             except (ZeroDivisionError, ValueError, FloatingPointError):
                 expected = [np.full(got.shape[1], 1e9)] * len(got)
-        made.append(np.clip(np.nan_to_num((np.array(expected, float) - got) / size, nan=1e9), -1e9, 1e9))
+        made.append(
+            np.clip(np.nan_to_num((np.array(expected, float) - got) / size, nan=1e9), -1e9, 1e9)
+        )
     return np.concatenate([part.ravel() for part in made])

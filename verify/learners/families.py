@@ -23,8 +23,8 @@ class Family:
     """r(s; whole numbers, reals), and where its parameters are looked for.
 
     whole: {parameter: numbers to try}. real: {parameter: exponent e}: it is looked for around
-    top^-e, top the largest eigenvalue that was measured. of_one: reals in (0, 1); `share_of` says of
-    which real one is a share, so that the parameter is their product.
+    top^-e, top the largest eigenvalue that was measured. of_one: reals in (0, 1); `share_of` says
+    of which real one is a share, so that the parameter is their product.
     """
 
     name: str

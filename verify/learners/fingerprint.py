@@ -1,9 +1,9 @@
 """Which algorithm a model follows, told by what it makes of the eigenvalues of the data.
 
 Where X^T X = lambda I, an algorithm that sees the data through S = X^T X predicts
-r(lambda) x^T X^T y. The response r is measured on prompts of that kind over a range of lambda, every
-family is fitted to it, and what was fitted is then held against predictions on other prompts, of
-several eigenvalues each: only there it is accepted or rejected.
+r(lambda) x^T X^T y. The response r is measured on prompts of that kind over a range of lambda,
+every family is fitted to it, and what was fitted is then held against predictions on other prompts,
+of several eigenvalues each: only there it is accepted or rejected.
 """
 
 from __future__ import annotations
@@ -183,9 +183,7 @@ def _judged(
             ]
         )
     errors = np.nan_to_num(errors, nan=np.inf)
-    return Candidate(
-        one.name, one.parameters, median(errors, rng), float(errors.mean()), one.edge
-    )
+    return Candidate(one.name, one.parameters, median(errors, rng), float(errors.mean()), one.edge)
 
 
 def median(values: np.ndarray, rng: np.random.Generator, draws: int = 400) -> Interval:
@@ -199,7 +197,7 @@ def _ranked(candidates: list[Candidate]) -> list[Candidate]:
     """Nearest first; of those that are one function, that with the fewest parameters."""
     candidates = sorted(candidates, key=lambda c: c.error.value)
     least = candidates[0].error.value
-    order = [family.name for family in (*SPECTRAL, *direct.DIRECT)]
+    order = [*(family.name for family in SPECTRAL), *(one.name for one in direct.DIRECT)]
     alike = [c for c in candidates if c.error.value <= least + SAME]
     alike.sort(key=lambda c: (len(c.parameters), order.index(c.name)))
     rest = [c for c in candidates if c.error.value > least + SAME]

@@ -15,8 +15,8 @@ import numpy as np
 from .families import Family, choices
 
 DECADES = 3.0  # to either side of the middle
-POINTS = {0: 1, 1: 601, 2: 97}  # along each real parameter, by their number
-KEPT = 3  # best points of the grid from which steps are taken
+POINTS = {0: 1, 1: 601, 2: 41}  # along each real parameter, by their number
+KEPT = 4  # best points of the grid from which steps are taken
 STEPS = 60  # at most
 APART = 1e9  # what is not finite counts as so far off
 
@@ -34,7 +34,7 @@ class Fit:
     edge: tuple[str, ...] = ()  # parameters that are best at the edge of where they were looked for
 
     def __str__(self) -> str:
-        given = (f"{name} = {_shown(value)}" for name, value in self.parameters.items())
+        given = (f"{name} = {shown(value)}" for name, value in self.parameters.items())
         return f"{self.name}({', '.join(given)})"
 
 
@@ -54,7 +54,10 @@ def fit(family: Family, s: np.ndarray, measured: np.ndarray, floor: float = 0.01
             with np.errstate(all="ignore"):
                 made = family.response(column, **family.parameters(whole, given)) * column
                 apart = (made - shares) / scale
-            return np.clip(np.nan_to_num(apart, nan=APART), -APART, APART)
+            apart = np.clip(np.nan_to_num(apart, nan=APART), -APART, APART)
+            for name in family.of_one:
+                apart = np.where(given[name] < 1, apart, APART)
+            return apart
 
         return at
 
@@ -87,21 +90,19 @@ def nearest(
     return min((_descended(residual, start, steps) for start in starts), key=lambda one: one[0])
 
 
-def _descended(
-    residual: Residual, point: np.ndarray, steps: int
-) -> tuple[float, list[float]]:
+def _descended(residual: Residual, point: np.ndarray, steps: int) -> tuple[float, list[float]]:
     """Levenberg and Marquardt's steps, the derivative by differences."""
     h, damping = 1e-6, 1e-3
-    least = float(_size(residual(point[:, None, None]))[0])
+    least = float(_size(residual(_as_grid(point[:, None])))[0])
     for _ in range(steps):
         moved = point[:, None] + h * np.eye(len(point))
         columns = np.concatenate([point[:, None], moved], axis=1)
-        values = residual(columns[:, None, :])
+        values = residual(_as_grid(columns))
         slope = (values[:, 1:] - values[:, :1]) / h
         normal, pull = slope.T @ slope, slope.T @ values[:, 0]
         step = np.linalg.lstsq(normal + damping * np.diag(np.diag(normal)), pull, rcond=None)[0]
         there = point - np.clip(step, -1, 1)
-        error = float(_size(residual(there[:, None, None]))[0])
+        error = float(_size(residual(_as_grid(there[:, None])))[0])
         if error < least:
             point, least, damping = there, error, damping / 4
         elif damping > 1e12:
@@ -111,10 +112,16 @@ def _descended(
     return least, list(point)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A parameter in four digits."""
     if isinstance(value, tuple):
-        return f"({', '.join(map(_shown, value))})"
+        return f"({', '.join(map(shown, value))})"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _as_grid(points: np.ndarray) -> list[np.ndarray]:
+    """Points (coordinates, G), a (1, G) array a coordinate."""
+    return [coordinate[None] for coordinate in points]
 
 
 def _size(residuals: np.ndarray) -> np.ndarray:

@@ -142,9 +142,7 @@ def _matches(
             at = int(np.argmin(scores))
             if name not in best or scores[at] < best[name][0]:
                 best[name] = float(scores[at]), each[:, at], whole, at
-    return [
-        _match(family, name, found, reals, lines, rng) for name, found in best.items()
-    ]
+    return [_match(family, name, found, reals, lines, rng) for name, found in best.items()]
 
 
 def _match(
