@@ -21,7 +21,7 @@ import constructions
 from constructions import construction
 from proofs.prove_witness import prove_witness
 from verify.command.cli import main
-from verify.measure import readme, resources_table
+from verify.quality import readme, resources_table
 
 claims = importlib.import_module("verify.claim")  # `verify.claim` is the decorator
 

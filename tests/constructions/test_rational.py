@@ -19,7 +19,7 @@ from constructions.numbers.common_denominator import WORTH, CommonDenominator, r
 from constructions.numbers.flint import ExactPrompts
 from constructions.numbers.seen import Seen
 from proofs.slotmap import Block
-from verify.measure.baselines import PythonFractions
+from verify.quality.baselines import PythonFractions
 
 RATIONAL, PYTHON = get("rational"), PythonFractions()
 SMALL = st.fractions(-9, 9, max_denominator=12)

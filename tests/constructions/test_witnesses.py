@@ -16,7 +16,7 @@ import constructions
 from constructions.parameters import Number, Numbers, OneOf, Parameter, Rows, Whole
 from proofs.slotmap import Block, slot_map
 from proofs.stream import layout
-from verify.measure.mutants import sites
+from verify.quality.mutants import sites
 
 
 def test_a_witness_holds_no_tensors_and_cannot_be_changed(witness):

@@ -9,7 +9,7 @@ from typing import Any
 
 from constructions.witness import Witness
 from proofs.slotmap import SlotMap
-from verify.measure.mutants import sites
+from verify.quality.mutants import sites
 
 TINY = Fraction(1, 10**9)
 

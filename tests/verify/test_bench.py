@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import constructions
-from verify.measure import baselines, costs, growth, speed
+from verify.quality import baselines, costs, growth, speed
 from verify.report.as_json import dumps
 
 
@@ -100,7 +100,7 @@ def test_every_variable_has_its_range():
 
 def test_the_highest_memory_is_that_of_this_process_alone():
     here = bytearray(64 * 2**20)  # an own child must not count it
-    code = "from verify.measure import costs; print(costs.highest_memory())"
+    code = "from verify.quality import costs; print(costs.highest_memory())"
     alone = int(subprocess.run([sys.executable, "-c", code], capture_output=True).stdout)
     before = costs.highest_memory()
     assert before > len(here) and alone > 2**20

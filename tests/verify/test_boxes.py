@@ -26,7 +26,7 @@ from verify.checks.boxes.difference import Programs
 from verify.checks.boxes.forms import Letters
 from verify.claim import Budget
 from verify.engine import run
-from verify.measure import certificates
+from verify.quality import certificates
 
 HALF = Fraction(1, 2)
 QUICK = Budget(quick=True)

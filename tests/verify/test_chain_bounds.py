@@ -39,7 +39,7 @@ from verify.checks.bounds.operation_bounds import NotCovered
 from verify.checks.bounds.polynomials import Ranges
 from verify.claim import Budget
 from verify.claims.akyurek2022 import theorems as claims
-from verify.measure.mutants import with_head, with_layer, with_mlp
+from verify.quality.mutants import with_head, with_layer, with_mlp
 from verify.strategies import Case
 
 QUICK = Budget(quick=True, cases=20)

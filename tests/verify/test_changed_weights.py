@@ -17,7 +17,7 @@ import constructions
 from constructions.witness import Witness
 from proofs.prove_witness import Proof, prove_witness
 from verify.checks.case import first_difference
-from verify.measure.mutants import with_layer
+from verify.quality.mutants import with_layer
 from verify.strategies import Case
 
 # of selection it is chosen, not computed, which ridge is read

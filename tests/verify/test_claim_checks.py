@@ -39,7 +39,7 @@ from verify.claims.fu2023 import theorem as theorem51
 from verify.claims.ours import derived
 from verify.claims.ours import primitives as own_primitives
 from verify.claims.ours.features import falls_as_fast
-from verify.measure.mutants import sites, with_head, with_layer
+from verify.quality.mutants import sites, with_head, with_layer
 from verify.strategies import Case
 
 QUICK = Budget(quick=True, cases=20)

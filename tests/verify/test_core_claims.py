@@ -19,7 +19,7 @@ from proofs.slotmap import Block, SlotMap, slot_map
 from verify import Refuted, algorithms, engine, hunt
 from verify.checks import floats, proof
 from verify.claim import Budget, Claim, builtin
-from verify.measure.mutants import with_head, with_layer
+from verify.quality.mutants import with_head, with_layer
 from verify.strategies import Case
 
 CORE = {c.id: c for c in builtin() if c.id in ("gradient_descent", "sherman_morrison", "newton")}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from verify.checks.coq import kernel
-from verify.measure import readme
+from verify.quality import readme
 
 ROOT = Path(__file__).parents[2]
 READMES = {

@@ -13,7 +13,7 @@ from verify import engine
 from verify.claim import Budget, Claim, Refuted, builtin, load_file
 from verify.command import cli
 from verify.command.new import examples
-from verify.measure import readme
+from verify.quality import readme
 
 ROOT = Path(__file__).parents[2]
 NAMES = list(examples())

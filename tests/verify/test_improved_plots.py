@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from verify.measure import plots
+from verify.quality import plots
 
 
 @pytest.fixture(scope="module")

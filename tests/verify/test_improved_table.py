@@ -6,8 +6,8 @@ import pytest
 
 import constructions
 from verify.checks.resources import fit, value
-from verify.measure import resources_table
-from verify.measure.resources_table import QUANTITIES, costs, markdown, rows
+from verify.quality import resources_table
+from verify.quality.resources_table import QUANTITIES, costs, markdown, rows
 
 ROWS = rows()
 

@@ -12,10 +12,10 @@ import sympy
 from verify.checks import equal, proof
 from verify.checks.coq import bearing, kernel
 from verify.claim import CheckResult
-from verify.measure import builders, judges, sensitivity
-from verify.measure.builders import IN_COQ, Fault, faults, read_out_doubled
-from verify.measure.judges import THEOREMS, judge_builder, judge_in_coq, sizes_named, unwritten
-from verify.measure.trials import trial
+from verify.quality import builders, judges, sensitivity
+from verify.quality.builders import IN_COQ, Fault, faults, read_out_doubled
+from verify.quality.judges import THEOREMS, judge_builder, judge_in_coq, sizes_named, unwritten
+from verify.quality.trials import trial
 
 needs_coq = pytest.mark.skipif(kernel.available() is None, reason=kernel.why_not() or "Coq is here")
 

@@ -17,10 +17,10 @@ from proofs.layer import MLP, Head, Layer, Readout
 from proofs.prompt import Prompt
 from proofs.slotmap import SlotMap, slot_map
 from proofs.stream import layout, split_entry
-from verify.measure import equality, mutants, sensitivity
-from verify.measure.judges import Finding, Trial, judge
-from verify.measure.mutants import POSITION, Mutant, sites
-from verify.measure.trials import TRIALS, trial
+from verify.quality import equality, mutants, sensitivity
+from verify.quality.judges import Finding, Trial, judge
+from verify.quality.mutants import POSITION, Mutant, sites
+from verify.quality.trials import TRIALS, trial
 
 
 @pytest.fixture(scope="module")
@@ -362,7 +362,7 @@ def test_without_that_fault_nothing_is_missed():
 
 
 def test_a_comparison_that_sees_nothing_is_seen_in_the_table(monkeypatch):
-    from verify.measure import judges
+    from verify.quality import judges
 
     monkeypatch.setattr(judges, "differs", lambda *_: False)
     witness = counted("newton", "masks", "keys full, average ''")

@@ -10,9 +10,9 @@ import pytest
 from constructions.parts import linear_mlp
 from proofs.slotmap import slot_map
 from verify.inputs.errors import WrongCall
-from verify.measure import equality, mutants, sensitivity
-from verify.measure.judges import KINDS, Finding, Trial, judge
-from verify.measure.trials import TRIALS, not_judged, trial
+from verify.quality import equality, mutants, sensitivity
+from verify.quality.judges import KINDS, Finding, Trial, judge
+from verify.quality.trials import TRIALS, not_judged, trial
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 
 from verify.checks.judge import as_claim, judge
 from verify.inputs.names import subject
-from verify.measure import readme, soundness
+from verify.quality import readme, soundness
 from verify.strategies import Case
 
 

@@ -53,17 +53,17 @@ def bench(
         check_writable(path)
     with Progress("figures") as progress:
         if sensitivity:
-            from ..measure import sensitivity as measured
+            from ..quality import sensitivity as measured
 
             result = measured.run(None, quick, seed, progress)
             table = measured.table(result)
         elif soundness:
-            from ..measure import soundness as judged
+            from ..quality import soundness as judged
 
             result = judged.run(soundness, seed, os.cpu_count() or 1, progress=progress)
             table = judged.table(result)
         else:
-            from ..measure import speed as timed
+            from ..quality import speed as timed
 
             result = timed.run(quick, progress)
             table = timed.table(result)

@@ -10,7 +10,7 @@ from typing import Any
 
 from constructions import numbers
 
-from ..measure.machine import memory_bytes
+from ..quality.machine import memory_bytes
 from ..report.as_json import dumps, versions
 from .options import JSON
 

@@ -1,6 +1,6 @@
 """How near certificates on boxes come to what is attained, and how long they take.
 
-    python -m verify.measure.readme certificates
+    python -m verify.quality.readme certificates
 
 Each row is a network against an algorithm on |x|, |y|, |query| <= 1. Beside the bound stands the
 largest difference that a search found, and the bound of interval arithmetic, which encloses network

@@ -1,6 +1,6 @@
 """The tables of the READMEs, written between their markers from what was run.
 
-    python -m verify.measure.readme [BLOCK[=REPORT.json] …]   rewrites blocks of ./*/README.md
+    python -m verify.quality.readme [BLOCK[=REPORT.json] …]   rewrites blocks of ./*/README.md
 
 `verdicts`, `theorems`, `witnesses` and `examples` (the default) are exact, and a test holds the
 READMEs to them; `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are
@@ -157,7 +157,7 @@ def main(arguments: Sequence[str]) -> int:
             path = home(name, Path())
             write(path, replace(path.read_text(encoding="utf-8"), name, table))
     except (ValueError, OSError) as error:
-        print(f"verify.measure.readme: {error}", file=sys.stderr)
+        print(f"verify.quality.readme: {error}", file=sys.stderr)
         return 2
     return 0
 

@@ -277,7 +277,7 @@ def large(rows: Rows, progress: Say) -> None:
     for what, (build, d, n, algorithm) in LARGE.items():
         progress(what)
         code = (
-            "import time, warnings, constructions; from verify.measure import baselines, costs\n"
+            "import time, warnings, constructions; from verify.quality import baselines, costs\n"
             "warnings.simplefilter('ignore')\n"
             f"prompt = costs.prompt(1, {d}, {n}); start = time.perf_counter()\n"
             f"witness = {build}; got = witness.predict(*prompt)\n"
