@@ -358,10 +358,12 @@ def test_supremum_encloses_a_known_one():
     assert found.low <= 4 <= found.high <= 4.05
 
 
-def test_golden_sections_find_the_least_error():
+@pytest.mark.parametrize("starts", [(), ({"a": 9, "b": 0}, {"a": 1, "b": -8})])
+def test_golden_sections_find_the_least_error(starts):
     found = search.minimise(
         lambda at: abs(at["a"] - 3.3) + (at["b"] + 5) ** 2,
         {"a": search.Axis(0, 10, 3), "b": search.Axis(-8, 0, 4)},
+        starts,
         sections=8,
     )
     assert found.at == pytest.approx({"a": 3.3, "b": -5}, abs=0.3)

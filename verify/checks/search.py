@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -39,12 +39,12 @@ class Optimum:
 def minimise(
     error: Callable[[Mapping[str, float]], float],
     axes: Mapping[str, Axis],
-    start: Mapping[str, float] | None = None,
+    starts: Sequence[Mapping[str, float]] = (),
     sections: int = 4,
 ) -> Optimum:
     """The least error(exponents) over the axes.
 
-    A grid with the axes' strides (or `start` alone), then single steps along each axis as long
+    A grid with the axes' strides (or `starts` alone), then single steps along each axis as long
     as one helps, then `sections` golden-section steps within one step of the best on each axis.
     """
     names = list(axes)
@@ -56,11 +56,9 @@ def minimise(
             known[point] = found if math.isfinite(found) else math.inf
         return known[point]
 
-    if start is None:
-        for point in product(*(axis.grid() for axis in axes.values())):
-            value(point)
-    else:
-        value(tuple(start[name] for name in names))
+    grid = product(*(axis.grid() for axis in axes.values()))
+    for point in [tuple(start[name] for name in names) for start in starts] or grid:
+        value(point)
     best = min(known, key=lambda point: known[point])
     better = True
     while better:

@@ -72,6 +72,7 @@ class Subject:
     floats: Callable[[Exponents, str], np.ndarray]
     balls: Callable[[Exponents], Sequence[Any]]
     axes: Callable[[int], dict[str, Axis]]
+    start: Exponents | None = None  # where its search begins, if not on the grid of its axes
 
 
 def power(exponent: float) -> Fraction:
@@ -206,18 +207,22 @@ def _theorem(number: int, d: int, bits: int, prompts: int = 12) -> Subject:
         return list(last(witness, Ball(chosen.bits(witness.layers))))
 
     def axes(p: int) -> dict[str, Axis]:
-        stride = max(1, p // 8)
         made = {
-            "large": Axis(0, p, stride),
-            "scale": Axis(-p // 2 - 2, 2, stride),
-            "sharpness": Axis(4, 8, 6),  # a stride beyond the axis: one start, then single steps
+            "large": Axis(0, p, 3),
+            "scale": Axis(-p // 2 - 2, 2, 3),
+            "sharpness": Axis(4, 8),
         }
         if number == 2:
-            made |= {"bypass": Axis(3, 7, 6), "very_large": Axis(0, 8, 9)}
+            made |= {"bypass": Axis(3, 7), "very_large": Axis(0, 8)}
         return made
 
+    # near where what is left out and what rounding adds are alike: for a norm at about 2^(p/2),
+    # for a product, where they are scale^2 and 2^-p/scale, at 2^(-p/3)
+    start = {"large": bits // 2 + 3, "scale": -(bits // 3), "sharpness": 4}
+    if number == 2:
+        start |= {"bypass": 3, "very_large": 1}
     wanted = [Fraction(algorithm(X[i], y[i], queries[i])[0]) for i in range(prompts)]
-    return Subject(f"theorem {number}", d, wanted, floats, balls, axes)
+    return Subject(f"theorem {number}", d, wanted, floats, balls, axes, start)
 
 
 # -- the table --------------------------------------------------------------------------------
@@ -249,10 +254,12 @@ def _lemmas(bits: int) -> tuple[Subject, ...]:
     return _lemma4(bits), _lemma5(bits), *norms
 
 
-def _search(subject: Subject, format: str, start: Exponents | None, quick: bool) -> Row:
+def _search(
+    subject: Subject, format: str, starts: Sequence[Exponents] = (), quick: bool = False
+) -> Row:
     axes = subject.axes(FORMATS[format])
     sections = 0 if quick or subject.d else 4  # a theorem's error is flat between powers of two
-    found = minimise(lambda at: _error(subject, at, format), axes, start, sections)
+    found = minimise(lambda at: _error(subject, at, format), axes, starts, sections)
     values = subject.floats(found.at, format)
     with precision(max(BITS, 1024)):
         exact = subject.balls(found.at)
@@ -276,23 +283,21 @@ def _table(quick: bool) -> tuple[Row, ...]:
     made: list[Row] = []
     with one_thread():
         for format, bits in FORMATS.items():
-            made += [_search(subject, format, None, quick) for subject in _lemmas(bits)]
+            made += [_search(subject, format, quick=quick) for subject in _lemmas(bits)]
             for number in () if quick else (1, 2):
                 made += _dimensions(number, format)
     return tuple(made)
 
 
 def _dimensions(number: int, format: str, dims: Sequence[int] = DIMENSIONS) -> list[Row]:
-    """A theorem at each d: upwards, each from the optimum before, then downwards likewise."""
-    subjects = {d: _theorem(number, d, FORMATS[format]) for d in dims}
-    rows: dict[int, Row] = {}
-    start: Exponents | None = None
-    for d in (*dims, *reversed(dims[:-1])):
-        row = _search(subjects[d], format, start, False)
-        if d not in rows or row.error < rows[d].error:
-            rows[d] = row
-        start = {name: float(round(value)) for name, value in rows[d].constants.items()}
-    return [rows[d] for d in dims]
+    """A theorem at each d, upwards: from its start and from the optimum before."""
+    rows: list[Row] = []
+    for d in dims:
+        subject = _theorem(number, d, FORMATS[format])
+        assert subject.start is not None
+        before = [row.constants for row in rows[-1:]]
+        rows.append(_search(subject, format, [subject.start, *before]))
+    return rows
 
 
 def _by_name(quick: bool) -> dict[str, dict[str, Row]]:
