@@ -25,7 +25,7 @@ from .claim import (
     Undecided,
     Verdict,
 )
-from .hunt import hunt
+from .hunt import draw_anew, drawn
 from .report.report import STRENGTHS, Report
 
 
@@ -132,6 +132,7 @@ def run(
         budget = replace(budget, cases=min(budget.cases, 20))
     from constructions.papers.akyurek2022.operations import IllPosed as IllPosedError
 
+    draw_anew()
     results: list[CheckResult] = []
     ill_posed: str | None = None
     try:
@@ -221,9 +222,8 @@ def _parts(claim: Claim) -> Iterator[str]:
         for box in claim.boxes:
             yield build(claim.witness, box.lettered(sympy.Symbol)).digest
         return
-    cases: list[Any] = []
-    hunt(claim.cases(), cases.append, Budget(cases=FIRST), claim.domain)
-    yield from (build(claim.witness, case.parameters).digest for case in cases)
+    first = drawn(claim.cases, Budget(cases=FIRST), claim.domain)
+    yield from (build(claim.witness, case.parameters).digest for case in first)
 
 
 def _code(code: Any) -> Iterator[str]:

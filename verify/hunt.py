@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from .claim import Budget, Domain
 from .claim import Differs as Differs
+
+if TYPE_CHECKING:
+    from .strategies import Case
 
 
 def hunt(
@@ -60,6 +64,37 @@ def hunt(
         failure.found = failure.found.named(cases=cases)
         raise failure from None
     return cases
+
+
+def drawn(cases: Callable[[], Any], budget: Budget, domain: Domain | None = None) -> list[Case]:
+    """The cases of the strategy cases() that `hunt` tries as long as none fails."""
+    return [case.copy() for case in _drawn(cases, budget.seed, budget.cases, domain)]
+
+
+@lru_cache(maxsize=8)
+def _drawn(cases: Callable[[], Any], seed: int, count: int, domain: Domain | None) -> list[Case]:
+    found: list[Case] = []
+    hunt(cases(), found.append, Budget(seed=seed, cases=count), domain)
+    return found
+
+
+def draw_anew() -> None:
+    """Forgets what was drawn: the cases are kept for the checks of one run of a claim."""
+    _drawn.cache_clear()
+
+
+def hunt_drawn(
+    cases: Callable[[], Any], test: Callable[[Any], None], budget: Budget, domain: Domain | None
+) -> int:
+    """`hunt` on cases(), whose cases are drawn once for all checks that go through them."""
+    tried = drawn(cases, budget, domain)
+    for case in tried:
+        try:
+            test(case)
+        except Differs as failure:
+            hunt(cases(), test, budget, domain)  # comes to this case again, and makes it smaller
+            raise failure
+    return len(tried)
 
 
 def hunt_each(

@@ -49,6 +49,11 @@ class Case:
         given = self.parameters.get("d")
         return self.fields.dimension(self.X.shape[1]) if given is None else given
 
+    def copy(self) -> Case:
+        """The same, in arrays of its own."""
+        X, y, queries = (np.array(part) for part in (self.X, self.y, self.queries))
+        return replace(self, parameters=dict(self.parameters), X=X, y=y, queries=queries)
+
     def to_json(self) -> dict[str, Any]:
         """Exact numbers as text."""
         return {

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import sympy
@@ -149,6 +150,7 @@ class Form:
         return " + ".join(parts).replace("+ -", "- ") if parts else "0"
 
 
+@lru_cache(maxsize=4096)  # the same few fractions come up in every word of a product
 def reduced(coefficient: sympy.Expr) -> sympy.Expr:
     """A rational function as a reduced fraction."""
     if coefficient.is_Atom:

@@ -19,10 +19,11 @@ from verify import (
     Undecided,
     check,
     claim,
+    strategies,
 )  # fmt: skip
 from verify.claim import Budget, Object, load_file, registered
 from verify.engine import decide, run
-from verify.hunt import Differs, hunt
+from verify.hunt import Differs, draw_anew, drawn, hunt, hunt_drawn
 from verify.strategies import Case
 
 STATED = Object(statement="a statement about no transformer")
@@ -118,6 +119,41 @@ def test_the_same_seed_draws_the_same_cases():
         return seen
 
     assert draw(4) == draw(4) != draw(5)
+
+
+def test_cases_are_drawn_once_for_several_checks_and_belong_to_each():
+    made = 0
+
+    def cases():
+        nonlocal made
+        made += 1
+        return strategies.prompts()
+
+    def spoil(case: Case) -> None:
+        case.X[:] = 0
+        case.parameters["d"] = None
+
+    draw_anew()
+    first = drawn(cases, Budget(cases=20))
+    assert hunt_drawn(cases, spoil, Budget(cases=20), None) == len(first) and made == 1
+    again = drawn(cases, Budget(cases=20))
+    assert [case.to_json() for case in again] == [case.to_json() for case in first]
+    draw_anew()
+    drawn(cases, Budget(cases=20))
+    assert made == 2
+
+
+def test_a_failure_that_does_not_come_again_is_still_one():
+    calls = 0
+
+    def test(case: Case) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            raise Differs("once only")
+
+    with pytest.raises(Differs, match="once only"):
+        hunt_drawn(strategies.prompts, test, Budget(cases=20), None)
 
 
 def test_other_errors_in_a_test_are_not_swallowed():

@@ -10,7 +10,7 @@ from typing import Any
 from constructions.witness import Witness
 
 from ..claim import Budget, CheckResult, Claim, Differs, check
-from ..hunt import hunt
+from ..hunt import hunt_drawn
 from ..strategies import Case, as_text
 from .case import both, build, first_difference, left_open
 
@@ -21,13 +21,11 @@ class Drawn:
 
     sizes: dict[str, set[int]] = field(default_factory=dict)
     distinct: set[str] = field(default_factory=set)
-    cases: int = 0
     nonzero: dict[str, bool] = field(default_factory=dict)
     predictions: set[Any] = field(default_factory=set)
 
     def add(self, case: Case, predictions: Any) -> None:
-        """Counts a case, and what the algorithm says of it."""
-        self.cases += 1
+        """Takes in a case, and what the algorithm says of it."""
         n = len(case.X)
         for name, size in (("d", case.d), ("n", n), ("queries", len(case.queries))):
             self.sizes.setdefault(name, set()).add(size)
@@ -39,9 +37,9 @@ class Drawn:
         if len(self.predictions) < 2:
             self.predictions.update(predictions.ravel())
 
-    def words(self) -> str:
+    def words(self, cases: int) -> str:
         """ "60 cases, 57 distinct; d = 1 to 4, n = 1 to 4, queries = 1 to 2"."""
-        distinct = f"{self.cases} cases, {len(self.distinct)} distinct"
+        distinct = f"{cases} cases, {len(self.distinct)} distinct"
         sizes = ", ".join(
             f"{name} = {min(seen)}" + (f" to {max(seen)}" if len(seen) > 1 else "")
             for name, seen in self.sizes.items()
@@ -70,21 +68,22 @@ def in_fractions(budget: Budget, claim: Claim) -> CheckResult:
     def test(case: Case) -> None:
         drawn.add(case, compare(claim, case))
 
-    def words() -> str:
-        return f"{claim.domain.words}: {drawn.words()}" if claim.domain else drawn.words()
+    def words(cases: int) -> str:
+        said = drawn.words(cases)
+        return f"{claim.domain.words}: {said}" if claim.domain else said
 
     try:
-        cases = hunt(claim.cases(), test, budget, claim.domain)
+        cases = hunt_drawn(claim.cases, test, budget, claim.domain)
     except Differs as failure:
-        failure.found = failure.found.named(domain=words())
+        failure.found = failure.found.named(domain=words(failure.found.cases))
         raise
     if why := drawn.degenerate():
         detail = f"equal, but the domain is degenerate: {why}"
-        return CheckResult(None, cases, 0.0, 0.0, detail, domain=words())
+        return CheckResult(None, cases, 0.0, 0.0, detail, domain=words(cases))
     reach = ", ".join(
         f"{name} = {min(seen)} to {max(seen)}" for name, seen in drawn.sizes.items() if seen
     )
-    return CheckResult(True, cases, 0.0, 0.0, f"equal in fractions; {reach}", domain=words())
+    return CheckResult(True, cases, 0.0, 0.0, f"equal in fractions; {reach}", domain=words(cases))
 
 
 def compare(claim: Claim, case: Case) -> Any:

@@ -89,12 +89,10 @@ def run(claim: Claim, budget: Budget) -> CheckResult:
 
 def cases(claim: Claim, budget: Budget) -> list[Any]:
     """Cases of the claim's domain, as the exact check draws them."""
-    from ..hunt import hunt
+    from ..hunt import drawn
 
-    found: list[Any] = []
     assert claim.cases is not None
-    hunt(claim.cases(), found.append, budget, claim.domain)
-    return found
+    return drawn(claim.cases, budget, claim.domain)
 
 
 def object_of(claim: Claim) -> Object | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..claim import Budget, CheckResult, Claim, Differs, Domain, check
-from ..hunt import hunt
+from ..hunt import hunt_drawn
 from ..strategies import Case
 from .case import build, compared, left_open, text
 
@@ -60,7 +60,7 @@ def _look(
                 where = f"layer {held['layer']} ({held['name']}): slot {held['slot']}"
                 raise Differs(f"{where} is not {held['holds']}", case.to_json(), difference)
 
-    run = hunt(cases(), test, budget, domain)
+    run = hunt_drawn(cases, test, budget, domain)
     if annotated == 0:
         return CheckResult(None, run, detail="the witness says of no slot what it holds")
     for layer, slot, holds in sorted(said - looked_at):

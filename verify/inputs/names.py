@@ -152,11 +152,9 @@ def _cases(claim: Claim) -> list[Case]:
     """A few of the claim's cases."""
     if claim.cases is None:
         return []
-    from ..hunt import hunt
+    from ..hunt import drawn
 
-    found: list[Case] = []
-    hunt(claim.cases(), found.append, Budget(cases=8), claim.domain)
-    return found
+    return drawn(claim.cases, Budget(cases=8), claim.domain)
 
 
 def signature_of(claim: Claim, known: inspect.Signature | None = None) -> inspect.Signature:

@@ -14,7 +14,7 @@ from proofs.slotmap import Block, SlotMap
 
 from ..checks import proof
 from ..claim import Budget, Claim
-from ..hunt import hunt
+from .. import hunt
 from ..strategies import Case
 from .mutants import sites, with_head, with_layer, with_prompt
 
@@ -207,7 +207,5 @@ def in_letters(parameters: Parameters) -> bool:
 
 def drawn(claim: Claim, seed: int) -> list[Case]:
     """The cases that the exact check draws."""
-    found: list[Case] = []
     assert claim.cases is not None
-    hunt(claim.cases(), found.append, Budget(seed=seed, cases=CASES), claim.domain)
-    return found
+    return hunt.drawn(claim.cases, Budget(seed=seed, cases=CASES), claim.domain)
