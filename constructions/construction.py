@@ -174,10 +174,13 @@ class Construction:
         bound = self.signature.bind(*given, **named)
         bound.apply_defaults()
         d = self.parameters["d"].taken("d", bound.arguments["d"], 0)
-        return {
+        made = {
             name: parameter.taken(name, bound.arguments[name], d)
             for name, parameter in self.parameters.items()
         }
+        for name, parameter in self.parameters.items():
+            parameter.agree(name, made)
+        return made
 
     def of(self, values: Values) -> Parts | Witness:
         """The parts at these values, with the letter d for the dimension; or all of a witness that

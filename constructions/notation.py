@@ -9,7 +9,17 @@ from proofs.slotmap import Block, SlotMap, slot_map
 from proofs.stream import layout
 
 from .construction import Cost, Parts, construction
-from .parameters import Examples, Matrix, Number, Numbers, OneOf, Rows, Vector, Whole
+from .parameters import (
+    Examples,
+    Matrix,
+    Number,
+    NumberPerStep,
+    Numbers,
+    OneOf,
+    Rows,
+    Vector,
+    Whole,
+)
 from .parts import beside, bilinear, head, interleaved, linear_mlp, relu_heads
 
 if TYPE_CHECKING:
@@ -29,6 +39,7 @@ __all__ = [
     "Layer",
     "Matrix",
     "Number",
+    "NumberPerStep",
     "Numbers",
     "OneOf",
     "Parts",

@@ -44,6 +44,9 @@ class Parameter(ABC):
         """The value as the construction works with it. Raises ValueError or TypeError."""
         return value
 
+    def agree(self, name: str, values: Mapping[str, Any]) -> None:
+        """Raises ValueError where it does not fit the other values."""
+
     @property
     def small(self) -> Any:
         """A value to start from: the example, else the default; REQUIRED if there is neither."""
@@ -107,6 +110,36 @@ class Number(Parameter):
         if self.below is not None and not is_symbolic(value) and not value < self.below:
             raise ValueError(f"{name} must be less than {self.below}, not {float(value):g}")
         return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberPerStep(Number):
+    """One exact number for all steps, bounded as a Number; or one for each, of any sign and size.
+
+    steps: the parameter that counts them. Trained layers have rates that nobody would choose.
+    """
+
+    steps: str
+
+    @property
+    def words(self) -> str:
+        return "a number, such as 1/3 or 0.01, or one for each step, separated by commas"
+
+    def read(self, value: Any) -> Any:
+        several = isinstance(value, list) or (isinstance(value, str) and "," in value)
+        return entries(value) if several else super().read(value)
+
+    def taken(self, name: str, value: Any, d: int) -> Any:
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            return super().taken(name, value, d)
+        return vector(name, value, None)
+
+    def agree(self, name: str, values: Mapping[str, Any]) -> None:
+        value, steps = values[name], values[self.steps]
+        if isinstance(value, tuple) and len(value) != steps:
+            raise ValueError(
+                f"{name} must have a number for each of {self.steps} = {steps}, not {len(value)}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
     matrix("A")    any d × d matrix         matrix("S", symmetric=True)     any with S = Sᵀ
     vector("w0")   any d numbers            matrix("G", inverse="S")        any that undoes S
     count("k")     0, 1, 2, … steps         matrix("M", "n")                any n × n, of a `mix`
+    each("eta", "k")    a number for each of k steps: eta1, eta2, …
 
 A builder is given the entries, which are letters too (`at`). The calculus has one letter for the
 whole, of which it uses what is declared and nothing else.
@@ -66,6 +67,32 @@ class Vector(Open):
 
     def why_not(self, value: Any, others: Mapping[str, Any]) -> str:
         return "" if is_vector(value) else f"{self.name} is no vector"
+
+
+@dataclass(frozen=True, repr=False)
+class Each(Open):
+    """Any numbers, one for each of so many steps; `steps` is the parameter that counts them."""
+
+    steps: str
+
+    @property
+    def words(self) -> str:
+        """What it stands for: "eta of each step"."""
+        return f"{self.name} of each step"
+
+    def _says(self, field: Any) -> bool:
+        return True
+
+    def at(self, steps: int) -> tuple[Any, ...]:
+        """Its entries as letters name1, name2, …"""
+        import sympy
+
+        return tuple(sympy.Symbol(f"{self.name}{k}") for k in range(1, steps + 1))
+
+    def why_not(self, value: Any, others: Mapping[str, Any]) -> str:
+        if is_vector(value) and len(value) == others.get(self.steps):
+            return ""
+        return f"{self.name} is not one number for each of {self.steps}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -153,6 +180,25 @@ def vector(name: str) -> Vector:
 def count(name: str) -> Count:
     """Any number of steps, for which the proof goes by induction."""
     return Count(name)
+
+
+def each(name: str, steps: str) -> Each:
+    """Any numbers, one for each of the steps that the parameter `steps` counts."""
+    return Each(name, steps)
+
+
+def entries(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """{"eta1": …, "eta2": …} of a parameter eta that is a list of numbers, as formulas name them.
+
+    A name that is a parameter's own is left out.
+    """
+    return {
+        f"{name}{k}": entry
+        for name, value in parameters.items()
+        if is_vector(value)
+        for k, entry in enumerate(value, start=1)
+        if f"{name}{k}" not in parameters
+    }
 
 
 def arrays(given: Mapping[str, Any]) -> dict[str, Vector | Matrix]:

@@ -99,9 +99,16 @@ def descent_steps(layers: int) -> int:
 
 
 def gd_plus_plus(parameters: Mapping[str, Any]) -> Statement:
-    """GD++: U_k = U_{k−1}(I − γUᵀU), and a gradient step on the data U_k = X Q_k, mapped back."""
-    steps = parameters["steps"]
-    return _transforming(["step_size"] * steps, ["gamma"] * steps)
+    """GD++: U_k = U_{k−1}(I − γUᵀU), and a gradient step on the data U_k = X Q_k, mapped back.
+
+    η = step_size and γ, or step_size1 and gamma1 in the first step where they are lists.
+    """
+
+    def rates(name: str) -> list[str]:
+        several = isinstance(parameters[name], tuple)
+        return [f"{name}{k}" if several else name for k in range(1, parameters["steps"] + 1)]
+
+    return _transforming(rates("step_size"), rates("gamma"))
 
 
 def minimax_descent(parameters: Mapping[str, Any]) -> Statement:

@@ -353,13 +353,17 @@ def minimax_descent(X: Any, y: Any, queries: Any, layers: int, largest: Any) -> 
 
 
 def gd_plus_plus(X: Any, y: Any, queries: Any, steps: int, step_size: Any, gamma: Any) -> Any:
-    """GD++ on the data, query included: every x loses gamma U^T U x, every target its fit."""
+    """GD++ on the data, query included: every x loses gamma U^T U x, every target its fit.
+
+    step_size and gamma are numbers, or one for each step.
+    """
     U, y, Q, step_size, gamma = _together(X, y, queries, also=(step_size, gamma))
     prediction = Q @ _zeros(U)
-    for _ in range(steps):
-        w = (U.T @ y) * step_size
+    step_sizes, gammas = (r if np.ndim(r) else [r] * steps for r in (step_size, gamma))
+    for eta, transforming in zip(step_sizes, gammas, strict=True):
+        w = (U.T @ y) * eta
         y, prediction = y - U @ w, prediction + Q @ w
-        shrink = (U.T @ U) * gamma
+        shrink = (U.T @ U) * transforming
         U, Q = U - U @ shrink, Q - Q @ shrink
     return prediction
 

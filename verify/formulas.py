@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from proofs.formula import names, parse, rename
+from proofs.letters import entries
 from proofs.prompt import X_ALONE, Fields, fields_of
 from proofs.stream import Layout
 from proofs.vocabulary import READOUTS, is_reserved, one_of
@@ -80,7 +81,7 @@ class Formula:
         if stated is None:
             raise ValueError(f"the algorithm {self.name} is no formula with these parameters")
         definitions, prediction = stated
-        known, before = self.known | set(parameters), list[str]()
+        known, before = self.known | set(parameters) | set(entries(parameters)), list[str]()
         for name in definitions:
             if is_reserved(name) or name in self.known:
                 raise ValueError(

@@ -11,6 +11,7 @@ import numpy as np
 
 from proofs import formula
 from proofs.formula import Arithmetic, Names
+from proofs.letters import entries
 from proofs.prompt import X_ALONE, Fields
 from proofs.stream import Layout
 
@@ -43,7 +44,7 @@ def prompt_scope(
 ) -> Scope:
     """Names of one prompt: X (n, d), y (n, 1), n, I, O (d, 1), x1, y1, …, and the parameters.
 
-    With parts of x the rows of each by its name, X being those of x; y has all targets.
+    Of a list of numbers also each, eta1, eta2, …, where nothing else has the name. With parts of x the rows of each by its name, X being those of x; y has all targets.
     """
     X = np.asarray(X)
     n = len(X)
@@ -75,7 +76,10 @@ def prompt_scope(
             given[name] = column
         elif not isinstance(value, str):
             given[name] = Fraction(value) if isinstance(value, int) else value
-    return Scope(given, dict(definitions))
+    definitions = dict(definitions)
+    numbered = entries(parameters)
+    given |= {k: numbered[k] for k in numbered.keys() - given.keys() - definitions.keys()}
+    return Scope(given, definitions)
 
 
 def columns_of(rows: np.ndarray, parts: Layout) -> dict[str, np.ndarray]:

@@ -53,12 +53,17 @@ STEP = n.Template(
 NAMES = {"w": "w{k}", "Q": "Q{k}"}
 
 
+def _of_step(rate: Any, k: int) -> Any:
+    """What a rate is in step k = 1, 2, …"""
+    return rate[k - 1] if isinstance(rate, tuple) else rate
+
+
 def _left(values: Any) -> Any:
     """Each step multiplies what is left by 1 - eta s, and transforms the eigenvalue s."""
     left, s = 1, values["s"]
-    for _ in range(values["steps"]):
-        left = left * (1 - values["step_size"] * s)
-        s = s * (1 - values["gamma"] * s) ** 2
+    for k in range(1, values["steps"] + 1):
+        left = left * (1 - _of_step(values["step_size"], k) * s)
+        s = s * (1 - _of_step(values["gamma"], k) * s) ** 2
     return left
 
 
@@ -73,8 +78,10 @@ def _best(values: Any) -> Any:
 @n.construction(
     parameters={
         "steps": n.Whole(example=2),
-        "step_size": n.Number(above=0, example=Fraction(1, 8), unit="1/(2*top)"),
-        "gamma": n.Number(least=0, example=Fraction(1, 8), unit="1/(2*top)"),
+        "step_size": n.NumberPerStep(
+            steps="steps", above=0, example=Fraction(1, 8), unit="1/(2*top)"
+        ),
+        "gamma": n.NumberPerStep(steps="steps", least=0, example=Fraction(1, 8), unit="1/(2*top)"),
     },
     steps="steps",
     reference=n.references.gd_plus_plus,
@@ -94,10 +101,17 @@ def _best(values: Any) -> Any:
 def gd_plus_plus(step_size: Any, gamma: Any) -> n.Parts:
     """GD++ with one head instead of two: gradient step and data transformation share its scores.
 
-    k = `steps` of GD++ on 1/2 sum (w^T x - y)^2 from w = 0; gamma = 0 is gradient descent.
+    k = `steps` of GD++ on 1/2 sum (w^T x - y)^2 from w = 0; gamma = 0 is gradient descent. Each of
+    the two rates is one number, or one for each step: then these are all layers of linear
+    self-attention whose P and Q have a multiple of the identity for x and a number for y, one head
+    each (the last gamma moves no prediction).
     """
-    step = STEP.at(eta=step_size, gamma=gamma)
-    return n.Parts(STEP.stage, n.Readout("r", -1), step=step, names=NAMES)
+
+    def step(k: int) -> tuple[n.Layer, ...]:
+        return STEP.at(eta=_of_step(step_size, k), gamma=_of_step(gamma, k))
+
+    several = isinstance(step_size, tuple) or isinstance(gamma, tuple)
+    return n.Parts(STEP.stage, n.Readout("r", -1), step=step if several else step(1), names=NAMES)
 
 
 @n.construction(

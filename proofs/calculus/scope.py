@@ -15,7 +15,7 @@ from proofs.calculus.form import Form
 from proofs.calculus.run import Run
 from proofs.calculus.tokens import OutsideCalculusError, ones
 from proofs.formula import Arithmetic, Names
-from proofs.letters import is_square, is_vector
+from proofs.letters import entries, is_square, is_vector
 from proofs.vocabulary import NUMBERED
 
 
@@ -70,6 +70,9 @@ class Scope:
             elif is_square(value):
                 self.known[name] = arrays.value(value)
             elif value is not None and not isinstance(value, (str, tuple)):
+                self.known[name] = sympy.sympify(value)
+        for name, value in entries(parameters).items():
+            if name not in self.known and name not in definitions:
                 self.known[name] = sympy.sympify(value)
         self.known["d"] = c.d  # never the number at which the witness was built
 

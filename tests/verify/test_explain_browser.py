@@ -134,6 +134,17 @@ def test_the_page_predicts_what_the_witness_predicts(browser, folder, name, para
     assert browser.js("page.app.models[0].comparison.first") is None
 
 
+def test_a_page_runs_a_rate_for_each_step(browser, tmp_path) -> None:
+    rates = {"step_size": [Fraction(1, 8), Fraction(-1, 4)], "gamma": [Fraction(1, 5), 0]}
+    given = {"d": 3, "steps": 2, **{name: tuple(rate) for name, rate in rates.items()}}
+    open_page(browser, tmp_path, "gd_plus_plus", parameters=given)
+    X, y, queries = prompt(3, 5, 3, 2)
+    put(browser, {}, X, y, queries)
+    made = constructions.build("gd_plus_plus", **given).predict(X, y, queries)
+    assert np.abs(predictions(browser) - made).max() < 1e-9
+    assert browser.js("page.app.models[0].comparison.first") is None
+
+
 @pytest.mark.parametrize("name", RUNNING)
 def test_a_page_runs_its_example_steps_through_every_layer_and_fits_a_projector(
     browser, folder, name

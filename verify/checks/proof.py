@@ -21,7 +21,7 @@ from fractions import Fraction
 from functools import cache, partial
 from typing import Any
 
-from proofs.letters import EXAMPLES, Count, Matrix, Open, Vector, arrays, is_vector
+from proofs.letters import EXAMPLES, Count, Each, Matrix, Open, Vector, arrays, is_vector
 
 from ..claim import Budget, CheckResult, Claim, Object
 from ..formulas import Formula
@@ -126,6 +126,7 @@ def opened(given: Parameters, d: int, n: int = EXAMPLES) -> dict[str, Any]:
         for k, v in given.items()
     }
     made |= dict.fromkeys(counted(given), STEPS)
+    made |= {k: v.at(made[v.steps]) for k, v in given.items() if isinstance(v, Each)}
     for of_the_proof in ("expand", "n"):
         made.pop(of_the_proof, None)
     return {**made, "d": d} if "d" in made else made
@@ -219,6 +220,8 @@ def _prove_steps(claim: Claim, given: Parameters) -> Any:
     """The proof for every number of steps."""
     from proofs.prove_steps import prove_steps
 
+    if any(isinstance(value, Each) for value in given.values()):
+        raise ValueError("a number for each step: no proof for every number of steps")
     if given.get("expand"):
         raise ValueError("expand puts every definition in: no proof for every number of steps")
     assert claim.formula is not None
@@ -580,7 +583,7 @@ def _reach(proved: Mapping[str, Proved]) -> str:
         value.words if isinstance(value, Open) else " ".join((*assumed(value), name))
         for one in proved.values()
         for name, value in one.given.items()
-        if hasattr(value, "free_symbols") or isinstance(value, (Vector, Matrix))
+        if hasattr(value, "free_symbols") or isinstance(value, (Vector, Matrix, Each))
     }
     if letters:
         words.append(f"any {', '.join(sorted(letters))}")

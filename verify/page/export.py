@@ -232,7 +232,8 @@ def construction(
     fixed: dict[str, Any] = {}
     for key, parameter in made.parameters.items():
         value = parameters.get(key, parameter.default)
-        if parameter.may_be_letter and (key in parameters or value == 0):
+        several = isinstance(value, (tuple, list))
+        if parameter.may_be_letter and not several and (key in parameters or value == 0):
             scalars[key] = value
         elif isinstance(parameter, Whole) and (key in parameters or key == "d"):
             offered = (sizes or {}).get(key, range(parameter.least, most(made, key) + 1))
@@ -241,8 +242,10 @@ def construction(
             axes[key] = tuple(dict.fromkeys((value, *parameter.of)))
         elif value is not parameter.default:
             fixed[key] = value
-    if any(isinstance(value, (tuple, list)) for value in fixed.values()):
-        axes["d"] = (parameters["d"],)  # a vector of weights fits one dimension only
+    for key, value in fixed.items():
+        if isinstance(value, (tuple, list)):  # a list fits one number of steps, one dimension
+            fits = getattr(made.parameters[key], "steps", "d")
+            axes[fits] = (parameters[fits],)
     start = {key: parameters.get(key, made.parameters[key].default) for key in axes}
     letters = [key for key in unread(made, parameters) if key in axes]
 

@@ -20,6 +20,7 @@ from constructions.parameters import (
     Examples,
     Matrix,
     Number,
+    NumberPerStep,
     Numbers,
     OneOf,
     Parameter,
@@ -131,7 +132,10 @@ def cases(made: Construction, witness: Any) -> st.SearchStrategy[Case]:
 
     @st.composite
     def parameters(draw: Any, d: int, n: int) -> dict[str, Any]:
-        return {name: draw(values(kind, d, n)) for name, kind in own(made).items()}
+        drawn: dict[str, Any] = {}
+        for name, kind in own(made).items():
+            drawn[name] = draw(per_step(kind, drawn, values(kind, d, n)))
+        return drawn
 
     prompts = strategies.prompts(entries=ENTRIES)  # made once: hypothesis reads their source then
 
@@ -156,6 +160,15 @@ def cases(made: Construction, witness: Any) -> st.SearchStrategy[Case]:
         return True
 
     return draw_case().filter(lambda case: fits(witness, case)).filter(defined)
+
+
+def per_step(
+    kind: Parameter, chosen: Mapping[str, Any], one: st.SearchStrategy[Any]
+) -> st.SearchStrategy[Any]:
+    """Values of a parameter, of which `one` draws one; a list of such where it may be one."""
+    if not isinstance(kind, NumberPerStep):
+        return one
+    return st.one_of(one, st.tuples(*[one] * chosen[kind.steps]))
 
 
 def fits(witness: Any, case: Case) -> bool:
@@ -238,7 +251,8 @@ def float_cases(made: Construction, witness: Any) -> st.SearchStrategy[Case]:
             if name not in chosen:
                 kind = made.parameters[name]
                 assert isinstance(kind, Number)
-                chosen[name] = draw(st.sampled_from(scaled(made, name, kind, chosen, spectrum)))
+                one = st.sampled_from(scaled(made, name, kind, chosen, spectrum))
+                chosen[name] = draw(per_step(kind, chosen, one))
         return Case(chosen, X, y, queries)
 
     return draw_case().filter(lambda case: fits(witness, case))
@@ -325,8 +339,10 @@ def open_values(name: str, kind: Parameter) -> tuple[Any, ...]:
     if isinstance(kind, OneOf):
         return kind.of
     if isinstance(kind, Number):
-        letter = sympy.Symbol(name)
-        return (0, letter) if kind.least == 0 else (letter,)
+        opened_numbers: list[Any] = [0] * (kind.least == 0) + [sympy.Symbol(name)]
+        if isinstance(kind, NumberPerStep):
+            opened_numbers.append(letters.each(name, kind.steps))
+        return tuple(opened_numbers)
     opened: letters.Open = letters.vector(name)
     if isinstance(kind, Matrix):
         opened = letters.matrix(
@@ -359,7 +375,7 @@ def residual(made: Construction, s: Any, parameters: Mapping[str, Any]) -> Any:
 
 
 def few_steps(made: Construction) -> list[dict[str, Any]]:
-    """One to three steps, letters for numbers."""
+    """One to three steps, letters for numbers, of each step its own where it may have its own."""
     import sympy
 
     axes: dict[str, tuple[Any, ...]] = {}
@@ -370,7 +386,14 @@ def few_steps(made: Construction) -> list[dict[str, Any]]:
             axes[name] = (kind.small if name in made.suited else sympy.Symbol(name),)
         elif isinstance(kind, OneOf) and callable(made.left):
             axes[name] = kind.of
-    return [dict(zip(axes, chosen)) for chosen in product(*axes.values())]
+    chosen = [dict(zip(axes, given)) for given in product(*axes.values())]
+    rates = {name: kind for name, kind in own(made).items() if isinstance(kind, NumberPerStep)}
+    if rates:
+        chosen += [
+            {**one, **{k: letters.each(k, r.steps).at(one[r.steps]) for k, r in rates.items()}}
+            for one in chosen
+        ]
+    return chosen
 
 
 register_all()

@@ -78,7 +78,15 @@ function promptScope(data, d, parameters, definitions) {
     values[`x${i + 1}`] = fromRows(x.map((entry) => [entry]), 1);
     values[`y${i + 1}`] = number(data.y[i], 0);
   });
-  return new Scope(values, new Map(definitions.map(([name, tree]) => [name, tree])));
+  const defined = new Map(definitions.map(([name, tree]) => [name, tree]));
+  for (const [name, list] of Object.entries(parameters)) {  // of eta also eta1, eta2, …
+    if (!Array.isArray(list) || Array.isArray(list[0])) continue;
+    list.forEach((entry, i) => {
+      const one = `${name}${i + 1}`;
+      if (!(one in values) && !defined.has(one)) values[one] = number(entry);
+    });
+  }
+  return new Scope(values, defined);
 }
 
 // x_t and y_t of one token; y_t = 0 at a query
