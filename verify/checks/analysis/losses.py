@@ -160,6 +160,23 @@ class Loss:
             *(GaussianVector((letter,), noise, one) for letter in self._noise),
         ]
 
+    def entry(self, token: int, of: str | int) -> fmpq_mpoly:
+        """What a drawn token carries: coordinate `of` of its x, its "y", or "one".
+
+        Examples count from 0, the query is -1; its y is no part of its token.
+        """
+        if of == "one":
+            return self.ring.element(1)
+        if of != "y":
+            return self.ring.letter(self._x[token][of])
+        if token == -1:
+            raise ValueError("a query's token has no y")
+        made = sum(
+            (self.ring.letter(w) * self.ring.letter(x) for w, x in zip(self._w, self._x[token])),
+            self.ring.element(0),
+        )
+        return made if self.data.noise == 0 else made + self.ring.letter(self._noise[token])
+
     # -- the prediction --
 
     def _run(self, witness: Witness, tokens: Sequence[int]) -> fmpq_mpoly:
@@ -167,11 +184,7 @@ class Loss:
         ring = self.ring
         of_plain_prompts(witness, "an expected loss")
         X = [[ring.letter(name) for name in self._x[t]] for t in tokens]
-        y = []
-        for row, token in zip(X, tokens):
-            y.append(sum((ring.letter(w) * x for w, x in zip(self._w, row)), ring.element(0)))
-            if self.data.noise != 0:
-                y[-1] += ring.letter(self._noise[token])
+        y = [self.entry(t, "y") for t in tokens]
         queries = [[ring.letter(name) for name in self._x[-1]]]
         (made,) = witness.predict(X, y, queries, ring)
         return made

@@ -63,7 +63,7 @@ def optimum(
         conditions += len(inner)
         wrong = {name: field.to_sympy(value) for name, value in inner.items() if value != 0}
         if wrong:
-            return _refuted(loss, stated, wrong, conditions, budget)
+            return refuted(loss, stated, wrong, conditions, budget)
         value = field.to_sympy(loss.at(loss.product(error, error), field, stated))
         stated_loss = value if least is None else in_the_datas_letters(least(d), loss)
         if sympy.cancel(value - stated_loss) != 0:
@@ -116,8 +116,12 @@ def _every(examples: int | None) -> str:
     return "for every n" if examples is None else f"for n = {examples}"
 
 
-def written_out(given: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
+def written_out(
+    given: Mapping[str, Any], loss: Loss, known: Sequence[str] = ()
+) -> dict[str, Any]:
     """{weight: value}, matrices written out, n being the loss's number if it has one.
+
+    `known` are letters that values may have besides those of the data.
 
     Raises ValueError for a weight without a value, a value without a weight, but for 0, and for one
     in letters that mean nothing.
@@ -144,9 +148,9 @@ def written_out(given: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
     stated = {letter: plain(made[letter]).subs(count) for letter in loss.weights}
     for letter, value in stated.items():
         for other in sorted(map(str, value.free_symbols)):
-            if other not in loss.letters:
-                known = ", ".join(loss.letters)
-                raise ValueError(f"{letter} = {value}: {other} is no letter of the data: {known}")
+            if other not in (*loss.letters, *known):
+                there = ", ".join((*loss.letters, *known))
+                raise ValueError(f"{letter} = {value}: {other} is no letter of the data: {there}")
     return stated
 
 
@@ -170,15 +174,15 @@ def fractions_in(loss: Loss) -> Any:
 # -- refutations -----------------------------------------------------------------------------------
 
 
-def _refuted(
+def refuted(
     loss: Loss, stated: Mapping[str, Any], wrong: Mapping[str, Any], conditions: int, budget: Budget
 ) -> CheckResult:
     """Raises Differs with weights of lower loss; decides nothing if none are found."""
     places = []
     for numbers in instances(loss):
         try:
-            at = {name: _fraction(value.subs(numbers)) for name, value in stated.items()}
-            failed = any(_fraction(value.subs(numbers)) for value in wrong.values())
+            at = {name: fraction(value.subs(numbers)) for name, value in stated.items()}
+            failed = any(fraction(value.subs(numbers)) for value in wrong.values())
         except ValueError:
             continue  # the statement has no value there
         if failed:
@@ -232,11 +236,12 @@ def instances(loss: Loss) -> Iterator[dict[str, Fraction]]:
             yield from ({"n": Fraction(number), **numbers} for number in counts)
 
 
-def in_numbers(loss: Loss, numbers: Numbers) -> fmpq_mpoly:
-    """The loss as a polynomial in the weights alone."""
+def in_numbers(loss: Loss, numbers: Numbers, value: fmpq_mpoly | None = None) -> fmpq_mpoly:
+    """The loss, or another expectation, as a polynomial in the weights alone."""
+    value = loss.value if value is None else value
     put = {SHARE: 1 / numbers["n"], **numbers}
-    put |= {name: _fraction(value.subs(numbers)) for name, value in loss._quotients.items()}
-    return loss.value.subs({name: fmpq(v.numerator, v.denominator) for name, v in put.items()})
+    put |= {name: fraction(one.subs(numbers)) for name, one in loss._quotients.items()}
+    return value.subs({name: fmpq(v.numerator, v.denominator) for name, v in put.items()})
 
 
 def one_changed(polynomial: fmpq_mpoly, at: Numbers) -> Numbers | None:
@@ -303,7 +308,7 @@ def _flint(numbers: Mapping[str, Fraction]) -> dict[Any, fmpq]:
     return {name: fmpq(v.numerator, v.denominator) for name, v in numbers.items()}
 
 
-def _fraction(value: Any) -> Fraction:
+def fraction(value: Any) -> Fraction:
     """A constant of sympy's. Raises ValueError where it is no fraction."""
     if not value.is_Rational:
         raise ValueError(f"{value} is no fraction")
