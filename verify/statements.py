@@ -10,10 +10,12 @@ for_every: weights for every epsilon, their promised resources and error, on a g
 order: the exact exponent, and the leading coefficient, of an error.
 vanishing: a bound C eps^p for every small eps and every prompt of a box.
 limit: what a prediction tends to as a constant grows, with a bound for every value of it.
-optimum, stationary: of the expected loss on Gaussian regression data.
+optimum, stationary: of the expected loss on Gaussian regression data, at dimensions d.
+optimum_for_every_d, best_layer: for every d at once; among all layers of linear self-attention.
 """
 
 from .checks.analysis.accuracy import Certificate, for_every, on_box, on_eigenvalues
+from .checks.analysis.dimensions import best_layer, optimum_for_every_d
 from .checks.analysis.exponents import order
 from .checks.analysis.limits import limit
 from .checks.analysis.losses import Loss, Regression, diagonal, identity, n, symmetric
@@ -24,6 +26,7 @@ __all__ = [
     "Certificate",
     "Loss",
     "Regression",
+    "best_layer",
     "diagonal",
     "for_every",
     "identity",
@@ -32,6 +35,7 @@ __all__ = [
     "on_box",
     "on_eigenvalues",
     "optimum",
+    "optimum_for_every_d",
     "order",
     "stationary",
     "symmetric",

@@ -116,9 +116,7 @@ def _every(examples: int | None) -> str:
     return "for every n" if examples is None else f"for n = {examples}"
 
 
-def written_out(
-    given: Mapping[str, Any], loss: Loss, known: Sequence[str] = ()
-) -> dict[str, Any]:
+def written_out(given: Mapping[str, Any], loss: Loss, known: Sequence[str] = ()) -> dict[str, Any]:
     """{weight: value}, matrices written out, n being the loss's number if it has one.
 
     `known` are letters that values may have besides those of the data.
