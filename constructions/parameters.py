@@ -46,6 +46,7 @@ class Parameter(ABC):
 
     def agree(self, name: str, values: Mapping[str, Any]) -> None:
         """Raises ValueError where it does not fit the other values."""
+        return None
 
     @property
     def small(self) -> Any:

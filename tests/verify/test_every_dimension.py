@@ -1,4 +1,4 @@
-"""Optima for every d: the polynomial in d is the right one, and what is no such layer is refused."""
+"""Optima for every d: the polynomial in d is right, and what is no such layer is refused."""
 
 from __future__ import annotations
 

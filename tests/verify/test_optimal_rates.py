@@ -1,9 +1,9 @@
-"""The reference of trained linear self-attention: exact losses, and the best rates of each depth."""
+"""The reference of trained linear self-attention: exact losses, the best rates of each depth."""
 
 from __future__ import annotations
 
 from fractions import Fraction as F
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ SIZES = st.tuples(st.integers(1, 5), st.integers(1, 8), st.fractions(0, 3, max_d
 RATES = st.fractions(-1, 1, max_denominator=8)
 
 
-@lru_cache(maxsize=None)
+@cache
 def by_parts(traces: tuple[int, ...]):
     """E of a product of traces of powers of S, by Gaussian integration by parts (Stein)."""
     if not traces:

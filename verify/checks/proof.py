@@ -126,7 +126,10 @@ def opened(given: Parameters, d: int, n: int = EXAMPLES) -> dict[str, Any]:
         for k, v in given.items()
     }
     made |= dict.fromkeys(counted(given), STEPS)
-    made |= {k: v.at(made[v.steps]) for k, v in given.items() if isinstance(v, Each)}
+    for name, value in given.items():
+        if isinstance(value, Each):
+            steps: Any = made[value.steps]
+            made[name] = value.at(steps)
     for of_the_proof in ("expand", "n"):
         made.pop(of_the_proof, None)
     return {**made, "d": d} if "d" in made else made

@@ -18,11 +18,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
-import mpmath
 import numpy as np
-from flint import fmpq, fmpq_mat
+from flint import arb, ctx, fmpq, fmpq_mat
 
 from proofs.exact import exact
 
@@ -34,7 +33,9 @@ from .fit import Residual, nearest
 GRID = {1: (41, 2), 2: (13, 4), 3: (13, 8), 5: (6, 40), 7: (4, 40)}
 MOST = 4  # layers: as many as the grid is for
 STEPS = 400  # at most
-DIGITS, NEWTON = 60, 6  # of the quadrature: steps from 1e-16 of a zero, or better, to below 1e-60
+BITS, NEWTON = 256, 6  # of the quadrature: steps from near a zero to all of its bits
+
+Law: TypeAlias = tuple[np.ndarray, np.ndarray]  # eigenvalues and their weights
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def optimal_rates(
         raise ValueError(f"layers must be 1 to {MOST}, not {layers}")
     law = spectral_law(n, d, (3**layers - 1) // 2 + 1)  # left and r have such degrees
 
-    def whole(point: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
+    def whole(point: Any) -> tuple[Any, Any]:
         gammas = point[layers:] if transforming else [0.0] * (layers - 1)
         return point[:layers], [*gammas, 0.0]
 
@@ -141,15 +142,10 @@ def optimal_rates(
     )
 
 
-def _errors(
-    law: tuple[np.ndarray, np.ndarray],
-    steps: Sequence[Any],
-    transforms: Sequence[Any],
-    noise: float,
-) -> tuple[np.ndarray, list[Any], list[Any]]:
-    """(terms (2 nodes, G) whose squares add up to the loss, step sizes, gammas), from rates in units
-    of each layer: there the mean of the eigenvalues that its data have, large ones counting more,
-    is 1."""
+def _errors(law: Law, steps: Any, transforms: Any, noise: float) -> tuple[np.ndarray, Any, Any]:
+    """(terms (2 nodes, G) whose squares add up to the loss, step sizes, gammas), from rates in
+    units of each layer: there the mean of the eigenvalues that its data have, large ones counting
+    more, is 1."""
     s, weights = (values[:, None] for values in law)
     now, moved, left, made = s, np.ones_like(s), np.ones_like(s), np.zeros_like(s)
     step_sizes, gammas = [], []
@@ -174,12 +170,12 @@ def _slope(residual: Residual, point: np.ndarray, h: float = 1e-5) -> float:
 
 
 @lru_cache(maxsize=64)
-def spectral_law(n: int, d: int, points: int) -> tuple[np.ndarray, np.ndarray]:
+def spectral_law(n: int, d: int, points: int) -> Law:
     """(nodes, weights) with sum weight f(node) = E tr f(S) for polynomials f of degree < 2 points.
 
     The Gauss quadrature of the mean eigenvalues' law: the recurrence of its orthogonal polynomials
-    in fractions, from the moments (Chebyshev's algorithm), the eigenvalues of their matrix, and from
-    these the zeros and weights in as many digits as leaves all of a float's.
+    in fractions, from the moments (Chebyshev's algorithm), the eigenvalues of their matrix, and
+    from these the zeros and weights in as many digits as leave all of a float's.
     """
     moments = [_flint(Fraction(trace_moment(k, n, d))) for k in range(2 * points)]
     before, row = [fmpq(0)] * len(moments), moments
@@ -194,36 +190,27 @@ def spectral_law(n: int, d: int, points: int) -> tuple[np.ndarray, np.ndarray]:
     jacobi = np.diag([_float(a) for a in diagonal])
     beside = np.sqrt([_float(b) for b in squares[1:]])
     jacobi += np.diag(beside, 1) + np.diag(beside, -1)
-    with mpmath.workdps(DIGITS):
-        made = [_node(start, [_mpf(a) for a in diagonal], [_mpf(b) for b in squares])
+    with ctx.workprec(BITS):
+        made = [_node(start, [*map(arb, diagonal)], [*map(arb, squares)])
                 for start in np.linalg.eigvalsh(jacobi)]  # fmt: skip
     nodes, weights = zip(*made)
     return np.array(nodes), np.array(weights)
 
 
-def _node(start: float, diagonal: Sequence[Any], squares: Sequence[Any]) -> tuple[float, float]:
+def _node(start: float, diagonal: Sequence[arb], squares: Sequence[arb]) -> tuple[float, float]:
     """A zero of the last monic orthogonal polynomial, by Newton's method, and its weight."""
-    node = mpmath.mpf(start)
+    node = arb(start)
     for _ in range(NEWTON):
-        before, now, before_slope, slope = (
-            mpmath.mpf(0),
-            mpmath.mpf(1),
-            mpmath.mpf(0),
-            mpmath.mpf(0),
-        )
-        total, norm = mpmath.mpf(0), mpmath.mpf(1)
+        before, now, before_slope, slope = arb(0), arb(1), arb(0), arb(0)
+        total, norm = arb(0), arb(1)
         for a, b in zip(diagonal, squares):
             norm = norm * b  # the mean square of the polynomial here
             total += now**2 / norm
             after = (node - a) * now - b * before
             after_slope = now + (node - a) * slope - b * before_slope
             before, now, before_slope, slope = now, after, slope, after_slope
-        node -= now / slope
+        node = (node - now / slope).mid()
     return float(node), float(1 / total)
-
-
-def _mpf(value: fmpq) -> Any:
-    return mpmath.mpf(int(value.p)) / int(value.q)
 
 
 def _flint(value: Fraction) -> fmpq:

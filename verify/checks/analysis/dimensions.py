@@ -4,18 +4,18 @@ The layers have blocks c I between slots of d numbers, or of one, and nothing el
 of d numbers is a sum of vectors x_i, x_q, w, and every number a polynomial in their inner products,
 the same one for every d. In the expectation of a product of k inner products Isserlis' pairings
 join the 2k vectors into loops, and each loop, having an inner product of its own, is a factor
-sum_i delta_ii = d. So it is a polynomial in d of degree at most k, and k is read off the layers: its
-values at k + 1 dimensions, each taken exactly, are the polynomial. Where some vectors are single
-coordinates, those are the ends of chains that give no factor, and the polynomial holds from the
-dimension on that has the coordinates.
+sum_i delta_ii = d. So it is a polynomial in d of degree at most k, and k is read off the layers:
+its values at k + 1 dimensions, each taken exactly, are the polynomial. Where some vectors are
+single coordinates, those are the ends of chains that give no factor, and the polynomial holds from
+the dimension on that has the coordinates.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import product
+from functools import cached_property, partial
+from itertools import combinations_with_replacement, product
 from typing import Any
 
 import sympy
@@ -179,7 +179,7 @@ def optimum_for_every_d(
     names = dict.fromkeys(name for size in (1, 2) for name in layers.loss(size).features)
     degree = inner_products(layers.witness) + layers.error
     for name in names:
-        if layers.expected(lambda loss, name=name: _with_error(loss, name), stated, degree) != 0:
+        if layers.expected(partial(_with_error, name), stated, degree) != 0:
             return _lower(layers, weights, degree, budget, [])
     value = _least(layers, stated, least, len(names))
     detail = (
@@ -211,12 +211,11 @@ def best_layer(
     """
     layers = Layers(build, data)
     stated = layers.stated(weights)
-    kinds = list(Kind.all())
+    kinds = Kind.all()
     for kind in kinds:
         degree = kind.inner_products + layers.error
         least_d = max(1, kind.coordinates)
-        of = lambda loss, kind=kind: loss.product(kind.of(loss), loss.error)  # noqa: E731
-        if layers.expected(of, stated, degree, least_d) != 0:
+        if layers.expected(kind.with_error, stated, degree, least_d) != 0:
             return _lower(layers, weights, degree, budget, [kind])
     value = _least(layers, stated, least, len(kinds))
     detail = (
@@ -233,7 +232,7 @@ def _built() -> str:
     return f"The builder makes these layers at d = 1 to {REACH}."
 
 
-def _with_error(loss: Loss, name: str) -> fmpq_mpoly:
+def _with_error(name: str, loss: Loss) -> fmpq_mpoly:
     """E[error * the weights' monomial's feature]; 0 where this d has no such feature."""
     feature = loss.features.get(name)
     return loss.ring.element(0) if feature is None else loss.product(feature, loss.error)
@@ -264,7 +263,7 @@ def _lower(
         loss = layers.loss(size)
         at = written_out(weights(size), loss)
         field = sympy.QQ.frac_field(*map(sympy.Symbol, loss.letters))
-        inner = {name: loss.at(_with_error(loss, name), field, at) for name in loss.features}
+        inner = {name: loss.at(_with_error(name, loss), field, at) for name in loss.features}
         wrong = {name: field.to_sympy(value) for name, value in inner.items() if value != 0}
         if wrong:
             found = refuted(loss, at, wrong, len(wrong), budget)
@@ -280,7 +279,7 @@ def _lower(
 def _added(loss: Loss, at: Mapping[str, Any], kind: Kind) -> None:
     """Raises Differs where a multiple of one feature, added to the prediction, lowers the loss."""
     feature = kind.of(loss)
-    inner, square = loss.product(feature, loss.error), loss.product(feature, feature)
+    inner, square = kind.with_error(loss), loss.product(feature, feature)
     for numbers in instances(loss):
         try:
             weights = {name: fraction(value.subs(numbers)) for name, value in at.items()}
@@ -324,14 +323,15 @@ class Kind:
     summed: tuple[str | int, str | int] | None = None
 
     @classmethod
-    def all(cls) -> Iterator[Kind]:
-        """Every feature, one of those that differ by a permutation of coordinates alone."""
-        for query in ("one", "x"):
-            yield cls(*_numbered(query))
-            for first, second in product(("one", "x", "y"), repeat=2):
-                if first <= second:
-                    for q, a, b in _all_numbered(query, first, second):
-                        yield cls(q, (a, b))
+    def all(cls) -> list[Kind]:
+        """Every feature, one of those that differ by names of coordinates and the order alone."""
+        pairs = combinations_with_replacement(("one", "x", "y"), 2)
+        made = [cls("one"), cls(0)]
+        for query, (first, second) in product(("one", "x"), pairs):
+            for q, a, b in _all_numbered(query, first, second):
+                if cls(q, (b, a)) not in made:
+                    made.append(cls(q, (a, b)))
+        return made
 
     @property
     def coordinates(self) -> int:
@@ -351,6 +351,10 @@ class Kind:
         a, b = self.summed
         first, second = (loss.entry(t, a) * loss.entry(t, b) * own for t in (0, 1))
         return Sum(loss.ring.element(0), (first, second))
+
+    def with_error(self, loss: Loss) -> fmpq_mpoly:
+        """E[error * feature]."""
+        return loss.product(self.of(loss), loss.error)
 
     def __str__(self) -> str:
         def entry(e: str | int, token: str) -> str:
@@ -372,8 +376,3 @@ def _all_numbered(*entries: str) -> Iterator[tuple[Any, ...]]:
             longer += [(*one, k) for k in (range(used + 1) if e == "x" else (e,))]
         made = longer
     yield from made
-
-
-def _numbered(entry: str) -> tuple[Any, ...]:
-    (made,) = _all_numbered(entry)
-    return made

@@ -165,12 +165,12 @@ class Loss:
 
         Examples count from 0, the query is -1; its y is no part of its token.
         """
+        if isinstance(of, int):
+            return self.ring.letter(self._x[token][of])
         if of == "one":
             return self.ring.element(1)
-        if of != "y":
-            return self.ring.letter(self._x[token][of])
-        if token == -1:
-            raise ValueError("a query's token has no y")
+        if of != "y" or token == -1:
+            raise ValueError(f"token {token} has no {of}")
         made = sum(
             (self.ring.letter(w) * self.ring.letter(x) for w, x in zip(self._w, self._x[token])),
             self.ring.element(0),

@@ -1,11 +1,11 @@
 """Expected traces of powers of S = XᵀX, X an n × d matrix of standard normal entries, exactly.
 
 tr S^k is a sum of zonal polynomials, whose expectations are products (James 1964; Macdonald,
-Symmetric Functions and Hall Polynomials, VII.2): in a diagram the cell (i, j), counted from 0, has
-the content 2j - i, and E Z(S) is the product of (n + content)(d + content). Z has in tr S^k the
-factor 2k prod' content / prod (2a + l + 1)(2a + l + 2), a and l being what is to the right of a cell
-and below it, and prod' leaving the first cell out. It is 0 where the diagram has the cell (2, 1):
-two rows and a column are left, of order k² diagrams.
+Symmetric Functions and Hall Polynomials, VII.2). In a diagram of k cells the cell (i, j), counted
+from 0, has the content 2j - i, and E Z(S) is the product of (n + content)(d + content). Z has in
+tr S^k the factor 2k prod' content / prod (2a + l + 1)(2a + l + 2), a and l being how many cells are
+to the right of one and below it, and prod' leaving the first cell out. It is 0 where the diagram
+has the cell (2, 1): two rows and a column are left, of order k² diagrams.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The best rates of linear self-attention on Gaussian regression, as exact claims.
 
-Joint tokens (x_i, y_i), x ~ N(0, I), w ~ N(0, I), y = w·x + noise of variance v at the examples; the
-loss is E (prediction - w·x_q)². The convention of a rate has to be said: w goes from 0 to rate times
-sum_i y_i x_i, the step on 1/2 sum_i (w·x_i - y_i)². On sum_i (w·x_i - y_i)², whose gradient has a
-factor of 2, the step size is half of it; on the mean of 1/2 (w·x_i - y_i)², n times.
+Joint tokens (x_i, y_i), x ~ N(0, I), w ~ N(0, I), y = w·x + noise of variance v at the examples;
+the loss is E (prediction - w·x_q)². The convention of a rate has to be said: w goes from 0 to rate
+times sum_i y_i x_i, the step on 1/2 sum_i (w·x_i - y_i)². On sum_i (w·x_i - y_i)², whose gradient
+has a factor of 2, the step size is half of it; on the mean of 1/2 (w·x_i - y_i)², n times.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def gradient_step(d: int, loss: str) -> Witness:
     variant="improved",
     source="witness; ahn2023, theorem 1, with noise",
     statement=r"\text{of all steps } w = \eta \textstyle\sum_i y_i x_i \text{ the expected loss is "
-    r"least at } \eta = 1/(n + d + 1 + \sigma^2) \text{, where it is } d(d + 1 + \sigma^2)/(n + d + "
-    r"1 + \sigma^2) \text{, for every } n, d, \sigma",
+    r"least at } \eta = 1/(n + d + 1 + \sigma^2) \text{, where it is } d(d + 1 + \sigma^2)/"
+    r"(n + d + 1 + \sigma^2) \text{, for every } n, d, \sigma",
 )
 def optimal_rate() -> list[Check]:
     """The best step of one layer is 1/(n + d + 1 + noise), whichever way the loss is scaled."""
