@@ -87,6 +87,9 @@ OPTIONS: tuple[tuple[str, dict[str, tuple[Any, ...]]], ...] = (
     ("gd_plus_plus", {
         "d": (2,), "steps": (0, 2), "step_size": (LETTERS[0],), "gamma": (LETTERS[1], -1),
     }),
+    ("gd_plus_plus", {
+        "d": (2,), "steps": (2, 3), "step_size": (THIRD, LETTERS), "gamma": ((0, -FIFTH), (1,)),
+    }),
     ("minimax_descent", {"d": (2,), "layers": (0, 2), "largest": (0, LETTERS[0])}),
     ("lasso", {"d": (2,), "steps": (0, 2), "step_size": (LETTERS[0],), "penalty": (-1, 0, THIRD)}),
     ("logistic", {
