@@ -103,6 +103,7 @@ def test_the_rates_are_stationary_and_their_loss_is_exact(layers, case):
     assert found.loss == pytest.approx(float(exact), rel=1e-12)
     assert found.slope < 1e-6 * size and found.gammas[-1] == 0
     assert exact >= least_of_steps((3**layers - 1) // 2, size, examples, noise)
+    assert found.at_least <= found.loss * (1 + 1e-12)
     for k in range(layers):  # a change of any rate, up or down, does not lower it
         for step in (F(1, 100), -F(1, 100)):
             moved = [F(rate) * (1 + step * (j == k)) for j, rate in enumerate(found.step_sizes)]

@@ -42,13 +42,15 @@ Law: TypeAlias = tuple[np.ndarray, np.ndarray]  # eigenvalues and their weights
 class OptimalRates:
     """The best rates of every layer, and the expected loss that they have.
 
-    gammas: the last is 0, as it moves no prediction. slope: the largest derivative of the loss by a
+    gammas: the last is 0, as it moves no prediction. at_least: what no rates of as many layers fall
+    below, from `least_of_steps`. slope: the largest derivative of the loss by a
     rate, in units of its layer's eigenvalues; 0 at a minimum, but for rounding.
     """
 
     step_sizes: tuple[float, ...]
     gammas: tuple[float, ...]
     loss: float
+    at_least: float
     slope: float
 
     def to_json(self) -> dict[str, Any]:
@@ -138,6 +140,7 @@ def optimal_rates(
         tuple(float(rate[0]) for rate in step_sizes),
         tuple(float(np.squeeze(rate)) for rate in gammas),
         float((errors**2).sum()),
+        float(least_of_steps((3**layers - 1) // 2 if transforming else layers, d, n, noise)),
         _slope(residual, here),
     )
 
