@@ -12,6 +12,10 @@ is an induction on k. M1 is a letter: symmetric, or a polynomial in S, if that i
 step keeps it so. What the slots hold is said by the last layer of the step (`Holds`); where no
 layer says anything, that the read-out's slot holds the prediction, or what it leaves of y. A slot
 of which nothing is said has to stay as the start left it.
+
+A number for each step (`each`) is a letter for each: eta2 of the second layer, and of the formula's
+second step. The layers are then one step repeated but for the index of that letter, and the step is
+shown with the letter of the step that it makes.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import sympy
@@ -35,6 +40,7 @@ from proofs.layer import Holds
 from proofs.letters import Matrix, Vector
 from proofs.prove_witness import decide, divides, plain_text, rows_of
 from proofs.references import Statement
+from proofs.template import substituted
 from proofs.theorem import Proof
 from proofs.vocabulary import NUMBERED
 
@@ -49,13 +55,15 @@ class NotOneStepError(ValueError):
 class Sizes:
     """One transformer and its algorithm at each number of steps, from the least that there is.
 
-    values: what the names of the algorithm's parameters stand for, at each.
+    values: what the names of the algorithm's parameters stand for, at each. per_step: those of
+    which each step has its own.
     """
 
     least: int
     witnesses: Sequence[Any]
     statements: Sequence[Statement]
     values: Sequence[Mapping[str, Any]]
+    per_step: Sequence[str] = ()
 
 
 def prove_steps(
@@ -65,12 +73,15 @@ def prove_steps(
     name: str,
     arrays: Mapping[str, Vector | Matrix],
     examples: int | None = None,
+    per_step: Sequence[str] = (),
 ) -> Proof:
     """The proof for every number `name` of steps; not proved, with the reason in `failed`, where
     the layers are not one step repeated or a line is false.
 
     sizes: the least number of steps and the transformers from there to SEEN more. state, values:
     (number of steps, transformer) -> the algorithm, and what its parameters' names stand for.
+    per_step: the parameters of which each step has its own, letters eta1, eta2, … of a parameter
+    eta.
     """
     start = time.perf_counter()
     numbered = list(enumerate(sizes[1], start=sizes[0]))
@@ -79,6 +90,7 @@ def prove_steps(
         [one for _, one in numbered],
         [state(k, one) for k, one in numbered],
         [values(k, one) for k, one in numbered],
+        per_step,
     )
     lines: list[Line] = []
     witness = made.witnesses[0]
@@ -117,8 +129,9 @@ class Split:
     end: tuple[Any, ...]
 
 
-def splits(witnesses: Sequence[Any]) -> list[Split]:
-    """The ways in which the layers of all sizes are start, the same step repeated, end.
+def splits(witnesses: Sequence[Any], least: int = 0, per_step: Sequence[str] = ()) -> list[Split]:
+    """The ways in which the layers of all sizes, from the `least` number of steps on, are start,
+    the same step repeated but for the index of what it has of its own, end.
 
     Raises NotOneStepError where there is none.
     """
@@ -126,15 +139,16 @@ def splits(witnesses: Sequence[Any]) -> list[Split]:
     if any(one != plain[0] for one in plain):
         raise NotOneStepError("slots, embedding, prompt or read-out depend on the number of steps")
     all_layers = [tuple(map(_bare, one.layer_list)) for one in witnesses]
-    least, next_one = all_layers[0], all_layers[1]
-    length = len(next_one) - len(least)
+    fewest, next_one = all_layers[0], all_layers[1]
+    length = len(next_one) - len(fewest)
     if length < 1:
         raise NotOneStepError("one step more has no layer more")
     found = []
-    for at in range(len(least) + 1):
+    for at in range(len(fewest) + 1):
         step = next_one[at : at + length]
+        repeated = [_moved(step, per_step, least + 1, by) for by in range(len(all_layers))]
         if all(
-            layers == least[:at] + step * count + least[at:]
+            layers == (*fewest[:at], *chain(*repeated[:count]), *fewest[at:])
             for count, layers in enumerate(all_layers)
         ):
             own = witnesses[1].layer_list
@@ -142,6 +156,14 @@ def splits(witnesses: Sequence[Any]) -> list[Split]:
     if not found:
         raise NotOneStepError("the layers of a step are others in another step: they are not tied")
     return found
+
+
+def _moved(layers: Sequence[Any], per_step: Sequence[str], index: int, by: int) -> tuple[Any, ...]:
+    """Layers of the step `index` as those of a later one: its own letters have that index."""
+    if not per_step or by == 0:
+        return tuple(layers)
+    at = {sympy.Symbol(f"{k}{index}"): sympy.Symbol(f"{k}{index + by}") for k in per_step}
+    return tuple(substituted(layer, at) for layer in layers)
 
 
 def _without_layers(witness: Any) -> Any:
@@ -181,15 +203,22 @@ class Text:
         return f"{stem}{int(index) + by}" if index and stem in self.stems else name
 
 
-def text_of(definitions: Sequence[Mapping[str, str]], predictions: Sequence[str]) -> Text:
-    """The definitions of all sizes as one text with an index. Raises NotOneStepError."""
+def text_of(
+    definitions: Sequence[Mapping[str, str]],
+    predictions: Sequence[str],
+    per_step: Sequence[str] = (),
+) -> Text:
+    """The definitions of all sizes as one text with an index, which `per_step` have too.
+
+    Raises NotOneStepError.
+    """
     kept, last = [], []
     for here, more in zip(definitions, definitions[1:]):
         kept.append({name: text for name, text in here.items() if more.get(name) == text})
         last.append({name: text for name, text in here.items() if more.get(name) != text})
     steps = [{k: v for k, v in more.items() if k not in here} for here, more in zip(kept, kept[1:])]
     indexed_names = map(split_index, (*steps[0], *last[0], *last[1]))
-    stems = frozenset(stem for stem, index in indexed_names if index)
+    stems = frozenset((*(stem for stem, index in indexed_names if index), *per_step))
     if taken := stems & set(NUMBERED):
         raise NotOneStepError(f"{', '.join(taken)} with an index is an example")
     made = Text(stems, kept[0], steps[0], last[1], predictions[1])
@@ -218,9 +247,9 @@ def _prove(
         {**dict(one.definitions), **stated[0]}
         for one, stated in zip(made.witnesses, made.statements, strict=True)
     ]
-    text = text_of(definitions, [prediction for _, prediction in made.statements])
+    text = text_of(definitions, [prediction for _, prediction in made.statements], made.per_step)
     failed: str | None = ""
-    for split in splits(made.witnesses):
+    for split in splits(made.witnesses, made.least, made.per_step):
         for holds in _said(made, split, text):
             attempt: list[Line] = []
             failed = _Induction(made, split, text, holds, open_arrays, examples, attempt).failed()
@@ -271,7 +300,8 @@ class _Induction:
         if not self._compare("start", run, scope, before):
             return str(self.lines[-1])
         letters = self._letters(scope)
-        for part, layers in (("step", self.split.step), ("end", self.split.end)):
+        step = _moved(self.split.step, self.made.per_step, self.made.least + 1, 1)
+        for part, layers in (("step", step), ("end", self.split.end)):
             run, scope = self._fresh(1)
             scope.letters |= letters
             for group, state, kept in zip(run.groups, run.states, left, strict=True):
@@ -327,7 +357,9 @@ class _Induction:
         ]
         first, *others = all_values
         varying = (k for k in first if any(values.get(k) != first[k] for values in others))
-        return {name: sympy.Symbol(name) for name in varying}
+        indices = range(1, self.made.least + 3)  # up to that of the step that is made
+        own = [f"{name}{k}" for name in self.made.per_step for k in indices]
+        return {name: sympy.Symbol(name) for name in (*varying, *own)}
 
     def _letters(self, base: Scope) -> dict[str, Any]:
         """A letter for each quantity of index b + 1, of a kind that index b has and a step keeps.

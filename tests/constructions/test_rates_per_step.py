@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import constructions
 from constructions import from_matrices
-from proofs.letters import each
+from proofs.letters import count, each
 from verify import Claim, algorithms, engine, strategies
 from verify.checks import proof
 from verify.claim import Budget
@@ -112,6 +112,55 @@ def test_a_rate_of_another_step_is_not_proved_and_is_refuted(change, right):
     assert verdict.name == ("holds" if right else "refuted")
     if right:
         assert "any gamma of each step, step_size of each step" in found.detail
+
+
+EVERY = {"d": 3, "steps": count("steps"), "step_size": each("step_size", "steps"),
+         "gamma": each("gamma", "steps")}  # fmt: skip
+TURNED = {
+    "as given": lambda rates: rates,
+    "in reverse": lambda rates: rates[::-1],
+    "the first for all": lambda rates: rates[:1] * len(rates),
+    "the first again in the second": lambda rates: (*rates[:1], *rates[:-1]),
+    "the negative": lambda rates: tuple(-rate for rate in rates),
+    "another from the tenth on": lambda rates: tuple(r + int(k > 8) for k, r in enumerate(rates)),
+}
+
+
+@pytest.mark.parametrize("name", TURNED)
+def test_a_rate_for_each_step_is_proved_for_every_number_of_steps(name):
+    def build(d, steps, step_size, gamma):
+        return constructions.build(
+            "gd_plus_plus", d=d, steps=steps, step_size=TURNED[name](step_size), gamma=gamma
+        )
+
+    mine = Claim("mine", witness=build, algorithm=Formula("GD++", gd_plus_plus.reference),
+                 cases=lambda: strategies.prompts(steps=1))  # fmt: skip
+    made = proof.prove(mine, EVERY)
+    assert made.proved == (name == "as given"), made.failed
+
+
+def test_a_claim_with_a_rate_for_each_of_any_number_of_steps_holds():
+    def drawn():
+        return st.integers(1, 3).flatmap(
+            lambda k: strategies.prompts(
+                steps=k, step_size=st.tuples(*[NUMBERS] * k), gamma=st.tuples(*[NUMBERS] * k)
+            )
+        )
+
+    def build(**parameters):
+        return constructions.build("gd_plus_plus", **parameters)
+
+    mine = Claim("mine", witness=build, algorithm=Formula("GD++", gd_plus_plus.reference),
+                 cases=drawn, assembled=lambda: [EVERY])  # fmt: skip
+    found = proof.run(mine, FEW)
+    assert found.passed, found.detail
+    assert "every number steps by induction" in found.detail
+    assert "any gamma of each step, step_size of each step" in found.detail
+
+
+def test_a_rate_for_each_of_other_steps_is_refused():
+    with pytest.raises(ValueError, match="no open number"):
+        proof.per_step({"steps": 3, "layers": count("layers"), "eta": each("eta", "steps")})
 
 
 def test_the_proof_speaks_of_the_steps_that_the_letters_are_of():

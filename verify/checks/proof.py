@@ -126,13 +126,15 @@ def opened(given: Parameters, d: int, n: int = EXAMPLES) -> dict[str, Any]:
         for k, v in given.items()
     }
     made |= dict.fromkeys(counted(given), STEPS)
-    for name, value in given.items():
-        if isinstance(value, Each):
-            steps: Any = made[value.steps]
-            made[name] = value.at(steps)
+    made |= own_of_steps(given, made)
     for of_the_proof in ("expand", "n"):
         made.pop(of_the_proof, None)
     return {**made, "d": d} if "d" in made else made
+
+
+def own_of_steps(given: Parameters, values: Parameters) -> dict[str, Any]:
+    """The letters of what each step has its own of, for as many steps as the values say."""
+    return {k: v.at(values[v.steps]) for k, v in given.items() if isinstance(v, Each)}
 
 
 def counted(given: Parameters) -> list[str]:
@@ -223,15 +225,13 @@ def _prove_steps(claim: Claim, given: Parameters) -> Any:
     """The proof for every number of steps."""
     from proofs.prove_steps import prove_steps
 
-    if any(isinstance(value, Each) for value in given.values()):
-        raise ValueError("a number for each step: no proof for every number of steps")
     if given.get("expand"):
         raise ValueError("expand puts every definition in: no proof for every number of steps")
     assert claim.formula is not None
     formula, (name,) = claim.formula, counted(given)
 
     def values(k: int, witness: Any) -> dict[str, Any]:
-        return {**witness.parameters, **opened(given, given["d"]), name: k}
+        return {**witness.parameters, **_of_steps(given, given["d"], k)}
 
     return prove_steps(
         _of_every_size(claim, given, given["d"]),
@@ -240,7 +240,25 @@ def _prove_steps(claim: Claim, given: Parameters) -> Any:
         name,
         arrays(given),
         given.get("n"),
+        per_step(given),
     )
+
+
+def per_step(given: Parameters) -> list[str]:
+    """The parameters of which each step has its own. Raises ValueError where they are counted by
+    another than the open number of steps."""
+    names = [name for name, value in given.items() if isinstance(value, Each)]
+    for name in names:
+        if (steps := given[name].steps) not in counted(given):
+            raise ValueError(f"{name} is a number for each of {steps}, which is no open number")
+    return names
+
+
+def _of_steps(given: Parameters, d: int, k: int) -> dict[str, Any]:
+    """The set at dimension d and k steps."""
+    (name,) = counted(given)
+    made = {**opened(given, d), name: k}
+    return made | own_of_steps(given, made)
 
 
 def _of_every_size(claim: Claim, given: Parameters, d: int) -> tuple[int, list[Any]]:
@@ -248,14 +266,13 @@ def _of_every_size(claim: Claim, given: Parameters, d: int) -> tuple[int, list[A
     from proofs.prove_steps import SEEN
 
     assert claim.witness is not None
-    values, (name,) = opened(given, d), counted(given)
     least = 0
     try:
-        first = claim.witness(**{**values, name: 0})
+        first = claim.witness(**_of_steps(given, d, 0))
     except ValueError:  # a builder that takes no step less than one
-        least, first = 1, claim.witness(**{**values, name: 1})
+        least, first = 1, claim.witness(**_of_steps(given, d, 1))
     more = range(least + 1, least + SEEN + 1)
-    return least, [first, *(claim.witness(**{**values, name: k}) for k in more)]
+    return least, [first, *(claim.witness(**_of_steps(given, d, k)) for k in more)]
 
 
 def _prove(claim: Claim, given: Parameters, proved: dict[str, Proved]) -> str | None:
@@ -320,7 +337,8 @@ def _not_tied(claim: Claim, given: Parameters, d: int) -> str | None:
     from proofs.prove_steps import NotOneStepError, splits
 
     try:
-        splits(_of_every_size(claim, given, d)[1])
+        least, witnesses = _of_every_size(claim, given, d)
+        splits(witnesses, least, per_step(given))
     except NotOneStepError as error:
         return f"at d = {d} {error}"
     return None
@@ -463,6 +481,7 @@ def _is_instance(claim: Claim, given: Parameters, p: Parameters) -> bool:
         if p[name] > SEEN:
             return False
         letters[name] = p[name]
+        letters |= own_of_steps(given, letters)
     for name, letter in letters.items():
         if name in p:
             _match(letter, p[name], values)

@@ -12,9 +12,9 @@ from typing import Any
 from constructions.witness import Witness
 from proofs.slotmap import Block, SlotMap
 
+from .. import hunt
 from ..checks import proof
 from ..claim import Budget, Claim
-from .. import hunt
 from ..strategies import Case
 from .mutants import sites, with_head, with_layer, with_prompt
 
