@@ -29,7 +29,7 @@ from .claim import (
 )
 
 if TYPE_CHECKING:
-    from proofs.letters import count, matrix, vector
+    from proofs.letters import count, each, matrix, vector
 
     from . import algorithms, statements, strategies
     from .formulas import formula
@@ -55,6 +55,7 @@ __all__ = [
     "check",
     "claim",
     "count",
+    "each",
     "formula",
     "matrix",
     "statements",
@@ -88,7 +89,7 @@ def __getattr__(name: str) -> Any:
         from .formulas import formula
 
         return formula
-    if name in ("count", "matrix", "vector"):
+    if name in ("count", "each", "matrix", "vector"):
         from proofs import letters
 
         return getattr(letters, name)
