@@ -122,8 +122,11 @@ def test_every_product_of_entries_of_the_tokens_is_of_one_kind():
     entries = ("one", 0, 1, 2)
     drawn = {kind(e) for e in product(entries, (*entries, "y"), (*entries, "y"))}
     kinds = [one for one in Kind.all() if one.summed]
-    assert sorted(kind((one.query, *one.summed)) for one in kinds) == sorted(drawn)
-    assert {one.query for one in Kind.all() if not one.summed} == {"one", 0}
+    assert sorted(kind((*one.query, *one.summed)) for one in kinds) == sorted(drawn)
+    own = [str(one) for one in Kind.all() if not one.summed]
+    q = ["x_q[0]", "x_q[1]", "x_q[2]"]
+    cubes = [f"{q[0]} {q[0]} {q[0]}", f"{q[0]} {q[0]} {q[1]}", f"{q[0]} {q[1]} {q[2]}"]
+    assert own == ["1", q[0], f"{q[0]} {q[0]}", f"{q[0]} {q[1]}", *cubes]
 
 
 def test_a_condition_left_out_would_be_missed():

@@ -12,10 +12,11 @@ the dimension on that has the coordinates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import combinations_with_replacement, product
+from itertools import combinations_with_replacement, permutations, product
+from math import prod
 from typing import Any
 
 import sympy
@@ -202,12 +203,12 @@ def best_layer(
 ) -> CheckResult:
     """No layer of linear self-attention has a lower expected loss, whatever its heads and weights.
 
-    As `optimum_for_every_d`, among all layers that read the examples' tokens (x, y), biases or
-    not, in any number of linear heads with any query, key and value, add the result to the query's
-    token, and are read linearly: with z = (1, x, y) such a prediction is a combination of entries
-    z_q c and of sum_i z_i a z_i b z_q c. All of these are tried, up to the names of coordinates:
-    data and error are the same when coordinates are permuted. A layer of lower loss is refuted with
-    by the builder's own weights, or by one such sum that is to be added.
+    As `optimum_for_every_d`, among all layers that read the examples' tokens (x, y), the query's
+    own (x_q, 0) or not, biases or not, in any number of linear heads with any query, key and value,
+    add the result to the query's token, and are read linearly: with z = (1, x, y) such a prediction
+    is a combination of sum_i z_i a z_i b z_q c and of z_q a z_q b z_q c. All of these are tried, up
+    to the names of coordinates: data and error are the same when coordinates are permuted. What is
+    refuted is so by the builder's own weights, or by one such feature that is to be added.
     """
     layers = Layers(build, data)
     stated = layers.stated(weights)
@@ -220,7 +221,7 @@ def best_layer(
     value = _least(layers, stated, least, len(kinds))
     detail = (
         f"E[error * feature] = 0 for each of the {len(kinds)} kinds of features, up to names of "
-        "coordinates, of which every layer of linear self-attention over the examples makes its "
+        "coordinates, of which every layer of linear self-attention makes its "
         f"prediction; polynomials in d, known from values at as many d as their degrees ask; for "
         f"every n and every d, {data.words(1)}, no such layer has a lower expected loss, whatever "
         f"its heads. {_built()} Least loss {value}"
@@ -313,44 +314,61 @@ def _added(loss: Loss, at: Mapping[str, Any], kind: Kind) -> None:
 
 @dataclass(frozen=True)
 class Kind:
-    """A feature: an entry of the query's token times, if `summed`, the sum over the examples of the
-    product of two entries of theirs.
+    """A feature: the product of entries of the query's token and, if there are any `summed`, of
+    entries of an example's, summed over the examples.
 
     Entries are "one", "y" or the number of a coordinate of x.
     """
 
-    query: str | int
-    summed: tuple[str | int, str | int] | None = None
+    query: tuple[str | int, ...]
+    summed: tuple[str | int, ...] = ()
 
     @classmethod
     def all(cls) -> list[Kind]:
-        """Every feature, one of those that differ by names of coordinates and the order alone."""
+        """Every feature, one of those that differ by names of coordinates and the order alone.
+
+        A token that reads the query's own multiplies three of its entries; one of them may be 1.
+        """
+        own = combinations_with_replacement(("one", "x"), 3)
         pairs = combinations_with_replacement(("one", "x", "y"), 2)
-        made = [cls("one"), cls(0)]
-        for query, (first, second) in product(("one", "x"), pairs):
-            for q, a, b in _all_numbered(query, first, second):
-                if cls(q, (b, a)) not in made:
-                    made.append(cls(q, (a, b)))
-        return made
+        entries: list[tuple[tuple[str, ...], tuple[str, ...]]] = [(query, ()) for query in own]
+        entries += [((one,), pair) for one, pair in product(("one", "x"), pairs)]
+        made: dict[str, Kind] = {}
+        for query, summed in entries:
+            for numbered in _all_numbered(*query, *summed):
+                one = cls(numbered[: len(query)], numbered[len(query) :])
+                made.setdefault(one._name, one)
+        return list(made.values())
+
+    @property
+    def _name(self) -> str:
+        """Equal for those that differ by names of coordinates and the order alone."""
+
+        def renamed(entries: Iterable[str | int]) -> list[str | int]:
+            names: dict[int, int] = {}
+            return [names.setdefault(e, len(names)) if isinstance(e, int) else e for e in entries]
+
+        orders = product(permutations(self.query), permutations(self.summed))
+        return min(str(renamed((*query, "sum", *summed))) for query, summed in orders)
 
     @property
     def coordinates(self) -> int:
         """How many coordinates it names: at a smaller d it does not exist."""
-        return len({e for e in (self.query, *(self.summed or ())) if isinstance(e, int)})
+        return len({e for e in (*self.query, *self.summed) if isinstance(e, int)})
 
     @property
     def inner_products(self) -> int:
         """Each y has one."""
-        return (self.summed or ()).count("y")
+        return self.summed.count("y")
 
     def of(self, loss: Loss) -> Sum:
         """The feature at this dimension."""
-        own = loss.entry(-1, self.query)
-        if self.summed is None:
-            return Sum(own, (loss.ring.element(0),) * 2)
-        a, b = self.summed
-        first, second = (loss.entry(t, a) * loss.entry(t, b) * own for t in (0, 1))
-        return Sum(loss.ring.element(0), (first, second))
+        one, none = loss.ring.element(1), loss.ring.element(0)
+        own = prod((loss.entry(-1, e) for e in self.query), start=one)
+        if not self.summed:
+            return Sum(own, (none, none))
+        first, second = (prod((loss.entry(t, e) for e in self.summed), start=own) for t in (0, 1))
+        return Sum(none, (first, second))
 
     def with_error(self, loss: Loss) -> fmpq_mpoly:
         """E[error * feature]."""
@@ -360,10 +378,9 @@ class Kind:
         def entry(e: str | int, token: str) -> str:
             return "1" if e == "one" else f"y_{token}" if e == "y" else f"x_{token}[{e}]"
 
-        own = entry(self.query, "q")
-        if self.summed is None:
-            return own
-        return f"sum_i {' '.join(entry(e, 'i') for e in self.summed)} {own}"
+        own = [entry(e, "q") for e in self.query if e != "one"]
+        summed = [entry(e, "i") for e in self.summed]
+        return " ".join(["sum_i", *summed, *own] if summed else own or ["1"])
 
 
 def _all_numbered(*entries: str) -> Iterator[tuple[Any, ...]]:

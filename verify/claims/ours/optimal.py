@@ -78,7 +78,7 @@ def optimal_rate() -> list[Check]:
     "optimal_rate.layer",
     variant="improved",
     source="witness; ahn2023, theorem 1, with noise and any number of heads",
-    statement=r"\text{no layer of linear self-attention over the examples } (x_i, y_i) \text{, "
+    statement=r"\text{no layer of linear self-attention over tokens } (x_i, y_i), (x_q, 0) \text{, "
     r"whatever its heads, weights and biases, has a lower expected loss than the step } \eta = "
     r"1/(n + d + 1 + \sigma^2) \text{, for every } n, d, \sigma",
 )
