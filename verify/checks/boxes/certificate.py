@@ -23,7 +23,8 @@ from ...claim import Budget, Check, CheckResult, Differs, check
 from ...strategies import Case, as_text
 from ..bounds.balls import at_most
 from ..case import left_open, reference
-from . import search, separate
+from . import moments, search, separate
+from .bernstein import WORK
 from .difference import Forms, Programs
 from .enclose import Enclosure, NotBounded, enclosed
 
@@ -67,9 +68,11 @@ def certify(make: Any, algorithm: Any, box: Box, seed: int = 0, effort: float = 
     why = ""
     forms: Forms | None = None
     searching = True
+    seen = moments.of(programs)
     try:
-        forms = programs.forms()
-        searching = not forms.are_one
+        if seen is None:
+            forms = programs.forms()
+        searching = not (forms.are_one if forms is not None else seen.is_zero)
     except (Unsupported, TypeError) as error:  # an algorithm that rounds, say: not of letters
         why = str(error)
     found = 0.0
@@ -87,7 +90,11 @@ def certify(make: Any, algorithm: Any, box: Box, seed: int = 0, effort: float = 
         return Certificate(None, why, found, programs.case(point), ours, theirs, took)
     enclosure = None
     try:
-        enclosure = enclosed(programs, forms, found, effort)
+        enclosure = (
+            enclosed(programs, forms, found, effort)
+            if seen is None
+            else seen.enclosure(box, effort * WORK)
+        )
     except NotBounded as error:
         why = f"{error}; {why}" if why else str(error)
     if enclosure is not None and enclosure.at is not None:
