@@ -72,7 +72,9 @@ def certify(make: Any, algorithm: Any, box: Box, seed: int = 0, effort: float = 
     try:
         if seen is None:
             forms = programs.forms()
-        searching = not (forms.are_one if forms is not None else seen.is_zero)
+            searching = not forms.are_one
+        else:
+            searching = not seen.is_zero
     except (Unsupported, TypeError) as error:  # an algorithm that rounds, say: not of letters
         why = str(error)
     found = 0.0

@@ -24,7 +24,7 @@ from proofs.layer import Head, Layer
 from proofs.prompt import X_ALONE
 from proofs.rule import Rule
 
-from ...box import Box, q_name, x_name, y_name
+from ...box import Box, Range, q_name, x_name, y_name
 from ...formulas import Formula
 from ...prompt_scope import ARRAYS, Scope
 from . import separate
@@ -60,32 +60,60 @@ class Moments:
         """(1, d)"""
         return _array(1, self.d, lambda _, i: self.letters.letter(q_name(i)))
 
+    def sums(self, box: Box) -> dict[str, Range]:
+        """The ranges of the letters of G on a box of n examples."""
+        ranges, size = box.ranges(), self.d + 1
+        one = [x_name(0, i) for i in range(self.d)] + [y_name(0)]
+        return {
+            g_name(a, b): _sum_of_products(ranges[one[a]], ranges[one[b]], a == b, self.n)
+            for a in range(size)
+            for b in range(a, size)
+        }
+
+    def coarse(self, polynomial: Any, box: Box) -> Fraction:
+        """The sum of the largest absolute values of its terms: a bound on it, and a norm."""
+        ranges = box.ranges() | self.sums(box)
+        names = self.letters.context.names()
+        largest = [max(map(abs, ranges[name])) if name in ranges else None for name in names]
+        total = Fraction(0)
+        for exponents, c in polynomial.to_dict().items():
+            term = abs(Fraction(int(c.p), int(c.q)))
+            for most, e in zip(largest, exponents):
+                term *= most ** int(e) if e and most is not None else 1
+            total += term
+        return total
+
     # -- the network --
 
     def of_witness(self, witness: Witness) -> Form:
         """Its prediction. Raises Unsupported, with why, where it is none in G."""
+        (made,) = self._mixed(witness).predict(*self._basis())
+        return self.letters.element(made)
+
+    def states(self, witness: Witness) -> list[dict[str, Any]]:
+        """The slots of the basis vectors, then of the query, before and after each layer."""
+        return self._mixed(witness).trace(*self._basis())
+
+    def _basis(self) -> tuple[Any, ...]:
+        unit = np.eye(self.d + 1, dtype=int).astype(object)
+        system = Entries("moments", self.letters.element)
+        return unit[:, : self.d], unit[:, self.d], self.query(), system
+
+    def _mixed(self, witness: Witness) -> Witness:
+        """The witness that reads the basis vectors, each as often as G says."""
         import sympy
 
         refuse_others(witness)
-        size = self.d + 1
-        rows = tuple(
-            tuple(sympy.Symbol(g_name(min(a, b), max(a, b))) for b in range(size))
-            for a in range(size)
+        size = range(self.d + 1)
+        rows = [[sympy.Symbol(g_name(min(a, b), max(a, b))) for b in size] for a in size]
+        mix = Rule(matrix=tuple(map(tuple, rows)))
+        layers = (
+            replace(layer, heads=tuple(self._head(head, mix) for head in layer.heads), holds=())
+            for layer in witness.layer_list
         )
-        mixed = replace(
-            witness,
-            layer_list=tuple(self._mixed(layer, Rule(matrix=rows)) for layer in witness.layer_list),
-            examples=None,
-        )
-        basis = np.eye(size, dtype=int).astype(object)
-        system = Entries("moments", self.letters.element)
-        (made,) = mixed.predict(basis[:, : self.d], basis[:, self.d], self.query(), system)
-        return self.letters.element(made)
+        return replace(witness, layer_list=tuple(layers), examples=None)
 
-    def _mixed(self, layer: Layer, mix: Rule) -> Layer:
-        return replace(layer, heads=tuple(self._of_head(h, mix) for h in layer.heads), holds=())
-
-    def _of_head(self, head: Head, mix: Rule) -> Head:
+    def _head(self, head: Head, mix: Rule) -> Head:
         value = head.value
         if head.average:  # the basis vectors are no examples to be counted
             share = Fraction(1, self.n)
@@ -266,14 +294,10 @@ class Difference:
         if self.is_zero:
             return Enclosure(0.0, "the zero function of the examples' moments", zero=True)
         n, d = self.moments.n, self.moments.d
-        ranges, names = box.ranges(), tuple(self.moments.letters.context.names())
+        names = tuple(self.moments.letters.context.names())
+        ranges, sums = box.ranges(), self.moments.sums(box)
         one = [x_name(0, i) for i in range(d)] + [y_name(0)]
         queries = {q_name(i): ranges[q_name(i)] for i in range(d)}
-        sums = {
-            g_name(a, b): _sum_of_products(ranges[one[a]], ranges[one[b]], a == b, n)
-            for a in range(d + 1)
-            for b in range(a, d + 1)
-        }
         single: dict[tuple[int, ...], Fraction] = {}
         rest: dict[tuple[int, ...], Fraction] = {}
         for exponents, c in self.polynomial.to_dict().items():
@@ -324,7 +348,7 @@ def difference(witness: Witness, stated: Any, parameters: Mapping[str, Any], n: 
     return Difference(moments, made)
 
 
-def _sum_of_products(a: Any, b: Any, same: bool, n: int) -> tuple[Fraction, Fraction]:
+def _sum_of_products(a: Range, b: Range, same: bool, n: int) -> Range:
     """The range of the sum of n products of two numbers of these ranges."""
     ends = [p * q for p in a for q in b]
     if same:
