@@ -16,6 +16,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from flint import fmpq
 
 from constructions.numbers import Unsupported
 from constructions.witness import Witness
@@ -34,6 +35,7 @@ from .enclose import Enclosure
 from .forms import Form, Letters
 from .system import Entries
 
+LARGE = 10_000  # terms, of which the Bernstein form takes long
 READ = ("x", "y")  # features of a token: what else there is, a constant say, is no part of G
 
 
@@ -71,17 +73,22 @@ class Moments:
         }
 
     def coarse(self, polynomial: Any, box: Box) -> Fraction:
-        """The sum of the largest absolute values of its terms: a bound on it, and a norm."""
-        ranges = box.ranges() | self.sums(box)
-        names = self.letters.context.names()
-        largest = [max(map(abs, ranges[name])) if name in ranges else None for name in names]
-        total = Fraction(0)
-        for exponents, c in polynomial.to_dict().items():
-            term = abs(Fraction(int(c.p), int(c.q)))
-            for most, e in zip(largest, exponents):
-                term *= most ** int(e) if e and most is not None else 1
-            total += term
-        return total
+        """A bound on it, and a norm: the sum of the largest absolute values of its terms, written
+        in how far the letters of G are from the middle of their ranges.
+        """
+        context, sums = self.letters.context, self.sums(box)
+        middle = {name: (low + high) / 2 for name, (low, high) in sums.items()}
+        moved = polynomial.compose(
+            *(
+                letter + context.constant(_rational(middle.get(name, Fraction(0))))
+                for name, letter in zip(context.names(), context.gens())
+            )
+        )
+        largest = {name: max(map(abs, side)) for name, side in box.ranges().items()}
+        largest |= {name: (high - low) / 2 for name, (low, high) in sums.items()}
+        sizes = context.from_dict({at: abs(c) for at, c in moved.to_dict().items()})
+        made = sizes(*(_rational(largest.get(name, Fraction(0))) for name in context.names()))
+        return Fraction(int(made.p), int(made.q))
 
     # -- the network --
 
@@ -152,6 +159,10 @@ class Moments:
 def g_name(a: int, b: int) -> str:
     """The letter of sum_j z_ja z_jb, a <= b; the last row is y."""
     return f"g{a + 1}_{b + 1}"
+
+
+def _rational(value: Fraction) -> fmpq:
+    return fmpq(value.numerator, value.denominator)
 
 
 def _array(rows: int, columns: int, entry: Any) -> np.ndarray:
@@ -298,29 +309,27 @@ class Difference:
         ranges, sums = box.ranges(), self.moments.sums(box)
         one = [x_name(0, i) for i in range(d)] + [y_name(0)]
         queries = {q_name(i): ranges[q_name(i)] for i in range(d)}
-        single: dict[tuple[int, ...], Fraction] = {}
-        rest: dict[tuple[int, ...], Fraction] = {}
+        single: dict[tuple[int, ...], Any] = {}
         for exponents, c in self.polynomial.to_dict().items():
-            degree = sum(e for name, e in zip(names, exponents) if name in sums)
-            (single if degree == 1 else rest)[exponents] = Fraction(int(c.p), int(c.q))
+            if sum(e for name, e in zip(names, exponents) if name in sums) == 1:
+                single[exponents] = c
         owners: dict[str, int | None] = {name: 0 for name in one} | dict.fromkeys(queries)
         alone = {name: ranges[name] for name in one} | queries
-        of_one = _of_example(single, names, one, d)
-        linear = separate.magnitude(of_one, owners, alone, 0.02, work / 2)
-        more = separate.magnitude(
-            Polynomial.of(rest, names),
-            dict.fromkeys(sums | queries),
-            sums | queries,
-            0.02,
-            work / 2,
-        )
-        high = up(n * Fraction(linear.high) + Fraction(more.high))
+        linear = separate.magnitude(_of_example(single, names, one, d), owners, alone, 0.02, work)
+        rest = self.polynomial - self.moments.letters.context.from_dict(single)
+        if len(rest) > LARGE:
+            more = self.moments.coarse(rest, box)
+        else:
+            other, wide = Polynomial.of(rest.to_dict(), names), sums | queries
+            found = separate.magnitude(other, dict.fromkeys(wide), wide, 0.02, work)
+            more = Fraction(found.high)
+        high = up(n * Fraction(linear.high) + more)
         at = {name: linear.at[name] for name in queries if name in linear.at}
         for j in range(n):  # all examples where the linear part is largest
             mine = [x_name(j, i) for i in range(d)] + [y_name(j)]
             at |= {to: linear.at[name] for to, name in zip(mine, one) if name in linear.at}
         how = "the moments of the examples, the part that is linear in them example by example"
-        return Enclosure(high, how, linear.boxes + more.boxes, at=at)
+        return Enclosure(high, how, at=at)
 
 
 def of(programs: Programs) -> Difference | None:
@@ -359,7 +368,7 @@ def _sum_of_products(a: Range, b: Range, same: bool, n: int) -> Range:
 
 
 def _of_example(
-    terms: Mapping[tuple[int, ...], Fraction], names: tuple[str, ...], one: list[str], d: int
+    terms: Mapping[tuple[int, ...], Any], names: tuple[str, ...], one: list[str], d: int
 ) -> Polynomial:
     """A polynomial that is linear in G at G = z z^T, in the letters of one example and a query."""
     places = {g_name(a, b): (one[a], one[b]) for a in range(d + 1) for b in range(a, d + 1)}
@@ -371,5 +380,5 @@ def _of_example(
             for used in places.get(name, (name,)) if e else ():
                 powers[used] += e
         key = tuple(powers.values())
-        made[key] = made.get(key, Fraction(0)) + c
+        made[key] = made.get(key, Fraction(0)) + Fraction(int(c.p), int(c.q))
     return Polynomial.of({k: c for k, c in made.items() if c}, order)

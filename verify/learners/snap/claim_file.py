@@ -55,7 +55,7 @@ def text(snapped: Snapped, to: Path) -> str:
         "",
         *_decorator(f"{to.stem}.trained", _second(snapped)),
         f"def trained({takes}):",
-        f'    """The weights as they were trained, each float as the fraction that it is."""',
+        '    """The weights as they were trained, each float as the fraction that it is."""',
         *_trained(snapped, to),
     ]
     return "\n".join(made) + "\n"
