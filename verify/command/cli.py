@@ -28,6 +28,7 @@ from .prove import prove
 from .replay import replay
 from .run import run
 from .show import list_all, show
+from .snap import snap
 from .sweep import sweep
 from .trace import trace
 
@@ -41,7 +42,7 @@ app = typer.Typer(
 )
 app.command("list")(list_all)
 for command in (
-    new, check, show, trace, run, prove, explain, measure, replay, sweep, bench, doctor,
+    new, check, show, trace, run, prove, explain, measure, snap, replay, sweep, bench, doctor,
 ):  # fmt: skip
     app.command()(command)
 

@@ -10,7 +10,7 @@ all that is left of the coefficients that reach a prediction. It at most doubles
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -40,31 +40,38 @@ class Candidate:
 
     @property
     def words(self) -> str:
-        return self.kind.words(self.groups)
+        """With numbers of three digits at most where they are not rounded yet."""
+        return self.kind.words(tuple(tuple(map(_short, group)) for group in self.groups))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An algorithm with rounded numbers, the same before, and simpler ones that are too far off."""
+
+    found: Candidate
+    nearest: Candidate
+    rejected: tuple[Candidate, ...]
 
 
 @dataclass(frozen=True)
 class Snapped:
     """What a network is.
 
-    found: with rounded numbers; nearest: the same before rounding; rejected: simpler ones, that
-    are too far off. coefficients, reach: of the layers, and those that reach a prediction.
+    coefficients, reach: of the layers, and those that reach a prediction.
     certificates: of the network against the algorithm on the box, of a quick and a full check.
     """
 
     trained: Trained
     box: Box
-    found: Candidate
-    nearest: Candidate
-    rejected: tuple[Candidate, ...]
+    choice: Choice
     coefficients: int
     reach: int
     certificates: tuple[Certificate, ...]
 
     @property
     def stated(self) -> Stated:
-        kind, trained = self.found.kind, self.trained
-        return kind.stated(self.found.groups, trained.reading, trained.d)
+        found, trained = self.choice.found, self.trained
+        return found.kind.stated(found.groups, trained.reading, trained.d)
 
     @property
     def bound(self) -> float:
@@ -82,6 +89,24 @@ class NoAlgorithmError(ValueError):
 
 
 def snap(trained: Trained, box: Box, tolerance: Fraction) -> Snapped:
+    """The algorithm of a network, certified. Raises NoAlgorithmError."""
+    choice = choose(trained, box, tolerance)
+    found = choice.found
+    stated = found.kind.stated(found.groups, trained.reading, trained.d)
+    asked = replace(box, parameters=stated.matrices)
+
+    def network(d: int, **matrices: Any) -> Any:
+        return trained.witness
+
+    certificates = tuple(
+        certify(network, stated.formula(), asked, effort=effort) for effort in EFFORTS
+    )
+    reach = sum(map(len, reaching(trained.layers, trained.d)))
+    coefficients = sum(map(len, trained.layers))
+    return Snapped(trained, asked, choice, coefficients, reach, certificates)
+
+
+def choose(trained: Trained, box: Box, tolerance: Fraction) -> Choice:
     """The algorithm of a network.
 
     tolerance: of the bound on the algorithm's predictions, how much the bound on the difference may
@@ -91,19 +116,13 @@ def snap(trained: Trained, box: Box, tolerance: Fraction) -> Snapped:
     for kind in kinds(len(trained.layers)):
         nearest = candidate(trained, box, kind, kind.read_off(trained))
         if nearest.share <= tolerance:
-            found = rounded(trained, box, nearest, tolerance)
-            return _certified(trained, box, found, nearest, tuple(rejected))
+            return Choice(rounded(trained, box, nearest, tolerance), nearest, tuple(rejected))
         rejected.append(nearest)
     best = min(rejected, key=lambda one: one.share)
     raise NoAlgorithmError(
         f"{trained.file}: no algorithm that is known is within {float(tolerance):.3g} of the bound "
-        f"on its predictions; nearest is {best.kind.words(_short(best.groups))}, off by "
-        f"{best.share:.3g} of that ({box.words})"
+        f"on its predictions; nearest is {best.words}, off by {best.share:.3g} of that"
     )
-
-
-def _short(groups: Groups) -> Groups:
-    return tuple(tuple(near(e, abs(e) / 1000) for e in group) for group in groups)
 
 
 def candidate(trained: Trained, box: Box, kind: Kind, groups: Groups) -> Candidate:
@@ -153,23 +172,11 @@ def _largest(groups: Groups) -> Fraction:
     return max(abs(entry) for group in groups for entry in group)
 
 
-def _certified(
-    trained: Trained, box: Box, found: Candidate, nearest: Candidate, rejected: tuple[Any, ...]
-) -> Snapped:
-    stated = found.kind.stated(found.groups, trained.reading, trained.d)
-    asked = Box(box.d, box.n, box.x, box.y, box.query, stated.matrices)
-
-    def network(d: int, **matrices: Any) -> Any:
-        return trained.witness
-
-    certificates = tuple(
-        certify(network, stated.formula(), asked, effort=effort) for effort in EFFORTS
-    )
-    reach = sum(map(len, reaching(trained.layers, trained.d)))
-    coefficients = sum(map(len, trained.layers))
-    return Snapped(trained, asked, found, nearest, rejected, coefficients, reach, certificates)
-
-
 def _high(one: Certificate) -> float:
     """Of the enclosure, or infinity."""
     return float("inf") if one.enclosure is None else one.enclosure.high
+
+
+def _short(number: Fraction) -> Fraction:
+    """It, or the simplest that is a thousandth part from it where it is long."""
+    return number if number.denominator < 1000 else near(number, abs(number) / 1000)

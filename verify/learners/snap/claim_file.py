@@ -30,14 +30,14 @@ def text(snapped: Snapped, to: Path) -> str:
     matrices = bool(stated.matrices)
     takes = ", ".join(("d", *stated.matrices))
     every = "n and d" if not matrices else "n, d and any matrix"
-    name = snapped.found.words
+    name = snapped.choice.found.words
     made = [
         f'"""{COUNTED[layers]} trained layer{plural} of linear self-attention: {name}.',
         "",
         f"From {trained.file.name} by `witness snap`; `witness check {to.name}` proves it again.",
         '"""',
         "",
-        *_imports(stated),
+        *_imports(snapped),
         *(_matrices(stated.matrices)),
         *_formula(stated),
         "",
@@ -61,13 +61,12 @@ def text(snapped: Snapped, to: Path) -> str:
     return "\n".join(made) + "\n"
 
 
-def _imports(stated: Stated) -> Iterator[str]:
-    fractions = any(
-        isinstance(value, Fraction) and value.denominator > 1
-        for layer in stated.layers
-        for value in layer.values()
-    )
-    if fractions or stated.matrices:
+def _imports(snapped: Snapped) -> Iterator[str]:
+    stated = snapped.stated
+    numbers = [value for layer in stated.layers for value in layer.values()]
+    numbers += [entry for rows in stated.matrices.values() for row in rows for entry in row]
+    numbers.append(Fraction(snapped.box.x))
+    if any(isinstance(number, Fraction) and number.denominator > 1 for number in numbers):
         yield "from fractions import Fraction"
     yield "from pathlib import Path"
     yield ""
@@ -81,7 +80,7 @@ def _imports(stated: Stated) -> Iterator[str]:
 
 
 def _matrices(matrices: Mapping[str, Any]) -> Iterator[str]:
-    """Each as a tuple of rows, over the least common denominator of its entries."""
+    """Each as a tuple of rows."""
     for name, rows in matrices.items():
         yield f"{name} = ("
         for row in rows:
@@ -118,7 +117,8 @@ def _layer(stated: Stated, reading: Reading) -> Iterator[str]:
         P, Q = '{("x", "x"): gamma, ("y", "y"): eta}', f'{{("x", "x"): {sign}1}}'
     else:
         P, Q = '{("y", "y"): eta}', f'{{("x", "x"): {sign}1}}'
-    yield f'    return {{"P": {P}, "Q": {Q}, "M": "examples"{factor}}}'
+    yield f"    P, Q = {P}, {Q}"
+    yield f'    return {{"P": P, "Q": Q, "M": "examples"{factor}}}'
 
 
 def _call(layer: Mapping[str, Any]) -> str:
@@ -141,7 +141,8 @@ def _first(stated: Stated, statement: str) -> list[str]:
 
 def _second(snapped: Snapped) -> list[str]:
     box = snapped.box
-    size = "" if box.x == 1 else f", x={box.x}, y={box.y}, query={box.query}"
+    r = _number(Fraction(box.x))
+    size = "" if r == "1" else f", x={r}, y={r}, query={r}"
     names = snapped.stated.matrices
     given = f", parameters={{{', '.join(f'{json.dumps(n)}: {n}' for n in names)}}}" if names else ""
     made = [
@@ -162,7 +163,7 @@ def within(bound: float) -> str:
 def _trained(snapped: Snapped, to: Path) -> Iterator[str]:
     trained, reading = snapped.trained, snapped.trained.reading
     place = Path(os.path.relpath(trained.file.resolve(), to.resolve().parent)).as_posix()
-    told = "".join(f", {name}={_literal(value)}" for name, value in reading.of_layers.items())
+    told = "".join(f", {name}={_literal(value)}" for name, value in trained.told.items())
     rest = f', "{REST}": {trained.width - trained.d - 1}' if trained.width > trained.d + 1 else ""
     yield f"    file = Path(__file__).parent / {json.dumps(place)}"
     yield f"    layers = layers_from(file{told})"
@@ -177,10 +178,16 @@ def _decorator(id: str, given: list[str]) -> Iterator[str]:
 
 
 def _called(what: str, arguments: list[str]) -> Iterator[str]:
-    """On one line where that fits."""
+    """On one line where that fits, else as many as fit on each."""
     if len(line := f"{what}({', '.join(arguments)})") <= WIDTH:
         yield line
         return
     yield f"{what}("
-    yield from (f"    {argument}," for argument in arguments)
+    line = ""
+    for argument in arguments:
+        if line and len(line) + len(argument) + 2 > WIDTH - 4:
+            yield f"    {line}"
+            line = ""
+        line += f"{' ' if line else ''}{argument},"
+    yield f"    {line}"
     yield ")"

@@ -11,6 +11,7 @@ the order and number of heads, and the part of P and Q that is antisymmetric in 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from constructions import Witness, from_matrices, layers_from
+from constructions.files import read_safetensors
 from constructions.numbers import Unsupported
 
 from ...checks.boxes.moments import Moments, g_name, refuse_others
@@ -32,6 +34,27 @@ Coefficients = Mapping[tuple[int, int, int, int], Fraction]  # (i, k, a, b), a <
 
 class NoWeightsError(ValueError):
     """A file without weights that can be snapped. The message is one line."""
+
+
+def said(file: str | Path) -> dict[str, Any]:
+    """What a file's metadata says of how it is to be read: some of n, d, factor and read.
+
+    `witness train` writes it: "settings", with d and n, and "read_as". Raises NoWeightsError.
+    """
+    path = Path(file)
+    if not path.is_file():
+        raise NoWeightsError(f"{file}: there is no such file")
+    try:
+        metadata = read_safetensors(path)[1]
+        settings, read_as = (json.loads(metadata.get(k, "{}")) for k in ("settings", "read_as"))
+    except ValueError as error:
+        raise NoWeightsError(" ".join(str(error).split())) from None
+    made = {name: settings[name] for name in ("n", "d") if name in (settings or {})}
+    if factor := ((read_as or {}).get("layers") or {}).get("factor"):
+        made["factor"] = factor
+    if read := ((read_as or {}).get("read") or {}).get("y"):
+        made["read"] = read
+    return made
 
 
 @dataclass(frozen=True)
@@ -67,7 +90,7 @@ class Reading:
         if self.heads != 1:
             told["heads"] = self.heads
         if self.scale is not None:
-            told |= {"attention": "linear", "scale": self.scale}
+            told["scale"] = self.scale
         return told
 
 
@@ -75,12 +98,13 @@ class Reading:
 class Trained:
     """A trained network, and what it computes.
 
-    prediction: a polynomial in the letters of `moments`; layers: the coefficients of each one;
-    weights: how many numbers they have in the file; unit: the spacing of these, relative.
+    told: to `layers_from`. prediction: a polynomial in the letters of `moments`; layers: the
+    coefficients of each; weights: how many numbers are in the file; unit: their spacing, relative.
     """
 
     file: Path
     reading: Reading
+    told: Mapping[str, Any]
     d: int
     width: int
     witness: Witness
@@ -98,8 +122,6 @@ class Trained:
 def read(file: str | Path, reading: Reading) -> Trained:
     """The network of a safetensors file. Raises NoWeightsError."""
     path = Path(file)
-    if not path.is_file():
-        raise NoWeightsError(f"{file}: there is no such file")
     try:
         return _read(path, reading)
     except (Unsupported, ValueError, TypeError) as error:
@@ -109,10 +131,10 @@ def read(file: str | Path, reading: Reading) -> Trained:
 
 
 def _read(path: Path, reading: Reading) -> Trained:
-    from constructions.files import read_safetensors
-
-    tensors = read_safetensors(path)[0]
-    layers = layers_from(path, **reading.of_layers)
+    tensors, told = read_safetensors(path)[0], reading.of_layers
+    layers = layers_from(path, **told, attention="linear")
+    if any("W_Q" in head for layer in layers for head in layer["heads"]):
+        told["attention"] = "linear"
     if len(layers) > LAYERS:
         raise Unsupported(f"{len(layers)} layers; what is snapped has one or two")
     width = _width(layers[0])
@@ -129,6 +151,7 @@ def _read(path: Path, reading: Reading) -> Trained:
     return Trained(
         path,
         reading,
+        told,
         d,
         width,
         witness,
@@ -162,13 +185,15 @@ def coefficients(layer: Mapping[str, Any], width: int, n: int) -> Coefficients:
     alone = from_matrices([layer], rows={"x": width - 1, "y": 1}, read="y", d=width - 1)
     moments = Moments.at(width - 1, n)
     after = moments.states(alone)[-1]  # of the basis vectors, which are the examples
-    rows = np.concatenate([after["x"], after["y"].reshape(-1, 1)], axis=1)
+    rows = np.concatenate([after[name].reshape(width + 1, -1) for name in ("x", "y")], axis=1)
     names = moments.letters.context.names()
     places = {g_name(a, b): (a, b) for a in range(width) for b in range(a, width)}
     made: dict[tuple[int, int, int, int], Fraction] = {}
     for k, i in np.ndindex(width, width):
         entry = moments.letters.element(rows[k, i])
-        terms = {} if entry.is_zero else entry.over.plain().to_dict()  # linear in G, as it is
+        polynomial = entry.polynomial
+        assert polynomial is not None  # linear in G, as one layer is
+        terms = polynomial.to_dict()
         for exponents, c in terms.items():
             for name, e in zip(names, exponents):
                 if e:
