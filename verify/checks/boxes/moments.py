@@ -317,19 +317,28 @@ class Difference:
         alone = {name: ranges[name] for name in one} | queries
         linear = separate.magnitude(_of_example(single, names, one, d), owners, alone, 0.02, work)
         rest = self.polynomial - self.moments.letters.context.from_dict(single)
-        if len(rest) > LARGE:
-            more = self.moments.coarse(rest, box)
-        else:
-            other, wide = Polynomial.of(rest.to_dict(), names), sums | queries
-            found = separate.magnitude(other, dict.fromkeys(wide), wide, 0.02, work)
-            more = Fraction(found.high)
-        high = up(n * Fraction(linear.high) + more)
+        high = n * Fraction(linear.high) + self._apart(rest, box, work)
+        if single and not rest.is_zero():  # what is linear and what is not may cancel
+            high = min(high, self._apart(self.polynomial, box, work))
         at = {name: linear.at[name] for name in queries if name in linear.at}
         for j in range(n):  # all examples where the linear part is largest
             mine = [x_name(j, i) for i in range(d)] + [y_name(j)]
             at |= {to: linear.at[name] for to, name in zip(mine, one) if name in linear.at}
         how = "the moments of the examples, the part that is linear in them example by example"
-        return Enclosure(high, how, at=at)
+        return Enclosure(up(high), how, at=at)
+
+    def _apart(self, polynomial: Any, box: Box, work: float) -> Fraction:
+        """A bound where every letter has its range by itself: the better one of two."""
+        coarse = self.moments.coarse(polynomial, box)
+        if polynomial.is_zero() or len(polynomial) > LARGE:
+            return coarse
+        names = tuple(self.moments.letters.context.names())
+        sides = self.moments.sums(box) | box.ranges()
+        made = Polynomial.of(polynomial.to_dict(), names)
+        wide = {name: sides[name] for name in made.variables}
+        return min(
+            coarse, Fraction(separate.magnitude(made, dict.fromkeys(wide), wide, 0.02, work).high)
+        )
 
 
 def of(programs: Programs) -> Difference | None:
