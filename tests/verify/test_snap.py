@@ -350,6 +350,16 @@ def test_the_command_reads_what_the_file_says_and_writes_what_holds(tmp_path, ca
     assert main(["check", str(claim), "--quick"]) == 0
 
 
+def test_a_layer_that_is_trained_here_is_the_step_of_the_best_rate(tmp_path, capsys):
+    pytest.importorskip("verify.command.train")
+    weights, claim = str(tmp_path / "lsa.safetensors"), str(tmp_path / "lsa.py")
+    learner = ["train", "linear_attention", "--d", "2", "--n", "6", "--steps", "600"]
+    assert main([*learner, "-o", weights]) == 0
+    assert main(["snap", weights, "-o", claim]) == 0
+    assert "rate 2/3" in capsys.readouterr().out  # n/(n + d + 1)
+    assert main(["check", claim, "--quick"]) == 0
+
+
 REFUSED = {
     "no file": ({}, "there is no such file"),
     "no safetensors": (b"nothing", "no safetensors file"),
