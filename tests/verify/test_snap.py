@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
+import constructions
 import verify
 from constructions import layers_from
 from verify import Box, Budget, engine
@@ -212,6 +213,26 @@ def test_the_algorithm_is_found(tmp_path, layers, kind, groups):
     trained = of(saved(layers, tmp_path / "w.safetensors"))
     found = choose(trained, box_of(trained), TENTH).found
     assert (found.kind.name, found.groups) == (kind, groups)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_the_snapped_layers_predict_what_the_construction_of_that_name_does(tmp_path, depth):
+    d, n = 2, 3
+    X, y, query = (
+        np.array([[1, 2], [3, -5], [0, 1]]), np.array([1, -2, 4]), np.array([[1, 1], [2, 0]])
+    )  # fmt: skip
+    _, claim = written(ideal(d, depth), tmp_path)
+    etas, gammas = ([rate / n for rate in rates] for rates in RATES[depth])
+    if depth == 1:  # its loss "sum" has no 1/2
+        known = {"step_size": etas[0] / 2}
+    else:
+        known = {"step_size": tuple(etas), "gamma": (*gammas, Fraction(0))}
+    name = {1: "gradient_descent", 2: "gd_plus_plus"}[depth]
+    construction = constructions.build(name, d=d, steps=depth, **known)
+    snapped = load_file(claim)[0].witness(d=d)
+    assert name in claim.read_text()
+    both = [one.predict(X, y, query, "rational").tolist() for one in (snapped, construction)]
+    assert both[0] == both[1]
 
 
 @pytest.mark.parametrize("depth", [1, 2])
