@@ -89,35 +89,33 @@ def _newton_descends(argument: Argument, sign: int = -1) -> None:
     )  # fmt: skip
 
 
-def _responses(argument: Argument, degree: Any = None) -> None:
-    """p/q and P/Q with p Q − P q of degree D and D + 1 zeros: it is the zero polynomial."""
-    D = sympy.Symbol("D", integer=True, nonnegative=True) if degree is None else degree
-    x, root, value = sympy.symbols("x l f")
-    argument.let("f", r"p Q - P q, \text{ of degree at most } D")
-    argument.note(r"\text{Ruffini: division by } x - l \text{ by Horner's rule, degree by degree}")
-    high, rest = sympy.symbols("h r")
+def _responses(argument: Argument, zeros: int = 1) -> None:
+    """A polynomial of degree D or less with D + 1 different zeros is zero, by induction on D."""
+    D = sympy.Symbol("D", integer=True, nonnegative=True)
+    x, zero, other, value = sympy.symbols("x l m f")
+    argument.let("f", r"p Q - P q")
+    constant = sympy.Symbol("c", nonzero=True)
+    argument.differ(r"D = 0,\ \text{a constant } c \text{ that has no zero}:\ ", constant, 0)
+    power, quotient = sympy.Symbol("j", integer=True, positive=True), sympy.Symbol("g")
+    argument.note(r"\text{at a zero } l, f \text{ is a sum of multiples of } x^j - l^j")
+    argument.equal(r"j = 1:\ (x^1 - l^1)/(x - l):\ ", (x - zero) / (x - zero), 1)
+    below = x**power - (x - zero) * quotient  # l^j
     argument.equal(
-        r"f = h x + r \text{ with } h \text{ of a degree less},\ f(l) = h l + r:\ ",
-        sympy.expand(high * x + rest - (high * root + rest)), sympy.expand(high * (x - root)),
-    )  # fmt: skip
-    power = sympy.Symbol("j", integer=True, positive=True)
-    lower = sympy.Symbol("g")  # (x^j - l^j)/(x - l)
-    argument.equal(
-        r"x^{j+1} - l^{j+1} = (x - l)(x^j + l g),\ x^j - l^j = (x - l) g:\ ",
-        sympy.expand(x * x**power - root * (x**power - (x - root) * lower)),
-        sympy.expand((x - root) * (x**power + root * lower)),
+        r"x^j - l^j = (x - l) g \Rightarrow x^{j+1} - l^{j+1} = (x - l)(x^j + l g):\ ",
+        sympy.expand(x * x**power - zero * below),
+        sympy.expand((x - zero) * (x**power + zero * quotient)),
     )
-    other = sympy.Symbol("m")
+    argument.note(r"\text{so it is } (x - l) h \text{ with } h \text{ of a degree less}")
     argument.equal(
-        r"\text{a further zero } m \text{ of } f = (x - l) h \text{ is one of } h:\ f(m)/(m - l) = ",
-        ((x - root) * value).subs(x, other) / (other - root),
-        value,
+        r"h \text{ at another zero } m,\ f(m)/(m - l):\ ",
+        (value / (other - zero)).subs(value, 0),
+        0,
     )
-    argument.recurrence(
-        r"\text{zeros that leave a non-zero polynomial of degree } D:\ ",
-        D, D, 0, lambda count: count + 1,
-    )  # fmt: skip
-    argument.greater(r"\text{one more than that: } ", D + 1, D)
+    argument.equal(
+        r"D \to D + 1,\ D + 2 \text{ zeros of } f, \text{ of } h \text{ those but } l:\ ",
+        D + 2 - zeros,
+        D + 1,
+    )
 
 
 THEOREMS = [
@@ -140,6 +138,16 @@ THEOREMS = [
         kind="induction on k",
         argue=_newton_descends,
         inputs={"sign": -1},
+        variant="repaired",
+    ),
+    Theorem(
+        id="readings.responses",
+        claims=("akyurek2022.phases", "fu2023.readout"),
+        statement=r"p/q = P/Q \text{ at } D + 1 \text{ eigenvalues}, D = \deg(pQ - Pq), "
+        r"\text{ makes them one function}",
+        kind="induction on k",
+        argue=_responses,
+        inputs={"zeros": 1},
         variant="repaired",
     ),
 ]

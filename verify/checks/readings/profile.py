@@ -8,7 +8,7 @@ for all of those. All of it is enclosed in balls, and a greatest value is one on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -23,7 +23,7 @@ from proofs.flint_precision import precision
 from ...strategies import Case
 from . import prompts
 
-BITS = 256
+BITS = 192
 Errors: TypeAlias = list[list[arb]]  # of each layer, or number of steps, at each position
 # predictions for one prompt and query by each number of steps that is asked for
 Algorithm: TypeAlias = Callable[[arb_mat, arb_mat, Sequence[int]], list[arb_mat]]
@@ -42,10 +42,27 @@ class Match:
     last: bool
 
 
-def profile(witness: Witness, case: Case, algorithm: Algorithm, steps: Sequence[int]) -> list[Match]:
-    """What each layer of a witness matches on the sequence of the examples."""
+def of(
+    witness: Witness, case: Case, algorithms: Mapping[str, tuple[Algorithm, Sequence[int]]]
+) -> dict[str, list[Match]]:
+    """What each layer of a witness matches of each algorithm, of the numbers of steps given, in
+    increasing order. The last example of the case is only asked for."""
     with precision(BITS):
-        return matches(errors(witness, case), steps_errors(case, algorithm, steps), steps)
+        own = errors(witness, case)
+        return {
+            name: matches(own, steps_errors(case, algorithm, steps), steps)
+            for name, (algorithm, steps) in algorithms.items()
+        }
+
+
+def differ(case: Case, predictions: Sequence[Fraction], steps: Sequence[int]) -> bool:
+    """Whether each prediction for the query is surely not Newton's after its number of steps."""
+    with precision(BITS):
+        X, query = matrix(case.X), matrix(case.queries)
+        S, pull = X.transpose() * X, X.transpose() * matrix(case.y.reshape(-1, 1))
+        made = newton(S, pull, sorted(set(steps)))
+        by_steps = {k: (query * w)[0, 0] for k, w in zip(sorted(set(steps)), made, strict=True)}
+        return all(not by_steps[k].overlaps(ball(p)) for p, k in zip(predictions, steps))
 
 
 def errors(witness: Witness, case: Case) -> Errors:
@@ -72,9 +89,11 @@ def steps_errors(case: Case, algorithm: Algorithm, steps: Sequence[int]) -> Erro
 
 def matrix(values: np.ndarray) -> arb_mat:
     """Fractions (rows, columns) as balls."""
-    return arb_mat(
-        [[arb(fmpq(value.numerator, value.denominator)) for value in row] for row in values]
-    )
+    return arb_mat([[ball(value) for value in row] for row in values])
+
+
+def ball(value: Fraction) -> arb:
+    return arb(fmpq(value.numerator, value.denominator))
 
 
 def newton(S: arb_mat, pull: arb_mat, steps: Sequence[int]) -> list[arb_mat]:
@@ -94,7 +113,7 @@ def descent(step_size: Fraction) -> Algorithm:
     """
 
     def run(S: arb_mat, pull: arb_mat, steps: Sequence[int]) -> list[arb_mat]:
-        size = arb(fmpq(step_size.numerator, step_size.denominator))
+        size = ball(step_size)
         left, moved = identity(S.nrows()) - S * size, pull * size
         doubled = []
         for _ in range(max(steps).bit_length()):

@@ -64,3 +64,16 @@ def by_layer(witness: Witness, case: Case, numbers: Any = "rational") -> list[li
     states = witness.trace(case.X, case.y, case.queries, numbers)
     c = readout.coefficient
     return [[state[readout.slot][t] * c for t in asked] for state in states[1:]]
+
+
+def least_squares(case: Case) -> Array:
+    """The weights (d,) with X^T X w = X^T y. Raises ZeroDivisionError where they are not unique."""
+    from flint import fmpq, fmpq_mat
+
+    S, pull = case.X.T @ case.X, (case.X.T @ case.y).reshape(-1, 1)
+    left, right = (
+        fmpq_mat([[fmpq(v.numerator, v.denominator) for v in row] for row in part])
+        for part in (S, pull)
+    )
+    solved = left.solve(right).entries()
+    return np.array([Fraction(int(v.p), int(v.q)) for v in solved], dtype=object)
