@@ -7,8 +7,6 @@ which little is done yet, 1/(αN) and 1/√(β2^k); the best match puts the two 
 
 from __future__ import annotations
 
-from typing import Any
-
 import sympy
 
 from proofs.argument import Argument

@@ -14,7 +14,7 @@ import numpy as np
 
 from proofs.layer import MLP, Layer, Readout
 from proofs.prompt import Prompt
-from proofs.slotmap import Block, slot_map
+from proofs.slotmap import Block, SlotMap, slot_map
 from proofs.stream import layout
 
 from ...parameters import whole
@@ -34,14 +34,14 @@ def frozen(d: int, seed: int = 0) -> Witness:
     examples are."""
     d, seed = whole("d", d), whole("seed", seed, 0)
     (inner, gate), own = weights(d, seed)
-    side = {"inner": inner, "gate": gate}
-    read = {
-        name: slot_map(
+
+    def of_example(rows: Rows) -> SlotMap:
+        return slot_map(
             Block("h", "seen", matrix=tuple(row[:d] for row in rows)),
             Block("h", "y", matrix=tuple(row[d:] for row in rows)),
         )
-        for name, rows in side.items()
-    }
+
+    gated = MLP(slot_map(("features", "h")), inner=of_example(inner), gate=of_example(gate))
     return Witness(
         name="akyurek2022.frozen",
         layout=layout(x=(d,), y=(), one=(), index=(), seen=(d,), features=(features(d),), p=()),
@@ -55,7 +55,7 @@ def frozen(d: int, seed: int = 0) -> Witness:
         ),
         layer_list=(
             Layer("read x_j", read_offset(-1, slot_map(("seen", "x")))),
-            Layer("random features", (), MLP(outer=slot_map(("features", "h")), **read)),
+            Layer("random features", (), gated),
         ),
         readout=Readout("p"),
         parameters={"d": d, "seed": seed},

@@ -9,7 +9,6 @@ one predictor is nearest only where they tell.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -25,14 +24,6 @@ from . import profile, prompts
 
 # prediction at a query (1, d) from examples (t, d) and targets (t, 1), t < d
 Predictor: TypeAlias = Callable[[np.ndarray, np.ndarray, np.ndarray], arb]
-
-
-@dataclass(frozen=True)
-class Nearest:
-    """The predictor nearest to a layer, and the mean squared differences of all."""
-
-    name: str
-    distances: Mapping[str, arb]
 
 
 def ridge(strength: Fraction) -> Predictor:
@@ -87,28 +78,25 @@ def neighbours(count: int, weighted: bool) -> Predictor:
     return predict
 
 
-def nearest(
+def distances(
     witness: Witness, cases: Sequence[Case], predictors: Mapping[str, Predictor]
-) -> list[Nearest]:
-    """After each layer, the predictor nearest to the model over all prefixes of the cases.
-
-    The last example of a case is only asked for. Raises profile.Open where balls cannot tell.
-    """
+) -> list[dict[str, arb]]:
+    """After each layer, the mean squared difference of each predictor over all prefixes of the
+    cases; the last example of a case is only asked for."""
     with precision(profile.BITS):
-        system, rows = Ball(profile.BITS), []
+        system, rows = Ball(profile.MODEL_BITS), []
         for case in cases:
             for t in range(1, len(case.X)):
                 X, y, query = case.X[:t], case.y[:t], case.X[t : t + 1]
-                made = prompts.by_layer(witness, Case(case.parameters, X, y, query), system)
+                own = prompts.by_layer(witness, Case(case.parameters, X, y, query), system)
                 others = {
                     name: predict(X, y.reshape(-1, 1), query)
                     for name, predict in predictors.items()
                 }
-                rows.append(([predicted for (predicted,) in made], others))
-        layers = range(len(witness.layer_list))
+                rows.append(([predicted for (predicted,) in own], others))
         return [
-            _nearest({name: _mean([(made[k], others[name]) for made, others in rows]) for name in predictors})
-            for k in layers
+            {name: _mean([(own[k], others[name]) for own, others in rows]) for name in predictors}
+            for k in range(len(witness.layer_list))
         ]
 
 
@@ -117,8 +105,9 @@ def _mean(pairs: Sequence[tuple[arb, arb]]) -> arb:
     return sum(((a - b) * (a - b) for a, b in pairs), arb(0)) / len(pairs)
 
 
-def _nearest(distances: Mapping[str, arb]) -> Nearest:
-    best = min(distances, key=lambda name: distances[name].mid())
-    if not all(distances[best] < value for name, value in distances.items() if name != best):
+def nearest(found: Mapping[str, arb]) -> str:
+    """The predictor of the least distance. Raises profile.Open where balls cannot tell."""
+    best = min(found, key=lambda name: found[name].mid())
+    if not all(found[best] < value for name, value in found.items() if name != best):
         raise profile.Open(f"{best} may not be the nearest")
-    return Nearest(best, distances)
+    return best

@@ -52,12 +52,13 @@ def affine_floor(
     made = [states(witness, one) for _, one in prompts]
     aims = [target(one) for _, one in prompts]
     left = sum((c * aim for (c, _), aim in zip(prompts, aims, strict=True)), 0 * aims[0])
-    bound = Fraction(left @ left, len(prompts))
+    bound: Fraction = (left @ left) / len(prompts)
     floors: list[Fraction | None] = []
     for layer in zip(*made, strict=True):
         kept = sum((c * state for (c, _), state in zip(prompts, layer, strict=True)), 0 * layer[0])
         floors.append(None if kept.any() else bound)
-    return floors, sum((aim @ aim for aim in aims), Fraction(0))
+    without: Fraction = sum((aim @ aim for aim in aims), Fraction(0))
+    return floors, without
 
 
 def pooled(made: States, alpha: Sequence[Fraction]) -> np.ndarray:
@@ -67,20 +68,33 @@ def pooled(made: States, alpha: Sequence[Fraction]) -> np.ndarray:
 
 
 def same_pooled(
-    witness: Witness, case: Case, alpha: Sequence[Fraction], target: Target, tries: int = 4
-) -> Case | None:
-    """The prompt with other y, of the same pooled state in every layer and another target.
-
-    Looked for along `tries` directions of y: None where none of their combinations is one.
-    """
-    at = pooled(states(witness, case), alpha)
+    witness: Witness,
+    case: Case,
+    attentions: Sequence[Sequence[Fraction]],
+    target: Target,
+    tries: int = 4,
+) -> list[Case | None]:
+    """For each attention, a prompt with other y, of the same pooled state in every layer and with
+    another target. Looked for along `tries` directions of y: None where none of them is one."""
+    before = states(witness, case)
     moves = [_direction(len(case.y), k) for k in range(tries)]
-    changes = [
-        pooled(states(witness, replace(case, y=case.y + move)), alpha) - at for move in moves
-    ]
-    for weights in _kernel(np.array(changes).T):
-        y = case.y + sum(w * move for w, move in zip(weights, moves, strict=True))
-        other = replace(case, y=y)
+    moved = [states(witness, replace(case, y=case.y + move)) for move in moves]
+    made = []
+    for alpha in attentions:
+        at = pooled(before, alpha)
+        changes = [pooled(after, alpha) - at for after in moved]
+        made.append(_other(witness, case, alpha, target, at, list(zip(moves, changes))))
+    return made
+
+
+def _other(
+    witness: Witness, case: Case, alpha: Sequence[Fraction], target: Target, at: np.ndarray,
+    moves: Sequence[tuple[np.ndarray, np.ndarray]],
+) -> Case | None:  # fmt: skip
+    """The case moved so that the changes of its pooled state cancel, run again to be sure."""
+    for weights in _kernel(np.array([change for _, change in moves]).T):
+        change = sum((w * move for w, (move, _) in zip(weights, moves, strict=True)), 0 * case.y)
+        other = replace(case, y=case.y + change)
         if (pooled(states(witness, other), alpha) == at).all():
             if (target(other) != target(case)).any():
                 return other

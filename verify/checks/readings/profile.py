@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from flint import arb, arb_mat, fmpq
@@ -23,7 +23,7 @@ from proofs.flint_precision import precision
 from ...strategies import Case
 from . import prompts
 
-BITS = 192
+BITS, MODEL_BITS = 192, 96  # Newton's steps lose half of them
 Errors: TypeAlias = list[list[arb]]  # of each layer, or number of steps, at each position
 # predictions for one prompt and query by each number of steps that is asked for
 Algorithm: TypeAlias = Callable[[arb_mat, arb_mat, Sequence[int]], list[arb_mat]]
@@ -67,7 +67,7 @@ def differ(case: Case, predictions: Sequence[Fraction], steps: Sequence[int]) ->
 
 def errors(witness: Witness, case: Case) -> Errors:
     """Each layer's own errors at x_2, …, one row a layer."""
-    system, columns = Ball(BITS), []
+    system, columns = Ball(MODEL_BITS), []
     for t in range(1, len(case.X)):
         part = Case(case.parameters, case.X[:t], case.y[:t], case.X[t : t + 1])
         made = prompts.by_layer(witness, part, system)

@@ -45,4 +45,3 @@ def _solution(rows: np.ndarray, aims: np.ndarray) -> np.ndarray | None:
             return None
         made[place] = probe.fraction(reduced[i, width])
     return made
-

@@ -7,6 +7,7 @@ inference from them, on a model that is gradient descent at every depth.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from itertools import groupby
 
@@ -58,25 +59,26 @@ def algorithm_by_nearest(budget: Budget, model: Witness | None = None) -> CheckR
     model = model or constructions.build("deep_descent", d=D, layers=LAYERS, alpha=2 * RATE)
     cases = [prompts.gaussian(seed, D, D) for seed in (0, 1)]
     layers = len(model.layer_list)
-    found = [one.name for one in nearest.nearest(model, cases, PREDICTORS)]
+    by_layer = nearest.distances(model, cases, refined(layers))
+    better = [nearest.nearest(of_layer) for of_layer in by_layer]
+    found = [
+        nearest.nearest({name: of_layer[name] for name in PREDICTORS}) for of_layer in by_layer
+    ]
     phases = tuple(name for name, _ in groupby(name.partition("(")[0] for name in found))
     if phases != PHASES:
         return CheckResult(None, detail=f"the premise is not met: phases {', '.join(phases)}")
-    better = nearest.nearest(model, cases, refined(layers))
-    if [one.name for one in better] == found:
+    if better == found:
         return CheckResult(True, len(cases) * (D - 1), detail=f"nearest: {', '.join(found)}")
-    last = cases[0]
+    case = cases[0]
+    shown = replace(case, X=case.X[:-1], y=case.y[:-1], queries=case.X[-1:]).to_json()
     raise Differs(
         f"nearest of the figure's: {', '.join(found)}; with more steps in the grid: "
-        f"{', '.join(one.name for one in better)}",
+        f"{', '.join(better)}",
         {
-            "parameters": dict(last.parameters),
+            **shown,
             "model": f"deep_descent, 1 to {layers} layers, alpha = {2 * RATE}: gradient descent",
             "nearest of the figure's": found,
-            "nearest with more steps": [one.name for one in better],
-            "X": last.to_json()["X"],
-            "y": last.to_json()["y"],
-            "queries": last.to_json()["X"][-1:],
+            "nearest with more steps": better,
         },
     )
 
@@ -84,7 +86,7 @@ def algorithm_by_nearest(budget: Budget, model: Witness | None = None) -> CheckR
 @claim(
     "akyurek2022.phases",
     source="akyurek2022, section 4.3, figure 3, arXiv:2211.15661",
-    statement=r"\text{a model runs the predictor that is nearest to it: with its depth it goes from "
+    statement=r"\text{a model runs the predictor that is nearest to it: with depth it goes from "
     r"gradient descent to ridge regression to least squares}",
     expected="refuted",
     note="the inference is refuted, not the measurement. A model that is gradient descent at every "

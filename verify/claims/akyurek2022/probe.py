@@ -56,7 +56,7 @@ def decoder(d: int, seed: int = 0) -> np.ndarray | None:
 def decoded_is_computed(
     budget: Budget, model: Witness | None = None, weights: np.ndarray | None = None
 ) -> CheckResult:
-    """What is decoded exactly from a deep layer, and not from the input, some token has computed."""
+    """What is decoded from a deep layer, and not from the input, some token has computed."""
     model = model or frozen.frozen(D)
     weights = decoder(D) if weights is None else weights
     if weights is None:
@@ -72,9 +72,11 @@ def decoded_is_computed(
     if floors[0] is None or floors[0] < without:
         return CheckResult(None, detail="the premise is not met: the input may be decoded as well")
     told = _tokens_that_see_more_than_one(model, case)
-    same = model.predict(case.X, case.y, case.queries, "rational")
-    moved = model.predict(other.X, other.y, case.queries, "rational")
-    if told or (same != moved).any():
+    same, *moved = (
+        model.predict(X, y, case.queries, "rational")
+        for X, y in ((case.X, case.y), (case.X, other.y), (other.X, other.y))
+    )
+    if told or any((same != prediction).any() for prediction in moved):
         return CheckResult(
             True, len(cases), detail=f"computed: {told or 'predictions'} depend on the examples"
         )
@@ -84,10 +86,10 @@ def decoded_is_computed(
         case.to_json()
         | {
             "prediction": as_text(same.tolist()),
-            "other examples": {"X": other.to_json()["X"], "y": other.to_json()["y"]},
-            "prediction after them": as_text(moved.tolist()),
             "X^T y": as_text(moment(case).tolist()),
-            "X^T y of them": as_text(moment(other).tolist()),
+            "other y": as_text(other.y.tolist()),
+            "X^T y with them": as_text((case.X.T @ other.y).tolist()),
+            "prediction with them": as_text(moved[0].tolist()),
         },
     )
 
@@ -147,6 +149,11 @@ def attentions(tokens: int) -> dict[str, list[Fraction]]:
     }
 
 
+def answers(case: Case) -> list[Fraction]:
+    """What least squares predicts."""
+    return list(case.queries @ prompts.least_squares(case))
+
+
 @check("exact", "exact", transformer=False)
 def absent_is_not_computed(budget: Budget, model: Witness | None = None) -> CheckResult:
     """What no probe decodes from any layer, the model does not predict with."""
@@ -158,27 +165,27 @@ def absent_is_not_computed(budget: Budget, model: Witness | None = None) -> Chec
             if floor is None or floor < without:
                 said = f"a linear probe of layer {layer} may decode {name}"
                 return CheckResult(None, detail=f"the premise is not met: {said}")
-    others = {}
-    for said, alpha in attentions(N + 1).items():
-        other = probe.same_pooled(model, case, alpha, prompts.least_squares)
-        if other is None:
-            detail = f"a probe that attends to {said} may decode w_OLS"
-            return CheckResult(None, detail=f"the premise is not met: {detail}")
-        others[said] = other
-    for one in (case, *(flipped for _, flipped in probe.flipped(case)), *others.values()):
-        want = one.queries @ prompts.least_squares(one)
-        if (model.predict(one.X, one.y, one.queries, "rational") != want).any():
+    tried = attentions(N + 1)
+    found = probe.same_pooled(model, case, list(tried.values()), prompts.least_squares)
+    others = [other for other in found if other is not None]
+    if len(others) < len(tried):
+        blind = ", ".join(said for said, other in zip(tried, found, strict=True) if other is None)
+        return CheckResult(
+            None, detail=f"the premise is not met: attending to {blind} may decode it"
+        )
+    for one in (*(flipped for _, flipped in probe.flipped(case)), *others):
+        if model.predict(one.X, one.y, one.queries, "rational").tolist() != answers(one):
             return CheckResult(None, detail="the model's prediction is not least squares here")
-    other = others["equal"]
+    other = others[0]
     raise Differs(
         "the prediction is least squares exactly; over four prompts no linear probe of any layer "
-        "errs less on X^T y or w_OLS than the guess 0, and none with any function of a state pooled "
-        f"by attention ({', '.join(others)}) can tell two prompts of different w_OLS",
+        "errs less on X^T y or w_OLS than the guess 0, and no function at all of a state pooled by "
+        f"attention ({', '.join(tried)}) tells two prompts of different w_OLS",
         case.to_json()
         | {
-            "prediction": as_text((case.queries @ prompts.least_squares(case)).tolist()),
+            "prediction": as_text(answers(case)),
             "y with the same pooled states": as_text(other.y.tolist()),
-            "prediction with them": as_text((other.queries @ prompts.least_squares(other)).tolist()),
+            "prediction with them": as_text(answers(other)),
         },
     )
 
@@ -188,11 +195,11 @@ def absent_is_not_computed(budget: Budget, model: Witness | None = None) -> Chec
     source="akyurek2022, section 5, arXiv:2211.15661",
     statement=r"\text{what no probe decodes from any layer, the model does not compute}",
     expected="refuted",
-    note="the inference is refuted, not the measurement. Newton's witness holds x and M x in every "
-    "token, and w = M X^T y in none. With all x, or all y, w changes sign, and no slot with both: a "
-    "linear probe is no better than 0 on any data with these symmetries, such as the paper's. Two "
-    "slots depend on y; 20 coordinates of w cannot be told from what any attention makes of two, "
-    f"whatever function follows. {INTERVENE}",
+    note="the inference is refuted, not the measurement. Newton's witness holds x and M x in each "
+    "token, and w = M X^T y in none. w changes sign with all x and with all y, as no slot does: on "
+    "data with these symmetries, such as the paper's, no linear probe beats the guess 0. Two slots "
+    "depend on y: an attention makes two numbers of them, of which no function tells the 20 of w. "
+    + INTERVENE,
 )
 def absent_printed() -> tuple[Check, ...]:
     """What no probe decodes from any layer is not computed."""

@@ -129,8 +129,8 @@ def second_order_by_profile(
     note="the inference is refuted, not the measurement. By the paper's SimE, at its size and with "
     "its step size, layers 1 to 7 of plain gradient descent match 1, 4, 7, 11, 14, 16, 20 Newton "
     "steps: each makes 3N + 1 steps of N, which adds 2 log2(3) = 3.17. The lower bounds that rule "
-    "out gradient methods count gradients, of which a layer may compose any number. As a function of "
-    "the prompt even Newton's iterate is first-order: 2^(k+1) gradient steps",
+    "out gradient methods count gradients, and a layer composes many. As a function of the prompt "
+    "even Newton's iterate is first-order: 2^(k+1) gradient steps",
 )
 def match_printed() -> tuple[Check, ...]:
     """What layers match tells whether a model runs a second-order method."""
@@ -199,11 +199,12 @@ def reached_by_read_out(
     to_fit, fresh = _drawn(roots, (0, 1, 2), 12), _drawn(roots, (3, 4), 4)
     found = readout.fitted(model, to_fit, [_answers(case) for case in to_fit])
     cases = len(to_fit) + len(fresh)
-    first = next((k for k, weights in enumerate(found) if weights is not None), None)
-    if first is None:
-        detail = "no read-out of any layer gives least squares"
-        return CheckResult(True, cases, detail=f"{detail}, on prompts of {len(set(roots))} eigenvalues")
-    weights = found[first]
+    exact = [(layer, weights) for layer, weights in enumerate(found) if weights is not None]
+    if not exact:
+        many = f"on prompts of {len(set(roots))} eigenvalues"
+        detail = f"{many} no read-out of any layer gives least squares"
+        return CheckResult(True, cases, detail=detail)
+    first, weights = exact[0]
     for case in fresh:
         if (readout.query_states(model, case)[first] @ weights != _answers(case)).any():
             return CheckResult(None, detail="the read-out is exact only where it was fitted")
@@ -242,7 +243,7 @@ def readout_printed() -> tuple[Check, ...]:
 @repair(
     "fu2023.readout",
     "on prompts with more different eigenvalues than a layer has slots for",
-    statement=r"\text{on prompts of } d \text{ different eigenvalues no read-out gives least squares "
+    statement=r"\text{on prompts of } d \text{ different eigenvalues no read-out is least squares "
     r"from a layer that holds polynomials in } S \text{ of degree below } d - 1",
 )
 def readout_repaired() -> tuple[Check, ...]:
