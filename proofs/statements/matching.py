@@ -48,7 +48,7 @@ def _rates(argument: Argument, factor: int = 3, power: int = 2) -> None:
     argument.equal(r"K(3N + 1)/K(N) = ", more, (3 + 1 / N) ** 2)
     argument.limit(r"\text{the factor a layer, } 2^{2 \log_2 3}:\ ", more, N, sympy.oo, 9)
     argument.greater(r"\text{more than 3 Newton steps a layer, } 3^2 > 2^3:\ ", more, 2**3)
-    argument.greater(r"\text{at most 4, } N \geq 1:\ 2^4 + 1 > ", 17, more.subs(N, 1 + v))
+    argument.at_least(r"\text{at most 4, } N = 1 + v:\ 2^4 = ", 2**4, more.subs(N, 1 + v))
     argument.note(r"\text{the layers are no Newton steps, of whatever size and number}")
     argument.equal(
         r"\tfrac{d}{ds}(1 - \beta s^2)^K \text{ at } s = 0:\ ",

@@ -169,10 +169,9 @@ def absent_is_not_computed(budget: Budget, model: Witness | None = None) -> Chec
     found = probe.same_pooled(model, case, list(tried.values()), prompts.least_squares)
     others = [other for other in found if other is not None]
     if len(others) < len(tried):
-        blind = ", ".join(said for said, other in zip(tried, found, strict=True) if other is None)
-        return CheckResult(
-            None, detail=f"the premise is not met: attending to {blind} may decode it"
-        )
+        sees = [said for said, other in zip(tried, found, strict=True) if other is None]
+        detail = f"the premise is not met: attention ({', '.join(sees)}) may decode w_OLS"
+        return CheckResult(None, detail=detail)
     for one in (*(flipped for _, flipped in probe.flipped(case)), *others):
         if model.predict(one.X, one.y, one.queries, "rational").tolist() != answers(one):
             return CheckResult(None, detail="the model's prediction is not least squares here")

@@ -27,7 +27,7 @@ from ...strategies import Case, as_text, positive
 
 D, N = 20, 40
 STEP_SIZE = Fraction(1, 100)  # of gradient descent, as in the released code
-LAYERS = 7
+LAYERS, QUICK = 7, 5
 NEWTON = range(27)  # numbers of steps that are tried; the released code tries 1 to 23
 GRADIENT = tuple(2**j for j in range(13))  # the released code's, in its logarithmic figure
 RUN_IN_FRACTIONS = 4  # layers of which the predictions are compared in fractions
@@ -79,7 +79,8 @@ def second_order_by_profile(
     trend: Trend | None = None,
 ) -> CheckResult:
     """A model with this profile is no second-order method: each layer is gradient descent."""
-    model = model or constructions.build("deep_descent", d=D, layers=LAYERS, alpha=STEP_SIZE)
+    layers = QUICK if budget.quick else LAYERS
+    model = model or constructions.build("deep_descent", d=D, layers=layers, alpha=STEP_SIZE)
     case, trend = case or prompts.gaussian(0, D, N + 1), trend or Trend()
     layers = len(model.layer_list)
     tried = gradient_steps(layers)
