@@ -67,7 +67,7 @@ def told_of_the_others(witness: Witness) -> Witness:
         (match.second_order_by_profile(doubled(descent(4))), r"layers add \[3, 3, 5\] Newton"),
         (match.second_order_by_profile(trend=match.Trend(Fraction(999, 1000))), "SimE"),
         (match.second_order_by_profile(trend=match.Trend(factor=Fraction(5))), "by a factor"),
-        (match.second_order_by_profile(doubled(descent(4)), trend=WIDE), "is not .* gradient steps"),
+        (match.second_order_by_profile(doubled(descent(4)), trend=WIDE), "is not .* steps"),
         (phases.algorithm_by_nearest(one_step_a_layer(8)), "phases SGD, GD"),
         (phases.algorithm_by_nearest(descent(5, 2 * CENTH)), "phases GD, Ridge$"),
         (probes.decoded_is_computed(weights=2 * probes.decoder(20)), "does not decode"),

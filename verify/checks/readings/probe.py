@@ -52,7 +52,7 @@ def affine_floor(
     made = [states(witness, one) for _, one in prompts]
     aims = [target(one) for _, one in prompts]
     left = sum((c * aim for (c, _), aim in zip(prompts, aims, strict=True)), 0 * aims[0])
-    bound: Fraction = (left @ left) / len(prompts)
+    bound = sum((entry * entry for entry in left), Fraction(0)) / len(prompts)
     floors: list[Fraction | None] = []
     for layer in zip(*made, strict=True):
         kept = sum((c * state for (c, _), state in zip(prompts, layer, strict=True)), 0 * layer[0])
