@@ -52,13 +52,16 @@ def affine_floor(
     made = [states(witness, one) for _, one in prompts]
     aims = [target(one) for _, one in prompts]
     left = sum((c * aim for (c, _), aim in zip(prompts, aims, strict=True)), 0 * aims[0])
-    bound = sum((entry * entry for entry in left), Fraction(0)) / len(prompts)
+    bound = _squared(left) / len(prompts)
     floors: list[Fraction | None] = []
     for layer in zip(*made, strict=True):
         kept = sum((c * state for (c, _), state in zip(prompts, layer, strict=True)), 0 * layer[0])
         floors.append(None if kept.any() else bound)
-    without: Fraction = sum((aim @ aim for aim in aims), Fraction(0))
-    return floors, without
+    return floors, sum(map(_squared, aims), Fraction(0))
+
+
+def _squared(vector: Any) -> Fraction:
+    return sum((entry * entry for entry in vector), Fraction(0))
 
 
 def pooled(made: States, alpha: Sequence[Fraction]) -> np.ndarray:
