@@ -116,7 +116,8 @@ def second_order_by_profile(
     }
     raise Differs(
         f"layers 1 to {layers} match {shown['Newton steps matched']} Newton steps, SimE above "
-        f"{trend.similar}, and are {shown['gradient steps matched']} gradient steps",
+        f"{trend.similar}, and {shown['gradient steps matched']} gradient steps, which layers 1 to "
+        f"{len(made)} are in fractions",
         shown,
     )
 
@@ -135,7 +136,7 @@ def second_order_by_profile(
 )
 def match_printed() -> tuple[Check, ...]:
     """What layers match tells whether a model runs a second-order method."""
-    return second_order_by_profile(), theorem("fu2023.match.rates")
+    return second_order_by_profile(), theorem("fu2023.match.rates", "deep_descent.layers")
 
 
 def _by_turns(case: Case) -> dict[str, Any] | None:
