@@ -20,6 +20,7 @@ MODULES = (
     "exact",
     "ridge",
     "fu2023",
+    "matching",
     "vonoswald2022",
     "akyurek2022",
 )

@@ -28,14 +28,15 @@ akyurek2022.theorem1.multistep akyurek2022.theorem2 akyurek2022.theorem2.resourc
 akyurek2022.theorem2.multistep akyurek2022.precision
 fu2023.eq5 fu2023.lemmaB3 fu2023.eq21 fu2023.eq24 fu2023.eq30 fu2023.eq34 fu2023.eq35
 fu2023.theorem5.1 fu2023.theorem5.1.resources fu2023.remarkB6 fu2023.eq38 fu2023.eq39 fu2023.eq40
-fu2023.eq43 fu2023.rates
+fu2023.eq43 fu2023.rates fu2023.match fu2023.readout
+akyurek2022.phases akyurek2022.probe akyurek2022.probe.absent
 vonoswald2022.prop1 vonoswald2022.ksteps vonoswald2022.gdpp
 """.split()
 
 # readings that no single symbol mends: each of them says so in its note
 NO_REPAIR = {
     "akyurek2022.lemma2.empty", "akyurek2022.lemma4.signed", "akyurek2022.lemma6.pads",
-    "fu2023.remarkB6.iterated",
+    "fu2023.remarkB6.iterated", "akyurek2022.probe", "akyurek2022.probe.absent",
 }  # fmt: skip
 
 
