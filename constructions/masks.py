@@ -47,9 +47,9 @@ def seen(
     if mix == "examples":
         if keys == "full" and whole and not shares and average != "keys":
             keys = "context"
-        mix = None if keys == "context" else rule(f"({SAME}) * (r < {_context(prompt)})")
+        mix = None if keys == "context" else rule(f"({SAME}) * (r < {context_size(prompt)})")
     if mix is not None and keys == "context":  # M mixes the values of all tokens
-        keys, mask = "full", rule(f"j < {_context(prompt)}")
+        keys, mask = "full", rule(f"j < {context_size(prompt)}")
     if text == "1/N" and keys == "full" and mask is None and not shares:
         average, text = "keys", ""
     if text:
@@ -57,7 +57,7 @@ def seen(
     return {"keys": keys, "average": average, "mask": mask, "mix": mix}, number
 
 
-def _context(prompt: Prompt) -> str:
+def context_size(prompt: Prompt) -> str:
     """How many tokens are no queries, in n."""
     tokens = prompt.tokens(1, 1)
     first = 1 if prompt.register else 0
