@@ -90,7 +90,8 @@ def depends(
     return CheckResult(True, len(found), 0.0, 0.0, "; ".join(found))
 
 
-@check("proof", "derived", transformer=False)
+@check("proof", "derived")
+@about_its_own
 def invariant_by_formula(budget: Budget, claim: Callable[[], Claim]) -> CheckResult:
     """The transformers of a claim predict its formula, and that is the same in every order.
 
@@ -104,9 +105,29 @@ def invariant_by_formula(budget: Budget, claim: Callable[[], Claim]) -> CheckRes
         if why is not None:
             return CheckResult(None, detail=f"{one.id}, {proof.described(given)}: {why}")
     said = "; ".join(proof.described(given) for given in sets)
-    about = proof.object_of(one)
     return CheckResult(
-        True, len(sets), about=about, detail=f"{one.id}: its formula, for every d and {said}"
+        True,
+        len(sets),
+        detail=f"{one.id}: proved to predict its formula, which is the same in every order; {said}",
+    )
+
+
+@check("proof", "derived")
+@about_its_own
+def varies_by_formula(budget: Budget, claim: Callable[[], Claim]) -> CheckResult:
+    """That the prediction of a claim's transformers depends on the order: refuted where it is
+    proved (`invariant_by_formula`) that it does not; else left open."""
+    one = claim()
+    found = invariant_by_formula(claim).run(budget)
+    if not found.passed:
+        return CheckResult(None, detail=found.detail)
+    raise Differs(
+        f"it does not: {found.detail}",
+        {
+            "claim": one.id,
+            "proved": "its prediction is the same in every order",
+            "for": found.detail,
+        },
     )
 
 
