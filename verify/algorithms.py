@@ -504,13 +504,13 @@ def spline_regression(
     def features(Z: Any) -> Any:
         made = np.empty((len(Z), basis), dtype=Z.dtype)
         for t, i in np.ndindex(*made.shape):
-            made[t, i] = _b_spline(Z[t, 0], i, degree, basis)
+            made[t, i] = b_spline(Z[t, 0], i, degree, basis)
         return made
 
     return deep_descent(features(X), y, features(queries), layers - 1, alpha)
 
 
-def _b_spline(v: Any, i: int, degree: int, basis: int) -> Any:
+def b_spline(v: Any, i: int, degree: int, basis: int) -> Any:
     """B-spline number i of the degree on the knots (i - degree)/(basis - degree), at v.
 
     By Cox and de Boor's recursion from the hats of degree 1, which are continuous: balls that

@@ -40,7 +40,7 @@ def test_relus_make_the_b_splines_of_cox_and_de_boor(degree: int) -> None:
     witness = on_splines("gradient_descent", 5, degree, steps=1, step_size=1)
     features = witness.trace(X, y, QUERIES, "rational")[1]["x"]
     for t, (v,) in enumerate(X):
-        assert list(features[t]) == [algorithms._b_spline(v, i, degree, 5) for i in range(5)]
+        assert list(features[t]) == [algorithms.b_spline(v, i, degree, 5) for i in range(5)]
         assert sum(features[t]) == 1 or v == 1
 
 
@@ -53,7 +53,7 @@ def test_relus_make_the_b_splines_of_cox_and_de_boor(degree: int) -> None:
     ],
 )
 def test_any_construction_can_stand_behind_the_features(name: str, given: dict) -> None:
-    rows = [[algorithms._b_spline(v, i, 1, 3) for i in range(3)] for (v,) in (*X[:-1], *QUERIES)]
+    rows = [[algorithms.b_spline(v, i, 1, 3) for i in range(3)] for (v,) in (*X[:-1], *QUERIES)]
     table = np.array(rows, dtype=object)
     plain = constructions.build(name, d=3, **given)
     wanted = plain.predict(table[:6], y[:-1], table[6:], "rational")

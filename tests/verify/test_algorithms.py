@@ -479,7 +479,7 @@ def test_b_splines_are_scipys_and_sum_to_one():
         knots = np.arange(-degree, basis + 1) / (basis - degree)
         places = np.linspace(0, 1, 41)[:-1]
         made = np.array(
-            [[algorithms._b_spline(v, i, degree, basis) for i in range(basis)] for v in places]
+            [[algorithms.b_spline(v, i, degree, basis) for i in range(basis)] for v in places]
         )
         want = BSpline.design_matrix(places, knots, degree).toarray()
         # each level of the recursion rounds four times, and divides rounded knots by their distance
