@@ -40,7 +40,7 @@ BITS = 1024
 
 @check("proof", "derived")
 @about_its_own
-def invariant(
+def independent_of_order(
     budget: Budget, build: Callable[..., Witness], sizes: Callable[[], Sequence[Parameters]]
 ) -> CheckResult:
     """The prediction of build(**parameters) at a query is the same in every order of the examples.
@@ -69,7 +69,7 @@ def invariant(
 
 @check("exact", "exact")
 @about_its_own
-def depends(
+def depends_on_order(
     budget: Budget, build: Callable[..., Witness], sizes: Callable[[], Sequence[Parameters]]
 ) -> CheckResult:
     """For each of the parameter sets there is a prompt on which exchanging two examples changes the
@@ -92,7 +92,7 @@ def depends(
 
 @check("proof", "derived")
 @about_its_own
-def invariant_by_formula(budget: Budget, claim: Callable[[], Claim]) -> CheckResult:
+def independent_by_formula(budget: Budget, claim: Callable[[], Claim]) -> CheckResult:
     """The transformers of a claim predict its formula, and that is the same in every order.
 
     At the numbers of examples at which the claim proves its transformers.
@@ -114,11 +114,11 @@ def invariant_by_formula(budget: Budget, claim: Callable[[], Claim]) -> CheckRes
 
 @check("proof", "derived")
 @about_its_own
-def varies_by_formula(budget: Budget, claim: Callable[[], Claim]) -> CheckResult:
+def dependent_by_formula(budget: Budget, claim: Callable[[], Claim]) -> CheckResult:
     """That the prediction of a claim's transformers depends on the order: refuted where it is
-    proved (`invariant_by_formula`) that it does not; else left open."""
+    proved (`independent_by_formula`) that it does not; else left open."""
     one = claim()
-    found = invariant_by_formula(claim).run(budget)
+    found = independent_by_formula(claim).run(budget)
     if not found.passed:
         return CheckResult(None, detail=found.detail)
     raise Differs(

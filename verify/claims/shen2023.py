@@ -73,8 +73,8 @@ def full_batch_order() -> tuple[Check, ...]:
     """Gradient descent on the full batch does not depend on the order of the demonstrations."""
     own = [{"d": d, "steps": k, "step_size": STEP} for d in DIMENSIONS for k in (0, 1, 2)]
     return (
-        order.invariant(shen2023.full_batch, lambda: own),
-        order.invariant(named, lambda: list(full_batches())),
+        order.independent_of_order(shen2023.full_batch, lambda: own),
+        order.independent_of_order(named, lambda: list(full_batches())),
     )
 
 
@@ -120,7 +120,7 @@ def epoch(X: Any, y: Any, queries: Any, step_size: Any) -> Any:
         step_size=strategies.positive(), build=lambda _, d, n: {"examples": n}
     ),
     checks=lambda: (
-        order.depends(
+        order.depends_on_order(
             shen2023.stochastic,
             lambda: [
                 {"d": d, "examples": n, "step_size": HALF} for d, n in ((1, 2), (1, 3), (2, 2))
@@ -150,7 +150,7 @@ def recursive() -> Claim:
 )
 def online_order() -> tuple[Check, ...]:
     """Taking in one demonstration after the other means to depend on their order."""
-    return (order.varies_by_formula(recursive),)
+    return (order.dependent_by_formula(recursive),)
 
 
 @repair(
@@ -161,7 +161,7 @@ def online_order() -> tuple[Check, ...]:
 )
 def online_least_squares() -> tuple[Check, ...]:
     """Recursive least squares takes in one demonstration after the other, in any order."""
-    return (order.invariant_by_formula(recursive),)
+    return (order.independent_by_formula(recursive),)
 
 
 # -- causal attention -----------------------------------------------------------------------------
@@ -182,7 +182,7 @@ def causal_sizes(*layers: int) -> list[dict[str, Any]]:
 )
 def causal_order() -> tuple[Check, ...]:
     """The causal version depends on the order, whatever its depth."""
-    return (order.depends(shen2023.causal, lambda: causal_sizes(1, 2, 3)),)
+    return (order.depends_on_order(shen2023.causal, lambda: causal_sizes(1, 2, 3)),)
 
 
 @repair(
@@ -195,6 +195,6 @@ def causal_from_two_layers() -> tuple[Check, ...]:
     """The causal version depends on the order from the second layer on."""
     one = [{"d": d, "layers": 1, "step_size": STEP} for d in DIMENSIONS]
     return (
-        order.depends(shen2023.causal, lambda: causal_sizes(2, 3, 4)),
-        order.invariant(shen2023.causal, lambda: one),
+        order.depends_on_order(shen2023.causal, lambda: causal_sizes(2, 3, 4)),
+        order.independent_of_order(shen2023.causal, lambda: one),
     )
