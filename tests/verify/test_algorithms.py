@@ -351,7 +351,7 @@ EXACT: dict[str, dict[str, Any]] = {
     "spline_regression": {"basis": 4, "layers": 2, "alpha": 3, "degree": 2},
 }
 ONLY_FLOATS_AND_BALLS = {"true_logistic"}
-PARTS = {"solve", "newton_matrix", "gradient", "exp"}
+PARTS = {"solve", "newton_matrix", "gradient", "exp", "b_spline"}
 
 
 def references() -> set[str]:

@@ -8,7 +8,7 @@ a claim of its own. Features are phi(x) in R^N; Phi has the rows phi(x_1), ..., 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -44,7 +44,7 @@ Matrix = tuple[tuple[Any, ...], ...]
     cases=lambda: strategies.prompts(gamma=strategies.matrix(), **FEATURES),
     assembled=lambda: [{"d": 3, "gamma": matrix("gamma")}],
 )
-def head(d: int, gamma: Any) -> Witness:
+def head(d: int, gamma: Sequence[Sequence[Any]]) -> Witness:
     """One layer of linear attention on N features is the plug-in estimator, for any Gamma."""
     return kim2024.head(d, gamma)
 
@@ -84,9 +84,9 @@ def spline_cases(draw: Any) -> Case:
     algorithm=spline_plug_in,
     cases=spline_cases,
 )
-def splines(**parameters: Any) -> Witness:
+def splines(basis: int, degree: int, gamma: Sequence[Sequence[Any]], d: int = 1) -> Witness:
     """With the features made of x by an MLP, two layers are the plug-in estimator, exactly."""
-    return kim2024.spline_head(**parameters)
+    return kim2024.spline_head(basis, gamma, degree, d)
 
 
 # -- is it least squares? -------------------------------------------------------------------------
@@ -120,7 +120,7 @@ def least_squares(X: Any, y: Any, queries: Any, **_: Any) -> Any:
     ),
     note="1/n Phi^T Phi of the examples is replaced by what it is on average",
 )
-def population(d: int, covariance: Any) -> Witness:
+def population(d: int, covariance: Sequence[Sequence[Any]]) -> Witness:
     """With the population's covariance the layer is the least-squares plug-in."""
     return plug_in_on_x(d, inverse(covariance))
 
@@ -167,7 +167,7 @@ def matching(draw: Any, least: int = 0) -> Case:
     ),
     cases=matching,
 )
-def population_on_its_prompts(d: int, covariance: Any) -> Witness:
+def population_on_its_prompts(d: int, covariance: Sequence[Sequence[Any]]) -> Witness:
     """Where the prompt has the population's covariance, the layer is least squares."""
     return plug_in_on_x(d, inverse(covariance))
 
@@ -224,6 +224,6 @@ def fixed() -> tuple[Check, ...]:
     algorithm=least_squares,
     cases=lambda: matching(),
 )
-def empirical(d: int, covariance: Any) -> Witness:
+def empirical(d: int, covariance: Sequence[Sequence[Any]]) -> Witness:
     """With the prompt's own covariance the layer is least squares."""
     return plug_in_on_x(d, inverse(covariance))

@@ -19,7 +19,7 @@ from constructions.papers import shen2023
 from constructions.witness import Witness
 from proofs.letters import count
 
-from .. import strategies
+from .. import algorithms, strategies
 from ..checks import order
 from ..claim import Check, Claim, builtin, claim, repair
 from ..formulas import formula
@@ -104,10 +104,7 @@ def full_batch(**parameters: Any) -> Witness:
 
 def epoch(X: Any, y: Any, queries: Any, step_size: Any) -> Any:
     """One epoch of w <- w - eta (w^T x_i - y_i) x_i from zero."""
-    w = X[0] * 0
-    for x, target in zip(X, y, strict=True):
-        w = w - step_size * (w @ x - target) * x
-    return queries @ w
+    return algorithms.one_pass_sgd(X, y, queries, step_size / 2)
 
 
 @claim(

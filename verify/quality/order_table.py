@@ -87,9 +87,12 @@ def known(witness: Witness, options: Mapping[str, Any], claim: Claim | None) -> 
             for given in claim.assembled()
             if all(given.get(name) == value for name, value in options.items())
         ]
+        fixed = sorted({given["examples"] for given in sets if "examples" in given})
+        if fixed:
+            counts = range(EXAMPLES, fixed[-1] + 1)
+            sets = [{**given, "examples": n} for given in sets for n in counts]
         if sets and all(map(partial(_by_formula, claim), sets)):
-            counts = {given["examples"] for given in sets if "examples" in given}
-            lengths = f"n = {', '.join(map(str, sorted(counts)))}" if counts else "every n"
+            lengths = f"n = {EXAMPLES} to {fixed[-1]}" if fixed else "every n"
             return FREE, f"it predicts its formula, and that does not change, for {lengths}"
     shown = order.exchanged(witness)
     if shown is not None:

@@ -2,8 +2,8 @@
 
     python -m verify.quality.readme [BLOCK[=REPORT.json] …]   rewrites blocks of ./*/README.md
 
-`verdicts`, `theorems`, `witnesses` and `examples` (the default) are exact, and a test holds the
-READMEs to them; `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are
+`verdicts`, `theorems`, `witnesses`, `order` and `examples` (the default) are exact, and a test holds
+the READMEs to them; `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are
 measurements, as this machine makes them, the last three by `witness bench`, whose JSON report may
 be given instead of measuring again.
 """
@@ -73,6 +73,13 @@ def witnesses() -> str:
     return resources_table.markdown()
 
 
+def order() -> str:
+    """Whether the order of the examples matters to a construction, and how that is known."""
+    from . import order_table
+
+    return order_table.markdown()
+
+
 def examples() -> str:
     """The claim files that `witness new` can begin as, and how much is known of each."""
     from ..claim import Claim, load_file
@@ -109,10 +116,11 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "verdicts": verdicts,
     "theorems": theorems,
     "witnesses": witnesses,
+    "order": order,
     "examples": examples,
     "precision": precision,
 }
-EXACT = ("verdicts", "theorems", "witnesses", "examples")
+EXACT = ("verdicts", "theorems", "witnesses", "order", "examples")
 # modules of this folder with run() and markdown(), and how they are run
 MEASURED: dict[str, Mapping[str, Any]] = {
     "certificates": {},
