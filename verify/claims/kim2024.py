@@ -132,8 +132,8 @@ def covariances() -> Any:
 def independent(X: Any) -> bool:
     """Whether the features' covariance on the prompt can be inverted."""
     S = np.asarray(X).T @ np.asarray(X)
-    entries = [fmpq(int(e.numerator), int(e.denominator)) for e in S.ravel()]
-    return bool(fmpq_mat(*S.shape, entries).det() != 0)
+    rows = [[fmpq(int(e.numerator), int(e.denominator)) for e in row] for row in S]
+    return bool(fmpq_mat(rows).det() != 0)
 
 
 def plug_in_on_x(d: int, gamma: Matrix) -> Witness:

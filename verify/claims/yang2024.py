@@ -155,7 +155,7 @@ def other_tokens(budget: Budget) -> CheckResult:
     layer = yang2024.transformer(tokens, heads)
     wanted, made = [], []
     for k in (0, 1):
-        given = {"features": features, "labelled": 1, "noise": tau}
+        given: dict[str, Any] = {"features": features, "labelled": 1, "noise": tau}
         wanted.append(ridge_of_the_rest(unit[[k]], label, unit[[2]], **given)[0])
         (one,) = layer.predict(unit[[k]], label, unit[[2]], Decaying("beta", 1))
         made.append((one.limit, dict(one.bounds())))
