@@ -2,8 +2,8 @@
 
     python -m verify.quality.readme [BLOCK[=REPORT.json] …]   rewrites blocks of ./*/README.md
 
-`verdicts`, `theorems`, `witnesses`, `order` and `examples` (the default) are exact, and a test holds
-the READMEs to them; `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are
+`verdicts`, `theorems`, `witnesses`, `order` and `examples` (the default) are exact, and a test
+holds the READMEs to them; `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are
 measurements, as this machine makes them, the last three by `witness bench`, whose JSON report may
 be given instead of measuring again.
 """
