@@ -111,7 +111,7 @@ def least_squares(X: Any, y: Any, queries: Any, **_: Any) -> Any:
     source="kim2024, Gamma the inverse of the features' covariance in the population",
     expected="refuted",
     statement=HEAD + r" = \hat\theta^\top \phi(x),\; \Gamma = \Sigma^{-1},\; "
-    r"\Sigma = \mathbb{E}\, \phi(x)\phi(x)^\top,\; \hat\theta = " + LEAST_SQUARES,
+    r"\Sigma = \operatorname{E}\, \phi(x)\phi(x)^\top,\; \hat\theta = " + LEAST_SQUARES,
     algorithm=least_squares,
     domain=Domain("as many examples as features, independent", lambda case: independent(case.X)),
     cases=lambda: tuple(

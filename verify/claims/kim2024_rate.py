@@ -181,7 +181,7 @@ def measured(budget: Budget) -> CheckResult:
 @claim(
     "kim2024.rate",
     source="kim2024, the risk in context against the minimax rate",
-    statement=r"\Gamma = \Sigma^{-1},\ N \text{ equal bins}: \mathbb{E}\|\hat f - f\|^2 = "
+    statement=r"\Gamma = \Sigma^{-1},\ N \text{ equal bins}: \operatorname{E}\|\hat f - f\|^2 = "
     + RISK
     + r";\ \|f - \Pi f\|^2 \sim N^{-2s} \text{ and } N \sim n^{1/(2s+1)} \text{ give } "
     r"n^{-2s/(2s+1)}",

@@ -325,7 +325,7 @@ SMALL: tuple[tuple[tuple[tuple[Fraction, ...], ...], int, Fraction], ...] = tupl
     source="yang2024, eq. 25, as what training leaves",
     expected="refuted",
     statement=r"A \text{ with } N\tau \text{ for } m\tau \text{ minimises } "
-    r"\mathbb{E}\,(\hat y_k - y_k)^2",
+    r"\operatorname{E}\,(\hat y_k - y_k)^2",
     note="the paper says that eqs. 20 and 25 differ, and which of them training leaves",
 )
 def best_penalty() -> tuple[Check, ...]:
@@ -336,7 +336,7 @@ def best_penalty() -> tuple[Check, ...]:
 @repair(
     "yang2024.ridge.noise",
     "m tau: the noise of a label is lambda^T epsilon, of variance m tau when lambda is drawn",
-    statement=r"A \text{ of eq. 26 minimises } \mathbb{E}\,(\hat y_k - y_k)^2 \text{ for labels } "
+    statement=r"A \text{ of eq. 26 minimises } \operatorname{E}\,(\hat y_k - y_k)^2 \text{ for labels } "
     r"y_k = \lambda^\top (f(v_k) + \epsilon_k)",
 )
 def training_penalty() -> tuple[Check, ...]:

@@ -7,9 +7,9 @@ from html import escape
 
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|[A-Za-z]|\s+|.", re.S)
 GREEK = dict(zip(
-    "alpha beta gamma delta varepsilon eta theta kappa lambda pi rho sigma tau "
-    "Delta Sigma ell".split(),
-    "αβγδεηθκλπρστΔΣℓ",
+    "alpha beta gamma delta epsilon varepsilon eta theta kappa lambda pi rho sigma tau phi "
+    "Gamma Delta Pi Sigma ell".split(),
+    "αβγδϵεηθκλπρστφΓΔΠΣℓ",
 ))  # fmt: skip
 OPERATORS = {
     "top": "⊤", "mapsto": "↦", "cdot": "·", "times": "×", "leftarrow": "←", "nabla": "∇", "in": "∈",
@@ -18,7 +18,7 @@ OPERATORS = {
     "ldots": "…", "dots": "…", "cdots": "⋯", "star": "⋆", "odot": "⊙", "pm": "±", "sum": "∑",
     "prod": "∏", "|": "‖", "infty": "∞", "subset": "⊂", "forall": "∀", "succeq": "⪰", "circ": "∘",
 }  # fmt: skip
-FUNCTIONS = ("log", "exp", "max", "min", "sup", "inf", "det", "Pr")
+FUNCTIONS = ("log", "exp", "max", "min", "sup", "inf", "det", "Pr", "arg")
 SPACES = {
     ",": ".17em",
     ";": ".28em",
