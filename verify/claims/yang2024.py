@@ -336,8 +336,8 @@ def best_penalty() -> tuple[Check, ...]:
 @repair(
     "yang2024.ridge.noise",
     "m tau: the noise of a label is lambda^T epsilon, of variance m tau when lambda is drawn",
-    statement=r"A \text{ of eq. 26 minimises } \operatorname{E}\,(\hat y_k - y_k)^2 \text{ for labels } "
-    r"y_k = \lambda^\top (f(v_k) + \epsilon_k)",
+    statement=r"A \text{ of eq. 26 minimises } \operatorname{E}\,(\hat y_k - y_k)^2 \text{ for "
+    r"labels } y_k = \lambda^\top (f(v_k) + \epsilon_k)",
 )
 def training_penalty() -> tuple[Check, ...]:
     """Training leaves ridge regression with m tau."""

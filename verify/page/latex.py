@@ -8,8 +8,8 @@ from html import escape
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|[A-Za-z]|\s+|.", re.S)
 GREEK = dict(zip(
     "alpha beta gamma delta epsilon varepsilon eta theta kappa lambda pi rho sigma tau phi "
-    "Gamma Delta Pi Sigma ell".split(),
-    "αβγδϵεηθκλπρστφΓΔΠΣℓ",
+    "Gamma Delta Pi Phi Sigma ell".split(),
+    "αβγδϵεηθκλπρστφΓΔΠΦΣℓ",
 ))  # fmt: skip
 OPERATORS = {
     "top": "⊤", "mapsto": "↦", "cdot": "·", "times": "×", "leftarrow": "←", "nabla": "∇", "in": "∈",
