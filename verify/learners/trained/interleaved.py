@@ -19,10 +19,11 @@ class Interleaved(nn.Module):
     settings: Settings
 
     def forward(self, X: torch.Tensor, y: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
-        return self.read_out(self.states(tokens(X, y), placed(queries))[:, -1, 2 * X.shape[1] :])
+        return self.read_out(self.hidden(X, y, queries)[:, -1, 2 * X.shape[1] :])
 
     def hidden(self, X: torch.Tensor, y: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
         """The states before and after each layer (B, layers + 1, 2 n + m, width), queries last."""
+        self.settings.refuse(X, y, queries)
         return self.states(tokens(X, y), placed(queries))
 
     def states(self, examples: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
@@ -36,7 +37,7 @@ class Interleaved(nn.Module):
     def loss(self, X: torch.Tensor, y: torch.Tensor, queries: torch.Tensor, targets: torch.Tensor,
              ) -> torch.Tensor:  # fmt: skip
         """Mean squared error at every example, from those before it, and at the queries."""
-        last = self.states(tokens(X, y), placed(queries))[:, -1]
+        last = self.hidden(X, y, queries)[:, -1]
         n = X.shape[1]
         made = self.read_out(torch.cat([last[:, : 2 * n : 2], last[:, 2 * n :]], dim=1))
         return ((made - torch.cat([y, targets], dim=1)) ** 2).mean()

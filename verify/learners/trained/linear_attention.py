@@ -48,6 +48,7 @@ class LinearAttention(nn.Module):
 
     def hidden(self, X: torch.Tensor, y: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
         """The tokens before and after each layer (B, layers + 1, n + m, d + 1), queries last."""
+        self.settings.refuse(X, y, queries)
         n = X.shape[1]
         labels = torch.cat([y, y.new_zeros(queries.shape[:2])], dim=1)
         Z = torch.cat([torch.cat([X, queries], dim=1), labels[..., None]], dim=2)

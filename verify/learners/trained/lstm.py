@@ -42,7 +42,9 @@ class LSTM(Interleaved):
 
 def width_of(parameters: int, d: int, layers: int) -> int:
     """The width at which an LSTM has the number of parameters nearest to this."""
-    return min(range(1, 1 + parameters), key=lambda width: abs(count(width, d, layers) - parameters))
+    return min(
+        range(1, 1 + parameters), key=lambda width: abs(count(width, d, layers) - parameters)
+    )
 
 
 def count(width: int, d: int, layers: int) -> int:

@@ -81,7 +81,9 @@ def _train(settings: Settings, learner: Any, say: Say) -> tuple[Any, Curve]:
             curve.append((step, _error(learner, held_out)))
         say(step, curve[-1][1])
     steps, losses = zip(*curve, strict=True)
-    return learner.eval(), Curve(steps, losses, float((held_out.targets**2).mean()), _bayes(settings, held_out))
+    return learner.eval(), Curve(
+        steps, losses, float((held_out.targets**2).mean()), _bayes(settings, held_out)
+    )
 
 
 def _share(done: float) -> float:
