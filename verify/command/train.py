@@ -32,7 +32,7 @@ def train(
     n: Annotated[int | None, typer.Option("--n", help="Examples in a prompt; 20.")] = None,
     layers: Annotated[int | None, typer.Option(help="1; of a gpt 3, of an lstm 2.")] = None,
     noise: Annotated[float | None, typer.Option(help="Standard deviation of it in y; 0.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps of Adam; 2000 to 6000.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of Adam; 2000, 3000 or 6000.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of start and prompts; 0.")] = None,
     width: Annotated[int | None, typer.Option(help="Of gpt and lstm; 64 and 97.")] = None,
     heads: Annotated[int | None, typer.Option(help="Of a gpt; 4.")] = None,

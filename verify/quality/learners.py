@@ -16,7 +16,7 @@ from ..learners.data import Batch, gaussian
 from ..learners.eigen import Eigen
 from ..learners.families import Family
 from ..learners.fit import nearest
-from ..learners.intervals import Interval, interval, median
+from ..learners.intervals import Interval, interval
 from ..learners.model import model
 from ..learners.trained import load, names
 from ..report import tables
@@ -173,6 +173,16 @@ def distance(got: np.ndarray, algorithm: np.ndarray) -> Interval:
     return Interval(*(float(np.sqrt(value)) for value in (made.value, made.low, made.high)))
 
 
+def least_on_average(gaps: np.ndarray) -> Interval:
+    """The ridge at which the mean over prompts of gaps (B, ridges) is least."""
+
+    def ridge(at: np.ndarray) -> np.ndarray:
+        times = np.apply_along_axis(np.bincount, -1, at, minlength=len(gaps))
+        return RIDGES[(times @ gaps).argmin(axis=-1)]
+
+    return interval(np.arange(len(gaps)), np.random.default_rng(0), ridge)
+
+
 # -- the tables ----------------------------------------------------------------------------------
 
 
@@ -217,11 +227,7 @@ def noise() -> Iterator[tuple[str, ...]]:
         got = one.predict(*asked.prompts)
         made = Eigen.of(asked.prompts).predictions(RIDGE, {"ridge": RIDGES[None]})
         gaps = ((made - got[..., None]) ** 2).mean(axis=1)  # (B, ridges)
-        nearest_ridge = interval(
-            np.arange(len(gaps)),
-            np.random.default_rng(0),
-            lambda at: RIDGES[gaps[at].mean(axis=-2).argmin(axis=-1)],
-        )
+        nearest_ridge = least_on_average(gaps)
         at = float(nearest_ridge.value)
         bayes = predictions(RIDGE, {"ridge": max(one.noise**2, 1e-12)}, asked.prompts)
         yield (

@@ -11,7 +11,7 @@ from typing import Any
 LINEAR = {"layers": 1, "steps": 2000, "batch": 512, "rate": 0.02}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "linear_attention": LINEAR,
-    "gpt": {"layers": 3, "steps": 6000, "width": 64, "heads": 4, "batch": 64, "rate": 0.002},
+    "gpt": {"layers": 3, "steps": 3000, "width": 64, "heads": 4, "batch": 64, "rate": 0.002},
     "lstm": {"layers": 2, "steps": 6000, "width": 97, "batch": 64, "rate": 0.003},
 }
 

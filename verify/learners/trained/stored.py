@@ -16,7 +16,7 @@ from ...report.as_json import dumps, versions
 from .settings import NoLearnerError, Settings
 from .training import LEARNERS, Curve
 
-FORMAT = "witness-learner/1"
+FORMAT = "witness-learner/1"  # the one key of the metadata: several would be in any order
 FOLDER = Path(__file__).with_name("recorded")
 # how `constructions.layers_from` and `from_matrices` read the matrices
 READ_AS = {
@@ -51,12 +51,12 @@ def save(path: str | Path, learner: Any, curve: Curve) -> Path:
 
     tensors = {name: one.detach().contiguous() for name, one in learner.state_dict().items()}
     architecture = learner.settings.architecture
-    metadata = {
-        "format": FORMAT,
-        "settings": json.dumps(learner.settings.to_json()),
-        "versions": json.dumps(versions()),
-        "read_as": json.dumps(READ_AS.get(architecture)),
+    document = {
+        "settings": learner.settings.to_json(),
+        "versions": versions(),
+        "read_as": READ_AS.get(architecture),
     }
+    metadata = {FORMAT: json.dumps(document)}
     beside = Path(path).with_suffix(".json")
     write(path, packed(tensors, metadata))
     write(beside, dumps({"settings": learner.settings.to_json(), **curve.to_json()}))
@@ -80,13 +80,12 @@ def load(name_or_path: str | Path) -> Any:
 
 
 def _settings(metadata: Mapping[str, str]) -> Settings:
-    if metadata.get("format") != FORMAT:
+    if FORMAT not in metadata:
         raise NoLearnerError("these weights are not of `witness train`, which says so in metadata")
     try:
-        given = json.loads(metadata.get("settings", ""))
-    except json.JSONDecodeError:
+        return Settings.from_json(json.loads(metadata[FORMAT])["settings"])
+    except (json.JSONDecodeError, TypeError, KeyError):
         raise NoLearnerError("the settings in its metadata cannot be read") from None
-    return Settings.from_json(given)
 
 
 def _filled(settings: Settings, tensors: Mapping[str, torch.Tensor]) -> Any:
@@ -107,7 +106,9 @@ def _filled(settings: Settings, tensors: Mapping[str, torch.Tensor]) -> Any:
             )
         if not tensor.isfinite().all():
             raise NoLearnerError(f"the tensor {name!r} has entries that are not finite")
-    learner.load_state_dict(dict(tensors), assign=True)
+    # copied to where torch would have made them: the sums of a file's own memory end otherwise
+    own = {name: tensor.clone() for name, tensor in tensors.items()}
+    learner.load_state_dict(own, assign=True)
     return learner.eval()
 
 
