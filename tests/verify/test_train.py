@@ -24,7 +24,7 @@ from verify.learners.trained import NoLearnerError, Settings
 from verify.learners.trained.linear_attention import LinearAttention
 from verify.learners.trained.lstm import width_of
 from verify.learners.trained.recipes import RECIPES
-from verify.learners.trained.stored import FOLDER, FORMAT, READ_AS
+from verify.learners.trained.stored import FOLDER, READ_AS
 from verify.learners.trained.training import untrained
 
 ROOT = Path(__file__).parents[2]
@@ -85,9 +85,9 @@ def test_training_leaves_the_caller_s_chance_and_threads_as_they_were(architectu
 
 @ARCHITECTURES
 def test_a_few_steps_improve_a_learner(architecture):
-    _, curve = trained.train(small(architecture, steps=150))
-    assert curve.losses[-1] < 0.9 * curve.losses[0]
-    assert curve.steps[0] == 0 and curve.steps[-1] == 150
+    _, curve = trained.train(small(architecture, steps=300))
+    assert curve.losses[-1] < 0.8 * curve.losses[0]
+    assert curve.steps[0] == 0 and curve.steps[-1] == 300
     assert curve.bayes < 1e-9 < curve.losses[-1]
 
 
@@ -195,8 +195,7 @@ def changed(change: Any) -> Any:
 
 def setting(**new: Any) -> Any:
     def change(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
-        document = json.loads(metadata[FORMAT])
-        metadata[FORMAT] = json.dumps({"settings": {**document["settings"], **new}})
+        metadata["settings"] = json.dumps({**json.loads(metadata["settings"]), **new})
 
     return changed(change)
 
@@ -213,10 +212,9 @@ FAULTS = {
     "another shape": (changed(lambda t, m: t.update({FIRST: t[FIRST][:2]})), "not (3, 3)"),
     "another format": (changed(lambda t, m: t.update({FIRST: t[FIRST].half()})), "float64"),
     "not finite": (changed(lambda t, m: t[FIRST].mul_(torch.nan)), "not finite"),
-    "of others": (changed(lambda t, m: m.update(other=m.pop(FORMAT))), "not of `witness train`"),
-    "no settings": (changed(lambda t, m: m.update({FORMAT: "{"})), "cannot be read"),
-    "no mapping": (changed(lambda t, m: m.update({FORMAT: "[1]"})), "cannot be read"),
-    "settings of no kind": (changed(lambda t, m: m.update({FORMAT: '{"settings": 1}'})), "no map"),
+    "of others": (changed(lambda t, m: m.pop("format")), "not of `witness train`"),
+    "no settings": (changed(lambda t, m: m.update(settings="{")), "cannot be read"),
+    "settings of no kind": (changed(lambda t, m: m.update(settings="[1]")), "no mapping"),
     "an unknown setting": (setting(colour=1), "'colour' is unknown"),
     "no architecture": (setting(architecture=["gpt"]), "there is no learner ['gpt']"),
     "another architecture": (
@@ -315,7 +313,7 @@ def test_a_learner_of_the_package_is_what_its_recipe_says_and_its_curve_went_dow
     assert curve["settings"] == RECIPES[name].to_json()
     losses = np.array(curve["losses"])
     assert np.isfinite(losses).all() and len(losses) == len(curve["steps"]) == 50
-    assert curve["bayes"] < losses[-1] < losses[0] / 3
+    assert curve["bayes"] < losses[-1] < losses[0] / 2
     assert curve["steps"][-1] == learner.settings.steps
 
 
@@ -364,8 +362,9 @@ def test_the_command_writes_weights_and_curve_alike_for_equal_seeds(witness, tmp
     assert one.read_bytes() == two.read_bytes() != other.read_bytes()
     assert trained.load(one).settings.noise == 0.5
     assert json.loads(one.with_suffix(".json").read_text())["steps"][-1] == 4
-    document = json.loads(read_safetensors(one)[1][FORMAT])
-    assert document["settings"]["seed"] == 3 and "icl-witness" in document["versions"]
+    metadata = read_safetensors(one)[1]
+    assert json.loads(metadata["settings"])["seed"] == 3
+    assert "icl-witness" in json.loads(metadata["versions"])
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,8 @@ class Block(nn.Module):
         B, length, width = H.shape
         made = self.query_key_value(self.before_attention(H))
         made = made.view(B, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-        mixed = nn.functional.scaled_dot_product_attention(*made, attn_mask=seen)
+        query, key, value = made
+        mixed = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
         H = H + self.output(mixed.transpose(1, 2).reshape(B, length, width))
         return H + self.mlp(self.before_mlp(H))
 

@@ -16,7 +16,7 @@ from ...report.as_json import dumps, versions
 from .settings import NoLearnerError, Settings
 from .training import LEARNERS, Curve
 
-FORMAT = "witness-learner/1"  # the one key of the metadata: several would be in any order
+FORMAT = "witness-learner/1"
 FOLDER = Path(__file__).with_name("recorded")
 # how `constructions.layers_from` and `from_matrices` read the matrices
 READ_AS = {
@@ -51,16 +51,26 @@ def save(path: str | Path, learner: Any, curve: Curve) -> Path:
 
     tensors = {name: one.detach().contiguous() for name, one in learner.state_dict().items()}
     architecture = learner.settings.architecture
-    document = {
-        "settings": learner.settings.to_json(),
-        "versions": versions(),
-        "read_as": READ_AS.get(architecture),
+    metadata = {
+        "format": FORMAT,
+        "settings": json.dumps(learner.settings.to_json()),
+        "versions": json.dumps(versions()),
+        "read_as": json.dumps(READ_AS.get(architecture)),
     }
-    metadata = {FORMAT: json.dumps(document)}
     beside = Path(path).with_suffix(".json")
-    write(path, packed(tensors, metadata))
+    write(path, _in_order(packed(tensors, metadata)))
     write(beside, dumps({"settings": learner.settings.to_json(), **curve.to_json()}))
     return beside
+
+
+def _in_order(packed: bytes) -> bytes:
+    """A safetensors file with the entries of its header in order: it writes metadata in any, and
+    equal learners shall have equal files."""
+    size = int.from_bytes(packed[:8], "little")
+    header = json.loads(packed[8 : 8 + size])
+    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the numbers begin at a multiple of 8
+    return len(text).to_bytes(8, "little") + text + packed[8 + size :]
 
 
 def load(name_or_path: str | Path) -> Any:
@@ -80,11 +90,11 @@ def load(name_or_path: str | Path) -> Any:
 
 
 def _settings(metadata: Mapping[str, str]) -> Settings:
-    if FORMAT not in metadata:
+    if metadata.get("format") != FORMAT:
         raise NoLearnerError("these weights are not of `witness train`, which says so in metadata")
     try:
-        return Settings.from_json(json.loads(metadata[FORMAT])["settings"])
-    except (json.JSONDecodeError, TypeError, KeyError):
+        return Settings.from_json(json.loads(metadata.get("settings", "")))
+    except json.JSONDecodeError:
         raise NoLearnerError("the settings in its metadata cannot be read") from None
 
 
