@@ -92,9 +92,7 @@ def test_the_nearest_ridge_of_a_ridge_is_that():
     one = known("ridge", constructions.build("gradient_descent", d=3, steps=1, step_size=0.1), 1)
     asked = learners.ask(one, 1, 64)
     got = learners.predictions(learners.RIDGE, {"ridge": 0.37}, asked.prompts)
-    made = learners.Eigen.of(asked.prompts).predictions(
-        learners.RIDGE, {"ridge": learners.RIDGES[None]}
-    )
+    made = learners.Seen.of(asked.prompts).by(learners.RIDGE, {"ridge": learners.RIDGES[None]})
     found = learners.least_on_average(((made - got[..., None]) ** 2).mean(axis=1))
     assert found.value == pytest.approx(0.37, rel=0.03) and found.low == found.high
 
@@ -106,3 +104,31 @@ def test_the_readme_has_what_the_learners_show():
     then, now = ([float(one) for one in NUMBER.findall(text)] for text in (written, made))
     assert now == pytest.approx(then, rel=0.03, abs=1e-4)
     assert 1.05 * then[0] != pytest.approx(then[0], rel=0.03, abs=1e-4)
+
+
+def rows(text: str, first: str) -> dict[str, list[list[float]]]:
+    """The table whose first head is this: {learner: its numbers, cell by cell}."""
+    table = f"\n{text}"[f"\n{text}".index(f"\n| {first} |") + 1 :].split("\n\n")[0].splitlines()[2:]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    return {
+        name.strip("`"): [[float(one) for one in NUMBER.findall(cell)] for cell in rest]
+        for name, *rest in cells
+    }
+
+
+def test_the_readme_s_words_are_those_of_its_numbers():
+    text = readme.block(README.read_text(encoding="utf-8"), "learners")
+    for _, _, _, apart, _, _ in rows(text, "one layer").values():
+        assert abs(apart[0]) < 0.1  # per cent
+    depth = rows(text, "depth")
+    error, descent, plus_plus, to_descent, to_plus_plus, _ = depth["linear_2"]
+    assert error[2] < descent[1] and plus_plus[1] < error[0] < plus_plus[2]
+    assert to_descent[1] > 20 * to_plus_plus[2]
+    by_depth = [depth[f"linear_{layers}"] for layers in (1, 2, 3, 4)]
+    assert sorted(by_depth, key=lambda row: -row[5][0]) == by_depth
+    for row in by_depth[2:]:
+        assert row[0][1] > row[2][2]  # the best rates would err less
+    for name, (variance, _, _, to_bayes, to_least_squares, _, _) in rows(text, "noise").items():
+        assert name == "linear_4" or to_bayes[2] < to_least_squares[1] and variance[0] > 0
+    order = rows(text, "order")
+    assert order["gpt"][4][1] > 0.01 and order["lstm"][4][1] > 0.01 > order["linear_4"][4][2]

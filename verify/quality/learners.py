@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..learners.data import Batch, gaussian
-from ..learners.eigen import Eigen
 from ..learners.families import Family
+from ..learners.fingerprint import Interval
 from ..learners.fit import nearest
-from ..learners.intervals import Interval, interval
 from ..learners.model import model
 from ..learners.trained import load, names
 from ..report import tables
@@ -27,6 +26,7 @@ SPECTRA = 4000  # prompts over whose eigenvalues the best algorithms are looked 
 STEPS = 200  # of least squares, at most
 RIDGES = np.geomspace(1e-3, 1e2, 501)
 SHUFFLES = 8
+DRAWS = 400  # of prompts anew, for an interval
 
 
 class Asked(NamedTuple):
@@ -45,6 +45,27 @@ class Known(NamedTuple):
     d: int
     n: int
     predict: Callable[..., np.ndarray]
+
+
+class Seen(NamedTuple):
+    """Prompts in the eigenvectors of X^T X: s (B, r), X^T y (B, r), queries (B, m, r)."""
+
+    s: np.ndarray
+    pull: np.ndarray
+    queries: np.ndarray
+
+    @classmethod
+    def of(cls, prompts: Batch) -> Seen:
+        left, sigma, right = np.linalg.svd(prompts.X, full_matrices=False)
+        pull = sigma * (left.mT @ prompts.y[..., None])[..., 0]
+        return cls(sigma**2, pull, prompts.queries @ right.mT)
+
+    def by(self, family: Family, parameters: Mapping[str, Any]) -> np.ndarray:
+        """The predictions (B, m, G) of the family at parameters (1, G) or at numbers, G = 1."""
+        with np.errstate(all="ignore"):
+            r = family.response(self.s.reshape(-1, 1), **parameters)
+        r = np.nan_to_num(np.clip(r, -1e12, 1e12), nan=1e12)
+        return self.queries @ (self.pull[..., None] * r.reshape(*self.s.shape, -1))
 
 
 # -- algorithms of as many steps as a learner has layers ---------------------------------------
@@ -88,11 +109,11 @@ RIDGE = Family("ridge", lambda s, ridge: 1 / (s + ridge), real={"ridge": -1})
 
 def fitted(family: Family, asked: Asked, answers: np.ndarray) -> Mapping[str, Any]:
     """The rates at which the family comes nearest to answers (B, m), in the mean square."""
-    seen, answers = Eigen.of(asked.prompts), answers[..., None]
+    seen = Seen.of(asked.prompts)
 
     def residual(logarithms: Any) -> np.ndarray:
-        made = seen.predictions(family, _rates(family, logarithms))
-        return np.clip(made - answers, -1e9, 1e9).reshape(-1, made.shape[-1])
+        made = seen.by(family, _rates(family, logarithms))
+        return np.clip(made - answers[..., None], -1e9, 1e9).reshape(-1, made.shape[-1])
 
     return _nearest(family, asked.prompts, residual)
 
@@ -100,7 +121,7 @@ def fitted(family: Family, asked: Asked, answers: np.ndarray) -> Mapping[str, An
 def best(family: Family, known: Known, asked: Asked) -> Mapping[str, Any]:
     """The rates of least expected error, for the eigenvalues s of these prompts: the sum of
     (1 - s r)^2 + noise^2 s r^2."""  # fmt: skip
-    s = Eigen.of(asked.prompts).s.reshape(-1, 1)
+    s = Seen.of(asked.prompts).s.reshape(-1, 1)
 
     def residual(logarithms: Any) -> np.ndarray:
         r = np.nan_to_num(family.response(s, **_rates(family, logarithms)), nan=1e9)
@@ -146,7 +167,7 @@ def ask(one: Known, seed: int, count: int, n: int | None = None, condition: floa
 
 def predictions(family: Family, parameters: Mapping[str, Any], prompts: Batch) -> np.ndarray:
     """(B, m)."""
-    return Eigen.of(prompts).predictions(family, parameters)[..., 0]
+    return Seen.of(prompts).by(family, parameters)[..., 0]
 
 
 def squared(got: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -154,16 +175,21 @@ def squared(got: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return ((got - wanted) ** 2).mean(axis=1)
 
 
+def resampled(count: int, statistic: Callable[[np.ndarray], np.ndarray]) -> Interval:
+    """A statistic of the numbers of prompts (…, count), with its interval over resampled ones."""
+    picked = np.random.default_rng(0).integers(0, count, (DRAWS, count))
+    low, high = np.quantile(statistic(picked), (0.025, 0.975))
+    return Interval(float(statistic(np.arange(count))), float(low), float(high))
+
+
 def mean(values: np.ndarray) -> Interval:
-    return interval(values, np.random.default_rng(0), lambda v: v.mean(axis=-1))
+    """Of values (B,)."""
+    return resampled(len(values), lambda at: values[at].mean(axis=-1))
 
 
 def ratio(over: np.ndarray, under: np.ndarray) -> Interval:
     """Of two means over the same prompts (B,)."""
-    pairs = np.arange(len(over))
-    return interval(
-        pairs, np.random.default_rng(0), lambda at: over[at].mean(axis=-1) / under[at].mean(axis=-1)
-    )
+    return resampled(len(over), lambda at: over[at].mean(axis=-1) / under[at].mean(axis=-1))
 
 
 def distance(got: np.ndarray, algorithm: np.ndarray) -> Interval:
@@ -180,7 +206,7 @@ def least_on_average(gaps: np.ndarray) -> Interval:
         times = np.apply_along_axis(np.bincount, -1, at, minlength=len(gaps))
         return RIDGES[(times @ gaps).argmin(axis=-1)]
 
-    return interval(np.arange(len(gaps)), np.random.default_rng(0), ridge)
+    return resampled(len(gaps), ridge)
 
 
 # -- the tables ----------------------------------------------------------------------------------
@@ -225,7 +251,7 @@ def noise() -> Iterator[tuple[str, ...]]:
     for one in _learners("linear_4"):
         asked = ask(one, 1, PROMPTS)
         got = one.predict(*asked.prompts)
-        made = Eigen.of(asked.prompts).predictions(RIDGE, {"ridge": RIDGES[None]})
+        made = Seen.of(asked.prompts).by(RIDGE, {"ridge": RIDGES[None]})
         gaps = ((made - got[..., None]) ** 2).mean(axis=1)  # (B, ridges)
         nearest_ridge = least_on_average(gaps)
         at = float(nearest_ridge.value)
