@@ -38,6 +38,9 @@ def train(
     heads: Annotated[int | None, typer.Option(help="Of a gpt; 4.")] = None,
     batch: Annotated[int | None, typer.Option(help="Prompts in a step; 512 or 64.")] = None,
     rate: Annotated[float | None, typer.Option(help="Largest rate of Adam.")] = None,
+    starts: Annotated[
+        int | None, typer.Option(help="Starts of which the best goes on; of linear attention 8.")
+    ] = None,
 ) -> None:
     """Train a small learner in context, from a seed.
 
@@ -51,7 +54,7 @@ def train(
 
     given: dict[str, Any] = {
         "d": d, "n": n, "layers": layers, "noise": noise, "steps": steps, "seed": seed,
-        "width": width, "heads": heads, "batch": batch, "rate": rate,
+        "width": width, "heads": heads, "batch": batch, "rate": rate, "starts": starts,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     if output is None:

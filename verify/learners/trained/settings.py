@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 
 # where nobody says it: one layer of linear attention takes seconds, the others minutes
-LINEAR = {"layers": 1, "steps": 2000, "batch": 512, "rate": 0.02}
+LINEAR = {"layers": 1, "steps": 2000, "batch": 512, "rate": 0.02, "starts": 8}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "linear_attention": LINEAR,
     "gpt": {"layers": 3, "steps": 3000, "width": 64, "heads": 4, "batch": 64, "rate": 0.002},
@@ -26,7 +26,8 @@ class Settings:
 
     width, heads: of the residual stream and its attention (gpt), or of the hidden state (lstm, no
     heads); 0 where d says it (linear_attention). steps of Adam, each on `batch` prompts, the rate
-    of which rises to `rate` and falls to 0.
+    of which rises to `rate` and falls to 0. Of several `starts`, each trained for a few steps, the
+    one that errs least goes on: some lead linear attention with few inputs to a worse minimum.
     """
 
     architecture: str
@@ -40,13 +41,14 @@ class Settings:
     heads: int = 0
     batch: int = 64
     rate: float = 0.001  # the largest, in steps of Adam
+    starts: int = 1
 
     def __post_init__(self) -> None:
         if not isinstance(self.architecture, str) or self.architecture not in DEFAULTS:
             known = ", ".join(DEFAULTS)
             raise NoLearnerError(f"there is no learner {self.architecture!r}; there are {known}")
         linear, gpt = self.architecture == "linear_attention", self.architecture == "gpt"
-        least = {"d": 1, "n": 1, "layers": 1, "steps": 0, "seed": 0, "batch": 1}
+        least = {"d": 1, "n": 1, "layers": 1, "steps": 0, "seed": 0, "batch": 1, "starts": 1}
         least |= {"width": 0 if linear else 1, "heads": 1 if gpt else 0}
         for name, lowest in least.items():
             value = getattr(self, name)

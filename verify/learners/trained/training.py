@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import cos, pi
 from typing import Any
 
@@ -22,6 +22,7 @@ from .settings import Settings
 LEARNERS: dict[str, type[Any]] = {"linear_attention": LinearAttention, "gpt": GPT, "lstm": LSTM}
 QUERIES = {"linear_attention": 4, "gpt": 1, "lstm": 1}  # of a prompt: those of examples count too
 CLIP = 1.0  # largest norm of a gradient
+PILOT = 150  # steps for which each of several starts is trained, at most
 RISE = 0.05  # share of the steps in which the rate rises
 HELD_OUT = 512  # prompts on which the curve is measured
 POINTS = 50  # of the curve, with its start
@@ -51,16 +52,30 @@ class Curve:
 
 
 def untrained(settings: Settings) -> Any:
-    """The learner at its start, which the seed says."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        return LEARNERS[settings.architecture](settings)
+    """The learner at its first start, which the seed says."""
+    return _starts(settings)[0]
 
 
 def train(settings: Settings, say: Say = lambda steps, loss: None) -> tuple[Any, Curve]:
     """The trained learner and the curve of its training; the same for the same seed."""
     with _one_thread():
-        return _train(settings, untrained(settings), say)
+        return _train(settings, _best_start(settings), say)
+
+
+def _starts(settings: Settings) -> list[Any]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        return [LEARNERS[settings.architecture](settings) for _ in range(settings.starts)]
+
+
+def _best_start(settings: Settings) -> Any:
+    """Where there are several, each trained for some steps; the one that errs least."""
+    starts = _starts(settings)
+    if len(starts) == 1:
+        return starts[0]
+    few = replace(settings, steps=min(settings.steps, PILOT))
+    tried = [_train(few, start, lambda steps, loss: None) for start in starts]
+    return min(tried, key=lambda one: one[1].losses[-1])[0]
 
 
 def _train(settings: Settings, learner: Any, say: Say) -> tuple[Any, Curve]:
