@@ -57,27 +57,20 @@ def test_rates_are_found_again_from_predictions_and_by_another_family_are_not(as
     assert learners.distance(answers, nearest).low > 0.01
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.5, 2.0])
-def test_the_best_step_is_that_of_the_theorem(noise):
-    """1 / (n + d + 1 + noise^2), but for the eigenvalues drawn; another noise has another."""
-    one = known("none", lambda X, y, queries: y, 1, noise)
-    found = learners.best(learners.descent(1), one, learners.ask(one, 3, 4000))["eta0"]
-    assert found == pytest.approx(1 / (12 + 3 + 1 + noise**2), rel=0.01)
-    assert found != pytest.approx(1 / (12 + 3 + 1 + (noise + 1) ** 2), rel=0.01)
-
-
-def test_the_best_rates_err_less_than_others(asked):
-    one = known("none", lambda X, y, queries: y, 2)
-    family, spectra = learners.descent_plus_plus(2), learners.ask(one, 3, 2000)
-    rates = learners.best(family, one, spectra)
+@pytest.mark.parametrize("noise", [0.0, 2.0])
+@pytest.mark.parametrize("make", [learners.descent, learners.descent_plus_plus])
+def test_the_best_rates_err_less_than_others(make, noise):
+    one = known("none", lambda X, y, queries: y, 2, noise)
+    drawn, family = learners.ask(one, 3, 4000), make(2)
+    rates = learners.best(family, one)
 
     def error(rates):
-        made = learners.predictions(family, rates, spectra.prompts)
-        return learners.squared(made, spectra.targets).mean()
+        made = learners.predictions(family, rates, drawn.prompts)
+        return learners.squared(made, drawn.targets).mean()
 
     least = error(rates)
     for name in rates:
-        for factor in (0.8, 1.25):
+        for factor in (0.7, 1.4):
             assert error({**rates, name: rates[name] * factor}) > least
 
 

@@ -17,12 +17,12 @@ from ..learners.families import Family
 from ..learners.fingerprint import Interval
 from ..learners.fit import nearest
 from ..learners.model import model
+from ..learners.optimal import optimal_rates
 from ..learners.trained import load, names
 from ..report import tables
 
 PROMPTS, QUERIES = 1024, 4
 TO_FIT = 256  # other prompts, to which algorithms are fitted
-SPECTRA = 4000  # prompts over whose eigenvalues the best algorithms are looked for
 STEPS = 200  # of least squares, at most
 RIDGES = np.geomspace(1e-3, 1e2, 501)
 SHUFFLES = 8
@@ -118,17 +118,13 @@ def fitted(family: Family, asked: Asked, answers: np.ndarray) -> Mapping[str, An
     return _nearest(family, asked.prompts, residual)
 
 
-def best(family: Family, known: Known, asked: Asked) -> Mapping[str, Any]:
-    """The rates of least expected error, for the eigenvalues s of these prompts: the sum of
-    (1 - s r)^2 + noise^2 s r^2."""  # fmt: skip
-    s = Seen.of(asked.prompts).s.reshape(-1, 1)
-
-    def residual(logarithms: Any) -> np.ndarray:
-        r = np.nan_to_num(family.response(s, **_rates(family, logarithms)), nan=1e9)
-        parts = np.concatenate([1 - s * r, known.noise * np.sqrt(s) * r])
-        return np.clip(parts, -1e9, 1e9)
-
-    return _nearest(family, asked.prompts, residual)
+def best(family: Family, one: Known) -> Mapping[str, Any]:
+    """The rates of least expected error on prompts like the learner's, as `optimal` has them."""
+    transforming = family.name == "GD++"
+    found = optimal_rates(one.layers, one.d, one.n, one.noise**2, transforming)
+    named = {f"eta{k}": rate for k, rate in enumerate(found.step_sizes)}
+    named |= {f"gamma{k}": rate for k, rate in enumerate(found.gammas)}
+    return {name: named[name] for name in family.real}
 
 
 def _rates(family: Family, logarithms: Any) -> dict[str, Any]:
@@ -234,11 +230,11 @@ def one_layer() -> Iterator[tuple[str, ...]]:
 def depth() -> Iterator[tuple[str, ...]]:
     """Learners of 1 to 4 layers beside as many steps of gradient descent and of GD++."""
     for one in _learners("linear", noise=0.0):
-        asked, to_fit, spectra = ask(one, 1, PROMPTS), ask(one, 2, TO_FIT), ask(one, 3, SPECTRA)
+        asked, to_fit = ask(one, 1, PROMPTS), ask(one, 2, TO_FIT)
         got, before = one.predict(*asked.prompts), one.predict(*to_fit.prompts)
         errors, near = [mean(squared(got, asked.targets))], []
         for family in (descent(one.layers), descent_plus_plus(one.layers)):
-            made = predictions(family, best(family, one, spectra), asked.prompts)
+            made = predictions(family, best(family, one), asked.prompts)
             errors.append(mean(squared(made, asked.targets)))
             made = predictions(family, fitted(family, to_fit, before), asked.prompts)
             near.append(distance(got, made))
