@@ -43,7 +43,8 @@ app = typer.Typer(
 )
 app.command("list")(list_all)
 for command in (
-    new, check, show, trace, run, prove, explain, measure, train, snap, replay, sweep, bench, doctor,
+    new, check, show, trace, run, prove, explain, measure, train, snap, replay, sweep, bench,
+    doctor,
 ):  # fmt: skip
     app.command()(command)
 
