@@ -31,6 +31,7 @@ from .show import list_all, show
 from .snap import snap
 from .sweep import sweep
 from .trace import trace
+from .train import train
 
 app = typer.Typer(
     name="witness",
@@ -42,7 +43,8 @@ app = typer.Typer(
 )
 app.command("list")(list_all)
 for command in (
-    new, check, show, trace, run, prove, explain, measure, snap, replay, sweep, bench, doctor,
+    new, check, show, trace, run, prove, explain, measure, train, snap, replay, sweep, bench,
+    doctor,
 ):  # fmt: skip
     app.command()(command)
 

@@ -3,9 +3,10 @@
     python -m verify.quality.readme [BLOCK[=REPORT.json] …]   rewrites blocks of ./*/README.md
 
 `verdicts`, `theorems`, `witnesses`, `order` and `examples` (the default) are exact, and a test
-holds the READMEs to them; `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are
-measurements, as this machine makes them, the last three by `witness bench`, whose JSON report may
-be given instead of measuring again.
+holds the READMEs to them; `learners` follows from the weights that the package has, and is held to but for
+rounding. `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are measurements, as
+this machine makes them, the last three by `witness bench`, whose JSON report may be given instead
+of measuring again.
 """
 
 from __future__ import annotations
@@ -112,6 +113,13 @@ def precision() -> str:
     return precision_markdown()
 
 
+def learners() -> str:
+    """What the learners of the package show of what papers report."""
+    from . import learners as measured
+
+    return measured.markdown()
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "verdicts": verdicts,
     "theorems": theorems,
@@ -119,6 +127,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "order": order,
     "examples": examples,
     "precision": precision,
+    "learners": learners,
 }
 EXACT = ("verdicts", "theorems", "witnesses", "order", "examples")
 # modules of this folder with run() and markdown(), and how they are run
