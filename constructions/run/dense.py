@@ -233,10 +233,12 @@ class TransformerModule(nn.Module):
         """The tokens that are read out, of a prompt of n examples and m queries."""
         return self.witness.prompt.tokens(n, m).read_out(self.witness.readout.tokens)
 
-    def _prompts(self, *prompt: torch.Tensor | None) -> FloatPrompts:
+    def _prompts(
+        self, X: torch.Tensor, y: torch.Tensor | None, queries: torch.Tensor | None
+    ) -> FloatPrompts:
         refuse_in_reference()
         system = Floats(NAMES[self.dtype], self.embedding.device)
-        return FloatPrompts(system, *prompt, self.witness)
+        return FloatPrompts(system, X, y, queries, self.witness)
 
     def _stream(self, prompts: FloatPrompts) -> Iterator[torch.Tensor]:
         """The stream (…, tokens, width) after the embedding and after every layer."""

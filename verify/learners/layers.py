@@ -1,0 +1,439 @@
+"""Layer by layer: what a model predicts so far, which step of which algorithm that is like, and
+what can be read off its states.
+
+Predictions are read from the state of a query's token after every layer, in three ways that are
+kept apart: by the model's own read-out ("own"), and by read-outs fitted to the model's final
+prediction ("fitted to prediction") or to what is true ("fitted to truth"). What is fitted may
+compute what the model has not; it is fitted on half of the prompts and judged on the other half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from .data import Batch, Tasks, tasks
+from .families import SPECTRAL, Family, choices
+from .intervals import Estimate, Interval, estimate
+from .model import Model, NoModelError, model
+from .probes import linear, r_squared, with_hidden_layer
+
+Reading = Literal["own", "fitted to prediction", "fitted to truth"]
+Position = Literal["query", "last example", "mean"]
+POSITIONS: tuple[Position, ...] = ("query", "last example", "mean")
+PROBED = 9  # layers at most, the embedding included: both ends and others at equal distances
+CHUNK = 64  # prompts whose states are held at once
+NOTHING = "nothing"  # a layer that has predicted nothing yet: 0
+POINTS, ZOOMED = {0: 1, 1: 61, 2: 21}, {0: 1, 1: 21, 2: 11}  # of a grid, along each real
+DECADES, ZOOMS = 3.0, 2
+EXACT = 1e-9  # a residual that is smaller, of the truth's size, is none
+OWN_WITHIN = 0.01  # of the prediction: as far as rounding may take a read-out that is the model's
+
+
+@dataclass(frozen=True)
+class Step:
+    """A member of a family, and its SimE with a layer's prediction over prompts (fu2023).
+
+    step: how many steps or iterations, None of an algorithm without. edge: parameters that are best
+    at the edge of where they were looked for.
+    """
+
+    name: str
+    step: int | None
+    parameters: Mapping[str, Any]
+    similarity: Estimate
+    edge: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Exit:
+    """The prediction that is read after a layer, 0 being the embedding.
+
+    to_final, to_truth: per prompt, the mean squared difference over its queries, over the mean
+    square of all final predictions, of all that is true. best, runner_up: of two algorithms, by
+    the mean of SimE; margin: by how much they differ.
+    """
+
+    layer: int
+    reading: Reading
+    to_final: Estimate
+    to_truth: Estimate
+    best: Step
+    runner_up: Step
+
+    @property
+    def margin(self) -> float:
+        return self.best.similarity.mean.value - self.runner_up.similarity.mean.value
+
+
+@dataclass(frozen=True)
+class Probe:
+    """R^2 of a probe on held-out prompts, and of the same probe where it should find nothing.
+
+    permuted: for targets of other prompts. prompt: of the prompt itself, all its numbers. random:
+    of the same layer and position with random weights; None where no weights are known.
+    """
+
+    layer: int
+    position: Position
+    target: str
+    kind: Literal["linear", "hidden layer"]
+    r2: Interval
+    permuted: Interval
+    prompt: Interval
+    random: Interval | None
+
+    @property
+    def above_controls(self) -> bool:
+        """Whether it reads more than every control, beyond the intervals."""
+        others = [one for one in (self.permuted, self.prompt, self.random) if one is not None]
+        return self.r2.low > max(0.0, *(one.high for one in others))
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The picture of all layers; positions: the token of each, of so many, or in words."""
+
+    layers: int
+    tokens: int
+    width: int
+    positions: Mapping[Position, str]
+    settings: Mapping[str, Any]
+    exits: tuple[Exit, ...]
+    probes: tuple[Probe, ...]
+
+    def exit(self, layer: int, reading: Reading) -> Exit:
+        return next(e for e in self.exits if (e.layer, e.reading) == (layer, reading))
+
+    def to_json(self) -> dict[str, Any]:
+        """As `witness measure --json` writes it."""
+        exits = [{**asdict(one), "margin": one.margin} for one in self.exits]
+        probes = [{**asdict(one), "above_controls": one.above_controls} for one in self.probes]
+        return {**asdict(self), "exits": exits, "probes": probes}
+
+
+def layers(
+    given: Any, d: int, n: int, *, prompts: int = 512, queries: int = 4, noise: float = 0.5,
+    seed: int = 0,
+) -> Layers:  # fmt: skip
+    """What a model with hidden states (see `model`) does layer by layer.
+
+    On `prompts` of n examples y = w.x + N(0, noise^2), x, w ~ N(0, I_d): half to fit, half to judge
+    with so many queries each, of which the model gets one at a time. Raises NoModelError where it
+    has no hidden states, or where its read-out of the last layer is not what it predicts.
+    """
+    what = model(given)
+    if what.hidden is None:
+        raise NoModelError("the model has no hidden states; give them as model(predict, hidden)")
+    rng = np.random.default_rng(seed)
+    fit = _seen(what, tasks(rng, prompts // 2, n, d, 1, noise))
+    judged = _seen(what, tasks(rng, prompts - prompts // 2, n, d, queries, noise))
+    few = Batch(*(part[:CHUNK] for part in fit.tasks.prompts))
+    drawn = what.with_random_weights(few, seed)
+    return Layers(
+        layers=judged.depth - 1,
+        tokens=judged.tokens,
+        width=judged.states["query"].shape[-1],
+        positions={
+            "query": f"token {judged.at + 1} of {judged.tokens}",
+            "last example": f"token {judged.at} of {judged.tokens}",
+            "mean": f"mean of all {judged.tokens} tokens",
+        },
+        settings={
+            "d": d, "n": n, "prompts": prompts, "queries": queries, "noise": noise, "seed": seed,
+        },
+        exits=tuple(_exits(what, fit, judged)),
+        probes=tuple(_probes(fit, judged, drawn, rng, seed)),
+    )  # fmt: skip
+
+
+# -- states ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Tasks, the final predictions (B, m), and the states (B, m, layers + 1, width) read."""
+
+    tasks: Tasks
+    final: np.ndarray
+    states: Mapping[Position, np.ndarray]
+    at: int  # the query's token
+    tokens: int
+
+    @property
+    def depth(self) -> int:
+        return self.states["query"].shape[2]
+
+
+def _seen(what: Model, drawn: Tasks) -> _Seen:
+    """Every query as a prompt of its own, CHUNK of them at a time."""
+    B, m, d = drawn.queries.shape
+    X, y = np.repeat(drawn.X, m, axis=0), np.repeat(drawn.y, m, axis=0)
+    asked = drawn.queries.reshape(B * m, 1, d)
+    final, parts = [], []
+    for start in range(0, B * m, CHUNK):
+        chunk = tuple(part[start : start + CHUNK] for part in (X, y, asked))
+        assert what.hidden is not None
+        states = what.hidden(*chunk)
+        tokens = states.shape[2]
+        at = what.query_token(X.shape[1], tokens)
+        if at < 1:
+            raise NoModelError(f"the query is the first of {tokens} tokens: it has no example")
+        final.append(what.predict(*chunk)[:, 0])
+        parts.append((states[:, :, at], states[:, :, at - 1], states.mean(axis=2)))
+    read = {
+        name: np.concatenate(one).reshape(B, m, *one[0].shape[1:])
+        for name, one in zip(POSITIONS, zip(*parts, strict=True), strict=True)
+    }
+    return _Seen(drawn, np.concatenate(final).reshape(B, m), read, at, tokens)
+
+
+# -- predictions on the way -----------------------------------------------------------------------
+
+
+def _exits(what: Model, fit: _Seen, judged: _Seen) -> list[Exit]:
+    readings = _readings(what, fit, judged)
+    truth = judged.tasks.truth
+    made = []
+    for reading, read in readings.items():
+        ranked = nearest_steps(read, judged.tasks)
+        for layer, (predicted, (best, runner_up)) in enumerate(zip(read, ranked, strict=True)):
+            to_final = ((predicted - judged.final) ** 2).mean(axis=1)
+            to_truth = ((predicted - truth) ** 2).mean(axis=1)
+            size = (judged.final**2).mean() or 1.0
+            made.append(
+                Exit(
+                    layer, reading, estimate(to_final / size),
+                    estimate(to_truth / (truth**2).mean()), best, runner_up,
+                )
+            )  # fmt: skip
+    return made
+
+
+def _readings(what: Model, fit: _Seen, judged: _Seen) -> dict[Reading, np.ndarray]:
+    """Predictions (layers + 1, B, m) of each kind."""
+    states = judged.states["query"]
+    B, m, depth, width = states.shape
+    made: dict[Reading, np.ndarray] = {}
+    if what.read_out is not None:
+        own = what.read_out(states.reshape(-1, width)).reshape(B, m, depth)
+        apart = np.sqrt(((own[:, :, -1] - judged.final) ** 2).mean())
+        size = np.sqrt((judged.final**2).mean())
+        if apart > OWN_WITHIN * size:
+            raise NoModelError(
+                f"read_out of the last layer is off the model's prediction by {apart:.2g}, of "
+                f"{size:.2g}: it is not the model's own"
+            )
+        made["own"] = np.moveaxis(own, 2, 0)
+    targets = fit.final, fit.tasks.truth
+    of_prediction, of_truth = [], []
+    for layer in range(depth):
+        fitted = linear(fit.states["query"][:, 0, layer], targets)
+        of_prediction.append(fitted[0](states[:, :, layer])[..., 0])
+        of_truth.append(fitted[1](states[:, :, layer])[..., 0])
+    made["fitted to prediction"] = np.array(of_prediction)
+    made["fitted to truth"] = np.array(of_truth)
+    return made
+
+
+# -- steps of algorithms --------------------------------------------------------------------------
+
+
+def nearest_steps(predicted: np.ndarray, drawn: Tasks) -> list[tuple[Step, Step]]:
+    """The two algorithms that come nearest to predictions (layers, B, m), for each layer.
+
+    By the mean over prompts of SimE, the cosine of the residuals of a prompt's queries (fu2023).
+    Reals are the same in all layers, since an algorithm takes its steps with one step size: those
+    with the highest mean over layers of the best step's SimE, on a logarithmic grid that is refined
+    ZOOMS times.
+    """
+    residuals = _directions(predicted - drawn.truth, drawn.truth)
+    nothing = _directions(-drawn.truth, drawn.truth)
+    cosines = (residuals * nothing).sum(axis=-1)  # (layers, B)
+    found = [[Step(NOTHING, 0, {}, estimate(one), ())] for one in cosines]
+    seen = _Eigen.of(drawn)
+    for family in SPECTRAL:
+        for at, step in zip(found, _steps(family, seen, residuals, cosines.mean(axis=1))):
+            at.append(step)
+    ranked = []
+    for at in found:
+        # SPECTRAL runs from few parameters to many: of equals the first has the fewest
+        at.sort(key=lambda step: -round(step.similarity.mean.value, 9))
+        ranked.append((at[0], next(step for step in at if step.name != at[0].name)))
+    return ranked
+
+
+@dataclass(frozen=True)
+class _Eigen:
+    """The data of each prompt through the eigenvectors of X^T X."""
+
+    s: np.ndarray  # (B, r)
+    pull: np.ndarray  # X^T y (B, r)
+    queries: np.ndarray  # (B, m, r)
+    truth: np.ndarray  # (B, m)
+
+    @classmethod
+    def of(cls, drawn: Tasks) -> _Eigen:
+        left, sigma, right = np.linalg.svd(drawn.X, full_matrices=False)
+        pull = sigma * (left.transpose(0, 2, 1) @ drawn.y[..., None])[..., 0]
+        return cls(sigma**2, pull, drawn.queries @ right.transpose(0, 2, 1), drawn.truth)
+
+    def directions(
+        self, family: Family, whole: Mapping[str, int], reals: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        """Residuals' directions (G, B, m + 1) at every point of the grid, each real (1, G)."""
+        with np.errstate(all="ignore"):
+            r = family.response(self.s.reshape(-1, 1), **family.parameters(whole, reals))
+        r = np.nan_to_num(np.clip(r, -1e12, 1e12), nan=1e12)
+        weighted = self.pull[..., None] * r.reshape(*self.s.shape, -1)
+        made = np.moveaxis(self.queries @ weighted, 2, 0)
+        return _directions(made - self.truth, self.truth)
+
+
+def _directions(residuals: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Residuals (…, B, m) as unit vectors (…, B, m + 1), the last 1 where there is no residual."""
+    size = np.linalg.norm(residuals, axis=-1, keepdims=True)
+    none = size <= EXACT * np.linalg.norm(truth, axis=-1, keepdims=True)
+    return np.concatenate([residuals / np.where(none, np.inf, size), none], axis=-1)
+
+
+def _steps(family: Family, seen: _Eigen, residuals: np.ndarray, nothing: np.ndarray) -> list[Step]:
+    """The family's best step for each layer of residuals (layers, B, m + 1)."""
+    names = (*family.real, *family.of_one)
+    top = float(seen.s.max())
+    lines = [
+        -e * np.log10(top) + np.linspace(-DECADES, DECADES, POINTS[len(names)])
+        for e in family.real.values()
+    ]
+    lines += [np.linspace(-DECADES, 0, POINTS[len(names)])[:-1] for _ in family.of_one]
+    ends = [(line[0], line[-1]) for line in lines]
+    every = list(choices(family))
+    flat = residuals.reshape(len(residuals), -1).T
+    B = residuals.shape[1]
+    for zoom in range(ZOOMS + 1):
+        axes = [axis.ravel() for axis in np.meshgrid(*lines, indexing="ij")]
+        reals = {name: 10.0 ** axis[None] for name, axis in zip(names, axes, strict=True)}
+        cosines = np.array(
+            [
+                seen.directions(family, whole, reals).reshape(-1, len(flat)) @ flat / B
+                for whole in every
+            ]
+        )  # (choices, G, layers)
+        # where a layer predicts nothing yet, no step speaks for or against the reals
+        score = np.maximum(cosines.max(axis=0), nothing).mean(axis=1)
+        best = int(np.argmax(score))
+        point = [float(axis[best]) for axis in axes]
+        if not names or zoom == ZOOMS:
+            break
+        gaps = [line[1] - line[0] for line in lines]
+        count = ZOOMED[len(names)]
+        lines = [
+            np.linspace(max(at - gap, end[0]), min(at + gap, end[1]), count)
+            for at, gap, end in zip(point, gaps, ends, strict=True)
+        ]
+    chosen = {name: 10.0**value for name, value in zip(names, point, strict=True)}
+    edge = [
+        name
+        for name, value, end in zip(family.real, point, ends)
+        if not end[0] + 1e-6 < value < end[1] - 1e-6
+    ]
+    at_point = {name: np.array([[value]]) for name, value in chosen.items()}
+    made = []
+    for layer, index in enumerate(cosines[:, best].argmax(axis=0)):
+        whole = every[index]
+        each = (seen.directions(family, whole, at_point)[0] * residuals[layer]).sum(axis=-1)
+        step = next(iter(whole.values()), None)
+        last = [name for name, number in whole.items() if number == family.whole[name][-1]]
+        made.append(
+            Step(
+                family.name, step, family.parameters(whole, chosen), estimate(each),
+                (*edge, *last),
+            )
+        )  # fmt: skip
+    return made
+
+
+# -- probes ---------------------------------------------------------------------------------------
+
+
+def _targets(drawn: Tasks) -> dict[str, np.ndarray]:
+    """What is looked for, (B, d) each."""
+    return {
+        "X^T y": (drawn.X.transpose(0, 2, 1) @ drawn.y[..., None])[..., 0],
+        "w of least squares": (np.linalg.pinv(drawn.X) @ drawn.y[..., None])[..., 0],
+    }
+
+
+def _whole(drawn: Tasks) -> np.ndarray:
+    """All numbers of each prompt with its first query (B, n d + n + d)."""
+    parts = drawn.X, drawn.y, drawn.queries[:, :1]
+    return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+
+
+def _probes(
+    fit: _Seen, judged: _Seen, drawn: Model | None, rng: np.random.Generator, seed: int
+) -> list[Probe]:
+    """Of states that the first query of each prompt sees."""
+    probed = np.unique(np.linspace(0, fit.depth - 1, min(PROBED, fit.depth)).round().astype(int))
+    places: list[tuple[int, Position]] = [(int(k), at) for k in probed for at in POSITIONS]
+    known, asked = _targets(fit.tasks), _targets(judged.tasks)
+    # every prompt gets another's: a shift by one, since all are drawn alike
+    others = [{name: np.roll(t, 1, axis=0) for name, t in one.items()} for one in (known, asked)]
+    sets = [(known, asked), (others[0], others[1])]
+    names = list(known)
+
+    def scores(
+        features: np.ndarray, held_out: np.ndarray, sets: Sequence[tuple[Any, Any]]
+    ) -> dict[str, list[list[list[Interval]]]]:
+        """R^2 {kind: [place][set][target]} for features (places, N, F)."""
+        jobs = [(s, name) for s in range(len(sets)) for name in names]
+        made: dict[str, list[list[list[Interval]]]] = {}
+        fitted = [linear(one, [sets[s][0][name] for s, name in jobs]) for one in features]
+        by_kind = {
+            "linear": np.array(
+                [[probe(x) for probe in row] for row, x in zip(fitted, held_out, strict=True)]
+            )
+        }
+        flat = with_hidden_layer(
+            np.repeat(features, len(jobs), axis=0),
+            np.concatenate([[sets[s][0][name] for s, name in jobs]] * len(features)),
+            np.repeat(held_out, len(jobs), axis=0),
+            seed,
+        )
+        by_kind["hidden layer"] = flat.reshape(len(features), len(jobs), *flat.shape[1:])
+        for kind, predicted in by_kind.items():
+            made[kind] = [
+                [
+                    [
+                        r_squared(
+                            at[s * len(names) + t], sets[s][1][name], sets[s][0][name].mean(axis=0)
+                        )
+                        for t, name in enumerate(names)
+                    ]
+                    for s in range(len(sets))
+                ]
+                for at in predicted
+            ]
+        return made
+
+    def states(of: _Seen) -> np.ndarray:
+        return np.array([of.states[at][:, 0, k] for k, at in places])
+
+    own = scores(states(fit), states(judged), sets)
+    whole = scores(_whole(fit.tasks)[None], _whole(judged.tasks)[None], sets[:1])
+    blank = None
+    if drawn is not None:
+        first = Tasks(*(part[:, :1] if k > 1 else part for k, part in enumerate(judged.tasks)))
+        blank = scores(states(_seen(drawn, fit.tasks)), states(_seen(drawn, first)), sets[:1])
+    return [
+        Probe(
+            k, at, name, kind, own[kind][place][0][t], own[kind][place][1][t],
+            whole[kind][0][0][t], None if blank is None else blank[kind][place][0][t],
+        )
+        for place, (k, at) in enumerate(places)
+        for t, name in enumerate(names)
+        for kind in ("linear", "hidden layer")
+    ]  # fmt: skip
