@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -23,12 +23,15 @@ from .probes import linear, r_squared, with_hidden_layer
 
 Reading = Literal["own", "fitted to prediction", "fitted to truth"]
 Position = Literal["query", "last example", "mean"]
+Kind = Literal["linear", "hidden layer"]
 POSITIONS: tuple[Position, ...] = ("query", "last example", "mean")
+KINDS: tuple[Kind, ...] = ("linear", "hidden layer")
 PROBED = 9  # layers at most, the embedding included: both ends and others at equal distances
 CHUNK = 64  # prompts whose states are held at once
 NOTHING = "nothing"  # a layer that has predicted nothing yet: 0
 POINTS, ZOOMED = {0: 1, 1: 61, 2: 21}, {0: 1, 1: 21, 2: 11}  # of a grid, along each real
 DECADES, ZOOMS = 3.0, 2
+FEW = 64  # prompts by which reals are chosen
 EXACT = 1e-9  # a residual that is smaller, of the truth's size, is none
 OWN_WITHIN = 0.01  # of the prediction: as far as rounding may take a read-out that is the model's
 
@@ -37,14 +40,16 @@ OWN_WITHIN = 0.01  # of the prediction: as far as rounding may take a read-out t
 class Step:
     """A member of a family, and its SimE with a layer's prediction over prompts (fu2023).
 
-    step: how many steps or iterations, None of an algorithm without. edge: parameters that are best
-    at the edge of where they were looked for.
+    step: how many steps or iterations, None of an algorithm without. distance: the mean squared
+    difference of a prompt's predictions, over the mean square of all that is true. edge: parameters
+    that are best at the edge of where they were looked for.
     """
 
     name: str
     step: int | None
     parameters: Mapping[str, Any]
     similarity: Estimate
+    distance: Estimate
     edge: tuple[str, ...]
 
 
@@ -80,7 +85,7 @@ class Probe:
     layer: int
     position: Position
     target: str
-    kind: Literal["linear", "hidden layer"]
+    kind: Kind
     r2: Interval
     permuted: Interval
     prompt: Interval
@@ -132,7 +137,7 @@ def layers(
     fit = _seen(what, tasks(rng, prompts // 2, n, d, 1, noise))
     judged = _seen(what, tasks(rng, prompts - prompts // 2, n, d, queries, noise))
     few = Batch(*(part[:CHUNK] for part in fit.tasks.prompts))
-    drawn = what.with_random_weights(few, seed)
+    blank = what.with_random_weights(few, seed)
     return Layers(
         layers=judged.depth - 1,
         tokens=judged.tokens,
@@ -146,7 +151,7 @@ def layers(
             "d": d, "n": n, "prompts": prompts, "queries": queries, "noise": noise, "seed": seed,
         },
         exits=tuple(_exits(what, fit, judged)),
-        probes=tuple(_probes(fit, judged, drawn, rng, seed)),
+        probes=tuple(_probes(fit, judged, blank, seed)),
     )  # fmt: skip
 
 
@@ -197,9 +202,11 @@ def _seen(what: Model, drawn: Tasks) -> _Seen:
 def _exits(what: Model, fit: _Seen, judged: _Seen) -> list[Exit]:
     readings = _readings(what, fit, judged)
     truth = judged.tasks.truth
+    # the step sizes are those of the model's own predictions, where these are known
+    algorithms = suited(next(iter(readings.values())), judged.tasks)
     made = []
     for reading, read in readings.items():
-        ranked = nearest_steps(read, judged.tasks)
+        ranked = nearest_steps(read, judged.tasks, algorithms)
         for layer, (predicted, (best, runner_up)) in enumerate(zip(read, ranked, strict=True)):
             to_final = ((predicted - judged.final) ** 2).mean(axis=1)
             to_truth = ((predicted - truth) ** 2).mean(axis=1)
@@ -242,27 +249,67 @@ def _readings(what: Model, fit: _Seen, judged: _Seen) -> dict[Reading, np.ndarra
 # -- steps of algorithms --------------------------------------------------------------------------
 
 
-def nearest_steps(predicted: np.ndarray, drawn: Tasks) -> list[tuple[Step, Step]]:
+class Suited(NamedTuple):
+    """A family with its reals (1, 1), and those of them that lie at the edge of the grid."""
+
+    family: Family
+    reals: Mapping[str, np.ndarray]
+    edge: tuple[str, ...]
+
+
+def suited(predicted: np.ndarray, drawn: Tasks) -> list[Suited]:
+    """Every family with the reals that suit predictions (layers, B, m) best.
+
+    They are the same in all layers, since an algorithm takes its steps with one step size: those
+    with the highest mean over layers of the best step's SimE, on a logarithmic grid that is refined
+    ZOOMS times, over the first FEW prompts.
+    """
+    few = Tasks(*(part[:FEW] for part in drawn))
+    residuals = _directions(predicted[:, :FEW] - few.truth, few.truth)
+    nothing = _directions(-few.truth, few.truth)
+    seen = _Eigen.of(few)
+    return [Suited(family, *_reals(family, seen, residuals, nothing)) for family in SPECTRAL]
+
+
+def nearest_steps(
+    predicted: np.ndarray, drawn: Tasks, algorithms: Sequence[Suited]
+) -> list[tuple[Step, Step]]:
     """The two algorithms that come nearest to predictions (layers, B, m), for each layer.
 
     By the mean over prompts of SimE, the cosine of the residuals of a prompt's queries (fu2023).
-    Reals are the same in all layers, since an algorithm takes its steps with one step size: those
-    with the highest mean over layers of the best step's SimE, on a logarithmic grid that is refined
-    ZOOMS times.
     """
     residuals = _directions(predicted - drawn.truth, drawn.truth)
     nothing = _directions(-drawn.truth, drawn.truth)
-    cosines = (residuals * nothing).sum(axis=-1)  # (layers, B)
-    found = [[Step(NOTHING, 0, {}, estimate(one), ())] for one in cosines]
     seen = _Eigen.of(drawn)
-    for family in SPECTRAL:
-        for at, step in zip(found, _steps(family, seen, residuals, cosines.mean(axis=1))):
-            at.append(step)
+    size = (drawn.truth**2).mean()
+    steps: list[list[Step]] = []
+    for layer, at in enumerate(predicted):
+        cosines = (residuals[layer] * nothing).sum(axis=-1)
+        distance = (at**2).mean(axis=1) / size
+        steps.append([Step(NOTHING, 0, {}, estimate(cosines), estimate(distance), ())])
+    for family, reals, edge in algorithms:
+        every = [(whole, seen.predictions(family, whole, reals)[0]) for whole in choices(family)]
+        toward = np.array([_directions(made - drawn.truth, drawn.truth) for _, made in every])
+        for layer, at in enumerate(predicted):
+            each = (toward * residuals[layer]).sum(axis=-1)  # (choices, B)
+            best = int(each.mean(axis=1).argmax())
+            whole, made = every[best]
+            chosen = {name: float(value[0, 0]) for name, value in reals.items()}
+            steps[layer].append(
+                Step(
+                    family.name,
+                    next(iter(whole.values()), None),
+                    family.parameters(whole, chosen),
+                    estimate(each[best]),
+                    estimate(((made - at) ** 2).mean(axis=1) / size),
+                    (*edge, *(k for k, number in whole.items() if number == family.whole[k][-1])),
+                )
+            )
     ranked = []
-    for at in found:
+    for found in steps:
         # SPECTRAL runs from few parameters to many: of equals the first has the fewest
-        at.sort(key=lambda step: -round(step.similarity.mean.value, 9))
-        ranked.append((at[0], next(step for step in at if step.name != at[0].name)))
+        found.sort(key=lambda step: -round(step.similarity.mean.value, 9))
+        ranked.append((found[0], next(step for step in found if step.name != found[0].name)))
     return ranked
 
 
@@ -281,16 +328,15 @@ class _Eigen:
         pull = sigma * (left.transpose(0, 2, 1) @ drawn.y[..., None])[..., 0]
         return cls(sigma**2, pull, drawn.queries @ right.transpose(0, 2, 1), drawn.truth)
 
-    def directions(
+    def predictions(
         self, family: Family, whole: Mapping[str, int], reals: Mapping[str, np.ndarray]
     ) -> np.ndarray:
-        """Residuals' directions (G, B, m + 1) at every point of the grid, each real (1, G)."""
+        """(G, B, m) at every point of the grid, each real (1, G)."""
         with np.errstate(all="ignore"):
             r = family.response(self.s.reshape(-1, 1), **family.parameters(whole, reals))
         r = np.nan_to_num(np.clip(r, -1e12, 1e12), nan=1e12)
         weighted = self.pull[..., None] * r.reshape(*self.s.shape, -1)
-        made = np.moveaxis(self.queries @ weighted, 2, 0)
-        return _directions(made - self.truth, self.truth)
+        return np.moveaxis(self.queries @ weighted, 2, 0)
 
 
 def _directions(residuals: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -300,60 +346,44 @@ def _directions(residuals: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.concatenate([residuals / np.where(none, np.inf, size), none], axis=-1)
 
 
-def _steps(family: Family, seen: _Eigen, residuals: np.ndarray, nothing: np.ndarray) -> list[Step]:
-    """The family's best step for each layer of residuals (layers, B, m + 1)."""
+def _reals(
+    family: Family, seen: _Eigen, residuals: np.ndarray, nothing: np.ndarray
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """The reals (1, 1) of a family that suit all layers best, and those at the edge of the grid.
+
+    residuals (layers, B, m + 1) and nothing (B, m + 1) are directions. Where a layer predicts
+    nothing yet, no step speaks for or against the reals.
+    """
     names = (*family.real, *family.of_one)
     top = float(seen.s.max())
-    lines = [
-        -e * np.log10(top) + np.linspace(-DECADES, DECADES, POINTS[len(names)])
-        for e in family.real.values()
-    ]
+    middles = [-e * np.log10(top) for e in family.real.values()]
+    lines = [at + np.linspace(-DECADES, DECADES, POINTS[len(names)]) for at in middles]
     lines += [np.linspace(-DECADES, 0, POINTS[len(names)])[:-1] for _ in family.of_one]
     ends = [(line[0], line[-1]) for line in lines]
-    every = list(choices(family))
     flat = residuals.reshape(len(residuals), -1).T
-    B = residuals.shape[1]
-    for zoom in range(ZOOMS + 1):
+    idle = (residuals * nothing).sum(axis=-1).mean(axis=1)
+    point: list[float] = []
+    for _ in range(ZOOMS + 1 if names else 0):
         axes = [axis.ravel() for axis in np.meshgrid(*lines, indexing="ij")]
         reals = {name: 10.0 ** axis[None] for name, axis in zip(names, axes, strict=True)}
-        cosines = np.array(
-            [
-                seen.directions(family, whole, reals).reshape(-1, len(flat)) @ flat / B
-                for whole in every
-            ]
-        )  # (choices, G, layers)
-        # where a layer predicts nothing yet, no step speaks for or against the reals
-        score = np.maximum(cosines.max(axis=0), nothing).mean(axis=1)
-        best = int(np.argmax(score))
+        nearest = np.repeat(idle[None], axes[0].size, axis=0)  # (G, layers)
+        for whole in choices(family):
+            toward = _directions(seen.predictions(family, whole, reals) - seen.truth, seen.truth)
+            cosines = toward.reshape(len(toward), -1) @ flat / len(seen.truth)
+            nearest = np.maximum(nearest, cosines)
+        best = int(nearest.mean(axis=1).argmax())
         point = [float(axis[best]) for axis in axes]
-        if not names or zoom == ZOOMS:
-            break
-        gaps = [line[1] - line[0] for line in lines]
-        count = ZOOMED[len(names)]
         lines = [
-            np.linspace(max(at - gap, end[0]), min(at + gap, end[1]), count)
-            for at, gap, end in zip(point, gaps, ends, strict=True)
-        ]
-    chosen = {name: 10.0**value for name, value in zip(names, point, strict=True)}
-    edge = [
-        name
-        for name, value, end in zip(family.real, point, ends)
-        if not end[0] + 1e-6 < value < end[1] - 1e-6
-    ]
-    at_point = {name: np.array([[value]]) for name, value in chosen.items()}
-    made = []
-    for layer, index in enumerate(cosines[:, best].argmax(axis=0)):
-        whole = every[index]
-        each = (seen.directions(family, whole, at_point)[0] * residuals[layer]).sum(axis=-1)
-        step = next(iter(whole.values()), None)
-        last = [name for name, number in whole.items() if number == family.whole[name][-1]]
-        made.append(
-            Step(
-                family.name, step, family.parameters(whole, chosen), estimate(each),
-                (*edge, *last),
+            np.linspace(
+                max(at - line[1] + line[0], end[0]), min(at + line[1] - line[0], end[1]),
+                ZOOMED[len(names)],
             )
-        )  # fmt: skip
-    return made
+            for at, line, end in zip(point, lines, ends, strict=True)
+        ]  # fmt: skip
+    edge = tuple(
+        name for name, at, end in zip(family.real, point, ends) if not end[0] < at < end[1]
+    )
+    return {name: np.array([[10.0**at]]) for name, at in zip(names, point, strict=True)}, edge
 
 
 # -- probes ---------------------------------------------------------------------------------------
@@ -373,67 +403,69 @@ def _whole(drawn: Tasks) -> np.ndarray:
     return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
 
 
-def _probes(
-    fit: _Seen, judged: _Seen, drawn: Model | None, rng: np.random.Generator, seed: int
-) -> list[Probe]:
-    """Of states that the first query of each prompt sees."""
+def _probes(fit: _Seen, judged: _Seen, blank: Model | None, seed: int) -> list[Probe]:
+    """Of the states with each prompt's first query."""
     probed = np.unique(np.linspace(0, fit.depth - 1, min(PROBED, fit.depth)).round().astype(int))
     places: list[tuple[int, Position]] = [(int(k), at) for k in probed for at in POSITIONS]
     known, asked = _targets(fit.tasks), _targets(judged.tasks)
-    # every prompt gets another's: a shift by one, since all are drawn alike
-    others = [{name: np.roll(t, 1, axis=0) for name, t in one.items()} for one in (known, asked)]
-    sets = [(known, asked), (others[0], others[1])]
-    names = list(known)
-
-    def scores(
-        features: np.ndarray, held_out: np.ndarray, sets: Sequence[tuple[Any, Any]]
-    ) -> dict[str, list[list[list[Interval]]]]:
-        """R^2 {kind: [place][set][target]} for features (places, N, F)."""
-        jobs = [(s, name) for s in range(len(sets)) for name in names]
-        made: dict[str, list[list[list[Interval]]]] = {}
-        fitted = [linear(one, [sets[s][0][name] for s, name in jobs]) for one in features]
-        by_kind = {
-            "linear": np.array(
-                [[probe(x) for probe in row] for row, x in zip(fitted, held_out, strict=True)]
-            )
-        }
-        flat = with_hidden_layer(
-            np.repeat(features, len(jobs), axis=0),
-            np.concatenate([[sets[s][0][name] for s, name in jobs]] * len(features)),
-            np.repeat(held_out, len(jobs), axis=0),
-            seed,
-        )
-        by_kind["hidden layer"] = flat.reshape(len(features), len(jobs), *flat.shape[1:])
-        for kind, predicted in by_kind.items():
-            made[kind] = [
-                [
-                    [
-                        r_squared(
-                            at[s * len(names) + t], sets[s][1][name], sets[s][0][name].mean(axis=0)
-                        )
-                        for t, name in enumerate(names)
-                    ]
-                    for s in range(len(sets))
-                ]
-                for at in predicted
-            ]
-        return made
+    own = [(known[name], asked[name]) for name in known]
+    # a prompt gets the next one's target, since all are drawn alike
+    others = [(np.roll(a, 1, axis=0), np.roll(b, 1, axis=0)) for a, b in own]
 
     def states(of: _Seen) -> np.ndarray:
         return np.array([of.states[at][:, 0, k] for k, at in places])
 
-    own = scores(states(fit), states(judged), sets)
-    whole = scores(_whole(fit.tasks)[None], _whole(judged.tasks)[None], sets[:1])
-    blank = None
-    if drawn is not None:
-        first = Tasks(*(part[:, :1] if k > 1 else part for k, part in enumerate(judged.tasks)))
-        blank = scores(states(_seen(drawn, fit.tasks)), states(_seen(drawn, first)), sets[:1])
+    found = _scores(states(fit), states(judged), [*own, *others], seed)
+    prompt = _scores(_whole(fit.tasks)[None], _whole(judged.tasks)[None], own, seed)
+    random = None
+    if blank is not None:
+        X, y, queries, truth = judged.tasks
+        of_blank = [
+            _seen(blank, fit.tasks),
+            _seen(blank, Tasks(X, y, queries[:, :1], truth[:, :1])),
+        ]
+        random = _scores(states(of_blank[0]), states(of_blank[1]), own, seed)
     return [
         Probe(
-            k, at, name, kind, own[kind][place][0][t], own[kind][place][1][t],
-            whole[kind][0][0][t], None if blank is None else blank[kind][place][0][t],
+            layer, at, name, kind,
+            r2=found[kind][place][t],
+            permuted=found[kind][place][len(own) + t],
+            prompt=prompt[kind][0][t],
+            random=None if random is None else random[kind][place][t],
         )
-        for place, (k, at) in enumerate(places)
-        for t, name in enumerate(names)
-        for kind in ("linear", "hidden layer")
+        for place, (layer, at) in enumerate(places)
+        for t, name in enumerate(known)
+        for kind in KINDS
     ]  # fmt: skip
+
+
+def _scores(
+    features: np.ndarray,
+    held_out: np.ndarray,
+    targets: Sequence[tuple[np.ndarray, np.ndarray]],
+    seed: int,
+) -> dict[Kind, list[list[Interval]]]:
+    """R^2 of each kind of probe, by place and by target.
+
+    features (places, N, F) and held_out (places, M, F); a target is (N, T) and, held out, (M, T).
+    """
+    places, count = len(features), len(targets)
+    fitted = [linear(one, [known for known, _ in targets]) for one in features]
+    by_line = [[probe(x) for probe in row] for row, x in zip(fitted, held_out, strict=True)]
+    by_net = with_hidden_layer(
+        np.repeat(features, count, axis=0),
+        np.array([known for known, _ in targets] * places),
+        np.repeat(held_out, count, axis=0),
+        seed,
+    )
+    predicted = by_line, by_net.reshape(places, count, *by_net.shape[1:])
+    return {
+        kind: [
+            [
+                r_squared(at, asked, known.mean(axis=0))
+                for at, (known, asked) in zip(row, targets, strict=True)
+            ]
+            for row in rows
+        ]
+        for kind, rows in zip(KINDS, predicted, strict=True)
+    }

@@ -75,7 +75,7 @@ class Model:
             drawn = as_model(_drawn_again(module, seed, scale))
             assert drawn.hidden is not None
             try:
-                sizes = np.sqrt((drawn.hidden(*prompts) ** 2).mean(axis=(0, 2, 3)))
+                sizes = np.abs(drawn.hidden(*prompts)).mean(axis=(0, 2, 3))
             except NoModelError:  # not finite
                 sizes = np.array([1.0, np.inf])
             if sizes.max() <= FINITE_GROWTH * sizes[0]:
