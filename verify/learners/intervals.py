@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from math import comb
-from typing import Any
 
 import numpy as np
 
@@ -27,9 +26,6 @@ class Interval:
     low: float
     high: float
 
-    def to_json(self) -> dict[str, float]:
-        return {"value": self.value, "low": self.low, "high": self.high}
-
 
 @dataclass(frozen=True)
 class Estimate:
@@ -39,28 +35,22 @@ class Estimate:
     median: Interval
     prompts: int
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "mean": self.mean.to_json(),
-            "median": self.median.to_json(),
-            "prompts": self.prompts,
-        }
+
+def estimate(values: np.ndarray, least: float = -np.inf) -> Estimate:
+    """Of a number per prompt (B,) that is never below `least`."""
+    return Estimate(mean(values, least), median(values), len(values))
 
 
-def estimate(values: np.ndarray) -> Estimate:
-    """Of a number per prompt (B,)."""
-    return Estimate(mean(values), median(values), len(values))
+def mean(values: np.ndarray, least: float = -np.inf) -> Interval:
+    """The mean of values (B,) that are never below `least`."""
+    return ratio(values, np.ones(len(values)), least)
 
 
-def mean(values: np.ndarray) -> Interval:
-    """The mean of values (B,)."""
-    return ratio(values, np.ones(len(values)))
-
-
-def ratio(above: np.ndarray, below: np.ndarray) -> Interval:
+def ratio(above: np.ndarray, below: np.ndarray, least: float = -np.inf) -> Interval:
     """sum(above) / sum(below) of two numbers per prompt (B,), those below of positive sum.
 
-    Resampled ratios are taken in units of their standard errors, of the ratio made linear.
+    Resampled ratios are taken in units of their standard errors, of the ratio made linear. The
+    interval ends at `least`, which the ratio is known not to be below.
     """
     size = len(above)
     value = float(above.sum() / below.sum())
@@ -81,7 +71,7 @@ def ratio(above: np.ndarray, below: np.ndarray) -> Interval:
     error = np.sqrt((apart**2).sum() * size / max(size - 1, 1)) / below.sum() * scale
     tail = (1 - LEVEL) / 2
     low, high = value - error * np.quantile(t, (1 - tail, tail)) if len(t) else (value, value)
-    return Interval(value, float(low), float(high))
+    return Interval(value, max(float(low), least), max(float(high), least))
 
 
 @cache

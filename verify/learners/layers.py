@@ -213,8 +213,8 @@ def _exits(what: Model, fit: _Seen, judged: _Seen) -> list[Exit]:
             size = (judged.final**2).mean() or 1.0
             made.append(
                 Exit(
-                    layer, reading, estimate(to_final / size),
-                    estimate(to_truth / (truth**2).mean()), best, runner_up,
+                    layer, reading, estimate(to_final / size, 0.0),
+                    estimate(to_truth / (truth**2).mean(), 0.0), best, runner_up,
                 )
             )  # fmt: skip
     return made
@@ -286,7 +286,7 @@ def nearest_steps(
     for layer, at in enumerate(predicted):
         cosines = (residuals[layer] * nothing).sum(axis=-1)
         distance = (at**2).mean(axis=1) / size
-        steps.append([Step(NOTHING, 0, {}, estimate(cosines), estimate(distance), ())])
+        steps.append([Step(NOTHING, 0, {}, estimate(cosines), estimate(distance, 0.0), ())])
     for family, reals, edge in algorithms:
         every = [(whole, seen.predictions(family, whole, reals)[0]) for whole in choices(family)]
         toward = np.array([_directions(made - drawn.truth, drawn.truth) for _, made in every])
@@ -301,7 +301,7 @@ def nearest_steps(
                     next(iter(whole.values()), None),
                     family.parameters(whole, chosen),
                     estimate(each[best]),
-                    estimate(((made - at) ** 2).mean(axis=1) / size),
+                    estimate(((made - at) ** 2).mean(axis=1) / size, 0.0),
                     (*edge, *(k for k, number in whole.items() if number == family.whole[k][-1])),
                 )
             )
@@ -458,7 +458,7 @@ def _scores(
         np.repeat(held_out, count, axis=0),
         seed,
     )
-    predicted = by_line, by_net.reshape(places, count, *by_net.shape[1:])
+    predicted: tuple[Any, ...] = by_line, by_net.reshape(places, count, *by_net.shape[1:])
     return {
         kind: [
             [

@@ -133,5 +133,5 @@ def r_squared(predicted: np.ndarray, truth: np.ndarray, mean: np.ndarray) -> Int
 
     mean (T,): of the prompts fitted to, so that what predicts no better has at most 0.
     """
-    missed = ratio(((predicted - truth) ** 2).sum(axis=1), ((truth - mean) ** 2).sum(axis=1))
+    missed = ratio(((predicted - truth) ** 2).sum(axis=1), ((truth - mean) ** 2).sum(axis=1), 0.0)
     return Interval(1 - missed.value, 1 - missed.high, 1 - missed.low)
