@@ -9,7 +9,7 @@ compute what the model has not; it is fitted on half of the prompts and judged o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -29,8 +29,8 @@ KINDS: tuple[Kind, ...] = ("linear", "hidden layer")
 PROBED = 9  # layers at most, the embedding included: both ends and others at equal distances
 CHUNK = 64  # prompts whose states are held at once
 NOTHING = "nothing"  # a layer that has predicted nothing yet: 0
-POINTS, ZOOMED = {0: 1, 1: 61, 2: 21}, {0: 1, 1: 21, 2: 11}  # of a grid, along each real
-DECADES, ZOOMS = 3.0, 2
+POINTS, DECADES = {1: 121, 2: 25}, 3.0  # of a grid, along each real
+KEPT, ZOOMED, ZOOMS = 4, 7, 5  # its best points, around which finer grids are laid, so often
 FEW = 64  # prompts by which reals are chosen
 EXACT = 1e-9  # a residual that is smaller, of the truth's size, is none
 OWN_WITHIN = 0.01  # of the prediction: as far as rounding may take a read-out that is the model's
@@ -261,8 +261,9 @@ def suited(predicted: np.ndarray, drawn: Tasks) -> list[Suited]:
     """Every family with the reals that suit predictions (layers, B, m) best.
 
     They are the same in all layers, since an algorithm takes its steps with one step size: those
-    with the highest mean over layers of the best step's SimE, on a logarithmic grid that is refined
-    ZOOMS times, over the first FEW prompts.
+    with the least geometric mean over layers of 1 - the best step's SimE, so that a layer that no
+    step is like weighs little. They are found on the first FEW prompts, on a logarithmic grid that
+    is refined.
     """
     few = Tasks(*(part[:FEW] for part in drawn))
     residuals = _directions(predicted[:, :FEW] - few.truth, few.truth)
@@ -355,35 +356,56 @@ def _reals(
     nothing yet, no step speaks for or against the reals.
     """
     names = (*family.real, *family.of_one)
-    top = float(seen.s.max())
-    middles = [-e * np.log10(top) for e in family.real.values()]
-    lines = [at + np.linspace(-DECADES, DECADES, POINTS[len(names)]) for at in middles]
-    lines += [np.linspace(-DECADES, 0, POINTS[len(names)])[:-1] for _ in family.of_one]
-    ends = [(line[0], line[-1]) for line in lines]
+    if not names:
+        return {}, ()
     flat = residuals.reshape(len(residuals), -1).T
     idle = (residuals * nothing).sum(axis=-1).mean(axis=1)
-    point: list[float] = []
-    for _ in range(ZOOMS + 1 if names else 0):
-        axes = [axis.ravel() for axis in np.meshgrid(*lines, indexing="ij")]
-        reals = {name: 10.0 ** axis[None] for name, axis in zip(names, axes, strict=True)}
-        nearest = np.repeat(idle[None], axes[0].size, axis=0)  # (G, layers)
+
+    def score(points: np.ndarray) -> np.ndarray:
+        """Of exponents (reals, G), (G,)."""
+        reals = {name: 10.0 ** axis[None] for name, axis in zip(names, points, strict=True)}
+        nearest = np.repeat(idle[None], points.shape[1], axis=0)  # (G, layers)
         for whole in choices(family):
             toward = _directions(seen.predictions(family, whole, reals) - seen.truth, seen.truth)
             cosines = toward.reshape(len(toward), -1) @ flat / len(seen.truth)
             nearest = np.maximum(nearest, cosines)
-        best = int(nearest.mean(axis=1).argmax())
-        point = [float(axis[best]) for axis in axes]
-        lines = [
-            np.linspace(
-                max(at - line[1] + line[0], end[0]), min(at + line[1] - line[0], end[1]),
-                ZOOMED[len(names)],
-            )
-            for at, line, end in zip(point, lines, ends, strict=True)
-        ]  # fmt: skip
+        return -np.log(np.maximum(1 - nearest, EXACT)).mean(axis=1)
+
+    top = np.log10(float(seen.s.max()))
+    count = POINTS[len(names)]
+    lines = [-e * top + np.linspace(-DECADES, DECADES, count) for e in family.real.values()]
+    lines += [np.linspace(-DECADES, 0, count)[:-1] for _ in family.of_one]
+    point = _highest(score, lines)
     edge = tuple(
-        name for name, at, end in zip(family.real, point, ends) if not end[0] < at < end[1]
+        name for name, at, line in zip(family.real, point, lines) if not line[0] < at < line[-1]
     )
     return {name: np.array([[10.0**at]]) for name, at in zip(names, point, strict=True)}, edge
+
+
+def _highest(score: Callable[[np.ndarray], np.ndarray], lines: list[np.ndarray]) -> np.ndarray:
+    """The point (reals,) with the highest score: grids are laid again, ever finer, around those
+    KEPT points of the grid that are above their neighbours and highest."""
+    grid = np.array(np.meshgrid(*lines, indexing="ij"))
+    scores = score(grid.reshape(len(lines), -1)).reshape(grid.shape[1:])
+    around = np.pad(scores, 1, constant_values=-np.inf)
+    windows = np.lib.stride_tricks.sliding_window_view(around, (3,) * len(lines))
+    above = scores >= windows.max(axis=tuple(range(-len(lines), 0)))
+    tops = np.argwhere(above)
+    tops = tops[np.argsort(-scores[above], kind="stable")[:KEPT]]
+    low, high = (np.array([line[end] for line in lines]) for end in (0, -1))
+    found = []
+    for top in tops:
+        point, gaps = grid[(slice(None), *top)], np.array([line[1] - line[0] for line in lines])
+        best = scores[tuple(top)]
+        for _ in range(ZOOMS):
+            steps = np.array(np.meshgrid(*[np.linspace(-1, 1, ZOOMED)] * len(lines)))
+            near = point[:, None] + gaps[:, None] * steps.reshape(len(lines), -1)
+            near = np.clip(near, low[:, None], high[:, None])
+            of_near = score(near)
+            point, best = near[:, of_near.argmax()], of_near.max()
+            gaps = gaps * (2 / (ZOOMED - 1))
+        found.append((best, point))
+    return max(found, key=lambda one: one[0])[1]
 
 
 # -- probes ---------------------------------------------------------------------------------------

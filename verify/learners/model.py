@@ -300,20 +300,23 @@ def _numbers(answer: Any) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Answer:
-    """What an answer to one prompt looks like: its shape in words, and whether one fits."""
+    """What an answer to one prompt looks like.
+
+    right: its shape in words, without brackets, for a number of queries; fits: whether one has it.
+    """
 
     what: str
-    right: Callable[[int], str]  # of the number of queries
+    right: Callable[[int], str]
     fits: Callable[[tuple[int, ...], int], bool]
 
     def refuse(self, shape: tuple[int, ...], to: str, right: str) -> NoModelError:
         return NoModelError(f"the model's {self.what} have shape {shape} for {to}, not {right}")
 
 
-PREDICTIONS = _Answer("predictions", lambda m: f"({m},)", lambda shape, m: shape == (m,))
+PREDICTIONS = _Answer("predictions", str, lambda shape, m: shape == (m,))
 STATES = _Answer(
     "hidden states",
-    lambda m: "(layers + 1, tokens, width)",
+    lambda m: "layers + 1, tokens, width",
     lambda shape, m: len(shape) == 3 and shape[0] >= 2 and shape[1] >= m and shape[2] >= 1,
 )
 
@@ -333,12 +336,12 @@ def _checked(
         B, m = prompts[2].shape[:2]
         if made is not None and made.shape[:1] == (B,) and answer.fits(made.shape[1:], m):
             return made
-        to, right = f"{B} prompts of {m} queries", f"({B}, {answer.right(m)[1:]}"
+        to, right = f"{B} prompts of {m} queries", f"({B}, {answer.right(m)})"
         if made is not None and not alone:
             raise answer.refuse(made.shape, to, right)
         try:
             each = [of_one(*one) for one in zip(*prompts, strict=True)]
-        except _FailsError as error:
+        except NoModelError as error:
             if made is None:
                 raise
             raise answer.refuse(made.shape, to, f"{right}; {error}") from error
@@ -348,7 +351,9 @@ def _checked(
     def of_one(*prompt: np.ndarray) -> np.ndarray:
         made, m = _said(call, "the model", *prompt), len(prompt[2])
         if not answer.fits(made.shape, m):
-            raise answer.refuse(made.shape, f"a prompt of {m} queries", answer.right(m))
+            right = answer.right(m)
+            right = f"({right})" if "," in right else f"({right},)"
+            raise answer.refuse(made.shape, f"a prompt of {m} queries", right)
         return made
 
     def answers(X: np.ndarray, y: np.ndarray, queries: np.ndarray) -> np.ndarray:
@@ -358,10 +363,6 @@ def _checked(
         return made
 
     return answers
-
-
-class _FailsError(NoModelError):
-    """A model that raises an error of its own."""
 
 
 def _batch(call: Callable[..., np.ndarray], *prompts: np.ndarray) -> np.ndarray | None:
@@ -384,7 +385,7 @@ def _said(call: Callable[..., np.ndarray], who: str, *arrays: np.ndarray) -> np.
         names = ("tokens",) if len(arrays) == 1 else ("X", "y", "queries")
         shapes = ", ".join(f"{name} {a.shape}" for name, a in zip(names, arrays, strict=True))
         message = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise _FailsError(f"{who} fails on {shapes}: {message}") from error
+        raise NoModelError(f"{who} fails on {shapes}: {message}") from error
 
 
 def _reads(call: Callable[..., np.ndarray]) -> ReadOut:

@@ -19,6 +19,7 @@ PENALTIES = 10.0 ** np.arange(-12, 4)  # times the number of prompts, features b
 HIDDEN, STEPS, RATE, EVERY = 32, 200, 0.02, 10  # of a probe with a hidden layer
 ASIDE = 4  # one in so many prompts is set aside to stop it
 CONSTANT = 1e-9  # a feature that varies less, relatively, is left out
+EXACT = 1e-10  # a prompt that is fitted to within this, of its own target, is fitted exactly
 
 
 @dataclass(frozen=True)
@@ -65,20 +66,24 @@ def linear(features: np.ndarray, targets: Sequence[np.ndarray]) -> list[Linear]:
     """
     standard, size = Standard.of(features), len(features)
     left, sigma, right = np.linalg.svd(standard(features), full_matrices=False)
-    kept = sigma > sigma.max(initial=0) * 1e-13
+    kept = sigma > sigma.max(initial=0) * EXACT
     left, sigma, right = left[:, kept], sigma[kept], right[kept]
     penalties = PENALTIES * size
-    shares = sigma**2 / (sigma**2 + penalties[:, None])  # (penalties, rank)
-    # the mean takes 1/N of each prompt; of a prompt that is fitted exactly nothing is left
-    free = np.maximum(1 - 1 / size - shares @ (left**2).T, 1e-9)
+    kept_back = penalties[:, None] / (sigma**2 + penalties[:, None])  # of each direction's fit
+    # what leaving a prompt out divides its residual by: 1 less the share of itself that its fit
+    # has, in parts, since with as many features as prompts little is left of 1
+    outside = 1 - 1 / size - (left**2).sum(axis=1)
+    outside[outside < EXACT] = 0
+    free = outside + kept_back @ (left**2).T  # (penalties, N)
     made = []
     for target in targets:
         mean = target.mean(axis=0)
         pulls = left.T @ (target - mean)
-        fitted = left @ (shares[:, :, None] * pulls)  # (penalties, N, T)
-        errors = (((target - mean - fitted) / free[:, :, None]) ** 2).sum(axis=(1, 2))
+        unreached = np.where(outside[:, None] > 0, target - mean - left @ pulls, 0)
+        residuals = unreached + left @ (kept_back[:, :, None] * pulls)  # (penalties, N, T)
+        errors = ((residuals / free[:, :, None]) ** 2).sum(axis=(1, 2))
         best = int(np.argmin(errors))
-        weights = right.T @ ((shares[best] / sigma)[:, None] * pulls)
+        weights = right.T @ (((1 - kept_back[best]) / sigma)[:, None] * pulls)
         made.append(Linear(standard, weights, mean, float(penalties[best])))
     return made
 
