@@ -29,9 +29,10 @@ KINDS: tuple[Kind, ...] = ("linear", "hidden layer")
 PROBED = 9  # layers at most, the embedding included: both ends and others at equal distances
 CHUNK = 64  # prompts whose states are held at once
 NOTHING = "nothing"  # a layer that has predicted nothing yet: 0
-POINTS, DECADES = {1: 121, 2: 25}, 3.0  # of a grid, along each real
-KEPT, ZOOMED, ZOOMS = 4, 7, 5  # its best points, around which finer grids are laid, so often
-FEW = 64  # prompts by which reals are chosen
+POINTS, DECADES = {1: 121, 2: 41}, 3.0  # of a grid, along each real
+KEPT, ZOOMED, ZOOMS = 8, 5, 10  # its best points, around which finer grids are laid, so often
+ALIKE = 6  # decimals of SimE up to which two algorithms are as near
+FEW = 32  # prompts by which reals are chosen
 EXACT = 1e-9  # a residual that is smaller, of the truth's size, is none
 OWN_WITHIN = 0.01  # of the prediction: as far as rounding may take a read-out that is the model's
 
@@ -309,7 +310,7 @@ def nearest_steps(
     ranked = []
     for found in steps:
         # SPECTRAL runs from few parameters to many: of equals the first has the fewest
-        found.sort(key=lambda step: -round(step.similarity.mean.value, 9))
+        found.sort(key=lambda step: -round(step.similarity.mean.value, ALIKE))
         ranked.append((found[0], next(step for step in found if step.name != found[0].name)))
     return ranked
 
