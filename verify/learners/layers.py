@@ -391,22 +391,18 @@ def _highest(score: Callable[[np.ndarray], np.ndarray], lines: list[np.ndarray])
     around = np.pad(scores, 1, constant_values=-np.inf)
     windows = np.lib.stride_tricks.sliding_window_view(around, (3,) * len(lines))
     above = scores >= windows.max(axis=tuple(range(-len(lines), 0)))
-    tops = np.argwhere(above)
-    tops = tops[np.argsort(-scores[above], kind="stable")[:KEPT]]
-    low, high = (np.array([line[end] for line in lines]) for end in (0, -1))
-    found = []
-    for top in tops:
-        point, gaps = grid[(slice(None), *top)], np.array([line[1] - line[0] for line in lines])
-        best = scores[tuple(top)]
-        for _ in range(ZOOMS):
-            steps = np.array(np.meshgrid(*[np.linspace(-1, 1, ZOOMED)] * len(lines)))
-            near = point[:, None] + gaps[:, None] * steps.reshape(len(lines), -1)
-            near = np.clip(near, low[:, None], high[:, None])
-            of_near = score(near)
-            point, best = near[:, of_near.argmax()], of_near.max()
-            gaps = gaps * (2 / (ZOOMED - 1))
-        found.append((best, point))
-    return max(found, key=lambda one: one[0])[1]
+    tops = np.argwhere(above)[np.argsort(-scores[above], kind="stable")[:KEPT]]
+    points = grid[(slice(None), *tops.T)]  # (reals, KEPT)
+    low, high = (np.array([line[end] for line in lines])[:, None, None] for end in (0, -1))
+    gap = np.array([line[1] - line[0] for line in lines])[:, None, None]
+    steps = np.array(np.meshgrid(*[np.linspace(-1, 1, ZOOMED)] * len(lines)))
+    steps = steps.reshape(len(lines), 1, -1)
+    for _ in range(ZOOMS):
+        near = np.clip(points[..., None] + gap * steps, low, high)  # (reals, KEPT, steps)
+        of_near = score(near.reshape(len(lines), -1)).reshape(near.shape[1:])
+        points = np.take_along_axis(near, of_near.argmax(axis=1)[None, :, None], axis=2)[..., 0]
+        gap = gap * (2 / (ZOOMED - 1))
+    return points[:, of_near.max(axis=1).argmax()]
 
 
 # -- probes ---------------------------------------------------------------------------------------
