@@ -132,7 +132,7 @@ def test_references_are_the_algorithms(n, d):
         assert np.allclose(made[1, b], algorithms.ridge(*prompt, 0.7), rtol=1e-9)
 
 
-# -- conditioning and few examples ------------------------------------------------------------------
+# -- conditioning and few examples -----------------------------------------------------------------
 
 
 def test_conditioning_slows_gradient_descent_and_leaves_least_squares():
