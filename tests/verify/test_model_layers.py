@@ -347,6 +347,19 @@ def test_a_model_that_sees_no_examples_has_no_r_squared_above_0(seen):
             assert reading.to_truth.mean.high > 1
 
 
+def test_random_weights_have_the_shape_and_size_of_the_model_and_states_that_are_finite():
+    witness = constructions.build("recursive_least_squares", d=3, examples=8, ridge=1)
+    what, batch = model(witness), gaussian(np.random.default_rng(0), 8, 8, 3, 1)
+    drawn = next(what.with_random_weights(batch, seed=1))
+    again = next(what.with_random_weights(batch, seed=1))
+    held, known = drawn.hidden(*batch), what.hidden(*batch)
+    assert held.shape == known.shape and np.array_equal(held, again.hidden(*batch))
+    assert not np.allclose(held, known)
+    assert np.abs(held[:, -1]).mean() <= 100 * np.abs(held[:, 0]).mean()
+    assert np.array_equal(what.hidden(*batch), known)  # the model's own weights stay
+    assert not list(model(ridge, hidden=states(2, 9, 3)).with_random_weights(batch))
+
+
 @given(N=st.integers(4, 12), F=st.integers(1, 15), T=st.integers(1, 3), seed=st.integers(0, 99))
 @settings(max_examples=20, deadline=None)
 def test_the_penalty_is_the_one_that_errs_least_when_each_prompt_is_left_out(N, F, T, seed):

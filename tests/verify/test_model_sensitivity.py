@@ -144,8 +144,10 @@ def test_conditioning_slows_gradient_descent_and_leaves_least_squares():
         for at in sensitivity(slow, **SIZES, prompts=64, noise=0.1).conditioning
     ]
     assert gaps[0].high < gaps[1].low and gaps[0].high < gaps[2].low
-    for at in sensitivity(algorithms.least_squares, **SIZES, prompts=32).conditioning:
+    found = sensitivity(algorithms.least_squares, **SIZES, prompts=32)
+    for at in found.conditioning:
         assert at.errors.to_least_squares.mean.high < 1e-20
+    assert found.noise[0].errors.model.mean.high < 1e-20  # without noise it finds w
 
 
 def test_with_few_examples_the_solution_of_minimum_norm_is_told_from_others():

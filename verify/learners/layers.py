@@ -137,8 +137,6 @@ def layers(
     rng = np.random.default_rng(seed)
     fit = _seen(what, tasks(rng, prompts // 2, n, d, 1, noise))
     judged = _seen(what, tasks(rng, prompts - prompts // 2, n, d, queries, noise))
-    few = Batch(*(part[:CHUNK] for part in fit.tasks.prompts))
-    blank = what.with_random_weights(few, seed)
     return Layers(
         layers=judged.depth - 1,
         tokens=judged.tokens,
@@ -152,7 +150,7 @@ def layers(
             "d": d, "n": n, "prompts": prompts, "queries": queries, "noise": noise, "seed": seed,
         },
         exits=tuple(_exits(what, fit, judged)),
-        probes=tuple(_probes(fit, judged, blank, seed)),
+        probes=tuple(_probes(what, fit, judged, seed)),
     )  # fmt: skip
 
 
@@ -422,7 +420,7 @@ def _whole(drawn: Tasks) -> np.ndarray:
     return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
 
 
-def _probes(fit: _Seen, judged: _Seen, blank: Model | None, seed: int) -> list[Probe]:
+def _probes(what: Model, fit: _Seen, judged: _Seen, seed: int) -> list[Probe]:
     """Of the states with each prompt's first query."""
     probed = np.unique(np.linspace(0, fit.depth - 1, min(PROBED, fit.depth)).round().astype(int))
     places: list[tuple[int, Position]] = [(int(k), at) for k in probed for at in POSITIONS]
@@ -436,14 +434,8 @@ def _probes(fit: _Seen, judged: _Seen, blank: Model | None, seed: int) -> list[P
 
     found = _scores(states(fit), states(judged), [*own, *others], seed)
     prompt = _scores(_whole(fit.tasks)[None], _whole(judged.tasks)[None], own, seed)
-    random = None
-    if blank is not None:
-        X, y, queries, truth = judged.tasks
-        of_blank = [
-            _seen(blank, fit.tasks),
-            _seen(blank, Tasks(X, y, queries[:, :1], truth[:, :1])),
-        ]
-        random = _scores(states(of_blank[0]), states(of_blank[1]), own, seed)
+    blank = _blank(what, fit.tasks, judged.tasks, seed)
+    random = None if blank is None else _scores(*(states(of) for of in blank), own, seed)
     return [
         Probe(
             layer, at, name, kind,
@@ -456,6 +448,19 @@ def _probes(fit: _Seen, judged: _Seen, blank: Model | None, seed: int) -> list[P
         for t, name in enumerate(known)
         for kind in KINDS
     ]  # fmt: skip
+
+
+def _blank(what: Model, fit: Tasks, judged: Tasks, seed: int) -> tuple[_Seen, _Seen] | None:
+    """What a model with random weights does on the same prompts; None where none are known."""
+    X, y, queries, truth = judged
+    first = Tasks(X, y, queries[:, :1], truth[:, :1])
+    few = Batch(*(part[:CHUNK] for part in fit.prompts))
+    for blank in what.with_random_weights(few, seed):
+        try:
+            return _seen(blank, fit), _seen(blank, first)
+        except NoModelError:  # finite on these few, and not on all
+            continue
+    return None
 
 
 def _scores(

@@ -24,7 +24,7 @@ Predict = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 # the same -> states (B, layers + 1, tokens, width), after the embedding and after every layer
 Hidden = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 ReadOut = Callable[[np.ndarray], np.ndarray]  # states (B, width) at query tokens -> (B,)
-SHRINK, FINITE_GROWTH, TRIES = 0.5, 100.0, 60  # random weights: see Model.with_random_weights
+GROWTH, TRIES = 100.0, 60  # of random weights: see Model.with_random_weights
 
 
 class NoModelError(ValueError):
@@ -60,28 +60,26 @@ class Model:
             )
         return found[0]
 
-    def with_random_weights(self, prompts: Batch, seed: int = 0) -> Model | None:
-        """A model of the same shape that has learned nothing; None where no weights are known.
+    def with_random_weights(self, prompts: Batch, seed: int = 0) -> Iterator[Model]:
+        """Models of the same shape that have learned nothing; none where no weights are known.
 
         Each parameter is drawn from the normal distribution with the mean and the standard
-        deviation of its entries. Deviations are halved, all alike, until the states that these
-        prompts lead to grow no more than FINITE_GROWTH times beyond the embedding's.
+        deviation of its entries. Deviations are halved, all alike, from one model to the next;
+        those whose states, with these prompts, grow more than GROWTH times beyond the embedding's
+        are left out.
         """
         if self.weights is None or self.hidden is None:
-            return None
+            return
         module, as_model = self.weights
-        scale = 1.0
-        for _ in range(TRIES):
-            drawn = as_model(_drawn_again(module, seed, scale))
+        for halvings in range(TRIES):
+            drawn = as_model(_drawn_again(module, seed, 0.5**halvings))
             assert drawn.hidden is not None
             try:
                 sizes = np.abs(drawn.hidden(*prompts)).mean(axis=(0, 2, 3))
             except NoModelError:  # not finite
-                sizes = np.array([1.0, np.inf])
-            if sizes.max() <= FINITE_GROWTH * sizes[0]:
-                return drawn
-            scale *= SHRINK
-        return None
+                continue
+            if sizes.max() <= GROWTH * sizes[0]:
+                yield drawn
 
 
 def model(
