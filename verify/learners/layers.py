@@ -435,7 +435,9 @@ def _probes(what: Model, fit: _Seen, judged: _Seen, seed: int) -> list[Probe]:
     found = _scores(states(fit), states(judged), [*own, *others], seed)
     prompt = _scores(_whole(fit.tasks)[None], _whole(judged.tasks)[None], own, seed)
     blank = _blank(what, fit.tasks, judged.tasks, seed)
-    random = None if blank is None else _scores(*(states(of) for of in blank), own, seed)
+    random = None
+    if blank is not None:
+        random = _scores(states(blank[0]), states(blank[1]), own, seed)
     return [
         Probe(
             layer, at, name, kind,
