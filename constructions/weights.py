@@ -47,6 +47,10 @@ class Weights:
 
     # -- what it costs ------------------------------------------------------------------------
 
+    def __deepcopy__(self, memo: Any) -> Weights:
+        """Itself, since it never changes: a module that holds it can be copied."""
+        return self
+
     @property
     def layers(self) -> int:
         """Number of layers."""

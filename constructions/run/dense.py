@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -211,10 +212,37 @@ class TransformerModule(nn.Module):
     def forward(
         self, X: torch.Tensor, y: torch.Tensor | None = None, queries: torch.Tensor | None = None
     ) -> torch.Tensor:
+        prompts = self._prompts(X, y, queries)
+        for h in self._stream(prompts):
+            last = h
+        at = self.query_tokens(prompts.n, prompts.m)
+        made = self.read_out(prompts.system.rows(last, at))
+        return made.reshape(*made.shape[:-2], *prompts.predicted)
+
+    def hidden(
+        self, X: torch.Tensor, y: torch.Tensor | None = None, queries: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """The stream after the embedding and after every layer: (…, layers + 1, tokens, width)."""
+        return torch.stack(list(self._stream(self._prompts(X, y, queries))), dim=-3)
+
+    def read_out(self, states: torch.Tensor) -> torch.Tensor:
+        """What the weights read off states (…, width) of the stream: (…, size of the read-out)."""
+        return states @ self.readout.T
+
+    def query_tokens(self, n: int, m: int) -> range:
+        """The tokens that are read out, of a prompt of n examples and m queries."""
+        return self.witness.prompt.tokens(n, m).read_out(self.witness.readout.tokens)
+
+    def _prompts(
+        self, X: torch.Tensor, y: torch.Tensor | None, queries: torch.Tensor | None
+    ) -> FloatPrompts:
         refuse_in_reference()
         system = Floats(NAMES[self.dtype], self.embedding.device)
-        prompts = FloatPrompts(system, X, y, queries, self.witness)
-        prompt = self.witness.prompt
+        return FloatPrompts(system, X, y, queries, self.witness)
+
+    def _stream(self, prompts: FloatPrompts) -> Iterator[torch.Tensor]:
+        """The stream (…, tokens, width) after the embedding and after every layer."""
+        prompt, system = self.witness.prompt, prompts.system
         tokens = prompt.tokens(prompts.n, prompts.m)
         (one,) = prompts.each()
         features = prompt.read(*one, tokens, system)
@@ -223,11 +251,10 @@ class TransformerModule(nn.Module):
             for slot in prompt.features.slots
         ]
         h = system.concatenate(read) @ self.embedding.T
+        yield h
         for layer in self.layers:
             h = layer(h, tokens)
-        at = tokens.read_out(self.witness.readout.tokens)
-        made = system.rows(h, at) @ self.readout.T
-        return made.reshape(*made.shape[:-2], *prompts.predicted)
+            yield h
 
     def save(self, path: str | Path) -> None:
         """Writes a safetensors file, whole or not at all."""

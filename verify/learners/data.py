@@ -46,3 +46,31 @@ def gaussian(
     w = rng.standard_normal((count, d, 1))
     y = (X @ w)[..., 0] + noise * rng.standard_normal((count, n))
     return Batch(X, y, queries)
+
+
+class Tasks(NamedTuple):
+    """A Batch, and what is true at its queries: w.x (B, m), without noise."""
+
+    X: np.ndarray
+    y: np.ndarray
+    queries: np.ndarray
+    truth: np.ndarray
+
+    @property
+    def prompts(self) -> Batch:
+        return Batch(self.X, self.y, self.queries)
+
+
+def tasks(
+    rng: np.random.Generator,
+    count: int,
+    n: int,
+    d: int,
+    m: int,
+    noise: float = 0.0,
+    condition: float = 1.0,
+) -> Tasks:
+    """As `gaussian`, with the truth: queries are drawn as further examples without noise."""
+    drawn = gaussian(rng, count, n + m, d, 1, 0.0, condition)
+    y = drawn.y[:, :n] + noise * rng.standard_normal((count, n))
+    return Tasks(drawn.X[:, :n], y, drawn.X[:, n:], drawn.y[:, n:])
