@@ -3,10 +3,10 @@
     python -m verify.quality.readme [BLOCK[=REPORT.json] …]   rewrites blocks of ./*/README.md
 
 `verdicts`, `theorems`, `witnesses`, `order` and `examples` (the default) are exact, and a test
-holds the READMEs to them; `learners` follows from the weights that the package has, and is held to but for
-rounding. `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are measurements, as
-this machine makes them, the last three by `witness bench`, whose JSON report may be given instead
-of measuring again.
+holds the READMEs to them; `learners` follows from the weights that the package has, and is held to
+but for rounding. `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are
+measurements, as this machine makes them, the last three by `witness bench`, whose JSON report may
+be given instead of measuring again.
 """
 
 from __future__ import annotations
