@@ -13,7 +13,7 @@ import constructions
 from ..learners.calibration import Known, algorithm, known, measured, proved
 from ..learners.fingerprint import Fingerprint, one_query
 from ..learners.fit import EXACT, shown
-from ..learners.model import model
+from ..learners.model import Predict, model
 from ..learners.similarity import Ranking, rankings
 from ..report import tables
 
@@ -57,7 +57,7 @@ def likenesses(one: Known, found: Fingerprint) -> tuple[str, ...]:
     """What each measure likes best, marked where that is another function than the witness's."""
     if found.best is None or constructions.get(one.name).inputs is not None:
         return ("",) * 4
-    predict = model(one.witness)
+    predict: Predict = model(one.witness)
     predict = one_query(predict) if found.alone else predict
     right = {found.best, *(c.name for c in found.same if not c.edge)}
     counts = {
