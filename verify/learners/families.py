@@ -8,7 +8,7 @@ the same function.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,16 @@ class Family:
         """Those of the algorithm."""
         shares = {name: reals[name] * reals[other] for name, other in self.share_of.items()}
         return {**whole, **reals, **shares}
+
+    def takes(self, given: Mapping[str, Any], name: str) -> bool:
+        """Whether these are an algorithm of the family with its parameters."""
+        return name == self.name and {*given} == {*self.whole, *self.real, *self.of_one}
+
+    def of(self, whole: Mapping[str, int], logarithms: Sequence[Any]) -> dict[str, Any]:
+        """Those of the algorithm, the reals given by their decimal logarithms in order."""
+        names = (*self.real, *self.of_one)
+        reals = {name: 10.0**value for name, value in zip(names, logarithms, strict=True)}
+        return self.parameters(whole, reals)
 
 
 def _share(s: Any, left: Any) -> np.ndarray:
