@@ -91,4 +91,5 @@ def known(name: str, d: int = D, n: int = N, seed: int = 0, **given: Any) -> Kno
 
 def measured(one: Known, seed: int = 0) -> Fingerprint:
     """The fingerprint of a known witness."""
-    return fingerprint(one.witness, one.d, one.n, seed=seed)
+    inputs = constructions.get(one.name).inputs
+    return fingerprint(one.witness, one.d, one.n, seed=seed, inputs=inputs)

@@ -196,14 +196,17 @@ DIRECT = (
 )  # fmt: skip
 
 
-def fits(batch: Batch, answers: np.ndarray, linear: np.ndarray | None = None) -> list[Fit]:
-    """Every algorithm of DIRECT at the parameters where it comes nearest to the answers (B, m), or
-    if its predictions are linear in the targets, to the `linear` part of them."""
+def fits(
+    batch: Batch, answers: np.ndarray, linear: np.ndarray | None = None, only: str = ""
+) -> list[Fit]:
+    """Every algorithm of DIRECT, or `only` that, at the parameters where it comes nearest to the
+    answers (B, m), or if its predictions are linear in the targets, to the `linear` part of them.
+    """  # fmt: skip
     d = batch.X.shape[-1]
     return [
         _fit(one, batch, linear if one.linear and linear is not None else answers)
         for one in DIRECT
-        if one.dimension in (0, d)
+        if one.dimension in (0, d) and only in ("", one.name)
     ]
 
 

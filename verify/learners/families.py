@@ -111,13 +111,13 @@ def _deep_descent(s: Any, layers: int, alpha: Any) -> np.ndarray:
     return _share(s, (1 - alpha * s) ** ((3**layers - 1) // 2))
 
 
-STEPS = range(1, 33)
+STEPS = range(1, 65)
 SPECTRAL: tuple[Family, ...] = (
     Family("least_squares", lambda s: 1 / s),
     Family("ridge", lambda s, ridge: 1 / (s + ridge), real={"ridge": -1}),
     Family("gradient_descent", _gradient_descent, {"steps": STEPS}, {"step_size": 1}),
     Family(
-        "gradient_descent", _ridge_descent, {"steps": range(1, 17)},
+        "gradient_descent", _ridge_descent, {"steps": range(1, 33)},
         {"step_size": 1, "ridge": -1},
     ),
     Family("newton", _newton, {"iterations": range(0, 9)}, {"alpha": 2}),
@@ -125,9 +125,9 @@ SPECTRAL: tuple[Family, ...] = (
     Family("deep_descent", _deep_descent, {"layers": range(1, 6)}, {"alpha": 1}),
     Family("minimax_descent", _minimax_descent, {"layers": range(1, 5)}, {"largest": -1}),
     Family("gd_plus_plus", _gd_plus_plus, {"steps": range(2, 9)}, {"step_size": 1, "gamma": 1}),
-    Family("momentum", _momentum, {"steps": range(2, 17)}, {"step_size": 1}, ("momentum",)),
+    Family("momentum", _momentum, {"steps": range(2, 25)}, {"step_size": 1}, ("momentum",)),
     Family(
-        "chebyshev", _chebyshev, {"steps": range(2, 17)}, {"highest": -1}, ("lowest",),
+        "chebyshev", _chebyshev, {"steps": range(2, 25)}, {"highest": -1}, ("lowest",),
         {"lowest": "highest"},
     ),
 )  # fmt: skip

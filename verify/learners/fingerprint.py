@@ -20,7 +20,7 @@ from .data import Batch
 from .families import SPECTRAL
 from .fit import Fit, fit
 from .intervals import Interval, median
-from .judging import SAME, Candidate, judged, predictions, prompts, together, with_start
+from .judging import SAME, Candidate, Inputs, judged, prompts, together, with_start
 from .model import Predict, model
 from .preconditioned import fit_matrix
 from .response import Response, response
@@ -99,25 +99,25 @@ class Fingerprint:
 
 
 def fingerprint(
-    given: Any, d: int, n: int, *, seed: int = 0, within: float = WITHIN
+    given: Any, d: int, n: int, *, seed: int = 0, within: float = WITHIN, inputs: Inputs = None
 ) -> Fingerprint:
     """The algorithm that the model follows on prompts of n examples in d dimensions.
 
-    given: see `model`. Raises NoModelError (a ValueError) where it does not predict.
+    given: see `model`. inputs: (low, high) if entries of x have to lie there. Raises NoModelError (a ValueError) where it does not predict.
     """
     rng = np.random.default_rng(seed)
-    predict, asked_alone = _each_query_the_same(model(given), d, n, rng)
-    to_fit = together(prompts(d, n, rng, FITTED))
+    predict, asked_alone = _each_query_the_same(model(given), prompts(d, n, rng, 2, inputs))
+    to_fit = together(prompts(d, n, rng, FITTED, inputs))
     answers = predict(*to_fit)
     even = answers - _odd(predict)(*to_fit)
     starts = bool(np.abs(even).max() > ODD * np.abs(answers).max())
     measured = response(_odd(predict) if starts else predict, d, n, rng)
     fits = _fits(to_fit, answers, even if starts else None, measured)
-    batches = prompts(d, n, rng)
+    batches = prompts(d, n, rng, inputs=inputs)
     deciding = {kind: predict(*batch) for kind, batch in batches.items()}
     candidates = judged(fits, batches, deciding, rng)
     first = candidates[0]
-    learns = _learns(predict, batches["Gaussian"], deciding["Gaussian"])
+    learns = all(_learns(predict, batches[kind], deciding[kind]) for kind in batches)
     rival = next((one for one in candidates[1:] if not one.same and one.name != first.name), None)
     accepted = learns and first.error.high <= within
     return Fingerprint(
@@ -145,7 +145,8 @@ def _fits(
     linear = answers if at_zero is None else answers - at_zero
     seen = (batch, linear)
     fits = [fit(family, measured.eigenvalues, measured.r, seen) for family in SPECTRAL]
-    if measured.unexplained.max() > SAME:  # else it sees the data through eigenvalues alone
+    # else it is linear in the targets and sees the data through eigenvalues alone
+    if measured.unexplained.max() > SAME or at_zero is not None:
         fits += direct.fits(batch, answers, linear)
         matrix = fit_matrix(batch, linear)
         fits += [matrix] if matrix is not None else []
@@ -166,7 +167,7 @@ def _odd(predict: Predict) -> Predict:
 
 
 def _each_query_the_same(
-    predict: Predict, d: int, n: int, rng: np.random.Generator
+    predict: Predict, batches: Mapping[str, Batch]
 ) -> tuple[Predict, bool]:
     """The model, asked one query at a time where its answers depend on the other queries."""
 
@@ -175,7 +176,7 @@ def _each_query_the_same(
         every = (X.repeat(m, axis=0), y.repeat(m, axis=0), queries.reshape(-1, 1, queries.shape[2]))
         return predict(*every).reshape(len(X), m)
 
-    batch = prompts(d, n, rng, 2)["Gaussian"]
+    batch = together(batches)
     answers = predict(*batch)
     depends = not np.allclose(answers, alone(*batch), rtol=1e-4, atol=1e-6 * np.abs(answers).max())
     return (alone, True) if depends else (predict, False)

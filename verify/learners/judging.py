@@ -11,14 +11,16 @@ import numpy as np
 
 from .. import algorithms
 from . import direct
-from .data import Batch, gaussian, with_spectrum
+from .data import Batch, gaussian, uniform, with_spectrum
 from .families import SPECTRAL
 from .fit import EXACT, Fit, fit
 from .intervals import Interval, median, root_mean_square
+from .preconditioned import fit_matrix
 
 PROMPTS = 16  # of each kind
 QUERIES = 4
 SAME = 1e-6  # two algorithms that differ by less, relatively, are one function here
+FAR = 0.5  # of what is farther off nothing is said but that
 NEAR = 1.5  # candidates at most so many times as far off as the nearest may be its function
 
 
@@ -52,8 +54,19 @@ class Candidate:
         }  # fmt: skip
 
 
-def prompts(d: int, n: int, rng: np.random.Generator, count: int = PROMPTS) -> dict[str, Batch]:
-    """Of drawn spectra, of Gaussian data, of Gaussian data of condition number 100."""
+Inputs = tuple[float, float] | None  # between which entries of x lie; None: anywhere
+
+
+def prompts(
+    d: int, n: int, rng: np.random.Generator, count: int = PROMPTS, inputs: Inputs = None
+) -> dict[str, Batch]:
+    """Of drawn spectra, of Gaussian data, of Gaussian data of condition number 100; or of data that
+    are uniform where inputs lie, and there on intervals drawn for each prompt."""
+    if inputs is not None:
+        return {
+            "uniform": uniform(rng, count, n, d, QUERIES, *inputs),
+            "intervals": uniform(rng, count, n, d, QUERIES, *inputs, shorter=True),
+        }
     spectra = np.exp(rng.uniform(np.log(n / 20), np.log(2 * n), (count, min(n, d))))
     return {
         "drawn spectra": with_spectrum(rng, spectra, n, d, QUERIES),
@@ -158,6 +171,8 @@ def _compared(
     """  # fmt: skip
     if not alike and one.error.value > max(NEAR * first.error.value, SAME):
         return one
+    if first.error.value > FAR:
+        return one
     parameters = _fitted_to(one, first, batches)
     batch = together(batches)
     gaps = apart(
@@ -175,16 +190,24 @@ def _fitted_to(
     """The parameters at which one family comes nearest to an algorithm of another."""
     if first.error.value <= EXACT or "w0" in first.parameters:
         return one.parameters
+    batch = together(batches)
     ours, theirs = (
         next((f for f in SPECTRAL if f.takes(c.parameters, c.name)), None) for c in (one, first)
     )
-    if ours is None or theirs is None:
+    if ours is not None and theirs is not None:
+        top = np.linalg.norm(batch.X, ord=2, axis=(1, 2)).max() ** 2
+        levels = np.geomspace(top / 300, top, 24)
+        with np.errstate(all="ignore"):
+            r = theirs.response(levels[:, None], **first.parameters)[:, 0]
+        return fit(ours, levels, r).parameters if np.isfinite(r).all() else one.parameters
+    answers = predictions(first.name, first.parameters, batch)
+    if ours is not None or not np.isfinite(answers).all():
         return one.parameters
-    tops = [np.linalg.norm(b.X, ord=2, axis=(1, 2)).max() ** 2 for b in batches.values()]
-    levels = np.geomspace(max(tops) / 300, max(tops), 24)
-    with np.errstate(all="ignore"):
-        r = theirs.response(levels[:, None], **first.parameters)[:, 0]
-    return fit(ours, levels, r).parameters if np.isfinite(r).all() else one.parameters
+    if one.name == "preconditioned":
+        found = [fit_matrix(batch, answers)]
+    else:
+        found = [*direct.fits(batch, answers, only=one.name)]
+    return min((f for f in found if f is not None), key=lambda f: f.error).parameters
 
 
 def _numbers(parameters: Mapping[str, Any]) -> int:
