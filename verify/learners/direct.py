@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .data import Batch
-from .fit import APART, FEW, KEPT, LIKELY, MANY, Fit, Residual, descended, nearest, root_mean_square
+from .fit import APART, FEW, LIKELY, MANY, Fit, Residual, nearest, root_mean_square, starts
 
 POINTS = {1: 61, 2: 21}
 DECADES = 3.0
@@ -256,14 +256,14 @@ def _fit(one: Direct, batch: Batch, answers: np.ndarray) -> Fit:
     most = MOST if one.steps else 1
     if one.steps == "layers":
         most = 4
-    likely = []
-    for chosen in one.choices(n, d):
-        for steps, values in enumerate(residuals(chosen, most)(grid), start=1):
-            found = nearest(last(chosen, steps), lines, KEPT, FEW, values)
-            likely.append((*found, chosen, steps))
+    likely = [
+        (*nearest(last(chosen, steps), starts(lines, values), FEW), chosen, steps)
+        for chosen in one.choices(n, d)
+        for steps, values in enumerate(residuals(chosen, most)(grid), start=1)
+    ]
     likely = sorted(likely, key=lambda found: found[0])[:LIKELY]
     further = [
-        (*descended(last(chosen, steps), np.array(point), MANY), chosen, steps)
+        (*nearest(last(chosen, steps), np.array([point]), MANY), chosen, steps)
         for _, point, chosen, steps in likely
     ]
     error, point, chosen, steps = min(further, key=lambda found: found[0])

@@ -18,9 +18,9 @@ from .families import Family, choices
 
 DECADES = 3.0  # to either side of the middle
 POINTS = {0: 1, 1: 601, 2: 41}  # along each real parameter, by their number
-KEPT = 2  # best points of the grid, and of its judgement by small data, from which steps are taken
+KEPT = 2  # best points of the grid, and by smaller data, from which steps are taken
 LIKELY = 4  # combinations of whole numbers that are looked at again, with more steps
-FEW, MANY = 12, 60  # steps
+FEW, MANY = 15, 100  # steps
 APART = 1e9  # what is not finite counts as so far off
 EXACT = 1e-9  # relative errors below are rounding
 
@@ -75,8 +75,10 @@ def fit(
         return at
 
     lines, names = _lines(family, s), (*family.real, *family.of_one)
+    grid = [axis.reshape(1, -1) for axis in np.meshgrid(*lines, indexing="ij")]
     found = [
-        _Point(*nearest(residual(whole), lines, KEPT, FEW), whole) for whole in choices(family)
+        _Point(*nearest(residual(whole), starts(lines, residual(whole)(grid)), FEW), whole)
+        for whole in choices(family)
     ]
     found = sorted(found, key=lambda one: one.error)[:LIKELY]
     found = [_further(residual(one.whole), one, MANY) for one in found]
@@ -92,6 +94,10 @@ def fit(
     reals = [float(10.0**value) for value in best.reals]
     given = dict(zip(names, reals, strict=True))
     return Fit(family.name, family.parameters(best.whole, given), best.error, tuple(edge))
+
+
+def _further(residual: Residual, one: _Point, steps: int) -> _Point:
+    return _Point(*nearest(residual, np.array([one.reals]), steps), one.whole)
 
 
 def _to_prompts(
@@ -136,58 +142,44 @@ def root_mean_square(answers: np.ndarray) -> np.ndarray:
     return np.where(each > 0, each, np.sqrt((answers**2).mean()) or 1.0)
 
 
-def nearest(
-    residual: Residual, lines: Sequence[np.ndarray], kept: int, steps: int,
-    on_grid: np.ndarray | None = None,
-) -> tuple[float, list[float]]:  # fmt: skip
-    """(least root mean square, point): on the product of the lines, then by at most so many steps
-    from the best points that are kept: by all measurements, and by the first half of them, since
-    where data are large a diverging algorithm is far off unless it is met exactly.
-
-    on_grid: the residuals on the product of the lines, where they are known.
-    """
-    grid = [axis.reshape(1, -1) for axis in np.meshgrid(*lines, indexing="ij")]
-    values = residual(grid) if on_grid is None else on_grid
-    if not lines:
-        return float(_size(values)[0]), []
-    places: dict[int, None] = {}
-    for errors in (_size(values), _size(values[: (len(values) + 1) // 2])):
-        places.update(dict.fromkeys(int(i) for i in np.argsort(errors)[:kept]))
-    starts = [np.array([axis[0, place] for axis in grid]) for place in places]
-    return min((descended(residual, start, steps) for start in starts), key=lambda one: one[0])
+def starts(lines: Sequence[np.ndarray], values: np.ndarray) -> np.ndarray:
+    """Points (S, p) of the product of the lines, from its residuals (L, G): the best by all
+    measurements, and by the first half of them, since where data are large a diverging algorithm
+    is far off unless it is met exactly."""
+    grid = np.array([axis.ravel() for axis in np.meshgrid(*lines, indexing="ij")])
+    half = values[: (len(values) + 1) // 2]
+    places = [place for errors in (values, half) for place in np.argsort(_size(errors))[:KEPT]]
+    return grid.T[np.unique(places)] if len(lines) else np.zeros((1, 0))
 
 
-def _further(residual: Residual, one: _Point, steps: int) -> _Point:
-    if not one.reals:
-        return _Point(float(_size(residual([]))[0]), [], one.whole)
-    return _Point(*descended(residual, np.array(one.reals), steps), one.whole)
-
-
-def descended(residual: Residual, point: np.ndarray, steps: int) -> tuple[float, list[float]]:
-    """Levenberg and Marquardt's steps, the derivative by differences: (error, point)."""
-    h, damping = 1e-6, 1e-3
-    least = float(_size(residual(_as_grid(point[:, None])))[0])
-    for _ in range(steps):
-        moved = point[:, None] + h * np.eye(len(point))
-        columns = np.concatenate([point[:, None], moved], axis=1)
-        values = residual(_as_grid(columns))
-        slope = (values[:, 1:] - values[:, :1]) / h
-        normal, pull = slope.T @ slope, slope.T @ values[:, 0]
-        while damping < 1e12:
-            damped = normal + damping * np.diag(np.diag(normal))
-            step = np.linalg.lstsq(damped, pull, rcond=None)[0]
-            there = point - np.clip(step, -1, 1)
-            error = float(_size(residual(_as_grid(there[:, None])))[0])
-            if error < least:
-                break
-            damping *= 10
-        else:
-            return least, list(point)
-        settled = error > (1 - 1e-9) * least
-        point, least, damping = there, error, damping / 10
-        if settled:
+def nearest(residual: Residual, points: np.ndarray, steps: int) -> tuple[float, list[float]]:
+    """(least root mean square, point) after at most so many of Levenberg and Marquardt's steps from
+    each of the points (S, p), the derivative by differences."""  # fmt: skip
+    h, (S, p) = 1e-6, points.shape
+    least = _size(residual(_columns(points)))
+    damping, unit = np.full(S, 1e-3), np.eye(p)
+    for _ in range(steps if p else 0):
+        moved = np.concatenate([points[:, None], points[:, None] + h * unit], axis=1)
+        values = residual(_columns(moved.reshape(-1, p))).reshape(-1, S, p + 1)
+        slope = (values[..., 1:] - values[..., :1]) / h
+        normal = np.einsum("lsi,lsj->sij", slope, slope)
+        pull = np.einsum("lsi,ls->si", slope, values[..., 0])
+        # parameters scaled to be alike; what none changes, it is not moved by
+        sizes = np.sqrt(np.diagonal(normal, axis1=1, axis2=2))
+        sizes = sizes + 1e-6 * sizes.max(axis=1, keepdims=True) + 1e-100
+        damped = normal / (sizes[:, :, None] * sizes[:, None]) + unit * damping[:, None, None]
+        step = np.linalg.solve(damped, (pull / sizes)[..., None])[..., 0] / sizes
+        there = points - np.clip(step, -1, 1)
+        errors = _size(residual(_columns(there)))
+        nearer = errors < least
+        settled = np.where(nearer, errors > (1 - 1e-9) * least, damping > 1e10)
+        points = np.where(nearer[:, None], there, points)
+        least = np.where(nearer, errors, least)
+        damping = np.where(nearer, np.maximum(damping / 10, 1e-12), damping * 10)
+        if settled.all():
             break
-    return least, list(point)
+    best = int(np.argmin(least))
+    return float(least[best]), [float(value) for value in points[best]]
 
 
 def shown(value: Any) -> str:
@@ -197,9 +189,9 @@ def shown(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _as_grid(points: np.ndarray) -> list[np.ndarray]:
-    """Points (coordinates, G), a (1, G) array a coordinate."""
-    return [coordinate[None] for coordinate in points]
+def _columns(points: np.ndarray) -> list[np.ndarray]:
+    """Points (G, p), a (1, G) array a coordinate."""
+    return [coordinate[None] for coordinate in points.T]
 
 
 def _size(residuals: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .data import Batch
-from .fit import APART, EXACT, Fit, descended, root_mean_square
+from .fit import APART, EXACT, Fit, nearest, root_mean_square
 
 STEPS = range(1, 9)
 LARGEST = 12  # dimension up to which a matrix is looked for
@@ -40,7 +40,7 @@ def fit_matrix(batch: Batch, answers: np.ndarray) -> Fit | None:
             made = np.clip(np.nan_to_num(made, nan=APART), -APART, APART)
             return made.reshape(len(made), -1).T
 
-        found = descended(residual, begin.ravel() / steps, GAUSS_NEWTON)
+        found = nearest(residual, begin.reshape(1, -1) / steps, GAUSS_NEWTON)
         if best is None or found[0] < best[0]:
             best = (*found, steps)
         if best[0] < EXACT:
