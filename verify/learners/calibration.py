@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import constructions
-from constructions.parameters import Examples, Matrix, Number, Parameter, Whole
+from constructions.parameters import Examples, Matrix, Number, Parameter, Whole, typed
 
+from .. import algorithms
 from ..inputs.errors import WrongCall
 from ..inputs.region import spectrum, suit, value_of
 from .data import gaussian
+from .equality import exactly
+from .families import SPECTRAL
 from .fingerprint import Fingerprint, fingerprint
 
 D, N = 3, 8
@@ -63,7 +68,7 @@ def _example(kind: Parameter, chosen: Mapping[str, Any], X: np.ndarray) -> Any:
     """A number of the scale that it has on the data, if that is known; else the example, of a
     matrix its entries over again for (d, d)."""
     if isinstance(kind, Number) and kind.unit:
-        return float(f"{value_of(kind.unit, chosen, spectrum(X)):.3g}")
+        return typed(f"{value_of(kind.unit, chosen, spectrum(X)):.3g}")
     if isinstance(kind, Matrix):
         rows, d = kind.example, X.shape[1]
         size = len(rows)
@@ -93,3 +98,28 @@ def measured(one: Known, seed: int = 0) -> Fingerprint:
     """The fingerprint of a known witness."""
     inputs = constructions.get(one.name).inputs
     return fingerprint(one.witness, one.d, one.n, seed=seed, inputs=inputs)
+
+
+def algorithm(name: str) -> str:
+    """The function of `verify.algorithms` that a construction is a witness of; "" if of none."""
+    found = constructions.get(name).equals or name
+    return found if isinstance(found, str) and hasattr(algorithms, found) else ""
+
+
+def proved(one: Known, found: Fingerprint) -> dict[str, Any] | None:
+    """The exact parameters at which the algorithm that was found is the witness's own, for every n,
+    d and prompt; None where that is not decided: for what sees more than eigenvalues."""
+    own = algorithm(one.name)
+    if not own or found.best not in {family.name for family in SPECTRAL}:
+        return None
+    taken = inspect.signature(getattr(algorithms, own)).parameters
+    values = constructions.get(one.name).values(**one.parameters)
+    given = {key: _exact(value) for key, value in values.items() if key in taken}
+    if any(given.pop("w0", None) or ()):
+        return None
+    return exactly(found.best, found.parameters, own, given)
+
+
+def _exact(value: Any) -> Any:
+    """A number as a fraction; whole ones that count stay what they are."""
+    return value if isinstance(value, (int, str, tuple)) or value is None else Fraction(value)

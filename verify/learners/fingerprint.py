@@ -19,13 +19,11 @@ from . import direct
 from .data import Batch
 from .families import SPECTRAL
 from .fit import Fit, fit
-from .intervals import Interval, median
+from .intervals import Interval
 from .judging import SAME, Candidate, Inputs, judged, prompts, together, with_start
 from .model import Predict, model
 from .preconditioned import fit_matrix
 from .response import Response, response
-
-__all__ = ["Candidate", "Fingerprint", "Interval", "Response", "fingerprint", "median"]
 
 WITHIN = 0.01  # relative error on the deciding prompts up to which an algorithm is accepted
 FITTED = 8  # prompts of each kind to which predictions are fitted
@@ -106,7 +104,9 @@ def fingerprint(
     given: see `model`. inputs: (low, high) if entries of x have to lie there. Raises NoModelError (a ValueError) where it does not predict.
     """
     rng = np.random.default_rng(seed)
-    predict, asked_alone = _each_query_the_same(model(given), prompts(d, n, rng, 2, inputs))
+    predict, alone = model(given), False
+    if _queries_interact(predict, together(prompts(d, n, rng, 2, inputs))):
+        predict, alone = one_query(predict), True
     to_fit = together(prompts(d, n, rng, FITTED, inputs))
     answers = predict(*to_fit)
     even = answers - _odd(predict)(*to_fit)
@@ -115,7 +115,7 @@ def fingerprint(
     fits = _fits(to_fit, answers, even if starts else None, measured)
     batches = prompts(d, n, rng, inputs=inputs)
     deciding = {kind: predict(*batch) for kind, batch in batches.items()}
-    candidates = judged(fits, batches, deciding, rng)
+    candidates = judged(fits, batches, deciding)
     first = candidates[0]
     learns = all(_learns(predict, batches[kind], deciding[kind]) for kind in batches)
     rival = next((one for one in candidates[1:] if not one.same and one.name != first.name), None)
@@ -131,7 +131,7 @@ def fingerprint(
         response=measured,
         within=within,
         learns=learns,
-        alone=asked_alone,
+        alone=alone,
     )
 
 
@@ -166,20 +166,22 @@ def _odd(predict: Predict) -> Predict:
     return odd
 
 
-def _each_query_the_same(
-    predict: Predict, batches: Mapping[str, Batch]
-) -> tuple[Predict, bool]:
-    """The model, asked one query at a time where its answers depend on the other queries."""
+def one_query(predict: Predict) -> Predict:
+    """The model, asked every query in a prompt of its own."""
 
     def alone(X: np.ndarray, y: np.ndarray, queries: np.ndarray) -> np.ndarray:
         m = queries.shape[1]
         every = (X.repeat(m, axis=0), y.repeat(m, axis=0), queries.reshape(-1, 1, queries.shape[2]))
         return predict(*every).reshape(len(X), m)
 
-    batch = together(batches)
+    return alone
+
+
+def _queries_interact(predict: Predict, batch: Batch) -> bool:
+    """Whether an answer depends on the other queries."""
     answers = predict(*batch)
-    depends = not np.allclose(answers, alone(*batch), rtol=1e-4, atol=1e-6 * np.abs(answers).max())
-    return (alone, True) if depends else (predict, False)
+    others = one_query(predict)(*batch)
+    return not np.allclose(answers, others, rtol=1e-4, atol=1e-6 * np.abs(answers).max())
 
 
 def _learns(predict: Predict, batch: Batch, answers: np.ndarray) -> bool:

@@ -22,6 +22,7 @@ KEPT = 2  # best points of the grid, and by smaller data, from which steps are t
 LIKELY = 4  # combinations of whole numbers that are looked at again, with more steps
 FEW, MANY = 15, 100  # steps
 APART = 1e9  # what is not finite counts as so far off
+NEXT_TO_ONE = 1e-3  # the logarithm of a share that is all but 1
 EXACT = 1e-9  # relative errors below are rounding
 
 # (one (1, G) array a coordinate) -> (L, G): how far off each of L measurements is
@@ -88,7 +89,7 @@ def fit(
     edge = [
         name
         for name, value, line in zip(names, best.reals, lines, strict=True)
-        if value < line[1] or value > line[-2] and name in family.real
+        if value < line[1] or value > (line[-2] if name in family.real else -NEXT_TO_ONE)
     ]
     edge += [name for name, number in best.whole.items() if number == family.whole[name][-1]]
     reals = [float(10.0**value) for value in best.reals]

@@ -14,7 +14,7 @@ from . import direct
 from .data import Batch, gaussian, uniform, with_spectrum
 from .families import SPECTRAL
 from .fit import EXACT, Fit, fit
-from .intervals import Interval, median, root_mean_square
+from .intervals import Interval, mean, median, root_mean_square
 from .preconditioned import fit_matrix
 
 PROMPTS = 16  # of each kind
@@ -128,9 +128,8 @@ def with_start(one: Fit, batch: Batch, at_zero: np.ndarray) -> Fit | None:
 
 
 def judged(
-    fits: Sequence[Fit], batches: Mapping[str, Batch], answers: Mapping[str, np.ndarray],
-    rng: np.random.Generator,
-) -> list[Candidate]:  # fmt: skip
+    fits: Sequence[Fit], batches: Mapping[str, Batch], answers: Mapping[str, np.ndarray]
+) -> list[Candidate]:
     """Nearest first; in front of them all, of those that are one function with the nearest or
     cannot be told from it by these prompts, that with the fewest parameters."""
     measured = []
@@ -142,26 +141,23 @@ def judged(
         every = np.concatenate(list(errors.values()))
         kinds = {kind: float(np.sqrt((values**2).mean())) for kind, values in errors.items()}
         candidate = Candidate(
-            one.name, one.parameters, root_mean_square(every, rng), median(every, rng), kinds,
-            one.edge,
-        )  # fmt: skip
+            one.name, one.parameters, root_mean_square(every), median(every), kinds, one.edge
+        )
         measured.append((candidate, every))
     measured.sort(key=lambda pair: pair[0].error.value)
     least, of_least = measured[0]
-    alike = [c for c, errors in measured if _no_farther(errors, of_least, rng)]
+    alike = [c for c, errors in measured if _no_farther(errors, of_least)]
     first = min(alike, key=lambda c: (_numbers(c.parameters), _place(c.name)))
     others = [c for c, _ in measured if c is not first]
     marked = [_compared(c, first, c in alike, batches) for c in others]
     return [first, *sorted(marked, key=lambda c: (not c.same, c.error.value))]
 
 
-def _no_farther(errors: np.ndarray, least: np.ndarray, rng: np.random.Generator) -> bool:
+def _no_farther(errors: np.ndarray, least: np.ndarray) -> bool:
     """Whether the prompts leave open that these errors (B,) are larger than the least."""
     if np.sqrt((errors**2).mean()) <= max(EXACT, 1.001 * np.sqrt((least**2).mean())):
         return True
-    gap = errors**2 - least**2
-    drawn = gap[rng.integers(0, len(gap), (400, len(gap)))].mean(axis=1)
-    return bool(np.quantile(drawn, 0.025) <= 0)
+    return mean(errors**2 - least**2).low <= 0
 
 
 def _compared(
@@ -173,23 +169,24 @@ def _compared(
         return one
     if first.error.value > FAR:
         return one
-    parameters = _fitted_to(one, first, batches)
+    fitted = _fitted_to(one, first, batches)
     batch = together(batches)
     gaps = apart(
         predictions(first.name, first.parameters, batch),
-        predictions(one.name, parameters, batch),
+        predictions(fitted.name, fitted.parameters, batch),
     )
     if np.sqrt((gaps**2).mean()) <= SAME:
-        return replace(one, parameters=parameters, same=True)
+        return replace(one, parameters=fitted.parameters, edge=fitted.edge, same=True)
     return replace(one, tied=alike)
 
 
 def _fitted_to(
     one: Candidate, first: Candidate, batches: Mapping[str, Batch]
-) -> Mapping[str, Any]:
-    """The parameters at which one family comes nearest to an algorithm of another."""
-    if first.error.value <= EXACT or "w0" in first.parameters:
-        return one.parameters
+) -> Candidate | Fit:  # fmt: skip
+    """The member of one family that comes nearest to an algorithm of another; as it is, where that
+    is exact already or has a start."""  # fmt: skip
+    if first.error.value <= EXACT or "w0" in first.parameters or "w0" in one.parameters:
+        return one
     batch = together(batches)
     ours, theirs = (
         next((f for f in SPECTRAL if f.takes(c.parameters, c.name)), None) for c in (one, first)
@@ -199,15 +196,13 @@ def _fitted_to(
         levels = np.geomspace(top / 300, top, 24)
         with np.errstate(all="ignore"):
             r = theirs.response(levels[:, None], **first.parameters)[:, 0]
-        return fit(ours, levels, r).parameters if np.isfinite(r).all() else one.parameters
+        return fit(ours, levels, r) if np.isfinite(r).all() else one
     answers = predictions(first.name, first.parameters, batch)
     if ours is not None or not np.isfinite(answers).all():
-        return one.parameters
+        return one
     if one.name == "preconditioned":
-        found = [fit_matrix(batch, answers)]
-    else:
-        found = [*direct.fits(batch, answers, only=one.name)]
-    return min((f for f in found if f is not None), key=lambda f: f.error).parameters
+        return fit_matrix(batch, answers) or one
+    return min(direct.fits(batch, answers, only=one.name), key=lambda f: f.error)
 
 
 def _numbers(parameters: Mapping[str, Any]) -> int:

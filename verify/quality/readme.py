@@ -3,7 +3,8 @@
     python -m verify.quality.readme [BLOCK[=REPORT.json] …]   rewrites blocks of ./*/README.md
 
 `verdicts`, `theorems`, `witnesses` and `examples` (the default) are exact, and a test holds the
-READMEs to them; `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are
+READMEs to them; `calibration` takes a minute, and a test holds its fingerprints and some rows;
+`precision`, `certificates`, `speed`, `sensitivity` and `soundness` are
 measurements, as this machine makes them, the last three by `witness bench`, whose JSON report may
 be given instead of measuring again.
 """
@@ -98,6 +99,13 @@ def examples() -> str:
     return tables.markdown(("begins as", "which shows", "what is known"), rows)
 
 
+def calibration() -> str:
+    """What the fingerprint and the papers' measures say of every witness."""
+    from . import calibration_table
+
+    return calibration_table.markdown()
+
+
 def precision() -> str:
     """Best attainable error of the printed approximations, searched for."""
     from ..claims.akyurek2022.precision import precision_markdown
@@ -110,6 +118,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "theorems": theorems,
     "witnesses": witnesses,
     "examples": examples,
+    "calibration": calibration,
     "precision": precision,
 }
 EXACT = ("verdicts", "theorems", "witnesses", "examples")
