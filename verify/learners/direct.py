@@ -202,11 +202,11 @@ def fits(
     """Every algorithm of DIRECT, or `only` that, at the parameters where it comes nearest to the
     answers (B, m), or if its predictions are linear in the targets, to the `linear` part of them.
     """  # fmt: skip
-    d = batch.X.shape[-1]
+    n, d = batch.X.shape[1:]
     return [
         _fit(one, batch, linear if one.linear and linear is not None else answers)
         for one in DIRECT
-        if one.dimension in (0, d) and only in ("", one.name)
+        if one.dimension in (0, d) and only in ("", one.name) and any(one.choices(n, d))
     ]
 
 

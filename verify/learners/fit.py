@@ -21,6 +21,7 @@ POINTS = {0: 1, 1: 601, 2: 41}  # along each real parameter, by their number
 KEPT = 2  # best points of the grid, and by smaller data, from which steps are taken
 LIKELY = 4  # combinations of whole numbers that are looked at again, with more steps
 FEW, MANY = 15, 100  # steps
+SETTLED, STUCK = 1e-6, 1e6  # no nearer, relatively; damped so much that no step is nearer
 APART = 1e9  # what is not finite counts as so far off
 NEXT_TO_ONE = 1e-3  # the logarithm of a share that is all but 1
 EXACT = 1e-9  # relative errors below are rounding
@@ -173,7 +174,7 @@ def nearest(residual: Residual, points: np.ndarray, steps: int) -> tuple[float, 
         there = points - np.clip(step, -1, 1)
         errors = _size(residual(_columns(there)))
         nearer = errors < least
-        settled = np.where(nearer, errors > (1 - 1e-9) * least, damping > 1e10)
+        settled = np.where(nearer, errors > (1 - SETTLED) * least, damping > STUCK)
         points = np.where(nearer[:, None], there, points)
         least = np.where(nearer, errors, least)
         damping = np.where(nearer, np.maximum(damping / 10, 1e-12), damping * 10)

@@ -154,10 +154,13 @@ def judged(
 
 
 def _no_farther(errors: np.ndarray, least: np.ndarray) -> bool:
-    """Whether the prompts leave open that these errors (B,) are larger than the least."""
-    if np.sqrt((errors**2).mean()) <= max(EXACT, 1.001 * np.sqrt((least**2).mean())):
+    """Whether the prompts leave open that these errors (B,) are larger than the least: both the
+    mean and the median of what their squares are larger by may be 0 or less."""
+    sizes = [float(np.sqrt((each**2).mean())) for each in (errors, least)]
+    if sizes[0] <= max(EXACT, 1.001 * sizes[1]):
         return True
-    return mean(errors**2 - least**2).low <= 0
+    gap = errors**2 - least**2
+    return sizes[1] > EXACT and mean(gap).low <= 0 and median(gap).low <= 0
 
 
 def _compared(
