@@ -115,7 +115,7 @@ class Construction:
     be functions of the values that give the text. suited: {parameter: value for data} in top, the
     smallest eigenvalue `least` that is not 0, and n.
 
-    inputs: (low, high) where every entry of x has to lie for it to be the algorithm; None: anywhere.
+    inputs: (low, high) where the entries of x have to lie for it to be the algorithm, if anywhere.
     states: the claim in LaTeX, equals: the independent reference, by its name in verify.algorithms
     or itself: (X, y, queries, parameters) -> predictions.
     costs: of the defaults first, then of other choices of parameters.

@@ -120,7 +120,7 @@ def test_every_reference_is_looked_for_or_is_a_function_of_another():
 # -- told ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(family=st.sampled_from(SPECTRAL), d=st.integers(1, 6), n=st.integers(1, 12),
        seed=st.integers(0, 2**32 - 1))  # fmt: skip
 def test_a_spectral_algorithm_is_told_at_any_size(family, d, n, seed):

@@ -206,7 +206,7 @@ def fits(
     return [
         _fit(one, batch, linear if one.linear and linear is not None else answers)
         for one in DIRECT
-        if one.dimension in (0, d) and only in ("", one.name) and any(one.choices(n, d))
+        if one.dimension in (0, d) and only in ("", one.name) and [*one.choices(n, d)]
     ]
 
 

@@ -101,7 +101,8 @@ def fingerprint(
 ) -> Fingerprint:
     """The algorithm that the model follows on prompts of n examples in d dimensions.
 
-    given: see `model`. inputs: (low, high) if entries of x have to lie there. Raises NoModelError (a ValueError) where it does not predict.
+    given: see `model`. inputs: (low, high) if entries of x have to lie there. Raises NoModelError
+    (a ValueError) where it does not predict.
     """
     rng = np.random.default_rng(seed)
     predict, alone = model(given), False

@@ -106,5 +106,3 @@ def _size(error: float) -> str:
 def names_in(table: str) -> Sequence[str]:
     """The witnesses of the rows of a table."""
     return [line.split("`")[1] for line in table.splitlines()[2:]]
-
-
