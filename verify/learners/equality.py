@@ -32,6 +32,8 @@ def exactly(
     fractions = {key: _fraction(value) for key, value in parameters.items()}
     if in_letters(name, fractions) == wanted:
         return fractions
+    if any(isinstance(value, tuple) for value in parameters.values()):
+        return None  # rates of many steps, of which polynomials are not solved
     reals = [key for key, value in parameters.items() if isinstance(value, float)]
     letters = {key: sympy.Symbol(key, positive=True) for key in reals}
     gap = sympy.numer(sympy.together(in_letters(name, {**parameters, **letters}) - wanted))
@@ -52,6 +54,12 @@ T = sympy.Symbol("t")
 
 def in_letters(name: str, parameters: Mapping[str, Any]) -> Any:
     """The prediction r(t^2) t for the example (t, 1) and the query 1, in lowest terms."""
+
+    def taken(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return np.array([field(sympy.sympify(entry)) for entry in value], dtype=object)
+        return field(sympy.sympify(value)) if _is_real(value) else value
+
     letters = sorted(
         {s for value in parameters.values() for s in getattr(value, "free_symbols", ())}, key=str
     )
@@ -60,10 +68,7 @@ def in_letters(name: str, parameters: Mapping[str, Any]) -> Any:
         np.array(entries, dtype=object)
         for entries in ([[field(T)]], [field.one], [[field.one]])
     )  # fmt: skip
-    given = {
-        key: field(sympy.sympify(value)) if _is_real(value) else value
-        for key, value in parameters.items()
-    }
+    given = {key: taken(value) for key, value in parameters.items()}
     made = getattr(algorithms, name)(X, y, query, **given)[0]
     return sympy.cancel(made.as_expr())
 
@@ -75,4 +80,6 @@ def _is_real(value: Any) -> bool:
 
 def _fraction(value: Any) -> Any:
     """The fraction that a float stands for."""
+    if isinstance(value, tuple):
+        return tuple(map(_fraction, value))
     return Fraction(value).limit_denominator(DIGITS) if isinstance(value, float) else value

@@ -90,12 +90,14 @@ def _minimax_descent(s: Any, layers: int, largest: Any) -> np.ndarray:
 
 
 def _gd_plus_plus(s: Any, steps: int, step_size: Any, gamma: Any) -> np.ndarray:
-    now = s + 0 * step_size  # the eigenvalue of the data as they are transformed
-    moved = left = np.ones(now.shape)  # of the query; of the residual
-    made = np.zeros(now.shape)
-    for _ in range(steps):
-        made, left = made + step_size * moved**2 * left, left * (1 - step_size * now)
-        moved, now = moved * (1 - gamma * now), now * (1 - gamma * now) ** 2
+    """Rates are one for all steps, or a tuple of one for each."""
+    rates = (rate if isinstance(rate, tuple) else (rate,) * steps for rate in (step_size, gamma))
+    now: Any = s  # the eigenvalue of the data as they are transformed
+    moved = left = 1.0  # of the query; of the residual
+    made: Any = 0.0
+    for eta, transforming in zip(*rates, strict=True):
+        made, left = made + eta * moved**2 * left, left * (1 - eta * now)
+        moved, now = moved * (1 - transforming * now), now * (1 - transforming * now) ** 2
     return made
 
 

@@ -18,11 +18,12 @@ import numpy as np
 from . import direct
 from .data import Batch
 from .families import SPECTRAL
-from .fit import Fit, fit
+from .fit import EXACT, Fit, fit
 from .intervals import Interval
 from .judging import SAME, Candidate, Inputs, judged, prompts, together, with_start
 from .model import Predict, model
 from .preconditioned import fit_matrix
+from .rates import fit_rates
 from .response import Response, response
 
 WITHIN = 0.01  # relative error on the deciding prompts up to which an algorithm is accepted
@@ -146,6 +147,8 @@ def _fits(
     linear = answers if at_zero is None else answers - at_zero
     seen = (batch, linear)
     fits = [fit(family, measured.eigenvalues, measured.r, seen) for family in SPECTRAL]
+    if min(one.error for one in fits) > EXACT:
+        fits.append(fit_rates(measured.eigenvalues, measured.r, *seen))
     # else it is linear in the targets and sees the data through eigenvalues alone
     if measured.unexplained.max() > SAME or at_zero is not None:
         fits += direct.fits(batch, answers, linear)
