@@ -18,9 +18,8 @@ from hypothesis import strategies as st
 from verify import algorithms
 from verify.learners.data import gaussian, uniform
 from verify.learners.direct import DIRECT, parameters
-from verify.learners.eigen import Eigen
 from verify.learners.equality import exactly
-from verify.learners.families import SPECTRAL
+from verify.learners.families import SPECTRAL, Eigen
 from verify.learners.fingerprint import fingerprint
 from verify.learners.judging import apart, predictions
 from verify.learners.model import NoModelError, model

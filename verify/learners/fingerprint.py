@@ -149,7 +149,7 @@ def _fits(
     seen = (batch, linear)
     fits = [fit(family, measured.eigenvalues, measured.r, seen) for family in SPECTRAL]
     if min(one.error for one in fits) > EXACT:
-        fits.append(fit_rates(measured.eigenvalues, measured.r, *seen))
+        fits += fit_rates(measured.eigenvalues, measured.r, *seen)
     # else it is linear in the targets and sees the data through eigenvalues alone
     if measured.unexplained.max() > SAME or at_zero is not None:
         fits += direct.fits(batch, answers, linear)

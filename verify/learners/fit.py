@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from .data import Batch
-from .eigen import Eigen
-from .families import Family, choices
+from .families import Eigen, Family, choices
 
 DECADES = 3.0  # to either side of the middle
 POINTS = {0: 1, 1: 601, 2: 41}  # along each real parameter, by their number
@@ -174,7 +173,8 @@ def nearest(residual: Residual, points: np.ndarray, steps: int) -> tuple[float, 
         there = points - np.clip(step, -1, 1)
         errors = _size(residual(_columns(there)))
         nearer = errors < least
-        settled = np.where(nearer, errors > (1 - SETTLED) * least, damping > STUCK)
+        slow = (errors > (1 - SETTLED) * least) & (damping <= 1)
+        settled = np.where(nearer, slow, damping > STUCK)
         points = np.where(nearer[:, None], there, points)
         least = np.where(nearer, errors, least)
         damping = np.where(nearer, np.maximum(damping / 10, 1e-12), damping * 10)
