@@ -115,6 +115,7 @@ class Construction:
     be functions of the values that give the text. suited: {parameter: value for data} in top, the
     smallest eigenvalue `least` that is not 0, and n.
 
+    inputs: (low, high) where the entries of x have to lie for it to be the algorithm, if anywhere.
     states: the claim in LaTeX, equals: the independent reference, by its name in verify.algorithms
     or itself: (X, y, queries, parameters) -> predictions.
     costs: of the defaults first, then of other choices of parameters.
@@ -132,6 +133,7 @@ class Construction:
     region: str | Callable[[Values], str] = ""
     left: str | Callable[[Values], str] = ""
     suited: Mapping[str, str] = field(default_factory=dict)
+    inputs: tuple[int, int] | None = None
     proved: tuple[Template | Induction | Theorem, ...] = ()
     states: str = ""
     equals: str | Callable[..., Any] = ""

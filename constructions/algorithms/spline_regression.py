@@ -80,6 +80,7 @@ def _splines(basis: int, degree: int) -> tuple[tuple[tuple[Any, ...], ...], n.Sl
         "d": n.Whole(default=1),
     },
     steps=lambda values: values["layers"] - 1,
+    inputs=(0, 1),
     source="nonlinear features; (3^(L - 1) - 1)/2 gradient steps in L layers",
 )
 def spline_regression(basis: int, layers: int, alpha: Any, degree: int, d: int) -> n.Parts:

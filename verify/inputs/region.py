@@ -60,12 +60,7 @@ def limit(name: str, parameters: Mapping[str, Any], s: Spectrum) -> Limit | None
     known = _construction(name)
     if known is None:
         return None
-    defaults = {
-        key: kind.default
-        for key, kind in known.parameters.items()
-        if kind.default is not kind.REQUIRED
-    }
-    parameters = {**defaults, **parameters}
+    parameters = _completed(known, parameters)
     text = known.converges(parameters)
     if not text:
         return None
@@ -149,10 +144,21 @@ def _iterations(name: str, parameters: Mapping[str, Any], s: Spectrum) -> int:
 def _left(name: str, parameters: Mapping[str, Any], s: Spectrum) -> Iterator[float]:
     """What is left of the slowest component after 1, 2, … iterations, as the construction says."""
     known = _construction(name)
+    given = parameters if known is None else _completed(known, parameters)
     for k in range(1, ITERATIONS + 1):
-        values = {**parameters, "iterations": k, "s": s.least}
+        values = {**given, "iterations": k, "s": s.least}
         text = known.leaves(values) if known is not None else ""
         yield abs(value_of(text, values, s)) if text else math.inf
+
+
+def _completed(known: Construction, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters with the construction's defaults."""
+    defaults = {
+        key: kind.default
+        for key, kind in known.parameters.items()
+        if kind.default is not kind.REQUIRED
+    }
+    return {**defaults, **parameters}
 
 
 def _construction(name: str) -> Construction | None:

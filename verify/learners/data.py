@@ -29,6 +29,19 @@ def with_spectrum(
     return Batch(X, rng.standard_normal((B, n)), rng.standard_normal((B, m, d)))
 
 
+def uniform(
+    rng: np.random.Generator, count: int, n: int, d: int, m: int, low: float, high: float,
+    shorter: bool = False,
+) -> Batch:  # fmt: skip
+    """x uniform on [low, high]^d, or on a part of it drawn for each prompt, y ~ N(0, 1)."""
+    ends = np.array([0.0, 1.0]).reshape(1, 1, 2)
+    if shorter:
+        ends = np.sort(rng.uniform(size=(count, d, 2)), axis=-1)
+    begin, end = (low + (high - low) * ends[:, None, :, i] for i in (0, 1))
+    X, queries = (begin + (end - begin) * rng.uniform(size=(count, k, d)) for k in (n, m))
+    return Batch(X, rng.standard_normal((count, n)), queries)
+
+
 def gaussian(
     rng: np.random.Generator,
     count: int,

@@ -8,7 +8,7 @@ the same function.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,16 @@ class Family:
         """Those of the algorithm."""
         shares = {name: reals[name] * reals[other] for name, other in self.share_of.items()}
         return {**whole, **reals, **shares}
+
+    def takes(self, given: Mapping[str, Any], name: str) -> bool:
+        """Whether these are an algorithm of the family with its parameters."""
+        return name == self.name and {*given} == {*self.whole, *self.real, *self.of_one}
+
+    def of(self, whole: Mapping[str, int], logarithms: Sequence[Any]) -> dict[str, Any]:
+        """Those of the algorithm, the reals given by their decimal logarithms in order."""
+        names = (*self.real, *self.of_one)
+        reals = {name: 10.0**value for name, value in zip(names, logarithms, strict=True)}
+        return self.parameters(whole, reals)
 
 
 def _share(s: Any, left: Any) -> np.ndarray:
@@ -80,12 +90,14 @@ def _minimax_descent(s: Any, layers: int, largest: Any) -> np.ndarray:
 
 
 def _gd_plus_plus(s: Any, steps: int, step_size: Any, gamma: Any) -> np.ndarray:
-    now = s + 0 * step_size  # the eigenvalue of the data as they are transformed
-    moved = left = np.ones(now.shape)  # of the query; of the residual
-    made = np.zeros(now.shape)
-    for _ in range(steps):
-        made, left = made + step_size * moved**2 * left, left * (1 - step_size * now)
-        moved, now = moved * (1 - gamma * now), now * (1 - gamma * now) ** 2
+    """Rates are one for all steps, or a tuple of one for each."""
+    rates = (rate if isinstance(rate, tuple) else (rate,) * steps for rate in (step_size, gamma))
+    now: Any = s  # the eigenvalue of the data as they are transformed
+    moved = left = 1.0  # of the query; of the residual
+    made: Any = 0.0
+    for eta, transforming in zip(*rates, strict=True):
+        made, left = made + eta * moved**2 * left, left * (1 - eta * now)
+        moved, now = moved * (1 - transforming * now), now * (1 - transforming * now) ** 2
     return made
 
 
@@ -101,13 +113,13 @@ def _deep_descent(s: Any, layers: int, alpha: Any) -> np.ndarray:
     return _share(s, (1 - alpha * s) ** ((3**layers - 1) // 2))
 
 
-STEPS = range(1, 33)
+STEPS = range(1, 65)
 SPECTRAL: tuple[Family, ...] = (
     Family("least_squares", lambda s: 1 / s),
     Family("ridge", lambda s, ridge: 1 / (s + ridge), real={"ridge": -1}),
     Family("gradient_descent", _gradient_descent, {"steps": STEPS}, {"step_size": 1}),
     Family(
-        "gradient_descent", _ridge_descent, {"steps": range(1, 17)},
+        "gradient_descent", _ridge_descent, {"steps": range(1, 33)},
         {"step_size": 1, "ridge": -1},
     ),
     Family("newton", _newton, {"iterations": range(0, 9)}, {"alpha": 2}),
@@ -115,9 +127,9 @@ SPECTRAL: tuple[Family, ...] = (
     Family("deep_descent", _deep_descent, {"layers": range(1, 6)}, {"alpha": 1}),
     Family("minimax_descent", _minimax_descent, {"layers": range(1, 5)}, {"largest": -1}),
     Family("gd_plus_plus", _gd_plus_plus, {"steps": range(2, 9)}, {"step_size": 1, "gamma": 1}),
-    Family("momentum", _momentum, {"steps": range(2, 17)}, {"step_size": 1}, ("momentum",)),
+    Family("momentum", _momentum, {"steps": range(2, 25)}, {"step_size": 1}, ("momentum",)),
     Family(
-        "chebyshev", _chebyshev, {"steps": range(2, 17)}, {"highest": -1}, ("lowest",),
+        "chebyshev", _chebyshev, {"steps": range(2, 25)}, {"highest": -1}, ("lowest",),
         {"lowest": "highest"},
     ),
 )  # fmt: skip

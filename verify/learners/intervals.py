@@ -89,3 +89,9 @@ def median(values: np.ndarray) -> Interval:
         k += 1
     k = max(k, 1)
     return Interval(float(np.median(ordered)), float(ordered[k - 1]), float(ordered[size - k]))
+
+
+def root_mean_square(values: np.ndarray) -> Interval:
+    """Of values (B,), with its interval: the root of that of the mean square."""
+    squares = mean(values**2, least=0.0)
+    return Interval(*(float(np.sqrt(one)) for one in (squares.value, squares.low, squares.high)))

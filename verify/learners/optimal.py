@@ -133,7 +133,9 @@ def optimal_rates(
     lines = [np.linspace(0.1, 2, points)] * layers + [np.linspace(0, 0.9, points)] * (
         count - layers
     )
-    _, point = nearest(residual, lines, kept, STEPS)
+    grid = np.array([axis.ravel() for axis in np.meshgrid(*lines, indexing="ij")])
+    sizes = (residual([*grid[:, None]]) ** 2).sum(axis=0)
+    _, point = nearest(residual, grid.T[np.argsort(sizes)[:kept]], STEPS)
     here = np.array(point)
     errors, step_sizes, gammas = _errors(law, *whole(here[:, None]), float(noise))
     return OptimalRates(

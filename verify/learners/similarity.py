@@ -17,7 +17,7 @@ import numpy as np
 
 from .data import Batch, gaussian
 from .families import SPECTRAL, Family, choices
-from .fingerprint import Interval, median
+from .intervals import Interval, median
 from .model import model
 
 Name = Literal["SPD", "ILWD", "SimE", "SimW"]
@@ -158,9 +158,7 @@ def _match(
     ]
     edge += [key for key, number in whole.items() if number == family.whole[key][-1]]
     parameters = family.parameters(whole, chosen)
-    return Match(
-        name, family.name, parameters, float(values.mean()), median(values, rng), tuple(edge)
-    )
+    return Match(name, family.name, parameters, float(values.mean()), median(values), tuple(edge))
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:

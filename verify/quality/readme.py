@@ -3,8 +3,9 @@
     python -m verify.quality.readme [BLOCK[=REPORT.json] …]   rewrites blocks of ./*/README.md
 
 `verdicts`, `theorems`, `witnesses`, `order` and `examples` (the default) are exact, and a test
-holds the READMEs to them; `learners` follows from the weights that the package has, and is held to
-but for rounding. `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are
+holds the READMEs to them; `calibration` takes a minute, and a test holds its fingerprints and some
+rows; `learners` follows from the weights that the package has, and is held to but for rounding.
+`precision`, `certificates`, `speed`, `sensitivity` and `soundness` are
 measurements, as this machine makes them, the last three by `witness bench`, whose JSON report may
 be given instead of measuring again.
 """
@@ -106,6 +107,13 @@ def examples() -> str:
     return tables.markdown(("begins as", "which shows", "what is known"), rows)
 
 
+def calibration() -> str:
+    """What the fingerprint and the papers' measures say of every witness."""
+    from . import calibration_table
+
+    return calibration_table.markdown()
+
+
 def precision() -> str:
     """Best attainable error of the printed approximations, searched for."""
     from ..claims.akyurek2022.precision import precision_markdown
@@ -126,6 +134,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "witnesses": witnesses,
     "order": order,
     "examples": examples,
+    "calibration": calibration,
     "precision": precision,
     "learners": learners,
 }

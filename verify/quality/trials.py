@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+import constructions
 from constructions.witness import Witness
 
 from ..claim import Claim, builtin
@@ -73,7 +74,6 @@ TRIALS = {
     "spline_regression": at("spline_regression", d=1, basis=3, layers=2, alpha=HALF / 2, degree=1),
 }
 
-IN_UNIT_INTERVAL = ("spline_regression",)  # elsewhere the splines are 0
 SLOW_PROOF = ("paired_least_squares",)  # seconds for each of 2288 mutants
 CORE = tuple(
     name
@@ -102,11 +102,16 @@ def trial(name: str, seed: int = 0) -> Trial:
         claim,
         parameters,
         witness,
-        _exact(parameters, n, d, seed, id in IN_UNIT_INTERVAL),
+        _exact(parameters, n, d, seed, _inputs(id) == (0, 1)),
         _floats(parameters, n, d, seed),
         _proof(claim, witness),
     )
     return replace(one, letters=equal_in_letters(one, witness))
+
+
+def _inputs(id: str) -> tuple[int, int] | None:
+    """Where the entries of x have to lie for a witness to be its algorithm."""
+    return constructions.get(id).inputs if id in constructions.names() else None
 
 
 def _exact(

@@ -177,6 +177,7 @@ FREE = {
         **{name: kind for name, kind in FREE.items() if name != "very_large"},
     },
     steps="examples",
+    equals="one_pass_sgd",
     source="akyurek2022, theorem 1",
 )
 def akyurek2022_theorem1(
@@ -284,6 +285,7 @@ def theorem2_chain(
         **FREE,
     },
     steps="examples",
+    equals="ridge",
     source="akyurek2022, theorem 2",
 )
 def akyurek2022_theorem2(

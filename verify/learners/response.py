@@ -1,0 +1,47 @@
+"""What a model makes of the eigenvalues of its data, measured where they are all alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .data import with_spectrum
+from .model import Predict
+
+LEVELS = 24  # eigenvalues at which the response is measured
+PROMPTS = 12  # at each of them
+QUERIES = 4
+
+
+@dataclass(frozen=True)
+class Response:
+    """What was measured where X^T X = lambda I (on its range, where n < d).
+
+    eigenvalues, r: (L,). low, high: 95 % interval of each r over prompts. unexplained: the share of
+    the predictions' root mean square that is no multiple of x^T X^T y, at each eigenvalue.
+    """
+
+    eigenvalues: np.ndarray
+    r: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    unexplained: np.ndarray
+
+
+def response(predict: Predict, d: int, n: int, rng: np.random.Generator) -> Response:
+    """r over eigenvalues from n/50 to 3 n, which Gaussian data of n examples may have."""
+    levels = np.geomspace(n / 50, 3 * n, LEVELS)
+    rank, made = min(n, d), []
+    for level in levels:
+        batch = with_spectrum(rng, np.full((PROMPTS, rank), level), n, d, QUERIES)
+        pulls = (batch.queries @ (batch.X.transpose(0, 2, 1) @ batch.y[..., None]))[..., 0]
+        got = predict(*batch)
+        slope = (got * pulls).sum() / (pulls**2).sum()
+        each = (got * pulls).sum(axis=1) / (pulls**2).sum(axis=1)
+        spread = 1.96 * each.std(ddof=1) / np.sqrt(PROMPTS)
+        size = np.sqrt((got**2).mean())
+        rest = np.sqrt(((got - slope * pulls) ** 2).mean()) / size if size > 0 else 0.0
+        made.append((slope, slope - spread, slope + spread, rest))
+    r, low, high, rest = map(np.array, zip(*made, strict=True))
+    return Response(levels, r, low, high, rest)
