@@ -106,9 +106,10 @@ def fingerprint(
     (a ValueError) where it does not predict.
     """
     rng = np.random.default_rng(seed)
-    predict, alone = model(given), False
-    if _queries_interact(predict, together(prompts(d, n, rng, 2, inputs))):
-        predict, alone = one_query(predict), True
+    predict: Predict = model(given)
+    alone = _queries_interact(predict, together(prompts(d, n, rng, 2, inputs)))
+    if alone:
+        predict = one_query(predict)
     to_fit = together(prompts(d, n, rng, FITTED, inputs))
     answers = predict(*to_fit)
     even = answers - _odd(predict)(*to_fit)
