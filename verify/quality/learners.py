@@ -133,13 +133,9 @@ def _rates(family: Family, logarithms: Any) -> dict[str, Any]:
 
 def _nearest(family: Family, prompts: Batch, residual: Any) -> Mapping[str, Any]:
     """From starts around 1 / n, apart from each other, the best of where the steps end."""
-    apart = np.linspace(-0.2, 0.2, len(family.real)) if len(family.real) > 1 else [0.0]
-    starts = [
-        [np.array([shift + away - np.log10(prompts.X.shape[1])]) for away in apart]
-        for shift in (-0.6, -0.3, 0.0)
-    ]
-    ends = [nearest(residual, start, kept=1, steps=STEPS) for start in starts]
-    _, point = min(ends, key=lambda end: end[0])
+    apart = np.linspace(-0.2, 0.2, len(family.real)) if len(family.real) > 1 else np.zeros(1)
+    starts = np.array([[-0.6], [-0.3], [0.0]]) + apart - np.log10(prompts.X.shape[1])
+    _, point = nearest(residual, starts, STEPS)
     return {name: float(10.0**value) for name, value in zip(family.real, point, strict=True)}
 
 
