@@ -3,6 +3,7 @@
     from verify import Claim, claim, check, algorithms, strategies
 
 A claim is one statement of a paper; `check` runs its checks and returns a Report with a verdict.
+`measure(model, d=…, n=…)` says which algorithm a model follows that was not built but trained.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from . import algorithms, statements, strategies
     from .formulas import formula
+    from .learners.report.measured import measure
     from .report.report import Report
 
 __all__ = [
@@ -58,6 +60,7 @@ __all__ = [
     "each",
     "formula",
     "matrix",
+    "measure",
     "statements",
     "strategies",
     "tied",
@@ -89,6 +92,10 @@ def __getattr__(name: str) -> Any:
         from .formulas import formula
 
         return formula
+    if name == "measure":
+        from .learners.report.measured import measure
+
+        return measure
     if name in ("count", "each", "matrix", "vector"):
         from proofs import letters
 

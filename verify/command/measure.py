@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -12,68 +12,136 @@ from .options import SET
 DIMENSION, EXAMPLES = 4, 12  # of the prompts, where neither the model nor the caller says
 
 
+class Given(NamedTuple):
+    """A model, and the sizes of prompts that it is made for; 0 where it takes any.
+
+    inputs: (low, high) where inputs have to lie for it to be its algorithm.
+    """
+
+    model: Any
+    d: int = 0
+    n: int = 0
+    inputs: tuple[float, float] | None = None
+
+
 def measure(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL.py:FUNCTION|NAME",
-            help="A function (X, y, queries) -> predictions, or a torch module; or a witness.",
+            metavar="MODEL.py:FUNCTION|NAME|FILE.safetensors",
+            help="A function (X, y, queries) -> predictions, or a torch module; a witness; or a "
+            "learner that `witness train` made.",
         ),
     ],
     settings: SET = None,
     d: Annotated[int, typer.Option("--d", help="Inputs have so many numbers; 0: 4.")] = 0,
     n: Annotated[int, typer.Option("--n", help="Examples in a prompt; 0: 12.")] = 0,
-    prompts: Annotated[int, typer.Option(help="Prompts of SPD, ILWD, SimE and SimW.")] = 64,
+    prompts: Annotated[
+        int, typer.Option(help="Prompts of the papers' measures; 0: 64, or as a code takes.")
+    ] = 0,
     noise: Annotated[float, typer.Option(help="Standard deviation of the noise in y there.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Seed of the prompts.")] = 0,
+    within: Annotated[
+        float, typer.Option(help="Relative error up to which an algorithm is accepted.")
+    ] = 0.01,
+    paper: Annotated[
+        str | None,
+        typer.Option(
+            "--as", metavar="PAPER", help="Measure as the released code of fu2023 or akyurek2022."
+        ),
+    ] = None,
+    layers: Annotated[
+        bool, typer.Option(help="Read every layer, where hidden states are known.")
+    ] = True,
     json: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write it as JSON; - for stdout.")
+    ] = None,
+    html: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write it as a page; - for stdout.")
     ] = None,
 ) -> None:
     """Measure a model: its fingerprint, and how alike it is to every algorithm.
 
     The fingerprint says which algorithm it follows, within an error, or that it follows none.
     """
-    from ..inputs.errors import WrongCall, at_least
+    from ..inputs.errors import WrongCall
     from ..inputs.files import check_writable, write
+    from ..inputs.progress import Progress
     from ..learners.model import NoModelError
-    from ..learners.report import measured, to_json, to_text
+    from ..learners.report.measured import measure as measured
     from ..report.as_json import dumps
     from ..report.tables import console
 
+    _check(d, n, prompts, noise, seed, within, paper)
+    if json == html == "-":
+        raise WrongCall("only one of --json and --html can go to standard output")
+    for path in (json, html):
+        check_writable(path)
+    sizes = _sizes(paper)
+    given = _given(name, settings or [], d, n, sizes)
+    with Progress("parts") as progress:
+
+        def say(what: str) -> None:
+            progress.done(what)
+
+        try:
+            result = measured(
+                given.model, d=given.d or d or sizes["d"], n=given.n or n or sizes["n"],
+                prompts=prompts or None, noise=noise, seed=seed, within=within, as_=paper,
+                layers=layers, inputs=given.inputs, name=name, say=say,
+            )  # fmt: skip
+        except NoModelError as error:
+            raise WrongCall(f"{name}: {error}") from None
+    if json is not None:
+        write(json, dumps(result.to_json()))
+    if html is not None:
+        write(html, result.to_html())
+    if "-" not in (json, html):
+        console().print(str(result), markup=False)
+
+
+def _check(
+    d: int, n: int, prompts: int, noise: float, seed: int, within: float, paper: str | None
+) -> None:
+    from ..inputs.errors import WrongCall, at_least
+    from ..learners.likeness.released import PAPERS
+
     for option, value in (("d", d), ("n", n), ("seed", seed)):
         at_least(option, value)
-    at_least("prompts", prompts, 2)
+    if prompts:
+        at_least("prompts", prompts, 2)
     if not 0 <= noise < float("inf"):
         raise WrongCall(f"--noise is a standard deviation from 0 on, not {noise}")
-    check_writable(json)
-    given, known = _model(name, settings or [], d, n)
-    size = {"d": known.get("d") or d or DIMENSION, "n": known.get("n") or n or EXAMPLES}
-    try:
-        result = measured(given, **size, prompts=prompts, noise=noise, seed=seed)
-    except NoModelError as error:
-        raise WrongCall(f"{name}: {error}") from None
-    if json is not None:
-        chosen = {**size, "prompts": prompts, "noise": noise, "seed": seed}
-        write(json, dumps(to_json(name, chosen, result)))
-    if json != "-":
-        console().print(to_text(name, result), markup=False)
+    if not 0 < within < float("inf"):
+        raise WrongCall(f"--within is a relative error above 0, not {within}")
+    if paper is not None and paper not in PAPERS:
+        raise WrongCall(f"--as takes {' or '.join(PAPERS)}, not {paper!r}")
 
 
-def _model(name: str, settings: list[str], d: int, n: int) -> tuple[Any, Mapping[str, int]]:
-    """The model, and the sizes of prompts that it is made for."""
+def _sizes(paper: str | None) -> Mapping[str, int]:
+    """Of prompts, where neither the model nor the caller says."""
+    from ..learners.likeness.released import SIZES
+
+    return SIZES if paper is not None else {"d": DIMENSION, "n": EXAMPLES}
+
+
+def _given(name: str, settings: list[str], d: int, n: int, sizes: Mapping[str, int]) -> Given:
     from ..inputs.claim_files import split
     from ..inputs.errors import WrongCall
 
     found = split(name)
+    if found is None and _is_learner(name):
+        if settings:
+            raise WrongCall("--set is for parameters of a witness; a learner has its own")
+        return _learner(name, d, n)
     if found is None:
-        return _witness(name, settings, d, n)
+        return _witness(name, settings, d or sizes["d"], n or sizes["n"])
     file, function = found
     if function is None:
         raise WrongCall(f"{name}: name the function of the file, as {file}:predict")
     if settings:
         raise WrongCall("--set is for parameters of a witness; a model's sizes are --d and --n")
-    return load(file, function), {}
+    return Given(load(file, function))
 
 
 def load(file: str, function: str) -> Any:
@@ -99,19 +167,47 @@ def load(file: str, function: str) -> Any:
     return made[function]
 
 
-def _witness(name: str, settings: list[str], d: int, n: int) -> tuple[Any, Mapping[str, int]]:
+def _is_learner(name: str) -> bool:
+    import constructions
+
+    if name.endswith(".safetensors"):
+        return True
+    if name in constructions.names():
+        return False
+    from ..learners import trained
+
+    return name in trained.names()
+
+
+def _learner(name: str, d: int, n: int) -> Given:
+    """What `witness train` made, on prompts as it was trained on unless the caller says others."""
+    from ..inputs.errors import WrongCall
+    from ..learners import trained
+
+    try:
+        learner = trained.load(name)
+    except trained.NoLearnerError as error:
+        raise WrongCall(str(error)) from None
+    own = learner.settings
+    if d not in (0, own.d):
+        raise WrongCall(f"{name} was trained on inputs of {own.d} numbers, not of {d}")
+    return Given(learner, own.d, n or own.n)
+
+
+def _witness(name: str, settings: list[str], d: int, n: int) -> Given:
+    """The witness, with parameters that suit the prompts where nobody gives them."""
+    import constructions
+
     from ..inputs.names import subject
     from ..inputs.settings import fill, needed, parse
     from ..learners.calibration import suited
 
     what = subject(name)
     given = parse(name, what.signature, settings)
-    sizes = {
-        "d": int(given.get("d") or d or DIMENSION),
-        "n": int(given.get("examples") or n or EXAMPLES),
-    }
+    d, n = int(given.get("d") or d), int(given.get("examples") or n)
     if what.file is None and what.claim is None:
-        given = suited(name, given, sizes["d"], sizes["n"])
+        given = suited(name, given, d, n)
     given = {**given, **fill(what.signature, given, what.defaults(needed(what.signature, given)))}
     witness = what.build(given)
-    return witness, {"d": witness.d, "n": witness.examples or sizes["n"]}
+    inputs = constructions.get(name).inputs if name in constructions.names() else None
+    return Given(witness, witness.d, witness.examples or n, inputs)

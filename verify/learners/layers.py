@@ -55,6 +55,23 @@ class Step:
 
 
 @dataclass(frozen=True)
+class StepMap:
+    """SimE of what is read after every layer with every step of an iterative algorithm, whose reals
+    are the same for all: its mean over prompts (layers + 1, steps), as in figure 3 of fu2023."""
+
+    name: str
+    reading: Reading
+    reals: Mapping[str, float]
+    steps: tuple[int, ...]
+    similarity: tuple[tuple[float, ...], ...]
+
+    @property
+    def best(self) -> tuple[int, ...]:
+        """The best-matching step of each layer (definition 3.4)."""
+        return tuple(self.steps[int(np.argmax(row))] for row in self.similarity)
+
+
+@dataclass(frozen=True)
 class Exit:
     """The prediction that is read after a layer, 0 being the embedding.
 
@@ -110,6 +127,7 @@ class Layers:
     settings: Mapping[str, Any]
     exits: tuple[Exit, ...]
     probes: tuple[Probe, ...]
+    maps: tuple[StepMap, ...]
 
     def exit(self, layer: int, reading: Reading) -> Exit:
         return next(e for e in self.exits if (e.layer, e.reading) == (layer, reading))
@@ -137,6 +155,7 @@ def layers(
     rng = np.random.default_rng(seed)
     fit = _seen(what, tasks(rng, prompts // 2, n, d, 1, noise))
     judged = _seen(what, tasks(rng, prompts - prompts // 2, n, d, queries, noise))
+    exits, maps = _exits(what, fit, judged)
     return Layers(
         layers=judged.depth - 1,
         tokens=judged.tokens,
@@ -149,8 +168,9 @@ def layers(
         settings={
             "d": d, "n": n, "prompts": prompts, "queries": queries, "noise": noise, "seed": seed,
         },
-        exits=tuple(_exits(what, fit, judged)),
+        exits=tuple(exits),
         probes=tuple(_probes(what, fit, judged, seed)),
+        maps=tuple(maps),
     )  # fmt: skip
 
 
@@ -198,11 +218,12 @@ def _seen(what: Model, drawn: Tasks) -> _Seen:
 # -- predictions on the way -----------------------------------------------------------------------
 
 
-def _exits(what: Model, fit: _Seen, judged: _Seen) -> list[Exit]:
+def _exits(what: Model, fit: _Seen, judged: _Seen) -> tuple[list[Exit], list[StepMap]]:
     readings = _readings(what, fit, judged)
     truth = judged.tasks.truth
     # the step sizes are those of the model's own predictions, where these are known
-    algorithms = suited(next(iter(readings.values())), judged.tasks)
+    first, predictions = next(iter(readings.items()))
+    algorithms = suited(predictions, judged.tasks)
     made = []
     for reading, read in readings.items():
         ranked = nearest_steps(read, judged.tasks, algorithms)
@@ -216,7 +237,8 @@ def _exits(what: Model, fit: _Seen, judged: _Seen) -> list[Exit]:
                     estimate(to_truth / (truth**2).mean(), 0.0), best, runner_up,
                 )
             )  # fmt: skip
-    return made
+    iterative = [one for one in algorithms if one.family.whole]
+    return made, [step_map(predictions, judged.tasks, one, first) for one in iterative]
 
 
 def _readings(what: Model, fit: _Seen, judged: _Seen) -> dict[Reading, np.ndarray]:
@@ -311,6 +333,26 @@ def nearest_steps(
         found.sort(key=lambda step: -round(step.similarity.mean.value, ALIKE))
         ranked.append((found[0], next(step for step in found if step.name != found[0].name)))
     return ranked
+
+
+def step_map(predicted: np.ndarray, drawn: Tasks, one: Suited, reading: Reading) -> StepMap:
+    """Predictions (layers + 1, B, m) beside every step of one algorithm."""
+    residuals = _directions(predicted - drawn.truth, drawn.truth)
+    seen = _Eigen.of(drawn)
+    steps, columns = [], []
+    for whole in choices(one.family):
+        made = seen.predictions(one.family, whole, one.reals)[0]
+        toward = _directions(made - drawn.truth, drawn.truth)
+        steps.append(next(iter(whole.values())))
+        columns.append((toward * residuals).sum(axis=-1).mean(axis=1))
+    rows = np.array(columns).T
+    return StepMap(
+        one.family.name,
+        reading,
+        {name: float(value[0, 0]) for name, value in one.reals.items()},
+        tuple(steps),
+        tuple(tuple(map(float, row)) for row in rows),
+    )
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import constructions
 from ..learners.calibration import Known, algorithm, known, measured, proved
 from ..learners.fingerprint import Fingerprint, one_query
 from ..learners.fit import EXACT, shown
-from ..learners.model import Predict, model
-from ..learners.similarity import Ranking, rankings
+from ..learners.likeness.similarity import Ranking, likeness
+from ..learners.model import model
 from ..report import tables
 
 HEADS = (
@@ -57,13 +57,14 @@ def likenesses(one: Known, found: Fingerprint) -> tuple[str, ...]:
     """What each measure likes best, marked where that is another function than the witness's."""
     if found.best is None or constructions.get(one.name).inputs is not None:
         return ("",) * 4
-    predict: Predict = model(one.witness)
-    predict = one_query(predict) if found.alone else predict
+    whole = model(one.witness)
+    predict = one_query(whole) if found.alone else whole.predict
     right = {found.best, *(c.name for c in found.same if not c.edge)}
     counts = {
         found.best: found.parameters, **{c.name: c.parameters for c in found.same if not c.edge}
     }  # fmt: skip
-    return tuple(_cell(ranking, right, counts) for ranking in rankings(predict, one.d, one.n))
+    rankings = likeness(predict, one.d, one.n).rankings
+    return tuple(_cell(ranking, right, counts) for ranking in rankings)
 
 
 def _cell(ranking: Ranking, right: set[str], counts: Mapping[str, Mapping[str, Any]]) -> str:

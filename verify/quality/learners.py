@@ -24,6 +24,7 @@ from ..report import tables
 PROMPTS, QUERIES = 1024, 4
 TO_FIT = 256  # other prompts, to which algorithms are fitted
 STEPS = 200  # of least squares, at most
+STARTS = 24
 RIDGES = np.geomspace(1e-3, 1e2, 501)
 SHUFFLES = 8
 DRAWS = 400  # of prompts anew, for an interval
@@ -132,13 +133,10 @@ def _rates(family: Family, logarithms: Any) -> dict[str, Any]:
 
 
 def _nearest(family: Family, prompts: Batch, residual: Any) -> Mapping[str, Any]:
-    """From starts around 1 / n, apart from each other, the best of where the steps end."""
-    apart = np.linspace(-0.2, 0.2, len(family.real)) if len(family.real) > 1 else [0.0]
-    starts = [
-        [shift + away - np.log10(prompts.X.shape[1]) for away in apart]
-        for shift in (-0.6, -0.3, 0.0)
-    ]
-    _, point = nearest(residual, np.array(starts), STEPS)
+    """From starts drawn around 1 / n, the best of where the steps end."""
+    away = np.random.default_rng(0).uniform(-0.8, 0.4, (STARTS, len(family.real)))
+    starts = away - np.log10(prompts.X.shape[1])
+    _, point = nearest(residual, starts, STEPS)
     return {name: float(10.0**value) for name, value in zip(family.real, point, strict=True)}
 
 

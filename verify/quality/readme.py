@@ -2,12 +2,12 @@
 
     python -m verify.quality.readme [BLOCK[=REPORT.json] …]   rewrites blocks of ./*/README.md
 
-`verdicts`, `theorems`, `witnesses`, `order` and `examples` (the default) are exact, and a test
-holds the READMEs to them; `learners` follows from the weights that the package has, and is held to
-but for rounding; `calibration` takes a minute, and a test holds its fingerprints and some rows.
-`precision`, `certificates`, `speed`, `sensitivity` and `soundness` are
-measurements, as this machine makes them, the last three by `witness bench`, whose JSON report may
-be given instead of measuring again.
+`verdicts`, `theorems`, `witnesses`, `order`, `examples` and `released` (the default) are exact, and
+tests hold the READMEs to them; `calibration` takes a minute, and a test holds its fingerprints and
+some rows; `learners` follows from the weights that the package has, and is held to but for
+rounding. `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are measurements, as
+this machine makes them, the last three by `witness bench`, whose JSON report may be given instead
+of measuring again.
 """
 
 from __future__ import annotations
@@ -114,6 +114,18 @@ def calibration() -> str:
     return calibration_table.markdown()
 
 
+def released() -> str:
+    """Where the released codes that `witness measure --as` follows leave their papers."""
+    from ..learners.likeness.released import DIFFERENCES
+
+    rows = [
+        (paper, one.item, one.paper, one.code)
+        for paper, found in DIFFERENCES.items()
+        for one in found
+    ]
+    return tables.markdown(("", "what", "the paper", "the code"), rows)
+
+
 def precision() -> str:
     """Best attainable error of the printed approximations, searched for."""
     from ..claims.akyurek2022.precision import precision_markdown
@@ -135,10 +147,11 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "order": order,
     "examples": examples,
     "calibration": calibration,
+    "released": released,
     "precision": precision,
     "learners": learners,
 }
-EXACT = ("verdicts", "theorems", "witnesses", "order", "examples")
+EXACT = ("verdicts", "theorems", "witnesses", "order", "examples", "released")
 # modules of this folder with run() and markdown(), and how they are run
 MEASURED: dict[str, Mapping[str, Any]] = {
     "certificates": {},

@@ -1,0 +1,606 @@
+"""What a model is like: the papers' measures, their released codes, and how it is reported."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import browser
+import numpy as np
+import pytest
+import torch
+
+import constructions
+import verify
+from verify import algorithms
+from verify.command import cli
+from verify.learners import direct
+from verify.learners.families import SPECTRAL
+from verify.learners.intervals import Interval
+from verify.learners.likeness import released, similarity
+from verify.learners.likeness.similarity import MEASURES, Match, likeness, ranking
+from verify.learners.model import NoModelError, model
+from verify.learners.report.measured import measure
+from verify.quality import readme
+from verify.report.as_json import dumps
+
+README = Path(__file__).parents[2] / "verify" / "README.md"
+SIZES = {"d": 3, "n": 6}
+
+
+def each(algorithm, *parameters, **named):
+    """The algorithm as a model of batches, and of single prompts."""
+
+    def predict(X, y, queries):
+        if X.ndim == 2:
+            return algorithm(X, y, queries, *parameters, **named)
+        return np.array([algorithm(*one, *parameters, **named) for one in zip(X, y, queries)])
+
+    return predict
+
+
+class Recorded:
+    """A model that keeps what it was asked and what it answered, by number of examples."""
+
+    def __init__(self, predict):
+        self.predict, self.seen = predict, {}
+
+    def __call__(self, X, y, queries):
+        answers = self.predict(X, y, queries)
+        self.seen[X.shape[1]] = X, y, queries, answers
+        return answers
+
+
+def cosine(u, v):
+    """1 where both vanish, 0 where one does."""
+    if not u.any() or not v.any():
+        return float(not u.any() and not v.any())
+    return u @ v / np.linalg.norm(u) / np.linalg.norm(v)
+
+
+def as_defined(recorded, name, parameters, truth_of):
+    """The four measures (B,) of a model and an algorithm, from the papers' definitions alone."""
+    n = max(recorded.seen)
+    B = len(recorded.seen[n][0])
+    made = {measure: np.zeros(B) for measure in MEASURES}
+    for b in range(B):
+        errors, cosines = ([], []), []
+        for t in range(1, n + 1):
+            X, y, queries, answers = (part[b] for part in recorded.seen[t])
+            other = np.asarray(getattr(algorithms, name)(X, y, queries, **parameters), float)
+            truth = truth_of(b, queries[0])
+            errors[0].append(answers[0] - truth)
+            errors[1].append(other[0] - truth)
+            ours, theirs = (
+                np.linalg.lstsq(queries[1:], one[1:], rcond=None)[0] for one in (answers, other)
+            )
+            cosines.append(cosine(ours, theirs))
+        made["SPD"][b] = ((answers - other)[1:] ** 2).mean()
+        made["ILWD"][b] = ((ours - theirs) ** 2).sum()
+        u, v = map(np.array, errors)
+        made["SimE"][b] = cosine(u, v)
+        made["SimW"][b] = np.mean(cosines)
+    return made
+
+
+# -- the measures -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_measure_is_what_the_papers_define(seed):
+    rng = np.random.default_rng(seed)
+    d, extra, strength = int(rng.integers(1, 4)), int(rng.integers(1, 4)), rng.uniform(0.1, 3)
+    n = d + extra
+    recorded = Recorded(each(algorithms.ridge, strength))
+    found = likeness(recorded, d, n, prompts=5, seed=seed).rankings
+    X, y = recorded.seen[n][:2]
+    w = np.linalg.pinv(X) @ y[..., None]  # without noise, n >= d examples say what is true
+    undefined = {"selection"}  # after one example, of which one is held out
+    for one in found:
+        for match in one.matches:
+            if match.name in undefined:
+                continue
+            with np.errstate(all="ignore"):
+                wanted = as_defined(
+                    recorded, match.name, match.parameters, lambda b, q: (q @ w[b])[0]
+                )
+            assert match.values == pytest.approx(wanted[one.measure], rel=1e-5, abs=1e-9)
+            assert match.mean.value == pytest.approx(match.values.mean())
+            assert match.median.value == pytest.approx(np.median(match.values))
+
+
+@pytest.fixture(scope="module")
+def of_newton():
+    """Three steps of Newton's iteration, measured."""
+    return measure(each(algorithms.newton, 3, 2e-3), **SIZES, prompts=24, name="newton of mine")
+
+
+# the same function as one that is compared, for some parameters
+ALSO = {
+    "sherman_morrison": "ridge",
+    "preconditioned": "gradient_descent",
+    "newton_carried": "newton",
+}
+
+
+def test_every_algorithm_is_compared(of_newton):
+    learners = {
+        name
+        for name, one in vars(algorithms).items()
+        if inspect.isfunction(one)
+        and name[0] != "_"
+        and list(inspect.signature(one).parameters)[:3] == ["X", "y", "queries"]
+    }
+    known = {one.name for one in SPECTRAL} | {
+        one.name for one in direct.DIRECT if one.dimension == 0
+    }
+    other = {one.name for one in direct.DIRECT} - known  # of one dimension only
+    for one in of_newton.rankings:
+        assert {match.name for match in one.matches} == known
+        assert known | other | set(ALSO) == learners
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "as_", "theirs"),
+    [
+        ("sherman_morrison", {"ridge": 0.7}, "ridge", {"ridge": 0.7}),
+        (
+            "preconditioned", {"steps": 3, "step_size": 0.1}, "gradient_descent",
+            {"steps": 3, "step_size": 0.05},
+        ),
+        (
+            "newton_carried", {"iterations": 2, "alpha": 0.01}, "newton",
+            {"iterations": 2, "alpha": 0.01},
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_not_compared_is_the_function_of_another(name, own, as_, theirs):
+    rng = np.random.default_rng(0)
+    prompt = rng.standard_normal((6, 3)), rng.standard_normal(6), rng.standard_normal((2, 3))
+    one = getattr(algorithms, name)(*prompt, **own)
+    assert one == pytest.approx(getattr(algorithms, as_)(*prompt, **theirs))
+
+
+def test_newton_is_nearest_by_every_measure_and_its_grid_is_said(of_newton):
+    for one in of_newton.rankings:
+        assert one.best.name == "newton" and one.runner_up.name != "newton"
+        assert one.best.mean.low <= one.best.mean.value <= one.best.mean.high
+        assert one.best.grid["alpha"].points == similarity.POINTS[1]
+        alpha = one.best.grid["alpha"]
+        assert alpha.low < one.best.parameters["alpha"] < alpha.high
+        assert set(one.best.steps) == set(range(9))
+    spd = of_newton.rankings[0]
+    assert spd.margin == pytest.approx(spd.runner_up.mean.value / spd.best.mean.value)
+    assert spd.behind.low > 0
+
+
+def made(name, values, mean=None, **more):
+    values = np.asarray(values, float)
+    value = values.mean() if mean is None else mean
+    return Match(
+        "SPD", name, {}, Interval(value, value, value), Interval(np.median(values), 0, 0),
+        values=values, **more,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("matches", "caution"),
+    [
+        ([made("a", [1] * 9, edge=("alpha",)), made("b", [2] * 9)], "edge of the grid: alpha"),
+        ([made("a", [1, 3] * 9), made("b", [3, 1.1] * 9)], "b is not told apart"),
+        ([made("a", [2] * 9), made("b", [1] * 8 + [90])], "by the median it is b"),
+        (
+            [made("a", [1] * 9, coarser=3), made("b", [2] * 9, coarser=2)],
+            "second point of the grids it is b",
+        ),
+    ],
+)
+def test_what_speaks_against_a_best_match_is_said(matches, caution):
+    found = ranking("SPD", matches)
+    assert found.best.name == "a"
+    assert any(caution in said for said in found.cautions)
+    quiet = ranking("SPD", [made("a", [1] * 9), made("b", [2] * 9)])
+    assert quiet.cautions == ()
+
+
+def test_a_model_that_needs_as_many_examples_as_dimensions_is_compared_from_there_on():
+    def solved(X, y, queries):
+        if X.shape[-2] < 3:
+            raise ValueError("too few examples")
+        S = X.swapaxes(-1, -2) @ X
+        return (queries @ np.linalg.solve(S, X.swapaxes(-1, -2) @ y[..., None]))[..., 0]
+
+    found = likeness(model(solved), 3, 6, prompts=6)
+    assert found.lengths == (3, 4, 5, 6) and "2 and fewer examples" in found.refused
+    assert "too few examples" in found.refused
+
+
+def test_a_model_of_one_length_is_compared_over_queries():
+    def fixed(X, y, queries):
+        if X.shape[-2] != 6:
+            raise ValueError("takes six examples")
+        return each(algorithms.ridge, 1.0)(X, y, queries)
+
+    found = likeness(model(fixed), 3, 6, prompts=6)
+    assert found.lengths == (6,)
+    (sim_e,) = (one for one in found.rankings if one.measure == "SimE")
+    assert sim_e.best.name in ("ridge", "gradient_descent")
+    values = sim_e.best.values
+    assert ((values > 0.9) & (values <= 1 + 1e-12)).all() and len(np.unique(values)) == 6
+
+
+# -- released codes -----------------------------------------------------------------------------
+
+
+def with_code_s_start(steps):
+    """Newton's iteration from the alpha of fu2023's code."""
+
+    def predict(X, y, queries):
+        if not X.shape[1]:
+            return np.zeros(queries.shape[:2])
+        S = X.transpose(0, 2, 1) @ X
+        M = S / np.linalg.norm(S @ S, axis=(1, 2))[:, None, None]
+        for _ in range(steps):
+            M = M @ (2 * np.eye(S.shape[-1]) - S @ M)
+        return (queries @ M @ X.transpose(0, 2, 1) @ y[..., None])[..., 0]
+
+    return predict
+
+
+@pytest.mark.parametrize(
+    ("predict", "name", "step"),
+    [
+        (with_code_s_start(5), "newton", 5),
+        (each(algorithms.preconditioned, 50, 0.01), "gradient_descent", 50),
+        (each(algorithms.preconditioned, 1, 0.01), "gradient_descent", 1),
+    ],
+    ids=["Newton", "descent", "one step"],
+)
+def test_as_fu2023_a_model_of_the_code_s_grid_is_found_on_it(predict, name, step):
+    found = released.measured_as("fu2023", model(predict), 3, 6, prompts=20)
+    (one,) = found.rankings
+    assert one.best.name == name and step in one.best.parameters.values()
+    assert one.best.mean.value == pytest.approx(1)
+    assert one.runner_up.mean.value < 0.999
+
+
+def one_pass(X, y, queries, size=0.02):
+    made = [algorithms.one_pass_sgd(*one, size) for one in zip(X, y, queries)]
+    return np.array(made)
+
+
+def growing_batches(X, y, queries, size=0.02):
+    """A step for every example, on all of those up to it."""
+    w = np.zeros((len(X), X.shape[2], 1))
+    for t in range(1, X.shape[1] + 1):
+        some = X[:, :t]
+        w = w - 2 * size * some.transpose(0, 2, 1) @ (some @ w - y[:, :t, None])
+    return (queries @ w)[..., 0]
+
+
+@pytest.mark.parametrize(
+    ("predict", "label"),
+    [
+        (each(algorithms.least_squares), "Lstsq"),
+        (each(algorithms.ridge, 0.5), "Ridge(0.5)"),
+        (one_pass, "SGD(0.02, w=1)"),
+        (growing_batches, "SGD(0.02, w=full)"),
+    ],
+    ids=["least squares", "ridge", "stochastic", "growing"],
+)
+def test_as_akyurek2022_a_model_of_the_code_s_learners_is_found(predict, label):
+    # inputs so small that no gradient is clamped
+    choices = replace(released.Akyurek2022(), prompts=12, clamp=np.inf)
+    found = released.akyurek2022(model(predict), 3, 6, choices=choices)
+    spd, ilwd = found.rankings
+    assert spd.best.name == label and spd.best.mean.value < 1e-20
+    assert spd.runner_up.mean.value > 1e-12
+    assert [match.name for match in ilwd.matches] == ["Lstsq"]
+
+
+def test_least_squares_differs_from_itself_by_ilwd_as_the_code_compares_it():
+    given = model(each(algorithms.least_squares))
+    as_code = released.akyurek2022(given, 3, 6)
+    as_paper = released.akyurek2022(given, 3, 6, choices=replace(released.Akyurek2022(), behind=0))
+    by_code, by_paper = (found.rankings[1].best.mean.value for found in (as_code, as_paper))
+    assert by_code > 1e-3 and by_paper < 1e-20
+
+
+def test_the_reference_learners_are_those_of_the_library_that_the_code_calls():
+    from sklearn.linear_model import LinearRegression, Ridge
+    from sklearn.neighbors import KNeighborsRegressor
+
+    rng = np.random.default_rng(0)
+    X, y, Q = (
+        rng.standard_normal((1, 7, 3)),
+        rng.standard_normal((1, 7)),
+        rng.standard_normal((1, 9, 3)),
+    )
+    intercept = LinearRegression().fit(X[0], y[0]).coef_
+    assert released._fit(X, y, intercept=True)[0] == pytest.approx(intercept)
+    ridge = Ridge(0.5, fit_intercept=False).fit(X[0], y[0]).coef_
+    assert released._ridge(0.5, X, y)[0] == pytest.approx(ridge)
+    for exponent, weights in ((0, "uniform"), (2, lambda distance: distance**-2.0)):
+        near = KNeighborsRegressor(3, weights=weights).fit(X[0], y[0]).predict(Q[0])
+        assert released._neighbours(X, y, Q, 3, exponent)[0] == pytest.approx(near)
+
+
+DIFFERENCES = [(paper, one) for paper, found in released.DIFFERENCES.items() for one in found]
+
+
+@pytest.mark.parametrize(
+    ("paper", "difference"), DIFFERENCES, ids=[f"{p}: {d.item}" for p, d in DIFFERENCES]
+)
+def test_each_difference_between_code_and_paper_changes_a_number(paper, difference):
+    run, choices = released.PAPERS[paper]
+    choices = replace(choices, prompts=8)
+
+    def bent(X, y, queries):  # not linear in the query, so that an intercept matters
+        made = algorithms.gradient_descent(X, y, queries, 2, 0.04)
+        return made + 0.3 * (queries**2).sum(axis=-1)
+
+    given = model(each(bent))
+
+    def numbers(choices):
+        found = run(given, 3, 7, choices=choices)
+        return {
+            (
+                one.measure,
+                match.name,
+                str(match.parameters),
+                match.mean.value,
+                *match.steps.values(),
+            )
+            for one in found.rankings
+            for match in one.matches
+        }
+
+    assert numbers(choices) == numbers(choices)
+    assert numbers(choices) != numbers(replace(choices, **difference.as_in_paper))
+
+
+def test_without_examples_a_model_that_takes_none_predicts_0_as_the_code_s_algorithms_do():
+    def needs_one(X, y, queries):
+        if not X.shape[-2]:
+            raise ValueError("an example, please")
+        return each(algorithms.ridge, 1.0)(X, y, queries)
+
+    def zero_from_none(X, y, queries):
+        S = X.swapaxes(-1, -2) @ X + np.eye(2)
+        return (queries @ np.linalg.solve(S, X.swapaxes(-1, -2) @ y[..., None]))[..., 0] + 0.5
+
+    own = released.measured_as("fu2023", model(zero_from_none), 2, 4, prompts=4)
+    none = released.measured_as("fu2023", model(needs_one), 2, 4, prompts=4)
+    assert own.empty == "the model's own" and none.empty.startswith("0")
+    assert own.rankings[0].best.mean.value < none.rankings[0].best.mean.value
+
+
+def test_a_model_of_one_length_is_not_measured_as_released_codes_do():
+    def fixed(X, y, queries):
+        if X.shape[-2] != 4:
+            raise ValueError("takes four examples")
+        return each(algorithms.ridge, 1.0)(X, y, queries)
+
+    with pytest.raises(NoModelError, match="after every number of examples.*takes four"):
+        released.measured_as("fu2023", model(fixed), 2, 4, prompts=4)
+
+
+def test_the_readme_lists_the_differences():
+    assert readme.block(README.read_text("utf-8"), "released") == readme.released()
+
+
+# -- the report ---------------------------------------------------------------------------------
+
+
+def test_importing_verify_loads_no_numbers_until_measure_is_asked_for():
+    code = (
+        "import sys, verify; heavy = {'numpy', 'torch', 'sympy', 'matplotlib'}; "
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules); "
+        "assert callable(verify.measure) and 'matplotlib' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=README.parents[1])
+    assert verify.measure is measure and "measure" in verify.__all__
+
+
+def test_the_json_says_what_a_script_relies_on(of_newton):
+    found = json.loads(dumps(of_newton.to_json()))
+    assert set(found) >= {"schema", "model", "settings", "fingerprint", "measures", "layers"}
+    told = found["fingerprint"]
+    assert set(told) >= {"best", "parameters", "error", "runner_up", "margin", "rejected"}
+    assert told["best"] == "newton" and told["rejected"] is False and told["error"] < 1e-9
+    assert callable(getattr(algorithms, told["best"])) and told["parameters"]["iterations"] == 3
+    assert [one["measure"] for one in found["measures"]] == list(MEASURES)
+    for one in found["measures"]:
+        first = one["matches"][0]
+        assert one["best"] == first["name"] and one["runner_up"] == one["matches"][1]["name"]
+        low, high = first["mean_interval"]
+        assert low <= first["mean"] <= high
+        assert first["grid"]["iterations"] == [0, 8, 9]
+    assert found["layers"] == [] and found["settings"]["lengths"] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_model_that_is_none_of_them_is_rejected_in_every_form():
+    def nearest(X, y, queries):
+        at = ((X[:, None] - queries[:, :, None]) ** 2).sum(-1).argmin(-1)
+        return np.take_along_axis(y, at, axis=1)
+
+    result = measure(nearest, **SIZES, prompts=8)
+    found = result.to_json()["fingerprint"]
+    assert result.best is None and found["best"] is None and found["rejected"] is True
+    assert found["candidates"] and all(
+        one["interval"][1] > found["within"] for one in found["candidates"]
+    )
+    assert "follows none" in str(result) and "It follows none" in result.to_html()
+
+
+def test_layers_are_reported_one_by_one_where_hidden_states_are_known():
+    witness = constructions.build("gradient_descent", d=2, steps=2, step_size=0.02)
+    result = measure(witness, d=2, n=4, prompts=4)
+    layers = json.loads(dumps(result.to_json()))["layers"]
+    assert [one["layer"] for one in layers] == [0, 1, 2]
+    for steps, one in enumerate(layers):
+        own = next(each for each in one["readings"] if each["reading"] == "own")
+        descent = next(each for each in one["similarity"] if each["name"] == "gradient_descent")
+        assert len(descent["SimE"]) == len(descent["steps"])
+        if steps:
+            assert own["best"]["name"] == "gradient_descent" and own["best"]["step"] == steps
+            assert descent["best"] == steps and max(descent["SimE"]) > 1 - 1e-6
+    text, html = str(result), result.to_html()
+    assert "What a fitted read-out finds, the model need not have computed." in text
+    assert html.count("<figure") == 14 + 2 + 2 + 4  # distances, maps of steps, probes
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"d": 0}, "d is a whole number from 1 on, not 0"),
+        ({"n": 2.5}, "n is a whole number from 1 on, not 2.5"),
+        ({"prompts": 1}, "prompts is a whole number from 2 on, not 1"),
+        ({"noise": float("nan")}, "noise is a standard deviation from 0 on"),
+        ({"within": 0}, "within is a relative error above 0"),
+        ({"as_": "garg2022"}, "as_ is one of fu2023, akyurek2022"),
+    ],
+)
+def test_wrong_arguments_are_refused_in_a_line(wrong, why):
+    with pytest.raises(ValueError, match=why) as refused:
+        measure(each(algorithms.least_squares), **{**SIZES, **wrong})
+    assert "\n" not in str(refused.value)
+
+
+def test_the_readme_s_model_is_measured_as_it_stands(tmp_path, monkeypatch, capsys):
+    (snippet,) = re.findall(
+        r"```python\n(import torch\nfrom verify import measure.*?)```",
+        README.read_text("utf-8"),
+        re.S,
+    )
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    exec(compile(snippet, "README.md", "exec"), {"__name__": "readme"})
+    said = capsys.readouterr().out
+    assert "follows gradient_descent (steps = 1, step_size = 0.015)" in said
+    assert (tmp_path / "report.html").read_text().startswith("<!DOCTYPE html>")
+
+
+# -- the command --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mine(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import numpy as np\n\n\ndef predict(X, y, queries):\n"
+        "    return queries @ np.linalg.solve(X.T @ X + np.eye(X.shape[1]), X.T @ y)\n"
+    )
+    return file
+
+
+def test_a_file_of_ones_own_is_measured_to_json_and_html(mine, capsys):
+    outputs = mine.with_suffix(".json"), mine.with_suffix(".html")
+    call = ["measure", f"{mine}:predict", "--d", "2", "--n", "5", "--prompts", "8"]
+    status = cli.main([*call, "--json", str(outputs[0]), "--html", str(outputs[1])])
+    assert status == 0 and "follows ridge (ridge = 1)" in capsys.readouterr().out
+    found = json.loads(outputs[0].read_text())
+    assert found["fingerprint"]["best"] == "ridge" and found["settings"]["d"] == 2
+    assert "<h2>Fingerprint</h2>" in outputs[1].read_text()
+    assert cli.main([*call, "--as", "fu2023", "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [one["measure"] for one in found["measures"]] == ["SimE"]
+    assert found["released"]["paper"] == "fu2023" and found["released"]["differences"]
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (["--set", "d=3"], "--d and --n"),
+        (["--noise", "-1"], "standard deviation"),
+        (["--within", "0"], "relative error above 0"),
+        (["--as", "garg2022"], "--as takes fu2023 or akyurek2022"),
+        (["--prompts", "1"], "--prompts must be at least 2"),
+        (["--d", "-1"], "--d must be 0 or more"),
+        (["--json", "-", "--html", "-"], "only one of --json and --html"),
+        (["--html", "no/such/folder/x.html"], "there is no folder"),
+    ],
+)
+def test_a_wrong_call_ends_with_2_and_one_line(mine, capsys, more, why):
+    assert cli.main(["measure", f"{mine}:predict", *more]) == 2
+    said = capsys.readouterr()
+    assert why in said.err and said.err.count("\n") == 1 and not said.out
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("{mine}", "name the function of the file"),
+        ("{mine}:nothing", "it has predict"),
+        ("{mine}x.py:predict", "there is no such file"),
+        ("{mine}:np", "is no model"),
+        ("nowhere.safetensors", "there is no such file"),
+        ("linear_99", "unknown witness"),
+    ],
+)
+def test_what_is_no_model_is_refused_in_a_line(mine, capsys, name, why):
+    assert cli.main(["measure", name.format(mine=mine)]) == 2
+    said = capsys.readouterr()
+    assert why in said.err and said.err.count("\n") == 1 and not said.out
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [(["--d", "3"], "was trained on inputs of"), (["--set", "d=3"], "--set is for parameters of")],
+)
+def test_a_trained_learner_is_measured_as_it_was_trained(capsys, more, why):
+    assert cli.main(["measure", "linear_1", *more]) == 2
+    assert why in capsys.readouterr().err
+
+
+# -- the page -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def page_of_newton(of_newton):
+    return of_newton.to_html()
+
+
+def test_the_page_says_of_every_plot_what_it_shows_and_what_it_does_not_prove(
+    of_newton, page_of_newton
+):
+    html = page_of_newton
+    figures = re.findall(r"<figure.*?</figure>", html, re.S)
+    assert len(figures) == 14  # two of the fingerprint, four measures, by step, sensitivities
+    for one in figures:
+        shows, does_not = re.search(
+            r"<figcaption>(.*?)<span class=\"help\">(.*?)</span>", one, re.S
+        ).groups()
+        assert shows.strip().endswith(".") and does_not.strip().endswith(".")
+        assert "data:image/svg+xml;base64," in one
+    assert "<script" not in html and "http" not in re.sub(r"base64,[^\"]*", "", html)
+    assert html == of_newton.to_html()  # equal results are equal pages
+
+
+def test_the_page_of_a_released_code_lists_where_it_leaves_its_paper():
+    result = measure(each(algorithms.ridge, 1.0), **SIZES, prompts=4, as_="akyurek2022")
+    html = result.to_html()
+    for one in released.DIFFERENCES["akyurek2022"]:
+        assert one.item in html and one.item in str(result)
+
+
+@pytest.mark.skipif(browser.find() is None, reason="no Chromium on this machine")
+def test_the_page_fits_a_telephone_and_asks_for_nothing(page_of_newton, tmp_path):
+    page = tmp_path / "report.html"
+    page.write_text(page_of_newton)
+    window = browser.Browser()
+    try:
+        for width in (390, 1280):
+            window.size(width, 900)
+            window.open(page)
+            assert window.js("document.documentElement.scrollWidth") <= width
+            assert window.js("[...document.images].every(one => one.naturalWidth > 0)")
+            assert window.errors == []
+            assert [u for u in window.requests if not u.startswith(("file:", "data:"))] == []
+    finally:
+        window.close()

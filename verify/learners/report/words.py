@@ -1,0 +1,186 @@
+"""What was measured of a model, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..fingerprint import Fingerprint
+from ..fit import shown
+from ..layers import Layers, Step
+from ..likeness.released import DIFFERENCES, Released
+from ..likeness.similarity import DISTANCES, Ranking
+from ..sensitivity import Errors, Sensitivity
+from .result import Result
+
+SHOWN = 5  # candidates of the fingerprint, and of a paper's measure
+
+
+def to_text(result: Result) -> str:
+    """For the terminal."""
+    parts = [f"{result.model}: {verdict(result.fingerprint)}", _candidates(result.fingerprint)]
+    if result.released is not None:
+        parts.append(_released(result.released))
+    else:
+        parts.append(_rankings(result))
+    parts.append(_sensitivity(result.sensitivity))
+    if result.layers is not None:
+        parts.append(_layers(result.layers))
+    return "\n\n".join(parts)
+
+
+def _candidates(found: Fingerprint) -> str:
+    lines = ["fingerprint            error [95 %]                   at"]
+    for one in found.candidates[:SHOWN]:
+        interval = f"{one.error.value:.2g} [{one.error.low:.2g}, {one.error.high:.2g}]"
+        note = " (the same function)" if one.same else at_edge(one.edge)
+        note += " (not told apart)" if one.tied else ""
+        lines.append(f"  {one.name:20} {interval:30} {parameters_of(one.parameters)}{note}")
+    return "\n".join(lines)
+
+
+def _rankings(result: Result) -> str:
+    heads = ("measure", "best match", "mean", "median", "runner-up", "behind by")
+    widths = (9, 22, 12, 12, 22, 12)
+    lines = ["".join(f"{head:{width}}" for head, width in zip(heads, widths)).rstrip()]
+    for ranking in result.rankings:
+        first, second = ranking.best, ranking.runner_up
+        cells = (
+            f"  {ranking.measure}", first.name, amount(ranking.measure, first.mean.value),
+            amount(ranking.measure, first.median.value), second.name if second else "none",
+            margin(ranking),
+        )  # fmt: skip
+        lines.append("".join(f"{cell:{width}}" for cell, width in zip(cells, widths)).rstrip())
+        lines += [f"           {caution}" for caution in ranking.cautions]
+    lines += ["", *(f"{line}" for line in _of_what(result))]
+    return "\n".join(lines)
+
+
+def _of_what(result: Result) -> list[str]:
+    likeness = result.likeness
+    first, last = likeness.lengths[0], likeness.lengths[-1]
+    said = "" if not likeness.refused else f" (the model refuses {likeness.refused})"
+    errors = (
+        f"SimE and SimW are over sequences, after {first} to {last} examples{said}."
+        if first < last
+        else f"SimE and SimW are over queries after {last} examples{said}."
+    )
+    return [
+        f"Means over {result.settings['prompts']} prompts; each algorithm at its best on a grid.",
+        errors,
+        "A best match by a measure is the nearest of those on its grid, and no proof.",
+    ]
+
+
+def _released(released: Released) -> str:
+    lines = [f"as the released code of {released.paper} measures"]
+    for ranking in released.rankings:
+        lines.append(f"  {ranking.measure}")
+        for one in ranking.matches[:SHOWN]:
+            lines.append(
+                f"    {one.name:34} mean {one.mean.value:<10.4g} median {one.median.value:<10.4g} "
+                f"{parameters_of(one.parameters)}{at_edge(one.edge)}"
+            )
+        lines += [f"    {caution}" for caution in ranking.cautions]
+    return "\n".join([*lines, "", *differences(released)])
+
+
+def _sensitivity(seen: Sensitivity) -> str:
+    """A line for each thing that predictions may react to."""
+    order = seen.order
+    lines = [
+        f"order of the examples: predictions vary by {order.of_spread.mean.value:.2g} of their "
+        f"spread over {order.orders} orders, at most by {order.largest:.2g}"
+    ]
+    lines.append("noise in y, strength of the nearest ridge regression (of Bayes), error of it:")
+    for at in seen.noise:
+        near = at.nearest
+        lines.append(
+            f"  {at.noise:<6g} {near.ridge:.3g} [{near.low:.3g}, {near.high:.3g}] "
+            f"({at.noise**2:g})   {near.distance.mean.value:.2g}"
+            f"{' (the largest that was tried)' if near.edge else ''}"
+        )
+    lines.append("condition number, squared error of the model, of least squares, of Bayes:")
+    for of_kappa in seen.conditioning:
+        errors = of_kappa.errors
+        lines.append(f"  {of_kappa.condition:<6g} {_three(errors)}")
+    lines.append("examples, the same:")
+    for of_n in seen.examples:
+        lines.append(f"  {of_n.n:<6d} {_three(of_n.errors) if of_n.errors else of_n.refused}")
+    return "\n".join(lines)
+
+
+def _three(errors: Errors) -> str:
+    every = errors.model, errors.least_squares, errors.bayes
+    return "   ".join(f"{one.mean.value:<8.3g}" for one in every).rstrip()
+
+
+def _layers(seen: Layers) -> str:
+    lines = ["layer  read by                to the final  to the truth  most like (SimE)"]
+    for one in seen.exits:
+        lines.append(
+            f"  {one.layer:<5d}{one.reading:23}{one.to_final.mean.value:<14.3g}"
+            f"{one.to_truth.mean.value:<14.3g}{stepped(one.best)}, then {stepped(one.runner_up)}"
+        )
+    lines.append("What a fitted read-out finds, the model need not have computed.")
+    found = [one for one in seen.probes if one.above_controls]
+    lines.append(
+        f"probes: {len(found)} of {len(seen.probes)} read more than every control"
+        + (
+            f": {', '.join(sorted({f'{p.target} after layer {p.layer}' for p in found}))}."
+            if found
+            else "."
+        )
+    )
+    return "\n".join(lines)
+
+
+def stepped(step: Step) -> str:
+    """An algorithm with its steps and its similarity."""
+    after = "" if step.step is None else f" {step.step}"
+    return f"{step.name}{after} ({amount('SimE', step.similarity.mean.value)})"
+
+
+def differences(released: Released) -> list[str]:
+    """What the code does otherwise than the paper, a line each."""
+    lines = [f"where the released code of {released.paper} leaves its paper:"]
+    lines += [
+        f"  {one.item}: paper {one.paper}; code {one.code}" for one in DIFFERENCES[released.paper]
+    ]
+    return [*lines, f"  prediction without examples: {released.empty}"]
+
+
+def verdict(found: Fingerprint) -> str:
+    """The fingerprint in a sentence."""
+    if found.best is None:
+        tried = len({one.name for one in found.candidates})
+        return f"follows none of the {tried} algorithms tried: {found.why}"
+    given = parameters_of(found.parameters)
+    behind = (
+        "" if found.runner_up is None else f"; {found.runner_up} is {found.margin:.2g} x as far"
+    )
+    return f"follows {found.best}{f' ({given})' if given else ''}, off by {found.error:.2g}{behind}"
+
+
+def amount(measure: str, value: float) -> str:
+    """A distance, or a similarity, next to 1 by what it lacks."""
+    if measure in DISTANCES or not 0.99 < value < 1:
+        return f"{value:.4g}"
+    return f"1 - {1 - value:.2g}"
+
+
+def margin(ranking: Ranking) -> str:
+    """How far the runner-up is behind: a ratio of distances, a difference of similarities."""
+    if ranking.runner_up is None:
+        return "-"
+    if ranking.measure in DISTANCES:
+        return f"{ranking.margin:.3g} x"
+    return f"{ranking.margin:.2g}"
+
+
+def parameters_of(given: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {shown(value)}" for name, value in given.items())
+
+
+def at_edge(names: tuple[str, ...]) -> str:
+    return f" (at the edge of the grid: {', '.join(names)})" if names else ""
