@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import sympy
 import torch
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from verify import algorithms
@@ -119,7 +119,8 @@ def test_every_reference_is_looked_for_or_is_a_function_of_another():
 # -- told ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=5, deadline=None)
+# a failing case is not made smaller: a second for each try
+@settings(max_examples=5, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(family=st.sampled_from(SPECTRAL), d=st.integers(1, 6), n=st.integers(1, 12),
        seed=st.integers(0, 2**32 - 1))  # fmt: skip
 def test_a_spectral_algorithm_is_told_at_any_size(family, d, n, seed):
@@ -149,8 +150,8 @@ def descent(X, y, queries):
          "gradient_descent", {"steps": 4, "step_size": 0.013, "ridge": 0.5, "w0": (0, 1, 2)}),
         (lambda *p: algorithms.one_pass_sgd(*p, 0.02, 0.3, np.arange(3.0)),
          "one_pass_sgd", {"step_size": 0.02, "ridge": 0.3, "w0": (0, 1, 2)}),
-        (lambda *p: algorithms.gd_plus_plus(*p, 3, 0.125, 0.125),  # it diverges
-         "gd_plus_plus", {"steps": 3, "step_size": 0.125, "gamma": 0.125}),
+        (lambda *p: algorithms.gd_plus_plus(*p, 5, 0.11, 0.12),  # to 1e150 and more
+         "gd_plus_plus", {"steps": 5, "step_size": 0.11, "gamma": 0.12}),
         (lambda *p: algorithms.gradient_descent(*p, 50, 0.013),
          "gradient_descent", {"steps": 50, "step_size": 0.013}),
         (lambda *p: algorithms.ridge(*p, 1e-5), "ridge", {"ridge": 1e-5}),

@@ -163,9 +163,9 @@ class Eigen:
         return cls(sigma**2, pull, batch.queries @ right.transpose(0, 2, 1))
 
     def predictions(self, family: Family, parameters: Mapping[str, Any]) -> np.ndarray:
-        """(B, m, G) of a family at parameters (1, G), or at numbers: G = 1; 1e12 for what is no
-        number or larger."""
+        """(B, m, G) of a family at parameters (1, G), or at numbers: G = 1; 1e100 for what is no
+        number, or larger."""
         with np.errstate(all="ignore"):
             r = family.response(self.s.reshape(-1, 1), **parameters)
-        r = np.nan_to_num(np.clip(r, -1e12, 1e12), nan=1e12)
+        r = np.nan_to_num(np.clip(r, -1e100, 1e100), nan=1e100)
         return self.queries @ (self.pull[..., None] * r.reshape(*self.s.shape, -1))

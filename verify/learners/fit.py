@@ -139,8 +139,10 @@ def _inside(family: Family, apart: np.ndarray, reals: Sequence[np.ndarray]) -> n
 def root_mean_square(answers: np.ndarray) -> np.ndarray:
     """Of answers (B, m, 1) over the queries (B, 1, 1), and over everything where a prompt's are all
     0; 1 if all are."""  # fmt: skip
-    each = np.sqrt((answers**2).mean(axis=1, keepdims=True))
-    return np.where(each > 0, each, np.sqrt((answers**2).mean()) or 1.0)
+    unit = np.abs(answers).max() or 1.0  # of diverging algorithms squares overflow
+    scaled = answers / unit
+    each = np.sqrt((scaled**2).mean(axis=1, keepdims=True))
+    return unit * np.where(each > 0, each, np.sqrt((scaled**2).mean()) or 1.0)
 
 
 def starts(lines: Sequence[np.ndarray], values: np.ndarray) -> np.ndarray:

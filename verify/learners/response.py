@@ -37,11 +37,13 @@ def response(predict: Predict, d: int, n: int, rng: np.random.Generator) -> Resp
         batch = with_spectrum(rng, np.full((PROMPTS, rank), level), n, d, QUERIES)
         pulls = (batch.queries @ (batch.X.transpose(0, 2, 1) @ batch.y[..., None]))[..., 0]
         got = predict(*batch)
+        unit = np.abs(got).max() or 1.0  # of diverging algorithms squares overflow
+        got = got / unit
         slope = (got * pulls).sum() / (pulls**2).sum()
         each = (got * pulls).sum(axis=1) / (pulls**2).sum(axis=1)
         spread = 1.96 * each.std(ddof=1) / np.sqrt(PROMPTS)
         size = np.sqrt((got**2).mean())
         rest = np.sqrt(((got - slope * pulls) ** 2).mean()) / size if size > 0 else 0.0
-        made.append((slope, slope - spread, slope + spread, rest))
+        made.append((unit * slope, unit * (slope - spread), unit * (slope + spread), rest))
     r, low, high, rest = map(np.array, zip(*made, strict=True))
     return Response(levels, r, low, high, rest)
