@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from proofs.exact import is_symbolic
@@ -146,13 +147,7 @@ class Matrix(Open):
 
     def at(self, size: int) -> tuple[tuple[Any, ...], ...]:
         """Its rows as letters name_0_0, name_0_1, …, the same across where it is symmetric."""
-        import sympy
-
-        def entry(i: int, j: int) -> Any:
-            row, column = sorted((i, j)) if self.symmetric else (i, j)
-            return sympy.Symbol(f"{self.name}_{row}_{column}")
-
-        return tuple(tuple(entry(i, j) for j in range(size)) for i in range(size))
+        return _rows(self.name, size, self.symmetric)
 
     def why_not(self, value: Any, others: Mapping[str, Any]) -> str:
         if not is_square(value):
@@ -164,6 +159,17 @@ class Matrix(Open):
         if self.inverse and not are_inverse(value, others.get(self.inverse)):
             return f"{self.name} is not the inverse of {self.inverse}"
         return ""
+
+
+@lru_cache(maxsize=1024)  # of every step at every d, asked for again and again
+def _rows(name: str, size: int, symmetric: bool) -> tuple[tuple[Any, ...], ...]:
+    import sympy
+
+    def entry(i: int, j: int) -> Any:
+        row, column = sorted((i, j)) if symmetric else (i, j)
+        return sympy.Symbol(f"{name}_{row}_{column}")
+
+    return tuple(tuple(entry(i, j) for j in range(size)) for i in range(size))
 
 
 @dataclass(frozen=True, repr=False)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from proofs.exact import exact
@@ -141,6 +142,7 @@ def _witness(
     )
 
 
+@lru_cache(maxsize=256)  # a C is that of many layers, or asked for at many sizes
 def _query(C: Matrix, keys: tuple[str, ...]) -> SlotMap:
     """The block rows of Q: [-C^T, C^T] for phi, [C^T, -C^T] for gamma phi'."""
     turned, made = tuple(zip(*C)), []

@@ -293,7 +293,8 @@ def _of_every_size(claim: Claim, given: Parameters, d: int) -> tuple[int, list[A
     except ValueError:  # a builder that takes no step less than one
         least, first = 1, claim.witness(**_of_steps(given, d, 1))
     more = range(least + 1, least + SEEN + 1)
-    return least, [first, *(claim.witness(**_of_steps(given, d, k)) for k in more)]
+    every = [first, *(claim.witness(**_of_steps(given, d, k)) for k in more)]
+    return least, [of_any_length(one, given) for one in every]
 
 
 def _prove(claim: Claim, given: Parameters, proved: dict[str, Proved]) -> str | None:
