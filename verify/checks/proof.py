@@ -338,7 +338,8 @@ def not_uniform(claim: Claim, given: Parameters) -> str | None:
                 f"the blocks of {witness.name} with {described(given)} are others at {where} "
                 f"than at d = {d}, where they are proved"
             )
-        if counted(given) and (fault := _not_tied(claim, given, other)) is not None:
+        seen = n != EXAMPLES  # at this d, which is that of the proof
+        if counted(given) and not seen and (fault := _not_tied(claim, given, other)) is not None:
             return f"{witness.name} with {described(given)}: {fault}"
     return None
 
