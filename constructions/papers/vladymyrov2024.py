@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from proofs.exact import exact
 from proofs.layer import Head, Holds, Layer, Readout
 from proofs.prompt import Prompt
 from proofs.slotmap import Block, SlotMap, slot_map
@@ -96,7 +95,7 @@ def lemma43(layers: int) -> dict[str, str]:
 def fast_rates(reach: int, squarings: int, largest: Any) -> tuple[tuple[Any, ...], ...]:
     """(step sizes, gammas) of GD++ for theorem 5.1: gamma 1/(3 nu) in layer after layer, nu the
     largest eigenvalue then, 4/9 of the one before; in the last a step 1/nu."""
-    nu, gammas = exact(largest, "largest"), []
+    nu, gammas = Fraction(largest), []
     for _ in range(reach + squarings):
         gammas.append(1 / (3 * nu))
         nu = nu * Fraction(4, 9)

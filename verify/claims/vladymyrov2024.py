@@ -263,9 +263,12 @@ EXPLICIT = (
 
 @st.composite
 def well_posed(draw: Any) -> dict[str, Any]:
-    """X diagonal, so that Sigma has the squares as eigenvalues; labels of w* = (1, …, 1)."""
+    """X diagonal, so that Sigma has the squares as eigenvalues; labels of w* = (1, …, 1).
+
+    log log 1/eps is positive for eps < 1/e: it is log kappa that can make the count negative.
+    """
     values = draw(st.lists(st.integers(1, 4), min_size=1, max_size=2))
-    return {"singular": values, "eps": Fraction(1, draw(st.integers(2, 9)))}
+    return {"singular": values, "eps": Fraction(1, draw(st.integers(3, 9)))}
 
 
 def no_layers(case: Case) -> dict[str, Any] | None:
@@ -356,9 +359,9 @@ def left_of_eigenvalues(witness: Witness, constants: Mapping[str, Any]) -> Certi
 def theorem51_repaired() -> tuple[Check, ...]:
     """The same with the condition number that it has, and with the constants."""
     over = [
-        {"nu": nu, "mu": Fraction(mu), "eps": Fraction(1, 2**bits)}
+        {"nu": nu, "mu": Fraction(mu), "eps": Fraction(1, inverse)}
         for nu, mu in ((1, 1), (1, 3), (1, 100), (2, 10**6))
-        for bits in (1, 7, 40)
+        for inverse in (3, 100, 10**12)
     ]
     checks = for_every(
         fast,
