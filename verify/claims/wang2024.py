@@ -48,15 +48,20 @@ def stepwise(step: str) -> Formula:
 def prompts(
     more: Callable[[Mapping[str, Any], int], dict[str, Any]] = lambda given, n: {}, **drawn: Any
 ) -> tuple[Any, ...]:
-    """Transitions with a matrix for each of 0 to MOST layers; d = n = 1 first. `more`: of n."""
+    """Transitions with a matrix for each of 0 to MOST layers; at first d = n = 1 and at most one
+    layer. `more`: what depends on n."""
 
     def build(given: Mapping[str, Any], d: int, n: int) -> dict[str, Any]:
         return {"C": given["C"][: given["layers"]], **more(given, n)}
 
     matrices = Sized("d", lambda d: st.tuples(*[strategies.matrix(d)] * MOST))
-    parameters = {"layers": st.integers(0, MOST), "C": matrices, **drawn, **TRANSITIONS}
-    sizes = (st.just(1), st.just(1)), (st.integers(1, 3), st.integers(1, 4))
-    return tuple(strategies.prompts(*size, build=build, **parameters) for size in sizes)
+    parameters = {"C": matrices, **drawn, **TRANSITIONS}
+    one, some = st.just(1), st.integers(2, 3)
+    few, more_layers = st.integers(0, 1), st.integers(1, MOST)
+    return tuple(
+        strategies.prompts(*sizes, build=build, layers=layers, **parameters)
+        for *sizes, layers in ((one, one, few), (some, some, more_layers))
+    )
 
 
 def discounted(more: Any = lambda given, n: {}, **drawn: Any) -> tuple[Any, ...]:
@@ -112,7 +117,7 @@ def tdlambda_code(X: Any, y: Any, queries: Any, C: Any, gamma: Any, decay: Any) 
     assembled=lambda: in_letters(gamma=Symbol("gamma"), M=matrix("M", "n")),
     cases=lambda: discounted(
         lambda given, n: {"M": wang2024.traces(given["decay"], n)},
-        decay=st.one_of(st.just(0), strategies.positive()),
+        decay=strategies.positive(),
     ),
     theorems=("wang2024.tdlambda",),
     note="M's last row and column are 0: it mixes the examples. Proved for any M (n × n); that the "
