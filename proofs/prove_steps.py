@@ -14,8 +14,8 @@ layer says anything, that the read-out's slot holds the prediction, or what it l
 of which nothing is said has to stay as the start left it.
 
 A number, or a matrix, for each step (`each`) is a letter for each: eta2 of the second layer, and of
-the formula's second step. The layers are then one step repeated but for the index of that letter, and the step is
-shown with the letter of the step that it makes.
+the formula's second step. The layers are then one step repeated but for the index of that letter,
+and the step is shown with the letter of the step that it makes.
 """
 
 from __future__ import annotations

@@ -531,14 +531,20 @@ def b_spline(v: Any, i: int, degree: int, basis: int) -> Any:
 
 
 def temporal_differences(
-    X: Any, y: Any, queries: Any, C: Any, gamma: Any = 1, decay: Any = 0, residual: bool = False,
+    X: Any,
+    y: Any,
+    queries: Any,
+    C: Any,
+    gamma: Any = 1,
+    decay: Any = 0,
+    residual: bool = False,
     centred: bool = False,
 ) -> Any:
     """Values <w, phi> of batch TD(lambda) from w = 0, one step w + C (sum_i delta_i e_i)/n for each
     matrix of C; rows of X are (phi, phi'), y has the rewards, queries are phi.
 
-    decay: lambda of the traces e_i = lambda e_{i-1} + phi_i. residual: phi_i - gamma phi'_i in their
-    place. centred: of each reward the mean of those so far, itself included, is taken off.
+    decay: lambda of the traces e_i = lambda e_{i-1} + phi_i. residual: phi_i - gamma phi'_i in
+    their place. centred: of each reward the mean of those so far, itself included, is taken off.
     """
     X, y, queries, gamma, decay = _together(X, y, queries, also=(gamma, decay))
     d, n = queries.shape[1], len(X)

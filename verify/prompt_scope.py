@@ -44,8 +44,8 @@ def prompt_scope(
 ) -> Scope:
     """Names of one prompt: X (n, d), y (n, 1), n, I, O (d, 1), x1, y1, …, and the parameters.
 
-    Of a list of numbers, or of matrices, also each, eta1, eta2, …, where nothing else has the name. With parts of x
-    the rows of each by its name, X being those of x; y has all targets.
+    Of a list of numbers, or of matrices, also each, eta1, eta2, …, where nothing else has the name.
+    With parts of x the rows of each by its name, X being those of x; y has all targets.
     """
     X = np.asarray(X)
     n = len(X)

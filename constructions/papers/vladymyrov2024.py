@@ -21,14 +21,19 @@ from ..witness import Witness
 
 Matrix = tuple[tuple[Any, ...], ...]
 Heads = Sequence[tuple[Any, Any]]  # (P, Q) of each
-READ = {"rows": {"x": "d", "y": 1}, "read": {"y": -1}}
 
 
 def linear_transformer(d: int, layers: Sequence[Heads]) -> Witness:
     """Any layers of any heads, P and Q (d + 1, d + 1) or by their blocks: {("x", "y"): …}."""
     made = [[{"P": P, "Q": Q, "M": "examples"} for P, Q in heads] for heads in layers]
-    return from_matrices(made, d=whole("d", d), name="vladymyrov2024", source="vladymyrov2024, eq. 3",
-                         **READ)  # fmt: skip
+    return from_matrices(
+        made,
+        rows={"x": "d", "y": 1},
+        read={"y": -1},
+        d=whole("d", d),
+        name="vladymyrov2024",
+        source="vladymyrov2024, eq. 3",
+    )
 
 
 def tied(

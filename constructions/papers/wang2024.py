@@ -26,7 +26,7 @@ from ..parameters import number, whole
 from ..witness import Witness
 
 Matrix = tuple[tuple[Any, ...], ...]
-TRANSITIONS = {"parts": layout(phi="d", phi_next="d"), "query_parts": ("phi",)}
+TRANSITIONS: dict[str, Any] = {"parts": layout(phi="d", phi_next="d"), "query_parts": ("phi",)}
 
 
 def traces(decay: Any, n: int) -> Matrix:
@@ -89,9 +89,7 @@ def average(d: int, layers: int, C: Sequence[Matrix], R: Matrix) -> Witness:
     return Witness(
         name="wang2024.average",
         layout=layout(phi=(d,), next=(d,), r=(), v=()),
-        prompt=Prompt(
-            d, slot_map(("phi", "phi"), ("next", "phi_next"), ("r", "y")), **TRANSITIONS
-        ),
+        prompt=Prompt(d, slot_map(("phi", "phi"), ("next", "phi_next"), ("r", "y")), **TRANSITIONS),
         layer_list=layer_list,
         readout=Readout("v"),
         parameters={"d": d, "layers": k, "C": C, "R": R},

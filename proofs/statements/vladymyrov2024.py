@@ -22,9 +22,7 @@ a, b = sympy.symbols("a b")
 
 def received(values: Pair, keys: Pair, asked: Pair) -> Pair:
     """What tokens that ask for `asked` receive: the sum over the examples of value <key, asked>."""
-    x, y = (
-        c.head(value, keys[0], asked[0]) + c.head(value, keys[1], asked[1]) for value in values
-    )
+    x, y = (c.head(value, keys[0], asked[0]) + c.head(value, keys[1], asked[1]) for value in values)
     return x, y
 
 
@@ -120,17 +118,17 @@ def _one_head(argument: Argument, power: int = 1) -> None:
 
 
 def _fast(argument: Argument, third: int = 3) -> None:
-    """GD++ with gamma = 1/(3 nu): s = nu r goes to nu (4/9) g(r), g(r) = r (3 - r)^2/4.
+    """GD++ with gamma = 1/(3 mu): s = mu r goes to mu (4/9) g(r), g(r) = r (3 - r)^2/4.
 
     On [1/2, 1] the distance to 1 is at least squared, below 1/2 r grows by 25/16; the last layer,
-    of step 1/nu', leaves what r is short of 1. `third` is the 3 in gamma.
+    of step 1/mu', leaves what r is short of 1. `third` is the 3 in gamma.
     """
-    r, nu = sympy.symbols("r nu", positive=True)
+    r, mu = sympy.symbols("r mu", positive=True)
     slack = sympy.Symbol("e", nonnegative=True)
     part = sympy.Symbol("q", positive=True)
-    mapped = nu * r * (1 - r / third) ** 2
+    mapped = mu * r * (1 - r / third) ** 2
     g = r * (3 - r) ** 2 / 4
-    argument.equal(r"s(1 - \gamma s)^2, s = \nu r:\ ", mapped, sympy.Rational(4, 9) * nu * g)
+    argument.equal(r"s(1 - \gamma s)^2, s = \mu r:\ ", mapped, sympy.Rational(4, 9) * mu * g)
     argument.equal(r"\text{its largest value stays at } r = 1:\ ", g.subs(r, 1), 1)
     share = 1 / (1 + slack)  # any number in (0, 1]
     argument.at_least(r"\text{it does not fall, } r = 1/(1 + e):\ g'(r) = ",
@@ -144,15 +142,15 @@ def _fast(argument: Argument, third: int = 3) -> None:
     j = sympy.Symbol("j", integer=True, nonnegative=True)
     argument.recurrence(r"\text{squared j times, from } q:\ ", part ** (2**j), j, part,
                         lambda short: short**2)  # fmt: skip
-    argument.equal(r"\text{what a step } 1/\nu' \text{ leaves of } s' = \nu' r:\ ",
-                   1 - (nu * r) / nu, 1 - r)  # fmt: skip
+    argument.equal(r"\text{what a step } 1/\mu' \text{ leaves of } s' = \mu' r:\ ",
+                   1 - (mu * r) / mu, 1 - r)  # fmt: skip
 
 
 THEOREMS = [
     theorem(
         "vladymyrov2024.theorem4.1", "vladymyrov2024.theorem4.1",
-        r"\text{for all } P_k, Q_k \text{ in any heads of any layers: } x_i^l = M^l x_i + y_i u^l,\ "
-        r"y_i^l = a^l y_i - \langle w^l, x_i \rangle \text{ with one } M^l, u^l, a^l, w^l; "
+        r"\text{for all } P_k, Q_k \text{ in any heads of any layers: } x_i^l = M^l x_i + y_i u^l,"
+        r"\ y_i^l = a^l y_i - \langle w^l, x_i \rangle \text{ with one } M^l, u^l, a^l, w^l; "
         r"\text{ the query: } x^l = M^l x,\ y^l = -\langle w^l, x \rangle",
         _structure, "printed", "induction on k", inputs={"sign": -1},
     ),
@@ -170,8 +168,8 @@ THEOREMS = [
     ),
     theorem(
         "vladymyrov2024.theorem5.1", "vladymyrov2024.theorem5.1",
-        r"\gamma\nu = 1/3:\ \nu/\mu \text{ falls by } 25/16 \text{ a layer down to } 2, \text{ then "
-        r"} 1 - \mu/\nu \text{ is squared}; \text{ the last step leaves } 1 - \mu/\nu",
+        r"\gamma\mu = 1/3:\ \mu/\nu \text{ falls by } 25/16 \text{ a layer down to } 2, \text{ "
+        r"then } 1 - \nu/\mu \text{ is squared}; \text{ the last step leaves } 1 - \nu/\mu",
         _fast, "repaired", "analysis", inputs={"third": 3},
     ),
 ]  # fmt: skip

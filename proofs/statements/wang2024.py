@@ -103,7 +103,7 @@ def _average(argument: Argument, mean: int) -> None:
 
 
 STEP = r"w_{l+1} = w_l + \tfrac1n C_l \sum_i \delta_i "
-DIFFERENCE = r",\ \delta_i = r_i + \gamma w_l^\top\phi'_i - w_l^\top\phi_i,\ w_0 = 0, C_l \text{ any}"
+DIFFERENCE = r",\ \delta_i = r_i + \gamma w_l^\top\phi'_i - w_l^\top\phi_i,\ w_0 = 0,\ C_l"
 
 THEOREMS = [
     theorem(

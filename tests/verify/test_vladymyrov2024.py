@@ -1,4 +1,4 @@
-"""Claims of vladymyrov2024: what is planted is seen, the counterexample is one in plain fractions."""
+"""Claims of vladymyrov2024: what is planted is seen; the counterexample in plain fractions."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ CLAIMS = {(c.id.removeprefix("vladymyrov2024."), c.variant): c for c in builtin(
 FEW = Budget(cases=25, quick=True)
 
 
-def drawn(weights, layers=st.integers(1, 2), heads=st.integers(1, 2)):
-    return lambda: claims.cases(weights, layers, heads)
+def drawn(weights):
+    return lambda: claims.cases(weights, st.integers(1, 2), st.integers(1, 2))
 
 
 def refuted(cases, test):
@@ -186,7 +186,8 @@ def test_fewer_layers_are_too_few_and_more_are_not_promised(change, why, monkeyp
 
 
 def test_rates_beyond_a_third_are_refused_by_the_certificate():
-    witness = constructions.build("gd_plus_plus", d=1, steps=2, step_size=(0, 1), gamma=(F(1, 2), 0))
+    rates = {"step_size": (0, 1), "gamma": (F(1, 2), 0)}
+    witness = constructions.build("gd_plus_plus", d=1, steps=2, **rates)
     with pytest.raises(ValueError, match="the ends are not the largest errors"):
         claims.left_of_eigenvalues(witness, {"nu": 1, "mu": F(1)})
 

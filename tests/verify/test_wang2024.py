@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import sympy
 from changes import built_as, every_head, without_layer
+
 from constructions.papers import wang2024 as paper
 from constructions.witness import Witness
 from proofs.letters import each

@@ -36,7 +36,7 @@ SMALL = strategies.fractions(2, 2)
 
 @st.composite
 def cases(draw: Any, weights: Callable[[int], Any], layers: Any, heads: Any) -> dict[str, Any]:
-    """A prompt (X, y, query) and for each of some layers the (P, Q) of its heads, from `weights`."""
+    """A prompt (X, y, query) and for each of some layers the (P, Q) of its heads."""
     d, n = draw(st.integers(1, 2)), draw(st.integers(1, 4))
     numbers = [draw(SMALL) for _ in range(n * d + n + d)]
     X, y, query = np.split(np.array(numbers, dtype=object), (n * d, n * d + n))
@@ -86,8 +86,8 @@ def maintained(case: Case) -> list[tuple[np.ndarray, np.ndarray, Any, np.ndarray
     """(M, u, a, w) after 0, 1, … layers, by lemma 4.3, from the examples alone."""
     X, y = case["X"], case["y"]
     d = X.shape[1]
-    M, u, w, a = np.array(np.eye(d, dtype=int), dtype=object), np.zeros(d, dtype=object), None, 1
-    w = np.zeros(d, dtype=object)
+    M, a = np.array(np.eye(d, dtype=int), dtype=object), 1
+    u, w = np.zeros(d, dtype=object), np.zeros(d, dtype=object)
     made = [(M, u, a, w)]
     for heads in case["layers"]:
         E = np.hstack([X @ M.T + np.outer(y, u), (a * y - X @ w)[:, None]])
@@ -117,8 +117,8 @@ def other_than_maintained(case: Case) -> dict[str, Any] | None:
 @claim(
     "vladymyrov2024.theorem4.1",
     source="vladymyrov2024, arXiv:2402.14180, theorem 4.1",
-    statement=LAYER + r":\ x_i^l = M^l x_i + y_i u^l,\ y_i^l = a^l y_i - \langle w^l, x_i \rangle,\ "
-    r"x_t^l = M^l x_t,\ y_t^l = -\langle w^l, x_t \rangle",
+    statement=LAYER + r":\ x_i^l = M^l x_i + y_i u^l,\ y_i^l = a^l y_i - \langle w^l, x_i \rangle,"
+    r"\ x_t^l = M^l x_t,\ y_t^l = -\langle w^l, x_t \rangle",
     note="M, u, a, w are those of lemma 4.3",
 )
 def theorem41() -> tuple[Check, ...]:
@@ -132,17 +132,20 @@ def theorem41() -> tuple[Check, ...]:
     return drawn, theorem("vladymyrov2024.theorem4.1")
 
 
+KINDS: dict[str, Any] = {"xx": matrix, "xy": vector, "yx": vector, "yy": Symbol}
 LETTERS: dict[str, Any] = {
-    f"{one}_{block}": kind(f"{one}_{block}")
-    for one in "PQ"
-    for block, kind in (("xx", matrix), ("xy", vector), ("yx", vector), ("yy", Symbol))
+    f"{one}_{block}": kind(f"{one}_{block}") for one in "PQ" for block, kind in KINDS.items()
 }
 
 
 def tied_prompts() -> Any:
-    kinds = {"xx": strategies.matrix, "xy": strategies.vector, "yx": strategies.vector,
-             "yy": strategies.fractions}  # fmt: skip
-    drawn = {name: kinds[name[2:]]() for name in LETTERS}
+    kinds: dict[str, Any] = {
+        "xx": strategies.matrix(),
+        "xy": strategies.vector(),
+        "yx": strategies.vector(),
+        "yy": strategies.fractions(),
+    }
+    drawn = {name: kinds[name[2:]] for name in LETTERS}
     sizes = st.integers(1, 2), st.integers(1, 3), st.just(1)
     return strategies.prompts(*sizes, layers=st.integers(0, 2), **drawn)
 
@@ -151,8 +154,8 @@ def tied_prompts() -> Any:
     "vladymyrov2024.lemma4.3",
     source="vladymyrov2024, arXiv:2402.14180, lemma 4.3 and appendix A.1",
     statement=r"\sum_k P_k \sum_j e_j^l e_j^{l\top} Q_k = \begin{bmatrix} A & b \\ c^\top & d "
-    r"\end{bmatrix}:\ M^{l+1} = (I + A)M^l - b w^{l\top},\ u^{l+1} = (I + A)u^l + a^l b,\ a^{l+1} = "
-    r"(1 + d)a^l + \langle c, u^l \rangle,\ w^{l+1} = (1 + d)w^l - M^{l\top}c",
+    r"\end{bmatrix}:\ M^{l+1} = (I + A)M^l - b w^{l\top},\ u^{l+1} = (I + A)u^l + a^l b,\ a^{l+1} "
+    r"= (1 + d)a^l + \langle c, u^l \rangle,\ w^{l+1} = (1 + d)w^l - M^{l\top}c",
     algorithm=Formula(
         "lemma 4.3",
         lambda given: (
@@ -200,10 +203,10 @@ def other_than_diagonal(case: Case) -> dict[str, Any] | None:
 @claim(
     "vladymyrov2024.diagonal",
     source="vladymyrov2024, arXiv:2402.14180, section 5, eqs. 9 and 10",
-    statement=r"P_k = \mathrm{diag}(p_{x,k} I, p_{y,k}),\ Q_k = \mathrm{diag}(q_{x,k} I, q_{y,k}):\ "
-    r"x_i^{l+1} = x_i^l + \omega_{xx}\Sigma^l x_i^l + \omega_{xy} y_i^l \alpha^l,\ y_i^{l+1} = y_i^l "
-    r"+ \omega_{yx}\langle \alpha^l, x_i^l \rangle + \omega_{yy}\lambda^l y_i^l,\ \omega_{ab} = "
-    r"\textstyle\sum_k p_{a,k} q_{b,k}",
+    statement=r"P_k = \mathrm{diag}(p_{x,k} I, p_{y,k}),\ Q_k = \mathrm{diag}(q_{x,k} I, q_{y,k}):"
+    r"\ x_i^{l+1} = x_i^l + \omega_{xx}\Sigma^l x_i^l + \omega_{xy} y_i^l \alpha^l,\ y_i^{l+1} = "
+    r"y_i^l + \omega_{yx}\langle \alpha^l, x_i^l \rangle + \omega_{yy}\lambda^l y_i^l,\ \omega_{ab}"
+    r" = \textstyle\sum_k p_{a,k} q_{b,k}",
 )
 def diagonal_layers() -> tuple[Check, ...]:
     """With diagonal weights a layer is four numbers, whatever its heads."""
@@ -241,8 +244,8 @@ def products_differ(heads: Any) -> dict[str, Any] | None:
 @claim(
     "vladymyrov2024.onehead",
     source="vladymyrov2024, arXiv:2402.14180, section 5",
-    statement=r"\text{one head: } \omega_{xx}\omega_{yy} = \omega_{xy}\omega_{yx} \text{ always; more "
-    r"heads do not have this limitation}",
+    statement=r"\text{one head: } \omega_{xx}\omega_{yy} = \omega_{xy}\omega_{yx} \text{ always; "
+    r"more heads do not have this limitation}",
 )
 def one_head() -> tuple[Check, ...]:
     """The four numbers of a single head are tied by one equation; two heads have any four."""
@@ -256,9 +259,7 @@ def one_head() -> tuple[Check, ...]:
 # -- theorem 5.1 ----------------------------------------------------------------------------------
 
 PROMISED = "log(kappa) + log(log(1/eps))"
-EXPLICIT = (
-    "1 + max(0, ceil(log(kappa/2)/log(25/16))) + max(0, ceil(log(log(1/eps)/log(2))/log(2)))"
-)
+EXPLICIT = "1 + max(0, ceil(log(kappa/2)/log(25/16))) + max(0, ceil(log(log(1/eps)/log(2))/log(2)))"
 
 
 @st.composite
@@ -300,11 +301,12 @@ def no_layers(case: Case) -> dict[str, Any] | None:
     "vladymyrov2024.theorem5.1",
     source="vladymyrov2024, arXiv:2402.14180, theorem 5.1",
     expected="refuted",
-    statement=r"\Sigma \text{ has eigenvalues in } [\nu, \mu],\ \kappa = \nu/\mu:\ |\hat y - \langle "
-    r"x_t, w^* \rangle| \leq \epsilon\|x_t\|\|w^*\| \text{ in } l = O(\log\kappa + \log\log 1/"
-    r"\epsilon) \text{ layers of GD}^{++}",
-    note="nu/mu is at most 1 in the range [nu, mu], and its logarithm not positive: the count falls "
-    "as the problem grows worse. In appendix A.4 nu is the largest eigenvalue and mu the smallest",
+    statement=r"\Sigma \text{ has eigenvalues in } [\nu, \mu],\ \kappa = \nu/\mu:\ |\hat y - "
+    r"\langle x_t, w^* \rangle| \leq \epsilon\|x_t\|\|w^*\| \text{ in } l = O(\log\kappa + "
+    r"\log\log 1/\epsilon) \text{ layers of GD}^{++}",
+    note="nu/mu is at most 1 in the range [nu, mu], and its logarithm not positive: the count "
+    "falls as the problem grows worse. In appendix A.4 nu is the largest eigenvalue, "
+    "and mu the smallest",
 )
 def theorem51_printed() -> Check:
     """GD++ solves least squares in a number of layers that is doubly logarithmic in 1/eps."""
@@ -319,9 +321,7 @@ def fast(nu: Any, mu: Any, eps: Any) -> Witness:
     while 2 ** (2**squarings) < 1 / eps:
         squarings += 1
     steps, gammas = vladymyrov2024.fast_rates(reach, squarings, mu)
-    return constructions.build(
-        "gd_plus_plus", d=1, steps=len(steps), step_size=steps, gamma=gammas
-    )
+    return constructions.build("gd_plus_plus", d=1, steps=len(steps), step_size=steps, gamma=gammas)
 
 
 def left_of_eigenvalues(witness: Witness, constants: Mapping[str, Any]) -> Certificate:

@@ -55,12 +55,12 @@ def prompts(
         return {"C": given["C"][: given["layers"]], **more(given, n)}
 
     matrices = Sized("d", lambda d: st.tuples(*[strategies.matrix(d)] * MOST))
-    parameters = {"C": matrices, **drawn, **TRANSITIONS}
+    parameters: dict[str, Any] = {"C": matrices, **drawn, **TRANSITIONS}
     one, some = st.just(1), st.integers(2, 3)
     few, more_layers = st.integers(0, 1), st.integers(1, MOST)
     return tuple(
-        strategies.prompts(*sizes, build=build, layers=layers, **parameters)
-        for *sizes, layers in ((one, one, few), (some, some, more_layers))
+        strategies.prompts(size, size, build=build, layers=layers, **parameters)
+        for size, layers in ((one, few), (some, more_layers))
     )
 
 
@@ -87,8 +87,8 @@ def td0_code(X: Any, y: Any, queries: Any, C: Any, gamma: Any) -> Any:
 @claim(
     "wang2024.td0",
     source="wang2024, arXiv:2405.13861, theorem 1",
-    statement=LAYER + SAME_Q + r"M = \mathrm{diag}(I_n, 0):\ " + VALUE + STEP + r"\delta_i \phi_i,\ "
-    + DELTA,
+    statement=LAYER + SAME_Q + r"M = \mathrm{diag}(I_n, 0):\ " + VALUE + STEP
+    + r"\delta_i \phi_i,\ " + DELTA,
     algorithm=td0_code,
     formula=stepwise("{w} + {C}*phi.T*(y + gamma*phi_next*{w} - phi*{w})/n"),
     assembled=lambda: in_letters(gamma=Symbol("gamma")),
@@ -135,8 +135,8 @@ def residual_code(X: Any, y: Any, queries: Any, C: Any, gamma: Any) -> Any:
 @claim(
     "wang2024.residual",
     source="wang2024, arXiv:2405.13861, residual gradient",
-    statement=LAYER + r"Q = \begin{bmatrix} -C^\top & C^\top & 0 \\ C^\top & -C^\top & 0 \\ 0 & 0 & 0 "
-    r"\end{bmatrix},\ M = \mathrm{diag}(I_n, 0):\ " + VALUE + STEP
+    statement=LAYER + r"Q = \begin{bmatrix} -C^\top & C^\top & 0 \\ C^\top & -C^\top & 0 \\ 0 & 0"
+    r" & 0 \end{bmatrix},\ M = \mathrm{diag}(I_n, 0):\ " + VALUE + STEP
     + r"\delta_i (\phi_i - \gamma\phi'_i),\ " + DELTA,
     algorithm=residual_code,
     formula=stepwise(
@@ -160,18 +160,18 @@ def average_code(X: Any, y: Any, queries: Any, C: Any) -> Any:
 @claim(
     "wang2024.average",
     source="wang2024, arXiv:2405.13861, average reward; InContextTD, verification/model.py",
-    statement=r"Z_0 = [\phi; \phi'; r; 0],\ Z + \tfrac1n(e_{2d+2}e_{2d+1}^\top Z (U D - I) M + e_{2d+2}"
-    r"e_{2d+2}^\top Z M) Z^\top Q Z,\ U \text{ upper triangular of ones},\ D = \mathrm{diag}(1, "
-    r"\tfrac12, \tfrac13, …),\ " + SAME_Q + r"M = \mathrm{diag}(I_n, 0):\ [Z_\ell]_{2d+2, n+1} = "
-    r"\langle w_\ell, \phi_q \rangle,\ " + STEP + r"(r_i - \bar r_i + w_\ell^\top\phi'_i - "
+    statement=r"Z_0 = [\phi; \phi'; r; 0],\ Z + \tfrac1n(e_{2d+2}e_{2d+1}^\top Z (U D - I) M + "
+    r"e_{2d+2}e_{2d+2}^\top Z M) Z^\top Q Z,\ U \text{ upper triangular of ones},\ D = "
+    r"\mathrm{diag}(1, \tfrac12, \tfrac13, …),\ " + SAME_Q + r"M = "
+    r"\mathrm{diag}(I_n, 0):\ [Z_\ell]_{2d+2, n+1} = \langle w_\ell, \phi_q \rangle,\ " + STEP + r"(r_i - \bar r_i + w_\ell^\top\phi'_i - "
     r"w_\ell^\top\phi_i)\phi_i,\ \bar r_i = \tfrac1i\textstyle\sum_{j \leq i} r_j",
     algorithm=average_code,
     formula=stepwise("{w} - {C}*phi.T*(R.T*y - phi_next*{w} + phi*{w})/n"),
     assembled=lambda: in_letters(R=matrix("R", "n")),
     cases=lambda: prompts(lambda given, n: {"R": wang2024.centred(n)}),
     theorems=("wang2024.average",),
-    note=BY_CODE + "whose value is read with + and whose head 1 has r-bar - r; in other signs it is "
-    "the same. Proved for any matrix in the place of (U D - I) M",
+    note=BY_CODE + "whose value is read with + and whose head 1 has r-bar - r; in other signs it "
+    "is the same. Proved for any matrix in the place of (U D - I) M",
 )  # fmt: skip
 def average(**parameters: Any) -> Witness:
     """Two heads take the rewards' running mean off: differential TD(0)."""
