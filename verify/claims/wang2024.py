@@ -162,9 +162,10 @@ def average_code(X: Any, y: Any, queries: Any, C: Any) -> Any:
     source="wang2024, arXiv:2405.13861, average reward; InContextTD, verification/model.py",
     statement=r"Z_0 = [\phi; \phi'; r; 0],\ Z + \tfrac1n(e_{2d+2}e_{2d+1}^\top Z (U D - I) M + "
     r"e_{2d+2}e_{2d+2}^\top Z M) Z^\top Q Z,\ U \text{ upper triangular of ones},\ D = "
-    r"\mathrm{diag}(1, \tfrac12, \tfrac13, …),\ " + SAME_Q + r"M = "
-    r"\mathrm{diag}(I_n, 0):\ [Z_\ell]_{2d+2, n+1} = \langle w_\ell, \phi_q \rangle,\ " + STEP + r"(r_i - \bar r_i + w_\ell^\top\phi'_i - "
-    r"w_\ell^\top\phi_i)\phi_i,\ \bar r_i = \tfrac1i\textstyle\sum_{j \leq i} r_j",
+    r"\mathrm{diag}(1, \tfrac12, \tfrac13, …),\ " + SAME_Q
+    + r"M = \mathrm{diag}(I_n, 0):\ [Z_\ell]_{2d+2, n+1} = \langle w_\ell, \phi_q \rangle,\ " + STEP
+    + r"(r_i - \bar r_i + w_\ell^\top\phi'_i - w_\ell^\top\phi_i)\phi_i,\ "
+    r"\bar r_i = \tfrac1i\textstyle\sum_{j \leq i} r_j",
     algorithm=average_code,
     formula=stepwise("{w} - {C}*phi.T*(R.T*y - phi_next*{w} + phi*{w})/n"),
     assembled=lambda: in_letters(R=matrix("R", "n")),
