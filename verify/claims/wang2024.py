@@ -171,8 +171,8 @@ def average_code(X: Any, y: Any, queries: Any, C: Any) -> Any:
     assembled=lambda: in_letters(R=matrix("R", "n")),
     cases=lambda: prompts(lambda given, n: {"R": wang2024.centred(n)}),
     theorems=("wang2024.average",),
-    note=BY_CODE + "whose value is read with + and whose head 1 has r-bar - r; in other signs it "
-    "is the same. Proved for any matrix in the place of (U D - I) M",
+    note=BY_CODE + "whose value is read with + and whose head 1 has r-bar - r. Proved for any "
+    "matrix in the place of (U D - I) M",
 )  # fmt: skip
 def average(**parameters: Any) -> Witness:
     """Two heads take the rewards' running mean off: differential TD(0)."""
