@@ -22,6 +22,8 @@ MODULES = (
     "fu2023",
     "matching",
     "vonoswald2022",
+    "wang2024",
+    "vladymyrov2024",
     "akyurek2022",
 )
 

@@ -525,3 +525,39 @@ def b_spline(v: Any, i: int, degree: int, basis: int) -> Any:
         return (place * left + (p + 1 - place) * right) / p
 
     return value(place, degree)
+
+
+# -- reinforcement learning -----------------------------------------------------------------------
+
+
+def temporal_differences(
+    X: Any,
+    y: Any,
+    queries: Any,
+    C: Any,
+    gamma: Any = 1,
+    decay: Any = 0,
+    residual: bool = False,
+    centred: bool = False,
+) -> Any:
+    """Values <w, phi> of batch TD(lambda) from w = 0, one step w + C (sum_i delta_i e_i)/n for each
+    matrix of C; rows of X are (phi, phi'), y has the rewards, queries are phi.
+
+    decay: lambda of the traces e_i = lambda e_{i-1} + phi_i. residual: phi_i - gamma phi'_i in
+    their place. centred: of each reward the mean of those so far, itself included, is taken off.
+    """
+    X, y, queries, gamma, decay = _together(X, y, queries, also=(gamma, decay))
+    d, n = queries.shape[1], len(X)
+    now, following = X[:, :d], X[:, d:] * gamma
+    w = queries[0] * 0
+    for one in C:
+        (preconditioner,) = _together(X, also=(np.array(one, dtype=object),))[1:]
+        moved, trace, total = w * 0, w * 0, y[0] * 0
+        for i in range(n):
+            total = total + y[i]
+            reward = y[i] - total / (i + 1) if centred else y[i]
+            trace = trace * decay + now[i]
+            along = now[i] - following[i] if residual else trace
+            moved = moved + along * (reward + following[i] @ w - now[i] @ w)
+        w = w + (preconditioner @ moved) / n
+    return queries @ w

@@ -135,6 +135,14 @@ BREAKS = [
     ("exact.norm_bypass", {"printed": True}),
     ("gelu_product.weights", {"shift": 1}),
     ("gelu_product.bound", {"constant": 3}),
+    ("wang2024.td0", {"asked": -1}),
+    ("wang2024.tdlambda", {"power": 2}),
+    ("wang2024.residual", {"asked": -1}),
+    ("wang2024.average", {"mean": -1}),
+    ("vladymyrov2024.theorem4.1", {"sign": 1}),
+    ("vladymyrov2024.diagonal", {"cross": "p_y*q_x"}),
+    ("vladymyrov2024.onehead", {"power": 2}),
+    ("vladymyrov2024.theorem5.1", {"third": 2}),
 ]
 # a negation with another k, or of the other statement, is another true statement
 OTHER_TRUTHS = {
