@@ -4,8 +4,8 @@ Text read: subleq.py and utils.py of the authors' repository jysohn1108/Looped-T
 paper's own text, arXiv:2301.13196, was at hand as its abstract only). A command (a, b, c) does
 mem[b] <- mem[b] - mem[a], and goes to c where that is at most 0, else to the next command. Columns
 are one scratchpad, here the query, then memory and commands, here the examples; column t of them
-has the address t = 1, 2, …, as bits -1 and 1, the highest first, and the scratchpad has the address
-0 … 0. Words and pointers are such bits too, words in two's complement.
+has the address t = 1, 2, …, as bits -1 and 1, the highest first, and the scratchpad has zeros.
+Words and pointers are such bits too, words in two's complement.
 
 Biases that the code gives to its first column alone are weights of the row that marks the
 scratchpad; there is one scratchpad column. The code's clamp takes the largest error of the prompt
@@ -193,9 +193,7 @@ def write(
     return Layer("write memory", (head,), units.mlp())
 
 
-def add(
-    units: Units, summands: Sequence[Sequence[Row]], more: int, to: Sequence[Row]
-) -> None:
+def add(units: Units, summands: Sequence[Sequence[Row]], more: int, to: Sequence[Row]) -> None:
     """to <- to + the sum of words and of `more`, modulo 2^bits, in the scratchpad.
 
     Bit i of a sum s of the lowest i bits is 2 (ramp(s - M) - ramp(s - 2M) + ramp(s - 3M)) - 1 with
@@ -310,7 +308,7 @@ def reader(d: int, address: int, temperature: Any) -> Witness:
 
 
 def subtractor(d: int) -> Witness:
-    """The three layers that subtract: a query has the bits of two words, and gets second - first."""
+    """The three layers that subtract: a query has two words, and gets second - first."""
     N = whole("d", d)
     stream = layout(first=(N,), second=(N,), buffer=(2 * N,), scratchpad=(1,))
     return Witness(

@@ -50,9 +50,7 @@ def _read(argument: Argument, factor: Any = 2) -> None:
     kept, source, rest = sympy.symbols("o v r", real=True)  # r: the others' mean
     buffer = share * (kept + source) + (1 - 2 * share) * rest
     off = kept + factor * buffer - factor * kept - source
-    argument.equal(
-        r"o + 2 b - 2 o - v = ", off, (1 - 2 * share) * (2 * rest - kept - source)
-    )
+    argument.equal(r"o + 2 b - 2 o - v = ", off, (1 - 2 * share) * (2 * rest - kept - source))
     worst = 4 * (W - 1) / (W + 1)
     argument.equal(r"\text{at } r = 1,\ o = v = -1:\ ",
                    off.subs({rest: 1, kept: -1, source: -1}), worst)  # fmt: skip
@@ -72,9 +70,7 @@ def _temperature(argument: Argument, numerator: Any = 4) -> None:
     argument.equal(r"\tfrac{4 (\rho - 1)}{\rho + 1} = ", 4 * (rho - 1) / (rho + 1), delta)
     wide = sympy.Symbol("rho", positive=True)
     smallest = -sympy.log(wide ** (1 / k) - 1) / 2
-    argument.equal(
-        r"(1 + e^{-2\lambda})^k = ", (1 + sympy.exp(-2 * smallest)) ** k, wide
-    )
+    argument.equal(r"(1 + e^{-2\lambda})^k = ", (1 + sympy.exp(-2 * smallest)) ** k, wide)
     W = 1 + ABOVE
     argument.greater(r"\tfrac{d}{dW}:\ ", sympy.diff(4 * (W - 1) / (W + 1), ABOVE), 0)
     argument.greater(r"\tfrac{d}{dq}:\ ", sympy.diff((1 + q) ** k, q) / (1 + q) ** k, 0)
@@ -108,9 +104,7 @@ def _subtract(argument: Argument, bias: Any = 3) -> None:
     )  # fmt: skip
     argument.greater(r"s < 4 M:\ 4 \cdot 2^{i-1} = ", 4 * 2**i / 2, 2 * (2**i - 1))
     r, s = sympy.symbols("r s", integer=True)
-    argument.recurrence(
-        r"\text{flipped: }", 2**i - 1, i, 1, lambda total: total + 2**i, first=1
-    )
+    argument.recurrence(r"\text{flipped: }", 2**i - 1, i, 1, lambda total: total + 2**i, first=1)
     argument.equal(r"s + ((2^N - 1 - r) + 1) = ", s + (2**i - 1 - r) + 1, (s - r) + 2**i)
 
 
