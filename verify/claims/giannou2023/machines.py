@@ -20,7 +20,6 @@ from ... import algorithms
 
 NOTE = "text read: the authors' code; the paper's own numbering was not at hand"
 Command: TypeAlias = tuple[int, int, int]
-Command: TypeAlias = tuple[int, int, int]
 
 
 def bits(value: int, size: int) -> list[Fraction]:
