@@ -93,6 +93,28 @@ class Machine:
 # -- programs -------------------------------------------------------------------------------------
 
 
+def read_off(X: Any, queries: Any, address: int) -> Machine:
+    """The machine of which these are the columns and the scratchpad."""
+    k, N = address, X.shape[1] - 4 * address
+    memory = [row[:N] for row in X if row[0] != 0]
+    commands = [row[N : N + 3 * k] for row in X if row[0] == 0]
+    (scratchpad,) = queries
+    last = _pointers(scratchpad[k:], k) if scratchpad[k] != 0 else None
+    return Machine(
+        N, k, tuple(map(number, memory)), tuple(_pointers(one, k) for one in commands),
+        _address(scratchpad[:k]), last,
+    )  # fmt: skip
+
+
+def _pointers(row: Any, k: int) -> Command:
+    a, b, c = (_address(row[start : start + k]) for start in (0, k, 2 * k))
+    return a, b, c
+
+
+def _address(word: Any) -> int:
+    return number(word) % 2 ** len(word)
+
+
 def program(word: int, values: Sequence[int], commands: Sequence[tuple[Any, ...]]) -> Machine:
     """Memory `values`, then 0 and -1, with which the last command stays where it is.
 
@@ -131,8 +153,6 @@ def sorting(word: int, values: Sequence[int]) -> Machine:
             commands += [(d, d), (u, u), (x, u), (u, d), (y, d, skip)]  # d = x - y
             commands += [(d, x), (u, u), (d, u), (u, y)]
     return program(word, (*values, 0, 0), commands)
-
-
 
 
 @st.composite

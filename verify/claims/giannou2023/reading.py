@@ -8,17 +8,21 @@ from typing import Any
 
 import numpy as np
 from flint import arb
+from hypothesis import strategies as st
 
 from constructions.numbers.ball import Ball
 from constructions.papers import giannou2023 as paper
+from constructions.witness import Witness
 from proofs.flint_precision import precision
+from proofs.prompt import fields_of
+from proofs.stream import layout
 
 from ...checks.analysis.evidence import about_its_own
 from ...checks.bounds.balls import at_most, ball, top
 from ...checks.statements import theorem
 from ...claim import Budget, Check, CheckResult, Differs, check, claim, repair
-from ...strategies import as_text
-from .machines import NOTE, bits
+from ...strategies import Case, as_text
+from .machines import NOTE, bits, number
 
 BITS = 192  # of balls
 
@@ -88,18 +92,42 @@ def reads(budget: Budget, layer: Any = paper.reader) -> CheckResult:
     )  # fmt: skip
 
 
+def column_at_the_counter(X: Any, y: Any, queries: Any, address: int) -> Any:
+    """The values, (m, d), of the column whose number, from 1 on, each query's counter has."""
+    d, last = X.shape[1] - address, 2**address - 1
+    at = [number(row[:address]) & last for row in queries]
+    return np.array([X[t - 1, :d] for t in at], dtype=object)
+
+
+@st.composite
+def columns(draw: Any) -> Case:
+    """Columns of d numbers, a query with the address of one of them and what it held before."""
+    k, d = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    n = draw(st.integers(1, 2**k - 1))
+    entry = st.builds(Fraction, st.integers(-4, 4), st.just(4))
+    rows = [[*(draw(entry) for _ in range(d)), *[Fraction(0)] * k] for _ in range(n)]
+    asked = [[*bits(draw(st.integers(1, n)), k), *(draw(entry) for _ in range(d))]]
+    given = {"d": d, "address": k, "temperature": TEMPERATURE}
+    X, queries = (np.array(part, dtype=object) for part in (rows, asked))
+    fields = fields_of(layout(value="d", counter=(k,)), ("counter", "value"))
+    return Case(given, X, np.zeros((n, 0), dtype=object), queries, fields, 0)
+
+
 @claim(
     "giannou2023.read",
     source="giannou2023, the read operation (read_inst)",
     expected="approximates",
+    algorithm=column_at_the_counter,
+    cases=columns,
+    checks=lambda: (reads(),),
     statement=r"Q = K = [p_c + p],\; v \leftarrow v + \mathrm{relu}(2b - 2v) - \mathrm{relu}(2v - "
     r"2b),\; b = V X\, \mathrm{softmax}(\lambda X^\top K^\top Q X): v \to \text{ the column at } "
     r"p_c,\; \lambda \to \infty",
     note=NOTE,
 )
-def reading() -> tuple[Check, ...]:
+def reading(d: int, address: int, temperature: Fraction) -> Witness:
     """The column at the counter is copied into the scratchpad, up to an error that vanishes."""
-    return (reads(),)
+    return paper.reader(d, address, temperature)
 
 
 ERRORS = tuple(map(Fraction, ("1", "1/10", "1/1000", "1/1000000")))

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from flint import arb
+from hypothesis import strategies as st
 
 from constructions.numbers.ball import Ball
 from constructions.papers import giannou2023 as paper
@@ -22,10 +23,20 @@ from proofs.flint_precision import precision
 
 from ...checks.analysis.evidence import about_its_own
 from ...checks.bounds.balls import at_most, ball, top
-from ...checks.statements import counts, theorem
+from ...checks.statements import theorem
 from ...claim import Budget, Check, CheckResult, Differs, Promise, check, claim, repair
 from ...hunt import hunt
-from .machines import NOTE, Machine, addition, bits, machines, multiplication, sorting
+from ...strategies import Case
+from .machines import (
+    NOTE,
+    Machine,
+    addition,
+    bits,
+    machines,
+    multiplication,
+    read_off,
+    sorting,
+)
 from .reading import read_error
 
 BITS = 192  # of balls
@@ -195,6 +206,27 @@ LOOP_SIZES = [
     for N, k in ((2, 2), (4, 3))
     for loops in (1, 2, 3)
 ]
+
+
+def interpreted(X: Any, y: Any, queries: Any, address: int, loops: int = 1) -> Any:
+    """The memory rows of all columns, (n, d), after so many commands of the interpreter."""
+    state = read_off(X, queries, address)
+    for _ in range(loops):
+        state = state.step()
+    return np.array(state.words(), dtype=object)
+
+
+@st.composite
+def prompts(draw: Any) -> Case:
+    """A machine as a prompt: columns of memory, then of commands; the query is its counter."""
+    state = draw(machines())
+    X, asked = state.columns()
+    given = {"d": state.word, "address": state.address}
+    given["temperature"] = enough(state.word, state.address)
+    fields = paper.columns(state.word, state.address).fields
+    return Case(given, X, np.zeros((len(X), 0), dtype=object), asked, fields, 0)
+
+
 SUBLEQ = (
     r"\text{ten layers: mem}[b] \leftarrow \text{mem}[b] - \text{mem}[a],\; p \leftarrow c "
     r"\text{ if mem}[b] \leq 0, \text{ else } p + 1"
@@ -204,13 +236,18 @@ SUBLEQ = (
 @claim(
     "giannou2023.subleq",
     source="giannou2023, the SUBLEQ loop (subleq.py)",
+    algorithm=interpreted,
+    cases=prompts,
+    checks=lambda: (executes(), steps()),
+    promises=LAYERS,
+    sizes=lambda: LOOP_SIZES,
     statement=SUBLEQ + r"; \text{ clamped to } -1, 0, 1 \text{ the error does not grow}",
     note="each loop begins at an exact state: the clamp makes it so, for epsilon = 1/10 and a "
     "temperature that is given by a formula. " + NOTE,
 )
-def one_loop() -> tuple[Check, ...]:
+def one_loop(d: int, address: int, temperature: Fraction, loops: int = 1) -> Witness:
     """A loop of ten layers executes one SUBLEQ command, so that programs run to their end."""
-    return (executes(), steps(), counts(paper.subleq, LAYERS, lambda: LOOP_SIZES))
+    return paper.subleq(d, address, temperature, loops=loops)
 
 
 DRIFT = PROGRAMS[1][0]
