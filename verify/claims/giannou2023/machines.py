@@ -17,6 +17,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ... import algorithms
+from ...strategies import Case
 
 NOTE = "text read: the authors' code; the paper's own numbering was not at hand"
 Command: TypeAlias = tuple[int, int, int]
@@ -25,6 +26,10 @@ Command: TypeAlias = tuple[int, int, int]
 def bits(value: int, size: int) -> list[Fraction]:
     """-1 and 1 for the binary digits of a number modulo 2^size, the highest first."""
     return [Fraction(2 * (value >> i & 1) - 1) for i in reversed(range(size))]
+
+
+def are_bits(word: Any) -> bool:
+    return all(abs(entry) == 1 for entry in word)
 
 
 def number(word: Sequence[Any]) -> int:
@@ -104,6 +109,28 @@ def read_off(X: Any, queries: Any, address: int) -> Machine:
         N, k, tuple(map(number, memory)), tuple(_pointers(one, k) for one in commands),
         _address(scratchpad[:k]), last,
     )  # fmt: skip
+
+
+def is_machine(case: Case) -> bool:
+    """Whether the columns of a prompt are memory, then commands, and the query is its counter."""
+    k, N = case.parameters["address"], case.parameters["d"]
+    parts = [(row[:N], row[N : N + 3 * k], row[N + 3 * k :]) for row in case.X]
+    kinds = [
+        0 if are_bits(memory) and not any(command) else 1 if are_bits(command) else 2
+        for memory, command, rest in parts
+        if not any(rest) and (are_bits(memory) or not any(memory))
+    ]
+    fits = len(case.X) < 2**k and len(case.queries) == 1
+    if not fits or len(kinds) < len(parts) or kinds != sorted(kinds) or 2 in kinds:
+        return False
+    (counter, last) = np.split(case.queries[0], [k])
+    if not are_bits(counter) or not (are_bits(last) or not any(last)):
+        return False
+    try:
+        read_off(case.X, case.queries, k).step()
+    except ValueError:
+        return False
+    return True
 
 
 def _pointers(row: Any, k: int) -> Command:

@@ -20,9 +20,9 @@ from proofs.stream import layout
 from ...checks.analysis.evidence import about_its_own
 from ...checks.bounds.balls import at_most, ball, top
 from ...checks.statements import theorem
-from ...claim import Budget, Check, CheckResult, Differs, check, claim, repair
+from ...claim import Budget, Check, CheckResult, Differs, Domain, check, claim, repair
 from ...strategies import Case, as_text
-from .machines import NOTE, bits, number
+from .machines import NOTE, are_bits, bits, number
 
 BITS = 192  # of balls
 
@@ -99,6 +99,16 @@ def column_at_the_counter(X: Any, y: Any, queries: Any, address: int) -> Any:
     return np.array([X[t - 1, :d] for t in at], dtype=object)
 
 
+def is_memory(case: Case) -> bool:
+    """Whether addresses tell the columns apart and each counter is the address of one."""
+    k, n = case.parameters["address"], len(case.X)
+    if n > 2**k or any(map(any, case.X[:, case.X.shape[1] - k :])):
+        return False
+    counters = [row[:k] for row in case.queries]
+    known = [bits(t, k) for t in range(1, n + 1)]
+    return all(are_bits(counter) and list(counter) in known for counter in counters)
+
+
 @st.composite
 def columns(draw: Any) -> Case:
     """Columns of d numbers, a query with the address of one of them and what it held before."""
@@ -119,6 +129,7 @@ def columns(draw: Any) -> Case:
     expected="approximates",
     algorithm=column_at_the_counter,
     cases=columns,
+    domain=Domain("columns at addresses 1, 2, ...; a counter that is one of theirs", is_memory),
     checks=lambda: (reads(),),
     statement=r"Q = K = [p_c + p],\; v \leftarrow v + \mathrm{relu}(2b - 2v) - \mathrm{relu}(2v - "
     r"2b),\; b = V X\, \mathrm{softmax}(\lambda X^\top K^\top Q X): v \to \text{ the column at } "

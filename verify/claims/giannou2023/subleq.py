@@ -24,7 +24,7 @@ from proofs.flint_precision import precision
 from ...checks.analysis.evidence import about_its_own
 from ...checks.bounds.balls import at_most, ball, top
 from ...checks.statements import theorem
-from ...claim import Budget, Check, CheckResult, Differs, Promise, check, claim, repair
+from ...claim import Budget, Check, CheckResult, Differs, Domain, Promise, check, claim, repair
 from ...hunt import hunt
 from ...strategies import Case
 from .machines import (
@@ -32,6 +32,7 @@ from .machines import (
     Machine,
     addition,
     bits,
+    is_machine,
     machines,
     multiplication,
     read_off,
@@ -238,6 +239,7 @@ SUBLEQ = (
     source="giannou2023, the SUBLEQ loop (subleq.py)",
     algorithm=interpreted,
     cases=prompts,
+    domain=Domain("memory, commands that point into it, a counter that is a command's", is_machine),
     checks=lambda: (executes(), steps()),
     promises=LAYERS,
     sizes=lambda: LOOP_SIZES,

@@ -17,7 +17,7 @@ from proofs.stream import layout
 from ...checks.analysis.evidence import about_its_own
 from ...claim import Budget, CheckResult, Differs, Domain, Promise, check, claim, repair
 from ...strategies import Case, as_text
-from .machines import NOTE, bits, number
+from .machines import NOTE, are_bits, bits, number
 
 WORDS = fields_of(layout(first="d", second="d"), None)
 
@@ -73,6 +73,7 @@ def every_pair(budget: Budget, build: Any = paper.subtractor) -> CheckResult:
     r"b - a = b + (-a) \text{ on bits } \pm 1 \text{ in two's complement, for every } N",
     algorithm=difference,
     cases=pairs_of_words,
+    domain=Domain("bits -1 and 1", lambda case: are_bits(case.queries.ravel())),
     checks=lambda: (every_pair(),),
     theorems=("giannou2023.subtract",),
     promises=(Promise("layers", "3"), Promise("hidden", "15*d")),
@@ -88,7 +89,9 @@ def subtraction(d: int) -> Witness:
 def fits(case: Case) -> bool:
     """Whether every difference is a word of N bits."""
     N = case.parameters["d"]
-    return all(number(row[N:]) - number(row[:N]) in _range(N) for row in case.queries)
+    return are_bits(case.queries.ravel()) and all(
+        number(row[N:]) - number(row[:N]) in _range(N) for row in case.queries
+    )
 
 
 def as_integers(X: Any, y: Any, queries: Any) -> Any:
@@ -111,6 +114,7 @@ def as_integers(X: Any, y: Any, queries: Any) -> Any:
     statement=r"\text{the bits of } b - a \text{ stand for the whole number, for every } a, b",
     algorithm=as_integers,
     cases=pairs_of_words,
+    domain=Domain("bits -1 and 1", lambda case: are_bits(case.queries.ravel())),
     note="the difference of two words of N bits may need N + 1; the branch then sees a wrong sign",
 )
 def whole_numbers(d: int) -> Witness:
