@@ -151,14 +151,14 @@ def test_another_adder_is_seen(wrong):
 
 def test_a_difference_that_does_not_fit_is_another_number_and_the_sign_is_wrong():
     shown = found("giannou2023.subtract.integers").counterexample
-    (a, b) = ([int(F(e)) for e in part] for part in np.array_split(shown["queries"][0], 2))
-    N = len(a)
-    a, b, made = (
-        sum(2 ** (N - 1 - i) for i, e in enumerate(w) if e > 0) - (2**N if w[0] > 0 else 0)
-        for w in (a, b, [int(F(e)) for e in shown["prediction"]])
-    )
+    N, a, b = (shown[name] for name in ("N", "a", "b"))
     assert not -(2 ** (N - 1)) <= b - a < 2 ** (N - 1)
-    assert made != b - a and (made - (b - a)) % 2**N == 0
+    made = sum(2 ** (N - 1 - i) for i, e in enumerate(shown["bits"]) if F(e) > 0)
+    made -= 2**N if F(shown["bits"][0]) > 0 else 0
+    assert made != b - a and (made - (b - a)) % 2**N == 0 and (made > 0) != (b - a > 0)
+    assert found("giannou2023.subtract.integers", "repaired").name == "holds"
+    fits = subtraction.Domain("those that fit", subtraction.fits)
+    assert subtraction.whole_numbers(fits, without_one).run(FEW).passed is False
 
 
 # -- programs -------------------------------------------------------------------------------------

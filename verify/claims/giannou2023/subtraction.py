@@ -15,7 +15,8 @@ from proofs.prompt import fields_of
 from proofs.stream import layout
 
 from ...checks.analysis.evidence import about_its_own
-from ...claim import Budget, CheckResult, Differs, Domain, Promise, check, claim, repair
+from ...claim import Budget, Check, CheckResult, Differs, Domain, Promise, check, claim, repair
+from ...hunt import hunt
 from ...strategies import Case, as_text
 from .machines import NOTE, are_bits, bits, number
 
@@ -89,22 +90,29 @@ def subtraction(d: int) -> Witness:
 def fits(case: Case) -> bool:
     """Whether every difference is a word of N bits."""
     N = case.parameters["d"]
-    return are_bits(case.queries.ravel()) and all(
-        number(row[N:]) - number(row[:N]) in _range(N) for row in case.queries
-    )
+    return all(number(row[N:]) - number(row[:N]) in _range(N) for row in case.queries)
 
 
-def as_integers(X: Any, y: Any, queries: Any) -> Any:
-    """The whole number second - first, in bits of -1 and 1 but for the first, which carries more:
-    2^(N-1) (1 + first)/2 is minus what the other bits leave."""
-    N = queries.shape[1] // 2
-    made = []
-    for row in queries:
-        value = number(row[N:]) - number(row[:N])
-        low = bits(value, N)[1:]
-        rest = sum(2 ** (N - 2 - i) for i, bit in enumerate(low) if bit > 0)
-        made.append([Fraction(2 * (rest - value), 2 ** (N - 1)) - 1, *low])
-    return np.array(made, dtype=object)
+@check("exact", "exact")
+@about_its_own
+def whole_numbers(
+    budget: Budget, domain: Domain | None = None, build: Any = paper.subtractor
+) -> CheckResult:
+    """The bits that are predicted, read as a number, against b - a in whole numbers."""
+
+    def once(case: Case) -> None:
+        N = case.parameters["d"]
+        made = build(N).predict(case.X, None, case.queries, "rational").reshape(-1, N)
+        for row, got in zip(case.queries, made, strict=True):
+            a, b = number(row[:N]), number(row[N:])
+            if number(got) != b - a:
+                raise Differs(
+                    f"N = {N}: {b} - {a} = {b - a}, the bits say {number(got)}",
+                    {"N": N, "a": a, "b": b, "b - a": b - a, "bits": as_text(list(got))},
+                )
+
+    cases = hunt(pairs_of_words(), once, budget, domain)
+    return CheckResult(True, cases, 0.0, 0.0, "the number of the bits is b - a")
 
 
 @claim(
@@ -112,21 +120,18 @@ def as_integers(X: Any, y: Any, queries: Any) -> Any:
     source="giannou2023, the subtraction, read of whole numbers",
     expected="refuted",
     statement=r"\text{the bits of } b - a \text{ stand for the whole number, for every } a, b",
-    algorithm=as_integers,
-    cases=pairs_of_words,
-    domain=Domain("bits -1 and 1", lambda case: are_bits(case.queries.ravel())),
     note="the difference of two words of N bits may need N + 1; the branch then sees a wrong sign",
 )
-def whole_numbers(d: int) -> Witness:
+def of_all_words() -> tuple[Check, ...]:
     """The difference is that of whole numbers."""
-    return paper.subtractor(d)
+    return (whole_numbers(),)
 
 
 @repair(
     "giannou2023.subtract.integers",
     "where -2^(N-1) <= b - a < 2^(N-1)",
-    domain=Domain("-2^(N-1) <= b - a < 2^(N-1)", fits),
+    statement=r"-2^{N-1} \leq b - a < 2^{N-1}: \text{ the bits stand for the whole number}",
 )
-def whole_numbers_that_fit(d: int) -> Witness:
+def of_words_that_fit() -> tuple[Check, ...]:
     """Where it has N bits, the difference is that of whole numbers."""
-    return paper.subtractor(d)
+    return (whole_numbers(Domain("-2^(N-1) <= b - a < 2^(N-1)", fits)),)
