@@ -176,8 +176,8 @@ def smallest(budget: Budget, formula: Any = smallest_temperature) -> CheckResult
     "giannou2023.read.temperature",
     variant="improved",
     source="giannou2023, the read operation, how large lambda has to be",
-    statement=r"\text{error} \leq \delta \text{ for all contents in } [-1, 1] \text{ exactly where } \lambda \geq "
-    r"\lambda(n, \delta) = -\tfrac12 \log\big(\rho^{1/\log_2 n} - 1\big),\; \rho = "
+    statement=r"\text{error} \leq \delta \text{ for all contents in } [-1, 1] \text{ exactly "
+    r"where } \lambda \geq \lambda(n, \delta) = -\tfrac12 \log\big(\rho^{1/\log_2 n} - 1\big),\; \rho = "
     r"\tfrac{4 + \delta}{4 - \delta}",
     note="n = 2^k columns at all addresses, beside the scratchpad; fewer are no worse. "
     "It is near 1/2 log(2 log2(n)/delta) for small delta. The theorem of that name is for every n",
