@@ -87,7 +87,7 @@ def reads(budget: Budget, layer: Any = paper.reader) -> CheckResult:
         True, cases, worst, worst,
         "the largest error is 4 (W - 1)/(W + 1), W = (1 + exp(-2 lambda))^log2(n), at lambda = 1 "
         f"and 10, at 10 below {at_most(worst)}; it vanishes as lambda grows",
-        box=f"every content in [-1, 1] of n columns and the scratchpad, every counter, n = 2, "
+        box=f"content in [-1, 1] of n columns and the scratchpad, every counter, n = 2, "
         f"..., {2 ** SIZES[-1]}, lambda = {TEMPERATURE}",
     )  # fmt: skip
 
@@ -177,8 +177,8 @@ def smallest(budget: Budget, formula: Any = smallest_temperature) -> CheckResult
     variant="improved",
     source="giannou2023, the read operation, how large lambda has to be",
     statement=r"\text{error} \leq \delta \text{ for all contents in } [-1, 1] \text{ exactly "
-    r"where } \lambda \geq \lambda(n, \delta) = -\tfrac12 \log\big(\rho^{1/\log_2 n} - 1\big),\; \rho = "
-    r"\tfrac{4 + \delta}{4 - \delta}",
+    r"where } \lambda \geq \lambda(n, \delta) = -\tfrac12 \log\big(\rho^{1/\log_2 n} - 1\big),"
+    r"\; \rho = \tfrac{4 + \delta}{4 - \delta}",
     note="n = 2^k columns at all addresses, beside the scratchpad; fewer are no worse. "
     "It is near 1/2 log(2 log2(n)/delta) for small delta. The theorem of that name is for every n",
 )

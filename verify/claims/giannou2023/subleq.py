@@ -147,7 +147,7 @@ def follows(
                     "temperature": str(temperature),
                     "next memory": list(state.step().memory), "next": state.step().counter,
                 },
-                {"slot": name, "layer": {"memory": 6, "counter": 9, "pointers": 1}[name]},
+                None,
                 max_error=top(found[name]), bound=float(epsilon), cases=cases,
             )  # fmt: skip
         return worst
@@ -268,12 +268,14 @@ def drifts(budget: Budget, machine: Machine = DRIFT, build: Any = loop) -> Check
         for loops, state in enumerate(states[1:], start=1):
             wanted = state.words()
             made = held[bare.layers * loops]["memory"][: len(wanted)]
-            pairs = zip(np.ravel(made), np.ravel(np.array(wanted, dtype=object)), strict=True)
+            flat = np.ravel(np.array(wanted, dtype=object))
+            pairs = list(zip(np.ravel(made), flat, strict=True))
             each = [abs(x - ball(t)) for x, t in pairs]
             worst = reduce(arb.max, each)
             found.append(worst)
             if worst > 1:
                 shown = [one.str(2, radius=False) for one in found]
+                at = max(range(len(each)), key=lambda i: top(each[i]))
                 raise Differs(
                     f"memory is off by {', '.join(shown)} after loops 1 to {loops}: a bit is wrong",
                     {
@@ -282,7 +284,11 @@ def drifts(budget: Budget, machine: Machine = DRIFT, build: Any = loop) -> Check
                         "bits": machine.word, "temperature": str(TEMPERATURE),
                         "loops": loops, "off": shown,
                     },
-                    {"loop": loops, "slot": "memory"},
+                    {
+                        "layer": bare.layers * (loops - 1) + 6, "name": bare.layer_list[5].name,
+                        "slot": f"memory[{at % machine.word}]", "token": at // machine.word,
+                        "is": pairs[at][0].str(3, radius=False), "should": str(pairs[at][1]),
+                    },
                     max_error=top(worst), bound=1.0, cases=loops,
                 )  # fmt: skip
     return CheckResult(None, len(found), detail="no bit is wrong on this program")
@@ -347,7 +353,7 @@ def bounded(budget: Budget, bounds: Any = errors) -> CheckResult:
         True, cases, seen, worst,
         f"before the clamp a loop is off by at most {at_most(worst)}, {at_most(seen)} is the "
         f"largest seen; enough is lambda = {table}",
-        box="every memory, program, counter of machines with N to 4 bits a word and n to 16 "
+        box="memory, program and counter of machines with N to 4 bits a word and n to 16 "
         "columns, at the temperature that is enough for N and n",
     )  # fmt: skip
 
