@@ -25,6 +25,7 @@ MODULES = (
     "wang2024",
     "vladymyrov2024",
     "akyurek2022",
+    "giannou2023",
 )
 
 

@@ -11,7 +11,7 @@ numpy knows how to multiply the two. None shares code with `constructions`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Context, Decimal
 from fractions import Fraction
 from functools import cache
@@ -561,3 +561,27 @@ def temporal_differences(
             moved = moved + along * (reward + following[i] @ w - now[i] @ w)
         w = w + (preconditioner @ moved) / n
     return queries @ w
+
+
+# -- a computer of one command ------------------------------------------------------------------
+
+
+def subleq(
+    memory: Sequence[int], commands: Sequence[tuple[int, int, int]], counter: int, bits: int
+) -> tuple[list[int], int]:
+    """Memory and counter after the one command (a, b, c) at the counter: mem[b] -= mem[a] in two's
+    complement of so many bits; then c where mem[b] <= 0, else the next command.
+
+    Addresses count the memory from 1 on, the commands after it. Raises ValueError for a counter
+    that is no command's, or a and b that are not of memory.
+    """
+    size = len(memory)
+    if not size < counter <= size + len(commands):
+        raise ValueError(f"there is no command at {counter}, but at {size + 1} and later")
+    a, b, c = commands[counter - size - 1]
+    if not (1 <= a <= size and 1 <= b <= size):
+        raise ValueError(f"command {a, b, c} points beyond the memory, 1 to {size}")
+    changed = list(memory)
+    half = 2 ** (bits - 1)
+    changed[b - 1] = (memory[b - 1] - memory[a - 1] + half) % (2 * half) - half
+    return changed, c if changed[b - 1] <= 0 else counter + 1

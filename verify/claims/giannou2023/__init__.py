@@ -1,0 +1,1 @@
+"""The statements of giannou2023."""
