@@ -23,6 +23,8 @@ MODULES = (
     "matching",
     "vonoswald2022",
     "akyurek2022",
+    "giannou2024",
+    "cheng2024",
 )
 
 
