@@ -23,13 +23,12 @@ def descent(d: int, steps: int, rate: Any, attention: str = "linear") -> Witness
     """
     steps = whole("steps", steps, least=0)
     layer = {
-        "W_V": {("y", "y"): rate if steps == 0 else -rate},
+        "W_V": {("y", "y"): -rate},
         "W_K": {("score", "x"): 1},
         "W_Q": {("score", "x"): 1},
         "attention": attention,
         "M": "examples",
     }
-    held = {f"y": "y_t - w{k}.T*x_t"} if attention == "linear" else None
     return from_matrices(
         [layer] * steps,
         rows={"x": "d", "y": 1},

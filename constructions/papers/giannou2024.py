@@ -126,21 +126,20 @@ def least_squares(d: int, iterations: int, epsilon: Any) -> Witness:
 
 
 def token_least_squares(d: int, iterations: int, epsilon: Any) -> Witness:
-    """The same with X_t a_j in token j: no identity in the prompt, T + 2 layers, 3 d + 2 rows.
+    """The same with 2^-t X_t a_j in token j: no identity in the prompt, T + 2 layers of one head.
 
-    A layer takes half of X S X a off X a, and its ReLUs double what is left: u = relu(u) - relu(-u).
+    Nothing is to be doubled: N = 2^-t X goes to N - 2^(t-1) N S N. Rows: a_j at examples, a_j at
+    examples and tests, N a_j, y, the prediction; 3 d + 2 in all.
     """
     d, iterations = whole("d", d), whole("iterations", iterations, least=0)
     start = [product({("held", "a"): epsilon}, "a", "x")]
-    iteration = {
-        "heads": [product({("held", "held"): Fraction(-1, 2)}, "a", "held")],
-        "W_1": {("plus", "held"): 1, ("minus", "held"): -1},
-        "W_2": {("held", "plus"): 1, ("held", "minus"): -1},
-        "activation": "relu",
-    }
-    end = [product({("out", "y"): 1}, "a", "held")]
+    steps = [
+        [product({("held", "held"): -(Fraction(2) ** (t - 1))}, "a", "held")]
+        for t in range(iterations)
+    ]
+    end = [product({("out", "y"): 2**iterations}, "a", "held")]
     return from_matrices(
-        [start, *[iteration] * iterations, end],
+        [start, *steps, end],
         rows={"a": "d", "x": "d", "held": "d", "y": 1, "out": 1},
         embedding={("a", "x_example"): 1, ("x", "x"): 1, ("y", "y"): 1},
         read="out",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import sympy
+
 from proofs.argument import Argument
 from proofs.calculus import form as c
-from proofs.calculus.form import Form
+from proofs.calculus.form import Form, S, X, Z
 from proofs.theorem import Theorem, theorem
 
 Values = Mapping[str, Any]
@@ -76,6 +78,19 @@ def _turned(argument: Argument, kept: bool) -> None:
     )
 
 
+def _by_tokens(argument: Argument, weights: Values) -> None:
+    """Token t holds N x_t with N = 2⁻ᵗ M: what a head subtracts is N S N x_t."""
+    M, power = c.letter("M", c.d, c.d), sympy.Symbol("p")  # p = 2^t
+    now = M / power
+    for where, rows in (("example", X), ("test", Z)):
+        held = rows @ now.T
+        argument.equal(
+            rf"\text{{{where}: }} (2M - MSM)/2^{{t+1}}:\ ",
+            held + weights["minus"] * power / 2 * c.head(X @ now.T, X, held),
+            rows @ (2 * M - M @ S @ M).T / (2 * power),
+        )
+
+
 THEOREMS: list[Theorem] = [
     theorem(
         "giannou2024.lemma4.1", "giannou2024.lemma4.1",
@@ -92,5 +107,11 @@ THEOREMS: list[Theorem] = [
         r"f(HO) = f(H)\,O \text{ for a permutation } O \text{ and any weights, but } "
         r"X_0 O(2I - A O X_0 O) \neq X_0(2I - A X_0)\,O",
         _turned, "printed", "impossibility", None, {"kept": True},
+    ),
+    theorem(
+        "giannou2024.theorem4.2.few", "giannou2024.theorem4.2.few",
+        r"2^{-t}M_t x \mapsto 2^{-t}M_t x - 2^{t-1}\,2^{-t}M_t S\,2^{-t}M_t x = 2^{-t-1}M_{t+1} x,"
+        r"\; M_{t+1} = 2M_t - M_t S M_t",
+        _by_tokens, "repaired", "induction on k", {"minus": -1},
     ),
 ]  # fmt: skip
