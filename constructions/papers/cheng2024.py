@@ -18,19 +18,19 @@ SOURCE = "cheng2024, arXiv:2312.06528, proposition 1"
 def descent(d: int, steps: int, rate: Any, attention: str = "linear") -> Witness:
     """k layers, h being the attention: `linear`, `relu`, `exponential`, `softmax` or one's own.
 
-    M stands behind h: a softmax is one over all tokens, of which those of queries are then left
-    out.
+    rate: r, or a tuple of one for each layer. M stands behind h: a softmax is one over all tokens,
+    of which those of queries are then left out.
     """
     steps = whole("steps", steps, least=0)
-    layer = {
-        "W_V": {("y", "y"): -rate},
-        "W_K": {("score", "x"): 1},
-        "W_Q": {("score", "x"): 1},
-        "attention": attention,
-        "M": "examples",
-    }
+    rates = rate if isinstance(rate, tuple) else (rate,) * steps
+    if len(rates) != steps:
+        raise ValueError(f"rate must be a number or {steps} of them, not {len(rates)}")
+    scores = {"W_K": {("score", "x"): 1}, "W_Q": {("score", "x"): 1}}
     return from_matrices(
-        [layer] * steps,
+        [
+            {"W_V": {("y", "y"): -r}, **scores, "attention": attention, "M": "examples"}
+            for r in rates
+        ],
         rows={"x": "d", "y": 1},
         read={"y": -1},
         d=d,

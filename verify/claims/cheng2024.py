@@ -17,24 +17,23 @@ from typing import Any
 import numpy as np
 from flint import arb, arb_mat
 from hypothesis import strategies as st
-from sympy import Symbol
 
 from constructions.papers import cheng2024
 from constructions.witness import Witness
-from proofs.letters import count, is_positive_definite
+from proofs.letters import count, each, is_positive_definite
 
 from .. import algorithms, strategies
 from ..box import Between, Box
 from ..checks.statements import formula as formula_check
 from ..claim import Check, claim, repair
-from ..formulas import formula
+from ..formulas import Formula
 from ..strategies import as_text
 
 SOURCE = "cheng2024, arXiv:2312.06528, proposition 1, eqs. 3.1 and 3.2"
-LAYER = r"Z \leftarrow Z + V Z M\, h(X, X),\; V = \mathrm{diag}(0, -r),\; "
+LAYER = r"Z \leftarrow Z + V Z M\, h(X, X),\; V = \mathrm{diag}(0, -r_\ell),\; "
 STEP = (
-    r"f_{\ell+1} = f_\ell - r \nabla L(f_\ell) = f_\ell + r \textstyle\sum_j (y_j - f_\ell(x_j))\, "
-    r"k(x_j, \cdot),\; k(x, x') = "
+    r"f_{\ell+1} = f_\ell - r_\ell \nabla L(f_\ell) = f_\ell + r_\ell \textstyle\sum_j "
+    r"(y_j - f_\ell(x_j))\, k(x_j, \cdot),\; k(x, x') = "
 )
 IN_THE_SPACE = r" \text{ in the RKHS of the kernel } k"
 
@@ -112,19 +111,28 @@ def not_positive(case: Mapping[str, Any]) -> dict[str, Any] | None:
 # -- the scores themselves -------------------------------------------------------------------------
 
 
+def of_each_step(given: Mapping[str, Any]) -> tuple[dict[str, str], str]:
+    """w_k = w_{k-1} + r_k sum_j (y_j - <w_{k-1}, x_j>) x_j from 0."""
+    made = {"w0": "O"}
+    for k in range(1, given["steps"] + 1):
+        made[f"w{k}"] = f"w{k - 1} + rate{k}*X.T*(y - X*w{k - 1})"
+    return made, f"w{given['steps']}.T*x_t"
+
+
+def first_rates(given: Mapping[str, Any], d: int, n: int) -> dict[str, Any]:
+    """As many of the rates as there are steps."""
+    return {"rate": given["rate"][: given["steps"]]}
+
+
 @claim(
     "cheng2024.prop1",
     source=SOURCE,
     statement=LAYER + STEP + r"h(x, x') = \langle x, x' \rangle" + IN_THE_SPACE,
-    algorithm=formula(
-        "w.T*x_t",
-        name="functional gradient descent, linear kernel",
-        start={"w": "O"},
-        step={"w": "w + rate*X.T*(y - X*w)"},
-        repeat="steps",
+    algorithm=Formula("functional gradient descent, linear kernel", of_each_step),
+    cases=lambda: strategies.prompts(
+        steps=st.integers(0, 3), rate=st.tuples(*[strategies.positive()] * 3), build=first_rates
     ),
-    cases=lambda: strategies.prompts(**steps()),
-    assembled=lambda: [{"d": 3, "steps": count("steps"), "rate": Symbol("rate")}],
+    assembled=lambda: [{"d": 3, "steps": count("steps"), "rate": each("rate", "steps")}],
     checks=lambda: (formula_check(lambda: combinations("linear"), not_positive, "c^T K c >= 0"),),
     note="with L without the factor 1/2 the step is of size r/2",
 )
@@ -166,9 +174,8 @@ def relu() -> tuple[Check, ...]:
 @repair(
     "cheng2024.prop1.relu",
     "the sum, without a space of functions; for numbers x, d = 1, k is a kernel",
-    statement=LAYER
-    + r"f_{\ell+1} = f_\ell + r \textstyle\sum_j (y_j - f_\ell(x_j))\, \mathrm{relu}\langle x_j, "
-    r"\cdot \rangle",
+    statement=LAYER + r"f_{\ell+1} = f_\ell + r_\ell \textstyle\sum_j (y_j - f_\ell(x_j))\, "
+    r"\mathrm{relu}\langle x_j, \cdot \rangle",
     algorithm=relu_descent,
     cases=lambda: strategies.prompts(**steps()),
     checks=lambda: (
@@ -311,9 +318,8 @@ def smoothed_descent(X: Any, y: Any, queries: Any, steps: int, rate: Any) -> Any
 @repair(
     "cheng2024.prop1.softmax",
     "the step with the kernel exp<x, x'>, divided at each token x by sum_i exp<x_i, x>",
-    statement=LAYER
-    + r"f_{\ell+1}(x) = f_\ell(x) + r \textstyle\sum_j (y_j - f_\ell(x_j))\, e^{\langle x_j, x "
-    r"\rangle} / \textstyle\sum_i e^{\langle x_i, x \rangle}",
+    statement=LAYER + r"f_{\ell+1}(x) = f_\ell(x) + r_\ell \textstyle\sum_j (y_j - f_\ell(x_j))\, "
+    r"e^{\langle x_j, x \rangle} / \textstyle\sum_i e^{\langle x_i, x \rangle}",
     algorithm=smoothed_descent,
     box=boxes(2),
     within=0,

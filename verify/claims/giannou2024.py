@@ -295,12 +295,6 @@ def by_tokens(d: int, iterations: int, epsilon: Any) -> Witness:
     return giannou2024.token_least_squares(d, iterations, epsilon)
 
 
-# -- logistic regression: layers ------------------------------------------------------------------
-
-# a_1 = (1, 0), y_1 = 1, mu = 1/10 as in figure 7, at the point (0, 10/7): p = 1/2
-HESSIAN = ((Fraction(7, 20), Fraction(0)), (Fraction(0), Fraction(1, 10)))
-GRADIENT = (Fraction(-1, 2), Fraction(1, 7))
-DIRECTION = tuple(g / HESSIAN[i][i] for i, g in enumerate(GRADIENT))  # 10/7 in each
 # what X_0 may be: a times the identity, or a times the matrix
 STARTS = ("identity", "matrix")
 
@@ -314,6 +308,56 @@ def iterated(B: Any, start: Any, iterations: int, of: str) -> Any:
         case = in_tokens(X, B)
         X = layer.predict(case.X, case.y, case.queries, "rational").T
     return X
+
+
+def range_of_starts(case: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Where epsilon < 2/L^2, L the largest eigenvalue of A^T A, is not what makes X_t converge.
+
+    I - X_0 S has 1 - epsilon s^2 for each eigenvalue s, and an iteration squares it: it converges
+    where all are in (-1, 1). Run on A^T A = diag(s, L), d = 2, by the layer of lemma 4.1.
+    """
+    largest, share, epsilon = case["largest"], case["share"], case["epsilon"]
+    spectrum = (share * largest, largest)
+    S = tuple(tuple(s if i == j else Fraction(0) for j in range(2)) for i, s in enumerate(spectrum))
+    left = [1 - epsilon * s**2 for s in spectrum]
+    made = iterated(S, epsilon, 2, "matrix")
+    if [1 - made[i, i] * s for i, s in enumerate(spectrum)] != [one**4 for one in left]:
+        raise AssertionError("two iterations do not leave the fourth power")
+    converges = all(abs(one) < 1 for one in left)
+    if converges == (epsilon < 2 / largest**2):
+        return None
+    return {
+        "eigenvalues": as_text(list(spectrum)),
+        "epsilon": str(epsilon),
+        "1 - epsilon s^2": as_text(left),
+    }
+
+
+@claim(
+    "giannou2024.theorem4.2.start",
+    source="giannou2024, arXiv:2403.03183v1, theorem 4.2, the range of epsilon",
+    statement=r"\epsilon A^\top A = X_0 \text{ converges to } (A^\top A)^{-1} \Leftrightarrow "
+    r"0 < \epsilon < 2/\lambda_{\max}^2(A^\top A)",
+    note="for invertible A^T A",
+)
+def start() -> tuple[Check, ...]:
+    """Newton's iteration converges from epsilon A^T A for these epsilons, and no more."""
+    cases = lambda: st.fixed_dictionaries(  # noqa: E731
+        {
+            "largest": strategies.positive(4, 2),
+            "share": st.sampled_from([Fraction(k, 4) for k in (1, 2, 3, 4)]),
+            "epsilon": strategies.positive(8, 4),
+        }
+    )
+    return (formula_check(cases, range_of_starts, "converges for these epsilons alone"),)
+
+
+# -- logistic regression: layers ------------------------------------------------------------------
+
+# a_1 = (1, 0), y_1 = 1, mu = 1/10 as in figure 7, at the point (0, 10/7): p = 1/2
+HESSIAN = ((Fraction(7, 20), Fraction(0)), (Fraction(0), Fraction(1, 10)))
+GRADIENT = (Fraction(-1, 2), Fraction(1, 7))
+DIRECTION = tuple(g / HESSIAN[i][i] for i, g in enumerate(GRADIENT))  # 10/7 in each
 
 
 def residual(kappa: Fraction, iterations: int, of: str) -> Fraction:
