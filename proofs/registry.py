@@ -26,6 +26,8 @@ MODULES = (
     "vladymyrov2024",
     "akyurek2022",
     "giannou2023",
+    "giannou2024",
+    "cheng2024",
 )
 
 

@@ -23,7 +23,7 @@ alpha, lam = sympy.Symbol("alpha"), sympy.Symbol("lam", positive=True)
 
 # what is taken from elsewhere, by theorem: nothing is added here without a reason
 ASSUMING = {
-    "akyurek2022.eq14": 1, "akyurek2022.eq19": 1, "carried.hyperpower": 1,
+    "akyurek2022.eq14": 1, "akyurek2022.eq19": 1, "carried.hyperpower": 1, "cheng2024.prop2": 1,
     "deep_descent.layer": 1, "depth.degree": 1,
     "depth.limit": 1, "depth.order": 1, "exact.growth": 2, "fu2023.eq5.negation": 1,
     "fu2023.eq5.repaired": 1, "fu2023.lemmaB3": 1, "fu2023.match.rates": 1, "fu2023.rates": 1,
@@ -143,6 +143,7 @@ BREAKS = [
     ("vladymyrov2024.diagonal", {"cross": "p_y*q_x"}),
     ("vladymyrov2024.onehead", {"power": 2}),
     ("vladymyrov2024.theorem5.1", {"third": 2}),
+    ("giannou2024.lemma4.1.alone", {"kept": False}),
 ]
 # a negation with another k, or of the other statement, is another true statement
 OTHER_TRUTHS = {

@@ -33,6 +33,8 @@ akyurek2022.phases akyurek2022.probe akyurek2022.probe.absent
 vonoswald2022.prop1 vonoswald2022.ksteps vonoswald2022.gdpp
 wang2024.td0 wang2024.tdlambda wang2024.residual wang2024.average
 vladymyrov2024.theorem4.1 vladymyrov2024.diagonal vladymyrov2024.onehead vladymyrov2024.theorem5.1
+giannou2024.lemma4.1 giannou2024.theorem4.2 giannou2024.logistic
+cheng2024.prop1 cheng2024.prop2
 """.split()
 
 # readings that no single symbol mends: each of them says so in its note
