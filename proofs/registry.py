@@ -24,6 +24,7 @@ MODULES = (
     "vonoswald2022",
     "akyurek2022",
     "ahn2023",
+    "dherin2025",
 )
 
 

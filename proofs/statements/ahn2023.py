@@ -91,7 +91,7 @@ def second_moment(Sigma: Form, G: Form, trace: Any) -> Form:
 def _best_layer(argument: Argument, Sigma: Form, prior: Form, trace: Any, A: Form) -> None:
     """E[error * feature] = 0 for one layer with P = diag(0, 1), Q = -diag(A, 0)."""
     argument.assume(
-        r"x_i, x_q \sim N(0, \Sigma) \text{ and } w_\star \text{ are independent, and } E[x x^\top G"
+        r"x_i, x_q \sim N(0, \Sigma) \text{ and } w_\star \text{ are independent, } E[x x^\top G"
         r" x x^\top] = \Sigma G \Sigma + \Sigma G^\top \Sigma + \mathrm{tr}(G \Sigma)\, \Sigma "
         r"\text{ (Isserlis)}"
     )

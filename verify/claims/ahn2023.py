@@ -319,8 +319,8 @@ SIGMA = symmetric("s")
     statement=r"x^{(i)} \sim N(0, \Sigma),\ \Sigma = U \Lambda U^\top,\ w_\star \sim N(0, I_d):\ "
     r"\text{a global minimum over } P, Q \text{ of } E([Z_1]_{d+1, n+1} + w_\star^\top x^{(n+1)})^2"
     r" \text{ is } " + STEP + r",\ " + PRINTED,
-    note="w* ~ N(0, I) in the theorem and in table 1; for w* ~ N(0, Sigma^-1), which theorems 3 and "
-    "4 have, see ahn2023.theorem1.prior. Every entry of P and Q, Sigma and n are letters here, at "
+    note="w* ~ N(0, I) in the theorem and in table 1; for w* ~ N(0, Sigma^-1), which theorems 3 "
+    "and 4 have, see ahn2023.theorem1.prior. Every entry of P and Q, Sigma and n are letters here, at "
     "d = 1 and 2; the theorem is for every d, the moments E[S S] being derived from Isserlis",
 )
 def theorem1() -> tuple[Check, ...]:
@@ -333,8 +333,8 @@ def theorem1() -> tuple[Check, ...]:
 @claim(
     "ahn2023.theorem1.prior",
     source=f"{PAPER}, equation 6 on the data of theorems 3 and 4",
-    statement=r"x^{(i)} \sim N(0, \Sigma),\ w_\star \sim N(0, \Sigma^{-1}):\ \text{a global minimum "
-    r"is } " + STEP + r",\ " + PRINTED,
+    statement=r"x^{(i)} \sim N(0, \Sigma),\ w_\star \sim N(0, \Sigma^{-1}):\ \text{a global "
+    r"minimum is } " + STEP + r",\ " + PRINTED,
     expected="refuted",
     note="a reading: no theorem of the paper states equation 6 for this distribution",
 )
@@ -347,8 +347,8 @@ def theorem1_prior() -> Check:
 @repair(
     "ahn2023.theorem1.prior",
     "A = n/(n + d + 1) Sigma^-1",
-    statement=r"x^{(i)} \sim N(0, \Sigma),\ w_\star \sim N(0, \Sigma^{-1}):\ \text{a global minimum "
-    r"is } " + STEP + r",\ A = \tfrac{n}{n + d + 1} \Sigma^{-1}",
+    statement=r"x^{(i)} \sim N(0, \Sigma),\ w_\star \sim N(0, \Sigma^{-1}):\ \text{a global "
+    r"minimum is } " + STEP + r",\ A = \tfrac{n}{n + d + 1} \Sigma^{-1}",
 )
 def theorem1_prior_repaired() -> tuple[Check, ...]:
     """For w* ~ N(0, Sigma^-1) the best layer preconditions by n/(n + d + 1) Sigma^-1."""
@@ -474,8 +474,8 @@ def as_steps(by: str, sign: str = "") -> str:
     cases=lambda: layered(BOTH),
     assembled=lambda: proved_with(BOTH, 2),
     expected="refuted",
-    note="equation 8 has a minus sign in Q, equation 11 has none; section 5 leaves open the sign of "
-    "the scalars a_i in A_i = a_i Sigma^-1, with a_i < 0 they descend",
+    note="equation 8 has a minus sign in Q, equation 11 has none; section 5 leaves open the sign "
+    "of the scalars a_i in A_i = a_i Sigma^-1, with a_i < 0 they descend",
 )
 def eq11_descent(d: int, **blocks: Any) -> Witness:
     """Layers of equation 11 descend, preconditioned by A, on data that B transforms."""
