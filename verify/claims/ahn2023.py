@@ -320,8 +320,8 @@ SIGMA = symmetric("s")
     r"\text{a global minimum over } P, Q \text{ of } E([Z_1]_{d+1, n+1} + w_\star^\top x^{(n+1)})^2"
     r" \text{ is } " + STEP + r",\ " + PRINTED,
     note="w* ~ N(0, I) in the theorem and in table 1; for w* ~ N(0, Sigma^-1), which theorems 3 "
-    "and 4 have, see ahn2023.theorem1.prior. Every entry of P and Q, Sigma and n are letters here, at "
-    "d = 1 and 2; the theorem is for every d, the moments E[S S] being derived from Isserlis",
+    "and 4 have, see ahn2023.theorem1.prior. Every entry of P, Q and Sigma, and n, is a letter "
+    "here, at d = 1 and 2; the theorem of this name is for every d, from Isserlis' moments",
 )
 def theorem1() -> tuple[Check, ...]:
     """The printed single layer is a global minimum of the expected loss, w* ~ N(0, I)."""

@@ -157,7 +157,12 @@ def update(case: Block, change: Any, at: Any, where: str = "A(C without Y, x)") 
         raise IllPosed(
             f"Delta W divides by |{where}|^2 = 0, at C = {tokens[:-1]}, x = {tokens[-1]}"
         )
-    return np.outer(case.W @ change, at) / square
+    return printed(case.W, change, at)
+
+
+def printed(W: Any, change: Any, at: Any) -> Any:
+    """(W change) at^T/|at|^2, in any arithmetic."""
+    return np.outer(W @ change, at) / (at @ at)
 
 
 def nonzero(case: Block) -> bool:
@@ -210,16 +215,13 @@ def softmax_agrees(budget: Budget) -> CheckResult:
     def once(case: Block) -> None:
         nonlocal largest
         with_all, kept = case.A(case.tokens, "ball"), case.A(case.kept, "ball")
-        square = kept @ kept
-        if square.contains(0):
+        if (kept @ kept).contains(0):
             return
         W = np.vectorize(_ball, otypes=[object])(case.W)
-        weights = W + np.outer(W @ (with_all - kept), kept) / square
+        weights = W + printed(W, with_all - kept, kept)
         middle = np.vectorize(_middle, otypes=[object])(weights)
         made, should = case.T(middle, case.kept, "ball"), case.T(case.W, case.tokens, "ball")
-        # relu moves a unit by no more than its input, that by |weights - middle| times |kept|
-        reach = abs(weights - np.vectorize(_ball, otypes=[object])(middle)) @ abs(kept)
-        for difference, allowed in zip(made - should, reach):
+        for difference, allowed in zip(made - should, reach(weights, middle, kept)):
             if float(abs(difference).lower()) > float(allowed.upper()):
                 raise Differs("softmax attention", case.to_json(), None, float(difference.mid()))
             largest = max(largest, float(abs(difference).upper()))
@@ -228,6 +230,11 @@ def softmax_agrees(budget: Budget) -> CheckResult:
     softmax = blocks(*sizes, attention=st.just("softmax"))
     cases = hunt(softmax, once, budget)
     return CheckResult(True, cases, largest, None, "softmax attention, in balls; Delta W rounded")
+
+
+def reach(weights: Any, middle: Any, kept: Any) -> Any:
+    """How far the middles of weights (k, d) can move relu(W A + b): |weights - middle| |kept|."""
+    return abs(weights - np.vectorize(_ball, otypes=[object])(middle)) @ abs(kept)
 
 
 def _ball(value: Fraction) -> arb:
