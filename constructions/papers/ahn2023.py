@@ -70,8 +70,7 @@ def any_layer(d: int) -> Witness:
 
 def isotropic(d: int) -> Witness:
     """Equation 7's one layer, P = diag(0, 1), Q = -a diag(I, 0), a being a letter."""
-    layer = {"P": {("y", "y"): 1}, "Q": {("x", "x"): -sympy.Symbol("a")}}
-    layer |= {"M": "examples", "factor": "1/n"}
+    layer = _layer({("y", "y"): 1}, -sympy.Symbol("a"), {})
     return from_matrices([layer], rows={"x": "d", "y": 1}, d=d, read={"y": -1}, name="ahn2023.eq7")
 
 
@@ -83,7 +82,7 @@ def numbered(letter: str, given: Mapping[str, Any]) -> list[str]:
     return names
 
 
-def _layer(P: Any, Q: Matrix, held: Mapping[str, str]) -> dict[str, Any]:
+def _layer(P: Any, Q: Any, held: Mapping[str, str]) -> dict[str, Any]:
     return {"P": P, "Q": {("x", "x"): Q}, "M": "examples", "factor": "1/n", "holds": held}
 
 

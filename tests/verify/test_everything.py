@@ -31,6 +31,9 @@ fu2023.theorem5.1 fu2023.theorem5.1.resources fu2023.remarkB6 fu2023.eq38 fu2023
 fu2023.eq43 fu2023.rates fu2023.match fu2023.readout
 akyurek2022.phases akyurek2022.probe akyurek2022.probe.absent
 vonoswald2022.prop1 vonoswald2022.ksteps vonoswald2022.gdpp
+ahn2023.lemma1 ahn2023.lemma1.range ahn2023.hessian ahn2023.theorem1 ahn2023.theorem1.isotropic
+ahn2023.eq11
+dherin2025.theorem2.2 dherin2025.theoremB.2 dherin2025.prop3.1 dherin2025.onequery
 """.split()
 
 # readings that no single symbol mends: each of them says so in its note

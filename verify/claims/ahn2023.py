@@ -91,7 +91,7 @@ LAYERS = (
 )
 
 
-def lemma(by: str = r"A_\ell", of: str = r"A_\ell \in \mathbb{R}^{d \times d}") -> str:
+def lemma(by: str = r"A_\ell", of: str = r"\text{any } d \times d \text{ matrices } A_\ell") -> str:
     """Lemma 1's statement, with another preconditioner or of other matrices."""
     step = rf"w_{{\ell+1}} = w_\ell - {by} \nabla R(w_\ell)"
     return r",\ ".join((LAYERS, step, RISK, of))

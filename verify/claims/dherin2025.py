@@ -671,8 +671,8 @@ def onequery_repaired() -> tuple[Check, ...]:
     """For attention that is linear in the query one update serves every query."""
 
     def cases() -> tuple[st.SearchStrategy[Block], ...]:
-        how = {"attention": st.just("linear"), "keys": "strictly causal", "skip": True}
-        return small_first(more="query", **how)
+        how: dict[str, Any] = {"attention": st.just("linear"), "keys": "strictly causal"}
+        return small_first(more="query", skip=True, **how)
 
     return (
         formula(cases, one_for_all_difference, "at two queries", INVERTIBLE),

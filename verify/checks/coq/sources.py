@@ -30,8 +30,8 @@ class Source:
 
     knows_n: its weights depend on n, a natural number in Coq. matrix: a parameter of d x d numbers
     that the layers do not depend on, in place of d. open: parameters that are any d x d matrices,
-    and what they are called in Coq; layers hold them, or minus them. one_token: causal heads are written as they are
-    at one token, whose context is what it sees.
+    and what they are called in Coq; layers hold them, or minus them. one_token: causal heads are
+    written as they are at one token, whose context is what it sees.
     """
 
     name: str
