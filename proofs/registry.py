@@ -28,6 +28,8 @@ MODULES = (
     "giannou2023",
     "giannou2024",
     "cheng2024",
+    "ahn2023",
+    "dherin2025",
 )
 
 

@@ -35,6 +35,9 @@ wang2024.td0 wang2024.tdlambda wang2024.residual wang2024.average
 vladymyrov2024.theorem4.1 vladymyrov2024.diagonal vladymyrov2024.onehead vladymyrov2024.theorem5.1
 giannou2024.lemma4.1 giannou2024.theorem4.2 giannou2024.logistic
 cheng2024.prop1 cheng2024.prop2
+ahn2023.lemma1 ahn2023.lemma1.range ahn2023.hessian ahn2023.theorem1 ahn2023.theorem1.isotropic
+ahn2023.eq11
+dherin2025.theorem2.2 dherin2025.theoremB.2 dherin2025.prop3.1 dherin2025.onequery
 """.split()
 
 # readings that no single symbol mends: each of them says so in its note

@@ -408,6 +408,7 @@ def shape_free(witness: Any, matrices: Mapping[Any, Any] | None = None) -> Any:
 
     `matrices` gives others in place of its explicit ones.
     """
+    from proofs.calculus.arrays import multiplied_out
     from proofs.layer import MLP, Layer
     from proofs.prompt import Prompt
     from proofs.stream import Slot
@@ -415,9 +416,9 @@ def shape_free(witness: Any, matrices: Mapping[Any, Any] | None = None) -> Any:
     without = {Prompt: ("d",), Layer: ("holds",), Slot: ("shape",)}
 
     @cache
-    def multiplied_out(rows: Any) -> Any:
+    def sums(rows: Any) -> Any:
         instead = (matrices or {}).get(rows, rows)
-        return tuple(tuple(getattr(e, "expand", lambda e=e: e)() for e in row) for row in instead)
+        return tuple(tuple(map(multiplied_out, row)) for row in instead)
 
     def data(value: Any) -> Any:
         if isinstance(value, tuple):
@@ -428,7 +429,7 @@ def shape_free(witness: Any, matrices: Mapping[Any, Any] | None = None) -> Any:
         for name in without.get(type(value), ()):
             del made[name]
         if made.get("matrix") is not None:
-            made["matrix"] = multiplied_out(made["matrix"])
+            made["matrix"] = sums(made["matrix"])
         if isinstance(value, MLP):  # letters with their sizes
             made["letters"] = sorted(name for name, _ in value.letters)
         return {"": type(value), **made}

@@ -8,8 +8,8 @@ from html import escape
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|[A-Za-z]|\s+|.", re.S)
 GREEK = dict(zip(
     "alpha beta gamma delta epsilon varepsilon eta theta kappa lambda pi rho sigma tau phi "
-    "Gamma Delta Pi Phi Sigma ell".split(),
-    "αβγδϵεηθκλπρστφΓΔΠΦΣℓ",
+    "Gamma Delta Lambda Pi Phi Sigma ell".split(),
+    "αβγδϵεηθκλπρστφΓΔΛΠΦΣℓ",
 ))  # fmt: skip
 OPERATORS = {
     "top": "⊤", "mapsto": "↦", "cdot": "·", "times": "×", "leftarrow": "←", "nabla": "∇", "in": "∈",
@@ -17,8 +17,9 @@ OPERATORS = {
     "leq": "≤", "le": "≤", "geq": "≥", "ge": "≥", "neq": "≠", "emptyset": "∅", "dagger": "†",
     "ldots": "…", "dots": "…", "cdots": "⋯", "star": "⋆", "odot": "⊙", "pm": "±", "sum": "∑",
     "prod": "∏", "|": "‖", "infty": "∞", "subset": "⊂", "forall": "∀", "succeq": "⪰", "circ": "∘",
+    "setminus": "∖",
 }  # fmt: skip
-FUNCTIONS = ("log", "exp", "max", "min", "sup", "inf", "det", "Pr", "arg")
+FUNCTIONS = ("log", "exp", "max", "min", "sup", "inf", "det", "Pr", "arg", "deg")
 SPACES = {
     ",": ".17em",
     ";": ".28em",
