@@ -23,6 +23,7 @@ MODULES = (
     "matching",
     "vonoswald2022",
     "akyurek2022",
+    "bai2023",
 )
 
 
