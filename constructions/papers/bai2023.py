@@ -113,7 +113,7 @@ def descent(
     return Witness(
         name="bai2023.descent",
         layout=layout(x=(d,), y=(), w=(d,), one=(), t=()),
-        prompt=Prompt(d, SlotMap((*_tokens(), Block("w", "one", matrix=_column(start))))),
+        prompt=Prompt(d, SlotMap((*_tokens(), *_begin(start)))),
         layer_list=(*layers, readout_layer()) if read == "y" else layers,
         readout=Readout("y") if read == "y" else Readout("w", tokens="all"),
         parameters={"d": d, "examples": n, "steps": k, "eta": eta, "R": R, "ridge": ridge,
@@ -133,8 +133,11 @@ def _tokens() -> SlotMap:
     return slot_map(("x", "x"), ("y", "y"), ("one", "one"), ("t", "one"), ("t", "query", -1))
 
 
-def _column(entries: Sequence[Any]) -> tuple[tuple[Any, ...], ...]:
-    return tuple((entry,) for entry in entries)
+def _begin(w0: Sequence[Any]) -> tuple[Block, ...]:
+    """Every token's w, from its constant; no block where it is 0."""
+    if all(entry == 0 for entry in w0):
+        return ()
+    return (Block("w", "one", matrix=tuple((entry,) for entry in w0)),)
 
 
 # -- proposition C.1: proximal operators as MLPs ------------------------------------------------------

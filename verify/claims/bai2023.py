@@ -13,19 +13,23 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import sympy
+from flint import arb
 from hypothesis import strategies as st
 
 from constructions.numbers.reals import as_ball, valued
 from constructions.papers import bai2023
 from constructions.witness import Witness
-from proofs.layer import Head, Layer
+from proofs.calculus import form as c
+from proofs.calculus import spectral
+from proofs.layer import Head
 from proofs.slotmap import SlotMap
 
 from .. import algorithms, strategies
-from ..checks.analysis.accuracy import kept
+from ..checks.analysis.accuracy import kept, supremum
 from ..checks.statements import formula, theorem
 from ..claim import Check, Domain, Promise, claim, repair
-from ..statements import Certificate, for_every, on_eigenvalues
+from ..statements import Certificate, for_every
 from ..strategies import Case, as_text, fractions, grid, positive
 
 PAPER = "bai2023 (arXiv:2306.04637v2)"
@@ -90,7 +94,7 @@ def no_mlp(prox: Prox, skip: bool, **parameters: Any) -> Check:
         witness = bai2023.any_mlp(case["W_1"], case["W_2"], skip)
         w, given = case["w"], {name: case[name] for name in parameters}
         asked = np.array([w, 2 * w], dtype=object)
-        made = witness.predict(asked[:1], [0], asked, "rational")
+        made = witness.predict(asked[:1], [0], asked, "rational").reshape(asked.shape)
         wanted = prox(None, None, asked, **given)
         if (made[1] != 2 * made[0]).any() or (wanted[1] == 2 * wanted[0]).all():
             return None
@@ -496,8 +500,8 @@ WHERE = {"kappa": "(beta + lam)/(alpha + lam)", "R": "max(B_x*B_w, B_y, 1)"}
 LAYERS = "ceil(2*kappa*log(B_x*B_w/(2*eps))) + 1"
 HALVED = "ceil(kappa*log(B_x*B_w/(2*eps))) + 1"
 PROBLEMS = grid(
-    d=[2], examples=[3], eps=[Fraction(1, 2), Fraction(1, 64)], alpha=[0, HALF], beta=[Fraction(2)],
-    lam=[Fraction(1, 2), Fraction(2)], B_x=[2], B_w=[2], B_y=[1],
+    d=[2], examples=[3], eps=[HALF, Fraction(1, 32)], alpha=[0, HALF], beta=[Fraction(2)],
+    lam=[Fraction(1), Fraction(2)], B_x=[2], B_w=[2], B_y=[1],
 )  # fmt: skip
 PROMISES = (
     Promise("layers", LAYERS, "<="),
@@ -525,10 +529,20 @@ def within_bounds(witness: Witness, constants: Mapping[str, Any]) -> Certificate
 
     |w| <= B_w at every step: steps from 0 do not go farther from the solution, |solution| <= B_w/2.
     """
-    linear = open_gates(witness, constants)
-    found = on_eigenvalues("1/(s + lam)", "alpha", "beta", "B_x*B_w/2", mean=True)
-    certificate = found(linear, constants)
-    return replace(certificate, box=f"{certificate.box}, |x| <= B_x, |y| <= B_y")
+    n, lam = c.n, sympy.Rational(Fraction(constants["lam"]))
+    Q = spectral.prediction(open_gates(witness, constants))
+    of_mean = sympy.expand(n * Q.subs(spectral.s, n * spectral.s))  # in eigenvalues of X^T X/N
+    if of_mean.has(n):
+        raise ValueError("the prediction is no function of X^T X/N and X^T y/N")
+    relative = sympy.Poly(of_mean * (spectral.s + lam) - 1, spectral.s)
+    ends = (as_ball(constants[name]) for name in ("alpha", "beta"))
+    bound, attained = supremum(relative, *ends)
+    size = as_ball(valued("B_x*B_w/2", constants))
+    words = (
+        f"prompt, for every N and d, with the eigenvalues of X^T X/N in [{constants['alpha']}, "
+        f"{constants['beta']}], |x| <= B_x, |y| <= B_y and the ridge weights within B_w/2"
+    )
+    return Certificate(bound * size, arb(0), f"{words}; of the relative error {attained.str(3)} is attained")
 
 
 def open_gates(witness: Witness, constants: Mapping[str, Any]) -> Witness:
@@ -543,33 +557,39 @@ def open_gates(witness: Witness, constants: Mapping[str, Any]) -> Witness:
     share = Fraction(n, n + 1)
 
     def of(head: Head) -> Head:
-        asked = {b.destination: b for b in head.query if b.source != "w"}
+        asked = {b.destination: b.coefficient for b in head.query if b.source == "one"}
+        read = {b.source for b in (*head.query, *head.key)}
+        maps, factor, attention = (head.query, head.key), Fraction(1), head.attention
         if "gate" in asked:
             a = max(abs(b.coefficient) for b in head.query if b.source == "w")
-            e = asked["e"].coefficient if "e" in asked else 0
             met = {b.source: b.coefficient for b in head.key if b.destination == "gate"}
-            shut = asked["gate"].coefficient * met["one"]
-            if met["t"] != -met["one"] or not as_ball(a * size + e + shut) <= 0:
+            shut = asked["gate"] * met["one"]
+            if met["t"] != -met["one"] or not as_ball(a * size + asked["e"] + shut) <= 0:
                 raise ValueError(f"{head.name}: the gate does not close at the query")
-            maps = (
-                SlotMap(tuple(b for b in side if b.destination != "gate"))
-                for side in (head.query, head.key)
-            )
-            factor = share
-        else:
-            if {b.source for b in (*head.key, *head.value)} - {"one", "w"}:
-                raise ValueError(f"{head.name} reads what tokens do not share")
-            maps, factor = (side for side in (head.query, head.key)), Fraction(1)
-        value = SlotMap(tuple(replace(b, coefficient=b.coefficient * factor) for b in head.value))
-        query, key = maps
+            maps, factor = tuple(map(_ungated, maps)), share
+        elif {b.source for b in (*head.key, *head.value)} - {"one", "w"}:
+            raise ValueError(f"{head.name} reads what tokens do not share")
+        elif read == {"one"}:
+            if min(b.coefficient for side in maps for b in side) < 0:
+                raise ValueError(f"{head.name}: the relu of its score is not the score")
+            attention = "linear"
+        scaled = (replace(b, coefficient=b.coefficient * factor) for b in head.value)
         return replace(
-            head, query=query, key=key, value=value, keys="context", average="examples"
-        )
+            head, query=maps[0], key=maps[1], value=SlotMap(tuple(scaled)), attention=attention,
+            keys="context", average="examples",
+        )  # fmt: skip
 
-    def ungated(layer: Layer) -> Layer:
-        return replace(layer, heads=tuple(map(of, layer.heads)))
+    # N is in no weight any more: (N + 1)/N of the values and N/(N + 1) cancel
+    opened = witness.with_layers(
+        tuple(replace(layer, heads=tuple(map(of, layer.heads))) for layer in witness.layer_list)
+    )
+    return replace(opened, examples=None)
 
-    return witness.with_layers(tuple(map(ungated, witness.layer_list)))
+
+def _ungated(side: SlotMap) -> SlotMap:
+    """Without the gate, and without the constant term where that is 0."""
+    kept_blocks = (b for b in side if b.destination not in ("gate", "e"))
+    return SlotMap(tuple(kept_blocks))
 
 
 RIDGE = (
