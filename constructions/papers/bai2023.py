@@ -37,16 +37,16 @@ SHARES = ("(N + 1)/N", "1")
 
 def as_relu(name: str, query: Any, key: Any, value: Any) -> Head:
     """A head of definition 1: all N' tokens are keys, and 1/N' of them is added."""
-    maps = (slot_map(*part) for part in (query, key, value))
-    return Head(*maps, attention="relu", keys="full", average="keys", name=name)
+    return Head(
+        slot_map(*query), slot_map(*key), slot_map(*value),
+        attention="relu", keys="full", average="keys", name=name,
+    )  # fmt: skip
 
 
-# -- propositions C.1 and C.2, theorem 13, corollary C.1 and theorem C.1 -----------------------------
+# -- propositions C.1 and C.2, theorem 13, corollary C.1 and theorem C.1 --------------------------
 
 
-def step_heads(
-    scale: Any, R: Any, relus: Relus = SQUARE, gate: Gate = "query"
-) -> tuple[Head, ...]:
+def step_heads(scale: Any, R: Any, relus: Relus = SQUARE, gate: Gate = "query") -> tuple[Head, ...]:
     """Proposition C.2: head m has the score a_m <w, x_j> + b_m y'_j + e_m - R (1 - t_j) and adds
     -scale c_m x_j to w.
 
@@ -140,7 +140,7 @@ def _begin(w0: Sequence[Any]) -> tuple[Block, ...]:
     return (Block("w", "one", matrix=tuple((entry,) for entry in w0)),)
 
 
-# -- proposition C.1: proximal operators as MLPs ------------------------------------------------------
+# -- proposition C.1: proximal operators as MLPs --------------------------------------------------
 
 # unit: (factor of w_i, factor of the constant 1, factor of the unit in what is added to w_i); the
 # first without a constant, as the proposition has W_1 in R^{D x d}
@@ -149,7 +149,8 @@ Units = Sequence[tuple[Any, Any, Any]]
 
 def prox_mlp(units: Units, destination: str = "w", source: str = "w") -> MLP:
     """W_2 relu(W_1 [w; 1]), the same units for every entry of w."""
-    inner, outer = [], []
+    inner: list[tuple[Any, ...]] = []
+    outer: list[tuple[Any, ...]] = []
     for k, (slope, constant, out) in enumerate(units):
         inner.append((f"u{k}", source, slope))
         if constant != 0:
@@ -186,9 +187,7 @@ def proximal(d: int, units: Units, skip: bool = True) -> Witness:
         name="bai2023.propC1",
         layout=layout(w=(d,), one=(), made=(d,)),
         prompt=Prompt(whole("d", d), slot_map(("w", "x"), ("one", "one"))),
-        layer_list=(
-            Layer("prox", mlp=prox_mlp(units, "w" if skip else "made").at(d)),
-        ),
+        layer_list=(Layer("prox", mlp=prox_mlp(units, "w" if skip else "made").at(d)),),
         readout=Readout("w" if skip else "made"),
         parameters={"d": d, "units": tuple(map(tuple, units)), "skip": skip},
         source="bai2023, proposition C.1",
@@ -205,15 +204,14 @@ def any_mlp(W1: Sequence[Sequence[Any]], W2: Sequence[Sequence[Any]], skip: bool
     )
 
 
-# -- appendix B: decoders ----------------------------------------------------------------------------
+# -- appendix B: decoders -------------------------------------------------------------------------
 
 LIFT = 4  # what head B of the first layer multiplies; 3 is the least that does
 
 
 def causal(name: str, query: Any, key: Any, value: Any) -> Head:
     """A head of definition B.1: keys j <= i, and 1/i of them is added."""
-    maps = (slot_map(*part) for part in (query, key, value))
-    return Head(*maps, attention="relu", keys="causal", average="keys", name=name)
+    return replace(as_relu(name, query, key, value), keys="causal")
 
 
 def conversion_layers(covariate: bool = False) -> tuple[Layer, ...]:
@@ -238,7 +236,8 @@ def conversion_layers(covariate: bool = False) -> tuple[Layer, ...]:
         causal("A: 2 c mean(c)", (("f", "c"),), (("f", "one"),), (("s", "c", 2),)),
         causal(
             "B: above at x",
-            (("f", "c", 2),), (("f", "c", LIFT // 2),),
+            (("f", "c", 2),),
+            (("f", "c", LIFT // 2),),
             (("s", "one", other), ("s", "t", -2 * other)),
         ),
     )

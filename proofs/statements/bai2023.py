@@ -1,4 +1,4 @@
-"""Statements of bai2023 (arXiv:2306.04637) for every n, d and N: ReLU attention and proximal MLPs."""
+"""Statements of bai2023 (arXiv:2306.04637), for every d and N."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from proofs.theorem import Theorem, theorem
 
 HALF = sympy.Rational(1, 2)
 u, g, tau, B = (sympy.Symbol(name, positive=True) for name in ("u", "g", "tau", "B"))
-eta, epsilon, size = (
-    sympy.Symbol(name, positive=True) for name in ("eta", "epsilon", "B_x")
-)
+eta, epsilon, size = (sympy.Symbol(name, positive=True) for name in ("eta", "epsilon", "B_x"))
 w = c.letter("w", c.d, 1)
 
 
@@ -26,11 +24,11 @@ def relu(value: Any) -> Any:
     return sympy.Max(0, value)
 
 
-# -- proposition C.1 --------------------------------------------------------------------------------
+# -- proposition C.1 ------------------------------------------------------------------------------
 
 
 def _doubles(argument: Argument) -> None:
-    """An MLP without a constant doubles where its input does, with a skip (k = 1) or none (k = 0)."""
+    """An MLP without a constant doubles where its input does; k = 1 with a skip, else 0."""
     a, k, v = sympy.symbols("a k v", real=True)
     for sign in (1, -1):
         argument.equal(
@@ -67,7 +65,9 @@ def _shrink(argument: Argument, rate: Any = sympy.Rational(1, 8)) -> None:
         argument.equal(
             r"\mathrm{relu}(u) - \mathrm{relu}(-u):\ ", relu(sign * u) - relu(-sign * u), sign * u
         )
-    argument.note(r"\text{the difference of the values at } w \text{ and } -w \text{ is } W_2 W_1 w")
+    argument.note(
+        r"\text{the difference of the values at } w \text{ and } -w \text{ is } W_2 W_1 w"
+    )
     argument.assume(r"\|W_2 W_1\| \leq \|W_2\|\,\|W_1\|")
     p, q = sympy.symbols("p q", positive=True)
     product = 2 / (1 + rate)  # the least that |W_1| |W_2| can be
@@ -76,7 +76,7 @@ def _shrink(argument: Argument, rate: Any = sympy.Rational(1, 8)) -> None:
                      (2 + 2 * rate) ** 2)  # fmt: skip
 
 
-# -- proposition C.2 and the read-out ---------------------------------------------------------------
+# -- proposition C.2 and the read-out -------------------------------------------------------------
 
 
 def _step(argument: Argument, factor: Any = (c.n + 1) / c.n, relus: Any = (2, HALF)) -> None:
@@ -112,7 +112,7 @@ def _readout(argument: Argument) -> None:
         )
 
 
-# -- theorem C.1 ------------------------------------------------------------------------------------
+# -- theorem C.1 ----------------------------------------------------------------------------------
 
 
 def _accumulated(argument: Argument) -> None:
@@ -158,7 +158,7 @@ def _composed(argument: Argument) -> None:
     )  # fmt: skip
 
 
-# -- appendix B -------------------------------------------------------------------------------------
+# -- appendix B -----------------------------------------------------------------------------------
 
 
 def _conversion(argument: Argument, lift: Any = 4) -> None:

@@ -1,4 +1,4 @@
-"""bai2023 (arXiv:2306.04637v2): ridge and proximal descent by ReLU attention, statement by statement.
+"""bai2023 (arXiv:2306.04637v2): ridge and proximal descent by ReLU attention.
 
 The text that was read has the sentences, but not every display. What stands in those is put
 together from the sentences and the norm bounds beside them; where that leaves a choice, each
@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import sympy
-from flint import arb
 from hypothesis import strategies as st
 
 from constructions.numbers.reals import as_ball, valued
@@ -37,7 +36,7 @@ READ = "read in a text without the displays, from the sentences and norm bounds 
 HALF = Fraction(1, 2)
 ETA_LAM = (Fraction(1, 4), Fraction(2))
 
-# -- proposition C.1 --------------------------------------------------------------------------------
+# -- proposition C.1 ------------------------------------------------------------------------------
 
 
 def relu(value: Any) -> Any:
@@ -313,7 +312,7 @@ def box_alone_with_constant(**parameters: Any) -> Witness:
     return box_alone(**parameters)
 
 
-# -- proposition C.2 and the read-out ---------------------------------------------------------------
+# -- proposition C.2 and the read-out -------------------------------------------------------------
 
 
 def enough(R: Any, X: Any, y: Any, queries: Any, *weights: Any) -> bool:
@@ -325,8 +324,10 @@ def enough(R: Any, X: Any, y: Any, queries: Any, *weights: Any) -> bool:
 
 DOMAIN = Domain(
     "one query, |x| <= B_x, |y| <= B_y, |w| <= B_w, R >= max{B_x B_w, B_y, 1}",
-    lambda case: len(case.queries) == 1
-    and enough(case.parameters["R"], case.X, case.y, case.queries, case.parameters["w0"]),
+    lambda case: (
+        len(case.queries) == 1
+        and enough(case.parameters["R"], case.X, case.y, case.queries, case.parameters["w0"])
+    ),
 )
 
 
@@ -466,9 +467,7 @@ def prop_c2_norm() -> tuple[Check, ...]:
     return (kept(_square_key, NORM, AT, {"C": "4"}),)
 
 
-@repair(
-    "bai2023.propC2.norm", "R in Q: [a_m w; b_m; e_m; -R] and [x_j; y'_j; 1; 1 - t_j] in K"
-)
+@repair("bai2023.propC2.norm", "R in Q: [a_m w; b_m; e_m; -R] and [x_j; y'_j; 1; 1 - t_j] in K")
 def prop_c2_norm_repaired() -> tuple[Check, ...]:
     """The norm promised for one step, with R in the queries."""
     return (kept(_square, NORM, AT, {"C": "4"}),)
@@ -494,7 +493,7 @@ def readout(d: int, w: Any) -> Witness:
     return bai2023.readout(d, w)
 
 
-# -- theorem 4 --------------------------------------------------------------------------------------
+# -- theorem 4 ------------------------------------------------------------------------------------
 
 WHERE = {"kappa": "(beta + lam)/(alpha + lam)", "R": "max(B_x*B_w, B_y, 1)"}
 LAYERS = "ceil(2*kappa*log(B_x*B_w/(2*eps))) + 1"
@@ -515,8 +514,9 @@ def ridge(d: int, examples: int, lam: Any, beta: Any, layers: str = LAYERS, **co
 ):  # fmt: skip
     """The transformer of theorem 4's proof, with as many layers as the formula says."""
     given = {"lam": lam, "beta": beta, **constants}
-    steps, R = int(valued(layers, given, WHERE)) - 1, valued("R", given, WHERE)
-    return bai2023.descent(d, examples, steps, Fraction(1) / (beta + lam), R, lam)
+    count, R = valued(layers, given, WHERE), valued("R", given, WHERE)
+    assert isinstance(count, Fraction)  # a ceiling
+    return bai2023.descent(d, examples, int(count) - 1, Fraction(1) / (beta + lam), R, lam)
 
 
 def ridge_halved(**constants: Any) -> Witness:
@@ -536,13 +536,35 @@ def within_bounds(witness: Witness, constants: Mapping[str, Any]) -> Certificate
         raise ValueError("the prediction is no function of X^T X/N and X^T y/N")
     relative = sympy.Poly(of_mean * (spectral.s + lam) - 1, spectral.s)
     ends = (as_ball(constants[name]) for name in ("alpha", "beta"))
-    bound, attained = supremum(relative, *ends)
+    bound, _ = supremum(relative, *ends)
     size = as_ball(valued("B_x*B_w/2", constants))
     words = (
-        f"prompt, for every N and d, with the eigenvalues of X^T X/N in [{constants['alpha']}, "
-        f"{constants['beta']}], |x| <= B_x, |y| <= B_y and the ridge weights within B_w/2"
+        f"prompt of N = {constants['examples']} examples and d = {constants['d']}, the eigenvalues "
+        f"of X^T X/N in [{constants['alpha']}, {constants['beta']}], |x| <= B_x, |y| <= B_y, the "
+        "ridge weights within B_w/2"
     )
-    return Certificate(bound * size, arb(0), f"{words}; of the relative error {attained.str(3)} is attained")
+    return Certificate(bound * size, as_ball(attained_error(witness, constants)), words)
+
+
+def attained_error(witness: Witness, constants: Mapping[str, Any]) -> Fraction:
+    """The largest error of the transformer itself on prompts x_1 = a e_1, x_2 = a e_2, x_j = 0.
+
+    a goes through the quarters for which the prompt is one of the theorem's.
+    """
+    n, d, lam = constants["examples"], constants["d"], Fraction(constants["lam"])
+    B_x, B_y = Fraction(constants["B_x"]), Fraction(constants["B_y"])
+    largest = Fraction(0)
+    for quarters in range(int(4 * B_x) + 1):
+        a = Fraction(quarters, 4)
+        weight = a * B_y / n / (a * a / n + lam)
+        inside = constants["alpha"] <= a * a / n <= constants["beta"]
+        if not inside or weight > Fraction(constants["B_w"]) / 2:
+            continue
+        X = [[a if i == j else Fraction(0) for i in range(d)] for j in range(n)]
+        asked = [[B_x if i == 0 else Fraction(0) for i in range(d)]]
+        (made,) = witness.predict(X, [B_y, *[Fraction(0)] * (n - 1)], asked, "rational")
+        largest = max(largest, abs(made - weight * B_x))
+    return largest
 
 
 def open_gates(witness: Witness, constants: Mapping[str, Any]) -> Witness:
@@ -566,7 +588,7 @@ def open_gates(witness: Witness, constants: Mapping[str, Any]) -> Witness:
             shut = asked["gate"] * met["one"]
             if met["t"] != -met["one"] or not as_ball(a * size + asked["e"] + shut) <= 0:
                 raise ValueError(f"{head.name}: the gate does not close at the query")
-            maps, factor = tuple(map(_ungated, maps)), share
+            maps, factor = (_ungated(maps[0]), _ungated(maps[1])), share
         elif {b.source for b in (*head.key, *head.value)} - {"one", "w"}:
             raise ValueError(f"{head.name} reads what tokens do not share")
         elif read == {"one"}:
@@ -628,7 +650,7 @@ def theorem4_halved() -> tuple[Check, ...]:
     return for_every(ridge_halved, promises, PROBLEMS, "eps", WHERE, certificate=within_bounds)
 
 
-# -- theorem C.1 ------------------------------------------------------------------------------------
+# -- theorem C.1 ----------------------------------------------------------------------------------
 
 
 def proximal_iterates(X: Any, y: Any, steps: int, eta: Any, tau: Any) -> list[Any]:
@@ -783,8 +805,8 @@ def approximate_descent(case: Mapping[str, Any]) -> Witness:
     d = X.shape[1]
     R = max(max(abs(X.ravel())) * case["B_w"], *y, 1)
     radius = reach(case)
-    units = bai2023.soft_units(tau) if tau else ()
-    units += ((1, 0, eta * case["epsilon'"] / radius if radius else 0),)
+    units = [*bai2023.soft_units(tau)] if tau else []
+    units += [(1, 0, eta * case["epsilon'"] / radius if radius else 0)]
     relus = (*bai2023.SQUARE, (case["epsilon"], 0, 0, 1))
     prox = bai2023.prox_mlp(units).at(d)
     return bai2023.descent(d, d, case["steps"], eta, R, prox=prox, relus=relus, read="w")
@@ -835,8 +857,8 @@ def perturbed(allowed: Callable[[Mapping[str, Any], Any], Any]) -> Check:
     source=f"{PAPER}, theorem C.1, 1",
     statement=APPROXIMATELY,
     expected="refuted",
-    note="the MLP's error eta epsilon' is not multiplied by an example, so that B_x does not belong "
-    "to it: wrong where B_x is small. (ICPGD), defined just before, is what is approximated",
+    note="the MLP's error eta epsilon' is not multiplied by an example, so B_x does not belong to "
+    "it: wrong where B_x is small. (ICPGD), defined just before, is what is approximated",
 )
 def theorem_c1() -> tuple[Check, ...]:
     """After every layer within (eps + eps') L eta B_x of proximal descent."""
@@ -853,7 +875,7 @@ def theorem_c1_repaired() -> tuple[Check, ...]:
     return perturbed(repaired_bound), theorem("bai2023.theoremC1.repaired")
 
 
-# -- appendix B -------------------------------------------------------------------------------------
+# -- appendix B -----------------------------------------------------------------------------------
 
 
 def converted(covariate: bool) -> Check:
@@ -936,8 +958,7 @@ def decoded(scale: Any) -> Check:
         steps, eta = case.parameters["steps"], case.parameters["eta"]
         wanted = [case.X[0] * 0]  # at token 1, before any example
         wanted += [
-            _descended(case.X[:j], case.y[:j], case.queries, steps, eta)[0]
-            for j in range(1, n + 1)
+            _descended(case.X[:j], case.y[:j], case.queries, steps, eta)[0] for j in range(1, n + 1)
         ]
         # prefixes have iterates of their own, all within what the largest step can do
         R = max(abs(v) for v in (*case.X.ravel(), *case.queries.ravel(), *case.y, Fraction(1)))
