@@ -14,7 +14,7 @@ from proofs.calculus.form import S, X, y
 from proofs.statements.descent import loss_value
 from proofs.theorem import Theorem, theorem
 
-HALF = sympy.Rational(1, 2)
+HALF, EIGHTH = sympy.Rational(1, 2), sympy.Rational(1, 8)
 u, g, tau, B = (sympy.Symbol(name, positive=True) for name in ("u", "g", "tau", "B"))
 eta, epsilon, size = (sympy.Symbol(name, positive=True) for name in ("eta", "epsilon", "B_x"))
 w = c.letter("w", c.d, 1)
@@ -59,7 +59,7 @@ def _box(argument: Argument) -> None:
     argument.differ(r"P(2 B e_1), 2 P(B e_1):\ ", clip(2 * B), 2 * clip(B))
 
 
-def _shrink(argument: Argument, rate: Any = sympy.Rational(1, 8)) -> None:
+def _shrink(argument: Argument, rate: Any) -> None:
     """Every W_1, W_2 with W_2 relu(W_1 w) = w/(1 + rate) has a larger norm than 2 + 2 rate."""
     for sign in (1, -1):
         argument.equal(
@@ -79,7 +79,7 @@ def _shrink(argument: Argument, rate: Any = sympy.Rational(1, 8)) -> None:
 # -- proposition C.2 and the read-out -------------------------------------------------------------
 
 
-def _step(argument: Argument, factor: Any = (c.n + 1) / c.n, relus: Any = (2, HALF)) -> None:
+def _step(argument: Argument, factor: Any, relus: Any) -> None:
     scale, slope = relus
     for sign in (1, -1):
         argument.equal(
@@ -161,7 +161,7 @@ def _composed(argument: Argument) -> None:
 # -- appendix B -----------------------------------------------------------------------------------
 
 
-def _conversion(argument: Argument, lift: Any = 4) -> None:
+def _conversion(argument: Argument, lift: Any) -> None:
     k, more = sympy.Symbol("k", integer=True, nonnegative=True), sympy.Symbol("p", nonnegative=True)
     total = k * (k + 1)
     argument.recurrence(
@@ -187,7 +187,7 @@ def _conversion(argument: Argument, lift: Any = 4) -> None:
     argument.equal(r"\text{there the three heads add up to } ", (v + i) - 2 * v + (v - i), 0)
 
 
-def _decoder(argument: Argument, scale: Any = 2) -> None:
+def _decoder(argument: Argument, scale: Any) -> None:
     j = sympy.Symbol("j", integer=True, positive=True)
     token = 2 * j + 1
     argument.equal(
@@ -218,13 +218,13 @@ THEOREMS = [
         "bai2023.propC1.l2.negation", "bai2023.propC1.l2.noskip",
         r"W_2\,\mathrm{relu}(W_1 w) = w/(1 + \eta\lambda),\ \eta\lambda = \tfrac18:\ "
         r"\|W_1\| + \|W_2\| > 2 + 2\eta\lambda",
-        _shrink, "printed", "negation",
+        _shrink, "printed", "negation", inputs={"rate": EIGHTH},
     ),
     theorem(
         "bai2023.propC2", "bai2023.propC2",
         r"\text{the square loss: every token's } w \mapsto w - \eta\nabla L_N(w),\ L_N(w) = "
         r"\tfrac1N \textstyle\sum_j \tfrac12 (w^\top x_j - y_j)^2",
-        _step, "printed",
+        _step, "printed", inputs={"factor": (c.n + 1) / c.n, "relus": (2, HALF)},
     ),
     theorem(
         "bai2023.readout", "bai2023.readout",
@@ -245,12 +245,12 @@ THEOREMS = [
         "bai2023.propB1", "bai2023.propB1",
         r"\text{two layers, whose weights do not depend on } N, \text{ put } x_k \text{ into the "
         r"token of } y_k \text{ and leave the tokens of } x",
-        _conversion, "printed", "induction on k",
+        _conversion, "printed", "induction on k", inputs={"lift": 4},
     ),
     theorem(
         "bai2023.decoder.repaired", "bai2023.decoder",
         r"V_m h_j = -2\eta c_m x_j:\ \text{token } 2j + 1 \text{ steps by } \eta \text{ on "
         r"examples } 1, \ldots, j",
-        _decoder, "repaired",
+        _decoder, "repaired", inputs={"scale": 2},
     ),
 ]  # fmt: skip
