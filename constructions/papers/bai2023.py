@@ -123,6 +123,15 @@ def descent(
     )  # fmt: skip
 
 
+def step_of_all_tokens(d: int, scale: Any, R: Any) -> Witness:
+    """The layer of proposition C.2 for the square loss, with the values -scale c_m x_j, where the
+    examples that heads divide by are all N' tokens: as coq/Bai.v reads it.
+    """
+    made = descent(d, 1, 0, 1, R, read="w")
+    heads = (replace(head, average="examples") for head in step_heads(scale, number("R", R)))
+    return replace(made, layer_list=(Layer("step", tuple(heads)),), examples=None)
+
+
 def readout(d: int, w: Sequence[Any]) -> Witness:
     """Layer L + 1 alone, on tokens that hold w."""
     return replace(descent(d, 1, 0, 1, 1, w0=w), name="bai2023.readout", examples=None)

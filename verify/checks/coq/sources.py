@@ -209,6 +209,12 @@ def _papers() -> Iterator[Source]:
         repeat="layers",
         symbols={"step_size": "eta", "gamma": "gamma"},
     )
+    yield Source(
+        "bai2023_step",
+        "bai2023.step_of_all_tokens",
+        symbols={"scale": "rate", "R": "R"},
+        whole=False,
+    )
 
 
 SOURCES = _sources()
