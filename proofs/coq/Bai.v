@@ -32,7 +32,8 @@ rewrite !tr_col_mx !mul_mx_row !trmx0 !mulmx0 !add_row_mx map_row_mx; congr row_
   congr map_mx; linear_combination; ring.
 apply/matrixP => i j; rewrite !mxE !ord1 /Relu.relu max_r // !big_ord1 !mxE.
 have -> : \sum_k (a *: (const_mx 1 *m w^T)) i k * q^T k 0 = a * (q *m w) 0 0.
-  rewrite !mxE mulr_sumr; apply: eq_bigr => k _; by rewrite !mxE big_ord1 !mxE mul1r -mulrA [w k 0 * _]mulrC.
+  rewrite !mxE mulr_sumr; apply: eq_bigr => k _.
+  by rewrite !mxE big_ord1 !mxE mul1r -mulrA [w k 0 * _]mulrC.
 by rewrite add0r !mulr1 mulN1r addrC subr_le0.
 Qed.
 
@@ -54,7 +55,8 @@ have -> : 1 / 2%:R * (n.+1%:R^-1 * (2%:R * rate)) = eta / n%:R.
   have half : 2%:R != 0 :> F by rewrite pnatr_eq0.
   have all_tokens : n.+1%:R != 0 :> F by rewrite pnatr_eq0.
   rewrite /rate mul1r [n.+1%:R^-1 * _]mulrCA mulKf // [eta * _]mulrC -!mulrA mulKf //.
-by rewrite /descended /U [in RHS]linearB /= [in RHS]linearZ /= trmx_mul trmxK mulmxBr -scalemxAr mulmxA.
+rewrite /descended /U [in RHS]linearB /= [in RHS]linearZ /= trmx_mul trmxK.
+by rewrite mulmxBr -scalemxAr mulmxA.
 Qed.
 
 (* Every token's w is one gradient step further, for every n, d and w, where R is at least the size

@@ -27,19 +27,19 @@ def relu(value: Any) -> Any:
 # -- proposition C.1 ------------------------------------------------------------------------------
 
 
-def _doubles(argument: Argument) -> None:
-    """An MLP without a constant doubles where its input does; k = 1 with a skip, else 0."""
+def _doubles(argument: Argument, constant: Any) -> None:
+    """An MLP doubles where its input does, if no unit has a constant; k = 1 with a skip, else 0."""
     a, k, v = sympy.symbols("a k v", real=True)
     for sign in (1, -1):
         argument.equal(
             r"\text{one unit and the skip: }",
-            a * relu(sign * 2 * u) + k * 2 * v,
-            2 * (a * relu(sign * u) + k * v),
+            a * relu(sign * 2 * u + constant) + k * 2 * v,
+            2 * (a * relu(sign * u + constant) + k * v),
         )
 
 
-def _soft(argument: Argument) -> None:
-    _doubles(argument)
+def _soft(argument: Argument, constant: Any) -> None:
+    _doubles(argument, constant)
 
     def soft(value: Any) -> Any:
         return relu(value - tau) - relu(-value - tau)
@@ -50,8 +50,17 @@ def _soft(argument: Argument) -> None:
     )  # fmt: skip
 
 
-def _box(argument: Argument) -> None:
-    _doubles(argument)
+def _soft_units(argument: Argument, constant: Any) -> None:
+    """The four units of an entry v and the skip, on each side of tau, tau = u + g inside."""
+    for sign in (1, -1):
+        for v, threshold, wanted in ((u + g, u, g), (u, u + g, 0)):
+            cut = constant * threshold
+            units = relu(sign * v - cut) - relu(-sign * v - cut) - relu(sign * v) + relu(-sign * v)
+            argument.equal(r"\mathrm{soft}(v, \tau):\ ", sign * v + units, sign * wanted)
+
+
+def _box(argument: Argument, constant: Any) -> None:
+    _doubles(argument, constant)
 
     def clip(value: Any) -> Any:
         return sympy.Max(-B, sympy.Min(value, B))
@@ -59,21 +68,40 @@ def _box(argument: Argument) -> None:
     argument.differ(r"P(2 B e_1), 2 P(B e_1):\ ", clip(2 * B), 2 * clip(B))
 
 
-def _shrink(argument: Argument, rate: Any) -> None:
-    """Every W_1, W_2 with W_2 relu(W_1 w) = w/(1 + rate) has a larger norm than 2 + 2 rate."""
+def _box_units(argument: Argument, constant: Any) -> None:
+    for sign in (1, -1):
+        for v, bound, wanted in ((u + g, u, u), (u, u + g, u)):
+            cut = constant * bound
+            units = relu(-sign * v - cut) - relu(sign * v - cut)
+            argument.equal(r"\text{an entry of the projection: }", sign * v + units, sign * wanted)
+
+
+def _shrink(argument: Argument, rate: Any, least: Any) -> None:
+    """Every W_1, W_2 with W_2 relu(W_1 w) = w/(1 + rate) has a norm above least + 2 rate."""
     for sign in (1, -1):
         argument.equal(
             r"\mathrm{relu}(u) - \mathrm{relu}(-u):\ ", relu(sign * u) - relu(-sign * u), sign * u
         )
-    argument.note(
-        r"\text{the difference of the values at } w \text{ and } -w \text{ is } W_2 W_1 w"
-    )
+    argument.note(r"\text{the values at } w \text{ and } -w \text{ are apart by } W_2 W_1 w")
     argument.assume(r"\|W_2 W_1\| \leq \|W_2\|\,\|W_1\|")
     p, q = sympy.symbols("p q", positive=True)
     product = 2 / (1 + rate)  # the least that |W_1| |W_2| can be
     argument.at_least(r"(p + q)^2 \text{ against } 4 p q:\ ", (p + q) ** 2, 4 * p * q)
-    argument.greater(r"4 p q \text{ against the square of } 2 + 2\eta\lambda:\ ", 4 * product,
-                     (2 + 2 * rate) ** 2)  # fmt: skip
+    argument.greater(
+        r"4 p q \text{ against the square of the promise: }", 4 * product, (least + 2 * rate) ** 2
+    )
+
+
+def _shrink_units(argument: Argument, least: Any) -> None:
+    rate = sympy.Symbol("r", nonnegative=True)
+    for sign in (1, -1):
+        units = (relu(sign * u) - relu(-sign * u)) / (1 + rate)
+        argument.equal(r"\text{an entry: }", units, sign * u / (1 + rate))
+    norm = sympy.sqrt(2) * (1 + 1 / (1 + rate))  # of (1, -1) and (1, -1)/(1 + rate)
+    argument.at_least(
+        r"\text{the square of the promise against that of the norm: }",
+        (least + 2 * rate) ** 2, sympy.expand(norm**2),
+    )  # fmt: skip
 
 
 # -- proposition C.2 and the read-out -------------------------------------------------------------
@@ -102,22 +130,22 @@ def _step(argument: Argument, factor: Any, relus: Any) -> None:
     argument.equal(r"\text{every token: } w \mapsto ", w + added, w - eta * (S @ w - X.T @ y) / c.n)
 
 
-def _readout(argument: Argument) -> None:
+def _readout(argument: Argument, sign: Any) -> None:
     tokens = c.n + 1
-    for sign in (1, -1):
+    for score in (u, -u):
         argument.equal(
             r"\tfrac{1}{N + 1}\textstyle\sum_j:\ ",
-            tokens * (relu(sign * u) - relu(-sign * u)) / tokens,
-            sign * u,
+            tokens * (relu(score) + sign * relu(-score)) / tokens,
+            score,
         )
 
 
 # -- theorem C.1 ----------------------------------------------------------------------------------
 
 
-def _accumulated(argument: Argument) -> None:
+def _accumulated(argument: Argument, factor: Any) -> None:
     """d = N = 1, x = y = 1/4, eta = 16, L = 2, R = 0, B_x = 1/4, B_w = 2, R' = 1, epsilon = 0."""
-    x = label = size_x = sympy.Rational(1, 4)
+    x = label = sympy.Rational(1, 4)
     rate, layers, largest = sympy.Integer(16), 2, sympy.Integer(2)
     second = sympy.Symbol("epsilon'", positive=True)
     argument.let("x_1", x)
@@ -138,11 +166,11 @@ def _accumulated(argument: Argument) -> None:
     made = first + rate * second * relu(first)
     argument.greater(
         r"|\hat w^1 - w^1| \text{ against } (\epsilon + \epsilon') L \eta B_x:\ ",
-        made - first, second * layers * rate * size_x,
+        made - first, second * layers * rate * factor,
     )  # fmt: skip
 
 
-def _composed(argument: Argument) -> None:
+def _composed(argument: Argument, factor: Any) -> None:
     step = sympy.Symbol("l", integer=True, nonnegative=True)
     second = sympy.Symbol("epsilon'", positive=True)
     argument.assume(
@@ -153,7 +181,7 @@ def _composed(argument: Argument) -> None:
         r"the MLP, to the distance that there was}"
     )
     argument.recurrence(
-        r"\text{distance after step } ", step * eta * (epsilon * size + second), step, 0,
+        r"\text{distance after step } ", step * eta * (epsilon * size + factor * second), step, 0,
         lambda before: before + eta * epsilon * size + eta * second,
     )  # fmt: skip
 
@@ -198,7 +226,9 @@ def _decoder(argument: Argument, scale: Any) -> None:
 
 def _of_both(claim: str, statement: str, argue: Callable[..., None]) -> Iterator[Theorem]:
     """The negation of a claim, and of its reading without the skip connection."""
-    made = theorem(f"{claim}.negation", claim, statement, argue, "printed", "negation")
+    made = theorem(
+        f"{claim}.negation", claim, statement, argue, "printed", "negation", inputs={"constant": 0}
+    )
     yield replace(made, claims=(claim, f"{claim}.noskip"))
 
 
@@ -218,7 +248,23 @@ THEOREMS = [
         "bai2023.propC1.l2.negation", "bai2023.propC1.l2.noskip",
         r"W_2\,\mathrm{relu}(W_1 w) = w/(1 + \eta\lambda),\ \eta\lambda = \tfrac18:\ "
         r"\|W_1\| + \|W_2\| > 2 + 2\eta\lambda",
-        _shrink, "printed", "negation", inputs={"rate": EIGHTH},
+        _shrink, "printed", "negation", inputs={"rate": EIGHTH, "least": 2},
+    ),
+    theorem(
+        "bai2023.propC1.l1.repaired", "bai2023.propC1.l1",
+        r"w + W_2\,\mathrm{relu}(W_1 [w; 1]) = \mathrm{prox}_{\eta\lambda\|\cdot\|_1}(w)",
+        _soft_units, "repaired", inputs={"constant": 1},
+    ),
+    theorem(
+        "bai2023.propC1.box.repaired", "bai2023.propC1.box",
+        r"w + W_2\,\mathrm{relu}(W_1 [w; 1]) \text{ projects onto } \{\|w\|_\infty \le B\}",
+        _box_units, "repaired", inputs={"constant": 1},
+    ),
+    theorem(
+        "bai2023.propC1.l2.repaired", "bai2023.propC1.l2.noskip",
+        r"W_2\,\mathrm{relu}(W_1 w) = w/(1 + \eta\lambda) \text{ with } \|W_1\| + \|W_2\| \le 3 + "
+        r"2\eta\lambda, \text{ for every } \eta\lambda \ge 0",
+        _shrink_units, "repaired", inputs={"least": 3},
     ),
     theorem(
         "bai2023.propC2", "bai2023.propC2",
@@ -229,17 +275,18 @@ THEOREMS = [
     theorem(
         "bai2023.readout", "bai2023.readout",
         r"y'_{N+1} = 0 \mapsto \langle w, x_{N+1}\rangle", _readout, "printed",
+        inputs={"sign": -1},
     ),
     theorem(
         "bai2023.theoremC1.negation", "bai2023.theoremC1",
         r"\|\hat w^1 - w^1_{\mathrm{PGD}}\| > (\epsilon + \epsilon') L \eta B_x "
         r"\text{ at a prompt with } B_x = \tfrac14, \text{ for every } \epsilon' > 0",
-        _accumulated, "printed", "negation",
+        _accumulated, "printed", "negation", inputs={"factor": sympy.Rational(1, 4)},
     ),
     theorem(
         "bai2023.theoremC1.repaired", "bai2023.theoremC1",
         r"\|\hat w^\ell - w^\ell_{\mathrm{PGD}}\| \le \ell\eta(\epsilon B_x + \epsilon')",
-        _composed, "repaired", "induction on k",
+        _composed, "repaired", "induction on k", inputs={"factor": 1},
     ),
     theorem(
         "bai2023.propB1", "bai2023.propB1",
