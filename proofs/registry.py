@@ -30,6 +30,7 @@ MODULES = (
     "cheng2024",
     "ahn2023",
     "dherin2025",
+    "bai2023",
 )
 
 

@@ -38,6 +38,8 @@ cheng2024.prop1 cheng2024.prop2
 ahn2023.lemma1 ahn2023.lemma1.range ahn2023.hessian ahn2023.theorem1 ahn2023.theorem1.isotropic
 ahn2023.eq11
 dherin2025.theorem2.2 dherin2025.theoremB.2 dherin2025.prop3.1 dherin2025.onequery
+bai2023.propC1.l1 bai2023.propC1.l2 bai2023.propC1.box bai2023.propC2 bai2023.readout
+bai2023.theorem4 bai2023.theoremC1 bai2023.propB1 bai2023.decoder
 """.split()
 
 # readings that no single symbol mends: each of them says so in its note

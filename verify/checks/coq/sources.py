@@ -221,6 +221,12 @@ def _papers() -> Iterator[Source]:
     )
     yield Source("ahn2023_eq8", "ahn2023.descent", open={"A0": "A"})
     yield Source("ahn2023_eq11", "ahn2023.transforming", open={"A0": "A", "B0": "B"})
+    yield Source(
+        "bai2023_step",
+        "bai2023.step_of_all_tokens",
+        symbols={"scale": "rate", "R": "R"},
+        whole=False,
+    )
 
 
 SOURCES = _sources()
