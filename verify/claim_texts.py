@@ -48,7 +48,7 @@ def papers() -> dict[str, Paper]:
 
 def claims_of_papers() -> list[dict[str, Any]]:
     """What the papers' claims say, in the order of `claim.builtin`: id, variant, source, summary,
-    the verdict that is expected, and the repair."""
+    the verdict that is expected, the repair, and the paper."""
     made: list[dict[str, Any]] = []
     for module in _modules().values():
         if (paper := _paper(module)) is None or module.path.name == "__init__.py":
@@ -57,7 +57,8 @@ def claims_of_papers() -> list[dict[str, Any]]:
             found = _claims(module)
         except _Unread:
             found = _loaded(module.name)
-        made += (one for one in found if one["id"].partition(".")[0] == paper.name)
+        of_it = (one for one in found if one["id"].partition(".")[0] == paper.name)
+        made += (one | {"paper": paper.to_json()} for one in of_it)
     return made
 
 

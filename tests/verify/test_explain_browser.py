@@ -547,18 +547,20 @@ def seconds_worked(browser: driver.Browser) -> float:
 
 
 def test_every_page_of_the_folder_is_linked_from_the_index(monkeypatch, tmp_path, browser) -> None:
-    names = ("newton", "fu2023.eq30", "fu2023.eq38")
+    names = ("newton", "fu2023.eq30", "fu2023.eq38", "fu2023.eq40")
     monkeypatch.setattr(pages.constructions, "names", lambda: ("newton",))
-    failing = pages.failing()
-    monkeypatch.setattr(pages, "failing", lambda: {name: failing[name] for name in names[1:]})
+    statements = pages.of_papers()
+    monkeypatch.setattr(pages, "of_papers", lambda: {name: statements[name] for name in names[1:]})
     explain.write_all(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         ["index.html", *(f"{n}.html" for n in names)]
     )
     browser.open(tmp_path / "index.html")
     links = browser.js("[...document.querySelectorAll('a')].map((a) => a.getAttribute('href'))")
-    assert set(links) == {f"{name}.html" for name in names}
+    own = {link for link in links if not link.startswith(("#", "https://arxiv.org/abs/"))}
+    assert own == {f"{name}.html" for name in names}
     assert browser.errors == []
+    assert all(url.startswith(("file:", "data:")) for url in browser.requests)
 
 
 # -- claims of a file -------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def _line(name: str, rows: Sequence[Statement], paper: Paper | None) -> str:
     missing = index.not_run(rows)
     missing = f" <small>({missing})</small>" if missing else ""
     return (
-        f'<li class="panel" data-paper="{plain(name)}"><span class="line">{cited}: '
+        f'<li class="panel" data-paper="{plain(name)}"><span class="summed">{cited}: '
         f"{plain(index.counts(rows))}</span>{missing}{about}</li>"
     )
 
@@ -69,14 +69,15 @@ def _table(rows: Sequence[Statement]) -> str:
 
 def _row(row: Statement) -> str:
     said, printed, repaired = row.said, row.printed, row.repaired
-    formula = f'<div class="formula">{stated(said["statement"])}</div>' if said["statement"] else ""
-    place = str(said["source"]).removeprefix(f"{row.paper}, ")
+    latex = said.get("statement")
+    formula = f'<div class="formula">{stated(latex)}</div>' if latex else ""
+    place = str(said.get("source", "")).removeprefix(f"{row.paper}, ")
     cells = (
         (row.paper or "witness", row.paper or "own"),
         (
             said["id"],
             f'<a href="{plain(said["href"])}">{plain(said["id"])}</a>'
-            f"<p>{plain(said['summary'])}</p>{formula}<small>{plain(place)}</small>",
+            f"<p>{plain(said.get('summary', ''))}</p>{formula}<small>{plain(place)}</small>",
         ),
         (_order(printed), verdict_html(printed) if printed else "<small>not in print</small>"),
         (_strength(printed or said), _evidence(printed or said)),

@@ -18,7 +18,7 @@ OPERATORS = {
     "ldots": "…", "dots": "…", "cdots": "⋯", "star": "⋆", "odot": "⊙", "pm": "±", "sum": "∑",
     "prod": "∏", "|": "‖", "infty": "∞", "subset": "⊂", "forall": "∀", "succeq": "⪰", "circ": "∘",
 }  # fmt: skip
-FUNCTIONS = ("log", "exp", "max", "min", "sup", "inf", "det", "Pr", "arg")
+FUNCTIONS = ("log", "exp", "max", "min", "sup", "inf", "det", "Pr", "arg", "deg")
 SPACES = {
     ",": ".17em",
     ";": ".28em",

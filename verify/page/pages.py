@@ -107,8 +107,10 @@ def all_pages(report: Mapping[str, Any] | None = None) -> dict[str, str]:
     made["index.html"] = frame(
         "How attention does it",
         "Transformers whose weights are written down by a proof, run in the page.",
-        f'<h2>Constructions</h2><ul class="cards">{"".join(lessons)}</ul>'
-        f"<h2>Papers, statement by statement</h2>{statements_index(entries)}",
+        '<p><a href="#constructions">Constructions</a> · '
+        '<a href="#papers">Papers, statement by statement</a></p>'
+        f'<h2 id="constructions">Constructions</h2><ul class="cards">{"".join(lessons)}</ul>'
+        f'<h2 id="papers">Papers, statement by statement</h2>{statements_index(entries)}',
         script=INDEX_SCRIPT,
     )
     return made

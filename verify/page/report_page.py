@@ -93,13 +93,14 @@ def teaching_page(claim: Mapping[str, Any]) -> str:
     """File of the claim's page in the folder of `explain --all`, on its counterexample."""
     import constructions
 
+    from .. import claim_texts
     from .pairs import pair_of
 
     if "file" in claim:
         return ""  # a user's claim may be named like a built-in one
     if claim["id"] in constructions.names():
         return f"{claim['id']}.html"
-    if "paper" not in claim:
+    if claim["id"] not in {text["id"] for text in claim_texts.claims_of_papers()}:
         return ""
     first = claim.get("first_difference") or {}
     runs = pair_of(claim["id"]) is not None and claim.get("counterexample")

@@ -107,11 +107,17 @@ def counts(rows: Sequence[Statement]) -> str:
 
 
 def not_run(rows: Sequence[Statement]) -> str:
-    """How many of the statements were not run, so that their verdicts are what is expected."""
-    missing = sum(not was_run(row.said) for row in rows)
-    if not missing:
-        return ""
-    return "expected, not run" if missing == len(rows) else f"{missing} expected, not run"
+    """Of how many statements and repairs the verdict is what is expected, as they were not run."""
+    said = [row.said for row in rows]
+    repairs = [row.repaired for row in rows if row.repaired and row.repaired is not row.said]
+    if not any(map(was_run, (*said, *repairs))):
+        return "expected, not run"
+    parts = [
+        plural(missing, noun)
+        for noun, entries in (("statement", said), ("repair", repairs))
+        if (missing := sum(not was_run(entry) for entry in entries))
+    ]
+    return f"{' and '.join(parts)} expected, not run" if parts else ""
 
 
 def line(name: str, rows: Sequence[Statement], paper: Paper | None = None) -> str:
