@@ -101,7 +101,7 @@ def without_paper(claims: Iterable[Claim]) -> list[str]:
         if paper is None:
             missing[name] = (
                 f'no paper {name}: write PAPER = Paper("{name}", title="…", authors="…", '
-                'arxiv="…", version=…), of verify.papers, once'
+                'arxiv="…", version=…) once where they stand (from verify.papers import Paper)'
             )
         elif not claim.source.startswith(f"{paper}, "):
             missing[claim.id] = (

@@ -193,6 +193,17 @@ def test_a_printed_witness_runs_as_it_is_printed(browser, folder) -> None:
     assert browser.js("page.app.models.map((m) => m.comparison.first === null)") == [False, True]
 
 
+def test_a_claim_that_no_page_was_made_for_runs_at_its_counterexample(browser, folder) -> None:
+    open_page(browser, folder, "kim2024.head.population")
+    parameters, X, y, queries = state(browser)
+    case = check("kim2024.head.population", quick=True).verdict.counterexample
+    for name, here in (("X", X), ("queries", queries)):
+        assert [[float(Fraction(entry)) for entry in row] for row in case[name]] == here.tolist()
+    assert predictions(browser) == pytest.approx([float(Fraction(v)) for v in case["prediction"]])
+    text = browser.js("document.body.textContent")
+    assert "the algorithm predicts" in text and browser.errors == []
+
+
 def test_an_interpreter_that_is_wrong_in_the_sixth_digit_is_found_out(browser, tmp_path) -> None:
     right = pages.html_of("newton", {})
     wrong = right.replace("sum += x * y;", "sum += x * y * (1 + 1e-6);")

@@ -11,7 +11,8 @@ from typing import Any
 import constructions
 
 from ..claim import Budget, Claim, builtin, failing
-from ..inputs.names import Subject
+from ..inputs.errors import WrongCall
+from ..inputs.names import Subject, signature_of
 from ..papers import paper_of
 from ..strategies import as_text
 from . import own
@@ -48,15 +49,8 @@ def html_of_own(subject: Subject, parameters: Mapping[str, Any]) -> str:
     assert claim is not None and claim.algorithm is not None
     report = own.checked(claim, subject.file)
     pair, repaired = own.pair_of_own(subject, parameters, report["counterexample"])
-    start = {**pair.fixed, **pair.start, **pair.scalars}
-    return pair_page(
-        claim,
-        pair,
-        about(claim, repaired, report, "The claim"),
-        report["counterexample"],
-        lambda *prompt: own.answers(claim, start, prompt),
-        source_of(claim),
-    )
+    notice = about(claim, repaired, report, "The claim")
+    return own_page(claim, pair, notice, report["counterexample"])
 
 
 def source_of(claim: Claim) -> str:
@@ -150,13 +144,20 @@ def claim_page(
 ) -> str:
     """A claim as printed and repaired, side by side where both can run, with its counterexample.
 
-    `run` has the report's entry of each variant that was checked.
+    `run` has the report's entry of each variant that was checked. A claim whose transformer a page
+    cannot run gets a page of text, which says why.
     """
     repaired = variants.get("repaired")
     report = run.get(claim.variant)
+    counterexample = report["counterexample"] if report else None
     name = "As printed" if claim.variant == "printed" else "The claim"
     notice = about(claim, repaired, report, name, run.get("repaired"))
-    pair = pair_of(claim.id)
+    pair, why = pair_of(claim.id), ""
+    if pair is None and claim.witness is not None and claim.algorithm is not None:
+        try:
+            return witness_page(claim, variants, notice, counterexample)
+        except (WrongCall, TypeError, ValueError, ArithmeticError) as error:
+            why = f"<p>Its transformer does not run in a page: {plain(error)}.</p>"
     if pair is None:
         tables = "".join(
             f"<h2>{title}</h2>{checks_table(entry['checks'])}"
@@ -166,8 +167,41 @@ def claim_page(
             )
             if entry is not None
         )
-        return frame(claim.id, claim.summary, notice + tables, cited(claim))
-    return pair_page(claim, pair, notice, report["counterexample"] if report else None)
+        return frame(claim.id, claim.summary, notice + why + tables, cited(claim))
+    return pair_page(claim, pair, notice, counterexample)
+
+
+def witness_page(
+    claim: Claim,
+    variants: Mapping[str, Claim],
+    notice: str,
+    counterexample: Mapping[str, Any] | None,
+) -> str:
+    """The page of a claim's own builder, at its counterexample or one of its cases.
+
+    Raises WrongCall, TypeError, ValueError or ArithmeticError where a page cannot run it.
+    """
+    assert claim.witness is not None
+    subject = Subject(
+        claim.id, claim.witness, signature_of(claim), claim, alike=tuple(variants.values())
+    )
+    pair, _ = own.pair_of_own(subject, {}, counterexample)
+    return own_page(claim, pair, notice, counterexample)
+
+
+def own_page(
+    claim: Claim, pair: Pair, notice: str, counterexample: Mapping[str, Any] | None
+) -> str:
+    """The page of a claim beside its algorithm, which is code or a formula."""
+    start = {**pair.fixed, **pair.start, **pair.scalars}
+    return pair_page(
+        claim,
+        pair,
+        notice,
+        counterexample,
+        lambda *prompt: own.answers(claim, start, prompt),
+        source_of(claim),
+    )
 
 
 def cited(claim: Claim) -> str:
