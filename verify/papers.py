@@ -103,7 +103,7 @@ def without_paper(claims: Iterable[Claim]) -> list[str]:
                 f'no paper {name}: write PAPER = Paper("{name}", title="…", authors="…", '
                 'arxiv="…", version=…) once where they stand (from verify.papers import Paper)'
             )
-        elif not claim.source.startswith(f"{paper}, "):
+        elif not claim.source.startswith(f"{paper}, ") or paper.arxiv in claim.source:
             missing[claim.id] = (
                 f'{claim.id} says its source otherwise: write source=f"{{PAPER}}, theorem …"'
             )

@@ -513,12 +513,17 @@ def test_with_scripts_off_the_example_can_be_read(browser, folder) -> None:
     assert browser.js("document.querySelectorAll('#read math').length") > 20
 
 
-@pytest.mark.parametrize("name", ["newton", "sherman_morrison", "fu2023.theorem5.1"])
-def test_a_phone_shows_it_without_scrolling_sideways(browser, folder, name) -> None:
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(
+    "name",
+    ["newton", "sherman_morrison", "fu2023.theorem5.1", "vonoswald2022.gdpp",
+     "akyurek2022.theorem1.multistep.resources"],
+)  # fmt: skip
+def test_it_is_shown_without_scrolling_sideways(browser, folder, name, width) -> None:
     try:
-        browser.size(390, 844)
+        browser.size(width, 844)
         open_page(browser, folder, name)
-        assert browser.js("document.documentElement.scrollWidth") <= 390
+        assert browser.js("document.documentElement.scrollWidth") <= width
     finally:
         browser.size(1280, 720)
 

@@ -61,6 +61,7 @@ def stands_in(paper: Paper | None, **fields: Any) -> Claim:
         (TOY, {"id": "game2026.lemma1", "source": "toy2026, 1"}, 'PAPER = Paper("game2026"'),
         (None, {"id": "toy2026.a", "variant": "repaired"}, 'PAPER = Paper("toy2026"'),
         (TOY, {"id": "toy2026.lemma1"}, "toy2026.lemma1 says its source otherwise"),
+        (TOY, {"id": "toy2026.b", "source": "toy2026, arXiv:2601.00001, 1"}, "otherwise"),
         (TOY, {"id": "toy2026.lemma1", "source": "toys, 1"}, 'write source=f"{PAPER}, theorem'),
         ("toy2026", {"id": "toy2026.a", "source": "toy2026, 1"}, 'PAPER = Paper("toy2026"'),
     ],
