@@ -61,6 +61,14 @@ def statement(latex: str) -> str:
     return "".join(made)
 
 
+def stated(latex: str) -> str:
+    """A statement as HTML; in its own letters where it uses more LaTeX than is known here."""
+    try:
+        return statement(latex)
+    except ValueError:
+        return f"<code>{escape(latex, quote=True)}</code>"
+
+
 def _depth(tokens: list[str]) -> int:
     return tokens.count("{") - tokens.count("}")
 
