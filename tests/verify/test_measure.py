@@ -432,6 +432,8 @@ def test_a_model_that_is_none_of_them_is_rejected_in_every_form():
 
     result = measure(nearest, **SIZES, prompts=8)
     found = result.to_json()["fingerprint"]
+    alone = result.fingerprint.to_json()
+    assert alone == {key: found[key] for key in alone} and alone["rejected"] is True
     assert result.best is None and found["best"] is None and found["rejected"] is True
     assert found["candidates"] and all(
         one["interval"][1] > found["within"] for one in found["candidates"]

@@ -149,8 +149,6 @@ def to_json(result: Result) -> dict[str, Any]:
         },
         "fingerprint": {
             **found.to_json(),
-            "rejected": found.best is None,
-            "candidates": [one.to_json() for one in found.candidates],
             "response": {
                 key: getattr(found.response, key).tolist()
                 for key in ("eigenvalues", "r", "low", "high", "unexplained")
