@@ -24,8 +24,8 @@ alpha, lam = sympy.Symbol("alpha"), sympy.Symbol("lam", positive=True)
 # what is taken from elsewhere, by theorem: nothing is added here without a reason
 ASSUMING = {
     "akyurek2022.eq14": 1, "akyurek2022.eq19": 1, "carried.hyperpower": 1, "cheng2024.prop2": 1,
-    "akyurek2022.eq14": 1, "akyurek2022.eq19": 1, "bai2023.propC1.l2.negation": 1,
-    "bai2023.propC2": 1, "bai2023.theoremC1.repaired": 1, "carried.hyperpower": 1,
+    "bai2023.propC1.l2.negation": 1,
+    "bai2023.propC2": 1, "bai2023.theoremC1.repaired": 1,
     "deep_descent.layer": 1, "depth.degree": 1,
     "depth.limit": 1, "depth.order": 1, "exact.growth": 2, "fu2023.eq5.negation": 1,
     "fu2023.eq5.repaired": 1, "fu2023.lemmaB3": 1, "fu2023.match.rates": 1, "fu2023.rates": 1,

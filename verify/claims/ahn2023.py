@@ -27,9 +27,17 @@ from ..checks.analysis.optimum import optimum
 from ..checks.statements import formula, theorem
 from ..claim import Check, claim, repair
 from ..formulas import Formula
+from ..papers import Paper
 from ..strategies import Case, as_text
 
-PAPER = "ahn2023 (arXiv:2306.00297v2)"
+PAPER = Paper(
+    "ahn2023",
+    title="Transformers learn to implement preconditioned gradient descent for in-context learning",
+    authors="Kwangjun Ahn, Xiang Cheng, Hadi Daneshmand, Suvrit Sra",
+    arxiv="2306.00297",
+    version=2,
+)
+
 MOST = 2  # layers that are tried and, with a letter for each one's matrices, proved
 SHAPES = ((1, 1), (2, 1)), ((1, 3), (1, 3))  # (d, n): the smallest ones first
 BOTH = "AB"

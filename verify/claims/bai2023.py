@@ -30,10 +30,19 @@ from .. import algorithms, strategies
 from ..checks.analysis.accuracy import kept, supremum
 from ..checks.statements import formula, theorem
 from ..claim import Check, Domain, Promise, claim, repair
+from ..papers import Paper
 from ..statements import Certificate, for_every
 from ..strategies import Case, as_text, fractions, grid, positive
 
-PAPER = "bai2023 (arXiv:2306.04637v2)"
+PAPER = Paper(
+    "bai2023",
+    title="Transformers as Statisticians: Provable In-Context Learning with In-Context "
+    "Algorithm Selection",
+    authors="Yu Bai, Fan Chen, Huan Wang, Caiming Xiong, Song Mei",
+    arxiv="2306.04637",
+    version=2,
+)
+
 READ = "read in a text without the displays, from the sentences and norm bounds around them"
 HALF = Fraction(1, 2)
 

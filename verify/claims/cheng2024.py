@@ -27,9 +27,18 @@ from ..box import Between, Box
 from ..checks.statements import formula as formula_check
 from ..claim import Check, claim, repair
 from ..formulas import Formula
+from ..papers import Paper
 from ..strategies import as_text
 
-SOURCE = "cheng2024, arXiv:2312.06528, proposition 1, eqs. 3.1 and 3.2"
+PAPER = Paper(
+    "cheng2024",
+    title="Transformers Implement Functional Gradient Descent to Learn Non-Linear "
+    "Functions In Context",
+    authors="Xiang Cheng, Yuxin Chen, Suvrit Sra",
+    arxiv="2312.06528",
+)
+
+SOURCE = f"{PAPER}, proposition 1, eqs. 3.1 and 3.2"
 LAYER = r"Z \leftarrow Z + V Z M\, h(X, X),\; V = \mathrm{diag}(0, -r_\ell),\; "
 STEP = (
     r"f_{\ell+1} = f_\ell - r_\ell \nabla L(f_\ell) = f_\ell + r_\ell \textstyle\sum_j "
@@ -439,7 +448,7 @@ def other_exponential_limit(case: Mapping[str, Any]) -> dict[str, Any] | None:
 
 @claim(
     "cheng2024.prop2",
-    source="cheng2024, arXiv:2312.06528, proposition 2",
+    source=f"{PAPER}, proposition 2",
     statement=LIMIT + r",\; 0 < r < 2/\lambda_{\max}(K)",
     note="f_l = kappa^T K^-1 (y - (I - rK)^l y) for every kernel and l; run with the linear "
     "kernel, K singular too, in fractions, and with the exponential one in intervals",
@@ -497,7 +506,7 @@ def single_examples(draw: Any) -> dict[str, Any]:
 
 @claim(
     "cheng2024.prop2.rate",
-    source="cheng2024, arXiv:2312.06528, proposition 2, with one r for all prompts",
+    source=f"{PAPER}, proposition 2, with one r for all prompts",
     expected="refuted",
     statement=LIMIT + r" \text{ for every } r > 0 \text{ and every prompt}",
     note="for every r there is such a prompt: one example with r |x|^2 >= 2",

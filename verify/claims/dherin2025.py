@@ -25,9 +25,16 @@ from .. import strategies
 from ..checks.statements import formula, theorem
 from ..claim import Budget, Check, CheckResult, Differs, Domain, check, claim, repair
 from ..hunt import hunt
+from ..papers import Paper
 from ..strategies import as_text
 
-PAPER = "dherin2025 (arXiv:2507.16003)"
+PAPER = Paper(
+    "dherin2025",
+    title="Learning without training: The implicit dynamics of in-context learning",
+    authors="Benoit Dherin, Michael Munn, Hanna Mazzawi, Michael Wunder, Javier Gonzalvo",
+    arxiv="2507.16003",
+)
+
 EXACT = st.sampled_from(("linear", "relu"))  # attention whose outputs are fractions
 NONZERO = r"A(C \setminus Y, x) \neq 0"
 

@@ -27,7 +27,16 @@ from .. import strategies
 from ..checks.statements import formula as formula_check
 from ..claim import Budget, Check, CheckResult, Differs, Domain, Promise, check, claim, repair
 from ..formulas import formula
+from ..papers import Paper
 from ..strategies import Case, as_text
+
+PAPER = Paper(
+    "giannou2024",
+    title="How Well Can Transformers Emulate In-context Newton's Method?",
+    authors="Angeliki Giannou, Liu Yang, Tianhao Wang, Dimitris Papailiopoulos, Jason D. Lee",
+    arxiv="2403.03183",
+    version=1,
+)
 
 Rows = Sequence[Sequence[Any]]
 LAYER = r"H \leftarrow H + \textstyle\sum_i V_i H (K_i H)^\top (Q_i H)"
@@ -88,7 +97,7 @@ SIZES = [{"d": d} for d in (1, 2, 4)]
 
 @claim(
     "giannou2024.lemma4.1",
-    source="giannou2024, arXiv:2403.03183v1, lemma 4.1",
+    source=f"{PAPER}, lemma 4.1",
     statement=r"[X_0; A; I; 0] \mapsto [X_1; A; I; 0],\; "
     + STEP
     + r" \text{ for any } A \in \mathbb{R}^{d \times d},\; "
@@ -111,7 +120,7 @@ def any_matrix(d: int) -> Witness:
 
 @claim(
     "giannou2024.lemma4.1.symmetric",
-    source="giannou2024, arXiv:2403.03183v1, lemma 4.1, last sentence",
+    source=f"{PAPER}, lemma 4.1, last sentence",
     statement=r"A = A^\top: [X_0; A; I; 0] \mapsto [X_1; A; I; 0] \text{ in one layer},\; " + STEP,
     algorithm=newton_step,
     cases=lambda: matrices(symmetric=True),
@@ -190,7 +199,7 @@ def exchanged_columns(case: Mapping[str, Any]) -> dict[str, Any] | None:
 
 @claim(
     "giannou2024.lemma4.1.alone",
-    source="giannou2024, arXiv:2403.03183v1, lemma 4.1, read of a prompt without the identity",
+    source=f"{PAPER}, lemma 4.1, read of a prompt without the identity",
     expected="refuted",
     statement=r"\text{there are weights with } [X_0; A; \mathbf{1}] \mapsto X_1,\; " + STEP,
     note="refuted for every number of layers and heads, and all weights",
@@ -238,7 +247,7 @@ def regressions(d: Any, n: Any) -> Any:
 
 @claim(
     "giannou2024.theorem4.2",
-    source="giannou2024, arXiv:2403.03183v1, theorem 4.2 and appendix A.2",
+    source=f"{PAPER}, theorem 4.2 and appendix A.2",
     statement=REGRESSION + r" \text{ in } 3 + T \text{ layers of two heads, width } 4d + 3",
     algorithm=prediction,
     cases=lambda: regressions(st.integers(1, 3), st.integers(3, 4)),
@@ -335,7 +344,7 @@ def range_of_starts(case: Mapping[str, Any]) -> dict[str, Any] | None:
 
 @claim(
     "giannou2024.theorem4.2.start",
-    source="giannou2024, arXiv:2403.03183v1, theorem 4.2, the range of epsilon",
+    source=f"{PAPER}, theorem 4.2, the range of epsilon",
     statement=r"\epsilon A^\top A = X_0 \text{ converges to } (A^\top A)^{-1} \Leftrightarrow "
     r"0 < \epsilon < 2/\lambda_{\max}^2(A^\top A)",
     note="for invertible A^T A",
@@ -508,7 +517,7 @@ DEPTH = r"\|I - X_k B\| \leq \delta \text{ after } k = "
 
 @claim(
     "giannou2024.logistic.depth",
-    source="giannou2024, arXiv:2403.03183v1, theorems 5.1 and 5.2, with natural logarithms",
+    source=f"{PAPER}, theorems 5.1 and 5.2, with natural logarithms",
     expected="refuted",
     statement=DEPTH + r"\lfloor 2\ln\kappa + \ln\ln\tfrac1\delta \rfloor + 1 \text{ iterations}",
     note="delta stands for the printed epsilon mu^2/(1 + mu)^3; from the best multiple of I, than "
@@ -570,7 +579,7 @@ def bounded(budget: Budget, left: Any, right: Any, letter: sympy.Symbol, below: 
 
 @claim(
     "giannou2024.logistic.width",
-    source="giannou2024, arXiv:2403.03183v1, theorem 5.1 from theorem 5.2",
+    source=f"{PAPER}, theorem 5.1 from theorem 5.2",
     expected="refuted",
     statement=r"O\big(d(1+\mu)^8/(\epsilon^4\mu^{10})\big) = "
     r"O\big(d(1+\mu)^6/(\epsilon^4\mu^8)\big) \text{ as the width of one step}",
@@ -593,7 +602,7 @@ def other_way() -> tuple[Check, ...]:
 
 @claim(
     "giannou2024.logistic.width.epsilon",
-    source="giannou2024, arXiv:2403.03183v1, theorem 1.1 and theorem 5.1, with one epsilon",
+    source=f"{PAPER}, theorem 1.1 and theorem 5.1, with one epsilon",
     expected="refuted",
     statement=r"1/\epsilon^8 = O(1/\epsilon^4) \text{ as widths, for fixed } d \text{ and } \mu",
     note="theorem 1.1 is called informal",

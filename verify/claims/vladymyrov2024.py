@@ -26,8 +26,16 @@ from .. import strategies
 from ..checks.statements import formula, theorem
 from ..claim import Check, Promise, claim, repair
 from ..formulas import Formula
+from ..papers import Paper
 from ..statements import Certificate, for_every
 from ..strategies import as_text
+
+PAPER = Paper(
+    "vladymyrov2024",
+    title="Linear Transformers are Versatile In-Context Learners",
+    authors="Max Vladymyrov, Johannes von Oswald, Mark Sandler, Rong Ge",
+    arxiv="2402.14180",
+)
 
 Case = Mapping[str, Any]
 LAYER = r"e_i \leftarrow e_i + \textstyle\sum_k P_k \sum_{j \leq n} e_j e_j^\top Q_k e_i"
@@ -116,7 +124,7 @@ def other_than_maintained(case: Case) -> dict[str, Any] | None:
 
 @claim(
     "vladymyrov2024.theorem4.1",
-    source="vladymyrov2024, arXiv:2402.14180, theorem 4.1",
+    source=f"{PAPER}, theorem 4.1",
     statement=LAYER + r":\ x_i^l = M^l x_i + y_i u^l,\ y_i^l = a^l y_i - \langle w^l, x_i \rangle,"
     r"\ x_t^l = M^l x_t,\ y_t^l = -\langle w^l, x_t \rangle",
     note="M, u, a, w are those of lemma 4.3",
@@ -152,7 +160,7 @@ def tied_prompts() -> Any:
 
 @claim(
     "vladymyrov2024.lemma4.3",
-    source="vladymyrov2024, arXiv:2402.14180, lemma 4.3 and appendix A.1",
+    source=f"{PAPER}, lemma 4.3 and appendix A.1",
     statement=r"\sum_k P_k \sum_j e_j^l e_j^{l\top} Q_k = \begin{bmatrix} A & b \\ c^\top & d "
     r"\end{bmatrix}:\ M^{l+1} = (I + A)M^l - b w^{l\top},\ u^{l+1} = (I + A)u^l + a^l b,\ a^{l+1} "
     r"= (1 + d)a^l + \langle c, u^l \rangle,\ w^{l+1} = (1 + d)w^l - M^{l\top}c",
@@ -202,7 +210,7 @@ def other_than_diagonal(case: Case) -> dict[str, Any] | None:
 
 @claim(
     "vladymyrov2024.diagonal",
-    source="vladymyrov2024, arXiv:2402.14180, section 5, eqs. 9 and 10",
+    source=f"{PAPER}, section 5, eqs. 9 and 10",
     statement=r"P_k = \mathrm{diag}(p_{x,k} I, p_{y,k}),\ Q_k = \mathrm{diag}(q_{x,k} I, q_{y,k}):"
     r"\ x_i^{l+1} = x_i^l + \omega_{xx}\Sigma^l x_i^l + \omega_{xy} y_i^l \alpha^l,\ y_i^{l+1} = "
     r"y_i^l + \omega_{yx}\langle \alpha^l, x_i^l \rangle + \omega_{yy}\lambda^l y_i^l,\ \omega_{ab}"
@@ -243,7 +251,7 @@ def products_differ(heads: Any) -> dict[str, Any] | None:
 
 @claim(
     "vladymyrov2024.onehead",
-    source="vladymyrov2024, arXiv:2402.14180, section 5",
+    source=f"{PAPER}, section 5",
     statement=r"\text{one head: } \omega_{xx}\omega_{yy} = \omega_{xy}\omega_{yx} \text{ always; "
     r"more heads do not have this limitation}",
 )
@@ -299,7 +307,7 @@ def no_layers(case: Case) -> dict[str, Any] | None:
 
 @claim(
     "vladymyrov2024.theorem5.1",
-    source="vladymyrov2024, arXiv:2402.14180, theorem 5.1",
+    source=f"{PAPER}, theorem 5.1",
     expected="refuted",
     statement=r"\Sigma \text{ has eigenvalues in } [\nu, \mu],\ \kappa = \nu/\mu:\ |\hat y - "
     r"\langle x_t, w^* \rangle| \leq \epsilon\|x_t\|\|w^*\| \text{ in } l = O(\log\kappa + "

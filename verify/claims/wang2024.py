@@ -23,6 +23,15 @@ from .. import algorithms, strategies
 from ..claim import Promise, claim
 from ..drawn import Sized
 from ..formulas import Formula
+from ..papers import Paper
+
+PAPER = Paper(
+    "wang2024",
+    title="Transformers Can Learn Temporal Difference Methods for In-Context "
+    "Reinforcement Learning",
+    authors="Jiuqi Wang, Ethan Blaser, Hadi Daneshmand, Shangtong Zhang",
+    arxiv="2405.13861",
+)
 
 MOST = 3  # layers of the cases that are drawn
 DELTA = r"\delta_i = r_i + \gamma w_\ell^\top\phi'_i - w_\ell^\top\phi_i"
@@ -86,7 +95,7 @@ def td0_code(X: Any, y: Any, queries: Any, C: Any, gamma: Any) -> Any:
 
 @claim(
     "wang2024.td0",
-    source="wang2024, arXiv:2405.13861, theorem 1",
+    source=f"{PAPER}, theorem 1",
     statement=LAYER + SAME_Q + r"M = \mathrm{diag}(I_n, 0):\ " + VALUE + STEP
     + r"\delta_i \phi_i,\ " + DELTA,
     algorithm=td0_code,
@@ -108,7 +117,7 @@ def tdlambda_code(X: Any, y: Any, queries: Any, C: Any, gamma: Any, decay: Any) 
 
 @claim(
     "wang2024.tdlambda",
-    source="wang2024, arXiv:2405.13861, TD(lambda)",
+    source=f"{PAPER}, TD(lambda)",
     statement=LAYER + SAME_Q + r"M_{rc} = \lambda^{r-c} \text{ for } 1 \leq c \leq r \leq n, "
     r"0 \text{ elsewhere}:\ " + VALUE + STEP + r"\delta_i e_i,\ e_i = \textstyle\sum_{j \leq i} "
     r"\lambda^{i-j}\phi_j,\ " + DELTA,
@@ -134,7 +143,7 @@ def residual_code(X: Any, y: Any, queries: Any, C: Any, gamma: Any) -> Any:
 
 @claim(
     "wang2024.residual",
-    source="wang2024, arXiv:2405.13861, residual gradient",
+    source=f"{PAPER}, residual gradient",
     statement=LAYER + r"Q = \begin{bmatrix} -C^\top & C^\top & 0 \\ C^\top & -C^\top & 0 \\ 0 & 0"
     r" & 0 \end{bmatrix},\ M = \mathrm{diag}(I_n, 0):\ " + VALUE + STEP
     + r"\delta_i (\phi_i - \gamma\phi'_i),\ " + DELTA,
@@ -159,7 +168,7 @@ def average_code(X: Any, y: Any, queries: Any, C: Any) -> Any:
 
 @claim(
     "wang2024.average",
-    source="wang2024, arXiv:2405.13861, average reward; InContextTD, verification/model.py",
+    source=f"{PAPER}, average reward; InContextTD, verification/model.py",
     statement=r"Z_0 = [\phi; \phi'; r; 0],\ Z + \tfrac1n(e_{2d+2}e_{2d+1}^\top Z (U D - I) M + "
     r"e_{2d+2}e_{2d+2}^\top Z M) Z^\top Q Z,\ U \text{ upper triangular of ones},\ D = "
     r"\mathrm{diag}(1, \tfrac12, \tfrac13, …),\ " + SAME_Q

@@ -22,6 +22,7 @@ from ...checks.bounds.balls import at_most, ball, top
 from ...checks.statements import theorem
 from ...claim import Budget, Check, CheckResult, Differs, Domain, check, claim, repair
 from ...strategies import Case, as_text
+from . import PAPER
 from .machines import NOTE, are_bits, bits, number
 
 BITS = 192  # of balls
@@ -125,7 +126,7 @@ def columns(draw: Any) -> Case:
 
 @claim(
     "giannou2023.read",
-    source="giannou2023, the read operation (read_inst)",
+    source=f"{PAPER}, the read operation (read_inst)",
     expected="approximates",
     algorithm=column_at_the_counter,
     cases=columns,
@@ -175,7 +176,7 @@ def smallest(budget: Budget, formula: Any = smallest_temperature) -> CheckResult
 @claim(
     "giannou2023.read.temperature",
     variant="improved",
-    source="giannou2023, the read operation, how large lambda has to be",
+    source=f"{PAPER}, the read operation, how large lambda has to be",
     statement=r"\text{error} \leq \delta \text{ for all contents in } [-1, 1] \text{ exactly "
     r"where } \lambda \geq \lambda(n, \delta) = -\tfrac12 \log\big(\rho^{1/\log_2 n} - 1\big),"
     r"\; \rho = \tfrac{4 + \delta}{4 - \delta}",
@@ -213,7 +214,7 @@ def copies(budget: Budget) -> CheckResult:
 
 @claim(
     "giannou2023.read.softmax",
-    source="giannou2023, the read operation, read of its softmax alone",
+    source=f"{PAPER}, the read operation, read of its softmax alone",
     expected="refuted",
     statement=r"V X\, \mathrm{softmax}(\lambda X^\top K^\top Q X) \to \text{ the column at } p_c, "
     r"Q = K = [p_c + p],\; \lambda \to \infty",

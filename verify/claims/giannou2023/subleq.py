@@ -27,6 +27,7 @@ from ...checks.statements import theorem
 from ...claim import Budget, Check, CheckResult, Differs, Domain, Promise, check, claim, repair
 from ...hunt import hunt
 from ...strategies import Case
+from . import PAPER
 from .machines import (
     NOTE,
     Machine,
@@ -236,7 +237,7 @@ SUBLEQ = (
 
 @claim(
     "giannou2023.subleq",
-    source="giannou2023, the SUBLEQ loop (subleq.py)",
+    source=f"{PAPER}, the SUBLEQ loop (subleq.py)",
     algorithm=interpreted,
     cases=prompts,
     domain=Domain("memory, commands that point into it, a counter that is a command's", is_machine),
@@ -296,7 +297,7 @@ def drifts(budget: Budget, machine: Machine = DRIFT, build: Any = loop) -> Check
 
 @claim(
     "giannou2023.subleq.unclamped",
-    source="giannou2023, the SUBLEQ loop, read without its last layer",
+    source=f"{PAPER}, the SUBLEQ loop, read without its last layer",
     expected="refuted",
     statement=SUBLEQ + r" \text{ again and again, with nine layers: without the clamp}",
     note="at the code's temperature 10, on its README's program for a product; " + NOTE,
@@ -362,7 +363,7 @@ def bounded(budget: Budget, bounds: Any = errors) -> CheckResult:
     "giannou2023.subleq.states",
     variant="improved",
     expected="approximates",
-    source="giannou2023, the SUBLEQ loop, before its clamp",
+    source=f"{PAPER}, the SUBLEQ loop, before its clamp",
     statement=r"\text{every state } \pm 1,\ \lambda = \lambda(N, n): \text{ each loop is off by "
     r"less than } \varepsilon \text{ before the clamp, and by nothing after it}",
     note="the bound is a formula in N, n, lambda, of the order (N + 1) 4^N lambda exp(-2 lambda) "

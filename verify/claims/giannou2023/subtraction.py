@@ -18,6 +18,7 @@ from ...checks.analysis.evidence import about_its_own
 from ...claim import Budget, Check, CheckResult, Differs, Domain, Promise, check, claim, repair
 from ...hunt import hunt
 from ...strategies import Case, as_text
+from . import PAPER
 from .machines import NOTE, are_bits, bits, number
 
 WORDS = fields_of(layout(first="d", second="d"), None)
@@ -69,7 +70,7 @@ def every_pair(budget: Budget, build: Any = paper.subtractor) -> CheckResult:
 
 @claim(
     "giannou2023.subtract",
-    source="giannou2023, the subtraction (subtract_mem)",
+    source=f"{PAPER}, the subtraction (subtract_mem)",
     statement=r"\text{three ReLU layers: } \bar a = 2\,\mathrm{relu}(-a) - 1,\; -a = \bar a + 1,\; "
     r"b - a = b + (-a) \text{ on bits } \pm 1 \text{ in two's complement, for every } N",
     algorithm=difference,
@@ -117,7 +118,7 @@ def whole_numbers(
 
 @claim(
     "giannou2023.subtract.integers",
-    source="giannou2023, the subtraction, read of whole numbers",
+    source=f"{PAPER}, the subtraction, read of whole numbers",
     expected="refuted",
     statement=r"\text{the bits of } b - a \text{ stand for the whole number, for every } a, b",
     note="the difference of two words of N bits may need N + 1; the branch then sees a wrong sign",
