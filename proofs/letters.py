@@ -4,6 +4,7 @@
     vector("w0")   any d numbers            matrix("G", inverse="S")        any that undoes S
     count("k")     0, 1, 2, … steps         matrix("M", "n")                any n × n, of a `mix`
     each("eta", "k")    a number for each of k steps: eta1, eta2, …
+    each("C", "k", "d")    a d × d matrix for each of k steps: C1, C2, …
 
 A builder is given the entries, which are letters too (`at`). The calculus has one letter for the
 whole, of which it uses what is declared and nothing else.
@@ -15,6 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from proofs.exact import is_symbolic
@@ -71,28 +73,45 @@ class Vector(Open):
 
 @dataclass(frozen=True, repr=False)
 class Each(Open):
-    """Any numbers, one for each of so many steps; `steps` is the parameter that counts them."""
+    """Any numbers, one for each of so many steps; `steps` is the parameter that counts them.
+
+    With `size` "d" any d × d matrices.
+    """
 
     steps: str
+    size: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.size not in ("", "d"):
+            raise ValueError(f'{self.name}: a step has a number, or a matrix of size "d"')
 
     @property
     def words(self) -> str:
         """What it stands for: "eta of each step"."""
-        return f"{self.name} of each step"
+        return f"{self.name} of each step" + (" (d × d)" if self.size else "")
 
     def _says(self, field: Any) -> bool:
-        return True
+        return field.name != "size" or bool(self.size)
 
-    def at(self, steps: int) -> tuple[Any, ...]:
-        """Its entries as letters name1, name2, …"""
+    def at(self, steps: int, d: int = 0) -> tuple[Any, ...]:
+        """Its entries as letters name1, name2, …, or as the rows of matrices of that name."""
         import sympy
 
+        if self.size:
+            return tuple(one.at(d) for one in self.matrices(steps))
         return tuple(sympy.Symbol(f"{self.name}{k}") for k in range(1, steps + 1))
 
+    def matrices(self, steps: int) -> tuple[Matrix, ...]:
+        """The matrices of so many steps, each open; none where each has a number."""
+        return tuple(Matrix(f"{self.name}{k}") for k in range(1, steps + 1) if self.size)
+
     def why_not(self, value: Any, others: Mapping[str, Any]) -> str:
-        if is_vector(value) and len(value) == others.get(self.steps):
+        what = is_matrices if self.size else is_vector
+        if what(value) and len(value) == others.get(self.steps):
             return ""
-        return f"{self.name} is not one number for each of {self.steps}"
+        one = "matrix" if self.size else "number"
+        return f"{self.name} is not one {one} for each of {self.steps}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -128,13 +147,7 @@ class Matrix(Open):
 
     def at(self, size: int) -> tuple[tuple[Any, ...], ...]:
         """Its rows as letters name_0_0, name_0_1, …, the same across where it is symmetric."""
-        import sympy
-
-        def entry(i: int, j: int) -> Any:
-            row, column = sorted((i, j)) if self.symmetric else (i, j)
-            return sympy.Symbol(f"{self.name}_{row}_{column}")
-
-        return tuple(tuple(entry(i, j) for j in range(size)) for i in range(size))
+        return _rows(self.name, size, self.symmetric)
 
     def why_not(self, value: Any, others: Mapping[str, Any]) -> str:
         if not is_square(value):
@@ -146,6 +159,17 @@ class Matrix(Open):
         if self.inverse and not are_inverse(value, others.get(self.inverse)):
             return f"{self.name} is not the inverse of {self.inverse}"
         return ""
+
+
+@lru_cache(maxsize=1024)  # of every step at every d, asked for again and again
+def _rows(name: str, size: int, symmetric: bool) -> tuple[tuple[Any, ...], ...]:
+    import sympy
+
+    def entry(i: int, j: int) -> Any:
+        row, column = sorted((i, j)) if symmetric else (i, j)
+        return sympy.Symbol(f"{name}_{row}_{column}")
+
+    return tuple(tuple(entry(i, j) for j in range(size)) for i in range(size))
 
 
 @dataclass(frozen=True, repr=False)
@@ -182,28 +206,36 @@ def count(name: str) -> Count:
     return Count(name)
 
 
-def each(name: str, steps: str) -> Each:
-    """Any numbers, one for each of the steps that the parameter `steps` counts."""
-    return Each(name, steps)
+def each(name: str, steps: str, size: str = "") -> Each:
+    """Any numbers, one for each of the steps that the parameter `steps` counts.
+
+    size: "d" for a d × d matrix for each.
+    """
+    return Each(name, steps, size)
 
 
 def entries(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """{"eta1": …, "eta2": …} of a parameter eta that is a list of numbers, as formulas name them.
+    """{"eta1": …, "eta2": …} of a parameter eta that is a list, as formulas name them: of numbers,
+    or of matrices.
 
     A name that is a parameter's own is left out.
     """
     return {
         f"{name}{k}": entry
         for name, value in parameters.items()
-        if is_vector(value)
+        if is_vector(value) or is_matrices(value)
         for k, entry in enumerate(value, start=1)
         if f"{name}{k}" not in parameters
     }
 
 
-def arrays(given: Mapping[str, Any]) -> dict[str, Vector | Matrix]:
-    """The open vectors and matrices among parameters. Raises ValueError where they do not fit."""
+def arrays(given: Mapping[str, Any], steps: int = 0) -> dict[str, Vector | Matrix]:
+    """The open vectors and matrices among parameters, and those of the first `steps` steps where
+    each has its own. Raises ValueError where they do not fit."""
     made = {k: v for k, v in given.items() if isinstance(v, (Vector, Matrix))}
+    made |= {
+        one.name: one for v in given.values() if isinstance(v, Each) for one in v.matrices(steps)
+    }
     for name, value in made.items():
         if name != value.name:
             raise ValueError(f"the parameter {name} is given the letter {value.name}, not its own")
@@ -227,10 +259,15 @@ def is_vector(value: Any) -> bool:
 
 
 def is_square(value: Any) -> bool:
-    """Whether it is a tuple of as many tuples, each as long."""
+    """Whether it is a tuple of as many tuples of numbers, each as long."""
     return isinstance(value, tuple) and all(
-        isinstance(row, tuple) and len(row) == len(value) for row in value
+        is_vector(row) and len(row) == len(value) for row in value
     )
+
+
+def is_matrices(value: Any) -> bool:
+    """Whether it is a tuple of square matrices, none empty; of none, as of no numbers, it is."""
+    return isinstance(value, tuple) and all(is_square(one) and one for one in value)
 
 
 def is_symmetric(rows: Rows) -> bool:

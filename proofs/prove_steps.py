@@ -13,16 +13,16 @@ step keeps it so. What the slots hold is said by the last layer of the step (`Ho
 layer says anything, that the read-out's slot holds the prediction, or what it leaves of y. A slot
 of which nothing is said has to stay as the start left it.
 
-A number for each step (`each`) is a letter for each: eta2 of the second layer, and of the formula's
-second step. The layers are then one step repeated but for the index of that letter, and the step is
-shown with the letter of the step that it makes.
+A number, or a matrix, for each step (`each`) is a letter for each: eta2 of the second layer, and of
+the formula's second step. The layers are then one step repeated but for the index of that letter,
+and the step is shown with the letter of the step that it makes.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
@@ -35,9 +35,10 @@ from proofs.calculus.form import Form, ShapeError
 from proofs.calculus.run import Run
 from proofs.calculus.scope import Scope, Stack, UndefinedError
 from proofs.calculus.tokens import OutsideCalculusError
+from proofs.exact import is_symbolic
 from proofs.formula import names, rename, split_index
 from proofs.layer import Holds
-from proofs.letters import Matrix, Vector
+from proofs.letters import Each, Matrix, Vector
 from proofs.prove_witness import decide, divides, plain_text, rows_of
 from proofs.references import Statement
 from proofs.template import substituted
@@ -63,7 +64,7 @@ class Sizes:
     witnesses: Sequence[Any]
     statements: Sequence[Statement]
     values: Sequence[Mapping[str, Any]]
-    per_step: Sequence[str] = ()
+    per_step: Mapping[str, Each] = field(default_factory=dict)
 
 
 def prove_steps(
@@ -73,7 +74,7 @@ def prove_steps(
     name: str,
     arrays: Mapping[str, Vector | Matrix],
     examples: int | None = None,
-    per_step: Sequence[str] = (),
+    per_step: Mapping[str, Each] | None = None,
 ) -> Proof:
     """The proof for every number `name` of steps; not proved, with the reason in `failed`, where
     the layers are not one step repeated or a line is false.
@@ -81,7 +82,7 @@ def prove_steps(
     sizes: the least number of steps and the transformers from there to SEEN more. state, values:
     (number of steps, transformer) -> the algorithm, and what its parameters' names stand for.
     per_step: the parameters of which each step has its own, letters eta1, eta2, … of a parameter
-    eta.
+    eta; `arrays` has the matrices of the first steps among them, to `needed(least)`.
     """
     start = time.perf_counter()
     numbered = list(enumerate(sizes[1], start=sizes[0]))
@@ -90,7 +91,7 @@ def prove_steps(
         [one for _, one in numbered],
         [state(k, one) for k, one in numbered],
         [values(k, one) for k, one in numbered],
-        per_step,
+        per_step or {},
     )
     lines: list[Line] = []
     witness = made.witnesses[0]
@@ -129,13 +130,20 @@ class Split:
     end: tuple[Any, ...]
 
 
-def splits(witnesses: Sequence[Any], least: int = 0, per_step: Sequence[str] = ()) -> list[Split]:
+def needed(least: int) -> int:
+    """Up to which step the induction names what is a step's own: that of the step it makes."""
+    return least + 2
+
+
+def splits(
+    witnesses: Sequence[Any], least: int = 0, per_step: Mapping[str, Each] | None = None
+) -> list[Split]:
     """The ways in which the layers of all sizes, from the `least` number of steps on, are start,
     the same step repeated but for the index of what it has of its own, end.
 
     Raises NotOneStepError where there is none.
     """
-    plain = [_without_layers(one) for one in witnesses]
+    d, plain = witnesses[0].d, [_without_layers(one) for one in witnesses]
     if any(one != plain[0] for one in plain):
         raise NotOneStepError("slots, embedding, prompt or read-out depend on the number of steps")
     all_layers = [tuple(map(_bare, one.layer_list)) for one in witnesses]
@@ -146,7 +154,7 @@ def splits(witnesses: Sequence[Any], least: int = 0, per_step: Sequence[str] = (
     found = []
     for at in range(len(fewest) + 1):
         step = next_one[at : at + length]
-        repeated = [_moved(step, per_step, least + 1, by) for by in range(len(all_layers))]
+        repeated = [_moved(step, per_step, least + 1, by, d) for by in range(len(all_layers))]
         if all(
             layers == (*fewest[:at], *chain(*repeated[:count]), *fewest[at:])
             for count, layers in enumerate(all_layers)
@@ -158,12 +166,42 @@ def splits(witnesses: Sequence[Any], least: int = 0, per_step: Sequence[str] = (
     return found
 
 
-def _moved(layers: Sequence[Any], per_step: Sequence[str], index: int, by: int) -> tuple[Any, ...]:
+def _moved(
+    layers: Sequence[Any], per_step: Mapping[str, Each] | None, index: int, by: int, d: int
+) -> tuple[Any, ...]:
     """Layers of the step `index` as those of a later one: its own letters have that index."""
     if not per_step or by == 0:
         return tuple(layers)
-    at = {sympy.Symbol(f"{k}{index}"): sympy.Symbol(f"{k}{index + by}") for k in per_step}
-    return tuple(substituted(layer, at) for layer in layers)
+    at: dict[Any, Any] = {}
+    for one in per_step.values():
+        letters = one.at(index + by, d)
+        at |= zip(_letters_in(letters[index - 1]), _letters_in(letters[index + by - 1]))
+
+    def moved(entry: Any) -> Any:
+        return at[entry] if entry in at else entry.xreplace(at) if is_symbolic(entry) else entry
+
+    explicit = {block.matrix for layer in layers for slots in _slot_maps(layer) for block in slots}
+    matrices = {
+        rows: tuple(tuple(map(moved, row)) for row in rows) for rows in explicit if rows is not None
+    }
+    return tuple(substituted(layer, at, matrices) for layer in layers)
+
+
+def _slot_maps(layer: Any) -> Iterator[Any]:
+    for head in layer.heads:
+        yield from (head.query, head.key, head.value)
+    if layer.mlp is not None:
+        maps = (layer.mlp.outer, layer.mlp.inner, layer.mlp.gate)
+        yield from (slots for slots in maps if slots is not None)
+
+
+def _letters_in(value: Any) -> Iterator[Any]:
+    """The letters of a number or of rows, one by one."""
+    if isinstance(value, tuple):
+        for part in value:
+            yield from _letters_in(part)
+    else:
+        yield value
 
 
 def _without_layers(witness: Any) -> Any:
@@ -206,7 +244,7 @@ class Text:
 def text_of(
     definitions: Sequence[Mapping[str, str]],
     predictions: Sequence[str],
-    per_step: Sequence[str] = (),
+    per_step: Iterable[str] = (),
 ) -> Text:
     """The definitions of all sizes as one text with an index, which `per_step` have too.
 
@@ -300,7 +338,8 @@ class _Induction:
         if not self._compare("start", run, scope, before):
             return str(self.lines[-1])
         letters = self._letters(scope)
-        step = _moved(self.split.step, self.made.per_step, self.made.least + 1, 1)
+        d = self.made.witnesses[0].d
+        step = _moved(self.split.step, self.made.per_step, self.made.least + 1, 1, d)
         for part, layers in (("step", step), ("end", self.split.end)):
             run, scope = self._fresh(1)
             scope.letters |= letters
@@ -357,9 +396,13 @@ class _Induction:
         ]
         first, *others = all_values
         varying = (k for k in first if any(values.get(k) != first[k] for values in others))
-        indices = range(1, self.made.least + 3)  # up to that of the step that is made
+        indices = range(1, needed(self.made.least) + 1)
         own = [f"{name}{k}" for name in self.made.per_step for k in indices]
-        return {name: sympy.Symbol(name) for name in (*varying, *own)}
+        return {name: sympy.Symbol(name) for name in (*varying, *own)} | {
+            matrix.name: matrix.at(self.made.witnesses[0].d)
+            for each in self.made.per_step.values()
+            for matrix in each.matrices(needed(self.made.least))
+        }
 
     def _letters(self, base: Scope) -> dict[str, Any]:
         """A letter for each quantity of index b + 1, of a kind that index b has and a step keeps.

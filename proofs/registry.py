@@ -22,7 +22,15 @@ MODULES = (
     "fu2023",
     "matching",
     "vonoswald2022",
+    "wang2024",
+    "vladymyrov2024",
     "akyurek2022",
+    "giannou2023",
+    "giannou2024",
+    "cheng2024",
+    "ahn2023",
+    "dherin2025",
+    "bai2023",
 )
 
 

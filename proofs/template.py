@@ -401,7 +401,8 @@ def substituted(
 
 
 def _value(coefficient: Any, at: Mapping[Any, Any]) -> Any:
-    if not symbols(coefficient):
+    free: frozenset[Any] = getattr(coefficient, "free_symbols", frozenset())
+    if free.isdisjoint(at) and coefficient not in at:
         return coefficient
     value = at[coefficient] if coefficient in at else sympy.sympify(coefficient).subs(at)
     return exact(sympy.sympify(value))

@@ -77,18 +77,20 @@ from fractions import Fraction
 
 import constructions
 from verify import claim, formula, strategies
+from verify.papers import Paper
 
+PAPER = Paper("toy2026", title="Moments", authors="A. Toy", arxiv="2601.00001", version=2)
 moment = formula("x_t.T*X.T*y")
 
 
-@claim("toy2026.lemma1", source="toy2026, lemma 1", statement="x^T X^T y", algorithm=moment,
+@claim("toy2026.lemma1", source=f"{PAPER}, lemma 1", statement="x^T X^T y", algorithm=moment,
        cases=lambda: strategies.prompts(), expected="refuted")
 def lemma1(d):
     """As printed: two times the moment."""
     return constructions.build("toy_moment", d=d, scale=2)
 
 
-@claim("toy2026.lemma1", variant="repaired", source="toy2026, lemma 1", statement="x^T X^T y",
+@claim("toy2026.lemma1", variant="repaired", source=f"{PAPER}, lemma 1", statement="x^T X^T y",
        algorithm=moment, cases=lambda: strategies.prompts(), repair="scale 1",
        assembled=lambda: [{"d": 3}])
 def lemma1_repaired(d):
@@ -165,7 +167,9 @@ def test_a_paper_is_a_file_of_claims(toy, capsys):
     assert main(("check", str(path), "--quick", "--html", str(toy / "report.html"))) == 0
     said = capsys.readouterr().out
     assert "refuted" in said and "derived" in said
-    assert "toy2026.lemma1" in (toy / "report.html").read_text()
+    html = (toy / "report.html").read_text()
+    assert "toy2026.lemma1" in html and "arXiv:2601.00001v2" in html
+    assert "1 statement, 1 refuted (1 repaired)" in html
 
 
 def test_a_number_system_is_a_class_with_a_name():

@@ -28,6 +28,7 @@ from .claim import (
     claim,
     tied,
 )
+from .papers import Paper
 
 if TYPE_CHECKING:
     from proofs.letters import count, each, matrix, vector
@@ -49,6 +50,7 @@ __all__ = [
     "Domain",
     "Holds",
     "IllPosed",
+    "Paper",
     "Promise",
     "Refuted",
     "Undecided",

@@ -11,7 +11,7 @@ numpy knows how to multiply the two. None shares code with `constructions`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Context, Decimal
 from fractions import Fraction
 from functools import cache
@@ -525,3 +525,63 @@ def b_spline(v: Any, i: int, degree: int, basis: int) -> Any:
         return (place * left + (p + 1 - place) * right) / p
 
     return value(place, degree)
+
+
+# -- reinforcement learning -----------------------------------------------------------------------
+
+
+def temporal_differences(
+    X: Any,
+    y: Any,
+    queries: Any,
+    C: Any,
+    gamma: Any = 1,
+    decay: Any = 0,
+    residual: bool = False,
+    centred: bool = False,
+) -> Any:
+    """Values <w, phi> of batch TD(lambda) from w = 0, one step w + C (sum_i delta_i e_i)/n for each
+    matrix of C; rows of X are (phi, phi'), y has the rewards, queries are phi.
+
+    decay: lambda of the traces e_i = lambda e_{i-1} + phi_i. residual: phi_i - gamma phi'_i in
+    their place. centred: of each reward the mean of those so far, itself included, is taken off.
+    """
+    X, y, queries, gamma, decay = _together(X, y, queries, also=(gamma, decay))
+    d, n = queries.shape[1], len(X)
+    now, following = X[:, :d], X[:, d:] * gamma
+    w = queries[0] * 0
+    for one in C:
+        (preconditioner,) = _together(X, also=(np.array(one, dtype=object),))[1:]
+        moved, trace, total = w * 0, w * 0, y[0] * 0
+        for i in range(n):
+            total = total + y[i]
+            reward = y[i] - total / (i + 1) if centred else y[i]
+            trace = trace * decay + now[i]
+            along = now[i] - following[i] if residual else trace
+            moved = moved + along * (reward + following[i] @ w - now[i] @ w)
+        w = w + (preconditioner @ moved) / n
+    return queries @ w
+
+
+# -- a computer of one command ------------------------------------------------------------------
+
+
+def subleq(
+    memory: Sequence[int], commands: Sequence[tuple[int, int, int]], counter: int, bits: int
+) -> tuple[list[int], int]:
+    """Memory and counter after the one command (a, b, c) at the counter: mem[b] -= mem[a] in two's
+    complement of so many bits; then c where mem[b] <= 0, else the next command.
+
+    Addresses count the memory from 1 on, the commands after it. Raises ValueError for a counter
+    that is no command's, or a and b that are not of memory.
+    """
+    size = len(memory)
+    if not size < counter <= size + len(commands):
+        raise ValueError(f"there is no command at {counter}, but at {size + 1} and later")
+    a, b, c = commands[counter - size - 1]
+    if not (1 <= a <= size and 1 <= b <= size):
+        raise ValueError(f"command {a, b, c} points beyond the memory, 1 to {size}")
+    changed = list(memory)
+    half = 2 ** (bits - 1)
+    changed[b - 1] = (memory[b - 1] - memory[a - 1] + half) % (2 * half) - half
+    return changed, c if changed[b - 1] <= 0 else counter + 1

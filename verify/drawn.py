@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from proofs.letters import (
     are_inverse,
     is_invertible,
+    is_matrices,
     is_positive_definite,
     is_square,
     is_stochastic,
@@ -195,13 +196,18 @@ def without(parameters: Parameters, i: int, d: int, n: int, axis: str) -> Iterat
     named = [
         name
         for name, value in parameters.items()
-        if isinstance(value, tuple) and len(value) == size and (axis == "d" or is_square(value))
+        if isinstance(value, tuple)
+        and len(value) == size
+        and (axis == "d" or is_square(value))
+        and not _matrices(value)
     ]
+    lists = {k: v for k, v in parameters.items() if axis == "d" and _matrices(v)}
     chosen = [named]
     if d == n:
         chosen = [list(some) for k in range(len(named), -1, -1) for some in combinations(named, k)]
     for some in chosen:
         made = {k: _narrow(v, i, size) if k in some else v for k, v in parameters.items()}
+        made |= {k: tuple(_narrow(one, i, d) for one in v) for k, v in lists.items()}
         if _as_before(parameters, made):
             yield made
 
@@ -221,6 +227,11 @@ def simpler(parameters: Parameters) -> Iterator[dict[str, Any]]:
         made = {**parameters, **change}
         if made != dict(parameters) and _as_before(parameters, made):
             yield made
+
+
+def _matrices(value: Any) -> bool:
+    """Whether it is a matrix for each of some steps."""
+    return bool(value) and is_matrices(value)
 
 
 def _narrow(value: Any, i: int, d: int) -> Any:

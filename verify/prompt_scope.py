@@ -44,8 +44,8 @@ def prompt_scope(
 ) -> Scope:
     """Names of one prompt: X (n, d), y (n, 1), n, I, O (d, 1), x1, y1, …, and the parameters.
 
-    Of a list of numbers also each, eta1, eta2, …, where nothing else has the name. With parts of x
-    the rows of each by its name, X being those of x; y has all targets.
+    Of a list of numbers, or of matrices, also each, eta1, eta2, …, where nothing else has the name.
+    With parts of x the rows of each by its name, X being those of x; y has all targets.
     """
     X = np.asarray(X)
     n = len(X)
@@ -79,7 +79,9 @@ def prompt_scope(
             given[name] = Fraction(value) if isinstance(value, int) else value
     definitions = dict(definitions)
     numbered = entries(parameters)
-    given |= {k: numbered[k] for k in numbered.keys() - given.keys() - definitions.keys()}
+    for name in numbered.keys() - given.keys() - definitions.keys():
+        value = numbered[name]
+        given[name] = np.array(value, dtype=object) if isinstance(value, tuple) else value
     return Scope(given, definitions)
 
 

@@ -307,7 +307,8 @@ def lost(witness: Weights, prompts: FloatPrompts, result: torch.Tensor) -> str |
         return None
     # prompts in one row from here, and only those that are open
     still, predictions = still.reshape(-1), predictions.reshape(-1, predictions.shape[-1])
-    parts = [part.shaped(lambda array: array.reshape(-1, *array.shape[-2:])) for part in parts]
+    count = len(still)  # said, as -1 is no number for arrays of no targets
+    parts = [part.shaped(lambda array: array.reshape(count, *array.shape[-2:])) for part in parts]
     predictions, parts = predictions[still], [part.shaped(itemgetter(still)) for part in parts]
     bound = torch.full_like(predictions, math.inf)
     steps, entries = len(plan(witness, prompts.n, prompts.m).steps), _entries(witness, prompts)

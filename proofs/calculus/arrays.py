@@ -27,6 +27,14 @@ Word: TypeAlias = tuple[tuple[str, bool], ...]  # (name, whether transposed)
 LONGEST = 1  # letters in a word: of products the entries are too many to compare at every d
 
 
+def multiplied_out(entry: Any) -> Any:
+    """The entry as a sum of products; one letter or one product of letters is that already."""
+    factors = getattr(entry, "args", None)
+    if factors is None or entry.is_Atom or (entry.is_Mul and all(e.is_Atom for e in factors)):
+        return entry
+    return sympy.expand(entry)
+
+
 @dataclass(frozen=True)
 class Sum:
     """What rows of weights are: a sum of coefficient · word, of this shape in "1" and "d".
@@ -44,7 +52,7 @@ class Sum:
         total = sympy.zeros(*(sizes[axis] for axis in self.shape))
         for coefficient, word in self.terms:
             total = total + coefficient * _product(word, letters, d)
-        rows = tuple(tuple(sympy.expand(e) for e in total.row(i)) for i in range(total.rows))
+        rows = tuple(tuple(map(multiplied_out, total.row(i))) for i in range(total.rows))
         return column(list(chain(*rows))) if self.flat else rows
 
     def form(self, letters: Mapping[str, Form], size: Any) -> Form:

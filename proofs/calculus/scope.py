@@ -73,7 +73,8 @@ class Scope:
                 self.known[name] = sympy.sympify(value)
         for name, value in entries(parameters).items():
             if name not in self.known and name not in definitions:
-                self.known[name] = sympy.sympify(value)
+                matrix = is_square(value)
+                self.known[name] = arrays.value(value) if matrix else sympy.sympify(value)
         self.known["d"] = c.d  # never the number at which the witness was built
 
     def value(self, name: str) -> Any:

@@ -23,7 +23,9 @@ alpha, lam = sympy.Symbol("alpha"), sympy.Symbol("lam", positive=True)
 
 # what is taken from elsewhere, by theorem: nothing is added here without a reason
 ASSUMING = {
-    "akyurek2022.eq14": 1, "akyurek2022.eq19": 1, "carried.hyperpower": 1,
+    "akyurek2022.eq14": 1, "akyurek2022.eq19": 1, "carried.hyperpower": 1, "cheng2024.prop2": 1,
+    "bai2023.propC1.l2.negation": 1,
+    "bai2023.propC2": 1, "bai2023.theoremC1.repaired": 1,
     "deep_descent.layer": 1, "depth.degree": 1,
     "depth.limit": 1, "depth.order": 1, "exact.growth": 2, "fu2023.eq5.negation": 1,
     "fu2023.eq5.repaired": 1, "fu2023.lemmaB3": 1, "fu2023.match.rates": 1, "fu2023.rates": 1,
@@ -135,6 +137,29 @@ BREAKS = [
     ("exact.norm_bypass", {"printed": True}),
     ("gelu_product.weights", {"shift": 1}),
     ("gelu_product.bound", {"constant": 3}),
+    ("wang2024.td0", {"asked": -1}),
+    ("wang2024.tdlambda", {"power": 2}),
+    ("wang2024.residual", {"asked": -1}),
+    ("wang2024.average", {"mean": -1}),
+    ("vladymyrov2024.theorem4.1", {"sign": 1}),
+    ("vladymyrov2024.diagonal", {"cross": "p_y*q_x"}),
+    ("vladymyrov2024.onehead", {"power": 2}),
+    ("vladymyrov2024.theorem5.1", {"third": 2}),
+    ("giannou2024.lemma4.1.alone", {"kept": False}),
+    ("bai2023.propC1.l1.negation", {"constant": 1}),
+    ("bai2023.propC1.l1.repaired", {"constant": 0}),
+    ("bai2023.propC1.box.negation", {"constant": 1}),
+    ("bai2023.propC1.box.repaired", {"constant": 0}),
+    ("bai2023.propC1.l2.negation", {"rate": sympy.Rational(1, 2)}),
+    ("bai2023.propC1.l2.negation", {"least": 3}),
+    ("bai2023.propC1.l2.repaired", {"least": 2}),
+    ("bai2023.propC2", {"factor": 1}),
+    ("bai2023.propC2", {"relus": (1, sympy.Rational(1, 2))}),
+    ("bai2023.readout", {"sign": 1}),
+    ("bai2023.theoremC1.negation", {"factor": 1}),
+    ("bai2023.theoremC1.repaired", {"factor": 2}),
+    ("bai2023.propB1", {"lift": 1}),
+    ("bai2023.decoder.repaired", {"scale": 1}),
 ]
 # a negation with another k, or of the other statement, is another true statement
 OTHER_TRUTHS = {

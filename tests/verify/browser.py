@@ -162,13 +162,16 @@ class Browser:
 
     def key(self, name: str) -> None:
         """Presses one key, such as ArrowRight."""
-        code = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Enter": 13}[
-            name
-        ]
+        code = {
+            "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40,
+            "Enter": 13, "Tab": 9,
+        }[name]  # fmt: skip
+        text = {"text": "\r"} if name == "Enter" else {}  # without it no button is pressed
         for kind in ("keyDown", "keyUp"):
             self.send(
-                "Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code
-            )
+                "Input.dispatchKeyEvent", type=kind, key=name, code=name,
+                windowsVirtualKeyCode=code, **(text if kind == "keyDown" else {}),
+            )  # fmt: skip
 
     def centre(self, selector: str) -> tuple[float, float]:
         """Middle of an element, scrolled into view."""

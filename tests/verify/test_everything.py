@@ -18,7 +18,7 @@ READMES = {
 README = READMES[ROOT / "README.md"]
 needs_coq = pytest.mark.skipif(not kernel.available(), reason="no Coq")
 
-# every statement of the three papers, by its identifier
+# every statement of the papers, by its identifier
 STATEMENTS = """
 akyurek2022.lemma1.mov akyurek2022.lemma1.mul akyurek2022.lemma1.div akyurek2022.lemma1.aff
 akyurek2022.lemma1.sizes akyurek2022.raw akyurek2022.lemma2 akyurek2022.lemma3 akyurek2022.lemma4
@@ -31,6 +31,15 @@ fu2023.theorem5.1 fu2023.theorem5.1.resources fu2023.remarkB6 fu2023.eq38 fu2023
 fu2023.eq43 fu2023.rates fu2023.match fu2023.readout
 akyurek2022.phases akyurek2022.probe akyurek2022.probe.absent
 vonoswald2022.prop1 vonoswald2022.ksteps vonoswald2022.gdpp
+wang2024.td0 wang2024.tdlambda wang2024.residual wang2024.average
+vladymyrov2024.theorem4.1 vladymyrov2024.diagonal vladymyrov2024.onehead vladymyrov2024.theorem5.1
+giannou2024.lemma4.1 giannou2024.theorem4.2 giannou2024.logistic
+cheng2024.prop1 cheng2024.prop2
+ahn2023.lemma1 ahn2023.lemma1.range ahn2023.hessian ahn2023.theorem1 ahn2023.theorem1.isotropic
+ahn2023.eq11
+dherin2025.theorem2.2 dherin2025.theoremB.2 dherin2025.prop3.1 dherin2025.onequery
+bai2023.propC1.l1 bai2023.propC1.l2 bai2023.propC1.box bai2023.propC2 bai2023.readout
+bai2023.theorem4 bai2023.theoremC1 bai2023.propB1 bai2023.decoder
 """.split()
 
 # readings that no single symbol mends: each of them says so in its note

@@ -193,6 +193,17 @@ def test_a_printed_witness_runs_as_it_is_printed(browser, folder) -> None:
     assert browser.js("page.app.models.map((m) => m.comparison.first === null)") == [False, True]
 
 
+def test_a_claim_that_no_page_was_made_for_runs_at_its_counterexample(browser, folder) -> None:
+    open_page(browser, folder, "kim2024.head.population")
+    parameters, X, y, queries = state(browser)
+    case = check("kim2024.head.population", quick=True).verdict.counterexample
+    for name, here in (("X", X), ("queries", queries)):
+        assert [[float(Fraction(entry)) for entry in row] for row in case[name]] == here.tolist()
+    assert predictions(browser) == pytest.approx([float(Fraction(v)) for v in case["prediction"]])
+    text = browser.js("document.body.textContent")
+    assert "the algorithm predicts" in text and browser.errors == []
+
+
 def test_an_interpreter_that_is_wrong_in_the_sixth_digit_is_found_out(browser, tmp_path) -> None:
     right = pages.html_of("newton", {})
     wrong = right.replace("sum += x * y;", "sum += x * y * (1 + 1e-6);")
@@ -502,12 +513,17 @@ def test_with_scripts_off_the_example_can_be_read(browser, folder) -> None:
     assert browser.js("document.querySelectorAll('#read math').length") > 20
 
 
-@pytest.mark.parametrize("name", ["newton", "sherman_morrison", "fu2023.theorem5.1"])
-def test_a_phone_shows_it_without_scrolling_sideways(browser, folder, name) -> None:
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(
+    "name",
+    ["newton", "sherman_morrison", "fu2023.theorem5.1", "vonoswald2022.gdpp",
+     "akyurek2022.theorem1.multistep.resources"],
+)  # fmt: skip
+def test_it_is_shown_without_scrolling_sideways(browser, folder, name, width) -> None:
     try:
-        browser.size(390, 844)
+        browser.size(width, 844)
         open_page(browser, folder, name)
-        assert browser.js("document.documentElement.scrollWidth") <= 390
+        assert browser.js("document.documentElement.scrollWidth") <= width
     finally:
         browser.size(1280, 720)
 
@@ -547,18 +563,20 @@ def seconds_worked(browser: driver.Browser) -> float:
 
 
 def test_every_page_of_the_folder_is_linked_from_the_index(monkeypatch, tmp_path, browser) -> None:
-    names = ("newton", "fu2023.eq30", "fu2023.eq38")
+    names = ("newton", "fu2023.eq30", "fu2023.eq38", "fu2023.eq40")
     monkeypatch.setattr(pages.constructions, "names", lambda: ("newton",))
-    failing = pages.failing()
-    monkeypatch.setattr(pages, "failing", lambda: {name: failing[name] for name in names[1:]})
+    statements = pages.of_papers()
+    monkeypatch.setattr(pages, "of_papers", lambda: {name: statements[name] for name in names[1:]})
     explain.write_all(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         ["index.html", *(f"{n}.html" for n in names)]
     )
     browser.open(tmp_path / "index.html")
     links = browser.js("[...document.querySelectorAll('a')].map((a) => a.getAttribute('href'))")
-    assert set(links) == {f"{name}.html" for name in names}
+    own = {link for link in links if not link.startswith(("#", "https://arxiv.org/abs/"))}
+    assert own == {f"{name}.html" for name in names}
     assert browser.errors == []
+    assert all(url.startswith(("file:", "data:")) for url in browser.requests)
 
 
 # -- claims of a file -------------------------------------------------------------------------

@@ -95,6 +95,9 @@ def test_every_theorem_is_proved_and_closed_under_the_global_context() -> None:
         "fu2023.eq43", "akyurek2022.eq11", "akyurek2022.eq14", "akyurek2022.lemma2",
         "akyurek2022.theorem1", "akyurek2022.theorem2", "akyurek2022.theorem2.multistep",
         "vonoswald2022.prop1", "vonoswald2022.ksteps", "vonoswald2022.gdpp",
+        "ahn2023.lemma1", "ahn2023.lemma1.symmetric", "ahn2023.eq11", "dherin2025.theorem2.2",
+        "dherin2025.theorem2.2.existence", "dherin2025.theoremB.2", "dherin2025.prop3.1",
+        "bai2023.propC2.square",
     ],
 )  # fmt: skip
 def test_each_exact_statement_has_its_theorem_or_its_negation(subject: str) -> None:
@@ -199,6 +202,8 @@ def test_an_irregular_witness_is_not_written_down() -> None:
         ("vonoswald2022.ksteps", "value", 0, "VonOswald.ksteps_predicts"),
         ("vonoswald2022.prop1_blocks", "value", 0, "VonOswald.proposition1"),
         ("fu2023.statements.eq30", "query", 0, "FuLayers.equation30_repaired"),
+        ("ahn2023.descent", "query", 0, "Ahn.lemma1"),
+        ("ahn2023.transforming", "value", 0, "Ahn.equation11"),
     ],
 )
 def test_a_changed_sign_leaves_its_theorem_unproved(

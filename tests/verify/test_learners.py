@@ -204,7 +204,7 @@ def test_a_learner_is_rejected_within_one_per_cent_and_matched_within_more():
     assert wider.best == "gradient_descent" and wider.why == ""
     made = json.loads(json.dumps(found.to_json()))
     assert made["best"] is None and made["parameters"] == {}
-    assert made["rejected"][0]["name"] == "gradient_descent"
+    assert made["rejected"] is True and made["candidates"][0]["name"] == "gradient_descent"
 
 
 # -- rejected -----------------------------------------------------------------------------------

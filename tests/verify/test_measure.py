@@ -26,6 +26,7 @@ from verify.learners.likeness import released, similarity
 from verify.learners.likeness.similarity import MEASURES, Match, likeness, ranking
 from verify.learners.model import NoModelError, model
 from verify.learners.report.measured import measure
+from verify.learners.trained import load
 from verify.quality import readme
 from verify.report.as_json import dumps
 
@@ -431,11 +432,93 @@ def test_a_model_that_is_none_of_them_is_rejected_in_every_form():
 
     result = measure(nearest, **SIZES, prompts=8)
     found = result.to_json()["fingerprint"]
+    alone = result.fingerprint.to_json()
+    assert alone == {key: found[key] for key in alone} and alone["rejected"] is True
     assert result.best is None and found["best"] is None and found["rejected"] is True
     assert found["candidates"] and all(
         one["interval"][1] > found["within"] for one in found["candidates"]
     )
     assert "follows none" in str(result) and "It follows none" in result.to_html()
+
+
+def ridge_of_batches(X, y, queries):
+    S = X.mT @ X + np.eye(X.shape[-1])
+    return (queries @ np.linalg.solve(S, X.mT @ y[..., None]))[..., 0]
+
+
+@pytest.mark.parametrize("relative", [0.005, 0.05, 1.0])
+def test_a_model_that_draws_at_random_is_refused(relative):
+    rng = np.random.default_rng(0)
+
+    def drawn(X, y, queries):
+        made = ridge_of_batches(X, y, queries)
+        return made * (1 + relative * rng.standard_normal(made.shape))
+
+    with pytest.raises(NoModelError, match="otherwise when asked again, by .*draws at random"):
+        measure(drawn, **SIZES, prompts=8)
+
+
+def test_a_model_that_changes_while_it_is_measured_is_refused_at_the_end():
+    calls = []
+
+    def aging(X, y, queries):
+        calls.append(None)
+        return ridge_of_batches(X, y, queries) * (1 if len(calls) < 40 else 1.02)
+
+    with pytest.raises(NoModelError, match="by 0.02 of its answers.*keeps something"):
+        measure(aging, **SIZES, prompts=8)
+
+
+def test_what_differs_from_call_to_call_by_rounding_is_measured():
+    rng = np.random.default_rng(0)
+
+    def rounded(X, y, queries):
+        made = ridge_of_batches(X, y, queries)
+        return made * (1 + 1e-6 * rng.standard_normal(made.shape))
+
+    assert measure(rounded, **SIZES, prompts=8).best == "ridge"
+
+
+def test_a_rejection_says_by_kind_of_prompt_how_far_off_the_nearest_is():
+    learner = measure(load("linear_1"), d=5, n=20, prompts=8, layers=False)
+    assert learner.best is None
+    first = learner.fingerprint.candidates[0]
+    assert set(first.kinds) == {"drawn spectra", "Gaussian", "condition 100"}
+    for report in (str(learner), learner.to_html()):
+        for kind, error in first.kinds.items():
+            assert f"{kind} {error:.2g}" in report
+        assert "not the prompts on which a model was trained" in report
+
+
+def test_the_verdict_says_what_lies_at_the_edge_of_the_search():
+    """200 steps are more than are looked for: what is nearest is another family's member."""
+
+    def descended(X, y, queries):
+        w = np.zeros((len(X), X.shape[-1], 1))
+        for _ in range(200):
+            w = w - 0.002 * X.mT @ (X @ w - y[..., None])
+        return (queries @ w)[..., 0]
+
+    result = measure(descended, **SIZES, prompts=8)
+    first = result.fingerprint.candidates[0]
+    assert first.edge and result.best is not None
+    assert f"at the edge of the grid: {', '.join(first.edge)}" in str(result).splitlines()[0]
+
+
+def test_a_module_in_single_precision_has_no_runner_up_that_is_its_own_function():
+    """Two steps of GD++ of which the second is 1e-8 of the first are one step, but for rounding."""
+
+    class Step(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rate = torch.nn.Parameter(torch.tensor(0.05))
+
+        def forward(self, X, y, queries):
+            return self.rate * (queries @ X.mT @ y[..., None])[..., 0]
+
+    found = measure(Step(), d=4, n=12, prompts=8).fingerprint
+    assert found.best == "gradient_descent" and found.parameters["steps"] == 1
+    assert found.error < 1e-6 and found.margin > 50
 
 
 def test_layers_are_reported_one_by_one_where_hidden_states_are_known():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from functools import cache
 
@@ -106,6 +107,41 @@ def test_a_module_runs_in_its_format_without_dropout_and_is_left_as_it_was(dtype
     assert what.hidden is None  # 64 is no function
 
 
+class WritesIntoItsInputs(torch.nn.Module):
+    def forward(self, X, y, queries):
+        made = (queries @ X.mT @ y[..., None])[..., 0]
+        for part in (X, y, queries):
+            part[...] = 7
+        return made
+
+
+def writes_into_its_inputs(X, y, queries):
+    made = np.einsum("...md,...nd,...n->...m", queries, X, y)
+    for part in (X, y, queries):
+        part[...] = 7
+    return made
+
+
+def of_one_prompt(X, y, queries):
+    X *= 2  # before it sees that this is no single prompt
+    assert X.ndim == 2
+    return queries @ X.T @ y / 2
+
+
+@pytest.mark.parametrize(
+    "given", [WritesIntoItsInputs(), WritesIntoItsInputs().double(), writes_into_its_inputs,
+              of_one_prompt],
+)  # fmt: skip
+def test_a_model_that_writes_into_its_inputs_gets_copies(given):
+    batch = gaussian(np.random.default_rng(0), 3, 6, 2, 2)
+    kept = [part.copy() for part in batch]
+    answers = [model(given)(*batch) for _ in range(2)]
+    assert np.array_equal(*answers)
+    assert all(np.array_equal(part, old) for part, old in zip(batch, kept, strict=True))
+    pull = np.einsum("bmd,bnd,bn->bm", batch.queries, batch.X, batch.y)
+    assert np.abs(answers[0] - pull).max() < 1e-12
+
+
 def test_queries_of_a_net_on_tokens_do_not_see_each_other():
     what = joint(lambda tokens: tokens.sum(axis=(1, 2)))  # of all tokens, the query's too
     batch = gaussian(np.random.default_rng(0), 3, 6, 2, 4)
@@ -133,6 +169,12 @@ def states(*shape):
         (
             lambda p: model(lambda X, y, q: {}[0])(*p),
             "fails on X (5, 4), y (5,), queries (2, 4): KeyError",
+        ),
+        (lambda p: model(lambda X, y, q: q[..., 0] + 1j)(*p), "ndarray of complex numbers"),
+        (lambda p: model(lambda X, y, q: sys.exit(3))(*p), "queries (2, 4): SystemExit: 3"),
+        (
+            lambda p: joint(lambda t: sys.exit())(*p),
+            "the net fails on tokens (6, 6, 5): SystemExit",
         ),
         (lambda p: joint(lambda t: t)(*p), "answers (6, 6, 5) to tokens (6, 6, 5), not (6, 6), a"),
         (lambda p: joint(lambda t: {}[0])(*p), "the net fails on tokens (6, 6, 5): KeyError"),

@@ -21,7 +21,17 @@ from fractions import Fraction
 from functools import cache, partial
 from typing import Any
 
-from proofs.letters import EXAMPLES, Count, Each, Matrix, Open, Vector, arrays, is_vector
+from proofs.letters import (
+    EXAMPLES,
+    Count,
+    Each,
+    Matrix,
+    Open,
+    Vector,
+    arrays,
+    entries,
+    is_vector,
+)
 
 from ..claim import Budget, CheckResult, Claim, Object
 from ..formulas import Formula
@@ -126,15 +136,24 @@ def opened(given: Parameters, d: int, n: int = EXAMPLES) -> dict[str, Any]:
         for k, v in given.items()
     }
     made |= dict.fromkeys(counted(given), STEPS)
-    made |= own_of_steps(given, made)
+    made |= own_of_steps(given, made, d)
     for of_the_proof in ("expand", "n"):
         made.pop(of_the_proof, None)
     return {**made, "d": d} if "d" in made else made
 
 
-def own_of_steps(given: Parameters, values: Parameters) -> dict[str, Any]:
+def own_of_steps(given: Parameters, values: Parameters, d: int) -> dict[str, Any]:
     """The letters of what each step has its own of, for as many steps as the values say."""
-    return {k: v.at(values[v.steps]) for k, v in given.items() if isinstance(v, Each)}
+    return {k: v.at(values[v.steps], d) for k, v in given.items() if isinstance(v, Each)}
+
+
+def open_arrays(given: Parameters) -> dict[str, Vector | Matrix]:
+    """The open vectors and matrices of the set, those of the first steps among them."""
+    from proofs.prove_steps import needed
+
+    own = [v.steps for v in given.values() if isinstance(v, Each)]
+    fixed = [given[steps] for steps in own if isinstance(given[steps], int)]
+    return arrays(given, max(fixed, default=needed(1) if own else 0))
 
 
 def counted(given: Parameters) -> list[str]:
@@ -217,7 +236,7 @@ def prove(claim: Claim, given: Parameters) -> Any:
         expand=bool(given.get("expand")),
         statement=statement,
         parameters=values,
-        arrays=arrays(given),
+        arrays=open_arrays(given),
     )
 
 
@@ -238,27 +257,29 @@ def _prove_steps(claim: Claim, given: Parameters) -> Any:
         lambda k, witness: formula.at(values(k, witness)),
         values,
         name,
-        arrays(given),
+        open_arrays(given),
         given.get("n"),
         per_step(given),
     )
 
 
-def per_step(given: Parameters) -> list[str]:
+def per_step(given: Parameters) -> dict[str, Each]:
     """The parameters of which each step has its own. Raises ValueError where they are counted by
     another than the open number of steps."""
-    names = [name for name, value in given.items() if isinstance(value, Each)]
-    for name in names:
-        if (steps := given[name].steps) not in counted(given):
-            raise ValueError(f"{name} is a number for each of {steps}, which is no open number")
-    return names
+    made = {name: value for name, value in given.items() if isinstance(value, Each)}
+    for name, value in made.items():
+        if value.steps not in counted(given):
+            raise ValueError(
+                f"{name} is a number for each of {value.steps}, which is no open number"
+            )
+    return made
 
 
 def _of_steps(given: Parameters, d: int, k: int) -> dict[str, Any]:
     """The set at dimension d and k steps."""
     (name,) = counted(given)
     made = {**opened(given, d), name: k}
-    return made | own_of_steps(given, made)
+    return made | own_of_steps(given, made, d)
 
 
 def _of_every_size(claim: Claim, given: Parameters, d: int) -> tuple[int, list[Any]]:
@@ -272,7 +293,8 @@ def _of_every_size(claim: Claim, given: Parameters, d: int) -> tuple[int, list[A
     except ValueError:  # a builder that takes no step less than one
         least, first = 1, claim.witness(**_of_steps(given, d, 1))
     more = range(least + 1, least + SEEN + 1)
-    return least, [first, *(claim.witness(**_of_steps(given, d, k)) for k in more)]
+    every = [first, *(claim.witness(**_of_steps(given, d, k)) for k in more)]
+    return least, [of_any_length(one, given) for one in every]
 
 
 def _prove(claim: Claim, given: Parameters, proved: dict[str, Proved]) -> str | None:
@@ -316,7 +338,8 @@ def not_uniform(claim: Claim, given: Parameters) -> str | None:
                 f"the blocks of {witness.name} with {described(given)} are others at {where} "
                 f"than at d = {d}, where they are proved"
             )
-        if counted(given) and (fault := _not_tied(claim, given, other)) is not None:
+        seen = n != EXAMPLES  # at this d, which is that of the proof
+        if counted(given) and not seen and (fault := _not_tied(claim, given, other)) is not None:
             return f"{witness.name} with {described(given)}: {fault}"
     return None
 
@@ -349,10 +372,11 @@ def explicit_sums(witness: Any, given: Parameters) -> dict[Any, Any]:
     letters."""
     from proofs.calculus.arrays import Arrays, column
 
-    letters = Arrays(arrays(given), witness.d)
+    letters = Arrays(open_arrays(given), witness.d)
 
     def at(of_mix: bool, one: Any, d: int, n: int) -> Any:
         there = opened(given, d, n)
+        there |= entries(there)
         rows = (letters.mixes if of_mix else letters).rows
         values = {k: column(v) if is_vector(v) else v for k, v in there.items() if k in rows}
         return one.at(values, n if of_mix else d)
@@ -384,6 +408,7 @@ def shape_free(witness: Any, matrices: Mapping[Any, Any] | None = None) -> Any:
 
     `matrices` gives others in place of its explicit ones.
     """
+    from proofs.calculus.arrays import multiplied_out
     from proofs.layer import MLP, Layer
     from proofs.prompt import Prompt
     from proofs.stream import Slot
@@ -391,9 +416,9 @@ def shape_free(witness: Any, matrices: Mapping[Any, Any] | None = None) -> Any:
     without = {Prompt: ("d",), Layer: ("holds",), Slot: ("shape",)}
 
     @cache
-    def multiplied_out(rows: Any) -> Any:
+    def sums(rows: Any) -> Any:
         instead = (matrices or {}).get(rows, rows)
-        return tuple(tuple(getattr(e, "expand", lambda e=e: e)() for e in row) for row in instead)
+        return tuple(tuple(map(multiplied_out, row)) for row in instead)
 
     def data(value: Any) -> Any:
         if isinstance(value, tuple):
@@ -404,7 +429,7 @@ def shape_free(witness: Any, matrices: Mapping[Any, Any] | None = None) -> Any:
         for name in without.get(type(value), ()):
             del made[name]
         if made.get("matrix") is not None:
-            made["matrix"] = multiplied_out(made["matrix"])
+            made["matrix"] = sums(made["matrix"])
         if isinstance(value, MLP):  # letters with their sizes
             made["letters"] = sorted(name for name, _ in value.letters)
         return {"": type(value), **made}
@@ -481,7 +506,7 @@ def _is_instance(claim: Claim, given: Parameters, p: Parameters) -> bool:
         if p[name] > SEEN:
             return False
         letters[name] = p[name]
-        letters |= own_of_steps(given, letters)
+        letters |= own_of_steps(given, letters, d)
     for name, letter in letters.items():
         if name in p:
             _match(letter, p[name], values)

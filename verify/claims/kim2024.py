@@ -25,8 +25,16 @@ from .. import algorithms, strategies
 from ..checks.statements import formula as formula_check
 from ..claim import Check, Domain, claim, repair
 from ..formulas import formula
+from ..papers import Paper
 from ..strategies import Case, as_text
 
+PAPER = Paper(
+    "kim2024",
+    title="Transformers are Minimax Optimal Nonparametric In-Context Learners",
+    authors="Juno Kim, Tai Nakamaki, Taiji Suzuki",
+    arxiv="2408.12186",
+    version=2,
+)
 FEATURES: dict[str, Any] = {"parts": layout(phi="d")}
 HEAD = r"\big\langle \tfrac1n \textstyle\sum_i y_i \phi(x_i),\; \Gamma \phi(x) \big\rangle"
 LEAST_SQUARES = r"\arg\min_\theta \textstyle\sum_i (\theta^\top \phi(x_i) - y_i)^2"
@@ -38,7 +46,7 @@ Matrix = tuple[tuple[Any, ...], ...]
 
 @claim(
     "kim2024.head",
-    source="kim2024, the linear attention layer",
+    source=f"{PAPER}, the linear attention layer",
     statement=HEAD + r" \text{ for every } n, N \text{ and } \Gamma",
     algorithm=formula("(phi.T*y).T*gamma*phi_t/n", name="plug-in", **FEATURES),
     cases=lambda: strategies.prompts(gamma=strategies.matrix(), **FEATURES),
@@ -78,7 +86,7 @@ def spline_cases(draw: Any) -> Case:
 @claim(
     "kim2024.head.splines",
     variant="improved",
-    source="kim2024, a deep network and the layer",
+    source=f"{PAPER}, a deep network and the layer",
     statement=HEAD + r" \text{ with } \phi \text{ the } N \text{ B-splines of a number, made by "
     r"one ReLU MLP}",
     algorithm=spline_plug_in,
@@ -108,7 +116,7 @@ def least_squares(X: Any, y: Any, queries: Any, **_: Any) -> Any:
 
 @claim(
     "kim2024.head.population",
-    source="kim2024, Gamma the inverse of the features' covariance in the population",
+    source=f"{PAPER}, Gamma the inverse of the features' covariance in the population",
     expected="refuted",
     statement=HEAD + r" = \hat\theta^\top \phi(x),\; \Gamma = \Sigma^{-1},\; "
     r"\Sigma = \operatorname{E}\, \phi(x)\phi(x)^\top,\; \hat\theta = " + LEAST_SQUARES,
@@ -201,7 +209,7 @@ def one_feature(x: Fraction) -> tuple[Any, Any, Any]:
 
 @claim(
     "kim2024.head.fixed",
-    source="kim2024, some Gamma",
+    source=f"{PAPER}, some Gamma",
     expected="refuted",
     statement=r"\text{there is } \Gamma \text{ with } "
     + HEAD

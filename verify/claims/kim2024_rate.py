@@ -22,6 +22,7 @@ from ..checks.analysis.losses import Loss, Regression, n
 from ..checks.case import objects
 from ..checks.rates import predictions
 from ..claim import Budget, Check, CheckResult, Differs, check, claim
+from .kim2024 import PAPER
 
 RISK = r"\|f - \Pi f\|^2 + \tfrac1n\left(N (\|f\|^2 + \sigma^2) - \|\Pi f\|^2\right)"
 
@@ -180,7 +181,7 @@ def measured(budget: Budget) -> CheckResult:
 
 @claim(
     "kim2024.rate",
-    source="kim2024, the risk in context against the minimax rate",
+    source=f"{PAPER}, the risk in context against the minimax rate",
     statement=r"\Gamma = \Sigma^{-1},\ N \text{ equal bins}: \operatorname{E}\|\hat f - f\|^2 = "
     + RISK
     + r";\ \|f - \Pi f\|^2 \sim N^{-2s} \text{ and } N \sim n^{1/(2s+1)} \text{ give } "

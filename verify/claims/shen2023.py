@@ -23,7 +23,15 @@ from .. import algorithms, strategies
 from ..checks import order
 from ..claim import Check, Claim, builtin, claim, repair
 from ..formulas import formula
+from ..papers import Paper
 
+PAPER = Paper(
+    "shen2023",
+    title="Do pretrained Transformers Learn In-Context by Gradient Descent?",
+    authors="Lingfeng Shen, Aayush Mishra, Daniel Khashabi",
+    arxiv="2310.08540",
+    version=5,
+)
 STEP = Symbol("step_size")
 HALF = Fraction(1, 2)
 DIMENSIONS = range(1, 25)  # at which builders are read
@@ -36,10 +44,6 @@ FULL_BATCH: dict[str, dict[str, Any]] = {
     "preconditioned": {"step_size": STEP},
     "newton": {"alpha": Symbol("alpha")},
 }
-
-
-def source(what: str) -> str:
-    return f"shen2023, {what}"
 
 
 def full_batches() -> Iterator[dict[str, Any]]:
@@ -63,7 +67,7 @@ def named(name: str, **parameters: Any) -> Witness:
 
 @claim(
     "shen2023.order",
-    source=source("gradient descent"),
+    source=f"{PAPER}, gradient descent",
     statement=r"w_k = w_{k-1} - \eta \nabla L(w_{k-1}): \text{ the prediction is the same in every "
     r"order of the demonstrations}",
     note="the same is read off the layers of momentum, GD++, preconditioned descent and Newton's "
@@ -81,7 +85,7 @@ def full_batch_order() -> tuple[Check, ...]:
 @claim(
     "shen2023.order.full_batch",
     variant="improved",
-    source=source("gradient descent"),
+    source=f"{PAPER}, gradient descent",
     statement=r"w_k^\top x,\; w_k = w_{k-1} - \eta X^\top (X w_{k-1} - y),\; w_0 = 0",
     algorithm=formula(
         "w.T*x_t",
@@ -109,7 +113,7 @@ def epoch(X: Any, y: Any, queries: Any, step_size: Any) -> Any:
 
 @claim(
     "shen2023.order.stochastic",
-    source=source("stochastic gradient descent"),
+    source=f"{PAPER}, stochastic gradient descent",
     statement=r"w_i = w_{i-1} - \eta\,(w_{i-1}^\top x_i - y_i)\, x_i: \text{ the prediction of an "
     r"epoch depends on the order of the demonstrations}",
     algorithm=epoch,
@@ -138,7 +142,7 @@ def recursive() -> Claim:
 
 @claim(
     "shen2023.order.online",
-    source=source("read of every learner that takes one demonstration after the other"),
+    source=f"{PAPER}, read of every learner that takes one demonstration after the other",
     expected="refuted",
     statement=r"\text{a transformer that takes in one demonstration after the other depends on "
     r"their order}",
@@ -170,7 +174,7 @@ def causal_sizes(*layers: int) -> list[dict[str, Any]]:
 
 @claim(
     "shen2023.order.causal",
-    source=source("causal attention"),
+    source=f"{PAPER}, causal attention",
     expected="refuted",
     statement=r"k \geq 1 \text{ layers of causal attention depend on the order of the "
     r"demonstrations}",

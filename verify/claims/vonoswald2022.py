@@ -17,8 +17,16 @@ from .. import algorithms, strategies
 from ..checks.statements import formula
 from ..claim import Check, claim, repair
 from ..formulas import Formula
+from ..papers import Paper
 from ..strategies import Case, as_text, float_prompts, positive
 
+PAPER = Paper(
+    "vonoswald2022",
+    title="Transformers Learn In-Context by Gradient Descent",
+    authors="Johannes von Oswald, Eyvind Niklasson, Ettore Randazzo, João Sacramento, "
+    "Alexander Mordvintsev, Andrey Zhmoginov, Max Vladymyrov",
+    arxiv="2212.07677",
+)
 LOSS = r"L(W) = \tfrac{1}{2n} \textstyle\sum_i \|W x_i - y_i\|^2"
 
 
@@ -50,7 +58,7 @@ def descend(X: Any, y: Any, queries: Any, step_size: Any, w0: Any = None, steps:
 
 @claim(
     "vonoswald2022.prop1",
-    source="vonoswald2022, proposition 1",
+    source=f"{PAPER}, proposition 1",
     statement=r"(x_j, y_j) \mapsto (x_j, y_j - \Delta W x_j),\; "
     r"(x, -W_0 x) \mapsto (x, -(W_0 + \Delta W) x),\; \Delta W = -\eta \nabla L(W_0),\; " + LOSS,
     algorithm=descend,
@@ -115,7 +123,7 @@ def block_difference(case: Mapping[str, Any]) -> dict[str, Any] | None:
 
 @claim(
     "vonoswald2022.ksteps",
-    source="vonoswald2022, after proposition 1",
+    source=f"{PAPER}, after proposition 1",
     statement=r"k \text{ copies of the layer, all with } W_0, \text{ are } k "
     r"\text{ gradient steps of } " + LOSS,
     algorithm=descend,
@@ -162,7 +170,7 @@ def transforming_descent(
 
 @claim(
     "vonoswald2022.gdpp",
-    source="vonoswald2022, GD++",
+    source=f"{PAPER}, GD++",
     statement=r"\text{each layer is one gradient step at } W_0 \text{ on the data } (X, y) "
     r"\text{ that its tokens hold, and maps every } x \text{ to } (I - \gamma X^\top X)\, x",
     algorithm=transforming_descent,
@@ -214,7 +222,7 @@ def zero_prompts() -> tuple[st.SearchStrategy[Case], ...]:
 
 @claim(
     "vonoswald2022.gdpp.ksteps",
-    source="vonoswald2022, GD++, over all layers",
+    source=f"{PAPER}, GD++, over all layers",
     statement=r"k \text{ layers are } k \text{ gradient steps on one transformation of the data}, "
     r"W_0 = 0",
     expected="refuted",

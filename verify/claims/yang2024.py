@@ -24,9 +24,17 @@ from .. import algorithms, strategies
 from ..checks.analysis.evidence import about_its_own
 from ..checks.statements import formula as formula_check
 from ..claim import Budget, Check, CheckResult, Differs, check, claim, repair
+from ..papers import Paper
 from ..statements import limit, order
 from ..strategies import Case, as_text
 
+PAPER = Paper(
+    "yang2024",
+    title="In-Context Learning with Representations: "
+    "Contextual Generalization of Trained Transformers",
+    authors="Tong Yang, Yu Huang, Yingbin Liang, Yuejie Chi",
+    arxiv="2408.10147",
+)
 # tokens: different unit vectors, of positive entries
 UNIT = tuple(
     (Fraction(a, c), Fraction(b, c))
@@ -113,7 +121,7 @@ WITHIN = ("2*(n - 1)*size", "gap")
 
 @claim(
     "yang2024.ridge",
-    source="yang2024, theorem 2 and eqs. 8, 26",
+    source=f"{PAPER}, theorem 2 and eqs. 8, 26",
     statement=r"H = N,\; Q_h = \beta\, v_h \mathbf{1}^\top,\; w_h = A_{h,:}: \hat y_k \to y_k "
     r"\;(k \leq N),\quad \hat y_k \to " + RIDGE + r"\;(k > N),\quad \beta \to \infty",
     note="the ridge of eq. 20, with m tau, not N tau as in eq. 25; the weights know all features "
@@ -176,7 +184,7 @@ def other_tokens(budget: Budget) -> CheckResult:
 
 @claim(
     "yang2024.ridge.prompts",
-    source="yang2024, theorem 2, read of prompts of any N tokens of the dictionary",
+    source=f"{PAPER}, theorem 2, read of prompts of any N tokens of the dictionary",
     expected="refuted",
     statement=r"\text{there are weights with which } "
     + LAYER
@@ -242,7 +250,7 @@ def dictionaries(draw: Any) -> dict[str, Any]:
 
 @claim(
     "yang2024.ridge.heads",
-    source="yang2024, section 3.3, the necessity of several heads",
+    source=f"{PAPER}, section 3.3, the necessity of several heads",
     expected="refuted",
     statement=r"H = 1: \text{ there are weights with which } " + LAYER + r" \text{ is the ridge of "
     r"eq. 20 for all labels}",
@@ -322,7 +330,7 @@ SMALL: tuple[tuple[tuple[tuple[Fraction, ...], ...], int, Fraction], ...] = tupl
 
 @claim(
     "yang2024.ridge.noise",
-    source="yang2024, eq. 25, as what training leaves",
+    source=f"{PAPER}, eq. 25, as what training leaves",
     expected="refuted",
     statement=r"A \text{ with } N\tau \text{ for } m\tau \text{ minimises } "
     r"\operatorname{E}\,(\hat y_k - y_k)^2",
@@ -369,7 +377,7 @@ DIRECTIONS = r"m \text{ heads of scores } \varepsilon f_i(x_j) f_i(x),\; \vareps
 
 @claim(
     "yang2024.ridge.directions",
-    source="yang2024, read of one head for each feature direction",
+    source=f"{PAPER}, read of one head for each feature direction",
     expected="refuted",
     statement=DIRECTIONS + r"\to \text{ ridge regression on } f(x), \text{ for every prompt}",
     note="with features in the stream the layer needs no dictionary; at one example its limit is "

@@ -22,6 +22,12 @@ def explain(
     all_of_them: Annotated[
         bool, typer.Option("--all", help="Every construction, and an index, into a folder.")
     ] = False,
+    report: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REPORT.json", help="With --all: verdicts from what `check --json` wrote."
+        ),
+    ] = None,
     settings: SET = None,
 ) -> None:
     """Write a page that runs the weights, step by step."""
@@ -44,15 +50,22 @@ def explain(
             raise WrongCall("--set is for one page; --all writes them as they are")
         if Path(output).exists() and not Path(output).is_dir():
             raise WrongCall(f"{output} is a file; --all needs a folder")
+        recorded = None
+        if report is not None:
+            from .replay import load
+
+            recorded = load(report)
         with Progress("pages") as progress:
             progress("writing")
             try:
-                pages.write_all(output)
+                pages.write_all(output, recorded)
             except OSError as error:
                 raise WrongCall(f"{output}: cannot be written: {reason(error)}") from None
         typer.echo(f"wrote {Path(output) / 'index.html'}", err=True)
         return
     assert name is not None
+    if report is not None:
+        raise WrongCall("--report is for --all: a page of its own runs its checks itself")
     found = subject(name)
     given = parse(name, found.signature, settings or ())
     check_writable(output)

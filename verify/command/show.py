@@ -12,12 +12,22 @@ from .options import AS, JSON, NAME, SET
 def list_all(
     json: JSON = False,
     claims: Annotated[bool, typer.Option("--claims", help="List the claims too.")] = False,
+    papers: Annotated[
+        bool, typer.Option("--papers", help="List the papers instead, a line for each.")
+    ] = False,
 ) -> None:
-    """Every witness, with its parameters."""
+    """Every witness, with its parameters; or every paper, with how its statements fare."""
     import constructions
 
     from ..report.as_json import dumps
 
+    if papers:
+        if claims:
+            from ..inputs.errors import WrongCall
+
+            raise WrongCall("list takes --papers or --claims, not both")
+        _list_papers(json)
+        return
     witnesses = []
     for name, taken, about in constructions.listed():
         parameters = [
@@ -46,7 +56,52 @@ def list_all(
         for claim in known:
             print(f"{claim['id']:34} {claim['variant']:9} {claim['summary']}")
     else:
-        print("\n`witness show NAME` has the layers, `witness list --claims` the claims.")
+        print(
+            "\n`witness show NAME` has the layers, `witness list --claims` the claims, "
+            "`witness list --papers` the papers."
+        )
+
+
+def _list_papers(json: bool) -> None:
+    """Every paper: a line about its statements, title and authors. Nothing is run."""
+    from .. import claim_texts
+    from ..report import index
+    from ..report.as_json import dumps
+
+    known = claim_texts.papers()
+    listed = index.by_paper(index.statements(claim_texts.claims_of_papers()))
+    if json:
+        made = [
+            paper.to_json()
+            | {
+                "url": paper.url,
+                "line": index.line(name, listed.get(name, []), paper),
+                "statements": [_statement(row) for row in listed.get(name, [])],
+            }
+            for name, paper in known.items()
+        ]
+        print(dumps({"schema": "witness-list/1", "papers": made}), end="")
+        return
+    for name, paper in known.items():
+        print(index.line(name, listed.get(name, []), paper))
+        print(f"    {paper.title}\n    {paper.authors}")
+    print(
+        "\nVerdicts are those that the claims expect; `witness check PAPER` finds them anew, "
+        "`witness explain --all -o FOLDER` writes an index of every statement."
+    )
+
+
+def _statement(row: Any) -> dict[str, Any]:
+    """One statement: what is expected of it as printed, and repaired; null where there is none."""
+    said, repaired = row.said, row.repaired
+    return {
+        "id": said["id"],
+        "source": said["source"],
+        "summary": said["summary"],
+        "printed": row.printed and row.printed["expected"],
+        "repaired": repaired and repaired["expected"],
+        "repair": repaired["repair"] if repaired else None,
+    }
 
 
 def _shown(parameter: Any) -> str:

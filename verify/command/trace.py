@@ -129,6 +129,10 @@ def print_trace(
             said = short(_alone(reference(algorithm, case, arithmetic(witness), predicted.shape)))
         except InexactReference as error:
             said = f"decides nothing: {error}"
+        except ValueError as error:
+            if not subject.outside(case):
+                raise
+            said = f"says nothing of this prompt: {error}"
         line(f"algorithm  {said}")
     if wrong:
         line(first_wrong(wrong[0]), "red")

@@ -91,9 +91,8 @@ class Fingerprint:
             "learns": self.learns,
             "alone": self.alone,
             "why": self.why,
-            "rejected": [
-                one.to_json() for one in self.candidates if one.error.high > self.within
-            ],
+            "rejected": self.best is None,
+            "candidates": [one.to_json() for one in self.candidates],
         }  # fmt: skip
 
 

@@ -178,14 +178,13 @@ def _compared(
         return one
     if first.error.value > FAR:
         return one
-    fitted = _fitted_to(one, first, batches)
     batch = together(batches)
-    gaps = apart(
-        predictions(first.name, first.parameters, batch),
-        predictions(fitted.name, fitted.parameters, batch),
-    )
-    if np.sqrt((gaps**2).mean()) <= SAME:
-        return replace(one, parameters=fitted.parameters, edge=fitted.edge, same=True)
+    of_first = predictions(first.name, first.parameters, batch)
+    # what is fitted to it is nearer to the first one's function, unless the search misses it
+    for member in (_fitted_to(one, first, batches), one):
+        gaps = apart(of_first, predictions(member.name, member.parameters, batch))
+        if np.sqrt((gaps**2).mean()) <= SAME:
+            return replace(one, parameters=member.parameters, edge=member.edge, same=True)
     return replace(one, tied=alike)
 
 

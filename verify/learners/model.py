@@ -242,7 +242,8 @@ def _method(given: Any, name: str, parts: bool = False) -> Any:
 
 
 def _as_arrays(function: Callable[..., Any]) -> Callable[..., np.ndarray]:
-    return lambda *arrays: _numbers(function(*arrays))
+    """Calls it with copies, since it may write into what it is given."""
+    return lambda *arrays: _numbers(function(*(a.copy() for a in arrays)))
 
 
 @dataclass(frozen=True)
@@ -257,7 +258,8 @@ class _Module:
         def call(*arrays: np.ndarray) -> np.ndarray:
             kept = [*self.module.parameters(), *self.module.buffers()]
             like = next((k for k in kept if k.is_floating_point()), torch.zeros(0).double())
-            tensors = [torch.as_tensor(a, dtype=like.dtype, device=like.device) for a in arrays]
+            # copies, since a module may write into what it is given
+            tensors = [torch.tensor(a, dtype=like.dtype, device=like.device) for a in arrays]
             with torch.no_grad(), _evaluating(self.module):
                 return _numbers(function(*tensors))
 
@@ -286,13 +288,19 @@ def _numbers(answer: Any) -> np.ndarray:
         return np.stack(parts, axis=-3)
     if hasattr(answer, "detach"):
         answer = answer.detach().cpu().double().numpy()
+    what = type(answer).__name__
     try:
         made = np.asarray(answer)
-        if made.dtype.kind in "USc":  # text that looks like a number is none
+        if made.dtype.kind == "c":
+            raise NoModelError(
+                f"the model answers with {what} of complex numbers, not of real ones"
+            )
+        if made.dtype.kind in "US":  # text that looks like a number is none
             raise TypeError(made.dtype)
         return made.astype(float)
+    except NoModelError:
+        raise
     except (TypeError, ValueError):
-        what = type(answer).__name__
         raise NoModelError(f"the model answers with {what}, not with numbers") from None
 
 
@@ -369,7 +377,7 @@ def _batch(call: Callable[..., np.ndarray], *prompts: np.ndarray) -> np.ndarray 
         return call(*prompts)
     except NoModelError:
         raise
-    except Exception:
+    except (Exception, SystemExit):
         return None  # what it says of a single prompt is what it is asked for next
 
 
@@ -379,10 +387,10 @@ def _said(call: Callable[..., np.ndarray], who: str, *arrays: np.ndarray) -> np.
         return call(*arrays)
     except NoModelError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script's function may end the process
         names = ("tokens",) if len(arrays) == 1 else ("X", "y", "queries")
         shapes = ", ".join(f"{name} {a.shape}" for name, a in zip(names, arrays, strict=True))
-        message = f"{type(error).__name__}: {error}".splitlines()[0]
+        message = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
         raise NoModelError(f"{who} fails on {shapes}: {message}") from error
 
 

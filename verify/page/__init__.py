@@ -36,11 +36,14 @@ def write_own_page(subject: Subject, parameters: Mapping[str, Any], path: str | 
     write(path, html_of_own(subject, parameters))
 
 
-def write_all(folder: str | Path) -> None:
-    """index.html and a page per construction and per claim that failed as printed, linked."""
+def write_all(folder: str | Path, report: Mapping[str, Any] | None = None) -> None:
+    """index.html and a page per construction and per statement of a paper, linked.
+
+    Verdicts are those of `report`, as `check --json` writes it; see `pages.all_pages`.
+    """
     from .pages import all_pages
 
-    made = all_pages()
+    made = all_pages(report)
     Path(folder).mkdir(parents=True, exist_ok=True)
     for file, html in made.items():
         write(Path(folder) / file, html)

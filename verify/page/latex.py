@@ -8,8 +8,8 @@ from html import escape
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|[A-Za-z]|\s+|.", re.S)
 GREEK = dict(zip(
     "alpha beta gamma delta epsilon varepsilon eta theta kappa lambda pi rho sigma tau phi "
-    "Gamma Delta Pi Phi Sigma ell".split(),
-    "αβγδϵεηθκλπρστφΓΔΠΦΣℓ",
+    "Gamma Delta Lambda Pi Phi Sigma ell".split(),
+    "αβγδϵεηθκλπρστφΓΔΛΠΦΣℓ",
 ))  # fmt: skip
 OPERATORS = {
     "top": "⊤", "mapsto": "↦", "cdot": "·", "times": "×", "leftarrow": "←", "nabla": "∇", "in": "∈",
@@ -17,8 +17,9 @@ OPERATORS = {
     "leq": "≤", "le": "≤", "geq": "≥", "ge": "≥", "neq": "≠", "emptyset": "∅", "dagger": "†",
     "ldots": "…", "dots": "…", "cdots": "⋯", "star": "⋆", "odot": "⊙", "pm": "±", "sum": "∑",
     "prod": "∏", "|": "‖", "infty": "∞", "subset": "⊂", "forall": "∀", "succeq": "⪰", "circ": "∘",
+    "setminus": "∖",
 }  # fmt: skip
-FUNCTIONS = ("log", "exp", "max", "min", "sup", "inf", "det", "Pr", "arg")
+FUNCTIONS = ("log", "exp", "max", "min", "sup", "inf", "det", "Pr", "arg", "deg")
 SPACES = {
     ",": ".17em",
     ";": ".28em",
@@ -58,6 +59,14 @@ def statement(latex: str) -> str:
             rest.pop(0)
             made.append(escape(_plain_group(rest)))
     return "".join(made)
+
+
+def stated(latex: str) -> str:
+    """A statement as HTML; in its own letters where it uses more LaTeX than is known here."""
+    try:
+        return statement(latex)
+    except ValueError:
+        return f"<code>{escape(latex, quote=True)}</code>"
 
 
 def _depth(tokens: list[str]) -> int:

@@ -135,6 +135,6 @@ def _renamed(expression: Any) -> Any:
     return expression.subs(named) if named else expression
 
 
-def plain(text: str) -> str:
+def plain(text: Any) -> str:
     """Text for HTML."""
-    return escape(text, quote=True)
+    return escape(str(text), quote=True)

@@ -11,12 +11,15 @@ from typing import Any
 import constructions
 
 from ..claim import Budget, Claim, builtin, failing
-from ..inputs.names import Subject
+from ..inputs.errors import WrongCall
+from ..inputs.names import Subject, signature_of
+from ..papers import paper_of
 from ..strategies import as_text
 from . import own
 from .build import construction_page, fitted_to, lesson_of, literal, page
 from .export import Export
-from .latex import statement
+from .index_table import INDEX_SCRIPT, statements_index, verdict_html
+from .latex import stated
 from .lesson import rich
 from .mathml import plain
 from .pairs import Builder, Pair, matrix_name, pair_of
@@ -34,7 +37,7 @@ def html_of(name: str, parameters: Mapping[str, Any]) -> str:
     if parameters:
         raise ValueError(f"the page of the claim {name} takes no parameters: they are its controls")
     claim = variants.get("printed") or next(iter(variants.values()))
-    return claim_page(claim, variants, found(claim))
+    return claim_page(claim, variants, {claim.variant: found(claim)})
 
 
 def html_of_own(subject: Subject, parameters: Mapping[str, Any]) -> str:
@@ -46,15 +49,8 @@ def html_of_own(subject: Subject, parameters: Mapping[str, Any]) -> str:
     assert claim is not None and claim.algorithm is not None
     report = own.checked(claim, subject.file)
     pair, repaired = own.pair_of_own(subject, parameters, report["counterexample"])
-    start = {**pair.fixed, **pair.start, **pair.scalars}
-    return pair_page(
-        claim,
-        pair,
-        about(claim, repaired, report, "The claim"),
-        report["counterexample"],
-        lambda *prompt: own.answers(claim, start, prompt),
-        source_of(claim),
-    )
+    notice = about(claim, repaired, report, "The claim")
+    return own_page(claim, pair, notice, report["counterexample"])
 
 
 def source_of(claim: Claim) -> str:
@@ -71,28 +67,65 @@ def source_of(claim: Claim) -> str:
     )
 
 
-def all_pages() -> dict[str, str]:
-    """{file name: HTML} of the index and every page."""
+def all_pages(report: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """{file name: HTML} of the index and every page: constructions, and statements of papers.
+
+    Verdicts are those of the report of `check --json`. What is not in it and is expected to fail as
+    printed is checked quickly, now; the rest is said not to have been run.
+    """
     made: dict[str, str] = {}
-    lessons, claims = [], []
+    lessons: list[str] = []
+    entries: list[dict[str, Any]] = []
+    run = {
+        (entry["id"], entry["variant"]): entry
+        for entry in (report["claims"] if report else ())
+        if "file" not in entry  # a user's claim may be named like a built-in one
+    }
     for name in constructions.names():
         made[f"{name}.html"] = html_of(name, {})
         lesson = lesson_of(name)
         lessons.append(entry(f"{name}.html", lesson.title, rich(lesson.lead)))
-    for name, variants in failing().items():
-        printed = variants["printed"]
-        report = found(printed)
-        made[f"{name}.html"] = claim_page(printed, variants, report)
-        verdict = report["verdict"]
-        lead = f'{plain(printed.summary)} <b class="verdict-{verdict}">{verdict}</b>'
-        claims.append(entry(f"{name}.html", name, lead))
+    fail = failing()
+    for name, variants in of_papers().items():
+        if name in fail and (name, "printed") not in run:
+            run[name, "printed"] = found(variants["printed"])
+        made[f"{name}.html"] = claim_page(
+            variants.get("printed") or next(iter(variants.values())),
+            variants,
+            {variant: run[name, variant] for variant in variants if (name, variant) in run},
+        )
+        entries += (
+            run.get(claim.key, not_run(claim)) | {"href": f"{name}.html"}
+            for claim in variants.values()
+        )
     made["index.html"] = frame(
         "How attention does it",
         "Transformers whose weights are written down by a proof, run in the page.",
-        f'<h2>Constructions</h2><ul class="cards">{"".join(lessons)}</ul>'
-        f'<h2>Claims that fail as printed</h2><ul class="cards">{"".join(claims)}</ul>',
+        '<p><a href="#constructions">Constructions</a> · '
+        '<a href="#papers">Papers, statement by statement</a></p>'
+        f'<h2 id="constructions">Constructions</h2><ul class="cards">{"".join(lessons)}</ul>'
+        f'<h2 id="papers">Papers, statement by statement</h2>{statements_index(entries)}',
+        script=INDEX_SCRIPT,
     )
     return made
+
+
+def of_papers() -> dict[str, dict[str, Claim]]:
+    """{id: {variant: claim}} of the built-in claims of papers."""
+    by_id: dict[str, dict[str, Claim]] = {}
+    for claim in builtin():
+        if paper_of(claim) is not None:
+            by_id.setdefault(claim.id, {})[claim.variant] = claim
+    return by_id
+
+
+def not_run(claim: Claim) -> dict[str, Any]:
+    """What a report would say of a claim before it is checked: no verdict, no evidence."""
+    said = ("id", "variant", "source", "summary", "statement", "expected", "repair")
+    paper = paper_of(claim)
+    return {name: getattr(claim, name) for name in said} | (
+        {"paper": paper.to_json()} if paper is not None else {}
+    )
 
 
 def entry(file: str, title: str, lead: str) -> str:
@@ -106,51 +139,114 @@ def found(claim: Claim) -> dict[str, Any]:
     return engine.run(claim, Budget(quick=True)).to_json()
 
 
-def claim_page(claim: Claim, variants: Mapping[str, Claim], report: Mapping[str, Any]) -> str:
-    """A claim as printed and repaired, side by side where both can run, with its counterexample."""
+def claim_page(
+    claim: Claim, variants: Mapping[str, Claim], run: Mapping[str, Mapping[str, Any]]
+) -> str:
+    """A claim as printed and repaired, side by side where both can run, with its counterexample.
+
+    `run` has the report's entry of each variant that was checked. A claim whose transformer a page
+    cannot run gets a page of text, which says why.
+    """
     repaired = variants.get("repaired")
-    notice = about(claim, repaired, report)
-    pair = pair_of(claim.id)
+    report = run.get(claim.variant)
+    counterexample = report["counterexample"] if report else None
+    name = "As printed" if claim.variant == "printed" else "The claim"
+    notice = about(claim, repaired, report, name, run.get("repaired"))
+    pair, why = pair_of(claim.id), ""
+    if pair is None and claim.witness is not None and claim.algorithm is not None:
+        try:
+            return witness_page(claim, variants, notice, counterexample)
+        except (WrongCall, TypeError, ValueError, ArithmeticError) as error:
+            why = f"<p>Its transformer does not run in a page: {plain(error)}.</p>"
     if pair is None:
-        body = notice + f"<h2>Evidence</h2>{checks_table(report['checks'])}"
-        return frame(claim.id, claim.summary, body, claim.source)
-    return pair_page(claim, pair, notice, report["counterexample"])
+        tables = "".join(
+            f"<h2>{title}</h2>{checks_table(entry['checks'])}"
+            for title, entry in (
+                ("Evidence", report),
+                ("Evidence of the repair", run.get("repaired") if repaired != claim else None),
+            )
+            if entry is not None
+        )
+        return frame(claim.id, claim.summary, notice + why + tables, cited(claim))
+    return pair_page(claim, pair, notice, counterexample)
+
+
+def witness_page(
+    claim: Claim,
+    variants: Mapping[str, Claim],
+    notice: str,
+    counterexample: Mapping[str, Any] | None,
+) -> str:
+    """The page of a claim's own builder, at its counterexample or one of its cases.
+
+    Raises WrongCall, TypeError, ValueError or ArithmeticError where a page cannot run it.
+    """
+    assert claim.witness is not None
+    subject = Subject(
+        claim.id, claim.witness, signature_of(claim), claim, alike=tuple(variants.values())
+    )
+    pair, _ = own.pair_of_own(subject, {}, counterexample)
+    return own_page(claim, pair, notice, counterexample)
+
+
+def own_page(
+    claim: Claim, pair: Pair, notice: str, counterexample: Mapping[str, Any] | None
+) -> str:
+    """The page of a claim beside its algorithm, which is code or a formula."""
+    start = {**pair.fixed, **pair.start, **pair.scalars}
+    return pair_page(
+        claim,
+        pair,
+        notice,
+        counterexample,
+        lambda *prompt: own.answers(claim, start, prompt),
+        source_of(claim),
+    )
+
+
+def cited(claim: Claim) -> str:
+    """Where a claim stands, with title and number of its paper."""
+    paper = paper_of(claim)
+    if paper is None:
+        return claim.source
+    return f"{claim.source} · {paper.authors}: {paper.title}, arXiv:{paper.identifier}"
 
 
 def about(
     claim: Claim,
     repaired: Claim | None,
-    report: Mapping[str, Any],
+    report: Mapping[str, Any] | None,
     name: str = "As printed",
+    mended: Mapping[str, Any] | None = None,
 ) -> str:
-    """What is printed, what the check found, why, and the repair, as HTML."""
+    """What is printed, what the check found, why, and the repair, as HTML.
+
+    `report` is of the claim, `mended` of the repaired one: None where it was not run.
+    """
     lines = []
+    entry = report or not_run(claim)
     if claim.statement:
         lines.append(f"<dt>{plain(name)}</dt><dd>{stated(claim.statement)}</dd>")
-    if report["finding"] and not report["counterexample"]:
-        lines.append(f"<dt>Found</dt><dd>{plain(report['finding'])}</dd>")
-    where = report.get("where") or ""
+    if entry.get("finding") and not entry["counterexample"]:
+        lines.append(f"<dt>Found</dt><dd>{plain(entry['finding'])}</dd>")
+    where = entry.get("where") or ""
+    run_it = "" if report else f"; <code>witness check {plain(claim.id)}</code> finds it anew"
     lines.append(
-        f'<dt>Verdict</dt><dd><strong class="verdict-{report["verdict"]}">{report["verdict"]}'
-        f"</strong>{': ' + plain(where) if where else ''}</dd>"
+        f"<dt>Verdict</dt><dd>{verdict_html(entry)}{run_it}"
+        f"{': ' + plain(where) if where else ''}</dd>"
     )
     if claim.note:
         lines.append(f"<dt>Note</dt><dd>{plain(claim.note)}</dd>")
     repair = claim.repair or (repaired.repair if repaired else "")
     if repair:
-        lines.append(f"<dt>What repairs it</dt><dd>{plain(repair)}</dd>")
-    shown = counterexample_html(report["counterexample"], report["first_difference"])
+        fares = ""
+        if repaired is not None and repaired != claim:
+            fares = f"<br>repaired: {verdict_html(mended or not_run(repaired))}"
+        lines.append(f"<dt>What repairs it</dt><dd>{plain(repair)}{fares}</dd>")
+    shown = counterexample_html(entry.get("counterexample"), entry.get("first_difference"))
     if shown:
         lines.append(f"<dt>Smallest counterexample</dt><dd>{shown}</dd>")
     return f'<dl class="panel about">{"".join(lines)}</dl>'
-
-
-def stated(latex: str) -> str:
-    """A statement as HTML; in its own letters where it uses more LaTeX than `latex` knows."""
-    try:
-        return statement(latex)
-    except ValueError:
-        return f"<code>{plain(latex)}</code>"
 
 
 def pair_page(
@@ -190,7 +286,7 @@ def pair_page(
         title=claim.id,
         name=claim.id,
         lesson=lesson,
-        source=claim.source,
+        source=cited(claim),
         sides=families,
         export=export,
         given=given(witness, lesson) + code,

@@ -1,6 +1,6 @@
 """Claims whose printed witness fails, beside the repaired one: what a page needs to run both.
 
-A claim with witnesses in print and repaired that is not listed here gets a page of text.
+A claim that is not listed here is shown as its builder makes it, at one of its cases.
 """
 
 from __future__ import annotations

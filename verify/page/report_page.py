@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 from ..report.report import STRENGTHS
+from .index_table import INDEX_SCRIPT, statements_index, strengths
+from .mathml import plain
 
 
-def plain(text: Any) -> str:
-    return escape(str(text), quote=True)
-
-
-def frame(title: str, lead: str, body: str, source: str = "") -> str:
-    """A page with the style of the teaching pages and no script."""
+def frame(title: str, lead: str, body: str, source: str = "", script: str = "") -> str:
+    """A page with the style of the teaching pages; `script` is a file of theirs that it runs."""
     from .build import resource
 
+    run = f"<script>\n{resource(script)}</script>" if script else ""
     note = f'<p class="source">{plain(source)}</p>' if source else ""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -24,12 +22,13 @@ def frame(title: str, lead: str, body: str, source: str = "") -> str:
         f'<link rel="icon" href="data:,"><title>{plain(title)}</title>'
         f"<style>{resource('page.css')}</style></head><body><header><h1>{plain(title)}</h1>"
         f'<p class="lead">{plain(lead)}</p>{note}</header><main><section>{body}</section></main>'
-        "</body></html>\n"
+        f"{run}</body></html>\n"
     )
 
 
 def report_page(report: Mapping[str, Any]) -> str:
-    """The report of `check --json` as HTML: a row per claim that opens to its evidence.
+    """The report of `check --json` as HTML: the index of its statements, and below it a row per
+    claim that opens to its evidence.
 
     Raises ValueError on a dict that is no such report.
     """
@@ -45,20 +44,22 @@ def report_page(report: Mapping[str, Any]) -> str:
         "every verdict is the one expected" if not unexpected else f"{unexpected} not as expected"
     )
     versions = ", ".join(f"{plain(k)} {plain(v)}" for k, v in report.get("versions", {}).items())
-    rows = "".join(claim_row(claim) for claim in claims)
+    rows = "".join(claim_row(claim, number) for number, claim in enumerate(claims))
+    linked = [claim | {"href": f"#claim-{number}"} for number, claim in enumerate(claims)]
     body = (
-        f'<div class="verdicts">{rows}</div>'
+        f"{statements_index(linked)}"
+        f'<h2>Evidence, claim by claim</h2><div class="verdicts">{rows}</div>'
         f'<p class="source">seed {plain(report.get("seed"))} · {versions}</p>'
     )
-    return frame("Verdicts", lead, body)
+    return frame("Verdicts", lead, body, script=INDEX_SCRIPT)
 
 
-def claim_row(claim: Mapping[str, Any]) -> str:
-    """One claim, folded: verdict, id, strengths; inside its checks and counterexample."""
-    tags = "".join(
-        f'<span class="strength" title="{plain(STRENGTHS[strength])}">{plain(strength)}</span>'
-        for strength in claim.get("evidence", ())
-    )
+def claim_row(claim: Mapping[str, Any], number: int) -> str:
+    """One claim, folded: verdict, id, strengths; inside its checks and counterexample.
+
+    What is inside is `#claim-NUMBER`: browsers unfold it for whoever goes there.
+    """
+    tags = strengths(claim)
     expected = (
         ""
         if claim["verdict"] == claim["expected"]
@@ -83,7 +84,8 @@ def claim_row(claim: Mapping[str, Any]) -> str:
         f'<details class="claim {plain(claim["verdict"])}"><summary>'
         f'<strong class="verdict-{plain(claim["verdict"])}">{plain(claim["verdict"])}</strong> '
         f'<span class="id">{plain(claim["id"])}</span> <small>{plain(claim["variant"])}</small> '
-        f"{tags}{expected}</summary>{''.join(parts)}{checks_table(claim['checks'])}</details>"
+        f'{tags}{expected}</summary><div id="claim-{number}">{"".join(parts)}'
+        f"{checks_table(claim['checks'])}</div></details>"
     )
 
 
@@ -91,14 +93,14 @@ def teaching_page(claim: Mapping[str, Any]) -> str:
     """File of the claim's page in the folder of `explain --all`, on its counterexample."""
     import constructions
 
-    from ..claim import failing
+    from .. import claim_texts
     from .pairs import pair_of
 
     if "file" in claim:
         return ""  # a user's claim may be named like a built-in one
     if claim["id"] in constructions.names():
         return f"{claim['id']}.html"
-    if claim["id"] not in failing():
+    if claim["id"] not in {text["id"] for text in claim_texts.claims_of_papers()}:
         return ""
     first = claim.get("first_difference") or {}
     runs = pair_of(claim["id"]) is not None and claim.get("counterexample")

@@ -24,6 +24,7 @@ from ..claim import (
     Verdict,
 )
 from ..inputs.claim_files import file_of
+from ..papers import paper_of
 from .as_json import plain, sha256, versions
 from .tables import short
 
@@ -241,6 +242,7 @@ def entry(made: Report) -> dict[str, Any]:
         "digest": made.digest,
         "checks": [_check(check) for check in made.checks],
         "repair": claim.repair or None,
+        **({"paper": paper.to_json()} if (paper := paper_of(claim)) else {}),
         **found,
     }
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import constructions
+from proofs.letters import Matrix
 from proofs.references import Statement
 
 from .terms import Rows
@@ -28,8 +29,9 @@ class Source:
     embedding or its read-out has no word in Layer.v) only the layers are written.
 
     knows_n: its weights depend on n, a natural number in Coq. matrix: a parameter of d x d numbers
-    that the layers do not depend on, in place of d. one_token: causal heads are written as they are
-    at one token, whose context is what it sees.
+    that the layers do not depend on, in place of d. open: parameters that are any d x d matrices,
+    and what they are called in Coq; layers hold them, or minus them. one_token: causal heads are
+    written as they are at one token, whose context is what it sees.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Source:
     knows_n: bool = False
     matrix: str | None = None
     one_token: bool = False
+    open: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def builder(self) -> Builder:
@@ -64,13 +67,19 @@ class Source:
         made = {**self.fixed, **letters_of(self, d)}
         made |= {self.matrix: identity} if self.matrix else {"d": d}
         made |= {self.repeat: repeats} if self.repeat else {}
+        made |= {name: Matrix(coq).at(d) for name, coq in self.open.items()}
         return made | ({"examples": n} if self.knows_n else {})
 
     def explicit(self, d: int) -> dict[Rows, tuple[str, str]]:
         """What its explicit matrices are called in Coq (`terms.Writer`)."""
-        if not self.vector:
-            return {}
-        return {(letters_of(self, d)[self.vector],): (f"(Row {self.vector})", "Scalar")}
+        made: dict[Rows, tuple[str, str]] = {}
+        if self.vector:
+            made[(letters_of(self, d)[self.vector],)] = (f"(Row {self.vector})", "Scalar")
+        for coq in self.open.values():
+            rows = Matrix(coq).at(d)
+            made[rows] = (f"(Apply {coq})", "Vector")
+            made[tuple(tuple(-e for e in row) for row in rows)] = (f"(Apply (- {coq}))", "Vector")
+        return made
 
     @property
     def variables(self) -> str:
@@ -78,6 +87,7 @@ class Source:
         made = "Variables (F : fieldType) (d : nat).\n"
         made += "Variable n : nat.\n" if self.knows_n else ""
         made += "".join(f"Variable {coq} : F.\n" for coq in self.symbols.values())
+        made += "".join(f"Variable {coq} : 'M[F]_d.\n" for coq in self.open.values())
         return made + (f"Variable {self.vector} : 'cV[F]_d.\n" if self.vector else "")
 
 
@@ -208,6 +218,14 @@ def _papers() -> Iterator[Source]:
         witness="vonoswald2022.gdpp",
         repeat="layers",
         symbols={"step_size": "eta", "gamma": "gamma"},
+    )
+    yield Source("ahn2023_eq8", "ahn2023.descent", open={"A0": "A"})
+    yield Source("ahn2023_eq11", "ahn2023.transforming", open={"A0": "A", "B0": "B"})
+    yield Source(
+        "bai2023_step",
+        "bai2023.step_of_all_tokens",
+        symbols={"scale": "rate", "R": "R"},
+        whole=False,
     )
 
 

@@ -21,6 +21,7 @@ from ...checks.bounds.balls import Bound, at_most, ball, precision, supremum, to
 from ...checks.statements import theorem
 from ...claim import Budget, Check, CheckResult, Differs, check, claim
 from ...strategies import as_text
+from . import PAPER
 
 BITS = 200
 BOXES = 3000
@@ -102,7 +103,7 @@ LEMMA4 = r"\sqrt{\pi/2}\,(\mathrm{GeLU}(x+y) - \mathrm{GeLU}(x) - \mathrm{GeLU}(
 
 @claim(
     "akyurek2022.lemma4",
-    source="akyurek2022, lemma 4",
+    source=f"{PAPER}, lemma 4",
     statement=LEMMA4 + r"O(x^3 + y^3)",
     summary="a product out of three GeLUs, with an error of third order or higher",
     note="read as O(|x|^3 + |y|^3) near 0; |xy| (|x|+|y|)^2 is at most 4 max(|x|, |y|) times that",
@@ -114,7 +115,7 @@ def lemma4() -> tuple[Check, ...]:
 @claim(
     "akyurek2022.lemma4",
     variant="improved",
-    source="akyurek2022, lemma 4",
+    source=f"{PAPER}, lemma 4",
     statement=LEMMA4 + r"-\tfrac16 xy(2x^2 + 3xy + 2y^2) + O(6)",
     summary="the product's leading error term is of fourth order, the next of sixth",
 )
@@ -127,7 +128,7 @@ def lemma4_improved() -> tuple[Check, ...]:
 
 @claim(
     "akyurek2022.lemma4.signed",
-    source="akyurek2022, lemma 4",
+    source=f"{PAPER}, lemma 4",
     statement=LEMMA4 + r"O(x^3 + y^3) \text{ with the sum's sign}",
     summary="lemma 4 with x^3 + y^3 taken literally, without absolute values",
     expected="refuted",
@@ -157,7 +158,7 @@ def bypass_error(N: Any, x: arb) -> arb:
 
 @claim(
     "akyurek2022.lemma5",
-    source="akyurek2022, lemma 5",
+    source=f"{PAPER}, lemma 5",
     statement=r"\mathrm{GeLU}(N + x) - N \approx x \text{ for large } N",
     summary="GeLU lets a number pass when it is raised by N before and lowered after",
     expected="approximates",
@@ -250,7 +251,7 @@ def _norm_check(budget: Budget, M: Any, low: Fraction, high: Fraction, size: int
 
 @claim(
     "akyurek2022.lemma6",
-    source="akyurek2022, lemma 6",
+    source=f"{PAPER}, lemma 6",
     statement=r"\sqrt{2/L}\,N\,\lambda([N, -N - \Sigma x, x, 0]) \approx [N, -N - \Sigma x, x, 0]",
     summary="two large units undo the layer norm for all others",
     expected="approximates",
@@ -262,7 +263,7 @@ def lemma6() -> tuple[Check, ...]:
 
 @claim(
     "akyurek2022.lemma6.pads",
-    source="akyurek2022, lemma 6",
+    source=f"{PAPER}, lemma 6",
     statement=r"\sqrt{2/L}\, N\, \lambda([N, \ldots])_0 \to N",
     summary="lemma 6 for the pads themselves, absolutely",
     expected="refuted",
@@ -284,7 +285,7 @@ def lemma6_pads(budget: Budget) -> CheckResult:
 
 @claim(
     "akyurek2022.lemma8",
-    source="akyurek2022, lemma 8",
+    source=f"{PAPER}, lemma 8",
     statement=r"\sqrt{2/L}\, N M\, \lambda([Nc, -Nc - \Sigma y/M, y/M, 0]) \approx "
     r"[\cdot, \cdot, y/|c|, 0]",
     summary="the layer norm divides by |c|, which the two large units carry",

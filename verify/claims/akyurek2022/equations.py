@@ -15,6 +15,7 @@ from ...checks.case import reference
 from ...checks.statements import formula, theorem
 from ...claim import Check, claim
 from ...strategies import Case, as_text, positive
+from . import PAPER
 
 HALF = Fraction(1, 2)
 
@@ -60,7 +61,7 @@ def _central_difference(case: Case) -> Fraction:
 
 @claim(
     "akyurek2022.eq11",
-    source="akyurek2022, eq. 11",
+    source=f"{PAPER}, eq. 11",
     statement=r"w' = w - 2\alpha(x\,w^\top x - y x + \lambda w)",
     summary="one gradient step on one example with a ridge term",
 )
@@ -87,7 +88,7 @@ def _eq14(case: Case) -> Fraction:
 
 @claim(
     "akyurek2022.eq14",
-    source="akyurek2022, eq. 14",
+    source=f"{PAPER}, eq. 14",
     statement=r"(\lambda I + x x^\top)^{-1} x y = \Bigl(\tfrac I\lambda - \frac{\tfrac I\lambda "
     r"x x^\top \tfrac I\lambda}{1 + x^\top \tfrac I\lambda x}\Bigr) x y",
     summary="Sherman-Morrison for one example gives the ridge weights",
@@ -114,7 +115,7 @@ def _ridge_of_noise(case: Case) -> Fraction:
 
 @claim(
     "akyurek2022.eq19",
-    source="akyurek2022, eq. 19",
+    source=f"{PAPER}, eq. 19",
     statement=r"w \sim N(0, \tau^2 I),\ \varepsilon \sim N(0, \sigma^2):\ \text{the minimum Bayes "
     r"risk predictor is ridge with } \lambda = \sigma^2/\tau^2",
     summary="the Bayes predictor under Gaussian prior and noise is ridge regression",

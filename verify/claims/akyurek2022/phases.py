@@ -21,6 +21,7 @@ from ...checks.readings import nearest, prompts
 from ...checks.statements import theorem
 from ...claim import Budget, Check, CheckResult, Differs, check, claim, repair
 from ...strategies import Case, as_text
+from . import PAPER
 
 D = 20
 LAYERS = 8
@@ -90,7 +91,7 @@ def algorithm_by_nearest(budget: Budget, model: Witness | None = None) -> CheckR
 
 @claim(
     "akyurek2022.phases",
-    source="akyurek2022, section 4.3, figure 3, arXiv:2211.15661",
+    source=f"{PAPER}, section 4.3, figure 3",
     statement=r"\text{a model runs the predictor that is nearest to it: with depth it goes from "
     r"gradient descent to ridge regression to least squares}",
     expected="refuted",

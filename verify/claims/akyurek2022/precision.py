@@ -32,6 +32,7 @@ from ...checks.search import Axis, minimise
 from ...claim import Budget, Check, CheckResult, Differs, check, claim
 from ...pool import one_thread
 from ...report import tables
+from . import PAPER
 from .approximations import BITS, gelu, literal
 from .theorems import ridge_boxes
 
@@ -377,7 +378,7 @@ def _attained(budget: Budget) -> CheckResult:
 
 @claim(
     "akyurek2022.precision",
-    source="akyurek2022, appendix",
+    source=f"{PAPER}, appendix",
     statement=r"\text{each operation is as precise as desired, or as system precision allows}",
     summary="errors shrink at will in exact arithmetic; in floats to about sqrt(unit roundoff)",
     expected="approximates",

@@ -21,6 +21,7 @@ from proofs.stream import layout
 from ...checks.bounds import operations as layers
 from ...checks.bounds.chains import COARSE, FINE, SHRINKS, in_words
 from ...claim import Budget, Check, CheckResult, Differs, check, claim, repair
+from . import PAPER
 
 LEAST = Fraction(1, 4)  # divisors stay away from 0 by this
 STREAM = layout(y=(), x=(2,), a=(2,), b=(2,), c=())  # eight program rows
@@ -84,7 +85,7 @@ def _box(
 
 @claim(
     "akyurek2022.lemma1.mov",
-    source="akyurek2022, lemma 1",
+    source=f"{PAPER}, lemma 1",
     statement=r"\mathrm{mov}(H; s, t, i, j, i', j'),\ t \geq s:\ \text{one layer}",
     summary="one layer copies rows of a column to a later column, or within it",
     expected="approximates",
@@ -107,7 +108,7 @@ def mov() -> tuple[Check, ...]:
 
 @claim(
     "akyurek2022.lemma1.aff",
-    source="akyurek2022, lemma 1",
+    source=f"{PAPER}, lemma 1",
     statement=r"\mathrm{aff}:\ W_1 h_{i:j} + W_2 h_{i':j'} + b:\ \text{one layer}",
     summary="one layer applies an affine map in each column",
     expected="approximates",
@@ -139,7 +140,7 @@ def aff() -> tuple[Check, ...]:
 
 @claim(
     "akyurek2022.lemma1.mul",
-    source="akyurek2022, lemma 1",
+    source=f"{PAPER}, lemma 1",
     statement=r"\mathrm{mul}:\ A_1 A_2,\ a \times b \text{ by } b \times c:\ \text{one layer}",
     summary="one layer multiplies two matrices in each column",
     expected="approximates",
@@ -167,7 +168,7 @@ def mul() -> tuple[Check, ...]:
 
 @claim(
     "akyurek2022.lemma1.div",
-    source="akyurek2022, lemma 1",
+    source=f"{PAPER}, lemma 1",
     statement=r"\mathrm{div}:\ h_{i:j} / |h_{i'}|:\ \text{one layer}",
     summary="one layer divides by the absolute value of a unit in each column",
     expected="approximates",
@@ -209,7 +210,7 @@ def _sizes(
 
 @claim(
     "akyurek2022.lemma1.sizes",
-    source="akyurek2022, lemma 1, footnote",
+    source=f"{PAPER}, lemma 1, footnote",
     statement=r"i - j = a \cdot b,\ i' - j' = b \cdot c,\ i'' - j'' = c \cdot d \text{ up to sign}",
     summary="sizes that mul needs of its three ranges",
     expected="refuted",

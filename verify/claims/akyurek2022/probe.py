@@ -17,6 +17,7 @@ from constructions.witness import Witness
 from ...checks.readings import probe, prompts
 from ...claim import Budget, Check, CheckResult, Differs, check, claim
 from ...strategies import Case, as_text
+from . import PAPER
 
 D, N = 20, 40
 INTERVENE = "no symbol mends it: whether a model uses what is decoded, only an intervention tells"
@@ -116,7 +117,7 @@ def _tokens_that_see_more_than_one(model: Witness, case: Case) -> list[int]:
 
 @claim(
     "akyurek2022.probe",
-    source="akyurek2022, section 5, arXiv:2211.15661",
+    source=f"{PAPER}, section 5",
     statement=r"\text{what a probe decodes from a deep layer, and not from the input, the model "
     r"computes}",
     expected="refuted",
@@ -191,7 +192,7 @@ def absent_is_not_computed(budget: Budget, model: Witness | None = None) -> Chec
 
 @claim(
     "akyurek2022.probe.absent",
-    source="akyurek2022, section 5, arXiv:2211.15661",
+    source=f"{PAPER}, section 5",
     statement=r"\text{what no probe decodes from any layer, the model does not compute}",
     expected="refuted",
     note="the inference is refuted, not the measurement. Newton's witness holds x and M x in each "

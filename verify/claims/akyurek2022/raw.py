@@ -26,6 +26,7 @@ from ...checks.bounds.operation_bounds import operation_error
 from ...claim import Budget, Check, CheckResult, Differs, check, claim, repair
 from ...hunt import hunt
 from ...strategies import as_text
+from . import PAPER
 from .primitives import STREAM
 
 COLUMNS = 3
@@ -86,7 +87,7 @@ def _both_operators(K: tuple[tuple[int, ...], ...], strict: bool = True) -> tupl
 
 @claim(
     "akyurek2022.raw",
-    source="akyurek2022, appendix",
+    source=f"{PAPER}, appendix",
     statement=r"h_i[w] \leftarrow W_o((\tfrac{W_a}{|K(i)|} \textstyle\sum_{j \in K(i)} h_j[r]) "
     r"\star (W h_i[s])),\ j \in K(i) \Rightarrow j < i",
     summary="RAW is defined in every column, and changes the units w alone",
@@ -131,7 +132,7 @@ def _mov(strict: bool, empty: Any = "keep") -> Check:
 
 @claim(
     "akyurek2022.lemma2",
-    source="akyurek2022, lemma 2",
+    source=f"{PAPER}, lemma 2",
     statement=r"\text{mov, aff and dot are each one RAW}",
     summary="mov, aff and dot are RAWs, with K(i) = {i} for aff and dot",
     expected="ill-posed",
@@ -152,7 +153,7 @@ def lemma2_repaired() -> tuple[Check, ...]:
 
 @claim(
     "akyurek2022.lemma2.empty",
-    source="akyurek2022, lemma 2",
+    source=f"{PAPER}, lemma 2",
     statement=r"\text{mov with } K(i) = \emptyset \text{ for } i \neq t, \text{ empty means } 0",
     summary="mov as a RAW in which columns that read nothing get 0",
     expected="refuted",
@@ -184,7 +185,7 @@ def _shifted(budget: Budget, s: tuple[int, int], W: Any) -> CheckResult:
 
 @claim(
     "akyurek2022.lemma2.shift",
-    source="akyurek2022, lemma 2",
+    source=f"{PAPER}, lemma 2",
     statement=r"\mathrm{aff} \text{ with } b \neq 0:\ W_a = W_1,\ W = W_2,\ W_o = I",
     summary="aff with a shift b as a RAW, which has no shift",
     expected="refuted",
@@ -300,7 +301,7 @@ def _disjoint(raws: Sequence[Raw]) -> None:
 
 @claim(
     "akyurek2022.lemma3",
-    source="akyurek2022, lemma 3",
+    source=f"{PAPER}, lemma 3",
     statement=r"\text{one layer, two heads: RAW; } \odot \text{ uses } 4|r| \text{ units}",
     summary="RAW is one layer of two heads, with at most 4|r| units of scratch for the product",
     expected="approximates",
@@ -312,7 +313,7 @@ def lemma3() -> tuple[Check, ...]:
 
 @claim(
     "akyurek2022.lemma7",
-    source="akyurek2022, lemma 7",
+    source=f"{PAPER}, lemma 7",
     statement=r"k \text{ RAWs, same } K, \text{ disjoint units: one layer, } "
     r"\textstyle\sum(4|t_k| + |w_k|) \text{ free units}",
     summary="RAWs with the same K and disjoint units run in one layer",

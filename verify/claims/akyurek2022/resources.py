@@ -9,6 +9,7 @@ from constructions.papers.akyurek2022 import chains as paper
 
 from ...checks.statements import counts
 from ...claim import Check, Promise, claim
+from . import PAPER
 
 
 def _at_most(build: Any, sizes: Sequence[dict[str, Any]], **promised: str) -> Check:
@@ -23,7 +24,7 @@ def _sizes(dims: Iterable[int], examples: Sequence[int], **given: Any) -> list[d
 
 @claim(
     "akyurek2022.theorem1.resources",
-    source="akyurek2022, theorem 1",
+    source=f"{PAPER}, theorem 1",
     statement=r"\text{constant number of layers, } O(d) \text{ hidden units}",
     summary="one step takes a constant number of layers and O(d) units",
     note="counted on the repaired chain; positions and the two pads are counted too",
@@ -35,7 +36,7 @@ def theorem1_resources() -> tuple[Check, ...]:
 
 @claim(
     "akyurek2022.theorem1.multistep.resources",
-    source="akyurek2022, theorem 1",
+    source=f"{PAPER}, theorem 1",
     statement=r"O(n) \text{ layers, } O(n + d) \text{ hidden units}",
     summary="n steps take O(n) layers and O(n + d) units",
     note="counted on the repaired chain",
@@ -48,7 +49,7 @@ def theorem1_multistep_resources() -> tuple[Check, ...]:
 
 @claim(
     "akyurek2022.theorem2.resources",
-    source="akyurek2022, theorem 2",
+    source=f"{PAPER}, theorem 2",
     statement=r"\text{constant number of layers, } O(d^2) \text{ hidden units}",
     summary="ridge regression on one example takes a constant number of layers and O(d^2) units",
     note="counted on the repaired chain; positions, pads and the scratch of div are counted too",
@@ -63,7 +64,7 @@ def theorem2_resources() -> tuple[Check, ...]:
 
 @claim(
     "akyurek2022.theorem2.multistep.resources",
-    source="akyurek2022, theorem 2",
+    source=f"{PAPER}, theorem 2",
     statement=r"O(n) \text{ layers}",
     summary="ridge regression on n examples takes O(n) layers",
     note="counted on the repaired chain",

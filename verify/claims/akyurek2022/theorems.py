@@ -25,6 +25,7 @@ from ...checks.bounds.balls import at_most
 from ...checks.statements import theorem
 from ...claim import Budget, Check, claim, repair
 from ...strategies import positive
+from . import PAPER
 
 HALF = Fraction(1, 2)
 
@@ -97,7 +98,7 @@ SWAP = "mov: columns s and t exchanged"
 
 @claim(
     "akyurek2022.theorem1",
-    source="akyurek2022, theorem 1",
+    source=f"{PAPER}, theorem 1",
     statement=THEOREM1,
     summary="the nine printed operations do one gradient step",
     expected="ill-posed",
@@ -131,7 +132,7 @@ def theorem1_repaired(**parameters: Any) -> Witness:
 @claim(
     "akyurek2022.theorem1.chain",
     variant="repaired",
-    source="akyurek2022, theorem 1",
+    source=f"{PAPER}, theorem 1",
     statement=THEOREM1,
     summary="the nine operations of theorem 1, done exactly",
     repair=f"{SWAP}; step 6: W2 = lambda, not -lambda; step 9 writes (2+4d, 3+4d)",
@@ -142,7 +143,7 @@ def theorem1_operations() -> tuple[Check, ...]:
 
 @claim(
     "akyurek2022.theorem1.sign",
-    source="akyurek2022, theorem 1, step 6",
+    source=f"{PAPER}, theorem 1, step 6",
     statement=r"\text{step 6 with } W_2 = -\lambda",
     summary="theorem 1 with only step 6 as printed",
     expected="refuted",
@@ -153,7 +154,7 @@ def theorem1_sign() -> tuple[Check, ...]:
 
 @claim(
     "akyurek2022.theorem1.check",
-    source="akyurek2022, theorem 1, the paper's own walk through the chain",
+    source=f"{PAPER}, theorem 1, the paper's own walk through the chain",
     statement=r"\text{step 6 with } W_2 = -2\lambda",
     summary="theorem 1 with only step 6 as in the paper's step-by-step check",
     expected="refuted",
@@ -164,7 +165,7 @@ def theorem1_check() -> tuple[Check, ...]:
 
 @claim(
     "akyurek2022.theorem1.unit",
-    source="akyurek2022, theorem 1, step 9",
+    source=f"{PAPER}, theorem 1, step 9",
     statement=r"\text{step 9 writes rows } (3+3d, 4+3d), \text{ the last unit}",
     summary="theorem 1 with only step 9's destination as printed, read in the last unit",
     expected="refuted",
@@ -177,7 +178,7 @@ def theorem1_unit() -> tuple[Check, ...]:
 
 @claim(
     "akyurek2022.theorem1.multistep",
-    source="akyurek2022, theorem 1",
+    source=f"{PAPER}, theorem 1",
     statement=r"\text{repeating the chain gives } n \text{ consecutive steps}",
     summary="the printed chain, repeated two columns further each time",
     expected="ill-posed",
@@ -188,7 +189,7 @@ def theorem1_multistep() -> tuple[Check, ...]:
 
 @claim(
     "akyurek2022.theorem1.multistep.repetition",
-    source="akyurek2022, theorem 1",
+    source=f"{PAPER}, theorem 1",
     statement=r"\text{repeating the chain gives } n \text{ consecutive steps}",
     summary="the repaired chain, repeated word by word: w is a constant in steps 2 and 5",
     expected="refuted",
@@ -251,18 +252,27 @@ def theorem1_steps() -> tuple[Check, ...]:
     return _theorem1(n=st.integers(1, 4))
 
 
-for _part, _change in (
-    ("sign", "W2 = lambda in step 6, not -lambda"),
-    ("check", "W2 = lambda in step 6, not -2 lambda"),
-    ("unit", "step 9 writes (2+4d, 3+4d), not (3+3d, 4+3d)"),
-):
-    repair(
-        f"akyurek2022.theorem1.{_part}",
-        _change,
-        source="akyurek2022, theorem 1",
-        statement=THEOREM1,
-        summary="theorem 1 with that symbol repaired",
-    )(lambda: _theorem1(last=True))
+@repair(
+    "akyurek2022.theorem1.unit",
+    "step 9 writes (2+4d, 3+4d), not (3+3d, 4+3d)",
+    source=f"{PAPER}, theorem 1",
+    statement=THEOREM1,
+)
+@repair(
+    "akyurek2022.theorem1.check",
+    "W2 = lambda in step 6, not -2 lambda",
+    source=f"{PAPER}, theorem 1",
+    statement=THEOREM1,
+)
+@repair(
+    "akyurek2022.theorem1.sign",
+    "W2 = lambda in step 6, not -lambda",
+    source=f"{PAPER}, theorem 1",
+    statement=THEOREM1,
+)
+def theorem1_of_right_symbols() -> tuple[Check, ...]:
+    """Theorem 1 with that symbol repaired."""
+    return _theorem1(last=True)
 
 
 # -- theorem 2 --------------------------------------------------------------------------------
@@ -288,7 +298,7 @@ THEOREM2 = r"\text{the chain leaves } w'^\top x_2 \text{ (eq. 14) in the last un
 
 @claim(
     "akyurek2022.theorem2",
-    source="akyurek2022, theorem 2",
+    source=f"{PAPER}, theorem 2",
     statement=THEOREM2,
     summary="the fourteen printed operations do ridge regression on one example",
     expected="ill-posed",
@@ -321,7 +331,7 @@ def theorem2_repaired(**parameters: Any) -> Witness:
 @claim(
     "akyurek2022.theorem2.chain",
     variant="repaired",
-    source="akyurek2022, theorem 2",
+    source=f"{PAPER}, theorem 2",
     statement=THEOREM2,
     summary="the fourteen operations of theorem 2, done exactly",
     repair=f"{SWAP}; step 14: mul(; 1, d, 1, …), not mul(; d, 1, 1, …)",
@@ -332,7 +342,7 @@ def theorem2_operations() -> tuple[Check, ...]:
 
 @claim(
     "akyurek2022.theorem2.sizes",
-    source="akyurek2022, theorem 2, step 14",
+    source=f"{PAPER}, theorem 2, step 14",
     statement=r"\text{step 14: } d \times 1 \text{ by } 1 \times 1 \text{ is } w'^\top x_2",
     summary="theorem 2 with only step 14 as printed: fits at d = 1 alone",
     expected="ill-posed",
@@ -353,7 +363,7 @@ def theorem2_sizes_repaired() -> tuple[Check, ...]:
 
 @claim(
     "akyurek2022.theorem2.multistep",
-    source="akyurek2022, theorem 2",
+    source=f"{PAPER}, theorem 2",
     statement=r"\text{repeating the chain over } n \text{ examples gives ridge regression}",
     summary="the printed chain, repeated two columns further each time",
     expected="ill-posed",
@@ -364,7 +374,7 @@ def theorem2_multistep() -> tuple[Check, ...]:
 
 @claim(
     "akyurek2022.theorem2.multistep.repetition",
-    source="akyurek2022, theorem 2",
+    source=f"{PAPER}, theorem 2",
     statement=r"\text{repeating the chain over } n \text{ examples gives ridge regression}",
     summary="the repaired chain, repeated word by word: step 3 resets the inverse each time",
     expected="refuted",

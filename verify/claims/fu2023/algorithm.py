@@ -20,6 +20,7 @@ from ... import algorithms, strategies
 from ...checks.statements import formula, theorem
 from ...claim import Budget, Check, CheckResult, Differs, Domain, check, claim, repair
 from ...strategies import Case, as_text, positive
+from . import PAPER
 from .layers import SIZES_FIRST
 
 Matrix = Any  # (d, d) array of Fractions
@@ -78,7 +79,7 @@ def _iterate_is(k: int, coefficients: tuple[int, ...]) -> Check:
 
 @claim(
     "fu2023.eq38",
-    source="fu2023, eq. 38",
+    source=f"{PAPER}, eq. 38",
     expected="refuted",
     statement=r"M_1 = 2\alpha S - 4\alpha^2 S^3",
 )
@@ -94,7 +95,7 @@ def eq38_repaired() -> tuple[Check, ...]:
 
 @claim(
     "fu2023.eq39",
-    source="fu2023, eq. 39",
+    source=f"{PAPER}, eq. 39",
     expected="refuted",
     statement=r"M_2 = 4\alpha S - 12\alpha^2 S^3 + 16\alpha^3 S^5 - 16\alpha^4 S^7",
     note="it is the Newton step from the printed M_1: the slip of eq. 38 again",
@@ -128,7 +129,7 @@ def _has_betas(case: Case) -> dict[str, Any] | None:
 
 @claim(
     "fu2023.eq40",
-    source="fu2023, eq. 40",
+    source=f"{PAPER}, eq. 40",
     statement=r"M_k = \textstyle\sum_{s=1}^{2^{k+1}-1} \beta_s S^s",
     note="only odd powers occur: beta_{2j-1} = -(-alpha)^j C(2^k, j); the top power is reached",
 )
@@ -165,7 +166,7 @@ def rank(matrix: Any) -> int:
 
 @claim(
     "fu2023.eq43",
-    source="fu2023, eq. 43",
+    source=f"{PAPER}, eq. 43",
     statement=r"\hat w_k \in \mathrm{span}(x_1, \dots, x_n)",
 )
 def eq43() -> tuple[Check, ...]:
@@ -246,7 +247,7 @@ def spectra(theta: st.SearchStrategy[Fraction]) -> tuple[st.SearchStrategy[Spect
 
 @claim(
     "fu2023.eq5",
-    source="fu2023, eq. 5",
+    source=f"{PAPER}, eq. 5",
     expected="refuted",
     statement=r"\alpha = 2/\|SS^\top\|_2 \;\Rightarrow\; M_k \to S^\dagger",
     note="at the top eigenvalue s, alpha s^2 = 2 and M_1 = M_2 = ... = 0",
@@ -346,7 +347,7 @@ def count_steps(
 
 @claim(
     "fu2023.rates",
-    source="fu2023, eq. 5 and section 4",
+    source=f"{PAPER}, eq. 5 and section 4",
     statement=r"\text{steps to error } \varepsilon:\; \text{gradient descent } "
     r"O(\kappa \log \tfrac1\varepsilon),\; \text{Newton } "
     r"O(\log\kappa + \log\log\tfrac1\varepsilon)",

@@ -21,6 +21,7 @@ from ...checks.statements import slots_hold as hold_on
 from ...checks.statements import theorem
 from ...claim import Check, Domain, claim, repair
 from ...strategies import Case, positive
+from . import PAPER
 
 SIGN = "V_2 = -V_1 in place of V_1 = V_2: ReLU(u) - ReLU(-u) = u, while ReLU(u) + ReLU(-u) = |u|"
 
@@ -64,7 +65,7 @@ def examples_only(
 
 @claim(
     "fu2023.eq21",
-    source="fu2023, eq. 21",
+    source=f"{PAPER}, eq. 21",
     expected="refuted",
     statement=r"\textstyle\sum_m \mathrm{ReLU}(\langle Q_m h_t, K_m h_j\rangle) = "
     r"\mathrm{ReLU}(x_t^\top x_j) + \mathrm{ReLU}(-x_t^\top x_j) = \langle x_t, x_j\rangle",
@@ -94,7 +95,7 @@ def eq21_repaired(d: int) -> Witness:
 
 @claim(
     "fu2023.lemmaB3",
-    source="fu2023, lemma B.3",
+    source=f"{PAPER}, lemma B.3",
     statement=r"[h_t; 1; 0_d] \mapsto [h_t; 1; \textstyle\sum_j h_j] \text{ by one layer}",
     algorithm=lambda X, y, queries: np.array([X[:, 0].sum()] * len(queries)),
     cases=lambda: strategies.prompts(build=whole_prompt),
@@ -116,7 +117,7 @@ def two_or_more(**parameters: Any) -> tuple[st.SearchStrategy[Case], ...]:
 
 @claim(
     "fu2023.eq24",
-    source="fu2023, eq. 24",
+    source=f"{PAPER}, eq. 24",
     statement=r"[x_t; 0] \mapsto [T^{(0)} x_t; x_t],\; T^{(0)} = \alpha S, \text{ in three layers}",
     expected="refuted",
     note="n alpha, mov (exact here) and aff are right; the pair of eq. 21 is not",
@@ -140,7 +141,7 @@ def eq24_repaired() -> tuple[Check, ...]:
 
 @claim(
     "fu2023.eq30",
-    source="fu2023, eq. 30",
+    source=f"{PAPER}, eq. 30",
     statement=r"[T x_t; x_t] \mapsto [(2T - T S T^\top) x_t; x_t] \text{ in one layer}",
     expected="refuted",
     note="G, J, -n/2 and the doubling MLP are right: only the sign of V_2 is not",
@@ -167,7 +168,7 @@ def eq30_repaired() -> tuple[Check, ...]:
 
 @claim(
     "fu2023.eq34",
-    source="fu2023, eq. 34",
+    source=f"{PAPER}, eq. 34",
     statement=r"\textstyle\sum_j T x_j y_j = T X^\top y \text{ at every token, in three layers}",
     note="mov stands for n moves in one layer, T x_j to y_j for each j; y has a unit of its own",
 )
@@ -193,7 +194,7 @@ def _inner_products(X: Any, y: Any, queries: Any, w: Any) -> Any:
 
 @claim(
     "fu2023.eq35",
-    source="fu2023, eq. 35",
+    source=f"{PAPER}, eq. 35",
     statement=r"\langle \hat w, x_{\mathrm{test}}\rangle \text{ at } x_{\mathrm{test}}",
     algorithm=_inner_products,
     cases=_with_weights,
@@ -214,7 +215,7 @@ def _causal(**fixed: Any) -> tuple[st.SearchStrategy[Case], ...]:
 
 @claim(
     "fu2023.remarkB6",
-    source="fu2023, remark B.6",
+    source=f"{PAPER}, remark B.6",
     statement=r"[T x_t; x_t] \mapsto [(T - \tfrac12 T \hat\Sigma T^\top) x_t; x_t],\; "
     r"\hat\Sigma = \tfrac1t \textstyle\sum_{j \le t} x_j x_j^\top,\; t > d",
     expected="refuted",
@@ -236,7 +237,7 @@ def remark_repaired() -> tuple[Check, ...]:
 
 @claim(
     "fu2023.remarkB6.iterated",
-    source="fu2023, remark B.6, as an iteration",
+    source=f"{PAPER}, remark B.6, as an iteration",
     statement=r"T_t \mapsto 2T_t - T_t \hat\Sigma_t T_t^\top \text{ at every token } t > d, "
     r"\text{ layer after layer}",
     expected="refuted",

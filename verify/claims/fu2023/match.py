@@ -24,6 +24,7 @@ from ...checks.readings import profile, prompts, readout
 from ...checks.statements import formula, theorem
 from ...claim import Budget, Check, CheckResult, Differs, check, claim, repair
 from ...strategies import Case, as_text, positive
+from . import PAPER
 
 D, N = 20, 40
 STEP_SIZE = Fraction(1, 100)  # of gradient descent, as in the released code
@@ -124,7 +125,7 @@ def second_order_by_profile(
 
 @claim(
     "fu2023.match",
-    source="fu2023, section 4.2, arXiv:2310.17086",
+    source=f"{PAPER}, section 4.2",
     statement=r"\text{layers that match Newton's steps linearly, about 3 a layer, and gradient "
     r"descent's exponentially, run a second-order method}",
     expected="refuted",
@@ -229,7 +230,7 @@ def reached_by_read_out(
 
 @claim(
     "fu2023.readout",
-    source="fu2023, section 4.1, arXiv:2310.17086",
+    source=f"{PAPER}, section 4.1",
     statement=r"\text{what a read-out re-trained on layer } \ell \text{ predicts, the model has "
     r"computed by layer } \ell",
     expected="refuted",

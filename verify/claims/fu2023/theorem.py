@@ -25,6 +25,7 @@ from ...checks.bounds import chains
 from ...checks.statements import counts
 from ...claim import Budget, Check, CheckResult, Claim, Promise, check, claim, repair
 from ...strategies import Case, grid, positive
+from . import PAPER
 from .layers import SIGN, SIZES_FIRST, whole_prompt
 
 THEOREM = r"\text{the prediction is } x_{\mathrm{test}}^\top \hat w_k,\; \hat w_k = M_k X^\top y"
@@ -79,7 +80,7 @@ def in_floats(budget: Budget) -> CheckResult:
 
 @claim(
     "fu2023.theorem5.1",
-    source="fu2023, theorem 5.1",
+    source=f"{PAPER}, theorem 5.1",
     statement=THEOREM,
     expected="refuted",
     **ON_THE_WHOLE_PROMPT,
@@ -107,7 +108,7 @@ def theorem51_repaired(**parameters: Any) -> Witness:
 
 @claim(
     "fu2023.theorem5.1.test-token",
-    source="fu2023, theorem 5.1, on the printed prompt",
+    source=f"{PAPER}, theorem 5.1, on the printed prompt",
     statement=THEOREM
     + r"\text{ where } x_{\mathrm{test}} \text{ is held by the units of the } x_j",
     expected="refuted",
@@ -131,7 +132,7 @@ def test_token_repaired(**parameters: Any) -> Witness:
 
 @claim(
     "fu2023.theorem5.1.labels",
-    source="fu2023, theorem 5.1, on the printed prompt",
+    source=f"{PAPER}, theorem 5.1, on the printed prompt",
     statement=THEOREM + r"\text{ where } y_j \text{ is held by the first unit of } x",
     expected="refuted",
     **ON_THE_WHOLE_PROMPT,
@@ -161,7 +162,7 @@ def promised(width: str) -> tuple[Promise, ...]:
 
 @claim(
     "fu2023.theorem5.1.resources",
-    source="fu2023, theorem 5.1",
+    source=f"{PAPER}, theorem 5.1",
     statement=r"k + 8 \text{ layers } (3 + k + 5),\; O(d) \text{ hidden units}",
     note="mov reads positions from two units (index, 1); one-hot positions, as in akyurek2022, "
     "would take 2n + 1. The weights depend on n: n alpha, n/2 and n occur in them",
@@ -177,7 +178,7 @@ def theorem51_resources() -> tuple[Check, ...]:
 @claim(
     "fu2023.theorem5.1.compiled",
     variant="repaired",
-    source="fu2023, theorem 5.1, with akyurek2022, lemma 1",
+    source=f"{PAPER}, theorem 5.1, with akyurek2022, lemma 1",
     statement=THEOREM,
     summary="With softmax heads for mov and aff and a GeLU MLP for mul, k + 8 layers come close.",
     expected="approximates",
@@ -213,7 +214,7 @@ def compiled_counts(width: str) -> Check:
 
 @claim(
     "fu2023.theorem5.1.compiled.resources",
-    source="fu2023, theorem 5.1, with akyurek2022, lemma 1",
+    source=f"{PAPER}, theorem 5.1, with akyurek2022, lemma 1",
     statement=r"k + 8 \text{ layers},\; O(d) \text{ hidden units, mov as in akyurek2022}",
     expected="refuted",
     note="the one-hot positions that mov attends by take 2n + 1 units of 7d + 2n + 6",

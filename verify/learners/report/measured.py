@@ -5,18 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
+from ..data import Batch, gaussian
 from ..fingerprint import WITHIN, fingerprint, one_query
 from ..layers import Layers
 from ..layers import layers as read_layers
 from ..likeness.released import PAPERS, measured_as
 from ..likeness.similarity import Likeness, Say, likeness
-from ..model import model
+from ..model import NoModelError, Predict, model
 from ..sensitivity import sensitivity
 from .result import Result
 from .words import to_text, verdict
 
 SCHEMA = "witness-measure/1"
 PROMPTS = 64
+ASKED = 8  # prompts that a model is asked again
+CHANCE = 0.1  # of what is accepted, to which answers to the same prompts may differ
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,7 +61,8 @@ def measure(
     within: relative error up to which an algorithm is accepted. as_: "fu2023" or "akyurek2022"
     measures as the paper's released code does. inputs: (low, high) where the fingerprint's inputs
     have to lie. name: of the model, in the report. say: is told of the progress. Raises ValueError
-    on wrong arguments, NoModelError (a ValueError) on what does not predict.
+    on wrong arguments, NoModelError (a ValueError) on what does not predict, or answers the same
+    prompts otherwise when it is asked again, at the end too.
     """
     _check(d=d, n=n, prompts=prompts, noise=noise, seed=seed, within=within, as_=as_)
     given = model(predict, hidden)
@@ -64,6 +70,10 @@ def measure(
         "d": d, "n": n, "prompts": prompts or _prompts_of(as_), "noise": noise, "seed": seed,
         "within": within, "as": as_,
     }  # fmt: skip
+    asked = gaussian(np.random.default_rng(seed), ASKED, n, d, 4)
+    answers = given.predict(*asked)
+    _refuse_chance(given.predict, asked, answers, within)
+    first_given = given.predict
     say("fingerprint")
     found = fingerprint(given, d, n, seed=seed, within=within, inputs=inputs)
     if found.alone:
@@ -79,6 +89,7 @@ def measure(
     if layers and given.hidden is not None:
         say("layers")
         seen = read_layers(given, d, n, seed=seed)
+    _refuse_chance(first_given, asked, answers, within)
     return Measured(name or _name_of(predict), settings, found, alike, reacts, released, seen)
 
 
@@ -102,6 +113,21 @@ def _check(**given: Any) -> None:
         raise ValueError(f"as_ is one of {', '.join(PAPERS)}, not {given['as_']!r}")
 
 
+def _refuse_chance(predict: Predict, asked: Batch, answers: np.ndarray, within: float) -> None:
+    """Raises NoModelError where answers to the same prompts are other ones than they were."""
+    again = predict(*asked)
+    size = max(np.abs(answers).max(), np.abs(again).max())
+    if size == 0:
+        return
+    moved = float(np.sqrt((((again - answers) / size) ** 2).mean()))
+    moved /= float(np.sqrt(((answers / size) ** 2).mean())) or 1.0
+    if moved > CHANCE * within:
+        raise NoModelError(
+            f"the model answers the same prompts otherwise when asked again, by {moved:.2g} of its "
+            "answers: it draws at random, or keeps something from call to call"
+        )
+
+
 def _name_of(given: Any) -> str:
     return str(getattr(given, "name", "") or getattr(given, "__name__", type(given).__name__))
 
@@ -123,8 +149,6 @@ def to_json(result: Result) -> dict[str, Any]:
         },
         "fingerprint": {
             **found.to_json(),
-            "rejected": found.best is None,
-            "candidates": [one.to_json() for one in found.candidates],
             "response": {
                 key: getattr(found.response, key).tolist()
                 for key in ("eigenvalues", "r", "low", "high", "unexplained")

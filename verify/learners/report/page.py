@@ -16,7 +16,7 @@ from ..fit import shown
 from ..likeness.released import DIFFERENCES, Released
 from ..likeness.similarity import DISTANCES, Match, Ranking
 from .result import Result
-from .words import amount, margin, parameters_of, stepped, verdict
+from .words import amount, by_kind, margin, parameters_of, stepped, verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -156,6 +156,7 @@ def _fingerprint(found: Fingerprint) -> str:
             ),
         ),
         table(("algorithm", "parameters", "error", "95 %", ""), rows),
+        *(prose(line) for line in by_kind(found)),
     )  # fmt: skip
 
 

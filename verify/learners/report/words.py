@@ -36,7 +36,21 @@ def _candidates(found: Fingerprint) -> str:
         note = " (the same function)" if one.same else at_edge(one.edge)
         note += " (not told apart)" if one.tied else ""
         lines.append(f"  {one.name:20} {interval:30} {parameters_of(one.parameters)}{note}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *by_kind(found)])
+
+
+def by_kind(found: Fingerprint) -> list[str]:
+    """How far the first candidate is off on each kind of prompt, and what a rejection leaves open.
+    """  # fmt: skip
+    first = found.candidates[0]
+    each = ", ".join(f"{kind} {error:.2g}" for kind, error in first.kinds.items())
+    lines = [f"{first.name} by kind of prompt: {each}"]
+    if found.best is None and found.learns:
+        lines.append(
+            "Accepted is what holds on all of these together. They are not the prompts on which a "
+            "model was trained: there it may be nearer to an algorithm than here."
+        )
+    return lines
 
 
 def _rankings(result: Result) -> str:
@@ -159,7 +173,11 @@ def verdict(found: Fingerprint) -> str:
     behind = (
         "" if found.runner_up is None else f"; {found.runner_up} is {found.margin:.2g} x as far"
     )
-    return f"follows {found.best}{f' ({given})' if given else ''}, off by {found.error:.2g}{behind}"
+    edge = at_edge(found.candidates[0].edge).replace(" (", "; ").removesuffix(")")
+    return (
+        f"follows {found.best}{f' ({given})' if given else ''}, off by {found.error:.2g}{behind}"
+        f"{edge}"
+    )
 
 
 def amount(measure: str, value: float) -> str:

@@ -1,0 +1,187 @@
+"""dherin2025: refutations computed again in plain fractions, and planted errors that are found."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+import pytest
+
+from constructions import theorems
+from verify.claim import Budget, builtin
+from verify.claims import dherin2025 as claims
+from verify.engine import run
+
+CLAIMS = {one.key: one for one in builtin() if one.id.startswith("dherin2025.")}
+THEOREMS = {one.id: one for one in theorems() if one.id.startswith("dherin2025.")}
+QUICK = Budget(cases=12)
+
+
+@cache
+def found_of(key):
+    return run(CLAIMS[key], Budget(cases=40)).verdict
+
+
+def verdict(name, variant="printed"):
+    return found_of((name, variant))
+
+
+def numbers(value):
+    return [numbers(one) for one in value] if isinstance(value, list) else Fraction(value)
+
+
+def relu(value):
+    return max(value, Fraction(0))
+
+
+class One:
+    """A counterexample of d = k = 1: its numbers, and A, T and Delta W by hand."""
+
+    def __init__(self, name):
+        found = verdict(name).counterexample
+        self.linear = found["attention"] == "linear"
+        self.itself = found["keys"] == "causal"
+        words = ("attention", "keys", "skip")
+        given = {key: numbers(value) for key, value in found.items() if key not in words}
+        self.tokens = [x for (x,) in given["tokens"]]
+        self.kept = self.tokens[int(given["removed"]) :]
+        self.W, self.K, self.V = (given[name][0][0] for name in "WKV")
+        (self.b,) = given["b"]
+        self.given = given
+
+    def A(self, tokens):
+        *context, x = tokens
+        weigh = (lambda s: s) if self.linear else relu
+        read = tokens if self.itself else context
+        return sum((weigh(self.K * x * c) * self.V * c for c in read), Fraction(0))
+
+    def T(self, W, tokens):
+        return relu(W * self.A(tokens) + self.b)
+
+    @property
+    def change(self):
+        u, v = self.A(self.kept), self.A(self.tokens)
+        return self.W * (v - u) * u / u**2
+
+    @property
+    def told(self):
+        return [np.ravel(self.given[name]).tolist() for name in ("is", "should")]
+
+
+@pytest.mark.parametrize("key", CLAIMS, ids=" ".join)
+def test_every_verdict_is_the_expected_one(key):
+    assert verdict(*key).name == CLAIMS[key].expected
+
+
+def test_a_refuted_or_ill_posed_statement_has_a_repair():
+    failing = {name for (name, variant), one in CLAIMS.items() if one.expected != "holds"}
+    assert failing == {name for name, variant in CLAIMS if variant == "repaired"}
+
+
+# -- counterexamples, again -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("theorem2.2", "A(C without Y, x)"), ("theoremB.2", "A(C without Y, x)"), ("prop3.1", "A(x)")],
+)
+def test_the_update_divides_by_the_square_of_zero(name, what):
+    where = verdict(f"dherin2025.{name}").where
+    assert f"divides by |{what}|^2 = 0" in where and "x = ['0']" in where
+
+
+def test_an_update_of_nothing_has_rank_zero():
+    found = One("dherin2025.theorem2.2.rank")
+    assert found.A(found.kept) != 0 and found.change == 0 == found.given["rank of Delta W"]
+
+
+def test_no_weights_read_anything_of_zero():
+    found = One("dherin2025.theorem2.2.existence")
+    assert found.A(found.kept) == 0
+    every = {found.T(Fraction(W), found.kept) for W in range(-9, 10)}
+    assert [every.pop(), found.T(found.W, found.tokens)] == [*map(lambda e: e[0], found.told)]
+    assert not every and found.told[0] != found.told[1]
+
+
+def test_a_network_that_reads_the_stream_is_not_made_up_for():
+    found = One("dherin2025.theoremB.2.stream")
+    ((outer,),), (last,), x = found.given["outer"], found.given["last"], found.tokens[-1]
+
+    def T(W, bias, tokens):
+        stream = x + found.A(tokens)
+        return stream + outer * relu(W * stream + found.b) + bias
+
+    u, moved = found.A(found.kept), found.A(found.tokens) - found.A(found.kept)
+    made = T(found.W + found.change, last + moved, found.kept)
+    assert found.told == [[made], [T(found.W, last, found.tokens)]] and made != found.told[1][0]
+    own = found.W * moved / (x + u)
+    assert T(found.W + own, last + moved, found.kept) == T(found.W, last, found.tokens)
+
+
+def test_a_token_late():
+    found = One("dherin2025.prop3.1.indices")
+    *context, x = found.tokens
+    outputs = [found.A([*context[:i], x]) for i in range(len(context) + 1)]
+    alone, i = outputs[0], int(found.given["i"])
+    W = [found.W + found.W * (one - alone) / alone for one in outputs]
+    late = [found.W * (outputs[j] - outputs[j + 1]) * alone / alone**2 for j in range(len(context))]
+    assert found.told == [[W[i - 1] - late[i]], [W[i]]] and W[i - 1] - late[i] != W[i]
+    assert W[1:] == [W[j] - late[j] for j in range(len(context))]
+
+
+def test_the_update_for_one_query_is_wrong_at_another():
+    found = One("dherin2025.onequery")
+    (other,) = found.given["other query"]
+    there, kept = [*found.tokens[:-1], other], [*found.kept[:-1], other]
+    made, should = found.T(found.W + found.change, kept), found.T(found.W, there)
+    assert found.told == [[made], [should]] and made != should
+    assert found.T(found.W + found.change, found.kept) == found.T(found.W, found.tokens)
+
+
+# -- planted errors ---------------------------------------------------------------------------
+
+EXACT = [
+    key for key, one in CLAIMS.items()
+    if one.expected == "holds" and not key[0].endswith(("rank", "onequery"))
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", EXACT, ids=" ".join)
+def test_another_update_is_refuted(monkeypatch, key):
+    right = claims.printed
+    monkeypatch.setattr(claims, "printed", lambda *given: right(*given) * 1001 / 1000)
+    assert run(CLAIMS[key], QUICK).verdict.name == "refuted"
+
+
+def test_an_update_of_rank_two_is_seen(monkeypatch):
+    """W = K = V = I, C = (1, 0), x = (1, 1)."""
+    one = np.array([[Fraction(int(i == j)) for j in range(2)] for i in range(2)])
+    tokens = np.array([[Fraction(1), Fraction(0)], [Fraction(1), Fraction(1)]])
+    case = claims.Block(tokens, 1, one, one[0] * 0, one, one)
+    assert claims.rank_difference(False, case) is None
+    right = claims.printed
+    monkeypatch.setattr(claims, "printed", lambda *given: right(*given) + one * 100)
+    assert claims.rank_difference(True, case)["rank of Delta W"] == "2"
+
+
+def test_an_update_that_is_a_little_off_is_seen_under_softmax(monkeypatch):
+    right = claims.printed
+    monkeypatch.setattr(claims, "printed", lambda *given: right(*given) * (10**12 + 1) / 10**12)
+    assert claims.softmax_agrees().run(QUICK).passed is False
+
+
+def test_one_update_for_every_query_needs_the_inverse(monkeypatch):
+    right = claims.maps
+    monkeypatch.setattr(claims, "maps", lambda case: (right(case)[0], 2 * right(case)[1]))
+    assert run(CLAIMS["dherin2025.onequery", "repaired"], QUICK).verdict.name == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [("theorem2.2", {"sign": -1}), ("theoremB.2", {"moved": 2}), ("theoremB.2", {"moved": 0}),
+     ("prop3.1", {"size": 2}), ("prop3.1.squared", {"size": -1})],
+)  # fmt: skip
+def test_a_theorem_fails_with_other_numbers(name, wrong):
+    assert THEOREMS[f"dherin2025.{name}"].prove().proved
+    assert not THEOREMS[f"dherin2025.{name}"].prove(**wrong).proved

@@ -1,0 +1,317 @@
+"""giannou2023: reading, subtracting, SUBLEQ, and that what is slightly wrong is seen."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from fractions import Fraction as F
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from constructions import PrecisionWarning
+from constructions.numbers.ball import Ball
+from constructions.papers import giannou2023 as paper
+from proofs.slotmap import Block, SlotMap
+from proofs.statements.giannou2023 import THEOREMS
+from verify import algorithms, engine
+from verify.claim import Budget, builtin
+from verify.claims.giannou2023 import machines, reading, subleq, subtraction
+
+CLAIMS = {(one.id, one.variant): one for one in builtin() if one.id.startswith("giannou2023")}
+FEW = Budget(cases=15)
+
+
+def found(id: str, variant: str = "printed") -> Any:
+    return engine.run(CLAIMS[id, variant], FEW).verdict
+
+
+# -- what is changed in a layer -------------------------------------------------------------------
+
+
+def with_layer(witness: Any, number: int, **changed: Any) -> Any:
+    layers = list(witness.layer_list)
+    layers[number] = replace(layers[number], **changed)
+    return witness.with_layers(tuple(layers))
+
+
+def scaled(slots: SlotMap, source: str, factor: Any) -> SlotMap:
+    """What is read of one slot, times a factor."""
+    return SlotMap(
+        tuple(
+            replace(
+                block, coefficient=block.coefficient * (factor if block.source == source else 1)
+            )
+            for block in slots
+        )
+    )
+
+
+def key_without(witness: Any, slot: str, layer: int = 0) -> Any:
+    (head, *others) = witness.layer_list[layer].heads
+    changed = replace(head, key=scaled(head.key, slot, 0))
+    return with_layer(witness, layer, heads=(changed, *others))
+
+
+def mlp_reading(witness: Any, layer: int, slot: str, factor: Any) -> Any:
+    mlp = witness.layer_list[layer].mlp
+    return with_layer(witness, layer, mlp=replace(mlp, inner=scaled(mlp.inner, slot, factor)))
+
+
+# -- reading --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda d, k, t: key_without(paper.reader(d, k, t), "position"),
+        lambda d, k, t: key_without(paper.reader(d, k, t), "counter"),
+        lambda d, k, t: mlp_reading(paper.reader(d, k, t), 0, "kept", F(1, 2)),
+        lambda d, k, t: mlp_reading(paper.reader(d, k, t), 0, "buffer", 1 + F(1, 2**40)),
+        lambda d, k, t: paper.reader(d, k, t * (1 - F(1, 2**20))),
+    ],
+)
+def test_another_layer_does_not_read_with_that_error(wrong):
+    assert reading.reads(wrong).run(FEW).passed is False
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda k, delta: reading.smallest_temperature(1, delta),
+        lambda k, delta: reading.smallest_temperature(k, F(101, 100) * delta),
+        lambda k, delta: 2 * reading.smallest_temperature(k, delta),
+    ],
+)
+def test_another_formula_is_not_the_smallest_temperature(wrong):
+    assert reading.smallest().run(FEW).passed
+    assert reading.smallest(wrong).run(FEW).passed is False
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(1, 3), st.integers(1, 8), st.randoms(use_true_random=False))
+def test_contents_in_the_box_are_read_within_the_formula(k, counter, random):
+    """In plain floats, from the scores: no witness, no balls."""
+    temperature, columns = 1.25, 2**k
+    address = [[float(b) for b in machines.bits(t + 1, k)] for t in range(columns)]
+    kept, *values = (random.uniform(-1, 1) for _ in range(columns + 1))
+    asked = [float(b) for b in machines.bits(counter, k)]
+    keys = [asked, *address]
+    shares = np.exp([temperature * np.dot(asked, key) for key in keys])
+    buffer = shares @ [kept, *values] / sum(shares)
+    off = abs(2 * buffer - kept - values[(counter - 1) % columns])
+    bound = float(reading.read_error(k, F(5, 4)).upper())
+    assert off <= bound
+    X = np.array([[v, *[0.0] * k] for v in values])
+    made = paper.reader(1, k, F(5, 4)).predict(X, None, np.array([[*asked, kept]]))
+    assert abs(made[0] - (2 * buffer - kept)) < 1e-12
+
+
+def test_the_softmax_alone_gives_half_of_the_column():
+    verdict = found("giannou2023.read.softmax")
+    shown = verdict.counterexample
+    (value, _), (_, kept) = shown["X"][0], shown["query"][0]
+    assert (F(value) + F(0)) / 2 == F(1, 2) != F(shown["column"]) and kept == "0"
+    assert float(shown["softmax"]) == 0.5
+
+
+# -- subtracting ----------------------------------------------------------------------------------
+
+
+def without_one(N: int) -> Any:
+    """-r is the flipped bits, no 1 added."""
+    made = paper.subtractor(N)
+    units = paper.Units(made.layout)
+    flipped = paper.rows_of("buffer", N)
+    paper.add(units, [flipped], 0, paper.rows_of("buffer", N, N))
+    return with_layer(made, 1, mlp=units.mlp())
+
+
+def lowest_first(N: int) -> Any:
+    made = paper.subtractor(N)
+    first, second = paper.rows_of("first", N), paper.rows_of("second", N)
+    return made.with_layers(paper.subtract(made.layout, first[::-1], second[::-1]))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        without_one,
+        lowest_first,
+        lambda N: mlp_reading(paper.subtractor(N), 2, "second", -1),
+        lambda N: mlp_reading(paper.subtractor(N), 2, "scratchpad", F(9, 10)),
+    ],
+)
+def test_another_adder_is_seen(wrong):
+    assert subtraction.every_pair(wrong).run(Budget(quick=True)).passed is False
+
+
+def test_a_difference_that_does_not_fit_is_another_number_and_the_sign_is_wrong():
+    shown = found("giannou2023.subtract.integers").counterexample
+    N, a, b = (shown[name] for name in ("N", "a", "b"))
+    assert not -(2 ** (N - 1)) <= b - a < 2 ** (N - 1)
+    made = sum(2 ** (N - 1 - i) for i, e in enumerate(shown["bits"]) if F(e) > 0)
+    made -= 2**N if F(shown["bits"][0]) > 0 else 0
+    assert made != b - a and (made - (b - a)) % 2**N == 0 and (made > 0) != (b - a > 0)
+    assert found("giannou2023.subtract.integers", "repaired").name == "holds"
+    fits = subtraction.Domain("those that fit", subtraction.fits)
+    assert subtraction.whole_numbers(fits, without_one).run(FEW).passed is False
+
+
+# -- programs -------------------------------------------------------------------------------------
+
+
+def test_the_interpreter_does_what_a_command_says():
+    # 5 - 2 = 3 > 0: the next command; 3 - 3 <= 0: to 4; in 3 bits -4 - 1 is 3
+    assert algorithms.subleq([2, 5, 3], [(1, 2, 4), (2, 3, 4)], 4, 8) == ([2, 3, 3], 5)
+    assert algorithms.subleq([2, 3, 3], [(1, 2, 4), (2, 3, 4)], 5, 8) == ([2, 3, 0], 4)
+    assert algorithms.subleq([1, -4], [(1, 2, 9)], 3, 3) == ([1, 3], 4)
+    with pytest.raises(ValueError, match="no command at 2"):
+        algorithms.subleq([1, 2], [(1, 2, 3)], 2, 8)
+    with pytest.raises(ValueError, match="points beyond the memory"):
+        algorithms.subleq([1, 2], [(1, 3, 3)], 3, 8)
+
+
+def test_longer_programs_run_to_their_end():
+    longer = (
+        (machines.multiplication(7, -7, 9), {0: -63}),
+        (machines.sorting(4, (2, -3, 1)), {0: -3, 1: 1, 2: 2}),
+    )
+    result = subleq.executes(longer).run(FEW)
+    assert result.passed and result.cases == 51, result.detail
+
+
+@pytest.mark.parametrize("numbers", ["float64", Ball(1024)], ids=["floats", "balls"])
+def test_the_loop_itself_runs_until_the_program_ends(numbers):
+    """Loop after loop on its own output, until the counter is at the last command."""
+    machine = machines.multiplication(5, 3, 4)
+    states = list(machine.run())
+    X, asked = machine.columns()
+    if numbers == "float64":
+        X, asked = X.astype(float), asked.astype(float)
+    witness = paper.subleq(5, machine.address, subleq.enough(5, machine.address))
+    end = states[-1].counter
+
+    def counter(slots: Any, loops: int) -> bool:
+        at = [float(bit) for bit in slots["counter"][-1]]
+        bits = [float(bit) for bit in machines.bits(states[loops].counter, machine.address)]
+        assert np.allclose(at, bits, atol=1e-6)  # every loop, as interpreted
+        return sum(2**i for i, bit in enumerate(reversed(at)) if bit > 0) == end
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PrecisionWarning)
+        ran = witness.run_until(X, None, asked, until=counter, at_most=40, numbers=numbers)
+    assert ran.met and ran.loops == len(states) - 1
+    memory = [machines.number([float(b) for b in row]) for row in ran.predictions[:7]]
+    assert memory == list(states[-1].memory) and memory[0] == 12
+
+
+def without_a_layer(layer: int) -> Any:
+    def build(N: int, k: int, temperature: Any) -> Any:
+        made = subleq.loop(N, k, temperature)
+        bare = replace(made.layer_list[layer], heads=(), mlp=paper.Units(made.layout).mlp())
+        layers = list(made.layer_list)
+        layers[layer] = bare
+        return made.with_layers(tuple(layers))
+
+    return build
+
+
+def writing_at_a(N: int, k: int, temperature: Any) -> Any:
+    made = subleq.loop(N, k, temperature)
+    a, second = paper.rows_of("pointers", k), paper.rows_of("second", N)
+    layers = list(made.layer_list)
+    layers[5] = paper.write(made.layout, a, second, paper.rows_of("memory", N), temperature)
+    return made.with_layers(tuple(layers))
+
+
+def branching(flag: str) -> Any:
+    """The flag of one of its two ReLUs alone: mem[b] < 0, or mem[b] = 0."""
+
+    def build(N: int, k: int, temperature: Any) -> Any:
+        made = subleq.loop(N, k, temperature)
+        mlp = made.layer_list[6].mlp
+        rows = {"negative": 1, "zero": 0}
+        outer = []
+        for block in mlp.outer:
+            if block.destination == "first":
+                matrix = [list(row) for row in block.matrix]
+                matrix[0][rows[flag]] = 0
+                block = Block("first", "hidden", matrix=tuple(map(tuple, matrix)))
+            outer.append(block)
+        return with_layer(made, 6, mlp=replace(mlp, outer=SlotMap(tuple(outer))))
+
+    return build
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *(without_a_layer(layer) for layer in range(9)),
+        writing_at_a,
+        branching("negative"),
+        branching("zero"),
+        lambda N, k, t: subleq.loop(N, k, F(1, 2)),
+    ],
+)
+def test_another_loop_is_seen(wrong):
+    budget = Budget(cases=10)
+    checks = (
+        subleq.executes(build=wrong),
+        subleq.steps(wrong),
+    )  # the second where the first passes
+    results = (check.run(budget) for check in checks)
+    assert any(result.passed is False and result.counterexample for result in results)
+
+
+def test_a_bound_that_leaves_something_out_is_seen():
+    def of_ten(N: int, k: int, temperature: Any) -> Any:
+        return {name: one / 200 for name, one in subleq.errors(N, k, temperature).items()}
+
+    assert subleq.bounded().run(FEW).passed
+    assert subleq.bounded(of_ten).run(FEW).passed is False
+
+
+def test_without_the_clamp_a_bit_is_wrong_in_the_dense_module_too():
+    shown = found("giannou2023.subleq.unclamped").counterexample
+    machine = machines.Machine(
+        shown["bits"], 4, tuple(shown["memory"]), tuple(map(tuple, shown["commands"])), 8
+    )
+    state = machine
+    for _ in range(shown["loops"]):
+        state = state.step()
+    X, asked = (part.astype(float) for part in machine.columns())
+    made = {}
+    for clamped in (True, False):
+        loops = paper.subleq(
+            machine.word, 4, F(shown["temperature"]), loops=shown["loops"], clamped=clamped
+        )
+        module = loops.to_torch()
+        import torch
+
+        given = [torch.as_tensor(part, dtype=torch.float64) for part in (X, asked)]
+        empty = torch.zeros(len(X), 0, dtype=torch.float64)
+        out = module.double()(given[0], empty, given[1]).detach().numpy()
+        wanted = np.array(state.words(), dtype=float)
+        made[clamped] = float(abs(out - wanted).max())
+    assert made[True] < 1e-9 and made[False] > 1
+
+
+@pytest.mark.parametrize("theorem", THEOREMS, ids=lambda one: one.id)
+def test_theorems_stand_and_fall_with_their_numbers(theorem):
+    assert theorem.prove().proved
+    ((name, value),) = theorem.inputs.items()
+    assert not theorem.prove(**{name: value - 1}).proved
+
+
+def test_a_batch_without_targets_is_told_of_its_rounding():
+    """Of several numbers predicted at examples, where a prompt has no y."""
+    machine = machines.addition(4, 3, -5)
+    X, asked = (part.astype(float) for part in machine.columns())
+    witness = paper.subleq(4, machine.address, F(10))
+    with pytest.warns(PrecisionWarning, match="may have moved"):
+        made = witness.predict(np.stack([X, X]), None, np.stack([asked, asked]))
+    assert made.shape == (2, len(X), 4)

@@ -1,0 +1,125 @@
+"""Statements by paper: a row for each, and one line that sums up a paper's.
+
+Entries are those of a JSON report. One that was not run has no "verdict"; what its claim expects
+stands in for it, and that is said.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..papers import Paper
+from .tables import plural
+from .text import COLOURS
+
+Entry = Mapping[str, Any]
+ORDER = tuple(COLOURS)  # of verdicts, the best first
+FAIL, STAND = ("refuted", "ill-posed"), ("holds", "approximates")
+MANY = {"holds": "hold", "approximates": "approximate"}
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement: the entries of what is printed, its repair, and what is better than either."""
+
+    variants: Mapping[str, Entry]
+
+    @property
+    def said(self) -> Entry:
+        """The entry that says what it is about: as printed, if it is in print."""
+        return self.printed or next(iter(self.variants.values()))
+
+    @property
+    def printed(self) -> Entry | None:
+        return self.variants.get("printed")
+
+    @property
+    def repaired(self) -> Entry | None:
+        return self.variants.get("repaired")
+
+    @property
+    def paper(self) -> str:
+        """What its id begins with; "" of the project's own, which no paper prints."""
+        own = "file" not in self.said and "paper" not in self.said
+        if own and not (self.printed or self.repaired):
+            return ""
+        return str(self.said["id"]).partition(".")[0]
+
+
+def statements(entries: Iterable[Entry]) -> list[Statement]:
+    """The entries by their ids, in order; two claims of one id and variant stay two."""
+    rows: list[tuple[Any, dict[str, Entry]]] = []
+    for entry in entries:
+        key = entry.get("file"), entry["id"]
+        row = next((v for known, v in rows if known == key and entry["variant"] not in v), None)
+        if row is None:
+            rows.append((key, row := {}))
+        row[entry["variant"]] = entry
+    return [Statement(row) for _, row in rows]
+
+
+def by_paper(rows: Iterable[Statement]) -> dict[str, list[Statement]]:
+    """{paper: its statements}, without the project's own."""
+    found: dict[str, list[Statement]] = {}
+    for row in rows:
+        if row.paper:
+            found.setdefault(row.paper, []).append(row)
+    return found
+
+
+def paper_in(rows: Iterable[Statement]) -> Paper | None:
+    """The paper that a report names of these statements, if it names one."""
+    named = (row.said["paper"] for row in rows if row.said.get("paper"))
+    return next((Paper.from_json(made) for made in named), None)
+
+
+def verdict(entry: Entry) -> str:
+    """The verdict that was found; the one that is expected where nothing was run."""
+    return str(entry.get("verdict") or entry["expected"])
+
+
+def was_run(entry: Entry) -> bool:
+    return bool(entry.get("verdict"))
+
+
+def counts(rows: Sequence[Statement]) -> str:
+    """ "21 statements, 9 hold, 7 refuted (6 repaired), 2 ill-posed"; of what is printed.
+
+    Repairs and constructions of statements that no paper prints are counted at the end.
+    """
+    printed = [row for row in rows if row.printed]
+    parts = [plural(len(printed), "statement")]
+    number = Counter(verdict(row.printed) for row in printed if row.printed)
+    mended = Counter(
+        verdict(row.printed)
+        for row in printed
+        if row.printed and row.repaired and verdict(row.repaired) in STAND
+    )
+    for name in sorted(number, key=ORDER.index):
+        word = MANY.get(name, name) if number[name] > 1 else name
+        repaired = f" ({mended[name]} repaired)" if name in FAIL and mended[name] else ""
+        parts.append(f"{number[name]} {word}{repaired}")
+    beyond = len(rows) - len(printed)
+    return ", ".join(parts) + (f"; {beyond} more not in print" if beyond else "")
+
+
+def not_run(rows: Sequence[Statement]) -> str:
+    """Of how many statements and repairs the verdict is what is expected, as they were not run."""
+    said = [row.said for row in rows]
+    repairs = [row.repaired for row in rows if row.repaired and row.repaired is not row.said]
+    if not any(map(was_run, (*said, *repairs))):
+        return "expected, not run"
+    parts = [
+        plural(missing, noun)
+        for noun, entries in (("statement", said), ("repair", repairs))
+        if (missing := sum(not was_run(entry) for entry in entries))
+    ]
+    return f"{' and '.join(parts)} expected, not run" if parts else ""
+
+
+def line(name: str, rows: Sequence[Statement], paper: Paper | None = None) -> str:
+    """One line for a paper: "fu2023 · arXiv:2310.17086: 21 statements, …"."""
+    return f"{paper.cited if paper else name}: {counts(rows)}"
