@@ -18,6 +18,7 @@ from .families import Eigen, Family, choices
 DECADES = 3.0  # to either side of the middle
 POINTS = {0: 1, 1: 601, 2: 41}  # along each real parameter, by their number
 KEPT = 2  # best points of the grid, and by smaller data, from which steps are taken
+PARTS = 20  # of the grid of the last parameter
 LIKELY = 4  # combinations of whole numbers that are looked at again, with more steps
 FEW, MANY = 15, 100  # steps
 SETTLED, STUCK = 1e-9, 1e10  # no nearer, relatively; damped so much that no step is nearer
@@ -147,12 +148,20 @@ def root_mean_square(answers: np.ndarray) -> np.ndarray:
 
 def starts(lines: Sequence[np.ndarray], values: np.ndarray) -> np.ndarray:
     """Points (S, p) of the product of the lines, from its residuals (L, G): the best by all
-    measurements, and by the first half of them, since where data are large a diverging algorithm
-    is far off unless it is met exactly."""
+    measurements, and by the first half of them, since where data are large a diverging algorithm is
+    far off unless it is met exactly; of several lines, the best in each part of the last as well,
+    since a parameter that is too small to matter has no slope."""
     grid = np.array([axis.ravel() for axis in np.meshgrid(*lines, indexing="ij")])
-    half = values[: (len(values) + 1) // 2]
-    places = [place for errors in (values, half) for place in np.argsort(_size(errors))[:KEPT]]
-    return grid.T[np.unique(places)] if len(lines) else np.zeros((1, 0))
+    if not len(lines):
+        return np.zeros((1, 0))
+    every, half = _size(values), _size(values[: (len(values) + 1) // 2])
+    places = [place for errors in (every, half) for place in np.argsort(errors)[:KEPT]]
+    if len(lines) > 1:
+        on_last = np.arange(grid.shape[1]) % len(lines[-1])
+        for part in np.array_split(np.arange(len(lines[-1])), PARTS):
+            inside = np.flatnonzero(np.isin(on_last, part))
+            places.append(inside[np.argmin(every[inside])])
+    return grid.T[np.unique(places)]
 
 
 def nearest(residual: Residual, points: np.ndarray, steps: int) -> tuple[float, list[float]]:
@@ -179,7 +188,9 @@ def nearest(residual: Residual, points: np.ndarray, steps: int) -> tuple[float, 
         settled = np.where(nearer, slow, damping > STUCK)
         points = np.where(nearer[:, None], there, points)
         least = np.where(nearer, errors, least)
-        damping = np.where(nearer, np.maximum(damping / 10, 1e-12), damping * 10)
+        damping = np.where(
+            nearer, np.maximum(damping / 10, 1e-12), np.minimum(10 * damping, 10 * STUCK)
+        )
         if settled.all():
             break
     best = int(np.argmin(least))

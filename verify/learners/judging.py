@@ -150,7 +150,13 @@ def judged(
     first = min(alike, key=lambda c: (_numbers(c.parameters), _place(c.name)))
     others = [c for c, _ in measured if c is not first]
     marked = [_compared(c, first, c in alike, batches) for c in others]
-    return [first, *sorted(marked, key=lambda c: (not c.same, c.error.value))]
+    return [first, *sorted(marked, key=_order)]
+
+
+def _order(one: Candidate) -> tuple[bool, float, int, int]:
+    """The same function first, then the nearest; those that differ by rounding, the simplest."""
+    error = float(f"{one.error.value:.3g}")
+    return not one.same, error, _numbers(one.parameters), _place(one.name)
 
 
 def _no_farther(errors: np.ndarray, least: np.ndarray) -> bool:
