@@ -594,7 +594,7 @@ def prop31_indices_repaired() -> tuple[Check, ...]:
 @claim(
     "dherin2025.prop3.1.squared",
     variant="improved",
-    source="witness; dherin2025, proposition 3.1, with a loss that has a minimum",
+    source=f"{PAPER}, proposition 3.1, with a loss that has a minimum",
     statement=WEIGHTS + r":\ " + ONLINE + r"L_i(W) = \tfrac12 \|W A(x) - W_0 A(c_1, \dots, "
     r"c_{i+1}, x)\|^2 \text{, and } L_i(W_{i+1}) = 0",
 )

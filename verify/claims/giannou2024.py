@@ -268,7 +268,7 @@ def least_squares(d: int, iterations: int, epsilon: Any) -> Witness:
 
 @claim(
     "giannou2024.theorem4.2.few",
-    source='giannou2024, arXiv:2403.03183v1, theorem 4.2, "for any dimension d, n"',
+    source=f'{PAPER}, theorem 4.2, "for any dimension d, n"',
     expected="refuted",
     statement=REGRESSION + r" \text{ by the same weights, for every } n \text{ and } d",
     algorithm=prediction,
@@ -406,7 +406,7 @@ def far_from_newton(case: Mapping[str, Any]) -> dict[str, Any] | None:
 
 @claim(
     "giannou2024.logistic",
-    source='giannou2024, arXiv:2403.03183v1, theorem 5.2 and section 6, "equivalent to 13 layers"',
+    source=f'{PAPER}, theorem 5.2 and section 6, "equivalent to 13 layers"',
     expected="refuted",
     statement=r"11 + 2k = 13,\; k = 1: \text{ a step of damped Newton at } \mu = 0.1 "
     r"\text{ with } (\nabla^2 f)^{-1}\nabla f \text{ within a quarter of it}",
