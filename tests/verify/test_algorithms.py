@@ -352,6 +352,8 @@ EXACT: dict[str, dict[str, Any]] = {
 }
 ONLY_FLOATS_AND_BALLS = {"true_logistic"}
 PARTS = {"solve", "newton_matrix", "gradient", "exp", "b_spline"}
+# of prompts of another kind: transitions, and a machine's memory; tested with their papers
+OF_PAPERS = {"temporal_differences", "subleq"}
 
 
 def references() -> set[str]:
@@ -361,7 +363,7 @@ def references() -> set[str]:
 
 
 def test_every_reference_is_put_to_these_tests():
-    assert references() == {*EXACT, *ONLY_FLOATS_AND_BALLS, *PARTS}
+    assert references() == {*EXACT, *ONLY_FLOATS_AND_BALLS, *PARTS, *OF_PAPERS}
 
 
 @settings(max_examples=200, deadline=None)

@@ -13,7 +13,7 @@ from constructions.numbers.reals import as_ball
 from constructions.papers import bai2023 as layers
 from proofs.layer import MLP
 from proofs.slotmap import SlotMap
-from proofs.statements.bai2023 import THEOREMS
+from proofs.statements.papers.bai2023 import THEOREMS
 from verify import engine
 from verify.claim import builtin
 from verify.claims import bai2023 as claims

@@ -16,7 +16,7 @@ from constructions import PrecisionWarning
 from constructions.numbers.ball import Ball
 from constructions.papers import giannou2023 as paper
 from proofs.slotmap import Block, SlotMap
-from proofs.statements.giannou2023 import THEOREMS
+from proofs.statements.papers.giannou2023 import THEOREMS
 from verify import algorithms, engine
 from verify.claim import Budget, builtin
 from verify.claims.giannou2023 import machines, reading, subleq, subtraction

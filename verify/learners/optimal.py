@@ -21,9 +21,10 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
-from flint import arb, ctx, fmpq, fmpq_mat
+from flint import arb, fmpq, fmpq_mat
 
 from proofs.exact import exact
+from proofs.flint_precision import precision
 
 from ..checks.analysis.wishart import trace_moment
 from .fit import Residual, nearest
@@ -195,7 +196,7 @@ def spectral_law(n: int, d: int, points: int) -> Law:
     jacobi = np.diag([_float(a) for a in diagonal])
     beside = np.sqrt([_float(b) for b in squares[1:]])
     jacobi += np.diag(beside, 1) + np.diag(beside, -1)
-    with ctx.workprec(BITS):
+    with precision(BITS):
         made = [_node(start, [*map(arb, diagonal)], [*map(arb, squares)])
                 for start in np.linalg.eigvalsh(jacobi)]  # fmt: skip
     nodes, weights = zip(*made)

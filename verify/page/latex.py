@@ -154,6 +154,8 @@ def _command(name: str, tokens: list[str]) -> str:
         return f"<mtext>{escape(_plain_group(tokens))}</mtext>"
     if name in ("mathrm", "operatorname", "mathbf"):
         return f'<mi mathvariant="normal">{escape(_plain_group(tokens))}</mi>'
+    if name == "mathbb":
+        return f'<mi mathvariant="double-struck">{escape(_plain_group(tokens))}</mi>'
     if name in ("frac", "tfrac", "dfrac"):
         return f"<mfrac>{_atom(tokens)}{_atom(tokens)}</mfrac>"
     if name == "sqrt":

@@ -53,9 +53,10 @@ def _lemma1(argument: Argument, weights: Values) -> None:
     )
 
 
-def _lemma1_negation(argument: Argument) -> None:
+def _lemma1_negation(argument: Argument, turned: Any) -> None:
     made = -attended(y, X, Z, -1 * A)
-    stated = -(Z @ (A @ gradient(c.zero(c.d, 1))))
+    of_layer = turned * A.T + (1 - turned) * A
+    stated = -(Z @ (of_layer @ gradient(c.zero(c.d, 1))))
     argument.differ(r"L = 1,\ -[Z_1]:\ ", made, stated)
 
 
@@ -64,13 +65,14 @@ def _second_order() -> Any:
     return 2 * sympy.expand(loss_value("mean", 0, w + epsilon * h)).coeff(epsilon, 2)
 
 
-def _hessian(argument: Argument) -> None:
-    argument.equal(r"h^\top \nabla^2 R\, h:\ ", _second_order(), (h.T @ S @ h).scalar() / c.n)
+def _hessian(argument: Argument, share: Any) -> None:
+    stated = share * (h.T @ S @ h).scalar() / c.n
+    argument.equal(r"h^\top \nabla^2 R\, h:\ ", _second_order(), stated)
 
 
-def _hessian_negation(argument: Argument) -> None:
-    half = (h.T @ S @ h).scalar() / (2 * c.n)
-    argument.differ(r"h^\top \nabla^2 R\, h:\ ", _second_order(), half)
+def _hessian_negation(argument: Argument, share: Any) -> None:
+    stated = share * (h.T @ S @ h).scalar() / c.n
+    argument.differ(r"h^\top \nabla^2 R\, h:\ ", _second_order(), stated)
 
 
 # -- theorem 1: one layer, Gaussian data ----------------------------------------------------------
@@ -177,15 +179,16 @@ THEOREMS = [
     theorem(
         "ahn2023.lemma1.negation", "ahn2023.lemma1",
         r"L = 1: -[Z_1]_{d+1,n+1} \neq \langle x, -A_0 \nabla R(0)\rangle \text{ for some } A_0",
-        _lemma1_negation, "printed", "negation",
+        _lemma1_negation, "printed", "negation", inputs={"turned": 0},
     ),
     theorem(
         "ahn2023.hessian", "ahn2023.hessian",
-        r"\nabla^2 R = \tfrac1n X X^\top", _hessian, "repaired",
+        r"\nabla^2 R = \tfrac1n X X^\top", _hessian, "repaired", inputs={"share": 1},
     ),
     theorem(
         "ahn2023.hessian.negation", "ahn2023.hessian",
         r"\nabla^2 R \neq \tfrac{1}{2n} X X^\top", _hessian_negation, "printed", "negation",
+        inputs={"share": sympy.Rational(1, 2)},
     ),
     theorem(
         "ahn2023.theorem1", "ahn2023.theorem1",

@@ -47,11 +47,11 @@ def _theorem22(argument: Argument, sign: Any) -> None:
     argument.equal(r"\Delta W \text{ is a column by a row: }", update(v - u, u), column @ row)
 
 
-def _existence(argument: Argument) -> None:
+def _existence(argument: Argument, size: Any) -> None:
     """u = 0: no D moves what the network reads."""
     none = c.zero(c.d, 1)
     argument.equal(r"u = 0 \text{, any } D:\ (W + D) u + b = ", (W + D) @ none + b, b)
-    argument.differ(r"W v + b:\ ", W @ v + b, b)
+    argument.differ(r"W v + b:\ ", size * W @ v + b, b)
 
 
 def _theoremB2(argument: Argument, moved: Any) -> None:
@@ -66,18 +66,19 @@ def _theoremB2(argument: Argument, moved: Any) -> None:
     )
 
 
-def _stream(argument: Argument) -> None:
+def _stream(argument: Argument, part: Any) -> None:
     """The network reads x + A: the update is made of A alone, or of x + A."""
     _nonzero(argument)
     x = c.letter("x", c.d, 1)
     argument.equal(
-        r"\text{by } x + u:\ ", (W + update(v - u, x + u)) @ (x + u) + b, W @ (x + v) + b
+        r"\text{by } x + u:\ ", (W + update(v - u, part * x + u)) @ (x + u) + b, W @ (x + v) + b
     )
 
 
-def _stream_negation(argument: Argument) -> None:
+def _stream_negation(argument: Argument, part: Any) -> None:
     x = c.letter("x", c.d, 1)
-    argument.differ(r"\text{by } u:\ ", (W + update(v - u, u)) @ (x + u) + b, W @ (x + v) + b)
+    made = (W + update(v - u, part * x + u)) @ (x + u) + b
+    argument.differ(r"\text{by } u:\ ", made, W @ (x + v) + b)
 
 
 def _gradient(argument: Argument, loss: Any, left: Form, right: Form) -> None:
@@ -115,10 +116,11 @@ def _prop31(argument: Argument, size: Any) -> None:
     argument.equal(r"W_{i+1} u:\ ", weights(after) @ u, W0 @ after)
 
 
-def _prop31_indices(argument: Argument) -> None:
+def _prop31_indices(argument: Argument, late: Any) -> None:
     _tokens(argument)
     argument.let("r", r"A(c_1, \dots, c_{i-1}, x)")
-    step = (W0 @ (here - after)) @ u.T / square(u)
+    moved = late * (here - after) + (1 - late) * (before - here)
+    step = (W0 @ moved) @ u.T / square(u)
     argument.differ(r"W_{i-1} - h \Delta_i:\ ", weights(before) - step, weights(here))
 
 
@@ -135,20 +137,21 @@ def _squared(argument: Argument, size: Any) -> None:
     argument.equal(r"\text{its loss is } 0 \text{ there: }", weights(after) @ u, target)
 
 
-def _onequery_negation(argument: Argument) -> None:
+def _onequery_negation(argument: Argument, apart: Any) -> None:
     """u, v at the query that the update is made for, s, t at another one."""
     _nonzero(argument)
-    argument.differ(r"\text{at another query: }", (W + update(v - u, u)) @ here, W @ after)
+    without, within = u + apart * (here - u), v + apart * (after - v)
+    argument.differ(r"\text{at another query: }", (W + update(v - u, u)) @ without, W @ within)
 
 
-def _onequery(argument: Argument) -> None:
+def _onequery(argument: Argument, size: Any) -> None:
     """Linear attention over the context: A(C, x) = M x, A(C without Y, x) = N x."""
     M, N = c.letter("M", c.d, c.d), c.letter("N", c.d, c.d)
     x = c.letter("x", c.d, 1)
     argument.assume(r"N \text{ is invertible}")
     argument.equal(
         r"\Delta W = W (M - N) N^{-1}:\ ",
-        (W + W @ (M - N) @ c.inverse_letter(N)) @ (N @ x),
+        (W + size * W @ (M - N) @ c.inverse_letter(N)) @ (N @ x),
         W @ (M @ x),
     )
 
@@ -169,7 +172,7 @@ THEOREMS = [
         "dherin2025.theorem2.2.existence.negation", "dherin2025.theorem2.2.existence",
         r"A(C \setminus Y, x) = 0: W A(C, x) + b \neq (W + D) A(C \setminus Y, x) + b \text{ for "
         r"every } D \text{, where } W A(C, x) \neq 0",
-        _existence, "printed", "negation",
+        _existence, "printed", "negation", inputs={"size": 1},
     ),
     theorem(
         "dherin2025.theoremB.2", "dherin2025.theoremB.2",
@@ -181,13 +184,13 @@ THEOREMS = [
         "dherin2025.theoremB.2.stream", "dherin2025.theoremB.2.stream",
         r"\text{where the network reads } x + A(C, x): x + A(C \setminus Y, x) \text{ in place of "
         r"} A(C \setminus Y, x) \text{ in } \Delta W",
-        _stream, "repaired",
+        _stream, "repaired", inputs={"part": 1},
     ),
     theorem(
         "dherin2025.theoremB.2.stream.negation", "dherin2025.theoremB.2.stream",
         r"\text{where the network reads } x + A(C, x) \text{, } W + \Delta W \text{ is wrong for "
         r"some } A",
-        _stream_negation, "printed", "negation",
+        _stream_negation, "printed", "negation", inputs={"part": 0},
     ),
     theorem(
         "dherin2025.prop3.1", "dherin2025.prop3.1",
@@ -198,7 +201,7 @@ THEOREMS = [
     theorem(
         "dherin2025.prop3.1.indices.negation", "dherin2025.prop3.1.indices",
         r"W_i \neq W_{i-1} - \nabla L_i(W_{i-1})/\|A(x)\|^2 \text{ for some } A",
-        _prop31_indices, "printed", "negation",
+        _prop31_indices, "printed", "negation", inputs={"late": 1},
     ),
     theorem(
         "dherin2025.prop3.1.squared", "dherin2025.prop3.1.squared",
@@ -209,12 +212,12 @@ THEOREMS = [
     theorem(
         "dherin2025.onequery.negation", "dherin2025.onequery",
         r"\Delta W \text{ of a query is wrong at another one for some } A",
-        _onequery_negation, "printed", "negation",
+        _onequery_negation, "printed", "negation", inputs={"apart": 1},
     ),
     theorem(
         "dherin2025.onequery", "dherin2025.onequery",
         r"A(C, x) = M x,\ A(C \setminus Y, x) = N x: \Delta W = W (M - N) N^{-1} \text{ serves "
         r"every } x",
-        _onequery, "repaired",
+        _onequery, "repaired", inputs={"size": 1},
     ),
 ]  # fmt: skip

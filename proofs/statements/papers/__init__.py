@@ -1,0 +1,1 @@
+"""Theorems of papers' statements: a module for each paper."""
