@@ -7,9 +7,9 @@ from html import escape
 
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|[A-Za-z]|\s+|.", re.S)
 GREEK = dict(zip(
-    "alpha beta gamma delta epsilon varepsilon eta theta kappa lambda pi rho sigma tau phi "
-    "Gamma Delta Lambda Pi Phi Sigma ell".split(),
-    "αβγδϵεηθκλπρστφΓΔΛΠΦΣℓ",
+    "alpha beta gamma delta epsilon varepsilon eta theta kappa lambda mu nu pi rho sigma tau phi "
+    "omega Gamma Delta Lambda Pi Phi Sigma ell".split(),
+    "αβγδϵεηθκλμνπρστφωΓΔΛΠΦΣℓ",
 ))  # fmt: skip
 OPERATORS = {
     "top": "⊤", "mapsto": "↦", "cdot": "·", "times": "×", "leftarrow": "←", "nabla": "∇", "in": "∈",
@@ -17,9 +17,10 @@ OPERATORS = {
     "leq": "≤", "le": "≤", "geq": "≥", "ge": "≥", "neq": "≠", "emptyset": "∅", "dagger": "†",
     "ldots": "…", "dots": "…", "cdots": "⋯", "star": "⋆", "odot": "⊙", "pm": "±", "sum": "∑",
     "prod": "∏", "|": "‖", "infty": "∞", "subset": "⊂", "forall": "∀", "succeq": "⪰", "circ": "∘",
-    "setminus": "∖",
+    "setminus": "∖", "partial": "∂", "lceil": "⌈", "rceil": "⌉", "lfloor": "⌊", "rfloor": "⌋",
+    "vee": "∨", "wedge": "∧", "Leftrightarrow": "⇔",
 }  # fmt: skip
-FUNCTIONS = ("log", "exp", "max", "min", "sup", "inf", "det", "Pr", "arg", "deg")
+FUNCTIONS = ("log", "ln", "lim", "exp", "max", "min", "sup", "inf", "det", "Pr", "arg", "deg")
 SPACES = {
     ",": ".17em",
     ";": ".28em",
@@ -141,6 +142,29 @@ def _atom(tokens: list[str]) -> str:
     return f'<mo stretchy="false">{escape(token.replace("-", "−"))}</mo>'
 
 
+def _matrix(name: str, tokens: list[str]) -> str:
+    """The rows of \\begin{name}, which is off the tokens already, up to its end."""
+    if name != "bmatrix":
+        raise ValueError(f"{name} is not known")
+    rows: list[list[list[str]]] = [[[]]]
+    while tokens:
+        token = tokens.pop(0)
+        if token == r"\end":
+            if _plain_group(tokens) != name:
+                raise ValueError(f"{name} ends otherwise")
+            cells = (
+                f"<mtr>{''.join(f'<mtd>{_row(cell)}</mtd>' for cell in row)}</mtr>" for row in rows
+            )
+            return f"<mrow><mo>[</mo><mtable>{''.join(cells)}</mtable><mo>]</mo></mrow>"
+        if token == "&":
+            rows[-1].append([])
+        elif token == "\\\\":
+            rows.append([[]])
+        else:
+            rows[-1][-1].append(token)
+    raise ValueError(f"{name} never ends")
+
+
 def _command(name: str, tokens: list[str]) -> str:
     if name in GREEK:
         return f"<mi>{GREEK[name]}</mi>"
@@ -154,8 +178,11 @@ def _command(name: str, tokens: list[str]) -> str:
         return f"<mtext>{escape(_plain_group(tokens))}</mtext>"
     if name in ("mathrm", "operatorname", "mathbf"):
         return f'<mi mathvariant="normal">{escape(_plain_group(tokens))}</mi>'
-    if name == "mathbb":
-        return f'<mi mathvariant="double-struck">{escape(_plain_group(tokens))}</mi>'
+    if name in ("mathbb", "mathcal"):
+        style = {"mathbb": "double-struck", "mathcal": "script"}[name]
+        return f'<mi mathvariant="{style}">{escape(_plain_group(tokens))}</mi>'
+    if name == "begin":
+        return _matrix(_plain_group(tokens), tokens)
     if name in ("frac", "tfrac", "dfrac"):
         return f"<mfrac>{_atom(tokens)}{_atom(tokens)}</mfrac>"
     if name == "sqrt":
