@@ -18,7 +18,7 @@ OPERATORS = {
     "ldots": "…", "dots": "…", "cdots": "⋯", "star": "⋆", "odot": "⊙", "pm": "±", "sum": "∑",
     "prod": "∏", "|": "‖", "infty": "∞", "subset": "⊂", "forall": "∀", "succeq": "⪰", "circ": "∘",
     "setminus": "∖", "partial": "∂", "lceil": "⌈", "rceil": "⌉", "lfloor": "⌊", "rfloor": "⌋",
-    "vee": "∨", "wedge": "∧", "Leftrightarrow": "⇔",
+    "mid": "∣", "vee": "∨", "wedge": "∧", "Leftrightarrow": "⇔",
 }  # fmt: skip
 FUNCTIONS = ("log", "ln", "lim", "exp", "max", "min", "sup", "inf", "det", "Pr", "arg", "deg")
 SPACES = {
