@@ -6,7 +6,8 @@ import os
 from typing import Any
 
 # processes share two cores: threads of the same matrix product would only wait for each other
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(threads, "1")
 
 import numpy as np
 import pytest
