@@ -27,6 +27,7 @@ SCRIPTS = (
     "scripts/algebra.js",
     "scripts/model.js",
     "scripts/dom.js",
+    "scripts/draw.js",
     "scripts/stream.js",
     "scripts/layer.js",
     "scripts/prompt.js",
