@@ -38,11 +38,17 @@ SCRIPTS = (
     "scripts/address.js",
     "scripts/main.js",
 )
+STYLES = ("styles/base.css",)
 
 
 def resource(name: str) -> str:
     """Text of a file beside this one."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def style() -> str:
+    """The style sheet of every page."""
+    return "\n".join(resource(file) for file in STYLES)
 
 
 def construction_page(name: str, parameters: Mapping[str, Any]) -> str:
@@ -156,7 +162,7 @@ def page(
         "example": example,
         "exercises": exercises(lesson),
         "link": '<a href="#exercises">Exercises</a>' if lesson.exercises else "",
-        "style": resource("page.css"),
+        "style": style(),
         "data": json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/"),
         "script": f"(function () {{\n{script}\n}})();",
     }

@@ -12,7 +12,7 @@ from .mathml import plain
 
 def frame(title: str, lead: str, body: str, source: str = "", script: str = "") -> str:
     """A page with the style of the teaching pages; `script` is a file of theirs that it runs."""
-    from .build import resource
+    from .build import resource, style
 
     run = f"<script>\n{resource(script)}</script>" if script else ""
     note = f'<p class="source">{plain(source)}</p>' if source else ""
@@ -20,7 +20,7 @@ def frame(title: str, lead: str, body: str, source: str = "", script: str = "") 
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="icon" href="data:,"><title>{plain(title)}</title>'
-        f"<style>{resource('page.css')}</style></head><body><header><h1>{plain(title)}</h1>"
+        f"<style>{style()}</style></head><body><header><h1>{plain(title)}</h1>"
         f'<p class="lead">{plain(lead)}</p>{note}</header><main><section>{body}</section></main>'
         f"{run}</body></html>\n"
     )
