@@ -31,7 +31,6 @@ Predictions: TypeAlias = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]  # 
 ROLES = (("query", "q"), ("key", "k"), ("value", "v"))
 DIVIDED = {"keys": "divided by the number of keys", "examples": "divided by n"}
 LONG = 12  # layers, beyond which the example shows only the slots that a layer changes
-NEGATIVE, POSITIVE = (140, 81, 10), (1, 102, 94)  # brown and teal: apart for every kind of eye
 
 
 def number(value: Any) -> str:
@@ -59,10 +58,13 @@ def as_float(value: Any) -> float:
 
 
 def colour(value: float, scale: float) -> str:
-    """Background of a cell: white at 0, brown below, teal above, deeper with the size."""
-    share = 0.0 if scale == 0 else min(1.0, abs(value) / scale) ** 0.5 * 0.55
-    tone = NEGATIVE if value < 0 else POSITIVE
-    return "rgb({},{},{})".format(*(round(255 - (255 - c) * share) for c in tone))
+    """Background of a cell, as scripts/dom.js makes it: deeper with the size, in the style sheet's
+    colours for numbers below and above zero."""
+    share = 0.0 if scale == 0 else min(1.0, abs(value) / scale) ** 0.5
+    if share == 0:
+        return "var(--zero)"
+    tone = "negative" if value < 0 else "positive"
+    return f"color-mix(in srgb,var(--{tone}) {math.floor(100 * share + 0.5)}%,var(--zero))"
 
 
 def token_labels(witness: Witness, n: int, m: int) -> list[str]:

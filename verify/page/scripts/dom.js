@@ -33,14 +33,13 @@ function show(x, digits) {
   return text.replace("e+", "e").replace(/-/g, "−");
 }
 
-const NEGATIVE = [140, 81, 10], POSITIVE = [1, 102, 94];
-
-// White at 0, brown below, teal above, deeper with the size.
+// The colour of zero at 0, brown below, teal above, deeper with the size; what these are is said
+// by the style sheet, for day and night.
 function colour(value, scale_) {
-  if (!Number.isFinite(value)) return "rgb(90,90,90)";
-  const share = scale_ === 0 ? 0 : Math.min(1, Math.abs(value) / scale_) ** 0.5 * 0.55;
-  const tone = value < 0 ? NEGATIVE : POSITIVE;
-  return `rgb(${tone.map((c) => Math.round(255 - (255 - c) * share)).join(",")})`;
+  if (!Number.isFinite(value)) return "var(--no-number)";
+  const share = scale_ === 0 ? 0 : Math.min(1, Math.abs(value) / scale_) ** 0.5;
+  return share === 0 ? "var(--zero)"
+    : `color-mix(in srgb,var(--${value < 0 ? "negative" : "positive"}) ${Math.round(100 * share)}%,var(--zero))`;
 }
 
 const word = (count, one, many) => `${count} ${count === 1 ? one : many ?? one + "s"}`;
