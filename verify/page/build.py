@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -39,6 +42,7 @@ SCRIPTS = (
     "scripts/main.js",
 )
 STYLES = ("styles/base.css",)
+FONT = re.compile(r'url\("([^":]+\.woff2)"\)')
 
 
 def resource(name: str) -> str:
@@ -46,9 +50,17 @@ def resource(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
+@lru_cache(maxsize=1)
 def style() -> str:
-    """The style sheet of every page."""
-    return "\n".join(resource(file) for file in STYLES)
+    """The style sheet of every page, its font inside."""
+    return FONT.sub(
+        lambda found: f'url("data:font/woff2;base64,{_base64(found[1])}")',
+        "\n".join(resource(file) for file in STYLES),
+    )
+
+
+def _base64(name: str) -> str:
+    return b64encode(files(__package__).joinpath(name).read_bytes()).decode()
 
 
 def construction_page(name: str, parameters: Mapping[str, Any]) -> str:
