@@ -34,6 +34,7 @@ SCRIPTS = (
     "scripts/stream.js",
     "scripts/layer.js",
     "scripts/prompt.js",
+    "scripts/plot.js",
     "scripts/chart.js",
     "scripts/exercises.js",
     "scripts/state.js",

@@ -53,11 +53,21 @@ function tokenName(tokens, t) {
   return "register";
 }
 
+// The same where no markup may stand: titles, names for screen readers.
+const plainName = (tokens, t) => tokenName(tokens, t).replace("ex. ", "example ").replace(/<sub>(\d+)<\/sub>/, (_, digits) => below(digits));
+const below = (index) => String(index).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
+
+// Slots and heads as people read them: entries and tokens are counted from 1, products have a dot.
+const counted = (text) => String(text).replace(/\[(\d+)\]/g, (_, i) => `[${Number(i) + 1}]`)
+  .replace(/\btoken (\d+)/g, (_, t) => `token ${Number(t) + 1}`).replace(/\*/g, "·");
+
 function entryName(shape, i) {
   if (shape.length === 0) return "";
   if (shape.length === 1) return shape[0] === 1 ? "" : `[${i + 1}]`;
   return `[${Math.floor(i / shape[1]) + 1},${(i % shape[1]) + 1}]`;
 }
 
-// A layer's name: M_2 is M with index 2.
-const titled = (name) => escapeText(name).replace(/^([A-Za-z])_(\d+)$/, "<i>$1</i><sub>$2</sub>");
+// A layer's name: M_2 is M with index 2, and of an operation of a paper's language its word.
+const OPERATIONS = { mov: "move", mul: "multiply", div: "divide", aff: "add" };
+const titled = (name) => escapeText(name).replace(/^([A-Za-z])_(\d+)$/, "<i>$1</i><sub>$2</sub>")
+  .replace(/^(\d+: )?(mov|mul|div|aff)\(.*\)$/s, (_, number_, word_) => `${number_ ?? ""}${OPERATIONS[word_]}`);

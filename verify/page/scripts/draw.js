@@ -53,7 +53,7 @@ function axes(frame, { xName = "", yName = "", xTicks, yTicks, count = 5 } = {})
   const horizontal = up.map((v) => `<line class="grid${v === 0 ? " zero" : ""}" x1="${left}" x2="${W - right}" y1="${py(v)}" y2="${py(v)}"/>
     <text class="tick" x="${left - 5}" y="${py(v) + 3.5}" text-anchor="end">${tickText(v, log)}</text>`);
   const names = `${xName && `<text class="axis-name" x="${W - right}" y="${H - 3}" text-anchor="end">${xName}</text>`}${
-    yName && `<text class="axis-name" x="4" y="${top - 1}">${yName}</text>`}`;
+    yName && `<text class="axis-name" x="4" y="${Math.max(8, top - 7)}">${yName}</text>`}`;
   return `<g class="axes" aria-hidden="true">${vertical.join("")}${horizontal.join("")}${names}</g>`;
 }
 
@@ -74,3 +74,6 @@ function uprightBar(frame, x, from, to, width, kind, data = "") {
   const [a, b] = [frame.py(from), frame.py(to)];
   return `<rect class="${kind}" x="${(frame.px(x) - width / 2).toFixed(2)}" y="${Math.min(a, b).toFixed(2)}" width="${width}" height="${Math.abs(a - b).toFixed(2)}" ${data}/>`;
 }
+
+// What is drawn, in words: [[its classes, text], …].
+const legend = (items) => `<ul class="key-list">${items.map(([kind, text]) => `<li><span class="${kind}"></span> ${text}</li>`).join("")}</ul>`;

@@ -107,7 +107,7 @@ document.addEventListener("change", (event) => {
   else if (dataset.random) setRandom(dataset.random, value);
   else if (dataset.do === "numbers") { app.numbers = checked; renderStream(); }
   else if (dataset.do === "scores") { app.scores = checked; renderLayer(); }
-  else if (dataset.do === "coordinate") { app.coordinate = Number(value); renderPlot(); }
+  else if (dataset.do === "direction") { app.direction = value; renderPlot(); }
   else if (dataset.do === "open") open_(event.target);
 });
 
@@ -176,13 +176,11 @@ function movePoint(event) {
   const by = { ArrowRight: [step, 0], ArrowLeft: [-step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] }[event.key];
   if (!by) return;
   event.preventDefault();
-  placePoint(j, app.data.X[j][app.coordinate] + by[0], app.data.y[j] + by[1]);
+  placePoint(j, placeOf(j) + by[0], app.data.y[j] + by[1]);
 }
 
 function placePoint(j, x, y) {
-  const round = (v) => Math.round(v * 100) / 100 || 0;
-  app.data.X[j][app.coordinate] = round(x);
-  app.data.y[j] = round(y);
+  moveExample(j, x, y);
   app.origin = "edited";
   change(false);
 }
@@ -191,15 +189,10 @@ byId("plot").addEventListener("pointerdown", (event) => {
   const point = event.target.closest("[data-point]");
   if (!point) return;
   event.preventDefault();
-  const j = Number(point.dataset.point), range = plotRange(), { W, H, pad } = PLOT;
+  const j = Number(point.dataset.point), range = plotRange();
   app.range = range;
   point.focus();
-  const move = (at) => {
-    const box = byId("points").getBoundingClientRect(), unit = W / box.width;
-    const x = (((at.clientX - box.left) * unit - pad) / (W - 2 * pad)) * 2 * range.x - range.x;
-    const y = range.y - (((at.clientY - box.top) * unit - pad) / (H - 2 * pad)) * 2 * range.y;
-    placePoint(j, Math.max(-range.x, Math.min(range.x, x)), Math.max(-range.y, Math.min(range.y, y)));
-  };
+  const move = (at) => placePoint(j, ...underPointer(range, at));
   const done = () => {
     window.removeEventListener("pointermove", move);
     app.range = null;

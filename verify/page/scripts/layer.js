@@ -41,19 +41,28 @@ function headOf(made, tokens) {
   const shown = plain || app.scores ? scores : weights;
   const top = Math.max(...Array.from(shown.v, (x) => (Number.isFinite(x) ? Math.abs(x) : 0)), 0);
   const open = app.cell ? app.cell.t : null;
-  const body = tokens.all.map((t) => `<tr class="${t === open ? "open" : ""}"><th scope="row">${tokenName(tokens, t)}</th>${
-    seen.map((j, at) => `<td style="background:${colour(shown.get(t, at), top)}" title="${
-      show(scores.get(t, at), 6)}">${tokens.total > 9 ? "" : `<span>${show(shown.get(t, at), 2)}</span>`}</td>`).join("")}</tr>`).join("");
+  const wide = tokens.total > 9, every = wide ? Math.ceil(tokens.total / 12) : 1;
+  const body = tokens.all.map((t) => `<tr class="${t === open ? "open" : ""}">${tokenHead(tokens, t, "row", every)}${
+    seen.map((j, at) => `<td style="background:${colour(shown.get(t, at), top)}" title="${plainName(tokens, t)} reads ${plainName(tokens, j)}: ${
+      show(scores.get(t, at), 6)}">${wide ? "" : `<span>${show(shown.get(t, at), 2)}</span>`}</td>`).join("")}</tr>`).join("");
   const words = `${KINDS[head.attention]}${head.null ? " and 1" : ""}${
     head.average ? `, divided by the number of ${head.average === "keys" ? "tokens read" : "examples"}` : ""}; ${KEYS[head.keys]}${ruleText(head.mask, "times the mask")}${ruleText(head.mix, "values mixed by")}`;
   const toggle = plain ? "" : `<label class="switch"><input type="checkbox" data-do="scores" data-focus="scores${made.head.name}"
     ${app.scores ? "checked" : ""}> raw scores</label>`;
-  return `<figure class="head"><figcaption><b>${escapeText(head.name || "head")}</b> <small>${scores.r}×${scores.c}</small>${toggle}
+  return `<figure class="head"><figcaption><b>${escapeText(counted(head.name || "head"))}</b> <small>${scores.r}×${scores.c}</small>${toggle}
     <br><small>${words}</small></figcaption>
-    <div class="scroll"><table class="stream small ${tokens.total > 9 ? "bare" : ""}"><thead><tr><td class="corner"><span class="query">reads ↓</span>
-    <span class="key">read →</span></td>${seen.map((j) => `<th scope="col">${tokens.total > 9 ? tokenName(tokens, j).replace(/^ex\. |uery ?/, "") : tokenName(tokens, j)}</th>`).join("")}</tr></thead>
+    <div class="scroll"><table class="stream small${wide ? " bare" : ""}${tokens.total > 18 ? " dense" : ""}"><thead><tr><td class="corner"><span class="query">reads ↓</span>
+    <span class="key">read →</span></td>${seen.map((j) => tokenHead(tokens, j, "col", every)).join("")}</tr></thead>
     <tbody>${body}</tbody></table></div>
     ${["query", "key", "value"].map((role) => mapList(role, head[role], role)).join("")}</figure>`;
+}
+
+// A token's name above a column or beside a row; in a large table every so many, and the query's.
+function tokenHead(tokens, t, scope, every) {
+  const name = tokenName(tokens, t);
+  if (every === 1) return `<th scope="${scope}">${name}</th>`;
+  const short = tokens.queries.includes(t) ? (scope === "row" ? name : "q") : t % every === 0 ? name.replace(scope === "row" ? "" : "ex. ", "") : "";
+  return `<th scope="${scope}" aria-label="${plainName(tokens, t)}">${short}</th>`;
 }
 
 function ruleText(rule, words) {
@@ -108,8 +117,8 @@ function blockOf(block) {
   const shape = block.pattern ? ` <small>${PATTERNS[block.pattern] ?? escapeText(block.pattern)}</small>`
     : block.matrix ? " <small>by a matrix</small>" : "";
   const symbol = block.shown === undefined ? "" : ` <span class="symbol">${DATA.pools.math[block.shown]}</span>`;
-  return `<li class="${edited ? "edited" : ""}"><span>${escapeText(block.to)} ←</span>
+  return `<li class="${edited ? "edited" : ""}"><span>${escapeText(counted(block.to))} ←</span>
     <input type="number" step="any" value="${Number(block.value.toPrecision(12))}" data-weight="${block.path}" data-focus="${block.path}"
-    aria-label="weight from ${escapeText(block.from)} to ${escapeText(block.to)}"> · ${escapeText(block.from)}${symbol}${shape}${elsewhere(block)}${
+    aria-label="weight from ${escapeText(counted(block.from))} to ${escapeText(counted(block.to))}"> · ${escapeText(counted(block.from))}${symbol}${shape}${elsewhere(block)}${
     edited ? ` <button type="button" data-restore="${block.path}">restore</button>` : ""}</li>`;
 }

@@ -5,7 +5,7 @@ const DATA = JSON.parse(byId("data").textContent);
 const app = {
   parameters: { ...DATA.start }, data: structuredClone(DATA.example), origin: "example",
   condition: 4, seed: 1, layer: 0, cell: null, side: 0, view: DATA.sides.length > 1 ? "both" : "one",
-  edits: DATA.sides.map(() => ({})), numbers: true, scores: false, coordinate: 0, range: null, touched: false,
+  edits: DATA.sides.map(() => ({})), numbers: true, scores: false, direction: null, range: null, touched: false,
 };
 
 // -- from the state to numbers -------------------------------------------------------------------
@@ -31,7 +31,6 @@ function recompute() {
   app.analysis = analyse(DATA.lesson, DATA.sides[app.side].family, chosen(), app.data, app.d, app.parameters);
   app.layers = Math.max(...app.models.map((model) => (model ? model.witness.layers.length : 0)));
   app.layer = Math.min(app.layer, app.layers);
-  app.coordinate = Math.min(app.coordinate, app.d - 1);
   if (app.cell && !cellExists(app.cell)) app.cell = null;
 }
 
@@ -93,7 +92,7 @@ function verdictOf(model, i) {
   if (comparison.first) {
     const f = comparison.first;
     return `<p class="refuted">${label}<strong>Refuted</strong> on this prompt. The first difference is after <a href="#layer=${f.layer}&amp;cell=${f.slot}.${f.entry}.${f.token}&amp;side=${i}">layer ${
-      f.layer}, slot ${escapeText(f.slot)}, ${tokenName(model.result.tokens, f.token)}</a>: it holds ${show(f.is)} and should hold ${show(f.should)}.${restore}</p>`;
+      f.layer}, slot ${escapeText(f.slot)}${entryName(witness.layout.shape(f.slot), f.entry)}, ${tokenName(model.result.tokens, f.token)}</a>: it holds ${show(f.is)} and should hold ${show(f.should)}.${restore}</p>`;
   }
   if (comparison.beyond) {
     return `<p class="beyond">${label}<strong>Undecided</strong>: on this prompt the numbers leave the range of float64.${restore}</p>`;

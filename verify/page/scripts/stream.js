@@ -1,11 +1,15 @@
 // The stream after the current layer, and the arithmetic behind any of its cells.
 
-// The largest number so far, up to the current layer, in all streams that are shown.
-function scaleSoFar(shown) {
-  let most = 0;
+const WIDE = 10; // tokens, beyond which the stream takes the whole width and shows two digits
+
+// The largest number in each slot so far, up to the current layer, in all streams that are shown.
+function scalesSoFar(shown) {
+  const most = {};
   for (const i of shown) {
     for (const step of app.models[i] ? app.models[i].result.steps.slice(0, app.layer + 1) : []) {
-      for (const m of Object.values(step.after)) for (const v of m.v) if (Number.isFinite(v)) most = Math.max(most, Math.abs(v));
+      for (const [slot, m] of Object.entries(step.after)) {
+        for (const v of m.v) if (Number.isFinite(v)) most[slot] = Math.max(most[slot] ?? 0, Math.abs(v));
+      }
     }
   }
   return most;
@@ -13,27 +17,36 @@ function scaleSoFar(shown) {
 
 function renderStream() {
   const shown = app.view === "both" ? app.models.map((_, i) => i) : [app.side];
-  app.scale = scaleSoFar(shown);
-  placeStream(shown.length > 1);
+  app.scales = scalesSoFar(shown);
+  placeStream(shown.length > 1 || shown.some((i) => app.models[i]?.result.tokens.total > WIDE));
   const parts = shown.map((i) => streamOf(app.models[i], i));
   fill(byId("stream"), `<div class="heading"><h3>The stream ${app.layer === 0 ? "as the prompt enters it"
     : `after layer ${app.layer}`}</h3><label class="switch"><input type="checkbox" data-do="numbers"
     data-focus="numbers" ${app.numbers ? "checked" : ""}> numbers</label></div>
     <div class="sides">${parts.join("")}</div>
-    <p class="scale" aria-hidden="true"><span>−${show(app.scale)}</span><i></i><span>${show(app.scale)}</span></p>
+    <p class="scale"><span>−</span><i></i><span>+</span> <small>each slot’s largest number so far, written ± beside its name</small></p>
     <p class="help">Click a cell, or move with the arrow keys and press Enter, to see its arithmetic.
     Arcs: whom ${app.cell ? "the cell’s token" : "the query"} reads, thicker for larger weights, dashed for negative ones.</p>`);
-  shown.forEach((i) => drawArcs(app.models[i], byId("stream").querySelector(`[data-board="${i}"]`)));
+  const boards = [...byId("stream").querySelectorAll("[data-board]")];
+  boards.forEach((board) => {
+    drawArcs(app.models[board.dataset.board], board);
+    // columns that stay in sight have another place after every scroll
+    board.parentElement.addEventListener("scroll", () => drawArcs(app.models[board.dataset.board], board), { passive: true });
+  });
 }
 
 // Arcs over the tokens: from those that are read to the one that reads.
 function drawArcs(model, board) {
-  if (!model || !board) return;
+  if (!model) return;
+  board.querySelector(".arcs")?.remove();
   const { tokens, steps } = model.result, { heads } = steps[Math.min(app.layer, steps.length - 1)];
   const reader = app.cell ? app.cell.t : tokens.queries[0];
   const at = [...board.querySelectorAll("thead th")].map((th) => th.offsetLeft + th.offsetWidth / 2);
+  const { scrollLeft, clientWidth } = board.parentElement, named = board.querySelector("thead td").offsetWidth;
+  const inSight = (token) => token === reader || at[token] > scrollLeft + named
+    && at[token] < scrollLeft + clientWidth && (at[reader] > at[token] || token > reader);
   const found = (heads ?? []).flatMap((made) => made.seen.map((token, j) => ({ token, weight: made.weights.get(reader, j) })))
-    .filter(({ weight }) => weight !== 0 && Number.isFinite(weight));
+    .filter(({ token, weight }) => weight !== 0 && Number.isFinite(weight) && inSight(token));
   const most = Math.max(...found.map(({ weight }) => Math.abs(weight)));
   const arcs = found.map(({ token, weight }) => {
     const from = at[token], to = at[reader], own = token === reader;
@@ -46,7 +59,8 @@ function drawArcs(model, board) {
   board.insertAdjacentHTML("beforeend", `<svg class="arcs" width="${board.offsetWidth}" height="48" aria-hidden="true">${arcs.join("")}${dot_}</svg>`);
 }
 
-// Two streams side by side take the whole width, above the columns; one stands in the middle one.
+// Two streams side by side, and a wide one, take the whole width, above the columns; else it stands
+// in the middle one.
 function placeStream(both) {
   const lab = byId("lab"), stream = byId("stream"), columns_ = lab.querySelector(".columns");
   if (lab.classList.contains("both") === both) return;
@@ -63,49 +77,55 @@ function streamOf(model, side) {
   const k = Math.min(app.layer, steps.length - 1);
   const now = steps[k].after, before = k > 0 ? steps[k - 1].after : now;
   const marks = comparison.marks[k] ?? new Map();
-  const holds = k > 0 ? witness.layers[k - 1].holds : [];
-  let html = `<div class="side">${title}<div class="scroll"><div class="board" data-board="${side}"><table class="stream ${app.numbers ? "" : "bare"}"
+  const holds = k > 0 ? witness.layers[k - 1].holds : [], asks = tokens.queries[0];
+  let html = `<div class="side">${title}<div class="scroll"><div class="board" data-board="${side}"><table class="stream${app.numbers ? "" : " bare"}${tokens.total > WIDE ? " compact" : ""}"
     role="grid" aria-label="stream after layer ${k}"><thead><tr><td></td>${
-    tokens.all.map((t) => `<th scope="col">${tokenName(tokens, t)}</th>`).join("")}</tr></thead><tbody>`;
+    tokens.all.map((t) => `<th scope="col"${t === asks ? ' class="asks"' : ""}>${tokenName(tokens, t)}</th>`).join("")}</tr></thead><tbody>`;
   for (const [name, shape] of witness.layout.slots) {
     const size = sizeOf(shape);
-    const held = holds.filter((h) => splitEntry(h[0])[0] === name)
-      .map((h) => `<span class="holds">${h[3]}${heldAt(h[2])}</span>`).join(" ");
+    const held = heldIn(holds.filter((h) => splitEntry(h[0])[0] === name), tokens, size);
     for (let i = 0; i < size; i++) {
       html += "<tr>";
       if (i === 0) {
         html += `<th scope="rowgroup" rowspan="${size}"><b>${escapeText(name)}</b> <small>${
-          shape.join("×") || 1}</small>${held}</th>`;
+          shape.join("×") || 1}</small>${app.scales[name] ? `<small class="most">±${show(app.scales[name], 2)}</small>` : ""}${held}</th>`;
       }
-      for (const t of tokens.all) html += cellOf(side, name, i, t, now[name], before[name], marks);
+      for (const t of tokens.all) html += cellOf(side, name, i, t, now[name], before[name], marks, tokens);
       html += "</tr>";
     }
   }
   return html + "</tbody></table></div></div></div>";
 }
 
-function cellOf(side, name, i, t, now, before, marks) {
+function cellOf(side, name, i, t, now, before, marks, tokens) {
   const value = now.get(t, i), id = `${name}.${i}.${t}`;
   const kinds = value === 0 ? ["nought"] : [];
+  if (t === tokens.queries[0]) kinds.push("asks");
   const mark = marks.get(id);
   if (value !== before.get(t, i)) kinds.push("changed");
   if (mark) kinds.push("differs");
   const open = app.cell && app.cell.id === id && app.cell.side === side;
   if (open) kinds.push("open");
   const first = open || (!app.cell && i === 0 && t === 0 && name === firstSlot(side));
-  const title = `${name}${entryName(app.models[side].witness.layout.shape(name), i)}, token ${t}: ${show(value, 6)}`
+  const title = `${name}${entryName(app.models[side].witness.layout.shape(name), i)}, ${plainName(tokens, t)}: ${show(value, 6)}`
     + (mark ? `, should be ${show(mark.should, 6)}` : "");
   return `<td class="${kinds.join(" ")}" role="gridcell" tabindex="${first ? 0 : -1}" data-side="${side}"
     data-cell="${id}" data-focus="${side}:${id}" title="${escapeText(title)}"
-    style="background:${colour(value, app.scale)}"><span>${show(value)}</span></td>`;
+    style="background:${colour(value, app.scales[name])}"><span>${show(value, tokens.total > WIDE ? 2 : 3)}</span></td>`;
 }
 
 const firstSlot = (side) => app.models[side].witness.layout.slots[0][0];
 
-function heldAt(which) {
-  if (which === "all") return "";
-  const where = { context: "examples", query: "queries" }[which] ?? `token ${which}`;
-  return ` <small>at ${where}</small>`;
+// What a slot should hold, each formula once with the tokens that hold it.
+function heldIn(holds, tokens, size) {
+  const places = new Map();
+  for (const [slot, , which, formula] of holds) {
+    const entry = splitEntry(slot)[1], key = `${entry === null || size === 1 ? "" : `<small>[${entry + 1}]</small> `}${formula}`;
+    const where = { all: "", context: "the examples", query: "the queries" }[which] ?? tokenName(tokens, Number(which));
+    places.set(key, [...(places.get(key) ?? []), where]);
+  }
+  return [...places].map(([formula, where]) =>
+    `<span class="holds">${formula}${where.every(Boolean) ? ` <small>at ${where.join(", ")}</small>` : ""}</span>`).join(" ");
 }
 
 // -- the arithmetic of a cell ------------------------------------------------------------------
@@ -160,7 +180,7 @@ function embeddingTerms(model, name, i, t) {
   const value = model.result.steps[0].after[name].get(t, i);
   const from = model.witness.prompt.embedding.filter((block) => splitEntry(block.to)[0] === name);
   const text = from.length
-    ? `the embedding puts ${from.map((b) => (b.value === 1 ? "" : show(b.value) + " · ") + b.from).join(" + ")} here`
+    ? `the embedding puts ${from.map((b) => (b.value === 1 ? "" : show(b.value) + " · ") + counted(b.from)).join(" + ")} here`
     : "the embedding writes nothing here";
   return [{ kind: "before", text, value }];
 }
@@ -195,7 +215,7 @@ function lineOf(term) {
   const line = (left, middle, right, kind) =>
     `<tr class="${kind ?? ""}"><td>${left}</td><td>${middle}</td><td>${right}</td></tr>`;
   if (term.kind === "before") return line(escapeText(term.text), "", show(term.value, 6));
-  const head = line(`+ ${escapeText(term.name || "head")}`, "", show(term.value, 6), "part");
+  const head = line(`+ ${escapeText(counted(term.name || "head"))}`, "", show(term.value, 6), "part");
   if (term.kind === "head") {
     const { tokens } = app.models[app.cell.side].result;
     return head + term.parts.filter((p) => p.weight !== 0 || p.value !== 0).map((p) => {
@@ -208,7 +228,7 @@ function lineOf(term) {
   return head + term.parts.filter((p) => p.hidden !== 0).map((p) => {
     const unit = p.inner === p.active ? show(p.inner) : `${show(p.inner)} → ${show(p.active)}`;
     const made = p.gate === null ? unit : `(${unit} · ${show(p.gate)})`;
-    return line(`${escapeText(p.source)}${entryName(p.shape, p.at)}`, `${show(p.c)} times ${made}`,
+    return line(`${escapeText(counted(p.source))}${entryName(p.shape, p.at)}`, `${show(p.c)} times ${made}`,
       show(p.c * p.hidden), "detail");
   }).join("");
 }
