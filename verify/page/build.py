@@ -6,7 +6,7 @@ import inspect
 import json
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
@@ -17,10 +17,11 @@ import constructions
 from constructions.witness import Witness
 
 from .export import Export, construction
+from .glossary import glossed, lines
 from .lesson import Lesson, rich
 from .lessons import GENERAL, lessons
 from .mathml import plain
-from .story import given, story
+from .story import given, pattern_words, story
 
 WIDEST = 200  # hidden units of a stream that a reader can still scroll through
 SCRIPTS = (
@@ -40,9 +41,24 @@ SCRIPTS = (
     "scripts/state.js",
     "scripts/events.js",
     "scripts/address.js",
+    "scripts/glossary.js",
     "scripts/main.js",
 )
 STYLES = ("styles/base.css",)
+SAID_BY_SCRIPTS = (
+    "query",
+    "key",
+    "value",
+    "residual stream",
+    "token",
+    "slot",
+    "head",
+    "MLP",
+    "step size",
+    "ridge",
+    "condition number",
+    "eigenvalue",
+)
 FONT = re.compile(r'url\("([^":]+\.woff2)"\)')
 
 
@@ -160,6 +176,8 @@ def page(
         "pools": export.pools(),
         "start": dict(start),
         "example": {"X": lesson.X, "y": lesson.y, "queries": lesson.queries},
+        "glossary": lines(*SAID_BY_SCRIPTS),
+        "patterns": patterns(export.pools()["maps"]),
         **(extra or {}),
     }
     text = resource("page.html")
@@ -181,7 +199,13 @@ def page(
     }
     for key, value in parts.items():
         text = text.replace(f"<!--{key}-->", value)
-    return text
+    return glossed(text)
+
+
+def patterns(maps: Iterable[list[dict[str, Any]] | None]) -> dict[str, str]:
+    """The patterns of blocks, and what they do in words."""
+    found = {block["pattern"] for blocks in maps for block in blocks or () if block.get("pattern")}
+    return {pattern: pattern_words(pattern) for pattern in sorted(found)}
 
 
 def exercises(lesson: Lesson) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
@@ -30,6 +30,7 @@ Stream: TypeAlias = Mapping[str, np.ndarray]
 Predictions: TypeAlias = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]  # of X, y, queries
 ROLES = (("query", "q"), ("key", "k"), ("value", "v"))
 DIVIDED = {"keys": "divided by the number of keys", "examples": "divided by n"}
+OPERATIONS = {"mov": "move", "mul": "multiply", "div": "divide", "aff": "add"}
 LONG = 12  # layers, beyond which the example shows only the slots that a layer changes
 
 
@@ -55,6 +56,12 @@ def as_float(value: Any) -> float:
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
+
+
+def largest(values: Iterable[Any]) -> float:
+    """The largest finite size; 0 where nothing is."""
+    sizes = (abs(as_float(value)) for value in values)
+    return max((size for size in sizes if math.isfinite(size)), default=0.0)
 
 
 def colour(value: float, scale: float) -> str:
@@ -112,10 +119,11 @@ def story(witness: Witness, lesson: Lesson, algorithm: Predictions | None = None
         trace = witness.trace(*prompt, numbers=numbers)
         prediction = witness.predict(*prompt, numbers=numbers)
     labels = token_labels(witness, len(lesson.y), len(lesson.queries))
-    values = [as_float(v) for slots in trace for slot in slots.values() for v in slot.ravel()]
-    told = Story(
-        witness, lesson, labels, max((abs(v) for v in values if math.isfinite(v)), default=1.0)
-    )
+    scales = {
+        slot.name: largest(v for slots in trace for v in slots[slot.name].ravel())
+        for slot in witness.layout.slots
+    }
+    told = Story(witness, lesson, labels, scales)
     figures = [told.figure(k, slots, trace[max(0, k - 1)]) for k, slots in enumerate(trace)]
     said = algorithm(*prompt) if algorithm is not None else None
     last = ""
@@ -173,12 +181,12 @@ def definitions(witness: Witness) -> str:
 
 @dataclass(frozen=True)
 class Story:
-    """One run: whose it is, what its tokens are, the largest number in it."""
+    """One run: whose it is, what its tokens are, the largest number in every slot."""
 
     witness: Witness
     lesson: Lesson
     labels: Sequence[str]
-    scale: float
+    scales: Mapping[str, float]
 
     def figure(self, k: int, slots: Stream, before: Stream) -> str:
         """One layer: what it does in words, who looks at whom, the stream after it."""
@@ -206,21 +214,19 @@ class Story:
         self, slots: Stream, before: Stream, layout: Layout, holds: Sequence[Holds]
     ) -> str:
         """Tokens across, slots down; changed cells are marked, held formulas stand at the slot."""
-        labels, scale = self.labels, self.scale
+        labels = self.labels
         head = "".join(f'<th scope="col">{label}</th>' for label in labels)
         rows = []
         for slot in layout.slots:
             values = slots[slot.name].reshape(len(labels), -1)
             old = before[slot.name].reshape(len(labels), -1)
-            held = " ".join(
-                f'<span class="holds">{mathml(h.expression)}{_at(h.tokens)}</span>'
-                for h in holds
-                if split_entry(h.slot)[0] == slot.name
-            )
+            held = held_in([h for h in holds if split_entry(h.slot)[0] == slot.name], labels)
             shape = "×".join(map(str, slot.shape)) or "1"
+            scale = self.scales[slot.name]
+            most = f'<small class="most">±{number(scale)}</small>' if scale else ""
             name = (
                 f'<th scope="rowgroup" rowspan="{max(1, slot.size)}"><b>{plain(slot.name)}</b> '
-                f"<small>{shape}</small>{held}</th>"
+                f"<small>{shape}</small>{most}{held}</th>"
             )
             for i in range(slot.size):
                 cells = []
@@ -249,9 +255,10 @@ class Story:
 
     def score_table(self, head: Head, before: Stream) -> str:
         """Scores of a head: readers down, those read across."""
-        labels, scale, layout = self.labels, self.scale, self.witness.layout
+        labels, layout = self.labels, self.witness.layout
         query, key = (features(side, layout, before) for side in (head.query, head.key))
         scores = query @ key.T
+        scale = largest(scores.ravel())
         context = len(labels)
         if head.keys == "context":
             context = next(
@@ -279,7 +286,7 @@ class Story:
             words += [] if rule is None else [f"{what} {rule}"]
         kind = f" <small>{plain('; '.join(words))}</small>" if words else ""
         return (
-            f'<figure class="head"><figcaption>{plain(head.name or "head")}{kind}</figcaption>'
+            f'<figure class="head"><figcaption>{plain(counted(head.name or "head"))}{kind}</figcaption>'
             f'<div class="scroll"><table class="stream small"><thead><tr><td class="corner">'
             '<span class="query">reads ↓</span> <span class="key">read →</span></td>'
             f"{across}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
@@ -335,8 +342,10 @@ def blocks(slots: SlotMap) -> str:
     made = []
     for block in slots:
         c = "" if block.coefficient == 1 else coefficient_mathml(block.coefficient) + " · "
-        shape = f" <small>[{plain(block.pattern)}]</small>" if block.pattern else ""
-        made.append(f"{plain(block.destination)} ← {c}{plain(block.source)}{shape}")
+        words = pattern_words(block.pattern)
+        shape = f" <small>{plain(words)}</small>" if words else ""
+        to, source = plain(counted(block.destination)), plain(counted(block.source))
+        made.append(f"{to} ← {c}{source}{shape}")
     return ", ".join(made) or "nothing"
 
 
@@ -381,12 +390,70 @@ def exact_text(value: Any) -> str:
 
 
 def titled(name: str) -> str:
-    """A layer's name as HTML: M_2 is M with index 2."""
+    """A layer's name as HTML: M_2 is M with index 2, an operation of a paper's language its word."""
+    name = re.sub(r"^\d+: ", "", name)
+    if operation := re.fullmatch(r"(mov|mul|div|aff)\(.*\)", name, re.S):
+        return OPERATIONS[operation[1]]
     return re.sub(r"^([A-Za-z])_(\d+)$", r"<i>\1</i><sub>\2</sub>", plain(name))
 
 
-def _at(tokens: str | int) -> str:
-    if tokens == "all":
-        return ""
-    where = {"context": "examples", "query": "queries"}.get(str(tokens), f"token {tokens}")
-    return f" <small>at {where}</small>"
+def counted(text: str) -> str:
+    """Slots and heads as people read them: entries and tokens from 1, products with a dot."""
+    text = re.sub(r"\[(\d+)\]", lambda found: f"[{int(found[1]) + 1}]", text)
+    text = re.sub(r"\btoken (\d+)", lambda found: f"token {int(found[1]) + 1}", text)
+    text = re.sub(r"\balpha\b", "α", text.replace("*", "·"))
+    return re.sub(r"\^T\b", "ᵀ", text)
+
+
+def pattern_words(pattern: str | None) -> str:
+    """What a block's pattern, such as "i<-ij", does with the entries, in words."""
+    if pattern is None or pattern == "<-":
+        return ""  # as it is: a number, or every entry in its place
+    to, source = pattern.split("<-")
+    if len(set(to)) < len(to):
+        return "on the diagonal"
+    if set(to) == set(source):
+        return "entry by entry" if to == source else "transposed"
+    summed = [i for i, letter in enumerate(source) if letter not in to]
+    repeated = [i for i, letter in enumerate(to) if letter not in source]
+    over = f" over the {('first', 'second')[summed[0]]} index" if summed and to else ""
+    every = f" in every {('row', 'column')[repeated[0]]}" if repeated and source else ""
+    words = [f"summed{over}"] * bool(summed) + [f"repeated{every}"] * bool(repeated)
+    return ", ".join(words)
+
+
+def held_in(holds: Sequence[Holds], labels: Sequence[str]) -> str:
+    """What a slot should hold, each formula once with the tokens that hold it."""
+    places: dict[str, list[str]] = {}
+    for held in holds:
+        entry = split_entry(held.slot)[1]
+        which = "" if entry is None else f"<small>[{entry + 1}]</small> "
+        places.setdefault(which + mathml(held.expression), []).append(at_tokens(held.tokens, labels))
+    return " ".join(
+        f'<span class="holds">{formula}'
+        + (f" <small>at {ranges(where)}</small>" if all(where) else "")
+        + "</span>"
+        for formula, where in places.items()
+    )
+
+
+def ranges(names: Iterable[str]) -> str:
+    """ "example 1", "example 2", "query" as "example 1–2, query"."""
+    made: list[tuple[str, int, int]] = []  # a name without its number, the first, the last number
+    for name in names:
+        found = re.fullmatch(r"(.*\D)(\d+)", name)
+        kind, at = (found[1], int(found[2])) if found else (name, 0)
+        if made and found and made[-1][0] == kind and made[-1][2] + 1 == at:
+            made[-1] = (kind, made[-1][1], at)
+        else:
+            made.append((kind, at, at))
+    return ", ".join(
+        f"{kind}{first or ''}{f'–{last}' if last > first else ''}" for kind, first, last in made
+    )
+
+
+def at_tokens(tokens: str | int, labels: Sequence[str]) -> str:
+    """The tokens of an annotation in words; nothing where it is all of them."""
+    if isinstance(tokens, int):
+        return labels[tokens]
+    return {"all": "", "context": "the examples", "query": "the queries"}[tokens]

@@ -42,6 +42,9 @@ function colour(value, scale_) {
     : `color-mix(in srgb,var(--${value < 0 ? "negative" : "positive"}) ${Math.round(100 * share)}%,var(--zero))`;
 }
 
+// A word of the glossary as a button that shows its line; `kind` are further classes.
+const term = (name, text = name, kind = "") => `<button type="button" class="term ${kind}" data-says="${escapeText(DATA.glossary[name])}" data-focus="term ${name}">${text}</button>`;
+
 const word = (count, one, many) => `${count} ${count === 1 ? one : many ?? one + "s"}`;
 
 function tokenName(tokens, t) {
@@ -59,7 +62,18 @@ const below = (index) => String(index).replace(/\d/g, (digit) => "₀₁₂₃�
 
 // Slots and heads as people read them: entries and tokens are counted from 1, products have a dot.
 const counted = (text) => String(text).replace(/\[(\d+)\]/g, (_, i) => `[${Number(i) + 1}]`)
-  .replace(/\btoken (\d+)/g, (_, t) => `token ${Number(t) + 1}`).replace(/\*/g, "·");
+  .replace(/\btoken (\d+)/g, (_, t) => `token ${Number(t) + 1}`).replace(/\*/g, "·").replace(/\balpha\b/g, "α").replace(/\^T\b/g, "ᵀ");
+
+// "ex. 1", "ex. 2", "ex. 3", "query" as "ex. 1–3, query".
+function ranges(names) {
+  const made = [];
+  for (const name of names) {
+    const now = /^(.*\D)(\d+)$/.exec(name), last = made[made.length - 1];
+    if (now && last && last.kind === now[1] && last.to + 1 === Number(now[2])) last.to += 1;
+    else made.push(now ? { kind: now[1], from: Number(now[2]), to: Number(now[2]) } : { text: name });
+  }
+  return made.map(({ text, kind, from, to }) => text ?? `${kind}${from}${to > from ? `–${to}` : ""}`).join(", ");
+}
 
 function entryName(shape, i) {
   if (shape.length === 0) return "";
@@ -67,7 +81,10 @@ function entryName(shape, i) {
   return `[${Math.floor(i / shape[1]) + 1},${(i % shape[1]) + 1}]`;
 }
 
+// The same without markup.
+const plainTitle = (name) => titled(name).replace(/<sub>(\d+)<\/sub>/, (_, digits) => below(digits)).replace(/<[^>]*>/g, "");
+
 // A layer's name: M_2 is M with index 2, and of an operation of a paper's language its word.
 const OPERATIONS = { mov: "move", mul: "multiply", div: "divide", aff: "add" };
 const titled = (name) => escapeText(name).replace(/^([A-Za-z])_(\d+)$/, "<i>$1</i><sub>$2</sub>")
-  .replace(/^(\d+: )?(mov|mul|div|aff)\(.*\)$/s, (_, number_, word_) => `${number_ ?? ""}${OPERATIONS[word_]}`);
+  .replace(/^\d+: /, "").replace(/^(mov|mul|div|aff)\(.*\)$/s, (_, name_) => OPERATIONS[name_]);

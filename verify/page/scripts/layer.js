@@ -8,12 +8,6 @@ const KINDS = {
   exponential: "the weight is the exponential of the score",
 };
 const KEYS = { context: "the examples are read, no query is", full: "every token is read", causal: "earlier tokens are read", "strictly causal": "tokens before it are read" };
-const PATTERNS = {
-  "i<-ij": "summed over the second index", "j<-ij": "summed over the first index",
-  "<-i": "summed", "ij<-j": "repeated in every row", "ij<-i": "repeated in every column",
-  "ij<-ij": "entry by entry", "i<-i": "entry by entry", "i<-": "repeated", "ii<-": "on the diagonal", "ij<-ji": "transposed",
-};
-
 function renderLayer() {
   const model = app.models[app.side], panel = byId("layer");
   if (!model) return fill(panel, "");
@@ -90,7 +84,7 @@ function mlpOf(record) {
 }
 
 function mapList(name, blocks, role) {
-  return `<ul class="maps ${role}"><li>${`<span class="role ${role}">${name}</span>`}<ul>${blocks.map(blockOf).join("")}</ul></li></ul>`;
+  return `<ul class="maps ${role}"><li>${`${DATA.glossary[name] ? term(name, name, `role ${role}`) : `<span class="role ${role}">${name}</span>`}`}<ul>${blocks.map(blockOf).join("")}</ul></li></ul>`;
 }
 
 // The same weight on the other side of the page, if it is another number there.
@@ -114,7 +108,7 @@ function blocksOf(witness) {
 
 function blockOf(block) {
   const edited = block.value !== block.original;
-  const shape = block.pattern ? ` <small>${PATTERNS[block.pattern] ?? escapeText(block.pattern)}</small>`
+  const shape = block.pattern ? ` <small>${DATA.patterns[block.pattern]}</small>`
     : block.matrix ? " <small>by a matrix</small>" : "";
   const symbol = block.shown === undefined ? "" : ` <span class="symbol">${DATA.pools.math[block.shown]}</span>`;
   return `<li class="${edited ? "edited" : ""}"><span>${escapeText(counted(block.to))} ←</span>

@@ -20,7 +20,7 @@ function renderStream() {
   app.scales = scalesSoFar(shown);
   placeStream(shown.length > 1 || shown.some((i) => app.models[i]?.result.tokens.total > WIDE));
   const parts = shown.map((i) => streamOf(app.models[i], i));
-  fill(byId("stream"), `<div class="heading"><h3>The stream ${app.layer === 0 ? "as the prompt enters it"
+  fill(byId("stream"), `<div class="heading"><h3>The ${term("residual stream", "stream")} ${app.layer === 0 ? "as the prompt enters it"
     : `after layer ${app.layer}`}</h3><label class="switch"><input type="checkbox" data-do="numbers"
     data-focus="numbers" ${app.numbers ? "checked" : ""}> numbers</label></div>
     <div class="sides">${parts.join("")}</div>
@@ -125,7 +125,7 @@ function heldIn(holds, tokens, size) {
     places.set(key, [...(places.get(key) ?? []), where]);
   }
   return [...places].map(([formula, where]) =>
-    `<span class="holds">${formula}${where.every(Boolean) ? ` <small>at ${where.join(", ")}</small>` : ""}</span>`).join(" ");
+    `<span class="holds">${formula}${where.every(Boolean) ? ` <small>at ${ranges(where)}</small>` : ""}</span>`).join(" ");
 }
 
 // -- the arithmetic of a cell ------------------------------------------------------------------
