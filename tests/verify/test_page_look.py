@@ -178,7 +178,7 @@ def test_colours_are_scaled_per_slot_and_the_scale_is_said(browser, folder) -> N
     put(browser, X, y, query, alpha=1e-9, d=2)
     said = browser.js(
         "Object.fromEntries([...document.querySelectorAll('#stream th[scope=rowgroup]')]"
-        ".map((th) => [th.querySelector('b').textContent, th.querySelector('.most')?.textContent]))"
+        ".map((th) => [th.querySelector('b').textContent, th.querySelector('.most')?.textContent ?? null]))"
     )
     assert (said["x"], said["y"], said["p"]) == ("±100", "±2", None)
     full = browser.js(

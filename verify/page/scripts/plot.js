@@ -139,7 +139,7 @@ function renderPlot() {
     aria-label="example ${j + 1}" aria-valuetext="${chosen_.name} ${show(dot(x, chosen_.u))}, y ${show(y[j])}" aria-valuenow="${y[j]}" data-point="${j}" data-focus="point${j}"/>`).join("");
   fill(panel, `<div class="heading"><h3>The examples</h3>${chooser(chosen_)}</div>
     <svg id="points" viewBox="0 0 ${frame.W} ${frame.H}" role="group" aria-label="examples and what is predicted">
-    ${axes(frame, { xName: chosen_.name, yName: "y" })}<clipPath id="inside"><rect x="${frame.left}" y="${frame.top}" width="${frame.W - frame.left - frame.right}" height="${frame.H - frame.top - frame.bottom}"/></clipPath>
+    ${axes(frame, { xName: chosen_.name, yName: "y", count: 7 })}<clipPath id="inside"><rect x="${frame.left}" y="${frame.top}" width="${frame.W - frame.left - frame.right}" height="${frame.H - frame.top - frame.bottom}"/></clipPath>
     <g clip-path="url(#inside)">${asked}${drawn}</g>${points}</svg>
     ${legend([["spot point", "an example"], ...items, ["line asked", "the query"]])}${note ? `<p class="key-list">${note}</p>` : ""}`);
 }
