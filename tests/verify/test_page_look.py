@@ -15,7 +15,7 @@ import pytest
 
 import constructions
 from verify import page as explain
-from verify.page import build, glossary, story
+from verify.page import build, glossary, readable, story
 
 in_browser = pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
 PAGE = Path(build.__file__).parent
@@ -97,9 +97,7 @@ def contrast(a: np.ndarray, b: np.ndarray) -> float:
 
 
 READ_ON = [
-    *product(
-        ("ink", "soft", "query", "key", "value", "written", "bad", "good"), ("paper", "card")
-    ),
+    *product(("ink", "soft", "query", "key", "value", "written", "bad", "good"), ("paper", "card")),
     *product(("on-role",), ("query", "key", "value", "written", "soft")),
     *product(("ink",), ("field", "button", "button-hover", "touched", "bad-ground")),
     ("bad", "bad-ground"),
@@ -123,7 +121,7 @@ def test_text_stands_out_from_its_ground_by_four_and_a_half_to_one(mode) -> None
 
 def test_every_colour_is_a_variable() -> None:
     day_and_night = re.compile(r":root \{.*?\}", re.S)
-    literal = re.compile(r"(?<![\w&-])#(?:[0-9a-f]{6}|[0-9a-f]{3})\b(?!\w)|\brgba?\(\s*\d+\s*,", re.I)
+    literal = re.compile(r"(?<![\w&-])#(?:[0-9a-f]{6}|[0-9a-f]{3})\b(?!\w)|\brgba?\(\d", re.I)
     for file in [*PAGE.glob("styles/*.css"), *PAGE.glob("scripts/**/*.js")]:
         text = day_and_night.sub("", file.read_text(encoding="utf-8"))
         assert literal.findall(text) == [], file.name
@@ -156,7 +154,7 @@ CONTRASTS = """(() => {
     if ((b + 0.05) / (a + 0.05) < 4.5) poor.push([node.data.trim().slice(0, 30), e.className, (b + 0.05) / (a + 0.05)]);
   }
   return {seen, poor};
-})()"""
+})()"""  # noqa: E501
 
 
 @in_browser
@@ -178,7 +176,8 @@ def test_colours_are_scaled_per_slot_and_the_scale_is_said(browser, folder) -> N
     put(browser, X, y, query, alpha=1e-9, d=2)
     said = browser.js(
         "Object.fromEntries([...document.querySelectorAll('#stream th[scope=rowgroup]')]"
-        ".map((th) => [th.querySelector('b').textContent, th.querySelector('.most')?.textContent ?? null]))"
+        ".map((th) => [th.querySelector('b').textContent,"
+        " th.querySelector('.most')?.textContent ?? null]))"
     )
     assert (said["x"], said["y"], said["p"]) == ("±100", "±2", None)
     full = browser.js(
@@ -212,7 +211,7 @@ READ = """(panel) => {
     paths: [...svg.querySelectorAll('path')].map((p) => p.getAttribute('class')), residuals: svg.querySelectorAll('.residual').length,
     legend: [...document.querySelectorAll(panel + ' .key-list li')].map((li) => li.textContent.trim()),
     across: document.querySelector(panel + ' select')?.value ?? 'x'};
-}"""
+}"""  # noqa: E501
 
 
 def read_plot(browser, panel: str = "#plot") -> dict[str, Any]:
@@ -334,7 +333,7 @@ IN_SIGHT = """(() => {
   const names = [...scroll.querySelectorAll('tbody th')], query = [...scroll.querySelectorAll('.asks')];
   const top = (e) => { const b = e.getBoundingClientRect(); return document.elementFromPoint(b.x + b.width / 2, b.y + b.height / 2)?.closest('th,td') === e; };
   return [scroll.scrollWidth > scroll.clientWidth, names.every(inside), query.length > 5 && query.every(inside), top(query[0]), top(names[0])];
-})()"""
+})()"""  # noqa: E501
 
 
 @in_browser
@@ -429,7 +428,7 @@ def test_any_page_can_have_its_terms_marked_with_the_script_that_shows_them() ->
 @in_browser
 def test_a_term_explains_itself_to_keyboard_and_pointer(browser, folder) -> None:
     open_page(browser, folder, "newton", "")
-    tip = "(() => { const t = document.querySelector('#term-tip'); return t.hidden ? null : t.textContent; })()"
+    tip = "((t) => (t.hidden ? null : t.textContent))(document.querySelector('#term-tip'))"
     assert browser.js(tip) is None
     for _ in range(40):
         browser.key("Tab")
@@ -491,6 +490,14 @@ def test_the_finished_example_counts_from_one_and_shows_no_identifiers(name) -> 
     assert IDENTIFIERS.findall(text) == []
 
 
+# all text of the instrument, and all that only a screen reader says
+SAID = """[...document.querySelectorAll('#lab *')].flatMap((e) => [
+  ...['title', 'aria-label', 'aria-valuetext'].map((name) => e.getAttribute(name) ?? ''),
+  ...(e.closest('math, #controls, #stepper') ? [] : [...e.childNodes]
+    .filter((node) => node.nodeType === 3).map((node) => node.data)),
+]).join('\\n')"""
+
+
 @in_browser
 @pytest.mark.parametrize(
     "name", ["bayes_ridge", "akyurek2022_theorem2", "sherman_morrison", "akyurek2022.theorem1.sign"]
@@ -499,21 +506,34 @@ def test_the_instrument_counts_from_one_and_shows_no_identifiers(browser, folder
     open_page(browser, folder, name)
     for k in range(browser.js("page.app.layers") + 1):
         browser.js(f"page.go({k}, false)")
-        said = browser.js(
-            "(() => { const lab = document.getElementById('lab'), said = [];"
-            " for (const e of lab.querySelectorAll('*')) {"
-            " for (const what of ['title', 'aria-label', 'aria-valuetext']) if (e.hasAttribute(what)) said.push(e.getAttribute(what));"
-            " if (!e.closest('math, #controls, #stepper')) for (const node of e.childNodes) if (node.nodeType === 3) said.push(node.data); }"
-            " return said.join('\\n'); })()"
-        ).replace("layer 0", "")  # the embedding, before the first layer
+        said = browser.js(SAID).replace("layer 0", "")  # the embedding, before the first layer
         assert FROM_NOUGHT.findall(said) == []
         assert IDENTIFIERS.findall(said) == []
     assert browser.errors == []
 
 
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        (
+            "first wrong in layer 6 (aff(; (4, 5), W1 = 1)), slot g[1], token 1: is -1, should be [0]",
+            "first wrong in layer 6 (add), slot g[2], token 2: is -1, should be [0]",
+        ),
+        (
+            "first wrong in layer 1 (), slot w, token 0: is 2",
+            "first wrong in layer 1, slot w, token 1: is 2",
+        ),
+        ("token 0 sees no key", "token 0 sees no key"),
+        (None, ""),
+    ],
+)  # fmt: skip
+def test_a_finding_counts_from_one_and_names_operations_by_words(said, read) -> None:
+    assert readable.finding({"finding": said}) == read
+
+
 def test_tokens_that_hold_the_same_are_named_together() -> None:
-    assert story.ranges(["example 1", "example 2", "example 3", "query"]) == "example 1–3, query"
-    assert story.ranges(["example 1", "example 3"]) == "example 1, example 3"
+    assert readable.ranges(["example 1", "example 2", "example 3", "query"]) == "example 1–3, query"
+    assert readable.ranges(["example 1", "example 3"]) == "example 1, example 3"
 
 
 @pytest.mark.parametrize(
@@ -526,7 +546,7 @@ def test_tokens_that_hold_the_same_are_named_together() -> None:
     ],
 )  # fmt: skip
 def test_a_pattern_is_said_in_words(pattern, words) -> None:
-    assert story.pattern_words(pattern) == words
+    assert readable.pattern_words(pattern) == words
 
 
 # -- font, motion -----------------------------------------------------------------------------

@@ -21,7 +21,8 @@ from .glossary import glossed, lines
 from .lesson import Lesson, rich
 from .lessons import GENERAL, lessons
 from .mathml import plain
-from .story import given, pattern_words, story
+from .readable import pattern_words
+from .story import given, story
 
 WIDEST = 200  # hidden units of a stream that a reader can still scroll through
 SCRIPTS = (

@@ -10,6 +10,7 @@ from ..report.index import Entry, Statement
 from ..report.report import STRENGTHS
 from .latex import stated
 from .mathml import plain
+from .readable import finding
 
 HEADS = ("Paper", "Statement", "As printed", "Evidence", "Repair")
 INDEX_SCRIPT = "scripts/index.js"  # what a page with the table runs
@@ -120,8 +121,8 @@ def strengths(entry: Entry) -> str:
 
 
 def _evidence(entry: Entry) -> str:
-    finding = entry.get("finding")
-    return strengths(entry) + (f'<p class="finding">{plain(finding)}</p>' if finding else "")
+    said = finding(entry)
+    return strengths(entry) + (f'<p class="finding">{plain(said)}</p>' if said else "")
 
 
 def _repair(row: Statement) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from ..report.report import STRENGTHS
 from .index_table import INDEX_SCRIPT, statements_index, strengths
 from .mathml import plain
+from .readable import counted, finding
 
 
 def frame(title: str, lead: str, body: str, source: str = "", script: str = "") -> str:
@@ -67,8 +68,8 @@ def claim_row(claim: Mapping[str, Any], number: int) -> str:
     )
     parts = []
     for key in ("summary", "domain", "finding", "repair"):
-        if claim.get(key):
-            parts.append(f"<p><i>{key}</i>: {plain(claim[key])}</p>")
+        if said := finding(claim) if key == "finding" else claim.get(key):
+            parts.append(f"<p><i>{key}</i>: {plain(said)}</p>")
     parts += [f"<p><i>note</i>: {plain(fault)}</p>" for fault in claim.get("faults", ())]
     shown = counterexample_html(claim.get("counterexample"), claim.get("first_difference"))
     if shown:
@@ -143,9 +144,10 @@ def counterexample_html(
         made += f'<ul class="counterexample">{"".join(items)}</ul>'
     if first:
         held = formula(first["holds"]) + " = " if first.get("holds") else ""
+        slot, token = counted(str(first["slot"])), counted(f"token {first['token']}")
         made += (
             f"<p>The first difference is after layer {plain(first['layer'])}, in slot "
-            f"<b>{plain(first['slot'])}</b> of token {plain(first['token'])}: it holds "
+            f"<b>{plain(slot)}</b> of {plain(token)}: it holds "
             f"{plain(first['is'])} and should hold {held}{plain(first['should'])}.</p>"
         )
     return made

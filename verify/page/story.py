@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,12 +24,12 @@ from proofs.vocabulary import DIAGONALS, unread
 from ..checks.case import objects
 from .lesson import Lesson
 from .mathml import coefficient_mathml, equation, mathml, plain
+from .readable import counted, pattern_words, ranges, titled
 
 Stream: TypeAlias = Mapping[str, np.ndarray]
 Predictions: TypeAlias = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]  # of X, y, queries
 ROLES = (("query", "q"), ("key", "k"), ("value", "v"))
 DIVIDED = {"keys": "divided by the number of keys", "examples": "divided by n"}
-OPERATIONS = {"mov": "move", "mul": "multiply", "div": "divide", "aff": "add"}
 LONG = 12  # layers, beyond which the example shows only the slots that a layer changes
 
 
@@ -285,8 +284,9 @@ class Story:
         for what, rule in (("mask", head.mask), ("values mixed by", head.mix)):
             words += [] if rule is None else [f"{what} {rule}"]
         kind = f" <small>{plain('; '.join(words))}</small>" if words else ""
+        name = plain(counted(head.name or "head"))
         return (
-            f'<figure class="head"><figcaption>{plain(counted(head.name or "head"))}{kind}</figcaption>'
+            f'<figure class="head"><figcaption>{name}{kind}</figcaption>'
             f'<div class="scroll"><table class="stream small"><thead><tr><td class="corner">'
             '<span class="query">reads ↓</span> <span class="key">read →</span></td>'
             f"{across}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
@@ -389,66 +389,19 @@ def exact_text(value: Any) -> str:
     return f" (exactly {text})" if len(text) <= 24 else f" (a fraction of {len(text) - 1} digits)"
 
 
-def titled(name: str) -> str:
-    """A layer's name as HTML: M_2 is M with index 2, an operation of a paper's language its word."""
-    name = re.sub(r"^\d+: ", "", name)
-    if operation := re.fullmatch(r"(mov|mul|div|aff)\(.*\)", name, re.S):
-        return OPERATIONS[operation[1]]
-    return re.sub(r"^([A-Za-z])_(\d+)$", r"<i>\1</i><sub>\2</sub>", plain(name))
-
-
-def counted(text: str) -> str:
-    """Slots and heads as people read them: entries and tokens from 1, products with a dot."""
-    text = re.sub(r"\[(\d+)\]", lambda found: f"[{int(found[1]) + 1}]", text)
-    text = re.sub(r"\btoken (\d+)", lambda found: f"token {int(found[1]) + 1}", text)
-    text = re.sub(r"\balpha\b", "α", text.replace("*", "·"))
-    return re.sub(r"\^T\b", "ᵀ", text)
-
-
-def pattern_words(pattern: str | None) -> str:
-    """What a block's pattern, such as "i<-ij", does with the entries, in words."""
-    if pattern is None or pattern == "<-":
-        return ""  # as it is: a number, or every entry in its place
-    to, source = pattern.split("<-")
-    if len(set(to)) < len(to):
-        return "on the diagonal"
-    if set(to) == set(source):
-        return "entry by entry" if to == source else "transposed"
-    summed = [i for i, letter in enumerate(source) if letter not in to]
-    repeated = [i for i, letter in enumerate(to) if letter not in source]
-    over = f" over the {('first', 'second')[summed[0]]} index" if summed and to else ""
-    every = f" in every {('row', 'column')[repeated[0]]}" if repeated and source else ""
-    words = [f"summed{over}"] * bool(summed) + [f"repeated{every}"] * bool(repeated)
-    return ", ".join(words)
-
-
 def held_in(holds: Sequence[Holds], labels: Sequence[str]) -> str:
     """What a slot should hold, each formula once with the tokens that hold it."""
     places: dict[str, list[str]] = {}
     for held in holds:
         entry = split_entry(held.slot)[1]
         which = "" if entry is None else f"<small>[{entry + 1}]</small> "
-        places.setdefault(which + mathml(held.expression), []).append(at_tokens(held.tokens, labels))
+        said = which + mathml(held.expression)
+        places.setdefault(said, []).append(at_tokens(held.tokens, labels))
     return " ".join(
         f'<span class="holds">{formula}'
         + (f" <small>at {ranges(where)}</small>" if all(where) else "")
         + "</span>"
         for formula, where in places.items()
-    )
-
-
-def ranges(names: Iterable[str]) -> str:
-    """ "example 1", "example 2", "query" as "example 1–2, query"."""
-    made: list[tuple[str, int, int]] = []  # a name without its number, the first, the last number
-    for name in names:
-        found = re.fullmatch(r"(.*\D)(\d+)", name)
-        kind, at = (found[1], int(found[2])) if found else (name, 0)
-        if made and found and made[-1][0] == kind and made[-1][2] + 1 == at:
-            made[-1] = (kind, made[-1][1], at)
-        else:
-            made.append((kind, at, at))
-    return ", ".join(
-        f"{kind}{first or ''}{f'–{last}' if last > first else ''}" for kind, first, last in made
     )
 
 
