@@ -15,11 +15,12 @@ import pytest
 
 import constructions
 from verify import page as explain
-from verify.page import build, glossary, readable, story
+from verify.page import build, glossary, latex, readable, report_page, story
 
 in_browser = pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
 PAGE = Path(build.__file__).parent
 DARK, LIGHT = "dark", "light"
+LINES = {form: term.says for term in glossary.TERMS for form in term.forms}
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def variables(mode: str) -> dict[str, str]:
     """The colours of the style sheet at day or night."""
     text = build.resource("styles/base.css")
     day, night = re.findall(r":root \{(.*?)\}", text, re.S)
-    found = re.compile(r"--([\w-]+):\s*(#[0-9a-f]{6})")
+    found = re.compile(r"--([\w-]+):\s*(#[0-9a-f]{6});")
     return dict(found.findall(day)) | (dict(found.findall(night)) if mode == DARK else {})
 
 
@@ -393,36 +394,42 @@ def test_a_screen_of_1920_is_used(browser, folder) -> None:
 
 
 def test_a_term_has_one_line_and_one_place() -> None:
-    forms = [form.lower() for term in glossary.TERMS for form in (term.name, *term.also)]
+    forms = [form for term in glossary.TERMS for form in term.forms]
     assert len(set(forms)) == len(forms)
     assert all(0 < len(term.says) <= 130 and term.says[-1] == "." for term in glossary.TERMS)
     wanted = "prompt token slot query key value score head layer witness ridge eigenvalue"
     more = {"residual stream", "read-out", "step size", "condition number"}
-    assert {*wanted.split(), *more} <= {term.name for term in glossary.TERMS}
-
-
-def test_a_term_is_marked_once_a_section_and_not_in_headings_links_formulas_or_code() -> None:
-    text = (
-        "<section><h2>Slots</h2><p>A slot, <a href='#'>a slot</a>, <code>slot</code> and slots."
-        "<math><mi>ridge</mi></math></p></section><section><p>Slots</p></section>"
-    )
-    made = glossary.glossed(text)
-    line = glossary.BY_NAME["slot"].says
-    assert made.count("data-says") == made.count(line) == 2
-    assert ">slot</button>, <a href='#'>a slot</a>" in made and ">Slots</button></p>" in made
-    assert glossary.glossed(made) == made
-    assert re.sub(r"</?button[^>]*>", "", made) == text
-    assert "<button" not in glossary.glossed("<p>eigenvalues? headless tokenise</p>").replace(
-        glossary.marked(glossary.BY_NAME["eigenvalue"], "eigenvalues"), ""
-    )
-
-
-def test_any_page_can_have_its_terms_marked_with_the_script_that_shows_them() -> None:
-    made = glossary.glossed_page("<body><p>A witness.</p></body>")
-    assert made.count("data-says") == 1 and made.index("term-tip") < made.index("</body>")
-    assert glossary.glossed_page("<body>nothing</body>") == "<body>nothing</body>"
+    assert {*wanted.split(), *more} <= set(LINES)
     listed = glossary.glossary_list()
     assert all(f'id="term-{term.key}"' in listed for term in glossary.TERMS)
+
+
+WORDS = """<body><section><h2>Slots</h2><p>A slot, <a href="#">a slot</a>, <code>slot</code> and
+slots. <math><mi>ridge</mi></math></p><section><p>A slot in a part.</p></section></section>
+<section><p>Slots; headless eigen, Step
+Sizes of a pre-token</p></section></body>"""
+
+
+@in_browser
+def test_a_term_is_marked_once_a_section_and_not_in_headings_links_formulas_or_code(
+    browser, tmp_path
+) -> None:
+    path = tmp_path / "words.html"
+    page = f'<!DOCTYPE html><html><head><meta charset="utf-8"></head>{WORDS}</html>'
+    path.write_text(glossary.glossed_page(page), encoding="utf-8")
+    browser.open(path)
+    marked = browser.js(
+        "[...document.querySelectorAll('.term')].map((e) =>"
+        " [e.textContent, e.dataset.says, e.parentElement.localName])"
+    )
+    assert [word for word, *_ in marked] == ["slot", "Slots", "Step\nSizes"]
+    assert [line for _, line, _ in marked] == [LINES["slot"]] * 2 + [LINES["step size"]]
+    assert {parent for *_, parent in marked} == {"p"}
+    text = browser.js(
+        "document.querySelector('.tip').remove(), document.body.textContent.replace(/\\s+/g, '')"
+    )
+    assert text == re.sub(r"<[^>]*>|\s", "", WORDS)  # nothing else is changed
+    assert browser.errors == []
 
 
 @in_browser
@@ -436,7 +443,7 @@ def test_a_term_explains_itself_to_keyboard_and_pointer(browser, folder) -> None
             break
     word = browser.js("document.activeElement.textContent")
     line = browser.js("document.activeElement.dataset.says")
-    assert line == glossary.BY_NAME[word.lower()].says == browser.js(tip)
+    assert line == LINES[word.lower()] == browser.js(tip)
     described = browser.js("document.activeElement.getAttribute('aria-describedby')")
     assert browser.js(f"document.getElementById('{described}').getAttribute('role')") == "tooltip"
     press(browser, "Escape", 27)
@@ -469,7 +476,7 @@ def test_words_that_the_script_writes_are_explained_too(browser, folder) -> None
         said = browser.js(
             f"[...document.querySelectorAll('{panel} .term')].map((e) => e.dataset.says)"
         )
-        assert said and set(said) <= {term.says for term in glossary.TERMS}
+        assert said and set(said) <= set(LINES.values())
 
 
 # -- counting, names ---------------------------------------------------------------------------
@@ -516,7 +523,7 @@ def test_the_instrument_counts_from_one_and_shows_no_identifiers(browser, folder
     ("said", "read"),
     [
         (
-            "first wrong in layer 6 (aff(; (4, 5), W1 = 1)), slot g[1], token 1: is -1, should be [0]",
+            "first wrong in layer 6 (aff(; (4, 5), W1 = 1)), slot g[1], token 1: is -1, should be [0]",  # noqa: E501
             "first wrong in layer 6 (add), slot g[2], token 2: is -1, should be [0]",
         ),
         (
@@ -585,3 +592,23 @@ def test_nothing_moves_for_whoever_wants_that(browser, folder) -> None:
         " || s.animationName !== 'none' || s.scrollBehavior === 'smooth'; }).length"
     )
     assert moving == 0 and browser.js("document.getAnimations().length") == 0
+
+
+# -- other pages ------------------------------------------------------------------------------
+
+
+@in_browser
+def test_reports_and_the_index_explain_their_words_too(browser, tmp_path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(report_page.frame("A report", "It is refuted.", "<p>The ridge.</p>"))
+    browser.open(path)
+    said = browser.js("[...document.querySelectorAll('.term')].map((e) => e.dataset.says)")
+    assert said == [LINES["refuted"], LINES["ridge"]]
+
+
+@pytest.mark.parametrize(
+    ("latex_", "drawn"), [(r"\mathbb{R}", "ℝ"), (r"\mathcal{N}", "𝒩"), (r"\mathcal{L}", "ℒ")]
+)
+def test_letters_of_other_alphabets_are_drawn_by_every_browser(latex_, drawn) -> None:
+    made = latex.statement(latex_)
+    assert f"<mi>{drawn}</mi>" in made and "mathvariant" not in made

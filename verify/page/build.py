@@ -17,7 +17,7 @@ import constructions
 from constructions.witness import Witness
 
 from .export import Export, construction
-from .glossary import glossed, lines
+from .glossary import glossed_page
 from .lesson import Lesson, rich
 from .lessons import GENERAL, lessons
 from .mathml import plain
@@ -42,24 +42,9 @@ SCRIPTS = (
     "scripts/state.js",
     "scripts/events.js",
     "scripts/address.js",
-    "scripts/glossary.js",
     "scripts/main.js",
 )
 STYLES = ("styles/base.css",)
-SAID_BY_SCRIPTS = (
-    "query",
-    "key",
-    "value",
-    "residual stream",
-    "token",
-    "slot",
-    "head",
-    "MLP",
-    "step size",
-    "ridge",
-    "condition number",
-    "eigenvalue",
-)
 FONT = re.compile(r'url\("([^":]+\.woff2)"\)')
 
 
@@ -177,7 +162,6 @@ def page(
         "pools": export.pools(),
         "start": dict(start),
         "example": {"X": lesson.X, "y": lesson.y, "queries": lesson.queries},
-        "glossary": lines(*SAID_BY_SCRIPTS),
         "patterns": patterns(export.pools()["maps"]),
         **(extra or {}),
     }
@@ -200,7 +184,7 @@ def page(
     }
     for key, value in parts.items():
         text = text.replace(f"<!--{key}-->", value)
-    return glossed(text)
+    return glossed_page(text)
 
 
 def patterns(maps: Iterable[list[dict[str, Any]] | None]) -> dict[str, str]:

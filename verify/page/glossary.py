@@ -1,7 +1,12 @@
-"""What the words of a page mean: one line each, marked where a reader first meets them."""
+"""What the words of a page mean: one line each, shown where a reader meets them.
+
+`glossed_page` gives a page the lines and the script that marks each word at its first use in every
+section; `glossary_list` is all of them, to be read.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +27,13 @@ class Term:
     def key(self) -> str:
         """For addresses: "residual stream" is residual-stream."""
         return re.sub(r"\W+", "-", self.name.lower())
+
+    @property
+    def forms(self) -> list[str]:
+        """All ways in which it is written, in small letters: plurals too."""
+        given = [form.lower() for form in (self.name, *self.also)]
+        more = [f"{form}s" for form in given if form[-1].isalpha() and form[-1] != "s"]
+        return [*given, *(form for form in more if form not in given)]
 
 
 TERMS = (
@@ -235,93 +247,23 @@ TERMS = (
 )
 BY_NAME = {term.name: term for term in TERMS}
 
-# no word is marked in these: headings, links, controls, formulas, code, heads of tables
-UNMARKED = frozenset(
-    "a button code dt h1 h2 h3 h4 label nav noscript option output pre select summary textarea th "
-    "title".split()
-)
-VOID = frozenset("br col hr img input link meta path source wbr".split())
-PIECE = re.compile(
-    r"<!--.*?-->|<!DOCTYPE[^>]*>|<(script|style|math|svg)\b.*?</\1>|<(/?)([a-zA-Z][\w-]*)([^>]*)>",
-    re.S,
-)
+
+def glossed_page(html: str) -> str:
+    """A whole page with the glossary's lines, and the script that marks words and shows them."""
+    head, end, tail = html.rpartition("</head>")
+    return f"{head}{_script()}{end}{tail}"
 
 
 @lru_cache(maxsize=1)
-def _words() -> tuple[re.Pattern[str], dict[str, Term]]:
-    """A pattern that finds every form of every term, the longest first; and whose form each is."""
-    forms = {}
-    for term in TERMS:
-        for form in (term.name, *term.also):
-            forms.setdefault(form.lower(), term)
-            if form[-1].isalpha() and form[-1] != "s":
-                forms.setdefault(form.lower() + "s", term)
-    longest = sorted(forms, key=len, reverse=True)
-    found = "|".join(re.escape(plain(form)).replace(r"\ ", r"\s+") for form in longest)
-    return re.compile(rf"(?<![\w−-])(?:{found})(?![\w−-])", re.I), forms
-
-
-def marked(term: Term, text: str) -> str:
-    """The word as a button that shows the line; scripts/glossary.js opens and closes it."""
-    return f'<button type="button" class="term" data-says="{plain(term.says)}">{text}</button>'
-
-
-def glossed(html: str) -> str:
-    """HTML, a page or a part of one, with each term marked at its first use in every section."""
-    pattern, forms = _words()
-    made: list[str] = []
-    open_tags: list[tuple[str, bool]] = []  # and whether no word is marked inside
-    seen: set[str] = set()
-
-    def mark(found: re.Match[str]) -> str:
-        term = forms[re.sub(r"\s+", " ", found[0].lower())]
-        if term.name in seen:
-            return found[0]
-        seen.add(term.name)
-        return marked(term, found[0])
-
-    def write(text: str) -> None:
-        hidden = any(unmarked for _, unmarked in open_tags)
-        if open_tags and open_tags[-1][0] == "button" and (term := forms.get(text.lower())):
-            seen.add(term.name)  # marked already
-        made.append(text if hidden else pattern.sub(mark, text))
-
-    at = 0
-    for piece in PIECE.finditer(html):
-        write(html[at : piece.start()])
-        made.append(piece[0])
-        at, tag = piece.end(), (piece[3] or "").lower()
-        if not tag or tag in VOID or piece[4].endswith("/"):
-            continue
-        if piece[2]:
-            while open_tags and open_tags.pop()[0] != tag:
-                pass
-            continue
-        if tag == "section" and all(name != "section" for name, _ in open_tags):
-            seen.clear()  # a section inside another is a part of it
-        own = re.search(r'class="[^"]*\b(role|term|swatch|unglossed)\b', piece[4]) is not None
-        open_tags.append((tag, own or tag in UNMARKED))
-    write(html[at:])
-    return "".join(made)
-
-
-def glossed_page(html: str) -> str:
-    """A whole page with its terms marked, and with the script that shows their lines."""
-    page = glossed(html)
-    if page == html or "term-tip" in page:
-        return page
-    head, end, tail = page.rpartition("</body>")
-    return f"{head}<script>\n{script()}\n</script>\n{end}{tail}" if end else page
-
-
-def script() -> str:
-    """The script that shows a term's line, for pages of every kind."""
-    return files(__package__).joinpath("scripts/glossary.js").read_text(encoding="utf-8")
-
-
-def lines(*names: str) -> dict[str, str]:
-    """The lines of some terms, for what a script writes. Raises KeyError on an unknown one."""
-    return {name: BY_NAME[name].says for name in names}
+def _script() -> str:
+    """Lines and script as HTML: [line, form, form, …] of every term."""
+    lines = [[term.says, *term.forms] for term in TERMS]
+    data = json.dumps(lines, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
+    script = files(__package__).joinpath("scripts/glossary.js").read_text(encoding="utf-8")
+    return (
+        f'<script type="application/json" id="glossary">{data}</script>\n'
+        f"<script>\n{script}</script>\n"
+    )
 
 
 def glossary_list() -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from contextlib import suppress
 from html import escape
 
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|[A-Za-z]|\s+|.", re.S)
@@ -165,6 +167,14 @@ def _matrix(name: str, tokens: list[str]) -> str:
     raise ValueError(f"{name} never ends")
 
 
+def _letter(kind: str, letter: str) -> str:
+    """A letter in another alphabet of Unicode; itself where there is none."""
+    for name in (f"MATHEMATICAL {kind} CAPITAL {letter}", f"{kind} CAPITAL {letter}"):
+        with suppress(KeyError):
+            return unicodedata.lookup(name) if letter.isupper() else letter
+    return letter
+
+
 def _command(name: str, tokens: list[str]) -> str:
     if name in GREEK:
         return f"<mi>{GREEK[name]}</mi>"
@@ -179,8 +189,9 @@ def _command(name: str, tokens: list[str]) -> str:
     if name in ("mathrm", "operatorname", "mathbf"):
         return f'<mi mathvariant="normal">{escape(_plain_group(tokens))}</mi>'
     if name in ("mathbb", "mathcal"):
-        style = {"mathbb": "double-struck", "mathcal": "script"}[name]
-        return f'<mi mathvariant="{style}">{escape(_plain_group(tokens))}</mi>'
+        kind = {"mathbb": "DOUBLE-STRUCK", "mathcal": "SCRIPT"}[name]
+        letters = "".join(_letter(kind, letter) for letter in _plain_group(tokens))
+        return f"<mi>{escape(letters)}</mi>"
     if name == "begin":
         return _matrix(_plain_group(tokens), tokens)
     if name in ("frac", "tfrac", "dfrac"):

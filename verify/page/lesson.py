@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .glossary import glossed
 from .mathml import mathml, plain, power, scalar_tree
 
 START = (
@@ -85,7 +84,7 @@ class Lesson:
             "predicts": self.predicts,
             "goal": self.goal,
             "unit": self.unit,
-            "layers": {key: glossed(rich(text)) for key, text in self.texts.items()},
+            "layers": {key: rich(text) for key, text in self.texts.items()},
             "exercises": [exercise.to_json() for exercise in self.exercises],
         }
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..report.report import STRENGTHS
+from .glossary import glossed_page
 from .index_table import INDEX_SCRIPT, statements_index, strengths
 from .mathml import plain
 from .readable import counted, finding
@@ -17,7 +18,7 @@ def frame(title: str, lead: str, body: str, source: str = "", script: str = "") 
 
     run = f"<script>\n{resource(script)}</script>" if script else ""
     note = f'<p class="source">{plain(source)}</p>' if source else ""
-    return (
+    return glossed_page(
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="icon" href="data:,"><title>{plain(title)}</title>'

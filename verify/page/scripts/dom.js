@@ -43,7 +43,7 @@ function colour(value, scale_) {
 }
 
 // A word of the glossary as a button that shows its line; `kind` are further classes.
-const term = (name, text = name, kind = "") => `<button type="button" class="term ${kind}" data-says="${escapeText(DATA.glossary[name])}" data-focus="term ${name}">${text}</button>`;
+const term = (name, text = name, kind = "") => `<button type="button" class="term ${kind}" data-says="${escapeText(glossary.line(name))}" data-focus="term ${name}">${text}</button>`;
 
 const word = (count, one, many) => `${count} ${count === 1 ? one : many ?? one + "s"}`;
 

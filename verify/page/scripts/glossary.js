@@ -1,12 +1,56 @@
-// What a marked word means, in one line: shown on hover, focus or a click, until Escape or until
-// pointer and focus are elsewhere. The pointer may move onto the line.
+// What the words of a page mean. Each is marked at its first use in every section; its line is shown
+// on hover, focus or a click, until Escape, or until pointer and focus are elsewhere. The pointer may
+// move onto the line.
 
-(function () {
+window.glossary = (function () {
+  "use strict";
+  const terms = JSON.parse(document.getElementById("glossary").textContent);
+  const lines = new Map(terms.flatMap(([line, ...forms]) => forms.map((form) => [form, line])));
+  const longest = [...lines.keys()].sort((a, b) => b.length - a.length)
+    .map((form) => form.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/ /g, "\\s+"));
+  const pattern = new RegExp(`(?<![\\p{L}\\p{N}_−-])(?:${longest.join("|")})(?![\\p{L}\\p{N}_−-])`, "giu");
+  const lineOf = (word) => lines.get(word.toLowerCase().replace(/\s+/g, " "));
+  // headings, links, controls, formulas, code, heads of tables; the instrument marks its own
+  const UNMARKED = `a, button, code, dt, h1, h2, h3, h4, label, math, nav, noscript, option, output, pre,
+    script, select, style, summary, svg, textarea, th, .role, .swatch, .glossary, .unglossed`;
+
+  function element(word, line = lineOf(word)) {
+    const made = document.createElement("button");
+    Object.assign(made, { type: "button", className: "term", textContent: word });
+    made.dataset.says = line;
+    return made;
+  }
+
+  // Marks words within an element: each once, on a page once in every outermost section.
+  function mark(root) {
+    const inside = root.closest("#lab"), seen = new Map(), found = [];
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      const at = node.parentElement;
+      if (node.data.trim() && !at.closest(UNMARKED) && (inside || !at.closest("#lab"))) found.push(node);
+    }
+    for (const node of found) {
+      let section = root;
+      for (let e = node.parentElement; e && e !== root; e = e.parentElement) if (e.localName === "section") section = e;
+      if (!seen.has(section)) seen.set(section, new Set());
+      const parts = [], said = seen.get(section);
+      let end = 0;
+      for (const { 0: word, index } of node.data.matchAll(pattern)) {
+        const line = lineOf(word);
+        if (said.has(line)) continue;
+        said.add(line);
+        parts.push(node.data.slice(end, index), element(word, line));
+        end = index + word.length;
+      }
+      if (parts.length) node.replaceWith(...parts, node.data.slice(end));
+    }
+  }
+
+  // -- showing a line ---------------------------------------------------------------------------
+
   const tip = document.createElement("div");
   Object.assign(tip, { id: "term-tip", className: "tip", hidden: true });
   tip.setAttribute("role", "tooltip");
-  document.body.append(tip);
-  document.documentElement.dataset.tips = "on"; // the style sheet's own way is for pages without scripts
   let word = null, waiting = 0;
 
   function place() {
@@ -53,4 +97,9 @@
     else requestAnimationFrame(place); // the key may have moved or removed the word
   }, true);
   document.addEventListener("scroll", place, { capture: true, passive: true });
+  document.addEventListener("DOMContentLoaded", () => {
+    document.body.append(tip);
+    mark(document.body);
+  });
+  return { line: lineOf, mark };
 }());

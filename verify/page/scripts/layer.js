@@ -14,13 +14,16 @@ function renderLayer() {
   const { witness, result } = model, k = Math.min(app.layer, witness.layers.length);
   const text = layerText(k === 0 ? "embedding" : witness.layers[k - 1].name);
   const label = DATA.sides[app.side].label;
-  if (k === 0) {
-    return fill(panel, `<h3>The embedding</h3><p>${text}</p>${mapList("embedding", witness.prompt.embedding, "written")}`);
-  }
-  const record = result.steps[k];
-  const heads = record.heads.map((made) => headOf(made, result.tokens)).join("");
-  fill(panel, `<h3>Layer ${k}: ${titled(record.layer.name)}${label ? ` <small>${escapeText(label)}</small>` : ""}</h3>
-    <p>${text}</p>${normsOf(record.layer)}${heads}${record.layer.mlp ? mlpOf(record) : ""}`);
+  fill(panel, k === 0
+    ? `<h3>The embedding</h3><p class="about-layer">${text}</p>${mapList("embedding", witness.prompt.embedding, "written")}`
+    : layerHtml(k, result, text, label ? ` <small>${escapeText(label)}</small>` : ""));
+  glossary.mark(panel.querySelector(".about-layer"));
+}
+
+function layerHtml(k, { steps, tokens }, text, label) {
+  const { layer, heads } = steps[k];
+  return `<h3>Layer ${k}: ${titled(layer.name)}${label}</h3><p class="about-layer">${text}</p>${normsOf(layer)}${
+    heads.map((made) => headOf(made, tokens)).join("")}${layer.mlp ? mlpOf(steps[k]) : ""}`;
 }
 
 function layerText(whole) {
@@ -84,7 +87,7 @@ function mlpOf(record) {
 }
 
 function mapList(name, blocks, role) {
-  return `<ul class="maps ${role}"><li>${`${DATA.glossary[name] ? term(name, name, `role ${role}`) : `<span class="role ${role}">${name}</span>`}`}<ul>${blocks.map(blockOf).join("")}</ul></li></ul>`;
+  return `<ul class="maps ${role}"><li>${`${glossary.line(name) ? term(name, name, `role ${role}`) : `<span class="role ${role}">${name}</span>`}`}<ul>${blocks.map(blockOf).join("")}</ul></li></ul>`;
 }
 
 // The same weight on the other side of the page, if it is another number there.
