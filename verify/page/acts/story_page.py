@@ -16,6 +16,14 @@ SCRIPTS = (
     "scripts/model.js",
     "scripts/dom.js",
     "scripts/draw.js",
+    "scripts/acts/marks.js",
+    "scripts/acts/runs.js",
+    "scripts/acts/points.js",
+    "scripts/acts/bars.js",
+    "scripts/acts/contours.js",
+    "scripts/acts/race.js",
+    "scripts/acts/stage.js",
+    "scripts/acts/cards.js",
 )
 
 
@@ -25,6 +33,7 @@ def story_html() -> str:
     data = json.dumps(weights(), separators=(",", ":"), ensure_ascii=False)
     parts = {
         "cards": "".join(card_html(i, card) for i, card in enumerate(CARDS, start=1)),
+        "links": links(),
         "style": style(),
         "data": data.replace("</", "<\\/"),
         "script": f"(function () {{\n{script}\n}})();",
@@ -37,10 +46,23 @@ def story_html() -> str:
 
 def card_html(number: int, card: Card) -> str:
     """A card as an article that the keyboard can reach."""
-    paragraphs = "".join(f"<p>{coloured(p)}</p>" for p in card.text)
-    return (
+    text = "".join(p if p.startswith("<p") else f"<p>{p}</p>" for p in card.text)
+    answer = f"<details><summary>What is behind it</summary><p>{card.answer}</p></details>"
+    return coloured(
         f'<article class="card" id="card-{number}" tabindex="-1" aria-labelledby="title-{number}">'
-        f'<h2 id="title-{number}"><span class="number">{number}</span> {card.title}</h2>'
-        f"{paragraphs}{card.extra}"
-        f'<p class="task"><b>Try.</b> {coloured(card.task)}</p></article>'
+        f'<h2 id="title-{number}"><span class="card-number">{number}</span>{card.title}</h2>'
+        f'{text}{card.extra}<p class="task"><b>Try it.</b> {card.task}</p>'
+        f"{answer if card.answer else ''}</article>"
+    )
+
+
+def links() -> str:
+    """One link a card, and both neighbours."""
+    made = "".join(
+        f'<a href="#card-{i}" aria-label="Card {i}: {card.title}">{i}</a>'
+        for i, card in enumerate(CARDS, start=1)
+    )
+    return (
+        '<button type="button" data-card="-1" aria-label="Card before">←</button>'
+        f'{made}<button type="button" data-card="1" aria-label="Next card">→</button>'
     )

@@ -13,9 +13,9 @@ CLAIM = "fu2023.theorem5.1"  # printed with one sign wrong
 DEEPEST = 24  # layers of the race
 STEPS = 9  # of gradient descent outside the race: eight are shown, and what one more would add
 ITERATIONS = 6  # of Newton outside the race
-X = (-1, -0.4, 0.3, 0.9, 1.5, 2.2)
-Y = (-0.6, 0.7, 0.2, 1.5, 1.1, 2.3)
-QUERY = 1.9
+X = (-2.6, -1.8, -1.1, -0.3, 0.5, 1.3)
+Y = (-0.9, 0.7, 0.9, -0.3, 1.9, 2.2)
+QUERY = 0.9
 PROMPT = {"x": X, "y": Y, "query": QUERY}
 # a construction each: its sizes, its words, and any positive number for what the page chooses
 RACERS: Mapping[str, Mapping[str, Any]] = {
