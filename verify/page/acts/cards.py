@@ -109,7 +109,7 @@ CARDS = (
         "Every layer is one step downhill.",
         (
             "A line is two numbers, its height and its slope, so it is a dot on this map. The rings "
-            "join lines of equal loss, and in the middle lies the best line.",
+            "join lines of equal loss. In the middle lies the best line, dotted among the points.",
             "One round of attention is one <em>layer</em>. Eight layers are eight steps, and each "
             "leaves a dot.",
         ),

@@ -16,7 +16,7 @@ function barLayout({ W, H }, count, panels) {
 }
 
 function drawBars(svg, pose, size) {
-  const groups = svg.groups ?? (svg.groups = layersOf(svg, B_GROUPS));
+  const groups = layersOf(svg, B_GROUPS);
   const n = pose.x.length, place = barLayout(size, n, pose.panels.length), { at, asked } = place;
   marks(groups.hit, pose.x.map((_, j) => ({ key: j, tag: "rect", class: "column-hit", "data-j": j,
     x: at(j) - place.wide / 2, y: 0, width: place.wide, height: size.H })));
@@ -51,12 +51,13 @@ function drawBars(svg, pose, size) {
     const room = place.panel(p);
     const frame = plotFrame({ ...size, left: place.gutter, right: 2, top: room.top, bottom: size.H - room.bottom, x: [0, 1], y: panel.range });
     grid += `<line class="base" x1="${place.gutter}" x2="${size.W - 4}" y1="${frame.py(0)}" y2="${frame.py(0)}"/>`;
-    return barMarks(frame, place, panel, p, pose);
+    return barMarks(frame, place, panel, p);
   }));
   groups.axes.innerHTML = grid;
 }
 
-function barMarks(frame, place, panel, p, pose) {
+function barMarks(frame, place, panel, p) {
+  // the number of a bar stands above it
   const { at, asked } = place, y = (v) => Math.max(frame.top - 8, Math.min(frame.H - frame.bottom + 8, frame.py(v)));
   const upright = (key, x, from, to, kind, more) => ({ key, tag: "rect", class: kind, x: x - place.bar / 2, width: place.bar,
     y: Math.min(y(from), y(to)), height: Math.max(0.75, Math.abs(y(from) - y(to))), ...more });
@@ -70,9 +71,8 @@ function barMarks(frame, place, panel, p, pose) {
     const wrong = panel.should && Math.abs(panel.should[j] - panel.products[j]) > 1e-9;
     if (panel.should) made.push(upright(`should${p}.${j}`, at(j), 0, panel.should[j], "should-bar", { "data-j": j }));
     made.push(upright(`bar${p}.${j}`, at(j), from, panel.to[j], `term-bar${wrong ? " wrong" : ""}`, { "data-j": j }));
-    const up = panel.to[j] >= from;
-    made.push({ key: `t${p}.${j}`, tag: "text", class: "number bar-number", x: at(j), "data-j": j, text: show(pose.valuesOnly ? panel.values[j] : panel.products[j], 2),
-      y: up ? Math.min(y(from), y(panel.to[j])) - 3 : Math.max(y(from), y(panel.to[j])) + 11 });
+    made.push({ key: `t${p}.${j}`, tag: "text", class: "number bar-number", x: at(j), "data-j": j, text: show(panel.numbers[j], 2),
+      y: Math.min(y(from), y(panel.to[j])) - 4 });
   });
   made.push(upright(`total${p}`, asked, 0, panel.total, "total-bar"));
   made.push({ key: `tt${p}`, tag: "text", class: "number total-number", x: asked,

@@ -20,8 +20,8 @@ function turnTo(number) {
   if (number <= 4) story.layer = Math.min(story.layer, number === 4 ? story.layer : 0);
   if (act().scene === "race") story.layer = STORY.deepest;
   if (act().scene === "printed" && before.scene !== "printed") story.layer = Infinity; // where the sign has done its worst
-  byId("bars-title").textContent = { newton: "The same bars, one row for each entry of t", printed: "What the two heads give point 1" }[act().scene]
-    ?? "What the next layer adds at ?";
+  byId("bars-title").textContent = { newton: "The same bars, for both entries of t", printed: "What point 1 is given" }[act().scene]
+    ?? "What the next layer adds";
   reveal(act().show);
   recomputed(story.pose ? MOVE + 150 : 0);
 }
@@ -181,8 +181,8 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("input", (event) => {
   const { id, value, name } = event.target;
-  story.playing = story.playing && id !== "layer";
-  if (id === "layer") { story.layer = Number(value); settle(0); }
+  story.playing = story.playing && id !== "layer-slider";
+  if (id === "layer-slider") { story.layer = Number(value); settle(0); }
   else if (id === "rate") { story.share = Number(value); recomputed(0); }
   else if (id === "condition") { story.condition = 10 ** Number(value); recomputed(0); }
   else if (name === "racer") { story.racer = value; recomputed(MOVE); }
@@ -217,4 +217,4 @@ byId("figure").hidden = false;
 measure();
 const asked_ = /^#card-(\d)$/.exec(window.location.hash);
 turnTo(asked_ ? Math.max(1, Math.min(LAST_CARD, Number(asked_[1]))) : 1);
-window.page = { story, step, play, turnTo, goTo, show };
+window.page = { story, step, play, turnTo, goTo, recomputed, show };

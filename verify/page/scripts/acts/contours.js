@@ -5,20 +5,14 @@ const C_GROUPS = ["axes", "rings", "path", "dots", "marks"];
 const RINGS = 9;
 
 function drawContours(svg, pose, size) {
-  if (!svg.groups) {
-    const id = `${svg.id}-window`;
-    svg.innerHTML = `<clipPath id="${id}"><rect/></clipPath>`;
-    svg.groups = layersOf(svg, C_GROUPS);
-    for (const name of C_GROUPS.slice(1)) svg.groups[name].setAttribute("clip-path", `url(#${id})`);
-  }
-  const { groups } = svg, left = 36, right = 10, top = 14, bottom = 28;
+  const groups = layersOf(svg, C_GROUPS, C_GROUPS.slice(1));
+  const left = 36, right = 10, top = 14, bottom = 28;
   const wide = size.W - left - right, high = size.H - top - bottom, { centre: [slope, height], unit } = pose.map;
   const frame = plotFrame({ ...size, left, right, top, bottom,
     x: [height - unit * wide / 2, height + unit * wide / 2], y: [slope - unit * high / 2, slope + unit * high / 2] });
   const { px, py } = frame, X = (w) => far(px(w[1])), Y = (w) => far(py(w[0]));
-  const window_ = svg.querySelector("clipPath rect");
-  for (const [name, v] of Object.entries({ x: left, y: top, width: wide, height: high })) window_.setAttribute(name, v);
-  groups.axes.innerHTML = axes(frame, { xName: "height at x = 0", yName: "slope", count: 4 });
+  windowed(svg, frame);
+  groups.axes.innerHTML = axes(frame, { xName: "height at x = 0", yName: "slope", yTicks: ticksBelowName(frame, 4), count: 4 });
   const [s, h] = pose.valley, angle = (-Math.atan2(s, h) * 180) / Math.PI;
   const origin = `translate(${X(pose.best).toFixed(2)} ${Y(pose.best).toFixed(2)}) rotate(${angle.toFixed(3)})`;
   marks(groups.rings, Array.from({ length: RINGS }, (_, i) => {
@@ -33,7 +27,7 @@ function drawContours(svg, pose, size) {
     { key: "done", tag: "path", class: "path-done", d: `${walk(0, done)}L${X(pose.line).toFixed(1)} ${Y(pose.line).toFixed(1)}` },
   ]);
   marks(groups.dots, [
-    ...pose.path.map((w, k) => ({ key: k, tag: "circle", class: `path-dot${k < done ? " done" : ""}`, r: 3.5, cx: X(w), cy: Y(w) })),
+    ...pose.path.map((w, k) => ({ key: k, tag: "circle", class: `path-dot${k < done ? " done" : ""}`, r: pose.path.length > 12 ? 2.25 : 3.5, cx: X(w), cy: Y(w) })),
     { key: "now", tag: "circle", class: "path-now", r: 7, cx: X(pose.line), cy: Y(pose.line) },
   ]);
   const outside = Math.abs(px(pose.line[1]) - left - wide / 2) > wide / 2 || Math.abs(py(pose.line[0]) - top - high / 2) > high / 2;

@@ -24,15 +24,28 @@ function marks(group, list) {
   }
 }
 
-// The groups of a picture, from back to front.
-function layersOf(svg, names) {
-  const groups = {};
+// The groups of a picture, from back to front, made once; those of `inside` are cut off at the
+// plot's area, which `windowed` sets.
+function layersOf(svg, names, inside = []) {
+  if (svg.groups) return svg.groups;
+  const id = `${svg.id}-window`;
+  svg.innerHTML = `<clipPath id="${id}"><rect/></clipPath>`;
+  svg.groups = {};
   for (const name of names) {
-    groups[name] = svg.appendChild(document.createElementNS(SVG, "g"));
-    groups[name].setAttribute("class", `layer-${name}`);
+    const group = svg.groups[name] = svg.appendChild(document.createElementNS(SVG, "g"));
+    group.setAttribute("class", `layer-${name}`);
+    if (inside.includes(name)) group.setAttribute("clip-path", `url(#${id})`);
   }
-  return groups;
+  return svg.groups;
 }
+
+function windowed(svg, { left, right, top, bottom, W, H }) {
+  const area = { x: left, y: top, width: Math.max(0, W - left - right), height: Math.max(0, H - top - bottom) };
+  for (const [name, v] of Object.entries(area)) svg.querySelector("clipPath rect").setAttribute(name, v);
+}
+
+// Round ticks up the side, but for those that the axis' name would cover.
+const ticksBelowName = (frame, count) => roundTicks(...frame.yRange, count).filter((v) => frame.py(v) > frame.top + 8);
 
 // What lies between two poses: numbers in between, anything else as it will be.
 function between(a, b, t) {

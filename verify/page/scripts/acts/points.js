@@ -3,10 +3,11 @@
 const A_GROUPS = ["axes", "goal", "errors", "line", "asked", "points"];
 
 function drawPoints(svg, pose, size) {
-  const groups = svg.groups ?? (svg.groups = layersOf(svg, A_GROUPS));
+  const groups = layersOf(svg, A_GROUPS, ["goal", "errors", "line", "asked"]);
   const frame = plotFrame({ ...size, left: 34, right: 16, top: 14, bottom: 28, x: pose.xr, y: pose.yr });
   const { px, py } = frame, level = (v) => Math.max(-50, Math.min(size.H + 50, py(v)));
-  groups.axes.innerHTML = axes(frame, { xName: "x", yName: "y", count: 5 });
+  windowed(svg, frame);
+  groups.axes.innerHTML = axes(frame, { xName: "x", yName: "y", yTicks: ticksBelowName(frame, 5), count: 5 });
   const line = ([slope, height]) => ({ x1: px(pose.xr[0]), x2: px(pose.xr[1]),
     y1: far(py(slope * pose.xr[0] + height)), y2: far(py(slope * pose.xr[1] + height)) });
   marks(groups.goal, pose.showBest ? [{ key: "best", tag: "line", class: "best-line", ...line(pose.best) }] : []);

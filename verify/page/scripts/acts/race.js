@@ -11,7 +11,7 @@ const LOWEST = 1e-16;
 const LEVELS = [1, 1e-3, GOAL, 1e-9, 1e-12, 1e-15];
 
 function drawRace(svg, race, chosen, layer, size) {
-  const groups = svg.groups ?? (svg.groups = layersOf(svg, ["axes", "lines", "now", "names"]));
+  const groups = layersOf(svg, ["axes", "lines", "now", "names"]), narrow = size.W < 520;
   const frame = plotFrame({ ...size, left: 46, right: 14, top: 18, bottom: 30, x: [0, STORY.deepest], y: [LOWEST, 10], log: true });
   const { px, py } = frame;
   groups.axes.innerHTML = `${axes(frame, { xName: "layers", yName: "error", yTicks: LEVELS, count: 6 })}
@@ -26,10 +26,11 @@ function drawRace(svg, race, chosen, layer, size) {
   const finished = Object.keys(RACERS).filter((name) => race[name].reached >= 0).sort((a, b) => race[a].reached - race[b].reached);
   const running = Object.keys(RACERS).filter((name) => race[name].reached < 0);
   const name_ = (name, x, y, anchor) => ({ key: name, tag: "text", class: `race-name ${name}${name === chosen ? " chosen" : ""}`, x, y, "text-anchor": anchor,
-    text: race[name].reached < 0 ? RACERS[name].label : `${RACERS[name].label}: ${race[name].reached}` });
+    text: race[name].reached < 0 ? RACERS[name].label : narrow ? String(race[name].reached) : `${RACERS[name].label}: ${race[name].reached}` });
   marks(groups.names, [
     ...finished.map((name, i) => {
       const x = px(race[name].reached), right = x > size.W * 0.7;
+      if (narrow) return name_(name, x + 5, py(GOAL) - 5, "start"); // the table has the names
       return name_(name, right ? x - 8 : x + 8, py(GOAL) + 18 + ((size.H - frame.bottom - py(GOAL) - 26) * i) / Math.max(4, finished.length - 1), right ? "end" : "start");
     }),
     ...running.map((name, i) => name_(name, size.W - frame.right - 6, py(Math.max(GOAL * 10, race[name].errors[race[name].errors.length - 1])) + 16 + 16 * i, "end")),

@@ -58,32 +58,32 @@ function recompute() {
 
 // -- poses ------------------------------------------------------------------------------------------
 
-const padded = (values, share) => {
-  const [low, high] = [Math.min(...values), Math.max(...values)], pad = (high - low || 1) * share;
-  return [low - pad, high + pad];
+const padded = (values, below, above = below) => {
+  const [low, high] = [Math.min(...values), Math.max(...values)], size = high - low || 1;
+  return [low - size * below, high + size * above];
 };
 
-// Bars on their base, or (`laid`) end to end.
+// Bars on their base, or (`laid`) end to end; `only` says what they are where they are no products.
 function panelPose(part, laid, names, only) {
   const ends = [];
   part.products.reduce((sum_, p) => { ends.push(sum_ + p); return sum_ + p; }, 0);
-  const tall = only ? part.values : part.products;
+  const tall = part[only ?? "products"];
   return {
     ...names, values: part.values, products: part.products, ...(part.should ? { should: part.should } : {}),
     from: part.products.map((_, j) => (laid && j ? ends[j - 1] : 0)), to: laid ? ends : tall,
-    total: laid ? part.total : 0, sumOf: part.total,
-    range: padded([0, ...tall, ...(part.should ?? []), ...(only || names.loose ? [] : ends)], 0.16),
+    numbers: tall, total: laid ? part.total : 0, sumOf: part.total,
+    range: padded([0, ...tall, ...(part.should ?? []), ...(only || names.loose ? [] : ends)], 0.05, 0.2),
   };
 }
 
 function panelsAt(k, laid) {
-  const { scene: made } = story, parts = made.adds[Math.min(k, made.adds.length - 1)], only = story.show === "values";
+  const { scene: made } = story, parts = made.adds[Math.min(k, made.adds.length - 1)], only = ["scores", "values"].find((what) => what === story.show);
   if (made.name === "printed") return parts.map((part) => panelPose(part, false, { name: "value", product: "arrives", sum: "", loose: true }, only));
   if (made.name === "newton" && parts.length > 1) {
     return parts.map((part, i) => panelPose(part, laid, { name: "value", product: i ? "entry 2" : "entry 1", sum: "Δ =" }, only));
   }
   const adds = made.name === "newton" ? "answer" : "adds";
-  return parts.map((part) => panelPose(part, laid, { name: "value", product: only ? "value" : adds, sum: made.name === "newton" ? "" : "Δ =" }, only));
+  return parts.map((part) => panelPose(part, laid, { name: "value", product: only ? only.slice(0, -1) : adds, sum: made.name === "newton" ? "" : "Δ =" }, only));
 }
 
 function rangesOf() {
@@ -106,7 +106,7 @@ function poseAt(k, laid) {
     line: made.lines[at], fits: made.fits[at], asked: made.asked[at], best, showBest: story.card >= 5, path: made.lines,
     step: laid && made.name === "gradient_descent" && story.show === "sum" && at + 1 < made.adds.length ? parts[0].total : null,
     scores: parts.length ? parts[0].scores : [], panels: story.show === "race" ? [] : panelsAt(at, laid),
-    valuesOnly: story.show === "values", asker: made.name === "printed" ? "1" : "?",
+    asker: made.name === "printed" ? "1" : "?",
     valley: [s * sign, h * sign], top: shape.top, bottom: shape.bottom,
     reach: Math.sqrt(Math.max(0, quadratic(shape.S, best))) || 1,
   };
@@ -184,7 +184,7 @@ function say() {
   const { layer, last, scene: made } = story, at = Math.min(layer, made.count), [slope, height] = made.lines[at];
   const loss = story.data.y.reduce((total, y, j) => total + (y - made.fits[at][j]) ** 2, 0);
   byId("layer-name").textContent = `${made.unit} ${layer} of ${last}`;
-  const range = byId("layer");
+  const range = byId("layer-slider");
   Object.assign(range, { max: last, value: layer });
   range.setAttribute("aria-valuetext", `${made.unit} ${layer} of ${last}`);
   byId("play").textContent = story.playing ? "❚❚ Pause" : "▶ Play";
@@ -214,8 +214,8 @@ function sayBars() {
   const one = made.name === "printed" ? `point ${j + 1}: heads ${show(part.heads[0][j])} and ${show(part.heads[1][j])} · should be ${show(part.should[j])}`
     : `point ${j + 1}: score ${show(part.scores[j])} × value ${show(part.values[j])} = ${show(part.products[j])}`;
   const all = made.name === "printed" ? "outlined: what should arrive"
-    : made.name === "newton" && parts.length === 1 ? `end to end they are the answer, ${show(part.total)}`
-      : made.name === "newton" ? "end to end they change t, one entry each" : `end to end they are the step Δ = ${show(part.total)}`;
+    : made.name === "newton" && parts.length === 1 ? `end to end: the answer ${show(part.total)}`
+      : made.name === "newton" ? "end to end: what t is given" : `end to end: Δ = ${show(part.total)}`;
   byId("bars-caption").textContent = j !== null ? one : story.show === "sum" || story.show === "sign" ? all : "";
 }
 
