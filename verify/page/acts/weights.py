@@ -30,7 +30,7 @@ SHORTER = {"gradient_descent": (STEPS,), "newton": (ITERATIONS,)}
 
 
 def weights() -> dict[str, Any]:
-    """Families of all that the story runs, over shared pools, and the prompt that it starts from."""
+    """Families of all that the story runs, over shared pools, and the prompt it starts from."""
     export = Export()
     families = {}
     for name, parameters in RACERS.items():

@@ -9,11 +9,14 @@ function barLayout({ W, H }, count, panels) {
   const text = narrow ? 14 : 17, top = arcs + 24 + text; // arcs, chips, scores
   const high = (H - top - 4) / panels;
   return {
-    narrow, gutter, wide, arcs, text, W, H, chip: arcs + 12, score: arcs + 22 + text,
+    narrow, roomy: !narrow || panels === 1, gutter, wide, arcs, text, W, H, chip: arcs + 12, score: arcs + 22 + text,
     at: (j) => gutter + wide * (j + 0.5), asked: gutter + wide * count + total / 2, bar: Math.min(44, wide * 0.56),
     panel: (p) => ({ value: top + p * high + text - 2, top: top + p * high + text + 14, bottom: top + (p + 1) * high - 12 }),
   };
 }
+
+// A number in a narrow column: without the 0 before the point.
+const brief = (v, narrow) => (narrow ? show(v, 2).replace(/^(−?)0\./, "$1.") : show(v, 2));
 
 function drawBars(svg, pose, size) {
   const groups = layersOf(svg, B_GROUPS);
@@ -32,7 +35,7 @@ function drawBars(svg, pose, size) {
     ...pose.x.flatMap((_, j) => [
       { key: `c${j}`, tag: "circle", class: "chip", cx: at(j), cy: place.chip, r: 10, "data-j": j },
       { key: `n${j}`, tag: "text", class: "chip-name", x: at(j), y: place.chip + 4, text: String(j + 1), "data-j": j },
-      { key: `s${j}`, tag: "text", class: "number key", x: at(j), y: place.score, text: show(pose.scores[j], 2), "data-j": j },
+      { key: `s${j}`, tag: "text", class: "number key", x: at(j), y: place.score, text: brief(pose.scores[j], place.narrow), "data-j": j },
     ]),
     { key: "q", tag: "circle", class: "query-chip", cx: asked, cy: place.chip, r: 11 },
     { key: "qn", tag: "text", class: "query-name", x: asked, y: place.chip + 4, text: pose.asker },
@@ -42,7 +45,7 @@ function drawBars(svg, pose, size) {
       return [
         name(`value${p}`, value, panel.name, "value"),
         name(`sum${p}`, (top + bottom) / 2 + 4, panel.product, "written"),
-        ...pose.x.map((_, j) => ({ key: `v${p}.${j}`, tag: "text", class: "number value", x: at(j), y: value, text: show(panel.values[j], 2), "data-j": j })),
+        ...pose.x.map((_, j) => ({ key: `v${p}.${j}`, tag: "text", class: "number value", x: at(j), y: value, text: brief(panel.values[j], place.narrow), "data-j": j })),
       ];
     }),
   ]);
@@ -71,11 +74,11 @@ function barMarks(frame, place, panel, p) {
     const wrong = panel.should && Math.abs(panel.should[j] - panel.products[j]) > 1e-9;
     if (panel.should) made.push(upright(`should${p}.${j}`, at(j), 0, panel.should[j], "should-bar", { "data-j": j }));
     made.push(upright(`bar${p}.${j}`, at(j), from, panel.to[j], `term-bar${wrong ? " wrong" : ""}`, { "data-j": j }));
-    made.push({ key: `t${p}.${j}`, tag: "text", class: "number bar-number", x: at(j), "data-j": j, text: show(panel.numbers[j], 2),
+    if (place.roomy) made.push({ key: `t${p}.${j}`, tag: "text", class: "number bar-number", x: at(j), "data-j": j, text: brief(panel.numbers[j], place.narrow),
       y: Math.min(y(from), y(panel.to[j])) - 4 });
   });
   made.push(upright(`total${p}`, asked, 0, panel.total, "total-bar"));
   made.push({ key: `tt${p}`, tag: "text", class: "number total-number", x: asked,
-    y: panel.total >= 0 ? y(panel.total) - 4 : y(panel.total) + 13, text: `${panel.sum} ${show(panel.sumOf, 3)}` });
+    y: panel.total >= 0 ? y(panel.total) - 4 : y(panel.total) + 13, text: place.roomy ? `${panel.sum} ${show(panel.sumOf, 3)}` : show(panel.sumOf, 2) });
   return made;
 }

@@ -20,7 +20,7 @@ function turnTo(number) {
   if (number <= 4) story.layer = Math.min(story.layer, number === 4 ? story.layer : 0);
   if (act().scene === "race") story.layer = STORY.deepest;
   if (act().scene === "printed" && before.scene !== "printed") story.layer = Infinity; // where the sign has done its worst
-  byId("bars-title").textContent = { newton: "The same bars, for both entries of t", printed: "What point 1 is given" }[act().scene]
+  byId("bars-title").textContent = { newton: "The same bars, for t", printed: "What point 1 is given" }[act().scene]
     ?? "What the next layer adds";
   reveal(act().show);
   recomputed(story.pose ? MOVE + 150 : 0);
@@ -45,6 +45,12 @@ function goTo(number, focus) {
   story.aimed = Date.now() + (still.matches ? 100 : 900); // while it scrolls there, others on the way do not count
   if (focus) card.focus({ preventScroll: true });
   window.history.replaceState(null, "", `#${card.id}`);
+}
+
+// To the next card or the one before; to the card itself while it is still below the figure.
+function turnBy(by, focus) {
+  const below = by > 0 && byId(`title-${story.card}`).getBoundingClientRect().top > window.innerHeight;
+  goTo(story.card + (below ? 0 : by), focus);
 }
 
 // -- what cards have to try -----------------------------------------------------------------------
@@ -136,7 +142,7 @@ document.addEventListener("keydown", (event) => {
   const by = { ArrowRight: 1, ArrowLeft: -1 }[key];
   if (!by) return;
   event.preventDefault();
-  goTo(story.card + by, true);
+  turnBy(by, true);
 });
 
 byId("points").addEventListener("pointerdown", (event) => {
@@ -170,7 +176,7 @@ document.addEventListener("click", (event) => {
   if (!at) return;
   const { dataset } = at;
   if (at.matches(".card-links a")) { event.preventDefault(); goTo(Number(at.hash.slice(6)), true); }
-  else if (dataset.card) goTo(story.card + Number(dataset.card), false);
+  else if (dataset.card) turnBy(Number(dataset.card), false);
   else if (dataset.flip) {
     if (story.flipped.has(dataset.flip)) story.flipped.delete(dataset.flip); else story.flipped.add(dataset.flip);
     recomputed(MOVE);
