@@ -68,6 +68,14 @@ def box(browser: driver.Browser, selector: str) -> dict[str, float]:
     )
 
 
+def press(browser: driver.Browser, selector: str) -> None:
+    """A click where the element is, without scrolling to it."""
+    at = box(browser, selector)
+    x, y = (at["left"] + at["right"]) / 2, (at["top"] + at["bottom"]) / 2
+    browser.mouse("mousePressed", x, y)
+    browser.mouse("mouseReleased", x, y)
+
+
 # -- first screen ---------------------------------------------------------------------------------
 
 
@@ -343,14 +351,14 @@ def test_play_moves_the_bars_and_the_line_and_ends_at_the_last_layer(browser, pa
         "window.seen = [], window.watch = setInterval(() =>"
         " seen.push(document.querySelector('#points .now-line').getAttribute('y2')), 30)"
     )
-    browser.click("#play")
+    press(browser, "#play")
     browser.wait("page.story.layer === 2")
-    browser.click("#play")  # pauses
+    press(browser, "#play")  # pauses
     layer = browser.js("new Promise((done) => setTimeout(() => done(page.story.layer), 2500))")
     assert layer in (2, 3) and not browser.js("page.story.playing")
     assert len(set(browser.js("seen"))) > 6  # in between, not from one line to the next
     still = opened(browser, path, "reduce")
-    still.click("#play")
+    press(still, "#play")
     still.wait("page.story.layer === 8 && !page.story.playing")
     assert still.js("document.getElementById('step').disabled")
     assert still.js("document.getElementById('layer-name').textContent") == "layer 8 of 8"
@@ -427,4 +435,4 @@ def test_no_text_is_too_faint(still) -> None:
     """Contrast of 4.5 to 1 with what lies behind."""
     assert still.js(FAINT) == []
     still.js("document.querySelector('.card p').style.color = '#999'")  # is seen
-    assert len(still.js(FAINT)) == 1
+    assert still.js(FAINT) != []

@@ -109,7 +109,8 @@ CARDS = (
         "Every layer is one step downhill.",
         (
             "A line is two numbers, its height and its slope, so it is a dot on this map. The "
-            "rings join lines of equal loss. In the middle lies the best line, dotted among the points.",
+            "rings join lines of equal loss. In the middle lies the best line, dotted among the "
+            "points.",
             "One round of attention is one <em>layer</em>. Eight layers are eight steps, and each "
             "leaves a dot.",
         ),
@@ -121,8 +122,8 @@ CARDS = (
         (
             "The same points, with x in another unit: the best line is as good as before, but the "
             "rings become a valley. How long it is says the <em>condition number</em> κ, the "
-            "largest eigenvalue λ<sub>1</sub> of S = Σ x<sub>j</sub>x<sub>j</sub><sup>⊤</sup> by the "
-            "smallest, λ<sub>2</sub>. Five transformers race:",
+            "largest eigenvalue λ<sub>1</sub> of S = Σ x<sub>j</sub>x<sub>j</sub><sup>⊤</sup> by "
+            "the smallest, λ<sub>2</sub>. Five transformers race:",
         ),
         "Slide κ to 4 and to 1000. Who does not care? Choose a racer to see its path, and play it.",
         RACE,

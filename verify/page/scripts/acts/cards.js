@@ -207,7 +207,7 @@ function read() {
 // On a narrow screen the figure shrinks to the card's own picture once it has been scrolled past.
 function shrink() {
   const space = byId("figure-space"), narrow = window.innerWidth < 900;
-  const small = narrow && space.getBoundingClientRect().bottom < window.innerHeight * 0.46;
+  const small = narrow && space.getBoundingClientRect().bottom < window.innerHeight * 0.46 + 24;
   if (document.body.classList.toggle("small", small) !== story.small) {
     story.small = small;
     measure();
