@@ -41,6 +41,7 @@ function recomputed(ms) {
 function goTo(number, focus) {
   const card = cardOf(Math.max(1, Math.min(LAST_CARD, number)));
   card.scrollIntoView({ behavior: still.matches ? "auto" : "smooth", block: "start" });
+  shrink();
   turnTo(Number(card.id.slice(5)));
   story.aimed = Date.now() + (still.matches ? 100 : 900); // while it scrolls there, others on the way do not count
   if (focus) card.focus({ preventScroll: true });
