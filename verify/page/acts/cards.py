@@ -50,7 +50,7 @@ SIGNS = (
     '<div class="signs" role="group" aria-label="Signs of the two heads">'
     + "".join(
         f'<button type="button" data-flip="{name}" aria-pressed="false" '
-        f'aria-label="flip the sign of {name[0]} of head {name[1]}">{name[0]}<sub>{name[1]}</sub>'
+        f'title="flip the sign of {name[0]} of head {name[1]}">{name[0]}<sub>{name[1]}</sub>'
         "</button>"
         for name in ("Q1", "K1", "V1", "Q2", "K2", "V2")
     )
@@ -63,7 +63,7 @@ CARDS = (
             "Six points, and a question {query:?}: which y belongs to this x? That is the "
             "<em>prompt</em>, all that the transformer gets to read.",
             "Its own numbers, the <em>weights</em>, were written down by hand before these points "
-            "existed, and they never change. So it opens with the dullest line there is: y = 0.",
+            "existed, and they never change. So it opens with the dullest line there is: y = 0.",
             "Yet layer by layer the line finds the points, and nobody trains anything. How?",
         ),
         "Press Play. Then drag a point somewhere else (or focus it and use the arrow keys), and "
@@ -123,16 +123,18 @@ CARDS = (
             "The same points, with x in another unit: the best line is as good as before, but the "
             "rings become a valley. How long it is says the <em>condition number</em> κ, the "
             "largest eigenvalue λ<sub>1</sub> of S = Σ x<sub>j</sub>x<sub>j</sub><sup>⊤</sup> by "
-            "the smallest, λ<sub>2</sub>. Five transformers race:",
+            "the smallest, λ<sub>2</sub>. Five transformers race; how the Newtons work is on the "
+            "next card.",
         ),
         "Slide κ to 4 and to 1000. Who does not care? Choose a racer to see its path, and play it.",
         RACE,
         "Gradient descent needs some 7κ layers for this goal. Newton doubles the steps in every "
         "layer and the third order triples them, so that ten times the κ costs two to seven layers "
         "more. Sherman–Morrison reads one point after the other, two layers each, and is done "
-        "after the last, whatever κ is; what it computes is ridge regression, and its error is "
-        "counted from that. All others are counted from the best line. The third order loses "
-        "digits again once it is through: that is rounding.",
+        "after the last, whatever κ is; what it computes is ridge regression, the best line with a "
+        "small price on large numbers, and its error is counted from that. All others are counted "
+        "from the best line. The third order loses digits again once it is through: that is "
+        "rounding.",
     ),
     Card(
         "Newton uses the same bars to invert a matrix.",

@@ -20,8 +20,6 @@ function turnTo(number) {
   if (number <= 4) story.layer = Math.min(story.layer, number === 4 ? story.layer : 0);
   if (act().scene === "race") story.layer = STORY.deepest;
   if (act().scene === "printed" && before.scene !== "printed") story.layer = Infinity; // where the sign has done its worst
-  byId("bars-title").textContent = { newton: "The same bars, for t", printed: "What point 1 is given" }[act().scene]
-    ?? "What the next layer adds";
   reveal(act().show);
   recomputed(story.pose ? MOVE + 150 : 0);
 }
@@ -150,7 +148,7 @@ byId("points").addEventListener("pointerdown", (event) => {
   const point = event.target.closest("[data-point]");
   if (!point) return;
   event.preventDefault();
-  point.focus();
+  point.focus({ preventScroll: true });
   const which = point.dataset.point === "query" ? "query" : Number(point.dataset.point), svg = byId("points");
   story.held = rangesOf();
   const frame = plotFrame({ ...story.sizes.points, left: 34, right: 16, top: 14, bottom: 28, x: story.held.xr, y: story.held.yr });

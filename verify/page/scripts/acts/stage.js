@@ -1,11 +1,12 @@
 // The stage: what is shown, how the three pictures move together, and the control below them.
 
-// The figure of each card: what B shows, and which transformer runs.
+// The figure of each card: what B shows, which transformer runs, and what stays where there is
+// room for little.
 const ACTS = [
-  { show: "sum", scene: "descent", focus: "bars" },
-  { show: "scores", scene: "descent", focus: "bars" },
-  { show: "values", scene: "descent", focus: "points" },
-  { show: "sum", scene: "descent", focus: "bars" },
+  { show: "sum", scene: "descent", focus: "points" },
+  { show: "scores", scene: "descent", focus: "points bars" },
+  { show: "values", scene: "descent", focus: "points bars" },
+  { show: "sum", scene: "descent", focus: "points bars" },
   { show: "sum", scene: "descent", focus: "map" },
   { show: "race", scene: "race", focus: "race" },
   { show: "sum", scene: "newton", focus: "bars" },
@@ -170,8 +171,11 @@ async function play() {
   say();
 }
 
+const TITLES = { scores: "How alike is every point to ?", values: "What every point hands over", sign: "What point 1 is given" };
+
 function reveal(what) {
   story.show = what;
+  byId("bars-title").textContent = TITLES[what] ?? (act().scene === "newton" ? "The same bars, for t" : "What the next layer adds");
   byId("figure").dataset.show = what;
   measure();
 }
@@ -188,7 +192,6 @@ function say() {
   Object.assign(range, { max: last, value: layer });
   range.setAttribute("aria-valuetext", `${made.unit} ${layer} of ${last}`);
   byId("play").textContent = story.playing ? "❚❚ Pause" : "▶ Play";
-  byId("play").setAttribute("aria-label", story.playing ? "Pause" : `Play all ${made.unit}s`);
   byId("back").disabled = layer === 0;
   byId("step").disabled = layer === last;
   const line = `y = ${show(slope)} x ${signed(height)}`;
