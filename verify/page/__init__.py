@@ -15,7 +15,7 @@ from ..inputs.files import write
 if TYPE_CHECKING:
     from ..inputs.names import Subject
 
-__all__ = ["write_all", "write_own_page", "write_page", "write_report"]
+__all__ = ["write_all", "write_own_page", "write_page", "write_report", "write_story"]
 
 
 def write_page(name: str, parameters: Mapping[str, Any], path: str | Path) -> None:
@@ -54,3 +54,10 @@ def write_report(report: Mapping[str, Any], path: str | Path) -> None:
     from .report_page import report_page
 
     write(path, report_page(report))
+
+
+def write_story(path: str | Path) -> None:
+    """The story: what attention does with a prompt, in one picture and eight cards."""
+    from .acts import story_html
+
+    write(path, story_html())

@@ -44,7 +44,7 @@ SCRIPTS = (
     "scripts/address.js",
     "scripts/main.js",
 )
-STYLES = ("styles/base.css",)
+STYLES = ("styles/base.css", "styles/acts.css")
 FONT = re.compile(r'url\("([^":]+\.woff2)"\)')
 
 

@@ -1,0 +1,439 @@
+"""The story in a browser: one picture in three parts, eight cards, numbers of the witnesses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import browser as driver
+import numpy as np
+import pytest
+
+import constructions
+from constructions.papers.fu2023.layers import theorem51
+from verify import page as explain
+
+pytestmark = pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
+
+WIDE, PHONE = (1280, 720), (390, 844)
+PICTURES = ("points", "bars", "map")
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("story") / "story.html"
+    explain.write_story(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[driver.Browser]:
+    made = driver.Browser()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def still(browser, path) -> driver.Browser:
+    """The story on a wide screen, for a reader who wants no motion."""
+    return opened(browser, path, "reduce")
+
+
+def opened(
+    browser: driver.Browser, path: Path, motion: str, size: tuple[int, int] = WIDE
+) -> driver.Browser:
+    features = [{"name": "prefers-reduced-motion", "value": motion}]
+    browser.send("Emulation.setEmulatedMedia", features=features)
+    browser.size(*size)
+    browser.open(path)
+    return browser
+
+
+def prompt(browser: driver.Browser) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    data = browser.js("page.story.data")
+    return np.array(data["X"]), np.array(data["y"]), np.array(data["queries"])
+
+
+def drawn(browser: driver.Browser) -> dict[str, str]:
+    """What each picture shows, as its markup."""
+    return {name: browser.js(f"document.getElementById('{name}').innerHTML") for name in PICTURES}
+
+
+def box(browser: driver.Browser, selector: str) -> dict[str, float]:
+    return browser.js(
+        f"(({{left, top, right, bottom}}) => ({{left, top, right, bottom}}))"
+        f"(document.querySelector({json.dumps(selector)}).getBoundingClientRect())"
+    )
+
+
+def press(browser: driver.Browser, selector: str) -> None:
+    """A click where the element is, without scrolling to it."""
+    at = box(browser, selector)
+    x, y = (at["left"] + at["right"]) / 2, (at["top"] + at["bottom"]) / 2
+    browser.mouse("mousePressed", x, y)
+    browser.mouse("mouseReleased", x, y)
+
+
+# -- first screen ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_the_first_screen_has_the_title_three_pictures_and_the_control(browser, path, size) -> None:
+    opened(browser, path, "no-preference", size)
+    for selector in ("h1", *(f"#{name}" for name in PICTURES), "#play", "#step", "#back"):
+        at = box(browser, selector)
+        assert at["left"] >= 0 and at["top"] >= 0, selector
+        assert at["right"] <= size[0] and at["bottom"] <= size[1], selector
+    for name in PICTURES:  # large enough to be read
+        at = box(browser, f"#{name}")
+        assert at["right"] - at["left"] > 300 and at["bottom"] - at["top"] > 150, name
+    assert browser.js("document.documentElement.scrollWidth") <= size[0]
+    texts = browser.js(  # no mark of a picture is cut off at its sides
+        "[...document.querySelectorAll('.canvas text')].map((t) => [t.textContent,"
+        " t.getBoundingClientRect(), t.closest('svg').getBoundingClientRect()])"
+        ".filter(([, t, s]) => t.width && s.width"
+        " && (t.left < s.left - 1 || t.right > s.right + 1))"
+        ".map(([text]) => text)"
+    )
+    assert texts == []
+
+
+def test_the_page_is_small_offline_and_quiet(browser, path) -> None:
+    assert path.stat().st_size < 600_000
+    opened(browser, path, "reduce")
+    for number in range(1, 9):
+        browser.js(f"page.turnTo({number})")
+        assert browser.js("document.getElementById('trouble').textContent") == ""
+    browser.js("new Promise((done) => setTimeout(done, 300))")
+    assert browser.errors == []
+    assert all(url.startswith(("file:", "data:")) for url in browser.requests)
+
+
+# -- cards ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_the_eight_cards_are_read_by_keyboard_alone(browser, path, size) -> None:
+    opened(browser, path, "reduce", size)
+    for number in range(1, 9):
+        if number > 1 or size == PHONE:  # there the first card lies below the first screen
+            browser.key("ArrowRight")
+            assert browser.js("document.activeElement.id") == f"card-{number}"
+        assert browser.js("page.story.card") == number
+        title, task = (box(browser, f"#card-{number} {part}") for part in ("h2", ".task"))
+        assert 0 <= title["top"] and title["bottom"] <= size[1]
+        assert browser.js(f"document.querySelector('#card-{number} h2').textContent")[-1] in ".:?"
+        assert task["bottom"] > task["top"]
+        if size == PHONE:  # what the card is about stays in sight, above it
+            for shown in browser.js("document.getElementById('figure').dataset.focus").split():
+                at = box(browser, f"#{shown}")
+                assert at["top"] >= 0 and at["bottom"] <= title["top"] + 1
+                assert at["bottom"] - at["top"] > 100
+    browser.key("Tab")  # from a card to what it has to try
+    assert browser.js("document.activeElement.dataset.flip") == "Q1"
+    browser.js("document.activeElement.blur()")
+    browser.key("ArrowLeft")
+    assert browser.js("page.story.card") == 7
+
+
+def test_scrolling_turns_the_figure_to_the_card(browser, path) -> None:
+    opened(browser, path, "reduce")
+    for number in (3, 6, 8):
+        browser.js(f"document.getElementById('card-{number}').scrollIntoView()")
+        browser.wait(f"page.story.card === {number}")
+        at = box(browser, "#figure")
+        assert at["top"] >= 0 and at["bottom"] <= WIDE[1]
+
+
+def test_the_cards_are_read_in_ten_minutes_and_without_scripts(browser, path) -> None:
+    browser.open(path, scripts=False)
+    browser.send("Emulation.setScriptExecutionDisabled", value=False)
+    text = browser.js("document.querySelector('.cards-column').textContent")
+    assert len(text.split()) / 180 < 10  # slow reading, in words a minute
+    for word in ("prompt", "weights", "token", "query", "key", "score", "value", "step size"):
+        assert word in text
+
+
+# -- numbers --------------------------------------------------------------------------------------
+
+
+def test_bars_end_to_end_are_the_step_of_the_witness(still) -> None:
+    X, y, queries = prompt(still)
+    made = still.js("page.story.scene")
+    rate = made["parameters"]["step_size"]
+    predicted = [
+        constructions.build("gradient_descent", d=2, steps=k, step_size=rate).predict(
+            X, y, [*queries, [1, 0], [0, 1]]
+        )
+        for k in range(10)
+    ]
+    for k in range(9):
+        (adds,) = made["adds"][k]
+        assert np.isclose(made["asked"][k], predicted[k][0], atol=1e-12)
+        assert np.allclose(made["lines"][k], predicted[k][1:], atol=1e-12)
+        assert np.isclose(sum(adds["products"]), predicted[k + 1][0] - predicted[k][0], atol=1e-12)
+        assert np.isclose(adds["total"], sum(adds["products"]), atol=1e-12)
+        assert np.allclose(np.multiply(adds["scores"], adds["values"]), adds["products"])
+    # and so they are drawn: each bar starts at the height where the one before ends
+    for k in (0, 5):
+        still.js(f"page.story.layer = {k}, page.recomputed(0)")
+        rects = still.js(
+            "[...document.querySelectorAll('#bars .term-bar, #bars .total-bar')]"
+            ".map((r) => [Number(r.getAttribute('y')), Number(r.getAttribute('height'))])"
+        )
+        (adds,) = made["adds"][k]
+        ends = np.cumsum(adds["products"])
+        scale = rects[-1][1] / adds["total"]
+        base = rects[-1][0] + rects[-1][1] * (adds["total"] > 0)
+        for (top, height), start, end in zip(rects, [0, *ends[:-1]], ends):
+            assert abs(height - max(0.75, abs(end - start) * abs(scale))) < 0.05
+            assert abs(top - (base - max(start, end) * abs(scale))) < 0.05
+
+
+RACE = {
+    "gradient_descent": lambda L, top, low: {"steps": L, "step_size": 1 / (top + low)},
+    "newton_carried": lambda L, top, low: {
+        "iterations": L - 1, "alpha": 2 / (top + low), "start": "identity",
+    },
+    "newton": lambda L, top, low: {"iterations": L - 2, "alpha": 2 / (top**2 + low**2)},
+    "hyperpower": lambda L, top, low: {"iterations": L - 1, "alpha": 2 / (top + low)},
+}  # fmt: skip
+
+
+def test_the_race_is_that_of_the_witnesses(still) -> None:
+    still.js("page.turnTo(6)")
+    X, y, _ = prompt(still)
+    low, top = np.linalg.eigvalsh(X.T @ X)
+    assert abs(top / low - 100) < 1e-6
+    best, units = np.linalg.lstsq(X, y, rcond=None)[0], np.eye(2)
+    race = still.js("page.story.race")
+    for name, parameters in RACE.items():
+        errors = []
+        for L in range(2, 25):
+            witness = constructions.build(name, d=2, **parameters(L, top, low))
+            assert witness.layers == L
+            line = witness.predict(X, y, units)
+            if not errors or min(errors) > 1e-6:  # beyond, rounding takes the third order away
+                assert np.allclose(race[name]["lines"][L], line, rtol=0, atol=1e-9), (name, L)
+            errors.append(np.linalg.norm(line - best) / np.linalg.norm(best))
+        reached = next((L for L, e in enumerate(errors, 2) if e <= 1e-6), -1)
+        assert race[name]["reached"] == reached, name
+    ridge = low / 10
+    witness = constructions.build(
+        "sherman_morrison", d=2, examples=len(y), ridge=ridge, storage="tokens"
+    )
+    line = race["sherman_morrison"]["lines"][-1]
+    assert np.allclose(line, witness.predict(X, y, units), atol=1e-9)
+    assert np.allclose(line, np.linalg.solve(X.T @ X + ridge * units, X.T @ y), atol=1e-9)
+    assert race["sherman_morrison"]["reached"] == witness.layers == 2 * len(y) + 1
+    # who is ahead, and by how much
+    counts = {name: one["reached"] for name, one in race.items()}
+    assert counts["hyperpower"] < counts["newton_carried"] < counts["newton"] <= 24
+    assert counts["gradient_descent"] == -1
+    still.wait("page.story.further > 0")
+    further, contraction = still.js("page.story.further"), (top - low) / (top + low)
+    assert abs(further - np.log(1e-6) / np.log(contraction)) < 2  # what theory says
+    shown = still.js("document.getElementById('racers').innerText")
+    assert str(further) in shown and all(str(n) in shown for n in counts.values() if n > 0)
+
+
+@pytest.mark.parametrize("condition", [4, 1000])
+def test_the_slider_stretches_the_data_to_a_condition_number(still, condition) -> None:
+    still.js("page.turnTo(6)")
+    still.type("#condition", str(np.log10(condition)))
+    X, y, _ = prompt(still)
+    low, top = np.linalg.eigvalsh(X.T @ X)
+    assert abs(top / low / condition - 1) < 1e-6
+    race = still.js("page.story.race")
+    assert 0 < race["hyperpower"]["reached"] < (24 if condition > 100 else 8)
+    assert race["sherman_morrison"]["reached"] == 13
+
+
+def test_newton_carries_its_guess_for_the_inverse(still) -> None:
+    still.js("page.turnTo(7)")
+    X, y, queries = prompt(still)
+    S = X.T @ X
+    alpha = still.js("page.story.scene.parameters.alpha")
+    witness = constructions.build("newton", d=2, iterations=6, alpha=alpha)
+    trace = witness.trace(X, y, np.eye(2))
+    for k in range(9):
+        still.js(f"page.story.layer = {k}, page.recomputed(0)")
+        M = trace[k]["t"][-2:].T
+        shown = still.js("[...document.querySelectorAll('#inverse td')].map((c) => c.textContent)")
+        numbers = [float(text.replace("−", "-")) for text in shown]
+        assert np.allclose(numbers, np.concatenate([M.ravel(), (S @ M).ravel()]), rtol=6e-3)
+    assert np.allclose(S @ M, np.eye(2), atol=1e-3)
+    line = still.js("page.story.scene.lines[8]")
+    assert np.allclose(line, witness.predict(X, y, np.eye(2)), atol=1e-9)
+
+
+def test_one_sign_of_six_mends_the_printed_proof(still) -> None:
+    still.js("page.turnTo(8)")
+    X, y, queries = prompt(still)
+    low, top = np.linalg.eigvalsh(X.T @ X)
+    answers = {
+        printed: [
+            theorem51(2, len(y), k, 2 / (top**2 + low**2), printed=printed).predict(X, y, queries)
+            for k in range(7)
+        ]
+        for printed in (True, False)
+    }
+    scene = still.js("page.story.scene")
+    assert np.allclose(scene["asked"], np.ravel(answers[True]), rtol=1e-9)
+    assert np.allclose(scene["right"], np.ravel(answers[False]), rtol=1e-9)
+    mended = []
+    for name in ("Q1", "K1", "V1", "Q2", "K2", "V2"):
+        still.click(f"[data-flip={name}]")
+        assert still.js(f"document.querySelector('[data-flip={name}]').ariaPressed") == "true"
+        if still.js("document.getElementById('verdict').className") == "mended":
+            mended.append(name)
+            asked = still.js("page.story.scene.asked")
+            assert np.allclose(asked, np.ravel(answers[False]), rtol=1e-9)
+            assert still.js("document.querySelectorAll('#bars .wrong').length") == 0
+        else:
+            assert still.js("document.querySelectorAll('#bars .wrong').length") > 0
+        still.click(f"[data-flip={name}]")
+    assert mended == ["V2"]
+
+
+# -- what a reader does --------------------------------------------------------------------------
+
+
+def test_a_point_that_is_dragged_changes_all_three_pictures(still) -> None:
+    before, data = drawn(still), prompt(still)
+    still.drag('[data-point="3"]', 20, -60)
+    after = drawn(still)
+    assert all(before[name] != after[name] for name in PICTURES)
+    X, y, _ = prompt(still)
+    assert X[3, 0] > data[0][3, 0] and y[3] > data[1][3]
+    rate = still.js("page.story.scene.parameters.step_size")
+    witness = constructions.build("gradient_descent", d=2, steps=8, step_size=rate)
+    assert np.allclose(still.js("page.story.scene.lines[8]"), witness.predict(X, y, np.eye(2)))
+    # by keyboard, too, and the card stays
+    card = still.js("page.story.card")
+    for key, change in [("ArrowUp", (0, 0.1)), ("ArrowLeft", (-0.1, 0))]:
+        was = prompt(still)
+        still.js("document.querySelector('[data-point=\"3\"]').focus()")
+        still.key(key)
+        now = prompt(still)
+        assert np.allclose([now[0][3, 0] - was[0][3, 0], now[1][3] - was[1][3]], change)
+    assert still.js("page.story.card") == card
+    still.js("document.querySelector('[data-point=query]').focus()")
+    still.key("ArrowLeft")
+    assert np.isclose(prompt(still)[2][0, 0], 0.8)
+
+
+@pytest.mark.parametrize("over", [".term-bar", ".error-bar", ".score-arc", ".point"])
+def test_an_example_under_the_pointer_lights_its_arc_bar_and_error(still, over) -> None:
+    mark = f'#figure {over}[data-j="4"]'
+    if over == ".score-arc":  # an arc is lit by its column
+        mark = '#figure .chip[data-j="4"]'
+    if over == ".point":
+        still.js(f"document.querySelector('{mark}').focus()")
+    else:
+        still.send("Input.dispatchMouseEvent", type="mouseMoved", x=1000, y=700)
+        x, y = still.centre(mark)
+        still.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+    lit = still.js(
+        "['.term-bar', '.error-bar', '.score-arc'].map((kind) =>"
+        " [...document.querySelectorAll(`#figure ${kind}`)].filter((m) => m.matches('.lit'))"
+        ".map((m) => [m.dataset.j, getComputedStyle(m)[kind === '.term-bar' ? 'fill' : 'stroke']]))"
+    )
+    assert all(len(found) == 1 and found[0][0] == "4" for found in lit)
+    assert len({found[0][1] for found in lit}) == 1  # one colour
+    assert "point 5" in still.js("document.getElementById('bars-caption').textContent")
+
+
+def test_play_moves_the_bars_and_the_line_and_ends_at_the_last_layer(browser, path) -> None:
+    opened(browser, path, "no-preference")
+    browser.js(
+        "window.seen = [], window.watch = setInterval(() =>"
+        " seen.push(document.querySelector('#points .now-line').getAttribute('y2')), 30)"
+    )
+    press(browser, "#play")
+    browser.wait("page.story.layer === 2")
+    press(browser, "#play")  # pauses
+    layer = browser.js("new Promise((done) => setTimeout(() => done(page.story.layer), 2500))")
+    assert layer in (2, 3) and not browser.js("page.story.playing")
+    assert len(set(browser.js("seen"))) > 6  # in between, not from one line to the next
+    still = opened(browser, path, "reduce")
+    press(still, "#play")
+    still.wait("page.story.layer === 8 && !page.story.playing")
+    assert still.js("document.getElementById('step').disabled")
+    assert still.js("document.getElementById('layer-name').textContent") == "layer 8 of 8"
+
+
+def test_nothing_moves_for_a_reader_who_wants_no_motion(still) -> None:
+    before = still.js("page.story.pose.line")
+    still.js("void page.step(1)")  # at once: no frame of it is waited for
+    for _ in range(3):
+        still.js("Promise.resolve()")
+    assert still.js("page.story.pose.line") == still.js("page.story.scene.lines[1]") != before
+    assert still.js("page.story.pose.laid")
+    assert (
+        still.js("getComputedStyle(document.querySelector('#bars .term-bar')).transitionDuration")
+        == "0s"
+    )
+
+
+def test_too_large_a_step_runs_away_and_is_said_to(still) -> None:
+    still.js("page.turnTo(5)")
+    still.type("#rate", "1.2")
+    assert "runs away" in still.js("document.getElementById('rate-text').textContent")
+    lines = np.array(still.js("page.story.scene.lines"))
+    best = np.array(still.js("page.story.best"))
+    assert np.linalg.norm(lines[8] - best) > np.linalg.norm(lines[0] - best)
+
+
+def test_a_step_takes_less_than_50_ms(still) -> None:
+    times = still.js(
+        "Array.from({length: 10}, () => { const from = performance.now(); page.recomputed(0);"
+        " return performance.now() - from; })"
+    )
+    assert min(times) < 50
+
+
+def test_everything_that_takes_the_focus_has_a_name(still) -> None:
+    still.send("Accessibility.enable")
+    for number in range(1, 9):
+        still.js(f"page.turnTo({number})")
+        nodes: list[dict[str, Any]] = still.send("Accessibility.getFullAXTree")["nodes"]
+        reached = 0
+        for node in nodes:
+            focusable = any(
+                p["name"] == "focusable" and p["value"].get("value")
+                for p in node.get("properties", [])
+            )
+            role = node.get("role", {}).get("value")
+            if node.get("ignored") or not (focusable or role == "image"):
+                continue
+            reached += 1
+            assert node.get("name", {}).get("value"), (number, role)
+        assert reached > 20
+
+
+FAINT = """(() => {
+  const linear = (v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  const luminance = (c) => [0.2126, 0.7152, 0.0722]
+    .reduce((total, part, i) => total + part * linear(c[i] / 255), 0.05);
+  const numbers = (text) => text.match(/[\\d.]+/g).map(Number);
+  const ground = (e) => {
+    while (e && numbers(getComputedStyle(e).backgroundColor)[3] === 0) e = e.parentElement;
+    return numbers(getComputedStyle(e ?? document.body).backgroundColor);
+  };
+  const written = (e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+  return [...document.querySelectorAll('.card *, .picture-head *, .control *')]
+    .filter((e) => written(e) && !e.closest(':disabled')).filter((e) => {
+      const pair = [numbers(getComputedStyle(e).color), ground(e)].map(luminance);
+      return Math.max(...pair) / Math.min(...pair) < 4.5;
+    }).map((e) => e.textContent);
+})()"""
+
+
+def test_no_text_is_too_faint(still) -> None:
+    """Contrast of 4.5 to 1 with what lies behind."""
+    assert still.js(FAINT) == []
+    still.js("document.querySelector('.card p').style.color = '#999'")  # is seen
+    assert still.js(FAINT) != []

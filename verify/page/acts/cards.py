@@ -1,0 +1,171 @@
+"""What the eight cards say. {query:…} and the like colour words by their role."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .weights import CLAIM
+
+ROLES = ("query", "key", "value", "written")
+
+
+@dataclass(frozen=True)
+class Card:
+    """One card: `title` is a sentence, `text` has its paragraphs, `task` ends it. `extra` is HTML
+    that the script fills or listens to, `answer` is folded away below the task."""
+
+    title: str
+    text: tuple[str, ...]
+    task: str
+    extra: str = ""
+    answer: str = ""
+
+
+def coloured(text: str) -> str:
+    """{query:asks} as a span of that role."""
+    return re.sub(rf"\{{({'|'.join(ROLES)}):([^}}]*)\}}", r'<span class="\1">\2</span>', text)
+
+
+STEP = (
+    '<p class="formula" role="math" aria-label="Delta is the sum over the points j of '
+    'score times value">'
+    "{written:Δ} = Σ<sub>j</sub> ({query:x}·{key:x<sub>j</sub>} + {query:1}·{key:1}) "
+    "× {value:2η (y<sub>j</sub> − line<sub>j</sub>)}</p>"
+)
+RATE = (
+    '<label class="slider">Step size <input type="range" id="rate" min="0.05" max="1.2" '
+    'step="any" aria-describedby="rate-text"></label>'
+    '<p class="reading-off" id="rate-text"></p>'
+)
+RACE = (
+    '<label class="slider">Stretch <input type="range" id="condition" min="0.5" max="3" '
+    'step="any" aria-describedby="condition-text"></label>'
+    '<p class="reading-off" id="condition-text"></p>'
+    '<table class="racers"><thead><tr><th scope="col">Who, and by which rule</th>'
+    '<th scope="col">Layers to 10<sup>−6</sup></th><th scope="col">Error left</th></tr></thead>'
+    '<tbody id="racers"></tbody></table>'
+)
+SIGNS = (
+    '<div class="signs" role="group" aria-label="Signs of the two heads">'
+    + "".join(
+        f'<button type="button" data-flip="{name}" aria-pressed="false" '
+        f'title="flip the sign of {name[0]} of head {name[1]}">{name[0]}<sub>{name[1]}</sub>'
+        "</button>"
+        for name in ("Q1", "K1", "V1", "Q2", "K2", "V2")
+    )
+    + '</div><p id="verdict" role="status"></p>'
+)
+CARDS = (
+    Card(
+        "It starts with a guess, and with no idea.",
+        (
+            "Six points, and a question {query:?}: which y belongs to this x? That is the "
+            "<em>prompt</em>, all that the transformer gets to read.",
+            "Its own numbers, the <em>weights</em>, were written down by hand before these points "
+            "existed, and they never change. So it opens with the dullest line there is: y = 0.",
+            "Yet layer by layer the line finds the points, and nobody trains anything. How?",
+        ),
+        "Press Play. Then drag a point somewhere else (or focus it and use the arrow keys), and "
+        "play again: same weights, new line.",
+    ),
+    Card(
+        "The question asks every point: how much are you like me?",
+        (
+            "Every point travels as a <em>token</em>, a short list of numbers: its x and a 1. "
+            "<em>Attention</em> is how tokens look at each other.",
+            "The question sends out a {query:query}, its own list. Every point holds up a "
+            "{key:key}, its list. Multiply them entry by entry and add: that is the {key:score}.",
+            "Same side, far out: a high score, a thick arc. Opposite sides: below zero, a dashed "
+            "arc.",
+        ),
+        "Drag the {query:?} far to the left. Which scores change their sign, and where do they "
+        "all become 1?",
+    ),
+    Card(
+        "Every point says how wrong the line is there.",
+        (
+            "What a token hands over when it is asked is its {value:value}. Here that is the "
+            "{value:error}: its y minus the height of the line, the green bar in the picture.",
+            "The error is turned down by a small factor first, 2η = <span data-twice-rate></span>. "
+            "η is the <em>step size</em>: nobody is to shout too loudly.",
+        ),
+        "Drag a point onto the line. Its bar vanishes: what is right already has nothing to say.",
+    ),
+    Card(
+        "Multiply, add, and the line moves.",
+        (
+            "Each point’s {key:score} times its {value:value} is one bar. Laid end to end, the "
+            "bars make the step {written:Δ}:",
+            STEP,
+            "The answer at {query:?} moves by exactly {written:Δ}. Every other place asks with "
+            "its own x, so the whole line moves. You may know this step from elsewhere: it is "
+            "<em>gradient descent</em>, a step downhill on the <em>loss</em>, the sum of the "
+            "squared errors.",
+        ),
+        "Press Step. Then point at a bar: its arc, its bar and its error light up together.",
+    ),
+    Card(
+        "Every layer is one step downhill.",
+        (
+            "A line is two numbers, its height and its slope, so it is a dot on this map. The "
+            "rings join lines of equal loss. In the middle lies the best line, dotted among the "
+            "points.",
+            "One round of attention is one <em>layer</em>. Eight layers are eight steps, and each "
+            "leaves a dot.",
+        ),
+        "Play it through. Then make the step larger: from where on does the path run away?",
+        RATE,
+    ),
+    Card(
+        "Stretch the data, and gradient descent crawls.",
+        (
+            "The same points, with x in another unit: the best line is as good as before, but the "
+            "rings become a valley. How long it is says the <em>condition number</em> κ, the "
+            "largest eigenvalue λ<sub>1</sub> of S = Σ x<sub>j</sub>x<sub>j</sub><sup>⊤</sup> by "
+            "the smallest, λ<sub>2</sub>. Five transformers race; how the Newtons work is on the "
+            "next card.",
+        ),
+        "Slide κ to 4 and to 1000. Who does not care? Choose a racer to see its path, and play it.",
+        RACE,
+        "Gradient descent needs some 7κ layers for this goal. Newton doubles the steps in every "
+        "layer and the third order triples them, so that ten times the κ costs two to seven layers "
+        "more. Sherman–Morrison reads one point after the other, two layers each, and is done "
+        "after the last, whatever κ is; what it computes is ridge regression, the best line with a "
+        "small price on large numbers, and its error is counted from that. All others are counted "
+        "from the best line. The third order loses digits again once it is through: that is "
+        "rounding.",
+    ),
+    Card(
+        "Newton uses the same bars to invert a matrix.",
+        (
+            "The best line solves S w = Σ y<sub>j</sub>x<sub>j</sub>. With the inverse of S you "
+            "would be done at once. So let every token carry t = Mx, where M is a guess for that "
+            "inverse.",
+            "One layer: {query:query t}, {key:key x<sub>j</sub>}, {value:value −t<sub>j</sub>/2}. "
+            "Multiply, add the bars to t, double the whole. What comes out is t for a better "
+            "guess, 2M − MSM.",
+        ),
+        "Step through. Once M is right, S M is 1 on the diagonal and 0 beside it, and the bars add "
+        "up to −t/2. Twice what is left is t again: nothing changes any more. The last layer asks "
+        "with t, takes y for the value, and has the answer.",
+        '<div id="inverse" class="inverse" aria-live="off"></div>',
+    ),
+    Card(
+        "A printed proof has one sign wrong: find it.",
+        (
+            "Fu et al. (2023) build the same Newton iteration with an attention that turns "
+            "negative scores u into 0, written ReLU(u). Two heads are to share the work: one sees "
+            "u, the other −u.",
+            "But as it is printed the line shoots away. The outlined bars are what point 1 should "
+            "get from each point, the filled ones what it does get. Every head has a {query:Q} for "
+            "its query, a {key:K} for its key, a {value:V} for its value.",
+        ),
+        "Change signs until every bar fills its outline.",
+        SIGNS,
+        "ReLU(u) + ReLU(−u) is |u|: the sign is lost. With −V<sub>2</sub> it is "
+        "ReLU(u) − ReLU(−u), and that is u. With this one sign changed the theorem holds, for "
+        "every number of points and of dimensions; the check of the paper "
+        f"(<code>witness check {CLAIM}</code>) proves it.",
+    ),
+)
