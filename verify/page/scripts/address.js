@@ -22,18 +22,18 @@ function placeParts(place = app) {
 
 function editParts() {
   const parts = [], start = startOf(app.origin), { family } = DATA.sides[app.side];
-  const step = stepName(app.analysis), drawn = app.origin !== "example" || changedNumbers() !== "";
+  const steps = stepNames(app.analysis), changed = changedNumbers(), drawn = app.origin !== "example" || changed !== "";
   for (const [name, value] of Object.entries(app.parameters)) {
-    if (String(value) === String(start[name]) && !(name === step && drawn) && !app.own.has(name)) continue;
+    if (String(value) === String(start[name]) && !(steps.includes(name) && drawn) && !app.own.has(name)) continue;
     parts.push(`${name}=${kept_(name in family.scalars ? written(name, value) : String(value))}`);
-    if (name === step && !app.own.has(name)) parts.push("suited=1");
+    if (steps.includes(name) && !app.own.has(name) && !parts.includes("suited=1")) parts.push("suited=1");
   }
   if (app.origin === "random") parts.push(`data=${app.data.X.length},${app.condition},${app.seed}`);
   if (app.origin.startsWith("counterexample")) parts.push(`data=${app.origin}`);
-  parts.push(changedNumbers());
+  parts.push(changed);
   DATA.sides.forEach((_, side) => {
-    const changed = Object.entries(app.edits[side]).map(([path, value]) => `${path}:${written(`edits.${side}.${path}`, value)}`);
-    if (changed.length) parts.push(`w${side || ""}=${kept_(changed.join(","))}`);
+    const weights = Object.entries(app.edits[side]).map(([path, value]) => `${path}:${written(`edits.${side}.${path}`, value)}`);
+    if (weights.length) parts.push(`w${side || ""}=${kept_(weights.join(","))}`);
   });
   return parts.filter(Boolean);
 }
@@ -97,7 +97,7 @@ const refuse = (what, text, reason) => say(`${what} ${`“${shortened(String(tex
 // The state that an address gives. What it does not mention is as the page starts; what is
 // refused is said and left out.
 function adopt(given) {
-  Object.assign(app, { typed: new Map(), refused: new Map(), own: new Set(), table: null, cell: null });
+  Object.assign(app, { typed: exactStart(), refused: new Map(), own: new Set(), table: null, cell: null });
   const side = given.has("side") ? Number(given.get("side")) : app.side;
   app.side = Object.hasOwn(DATA.sides, side) ? side : 0;
   if (given.has("side") && app.side !== side) refuse("The side", given.get("side"), `There ${DATA.sides.length === 1 ? "is one, 0" : "are 0 and 1"}.`);
@@ -106,9 +106,12 @@ function adopt(given) {
   adoptParameters(given);
   adoptPrompt(given);
   adoptWeights(given);
-  const name = stepName(analyseNow());
-  if (name !== null && !given.has(name) && app.origin === "random") suit();
-  if (name !== null && given.has(name) && !given.has("suited")) app.own.add(name);
+  const names = stepNames(analyseNow());
+  if (app.origin !== "example" && !names.some((name) => given.has(name)) && runsAway(analyseNow())) {
+    if (app.origin.startsWith("counterexample")) names.forEach((name) => app.own.add(name)); // it is asked for
+    else suit();
+  }
+  if (!given.has("suited")) for (const name of names) if (given.has(name)) app.own.add(name);
   recompute();
   adoptPlace(given);
 }

@@ -157,8 +157,7 @@ function setScalar(name, text, push) {
   offer(name, text, scalarLimits(name), (value) => {
     app.notices = [];
     app.parameters[name] = value;
-    const step = stepName(app.analysis);
-    if (name === step) app.own.add(name);
+    if (stepNames(app.analysis).includes(name)) app.own.add(name);
     else { // a ridge moves the limit
       app.settled = { ...app.settled, [name]: value };
       suitChangedPrompt();

@@ -4,10 +4,8 @@ byId("lab").hidden = false;
 setUpExercises();
 recompute();
 app.layer = Math.min(1, app.layers);
-{ // a page that is made to start where the algorithm runs away does so on purpose
-  const name = stepName(app.analysis);
-  if (name !== null && runsAway(app.analysis)) app.own.add(name);
-}
+// a page that is made to start where the algorithm runs away does so on purpose
+if (runsAway(app.analysis)) stepNames(app.analysis).forEach((name) => app.own.add(name));
 if (window.location.hash.includes("=")) {
   recall();
   showLab();

@@ -2,11 +2,16 @@
 
 const DATA = JSON.parse(byId("data").textContent);
 
+// What the page starts from, as fractions.
+function exactStart() {
+  return new Map(Object.entries(DATA.sides[0].family.exact));
+}
+
 const app = {
   parameters: { ...DATA.start }, data: structuredClone(DATA.example), origin: "example",
   condition: 4, seed: 1, layer: 0, cell: null, side: 0, view: DATA.sides.length > 1 ? "both" : "one",
   edits: DATA.sides.map(() => ({})), numbers: true, scores: false, coordinate: 0, range: null, touched: false,
-  typed: new Map(), // fractions as they were typed, by the key of their field
+  typed: exactStart(), // fractions as they were typed, by the key of their field
   refused: new Map(), // what a field does not take, as it was typed, and why
   own: new Set(), // parameters that the reader chose
   notices: [], // what the page says beside the verdict

@@ -28,15 +28,17 @@ function renderControls() {
 }
 
 function regionText() {
-  const { factor, limit } = app.analysis;
-  if (factor === null || limit === null) return "";
-  const letter = letterOf(limit.name), most = show(limit.value, 4);
-  const own = app.own.has(limit.name) ? ` You chose this ${letter}: it is kept when numbers change.` : "";
-  return factor < 1
-    ? `<p class="facts good">It converges for ${letter} &lt; ${most}: here the error factor is ρ = ${show(factor)}.${own}</p>`
-    : `<p class="facts bad">${letter} is outside 0 &lt; ${letter} &lt; ${most}: the error factor is ρ = ${show(factor)}, not below 1. The layers do
-      what they should, and the algorithm ${factor === 1 ? "stands still" : "runs away"}.${own}</p>`;
+  const { factor, limit } = app.analysis, names = stepNames(app.analysis);
+  const mine = names.filter((name) => app.own.has(name)).map(letterOf).join(", ");
+  const own = mine ? ` You chose ${mine}: it is kept when numbers change.` : "";
+  if (!limit) return own && `<p class="facts">${own}</p>`;
+  const letter = letterOf(limit.name), most = show(limit.value, 4), error = factor === null ? "" : `: here the error factor is ρ = ${show(factor)}`;
+  const region = limit.below ? `0 &lt; ${letter} &lt; ${most}` : `${letter} ≥ ${most}`;
+  return runsAway(app.analysis) || factor === 1
+    ? `<p class="facts bad">${letter} is outside ${region}${error}${factor === null ? "" : ", not below 1"}. The layers do
+      what they should, and the algorithm ${factor === 1 ? "stands still" : "runs away"}.${own}</p>`
+    : `<p class="facts good">It converges for ${limit.below ? `${letter} &lt; ${most}` : region}${error}.${own}</p>`;
 }
 
-const regionButton = () => (app.analysis.limit
+const regionButton = () => (stepNames(app.analysis).length
   ? ' <button type="button" data-do="suit" data-focus="suit">a step size that suits it</button>' : "");

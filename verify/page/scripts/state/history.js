@@ -29,7 +29,8 @@ function startTimeline() {
   timeline.edits = [editParts().join("&")];
   timeline.at = 0;
   app.settled = { ...app.parameters };
-  history.replaceState({ at: 0, full: address() }, "");
+  const asked = window.location.hash.includes("="); // then it says everything from now on
+  history.replaceState({ at: 0, full: address() }, "", asked ? address() : undefined);
 }
 
 function travel(by) {
