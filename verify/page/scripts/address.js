@@ -92,7 +92,10 @@ function readAddress(fragment) {
   return given;
 }
 
-const refuse = (what, text, reason) => say(`${what} ${`“${shortened(String(text))}”`} of the address is not taken. ${reason}`);
+function refuse(what, text, reason) {
+  const given = shortened(String(text));
+  say(`${what} ${reason.includes(given) ? "" : `“${given}” `}of the address is not taken. ${reason}`);
+}
 
 // The state that an address gives. What it does not mention is as the page starts; what is
 // refused is said and left out.
@@ -103,15 +106,15 @@ function adopt(given) {
   if (given.has("side") && app.side !== side) refuse("The side", given.get("side"), `There ${DATA.sides.length === 1 ? "is one, 0" : "are 0 and 1"}.`);
   app.view = DATA.sides.length > 1 && given.get("view") !== "one" ? "both" : "one";
   app.origin = adoptOrigin(given.get("data"));
-  adoptParameters(given);
+  const taken = adoptParameters(given);
   adoptPrompt(given);
   adoptWeights(given);
-  const names = stepNames(analyseNow());
-  if (app.origin !== "example" && !names.some((name) => given.has(name)) && runsAway(analyseNow())) {
+  const names = stepNames(analyseNow()), starts = app.origin === "example" && changedNumbers() === "";
+  if (!starts && !names.some((name) => taken.has(name)) && runsAway(analyseNow())) {
     if (app.origin.startsWith("counterexample")) names.forEach((name) => app.own.add(name)); // it is asked for
     else suit();
   }
-  if (!given.has("suited")) for (const name of names) if (given.has(name)) app.own.add(name);
+  if (!given.has("suited")) for (const name of names) if (taken.has(name)) app.own.add(name);
   recompute();
   adoptPlace(given);
 }
@@ -125,8 +128,9 @@ function adoptOrigin(text) {
   return "example";
 }
 
+// The names of those that are taken.
 function adoptParameters(given) {
-  const { axes, scalars } = DATA.sides[app.side].family;
+  const { axes, scalars } = DATA.sides[app.side].family, taken = new Set();
   app.parameters = { ...startOf(app.origin) };
   for (const name of Object.keys(DATA.start)) {
     const text = given.get(name);
@@ -134,18 +138,19 @@ function adoptParameters(given) {
     if (Object.hasOwn(axes, name)) {
       const value = axes[name].find((v) => String(v) === text);
       if (value === undefined) refuse(name, text, `On offer: ${axes[name].join(", ")}.`);
-      else app.parameters[name] = value;
+      else { app.parameters[name] = value; taken.add(name); }
     } else if (Object.hasOwn(scalars, name)) {
       const read = readNumber(text, scalarLimits(name));
       if (read.why) { refuse(letterOf(name), text, read.why); continue; }
       app.parameters[name] = read.value;
       app.typed.set(name, read.text);
+      taken.add(name);
     }
   }
-  if (!chosen()) {
-    say("These sizes and words of the address do not go together.");
-    app.parameters = { ...DATA.start };
-  }
+  if (chosen()) return taken;
+  say("These sizes and words of the address do not go together.");
+  app.parameters = { ...DATA.start };
+  return new Set();
 }
 
 function adoptPrompt(given) {
@@ -170,9 +175,9 @@ function adoptPrompt(given) {
 }
 
 function adoptDrawn(text, variant) {
-  const parts = text.split(","), read = ["n", "condition", "seed"].map((name, i) => readNumber(parts[i], DRAWN[name]));
-  const wrong = read.find((one) => one.why);
-  if (wrong) refuse("The prompt", text, `It is n,condition,seed. ${wrong.why}`);
+  const names = ["n", "condition", "seed"], parts = text.split(",");
+  const read = names.map((name, i) => readNumber(parts[i], DRAWN[name])), at = read.findIndex((one) => one.why), wrong = read[at];
+  if (wrong) refuse("The prompt", text, `It is n,condition,seed, and of ${names[at]}: ${wrong.why}`);
   else [app.n, app.condition, app.seed] = read.map((one) => one.value);
   if (wrong) { app.origin = "example"; app.data = structuredClone(DATA.example); return; }
   if (variant.examples !== null && variant.examples !== app.n) {

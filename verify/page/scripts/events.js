@@ -21,11 +21,16 @@ function openCell(id, side, push) {
   remember(push ?? true);
 }
 
+// A prompt with its x moved into [0, 1] where they have to lie there.
+function insideOf(made, unit) {
+  const inside = (rows_) => rows_.map((x) => x.map((v) => Math.round(100 / (1 + Math.exp(-v))) / 100));
+  return unit ? { ...made, X: inside(made.X), queries: inside(made.queries) } : made;
+}
+
 // n examples as the controls have them drawn.
 function drawnPrompt(n) {
-  const variant = chosen(), made = randomPrompt(variant.prompt.d, variant.examples ?? n, app.condition, app.seed);
-  const inside = (rows_) => rows_.map((x) => x.map((v) => Math.round(100 / (1 + Math.exp(-v))) / 100));
-  return DATA.lesson.unit ? { ...made, X: inside(made.X), queries: inside(made.queries) } : made;
+  const { prompt, examples } = chosen();
+  return insideOf(randomPrompt(prompt.d, examples ?? n, app.condition, app.seed), DATA.lesson.unit);
 }
 
 function regenerate() {
@@ -195,6 +200,7 @@ document.addEventListener("keydown", (event) => {
   const { target, key } = event;
   if ((event.ctrlKey || event.metaKey) && !event.altKey) return undoByKey(event);
   if (event.altKey) return;
+  if (key === "Tab" && target.dataset && target.dataset.field && target.value !== target.defaultValue) return takeAndGoOn(event);
   if (target.dataset && target.dataset.cell) return moveInGrid(event);
   if (target.dataset && target.dataset.point) return movePoint(event);
   if (target.dataset && target.dataset.random) return stepField(event);
@@ -212,6 +218,18 @@ function undoByKey(event) {
   if (target.matches("input[type=text]") && target.value !== target.defaultValue) return;
   event.preventDefault();
   travel(name === "z" && !shiftKey ? -1 : 1);
+}
+
+// Takes what was typed, which draws the field anew, and goes on from there.
+function takeAndGoOn(event) {
+  const { target, shiftKey } = event, name = target.dataset.focus;
+  event.preventDefault();
+  target.dispatchEvent(new Event("change", { bubbles: true }));
+  const all = [...document.querySelectorAll("a[href], button:not(:disabled), input, select, summary, [tabindex='0']")].filter((e) => e.offsetParent || e.ownerSVGElement);
+  const next = all[all.findIndex((e) => e.dataset.focus === name) + (shiftKey ? -1 : 1)];
+  if (!next) return;
+  next.focus();
+  if (next.localName === "input" && next.type === "text") next.select();
 }
 
 // Arrows count whole numbers up and down.

@@ -14,6 +14,7 @@ startTimeline();
 render();
 offerFigures();
 window.page = {
-  app, saved, change, go, arithmetic, rightAnswer, show, figureSvg, figurePng, address, remember,
+  app, saved, change, go, arithmetic, rightAnswer, show, figureSvg, figurePng, address, remember, leftOver,
+  drawn: (d, n, condition, seed, unit) => insideOf(randomPrompt(d, n, condition, seed), unit),
   exercises: DATA.lesson.exercises, lens: (k) => lens(app.models[app.side].result, k, DATA.lesson.lens),
 };

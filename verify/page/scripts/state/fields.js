@@ -16,6 +16,7 @@ function readNumber(typed, { least, most, above, whole } = {}) {
   if (parts && Number(parts[2]) === 0) return { why: `${text} divides by 0.` };
   const value = (parts ? Number(parts[1]) / Number(parts[2]) : Number(text)) || 0;
   if (!(Math.abs(value) <= LARGEST)) return { why: `${shortened(text)} is too large: numbers go up to 1e100.` };
+  if (value === 0 && /[1-9]/.test(text.split(/[e/]/i)[0])) return { why: `${shortened(text)} is too small for float64.` };
   if (whole && !Number.isInteger(value)) return { why: `${shortened(text)} is no whole number.` };
   if (above !== undefined && !(value > above)) return { why: `It must be above ${above}.` };
   if ((least !== undefined && value < least) || (most !== undefined && value > most)) {

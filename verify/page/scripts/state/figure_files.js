@@ -49,7 +49,9 @@ function drawnFrom(element) {
     }
   }
   function wordsOf(node, style) {
-    const font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+    // one letter in a formula is italic of itself
+    const letter = node.parentElement.localName === "mi" && node.data.trim().length === 1;
+    const font = `${letter ? "italic" : style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
     ruler.font = font;
     const { fontBoundingBoxAscent: up, fontBoundingBoxDescent: down } = ruler.measureText("x");
     for (const found of node.data.matchAll(/\S+/g)) {

@@ -27,14 +27,19 @@ function runsAway(analysis) {
   return names.length > 0 && worseThanNothing();
 }
 
-function worseThanNothing() {
+// What is left of the examples' own y after the last layer, squared; null without a witness.
+function leftOver() {
   const { family } = DATA.sides[DATA.sides.length - 1], parameters = { ...family.fixed, ...app.parameters };
   const witness = assemble(family, DATA.pools, parameters, {});
-  if (!witness || !fits(witness)) return false;
+  if (!witness || !fits(witness)) return null;
   const alone = witness.layers.every((layer) => layer.heads.every((head) => head.keys === "context"));
   const runs = (alone ? [app.data.X] : app.data.X.map((x) => [x])).map((queries) => run(witness, { ...app.data, queries }));
-  const left = runs.flatMap((made) => Array.from(made.predictions)).reduce((total, v, i) => total + (v - app.data.y[i]) ** 2, 0);
-  return !(left <= app.data.y.reduce((total, v) => total + v * v, 0) * (1 + 1e-9));
+  return runs.flatMap((made) => Array.from(made.predictions)).reduce((total, v, i) => total + (v - app.data.y[i]) ** 2, 0);
+}
+
+function worseThanNothing() {
+  const left = leftOver();
+  return left !== null && !(left <= app.data.y.reduce((total, v) => total + v * v, 0) * (1 + 1e-9));
 }
 
 // Three digits, as they can be typed; upwards where a bound from above is wanted.

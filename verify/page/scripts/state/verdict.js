@@ -28,7 +28,7 @@ function verdictOf(model, i) {
   if (!comparison.compared) return line("beyond", "<strong>Undecided</strong>: no slot is annotated.");
   if (vague) {
     const reason = comparison.exact
-      ? `rounding alone may move this number, ${show(vague.should)}, by ${show(vague.bound, 2)}. What it holds is ${show(vague.is)}`
+      ? `rounding alone may move this number, ${show(vague.should)}, by ${Number.isFinite(vague.bound) ? show(vague.bound, 2) : "any amount"}. What it holds is ${show(vague.is)}`
       : `it should hold ${show(vague.should)} and holds ${show(vague.is)}: GeLU, softmax and layer norm come no closer`;
     return line("beyond", `<strong>Undecided</strong>: on this prompt not one digit is certain after ${at(vague)}, where ${reason}.`);
   }
