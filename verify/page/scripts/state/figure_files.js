@@ -4,7 +4,15 @@ const DRAWN_STYLES = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-
   "opacity", "font-family", "font-size", "font-weight", "font-style", "text-anchor", "dominant-baseline"];
 const FIGURES = "main svg[viewBox]:not([aria-hidden=true]), main .board, main figure.head .scroll";
 const seen_ = (style) => style.display !== "none" && style.visibility !== "hidden" && Number(style.opacity) > 0;
-const clear = (colour_) => colour_ === "transparent" || /,\s*0\)$/.test(colour_);
+const clear = (colour_) => colour_ === "transparent" || /[,/]\s*0\)$/.test(colour_);
+
+// A colour as every reader of SVG knows it: mixed colours come as color(srgb r g b).
+function plainColour(text) {
+  const found = /^color\(srgb ([\d.e-]+) ([\d.e-]+) ([\d.e-]+)(?: \/ ([\d.e-]+))?\)$/.exec(text);
+  if (!found) return text;
+  const [r, g, b] = found.slice(1, 4).map((part) => Math.round(255 * Number(part)));
+  return found[4] === undefined ? `rgb(${r}, ${g}, ${b})` : `rgba(${r}, ${g}, ${b}, ${found[4]})`;
+}
 
 // A drawing with what the style sheet says written into it.
 function styled(svg) {
@@ -15,7 +23,7 @@ function styled(svg) {
     if (style.display === "none") { hidden.push(to[i]); return; }
     for (const name of DRAWN_STYLES) {
       const value = style.getPropertyValue(name);
-      if (value) to[i].style.setProperty(name, value);
+      if (value) to[i].style.setProperty(name, plainColour(value));
     }
     for (const { name } of [...to[i].attributes]) if (/^(class|tabindex|role|aria-|data-)/.test(name)) to[i].removeAttribute(name);
   });
@@ -32,10 +40,10 @@ function drawnFrom(element) {
 
   function boxOf(node, style) {
     const { x, y, w, h } = place(node.getBoundingClientRect());
-    if (!clear(style.backgroundColor)) bar(x, y, w, h, style.backgroundColor);
+    if (!clear(style.backgroundColor)) bar(x, y, w, h, plainColour(style.backgroundColor));
     const edges = { Top: [x, y, w, 0], Bottom: [x, y + h, w, 0], Left: [x, y, 0, h], Right: [x + w, y, 0, h] };
     for (const [edge, [ex, ey, ew, eh]] of Object.entries(edges)) {
-      const wide = parseFloat(style[`border${edge}Width`]), colour_ = style[`border${edge}Color`];
+      const wide = parseFloat(style[`border${edge}Width`]), colour_ = plainColour(style[`border${edge}Color`]);
       if (!wide || style[`border${edge}Style`] === "none" || clear(colour_)) continue;
       bar(edge === "Right" ? ex - wide : ex, edge === "Bottom" ? ey - wide : ey, ew || wide, eh || wide, colour_);
     }
@@ -51,7 +59,7 @@ function drawnFrom(element) {
   function wordsOf(node, style) {
     // one letter in a formula is italic of itself
     const letter = node.parentElement.localName === "mi" && node.data.trim().length === 1;
-    const font = `${letter ? "italic" : style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+    const font = `${letter ? "italic" : style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily.replace(/"Witness Math", /, "")}, serif`;
     ruler.font = font;
     const { fontBoundingBoxAscent: up, fontBoundingBoxDescent: down } = ruler.measureText("x");
     for (const found of node.data.matchAll(/\S+/g)) {
@@ -86,7 +94,7 @@ function drawnFrom(element) {
 function groundOf(element) {
   for (let at = element; at; at = at.parentElement) {
     const { backgroundColor } = getComputedStyle(at);
-    if (!clear(backgroundColor)) return backgroundColor;
+    if (!clear(backgroundColor)) return plainColour(backgroundColor);
   }
   return "white";
 }
