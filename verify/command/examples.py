@@ -58,14 +58,13 @@ def saved(subject: Subject, state: Saved, path: str) -> Problem:
         raise WrongCall(f"{path}: X has {n} rows, y {len(state.y)}")
     if state.queries.shape[1] != d:
         raise WrongCall(f"{path}: X has {d} columns, queries {state.queries.shape[1]}")
-    about = (f"prompt     {plural(n, 'example')} saved in {path}",)
+    about = [f"prompt     {plural(n, 'example')} saved in {path}"]
     if state.edits:
         listed = ", ".join(f"{where} = {value}" for where, value in state.edits.items())
-        about += (f"weights    {plural(len(state.edits), 'weight')} changed by hand: {listed}",)
+        many = plural(len(state.edits), "weight")
+        about.append(f"weights    {many} changed by hand: {listed}")
     labels = tuple(range(1, len(state.queries) + 1))
-    return Problem(
-        state.X, state.y, state.queries, labels, None, about, parameters, state.edits
-    )
+    return Problem(state.X, state.y, state.queries, labels, None, tuple(about), parameters, state.edits)
 
 
 def with_edits(subject: Subject, edits: Mapping[str, Fraction]) -> Subject:
