@@ -76,7 +76,7 @@ def predictions(browser: driver.Browser, side: int = 0) -> np.ndarray:
 def state(browser: driver.Browser) -> tuple[dict[str, Any], np.ndarray, np.ndarray, np.ndarray]:
     saved = browser.js("page.saved()")
     return (
-        saved["parameters"],
+        {name: build._exact(value) for name, value in saved["parameters"].items()},
         np.array(saved["X"]),
         np.array(saved["y"]),
         np.array(saved["queries"]),

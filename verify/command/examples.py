@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -10,13 +12,18 @@ import numpy as np
 from ..inputs.errors import WrongCall
 from ..inputs.names import Subject
 from ..inputs.settings import convert
-from ..inputs.tables import header_of, read_csv, read_state, require
+from ..inputs.states import Saved, changed, checked, read_state
+from ..inputs.tables import header_of, read_csv, require
+from ..page.address import is_address, state_of
 from ..report.tables import plural
 
 
 @dataclass(frozen=True)
 class Problem:
-    """X (n, d), y (n,), queries (m, d), the queries' row numbers and true targets if known."""
+    """X (n, d), y (n,), queries (m, d), the queries' row numbers and true targets if known.
+
+    edits: weights that were changed by hand, by the paths of a page.
+    """
 
     X: np.ndarray
     y: np.ndarray
@@ -25,11 +32,21 @@ class Problem:
     truth: np.ndarray | None
     about: tuple[str, ...]
     parameters: dict[str, Any] = field(default_factory=dict)
+    edits: Mapping[str, Fraction] = field(default_factory=dict)
 
 
-def saved(subject: Subject, path: str) -> Problem:
-    """The prompt and parameters that the teaching page saved. Raises WrongCall."""
-    state = read_state(path)
+def state(name: str, data: str) -> Saved | None:
+    """The state of a teaching page of `name`, saved as JSON or said by an address; None of a table.
+
+    Raises WrongCall.
+    """
+    if is_address(data):
+        return checked(data, state_of(data, name))
+    return read_state(data) if data.lower().endswith(".json") else None
+
+
+def saved(subject: Subject, state: Saved, path: str) -> Problem:
+    """The prompt and parameters of a teaching page's state, from `path`. Raises WrongCall."""
     if state.witness != subject.title:
         raise WrongCall(f"{path} is a state of {state.witness}, not of {subject.title}")
     parameters = {
@@ -41,9 +58,18 @@ def saved(subject: Subject, path: str) -> Problem:
         raise WrongCall(f"{path}: X has {n} rows, y {len(state.y)}")
     if state.queries.shape[1] != d:
         raise WrongCall(f"{path}: X has {d} columns, queries {state.queries.shape[1]}")
-    about = (f"prompt     {plural(n, 'example')} saved in {path}",)
+    about = [f"prompt     {plural(n, 'example')} saved in {path}"]
+    if state.edits:
+        listed = ", ".join(f"{where} = {value}" for where, value in state.edits.items())
+        many = plural(len(state.edits), "weight")
+        about.append(f"weights    {many} changed by hand: {listed}")
     labels = tuple(range(1, len(state.queries) + 1))
-    return Problem(state.X, state.y, state.queries, labels, None, about, parameters)
+    return Problem(state.X, state.y, state.queries, labels, None, tuple(about), parameters, state.edits)
+
+
+def with_edits(subject: Subject, edits: Mapping[str, Fraction]) -> Subject:
+    """What builds the subject's witness with these weights changed."""
+    return replace(subject, function=lambda **given: changed(subject.build(given), edits))
 
 
 @dataclass(frozen=True)

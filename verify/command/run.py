@@ -33,7 +33,11 @@ LARGE = 1_000_000  # numbers in X from which on several threads are worth starti
 def run(
     name: NAME,
     data: Annotated[
-        str, typer.Option(metavar="FILE.csv", help="The examples; or a saved state (.json).")
+        str,
+        typer.Option(
+            metavar="FILE.csv",
+            help="The examples; or a page's state: saved (.json), or its address (FILE.html#…).",
+        ),
     ],
     target: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The column to predict.")
@@ -81,12 +85,13 @@ def run(
         check_writable(path)
     if json == "-" and output == "-":
         raise WrongCall("only one of --json and -o can go to standard output")
-    found = subject(name)
-    if data.lower().endswith(".json"):
+    state = examples.state(name, data)
+    found = subject(name, state.variant if state is not None else None)
+    if state is not None:
         for option, value in (("target", target), ("query", query), ("features", features)):
             if value is not None:
                 raise WrongCall(f"--{option} is for CSV files; {data} holds a whole prompt")
-        problem = examples.saved(found, data)
+        problem = examples.saved(found, state, data)
     elif target is None:
         raise WrongCall("--target is missing: the column of the data to predict")
     else:
@@ -99,6 +104,8 @@ def run(
     X = problem.X.astype(float)
     parameters, why = suit(name, found.signature, given, X, found.of_cases)
     threads = one_thread() if problem.X.size < LARGE else nullcontext()
+    if problem.edits:
+        found = examples.with_edits(found, problem.edits)
     with Progress("prompts", 1) as progress, threads:
         progress(f"{name} on {len(problem.X)} examples")
         result = regression.run(found, parameters, problem, numbers)
@@ -184,6 +191,7 @@ def document(
         "witness": name,
         "parameters": {key: text(value) for key, value in parameters.items()},
         "digest": witness.digest,
+        "edits": {path: text(value) for path, value in problem.edits.items()},
         "numbers": numbers,
         "examples": len(problem.X),
         "closed_form": result.closed_name,

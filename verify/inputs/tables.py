@@ -1,18 +1,16 @@
-"""Tables of numbers from CSV files, and saved prompts from JSON; clear about what is wrong."""
+"""Tables of numbers from CSV files; clear about what is wrong."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .errors import WrongCall
 from .files import reason
-from .settings import exact_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,56 +138,3 @@ def _numbers(path: str | Path, name: str, cells: np.ndarray) -> np.ndarray:
 
 def _short(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:37] + "…")
-
-
-# -- saved prompts ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Saved:
-    """The state that the teaching page saves: a witness, its parameters and a prompt."""
-
-    witness: str
-    parameters: dict[str, Any]
-    X: np.ndarray  # (n, d) of Fractions
-    y: np.ndarray  # (n,)
-    queries: np.ndarray  # (m, d)
-
-
-def read_state(path: str | Path) -> Saved:
-    """A saved state {"witness", "parameters", "X", "y", "queries"}. Raises WrongCall."""
-    try:
-        state = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise WrongCall(f"{path}: cannot be read: {reason(error)}") from None
-    except (ValueError, RecursionError) as error:
-        raise WrongCall(f"{path} is no JSON: {reason(error)}") from None
-    keys = ("witness", "parameters", "X", "y", "queries")
-    if not isinstance(state, dict) or any(key not in state for key in keys):
-        raise WrongCall(f"{path} is no saved state; it must have {', '.join(keys)}")
-    if not isinstance(state["witness"], str) or not isinstance(state["parameters"], dict):
-        raise WrongCall(f"{path}: witness must be a name and parameters an object")
-    if any(state.get("edits") or ()):
-        raise WrongCall(
-            f"{path} has weights changed by hand; restore them on the page, or remove edits"
-        )
-    X = _exact(path, "X", state["X"], 2)
-    y = _exact(path, "y", state["y"], 1)
-    queries = _exact(path, "queries", state["queries"], 2)
-    return Saved(state["witness"], state["parameters"], X, y, queries)
-
-
-def _exact(path: str | Path, name: str, value: Any, axes: int) -> np.ndarray:
-    """A vector (axes = 1) or a matrix of exact numbers from JSON."""
-    rows = value if axes == 2 else [value]
-    try:
-        if not isinstance(value, list) or not value:
-            raise ValueError(f"it must be a list of {'rows' if axes == 2 else 'numbers'}")
-        if any(not isinstance(row, list) or not row for row in rows):
-            raise ValueError("it must be a list of rows")
-        if len({len(row) for row in rows}) > 1:
-            raise ValueError("its rows differ in length")
-        made = np.array([[exact_number(entry) for entry in row] for row in rows], dtype=object)
-    except ValueError as error:
-        raise WrongCall(f"{path}: {name}: {error}") from None
-    return made if axes == 2 else made[0]

@@ -35,16 +35,25 @@ SCRIPTS = (
     "scripts/draw.js",
     "scripts/stream.js",
     "scripts/layer.js",
-    "scripts/prompt.js",
     "scripts/plot.js",
     "scripts/chart.js",
     "scripts/exercises.js",
+    "scripts/state/fields.js",
+    "scripts/state/steps.js",
+    "scripts/state/verdict.js",
+    "scripts/state/table.js",
+    "scripts/state/controls.js",
     "scripts/state.js",
+    "scripts/state/present.js",
     "scripts/events.js",
     "scripts/address.js",
+    "scripts/state/history.js",
+    "scripts/state/files.js",
+    "scripts/state/csv.js",
+    "scripts/state/figure_files.js",
     "scripts/main.js",
 )
-STYLES = ("styles/base.css", "styles/acts.css")
+STYLES = ("styles/base.css", "styles/instrument.css", "styles/acts.css")
 FONT = re.compile(r'url\("([^":]+\.woff2)"\)')
 
 

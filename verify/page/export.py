@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, fields, is_dataclass, replace
+from fractions import Fraction
 from inspect import signature
 from itertools import product
 from typing import Any
@@ -207,10 +208,16 @@ class Export:
             },
             "letters": list(letters),
             "scalars": {name: float(value) for name, value in scalars.items()},
+            "exact": {name: str(v) for name, v in scalars.items() if _is_ratio(v)},
             "zero": list(zero),
             "fixed": {},
             "members": members,
         }
+
+
+def _is_ratio(value: Any) -> bool:
+    """Whether a float is not all of it, or not how it would be typed."""
+    return isinstance(value, Fraction) and value.denominator > 1
 
 
 def construction(
@@ -258,6 +265,7 @@ def construction(
     return family | {
         "fixed": {key: _plain(value) for key, value in fixed.items()},
         "start": start,
+        "suited": {key: scalar_tree(text) for key, text in made.suited.items() if key in scalars},
     }
 
 
@@ -315,9 +323,11 @@ def left(made: Construction, values: Mapping[Any, Any]) -> Tree | None:
 
 
 def region(made: Construction, values: Mapping[str, Any]) -> Tree | None:
-    """Below what which parameter has to be: [name, bound]; None where nothing is known."""
-    name, below, bound = str(made.converges(values)).partition(" < ")
-    return [name, scalar_tree(bound)] if below else None
+    """What a parameter has to be: [name, bound, "<" or ">="]; None where nothing is known."""
+    said = str(made.converges(values))
+    mark = ">=" if ">=" in said else "<"
+    name, found, bound = said.partition(f" {mark} ")
+    return [name, scalar_tree(bound), mark] if found else None
 
 
 def _is_zero(parameter: Parameter, value: Any) -> bool:

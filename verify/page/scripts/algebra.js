@@ -2,7 +2,24 @@
 // what the slots should hold.
 
 const isNumber = (m) => m.r === 1 && m.c === 1;
-const FUNCTIONS = { ceil: Math.ceil, sqrt: Math.sqrt, log: Math.log, exp: Math.exp, abs: Math.abs, erf };
+// Functions of a number x that rounding may have moved by e: [value, how far that moves it].
+const FUNCTIONS = {
+  ceil: (x, e) => [Math.ceil(x), Math.ceil(x + e) - Math.ceil(x - e)],
+  sqrt: (x, e) => rounded(Math.sqrt(x), x > 0 ? e / Math.sqrt(x) : Math.sqrt(e)),
+  log: (x, e) => [Math.log(x), (e < x ? -Math.log1p(-e / x) : Infinity) + 2 * U * Math.abs(Math.log(x))],
+  exp: (x, e) => [Math.exp(x), Math.exp(x) * (Math.expm1(e) + 2 * U)],
+  abs: (x, e) => [Math.abs(x), e],
+  erf: (x, e) => [erf(x), 1.13 * e + 8 * U],
+};
+
+function power_(a, b) {
+  const [x, ex, y, ey] = [a.v[0], a.e[0], b.v[0], b.e[0]], v = x ** y;
+  if (x === 0) return number(v, ex === 0 && ey === 0 ? 0 : ex ** y);
+  if (ex >= Math.abs(x)) return number(v, Infinity);
+  const moved = Math.abs(y) * -Math.log1p(-ex / Math.abs(x)) + Math.abs(Math.log(Math.abs(x))) * ey;
+  const whole = Number.isInteger(v) && Math.abs(v) < 2 ** 53 && ex === 0 && ey === 0 && Number.isInteger(x) && y >= 0;
+  return number(v, whole ? 0 : Math.abs(v) * (Math.expm1(moved) + 2 * U));
+}
 
 // A number beside a matrix stands for a matrix of that number.
 function alike(a, b) {
@@ -24,11 +41,11 @@ function evaluate(tree, scope) {
   if (operator === "neg") return negate(a);
   if (operator === "T") return transpose(a);
   if (operator === "relu") return relu(a);
-  if (Object.hasOwn(FUNCTIONS, operator)) return number(FUNCTIONS[operator](a.v[0]));
+  if (Object.hasOwn(FUNCTIONS, operator)) return number(...FUNCTIONS[operator](a.v[0], a.e[0]));
   const b = evaluate(right, scope);
   if (operator === "+") return add(...alike(a, b));
   if (operator === "-") return subtract(...alike(a, b));
-  if (operator === "**") return number(a.v[0] ** b.v[0]);
+  if (operator === "**") return power_(a, b);
   if (operator === "/") {
     const column = new Matrix(a.r, 1);
     column.v.fill(b.v[0]);
@@ -120,29 +137,63 @@ function expectations(witness, data, parameters, tokens) {
     }));
 }
 
+// The sizes by which a number is judged: the largest number of its slot up to a layer that
+// rounding leaves certain, and before there is one the largest of the prompt.
+function sizesBySlot({ data, steps }) {
+  const prompt = Math.max(...data.X.flat().map(Math.abs), ...data.y.map(Math.abs), ...data.queries.flat().map(Math.abs));
+  const most = {};
+  const upTo = steps.map(({ after }) => {
+    for (const [name, m] of Object.entries(after)) {
+      for (let i = 0; i < m.v.length; i++) {
+        const size = Math.abs(m.v[i]);
+        if (size > m.e[i] && size > (most[name] ?? 0)) most[name] = size;
+      }
+    }
+    return { ...most };
+  });
+  return (k, slot, is, should, bound) => {
+    const certain = [Math.abs(is), Math.abs(should)].filter((size) => size > bound);
+    return Math.max(...certain, upTo[k][slot] ?? 0) || prompt;
+  };
+}
+
 // Compares a run with the expectations, slot by slot in the order of the layers. Two numbers
 // differ when rounding cannot explain it, or by more than `slack` where the construction is
 // approximate anyway and rounding the smaller part.
+//
+// `share` is the largest gap as a share of what rounding allows there. `digits` of every number
+// are certain: what rounding allows (or what an approximation left open) against the size of the
+// numbers. Where it is not one, agreement means nothing: `vague` is the first such place.
 function compare(result, expected, slack, answers) {
-  const marks = [new Map()];
-  let first = null, compared = 0, worst = 0, beyond = false;
-  const { tokens, predictions, steps, witness } = result;
+  const marks = [new Map()], { tokens, predictions, steps, witness } = result, sizeAt = sizesBySlot(result);
+  const told = { marks, first: null, vague: null, compared: 0, worst: 0, share: 0, digits: Infinity, beyond: false, exact: slack === null };
+  const look = (k, slot, i, t, is, should, allowed, text) => {
+    const gap = Math.abs(is - should), allows = slack ?? allowed, bound = Number.isNaN(allows) ? Infinity : allows;
+    const found = { is, should, bound, text };
+    told.compared += 1;
+    if (!Number.isFinite(gap)) { told.beyond = true; return; }
+    if (gap > bound) {
+      if (!marks[k].has(`${slot}.${i}.${t}`)) marks[k].set(`${slot}.${i}.${t}`, found);
+      told.first ??= { layer: k, slot, entry: i, token: t, ...found };
+      return;
+    }
+    told.worst = Math.max(told.worst, gap);
+    if (gap > 0 && slack === null) told.share = Math.max(told.share, gap / bound);
+    const open = slack === null ? bound : gap;
+    if (open === 0) return;
+    const digits = Math.log10(sizeAt(k, slot, is, should, open) / open);
+    told.digits = Math.min(told.digits, digits);
+    if (!(digits >= 1)) told.vague ??= { layer: k, slot, entry: i, token: t, ...found };
+  };
   expected.forEach((holds, k) => {
-    const here = new Map();
-    marks.push(here);
+    marks.push(new Map());
     for (const { slot: reference, text, should } of holds) {
-      const [slot, index] = splitEntry(reference), is = result.steps[k + 1].after[slot];
+      const [slot, index] = splitEntry(reference), is = steps[k + 1].after[slot];
       for (const [t, wanted] of should) {
         const size = index === null ? is.c : 1;
         for (let place = 0; place < size; place++) {
           const i = index ?? place, at = isNumber(wanted) ? 0 : place;
-          const gap = Math.abs(is.get(t, i) - wanted.v[at]);
-          const bound = slack ?? is.error(t, i) + wanted.e[at];
-          compared += 1;
-          if (!Number.isFinite(gap) || Number.isNaN(bound) || (slack === null && bound === Infinity)) { beyond = true; continue; }
-          if (gap <= bound) { worst = Math.max(worst, gap); continue; }
-          here.set(`${slot}.${i}.${t}`, { is: is.get(t, i), should: wanted.v[at], bound, text });
-          first ??= { layer: k + 1, slot, entry: i, token: t, is: is.get(t, i), should: wanted.v[at], text };
+          look(k + 1, slot, i, t, is.get(t, i), wanted.v[at], is.error(t, i) + wanted.e[at], text);
         }
       }
     }
@@ -151,14 +202,9 @@ function compare(result, expected, slack, answers) {
   const [slot, index] = splitEntry(witness.readout.slot), last = steps.length - 1;
   (answers ?? []).forEach((answer, j) => {
     const t = tokens.queries[j], i = index ?? 0, c = witness.readout.value;
-    const bound = slack ?? Math.abs(c) * steps[last].after[slot].error(t, i) + answer.e[0];
-    compared += 1;
-    if (!(Math.abs(predictions[j] - answer.v[0]) > bound)) return;
-    const found = { is: predictions[j] / c, should: answer.v[0] / c, bound, text: "" };
-    if (!marks[last].has(`${slot}.${i}.${t}`)) marks[last].set(`${slot}.${i}.${t}`, found);
-    first ??= { layer: last, slot, entry: i, token: t, ...found };
+    look(last, slot, i, t, predictions[j] / c, answer.v[0] / c, steps[last].after[slot].error(t, i) + answer.e[0] / Math.abs(c) + 2 * U * Math.abs(answer.v[0] / c), "");
   });
-  return { marks, first, compared, worst, beyond, exact: slack === null };
+  return told;
 }
 
 // Eigenvalues and eigenvectors (columns) of a symmetric matrix, by Jacobi's rotations.

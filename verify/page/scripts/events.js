@@ -1,5 +1,6 @@
 // What a reader does: buttons, fields, keys, dragging.
 
+// Works everything out anew. While something is dragged (`push` false) the address waits.
 function change(push) {
   app.touched = true;
   recompute();
@@ -20,53 +21,95 @@ function openCell(id, side, push) {
   remember(push ?? true);
 }
 
-function regenerate() {
-  const variant = chosen();
-  app.data = randomPrompt(variant.prompt.d, variant.examples ?? app.n, app.condition, app.seed);
+// A prompt with its x moved into [0, 1] where they have to lie there.
+function insideOf(made, unit) {
   const inside = (rows_) => rows_.map((x) => x.map((v) => Math.round(100 / (1 + Math.exp(-v))) / 100));
-  if (DATA.lesson.unit) Object.assign(app.data, { X: inside(app.data.X), queries: inside(app.data.queries) });
-  app.origin = "random";
+  return unit ? { ...made, X: inside(made.X), queries: inside(made.queries) } : made;
 }
 
-function suit() {
-  recompute(); // the limit is that of the prompt as it is now
-  const { limit } = app.analysis;
-  if (limit) app.parameters[limit.name] = Number((limit.value * 0.6).toPrecision(3));
+// n examples as the controls have them drawn.
+function drawnPrompt(n) {
+  const { prompt, examples } = chosen();
+  return insideOf(randomPrompt(prompt.d, examples ?? n, app.condition, app.seed), DATA.lesson.unit);
+}
+
+function regenerate() {
+  app.data = drawnPrompt(app.n);
+  app.origin = "random";
+  app.table = null;
+  forget(/^(X|y|queries)\./);
+}
+
+// What was typed into fields whose numbers are replaced.
+function forget(keys) {
+  for (const map of [app.typed, app.refused]) for (const key of [...map.keys()]) if (keys.test(key)) map.delete(key);
 }
 
 function setAxis(name, text) {
   const { family } = DATA.sides[app.side];
+  app.notices = [];
   app.parameters[name] = family.axes[name].find((v) => String(v) === text);
   const variant = chosen();
-  if (variant && !fits(variant)) {
+  if (!variant) return;
+  if (fits(variant)) suitChangedPrompt();
+  else {
     app.n = app.data.X.length;
     regenerate();
-    suit();
+    suitNewPrompt();
   }
+  checkEdits();
+}
+
+function putEntry(path, value) {
+  const parts = path.split("."), last = parts.pop();
+  parts.reduce((at, key) => at[key], app.data)[last] = value;
 }
 
 function setEntry(path, text) {
-  const value = Number(text), parts = path.split(".");
-  if (text.trim() === "" || !Number.isFinite(value)) return render();
-  const place = parts.slice(0, -1).reduce((at, key) => at[key], app.data);
-  place[parts[parts.length - 1]] = value;
-  app.origin = "edited";
-  change();
+  offer(path, text, {}, (value) => {
+    app.notices = [];
+    putEntry(path, value);
+    suitChangedPrompt();
+    change();
+  });
 }
 
 function setWeight(path, text) {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value)) return render();
-  app.edits[app.side][path] = value;
+  offer(`edits.${app.side}.${path}`, text, {}, (value) => {
+    app.notices = [];
+    app.edits[app.side][path] = value;
+    change();
+  });
+}
+
+function restoreWeight(path) {
+  delete app.edits[app.side][path];
+  app.refused.delete(`edits.${app.side}.${path}`);
+  app.notices = [];
+  change();
+}
+
+// The page as it starts.
+function startAgain() {
+  app.notices = [];
+  adopt(new Map([...readAddress(placeParts().join("&"))]));
   change();
 }
 
 const ACTIONS = {
   close: () => { app.cell = null; renderStep(); remember(true); },
-  example: () => { app.data = structuredClone(DATA.example); app.parameters = { ...app.parameters, ...DATA.start }; app.origin = "example"; change(); },
-  another: () => { app.seed += 1; app.n = app.data.X.length; regenerate(); suit(); change(); },
-  suit: () => { suit(); change(); },
-  restore: (target) => { app.edits[Number(target.dataset.side)] = {}; change(); },
+  example: startAgain,
+  another: () => { app.notices = []; app.seed = (app.seed + 1) % 2 ** 32; app.n = app.data.X.length; regenerate(); suitNewPrompt(); change(); },
+  suit: () => { app.notices = []; suit(); change(); },
+  restore: (target) => {
+    app.edits[Number(target.dataset.side)] = {};
+    forget(new RegExp(`^edits\\.${Number(target.dataset.side)}\\.`));
+    app.notices = [];
+    change();
+  },
+  dismiss: () => { app.notices = []; renderVerdict(); },
+  undo: () => travel(-1),
+  redo: () => travel(1),
   save,
 };
 
@@ -82,7 +125,7 @@ document.addEventListener("click", (event) => {
     if (app.view === "one") app.side = Number(dataset.view);
     render();
     remember(true);
-  } else if (dataset.restore) { delete app.edits[app.side][dataset.restore]; change(); }
+  } else if (dataset.restore) restoreWeight(dataset.restore);
   else if (dataset.counterexample) loadCounterexample(Number(dataset.counterexample));
   else if (ACTIONS[dataset.do]) ACTIONS[dataset.do](at);
 });
@@ -91,13 +134,13 @@ document.addEventListener("input", (event) => {
   const { dataset, value, id } = event.target;
   if (id === "slider") go(Number(value), false);
   if (dataset.slide) {
-    app.parameters[dataset.slide] = Number((10 ** Number(value)).toPrecision(3));
-    change(false);
+    app.notices = [];
+    setScalar(dataset.slide, String(Number((10 ** Number(value)).toPrecision(3))), false);
   }
 });
 
 document.addEventListener("change", (event) => {
-  const { dataset, value, id, checked } = event.target;
+  const { dataset, value, id, checked, files } = event.target;
   if (id === "slider") remember(true);
   else if (dataset.slide) remember(true);
   else if (dataset.entry) setEntry(dataset.entry, value);
@@ -108,34 +151,40 @@ document.addEventListener("change", (event) => {
   else if (dataset.do === "numbers") { app.numbers = checked; renderStream(); }
   else if (dataset.do === "scores") { app.scores = checked; renderLayer(); }
   else if (dataset.do === "direction") { app.direction = value; renderPlot(); }
-  else if (dataset.do === "open") open_(event.target);
+  else if (dataset.do === "open" && files.length) { openFile(files[0]); event.target.value = ""; }
+  else if (dataset.do === "target") chooseColumns(value, app.table.all);
+  else if (dataset.feature !== undefined) {
+    chooseColumns(app.table.target, [...app.table.names.filter((name) => name !== dataset.feature), ...(checked ? [dataset.feature] : [])]);
+  }
 });
 
-function setScalar(name, text) {
-  const value = Number(text), { zero } = DATA.sides[app.side].family;
-  if (text.trim() === "" || !Number.isFinite(value) || value < 0 || (value === 0 && !zero.includes(name))) return render();
-  app.parameters[name] = value;
-  change();
+function setScalar(name, text, push) {
+  offer(name, text, scalarLimits(name), (value) => {
+    app.notices = [];
+    app.parameters[name] = value;
+    if (stepNames(app.analysis).includes(name)) app.own.add(name);
+    else { // a ridge moves the limit
+      app.settled = { ...app.settled, [name]: value };
+      suitChangedPrompt();
+    }
+    change(push);
+  });
 }
 
 function setRandom(name, text) {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value)) return render();
-  app.n = app.data.X.length;
-  if (name === "n") app.n = Math.max(1, Math.min(32, Math.round(value)));
-  if (name === "condition") app.condition = Math.max(1, value);
-  if (name === "seed") app.seed = Math.max(0, Math.round(value));
-  regenerate();
-  suit();
-  change();
+  offer(name, text, DRAWN[name], (value) => {
+    app.notices = [];
+    app.n = app.data.X.length;
+    app[name] = value;
+    regenerate();
+    suitNewPrompt();
+    change();
+  });
 }
 
 function loadCounterexample(i) {
-  const example = DATA.counterexamples[i];
-  app.parameters = { ...app.parameters, ...example.parameters };
-  app.data = structuredClone(example.data);
-  app.origin = `counterexample${i}`;
-  app.edits = DATA.sides.map(() => ({}));
+  app.notices = [];
+  adopt(new Map([["data", `counterexample${i}`], ["layer", "0"], ["view", app.view]]));
   change(false);
   const found = app.models.findIndex((model) => model && model.comparison.first);
   if (found >= 0) {
@@ -148,15 +197,48 @@ function loadCounterexample(i) {
 // -- keys and dragging ------------------------------------------------------------------------------
 
 document.addEventListener("keydown", (event) => {
-  if (event.altKey || event.ctrlKey || event.metaKey) return;
   const { target, key } = event;
+  if ((event.ctrlKey || event.metaKey) && !event.altKey) return undoByKey(event);
+  if (event.altKey) return;
+  if (key === "Tab" && target.dataset && target.dataset.field && target.value !== target.defaultValue) return takeAndGoOn(event);
   if (target.dataset && target.dataset.cell) return moveInGrid(event);
   if (target.dataset && target.dataset.point) return movePoint(event);
+  if (target.dataset && target.dataset.random) return stepField(event);
   if (target.closest("input, select, textarea")) return;
+  if (PRESENTED && turnPage(event)) return;
   if (key === "ArrowRight") { go(app.layer + 1); event.preventDefault(); }
   if (key === "ArrowLeft") { go(app.layer - 1); event.preventDefault(); }
   if (key === "Escape" && app.cell) ACTIONS.close();
 });
+
+// Ctrl+Z and Ctrl+Shift+Z or Ctrl+Y; in a field that is being typed in they are the field's.
+function undoByKey(event) {
+  const { target, key, shiftKey } = event, name = key.toLowerCase();
+  if (name !== "z" && name !== "y") return;
+  if (target.matches("input[type=text]") && target.value !== target.defaultValue) return;
+  event.preventDefault();
+  travel(name === "z" && !shiftKey ? -1 : 1);
+}
+
+// Takes what was typed, which draws the field anew, and goes on from there.
+function takeAndGoOn(event) {
+  const { target, shiftKey } = event, name = target.dataset.focus;
+  event.preventDefault();
+  target.dispatchEvent(new Event("change", { bubbles: true }));
+  const all = [...document.querySelectorAll("a[href], button:not(:disabled), input, select, summary, [tabindex='0']")].filter((e) => e.offsetParent || e.ownerSVGElement);
+  const next = all[all.findIndex((e) => e.dataset.focus === name) + (shiftKey ? -1 : 1)];
+  if (!next) return;
+  next.focus();
+  if (next.localName === "input" && next.type === "text") next.select();
+}
+
+// Arrows count whole numbers up and down.
+function stepField({ key, target }) {
+  const by = { ArrowUp: 1, ArrowDown: -1 }[key], { random } = target.dataset;
+  if (by === undefined || !DRAWN[random].whole) return;
+  const value = readNumber(target.value).value, { least, most } = DRAWN[random];
+  if (value !== undefined && value + by >= least && value + by <= most) setRandom(random, String(value + by));
+}
 
 function moveInGrid(event) {
   const { key, target } = event;
@@ -179,11 +261,17 @@ function movePoint(event) {
   placePoint(j, placeOf(j) + by[0], app.data.y[j] + by[1]);
 }
 
+// While a point moves; `remember` ends it.
 function placePoint(j, x, y) {
-  moveExample(j, x, y);
-  app.origin = "edited";
+  app.notices = [];
+  for (const key of moveExample(j, x, y)) { app.typed.delete(key); app.refused.delete(key); }
+  suitChangedPrompt();
   change(false);
 }
+
+document.addEventListener("keyup", (event) => {
+  if (event.target.dataset && event.target.dataset.point && event.key.startsWith("Arrow")) remember(true);
+});
 
 byId("plot").addEventListener("pointerdown", (event) => {
   const point = event.target.closest("[data-point]");

@@ -110,12 +110,12 @@ function blocksOf(witness) {
 }
 
 function blockOf(block) {
-  const edited = block.value !== block.original;
+  const edited = block.value !== block.original, key = `edits.${app.side}.${block.path}`;
   const shape = block.pattern ? ` <small>${DATA.patterns[block.pattern]}</small>`
     : block.matrix ? " <small>by a matrix</small>" : "";
   const symbol = block.shown === undefined ? "" : ` <span class="symbol">${DATA.pools.math[block.shown]}</span>`;
   return `<li class="${edited ? "edited" : ""}"><span>${escapeText(counted(block.to))} ←</span>
-    <input type="number" step="any" value="${Number(block.value.toPrecision(12))}" data-weight="${block.path}" data-focus="${block.path}"
-    aria-label="weight from ${escapeText(counted(block.from))} to ${escapeText(counted(block.to))}"> · ${escapeText(counted(block.from))}${symbol}${shape}${elsewhere(block)}${
-    edited ? ` <button type="button" data-restore="${block.path}">restore</button>` : ""}</li>`;
+    ${field(key, edited ? block.value : Number(block.value.toPrecision(12)), `data-weight="${block.path}"`,
+    `weight from ${escapeText(counted(block.from))} to ${escapeText(counted(block.to))}`)} · ${escapeText(counted(block.from))}${symbol}${shape}${elsewhere(block)}${
+    edited ? ` <button type="button" data-restore="${block.path}">restore</button>` : ""}${why(key)}</li>`;
 }

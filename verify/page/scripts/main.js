@@ -4,8 +4,17 @@ byId("lab").hidden = false;
 setUpExercises();
 recompute();
 app.layer = Math.min(1, app.layers);
+// a page that is made to start where the algorithm runs away does so on purpose
+if (runsAway(app.analysis)) stepNames(app.analysis).forEach((name) => app.own.add(name));
 if (window.location.hash.includes("=")) {
   recall();
   showLab();
 } else render();
-window.page = { app, saved, change, go, arithmetic, rightAnswer, show, exercises: DATA.lesson.exercises, lens: (k) => lens(app.models[app.side].result, k, DATA.lesson.lens) };
+startTimeline();
+render();
+offerFigures();
+window.page = {
+  app, saved, change, go, arithmetic, rightAnswer, show, figureSvg, figurePng, address, remember, leftOver,
+  drawn: (d, n, condition, seed, unit) => insideOf(randomPrompt(d, n, condition, seed), unit),
+  exercises: DATA.lesson.exercises, lens: (k) => lens(app.models[app.side].result, k, DATA.lesson.lens),
+};

@@ -69,7 +69,7 @@ function divideRows(a, b) {
       const k = i * a.c + j;
       const q = a.v[k] / y;
       m.v[k] = q;
-      m.e[k] = (a.e[k] + Math.abs(q) * ey) / Math.abs(y) + U * Math.abs(q);
+      m.e[k] = ey < Math.abs(y) || (ey === 0 && y === 0) ? (a.e[k] + Math.abs(q) * ey) / (Math.abs(y) - ey) + U * Math.abs(q) : Infinity;
     }
   }
   return m;

@@ -155,7 +155,7 @@ function largest(result) {
 
 // Eigenvalues of S, the solution that the algorithm is after, what is left of the error in the
 // worst direction after one step (`left` is [that, how often it is multiplied]), and the limit
-// below which a parameter has to be.
+// that a parameter has to be below, or at least.
 function analyse(lesson, family, variant, data, d, parameters) {
   const X = fromRows(data.X, d), y = fromRows(data.y.map((v) => [v]), 1);
   const parts = eigen(product(transpose(X), X));
@@ -167,7 +167,7 @@ function analyse(lesson, family, variant, data, d, parameters) {
   for (const value of Object.values(parameters)) if (typeof value === "string") words[value] = number(1);
   const scope = new Scope({
     ...parameterScope(parameters), ...words, n: number(data.X.length), d: number(d),
-    top: number(top), bottom: number(kept.length ? Math.min(...kept) : 0),
+    top: number(top), bottom: number(kept.length ? Math.min(...kept) : 0), least: number(kept.length ? Math.min(...kept) : 0),
   });
   const left = (variant && variant.left) ?? lesson.left, region = variant && variant.region;
   const shift = lesson.shift ? evaluate(lesson.shift, scope).v[0] : 0;
@@ -177,7 +177,7 @@ function analyse(lesson, family, variant, data, d, parameters) {
     eigenvalues: [...parts.values].sort((a, b) => b - a), top, scope,
     leastSquares: solve(parts, 0, right), target: solve(parts, shift, right),
     factor: factors.length ? Math.max(...factors.map(Math.abs)) : null, power: left && left[1],
-    limit: region ? { name: region[0], value: evaluate(region[1], scope).v[0] } : null,
+    limit: region ? { name: region[0], below: region[2] === "<", value: evaluate(region[1], scope).v[0] } : null,
     condition: kept.length ? top / Math.min(...kept) : NaN,
   };
 }

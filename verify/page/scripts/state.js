@@ -2,10 +2,21 @@
 
 const DATA = JSON.parse(byId("data").textContent);
 
+// What the page starts from, as fractions.
+function exactStart() {
+  return new Map(Object.entries(DATA.sides[0].family.exact));
+}
+
 const app = {
   parameters: { ...DATA.start }, data: structuredClone(DATA.example), origin: "example",
   condition: 4, seed: 1, layer: 0, cell: null, side: 0, view: DATA.sides.length > 1 ? "both" : "one",
   edits: DATA.sides.map(() => ({})), numbers: true, scores: false, direction: null, range: null, touched: false,
+  typed: exactStart(), // fractions as they were typed, by the key of their field
+  refused: new Map(), // what a field does not take, as it was typed, and why
+  own: new Set(), // parameters that the reader chose
+  notices: [], // what the page says beside the verdict
+  settled: {}, // the parameters before what is being dragged
+  table: null, // the reader's own table, if the prompt is from one
 };
 
 // -- from the state to numbers -------------------------------------------------------------------
@@ -74,39 +85,12 @@ function renderStepper() {
   const sides = DATA.sides.length < 2 ? "" : `<span class="views">${DATA.sides.map((side, i) =>
     `<button type="button" data-view="${i}" data-focus="view${i}" aria-pressed="${app.view === "one" && app.side === i}">${escapeText(side.label)}</button>`).join("")}
     <button type="button" data-view="both" data-focus="viewboth" aria-pressed="${app.view === "both"}">side by side</button></span>`;
-  fill(byId("stepper"), `<button type="button" data-go="-1" data-focus="back" aria-label="one layer back" ${app.layer === 0 ? "disabled" : ""}>←</button>
+  refill(byId("stepper"), `<button type="button" data-go="-1" data-focus="back" aria-label="one layer back" ${app.layer === 0 ? "disabled" : ""}>←</button>
     <input type="range" id="slider" min="0" max="${app.layers}" step="1" value="${app.layer}" data-focus="slider" aria-label="layer" aria-valuetext="layer ${app.layer}: ${plainTitle(name)}">
     <button type="button" data-go="1" data-focus="forward" aria-label="one layer on" ${app.layer === app.layers ? "disabled" : ""}>→</button>
-    <b>layer ${app.layer} of ${app.layers}</b> <span class="layer-name">${titled(name)}</span>${sides}`);
+    <b>layer ${app.layer} of ${app.layers}</b> <span class="layer-name">${titled(name)}</span>${sides}${historyButtons()}${shareLinks()}`);
 }
 
-function renderVerdict() {
-  const html = app.models.map((model, i) => (model ? verdictOf(model, i) : "")).join("");
-  fill(byId("verdict"), html + counterexampleButtons());
-}
-
-function verdictOf(model, i) {
-  const { comparison, witness } = model, edited = Object.keys(app.edits[i]).length;
-  const label = DATA.sides[i].label ? `<b>${escapeText(DATA.sides[i].label)}:</b> ` : "";
-  const restore = edited ? ` <button type="button" data-do="restore" data-side="${i}">restore the weights</button>` : "";
-  if (comparison.first) {
-    const f = comparison.first;
-    return `<p class="refuted">${label}<strong>Refuted</strong> on this prompt. The first difference is after <a href="#layer=${f.layer}&amp;cell=${f.slot}.${f.entry}.${f.token}&amp;side=${i}">layer ${
-      f.layer}, slot ${escapeText(f.slot)}${entryName(witness.layout.shape(f.slot), f.entry)}, ${tokenName(model.result.tokens, f.token)}</a>: it holds ${show(f.is)} and should hold ${show(f.should)}.${restore}</p>`;
-  }
-  if (comparison.beyond) {
-    return `<p class="beyond">${label}<strong>Undecided</strong>: on this prompt the numbers leave the range of float64.${restore}</p>`;
-  }
-  if (!comparison.compared) return `<p class="beyond">${label}<strong>Undecided</strong>: no slot is annotated.${restore}</p>`;
-  if (!comparison.exact) {
-    return `<p class="near">${label}<strong>Approximates</strong>: on this prompt no slot is further than ${show(comparison.worst, 2)} from what it should
-      hold. GeLU, softmax and layer norm can only come close.${restore}</p>`;
-  }
-  return `<p class="holds-here">${label}<strong>Holds</strong> on this prompt: ${word(comparison.compared, "number")} in ${word(witness.layers.length, "layer")}
-    are what they should be, within rounding (largest gap ${show(comparison.worst, 2)}).${restore}</p>`;
-}
-
-function counterexampleButtons() {
-  return (DATA.counterexamples ?? []).map((example, i) =>
-    `<button type="button" data-counterexample="${i}">load the smallest counterexample</button>`).join("");
-}
+const historyButtons = () => `<span class="history">
+  <button type="button" data-do="undo" data-focus="undo" aria-label="Undo the last edit" title="Undo (Ctrl+Z)" ${timeline.at > 0 ? "" : "disabled"}>↶</button>
+  <button type="button" data-do="redo" data-focus="redo" aria-label="Redo" title="Redo (Ctrl+Shift+Z)" ${timeline.at + 1 < timeline.edits.length ? "" : "disabled"}>↷</button></span>`;
