@@ -17,9 +17,10 @@ import constructions
 from constructions.witness import Witness
 
 from .export import Export, construction
-from .lesson import Lesson, rich
+from .lesson import Lesson, Picture, rich
 from .lessons import GENERAL, lessons
 from .mathml import plain
+from .pictures import picture_of
 from .story import given, story
 
 WIDEST = 200  # hidden units of a stream that a reader can still scroll through
@@ -36,12 +37,21 @@ SCRIPTS = (
     "scripts/prompt.js",
     "scripts/chart.js",
     "scripts/exercises.js",
+    "scripts/pictures/panel.js",
+    "scripts/pictures/descent.js",
+    "scripts/pictures/inverse.js",
+    "scripts/pictures/data.js",
+    "scripts/pictures/selection.js",
+    "scripts/pictures/curve.js",
+    "scripts/pictures/threshold.js",
+    "scripts/pictures/product.js",
+    "scripts/pictures/written.js",
     "scripts/state.js",
     "scripts/events.js",
     "scripts/address.js",
     "scripts/main.js",
 )
-STYLES = ("styles/base.css",)
+STYLES = ("styles/base.css", "styles/pictures.css")
 FONT = re.compile(r'url\("([^":]+\.woff2)"\)')
 
 
@@ -90,6 +100,7 @@ def construction_page(name: str, parameters: Mapping[str, Any]) -> str:
         given=given(witness, lesson),
         example=story(witness, lesson),
         start=family["start"] | family["scalars"],
+        picture=picture_of(lesson, witness),
     )
 
 
@@ -149,6 +160,7 @@ def page(
     start: Mapping[str, Any],
     extra: Mapping[str, Any] | None = None,
     notice: str = "",
+    picture: Picture | None = None,
 ) -> str:
     """One self-contained page as HTML."""
     data = {
@@ -158,6 +170,7 @@ def page(
         "sides": sides,
         "pools": export.pools(),
         "start": dict(start),
+        "picture": picture.to_json() if picture is not None else None,
         "example": {"X": lesson.X, "y": lesson.y, "queries": lesson.queries},
         **(extra or {}),
     }
@@ -169,6 +182,7 @@ def page(
         "source": plain(source),
         "lead": rich(lesson.lead),
         "notice": notice,
+        "picture": panel(picture) if picture is not None else "",
         "paragraphs": "".join(f"<p>{rich(p)}</p>" for p in lesson.paragraphs),
         "given": given,
         "example": example,
@@ -181,6 +195,16 @@ def page(
     for key, value in parts.items():
         text = text.replace(f"<!--{key}-->", value)
     return text
+
+
+def panel(picture: Picture) -> str:
+    """The place of the picture on the first screen; the script draws it."""
+    return (
+        '<section id="picture" class="picture" aria-label="The idea as a picture" hidden>'
+        '<div class="picture-bar" id="picture-bar"></div>'
+        '<div class="picture-figure" id="picture-figure"></div>'
+        f'<p class="picture-caption">{rich(picture.caption)}</p></section>'
+    )
 
 
 def exercises(lesson: Lesson) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -184,7 +183,9 @@ class Story:
         """One layer: what it does in words, who looks at whom, the stream after it."""
         layer = self.witness.layer_list[k - 1] if k else None
         name = layer.name if layer else "embedding"
-        title = f"Layer {k}: {titled(name)}" if layer else "The prompt enters the stream"
+        title = (
+            f"Layer {k}: {self.lesson.titled(name)}" if layer else "The prompt enters the stream"
+        )
         heads, shown = "", self.witness.layout
         if layer is not None and self.witness.layers > LONG:
             # a long chain shows what each layer changes; the rest is one click away
@@ -378,11 +379,6 @@ def exact_text(value: Any) -> str:
         return ""
     text = str(value).replace("-", "−")
     return f" (exactly {text})" if len(text) <= 24 else f" (a fraction of {len(text) - 1} digits)"
-
-
-def titled(name: str) -> str:
-    """A layer's name as HTML: M_2 is M with index 2."""
-    return re.sub(r"^([A-Za-z])_(\d+)$", r"<i>\1</i><sub>\2</sub>", plain(name))
 
 
 def _at(tokens: str | int) -> str:

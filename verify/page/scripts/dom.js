@@ -59,5 +59,8 @@ function entryName(shape, i) {
   return `[${Math.floor(i / shape[1]) + 1},${(i % shape[1]) + 1}]`;
 }
 
-// A layer's name: M_2 is M with index 2.
-const titled = (name) => escapeText(name).replace(/^([A-Za-z])_(\d+)$/, "<i>$1</i><sub>$2</sub>");
+// A layer's name: in words where the lesson has some; M_2 is M with index 2.
+function titled(whole) {
+  const name = whole.replace(/^\d+: /, ""), { names } = DATA.lesson;
+  return escapeText(names[name] ?? names[name.split("(")[0]] ?? name).replace(/^([A-Za-z])_(\d+)$/, "<i>$1</i><sub>$2</sub>");
+}

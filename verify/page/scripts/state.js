@@ -47,6 +47,7 @@ function cellExists({ side, slot, i, t }) {
 }
 
 function render() {
+  renderPicture();
   renderStepper();
   renderVerdict();
   renderStream();
@@ -61,6 +62,7 @@ function render() {
 
 // Only what depends on the layer and the open cell.
 function renderStep() {
+  renderPicture();
   renderStepper();
   renderStream();
   renderCell();
