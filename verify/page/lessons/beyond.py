@@ -22,7 +22,7 @@ LASSO = Lesson(
         "read-out": "The MLP multiplies w with every token’s own x, which is the prediction.",
     },
     parameters={"d": 2, "steps": 4, "step_size": "1/8", "penalty": 2},
-    y=(3, -2, 0.5),
+    y=(2, -2, 0.5),
     goal="answer",
     lens="last layer",
     picture=Picture("threshold", amount="step_size*penalty", options={"slot": "w"}),

@@ -10,7 +10,7 @@ from ..lesson import Exercise
 # A line through three points, and a loss whose contours are long and slanted: κ = 8.5.
 SLOPE: Mapping[str, Any] = {
     "X": ((0, 1), (1, 1), (2, 1)),
-    "y": (1, 2, 4),
+    "y": (3, 2, 0.5),
     "queries": ((1.5, 1),),
 }
 ONE_STEP = Exercise(

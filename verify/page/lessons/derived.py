@@ -55,7 +55,7 @@ DEEP_DESCENT = Lesson(
         "": "Slot u holds what N steps leave of x, slot t their sum, slot r the residual. The two "
         "heads multiply these with each other.",
     },
-    parameters={"d": 2, "layers": 3, "alpha": "1/8"},
+    parameters={"d": 2, "layers": 3, "alpha": "1/4"},
     **SLOPE,
     sizes={"layers": (1, 2, 3, 4)},
     picture=Picture(
@@ -94,7 +94,7 @@ MOMENTUM = Lesson(
         "w_": "The head weighs every example’s residual with ⟨{x_t}, {x_j}⟩; the MLP adds a part "
         "of the velocity before.",
     },
-    parameters={"d": 2, "steps": 5, "step_size": "1/8", "momentum": "1/2"},
+    parameters={"d": 2, "steps": 5, "step_size": "1/4", "momentum": "1/2"},
     **SLOPE,
     picture=Picture(
         "descent",
@@ -218,7 +218,7 @@ GD_PLUS_PLUS = Lesson(
         "w_": "The scores ⟨{u_t}, {u_j}⟩ weigh residuals for the step and vectors for the "
         "transformation.",
     },
-    parameters={"d": 2, "steps": 4, "step_size": "1/8", "gamma": "1/16"},
+    parameters={"d": 2, "steps": 4, "step_size": "1/4", "gamma": "1/16"},
     **SLOPE,
     picture=Picture("descent"),
     exercises=(

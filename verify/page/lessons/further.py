@@ -52,8 +52,8 @@ PAIRED = Lesson(
         "update": "The 2 × 2 system is solved in place, and every token’s z and r are corrected.",
     },
     parameters={"d": 2, "examples": 4, "ridge": 1},
-    X=((1, 1), (-1, 1), (0, 1), (1, 0)),
-    y=(3, -1, 2, 1),
+    X=((1, 1), (-1, 1), (0, 1), (2, 1)),
+    y=(3, -1, 2, 3),
     shift="ridge",
     sizes={"examples": (2, 3, 4)},
     picture=Picture(

@@ -16,7 +16,7 @@ function sweep() {
     return made(Math.min(...angles) - room, Math.max(...angles) + room, (v) => [lengths[0] * Math.cos(turn(v)), lengths[0] * Math.sin(turn(v))], angle, "angle of x in degrees");
   }
   const c = app.coordinate, xs = all.map((x) => x[c]), room = Math.max(0.15 * (Math.max(...xs) - Math.min(...xs)), 0.3);
-  return made(Math.min(...xs) - room, Math.max(...xs) + room, (v) => queries[0].map((w, i) => (i === c ? v : w)), (x) => x[c], app.d > 1 ? `x[${c + 1}], the rest as in the query` : "x");
+  return made(Math.min(...xs) - room, Math.max(...xs) + room, (v) => queries[0].map((w, i) => (i === c ? v : w)), (x) => x[c], app.d > 1 ? `${indexed("x", c + 1)}<tspan dy='-3'>, the rest as in the query</tspan>` : "x");
 }
 
 const swept = (model) => kept(`picture sweep ${app.side} ${app.coordinate}`, () => {
@@ -26,7 +26,7 @@ const swept = (model) => kept(`picture sweep ${app.side} ${app.coordinate}`, () 
 const curveAfter = (model, k) => kept(`picture curve ${app.side} ${app.coordinate} ${k}`, () => swept(model).runs.flatMap((made) => lens(made, k, DATA.lesson.lens)));
 
 // Bumps, their sum, the sum before, and the examples with their misses.
-function curvePlane(part, size, model, k, bumps, before) {
+function curvePlane(part, size, model, k, bumps, before, beforeKind) {
   const { X, y, queries } = app.data, { xs, range, at, name } = swept(model), now = curveAfter(model, k);
   const bound = 3 * largestOf(y, 0.5), seen = y.concat(now, before ?? [], bumps.flat()).filter((v) => Number.isFinite(v) && Math.abs(v) < bound).concat(0);
   const spread = Math.max(Math.max(...seen) - Math.min(...seen), 0.5);
@@ -40,7 +40,7 @@ function curvePlane(part, size, model, k, bumps, before) {
   const points = X.map((x, j) => svgDot(frame.px(at(x)), frame.py(y[j]), 6.5, "example-dot read", `data-example="${j}"`)).join("");
   const asked = svgLine(frame.px(q), frame.top, frame.px(q), size.H - frame.bottom, "asked-line") + (Number.isFinite(answer) ? svgDot(frame.px(q), frame.py(answer), 5, "query-dot", `data-prediction="${answer}"`) : "")
     + svgText(frame.px(q) + 5, frame.top + 10, "query", { kind: "query-ink" });
-  return `${axes(frame, { xName: name, yName: "y", count: 6 })}${inFrame(part, frame, hills + asked + (before ? line(before, "fit goal-fit") : "") + line(now, "fit now") + points)}`;
+  return `${axes(frame, { xName: name, yName: "y", count: 6 })}${inFrame(part, frame, hills + asked + (before ? line(before, `fit ${beforeKind}`) : "") + line(now, "fit now") + points)}`;
 }
 
 // -- kernels -----------------------------------------------------------------------------------------
@@ -59,7 +59,7 @@ function bumpsOf(model, k) {
 function kernelCurve(model, k, size) {
   const layer = Math.max(1, k), bumps = bumpsOf(model, layer);
   return [k === 0 ? "The bumps of layer 1, to come, and the curve of 0 before it" : `Layer ${k}: a bump at every example, and the curve that they move`,
-    curvePlane(0, size, model, k, bumps, k > 0 ? curveAfter(model, k - 1) : null), `the curve after layer ${k} passes ${show(lens(model.result, k, DATA.lesson.lens)[0])} at the query`];
+    curvePlane(0, size, model, k, bumps, k > 0 ? curveAfter(model, k - 1) : null, "last-fit"), `the curve after layer ${k} passes ${show(lens(model.result, k, DATA.lesson.lens)[0])} at the query`];
 }
 
 PICTURES.kernel = { parts: [1.6, 1], draw: (model, k, sizes) => [kernelCurve(model, k, sizes[0]), stepBars(model, k, sizes[1])] };
@@ -84,7 +84,7 @@ function splineCurve(model, k, size) {
   const shares = sharesOf(model, k), basis = basisOf(model);
   const bumps = basis.map((values, i) => values.map((v) => (k < 1 ? 0 : k === 1 ? v : v * shares[i])));
   const title = k === 0 ? "The examples; no spline is made yet" : k === 1 ? "The splines, each 1 at its top" : "Splines times their weights; their sum is the curve";
-  return [title, curvePlane(0, size, model, k, bumps, null), `after layer ${k} the splines weigh ${vectorText(shares)}`];
+  return [title, curvePlane(0, size, model, k, bumps, curveAfter(model, model.witness.layers.length), "goal-fit"), `after layer ${k} the splines weigh ${vectorText(shares)}`];
 }
 
 function splineShares(model, k, size) {

@@ -9,7 +9,7 @@ function onOneLine() {
 
 // Points and, of each predictor, a line where it is one, else a mark at every input. `state(j)` says
 // how example j is drawn; `band`, if any, is how uncertain the first predictor is at an input.
-function dataPlane(part, size, predictors, state, { band = null, query = true } = {}) {
+function dataPlane(part, size, predictors, state, { band = null, answer = predictors[0].w } = {}) {
   const { X, y, queries } = app.data, c = app.coordinate, [q] = queries, flat = onOneLine();
   const xs = X.map((x) => x[c]).concat(q[c]), [low, high] = [Math.min(...xs), Math.max(...xs)], room = Math.max(0.25 * (high - low), 0.4);
   const x = [low - room, high + room];
@@ -31,12 +31,14 @@ function dataPlane(part, size, predictors, state, { band = null, query = true } 
     const kind = state(j), said = predictors[0] && dot(p, predictors[0].w);
     const bars = (kind.includes("held") ? predictors.slice(0, 2) : predictors.slice(0, 1)).map(({ w, kind: of }, i) => (kind.includes("later") || !Number.isFinite(dot(p, w)) ? ""
       : svgLine(px(p[c]) + (kind.includes("held") ? 8 * i - 4 : 0), py(y[j]), px(p[c]) + (kind.includes("held") ? 8 * i - 4 : 0), py(dot(p, w)), `miss ${of}`))).join("");
-    return `${Number.isFinite(said) ? bars : ""}${svgDot(px(p[c]), py(y[j]), 6.5, `example-dot ${kind}`, `data-example="${j}"`)}`;
+    const mark = kind === "held" ? `<rect class="example-dot held" x="${(px(p[c]) - 6).toFixed(1)}" y="${(py(y[j]) - 6).toFixed(1)}" width="12" height="12" data-example="${j}"/>`
+      : svgDot(px(p[c]), py(y[j]), 6.5, `example-dot ${kind}`, `data-example="${j}"`);
+    return `${Number.isFinite(said) ? bars : ""}${mark}`;
   }).join("");
-  const at = predictors[0] ? dot(q, predictors[0].w) : NaN;
-  const asked = query ? svgLine(px(q[c]), frame.top, px(q[c]), size.H - frame.bottom, "asked-line") + (Number.isFinite(at) ? svgDot(px(q[c]), py(at), 5, "query-dot", `data-prediction="${at}"`) : "")
-    + svgText(px(q[c]) + 5, frame.top + 10, "query", { kind: "query-ink" }) : "";
-  return `${axes(frame, { xName: app.d > 1 ? `x[${c + 1}]` : "x", yName: "y" })}${inFrame(part, frame, shade + asked + lines + points)}`;
+  const at = answer ? dot(q, answer) : NaN;
+  const asked = svgLine(px(q[c]), frame.top, px(q[c]), size.H - frame.bottom, "asked-line") + (Number.isFinite(at) ? svgDot(px(q[c]), py(at), 5, "query-dot", `data-prediction="${at}"`) : "")
+    + svgText(px(q[c]) + 5, frame.top + 10, "query", { kind: "query-ink" });
+  return `${axes(frame, { xName: app.d > 1 ? indexed("x", c + 1) : "x", yName: "y" })}${inFrame(part, frame, shade + asked + lines + points)}`;
 }
 
 // -- one example at a time ----------------------------------------------------------------------
@@ -80,8 +82,8 @@ function exampleFit(model, k, size) {
   const band = (x) => Math.sqrt(Math.max(0, noise * x.reduce((total, v, i) => total + v * dot(P[i], x), 0)));
   const goal = { w: app.analysis.target, kind: "goal-fit" };
   const state = (j) => (now.includes(j) ? "reading" : j < before ? "read" : "later");
-  const doing = now.length ? `${done ? "After" : "Reading"} example ${now.map((j) => j + 1).join(" and ")}` : k === 0 ? "Before any example" : "All examples are read";
-  return [`${doing}: the fit, and how unsure it is`, dataPlane(0, size, [{ w, kind: "now" }, goal], state, { band }),
+  const doing = now.length ? `${done ? "After" : "Reading"} ${now.length > 1 ? "examples" : "example"} ${now.map((j) => j + 1).join(" and ")}` : k === 0 ? "Before any example" : "All examples are read";
+  return [`${doing}; dashed: the fit to all`, dataPlane(0, size, [{ w, kind: "now" }, goal], state, { band }),
     `${doing}: w is ${vectorText(w)}`];
 }
 
@@ -98,7 +100,7 @@ function likelyWeights(model, k, size) {
   }).join("");
   const shapes = all.slice(0, k + 1).map(({ w, root }, layer) => (root ? ellipse(frame, w, root, layer === k ? "likely now" : "likely before") : "")).join("");
   const dots = all.slice(0, k + 1).map(({ w }, layer) => svgDot(frame.px(w[0]), frame.py(w[1]), layer === k ? 6 : 3.5, `dot ${layer === k ? "now" : ""}`, `data-layer="${layer}" data-w="${w.join(" ")}"`)).join("");
-  return ["The weights that are still likely", `${axes(frame, { xName: "w<tspan dy='3' font-size='.75em'>1</tspan>", yName: "w<tspan dy='3' font-size='.75em'>2</tspan>" })}${inFrame(1, frame, lines + shapes + dots)}`,
+  return ["The weights that are still likely", `${axes(frame, { xName: indexed("w", 1), yName: indexed("w", 2) })}${inFrame(1, frame, lines + shapes + dots)}`,
     `w is ${vectorText(all[k].w)} after layer ${k}`];
 }
 

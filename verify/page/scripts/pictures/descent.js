@@ -14,7 +14,7 @@ function lossPlane() {
   const { scope, target } = app.analysis, { loss } = DATA.picture.options;
   const f = loss === "logistic" ? logLoss : squaredLoss(DATA.lesson.shift ? evaluate(DATA.lesson.shift, scope).v[0] : 0);
   const least = loss === "logistic" ? null : target;
-  if (app.d === 2) return { f: (a, b) => f([a, b]), at: (w) => w, least, names: ["w<tspan dy='3' font-size='.75em'>1</tspan>", "w<tspan dy='3' font-size='.75em'>2</tspan>"] };
+  if (app.d === 2) return { f: (a, b) => f([a, b]), at: (w) => w, least, names: [indexed("w", 1), indexed("w", 2)] };
   const parts = eigenOfS(), order = parts.values.map((_, i) => i).sort((i, j) => parts.values[j] - parts.values[i]);
   const [u, v] = [eigenvector(parts, order[0]), eigenvector(parts, order[order.length - 1])], base = least ?? new Array(app.d).fill(0);
   const at = (w) => [dot(w, u), dot(w, v)], middle = at(base);
@@ -76,38 +76,48 @@ function lossCurve(all, k, size) {
 
 // -- the step --------------------------------------------------------------------------------------
 
-// What layer k adds to what is read at the query: of every example, score and value of each head,
-// and of the MLP.
+// What layer k adds to what is read at the query: of every example, score and value of each head, a
+// linear MLP's share of the value included; and the rest, which needs no example.
 function stepParts(model, k) {
-  const { slot } = DATA.picture.options, { result, witness } = model, record = result.steps[k];
+  const { slot } = DATA.picture.options, { result, witness } = model, record = result.steps[k], { mlp } = record.layer;
   const [name] = splitEntry(slot ?? witness.readout.slot), factor = slot ? 1 : witness.readout.value;
-  const t = result.tokens.queries[0], n = app.data.X.length;
+  const t = result.tokens.queries[0], n = app.data.X.length, plain = mlp && mlp.activation === "identity" && mlp.gate === null && !record.layer.norm;
   const pairs = Array.from({ length: n }, () => []);
   for (const made of record.heads) {
-    if (!made.values[name]) continue;
+    const carried = plain ? throughMlp(mlp, made.values, witness.layout, result.tokens.total)[name] : null;
+    if (!made.values[name] && !carried) continue;
     made.seen.forEach((token, at) => {
       const j = Math.max(result.tokens.x.indexOf(token), result.tokens.y.indexOf(token));
-      if (j >= 0) pairs[j].push([made.weights.get(t, at), factor * made.values[name].get(token, 0)]);
+      const value = (made.values[name] ? made.values[name].get(token, 0) : 0) + (carried ? carried.get(token, 0) : 0);
+      if (j >= 0) pairs[j].push([made.weights.get(t, at), factor * value]);
     });
   }
-  const own = record.mlp && record.mlp.result[name] ? factor * record.mlp.result[name].get(t, 0) : 0;
-  return { pairs, own };
+  const whole = factor * (record.after[name].get(t, 0) - record.before[name].get(t, 0));
+  const shares = pairs.flat().map(([score, value]) => score * value);
+  const rest = whole - shares.reduce((total, v) => total + v, 0), size = Math.max(Math.abs(whole), ...shares.map(Math.abs));
+  return { pairs, rest: Math.abs(rest) > 1e-12 * size ? rest : 0 };
+}
+
+// What a linear MLP makes of these values alone.
+function throughMlp(mlp, values, layout, tokens) {
+  const stream = Object.fromEntries(layout.slots.map(([name, shape]) => [name, values[name] ?? new Matrix(tokens, sizeOf(shape))]));
+  return perceive(mlp, stream, layout).result;
 }
 
 // Bars end to end: each begins where the one above it ends, and the last is the whole step.
 function stepBars(model, k, size) {
-  const layer = Math.max(1, k), { pairs, own } = stepParts(model, layer), { W, H } = size;
+  const layer = Math.max(1, k), { pairs, rest } = stepParts(model, layer), { W, H } = size;
   const adds = pairs.map((some) => some.reduce((total, [score, value]) => total + score * value, 0));
   const lines = adds.map((by, j) => ({ by, kind: "piece", label: `example ${j + 1}`,
     product: pairs[j].length === 1 ? pairs[j][0] : null, data: `data-add="${by}"` }));
-  if (Math.abs(own) > 0) lines.push({ by: own, kind: "piece own-piece", label: "from the MLP", product: null, data: `data-add="${own}"` });
+  if (rest !== 0) lines.push({ by: rest, kind: "piece rest-piece", label: "kept", product: null, data: `data-add="${rest}"` });
   const whole = lines.reduce((total, line) => total + line.by, 0);
   let at = 0;
   for (const line of lines) { line.from = at; at += line.by; line.to = at; }
   lines.push({ from: 0, to: whole, by: whole, kind: "whole", label: "the step", product: null, data: `data-step="${whole}"` });
   const ends = lines.flatMap((line) => [line.from, line.to]).filter(Number.isFinite).concat(0);
   const [low, high] = [Math.min(...ends), Math.max(...ends)], spread = Math.max(high - low, 1e-9);
-  const words = W > 420 ? 190 : 150, row = (H - 12) / lines.length, thick = Math.max(2, Math.min(26, row * 0.62)), written = row >= 13;
+  const words = W > 420 ? 190 : 150, row = Math.min(84, (H - 12) / lines.length), thick = Math.max(2, Math.min(34, row * 0.56)), written = row >= 13;
   const frame = plotFrame({ W, H, left: words, right: 52, top: 6, bottom: 6, x: [low - 0.04 * spread, high + 0.04 * spread], y: [lines.length, 0] });
   const svg = lines.map((line, i) => {
     const y = 6 + row * (i + 0.5), [a, b] = [frame.px(line.from), frame.px(line.to)].sort((p, q) => p - q), last = line.kind === "whole";
@@ -118,7 +128,7 @@ function stepBars(model, k, size) {
     const link = i + 1 < lines.length ? svgLine(frame.px(line.to), y + thick / 2, frame.px(line.to), y + row - thick / 2, "link") : "";
     return Number.isFinite(line.by) ? `${said}${times}<rect class="${line.kind} ${line.by < 0 ? "minus" : ""}" x="${a.toFixed(1)}" y="${(y - thick / 2).toFixed(1)}" width="${Math.max(b - a, 1).toFixed(1)}" height="${thick.toFixed(1)}" rx="1.5" ${line.data}/>${amount}${link}` : said;
   }).join("");
-  const zero = svgLine(frame.px(0), 2, frame.px(0), H - 2, "zero-line");
+  const zero = svgLine(frame.px(0), 2, frame.px(0), Math.min(H - 2, 10 + row * lines.length), "zero-line");
   const title = `${k === 0 ? "To come in layer 1" : `Layer ${k} at the query`}: <span class="key">score</span> × <span class="value">value</span> of every example`;
   return [title, `<g class="step ${k === 0 ? "ahead" : ""}">${zero}${svg}</g>`,
     `${lines.slice(0, -1).map((line) => `${line.label} ${show(line.by)}`).join(", ")}; together ${show(whole)}`];

@@ -112,6 +112,7 @@ const svgLine = (x1, y1, x2, y2, kind, more = "") => `<line class="${kind}" x1="
 // What is drawn inside the axes of a part, and cut off there.
 const inFrame = (part, { W, H, left, right, top, bottom }, svg) =>
   `<clipPath id="inside${part}"><rect x="${left}" y="${top}" width="${W - left - right}" height="${H - top - bottom}"/></clipPath><g clip-path="url(#inside${part})">${svg}</g>`;
+const indexed = (letter, i) => `${letter}<tspan dy='3' font-size='.75em'>${i}</tspan>`;
 const vectorText = (w, digits) => `(${w.map((v) => show(v, digits ?? 3)).join(", ")})`;
 
 // A frame around points in which one unit is as long in both directions.

@@ -7,7 +7,7 @@ function aroundThreshold(model, k) {
   return { before: read(record.middle ?? record.after), after: read(record.after) };
 }
 
-const coefficientName = (i) => `w<tspan dy='3' font-size='.75em'>${i + 1}</tspan>`;
+const coefficientName = (i) => indexed("w", i + 1);
 
 function thresholdCurve(model, k, size) {
   const tau = evaluate(DATA.picture.amount, app.analysis.scope).v[0], layers = everyLayer(model);

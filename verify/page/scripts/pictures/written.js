@@ -16,7 +16,7 @@ function writingMap(model, k, size) {
     .filter(({ most }) => most > 0);
   const rows_ = Math.max(1, Math.floor((size.H - 34) / 13)), shown = slots.length > rows_
     ? [...slots].sort((a, b) => changes.filter((some) => some[b.i] > 0).length - changes.filter((some) => some[a.i] > 0).length).slice(0, rows_).sort((a, b) => a.i - b.i) : slots;
-  const left = Math.min(110, 22 + 7 * Math.max(...shown.map(({ name }) => name.length))), high = Math.min(30, (size.H - 34) / shown.length), wide = (size.W - left - 6) / layers.length;
+  const left = Math.min(110, 22 + 7 * Math.max(...shown.map(({ name }) => name.length))), high = Math.min(36, (size.H - 34) / shown.length), wide = (size.W - left - 6) / layers.length;
   const every = Math.ceil(layers.length / Math.max(1, Math.floor((size.W - left) / 26)));
   const cells = shown.map(({ name, i, most }, row_) => `${svgText(left - 8, 8 + high * (row_ + 0.5) + 4, escapeText(name), { anchor: "end", kind: "slot-name" })}${layers.map((layer) =>
     `<rect class="written-cell ${changes[layer][i] > 0 ? "" : "empty"}" x="${(left + wide * layer + 1).toFixed(1)}" y="${(8 + high * row_ + 1).toFixed(1)}" width="${Math.max(1, wide - 2).toFixed(1)}" height="${Math.max(1, high - 2).toFixed(1)}" rx="2" style="fill-opacity:${
@@ -25,8 +25,18 @@ function writingMap(model, k, size) {
   const ticks = layers.filter((layer) => layer % every === 0).map((layer) => svgText(left + wide * (layer + 0.5), bottom + 14, layer, { kind: "tick", anchor: "middle" })).join("");
   const here = `<rect class="here" x="${(left + wide * k).toFixed(1)}" y="7" width="${wide.toFixed(1)}" height="${(bottom - 6).toFixed(1)}" rx="3"/>`;
   const written = shown.filter(({ i }) => changes[k][i] > 0).map(({ name }) => name);
-  return ["Which slot every layer writes", `${cells}${here}${ticks}${svgText(size.W - 6, bottom + 14 + 13, "layer", { kind: "axis-name", anchor: "end" })}`,
+  return ["Which slot every layer writes", `${answersBelow(model, k, size, { left, wide, top: bottom + 34 })}${cells}${here}${ticks}${svgText(size.W - 6, bottom + 14 + 13, "layer", { kind: "axis-name", anchor: "end" })}`,
     `layer ${k} writes ${written.length ? written.join(", ") : "nothing"}`];
+}
+
+// Where there is room below the map: what would be read as the prediction after every layer.
+function answersBelow(model, k, { W, H }, { left, wide, top }) {
+  const answers = everyLayer(model).map((layer) => lens(model.result, layer, DATA.lesson.lens)[0]), seen = answers.filter(Number.isFinite);
+  if (!DATA.lesson.predicts || H - top < 90 || !seen.length) return "";
+  const [low, high] = [Math.min(...seen, 0), Math.max(...seen, 0)], spread = Math.max(high - low, 1e-9);
+  const frame = plotFrame({ W, H, left, right: W - left - wide * answers.length, top: top + 14, bottom: 10, x: [-0.5, answers.length - 0.5], y: [low - 0.1 * spread, high + 0.15 * spread] });
+  return `${axes(frame, { xTicks: [], count: 3 })}${svgText(left, top + 8, "prediction, if it were read after the layer", { kind: "axis-name" })}${linePath(frame, answers.map((v, layer) => [layer, v]), "path")}${
+    answers.map((v, layer) => (Number.isFinite(v) ? svgDot(frame.px(layer), frame.py(v), layer === k ? 6 : 4, `dot ${layer === k ? "now" : ""}`, `data-layer="${layer}"`) : "")).join("")}`;
 }
 
 // The entries that layer k moves most: where they were and where they are.
@@ -39,7 +49,7 @@ function movesOf(model, k, size) {
   const total = moves.length, shown = moves.sort((a, b) => Math.abs(b.to - b.from) - Math.abs(a.to - a.from)).slice(0, rows_).sort((a, b) => a.t - b.t);
   if (!total) return [`Layer ${k} changes nothing on this prompt`, "", "nothing changes"];
   const numbers = shown.flatMap(({ from, to }) => [from, to]).filter(Number.isFinite).concat(0), [low, high] = [Math.min(...numbers), Math.max(...numbers)], spread = Math.max(high - low, 1e-9);
-  const words = size.W > 420 ? 150 : 118, row_ = Math.min(40, (size.H - 10) / shown.length);
+  const words = size.W > 420 ? 150 : 118, row_ = Math.min(52, (size.H - 10) / shown.length);
   const frame = plotFrame({ ...size, left: words, right: 56, top: 4, bottom: 4, x: [low - 0.04 * spread, high + 0.04 * spread], y: [1, 0] });
   const svg = shown.map(({ name, t, from, to }, i) => {
     const y = 6 + row_ * (i + 0.5), [a, b] = [frame.px(from), frame.px(to)];
