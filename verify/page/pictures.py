@@ -11,12 +11,12 @@ from constructions.witness import Witness
 from .lesson import Lesson, Picture
 
 CAPTIONS: Mapping[str, str] = {
-    "descent": "Left: each layer moves w one step further down the loss, towards the cross. Right: "
-    "the step is a sum over the examples, how alike each is to the query times how wrong it was.",
-    "inverse": "Left: every layer makes the bars longer by the same factor, and the length of a "
-    "bar is a number of correct digits. Right: M·S becomes the identity, so M inverts S.",
-    "examples": "Left: the example in orange is being read, and the line turns towards it. Right: "
-    "each example is a line of weights that fit it, and what is still likely shrinks around it.",
+    "descent": "Each layer moves w one step further down the loss, towards the cross. The step is "
+    "a sum over the examples: how alike each is to the query, times how wrong it was.",
+    "inverse": "S stretches a direction by s and M by m; every layer makes the bars longer by the "
+    "same factor, and with them the correct digits, until M·S leaves the unit circle alone.",
+    "examples": "The example in orange is being read: the fit turns towards it, and of the weights "
+    "that are likely those stay that lie near its own line of weights that fit.",
     "kernel": "Every example raises a bump where inputs are like its own, as high as it was "
     "missed by; the bumps add up to what the curve moves by.",
     "basis": "Splines stand side by side; how much of each is taken makes the curve, and every "
@@ -28,7 +28,7 @@ CAPTIONS: Mapping[str, str] = {
     "product": "Two heights of a parabola differ by a product; GeLU bends almost like one, and "
     "the closer its arguments are to 0 the less the curve misses.",
     "written": "Each column is a layer and each row a slot of the stream: dark is where the layer "
-    "writes. Right: the numbers that it moves most.",
+    "writes. Beside it are the numbers that the layer moves most.",
 }
 
 

@@ -68,8 +68,8 @@ LOGISTIC = Lesson(
     sizes={"d": (1, 2), "steps": (1, 2, 3)},
     picture=Picture(
         "descent",
-        "Left: classes that a line can separate have no lowest point, so w walks on and on. Right: "
-        "value is how far the probability is from 0 or 1, score is how alike the inputs are.",
+        "Each layer moves w one step down the loss. What an example adds at the query is how alike "
+        "they are, times how far its probability is from the class that it has.",
         options={"slot": "m", "loss": "logistic"},
     ),
     exercises=(

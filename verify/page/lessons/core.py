@@ -34,8 +34,8 @@ NEWTON = Lesson(
     lens="last layer",
     picture=Picture(
         "inverse",
-        "Left: from the second layer on, each bar is twice as long as in the layer before, so the "
-        "correct digits double. Right: M·S turns the unit circle into itself, so M inverts S.",
+        "S stretches a direction by s and M by m; from layer 2 on every bar is twice as long as in "
+        "the layer before, so the correct digits double, until M·S leaves the unit circle alone.",
         options={"slot": "t"},
     ),
     exercises=(
@@ -185,8 +185,8 @@ HYPERPOWER = Lesson(
     lens="last layer",
     picture=Picture(
         "inverse",
-        "Left: each bar is three times as long as in the layer before, so the correct digits "
-        "triple. Right: M·S turns the unit circle into itself, so M inverts S.",
+        "S stretches a direction by s and M by m; from layer 2 on every bar is three times as long "
+        "as before, so the correct digits triple, until M·S leaves the unit circle alone.",
         options={"slot": "t"},
     ),
     layers={

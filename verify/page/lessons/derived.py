@@ -60,8 +60,8 @@ DEEP_DESCENT = Lesson(
     sizes={"layers": (1, 2, 3, 4)},
     picture=Picture(
         "descent",
-        "Left: the dots are few and far apart, since one layer makes as many steps as it takes to "
-        "get there. Right: what the query receives from every example, and from the MLP.",
+        "The dots are few and far apart, since the second layer makes 3 steps more and the third "
+        "9: with the same scores and values, the examples move the query further.",
     ),
     names={"1 steps": "1 step"},
     exercises=(
@@ -98,8 +98,8 @@ MOMENTUM = Lesson(
     **SLOPE,
     picture=Picture(
         "descent",
-        "Left: w does not turn at once, as part of the last step goes on. Right: the examples’ "
-        "shares of the step and, in grey, what is kept of the step before.",
+        "The path does not turn at once, as a part of the last step goes on: what the examples ask "
+        "for now is added to what is kept, the grey bar.",
     ),
     exercises=(
         ONE_STEP,
@@ -131,8 +131,8 @@ CHEBYSHEV = Lesson(
     sizes={"steps": (1, 2, 3, 4, 5)},
     picture=Picture(
         "descent",
-        "Left: steps and momenta change from layer to layer, so that what is left is small for all "
-        "directions at once. Right: the examples’ shares and, in grey, what is kept.",
+        "Steps and momenta change from layer to layer, so that what is left in the end is small in "
+        "all directions at once; the grey bar is what is kept of the step before.",
     ),
     exercises=(
         Exercise(
@@ -177,8 +177,8 @@ PRECONDITIONED = Lesson(
     **SLOPE,
     picture=Picture(
         "descent",
-        "Left: w heads straight for the cross although the contours are long and narrow. Right: "
-        "the scores are ⟨x, P x_j⟩, so an example can count against its likeness.",
+        "The path heads straight for the cross although the contours are long and narrow: the "
+        "scores are ⟨{x_t}, P {x_j}⟩, and P knows the shape of the contours.",
     ),
     exercises=(
         Exercise(

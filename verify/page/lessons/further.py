@@ -58,8 +58,8 @@ PAIRED = Lesson(
     sizes={"examples": (2, 3, 4)},
     picture=Picture(
         "examples",
-        "Left: the two examples in orange are read together, and the line turns towards both. "
-        "Right: two lines of weights at a time, and the likely ones shrink in both directions.",
+        "The two examples in orange are read together: the fit turns towards both, and of the "
+        "weights that are likely those stay that lie near both lines.",
         amount="ridge",
         options={"inverse": ("z",)},
     ),
@@ -93,8 +93,8 @@ BAYES = Lesson(
     sizes={"examples": (1, 2, 3, 4)},
     picture=Picture(
         "examples",
-        "Left: the band is one standard deviation wide and shrinks where examples are read. Right: "
-        "each example is a line of weights that fit it, and the likely ones gather there.",
+        "The band is one standard deviation to either side, and shrinks where examples are read: "
+        "each is a line of weights that fit it, and the likely weights gather there.",
         amount="noise",
         options={"inverse": ("z",)},
     ),

@@ -58,7 +58,7 @@ function bumpsOf(model, k) {
 
 function kernelCurve(model, k, size) {
   const layer = Math.max(1, k), bumps = bumpsOf(model, layer);
-  return [k === 0 ? "The bumps of layer 1, to come, and the curve of 0 before it" : `Layer ${k}: a bump at every example, and the curve that they move`,
+  return [k === 0 ? "The bumps that layer 1 is going to add" : `Layer ${k}: a bump at every example`,
     curvePlane(0, size, model, k, bumps, k > 0 ? curveAfter(model, k - 1) : null, "last-fit"), `the curve after layer ${k} passes ${show(lens(model.result, k, DATA.lesson.lens)[0])} at the query`];
 }
 
@@ -83,7 +83,7 @@ function sharesOf(model, k) {
 function splineCurve(model, k, size) {
   const shares = sharesOf(model, k), basis = basisOf(model);
   const bumps = basis.map((values, i) => values.map((v) => (k < 1 ? 0 : k === 1 ? v : v * shares[i])));
-  const title = k === 0 ? "The examples; no spline is made yet" : k === 1 ? "The splines, each 1 at its top" : "Splines times their weights; their sum is the curve";
+  const title = k === 0 ? "The examples; no spline is made yet" : k === 1 ? "The splines, each 1 at its top" : "Splines times their weights, and their sum";
   return [title, curvePlane(0, size, model, k, bumps, curveAfter(model, model.witness.layers.length), "goal-fit"), `after layer ${k} the splines weigh ${vectorText(shares)}`];
 }
 

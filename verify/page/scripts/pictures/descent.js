@@ -108,7 +108,7 @@ function throughMlp(mlp, values, layout, tokens) {
 function stepBars(model, k, size) {
   const layer = Math.max(1, k), { pairs, rest } = stepParts(model, layer), { W, H } = size;
   const adds = pairs.map((some) => some.reduce((total, [score, value]) => total + score * value, 0));
-  const lines = adds.map((by, j) => ({ by, kind: "piece", label: `example ${j + 1}`,
+  const lines = adds.map((by, j) => ({ by, kind: "piece", label: `${size.narrow ? "ex." : "example"} ${j + 1}`,
     product: pairs[j].length === 1 ? pairs[j][0] : null, data: `data-add="${by}"` }));
   if (rest !== 0) lines.push({ by: rest, kind: "piece rest-piece", label: "kept", product: null, data: `data-add="${rest}"` });
   const whole = lines.reduce((total, line) => total + line.by, 0);
@@ -129,7 +129,7 @@ function stepBars(model, k, size) {
     return Number.isFinite(line.by) ? `${said}${times}<rect class="${line.kind} ${line.by < 0 ? "minus" : ""}" x="${a.toFixed(1)}" y="${(y - thick / 2).toFixed(1)}" width="${Math.max(b - a, 1).toFixed(1)}" height="${thick.toFixed(1)}" rx="1.5" ${line.data}/>${amount}${link}` : said;
   }).join("");
   const zero = svgLine(frame.px(0), 2, frame.px(0), Math.min(H - 2, 10 + row * lines.length), "zero-line");
-  const title = `${k === 0 ? "To come in layer 1" : `Layer ${k} at the query`}: <span class="key">score</span> × <span class="value">value</span> of every example`;
+  const title = `${k === 0 ? "To come in layer 1" : `Layer ${k} at the query`}: <span class="key">score</span> × <span class="value">value</span>`;
   return [title, `<g class="step ${k === 0 ? "ahead" : ""}">${zero}${svg}</g>`,
     `${lines.slice(0, -1).map((line) => `${line.label} ${show(line.by)}`).join(", ")}; together ${show(whole)}`];
 }

@@ -42,7 +42,7 @@ function pictureSizes(parts) {
   const above = figure.getBoundingClientRect().top + window.scrollY;
   const below = byId("picture").getBoundingClientRect().bottom - figure.getBoundingClientRect().bottom;
   const room = (window.innerHeight - above - below - 12) / rows - titles;
-  const H = Math.round(Math.max(narrow ? 120 : 200, Math.min(room, narrow ? 260 : 620)));
+  const H = Math.round(Math.max(narrow ? 120 : 200, Math.min(room, narrow ? 260 : 900)));
   const whole = parts.reduce((sum_, part) => sum_ + part, 0);
   return parts.map((part) => ({ W: Math.floor(narrow ? wide : ((wide - gap * (parts.length - 1)) * part) / whole), H, narrow }));
 }

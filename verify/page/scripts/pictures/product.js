@@ -18,7 +18,7 @@ function curvature(model, k, size) {
   const places = unitsOf(model).filter(({ z }, i, all) => all.findIndex((other) => Math.abs(other.z - z) < 1e-12 && Math.sign(other.weight) === Math.sign(units[0].weight)) !== -2);
   const dots = places.map(({ z, weight }) => svgDot(frame.px(z), frame.py(evenPart(z)), 5.5, weight > 0 ? "plus-unit" : "minus-unit")
     + svgLine(frame.px(z), frame.py(evenPart(z)), frame.px(z), frame.py(0), `drop ${weight > 0 ? "plus-drop" : "minus-drop"}`)).join("");
-  return [`<span class="value">GeLU(z) + GeLU(−z)</span> and its <span class="key">parabola</span>, at the hidden units’ z`,
+  return [`<span class="value">GeLU(z) + GeLU(−z)</span> and its <span class="key">parabola</span>`,
     `${axes(frame, { xName: "z", count: 4 })}${inFrame(0, frame, line(parabola, "parabola") + line(evenPart, "even") + (k ? dots : ""))}`,
     `the hidden units read GeLU at ${places.map(({ z }) => show(z)).join(", ")}`];
 }
@@ -38,7 +38,7 @@ function productErrors(model, k, size) {
   const miss = svgText(size.W - 14, size.H - frame.bottom - 12, k ? `off by ${show(Math.abs(answer - truth), 2)} of ${show(truth)}` : `the true product is ${show(truth)}`, { kind: "strong", anchor: "end" });
   const asked = svgLine(frame.px(q[0]), frame.top, frame.px(q[0]), size.H - frame.bottom, "asked-line");
   const dot_ = svgDot(frame.px(q[0]), frame.py(answer), 6, "dot now", `data-made="${answer}" data-truth="${truth}"`);
-  return ["<span class='written'>What the MLP gives</span>, and the true product (dashed)",
+  return ["<span class='written'>The MLP’s product</span>, and the true one (dashed)",
     `${axes(frame, { xName: "first factor u", yName: "product" })}${inFrame(1, frame, (k ? line((one) => one.made, "fit now") : "") + line((one) => one.truth, "fit goal-fit") + asked + dot_)}${miss}`,
     `the layer gives ${show(answer, 6)}, the true product is ${show(truth, 6)}`];
 }

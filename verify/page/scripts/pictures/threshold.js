@@ -37,7 +37,7 @@ function coefficientPaths(model, k, size) {
       ? svgDot(frame.px(layer), frame.py(v), layer === now ? 6 : 4, `dot ${layer === now ? "now" : layer > now ? "ahead" : ""} ${v === 0 ? "nought" : ""}`, `data-layer="${layer}"`) : "")).join("")
       + svgText(size.W - 28, frame.py(all[all.length - 1][i]) + 4, coefficientName(i), { kind: "strong" });
   }).join("");
-  return ["The coefficients after every layer; hollow is exactly 0", `${axes(frame, { xName: "layer", xTicks: layers })}${lines}`, `w after layer ${k} is ${vectorText(all[now])}`];
+  return ["Coefficients after every layer; ○ is exactly 0", `${axes(frame, { xName: "layer", xTicks: layers })}${lines}`, `w after layer ${k} is ${vectorText(all[now])}`];
 }
 
 PICTURES.threshold = { parts: [1, 1.1], draw: (model, k, sizes) => [thresholdCurve(model, k, sizes[0]), coefficientPaths(model, k, sizes[1])] };
