@@ -6,7 +6,7 @@ import inspect
 import json
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
@@ -15,6 +15,8 @@ from typing import Any
 
 import constructions
 from constructions.witness import Witness
+from proofs.layer import Layer
+from proofs.stream import split_entry
 
 from .export import Export, construction
 from .lesson import Lesson, Picture, rich
@@ -112,21 +114,42 @@ def lesson_of(name: str) -> Lesson:
     module = inspect.getmodule(made.parts)
     about = inspect.getdoc(module) if module is not None else ""
     text = [part for part in (about or "").split("\n\n") if part]
+    parameters = {
+        key: parameter.small
+        for key, parameter in made.parameters.items()
+        if parameter.default is parameter.REQUIRED
+    }
+    said = " ".join(made.__doc__.split("\n\n")[0].split())
+    title, _, more = said.partition(". ")
+    layers = made(**parameters).layer_list
     return Lesson(
         construction=name,
-        title=name.replace("_", " ").capitalize(),
-        lead=literal(made.__doc__.split("\n\n")[0]),
+        title=title.rstrip(".") or name.replace("_", " ").capitalize(),
+        lead=literal(more) or "What every layer of it writes into the stream, on a small prompt.",
         paragraphs=tuple(literal(part) for part in text),
-        layers={"embedding": ""},
+        layers={layer.name.rstrip("0123456789"): described(layer) for layer in layers},
         lens="last layer",
-        parameters={
-            key: parameter.small
-            for key, parameter in made.parameters.items()
-            if parameter.default is parameter.REQUIRED
-        },
+        parameters=parameters,
         exercises=GENERAL,
         goal="answer",
     )
+
+
+def described(layer: Layer) -> str:
+    """What a layer does, in a sentence made of its parts."""
+    parts = [
+        f"The head “{head.name.rstrip('0123456789 ') or 'without a name'}” reads the tokens with "
+        f"{head.attention} attention and writes {_listed(b.destination for b in head.value)}."
+        for head in layer.heads
+    ]
+    if layer.mlp is not None:
+        written = _listed(block.destination for block in layer.mlp.outer)
+        parts.append(f"The MLP ({layer.mlp.activation}) writes {written} at every token.")
+    return literal(" ".join(parts) or "It leaves the stream as it is.")
+
+
+def _listed(slots: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(split_entry(slot)[0] for slot in slots)) or "nothing"
 
 
 def literal(text: str) -> str:

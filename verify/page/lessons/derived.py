@@ -212,7 +212,7 @@ GD_PLUS_PLUS = Lesson(
         "Beside the residual each token carries u, at first its x. The layer subtracts γ Σ ⟨{u_t}, "
         "{u_j}⟩ {u_j} from it: large directions of the data shrink, and the next gradient step "
         "meets a better conditioned problem.",
-        "Each layer may have rates of its own, as trained ones have: step_size=1/8,1/4 for two.",
+        "Each layer may have rates of its own, as trained ones have.",
     ),
     layers={
         "w_": "The scores ⟨{u_t}, {u_j}⟩ weigh residuals for the step and vectors for the "

@@ -2,6 +2,12 @@
 
 const CANDIDATES = ["rA", "rB"];
 
+// Whether the stream has the held-out errors yet, by layer k; and their difference, once it is there.
+function comparedBy(model, k) {
+  const { tokens, steps } = model.result, written = (slot) => steps[k].after[slot].v.some((v) => v !== 0);
+  return { errors: written("vA") || written("vB"), difference: written("D") ? steps[k].after.D.get(tokens.queries[0], 0) : null };
+}
+
 // The weights of a candidate after layer k, and its residuals at the examples that are held out.
 function candidate(model, slot, k) {
   const { tokens, steps } = model.result, fitted = app.data.X.length - Number(app.given.validation);
@@ -33,18 +39,20 @@ function fittedExamples(model, k, fitted) {
 }
 
 function heldOutErrors(model, k, size) {
-  const both = CANDIDATES.map((slot) => candidate(model, slot, k)), won = winnerOf(model, k), { ridges } = app.given;
+  const both = CANDIDATES.map((slot) => candidate(model, slot, k)), won = winnerOf(model, k), { ridges } = app.given, { errors, difference } = comparedBy(model, k);
   const high = largestOf(both.map(({ loss }) => loss), 1e-3) * 1.2;
   const frame = plotFrame({ ...size, left: 42, bottom: 44, top: 22, x: [-0.6, 1.6], y: [0, high] });
   const bars = both.map(({ loss }, i) => {
-    const kind = `${i ? "second" : "first"}-bar ${won === null ? "" : won === i ? "won" : "lost"}`;
+    const kind = `${i ? "second" : "first"}-bar ${!errors ? "ahead-bar" : won === null ? "" : won === i ? "won" : "lost"}`;
     const said = won === null ? "" : won === i ? "chosen: weight 1" : "left: weight 0";
     return uprightBar(frame, i, 0, loss, Math.min(110, size.W / 4).toFixed(0), kind, `data-loss="${loss}"`)
       + svgText(frame.px(i), frame.py(loss) - 6, show(loss), { kind: "strong", anchor: "middle" })
       + svgText(frame.px(i), size.H - 26, `λ = ${show(Number(ridges[i].includes?.("/") ? ridges[i].split("/")[0] / ridges[i].split("/")[1] : ridges[i]))}`, { kind: `strong ${i ? "second-ink" : "first-ink"}`, anchor: "middle" })
       + svgText(frame.px(i), size.H - 9, said, { kind: won === i ? "strong" : "", anchor: "middle" });
   }).join("");
-  return ["Squared error on the examples held out", `${axes(frame, { xTicks: [] })}${bars}`, `held-out errors ${both.map(({ loss }) => show(loss)).join(" and ")}${won === null ? "" : `; the ${won ? "second" : "first"} is chosen`}`];
+  const title = !errors ? "Squared error on the examples held out, not in the stream yet"
+    : difference === null ? "Squared error on the examples held out" : `Squared errors; their difference is ${show(difference)}`;
+  return [title, `${axes(frame, { xTicks: [] })}${bars}`, `held-out errors ${both.map(({ loss }) => show(loss)).join(" and ")}${won === null ? "" : `; the ${won ? "second" : "first"} is chosen`}`];
 }
 
 PICTURES.selection = { parts: [1.3, 1], draw: (model, k, sizes) => [candidateLines(model, k, sizes[0]), heldOutErrors(model, k, sizes[1])] };
