@@ -15,12 +15,15 @@ from typing import Any
 
 import constructions
 from constructions.witness import Witness
+from proofs.layer import Layer
+from proofs.stream import split_entry
 
 from .export import Export, construction
 from .glossary import glossed_page
-from .lesson import Lesson, rich
+from .lesson import Lesson, Picture, rich
 from .lessons import GENERAL, lessons
 from .mathml import plain
+from .pictures import picture_of
 from .readable import pattern_words
 from .story import given, story
 
@@ -43,6 +46,15 @@ SCRIPTS = (
     "scripts/state/verdict.js",
     "scripts/state/table.js",
     "scripts/state/controls.js",
+    "scripts/pictures/panel.js",
+    "scripts/pictures/descent.js",
+    "scripts/pictures/inverse.js",
+    "scripts/pictures/data.js",
+    "scripts/pictures/selection.js",
+    "scripts/pictures/curve.js",
+    "scripts/pictures/threshold.js",
+    "scripts/pictures/product.js",
+    "scripts/pictures/written.js",
     "scripts/state.js",
     "scripts/state/present.js",
     "scripts/events.js",
@@ -53,7 +65,12 @@ SCRIPTS = (
     "scripts/state/figure_files.js",
     "scripts/main.js",
 )
-STYLES = ("styles/base.css", "styles/instrument.css", "styles/acts.css")
+STYLES = (
+    "styles/base.css",
+    "styles/pictures.css",
+    "styles/instrument.css",
+    "styles/acts.css",
+)
 FONT = re.compile(r'url\("([^":]+\.woff2)"\)')
 
 
@@ -102,6 +119,7 @@ def construction_page(name: str, parameters: Mapping[str, Any]) -> str:
         given=given(witness, lesson),
         example=story(witness, lesson),
         start=family["start"] | family["scalars"],
+        picture=picture_of(lesson, witness),
     )
 
 
@@ -113,21 +131,42 @@ def lesson_of(name: str) -> Lesson:
     module = inspect.getmodule(made.parts)
     about = inspect.getdoc(module) if module is not None else ""
     text = [part for part in (about or "").split("\n\n") if part]
+    parameters = {
+        key: parameter.small
+        for key, parameter in made.parameters.items()
+        if parameter.default is parameter.REQUIRED
+    }
+    said = " ".join(made.__doc__.split("\n\n")[0].split())
+    title, _, more = said.partition(". ")
+    layers = made(**parameters).layer_list
     return Lesson(
         construction=name,
-        title=name.replace("_", " ").capitalize(),
-        lead=literal(made.__doc__.split("\n\n")[0]),
+        title=title.rstrip(".") or name.replace("_", " ").capitalize(),
+        lead=literal(more) or "What every layer of it writes into the stream, on a small prompt.",
         paragraphs=tuple(literal(part) for part in text),
-        layers={"embedding": ""},
+        layers={layer.name.rstrip("0123456789"): described(layer) for layer in layers},
         lens="last layer",
-        parameters={
-            key: parameter.small
-            for key, parameter in made.parameters.items()
-            if parameter.default is parameter.REQUIRED
-        },
+        parameters=parameters,
         exercises=GENERAL,
         goal="answer",
     )
+
+
+def described(layer: Layer) -> str:
+    """What a layer does, in a sentence made of its parts."""
+    parts = [
+        f"The head “{head.name.rstrip('0123456789 ') or 'without a name'}” reads the tokens with "
+        f"{head.attention} attention and writes {_listed(b.destination for b in head.value)}."
+        for head in layer.heads
+    ]
+    if layer.mlp is not None:
+        written = _listed(block.destination for block in layer.mlp.outer)
+        parts.append(f"The MLP ({layer.mlp.activation}) writes {written} at every token.")
+    return literal(" ".join(parts) or "It leaves the stream as it is.")
+
+
+def _listed(slots: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(split_entry(slot)[0] for slot in slots)) or "nothing"
 
 
 def literal(text: str) -> str:
@@ -161,6 +200,7 @@ def page(
     start: Mapping[str, Any],
     extra: Mapping[str, Any] | None = None,
     notice: str = "",
+    picture: Picture | None = None,
 ) -> str:
     """One self-contained page as HTML."""
     data = {
@@ -170,6 +210,7 @@ def page(
         "sides": sides,
         "pools": export.pools(),
         "start": dict(start),
+        "picture": picture.to_json() if picture is not None else None,
         "example": {"X": lesson.X, "y": lesson.y, "queries": lesson.queries},
         "patterns": patterns(export.pools()["maps"]),
         **(extra or {}),
@@ -182,6 +223,7 @@ def page(
         "source": plain(source),
         "lead": rich(lesson.lead),
         "notice": notice,
+        "picture": panel(picture) if picture is not None else "",
         "paragraphs": "".join(f"<p>{rich(p)}</p>" for p in lesson.paragraphs),
         "given": given,
         "example": example,
@@ -200,6 +242,16 @@ def patterns(maps: Iterable[list[dict[str, Any]] | None]) -> dict[str, str]:
     """The patterns of blocks, and what they do in words."""
     found = {block["pattern"] for blocks in maps for block in blocks or () if block.get("pattern")}
     return {pattern: pattern_words(pattern) for pattern in sorted(found)}
+
+
+def panel(picture: Picture) -> str:
+    """The place of the picture on the first screen; the script draws it."""
+    return (
+        '<section id="picture" class="picture" aria-label="The idea as a picture" hidden>'
+        '<div class="picture-bar" id="picture-bar"></div>'
+        '<div class="picture-figure" id="picture-figure"></div>'
+        f'<p class="picture-caption">{rich(picture.caption)}</p></section>'
+    )
 
 
 def exercises(lesson: Lesson) -> str:

@@ -45,11 +45,32 @@ class Exercise:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """The picture that a page opens with: one of `pictures.CAPTIONS`, drawn by scripts/pictures.
+
+    caption: what to look at, in a sentence; "" for what is said of all pictures of that kind.
+    amount: a formula in the parameters that the picture needs: what is uncertain about a target, or
+    the threshold. options: the slots that it reads, and the like.
+    """
+
+    kind: str
+    caption: str = ""
+    amount: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        amount = scalar_tree(self.amount) if self.amount else None
+        return {"kind": self.kind, "amount": amount, "options": dict(self.options)}
+
+
+@dataclass(frozen=True)
 class Lesson:
     """Text, example, theory and exercises of one construction.
 
     layers: for layers whose name starts with the key, what the layer does; "embedding" has a text
-    of its own. lens: how a stream is
+    of its own. names: for layers whose name is the key, or starts with it up to a bracket, what
+    people call it. picture: what the page opens with; None for what `pictures` makes of the
+    annotations. lens: how a stream is
     read before the end, from the read-out "slot" or by the "last layer". left: what is left of
     the error in the direction of an eigenvalue s of S, "base**exponent", where the construction
     does not say it; words of the construction's parameters are 1 where they are chosen, else 0.
@@ -64,6 +85,8 @@ class Lesson:
     parameters: Mapping[str, Any]
     exercises: tuple[Exercise, ...]
     layers: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    picture: Picture | None = None
     construction: str = ""
     X: tuple[tuple[float, ...], ...] = ((1, 1), (-1, 1), (0, 1))
     y: tuple[float, ...] = (3, -1, 2)
@@ -84,6 +107,7 @@ class Lesson:
             "predicts": self.predicts,
             "goal": self.goal,
             "unit": self.unit,
+            "names": dict(self.names),
             "layers": {key: rich(text) for key, text in self.texts.items()},
             "exercises": [exercise.to_json() for exercise in self.exercises],
         }
@@ -92,6 +116,13 @@ class Lesson:
     def texts(self) -> Mapping[str, str]:
         """`layers`, and what is said of most embeddings."""
         return {"embedding": START, **self.layers}
+
+    def titled(self, name: str) -> str:
+        """A layer's name as HTML: in words where there are some; M_2 is M with index 2."""
+        name = re.sub(r"^\d+: ", "", name)
+        if words := self.names.get(name) or self.names.get(name.partition("(")[0]):
+            return plain(words)
+        return re.sub(r"^([A-Za-z])_(\d+)$", r"<i>\1</i><sub>\2</sub>", plain(name))
 
     def layer_text(self, name: str) -> str:
         """HTML about the layer: the longest key that its name, without a number, starts with."""

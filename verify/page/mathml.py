@@ -12,6 +12,8 @@ from proofs.formula import SCALARS, Language, in_letters, names, parse, to_json
 
 GREEK = {"step_size": "eta", "ridge": "lambda", "lam": "lambda"}
 LARGEST = 2**53  # whole numbers up to here are floats exactly
+LONG = 12  # characters of a fraction that nobody reads any more
+TERMS = 4  # of a sum that stays in one line
 Tree = Any  # a number, a name, or [operator, Tree, …]
 # what scripts/algebra.js evaluates
 ON_PAGES = Language(
@@ -23,23 +25,38 @@ ON_PAGES = Language(
 
 @lru_cache(maxsize=4096)
 def mathml(text: str) -> str:
-    """A `holds` or definition expression ("2*M0 - M0*S*M0", "w3.T*x_t") as one <math> element."""
-    return f"<math>{_printer().doprint(_renamed(in_letters(text)))}</math>"
+    """A `holds` or definition expression ("2*M0 - M0*S*M0", "w3.T*x_t") as a <math> element.
+
+    A sum of many terms is one for each of them, between which a line can be broken.
+    """
+    return _in_lines("", _renamed(in_letters(text)))
 
 
 def equation(name: str, text: str) -> str:
-    """name = text, as one <math> element."""
+    """name = text, as `mathml` writes it."""
+    left = _printer().doprint(_renamed(in_letters(name)))
+    return _in_lines(f"{left}<mo>=</mo>", _renamed(in_letters(text)))
+
+
+def _in_lines(before: str, expression: Any) -> str:
     printer = _printer()
-    left = printer.doprint(_renamed(in_letters(name)))
-    right = printer.doprint(_renamed(in_letters(text)))
-    return f"<math><mrow>{left}<mo>=</mo>{right}</mrow></math>"
+    terms = printer.terms(expression) if getattr(expression, "is_Add", False) else []
+    if len(terms) <= TERMS:
+        whole = printer.doprint(expression)
+        return f"<math><mrow>{before}{whole}</mrow></math>" if before else f"<math>{whole}</math>"
+    made = [f"<math><mrow>{before}{printer.doprint(terms[0])}</mrow></math>"]
+    for term in terms[1:]:
+        minus = term.could_extract_minus_sign()
+        sign = f'<mo form="infix">{"−" if minus else "+"}</mo>'
+        made.append(f"<math><mrow>{sign}{printer.doprint(-term if minus else term)}</mrow></math>")
+    return " ".join(made)
 
 
 def coefficient_mathml(value: Exact) -> str:
     """An exact coefficient as MathML; long fractions as their nearest float."""
     if is_symbolic(value):
         return f"<math>{_printer().doprint(_renamed(value))}</math>"
-    if isinstance(value, Fraction) and len(as_text(value)) > 12:
+    if isinstance(value, Fraction) and len(as_text(value)) > LONG:
         return f"<math><mn>{nearest_float(value):.4g}</mn></math>"
     from sympy import Rational
 
@@ -89,6 +106,10 @@ def _printer() -> Any:
             text = super().doprint(expression)
             return text.replace("&InvisibleTimes;", "&#8290;").replace("<mo>-</mo>", "<mo>−</mo>")
 
+        def terms(self, expression: Any) -> list[Any]:
+            """Those of a sum as written: what is added before what is taken away."""
+            return sorted(expression.args, key=lambda term: term.could_extract_minus_sign())
+
         def _print_Mul(self, expression: Any) -> Any:
             below = [
                 f for f in expression.args if not f.is_commutative and f.is_Pow and f.exp == -1
@@ -102,10 +123,8 @@ def _printer() -> Any:
             return fraction
 
         def _print_Add(self, expression: Any, order: Any = None) -> Any:
-            # as written: what is added before what is taken away
-            terms = sorted(expression.args, key=lambda term: term.could_extract_minus_sign())
             row = self.dom.createElement("mrow")
-            for i, term in enumerate(terms):
+            for i, term in enumerate(self.terms(expression)):
                 if term.could_extract_minus_sign():
                     sign = self.dom.createElement("mo")
                     sign.appendChild(self.dom.createTextNode("-"))
@@ -125,14 +144,20 @@ def _printer() -> Any:
 
 
 def _renamed(expression: Any) -> Any:
-    from sympy import Symbol
+    """The expression for readers: Greek letters, and long fractions to three digits."""
+    from sympy import Float, Rational, Symbol
 
-    named = {
+    named: dict[Any, Any] = {
+        number: Float(number, 3)
+        for number in getattr(expression, "atoms", lambda *_: ())(Rational)
+        if len(str(number)) > LONG
+    }
+    named |= {
         symbol: Symbol(GREEK[symbol.name], commutative=symbol.is_commutative)
         for symbol in getattr(expression, "free_symbols", ())
         if symbol.name in GREEK
     }
-    return expression.subs(named) if named else expression
+    return expression.xreplace(named) if named else expression
 
 
 def plain(text: Any) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from ..lesson import Exercise, Lesson
-from .common import ONE_STEP, broken
+from ..lesson import Exercise, Lesson, Picture
+from .common import GENERAL, broken
 
 LASSO = Lesson(
     construction="lasso",
-    title="Lasso by proximal gradient descent",
-    lead="A gradient step by attention, a soft threshold by two ReLUs, exactly.",
+    title="Small coefficients become exactly zero",
+    lead="A gradient step by attention, then a soft threshold by two ReLUs, with nothing "
+    "approximated: the lasso.",
     paragraphs=(
         "The lasso adds λ times the sum of |w| to the squared errors. A gradient step {v1 = w0 - "
         "2*step_size*X.T*(X*w0 - y)} is followed by a soft threshold: every entry moves ηλ towards "
@@ -18,11 +19,13 @@ LASSO = Lesson(
     layers={
         "w_": "The head makes the gradient step of w, at every token alike; the MLP makes the soft "
         "threshold.",
-        "read-out": "w times x.",
+        "read-out": "The MLP multiplies w with every token’s own x, which is the prediction.",
     },
-    parameters={"d": 2, "steps": 3, "step_size": "1/8", "penalty": "1/4"},
+    parameters={"d": 2, "steps": 4, "step_size": "1/8", "penalty": 2},
+    y=(2, -2, 0.5),
     goal="answer",
     lens="last layer",
+    picture=Picture("threshold", amount="step_size*penalty", options={"slot": "w"}),
     exercises=(
         Exercise(
             "By how much does the threshold move each entry?",
@@ -47,7 +50,7 @@ LASSO = Lesson(
 
 LOGISTIC = Lesson(
     construction="logistic",
-    title="Logistic regression",
+    title="Attention learns to tell two classes apart",
     lead="A gradient step needs a probability at every example: an MLP makes it between two steps.",
     paragraphs=(
         "Targets are 0 or 1. With m = {w0.T*x_t} and p = s(m) the gradient is {X.T*(p - y)}. "
@@ -63,6 +66,12 @@ LOGISTIC = Lesson(
     y=(1, 0, 1),
     goal="answer",
     sizes={"d": (1, 2), "steps": (1, 2, 3)},
+    picture=Picture(
+        "descent",
+        "Each layer moves w one step down the loss. What an example adds at the query is how alike "
+        "they are, times how far its probability is from the class that it has.",
+        options={"slot": "m", "loss": "logistic"},
+    ),
     exercises=(
         Exercise(
             "What is m at the query after the first step?",
@@ -82,41 +91,55 @@ LOGISTIC = Lesson(
 
 KERNEL = Lesson(
     construction="kernel_regression",
-    title="Kernel regression by functional gradient descent",
-    lead="The attention score is the kernel; what a token carries is its residual.",
+    title="Every example raises a bump, and the bumps add up to the curve",
+    lead="The score of attention is the kernel, and what a token carries is what the curve still "
+    "misses of its target.",
     paragraphs=(
         "f moves by η Σ ({y_j} − f({x_j})) K({x_j}, x). A transformer that carries the residual at "
         "every token needs nothing else: the score of attention is the kernel.",
-        "With softmax attention the kernel is the exponential one and every row is divided by its "
-        "sum: that is boosting with the Nadaraya–Watson smoother.",
+        "Here the kernel is exp(⟨x, x′⟩/τ) and every row is divided by its sum, which is softmax "
+        "attention. All inputs are on the unit circle, where this kernel is a bump around each of "
+        "them, the narrower the smaller τ; each layer smooths what is left of the targets and adds "
+        "it.",
     ),
     layers={
         "f_": "Every residual is reduced by η times the residuals of the examples that are alike.",
         "features": "An MLP makes the features of the kernel.",
     },
-    parameters={"d": 2, "steps": 3, "step_size": "1/8"},
+    parameters={
+        "d": 2,
+        "steps": 4,
+        "step_size": 1,
+        "kernel": "exponential",
+        "temperature": "1/8",
+    },
+    X=((1, 0), (0.8, 0.6), (0.28, 0.96), (-0.28, 0.96), (-0.8, 0.6), (-1, 0)),
+    y=(0, 2, 3, 1, -1, 0),
+    queries=((0.6, 0.8),),
     goal="answer",
+    picture=Picture("kernel"),
     exercises=(
         Exercise(
-            "With the linear kernel, what does the first step alone predict at the query?",
-            ONE_STEP.hint,
-            ONE_STEP.reason,
-            answer=ONE_STEP.answer,
+            "All |x| are 1. By which factor does an example at the query itself outweigh one at a "
+            "right angle to it?",
+            "The weights are in the proportion of exp(⟨x, {x_j}⟩/τ).",
+            "exp(1/τ): the smaller τ, the narrower the bumps.",
+            answer="exp(1/temperature)",
         ),
         Exercise(
-            "With the linear kernel, below which η does it converge?",
-            "It is gradient descent.",
-            "2 over the largest eigenvalue of {S}.",
-            answer="2/top",
+            "If every target were 1, what would the first step alone predict at the query?",
+            "The weights of one row add up to 1.",
+            "η: a weighted mean of equal numbers is that number.",
+            answer="step_size",
         ),
-        broken(2, "r"),
+        GENERAL[2],
     ),
 )
 
 GELU_PRODUCT = Lesson(
     construction="gelu_product",
-    title="A product from GeLU, to any order",
-    lead="GeLU is nearly a parabola around 0, and a parabola multiplies.",
+    title="A bend in GeLU is enough to multiply two numbers",
+    lead="GeLU is nearly a parabola around 0, and the difference of two squares is a product.",
     paragraphs=(
         "(u + v)² − (u − v)² is 4uv. GeLU is a half of its argument plus a nearly quadratic part, "
         "so a few hidden units make a product, with an error of second order in the scale of their "
@@ -129,9 +152,10 @@ GELU_PRODUCT = Lesson(
         "product": "Every hidden unit is a GeLU of a combination of the two factors; the last "
         "weights put their curvatures together.",
     },
-    parameters={"d": 2, "order": 2, "scale": "1/16"},
+    parameters={"d": 2, "order": 2, "scale": "1/4"},
     predicts=False,
     sizes={"d": (2, 4)},
+    picture=Picture("product"),
     exercises=(
         Exercise(
             "How many hidden units does one product take at order 3?",
@@ -156,7 +180,7 @@ GELU_PRODUCT = Lesson(
 
 SPLINES = Lesson(
     construction="spline_regression",
-    title="Splines first, regression after",
+    title="Lines become curves once the MLP makes splines of x",
     lead="One MLP turns a number into B-splines; what follows is linear regression on them.",
     paragraphs=(
         "A linear predictor can only draw a line. A ReLU MLP in the first layer makes a basis of "
@@ -177,6 +201,8 @@ SPLINES = Lesson(
     goal="answer",
     unit=True,
     sizes={"layers": (2, 3, 4), "d": (1,)},
+    picture=Picture("basis", options={"slot": "x"}),
+    names={"1 steps": "1 step"},
     exercises=(
         Exercise(
             "How many gradient steps are made with 5 layers, the first making splines?",

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..lesson import Exercise
 
+# A line through three points, and a loss whose contours are long and slanted: κ = 8.5.
+SLOPE: Mapping[str, Any] = {
+    "X": ((0, 1), (1, 1), (2, 1)),
+    "y": (3, 2, 0.5),
+    "queries": ((1.5, 1),),
+}
 ONE_STEP = Exercise(
     "Work out by hand what the first step alone predicts at the query.",
     "All weights are 0 before it, so every residual is the target itself.",

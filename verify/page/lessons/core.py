@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ..lesson import Exercise, Lesson
+from ..lesson import Exercise, Lesson, Picture
 from .common import broken
 
 NEWTON = Lesson(
     construction="newton",
-    title="Newton’s iteration, one layer per step",
-    lead="A matrix inverse out of attention alone: each layer squares the error that the layer "
-    "before it left.",
+    title="Attention inverts a matrix: every layer squares the error",
+    lead="Every token asks the examples the same question again and again, and the number of "
+    "correct digits doubles with every layer.",
     paragraphs=(
         "The examples are the rows {x1.T}, {x2.T}, … of {X}, with targets {y}. Least squares "
         "predicts {w.T*x_t} at a new input, where {w = M*X.T*y} and M is the inverse of {S = "
@@ -32,6 +32,12 @@ NEWTON = Lesson(
     },
     parameters={"d": 2, "iterations": 3, "alpha": "1/6"},
     lens="last layer",
+    picture=Picture(
+        "inverse",
+        "S stretches a direction by s and M by m; from layer 2 on every bar is twice as long as in "
+        "the layer before, so the correct digits double, until M·S leaves the unit circle alone.",
+        options={"slot": "t"},
+    ),
     exercises=(
         Exercise(
             "The largest eigenvalue of {S} is shown beside the controls. Below which α does the "
@@ -61,8 +67,9 @@ NEWTON = Lesson(
 
 GRADIENT_DESCENT = Lesson(
     construction="gradient_descent",
-    title="Gradient descent, one layer per step",
-    lead="One head looks at every example’s error and corrects the prediction: a layer is a step.",
+    title="A layer of attention is one step of gradient descent",
+    lead="One head looks at how wrong every example is, and moves the prediction by how alike "
+    "the example is to the query.",
     paragraphs=(
         "We look for w so that {w.T*x_t} is close to {y_t} on the examples. Gradient descent "
         "starts at {w0 = O} and walks downhill: each step subtracts η times the gradient, which is "
@@ -81,6 +88,7 @@ GRADIENT_DESCENT = Lesson(
     parameters={"d": 2, "steps": 4, "step_size": "1/8"},
     left="(1 - step_size*((1 - mean)*2*(s + ridge) + mean*(s/n + ridge)))**steps",
     shift="ridge*(1 - mean) + ridge*n*mean",
+    picture=Picture("descent"),
     exercises=(
         Exercise(
             "Below which step size η does gradient descent converge on the prompt as it is now?",
@@ -109,9 +117,9 @@ GRADIENT_DESCENT = Lesson(
 
 SHERMAN_MORRISON = Lesson(
     construction="sherman_morrison",
-    title="Ridge regression by Sherman–Morrison, one example at a time",
-    lead="A rank-one update of an inverse: two layers per example, and after the last example the "
-    "ridge solution is there, exactly.",
+    title="Ridge regression is reached exactly, one example at a time",
+    lead="Two layers read an example, and after the last one the solution is there: no "
+    "iteration, no step size.",
     paragraphs=(
         "Ridge regression predicts {w.T*x_t} with {w = P*X.T*y}, P the inverse of S + λI. Without "
         "any example the inverse is easy: {P0 = I/ridge}.",
@@ -137,6 +145,7 @@ SHERMAN_MORRISON = Lesson(
     parameters={"d": 2, "examples": 3, "ridge": 1},
     shift="ridge",
     lens="last layer",
+    picture=Picture("examples", amount="ridge", options={"inverse": ("P", "z")}),
     exercises=(
         Exercise(
             "The first example is read with {P0 = I/ridge}. How large is {x1.T*P0*x1}?",
@@ -163,8 +172,9 @@ SHERMAN_MORRISON = Lesson(
 
 HYPERPOWER = Lesson(
     construction="hyperpower",
-    title="The hyperpower iteration, third order",
-    lead="Newton’s idea with one term more: every iteration cubes the error.",
+    title="With one term more, every layer cubes the error",
+    lead="Newton’s idea carried one term further: three times as many correct digits after each "
+    "layer.",
     paragraphs=(
         "As in Newton’s method the aim is the inverse of {S = X.T*X}, found by multiplication "
         "only, this time from the start {M0 = alpha*I}.",
@@ -173,6 +183,20 @@ HYPERPOWER = Lesson(
     ),
     parameters={"d": 2, "iterations": 2, "alpha": "1/4"},
     lens="last layer",
+    picture=Picture(
+        "inverse",
+        "S stretches a direction by s and M by m; from layer 2 on every bar is three times as long "
+        "as before, so the correct digits triple, until M·S leaves the unit circle alone.",
+        options={"slot": "t"},
+    ),
+    layers={
+        "embedding": "Every token has its {x_t} and, in slot t, α times it: the start {M0 = "
+        "alpha*I} multiplied with x.",
+        "M_0": "Scores ⟨{M0*x_t}, {x_j}⟩ times {x_j} make s, which is {S*M0*x_t}; times {y_j} they "
+        "make the first prediction.",
+        "M_": "The query is t, the key is s − 3x: one head makes the whole third-order term of t, "
+        "of s and of the prediction, and the MLP keeps three times what was there.",
+    },
     exercises=(
         Exercise(
             "Below which α does the iteration converge on the prompt as it is now?",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ..lesson import Exercise, Lesson
-from .common import ONE_STEP, RUNS_AWAY, broken
+from ..lesson import Exercise, Lesson, Picture
+from .common import ONE_STEP, RUNS_AWAY, SLOPE, broken
 
 NEWTON_CARRIED = Lesson(
     construction="newton_carried",
-    title="Newton’s iteration with the prediction carried along",
+    title="Newton’s iteration carries its prediction along and saves a layer",
     lead="The prediction is one more column of the head that iterates: no layer is spent on "
-    "reading.",
+    "reading it.",
     paragraphs=(
         "As in Newton’s iteration, slot t holds {M1*x_t}, and the inverse of {S = X.T*X} is "
         "approached by {M1 = 2*M0 - M0*S*M0}. What is new is the slot of the prediction: the head "
@@ -22,6 +22,7 @@ NEWTON_CARRIED = Lesson(
         "prediction.",
     },
     parameters={"d": 2, "iterations": 2, "alpha": "1/6"},
+    picture=Picture("inverse", options={"slot": "t"}),
     exercises=(
         Exercise(
             "Below which α does the iteration converge, for the start that is chosen?",
@@ -41,8 +42,8 @@ NEWTON_CARRIED = Lesson(
 
 DEEP_DESCENT = Lesson(
     construction="deep_descent",
-    title="More gradient steps than layers",
-    lead="Each layer triples the number of gradient steps made so far, and adds one.",
+    title="One layer can make more gradient steps than all layers before it",
+    lead="Two heads multiply what was done so far with itself: N steps become 3N + 1.",
     paragraphs=(
         "Gradient descent with step α multiplies the error in the direction of an eigenvalue s by "
         "1 − αs. N steps are a polynomial in S, and two heads can multiply what N steps made with "
@@ -54,8 +55,15 @@ DEEP_DESCENT = Lesson(
         "": "Slot u holds what N steps leave of x, slot t their sum, slot r the residual. The two "
         "heads multiply these with each other.",
     },
-    parameters={"d": 2, "layers": 2, "alpha": "1/6"},
+    parameters={"d": 2, "layers": 3, "alpha": "1/4"},
+    **SLOPE,
     sizes={"layers": (1, 2, 3, 4)},
+    picture=Picture(
+        "descent",
+        "The dots are few and far apart, since the second layer makes 3 steps more and the third "
+        "9: with the same scores and values, the examples move the query further.",
+    ),
+    names={"1 steps": "1 step"},
     exercises=(
         Exercise(
             "How many gradient steps do 5 layers make?",
@@ -75,8 +83,9 @@ DEEP_DESCENT = Lesson(
 
 MOMENTUM = Lesson(
     construction="momentum",
-    title="Gradient descent with momentum",
-    lead="A step keeps part of the step before: one more number per token.",
+    title="A step that remembers the last one gets there sooner",
+    lead="The ball keeps rolling: each step keeps a part of the step before, at the price of one "
+    "more number per token.",
     paragraphs=(
         "The heavy ball rolls: {v1 = momentum*v0 - step_size*X.T*(X*w0 - y)} and {w1 = w0 + v1}. "
         "Tokens carry neither w nor v but their products with x: the residual r and the velocity.",
@@ -85,7 +94,13 @@ MOMENTUM = Lesson(
         "w_": "The head weighs every example’s residual with ⟨{x_t}, {x_j}⟩; the MLP adds a part "
         "of the velocity before.",
     },
-    parameters={"d": 2, "steps": 3, "step_size": "1/8", "momentum": "1/4"},
+    parameters={"d": 2, "steps": 5, "step_size": "1/4", "momentum": "1/2"},
+    **SLOPE,
+    picture=Picture(
+        "descent",
+        "The path does not turn at once, as a part of the last step goes on: what the examples ask "
+        "for now is added to what is kept, the grey bar.",
+    ),
     exercises=(
         ONE_STEP,
         Exercise(
@@ -100,9 +115,9 @@ MOMENTUM = Lesson(
 
 CHEBYSHEV = Lesson(
     construction="chebyshev",
-    title="The Chebyshev semi-iteration",
-    lead="A step size and a momentum of its own in every layer: the best that k steps can do on an "
-    "interval of eigenvalues.",
+    title="The best k steps all have a size of their own",
+    lead="Where the eigenvalues are known to lie between two numbers, no other k steps leave a "
+    "smaller error.",
     paragraphs=(
         "If the eigenvalues of {S} lie between two known numbers, k steps can multiply the error "
         "by a scaled Chebyshev polynomial: the polynomial of degree k that is 1 at 0 and smallest "
@@ -111,8 +126,14 @@ CHEBYSHEV = Lesson(
         "descent depends on κ.",
     ),
     layers=MOMENTUM.layers,
-    parameters={"d": 2, "steps": 3, "lowest": 2, "highest": 3},
+    parameters={"d": 2, "steps": 4, "lowest": "4/5", "highest": "36/5"},
+    **SLOPE,
     sizes={"steps": (1, 2, 3, 4, 5)},
+    picture=Picture(
+        "descent",
+        "Steps and momenta change from layer to layer, so that what is left in the end is small in "
+        "all directions at once; the grey bar is what is kept of the step before.",
+    ),
     exercises=(
         Exercise(
             "What does the first step alone predict at the query?",
@@ -134,8 +155,9 @@ CHEBYSHEV = Lesson(
 
 PRECONDITIONED = Lesson(
     construction="preconditioned",
-    title="Preconditioned gradient descent",
-    lead="A fixed matrix in the key changes what “alike” means, and with it the speed.",
+    title="A fixed matrix in the key changes what counts as alike",
+    lead="With the right matrix between query and key, w walks straight to the solution instead "
+    "of zigzagging.",
     paragraphs=(
         "The step is {w1 = w0 - step_size*preconditioner*X.T*(X*w0 - y)}. In attention the matrix "
         "stands between query and key: the score is ⟨{x_t}, P {x_j}⟩.",
@@ -146,7 +168,18 @@ PRECONDITIONED = Lesson(
         "w_": "Scores ⟨{x_t}, P {x_j}⟩ times residuals, subtracted from the residual of every "
         "token.",
     },
-    parameters={"d": 2, "steps": 3, "step_size": "1/2", "preconditioner": (("1/2", 0), (0, "1/3"))},
+    parameters={
+        "d": 2,
+        "steps": 3,
+        "step_size": "1/2",
+        "preconditioner": (("1/2", "-1/2"), ("-1/2", "5/6")),
+    },
+    **SLOPE,
+    picture=Picture(
+        "descent",
+        "The path heads straight for the cross although the contours are long and narrow: the "
+        "scores are ⟨{x_t}, P {x_j}⟩, and P knows the shape of the contours.",
+    ),
     exercises=(
         Exercise(
             "Work out by hand what the first step alone predicts at the query.",
@@ -172,19 +205,22 @@ PRECONDITIONED = Lesson(
 
 GD_PLUS_PLUS = Lesson(
     construction="gd_plus_plus",
-    title="GD++: gradient descent that transforms the data as it goes",
-    lead="Every layer makes a gradient step and, with the same scores, makes the data easier.",
+    title="The data get easier to fit from layer to layer",
+    lead="Every layer makes a gradient step and, with the same scores, rounds off the data for "
+    "the next one.",
     paragraphs=(
         "Beside the residual each token carries u, at first its x. The layer subtracts γ Σ ⟨{u_t}, "
         "{u_j}⟩ {u_j} from it: large directions of the data shrink, and the next gradient step "
         "meets a better conditioned problem.",
-        "Each layer may have rates of its own, as trained ones have: step_size=1/8,1/4 for two.",
+        "Each layer may have rates of its own, as trained ones have.",
     ),
     layers={
         "w_": "The scores ⟨{u_t}, {u_j}⟩ weigh residuals for the step and vectors for the "
         "transformation.",
     },
-    parameters={"d": 2, "steps": 3, "step_size": "1/8", "gamma": "1/8"},
+    parameters={"d": 2, "steps": 4, "step_size": "1/4", "gamma": "1/16"},
+    **SLOPE,
+    picture=Picture("descent"),
     exercises=(
         ONE_STEP,
         Exercise(
@@ -200,8 +236,8 @@ GD_PLUS_PLUS = Lesson(
 
 MINIMAX = Lesson(
     construction="minimax_descent",
-    title="Minimax descent",
-    lead="GD++ with the best step sizes there are: the error bound falls by 3 with every layer.",
+    title="The best step sizes cut the error bound to a third in every layer",
+    lead="The transformer of GD++ with the rates that no other choice of rates can beat.",
     paragraphs=(
         "With step 4·9ᵏ⁻¹/(3L) in layer k, L a bound on the eigenvalues of {S}, the error is a "
         "Chebyshev polynomial of degree 3ᵏ. √s times it is at most √L/3ᵏ, for every eigenvalue s "
@@ -209,7 +245,9 @@ MINIMAX = Lesson(
         "No transformer with k layers of linear attention has a smaller bound.",
     ),
     layers=GD_PLUS_PLUS.layers,
-    parameters={"d": 2, "layers": 2, "largest": 3},
+    parameters={"d": 2, "layers": 3, "largest": "36/5"},
+    **SLOPE,
+    picture=Picture("descent"),
     exercises=(
         Exercise(
             "What is the step size of the first layer?", "k = 1.", "4/(3L).", answer="4/(3*largest)"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..lesson import Exercise, Lesson
+from ..lesson import Exercise, Lesson, Picture
 from .common import CLOSE, FIRST_UPDATE
 
 RECURSIVE = Lesson(
     construction="recursive_least_squares",
-    title="Recursive least squares at every token",
+    title="Every token ends with the regression on all examples up to its own",
     lead="No token stores a matrix: each carries what the matrix does to its own x.",
     paragraphs=(
         "The Sherman–Morrison formula updates an inverse by one example: {P1 = P0 - "
@@ -22,6 +22,7 @@ RECURSIVE = Lesson(
     parameters={"d": 2, "examples": 3, "ridge": 1},
     shift="ridge",
     sizes={"examples": (1, 2, 3, 4)},
+    picture=Picture("examples", amount="ridge", options={"inverse": ("z",)}),
     exercises=(
         FIRST_UPDATE,
         Exercise(
@@ -36,8 +37,9 @@ RECURSIVE = Lesson(
 
 PAIRED = Lesson(
     construction="paired_least_squares",
-    title="Two examples at a time",
-    lead="Ridge regression at one layer per example: pairs are absorbed, not single examples.",
+    title="Two examples are read at once, at the price of one",
+    lead="Ridge regression at one layer per example: a pair is absorbed as one small system of "
+    "equations.",
     paragraphs=(
         "Two examples change {S} by a matrix of rank two. What the Sherman–Morrison formula "
         "divides by is then the determinant of a 2 × 2 system, and the inverse of that system is "
@@ -50,10 +52,17 @@ PAIRED = Lesson(
         "update": "The 2 × 2 system is solved in place, and every token’s z and r are corrected.",
     },
     parameters={"d": 2, "examples": 4, "ridge": 1},
-    X=((1, 1), (-1, 1), (0, 1), (1, 0)),
-    y=(3, -1, 2, 1),
+    X=((1, 1), (-1, 1), (0, 1), (2, 1)),
+    y=(3, -1, 2, 3),
     shift="ridge",
     sizes={"examples": (2, 3, 4)},
+    picture=Picture(
+        "examples",
+        "The two examples in orange are read together: the fit turns towards both, and of the "
+        "weights that are likely those stay that lie near both lines.",
+        amount="ridge",
+        options={"inverse": ("z",)},
+    ),
     exercises=(
         Exercise(
             "How many layers does it take for 11 examples?",
@@ -68,10 +77,11 @@ PAIRED = Lesson(
 
 BAYES = Lesson(
     construction="bayes_ridge",
-    title="The Bayes predictor: mean and variance",
-    lead="Ridge regression is a posterior mean; its inverse matrix knows the posterior variance.",
+    title="The transformer knows how sure it is",
+    lead="The fit is the mean of what w may be; the matrix beside it says how far from the mean "
+    "w may lie.",
     paragraphs=(
-        "If w is normal with variance `prior` and y has noise of variance `noise`, the posterior "
+        "If w is normal with variance *prior* and y has noise of variance *noise*, the posterior "
         "mean of {w.T*x_t} is ridge regression with λ = noise/prior.",
         "Every token carries {P3*x_t} already; one layer more multiplies it with x: noise · "
         "{x_t.T*P3*x_t} is the posterior variance.",
@@ -81,6 +91,13 @@ BAYES = Lesson(
     shift="noise/prior",
     goal="answer",
     sizes={"examples": (1, 2, 3, 4)},
+    picture=Picture(
+        "examples",
+        "The band is one standard deviation to either side, and shrinks where examples are read: "
+        "each is a line of weights that fit it, and the likely weights gather there.",
+        amount="noise",
+        options={"inverse": ("z",)},
+    ),
     exercises=(
         Exercise(
             "Which λ does the ridge regression have?",
@@ -90,7 +107,7 @@ BAYES = Lesson(
         ),
         Exercise(
             "Before any example, what is the variance of {w.T*x_t} at the query?",
-            "w has variance `prior` in every direction.",
+            "w has variance *prior* in every direction.",
             "prior · |x|².",
             answer="prior*x_q.T*x_q",
         ),
@@ -100,8 +117,9 @@ BAYES = Lesson(
 
 SELECTION = Lesson(
     construction="selection",
-    title="Choosing between two ridge strengths, in context",
-    lead="Two regressions side by side; the held-out examples choose, exactly.",
+    title="Held-out examples choose between two fits",
+    lead="Two ridge regressions run side by side, and attention gives all its weight to the one "
+    "that misses by less.",
     paragraphs=(
         "Both regressions are fitted to all but the last examples. Their squared errors on the "
         "last ones are summed, and D is the difference of the two sums.",
@@ -118,6 +136,7 @@ SELECTION = Lesson(
     parameters={"d": 2, "examples": 3, "validation": 1, "ridges": (1, "1/4")},
     goal="answer",
     sizes={"d": (1, 2), "examples": (2, 3, 4)},
+    picture=Picture("selection"),
     exercises=(
         Exercise(
             "With one held-out example there are 2 layers per fitted example and 3 more. How many "

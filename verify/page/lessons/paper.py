@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..lesson import Exercise, Lesson
+from ..lesson import Exercise, Lesson, Picture
 from .common import broken
 
 LITERAL = {
@@ -17,10 +17,17 @@ LITERAL = {
     "number to divide by.",
 }
 
+NAMES = {
+    "mov": "move",
+    "aff": "a linear map",
+    "mul": "multiply",
+    "div": "divide",
+}
+
 THEOREM_1 = Lesson(
     construction="akyurek2022_theorem1",
-    title="One step of gradient descent, from GeLU, softmax and layer norm",
-    lead="Nine small operations in a row: move, multiply by a matrix, subtract, multiply.",
+    title="A gradient step from the parts of a real transformer",
+    lead="GeLU, softmax and layer norm multiply, move and divide: nine small operations in a row.",
     paragraphs=(
         "The target is one stochastic gradient step, {w1 = w0 - 2*step_size*(x1*(w0.T*x1 - y1) + "
         "ridge*w0)}, read at the query as {w1.T*x_t}.",
@@ -35,6 +42,8 @@ THEOREM_1 = Lesson(
     X=((1, 1),),
     y=(3,),
     sizes={"d": (1, 2), "examples": (1, 2)},
+    picture=Picture("written"),
+    names=NAMES,
     exercises=(
         Exercise(
             "From {w0 = O}, what is the exact prediction at the query after one step on the first "
@@ -61,7 +70,7 @@ THEOREM_1 = Lesson(
 
 THEOREM_2 = Lesson(
     construction="akyurek2022_theorem2",
-    title="Ridge regression on one example, from GeLU, softmax and layer norm",
+    title="Ridge regression on one example from the parts of a real transformer",
     lead="The Sherman–Morrison formula, operation by operation, with a division by layer norm.",
     paragraphs=(
         "The inverse of λI + {x1*x1.T} is {I/ridge} minus a matrix of rank one divided by a "
@@ -78,6 +87,8 @@ THEOREM_2 = Lesson(
     y=(3,),
     shift="ridge",
     sizes={"d": (1, 2), "examples": (1, 2)},
+    picture=Picture("written"),
+    names=NAMES,
     exercises=(
         Exercise(
             "How large is 1 + {x1.T*P0*x1}, the number that the chain divides by?",

@@ -84,7 +84,11 @@ function entryName(shape, i) {
 // The same without markup.
 const plainTitle = (name) => titled(name).replace(/<sub>(\w+)<\/sub>/g, (_, index) => below(index)).replace(/<[^>]*>/g, "");
 
-// A layer's name: M_2 is M with index 2, and of an operation of a paper's language its word.
+// A layer's name: in words where the lesson has some; M_2 is M with index 2, and of an operation of
+// a paper's language its word.
 const OPERATIONS = { mov: "move", mul: "multiply", div: "divide", aff: "add" };
-const titled = (name) => escapeText(name).replace(/\b([A-Za-z])_(\w+)/g, "<i>$1</i><sub>$2</sub>")
-  .replace(/^\d+: /, "").replace(/^(mov|mul|div|aff)\(.*\)$/s, (_, name_) => OPERATIONS[name_]);
+function titled(whole) {
+  const name = whole.replace(/^\d+: /, ""), kind = name.split("(")[0], { names } = DATA.lesson;
+  const said = names[name] ?? names[kind] ?? (name.endsWith(")") ? OPERATIONS[kind] : null) ?? name;
+  return escapeText(said).replace(/\b([A-Za-z])_(\w+)/g, "<i>$1</i><sub>$2</sub>");
+}

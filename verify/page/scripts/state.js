@@ -57,6 +57,7 @@ function cellExists({ side, slot, i, t }) {
 }
 
 function render() {
+  renderPicture();
   renderStepper();
   renderVerdict();
   renderStream();
@@ -71,6 +72,7 @@ function render() {
 
 // Only what depends on the layer and the open cell.
 function renderStep() {
+  renderPicture();
   renderStepper();
   renderStream();
   renderCell();

@@ -1,0 +1,390 @@
+"""The picture that a construction's page opens with, in a browser and beside Python's numbers."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import browser as driver
+import numpy as np
+import pytest
+
+import constructions
+from constructions.parameters import OneOf
+from verify import page as explain
+from verify.page import build
+from verify.page.lesson import Lesson
+from verify.page.pictures import CAPTIONS, picture_of
+
+pytestmark = pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
+
+NAMES = constructions.names()
+SCREENS = [(1280, 720), (390, 844)]
+RAW = re.compile(r"[_`{}<>]|\w\(;")  # identifiers, markup and calls that were meant for machines
+
+
+def lesson_parameters(name: str) -> dict[str, Any]:
+    return {key: build._exact(v) for key, v in build.lesson_of(name).parameters.items()}
+
+
+def drawn(kind: str) -> list[str]:
+    """Constructions whose picture is of this kind."""
+    return [name for name in NAMES if _picture(name) == kind]
+
+
+def _picture(name: str) -> str:
+    lesson = build.lesson_of(name)
+    return picture_of(lesson, constructions.build(name, **lesson_parameters(name))).kind
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[driver.Browser]:
+    made = driver.Browser()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pictures")
+
+
+def open_page(browser: driver.Browser, folder: Path, name: str) -> Lesson:
+    path = folder / f"{name}.html"
+    if not path.exists():
+        explain.write_page(name, {}, path)
+    browser.size(1280, 720)
+    browser.open(path)
+    return build.lesson_of(name)
+
+
+def at_layer(browser: driver.Browser, k: int) -> None:
+    browser.js(f"page.go({k}, false)")
+
+
+def data(browser: driver.Browser, field: str) -> list[list[float]]:
+    """The numbers that the drawn marks stand for, in their order."""
+    found = browser.js(
+        f"[...document.querySelectorAll('#picture [data-{field}]')].map((e) => e.dataset.{field})"
+    )
+    return [[float(number) for number in text.split()] for text in found]
+
+
+def prompt_of(lesson: Lesson) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return (
+        np.array(lesson.X, dtype=float),
+        np.array(lesson.y, dtype=float),
+        np.array(lesson.queries, dtype=float),
+    )
+
+
+def in_python(name: str, queries: Any = None) -> tuple[Any, Any, Any]:
+    """The witness of a page, its layers' streams on the lesson's prompt, its tokens."""
+    witness = constructions.build(name, **lesson_parameters(name))
+    X, y, asked = prompt_of(build.lesson_of(name))
+    queries = asked if queries is None else np.array(queries, dtype=float)
+    return (
+        witness,
+        witness.trace(X, y, queries),
+        witness.prompt.tokens(len(y), len(queries)),
+    )
+
+
+# -- the first screen -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_picture_is_on_the_first_screen_and_moves_with_every_layer(
+    browser, folder, name
+) -> None:
+    open_page(browser, folder, name)
+    for width, height in SCREENS:
+        browser.size(width, height)
+        browser.js(
+            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+        box = browser.js(
+            "(() => { const b = document.getElementById('picture').getBoundingClientRect();"
+            " return [b.left, b.top, b.right, b.bottom, document.documentElement.scrollWidth]; })()"
+        )
+        assert box[0] >= 0 and box[1] > 0 and box[2] <= width and box[3] <= height
+        assert box[4] <= width  # nothing hangs out
+        sizes = browser.js(
+            "[...document.querySelectorAll('#picture svg')].map((e) =>"
+            " [e.clientWidth, e.clientHeight, e.getAttribute('aria-label').length])"
+        )
+        assert len(sizes) == 2
+        assert all(w > 150 and h > 119 and said > 10 for w, h, said in sizes)
+        assert "play" in browser.js("document.querySelector('#picture button').innerText")
+    seen = set()
+    for k in range(browser.js("page.app.layers") + 1):
+        at_layer(browser, k)
+        assert f"layer {k} of" in browser.js("document.getElementById('picture-bar').innerText")
+        seen.add(browser.js("document.getElementById('picture-figure').innerHTML"))
+    assert len(seen) == browser.js("page.app.layers") + 1
+    assert "NaN" not in "".join(seen) and "undefined" not in "".join(seen)
+    assert browser.errors == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_titles_are_sentences_and_every_layer_has_a_text(browser, folder, name) -> None:
+    lesson = open_page(browser, folder, name)
+    assert len(lesson.title.split()) >= 4 and lesson.title.lower() != name.replace("_", " ")
+    made, parameters = constructions.get(name), lesson_parameters(name)
+    choices = [parameters]
+    for key, parameter in made.parameters.items():
+        if isinstance(parameter, OneOf):
+            choices += [{**parameters, key: word} for word in parameter.of]
+    for chosen in choices:
+        try:
+            witness = constructions.build(name, **chosen)
+        except ValueError:  # words that do not go together
+            continue
+        for layer in ("embedding", *(layer.name for layer in witness.layer_list)):
+            assert lesson.layer_text(layer), layer
+            assert not RAW.search(re.sub(r"</?\w+>", "", lesson.titled(layer))), layer
+    texts = "#picture, header, #read .prose p, #read .step > p:first-of-type, #read h3, #stepper"
+    shown = browser.js(f"[...document.querySelectorAll('{texts}')].map((e) => e.innerText)")
+    for text in shown:
+        assert not RAW.search(text), text
+
+
+def test_play_goes_through_the_layers_and_stops(browser, folder) -> None:
+    open_page(browser, folder, "gelu_product")
+    history = browser.js("history.length")
+    pressed = "document.querySelector('#picture .play').getAttribute('aria-pressed')"
+    browser.click("#picture .play")  # from the last layer: begins again
+    assert browser.js("page.app.layer") == 0 and browser.js(pressed) == "true"
+    browser.wait("page.app.layer === 1")
+    browser.wait(f"{pressed} === 'false'")
+    browser.click("#picture [data-picture='-1']")
+    assert browser.js("page.app.layer") == 0
+    assert browser.js("history.length") == history  # looking at a picture fills no history
+
+
+def test_the_picture_follows_the_data(browser, folder) -> None:
+    open_page(browser, folder, "gradient_descent")
+    at_layer(browser, 4)
+    before = data(browser, "w")
+    browser.js("page.app.data.y[0] = -5, page.change(false)")
+    assert data(browser, "w") != before
+
+
+@pytest.mark.parametrize("d", [1, 3, 4])
+@pytest.mark.parametrize(
+    "name", ["gradient_descent", "newton", "bayes_ridge", "lasso", "hyperpower"]
+)
+def test_other_dimensions_have_pictures_too(browser, folder, name, d) -> None:
+    open_page(browser, folder, name)
+    offered = "page.app.models[0].witness.prompt.d"
+    browser.js(
+        f"(() => {{ const e = document.querySelector('[data-axis=d]'); e.value = '{d}';"
+        " e.dispatchEvent(new Event('change', {bubbles: true})); })()"
+    )
+    assert browser.js(offered) == d
+    for k in range(browser.js("page.app.layers") + 1):
+        at_layer(browser, k)
+        assert browser.js("document.querySelectorAll('#picture svg').length") == 2
+        assert "NaN" not in browser.js("document.getElementById('picture-figure').innerHTML")
+    assert browser.errors == []
+
+
+@pytest.mark.parametrize("name", ["gradient_descent", "newton"])
+def test_what_runs_away_is_said_to_do_so(browser, folder, name) -> None:
+    open_page(browser, folder, name)
+    browser.js("Object.assign(page.app.parameters, {step_size: 40, alpha: 40}), page.change(false)")
+    at_layer(browser, 4)
+    said = browser.js("document.getElementById('picture-figure').textContent")
+    assert "it runs away" in said
+    assert browser.errors == []
+
+
+# -- the numbers -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", drawn("descent"))
+def test_the_path_is_that_of_the_weights_and_the_bars_make_the_step(browser, folder, name) -> None:
+    lesson = open_page(browser, folder, name)
+    d = len(lesson.X[0])
+    witness, streams, tokens = in_python(name, np.eye(d))
+    slot, factor = witness.readout.slot, float(witness.readout.coefficient)
+    if lesson.picture is not None and "slot" in lesson.picture.options:
+        slot, factor = lesson.picture.options["slot"], 1.0
+    for k in range(1, witness.layers + 1):
+        at_layer(browser, k)
+        path = np.array(data(browser, "w"))
+        assert len(path) == witness.layers + 1
+        w = factor * streams[k][slot][list(tokens.queries)].ravel()
+        assert np.abs(np.array(_now(browser)) - w).max() < 1e-9
+        _, asked, places = in_python(name)
+        at = places.queries[0]
+        step = factor * (asked[k][slot][at] - asked[k - 1][slot][at]).item()
+        assert sum(add for (add,) in data(browser, "add")) == pytest.approx(step, abs=1e-9)
+        assert data(browser, "step")[0][0] == pytest.approx(step, abs=1e-9)
+
+
+def _now(browser: driver.Browser) -> list[float]:
+    text = browser.js("document.querySelector('#picture .dot.now').dataset.w")
+    return [float(number) for number in text.split()]
+
+
+def test_gradient_descents_path_is_that_of_the_formula(browser, folder) -> None:
+    lesson = open_page(browser, folder, "gradient_descent")
+    X, y, _ = prompt_of(lesson)
+    w = np.zeros(2)
+    for k in range(5):
+        at_layer(browser, k)
+        assert np.abs(np.array(_now(browser)) - w).max() < 1e-12
+        w = w - 2 / 8 * X.T @ (X @ w - y)
+
+
+@pytest.mark.parametrize(
+    ("name", "order"), [("newton", 2), ("newton_carried", 2), ("hyperpower", 3)]
+)
+def test_bars_of_an_inverse_are_its_errors_and_grow_by_the_order(
+    browser, folder, name, order
+) -> None:
+    lesson = open_page(browser, folder, name)
+    X, _, _ = prompt_of(lesson)
+    values, vectors = np.linalg.eigh(X.T @ X)
+    witness, streams, tokens = in_python(name, vectors.T)
+    left = np.array(data(browser, "left")).reshape(witness.layers + 1, 2)
+    for k in range(witness.layers + 1):
+        m = np.sum(streams[k]["t"][list(tokens.queries)] * vectors.T, axis=1)
+        assert np.abs(left[k] - (1 - values * m)[::-1]).max() < 1e-9
+    grows = left[2] - np.abs(left[1]) ** order
+    assert np.abs(grows).max() < 1e-9  # the second layer's step is of that order
+
+
+@pytest.mark.parametrize("name", drawn("examples"))
+def test_after_every_example_the_fit_is_ridge_on_those_read(browser, folder, name) -> None:
+    lesson = open_page(browser, folder, name)
+    X, y, (query,) = prompt_of(lesson)
+    parameters = lesson_parameters(name)
+    ridge = float(parameters.get("ridge") or parameters["noise"] / parameters["prior"])
+    together = 2 if name == "paired_least_squares" else 1
+    for i in range(1, math.ceil(len(y) / together) + 1):
+        at_layer(browser, 2 * i)
+        read = min(len(y), together * i)
+        A = X[:read].T @ X[:read] + ridge * np.eye(2)
+        w = np.linalg.solve(A, X[:read].T @ y[:read])
+        assert np.abs(np.array(_now(browser)) - w).max() < 1e-9
+        assert data(browser, "prediction")[0][0] == pytest.approx(query @ w, abs=1e-9)
+        reading = browser.js("document.querySelectorAll('#picture .example-dot.reading').length")
+        assert reading == together
+
+
+def test_bumps_add_up_to_kernel_smoothing(browser, folder) -> None:
+    lesson = open_page(browser, folder, "kernel_regression")
+    assert browser.js("page.app.parameters.kernel") == "exponential"
+    X, y, (query,) = prompt_of(lesson)
+    scores = np.exp(np.vstack([X, query]) @ X.T * 8)
+    W = scores / scores.sum(axis=1, keepdims=True)
+    f = np.zeros(len(y) + 1)
+    for k in range(1, lesson.parameters["steps"] + 1):
+        at_layer(browser, k)
+        adds = W[-1] * (y - f[:-1])
+        assert np.abs(np.ravel(data(browser, "add")) - adds).max() < 1e-9
+        f = f + W @ (y - f[:-1])
+        assert data(browser, "prediction")[0][0] == pytest.approx(f[-1], abs=1e-9)
+
+
+def test_spline_weights_are_those_of_gradient_descent_on_splines(browser, folder) -> None:
+    lesson = open_page(browser, folder, "spline_regression")
+    X, y, _ = prompt_of(lesson)
+    knots = np.linspace(0, 1, 3)
+    B = np.maximum(0, 1 - np.abs(X - knots) * 2)  # hats
+    shares = np.zeros(3)
+    for step in range(14):
+        if step in (1, 4, 13):
+            at_layer(browser, {1: 2, 4: 3, 13: 4}[step])
+            assert np.abs(np.ravel(data(browser, "share")) - shares).max() < 1e-9
+        shares = shares - 0.25 * B.T @ (B @ shares - y)
+
+
+def test_the_candidate_with_the_smaller_held_out_error_is_chosen(browser, folder) -> None:
+    lesson = open_page(browser, folder, "selection")
+    X, y, _ = prompt_of(lesson)
+    losses = []
+    for ridge in (1, 0.25):
+        w = np.linalg.solve(X[:2].T @ X[:2] + ridge * np.eye(2), X[:2].T @ y[:2])
+        losses.append(((X[2:] @ w - y[2:]) ** 2).sum())
+    at_layer(browser, 7)
+    assert np.ravel(data(browser, "loss")) == pytest.approx(losses, abs=1e-9)
+    won = browser.js("[...document.querySelectorAll('#picture .won')].map((e) => e.dataset.loss)")
+    assert [float(loss) for loss in won] == pytest.approx([min(losses)], abs=1e-9)
+
+
+def test_coefficients_pass_the_soft_threshold(browser, folder) -> None:
+    lesson = open_page(browser, folder, "lasso")
+    X, y, _ = prompt_of(lesson)
+    eta, penalty, w = 1 / 8, 2, np.zeros(2)
+    for k in range(1, 5):
+        at_layer(browser, k)
+        v = w - 2 * eta * X.T @ (X @ w - y)
+        w = np.sign(v) * np.maximum(np.abs(v) - eta * penalty, 0)
+        assert np.ravel(data(browser, "before")) == pytest.approx(v, abs=1e-12)
+        assert np.ravel(data(browser, "after")) == pytest.approx(w, abs=1e-12)
+    assert w[1] == 0 != w[0]  # the page opens with a coefficient that vanishes
+
+
+def test_the_product_and_what_it_misses(browser, folder) -> None:
+    lesson = open_page(browser, folder, "gelu_product")
+    (u, v) = lesson.queries[0]
+    made = constructions.build("gelu_product", **lesson_parameters("gelu_product"))
+    predicted = made.predict(*prompt_of(lesson))
+    assert data(browser, "made")[0] == pytest.approx(list(predicted), abs=1e-9)
+    assert data(browser, "truth")[0] == [u * v] != data(browser, "made")[0]
+
+
+@pytest.mark.parametrize("name", drawn("written"))
+def test_the_map_of_writing_says_how_far_each_layer_moves_each_slot(browser, folder, name) -> None:
+    open_page(browser, folder, name)
+    witness, streams, _ = in_python(name)
+    slots = [slot.name for slot in witness.layout.slots]
+    before = [{s: np.zeros_like(streams[0][s]) for s in slots}, *streams]
+    moved = np.array(
+        [[np.abs(now[s] - was[s]).max() for now, was in zip(streams, before)] for s in slots]
+    )
+    shown = np.array(data(browser, "change")).reshape(-1, witness.layers + 1)
+    moves = moved[moved.max(axis=1) > 0]
+    assert shown.shape == moves.shape
+    scale = np.maximum(moves.max(axis=1, keepdims=True), 1)
+    assert (np.abs(shown - moves) / scale).max() < 1e-6
+
+
+# -- which picture -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("newton", "inverse"), ("hyperpower", "inverse"), ("gradient_descent", "descent"),
+        ("preconditioned", "descent"), ("sherman_morrison", "examples"),
+        ("recursive_least_squares", "examples"), ("lasso", "written"),
+        ("akyurek2022_theorem1", "written"),
+    ],
+)  # fmt: skip
+def test_a_lesson_that_names_no_picture_gets_what_the_annotations_say(name, kind) -> None:
+    lesson = replace(build.lesson_of(name), picture=None)
+    picture = picture_of(lesson, constructions.build(name, **lesson_parameters(name)))
+    assert picture.kind == kind and picture.caption == CAPTIONS[kind]
+
+
+def test_every_kind_of_picture_is_drawn_by_a_script() -> None:
+    drawn_by = "".join(build.resource(file) for file in build.SCRIPTS if "pictures/" in file)
+    assert set(re.findall(r"^PICTURES\.(\w+) =", drawn_by, flags=re.M)) == set(CAPTIONS)
+
+
+def test_a_construction_without_a_lesson_says_what_its_layers_write(monkeypatch) -> None:
+    monkeypatch.setattr(build, "lessons", dict)
+    lesson = build.lesson_of("newton")
+    assert lesson.title.startswith("k Newton iterations") and lesson.lead
+    for layer in constructions.build("newton", **lesson_parameters("newton")).layer_list:
+        assert "writes" in lesson.layer_text(layer.name)
+    assert json.dumps(lesson.to_json())

@@ -1,0 +1,80 @@
+"""Which picture a construction's page opens with, where its lesson does not say so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from constructions.witness import Witness
+
+from .lesson import Lesson, Picture
+
+CAPTIONS: Mapping[str, str] = {
+    "descent": "Each layer moves w one step further down the loss, towards the cross. The step is "
+    "a sum over the examples: how alike each is to the query, times how wrong it was.",
+    "inverse": "S stretches a direction by s and M by m; every layer makes the bars longer by the "
+    "same factor, and with them the correct digits, until M·S leaves the unit circle alone.",
+    "examples": "The example in orange is being read: the fit turns towards it, and of the weights "
+    "that are likely those stay that lie near its own line of weights that fit.",
+    "kernel": "Every example raises a bump where inputs are like its own, as high as it was "
+    "missed by; the bumps add up to what the curve moves by.",
+    "basis": "Splines stand side by side; how much of each is taken makes the curve, and every "
+    "layer takes better amounts.",
+    "selection": "Both lines are fitted to the round examples; the one that misses the square ones "
+    "by less gets all the weight.",
+    "threshold": "A coefficient comes in from below, meets the bent line and leaves to the left: "
+    "it loses the same amount whatever its size, and what is smaller becomes exactly 0.",
+    "product": "Two heights of a parabola differ by a product; GeLU bends almost like one, and "
+    "the closer its arguments are to 0 the less the curve misses.",
+    "written": "Each column is a layer and each row a slot of the stream: dark is where the layer "
+    "writes. Beside it are the numbers that the layer moves most.",
+}
+
+
+def picture_of(lesson: Lesson, witness: Witness) -> Picture:
+    """The picture of a construction: its lesson's, else that of what its annotations say it does.
+
+    Where weights for so many examples carry an inverse P, it reads one example at a time; where
+    they carry one for any prompt, M x_t, it is an iteration for the inverse; where what is read is
+    the fit of some weights, y_t - w.T x_t, on the way to a solution, it descends. Any other shows
+    which slot every layer writes.
+    """
+    chosen = lesson.picture or told_by(lesson, witness)
+    return replace(chosen, caption=chosen.caption or CAPTIONS[chosen.kind])
+
+
+def told_by(lesson: Lesson, witness: Witness) -> Picture:
+    """What the annotations of the layers make of it."""
+    if not lesson.predicts or lesson.goal != "solution":
+        return Picture("written")
+    inverses = _slots(witness, r"[A-Z]\d*(\*x_t)?")
+    if inverses and witness.examples is not None:
+        return Picture("examples", amount=lesson.shift or "1", options={"inverse": inverses})
+    moved = [slot for slot in inverses if _every_layer(witness, slot)]
+    if moved:
+        return Picture("inverse", options={"slot": moved[0]})
+    fits = _slots(witness, r"(y_t - |-)?\w+\.T\*x_t")
+    if witness.readout.slot in fits and _every_layer(witness, witness.readout.slot):
+        return Picture("descent")
+    return Picture("written")
+
+
+def _slots(witness: Witness, pattern: str) -> tuple[str, ...]:
+    """Slots that are annotated like this somewhere, in the order of the stream."""
+    held = {
+        one.slot
+        for layer in witness.layer_list
+        for one in layer.holds
+        if re.fullmatch(pattern, one.expression)
+    }
+    return tuple(slot for slot in _names(witness) if slot in held)
+
+
+def _every_layer(witness: Witness, slot: str) -> bool:
+    """Whether every layer says what this slot holds, and so the picture can follow it."""
+    return all(any(one.slot == slot for one in layer.holds) for layer in witness.layer_list)
+
+
+def _names(witness: Witness) -> Iterable[str]:
+    return (slot.name for slot in witness.layout.slots)

@@ -1,0 +1,68 @@
+// Any transformer: which slot every layer writes, and what the layer that is shown wrote.
+
+// How much layer k moves each slot: the largest change of an entry of it.
+function changesOf(model, k) {
+  const { steps, witness } = model.result;
+  return witness.layout.slots.map(([name]) => {
+    const now = steps[k].after[name], before = k ? steps[k - 1].after[name] : new Matrix(now.r, now.c);
+    return now.v.reduce((most, v, i) => Math.max(most, Math.abs(v - before.v[i]) || 0), 0);
+  });
+}
+
+// Slots down, layers across; a cell is as deep as the change is large beside the slot's own largest.
+function writingMap(model, k, size) {
+  const layers = everyLayer(model), changes = kept(`picture changes ${app.side}`, () => layers.map((layer) => changesOf(model, layer)));
+  const slots = model.witness.layout.slots.map(([name], i) => ({ name, i, most: Math.max(...changes.map((some) => some[i])) }))
+    .filter(({ most }) => most > 0);
+  const rows_ = Math.max(1, Math.floor((size.H - 40) / 13)), shown = slots.length > rows_
+    ? [...slots].sort((a, b) => changes.filter((some) => some[b.i] > 0).length - changes.filter((some) => some[a.i] > 0).length).slice(0, rows_).sort((a, b) => a.i - b.i) : slots;
+  const left = Math.min(110, 22 + 7 * Math.max(...shown.map(({ name }) => name.length))), high = Math.min(36, (size.H - 40) / shown.length), wide = (size.W - left - 6) / layers.length;
+  const every = Math.ceil(layers.length / Math.max(1, Math.floor((size.W - left) / 26)));
+  const cells = shown.map(({ name, i, most }, row_) => `${svgText(left - 8, 8 + high * (row_ + 0.5) + 4, escapeText(name), { anchor: "end", kind: "slot-name" })}${layers.map((layer) =>
+    `<rect class="written-cell ${changes[layer][i] > 0 ? "" : "empty"}" x="${(left + wide * layer + 1).toFixed(1)}" y="${(8 + high * row_ + 1).toFixed(1)}" width="${Math.max(1, wide - 2).toFixed(1)}" height="${Math.max(1, high - 2).toFixed(1)}" rx="2" style="fill-opacity:${
+      (changes[layer][i] > 0 ? 0.25 + 0.75 * Math.sqrt(changes[layer][i] / most) : 1).toFixed(2)}" data-change="${changes[layer][i]}" data-layer="${layer}"/>`).join("")}`).join("");
+  const bottom = 8 + high * shown.length;
+  const ticks = layers.filter((layer) => layer % every === 0).map((layer) => svgText(left + wide * (layer + 0.5), bottom + 14, layer, { kind: "tick", anchor: "middle" })).join("");
+  const here = `<rect class="here" x="${(left + wide * k).toFixed(1)}" y="7" width="${wide.toFixed(1)}" height="${(bottom - 6).toFixed(1)}" rx="3"/>`;
+  const written = shown.filter(({ i }) => changes[k][i] > 0).map(({ name }) => name);
+  return ["Which slot every layer writes", `${answersBelow(model, k, size, { left, wide, top: bottom + 40 })}${cells}${here}${ticks}${svgText(size.W - 6, bottom + 28, "layer", { kind: "axis-name", anchor: "end" })}`,
+    `layer ${k} writes ${written.length ? written.join(", ") : "nothing"}`];
+}
+
+// Where there is room below the map: what would be read as the prediction after every layer.
+function answersBelow(model, k, { W, H }, { left, wide, top }) {
+  const answers = everyLayer(model).map((layer) => lens(model.result, layer, DATA.lesson.lens)[0]), seen = answers.filter(Number.isFinite);
+  if (!DATA.lesson.predicts || H - top < 90 || !seen.length) return "";
+  const [low, high] = [Math.min(...seen, 0), Math.max(...seen, 0)], spread = Math.max(high - low, 1e-9);
+  const frame = plotFrame({ W, H, left, right: W - left - wide * answers.length, top: top + 14, bottom: 10, x: [-0.5, answers.length - 0.5], y: [low - 0.1 * spread, high + 0.15 * spread] });
+  return `${axes(frame, { xTicks: [], count: 3 })}${svgText(left, top + 8, "prediction, if it were read after the layer", { kind: "axis-name" })}${linePath(frame, answers.map((v, layer) => [layer, v]), "path")}${
+    answers.map((v, layer) => (Number.isFinite(v) ? svgDot(frame.px(layer), frame.py(v), layer === k ? 6 : 4, `dot ${layer === k ? "now" : ""}`, `data-layer="${layer}"`) : "")).join("")}`;
+}
+
+// The entries that layer k moves most beside the size of their slot: where they were and where they
+// are; where sizes are far apart, by the inverse hyperbolic sine of them.
+function movesOf(model, k, size) {
+  const { steps, tokens, witness } = model.result, rows_ = Math.max(3, Math.min(10, Math.floor((size.H - 10) / 30)));
+  const moves = witness.layout.slots.flatMap(([name, shape]) => {
+    const now = steps[k].after[name], before = k ? steps[k - 1].after[name] : new Matrix(now.r, now.c), most = largestOf(Array.from(now.v), 1e-300);
+    return Array.from(now.v, (v, at) => ({ share: Math.abs(v - before.v[at]) / most, name: name + entryName(shape, at % now.c), t: Math.floor(at / now.c), from: before.v[at], to: v })).filter(({ from, to }) => from !== to);
+  });
+  const total = moves.length, shown = moves.sort((a, b) => b.share - a.share).slice(0, rows_).sort((a, b) => a.t - b.t);
+  if (!total) return [`Layer ${k} changes nothing on this prompt`, "", "nothing changes"];
+  const sizes = shown.flatMap(({ from, to }) => [from, to]).filter((v) => Number.isFinite(v) && v !== 0).map(Math.abs), unit = Math.min(...sizes, 1);
+  const level = Math.max(...sizes, 0) > 1e3 * unit ? (v) => Math.asinh(v / unit) : (v) => v;
+  const numbers = shown.flatMap(({ from, to }) => [level(from), level(to)]).filter(Number.isFinite).concat(0), [low, high] = [Math.min(...numbers), Math.max(...numbers)], spread = Math.max(high - low, 1e-9);
+  const words = size.W > 420 ? 150 : 118, row_ = Math.min(52, (size.H - 10) / shown.length);
+  const frame = plotFrame({ ...size, left: words, right: 56, top: 4, bottom: 4, x: [low - 0.04 * spread, high + 0.04 * spread], y: [1, 0] });
+  const svg = shown.map(({ name, t, from, to }, i) => {
+    const y = 6 + row_ * (i + 0.5), [a, b] = [frame.px(level(from)), frame.px(level(to))];
+    const token = tokenName(tokens, t).replaceAll("<sub>", "<tspan dy='3' font-size='.75em'>").replaceAll("</sub>", "</tspan>");
+    return `<text x="0" y="${(y + 4).toFixed(1)}"><tspan class="slot-name">${escapeText(name)}</tspan> of ${token}</text>
+      <rect class="whole" x="${Math.min(a, b).toFixed(1)}" y="${(y - 6).toFixed(1)}" width="${Math.max(1, Math.abs(b - a)).toFixed(1)}" height="12" rx="1.5" data-from="${from}" data-to="${to}"/>${svgDot(b, y, 5, "dot now")}
+      ${svgText(Math.max(a, b) + 9, y + 4, show(to), { kind: "strong" })}`;
+  }).join("");
+  return [`Layer ${k} writes ${word(total, "number")}${total > shown.length ? `; the ${shown.length} it moves most` : ""}`, `${svgLine(frame.px(0), 2, frame.px(0), 8 + row_ * shown.length, "zero-line")}${svg}`,
+    shown.map(({ name, to }) => `${name} is now ${show(to)}`).join(", ")];
+}
+
+PICTURES.written = { parts: [1.2, 1], draw: (model, k, sizes) => [writingMap(model, k, sizes[0]), movesOf(model, k, sizes[1])] };
