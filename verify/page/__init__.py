@@ -6,7 +6,7 @@ finished example, the text) can be read without scripts and on paper.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,17 +36,33 @@ def write_own_page(subject: Subject, parameters: Mapping[str, Any], path: str | 
     write(path, html_of_own(subject, parameters))
 
 
-def write_all(folder: str | Path, report: Mapping[str, Any] | None = None) -> None:
+def write_all(
+    folder: str | Path,
+    report: Mapping[str, Any] | None = None,
+    workers: int = 0,
+    progress: Callable[[str], None] = lambda what: None,
+) -> None:
     """index.html and a page per construction and per statement of a paper, linked.
 
-    Verdicts are those of `report`, as `check --json` writes it; see `pages.all_pages`.
+    Verdicts are those of `report`, as `check --json` writes it; see `site.site`. `progress` hears
+    of every page that is finished.
     """
-    from .pages import all_pages
+    from .links import STORY
+    from .site import site
 
-    made = all_pages(report)
+    story = story_writer()
+    made = site(report, workers, story is not None, progress)
     Path(folder).mkdir(parents=True, exist_ok=True)
     for file, html in made.items():
         write(Path(folder) / file, html)
+    if story is not None:
+        story(Path(folder) / STORY)
+
+
+def story_writer() -> Callable[[str | Path], None] | None:
+    """`write_story(path)` of this package, where there is one: the one hook for the story."""
+    found: Callable[[str | Path], None] | None = globals().get("write_story")
+    return found
 
 
 def write_report(report: Mapping[str, Any], path: str | Path) -> None:

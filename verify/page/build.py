@@ -19,6 +19,7 @@ from constructions.witness import Witness
 from .export import Export, construction
 from .lesson import Lesson, rich
 from .lessons import GENERAL, lessons
+from .links import cited
 from .mathml import plain
 from .story import given, story
 
@@ -41,7 +42,7 @@ SCRIPTS = (
     "scripts/address.js",
     "scripts/main.js",
 )
-STYLES = ("styles/base.css",)
+STYLES = ("styles/base.css", "styles/site.css")
 FONT = re.compile(r'url\("([^":]+\.woff2)"\)')
 
 
@@ -70,8 +71,7 @@ def construction_page(name: str, parameters: Mapping[str, Any]) -> str:
     """
     constructions.get(name)  # an unknown name is refused before anything is made
     lesson = lesson_of(name)
-    chosen = {key: _exact(value) for key, value in {**lesson.parameters, **parameters}.items()}
-    witness = constructions.build(name, **chosen)
+    witness, chosen = shown(name, parameters)
     if witness.width > WIDEST:
         raise ValueError(
             f"a page shows up to {WIDEST} numbers per token, and {name} has {witness.width} at "
@@ -84,13 +84,20 @@ def construction_page(name: str, parameters: Mapping[str, Any]) -> str:
         title=lesson.title,
         name=name,
         lesson=lesson,
-        source=witness.source,
+        source=cited(witness.source),
         sides=[{"variant": "", "label": "", "family": family}],
         export=export,
         given=given(witness, lesson),
         example=story(witness, lesson),
         start=family["start"] | family["scalars"],
     )
+
+
+def shown(name: str, parameters: Mapping[str, Any]) -> tuple[Witness, dict[str, Any]]:
+    """The construction that a page starts from, and its parameters: the lesson's, and these."""
+    given = {**lesson_of(name).parameters, **parameters}
+    chosen = {key: _exact(value) for key, value in given.items()}
+    return constructions.build(name, **chosen), chosen
 
 
 def lesson_of(name: str) -> Lesson:
@@ -150,7 +157,7 @@ def page(
     extra: Mapping[str, Any] | None = None,
     notice: str = "",
 ) -> str:
-    """One self-contained page as HTML."""
+    """One self-contained page as HTML; `source`, `given`, `example` and `notice` are HTML too."""
     data = {
         "name": name,
         "title": title,
@@ -166,7 +173,7 @@ def page(
     parts = {
         "title": plain(title),
         "name": plain(name),
-        "source": plain(source),
+        "source": source,
         "lead": rich(lesson.lead),
         "notice": notice,
         "paragraphs": "".join(f"<p>{rich(p)}</p>" for p in lesson.paragraphs),

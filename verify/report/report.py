@@ -227,6 +227,8 @@ def entry(made: Report) -> dict[str, Any]:
     found |= {field.name: getattr(verdict, field.name) for field in fields(verdict)}
     for name in ("strength", "strengths"):
         found.pop(name, None)  # `evidence` has them
+    if found.get("misfit") is None:
+        found.pop("misfit", None)
     return {
         "id": claim.id,
         "variant": claim.variant,

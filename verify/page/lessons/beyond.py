@@ -5,6 +5,8 @@ from __future__ import annotations
 from ..lesson import Exercise, Lesson
 from .common import ONE_STEP, broken
 
+CHAPTER = (4, "Beyond linear regression")
+
 LASSO = Lesson(
     construction="lasso",
     title="Lasso by proximal gradient descent",

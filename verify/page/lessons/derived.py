@@ -5,6 +5,8 @@ from __future__ import annotations
 from ..lesson import Exercise, Lesson
 from .common import ONE_STEP, RUNS_AWAY, broken
 
+CHAPTER = (2, "Faster, or with fewer layers")
+
 NEWTON_CARRIED = Lesson(
     construction="newton_carried",
     title="Newton’s iteration with the prediction carried along",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from ..lesson import Exercise, Lesson
 from .common import CLOSE, FIRST_UPDATE
 
+CHAPTER = (3, "Exact answers, and choices made in context")
+
 RECURSIVE = Lesson(
     construction="recursive_least_squares",
     title="Recursive least squares at every token",
