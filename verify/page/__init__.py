@@ -6,16 +6,24 @@ finished example, the text) can be read without scripts and on paper.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..inputs.files import write
 
 if TYPE_CHECKING:
+    from ..claim import Claim
     from ..inputs.names import Subject
 
-__all__ = ["write_all", "write_own_page", "write_page", "write_report"]
+__all__ = [
+    "story_writer",
+    "write_all",
+    "write_own_page",
+    "write_page",
+    "write_report",
+    "write_statement",
+]
 
 
 def write_page(name: str, parameters: Mapping[str, Any], path: str | Path) -> None:
@@ -34,6 +42,13 @@ def write_own_page(subject: Subject, parameters: Mapping[str, Any], path: str | 
     from .pages import html_of_own
 
     write(path, html_of_own(subject, parameters))
+
+
+def write_statement(claims: Sequence[Claim], file: str | None, path: str | Path) -> None:
+    """The page of the claim whose variants these are, none with a transformer; run now."""
+    from .pages import html_of_statement
+
+    write(path, html_of_statement(claims, file))
 
 
 def write_all(

@@ -31,7 +31,9 @@ MOST = 12  # slots and layers that are drawn; of more the first and the last
 def card(witness: Witness, lesson: Lesson) -> str:
     """The run of the lesson's example as a small picture, as SVG."""
     states = _run(witness, lesson)
-    sizes = {slot.name: [_size(state[slot.name]) for state in states] for slot in witness.layout.slots}
+    sizes = {
+        slot.name: [_size(state[slot.name]) for state in states] for slot in witness.layout.slots
+    }
     largest = {name: max(of) for name, of in sizes.items()}
     slots = _some([name for name in sizes if largest[name] > 0])
     layers = _some(list(range(len(states))))

@@ -95,7 +95,13 @@ def _forward(left: float, right: float, y: float) -> str:
     """The way in which a prompt is read, below its columns."""
     line = _path(f"M {left} {y} L {right - 6} {y}", "allowed")
     head = f'<path class="tip allowed" d="M {right} {y} l -10 -5 l 0 10 z"></path>'
-    return line + head + _text((left + right) / 2, y + 20, "columns of the prompt, later ones to the right", "small")
+    return (
+        line
+        + head
+        + _text(
+            (left + right) / 2, y + 20, "columns of the prompt, later ones to the right", "small"
+        )
+    )
 
 
 def _arc(start: float, end: float, top: float, kind: str) -> str:

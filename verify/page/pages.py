@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from textwrap import dedent
 from typing import Any
@@ -41,13 +41,22 @@ def html_of(name: str, parameters: Mapping[str, Any]) -> str:
     return claim_page(claim, variants, {claim.variant: found(claim)})
 
 
+def html_of_statement(claims: Sequence[Claim], file: str | None) -> str:
+    """The page of a claim without a transformer, of which these are the variants; run now."""
+    variants = {claim.variant: claim for claim in claims}
+    claim = variants.get("printed") or claims[0]
+    return claim_page(claim, variants, {claim.variant: own.checked(claim, file)})
+
+
 def html_of_own(subject: Subject, parameters: Mapping[str, Any]) -> str:
     """The page of the claim of a user's file, which starts from these parameters.
 
     Raises WrongCall where its builder refuses them.
     """
     claim = subject.claim
-    assert claim is not None and claim.algorithm is not None
+    assert claim is not None
+    if claim.algorithm is None:  # about layers, which have no answer to be compared with
+        return html_of_statement(subject.alike or (claim,), subject.file)
     report = own.checked(claim, subject.file)
     pair, repaired = own.pair_of_own(subject, parameters, report["counterexample"])
     notice = about(claim, repaired, report, "The claim")
@@ -112,9 +121,7 @@ def claim_page(
             )
             if entry is not None
         )
-        return frame(
-            title_of(claim), "", notice + why + tables, source_cited(claim), name=claim.id
-        )
+        return frame(title_of(claim), "", notice + why + tables, source_cited(claim), name=claim.id)
     return pair_page(claim, pair, notice, counterexample)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..report import index
 from ..report.report import STRENGTHS
 from .index_table import INDEX_SCRIPT, statements_index, strengths
 from .links import HOME, ONWARD
@@ -26,7 +27,9 @@ def frame(
     said = f'<p class="lead">{plain(lead)}</p>' if lead else ""
     place = onward = ""
     if name:
-        place = f'<nav aria-label="Pages">{HOME}<span class="witness-name">{plain(name)}</span></nav>'
+        place = (
+            f'<nav aria-label="Pages">{HOME}<span class="witness-name">{plain(name)}</span></nav>'
+        )
         onward = f"<footer>{ONWARD}</footer>"
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -89,8 +92,9 @@ def claim_row(claim: Mapping[str, Any], number: int) -> str:
         parts.append(f'<p class="source">weights {plain(claim["digest"][:16])}…</p>')
     if picture := misfit_html(claim.get("misfit")):
         parts.append(picture)
-    if name := explained(claim):
-        parts.append(f"<p><code>witness explain {plain(name)}</code> opens its page</p>")
+    # no link to a file: a report lies anywhere, and pages may lie elsewhere, or nowhere
+    name = plain(index.called(claim))
+    parts.append(f"<p><code>witness explain {name}</code> opens its page</p>")
     return (
         f'<details class="claim {plain(claim["verdict"])}"><summary>'
         f'<strong class="verdict-{plain(claim["verdict"])}">{plain(claim["verdict"])}</strong> '
@@ -98,24 +102,6 @@ def claim_row(claim: Mapping[str, Any], number: int) -> str:
         f'{tags}{expected}</summary><div id="claim-{number}">{"".join(parts)}'
         f"{checks_table(claim['checks'])}</div></details>"
     )
-
-
-def explained(claim: Mapping[str, Any]) -> str:
-    """What `witness explain` calls a claim; "" of what has no page.
-
-    A report is read wherever it lies, so that it links to no file: pages may lie anywhere, or
-    nowhere.
-    """
-    import constructions
-
-    from .. import claim_texts
-
-    if "file" in claim:
-        return f"{claim['file']}:{claim['id']}"
-    known = claim["id"] in constructions.names() or claim["id"] in {
-        text["id"] for text in claim_texts.claims_of_papers()
-    }
-    return str(claim["id"]) if known else ""
 
 
 def checks_table(checks: Sequence[Mapping[str, Any]]) -> str:

@@ -27,7 +27,9 @@ from .links import INDEX, STORY, Links, Stop, linked
 from .mathml import plain
 from .report_page import frame
 
-TITLE = "Transformers that run learning algorithms by attention: their weights, written down, at work"
+TITLE = (
+    "Transformers that run learning algorithms by attention: their weights, written down, at work"
+)
 LEAD = (
     "Every page runs a transformer whose weights come from a proof: layer by layer, on numbers that "
     "you can change. Nothing is trained and nothing is fetched."
@@ -162,7 +164,9 @@ def where_wrong(entry: Mapping[str, Any]) -> str:
 
 def index_page(taught: Sequence[Made], told: Sequence[Made], first: Stop | None) -> str:
     """The index: where to begin, a card for each construction, a row for each statement."""
-    begin = f'<a class="begin" href="{plain(first.file)}">{plain(_begin(first))}</a>' if first else ""
+    begin = (
+        f'<a class="begin" href="{plain(first.file)}">{plain(_begin(first))}</a>' if first else ""
+    )
     chapters = "".join(
         f'<h3>{plain(title)}</h3><ul class="cards">{"".join(made.card for made in group)}</ul>'
         for (_, title), group in groupby(taught, key=lambda made: made.chapter)

@@ -131,9 +131,10 @@ def _bounded(verdict: Approximates) -> bool:
 
 def first_wrong(difference: Mapping[str, Any]) -> str:
     """Where a slot first is not what it should be, in one line."""
+    layer, name = f"layer {difference.get('layer')}", difference.get("name", "")
+    called = f" ({name})" if name not in ("", layer) else ""
     return (
-        f"first wrong in layer {difference.get('layer')} ({difference.get('name', '')}), "
-        f"slot {difference.get('slot')}, token {difference.get('token')}: is "
+        f"first wrong in {layer}{called}, slot {difference.get('slot')}, token {difference.get('token')}: is "
         f"{short(difference.get('is'))}, should be {short(difference.get('should'))}"
     )
 

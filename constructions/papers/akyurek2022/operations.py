@@ -354,7 +354,8 @@ def fits(weight: Weight, m: int, n: int, name: str = "a weight") -> None:
     if isinstance(weight, Sequence):
         if len(weight) != m or any(len(row) != n for row in weight):
             is_ = len(weight), len(weight[0]) if weight else 0
-            raise IllPosed(f"{name} is {is_[0]} x {is_[1]}, not {m} x {n}", unfit(name, is_, (m, n)))
+            said = f"{name} is {is_[0]} x {is_[1]}, not {m} x {n}"
+            raise IllPosed(said, unfit(name, is_, (m, n)))
     elif m != n:
         raise IllPosed(
             f"{name} = {weight}*I cannot take {n} rows to {m}", unfit(name, (n, n), (m, n))
