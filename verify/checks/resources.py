@@ -48,7 +48,8 @@ def counts(
         if fault is not None:
             at, count, limit = fault
             raise Differs(
-                f"{which}{promise.quantity} = {count} at {told(at)}, promised {promise.relation} {limit}",
+                f"{which}{promise.quantity} = {count} at {told(at)}, "
+                f"promised {promise.relation} {limit}",
                 {"parameters": {k: str(v) for k, v in at.items()}, promise.quantity: count},
                 max_error=float(count),
                 bound=float(limit),

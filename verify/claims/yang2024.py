@@ -303,7 +303,8 @@ def least_loss(budget: Budget, penalty: Any) -> CheckResult:
             if any(slope):
                 gradient = [as_text(s / len(signs)) for s in slope]
                 raise Differs(
-                    f"m = {m}, N = {N}: half the gradient of the expected loss is {short(gradient)}",
+                    f"m = {m}, N = {N}: half the gradient of the expected loss is "
+                    f"{short(gradient)}",
                     {
                         "features": as_text([list(map(int, row)) for row in features]),
                         "N": N,

@@ -51,6 +51,7 @@ def explain(
         raise WrongCall("--set is for the page of one NAME; the others are written as they are")
     if report is not None and not all_of_them:
         raise WrongCall("--report is for --all: a page of its own runs its checks itself")
+    written: Path | None
     if all_of_them:
         written = _write_all(Path(output) if output else browser.pages_folder() / "all", report)
     elif name is None:
@@ -67,6 +68,7 @@ def _write_all(folder: Path, report: str | None) -> Path:
     """Every page into a folder; the index."""
     from .. import page
     from ..claim_texts import claims_of_papers
+    from ..inputs import browser
     from ..inputs.errors import WrongCall
     from ..inputs.files import reason
     from ..inputs.progress import Progress
@@ -79,10 +81,11 @@ def _write_all(folder: Path, report: str | None) -> Path:
 
         recorded = load(report)
     total = len(constructions_named()) + len({said["id"] for said in claims_of_papers()})
+    kept = browser.pages_folder().parent / "made"
     with Progress("pages", total) as progress:
         progress("starting")
         try:
-            page.write_all(folder, recorded, progress=progress.done)
+            page.write_all(folder, recorded, progress=progress.done, kept=kept)
         except OSError as error:
             raise WrongCall(f"{folder}: cannot be written: {reason(error)}") from None
     return folder / "index.html"

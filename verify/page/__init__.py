@@ -56,17 +56,20 @@ def write_all(
     report: Mapping[str, Any] | None = None,
     workers: int = 0,
     progress: Callable[[str], None] = lambda what: None,
+    kept: str | Path | None = None,
 ) -> None:
     """index.html and a page per construction and per statement of a paper, linked.
 
     Verdicts are those of `report`, as `check --json` writes it; see `site.site`. `progress` hears
-    of every page that is finished.
+    of every page that is finished. `kept`: a folder for pages that need not be made again.
     """
+    from .kept import Kept
     from .links import STORY
     from .site import site
 
     story = story_writer()
-    made = site(report, workers, story is not None, progress)
+    before = Kept(Path(kept)) if kept is not None else None
+    made = site(report, workers, story is not None, progress, before)
     Path(folder).mkdir(parents=True, exist_ok=True)
     for file, html in made.items():
         write(Path(folder) / file, html)

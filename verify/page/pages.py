@@ -16,7 +16,7 @@ from ..inputs.names import Subject, signature_of
 from ..papers import paper_of
 from ..strategies import as_text
 from . import own
-from .build import construction_page, fitted_to, literal, page
+from .build import construction_page, fitted_to, page
 from .export import Export
 from .index_table import verdict_html
 from .latex import stated
@@ -43,7 +43,7 @@ def html_of(name: str, parameters: Mapping[str, Any]) -> str:
 
 def html_of_statement(claims: Sequence[Claim], file: str | None) -> str:
     """The page of a claim without a transformer, of which these are the variants; run now."""
-    variants = {claim.variant: claim for claim in claims}
+    variants: dict[str, Claim] = {claim.variant: claim for claim in claims}
     claim = variants.get("printed") or claims[0]
     return claim_page(claim, variants, {claim.variant: own.checked(claim, file)})
 

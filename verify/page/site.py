@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..papers import paper_of
 from . import pages
 from .build import construction_page, fitted_to, lesson_of, shown
 from .index_table import INDEX_SCRIPT, statements_index
+from .kept import Kept
 from .lesson import rich
 from .lessons import Chapter, chapter
 from .links import INDEX, STORY, Links, Stop, linked
@@ -31,8 +32,8 @@ TITLE = (
     "Transformers that run learning algorithms by attention: their weights, written down, at work"
 )
 LEAD = (
-    "Every page runs a transformer whose weights come from a proof: layer by layer, on numbers that "
-    "you can change. Nothing is trained and nothing is fetched."
+    "Every page runs a transformer whose weights come from a proof, layer by layer, on numbers "
+    "that you can change. Nothing is trained, and nothing is fetched."
 )
 BEGIN = Stop(STORY, "Begin here: how attention takes a gradient step")
 
@@ -48,29 +49,36 @@ class Made:
     place: tuple[Any, ...] = ()  # in its chapter
     entries: tuple[Mapping[str, Any], ...] = ()  # of a statement, as a report has them
 
+    @classmethod
+    def from_json(cls, made: Mapping[str, Any]) -> Made:
+        """The page that `asdict` wrote."""
+        number, title = made["chapter"]
+        known = {name: tuple(made[name]) for name in ("place", "entries")}
+        return cls(Stop(**made["stop"]), made["html"], made["card"], (number, title), **known)
+
 
 def site(
     report: Mapping[str, Any] | None = None,
     workers: int = 0,
     story: bool = False,
     progress: Say = nothing,
+    kept: Kept | None = None,
 ) -> dict[str, str]:
     """{file name: HTML} of the index and every page: constructions, and statements of papers.
 
     Verdicts are those of the report of `check --json`. What is not in it and is expected to fail as
     printed is checked quickly, now; the rest is said not to have been run. `progress` hears of each
     page that is finished. `story`: whether the story will stand beside them, to begin with.
+    `kept`: pages of before, for which no report was given, and which are not made again.
     """
     names, statements = constructions.names(), of_papers()
     calls = [(name, None) for name in names] + [
         (name, of_statement(report, name)) for name in statements
     ]
-    count = workers or os.cpu_count() or 1
     found: dict[str, Made] = {}
-    with closing(pool.each(make, calls, count, ordered=False, ahead="all")) as results:
-        for name, made in results:
-            found[name] = made
-            progress(name)
+    for name, made in _all(calls, workers or os.cpu_count() or 1, kept):
+        found[name] = made
+        progress(name)
     taught = sorted((found[name] for name in names), key=lambda made: (made.chapter, made.place))
     told = [found[name] for name in statements]
     written = {
@@ -79,6 +87,26 @@ def site(
     }
     first = BEGIN if story else taught[0].stop if taught else None
     return {INDEX: index_page(taught, told, first), **written}
+
+
+def _all(
+    calls: Sequence[tuple[str, Any]], workers: int, kept: Kept | None
+) -> Iterator[tuple[str, Made]]:
+    """Every page, as they come: those that are kept, then those that are made."""
+    missing = []
+    for name, run in calls:
+        known = kept.get(name) if kept is not None and not run else None
+        if known is not None:
+            yield name, Made.from_json(known)
+        else:
+            missing.append((name, run))
+    several = workers if len(missing) >= pool.WORTH_IT else 1
+    with closing(pool.each(make, missing, several, ordered=False, ahead="all")) as results:
+        runs = dict(missing)
+        for name, made in results:
+            if kept is not None and not runs[name]:
+                kept.put(name, asdict(made))
+            yield name, made
 
 
 def of_papers() -> dict[str, dict[str, Claim]]:
@@ -107,7 +135,7 @@ def followed(made: Sequence[Made]) -> Iterator[tuple[Made, Stop | None]]:
 
 
 def make(name: str, run: Mapping[str, Mapping[str, Any]] | None) -> tuple[str, Made]:
-    """The page of a construction (`run` is None) or of a statement, some of whose claims were run."""
+    """The page of a construction (`run` is None), or of a statement, and what of it was run."""
     return name, _construction(name) if run is None else _statement(name, run)
 
 
@@ -151,7 +179,7 @@ def _statement(name: str, run: Mapping[str, Mapping[str, Any]]) -> Made:
 
 
 def where_wrong(entry: Mapping[str, Any]) -> str:
-    """Where the page of a claim that fails begins: at its counterexample, where it first differs."""
+    """Where the page of a claim that fails begins: where its counterexample first differs."""
     from .pairs import pair_of
 
     first = entry.get("first_difference") or {}
@@ -182,9 +210,9 @@ def index_page(taught: Sequence[Made], told: Sequence[Made], first: Stop | None)
 
 
 KEY = (
-    "In each picture time runs to the right, a layer a column; the rows are the slots of memory that "
-    "a token has. The darker, the larger what is in it; a dot says that this layer wrote it. An arc "
-    "is a layer of attention, a bend one of an MLP."
+    "In each picture layers follow each other to the right; the rows are the slots of memory that "
+    "every token has. The darker, the larger what is in it; a dot says that this layer wrote it. "
+    "An arc is a layer of attention, a bend one of an MLP."
 )
 
 

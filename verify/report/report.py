@@ -134,8 +134,9 @@ def first_wrong(difference: Mapping[str, Any]) -> str:
     layer, name = f"layer {difference.get('layer')}", difference.get("name", "")
     called = f" ({name})" if name not in ("", layer) else ""
     return (
-        f"first wrong in {layer}{called}, slot {difference.get('slot')}, token {difference.get('token')}: is "
-        f"{short(difference.get('is'))}, should be {short(difference.get('should'))}"
+        f"first wrong in {layer}{called}, slot {difference.get('slot')}, "
+        f"token {difference.get('token')}: is {short(difference.get('is'))}, "
+        f"should be {short(difference.get('should'))}"
     )
 
 

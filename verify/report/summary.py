@@ -1,4 +1,4 @@
-"""What `check` says on the terminal: a line for each paper, what does not hold, where to look next."""
+"""What `check` says on the terminal: a line a paper, what does not hold, where to look next."""
 
 from __future__ import annotations
 

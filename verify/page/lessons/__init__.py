@@ -10,7 +10,6 @@ from pkgutil import iter_modules
 from ..lesson import Lesson
 from .common import GENERAL as GENERAL
 
-
 Chapter = tuple[int, str]  # its number, and its title
 REST: Chapter = (99, "Further constructions")  # those without a lesson of their own
 
