@@ -28,9 +28,7 @@ from .links import INDEX, STORY, Links, Stop, linked
 from .mathml import plain
 from .report_page import frame
 
-TITLE = (
-    "Transformers that run learning algorithms by attention: their weights, written down, at work"
-)
+TITLE = "A transformer can learn by attention alone: here are weights that do it"
 LEAD = (
     "Every page runs a transformer whose weights come from a proof, layer by layer, on numbers "
     "that you can change. Nothing is trained, and nothing is fetched."
