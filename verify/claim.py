@@ -97,9 +97,13 @@ class Refuted(Verdict):
 
 @dataclass(frozen=True)
 class IllPosed(Verdict):
-    """The printed shapes, indices or side conditions do not fit; `where` says which."""
+    """The printed shapes, indices or side conditions do not fit; `where` says which.
+
+    `misfit` says it as data where it can be drawn: as `operations.IllPosed` has it.
+    """
 
     where: str = ""
+    misfit: Mapping[str, Any] | None = None
     name = "ill-posed"
 
 

@@ -30,7 +30,7 @@ from .report.report import STRENGTHS, Report
 
 
 def decide(
-    results: Iterable[CheckResult], ill_posed: str | None = None, about: Object | None = None
+    results: Iterable[CheckResult], ill_posed: IllPosed | None = None, about: Object | None = None
 ) -> Verdict:
     """The verdict that the evidence forces; `expected` plays no part in it.
 
@@ -41,7 +41,7 @@ def decide(
     undecided, whatever else passed.
     """
     if ill_posed is not None:
-        return IllPosed(ill_posed)
+        return ill_posed
     results = [result for result in results if counts(result, about)]
     failures = [result for result in results if result.passed is False]
     unproved = [r for r in failures if r.kind in ("proof", "kernel") and r.counterexample is None]
@@ -134,11 +134,11 @@ def run(
 
     draw_anew()
     results: list[CheckResult] = []
-    ill_posed: str | None = None
+    ill_posed: IllPosed | None = None
     try:
         checks = checks_of(claim)
     except IllPosedError as error:
-        checks, ill_posed = (), str(error)
+        checks, ill_posed = (), IllPosed(str(error), error.misfit)
     for check in checks:
         if progress is not None:
             progress(f"{claim.id} ({claim.variant}): {check.kind}")
@@ -146,7 +146,8 @@ def run(
         try:
             result = check.run(budget)
         except IllPosedError as error:
-            ill_posed = ill_posed or str(error)
+            if ill_posed is None:
+                ill_posed = IllPosed(str(error), error.misfit)
             result = CheckResult(None, detail=str(error))
         results.append(
             result.named(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -41,6 +42,24 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert "Traceback" not in done.stderr, done.stderr
     return Whole(done.returncode, json.loads(outputs[0].read_text()), outputs[1].read_text())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_caches(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing is kept among the caches of whoever runs the tests, and nothing taken from there."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("caches"))
+    for display in ("DISPLAY", "WAYLAND_DISPLAY"):  # no browser is asked to show anything
+        os.environ.pop(display, None)
+
+
+@pytest.fixture(scope="session")
+def site(whole: Whole, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all pages, with the verdicts of the whole check, moved after it was written."""
+    from verify.page import write_all
+
+    made = tmp_path_factory.mktemp("site")
+    write_all(made / "here", whole.report, workers=1)
+    return (made / "here").rename(made / "there")
 
 
 @pytest.hookimpl(tryfirst=True)

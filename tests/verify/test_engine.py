@@ -64,9 +64,8 @@ def test_the_verdict_follows_from_the_evidence(results, verdict):
 
 
 def test_what_is_ill_posed_is_so_whatever_else_passed():
-    assert decide([found(True, "exact")], "operation 3: 2 rows into 1") == IllPosed(
-        "operation 3: 2 rows into 1"
-    )
+    unfit = IllPosed("operation 3: 2 rows into 1")
+    assert decide([found(True, "exact")], unfit) == unfit
 
 
 def test_what_a_claim_expects_plays_no_part():

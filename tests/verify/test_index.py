@@ -16,7 +16,7 @@ import pytest
 from verify import Claim, claim_texts
 from verify.claim import builtin
 from verify.command.cli import main
-from verify.page import pages
+from verify.page import pages, site
 from verify.page.report_page import report_page
 from verify.papers import Paper, paper_of, without_paper
 from verify.report import index
@@ -257,10 +257,10 @@ def test_a_verdict_that_is_not_expected_is_marked_and_text_stays_text() -> None:
 def test_the_folder_has_a_page_for_every_statement_and_takes_verdicts_from_a_report(
     tmp_path, monkeypatch, capsys
 ) -> None:
-    monkeypatch.setattr(pages.constructions, "names", lambda: ())
+    monkeypatch.setattr(site.constructions, "names", lambda: ())
     ids = ("fu2023.eq38", "fu2023.eq40", "vonoswald2022.prop1")
-    known = pages.of_papers()
-    monkeypatch.setattr(pages, "of_papers", lambda: {id: known[id] for id in ids})
+    known = site.of_papers()
+    monkeypatch.setattr(site, "of_papers", lambda: {id: known[id] for id in ids})
     report = tmp_path / "report.json"
     call = ("check", "fu2023.eq38", "fu2023.eq40", "--quick", "--workers", "1")
     assert main((*call, "--json", str(report))) == 0

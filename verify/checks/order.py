@@ -26,6 +26,8 @@ from proofs.letters import Matrix, Vector
 
 from ..claim import Budget, CheckResult, Claim, Differs, check
 from ..formulas import EXAMPLE, Statement
+from ..report import latex_text
+from ..report.tables import short, told
 from ..strategies import as_text
 from . import proof
 from .analysis.evidence import about_its_own, some
@@ -137,7 +139,7 @@ def dependent_by_formula(budget: Budget, claim: Callable[[], Claim]) -> CheckRes
 
 def _unproved(claim: Claim, given: Parameters) -> str | None:
     found = proof.prove(claim, given)
-    return None if found.proved else f"not proved: {found.failed}"
+    return None if found.proved else f"not proved: {latex_text.text(found.failed or '')}"
 
 
 # -- prompts on which it matters ------------------------------------------------------------------
@@ -237,17 +239,13 @@ def _text(value: Any) -> str:
 def words(shown: Mapping[str, Any]) -> str:
     """A prompt with its two predictions in one line."""
     return (
-        f"X = {_bare(shown['X'])}, y = {_bare(shown['y'])}, query {_bare(shown['query'])}: "
+        f"X = {short(shown['X'])}, y = {short(shown['y'])}, query {short(shown['query'])}: "
         f"{shown['prediction']}, with examples {shown['exchanged']} exchanged {shown['after']}"
     )
 
 
-def _bare(value: Any) -> str:
-    return str(value).replace("'", "")
-
-
 def _said(given: Parameters) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in given.items())
+    return told(given)
 
 
 def _as_json(given: Parameters) -> dict[str, Any]:

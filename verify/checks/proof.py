@@ -35,6 +35,7 @@ from proofs.letters import (
 
 from ..claim import Budget, CheckResult, Claim, Object
 from ..formulas import Formula
+from ..report import latex_text
 from .case import build, reference, witness_of
 
 STEPS = 2  # at which a transformer of any number of steps is written down
@@ -310,7 +311,7 @@ def _prove(claim: Claim, given: Parameters, proved: dict[str, Proved]) -> str | 
         return differs
     proof = prove(claim, given)
     if not proof.proved:
-        return f"{proof.id} with {described(given)}: {proof.failed}"
+        return f"{proof.id} with {described(given)}: {latex_text.text(proof.failed or '')}"
     fault = not_uniform(claim, given)
     if fault is None:
         fixed = given.get("n", of_any_length(witness, given).examples)

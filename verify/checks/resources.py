@@ -14,6 +14,7 @@ from typing import Any
 from proofs.formula import COUNTS, PYTHON, SCALARS, evaluate, in_sympy, names, parse
 
 from ..claim import Budget, CheckResult, Differs, Promise, check
+from ..report.tables import told
 from .case import build
 
 VARIABLES = {"d": "d", "n": "n", "k": "k", "examples": "n"} | dict.fromkeys(
@@ -47,7 +48,8 @@ def counts(
         if fault is not None:
             at, count, limit = fault
             raise Differs(
-                f"{which}{promise.quantity} = {count} at {at}, promised {promise.relation} {limit}",
+                f"{which}{promise.quantity} = {count} at {told(at)}, "
+                f"promised {promise.relation} {limit}",
                 {"parameters": {k: str(v) for k, v in at.items()}, promise.quantity: count},
                 max_error=float(count),
                 bound=float(limit),

@@ -7,6 +7,8 @@ from typing import Any
 
 from ..claim import Budget, CheckResult, Differs, Domain, Object, check
 from ..hunt import hunt
+from ..report import latex_text
+from ..report.tables import told
 from .resources import counts as counts
 from .steps import slots_hold as slots_hold
 
@@ -27,7 +29,7 @@ def formula(
     def once(case: Any) -> None:
         wrong = test(case)
         if wrong is not None:
-            raise Differs(", ".join(f"{name} = {value}" for name, value in wrong.items()), wrong)
+            raise Differs(told(wrong), wrong)
 
     return CheckResult(True, hunt(cases(), once, budget, domain), 0.0, 0.0, detail)
 
@@ -49,7 +51,8 @@ def theorem(budget: Budget, *names: str) -> CheckResult:
     made = CheckResult(True, len(proofs), about=about)
     for proof in proofs:
         if not proof.proved:
-            return made.named(passed=False, detail=f"{proof.id} fails at {proof.failed}")
+            failed = latex_text.text(proof.failed or "")
+            return made.named(passed=False, detail=f"{proof.id} fails at {failed}")
         if proof.kind == "negation":
             detail = f"the negation is proved: {proof.id}"
             shown = {"theorem": proof.id}

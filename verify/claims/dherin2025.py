@@ -26,6 +26,7 @@ from ..checks.statements import formula, theorem
 from ..claim import Budget, Check, CheckResult, Differs, Domain, check, claim, repair
 from ..hunt import hunt
 from ..papers import Paper
+from ..report.tables import short
 from ..strategies import as_text
 
 PAPER = Paper(
@@ -160,10 +161,9 @@ def update(case: Block, change: Any, at: Any, where: str = "A(C without Y, x)") 
     """(W change) at^T/|at|^2. Raises IllPosed where at = 0."""
     square = at @ at
     if square == 0:
-        tokens = as_text(case.tokens.tolist())
-        raise IllPosed(
-            f"Delta W divides by |{where}|^2 = 0, at C = {tokens[:-1]}, x = {tokens[-1]}"
-        )
+        *context, x = map(short, as_text(case.tokens.tolist()))
+        at_tokens = f"C = {', '.join(context) or 'no token'}, x = {x}"
+        raise IllPosed(f"Delta W divides by |{where}|^2 = 0, at {at_tokens}")
     return printed(case.W, change, at)
 
 

@@ -25,6 +25,7 @@ from ..checks.analysis.evidence import about_its_own
 from ..checks.statements import formula as formula_check
 from ..claim import Budget, Check, CheckResult, Differs, check, claim, repair
 from ..papers import Paper
+from ..report.tables import short
 from ..statements import limit, order
 from ..strategies import Case, as_text
 
@@ -302,7 +303,8 @@ def least_loss(budget: Budget, penalty: Any) -> CheckResult:
             if any(slope):
                 gradient = [as_text(s / len(signs)) for s in slope]
                 raise Differs(
-                    f"m = {m}, N = {N}: half the gradient of the expected loss is {gradient}",
+                    f"m = {m}, N = {N}: half the gradient of the expected loss is "
+                    f"{short(gradient)}",
                     {
                         "features": as_text([list(map(int, row)) for row in features]),
                         "N": N,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..report.report import Report
 
 VARIANTS = ("printed", "repaired", "improved", "all")
+FEW = 3  # claims, of which every check is shown
 
 
 def check(
@@ -48,6 +49,9 @@ def check(
             help="Whether the JSON has run times; without, equal seeds give equal files.",
         ),
     ] = True,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="A row for every claim, not only for what fails.")
+    ] = False,
     workers: WORKERS = 0,
 ) -> int:
     """Say of each claim whether it holds, and where not.
@@ -102,7 +106,7 @@ def check(
         write_report(document, html)
     if "-" not in outputs:
         took = f"{time.perf_counter() - start:.1f} s, seed {seed}{', quick' if quick else ''}"
-        _print(reports, took, budget.coq and not kernel_here())
+        _print(reports, document["claims"], took, verbose, budget.coq and not kernel_here())
     for made in reports:
         if isinstance(made.verdict, Broken):
             said = f"{made.claim.id} ({made.claim.variant}) is broken: {made.finding}"
@@ -110,31 +114,57 @@ def check(
     return 0 if all(made.as_expected for made in reports) else 1
 
 
-def _print(reports: Sequence[Report], took: str, without_coq: bool) -> None:
-    """The table on the terminal, and every check where there are few claims."""
+def _print(
+    reports: Sequence[Report],
+    entries: Sequence[Mapping[str, Any]],
+    took: str,
+    verbose: bool,
+    without_coq: bool,
+) -> None:
+    """A line for each paper, then what does not hold; every check where there are few claims.
+
+    `entries` are the reports as JSON has them.
+    """
     from ..claim import Refuted
-    from ..report import text
+    from ..report import summary, text
     from ..report.tables import console
 
     out = console()
-    out.print(text.verdicts(reports, out.width))
-    few = len(reports) <= 3
+    few = len(reports) <= FEW
+    for line in summary.tally(entries):
+        out.print(line, markup=False, soft_wrap=True)
+    if verbose or few:
+        out.print()
+        out.print(text.verdicts(reports, out.width))
+    elif found := summary.not_holding(reports):
+        out.print()
+        for row in summary.lines(found, out.width):
+            out.print(row, soft_wrap=True)
     for made in reports:
         if few:
-            out.print(f"\n{made.claim.id} ({made.claim.variant})", markup=False)
-            if made.domain:
-                out.print(f"for {made.domain}", style="dim", markup=False)
-            if made.checks:
-                out.print(text.checks(made))
-            else:
-                out.print(made.finding or "no check was run", markup=False)
+            _print_checks(out, made)
         if isinstance(made.verdict, Refuted) and (few or not made.as_expected):
             _print_counterexample(out, made, few)
-    if words := text.legend(reports):
+    if (verbose or few) and (words := text.legend(reports)):
         out.print(f"\n{words}", style="dim", markup=False)
+    out.print(f"\n{text.counts(reports)} ({took})", markup=False, soft_wrap=True)
     if without_coq:
         out.print("Coq's kernel was not run: see `witness doctor`", markup=False)
-    out.print(f"{text.counts(reports)} ({took})", markup=False)
+    for line in summary.look_next(reports, entries, verbose or few):
+        out.print(line, markup=False, soft_wrap=True)
+
+
+def _print_checks(out: Any, made: Report) -> None:
+    """A claim and what each of its checks found."""
+    from ..report import text
+
+    out.print(f"\n{made.claim.id} ({made.claim.variant})", markup=False)
+    if made.domain:
+        out.print(f"for {made.domain}", style="dim", markup=False)
+    if made.checks:
+        out.print(text.checks(made))
+    else:
+        out.print(made.finding or "no check was run", markup=False)
 
 
 def _print_counterexample(out: Any, made: Report, few: bool) -> None:

@@ -44,7 +44,7 @@ ENTRY: Types = {
 }  # fmt: skip
 ENTRY_MAY: Types = {
     "where": str, "why": str, "bound": (float, int, str), "box": str, "detail": str,
-    "file": str, "file_sha256": str, "paper": dict,
+    "file": str, "file_sha256": str, "paper": dict, "misfit": dict,
 }  # fmt: skip
 CHECK: Types = {
     "kind": str, "strength": str, "passed": (bool, type(None)), "cases": int,

@@ -101,12 +101,7 @@ def subject(name: str, variant: str | None = None) -> Subject:
     file = file_of(name)
     if file is None and name in constructions.names() and variant in (None, "improved"):
         return Subject(name, constructions.get(name), constructions.signature(name))
-    if file is not None:
-        found = _one_of_file(name, variant)
-    else:
-        found = [c for c in builtin() if c.id == name and variant in (None, c.variant)]
-    if not found:
-        raise WrongCall(unknown(name, "witness or claim", variant))
+    found = variants(name, variant)
     with_witness = [c for c in found if c.witness is not None]
     if not with_witness:
         raise WrongCall(
@@ -117,6 +112,17 @@ def subject(name: str, variant: str | None = None) -> Subject:
     built_in = constructions.signature(name) if name in constructions.names() else None
     signature = signature_of(chosen, built_in)
     return Subject(name, chosen.witness, signature, chosen, file, tuple(found))
+
+
+def variants(name: str, variant: str | None = None) -> list[Claim]:
+    """The variants of the one claim that CLAIM or FILE.py[:CLAIM] names. Raises WrongCall."""
+    if file_of(name) is not None:
+        found = _one_of_file(name, variant)
+    else:
+        found = [c for c in builtin() if c.id == name and variant in (None, c.variant)]
+    if not found:
+        raise WrongCall(unknown(name, "witness or claim", variant))
+    return found
 
 
 def _one_of_file(name: str, variant: str | None) -> list[Claim]:

@@ -6,16 +6,25 @@ finished example, the text) can be read without scripts and on paper.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..inputs.files import write
 
 if TYPE_CHECKING:
+    from ..claim import Claim
     from ..inputs.names import Subject
 
-__all__ = ["write_all", "write_own_page", "write_page", "write_report", "write_story"]
+__all__ = [
+    "story_writer",
+    "write_all",
+    "write_own_page",
+    "write_page",
+    "write_report",
+    "write_statement",
+    "write_story",
+]
 
 
 def write_page(name: str, parameters: Mapping[str, Any], path: str | Path) -> None:
@@ -36,17 +45,43 @@ def write_own_page(subject: Subject, parameters: Mapping[str, Any], path: str | 
     write(path, html_of_own(subject, parameters))
 
 
-def write_all(folder: str | Path, report: Mapping[str, Any] | None = None) -> None:
+def write_statement(claims: Sequence[Claim], file: str | None, path: str | Path) -> None:
+    """The page of the claim whose variants these are, none with a transformer; run now."""
+    from .pages import html_of_statement
+
+    write(path, html_of_statement(claims, file))
+
+
+def write_all(
+    folder: str | Path,
+    report: Mapping[str, Any] | None = None,
+    workers: int = 0,
+    progress: Callable[[str], None] = lambda what: None,
+    kept: str | Path | None = None,
+) -> None:
     """index.html and a page per construction and per statement of a paper, linked.
 
-    Verdicts are those of `report`, as `check --json` writes it; see `pages.all_pages`.
+    Verdicts are those of `report`, as `check --json` writes it; see `site.site`. `progress` hears
+    of every page that is finished. `kept`: a folder for pages that need not be made again.
     """
-    from .pages import all_pages
+    from .kept import Kept
+    from .links import STORY
+    from .site import site
 
-    made = all_pages(report)
+    story = story_writer()
+    before = Kept(Path(kept)) if kept is not None else None
+    made = site(report, workers, story is not None, progress, before)
     Path(folder).mkdir(parents=True, exist_ok=True)
     for file, html in made.items():
         write(Path(folder) / file, html)
+    if story is not None:
+        story(Path(folder) / STORY)
+
+
+def story_writer() -> Callable[[str | Path], None] | None:
+    """`write_story(path)` of this package, where there is one: the one hook for the story."""
+    found: Callable[[str | Path], None] | None = globals().get("write_story")
+    return found
 
 
 def write_report(report: Mapping[str, Any], path: str | Path) -> None:

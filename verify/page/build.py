@@ -22,6 +22,7 @@ from .export import Export, construction
 from .glossary import glossed_page
 from .lesson import Lesson, Picture, rich
 from .lessons import GENERAL, lessons
+from .links import cited
 from .mathml import plain
 from .pictures import picture_of
 from .readable import pattern_words
@@ -70,6 +71,7 @@ STYLES = (
     "styles/pictures.css",
     "styles/instrument.css",
     "styles/acts.css",
+    "styles/site.css",
 )
 FONT = re.compile(r'url\("([^":]+\.woff2)"\)')
 
@@ -99,8 +101,7 @@ def construction_page(name: str, parameters: Mapping[str, Any]) -> str:
     """
     constructions.get(name)  # an unknown name is refused before anything is made
     lesson = lesson_of(name)
-    chosen = {key: _exact(value) for key, value in {**lesson.parameters, **parameters}.items()}
-    witness = constructions.build(name, **chosen)
+    witness, chosen = shown(name, parameters)
     if witness.width > WIDEST:
         raise ValueError(
             f"a page shows up to {WIDEST} numbers per token, and {name} has {witness.width} at "
@@ -113,7 +114,7 @@ def construction_page(name: str, parameters: Mapping[str, Any]) -> str:
         title=lesson.title,
         name=name,
         lesson=lesson,
-        source=witness.source,
+        source=cited(witness.source),
         sides=[{"variant": "", "label": "", "family": family}],
         export=export,
         given=given(witness, lesson),
@@ -121,6 +122,13 @@ def construction_page(name: str, parameters: Mapping[str, Any]) -> str:
         start=family["start"] | family["scalars"],
         picture=picture_of(lesson, witness),
     )
+
+
+def shown(name: str, parameters: Mapping[str, Any]) -> tuple[Witness, dict[str, Any]]:
+    """The construction that a page starts from, and its parameters: the lesson's, and these."""
+    given = {**lesson_of(name).parameters, **parameters}
+    chosen = {key: _exact(value) for key, value in given.items()}
+    return constructions.build(name, **chosen), chosen
 
 
 def lesson_of(name: str) -> Lesson:
@@ -202,7 +210,7 @@ def page(
     notice: str = "",
     picture: Picture | None = None,
 ) -> str:
-    """One self-contained page as HTML."""
+    """One self-contained page as HTML; `source`, `given`, `example` and `notice` are HTML too."""
     data = {
         "name": name,
         "title": title,
@@ -220,7 +228,7 @@ def page(
     parts = {
         "title": plain(title),
         "name": plain(name),
-        "source": plain(source),
+        "source": source,
         "lead": rich(lesson.lead),
         "notice": notice,
         "picture": panel(picture) if picture is not None else "",

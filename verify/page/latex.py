@@ -7,43 +7,7 @@ import unicodedata
 from contextlib import suppress
 from html import escape
 
-TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|[A-Za-z]|\s+|.", re.S)
-GREEK = dict(zip(
-    "alpha beta gamma delta epsilon varepsilon eta theta kappa lambda mu nu pi rho sigma tau phi "
-    "omega Gamma Delta Lambda Pi Phi Sigma ell".split(),
-    "αβγδϵεηθκλμνπρστφωΓΔΛΠΦΣℓ",
-))  # fmt: skip
-OPERATORS = {
-    "top": "⊤", "mapsto": "↦", "cdot": "·", "times": "×", "leftarrow": "←", "nabla": "∇", "in": "∈",
-    "Rightarrow": "⇒", "langle": "⟨", "rangle": "⟩", "sim": "∼", "approx": "≈", "to": "→",
-    "leq": "≤", "le": "≤", "geq": "≥", "ge": "≥", "neq": "≠", "emptyset": "∅", "dagger": "†",
-    "ldots": "…", "dots": "…", "cdots": "⋯", "star": "⋆", "odot": "⊙", "pm": "±", "sum": "∑",
-    "prod": "∏", "|": "‖", "infty": "∞", "subset": "⊂", "forall": "∀", "succeq": "⪰", "circ": "∘",
-    "setminus": "∖", "partial": "∂", "lceil": "⌈", "rceil": "⌉", "lfloor": "⌊", "rfloor": "⌋",
-    "mid": "∣", "vee": "∨", "wedge": "∧", "Leftrightarrow": "⇔",
-}  # fmt: skip
-FUNCTIONS = ("log", "ln", "lim", "exp", "max", "min", "sup", "inf", "det", "Pr", "arg", "deg")
-SPACES = {
-    ",": ".17em",
-    ";": ".28em",
-    " ": ".25em",
-    "quad": "1em",
-    "qquad": "2em",
-    ":": ".22em",
-    "!": "0",
-}
-NOTHING = (
-    "textstyle",
-    "displaystyle",
-    "left",
-    "right",
-    "Bigl",
-    "Bigr",
-    "bigl",
-    "bigr",
-    "big",
-    "Big",
-)
+from ..report.latex_text import FUNCTIONS, GREEK, NOTHING, OPERATORS, SPACES, TOKEN
 
 
 def statement(latex: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .mathml import mathml, plain, power, scalar_tree
+from .readable import titled
 
 START = (
     "Every token starts with what the prompt says: its own {x_t}, and {y_t} where it is known. The "
@@ -122,7 +123,7 @@ class Lesson:
         name = re.sub(r"^\d+: ", "", name)
         if words := self.names.get(name) or self.names.get(name.partition("(")[0]):
             return plain(words)
-        return re.sub(r"^([A-Za-z])_(\d+)$", r"<i>\1</i><sub>\2</sub>", plain(name))
+        return titled(name)
 
     def layer_text(self, name: str) -> str:
         """HTML about the layer: the longest key that its name, without a number, starts with."""

@@ -1,27 +1,28 @@
-"""Which pages there are: one per construction, one per claim that fails as printed, an index."""
+"""The page of a construction, of a built-in claim, and of the claim of a user's file."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from textwrap import dedent
 from typing import Any
 
 import constructions
 
-from ..claim import Budget, Claim, builtin, failing
+from ..claim import Budget, Claim, builtin
 from ..inputs.errors import WrongCall
 from ..inputs.names import Subject, signature_of
 from ..papers import paper_of
 from ..strategies import as_text
 from . import own
-from .build import construction_page, fitted_to, lesson_of, literal, page
+from .build import construction_page, fitted_to, page
 from .export import Export
-from .index_table import INDEX_SCRIPT, statements_index, verdict_html
+from .index_table import verdict_html
 from .latex import stated
-from .lesson import rich
+from .links import cited
 from .mathml import plain
+from .misfit import misfit_html
 from .pairs import Builder, Pair, matrix_name, pair_of
 from .report_page import checks_table, counterexample_html, frame
 from .story import Predictions, given, story
@@ -40,13 +41,22 @@ def html_of(name: str, parameters: Mapping[str, Any]) -> str:
     return claim_page(claim, variants, {claim.variant: found(claim)})
 
 
+def html_of_statement(claims: Sequence[Claim], file: str | None) -> str:
+    """The page of a claim without a transformer, of which these are the variants; run now."""
+    variants: dict[str, Claim] = {claim.variant: claim for claim in claims}
+    claim = variants.get("printed") or claims[0]
+    return claim_page(claim, variants, {claim.variant: own.checked(claim, file)})
+
+
 def html_of_own(subject: Subject, parameters: Mapping[str, Any]) -> str:
     """The page of the claim of a user's file, which starts from these parameters.
 
     Raises WrongCall where its builder refuses them.
     """
     claim = subject.claim
-    assert claim is not None and claim.algorithm is not None
+    assert claim is not None
+    if claim.algorithm is None:  # about layers, which have no answer to be compared with
+        return html_of_statement(subject.alike or (claim,), subject.file)
     report = own.checked(claim, subject.file)
     pair, repaired = own.pair_of_own(subject, parameters, report["counterexample"])
     notice = about(claim, repaired, report, "The claim")
@@ -67,58 +77,6 @@ def source_of(claim: Claim) -> str:
     )
 
 
-def all_pages(report: Mapping[str, Any] | None = None) -> dict[str, str]:
-    """{file name: HTML} of the index and every page: constructions, and statements of papers.
-
-    Verdicts are those of the report of `check --json`. What is not in it and is expected to fail as
-    printed is checked quickly, now; the rest is said not to have been run.
-    """
-    made: dict[str, str] = {}
-    lessons: list[str] = []
-    entries: list[dict[str, Any]] = []
-    run = {
-        (entry["id"], entry["variant"]): entry
-        for entry in (report["claims"] if report else ())
-        if "file" not in entry  # a user's claim may be named like a built-in one
-    }
-    for name in constructions.names():
-        made[f"{name}.html"] = html_of(name, {})
-        lesson = lesson_of(name)
-        lessons.append(entry(f"{name}.html", lesson.title, rich(lesson.lead)))
-    fail = failing()
-    for name, variants in of_papers().items():
-        if name in fail and (name, "printed") not in run:
-            run[name, "printed"] = found(variants["printed"])
-        made[f"{name}.html"] = claim_page(
-            variants.get("printed") or next(iter(variants.values())),
-            variants,
-            {variant: run[name, variant] for variant in variants if (name, variant) in run},
-        )
-        entries += (
-            run.get(claim.key, not_run(claim)) | {"href": f"{name}.html"}
-            for claim in variants.values()
-        )
-    made["index.html"] = frame(
-        "How attention does it",
-        "Transformers whose weights are written down by a proof, run in the page.",
-        '<p><a href="#constructions">Constructions</a> · '
-        '<a href="#papers">Papers, statement by statement</a></p>'
-        f'<h2 id="constructions">Constructions</h2><ul class="cards">{"".join(lessons)}</ul>'
-        f'<h2 id="papers">Papers, statement by statement</h2>{statements_index(entries)}',
-        script=INDEX_SCRIPT,
-    )
-    return made
-
-
-def of_papers() -> dict[str, dict[str, Claim]]:
-    """{id: {variant: claim}} of the built-in claims of papers."""
-    by_id: dict[str, dict[str, Claim]] = {}
-    for claim in builtin():
-        if paper_of(claim) is not None:
-            by_id.setdefault(claim.id, {})[claim.variant] = claim
-    return by_id
-
-
 def not_run(claim: Claim) -> dict[str, Any]:
     """What a report would say of a claim before it is checked: no verdict, no evidence."""
     said = ("id", "variant", "source", "summary", "statement", "expected", "repair")
@@ -126,10 +84,6 @@ def not_run(claim: Claim) -> dict[str, Any]:
     return {name: getattr(claim, name) for name in said} | (
         {"paper": paper.to_json()} if paper is not None else {}
     )
-
-
-def entry(file: str, title: str, lead: str) -> str:
-    return f'<li class="panel"><a href="{plain(file)}">{plain(title)}</a><p>{lead}</p></li>'
 
 
 def found(claim: Claim) -> dict[str, Any]:
@@ -167,7 +121,7 @@ def claim_page(
             )
             if entry is not None
         )
-        return frame(claim.id, claim.summary, notice + why + tables, cited(claim))
+        return frame(title_of(claim), "", notice + why + tables, source_cited(claim), name=claim.id)
     return pair_page(claim, pair, notice, counterexample)
 
 
@@ -204,12 +158,15 @@ def own_page(
     )
 
 
-def cited(claim: Claim) -> str:
-    """Where a claim stands, with title and number of its paper."""
-    paper = paper_of(claim)
-    if paper is None:
-        return claim.source
-    return f"{claim.source} · {paper.authors}: {paper.title}, arXiv:{paper.identifier}"
+def title_of(claim: Claim) -> str:
+    """What a claim says, as a title; its id where it says nothing."""
+    said = claim.summary.strip().rstrip(".")
+    return said[:1].upper() + said[1:] if said else claim.id
+
+
+def source_cited(claim: Claim) -> str:
+    """Where a claim stands, as HTML, linked to its paper."""
+    return cited(claim.source, paper_of(claim))
 
 
 def about(
@@ -227,9 +184,9 @@ def about(
     entry = report or not_run(claim)
     if claim.statement:
         lines.append(f"<dt>{plain(name)}</dt><dd>{stated(claim.statement)}</dd>")
-    if entry.get("finding") and not entry["counterexample"]:
-        lines.append(f"<dt>Found</dt><dd>{plain(entry['finding'])}</dd>")
     where = entry.get("where") or ""
+    if entry.get("finding") not in (None, "", where) and not entry["counterexample"]:
+        lines.append(f"<dt>Found</dt><dd>{plain(entry['finding'])}</dd>")
     run_it = "" if report else f"; <code>witness check {plain(claim.id)}</code> finds it anew"
     lines.append(
         f"<dt>Verdict</dt><dd>{verdict_html(entry)}{run_it}"
@@ -243,6 +200,8 @@ def about(
         if repaired is not None and repaired != claim:
             fares = f"<br>repaired: {verdict_html(mended or not_run(repaired))}"
         lines.append(f"<dt>What repairs it</dt><dd>{plain(repair)}{fares}</dd>")
+    if picture := misfit_html(entry.get("misfit")):
+        lines.append(f"<dt>What does not fit</dt><dd>{picture}</dd>")
     shown = counterexample_html(entry.get("counterexample"), entry.get("first_difference"))
     if shown:
         lines.append(f"<dt>Smallest counterexample</dt><dd>{shown}</dd>")
@@ -261,7 +220,7 @@ def pair_page(
 
     `algorithm` says what the example should predict, `code` is HTML to be read beside it.
     """
-    lesson = pair.lesson(claim.id, literal(claim.summary))
+    lesson = pair.lesson(title_of(claim), "")
     export = Export()
     example = loaded(pair, counterexample)
     axes = {
@@ -283,10 +242,10 @@ def pair_page(
     witness = sides[-1][1](**pair.start, **pair.scalars)
     lesson = fitted_to(lesson, witness)
     return page(
-        title=claim.id,
+        title=title_of(claim),
         name=claim.id,
         lesson=lesson,
-        source=cited(claim),
+        source=source_cited(claim),
         sides=families,
         export=export,
         given=given(witness, lesson) + code,

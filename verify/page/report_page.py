@@ -5,26 +5,41 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..report import index
 from ..report.report import STRENGTHS
 from .glossary import glossed_page
 from .index_table import INDEX_SCRIPT, statements_index, strengths
+from .links import HOME, ONWARD
 from .mathml import plain
+from .misfit import misfit_html
 from .readable import counted, finding
 
 
-def frame(title: str, lead: str, body: str, source: str = "", script: str = "") -> str:
-    """A page with the style of the teaching pages; `script` is a file of theirs that it runs."""
+def frame(
+    title: str, lead: str, body: str, source: str = "", script: str = "", name: str = ""
+) -> str:
+    """A page with the style of the teaching pages; `script` is a file of theirs that it runs.
+
+    `body` and `source` are HTML; `name` is what a command calls what the page is about.
+    """
     from .build import resource, style
 
     run = f"<script>\n{resource(script)}</script>" if script else ""
-    note = f'<p class="source">{plain(source)}</p>' if source else ""
+    note = f'<p class="source">{source}</p>' if source else ""
+    said = f'<p class="lead">{plain(lead)}</p>' if lead else ""
+    place = onward = ""
+    if name:
+        place = (
+            f'<nav aria-label="Pages">{HOME}<span class="witness-name">{plain(name)}</span></nav>'
+        )
+        onward = f"<footer>{ONWARD}</footer>"
     return glossed_page(
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="icon" href="data:,"><title>{plain(title)}</title>'
-        f"<style>{style()}</style></head><body><header><h1>{plain(title)}</h1>"
-        f'<p class="lead">{plain(lead)}</p>{note}</header><main><section>{body}</section></main>'
-        f"{run}</body></html>\n"
+        f"<style>{style()}</style></head><body>{place}<header><h1>{plain(title)}</h1>"
+        f"{said}{note}</header><main><section>{body}</section></main>"
+        f"{onward}{run}</body></html>\n"
     )
 
 
@@ -77,11 +92,11 @@ def claim_row(claim: Mapping[str, Any], number: int) -> str:
         parts.append(f"<p><i>smallest counterexample</i>:</p>{shown}")
     if claim.get("digest"):
         parts.append(f'<p class="source">weights {plain(claim["digest"][:16])}…</p>')
-    if link := teaching_page(claim):
-        parts.append(
-            f'<p><a href="{plain(link)}">See it happen</a> '
-            "(from <code>witness explain --all</code>)</p>"
-        )
+    if picture := misfit_html(claim.get("misfit")):
+        parts.append(picture)
+    # no link to a file: a report lies anywhere, and pages may lie elsewhere, or nowhere
+    name = plain(index.called(claim))
+    parts.append(f"<p><code>witness explain {name}</code> opens its page</p>")
     return (
         f'<details class="claim {plain(claim["verdict"])}"><summary>'
         f'<strong class="verdict-{plain(claim["verdict"])}">{plain(claim["verdict"])}</strong> '
@@ -89,25 +104,6 @@ def claim_row(claim: Mapping[str, Any], number: int) -> str:
         f'{tags}{expected}</summary><div id="claim-{number}">{"".join(parts)}'
         f"{checks_table(claim['checks'])}</div></details>"
     )
-
-
-def teaching_page(claim: Mapping[str, Any]) -> str:
-    """File of the claim's page in the folder of `explain --all`, on its counterexample."""
-    import constructions
-
-    from .. import claim_texts
-    from .pairs import pair_of
-
-    if "file" in claim:
-        return ""  # a user's claim may be named like a built-in one
-    if claim["id"] in constructions.names():
-        return f"{claim['id']}.html"
-    if claim["id"] not in {text["id"] for text in claim_texts.claims_of_papers()}:
-        return ""
-    first = claim.get("first_difference") or {}
-    runs = pair_of(claim["id"]) is not None and claim.get("counterexample")
-    at = f"#layer={first['layer']}&data=counterexample0" if runs and "layer" in first else ""
-    return f"{claim['id']}.html{at}"
 
 
 def checks_table(checks: Sequence[Mapping[str, Any]]) -> str:

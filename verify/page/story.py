@@ -24,7 +24,7 @@ from proofs.vocabulary import DIAGONALS, unread
 from ..checks.case import objects
 from .lesson import Lesson
 from .mathml import coefficient_mathml, equation, mathml, plain
-from .readable import counted, pattern_words, ranges, titled
+from .readable import counted, pattern_words, ranges
 
 Stream: TypeAlias = Mapping[str, np.ndarray]
 Predictions: TypeAlias = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]  # of X, y, queries

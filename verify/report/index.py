@@ -81,6 +81,11 @@ def verdict(entry: Entry) -> str:
     return str(entry.get("verdict") or entry["expected"])
 
 
+def called(entry: Entry) -> str:
+    """What a command calls the claim: its id, of a user's file after the file's name."""
+    return f"{entry['file']}:{entry['id']}" if "file" in entry else str(entry["id"])
+
+
 def was_run(entry: Entry) -> bool:
     return bool(entry.get("verdict"))
 

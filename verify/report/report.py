@@ -131,10 +131,12 @@ def _bounded(verdict: Approximates) -> bool:
 
 def first_wrong(difference: Mapping[str, Any]) -> str:
     """Where a slot first is not what it should be, in one line."""
+    layer, name = f"layer {difference.get('layer')}", difference.get("name", "")
+    called = f" ({name})" if name not in ("", layer) else ""
     return (
-        f"first wrong in layer {difference.get('layer')} ({difference.get('name', '')}), "
-        f"slot {difference.get('slot')}, token {difference.get('token')}: is "
-        f"{short(difference.get('is'))}, should be {short(difference.get('should'))}"
+        f"first wrong in {layer}{called}, slot {difference.get('slot')}, "
+        f"token {difference.get('token')}: is {short(difference.get('is'))}, "
+        f"should be {short(difference.get('should'))}"
     )
 
 
@@ -227,6 +229,8 @@ def entry(made: Report) -> dict[str, Any]:
     found |= {field.name: getattr(verdict, field.name) for field in fields(verdict)}
     for name in ("strength", "strengths"):
         found.pop(name, None)  # `evidence` has them
+    if found.get("misfit") is None:
+        found.pop("misfit", None)
     return {
         "id": claim.id,
         "variant": claim.variant,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Rational, Real
 from typing import Any
 
@@ -53,6 +53,14 @@ def short(value: Any, limit: int = 48) -> str:
     several = isinstance(value, (list, tuple))
     text = "(" + ", ".join(short(one, limit) for one in value) + ")" if several else str(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def told(values: Mapping[str, Any], limit: int = 48) -> str:
+    """ "d = 2, X = ((1, 0), (0, 1))": named values in one line, those inside of values too."""
+    return ", ".join(
+        told(value, limit) if isinstance(value, Mapping) else f"{name} = {short(value, limit)}"
+        for name, value in values.items()
+    )
 
 
 def number(value: Any, digits: int, widest: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -20,18 +21,21 @@ COLOURS = {
 
 def counts(reports: Sequence[Report]) -> str:
     """ "12 claims: 9 hold, 2 refuted, 1 undecided; all as expected"."""
-    found: dict[str, int] = {}
-    for made in reports:
-        found[made.verdict.name] = found.get(made.verdict.name, 0) + 1
+    surprises = sum(not made.as_expected for made in reports)
+    all_as = "all as expected" if not surprises else f"{surprises} not as expected"
+    return f"{counted([made.verdict.name for made in reports])}; {all_as}"
+
+
+def counted(verdicts: Sequence[str]) -> str:
+    """ "12 claims: 9 hold, 2 refuted, 1 undecided"."""
+    found = Counter(verdicts)
     words = {"holds": "hold", "approximates": "approximate"}
     listed = ", ".join(
         f"{found[name]} {words.get(name, name) if found[name] > 1 else name}"
         for name in COLOURS
         if name in found
     )
-    surprises = sum(not made.as_expected for made in reports)
-    all_as = "all as expected" if not surprises else f"{surprises} not as expected"
-    return f"{plural(len(reports), 'claim')}: {listed}; {all_as}"
+    return f"{plural(len(verdicts), 'claim')}: {listed}"
 
 
 # -- terminal ---------------------------------------------------------------------------------

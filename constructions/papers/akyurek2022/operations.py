@@ -14,7 +14,7 @@ Printed rows are the rows of the program's Layout.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,11 +27,20 @@ Columns = list[list[Any]]  # H as columns: H[t][row]
 
 
 class IllPosed(ValueError):
-    """A printed statement whose shapes, indices or side conditions do not fit; `.where` says it."""
+    """A printed statement whose shapes, indices or side conditions do not fit; `.where` says it.
 
-    def __init__(self, where: str) -> None:
+    `.misfit` is the same as data, where it is one of these two, else None:
+
+        {"kind": "columns", "reads": s, "writes": t, "columns": T, "needs": "t ≥ s"}
+            column t reads column s, which it must not; s is None where it reads no column at all
+        {"kind": "shapes", "name": "A2", "is": (2, 1), "should": (1, 1)}
+            rows x columns of what is there, and of what is needed
+    """
+
+    def __init__(self, where: str, misfit: Mapping[str, Any] | None = None) -> None:
         super().__init__(where)
         self.where = where
+        self.misfit = misfit
 
 
 @dataclass(frozen=True)
@@ -58,9 +67,11 @@ class Mov:
             raise IllPosed("a target column is written twice")
         for s, t in self.pairs:
             if t < s:
-                raise IllPosed(f"column s = {s} is copied to t = {t}, but t >= s is required")
-        if size(self.rows) != size(self.to):
-            raise IllPosed(f"{size(self.rows)} rows cannot go to {size(self.to)}")
+                raise IllPosed(
+                    f"column s = {s} is copied to t = {t}, but t >= s is required",
+                    unseen(s, t, "t ≥ s"),
+                )
+        _go(self.rows, self.to)
 
     def apply(self, H: Columns) -> Columns:
         after = [list(column) for column in H]
@@ -88,9 +99,9 @@ class Mul:
     to: Range
 
     def check(self) -> None:
-        _same(f"A1, {self.a} x {self.b},", size(self.left), self.a * self.b)
-        _same(f"A2, {self.b} x {self.c},", size(self.right), self.b * self.c)
-        _same(f"A1 A2, {self.a} x {self.c},", size(self.to), self.a * self.c)
+        _holds("A1", self.left, self.a, self.b)
+        _holds("A2", self.right, self.b, self.c)
+        _holds("A1 A2", self.to, self.a, self.c)
 
     def apply(self, H: Columns) -> Columns:
         a, b, c = self.a, self.b, self.c
@@ -123,8 +134,7 @@ class Div:
     to: Range
 
     def check(self) -> None:
-        if size(self.rows) != size(self.to):
-            raise IllPosed(f"{size(self.rows)} rows cannot go to {size(self.to)}")
+        _go(self.rows, self.to)
 
     def apply(self, H: Columns) -> Columns:
         return [
@@ -231,9 +241,15 @@ class Raw:
             for j in read:
                 if j > i or (self.strict and j == i):
                     sign = "<" if self.strict else "<="
-                    raise IllPosed(f"K({i}) holds {j}, but j {sign} i is required")
+                    raise IllPosed(
+                        f"K({i}) holds {j}, but j {sign} i is required",
+                        unseen(j, i, "j < i" if self.strict else "j ≤ i", len(self.K)),
+                    )
             if not read and self.empty == "refuse":
-                raise IllPosed(f"K({i}) is empty, so 1/|K({i})| is undefined")
+                raise IllPosed(
+                    f"K({i}) is empty, so 1/|K({i})| is undefined",
+                    unseen(None, i, "j < i" if self.strict else "j ≤ i", len(self.K)),
+                )
 
     def apply(self, H: Columns) -> Columns:
         Wo, Wa, W = self.weights()
@@ -285,7 +301,11 @@ class Program:
                 if isinstance(operation, Raw) and len(operation.K) != self.columns:
                     raise IllPosed(f"K is given for {len(operation.K)} of {self.columns} columns")
             except IllPosed as error:
-                raise IllPosed(f"operation {number}, {operation}: {error.where}") from None
+                misfit = error.misfit
+                if misfit is not None and misfit["kind"] == "columns":
+                    misfit = {**misfit, "columns": self.columns}
+                said = f"operation {number}, {operation}: {error.where}"
+                raise IllPosed(said, misfit) from None
 
     def run(self, H: Columns) -> list[Columns]:
         """H at the start and after every operation, exactly."""
@@ -333,11 +353,13 @@ def fits(weight: Weight, m: int, n: int, name: str = "a weight") -> None:
     """Raises IllPosed if a weight is not m x n."""
     if isinstance(weight, Sequence):
         if len(weight) != m or any(len(row) != n for row in weight):
-            raise IllPosed(
-                f"{name} is {len(weight)} x {len(weight[0]) if weight else 0}, not {m} x {n}"
-            )
+            is_ = len(weight), len(weight[0]) if weight else 0
+            said = f"{name} is {is_[0]} x {is_[1]}, not {m} x {n}"
+            raise IllPosed(said, unfit(name, is_, (m, n)))
     elif m != n:
-        raise IllPosed(f"{name} = {weight}*I cannot take {n} rows to {m}")
+        raise IllPosed(
+            f"{name} = {weight}*I cannot take {n} rows to {m}", unfit(name, (n, n), (m, n))
+        )
 
 
 def vector(b: Any, m: int) -> tuple[Exact, ...]:
@@ -347,7 +369,7 @@ def vector(b: Any, m: int) -> tuple[Exact, ...]:
     if not isinstance(b, Sequence):
         return (b,) * m
     if len(b) != m:
-        raise IllPosed(f"b has {len(b)} entries, not {m}")
+        raise IllPosed(f"b has {len(b)} entries, not {m}", unfit("b", (len(b), 1), (m, 1)))
     return tuple(b)
 
 
@@ -355,9 +377,38 @@ def _tuple(value: int | tuple[int, ...]) -> tuple[int, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _same(what: str, is_: int, should: int) -> None:
-    if is_ != should:
-        raise IllPosed(f"{what} has {is_} rows where {should} are needed")
+def unseen(s: int | None, t: int, needs: str, columns: int | None = None) -> dict[str, Any]:
+    """That column t reads column s; there are as many as are named where nobody says."""
+    least = 1 + max(t, s if s is not None else 0)
+    return {
+        "kind": "columns",
+        "reads": s,
+        "writes": t,
+        "columns": columns or least,
+        "needs": needs,
+    }
+
+
+def unfit(name: str, is_: tuple[int, int], should: tuple[int, int]) -> dict[str, Any]:
+    """That something has these rows and columns where others are needed."""
+    return {"kind": "shapes", "name": name, "is": is_, "should": should}
+
+
+def _holds(name: str, rows: Range, m: int, n: int) -> None:
+    """Raises IllPosed unless the rows are as many as an m x n matrix has entries."""
+    if size(rows) != m * n:
+        raise IllPosed(
+            f"{name}, {m} x {n}, has {size(rows)} rows where {m * n} are needed",
+            unfit(name, (size(rows), 1), (m, n)),
+        )
+
+
+def _go(rows: Range, to: Range) -> None:
+    if size(rows) != size(to):
+        raise IllPosed(
+            f"{size(rows)} rows cannot go to {size(to)}",
+            unfit("what is moved", (size(rows), 1), (size(to), 1)),
+        )
 
 
 def _inside(rows: Range, width: int) -> None:

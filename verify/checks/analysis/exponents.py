@@ -20,6 +20,7 @@ from constructions.numbers.series import ROOT, Laurent, Series
 from constructions.witness import Witness
 
 from ...claim import Budget, CheckResult, Differs, check
+from ...report.tables import told
 from ...strategies import Case, as_text
 from ..case import left_open, objects, of_plain_prompts, reference
 from .evidence import about_its_own, in_a_letter, some
@@ -205,4 +206,4 @@ def _named(size: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sizes_in_words(size: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} = {as_text(value)}" for name, value in size.items()) or "this size"
+    return told(_named(size)) or "this size"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from ..lesson import Exercise, Lesson, Picture
 from .common import GENERAL, broken
 
+CHAPTER = (4, "Beyond linear regression")
+
 LASSO = Lesson(
     construction="lasso",
     title="Small coefficients become exactly zero",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from ..lesson import Exercise, Lesson, Picture
 from .common import broken
 
+CHAPTER = (1, "The first four: a step, an inverse, a faster inverse, one example at a time")
+
 NEWTON = Lesson(
     construction="newton",
     title="Attention inverts a matrix: every layer squares the error",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from ..lesson import Exercise, Lesson, Picture
 from .common import ONE_STEP, RUNS_AWAY, SLOPE, broken
 
+CHAPTER = (2, "Faster, or with fewer layers")
+
 NEWTON_CARRIED = Lesson(
     construction="newton_carried",
     title="Newton’s iteration carries its prediction along and saves a layer",

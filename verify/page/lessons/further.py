@@ -5,6 +5,8 @@ from __future__ import annotations
 from ..lesson import Exercise, Lesson, Picture
 from .common import CLOSE, FIRST_UPDATE
 
+CHAPTER = (3, "Exact answers, and choices made in context")
+
 RECURSIVE = Lesson(
     construction="recursive_least_squares",
     title="Every token ends with the regression on all examples up to its own",

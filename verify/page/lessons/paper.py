@@ -5,6 +5,8 @@ from __future__ import annotations
 from ..lesson import Exercise, Lesson, Picture
 from .common import broken
 
+CHAPTER = (5, "As a paper prints it: GeLU, softmax and layer norm")
+
 LITERAL = {
     "mov": "A head finds one token by its position: the query is so long that the softmax is 1 "
     "there and 0 elsewhere. It copies units from that token into this one, and takes the old ones "

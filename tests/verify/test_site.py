@@ -1,0 +1,319 @@
+"""The folder of all pages, the report, and what the terminal says: read as a visitor reads them."""
+
+from __future__ import annotations
+
+import html
+import re
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import constructions
+from verify.claim import builtin
+from verify.command.cli import main
+from verify.page import kept, links, pages, report_page
+from verify.page import site as folder
+from verify.page.misfit import misfit_html
+from verify.papers import paper_of
+from verify.report import latex_text
+from verify.report.tables import told
+
+DATA = re.compile(r"<(script|style)[^>]*>.*?</\1>", re.S)
+# what Python prints and nobody writes: dictionaries, lists of text, empty brackets, raw LaTeX
+UNTOLD = re.compile(r"\{'|\[\[?'|\[\]|\{\}|\w \(\)|\\[A-Za-z]+|Fraction\(|<[a-z.]+ object")
+
+
+@cache
+def read(path: Path) -> str:
+    """A page without its scripts, data and styles."""
+    return DATA.sub("", path.read_text(encoding="utf-8"))
+
+
+def hrefs(text: str) -> list[str]:
+    return [html.unescape(found) for found in re.findall(r'href="([^"]*)"', text)]
+
+
+def words(text: str) -> str:
+    """What is read on a page: its text, and no formula."""
+    text = re.sub(r"<math>.*?</math>", " ", text, flags=re.S)
+    return html.unescape(re.sub(r"<[^>]+>", " ", text))
+
+
+# -- links ----------------------------------------------------------------------------------------
+
+
+def test_every_link_of_every_page_leads_somewhere_after_the_folder_was_moved(site: Path) -> None:
+    assert len(list(site.iterdir())) > 150
+    for page in site.iterdir():
+        for href in hrefs(read(page)):
+            if href.startswith(("https://arxiv.org/abs/", "data:")):
+                continue
+            file, _, fragment = href.partition("#")
+            target = site / file if file else page
+            assert "/" not in file and target.is_file(), (page.name, href)
+            state = re.match(r"[a-z]+=", fragment)  # a state of the page, which its script reads
+            assert not fragment or state or f'id="{fragment}"' in read(target), (page.name, href)
+
+
+def test_every_page_leads_to_the_index_and_the_next_one_until_all_were_seen(site: Path) -> None:
+    first = re.search(r'class="begin" href="([^"]+)"', read(site / "index.html"))
+    assert first
+    seen, at = [], first[1]
+    while at:
+        seen.append(at)
+        text = read(site / at)
+        assert '<a class="home" href="index.html">' in text, at
+        after = re.search(r'<a rel="next" href="([^"]+)">', text)
+        at = html.unescape(after[1]) if after else ""
+    assert sorted(seen) == sorted({path.name for path in site.iterdir()} - {"index.html"})
+    told_last = [f"{claim.id}.html" for claim in builtin() if paper_of(claim)]
+    names = [f"{name}.html" for name in constructions.names()]
+    assert set(seen[-len(set(told_last)) :]) == set(told_last)
+    assert seen.index("gradient_descent.html") < seen.index("newton.html")
+    assert set(names) <= set(seen)
+
+
+def test_every_page_about_a_paper_links_to_it(site: Path) -> None:
+    for claim in builtin():
+        if (paper := paper_of(claim)) is not None:
+            assert paper.url in hrefs(read(site / f"{claim.id}.html")), claim.id
+    for name, arxiv in (("newton", "2310.17086"), ("gradient_descent", "2212.07677")):
+        assert any(arxiv in href for href in hrefs(read(site / f"{name}.html"))), name
+
+
+def test_a_page_that_is_written_alone_leads_to_no_file(tmp_path: Path) -> None:
+    assert main(("explain", "gradient_descent", "-o", str(tmp_path))) == 0
+    found = hrefs(read(tmp_path / "gradient_descent.html"))
+    assert all(href.startswith(("#", "https://arxiv.org/", "data:")) for href in found)
+
+
+def test_a_report_links_to_its_own_sections_and_to_papers_alone(whole) -> None:
+    text = DATA.sub("", report_page.report_page(whole.report))
+    found = set(hrefs(text))
+    assert len(found) > 200
+    for href in found:
+        inside = href.startswith("#") and f'id="{href[1:]}"' in text
+        assert inside or href.startswith(("https://arxiv.org/abs/", "data:")), href
+    assert "witness explain fu2023.theorem5.1<" in text
+
+
+# -- the index ------------------------------------------------------------------------------------
+
+
+def test_the_index_has_a_picture_and_a_title_of_words_for_every_construction(site: Path) -> None:
+    text = read(site / "index.html")
+    cards = re.findall(r'<li class="panel"><a href="([^"]+)">(<svg.*?</svg>)<b>(.*?)</b>', text)
+    assert {f"{name}.html" for name in constructions.names()} == {file for file, *_ in cards}
+    pictures = [picture for _, picture, _ in cards]
+    assert len(set(pictures)) == len(pictures)
+    assert all(" " in title and "_" not in title for *_, title in cards)
+    assert 'id="papers"' in text and text.count('<tr role="row" data-verdict') > 140
+
+
+def test_no_title_is_an_identifier(site: Path) -> None:
+    for page in site.iterdir():
+        title = re.search(r"<h1>(.*?)</h1>", read(page), re.S)
+        assert title and " " in title[1].strip(), page.name
+
+
+# -- what does not fit ----------------------------------------------------------------------------
+
+ILL_POSED = [claim.id for claim in builtin() if claim.expected == "ill-posed"]
+
+
+@pytest.mark.parametrize("name", ILL_POSED)
+def test_an_ill_posed_claim_has_the_picture_of_its_evidence_or_a_sentence(name: str, whole) -> None:
+    found = whole.claims[name, "printed"]
+    claim = next(one for one in builtin() if one.key == (name, "printed"))
+    text = pages.about(claim, None, found)
+    drawn = re.search(r'<figure class="misfit">.*?</figure>', text, re.S)
+    misfit = found.get("misfit")
+    assert bool(drawn) == (misfit is not None)
+    assert html.escape(found["where"], quote=True) in text and " " in found["where"]
+    if misfit is None:
+        assert "divides by" in found["where"] or "nothing is said" in found["where"]
+    elif misfit["kind"] == "columns" and misfit["reads"] is not None:
+        start, end = ends(drawn[0])
+        assert (start > end) == (misfit["reads"] > misfit["writes"])
+        assert str(misfit["needs"]) in html.unescape(drawn[0])
+    elif misfit["kind"] == "shapes":
+        sides = re.findall(r'<text class="side (\w+)"[^>]*>(\d+)</text>', drawn[0])
+        (rows, columns), (m, n) = misfit["is"], misfit["should"]
+        marks = ["wrong" if rows != m else "allowed", "wrong" if columns != n else "allowed"]
+        assert sides == list(zip(marks * 2, map(str, (rows, columns, m, n))))
+
+
+def ends(drawn: str) -> tuple[float, float]:
+    """Where the red arrow begins and ends."""
+    numbers = re.search(r'<path class="wrong" d="M ([\d.]+) .* ([\d.]+) [\d.]+"></path>', drawn)
+    assert numbers
+    return float(numbers[1]), float(numbers[2])
+
+
+@pytest.mark.parametrize(
+    ("reads", "writes", "turn"), [(3, 1, 1), (40, 2, 1), (1, 1, -1), (1, 3, -1)]
+)
+def test_the_arrow_goes_from_what_is_read_to_what_is_written(reads, writes, turn) -> None:
+    misfit = {"kind": "columns", "reads": reads, "writes": writes, "columns": 50, "needs": "t ≥ s"}
+    start, end = ends(misfit_html(misfit))
+    assert (start - end) * turn > 0
+
+
+@pytest.mark.parametrize("misfit", [{"kind": "colours"}, {"kind": "columns"}, {}])
+def test_a_misfit_that_cannot_be_drawn_is_refused(misfit) -> None:
+    with pytest.raises(ValueError, match="misfit"):
+        misfit_html(misfit)
+
+
+# -- explain --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    return tmp_path / "caches" / "witness"
+
+
+@pytest.mark.skipif(
+    sys.platform in ("win32", "darwin"), reason="there, a display is taken for granted"
+)
+@pytest.mark.parametrize(
+    ("more", "display", "asked"),
+    [((), ":7", True), ((), "", False), (("--no-open",), ":7", False)],
+)
+def test_explain_without_a_file_writes_a_page_of_one_s_own_and_asks_the_browser(
+    more, display, asked, caches, tmp_path, monkeypatch, capsys
+) -> None:
+    program = tmp_path / "browser"
+    program.write_text(f'#!/bin/sh\necho "$1" > "{tmp_path}/asked"\nsleep 20\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("BROWSER", f"{program} %s")
+    monkeypatch.setenv("DISPLAY", display)
+    start = time.monotonic()
+    assert main(("explain", "fu2023.eq40", *more)) == 0  # a statement, without a transformer
+    said = capsys.readouterr().err
+    page = caches / "pages" / "fu2023.eq40.html"
+    assert page.read_text().endswith("</html>\n") and f"wrote {page}" in said
+    assert ("a browser is asked" in said) == asked
+    if asked:
+        while not (tmp_path / "asked").exists() and time.monotonic() - start < 60:
+            time.sleep(0.05)
+        assert (tmp_path / "asked").read_text().strip() == page.as_uri()
+
+
+def test_explain_without_a_name_has_the_story_or_says_what_to_name(caches, capsys) -> None:
+    from verify import page
+
+    if page.story_writer() is None:
+        assert main(("explain",)) == 2
+        assert "takes one NAME, or --all" in capsys.readouterr().err
+    else:
+        assert main(("explain",)) == 0
+        assert (caches / "pages" / links.STORY).is_file()
+
+
+def test_what_was_made_is_kept_for_the_same_sources_and_for_no_others(
+    tmp_path, monkeypatch
+) -> None:
+    there = {"constructions": "a.py", "proofs": "b.v", "verify": "page.js"}
+    for package, name in there.items():
+        (tmp_path / package).mkdir()
+        (tmp_path / package / name).write_text("1")
+    before = kept.made_from(tmp_path)
+    (tmp_path / "verify" / "page.js").write_text("2")
+    kept.made_from.cache_clear()
+    assert kept.made_from(tmp_path) != before
+    shelf = kept.Kept(tmp_path / "made")
+    made = folder.Made(links.Stop("a.html", "A title"), "<p>", "", (1, "One"), (2, "a"), ())
+    monkeypatch.setattr(kept, "made_from", lambda: before)
+    shelf.put("a", asdict(made))
+    found = shelf.get("a")
+    assert found is not None and folder.Made.from_json(found) == made
+    file = shelf.current / "a.json"
+    file.write_text(file.read_text().replace("A title", "Another"))
+    assert shelf.get("a") is None
+    monkeypatch.setattr(kept, "made_from", lambda: "f" * 64)
+    assert shelf.get("a") is None
+    shelf.put("b", asdict(made))
+    assert [path.name for path in (tmp_path / "made").iterdir()] == ["f" * 32]
+
+
+def test_pages_that_are_kept_are_not_made_again(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(constructions, "names", lambda: ("gradient_descent", "momentum"))
+    monkeypatch.setattr(folder, "of_papers", dict)
+    heard: list[str] = []
+    shelf = kept.Kept(tmp_path)
+    first = folder.site(workers=1, progress=heard.append, kept=shelf)
+    monkeypatch.setattr(folder, "make", lambda *call: pytest.fail(f"{call} was made again"))
+    assert folder.site(workers=1, kept=shelf) == first
+    assert sorted(heard) == ["gradient_descent", "momentum"]
+    assert set(first) == {"index.html", "gradient_descent.html", "momentum.html"}
+
+
+# -- words ----------------------------------------------------------------------------------------
+
+
+def test_nothing_that_is_said_of_a_claim_is_a_dictionary_an_empty_bracket_or_latex(whole) -> None:
+    for claim in whole.report["claims"]:
+        said = [claim[name] for name in ("summary", "finding", "domain", "repair")]
+        said += claim["faults"]
+        said += [check[part] for check in claim["checks"] for part in ("detail", "box", "domain")]
+        for text in filter(None, said):
+            assert not UNTOLD.search(text), (claim["id"], claim["variant"], text)
+
+
+def test_no_page_has_a_dictionary_an_empty_bracket_or_latex(site: Path) -> None:
+    for page in site.iterdir():
+        text = re.sub(r"<pre>.*?</pre>", "", read(page), flags=re.S)  # the code of an algorithm
+        found = UNTOLD.search(words(text))
+        assert found is None, (page.name, found and words(text)[found.start() - 60 :][:160])
+
+
+def subjects() -> Iterator[str]:
+    yield from constructions.names()
+    yield from (claim.id for claim in builtin() if claim.witness is not None)
+
+
+@pytest.mark.parametrize("command", ["show", "trace"])
+def test_show_and_trace_speak_to_people(command: str, capsys) -> None:
+    for name in dict.fromkeys(subjects()):
+        main((command, name))
+        out, err = capsys.readouterr()
+        for line in (out + err).splitlines():
+            assert not UNTOLD.search(line), (name, line)
+
+
+def test_check_says_what_holds_by_paper_and_then_what_does_not(capsys) -> None:
+    names = ("fu2023.eq38", "fu2023.eq21", "vonoswald2022.prop1", "akyurek2022.theorem1", "newton")
+    assert main(("check", *names, "--quick", "--workers", "1")) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "fu2023 · arXiv:2310.17086: 2 statements, 2 refuted (2 repaired)"
+    assert lines[1].startswith("vonoswald2022 · arXiv:2212.07677")
+    assert lines[3] == "witness, its own: 1 claim: 1 holds"
+    listed = [line.split()[:2] for line in lines[5 : lines.index("", 5)]]
+    assert (
+        listed[0] == ["refuted", "fu2023.eq38"] and ["ill-posed", "akyurek2022.theorem1"] in listed
+    )
+    assert not any(verdict == "holds" for verdict, _ in listed)
+    why = next(line for line in lines if "fu2023.eq38" in line)
+    assert re.search(r"alpha = .*, S = \(", why) and not UNTOLD.search("\n".join(lines))
+    assert lines[-1].startswith("next: `witness check fu2023.eq38` shows its evidence")
+    assert main(("check", *names, "--quick", "--workers", "1", "--verbose")) == 0
+    assert "vonoswald2022.prop1   printed" in capsys.readouterr().out
+
+
+def test_nested_values_are_told_in_one_line() -> None:
+    given = {"parameters": {"d": "2"}, "X": [["1", "1/2"]], "y": []}
+    assert told(given) == "d = 2, X = ((1, 1/2)), y = ()"
+
+
+def test_latex_is_told_without_its_commands() -> None:
+    said = r"\text{slot y: } y - \frac{1}{n} X A_{0}^{\top} \neq \alpha_{k+1}"
+    assert latex_text.text(said) == "slot y: y - 1/n X A_0ᵀ ≠ α_(k+1)"
+    for claim in builtin():
+        assert not re.search(r"\\", latex_text.text(claim.statement)), claim.id

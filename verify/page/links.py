@@ -1,0 +1,78 @@
+"""Where a page leads: to the index and the next page, where they stand beside it, and its paper.
+
+Links between pages are names of files of one folder, so that a folder can be moved. A page that is
+written alone leads to no other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..papers import Paper
+from .mathml import plain
+
+INDEX, STORY = "index.html", "story.html"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A page of a folder: its file, and its title in plain words."""
+
+    file: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Links:
+    """The pages beside one page."""
+
+    index: bool = False
+    next: Stop | None = None
+
+    @property
+    def home(self) -> str:
+        """The link to the index, before the parts of a page."""
+        return f'<a class="home" href="{INDEX}">All pages</a>' if self.index else ""
+
+    @property
+    def onward(self) -> str:
+        """The links below a page: what comes next, and all there is."""
+        if self.next is None:
+            return f'<p class="onward">{self.home}</p>' if self.index else ""
+        return (
+            f'<p class="onward"><a rel="next" href="{plain(self.next.file)}">'
+            f"<small>Next</small>{plain(self.next.title)}</a>{self.home}</p>"
+        )
+
+
+ALONE = Links()
+HOME, ONWARD = "<!--home-->", "<!--onward-->"  # where a page has its links
+
+
+def linked(html: str, links: Links) -> str:
+    """A page with its links to others put in."""
+    return html.replace(HOME, links.home).replace(ONWARD, links.onward)
+
+
+def cited(source: str, paper: Paper | None = None) -> str:
+    """Where something stands, as HTML, its paper linked to; without `paper`, those it names."""
+    if paper is not None:
+        about = f"{plain(paper.authors)}: <cite>{plain(paper.title)}</cite>"
+        return f"{plain(source)} · {about}, {_link(paper)}"
+    parts = []
+    for part in source.split("; "):
+        of = named(part)
+        parts.append(plain(part) + (f" ({_link(of)})" if of is not None else ""))
+    return "; ".join(parts)
+
+
+def _link(paper: Paper) -> str:
+    return f'<a href="{plain(paper.url)}">arXiv:{plain(paper.identifier)}</a>'
+
+
+def named(source: str) -> Paper | None:
+    """The built-in paper with whose name a source begins; None where it begins with none."""
+    from .. import claim_texts
+
+    name = source.partition(",")[0].partition(" ")[0]
+    return claim_texts.papers().get(name)

@@ -1,0 +1,218 @@
+"""The folder of all pages: an index, the story, constructions in teaching order, then papers.
+
+Every page leads to the index and to the next one; all of them lie in one folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Any
+
+import constructions
+
+from .. import pool
+from ..claim import Claim, builtin, failing
+from ..inputs.progress import Say, nothing
+from ..papers import paper_of
+from . import pages
+from .build import construction_page, fitted_to, lesson_of, shown
+from .index_table import INDEX_SCRIPT, statements_index
+from .kept import Kept
+from .lesson import rich
+from .lessons import Chapter, chapter
+from .links import INDEX, STORY, Links, Stop, linked
+from .mathml import plain
+from .report_page import frame
+
+TITLE = "A transformer can learn by attention alone: here are weights that do it"
+LEAD = (
+    "Every page runs a transformer whose weights come from a proof, layer by layer, on numbers "
+    "that you can change. Nothing is trained, and nothing is fetched."
+)
+BEGIN = Stop(STORY, "Begin here: how attention takes a gradient step")
+
+
+@dataclass(frozen=True)
+class Made:
+    """One page, finished but for its links, and what the index says of it."""
+
+    stop: Stop
+    html: str
+    card: str = ""  # of a construction
+    chapter: Chapter = (0, "")
+    place: tuple[Any, ...] = ()  # in its chapter
+    entries: tuple[Mapping[str, Any], ...] = ()  # of a statement, as a report has them
+
+    @classmethod
+    def from_json(cls, made: Mapping[str, Any]) -> Made:
+        """The page that `asdict` wrote."""
+        number, title = made["chapter"]
+        known = {name: tuple(made[name]) for name in ("place", "entries")}
+        return cls(Stop(**made["stop"]), made["html"], made["card"], (number, title), **known)
+
+
+def site(
+    report: Mapping[str, Any] | None = None,
+    workers: int = 0,
+    story: bool = False,
+    progress: Say = nothing,
+    kept: Kept | None = None,
+) -> dict[str, str]:
+    """{file name: HTML} of the index and every page: constructions, and statements of papers.
+
+    Verdicts are those of the report of `check --json`. What is not in it and is expected to fail as
+    printed is checked quickly, now; the rest is said not to have been run. `progress` hears of each
+    page that is finished. `story`: whether the story will stand beside them, to begin with.
+    `kept`: pages of before, for which no report was given, and which are not made again.
+    """
+    names, statements = constructions.names(), of_papers()
+    calls = [(name, None) for name in names] + [
+        (name, of_statement(report, name)) for name in statements
+    ]
+    found: dict[str, Made] = {}
+    for name, made in _all(calls, workers or os.cpu_count() or 1, kept):
+        found[name] = made
+        progress(name)
+    taught = sorted((found[name] for name in names), key=lambda made: (made.chapter, made.place))
+    told = [found[name] for name in statements]
+    written = {
+        made.stop.file: linked(made.html, Links(index=True, next=after))
+        for made, after in followed([*taught, *told])
+    }
+    first = BEGIN if story else taught[0].stop if taught else None
+    return {INDEX: index_page(taught, told, first), **written}
+
+
+def _all(
+    calls: Sequence[tuple[str, Any]], workers: int, kept: Kept | None
+) -> Iterator[tuple[str, Made]]:
+    """Every page, as they come: those that are kept, then those that are made."""
+    missing = []
+    for name, run in calls:
+        known = kept.get(name) if kept is not None and not run else None
+        if known is not None:
+            yield name, Made.from_json(known)
+        else:
+            missing.append((name, run))
+    several = workers if len(missing) >= pool.WORTH_IT else 1
+    with closing(pool.each(make, missing, several, ordered=False, ahead="all")) as results:
+        runs = dict(missing)
+        for name, made in results:
+            if kept is not None and not runs[name]:
+                kept.put(name, asdict(made))
+            yield name, made
+
+
+def of_papers() -> dict[str, dict[str, Claim]]:
+    """{id: {variant: claim}} of the built-in claims of papers."""
+    by_id: dict[str, dict[str, Claim]] = {}
+    for claim in builtin():
+        if paper_of(claim) is not None:
+            by_id.setdefault(claim.id, {})[claim.variant] = claim
+    return by_id
+
+
+def of_statement(report: Mapping[str, Any] | None, name: str) -> dict[str, Mapping[str, Any]]:
+    """{variant: entry} of the report about a built-in claim; a user's may be named like it."""
+    claims = report["claims"] if report else ()
+    return {
+        entry["variant"]: entry for entry in claims if entry["id"] == name and "file" not in entry
+    }
+
+
+def followed(made: Sequence[Made]) -> Iterator[tuple[Made, Stop | None]]:
+    """Every page with the one that comes after it; after the last there is none."""
+    yield from zip(made, [*(one.stop for one in made[1:]), None])
+
+
+# -- one page -------------------------------------------------------------------------------------
+
+
+def make(name: str, run: Mapping[str, Mapping[str, Any]] | None) -> tuple[str, Made]:
+    """The page of a construction (`run` is None), or of a statement, and what of it was run."""
+    return name, _construction(name) if run is None else _statement(name, run)
+
+
+def _construction(name: str) -> Made:
+    from .cards import card
+
+    html = construction_page(name, {})
+    witness, _ = shown(name, {})
+    lesson = fitted_to(lesson_of(name), witness)
+    file = f"{name}.html"
+    parts = {(layer.heads, layer.mlp) for layer in witness.layer_list}
+    return Made(
+        Stop(file, lesson.title),
+        html,
+        card=(
+            f'<li class="panel"><a href="{plain(file)}">{card(witness, lesson)}'
+            f"<b>{plain(lesson.title)}</b></a><p>{rich(lesson.lead)}</p></li>"
+        ),
+        chapter=chapter(name),
+        # what has a small stream and few kinds of layers is read first
+        place=(len(witness.layout.slots), len(parts), witness.width, name),
+    )
+
+
+def _statement(name: str, run: Mapping[str, Mapping[str, Any]]) -> Made:
+    variants = of_papers()[name]
+    if name in failing() and "printed" not in run:
+        run = {**run, "printed": pages.found(variants["printed"])}
+    claim = variants.get("printed") or next(iter(variants.values()))
+    file = f"{name}.html"
+    entries = tuple(
+        entry | {"href": f"{file}{where_wrong(entry)}"}
+        for one in variants.values()
+        for entry in (dict(run.get(one.variant) or pages.not_run(one)),)
+    )
+    return Made(
+        Stop(file, f"{pages.title_of(claim)} ({claim.id})"),
+        pages.claim_page(claim, variants, run),
+        entries=entries,
+    )
+
+
+def where_wrong(entry: Mapping[str, Any]) -> str:
+    """Where the page of a claim that fails begins: where its counterexample first differs."""
+    from .pairs import pair_of
+
+    first = entry.get("first_difference") or {}
+    runs = entry.get("counterexample") and pair_of(entry["id"]) is not None
+    return f"#layer={first['layer']}&data=counterexample0" if runs and "layer" in first else ""
+
+
+# -- the index ------------------------------------------------------------------------------------
+
+
+def index_page(taught: Sequence[Made], told: Sequence[Made], first: Stop | None) -> str:
+    """The index: where to begin, a card for each construction, a row for each statement."""
+    begin = (
+        f'<a class="begin" href="{plain(first.file)}">{plain(_begin(first))}</a>' if first else ""
+    )
+    chapters = "".join(
+        f'<h3>{plain(title)}</h3><ul class="cards">{"".join(made.card for made in group)}</ul>'
+        for (_, title), group in groupby(taught, key=lambda made: made.chapter)
+    )
+    entries = [entry for made in told for entry in made.entries]
+    body = (
+        f'<p class="ways">{begin}<a href="#constructions">Constructions</a>'
+        '<a href="#papers">Papers, statement by statement</a></p>'
+        f'<h2 id="constructions">Constructions</h2><p class="key">{KEY}</p>{chapters}'
+        f'<h2 id="papers">Papers, statement by statement</h2>{statements_index(entries)}'
+    )
+    return frame(TITLE, LEAD, body, script=INDEX_SCRIPT)
+
+
+KEY = (
+    "In each picture layers follow each other to the right; the rows are the slots of memory that "
+    "every token has. The darker, the larger what is in it; a dot says that this layer wrote it. "
+    "An arc is a layer of attention, a bend one of an MLP."
+)
+
+
+def _begin(first: Stop) -> str:
+    return first.title if first.title.startswith("Begin") else f"Begin here: {first.title}"
