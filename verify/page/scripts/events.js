@@ -150,7 +150,7 @@ document.addEventListener("change", (event) => {
   else if (dataset.random) setRandom(dataset.random, value);
   else if (dataset.do === "numbers") { app.numbers = checked; renderStream(); }
   else if (dataset.do === "scores") { app.scores = checked; renderLayer(); }
-  else if (dataset.do === "direction") { app.direction = value; renderPlot(); }
+  else if (dataset.do === "direction") { chooseDirection(value); renderPlot(); }
   else if (dataset.do === "open" && files.length) { openFile(files[0]); event.target.value = ""; }
   else if (dataset.do === "target") chooseColumns(value, app.table.all);
   else if (dataset.feature !== undefined) {

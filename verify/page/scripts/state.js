@@ -10,7 +10,7 @@ function exactStart() {
 const app = {
   parameters: { ...DATA.start }, data: structuredClone(DATA.example), origin: "example",
   condition: 4, seed: 1, layer: 0, cell: null, side: 0, view: DATA.sides.length > 1 ? "both" : "one",
-  edits: DATA.sides.map(() => ({})), numbers: true, scores: false, direction: null, range: null, touched: false,
+  edits: DATA.sides.map(() => ({})), numbers: true, scores: false, coordinate: 0, direction: null, range: null, touched: false,
   typed: exactStart(), // fractions as they were typed, by the key of their field
   refused: new Map(), // what a field does not take, as it was typed, and why
   own: new Set(), // parameters that the reader chose
@@ -42,6 +42,7 @@ function recompute() {
   app.analysis = analyse(DATA.lesson, DATA.sides[app.side].family, chosen(), app.data, app.d, app.parameters);
   app.layers = Math.max(...app.models.map((model) => (model ? model.witness.layers.length : 0)));
   app.layer = Math.min(app.layer, app.layers);
+  app.coordinate = Math.min(app.coordinate, app.d - 1);
   if (app.cell && !cellExists(app.cell)) app.cell = null;
 }
 
@@ -67,6 +68,7 @@ function render() {
   renderError();
   renderTable();
   renderControls();
+  glossary.mark(byId("controls"));
   renderExercises();
 }
 
