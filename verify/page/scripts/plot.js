@@ -155,12 +155,14 @@ function chooser(chosen_) {
 
 const placeOf = (j) => dot(app.data.X[j], direction().u);
 
-// Moves example j to a place along the direction that is shown, its target to y.
+// Moves example j to a place along the direction that is shown, its target to y; what it changed.
 function moveExample(j, place, y) {
   const { u } = direction(), x = app.data.X[j], by = (place - dot(x, u)) / dot(u, u);
   const round = (v) => Math.round(v * 100) / 100 || 0;
-  app.data.X[j] = x.map((v, i) => (u[i] === 0 ? v : round(v + by * u[i])));
+  const moved = u.flatMap((along, i) => (along === 0 ? [] : [i]));
+  for (const i of moved) x[i] = round(x[i] + by * u[i]);
   app.data.y[j] = round(y);
+  return [...moved.map((i) => `X.${j}.${i}`), `y.${j}`];
 }
 
 // The place and the value under the pointer, within the frame.
