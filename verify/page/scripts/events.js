@@ -107,7 +107,7 @@ document.addEventListener("change", (event) => {
   else if (dataset.random) setRandom(dataset.random, value);
   else if (dataset.do === "numbers") { app.numbers = checked; renderStream(); }
   else if (dataset.do === "scores") { app.scores = checked; renderLayer(); }
-  else if (dataset.do === "direction") { app.direction = value; renderPlot(); }
+  else if (dataset.do === "direction") { chooseDirection(value); renderPlot(); }
   else if (dataset.do === "open") open_(event.target);
 });
 

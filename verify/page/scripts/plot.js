@@ -144,6 +144,13 @@ function renderPlot() {
     ${legend([["spot point", "an example"], ...items, ["line asked", "the query"]])}${note ? `<p class="key-list">${note}</p>` : ""}`);
 }
 
+// A chosen coordinate is that of other pictures too.
+function chooseDirection(key) {
+  app.direction = key;
+  const found = /^x(\d+)$/.exec(key);
+  if (found) app.coordinate = Number(found[1]) - 1;
+}
+
 function chooser(chosen_) {
   const all = directions();
   if (all.length === 1) return "";

@@ -5,7 +5,7 @@ const DATA = JSON.parse(byId("data").textContent);
 const app = {
   parameters: { ...DATA.start }, data: structuredClone(DATA.example), origin: "example",
   condition: 4, seed: 1, layer: 0, cell: null, side: 0, view: DATA.sides.length > 1 ? "both" : "one",
-  edits: DATA.sides.map(() => ({})), numbers: true, scores: false, direction: null, range: null, touched: false,
+  edits: DATA.sides.map(() => ({})), numbers: true, scores: false, coordinate: 0, direction: null, range: null, touched: false,
 };
 
 // -- from the state to numbers -------------------------------------------------------------------
@@ -31,6 +31,7 @@ function recompute() {
   app.analysis = analyse(DATA.lesson, DATA.sides[app.side].family, chosen(), app.data, app.d, app.parameters);
   app.layers = Math.max(...app.models.map((model) => (model ? model.witness.layers.length : 0)));
   app.layer = Math.min(app.layer, app.layers);
+  app.coordinate = Math.min(app.coordinate, app.d - 1);
   if (app.cell && !cellExists(app.cell)) app.cell = null;
 }
 
