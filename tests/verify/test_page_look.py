@@ -477,6 +477,13 @@ def test_words_that_the_script_writes_are_explained_too(browser, folder) -> None
             f"[...document.querySelectorAll('{panel} .term')].map((e) => e.dataset.says)"
         )
         assert said and set(said) <= set(LINES.values())
+    browser.js("page.change(), page.change()")
+    controls = browser.js(
+        "[...document.querySelectorAll('#controls .term')].map((e) => [e.dataset.says, e.tabIndex])"
+    )
+    wanted = [LINES[word] for word in ("step size", "condition number", "eigenvalue")]
+    assert {line: 0 for line in wanted}.items() <= dict(controls).items()
+    assert len(controls) == len(dict(controls))
 
 
 # -- counting, names ---------------------------------------------------------------------------

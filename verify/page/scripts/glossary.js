@@ -11,12 +11,13 @@ window.glossary = (function () {
   const pattern = new RegExp(`(?<![\\p{L}\\p{N}_−-])(?:${longest.join("|")})(?![\\p{L}\\p{N}_−-])`, "giu");
   const lineOf = (word) => lines.get(word.toLowerCase().replace(/\s+/g, " "));
   // headings, links, controls, formulas, code, heads of tables; the instrument marks its own
-  const UNMARKED = `a, button, code, dt, h1, h2, h3, h4, label, math, nav, noscript, option, output, pre,
-    script, select, style, summary, svg, textarea, th, .role, .swatch, .glossary, .unglossed`;
+  const UNMARKED = `a, button, code, dt, h1, h2, h3, h4, math, nav, noscript, option, output, pre,
+    script, select, style, summary, svg, textarea, th, .role, .swatch, .term, .glossary, .unglossed`;
 
-  function element(word, line = lineOf(word)) {
-    const made = document.createElement("button");
-    Object.assign(made, { type: "button", className: "term", textContent: word });
+  // A button; in a label, where a button would be what the label names, a span that takes the focus.
+  function element(word, line, label) {
+    const made = document.createElement(label ? "span" : "button");
+    Object.assign(made, label ? { tabIndex: 0 } : { type: "button" }, { className: "term", textContent: word });
     made.dataset.says = line;
     return made;
   }
@@ -32,14 +33,14 @@ window.glossary = (function () {
     for (const node of found) {
       let section = root;
       for (let e = node.parentElement; e && e !== root; e = e.parentElement) if (e.localName === "section") section = e;
-      if (!seen.has(section)) seen.set(section, new Set());
+      if (!seen.has(section)) seen.set(section, new Set([...section.querySelectorAll(".term")].map((e) => e.dataset.says)));
       const parts = [], said = seen.get(section);
       let end = 0;
       for (const { 0: word, index } of node.data.matchAll(pattern)) {
         const line = lineOf(word);
         if (said.has(line)) continue;
         said.add(line);
-        parts.push(node.data.slice(end, index), element(word, line));
+        parts.push(node.data.slice(end, index), element(word, line, node.parentElement.closest("label")));
         end = index + word.length;
       }
       if (parts.length) node.replaceWith(...parts, node.data.slice(end));

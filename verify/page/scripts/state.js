@@ -56,6 +56,7 @@ function render() {
   renderError();
   renderTable();
   renderControls();
+  glossary.mark(byId("controls"));
   renderExercises();
 }
 
