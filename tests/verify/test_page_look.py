@@ -420,7 +420,7 @@ def test_a_term_is_marked_once_a_section_and_not_in_headings_links_formulas_or_c
     browser.open(path)
     marked = browser.js(
         "[...document.querySelectorAll('.term')].map((e) =>"
-        " [e.textContent, e.dataset.says, e.parentElement.localName])"
+        " [e.textContent, e.dataset.says, e.parentElement.parentElement.localName])"
     )
     assert [word for word, *_ in marked] == ["slot", "Slots", "Step\nSizes"]
     assert [line for _, line, _ in marked] == [LINES["slot"]] * 2 + [LINES["step size"]]
@@ -484,6 +484,10 @@ def test_words_that_the_script_writes_are_explained_too(browser, folder) -> None
     wanted = [LINES[word] for word in ("step size", "condition number", "eigenvalue")]
     assert {line: 0 for line in wanted}.items() <= dict(controls).items()
     assert len(controls) == len(dict(controls))
+    split = (
+        "[...document.querySelectorAll('#controls label')].filter((e) => e.childNodes.length > 3)"
+    )
+    assert browser.js(f"{split}.length") == 0  # a name stays one piece
 
 
 # -- counting, names ---------------------------------------------------------------------------

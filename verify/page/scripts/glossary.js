@@ -43,7 +43,10 @@ window.glossary = (function () {
         parts.push(node.data.slice(end, index), element(word, line, node.parentElement.closest("label")));
         end = index + word.length;
       }
-      if (parts.length) node.replaceWith(...parts, node.data.slice(end));
+      if (!parts.length) continue;
+      const whole = document.createElement("span"); // one piece of a label or a grid, as the text was
+      whole.append(...parts, node.data.slice(end));
+      node.replaceWith(whole);
     }
   }
 
