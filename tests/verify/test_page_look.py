@@ -484,10 +484,8 @@ def test_words_that_the_script_writes_are_explained_too(browser, folder) -> None
     wanted = [LINES[word] for word in ("step size", "condition number", "eigenvalue")]
     assert {line: 0 for line in wanted}.items() <= dict(controls).items()
     assert len(controls) == len(dict(controls))
-    split = (
-        "[...document.querySelectorAll('#controls label')].filter((e) => e.childNodes.length > 3)"
-    )
-    assert browser.js(f"{split}.length") == 0  # a name stays one piece
+    split = "document.querySelectorAll('#controls label > .term').length"
+    assert browser.js(split) == 0  # a name stays one piece
 
 
 # -- counting, names ---------------------------------------------------------------------------
