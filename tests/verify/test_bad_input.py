@@ -86,6 +86,10 @@ def test_queries_must_have_the_columns_of_the_data(refuses: Any, table: Any) -> 
     refuses("row 1, column 'a' has 'x'", *call, table("a,b\nx,2\n", "s.csv"))
 
 
+STATE = """{"witness": "newton", "parameters": {"d": 1, "iterations": 1, "alpha": 0.5}, "X": [[1]],
+            "y": [1], "queries": [[1]]"""
+
+
 def test_a_table_needs_a_target(refuses: Any, table: Any) -> None:
     refuses("--target is missing", "run", "newton", "--data", table(GOOD))
 
@@ -107,10 +111,39 @@ def test_a_table_needs_a_target(refuses: Any, table: Any) -> None:
          '"queries": [[1]]}', "no parameter 'depth'"),
         ('{"witness": "lasso", "parameters": {}, "X": [[1]], "y": [1], "queries": [[1]]}',
          "state of lasso"),
+        (STATE + ', "edits": {"layers.9.mlp.outer.0": 1}}', "no weight 'layers.9.mlp"),
+        (STATE + ', "edits": {"embedding.7": 1}}', "no weight 'embedding.7'"),
+        (STATE + ', "edits": {"embedding.0": "x"}}', "embedding.0: 'x' is no"),
+        (STATE + ', "edits": [1]}', "edits an object"),
+        (STATE + ', "variant": "printed"}', "newton has no printed variant"),
     ],
 )  # fmt: skip
 def test_a_bad_saved_state_is_refused(text: str, words: str, refuses: Any, table: Any) -> None:
     refuses(words, "run", "newton", "--data", table(text, "state.json"))
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("#data=1e9,1,1", "n=1e9 of the address must be a whole number, 1 to 32"),
+        ("#data=3,nan,1", "'nan' is no finite number"),
+        ("#data=3,1,-1", "seed=-1 of the address"),
+        ("#data=counterexample7", "is no prompt: it is n,condition,seed"),
+        ("#alpha=NaN", "alpha of newton must be"),
+        ("#d=x&data=3,1,1", "d=x of the address is not on offer: 1, 2, 3, 4"),
+        ("#depth=3&set=x9.1:2", "set=x9.1:2 of the address: there is no such number"),
+        ("#set=x0.1:2", "there is no such number"),
+        ("#set=y1.1:2", "there is no such number"),
+        ("#set=y1:1/0", "'1/0' is no finite number"),
+        ("#X=1,2;3&y=1,2&q=1,2", "rows differ"),
+        ("#side=1", "side=1 of the address"),
+        ("#w=__proto__:1", "no weight '__proto__'"),
+        ("missing.html#d=2", "missing.html: cannot be read"),
+        ("https://example.org/newton.html#d=2", "nothing is fetched"),
+    ],
+)
+def test_a_bad_address_of_a_page_is_refused(address: str, words: str, refuses: Any) -> None:
+    refuses(words, "run", "newton", "--data", address)
 
 
 # -- parameters -------------------------------------------------------------------------------

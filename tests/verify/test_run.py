@@ -243,6 +243,30 @@ def test_a_saved_state_runs_exactly_as_typed(small: Any, run: Any) -> None:
     assert Fraction(result["predictions"][0]["transformer"]) == -gradient / 10 * 3
 
 
+def test_an_edited_weight_of_a_saved_state_is_run_exactly(small: Any, run: Any) -> None:
+    state = {
+        "witness": "gradient_descent",
+        "parameters": {"d": 1, "steps": 1, "step_size": "1/10", "loss": "sum"},
+        "X": [[1], [2]], "y": ["1/2", 0.1], "queries": [[3]],
+        "edits": {"layers.0.heads.0.value.0": "-1/7"},
+    }  # fmt: skip
+    path = small(json.dumps(state), "state.json")
+    result = run("gradient_descent", "--data", path, "--numbers", "rational")
+    row, moment = result["predictions"][0], Fraction(1, 2) + 2 * Fraction(1, 10)
+    assert Fraction(row["algorithm"]) == 2 * moment / 10 * 3
+    assert abs(Fraction(row["transformer"])) == moment / 7 * 3
+    assert result["edits"] == {"layers.0.heads.0.value.0": "-1/7"}
+
+
+def test_the_address_of_a_page_is_a_prompt_and_its_parameters(run: Any) -> None:
+    fragment = "#layer=3&data=6,9,3&d=3&alpha=1/200&set=y2%3A1/3,q1.1:2"
+    result = run("newton", "--data", fragment, "--set", "iterations=5")
+    assert result["parameters"]["d"] == "3" and result["parameters"]["iterations"] == "5"
+    assert result["parameters"]["alpha"] == "1/200" and result["examples"] == 6
+    again = run("newton", "--data", fragment.replace("1/3", "0.3"), "--set", "iterations=5")
+    assert again["predictions"] != result["predictions"]
+
+
 def test_every_prediction_can_be_written(small: Any, tmp_path: Path) -> None:
     data = small("a,t\n1,3\n2,5\n1,8\n2,1\n1,0\n")
     out = tmp_path / "predictions.csv"

@@ -64,7 +64,9 @@ def saved(subject: Subject, state: Saved, path: str) -> Problem:
         many = plural(len(state.edits), "weight")
         about.append(f"weights    {many} changed by hand: {listed}")
     labels = tuple(range(1, len(state.queries) + 1))
-    return Problem(state.X, state.y, state.queries, labels, None, tuple(about), parameters, state.edits)
+    return Problem(
+        state.X, state.y, state.queries, labels, None, tuple(about), parameters, state.edits
+    )
 
 
 def with_edits(subject: Subject, edits: Mapping[str, Fraction]) -> Subject:

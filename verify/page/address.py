@@ -43,6 +43,10 @@ def state_of(text: str, name: str) -> dict[str, Any]:
     exact = {key: text for key, text in chosen["family"]["exact"].items() if key in start}
     unchanged = {key: exact[key] for key in exact if start[key] == data["start"][key]}
     parameters = {**start, **unchanged, **{key: given[key] for key in start if key in given}}
+    for name, offered in chosen["family"]["axes"].items():
+        if name in given and given[name] not in map(str, offered):
+            on_offer = ", ".join(map(str, offered))
+            raise WrongCall(f"{name}={given[name]} of the address is not on offer: {on_offer}")
     if prompt is None:
         prompt = _drawn(data, chosen["family"], parameters, origin)
     state: dict[str, Any] = {

@@ -11,7 +11,7 @@ if (window.location.hash.includes("=")) {
   showLab();
 } else render();
 startTimeline();
-render();
+renderStepper();
 offerFigures();
 window.page = {
   app, saved, change, go, arithmetic, rightAnswer, show, figureSvg, figurePng, address, remember, leftOver,

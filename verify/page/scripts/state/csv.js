@@ -2,22 +2,21 @@
 
 // Cells by row, and the mark between them: comma, semicolon or tab, whichever divides the header.
 function readCsv(text) {
-  const whole = text.replace(/^\uFEFF/, "");
-  const head = whole.split(/\r\n|\n|\r/, 1)[0].replace(/"[^"]*"/g, "");
+  const head = text.split(/\r\n|\n|\r/, 1)[0].replace(/"[^"]*"/g, "");
   const mark = [",", ";", "\t"].map((m) => [head.split(m).length, m]).reduce((a, b) => (b[0] > a[0] ? b : a))[1];
   const lines = [];
   let line = [], cell = "", quoted = false, wasQuoted = false;
   const endCell = () => { line.push(wasQuoted ? cell : cell.trim()); cell = ""; wasQuoted = false; };
   const endLine = () => { endCell(); if (line.length > 1 || line[0] !== "") lines.push(line); line = []; };
-  for (let at = 0; at < whole.length; at++) {
-    const c = whole[at];
+  for (let at = 0; at < text.length; at++) {
+    const c = text[at];
     if (quoted) {
-      if (c === '"' && whole[at + 1] === '"') { cell += '"'; at += 1; }
+      if (c === '"' && text[at + 1] === '"') { cell += '"'; at += 1; }
       else if (c === '"') quoted = false;
       else cell += c;
     } else if (c === '"' && cell.trim() === "") { quoted = wasQuoted = true; cell = ""; }
     else if (c === mark) endCell();
-    else if (c === "\n" || c === "\r") { if (c === "\r" && whole[at + 1] === "\n") at += 1; endLine(); }
+    else if (c === "\n" || c === "\r") { if (c === "\r" && text[at + 1] === "\n") at += 1; endLine(); }
     else if (!(wasQuoted && c.trim() === "")) cell += c;
   }
   if (quoted) throw new Error("a quotation mark is opened and never closed");
@@ -92,15 +91,12 @@ function openTable(file, text) {
 
 function useTable(table, target, features) {
   const prompt = promptFrom({ names: table.all, rows: table.rows }, target, features);
-  const parameters = sizeFor(features.length, prompt.X.length), before = app.parameters;
-  app.parameters = parameters;
+  app.parameters = sizeFor(features.length, prompt.X.length);
   app.typed = new Map([...app.typed].filter(([key]) => !/^(X|y|queries)\./.test(key)));
   app.refused.clear();
-  const taken = adoptTable(prompt, chosen(), (reason) => { app.parameters = before; throw new Error(reason); });
-  if (!taken) return;
-  const others = Object.entries(app.edits).some(([, edits]) => Object.keys(edits).length);
-  if (others) checkEdits();
+  adoptTable(prompt, chosen(), (reason) => { throw new Error(reason); });
   app.notices = [];
+  checkEdits();
   suitNewPrompt();
   app.table = { ...table, target, names: features, asked: prompt.asked, open: prompt.open, left: prompt.left };
   change();
