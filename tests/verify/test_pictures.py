@@ -228,6 +228,28 @@ def test_the_path_is_that_of_the_weights_and_the_bars_make_the_step(browser, fol
         assert data(browser, "step")[0][0] == pytest.approx(step, abs=1e-9)
 
 
+@pytest.mark.parametrize("name", drawn("descent"))
+def test_only_a_step_that_remembers_keeps_something(browser, folder, name) -> None:
+    lesson = open_page(browser, folder, name)
+    for k in range(1, browser.js("page.app.layers") + 1):
+        at_layer(browser, k)
+        more = k > 1 and name in ("momentum", "chebyshev")
+        assert len(data(browser, "add")) == len(lesson.y) + more
+
+
+def test_momentum_adds_a_gradient_step_to_what_is_kept(browser, folder) -> None:
+    lesson = open_page(browser, folder, "momentum")
+    X, y, (query,) = prompt_of(lesson)
+    w = v = np.zeros(2)
+    for k in range(1, 6):
+        at_layer(browser, k)
+        adds = [add for (add,) in data(browser, "add")]
+        assert adds[:3] == pytest.approx(list(0.25 * (X @ query) * (y - X @ w)), abs=1e-12)
+        assert sum(adds[3:]) == pytest.approx(0.5 * query @ v, abs=1e-12)
+        v = 0.5 * v - 0.25 * X.T @ (X @ w - y)
+        w = w + v
+
+
 def _now(browser: driver.Browser) -> list[float]:
     text = browser.js("document.querySelector('#picture .dot.now').dataset.w")
     return [float(number) for number in text.split()]
