@@ -41,7 +41,7 @@ SCRIPTS = (
     "scripts/address.js",
     "scripts/main.js",
 )
-STYLES = ("styles/base.css", "styles/acts.css")
+STYLES = ("styles/base.css",)
 FONT = re.compile(r'url\("([^":]+\.woff2)"\)')
 
 
