@@ -70,7 +70,6 @@ STYLES = (
     "styles/base.css",
     "styles/pictures.css",
     "styles/instrument.css",
-    "styles/acts.css",
     "styles/site.css",
 )
 FONT = re.compile(r'url\("([^":]+\.woff2)"\)')

@@ -8,6 +8,7 @@ from ..build import resource, style
 from .cards import CARDS, Card, coloured
 from .weights import weights
 
+STYLE = "styles/acts.css"  # of this page alone: its names are not for the others
 SCRIPTS = (
     "scripts/matrix.js",
     "scripts/rule.js",
@@ -34,7 +35,7 @@ def story_html() -> str:
     parts = {
         "cards": "".join(card_html(i, card) for i, card in enumerate(CARDS, start=1)),
         "links": links(),
-        "style": style(),
+        "style": style() + resource(STYLE),
         "data": data.replace("</", "<\\/"),
         "script": f"(function () {{\n{script}\n}})();",
     }
