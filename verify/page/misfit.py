@@ -71,11 +71,11 @@ def _columns(misfit: Mapping[str, Any]) -> tuple[str, str]:
             "undefined."
         )
     elif s == t:
-        x = middle
         arrow = _path(
-            f"M {x - 12} {top} C {x - 34} {top - 58}, {x + 34} {top - 58}, {x + 12} {top - 3}",
+            f"M {middle - 12} {top} C {middle - 34} {top - 58}, "
+            f"{middle + 34} {top - 58}, {middle + 12} {top - 3}",
             "wrong",
-        ) + _head(x + 12, top)
+        ) + _head(middle + 12, top)
         caption = f"Column {t} reads itself, and only columns before it may be read: {needs}."
     else:
         arrow = _arc(left[s] + WIDE / 2, middle, top, "wrong")
