@@ -102,7 +102,10 @@ def test_the_first_paint_has_every_cell_of_the_example(newton) -> None:
 
 
 def test_a_page_fetches_nothing(newton) -> None:
-    assert not re.search(r"""(?:src|href|url|@import)\s*[=(]?\s*["']?(?:https?:)?//""", newton)
+    page = re.sub(
+        r'<a href="https://arxiv\.org/abs/[\w.]+">', "<a>", newton
+    )  # links are not fetched
+    assert not re.search(r"""(?:src|href|url|@import)\s*[=(]?\s*["']?(?:https?:)?//""", page)
     assert '<link rel="icon" href="data:,">' in newton
 
 

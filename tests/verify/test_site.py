@@ -95,7 +95,7 @@ def test_a_page_that_is_written_alone_leads_to_no_file(tmp_path: Path) -> None:
 def test_a_report_links_to_its_own_sections_and_to_papers_alone(whole) -> None:
     text = DATA.sub("", report_page.report_page(whole.report))
     found = set(hrefs(text))
-    assert len(found) > 200
+    assert len(found) > 150
     for href in found:
         inside = href.startswith("#") and f'id="{href[1:]}"' in text
         assert inside or href.startswith(("https://arxiv.org/abs/", "data:")), href
@@ -150,7 +150,7 @@ def test_an_ill_posed_claim_has_the_picture_of_its_evidence_or_a_sentence(name: 
 
 def ends(drawn: str) -> tuple[float, float]:
     """Where the red arrow begins and ends."""
-    numbers = re.search(r'<path class="wrong" d="M ([\d.]+) .* ([\d.]+) [\d.]+"></path>', drawn)
+    numbers = re.search(r'<path class="wrong" d="M ([\d.]+) [^"]* ([\d.]+) [\d.]+"></path>', drawn)
     assert numbers
     return float(numbers[1]), float(numbers[2])
 
@@ -304,7 +304,8 @@ def test_check_says_what_holds_by_paper_and_then_what_does_not(capsys) -> None:
     assert re.search(r"alpha = .*, S = \(", why) and not UNTOLD.search("\n".join(lines))
     assert lines[-1].startswith("next: `witness check fu2023.eq38` shows its evidence")
     assert main(("check", *names, "--quick", "--workers", "1", "--verbose")) == 0
-    assert "vonoswald2022.prop1   printed" in capsys.readouterr().out
+    assert not any("vonoswald2022.prop1" in line for line in lines)
+    assert "vonoswald2022.prop1" in capsys.readouterr().out
 
 
 def test_nested_values_are_told_in_one_line() -> None:

@@ -42,33 +42,40 @@ def misfit_html(misfit: Mapping[str, Any] | None) -> str:
 
 def _columns(misfit: Mapping[str, Any]) -> tuple[str, str]:
     s, t, needs = misfit["reads"], misfit["writes"], misfit["needs"]
-    first, last = _window(misfit["columns"], *(k for k in (s, t) if k is not None))
-    lead = 1 if s is None or first > 0 else 0  # room for what is before the first column
-    left = {k: (k - first + lead) * (WIDE + GAP) + 8 for k in range(first - lead, last + 1)}
+    places = _places(misfit["columns"], t if s is None else s, t)
+    if s is None:  # what is missing stands before its reader
+        places.insert(places.index(t), None)
+    left = {k: number * (WIDE + GAP) + 8 for number, k in enumerate(places) if k is not None}
     top = 62
-    parts = [
-        _rectangle(left[k], top, WIDE, HIGH, "wrong" if k in (s, t) else "")
-        + _text(left[k] + WIDE / 2, top + HIGH / 2 + 5, str(k))
-        for k in range(first, last + 1)
-    ]
-    if first > 0 and s is not None:
-        parts.append(_text(left[first - 1] + WIDE / 2, top + HIGH / 2 + 5, "…"))
+    parts = []
+    for number, k in enumerate(places):
+        x = number * (WIDE + GAP) + 8
+        if k is None:
+            parts.append(
+                _text(
+                    x + WIDE / 2,
+                    top + HIGH / 2 + 5,
+                    "none" if s is None and places[number + 1 : number + 2] == [t] else "…",
+                )
+            )
+        else:
+            parts.append(_rectangle(x, top, WIDE, HIGH, "wrong" if k in (s, t) else ""))
+            parts.append(_text(x + WIDE / 2, top + HIGH / 2 + 5, str(k)))
     middle = left[t] + WIDE / 2
     if s is None:
-        nothing = left[first - 1] if t == first else left[t - 1]
+        nothing = left[t] - WIDE - GAP
         parts.append(_rectangle(nothing, top, WIDE, HIGH, "missing"))
-        parts.append(_text(nothing + WIDE / 2, top + HIGH / 2 + 5, "none"))
         arrow = _arc(nothing + WIDE / 2, middle, top, "wrong dashed")
         caption = (
             f"Column {t} has no column to read: {needs} leaves none. A mean over nothing is "
             "undefined."
         )
     elif s == t:
-        x = middle
         arrow = _path(
-            f"M {x - 12} {top} C {x - 34} {top - 58}, {x + 34} {top - 58}, {x + 12} {top - 3}",
+            f"M {middle - 12} {top} C {middle - 34} {top - 58}, "
+            f"{middle + 34} {top - 58}, {middle + 12} {top - 3}",
             "wrong",
-        ) + _head(x + 12, top)
+        ) + _head(middle + 12, top)
         caption = f"Column {t} reads itself, and only columns before it may be read: {needs}."
     else:
         arrow = _arc(left[s] + WIDE / 2, middle, top, "wrong")
@@ -77,18 +84,21 @@ def _columns(misfit: Mapping[str, Any]) -> tuple[str, str]:
             if s > t
             else "it is not among those that may be read."
         )
-    right = left[last] + WIDE
-    parts += [arrow, _forward(left[first], right, top + HIGH + 24)]
+    right = max(left.values()) + WIDE
+    parts += [arrow, _forward(min(left.values()), right, top + HIGH + 24)]
     height = top + HIGH + 56
     return _svg(right + 8, height, caption, "".join(parts)), caption
 
 
-def _window(columns: int, *shown: int) -> tuple[int, int]:
-    """First and last of the columns that are drawn: all, or those around what matters."""
+def _places(columns: int, s: int, t: int) -> list[int | None]:
+    """The columns that are drawn: all, or those around s and t; None where some are left out."""
     if columns <= MOST:
-        return 0, columns - 1
-    first = max(0, min(shown) - 1)
-    return first, min(columns - 1, max(shown) + 1)
+        return list(range(columns))
+    near = sorted({k + step for k in (s, t) for step in (-1, 0, 1) if 0 <= k + step < columns})
+    made: list[int | None] = [None] if near[0] > 0 else []
+    for k, after in zip(near, [*near[1:], columns]):
+        made += [k] if after == k + 1 else [k, None]
+    return made
 
 
 def _forward(left: float, right: float, y: float) -> str:

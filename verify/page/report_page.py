@@ -145,7 +145,8 @@ def counterexample_html(
         made += (
             f"<p>The first difference is after layer {plain(first['layer'])}, in slot "
             f"<b>{plain(slot)}</b> of {plain(token)}: it holds "
-            f"{plain(first['is'])} and should hold {held}{plain(first['should'])}.</p>"
+            f"{plain(_text(first['is']))} and should hold "
+            f"{held}{plain(_text(first['should']))}.</p>"
         )
     return made
 
