@@ -8,7 +8,7 @@ at a query; P sits in the key. One head per layer, width d + 1.
 from fractions import Fraction
 from typing import Any
 
-from .. import notation as n
+from ... import notation as n
 
 query, key, value = n.letters("query key value")
 descend = n.Head(
