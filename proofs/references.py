@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from proofs.letters import Each, is_matrices
+
 Statement = tuple[dict[str, str], str]
 
 
@@ -145,11 +147,22 @@ def chebyshev(parameters: Mapping[str, Any]) -> Statement:
 
 
 def preconditioned(parameters: Mapping[str, Any]) -> Statement:
-    """w_k = w_{k−1} − ηP∇L(w_{k−1}), L = ½ Σ (wᵀx − y)²."""
+    """w_k = w_{k−1} − ηP_k∇L(w_{k−1}), L = ½ Σ (wᵀx − y)², or that over n.
+
+    P_k = preconditioner, or preconditioner1 in the first step where there is a list of them.
+    """
     made, last = {"w0": "O"}, parameters["steps"]
+    several = _is_per_step(parameters["preconditioner"])
+    over = "/n" if parameters.get("loss") == "mean" else ""
     for k in range(1, last + 1):
-        made[f"w{k}"] = f"w{k - 1} - step_size*preconditioner*X.T*(X*w{k - 1} - y)"
+        P = f"preconditioner{k}" if several else "preconditioner"
+        made[f"w{k}"] = f"w{k - 1} - step_size*{P}*X.T*(X*w{k - 1} - y){over}"
     return made, f"w{last}.T*x_t"
+
+
+def _is_per_step(value: Any) -> bool:
+    """Whether a parameter that may be a matrix for all steps is a list of one for each."""
+    return isinstance(value, Each) or is_matrices(value)
 
 
 def kernel_regression(parameters: Mapping[str, Any]) -> Statement | None:

@@ -299,14 +299,21 @@ def deep_descent(X: Any, y: Any, queries: Any, layers: int, alpha: Any) -> Any:
 
 
 def preconditioned(
-    X: Any, y: Any, queries: Any, steps: int, step_size: Any, preconditioner: Any = None
+    X: Any, y: Any, queries: Any, steps: int, step_size: Any, preconditioner: Any = None,
+    loss: str = "sum",
 ) -> Any:
-    """w <- w - step_size P grad; P = I where it is not given."""
-    X, y, queries, step_size, P = _together(X, y, queries, also=(step_size, preconditioner))
+    """w <- w - step_size P grad; P = I where it is not given, or it is a list of one for each step.
+
+    loss "mean": the gradient is divided by the number of examples.
+    """
+    P = None if preconditioner is None else np.array(preconditioner, dtype=object)
+    X, y, queries, step_size, P = _together(X, y, queries, also=(step_size, P))
     w = _zeros(X)
-    for _ in range(steps):
+    for k in range(steps):
         pull = X.T @ (X @ w - y)
-        w = w - (pull if P is None else P @ pull) * step_size
+        pull = pull / len(X) if loss == "mean" else pull
+        of_step = P if P is None or P.ndim == 2 else P[k]
+        w = w - (pull if of_step is None else of_step @ pull) * step_size
     return queries @ w
 
 

@@ -19,6 +19,7 @@ from constructions.construction import Construction, Cost
 from constructions.parameters import (
     Examples,
     Matrix,
+    MatrixPerStep,
     Number,
     NumberPerStep,
     Numbers,
@@ -166,7 +167,7 @@ def per_step(
     kind: Parameter, chosen: Mapping[str, Any], one: st.SearchStrategy[Any]
 ) -> st.SearchStrategy[Any]:
     """Values of a parameter, of which `one` draws one; a list of such where it may be one."""
-    if not isinstance(kind, NumberPerStep):
+    if not isinstance(kind, (NumberPerStep, MatrixPerStep)):
         return one
     return st.one_of(one, st.tuples(*[one] * chosen[kind.steps]))
 
@@ -348,6 +349,8 @@ def open_values(name: str, kind: Parameter) -> tuple[Any, ...]:
         opened = letters.matrix(
             name, symmetric=kind.symmetric, positive_definite=kind.positive_definite
         )
+        if isinstance(kind, MatrixPerStep):
+            return opened, letters.each(name, kind.steps, "d")
     elif isinstance(kind, Rows):
         opened = letters.matrix(name)
     return (None, opened) if kind.default is None else (opened,)
