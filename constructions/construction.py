@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from proofs.formula import rename
 from proofs.layer import Layer, Readout
+from proofs.prompt import X_ALONE, Prompt
 from proofs.vocabulary import Form
 
 from .parameters import Parameter, with_dimension
@@ -188,6 +189,17 @@ class Construction:
         """The parts at these values, with the letter d for the dimension; or all of a witness that
         is compiled as a whole."""
         return self.parts(**{name: values[name] for name in self._takes})
+
+    @cached_property
+    def prompt(self) -> Prompt:
+        """What its prompts are, for small values of the parameters."""
+        parts = self.of(self.values(**{name: one.small for name, one in self.parameters.items()}))
+        return parts.prompt if isinstance(parts, Witness) else parts.stage.prompt
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether its prompts are examples (x, y) of a function, and x to predict at."""
+        return self.prompt.fields == X_ALONE and self.prompt.targets == 1
 
     @cached_property
     def _takes(self) -> tuple[str, ...]:

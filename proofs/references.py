@@ -165,6 +165,17 @@ def _is_per_step(value: Any) -> bool:
     return isinstance(value, Each) or is_matrices(value)
 
 
+def temporal_differences(parameters: Mapping[str, Any]) -> Statement:
+    """w_k = w_{k−1} + C_k Σ δ_i e_i / n, δ_i = r_i + γ w^T φ'_i − w^T φ_i; C1 in the first step
+    where C is a list; e_i = φ_i, or φ_i − γ φ'_i ("residual")."""
+    made, last, several = {"w0": "O"}, parameters["steps"], _is_per_step(parameters["C"])
+    along = "(phi - gamma*phi_next)" if parameters["method"] == "residual" else "phi"
+    for k in range(1, last + 1):
+        w, C = f"w{k - 1}", f"C{k}" if several else "C"
+        made[f"w{k}"] = f"{w} + {C}*{along}.T*(y + gamma*phi_next*{w} - phi*{w})/n"
+    return made, f"w{last}.T*phi_t"
+
+
 def kernel_regression(parameters: Mapping[str, Any]) -> Statement | None:
     """f_k = f_{k−1} − η Σ_j (f_{k−1}(x_j) − y_j) K(x_j, ·) from 0, f_k the sum of a_j K(x_j, ·).
 

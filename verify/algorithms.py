@@ -544,27 +544,29 @@ def temporal_differences(
     C: Any,
     gamma: Any = 1,
     decay: Any = 0,
-    residual: bool = False,
+    method: str = "td0",
     centred: bool = False,
+    steps: int | None = None,
 ) -> Any:
     """Values <w, phi> of batch TD(lambda) from w = 0, one step w + C (sum_i delta_i e_i)/n for each
-    matrix of C; rows of X are (phi, phi'), y has the rewards, queries are phi.
+    matrix of C, or `steps` of them with the one matrix C; rows of X are (phi, phi'), y has the
+    rewards, queries are phi.
 
-    decay: lambda of the traces e_i = lambda e_{i-1} + phi_i. residual: phi_i - gamma phi'_i in
-    their place. centred: of each reward the mean of those so far, itself included, is taken off.
+    decay: lambda of the traces e_i = lambda e_{i-1} + phi_i. method "residual": phi_i - gamma phi'_i
+    in their place. centred: of each reward the mean of those so far, itself included, is taken off.
     """
     X, y, queries, gamma, decay = _together(X, y, queries, also=(gamma, decay))
     d, n = queries.shape[1], len(X)
     now, following = X[:, :d], X[:, d:] * gamma
     w = queries[0] * 0
-    for one in C:
-        (preconditioner,) = _together(X, also=(np.array(one, dtype=object),))[1:]
+    (matrices,) = _together(X, also=(np.array(C, dtype=object),))[1:]
+    for preconditioner in [matrices] * (steps or 0) if matrices.ndim == 2 else matrices:
         moved, trace, total = w * 0, w * 0, y[0] * 0
         for i in range(n):
             total = total + y[i]
             reward = y[i] - total / (i + 1) if centred else y[i]
             trace = trace * decay + now[i]
-            along = now[i] - following[i] if residual else trace
+            along = now[i] - following[i] if method == "residual" else trace
             moved = moved + along * (reward + following[i] @ w - now[i] @ w)
         w = w + (preconditioner @ moved) / n
     return queries @ w

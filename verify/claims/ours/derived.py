@@ -7,6 +7,7 @@ letters from its reference, promises from its costs, the residual from what it s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -79,7 +80,7 @@ def claim_of(made: Construction) -> Claim:
         variant="improved",
         witness=witness,
         algorithm=algorithm_of(made),
-        formula=Formula(made.name, made.reference) if made.reference is not None else None,
+        formula=formula_of(made),
         domain=strategies.ANY,
         cases=lambda: cases(made, witness),
         floats=(lambda: float_cases(made, witness)) if all_scaled(made) else None,
@@ -90,6 +91,13 @@ def claim_of(made: Construction) -> Claim:
         theorems=(*((made.name,) if made.proved else ()), *made.related),
         checks=lambda: [*checks(made), *(make() for make in BESIDE.get(made.name, ()))],
     )
+
+
+def formula_of(made: Construction) -> Formula | None:
+    """What it computes as a formula, in the parts of its prompts."""
+    if made.reference is None:
+        return None
+    return Formula(made.name, made.reference, made.prompt.fields)
 
 
 def algorithm_of(made: Construction) -> Callable[..., Any]:
@@ -138,13 +146,16 @@ def cases(made: Construction, witness: Any) -> st.SearchStrategy[Case]:
             drawn[name] = draw(per_step(kind, drawn, values(kind, d, n)))
         return drawn
 
-    prompts = strategies.prompts(entries=ENTRIES)  # made once: hypothesis reads their source then
+    of = made.prompt
+    prompts = strategies.prompts(  # made once: hypothesis reads their source then
+        entries=ENTRIES, parts=of.parts, query_parts=of.query_parts, targets=of.targets
+    )
 
     @st.composite
     def draw_case(draw: Any) -> Case:
         case = draw(prompts)
-        n, d = case.X.shape
-        return Case({"d": d, **draw(parameters(d, n))}, case.X, case.y, case.queries)
+        d, n = case.d, len(case.X)
+        return replace(case, parameters={"d": d, **draw(parameters(d, n))})
 
     algorithm = algorithm_of(made)
 
@@ -213,7 +224,7 @@ def values(kind: Parameter, d: int, n: int) -> st.SearchStrategy[Any]:
 
 
 def all_scaled(made: Construction) -> bool:
-    """Whether the construction says how every number scales with the data."""
+    """Whether the construction says how every number scales with the data, of a regression."""
 
     def says(name: str, kind: Parameter) -> bool:
         if isinstance(kind, Number):
@@ -221,7 +232,7 @@ def all_scaled(made: Construction) -> bool:
             return bool(known) or made.converges(example_values(made)).startswith(name)
         return isinstance(kind, (Whole, OneOf)) or kind.default is None
 
-    return all(says(name, kind) for name, kind in own(made).items())
+    return made.is_regression and all(says(name, kind) for name, kind in own(made).items())
 
 
 def example_values(made: Construction) -> dict[str, Any]:
