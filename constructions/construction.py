@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from proofs.formula import rename
 from proofs.layer import Layer, Readout
-from proofs.prompt import X_ALONE, Prompt
+from proofs.prompt import X_ALONE, Fields
 from proofs.vocabulary import Form
 
 from .parameters import Parameter, with_dimension
@@ -117,10 +117,12 @@ class Construction:
     smallest eigenvalue `least` that is not 0, and n.
 
     inputs: (low, high) where the entries of x have to lie for it to be the algorithm, if anywhere.
+    fields: the parts of x that its prompts have, `targets` how many numbers a y, as in Prompt.
     states: the claim in LaTeX, equals: the independent reference, by its name in verify.algorithms
     or itself: (X, y, queries, parameters) -> predictions.
     costs: of the defaults first, then of other choices of parameters.
-    outside_calculus: it has activations, or attention, that cannot be run in letters.
+    outside_calculus: it has activations, or attention, that cannot be run in letters; or, of the
+    values, whether it has.
     related: ids of theorems about it that are no theorems of its layers. expand: letters for the
     iterates forget what they have in common, so that a proof has to put in what defines them.
     """
@@ -135,13 +137,15 @@ class Construction:
     left: str | Callable[[Values], str] = ""
     suited: Mapping[str, str] = field(default_factory=dict)
     inputs: tuple[int, int] | None = None
+    fields: Fields = X_ALONE
+    targets: int = 1
     proved: tuple[Template | Induction | Theorem, ...] = ()
     states: str = ""
     equals: str | Callable[..., Any] = ""
     costs: tuple[Cost, ...] = ()
     related: tuple[str, ...] = ()
     expand: bool = False
-    outside_calculus: bool = False
+    outside_calculus: bool | Callable[[Values], bool] = False
 
     def __call__(self, *given: Any, **named: Any) -> Witness:
         """The witness. Raises TypeError or ValueError on parameters that do not fit."""
@@ -190,16 +194,16 @@ class Construction:
         is compiled as a whole."""
         return self.parts(**{name: values[name] for name in self._takes})
 
-    @cached_property
-    def prompt(self) -> Prompt:
-        """What its prompts are, for small values of the parameters."""
-        parts = self.of(self.values(**{name: one.small for name, one in self.parameters.items()}))
-        return parts.prompt if isinstance(parts, Witness) else parts.stage.prompt
+    def runs_in_letters(self, values: Values) -> bool:
+        """Whether the calculus knows all that it does at these values, and its algorithm."""
+        beyond = self.outside_calculus
+        known = self.reference is not None and self.reference(values) is not None
+        return known and not (beyond(values) if callable(beyond) else beyond)
 
     @property
     def is_regression(self) -> bool:
         """Whether its prompts are examples (x, y) of a function, and x to predict at."""
-        return self.prompt.fields == X_ALONE and self.prompt.targets == 1
+        return self.fields == X_ALONE and self.targets == 1
 
     @cached_property
     def _takes(self) -> tuple[str, ...]:

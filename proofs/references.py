@@ -176,6 +176,26 @@ def temporal_differences(parameters: Mapping[str, Any]) -> Statement:
     return made, f"w{last}.T*phi_t"
 
 
+def functional_descent(parameters: Mapping[str, Any]) -> Statement | None:
+    """f_k = f_{k−1} + r_k Σ_j (y_j − f_{k−1}(x_j)) h(⟨x_j, ·⟩) from 0, h the identity or the ReLU:
+    then f_k is the sum of a_j h(⟨x_j, ·⟩). None for the exponential, which the language lacks.
+
+    r_k = rate, or rate1 in the first step where it is a list.
+    """
+    attention, several = parameters["attention"], isinstance(parameters["rate"], (tuple, Each))
+    if attention == "exponential":
+        return None
+    linear, last = attention == "linear", parameters["steps"]
+    made = {"w0": "O"} if linear else {"K": "relu(X*X.T)", "a0": "y - y"}
+    for k in range(1, last + 1):
+        rate = f"rate{k}" if several else "rate"
+        if linear:
+            made[f"w{k}"] = f"w{k - 1} + {rate}*X.T*(y - X*w{k - 1})"
+        else:
+            made[f"a{k}"] = f"a{k - 1} + {rate}*(y - K*a{k - 1})"
+    return made, f"w{last}.T*x_t" if linear else f"relu(X*x_t).T*a{last}"
+
+
 def kernel_regression(parameters: Mapping[str, Any]) -> Statement | None:
     """f_k = f_{k−1} − η Σ_j (f_{k−1}(x_j) − y_j) K(x_j, ·) from 0, f_k the sum of a_j K(x_j, ·).
 

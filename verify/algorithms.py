@@ -299,7 +299,12 @@ def deep_descent(X: Any, y: Any, queries: Any, layers: int, alpha: Any) -> Any:
 
 
 def preconditioned(
-    X: Any, y: Any, queries: Any, steps: int, step_size: Any, preconditioner: Any = None,
+    X: Any,
+    y: Any,
+    queries: Any,
+    steps: int,
+    step_size: Any,
+    preconditioner: Any = None,
     loss: str = "sum",
 ) -> Any:
     """w <- w - step_size P grad; P = I where it is not given, or it is a list of one for each step.
@@ -470,6 +475,21 @@ def _logistic(X: Any, y: Any, queries: Any, steps: int, step_size: Any, sigmoid:
     for _ in range(steps):
         w = w - (X.T @ (_each(sigmoid, X @ w) - y)) * step_size
     return _each(sigmoid, queries @ w)
+
+
+def functional_descent(
+    X: Any, y: Any, queries: Any, steps: int, rate: Any, attention: str = "linear"
+) -> Any:
+    """f <- f + rate sum_j (y_j - f(x_j)) h(<x_j, .>) from 0, h the identity, the ReLU or the
+    exponential; `rate` may be one for each step."""
+    X, y, queries, rates = _together(X, y, queries, also=(np.array(rate, dtype=object),))
+    functions = {"linear": lambda score: score, "relu": _positive, "exponential": exp}
+    here, there = (_each(functions[attention], Z @ X.T) for Z in (X, queries))
+    fit, prediction = y * 0, queries[:, 0] * 0
+    for k in range(steps):
+        error = (y - fit) * (rates[k] if np.ndim(rates) else rates)
+        fit, prediction = fit + here @ error, prediction + there @ error
+    return prediction
 
 
 def kernel_regression(

@@ -73,6 +73,7 @@ STEPS = {method: _step(method) for method in ALONG}
         "method": n.OneOf(of=("td0", "residual"), default="td0"),
     },
     steps="steps",
+    fields=TRANSITIONS,
     reference=n.references.temporal_differences,
     states=r"k \text{ layers leave } w_k^\top\phi,\; w_k = w_{k-1} + \tfrac1n C_k "
     r"\textstyle\sum_i (r_i + \gamma w_{k-1}^\top\phi'_i - w_{k-1}^\top\phi_i) e_i",

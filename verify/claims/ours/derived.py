@@ -31,6 +31,7 @@ from constructions.parameters import (
 )
 from proofs import letters
 from proofs.formula import SCALARS, in_sympy, parse
+from proofs.prompt import X_ALONE
 
 from ... import algorithms, strategies
 from ...checks.case import build, reference
@@ -71,7 +72,7 @@ def claim_of(made: Construction) -> Claim:
 
     witness.__doc__ = made.__doc__
     witness.__signature__ = made.signature  # type: ignore[attr-defined]
-    stated = made.reference is not None and not made.outside_calculus
+    stated = made.reference is not None and made.outside_calculus is not True
     return Claim(
         made.name,
         statement=made.states,
@@ -80,7 +81,9 @@ def claim_of(made: Construction) -> Claim:
         variant="improved",
         witness=witness,
         algorithm=algorithm_of(made),
-        formula=formula_of(made),
+        formula=(
+            Formula(made.name, made.reference, made.fields) if made.reference is not None else None
+        ),
         domain=strategies.ANY,
         cases=lambda: cases(made, witness),
         floats=(lambda: float_cases(made, witness)) if all_scaled(made) else None,
@@ -91,13 +94,6 @@ def claim_of(made: Construction) -> Claim:
         theorems=(*((made.name,) if made.proved else ()), *made.related),
         checks=lambda: [*checks(made), *(make() for make in BESIDE.get(made.name, ()))],
     )
-
-
-def formula_of(made: Construction) -> Formula | None:
-    """What it computes as a formula, in the parts of its prompts."""
-    if made.reference is None:
-        return None
-    return Formula(made.name, made.reference, made.prompt.fields)
 
 
 def algorithm_of(made: Construction) -> Callable[..., Any]:
@@ -146,10 +142,8 @@ def cases(made: Construction, witness: Any) -> st.SearchStrategy[Case]:
             drawn[name] = draw(per_step(kind, drawn, values(kind, d, n)))
         return drawn
 
-    of = made.prompt
-    prompts = strategies.prompts(  # made once: hypothesis reads their source then
-        entries=ENTRIES, parts=of.parts, query_parts=of.query_parts, targets=of.targets
-    )
+    # made once: hypothesis reads their source then
+    prompts = strategies.prompts(entries=ENTRIES, targets=made.targets, **parts_of_x(made))
 
     @st.composite
     def draw_case(draw: Any) -> Case:
@@ -172,6 +166,13 @@ def cases(made: Construction, witness: Any) -> st.SearchStrategy[Case]:
         return True
 
     return draw_case().filter(lambda case: fits(witness, case)).filter(defined)
+
+
+def parts_of_x(made: Construction) -> dict[str, Any]:
+    """The parts of x in its prompts, as `strategies.prompts` takes them."""
+    if made.fields == X_ALONE:
+        return {}
+    return {"parts": made.fields.parts, "query_parts": made.fields.query_parts}
 
 
 def per_step(
@@ -338,8 +339,10 @@ def assembled(made: Construction) -> Iterator[dict[str, Any]]:
     axes: dict[str, tuple[Any, ...]] = {"d": (PROVED["d"],)}
     for name, kind in own(made).items():
         axes[name] = open_values(name, kind)
-    for chosen in product(*axes.values()):
-        yield dict(zip(axes, chosen)) | ({"expand": True} if made.expand else {})
+    for values in product(*axes.values()):
+        chosen = dict(zip(axes, values))
+        if made.runs_in_letters(chosen):
+            yield chosen | ({"expand": True} if made.expand else {})
 
 
 def open_values(name: str, kind: Parameter) -> tuple[Any, ...]:
