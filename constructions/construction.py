@@ -117,9 +117,12 @@ class Construction:
     smallest eigenvalue `least` that is not 0, and n.
 
     inputs: (low, high) where the entries of x have to lie for it to be the algorithm, if anywhere.
-    fields: the parts of x that its prompts have, `targets` how many numbers a y, as in Prompt.
+    fields: the parts of x that its prompts have, or of the values which; targets: how many numbers
+    a y, both as in Prompt. sample: of the values X, y and queries that are one of its prompts,
+    where not every one of such parts is.
     states: the claim in LaTeX, equals: the independent reference, by its name in verify.algorithms
     or itself: (X, y, queries, parameters) -> predictions.
+    claim: that of a paper which speaks of it, by its id, where it states none.
     costs: of the defaults first, then of other choices of parameters.
     outside_calculus: it has activations, or attention, that cannot be run in letters; or, of the
     values, whether it has.
@@ -137,8 +140,9 @@ class Construction:
     left: str | Callable[[Values], str] = ""
     suited: Mapping[str, str] = field(default_factory=dict)
     inputs: tuple[int, int] | None = None
-    fields: Fields = X_ALONE
+    fields: Fields | Callable[[Values], Fields] = X_ALONE
     targets: int = 1
+    sample: Callable[[Values], tuple[Any, Any, Any]] | None = None
     proved: tuple[Template | Induction | Theorem, ...] = ()
     states: str = ""
     equals: str | Callable[..., Any] = ""
@@ -146,6 +150,7 @@ class Construction:
     related: tuple[str, ...] = ()
     expand: bool = False
     outside_calculus: bool | Callable[[Values], bool] = False
+    claim: str = ""
 
     def __call__(self, *given: Any, **named: Any) -> Witness:
         """The witness. Raises TypeError or ValueError on parameters that do not fit."""
@@ -203,7 +208,20 @@ class Construction:
     @property
     def is_regression(self) -> bool:
         """Whether its prompts are examples (x, y) of a function, and x to predict at."""
-        return self.fields == X_ALONE and self.targets == 1
+        return not self.other_prompts
+
+    @property
+    def other_prompts(self) -> str:
+        """What its prompts have that those of a regression have not; "" of one."""
+        fields = self.fields_at({name: one.small for name, one in self.parameters.items()})
+        parts = [part.name for part in fields.parts.slots] if fields != X_ALONE else []
+        said = [f"{' and '.join(parts)} in place of x"] if parts else []
+        said += [f"{self.targets} targets" if self.targets else "no y"] if self.targets != 1 else []
+        return ", ".join(said)
+
+    def fields_at(self, values: Values) -> Fields:
+        """The parts of x in its prompts at these values."""
+        return self.fields(values) if callable(self.fields) else self.fields
 
     @cached_property
     def _takes(self) -> tuple[str, ...]:

@@ -206,7 +206,11 @@ class Rows(Parameter):
         return "numbers separated by commas, rows by semicolons"
 
     def read(self, value: Any) -> Any:
-        return None if value is None else entries(value)
+        if value is None:
+            return None
+        made = entries(value)
+        row = isinstance(value, str) and made and not isinstance(made[0], tuple)
+        return (made,) if row else made
 
     def taken(self, name: str, value: Any, d: int) -> tuple[tuple[Exact, ...], ...] | None:
         if value is None and self.default is None:

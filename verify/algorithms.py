@@ -595,7 +595,41 @@ def temporal_differences(
 # -- a computer of one command ------------------------------------------------------------------
 
 
-def subleq(
+def subleq(X: Any, y: Any, queries: Any, address: int, loops: int = 1) -> Any:
+    """The words of memory after so many commands of a SUBLEQ machine, (n, d), 0 where commands are.
+
+    Rows of X are a word of d bits, or a command of three addresses; the one query begins with the
+    address of the next command. Bits are -1 and 1, the highest first; a row without a word has
+    zeros there. Raises ValueError where that is no machine.
+    """
+    k, d = address, X.shape[1] - 4 * address
+    is_word = [bool(row[0] != 0) for row in X]
+    memory = [_signed(row[:d]) for row in X[: sum(is_word)]]
+    commands = [
+        tuple(_unsigned(row[d + i * k : d + (i + 1) * k]) for i in range(3))
+        for row in X[sum(is_word) :]
+    ]
+    if not all(is_word[: sum(is_word)]):
+        raise ValueError("a word of memory stands behind a command")
+    counter = _unsigned(queries[0, :k])
+    for _ in range(loops):
+        memory, counter = subleq_command(memory, commands, counter, d)
+    made = X[:, :d] * 0
+    for row, word in zip(made, memory, strict=False):
+        row += np.array([2 * (word >> i & 1) - 1 for i in reversed(range(d))], dtype=int)
+    return made
+
+
+def _unsigned(bits: Any) -> int:
+    return sum(2**i for i, bit in enumerate(reversed(bits)) if bit > 0)
+
+
+def _signed(bits: Any) -> int:
+    """In two's complement."""
+    return _unsigned(bits) - (2 ** len(bits) if bits[0] > 0 else 0)
+
+
+def subleq_command(
     memory: Sequence[int], commands: Sequence[tuple[int, int, int]], counter: int, bits: int
 ) -> tuple[list[int], int]:
     """Memory and counter after the one command (a, b, c) at the counter: mem[b] -= mem[a] in two's

@@ -166,13 +166,13 @@ def test_a_difference_that_does_not_fit_is_another_number_and_the_sign_is_wrong(
 
 def test_the_interpreter_does_what_a_command_says():
     # 5 - 2 = 3 > 0: the next command; 3 - 3 <= 0: to 4; in 3 bits -4 - 1 is 3
-    assert algorithms.subleq([2, 5, 3], [(1, 2, 4), (2, 3, 4)], 4, 8) == ([2, 3, 3], 5)
-    assert algorithms.subleq([2, 3, 3], [(1, 2, 4), (2, 3, 4)], 5, 8) == ([2, 3, 0], 4)
-    assert algorithms.subleq([1, -4], [(1, 2, 9)], 3, 3) == ([1, 3], 4)
+    assert algorithms.subleq_command([2, 5, 3], [(1, 2, 4), (2, 3, 4)], 4, 8) == ([2, 3, 3], 5)
+    assert algorithms.subleq_command([2, 3, 3], [(1, 2, 4), (2, 3, 4)], 5, 8) == ([2, 3, 0], 4)
+    assert algorithms.subleq_command([1, -4], [(1, 2, 9)], 3, 3) == ([1, 3], 4)
     with pytest.raises(ValueError, match="no command at 2"):
-        algorithms.subleq([1, 2], [(1, 2, 3)], 2, 8)
+        algorithms.subleq_command([1, 2], [(1, 2, 3)], 2, 8)
     with pytest.raises(ValueError, match="points beyond the memory"):
-        algorithms.subleq([1, 2], [(1, 3, 3)], 3, 8)
+        algorithms.subleq_command([1, 2], [(1, 3, 3)], 3, 8)
 
 
 def test_longer_programs_run_to_their_end():

@@ -82,6 +82,7 @@ def run(
     if json == "-" and output == "-":
         raise WrongCall("only one of --json and -o can go to standard output")
     found = subject(name)
+    found.refuse_no_regression("the rows of a table are")
     if data.lower().endswith(".json"):
         for option, value in (("target", target), ("query", query), ("features", features)):
             if value is not None:

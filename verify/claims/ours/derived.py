@@ -31,7 +31,7 @@ from constructions.parameters import (
 )
 from proofs import letters
 from proofs.formula import SCALARS, in_sympy, parse
-from proofs.prompt import X_ALONE
+from proofs.prompt import X_ALONE, Fields
 
 from ... import algorithms, strategies
 from ...checks.case import build, reference
@@ -82,7 +82,9 @@ def claim_of(made: Construction) -> Claim:
         witness=witness,
         algorithm=algorithm_of(made),
         formula=(
-            Formula(made.name, made.reference, made.fields) if made.reference is not None else None
+            Formula(made.name, made.reference, fields_of(made))
+            if made.reference is not None
+            else None
         ),
         domain=strategies.ANY,
         cases=lambda: cases(made, witness),
@@ -170,9 +172,13 @@ def cases(made: Construction, witness: Any) -> st.SearchStrategy[Case]:
 
 def parts_of_x(made: Construction) -> dict[str, Any]:
     """The parts of x in its prompts, as `strategies.prompts` takes them."""
-    if made.fields == X_ALONE:
-        return {}
-    return {"parts": made.fields.parts, "query_parts": made.fields.query_parts}
+    fields = fields_of(made)
+    return {} if fields == X_ALONE else {"parts": fields.parts, "query_parts": fields.query_parts}
+
+
+def fields_of(made: Construction) -> Fields:
+    """The parts of x in its prompts, whatever its parameters."""
+    return made.fields_at(example_values(made))
 
 
 def per_step(
