@@ -268,7 +268,10 @@ class Matrix(Rows):
 
 @dataclass(frozen=True, kw_only=True)
 class MatrixPerStep(Matrix):
-    """One d × d matrix for all steps, or one for each; `steps` is the parameter that counts them."""
+    """One d × d matrix for all steps, or one for each.
+
+    steps: the parameter that counts them.
+    """
 
     steps: str
 

@@ -605,10 +605,10 @@ def subleq(X: Any, y: Any, queries: Any, address: int, loops: int = 1) -> Any:
     k, d = address, X.shape[1] - 4 * address
     is_word = [bool(row[0] != 0) for row in X]
     memory = [_signed(row[:d]) for row in X[: sum(is_word)]]
-    commands = [
-        tuple(_unsigned(row[d + i * k : d + (i + 1) * k]) for i in range(3))
-        for row in X[sum(is_word) :]
-    ]
+    commands = []
+    for row in X[sum(is_word) :]:
+        a, b, c = (_unsigned(row[d + i * k : d + (i + 1) * k]) for i in range(3))
+        commands.append((a, b, c))
     if not all(is_word[: sum(is_word)]):
         raise ValueError("a word of memory stands behind a command")
     counter = _unsigned(queries[0, :k])

@@ -20,7 +20,7 @@ from proofs.prompt import Fields
 
 from ... import notation as n
 
-ahead, here, key, value = n.letters("ahead here key value")
+ahead, here, key, next_key, value = n.letters("ahead here key next_key value")
 TRANSITIONS = Fields(n.layout(phi="d", phi_next="d"), ("phi",))
 STAGE = replace(
     n.stage({"phi": "phi", "next": "phi_next", "delta": "y"}, phi="d", next="d", delta=""),
@@ -34,9 +34,8 @@ C = n.matrix_letter("C")
 def _step(method: str) -> n.Template:
     """One step in one layer."""
     keys = [n.Block("f", "phi", key, matrix=C)]
-    weights, next_key = n.scaled(here, key), n.letters("next_key")
     if method == "residual":
-        keys.append(n.Block("f", "next", *next_key, matrix=C))
+        keys.append(n.Block("f", "next", next_key, matrix=C))
     head = n.Head(
         n.slot_map(("f", "next", ahead), ("f", "phi", here)),
         n.slot_map(*keys),
@@ -58,7 +57,7 @@ def _step(method: str) -> n.Template:
         becomes={"w": f"w + C*{ALONG[method]}.T*(y + gamma*phi_next*w - phi*w)/n"},
         letters={"w": "vector", "C": "matrix"},
         parameters=("gamma",),
-        fix=weights,
+        fix=n.scaled(here, key),
     )
 
 

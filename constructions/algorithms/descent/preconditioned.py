@@ -4,8 +4,8 @@ Statement: w_k = w_{k-1} - eta P_k grad L(w_{k-1}) from zero, L = 1/2 sum (w^T x
 over n; P_k any matrices (d, d), which need not be symmetric. Tokens carry x and r = y - w^T x,
 minus the prediction at a query; P sits in the key. One head per layer, width d + 1.
 
-With the mean loss and a matrix for each step it is what ahn2023 (lemma 1) and, as one step, yang2024
-print as Z + 1/n P Z M (Z^T Q Z); ahn2023 writes Q = -diag(A, 0), which is P = A^T.
+With the mean loss and a matrix for each step it is what ahn2023 prints (equation 8, lemma 1) as
+Z + 1/n P Z M (Z^T Q Z) with Q = -diag(A, 0), which is P = A^T.
 """
 
 from fractions import Fraction
