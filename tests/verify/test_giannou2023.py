@@ -110,6 +110,7 @@ def test_contents_in_the_box_are_read_within_the_formula(k, counter, random):
     assert abs(made[0] - (2 * buffer - kept)) < 1e-12
 
 
+@pytest.mark.recomputes("giannou2023.read.softmax")
 def test_the_softmax_alone_gives_half_of_the_column():
     verdict = found("giannou2023.read.softmax")
     shown = verdict.counterexample
@@ -149,6 +150,7 @@ def test_another_adder_is_seen(wrong):
     assert subtraction.every_pair(wrong).run(Budget(quick=True)).passed is False
 
 
+@pytest.mark.recomputes("giannou2023.subtract.integers")
 def test_a_difference_that_does_not_fit_is_another_number_and_the_sign_is_wrong():
     shown = found("giannou2023.subtract.integers").counterexample
     N, a, b = (shown[name] for name in ("N", "a", "b"))
