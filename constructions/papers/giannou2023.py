@@ -359,13 +359,6 @@ def _bits(number: int, size: int) -> list[int]:
     targets=0,
     sample=program,
     claim="giannou2023.subleq",
-    costs=(
-        n.Cost(
-            "k commands of a SUBLEQ computer",
-            {"layers": "10*k", "heads": "2"},
-            "giannou2023: a loop of ten layers",
-        ),
-    ),
     source=SOURCE,
 )
 def subleq(

@@ -20,8 +20,7 @@ from .export import Export, construction
 from .lesson import Lesson, rich
 from .lessons import GENERAL, lessons
 from .mathml import plain
-from .report_page import frame
-from .story import definitions, given, story
+from .story import given, story
 
 WIDEST = 200  # hidden units of a stream that a reader can still scroll through
 SCRIPTS = (
@@ -78,8 +77,6 @@ def construction_page(name: str, parameters: Mapping[str, Any]) -> str:
             f"a page shows up to {WIDEST} numbers per token, and {name} has {witness.width} at "
             "this size: choose a smaller d"
         )
-    if not constructions.get(name).is_regression:
-        return still_page(name, chosen, witness, lesson)
     lesson = fitted_to(lesson, witness)
     export = Export()
     family = construction(export, name, chosen, lesson.sizes)
@@ -94,23 +91,6 @@ def construction_page(name: str, parameters: Mapping[str, Any]) -> str:
         example=story(witness, lesson),
         start=family["start"] | family["scalars"],
     )
-
-
-def still_page(name: str, parameters: Mapping[str, Any], witness: Witness, lesson: Lesson) -> str:
-    """The page of a construction whose prompts the page's interpreter has no word for: its text,
-    and one prompt through every layer, as it was run here."""
-    made = constructions.get(name)
-    if made.sample is not None:
-        X, y, queries = made.sample(made.values(**parameters))
-        lesson = replace(lesson, X=X.tolist(), y=y.tolist(), queries=queries.tolist())
-    n, width = len(lesson.X), len(lesson.X[0])
-    if width != witness.prompt.inputs or (witness.examples or n) != n:
-        raise ValueError(f"the example of {name} has {n} rows of {width} numbers, not of "
-                         f"{witness.prompt.inputs}")  # fmt: skip
-    paragraphs = "".join(f"<p>{rich(text)}</p>" for text in lesson.paragraphs)
-    why = f"<p>Nothing runs in this page: its prompts have {plain(made.other_prompts)}.</p>"
-    body = f"{paragraphs}{why}{definitions(witness)}{story(witness, lesson)}{exercises(lesson)}"
-    return frame(lesson.title, lesson.lead, body, witness.source)
 
 
 def lesson_of(name: str) -> Lesson:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from textwrap import dedent
 from typing import Any
@@ -16,7 +17,7 @@ from ..inputs.names import Subject, signature_of
 from ..papers import paper_of
 from ..strategies import as_text
 from . import own
-from .build import construction_page, fitted_to, lesson_of, literal, page
+from .build import _exact, construction_page, exercises, fitted_to, lesson_of, literal, page
 from .export import Export
 from .index_table import INDEX_SCRIPT, statements_index, verdict_html
 from .latex import stated
@@ -24,13 +25,14 @@ from .lesson import rich
 from .mathml import plain
 from .pairs import Builder, Pair, matrix_name, pair_of
 from .report_page import checks_table, counterexample_html, frame
-from .story import Predictions, given, story
+from .story import Predictions, definitions, given, story
 
 
 def html_of(name: str, parameters: Mapping[str, Any]) -> str:
     """The page of the construction or claim `name`. Raises ValueError on an unknown one."""
     if name in constructions.names():
-        return construction_page(name, parameters)
+        running = constructions.get(name).is_regression
+        return (construction_page if running else still_page)(name, parameters)
     variants: dict[str, Claim] = {c.variant: c for c in builtin() if c.id == name}
     if not variants:
         constructions.get(name)  # says what is close and what there is
@@ -38,6 +40,26 @@ def html_of(name: str, parameters: Mapping[str, Any]) -> str:
         raise ValueError(f"the page of the claim {name} takes no parameters: they are its controls")
     claim = variants.get("printed") or next(iter(variants.values()))
     return claim_page(claim, variants, {claim.variant: found(claim)})
+
+
+def still_page(name: str, parameters: Mapping[str, Any]) -> str:
+    """The page of a construction whose prompts the page's interpreter has no word for: its text,
+    and one prompt through every layer, as it was run here."""
+    made, lesson = constructions.get(name), lesson_of(name)
+    chosen = {key: _exact(value) for key, value in {**lesson.parameters, **parameters}.items()}
+    witness = constructions.build(name, **chosen)
+    if made.sample is not None:
+        X, y, queries = made.sample(made.values(**chosen))
+        lesson = replace(lesson, X=X.tolist(), y=y.tolist(), queries=queries.tolist())
+    if len(lesson.X[0]) != witness.prompt.inputs:
+        raise ValueError(
+            f"the example of {name} has rows of {len(lesson.X[0])} numbers, not of "
+            f"{witness.prompt.inputs}: leave d as it is"
+        )
+    text = "".join(f"<p>{rich(paragraph)}</p>" for paragraph in lesson.paragraphs)
+    why = f"<p>Nothing runs in this page: its prompts have {plain(made.other_prompts)}.</p>"
+    body = f"{text}{why}{definitions(witness)}{story(witness, lesson)}{exercises(lesson)}"
+    return frame(lesson.title, lesson.lead, body, witness.source)
 
 
 def html_of_own(subject: Subject, parameters: Mapping[str, Any]) -> str:

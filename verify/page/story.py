@@ -133,7 +133,8 @@ def arithmetic(witness: Witness) -> str:
         return "float64"
     zeros = (np.zeros(shape, int) for shape in shapes_of(witness.prompt, witness.examples or 1, 1))
     try:
-        witness.predict(*zeros, numbers="rational")
+        X, y, queries = zeros
+        witness.predict(X, y, queries, numbers="rational")
     except (ValueError, TypeError, ZeroDivisionError):
         return "float64"
     return "rational"

@@ -53,7 +53,7 @@ class Trial:
     `proof`: arguments of proofs.prove_witness, the claim's formula among them; None where the
     claim has none, no assembled witness of this kind, or where the unchanged witness is not
     proved. `letters`: whether `equality` proves the unchanged witness; not where the algorithm
-    compares its numbers.
+    compares its numbers. `few`: whether letters for a whole prompt are few enough to try.
     """
 
     name: str
@@ -64,6 +64,7 @@ class Trial:
     floats: tuple[Case, ...]
     proof: Mapping[str, Any] | None = None
     letters: bool = True
+    few: bool = True
 
     @property
     def n(self) -> int:
@@ -133,7 +134,7 @@ def _equal(one: Trial, witness: Witness, refutes: Mapping[str, bool | None]) -> 
     # with ReLUs, letters that differ do not prove that the functions do
     if one.letters and equal_in_letters(one, witness):
         return True
-    return True if not one.letters and _same_in_letters(one, witness) else None
+    return True if one.few and not one.letters and _same_in_letters(one, witness) else None
 
 
 def _same_in_letters(one: Trial, witness: Witness) -> bool:

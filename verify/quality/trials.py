@@ -16,6 +16,7 @@ import constructions
 from constructions.witness import Witness
 
 from ..checks.case import build, reference
+from ..checks.symbolic import shapes_of
 from ..claim import Budget, Claim, builtin
 from ..hunt import drawn
 from ..inputs.errors import WrongCall
@@ -59,6 +60,14 @@ TRIALS = {
     "paired_least_squares": at("paired_least_squares", d=1, examples=2, ridge=HALF),
     "preconditioned": at(
         "preconditioned", steps=2, step_size=THIRD, preconditioner=((2, 1), (-1, 3))
+    ),
+    "functional_descent": at("functional_descent", steps=2, rate=(HALF, THIRD)),
+    "functional_descent relu": at("functional_descent", steps=2, rate=THIRD, attention="relu"),
+    "temporal_differences": at(
+        "temporal_differences", steps=2, gamma=HALF, C=(((1, 2), (-1, 1)), ((2, 1), (0, 1)))
+    ),
+    "temporal_differences residual": at(
+        "temporal_differences", d=1, steps=2, gamma=THIRD, C=((2,),), method="residual"
     ),
     "lasso": at("lasso", steps=2, step_size=THIRD / 8, penalty=HALF),
     "logistic": at("logistic", d=1, steps=2, step_size=HALF / 2, pieces=1, reach=2),
@@ -108,8 +117,8 @@ def trial(name: str, seed: int = 0) -> Trial:
         claim,
         parameters,
         witness,
-        _exact(parameters, n, d, seed, _inputs(id) == (0, 1)),
-        _floats(parameters, n, d, seed),
+        _exact(parameters, witness, n, seed, _inputs(id) == (0, 1)),
+        _floats(parameters, n, d, seed) if claim.floats is not None else (),
         _proof(claim, witness),
     )
     return replace(one, letters=equal_in_letters(one, witness))
@@ -118,6 +127,7 @@ def trial(name: str, seed: int = 0) -> Trial:
 # -- what papers print, and its repairs ---------------------------------------------------------
 
 SCALES = (Fraction(1), Fraction(1, 12), Fraction(1, 100))  # some claims speak of small prompts
+MOST_LETTERS = 8  # layers × examples × d, beyond which letters for all of it take minutes
 DRAWN = 120  # cases of a claim, of which those of one size and one set of parameters are taken
 
 
@@ -166,7 +176,7 @@ def _cases_of(claim: Claim, seed: int) -> tuple[Case, ...]:
         known = (sorted(case.parameters.items(), key=str), case.X.shape, case.queries.shape)
         groups.setdefault(str(known), []).append(case)
 
-    def suits(group: list[Case]) -> tuple[int, ...]:
+    def suits(group: list[Case]) -> tuple[Any, ...]:
         case = group[0]
         numbers = [value for value in case.parameters.values() if isinstance(value, Rational)]
         layers = build(claim.witness, case.parameters).layers  # type: ignore[arg-type]
@@ -175,7 +185,8 @@ def _cases_of(claim: Claim, seed: int) -> tuple[Case, ...]:
         return (small, something, min(layers, 2), min(case.d, 2), min(len(case.X), 2),
                 all(numbers), len(group))  # fmt: skip
 
-    return tuple(max(groups.values(), key=suits))
+    chosen: list[Case] = max(groups.values(), key=suits)
+    return tuple(chosen)
 
 
 def _paper_trial(claim: Claim, seed: int) -> Trial:
@@ -203,7 +214,8 @@ def _paper_trial(claim: Claim, seed: int) -> Trial:
         further.append(replace(case, X=X, y=y, queries=queries))
     exact = tuple((*own[:EXACT], *filter(speaks, further)))
     one = Trial(label(claim), claim, case.parameters, witness, exact, (), _proof(claim, witness))
-    return replace(one, letters=equal_in_letters(one, witness))
+    few = witness.layers * len(case.X) * witness.d <= MOST_LETTERS
+    return replace(one, letters=few and equal_in_letters(one, witness), few=few)
 
 
 def _inputs(id: str) -> tuple[int, int] | None:
@@ -212,7 +224,7 @@ def _inputs(id: str) -> tuple[int, int] | None:
 
 
 def _exact(
-    parameters: Mapping[str, Any], n: int, d: int, seed: int, in_unit_interval: bool
+    parameters: Mapping[str, Any], witness: Witness, n: int, seed: int, in_unit_interval: bool
 ) -> tuple[Case, ...]:
     """Prompts of fractions, and two queries each."""
     rng = random.Random(seed)
@@ -229,10 +241,12 @@ def _exact(
         return made
 
     scales = (Fraction(1), Fraction(1) if in_unit_interval else Fraction(1, 8))
+    of_x, of_y, of_queries = shapes_of(witness.prompt, n, 2)
     return tuple(
-        Case(parameters, fractions(n, d) * scale, fractions(n) * scale, fractions(2, d))
+        Case(parameters, fractions(*of_x) * scale, fractions(*of_y) * scale, fractions(*of_queries),
+             witness.prompt.fields, witness.prompt.targets)
         for scale in scales * (EXACT // 2)
-    )
+    )  # fmt: skip
 
 
 def _floats(parameters: Mapping[str, Any], n: int, d: int, seed: int) -> tuple[Case, ...]:
