@@ -572,8 +572,9 @@ def temporal_differences(
     matrix of C, or `steps` of them with the one matrix C; rows of X are (phi, phi'), y has the
     rewards, queries are phi.
 
-    decay: lambda of the traces e_i = lambda e_{i-1} + phi_i. method "residual": phi_i - gamma phi'_i
-    in their place. centred: of each reward the mean of those so far, itself included, is taken off.
+    decay: lambda of the traces e_i = lambda e_{i-1} + phi_i. method "residual": phi_i -
+    gamma phi'_i in their place. centred: of each reward the mean of those so far, itself included,
+    is taken off.
     """
     X, y, queries, gamma, decay = _together(X, y, queries, also=(gamma, decay))
     d, n = queries.shape[1], len(X)
