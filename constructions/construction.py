@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from proofs.formula import rename
 from proofs.layer import Layer, Readout
+from proofs.prompt import X_ALONE, Fields
 from proofs.vocabulary import Form
 
 from .parameters import Parameter, with_dimension
@@ -116,10 +117,15 @@ class Construction:
     smallest eigenvalue `least` that is not 0, and n.
 
     inputs: (low, high) where the entries of x have to lie for it to be the algorithm, if anywhere.
+    fields: the parts of x that its prompts have, or of the values which; targets: how many numbers
+    a y, both as in Prompt. sample: of the values X, y and queries that are one of its prompts,
+    where not every one of such parts is.
     states: the claim in LaTeX, equals: the independent reference, by its name in verify.algorithms
     or itself: (X, y, queries, parameters) -> predictions.
+    claim: that of a paper which speaks of it, by its id, where it states none.
     costs: of the defaults first, then of other choices of parameters.
-    outside_calculus: it has activations, or attention, that cannot be run in letters.
+    outside_calculus: it has activations, or attention, that cannot be run in letters; or, of the
+    values, whether it has.
     related: ids of theorems about it that are no theorems of its layers. expand: letters for the
     iterates forget what they have in common, so that a proof has to put in what defines them.
     """
@@ -134,13 +140,17 @@ class Construction:
     left: str | Callable[[Values], str] = ""
     suited: Mapping[str, str] = field(default_factory=dict)
     inputs: tuple[int, int] | None = None
+    fields: Fields | Callable[[Values], Fields] = X_ALONE
+    targets: int = 1
+    sample: Callable[[Values], tuple[Any, Any, Any]] | None = None
     proved: tuple[Template | Induction | Theorem, ...] = ()
     states: str = ""
     equals: str | Callable[..., Any] = ""
     costs: tuple[Cost, ...] = ()
     related: tuple[str, ...] = ()
     expand: bool = False
-    outside_calculus: bool = False
+    outside_calculus: bool | Callable[[Values], bool] = False
+    claim: str = ""
 
     def __call__(self, *given: Any, **named: Any) -> Witness:
         """The witness. Raises TypeError or ValueError on parameters that do not fit."""
@@ -188,6 +198,30 @@ class Construction:
         """The parts at these values, with the letter d for the dimension; or all of a witness that
         is compiled as a whole."""
         return self.parts(**{name: values[name] for name in self._takes})
+
+    def runs_in_letters(self, values: Values) -> bool:
+        """Whether the calculus knows all that it does at these values, and its algorithm."""
+        beyond = self.outside_calculus
+        known = self.reference is not None and self.reference(values) is not None
+        return known and not (beyond(values) if callable(beyond) else beyond)
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether its prompts are examples (x, y) of a function, and x to predict at."""
+        return not self.other_prompts
+
+    @property
+    def other_prompts(self) -> str:
+        """What its prompts have that those of a regression have not; "" of one."""
+        fields = self.fields_at({name: one.small for name, one in self.parameters.items()})
+        parts = [part.name for part in fields.parts.slots] if fields != X_ALONE else []
+        said = [f"{' and '.join(parts)} in place of x"] if parts else []
+        said += [f"{self.targets} targets" if self.targets else "no y"] if self.targets != 1 else []
+        return ", ".join(said)
+
+    def fields_at(self, values: Values) -> Fields:
+        """The parts of x in its prompts at these values."""
+        return self.fields(values) if callable(self.fields) else self.fields
 
     @cached_property
     def _takes(self) -> tuple[str, ...]:

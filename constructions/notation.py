@@ -12,6 +12,7 @@ from .construction import Cost, Parts, construction
 from .parameters import (
     Examples,
     Matrix,
+    MatrixPerStep,
     Number,
     NumberPerStep,
     Numbers,
@@ -19,6 +20,7 @@ from .parameters import (
     Rows,
     Vector,
     Whole,
+    is_per_step,
 )
 from .parts import beside, bilinear, head, interleaved, linear_mlp, relu_heads
 
@@ -38,6 +40,7 @@ __all__ = [
     "Induction",
     "Layer",
     "Matrix",
+    "MatrixPerStep",
     "Number",
     "NumberPerStep",
     "Numbers",
@@ -56,6 +59,7 @@ __all__ = [
     "construction",
     "head",
     "interleaved",
+    "is_per_step",
     "layout",
     "letters",
     "linear_mlp",

@@ -206,7 +206,11 @@ class Rows(Parameter):
         return "numbers separated by commas, rows by semicolons"
 
     def read(self, value: Any) -> Any:
-        return None if value is None else entries(value)
+        if value is None:
+            return None
+        made = entries(value)
+        row = isinstance(value, str) and made and not isinstance(made[0], tuple)
+        return (made,) if row else made
 
     def taken(self, name: str, value: Any, d: int) -> tuple[tuple[Exact, ...], ...] | None:
         if value is None and self.default is None:
@@ -260,6 +264,44 @@ class Matrix(Rows):
             and (not self.invertible or is_invertible(rows))
             and (not self.positive_definite or is_positive_definite(rows))
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixPerStep(Matrix):
+    """One d × d matrix for all steps, or one for each.
+
+    steps: the parameter that counts them.
+    """
+
+    steps: str
+
+    @property
+    def words(self) -> str:
+        return f"{super().words}; or a matrix for each step, separated by |"
+
+    def read(self, value: Any) -> Any:
+        if isinstance(value, str) and "|" in value:
+            return tuple(super(MatrixPerStep, self).read(one) for one in value.split("|"))
+        return super().read(value)
+
+    def taken(self, name: str, value: Any, d: int) -> Any:
+        if not is_per_step(value):
+            return super().taken(name, value, d)
+        return tuple(super(MatrixPerStep, self).taken(f"{name}{k}", one, d)
+                     for k, one in enumerate(value, start=1))  # fmt: skip
+
+    def agree(self, name: str, values: Mapping[str, Any]) -> None:
+        value, steps = values[name], values[self.steps]
+        if is_per_step(value) and len(value) != steps:
+            raise ValueError(
+                f"{name} must have a matrix for each of {self.steps} = {steps}, not {len(value)}"
+            )
+
+
+def is_per_step(value: Any) -> bool:
+    """Whether it is a list of matrices, and no matrix; the empty list is one for no steps."""
+    nested = isinstance(value, (tuple, list)) and all(isinstance(e, (tuple, list)) for e in value)
+    return nested and all(isinstance(row, (tuple, list)) for one in value for row in one)
 
 
 def _short(rows: tuple[tuple[Exact, ...], ...]) -> str:

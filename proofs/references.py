@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from proofs.letters import Each, is_matrices
+
 Statement = tuple[dict[str, str], str]
 
 
@@ -145,11 +147,53 @@ def chebyshev(parameters: Mapping[str, Any]) -> Statement:
 
 
 def preconditioned(parameters: Mapping[str, Any]) -> Statement:
-    """w_k = w_{k−1} − ηP∇L(w_{k−1}), L = ½ Σ (wᵀx − y)²."""
+    """w_k = w_{k−1} − ηP_k∇L(w_{k−1}), L = ½ Σ (wᵀx − y)², or that over n.
+
+    P_k = preconditioner, or preconditioner1 in the first step where there is a list of them.
+    """
     made, last = {"w0": "O"}, parameters["steps"]
+    several = _is_per_step(parameters["preconditioner"])
+    over = "/n" if parameters.get("loss") == "mean" else ""
     for k in range(1, last + 1):
-        made[f"w{k}"] = f"w{k - 1} - step_size*preconditioner*X.T*(X*w{k - 1} - y)"
+        P = f"preconditioner{k}" if several else "preconditioner"
+        made[f"w{k}"] = f"w{k - 1} - step_size*{P}*X.T*(X*w{k - 1} - y){over}"
     return made, f"w{last}.T*x_t"
+
+
+def _is_per_step(value: Any) -> bool:
+    """Whether a parameter that may be a matrix for all steps is a list of one for each."""
+    return isinstance(value, Each) or is_matrices(value)
+
+
+def temporal_differences(parameters: Mapping[str, Any]) -> Statement:
+    """w_k = w_{k−1} + C_k Σ δ_i e_i / n, δ_i = r_i + γ w^T φ'_i − w^T φ_i; C1 in the first step
+    where C is a list; e_i = φ_i, or φ_i − γ φ'_i ("residual")."""
+    made, last, several = {"w0": "O"}, parameters["steps"], _is_per_step(parameters["C"])
+    along = "(phi - gamma*phi_next)" if parameters["method"] == "residual" else "phi"
+    for k in range(1, last + 1):
+        w, C = f"w{k - 1}", f"C{k}" if several else "C"
+        made[f"w{k}"] = f"{w} + {C}*{along}.T*(y + gamma*phi_next*{w} - phi*{w})/n"
+    return made, f"w{last}.T*phi_t"
+
+
+def functional_descent(parameters: Mapping[str, Any]) -> Statement | None:
+    """f_k = f_{k−1} + r_k Σ_j (y_j − f_{k−1}(x_j)) h(⟨x_j, ·⟩) from 0, h the identity or the ReLU:
+    then f_k is the sum of a_j h(⟨x_j, ·⟩). None for the exponential, which the language lacks.
+
+    r_k = rate, or rate1 in the first step where it is a list.
+    """
+    attention, several = parameters["attention"], isinstance(parameters["rate"], (tuple, Each))
+    if attention == "exponential":
+        return None
+    linear, last = attention == "linear", parameters["steps"]
+    made = {"w0": "O"} if linear else {"K": "relu(X*X.T)", "a0": "y - y"}
+    for k in range(1, last + 1):
+        rate = f"rate{k}" if several else "rate"
+        if linear:
+            made[f"w{k}"] = f"w{k - 1} + {rate}*X.T*(y - X*w{k - 1})"
+        else:
+            made[f"a{k}"] = f"a{k - 1} + {rate}*(y - K*a{k - 1})"
+    return made, f"w{last}.T*x_t" if linear else f"relu(X*x_t).T*a{last}"
 
 
 def kernel_regression(parameters: Mapping[str, Any]) -> Statement | None:

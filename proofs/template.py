@@ -40,7 +40,10 @@ KEY_SCALE = "a key scaled up and the value scaled down"
 
 @dataclass(frozen=True)
 class Stage:
-    """What layers work on: a stream and how tokens enter it; n examples, or a fixed number."""
+    """What layers work on: a stream and how tokens enter it; n examples, or a fixed number.
+
+    `parts` of x, and those of a query, as in Prompt.
+    """
 
     layout: Layout
     embedding: SlotMap
@@ -48,6 +51,8 @@ class Stage:
     positions: int = 0
     examples: int | None = None
     d: str = DIMENSION
+    parts: Layout | None = None
+    query_parts: tuple[str, ...] | None = None
 
     def at(self, values: Mapping[Any, Any]) -> Stage:
         """The same with values for letters in what a token carries."""
@@ -56,7 +61,14 @@ class Stage:
 
     @cached_property
     def prompt(self) -> Prompt:
-        return Prompt(self.d, self.embedding, register=self.register, positions=self.positions)
+        return Prompt(
+            self.d,
+            self.embedding,
+            register=self.register,
+            positions=self.positions,
+            parts=self.parts,
+            query_parts=self.query_parts,
+        )
 
 
 def stage(embedding: Mapping[str, str | tuple[str, Any]], **shapes: str) -> Stage:

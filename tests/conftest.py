@@ -6,14 +6,15 @@ import os
 from typing import Any
 
 # processes share two cores: threads of the same matrix product would only wait for each other
-for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(threads, "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
 from examples import examples
 
 import constructions
+from verify.checks.symbolic import shapes_of
 
 
 @pytest.fixture(params=examples())
@@ -24,18 +25,21 @@ def witness(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture
-def prompt() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """X (4, 3), y (4,), queries (2, 3) of small integers."""
+def prompt(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """X (4, 3), y (4,), queries (2, 3) of small integers; as the witness's prompts have them."""
     rng = np.random.default_rng(1)
-    return rng.integers(-3, 4, (4, 3)), rng.integers(-3, 4, 4), rng.integers(-3, 4, (2, 3))
+    return tuple(rng.integers(-3, 4, shape) for shape in shapes(request))
 
 
 @pytest.fixture
-def batch() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """X (5, 4, 3), y (5, 4), queries (5, 2, 3) of floats."""
+def batch(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """X (5, 4, 3), y (5, 4), queries (5, 2, 3) of floats; as the witness's prompts have them."""
     rng = np.random.default_rng(2)
-    return (
-        rng.standard_normal((5, 4, 3)),
-        rng.standard_normal((5, 4)),
-        rng.standard_normal((5, 2, 3)),
-    )
+    return tuple(rng.standard_normal((5, *shape)) for shape in shapes(request))
+
+
+def shapes(request: pytest.FixtureRequest) -> tuple[tuple[int, ...], ...]:
+    """Of X, y and queries, 4 examples and 2 queries for d = 3."""
+    if "witness" not in request.fixturenames:
+        return (4, 3), (4,), (2, 3)
+    return shapes_of(request.getfixturevalue("witness").prompt, 4, 2)

@@ -299,14 +299,26 @@ def deep_descent(X: Any, y: Any, queries: Any, layers: int, alpha: Any) -> Any:
 
 
 def preconditioned(
-    X: Any, y: Any, queries: Any, steps: int, step_size: Any, preconditioner: Any = None
+    X: Any,
+    y: Any,
+    queries: Any,
+    steps: int,
+    step_size: Any,
+    preconditioner: Any = None,
+    loss: str = "sum",
 ) -> Any:
-    """w <- w - step_size P grad; P = I where it is not given."""
-    X, y, queries, step_size, P = _together(X, y, queries, also=(step_size, preconditioner))
+    """w <- w - step_size P grad; P = I where it is not given, or it is a list of one for each step.
+
+    loss "mean": the gradient is divided by the number of examples.
+    """
+    P = None if preconditioner is None else np.array(preconditioner, dtype=object)
+    X, y, queries, step_size, P = _together(X, y, queries, also=(step_size, P))
     w = _zeros(X)
-    for _ in range(steps):
+    for k in range(steps):
         pull = X.T @ (X @ w - y)
-        w = w - (pull if P is None else P @ pull) * step_size
+        pull = pull / len(X) if loss == "mean" else pull
+        of_step = P if P is None or P.ndim == 2 else P[k]
+        w = w - (pull if of_step is None else of_step @ pull) * step_size
     return queries @ w
 
 
@@ -465,6 +477,21 @@ def _logistic(X: Any, y: Any, queries: Any, steps: int, step_size: Any, sigmoid:
     return _each(sigmoid, queries @ w)
 
 
+def functional_descent(
+    X: Any, y: Any, queries: Any, steps: int, rate: Any, attention: str = "linear"
+) -> Any:
+    """f <- f + rate sum_j (y_j - f(x_j)) h(<x_j, .>) from 0, h the identity, the ReLU or the
+    exponential; `rate` may be one for each step."""
+    X, y, queries, rates = _together(X, y, queries, also=(np.array(rate, dtype=object),))
+    functions = {"linear": lambda score: score, "relu": _positive, "exponential": exp}
+    here, there = (_each(functions[attention], Z @ X.T) for Z in (X, queries))
+    fit, prediction = y * 0, queries[:, 0] * 0
+    for k in range(steps):
+        error = (y - fit) * (rates[k] if np.ndim(rates) else rates)
+        fit, prediction = fit + here @ error, prediction + there @ error
+    return prediction
+
+
 def kernel_regression(
     X: Any, y: Any, queries: Any, steps: int, step_size: Any, kernel: str = "linear",
     features: Any = None, offsets: Any = None, temperature: Any = 1,
@@ -537,27 +564,30 @@ def temporal_differences(
     C: Any,
     gamma: Any = 1,
     decay: Any = 0,
-    residual: bool = False,
+    method: str = "td0",
     centred: bool = False,
+    steps: int | None = None,
 ) -> Any:
     """Values <w, phi> of batch TD(lambda) from w = 0, one step w + C (sum_i delta_i e_i)/n for each
-    matrix of C; rows of X are (phi, phi'), y has the rewards, queries are phi.
+    matrix of C, or `steps` of them with the one matrix C; rows of X are (phi, phi'), y has the
+    rewards, queries are phi.
 
-    decay: lambda of the traces e_i = lambda e_{i-1} + phi_i. residual: phi_i - gamma phi'_i in
-    their place. centred: of each reward the mean of those so far, itself included, is taken off.
+    decay: lambda of the traces e_i = lambda e_{i-1} + phi_i. method "residual": phi_i -
+    gamma phi'_i in their place. centred: of each reward the mean of those so far, itself included,
+    is taken off.
     """
     X, y, queries, gamma, decay = _together(X, y, queries, also=(gamma, decay))
     d, n = queries.shape[1], len(X)
     now, following = X[:, :d], X[:, d:] * gamma
     w = queries[0] * 0
-    for one in C:
-        (preconditioner,) = _together(X, also=(np.array(one, dtype=object),))[1:]
+    (matrices,) = _together(X, also=(np.array(C, dtype=object),))[1:]
+    for preconditioner in [matrices] * (steps or 0) if matrices.ndim == 2 else matrices:
         moved, trace, total = w * 0, w * 0, y[0] * 0
         for i in range(n):
             total = total + y[i]
             reward = y[i] - total / (i + 1) if centred else y[i]
             trace = trace * decay + now[i]
-            along = now[i] - following[i] if residual else trace
+            along = now[i] - following[i] if method == "residual" else trace
             moved = moved + along * (reward + following[i] @ w - now[i] @ w)
         w = w + (preconditioner @ moved) / n
     return queries @ w
@@ -566,7 +596,41 @@ def temporal_differences(
 # -- a computer of one command ------------------------------------------------------------------
 
 
-def subleq(
+def subleq(X: Any, y: Any, queries: Any, address: int, loops: int = 1) -> Any:
+    """The words of memory after so many commands of a SUBLEQ machine, (n, d), 0 where commands are.
+
+    Rows of X are a word of d bits, or a command of three addresses; the one query begins with the
+    address of the next command. Bits are -1 and 1, the highest first; a row without a word has
+    zeros there. Raises ValueError where that is no machine.
+    """
+    k, d = address, X.shape[1] - 4 * address
+    is_word = [bool(row[0] != 0) for row in X]
+    memory = [_signed(row[:d]) for row in X[: sum(is_word)]]
+    commands = []
+    for row in X[sum(is_word) :]:
+        a, b, c = (_unsigned(row[d + i * k : d + (i + 1) * k]) for i in range(3))
+        commands.append((a, b, c))
+    if not all(is_word[: sum(is_word)]):
+        raise ValueError("a word of memory stands behind a command")
+    counter = _unsigned(queries[0, :k])
+    for _ in range(loops):
+        memory, counter = subleq_command(memory, commands, counter, d)
+    made = X[:, :d] * 0
+    for row, word in zip(made, memory, strict=False):
+        row += np.array([2 * (word >> i & 1) - 1 for i in reversed(range(d))], dtype=int)
+    return made
+
+
+def _unsigned(bits: Any) -> int:
+    return sum(2**i for i, bit in enumerate(reversed(bits)) if bit > 0)
+
+
+def _signed(bits: Any) -> int:
+    """In two's complement."""
+    return _unsigned(bits) - (2 ** len(bits) if bits[0] > 0 else 0)
+
+
+def subleq_command(
     memory: Sequence[int], commands: Sequence[tuple[int, int, int]], counter: int, bits: int
 ) -> tuple[list[int], int]:
     """Memory and counter after the one command (a, b, c) at the counter: mem[b] -= mem[a] in two's

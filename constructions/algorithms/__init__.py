@@ -1,1 +1,1 @@
-"""One construction a file, found by its name."""
+"""One construction a file, found by its name; a folder for each idea of how it is done."""

@@ -19,12 +19,15 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from proofs.layer import MLP, Head, Layer, Readout
 from proofs.prompt import Prompt
 from proofs.rule import Rule, rule
 from proofs.slotmap import Block, SlotMap, slot_map
 from proofs.stream import Layout, layout
 
+from .. import notation as n
 from ..parameters import number, whole
 from ..witness import Witness
 
@@ -326,10 +329,41 @@ def subtractor(d: int) -> Witness:
     )
 
 
+def program(values: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """X, y and the query of a machine: two words that are 1, and the one command that takes the
+    first off the second and comes to itself."""
+    N, k = values["d"], values["address"]
+    word = [*_bits(1, N), *[0] * (4 * k)]
+    command = [bit for at in (1, 2, 3) for bit in _bits(at, k)]
+    rows = [word, word, [*[0] * N, *command, *[0] * k]]
+    asked = [[*_bits(3, k), *[0] * (3 * k)]]
+    X, queries = (np.array(part, dtype=object) * Fraction(1) for part in (rows, asked))
+    return X, np.zeros((len(rows), 0), dtype=object), queries
+
+
+def _bits(number: int, size: int) -> list[int]:
+    return [2 * (number >> i & 1) - 1 for i in reversed(range(size))]
+
+
+@n.construction(
+    parameters={
+        "d": n.Whole(example=2),
+        "address": n.Whole(least=2, example=2),
+        "temperature": n.Number(above=0, example=10),
+        "epsilon": n.Number(above=0, default=EPSILON),
+        "loops": n.Whole(least=0, default=1),
+        "clamped": n.OneOf(of=(True, False), default=True),
+    },
+    steps="loops",
+    fields=lambda values: columns(values["d"], values["address"]).fields,
+    targets=0,
+    sample=program,
+    claim="giannou2023.subleq",
+    source=SOURCE,
+)
 def subleq(
-    d: int, address: int, temperature: Any, epsilon: Any = EPSILON, loops: int = 1,
-    clamped: bool = True,
-) -> Witness:  # fmt: skip
+    d: int, address: int, temperature: Any, epsilon: Any, loops: int, clamped: bool
+) -> Witness:
     """One loop, ten layers, executes one command on words of d bits and addresses of `address`.
 
     Predicted is the memory of every column, 0 in those of commands.

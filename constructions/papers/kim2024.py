@@ -18,7 +18,7 @@ from proofs.prompt import Prompt
 from proofs.slotmap import Block, SlotMap, slot_map
 from proofs.stream import layout
 
-from ..algorithms.spline_regression import with_splines
+from ..algorithms.kernels.spline_regression import with_splines
 from ..construction import Parts
 from ..parameters import whole
 from ..witness import Witness

@@ -79,7 +79,7 @@ class BesideBalls:
 
 
 def _prompts(a: torch.Tensor) -> torch.Tensor:
-    return a.reshape(-1, *a.shape[-2:])
+    return a.reshape(math.prod(a.shape[:-2]), *a.shape[-2:])  # of no numbers there may be any
 
 
 def matrix(value: torch.Tensor, error: Any, off: torch.Tensor | None) -> arb_mat:

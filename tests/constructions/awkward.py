@@ -10,22 +10,24 @@ import numpy as np
 
 import constructions
 from constructions.parameters import Examples, Matrix, Number, OneOf, Parameter, Rows, Vector, Whole
+from constructions.witness import Witness
+from verify.checks.symbolic import shapes_of
 
 Prompt = tuple[np.ndarray, np.ndarray, np.ndarray]
 REACH = {"float64": 150.0, "float32": 18.0, "bfloat16": 18.0, "float16": 2.0}  # decades
 SUBNORMAL = {"float64": 5e-324, "float32": 1e-45, "bfloat16": 9e-41, "float16": 6e-8}
 
 
-def prompt(rng: np.random.Generator, d: int, n: int, m: int, numbers: str) -> Prompt:
+def prompt(rng: np.random.Generator, made: Witness, n: int, m: int, numbers: str) -> Prompt:
     """Of any scale, with columns of any scale, rank 1, zeros, equal rows, subnormals, integers."""
     reach = REACH[numbers]
-    X, y, queries = (rng.standard_normal(shape) for shape in ((n, d), n, (m, d)))
+    X, y, queries = (rng.standard_normal(shape) for shape in shapes_of(made.prompt, n, m))
     kind = rng.integers(9)
     if kind == 0:
         X, y, queries = (10.0 ** rng.uniform(-reach, reach) * part for part in (X, y, queries))
     elif kind == 1:
-        scales = 10.0 ** rng.uniform(-min(7.5, reach), min(7.5, reach), d)
-        X, queries = X * scales, queries * scales
+        scales = 10.0 ** rng.uniform(-min(7.5, reach), min(7.5, reach), X.shape[1])
+        X, queries = X * scales, queries * scales[: queries.shape[1]]
     elif kind == 2:
         X = np.outer(rng.standard_normal(n), X[0])
     elif kind == 3:
@@ -38,7 +40,7 @@ def prompt(rng: np.random.Generator, d: int, n: int, m: int, numbers: str) -> Pr
             part.ravel()[rng.random(part.size) < 0.5] = rng.choice([tiny, -tiny, 0.0])
     elif kind == 6:
         X[rng.random(X.shape) < 0.6] = 0
-        y[rng.random(n) < 0.5] = 0
+        y[rng.random(y.shape) < 0.5] = 0
     elif kind == 7:
         y = y * 10.0 ** rng.uniform(-reach, reach)
     return X, y, queries
@@ -64,11 +66,18 @@ def value(rng: np.random.Generator, key: str, kind: Parameter, d: int, n: int) -
     return [small, small + 1] if kind.size == 2 else [0, 1, -1][:many]
 
 
-def witness(name: str, rng: np.random.Generator, n: int) -> Any:
-    """The construction at a small size, for n examples; its kinks are at small whole numbers."""
+def case(
+    name: str, rng: np.random.Generator, n: int, m: int, numbers: str
+) -> tuple[Witness, Prompt]:
+    """The construction at a small size, with a prompt of n examples, or of its own where not every
+    one is its prompt; its kinks are at small whole numbers."""
     made = constructions.get(name)
     while True:
         d = int(rng.integers(1, 4))
         given = {key: value(rng, key, kind, d, n) for key, kind in made.parameters.items()}
         with suppress(ValueError):  # of what does not go together another is drawn
-            return made(**given)
+            witness = made(**given)
+            if made.sample is None:
+                return witness, prompt(rng, witness, n, m, numbers)
+            X, y, queries = made.sample(made.values(**given))
+            return witness, (X.astype(float), y.astype(float), queries.astype(float))

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 import constructions
 from constructions import Norm, Readout, from_matrices
+from verify.checks.symbolic import shapes_of
 
 DIGITS = 50
 ENTRIES = st.sampled_from([0, 0, 1, -1, 2, Fraction(1, 2), Fraction(-3, 4)])
@@ -356,6 +357,7 @@ def test_softmax_is_that_of_the_printed_formula():
 # -- and back -----------------------------------------------------------------------------------
 
 SEES = {"context": "examples", "full": "all", "causal": "causal"}
+OF_PROMPTS = ("form", "register", "positions", "parts", "query_parts")
 DIVIDED = {"": 1, "examples": "1/n", "keys": "1/keys"}
 
 
@@ -406,7 +408,7 @@ def as_matrices(witness: Any, scale: int = 1) -> Any:
         d=witness.d,
         n=witness.examples,
         embedding=dense(prompt.embedding, stream, prompt.features),
-        prompt={name: getattr(prompt, name) for name in ("form", "register", "positions")},
+        prompt={name: getattr(prompt, name) for name in OF_PROMPTS},
         read=witness.readout,
     )
 
@@ -415,7 +417,7 @@ def somewhere(witness: Any) -> tuple[Any, list[Fraction]]:
     """A prompt at which it predicts other numbers than 0, and the predictions."""
     n, rng = witness.examples or 3, np.random.default_rng(1)
     for _ in range(20):
-        shapes = (n, witness.d), n, (2, witness.d)
+        shapes = shapes_of(witness.prompt, n, 2)
         prompt = tuple(rng.integers(1, 9, shape) / 8 for shape in shapes)
         wanted = list(witness.predict(*prompt, "rational"))
         if any(wanted):

@@ -19,6 +19,7 @@ from constructions.numbers.common_denominator import WORTH, CommonDenominator, r
 from constructions.numbers.flint import ExactPrompts
 from constructions.numbers.seen import Seen
 from proofs.slotmap import Block
+from verify.checks.symbolic import shapes_of
 from verify.quality.baselines import PythonFractions
 
 RATIONAL, PYTHON = get("rational"), PythonFractions()
@@ -156,7 +157,8 @@ def test_a_row_that_holds_a_matrix_is_the_row(data):
 def test_predictions_are_those_of_pythons_fractions(label, data):
     name, parameters = examples(2)[label]
     witness = constructions.build(name, **parameters)
-    prompt = data.draw(tables(4, 2)), data.draw(tables(1, 4))[0], data.draw(tables(2, 2))
+    of_x, _, of_queries = shapes_of(witness.prompt, 4, 2)
+    prompt = data.draw(tables(*of_x)), data.draw(tables(1, 4))[0], data.draw(tables(*of_queries))
     found = []
     for numbers in ("rational", PYTHON):
         try:

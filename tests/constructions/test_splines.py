@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import constructions
-from constructions.algorithms.spline_regression import with_splines
+from constructions.algorithms.kernels.spline_regression import with_splines
 from constructions.parameters import Whole
 from constructions.witness import Witness
 from proofs.weights.splines import basis

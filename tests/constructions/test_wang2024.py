@@ -41,7 +41,7 @@ def built(kind: str, C: list[np.ndarray], n: int, gamma: Fraction, decay: Fracti
         made = wang2024.tdlambda(**given, gamma=gamma, M=wang2024.traces(decay, n))
         said["decay"] = decay
     elif kind == "residual":
-        made, said = wang2024.residual(**given, gamma=gamma), {"gamma": gamma, "residual": True}
+        made, said = wang2024.residual(**given, gamma=gamma), {"gamma": gamma, "method": "residual"}
     else:
         made = wang2024.td0(**given, gamma=gamma)
     return made, lambda X, y, queries: algorithms.temporal_differences(X, y, queries, C, **said)

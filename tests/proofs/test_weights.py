@@ -8,7 +8,7 @@ import pytest
 import sympy
 
 import constructions
-from constructions.algorithms import gradient_descent as descent
+from constructions.algorithms.descent import gradient_descent as descent
 from proofs import solve as ansatz
 from proofs.argument import Argument
 from proofs.solve import Gauge, NoSolutionError, impossible
@@ -136,7 +136,7 @@ def test_the_hat_is_one_at_zero_only():
 def test_a_template_whose_layer_changes_another_slot_is_not_proved():
     from dataclasses import replace
 
-    from constructions.algorithms.newton import STEP
+    from constructions.algorithms.inverse.newton import STEP
     from constructions.notation import linear_mlp
 
     (layer,) = STEP.at()

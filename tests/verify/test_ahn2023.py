@@ -66,6 +66,7 @@ def test_a_refuted_or_ill_posed_statement_has_a_repair():
 # -- counterexamples, again -------------------------------------------------------------------
 
 
+@pytest.mark.recomputes("ahn2023.lemma1")
 def test_lemma_1_transposes_a_matrix_that_is_not_symmetric():
     found, first = counterexample("ahn2023.lemma1"), verdict("ahn2023.lemma1").first_difference
     (x,), (y,), (query,), A = found["X"], found["y"], found["queries"], found["A0"]
@@ -82,6 +83,7 @@ def test_the_recursion_says_nothing_of_its_first_iterate():
     assert "w_1" in verdict("ahn2023.lemma1.range").where
 
 
+@pytest.mark.recomputes("ahn2023.hessian")
 def test_the_hessian_of_one_example_is_twice_what_is_printed():
     ((x,),) = counterexample("ahn2023.hessian")["X"]
 
@@ -92,6 +94,7 @@ def test_the_hessian_of_one_example_is_twice_what_is_printed():
     assert (second, x * x / 2) == (1, Fraction(1, 2))
 
 
+@pytest.mark.recomputes("ahn2023.theorem1.prior")
 def test_equation_6_is_no_minimum_where_w_has_the_inverse_covariance():
     """n = 1: E tr (x x^T A - I)^T Sigma^-1 (x x^T A - I) Sigma, from E x x^T G x x^T."""
     found = verdict("ahn2023.theorem1.prior").counterexample
@@ -115,6 +118,7 @@ def test_equation_6_is_no_minimum_where_w_has_the_inverse_covariance():
     assert loss(found["lower with"]) == Fraction(found["lower loss"]) < loss({})
 
 
+@pytest.mark.recomputes("ahn2023.eq11.descent")
 def test_equation_11_ascends():
     found = counterexample("ahn2023.eq11.descent")
     ((x,),), (y,), ((query,),), ((A,),) = (found[k] for k in ("X", "y", "queries", "A0"))
@@ -122,6 +126,7 @@ def test_equation_11_ascends():
     assert A * y * x * query == found["algorithm"][0] == 1
 
 
+@pytest.mark.recomputes("ahn2023.eq11.update")
 def test_the_update_of_x_lacks_one_over_n():
     found = counterexample("ahn2023.eq11.update")
     X, t = found["X"] + found["queries"], int(found["token"])

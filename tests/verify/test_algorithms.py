@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import constructions
 from constructions.numbers.ball import precision
 from verify import algorithms
 
@@ -347,13 +348,14 @@ EXACT: dict[str, dict[str, Any]] = {
     "selection": {"validation": 1, "ridges": (1, 50)},
     "least_squares": {},
     "logistic": {"steps": 2, "step_size": 3, "pieces": 3, "reach": 2},
+    "functional_descent": {"steps": 2, "rate": 3, "attention": "relu"},
     "kernel_regression": {"steps": 2, "step_size": 3},
     "spline_regression": {"basis": 4, "layers": 2, "alpha": 3, "degree": 2},
 }
 ONLY_FLOATS_AND_BALLS = {"true_logistic"}
-PARTS = {"solve", "newton_matrix", "gradient", "exp", "b_spline"}
-# of prompts of another kind: transitions, and a machine's memory; tested with their papers
-OF_PAPERS = {"temporal_differences", "subleq"}
+PARTS = {"subleq_command", "solve", "newton_matrix", "gradient", "exp", "b_spline"}
+# of prompts of another kind; tested with their papers
+OF_PAPERS = {name for name in constructions.names() if not constructions.get(name).is_regression}
 
 
 def references() -> set[str]:

@@ -73,6 +73,12 @@ def descend(X, y, w, eta, tau=F(0)):
     return [soft(v - eta * g, tau) for v, g in zip(w, gradient(X, y, w))]
 
 
+@pytest.mark.recomputes(
+    "bai2023.propC1.l1",
+    "bai2023.propC1.l1.noskip",
+    "bai2023.propC1.box",
+    "bai2023.propC1.box.noskip",
+)
 @pytest.mark.parametrize("name", ["l1", "l1.noskip", "box", "box.noskip"])
 def test_an_mlp_doubles_and_the_proximal_operator_does_not(name):
     c = case(f"propC1.{name}")
@@ -95,6 +101,7 @@ def test_an_mlp_doubles_and_the_proximal_operator_does_not(name):
     ]
 
 
+@pytest.mark.recomputes("bai2023.propC1.l2.noskip")
 def test_without_the_skip_the_norm_is_larger_than_promised():
     c = case("propC1.l2.noskip")
     x = c["eta"] * c["lam"]
@@ -102,6 +109,7 @@ def test_without_the_skip_the_norm_is_larger_than_promised():
     assert 2 * (1 + 1 / (1 + x)) ** 2 > (2 + 2 * x) ** 2 < 8 / (1 + x)
 
 
+@pytest.mark.recomputes("bai2023.propC2.mean")
 def test_the_value_without_its_factor_makes_too_short_a_step():
     c = case("propC2.mean")
     X, y, w, N = c["X"], c["y"], c["w0"], len(c["y"])
@@ -116,6 +124,7 @@ def test_the_value_without_its_factor_makes_too_short_a_step():
     assert c["algorithm"] in ([wanted] * (N + 1), wanted * (N + 1))
 
 
+@pytest.mark.recomputes("bai2023.propC2.norm")
 def test_a_row_of_the_keys_alone_breaks_the_norm():
     c = case("propC2.norm")
     R, eta, N = c["R"], c["eta"], c["examples"]
@@ -125,6 +134,7 @@ def test_a_row_of_the_keys_alone_breaks_the_norm():
     assert square > (promised - values) ** 2
 
 
+@pytest.mark.recomputes("bai2023.theoremC1.icgd")
 def test_steps_of_icgd_are_not_what_the_layers_do():
     c = case("theoremC1.icgd")
     plain = proximal = [F(0)] * len(c["X"][0])
@@ -135,6 +145,7 @@ def test_steps_of_icgd_are_not_what_the_layers_do():
     assert c["algorithm"][0] in (plain, plain[0]) and c["prediction"][0] in (proximal, proximal[0])
 
 
+@pytest.mark.recomputes("bai2023.theoremC1")
 def test_the_mlps_error_is_not_multiplied_by_an_example():
     c = case("theoremC1")
     ((x,),), (label,), L = c["X"], c["y"], c["steps"]
@@ -153,6 +164,7 @@ def test_the_mlps_error_is_not_multiplied_by_an_example():
     assert abs(w - wanted) <= L * eta * (eps * x + eps2)
 
 
+@pytest.mark.recomputes("bai2023.decoder", "bai2023.decoder.mean")
 @pytest.mark.parametrize("name, scale", [("decoder", None), ("decoder.mean", F(1))])
 def test_half_of_the_tokens_before_a_query_have_an_example(name, scale):
     c = case(name)

@@ -17,6 +17,7 @@ import constructions
 from constructions.witness import Witness
 from proofs.prove_witness import Proof, prove_witness
 from verify.checks.case import first_difference
+from verify.checks.symbolic import shapes_of
 from verify.quality.mutants import with_layer
 from verify.strategies import Case
 
@@ -34,17 +35,20 @@ def built(label: str) -> Witness:
 def cases(witness: Witness) -> list[Case]:
     """Prompts that together reach every ReLU."""
     n = witness.examples or 3
-    X, y, queries = (np.array(entries(*shape), dtype=object) for shape in ((n, 2), (n,), (2, 2)))
+    shapes = shapes_of(witness.prompt, n, 2)
+    X, y, queries = (np.array(entries(*shape), dtype=object) for shape in shapes)
     prompts = ((X, y), (X, -y), (X * 4, y), (X / 9, y * 2))
-    return [Case({}, *prompt, queries) for prompt in prompts]
+    fields = witness.prompt.fields
+    return [Case({}, *prompt, queries, fields) for prompt in prompts]
 
 
 def proof_of(label: str) -> Callable[[Witness], Proof] | None:
     """Proves a witness against the algorithm of the example, if that is in the calculus."""
     made = constructions.get(EXAMPLES[label][0])
-    if made.outside_calculus or made.reference is None:
+    parameters = built(label).parameters
+    if not made.runs_in_letters(parameters):
         return None
-    statement = made.reference(built(label).parameters)
+    statement = made.reference(parameters)
     return lambda witness: prove_witness(witness, expand=made.expand, statement=statement)
 
 

@@ -88,6 +88,7 @@ def test_rates_are_as_many_as_layers():
 # -- kernels --------------------------------------------------------------------------------------
 
 
+@pytest.mark.recomputes("cheng2024.prop1.relu")
 def test_relu_of_the_scores_is_not_positive():
     found = verdict("cheng2024.prop1.relu").counterexample
     X, K = ([[F(e) for e in row] for row in found[name]] for name in ("X", "K"))
@@ -115,6 +116,7 @@ def test_sums_of_squares_of_another_order_are_seen(monkeypatch):
     assert claims.not_sums_of_squares(case)
 
 
+@pytest.mark.recomputes("cheng2024.prop1.softmax")
 def test_the_weights_of_a_softmax_are_not_symmetric():
     """x = 0, 1, the query 0: e/(1 + 1 + e) between other bounds than 1/3, as 5/2 < e < 11/4."""
     found = verdict("cheng2024.prop1.softmax").counterexample
@@ -133,6 +135,7 @@ def test_the_weights_of_a_softmax_are_not_symmetric():
 # -- the limit ------------------------------------------------------------------------------------
 
 
+@pytest.mark.recomputes("cheng2024.prop2.rate")
 def test_with_too_large_a_rate_the_error_grows():
     found = verdict("cheng2024.prop2.rate").counterexample
     ((x, *more),) = [[F(e) for e in row] for row in found["X"]]

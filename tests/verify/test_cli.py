@@ -128,7 +128,7 @@ def test_trace_compares_every_slot_with_what_it_should_hold(witness: Any) -> Non
 def test_trace_marks_the_slot_that_is_wrong(witness: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
-    from constructions.algorithms import newton as module
+    from constructions.algorithms.inverse import newton as module
     from proofs.slotmap import SlotMap
 
     right = module.newton

@@ -52,6 +52,7 @@ def dot(u, v):
 # -- fu2023 -----------------------------------------------------------------------------------
 
 
+@pytest.mark.recomputes("fu2023.eq21")
 def test_eq21_minus_one_times_one_is_not_one(refutation):
     made = refutation("fu2023.eq21")
     (x_j,), _, x_t = made.column
@@ -59,6 +60,7 @@ def test_eq21_minus_one_times_one_is_not_one(refutation):
     assert relu(x_t * x_j) - relu(-x_t * x_j) == x_t * x_j
 
 
+@pytest.mark.recomputes("fu2023.eq24")
 def test_eq24_two_opposite_examples_cancel(refutation):
     made = refutation("fu2023.eq24")
     X, alpha, t = made.column[0], made["alpha"], made.difference["token"]
@@ -68,6 +70,7 @@ def test_eq24_two_opposite_examples_cancel(refutation):
     assert added == 0
 
 
+@pytest.mark.recomputes("fu2023.eq30")
 def test_eq30_at_one_number_gives_three_for_one(refutation):
     made = refutation("fu2023.eq30")
     (x,), ((T,),) = made.column[0], made["T"]
@@ -79,6 +82,7 @@ def test_eq30_at_one_number_gives_three_for_one(refutation):
     assert 2 * top == 1
 
 
+@pytest.mark.recomputes("fu2023.remarkB6")
 def test_remark_b6_adds_where_it_should_subtract(refutation):
     made = refutation("fu2023.remarkB6")
     X, ((T,),) = made.column[0], made["T"]
@@ -88,6 +92,7 @@ def test_remark_b6_adds_where_it_should_subtract(refutation):
     assert len(X) == 2 and made.gap == (got, should)
 
 
+@pytest.mark.recomputes("fu2023.remarkB6.iterated")
 def test_iterating_remark_b6_mixes_the_inverses_of_two_prefixes(refutation):
     made = refutation("fu2023.remarkB6.iterated")
     X, ((T,),) = made.column[0], made["T"]
@@ -105,6 +110,7 @@ def test_iterating_remark_b6_mixes_the_inverses_of_two_prefixes(refutation):
     assert made.gap == (held[1] * X[1], own[1] * X[1])
 
 
+@pytest.mark.recomputes("fu2023.theorem5.1")
 def test_theorem_51_predicts_three_instead_of_one(refutation):
     made = refutation("fu2023.theorem5.1")
     (x,), (y,), x_test = made.column
@@ -120,6 +126,7 @@ def test_theorem_51_predicts_three_instead_of_one(refutation):
     assert made["prediction"] == [3] and made.difference["layer"] == 4
 
 
+@pytest.mark.recomputes("fu2023.theorem5.1.labels", "fu2023.theorem5.1.test-token")
 @pytest.mark.parametrize("leak", ["labels", "test-token"])
 def test_a_label_or_x_test_as_a_key_doubles_the_gram_matrix(refutation, leak):
     made = refutation(f"fu2023.theorem5.1.{leak}")
@@ -129,6 +136,7 @@ def test_a_label_or_x_test_as_a_key_doubles_the_gram_matrix(refutation, leak):
     assert made["prediction"] == [x_test * (x * x + leaked * leaked) * x * y] == [2]
 
 
+@pytest.mark.recomputes("fu2023.eq38", "fu2023.eq39")
 @pytest.mark.parametrize(
     ("name", "k", "claimed"), [("eq38", 1, 2 - 4), ("eq39", 2, 4 - 12 + 16 - 16)]
 )
@@ -141,6 +149,7 @@ def test_eq38_and_eq39_at_one_number(refutation, name, k, claimed):
     assert (found["M_k"], found["claimed"]) == ([[M]], [[claimed]])
 
 
+@pytest.mark.recomputes("fu2023.eq5")
 def test_eq5_from_two_the_iteration_falls_to_zero_and_stays(refutation):
     found = refutation("fu2023.eq5")
     S, alpha = found["S"][0][0], found["alpha"]
@@ -151,6 +160,7 @@ def test_eq5_from_two_the_iteration_falls_to_zero_and_stays(refutation):
     assert M == [2, 0, 0, 0, 0]
 
 
+@pytest.mark.recomputes("fu2023.theorem5.1.compiled.resources")
 def test_one_hot_positions_take_two_units_per_example(refutation):
     found = refutation("fu2023.theorem5.1.compiled.resources")
     vectors = "top", "x", "test", "moved", "product", "w", "fetched"
@@ -168,6 +178,7 @@ def descent(made, w, x, target, strength=1):
     return [wi - 2 * a * (xi * residual + strength * lam * wi) for wi, xi in zip(w, x, strict=True)]
 
 
+@pytest.mark.recomputes("akyurek2022.theorem1.sign", "akyurek2022.theorem1.check")
 @pytest.mark.parametrize(("part", "strength"), [("sign", -1), ("check", -2)])
 def test_step_6_subtracts_the_ridge_term(refutation, part, strength):
     made = refutation(f"akyurek2022.theorem1.{part}")
@@ -181,6 +192,7 @@ def test_step_6_subtracts_the_ridge_term(refutation, part, strength):
         assert place == (6, "gradient", 1)
 
 
+@pytest.mark.recomputes("akyurek2022.theorem1.unit")
 def test_the_last_unit_holds_the_gradient(refutation):
     made = refutation("akyurek2022.theorem1.unit")
     assert made["d"] == 2
@@ -189,6 +201,7 @@ def test_the_last_unit_holds_the_gradient(refutation):
     assert made["prediction"] == x[-1] * dot(w, x) + made["ridge"] * w[-1]
 
 
+@pytest.mark.recomputes("akyurek2022.theorem1.multistep.repetition")
 def test_word_by_word_repetition_starts_again(refutation):
     made = refutation("akyurek2022.theorem1.multistep.repetition")
     X, y, (query,) = made["X"], made["y"], made["queries"]
@@ -197,6 +210,7 @@ def test_word_by_word_repetition_starts_again(refutation):
     assert dot(descent(made, first, X[1], y[1]), query) == made["algorithm"] != made["prediction"]
 
 
+@pytest.mark.recomputes("akyurek2022.theorem2.multistep.repetition")
 def test_word_by_word_repetition_of_theorem_2_sees_one_example(refutation):
     made = refutation("akyurek2022.theorem2.multistep.repetition")
     X, y, query = made.column
@@ -205,11 +219,13 @@ def test_word_by_word_repetition_of_theorem_2_sees_one_example(refutation):
     assert made["algorithm"] == query * dot(X, y) / (lam + dot(X, X)) != made["prediction"]
 
 
+@pytest.mark.recomputes("akyurek2022.lemma1.sizes")
 def test_a_product_of_numbers_has_one_entry_whatever_d_is(refutation):
     found = refutation("akyurek2022.lemma1.sizes")
     assert found["rows of A1 A2"] == found["a"] * found["c"] != found["c"] * found["d"]
 
 
+@pytest.mark.recomputes("akyurek2022.lemma2.empty")
 def test_a_column_that_reads_nothing_would_be_cleared(refutation):
     made = refutation("akyurek2022.lemma2.empty")
     token, row = made.difference["token"], int(made.difference["slot"].split()[-1])
@@ -217,6 +233,7 @@ def test_a_column_that_reads_nothing_would_be_cleared(refutation):
     assert made.gap == (0, made["H"][token][row]) and made.gap[1] != 0
 
 
+@pytest.mark.recomputes("akyurek2022.lemma2.shift")
 def test_an_aff_without_its_shift_is_off_by_it(refutation):
     made = refutation("akyurek2022.lemma2.shift")
     ends = fractions(made.difference["is"]), fractions(made.difference["should"])
@@ -227,6 +244,7 @@ def gelu(z):
     return z / 2 * (1 + math.erf(z / math.sqrt(2)))
 
 
+@pytest.mark.recomputes("akyurek2022.lemma4.signed")
 def test_the_signed_bound_of_lemma_4_fails_on_the_antidiagonal(refutation):
     found = refutation("akyurek2022.lemma4.signed").found
     x, y = float(found["x"]), float(found["y"])
@@ -235,6 +253,7 @@ def test_the_signed_bound_of_lemma_4_fails_on_the_antidiagonal(refutation):
     assert abs(error) > 0.1
 
 
+@pytest.mark.recomputes("akyurek2022.lemma6.pads")
 def test_the_pad_of_lemma_6_is_off_by_half_the_sum():
     N, x, L = 10.0**6, 1.0, 4
     entries = [N, -N - x, x, 0.0]
@@ -247,6 +266,7 @@ def test_the_pad_of_lemma_6_is_off_by_half_the_sum():
 # -- vonoswald2022 ----------------------------------------------------------------------------
 
 
+@pytest.mark.recomputes("vonoswald2022.gdpp.ksteps")
 def test_two_layers_of_gdpp_are_two_gradient_steps_on_no_one_transformation(refutation):
     made = refutation("vonoswald2022.gdpp.ksteps")
     eta, gamma = made["step_size"], made["gamma"]

@@ -91,11 +91,13 @@ def test_the_update_divides_by_the_square_of_zero(name, what):
     assert f"divides by |{what}|^2 = 0" in where and "x = ['0']" in where
 
 
+@pytest.mark.recomputes("dherin2025.theorem2.2.rank")
 def test_an_update_of_nothing_has_rank_zero():
     found = One("dherin2025.theorem2.2.rank")
     assert found.A(found.kept) != 0 and found.change == 0 == found.given["rank of Delta W"]
 
 
+@pytest.mark.recomputes("dherin2025.theorem2.2.existence")
 def test_no_weights_read_anything_of_zero():
     found = One("dherin2025.theorem2.2.existence")
     assert found.A(found.kept) == 0
@@ -104,6 +106,7 @@ def test_no_weights_read_anything_of_zero():
     assert not every and found.told[0] != found.told[1]
 
 
+@pytest.mark.recomputes("dherin2025.theoremB.2.stream")
 def test_a_network_that_reads_the_stream_is_not_made_up_for():
     found = One("dherin2025.theoremB.2.stream")
     ((outer,),), (last,), x = found.given["outer"], found.given["last"], found.tokens[-1]
@@ -119,6 +122,7 @@ def test_a_network_that_reads_the_stream_is_not_made_up_for():
     assert T(found.W + own, last + moved, found.kept) == T(found.W, last, found.tokens)
 
 
+@pytest.mark.recomputes("dherin2025.prop3.1.indices")
 def test_a_token_late():
     found = One("dherin2025.prop3.1.indices")
     *context, x = found.tokens
@@ -130,6 +134,7 @@ def test_a_token_late():
     assert W[1:] == [W[j] - late[j] for j in range(len(context))]
 
 
+@pytest.mark.recomputes("dherin2025.onequery")
 def test_the_update_for_one_query_is_wrong_at_another():
     found = One("dherin2025.onequery")
     (other,) = found.given["other query"]

@@ -14,9 +14,10 @@ import constructions
 from verify import page as explain
 from verify.claim import builtin
 from verify.inputs.errors import WrongCall
-from verify.page import build, latex, mathml, pages, pairs, site, story
+from verify.page import build, latex, mathml, pages, pairs, story
 from verify.page import lesson as lessons
 from verify.page import report_page as verdicts
+from verify.page.site import folder as site
 
 SPLIT = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.S)
 

@@ -85,6 +85,7 @@ def test_the_witness_is_these_layers(data):
     assert witness.predict(A, y, [test], "rational")[0] == predicted(A, y, test, T, F(1, 3))
 
 
+@pytest.mark.recomputes("giannou2024.theorem4.2.few")
 def test_with_fewer_examples_than_dimensions_theorem_4_2_gives_something_else():
     found = verdict("giannou2024.theorem4.2.few").counterexample
     assert found["parameters"] == {"d": "2", "iterations": "0", "epsilon": "1"}
@@ -96,6 +97,7 @@ def test_with_fewer_examples_than_dimensions_theorem_4_2_gives_something_else():
     assert [str(should)] == found["algorithm"]
 
 
+@pytest.mark.recomputes("giannou2024.lemma4.1.alone")
 def test_the_order_of_columns_is_needed():
     """X_0 = A = diag(1, 0): with the columns of both exchanged, other columns than those of X_1."""
 
@@ -220,6 +222,7 @@ def test_the_hessian_and_the_gradient_are_those_of_the_loss():
     assert claims.GRADIENT == (-p + mu * x[0], mu * x[1])
 
 
+@pytest.mark.recomputes("giannou2024.logistic.depth")
 def test_natural_logarithms_give_too_few_iterations():
     """kappa = 3/2, 10^-24: k = 5 by the formula, and (1/5)^32 is more."""
     found = verdict("giannou2024.logistic.depth").counterexample
@@ -241,6 +244,7 @@ def test_a_wrong_count_of_iterations_is_seen(off, monkeypatch):
     assert claims.binary_is_too_few({"kappa": F(4), "accuracy": F(1, 100), "of": "matrix"}) is None
 
 
+@pytest.mark.recomputes("giannou2024.logistic.width", "giannou2024.logistic.width.epsilon")
 def test_widths_are_of_one_order_or_not():
     """(1 + mu)^8/mu^10 over (1 + mu)^6/mu^8 is above C at mu = 1/C, and so on."""
     found = verdict("giannou2024.logistic.width").counterexample

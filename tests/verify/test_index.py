@@ -16,8 +16,9 @@ import pytest
 from verify import Claim, claim_texts
 from verify.claim import builtin
 from verify.command.cli import main
-from verify.page import pages, site
+from verify.page import pages
 from verify.page.report_page import report_page
+from verify.page.site import folder as site
 from verify.papers import Paper, paper_of, without_paper
 from verify.report import index
 

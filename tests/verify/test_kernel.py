@@ -313,7 +313,7 @@ def computes(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         real = constructions.get(name)
         assert real.reference is not None
         other = replace(real, reference=lambda values: change(*real.reference(values)))
-        monkeypatch.setattr(f"constructions.algorithms.{name}.{name}", other)
+        monkeypatch.setattr(f"{real.parts.__module__}.{name}", other)
 
     return use
 

@@ -15,6 +15,7 @@ import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+import constructions
 from verify import algorithms
 from verify.learners.data import gaussian, uniform
 from verify.learners.direct import DIRECT, parameters
@@ -106,7 +107,7 @@ def test_preconditioned_descent_for_batches_is_the_algorithm(d, n, seed, steps):
 def test_every_reference_is_looked_for_or_is_a_function_of_another():
     told = {family.name for family in SPECTRAL} | {one.name for one in DIRECT} | {"preconditioned"}
     others = {"newton_carried", "sherman_morrison"}  # newton or gradient_descent; ridge
-    others |= {"temporal_differences"}  # of transitions, not of examples
+    others |= {name for name in constructions.names() if not constructions.get(name).is_regression}
     takes = {"X", "y", "queries"}
     known = {
         name

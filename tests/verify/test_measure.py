@@ -136,7 +136,7 @@ def test_every_algorithm_is_compared(of_newton):
         if inspect.isfunction(one)
         and name[0] != "_"
         and list(inspect.signature(one).parameters)[:3] == ["X", "y", "queries"]
-    } - {"temporal_differences"}  # of transitions, not of examples
+    } - {name for name in constructions.names() if not constructions.get(name).is_regression}
     known = {one.name for one in SPECTRAL} | {
         one.name for one in direct.DIRECT if one.dimension == 0
     }

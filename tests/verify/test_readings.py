@@ -205,6 +205,7 @@ def test_a_fitted_read_out_is_exact_or_there_is_none() -> None:
     assert readout.fitted(model, cases, wrong)[-1] is None
 
 
+@pytest.mark.recomputes("fu2023.match", "akyurek2022.probe")
 @pytest.mark.parametrize("key", [("fu2023.match", "printed"), ("akyurek2022.probe", "printed")])
 def test_the_counterexample_can_be_run_by_hand(key: tuple[str, str]) -> None:
     (claim,) = [claim for claim in builtin() if claim.key == key]

@@ -7,11 +7,11 @@ import pytest
 from examples import entries, examples
 
 import constructions
+from verify.checks.symbolic import shapes_of
 from verify.claim import builtin
 from verify.formulas import Formula, formula
 
 CLAIMS = {claim.id: claim for claim in builtin()}
-PROMPT = [np.array(entries(*shape), dtype=object) for shape in ((4, 2), (4,), (2, 2))]
 
 
 @pytest.mark.parametrize("label", examples(2))
@@ -19,15 +19,18 @@ def test_formula_code_and_transformer_agree(label):
     name, parameters = examples(2)[label]
     made, code = constructions.get(name), CLAIMS[name].algorithm
     witness = made(**parameters)
-    found = list(witness.predict(*PROMPT, numbers="rational"))
+    shapes = shapes_of(witness.prompt, 4, 2)
+    prompt = [np.array(entries(*shape), dtype=object) for shape in shapes]
+    found = list(witness.predict(*prompt, numbers="rational"))
     taken = {key: value for key, value in parameters.items()
              if key in inspect.signature(code).parameters}  # fmt: skip
     arrays = {k: np.array(v) if isinstance(v, tuple) else v for k, v in taken.items()}
-    assert found == list(code(*PROMPT, **arrays))
+    assert found == list(code(*prompt, **arrays))
     if made.reference is None:
         assert name == "selection"
     else:
-        assert found == list(Formula(name, made.reference)(*PROMPT, **witness.parameters))
+        stated = Formula(name, made.reference, witness.prompt.fields)
+        assert found == list(stated(*prompt, **witness.parameters))
 
 
 def test_the_exponential_kernel_has_no_formula():

@@ -102,7 +102,7 @@ def test_a_wrong_transformer_is_seen(
     diabetes: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One iteration less than the algorithm: rounding does not explain that."""
-    from constructions.algorithms import newton as module
+    from constructions.algorithms.inverse import newton as module
 
     fewer = replace(module.newton, steps=lambda values: values["iterations"] - 1)
     monkeypatch.setattr(module, "newton", fewer)
@@ -145,7 +145,7 @@ def test_no_right_transformer_is_blamed(call: tuple[str, ...], diabetes: Any, st
 def test_a_wrong_chebyshev_is_blamed(
     standardised: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from constructions.algorithms import chebyshev
+    from constructions.algorithms.descent import chebyshev
 
     right = chebyshev.rates
     monkeypatch.setattr(

@@ -9,10 +9,12 @@ import pytest
 
 from constructions.parts import linear_mlp
 from proofs.slotmap import slot_map
+from verify.claim import builtin
 from verify.inputs.errors import WrongCall
+from verify.papers import paper_of
 from verify.quality import equality, mutants, sensitivity
 from verify.quality.judges import KINDS, Finding, Trial, judge
-from verify.quality.trials import TRIALS, not_judged, trial
+from verify.quality.trials import TRIALS, label, left_out, not_judged, of_papers, trial
 
 
 @pytest.fixture(scope="module")
@@ -139,8 +141,39 @@ def test_every_construction_is_judged_or_named():
     judged = {id for id, _ in TRIALS.values()}
     assert judged | set(not_judged()) == set(constructions.names())
     assert set(not_judged()) == {
-        "gelu_product", "akyurek2022_theorem1", "akyurek2022_theorem2",
+        "gelu_product", "akyurek2022_theorem1", "akyurek2022_theorem2", "subleq",
     }  # fmt: skip
+
+
+def test_every_claim_of_a_paper_that_holds_and_has_layers_is_judged_or_said_not_to_be():
+    holding = {
+        label(c) for c in builtin()
+        if c.expected == "holds" and paper_of(c) is not None and c.witness is not None
+        and c.id not in {id for id, _ in TRIALS.values()}
+    }  # fmt: skip
+    assert holding == {*of_papers(), *left_out()} and len(of_papers()) > 40
+    assert set(left_out().values()) <= {
+        "it is compared in balls", "it is compared in balls, for every prompt of a box",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", of_papers())
+def test_no_mutant_of_what_a_paper_s_claim_builds_is_missed(name):
+    (witness,) = sensitivity.run([name], quick=True)["witnesses"]
+    assert sensitivity.missed([witness]) == []
+    rows = witness["changes"].values()
+    assert sum(row["false alarms"] for row in rows) == 0
+    assert sum(row["exact"]["refuted"] + row["numeric"]["refuted"] for row in rows) > 0
+
+
+def test_a_paper_s_claim_whose_cases_say_nothing_would_be_seen(monkeypatch):
+    from verify.quality import judges
+
+    name = "wang2024.td0"
+    wrong = next(m for m in mutants.weights(trial(name).witness) if m.where == "read-out")
+    assert judge(trial(name), wrong.witness).refutes["exact"]
+    monkeypatch.setattr(judges, "differs", lambda *_: False)
+    assert not judge(trial(name), wrong.witness).refutes["exact"]
 
 
 def test_an_unknown_witness_is_refused_in_one_line():

@@ -16,9 +16,9 @@ import pytest
 import constructions
 from verify.claim import builtin
 from verify.command.cli import main
-from verify.page import kept, links, pages, report_page
-from verify.page import site as folder
+from verify.page import pages, report_page
 from verify.page.misfit import misfit_html
+from verify.page.site import folder, kept, links
 from verify.papers import paper_of
 from verify.report import latex_text
 from verify.report.tables import told
@@ -206,15 +206,9 @@ def test_explain_without_a_file_writes_a_page_of_one_s_own_and_asks_the_browser(
         assert (tmp_path / "asked").read_text().strip() == page.as_uri()
 
 
-def test_explain_without_a_name_has_the_story_or_says_what_to_name(caches, capsys) -> None:
-    from verify import page
-
-    if page.story_writer() is None:
-        assert main(("explain",)) == 2
-        assert "takes one NAME, or --all" in capsys.readouterr().err
-    else:
-        assert main(("explain",)) == 0
-        assert (caches / "pages" / links.STORY).is_file()
+def test_explain_without_a_name_has_the_story(caches) -> None:
+    assert main(("explain",)) == 0
+    assert (caches / "pages" / links.STORY).is_file()
 
 
 def test_what_was_made_is_kept_for_the_same_sources_and_for_no_others(

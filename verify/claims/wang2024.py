@@ -138,7 +138,7 @@ def tdlambda(decay: Any = None, **parameters: Any) -> Witness:
 
 
 def residual_code(X: Any, y: Any, queries: Any, C: Any, gamma: Any) -> Any:
-    return algorithms.temporal_differences(X, y, queries, C, gamma, residual=True)
+    return algorithms.temporal_differences(X, y, queries, C, gamma, method="residual")
 
 
 @claim(

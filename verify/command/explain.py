@@ -94,14 +94,10 @@ def _write_all(folder: Path, report: str | None) -> Path:
 def _write_story(output: str | None) -> Path | None:
     """The story, which needs no name."""
     from .. import page
-    from ..inputs.errors import WrongCall
-    from ..page.links import STORY
+    from ..page.site.links import STORY
 
-    write = page.story_writer()
-    if write is None:
-        raise WrongCall("explain takes one NAME, or --all for every page")
     target = _place(output, STORY)
-    write(target)
+    page.write_story(target)
     return None if output == "-" else Path(target)
 
 

@@ -203,9 +203,10 @@ def _witness(name: str, settings: list[str], d: int, n: int) -> Given:
     from ..learners.calibration import suited
 
     what = subject(name)
+    what.refuse_no_regression("what is measured is on")
     given = parse(name, what.signature, settings)
     d, n = int(given.get("d") or d), int(given.get("examples") or n)
-    if what.file is None and what.claim is None:
+    if name in constructions.names():
         given = suited(name, given, d, n)
     given = {**given, **fill(what.signature, given, what.defaults(needed(what.signature, given)))}
     witness = what.build(given)

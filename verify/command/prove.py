@@ -135,9 +135,10 @@ def choose(
     from ..checks.coq import bearing, kernel
     from ..inputs.claim_files import split
     from ..inputs.names import choose as claims_named
+    from ..inputs.names import claim_of
 
     files = [name for name in names if split(name) is not None]
-    others = [name for name in names if name not in files]
+    others = [claim_of(name) for name in names if name not in files]
     every = [(theorem, {theorem.id, *theorem.claims}) for theorem in constructions.theorems()]
     in_coq = [(t, set(t.subjects)) for t in kernel.theorems()]
     if not names:

@@ -87,6 +87,7 @@ def run(
         raise WrongCall("only one of --json and -o can go to standard output")
     state = examples.state(name, data)
     found = subject(name, state.variant if state is not None else None)
+    found.refuse_no_regression("the rows of a table are")
     if state is not None:
         for option, value in (("target", target), ("query", query), ("features", features)):
             if value is not None:

@@ -84,11 +84,17 @@ def print_trace(
             chosen[key] = n
     witness = subject.build({**given, **chosen})
     n = witness.examples or n  # some are for prompts of one length only
-    X, y, queries = prompt(witness.prompt, n, 1, seed)
+    sample = getattr(subject.function, "sample", None)
+    if sample is not None:  # not everything is a prompt of it
+        X, y, queries = sample(subject.function.values(**given, **chosen))  # type: ignore[attr-defined]
+        n = len(X)
+    else:
+        X, y, queries = prompt(witness.prompt, n, 1, seed)
     if better := _converging(subject.name, {**given, **chosen}, chosen, X):
         chosen |= better
         witness = subject.build({**given, **chosen})
-    case = Case({**given, **chosen}, X, y, queries, witness.prompt.fields)
+    of = witness.prompt
+    case = Case({**given, **chosen}, X, y, queries, of.fields, of.targets)
     if subject.outside(case):  # a prompt that the claim speaks of, if one is known
         case = subject.case(witness.d, n, case.parameters) or case
         case = replace(case, queries=case.queries[:1])
@@ -104,7 +110,8 @@ def print_trace(
         line(f"chosen     {call(chosen)} ({subject.source}set others with --set)")
     at = witness.prompt.fields.at(witness.d)
     for j, target in enumerate(y.tolist()):
-        line(f"example {j + 1:<2} {_carried(at.parts, X[j])}, y = {short(target)}")
+        said = f", y = {short(target)}" if of.targets != 0 else ""
+        line(f"example {j + 1:<2} {_carried(at.parts, X[j])}{said}")
     line(f"query      {_carried(at.of_query, queries[0])}")
     line(f"numbers    {system}")
     if words := subject.outside(case):
@@ -189,7 +196,8 @@ def _labels(witness: Witness, n: int) -> list[str]:
     for j, t in enumerate(tokens.y):
         made[t] = f"y{j + 1}"
     for j, t in enumerate(tokens.x):
-        made[t] = f"x{j + 1}, y{j + 1}" if witness.prompt.form == "joint" else f"x{j + 1}"
+        joint = witness.prompt.form == "joint" and witness.prompt.targets != 0
+        made[t] = f"x{j + 1}, y{j + 1}" if joint else f"x{j + 1}"
     for t in tokens.queries:
         made[t] = "query"
     return made

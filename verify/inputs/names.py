@@ -61,6 +61,13 @@ class Subject:
         domain = self.claim.domain if self.claim is not None else None
         return domain.words if domain is not None and not domain.contains(case) else ""
 
+    def refuse_no_regression(self, what: str) -> None:
+        """Raises WrongCall where a construction's prompts are no examples (x, y), which `what` asks
+        for."""
+        other = getattr(self.function, "other_prompts", "")
+        if other:
+            raise WrongCall(f"{self.name}: its prompts have {other}; {what} examples (x, y)")
+
     @property
     def title(self) -> str:
         """What a page or a saved prompt calls it: a claim of a file by its id."""
@@ -100,7 +107,9 @@ def subject(name: str, variant: str | None = None) -> Subject:
 
     file = file_of(name)
     if file is None and name in constructions.names() and variant in (None, "improved"):
-        return Subject(name, constructions.get(name), constructions.signature(name))
+        made = constructions.get(name)
+        of_paper = next((c for c in builtin() if c.id == made.claim), None)
+        return Subject(name, made, constructions.signature(name), of_paper)
     found = variants(name, variant)
     with_witness = [c for c in found if c.witness is not None]
     if not with_witness:
@@ -218,6 +227,14 @@ def _drawn_kinds(claim: Claim) -> dict[str, Parameter]:
     }
 
 
+def claim_of(name: str) -> str:
+    """The id of the claim that a name stands for: of a construction without a claim of its own that
+    of a paper, else the name."""
+    import constructions
+
+    return (constructions.get(name).claim if name in constructions.names() else "") or name
+
+
 def unknown(name: str, what: str, variant: str | None = None) -> str:
     """One line for a name that is not known."""
     import constructions
@@ -226,7 +243,8 @@ def unknown(name: str, what: str, variant: str | None = None) -> str:
     variants = [c.variant for c in claims if c.id == name]
     if variants and variant is not None:
         return f"{name} has no {variant} variant; it has {' and '.join(variants)}"
-    known = (*constructions.names(), *dict.fromkeys(c.id for c in claims))
+    witnesses = () if what == "claim" else constructions.names()
+    known = (*witnesses, *dict.fromkeys(c.id for c in claims))
     close = get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]}?" if close else "`witness list --claims` names all"
     return f"unknown {what} {name!r}; {hint}"
@@ -257,7 +275,8 @@ def choose(names: Sequence[str], variant: str = "all") -> list[Chosen]:
         if split(name) is not None:
             found = _of_file(name)
         else:
-            found = [Chosen(c) for c in builtin() if c.id == name or c.id.startswith(f"{name}.")]
+            id = claim_of(name)
+            found = [Chosen(c) for c in builtin() if c.id == id or c.id.startswith(f"{id}.")]
             if not found and ("/" in name or Path(name).exists()):
                 raise WrongCall(f"{name} is no claim file; a file of claims ends in .py")
         kept = [one for one in found if variant in ("all", one.claim.variant)]

@@ -114,6 +114,18 @@ def _smoothed(
         yield prediction
 
 
+def _own_kernel(batch: Batch, rate: Any, attention: str) -> Iterator[np.ndarray]:
+    def weigh(scores: Any) -> Any:
+        return np.exp(scores) if attention == "exponential" else np.maximum(scores, 0)
+
+    here, there = (weigh(Z @ batch.X.transpose(0, 2, 1)) for Z in (batch.X, batch.queries))
+    fit, prediction = 0 * batch.y, np.zeros(())
+    while True:
+        error = ((batch.y - fit) * rate)[..., None]
+        fit, prediction = fit + (here @ error)[..., 0], prediction + (there @ error)[..., 0]
+        yield prediction
+
+
 def _variance(
     batch: Batch, noise: Any, prior: Any, output: str = "variance"
 ) -> Iterator[np.ndarray]:
@@ -184,6 +196,10 @@ DIRECT = (
     Direct(
         "kernel_regression", _smoothed, {"step_size": 0, "temperature": 0}, "steps",
         fixed={"kernel": "exponential"},
+    ),
+    *(
+        Direct("functional_descent", _own_kernel, {"rate": 1}, "steps", fixed={"attention": word})
+        for word in ("relu", "exponential")
     ),
     Direct("bayes_ridge", _variance, {"noise": -1, "prior": 0}, fixed={"output": "variance"}),
     Direct(

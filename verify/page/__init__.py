@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from ..inputs.names import Subject
 
 __all__ = [
-    "story_writer",
     "write_all",
     "write_own_page",
     "write_page",
@@ -61,27 +60,17 @@ def write_all(
 ) -> None:
     """index.html and a page per construction and per statement of a paper, linked.
 
-    Verdicts are those of `report`, as `check --json` writes it; see `site.site`. `progress` hears
-    of every page that is finished. `kept`: a folder for pages that need not be made again.
+    Verdicts are those of `report`, as `check --json` writes it; see `site.folder.site`. `progress`
+    hears of every page that is finished. `kept`: a folder for pages that need not be made again.
     """
-    from .kept import Kept
-    from .links import STORY
-    from .site import site
+    from .site.folder import site
+    from .site.kept import Kept
 
-    story = story_writer()
     before = Kept(Path(kept)) if kept is not None else None
-    made = site(report, workers, story is not None, progress, before)
+    made = site(report, workers, progress, before)
     Path(folder).mkdir(parents=True, exist_ok=True)
     for file, html in made.items():
         write(Path(folder) / file, html)
-    if story is not None:
-        story(Path(folder) / STORY)
-
-
-def story_writer() -> Callable[[str | Path], None] | None:
-    """`write_story(path)` of this package, where there is one: the one hook for the story."""
-    found: Callable[[str | Path], None] | None = globals().get("write_story")
-    return found
 
 
 def write_report(report: Mapping[str, Any], path: str | Path) -> None:

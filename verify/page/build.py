@@ -22,10 +22,10 @@ from .export import Export, construction
 from .glossary import glossed_page
 from .lesson import Lesson, Picture, rich
 from .lessons import GENERAL, lessons
-from .links import cited
 from .mathml import plain
 from .pictures import picture_of
 from .readable import pattern_words
+from .site.links import cited
 from .story import given, story
 
 WIDEST = 200  # hidden units of a stream that a reader can still scroll through
@@ -106,7 +106,7 @@ def construction_page(name: str, parameters: Mapping[str, Any]) -> str:
             f"a page shows up to {WIDEST} numbers per token, and {name} has {witness.width} at "
             "this size: choose a smaller d"
         )
-    lesson = fitted_to(lesson, witness)
+    lesson = with_example(name, lesson, witness, chosen)
     export = Export()
     family = construction(export, name, chosen, lesson.sizes)
     return page(
@@ -128,6 +128,25 @@ def shown(name: str, parameters: Mapping[str, Any]) -> tuple[Witness, dict[str, 
     given = {**lesson_of(name).parameters, **parameters}
     chosen = {key: _exact(value) for key, value in given.items()}
     return constructions.build(name, **chosen), chosen
+
+
+def with_example(name: str, lesson: Lesson, witness: Witness, chosen: Mapping[str, Any]) -> Lesson:
+    """The lesson with an example that suits the witness, which these parameters made.
+
+    Raises ValueError where there is none, since the prompts are no regression's.
+    """
+    made = constructions.get(name)
+    if made.is_regression:
+        return fitted_to(lesson, witness)
+    if made.sample is not None:
+        X, y, queries = made.sample(made.values(**chosen))
+        lesson = replace(lesson, X=X.tolist(), y=y.tolist(), queries=queries.tolist())
+    if len(lesson.X[0]) != witness.prompt.inputs:
+        raise ValueError(
+            f"the example of {name} has rows of {len(lesson.X[0])} numbers, not of "
+            f"{witness.prompt.inputs}: leave d as it is"
+        )
+    return lesson
 
 
 def lesson_of(name: str) -> Lesson:

@@ -8,11 +8,11 @@ from typing import Any
 from ..report import index
 from ..report.report import STRENGTHS
 from .glossary import glossed_page
-from .index_table import INDEX_SCRIPT, statements_index, strengths
-from .links import HOME, ONWARD
 from .mathml import plain
 from .misfit import misfit_html
 from .readable import counted, finding
+from .site.index_table import INDEX_SCRIPT, statements_index, strengths
+from .site.links import HOME, ONWARD
 
 
 def frame(

@@ -22,6 +22,7 @@ from proofs.stream import Layout, split_entry
 from proofs.vocabulary import DIAGONALS, unread
 
 from ..checks.case import objects
+from ..checks.symbolic import shapes_of
 from .lesson import Lesson
 from .mathml import coefficient_mathml, equation, mathml, plain
 from .readable import counted, pattern_words, ranges
@@ -137,9 +138,10 @@ def arithmetic(witness: Witness) -> str:
     """Fractions where the witness can run in them and they stay short, else floats."""
     if witness.irrational or witness.layers > LONG:
         return "float64"
-    n, d = witness.examples or 1, witness.d
+    zeros = (np.zeros(shape, int) for shape in shapes_of(witness.prompt, witness.examples or 1, 1))
     try:
-        witness.predict([[0] * d] * n, [0] * n, [[0] * d], numbers="rational")
+        X, y, queries = zeros
+        witness.predict(X, y, queries, numbers="rational")
     except (ValueError, TypeError, ZeroDivisionError):
         return "float64"
     return "rational"

@@ -27,8 +27,13 @@ UNCHANGED = ("d", "examples")  # parameters that are sizes of the prompt
 
 
 def markdown(names: Iterable[str] = ()) -> str:
-    """The table of the witnesses that are named, or of all."""
-    return tables.markdown(HEADS, [row(name) for name in names or constructions.names()])
+    """The table of the witnesses that are named, or of all that predict from examples (x, y)."""
+    return tables.markdown(HEADS, [row(name) for name in names or measured_names()])
+
+
+def measured_names() -> list[str]:
+    """The witnesses that can be measured."""
+    return [name for name in constructions.names() if constructions.get(name).is_regression]
 
 
 def row(name: str) -> tuple[str, ...]:

@@ -8,11 +8,15 @@ in which relu(u) is a letter r_u with relu(-u) = r_u - u and relu(c u) = c r_u f
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from constructions.numbers import Unsupported
+from constructions.numbers.ball import Ball
 from constructions.numbers.symbolic import Symbolic
 from constructions.witness import Witness
 from proofs.layer import MLP, Head, Layer
@@ -25,6 +29,7 @@ from ..claim import Claim
 from ..strategies import Case
 
 SPARE = 96  # letters for ReLUs
+BITS = 128  # of balls
 
 
 def same_where_read(a: Witness, b: Witness) -> bool:
@@ -137,7 +142,7 @@ def predicts_the_algorithm(claim: Claim, witness: Witness, parameters: Any, n: i
     False: it is not, in that algebra; None: the algebra does not know an operation.
     """
     assert claim.algorithm is not None
-    X, y, queries = letters(parameters["d"], n, 1, witness.prompt)
+    X, y, queries = letters(witness.d, n, 1, witness.prompt)
     system = WithReLU()
     try:
         got = system.field_elements(witness, X, y, queries)
@@ -147,6 +152,33 @@ def predicts_the_algorithm(claim: Claim, witness: Witness, parameters: Any, n: i
         return all(ours == theirs for ours, theirs in zip(got, want, strict=True))
     except Unsupported:
         return None
+
+
+def predicts_the_same(one: Witness, other: Witness, n: int) -> bool | None:
+    """Whether two witnesses predict the same rational function of n examples and a query.
+
+    False: they do not, in that algebra; None: the algebra does not know an operation.
+    """
+    X, y, queries = letters(one.d, n, 1, one.prompt)
+    system = WithReLU()
+    try:
+        pair = [system.field_elements(witness, X, y, queries) for witness in (one, other)]
+    except Unsupported:
+        return None
+    return all(a == b for a, b in zip(*pair, strict=True))
+
+
+def apart(one: Witness, other: Witness, cases: Iterable[Case]) -> bool:
+    """Whether balls say of some prompt that they predict other numbers."""
+    for case in cases:
+        prompt = case.X, case.y, case.queries
+        try:
+            pair = [np.ravel(witness.predict(*prompt, Ball(BITS))) for witness in (one, other)]
+        except (ZeroDivisionError, ValueError):  # of the other: it has no prediction there
+            return True
+        if any(not a.overlaps(b) for a, b in zip(*pair, strict=True)):
+            return True
+    return False
 
 
 class WithReLU(Symbolic):

@@ -53,7 +53,7 @@ class Trial:
     `proof`: arguments of proofs.prove_witness, the claim's formula among them; None where the
     claim has none, no assembled witness of this kind, or where the unchanged witness is not
     proved. `letters`: whether `equality` proves the unchanged witness; not where the algorithm
-    compares its numbers.
+    compares its numbers. `few`: whether letters for a whole prompt are few enough to try.
     """
 
     name: str
@@ -64,6 +64,7 @@ class Trial:
     floats: tuple[Case, ...]
     proof: Mapping[str, Any] | None = None
     letters: bool = True
+    few: bool = True
 
     @property
     def n(self) -> int:
@@ -107,7 +108,7 @@ def judge(one: Trial, witness: Witness) -> Finding:
         "exact": exact,
         "steps": _steps(one, witness, why),
         "symbolic": None,
-        "numeric": _numeric(one, claim, why),
+        "numeric": _numeric(one, claim, witness, why),
         "proof": None,
         "kernel": None,
     }
@@ -131,7 +132,17 @@ def _equal(one: Trial, witness: Witness, refutes: Mapping[str, bool | None]) -> 
     if witness.digest == one.witness.digest:
         return True
     # with ReLUs, letters that differ do not prove that the functions do
-    return True if one.letters and equal_in_letters(one, witness) else None
+    if one.letters and equal_in_letters(one, witness):
+        return True
+    return True if one.few and not one.letters and _same_in_letters(one, witness) else None
+
+
+def _same_in_letters(one: Trial, witness: Witness) -> bool:
+    """Whether letters prove that the witness predicts what the unchanged one does."""
+    try:
+        return equality.predicts_the_same(one.witness, witness, one.n) is True
+    except (ZeroDivisionError, ValueError, TypeError):
+        return False
 
 
 def equal_in_letters(one: Trial, witness: Witness) -> bool:
@@ -196,8 +207,11 @@ def _symbolic(one: Trial, claim: Claim, why: dict[str, str]) -> bool | None:
     return None if result.passed is None else not result.passed
 
 
-def _numeric(one: Trial, claim: Claim, why: dict[str, str]) -> bool | None:
-    """float64, with the tolerance that rounding explains."""
+def _numeric(one: Trial, claim: Claim, witness: Witness, why: dict[str, str]) -> bool | None:
+    """float64, with the tolerance that rounding explains; balls, where there are no floats."""
+    if claim.floats is None and not one.floats and witness.irrational:
+        why["numeric"] = "balls on the prompts of fractions do not tell it apart"
+        return equality.apart(one.witness, witness, one.exact)
     if claim.floats is None:
         why["numeric"] = "not run: the claim has no prompts of floats"
         return None

@@ -358,31 +358,46 @@ def _embedded(witness: Witness) -> Iterator[Change]:
     """One block more in the embedding: in empty slots whatever fits, in the others the query."""
     (site, *_) = sites(witness)
     written = {split_entry(block.destination)[0] for block in site.slots}
+    of_query = {"query", *(f"{part}_query" for part in _parts(site.source))}
     for slot in site.destination.slots:
         for block in _fitting(slot, site.source, witness.d):
-            if slot.name in written and split_entry(block.source)[0] not in ("query", "x_query"):
+            if slot.name in written and split_entry(block.source)[0] not in of_query:
                 continue
             yield "embedding", f"embedding: {block} added", partial(site.with_added, block)
 
 
 def _fitting(slot: Slot, features: Layout, d: int) -> Iterator[Block]:
     """Blocks from a token's features to a slot."""
+    known, parts = {one.name: one for one in features.slots}, _parts(features)
+    asked = [f"{part}_query" for part in parts if f"{part}_query" in known]
+    vectors = [part for part in parts if known[part].shape == (d,)]
     numbers = [one.name for one in features.slots if one.shape == ()]
-    numbers += [f"{name}[0]" for name in ("x", "x_query", POSITION) if features[name].size]
-    vectors = ("x", "x_example", "x_query")
+    several = (name for part in parts for name in (part, f"{part}_query") if name in known)
+    numbers += [f"{name}[0]" for name in (*several, POSITION) if len(known[name].shape) == 1
+                and known[name].size]  # fmt: skip
     if slot.shape == ():
         yield from (Block(slot.name, name) for name in numbers)
     elif len(slot.shape) == 1:
-        if slot.shape == (d,):
-            yield from (Block(slot.name, name) for name in vectors)
+        for part in vectors if slot.shape == (d,) else ():
+            of_part = (part, f"{part}_example", f"{part}_query")
+            yield from (Block(slot.name, name) for name in of_part if name in known)
         if slot.size == features[POSITION].size:
             yield Block(slot.name, POSITION)
-        yield from (Block(slot.name, name, 1, "i<-") for name in ("one", "query", "x_query[0]"))
+        of_query = [f"{name}[0]" if known[name].shape else name for name in asked]
+        yield from (Block(slot.name, name, 1, "i<-") for name in ("one", "query", *of_query))
         yield from (Block(f"{slot.name}[0]", name) for name in ("one", "query"))
     elif slot.shape == (d, d):
         yield from (Block(slot.name, name, 1, "ii<-") for name in ("one", "query", "register"))
-        yield from (Block(slot.name, "x", 1, pattern) for pattern in ("ij<-i", "ij<-j", "ii<-i"))
-        yield Block(slot.name, "x_query", 1, "ij<-i")
+        for part in vectors:
+            yield from (Block(slot.name, part, 1, word) for word in ("ij<-i", "ij<-j", "ii<-i"))
+            if f"{part}_query" in known:
+                yield Block(slot.name, f"{part}_query", 1, "ij<-i")
+
+
+def _parts(features: Layout) -> list[str]:
+    """The parts of x: each has a feature that examples alone have."""
+    end = "_example"
+    return [slot.name.removesuffix(end) for slot in features.slots if slot.name.endswith(end)]
 
 
 def _other_patterns(site: Site, block: Block) -> Iterator[str]:
@@ -422,8 +437,7 @@ def _positions(witness: Witness) -> Iterator[Change]:
         what = f"{count} positions instead of {here}"
         yield "positions", what, partial(with_prompt, witness, positions=count)
         yield "positions", f"{what}, and in the stream", partial(_resized, witness, count)
-    wider = _resized(witness, here + 1)
-    yield "positions", "every position read one too late", partial(_shifted, wider, 1)
+    yield "positions", "every position read one too late", partial(_too_late, witness)
     yield "positions", "every position read one too early", partial(_shifted, witness, -1)
 
 
@@ -440,6 +454,10 @@ def _resized(witness: Witness, count: int) -> Witness:
     )
     prompt = replace(witness.prompt, positions=count)
     return replace(witness, layout=Layout(slots), prompt=prompt)
+
+
+def _too_late(witness: Witness) -> Witness:
+    return _shifted(_resized(witness, witness.prompt.positions + 1), 1)
 
 
 def _shifted(witness: Witness, by: int) -> Witness:

@@ -12,6 +12,7 @@ import constructions
 from constructions.construction import Construction
 from constructions.parameters import Examples, OneOf
 from constructions.witness import Witness
+from proofs.prompt import X_ALONE
 
 from ..checks import order, proof
 from ..checks.equivariance import order_reaches
@@ -25,6 +26,7 @@ STEPS = 3
 SIZE = {"d": 1, "examples": EXAMPLES, "iterations": 1}
 HEADER = ("construction", "with", "the order", "how it is known")
 FREE, MATTERS, OPEN = "has no effect", "matters", "has no effect that was found"
+UNASKED = "was not asked"  # of prompts that are no examples (x, y)
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ def known(witness: Witness, options: Mapping[str, Any], claim: Claim | None) -> 
     reached = order_reaches(witness)
     if reached is None:
         return FREE, "the layers, for every n"
+    if witness.prompt.fields != X_ALONE:
+        return UNASKED, reached
     if claim is not None and claim.assembled is not None:
         sets = [
             given

@@ -21,13 +21,14 @@ from ..report import tables
 from ..report.as_json import versions
 from . import builders, mutants
 from .judges import CLAIMED, KINDS, THEOREMS, Finding, Trial, judge, judge_builder, judge_in_coq
-from .trials import CORE, TRIALS, not_judged, trial
+from .trials import CORE, TRIALS, left_out, not_judged, of_papers, trial
 
 FEW, FEW_BUILDERS = 8, 3  # mutants of each witness and of its builder in a quick run
 MOST_WEIGHTS, MOST = 40, 80  # of each change of one witness, evenly spread
+MOST_OF_PAPERS = 6  # the same of one claim of a paper
 SAMPLED = (
     f"of each witness at most {MOST_WEIGHTS} mutants for each change of weights and {MOST} for "
-    "each other change, evenly spread over its parts"
+    f"each other change, of claims of papers {MOST_OF_PAPERS}, evenly spread over its parts"
 )
 WITNESS, BUILDERS, IN_COQ = "witness", "builders", "written in Coq"
 CHUNKS = {WITNESS: 24, BUILDERS: 4, IN_COQ: 1}  # what a worker judges in one go
@@ -52,7 +53,7 @@ def run(
     quick: the core witnesses, if none are named, only a few mutants of each, evenly spread, and
     nothing in Coq. workers: processes; as many as cores, but one for a quick run, if not given.
     """
-    chosen = list(names or (CORE if quick else TRIALS))
+    chosen = list(names or (CORE if quick else (*TRIALS, *of_papers())))
     workers = workers or (1 if quick else os.cpu_count() or 1)
     tasks: list[Task] = []
     for name in chosen:
@@ -60,7 +61,7 @@ def run(
         if any(said.refutes.values()):
             raise RuntimeError(f"{name} is refuted as it is: {dict(said.refutes)}")
         tasks += _chunks(name, WITNESS, _sampled(name, quick, seed), seed)
-    for name in _first_of_each_claim(chosen):
+    for name in _first_of_each_claim(one for one in chosen if one not in of_papers()):
         faulty = range(len(judgements(name, BUILDERS, seed)))
         few = faulty[:: _ceiling(len(faulty), FEW_BUILDERS)] if quick else faulty
         tasks += _chunks(name, BUILDERS, few, seed)
@@ -81,7 +82,7 @@ def run(
         "weights": mutants.WEIGHTS,
         "sampled": SAMPLED,
         "witnesses": made,
-        "not judged": not_judged(),
+        "not judged": not_judged() | left_out(),
         "shares": shares(made),
         "missed": missed(made),
         "versions": versions(),
@@ -133,7 +134,8 @@ def _sampled(name: str, quick: bool, seed: int) -> list[int]:
         by_change.setdefault(change, []).append(number)
     numbers: list[int] = []
     for change, found in by_change.items():
-        most = min(len(found), MOST_WEIGHTS if change in mutants.CHANGES else MOST)
+        most = MOST_WEIGHTS if change in mutants.CHANGES else MOST
+        most = min(len(found), MOST_OF_PAPERS if name in of_papers() else most)
         numbers += (found[i * len(found) // most] for i in range(most))
     return sorted(numbers)[:: _step(len(numbers)) if quick else 1]
 

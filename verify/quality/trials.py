@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
+from numbers import Rational
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,14 @@ import numpy as np
 import constructions
 from constructions.witness import Witness
 
-from ..claim import Claim, builtin
+from ..checks.case import build, reference
+from ..checks.symbolic import shapes_of
+from ..claim import Budget, Claim, builtin
+from ..hunt import drawn
 from ..inputs.errors import WrongCall
+from ..papers import paper_of
 from ..strategies import Case
-from .judges import Trial, equal_in_letters
+from .judges import Trial, differs, equal_in_letters
 
 CASES = 6  # prompts of floats
 EXACT = 24  # prompts of fractions, large and small ones in turn
@@ -56,6 +61,14 @@ TRIALS = {
     "preconditioned": at(
         "preconditioned", steps=2, step_size=THIRD, preconditioner=((2, 1), (-1, 3))
     ),
+    "functional_descent": at("functional_descent", steps=2, rate=(HALF, THIRD)),
+    "functional_descent relu": at("functional_descent", steps=2, rate=THIRD, attention="relu"),
+    "temporal_differences": at(
+        "temporal_differences", steps=2, gamma=HALF, C=(((1, 2), (-1, 1)), ((2, 1), (0, 1)))
+    ),
+    "temporal_differences residual": at(
+        "temporal_differences", d=1, steps=2, gamma=THIRD, C=((2,),), method="residual"
+    ),
     "lasso": at("lasso", steps=2, step_size=THIRD / 8, penalty=HALF),
     "logistic": at("logistic", d=1, steps=2, step_size=HALF / 2, pieces=1, reach=2),
     "kernel_regression": at(
@@ -84,7 +97,9 @@ CORE = tuple(
 
 @lru_cache(maxsize=4)
 def trial(name: str, seed: int = 0) -> Trial:
-    """One of TRIALS, or of any witness claim that has a size for the symbolic check."""
+    """One of TRIALS or `of_papers`, or any witness claim that has a size for the symbolic check."""
+    if name in of_papers():
+        return _paper_trial(of_papers()[name], seed)
     claims = {made.id: made for made in builtin() if made.witness is not None}
     known = dict(TRIALS)
     for id, made in claims.items():
@@ -102,11 +117,105 @@ def trial(name: str, seed: int = 0) -> Trial:
         claim,
         parameters,
         witness,
-        _exact(parameters, n, d, seed, _inputs(id) == (0, 1)),
-        _floats(parameters, n, d, seed),
+        _exact(parameters, witness, n, seed, _inputs(id) == (0, 1)),
+        _floats(parameters, n, d, seed) if claim.floats is not None else (),
         _proof(claim, witness),
     )
     return replace(one, letters=equal_in_letters(one, witness))
+
+
+# -- what papers print, and its repairs ---------------------------------------------------------
+
+SCALES = (Fraction(1), Fraction(1, 12), Fraction(1, 100))  # some claims speak of small prompts
+MOST_LETTERS = 8  # layers × examples × d, beyond which letters for all of it take minutes
+DRAWN = 120  # cases of a claim, of which those of one size and one set of parameters are taken
+
+
+@lru_cache(maxsize=1)
+def of_papers() -> Mapping[str, Claim]:
+    """{label: claim} of the claims of papers that hold and are decided in fractions: found by
+    looking, those that have a trial of their own left out."""
+    named = {id for id, _ in TRIALS.values()}
+    return {
+        label(claim): claim
+        for claim in builtin()
+        if paper_of(claim) is not None and claim.id not in named and not _why_not(claim)
+    }
+
+
+def left_out() -> dict[str, str]:
+    """{label: why} of the claims of papers that hold, have layers, and are not judged here."""
+    claims = [c for c in builtin() if paper_of(c) is not None and c.witness is not None]
+    reasons = {label(claim): _why_not(claim) for claim in claims if claim.expected == "holds"}
+    return {name: why for name, why in reasons.items() if why}
+
+
+def label(claim: Claim) -> str:
+    """ "ahn2023.lemma1, repaired"; as printed nothing is said."""
+    return claim.id if claim.variant == "printed" else f"{claim.id}, {claim.variant}"
+
+
+def _why_not(claim: Claim) -> str:
+    """Why mutants of its layers are not judged in fractions; "" where they are."""
+    if claim.expected != "holds" or claim.witness is None or claim.algorithm is None:
+        return "it compares no layers with an algorithm"
+    if claim.cases is None:
+        return "it is compared in balls, for every prompt of a box"
+    case = drawn(claim.cases, Budget(cases=1), claim.domain)[0]
+    if build(claim.witness, case.parameters).irrational:
+        return "it is compared in balls"
+    return ""
+
+
+def _cases_of(claim: Claim, seed: int) -> tuple[Case, ...]:
+    """Cases of the claim that agree in their parameters and their size: of two layers or more, of
+    two dimensions and two examples, without a number that is 0, as far as there are such."""
+    assert claim.cases is not None and claim.witness is not None
+    groups: dict[str, list[Case]] = {}
+    for case in drawn(claim.cases, Budget(seed=seed, cases=DRAWN), claim.domain):
+        known = (sorted(case.parameters.items(), key=str), case.X.shape, case.queries.shape)
+        groups.setdefault(str(known), []).append(case)
+
+    def suits(group: list[Case]) -> tuple[Any, ...]:
+        case = group[0]
+        numbers = [value for value in case.parameters.values() if isinstance(value, Rational)]
+        layers = build(claim.witness, case.parameters).layers  # type: ignore[arg-type]
+        small = len(case.X) <= 2 * case.d and case.d <= 2
+        something = any(reference(claim.algorithm, case, Fraction, ...).ravel())  # type: ignore[arg-type]
+        return (small, something, min(layers, 2), min(case.d, 2), min(len(case.X), 2),
+                all(numbers), len(group))  # fmt: skip
+
+    chosen: list[Case] = max(groups.values(), key=suits)
+    return tuple(chosen)
+
+
+def _paper_trial(claim: Claim, seed: int) -> Trial:
+    """A claim of a paper at one size: its own cases, and random prompts of their shape on which it
+    speaks and is right. Floats are not asked."""
+    assert claim.witness is not None and claim.algorithm is not None
+    own = _cases_of(claim, seed)
+    case, rng = own[0], random.Random(seed)
+    witness = build(claim.witness, case.parameters)
+
+    def random_entry(at: Any) -> Fraction:
+        return Fraction(rng.choice([i for i in range(-9, 10) if i]), rng.randint(1, 3))
+
+    def speaks(of: Case) -> bool:
+        return (claim.domain is None or claim.domain.contains(of)) and not differs(claim, of)
+
+    further = []
+    for number in range(EXACT):
+        X, y, queries = (
+            np.vectorize(random_entry, otypes=[object])(part) * SCALES[number % len(SCALES)]
+            if part.size
+            else part
+            for part in (case.X, case.y, case.queries)
+        )
+        further.append(replace(case, X=X, y=y, queries=queries))
+    exact = tuple((*own[:EXACT], *filter(speaks, further)))
+    one = Trial(label(claim), claim, case.parameters, witness, exact, (), _proof(claim, witness))
+    few = witness.layers * len(case.X) * witness.d <= MOST_LETTERS
+    return replace(one, letters=few and equal_in_letters(one, witness), few=few)
 
 
 def _inputs(id: str) -> tuple[int, int] | None:
@@ -115,7 +224,7 @@ def _inputs(id: str) -> tuple[int, int] | None:
 
 
 def _exact(
-    parameters: Mapping[str, Any], n: int, d: int, seed: int, in_unit_interval: bool
+    parameters: Mapping[str, Any], witness: Witness, n: int, seed: int, in_unit_interval: bool
 ) -> tuple[Case, ...]:
     """Prompts of fractions, and two queries each."""
     rng = random.Random(seed)
@@ -132,10 +241,12 @@ def _exact(
         return made
 
     scales = (Fraction(1), Fraction(1) if in_unit_interval else Fraction(1, 8))
+    of_x, of_y, of_queries = shapes_of(witness.prompt, n, 2)
     return tuple(
-        Case(parameters, fractions(n, d) * scale, fractions(n) * scale, fractions(2, d))
+        Case(parameters, fractions(*of_x) * scale, fractions(*of_y) * scale, fractions(*of_queries),
+             witness.prompt.fields, witness.prompt.targets)
         for scale in scales * (EXACT // 2)
-    )
+    )  # fmt: skip
 
 
 def _floats(parameters: Mapping[str, Any], n: int, d: int, seed: int) -> tuple[Case, ...]:

@@ -113,7 +113,7 @@ def logistic_error(budget: Budget, build: Builder) -> CheckResult:
 
     On drawn prompts: the bound itself is proved in words, in `logistic_bound`.
     """
-    from constructions.algorithms.logistic import logistic_bound
+    from constructions.algorithms.descent.logistic import logistic_bound
 
     from ... import algorithms
 

@@ -55,7 +55,9 @@ class Machine:
 
     def step(self) -> Machine:
         """After one command, by the interpreter."""
-        memory, counter = algorithms.subleq(self.memory, self.commands, self.counter, self.word)
+        memory, counter = algorithms.subleq_command(
+            self.memory, self.commands, self.counter, self.word
+        )
         command = self.commands[self.counter - len(self.memory) - 1]
         return replace(self, memory=tuple(memory), counter=counter, last=command)
 

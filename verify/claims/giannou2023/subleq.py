@@ -21,6 +21,7 @@ from constructions.papers import giannou2023 as paper
 from constructions.witness import Witness
 from proofs.flint_precision import precision
 
+from ... import algorithms
 from ...checks.analysis.evidence import about_its_own
 from ...checks.bounds.balls import at_most, ball, top
 from ...checks.statements import theorem
@@ -36,7 +37,6 @@ from .machines import (
     is_machine,
     machines,
     multiplication,
-    read_off,
     sorting,
 )
 from .reading import read_error
@@ -210,14 +210,6 @@ LOOP_SIZES = [
 ]
 
 
-def interpreted(X: Any, y: Any, queries: Any, address: int, loops: int = 1) -> Any:
-    """The memory rows of all columns, (n, d), after so many commands of the interpreter."""
-    state = read_off(X, queries, address)
-    for _ in range(loops):
-        state = state.step()
-    return np.array(state.words(), dtype=object)
-
-
 @st.composite
 def prompts(draw: Any) -> Case:
     """A machine as a prompt: columns of memory, then of commands; the query is its counter."""
@@ -238,7 +230,7 @@ SUBLEQ = (
 @claim(
     "giannou2023.subleq",
     source=f"{PAPER}, the SUBLEQ loop (subleq.py)",
-    algorithm=interpreted,
+    algorithm=algorithms.subleq,
     cases=prompts,
     domain=Domain("memory, commands that point into it, a counter that is a command's", is_machine),
     checks=lambda: (executes(), steps()),

@@ -7,6 +7,7 @@ letters from its reference, promises from its costs, the residual from what it s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -19,6 +20,7 @@ from constructions.construction import Construction, Cost
 from constructions.parameters import (
     Examples,
     Matrix,
+    MatrixPerStep,
     Number,
     NumberPerStep,
     Numbers,
@@ -29,6 +31,7 @@ from constructions.parameters import (
 )
 from proofs import letters
 from proofs.formula import SCALARS, in_sympy, parse
+from proofs.prompt import X_ALONE, Fields
 
 from ... import algorithms, strategies
 from ...checks.case import build, reference
@@ -69,7 +72,7 @@ def claim_of(made: Construction) -> Claim:
 
     witness.__doc__ = made.__doc__
     witness.__signature__ = made.signature  # type: ignore[attr-defined]
-    stated = made.reference is not None and not made.outside_calculus
+    stated = made.reference is not None and made.outside_calculus is not True
     return Claim(
         made.name,
         statement=made.states,
@@ -78,7 +81,11 @@ def claim_of(made: Construction) -> Claim:
         variant="improved",
         witness=witness,
         algorithm=algorithm_of(made),
-        formula=Formula(made.name, made.reference) if made.reference is not None else None,
+        formula=(
+            Formula(made.name, made.reference, fields_of(made))
+            if made.reference is not None
+            else None
+        ),
         domain=strategies.ANY,
         cases=lambda: cases(made, witness),
         floats=(lambda: float_cases(made, witness)) if all_scaled(made) else None,
@@ -137,13 +144,14 @@ def cases(made: Construction, witness: Any) -> st.SearchStrategy[Case]:
             drawn[name] = draw(per_step(kind, drawn, values(kind, d, n)))
         return drawn
 
-    prompts = strategies.prompts(entries=ENTRIES)  # made once: hypothesis reads their source then
+    # made once: hypothesis reads their source then
+    prompts = strategies.prompts(entries=ENTRIES, targets=made.targets, **parts_of_x(made))
 
     @st.composite
     def draw_case(draw: Any) -> Case:
         case = draw(prompts)
-        n, d = case.X.shape
-        return Case({"d": d, **draw(parameters(d, n))}, case.X, case.y, case.queries)
+        d, n = case.d, len(case.X)
+        return replace(case, parameters={"d": d, **draw(parameters(d, n))})
 
     algorithm = algorithm_of(made)
 
@@ -162,11 +170,22 @@ def cases(made: Construction, witness: Any) -> st.SearchStrategy[Case]:
     return draw_case().filter(lambda case: fits(witness, case)).filter(defined)
 
 
+def parts_of_x(made: Construction) -> dict[str, Any]:
+    """The parts of x in its prompts, as `strategies.prompts` takes them."""
+    fields = fields_of(made)
+    return {} if fields == X_ALONE else {"parts": fields.parts, "query_parts": fields.query_parts}
+
+
+def fields_of(made: Construction) -> Fields:
+    """The parts of x in its prompts, whatever its parameters."""
+    return made.fields_at(example_values(made))
+
+
 def per_step(
     kind: Parameter, chosen: Mapping[str, Any], one: st.SearchStrategy[Any]
 ) -> st.SearchStrategy[Any]:
     """Values of a parameter, of which `one` draws one; a list of such where it may be one."""
-    if not isinstance(kind, NumberPerStep):
+    if not isinstance(kind, (NumberPerStep, MatrixPerStep)):
         return one
     return st.one_of(one, st.tuples(*[one] * chosen[kind.steps]))
 
@@ -212,7 +231,7 @@ def values(kind: Parameter, d: int, n: int) -> st.SearchStrategy[Any]:
 
 
 def all_scaled(made: Construction) -> bool:
-    """Whether the construction says how every number scales with the data."""
+    """Whether the construction says how every number scales with the data, of a regression."""
 
     def says(name: str, kind: Parameter) -> bool:
         if isinstance(kind, Number):
@@ -220,7 +239,7 @@ def all_scaled(made: Construction) -> bool:
             return bool(known) or made.converges(example_values(made)).startswith(name)
         return isinstance(kind, (Whole, OneOf)) or kind.default is None
 
-    return all(says(name, kind) for name, kind in own(made).items())
+    return made.is_regression and all(says(name, kind) for name, kind in own(made).items())
 
 
 def example_values(made: Construction) -> dict[str, Any]:
@@ -326,8 +345,10 @@ def assembled(made: Construction) -> Iterator[dict[str, Any]]:
     axes: dict[str, tuple[Any, ...]] = {"d": (PROVED["d"],)}
     for name, kind in own(made).items():
         axes[name] = open_values(name, kind)
-    for chosen in product(*axes.values()):
-        yield dict(zip(axes, chosen)) | ({"expand": True} if made.expand else {})
+    for values in product(*axes.values()):
+        chosen = dict(zip(axes, values))
+        if made.runs_in_letters(chosen):
+            yield chosen | ({"expand": True} if made.expand else {})
 
 
 def open_values(name: str, kind: Parameter) -> tuple[Any, ...]:
@@ -348,6 +369,8 @@ def open_values(name: str, kind: Parameter) -> tuple[Any, ...]:
         opened = letters.matrix(
             name, symmetric=kind.symmetric, positive_definite=kind.positive_definite
         )
+        if isinstance(kind, MatrixPerStep):
+            return opened, letters.each(name, kind.steps, "d")
     elif isinstance(kind, Rows):
         opened = letters.matrix(name)
     return (None, opened) if kind.default is None else (opened,)

@@ -14,7 +14,7 @@ from typing import Any
 from proofs.exact import as_text
 from proofs.formula import rename
 
-from .. import notation as n
+from ... import notation as n
 from .recursive_least_squares import absorb, stage
 
 

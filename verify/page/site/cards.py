@@ -18,9 +18,9 @@ from constructions import PrecisionWarning
 from constructions.witness import Witness
 from proofs.layer import Layer
 
-from .lesson import Lesson
-from .mathml import plain
-from .story import as_float, exact_prompt
+from ..lesson import Lesson
+from ..mathml import plain
+from ..story import as_float, exact_prompt
 
 WIDE, HIGH = 264, 132  # of the picture
 LEFT, TOP = 50, 22  # room for the slots' names, and for what works in a layer

@@ -16,7 +16,7 @@ import sympy
 from proofs.argument import Argument
 from proofs.statements.descent import is_gradient
 
-from .. import notation as n
+from ... import notation as n
 
 query, key, value_y, value_fit = n.letters("query key value_y value_fit")
 keep, decay, copy, forget = n.letters("keep decay copy forget")

@@ -19,7 +19,7 @@ from typing import Any
 
 import sympy
 
-from .. import notation as n
+from ... import notation as n
 
 query, key, value, tau = n.letters("query key value tau")
 TEMPERATURE = (

@@ -19,10 +19,10 @@ from typing import Any
 
 from constructions.files import write_whole
 
-from ..report.as_json import versions
+from ...report.as_json import versions
 
 PACKAGES = ("constructions", "proofs", "verify")
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @cache

@@ -17,8 +17,8 @@ from proofs.exact import exact
 from proofs.stream import DIMENSION, Layout, Slot
 from proofs.weights.splines import basis as solved
 
-from .. import notation as n
-from .deep_descent import deep_descent
+from ... import notation as n
+from ..descent.deep_descent import deep_descent
 
 
 def with_splines(parts: n.Parts, basis: int, degree: int = 1) -> n.Parts:

@@ -14,7 +14,7 @@ import sympy
 
 from proofs.weights.soft_threshold import threshold
 
-from .. import notation as n
+from ... import notation as n
 
 fit, target, value = n.letters("fit target value")
 descend = n.Head(

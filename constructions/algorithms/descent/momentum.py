@@ -8,7 +8,7 @@ query. One head per layer, width d + 2.
 from fractions import Fraction
 from typing import Any
 
-from .. import notation as n
+from ... import notation as n
 
 query, key, value, lift, skip = n.letters("query key value lift skip")
 descend = n.head("gradient", {"x": query}, {"x": key}, {"v": {"r": value}})

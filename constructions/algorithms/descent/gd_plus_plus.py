@@ -22,7 +22,7 @@ from proofs.argument import Argument
 from proofs.calculus import form as c
 from proofs.template import as_sympy
 
-from .. import notation as n
+from ... import notation as n
 
 query, key, value_r, value_u = n.letters("query key value_r value_u")
 descend = n.head(

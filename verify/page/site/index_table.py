@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ..papers import Paper
-from ..report import index
-from ..report.index import Entry, Statement
-from ..report.report import STRENGTHS
-from .latex import stated
-from .mathml import plain
-from .readable import finding
+from ...papers import Paper
+from ...report import index
+from ...report.index import Entry, Statement
+from ...report.report import STRENGTHS
+from ..latex import stated
+from ..mathml import plain
+from ..readable import finding
 
 HEADS = ("Paper", "Statement", "As printed", "Evidence", "Repair")
 INDEX_SCRIPT = "scripts/index.js"  # what a page with the table runs

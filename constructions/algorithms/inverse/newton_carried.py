@@ -17,8 +17,8 @@ from typing import Any
 
 from proofs.statements.polynomials import squared_residuals
 
-from .. import notation as n
-from ..parameters import whole
+from ... import notation as n
+from ...parameters import whole
 from . import newton
 
 alpha, value_p, skip_p, value_r = n.letters("alpha value_p skip_p value_r")

@@ -16,7 +16,7 @@ from proofs.exact import Exact
 from proofs.template import as_sympy
 from proofs.weights.gelu_product import closed_form
 
-from .. import notation as n
+from ... import notation as n
 
 ROOT = sympy.sqrt(sympy.pi / 2)
 Unit = tuple[str, Exact, Exact, Any]  # name, a, b and the weight of GeLU(a u + b v)

@@ -14,7 +14,7 @@ import sympy
 from proofs.exact import exact, is_symbolic
 from proofs.template import as_sympy
 
-from .. import notation as n
+from ... import notation as n
 from .momentum import NAMES, STEP
 
 

@@ -8,8 +8,8 @@ squares carries P_n x at every token already: one more layer multiplies it by x.
 
 from typing import Any
 
-from .. import notation as n
-from ..parts import inverse
+from ... import notation as n
+from ...parts import inverse
 from .recursive_least_squares import absorb, stage
 
 

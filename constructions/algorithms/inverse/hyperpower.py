@@ -12,7 +12,7 @@ than needed lose digits again (`deep_descent` does not).
 from fractions import Fraction
 from typing import Any
 
-from .. import notation as n
+from ... import notation as n
 from . import newton
 
 alpha, query, key, value, value_p, skip_p = n.letters("alpha query key value value_p skip_p")

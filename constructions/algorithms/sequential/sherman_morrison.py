@@ -16,8 +16,8 @@ from typing import Any
 from proofs.formula import rename
 from proofs.statements.ridge import DEFINED, INVERTIBLE
 
-from .. import notation as n
-from ..parts import inverse
+from ... import notation as n
+from ...parts import inverse
 
 u_from_Pa, g_from_Pa, e_from_wa, e_from_b = n.letters("u_from_Pa g_from_Pa e_from_wa e_from_b")
 query, key, value, P_from_gu, w_from_ge, clear = n.letters(

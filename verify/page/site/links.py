@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..papers import Paper
-from .mathml import plain
+from ...papers import Paper
+from ..mathml import plain
 
 INDEX, STORY = "index.html", "story.html"
 
@@ -72,7 +72,7 @@ def _link(paper: Paper) -> str:
 
 def named(source: str) -> Paper | None:
     """The built-in paper with whose name a source begins; None where it begins with none."""
-    from .. import claim_texts
+    from ... import claim_texts
 
     name = source.partition(",")[0].partition(" ")[0]
     return claim_texts.papers().get(name)

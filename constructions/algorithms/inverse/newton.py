@@ -9,7 +9,7 @@ never keys, so S is that of the examples.
 from fractions import Fraction
 from typing import Any
 
-from .. import notation as n
+from ... import notation as n
 
 query, key, value, skip = n.letters("query key value skip")
 query_x, key_t, value_x, lift = n.letters("query_x key_t value_x lift")  # these have to vanish

@@ -17,7 +17,7 @@ import sympy
 from proofs.argument import Argument
 from proofs.weights.piecewise_linear import as_formula, relu_form, sigmoid_error, sigmoid_table
 
-from .. import notation as n
+from ... import notation as n
 
 query, key, value_y, value_p = n.letters("query key value_y value_p")
 descend = n.head("gradient", {"x": query}, {"x": key}, {"m": {"y": value_y, "p": value_p}})

@@ -11,8 +11,8 @@ there are no predictions after prefixes (recursive_least_squares has them, at tw
 from collections.abc import Iterable
 from typing import Any
 
-from .. import notation as n
-from ..parts import Product
+from ... import notation as n
+from ...parts import Product
 from .sherman_morrison import state, token_stage
 
 k11, k22, k1122, k1212, divide = n.letters("k11 k22 k1122 k1212 divide")

@@ -14,26 +14,27 @@ from typing import Any
 
 import constructions
 
-from .. import pool
-from ..claim import Claim, builtin, failing
-from ..inputs.progress import Say, nothing
-from ..papers import paper_of
-from . import pages
-from .build import construction_page, fitted_to, lesson_of, shown
+from ... import pool
+from ...claim import Claim, builtin, failing
+from ...inputs.progress import Say, nothing
+from ...papers import paper_of
+from .. import pages
+from ..acts import story_html
+from ..build import lesson_of, shown, with_example
+from ..lesson import rich
+from ..lessons import Chapter, chapter
+from ..mathml import plain
+from ..report_page import frame
 from .index_table import INDEX_SCRIPT, statements_index
 from .kept import Kept
-from .lesson import rich
-from .lessons import Chapter, chapter
 from .links import INDEX, STORY, Links, Stop, linked
-from .mathml import plain
-from .report_page import frame
 
 TITLE = "A transformer can learn by attention alone: here are weights that do it"
 LEAD = (
     "Every page runs a transformer whose weights come from a proof, layer by layer, on numbers "
     "that you can change. Nothing is trained, and nothing is fetched."
 )
-BEGIN = Stop(STORY, "Begin here: how attention takes a gradient step")
+BEGIN = "Begin here: how attention takes a gradient step"
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,6 @@ class Made:
 def site(
     report: Mapping[str, Any] | None = None,
     workers: int = 0,
-    story: bool = False,
     progress: Say = nothing,
     kept: Kept | None = None,
 ) -> dict[str, str]:
@@ -66,8 +66,8 @@ def site(
 
     Verdicts are those of the report of `check --json`. What is not in it and is expected to fail as
     printed is checked quickly, now; the rest is said not to have been run. `progress` hears of each
-    page that is finished. `story`: whether the story will stand beside them, to begin with.
-    `kept`: pages of before, for which no report was given, and which are not made again.
+    page that is finished. `kept`: pages of before, for which no report was
+    given, and which are not made again.
     """
     names, statements = constructions.names(), of_papers()
     calls = [(name, None) for name in names] + [
@@ -83,8 +83,8 @@ def site(
         made.stop.file: linked(made.html, Links(index=True, next=after))
         for made, after in followed([*taught, *told])
     }
-    first = BEGIN if story else taught[0].stop if taught else None
-    return {INDEX: index_page(taught, told, first), **written}
+    story = linked(story_html(), Links(index=True, next=[*taught, *told][0].stop))
+    return {INDEX: index_page(taught, told), STORY: story, **written}
 
 
 def _all(
@@ -140,9 +140,9 @@ def make(name: str, run: Mapping[str, Mapping[str, Any]] | None) -> tuple[str, M
 def _construction(name: str) -> Made:
     from .cards import card
 
-    html = construction_page(name, {})
-    witness, _ = shown(name, {})
-    lesson = fitted_to(lesson_of(name), witness)
+    html = pages.html_of(name, {})
+    witness, chosen = shown(name, {})
+    lesson = with_example(name, lesson_of(name), witness, chosen)
     file = f"{name}.html"
     parts = {(layer.heads, layer.mlp) for layer in witness.layer_list}
     return Made(
@@ -178,7 +178,7 @@ def _statement(name: str, run: Mapping[str, Mapping[str, Any]]) -> Made:
 
 def where_wrong(entry: Mapping[str, Any]) -> str:
     """Where the page of a claim that fails begins: where its counterexample first differs."""
-    from .pairs import pair_of
+    from ..pairs import pair_of
 
     first = entry.get("first_difference") or {}
     runs = entry.get("counterexample") and pair_of(entry["id"]) is not None
@@ -188,18 +188,16 @@ def where_wrong(entry: Mapping[str, Any]) -> str:
 # -- the index ------------------------------------------------------------------------------------
 
 
-def index_page(taught: Sequence[Made], told: Sequence[Made], first: Stop | None) -> str:
+def index_page(taught: Sequence[Made], told: Sequence[Made]) -> str:
     """The index: where to begin, a card for each construction, a row for each statement."""
-    begin = (
-        f'<a class="begin" href="{plain(first.file)}">{plain(_begin(first))}</a>' if first else ""
-    )
     chapters = "".join(
         f'<h3>{plain(title)}</h3><ul class="cards">{"".join(made.card for made in group)}</ul>'
         for (_, title), group in groupby(taught, key=lambda made: made.chapter)
     )
     entries = [entry for made in told for entry in made.entries]
     body = (
-        f'<p class="ways">{begin}<a href="#constructions">Constructions</a>'
+        f'<p class="ways"><a class="begin" href="{STORY}">{plain(BEGIN)}</a>'
+        '<a href="#constructions">Constructions</a>'
         '<a href="#papers">Papers, statement by statement</a></p>'
         f'<h2 id="constructions">Constructions</h2><p class="key">{KEY}</p>{chapters}'
         f'<h2 id="papers">Papers, statement by statement</h2>{statements_index(entries)}'
@@ -212,7 +210,3 @@ KEY = (
     "every token has. The darker, the larger what is in it; a dot says that this layer wrote it. "
     "An arc is a layer of attention, a bend one of an MLP."
 )
-
-
-def _begin(first: Stop) -> str:
-    return first.title if first.title.startswith("Begin") else f"Begin here: {first.title}"

@@ -14,8 +14,8 @@ from typing import Any
 
 from proofs.statements.ridge import INVERTIBLE
 
-from .. import notation as n
-from ..parts import Product, inverse
+from ... import notation as n
+from ...parts import Product, inverse
 from .sherman_morrison import absorbs
 
 c, s, query, key = n.letters("c s query key")

@@ -18,7 +18,7 @@ import sympy
 from proofs.argument import Argument
 from proofs.statements.depth import tripled_steps
 
-from .. import notation as n
+from ... import notation as n
 
 alpha, tx, tu, ux, skip, lift = n.letters("alpha tx tu ux skip lift")
 one_u, one_r, one_t, one_tu = n.letters("one_u one_r one_t one_tu")

@@ -1,0 +1,1 @@
+"""What is no regression on examples (x, y)."""

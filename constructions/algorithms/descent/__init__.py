@@ -1,0 +1,1 @@
+"""Steps along a gradient: plain, with memory, with better step sizes, proximal, in any metric."""

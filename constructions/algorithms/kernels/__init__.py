@@ -1,0 +1,1 @@
+"""Functions that are not linear in x: steps with a kernel, or on features."""
