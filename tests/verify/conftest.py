@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -29,6 +30,14 @@ class Whole:
     @property
     def claims(self) -> dict[tuple[str, str], dict[str, Any]]:
         return {(claim["id"], claim["variant"]): claim for claim in self.report["claims"]}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What is compiled is kept for this run of the tests, by all of its processes."""
+    base = tmp_path_factory.getbasetemp()
+    run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    os.environ["WITNESS_CACHE"] = str(run / "cache")
 
 
 @pytest.fixture(scope="session")
