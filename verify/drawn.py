@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from itertools import combinations
 from math import isqrt
 from typing import Any
@@ -31,6 +32,7 @@ SearchStrategy = st.SearchStrategy
 Rows = tuple[tuple[Fraction, ...], ...]
 
 
+@cache  # what a strategy is made of is looked at anew wherever one is made
 def fractions(bound: int = 3, denominator: int = 2) -> SearchStrategy[Fraction]:
     """Small fractions p/q, |p| <= bound, 1 <= q <= denominator; shrinks to 0, 1, -1, …"""
     whole = st.integers(-bound, bound).map(Fraction)
@@ -40,6 +42,7 @@ def fractions(bound: int = 3, denominator: int = 2) -> SearchStrategy[Fraction]:
     return st.one_of(whole, parts)
 
 
+@cache
 def positive(top: int = 3, denominator: int = 4) -> SearchStrategy[Fraction]:
     """Small positive fractions."""
     return st.builds(Fraction, st.integers(1, top), st.integers(1, denominator))

@@ -172,54 +172,70 @@ def prompts(
     each y has, "d", or the name of the parameter that says so. Rows are at times zero, repeated or
     collinear, and targets all equal.
     """
-    fields = fields_of(parts, query_parts)
-    dims = st.integers(1, 4) if d is None else d
-    sizes = st.integers(1, 4) if n is None else n
-    counts = st.integers(1, 2) if m is None else m
-    values = fractions() if entries is None else entries
-    awkward = st.sampled_from(("plain", "plain", "plain", "zero row", "equal", "collinear", "flat"))
+    return _prompts(
+        fields_of(parts, query_parts),
+        st.integers(1, 4) if d is None else d,
+        st.integers(1, 4) if n is None else n,
+        st.integers(1, 2) if m is None else m,
+        fractions() if entries is None else entries,
+        build,
+        targets,
+        parameters,
+    )
 
-    @st.composite
-    def draw_case(draw: Any) -> Case:
-        chosen = {
-            name: draw(value) if isinstance(value, SearchStrategy) else value
-            for name, value in parameters.items()
-        }
-        kind = draw(awkward)
-        dim, size, count = draw(dims), draw(sizes), draw(counts)
-        width, asked = fields.at(dim).parts.width, fields.at(dim).of_query.width
-        queries = [[draw(values) for _ in range(asked)] for _ in range(count)]
-        rows = [[draw(values) for _ in range(width)] for _ in range(size)]
-        of_one = dim if targets == DIMENSION else chosen.get(targets, targets)
-        number = targets != DIMENSION and of_one == 1
 
-        def target() -> Any:
-            return draw(values) if number else [draw(values) for _ in range(of_one)]
+AWKWARD = st.sampled_from(("plain", "plain", "plain", "zero row", "equal", "collinear", "flat"))
 
-        ys = [target() for _ in range(size)]
-        if kind == "zero row":
-            rows[-1] = [entry * 0 for entry in rows[-1]]
-        elif kind == "equal":
-            rows[-1], ys[-1] = list(rows[0]), ys[0]
-        elif kind == "collinear":
-            rows = [[entry * (i + 1) for entry in rows[0]] for i in range(size)]
-        elif kind == "flat":
-            ys = [ys[0]] * size
-        by_size = {"d": dim, "n": size}
-        sized = {k: v for k, v in chosen.items() if isinstance(v, Sized)}
-        chosen |= {name: draw(value.at(by_size[value.size])) for name, value in sized.items()}
-        if build is not None:
-            chosen |= build(chosen, dim, size)
-        return Case(
-            MappingProxyType({"d": dim, **chosen}),
-            _array(rows, size, width),
-            _array(ys, size) if number else _array(ys, size, of_one),
-            _array(queries, count, asked),
-            fields,
-            targets,
-        )
 
-    return draw_case()
+@st.composite  # once: Hypothesis reads the source of what it decorates, each time that it does
+def _prompts(
+    draw: Any,
+    fields: Fields,
+    dims: SearchStrategy[int],
+    sizes: SearchStrategy[int],
+    counts: SearchStrategy[int],
+    values: SearchStrategy[Any],
+    build: Any,
+    targets: Any,
+    parameters: Mapping[str, Any],
+) -> Case:
+    chosen = {
+        name: draw(value) if isinstance(value, SearchStrategy) else value
+        for name, value in parameters.items()
+    }
+    kind = draw(AWKWARD)
+    dim, size, count = draw(dims), draw(sizes), draw(counts)
+    width, asked = fields.at(dim).parts.width, fields.at(dim).of_query.width
+    queries = [[draw(values) for _ in range(asked)] for _ in range(count)]
+    rows = [[draw(values) for _ in range(width)] for _ in range(size)]
+    of_one = dim if targets == DIMENSION else chosen.get(targets, targets)
+    number = targets != DIMENSION and of_one == 1
+
+    def target() -> Any:
+        return draw(values) if number else [draw(values) for _ in range(of_one)]
+
+    ys = [target() for _ in range(size)]
+    if kind == "zero row":
+        rows[-1] = [entry * 0 for entry in rows[-1]]
+    elif kind == "equal":
+        rows[-1], ys[-1] = list(rows[0]), ys[0]
+    elif kind == "collinear":
+        rows = [[entry * (i + 1) for entry in rows[0]] for i in range(size)]
+    elif kind == "flat":
+        ys = [ys[0]] * size
+    by_size = {"d": dim, "n": size}
+    sized = {k: v for k, v in chosen.items() if isinstance(v, Sized)}
+    chosen |= {name: draw(value.at(by_size[value.size])) for name, value in sized.items()}
+    if build is not None:
+        chosen |= build(chosen, dim, size)
+    return Case(
+        MappingProxyType({"d": dim, **chosen}),
+        _array(rows, size, width),
+        _array(ys, size) if number else _array(ys, size, of_one),
+        _array(queries, count, asked),
+        fields,
+        targets,
+    )
 
 
 @st.composite

@@ -28,11 +28,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 import sympy
 from sympy.polys.fields import sfield
+from sympy.polys.orderings import lex
+from sympy.polys.polyutils import _sort_gens
+from sympy.polys.rings import PolyElement, PolyRing
 
 from proofs.calculus.words import ONE, Letter, Size, Word, is_gram, normal_word, transpose_word
 
@@ -157,8 +160,68 @@ def reduced(coefficient: sympy.Expr) -> sympy.Expr:
         return coefficient
     if not coefficient.free_symbols:
         return sympy.cancel(sympy.together(coefficient))
+    if (made := _in_ring(coefficient)) is not None:
+        return made
     _, fraction = sfield(coefficient)
     return fraction.as_expr()
+
+
+Quotient = tuple[PolyElement, PolyElement]
+
+
+def _in_ring(coefficient: sympy.Expr) -> sympy.Expr | None:
+    """`reduced` of sums, products and whole powers of letters and rational numbers, which are added
+    and multiplied as polynomials and never expanded as expressions; None of anything else."""
+    ring, known = _ring(frozenset(coefficient.free_symbols))
+    made = _quotient(coefficient, ring, known)
+    if made is None:
+        return None
+    numerator, denominator = made[0].cancel(made[1])
+    return numerator.as_expr() / denominator.as_expr()
+
+
+@lru_cache(maxsize=256)
+def _ring(letters: frozenset[sympy.Symbol]) -> tuple[PolyRing, Mapping[sympy.Expr, PolyElement]]:
+    """Polynomials in the letters, and each letter as one; in the order in which sympy sorts them,
+    which decides about signs."""
+    ring = PolyRing(_sort_gens(letters), sympy.ZZ, lex)
+    return ring, dict(zip(ring.symbols, ring.gens, strict=True))
+
+
+def _quotient(
+    value: sympy.Expr, ring: PolyRing, known: Mapping[sympy.Expr, PolyElement]
+) -> Quotient | None:
+    """Numerator and denominator, not reduced."""
+    if value.is_Symbol:
+        return known[value], ring.one
+    if value.is_Rational:
+        return ring(value.p), ring(value.q)
+    if value.is_Pow and value.exp.is_Integer:
+        base = _quotient(value.base, ring, known)
+        if base is None or (value.exp < 0 and not base[0]):
+            return None
+        above, below = (part ** abs(int(value.exp)) for part in base)
+        return (below, above) if value.exp < 0 else (above, below)
+    if not (value.is_Add or value.is_Mul):
+        return None
+    parts = []
+    for argument in value.args:
+        if (part := _quotient(argument, ring, known)) is None:
+            return None
+        parts.append(part)
+    return reduce(_sum if value.is_Add else _product, parts)
+
+
+def _product(one: Quotient, other: Quotient) -> Quotient:
+    return one[0] * other[0], one[1] * other[1]
+
+
+def _sum(one: Quotient, other: Quotient) -> Quotient:
+    (a, below), (b, other_below) = one, other
+    if below == other_below:
+        return a + b, below
+    common, left, right = below.cofactors(other_below)
+    return a * right + b * left, common * left * right
 
 
 def letter(

@@ -32,6 +32,14 @@ class Whole:
         return {(claim["id"], claim["variant"]): claim for claim in self.report["claims"]}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What is compiled is kept for this run of the tests, by all of its processes."""
+    base = tmp_path_factory.getbasetemp()
+    run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    os.environ["WITNESS_CACHE"] = str(run / "cache")
+
+
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     """Tests that take it are of the xdist group "whole": one process, so that it is run once."""

@@ -3,7 +3,8 @@
 Each run copies the theories into a temporary directory, writes Weights.v there from the assembled
 witnesses (see `weights`), compiles what is asked for, and has the kernel print the assumptions
 of every theorem. A theorem counts as proved only if its file compiled and the answer is "Closed
-under the global context". Without Coq nothing is run, and every result says so.
+under the global context". Theories that were compiled before are taken as they were kept (`kept`).
+Without Coq nothing is run, and every result says so.
 
 The comment before a theorem says what it bears on: [supports newton, fu2023.eq40], [refutes
 fu2023.eq38] (the printed statement is wrong) or [repairs fu2023.eq38] (the repaired one holds).
@@ -26,6 +27,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
+from . import kept
 from .sources import Builder
 from .weights import weights_file
 
@@ -195,6 +197,9 @@ class _File:
     log: str
     assumptions: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    key: str = ""  # the name under which it is kept
+    digest: str = ""  # of the compiled theory
+    kept: bool = False  # from an earlier run
 
 
 def _compile(
@@ -207,17 +212,17 @@ def _compile(
     }
     for file, text in texts.items():
         (folder / f"{file}.v").write_text(text, encoding="utf-8")
-    wanted: dict[str, list[str]] = {}
-    for theorem in chosen:
-        wanted.setdefault(Path(theorem.file).stem, []).append(theorem.name)
-
+    wanted = {Path(theorem.file).stem for theorem in chosen}
     started: dict[str, Future[_File]] = {}
 
     def build(file: str) -> _File:
+        digests = {}
         for other in needs[file]:
             if not (before := started[other].result()).ok:
                 return _File(False, f"{other}.v did not compile: {before.log}")
-        return _compile_one(folder, file, texts[file], deadline)
+            digests[other] = before.digest
+        key = kept.key(available() or "", _FLAGS, texts[file], digests)
+        return _compile_one(folder, file, texts[file], key, deadline)
 
     with ThreadPoolExecutor(max_workers=jobs) as pool:
 
@@ -227,25 +232,41 @@ def _compile(
                     start(other)
                 started[file] = pool.submit(build, file)  # those it waits for were queued before
 
-        for file in wanted:
+        for file in sorted(wanted):
             start(file)
         compiled = {file: future.result() for file, future in started.items()}
-    asked = {file: names for file, names in wanted.items() if compiled[file].ok}
-    said = _assumptions(folder, asked, deadline)
-    return {file: replace(one, assumptions=said.get(file, {})) for file, one in compiled.items()}
+    names: dict[str, list[str]] = {file: [] for file in compiled}
+    for theorem in theorems():  # all of a file, so that what is kept of it is whole
+        names.get(Path(theorem.file).stem, []).append(theorem.name)
+    new = {file: names[file] for file, one in compiled.items() if one.ok and not one.kept}
+    asked = {file: of for file, of in new.items() if of}
+    said = dict.fromkeys(new, (True, dict[str, str]()))
+    said |= _assumptions(folder, asked, deadline) if asked else {}
+    for file, (answered, assumptions) in said.items():
+        one = compiled[file] = replace(compiled[file], assumptions=assumptions)
+        if answered:
+            about = {"assumptions": one.assumptions, "seconds": one.seconds}
+            kept.keep(one.key, folder / f"{file}.vo", about)
+    return compiled
 
 
-def _compile_one(folder: Path, file: str, text: str, deadline: float) -> _File:
+def _compile_one(folder: Path, file: str, text: str, key: str, deadline: float) -> _File:
+    """The theory as it was kept, or compiled now."""
+    made = folder / f"{file}.vo"
+    if (said := kept.take(key, made)) is not None:
+        found = said["assumptions"], said["seconds"]
+        return _File(True, "", *found, key=key, digest=said["digest"], kept=True)
     tried = _coqc(folder / f"{file}.v", deadline - time.monotonic(), "-time")
     if tried.returncode != 0:
         return _File(False, _tail(tried.stderr))
-    return _File(True, "", seconds=_seconds(text, tried.stdout))
+    spent = _seconds(text, tried.stdout)
+    return _File(True, "", seconds=spent, key=key, digest=kept.digest(made))
 
 
 def _assumptions(
     folder: Path, asked: Mapping[str, list[str]], deadline: float
-) -> dict[str, dict[str, str]]:
-    """{file: {theorem: what the kernel says that it rests on}}."""
+) -> dict[str, tuple[bool, dict[str, str]]]:
+    """{file: (whether all were answered, {theorem: what the kernel says that it rests on})}."""
     query = folder / "Assumptions.v"
     lines = [f"Require {file}." for file in asked]
     for file, names in asked.items():
@@ -254,12 +275,17 @@ def _assumptions(
         ]
     query.write_text("\n".join(lines) + "\n", encoding="utf-8")
     tried = _coqc(query, deadline - time.monotonic())
-    said: dict[str, dict[str, str]] = {}
+    said: dict[str, tuple[bool, dict[str, str]]] = {}
     for file, names in asked.items():
-        for name in names:
-            answer = folder / f"{file}.{name}.out"
-            found = answer.read_text().strip() if answer.is_file() else _tail(tried.stderr)
-            said.setdefault(file, {})[name] = found
+        answers = {name: folder / f"{file}.{name}.out" for name in names}
+        answered = tried.returncode == 0 and all(map(Path.is_file, answers.values()))
+        said[file] = (
+            answered,
+            {
+                name: at.read_text().strip() if at.is_file() else _tail(tried.stderr)
+                for name, at in answers.items()
+            },
+        )
     return said
 
 

@@ -1,0 +1,148 @@
+"""Compiled theories are kept, and never used where anything that they come from is another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import constructions
+from verify.checks.coq import kept, kernel
+
+pytestmark = pytest.mark.skipif(
+    kernel.available() is None, reason=kernel.why_not() or "Coq is here"
+)
+
+BASE = "Definition one := 1.\n"
+TOP = "Require Import Base.\nTheorem top : one = 1.\nProof. reflexivity. Qed.\n"
+SIDE = "Theorem side : 2 = 2.\nProof. reflexivity. Qed.\n"
+TRUSTS = "Axiom given : 1 = 2.\nTheorem trusts : 1 = 2.\nProof. exact given. Qed.\n"
+
+
+@pytest.fixture
+def theories(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes the theories those of the texts."""
+
+    def use(**texts: str) -> None:
+        monkeypatch.setattr(kernel, "theories", lambda: texts)
+        kernel.theorems.cache_clear()
+
+    monkeypatch.setattr(kernel, "weights_file", lambda builders: ("", {}))
+    yield use
+    monkeypatch.undo()
+    kernel.theorems.cache_clear()
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """The theories that coqc is given from here on; what was kept before is not there."""
+    monkeypatch.setenv("WITNESS_CACHE", str(tmp_path / "cache"))
+    given: list[str] = []
+    real = kernel._coqc
+
+    def counting(path: Path, *rest: Any) -> Any:
+        given.append(path.stem)
+        return real(path, *rest)
+
+    monkeypatch.setattr(kernel, "_coqc", counting)
+    return given
+
+
+def said(name: str) -> tuple[str, str]:
+    """The status and log of a theorem."""
+    (result,) = kernel.run([name])
+    return result.status, result.log
+
+
+def test_what_was_compiled_is_not_compiled_again(theories: Any, compiled: list[str]) -> None:
+    theories(Base=BASE, Top=TOP)
+    first = kernel.run(["Top.top"])
+    assert compiled == ["Base", "Top", "Assumptions"]
+    assert kernel.run(["Top.top"]) == first and first[0].status == "proved"
+    assert compiled == ["Base", "Top", "Assumptions"]
+
+
+def test_another_text_compiles_what_requires_it_and_nothing_else(
+    theories: Any, compiled: list[str]
+) -> None:
+    theories(Base=BASE, Top=TOP, Side=SIDE)
+    assert said("Top.top")[0] == said("Side.side")[0] == "proved"
+    compiled.clear()
+    theories(Base=BASE.replace("1", "2"), Top=TOP, Side=SIDE)
+    assert said("Top.top")[0] == "failed" and said("Side.side")[0] == "proved"
+    assert compiled == ["Base", "Top"]
+    theories(Base=BASE, Top=TOP, Side=SIDE)  # as it was: found again
+    assert said("Top.top")[0] == "proved" and compiled == ["Base", "Top"]
+
+
+def test_what_did_not_compile_is_not_kept(theories: Any, compiled: list[str]) -> None:
+    theories(Side=SIDE.replace("2 = 2", "2 = 3"))
+    assert said("Side.side") == said("Side.side") and said("Side.side")[0] == "failed"
+    assert compiled == ["Side"] * 3
+
+
+def test_an_axiom_is_seen_in_what_was_kept(theories: Any, compiled: list[str]) -> None:
+    theories(Trusts=TRUSTS)
+    first = said("Trusts.trusts")
+    assert first == said("Trusts.trusts") and first[0] == "failed" and "given" in first[1]
+    assert compiled == ["Trusts", "Assumptions"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda patch: patch.setattr(kernel, "available", lambda: "another version"),
+        lambda patch: patch.setattr(kept, "installed", lambda: "another MathComp"),
+        lambda patch: patch.setattr(kernel, "_FLAGS", (*kernel._FLAGS, "-w", "none")),
+    ],
+    ids=["version of Coq", "libraries", "flags"],
+)
+def test_another_coq_compiles_anew(
+    other: Callable[[Any], None], theories: Any, compiled: list[str], monkeypatch: Any
+) -> None:
+    theories(Side=SIDE)
+    assert said("Side.side")[0] == "proved"
+    other(monkeypatch)
+    assert said("Side.side")[0] == "proved"
+    assert compiled == ["Side", "Assumptions"] * 2
+
+
+@pytest.mark.parametrize("file", ["Side.vo", kept.SAID])
+@pytest.mark.parametrize("damage", [lambda at: at.write_bytes(at.read_bytes()[:-9]), Path.unlink])
+def test_what_was_damaged_is_compiled_anew(
+    damage: Callable[[Path], Any], file: str, theories: Any, compiled: list[str]
+) -> None:
+    theories(Side=SIDE)
+    said("Side.side")
+    (entry,) = kept.folder().iterdir()
+    damage(entry / file)
+    assert said("Side.side")[0] == said("Side.side")[0] == "proved"
+    assert compiled == ["Side", "Assumptions"] * 2  # and kept again
+    assert [one.name for one in kept.folder().iterdir()] == [entry.name]
+
+
+def test_where_nothing_can_be_kept_theorems_are_proved_all_the_same(
+    theories: Any, compiled: list[str], monkeypatch: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("WITNESS_CACHE", str(tmp_path / "file"))
+    theories(Side=SIDE)
+    assert said("Side.side")[0] == "proved"
+
+
+def test_a_changed_weight_compiles_what_depends_on_it(compiled: list[str]) -> None:
+    def doubled(**parameters: Any) -> Any:
+        built = constructions.build("newton", **parameters)
+        readout = built.readout
+        return replace(built, readout=replace(readout, coefficient=2 * readout.coefficient))
+
+    assert said("Newton.newton_predicts")[0] == "proved"
+    compiled.clear()
+    (result,) = kernel.run(["Newton.newton_predicts"], {"newton": doubled})
+    assert result.status == "failed"
+    assert "Weights" in compiled and "Newton" in compiled and "Layer" not in compiled
+    compiled.clear()
+    assert said("Newton.newton_predicts")[0] == "proved" and compiled == []
