@@ -5,6 +5,8 @@ from __future__ import annotations
 from ..lesson import Exercise, Lesson
 from .common import CLOSE, broken
 
+CHAPTER = (7, "What further papers build")
+
 FUNCTIONAL = Lesson(
     construction="functional_descent",
     title="Functional descent: the attention is the kernel",
