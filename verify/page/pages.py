@@ -58,7 +58,9 @@ def still_page(name: str, parameters: Mapping[str, Any]) -> str:
         )
     text = "".join(f"<p>{rich(paragraph)}</p>" for paragraph in lesson.paragraphs)
     why = f"<p>Nothing runs in this page: its prompts have {plain(made.other_prompts)}.</p>"
-    body = f"{text}{why}{definitions(witness)}{story(witness, lesson)}{exercises(lesson)}"
+    body = (
+        f"{text}{why}{definitions(witness)}{story(witness, lesson, runs=False)}{exercises(lesson)}"
+    )
     return frame(lesson.title, lesson.lead, body, witness.source)
 
 
