@@ -58,7 +58,8 @@ def still_page(name: str, parameters: Mapping[str, Any]) -> str:
     other = constructions.get(name).other_prompts
     text = "".join(f"<p>{rich(paragraph)}</p>" for paragraph in lesson.paragraphs)
     why = f"<p>Nothing runs in this page: its prompts have {plain(other)}.</p>"
-    body = f"{text}{why}{definitions(witness)}{story(witness, lesson)}{exercises(lesson)}"
+    told = story(witness, lesson, runs=False)
+    body = f"{text}{why}{definitions(witness)}{told}{exercises(lesson)}"
     return frame(lesson.title, lesson.lead, body, cited(witness.source), name=name)
 
 

@@ -108,8 +108,10 @@ def exact_prompt(lesson: Lesson) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     )
 
 
-def story(witness: Witness, lesson: Lesson, algorithm: Predictions | None = None) -> str:
-    """The example as HTML: the stream after every layer, the answer.
+def story(
+    witness: Witness, lesson: Lesson, algorithm: Predictions | None = None, runs: bool = True
+) -> str:
+    """The example as HTML: the stream after every layer, the answer; `runs`: so does the page.
 
     The answer is set beside the algorithm's own, where that is given, else beside least squares.
     """
@@ -123,7 +125,7 @@ def story(witness: Witness, lesson: Lesson, algorithm: Predictions | None = None
         slot.name: largest(v for slots in trace for v in slots[slot.name].ravel())
         for slot in witness.layout.slots
     }
-    told = Story(witness, lesson, labels, scales)
+    told = Story(witness, lesson, labels, scales, runs)
     figures = [told.figure(k, slots, trace[max(0, k - 1)]) for k, slots in enumerate(trace)]
     said = algorithm(*prompt) if algorithm is not None else None
     last = ""
@@ -188,6 +190,7 @@ class Story:
     lesson: Lesson
     labels: Sequence[str]
     scales: Mapping[str, float]
+    runs: bool = True
 
     def figure(self, k: int, slots: Stream, before: Stream) -> str:
         """One layer: what it does in words, who looks at whom, the stream after it."""
@@ -210,8 +213,14 @@ class Story:
         return (
             f'<section class="panel step" id="read-{k}"><h3>{title}</h3>'
             f"<p>{self.lesson.layer_text(name)}</p>{heads}{table}"
-            f'<p class="play-link"><a href="#layer={k}">Play with this layer</a></p></section>'
+            f"{self.link(k)}</section>"
         )
+
+    def link(self, k: int) -> str:
+        """To the layer in the page that runs, if it does."""
+        if not self.runs:
+            return ""
+        return f'<p class="play-link"><a href="#layer={k}">Play with this layer</a></p>'
 
     def stream_table(
         self, slots: Stream, before: Stream, layout: Layout, holds: Sequence[Holds]

@@ -119,7 +119,7 @@ def trial(name: str, seed: int = 0) -> Trial:
         witness,
         _exact(parameters, witness, n, seed, _inputs(id) == (0, 1)),
         _floats(parameters, n, d, seed) if claim.floats is not None else (),
-        _proof(claim, witness),
+        _proof(claim, witness, parameters),
     )
     return replace(one, letters=equal_in_letters(one, witness))
 
@@ -213,7 +213,9 @@ def _paper_trial(claim: Claim, seed: int) -> Trial:
         )
         further.append(replace(case, X=X, y=y, queries=queries))
     exact = tuple((*own[:EXACT], *filter(speaks, further)))
-    one = Trial(label(claim), claim, case.parameters, witness, exact, (), _proof(claim, witness))
+    claim = replace(claim, symbolic=None)  # letters are asked below, where they are few
+    proof = _proof(claim, witness, case.parameters)
+    one = Trial(label(claim), claim, case.parameters, witness, exact, (), proof)
     few = witness.layers * len(case.X) * witness.d <= MOST_LETTERS
     return replace(one, letters=few and equal_in_letters(one, witness), few=few)
 
@@ -261,14 +263,16 @@ def _floats(parameters: Mapping[str, Any], n: int, d: int, seed: int) -> tuple[C
     return tuple(made)
 
 
-def _proof(claim: Claim, witness: Witness) -> Mapping[str, Any] | None:
+def _proof(
+    claim: Claim, witness: Witness, parameters: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
     """How the claim proves an assembled witness of this kind, if it does."""
     from proofs.prove_witness import prove_witness
 
     formula: Any = claim.formula
     if claim.assembled is None or formula is None or claim.id in SLOW_PROOF:
         return None
-    statement = formula.at(witness.parameters)
+    statement = formula.at({**parameters, **witness.parameters})
     for given in claim.assembled():
         words = {name: value for name, value in given.items() if isinstance(value, str)}
         if any(witness.parameters.get(name, value) != value for name, value in words.items()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..lesson import Exercise, Lesson
 from .common import CLOSE, broken
 
-CHAPTER = (7, "What further papers build")
+CHAPTER = (6, "What further papers build")
 
 FUNCTIONAL = Lesson(
     construction="functional_descent",
@@ -46,7 +46,10 @@ TEMPORAL = Lesson(
         "The query asks with γφ′ − φ and the key answers with Cφ: this is the whole difference "
         "from gradient descent (wang2024).",
     ),
-    layers={"w_": "Scores ⟨γφ′ − φ, C φ⟩ times temporal differences, for every token."},
+    layers={
+        "embedding": "A transition’s token has φ, φ′ and r; a query has φ alone.",
+        "w_": "Scores ⟨γφ′ − φ, C φ⟩ times temporal differences, for every token.",
+    },
     parameters={"d": 1, "steps": 2, "gamma": "1/2", "C": ((1,),)},
     X=((1, 2), (2, 0), (-1, 1)),
     y=(1, 0, 2),
@@ -88,6 +91,7 @@ SUBLEQ = Lesson(
         "the layers can be run again and again, a command each time (giannou2023).",
     ),
     layers={
+        "embedding": "Columns are memory, then commands; the query is the scratchpad.",
         "read the command": "The scratchpad reads the command that its counter names.",
         "read memory": "Two heads read the two words.",
         "flip the bits": "The first step of two’s complement.",
