@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sympy
 from forms import Numbers, evaluated
+from sympy.polys.fields import sfield
 
 from proofs.calculus import form as c
 from proofs.calculus.form import S, X, Z, y
@@ -150,3 +151,28 @@ def test_a_number_added_to_a_matrix_is_added_to_every_entry(text, same):
         plain(evaluate(each, names, FORMS)) for each in (text, same, f"{same} + b")
     )
     assert left == right and left != twice
+
+
+u, v = sympy.symbols("u v", positive=True)
+
+
+@pytest.mark.parametrize(
+    "coefficient",
+    [
+        u / 2 + v / 3,
+        (u + 1) ** 3 / (2 * v) - (u**3 + 1) / (2 * v),
+        -u / (v - u),
+        (u / 2 + 1) / (u / 3 - v) + 1 / (3 * v - u),
+        (u**2 - v**2) / (u - v) * (1 / u + 1 / v) ** -2,
+        (u + v) ** 2 - u**2 - 2 * u * v - v**2,
+        1 - 1 / (1 + 1 / (1 + u)),
+    ],
+    ids=str,
+)
+def test_rational_coefficients_are_reduced_as_the_field_of_sympy_does_it(coefficient):
+    assert c._in_ring(coefficient) == sfield(coefficient)[1].as_expr()
+
+
+@pytest.mark.parametrize("coefficient", [u**v + 1, sympy.sqrt(u) * v, sympy.exp(u), sympy.pi * u])
+def test_what_is_no_rational_function_is_left_to_the_field_of_sympy(coefficient):
+    assert c._in_ring(coefficient) is None and c.reduced(coefficient) == coefficient

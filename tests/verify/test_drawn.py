@@ -165,3 +165,14 @@ def test_a_counterexample_has_the_smallest_matrix(asked):
     assert (found["d"], found["A"], len(found["M"])) == ("1", [["1"]], 1)
     found = refuses(lambda A: any(e for i, r in enumerate(A) for j, e in enumerate(r) if i != j))
     assert found["d"] == "2" and sum(e != "0" for row in found["A"] for e in row) <= 4
+
+
+def test_no_source_is_read_to_make_a_strategy_of_prompts(monkeypatch: Any) -> None:
+    from hypothesis.strategies._internal import core
+
+    def reads(function: Any) -> bool:
+        raise AssertionError(f"the source of {function.__qualname__} is read again")
+
+    monkeypatch.setattr(core, "is_first_param_referenced_in_function", reads)
+    strategies.prompts(alpha=strategies.positive())
+    assert strategies.fractions() is strategies.fractions()

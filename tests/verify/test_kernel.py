@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -381,7 +382,8 @@ def test_what_rests_on_an_axiom_is_not_proved(
 
 
 @needs_coq
-def test_running_out_of_time_is_a_failure() -> None:
+def test_running_out_of_time_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WITNESS_CACHE", str(tmp_path))  # where nothing is kept yet
     (result,) = kernel.run(["Iterations.newton_residual"], timeout=0.01)
     assert result.status == "failed"
     assert "out of time" in result.log

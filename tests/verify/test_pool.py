@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from verify import engine, pool
-from verify.claim import Broken, Budget, CheckResult, Claim, Holds, builtin, load_file
+from verify.claim import Broken, Budget, Check, CheckResult, Claim, Holds, builtin, load_file
 from verify.command import cli
 from verify.inputs import where_raised
 from verify.inputs.names import Chosen, choose
@@ -276,3 +277,14 @@ def test_the_fields_of_a_report_travel_whole(monkeypatch: Any) -> None:
             for made in (one, other)
         ]
         assert timeless[0] == timeless[1]
+
+
+def test_garbage_is_collected_seldom_while_claims_are_checked_and_as_before_afterwards() -> None:
+    before, seen = gc.get_threshold(), []
+
+    def checks() -> list[Check]:
+        return [Check("exact", lambda budget: seen.append(gc.get_threshold()[0]), "exact")]
+
+    pool.reports([Chosen(Claim("mine.seen", checks=checks))], Budget())
+    list(pool.each(lambda: seen.append(gc.get_threshold()[0]), [()], 1))
+    assert seen == [100_000, 100_000] and gc.get_threshold() == before

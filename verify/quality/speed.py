@@ -43,8 +43,8 @@ GOALS: dict[str, tuple[str, float]] = {
     "measured - predicted": ("~", 0.2),
     "witness --help, seconds": ("<=", 0.3),
     "witness list, seconds": ("<=", 0.5),
-    "witness check --quick, seconds": ("<=", 30.0),
-    "witness check, seconds": ("<=", 180.0),
+    "witness check --quick, seconds": ("<=", 15.0),
+    "witness check, seconds": ("<=", 60.0),
 }
 RELATIONS: dict[str, tuple[str, Callable[[float, float], bool]]] = {
     "<=": ("at most", lambda value, limit: value <= limit),
