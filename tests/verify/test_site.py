@@ -237,7 +237,7 @@ def test_what_was_made_is_kept_for_the_same_sources_and_for_no_others(
     assert [path.name for path in (tmp_path / "made").iterdir()] == ["f" * 32]
 
 
-def test_pages_that_are_kept_are_not_made_again(tmp_path, monkeypatch) -> None:
+def test_taughtthat_are_kept_are_not_made_again(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(constructions, "names", lambda: ("gradient_descent", "momentum"))
     monkeypatch.setattr(folder, "of_papers", dict)
     heard: list[str] = []
@@ -246,7 +246,8 @@ def test_pages_that_are_kept_are_not_made_again(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(folder, "make", lambda *call: pytest.fail(f"{call} was made again"))
     assert folder.site(workers=1, kept=shelf) == first
     assert sorted(heard) == ["gradient_descent", "momentum"]
-    assert set(first) == {"index.html", "gradient_descent.html", "momentum.html"}
+    taught = {"gradient_descent.html", "momentum.html"}
+    assert set(first) == {links.INDEX, links.STORY, *taught}
 
 
 # -- words ----------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ from proofs.letters import (
 from ..claim import Budget, CheckResult, Claim, Object
 from ..formulas import Formula
 from ..report import latex_text
+from ..report.tables import told
 from .case import build, reference, witness_of
 
 STEPS = 2  # at which a transformer of any number of steps is written down
@@ -464,7 +465,7 @@ def _covered(
             continue
         if _prove(claim, wanted, proved) is None and _is_instance(claim, wanted, p):
             return None
-    return described({k: v for k, v in p.items() if v is not None and k != "n"})
+    return told({k: v for k, v in p.items() if v is not None and k != "n"})
 
 
 def _like(given: Parameters, p: Parameters) -> dict[str, Any] | None:
