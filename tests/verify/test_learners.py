@@ -55,6 +55,24 @@ def test_a_closed_form_is_the_algorithm_for_every_d_and_n(family, d, n, seed):
     assert closed_form_is_off(family, d, n, seed) < 1e-7  # ill-conditioned where n is near d
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "left"),
+    [
+        ("gradient_descent", {"steps": 3, "step_size": 0.02}, lambda s, c: (1 - 2 * c * s) ** 3),
+        ("newton", {"iterations": 2, "alpha": 0.02}, lambda s, c: (1 - c * s * s) ** 4),
+        ("hyperpower", {"iterations": 2, "alpha": 0.02}, lambda s, c: (1 - c * s) ** 9),
+        ("deep_descent", {"layers": 2, "alpha": 0.02}, lambda s, c: (1 - c * s) ** 4),
+    ],
+)
+@pytest.mark.parametrize("s", [1e-12, 1e-5, 1.0, 70.0])
+def test_a_closed_form_keeps_its_digits_where_an_eigenvalue_is_next_to_nothing(
+    name, given, left, s
+):
+    family = next(one for one in SPECTRAL if one.name == name)
+    exact = (1 - left(Fraction(s), Fraction(0.02))) / Fraction(s)
+    assert abs(family.response(np.float64(s), **given) / float(exact) - 1) < 1e-13
+
+
 @pytest.mark.parametrize("family", SPECTRAL, ids=ids(SPECTRAL))
 def test_a_fault_in_a_closed_form_is_seen(family):
     def wrong(s, **chosen):

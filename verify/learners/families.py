@@ -57,12 +57,18 @@ def _share(s: Any, left: Any) -> np.ndarray:
     return (1 - left) / s
 
 
+def _gone(small: Any, power: int) -> Any:
+    """1 - (1 - small)^power, with all its digits also where `small` is next to nothing."""
+    near = np.minimum(small, 0.5)  # a logarithm of what is far from 0
+    return np.where(small < 0.5, -np.expm1(power * np.log1p(-near)), 1 - (1 - small) ** power)
+
+
 def _gradient_descent(s: Any, steps: int, step_size: Any) -> np.ndarray:
-    return _share(s, (1 - 2 * step_size * s) ** steps)
+    return _gone(2 * step_size * s, steps) / s
 
 
 def _ridge_descent(s: Any, steps: int, step_size: Any, ridge: Any) -> np.ndarray:
-    return (1 - (1 - 2 * step_size * (s + ridge)) ** steps) / (s + ridge)
+    return _gone(2 * step_size * (s + ridge), steps) / (s + ridge)
 
 
 def _momentum(s: Any, steps: int, step_size: Any, momentum: Any) -> np.ndarray:
@@ -104,15 +110,15 @@ def _gd_plus_plus(s: Any, steps: int, step_size: Any, gamma: Any) -> np.ndarray:
 
 
 def _newton(s: Any, iterations: int, alpha: Any) -> np.ndarray:
-    return _share(s, (1 - alpha * s * s) ** (2**iterations))
+    return _gone(alpha * s * s, 2**iterations) / s
 
 
 def _hyperpower(s: Any, iterations: int, alpha: Any) -> np.ndarray:
-    return _share(s, (1 - alpha * s) ** (3**iterations))
+    return _gone(alpha * s, 3**iterations) / s
 
 
 def _deep_descent(s: Any, layers: int, alpha: Any) -> np.ndarray:
-    return _share(s, (1 - alpha * s) ** ((3**layers - 1) // 2))
+    return _gone(alpha * s, (3**layers - 1) // 2) / s
 
 
 STEPS = range(1, 65)
