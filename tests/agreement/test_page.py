@@ -663,7 +663,7 @@ def test_the_export_has_every_field_of_what_a_construction_is_made_of() -> None:
     known = {
         Witness: "name layout prompt layer_list readout parameters definitions examples source",
         Parts: "stage readout start step end names also form",
-        Stage: "layout embedding register positions examples d",
+        Stage: "layout embedding register positions examples d parts query_parts",
     }
     for kind, names in known.items():
         assert {one.name for one in fields(kind)} == set(names.split())

@@ -183,10 +183,10 @@ def test_commands_take_an_example(
     refusal = ""
     if command == "prove":
         refusal = "" if one.assembled is not None else "has nothing to prove for every prompt"
-    elif one.witness is None:
-        refusal = "is a statement without a transformer"
     elif command == "explain":
         refusal = NO_PAGE.get(name, "")
+    elif one.witness is None:
+        refusal = "is a statement without a transformer"
     status = cli.main((command, f"{path}:{one.id}", *page))
     out, err = capsys.readouterr()
     assert status == (2 if refusal else 0), err

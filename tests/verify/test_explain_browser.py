@@ -19,6 +19,7 @@ from verify import check
 from verify import page as explain
 from verify.command import cli
 from verify.page import build, pages
+from verify.page.site import folder as site
 from verify.page.story import number
 
 pytestmark = pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
@@ -566,16 +567,15 @@ def seconds_worked(browser: driver.Browser) -> float:
 def test_every_page_of_the_folder_is_linked_from_the_index(monkeypatch, tmp_path, browser) -> None:
     names = ("newton", "fu2023.eq30", "fu2023.eq38", "fu2023.eq40")
     monkeypatch.setattr(pages.constructions, "names", lambda: ("newton",))
-    statements = pages.of_papers()
-    monkeypatch.setattr(pages, "of_papers", lambda: {name: statements[name] for name in names[1:]})
+    statements = site.of_papers()
+    monkeypatch.setattr(site, "of_papers", lambda: {name: statements[name] for name in names[1:]})
     explain.write_all(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        ["index.html", *(f"{n}.html" for n in names)]
-    )
+    files = {"story.html", *(f"{name}.html" for name in names)}
+    assert {path.name for path in tmp_path.iterdir()} == {"index.html", *files}
     browser.open(tmp_path / "index.html")
     links = browser.js("[...document.querySelectorAll('a')].map((a) => a.getAttribute('href'))")
     own = {link for link in links if not link.startswith(("#", "https://arxiv.org/abs/"))}
-    assert own == {f"{name}.html" for name in names}
+    assert {link.partition("#")[0] for link in own} == files
     assert browser.errors == []
     assert all(url.startswith(("file:", "data:")) for url in browser.requests)
 

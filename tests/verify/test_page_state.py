@@ -554,7 +554,10 @@ def test_the_menu_of_a_figure_gives_a_file(opened: Any, tmp_path: Path) -> None:
     for kind in ("svg", "png"):
         page.click("#error .files summary")
         page.click(f'#error .files [data-file="{kind}"]')
-        path = tmp_path / f"newton-error-of-the-prediction-after-each-layer.{kind}"
+        path = (
+            tmp_path
+            / f"newton-distance-of-the-prediction-from-least-squares-after-each-layer.{kind}"
+        )
         for _ in range(200):
             if path.exists() and path.stat().st_size > 500:
                 break

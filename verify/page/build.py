@@ -81,11 +81,11 @@ def resource(name: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def style() -> str:
-    """The style sheet of every page, its font inside."""
+def style(sheets: tuple[str, ...] = STYLES) -> str:
+    """The style sheet of a page, its font inside."""
     return FONT.sub(
         lambda found: f'url("data:font/woff2;base64,{_base64(found[1])}")',
-        "\n".join(resource(file) for file in STYLES),
+        "\n".join(resource(file) for file in sheets),
     )
 
 

@@ -20,7 +20,7 @@ from sympy import Symbol
 
 import constructions
 from constructions.construction import Construction, Parts
-from constructions.parameters import Numbers, OneOf, Parameter, Whole
+from constructions.parameters import MatrixPerStep, Numbers, OneOf, Parameter, Whole, is_per_step
 from constructions.witness import Witness
 from proofs.exact import is_symbolic
 from proofs.layer import Holds, Layer, Norm, Readout
@@ -251,8 +251,8 @@ def construction(
             fixed[key] = value
     for key, value in fixed.items():
         if isinstance(value, (tuple, list)):  # a list fits one number of steps, one dimension
-            fits = getattr(made.parameters[key], "steps", "d")
-            axes[fits] = (parameters[fits],)
+            for fits in sized_by(made.parameters[key], value):
+                axes[fits] = (parameters[fits],)
     start = {key: parameters.get(key, made.parameters[key].default) for key in axes}
     letters = [key for key in unread(made, parameters) if key in axes]
 
@@ -267,6 +267,13 @@ def construction(
         "start": start,
         "suited": {key: scalar_tree(text) for key, text in made.suited.items() if key in scalars},
     }
+
+
+def sized_by(parameter: Parameter, value: Any) -> list[str]:
+    """The parameters that a list or a matrix fits one value of: the dimension, a number of steps."""
+    if isinstance(parameter, MatrixPerStep):
+        return ["d", parameter.steps] if is_per_step(value) else ["d"]
+    return [getattr(parameter, "steps", "d")]
 
 
 def unread(made: Construction, parameters: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,8 @@ from ..build import resource, style
 from .cards import CARDS, Card, coloured
 from .weights import weights
 
-STYLE = "styles/acts.css"  # of this page alone: its names are not for the others
+# the last is of this page alone: its names are not for the others
+STYLES = ("styles/base.css", "styles/site.css", "styles/acts.css")
 SCRIPTS = (
     "scripts/matrix.js",
     "scripts/rule.js",
@@ -35,7 +36,7 @@ def story_html() -> str:
     parts = {
         "cards": "".join(card_html(i, card) for i, card in enumerate(CARDS, start=1)),
         "links": links(),
-        "style": style() + resource(STYLE),
+        "style": style(STYLES),
         "data": data.replace("</", "<\\/"),
         "script": f"(function () {{\n{script}\n}})();",
     }

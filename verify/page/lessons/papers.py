@@ -13,12 +13,12 @@ FUNCTIONAL = Lesson(
     lead="What attention does to a score decides in which space of functions the layer descends.",
     paragraphs=(
         "A token carries what is left of its target, r = y − f(x). A layer adds to f a sum of the "
-        "examples’ errors, each times h(⟨x_j, x⟩), h being what the attention does to a score.",
+        "examples’ errors, each times h(⟨{x_j}, x⟩), h being what the attention does to a score.",
         "With linear attention f stays linear: {w1 = w0 + rate*X.T*(y - X*w0)}. With exponential "
         "attention it is a gradient step in the space of a kernel, and f bends. The ReLU of a "
         "score is no kernel: the same sum, which no loss falls along (cheng2024).",
     ),
-    layers={"f_": "Errors of all examples, weighted by h(⟨x_j, x⟩), are taken off every r."},
+    layers={"f_": "Errors of all examples, weighted by h(⟨{x_j}, x⟩), are taken off every r."},
     parameters={"d": 2, "steps": 3, "rate": "1/8"},
     exercises=(
         Exercise(

@@ -136,7 +136,7 @@ function figureName(figure) {
 
 async function saveFigure(button) {
   const figure = button.closest(".files").nextElementSibling;
-  const name = `${DATA.name}-${figureName(figure)}`.toLowerCase().replace(/[^a-z0-9.]+/g, "-").replace(/^-|-$/g, "");
+  const name = `${DATA.name}-${figureName(figure).split(",")[0]}`.toLowerCase().replace(/[^a-z0-9.]+/g, "-").replace(/^-|-$/g, "");
   const svg = button.dataset.file === "svg";
   button.closest("details").open = false;
   try {
