@@ -270,7 +270,7 @@ def construction(
 
 
 def sized_by(parameter: Parameter, value: Any) -> list[str]:
-    """The parameters that a list or a matrix fits one value of: the dimension, a number of steps."""
+    """The parameters of which a list or a matrix fits one value: d, or a number of steps."""
     if isinstance(parameter, MatrixPerStep):
         return ["d", parameter.steps] if is_per_step(value) else ["d"]
     return [getattr(parameter, "steps", "d")]
