@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -146,3 +147,16 @@ def test_a_changed_weight_compiles_what_depends_on_it(compiled: list[str]) -> No
     assert "Weights" in compiled and "Newton" in compiled and "Layer" not in compiled
     compiled.clear()
     assert said("Newton.newton_predicts")[0] == "proved" and compiled == []
+
+
+def test_what_the_kernel_said_is_not_believed_where_a_word_of_it_was_changed(
+    theories: Any, compiled: list[str]
+) -> None:
+    theories(Trusts=TRUSTS)
+    assert said("Trusts.trusts")[0] == "failed"
+    (entry,) = kept.folder().iterdir()
+    kept_words = json.loads((entry / kept.SAID).read_text())
+    kept_words["assumptions"]["trusts"] = "Closed under the global context"
+    (entry / kept.SAID).write_text(json.dumps(kept_words))
+    assert said("Trusts.trusts")[0] == "failed"
+    assert compiled == ["Trusts", "Assumptions"] * 2
