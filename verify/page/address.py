@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -16,6 +17,8 @@ from .drawn_prompt import drawn_prompt
 
 MOST_EXAMPLES = 32  # that the controls of a page offer
 SEEDS = 2**32
+PLACES = ("layer", "cell", "side", "view", "suited")  # where the reader looks, and who chose
+PROMPTS = ("data", "set", "X", "y", "q")
 _PLACE = re.compile(r"([xyq])(\d+)(?:\.(\d+))?")
 
 
@@ -34,8 +37,10 @@ def state_of(text: str, name: str) -> dict[str, Any]:
     given: dict[str, str] = {}
     for part in fragment.split("&"):
         key, found, value = part.partition("=")
-        if found:
-            given[unquote(key)] = unquote(value)
+        if not found:
+            raise WrongCall(f"{part!r} of the address is no name=value")
+        given[unquote(key)] = unquote(value)
+    _refuse_unknown(given, data)
     side = _number("side", given.get("side", "0"), 0, len(data["sides"]) - 1)
     chosen = data["sides"][side]
     origin = given.get("data", "example")
@@ -60,6 +65,17 @@ def state_of(text: str, name: str) -> dict[str, Any]:
         pairs = (edit.partition(":") for edit in edits.split(","))
         state["edits"] = {path: weight for path, _, weight in pairs}
     return state
+
+
+def _refuse_unknown(given: Mapping[str, str], data: Mapping[str, Any]) -> None:
+    """Raises WrongCall on a word that no address of this page has."""
+    weights = [f"w{side or ''}" for side in range(len(data["sides"]))]
+    known = [*data["start"], *PLACES, *PROMPTS, *weights]
+    for key in given:
+        if key not in known:
+            close = get_close_matches(key, known, 1)
+            hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(known)}"
+            raise WrongCall(f"the address of this page has no {key!r}: {hint}")
 
 
 def _data(page: str, name: str) -> dict[str, Any]:
