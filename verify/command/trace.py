@@ -99,6 +99,11 @@ def print_trace(
         case = subject.case(witness.d, n, case.parameters) or case
         case = replace(case, queries=case.queries[:1])
         X, y, queries = case.X, case.y, case.queries
+    else:
+        case = subject.answered(case)
+        case = replace(case, queries=case.queries[:1])
+        X, y, queries = case.X, case.y, case.queries
+        n = len(X)
     system, states = _states(witness, case, numbers)
     out = console()
 
@@ -112,14 +117,15 @@ def print_trace(
     for j, target in enumerate(y.tolist()):
         said = f", y = {short(target)}" if of.targets != 0 else ""
         line(f"example {j + 1:<2} {_carried(at.parts, X[j])}{said}")
-    line(f"query      {_carried(at.of_query, queries[0])}")
+    if len(queries):
+        line(f"query      {_carried(at.of_query, queries[0])}")
     line(f"numbers    {system}")
     if words := subject.outside(case):
         line(f"domain     this prompt is outside it: {words}", "yellow")
     exact = system == "rational"
     held = list(compared(witness, case, system)) if exact or system in FLOATS else []
     wrong = [one for one in held if exact and one["is"] != one["should"]]
-    labels = _labels(witness, n)
+    labels = _labels(witness, n, len(queries))
     for layer, state in enumerate(states):
         name = f"layer {layer}: {witness.layer_list[layer - 1].name}" if layer else "embedding"
         line(f"\n{name}")
@@ -190,8 +196,8 @@ def _states(witness: Witness, case: Case, numbers: str | None) -> tuple[str, lis
         raise WrongCall(f"{witness.name}: {' '.join(str(error).split())}") from None
 
 
-def _labels(witness: Witness, n: int) -> list[str]:
-    tokens = witness.prompt.tokens(n, 1)
+def _labels(witness: Witness, n: int, asked: int) -> list[str]:
+    tokens = witness.prompt.tokens(n, asked)
     made = ["register"] * tokens.total
     for j, t in enumerate(tokens.y):
         made[t] = f"y{j + 1}"

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from fractions import Fraction
 from functools import cached_property
 from numbers import Real
 from pathlib import Path
@@ -55,6 +56,23 @@ class Subject:
             if one.d == d and len(one.X) == n and dict(one.parameters) == dict(parameters):
                 return one
         return None
+
+    def answered(self, case: Case) -> Case:
+        """The case; where the claim's algorithm refuses such a prompt, that of the claim's own with
+        these parameters which has the fewest zeros, if there is one."""
+        from ..checks.case import InexactReference, reference
+
+        claim = self.claim
+        if claim is None or claim.algorithm is None or claim.cases is None:
+            return case
+        try:
+            reference(claim.algorithm, case, Fraction, ...)
+        except InexactReference:
+            return case
+        except ValueError:
+            own = [one for one in _cases(claim) if one.parameters == case.parameters]
+            return max(own, key=lambda one: sum(x != 0 for x in one.X.flat), default=case)
+        return case
 
     def outside(self, case: Case) -> str:
         """The words of the claim's domain where the case is not in it; "" where it is."""
