@@ -79,6 +79,8 @@ class Browser:
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
+        # as a window in front has it: without, whether focus is heard of depends on the machine
+        self.send("Emulation.setFocusEmulationEnabled", enabled=True)
         self.send(
             "Network.emulateNetworkConditions",
             offline=True, latency=0, downloadThroughput=-1, uploadThroughput=-1,
