@@ -57,8 +57,8 @@ def still_page(name: str, parameters: Mapping[str, Any]) -> str:
     lesson = with_example(name, lesson_of(name), witness, chosen)
     other = constructions.get(name).other_prompts
     text = "".join(f"<p>{rich(paragraph)}</p>" for paragraph in lesson.paragraphs)
-    why = f"<p>Nothing runs in this page: its prompts have {plain(other)}.</p>"
-    told = story(witness, lesson, runs=False)
+    why = f"<p>Nothing runs in this page: its prompts have {plain(other.replace('_', ' '))}.</p>"
+    told = f'<div class="example">{story(witness, lesson, runs=False)}</div>'
     body = f"{text}{why}{definitions(witness)}{told}{exercises(lesson)}"
     return frame(lesson.title, lesson.lead, body, cited(witness.source), name=name)
 

@@ -34,7 +34,7 @@ FUNCTIONAL = Lesson(
 
 TEMPORAL = Lesson(
     construction="temporal_differences",
-    title="Temporal differences in context",
+    title="A layer of attention learns the value of a state from transitions",
     lead="A prompt of transitions: each layer is one step of reinforcement learning.",
     paragraphs=(
         "An example is a transition: features φ of a state, φ′ of the next one, and the reward r "

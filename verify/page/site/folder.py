@@ -31,8 +31,8 @@ from .links import INDEX, STORY, Links, Stop, linked
 
 TITLE = "A transformer can learn by attention alone: here are weights that do it"
 LEAD = (
-    "Every page runs a transformer whose weights come from a proof, layer by layer, on numbers "
-    "that you can change. Nothing is trained, and nothing is fetched."
+    "The pages run transformers whose weights come from a proof, layer by layer, on numbers that "
+    "you can change. Nothing is trained, and nothing is fetched."
 )
 BEGIN = "Begin here: how attention takes a gradient step"
 

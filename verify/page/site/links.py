@@ -61,8 +61,13 @@ def cited(source: str, paper: Paper | None = None) -> str:
         return f"{plain(source)} · {about}, {_link(paper)}"
     parts = []
     for part in source.split("; "):
-        of = named(part)
-        parts.append(plain(part) + (f" ({_link(of)})" if of is not None else ""))
+        of, text = named(part), plain(part)
+        number = f"arXiv:{of.identifier}" if of is not None else ""
+        if of is not None and number in text:
+            text = text.replace(number, _link(of))
+        elif of is not None:
+            text += f" ({_link(of)})"
+        parts.append(text)
     return "; ".join(parts)
 
 
