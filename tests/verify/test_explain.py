@@ -163,7 +163,8 @@ def test_a_page_that_cannot_run_says_so_and_shows_every_layer(name: str) -> None
     html = pages.html_of(name, {})
     lesson, made = build.lesson_of(name), constructions.get(name)
     witness = made(**{key: build._exact(value) for key, value in lesson.parameters.items()})
-    assert f"Nothing runs in this page: its prompts have {made.other_prompts.replace('_', ' ')}." in html
+    other = made.other_prompts.replace("_", " ")
+    assert f"Nothing runs in this page: its prompts have {other}." in html
     assert html.count('class="panel step"') == witness.layers + 1
     assert "Play with this layer" not in html and "Exercises" in html
     assert "Play with this layer" in pages.html_of("newton", {})
