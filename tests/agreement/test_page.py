@@ -263,6 +263,11 @@ def cases() -> list[tuple[Case, Expected]]:
     return [(case, expected(case)) for case in drawn()]
 
 
+@pytest.fixture(scope="module")
+def asked(cases: list[tuple[Case, Expected]]) -> list[Any]:
+    return [exported(case) for case, _ in cases]
+
+
 def wrong(case: Case, says: Expected, made: dict[str, Any]) -> str:
     """Why what the page made is not what the definition says; "" if it is."""
     if "error" in made:
@@ -300,9 +305,9 @@ def disagreements(cases: list[tuple[Case, Expected]], made: list[Any]) -> list[s
 
 @needs_browser
 def test_the_page_computes_what_the_definition_of_a_witness_says(
-    page: Callable[..., list[Any]], cases: list[tuple[Case, Expected]]
+    page: Callable[..., list[Any]], cases: list[tuple[Case, Expected]], asked: list[Any]
 ) -> None:
-    made = page([exported(case) for case, _ in cases])
+    made = page(asked)
     found = disagreements(cases, made)
     assert not found, f"{len(found)} of {len(cases)}, the first: {found[0]}"
     defined = sum(says.predictions is not None for _, says in cases)
@@ -313,10 +318,10 @@ def test_the_page_computes_what_the_definition_of_a_witness_says(
 
 @needs_browser
 def test_the_bounds_that_excuse_rounding_are_small(
-    page: Callable[..., list[Any]], cases: list[tuple[Case, Expected]]
+    page: Callable[..., list[Any]], cases: list[tuple[Case, Expected]], asked: list[Any]
 ) -> None:
     """A bound that grants everything would hide every fault."""
-    made = page([exported(case) for case, _ in cases])
+    made = page(asked)
     small = [
         max(map(float, one["bounds"])) <= 1e-10 * (1 + says.size)
         for (_, says), one in zip(cases, made, strict=True)
@@ -483,9 +488,9 @@ FAULTS = {
 @needs_browser
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_of_the_interpreter_is_seen(
-    fault: str, page: Callable[..., list[Any]], cases: list[tuple[Case, Expected]]
+    fault: str, page: Callable[..., list[Any]], cases: list[tuple[Case, Expected]], asked: list[Any]
 ) -> None:
-    made = page([exported(case) for case, _ in cases], *FAULTS[fault])
+    made = page(asked, *FAULTS[fault])
     assert disagreements(cases, made)
 
 

@@ -14,7 +14,7 @@ import constructions
 from verify import page as explain
 from verify.claim import builtin
 from verify.inputs.errors import WrongCall
-from verify.page import build, latex, mathml, pages, pairs, story
+from verify.page import build, latex, mathml, own, pages, pairs, story
 from verify.page import lesson as lessons
 from verify.page import report_page as verdicts
 from verify.page.site import folder as site

@@ -24,7 +24,7 @@ function variantOf(family, pools, parameters) {
   return {
     ...parts,
     layout: member.layout.map(sizedSlot),
-    prompt: { ...member.prompt, d, parts: member.prompt.parts.map(sizedSlot), targets: sized(member.prompt.targets) },
+    prompt: { ...member.prompt, d, parts: member.prompt.parts?.map(sizedSlot), targets: sized(member.prompt.targets) },
     layers: layers.flatMap(([numbers, step]) => numbers.map((i) => ofStep(pools.layers[i], pools, step)))
       .map((layer) => (layer.mlp?.letters ? { ...layer, mlp: { ...layer.mlp,
         letters: Object.fromEntries(layer.mlp.letters.map(([letter, size]) => [letter, sized(size)])) } } : layer)),
@@ -80,7 +80,7 @@ function assemble(family, pools, parameters, edits) {
     layout: new Layout(variant.layout),
     prompt: {
       ...variant.prompt, embedding: blocks(variant.prompt.embedding, "embedding"),
-      encodings: variant.prompt.encodings.map(([name, rules]) => [name, rules.map((rule) => ruleOf(rule, value))]),
+      encodings: variant.prompt.encodings?.map(([name, rules]) => [name, rules.map((rule) => ruleOf(rule, value))]),
     },
     layers,
     readout: { ...readout, value: value(c) },
