@@ -118,8 +118,8 @@ class Construction:
 
     inputs: (low, high) where the entries of x have to lie for it to be the algorithm, if anywhere.
     fields: the parts of x that its prompts have, or of the values which; targets: how many numbers
-    a y, both as in Prompt. sample: of the values X, y and queries that are one of its prompts,
-    where not every one of such parts is.
+    a y, both as in Prompt. sample: of the values, and a seed, X, y and queries that are one of its
+    prompts, where not every one of such parts is.
     states: the claim in LaTeX, equals: the independent reference, by its name in verify.algorithms
     or itself: (X, y, queries, parameters) -> predictions.
     claim: that of a paper which speaks of it, by its id, where it states none.
@@ -142,7 +142,7 @@ class Construction:
     inputs: tuple[int, int] | None = None
     fields: Fields | Callable[[Values], Fields] = X_ALONE
     targets: int = 1
-    sample: Callable[[Values], tuple[Any, Any, Any]] | None = None
+    sample: Callable[..., tuple[Any, Any, Any]] | None = None
     proved: tuple[Template | Induction | Theorem, ...] = ()
     states: str = ""
     equals: str | Callable[..., Any] = ""

@@ -14,6 +14,7 @@ at hand for epsilon, which no weights are: here epsilon is a parameter.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -34,6 +35,7 @@ from ..witness import Witness
 SOURCE = "giannou2023, SUBLEQ (arXiv:2301.13196; the authors' subleq.py)"
 LARGE = 100  # the code's constant by which a unit is off outside the scratchpad, or inside it
 EPSILON = Fraction(1, 10)  # of the clamp
+COMMANDS = 8  # that a drawn program executes at least
 
 Row: TypeAlias = tuple[str, int]  # a slot and the number of an entry
 Terms: TypeAlias = Mapping[Row, Any]
@@ -329,16 +331,42 @@ def subtractor(d: int) -> Witness:
     )
 
 
-def program(values: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def program(values: Mapping[str, Any], seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """X, y and the query of a machine: two words that are 1, and the one command that takes the
-    first off the second and comes to itself."""
+    first off the second and comes to itself; of another seed words and commands that are drawn."""
     N, k = values["d"], values["address"]
-    word = [*_bits(1, N), *[0] * (4 * k)]
-    command = [bit for at in (1, 2, 3) for bit in _bits(at, k)]
-    rows = [word, word, [*[0] * N, *command, *[0] * k]]
-    asked = [[*_bits(3, k), *[0] * (3 * k)]]
+    words, commands, counter = drawn_program(N, k, seed) if seed else ([1, 1], [(1, 2, 3)], 3)
+    rows = [[*_bits(word, N), *[0] * (4 * k)] for word in words]
+    for command in commands:
+        rows.append([*[0] * N, *(bit for at in command for bit in _bits(at, k)), *[0] * k])
+    asked = [[*_bits(counter, k), *[0] * (3 * k)]]
     X, queries = (np.array(part, dtype=object) * Fraction(1) for part in (rows, asked))
     return X, np.zeros((len(rows), 0), dtype=object), queries
+
+
+Command: TypeAlias = tuple[int, int, int]
+
+
+def drawn_program(N: int, k: int, seed: int) -> tuple[list[int], list[Command], int]:
+    """Words, commands and the address of the first one, as many as addresses of k bits reach; the
+    program does not run past its last command in `COMMANDS` of them."""
+    rng, count = random.Random(f"{N} {k} {seed}"), 2**k - 1
+    of_words = max(2, count // 2)
+    while True:
+        words = [rng.randrange(2**N) for _ in range(of_words)]
+        at, targets = range(1, of_words + 1), range(of_words + 1, count + 1)
+        commands = [(rng.choice(at), rng.choice(at), rng.choice(targets)) for _ in targets]
+        first = counter = rng.choice(targets)
+        memory = list(words)
+        for _ in range(COMMANDS):
+            if counter > count:
+                break
+            a, b, c = commands[counter - of_words - 1]
+            memory[b - 1] = (memory[b - 1] - memory[a - 1]) % 2**N
+            at_most_0 = memory[b - 1] == 0 or memory[b - 1] >= 2 ** (N - 1)
+            counter = c if at_most_0 else counter + 1
+        else:
+            return words, commands, first
 
 
 def _bits(number: int, size: int) -> list[int]:

@@ -26,6 +26,7 @@ from witnesses import (
     ACTIVATIONS,
     ATTENTION,
     AVERAGES,
+    FIELDS,
     FORMS,
     IRRATIONAL,
     IRRATIONAL_RULES,
@@ -34,6 +35,7 @@ from witnesses import (
     RULES,
     VOCABULARY,
     Case,
+    field_words,
     mix_of,
     on_each,
     words,
@@ -47,6 +49,7 @@ from proofs.prompt import Prompt
 from proofs.slotmap import Block, slot_map
 from proofs.stream import layout
 from proofs.template import Stage
+from verify.checks.symbolic import shapes_of
 from verify.page import build
 from verify.page.export import Export, construction
 
@@ -65,9 +68,11 @@ const runAll = (asked) => asked.flatMap(({ witness, family, pools, prompt, cases
   const made = run(assemble(family ?? member(witness), pools, one.parameters, {}), one.prompt);
   const { slot, value } = made.witness.readout, [name, index] = splitEntry(slot);
   const last = made.steps[made.steps.length - 1].after[name];
+  const entries_ = index === null ? Array.from({ length: last.c }, (_, i) => i) : [index];
   return {
     predictions: Array.from(made.predictions, text),
-    bounds: made.tokens.queries.map((t) => text(Math.abs(value) * last.error(t, index ?? 0))),
+    bounds: readTokens(made.witness, made.tokens)
+      .flatMap((t) => entries_.map((i) => text(Math.abs(value) * last.error(t, i)))),
   };
 })));
 """
@@ -91,6 +96,7 @@ def drawn() -> list[Case]:
     found += layer_words.cases(60, seed=1)
     for without, count in ((IRRATIONAL, 200), (frozenset(), 200)):
         on_each(found.append, count, without=without)
+        on_each(found.append, count // 2, without=without, fields=True)
     return found
 
 
@@ -257,6 +263,11 @@ def cases() -> list[tuple[Case, Expected]]:
     return [(case, expected(case)) for case in drawn()]
 
 
+@pytest.fixture(scope="module")
+def asked(cases: list[tuple[Case, Expected]]) -> list[Any]:
+    return [exported(case) for case, _ in cases]
+
+
 def wrong(case: Case, says: Expected, made: dict[str, Any]) -> str:
     """Why what the page made is not what the definition says; "" if it is."""
     if "error" in made:
@@ -266,6 +277,8 @@ def wrong(case: Case, says: Expected, made: dict[str, Any]) -> str:
     bounds = [float(value) for value in made["bounds"]]
     if says.predictions is None:
         return ""  # a division by 0: no number is right
+    if len(given) != len(says.predictions):
+        return f"{len(given)} numbers for {len(says.predictions)}"
     for value, bound, exact in zip(given, bounds, says.predictions, strict=True):
         if not says.rounded:
             gap, allowed = abs(value - float(exact)), 0.0
@@ -292,9 +305,9 @@ def disagreements(cases: list[tuple[Case, Expected]], made: list[Any]) -> list[s
 
 @needs_browser
 def test_the_page_computes_what_the_definition_of_a_witness_says(
-    page: Callable[..., list[Any]], cases: list[tuple[Case, Expected]]
+    page: Callable[..., list[Any]], cases: list[tuple[Case, Expected]], asked: list[Any]
 ) -> None:
-    made = page([exported(case) for case, _ in cases])
+    made = page(asked)
     found = disagreements(cases, made)
     assert not found, f"{len(found)} of {len(cases)}, the first: {found[0]}"
     defined = sum(says.predictions is not None for _, says in cases)
@@ -305,10 +318,10 @@ def test_the_page_computes_what_the_definition_of_a_witness_says(
 
 @needs_browser
 def test_the_bounds_that_excuse_rounding_are_small(
-    page: Callable[..., list[Any]], cases: list[tuple[Case, Expected]]
+    page: Callable[..., list[Any]], cases: list[tuple[Case, Expected]], asked: list[Any]
 ) -> None:
     """A bound that grants everything would hide every fault."""
-    made = page([exported(case) for case, _ in cases])
+    made = page(asked)
     small = [
         max(map(float, one["bounds"])) <= 1e-10 * (1 + says.size)
         for (_, says), one in zip(cases, made, strict=True)
@@ -321,15 +334,14 @@ def test_the_drawn_witnesses_use_the_whole_vocabulary(
     cases: list[tuple[Case, Expected]],
 ) -> None:
     used = set().union(*(words(case.witness) for case, _ in cases))
-    assert VOCABULARY - used == set()
+    used |= set().union(*(field_words(case.witness) for case, _ in cases))
+    assert (VOCABULARY | FIELDS) - used == set()
     assert {len(case.queries) for case, _ in cases} >= {1, 2, 3}
 
 
 @needs_browser
 @pytest.mark.filterwarnings("ignore::constructions.PrecisionWarning")
-@pytest.mark.parametrize(
-    "name", [name for name in constructions.names() if constructions.get(name).is_regression]
-)
+@pytest.mark.parametrize("name", constructions.names())
 def test_the_sizes_that_a_page_offers_predict_what_their_witnesses_predict(
     name: str, page: Callable[..., list[Any]]
 ) -> None:
@@ -351,8 +363,9 @@ def test_the_sizes_that_a_page_offers_predict_what_their_witnesses_predict(
         parameters = dict(zip(family["axes"], values)) | scalars
         n = witness.examples or 3 if (witness := built(name, fixed | parameters)) else 1
         rng = np.random.default_rng(number)
-        X, queries = (rng.random((rows, parameters["d"])) for rows in (n, 2))
-        prompt = {"X": X.tolist(), "y": rng.random(n).tolist(), "queries": queries.tolist()}
+        shapes = shapes_of(witness.prompt, n, 2) if witness else ((n, 1), (n,), (2, 1))
+        X, y, queries = (rng.random(shape).tolist() for shape in shapes)
+        prompt = {"X": X, "y": y, "queries": queries}
         witnesses.append(witness)
         cases.append({"parameters": parameters, "prompt": prompt})
     asked = json.dumps({"family": family, "pools": export.pools(), "cases": cases})
@@ -360,7 +373,7 @@ def test_the_sizes_that_a_page_offers_predict_what_their_witnesses_predict(
         if witness is None:
             assert "there is no witness" in made["error"], case
             continue
-        should = witness.predict(*case["prompt"].values())
+        should = np.ravel(witness.predict(*case["prompt"].values()))
         gap = np.abs(np.array(made["predictions"], dtype=float) - should)
         rounding = np.array(made["bounds"], dtype=float)  # there, and as much here
         assert (gap <= 2 * rounding + 1e-12 * np.abs(should)).all(), case
@@ -404,11 +417,27 @@ FAULTS = {
     "no null score": [("let total = head.null ? 1 : 0,", "let total = 0,")],
     "one entry is written as the first": [("t * m.c + (place ?? i)", "t * m.c + i")],
     "one entry is read as the first": [("t * a.c + (index ?? j)", "t * a.c + j")],
-    "the read-out is the first entry": [("get(t, index ?? 0))", "get(t, 0))")],
-    "x_query is 0": [('of ["x", "x_query"]', 'of ["x"]')],
+    "the read-out is the first entry": [("get(t, index ?? i))", "get(t, 0))")],
+    "it is read at the queries alone": [
+        ("examples: tokens.x, all", "examples: tokens.queries, all"),
+    ],
+    "x_query is 0": [("_query`, shape, asked)", "_query`, shape, [])")],
     "x_example is x": [
-        ('for (const name of ["x", "x_query"]) tokens.queries',
-         'for (const name of ["x", "x_query", "x_example"]) tokens.queries'),
+        ("_example`, shape, [examples])", "_example`, shape, [examples, ...asked])"),
+    ],
+    "every query has all parts": [
+        ("ofQuery = columnsOf(queryPartsOf(prompt))", "ofQuery = columnsOf(prompt.parts)"),
+    ],
+    "every part has the first columns": [
+        ("data.X.map((x) => x.slice(...ofExample.get(name)))",
+         "data.X.map((x) => x.slice(0, sizeOf(shape)))"),
+    ],
+    "a y is its first number": [
+        ("[[tokens.y, data.y.map(targetsIn)]]",
+         "[[tokens.y, data.y.map((y) => [targetsIn(y)[0]])]]"),
+    ],
+    "an encoding is of the next token": [
+        ("value({ t: wholeNumber(t) })", "value({ t: wholeNumber(t + 1) })"),
     ],
     "no register": [('truth(prompt.register, "register") ? 1 : 0', "0")],
     "joint prompts only": [("interleaved: 2 }", "interleaved: 1 }")],
@@ -459,9 +488,9 @@ FAULTS = {
 @needs_browser
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_of_the_interpreter_is_seen(
-    fault: str, page: Callable[..., list[Any]], cases: list[tuple[Case, Expected]]
+    fault: str, page: Callable[..., list[Any]], cases: list[tuple[Case, Expected]], asked: list[Any]
 ) -> None:
-    made = page([exported(case) for case, _ in cases], *FAULTS[fault])
+    made = page(asked, *FAULTS[fault])
     assert disagreements(cases, made)
 
 
@@ -473,6 +502,7 @@ EMBEDDING, QUERY, KEY, VALUE, INNER, GATE, OUTER = range(7)  # the slot maps, by
 
 def of_everything() -> dict[str, Any]:
     """A witness with each kind of part, as the page gets it."""
+    rule = {"text": "t % c", "constants": [["c", 2]], "matrix": None}
     block = {"to": "a", "from": "a", "c": 1}
     spread = {"to": "u", "from": "a", "c": 1, "pattern": "i<-"}
     matrix = {"to": "a", "from": "u", "c": 1, "matrix": [[1, 2]]}
@@ -501,10 +531,12 @@ def of_everything() -> dict[str, Any]:
             "layout": [["u", [2]], ["a", []]],
             "prompt": {
                 "form": "joint", "d": 2, "register": False, "positions": 0,
+                "parts": [["x", [2]]], "query_parts": ["x"], "targets": 1,
+                "encodings": [["bit", [rule]]],
                 "embedding": EMBEDDING,
             },
             "start": [0], "steps": [], "end": [], "count": 0,
-            "readout": {"slot": "a", "c": 1},
+            "readout": {"slot": "a", "c": 1, "tokens": "query"},
             "examples": None, "vectors": {}, "definitions": [],
         },
         "pools": {
@@ -577,7 +609,15 @@ UNKNOWN: list[tuple[tuple[Any, ...], Any, str]] = [
     ((*BLOCK, "c"), ["%", 1, 2], "%"),
     ((*BLOCK, "scale"), 2, '"scale"'),
     ((*MAPS, INNER, 0, "pattern"), "k<-", "letter"),
-    (("witness", "readout", "slot"), "u", "not one number"),
+    ((*PROMPT, "query_parts"), ["z"], 'part of a query "z"'),
+    ((*PROMPT, "query_parts"), [], "a query of 2 numbers, not 0"),
+    ((*PROMPT, "parts"), [["x", [3]]], "an x of 2 numbers, not 3"),
+    ((*PROMPT, "targets"), -1, "targets -1"),
+    ((*PROMPT, "targets"), 2, "a y of 1 numbers, not 2"),
+    ((*PROMPT, "encodings", 0, 1, 0, "text"), "t % j", '"j"'),
+    ((*PROMPT, "encodings", 0, 1, 0, "words"), "bits", '"words"'),
+    (("witness", "readout", "slot"), "v", 'slot "v"'),
+    (("witness", "readout", "tokens"), "keys", '"keys"'),
     (("witness", "readout", "slot"), "u[2]", "only 2 entries"),
     (("witness", "readout", "offset"), 1, '"offset"'),
     (("witness", "layout", 1, 1), [-1], "shape of a"),
@@ -618,7 +658,8 @@ def test_a_word_that_the_page_does_not_know_is_an_error_that_names_it(
 @needs_browser
 def test_a_missing_field_is_an_error_that_names_it(page: Callable[..., list[Any]]) -> None:
     paths = [
-        *((*PROMPT, name) for name in ("form", "register", "positions", "d")),
+        *((*PROMPT, name) for name in ("form", "register", "positions", "d", "targets")),
+        *((*PROMPT, name) for name in ("parts", "query_parts", "encodings")),
         *((*LAYER, name) for name in ("name", "norm", "mlp")),
         *((*LAYER, name) for name in ("attention_norm", "after_attention", "after_mlp")),
         *((*LAYER, "attention_norm", name) for name in ("kind", "epsilon", "gain", "bias")),
@@ -629,6 +670,7 @@ def test_a_missing_field_is_an_error_that_names_it(page: Callable[..., list[Any]
         *((*MLP_, name) for name in ("inner", "gate", "outer", "activation", "letters")),
         *((*BLOCK, name) for name in ("to", "from")),
         ("witness", "readout", "slot"),
+        ("witness", "readout", "tokens"),
         ("witness", "examples"),
     ]
     for path, one in zip(paths, page([without(path) for path in paths]), strict=True):

@@ -21,8 +21,6 @@ FEW = Budget(cases=12, quick=True)
 
 # claims that are refuted as they stand: what they say is said of too much
 REFUTED = {"preconditioned_descent.any"}
-# what the page does not draw; it says so
-NO_PAGE = {"temporal_difference": "parts of a Prompt", "vector_target": "targets of a Prompt"}
 # of each, what is planted: the text, another in its place, and a claim where there are several
 PLANTED = {
     "slots": {
@@ -183,8 +181,6 @@ def test_commands_take_an_example(
     refusal = ""
     if command == "prove":
         refusal = "" if one.assembled is not None else "has nothing to prove for every prompt"
-    elif command == "explain":
-        refusal = NO_PAGE.get(name, "")
     elif one.witness is None:
         refusal = "is a statement without a transformer"
     status = cli.main((command, f"{path}:{one.id}", *page))

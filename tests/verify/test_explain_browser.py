@@ -24,8 +24,7 @@ from verify.page.story import number
 
 pytestmark = pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
 
-REGRESSIONS = [name for name in constructions.names() if constructions.get(name).is_regression]
-RUNNING = [*REGRESSIONS, "fu2023.theorem5.1", "fu2023.eq30", "akyurek2022.theorem1.sign"]
+RUNNING = [*constructions.names(), "fu2023.theorem5.1", "fu2023.eq30", "akyurek2022.theorem1.sign"]
 U = 2.0**-53
 
 
@@ -136,6 +135,73 @@ def test_the_page_predicts_what_the_witness_predicts(browser, folder, name, para
     assert browser.js("page.app.models[0].comparison.first") is None
 
 
+# a construction whose prompts are no regressions, sizes that are chosen, numbers that are typed
+OTHER_PROMPTS: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, float]]] = [
+    ("temporal_differences", {}, {"steps": 4, "method": "residual", "d": 1},
+     {"X.1.1": -0.75, "y.0": 2.5, "queries.0.0": -1.25}),
+    ("temporal_differences", {"d": 2, "C": (((1, 2), (0, 1)), ((1, 0), (-1, 1)))},
+     {"method": "td0"}, {"X.0.3": 0.5, "y.2": -1}),
+    ("subleq", {}, {"d": 3, "address": 3, "loops": 2}, {"X.0.0": 1, "queries.0.0": 1}),
+    ("subleq", {}, {"loops": 1, "clamped": "false"}, {"X.1.1": -1}),
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::constructions.PrecisionWarning")
+@pytest.mark.parametrize(("name", "given", "chosen", "typed"), OTHER_PROMPTS)
+def test_prompts_that_are_no_regressions_are_drawn_edited_and_stepped(
+    browser, tmp_path, name, given, chosen, typed
+) -> None:
+    open_page(browser, tmp_path, name, parameters=given)
+
+    def as_python_says() -> None:
+        parameters, X, y, queries = state(browser)
+        witness = constructions.build(name, **{**parameters, **given})
+        rounding = np.ravel(witness.rounding_bound(X, y, queries))
+        bound = 2 * rounding  # here and there
+        gaps = np.abs(predictions(browser) - np.ravel(witness.predict(X, y, queries)))
+        assert (gaps <= bound).all() and (bound < 1e-3).all()
+        assert browser.js("page.app.layers") == witness.layers
+        assert browser.js("page.app.models[0].comparison.first") is None
+
+    as_python_says()
+    for axis, value in chosen.items():
+        browser.type(f'[data-axis="{axis}"]', str(value))
+    as_python_says()
+    before = browser.js("page.app.data")
+    browser.click('[data-do="another"]')
+    assert browser.js("page.app.data") != before
+    as_python_says()
+    for entry, number_ in typed.items():
+        browser.type(f'[data-entry="{entry}"]', str(number_))
+        assert browser.js(f"page.saved().{entry.split('.')[0]}.flat().includes({number_})")
+    as_python_says()
+    made, address = predictions(browser), browser.js("page.address()")
+    browser.js("page.go(0, false), document.activeElement.blur()")
+    for k in range(1, browser.js("page.app.layers") + 1):
+        browser.key("ArrowRight")
+        assert browser.js("page.app.layer") == k
+    open_page(browser, tmp_path, name, address)
+    assert (predictions(browser) == made).all()
+    assert browser.errors == []
+
+
+def test_a_transition_s_changed_weight_is_refuted_and_no_table_is_one_of_its_prompts(
+    browser, folder, tmp_path
+) -> None:
+    open_page(browser, folder, "temporal_differences", "#layer=1")
+    verdict = "document.getElementById('verdict').innerText"
+    assert "Holds" in browser.js(verdict)
+    browser.type('[data-weight="layers.0.heads.0.query.1"]', "-0.5")
+    assert "Refuted" in browser.js(verdict)
+    browser.click('#verdict [data-do="restore"]')
+    assert "Holds" in browser.js(verdict)
+    table = tmp_path / "table.csv"
+    table.write_text("a,b\n1,2\n3,4\n")
+    browser.choose_file('[data-do="open"]', table)
+    browser.wait(f"{verdict}.includes('could not be opened')")
+    assert "no rows of x and y" in browser.js(verdict)
+
+
 def test_a_page_runs_a_rate_for_each_step(browser, tmp_path) -> None:
     rates = {"step_size": [Fraction(1, 8), Fraction(-1, 4)], "gamma": [Fraction(1, 5), 0]}
     given = {"d": 3, "steps": 2, **{name: tuple(rate) for name, rate in rates.items()}}
@@ -156,12 +222,13 @@ def test_a_page_runs_its_example_steps_through_every_layer_and_fits_a_projector(
         parameters, X, y, queries = state(browser)
         lesson = {k: build._exact(v) for k, v in build.lesson_of(name).parameters.items()}
         witness = constructions.build(name, **{**parameters, **lesson})
-        bound = np.full(len(queries), 1e-9)
+        should = np.ravel(witness.predict(X, y, queries))
+        bound = np.full(len(should), 1e-9)
         if any(layer.norm for layer in witness.layer_list):
             # the literal ones: within what rounding does to them, there and here
             bound = 2 * np.asarray(witness.rounding_bound(X, y, queries))
             assert (bound < 1).all()
-        assert (np.abs(predictions(browser) - witness.predict(X, y, queries)) <= bound).all()
+        assert (np.abs(predictions(browser) - should) <= bound).all()
         answers = browser.js(
             "page.exercises.filter((e) => e.answer).map(page.rightAnswer)"
             ".map((v) => (Number.isFinite(v) ? v : String(v)))"

@@ -313,7 +313,9 @@ def test_python_draws_the_prompts_that_the_page_draws(
 ) -> None:
     page = opened("newton")
     X, y, queries = drawn_prompt(d, n, condition, seed, unit)
-    made = page.js(f"page.drawn({d}, {n}, {condition}, {seed}, {json.dumps(unit)})")
+    prompt = {"d": d, "parts": [["x", [d]]], "query_parts": ["x"], "targets": 1}
+    given = ", ".join(map(json.dumps, (prompt, n, condition, seed, unit)))
+    made = page.js(f"page.drawn({given})")
     assert [made["X"], made["y"], made["queries"]] == [X, y, queries]
 
 

@@ -23,7 +23,7 @@ from verify.page.pictures import CAPTIONS, picture_of
 
 pytestmark = pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
 
-NAMES = [name for name in constructions.names() if constructions.get(name).is_regression]
+NAMES = constructions.names()
 SCREENS = [(1280, 720), (390, 844)]
 RAW = re.compile(r"[_`{}<>]|\w\(;")  # identifiers, markup and calls that were meant for machines
 

@@ -14,6 +14,7 @@ from ..inputs.errors import WrongCall
 from ..inputs.files import reason
 from ..inputs.settings import exact_number
 from .drawn_prompt import drawn_prompt
+from .export import said
 
 MOST_EXAMPLES = 32  # that the controls of a page offer
 SEEDS = 2**32
@@ -43,14 +44,15 @@ def state_of(text: str, name: str) -> dict[str, Any]:
     _refuse_unknown(given, data)
     side = _number("side", given.get("side", "0"), 0, len(data["sides"]) - 1)
     chosen = data["sides"][side]
+    _refuse_other_prompts(data["name"], chosen["family"])
     origin = given.get("data", "example")
     start, prompt = _start(data, origin)
     exact = {key: text for key, text in chosen["family"]["exact"].items() if key in start}
     unchanged = {key: exact[key] for key in exact if start[key] == data["start"][key]}
     parameters = {**start, **unchanged, **{key: given[key] for key in start if key in given}}
     for name, offered in chosen["family"]["axes"].items():
-        if name in given and given[name] not in map(str, offered):
-            on_offer = ", ".join(map(str, offered))
+        if name in given and given[name] not in map(said, offered):
+            on_offer = ", ".join(map(said, offered))
             raise WrongCall(f"{name}={given[name]} of the address is not on offer: {on_offer}")
     if prompt is None:
         prompt = _drawn(data, chosen["family"], parameters, origin)
@@ -76,6 +78,17 @@ def _refuse_unknown(given: Mapping[str, str], data: Mapping[str, Any]) -> None:
             close = get_close_matches(key, known, 1)
             hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(known)}"
             raise WrongCall(f"the address of this page has no {key!r}: {hint}")
+
+
+def _refuse_other_prompts(name: str, family: Mapping[str, Any]) -> None:
+    """Raises WrongCall where prompts of the page are no examples (x, y) with a number y."""
+    prompt = next(iter(family["members"].values()))["prompt"]
+    (part, *more), targets = prompt["parts"], prompt["targets"]
+    if more or part[0] != "x" or prompt["query_parts"] != ["x"] or targets != 1:
+        raise WrongCall(
+            f"the prompts of the page of {name} are no rows x with a number y: open its states in "
+            "the page"
+        )
 
 
 def _data(page: str, name: str) -> dict[str, Any]:
@@ -141,7 +154,7 @@ def _drawn(
 
 
 def _member(family: Mapping[str, Any], parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    own = [str(parameters[name]) for name in family["axes"] if name not in family["letters"]]
+    own = [said(parameters[name]) for name in family["axes"] if name not in family["letters"]]
     zero = [str(int(exact_number(parameters[name]) == 0)) for name in family["zero"]]
     found = family["members"].get(",".join(own + zero))
     if found is None:

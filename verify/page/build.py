@@ -13,11 +13,14 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
+
 import constructions
 from constructions.witness import Witness
 from proofs.layer import Layer
 from proofs.stream import split_entry
 
+from ..checks.symbolic import shapes_of
 from .export import Export, construction
 from .glossary import glossed_page
 from .lesson import Lesson, Picture, rich
@@ -131,22 +134,12 @@ def shown(name: str, parameters: Mapping[str, Any]) -> tuple[Witness, dict[str, 
 
 
 def with_example(name: str, lesson: Lesson, witness: Witness, chosen: Mapping[str, Any]) -> Lesson:
-    """The lesson with an example that suits the witness, which these parameters made.
-
-    Raises ValueError where there is none, since the prompts are no regression's.
-    """
+    """The lesson with an example that suits the witness, which these parameters made."""
     made = constructions.get(name)
-    if made.is_regression:
-        return fitted_to(lesson, witness)
     if made.sample is not None:
-        X, y, queries = made.sample(made.values(**chosen))
-        lesson = replace(lesson, X=X.tolist(), y=y.tolist(), queries=queries.tolist())
-    if len(lesson.X[0]) != witness.prompt.inputs:
-        raise ValueError(
-            f"the example of {name} has rows of {len(lesson.X[0])} numbers, not of "
-            f"{witness.prompt.inputs}: leave d as it is"
-        )
-    return lesson
+        X, y, queries = (part.astype(float) for part in made.sample(made.values(**chosen)))
+        return replace(lesson, X=X.tolist(), y=y.tolist(), queries=queries.tolist())
+    return fitted_to(lesson, witness)
 
 
 def lesson_of(name: str) -> Lesson:
@@ -201,16 +194,23 @@ def literal(text: str) -> str:
 
 
 def fitted_to(lesson: Lesson, witness: Witness) -> Lesson:
-    """The lesson with an example of the witness's own d and n."""
-    d, n = witness.d, witness.examples or len(lesson.y)
-    if d == len(lesson.X[0]) and n == len(lesson.y):
+    """The lesson with an example of the witness's own sizes: of x, y and queries, and its n."""
+    prompt, n = witness.prompt, witness.examples or len(lesson.y)
+    shapes = of_x, of_y, of_queries = shapes_of(prompt, n, len(lesson.queries))
+    if shapes == tuple(np.shape(part) for part in (lesson.X, lesson.y, lesson.queries)):
         return lesson
+
+    def target(i: int) -> float:
+        return float((2 * i * i + 3 * i) % 7 - 2)
+
     X = tuple(
-        tuple(float((3 * i * i + 5 * i * j + 2 * j + 1) % 5 - 2) for j in range(d))
+        tuple(float((3 * i * i + 5 * i * j + 2 * j + 1) % 5 - 2) for j in range(of_x[1]))
         for i in range(n)
     )
-    y = tuple(float((2 * i * i + 3 * i) % 7 - 2) for i in range(n))
-    return replace(lesson, X=X, y=y, queries=(tuple(2.0**-j for j in range(d)),))
+    y = tuple(target(i) if len(of_y) == 1 else tuple(map(target, range(i, i + of_y[1])))
+              for i in range(n))  # fmt: skip
+    asked = tuple(2.0**-j for j in range(of_queries[1]))
+    return replace(lesson, X=X, y=y, queries=(asked,) if asked else ())
 
 
 def page(

@@ -23,22 +23,19 @@ from constructions.construction import Construction, Parts
 from constructions.parameters import MatrixPerStep, Numbers, OneOf, Parameter, Whole, is_per_step
 from constructions.witness import Witness
 from proofs.exact import is_symbolic
-from proofs.layer import Holds, Layer, Norm, Readout
+from proofs.layer import Holds, Layer, Norm
 from proofs.prompt import Prompt
 from proofs.slotmap import Block, SlotMap
+from proofs.stream import Layout
 from proofs.template import Stage
 
 from .mathml import Tree, coefficient_mathml, coefficient_tree, mathml, power, scalar_tree, tree
 
 STEPS = 3  # where cases are drawn up to as many steps, a page can show more
+SAMPLES = 6  # prompts that a page holds for each size, where it cannot draw them
 NUMBER = "9007199254"  # the number of a step while its formulas are read, then {k}
 # Every field of a part is written down, most under its own name.
 SHORT = {"destination": "to", "source": "from", "coefficient": "c"}
-# What the page's interpreter has no word for, and what it takes for granted instead.
-UNREAD: dict[type, Mapping[str, Any]] = {
-    Prompt: {"parts": None, "query_parts": None, "targets": 1, "encodings": ()},
-    Readout: {"tokens": "query"},
-}
 
 
 @dataclass
@@ -65,22 +62,22 @@ class Export:
     formulas: Pool = field(default_factory=Pool)
     definitions: Pool = field(default_factory=Pool)
     math: Pool = field(default_factory=Pool)
+    prompts: Pool = field(default_factory=Pool)
 
     def pools(self) -> dict[str, Any]:
         return {name: pool.items for name, pool in vars(self).items()}
 
     def witness(self, witness: Witness) -> dict[str, Any]:
         """A witness that is compiled as a whole: all of it is the start."""
-        prompt, layout = witness.prompt, witness.layout
-        made = Stage(layout, prompt.embedding, prompt.register, prompt.positions, witness.examples)
-        made = replace(made, d=prompt.d)
-        self.written(prompt)  # refuses what a stage cannot say
-        parts = Parts(made, witness.readout, witness.layer_list, form=prompt.form)
-        return self.parts(parts, 0, witness.definitions, witness.parameters)
+        prompt = witness.prompt
+        made = Stage(witness.layout, prompt.embedding, examples=witness.examples)
+        parts = Parts(made, witness.readout, witness.layer_list)
+        return self.parts(parts, prompt, 0, witness.definitions, witness.parameters)
 
     def parts(
         self,
         parts: Parts,
+        prompt: Prompt,
         steps: int,
         definitions: Iterable[tuple[str, str]],
         parameters: Mapping[str, Any],
@@ -90,17 +87,13 @@ class Export:
         Where it is not the same every time, each is listed.
         """
         same, step = alike(parts), parts.step
-        if any(axis != 1 for axis in parts.stage.layout.shape(parts.readout.slot)):
-            raise TypeError(
-                f"the page shows one number for each query, and {parts.readout.slot} has several"
-            )
         if callable(step):
             taken = [step(k) for k in range(1, steps + 1)]
         else:
             taken = [step] * (1 if same else steps)
         return {
-            "layout": [[slot.name, list(slot.shape)] for slot in parts.stage.layout.slots],
-            "prompt": self.written(replace(parts.stage.prompt, form=parts.form)),
+            "layout": shapes(parts.stage.layout),
+            "prompt": self.prompt(prompt),
             "start": self.numbered(parts, parts.start, 0),
             "steps": [
                 self.numbered(parts, layers, int(NUMBER) if same else k)
@@ -111,15 +104,24 @@ class Export:
             "readout": self.written(parts.readout),
             "examples": parts.stage.examples,
             "vectors": {
-                # a row of a matrix stands in brackets of its own
-                name: [
-                    [self.written(e)] if isinstance(e, tuple) else self.written(e) for e in value
-                ]
+                name: [self.entry(entry) for entry in value]
                 for name, value in parameters.items()
                 if isinstance(value, tuple)
             },
             "definitions": [self.definitions.add([name, tree(text)]) for name, text in definitions],
         }
+
+    def entry(self, entry: Any) -> Any:
+        """A number of a vector; a row of a matrix, or a matrix, in brackets of its own."""
+        if isinstance(entry, tuple):
+            return [[self.entry(one) for one in entry]]
+        return self.written(entry)
+
+    def prompt(self, prompt: Prompt) -> dict[str, Any]:
+        """A prompt; the parts of x and of a query are named, also where they are x alone."""
+        fields = prompt.fields
+        named = {"parts": shapes(fields.parts), "query_parts": list(fields.query_parts)}
+        return self.written(prompt) | named
 
     def numbered(self, parts: Parts, layers: Iterable[Layer], k: int) -> list[int]:
         """The layers as those of step k, by number."""
@@ -143,15 +145,8 @@ class Export:
             return self.norm(part)
         if not is_dataclass(part):
             return coefficient_tree(part)
-        granted = UNREAD.get(type(part), {})
-        for name, default in granted.items():
-            if getattr(part, name) != default:
-                kind = type(part).__name__
-                raise TypeError(f"the page does not know {name} of a {kind}: {getattr(part, name)}")
         made = {
-            SHORT.get(f.name, f.name): self.written(getattr(part, f.name))
-            for f in fields(part)
-            if f.name not in granted
+            SHORT.get(f.name, f.name): self.written(getattr(part, f.name)) for f in fields(part)
         }
         if isinstance(part, Block):
             made = {name: value for name, value in made.items() if value is not None}
@@ -200,7 +195,8 @@ class Export:
             except ValueError:
                 continue
             built |= set(chosen.items())
-            members[",".join(map(str, (*chosen.values(), *map(int, is_zero.values()))))] = made
+            key = (*chosen.values(), *map(int, is_zero.values()))
+            members[",".join(map(said, key))] = made
         return {
             "axes": {
                 name: [value for value in values if (name, value) in built]
@@ -213,6 +209,16 @@ class Export:
             "fixed": {},
             "members": members,
         }
+
+
+def said(value: Any) -> str:
+    """A choice as scripts and addresses write it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def shapes(layout: Layout) -> list[list[Any]]:
+    """[name, shape] of every slot; an axis may be the letter d."""
+    return [[slot.name, list(slot.shape)] for slot in layout.slots]
 
 
 def _is_ratio(value: Any) -> bool:
@@ -286,6 +292,17 @@ def unread(made: Construction, parameters: Mapping[str, Any]) -> list[str]:
     return [name for name in ("d", *steps) if name not in read]
 
 
+def sampled(export: Export, made: Construction, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Prompts to be drawn from, by number, where not every one is a prompt of the construction."""
+    if made.sample is None:
+        return {}
+    drawn = []
+    for seed in range(SAMPLES):
+        X, y, queries = (part.astype(float).tolist() for part in made.sample(values, seed))
+        drawn.append(export.prompts.add({"X": X, "y": y, "queries": queries}))
+    return {"prompts": drawn}
+
+
 def alike(parts: Parts) -> bool:
     """Whether the number of a step stands in names alone: as a factor it is worked out."""
     layers = (*(() if callable(parts.step) else parts.step), *parts.end)
@@ -303,7 +320,7 @@ def _member(
     """A construction at these values, and with every number of steps where that is a letter."""
     parts = made.of(values)
     if isinstance(parts, Witness):
-        return export.witness(parts)
+        return export.witness(parts) | sampled(export, made, values)
     if callable(made.steps):
         steps, every = made.steps(values), [values]
     else:
@@ -317,7 +334,9 @@ def _member(
     zeros = [name for name, value in values.items() if _is_zero(made.parameters[name], value)]
     known |= dict.fromkeys(zeros, "O")
     vectors = {name: value for name, value in values.items() if name not in zeros}
-    data = export.parts(parts, steps, known.items(), vectors) | {"region": region(made, values)}
+    prompt = replace(parts.stage.prompt, form=parts.form)
+    data = export.parts(parts, prompt, steps, known.items(), vectors)
+    data |= {"region": region(made, values)}
     if made.steps in axes:
         data |= {"count": made.steps, "left": left(made, values)}
     return data

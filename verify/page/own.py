@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from constructions.parameters import Flag, Parameter, Whole
 from constructions.witness import Witness
 from proofs.exact import as_text, exact, is_symbolic, nearest_float
@@ -19,13 +21,18 @@ from ..formulas import EXAMPLE, PROMPT
 from ..inputs.errors import WrongCall
 from ..inputs.names import Subject
 from ..inputs.settings import convert, fill, kind, needed
+from ..strategies import Case
 from .build import WIDEST
 from .pairs import Pair
+from .story import is_regression, predicts_y
 
 MEMBERS = 48  # choices of sizes and words, at most, of which a page holds the weights
 OFFERED = {"d": (1, 2, 3, 4)}  # sizes on offer beside the one that is started from
 COUNTS = (0, 1, 2, 3, 4, 5, 6)
-SMALL: dict[str, Any] = {"X": ((1, 1), (-1, 1), (0, 1)), "y": (3, -1, 2), "query": (0.5, 1)}
+SMALL: dict[str, Any] = {"X": ((1, 1), (-1, 1), (0, 1)), "y": (3, -1, 2), "queries": ((0.5, 1),)}
+CASES = 24  # of a claim, from which one is taken where not any numbers are its prompt
+MOST_COLUMNS = 8  # examples of it, if possible
+WEIGHTS = 5_000  # non-zero weights of all members together, at most
 
 
 @dataclass(frozen=True)
@@ -48,17 +55,7 @@ def pair_of_own(
     """
     claim = subject.claim
     assert claim is not None
-    chosen = fill(subject.signature, given, subject.defaults(needed(subject.signature, given)))
-    prompt = SMALL
-    if refutes and not given and (shown := _prompt(refutes)) is not None:
-        drawn = refutes["parameters"].items()
-        chosen |= {
-            name: convert(subject.name, subject.signature, name, value)
-            for name, value in drawn
-            if name in subject.signature.parameters
-        }
-        prompt = shown
-    values = {**chosen, **given}
+    values, prompt = start_of(subject, given, refutes)
     witness = subject.build(values)
     if witness.width > WIDEST:
         raise WrongCall(
@@ -75,7 +72,7 @@ def pair_of_own(
         own.axes,
         own.start,
         own.scalars,
-        predicts=True,
+        predicts=predicts_y(witness) or claim.formula is not None,
         layers={},
         exercises=(),
         fixed=own.fixed,
@@ -84,21 +81,67 @@ def pair_of_own(
     return pair, repaired
 
 
-def _prompt(counterexample: Mapping[str, Any]) -> dict[str, Any] | None:
-    """X, y and the first query predicted wrongly; None where floats cannot say it."""
-    if not {"X", "y", "queries", "prediction", "algorithm"} <= counterexample.keys():
+def start_of(
+    subject: Subject, given: Mapping[str, Any], refutes: Mapping[str, Any] | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Parameters and the prompt that a page starts from: those that refute the claim; one of its
+    own cases, where not any numbers are its prompt; else small numbers."""
+    filled = {**given}
+    try:
+        missing = subject.defaults(needed(subject.signature, given))
+        filled |= fill(subject.signature, given, missing)
+        any_numbers = is_regression(subject.build(filled).prompt)
+    except WrongCall:
+        if given or subject.claim is None:
+            raise
+        any_numbers = False  # parameters go together only as the claim draws them
+    if given:
+        return filled, SMALL
+    taken = subject.signature.parameters
+    if refutes and (prompt := _prompt(refutes)) is not None:
+        drawn = {name: text for name, text in refutes["parameters"].items() if name in taken}
+        read = {n: convert(subject.name, subject.signature, n, text) for n, text in drawn.items()}
+        return {**filled, **read}, prompt
+    case = None if any_numbers else _told(subject.claim)
+    if case is not None and (prompt := _prompt(case.to_json())) is not None:
+        return {**filled, **{n: v for n, v in case.parameters.items() if n in taken}}, prompt
+    return filled, SMALL
+
+
+def _prompt(shown: Mapping[str, Any]) -> dict[str, Any] | None:
+    """X, y and the first query predicted wrongly of a counterexample, else the first that there
+    is; None where floats cannot say them."""
+    if not {"X", "y", "queries"} <= shown.keys():
         return None
-    pairs = zip(counterexample["prediction"], counterexample["algorithm"])
+    X, y, queries = shown["X"], shown["y"], shown["queries"]
+    pairs = zip(shown.get("prediction", ()), shown.get("algorithm", ()))
     wrong = next((q for q, (is_, should) in enumerate(pairs) if is_ != should), 0)
-    X, y, query = counterexample["X"], counterexample["y"], counterexample["queries"][wrong]
-    entries = [Fraction(entry) for row in (*X, y, query) for entry in row]
+    queries = queries[wrong : wrong + 1] or queries[:1]
+    entries = map(Fraction, np.concatenate([np.ravel(part) for part in (X, y, queries)]))
     if any(Fraction(nearest_float(entry)) != entry for entry in entries):
         return None
 
-    def floats(row: Any) -> tuple[float, ...]:
-        return tuple(float(Fraction(entry)) for entry in row)
+    def floats(part: Any) -> Any:
+        if isinstance(part, (list, tuple)):
+            return tuple(map(floats, part))
+        return float(Fraction(part))
 
-    return {"X": tuple(map(floats, X)), "y": floats(y), "query": floats(query)}
+    return {"X": floats(X), "y": floats(y), "queries": floats(queries)}
+
+
+def _told(claim: Claim | None) -> Case | None:
+    """One of the claim's own cases: small, and with few zeros."""
+    from ..hunt import drawn
+
+    if claim is None or claim.cases is None:
+        return None
+
+    def awkward(case: Case) -> tuple[bool, bool, int, int]:
+        zeros = -sum(x != 0 for x in case.X.flat)
+        return case.d != 2, len(case.X) > MOST_COLUMNS, -len(case.parameters), zeros
+
+    cases = drawn(claim.cases, Budget(cases=CASES), claim.domain)
+    return min(cases, key=awkward, default=None)
 
 
 def offered(subject: Subject, values: Mapping[str, Any], witness: Witness) -> Own:
@@ -124,25 +167,27 @@ def offered(subject: Subject, values: Mapping[str, Any], witness: Witness) -> Ow
     for name in sorted(own.axes, key=lambda name: name != "d"):
         taken = kind(subject.signature.parameters[name])
         if isinstance(own.start[name], int) and not (vectors and name == "d"):
-            _widen(own, name, taken, subject, values)
+            _widen(own, name, taken, subject, values, witness)
     return own
 
 
 def _widen(
-    own: Own, name: str, taken: Parameter, subject: Subject, values: Mapping[str, Any]
-) -> None:
+    own: Own, name: str, taken: Parameter, subject: Subject, values: Mapping[str, Any],
+    witness: Witness,
+) -> None:  # fmt: skip
     """More values of one size, of those that the builder takes, as far as the page stays small."""
     others = math.prod(len(of) for key, of in own.axes.items() if key != name)
+    most = min(MEMBERS, WEIGHTS // max(1, witness.weights))
     for size in OFFERED.get(name, COUNTS):
-        if (len(own.axes[name]) + 1) * others > MEMBERS:
+        if (len(own.axes[name]) + 1) * others > most:
             break
         if size in own.axes[name]:
             continue
         try:
-            witness = subject.function(**{**values, name: size})
+            made = subject.function(**{**values, name: size})
         except Exception:  # not a size of this builder
             continue
-        if isinstance(witness, Witness) and witness.width <= WIDEST:
+        if isinstance(made, Witness) and made.width <= WIDEST:
             own.axes[name] = tuple(sorted((*own.axes[name], size)))
 
 
@@ -255,7 +300,6 @@ def _before(prediction: str, coefficient: Any) -> str | None:
 def answers(claim: Claim, parameters: Mapping[str, Any], prompt: tuple[Any, Any, Any]) -> Any:
     """What the algorithm predicts at the queries of a prompt of fractions; None if it cannot."""
     from ..checks.case import arithmetic, build, reference
-    from ..strategies import Case
 
     assert claim.algorithm is not None and claim.witness is not None
     numbers = arithmetic(build(claim.witness, parameters))

@@ -16,24 +16,22 @@ from ..inputs.names import Subject, signature_of
 from ..papers import paper_of
 from ..strategies import as_text
 from . import own
-from .build import construction_page, exercises, fitted_to, lesson_of, page, shown, with_example
+from .build import construction_page, fitted_to, page
 from .export import Export
 from .latex import stated
-from .lesson import rich
 from .mathml import plain
 from .misfit import misfit_html
 from .pairs import Builder, Pair, matrix_name, pair_of
 from .report_page import checks_table, counterexample_html, frame
 from .site.index_table import verdict_html
 from .site.links import cited
-from .story import Predictions, definitions, given, story
+from .story import Predictions, given, story
 
 
 def html_of(name: str, parameters: Mapping[str, Any]) -> str:
     """The page of the construction or claim `name`. Raises ValueError on an unknown one."""
     if name in constructions.names():
-        running = constructions.get(name).is_regression
-        return (construction_page if running else still_page)(name, parameters)
+        return construction_page(name, parameters)
     variants: dict[str, Claim] = {c.variant: c for c in builtin() if c.id == name}
     if not variants:
         constructions.get(name)  # says what is close and what there is
@@ -48,19 +46,6 @@ def html_of_statement(claims: Sequence[Claim], file: str | None) -> str:
     variants: dict[str, Claim] = {claim.variant: claim for claim in claims}
     claim = variants.get("printed") or claims[0]
     return claim_page(claim, variants, {claim.variant: own.checked(claim, file)})
-
-
-def still_page(name: str, parameters: Mapping[str, Any]) -> str:
-    """The page of a construction whose prompts the page's interpreter has no word for: its text,
-    and one prompt through every layer, as it was run here."""
-    witness, chosen = shown(name, parameters)
-    lesson = with_example(name, lesson_of(name), witness, chosen)
-    other = constructions.get(name).other_prompts
-    text = "".join(f"<p>{rich(paragraph)}</p>" for paragraph in lesson.paragraphs)
-    why = f"<p>Nothing runs in this page: its prompts have {plain(other.replace('_', ' '))}.</p>"
-    told = f'<div class="example">{story(witness, lesson, runs=False)}</div>'
-    body = f"{text}{why}{definitions(witness)}{told}{exercises(lesson)}"
-    return frame(lesson.title, lesson.lead, body, cited(witness.source), name=name)
 
 
 def html_of_own(subject: Subject, parameters: Mapping[str, Any]) -> str:

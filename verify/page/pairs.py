@@ -52,7 +52,7 @@ class Pair:
 
     axes: sizes on offer; scalars: letters with their start; start: sizes of the example; fixed:
     parameters that a reader cannot change, which formulas may name.
-    queries of None are zero: the paper's prompt has no query there.
+    queries are zero where the paper's prompt has none.
     """
 
     printed: Builder
@@ -62,7 +62,7 @@ class Pair:
     scalars: Mapping[str, Any] = field(default_factory=dict)
     X: tuple[tuple[float, ...], ...] = ((1, 1), (-1, 1))
     y: tuple[float, ...] = (1, -1)
-    query: tuple[float, ...] = (0.5, 1)
+    queries: tuple[tuple[float, ...], ...] = ((0.5, 1),)
     predicts: bool = False
     layers: Mapping[str, str] = field(default_factory=lambda: RELU_LAYERS)
     exercises: tuple[Exercise, ...] = (SIGN,)
@@ -78,7 +78,7 @@ class Pair:
             exercises=self.exercises,
             X=self.X,
             y=self.y,
-            queries=(self.query,),
+            queries=self.queries,
             goal="answer",
             predicts=self.predicts,
         )
@@ -126,12 +126,12 @@ def _fu2023() -> dict[str, Pair]:
     given: dict[str, Any] = {
         "axes": {"T": tuple(MATRICES), "examples": (1, 2, 3)},
         "start": {"T": "diagonal", "examples": 2},
-        "query": (0, 0),
+        "queries": ((0, 0),),
     }
     causal: dict[str, Any] = {
         "axes": {"T": tuple(MATRICES), "examples": (2, 3, 4)},
         "start": {"T": "diagonal", "examples": 3},
-        "query": (0, 0),
+        "queries": ((0, 0),),
         "X": ((1, 1), (-1, 1), (0, 1)),
         "y": (0, 0, 0),
     }
@@ -144,7 +144,7 @@ def _fu2023() -> dict[str, Pair]:
             {"d": 2},
             X=((-1, 1),),
             y=(0,),
-            query=(1, 0.5),
+            queries=((1, 0.5),),
         ),
         "fu2023.eq24": Pair(
             eq24(True),
@@ -153,7 +153,7 @@ def _fu2023() -> dict[str, Pair]:
             {"d": 2, "examples": 2},
             {"alpha": Fraction(1, 4)},
             X=((1, 1), (-2, 1)),
-            query=(0, 0),
+            queries=((0, 0),),
         ),
         "fu2023.eq30": Pair(_on_matrix(fu.eq30), _on_matrix(fu.eq30, printed=False), **given),
         "fu2023.remarkB6": Pair(
@@ -222,7 +222,7 @@ def _akyurek2022() -> dict[str, Pair]:
             {"ridge": 1},
             X=((1,), (-1,), (2,)),
             y=(1, 0, 2),
-            query=(1,),
+            queries=((1,),),
             predicts=True,
             layers=THEOREM_2.layers,
             exercises=(MEND,),

@@ -20,10 +20,14 @@ def titled(name: str) -> str:
 
 
 def counted(text: str) -> str:
-    """Slots and heads as people read them: entries and tokens from 1, products with a dot."""
+    """Slots, parts and heads as people read them: entries and tokens from 1, products with a dot,
+    letters as letters, no underscores."""
     text = re.sub(r"\[(\d+)\]", lambda found: f"[{int(found[1]) + 1}]", text)
     text = re.sub(r"\btoken (\d+)", lambda found: f"token {int(found[1]) + 1}", text)
     text = re.sub(r"\balpha\b", "α", text.replace("*", "·"))
+    text = re.sub(r"\bphi(?![a-z])", "φ", text)
+    text = re.sub(r"(?<=[a-zφ])_next\b", "′", text)
+    text = re.sub(r"(?<=[a-zφ])_(?=[a-z])", " ", text)
     return re.sub(r"\^T\b", "ᵀ", text)
 
 

@@ -17,8 +17,9 @@ from constructions.witness import Witness
 from proofs.exact import is_symbolic, nearest_float
 from proofs.formula import names
 from proofs.layer import MLP, Head, Holds, Norm
+from proofs.prompt import X_ALONE, Prompt
 from proofs.slotmap import SlotMap
-from proofs.stream import Layout, split_entry
+from proofs.stream import Layout, Slot, split_entry
 from proofs.vocabulary import DIAGONALS, unread
 
 from ..checks.case import objects
@@ -96,26 +97,21 @@ def token_labels(witness: Witness, n: int, m: int) -> list[str]:
 
 def given(witness: Witness, lesson: Lesson) -> str:
     """The example's prompt and the algorithm's formulas as HTML."""
-    return prompt_table(*exact_prompt(lesson)) + definitions(witness)
+    return prompt_table(witness.prompt, *exact_prompt(witness, lesson)) + definitions(witness)
 
 
-def exact_prompt(lesson: Lesson) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def exact_prompt(witness: Witness, lesson: Lesson) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """X, y and queries of the example, as fractions."""
-    return (
-        objects(lesson.X, Fraction),
-        objects(lesson.y, Fraction),
-        objects(lesson.queries, Fraction),
-    )
+    X, y, queries = (objects(part, Fraction) for part in (lesson.X, lesson.y, lesson.queries))
+    return X, y, queries.reshape(len(lesson.queries), witness.prompt.query_inputs)
 
 
-def story(
-    witness: Witness, lesson: Lesson, algorithm: Predictions | None = None, runs: bool = True
-) -> str:
-    """The example as HTML: the stream after every layer, the answer; `runs`: so does the page.
+def story(witness: Witness, lesson: Lesson, algorithm: Predictions | None = None) -> str:
+    """The example as HTML: the stream after every layer, the answer.
 
     The answer is set beside the algorithm's own, where that is given, else beside least squares.
     """
-    prompt, numbers = exact_prompt(lesson), arithmetic(witness)
+    prompt, numbers = exact_prompt(witness, lesson), arithmetic(witness)
     with warnings.catch_warnings():  # three digits are shown
         warnings.simplefilter("ignore", PrecisionWarning)
         trace = witness.trace(*prompt, numbers=numbers)
@@ -125,13 +121,15 @@ def story(
         slot.name: largest(v for slots in trace for v in slots[slot.name].ravel())
         for slot in witness.layout.slots
     }
-    told = Story(witness, lesson, labels, scales, runs)
+    told = Story(witness, lesson, labels, scales)
     figures = [told.figure(k, slots, trace[max(0, k - 1)]) for k, slots in enumerate(trace)]
     said = algorithm(*prompt) if algorithm is not None else None
     last = ""
     if said is not None:
-        last = beside_algorithm(prediction, said)
-    elif lesson.predicts:
+        at = witness.prompt.tokens(len(lesson.y), len(lesson.queries))
+        names = [labels[t] for t in at.read_out(witness.readout.tokens)]
+        last = beside_algorithm(names, prediction, said)
+    elif lesson.predicts and predicts_y(witness):
         last = answer(*prompt, prediction)
     return "\n".join([*figures, last])
 
@@ -149,21 +147,48 @@ def arithmetic(witness: Witness) -> str:
     return "rational"
 
 
-def prompt_table(X: np.ndarray, y: np.ndarray, queries: np.ndarray) -> str:
-    d = X.shape[1]
-    head = "".join(f'<th scope="col">x{f"[{i + 1}]" if d > 1 else ""}</th>' for i in range(d))
+def is_regression(prompt: Prompt) -> bool:
+    """Whether it has examples (x, y) of a function, and x to predict at."""
+    return prompt.fields == X_ALONE and prompt.targets == 1
+
+
+def predicts_y(witness: Witness) -> bool:
+    """Whether it predicts a number at every query of a regression."""
+    alone = witness.readout.tokens == "query" and witness.prediction_size == 1
+    return alone and is_regression(witness.prompt)
+
+
+def prompt_table(prompt: Prompt, X: np.ndarray, y: np.ndarray, queries: np.ndarray) -> str:
+    """The numbers of a prompt, those of a query under the same parts of an example."""
+    fields = prompt.fields.at(prompt.d)
+    inputs, asked = numbers_of(fields.parts), numbers_of(fields.of_query)
+    targets = numbers_of(Layout((Slot("y", (prompt.target_count,)),)))
+    head = "".join(f'<th scope="col">{plain(name)}</th>' for name in (*inputs, *targets))
     rows = []
     for j, (x, target) in enumerate(zip(X, y), start=1):
-        cells = "".join(f"<td>{number(v)}</td>" for v in x)
-        rows.append(f'<tr><th scope="row">example {j}</th>{cells}<td>{number(target)}</td></tr>')
+        cells = "".join(f"<td>{number(v)}</td>" for v in (*x, *np.atleast_1d(target)))
+        rows.append(f'<tr><th scope="row">example {j}</th>{cells}</tr>')
     for x in queries:
-        cells = "".join(f"<td>{number(v)}</td>" for v in x)
-        rows.append(f'<tr class="query"><th scope="row">query</th>{cells}<td>?</td></tr>')
+        given = dict(zip(asked, x))
+        cells = "".join(
+            f"<td>{number(given[name]) if name in given else ''}</td>" for name in inputs
+        )
+        cells += "<td>?</td>" * len(targets)
+        rows.append(f'<tr class="query"><th scope="row">query</th>{cells}</tr>')
     return (
-        '<section class="panel"><h3>The prompt</h3><table class="numbers"><thead><tr><th></th>'
-        f'{head}<th scope="col">y</th></tr></thead><tbody>{"".join(rows)}</tbody>'
-        "</table></section>"
+        '<section class="panel"><h3>The prompt</h3><div class="scroll"><table class="numbers">'
+        f"<thead><tr><th></th>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
+        "</table></div></section>"
     )
+
+
+def numbers_of(parts: Layout) -> list[str]:
+    """What the numbers of these parts are called: x, or x[1], x[2], …"""
+    return [
+        counted(part.name) + ("" if part.size == 1 else f"[{i + 1}]")
+        for part in parts.slots
+        for i in range(part.size)
+    ]
 
 
 def definitions(witness: Witness) -> str:
@@ -190,7 +215,6 @@ class Story:
     lesson: Lesson
     labels: Sequence[str]
     scales: Mapping[str, float]
-    runs: bool = True
 
     def figure(self, k: int, slots: Stream, before: Stream) -> str:
         """One layer: what it does in words, who looks at whom, the stream after it."""
@@ -213,14 +237,8 @@ class Story:
         return (
             f'<section class="panel step" id="read-{k}"><h3>{title}</h3>'
             f"<p>{self.lesson.layer_text(name)}</p>{heads}{table}"
-            f"{self.link(k)}</section>"
+            f'<p class="play-link"><a href="#layer={k}">Play with this layer</a></p></section>'
         )
-
-    def link(self, k: int) -> str:
-        """To the layer in the page that runs, if it does."""
-        if not self.runs:
-            return ""
-        return f'<p class="play-link"><a href="#layer={k}">Play with this layer</a></p>'
 
     def stream_table(
         self, slots: Stream, before: Stream, layout: Layout, holds: Sequence[Holds]
@@ -384,14 +402,21 @@ def answer(X: np.ndarray, y: np.ndarray, queries: np.ndarray, prediction: np.nda
     return f'<section class="panel answer"><h3>The answer</h3><ul>{rows}</ul></section>'
 
 
-def beside_algorithm(prediction: Sequence[Any], algorithm: Sequence[Any]) -> str:
-    """The transformer's predictions beside the algorithm's."""
+def beside_algorithm(
+    tokens: Sequence[str], prediction: Sequence[Any], algorithm: Sequence[Any]
+) -> str:
+    """The transformer's predictions at these tokens, as HTML, beside the algorithm's."""
     rows = "".join(
-        f"<li>At the query the transformer predicts <b>{number(p)}</b>{exact_text(p)}; "
-        f"the algorithm predicts <b>{number(a)}</b>{exact_text(a)}.</li>"
-        for p, a in zip(prediction, algorithm)
+        f"<li>At {'the ' if token.startswith('query') else ''}{token} the transformer predicts "
+        f"{numbers(p)}; the algorithm predicts {numbers(a)}.</li>"
+        for token, p, a in zip(tokens, prediction, algorithm)
     )
     return f'<section class="panel answer"><h3>The answer</h3><ul>{rows}</ul></section>'
+
+
+def numbers(predicted: Any) -> str:
+    """What is predicted at a token, as HTML: a number, or several."""
+    return ", ".join(f"<b>{number(one)}</b>{exact_text(one)}" for one in np.atleast_1d(predicted))
 
 
 def exact_text(value: Any) -> str:

@@ -54,7 +54,6 @@ TEMPORAL = Lesson(
     X=((1, 2), (2, 0), (-1, 1)),
     y=(1, 0, 2),
     queries=((1,),),
-    predicts=False,
     goal="answer",
     exercises=(
         Exercise(
@@ -98,7 +97,8 @@ SUBLEQ = Lesson(
         "write memory": "The column that the pointer names takes the difference.",
         "clamp": "Bits that are nearly right become right.",
     },
-    parameters={"d": 2, "address": 2, "temperature": 10},
+    parameters={"d": 2, "address": 2, "temperature": 10, "loops": 1},
+    sizes={"d": (2, 3), "address": (2, 3), "loops": (1, 2, 3)},
     predicts=False,
     goal="answer",
     exercises=(

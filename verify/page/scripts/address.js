@@ -4,7 +4,7 @@
 //   &iterations=4&alpha=1/3&suited=1        parameters that differ; suited: the page chose the step size
 //   &data=5,2,9                             n examples, condition number, seed; or counterexample0
 //   &set=x1.2:1/3,y3:-7.5,q1.1:2            numbers of that prompt that were changed
-//   &X=1,2;3,4&y=1,2&q=0.5,1                or a whole prompt
+//   &X=1,2;3,4&y=1,2&q=0.5,1                or a whole prompt; y=1,2;3,4 where a y has two numbers
 //   &w=layers.1.heads.0.value.0:-0.49       changed weights; w1= those of the second side
 
 // -- writing ------------------------------------------------------------------------------------
@@ -58,14 +58,18 @@ function startOf(origin) {
 // [code, key, value] of every number of a prompt: x1.2 is X.0.1, the second number of the first x.
 function numbersOf({ X, y, queries }) {
   const table = (rows_, code, key) => rows_.flatMap((x, j) => x.map((v, i) => [`${code}${j + 1}.${i + 1}`, `${key}.${j}.${i}`, v]));
-  return [...table(X, "x", "X"), ...y.map((v, j) => [`y${j + 1}`, `y.${j}`, v]), ...table(queries, "q", "queries")];
+  const targets = y.some(Array.isArray) ? table(y, "y", "y") : y.map((v, j) => [`y${j + 1}`, `y.${j}`, v]);
+  return [...table(X, "x", "X"), ...targets, ...table(queries, "q", "queries")];
 }
+// The key of number i of y j: of one that stands alone that of y itself.
+const targetKey = (j, i) => (Array.isArray(app.data.y[j]) ? `y.${j}.${i}` : `y.${j}`);
 
 function changedNumbers() {
   const base = promptOf(app.origin), now = numbersOf(app.data);
   const rows_ = (list, key) => list.map((x, j) => x.map((v, i) => written(`${key}.${j}.${i}`, v)).join(",")).join(";");
   const { X, y, queries } = app.data;
-  const whole = () => kept_(`X=${rows_(X, "X")}`).replace("%3D", "=") + `&y=${y.map((v, j) => written(`y.${j}`, v)).join(",")}&q=${rows_(queries, "queries")}`;
+  const targets = y.some(Array.isArray) ? rows_(y, "y") : y.map((v, j) => written(`y.${j}`, v)).join(",");
+  const whole = () => kept_(`X=${rows_(X, "X")}`).replace("%3D", "=") + `&y=${targets}&q=${rows_(queries, "queries")}`;
   if (base === null) return whole();
   const before = new Map(numbersOf(base).map(([code, , value]) => [code, value]));
   if (before.size !== now.length || now.some(([code]) => !before.has(code))) return whole();
@@ -154,7 +158,7 @@ function adoptParameters(given) {
 }
 
 function adoptPrompt(given) {
-  const variant = chosen(), { d } = variant.prompt;
+  const variant = chosen(), { targets } = variant.prompt;
   if (app.origin === "random") adoptDrawn(given.get("data"), variant);
   else app.data = structuredClone(promptOf(app.origin));
   if (!fits(variant)) {
@@ -162,13 +166,14 @@ function adoptPrompt(given) {
     regenerate();
   }
   if (given.has("X") || given.has("y") || given.has("q")) {
-    const rows_ = (name) => (given.get(name) ?? "").split(";").map((row_) => row_.split(","));
-    adoptTable({ X: rows_("X"), y: rows_("y")[0], queries: rows_("q") }, variant, (reason) => say(`The prompt of the address is not taken. ${reason}`));
+    const rows_ = (name) => (given.get(name) ?? "").split(";").map((row_) => (row_ === "" ? [] : row_.split(",")));
+    const queries = queryInputsOf(variant.prompt) ? rows_("q") : [];
+    adoptTable({ X: rows_("X"), y: targets === 1 ? rows_("y")[0] : rows_("y"), queries }, variant, (reason) => say(`The prompt of the address is not taken. ${reason}`));
   }
   const codes = new Map(numbersOf(app.data).map(([code, key]) => [code, key]));
   for (const part of given.has("set") ? given.get("set").split(",") : []) {
     const [code, text] = part.split(/:(.*)/s), key = codes.get(code), read = readNumber(text ?? "");
-    if (key === undefined) refuse("The change", part, `This prompt has ${word(app.data.X.length, "example")} of ${word(d, "number")}.`);
+    if (key === undefined) refuse("The change", part, `This prompt has ${word(app.data.X.length, "example")} of ${word(app.data.X[0].length, "number")}.`);
     else if (read.why) refuse("The change", part, read.why);
     else { putEntry(key, read.value); app.typed.set(key, read.text); }
   }
@@ -188,26 +193,27 @@ function adoptDrawn(text, variant) {
 
 // A whole prompt of texts or numbers, or `complain` of the first thing that is wrong with it.
 function adoptTable(texts, variant, complain) {
-  const { d } = variant.prompt, made = { X: [], y: [], queries: [] }, typed = new Map();
+  const { prompt } = variant, made = { X: [], y: [], queries: [] }, typed = new Map();
   const number_ = (text, key) => {
     const read = readNumber(text);
     if (read.why) throw new Error(`${key}: ${read.why}`);
     typed.set(key, read.text);
     return read.value;
   };
-  const row_ = (x, key) => {
-    if (!Array.isArray(x) || x.length !== d) throw new Error(`${key} has ${word(Array.isArray(x) ? x.length : 0, "number")}, and the weights take ${d}.`);
+  const row_ = (x, key, size) => {
+    if (!Array.isArray(x) || x.length !== size) throw new Error(`${key} has ${word(Array.isArray(x) ? x.length : 0, "number")}, and the weights take ${size}.`);
     return x.map((text, i) => number_(text, `${key}.${i}`));
   };
   try {
-    for (const name of ["X", "y", "queries"]) if (!Array.isArray(texts[name]) || !texts[name].length) throw new Error(`${name} is no list of numbers.`);
+    const wanted = ["X", "y", ...(queryInputsOf(prompt) ? ["queries"] : [])];
+    for (const name of wanted) if (!Array.isArray(texts[name]) || !texts[name].length) throw new Error(`${name} is no list of numbers.`);
     const n = texts.X.length;
     if (variant.examples !== null && variant.examples !== n) throw new Error(`These weights take ${word(variant.examples, "example")}, not ${n}.`);
-    if (n > MOST_EXAMPLES || texts.queries.length > MOST_EXAMPLES) throw new Error(`A page shows up to ${MOST_EXAMPLES} examples, not ${n}.`);
+    if (n > MOST_EXAMPLES || (texts.queries ?? []).length > MOST_EXAMPLES) throw new Error(`A page shows up to ${MOST_EXAMPLES} examples, not ${n}.`);
     if (texts.y.length !== n) throw new Error(`There are ${n} x and ${texts.y.length} y.`);
-    made.X = texts.X.map((x, j) => row_(x, `X.${j}`));
-    made.y = texts.y.map((text, j) => number_(text, `y.${j}`));
-    made.queries = texts.queries.map((x, j) => row_(x, `queries.${j}`));
+    made.X = texts.X.map((x, j) => row_(x, `X.${j}`, inputsOf(prompt)));
+    made.y = texts.y.map((y, j) => (prompt.targets === 1 ? number_(y, `y.${j}`) : row_(y, `y.${j}`, prompt.targets)));
+    made.queries = (texts.queries ?? []).map((x, j) => row_(x, `queries.${j}`, queryInputsOf(prompt)));
   } catch (error) {
     complain(error.message);
     return false;

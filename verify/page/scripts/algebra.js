@@ -76,44 +76,55 @@ class Scope {
   }
 }
 
+// Whether it is a list of matrices, one for each step.
+const isEach = (value) => Array.isArray(value[0]) && Array.isArray(value[0][0]);
+
 function parameterScope(parameters) {
   const values = {};
   for (const [name, value] of Object.entries(parameters)) {
     if (typeof value === "number") values[name] = number(value);
-    if (Array.isArray(value)) values[name] = fromRows(value.map((x) => (Array.isArray(x) ? x : [x])));
+    if (Array.isArray(value) && !isEach(value)) values[name] = fromRows(value.map((x) => (Array.isArray(x) ? x : [x])));
   }
   return values;
 }
 
-// X, y, n, I, O, x1, y1, … and the parameters
-function promptScope(data, d, parameters, definitions) {
-  const values = {
-    X: fromRows(data.X, d), y: fromRows(data.y.map((y) => [y]), 1), n: number(data.X.length),
+const column = (numbers) => fromRows(numbers.map((x) => [x]), 1);
+// A y as a number, or as a column of them.
+const targetOf = (y, targets) => (targets === 1 ? number(targetsIn(y)[0], 0) : column(targetsIn(y)));
+
+// X (or the parts of x by their names), y, n, I, O, x1, y1, … and the parameters
+function promptScope(data, prompt, parameters, definitions) {
+  const { d, targets, parts } = prompt, values = {
+    y: fromRows(data.y.map(targetsIn), targets), n: number(data.X.length),
     I: identity(d), O: new Matrix(d, 1), ...parameterScope(parameters),
   };
-  data.X.forEach((x, i) => {
-    values[`x${i + 1}`] = fromRows(x.map((entry) => [entry]), 1);
-    values[`y${i + 1}`] = number(data.y[i], 0);
-  });
+  for (const [name, [start, stop]] of columnsOf(parts)) {
+    values[name === "x" ? "X" : name] = fromRows(data.X.map((x) => x.slice(start, stop)), stop - start);
+    if (name === "x") data.X.forEach((x, i) => { values[`x${i + 1}`] = column(x.slice(start, stop)); });
+  }
+  data.y.forEach((y, i) => { values[`y${i + 1}`] = targetOf(y, targets); });
   const defined = new Map(definitions.map(([name, tree]) => [name, tree]));
   for (const [name, list] of Object.entries(parameters)) {  // of eta also eta1, eta2, …
-    if (!Array.isArray(list) || Array.isArray(list[0])) continue;
+    if (!Array.isArray(list) || (Array.isArray(list[0]) && !isEach(list))) continue;
     list.forEach((entry, i) => {
       const one = `${name}${i + 1}`;
-      if (!(one in values) && !defined.has(one)) values[one] = number(entry);
+      if (!(one in values) && !defined.has(one)) values[one] = isEach(list) ? fromRows(entry) : number(entry);
     });
   }
   return new Scope(values, defined);
 }
 
-// x_t and y_t of one token; y_t = 0 at a query
-function tokenScope(outer, data, tokens, d, t) {
+// x_t (or every part by its name) and y_t of one token; what it does not carry is 0
+function tokenScope(outer, data, tokens, prompt, t) {
   const at = tokens.x.indexOf(t), asked = tokens.queries.indexOf(t), answered = tokens.y.indexOf(t);
-  const x = at >= 0 ? data.X[at] : asked >= 0 ? data.queries[asked] : Array(d).fill(0);
-  return new Scope({
-    x_t: fromRows(x.map((entry) => [entry]), 1),
-    y_t: number(answered >= 0 ? data.y[answered] : 0, 0),
-  }, null, outer);
+  const carried = columnsOf(asked >= 0 ? queryPartsOf(prompt) : prompt.parts);
+  const row_ = at >= 0 ? data.X[at] : asked >= 0 ? data.queries[asked] : null;
+  const values = { y_t: targetOf(answered >= 0 ? data.y[answered] : Array(prompt.targets).fill(0), prompt.targets) };
+  for (const [name, shape] of prompt.parts) {
+    const held = row_ && carried.has(name) ? row_.slice(...carried.get(name)) : Array(sizeOf(shape)).fill(0);
+    values[`${name}_t`] = column(held);
+  }
+  return new Scope(values, null, outer);
 }
 
 function heldTokens(which, tokens) {
@@ -126,9 +137,8 @@ function heldTokens(which, tokens) {
 
 // What every annotated slot should hold: [{layer, slot, text, tokens, should: Map(t -> Matrix)}]
 function expectations(witness, data, parameters, tokens) {
-  const d = witness.prompt.d;
-  const scope = promptScope(data, d, parameters, witness.definitions);
-  const scopes = tokens.all.map((t) => tokenScope(scope, data, tokens, d, t));
+  const scope = promptScope(data, witness.prompt, parameters, witness.definitions);
+  const scopes = tokens.all.map((t) => tokenScope(scope, data, tokens, witness.prompt, t));
   return witness.layers.map((layer) =>
     layer.holds.map(([slot, tree, which, text]) => {
       const should = new Map();
@@ -140,7 +150,7 @@ function expectations(witness, data, parameters, tokens) {
 // The sizes by which a number is judged: the largest number of its slot up to a layer that
 // rounding leaves certain, and before there is one the largest of the prompt.
 function sizesBySlot({ data, steps }) {
-  const prompt = Math.max(...data.X.flat().map(Math.abs), ...data.y.map(Math.abs), ...data.queries.flat().map(Math.abs));
+  const prompt = Math.max(0, ...[...data.X, ...data.y.map(targetsIn), ...data.queries].flat().map(Math.abs));
   const most = {};
   const upTo = steps.map(({ after }) => {
     for (const [name, m] of Object.entries(after)) {
@@ -200,9 +210,12 @@ function compare(result, expected, slack, answers) {
   });
   // the prediction itself, where no slot has shown a difference on the way
   const [slot, index] = splitEntry(witness.readout.slot), last = steps.length - 1;
+  const c = witness.readout.value, asked = readTokens(witness, tokens), size = predictions.length / asked.length;
   (answers ?? []).forEach((answer, j) => {
-    const t = tokens.queries[j], i = index ?? 0, c = witness.readout.value;
-    look(last, slot, i, t, predictions[j] / c, answer.v[0] / c, steps[last].after[slot].error(t, i) + answer.e[0] / Math.abs(c) + 2 * U * Math.abs(answer.v[0] / c), "");
+    for (let place = 0; place < size; place++) {
+      const t = asked[j], i = index ?? place, at = isNumber(answer) ? 0 : place, v = answer.v[at] / c;
+      look(last, slot, i, t, predictions[j * size + place] / c, v, steps[last].after[slot].error(t, i) + answer.e[at] / Math.abs(c) + 2 * U * Math.abs(v), "");
+    }
   });
   return told;
 }

@@ -8,11 +8,14 @@ function renderError() {
   if (!model || panel.hidden) return;
   const { result, witness } = model, x = app.data.queries[0];
   const own = DATA.lesson.goal === "answer" && answersOf(model.reference, app.data, app.given);
-  panel.hidden = DATA.lesson.goal === "answer" && !own;
+  panel.hidden = !own && (DATA.lesson.goal === "answer" || !app.analysis.predictsY);
   if (panel.hidden) return;
-  const goal = own ? own[0].v[0] : dot(x, app.analysis.target), layers = witness.layers.length;
+  const goal = own ? own.slice(0, 1).flatMap(({ v }) => [...v]) : [dot(x, app.analysis.target)], layers = witness.layers.length;
   const steps = Array.from({ length: layers + 1 }, (_, k) => k);
-  const errors = kept(`errors ${app.side}`, () => steps.map((k) => Math.abs(lens(result, k, DATA.lesson.lens)[0] - goal)));
+  const errors = kept(`errors ${app.side}`, () => steps.map((k) => {
+    const predicted = lens(result, k, DATA.lesson.lens);
+    return Math.max(...goal.map((v, i) => Math.abs(predicted[i] - v)));
+  }));
   const bounds = steps.map((k) => theory(DATA.lesson, app.analysis, witness.course, k, x));
   const after = own ? "the algorithm’s answer" : DATA.lesson.shift ? "the ridge solution" : "least squares";
   const frame = errorFrame(errors.concat(bounds), layers), now = Math.min(app.layer, layers);

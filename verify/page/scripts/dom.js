@@ -60,9 +60,11 @@ function tokenName(tokens, t) {
 const plainName = (tokens, t) => tokenName(tokens, t).replace("ex. ", "example ").replace(/<sub>(\d+)<\/sub>/, (_, digits) => below(digits));
 const below = (index) => String(index).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
 
-// Slots and heads as people read them: entries and tokens are counted from 1, products have a dot.
+// Slots, parts and heads as people read them: entries and tokens are counted from 1, products have a
+// dot, letters are letters.
 const counted = (text) => String(text).replace(/\[(\d+)\]/g, (_, i) => `[${Number(i) + 1}]`)
-  .replace(/\btoken (\d+)/g, (_, t) => `token ${Number(t) + 1}`).replace(/\*/g, "·").replace(/\balpha\b/g, "α").replace(/\^T\b/g, "ᵀ");
+  .replace(/\btoken (\d+)/g, (_, t) => `token ${Number(t) + 1}`).replace(/\*/g, "·").replace(/\balpha\b/g, "α").replace(/\^T\b/g, "ᵀ")
+  .replace(/\bphi(?![a-z])/g, "φ").replace(/(?<=[a-zφ])_next\b/g, "′").replace(/(?<=[a-zφ])_(?=[a-z])/g, " ");
 
 // "ex. 1", "ex. 2", "ex. 3", "query" as "ex. 1–3, query".
 function ranges(names) {

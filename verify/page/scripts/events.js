@@ -27,10 +27,12 @@ function insideOf(made, unit) {
   return unit ? { ...made, X: inside(made.X), queries: inside(made.queries) } : made;
 }
 
-// n examples as the controls have them drawn.
+// n examples as the controls have them drawn; where not every prompt is one of the witness's, one
+// of those that the page has.
 function drawnPrompt(n) {
-  const { prompt, examples } = chosen();
-  return insideOf(randomPrompt(prompt.d, examples ?? n, app.condition, app.seed), DATA.lesson.unit);
+  const { prompt, examples, prompts } = chosen();
+  if (prompts) return structuredClone(DATA.pools.prompts[prompts[app.seed % prompts.length]]);
+  return insideOf(randomPrompt(prompt, examples ?? n, app.condition, app.seed), DATA.lesson.unit);
 }
 
 function regenerate() {

@@ -3,7 +3,7 @@
 function rightAnswer(exercise) {
   const x_q = fromRows(app.data.queries[0].map((v) => [v]), 1);
   const model = app.models[app.side];
-  const own = promptScope(app.data, app.d, { ...app.parameters, ...model.witness.vectors }, model.witness.definitions);
+  const own = promptScope(app.data, model.witness.prompt, { ...app.parameters, ...model.witness.vectors }, model.witness.definitions);
   const { factor, limit } = app.analysis;
   const scope = new Scope({ x_q, rho: number(factor ?? NaN), limit: number(limit ? limit.value : NaN) }, null,
     new Scope({}, null, { get: (name) => (own.values.has(name) || own.definitions.has(name) ? own : app.analysis.scope).get(name) }));

@@ -8,15 +8,15 @@
 
 // The fields of each part; those of the second list are for the page around it.
 const FIELDS = {
-  witness: [["layout", "prompt", "layers", "readout", "examples"], ["vectors", "approximate", "definitions", "course", "left", "region"]],
-  prompt: [["form", "d", "register", "positions", "embedding"], []],
+  witness: [["layout", "prompt", "layers", "readout", "examples"], ["vectors", "approximate", "definitions", "course", "left", "region", "prompts"]],
+  prompt: [["form", "d", "register", "positions", "parts", "query_parts", "targets", "encodings", "embedding"], []],
   layer: [["name", "heads", "norm", "mlp", "attention_norm", "after_attention", "after_mlp"], ["holds"]],
   head: [["name", "query", "key", "value", "attention", "keys", "average", "null", "mask", "mix"], []],
   rule: [["text", "constants", "matrix"], []],
   norm: [["kind", "epsilon", "gain", "bias"], []],
   mlp: [["inner", "gate", "outer", "activation", "letters"], []],
   block: [["to", "from", "value", "pattern", "matrix"], ["c", "shown", "path", "original"]],
-  readout: [["slot", "value"], []],
+  readout: [["slot", "value", "tokens"], []],
 };
 const OPTIONAL = { block: ["pattern", "matrix"] };
 const FORMS = ["joint", "interleaved"];
@@ -25,6 +25,7 @@ const SHARES = ["softmax", "normalised"];
 const KEYS_SEEN = ["context", "full", "causal", "strictly causal"];
 const NORMS = ["layer", "rms"];
 const AVERAGES = ["", "keys", "examples"];
+const READOUTS = ["query", "examples", "all"];
 
 function unknown(what, word, known) {
   const known_ = known ? `; known are ${known.map((k) => JSON.stringify(k)).join(", ")}` : "";
@@ -64,6 +65,12 @@ function checkPrompt(prompt) {
   truth(prompt.register, "register");
   if (!isCount(prompt.positions)) unknown("positions", prompt.positions);
   if (!isCount(prompt.d) || prompt.d === 0) unknown("d", prompt.d);
+  const parts = new Layout(prompt.parts);
+  if (!Array.isArray(prompt.query_parts)) unknown("parts of a query", prompt.query_parts);
+  for (const name of prompt.query_parts) oneOf(name, [...parts.shapes.keys()], "part of a query");
+  if (!isCount(prompt.targets)) unknown("targets", prompt.targets);
+  if (prompt.targets === 0 && prompt.form === "interleaved") throw new Error("an interleaved prompt without targets");
+  for (const [, rules] of prompt.encodings) rules.forEach(checkRule);
   checkMap(prompt.embedding);
 }
 
@@ -128,15 +135,18 @@ function checkWitness(witness) {
   checkPrompt(witness.prompt);
   witness.layers.forEach((layer) => checkLayer(layer, witness.layout));
   checkFields(witness.readout, "readout");
+  oneOf(witness.readout.tokens, READOUTS, "tokens of a read-out");
+  witness.layout.shape(witness.readout.slot);
   if (typeof witness.readout.value !== "number") unknown("coefficient", witness.readout.value);
 }
 
 // X, y and queries of one prompt, for this witness
 function checkData({ prompt, examples }, data) {
-  for (const row of [...data.X, ...data.queries]) {
-    if (row.length !== prompt.d) throw new Error(`an x of ${row.length} numbers, not ${prompt.d}`);
-  }
+  const as = (row, size, what) => { if (row.length !== size) throw new Error(`${what} of ${row.length} numbers, not ${size}`); };
+  for (const row of data.X) as(row, inputsOf(prompt), "an x");
+  for (const row of data.queries) as(row, queryInputsOf(prompt), "a query");
   if (data.y.length !== data.X.length) throw new Error(`${data.y.length} y for ${data.X.length} x`);
+  for (const target of data.y) as(targetsIn(target), prompt.targets, "a y");
   if (examples !== null && examples !== data.X.length) throw new Error(`${data.X.length} examples, not ${examples}`);
 }
 
@@ -310,28 +320,48 @@ function tokensOf(prompt, n, m) {
   };
 }
 
+// Of a prompt: its parts with their shapes, those of a query too; how many numbers an example and a
+// query have; the columns [start, stop] of each part in rows of these parts.
+const queryPartsOf = ({ parts, query_parts }) => query_parts.map((name) => parts.find(([part]) => part === name));
+const widthOf = (parts) => parts.reduce((total, [, shape]) => total + sizeOf(shape), 0);
+const inputsOf = (prompt) => widthOf(prompt.parts);
+const queryInputsOf = (prompt) => widthOf(queryPartsOf(prompt));
+const columnsOf = (parts) => new Map(parts.map(([name, shape], i) => [name, [widthOf(parts.slice(0, i)), widthOf(parts.slice(0, i)) + sizeOf(shape)]]));
+// A y as the numbers that it is: one stands alone.
+const targetsIn = (y) => (Array.isArray(y) ? y : [y]);
+// Examples (x, y) with a number y, and queries x.
+const isRegression = ({ d, parts, query_parts, targets }) =>
+  targets === 1 && query_parts.length === 1 && JSON.stringify(parts) === JSON.stringify([["x", [d]]]);
+
 function embed(witness, data, tokens) {
-  const { prompt, layout } = witness, { X, y, queries } = data;
-  const one = (f) => fromRows(tokens.all.map((t) => [f(t)]), 1);
-  const given = {
-    x: new Matrix(tokens.total, prompt.d), x_example: new Matrix(tokens.total, prompt.d),
-    x_query: new Matrix(tokens.total, prompt.d), y: new Matrix(tokens.total, 1), one: one(() => 1),
-    index: one((t) => t), query: one((t) => Number(tokens.queries.includes(t))),
-    register: one((t) => Number(prompt.register && t === 0)),
-    position: fromRows(
-      tokens.all.map((t) => Array.from({ length: prompt.positions }, (_, p) => Number(p === t))),
-      prompt.positions),
+  const { prompt, layout } = witness, given = {}, slots = [];
+  const feature = (name, shape, carried) => {
+    slots.push([name, shape]);
+    const m = given[name] = new Matrix(tokens.total, sizeOf(shape));
+    for (const [at, rows_] of carried) at.forEach((t, j) => rows_[j].forEach((x, i) => { m.v[t * m.c + i] = x; }));
   };
-  const put = (name, t, x) => x.forEach((value, i) => { given[name].v[t * prompt.d + i] = value; });
-  for (const name of ["x", "x_example"]) tokens.x.forEach((t, j) => put(name, t, X[j]));
-  for (const name of ["x", "x_query"]) tokens.queries.forEach((t, j) => put(name, t, queries[j]));
-  tokens.y.forEach((t, j) => { given.y.v[t] = y[j]; });
-  const from = new Layout([["x", [prompt.d]], ["y", []], ["one", []], ["index", []],
-    ["position", [prompt.positions]], ["query", []], ["register", []],
-    ["x_example", [prompt.d]], ["x_query", [prompt.d]]]);
+  const one = (f) => [[tokens.all, tokens.all.map((t) => [f(t)])]];
+  const ofExample = columnsOf(prompt.parts), ofQuery = columnsOf(queryPartsOf(prompt));
+  for (const [name, shape] of prompt.parts) {
+    const examples = [tokens.x, data.X.map((x) => x.slice(...ofExample.get(name)))];
+    const asked = ofQuery.has(name) ? [[tokens.queries, data.queries.map((q) => q.slice(...ofQuery.get(name)))]] : [];
+    feature(name, shape, [examples, ...asked]);
+    feature(`${name}_example`, shape, [examples]);
+    if (asked.length) feature(`${name}_query`, shape, asked);
+  }
+  if (prompt.targets > 0) feature("y", prompt.targets === 1 ? [] : [prompt.targets], [[tokens.y, data.y.map(targetsIn)]]);
+  feature("one", [], one(() => 1));
+  feature("index", [], one((t) => t));
+  feature("query", [], one((t) => Number(tokens.queries.includes(t))));
+  feature("register", [], one((t) => Number(prompt.register && t === 0)));
+  feature("position", [prompt.positions], [[tokens.all, tokens.all.map((t) => Array.from({ length: prompt.positions }, (_, p) => Number(p === t)))]]);
+  for (const [name, rules] of prompt.encodings) {
+    feature(name, [rules.length], []);
+    encode(rules, tokens, given[name]);
+  }
   const empty = {};
   for (const [name, shape] of layout.slots) empty[name] = new Matrix(tokens.total, sizeOf(shape));
-  return sum(empty, applyMap(prompt.embedding, given, from, layout, {}));
+  return sum(empty, applyMap(prompt.embedding, given, new Layout(slots), layout, {}));
 }
 
 // -- the transformer ----------------------------------------------------------------------------
@@ -518,8 +548,12 @@ function run(witness, data) {
   return { witness, data, tokens, steps, predictions: readOut(witness, steps[steps.length - 1].after, tokens) };
 }
 
-function readOut({ readout, layout }, stream, tokens) {
-  const [name, index] = splitEntry(readout.slot);
-  if (sizeOf(layout.shape(readout.slot)) !== 1) throw new Error(`the read-out ${readout.slot} is not one number`);
-  return tokens.queries.map((t) => readout.value * stream[name].get(t, index ?? 0));
+// The tokens at which is predicted, and what: all numbers of the slot, token after token.
+const readTokens = ({ readout }, tokens) =>
+  ({ query: tokens.queries, examples: tokens.x, all: tokens.all })[oneOf(readout.tokens, READOUTS, "tokens of a read-out")];
+
+function readOut(witness, stream, tokens) {
+  const { slot, value } = witness.readout, [name, index] = splitEntry(slot), size = sizeOf(witness.layout.shape(slot));
+  return readTokens(witness, tokens).flatMap((t) =>
+    Array.from({ length: size }, (_, i) => value * stream[name].get(t, index ?? i)));
 }

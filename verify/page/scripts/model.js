@@ -17,14 +17,14 @@ function variantOf(family, pools, parameters) {
   const { start, steps, end, count, ...parts } = member;
   const k = typeof count === "string" ? parameters[count] : count;
   const d = member.prompt.d === "d" ? parameters.d : member.prompt.d;
-  const sized = (axis) => (axis === "d" ? d : axis);
+  const sized = (axis) => (axis === "d" ? d : axis), sizedSlot = ([name, shape]) => [name, shape.map(sized)];
   const layers = [[start, 0]];
   for (let i = 1; i <= k && steps.length; i++) layers.push([steps[Math.min(i, steps.length) - 1], i]);
   layers.push([end, k]);
   return {
     ...parts,
-    layout: member.layout.map(([name, shape]) => [name, shape.map(sized)]),
-    prompt: { ...member.prompt, d },
+    layout: member.layout.map(sizedSlot),
+    prompt: { ...member.prompt, d, parts: member.prompt.parts?.map(sizedSlot), targets: sized(member.prompt.targets) },
     layers: layers.flatMap(([numbers, step]) => numbers.map((i) => ofStep(pools.layers[i], pools, step)))
       .map((layer) => (layer.mlp?.letters ? { ...layer, mlp: { ...layer.mlp,
         letters: Object.fromEntries(layer.mlp.letters.map(([letter, size]) => [letter, sized(size)])) } } : layer)),
@@ -78,17 +78,23 @@ function assemble(family, pools, parameters, edits) {
   return {
     ...variant,
     layout: new Layout(variant.layout),
-    prompt: { ...variant.prompt, embedding: blocks(variant.prompt.embedding, "embedding") },
+    prompt: {
+      ...variant.prompt, embedding: blocks(variant.prompt.embedding, "embedding"),
+      encodings: variant.prompt.encodings?.map(([name, rules]) => [name, rules.map((rule) => ruleOf(rule, value))]),
+    },
     layers,
     readout: { ...readout, value: value(c) },
-    vectors: Object.fromEntries(Object.entries(variant.vectors).map(([name, v]) => [name, v.map((entry) =>
-      (Array.isArray(entry) && Array.isArray(entry[0]) ? entry[0].map(value) : value(entry)))])),
+    vectors: Object.fromEntries(Object.entries(variant.vectors).map(([name, v]) => [name, v.map((entry) => entryOf(entry, value))])),
     definitions: variant.definitions.map((i) => pools.definitions[i]),
     approximate: layers.some((layer) =>
       layer.norm || layer.attention_norm || layer.after_attention || layer.after_mlp || layer.mlp?.activation === "gelu"
       || layer.heads.some((head) => head.attention === "softmax" || head.attention === "exponential")),
   };
 }
+
+// An entry of a vector with numbers for trees; rows and matrices stand in brackets of their own.
+const entryOf = (entry, value) => (Array.isArray(entry) && Array.isArray(entry[0])
+  ? entry[0].map((one) => entryOf(one, value)) : value(entry));
 
 // A rule, and a norm, with numbers for trees; what is no field of theirs stays, to be refused.
 const ruleOf = (rule, value) => ({
@@ -127,14 +133,15 @@ function examine(witness, data, parameters, reference) {
 // The algorithm's own answers, from the formula that the read-out slot holds in the end; null if
 // there is none.
 function answersOf(witness, data, parameters) {
-  const last = witness.layers[witness.layers.length - 1], { slot, value } = witness.readout;
-  const held = last && last.holds.find((h) => h[0] === slot && (h[2] === "all" || h[2] === "query"
-    || h[2] === tokensOf(witness.prompt, data.X.length, 1).queries[0]));
+  const last = witness.layers[witness.layers.length - 1], { slot, value, tokens: at } = witness.readout, { prompt } = witness;
+  const first = readTokens(witness, tokensOf(prompt, data.X.length, 1))[0];
+  const held = last && last.holds.find((h) => h[0] === slot && (h[2] === "all" || h[2] === at || h[2] === first
+    || (h[2] === "context" && at === "examples")));
   if (!held) return null;
-  const d = witness.prompt.d, tokens = tokensOf(witness.prompt, data.X.length, data.queries.length);
-  const scope = promptScope(data, d, { ...parameters, ...witness.vectors }, witness.definitions);
-  return tokens.queries.map((t) =>
-    scale(number(value), evaluate(held[1], tokenScope(scope, data, tokens, d, t))));
+  const tokens = tokensOf(prompt, data.X.length, data.queries.length);
+  const scope = promptScope(data, prompt, { ...parameters, ...witness.vectors }, witness.definitions);
+  return readTokens(witness, tokens).map((t) =>
+    scale(number(value), evaluate(held[1], tokenScope(scope, data, tokens, prompt, t))));
 }
 
 // GeLU, softmax and layer norm only come close. What the unchanged weights leave open at their
@@ -153,11 +160,16 @@ function largest(result) {
   return most;
 }
 
+// Whether a number is predicted at every query.
+const predictsNumber = ({ readout, layout }) =>
+  readout.tokens === "query" && sizeOf(new Layout(layout).shape(readout.slot)) === 1;
+
 // Eigenvalues of S, the solution that the algorithm is after, what is left of the error in the
 // worst direction after one step (`left` is [that, how often it is multiplied]), and the limit
-// that a parameter has to be below, or at least.
+// that a parameter has to be below, or at least. Where prompts are no regressions, of X alone.
 function analyse(lesson, family, variant, data, d, parameters) {
-  const X = fromRows(data.X, d), y = fromRows(data.y.map((v) => [v]), 1);
+  const regression = Boolean(variant) && isRegression(variant.prompt), predictsY = regression && predictsNumber(variant);
+  const X = fromRows(data.X), y = fromRows(data.y.map((v) => [regression ? v : 0]), 1);
   const parts = eigen(product(transpose(X), X));
   const right = Array.from(product(transpose(X), y).v);
   const top = Math.max(...parts.values);
@@ -178,7 +190,7 @@ function analyse(lesson, family, variant, data, d, parameters) {
     leastSquares: solve(parts, 0, right), target: solve(parts, shift, right),
     factor: factors.length ? Math.max(...factors.map(Math.abs)) : null, power: left && left[1],
     limit: region ? { name: region[0], below: region[2] === "<", value: evaluate(region[1], scope).v[0] } : null,
-    condition: kept.length ? top / Math.min(...kept) : NaN,
+    condition: kept.length ? top / Math.min(...kept) : NaN, regression, predictsY,
   };
 }
 
@@ -208,32 +220,33 @@ function gaussians(seed) {
   return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 }
 
-// n examples in d dimensions, S of the given condition number (where n >= d), y a linear
-// function of x and some noise; two decimals, so that they can be read and typed
-function randomPrompt(d, n, condition, seed) {
-  const draw = gaussians(seed);
-  const columns_ = Array.from({ length: d }, () => Array.from({ length: n }, draw));
-  columns_.forEach((column, i) => {
+// n examples of a prompt, S of the given condition number (where n is as large as it), every y a
+// linear function of x and some noise; two decimals, so that they can be read and typed
+function randomPrompt(prompt, n, condition, seed) {
+  const draw = gaussians(seed), inputs = inputsOf(prompt);
+  const columns_ = Array.from({ length: inputs }, () => Array.from({ length: n }, draw));
+  columns_.forEach((column_, i) => {
     for (let j = 0; j < Math.min(i, n); j++) {
-      const along = dot(column, columns_[j]);
-      column.forEach((_, k) => { column[k] -= along * columns_[j][k]; });
+      const along = dot(column_, columns_[j]);
+      column_.forEach((_, k) => { column_[k] -= along * columns_[j][k]; });
     }
-    const length = norm(column);
-    if (i < n && length > 1e-9) column.forEach((_, k) => { column[k] /= length; });
+    const length = norm(column_);
+    if (i < n && length > 1e-9) column_.forEach((_, k) => { column_[k] /= length; });
   });
-  const turn = d > 1 ? draw() : 0;
-  const rank = Math.min(d, n);
+  const turn = inputs > 1 ? draw() : 0;
+  const rank = Math.min(inputs, n);
   const singular = (i) => Math.sqrt(n) * condition ** (-0.5 * (rank > 1 ? i / (rank - 1) : 0));
   const round = (x) => Math.round(x * 100) / 100 || 0;
   const X = Array.from({ length: n }, (_, k) => {
-    const x = columns_.map((column, i) => (i < rank ? column[k] * singular(i) : 0));
-    if (d > 1) { // a rotation, so that the axes of S are not the coordinates
+    const x = columns_.map((column_, i) => (i < rank ? column_[k] * singular(i) : 0));
+    if (inputs > 1) { // a rotation, so that the axes of S are not the coordinates
       const [c, s] = [Math.cos(turn), Math.sin(turn)];
       [x[0], x[1]] = [c * x[0] - s * x[1], s * x[0] + c * x[1]];
     }
     return x.map(round);
   });
-  const w = Array.from({ length: d }, draw);
-  const y = X.map((x) => round(dot(x, w) + 0.15 * draw()));
-  return { X, y, queries: [Array.from({ length: d }, () => round(draw()))] };
+  const ws = Array.from({ length: prompt.targets }, () => Array.from({ length: inputs }, draw));
+  const targets = X.map((x) => ws.map((w) => round(dot(x, w) + 0.15 * draw())));
+  const y = prompt.targets === 1 ? targets.flat() : targets;
+  return { X, y, queries: queryInputsOf(prompt) ? [Array.from({ length: queryInputsOf(prompt) }, () => round(draw()))] : [] };
 }

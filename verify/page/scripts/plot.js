@@ -124,7 +124,7 @@ function marks(model, frame, chosen_, k) {
 
 function renderPlot() {
   const panel = byId("plot"), model = app.models[app.side];
-  panel.hidden = !DATA.lesson.predicts;
+  panel.hidden = !DATA.lesson.predicts || !app.analysis.predictsY;
   if (!model || panel.hidden) return;
   const range = plotRange(), { direction: chosen_ } = range, frame = plotOf(range);
   const k = Math.min(app.layer, model.witness.layers.length), { X, y, queries } = app.data;

@@ -198,13 +198,30 @@ function ruleTable(rule, names, down, across, tokens) {
     rule.matrix.flat().forEach((x, k) => { m.v[k] = x; m.e[k] = Number.isInteger(x) ? 0 : U * Math.abs(x); });
     return m;
   }
-  const constants = Object.fromEntries(rule.constants);
-  const value = parseRule(rule.text, Object.keys(constants));
-  const always = { ...constants, n: wholeNumber(tokens.examples), N: wholeNumber(tokens.total) };
+  const value = ruleOn(rule, tokens);
   down.forEach((t, i) => across.forEach((j, k) => {
-    const { v, e } = approximately(value({ ...always, [names[0]]: wholeNumber(t), [names[1]]: wholeNumber(j) }));
+    const { v, e } = value({ [names[0]]: wholeNumber(t), [names[1]]: wholeNumber(j) });
     m.v[i * m.c + k] = v;
     m.e[i * m.c + k] = e;
   }));
   return m;
+}
+
+// A rule's text on these tokens: a function of what else it names, giving {v, e}.
+function ruleOn(rule, tokens) {
+  const constants = Object.fromEntries(rule.constants), value = parseRule(rule.text, Object.keys(constants));
+  const always = { ...constants, n: wholeNumber(tokens.examples), N: wholeNumber(tokens.total) };
+  return (named) => approximately(value({ ...always, ...named }));
+}
+
+// The numbers of an encoding, a rule each, of every token into the rows of m.
+function encode(rules, tokens, m) {
+  rules.forEach((rule, i) => {
+    const value = ruleOn(rule, tokens);
+    for (const t of tokens.all) {
+      const { v, e } = value({ t: wholeNumber(t) });
+      m.v[t * m.c + i] = v;
+      m.e[t * m.c + i] = e;
+    }
+  });
 }

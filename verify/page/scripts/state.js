@@ -29,7 +29,7 @@ function kept(key, make) {
 
 function recompute() {
   app.kept = new Map();
-  app.d = app.data.X[0].length;
+  app.d = chosen() ? chosen().prompt.d : app.data.X[0].length;
   app.models = DATA.sides.map((side, i) => {
     const parameters = { ...side.family.fixed, ...app.parameters };
     const witness = assemble(side.family, DATA.pools, parameters, app.edits[i]);
@@ -49,8 +49,11 @@ function recompute() {
 // What is chosen, on the side that is shown, with letters for weights; null where there is none.
 const chosen = () => variantOf(DATA.sides[app.side].family, DATA.pools, app.parameters);
 
-const fits = ({ examples, prompt }) =>
-  (examples === null || examples === app.data.X.length) && prompt.d === app.data.X[0].length;
+const fits = ({ examples, prompt }) => {
+  const { X, y, queries } = app.data;
+  return (examples === null || examples === X.length) && inputsOf(prompt) === X[0].length && targetsIn(y[0]).length === prompt.targets
+    && queries.every((q) => q.length === queryInputsOf(prompt));
+};
 
 function cellExists({ side, slot, i, t }) {
   const model = app.models[side];

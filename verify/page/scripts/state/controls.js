@@ -20,11 +20,11 @@ function renderControls() {
     <input type="range" min="-3" max="1" step="0.01" value="${Math.log10(Math.max(app.parameters[name], 1e-3))}" data-slide="${name}" data-focus="slide${name}" aria-label="${NAMES[name] ?? name}, logarithmic">`;
   const drawn = (text, name, value) => typed(text, name, value, `data-random="${name}"`);
   refill(byId("controls"), `<h3>Controls</h3><div class="controls">${Object.entries(axes).map(([name, values]) => select(name, values)).join("")}${
-    axes.examples ? "" : drawn("examples n", "n", app.data.X.length)}
+    axes.examples || chosen().prompts ? "" : drawn("examples n", "n", app.data.X.length)}
     ${Object.keys(scalars).map(scalar).join("")}
-    ${drawn("condition number of S", "condition", app.condition)}${drawn("seed", "seed", app.seed)}</div>
+    ${a.regression ? drawn("condition number of S", "condition", app.condition) : ""}${drawn("seed", "seed", app.seed)}</div>
     <p class="buttons"><button type="button" data-do="another" data-focus="another">another prompt</button>${regionButton()}</p>
-    <p class="facts">Eigenvalues of S: ${a.eigenvalues.map((s) => show(Math.abs(s) < 1e-12 * a.top ? 0 : s)).join(", ")}</p>${regionText()}`);
+    ${a.regression ? `<p class="facts">Eigenvalues of S: ${a.eigenvalues.map((s) => show(Math.abs(s) < 1e-12 * a.top ? 0 : s)).join(", ")}</p>` : ""}${regionText()}`);
 }
 
 function regionText() {

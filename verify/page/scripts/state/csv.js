@@ -85,6 +85,7 @@ function sizeFor(d, n) {
 }
 
 function openTable(file, text) {
+  if (!app.analysis.regression) throw new Error("prompts of this page are no rows of x and y; a state that was saved here can be opened");
   const table = tableOf(text), target = table.names[table.names.length - 1];
   useTable({ file, ...table, all: table.names }, target, table.names.filter((name) => name !== target));
 }

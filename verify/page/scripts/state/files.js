@@ -6,7 +6,7 @@ function saved() {
   const rows_ = (list, key) => list.map((x, j) => x.map((v, i) => exactly(`${key}.${j}.${i}`, v)));
   const parameters = { ...side.family.fixed };
   for (const [name, value] of Object.entries(app.parameters)) parameters[name] = typeof value === "number" ? exactly(name, value) : value;
-  const made = { witness: DATA.name, parameters, X: rows_(X, "X"), y: y.map((v, j) => exactly(`y.${j}`, v)), queries: rows_(queries, "queries") };
+  const made = { witness: DATA.name, parameters, X: rows_(X, "X"), y: y.map((v, j) => (Array.isArray(v) ? v.map((one, i) => exactly(targetKey(j, i), one)) : exactly(`y.${j}`, v))), queries: rows_(queries, "queries") };
   if (DATA.sides.length > 1) made.variant = side.variant;
   const edits = Object.entries(app.edits[app.side]).map(([path, value]) => [path, exactly(`edits.${app.side}.${path}`, value)]);
   if (edits.length) made.edits = Object.fromEntries(edits);

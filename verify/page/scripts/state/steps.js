@@ -9,10 +9,10 @@ const analyseNow = () =>
   analyse(DATA.lesson, DATA.sides[app.side].family, chosen(), app.data, app.data.X[0].length, app.parameters);
 
 // The parameters that have to suit the prompt.
-function stepNames({ limit }) {
+function stepNames({ limit, predictsY }) {
   const { family } = DATA.sides[app.side], names = Object.keys(family.suited ?? {});
   if (limit) names.push(limit.name);
-  else if (!names.length && DATA.lesson.predicts) names.push(...STEP_SIZES.filter((name) => Object.hasOwn(family.scalars, name)));
+  else if (!names.length && DATA.lesson.predicts && predictsY) names.push(...STEP_SIZES.filter((name) => Object.hasOwn(family.scalars, name)));
   return [...new Set(names)].filter((name) => name in app.parameters);
 }
 
