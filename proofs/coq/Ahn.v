@@ -1,7 +1,7 @@
 (* Linear self-attention with the matrices that Ahn et al. 2023 print: equation 8, any number of
    layers with any matrices, from prompt to prediction; equation 11, one layer on what its tokens
-   hold. Weights.v is written from the builders that the claims run. *)
-Require Import Prelude Matrices Layer Weights.
+   hold. The weights are written from the builders that the claims run. *)
+Require Import Prelude Matrices Layer Weights_ahn2023.
 
 Section Equation8.
 Variables (F : fieldType) (relu : F -> F) (positions n m d : nat).

@@ -1,6 +1,6 @@
 (* Exact statements of Akyurek et al. 2022 that need no approximation: equation 11, the operator
    RAW and lemma 2, and the chains of theorems 1 and 2 when every operation is exact. *)
-Require Import Prelude Matrices ShermanMorrison Layer Weights.
+Require Import Prelude Matrices ShermanMorrison Layer Weights_akyurek2022.
 
 Section OneStep.
 Variables (F : fieldType) (d : nat) (x : 'cV[F]_d) (y alpha lambda : F).
@@ -38,7 +38,7 @@ Qed.
 
 End OneStep.
 
-(* The chains of theorems 1 and 2 with exact operations, on one example; Weights.v is written from
+(* The chains of theorems 1 and 2 with exact operations, on one example; weights are written from
    the operations that the claims run. *)
 Section Chains.
 Variables (F : realFieldType) (d : nat) (x x_t : 'cV[F]_d) (y alpha lambda : F).

@@ -1,6 +1,6 @@
 (* The attention layer of Bai et al. 2023 that is one gradient step (proposition C.2), for the square
    loss, with the weights that are written from the builder that the claims run. Tokens are rows. *)
-Require Import Prelude Matrices Layer Weights Relu.
+Require Import Prelude Matrices Layer Weights_bai2023 Relu.
 
 Section Step.
 Variables (F : realFieldType) (n d : nat) (R : F).

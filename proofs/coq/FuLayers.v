@@ -1,7 +1,7 @@
 (* The layers that Fu et al. 2023 print, and their repairs: pairs of ReLU heads, averaged over the n
-   tokens. Weights.v is written from the builders that the claims run, for every n. Tokens are rows;
+   tokens. Weights are written from the builders that the claims run, for every n. Tokens are rows;
    a pair with scores U and -U and values V, W reads relu(U) V + relu(-U) W. *)
-Require Import Prelude Matrices Layer Weights Relu Interleaved.
+Require Import Prelude Matrices Layer Weights_fu2023 Relu Interleaved.
 
 Section Layers.
 Variable F : realFieldType.

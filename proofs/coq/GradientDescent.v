@@ -1,8 +1,8 @@
 (* The witness `gradient_descent`: k layers are k steps w <- w - eta * gradient, on
      sum   |Xw - y|^2 + lambda |w|^2            (Akyurek et al. 2022, equation 11, summed)
      mean  (1/2n) |Xw - y|^2 + (lambda/2) |w|^2 (von Oswald et al. 2022, proposition 1)
-   with or without ridge, from w0 or from zero. Weights.v is written from the witness that runs. *)
-Require Import Prelude Matrices Layer Weights.
+   with or without ridge, from w0 or from zero. Weights are written from the witness that runs. *)
+Require Import Prelude Matrices Layer Weights_gradient_descent.
 
 Section Gradients.
 Variables (F : fieldType) (n d : nat) (X : 'M[F]_(n, d)) (y : 'cV[F]_n) (eta lambda : F).

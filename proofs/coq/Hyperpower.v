@@ -1,7 +1,7 @@
 (* The witness `hyperpower`: one linear-attention layer is T <- T (3I - 3ST + (ST)^2).
    Tokens carry x, T x, S T x and the prediction x^T T X^T y; from T_0 = alpha I, k + 1 layers do
-   k iterations. Weights.v is written from the witness that runs. *)
-Require Import Prelude Matrices Iterations Layer Weights.
+   k iterations. The weights are written from the witness that runs. *)
+Require Import Prelude Matrices Iterations Layer Weights_hyperpower.
 
 Section Hyperpower.
 Variables (F : fieldType) (relu : F -> F) (alpha : F) (positions : nat).

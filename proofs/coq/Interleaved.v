@@ -1,7 +1,7 @@
 (* The witness `newton` on interleaved prompts, tokens x_1, y_1, x_2, y_2, ... as in Fu et al. 2023.
    In the first layer three ReLU heads give x_i's token its y_i; from there on all is as on a joint
    prompt, whose tokens with x = 0 say nothing. With linear heads, and with ReLU pairs for them. *)
-Require Import Prelude Matrices Iterations Layer Weights Newton Relu.
+Require Import Prelude Matrices Iterations Layer Weights_newton Newton Relu.
 
 Section Interleaved.
 Variable F : realFieldType.

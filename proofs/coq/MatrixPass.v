@@ -1,6 +1,6 @@
 (* One token, the register, holds a matrix P and vectors: what blocks and bilinear gates do to such
    slots. For the witness `sherman_morrison` with storage "matrix". *)
-Require Import Prelude Matrices ShermanMorrison Layer Weights TokenPass.
+Require Import Prelude Matrices ShermanMorrison Layer Weights_sherman_morrison TokenPass.
 
 Section Register.
 Variables (F : fieldType) (n d : nat).

@@ -1,7 +1,7 @@
 (* The witness `sherman_morrison` with storage "matrix": one token, the register, holds P and w;
    two layers absorb one example, and the prediction is that of ridge regression.
-   Weights.v is written from the witness that runs. *)
-Require Import Prelude Matrices ShermanMorrison Layer Weights TokenPass MatrixPass.
+   The weights are written from the witness that runs. *)
+Require Import Prelude Matrices ShermanMorrison Layer Weights_sherman_morrison TokenPass MatrixPass.
 
 Section Pass.
 Variables (F : fieldType) (relu : F -> F) (lambda : F).

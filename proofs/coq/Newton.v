@@ -1,7 +1,7 @@
 (* The witness `newton`: k + 2 layers are k Newton iterations from M_0 = alpha S, S = X^T X.
    Fu et al. 2023, equations 24, 30, 34, 35 and theorem 5.1, with linear attention whose keys are
-   the examples alone. Weights.v is written from the witness that runs. *)
-Require Import Prelude Matrices Iterations Layer Weights.
+   the examples alone. The weights are written from the witness that runs. *)
+Require Import Prelude Matrices Iterations Layer Weights_newton.
 
 Section Newton.
 Variables (F : fieldType) (relu : F -> F) (alpha : F) (positions : nat).

@@ -1,7 +1,7 @@
 (* ReLU heads in pairs: relu(u) - relu(-u) = u, so a pair with opposite keys and opposite values
    is one linear head. The witness `newton` with attention "relu" (Fu et al. 2023, equation 21
    with the sign of the second value changed), end to end. *)
-Require Import Prelude Matrices Iterations Layer Weights Newton.
+Require Import Prelude Matrices Iterations Layer Weights_newton Newton.
 
 Section Relu.
 Variable F : realFieldType.

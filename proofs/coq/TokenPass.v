@@ -1,6 +1,6 @@
 (* The witness `sherman_morrison` with storage "tokens": token t carries P x_t and y_t - w^T x_t,
-   and two layers absorb one example. Weights.v is written from the witness that runs. *)
-Require Import Prelude Matrices ShermanMorrison Layer Weights.
+   and two layers absorb one example. The weights are written from the witness that runs. *)
+Require Import Prelude Matrices ShermanMorrison Layer Weights_sherman_morrison.
 
 Section Gates.
 Variables (F : fieldType) (n : nat).

@@ -1,5 +1,5 @@
 (* The pass of TokenPass.v over a whole prompt: prompt to prediction, equal to ridge regression. *)
-Require Import Prelude Matrices ShermanMorrison Layer Weights TokenPass.
+Require Import Prelude Matrices ShermanMorrison Layer Weights_sherman_morrison TokenPass.
 
 Section Ridge.
 Variables (F : realFieldType) (relu : F -> F) (lambda : F).

@@ -1,8 +1,8 @@
-(* Linear self-attention with the matrices that von Oswald et al. 2022 print. Weights.v is written
+(* Linear self-attention with the matrices that von Oswald et al. 2022 print. Weights are written
    from the builders that the claims run: proposition 1 by its block matrices, on whole tokens
    e = (x, y) of sizes d and c, and with a number y, from prompt to prediction; GD++ with a number y.
    In proposition 1 matrices have the examples, as tokens, as columns, elsewhere as rows. *)
-Require Import Prelude Matrices Layer Weights.
+Require Import Prelude Matrices Layer Weights_vonoswald2022.
 
 Section Proposition1.
 Variables (F : fieldType) (relu : F -> F) (n d c : nat) (eta : F).

@@ -31,7 +31,7 @@ def theories(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(kernel, "theories", lambda: texts)
         kernel.theorems.cache_clear()
 
-    monkeypatch.setattr(kernel, "weights_file", lambda builders: ("", {}))
+    monkeypatch.setattr(kernel, "weights_files", lambda builders: ({}, {}))
     yield use
     monkeypatch.undo()
     kernel.theorems.cache_clear()
@@ -74,15 +74,15 @@ def test_another_text_compiles_what_requires_it_and_nothing_else(
     compiled.clear()
     theories(Base=BASE.replace("1", "2"), Top=TOP, Side=SIDE)
     assert said("Top.top")[0] == "failed" and said("Side.side")[0] == "proved"
-    assert compiled == ["Base", "Top"]
+    assert compiled == ["Base", "Top", "Top"]  # the second time without what failed
     theories(Base=BASE, Top=TOP, Side=SIDE)  # as it was: found again
-    assert said("Top.top")[0] == "proved" and compiled == ["Base", "Top"]
+    assert said("Top.top")[0] == "proved" and compiled == ["Base", "Top", "Top"]
 
 
 def test_what_did_not_compile_is_not_kept(theories: Any, compiled: list[str]) -> None:
     theories(Side=SIDE.replace("2 = 2", "2 = 3"))
     assert said("Side.side") == said("Side.side") and said("Side.side")[0] == "failed"
-    assert compiled == ["Side"] * 3
+    assert compiled == ["Side"] * 6  # each time once more without what failed
 
 
 def test_an_axiom_is_seen_in_what_was_kept(theories: Any, compiled: list[str]) -> None:
@@ -95,7 +95,7 @@ def test_an_axiom_is_seen_in_what_was_kept(theories: Any, compiled: list[str]) -
 @pytest.mark.parametrize(
     "other",
     [
-        lambda patch: patch.setattr(kernel, "available", lambda: "another version"),
+        lambda patch: patch.setattr(kernel, "version", lambda: "another version"),
         lambda patch: patch.setattr(kept, "installed", lambda: "another MathComp"),
         lambda patch: patch.setattr(kernel, "_FLAGS", (*kernel._FLAGS, "-w", "none")),
     ],
@@ -140,11 +140,12 @@ def test_a_changed_weight_compiles_what_depends_on_it(compiled: list[str]) -> No
         readout = built.readout
         return replace(built, readout=replace(readout, coefficient=2 * readout.coefficient))
 
-    assert said("Newton.newton_predicts")[0] == "proved"
+    names = ["Ahn.lemma1", "Newton.newton_layer", "Newton.newton_predicts"]
+    assert {one.status for one in kernel.run(names)} == {"proved"}
     compiled.clear()
-    (result,) = kernel.run(["Newton.newton_predicts"], {"newton": doubled})
-    assert result.status == "failed"
-    assert "Weights" in compiled and "Newton" in compiled and "Layer" not in compiled
+    results = kernel.run(names, {"newton": doubled})
+    assert [one.status for one in results] == ["proved", "proved", "failed"]
+    assert compiled == ["Weights_newton", "Newton", "Newton", "Assumptions"]
     compiled.clear()
     assert said("Newton.newton_predicts")[0] == "proved" and compiled == []
 
@@ -160,3 +161,75 @@ def test_what_the_kernel_said_is_not_believed_where_a_word_of_it_was_changed(
     (entry / kept.SAID).write_text(json.dumps(kept_words))
     assert said("Trusts.trusts")[0] == "failed"
     assert compiled == ["Trusts", "Assumptions"] * 2
+
+
+# -- one theorem that fails ---------------------------------------------------------------------
+
+FIRST = """\
+Section Here.
+Variable n : nat.
+Lemma used : n = n + 0.
+Proof. exact (plus_n_O n). Qed.
+
+(* Beside it. *)
+Theorem alone : 2 = 2.
+Proof. reflexivity. Qed.
+
+Theorem uses : n + 0 = n.
+Proof.
+symmetry; exact used.
+Qed.
+End Here.
+
+Theorem above : 3 + 0 = 3.
+Proof. exact (uses 3). Qed.
+"""
+NEXT = """\
+Require Import First.
+Theorem far : 4 + 0 = 4.
+Proof. exact (above_or_used 4). Qed.
+Theorem other : 5 = 5.
+Proof. reflexivity. Qed.
+"""
+EVERY = {"First.alone", "First.uses", "First.above", "Next.far", "Next.other"}
+
+
+@pytest.mark.parametrize(
+    "right, wrong, failed",
+    [
+        ("", "", set()),
+        ("exact (plus_n_O n)", "exact wrong", EVERY - {"First.alone", "Next.other"}),
+        ("used : n = n + 0", "used : n = wrong", EVERY - {"First.alone", "Next.other"}),
+        ("alone : 2 = 2.\nProof. reflexivity", "alone : 2 = 3.\nProof. reflexivity", {"First.alone"}),
+        ("exact used", "exact alone", {"First.uses", "First.above", "Next.far"}),
+        ("above : 3 + 0 = 3", "above : 3 + 1 = 3", {"First.above"}),
+        ("5 = 5", "5 = 6", {"Next.other"}),
+        ("2 = 2.\nProof.", "2 = 2.\n(* comment *)\nProof. simpl. exact nothing. ", {"First.alone"}),
+        ("Variable n : nat", "Variable n : nowhere", EVERY - {"Next.other"}),
+    ],
+)  # fmt: skip
+def test_a_theorem_that_fails_is_marked_with_those_that_use_it_and_no_other(
+    right: str, wrong: str, failed: set[str], theories: Any, compiled: list[str]
+) -> None:
+    assert right in FIRST + NEXT
+    texts = (text.replace(right, wrong, 1) for text in (FIRST, NEXT))
+    first, after = (text.replace("above_or_used", "uses") for text in texts)
+    theories(First=first, Next=after)
+    results = kernel.run()
+    assert {one.name for one in results} == EVERY
+    assert {one.name for one in results if one.status == "failed"} == failed
+    assert all(one.closed == (one.status == "proved") for one in results)
+    assert all("Error" in one.log for one in results if one.status == "failed")
+    theories(First=FIRST, Next=NEXT.replace("above_or_used", "uses"))  # put right again
+    assert {one.status for one in kernel.run()} == {"proved"}
+
+
+def test_what_is_said_of_a_theorem_that_uses_a_failed_one_is_where_that_one_failed(
+    theories: Any, compiled: list[str]
+) -> None:
+    theories(First=FIRST.replace("exact (plus_n_O n)", "exact wrong"))
+    logs = {one.name: one.log.splitlines() for one in kernel.run()}
+    place, error, rests = logs["First.uses"]
+    assert place == 'File "./First.v", line 4, characters 13-18:'
+    assert "wrong was not found" in error
+    assert rests == "rests on First.used, which is not proved"

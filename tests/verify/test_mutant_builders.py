@@ -165,10 +165,10 @@ def test_the_right_builder_is_written_down(name):
 @pytest.mark.parametrize("one", IN_COQ, ids=lambda one: one.where)
 def test_every_wrong_builder_is_unwritten_or_another_text(name, one):
     import constructions
-    from verify.checks.coq.weights import weights_file
+    from verify.checks.coq.weights import weights_files
 
-    text, problems = weights_file({name: one.built(constructions.get(name))})
-    assert problems or text != weights_file()[0]
+    text, problems = weights_files({name: one.built(constructions.get(name))})
+    assert problems or text != weights_files()[0]
 
 
 @needs_coq

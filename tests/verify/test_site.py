@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 import constructions
+from verify import kept
 from verify.claim import builtin
 from verify.command.cli import main
 from verify.page import pages, report_page
 from verify.page.misfit import misfit_html
-from verify.page.site import folder, kept, links
+from verify.page.site import folder, links
 from verify.papers import paper_of
 from verify.report import latex_text
 from verify.report.tables import told

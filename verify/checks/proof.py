@@ -111,13 +111,16 @@ def object_of(claim: Claim) -> Object | None:
     """The transformers in letters and the formula, which the evidence is about."""
     if claim.witness is None or claim.assembled is None or claim.formula is None:
         return None
-    digests, texts = [], []
-    for given in claim.assembled():
-        values = opened(given, given["d"])
-        witness = build(claim.witness, values)
-        digests.append(witness.digest)
-        texts.append(claim.formula.text({**witness.parameters, **values}))
+    digests, texts = zip(*(in_letters(claim, given) for given in claim.assembled()))
     return Object(_hash(digests), _hash(texts))
+
+
+def in_letters(claim: Claim, given: Parameters) -> tuple[str, str]:
+    """The digest of the transformer that is proved for one set of parameters, and its formula."""
+    assert claim.witness is not None and claim.formula is not None
+    values = opened(given, given["d"])
+    witness = build(claim.witness, values)
+    return witness.digest, claim.formula.text({**witness.parameters, **values})
 
 
 def _hash(parts: Sequence[str]) -> str:

@@ -7,7 +7,10 @@ transformers themselves come first.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from hashlib import sha256
 from typing import Annotated, Any
 
 import typer
@@ -35,7 +38,8 @@ def prove(
 ) -> int:
     """Prove constructions for every n, d and k.
 
-    sympy decides every line of a proof; --kernel coq has Coq check the generated weights too.
+    sympy decides every line of a proof; --kernel coq has Coq check the generated weights too. What
+    was found is kept for the next time, unless any source, version or weight is another by then.
 
     Exit status 1: a theorem is not proved; 2: Coq was asked for and is not here.
     """
@@ -52,28 +56,23 @@ def prove(
     loud = json != "-"
     done: list[dict[str, Any]] = []
 
-    def add(proof: Any, outcome: dict[str, Any]) -> None:
-        done.append(outcome)
-        if loud:
-            _say(outcome)
-            for line in written(proof, steps) if steps else ():
-                print(line)
-
-    with Progress("theorems", len(built) + len(chosen)) as progress:
-        for claim, given in built:
-            progress(claim.id)
-            add(*assembled(claim, given))
-            progress.done(claim.id)
-        for theorem in chosen:
-            progress(theorem.id)
-            proof = theorem.prove()
-            progress.done(theorem.id)
-            add(proof, outcome_of(proof))
-    results: list[dict[str, Any]] = []
-    if in_coq:
-        with Progress("theorems in Coq", len(in_coq)) as progress:
-            progress("compiling")
-            results = in_kernel(in_coq)
+    with ThreadPoolExecutor(1) as beside:  # Coq compiles in processes of its own meanwhile
+        compiled = beside.submit(in_kernel, in_coq) if in_coq else None
+        with Progress("theorems", len(built) + len(chosen)) as progress:
+            for name, prove_it in proofs_of(built, chosen):
+                progress(name)
+                outcome = prove_it()
+                progress.done(name)
+                done.append(outcome)
+                if loud:
+                    _say(outcome)
+                    for line in written(outcome["steps"], steps) if steps else ():
+                        print(line)
+        results: list[dict[str, Any]] = []
+        if compiled is not None:
+            with Progress("theorems in Coq", len(in_coq)) as progress:
+                progress("compiling")
+                results = compiled.result()
     if kernel == "coq" and not in_coq and loud:
         print(f"no theorem in Coq bears on {', '.join(names or ())}")
     for result in results if loud else ():
@@ -100,12 +99,15 @@ def summary(outcomes: Sequence[Mapping[str, Any]]) -> str:
 
     built = [one for one in outcomes if one["kind"] == "transformer"]
     theorems = [one for one in outcomes if one["kind"] != "transformer"]
+    differing = sum(one["status"] == "differs" for one in built)
+    built = [one for one in built if one["status"] != "differs"]
     said = [proved("transformers", built)] if built else []
     said += [proved("theorems", theorems)] if theorems else []
     text = f"{', '.join(said)} proved"
     assuming = sum(bool(one["assumes"]) for one in outcomes if one["status"] == "proved")
     missing = sum(one["status"] == "not run" for one in outcomes)
     text += f", {assuming} of them under assumptions" if assuming else ""
+    text += f"; {differing} differ, whose claims are known to be wrong" if differing else ""
     return text + (f", {missing} not run" if missing else "")
 
 
@@ -115,8 +117,9 @@ def _say(one: Mapping[str, Any]) -> None:
     print(f"{head}  {one['id']}{kind}: {plain(one['statement'])}")
     for assumption in one["assumes"]:
         print(f"         assumes: {plain(assumption)}")
-    if one["status"] == "failed":
-        print(f"         fails at: {one['detail']}")
+    where = {"failed": "fails at", "differs": "as its claim is known to"}.get(one["status"])
+    if where is not None:
+        print(f"         {where}: {plain(one['detail'])}")
 
 
 # -- what is proved --------------------------------------------------------------------------
@@ -179,8 +182,46 @@ def transformers(claims: Iterable[Claim]) -> list[tuple[Claim, Mapping[str, Any]
     ]
 
 
-def assembled(claim: Any, given: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The proof of one transformer, and its outcome as plain data."""
+def proofs_of(
+    built: Iterable[tuple[Claim, Mapping[str, Any]]], chosen: Iterable[Any]
+) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
+    """(name, what makes the outcome) of every transformer and of every theorem in sympy.
+
+    Outcomes are kept: of a theorem for the same sources, of a transformer for the same sources, the
+    same weights and the same formula. Claims of files may import what is not seen here, and are
+    proved each time.
+    """
+    from ..checks import proof
+
+    ours = {id(claim) for claim in builtin()}
+    for claim, given in built:
+        make = partial(assembled, claim, given)
+        if id(claim) in ours:
+            about = (*claim.key, proof.described(given), *proof.in_letters(claim, given))
+            make = partial(_kept, about, make)
+        yield claim.id, make
+    for theorem in chosen:
+        yield theorem.id, partial(_kept, (theorem.id,), lambda one=theorem: outcome_of(one.prove()))
+
+
+def _kept(about: tuple[str, ...], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The outcome as it was kept under these words, or made and kept now."""
+    from ..kept import Kept, caches
+
+    name = sha256(repr(about).encode()).hexdigest()
+    shelf = Kept(caches() / "proofs")
+    outcome = shelf.get(name)
+    if outcome is None:
+        outcome = make()
+        shelf.put(name, outcome)
+    return outcome
+
+
+def assembled(claim: Claim, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The outcome of proving one transformer, as plain data.
+
+    One that is not proved of a claim that is known to be wrong is no failure: it "differs".
+    """
     from ..checks import proof
 
     proved = proof.prove(claim, given)
@@ -189,7 +230,9 @@ def assembled(claim: Any, given: Mapping[str, Any]) -> tuple[Any, dict[str, Any]
     said["statement"] = f"{proved.statement}, as it is built at d = 1 to {proof.REACH}"
     if proved.proved and (fault := proof.not_uniform(claim, given)) is not None:
         said |= {"status": "failed", "detail": fault}
-    return proved, said
+    if said["status"] == "failed" and claim.expected in ("refuted", "ill-posed"):
+        said["status"] = "differs"
+    return said
 
 
 def _bears(known: set[str], name: str) -> bool:
@@ -242,16 +285,16 @@ def in_kernel(ids: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-def written(proof: Any, style: str) -> Iterator[str]:
+def written(steps: Sequence[str], style: str) -> Iterator[str]:
     """The lines of a proof, as LaTeX items or as a Markdown list."""
     if style == "markdown":
         yield ""
-        for number, line in enumerate(proof.steps, start=1):
+        for number, line in enumerate(steps, start=1):
             yield f"{number}. {_in_text(line)}"
         yield ""
         return
     yield r"\begin{enumerate}"
-    for line in proof.steps:
+    for line in steps:
         yield rf"  \item {_in_text(line)}"
     yield r"\end{enumerate}"
 

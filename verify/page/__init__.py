@@ -63,8 +63,8 @@ def write_all(
     Verdicts are those of `report`, as `check --json` writes it; see `site.folder.site`. `progress`
     hears of every page that is finished. `kept`: a folder for pages that need not be made again.
     """
+    from ..kept import Kept
     from .site.folder import site
-    from .site.kept import Kept
 
     before = Kept(Path(kept)) if kept is not None else None
     made = site(report, workers, progress, before)

@@ -24,7 +24,7 @@ from ..checks import equal, proof, symbolic
 from ..checks import floats as numeric
 from ..checks.case import both, build, first_difference
 from ..checks.coq import bearing, kernel
-from ..checks.coq.weights import weights_file
+from ..checks.coq.weights import weights_files
 from ..claim import Budget, CheckResult, Claim, Differs
 from ..strategies import Case
 from . import equality
@@ -373,5 +373,5 @@ def _unproved(name: str, fault: Fault) -> tuple[bool | None, str]:
 def unwritten(name: str, fault: Fault) -> str | None:
     """Why its weights cannot be written down for Coq; None if they can."""
     _, source = THEOREMS[name]
-    _, problems = weights_file({name: fault.built(constructions.get(name))})
+    _, problems = weights_files({name: fault.built(constructions.get(name))})
     return problems.get(source)

@@ -1,6 +1,6 @@
 """Which of Coq's theorems speak of a claim, and of what.
 
-Some theorems say that a transformer predicts a formula, both written into Weights.v, the one from
+Some theorems say that a transformer predicts a formula, both written down for Coq, the one from
 its builder, the other from proofs.references. Such a theorem is evidence for every claim, whatever
 its name, whose formula that is and whose own builder makes those transformers: seen at the sizes at
 which they are written, with the claim's letters for the theory's. All other theorems are about
@@ -41,7 +41,7 @@ class Bearing:
         broken = next((result for result in results if result.status != "proved"), None)
         if broken is not None:
             last = broken.log.strip().splitlines()[-1:] or ["no reason given"]
-            return made.named(passed=False, detail=f"{broken.name} does not compile: {last[0]}")
+            return made.named(passed=False, detail=f"{broken.name} is not proved: {last[0]}")
         names = ", ".join(self.names)
         if self.negated:
             return made.named(

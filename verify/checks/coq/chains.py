@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from constructions.papers.akyurek2022.operations import Aff, Operation, Range
     from proofs.stream import Slot
 
+PAPER = "akyurek2022"
 DIMENSIONS = range(2, 8)
 READ, ASKED = 1, 2  # the columns where the example is worked on, and where the query stands
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -20,16 +19,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ...kept import caches
+
 SAID = "said.json"
 
 
 def folder() -> Path:
-    """Where theories are kept: WITNESS_CACHE, or `witness` in the user's folder of caches."""
-    chosen = os.environ.get("WITNESS_CACHE")
-    if chosen:
-        return Path(chosen, "coq")
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(caches, "witness", "coq")
+    """Where theories are kept."""
+    return caches() / "coq"
 
 
 @cache

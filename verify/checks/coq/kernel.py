@@ -1,15 +1,16 @@
 """Coq's kernel: the theories of `proofs/coq`, with weights written from the running witnesses.
 
-Each run copies the theories into a temporary directory, writes Weights.v there from the assembled
+Each run copies the theories into a temporary directory, writes the weights there from the assembled
 witnesses (see `weights`), compiles what is asked for, and has the kernel print the assumptions
-of every theorem. A theorem counts as proved only if its file compiled and the answer is "Closed
-under the global context". Theories that were compiled before are taken as they were kept (`kept`).
-Without Coq nothing is run, and every result says so.
+of every theorem. A theorem counts as proved only if it compiled and the answer is "Closed under the
+global context"; one that fails is left out, and the others are judged (`broken`). Theories that
+were compiled before are taken as they were kept (`kept`). Without Coq nothing is run, and every
+result says so.
 
 The comment before a theorem says what it bears on: [supports newton, fu2023.eq40], [refutes
 fu2023.eq38] (the printed statement is wrong) or [repairs fu2023.eq38] (the repaired one holds).
 That a transformer predicts a formula of proofs.references is read in the formal statement itself:
-both are written into Weights.v. For which claims a theorem is evidence, `bearing` says.
+both are written down for Coq. For which claims a theorem is evidence, `bearing` says.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ from pathlib import Path
 from typing import Literal
 
 from . import kept
+from .broken import without_failed
 from .sources import Builder
-from .weights import weights_file
+from .weights import weights_files
 
 Status = Literal["proved", "failed", "not run"]
 
@@ -47,8 +49,8 @@ _PREDICTS = re.compile(
     r" = (?P=source)_formula(?: \w+)* X y Q (?P=k)(?: /\\ .*)?\."
 )
 _REQUIRE = re.compile(r"^Require Import ([\w\s]+)\.", re.MULTILINE)
+_AXIOM = re.compile(r"^([\w.']+)\s*:", re.MULTILINE)  # as Print Assumptions names them
 _SENTENCE = re.compile(r"^Chars (\d+) - \d+ .* ([\d.]+) secs", re.MULTILINE)
-_GENERATED = "Weights"
 
 
 @dataclass(frozen=True)
@@ -122,11 +124,19 @@ def theorems() -> tuple[Theorem, ...]:
 
 
 @cache
-def available() -> str | None:
-    """Coq's version, if coqc and the MathComp libraries that the theories need are here."""
+def version() -> str | None:
+    """Coq's version, if coqc is here."""
     if shutil.which("coqc") is None:
         return None
-    version = subprocess.run(["coqc", "--print-version"], capture_output=True, text=True)
+    said = subprocess.run(["coqc", "--print-version"], capture_output=True, text=True)
+    return said.stdout.split()[0] if said.stdout else None
+
+
+@cache
+def available() -> str | None:
+    """Coq's version, if coqc and the MathComp libraries that the theories need are here."""
+    if version() is None:
+        return None
     with tempfile.TemporaryDirectory() as folder:
         probe = Path(folder, "probe.v")
         probe.write_text(
@@ -134,14 +144,14 @@ def available() -> str | None:
             "From mathcomp.algebra_tactics Require Import ring.\n"
         )
         tried = _coqc(probe, 60)
-    return version.stdout.split()[0] if tried.returncode == 0 and version.stdout else None
+    return version() if tried.returncode == 0 else None
 
 
 def why_not() -> str:
     """Why the kernel check cannot be run; empty if it can."""
     if available():
         return ""
-    missing = "coqc" if shutil.which("coqc") is None else "MathComp (algebra, algebra-tactics)"
+    missing = "coqc" if version() is None else "MathComp (algebra, algebra-tactics)"
     return f"not run: {missing} not found"
 
 
@@ -164,31 +174,47 @@ def run(
     names: Iterable[str] | None = None,
     builders: Mapping[str, Builder] | None = None,
     *,
-    timeout: float = 300,
+    timeout: float = 900,
     jobs: int = 2,
 ) -> tuple[Result, ...]:
     """Compile the chosen theorems and ask for their assumptions.
 
     `builders` replaces how named witnesses are assembled, as constructions.get(name) does it.
+    `timeout` is in seconds, for all together: what has not ended by then is failed.
     """
     chosen = select(names)
-    if reason := why_not():
-        return tuple(Result(t, "not run", log=reason) for t in chosen)
-    weights, problems = weights_file(builders)
-    texts = theories() | {_GENERATED: weights}
+    if version() is None:
+        return tuple(Result(t, "not run", log=why_not()) for t in chosen)
+    weights, problems = weights_files(builders)
+    texts = theories() | weights
     with tempfile.TemporaryDirectory(prefix="witness-coq-") as folder:
-        compiled = _compile(Path(folder), texts, chosen, time.monotonic() + timeout, jobs)
-    results = []
-    for theorem in chosen:
-        file = compiled[Path(theorem.file).stem]
-        closed = file.assumptions.get(theorem.name, "") == _CLOSED
-        proved: Status = "proved" if file.ok and closed else "failed"
-        log = file.log if not file.ok else "" if closed else file.assumptions.get(theorem.name, "")
-        if not file.ok:
-            log = "\n".join((*problems.values(), log))
-        spent = file.seconds.get(theorem.name, 0.0)
-        results.append(Result(theorem, proved, file.ok, file.ok and closed, spent, log))
-    return tuple(results)
+        try:
+            compiled = _compile(Path(folder), texts, chosen, time.monotonic() + timeout, jobs)
+        except _NothingToCompileWithError as missing:
+            return tuple(Result(t, "not run", log=str(missing)) for t in chosen)
+    unwritten = "\n".join(problems.values())
+    return tuple(_result(theorem, compiled, unwritten) for theorem in chosen)
+
+
+def _result(theorem: Theorem, compiled: Mapping[str, _File], unwritten: str) -> Result:
+    """What was said of one theorem; `unwritten`: which weights are missing, and why."""
+    file = compiled[Path(theorem.file).stem]
+    if not file.ok or theorem.name in file.lost:
+        log = file.log if not file.ok else file.lost[theorem.name]
+        return Result(theorem, "failed", log="\n".join(filter(None, (unwritten, log))))
+    rests_on = file.assumptions.get(theorem.name, "")
+    spent = file.seconds.get(theorem.name, 0.0)
+    if rests_on == _CLOSED:
+        return Result(theorem, "proved", True, True, spent)
+    # axioms that stand for what failed, in this theory or in one that it requires
+    lost = {f"{of}.{name}": why for of, one in compiled.items() for name, why in one.lost.items()}
+    axioms = [name for name in _AXIOM.findall(rests_on) if name in lost]
+    said = [f"{lost[name]}\nrests on {name}, which is not proved" for name in axioms]
+    return Result(theorem, "failed", True, False, spent, "\n".join(said) or rests_on)
+
+
+class _NothingToCompileWithError(Exception):
+    """A library that the theories need is not here."""
 
 
 @dataclass(frozen=True)
@@ -197,6 +223,7 @@ class _File:
     log: str
     assumptions: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    lost: Mapping[str, str] = field(default_factory=dict)  # theorem or lemma: why it failed
     key: str = ""  # the name under which it is kept
     digest: str = ""  # of the compiled theory
     kept: bool = False  # from an earlier run
@@ -221,7 +248,7 @@ def _compile(
             if not (before := started[other].result()).ok:
                 return _File(False, f"{other}.v did not compile: {before.log}")
             digests[other] = before.digest
-        key = kept.key(available() or "", _FLAGS, texts[file], digests)
+        key = kept.key(version() or "", _FLAGS, texts[file], digests)
         return _compile_one(folder, file, texts[file], key, deadline)
 
     with ThreadPoolExecutor(max_workers=jobs) as pool:
@@ -238,29 +265,44 @@ def _compile(
     names: dict[str, list[str]] = {file: [] for file in compiled}
     for theorem in theorems():  # all of a file, so that what is kept of it is whole
         names.get(Path(theorem.file).stem, []).append(theorem.name)
-    new = {file: names[file] for file, one in compiled.items() if one.ok and not one.kept}
+    new = {
+        file: [name for name in names[file] if name not in one.lost]
+        for file, one in compiled.items()
+        if one.ok and not one.kept
+    }
     asked = {file: of for file, of in new.items() if of}
     said = dict.fromkeys(new, (True, dict[str, str]()))
     said |= _assumptions(folder, asked, deadline) if asked else {}
     for file, (answered, assumptions) in said.items():
         one = compiled[file] = replace(compiled[file], assumptions=assumptions)
-        if answered:
+        if answered and not one.lost:
             about = {"assumptions": one.assumptions, "seconds": one.seconds}
             kept.keep(one.key, folder / f"{file}.vo", about)
     return compiled
 
 
 def _compile_one(folder: Path, file: str, text: str, key: str, deadline: float) -> _File:
-    """The theory as it was kept, or compiled now."""
+    """The theory as it was kept, or compiled now, without those of its theorems that fail."""
     made = folder / f"{file}.vo"
     if (said := kept.take(key, made)) is not None:
         found = said["assumptions"], said["seconds"]
         return _File(True, "", *found, key=key, digest=said["digest"], kept=True)
-    tried = _coqc(folder / f"{file}.v", deadline - time.monotonic(), "-time")
-    if tried.returncode != 0:
-        return _File(False, _tail(tried.stderr))
+    if reason := why_not():  # asked only now: what is kept was compiled with what is here
+        raise _NothingToCompileWithError(reason)
+    lost: dict[str, str] = {}
+    while True:
+        tried = _coqc(folder / f"{file}.v", deadline - time.monotonic(), "-time")
+        if tried.returncode == 0:
+            break
+        why = _tail(tried.stderr)
+        rest = without_failed(file, text, tried.stderr)
+        if rest is None:
+            return _File(False, why)
+        text = rest.text
+        lost |= dict.fromkeys(rest.lost, why)
+        (folder / f"{file}.v").write_text(text, encoding="utf-8")
     spent = _seconds(text, tried.stdout)
-    return _File(True, "", seconds=spent, key=key, digest=kept.digest(made))
+    return _File(True, "", seconds=spent, lost=lost, key=key, digest=kept.digest(made))
 
 
 def _assumptions(

@@ -48,6 +48,11 @@ class Source:
     open: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def group(self) -> str:
+        """The construction or the paper that it is of."""
+        return self.witness.partition(".")[0]
+
+    @property
     def builder(self) -> Builder:
         """What makes the witness."""
         module, _, function = self.witness.rpartition(".")

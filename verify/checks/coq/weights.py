@@ -30,36 +30,47 @@ if TYPE_CHECKING:
     from proofs.layer import Layer
 
 
-def weights_file(builders: Mapping[str, Builder] | None = None) -> tuple[str, dict[str, str]]:
-    """The text of Weights.v, and {source: why it could not be written down}.
+def weights_files(
+    builders: Mapping[str, Builder] | None = None,
+) -> tuple[dict[str, str], dict[str, str]]:
+    """{theory: its text} of the weights, and {source: why it could not be written down}.
 
-    `builders` replaces how a named witness is built; what is not written down leaves its theorems
-    without weights, so they cannot compile.
+    A theory for each construction and for each paper, Weights_newton and Weights_fu2023, so that
+    what has other weights leaves the theorems of the others as they were. `builders` replaces how a
+    named witness is built; what is not written down leaves its theorems without weights, so they
+    cannot compile.
     """
     builders = dict(builders or {})
-    written: dict[str, Callable[[], str]] = {
-        source.name: partial(section, source, builders.get(source.witness) or source.builder)
+    written: list[tuple[str, str, Callable[[], str]]] = [
+        (source.group, source.name, partial(section, source, builders.get(source.witness)))
         for source in SOURCES
-    }
-    written |= {chain.name: partial(chains.section, chain) for chain in chains.sources()}
-    sections, problems = [], {}
-    for name, write in written.items():
+    ]
+    written += [
+        (chains.PAPER, chain.name, partial(chains.section, chain)) for chain in chains.sources()
+    ]
+    texts: dict[str, str] = {}
+    problems: dict[str, str] = {}
+    for group, name, write in written:
+        theory = f"Weights_{group}"
+        texts.setdefault(theory, HEADER)
         try:
-            sections.append(write())
+            texts[theory] += "\n" + write()
         except (NotUniformError, ValueError, TypeError) as error:
             problems[name] = str(error)
-    return HEADER + "\n".join(sections), problems
+    return texts, problems
 
 
 HEADER = """\
 (* Written from the assembled witnesses by verify/checks/coq/weights.py. *)
 Require Import Prelude Matrices Layer.
-
 """
 
 
-def section(source: Source, build: Builder) -> str:
-    """The Coq section that defines embedding, start, step, end and witness of one source."""
+def section(source: Source, build: Builder | None = None) -> str:
+    """The Coq section that defines embedding, start, step, end and witness of one source.
+
+    `build` replaces how its witness is assembled.
+    """
     for n in (1, *WRITTEN) if source.knows_n else ():
         _check_n(source, build, n)
     texts = []
@@ -108,7 +119,7 @@ def _in_n(coefficient: Any) -> Any:
     )
 
 
-def _check_n(source: Source, build: Builder, n: int) -> None:
+def _check_n(source: Source, build: Builder | None, n: int) -> None:
     """Raises NotUniformError where the layers for n examples are not those written, at this n."""
 
     import sympy
@@ -167,7 +178,7 @@ class _Parts:
 
 def _parts(
     source: Source,
-    build: Builder,
+    build: Builder | None,
     d: int,
     repeats: int,
     n: int = PRIME,

@@ -17,6 +17,7 @@ import constructions
 from ... import pool
 from ...claim import Claim, builtin, failing
 from ...inputs.progress import Say, nothing
+from ...kept import Kept
 from ...papers import paper_of
 from .. import pages
 from ..acts import story_html
@@ -26,7 +27,6 @@ from ..lessons import Chapter, chapter
 from ..mathml import plain
 from ..report_page import frame
 from .index_table import INDEX_SCRIPT, statements_index
-from .kept import Kept
 from .links import INDEX, STORY, Links, Stop, linked
 
 TITLE = "A transformer can learn by attention alone: here are weights that do it"

@@ -1,7 +1,7 @@
-"""Pages that were made before, kept among the user's caches: all of them cost half a minute.
+"""Pages and proofs that were made before, kept among the user's caches.
 
 What is kept is only taken up where every file of the three packages, and the versions of what they
-rest on, are those that it was made with; then the page would come out the same, verdicts included,
+rest on, are those that it was made with; then the they would come out the same, verdicts included,
 since checks are seeded.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,10 +20,18 @@ from typing import Any
 
 from constructions.files import write_whole
 
-from ...report.as_json import versions
+from .report.as_json import versions
 
 PACKAGES = ("constructions", "proofs", "verify")
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[1]
+
+
+def caches() -> Path:
+    """What is kept of witnesses: WITNESS_CACHE, or `witness` in the user's folder of caches."""
+    chosen = os.environ.get("WITNESS_CACHE")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "witness")
 
 
 @cache
