@@ -9,10 +9,12 @@ import gc
 import os
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import fields, replace
+from functools import cache
 from typing import Any
 
 from . import engine
@@ -27,6 +29,8 @@ WORTH_IT = 8  # claims; below that, starting a process costs more than it saves
 
 # started first, so that nobody waits for them in the end; only the time depends on it
 LONG = ("akyurek2022.precision",)
+
+PARENT_SEEN = 0.5  # seconds between two looks of a worker whether its parent is there
 
 Outcome = Mapping[str, Any]  # the fields of a Report but for its claim, which does not travel
 
@@ -99,11 +103,31 @@ def each(
     )
     with _quiet_when_cut_short():
         with _workers_ignore_ctrl_c():
-            results = parallel(delayed(_call)(function, call) for call in calls)
+            parent = os.getpid()
+            results = parallel(delayed(_in_worker)(parent, function, call) for call in calls)
         try:
             yield from results
         finally:
             results.close()
+
+
+def _in_worker(parent: int, function: Callable[..., Any], call: Sequence[Any]) -> Any:
+    _end_with(parent)
+    return _call(function, call)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """From now on this process ends when its parent has, however that ended: one that was killed
+    could not say so."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_SEEN)
+        os._exit(1)
+
+    if os.name == "posix":  # elsewhere a process keeps the number of a parent that has ended
+        threading.Thread(target=watch, daemon=True, name="watches the parent").start()
 
 
 def _call(function: Callable[..., Any], call: Sequence[Any]) -> Any:

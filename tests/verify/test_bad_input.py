@@ -319,6 +319,34 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(
     refuses("only one of", *call, "-o", "-", "--json", "-")
 
 
+def test_no_output_replaces_another_or_what_is_read(
+    refuses: Any, table: Any, tmp_path: Path
+) -> None:
+    data, claims = table(GOOD), table("from verify import claim\n", "mine.py")
+    query = table("a,b\n1,2\n", "query.csv")
+    out, link = str(tmp_path / "out"), tmp_path / "link"
+    link.symlink_to(data)
+    call = ("run", "newton", "--data", data, "--target", "t")
+    refuses("--json and -o would both write", *call, "-o", out, "--json", f"{tmp_path}/./out")
+    for path in (data, str(link)):
+        refuses(f"-o would replace {path}, which is read", *call, "-o", path)
+        refuses(f"--json would replace {path}", *call, "--json", path)
+    refuses(f"-o would replace {query}", *call, "--query", query, "-o", query)
+    refuses("--json and --html would both", "check", "newton", "--json", out, "--html", out)
+    refuses("--html and --markdown", "check", "newton", "--html", out, "--markdown", out)
+    refuses(f"--json would replace {claims}", "check", f"{claims}:a", "--json", claims)
+    refuses(f"--json would replace {claims}", "prove", claims, "--json", claims)
+    refuses(f"-o would replace {claims}", "sweep", f"{claims}:a", "-o", claims)
+    refuses(f"--html would replace {claims}", "measure", f"{claims}:f", "--html", claims)
+    refuses("--json and --html would", "measure", "newton", "--json", out, "--html", out)
+    refuses("--json and --plot would", "bench", "--json", out, "--plot", out)
+
+
+def test_what_goes_nowhere_may_go_there_twice(table: Any) -> None:
+    call = ("run", "newton", "--data", table(GOOD), "--target", "t")
+    assert cli.main([*call, "-o", "/dev/null", "--json", "/dev/null"]) == 0
+
+
 def test_what_was_there_stays_when_a_run_fails(table: Any, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     out.write_text("before")

@@ -442,13 +442,6 @@ def test_a_large_one_is_shown_in_part_and_says_where_the_whole_is() -> None:
     assert "--json FILE" in shown[-1] and any("…" in line for line in shown)
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_where_the_terminal_has_no_other_signs_it_is_in_ascii(encoding: str) -> None:
-    row = [str(Fraction(i, 3) ** 20) for i in range(30)]
-    for line in counterexample.lines({**SMALL, "X": [row] * 30, "y": row}, encoding):
-        assert line.isascii()
-
-
 def test_targets_and_predictions_may_be_vectors() -> None:
     vectors = {**SMALL, "y": [["1", "2"], ["3", "4"]], "prediction": [["1", "2"]]}
     said = "\n".join(counterexample.lines(vectors))

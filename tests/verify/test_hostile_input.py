@@ -273,6 +273,39 @@ def test_ctrl_c_leaves_no_traceback_and_no_part_of_a_file(tmp_path, arguments, a
     assert os.listdir(tmp_path) == []
 
 
+def test_check_leaves_nothing_in_the_working_directory(tmp_path):
+    call = [sys.executable, "-m", "verify", "check", "gd_plus_plus", "--quick"]
+    done = subprocess.run(call, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0 and "as expected" in done.stdout, done.stderr
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_sweep_that_is_killed_leaves_no_process_behind(tmp_path):
+    grid = ("--set", "d=6", "--set", "seed=0:99999", "--workers", "2")
+    started = subprocess.Popen(
+        [sys.executable, "-m", "verify", "sweep", "newton", "-o", "swept.jsonl", *grid],
+        cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    swept, until = tmp_path / "swept.jsonl", time.monotonic() + 120
+    while not (swept.exists() and swept.stat().st_size) and time.monotonic() < until:
+        time.sleep(0.1)
+    children = Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text().split()
+    started.kill()
+    started.wait()
+    assert len(children) >= 2 and swept.stat().st_size
+    until = time.monotonic() + 30
+    while any(map(alive, children)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not any(map(alive, children))
+
+
+def alive(pid: str) -> bool:
+    """Whether there is such a process, other than one that only waits to be counted."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
 # The fuzzer's own limit counts the peak of the process that started it, which is this test run's;
 # so the address space is limited instead, and a parser that fills it ends in MemoryError.
 FUZZ = """

@@ -37,7 +37,7 @@ def bench(
     a sound case refuted, or a prediction off by more than its bound without a warning.
     """
     from ..inputs.errors import WrongCall, at_least
-    from ..inputs.files import check_writable, write
+    from ..inputs.files import check_outputs, write
     from ..inputs.progress import Progress
     from ..report.as_json import dumps
     from ..report.tables import console
@@ -49,8 +49,7 @@ def bench(
     if (sensitivity or soundness) and plot is not None:
         raise WrongCall("--plot is for the figures of speed; the others draw nothing")
     at_least("seed", seed)
-    for path in (json, plot):
-        check_writable(path)
+    check_outputs({"--json": json, "--plot": plot})
     with Progress("figures") as progress:
         if sensitivity:
             from ..quality import sensitivity as measured

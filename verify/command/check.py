@@ -67,7 +67,7 @@ def check(
     from .. import pool
     from ..claim import Broken, Budget
     from ..inputs.errors import WrongCall, at_least
-    from ..inputs.files import check_writable, write
+    from ..inputs.files import check_outputs, write
     from ..inputs.names import choose
     from ..inputs.progress import Progress
     from ..report import as_json, report, text
@@ -80,11 +80,8 @@ def check(
     if not 0 <= seed < 2**63:
         raise WrongCall(f"--seed must be between 0 and 2^63 - 1, not {seed}")
     at_least("workers", workers)
-    outputs = [path for path in (json, html, markdown) if path is not None]
-    if outputs.count("-") > 1:
-        raise WrongCall("only one of --json, --html and --markdown can go to standard output")
-    for path in outputs:
-        check_writable(path)
+    outputs = {"--json": json, "--html": html, "--markdown": markdown}
+    check_outputs(outputs, names or ())
     asked = report.Asked(tuple(names or ()), variant)
     hashes = report.sha256_of(asked.names)
     chosen = choose(asked.names, variant)
@@ -104,7 +101,7 @@ def check(
         from ..page import write_report
 
         write_report(document, html)
-    if "-" not in outputs:
+    if "-" not in outputs.values():
         took = f"{time.perf_counter() - start:.1f} s, seed {seed}{', quick' if quick else ''}"
         _print(reports, document["claims"], took, verbose, budget.coq and not kernel_here())
     for made in reports:
@@ -175,7 +172,7 @@ def _print_counterexample(out: Any, made: Report, few: bool) -> None:
     if not shown:
         return
     out.print("" if few else f"\n{made.claim.id} ({made.claim.variant})", markup=False)
-    for line in counterexample.lines(shown, out.encoding):
+    for line in counterexample.lines(shown):
         out.print(line, markup=False, soft_wrap=True)
     if hint := (getattr(made.verdict, "first_difference", None) or {}).get("hint"):
         out.print(f"  hint: {hint}", markup=False, soft_wrap=True)

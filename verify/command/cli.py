@@ -16,8 +16,10 @@ from typing import Any
 
 import typer
 
+from ..inputs.browser import caches
 from ..inputs.errors import WrongCall
 from ..inputs.where_raised import user_refusal
+from ..report.signs import in_letters
 from .bench import bench
 from .check import check
 from .doctor import doctor
@@ -57,7 +59,9 @@ USAGE: type[Exception] = next(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    with warnings.catch_warnings():
+    if "hypothesis" not in sys.modules:  # what it keeps would lie in the working directory
+        os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(caches() / "hypothesis"))
+    with in_letters(), warnings.catch_warnings():
         warnings.showwarning = _warn
         return _status(given)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from constructions import numbers
 
+from ..inputs.files import write
 from ..quality.machine import memory_bytes
 from ..report.as_json import dumps, versions
 from .options import JSON
@@ -22,7 +23,7 @@ def doctor(json: JSON = False) -> None:
     """What this machine can check, and what it lacks."""
     found = examine()
     if json:
-        print(dumps(found), end="")
+        write("-", dumps(found))
         return
     machine = found["machine"]
     memory = machine["memory_bytes"]

@@ -115,12 +115,12 @@ def _write_page(name: str, settings: Sequence[str], output: str | None) -> Path 
         if not known and all(claim.witness is None for claim in claims):
             if settings:
                 raise WrongCall(f"{name} is a statement without a transformer: it takes no --set")
-            target = _place(output, f"{claims[0].id}.html")
+            target = _place(output, f"{claims[0].id}.html", name)
             page.write_statement(claims, file_of(name), target)
         else:
             found = subject(name)
             given = parse(name, found.signature, settings)
-            target = _place(output, f"{found.title}.html")
+            target = _place(output, f"{found.title}.html", name)
             if found.file is not None:
                 page.write_own_page(found, given, target)
             else:
@@ -139,14 +139,17 @@ def constructions_named() -> tuple[str, ...]:
     return tuple(constructions.names())
 
 
-def _place(output: str | None, file: str) -> str:
-    """Where a page is to be written: the file that was named, or in the folder that was."""
+def _place(output: str | None, file: str, *read: str) -> str:
+    """Where a page is to be written: the file that was named, or in the folder that was.
+
+    Raises WrongCall where it would replace what is `read`.
+    """
     from ..inputs import browser
-    from ..inputs.files import check_writable
+    from ..inputs.files import check_outputs
 
     if output is None:
         target = str(browser.pages_folder() / file)
     else:
         target = str(Path(output) / file) if output != "-" and Path(output).is_dir() else output
-    check_writable(target)
+    check_outputs({"-o": target}, read)
     return target

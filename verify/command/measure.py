@@ -65,7 +65,7 @@ def measure(
     The fingerprint says which algorithm it follows, within an error, or that it follows none.
     """
     from ..inputs.errors import WrongCall
-    from ..inputs.files import check_writable, write
+    from ..inputs.files import check_outputs, write
     from ..inputs.progress import Progress
     from ..learners.model import NoModelError
     from ..learners.report.measured import measure as measured
@@ -73,10 +73,7 @@ def measure(
     from ..report.tables import console
 
     _check(d, n, prompts, noise, seed, within, paper)
-    if json == html == "-":
-        raise WrongCall("only one of --json and --html can go to standard output")
-    for path in (json, html):
-        check_writable(path)
+    check_outputs({"--json": json, "--html": html}, (name,))
     sizes = _sizes(paper)
     given = _given(name, settings or [], d, n, sizes)
     with Progress("parts") as progress:

@@ -30,7 +30,7 @@ def new(
     that is like your claim.
     """
     from ..inputs.errors import WrongCall
-    from ..inputs.files import check_writable, write
+    from ..inputs.files import check_outputs, write
 
     there = examples()
     if start not in there:
@@ -40,7 +40,7 @@ def new(
         raise WrongCall(f"{path}: a claim file is named like my_claim.py")
     if file.exists() or file.is_symlink():
         raise WrongCall(f"{path} is there already; nothing is overwritten")
-    check_writable(path)
+    check_outputs({"FILE.py": path})
     write(path, renamed(there[start].read_text(encoding="utf-8"), start, file.stem))
     typer.echo(f"wrote {path}; next: witness check {path}", err=True)
 

@@ -43,7 +43,7 @@ def prove(
 
     Exit status 1: a theorem is not proved; 2: Coq was asked for and is not here.
     """
-    from ..inputs.files import check_writable, write
+    from ..inputs.files import check_outputs, write
     from ..inputs.progress import Progress
     from ..report.as_json import dumps, versions
 
@@ -51,7 +51,7 @@ def prove(
         raise WrongCall(f"--kernel takes coq, not {kernel!r}")
     if steps not in (None, "latex", "markdown"):
         raise WrongCall(f"--steps takes latex or markdown, not {steps!r}")
-    check_writable(json)
+    check_outputs({"--json": json}, names or ())
     chosen, in_coq, built = choose(names or (), kernel == "coq")
     loud = json != "-"
     done: list[dict[str, Any]] = []

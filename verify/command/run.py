@@ -14,7 +14,7 @@ import typer
 from constructions.numbers import names as number_systems
 
 from ..inputs.errors import WrongCall, at_least
-from ..inputs.files import check_writable, write
+from ..inputs.files import check_outputs, write
 from ..inputs.progress import Progress
 from ..report.as_json import dumps, versions
 from ..report.tables import console, grid, number, plural
@@ -81,10 +81,7 @@ def run(
         raise WrongCall(f"--numbers takes {', '.join(NUMBERS)}, not {numbers!r}")
     at_least("rows", rows)
     at_least("seed", seed)
-    for path in (json, output):
-        check_writable(path)
-    if json == "-" and output == "-":
-        raise WrongCall("only one of --json and -o can go to standard output")
+    check_outputs({"--json": json, "-o": output}, (name, data, query))
     state = examples.state(name, data)
     found = subject(name, state.variant if state is not None else None)
     found.refuse_no_regression("the rows of a table are")

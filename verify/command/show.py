@@ -19,6 +19,7 @@ def list_all(
     """Every witness, with its parameters; or every paper, with how its statements fare."""
     import constructions
 
+    from ..inputs.files import write
     from ..report.as_json import dumps
 
     if papers:
@@ -46,7 +47,7 @@ def list_all(
     known = _claims() if claims else []
     if json:
         made = {"schema": "witness-list/1", "witnesses": witnesses}
-        print(dumps(made | ({"claims": known} if claims else {})), end="")
+        write("-", dumps(made | ({"claims": known} if claims else {})))
         return
     for one in witnesses:
         print(f"{one['name']}({', '.join(map(_shown, one['parameters']))})")
@@ -65,6 +66,7 @@ def list_all(
 def _list_papers(json: bool) -> None:
     """Every paper: a line about its statements, title and authors. Nothing is run."""
     from .. import claim_texts
+    from ..inputs.files import write
     from ..report import index
     from ..report.as_json import dumps
 
@@ -80,7 +82,7 @@ def _list_papers(json: bool) -> None:
             }
             for name, paper in known.items()
         ]
-        print(dumps({"schema": "witness-list/1", "papers": made}), end="")
+        write("-", dumps({"schema": "witness-list/1", "papers": made}))
         return
     for name, paper in known.items():
         print(index.line(name, listed.get(name, []), paper))
@@ -131,6 +133,7 @@ def show(
     Sizes that are not set are small; numbers that are not set stay letters.
     """
     from ..inputs.errors import WrongCall
+    from ..inputs.files import write
     from ..inputs.names import subject
     from ..inputs.settings import call, fill, needed, parse
     from ..report.as_json import dumps
@@ -150,7 +153,7 @@ def show(
         witness, chosen = found.build(given | numbers), numbers
         in_numbers = f"in letters it cannot be built: {error}"
     if json:
-        print(dumps(witness.to_json() | {"digest": witness.digest}), end="")
+        write("-", dumps(witness.to_json() | {"digest": witness.digest}))
         return
     print(f"{name}  {call(given | chosen)}")
     if chosen:

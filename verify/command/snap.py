@@ -55,14 +55,14 @@ def snap(
     from ..claim import load_file
     from ..engine import run
     from ..inputs.errors import WrongCall
-    from ..inputs.files import check_writable, write
+    from ..inputs.files import check_outputs, write
     from ..learners.snap.choose import NoAlgorithmError
     from ..learners.snap.claim_file import text
 
     to = _claim_file(output)
     given = {"n": n, "d": d, "factor": factor, "read": read, "scale": scale}
     reading = _reading(weights, {k: v for k, v in given.items() if v is not None}, heads)
-    check_writable(output)
+    check_outputs({"-o": output}, (weights,))
     share = _positive("tolerance", tolerance)
     try:
         found = _snapped(weights, reading, None if box is None else _positive("box", box), share)

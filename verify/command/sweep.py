@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..inputs.errors import WrongCall, at_least
-from ..inputs.files import reason
+from ..inputs.files import check_outputs, reason
 from ..inputs.progress import Progress, Say, nothing
 from ..report.as_json import plain
 from .options import NAME
@@ -63,6 +63,7 @@ def sweep(
     at_least("workers", workers, 1)
     if output == "-":
         raise WrongCall("-o must be a file: a sweep goes on from what is in it")
+    check_outputs({"-o": output}, (name,))
     with Progress("sweep", 1) as progress:
         done = run(name, settings or (), output, workers, dask, progress)
     before = f", {done['before']} were there" if done["before"] else ""

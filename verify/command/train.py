@@ -88,15 +88,14 @@ def _trained(learners: list[tuple[Settings, Path]]) -> None:
     """Trains them one after the other, and says how each fared."""
     import time
 
-    from ..inputs.files import check_writable
+    from ..inputs.files import check_outputs
     from ..inputs.progress import Progress
     from ..learners.trained.stored import save
     from ..learners.trained.training import train as trained
     from ..report.tables import console, grid
 
     for _, path in learners:
-        for beside in (path, path.with_suffix(".json")):
-            check_writable(beside)
+        check_outputs({"-o": path, "its curve": path.with_suffix(".json")})
     rows = []
     with Progress("steps", sum(settings.steps for settings, _ in learners)) as progress:
         for settings, path in learners:

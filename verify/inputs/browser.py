@@ -11,15 +11,20 @@ from .errors import WrongCall
 from .files import reason
 
 
-def pages_folder() -> Path:
-    """The folder for pages among the user's caches. Raises WrongCall where there can be none."""
+def caches() -> Path:
+    """This program's folder among the user's caches; it may not be there yet."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
     elif sys.platform == "darwin":
         base = Path.home() / "Library" / "Caches"
     else:
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(base) / "witness" / "pages"
+    return Path(base) / "witness"
+
+
+def pages_folder() -> Path:
+    """The folder for pages among the user's caches. Raises WrongCall where there can be none."""
+    folder = caches() / "pages"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from constructions.files import temporary_beside, write_whole
 
+from .claim_files import file_of
 from .errors import WrongCall
 
 
@@ -34,10 +35,41 @@ def write(path: str | Path, content: str | bytes) -> None:
             write_whole(target, data)
 
 
-def check_writable(path: str | Path | None) -> None:
-    """Raises WrongCall now rather than after a long run."""
-    if path is None or str(path) == "-":
-        return
+def check_outputs(
+    outputs: Mapping[str, str | Path | None], inputs: Iterable[str | Path | None] = ()
+) -> None:
+    """Raises WrongCall now rather than after a long run: where a file cannot be written, where two
+    options ({option: its file, or None}) name one file, or one would replace what is read.
+
+    Inputs are as they were typed: "FILE.py:CLAIM" and "PAGE.html#..." are their files.
+    """
+    given = [(option, str(path)) for option, path in outputs.items() if path is not None]
+    to_stdout = [option for option, path in given if path == "-"]
+    if len(to_stdout) > 1:
+        raise WrongCall(f"only one of {' and '.join(to_stdout)} can go to standard output")
+    files = [(option, path) for option, path in given if path != "-"]
+    for number, (option, path) in enumerate(files):
+        _check_writable(path)
+        for other, before in files[:number]:
+            if _same_file(path, before):
+                raise WrongCall(f"{other} and {option} would both write {path}")
+        for read in filter(None, map(str, filter(None, inputs))):
+            if any(_same_file(path, one) for one in (read, file_of(read), read.partition("#")[0])):
+                raise WrongCall(f"{option} would replace {path}, which is read")
+
+
+def _same_file(a: str, b: str | None) -> bool:
+    """Whether both are one regular file, whatever links lead to it."""
+    if not b or b == "-":
+        return False
+    with suppress(OSError, ValueError):
+        if os.path.exists(a) and os.path.exists(b):
+            return os.path.isfile(a) and os.path.samefile(a, b)
+        return os.path.realpath(a) == os.path.realpath(b)
+    return False
+
+
+def _check_writable(path: str) -> None:
     with _refused_in_one_line(path):
         target = Path(path).resolve()
         if target.is_dir():

@@ -87,7 +87,7 @@ def _bar(unit: str) -> Any:
     )
 
     return Progress(
-        SpinnerColumn(),
+        SpinnerColumn("line"),
         MofNCompleteColumn(),
         TextColumn(unit),
         BarColumn(bar_width=24),

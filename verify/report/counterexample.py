@@ -14,17 +14,8 @@ PROMPT = ("X", "y", "queries", "prediction", "algorithm")
 Row = list[str]
 
 
-def lines(counterexample: Mapping[str, Any], encoding: str = "utf-8") -> Iterator[str]:
-    """The counterexample line by line; parts of a large one are left out, and that is said.
-
-    Where the encoding has no other signs, in ASCII.
-    """
-    plain = not _can(encoding, "…≈│")
-    for line in _lines(counterexample):
-        yield _in_ascii(line) if plain else line
-
-
-def _lines(counterexample: Mapping[str, Any]) -> Iterator[str]:
+def lines(counterexample: Mapping[str, Any]) -> Iterator[str]:
+    """The counterexample line by line; parts of a large one are left out, and that is said."""
     parameters = counterexample.get("parameters") or {}
     apart = (*PROMPT, "parameters", "parts", "query_parts")
     others = {name: v for name, v in counterexample.items() if name not in apart}
@@ -113,17 +104,3 @@ def _text(value: Any) -> str:
         except (ValueError, ZeroDivisionError):
             pass
     return str(value)
-
-
-def _can(encoding: str, text: str) -> bool:
-    try:
-        text.encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
-
-
-def _in_ascii(line: str) -> str:
-    for sign, written in (("…", "..."), ("≈", "~"), ("│", "|")):
-        line = line.replace(sign, written)
-    return line.encode("ascii", "replace").decode()
