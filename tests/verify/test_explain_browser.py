@@ -230,7 +230,7 @@ def test_a_page_runs_its_example_steps_through_every_layer_and_fits_a_projector(
             assert (bound < 1).all()
         assert (np.abs(predictions(browser) - should) <= bound).all()
         answers = browser.js(
-            "page.exercises.filter((e) => e.answer).map(page.rightAnswer)"
+            "page.exercises.filter((e) => e.answer !== null).map(page.rightAnswer)"
             ".map((v) => (Number.isFinite(v) ? v : String(v)))"
         )
         assert all(isinstance(value, (int, float)) for value in answers), answers

@@ -46,6 +46,11 @@ def theorem51(d: int, examples: int, iterations: int) -> Any:
     return theorem51(d, examples, iterations, Fraction(1, 3), printed=False)
 
 
+def subleq(d: int, steps: int) -> Any:
+    """Commands of SUBLEQ on words and addresses of d bits."""
+    return constructions.build("subleq", d=d, address=d, temperature=10, loops=steps)
+
+
 def splines(d: int, layers: int) -> Any:
     """Least squares on d + 2 quadratic B-splines of a number."""
     return constructions.build(
@@ -73,6 +78,15 @@ def papers() -> Iterator[Row]:
         ridge = made.parameters["ridge"].example or 1
         sizes = {"d": DIMENSIONS, "examples": five, "ridge": (ridge,), **examples_of(made)}
         yield Row(made.name, computes, made, sizes, {}, f"O(n) layers, {units}")
+
+    yield Row(
+        "subleq",
+        "k commands of SUBLEQ, words and addresses of d bits",
+        subleq,
+        {"d": (2, 3, 4, 5, 6), "steps": four},
+        {},
+        "giannou2023's code: 10 layers a command",
+    )
 
 
 def examples_of(made: Construction) -> dict[str, Sequence[Any]]:

@@ -21,14 +21,15 @@ from ..report import tables
 from ..report.as_json import versions
 from . import builders, mutants
 from .judges import CLAIMED, KINDS, THEOREMS, Finding, Trial, judge, judge_builder, judge_in_coq
-from .trials import CORE, TRIALS, left_out, not_judged, of_papers, trial
+from .trials import CORE, FEW_MUTANTS, TRIALS, left_out, not_judged, of_papers, trial
 
 FEW, FEW_BUILDERS = 8, 3  # mutants of each witness and of its builder in a quick run
 MOST_WEIGHTS, MOST = 40, 80  # of each change of one witness, evenly spread
 MOST_OF_PAPERS = 6  # the same of one claim of a paper
 SAMPLED = (
     f"of each witness at most {MOST_WEIGHTS} mutants for each change of weights and {MOST} for "
-    f"each other change, of claims of papers {MOST_OF_PAPERS}, evenly spread over its parts"
+    f"each other change, of claims of papers and of `subleq` {MOST_OF_PAPERS}, evenly spread over "
+    "its parts"
 )
 WITNESS, BUILDERS, IN_COQ = "witness", "builders", "written in Coq"
 CHUNKS = {WITNESS: 24, BUILDERS: 4, IN_COQ: 1}  # what a worker judges in one go
@@ -135,7 +136,8 @@ def _sampled(name: str, quick: bool, seed: int) -> list[int]:
     numbers: list[int] = []
     for change, found in by_change.items():
         most = MOST_WEIGHTS if change in mutants.CHANGES else MOST
-        most = min(len(found), MOST_OF_PAPERS if name in of_papers() else most)
+        few = name in of_papers() or name in FEW_MUTANTS
+        most = min(len(found), MOST_OF_PAPERS if few else most)
         numbers += (found[i * len(found) // most] for i in range(most))
     return sorted(numbers)[:: _step(len(numbers)) if quick else 1]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import product
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -60,6 +61,16 @@ class Machine:
         )
         command = self.commands[self.counter - len(self.memory) - 1]
         return replace(self, memory=tuple(memory), counter=counter, last=command)
+
+    def executes(self, steps: int) -> bool:
+        """Whether so many commands can be executed: each has to go to one that is there."""
+        state = self
+        try:
+            for _ in range(steps):
+                state = state.step()
+        except ValueError:
+            return False
+        return True
 
     def run(self) -> Iterator[Machine]:
         """All states, the first one included, until a command goes to itself and changes nothing.
@@ -128,11 +139,7 @@ def is_machine(case: Case) -> bool:
     (counter, last) = np.split(case.queries[0], [k])
     if not are_bits(counter) or not (are_bits(last) or not any(last)):
         return False
-    try:
-        read_off(case.X, case.queries, k).step()
-    except ValueError:
-        return False
-    return True
+    return read_off(case.X, case.queries, k).executes(1)
 
 
 def _pointers(row: Any, k: int) -> Command:
@@ -182,6 +189,22 @@ def sorting(word: int, values: Sequence[int]) -> Machine:
             commands += [(d, d), (u, u), (x, u), (u, d), (y, d, skip)]  # d = x - y
             commands += [(d, x), (u, u), (d, u), (u, y)]
     return program(word, (*values, 0, 0), commands)
+
+
+def every(word: int, address: int, steps: int = 1) -> Iterator[Machine]:
+    """Every state of every machine of this size from which so many commands can be executed."""
+    values = range(-(2 ** (word - 1)), 2 ** (word - 1))
+    for m, count in product(range(1, 2**address - 1), range(1, 2**address - 1)):
+        if m + count >= 2**address:
+            continue
+        places, targets = range(1, m + 1), range(m + 1, m + count + 1)
+        each = list(product(places, places, targets))
+        for memory, commands, counter, last in product(
+            product(values, repeat=m), product(each, repeat=count), targets, (None, *each)
+        ):
+            state = Machine(word, address, memory, commands, counter, last)
+            if state.executes(steps):
+                yield state
 
 
 @st.composite

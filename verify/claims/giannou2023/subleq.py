@@ -210,15 +210,18 @@ LOOP_SIZES = [
 ]
 
 
-@st.composite
-def prompts(draw: Any) -> Case:
+def case_of(state: Machine) -> Case:
     """A machine as a prompt: columns of memory, then of commands; the query is its counter."""
-    state = draw(machines())
     X, asked = state.columns()
     given = {"d": state.word, "address": state.address}
     given["temperature"] = enough(state.word, state.address)
     fields = paper.columns(state.word, state.address).fields
     return Case(given, X, np.zeros((len(X), 0), dtype=object), asked, fields, 0)
+
+
+def prompts() -> st.SearchStrategy[Case]:
+    """Prompts of drawn machines."""
+    return machines().map(case_of)
 
 
 SUBLEQ = (

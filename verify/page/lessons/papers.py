@@ -63,9 +63,10 @@ TEMPORAL = Lesson(
             answer="-1/3",
         ),
         Exercise(
-            "With γ = 0, of which algorithm are the layers steps?",
-            "The next state plays no part then.",
-            "Preconditioned gradient descent on the mean of squared errors: 1 for yes.",
+            "With γ = 0 and C = 1 a layer is a gradient step on half the mean of (r − wφ)². Of which "
+            "step size?",
+            "The next state plays no part then; the gradient is minus the mean of (r − wφ)φ.",
+            "w moves by C times that mean: 1.",
             answer="1",
         ),
         Exercise(

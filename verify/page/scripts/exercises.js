@@ -38,7 +38,7 @@ function reached(state) {
 function setUpExercises() {
   DATA.lesson.exercises.forEach((exercise, i) => {
     const place = document.querySelector(`[data-exercise="${i}"]`);
-    place.innerHTML = exercise.answer
+    place.innerHTML = exercise.answer !== null
       ? `<form><label>Your answer <input type="text" inputmode="decimal" size="10"></label> <button>check</button> <output role="status"></output></form>`
       : `<p><a href="#play">Do it above</a>; this line notices. <output role="status"></output></p>`;
     const form = place.querySelector("form");
@@ -64,7 +64,7 @@ function settle(place, right, otherwise) {
 function renderExercises() {
   DATA.lesson.exercises.forEach((exercise, i) => {
     const place = document.querySelector(`[data-exercise="${i}"]`);
-    if (exercise.answer || !place || place.querySelector(".good")) return;
+    if (exercise.answer !== null || !place || place.querySelector(".good")) return;
     if (app.touched && reached(exercise.state)) settle(place, true, "");
   });
 }
