@@ -90,7 +90,7 @@ class Lesson:
     picture: Picture | None = None
     construction: str = ""
     X: tuple[tuple[float, ...], ...] = ((1, 1), (-1, 1), (0, 1))
-    y: tuple[float, ...] = (3, -1, 2)
+    y: tuple[Any, ...] = (3, -1, 2)
     queries: tuple[tuple[float, ...], ...] = ((0.5, 1),)
     lens: str = "slot"
     left: str = ""

@@ -213,7 +213,7 @@ LOOP_SIZES = [
 def case_of(state: Machine) -> Case:
     """A machine as a prompt: columns of memory, then of commands; the query is its counter."""
     X, asked = state.columns()
-    given = {"d": state.word, "address": state.address}
+    given: dict[str, Any] = {"d": state.word, "address": state.address}
     given["temperature"] = enough(state.word, state.address)
     fields = paper.columns(state.word, state.address).fields
     return Case(given, X, np.zeros((len(X), 0), dtype=object), asked, fields, 0)
