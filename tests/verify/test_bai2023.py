@@ -16,7 +16,7 @@ from proofs.slotmap import SlotMap
 from proofs.statements.papers.bai2023 import THEOREMS
 from verify import engine
 from verify.claim import builtin
-from verify.claims import bai2023 as claims
+from verify.claims.bai2023 import ridge as claims
 
 CLAIMS = {
     (claim.id.removeprefix("bai2023."), claim.variant): claim
