@@ -6,13 +6,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import browser as driver
 import pytest
 
 from verify.checks.coq import kernel
+from verify.command import cli
 
 ROOT = Path(__file__).parents[2]
 # where Coq is missing the check is run without it
@@ -38,6 +41,34 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     base = tmp_path_factory.getbasetemp()
     run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     os.environ["WITNESS_CACHE"] = str(run / "cache")
+
+
+@pytest.fixture
+def witness(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Calls the command: (exit status, standard output, standard error)."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = cli.main(arguments)
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[driver.Browser]:
+    """A browser with a window of 1280 × 720."""
+    made = driver.Browser()
+    made.size(1280, 720)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the pages of one module are written, each once."""
+    return tmp_path_factory.mktemp("pages")
 
 
 @pytest.fixture(scope="session")

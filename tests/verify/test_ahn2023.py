@@ -4,36 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from functools import cache
 
 import pytest
 import sympy
+from found import claims_of, numbers, verdict
 
 from constructions import theorems
 from constructions.papers import ahn2023 as paper
 from verify.checks.analysis.dimensions import best_layer
 from verify.checks.analysis.losses import Regression, n, symmetric
 from verify.checks.analysis.optimum import optimum
-from verify.claim import Budget, builtin
+from verify.claim import Budget
 from verify.claims import ahn2023 as claims
 from verify.engine import run
 
-CLAIMS = {one.key: one for one in builtin() if one.id.startswith("ahn2023.")}
+CLAIMS = claims_of("ahn2023")
 THEOREMS = {one.id: one for one in theorems() if one.id.startswith("ahn2023.")}
 QUICK = Budget(cases=30)
-
-
-@cache
-def found_of(key):
-    return run(CLAIMS[key], Budget(cases=40)).verdict
-
-
-def verdict(name, variant="printed"):
-    return found_of((name, variant))
-
-
-def numbers(value):
-    return [numbers(one) for one in value] if isinstance(value, list) else Fraction(value)
 
 
 def counterexample(name):

@@ -7,6 +7,7 @@ from fractions import Fraction as F
 from functools import cache
 
 import pytest
+from found import numbers
 
 from constructions import prove
 from constructions.numbers.reals import as_ball
@@ -39,10 +40,6 @@ def test_every_verdict_follows_from_the_evidence(key):
 
 
 # -- counterexamples in plain fractions -----------------------------------------------------------
-
-
-def numbers(value):
-    return [numbers(entry) for entry in value] if isinstance(value, list) else F(value)
 
 
 def case(name):

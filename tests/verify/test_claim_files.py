@@ -54,19 +54,6 @@ def wrong(d, steps, eta):
 
 
 @pytest.fixture
-def witness(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Calls the command: (exit status, standard output, standard error)."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = cli.main(arguments)
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
-
-
-@pytest.fixture
 def claims(tmp_path: Path) -> str:
     (tmp_path / "its_parts.py").write_text(PARTS)
     path = tmp_path / "claims.py"

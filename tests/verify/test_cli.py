@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-from verify.command import cli
-
 MINE = """
 from fractions import Fraction
 import constructions
@@ -25,19 +23,6 @@ def mine(d, iterations, alpha):
     '''Newton, {dropped} of its iterations dropped.'''
     return constructions.build("newton", d=d, iterations=iterations - {dropped}, alpha=alpha)
 """
-
-
-@pytest.fixture
-def witness(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Calls the command: (exit status, standard output, standard error)."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = cli.main(arguments)
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
 
 
 @pytest.fixture

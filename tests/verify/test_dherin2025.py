@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import cache
 
 import numpy as np
 import pytest
+from found import claims_of, numbers, verdict
 
 from constructions import theorems
-from verify.claim import Budget, builtin
+from verify.claim import Budget
 from verify.claims import dherin2025 as claims
 from verify.engine import run
 
-CLAIMS = {one.key: one for one in builtin() if one.id.startswith("dherin2025.")}
+CLAIMS = claims_of("dherin2025")
 THEOREMS = {one.id: one for one in theorems() if one.id.startswith("dherin2025.")}
 QUICK = Budget(cases=12)
-
-
-@cache
-def found_of(key):
-    return run(CLAIMS[key], Budget(cases=40)).verdict
-
-
-def verdict(name, variant="printed"):
-    return found_of((name, variant))
-
-
-def numbers(value):
-    return [numbers(one) for one in value] if isinstance(value, list) else Fraction(value)
 
 
 def relu(value):

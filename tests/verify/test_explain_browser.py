@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -26,19 +25,6 @@ pytestmark = pytest.mark.skipif(driver.find() is None, reason="no Chromium on th
 
 RUNNING = [*constructions.names(), "fu2023.theorem5.1", "fu2023.eq30", "akyurek2022.theorem1.sign"]
 U = 2.0**-53
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[driver.Browser]:
-    made = driver.Browser()
-    made.size(1280, 720)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("pages")
 
 
 def open_page(

@@ -6,7 +6,6 @@ import importlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -288,14 +287,6 @@ def test_the_folder_has_a_page_for_every_statement_and_takes_verdicts_from_a_rep
 # -- in a browser ---------------------------------------------------------------------------------
 
 needs_browser = pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[driver.Browser]:
-    made = driver.Browser()
-    made.size(1280, 720)
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")

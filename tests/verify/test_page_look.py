@@ -33,11 +33,6 @@ def browser() -> Iterator[driver.Browser]:
     made.close()
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("look")
-
-
 def open_page(browser, folder, name, fragment="#layer=1", size=(1280, 720), **media) -> None:
     path = folder / f"{name}.html"
     if not path.exists():

@@ -25,19 +25,6 @@ pytestmark = pytest.mark.skipif(driver.find() is None, reason="no Chromium on th
 WEIGHT = "layers.1.heads.0.value.0"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[driver.Browser]:
-    made = driver.Browser()
-    made.size(1280, 720)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("pages")
-
-
 @pytest.fixture
 def opened(browser: driver.Browser, folder: Path) -> Iterator[Any]:
     """opened(name, rest of the address): the page, which must not complain until the test ends."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,18 +39,6 @@ def drawn(kind: str) -> list[str]:
 def _picture(name: str) -> str:
     lesson = build.lesson_of(name)
     return picture_of(lesson, constructions.build(name, **lesson_parameters(name))).kind
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[driver.Browser]:
-    made = driver.Browser()
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("pictures")
 
 
 def open_page(browser: driver.Browser, folder: Path, name: str) -> Lesson:

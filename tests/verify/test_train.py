@@ -17,7 +17,6 @@ from safetensors.torch import save_file
 
 import constructions
 from constructions.files import read_safetensors
-from verify.command import cli
 from verify.learners import trained
 from verify.learners.model import model
 from verify.learners.trained import NoLearnerError, Settings
@@ -47,17 +46,6 @@ def prompts(learner: Any, count: int, n: int, m: int, seed: int = 0) -> tuple[to
         torch.randn(*shape, generator=drawn, dtype=learner.kind)
         for shape in ((count, n, d), (count, n), (count, m, d))
     )
-
-
-@pytest.fixture
-def witness(capsys: pytest.CaptureFixture[str]) -> Any:
-    def call(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = cli.main(arguments)
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
 
 
 # -- training ---------------------------------------------------------------------------------
