@@ -6,14 +6,13 @@ Each check raises ValueError or TypeError with one line.
 from __future__ import annotations
 
 import inspect
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar
 
-from proofs.exact import Exact, exact, is_symbolic
+from proofs.exact import LONG_POWER, MOST_WHOLE, Exact, exact, is_symbolic
 from proofs.letters import is_invertible, is_positive_definite, is_symmetric
 
 REQUIRED = inspect.Parameter.empty
@@ -348,11 +347,13 @@ def typed(value: Any) -> Fraction:
     """A JSON number or text such as "1/3" or "0.01", exactly as typed. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError(f"{value!r} is no number")
-    if isinstance(value, str) and (len(value) > 400 or re.search(r"[eE][+-]?\d{5,}", value)):
+    if isinstance(value, int):
+        return Fraction(value)
+    text = repr(value) if isinstance(value, float) else value  # its shortest decimal: as typed
+    if len(text) > 400 or LONG_POWER.search(text):
         raise ValueError("a number that nobody means, and that would fill the memory")
     try:
-        # repr of a float is its shortest decimal: what was typed
-        return Fraction(repr(value) if isinstance(value, float) else value)
+        return Fraction(text)
     except (ValueError, ZeroDivisionError, OverflowError):
         raise ValueError(f"{value!r} is no finite number") from None
 
@@ -371,11 +372,13 @@ def entries(value: Any) -> tuple[Any, ...]:
 
 
 def whole(name: str, value: Any, least: int = 1) -> int:
-    """`value` as an int of at least `least`."""
+    """`value` as an int from `least` to MOST_WHOLE."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"{name} must be a whole number, not {value!r}")
     if (number := value.__index__()) < least:
         raise ValueError(f"{name} must be at least {least}, not {number}")
+    if number > MOST_WHOLE:
+        raise ValueError(f"{name} must be at most {MOST_WHOLE}, not {number}")
     return number
 
 

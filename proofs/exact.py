@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from fractions import Fraction
 from functools import lru_cache
 from numbers import Integral, Rational
 from typing import Any, TypeAlias
+
+MOST_WHOLE = 10**6  # of sizes and of counts of layers: memory would end before more of them did
+LONG_POWER = re.compile(r"[eE][+-]?\d{4,}")
 
 Exact: TypeAlias = Any  # int, Fraction, or a sympy expression (a constant or a named parameter)
 
@@ -43,6 +47,16 @@ def exact(value: Any, what: str = "a coefficient") -> Exact:
             raise ValueError(f"{what} must be finite, not {value}")
         return exact(Fraction(value))
     raise TypeError(f"{what} must be a number, not {value!r}")
+
+
+def written_out(text: str) -> Fraction:
+    """The number that a text such as "1/3" or "1e-12" is.
+
+    Raises ValueError where it is none, or one that would fill the memory, such as "1e99999999".
+    """
+    if LONG_POWER.search(text):
+        raise ValueError(f"{text} is a number that nobody means, and that would fill the memory")
+    return Fraction(text)
 
 
 def as_text(value: Exact) -> str:

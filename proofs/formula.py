@@ -15,12 +15,11 @@ import ast
 import operator
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any, TypeAlias
 
-from proofs.exact import Exact, exact
+from proofs.exact import LONG_POWER, Exact, exact, written_out
 
 Tree: TypeAlias = ast.expr
 # what each sign does, under "number" what a number that is written out is, and each function
@@ -191,9 +190,10 @@ def scalar(text: str) -> Exact:
     if not isinstance(text, str):
         raise ValueError(f"a coefficient is {text!r}, not text")
     try:
-        return exact(Fraction(text))
+        return exact(written_out(text))
     except ValueError:
-        pass
+        if LONG_POWER.search(text):
+            raise
     try:
         tree = parse(text, SCALARS)
     except ValueError:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Literal, NoReturn, get_args
 
+from .exact import MOST_WHOLE
+
 Keys = Literal["context", "full", "causal", "strictly causal"]
 Average = Literal["", "keys", "examples"]
 Form = Literal["joint", "interleaved"]
@@ -131,9 +133,11 @@ def several(value: Any, kind: type, what: str) -> tuple[Any, ...]:
 
 
 def whole(value: Any, least: int, what: str) -> None:
-    """Raises ValueError unless `value` is a whole number and at least `least`."""
+    """Raises ValueError unless `value` is a whole number from `least` to MOST_WHOLE."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ValueError(f"{what} must be a whole number of at least {least}, not {value!r}")
+    if int(value) > MOST_WHOLE:
+        raise ValueError(f"{what} must be a whole number of at most {MOST_WHOLE}, not {value}")
 
 
 def is_reserved(name: str) -> bool:

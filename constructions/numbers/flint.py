@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from fractions import Fraction
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from proofs.exact import Exact
+from proofs.exact import Exact, written_out
 from proofs.slotmap import Block
 
 from .base import Numbers, Prompts, check_shapes, completed
 from .contraction import contraction
 from .folded import Folded, reshaped
+from .given import array_of
 from .seen import Seen
 
 
@@ -259,18 +261,21 @@ class ExactPrompts(Prompts):
 
 def as_objects(part: Any, name: str) -> np.ndarray:
     """A user's array with its entries as Python objects; torch tensors are taken over."""
-    if hasattr(part, "detach"):
-        part = part.detach().cpu()
-        part = (part.double() if part.is_floating_point() else part).numpy()
-    try:
-        array = np.asarray(part, dtype=object)
-    except ValueError as error:
-        raise ValueError(f"{name} is not a rectangular array of numbers: {error}") from None
-    return array
+    made = array_of(part, name, object)  # numbers of a list do not become floats by company
+    if hasattr(made, "detach"):
+        made = made.detach().cpu()
+        made = (made.double() if made.is_floating_point() else made).numpy()
+    return made.astype(object)
 
 
 def to_fraction(value: Any, what: str) -> Fraction:
     """An int, Fraction, decimal text or finite float, exactly. Raises ValueError."""
+    if isinstance(value, str | Decimal):
+        try:
+            return written_out(str(value))
+        except (ValueError, ZeroDivisionError):
+            said = str(value) if len(str(value)) <= 40 else f"{str(value)[:37]}…"
+            raise ValueError(f"{what} has {said!r}, which is no finite rational number") from None
     if isinstance(value, np.generic):  # a Fraction would keep numpy's integers, which overflow
         value = value.item()
     try:

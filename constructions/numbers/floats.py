@@ -16,6 +16,7 @@ from proofs.slotmap import Block
 from proofs.vocabulary import Entrywise
 
 from .base import Numbers, Prompts, check_shapes, completed
+from .given import array_of
 from .seen import Seen
 
 DTYPES = {
@@ -246,7 +247,7 @@ class FloatPrompts(Prompts):
         self.torch_in = any(isinstance(part, torch.Tensor) for part in (X, y, queries))
         device = next((p.device for p in (X, y, queries) if isinstance(p, torch.Tensor)), None)
         self.system = Floats(system.name, system.device or device)
-        given = [_array(part, name) for part, name in ((X, "X"), (y, "y"), (queries, "queries"))]
+        given = [array_of(part, name) for part, name in ((X, "X"), (y, "y"), (queries, "queries"))]
         shapes = [tuple(part.shape) for part in given]
         self.batch = check_shapes(shapes[0], shapes[1], shapes[2], witness)
         if witness.prompt.targets == 1:
@@ -267,6 +268,8 @@ class FloatPrompts(Prompts):
             if array.dtype == object:
                 try:
                     array = array.astype(np.float64)
+                except OverflowError:
+                    raise ValueError(f"{name} has values that are not finite in float64") from None
                 except (TypeError, ValueError) as error:
                     raise ValueError(f"{name} is not an array of numbers: {error}") from None
             if array.dtype.kind not in "fiub":
@@ -293,17 +296,6 @@ class FloatPrompts(Prompts):
         array = array.expand(*self.batch, tokens, array.shape[-1])
         array = array.reshape(*self.batch, tokens, *shape)
         return array if self.torch_in else _to_numpy(array)
-
-
-def _array(part: Any, name: str) -> Any:
-    """A user's tensor or array as it is, anything else as a numpy array."""
-    if isinstance(part, torch.Tensor):
-        return part
-    try:
-        return np.asarray(part)
-    except ValueError as error:
-        message = f"{name} is not a rectangular array of numbers: {error}"
-        raise ValueError(" ".join(message.split())) from None
 
 
 def _times(a: torch.Tensor, c: Exact, dtype: torch.dtype) -> torch.Tensor:

@@ -37,7 +37,8 @@ class Rational(FlintNumbers):
         if isinstance(value, int | Fraction):
             return value
         if is_symbolic(value):
-            raise Unsupported(f"rational numbers cannot hold the weight {value}")
+            held = f"the weight {value}" if what == "a value" else f"{value}, which {what} has"
+            raise Unsupported(f"rational numbers cannot hold {held}")
         return to_fraction(value, what)
 
     # -- making arrays, and giving them back --

@@ -36,7 +36,7 @@ def bench(
     Exit status 1: --sensitivity missed a mutant that a check claims to cover, or --soundness found
     a sound case refuted, or a prediction off by more than its bound without a warning.
     """
-    from ..inputs.errors import WrongCall, at_least
+    from ..inputs.errors import MOST_SEED, WrongCall, at_least
     from ..inputs.files import check_outputs, write
     from ..inputs.progress import Progress
     from ..report.as_json import dumps
@@ -44,11 +44,10 @@ def bench(
 
     if sensitivity and soundness:
         raise WrongCall("--sensitivity and --soundness are two measurements; ask for one")
-    if soundness < 0:
-        raise WrongCall(f"--soundness takes a number of cases, not {soundness}")
+    at_least("soundness", soundness, most=10**8)
     if (sensitivity or soundness) and plot is not None:
         raise WrongCall("--plot is for the figures of speed; the others draw nothing")
-    at_least("seed", seed)
+    at_least("seed", seed, most=MOST_SEED)
     check_outputs({"--json": json, "--plot": plot})
     with Progress("figures") as progress:
         if sensitivity:

@@ -66,7 +66,7 @@ def check(
 
     from .. import pool
     from ..claim import Broken, Budget
-    from ..inputs.errors import WrongCall, at_least
+    from ..inputs.errors import MOST_WORKERS, WrongCall, at_least
     from ..inputs.files import check_outputs, write
     from ..inputs.names import choose
     from ..inputs.progress import Progress
@@ -79,7 +79,7 @@ def check(
         raise WrongCall(f"--kernel takes coq, not {kernel!r}")
     if not 0 <= seed < 2**63:
         raise WrongCall(f"--seed must be between 0 and 2^63 - 1, not {seed}")
-    at_least("workers", workers)
+    at_least("workers", workers, most=MOST_WORKERS)
     outputs = {"--json": json, "--html": html, "--markdown": markdown}
     check_outputs(outputs, names or ())
     asked = report.Asked(tuple(names or ()), variant)

@@ -157,9 +157,9 @@ def split(rows: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
     Raises WrongCall if one of them would be empty.
     """
-    held = max(1, round(rows * share))
     if not 0 < share < 1:
         raise WrongCall(f"--hold-out must lie between 0 and 1, not {share:g}")
+    held = max(1, round(rows * share))
     if held >= rows:
         raise WrongCall(
             f"{rows} row{'s are' if rows > 1 else ' is'} too few to hold some out; "

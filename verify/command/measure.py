@@ -100,11 +100,12 @@ def measure(
 def _check(
     d: int, n: int, prompts: int, noise: float, seed: int, within: float, paper: str | None
 ) -> None:
-    from ..inputs.errors import WrongCall, at_least
+    from ..inputs.errors import MOST_SEED, WrongCall, at_least
     from ..learners.likeness.released import PAPERS
 
-    for option, value in (("d", d), ("n", n), ("seed", seed)):
-        at_least(option, value)
+    at_least("d", d)
+    at_least("n", n)
+    at_least("seed", seed, most=MOST_SEED)
     if prompts:
         at_least("prompts", prompts, 2)
     if not 0 <= noise < float("inf"):

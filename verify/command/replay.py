@@ -21,7 +21,7 @@ import typer
 from .. import pool
 from ..claim import VARIANTS, Budget
 from ..inputs.claim_files import file_of, split
-from ..inputs.errors import WrongCall, at_least
+from ..inputs.errors import MOST_WORKERS, WrongCall, at_least
 from ..inputs.files import reason
 from ..inputs.names import Chosen, choose
 from ..inputs.progress import Progress, Say, nothing
@@ -105,7 +105,7 @@ def replay(
 
     Exit status 1: something is not as recorded; each such field is a line.
     """
-    at_least("workers", workers)
+    at_least("workers", workers, most=MOST_WORKERS)
     recorded = load(report)
     count = len(recorded["claims"])
     processes = workers or os.cpu_count() or 1

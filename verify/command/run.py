@@ -13,7 +13,7 @@ import typer
 
 from constructions.numbers import names as number_systems
 
-from ..inputs.errors import WrongCall, at_least
+from ..inputs.errors import MOST_SEED, WrongCall, at_least
 from ..inputs.files import check_outputs, write
 from ..inputs.progress import Progress
 from ..report.as_json import dumps, versions
@@ -80,7 +80,7 @@ def run(
     if numbers not in NUMBERS:
         raise WrongCall(f"--numbers takes {', '.join(NUMBERS)}, not {numbers!r}")
     at_least("rows", rows)
-    at_least("seed", seed)
+    at_least("seed", seed, most=MOST_SEED)
     check_outputs({"--json": json, "-o": output}, (name, data, query))
     state = examples.state(name, data)
     found = subject(name, state.variant if state is not None else None)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..inputs.errors import WrongCall, at_least
+from ..inputs.errors import MOST_WORKERS, WrongCall, at_least
 from ..inputs.files import check_outputs, reason
 from ..inputs.progress import Progress, Say, nothing
 from ..report.as_json import plain
@@ -60,7 +60,7 @@ def sweep(
     Axes are d, n, m, seed, numbers, condition, scale and the witness's own parameters. A sweep
     that was ended goes on where it was: points whose line is in RESULTS are not done again.
     """
-    at_least("workers", workers, 1)
+    at_least("workers", workers, 1, MOST_WORKERS)
     if output == "-":
         raise WrongCall("-o must be a file: a sweep goes on from what is in it")
     check_outputs({"-o": output}, (name,))
@@ -123,6 +123,7 @@ def _range(key: str, text: str) -> list[str]:
 
 def _axis(key: str, text: str) -> Any:
     from constructions.numbers import FLOATS
+    from proofs.exact import MOST_WHOLE
 
     if key == "numbers":
         allowed = (*FLOATS, "ball", "rational")
@@ -141,6 +142,8 @@ def _axis(key: str, text: str) -> Any:
             raise ValueError
     except ValueError:
         raise WrongCall(f"{key} must be {kind}, not {text!r}") from None
+    if whole and key != "seed" and value > MOST_WHOLE:
+        raise WrongCall(f"{key} must be at most {MOST_WHOLE}, not {text}")
     return value
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..inputs.errors import WrongCall, at_least
+from ..inputs.errors import MOST_SEED, WrongCall, at_least
 from ..report.tables import console, grid, number, short
 from .options import AS, NAME, SET
 
@@ -43,7 +43,7 @@ def trace(
     from ..inputs.settings import parse
 
     at_least("n", examples, 1)
-    at_least("seed", seed)
+    at_least("seed", seed, most=MOST_SEED)
     found = subject(name, variant)
     given = parse(name, found.signature, settings or ())
     return int(print_trace(found, given, examples, seed, numbers or None))

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from proofs.exact import MOST_WHOLE
+
 
 class WrongCall(ValueError):
     """The call or its input is wrong. The message is one line: what, where, what would be right."""
 
 
-def at_least(option: str, value: int, least: int = 0) -> None:
-    """Raises WrongCall where the value of an option is smaller."""
+MOST_SEED, MOST_WORKERS = 2**63 - 1, 1024
+
+
+def at_least(option: str, value: int, least: int = 0, most: int = MOST_WHOLE) -> None:
+    """Raises WrongCall where the value of an option is smaller, or too large to ever end."""
     if value < least:
         wanted = f"at least {least}" if least else "0 or more"
         raise WrongCall(f"--{option} must be {wanted}, not {value}")
+    if value > most:
+        raise WrongCall(f"--{option} must be at most {most}, not {value}")
