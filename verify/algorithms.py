@@ -450,6 +450,8 @@ def logistic(
     values = [_ratio(value, one) for value in _sigmoid_values(pieces, reach)]
 
     def interpolated(m: Any) -> Any:
+        if isinstance(m, np.ndarray):  # floats, all at once
+            return np.interp(m, np.linspace(-reach, reach, 2 * pieces + 1), values).astype(m.dtype)
         total = values[0]
         for i, (below, above) in enumerate(zip(values, values[1:])):
             share = m * pieces / reach - (i - pieces)  # of the way from knot i to the next

@@ -107,7 +107,7 @@ def run(
     given = problem.parameters | parse(name, found.signature, settings or ())
     parameters, why = suited(found, given, problem)
     threads = one_thread() if problem.X.size < LARGE else nullcontext()
-    with Progress("prompts", 1) as progress, threads:
+    with Progress("parts are done", compare.PARTS) as progress, threads:
         result = compare.run(found, parameters, problem, numbers, progress)
     witness = result.witness
     if output is not None:
@@ -182,8 +182,7 @@ def document(
     """Everything, as plain data."""
     from ..inputs.settings import text
 
-    unknown = {"target": None} if problem.truth is None else {}
-    unknown |= {"closed_form": None} if result.limit.values is None else {}
+    unknown = {key: None for key in ("closed_form", "target") if key not in result.columns}
     predictions = [
         {"row": label, **dict(zip(result.columns, map(_plain, values))), **unknown}
         for label, values in zip(problem.labels, zip(*result.columns.values()))

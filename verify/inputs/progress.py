@@ -51,7 +51,8 @@ class Progress:
 
     @contextmanager
     def during(self, what: str) -> Iterator[None]:
-        """Says what is going on as long as it goes on, for what says nothing itself."""
+        """Says what is going on as long as it goes on, for what says nothing itself; then one more
+        is done."""
         over = Event()
 
         def say() -> None:
@@ -66,6 +67,7 @@ class Progress:
         finally:
             over.set()
             teller.join()
+            self.count += 1
 
     def done(self, what: str = "") -> None:
         """One more unit is finished."""

@@ -16,6 +16,7 @@ from constructions.construction import Construction
 from constructions.parameters import Number, typed
 from proofs.formula import PYTHON, SCALARS, evaluate, parse
 
+from ..report.tables import plural
 from .errors import WrongCall
 from .settings import takes
 
@@ -94,14 +95,14 @@ def suit(
     """
     n, d = X.shape
     made, why = dict(given), {}
-    for key, size, what in (("d", d, "columns"), ("examples", n, "examples"), ("n", n, "examples")):
+    for key, size, what in (("d", d, "column"), ("examples", n, "example"), ("n", n, "example")):
         if key not in signature.parameters:
             continue
         if given.get(key, size) != size:
-            raise WrongCall(f"{key} is {given[key]}, but the data has {size} {what}")
+            raise WrongCall(f"{key} is {given[key]}, but the data has {plural(size, what)}")
         made[key] = size
         if key not in given:
-            why[key] = f"the data has {size} {what}"
+            why[key] = f"the data has {plural(size, what)}"
     s = spectrum(X) if s is None else s
 
     def open_(key: str) -> bool:
@@ -156,11 +157,19 @@ def rounds(
         return max(needed, 1), f"leaves at most {TARGET:g} of the slowest component"
     if left is None:
         return most, "a default; how much it leaves is not known beforehand"
-    more = f"{needed:,}" if needed else f"more than {_farthest(name, parameters, key):,}"
-    return most, (
-        f"the most that is chosen; leaves {share(left(most))} of the slowest component, {more} "
-        f"would leave {TARGET:g}"
-    )
+    return most, f"the most that is chosen; {what_is_left(name, parameters, s, key, most)}"
+
+
+def what_is_left(
+    name: str, parameters: Mapping[str, Any], s: Spectrum, key: str, count: int
+) -> str:
+    """ "leaves 13 % of the slowest component, 44 would leave 1e-12"."""
+    needed, left = needed_rounds(name, parameters, s, key)
+    if left is None:
+        return f"more {key} come closer"
+    many = f"{needed:,}" if needed else f"more than {_farthest(name, parameters, key):,}"
+    kept = share(left(count))
+    return f"leaves {kept} of the slowest component, {many} would leave {TARGET:g}"
 
 
 def share(left: float) -> str:

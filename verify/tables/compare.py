@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from constructions.numbers import FLOATS
+from constructions.numbers.ball import Ball
 from constructions.witness import Witness
 
 from ..checks.case import InexactReference, reference
@@ -20,13 +21,16 @@ from ..checks.judge import algorithm_of
 from ..inputs.errors import WrongCall
 from ..inputs.names import Subject
 from ..inputs.progress import Progress
+from ..inputs.region import share
 from ..strategies import Case
 from .limits import Limit, limit_of
 from .problem import Problem, built_for
-from .suited import construction_of
+from .suited import construction_of, needs
 
 BALLS = 3_000_000  # products that the algorithm may cost in balls; above, it runs in float64
 NARROW = 2.0**-80  # of the largest target: the radius at which a ball counts as a number
+BITS = (128, 512, 2048)  # of the balls in which a witness runs
+PARTS = 4  # of a run, that its progress counts
 BOUNDED = 1  # queries for which the rounding bound is computed: those that differ most
 FEW = 16  # queries of a large table whose predictions are looked at for lost precision
 WARNED = 2**20  # pairs of an example and a query up to which all of them are
@@ -53,6 +57,7 @@ class Run:
     explained: float | None
     warnings: tuple[str, ...]
     approximates: bool
+    needs: str
 
 
 def run(
@@ -67,17 +72,17 @@ def run(
     problem = problem.exactly() if exact else problem
     witness = built_for(subject, problem).build(parameters)
     during = progress.during if progress is not None else nullcontext
-    with during(f"{subject.name}: the transformer"):
+    with during("the transformer"):
         predicted, said = _predicted(witness, problem, numbers)
     case = problem.case(parameters)
-    with during(f"{subject.name}: the algorithm"):
+    with during("the algorithm"):
         try:
             algorithm, how, decides = _algorithm(subject, problem, case, exact)
         except ZeroDivisionError as error:
             raise WrongCall(
                 f"{subject.name}: the algorithm is not defined here: {error}"
             ) from None
-    with during(f"{subject.name}: what it tends to"):
+    with during("what the algorithm tends to"):
         limit = limit_of(construction_of(subject), case, exact, problem.intercept)
     floats = predicted
     if numbers == "ball":
@@ -89,17 +94,17 @@ def run(
         explained = float(predicted[worst].rad())
     elif not exact and np.isfinite(errors[worst]):
         row = slice(worst, worst + BOUNDED)
-        with during(f"{subject.name}: what rounding did"):
+        with during("what rounding did"):
             bound = witness.rounding_bound(problem.X, problem.y, problem.queries[row], numbers)
         explained = float(bound[0])
     columns = {"transformer": floats, "algorithm": algorithm}
     if limit.values is not None:
         columns["closed_form"] = limit.values
-    if problem.truth is not None:
+    if problem.truth is not None and limit.of_targets:
         columns["target"] = problem.truth
     return Run(
         witness, columns, limit, how, decides, float(errors[worst]), worst, explained, said,
-        _approximates(witness),
+        _approximates(witness), needs(subject, parameters, problem),
     )  # fmt: skip
 
 
@@ -114,11 +119,24 @@ def _predicted(witness: Witness, problem: Problem, numbers: str) -> tuple[Any, t
             if many:
                 witness.predict(X, y, queries[:FEW], numbers)
                 warnings.simplefilter("ignore")
-            predicted = witness.predict(X, y, queries, numbers)
+            predicted = _in_balls(witness, problem) if numbers == "ball" else (
+                witness.predict(X, y, queries, numbers)
+            )
         except (ValueError, ArithmeticError) as error:
             raise WrongCall(f"{witness.name}: {' '.join(str(error).split())}") from None
     said = (str(w.message) for w in caught if w.category.__name__ == "PrecisionWarning")
     return predicted, tuple(said)
+
+
+def _in_balls(witness: Witness, problem: Problem) -> np.ndarray:
+    """Predictions as balls, at more bits where a ball holds a number that it must not hold."""
+    for bits in BITS:
+        try:
+            return witness.predict(problem.X, problem.y, problem.queries, Ball(bits))
+        except ZeroDivisionError:
+            if bits == BITS[-1]:
+                raise
+    raise AssertionError("there are no bits")
 
 
 def _approximates(witness: Witness) -> bool:
@@ -137,7 +155,10 @@ def summary(problem: Problem, result: Run, numbers: str) -> list[str]:
     else:
         closed = limit.values.astype(float)
         gap, size = float(np.abs(transformer - closed).max()), float(np.abs(closed).max())
-        said = f"largest difference {gap:.2g}{_of(gap, size)}"
+        said = f"largest difference {gap:.2g}"
+        if not gap <= NEAR * size and not result.approximates:
+            of = f", {share(gap / size)} of the largest prediction" if size else ""
+            said += f"{of}: not there yet{result.needs}"
         made.append(f"transformer against {limit.name}  {said}")
     if problem.truth is None or not limit.of_targets:
         return made
@@ -151,14 +172,6 @@ def summary(problem: Problem, result: Run, numbers: str) -> list[str]:
         constant = "" if problem.intercept else "; --intercept adds a constant"
         made.append(f"the mean of the examples' targets does better ({mean:.4g}){constant}")
     return made
-
-
-def _of(gap: float, size: float) -> str:
-    """A difference as a share of the largest prediction, where it is not reached."""
-    if not gap > NEAR * size:
-        return ""
-    of = f"{100 * gap / size:.2g} % of the largest prediction: " if size else ""
-    return f", {of}it is not there yet"
 
 
 def _against_the_algorithm(problem: Problem, result: Run, numbers: str) -> str:

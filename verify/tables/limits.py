@@ -76,7 +76,7 @@ def limit_of(construction: Construction | None, case: Case, exact: bool, interce
 
 def _strength(formula: str, values: Mapping[str, Any]) -> Fraction:
     numbers = {k: Fraction(v) for k, v in values.items() if isinstance(v, (int, Fraction, float))}
-    return Fraction(evaluate(parse(formula, SCALARS), numbers, PYTHON)) if formula else Fraction(0)
+    return Fraction(evaluate(parse(formula.strip(), SCALARS), numbers, PYTHON)) if formula else Fraction(0)
 
 
 def nothing(g: Given) -> Any:

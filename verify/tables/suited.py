@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,12 +11,12 @@ import numpy as np
 
 import constructions
 from constructions.construction import Construction
-from constructions.parameters import Examples, Matrix, typed
+from constructions.parameters import Examples, typed
 
 from .. import algorithms
 from ..inputs.errors import WrongCall
 from ..inputs.names import Subject
-from ..inputs.region import Spectrum, spectrum, suit
+from ..inputs.region import MOST, PLAIN, Spectrum, spectrum, suit, what_is_left
 from .limits import kernel_matrices
 from .problem import Problem
 from .scaling import ILL, Scaling, condition, into, standardising
@@ -43,9 +42,18 @@ def suited(
     own |= {
         key: (kind.example, "an example; --set gives another")
         for key, kind in made.parameters.items()
-        if key in ("noise", "prior", "order", "ridges") and kind.example is not None
+        if key not in own and kind.example is not None and not _depends_on_data(made, key, so_far)
     }
     return suit(subject.name, subject.signature, given, X, None, s, own)
+
+
+def _depends_on_data(made: Construction, key: str, given: Mapping[str, Any]) -> bool:
+    """Whether `suit` knows what a parameter should be on data."""
+    kind = made.parameters[key]
+    values = {name: one.small for name, one in made.parameters.items()} | given
+    unit = getattr(kind, "unit", "")
+    known = unit or key in made.suited or made.converges(values).partition(" ")[0] == key
+    return bool(known) or isinstance(kind, Examples) or key in ("d", *PLAIN, *MOST)
 
 
 def construction_of(subject: Subject) -> Construction | None:
@@ -86,6 +94,24 @@ def scaled(subject: Subject, problem: Problem, wanted: bool | None) -> Problem:
         f"scaled     {chosen}the embedding reads every column {what}; condition number "
         f"{before:.2g}, then {after:.2g}" + ("" if wanted else " (--no-standardise: as it is)"),
     )
+
+
+def needs(subject: Subject, parameters: Mapping[str, Any], problem: Problem) -> str:
+    """What comes closer to the limit: "; iterations = 6 leaves …; --standardise …"."""
+    made, said = construction_of(subject), ""
+    if made is None or not iterates(subject):
+        return said
+    X = problem.read.astype(float)
+    s, _ = _steps_of(made, parameters, X)
+    for key in MOST.keys() & parameters.keys():
+        count = parameters[key]
+        left = what_is_left(subject.name, parameters, s or spectrum(X), key, count)
+        said += f"; {key} = {count} {left}" if left.startswith("leaves") else f"; {left}"
+    if problem.scaling is None and made.inputs is None:
+        after = condition(standardising(X, problem.intercept).of(X))
+        if after < (before := condition(X)) / 2:
+            said += f"; --standardise brings the condition number {before:.2g} to {after:.2g}"
+    return said
 
 
 def _said(scaling: Scaling) -> str:
