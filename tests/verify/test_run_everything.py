@@ -88,7 +88,11 @@ def test_every_construction_runs_on_a_table_that_suits_it(name, tmp_path, capsys
         refused = "rational numbers have no"
     else:
         assert floats["largest_difference"] <= floats["rounding_bound"] * (1 + 1e-9)
-        refused = "rational numbers have no" if floats["parameters"].get("kernel") == "exponential" else ""
+        refused = (
+            "rational numbers have no"
+            if floats["parameters"].get("kernel") == "exponential"
+            else ""
+        )
     if refused:
         assert cli.main(["run", *call, "--numbers", "rational"]) == 2
         assert refused in capsys.readouterr().err

@@ -24,7 +24,11 @@ PLAIN = {"ridge": 1, "momentum": Fraction(1, 2), "penalty": 1}
 # how many rounds are chosen at most: more iterations only move rounding errors, more steps or
 # layers take long
 MOST = {"iterations": 40, "layers": 6, "steps": 100}
-FARTHEST = {"iterations": 200, "layers": 40, "steps": 10**7}  # up to which it is said what is needed
+FARTHEST = {
+    "iterations": 200,
+    "layers": 40,
+    "steps": 10**7,
+}  # up to which it is said what is needed
 TARGET = 1e-12  # what is left of the slowest component when their number is chosen
 
 

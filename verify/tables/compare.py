@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -11,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from constructions.numbers import FLOATS
 from constructions.numbers.ball import Ball
+from constructions.numbers.floats import Floats
 from constructions.witness import Witness
 
 from ..checks.case import InexactReference, reference
@@ -32,8 +33,7 @@ NARROW = 2.0**-80  # of the largest target: the radius at which a ball counts as
 BITS = (128, 512, 2048)  # of the balls in which a witness runs
 PARTS = 4  # of a run, that its progress counts
 BOUNDED = 1  # queries for which the rounding bound is computed: those that differ most
-FEW = 16  # queries of a large table whose predictions are looked at for lost precision
-WARNED = 2**20  # pairs of an example and a query up to which all of them are
+WARNED = 2**20  # products of an example and a query up to which every prediction has a bound
 NEAR = 1e-6  # of the largest prediction: what a limit may differ by and be called reached
 
 
@@ -45,6 +45,8 @@ class Run:
     where it is known. `difference` is the largest |transformer - algorithm|, at query `worst`;
     `explained` is the rounding bound there (None in exact arithmetic). `reference` says in what the
     algorithm ran; where that was not exact and has no bound of its own, it `decides` nothing.
+    `gap` is the largest distance to the limit, and where that is not reached `short_of` says by how
+    much and what helps.
     """
 
     witness: Witness
@@ -57,7 +59,8 @@ class Run:
     explained: float | None
     warnings: tuple[str, ...]
     approximates: bool
-    needs: str
+    gap: float
+    short_of: str
 
 
 def run(
@@ -79,9 +82,7 @@ def run(
         try:
             algorithm, how, decides = _algorithm(subject, problem, case, exact)
         except ZeroDivisionError as error:
-            raise WrongCall(
-                f"{subject.name}: the algorithm is not defined here: {error}"
-            ) from None
+            raise WrongCall(f"{subject.name}: the algorithm is not defined here: {error}") from None
     with during("what the algorithm tends to"):
         limit = limit_of(construction_of(subject), case, exact, problem.intercept)
     floats = predicted
@@ -90,6 +91,7 @@ def run(
     errors = np.abs(_differences(floats, algorithm))
     worst = int(np.argmax(np.where(np.isnan(errors), np.inf, errors)))
     explained: float | None = None
+    size = float(np.abs(np.asarray(floats, dtype=float)).max())
     if numbers == "ball":
         explained = float(predicted[worst].rad())
     elif not exact and np.isfinite(errors[worst]):
@@ -97,30 +99,35 @@ def run(
         with during("what rounding did"):
             bound = witness.rounding_bound(problem.X, problem.y, problem.queries[row], numbers)
         explained = float(bound[0])
-    columns = {"transformer": floats, "algorithm": algorithm}
+        if problem.pairs > WARNED and explained > size * math.sqrt(Floats(numbers).unit_roundoff):
+            said = (f"{subject.name}: rounding in {numbers} may have moved the prediction of row "
+                    f"{problem.labels[worst]} by {explained:.2g}",)  # fmt: skip
+    columns, gap = {"transformer": floats, "algorithm": algorithm}, 0.0
+    closed = 0.0
     if limit.values is not None:
         columns["closed_form"] = limit.values
+        gap = float(np.abs(_differences(floats, limit.values)).max())
+        closed = float(np.abs(limit.values.astype(float)).max())
     if problem.truth is not None and limit.of_targets:
         columns["target"] = problem.truth
     return Run(
         witness, columns, limit, how, decides, float(errors[worst]), worst, explained, said,
-        _approximates(witness), needs(subject, parameters, problem),
+        _approximates(witness), gap,
+        "" if _approximates(witness) else _reached(gap, closed, parameters, subject, problem),
     )  # fmt: skip
 
 
 def _predicted(witness: Witness, problem: Problem, numbers: str) -> tuple[Any, tuple[str, ...]]:
-    """The transformer's predictions, and what it warns of; of many rows what it does for a few of
-    them, since a bound for each is far dearer than the predictions."""
+    """The transformer's predictions, and what it warns of; nothing of many rows, since a bound for
+    each of them is far dearer than the predictions."""
     X, y, queries = problem.X, problem.y, problem.queries
-    many = numbers in FLOATS and len(queries) > FEW and len(X) * len(queries) > WARNED
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+        warnings.simplefilter("ignore" if problem.pairs > WARNED else "always")
         try:
-            if many:
-                witness.predict(X, y, queries[:FEW], numbers)
-                warnings.simplefilter("ignore")
-            predicted = _in_balls(witness, problem) if numbers == "ball" else (
-                witness.predict(X, y, queries, numbers)
+            predicted = (
+                _in_balls(witness, problem)
+                if numbers == "ball"
+                else (witness.predict(X, y, queries, numbers))
             )
         except (ValueError, ArithmeticError) as error:
             raise WrongCall(f"{witness.name}: {' '.join(str(error).split())}") from None
@@ -139,6 +146,17 @@ def _in_balls(witness: Witness, problem: Problem) -> np.ndarray:
     raise AssertionError("there are no bits")
 
 
+def _reached(
+    gap: float, closed: float, parameters: Mapping[str, Any], subject: Subject, problem: Problem
+) -> str:
+    """By what share of the largest prediction the limit is missed, and what helps; "" where it is
+    reached."""
+    if gap <= NEAR * closed:
+        return ""
+    of = f", {share(gap / closed)} of the largest prediction" if closed else ""
+    return f"{of}: not there yet{needs(subject, parameters, problem)}"
+
+
 def _approximates(witness: Witness) -> bool:
     """Whether it has an activation by which an algorithm of numbers can only be approached."""
     mlps = (layer.mlp for layer in witness.layer_list)
@@ -154,11 +172,7 @@ def summary(problem: Problem, result: Run, numbers: str) -> list[str]:
         made.append(f"closed form  {limit.name}")
     else:
         closed = limit.values.astype(float)
-        gap, size = float(np.abs(transformer - closed).max()), float(np.abs(closed).max())
-        said = f"largest difference {gap:.2g}"
-        if not gap <= NEAR * size and not result.approximates:
-            of = f", {share(gap / size)} of the largest prediction" if size else ""
-            said += f"{of}: not there yet{result.needs}"
+        said = f"largest difference {result.gap:.2g}{result.short_of}"
         made.append(f"transformer against {limit.name}  {said}")
     if problem.truth is None or not limit.of_targets:
         return made

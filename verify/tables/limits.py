@@ -76,7 +76,11 @@ def limit_of(construction: Construction | None, case: Case, exact: bool, interce
 
 def _strength(formula: str, values: Mapping[str, Any]) -> Fraction:
     numbers = {k: Fraction(v) for k, v in values.items() if isinstance(v, (int, Fraction, float))}
-    return Fraction(evaluate(parse(formula.strip(), SCALARS), numbers, PYTHON)) if formula else Fraction(0)
+    return (
+        Fraction(evaluate(parse(formula.strip(), SCALARS), numbers, PYTHON))
+        if formula
+        else Fraction(0)
+    )
 
 
 def nothing(g: Given) -> Any:
@@ -117,7 +121,9 @@ def selected(g: Given) -> tuple[Any, str]:
         strength: Vt.T @ (sizes / (sizes**2 + float(strength)) * (U.T @ g.y[:cut]))
         for strength in g.values["ridges"]
     }
-    best = min(fits, key=lambda strength: float(np.square(g.X[cut:] @ fits[strength] - g.y[cut:]).sum()))
+    best = min(
+        fits, key=lambda strength: float(np.square(g.X[cut:] @ fits[strength] - g.y[cut:]).sum())
+    )
     return g.queries @ fits[best], f"ridge, {float(best):g} |w|^2, on the first {cut} examples"
 
 
@@ -200,7 +206,9 @@ def kernel_matrices(values: Mapping[str, Any], X: Any, queries: Any) -> tuple[An
         b = np.array(values["offsets"] or 0, dtype=float)
         X, queries = (np.maximum(Z @ A.T + b, 0) for Z in (X, queries))
     temperature = float(values["temperature"])
-    return tuple(algorithms.kernel_weights(Z, X, values["kernel"], temperature) for Z in (X, queries))
+    return tuple(
+        algorithms.kernel_weights(Z, X, values["kernel"], temperature) for Z in (X, queries)
+    )
 
 
 def product(g: Given) -> tuple[Any, str]:

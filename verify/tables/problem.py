@@ -50,6 +50,11 @@ class Problem:
         """What is read of X (n, d)."""
         return self.X if self.scaling is None else self.scaling.of(self.X)
 
+    @property
+    def pairs(self) -> int:
+        """Products of an entry of an example and one of a query."""
+        return self.X.size * len(self.queries)
+
     def case(self, parameters: Mapping[str, Any]) -> Case:
         """The prompt of the algorithm: what the embedding reads."""
         scaling = self.scaling

@@ -78,7 +78,9 @@ def scaled(subject: Subject, problem: Problem, wanted: bool | None) -> Problem:
         scaling = into(low, high, np.concatenate([problem.X, problem.queries]))
         if scaling is None:
             return problem
-        return problem.scaled(scaling, f"scaled     into [{low}, {high}], where it works: {_said(scaling)}")
+        return problem.scaled(
+            scaling, f"scaled     into [{low}, {high}], where it works: {_said(scaling)}"
+        )
     if wanted is False or (wanted is None and not iterates(subject)):
         return problem
     X = problem.X.astype(float)
@@ -192,7 +194,10 @@ def _preconditioned(
     squares = np.square(X).sum(axis=0)
     d = X.shape[1]
     diagonal = tuple(
-        tuple(_down(1 / squares[i]) if i == j and squares[i] > 0 else Fraction(i == j) for j in range(d))
+        tuple(
+            _down(1 / squares[i]) if i == j and squares[i] > 0 else Fraction(i == j)
+            for j in range(d)
+        )
         for i in range(d)
     )
     own: Own = {"preconditioner": (diagonal, "one over the sum of squares of every column")}
