@@ -116,10 +116,12 @@ class Construction:
     be functions of the values that give the text. suited: {parameter: value for data} in top, the
     smallest eigenvalue `least` that is not 0, and n.
 
+    tends_to: the limit of its algorithm, by its name in verify.tables.limits, with its strength, a
+    formula in the parameters and n, where it has one: "ridge: noise/prior"; of the values, or not.
     inputs: (low, high) where the entries of x have to lie for it to be the algorithm, if anywhere.
     fields: the parts of x that its prompts have, or of the values which; targets: how many numbers
     a y, both as in Prompt. sample: of the values, and a seed, X, y and queries that are one of its
-    prompts, where not every one of such parts is.
+    prompts, where not every one of such parts is. outputs: (low, high) where targets have to lie.
     states: the claim in LaTeX, equals: the independent reference, by its name in verify.algorithms
     or itself: (X, y, queries, parameters) -> predictions.
     claim: that of a paper which speaks of it, by its id, where it states none.
@@ -139,7 +141,9 @@ class Construction:
     region: str | Callable[[Values], str] = ""
     left: str | Callable[[Values], str] = ""
     suited: Mapping[str, str] = field(default_factory=dict)
+    tends_to: str | Callable[[Values], str] = "nothing"
     inputs: tuple[int, int] | None = None
+    outputs: tuple[int, int] | None = None
     fields: Fields | Callable[[Values], Fields] = X_ALONE
     targets: int = 1
     sample: Callable[..., tuple[Any, Any, Any]] | None = None
@@ -240,6 +244,10 @@ class Construction:
     def leaves(self, values: Values) -> str:
         """What is left of the error in the direction of s, at these values."""
         return self.left(values) if callable(self.left) else self.left
+
+    def limit(self, values: Values) -> str:
+        """What the algorithm tends to, at these values."""
+        return self.tends_to(values) if callable(self.tends_to) else self.tends_to
 
     @cached_property
     def signature(self) -> inspect.Signature:

@@ -91,7 +91,9 @@ def _identity(X: Any) -> Any:
 
 
 def _each(function: Any, a: Any) -> Any:
-    """The function of every entry."""
+    """The function of every entry; of floats at once, which the functions here know."""
+    if a.dtype != object:
+        return function(a)
     made = np.empty(a.shape, dtype=a.dtype)
     made.ravel()[:] = [function(entry) for entry in a.ravel()]
     return made
@@ -103,12 +105,16 @@ def _knows_max(value: Any) -> bool:
 
 
 def _positive(value: Any) -> Any:
-    """max(value, 0), of balls too."""
+    """max(value, 0), of balls and of arrays of floats too."""
+    if isinstance(value, np.ndarray):
+        return np.maximum(value, 0)
     return value.max(value * 0) if _knows_max(value) else max(value, value * 0)
 
 
 def _at_most_one(value: Any) -> Any:
-    """min(value, 1), of balls too."""
+    """min(value, 1), of balls and of arrays of floats too."""
+    if isinstance(value, np.ndarray):
+        return np.minimum(value, 1)
     return value.min(value * 0 + 1) if _knows_max(value) else min(value, value * 0 + 1)
 
 
@@ -444,6 +450,8 @@ def logistic(
     values = [_ratio(value, one) for value in _sigmoid_values(pieces, reach)]
 
     def interpolated(m: Any) -> Any:
+        if isinstance(m, np.ndarray):  # floats, all at once
+            return np.interp(m, np.linspace(-reach, reach, 2 * pieces + 1), values).astype(m.dtype)
         total = values[0]
         for i, (below, above) in enumerate(zip(values, values[1:])):
             share = m * pieces / reach - (i - pieces)  # of the way from knot i to the next
@@ -483,13 +491,18 @@ def functional_descent(
     """f <- f + rate sum_j (y_j - f(x_j)) h(<x_j, .>) from 0, h the identity, the ReLU or the
     exponential; `rate` may be one for each step."""
     X, y, queries, rates = _together(X, y, queries, also=(np.array(rate, dtype=object),))
-    functions = {"linear": lambda score: score, "relu": _positive, "exponential": exp}
-    here, there = (_each(functions[attention], Z @ X.T) for Z in (X, queries))
+    here, there = (scores(Z, X, attention) for Z in (X, queries))
     fit, prediction = y * 0, queries[:, 0] * 0
     for k in range(steps):
         error = (y - fit) * (rates[k] if np.ndim(rates) else rates)
         fit, prediction = fit + here @ error, prediction + there @ error
     return prediction
+
+
+def scores(Z: Any, X: Any, attention: str) -> Any:
+    """h(<x_j, z>) for every row z of Z and x_j of X (|Z|, |X|)."""
+    functions = {"linear": lambda score: score, "relu": _positive, "exponential": exp}
+    return _each(functions[attention], Z @ X.T)
 
 
 def kernel_regression(
@@ -503,18 +516,7 @@ def kernel_regression(
     if kernel == "relu":
         shift = 0 if offsets is None else offsets
         X, queries = (_each(_positive, Z @ features.T + shift) for Z in (X, queries))
-
-    def weights(Z: Any) -> Any:
-        scores = Z @ X.T
-        if kernel != "exponential":
-            return scores
-        # a shift of a row's scores cancels; by its largest entry it keeps floats in range, and
-        # what is no float needs none, nor has to be compared
-        shift = scores[:, :1] if scores.dtype == object else scores.max(axis=-1, keepdims=True)
-        powers = _each(exp, (scores - shift) / temperature)
-        return powers / powers.sum(axis=-1, keepdims=True)
-
-    here, there = weights(X), weights(queries)
+    here, there = (kernel_weights(Z, X, kernel, temperature) for Z in (X, queries))
     fit, prediction = y * 0, queries @ _zeros(X)
     for _ in range(steps):
         error = (y - fit) * step_size
@@ -522,19 +524,31 @@ def kernel_regression(
     return prediction
 
 
+def kernel_weights(Z: Any, X: Any, kernel: str, temperature: Any) -> Any:
+    """What x_j counts for at z, for every row z of Z and x_j of X (|Z|, |X|)."""
+    scores = Z @ X.T
+    if kernel != "exponential":
+        return scores
+    # a shift of a row's scores cancels; by its largest entry it keeps floats in range, and
+    # what is no float needs none, nor has to be compared
+    shift = scores[:, :1] if scores.dtype == object else scores.max(axis=-1, keepdims=True)
+    powers = _each(exp, (scores - shift) / temperature)
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
 def spline_regression(
     X: Any, y: Any, queries: Any, basis: int, layers: int, alpha: Any, degree: int = 1
 ) -> Any:
     """Least squares on B-splines of degree 1 or more by (3^(layers-1) - 1)/2 steps."""
     X, y, queries, alpha = _together(X, y, queries, also=(alpha,))
+    here, there = (spline_features(Z, basis, degree) for Z in (X, queries))
+    return deep_descent(here, y, there, layers - 1, alpha)
 
-    def features(Z: Any) -> Any:
-        made = np.empty((len(Z), basis), dtype=Z.dtype)
-        for t, i in np.ndindex(*made.shape):
-            made[t, i] = b_spline(Z[t, 0], i, degree, basis)
-        return made
 
-    return deep_descent(features(X), y, features(queries), layers - 1, alpha)
+def spline_features(Z: Any, basis: int, degree: int) -> Any:
+    """Every B-spline (|Z|, basis) at the one number of each row of Z."""
+    columns = [_each(lambda v, i=i: b_spline(v, i, degree, basis), Z[:, 0]) for i in range(basis)]
+    return np.stack(columns, axis=1)
 
 
 def b_spline(v: Any, i: int, degree: int, basis: int) -> Any:
@@ -591,6 +605,16 @@ def temporal_differences(
             moved = moved + along * (reward + following[i] @ w - now[i] @ w)
         w = w + (preconditioner @ moved) / n
     return queries @ w
+
+
+# -- a product ----------------------------------------------------------------------------------
+
+
+def product_of_halves(_examples: Any, _targets: Any, queries: Any) -> Any:
+    """The inner product of the first half of a query with the other one; it learns nothing."""
+    (queries,) = _together(queries)
+    half = queries.shape[1] // 2
+    return (queries[:, :half] * queries[:, half:]).sum(axis=1)
 
 
 # -- a computer of one command ------------------------------------------------------------------

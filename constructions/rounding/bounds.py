@@ -228,8 +228,9 @@ def _weighed(system: RunningError, predictions: torch.Tensor, added: list[Added]
     m = predictions.shape[-1]
     bounds = []
     for start in range(0, m, QUERIES_AT_ONCE):
-        chosen = torch.eye(m, dtype=torch.float64, device=predictions.device)
-        chosen = chosen[start : start + QUERIES_AT_ONCE]
+        count = min(QUERIES_AT_ONCE, m - start)
+        chosen = predictions.new_zeros(count, m, dtype=torch.float64)
+        chosen.diagonal(start).fill_(1)
         seeds = chosen.reshape(len(chosen), *[1] * len(system.batch), m)
         sensitivities = torch.autograd.grad(
             predictions,

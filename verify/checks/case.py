@@ -96,7 +96,10 @@ def reference(
     parameters = {name: v for name, v in case.parameters.items() if every or name in takes}
     X, y, queries = case.X, case.y, case.queries
     if convert is not None:
-        X, y, queries = (objects(array, convert) for array in (X, y, queries))
+        if convert is float:  # an array of floats is fast, one of objects that are floats is not
+            X, y, queries = (np.asarray(array, dtype=float) for array in (X, y, queries))
+        else:
+            X, y, queries = (objects(array, convert) for array in (X, y, queries))
         parameters = {
             name: _converted(value, takes.get(name), convert) for name, value in parameters.items()
         }

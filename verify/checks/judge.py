@@ -27,6 +27,10 @@ def algorithm_of(subject: Subject) -> Callable[..., Any]:
     found = getattr(algorithms, subject.name, None)
     if callable(found):
         return found
+    stated = getattr(subject.function, "equals", "")
+    found = stated if callable(stated) else getattr(algorithms, stated or subject.name, None)
+    if callable(found):
+        return found
     for one in builtin():
         if one.id == subject.name and one.algorithm is not None:
             return one.algorithm

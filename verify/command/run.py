@@ -23,8 +23,8 @@ from .options import NAME, SET
 if TYPE_CHECKING:
     from constructions.witness import Witness
 
-    from .examples import Problem
-    from .regression import Run
+    from ..tables.compare import Run
+    from ..tables.problem import Problem
 
 NUMBERS = tuple(name for name in number_systems() if name != "symbolic")  # rows are numbers
 LARGE = 1_000_000  # numbers in X from which on several threads are worth starting
@@ -52,6 +52,10 @@ def run(
     intercept: Annotated[
         bool, typer.Option("--intercept", help="Add a column of ones to the features.")
     ] = False,
+    standardise: Annotated[
+        bool | None,
+        typer.Option(help="Columns on one scale; default: where the condition number needs it."),
+    ] = None,
     numbers: Annotated[
         str, typer.Option(help="float64, float32, bfloat16, float16, rational or ball.")
     ] = "float64",
@@ -72,10 +76,11 @@ def run(
     rounding explains of it.
     """
     from ..inputs.names import subject
-    from ..inputs.region import suit
     from ..inputs.settings import parse
     from ..pool import one_thread
-    from . import examples, regression
+    from ..tables import compare
+    from ..tables import problem as examples
+    from ..tables.suited import scaled, suited
 
     if numbers not in NUMBERS:
         raise WrongCall(f"--numbers takes {', '.join(NUMBERS)}, not {numbers!r}")
@@ -89,25 +94,22 @@ def run(
         for option, value in (("target", target), ("query", query), ("features", features)):
             if value is not None:
                 raise WrongCall(f"--{option} is for CSV files; {data} holds a whole prompt")
+        if standardise:
+            raise WrongCall(f"--standardise is for CSV files; {data} holds a whole prompt")
         problem = examples.saved(found, state, data)
     elif target is None:
         raise WrongCall("--target is missing: the column of the data to predict")
     else:
-        table = examples.read(data, target, features, intercept)
-        if query is None:
-            problem = table.held_out(hold_out, seed)
-        else:
-            problem = table.queried(query)
+        exact = numbers in ("rational", "ball")
+        table = examples.read(data, target, features, intercept, exact)
+        problem = table.held_out(hold_out, seed) if query is None else table.queried(query)
+        problem = scaled(found, problem, standardise)
     given = problem.parameters | parse(name, found.signature, settings or ())
-    X = problem.X.astype(float)
-    parameters, why = suit(name, found.signature, given, X, found.of_cases)
+    parameters, why = suited(found, given, problem)
     threads = one_thread() if problem.X.size < LARGE else nullcontext()
-    if problem.edits:
-        found = examples.with_edits(found, problem.edits)
-    with Progress("prompts", 1) as progress, threads:
-        progress(f"{name} on {len(problem.X)} examples")
-        result = regression.run(found, parameters, problem, numbers)
-    witness = found.build(parameters)
+    with Progress("parts are done", compare.PARTS) as progress, threads:
+        result = compare.run(found, parameters, problem, numbers, progress)
+    witness = result.witness
     if output is not None:
         write(output, predictions_csv(problem, result))
     if json is not None:
@@ -128,7 +130,7 @@ def show(
 ) -> None:
     """The comparison, in text."""
     from ..inputs.settings import call
-    from .regression import summary
+    from ..tables.compare import summary
 
     out = console()
 
@@ -148,7 +150,8 @@ def show(
             [str(label), *(number(value, digits=10, widest=24) for value in values)]
             for label, values in zip(problem.labels[:rows], zip(*result.columns.values()))
         ]
-        names = [result.closed_name if head == "closed_form" else head for head in heads]
+        limit = result.limit.name.partition(",")[0]
+        names = [limit if head == "closed_form" else head for head in heads]
         out.print(grid(names, cells, justify="right"))
         left = len(problem.labels) - rows
         if left > 0:
@@ -179,7 +182,7 @@ def document(
     """Everything, as plain data."""
     from ..inputs.settings import text
 
-    unknown = {"target": None} if problem.truth is None else {}
+    unknown = {key: None for key in ("closed_form", "target") if key not in result.columns}
     predictions = [
         {"row": label, **dict(zip(result.columns, map(_plain, values))), **unknown}
         for label, values in zip(problem.labels, zip(*result.columns.values()))
@@ -192,13 +195,24 @@ def document(
         "edits": {path: text(value) for path, value in problem.edits.items()},
         "numbers": numbers,
         "examples": len(problem.X),
-        "closed_form": result.closed_name,
+        "closed_form": result.limit.name,
+        "scaling": _scaling(problem),
         "predictions": predictions,
         "largest_difference": result.difference,
         "largest_difference_row": problem.labels[result.worst],
         "rounding_bound": result.explained,
         "warnings": list(result.warnings),
         "versions": versions(),
+    }
+
+
+def _scaling(problem: Problem) -> dict[str, list[str]] | None:
+    """What the embedding reads in the place of x: (x - centre) / unit, a number for each column."""
+    if problem.scaling is None:
+        return None
+    return {
+        "centre": [str(value) for value in problem.scaling.centre],
+        "unit": [str(value) for value in problem.scaling.unit],
     }
 
 

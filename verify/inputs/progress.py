@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
 from types import TracebackType
 from typing import Any
 
@@ -47,6 +48,26 @@ class Progress:
 
     def __call__(self, what: str) -> None:
         self._show(what)
+
+    @contextmanager
+    def during(self, what: str) -> Iterator[None]:
+        """Says what is going on as long as it goes on, for what says nothing itself; then one more
+        is done."""
+        over = Event()
+
+        def say() -> None:
+            self._show(what)
+            while not over.wait(DELAY / 4):
+                self._show(what)
+
+        teller = Thread(target=say, daemon=True)
+        teller.start()
+        try:
+            yield
+        finally:
+            over.set()
+            teller.join()
+            self.count += 1
 
     def done(self, what: str = "") -> None:
         """One more unit is finished."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -13,16 +13,23 @@ import numpy as np
 
 import constructions
 from constructions.construction import Construction
-from constructions.parameters import typed
+from constructions.parameters import Number, typed
 from proofs.formula import PYTHON, SCALARS, evaluate, parse
 
+from ..report.tables import plural
 from .errors import WrongCall
 from .settings import takes
 
-ITERATIONS = 40  # more of them only move rounding errors
-STEPS = 100
-PLAIN = {"ridge": 1, "layers": 6, "momentum": Fraction(1, 2), "penalty": 1}
-TARGET = 1e-12  # what is left of the smallest component when iterations are chosen
+PLAIN = {"ridge": 1, "momentum": Fraction(1, 2), "penalty": 1}
+# how many rounds are chosen at most: more iterations only move rounding errors, more steps or
+# layers take long
+MOST = {"iterations": 40, "layers": 6, "steps": 100}
+FARTHEST = {
+    "iterations": 200,
+    "layers": 40,
+    "steps": 10**7,
+}  # up to which it is said what is needed
+TARGET = 1e-12  # what is left of the slowest component when their number is chosen
 
 
 @dataclass(frozen=True)
@@ -78,31 +85,40 @@ def suit(
     given: Mapping[str, Any],
     X: np.ndarray,
     cases: Mapping[str, Any] | None = None,
+    s: Spectrum | None = None,
+    own: Mapping[str, tuple[Any, str]] | None = None,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """(all parameters for data X (n, d), {parameter: why} for those chosen here).
 
     `cases` are those of a case of a user's claim, of which nobody knows what would suit the data.
+    s: of another matrix than X^T X, where the steps are made with another; own: {parameter: (value,
+    why)}, taken before what is known here.
 
     Raises WrongCall on a value that does not fit the data or lies outside the region where the
     algorithm converges.
     """
     n, d = X.shape
     made, why = dict(given), {}
-    for key, size, what in (("d", d, "columns"), ("examples", n, "examples"), ("n", n, "examples")):
+    for key, size, what in (("d", d, "column"), ("examples", n, "example"), ("n", n, "example")):
         if key not in signature.parameters:
             continue
         if given.get(key, size) != size:
-            raise WrongCall(f"{key} is {given[key]}, but the data has {size} {what}")
+            raise WrongCall(f"{key} is {given[key]}, but the data has {plural(size, what)}")
         made[key] = size
         if key not in given:
-            why[key] = f"the data has {size} {what}"
-    s = spectrum(X)
+            why[key] = f"the data has {plural(size, what)}"
+    s = spectrum(X) if s is None else s
+
+    def open_(key: str) -> bool:
+        parameter = signature.parameters.get(key)
+        return parameter is not None and key not in made and parameter.default is parameter.empty
 
     def choose(key: str, value: Any, reason: str) -> None:
-        parameter = signature.parameters.get(key)
-        if parameter is not None and key not in made and parameter.default is parameter.empty:
+        if open_(key):
             made[key], why[key] = value, reason
 
+    for key, (value, reason) in (own or {}).items():
+        choose(key, value, reason)
     for key, value in (cases or {}).items():
         choose(key, value, "as in a case of the claim")
     for key, formula in _suited(name).items():
@@ -121,34 +137,120 @@ def suit(
                 f"{name} converges on this data; it must be {relation} {bound.formula} = "
                 f"{bound.value:.6g}"
             )
-    if "iterations" in signature.parameters:
-        left = f"leaves {TARGET:g} of the slowest component"
-        choose("iterations", _iterations(name, made, s), left)
-    choose("steps", STEPS, "a default; more come closer")
+    known = _construction(name)
+    for key, kind in known.parameters.items() if known is not None and known.is_regression else ():
+        if isinstance(kind, Number) and kind.unit and open_(key):
+            scale = _short_decimal(value_of(kind.unit, made, s))
+            choose(key, scale, f"{kind.unit.replace('top', '|X^T X|')} of the data")
+    for key, most in MOST.items():
+        if open_(key):
+            choose(key, *rounds(name, made, s, key, most))
     for key, parameter in signature.parameters.items():
         if key not in made and parameter.default is parameter.empty:
             raise WrongCall(f"{name} needs {key} ({takes(parameter)}); give it with --set {key}=…")
     return {key: made[key] for key in signature.parameters if key in made}, why
 
 
-def _iterations(name: str, parameters: Mapping[str, Any], s: Spectrum) -> int:
-    """Iterations after which no more than TARGET is left of the slowest non-zero component."""
+def rounds(
+    name: str, parameters: Mapping[str, Any], s: Spectrum, key: str, most: int
+) -> tuple[int, str]:
+    """(how often to take the step, why): so that TARGET is left of the slowest component, at most
+    `most` times."""
+    needed, left = needed_rounds(name, parameters, s, key)
+    if needed is not None and needed <= most:
+        return max(needed, 1), f"leaves at most {TARGET:g} of the slowest component"
+    if left is None:
+        return most, "a default; how much it leaves is not known beforehand"
+    return most, f"the most that is chosen; {what_is_left(name, parameters, s, key, most)}"
+
+
+def what_is_left(
+    name: str, parameters: Mapping[str, Any], s: Spectrum, key: str, count: int
+) -> str:
+    """ "leaves 13 % of the slowest component, 44 would leave 1e-12"."""
+    needed, left = needed_rounds(name, parameters, s, key)
+    if left is None:
+        return f"more {key} come closer"
+    many = f"{needed:,}" if needed else f"more than {_farthest(name, parameters, key):,}"
+    kept = share(left(count))
+    return f"leaves {kept} of the slowest component, {many} would leave {TARGET:g}"
+
+
+def share(left: float) -> str:
+    """ "92 %", in digits that do not say 100 of what is less."""
+    return f"{100 * left:.2g} %" if left < 0.995 else f"{min(100.0, 100 * left):.6g} %"
+
+
+def needed_rounds(
+    name: str, parameters: Mapping[str, Any], s: Spectrum, key: str
+) -> tuple[int | None, Callable[[int], float] | None]:
+    """(the least number of rounds that leaves TARGET of the slowest component, what a number of
+    them leaves): None where no number up to FARTHEST does, and where nothing is known."""
+    left = _left(name, parameters, s, key)
     if s.least <= 0:
-        return 1
-    for k, left in enumerate(_left(name, parameters, s), start=1):
-        if left <= TARGET:
-            return k
-    return ITERATIONS
+        return 1, left
+    if left is None:
+        return None, None
+    known = left
+
+    def enough(k: int) -> bool:  # what swings through 0 is not there yet
+        return max(known(k), known(k + 1), known(k + 2)) <= TARGET
+
+    farthest = _farthest(name, parameters, key)
+    high = 1
+    while not enough(high):
+        if high >= farthest:
+            return None, left
+        high = min(2 * high, farthest)
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high, left
 
 
-def _left(name: str, parameters: Mapping[str, Any], s: Spectrum) -> Iterator[float]:
-    """What is left of the slowest component after 1, 2, … iterations, as the construction says."""
+def _left(
+    name: str, parameters: Mapping[str, Any], s: Spectrum, key: str
+) -> Callable[[int], float] | None:
+    """What is left of the slowest component after so many rounds: as the construction says it, or
+    as its region does, where its steps are linear and the region is where a step turns the largest
+    component around."""
     known = _construction(name)
-    given = parameters if known is None else _completed(known, parameters)
-    for k in range(1, ITERATIONS + 1):
-        values = {**given, "iterations": k, "s": s.least}
-        text = known.leaves(values) if known is not None else ""
-        yield abs(value_of(text, values, s)) if text else math.inf
+    if known is None:
+        return None
+    values = _floats({**_completed(known, parameters), "s": s.least})
+    if known.left and _is_text(name, parameters, key):
+        text = known.leaves({**_completed(known, parameters), key: 1})
+        return lambda k: abs(value_of(text, {**values, key: k}, s))
+    if known.left and key == "steps":
+        return lambda k: abs(complex(known.leaves({**values, key: k})))
+    bound = limit(name, values, s)
+    of_least = limit(name, values, replace(s, top=s.least))
+    linear = known.limit(values).partition(":")[0] in ("least_squares", "ridge")
+    if key != "steps" or not linear or bound is None or bound.from_below or of_least is None:
+        return None
+    kept = abs(1 - 2 * float(values[bound.parameter]) / of_least.value)
+    return lambda k: float(kept**k)
+
+
+def _is_text(name: str, parameters: Mapping[str, Any], key: str) -> bool:
+    """Whether what is left is a formula in the number of rounds, cheap for any number of them; of
+    steps in a row it is computed step by step."""
+    known = _construction(name)
+    if known is None or not known.left:
+        return known is not None
+    if isinstance(known.left, str):
+        return True
+    return key == "iterations"
+
+
+def _farthest(name: str, parameters: Mapping[str, Any], key: str) -> int:
+    return FARTHEST[key] if _is_text(name, parameters, key) else 10 * MOST[key]
+
+
+def _floats(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with floats in the place of fractions."""
+    return {k: float(v) if isinstance(v, Fraction) else v for k, v in values.items()}
 
 
 def _completed(known: Construction, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,7 +275,11 @@ def _suited(name: str) -> Mapping[str, str]:
 
 def value_of(formula: str, parameters: Mapping[str, Any], s: Spectrum) -> float:
     """A formula in the spectrum and the parameters; infinite where it divides by 0."""
-    numbers = {k: float(v) for k, v in parameters.items() if isinstance(v, (int, float, Fraction))}
+    numbers = {
+        k: v if isinstance(v, int) else float(v)
+        for k, v in parameters.items()
+        if isinstance(v, (int, float, Fraction))
+    }
     try:
         return float(evaluate(parse(formula, SCALARS), {**numbers, **asdict(s)}, PYTHON))
     except (ZeroDivisionError, OverflowError):

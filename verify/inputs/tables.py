@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from constructions.parameters import typed
+
 from .errors import WrongCall
 from .files import reason
 
@@ -36,11 +38,14 @@ class Table:
         return self.values[:, [self.columns.index(name) for name in names]]
 
 
-def read_csv(path: str | Path, wanted: Sequence[str] | None = None) -> Table:
-    """The table in a CSV file with one header line; `wanted` columns only, if given.
+def read_csv(path: str | Path, wanted: Sequence[str] | None = None, exact: bool = False) -> Table:
+    """The table in a CSV file with one header line; `wanted` columns only, if given. exact: values
+    are Fractions, a cell the decimal that it is, else floats.
 
     Raises WrongCall, naming row and column: rows count from 1, the header not counted.
     """
+    if not exact and (table := _at_once(path, wanted)) is not None:
+        return table
     raw = _read(path)
     header = _header(path, raw)
     body = raw.iloc[1:]
@@ -49,8 +54,39 @@ def read_csv(path: str | Path, wanted: Sequence[str] | None = None) -> Table:
     names = header if wanted is None else tuple(wanted)
     for name in names:
         require(path, header, name)
-    columns = [_numbers(path, name, body.iloc[:, header.index(name)].to_numpy()) for name in names]
+    cells = [body.iloc[:, header.index(name)].to_numpy() for name in names]
+    columns = [_numbers(path, name, column) for name, column in zip(names, cells)]
+    if exact:
+        columns = [_exactly(path, name, column) for name, column in zip(names, cells)]
     return Table(str(path), names, np.column_stack(columns))
+
+
+def _at_once(path: str | Path, wanted: Sequence[str] | None) -> Table | None:
+    """The table where every cell is a finite number, without a text for each of them; else None, and
+    reading cell by cell says where it is not."""
+    import pandas as pd
+
+    header = header_of(path)
+    if not set(wanted or ()) <= set(header):
+        return None
+    try:
+        cells = pd.read_csv(
+            path,
+            header=None,
+            skiprows=1,
+            dtype=np.float64,
+            float_precision="round_trip",
+            encoding="utf-8-sig",
+        )
+    except (OSError, ValueError):  # pandas' own are ValueErrors
+        return None
+    values = cells.to_numpy()
+    if values.shape[1] != len(header) or not np.isfinite(values).all():
+        return None
+    names = header if wanted is None else tuple(wanted)
+    if names != header:
+        values = values[:, [header.index(name) for name in names]]
+    return Table(str(path), names, values)
 
 
 def header_of(path: str | Path) -> tuple[str, ...]:
@@ -134,6 +170,17 @@ def _numbers(path: str | Path, name: str, cells: np.ndarray) -> np.ndarray:
         if not np.isfinite(float(text)):
             raise WrongCall(f"{where} has {_short(text)}, which is not finite in float64")
     raise AssertionError("a column was refused for no reason")
+
+
+def _exactly(path: str | Path, name: str, cells: np.ndarray) -> np.ndarray:
+    """A column's cells as the decimals that they are."""
+    made = np.empty(len(cells), dtype=object)
+    for row, cell in enumerate(cells, start=1):
+        try:
+            made[row - 1] = typed(cell.strip())
+        except ValueError as error:
+            raise WrongCall(f"{path}, row {row}, column {name!r}: {error}") from None
+    return made
 
 
 def _short(text: str) -> str:

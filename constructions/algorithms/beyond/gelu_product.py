@@ -49,6 +49,8 @@ def richardson(order: int, scale: Exact) -> Iterator[Unit]:
     },
     steps=lambda values: 0,
     source="akyurek2022, lemma 4",
+    equals="product_of_halves",
+    tends_to="product",
 )
 def gelu_product(d: int, order: int, scale: Any, form: str) -> n.Parts:
     """The product of the halves of x (d even); "printed" is lemma 4 at this `scale`, order 1."""

@@ -64,6 +64,7 @@ def _left(values: Any) -> Any:
         ),
     ),
     source="Chebyshev semi-iteration (Golub, Varga)",
+    tends_to="least_squares",
 )
 def chebyshev(steps: int, lowest: Any, highest: Any) -> n.Parts:
     """k steps of the Chebyshev semi-iteration in k layers, within the textbook bound.

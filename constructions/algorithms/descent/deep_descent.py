@@ -89,6 +89,7 @@ LAYERS = n.Induction(
     expand=True,
     proved=(LAYER, LAYERS),
     source="(3^L - 1)/2 gradient steps in L layers",
+    tends_to="least_squares",
 )
 def deep_descent(layers: int, alpha: Any) -> n.Parts:
     """(3^L - 1)/2 gradient steps in L layers of two heads: optimal in the number of layers."""

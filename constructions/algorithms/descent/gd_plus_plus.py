@@ -97,6 +97,7 @@ def _best(values: Any) -> Any:
     ),
     proved=(STEP,),
     source="vonoswald2022, GD++",
+    tends_to="least_squares",
 )
 def gd_plus_plus(step_size: Any, gamma: Any) -> n.Parts:
     """GD++ with one head instead of two: gradient step and data transformation share its scores.
@@ -133,6 +134,7 @@ def gd_plus_plus(step_size: Any, gamma: Any) -> n.Parts:
         ),
     ),
     related=("minimax_descent", "depth.degree"),
+    tends_to="least_squares",
 )
 def minimax_descent(largest: Any) -> n.Parts:
     """GD++ with the step sizes 4 * 9^(k-1) / (3 largest): the best that L layers can guarantee.

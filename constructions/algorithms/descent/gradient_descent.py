@@ -123,6 +123,7 @@ def _region(values: Any) -> str:
         ),
         n.Cost("", {"layers": "k", "width": "d + 3", "heads": "1"}, choice={"ridge": 1}),
     ),
+    tends_to=lambda values: "ridge: ridge" + "*n" * (values["loss"] == "mean"),
 )
 def gradient_descent(step_size: Any, ridge: Any, w0: Any, loss: str) -> n.Parts:
     """k gradient steps on least squares, ridge and starting weights included, in k layers.

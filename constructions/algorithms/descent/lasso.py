@@ -71,6 +71,7 @@ def _shrink(tau: Any) -> n.MLP:
         ),
     ),
     source="proximal gradient descent (ISTA)",
+    tends_to="lasso: penalty",
 )
 def lasso(step_size: Any, penalty: Any) -> n.Parts:
     """k steps of proximal gradient descent for Lasso in k + 1 layers, the soft threshold exact.

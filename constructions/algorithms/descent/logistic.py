@@ -86,6 +86,8 @@ def _probability(floor: Any, relus: tuple[tuple[Any, Any], ...]) -> n.MLP:
     ),
     proved=(STEP,),
     source="logistic regression",
+    tends_to="logistic",
+    outputs=(0, 1),
 )
 def logistic(step_size: Any, pieces: int, reach: int) -> n.Parts:
     """k gradient steps of logistic regression in k layers, exact for an interpolated sigmoid.

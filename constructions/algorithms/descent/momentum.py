@@ -52,6 +52,7 @@ def _left(values: Any) -> Any:
     costs=(n.Cost("k steps of the heavy ball", {"layers": "k", "width": "d + 2", "heads": "1"}),),
     proved=(STEP,),
     source="heavy ball (Polyak)",
+    tends_to="least_squares",
 )
 def momentum(step_size: Any, momentum: Any) -> n.Parts:
     """k steps of the heavy ball in k layers of one head.

@@ -65,6 +65,7 @@ STEPS = {loss: _step(loss) for loss in GRADIENT}
     ),
     proved=tuple(STEPS.values()),
     source="preconditioned gradient descent; ahn2023, lemma 1",
+    tends_to="preconditioned",
 )
 def preconditioned(step_size: Any, preconditioner: Any, loss: str) -> n.Parts:
     """k preconditioned gradient steps in k layers of one head, for any matrix P, or one a step.

@@ -108,6 +108,7 @@ def from_initial(name: str, layers: str, first: str, initial: n.Template) -> n.I
         STEP,
     ),
     source="third-order hyperpower iteration",
+    tends_to="least_squares",
 )
 def hyperpower(iterations: int, alpha: Any) -> n.Parts:
     """k third-order iterations in k + 1 layers of one head: as much as Newton in k log2 3."""

@@ -85,6 +85,7 @@ PREDICTION = n.Induction(
     ),
     proved=(START, STEP, ITERATIONS, END, PREDICTION),
     source="fu2023, theorem 5.1",
+    tends_to="least_squares",
 )
 def newton(alpha: Any, attention: str, prompt: str) -> n.Parts:
     """k Newton iterations for the inverse in k + 2 layers, the query kept out of the keys.

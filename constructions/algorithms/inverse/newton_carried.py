@@ -110,6 +110,7 @@ RESIDUAL = n.Induction(
     related=("newton.residual",),
     proved=(STEP, TURN, RESIDUAL),
     source="fu2023, theorem 5.1, the prediction carried along",
+    tends_to="least_squares",
 )
 def newton_carried(iterations: int, alpha: Any, start: str) -> n.Parts:
     """k Newton iterations in k + 1 layers; from alpha I they are exactly 2^k gradient steps.

@@ -20,6 +20,7 @@ from ... import notation as n
 from .kernel_regression import step as linear_step
 
 STEP = linear_step("x")
+LIMITS = {"linear": "least_squares", "relu": "no_kernel", "exponential": "kernel"}
 HELD = {
     "linear": (n.Holds("r", "y_t - w{k}.T*x_t"),),
     "relu": (n.Holds("r", "y_t - relu(X*x_t).T*a{k}"),),
@@ -53,6 +54,7 @@ HELD = {
     ),
     related=("preconditioned.layer",),
     source="cheng2024, proposition 1",
+    tends_to=lambda values: LIMITS[values["attention"]],
 )
 def functional_descent(rate: Any, attention: str) -> n.Parts:
     """k functional gradient steps in k layers, the kernel being what the attention does to a score.

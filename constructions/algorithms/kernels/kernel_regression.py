@@ -81,6 +81,7 @@ def _features(rows: Any, offsets: Any) -> n.MLP:
     ),
     related=("preconditioned.layer",),
     source="functional gradient descent",
+    tends_to=lambda values: "least_squares" if values["kernel"] == "linear" else "kernel",
 )
 def kernel_regression(
     step_size: Any, kernel: str, features: Any, offsets: Any, temperature: Any

@@ -82,6 +82,7 @@ def _splines(basis: int, degree: int) -> tuple[tuple[tuple[Any, ...], ...], n.Sl
     steps=lambda values: values["layers"] - 1,
     inputs=(0, 1),
     source="nonlinear features; (3^(L - 1) - 1)/2 gradient steps in L layers",
+    tends_to="splines",
 )
 def spline_regression(basis: int, layers: int, alpha: Any, degree: int, d: int) -> n.Parts:
     """Least squares with `basis` B-splines on [0, 1], by gradient steps of size alpha.

@@ -33,6 +33,9 @@ from .recursive_least_squares import absorb, stage
         ),
     ),
     related=("recursive_least_squares",),
+    tends_to=lambda values: (
+        {"mean": "ridge", "variance": "variance"}[values["output"]] + ": noise/prior"
+    ),
 )
 def bayes_ridge(examples: int, noise: Any, prior: Any, output: str) -> n.Parts:
     """The Bayes predictor and its uncertainty, by recursive least squares.

@@ -169,6 +169,7 @@ PAIR = n.Template(
             "akyurek2022, theorem 2: above",
         ),
     ),
+    tends_to="ridge: ridge",
 )
 def paired_least_squares(examples: int, ridge: Any) -> n.Parts:
     """Ridge regression at one layer per example, two examples at a time."""

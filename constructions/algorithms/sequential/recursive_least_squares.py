@@ -169,6 +169,7 @@ UPDATE = n.Template(
             "akyurek2022, theorem 2: above",
         ),
     ),
+    tends_to="ridge: ridge",
 )
 def recursive_least_squares(examples: int, ridge: Any) -> n.Parts:
     """Ridge regression after every prefix, two layers per example, O(d + n) hidden units.

@@ -30,6 +30,7 @@ from .recursive_least_squares import absorb, stage
     r"the smaller squared error on the last } v",
     costs=(n.Cost("the better of two ridges on the last example", {"heads": "2"}),),
     related=("recursive_least_squares",),
+    tends_to="selected",
 )
 def selection(examples: int, validation: int, ridges: Any) -> n.Parts:
     """The better of two ridge strengths on held-out examples, chosen exactly, in context."""

@@ -264,6 +264,7 @@ def _with_tokens(examples: int, ridge: Any) -> n.Parts:
             choice={"storage": "tokens"},
         ),
     ),
+    tends_to="ridge: ridge",
 )
 def sherman_morrison(examples: int, ridge: Any, storage: str) -> n.Parts:
     """The pass over the prompt, example by example, equals ridge regression.

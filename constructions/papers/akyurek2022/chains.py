@@ -170,7 +170,7 @@ FREE = {
 @n.construction(
     parameters={
         "d": n.Whole(example=1),
-        "step_size": n.Number(above=0, example=Fraction(1, 8)),
+        "step_size": n.Number(above=0, example=Fraction(1, 8), unit="1/(4*top)"),
         "ridge": n.Number(least=0, default=0),
         "w0": n.Vector(default=None),
         "examples": n.Examples(default=1),
@@ -286,6 +286,7 @@ def theorem2_chain(
     },
     steps="examples",
     equals="ridge",
+    tends_to="ridge: ridge",
     source="akyurek2022, theorem 2",
 )
 def akyurek2022_theorem2(

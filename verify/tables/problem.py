@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks.case import objects
 from ..inputs.errors import WrongCall
 from ..inputs.names import Subject
 from ..inputs.settings import convert
@@ -16,13 +17,17 @@ from ..inputs.states import Saved, changed, checked, read_state
 from ..inputs.tables import header_of, read_csv, require
 from ..page.address import is_address, state_of
 from ..report.tables import plural
+from ..strategies import Case
+from .scaling import Scaling
 
 
 @dataclass(frozen=True)
 class Problem:
-    """X (n, d), y (n,), queries (m, d), the queries' row numbers and true targets if known.
+    """X (n, d), y (n,), queries (m, d), the queries' row numbers and true targets if known; of
+    floats, or all of Fractions.
 
-    edits: weights that were changed by hand, by the paths of a page.
+    edits: weights that were changed by hand, by the paths of a page. intercept: the last column is
+    one of ones. scaling: what the embedding reads in the place of x.
     """
 
     X: np.ndarray
@@ -33,6 +38,33 @@ class Problem:
     about: tuple[str, ...]
     parameters: dict[str, Any] = field(default_factory=dict)
     edits: Mapping[str, Fraction] = field(default_factory=dict)
+    intercept: bool = False
+    scaling: Scaling | None = None
+
+    def scaled(self, scaling: Scaling, said: str) -> Problem:
+        """The same, x read so."""
+        return replace(self, scaling=scaling, about=(*self.about, said))
+
+    @property
+    def read(self) -> np.ndarray:
+        """What is read of X (n, d)."""
+        return self.X if self.scaling is None else self.scaling.of(self.X)
+
+    @property
+    def pairs(self) -> int:
+        """Products of an entry of an example and one of a query."""
+        return self.X.size * len(self.queries)
+
+    def case(self, parameters: Mapping[str, Any]) -> Case:
+        """The prompt of the algorithm: what the embedding reads."""
+        scaling = self.scaling
+        queries = self.queries if scaling is None else scaling.of(self.queries)
+        return Case(parameters, self.read, self.y, queries)
+
+    def exactly(self) -> Problem:
+        """The same in fractions."""
+        return replace(self, **{key: objects(getattr(self, key), Fraction)
+                                for key in ("X", "y", "queries")})  # fmt: skip
 
 
 def state(name: str, data: str) -> Saved | None:
@@ -69,9 +101,15 @@ def saved(subject: Subject, state: Saved, path: str) -> Problem:
     )
 
 
-def with_edits(subject: Subject, edits: Mapping[str, Fraction]) -> Subject:
-    """What builds the subject's witness with these weights changed."""
-    return replace(subject, function=lambda **given: changed(subject.build(given), edits))
+def built_for(subject: Subject, problem: Problem) -> Subject:
+    """What builds the subject's witness with the problem's edits, and its scaling as a part."""
+    made = subject
+    if edits := problem.edits:
+        made = replace(made, function=lambda **given: changed(subject.build(given), edits))
+    if (scaling := problem.scaling) is not None:
+        plain = made
+        made = replace(plain, function=lambda **given: scaling.embedded(plain.build(given)))
+    return made
 
 
 @dataclass(frozen=True)
@@ -89,6 +127,13 @@ class Examples:
     X: np.ndarray
     y: np.ndarray
 
+    def problem(
+        self, X: Any, y: Any, queries: Any, labels: Any, truth: Any, about: tuple[str, ...]
+    ) -> Problem:
+        """Some rows as examples, others as queries."""
+        truth = None if truth is None else truth.astype(float)
+        return Problem(X, y, queries, labels, truth, about, intercept=self.intercept)
+
     @property
     def columns(self) -> str:
         return plural(len(self.names), "column") + (" and an intercept" if self.intercept else "")
@@ -103,7 +148,7 @@ class Examples:
             f"queries    {plural(len(out), 'row')} held out (seed {seed}): {shown}",
         )
         labels = tuple(int(row) + 1 for row in out)
-        return Problem(self.X[kept], self.y[kept], self.X[out], labels, self.y[out], about)
+        return self.problem(self.X[kept], self.y[kept], self.X[out], labels, self.y[out], about)
 
     def queried(self, path: str) -> Problem:
         """The queries are the rows of another file; targets, if it has them, are the truth."""
@@ -118,7 +163,7 @@ class Examples:
         if extra and not self.chosen:
             raise WrongCall(f"{path} has a column {extra[0]!r} that the data does not have")
         known = (self.target,) if self.target in header else ()
-        table = read_csv(path, (*self.names, *known))
+        table = read_csv(path, (*self.names, *known), exact=self.X.dtype == object)
         queries = _features(table.select(self.names), self.intercept)
         truth = table.column(self.target) if known else None
         about = (
@@ -126,11 +171,14 @@ class Examples:
             f"queries    {plural(len(queries), 'row')} of {path}",
         )
         labels = tuple(range(1, len(queries) + 1))
-        return Problem(self.X, self.y, queries, labels, truth, about)
+        return self.problem(self.X, self.y, queries, labels, truth, about)
 
 
-def read(path: str, target: str, features: str | None, intercept: bool) -> Examples:
-    """The table in a CSV file, all columns but the target or those named. Raises WrongCall."""
+def read(
+    path: str, target: str, features: str | None, intercept: bool, exact: bool = False
+) -> Examples:
+    """The table in a CSV file, all columns but the target or those named; exact: in fractions, a
+    cell as the decimal that it is. Raises WrongCall."""
     header = header_of(path)
     require(path, header, target)
     names = tuple(name for name in header if name != target)
@@ -143,13 +191,13 @@ def read(path: str, target: str, features: str | None, intercept: bool) -> Examp
             raise WrongCall(f"--features holds the target {target!r}")
     if not names:
         raise WrongCall(f"{path} has no column but the target {target!r}; predictions need one")
-    table = read_csv(path, (*names, target))
+    table = read_csv(path, (*names, target), exact=exact)
     X = _features(table.select(names), intercept)
     return Examples(path, names, target, intercept, features is not None, X, table.column(target))
 
 
 def _features(X: np.ndarray, intercept: bool) -> np.ndarray:
-    return np.column_stack([X, np.ones(len(X))]) if intercept else X
+    return np.column_stack([X, np.ones(len(X), dtype=X.dtype)]) if intercept else X
 
 
 def split(rows: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

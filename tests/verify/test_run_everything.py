@@ -1,0 +1,218 @@
+"""Every construction on a table that suits it, and classic tables: what is reached, and what is
+said where it is not."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import constructions
+from verify.command import cli
+from verify.tables.limits import LIMITS
+
+# NIST, Statistical Reference Datasets: Norris (y, x) and Longley (employed, …, year)
+NORRIS = """0.1 0.2 338.8 337.4 118.1 118.2 888.0 884.6 9.2 10.1 228.1 226.5 668.5 666.3 998.5 996.3
+449.1 448.6 778.9 777.0 559.2 558.2 0.3 0.4 0.1 0.6 778.1 775.5 668.8 666.9 339.3 338.0 448.9 447.5
+10.8 11.6 557.7 556.0 228.3 228.1 998.0 995.8 888.8 887.6 119.6 120.2 0.3 0.3 0.6 0.3 557.6 556.8
+339.3 339.1 888.0 887.2 998.5 999.0 778.9 779.0 10.2 11.1 117.6 118.3 228.9 229.2 668.4 669.1
+449.2 448.9 0.2 0.5"""
+LONGLEY = """60323 83.0 234289 2356 1590 107608 1947 61122 88.5 259426 2325 1456 108632 1948
+60171 88.2 258054 3682 1616 109773 1949 61187 89.5 284599 3351 1650 110929 1950
+63221 96.2 328975 2099 3099 112075 1951 63639 98.1 346999 1932 3594 113270 1952
+64989 99.0 365385 1870 3547 115094 1953 63761 100.0 363112 3578 3350 116219 1954
+66019 101.2 397469 2904 3048 117388 1955 67857 104.6 419180 2822 2857 118734 1956
+68169 108.4 442769 2936 2798 120445 1957 66513 110.8 444546 4681 2637 121950 1958
+68655 112.6 482704 3813 2552 123366 1959 69564 114.2 502601 3931 2514 125368 1960
+69331 115.7 518173 4806 2572 127852 1961 70551 116.9 554894 4007 2827 130081 1962"""
+# (columns, the certified intercept, how far off it may be: digits that the table leaves in float64)
+CLASSIC = {
+    "norris": (NORRIS, 2, -0.262323073774029, 1e-9),
+    "longley": (LONGLEY, 7, -3482258.63459582, 1e-5),
+}
+REGRESSIONS = [name for name in constructions.names() if constructions.get(name).is_regression]
+
+
+def table(path: Path, rows: Any, columns: int) -> str:
+    names = ["y", *(f"x{i}" for i in range(1, columns))]
+    path.write_text("\n".join(",".join(map(str, row)) for row in [names, *rows]) + "\n")
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def classic(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """{name: (path of the table, path of a query that is 0 everywhere)}."""
+    folder, made = tmp_path_factory.mktemp("classic"), {}
+    for name, (text, columns, *_) in CLASSIC.items():
+        rows = np.array(text.split()).reshape(-1, columns)
+        query = table(folder / f"{name}0.csv", [[0] * columns], columns)
+        made[name] = table(folder / f"{name}.csv", rows, columns), query.replace("y,", "")
+    return made
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    capsys.readouterr()
+    status = cli.main(["run", *arguments])
+    out, err = capsys.readouterr()
+    assert status == 0, err
+    return json.loads(out) if "--json" in arguments else " ".join(out.split())
+
+
+def suiting(name: str, folder: Path) -> list[str]:
+    """A table with as many columns as the construction has in its example, targets in [0, 1]."""
+    d = constructions.get(name).parameters["d"].small
+    columns = max(d, 1) if name.startswith("akyurek") or d == 1 else 2
+    rng = np.random.default_rng(5)
+    X = np.round(rng.uniform(-1, 2, (6, columns)), 1)
+    y = [0.2, 0.9, 0.7, 0.3, 0.8, 0.1]
+    path = table(folder / "t.csv", [[t, *row] for t, row in zip(y, X)], columns + 1)
+    query = table(folder / "q.csv", [[0, *row] for row in X[:1] + 0.05], columns + 1)
+    counts = {"steps": 3, "iterations": 2, "layers": 2}
+    known = constructions.get(name).parameters
+    few = [f"--set={key}={value}" for key, value in counts.items() if key in known]
+    return [name, "--data", path, "--target", "y", "--query", query, *few]
+
+
+@pytest.mark.parametrize("name", REGRESSIONS)
+def test_every_construction_runs_on_a_table_that_suits_it(name, tmp_path, capsys):
+    call = [*suiting(name, tmp_path), "--json", "-"]
+    floats, balls = (run(capsys, *call, "--numbers", n) for n in ("float64", "ball"))
+    value, same = (float(one["predictions"][0]["transformer"]) for one in (floats, balls))
+    assert value == pytest.approx(same, abs=2 * floats["rounding_bound"] + 1e-15)
+    if any("gelu" in str(layer.mlp) for layer in built(name, floats).layer_list):
+        assert floats["largest_difference"] < 0.1  # it approximates
+        refused = "rational numbers have no"
+    else:
+        assert floats["largest_difference"] <= floats["rounding_bound"] * (1 + 1e-9)
+        refused = (
+            "rational numbers have no"
+            if floats["parameters"].get("kernel") == "exponential"
+            else ""
+        )
+    if refused:
+        assert cli.main(["run", *call, "--numbers", "rational"]) == 2
+        assert refused in capsys.readouterr().err
+    else:
+        assert run(capsys, *call, "--numbers", "rational")["largest_difference"] == 0
+
+
+def built(name: str, result: Any) -> Any:
+    known = constructions.get(name).parameters
+    given = {k: known[k].read(v) for k, v in result["parameters"].items() if v != "None"}
+    return constructions.build(name, **given)
+
+
+# -- what is reached, and what is said where it is not ------------------------------------------
+
+
+@pytest.mark.parametrize("name", CLASSIC)
+def test_a_classic_table_gives_the_certified_intercept(name, classic, capsys):
+    """Columns are put on one scale where the condition number calls for it."""
+    (data, query), (_, _, certified, off) = classic[name], CLASSIC[name]
+    call = ["newton", "--data", data, "--target", "y", "--query", query, "--intercept"]
+    result = run(capsys, *call, "--json", "-")
+    (row,) = result["predictions"]
+    assert row["transformer"] == pytest.approx(certified, rel=off)
+    assert result["scaling"]["unit"][-1] == "1" != result["scaling"]["unit"][0]
+    assert "the embedding reads every column less its mean" in run(capsys, *call)
+
+
+@pytest.mark.parametrize(("name", "needed"), [("norris", "44"), ("longley", "more than 200")])
+def test_what_iterations_leave_is_said(name, needed, classic, capsys):
+    data, query = classic[name]
+    call = ["newton", "--data", data, "--target", "y", "--query", query, "--intercept"]
+    said = run(capsys, *call, "--no-standardise")
+    assert "iterations = 40: the most that is chosen; leaves" in said
+    assert f"{needed} would leave 1e-12" in said and "not there yet" in said
+    assert "--standardise brings the condition number" in said
+    told = run(capsys, *call, "--standardise", "--set", "iterations=1")
+    assert "not there yet; iterations = 1 leaves" in told
+    assert "not there yet" not in run(capsys, *call)
+
+
+def test_as_many_iterations_as_are_said_to_be_needed_are_needed(classic, capsys):
+    """One less leaves more, as many as that are there."""
+    data, query = classic["norris"]
+    call = ["newton", "--data", data, "--target", "y", "--query", query, "--intercept"]
+    call += ["--no-standardise", "--json", "-", "--numbers", "ball", "--set"]
+
+    def left(iterations: int) -> float:
+        (row,) = run(capsys, *call, f"iterations={iterations}")["predictions"]
+        return abs(row["transformer"] - row["closed_form"]) / abs(row["closed_form"])
+
+    assert left(44) < 1e-11 < 1e-8 < left(43)
+
+
+def test_the_scaling_is_a_part_of_the_transformer(classic, capsys):
+    """Its weights predict from the table as it is: the digest is that of other weights."""
+    data, query = classic["norris"]
+    call = ["newton", "--data", data, "--target", "y", "--query", query, "--intercept"]
+    fixed = [*call, "--json", "-", "--set", "iterations=4,alpha=1e-14", "--numbers", "rational"]
+    scaled, plain = run(capsys, *fixed, "--standardise"), run(capsys, *fixed, "--no-standardise")
+    assert scaled["largest_difference"] == plain["largest_difference"] == 0
+    assert scaled["digest"] != plain["digest"] and plain["scaling"] is None
+    assert scaled["predictions"] != plain["predictions"]
+
+
+@pytest.mark.parametrize("cell", ["0.1", "9007199254740993", "1e-3"])
+def test_a_cell_is_the_decimal_that_it_is(cell, tmp_path, capsys):
+    """One step of size 1/2 x^-2 from 0 on one example: the fit of x is y/2 exactly."""
+    data = table(tmp_path / "t.csv", [[cell, 1]], 2)
+    call = ["gradient_descent", "--data", data, "--target", "y", "--query", data]
+    call += ["--numbers", "rational", "--set", "steps=1,step_size=1/4", "--json", "-"]
+    (row,) = run(capsys, *call)["predictions"]
+    assert Fraction(row["transformer"]) == Fraction(cell) / 2
+
+
+# -- what each algorithm tends to -----------------------------------------------------------------
+
+
+def test_every_limit_is_one_of_those_that_are_known():
+    for name in REGRESSIONS:
+        made = constructions.get(name)
+        values = {key: kind.small for key, kind in made.parameters.items()}
+        assert made.limit(values).partition(":")[0] in LIMITS, name
+
+
+MANY_STEPS = {
+    "gradient_descent": "steps=4000,ridge=1/2",
+    "lasso": "steps=4000,penalty=1/3",
+    "logistic": "steps=4000,pieces=400",
+    "momentum": "steps=400",
+    "chebyshev": "steps=200",
+    "preconditioned": "steps=2000",
+    "gd_plus_plus": "steps=60,gamma=0",
+    "functional_descent": "steps=2000",
+    "kernel_regression": "steps=2000",
+    "spline_regression": "layers=9",
+    "deep_descent": "layers=8",
+    "minimax_descent": "layers=8",
+}
+
+
+@pytest.mark.parametrize("name", REGRESSIONS)
+def test_the_algorithm_tends_to_the_limit_that_stands_beside_it(name, tmp_path):
+    """With more steps than anyone takes, in floats, without any transformer."""
+    from verify.checks.judge import algorithm_of
+    from verify.checks.case import reference
+    from verify.inputs.names import subject
+    from verify.inputs.settings import parse
+    from verify.tables.limits import limit_of
+    from verify.tables.problem import read
+    from verify.tables.suited import scaled, suited
+
+    arguments = suiting(name, tmp_path)
+    made, found = constructions.get(name), subject(name)
+    problem = scaled(found, read(arguments[2], "y", None, False).queried(arguments[6]), False)
+    given = parse(name, made.signature, [MANY_STEPS[name]] if name in MANY_STEPS else [])
+    case = problem.case(suited(found, given, problem)[0])
+    limit = limit_of(made, case, False, False)
+    if limit.values is None:
+        assert limit.name.startswith("none: ")
+        return
+    got = reference(algorithm_of(found), case, float)
+    assert got == pytest.approx(limit.values, rel=1e-4, abs=1e-6)

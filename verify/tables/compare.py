@@ -1,0 +1,269 @@
+"""A witness on a user's data: its predictions beside the algorithm's own and its limit's."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from constructions.numbers.ball import Ball
+from constructions.numbers.floats import Floats
+from constructions.witness import Witness
+
+from ..checks.case import InexactReference, reference
+from ..checks.floats import enclosed
+from ..checks.judge import algorithm_of
+from ..inputs.errors import WrongCall
+from ..inputs.names import Subject
+from ..inputs.progress import Progress
+from ..inputs.region import share
+from ..strategies import Case
+from .limits import Limit, limit_of
+from .problem import Problem, built_for
+from .suited import construction_of, needs
+
+BALLS = 3_000_000  # products that the algorithm may cost in balls; above, it runs in float64
+NARROW = 2.0**-80  # of the largest target: the radius at which a ball counts as a number
+BITS = (128, 512, 2048)  # of the balls in which a witness runs
+PARTS = 4  # of a run, that its progress counts
+BOUNDED = 1  # queries for which the rounding bound is computed: those that differ most
+WARNED = 2**20  # products of an example and a query up to which every prediction has a bound
+NEAR = 1e-6  # of the largest prediction: what a limit may differ by and be called reached
+
+
+@dataclass(frozen=True)
+class Run:
+    """Predictions (m,) at the queries, three times, and what lies between them.
+
+    `columns` are "transformer", "algorithm", "closed_form" where there is a limit, and "target"
+    where it is known. `difference` is the largest |transformer - algorithm|, at query `worst`;
+    `explained` is the rounding bound there (None in exact arithmetic). `reference` says in what the
+    algorithm ran; where that was not exact and has no bound of its own, it `decides` nothing.
+    `gap` is the largest distance to the limit, and where that is not reached `short_of` says by how
+    much and what helps.
+    """
+
+    witness: Witness
+    columns: Mapping[str, np.ndarray]
+    limit: Limit
+    reference: str
+    decides: bool
+    difference: float
+    worst: int
+    explained: float | None
+    warnings: tuple[str, ...]
+    approximates: bool
+    gap: float
+    short_of: str
+
+
+def run(
+    subject: Subject,
+    parameters: Mapping[str, Any],
+    problem: Problem,
+    numbers: str,
+    progress: Progress | None = None,
+) -> Run:
+    """Runs the witness on the problem's prompt. Raises WrongCall."""
+    exact = numbers == "rational"
+    problem = problem.exactly() if exact else problem
+    witness = built_for(subject, problem).build(parameters)
+    during = progress.during if progress is not None else nullcontext
+    with during("the transformer"):
+        predicted, said = _predicted(witness, problem, numbers)
+    case = problem.case(parameters)
+    with during("the algorithm"):
+        try:
+            algorithm, how, decides = _algorithm(subject, problem, case, exact)
+        except ZeroDivisionError as error:
+            raise WrongCall(f"{subject.name}: the algorithm is not defined here: {error}") from None
+    with during("what the algorithm tends to"):
+        limit = limit_of(construction_of(subject), case, exact, problem.intercept)
+    floats = predicted
+    if numbers == "ball":
+        floats = np.array([float(value.mid()) for value in predicted])
+    errors = np.abs(_differences(floats, algorithm))
+    worst = int(np.argmax(np.where(np.isnan(errors), np.inf, errors)))
+    explained: float | None = None
+    size = float(np.abs(np.asarray(floats, dtype=float)).max())
+    if numbers == "ball":
+        explained = float(predicted[worst].rad())
+    elif not exact and np.isfinite(errors[worst]):
+        row = slice(worst, worst + BOUNDED)
+        with during("what rounding did"):
+            bound = witness.rounding_bound(problem.X, problem.y, problem.queries[row], numbers)
+        explained = float(bound[0])
+        if problem.pairs > WARNED and explained > size * math.sqrt(Floats(numbers).unit_roundoff):
+            said = (f"{subject.name}: rounding in {numbers} may have moved the prediction of row "
+                    f"{problem.labels[worst]} by {explained:.2g}",)  # fmt: skip
+    columns, gap = {"transformer": floats, "algorithm": algorithm}, 0.0
+    closed = 0.0
+    if limit.values is not None:
+        columns["closed_form"] = limit.values
+        gap = float(np.abs(_differences(floats, limit.values)).max())
+        closed = float(np.abs(limit.values.astype(float)).max())
+    if problem.truth is not None and limit.of_targets:
+        columns["target"] = problem.truth
+    return Run(
+        witness, columns, limit, how, decides, float(errors[worst]), worst, explained, said,
+        _approximates(witness), gap,
+        "" if _approximates(witness) else _reached(gap, closed, parameters, subject, problem),
+    )  # fmt: skip
+
+
+def _predicted(witness: Witness, problem: Problem, numbers: str) -> tuple[Any, tuple[str, ...]]:
+    """The transformer's predictions, and what it warns of; nothing of many rows, since a bound for
+    each of them is far dearer than the predictions."""
+    X, y, queries = problem.X, problem.y, problem.queries
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore" if problem.pairs > WARNED else "always")
+        try:
+            predicted = (
+                _in_balls(witness, problem)
+                if numbers == "ball"
+                else (witness.predict(X, y, queries, numbers))
+            )
+        except (ValueError, ArithmeticError) as error:
+            raise WrongCall(f"{witness.name}: {' '.join(str(error).split())}") from None
+    said = (str(w.message) for w in caught if w.category.__name__ == "PrecisionWarning")
+    return predicted, tuple(said)
+
+
+def _in_balls(witness: Witness, problem: Problem) -> np.ndarray:
+    """Predictions as balls, at more bits where a ball holds a number that it must not hold."""
+    for bits in BITS:
+        try:
+            return witness.predict(problem.X, problem.y, problem.queries, Ball(bits))
+        except ZeroDivisionError:
+            if bits == BITS[-1]:
+                raise
+    raise AssertionError("there are no bits")
+
+
+def _reached(
+    gap: float, closed: float, parameters: Mapping[str, Any], subject: Subject, problem: Problem
+) -> str:
+    """By what share of the largest prediction the limit is missed, and what helps; "" where it is
+    reached."""
+    if gap <= NEAR * closed:
+        return ""
+    of = f", {share(gap / closed)} of the largest prediction" if closed else ""
+    return f"{of}: not there yet{needs(subject, parameters, problem)}"
+
+
+def _approximates(witness: Witness) -> bool:
+    """Whether it has an activation by which an algorithm of numbers can only be approached."""
+    mlps = (layer.mlp for layer in witness.layer_list)
+    return any(mlp is not None and mlp.activation == "gelu" for mlp in mlps)
+
+
+def summary(problem: Problem, result: Run, numbers: str) -> list[str]:
+    """What separates the columns, a line for each pair of them."""
+    made = [_against_the_algorithm(problem, result, numbers)]
+    transformer = result.columns["transformer"].astype(float)
+    limit = result.limit
+    if limit.values is None:
+        made.append(f"closed form  {limit.name}")
+    else:
+        closed = limit.values.astype(float)
+        said = f"largest difference {result.gap:.2g}{result.short_of}"
+        made.append(f"transformer against {limit.name}  {said}")
+    if problem.truth is None or not limit.of_targets:
+        return made
+    errors = {"transformer": error(transformer, problem.truth)}
+    if limit.values is not None:
+        errors["closed form"] = error(closed, problem.truth)
+    said = ", ".join(f"{name} {value:.4g}" for name, value in errors.items())
+    made.append(f"root mean square error on the targets  {said}")
+    mean = error(np.full(len(problem.truth), problem.y.astype(float).mean()), problem.truth)
+    if mean < min(errors.values()):
+        constant = "" if problem.intercept else "; --intercept adds a constant"
+        made.append(f"the mean of the examples' targets does better ({mean:.4g}){constant}")
+    return made
+
+
+def _against_the_algorithm(problem: Problem, result: Run, numbers: str) -> str:
+    explained = result.explained
+    if explained is None and numbers == "rational":
+        same = "none: equal in fractions" if result.difference == 0 else f"{result.difference:.3g}"
+        return f"transformer against algorithm  {same}"
+    row = problem.labels[result.worst]
+    said = f"largest difference {result.difference:.2g}, in row {row}"
+    if explained is None:
+        said += "; it is not finite"
+    elif numbers == "ball":
+        said += f"; the enclosure has radius {explained:.2g}"
+    else:
+        there = float(result.columns["algorithm"][result.worst])
+        printed = 2.0**-52 * abs(there)  # balls as floats
+        verdict = "all of it"
+        if result.difference > explained + printed and result.approximates:
+            verdict = "not all of it, the construction approximates,"
+        elif result.difference > explained + printed:
+            verdict = "NOT all of it"
+            if not result.decides:
+                verdict = "not all of it, but the algorithm's own rounding is not bounded"
+        said += f"; rounding in {numbers} explains {verdict} (up to {explained:.2g} there)"
+    said += f"; the algorithm ran in {result.reference}"
+    said += "" if result.decides else ", which decides nothing"
+    return f"transformer against algorithm    {said}"
+
+
+def error(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Root mean square of predicted - truth, both (m,)."""
+    return float(np.sqrt(np.mean((predicted - truth) ** 2)))
+
+
+def _differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a - b (m,) as floats, taken exactly where both are fractions."""
+    if a.dtype == object and b.dtype == object:
+        return np.array([float(p - q) for p, q in zip(a, b)])
+    return a.astype(float) - b.astype(float)
+
+
+def _algorithm(
+    subject: Subject, problem: Problem, case: Case, exact: bool
+) -> tuple[np.ndarray, str, bool]:
+    """The algorithm's predictions, the arithmetic it ran in, and whether they are certain."""
+    function = algorithm_of(subject)
+    if exact:
+        try:
+            return reference(function, case, Fraction), "fractions", True
+        except InexactReference:
+            pass
+    elif _products(subject.name, case) <= BALLS:
+        scale = max(1e-300, float(np.abs(case.y.astype(float)).max()))
+        exactly = case if problem.scaling is None else problem.exactly().case(case.parameters)
+        try:
+            balls = enclosed(function, exactly, lambda q: scale * NARROW)
+        except (ZeroDivisionError, InexactReference):
+            pass  # a pivot that may be 0, two errors that may be equal; floats inside
+        else:
+            if all(float(ball.rad()) <= scale * NARROW for ball in balls):
+                return np.array([float(ball.mid()) for ball in balls]), "256 bits or more", True
+    X, y, queries = (a.astype(float) for a in (case.X, case.y, case.queries))
+    floats = Case(case.parameters, X, y, queries)
+    return reference(function, floats, float), "float64", False
+
+
+def _products(name: str, case: Case) -> int:
+    """Products that the algorithm takes, roughly."""
+    n, d = case.X.shape
+    given = case.parameters
+    rounds = sum(int(given.get(key, 0) or 0) for key in ("iterations", "steps", "examples"))
+    if name in ("deep_descent", "minimax_descent", "spline_regression"):
+        rounds += 3 ** given["layers"] // 2
+    if name == "newton_carried" and given.get("start") == "identity":
+        rounds += 2 ** given["iterations"]
+    products = n * d * d + rounds * (n * d + d**3)
+    if name == "bayes_ridge":
+        products += n**3 // 3
+    if name == "kernel_regression":
+        products += n * n * (d + rounds)
+    return products

@@ -1,0 +1,216 @@
+"""Parameters that suit a table: sizes read off it, and step sizes from what the steps are made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+import constructions
+from constructions.construction import Construction
+from constructions.parameters import Examples, typed
+
+from .. import algorithms
+from ..inputs.errors import WrongCall
+from ..inputs.names import Subject
+from ..inputs.region import MOST, PLAIN, Spectrum, spectrum, suit, what_is_left
+from .limits import kernel_matrices
+from .problem import Problem
+from .scaling import ILL, Scaling, condition, into, standardising
+
+MANY = 2**28  # numbers in the stream that a table may take: 2 GB in float64
+Own = dict[str, tuple[Any, str]]
+
+
+def suited(
+    subject: Subject, given: Mapping[str, Any], problem: Problem
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """(all parameters, {parameter: why} of those chosen here). Raises WrongCall."""
+    X = problem.read.astype(float)
+    made = construction_of(subject)
+    if made is None:
+        return suit(subject.name, subject.signature, given, X, subject.of_cases)
+    _refuse_outside(made, problem)
+    _refuse_many(made, problem)
+    own = _sizes(made, given, X)
+    so_far = {**{key: value for key, (value, _) in own.items()}, **given}
+    s, rate = _steps_of(made, so_far, X)
+    own |= rate
+    own |= {
+        key: (kind.example, "an example; --set gives another")
+        for key, kind in made.parameters.items()
+        if key not in own and kind.example is not None and not _depends_on_data(made, key, so_far)
+    }
+    return suit(subject.name, subject.signature, given, X, None, s, own)
+
+
+def _depends_on_data(made: Construction, key: str, given: Mapping[str, Any]) -> bool:
+    """Whether `suit` knows what a parameter should be on data."""
+    kind = made.parameters[key]
+    values = {name: one.small for name, one in made.parameters.items()} | given
+    unit = getattr(kind, "unit", "")
+    known = unit or key in made.suited or made.converges(values).partition(" ")[0] == key
+    return bool(known) or isinstance(kind, Examples) or key in ("d", *PLAIN, *MOST)
+
+
+def construction_of(subject: Subject) -> Construction | None:
+    """The construction that a subject is; None of a user's claim."""
+    found = constructions.get(subject.name) if subject.name in constructions.names() else None
+    return found if subject.file is None else None
+
+
+def iterates(subject: Subject) -> bool:
+    """Whether it comes closer with every step, so that the columns' scales matter for how many."""
+    known = {"iterations", "steps", "layers"} & set(subject.signature.parameters)
+    return bool(known) and subject.file is None
+
+
+def scaled(subject: Subject, problem: Problem, wanted: bool | None) -> Problem:
+    """The problem with columns on one scale: where that is wanted; where nothing is said, for an
+    algorithm of steps on a table whose condition number calls for it. And into the interval where
+    the construction's inputs have to lie. Says what was done."""
+    made = construction_of(subject)
+    if made is not None and made.inputs is not None:
+        low, high = made.inputs
+        scaling = into(low, high, np.concatenate([problem.X, problem.queries]))
+        if scaling is None:
+            return problem
+        return problem.scaled(
+            scaling, f"scaled     into [{low}, {high}], where it works: {_said(scaling)}"
+        )
+    if wanted is False or (wanted is None and not iterates(subject)):
+        return problem
+    X = problem.X.astype(float)
+    scaling = standardising(X, problem.intercept)
+    before = condition(X)
+    after = condition(scaling.of(X))
+    if wanted is None and not (before > ILL and after < before / 2):
+        return problem
+    chosen = "" if wanted else "chosen: "
+    what = "less its mean, over its deviation" if problem.intercept else "over its root mean square"
+    return problem.scaled(
+        scaling,
+        f"scaled     {chosen}the embedding reads every column {what}; condition number "
+        f"{before:.2g}, then {after:.2g}" + ("" if wanted else " (--no-standardise: as it is)"),
+    )
+
+
+def needs(subject: Subject, parameters: Mapping[str, Any], problem: Problem) -> str:
+    """What comes closer to the limit: "; iterations = 6 leaves …; --standardise …"."""
+    made, said = construction_of(subject), ""
+    if made is None or not iterates(subject):
+        return said
+    X = problem.read.astype(float)
+    s, _ = _steps_of(made, parameters, X)
+    for key in MOST.keys() & parameters.keys():
+        count = parameters[key]
+        left = what_is_left(subject.name, parameters, s or spectrum(X), key, count)
+        said += f"; {key} = {count} {left}" if left.startswith("leaves") else f"; {left}"
+    if problem.scaling is None and made.inputs is None:
+        after = condition(standardising(X, problem.intercept).of(X))
+        if after < (before := condition(X)) / 2:
+            said += f"; --standardise brings the condition number {before:.2g} to {after:.2g}"
+    return said
+
+
+def _said(scaling: Scaling) -> str:
+    columns = zip(scaling.centre, scaling.unit)
+    return ", ".join(f"(x - {float(c):g}) / {float(u):g}" for c, u in columns)
+
+
+def _refuse_outside(made: Construction, problem: Problem) -> None:
+    if made.outputs is None:
+        return
+    low, high = made.outputs
+    y = problem.y.astype(float)
+    if y.min() < low or y.max() > high:
+        found = y[(y < low) | (y > high)][0]
+        raise WrongCall(
+            f"{made.name} takes targets from {low} to {high}, and the table has {found:g}; give a "
+            "column of 0 and 1"
+        )
+
+
+def _refuse_many(made: Construction, problem: Problem) -> None:
+    """What has layers and slots for each example cannot take a million of them."""
+    if not any(isinstance(kind, Examples) for kind in made.parameters.values()):
+        return
+    n, d = problem.X.shape
+    if n * n * (n + d) > MANY * 2**6:
+        raise WrongCall(
+            f"{made.name} has layers for each example, and its stream a number for each of them: "
+            f"{n:,} examples are too many; keep some, such as the first 500 rows"
+        )
+
+
+def _sizes(made: Construction, given: Mapping[str, Any], X: np.ndarray) -> Own:
+    """Whole numbers that depend on how many examples there are."""
+    n = len(X)
+    degree = given.get("degree", 1)
+    order = 2 * degree + 3  # n^(1/(2 s + 1)) splines, s = degree + 1
+    basis = degree + max(2, round(n ** (1 / order)))
+    held = max(1, n // 5)
+    return {
+        key: value
+        for key, value in {
+            "basis": (basis, f"the degree and n^(1/{order}), the best rate, at least 2"),
+            "validation": (held, "a fifth of the examples"),
+        }.items()
+        if key in made.parameters and key not in given
+    }
+
+
+def _steps_of(
+    made: Construction, given: Mapping[str, Any], X: np.ndarray
+) -> tuple[Spectrum | None, Own]:
+    """What the steps are made of where that is not X^T X, and the step size that suits it."""
+    small = {key: kind.small for key, kind in made.parameters.items()}
+    values = {**small, **given}
+    word = made.limit(values).partition(":")[0]
+    if word == "splines":
+        s = spectrum(algorithms.spline_features(X[:, :1], values["basis"], values["degree"]))
+        return s, {"alpha": (_down(1 / s.top), "1 / |F^T F|, F the splines of the examples")}
+    if word == "kernel" or made.name == "kernel_regression":
+        here, _ = kernel_matrices(values, X, X[:1])
+        top = float(np.abs(np.linalg.eigvals(here)).max())
+        s = Spectrum(top, 0.0, len(X))
+        rate = "rate" if "rate" in made.parameters else "step_size"
+        own: Own = {rate: (_down(1 / top), "1 / |K|, K the kernel's matrix of the examples")}
+        if values.get("kernel") == "exponential":
+            own["steps"] = 1, "a default: the kernel smoother"
+        return s, own
+    if "preconditioner" in made.parameters:
+        return _preconditioned(made, given, X)
+    return None, {}
+
+
+def _preconditioned(
+    made: Construction, given: Mapping[str, Any], X: np.ndarray
+) -> tuple[Spectrum | None, Own]:
+    """Jacobi's matrix, where none is given, and half of the largest step that it allows."""
+    squares = np.square(X).sum(axis=0)
+    d = X.shape[1]
+    diagonal = tuple(
+        tuple(
+            _down(1 / squares[i]) if i == j and squares[i] > 0 else Fraction(i == j)
+            for j in range(d)
+        )
+        for i in range(d)
+    )
+    own: Own = {"preconditioner": (diagonal, "one over the sum of squares of every column")}
+    matrix = given.get("preconditioner", diagonal)
+    if np.ndim(np.array(matrix, dtype=float)) != 2 or np.shape(matrix) != (d, d):
+        return None, own  # another one in every step, or one of another size
+    moved = np.linalg.eigvals(np.array(matrix, dtype=float) @ (X.T @ X))
+    top = float(np.abs(moved).max()) / (len(X) if given.get("loss") == "mean" else 1)
+    own["step_size"] = _down(1 / top), "1 / |P X^T X|"
+    return None, own
+
+
+def _down(value: float) -> Fraction:
+    """Three digits, rounded down."""
+    exponent = math.floor(math.log10(value)) - 2
+    return typed(f"{math.floor(value / 10.0**exponent)}e{exponent}")
