@@ -1,0 +1,105 @@
+"""How far pairs of softmax heads are from the linear head that they stand for.
+
+With scores s_j and values v_j they give
+
+    sum_r c_r exp(C) / (2 tau) sum_j (p_j(r tau) - p_j(-r tau)) v_j,
+    p_j(t) = exp(t s_j) / (exp(C) + sum_i exp(t s_i)),
+
+where sum_j s_j v_j is meant. The difference is at most sum_j (relative |s_j| + absolute) |v_j|
+entry by entry, which is what is computed here. Parts of it, z = tau max |s|:
+- what the odd difference leaves out: sum over odd m > 2 p of |sum_r c_r r^m| z^(m-1)/m!;
+- the denominator, exp(C) (1 + nu): nu, and how it differs between t and -t;
+- rounding that a pair has in common, such as that of C and of the weights: relative;
+- rounding that it has not, divided by tau: of s_j - C, exp, the denominator, sums over keys and
+  over heads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flint import arb
+
+from constructions.exports.differences import coefficients, remainder
+from constructions.exports.gpt2 import FAR, POSITIONS
+
+from ..checks.bounds.balls import ball
+from .formats import FUNCTION, Format
+
+TERMS = 61  # odd powers up to here are added up, the others bounded as a geometric series
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A read number is v (1 + relative) + absolute, of which `scaling` is exact arithmetic's."""
+
+    relative: arb
+    absolute: arb
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a head meets: at most n keys, |s_j| <= score, sum_f |q_f k_f| <= products.
+
+    sums: of sum_f |q_f| + |k_f|; size: features of a head; added: how many terms are added up for
+    one unit that is written.
+    """
+
+    n: int
+    score: arb
+    products: arb
+    sums: arb
+    size: int
+    added: int
+    tau: arb
+    sink: arb
+    pairs: int
+
+
+def left_out(pairs: int, z: arb) -> arb:
+    """sup over |t| <= z of |sum_r c_r sinh(r t)/t - 1|."""
+    found, power, factorial = arb(0), arb(1), arb(1)
+    for m in range(1, TERMS + 1, 2):
+        if m > 1:
+            power, factorial = power * z * z, factorial * m * (m - 1)
+        if m > 2 * pairs:
+            found += ball(abs(remainder(pairs, m))) * power / factorial
+    ratio = (pairs * z) ** 2 / (TERMS + 1) ** 2
+    if not bool(ratio < arb(1) / 2):
+        return arb("inf")
+    rest = sum((abs(c) * r**TERMS for r, c in enumerate(coefficients(pairs), 1)), start=0)
+    return found + 2 * ball(rest) * power / factorial * ratio
+
+
+def unseen() -> arb:
+    """The weights of all keys that are not to be seen, above the sink's share of them."""
+    return POSITIONS * (arb(-FAR) / 2).exp()
+
+
+def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> tuple[arb, arb]:
+    """(relative, absolute) as above."""
+    n, tau, sink, u = asked.n, asked.tau, asked.sink, form.unit
+    z = tau * asked.score
+    if not bool(asked.pairs * z < 8):
+        return arb("inf"), arb("inf")
+    if not bool((-sink - asked.pairs * z) > form.tiny * arb(2).log()):
+        return arb("inf"), arb("inf")  # weights are lost to underflow
+    common = (sink * ((1 + sink_read.relative) * (1 + u) ** 4 - 1)).exp() - 1
+    scored = ((1 + read.relative) ** 2 * (1 + form.gamma(asked.size + 8)) - 1) * asked.products
+    scored += read.absolute * asked.sums
+    absolute = arb(0)
+    for r, c in enumerate(coefficients(asked.pairs), start=1):
+        share = ball(abs(c)) / tau
+        up, odd = (r * z).exp(), (r * z).sinh()
+        hidden = unseen()
+        nu = (n * up + hidden) * (-sink).exp()
+        between = 2 * n * odd * (-sink).exp() + hidden * (-sink).exp()
+        absolute += share * (odd * nu + up * between / 2)
+        absolute += share * up * ((r * tau * scored).exp() - 1)
+        summed = form.gamma(n + 1).min(4 * nu) if form.bits else arb(0)
+        apart = (1 + form.rounding(sink + r * z)) * (1 + FUNCTION * u) * (1 + summed)
+        apart *= (1 + u) ** 3 * (1 + form.gamma(n + 1)) * (1 + form.gamma(asked.added + 2))
+        absolute += share * up * (apart - 1)
+        absolute += share * odd * u
+    relative = left_out(asked.pairs, z)
+    return (1 + relative) * (1 + common) - 1, absolute * (1 + common)
