@@ -32,7 +32,9 @@ def copies(weights: Weights) -> Copies:
     first = dict.fromkeys(range(weights.width), 0)  # the first copy in which a unit is right
     reads = []
     for layer in weights.layer_list:
-        reads.append(max((first[u] for head in layer.heads for u in keys(weights, head)), default=0))
+        reads.append(
+            max((first[u] for head in layer.heads for u in keys(weights, head)), default=0)
+        )
         _attend(weights, layer, first, reads[-1])
         if layer.mlp is not None:
             _compute(weights, layer, first)

@@ -26,6 +26,4 @@ def coefficients(pairs: int) -> tuple[Fraction, ...]:
 
 def remainder(pairs: int, power: int) -> Fraction:
     """sum_r c_r r^power, that of s^power / power! in what the differences give."""
-    return sum(
-        (c * r**power for r, c in enumerate(coefficients(pairs), start=1)), Fraction(0)
-    )
+    return sum((c * r**power for r, c in enumerate(coefficients(pairs), start=1)), Fraction(0))

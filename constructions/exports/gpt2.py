@@ -270,9 +270,7 @@ def _ends(room: Room, constants: Constants) -> Iterator[tuple[str, np.ndarray]]:
     """Position 0 is the sink; every position holds N."""
     places = np.zeros((POSITIONS, room.width))
     for number, (_, sees_sink) in enumerate(room.roles):
-        _add_pair(
-            places[0], room.units + number, room, constants.sink / FAR if sees_sink else -1.0
-        )
+        _add_pair(places[0], room.units + number, room, constants.sink / FAR if sees_sink else -1.0)
     _add_pair(places.T, room.constant, room, float(constants.unit))
     yield "wpe.weight", places
     yield "wte.weight", np.zeros((1, room.width))
@@ -330,7 +328,11 @@ class _Block:
         self, heads: Sequence[Head], scales: Sequence[float]
     ) -> Iterator[tuple[str, np.ndarray]]:
         width = self.room.width
-        read, bias, write = np.zeros((width, 3 * width)), np.zeros(3 * width), np.zeros((width,) * 2)
+        read, bias, write = (
+            np.zeros((width, 3 * width)),
+            np.zeros(3 * width),
+            np.zeros((width,) * 2),
+        )
         at = 0
         for head, scale in zip(heads, scales):
             for factor, weight in self._parts(head.attention, scale):

@@ -99,9 +99,7 @@ class Propagation:
                 raise NoCertificate(f"{weights.name}: the keys of a head, {head.key}, change")
         self.sizes = Sizes(box, vectors, frozenset(self.names) - written)
         backward = Backward(self.layers, self.exact, vectors, self.sizes.y, self.sizes.question)
-        self.places = backward.places(
-            weights.readout.slot, ball(weights.readout.coefficient)
-        )
+        self.places = backward.places(weights.readout.slot, ball(weights.readout.coefficient))
 
     def constants(self, pairs: int, spread: float, sink: float, unit: int) -> Constants:
         """tau of each head so that no score of the box is above `spread` when multiplied by it."""
@@ -147,9 +145,11 @@ class Propagation:
         for head, tau in zip(layer.heads, setting.constants.scales[number]):
             parts = 2 * setting.constants.pairs * len(layer.heads)
             for into in head.values:
-                off = sum(
-                    (abs(c) * now.examples[n] for n, c in head.values[into].items()), arb(0)
-                ) * abs(head.scale) * self.sizes.spectral(self.exact[number], {head.key: arb(1)})
+                off = (
+                    sum((abs(c) * now.examples[n] for n, c in head.values[into].items()), arb(0))
+                    * abs(head.scale)
+                    * self.sizes.spectral(self.exact[number], {head.key: arb(1)})
+                )
                 noise.add(into, off * now.examples[head.query], off * now.query[head.query])
                 made = [
                     self._of_head(number, head, into, now, setting, read, ball(tau), parts, asking)
@@ -182,7 +182,7 @@ class Propagation:
         carried = head.carried(into)
         asked = Asked(
             self.box.n, score, key * query, arb(self.box.d).sqrt() * (key + query),
-            setting.room.size, parts * len(carried), tau, arb(setting.constants.sink),
+            self.box.d, parts * len(carried), tau, arb(setting.constants.sink),
             setting.constants.pairs,
         )  # fmt: skip
         relative, absolute = errors(asked, setting.form, read, setting.sink)
@@ -233,7 +233,11 @@ class Propagation:
     # -- errors so far, coarsely ------------------------------------------------------------------
 
     def _after_heads(self, number: int, layer: LinearLayer, now: Errors, noise: Errors) -> Errors:
-        made, slots, sizes = Errors(dict(now.examples), dict(now.query)), self.exact[number], self.sizes
+        made, slots, sizes = (
+            Errors(dict(now.examples), dict(now.query)),
+            self.exact[number],
+            self.sizes,
+        )
         for head in layer.heads:
             own, asked = sizes.scores(slots, head)
             key = abs(head.scale) * sizes.spectral(slots, {head.key: arb(1)})

@@ -115,7 +115,12 @@ def layers_of(weights: Weights) -> tuple[LinearLayer, ...]:
             raise NoCertificate(f"{weights.name}: slot {name} is neither a number nor a vector")
     for block in weights.prompt.embedding:
         wanted = {"x": (weights.d,), "y": ()}.get(block.source)
-        if wanted is None or shapes.get(block.destination) != wanted or block.matrix or block.pattern:
+        if (
+            wanted is None
+            or shapes.get(block.destination) != wanted
+            or block.matrix
+            or block.pattern
+        ):
             raise NoCertificate(f"{weights.name}: the embedding {block} is no multiple of x or y")
     made = []
     for layer in weights.layer_list:
@@ -123,7 +128,9 @@ def layers_of(weights: Weights) -> tuple[LinearLayer, ...]:
         mlp: Mapping[str, Mapping[str, arb]] = {}
         if layer.mlp is not None:
             if layer.mlp.inner is not None:
-                raise NoCertificate(f"{weights.name}: the MLP of layer {layer.name} has an inner map")
+                raise NoCertificate(
+                    f"{weights.name}: the MLP of layer {layer.name} has an inner map"
+                )
             mlp = _map(weights, shapes, layer.mlp.outer)
         made.append(LinearLayer(heads, mlp))
     return tuple(made)
