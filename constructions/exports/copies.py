@@ -28,7 +28,7 @@ class Copies:
 
 
 def copies(weights: Weights) -> Copies:
-    """Which copy of the examples each layer reads: the first in which all that it reads is right."""
+    """Which copy each layer reads: the first in which all that it reads is right."""
     first = dict.fromkeys(range(weights.width), 0)  # the first copy in which a unit is right
     reads = []
     for layer in weights.layer_list:

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from proofs.exact import is_symbolic, nearest_float
+from proofs.exact import nearest_float
 from proofs.layer import MLP, Head, Layer
 from proofs.prompt import Prompt
 
@@ -244,7 +244,8 @@ def _linear(weights: Weights, mlp: MLP) -> tuple[list[int], list[tuple[int, int,
     outer = mlp.outer.entries(weights.layout, hidden)
     if mlp.inner is None:
         return _by_source(outer)
-    inner, product = mlp.inner.entries(hidden, weights.layout), {}
+    inner = mlp.inner.entries(hidden, weights.layout)
+    product: dict[tuple[int, int], Any] = {}
     for (row, h), w in outer.items():
         for (g, unit), v in inner.items():
             if g == h:

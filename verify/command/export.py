@@ -17,7 +17,7 @@ def export(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A construction of `witness list`.")],
     to: Annotated[str, typer.Option("--to", metavar="|".join(TARGETS), help="The model's class.")],
     output: Annotated[
-        str, typer.Option("-o", metavar="FOLDER", help="The folder to write; it must not be there.")
+        str, typer.Option("-o", metavar="FOLDER", help="The folder to write; not there yet.")
     ],
     settings: SET = None,
     examples: Annotated[int, typer.Option("--n", help="The most examples in a prompt.")] = 8,
@@ -27,9 +27,10 @@ def export(
 ) -> None:
     """Write a witness as a checkpoint that others load, with a proved bound on its error.
 
-    gpt2: transformers' GPT2Model, unmodified, prompts as inputs_embeds. The free constants are those
-    of the least error that can be certified for the prompts that the options describe. Parameters
-    that are not set suit the largest of these prompts. `witness check FOLDER` checks the folder.
+    gpt2: transformers' GPT2Model, unmodified, prompts as inputs_embeds. The free constants are
+    those of the least error that can be certified for the prompts that the options describe.
+    Parameters that are not set suit the largest of these prompts. `witness check FOLDER` checks
+    the folder.
     """
     from constructions.exports.gpt2 import NoExport
 

@@ -1,11 +1,11 @@
 """What of an error made in a layer reaches the prediction, in the singular basis.
 
 Backwards from the prediction: to an error of a query's vector slot the prediction is sensitive by
-a_i psi(s_i) in direction i, |a| <= |y|; to one of the examples' vector slots by a_i b_j M(s_i, s_j),
-|b| <= |query|; to one of the examples' number slots by b_j beta(s_j); to one of the query's number
-slots by a number. Each layer multiplies by what it does to an error of that direction, so no
-direction is taken for the worst of one layer and for the worst of another. psi, beta and M are
-arrays of balls over the pieces of the range of s.
+a_i psi(s_i) in direction i, |a| <= |y|; to one of the examples' vector slots by
+a_i b_j M(s_i, s_j), |b| <= |query|; to one of the examples' number slots by b_j beta(s_j); to one
+of the query's number slots by a number. Each layer multiplies by what it does to an error of that
+direction, so no direction is taken for the worst of one layer and for the worst of another. psi,
+beta and M are arrays of balls over the pieces of the range of s.
 """
 
 from __future__ import annotations

@@ -29,7 +29,8 @@ def predict(X, y, queries):  # (n, d), (n,), (m, d) -> (m,)
 
 def card(name: str, witness: Witness, box: PromptBox, proved: Certificate, made: Checkpoint) -> str:
     """README.md of the folder."""
-    config, order = made.config, made.copies
+    config, order, constants = made.config, made.copies, proved.constants
+    pairs = constants.pairs
     tokens = f"1 + {order.count} n + m"
     most = (config["n_positions"] - 2) // order.count
     return f"""---
@@ -50,8 +51,8 @@ With nothing but transformers and numpy:
 ```python
 {USE}```
 
-Prompts enter as `inputs_embeds`: a sink, the n examples {order.count} times, m queries: {tokens} tokens, at most
-{config["n_positions"]}, so n is at most {most} for one query. `predict` above is all that this takes.
+Prompts enter as `inputs_embeds`: a sink, the n examples {order.count} times, m queries. These are
+{tokens} tokens of {config["n_positions"]} at most, so n is at most {most} for one query.
 
 ## How far off it is
 
@@ -61,24 +62,38 @@ For every prompt with {box.words}:
 | --- | --- | --- | --- |
 {_bounds(proved)}
 
-Proved, in balls: from the largest singular value that X can have, the error of each head and MLP is bounded and
-followed to the prediction. "The architecture" is what softmax, layer norms and GELU leave in exact arithmetic.
-Rounding to nearest is assumed, sums in any order, and exp and GELU to 4 units roundoff, as torch has them with
-`attn_implementation="eager"`.
+Proved, in balls: from the largest singular value that X can have, the error of each head and MLP
+is bounded and followed to the prediction. "The architecture" is what softmax, layer norms and GELU
+leave in exact arithmetic. Rounding to nearest is assumed, sums in any order, and exp and GELU to 4
+units roundoff, as torch has them with `attn_implementation="eager"`. Prompts are numbers of the
+format. That {name} is its algorithm is another claim, `witness check {name}`.
 `witness check FOLDER` finds the bounds anew, compares every weight, and runs 10,000 prompts.
 
 ## How it is made
 
-{witness.layers} layers, {config["n_head"]} heads, {config["n_embd"]} units, {config["n_inner"]} hidden units of an MLP. A causal
-assembly of the witness's own layers: a causal example does not see those after it, so the examples stand in the prompt
-{order.count} times, and each layer reads the copy that is right by then (layers read copy {", ".join(map(str, order.reads))}). A linear head
-is {2 * proved.constants.pairs} softmax heads, whose combination is s + O(s^{2 * proved.constants.pairs + 1}) in the score s; the first token is
-a sink with score {proved.constants.sink:g}, which takes the denominator's place. Units come in pairs +v and -v beside a pair
-of {proved.constants.unit}, through which layer norms are linear up to {box.d and "|v|^2"}/(2 {proved.constants.unit}^2). gelu(u) - gelu(-u) = u is exact.
+{_shape(made)}
 
-`witness.json` has the ground truth for interpretability: the direction of the residual stream of every slot, its
-formula after every block, which heads stand for which, and all values on a prompt.
+A causal assembly of the witness's own layers: an example does not see those after it, so the
+examples stand in the prompt {order.count} times, and each layer reads the copy that is right by
+then (copy {", ".join(map(str, order.reads))}). A linear head is {2 * pairs} softmax heads, whose
+combination is s + O(s^{2 * pairs + 1}) in the score s. The first token is a sink with score
+{constants.sink:g}, which takes the denominator's place. Units come in pairs +v and -v beside a pair
++N and -N, N = {constants.unit}, through which layer norms are linear up to |v|^2/(2 N^2).
+gelu(u) - gelu(-u) = u is exact.
+
+`witness.json` has the ground truth for interpretability: the direction of the residual stream of
+every slot, its formula after every block, which heads stand for which, and all values on a prompt.
 """
+
+
+def _shape(made: Checkpoint) -> str:
+    config = made.config
+    sizes = (
+        f"{config['n_layer']} layers",
+        f"{config['n_head']} heads",
+        f"{config['n_embd']} units",
+    )
+    return f"{', '.join(sizes)}, {config['n_inner']} hidden units of an MLP."
 
 
 def _bounds(proved: Certificate) -> str:

@@ -32,7 +32,7 @@ TERMS = 61  # odd powers up to here are added up, the others bounded as a geomet
 
 @dataclass(frozen=True)
 class Reading:
-    """A read number is v (1 + relative) + absolute, of which `scaling` is exact arithmetic's."""
+    """A number v is read as v (1 + e) + e', |e| <= relative, |e'| <= absolute."""
 
     relative: arb
     absolute: arb
@@ -42,8 +42,8 @@ class Reading:
 class Asked:
     """What a head meets: at most n keys, |s_j| <= score, sum_f |q_f k_f| <= products.
 
-    sums: of sum_f |q_f| + |k_f|; features: how many numbers q and k have; added: how many terms are added up for
-    one unit that is written.
+    sums: of sum_f |q_f| + |k_f|; features: how many numbers q and k have; added: how many terms are
+    added up for one unit that is written.
     """
 
     n: int
@@ -58,9 +58,9 @@ class Asked:
 
 
 def left_out(pairs: int, z: arb, derivative: bool = False) -> arb:
-    """sup over |t| <= z of |sum_r c_r sinh(r t)/t - 1|, or of its derivative |sum_r c_r r cosh - 1|.
+    """sup over |t| <= z of |sum_r c_r sinh(r t)/t - 1|.
 
-    Terms m t^(m-1)/m! of the derivative have m where the others have 1.
+    Or of |sum_r c_r r cosh(r t) - 1|, the derivative's, whose terms are m times those.
     """
     found, power, factorial = arb(0), arb(1), arb(1)
     for m in range(1, TERMS + 1, 2):

@@ -57,10 +57,12 @@ class Setting:
         mean, which is 0, comes out as up to D + 4 roundings of 4 N/D.
         """
         width, form = self.room.width, self.form
+        if not bool(square * width < arb(self.constants.unit) ** 2):
+            return Reading(INFINITE, INFINITE)
         exact = arb(self.constants.unit) ** 2 + width * arb(EPSILON) / 2
         scaling = ((exact + square) / exact).sqrt() * (1 + form.gamma(width + 8) / 2)
         mean = form.gamma(width + 4) * 4 * self.constants.unit / width
-        return Reading(scaling * (1 + form.unit) ** 10 - 1, 4 * form.unit * mean)
+        return Reading(scaling * (1 + form.unit) ** 10 - 1, 10 * form.unit * mean)
 
     @property
     def roles(self) -> arb:

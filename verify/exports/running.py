@@ -20,12 +20,12 @@ class Exported:
 
     def __init__(self, folder: str | Path) -> None:
         try:
-            from transformers import GPT2Model
+            from transformers import GPT2Model, logging
         except ImportError:
-            raise Missing(
-                "transformers is not installed: pip install 'icl-witness[export]'"
-            ) from None
+            words = "transformers is not installed: pip install 'icl-witness[export]'"
+            raise Missing(words) from None
 
+        logging.disable_progress_bar()
         self.model: Any = GPT2Model.from_pretrained(str(folder), attn_implementation="eager").eval()
         written = json.loads((Path(folder) / "witness.json").read_text(encoding="utf-8"))
         io = written["io"]
@@ -33,7 +33,7 @@ class Exported:
         self.roles, self.readout = np.array(io["roles"]), np.array(io["readout"])
 
     def predict(self, X: np.ndarray, y: np.ndarray, queries: np.ndarray) -> np.ndarray:
-        """Predictions (prompts, m) for X (prompts, n, d), y (prompts, n), queries (prompts, m, d)."""
+        """Predictions (B, m) of X (B, n, d), y (B, n), queries (B, m, d)."""
         made = [
             self._predict(X[i : i + TOGETHER], y[i : i + TOGETHER], queries[i : i + TOGETHER])
             for i in range(0, len(X), TOGETHER)

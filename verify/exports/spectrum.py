@@ -1,10 +1,10 @@
 """What the slots of a witness hold, in the singular basis of X, for every prompt of a box.
 
 Where a witness's slots are vectors (d,) and numbers (), its scores are products of vectors, and
-nothing turns the one into the other, a vector slot of all examples is V f(s) U^T with X^T = V s U^T,
-a number slot is y^T U g(s) U^T, and f and g are what the witness computes of the one example x = s,
-y = 1 with d = n = 1: attention is sums of products of matrices, and there they are diagonal. At a
-query q a vector slot is F(X^T X) q, F(s²) being what the query x = 1 holds there.
+nothing turns the one into the other, a vector slot of all examples is V f(s) U^T, X^T being
+V s U^T, and a number slot is y^T U g(s) U^T. Here f and g are what the witness computes of the one
+example x = s, y = 1 with d = n = 1: attention is sums of products of matrices, and there they are
+diagonal. At a query q a vector slot is F(X^T X) q, F(s²) being what the query x = 1 holds there.
 
 s is at most r sqrt(n d) where |x| <= r. That range is cut into pieces, each a ball, so that the
 largest of a product of slots is that of one s and not of several.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 
 from flint import arb
@@ -40,9 +41,9 @@ class PromptBox:
 
     d: int
     n: int
-    x: object = 1
-    y: object = 1
-    query: object = 1
+    x: Fraction = Fraction(1)
+    y: Fraction = Fraction(1)
+    query: Fraction = Fraction(1)
 
     @property
     def words(self) -> str:
