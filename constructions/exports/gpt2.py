@@ -76,13 +76,6 @@ class Checkpoint:
     readout: np.ndarray
     copies: Copies = field(repr=False)
 
-    def tokens(self, X: np.ndarray, y: np.ndarray, queries: np.ndarray) -> np.ndarray:
-        """inputs_embeds (tokens, D) of X (n, d), y (n,), queries (m, d)."""
-        examples = np.column_stack([X, y]) @ self.example
-        parts = [np.zeros((1, self.example.shape[1]))]
-        parts += [examples + role for role in self.roles[:-1]]
-        return np.concatenate([*parts, queries @ self.query + self.roles[-1]]).astype(np.float32)
-
 
 @dataclass(frozen=True)
 class Room:

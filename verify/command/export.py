@@ -56,6 +56,14 @@ def export(
         made = folder.export(name, witness, PromptBox(witness.d, examples, *sizes))
     except (NoExport, NoCertificate) as error:
         raise WrongCall(str(error)) from None
+    needed, most = (
+        2 + made.checkpoint.copies.count * examples,
+        made.checkpoint.config["n_positions"],
+    )
+    if needed > most:
+        raise WrongCall(
+            f"--n {examples}: with a query these are {needed} tokens, of {most} at most"
+        )
     bound = made.certificate.bounds["float32"]
     if bound == float("inf"):
         raise WrongCall(f"{name}: no bound is finite for {made.box.words} and these parameters")

@@ -43,12 +43,16 @@ class Exported:
     def _predict(self, X: np.ndarray, y: np.ndarray, queries: np.ndarray) -> np.ndarray:
         import torch
 
-        examples = np.concatenate([X, y[..., None]], axis=-1) @ self.example
-        sink = np.zeros((len(X), 1, self.example.shape[1]))
-        copies = [examples + role for role in self.roles[:-1]]
-        tokens = np.concatenate([sink, *copies, queries @ self.query + self.roles[-1]], axis=1)
         with torch.no_grad():
-            inputs = torch.tensor(tokens, dtype=torch.float32)
+            inputs = torch.tensor(self.tokens(X, y, queries), dtype=torch.float32)
             last = self.model(inputs_embeds=inputs).last_hidden_state
         asked = last[:, -queries.shape[1] :].double().numpy()
         return np.asarray(asked @ self.readout)
+
+    def tokens(self, X: np.ndarray, y: np.ndarray, queries: np.ndarray) -> np.ndarray:
+        """inputs_embeds (B, tokens, D)."""
+        examples = np.concatenate([X, y[..., None]], axis=-1) @ self.example
+        sink = np.zeros((len(X), 1, self.example.shape[1]))
+        copies = [examples + role for role in self.roles[:-1]]
+        asked = queries @ self.query + self.roles[-1]
+        return np.concatenate([sink, *copies, asked], axis=1)
