@@ -69,7 +69,7 @@ class PromptBox:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Slots:
     """Every slot in the singular basis: of the examples, and at the query x = 1."""
 
@@ -77,7 +77,7 @@ class Slots:
     query: Mapping[str, Pieces]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LinearHead:
     """A head in words: score = scale * <query, key>, values {slot written: {slot read: weight}}.
 
