@@ -29,6 +29,7 @@ CALLS = {
     "measure": ("measure", "newton", "--prompts", "2", "--d", "2", "--n", "4", "--no-layers"),
     "train": ("train", "linear_attention", "-o", "l.safetensors", *"--d 2 --n 4 --steps 3".split()),
     "snap": ("snap", "l.safetensors", "-o", "snapped.py"),
+    "export": ("export", *"gradient_descent --to gpt2 --set d=1,steps=1 --n 2 -o gpt2".split()),
     "replay": ("replay", "report.json"),
     "sweep": ("sweep", "gradient_descent", "-o", "swept.jsonl"),
     "bench": ("bench", "--soundness", "2"),

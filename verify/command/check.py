@@ -22,7 +22,8 @@ def check(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[CLAIM|PAPER|FILE.py]...", help="Claims; all built-in ones if none is named."
+            metavar="[CLAIM|PAPER|FILE.py|FOLDER]...",
+            help="Claims; a folder is one of `witness export`. All built-in ones if none is named.",
         ),
     ] = None,
     variant: Annotated[

@@ -24,6 +24,7 @@ from .bench import bench
 from .check import check
 from .doctor import doctor
 from .explain import explain
+from .export import export
 from .measure import measure
 from .new import new
 from .prove import prove
@@ -45,8 +46,8 @@ app = typer.Typer(
 )
 app.command("list")(list_all)
 for command in (
-    new, check, show, trace, run, prove, explain, measure, train, snap, replay, sweep, bench,
-    doctor,
+    new, check, show, trace, run, prove, explain, measure, train, snap, export, replay, sweep,
+    bench, doctor,
 ):  # fmt: skip
     app.command()(command)
 

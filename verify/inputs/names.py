@@ -280,9 +280,11 @@ class Chosen:
 
 
 def choose(names: Sequence[str], variant: str = "all") -> list[Chosen]:
-    """Claims by id, by paper ("fu2023" for all "fu2023.…"), or from Python files; no names: all
-    built-in ones. Each once, in order. Raises WrongCall.
+    """Claims by id, by paper ("fu2023" for all "fu2023.…"), from Python files, or of folders that
+    `witness export` wrote; no names: all built-in ones. Each once, in order. Raises WrongCall.
     """
+    from ..exports.folder import claims_of, is_export
+
     if not names:
         made = [Chosen(c) for c in builtin() if variant in ("all", c.variant)]
         if not made:
@@ -292,6 +294,8 @@ def choose(names: Sequence[str], variant: str = "all") -> list[Chosen]:
     for name in names:
         if split(name) is not None:
             found = _of_file(name)
+        elif is_export(name):
+            found = [Chosen(one) for one in claims_of(name)]
         else:
             id = claim_of(name)
             found = [Chosen(c) for c in builtin() if c.id == id or c.id.startswith(f"{id}.")]

@@ -1,0 +1,1 @@
+"""Witnesses as checkpoints of model classes that others wrote."""

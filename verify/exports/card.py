@@ -1,0 +1,107 @@
+"""The model card of an exported witness."""
+
+from __future__ import annotations
+
+from constructions.exports.gpt2 import Checkpoint
+from constructions.witness import Witness
+
+from ..checks.bounds.balls import at_most
+from ..inputs.settings import call
+from .search import Certificate
+from .spectrum import PromptBox
+
+USE = """import json, sys
+import numpy as np, torch
+from transformers import GPT2Model
+
+folder = sys.argv[1] if len(sys.argv) > 1 else "."
+model = GPT2Model.from_pretrained(folder, attn_implementation="eager").eval()
+io = {k: np.array(v) for k, v in json.load(open(f"{folder}/witness.json"))["io"].items()}
+
+def predict(X, y, queries):  # (n, d), (n,), (m, d) -> (m,)
+    examples, sink = np.column_stack([X, y]) @ io["example"], np.zeros_like(io["roles"][:1])
+    copies = [examples + role for role in io["roles"][:-1]]
+    tokens = np.concatenate([sink, *copies, queries @ io["query"] + io["roles"][-1]])
+    out = model(inputs_embeds=torch.tensor(tokens[None], dtype=torch.float32)).last_hidden_state
+    return out[0, -len(queries):].detach().double().numpy() @ io["readout"]
+"""
+
+
+def card(name: str, witness: Witness, box: PromptBox, proved: Certificate, made: Checkpoint) -> str:
+    """README.md of the folder."""
+    config, order, constants = made.config, made.copies, proved.constants
+    pairs = constants.pairs
+    tokens = f"1 + {order.count} n + m"
+    most = (config["n_positions"] - 2) // order.count
+    return f"""---
+library_name: transformers
+tags: [icl-witness, in-context-learning, hand-made-weights]
+---
+
+# {name}, by hand, in GPT-2
+
+An ordinary GPT-2 checkpoint that was not trained: its weights make it run `{name}`
+({call(witness.parameters)}) on examples in its prompt, and predict at queries.
+Source: {witness.source or "see witness.json"}.
+
+## Use
+
+With nothing but transformers and numpy:
+
+```python
+{USE}```
+
+Prompts enter as `inputs_embeds`: a sink, the n examples {order.count} times, m queries. These are
+{tokens} tokens of {config["n_positions"]} at most, so n is at most {most} for one query.
+
+## How far off it is
+
+For every prompt with {box.words}:
+
+| numbers | \\|GPT-2 - {name}\\| at most | the architecture | rounding |
+| --- | --- | --- | --- |
+{_bounds(proved)}
+
+Proved, in balls: from the largest singular value that X can have, the error of each head and MLP
+is bounded and followed to the prediction. "The architecture" is what softmax, layer norms and GELU
+leave in exact arithmetic. Rounding to nearest is assumed, sums in any order, and exp and GELU to 4
+units roundoff, as torch has them with `attn_implementation="eager"`. Prompts are numbers of the
+format. That {name} is its algorithm is another claim, `witness check {name}`.
+`witness check FOLDER` finds the bounds anew, compares every weight, and runs 10,000 prompts.
+
+## How it is made
+
+{_shape(made)}
+
+A causal assembly of the witness's own layers: an example does not see those after it, so the
+examples stand in the prompt {order.count} times, and each layer reads the copy that is right by
+then (copy {", ".join(map(str, order.reads))}). A linear head is {2 * pairs} softmax heads, whose
+combination is s + O(s^{2 * pairs + 1}) in the score s. The first token is a sink with score
+{constants.sink:g}, which takes the denominator's place. Units come in pairs +v and -v beside a pair
++N and -N, N = {constants.unit}, through which layer norms are linear up to |v|^2/(2 N^2).
+gelu(u) - gelu(-u) = u is exact.
+
+`witness.json` has the ground truth for interpretability: the direction of the residual stream of
+every slot, its formula after every block, which heads stand for which, and all values on a prompt.
+"""
+
+
+def _shape(made: Checkpoint) -> str:
+    config = made.config
+    sizes = (
+        f"{config['n_layer']} layers",
+        f"{config['n_head']} heads",
+        f"{config['n_embd']} units",
+    )
+    return f"{', '.join(sizes)}, {config['n_inner']} hidden units of an MLP."
+
+
+def _bounds(proved: Certificate) -> str:
+    rows = []
+    for name, bound in proved.bounds.items():
+        if bound == float("inf"):
+            rows.append(f"| {name} | no bound: not for use | | |")
+            continue
+        parts = at_most(proved.architecture), at_most(proved.rounding(name))
+        rows.append(f"| {name} | {at_most(bound)} | {parts[0]} | {parts[1]} |")
+    return "\n".join(rows)

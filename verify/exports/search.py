@@ -1,0 +1,75 @@
+"""The free constants of an export, searched for the least error that can be certified."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from math import inf
+
+from constructions.exports.gpt2 import Constants
+
+from ..checks.bounds.balls import top
+from .formats import BFLOAT16, FLOAT16, FLOAT32, REALS, Format
+from .propagation import Propagation
+
+PAIRS = (1, 2, 3, 4)
+SPREADS = tuple(0.4 * 2 ** (-i / 2) for i in range(-2, 10))
+SINKS = (12.0, 13.5, 14.5, 15.0, 15.5, 17.0, 18.5, 20.0, 22.0, 25.0)
+UNITS = tuple(2**power for power in range(10, 21, 2))
+FORMATS = (FLOAT32, BFLOAT16, FLOAT16)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """pairs, spread (the largest tau |s|), sink and unit, as `Propagation.constants` takes them."""
+
+    pairs: int = 1
+    spread: float = 0.1
+    sink: float = 20.0
+    unit: int = 2**16
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Bounds on |exported - witness| for every prompt of a box, with these constants.
+
+    bounds: by format, of everything; architecture: what is left in exact arithmetic.
+    """
+
+    constants: Constants
+    architecture: float
+    bounds: dict[str, float]
+
+    def rounding(self, form: str) -> float:
+        """What is left for rounding."""
+        return self.bounds[form] - self.architecture
+
+
+def search(propagation: Propagation, form: Format = FLOAT32) -> Constants:
+    """The constants of the least certified error in this format: first the best order and spread,
+    then one constant after the other."""
+
+    def error(choice: Choice) -> float:
+        found = top(propagation.error(_constants(propagation, choice), form))
+        return found if found == found else inf
+
+    best = _least(error, (Choice(p, s) for p in PAIRS for s in SPREADS[::2]))
+    best = _least(error, (replace(best, sink=sink) for sink in SINKS))
+    near = (best.spread * 2 ** (i / 4) for i in range(-3, 4))
+    best = _least(error, (replace(best, spread=spread) for spread in near))
+    best = _least(error, (replace(best, unit=unit) for unit in UNITS))
+    return _constants(propagation, best)
+
+
+def certificate(propagation: Propagation, constants: Constants) -> Certificate:
+    """The bounds in every format, of given constants."""
+    bounds = {form.name: top(propagation.error(constants, form)) for form in FORMATS}
+    return Certificate(constants, top(propagation.error(constants, REALS)), bounds)
+
+
+def _constants(propagation: Propagation, choice: Choice) -> Constants:
+    return propagation.constants(choice.pairs, choice.spread, choice.sink, choice.unit)
+
+
+def _least(error: Callable[[Choice], float], among: Iterable[Choice]) -> Choice:
+    return min(among, key=error)

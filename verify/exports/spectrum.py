@@ -1,0 +1,246 @@
+"""What the slots of a witness hold, in the singular basis of X, for every prompt of a box.
+
+Where a witness's slots are vectors (d,) and numbers (), its scores are products of vectors, and
+nothing turns the one into the other, a vector slot of all examples is V f(s) U^T, X^T being
+V s U^T, and a number slot is y^T U g(s) U^T. Here f and g are what the witness computes of the one
+example x = s, y = 1 with d = n = 1: attention is sums of products of matrices, and there they are
+diagonal. At a query q a vector slot is F(X^T X) q, F(s²) being what the query x = 1 holds there.
+
+s is at most r sqrt(n d) where |x| <= r. That range is cut into pieces, each a ball, so that the
+largest of a product of slots is that of one s and not of several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+from flint import arb
+
+from constructions.exports.gpt2 import refuse
+from constructions.weights import Weights
+from proofs.exact import Exact
+from proofs.layer import Head
+from proofs.slotmap import SlotMap
+
+from ..checks.bounds.balls import ball, interval
+
+PIECES = 512
+Pieces = tuple[arb, ...]
+
+
+class NoCertificate(ValueError):
+    """There is no bound for this witness; the message says what stands in the way."""
+
+
+@dataclass(frozen=True)
+class PromptBox:
+    """Prompts of at most n examples: |x|, |y| and |query| entry by entry at most these."""
+
+    d: int
+    n: int
+    x: Fraction = Fraction(1)
+    y: Fraction = Fraction(1)
+    query: Fraction = Fraction(1)
+
+    @property
+    def words(self) -> str:
+        sizes = f"|x| <= {self.x}, |y| <= {self.y}, |query| <= {self.query}, entry by entry"
+        return f"{sizes}; d = {self.d}, at most {self.n} examples"
+
+    @cached_property
+    def largest(self) -> arb:
+        """Of the singular values of X."""
+        return ball(self.x) * (ball(self.n) * self.d).sqrt()
+
+    @cached_property
+    def rank(self) -> int:
+        return min(self.n, self.d)
+
+    @cached_property
+    def pieces(self) -> Pieces:
+        """The range of a singular value."""
+        top = self.largest.upper()
+        return tuple(
+            (top * interval(i, i + 1) / PIECES).intersection(arb(0).union(top * 2))
+            for i in range(PIECES)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Slots:
+    """Every slot in the singular basis: of the examples, and at the query x = 1."""
+
+    examples: Mapping[str, Pieces]
+    query: Mapping[str, Pieces]
+
+
+@dataclass(frozen=True, eq=False)
+class LinearHead:
+    """A head in words: score = scale * <query, key>, values {slot written: {slot read: weight}}.
+
+    together: the slots written all of whose weights are of one size.
+    """
+
+    query: str
+    key: str
+    scale: arb
+    values: Mapping[str, Mapping[str, arb]]
+    together: frozenset[str]
+
+    def carried(self, into: str) -> list[tuple[arb, dict[str, arb]]]:
+        """What is carried to a slot: (size of the weight, {slot read: sign}) of each number."""
+        values = self.values[into]
+        if into in self.together:
+            size = abs(next(iter(values.values())))
+            return [(size, {name: c.sgn() for name, c in values.items()})]
+        return [(abs(c), {name: arb(1)}) for name, c in values.items()]
+
+
+@dataclass(frozen=True)
+class LinearLayer:
+    """Heads, and the linear MLP {slot written: {slot read: weight}}."""
+
+    heads: tuple[LinearHead, ...]
+    mlp: Mapping[str, Mapping[str, arb]]
+
+
+def layers_of(weights: Weights) -> tuple[LinearLayer, ...]:
+    """The layers as products of slots. Raises NoCertificate where they are something else."""
+    refuse(weights)
+    shapes = {slot.name: slot.shape for slot in weights.layout.slots}
+    for name, shape in shapes.items():
+        if shape not in ((), (weights.d,)):
+            raise NoCertificate(f"{weights.name}: slot {name} is neither a number nor a vector")
+    for block in weights.prompt.embedding:
+        wanted = {"x": (weights.d,), "y": ()}.get(block.source)
+        if (
+            wanted is None
+            or shapes.get(block.destination) != wanted
+            or block.matrix
+            or block.pattern
+        ):
+            raise NoCertificate(f"{weights.name}: the embedding {block} is no multiple of x or y")
+    made = []
+    for layer in weights.layer_list:
+        heads = tuple(_head(weights, shapes, head) for head in layer.heads)
+        mlp: Mapping[str, Mapping[str, arb]] = {}
+        if layer.mlp is not None:
+            if layer.mlp.inner is not None:
+                raise NoCertificate(
+                    f"{weights.name}: the MLP of layer {layer.name} has an inner map"
+                )
+            mlp = _map(weights, shapes, layer.mlp.outer)
+        made.append(LinearLayer(heads, mlp))
+    return tuple(made)
+
+
+def _head(weights: Weights, shapes: Mapping[str, tuple[int, ...]], head: Head) -> LinearHead:
+    if head.attention != "linear":
+        raise NoCertificate(f"{weights.name}: {head.attention} attention is not linear")
+    sides = []
+    for side in (head.query, head.key):
+        blocks = tuple(side)
+        if len(blocks) != 1 or blocks[0].matrix or blocks[0].pattern:
+            raise NoCertificate(f"{weights.name}: the scores of {head.name} read several slots")
+        if shapes[blocks[0].source] == ():
+            raise NoCertificate(f"{weights.name}: the scores of {head.name} are of numbers")
+        sides.append(blocks[0])
+    query, key = sides
+    scale = ball(query.coefficient) * ball(key.coefficient)
+    values = _map(weights, shapes, head.value)
+    sizes: dict[str, set[Exact]] = {}
+    for block in head.value:
+        sizes.setdefault(block.destination, set()).add(abs(block.coefficient))
+    together = frozenset(into for into, found in sizes.items() if len(found) == 1)
+    return LinearHead(query.source, key.source, scale, values, together)
+
+
+def _map(
+    weights: Weights, shapes: Mapping[str, tuple[int, ...]], slots: SlotMap
+) -> dict[str, dict[str, arb]]:
+    made: dict[str, dict[str, arb]] = {}
+    for block in slots:
+        alike = shapes.get(block.source) == shapes.get(block.destination)
+        if block.matrix or block.pattern or not alike:
+            raise NoCertificate(f"{weights.name}: {block} is no multiple of a slot of its kind")
+        row = made.setdefault(block.destination, {})
+        if block.source in row:
+            raise NoCertificate(f"{weights.name}: {block} stands there twice")
+        row[block.source] = ball(block.coefficient)
+    return made
+
+
+def start(weights: Weights, box: PromptBox) -> Slots:
+    """What the embedding puts there."""
+    zero = (arb(0),) * PIECES
+    examples = {slot.name: zero for slot in weights.layout.slots}
+    query = dict(examples)
+    one = (arb(1),) * PIECES
+    for block in weights.prompt.embedding:
+        c = ball(block.coefficient)
+        of = box.pieces if block.source == "x" else one
+        examples[block.destination] = total((examples[block.destination], times(c, of)))
+        if block.source == "x":
+            query[block.destination] = total((query[block.destination], times(c, one)))
+    return Slots(examples, query)
+
+
+def attended(layer: LinearLayer, slots: Slots) -> Slots:
+    """The slots after the heads."""
+    examples, query = dict(slots.examples), dict(slots.query)
+    for head in layer.heads:
+        key = slots.examples[head.key]
+        for into, values in head.values.items():
+            read = combined(values, slots.examples)
+            for side, written in ((slots.examples, examples), (slots.query, query)):
+                score = times(head.scale, product(side[head.query], key))
+                written[into] = total((written[into], product(read, score)))
+    return Slots(examples, query)
+
+
+def computed(layer: LinearLayer, slots: Slots) -> Slots:
+    """The slots after the MLP, from those after the heads."""
+    examples, query = dict(slots.examples), dict(slots.query)
+    for into, values in layer.mlp.items():
+        for side, written in ((slots.examples, examples), (slots.query, query)):
+            written[into] = total((side[into], combined(values, side)))
+    return Slots(examples, query)
+
+
+# -- pieces -----------------------------------------------------------------------------------
+
+
+def combined(values: Mapping[str, arb], side: Mapping[str, Pieces]) -> Pieces:
+    """The sum of slots with weights."""
+    return total(times(c, side[name]) for name, c in values.items())
+
+
+def times(c: arb, of: Pieces) -> Pieces:
+    return tuple(c * p for p in of)
+
+
+def product(a: Pieces, b: Pieces) -> Pieces:
+    return tuple(p * q for p, q in zip(a, b))
+
+
+def total(parts: Iterable[Pieces]) -> Pieces:
+    return tuple(sum(ps, arb(0)) for ps in zip(*parts)) or (arb(0),) * PIECES
+
+
+def hull(of: Sequence[arb]) -> arb:
+    """A ball around all of them."""
+    low, high = of[0].lower(), of[0].upper()
+    for p in of[1:]:
+        low, high = low.min(p.lower()), high.max(p.upper())
+    return low.union(high)
+
+
+def largest(of: Sequence[arb]) -> arb:
+    """The largest absolute value."""
+    high = arb(0)
+    for p in of:
+        high = high.max(p.abs_upper())
+    return high

@@ -1,0 +1,97 @@
+"""What an exported witness holds, layer by layer, in a file that machines read.
+
+slots       name: directions of the residual stream, a row for each number of the slot; the slot
+            is directions @ hidden state
+layers      the copy of the examples that its heads read; `holds`: after the block, the formula
+            of each slot; `heads`: which of GPT-2's heads stand for which head of the witness
+definitions the quantities in these formulas, from X, y and the parameters
+example     a prompt, and what each slot holds on it, at every token, after every block
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from constructions.exports.differences import coefficients
+from constructions.exports.gpt2 import Checkpoint, Constants
+from constructions.witness import Witness
+from proofs.layer import Layer
+
+from .prompts import drawn
+from .spectrum import PromptBox
+
+
+def truth(
+    witness: Witness, constants: Constants, made: Checkpoint, box: PromptBox
+) -> dict[str, Any]:
+    """The file's content, but for the prompts' embedding and the certificate."""
+    return {
+        "slots": {
+            slot.name: _directions(witness, made, slot.name) for slot in witness.layout.slots
+        },
+        "definitions": [list(one) for one in witness.definitions],
+        "layers": [
+            {
+                "name": layer.name,
+                "reads_copy": made.copies.reads[number],
+                "right_in": _right(witness, number, made),
+                "holds": [
+                    {"slot": h.slot, "formula": h.expression, "tokens": h.tokens}
+                    for h in layer.holds
+                ],
+                "heads": _heads(layer, constants, number),
+            }
+            for number, layer in enumerate(witness.layer_list)
+        ],
+        "example": _example(witness, box),
+    }
+
+
+def _right(witness: Witness, number: int, made: Checkpoint) -> str:
+    """At which tokens the formulas of a layer hold."""
+    first = max(made.copies.reads[: number + 1]) + 1
+    later = f"copies {first} to {made.copies.count - 1} and " if first < made.copies.count else ""
+    return f"{later}queries"
+
+
+def _directions(witness: Witness, made: Checkpoint, name: str) -> list[list[float]]:
+    width = made.config["n_embd"]
+    rows = []
+    for unit in witness.layout.rows(name):
+        row = np.zeros(width)
+        row[unit], row[unit + width // 2] = 0.5, -0.5
+        rows.append(row.tolist())
+    return rows
+
+
+def _heads(layer: Layer, constants: Constants, number: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for head, scale in zip(layer.heads, constants.scales[number]):
+        name = head.name or layer.name
+        if head.attention != "linear":
+            found.append({"head": len(found), "of": name, "score_times": 1.0})
+            continue
+        for r, c in enumerate(coefficients(constants.pairs), start=1):
+            for sign in (1, -1):
+                found.append({
+                    "head": len(found), "of": name, "score_times": sign * r * scale,
+                    "share": sign * float(c) / (2 * scale),
+                })  # fmt: skip
+    return found
+
+
+def _example(witness: Witness, box: PromptBox) -> dict[str, Any]:
+    """A prompt of the box; what the witness's slots hold: examples first, then the query."""
+    X, y, queries = (one[0] for one in drawn(box, 1, 0))
+    trace = witness.trace(X, y, queries)
+    return {
+        "X": X.tolist(),
+        "y": y.tolist(),
+        "queries": queries.tolist(),
+        "prediction": np.asarray(witness.predict(X, y, queries)).tolist(),
+        "slots_after_embedding_and_blocks": [
+            {name: np.asarray(value).tolist() for name, value in slots.items()} for slots in trace
+        ],
+    }
