@@ -179,9 +179,9 @@ def test_colours_are_scaled_per_slot_and_the_scale_is_said(browser, folder) -> N
     full = browser.js(
         "Object.fromEntries(['x', 'y', 't'].map((slot) => [slot, Math.max(...[...document"
         ".querySelectorAll(`#stream td[data-cell^='${slot}.']`)]"
-        ".map((td) => Number(/(\\d+)%/.exec(td.getAttribute('style'))?.[1] ?? 0)))]))"
+        ".map((td) => Number(/tone-?(\\d+)/.exec(td.className)[1])))]))"
     )
-    assert full == {"x": 100, "y": 100, "t": 100}
+    assert full == {"x": 32, "y": 32, "t": 32}  # the deepest tone of each slot
 
 
 # -- plots --------------------------------------------------------------------------------------
@@ -359,7 +359,7 @@ def test_cells_and_heads_are_legible_with_32_examples(browser, folder, size) -> 
     X, y, query = prompt(32, 4)
     put(browser, X, y, query, d=4, alpha=1e-4)
     cells = browser.js(
-        "[...document.querySelectorAll('#stream td[data-cell] span, #stream thead th')]"
+        "[...document.querySelectorAll('#stream td[data-cell], #stream thead th')]"
         ".map((e) => [parseFloat(getComputedStyle(e).fontSize), e.closest('td,th').scrollWidth"
         " - e.closest('td,th').clientWidth])"
     )

@@ -14,9 +14,13 @@ function go(layer, push) {
   remember(push ?? true);
 }
 
-function openCell(id, side, push) {
+function placeOfCell(id, side) {
   const [, slot, i, t] = /^(.+)\.(\d+)\.(\d+)$/.exec(id);
-  app.cell = { id, slot, i: Number(i), t: Number(t), side };
+  return { id, slot, i: Number(i), t: Number(t), side };
+}
+
+function openCell(id, side, push) {
+  app.cell = placeOfCell(id, side);
   if (app.side !== side) { app.side = side; render(); } else renderStep();
   remember(push ?? true);
 }
@@ -150,9 +154,9 @@ document.addEventListener("change", (event) => {
   else if (dataset.axis) { setAxis(dataset.axis, value); change(); }
   else if (dataset.scalar) setScalar(dataset.scalar, value);
   else if (dataset.random) setRandom(dataset.random, value);
-  else if (dataset.do === "numbers") { app.numbers = checked; renderStream(); }
-  else if (dataset.do === "scores") { app.scores = checked; renderLayer(); }
-  else if (dataset.do === "direction") { chooseDirection(value); renderPlot(); }
+  else if (dataset.do === "numbers") { app.numbers = checked; renderStream(); renderArcs(); remember(); }
+  else if (dataset.do === "scores") { app.scores = checked; renderLayer(); remember(); }
+  else if (dataset.do === "direction") { chooseDirection(value); render(); remember(); }
   else if (dataset.do === "open" && files.length) { openFile(files[0]); event.target.value = ""; }
   else if (dataset.do === "target") chooseColumns(value, app.table.all);
   else if (dataset.feature !== undefined) {
@@ -252,7 +256,11 @@ function moveInGrid(event) {
   if (!next) return;
   event.preventDefault();
   const to = lines[next[0]] && lines[next[0]].querySelectorAll("[data-cell]")[next[1]];
-  if (to) { target.tabIndex = -1; to.tabIndex = 0; to.focus(); }
+  if (!to) return;
+  for (const cell of [target, to]) looks.delete(cell); // no longer as it was drawn
+  target.tabIndex = -1;
+  to.tabIndex = 0;
+  to.focus();
 }
 
 function movePoint(event) {

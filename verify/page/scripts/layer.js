@@ -40,7 +40,7 @@ function headOf(made, tokens) {
   const open = app.cell ? app.cell.t : null;
   const wide = tokens.total > 9, every = wide ? Math.ceil(tokens.total / 12) : 1;
   const body = tokens.all.map((t) => `<tr class="${t === open ? "open" : ""}">${tokenHead(tokens, t, "row", every)}${
-    seen.map((j, at) => `<td style="background:${colour(shown.get(t, at), top)}" title="${plainName(tokens, t)} reads ${plainName(tokens, j)}: ${
+    seen.map((j, at) => `<td class="${toneOf(shown.get(t, at), top)}" title="${plainName(tokens, t)} reads ${plainName(tokens, j)}: ${
       show(scores.get(t, at), 6)}">${wide ? "" : `<span>${show(shown.get(t, at), 2)}</span>`}</td>`).join("")}</tr>`).join("");
   const words = `${KINDS[head.attention]}${head.null ? " and 1" : ""}${
     head.average ? `, divided by the number of ${head.average === "keys" ? "tokens read" : "examples"}` : ""}; ${KEYS[head.keys]}${ruleText(head.mask, "times the mask")}${ruleText(head.mix, "values mixed by")}`;
@@ -48,7 +48,7 @@ function headOf(made, tokens) {
     ${app.scores ? "checked" : ""}> raw scores</label>`;
   return `<figure class="head"><figcaption><b>${escapeText(counted(head.name || "head"))}</b> <small>${scores.r}×${scores.c}</small>${toggle}
     <br><small>${words}</small></figcaption>
-    <div class="scroll"><table class="stream small${wide ? " bare" : ""}${tokens.total > 18 ? " dense" : ""}"><thead><tr><td class="corner"><span class="query">reads ↓</span>
+    <div class="scroll" tabindex="0"><table class="stream small${wide ? " bare" : ""}${tokens.total > 18 ? " dense" : ""}"><thead><tr><td class="corner"><span class="query">reads ↓</span>
     <span class="key">read →</span></td>${seen.map((j) => tokenHead(tokens, j, "col", every)).join("")}</tr></thead>
     <tbody>${body}</tbody></table></div>
     ${["query", "key", "value"].map((role) => mapList(role, head[role], role)).join("")}</figure>`;
