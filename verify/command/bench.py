@@ -21,6 +21,9 @@ def bench(
         typer.Option(metavar="CASES", help="Instead: how many of so many sound cases are refuted."),
     ] = 0,
     seed: Annotated[int, typer.Option(help="Seed of --sensitivity and --soundness.")] = 0,
+    device: Annotated[
+        str, typer.Option(metavar="cpu|cuda", help="Where predictions in floats run.")
+    ] = "cpu",
     json: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the figures as JSON; - for stdout.")
     ] = None,
@@ -48,6 +51,15 @@ def bench(
         raise WrongCall(f"--soundness takes a number of cases, not {soundness}")
     if (sensitivity or soundness) and plot is not None:
         raise WrongCall("--plot is for the figures of speed; the others draw nothing")
+    if device not in ("cpu", "cuda"):
+        raise WrongCall(f"--device takes cpu or cuda, not {device!r}")
+    if device == "cuda":
+        import torch
+
+        if sensitivity or soundness:
+            raise WrongCall("--device is for the figures of speed; the others run on the processor")
+        if not torch.cuda.is_available():
+            raise WrongCall("--device cuda: torch sees no GPU here; see `witness doctor`")
     at_least("seed", seed)
     check_outputs({"--json": json, "--plot": plot})
     with Progress("figures") as progress:
@@ -64,7 +76,7 @@ def bench(
         else:
             from ..quality import speed as timed
 
-            result = timed.run(quick, progress)
+            result = timed.run(quick, progress, device)
             table = timed.table(result)
             if plot is not None:
                 timed.plot(result, plot)
