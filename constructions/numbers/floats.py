@@ -150,6 +150,16 @@ class Floats(Numbers):
         out: str,
         sizes: dict[str, int],
     ) -> torch.Tensor:
+        if (straight := _straight(left, right, out, tuple(sizes.items()))) is not None:
+            height, inner, width = straight
+            # one token needs no axis of its own: products of three axes are the fastest
+            tokens = () if a.shape[-2] == b.shape[-2] == 1 else (a.shape[-2],)
+            made = self.product(
+                a.reshape(*a.shape[:-2], *tokens, height, inner),
+                b.reshape(*b.shape[:-2], *tokens, inner, width),
+                1,
+            )
+            return made.reshape(*made.shape[: -2 - len(tokens)], *(tokens or (1,)), height * width)
         summed = [letter for letter in left if letter in right]
         ours = [letter for letter in left if letter not in right]
         theirs = [letter for letter in right if letter not in left]
@@ -329,6 +339,23 @@ def all_finite(a: torch.Tensor) -> bool:
         return True
     least, most = torch.aminmax(a.detach())  # a NaN is both
     return math.isfinite(float(least)) and math.isfinite(float(most))
+
+
+@lru_cache(maxsize=256)
+def _straight(
+    left: str, right: str, out: str, known: tuple[tuple[str, int], ...]
+) -> tuple[int, int, int] | None:
+    """(height, inner, width) of the matrices that are multiplied, if nothing has to be moved."""
+    sizes = dict(known)
+    summed = [letter for letter in left if letter in right]
+    ours = [letter for letter in left if letter not in right]
+    theirs = [letter for letter in right if letter not in left]
+    if [*left] != ours + summed or [*right] != summed + theirs or [*out] != ours + theirs:
+        return None
+    height, inner, width = (
+        math.prod(sizes[letter] for letter in letters) for letters in (ours, summed, theirs)
+    )
+    return height, inner, width
 
 
 def as_matrix(

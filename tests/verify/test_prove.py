@@ -1,4 +1,4 @@
-"""What `witness prove` found is kept, and never used where anything that it comes from is another."""
+"""What `witness prove` found is kept, and not used where anything that it comes from is another."""
 
 from __future__ import annotations
 

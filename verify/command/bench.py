@@ -21,6 +21,9 @@ def bench(
         typer.Option(metavar="CASES", help="Instead: how many of so many sound cases are refuted."),
     ] = 0,
     seed: Annotated[int, typer.Option(help="Seed of --sensitivity and --soundness.")] = 0,
+    device: Annotated[
+        str, typer.Option(metavar="cpu|cuda", help="Where predictions in floats run.")
+    ] = "cpu",
     json: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the figures as JSON; - for stdout.")
     ] = None,
@@ -47,6 +50,15 @@ def bench(
     at_least("soundness", soundness, most=10**8)
     if (sensitivity or soundness) and plot is not None:
         raise WrongCall("--plot is for the figures of speed; the others draw nothing")
+    if device not in ("cpu", "cuda"):
+        raise WrongCall(f"--device takes cpu or cuda, not {device!r}")
+    if device == "cuda":
+        import torch
+
+        if sensitivity or soundness:
+            raise WrongCall("--device is for the figures of speed; the others run on the processor")
+        if not torch.cuda.is_available():
+            raise WrongCall("--device cuda: torch sees no GPU here; see `witness doctor`")
     at_least("seed", seed, most=MOST_SEED)
     check_outputs({"--json": json, "--plot": plot})
     with Progress("figures") as progress:
@@ -63,7 +75,7 @@ def bench(
         else:
             from ..quality import speed as timed
 
-            result = timed.run(quick, progress)
+            result = timed.run(quick, progress, device)
             table = timed.table(result)
             if plot is not None:
                 timed.plot(result, plot)

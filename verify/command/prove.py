@@ -201,7 +201,11 @@ def proofs_of(
             make = partial(_kept, about, make)
         yield claim.id, make
     for theorem in chosen:
-        yield theorem.id, partial(_kept, (theorem.id,), lambda one=theorem: outcome_of(one.prove()))
+        yield theorem.id, partial(_kept, (theorem.id,), partial(_of_theorem, theorem))
+
+
+def _of_theorem(theorem: Any) -> dict[str, Any]:
+    return outcome_of(theorem.prove())
 
 
 def _kept(about: tuple[str, ...], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:

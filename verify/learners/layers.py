@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from .data import Batch, Tasks, tasks
-from .families import SPECTRAL, Family, choices
+from .families import SPECTRAL, Eigen, Family, choices
 from .intervals import Estimate, Interval, estimate
 from .model import Model, NoModelError, model
 from .probes import linear, r_squared, with_hidden_layer
@@ -289,8 +289,10 @@ def suited(predicted: np.ndarray, drawn: Tasks) -> list[Suited]:
     few = Tasks(*(part[:FEW] for part in drawn))
     residuals = _directions(predicted[:, :FEW] - few.truth, few.truth)
     nothing = _directions(-few.truth, few.truth)
-    seen = _Eigen.of(few)
-    return [Suited(family, *_reals(family, seen, residuals, nothing)) for family in SPECTRAL]
+    seen = Eigen.of(few.prompts)
+    return [
+        Suited(family, *_reals(family, seen, few.truth, residuals, nothing)) for family in SPECTRAL
+    ]
 
 
 def nearest_steps(
@@ -302,7 +304,7 @@ def nearest_steps(
     """
     residuals = _directions(predicted - drawn.truth, drawn.truth)
     nothing = _directions(-drawn.truth, drawn.truth)
-    seen = _Eigen.of(drawn)
+    seen = Eigen.of(drawn.prompts)
     size = (drawn.truth**2).mean()
     steps: list[list[Step]] = []
     for layer, at in enumerate(predicted):
@@ -310,7 +312,7 @@ def nearest_steps(
         distance = (at**2).mean(axis=1) / size
         steps.append([Step(NOTHING, 0, {}, estimate(cosines), estimate(distance, 0.0), ())])
     for family, reals, edge in algorithms:
-        every = [(whole, seen.predictions(family, whole, reals)[0]) for whole in choices(family)]
+        every = [(whole, _predictions(family, seen, whole, reals)[0]) for whole in choices(family)]
         toward = np.array([_directions(made - drawn.truth, drawn.truth) for _, made in every])
         for layer, at in enumerate(predicted):
             each = (toward * residuals[layer]).sum(axis=-1)  # (choices, B)
@@ -338,10 +340,10 @@ def nearest_steps(
 def step_map(predicted: np.ndarray, drawn: Tasks, one: Suited, reading: Reading) -> StepMap:
     """Predictions (layers + 1, B, m) beside every step of one algorithm."""
     residuals = _directions(predicted - drawn.truth, drawn.truth)
-    seen = _Eigen.of(drawn)
+    seen = Eigen.of(drawn.prompts)
     steps, columns = [], []
     for whole in choices(one.family):
-        made = seen.predictions(one.family, whole, one.reals)[0]
+        made = _predictions(one.family, seen, whole, one.reals)[0]
         toward = _directions(made - drawn.truth, drawn.truth)
         steps.append(next(iter(whole.values())))
         columns.append((toward * residuals).sum(axis=-1).mean(axis=1))
@@ -355,30 +357,11 @@ def step_map(predicted: np.ndarray, drawn: Tasks, one: Suited, reading: Reading)
     )
 
 
-@dataclass(frozen=True)
-class _Eigen:
-    """The data of each prompt through the eigenvectors of X^T X."""
-
-    s: np.ndarray  # (B, r)
-    pull: np.ndarray  # X^T y (B, r)
-    queries: np.ndarray  # (B, m, r)
-    truth: np.ndarray  # (B, m)
-
-    @classmethod
-    def of(cls, drawn: Tasks) -> _Eigen:
-        left, sigma, right = np.linalg.svd(drawn.X, full_matrices=False)
-        pull = sigma * (left.transpose(0, 2, 1) @ drawn.y[..., None])[..., 0]
-        return cls(sigma**2, pull, drawn.queries @ right.transpose(0, 2, 1), drawn.truth)
-
-    def predictions(
-        self, family: Family, whole: Mapping[str, int], reals: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
-        """(G, B, m) at every point of the grid, each real (1, G)."""
-        with np.errstate(all="ignore"):
-            r = family.response(self.s.reshape(-1, 1), **family.parameters(whole, reals))
-        r = np.nan_to_num(np.clip(r, -1e12, 1e12), nan=1e12)
-        weighted = self.pull[..., None] * r.reshape(*self.s.shape, -1)
-        return np.moveaxis(self.queries @ weighted, 2, 0)
+def _predictions(
+    family: Family, seen: Eigen, whole: Mapping[str, int], reals: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """(G, B, m) at every point of the grid, each real (1, G)."""
+    return np.moveaxis(seen.predictions(family, family.parameters(whole, reals)), 2, 0)
 
 
 def _directions(residuals: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -389,7 +372,7 @@ def _directions(residuals: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def _reals(
-    family: Family, seen: _Eigen, residuals: np.ndarray, nothing: np.ndarray
+    family: Family, seen: Eigen, truth: np.ndarray, residuals: np.ndarray, nothing: np.ndarray
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """The reals (1, 1) of a family that suit all layers best, and those at the edge of the grid.
 
@@ -407,8 +390,8 @@ def _reals(
         reals = {name: 10.0 ** axis[None] for name, axis in zip(names, points, strict=True)}
         nearest = np.repeat(idle[None], points.shape[1], axis=0)  # (G, layers)
         for whole in choices(family):
-            toward = _directions(seen.predictions(family, whole, reals) - seen.truth, seen.truth)
-            cosines = toward.reshape(len(toward), -1) @ flat / len(seen.truth)
+            toward = _directions(_predictions(family, seen, whole, reals) - truth, truth)
+            cosines = toward.reshape(len(toward), -1) @ flat / len(truth)
             nearest = np.maximum(nearest, cosines)
         return -np.log(np.maximum(1 - nearest, EXACT)).mean(axis=1)
 

@@ -47,7 +47,7 @@ def gradient_descent(X: Any, y: Any, queries: Any, steps: int, step_size: float)
 
 def sherman_morrison(X: Any, y: Any, queries: Any, ridge: float, **_: Any) -> torch.Tensor:
     d = X.shape[-1]
-    P = torch.eye(d, dtype=X.dtype).expand(*X.shape[:-2], d, d) / ridge
+    P = torch.eye(d, dtype=X.dtype, device=X.device).expand(*X.shape[:-2], d, d) / ridge
     for i in range(X.shape[-2]):
         x = X[..., i, :, None]
         u = P @ x

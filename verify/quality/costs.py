@@ -104,6 +104,16 @@ def memory(run: Callable[[], Any]) -> dict[str, int]:
     return {"made": sum(change for change in changes if change > 0), "peak": peak}
 
 
+def memory_of_gpu(run: Callable[[], Any]) -> int:
+    """The most bytes that torch held at once on the GPU, beside what it held before."""
+    with unwarned():
+        run()  # what is made only once is not counted
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        run()
+        return torch.cuda.max_memory_allocated() - before
+
+
 def highest_memory() -> int:
     """The most bytes of memory that this process has held so far.
 
@@ -145,11 +155,15 @@ def exponent(sizes: Mapping[int, float]) -> float:
     return float(np.polyfit(x, y, 1)[0])
 
 
-def prompt(B: int, d: int, n: int, m: int = 1, seed: int = 0) -> tuple[torch.Tensor, ...]:
-    """X (B, n, d) with singular values near 1, y (B, n), queries (B, m, d), in float64."""
+def prompt(
+    B: int, d: int, n: int, m: int = 1, seed: int = 0, device: str = "cpu"
+) -> tuple[torch.Tensor, ...]:
+    """X (B, n, d) with singular values near 1, y (B, n), queries (B, m, d), in float64: the same
+    numbers on every device."""
     generator = torch.Generator().manual_seed(seed)
 
     def normal(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, dtype=torch.float64, generator=generator)
 
-    return normal(B, n, d) / n**0.5, normal(B, n), normal(B, m, d)
+    parts = normal(B, n, d) / n**0.5, normal(B, n), normal(B, m, d)
+    return tuple(part.to(device) for part in parts)

@@ -77,9 +77,11 @@ def interleaved(
     return {name: statistics.median(times) for name, times in taken.items()}
 
 
-def run(quick: bool = False, progress: Say = nothing) -> dict[str, Any]:
+def run(quick: bool = False, progress: Say = nothing, device: str = "cpu") -> dict[str, Any]:
     """Every figure as JSON data: machine, versions, times, and rows of goal and measured value.
 
+    device: "cuda" runs predictions in floats and what they are compared with on a GPU; fractions,
+    the cost model, large sizes and starts stay on the processor.
     quick: small sizes and few rounds, so that every figure is made in seconds; the goals are for
     the sizes of the full run.
     """
@@ -87,8 +89,8 @@ def run(quick: bool = False, progress: Say = nothing) -> dict[str, Any]:
     rows: Rows = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", constructions.PrecisionWarning)
-        times = speed(sizes, rows, 3 if quick else 15, progress)
-        memory(sizes, rows, progress)
+        times = speed(sizes, rows, 3 if quick else 15, progress, device)
+        memory(sizes, rows, progress, device)
         exact(quick, rows, progress)
         model(quick, rows, progress)
     if not quick:
@@ -98,7 +100,7 @@ def run(quick: bool = False, progress: Say = nothing) -> dict[str, Any]:
         "schema": "witness-bench/1",
         "quick": quick,
         "sizes": sizes,
-        "machine": machine(),
+        "machine": machine() | ({"gpu": torch.cuda.get_device_name()} if device == "cuda" else {}),
         "versions": versions(),
         "seconds": times,
         "rows": rows,
@@ -125,14 +127,14 @@ def built(
 
 
 def speed(
-    sizes: Mapping[str, int], rows: Rows, rounds: int, progress: Say
+    sizes: Mapping[str, int], rows: Rows, rounds: int, progress: Say, device: str = "cpu"
 ) -> dict[str, dict[str, float]]:
     """Each witness against its bare algorithm, dense weights and a loop in numpy."""
-    X, y, queries = costs.prompt(sizes["B"], sizes["d"], sizes["n"])
-    arrays = X.numpy(), y.numpy(), queries.numpy()
+    X, y, queries = costs.prompt(sizes["B"], sizes["d"], sizes["n"], device=device)
+    arrays = tuple(part.cpu().numpy() for part in (X, y, queries))
     side = 256 if sizes["d"] < 32 else 1024
-    square = torch.randn(side, side, dtype=torch.float64)
-    small = torch.randn(sizes["B"], sizes["d"], sizes["d"], dtype=torch.float64)
+    square = torch.randn(side, side, dtype=torch.float64, device=device)
+    small = torch.randn(sizes["B"], sizes["d"], sizes["d"], dtype=torch.float64, device=device)
     products = {
         "matrix product": partial(torch.matmul, square, square),
         "small products": partial(torch.bmm, small, small),
@@ -150,9 +152,10 @@ def speed(
             "numpy loop": partial(baselines.loop, name, *arrays, bare),
         }
         if name != "sherman_morrison":  # its dense matrices take gigabytes
-            module = witness.to_torch()
+            module = witness.to_torch().to(device)
             candidates["dense"] = partial(_dense, module, X, y, queries)
-        agree = [np.asarray(run()).reshape(sizes["B"], -1) for run in candidates.values()]
+        made_by = [torch.as_tensor(run()).cpu().numpy() for run in candidates.values()]
+        agree = [one.reshape(sizes["B"], -1) for one in made_by]
         apart = max(float(np.abs(one - agree[0]).max()) for one in agree)
         scale = float(np.abs(agree[0]).max())
         if not apart <= 1e-8 * scale:
@@ -161,6 +164,8 @@ def speed(
             )
         if name == "newton":
             candidates |= products
+        if device == "cuda":
+            candidates = {which: partial(_ended, run) for which, run in candidates.items()}
         times = made[label] = interleaved(candidates, rounds if name != "sherman_morrison" else 3)
         row(rows, f"{label} / bare algorithm", times["witness"] / times["bare"])
         row(rows, f"numpy loop / {label}", times["numpy loop"] / times["witness"])
@@ -179,17 +184,25 @@ def speed(
     return made
 
 
+def _ended(run: Callable[[], Any]) -> None:
+    """The run, until the GPU has ended it."""
+    run()
+    torch.cuda.synchronize()
+
+
 def _dense(module: Any, *prompt: Any) -> Any:
     with torch.no_grad():
         return module(*prompt)
 
 
-def memory(sizes: Mapping[str, int], rows: Rows, progress: Say) -> None:
+def memory(sizes: Mapping[str, int], rows: Rows, progress: Say, device: str = "cpu") -> None:
     """The most bytes that a prediction holds at once, beside the size of the prompt's tokens."""
-    X, y, queries = costs.prompt(sizes["B"], sizes["d"], sizes["n"])
+    X, y, queries = costs.prompt(sizes["B"], sizes["d"], sizes["n"], device=device)
     tokens = 8 * sizes["B"] * (sizes["n"] + 1) * (sizes["d"] + 1)
     for label, _, _, witness in built(sizes, "memory", progress):
-        peak = costs.memory(partial(witness.predict, X, y, queries))["peak"]
+        predict = partial(witness.predict, X, y, queries)
+        on_gpu = device == "cuda"
+        peak = costs.memory_of_gpu(predict) if on_gpu else costs.memory(predict)["peak"]
         row(
             rows, f"{label}: peak memory / tokens", peak / tokens,
             f"{peak / 2**20:.2f} MiB beside tokens (x, y) of {tokens / 2**20:.2f} MiB",

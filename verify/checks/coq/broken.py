@@ -9,8 +9,10 @@ notation, what comes after it might mean something else, and all of it goes.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
+LINES = 12  # of a message
 _HEAD = r"^(?:Theorem|Lemma)\s+(?P<name>\w+)"
 _PROVED = re.compile(
     _HEAD + r"(?:(?!^(?:Theorem|Lemma|Definition|Section|End)\b).)*?"
@@ -24,10 +26,11 @@ _SECTION = re.compile(r"^(Section|End)\s+(\w+)\.", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Rest:
-    """The theory without what failed, and the names of the theorems and lemmas that it lost."""
+    """The theory without what failed, the theorems and lemmas that it lost, and coqc's reason."""
 
     text: str
     lost: tuple[str, ...]
+    why: str
 
 
 def without_failed(file: str, text: str, message: str) -> Rest | None:
@@ -39,6 +42,7 @@ def without_failed(file: str, text: str, message: str) -> Rest | None:
     failed = _FAILED.search(message)
     if failed is None or failed[1] != file:
         return None
+    why = "\n".join(message[failed.start() :].splitlines()[:LINES])
     lines = text.encode().splitlines(keepends=True)
     before = b"".join(lines[: int(failed[2]) - 1])
     offset = len((before + lines[int(failed[2]) - 1][: int(failed[3])]).decode(errors="ignore"))
@@ -48,14 +52,21 @@ def without_failed(file: str, text: str, message: str) -> Rest | None:
             start, kept = (proved.start("proof"), "Proof. Admitted.") if in_proof else (
                 proved.start(), "")  # fmt: skip
             blank = "\n" * text.count("\n", start, proved.end())
-            return Rest(text[:start] + kept + blank + text[proved.end() :], (proved["name"],))
-    return _start_of(text, offset)
-
-
-def _start_of(text: str, offset: int) -> Rest | None:
-    """All up to the line where a sentence that is no proof fails, its sections closed."""
+            left = text[:start] + kept + blank + text[proved.end() :]
+            return Rest(left, (proved["name"],), why)
     start = text.rfind("\n", 0, offset) + 1
-    kept, lost = text[:start], tuple(found["name"] for found in _NAMED.finditer(text[start:]))
+    lost = tuple(found["name"] for found in _NAMED.finditer(text[start:]))
+    return Rest(_closed(text[:start]), lost, why) if lost else None
+
+
+def up_to(names: Collection[str], text: str) -> str:
+    """The theory up to the last of these theorems."""
+    ends = [proved.end() for proved in _PROVED.finditer(text) if proved["name"] in names]
+    return _closed(text[: max(ends)] + "\n") if ends else text
+
+
+def _closed(kept: str) -> str:
+    """The beginning of a theory, its sections closed."""
     open_sections: list[str] = []
     for word, name in _SECTION.findall(kept):
         if word == "Section":
@@ -63,4 +74,4 @@ def _start_of(text: str, offset: int) -> Rest | None:
         elif open_sections:
             open_sections.pop()
     ends = "".join(f"End {name}.\n" for name in reversed(open_sections))
-    return Rest(kept + ends, lost) if lost else None
+    return kept + ends

@@ -20,7 +20,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Literal
 
 from . import kept
-from .broken import without_failed
+from .broken import up_to, without_failed
 from .sources import Builder
 from .weights import weights_files
 
@@ -239,8 +239,9 @@ def _compile(
     }
     for file, text in texts.items():
         (folder / f"{file}.v").write_text(text, encoding="utf-8")
-    wanted = {Path(theorem.file).stem for theorem in chosen}
     started: dict[str, Future[_File]] = {}
+    wanted = {Path(theorem.file).stem for theorem in chosen}
+    required = _required(wanted, needs)
 
     def build(file: str) -> _File:
         digests = {}
@@ -249,7 +250,9 @@ def _compile(
                 return _File(False, f"{other}.v did not compile: {before.log}")
             digests[other] = before.digest
         key = kept.key(version() or "", _FLAGS, texts[file], digests)
-        return _compile_one(folder, file, texts[file], key, deadline)
+        of_it = [t.name for t in chosen if Path(t.file).stem == file]
+        asked = [] if file in required else of_it
+        return _compile_one(folder, file, texts[file], key, deadline, asked)
 
     with ThreadPoolExecutor(max_workers=jobs) as pool:
 
@@ -262,27 +265,49 @@ def _compile(
         for file in sorted(wanted):
             start(file)
         compiled = {file: future.result() for file, future in started.items()}
-    names: dict[str, list[str]] = {file: [] for file in compiled}
-    for theorem in theorems():  # all of a file, so that what is kept of it is whole
-        names.get(Path(theorem.file).stem, []).append(theorem.name)
-    new = {
-        file: [name for name in names[file] if name not in one.lost]
-        for file, one in compiled.items()
-        if one.ok and not one.kept
+    return _questioned(folder, compiled, {theorem.id for theorem in chosen}, deadline)
+
+
+def _required(wanted: Iterable[str], needs: Mapping[str, list[str]]) -> set[str]:
+    """The files that are required by those that are wanted."""
+    ahead, found = list(wanted), set[str]()
+    while ahead:
+        more = set(needs[ahead.pop()]) - found
+        found |= more
+        ahead += more
+    return found
+
+
+def _questioned(
+    folder: Path, compiled: dict[str, _File], chosen: Collection[str], deadline: float
+) -> dict[str, _File]:
+    """What was compiled, with what each theorem of it rests on; it is kept if nothing failed."""
+    asked: dict[str, list[str]] = {
+        file: [] for file, one in compiled.items() if one.ok and not one.kept
     }
-    asked = {file: of for file, of in new.items() if of}
-    said = dict.fromkeys(new, (True, dict[str, str]()))
-    said |= _assumptions(folder, asked, deadline) if asked else {}
+    for theorem in theorems():  # all of a file, so that what is kept of it is whole
+        file = Path(theorem.file).stem
+        lost = compiled[file].lost if file in asked else {}
+        if file in asked and (not lost or theorem.id in chosen and theorem.name not in lost):
+            asked[file].append(theorem.name)
+    said = dict.fromkeys(asked, (True, dict[str, str]()))
+    said |= _assumptions(folder, {file: of for file, of in asked.items() if of}, deadline)
+    found = dict(compiled)
     for file, (answered, assumptions) in said.items():
-        one = compiled[file] = replace(compiled[file], assumptions=assumptions)
+        one = found[file] = replace(compiled[file], assumptions=assumptions)
         if answered and not one.lost:
             about = {"assumptions": one.assumptions, "seconds": one.seconds}
             kept.keep(one.key, folder / f"{file}.vo", about)
-    return compiled
+    return found
 
 
-def _compile_one(folder: Path, file: str, text: str, key: str, deadline: float) -> _File:
-    """The theory as it was kept, or compiled now, without those of its theorems that fail."""
+def _compile_one(
+    folder: Path, file: str, text: str, key: str, deadline: float, asked: Collection[str]
+) -> _File:
+    """The theory as it was kept, or compiled now, without those of its theorems that fail.
+
+    asked: where one fails, only those up to the last of these matter; all do if there are none.
+    """
     made = folder / f"{file}.vo"
     if (said := kept.take(key, made)) is not None:
         found = said["assumptions"], said["seconds"]
@@ -294,12 +319,11 @@ def _compile_one(folder: Path, file: str, text: str, key: str, deadline: float) 
         tried = _coqc(folder / f"{file}.v", deadline - time.monotonic(), "-time")
         if tried.returncode == 0:
             break
-        why = _tail(tried.stderr)
         rest = without_failed(file, text, tried.stderr)
         if rest is None:
-            return _File(False, why)
-        text = rest.text
-        lost |= dict.fromkeys(rest.lost, why)
+            return _File(False, _tail(tried.stderr))
+        text = up_to(asked, rest.text)
+        lost |= dict.fromkeys(rest.lost, rest.why)
         (folder / f"{file}.v").write_text(text, encoding="utf-8")
     spent = _seconds(text, tried.stdout)
     return _File(True, "", seconds=spent, lost=lost, key=key, digest=kept.digest(made))
@@ -309,6 +333,8 @@ def _assumptions(
     folder: Path, asked: Mapping[str, list[str]], deadline: float
 ) -> dict[str, tuple[bool, dict[str, str]]]:
     """{file: (whether all were answered, {theorem: what the kernel says that it rests on})}."""
+    if not asked:
+        return {}
     query = folder / "Assumptions.v"
     lines = [f"Require {file}." for file in asked]
     for file, names in asked.items():
