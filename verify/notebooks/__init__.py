@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import warnings
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -33,12 +34,13 @@ def run(notebook: Mapping[str, Any]) -> dict[str, Any]:
     """
     scope: dict[str, Any] = {"__name__": "__main__"}
     cells, number = [], 0
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "code":
-            number += 1
-            shown = _shown("".join(cell["source"]), number, scope)
-            cell = cell | {"execution_count": number, "outputs": shown}
-        cells.append(cell)
+    with warnings.catch_warnings():  # what a cell says of warnings ends with the notebook
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "code":
+                number += 1
+                shown = _shown("".join(cell["source"]), number, scope)
+                cell = cell | {"execution_count": number, "outputs": shown}
+            cells.append(cell)
     return dict(notebook) | {"cells": cells}
 
 
@@ -76,7 +78,9 @@ def _figures() -> list[str]:
     with plt.rc_context({"svg.hashsalt": "witness", "svg.fonttype": "none"}):
         for number in plt.get_fignums():
             file = io.StringIO()
-            plt.figure(number).savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+            plt.figure(number).savefig(
+                file, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None}
+            )
             drawn.append(file.getvalue()[file.getvalue().index("<svg") :])
     plt.close("all")
     return drawn

@@ -44,8 +44,8 @@ def frame(
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="icon" href="data:,"><title>{plain(title)}</title>'
-        f"<style>{style((*STYLES, *sheets))}</style></head><body>{place}<header><h1>{plain(title)}</h1>"
-        f"{said}{note}</header><main><section>{body}</section></main>"
+        f"<style>{style((*STYLES, *sheets))}</style></head><body>{place}"
+        f"<header><h1>{plain(title)}</h1>{said}{note}</header><main><section>{body}</section></main>"
         f"{onward}{run}</body></html>\n"
     )
 

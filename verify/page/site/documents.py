@@ -98,7 +98,7 @@ def _page(one: Document, pages: dict[Path, str]) -> str:
     if path.suffix == ".ipynb":
         text = notebook.as_markdown(json.loads(text))
     body = markdown.html(re.sub(r"\A# .*\n", "", text), path.parent, pages)
-    return frame(one.title, one.lead, _sectioned(body), name=path.name, sheets=(SHEET,))
+    return frame(one.title, one.lead, _sectioned(body), name=one.path, sheets=(SHEET,))
 
 
 def _sectioned(body: str) -> str:

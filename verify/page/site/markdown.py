@@ -87,5 +87,3 @@ def _coloured(code: str, language: str, attributes: str) -> str:
         return ""
     made: str = highlight(code, lexer, HtmlFormatter(nowrap=True))
     return made
-
-

@@ -90,4 +90,5 @@ def _flat(html: str, module: str) -> str:
         name = posixpath.normpath(posixpath.join(folder, path)).removesuffix(".html")
         return f'href="{file_of(name.replace("/", "."))}{"#" * bool(fragment)}{fragment}"'
 
+    html = html.replace('class="attr ', 'class="attr unglossed ')  # code, without saying so
     return re.sub(r'href="([^"#:]+\.html(?:#[^"]*)?)"', flat, html)
