@@ -169,6 +169,13 @@ def test_links_between_texts_lead_to_pages_and_others_are_words(tmp_path: Path) 
         markdown.html("![picture](none.png)", tmp_path, {})
 
 
+def test_products_in_a_table_are_no_emphasis() -> None:
+    row = "| 4*d**2*(k - 1)*n | **holds**: x*y | `a*b*c` |"
+    made = markdown.html(f"| a | b | c |\n| - | - | - |\n{row}\n", Path(), {})
+    cells = ("4*d**2*(k - 1)*n", "<strong>holds</strong>: x*y", "<code>a*b*c</code>")
+    assert all(f"<td>{cell}</td>" in made for cell in cells)
+
+
 def test_a_notebook_is_read_with_its_formulas_and_what_its_cells_show() -> None:
     cells = [
         {"cell_type": "markdown", "source": ["Of $x_j$:\n", "$$y \\leftarrow x$$"]},
