@@ -53,7 +53,7 @@ def papers() -> str:
         counted = [found.count(verdict) or "" for verdict in PRINTED]
         repaired = sum(index.mended(row) for row in printed) or ""
         lines.append((cited, len(printed), *counted, repaired))
-    totals = (sum(line[i] or 0 for line in lines) for i in range(1, len(PRINTED) + 3))
+    totals: list[Any] = [sum(one or 0 for one in column) for column in list(zip(*lines))[1:]]
     heads = ("paper", "statements", "hold", "approximate", "refuted", "ill-posed", "repaired")
     return tables.markdown(heads, [*lines, ("together", *totals)])
 

@@ -199,10 +199,10 @@ def index_page(taught: Sequence[Made], told: Sequence[Made]) -> str:
     entries = [entry for made in told for entry in made.entries]
     body = (
         f'<p class="ways"><a class="begin" href="{STORY}">{plain(BEGIN)}</a>'
-        '<a href="#constructions">A picture of every construction</a>'
+        '<a href="#constructions">Gallery</a>'
         '<a href="#papers">Papers, statement by statement</a>'
-        '<a href="#documents">To read and to look up</a></p>'
-        f'<h2 id="constructions">Constructions</h2><p class="key">{KEY}</p>{chapters}'
+        '<a href="#documents">Tutorial, lecture, reference</a></p>'
+        f'<h2 id="constructions">Gallery: a picture of every construction</h2><p class="key">{KEY}</p>{chapters}'
         f'<h2 id="papers">Papers, statement by statement</h2>{statements_index(entries)}'
         f'<h2 id="documents">To read and to look up</h2>{cards()}'
     )
