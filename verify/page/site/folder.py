@@ -202,7 +202,8 @@ def index_page(taught: Sequence[Made], told: Sequence[Made]) -> str:
         '<a href="#constructions">Gallery</a>'
         '<a href="#papers">Papers, statement by statement</a>'
         '<a href="#documents">Tutorial, lecture, reference</a></p>'
-        f'<h2 id="constructions">Gallery: a picture of every construction</h2><p class="key">{KEY}</p>{chapters}'
+        '<h2 id="constructions">Gallery: a picture of every construction</h2>'
+        f'<p class="key">{KEY}</p>{chapters}'
         f'<h2 id="papers">Papers, statement by statement</h2>{statements_index(entries)}'
         f'<h2 id="documents">To read and to look up</h2>{cards()}'
     )
