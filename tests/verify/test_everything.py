@@ -136,7 +136,7 @@ def test_readmes_table_of_verdicts_is_the_one_just_made(whole):
     assert readme.block(READMES[readme.home("verdicts", ROOT)], "verdicts") == whole.markdown
 
 
-@pytest.mark.parametrize("name", ["theorems", "witnesses", "order"])
+@pytest.mark.parametrize("name", ["papers", "theorems", "witnesses", "order"])
 def test_readmes_other_tables_are_what_is_counted(name):
     assert readme.block(READMES[readme.home(name, ROOT)], name) == readme.BLOCKS[name]()
 

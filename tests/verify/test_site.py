@@ -19,7 +19,7 @@ from verify.claim import builtin
 from verify.command.cli import main
 from verify.page import pages, report_page
 from verify.page.misfit import misfit_html
-from verify.page.site import folder, links
+from verify.page.site import documents, folder, links, markdown, notebook, reference
 from verify.papers import paper_of
 from verify.report import latex_text
 from verify.report.tables import told
@@ -72,9 +72,10 @@ def test_every_page_leads_to_the_index_and_the_next_one_until_all_were_seen(site
         after = re.search(r'<a rel="next" href="([^"]+)">', text)
         at = html.unescape(after[1]) if after else ""
     assert sorted(seen) == sorted({path.name for path in site.iterdir()} - {"index.html"})
-    told_last = [f"{claim.id}.html" for claim in builtin() if paper_of(claim)]
+    told = {f"{claim.id}.html" for claim in builtin() if paper_of(claim)}
     names = [f"{name}.html" for name in constructions.names()]
-    assert set(seen[-len(set(told_last)) :]) == set(told_last)
+    last = next(i for i, file in enumerate(seen) if file == documents.DOCUMENTS[0].file)
+    assert set(seen[last - len(told) : last]) == told
     assert seen.index("gradient_descent.html") < seen.index("newton.html")
     assert set(names) <= set(seen)
 
@@ -120,6 +121,77 @@ def test_no_title_is_an_identifier(site: Path) -> None:
     for page in site.iterdir():
         title = re.search(r"<h1>(.*?)</h1>", read(page), re.S)
         assert title and " " in title[1].strip(), page.name
+
+
+# -- texts -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def texts() -> dict[str, str]:
+    return {stop.file: html for stop, html in documents.documents().items()}
+
+
+def test_the_index_leads_to_every_text_and_each_is_finished(texts: dict[str, str]) -> None:
+    assert {one.file for one in documents.DOCUMENTS} <= set(texts)
+    assert set(texts) == set(hrefs(documents.cards()))
+    for file, page in texts.items():
+        said = re.sub(r"<(pre|code)[^>]*>.*?</\1>", "", DATA.sub("", page), flags=re.S)
+        assert not re.search(r"\$|^#|\]\(| \*\*\w", words(said), re.M), file  # Markdown, LaTeX
+        assert not re.search(r" at 0x[0-9a-f]+", page), file  # what differs from run to run
+        assert not [src for src in re.findall(r'src="([^"]*)"', page) if src[:5] != "data:"], file
+        for href in hrefs(DATA.sub("", page)):
+            other, _, fragment = href.partition("#")
+            if not href.startswith(("https://", "data:")):
+                assert not fragment or f'id="{fragment}"' in texts[other or file], (file, href)
+
+
+def test_the_reference_has_every_public_name_with_what_its_docstring_says(texts) -> None:
+    for module in ("constructions", "verify"):
+        page = texts[reference.file_of(module)]
+        offered = __import__(module).__all__
+        modules = {"algorithms", "statements", "strategies"}
+        assert {f'id="{name}"' in page for name in set(offered) - modules} == {True}
+    page = texts[reference.file_of("constructions")]
+    assert all(f'id="Witness.{name}"' in page for name in ("predict", "layers", "digest"))
+    assert "The witness name with these parameters." in " ".join(words(page).split())
+
+
+def test_without_pdoc_the_site_says_in_one_line_what_is_missing(monkeypatch) -> None:
+    monkeypatch.setattr(reference, "find_spec", lambda name: None)
+    files = {stop.file for stop in documents.documents()}
+    assert files and not any(file.startswith("reference.") for file in files)
+    assert html.escape(reference.MISSING, quote=True) in documents.cards()
+
+
+def test_links_between_texts_lead_to_pages_and_others_are_words(tmp_path: Path) -> None:
+    (tmp_path / "b.md").write_text("")
+    text = "# A\n\n## One part\n\n[b](b.md#x) [c](c.py) [d](#one-part) `x_1`\n\n## One part\n"
+    made = markdown.html(text, tmp_path, {(tmp_path / "b.md").resolve(): "b.html"})
+    assert hrefs(made) == ["b.html#x", "#one-part"] and " c " in words(made)
+    assert re.findall(r'<h2 id="([^"]+)"', made) == ["one-part", "one-part-"]
+    with pytest.raises(OSError):
+        markdown.html("![picture](none.png)", tmp_path, {})
+
+
+def test_products_in_a_table_are_no_emphasis() -> None:
+    row = "| 4*d**2*(k - 1)*n | **holds**: x*y | `a*b*c` |"
+    made = markdown.html(f"| a | b | c |\n| - | - | - |\n{row}\n", Path(), {})
+    cells = ("4*d**2*(k - 1)*n", "<strong>holds</strong>: x*y", "<code>a*b*c</code>")
+    assert all(f"<td>{cell}</td>" in made for cell in cells)
+
+
+def test_a_notebook_is_read_with_its_formulas_and_what_its_cells_show() -> None:
+    cells = [
+        {"cell_type": "markdown", "source": ["Of $x_j$:\n", "$$y \\leftarrow x$$"]},
+        {
+            "cell_type": "code",
+            "source": ["1 + 1"],
+            "outputs": [{"data": {"text/plain": ["2"]}}, {"text": ["seen\n"]}],
+        },
+    ]
+    made = markdown.html(notebook.as_markdown({"cells": cells}), Path(), {})
+    assert made.count("<math>") == 2 and "$" not in made
+    assert re.sub(r"<[^>]+>", "", made).split()[-5:] == ["1", "+", "1", "2", "seen"]
 
 
 # -- what does not fit ----------------------------------------------------------------------------
@@ -248,7 +320,8 @@ def test_taughtthat_are_kept_are_not_made_again(tmp_path, monkeypatch) -> None:
     assert folder.site(workers=1, kept=shelf) == first
     assert sorted(heard) == ["gradient_descent", "momentum"]
     taught = {"gradient_descent.html", "momentum.html"}
-    assert set(first) == {links.INDEX, links.STORY, *taught}
+    texts = {stop.file for stop in documents.documents()}
+    assert set(first) == {links.INDEX, links.STORY, *taught, *texts}
 
 
 # -- words ----------------------------------------------------------------------------------------
@@ -265,7 +338,10 @@ def test_nothing_that_is_said_of_a_claim_is_a_dictionary_an_empty_bracket_or_lat
 
 def test_no_page_has_a_dictionary_an_empty_bracket_or_latex(site: Path) -> None:
     for page in site.iterdir():
-        text = re.sub(r"<pre>.*?</pre>", "", read(page), flags=re.S)  # the code of an algorithm
+        if page.name.startswith("reference."):  # docstrings, which speak of Python
+            continue
+        # the code of an algorithm, and code in texts
+        text = re.sub(r"<(pre|code)>.*?</\1>", "code", read(page), flags=re.S)
         found = UNTOLD.search(words(text))
         assert found is None, (page.name, found and words(text)[found.start() - 60 :][:160])
 

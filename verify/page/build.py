@@ -83,7 +83,7 @@ def resource(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def style(sheets: tuple[str, ...] = STYLES) -> str:
     """The style sheet of a page, its font inside."""
     return FONT.sub(

@@ -16,13 +16,20 @@ from .site.links import HOME, ONWARD
 
 
 def frame(
-    title: str, lead: str, body: str, source: str = "", script: str = "", name: str = ""
+    title: str,
+    lead: str,
+    body: str,
+    source: str = "",
+    script: str = "",
+    name: str = "",
+    sheets: tuple[str, ...] = (),
 ) -> str:
     """A page with the style of the teaching pages; `script` is a file of theirs that it runs.
 
-    `body` and `source` are HTML; `name` is what a command calls what the page is about.
+    `body` and `source` are HTML; `name` is what a command calls what the page is about; `sheets`
+    are files of more style.
     """
-    from .build import resource, style
+    from .build import STYLES, resource, style
 
     run = f"<script>\n{resource(script)}</script>" if script else ""
     note = f'<p class="source">{source}</p>' if source else ""
@@ -37,8 +44,8 @@ def frame(
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="icon" href="data:,"><title>{plain(title)}</title>'
-        f"<style>{style()}</style></head><body>{place}<header><h1>{plain(title)}</h1>"
-        f"{said}{note}</header><main><section>{body}</section></main>"
+        f"<style>{style((*STYLES, *sheets))}</style></head><body>{place}"
+        f"<header><h1>{plain(title)}</h1>{said}{note}</header><main><section>{body}</section></main>"
         f"{onward}{run}</body></html>\n"
     )
 

@@ -2,12 +2,12 @@
 
     python -m verify.quality.readme [BLOCK[=REPORT.json] …]   rewrites blocks of ./*/README.md
 
-`verdicts`, `theorems`, `witnesses`, `order`, `examples` and `released` (the default) are exact, and
-tests hold the READMEs to them; `calibration` takes a minute, and a test holds its fingerprints and
-some rows; `learners` follows from the weights that the package has, and is held to but for
-rounding. `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are measurements, as
-this machine makes them, the last three by `witness bench`, whose JSON report may be given instead
-of measuring again.
+`verdicts`, `papers`, `theorems`, `witnesses`, `order`, `examples` and `released` (the default) are
+exact, and tests hold the READMEs to them; `calibration` takes a minute, and a test holds its
+fingerprints and some rows; `learners` follows from the weights that the package has, and is held to
+but for rounding. `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are
+measurements, as this machine makes them, the last three by `witness bench`, whose JSON report may
+be given instead of measuring again.
 """
 
 from __future__ import annotations
@@ -35,6 +35,27 @@ def verdicts() -> str:
 
     chosen, budget = choose(()), Budget(coq=True)
     return text.verdicts_in_markdown(pool.reports(chosen, budget, os.cpu_count() or 1))
+
+
+def papers() -> str:
+    """What of each paper stands as printed; verdicts are those that are expected, which `verdicts`
+    and its test find anew."""
+    from ..claim_texts import claims_of_papers
+    from ..report import index
+
+    lines: list[tuple[Any, ...]] = []
+    for name, rows in index.by_paper(index.statements(claims_of_papers())).items():
+        printed = [row for row in rows if row.printed]
+        found = [index.verdict(row.printed) for row in printed if row.printed]
+        paper = index.paper_in(rows)
+        assert paper is not None
+        cited = f"{name}, [arXiv:{paper.identifier}]({paper.url})"
+        counted = [found.count(verdict) or "" for verdict in PRINTED]
+        repaired = sum(index.mended(row) for row in printed) or ""
+        lines.append((cited, len(printed), *counted, repaired))
+    totals: list[Any] = [sum(one or 0 for one in column) for column in list(zip(*lines))[1:]]
+    heads = ("paper", "statements", "hold", "approximate", "refuted", "ill-posed", "repaired")
+    return tables.markdown(heads, [*lines, ("together", *totals)])
 
 
 def theorems() -> str:
@@ -140,8 +161,10 @@ def learners() -> str:
     return measured.markdown()
 
 
+PRINTED = ("holds", "approximates", "refuted", "ill-posed")  # verdicts, as `papers` counts them
 BLOCKS: dict[str, Callable[[], str]] = {
     "verdicts": verdicts,
+    "papers": papers,
     "theorems": theorems,
     "witnesses": witnesses,
     "order": order,
@@ -151,7 +174,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "precision": precision,
     "learners": learners,
 }
-EXACT = ("verdicts", "theorems", "witnesses", "order", "examples", "released")
+EXACT = ("verdicts", "papers", "theorems", "witnesses", "order", "examples", "released")
 # modules of this folder with run() and markdown(), and how they are run
 MEASURED: dict[str, Mapping[str, Any]] = {
     "certificates": {},

@@ -90,6 +90,11 @@ def was_run(entry: Entry) -> bool:
     return bool(entry.get("verdict"))
 
 
+def mended(row: Statement) -> bool:
+    """Whether there is a repair of what is printed, and it stands."""
+    return bool(row.printed and row.repaired and verdict(row.repaired) in STAND)
+
+
 def counts(rows: Sequence[Statement]) -> str:
     """ "21 statements, 9 hold, 7 refuted (6 repaired), 2 ill-posed"; of what is printed.
 
@@ -98,14 +103,10 @@ def counts(rows: Sequence[Statement]) -> str:
     printed = [row for row in rows if row.printed]
     parts = [plural(len(printed), "statement")]
     number = Counter(verdict(row.printed) for row in printed if row.printed)
-    mended = Counter(
-        verdict(row.printed)
-        for row in printed
-        if row.printed and row.repaired and verdict(row.repaired) in STAND
-    )
+    fixed = Counter(verdict(row.printed) for row in printed if row.printed and mended(row))
     for name in sorted(number, key=ORDER.index):
         word = MANY.get(name, name) if number[name] > 1 else name
-        repaired = f" ({mended[name]} repaired)" if name in FAIL and mended[name] else ""
+        repaired = f" ({fixed[name]} repaired)" if name in FAIL and fixed[name] else ""
         parts.append(f"{number[name]} {word}{repaired}")
     beyond = len(rows) - len(printed)
     return ", ".join(parts) + (f"; {beyond} more not in print" if beyond else "")

@@ -1,4 +1,4 @@
-"""The folder of all pages: an index, the story, constructions in teaching order, then papers.
+"""The folder of all pages: an index, the story, constructions in teaching order, papers, texts.
 
 Every page leads to the index and to the next one; all of them lie in one folder.
 """
@@ -26,6 +26,7 @@ from ..lesson import rich
 from ..lessons import Chapter, chapter
 from ..mathml import plain
 from ..report_page import frame
+from .documents import cards, documents
 from .index_table import INDEX_SCRIPT, statements_index
 from .links import INDEX, STORY, Links, Stop, linked
 
@@ -79,9 +80,10 @@ def site(
         progress(name)
     taught = sorted((found[name] for name in names), key=lambda made: (made.chapter, made.place))
     told = [found[name] for name in statements]
+    texts = [Made(stop, html) for stop, html in documents().items()]
     written = {
         made.stop.file: linked(made.html, Links(index=True, next=after))
-        for made, after in followed([*taught, *told])
+        for made, after in followed([*taught, *told, *texts])
     }
     story = linked(story_html(), Links(index=True, next=[*taught, *told][0].stop))
     return {INDEX: index_page(taught, told), STORY: story, **written}
@@ -197,10 +199,13 @@ def index_page(taught: Sequence[Made], told: Sequence[Made]) -> str:
     entries = [entry for made in told for entry in made.entries]
     body = (
         f'<p class="ways"><a class="begin" href="{STORY}">{plain(BEGIN)}</a>'
-        '<a href="#constructions">Constructions</a>'
-        '<a href="#papers">Papers, statement by statement</a></p>'
-        f'<h2 id="constructions">Constructions</h2><p class="key">{KEY}</p>{chapters}'
+        '<a href="#constructions">Gallery</a>'
+        '<a href="#papers">Papers, statement by statement</a>'
+        '<a href="#documents">Tutorial, lecture, reference</a></p>'
+        '<h2 id="constructions">Gallery: a picture of every construction</h2>'
+        f'<p class="key">{KEY}</p>{chapters}'
         f'<h2 id="papers">Papers, statement by statement</h2>{statements_index(entries)}'
+        f'<h2 id="documents">To read and to look up</h2>{cards()}'
     )
     return frame(TITLE, LEAD, body, script=INDEX_SCRIPT)
 

@@ -1,0 +1,62 @@
+"""README is the first that a stranger reads: it is short, and what it shows does what it says."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from verify import engine
+from verify.claim import Budget, Claim, load_file
+from verify.command import cli
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+(FILE,) = re.findall(r"```python\n(# my_claim\.py\n.*?)```", TEXT, re.DOTALL)
+COMMANDS = re.findall(r"^    (witness .*?)(?:  +#.*)?$", TEXT, re.MULTILINE)
+
+
+def test_it_is_read_in_five_minutes() -> None:
+    assert len(TEXT.splitlines()) <= 200 and len(TEXT.encode()) <= 12_000
+
+
+def claimed(folder: Path, text: str) -> Claim:
+    (folder / "my_claim.py").write_text(text, encoding="utf-8")
+    (found,) = load_file(folder / "my_claim.py")
+    return found
+
+
+def test_its_claim_is_derived(tmp_path: Path) -> None:
+    report = engine.run(claimed(tmp_path, FILE), Budget(quick=True))
+    assert report.verdict.name == "holds" and "derived" in report.evidence
+
+
+def test_its_claim_with_another_sign_is_refuted(tmp_path: Path) -> None:
+    text = FILE.replace('("p", "p", -eta)', '("p", "p", eta)')
+    assert text != FILE
+    assert engine.run(claimed(tmp_path, text), Budget(quick=True)).verdict.name == "refuted"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_its_commands_are_understood(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _, name, *arguments = shlex.split(command)
+    assert cli.main((name, "--help")) == 0
+    options = capsys.readouterr().out
+    assert all(option in options for option in arguments if option.startswith("-"))
+
+
+def test_the_commits_that_show_how_to_add_are_there() -> None:
+    (table,) = re.findall(r"^\| to add \|.*?\n\n", TEXT, re.DOTALL | re.MULTILINE)
+    commits = re.findall(r"\| (\w{7}) \|$", table, re.MULTILINE)
+    assert len(commits) == 4
+    if not (ROOT / ".git").exists() or git("rev-parse", "--is-shallow-repository") != "false":
+        pytest.skip("no history here")
+    assert {git("cat-file", "-t", commit) for commit in commits} == {"commit"}
+
+
+def git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip()
