@@ -63,8 +63,8 @@ TEMPORAL = Lesson(
             answer="-1/3",
         ),
         Exercise(
-            "With γ = 0 and C = 1 a layer is a gradient step on half the mean of (r − wφ)². Of which "
-            "step size?",
+            "With γ = 0 and C = 1 a layer is a gradient step on half the mean of (r − wφ)². Of "
+            "which step size?",
             "The next state plays no part then; the gradient is minus the mean of (r − wφ)φ.",
             "w moves by C times that mean: 1.",
             answer="1",
