@@ -147,6 +147,8 @@ def _every_program(parameters: Mapping[str, Any], seed: int) -> tuple[Case, ...]
 
 SCALES = (Fraction(1), Fraction(1, 12), Fraction(1, 100))  # some claims speak of small prompts
 MOST_LETTERS = 8  # layers × examples × d, beyond which letters for all of it take minutes
+# judged where it is named, and not with all others
+SLOW = {"vladymyrov2024.lemma4.3": "some of its mutants take minutes each"}
 DRAWN = 120  # cases of a claim, of which those of one size and one set of parameters are taken
 
 
