@@ -73,7 +73,8 @@ def prompt_of(lesson: Lesson) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def in_python(name: str, queries: Any = None) -> tuple[Any, Any, Any]:
     """The witness of a page, its layers' streams on the lesson's prompt, its tokens."""
     witness = constructions.build(name, **lesson_parameters(name))
-    X, y, asked = prompt_of(build.lesson_of(name))
+    lesson = build.with_example(name, build.lesson_of(name), witness, lesson_parameters(name))
+    X, y, asked = prompt_of(lesson)
     queries = asked if queries is None else np.array(queries, dtype=float)
     return (
         witness,

@@ -80,10 +80,11 @@ def weight_off(witness: Witness) -> Witness:
     return site.with_added(replace(block, coefficient=block.coefficient * Fraction(1, 10**6)))
 
 
-def x_read_from(source: str, witness: Witness) -> Witness:
-    """The embedding reads another feature where it read x."""
+def read_at(kind: str, witness: Witness) -> Witness:
+    """The embedding reads x, or the parts of it that a query has, at tokens of one kind alone."""
+    parts = witness.prompt.fields.query_parts
     blocks = (
-        replace(block, source=source) if block.source == "x" else block
+        replace(block, source=f"{block.source}_{kind}") if block.source in parts else block
         for block in witness.prompt.embedding
     )
     return with_prompt(witness, embedding=SlotMap(tuple(blocks)))
@@ -117,7 +118,7 @@ def entry_copied(witness: Witness) -> Witness:
 CHANGES: dict[str, Change] = {
     "read-out doubled": read_out_doubled,
     "a weight off by 1e-6": weight_off,
-    "x_example for x": partial(x_read_from, "x_example"),
+    "x_example for x": partial(read_at, "example"),
 }
 
 
@@ -130,7 +131,7 @@ IN_COQ = (
     Fault("value coefficients half as large again", _always, coefficient_changed),
     Fault("the query copied into the stream", _always, query_copied),
     Fault("x[0] copied into the read-out", _always, entry_copied),
-    Fault("x_query for x", _always, partial(x_read_from, "x_query")),
+    Fault("x_query for x", _always, partial(read_at, "query")),
     Fault("read-out doubled", _always, read_out_doubled),
     Fault("read-out doubled for d >= 6", partial(le, 6), read_out_doubled, "d"),
     Fault("read-out doubled for d = 7", partial(eq, 7), read_out_doubled, "d"),

@@ -8,7 +8,7 @@ in which relu(u) is a letter r_u with relu(-u) = r_u - u and relu(c u) = c r_u f
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -168,13 +168,22 @@ def predicts_the_same(one: Witness, other: Witness, n: int) -> bool | None:
     return all(a == b for a, b in zip(*pair, strict=True))
 
 
-def apart(one: Witness, other: Witness, cases: Iterable[Case]) -> bool:
-    """Whether balls say of some prompt that they predict other numbers."""
-    for case in cases:
+def apart(one: Witness, other: Witness, cases: Iterable[Case], state: Sequence[str] = ()) -> bool:
+    """Whether balls say of some prompt that they predict other numbers, or leave others in these
+    slots of the last query."""
+
+    def left(witness: Witness, case: Case) -> np.ndarray:
         prompt = case.X, case.y, case.queries
+        held = [witness.predict(*prompt, Ball(BITS))]
+        if state:
+            last = witness.trace(*prompt, Ball(BITS))[-1]
+            held += [last[slot][-1] for slot in state]
+        return np.concatenate([np.ravel(part) for part in held])
+
+    for case in cases:
         try:
-            pair = [np.ravel(witness.predict(*prompt, Ball(BITS))) for witness in (one, other)]
-        except (ZeroDivisionError, ValueError):  # of the other: it has no prediction there
+            pair = [left(witness, case) for witness in (one, other)]
+        except (ZeroDivisionError, ValueError, KeyError):  # of the other: it has none there
             return True
         if any(not a.overlaps(b) for a, b in zip(*pair, strict=True)):
             return True

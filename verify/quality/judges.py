@@ -54,7 +54,8 @@ class Trial:
     claim has none, no assembled witness of this kind, or where the unchanged witness is not
     proved. `letters`: whether `equality` proves the unchanged witness; not where the algorithm
     compares its numbers. `few`: whether letters for a whole prompt are few enough to try. `every`:
-    whether `exact` are all prompts of that size of which the claim speaks.
+    whether `exact` are all prompts of that size of which the claim speaks. `state`: slots of the
+    query that the claim speaks of beside the prediction.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Trial:
     letters: bool = True
     few: bool = True
     every: bool = False
+    state: tuple[str, ...] = ()
 
     @property
     def n(self) -> int:
@@ -213,7 +215,7 @@ def _numeric(one: Trial, claim: Claim, witness: Witness, why: dict[str, str]) ->
     """float64, with the tolerance that rounding explains; balls, where there are no floats."""
     if claim.floats is None and not one.floats and witness.irrational:
         why["numeric"] = "balls on the prompts of fractions do not tell it apart"
-        return equality.apart(one.witness, witness, one.exact)
+        return equality.apart(one.witness, witness, one.exact, one.state)
     if claim.floats is None:
         why["numeric"] = "not run: the claim has no prompts of floats"
         return None

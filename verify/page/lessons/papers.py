@@ -63,8 +63,8 @@ TEMPORAL = Lesson(
             answer="-1/3",
         ),
         Exercise(
-            "With γ = 0 and C = 1 a layer is a gradient step on half the mean of (r − wφ)². Of which "
-            "step size?",
+            "With γ = 0 and C = 1 a layer is a gradient step on half the mean of (r − wφ)². Of "
+            "which step size?",
             "The next state plays no part then; the gradient is minus the mean of (r − wφ)φ.",
             "w moves by C times that mean: 1.",
             answer="1",
@@ -94,7 +94,12 @@ SUBLEQ = Lesson(
         "embedding": "Columns are memory, then commands; the query is the scratchpad.",
         "read the command": "The scratchpad reads the command that its counter names.",
         "read memory": "Two heads read the two words.",
-        "flip the bits": "The first step of two’s complement.",
+        "flip the bits": "The first step of two’s complement: every bit of the first word turns.",
+        "add": "The second step: one is added, so that the word is minus what it was; then the sum "
+        "of both words, a ReLU ramp for every bit and its carry.",
+        "flag": "One ReLU sees a negative difference, another a difference of 0.",
+        "next command": "The counter goes one on, as an addition of bits.",
+        "branch": "Where the flag is up the counter becomes the command’s third pointer.",
         "write memory": "The column that the pointer names takes the difference.",
         "clamp": "Bits that are nearly right become right.",
     },
