@@ -35,7 +35,8 @@ class Bounded:
     norm of the error, one number per prompt; None where every run has the exact value."""
 
     __slots__ = (
-        "_magnitude", "_nonzero", "_reach", "error", "noises", "norm", "size", "spectral", "value"
+        "_magnitude", "_nonzero", "_reach", "error", "noises", "norm", "product_of", "size",
+        "spectral", "value",
     )  # fmt: skip
 
     def __init__(
@@ -48,6 +49,7 @@ class Bounded:
         self.value, self.error, self.norm, self.noises = value, error, norm, noises
         self.size: Any = None  # norms of the value, once they are known
         self.spectral: Any = None
+        self.product_of: Any = None  # how a product's error comes about (`norm_error`)
         self._magnitude: torch.Tensor | None = None
         self._reach: torch.Tensor | None = None
         self._nonzero: torch.Tensor | None = None

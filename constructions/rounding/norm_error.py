@@ -19,7 +19,7 @@ from proofs.slotmap import Block
 
 from ..numbers.floats import HALF
 from ..numbers.seen import Seen
-from .bounded import OWN, Bounded, Bounding, gamma, length, spectral
+from .bounded import OWN, UNSEEN, Bounded, Bounding, gamma, length, spectral
 
 Norm = Any  # a number, or a tensor (*batch) where there is a batch
 SCALARS = 2.0**-44  # more than the arithmetic of one operation's norms rounds
@@ -112,7 +112,15 @@ class NormError(Bounding):
         value = self.values.product(a.value, b.value, 1)
         terms = a.value.shape[-1]
         carried, added = self._bilinear(a, b, self.of_product(terms))
-        return self._made(value, carried, added + 8 * self.least * terms * self._entries(value))
+        added = added + 8 * self.least * terms * self._entries(value)
+        made = self._made(value, carried, added)
+        if b.norm is not None:
+            rest = added
+            if a.norm is not None:
+                rest = rest + self._spectral(b) * a.norm + 3 * a.norm * b.norm
+            finite = made.norm * 0  # not a number where the norm is infinite
+            made.product_of = a, b, rest * (1 + SCALARS) + finite
+        return made
 
     def _bilinear(self, a: Bounded, b: Bounded, share: float) -> tuple[Norm, Norm]:
         carried: Norm = 0.0
@@ -134,11 +142,35 @@ class NormError(Bounding):
         of_old, of_product = abs(nearest_float(c)), abs(nearest_float(scale))
         carried, added = self._bilinear(a, b, share)
         carried = of_product * carried + of_old * _or0(old)
+        if a is old and b.product_of is not None and b.product_of[1] is old:
+            carried = _least(carried, self._of_one(c, old, b, scale))
         added = of_product * added + of_old * share * self._reach(old)
         lost = 8 * self.least * terms * (1 + of_product) * self._entries(value)
         return self._made(
             value, carried, added + lost + self._lost(c, value) + self._lost(scale, value)
         )
+
+    def _of_one(self, c: Exact, old: Bounded, b: Bounded, scale: Exact) -> Norm:
+        """What c M + s M (P M) carries. With e the error of M it is, to first order,
+            (c/2 + s M P) e + e (c/2 + s P M) + s M (what P M has of its own),
+        far less than term by term where M is nearly what the step leaves as it is."""
+        first, _, rest = b.product_of
+        half, s = nearest_float(c) / 2, nearest_float(scale)
+        sides = old.value @ first.value, b.value
+        factor: Norm = 0.0
+        for side in sides:
+            if side.ndim != len(self.batch) + 2:
+                return math.inf
+            one = torch.eye(side.shape[-1], dtype=side.dtype, device=side.device)
+            turned = half * one + s * side
+            norm = spectral(turned.abs(), turned)
+            factor = factor + (norm if self.batch else float(norm))
+        # both sides are rounded, a product of theirs and the halves, relative to these sizes
+        sizes = abs(s) * self._size(old) * self._size(first) + abs(s) * self._size(b)
+        sizes = sizes + 2 * abs(half) * math.sqrt(old.value.shape[-1] + old.value.shape[-2])
+        own = 8 * gamma(old.value.shape[-1] + 8, 2.0**-53) * sizes + UNSEEN
+        second = 3 * old.norm * b.norm + self._spectral(old) * rest
+        return ((factor + own) * old.norm + abs(s) * second) * (1 + SCALARS)
 
     def pattern(
         self, a: Bounded, block: Block, destination: tuple[int, ...], source: tuple[int, ...]
@@ -232,6 +264,13 @@ class NormError(Bounding):
     def _entries(self, value: torch.Tensor) -> int:
         """At least the square root of the number of entries of one prompt."""
         return math.prod(value.shape[len(self.batch) :])
+
+
+def _least(a: Norm, b: Norm) -> Norm:
+    """The smaller one; that which is a number, where one is none."""
+    if isinstance(a, torch.Tensor) or isinstance(b, torch.Tensor):
+        return torch.fmin(torch.as_tensor(a), torch.as_tensor(b))
+    return a if math.isnan(b) else b if math.isnan(a) else min(a, b)
 
 
 def _or0(a: Bounded) -> Norm:

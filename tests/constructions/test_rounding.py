@@ -20,6 +20,7 @@ from constructions import PrecisionWarning
 from constructions.numbers.ball import Ball, precision
 from constructions.numbers.base import Unsupported
 from constructions.rounding import bounded, bounds, running_error
+from constructions.rounding.norm_error import NormError
 from constructions.witness import Witness
 from proofs.layer import MLP, Head, Layer, Readout
 from proofs.prompt import Prompt
@@ -134,6 +135,37 @@ def test_no_prediction_is_off_by_more_than_its_bound(name):
         came.append(assert_bounded(witness, prompt, numbers))
     if not name.startswith("akyurek"):
         assert "useful" in came
+
+
+@pytest.mark.parametrize("steps", [8, 26, 27, 40])
+def test_after_any_number_of_newton_steps_norms_tell_and_nothing_dearer_runs(steps, monkeypatch):
+    rng = np.random.default_rng(steps)
+    witness = constructions.build("newton", d=16, iterations=steps, alpha=0.25)
+    X, y, queries = rng.standard_normal((64, 16)) / 8, rng.standard_normal(64), np.eye(2, 16)
+    bound = ways(witness, (X, y, queries), "float64")["norms"]
+    assert (errors(witness, (X, y, queries), "float64") <= bound).all()
+    for dearer in ("quick_bound", "distances"):
+        monkeypatch.setattr(bounds, dearer, None)
+    assert not warned(witness, X, y, queries)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_norms_bound_what_a_step_carries_and_are_met_where_it_carries_most(seed):
+    rng = np.random.default_rng(seed)
+    system = NormError("float64")
+    M, P, e = torch.from_numpy(rng.standard_normal((3, 4, 4)))
+    if seed < 2:
+        M, P = torch.eye(4).double() * (0.5, 1.0)[seed], torch.eye(4).double()
+    E = float(rng.choice([1e-6, 0.1]))
+    e = e / torch.linalg.matrix_norm(e) * E
+    c, s = (2, -1) if seed < 2 else (int(rng.integers(-3, 4)) or 1, Fraction(-1, 2))
+    old = bounded.Bounded(M, None, E)
+    product = system.summed_products(bounded.Bounded(P), old)
+    bound = system.add_product(c, old, old, product, s).norm
+    moved = c * e + float(s) * ((M + e) @ P @ (M + e) - M @ P @ M)
+    assert float(torch.linalg.matrix_norm(moved)) <= bound
+    if seed < 2:  # e / 2 + e / 2, and nothing but e e
+        assert bound <= (1.2 * E, 0)[seed] + 9 * E**2 + 1e-12
 
 
 @settings(

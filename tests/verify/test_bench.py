@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import constructions
+from verify.command.cli import main
 from verify.quality import baselines, costs, growth, speed
 from verify.report.as_json import dumps
 
@@ -124,6 +125,21 @@ def test_a_goal_is_met_or_missed():
     speed.row(rows, "newton / bare algorithm", 3.1)
     speed.row(rows, "large: peak GiB", None)
     assert [one["met"] for one in rows] == [True, False, None]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--device", "gpu"), "--device takes cpu or cuda, not 'gpu'"),
+        (("--device", "cuda", "--sensitivity"), "--device is for the figures of speed"),
+        (("--device", "cuda"), "torch sees no GPU here"),
+    ],
+)
+def test_a_device_that_is_not_here_is_refused_in_one_line(options, said, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert main(("bench", *options)) == 2
+    out, err = capsys.readouterr()
+    assert said in err and len(err.splitlines()) == 1 and not out
 
 
 def test_the_quick_bench_has_every_figure(tmp_path):

@@ -229,7 +229,7 @@ def test_what_is_said_of_a_theorem_that_uses_a_failed_one_is_where_that_one_fail
 ) -> None:
     theories(First=FIRST.replace("exact (plus_n_O n)", "exact wrong"))
     logs = {one.name: one.log.splitlines() for one in kernel.run()}
-    place, error, rests = logs["First.uses"]
+    place, error, *_, rests = logs["First.uses"]
     assert place == 'File "./First.v", line 4, characters 13-18:'
     assert "wrong was not found" in error
     assert rests == "rests on First.used, which is not proved"

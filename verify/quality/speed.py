@@ -131,7 +131,7 @@ def speed(
 ) -> dict[str, dict[str, float]]:
     """Each witness against its bare algorithm, dense weights and a loop in numpy."""
     X, y, queries = costs.prompt(sizes["B"], sizes["d"], sizes["n"], device=device)
-    arrays = tuple(part.cpu().numpy() for part in (X, y, queries))
+    arrays = X.cpu().numpy(), y.cpu().numpy(), queries.cpu().numpy()
     side = 256 if sizes["d"] < 32 else 1024
     square = torch.randn(side, side, dtype=torch.float64, device=device)
     small = torch.randn(sizes["B"], sizes["d"], sizes["d"], dtype=torch.float64, device=device)
