@@ -66,7 +66,7 @@ def _run(witness: Witness, lesson: Lesson) -> Sequence[Mapping[str, np.ndarray]]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PrecisionWarning)
         states: Sequence[Mapping[str, np.ndarray]]
-        states = witness.trace(*exact_prompt(lesson), numbers="float64")
+        states = witness.trace(*exact_prompt(witness, lesson), numbers="float64")
     return states
 
 
