@@ -87,7 +87,7 @@ def test_the_first_paint_has_every_cell_of_the_example(newton) -> None:
     html = newton[: newton.index('<section id="play"')]
     lesson = build.lesson_of("newton")
     witness = constructions.build("newton", d=2, iterations=3, alpha=Fraction(1, 6))
-    trace = witness.trace(*story.exact_prompt(lesson), "rational")
+    trace = witness.trace(*story.exact_prompt(witness, lesson), "rational")
     for number, slots in enumerate(trace):
         start = html.index(f'id="read-{number}"')
         section = html[start : html.index("</section>", start)]
