@@ -136,6 +136,12 @@ def test_the_folder_is_a_claim_with_a_bound_for_its_box(folder, capsys):
     assert verdict.bound < 2e-3 and verdict.box == read(folder).box.words
 
 
+def test_no_command_is_advised_that_does_not_know_the_folder(folders, capsys):
+    assert main(["check", str(folders["gradient_descent"]), "--quick"]) == 0
+    shown = capsys.readouterr().out
+    assert "export.gradient_descent" in shown and "next:" not in shown
+
+
 def change_weight(folder: Path) -> str:
     tensors = load_file(folder / "model.safetensors")
     weights = tensors["h.0.attn.c_proj.weight"]

@@ -67,7 +67,8 @@ def look_next(
     reports: Sequence[Report], entries: Sequence[Mapping[str, Any]], shown: bool
 ) -> list[str]:
     """Where to look after this; `shown` says that every claim had its row already."""
-    pairs = sorted(zip(reports, entries), key=lambda pair: _interest(pair[0]))
+    named = [pair for pair in zip(reports, entries) if not _of_a_folder(pair[0])]
+    pairs = sorted(named, key=lambda pair: _interest(pair[0]))
     if not pairs:
         return []
     first = index.called(pairs[0][1])
@@ -77,6 +78,11 @@ def look_next(
     if not shown:
         ways.append("--verbose has a row for every claim")
     return [f"next: {', '.join(ways)}"]
+
+
+def _of_a_folder(made: Report) -> bool:
+    """Whether it is an exported folder's claim, which no other command knows by its id."""
+    return getattr(made.claim.checks, "__module__", "").endswith(".exports.folder")
 
 
 def _interest(made: Report) -> int:
