@@ -183,6 +183,9 @@ def _steps_of(
         if values.get("kernel") == "exponential":
             own["steps"] = 1, "a default: the kernel smoother"
         return s, own
+    if word == "nothing" and "step_size" in made.parameters:  # a pass over the examples
+        longest = float(np.square(X).sum(axis=1).max())
+        return None, {"step_size": (_down(1 / (4 * longest)), "a quarter of 1 / the largest |x|^2")}
     if "preconditioner" in made.parameters:
         return _preconditioned(made, given, X)
     return None, {}
