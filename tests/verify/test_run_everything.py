@@ -197,8 +197,8 @@ MANY_STEPS = {
 @pytest.mark.parametrize("name", REGRESSIONS)
 def test_the_algorithm_tends_to_the_limit_that_stands_beside_it(name, tmp_path):
     """With more steps than anyone takes, in floats, without any transformer."""
-    from verify.checks.judge import algorithm_of
     from verify.checks.case import reference
+    from verify.checks.judge import algorithm_of
     from verify.inputs.names import subject
     from verify.inputs.settings import parse
     from verify.tables.limits import limit_of

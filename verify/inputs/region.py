@@ -140,7 +140,7 @@ def suit(
     known = _construction(name)
     for key, kind in known.parameters.items() if known is not None and known.is_regression else ():
         if isinstance(kind, Number) and kind.unit and open_(key):
-            scale = _short_decimal(value_of(kind.unit, made, s))
+            scale = typed(f"{value_of(kind.unit, made, s):.3g}")
             choose(key, scale, f"{kind.unit.replace('top', '|X^T X|')} of the data")
     for key, most in MOST.items():
         if open_(key):

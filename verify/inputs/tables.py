@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,22 +63,25 @@ def read_csv(path: str | Path, wanted: Sequence[str] | None = None, exact: bool 
 
 
 def _at_once(path: str | Path, wanted: Sequence[str] | None) -> Table | None:
-    """The table where every cell is a finite number, without a text for each of them; else None, and
-    reading cell by cell says where it is not."""
+    """The table where every cell is a finite number, without a text for each; else None, and what
+    reads cell by cell says where it is not."""
     import pandas as pd
 
     header = header_of(path)
     if not set(wanted or ()) <= set(header):
         return None
     try:
-        cells = pd.read_csv(
-            path,
-            header=None,
-            skiprows=1,
-            dtype=np.float64,
-            float_precision="round_trip",
-            encoding="utf-8-sig",
-        )
+        with warnings.catch_warnings():
+            # newer pandas rounds to the nearest float as it stands, older ones have to be told
+            warnings.simplefilter("ignore")
+            cells = pd.read_csv(
+                path,
+                header=None,
+                skiprows=1,
+                dtype=np.float64,
+                float_precision="round_trip",
+                encoding="utf-8-sig",
+            )
     except (OSError, ValueError):  # pandas' own are ValueErrors
         return None
     values = cells.to_numpy()

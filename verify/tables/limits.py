@@ -53,16 +53,18 @@ class Given:
 
 
 def limit_of(construction: Construction | None, case: Case, exact: bool, intercept: bool) -> Limit:
-    """What the algorithm of a construction tends to on this prompt; of an algorithm that is nobody's
-    construction least squares, for comparison."""
+    """What the algorithm of a construction tends to on this prompt; of any other algorithm
+    least squares, for comparison."""
     values = construction.values(**case.parameters) if construction is not None else {}
     said = construction.limit(values) if construction is not None else "least_squares"
     word, _, formula = said.partition(":")
     strength = _strength(formula, {**values, "n": len(case.X)})
     numbers = Fraction if exact and word in EXACT else float
-    prompt = (objects(a, Fraction) if numbers is Fraction else a.astype(float)
-              for a in (case.X, case.y, case.queries))  # fmt: skip
-    given = Given(*prompt, values, strength if numbers is Fraction else float(strength))
+    X, y, queries = (
+        objects(a, Fraction) if numbers is Fraction else a.astype(float)
+        for a in (case.X, case.y, case.queries)
+    )
+    given = Given(X, y, queries, values, strength if numbers is Fraction else float(strength))
     try:
         made, name = LIMITS[word](given)
     except NoLimit as error:
@@ -218,6 +220,6 @@ def product(g: Given) -> tuple[Any, str]:
 EXACT = ("least_squares", "ridge", "variance", "product")
 LIMITS: dict[str, Callable[[Given], tuple[Any, str]]] = {
     made.__name__: made
-    for made in (nothing, no_kernel, least_squares, ridge, variance, selected, preconditioned, lasso,
-                 logistic, splines, kernel, product)
+    for made in (nothing, no_kernel, least_squares, ridge, variance, selected, preconditioned,
+                 lasso, logistic, splines, kernel, product)
 }  # fmt: skip

@@ -63,8 +63,8 @@ class Problem:
 
     def exactly(self) -> Problem:
         """The same in fractions."""
-        return replace(self, **{key: objects(getattr(self, key), Fraction)
-                                for key in ("X", "y", "queries")})  # fmt: skip
+        X, y, queries = (objects(a, Fraction) for a in (self.X, self.y, self.queries))
+        return replace(self, X=X, y=y, queries=queries)
 
 
 def state(name: str, data: str) -> Saved | None:

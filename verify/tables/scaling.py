@@ -85,8 +85,8 @@ def standardising(X: np.ndarray, intercept: bool) -> Scaling:
     spread = np.sqrt(np.square(data - middle).mean(axis=0))
     made = [_column(float(c), float(u)) for c, u in zip(middle, spread)]
     made += [(Fraction(0), Fraction(1))] if intercept else []
-    centre, unit = zip(*made)
-    return Scaling(centre, unit, X.shape[1] - 1 if intercept else None)
+    last = X.shape[1] - 1 if intercept else None
+    return Scaling(tuple(c for c, _ in made), tuple(u for _, u in made), last)
 
 
 def _column(centre: float, unit: float) -> tuple[Fraction, Fraction]:
@@ -98,16 +98,15 @@ def _column(centre: float, unit: float) -> tuple[Fraction, Fraction]:
 
 
 def into(low: int, high: int, rows: np.ndarray) -> Scaling | None:
-    """Every column of the rows (n, d), exact or floats, into [low, high]; None where all is there."""
+    """Every column of the rows (n, d), exact or floats, into [low, high]; None where all lie."""
     least, most = rows.min(axis=0), rows.max(axis=0)
     if (least >= low).all() and (most <= high).all():
         return None
-    made = []
+    made: list[tuple[Fraction, Fraction]] = []
     for a, b in zip(map(_exact, least), map(_exact, most)):
         unit = (b - a) / (high - low) if b > a else Fraction(1)
         made.append((a - low * unit, unit))
-    centre, unit = zip(*made)
-    return Scaling(centre, unit)
+    return Scaling(tuple(c for c, _ in made), tuple(u for _, u in made))
 
 
 def _exact(value: Any) -> Fraction:

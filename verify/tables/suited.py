@@ -1,4 +1,4 @@
-"""Parameters that suit a table: sizes read off it, and step sizes from what the steps are made of."""
+"""Parameters that suit a table: sizes read off it, step sizes from what the steps are made of."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def suited(
 def _depends_on_data(made: Construction, key: str, given: Mapping[str, Any]) -> bool:
     """Whether `suit` knows what a parameter should be on data."""
     kind = made.parameters[key]
-    values = {name: one.small for name, one in made.parameters.items()} | given
+    values = {name: one.small for name, one in made.parameters.items()}
+    values |= given
     unit = getattr(kind, "unit", "")
     known = unit or key in made.suited or made.converges(values).partition(" ")[0] == key
     return bool(known) or isinstance(kind, Examples) or key in ("d", *PLAIN, *MOST)
@@ -182,6 +183,9 @@ def _steps_of(
         if values.get("kernel") == "exponential":
             own["steps"] = 1, "a default: the kernel smoother"
         return s, own
+    if word == "nothing" and "step_size" in made.parameters:  # a pass over the examples
+        longest = float(np.square(X).sum(axis=1).max())
+        return None, {"step_size": (_down(1 / (4 * longest)), "a quarter of 1 / the largest |x|^2")}
     if "preconditioner" in made.parameters:
         return _preconditioned(made, given, X)
     return None, {}

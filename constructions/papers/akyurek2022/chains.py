@@ -170,7 +170,7 @@ FREE = {
 @n.construction(
     parameters={
         "d": n.Whole(example=1),
-        "step_size": n.Number(above=0, example=Fraction(1, 8), unit="1/(4*top)"),
+        "step_size": n.Number(above=0, example=Fraction(1, 8)),
         "ridge": n.Number(least=0, default=0),
         "w0": n.Vector(default=None),
         "examples": n.Examples(default=1),
