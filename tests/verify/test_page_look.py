@@ -364,7 +364,7 @@ def test_cells_and_heads_are_legible_with_32_examples(browser, folder, size) -> 
     X, y, query = prompt(32, 4)
     put(browser, X, y, query, d=4, alpha=1e-4)
     cells = browser.js(
-        "[...document.querySelectorAll('#stream td[data-cell] span, #stream thead th')]"
+        "[...document.querySelectorAll('#stream td[data-cell], #stream thead th')]"
         ".map((e) => [parseFloat(getComputedStyle(e).fontSize), e.closest('td,th').scrollWidth"
         " - e.closest('td,th').clientWidth])"
     )

@@ -265,7 +265,7 @@ class Story:
                     if values[t, i] != old[t, i]:
                         kinds.append("changed")
                     changed = f' class="{" ".join(kinds)}"' if kinds else ""
-                    style = f'style="background:{colour(as_float(values[t, i]), scale)}"'
+                    style = f'style="background-color:{colour(as_float(values[t, i]), scale)}"'
                     cells.append(f"<td{changed} {style}>{number(values[t, i])}</td>")
                 rows.append(f"<tr>{name if i == 0 else ''}{''.join(cells)}</tr>")
         return (
@@ -299,7 +299,7 @@ class Story:
         rows = []
         for t, label in enumerate(labels):
             cells = "".join(
-                f'<td style="background:{colour(scores[t, j], scale)}">{number(scores[t, j])}</td>'
+                f'<td style="background-color:{colour(scores[t, j], scale)}">{number(scores[t, j])}</td>'
                 if seen[t][j]
                 else "<td></td>"
                 for j in range(context)

@@ -4,23 +4,48 @@ const byId = (id) => document.getElementById(id);
 const escapeText = (text) =>
   String(text).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
 
-// Whether anything was ever scrolled sideways: asking each table would lay the page out again.
-let sideways = false;
-document.addEventListener("scroll", (event) => { sideways = sideways || event.target !== document; }, true);
-
-// Replaces what is inside, and gives the focus back to what had it (by its data-focus).
+// Makes what is inside what the HTML says, and touches only what differs: the rest is not laid out
+// again, stays scrolled, and keeps the focus. What had it gets it back (by its data-focus). An
+// element that is `data-apart` is left as it is: others fill it.
+const filled = new WeakMap();
 function fill(element, html) {
-  const focused = document.activeElement && element.contains(document.activeElement)
-    ? document.activeElement.dataset.focus : null;
-  const places = sideways ? [...element.querySelectorAll(".scroll")].map((part) => part.scrollLeft) : [];
-  element.innerHTML = html;
-  if (places.some(Boolean)) {
-    element.querySelectorAll(".scroll").forEach((part, i) => { part.scrollLeft = places[i] ?? 0; });
+  const focused = element.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined;
+  if (filled.get(element) !== html) {
+    const made = document.createElement("template");
+    made.innerHTML = html;
+    adapt(element, made.content);
+    filled.set(element, html);
   }
-  if (focused) {
-    const again = [...element.querySelectorAll("[data-focus]")].find((e) => e.dataset.focus === focused);
-    if (again) again.focus({ preventScroll: true });
-  }
+  for (const part of element.querySelectorAll("input, option")) asWritten(part);
+  if (focused === undefined || document.activeElement?.dataset.focus === focused) return;
+  const again = [...element.querySelectorAll("[data-focus]")].find((e) => e.dataset.focus === focused);
+  if (again) again.focus({ preventScroll: true });
+}
+
+const ADDED = ".files, .arcs"; // put beside what is drawn, and no part of it
+
+function adapt(now, next) {
+  const old = [...now.childNodes].filter((node) => !(node.matches && node.matches(ADDED))), made = [...next.childNodes];
+  made.forEach((node, i) => {
+    const there = old[i];
+    if (!there) now.append(node);
+    else if (there.nodeName !== node.nodeName || there.dataset?.focus !== node.dataset?.focus) there.replaceWith(node);
+    else if (there.dataset?.apart !== undefined || there.isEqualNode(node)) return;
+    else if (node.nodeType === Node.TEXT_NODE) there.data = node.data;
+    else {
+      for (const { name } of [...there.attributes]) if (!node.hasAttribute(name)) there.removeAttribute(name);
+      for (const { name, value } of node.attributes) if (there.getAttribute(name) !== value) there.setAttribute(name, value);
+      adapt(there, node);
+    }
+  });
+  for (const node of old.slice(made.length)) node.remove();
+}
+
+// A field shows what is written for it; a slider that is held stays where it is.
+function asWritten(part) {
+  if (part.localName === "option") { if (part.selected !== part.defaultSelected) part.selected = part.defaultSelected; }
+  else if (part.type === "checkbox") part.checked = part.defaultChecked;
+  else if (part.type !== "file" && !(part.type === "range" && part === document.activeElement) && part.value !== part.defaultValue) part.value = part.defaultValue;
 }
 
 function show(x, digits) {

@@ -150,7 +150,7 @@ document.addEventListener("change", (event) => {
   else if (dataset.axis) { setAxis(dataset.axis, value); change(); }
   else if (dataset.scalar) setScalar(dataset.scalar, value);
   else if (dataset.random) setRandom(dataset.random, value);
-  else if (dataset.do === "numbers") { app.numbers = checked; renderStream(); }
+  else if (dataset.do === "numbers") { app.numbers = checked; renderStream(); renderArcs(); }
   else if (dataset.do === "scores") { app.scores = checked; renderLayer(); }
   else if (dataset.do === "direction") { chooseDirection(value); renderPlot(); }
   else if (dataset.do === "open" && files.length) { openFile(files[0]); event.target.value = ""; }
@@ -252,7 +252,11 @@ function moveInGrid(event) {
   if (!next) return;
   event.preventDefault();
   const to = lines[next[0]] && lines[next[0]].querySelectorAll("[data-cell]")[next[1]];
-  if (to) { target.tabIndex = -1; to.tabIndex = 0; to.focus(); }
+  if (!to) return;
+  for (const cell of [target, to]) looks.delete(cell); // no longer as it was drawn
+  target.tabIndex = -1;
+  to.tabIndex = 0;
+  to.focus();
 }
 
 function movePoint(event) {

@@ -73,6 +73,7 @@ function render() {
   renderControls();
   glossary.mark(byId("controls"));
   renderExercises();
+  renderArcs();
 }
 
 // Only what depends on the layer and the open cell.
@@ -84,6 +85,7 @@ function renderStep() {
   renderLayer();
   renderPlot();
   renderError();
+  renderArcs();
 }
 
 function renderStepper() {
@@ -92,7 +94,7 @@ function renderStepper() {
   const sides = DATA.sides.length < 2 ? "" : `<span class="views">${DATA.sides.map((side, i) =>
     `<button type="button" data-view="${i}" data-focus="view${i}" aria-pressed="${app.view === "one" && app.side === i}">${escapeText(side.label)}</button>`).join("")}
     <button type="button" data-view="both" data-focus="viewboth" aria-pressed="${app.view === "both"}">side by side</button></span>`;
-  refill(byId("stepper"), `<button type="button" data-go="-1" data-focus="back" aria-label="one layer back" ${app.layer === 0 ? "disabled" : ""}>←</button>
+  fill(byId("stepper"), `<button type="button" data-go="-1" data-focus="back" aria-label="one layer back" ${app.layer === 0 ? "disabled" : ""}>←</button>
     <input type="range" id="slider" min="0" max="${app.layers}" step="1" value="${app.layer}" data-focus="slider" aria-label="layer" aria-valuetext="layer ${app.layer}: ${plainTitle(name)}">
     <button type="button" data-go="1" data-focus="forward" aria-label="one layer on" ${app.layer === app.layers ? "disabled" : ""}>→</button>
     <b>layer ${app.layer} of ${app.layers}</b> <span class="layer-name">${titled(name)}</span>${sides}${historyButtons()}${shareLinks()}`);

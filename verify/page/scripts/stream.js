@@ -19,26 +19,27 @@ function renderStream() {
   const shown = app.view === "both" ? app.models.map((_, i) => i) : [app.side];
   app.scales = scalesSoFar(shown);
   placeStream(shown.length > 1 || shown.some((i) => app.models[i]?.result.tokens.total > WIDE));
-  const parts = shown.map((i) => streamOf(app.models[i], i));
+  const parts = shown.map((i) => streamOf(app.models[i], i)), rows_ = parts.flatMap((part) => part.rows), cells = parts.flatMap((part) => part.cells);
   fill(byId("stream"), `<div class="heading"><h3>The ${term("residual stream", "stream")} ${app.layer === 0 ? "as the prompt enters it"
     : `after layer ${app.layer}`}</h3><label class="switch"><input type="checkbox" data-do="numbers"
     data-focus="numbers" ${app.numbers ? "checked" : ""}> numbers</label></div>
-    <div class="sides">${parts.join("")}</div>
+    <div class="sides">${parts.map((part) => part.html).join("")}</div>
     <p class="scale"><span>−</span><i></i><span>+</span> <small>each slot’s largest number so far, written ± beside its name</small></p>
     <p class="help">Click a cell, or move with the arrow keys and press Enter, to see its arithmetic.
     Arcs: whom ${app.cell ? "the cell’s token" : "the query"} reads, thicker for larger weights, dashed for negative ones.</p>`);
-  const boards = [...byId("stream").querySelectorAll("[data-board]")];
-  boards.forEach((board) => {
-    drawArcs(app.models[board.dataset.board], board);
-    // columns that stay in sight have another place after every scroll
-    board.parentElement.addEventListener("scroll", () => drawArcs(app.models[board.dataset.board], board), { passive: true });
-  });
+  byId("stream").querySelectorAll("tbody > tr").forEach((line, i) => fill(line, rows_[i]));
+  byId("stream").querySelectorAll("td[data-cell]").forEach((cell, i) => putCell(cell, cells[i]));
 }
 
-// Arcs over the tokens: from those that are read to the one that reads.
+// Arcs over the tokens, once everything else is drawn: where they stand has to be measured.
+function renderArcs() {
+  for (const board of byId("stream").querySelectorAll("[data-board]")) drawArcs(app.models[board.dataset.board], board);
+}
+// columns that stay in sight have another place after every scroll
+byId("stream").addEventListener("scroll", renderArcs, { capture: true, passive: true });
+
+// From those that are read to the one that reads.
 function drawArcs(model, board) {
-  if (!model) return;
-  board.querySelector(".arcs")?.remove();
   const { tokens, steps } = model.result, { heads } = steps[Math.min(app.layer, steps.length - 1)];
   const reader = app.cell ? app.cell.t : tokens.queries[0];
   const at = [...board.querySelectorAll("thead th")].map((th) => th.offsetLeft + th.offsetWidth / 2);
@@ -56,7 +57,9 @@ function drawArcs(model, board) {
     return `<path class="${weight < 0 ? "minus" : ""}" d="${path}" style="stroke-width:${(0.8 + (4.2 * Math.abs(weight)) / most).toFixed(1)}"/>`;
   });
   const dot_ = found.length ? `<circle class="reader" cx="${at[reader]}" cy="44" r="4"/>` : "";
-  board.insertAdjacentHTML("beforeend", `<svg class="arcs" width="${board.offsetWidth}" height="48" aria-hidden="true">${arcs.join("")}${dot_}</svg>`);
+  const wide = board.offsetWidth;
+  board.querySelector(".arcs")?.remove();
+  board.insertAdjacentHTML("beforeend", `<svg class="arcs" width="${wide}" height="48" aria-hidden="true">${arcs.join("")}${dot_}</svg>`);
 }
 
 // Two streams side by side, and a wide one, take the whole width, above the columns; else it stands
@@ -69,39 +72,43 @@ function placeStream(both) {
   else columns_.querySelector(".wide").prepend(stream);
 }
 
+// One side: its table; apart from that its rows, most of which no layer changes, and how every cell looks.
 function streamOf(model, side) {
   const label = DATA.sides[side].label;
   const title = label ? `<h4>${escapeText(label)}</h4>` : "";
-  if (!model) return `<div class="side">${title}<p>There is no such witness at this size.</p></div>`;
+  if (!model) return { html: `<div class="side">${title}<p>There is no such witness at this size.</p></div>`, rows: [], cells: [] };
   const { witness, result, comparison } = model, { tokens, steps } = result;
   const k = Math.min(app.layer, steps.length - 1);
   const now = steps[k].after, before = k > 0 ? steps[k - 1].after : now;
   const marks = comparison.marks[k] ?? new Map();
   const holds = k > 0 ? witness.layers[k - 1].holds : [], asks = tokens.queries[0];
-  let html = `<div class="side">${title}<div class="scroll"><div class="board" data-board="${side}"><table class="stream${app.numbers ? "" : " bare"}${tokens.total > WIDE ? " compact" : ""}"
+  const rows_ = [], cells = [], html = `<div class="side">${title}<div class="scroll"><div class="board" data-board="${side}"><table class="stream${app.numbers ? "" : " bare"}${tokens.total > WIDE ? " compact" : ""}"
     role="grid" aria-label="stream after layer ${k}"><thead><tr><td></td>${
     tokens.all.map((t) => `<th scope="col"${t === asks ? ' class="asks"' : ""}>${tokenName(tokens, t)}</th>`).join("")}</tr></thead><tbody>`;
   for (const [name, shape] of witness.layout.slots) {
     const size = sizeOf(shape);
     const held = heldIn(holds.filter((h) => splitEntry(h[0])[0] === name), tokens, size);
     for (let i = 0; i < size; i++) {
-      html += "<tr>";
+      let line = "";
       if (i === 0) {
-        html += `<th scope="rowgroup" rowspan="${size}"><b>${escapeText(name)}</b> <small>${
+        line = `<th scope="rowgroup" rowspan="${size}"><b>${escapeText(name)}</b> <small>${
           shape.join("×") || 1}</small>${app.scales[name] ? `<small class="most">±${show(app.scales[name], 2)}</small>` : ""}${held}</th>`;
       }
-      for (const t of tokens.all) html += cellOf(side, name, i, t, now[name], before[name], marks, tokens);
-      html += "</tr>";
+      for (const t of tokens.all) {
+        const id = `${name}.${i}.${t}`;
+        line += `<td role="gridcell" data-side="${side}" data-cell="${id}" data-focus="${side}:${id}" data-apart></td>`;
+        cells.push(cellOf(side, name, i, t, now[name], before[name], marks.get(id), id, tokens));
+      }
+      rows_.push(line);
     }
   }
-  return html + "</tbody></table></div></div></div>";
+  return { html: `${html}${"<tr data-apart></tr>".repeat(rows_.length)}</tbody></table></div></div></div>`, rows: rows_, cells };
 }
 
-function cellOf(side, name, i, t, now, before, marks, tokens) {
-  const value = now.get(t, i), id = `${name}.${i}.${t}`;
-  const kinds = value === 0 ? ["nought"] : [];
+// What a cell says and how: its classes, whether Tab reaches it, its title, its ground, its number.
+function cellOf(side, name, i, t, now, before, mark, id, tokens) {
+  const value = now.get(t, i), kinds = value === 0 ? ["nought"] : [];
   if (t === tokens.queries[0]) kinds.push("asks");
-  const mark = marks.get(id);
   if (value !== before.get(t, i)) kinds.push("changed");
   if (mark) kinds.push("differs");
   const open = app.cell && app.cell.id === id && app.cell.side === side;
@@ -109,9 +116,19 @@ function cellOf(side, name, i, t, now, before, marks, tokens) {
   const first = open || (!app.cell && i === 0 && t === 0 && name === firstSlot(side));
   const title = `${name}${entryName(app.models[side].witness.layout.shape(name), i)}, ${plainName(tokens, t)}: ${show(value, 6)}`
     + (mark ? `, should be ${show(mark.should, 6)}` : "");
-  return `<td class="${kinds.join(" ")}" role="gridcell" tabindex="${first ? 0 : -1}" data-side="${side}"
-    data-cell="${id}" data-focus="${side}:${id}" title="${escapeText(title)}"
-    style="background:${colour(value, app.scales[name])}"><span>${show(value, tokens.total > WIDE ? 2 : 3)}</span></td>`;
+  return [kinds.join(" "), first ? 0 : -1, title, colour(value, app.scales[name]), show(value, tokens.total > WIDE ? 2 : 3)];
+}
+
+// Writes of a cell what is new.
+const looks = new WeakMap();
+function putCell(cell, look) {
+  const before = looks.get(cell) ?? [];
+  if (look[0] !== before[0]) cell.className = look[0];
+  if (look[1] !== before[1]) cell.tabIndex = look[1];
+  if (look[2] !== before[2]) cell.title = look[2];
+  if (look[3] !== before[3]) cell.style.backgroundColor = look[3];
+  if (look[4] !== before[4]) cell.textContent = look[4];
+  looks.set(cell, look);
 }
 
 const firstSlot = (side) => app.models[side].witness.layout.slots[0][0];

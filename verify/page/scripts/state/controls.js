@@ -19,7 +19,7 @@ function renderControls() {
   const scalar = (name) => `${typed(NAMES[name] ?? escapeText(name), name, app.parameters[name], `data-scalar="${name}"`)}
     <input type="range" min="-3" max="1" step="0.01" value="${Math.log10(Math.max(app.parameters[name], 1e-3))}" data-slide="${name}" data-focus="slide${name}" aria-label="${NAMES[name] ?? name}, logarithmic">`;
   const drawn = (text, name, value) => typed(text, name, value, `data-random="${name}"`);
-  refill(byId("controls"), `<h3>Controls</h3><div class="controls">${Object.entries(axes).map(([name, values]) => select(name, values)).join("")}${
+  fill(byId("controls"), `<h3>Controls</h3><div class="controls">${Object.entries(axes).map(([name, values]) => select(name, values)).join("")}${
     axes.examples || chosen().prompts ? "" : drawn("examples n", "n", app.data.X.length)}
     ${Object.keys(scalars).map(scalar).join("")}
     ${a.regression ? drawn("condition number of S", "condition", app.condition) : ""}${drawn("seed", "seed", app.seed)}</div>

@@ -78,32 +78,3 @@ function announce(text) {
   }
   place.textContent = text;
 }
-
-// Replaces what is inside; of a panel whose slider is being moved only what differs, so that the
-// slider stays the one that is held.
-function refill(element, html) {
-  const held = document.activeElement;
-  if (!held || held.type !== "range" || !element.contains(held)) return fill(element, html);
-  const next = document.createElement("div");
-  next.innerHTML = html;
-  return adapt(element, next, held);
-}
-
-function adapt(now, next, held) {
-  const [old, made] = [[...now.childNodes], [...next.childNodes]];
-  if (old.length !== made.length || old.some((node, i) => node.nodeName !== made[i].nodeName)) {
-    if (!now.contains(held)) now.replaceChildren(...made);
-    return;
-  }
-  old.forEach((node, i) => {
-    if (node.nodeType === Node.TEXT_NODE) {
-      if (node.data !== made[i].data) node.data = made[i].data;
-    } else if (node === held) node.setAttribute("aria-valuetext", made[i].getAttribute("aria-valuetext") ?? node.value);
-    else {
-      for (const name of node.getAttributeNames()) if (!made[i].hasAttribute(name)) node.removeAttribute(name);
-      for (const name of made[i].getAttributeNames()) node.setAttribute(name, made[i].getAttribute(name));
-      if (node.localName === "input") node.value = made[i].value;
-      adapt(node, made[i], held);
-    }
-  });
-}

@@ -47,7 +47,7 @@ function drawnFrom(element) {
       if (!wide || style[`border${edge}Style`] === "none" || clear(colour_)) continue;
       bar(edge === "Right" ? ex - wide : ex, edge === "Bottom" ? ey - wide : ey, ew || wide, eh || wide, colour_);
     }
-    if (node.matches("td.changed")) parts.push(`<path d="M${round(x + w - 8)} ${round(y)}h8v8z" fill="${getComputedStyle(node, "::after").borderTopColor}"/>`);
+    if (node.matches("td.changed")) parts.push(`<path d="M${round(x + w - 8)} ${round(y)}h8v8z" fill="${plainColour(/(rgba?|color)\([^)]*\)/.exec(style.backgroundImage)[0])}"/>`);
     if (style.outlineStyle === "solid" && node.matches("td.differs")) {
       parts.push(`<rect x="${round(x + 2)}" y="${round(y + 2)}" width="${round(w - 4)}" height="${round(h - 4)}" fill="none" stroke="${style.outlineColor}" stroke-width="${style.outlineWidth}"/>`);
     }
@@ -150,6 +150,11 @@ async function saveFigure(button) {
 
 // A small menu before every figure that has none yet.
 function offerFigures() {
+  for (const menu of document.querySelectorAll(".files")) {
+    const figure = menu.nextElementSibling;
+    if (!figure || !figure.matches(FIGURES)) menu.remove();
+    else menu.querySelector("summary").setAttribute("aria-label", `Save ${figureName(figure)} as a file`);
+  }
   for (const figure of document.querySelectorAll(FIGURES)) {
     if (figure.parentElement.closest(FIGURES) || figure.previousElementSibling?.matches(".files") || figure.clientWidth < 120) continue;
     const number_ = document.querySelectorAll(".files").length;
