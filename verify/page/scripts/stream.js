@@ -105,7 +105,7 @@ function streamOf(model, side) {
   return { html: `${html}${"<tr data-apart></tr>".repeat(rows_.length)}</tbody></table></div></div></div>`, rows: rows_, cells };
 }
 
-// What a cell says and how: its classes, whether Tab reaches it, its title, its ground, its number.
+// What a cell says and how: its classes, whether Tab reaches it, its title, its number.
 function cellOf(side, name, i, t, now, before, mark, id, tokens) {
   const value = now.get(t, i), kinds = value === 0 ? ["nought"] : [];
   if (t === tokens.queries[0]) kinds.push("asks");
@@ -116,8 +116,20 @@ function cellOf(side, name, i, t, now, before, mark, id, tokens) {
   const first = open || (!app.cell && i === 0 && t === 0 && name === firstSlot(side));
   const title = `${name}${entryName(app.models[side].witness.layout.shape(name), i)}, ${plainName(tokens, t)}: ${show(value, 6)}`
     + (mark ? `, should be ${show(mark.should, 6)}` : "");
-  return [kinds.join(" "), first ? 0 : -1, title, colour(value, app.scales[name]), show(value, tokens.total > WIDE ? 2 : 3)];
+  kinds.push(toneOf(value, app.scales[name]));
+  return [kinds.join(" "), first ? 0 : -1, title, show(value, tokens.total > WIDE ? 2 : 3)];
 }
+
+// Colours of cells as classes, in steps that no eye tells apart: a thousand cells with styles of their
+// own take the browser longer than all that the page computes.
+const TONES = 32;
+function toneOf(value, scale_) {
+  if (!Number.isFinite(value)) return "tone-none";
+  const step = scale_ ? Math.round(TONES * Math.min(1, Math.abs(value) / scale_) ** 0.5) : 0;
+  return `tone${value < 0 ? -step : step}`;
+}
+document.head.insertAdjacentHTML("beforeend", `<style>${Array.from({ length: 2 * TONES + 1 }, (_, i) => i - TONES)
+  .map((step) => `td.tone${step}{background-color:${colour(Math.sign(step) * (step / TONES) ** 2, 1)}}`).join("")}td.tone-none{background-color:${colour(NaN)}}</style>`);
 
 // Writes of a cell what is new.
 const looks = new WeakMap();
@@ -126,8 +138,8 @@ function putCell(cell, look) {
   if (look[0] !== before[0]) cell.className = look[0];
   if (look[1] !== before[1]) cell.tabIndex = look[1];
   if (look[2] !== before[2]) cell.title = look[2];
-  if (look[3] !== before[3]) cell.style.backgroundColor = look[3];
-  if (look[4] !== before[4]) cell.textContent = look[4];
+  if (!cell.firstChild) cell.append(look[3]);
+  else if (look[3] !== before[3]) cell.firstChild.data = look[3];
   looks.set(cell, look);
 }
 
