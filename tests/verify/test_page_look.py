@@ -184,9 +184,9 @@ def test_colours_are_scaled_per_slot_and_the_scale_is_said(browser, folder) -> N
     full = browser.js(
         "Object.fromEntries(['x', 'y', 't'].map((slot) => [slot, Math.max(...[...document"
         ".querySelectorAll(`#stream td[data-cell^='${slot}.']`)]"
-        ".map((td) => Number(/(\\d+)%/.exec(td.getAttribute('style'))?.[1] ?? 0)))]))"
+        ".map((td) => Number(/tone-?(\\d+)/.exec(td.className)[1])))]))"
     )
-    assert full == {"x": 100, "y": 100, "t": 100}
+    assert full == {"x": 32, "y": 32, "t": 32}  # the deepest tone of each slot
 
 
 # -- plots --------------------------------------------------------------------------------------

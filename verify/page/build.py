@@ -29,7 +29,7 @@ from .mathml import plain
 from .pictures import picture_of
 from .readable import pattern_words
 from .site.links import cited
-from .story import given, story
+from .story import given, story, tones
 
 WIDEST = 200  # hidden units of a stream that a reader can still scroll through
 SCRIPTS = (
@@ -88,7 +88,7 @@ def style(sheets: tuple[str, ...] = STYLES) -> str:
     """The style sheet of a page, its font inside."""
     return FONT.sub(
         lambda found: f'url("data:font/woff2;base64,{_base64(found[1])}")',
-        "\n".join(resource(file) for file in sheets),
+        "\n".join((*(resource(file) for file in sheets), tones())),
     )
 
 

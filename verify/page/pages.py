@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from textwrap import dedent
@@ -22,6 +23,7 @@ from .latex import stated
 from .mathml import plain
 from .misfit import misfit_html
 from .pairs import Builder, Pair, matrix_name, pair_of
+from .pictures import picture_of_claim
 from .report_page import checks_table, counterexample_html, frame
 from .site.index_table import verdict_html
 from .site.links import cited
@@ -161,7 +163,9 @@ def own_page(
 def title_of(claim: Claim) -> str:
     """What a claim says, as a title; its id where it says nothing."""
     said = claim.summary.strip().rstrip(".")
-    return said[:1].upper() + said[1:] if said else claim.id
+    if not said or re.match(r"[b-z]\b", said):  # a letter of a formula stays small
+        return said or claim.id
+    return said[:1].upper() + said[1:]
 
 
 def source_cited(claim: Claim) -> str:
@@ -253,6 +257,7 @@ def pair_page(
         start={**pair.start, **{name: float(value) for name, value in pair.scalars.items()}},
         extra={"counterexamples": [example] if example else []},
         notice=notice,
+        picture=picture_of_claim(lesson, witness),
     )
 
 

@@ -1,13 +1,20 @@
-"""Which picture a construction's page opens with, where its lesson does not say so."""
+"""Which picture a page opens with, where its lesson does not say so."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
 
 from constructions.witness import Witness
 
+from proofs.stream import split_entry
+
+from ..checks.case import objects
 from .lesson import Lesson, Picture
 
 CAPTIONS: Mapping[str, str] = {
@@ -58,6 +65,72 @@ def told_by(lesson: Lesson, witness: Witness) -> Picture:
     if witness.readout.slot in fits and _every_layer(witness, witness.readout.slot):
         return Picture("descent")
     return Picture("written")
+
+
+# what is drawn, and no word of what ought to happen there: a claim may be wrong
+OF_CLAIMS: Mapping[str, str] = {
+    "descent": "The prediction is linear in the query: after every layer it is some w, drawn where "
+    "it stands on the squared error of the examples. The step of a layer is a sum over the examples.",
+    "inverse": "What the layers make of a matrix M: how far M·S is from 1 in every direction of S, "
+    "and what it makes of the unit circle.",
+    "kernel": "Every example adds a bump to the curve, its weight for a query there times what it "
+    "hands over; the bumps add up to what the curve moves by.",
+}
+
+
+def picture_of_claim(lesson: Lesson, witness: Witness) -> Picture:
+    """The picture of a claim's transformer, by what that does.
+
+    An inverse that all layers carry on is drawn as one. A prediction that is linear in the query
+    after every layer, tried in fractions on the lesson's prompt, is a path of weights, as long as
+    half of the layers move it; one that a head makes of examples by weights that are not linear is
+    a sum of bumps. Any other shows which slot every layer writes.
+    """
+    kind = "written"
+    options: dict[str, Any] = {}
+    readout = split_entry(witness.readout.slot)[0]
+    if lesson.predicts and witness.layout.shape(readout) == ():
+        inputs = [b.destination for b in witness.prompt.embedding if b.source == "x"]
+        found = _slots(witness, r"[A-Z]\d*\*x_t")
+        inverses = [s for s in found if [s] != inputs and _every_layer(witness, s)]
+        if inverses:
+            kind, options = "inverse", {"slot": inverses[0]}
+        elif _is_path(lesson, witness):
+            kind = "descent"
+        elif _makes_bumps(witness):
+            kind = "kernel"
+    return Picture(kind, caption=OF_CLAIMS.get(kind, CAPTIONS[kind]), options=options)
+
+
+def _is_path(lesson: Lesson, witness: Witness) -> bool:
+    """Whether predictions are linear in the query after every layer, and at least half move."""
+    units = np.eye(witness.prompt.inputs, dtype=int)
+    queries = [*units, units.sum(axis=0), -2 * units[0]]
+    X, y = objects(lesson.X, Fraction), objects(lesson.y, Fraction)
+    before, moved = np.zeros(len(queries), dtype=object), 0
+    for k in range(1, witness.layers + 1):
+        part = replace(witness, layer_list=witness.layer_list[:k])
+        try:
+            rows = [part.predict(X, y, objects([q], Fraction), numbers="rational")[0] for q in queries]
+        except (ValueError, TypeError, ZeroDivisionError):
+            return False
+        *single, together, doubled = rows
+        if together != sum(single) or doubled != -2 * single[0]:
+            return False
+        moved += bool((np.array(rows, dtype=object) != before).any())
+        before = np.array(rows, dtype=object)
+    return 2 * moved >= witness.layers
+
+
+def _makes_bumps(witness: Witness) -> bool:
+    """Whether every head hands the read-out, by weights that are not linear, what examples hold."""
+    name, _ = split_entry(witness.readout.slot)
+    heads = [head for layer in witness.layer_list for head in layer.heads]
+    return bool(heads) and all(
+        head.attention != "linear"
+        and {split_entry(block.destination)[0] for block in head.value} == {name}
+        for head in heads
+    )
 
 
 def _slots(witness: Witness, pattern: str) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ Stream: TypeAlias = Mapping[str, np.ndarray]
 Predictions: TypeAlias = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]  # of X, y, queries
 ROLES = (("query", "q"), ("key", "k"), ("value", "v"))
 DIVIDED = {"keys": "divided by the number of keys", "examples": "divided by n"}
+TONES = 32  # steps of the colours of cells, as in scripts/dom.js
 LONG = 12  # layers, beyond which the example shows only the slots that a layer changes
 
 
@@ -65,14 +66,24 @@ def largest(values: Iterable[Any]) -> float:
     return max((size for size in sizes if math.isfinite(size)), default=0.0)
 
 
-def colour(value: float, scale: float) -> str:
-    """Background of a cell, as scripts/dom.js makes it: deeper with the size, in the style sheet's
-    colours for numbers below and above zero."""
+def tone(value: float, scale: float) -> str:
+    """Class of a cell's colour, as scripts/dom.js makes it: deeper with the size, in TONES steps."""
     share = 0.0 if scale == 0 else min(1.0, abs(value) / scale) ** 0.5
-    if share == 0:
-        return "var(--zero)"
-    tone = "negative" if value < 0 else "positive"
-    return f"color-mix(in srgb,var(--{tone}) {math.floor(100 * share + 0.5)}%,var(--zero))"
+    step = math.floor(TONES * share + 0.5)
+    return f"tone{-step if value < 0 else step}"
+
+
+def tones() -> str:
+    """The style sheet's rules for these classes."""
+    grounds = (
+        f"td.tone{sign}{step}{{background-color:color-mix(in srgb,var(--{end}) "
+        f"{100 * step / TONES:g}%,var(--zero))}}"
+        for sign, end in (("", "positive"), ("-", "negative"))
+        for step in range(1, TONES + 1)
+    )
+    return "".join(
+        ("td.tone0{background-color:var(--zero)}td.tone-none{background-color:var(--no-number)}", *grounds)
+    )
 
 
 def token_labels(witness: Witness, n: int, m: int) -> list[str]:
@@ -261,12 +272,12 @@ class Story:
             for i in range(slot.size):
                 cells = []
                 for t in range(len(labels)):
-                    kinds = ["nought"] if values[t, i] == 0 else []
+                    kinds = [tone(as_float(values[t, i]), scale)]
+                    if values[t, i] == 0:
+                        kinds.append("nought")
                     if values[t, i] != old[t, i]:
                         kinds.append("changed")
-                    changed = f' class="{" ".join(kinds)}"' if kinds else ""
-                    style = f'style="background-color:{colour(as_float(values[t, i]), scale)}"'
-                    cells.append(f"<td{changed} {style}>{number(values[t, i])}</td>")
+                    cells.append(f'<td class="{" ".join(kinds)}">{number(values[t, i])}</td>')
                 rows.append(f"<tr>{name if i == 0 else ''}{''.join(cells)}</tr>")
         return (
             '<div class="scroll"><table class="stream"><thead><tr><td></td>'
@@ -299,7 +310,7 @@ class Story:
         rows = []
         for t, label in enumerate(labels):
             cells = "".join(
-                f'<td style="background-color:{colour(scores[t, j], scale)}">{number(scores[t, j])}</td>'
+                f'<td class="{tone(scores[t, j], scale)}">{number(scores[t, j])}</td>'
                 if seen[t][j]
                 else "<td></td>"
                 for j in range(context)

@@ -58,13 +58,13 @@ function show(x, digits) {
   return text.replace("e+", "e").replace(/-/g, "−");
 }
 
-// The colour of zero at 0, brown below, teal above, deeper with the size; what these are is said
-// by the style sheet, for day and night.
-function colour(value, scale_) {
-  if (!Number.isFinite(value)) return "var(--no-number)";
-  const share = scale_ === 0 ? 0 : Math.min(1, Math.abs(value) / scale_) ** 0.5;
-  return share === 0 ? "var(--zero)"
-    : `color-mix(in srgb,var(--${value < 0 ? "negative" : "positive"}) ${Math.round(100 * share)}%,var(--zero))`;
+// The class of a cell's colour: zero's at 0, brown below, teal above, deeper with the size, in steps
+// that no eye tells apart. What these are is said by the style sheet, for day and night.
+const TONES = 32;
+function toneOf(value, scale_) {
+  if (!Number.isFinite(value)) return "tone-none";
+  const step = scale_ ? Math.round(TONES * Math.min(1, Math.abs(value) / scale_) ** 0.5) : 0;
+  return `tone${value < 0 ? -step : step}`;
 }
 
 // A word of the glossary as a button that shows its line; `kind` are further classes.

@@ -14,9 +14,13 @@ function go(layer, push) {
   remember(push ?? true);
 }
 
-function openCell(id, side, push) {
+function placeOfCell(id, side) {
   const [, slot, i, t] = /^(.+)\.(\d+)\.(\d+)$/.exec(id);
-  app.cell = { id, slot, i: Number(i), t: Number(t), side };
+  return { id, slot, i: Number(i), t: Number(t), side };
+}
+
+function openCell(id, side, push) {
+  app.cell = placeOfCell(id, side);
   if (app.side !== side) { app.side = side; render(); } else renderStep();
   remember(push ?? true);
 }

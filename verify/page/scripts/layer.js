@@ -40,7 +40,7 @@ function headOf(made, tokens) {
   const open = app.cell ? app.cell.t : null;
   const wide = tokens.total > 9, every = wide ? Math.ceil(tokens.total / 12) : 1;
   const body = tokens.all.map((t) => `<tr class="${t === open ? "open" : ""}">${tokenHead(tokens, t, "row", every)}${
-    seen.map((j, at) => `<td style="background-color:${colour(shown.get(t, at), top)}" title="${plainName(tokens, t)} reads ${plainName(tokens, j)}: ${
+    seen.map((j, at) => `<td class="${toneOf(shown.get(t, at), top)}" title="${plainName(tokens, t)} reads ${plainName(tokens, j)}: ${
       show(scores.get(t, at), 6)}">${wide ? "" : `<span>${show(shown.get(t, at), 2)}</span>`}</td>`).join("")}</tr>`).join("");
   const words = `${KINDS[head.attention]}${head.null ? " and 1" : ""}${
     head.average ? `, divided by the number of ${head.average === "keys" ? "tokens read" : "examples"}` : ""}; ${KEYS[head.keys]}${ruleText(head.mask, "times the mask")}${ruleText(head.mix, "values mixed by")}`;

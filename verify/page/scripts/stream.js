@@ -28,6 +28,8 @@ function renderStream() {
     <p class="help">Click a cell, or move with the arrow keys and press Enter, to see its arithmetic.
     Arcs: whom ${app.cell ? "the cell’s token" : "the query"} reads, thicker for larger weights, dashed for negative ones.</p>`);
   byId("stream").querySelectorAll("tbody > tr").forEach((line, i) => fill(line, rows_[i]));
+  for (const cell of named) cell.removeAttribute("title");
+  named.clear();
   byId("stream").querySelectorAll("td[data-cell]").forEach((cell, i) => putCell(cell, cells[i]));
 }
 
@@ -105,7 +107,7 @@ function streamOf(model, side) {
   return { html: `${html}${"<tr data-apart></tr>".repeat(rows_.length)}</tbody></table></div></div></div>`, rows: rows_, cells };
 }
 
-// What a cell says and how: its classes, whether Tab reaches it, its title, its number.
+// What a cell says and how: its classes, whether Tab reaches it, its number.
 function cellOf(side, name, i, t, now, before, mark, id, tokens) {
   const value = now.get(t, i), kinds = value === 0 ? ["nought"] : [];
   if (t === tokens.queries[0]) kinds.push("asks");
@@ -114,22 +116,9 @@ function cellOf(side, name, i, t, now, before, mark, id, tokens) {
   const open = app.cell && app.cell.id === id && app.cell.side === side;
   if (open) kinds.push("open");
   const first = open || (!app.cell && i === 0 && t === 0 && name === firstSlot(side));
-  const title = `${name}${entryName(app.models[side].witness.layout.shape(name), i)}, ${plainName(tokens, t)}: ${show(value, 6)}`
-    + (mark ? `, should be ${show(mark.should, 6)}` : "");
   kinds.push(toneOf(value, app.scales[name]));
-  return [kinds.join(" "), first ? 0 : -1, title, show(value, tokens.total > WIDE ? 2 : 3)];
+  return [kinds.join(" "), first ? 0 : -1, show(value, tokens.total > WIDE ? 2 : 3)];
 }
-
-// Colours of cells as classes, in steps that no eye tells apart: a thousand cells with styles of their
-// own take the browser longer than all that the page computes.
-const TONES = 32;
-function toneOf(value, scale_) {
-  if (!Number.isFinite(value)) return "tone-none";
-  const step = scale_ ? Math.round(TONES * Math.min(1, Math.abs(value) / scale_) ** 0.5) : 0;
-  return `tone${value < 0 ? -step : step}`;
-}
-document.head.insertAdjacentHTML("beforeend", `<style>${Array.from({ length: 2 * TONES + 1 }, (_, i) => i - TONES)
-  .map((step) => `td.tone${step}{background-color:${colour(Math.sign(step) * (step / TONES) ** 2, 1)}}`).join("")}td.tone-none{background-color:${colour(NaN)}}</style>`);
 
 // Writes of a cell what is new.
 const looks = new WeakMap();
@@ -137,11 +126,23 @@ function putCell(cell, look) {
   const before = looks.get(cell) ?? [];
   if (look[0] !== before[0]) cell.className = look[0];
   if (look[1] !== before[1]) cell.tabIndex = look[1];
-  if (look[2] !== before[2]) cell.title = look[2];
-  if (!cell.firstChild) cell.append(look[3]);
-  else if (look[3] !== before[3]) cell.firstChild.data = look[3];
+  if (!cell.firstChild) cell.append(look[2]);
+  else if (look[2] !== before[2]) cell.firstChild.data = look[2];
   looks.set(cell, look);
 }
+
+// What a cell is and holds, in full, once somebody points at it or reaches it by keys.
+const named = new Set();
+function nameCell({ target }) {
+  if (!target.dataset?.cell) return;
+  const { slot, i, t, side } = placeOfCell(target.dataset.cell, Number(target.dataset.side)), model = app.models[side];
+  const { tokens, steps } = model.result, k = Math.min(app.layer, steps.length - 1);
+  const should = model.comparison.marks[k]?.get(target.dataset.cell)?.should;
+  target.title = `${slot}${entryName(model.witness.layout.shape(slot), i)}, ${plainName(tokens, t)}: ${show(steps[k].after[slot].get(t, i), 6)}`
+    + (should === undefined ? "" : `, should be ${show(should, 6)}`);
+  named.add(target);
+}
+for (const kind of ["pointerover", "focusin"]) byId("stream").addEventListener(kind, nameCell);
 
 const firstSlot = (side) => app.models[side].witness.layout.slots[0][0];
 
