@@ -176,11 +176,13 @@ class Browser:
             )  # fmt: skip
 
     def centre(self, selector: str) -> tuple[float, float]:
-        """Middle of an element, scrolled into view."""
+        """Middle of an element, scrolled into view; what comes into sight may be laid out first."""
         quoted = json.dumps(selector)
         box = self.js(
-            f"(() => {{ const e = document.querySelector({quoted});"
-            " e.scrollIntoView({block: 'center'}); const b = e.getBoundingClientRect();"
+            f"(async () => {{ const seen = () => document.querySelector({quoted}),"
+            " frame = () => new Promise(requestAnimationFrame);"
+            " seen().scrollIntoView({block: 'center'}); await frame(); await frame();"
+            " const b = seen().getBoundingClientRect();"
             " return [b.x + b.width / 2, b.y + b.height / 2]; })()"
         )
         return box[0], box[1]
