@@ -259,10 +259,13 @@ def _script() -> str:
     """Lines and script as HTML: [line, form, form, …] of every term."""
     lines = [[term.says, *term.forms] for term in TERMS]
     data = json.dumps(lines, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
-    script = files(__package__).joinpath("scripts/glossary.js").read_text(encoding="utf-8")
+    scripts = files(__package__).joinpath("scripts")
+    script, scrolled = (
+        scripts.joinpath(name).read_text(encoding="utf-8") for name in ("glossary.js", "scrolled.js")
+    )
     return (
         f'<script type="application/json" id="glossary">{data}</script>\n'
-        f"<script>\n{script}</script>\n"
+        f"<script>\n{script}</script>\n<script>\n{scrolled}</script>\n"
     )
 
 

@@ -85,6 +85,7 @@ def _best(values: Any) -> Any:
     },
     steps="steps",
     reference=n.references.gd_plus_plus,
+    suited={"step_size": "1/(2*top)", "gamma": "1/(2*top)"},
     left=_left,
     states=r"\text{one head: } r \leftarrow r - \eta UU^\top r,\; U \leftarrow U(I - \gamma "
     r"U^\top U), \text{ from } U = X,\ r = y",

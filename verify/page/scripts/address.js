@@ -1,6 +1,7 @@
 // The address that remembers the state: where the reader looks, and everything that was changed.
 //
 //   #layer=3&cell=t.1.2&side=0&view=one     where the reader looks
+//   &across=v1&numbers=0&scores=1           along what points are drawn, and what cells say
 //   &iterations=4&alpha=1/3&suited=1        parameters that differ; suited: the page chose the step size
 //   &data=5,2,9                             n examples, condition number, seed; or counterexample0
 //   &set=x1.2:1/3,y3:-7.5,q1.1:2            numbers of that prompt that were changed
@@ -17,6 +18,9 @@ function placeParts(place = app) {
   if (cell) parts.push(`cell=${kept_(cell.id)}`, `side=${cell.side}`);
   else if (app.view === "one" && DATA.sides.length > 1) parts.push(`side=${app.side}`);
   if (app.view === "one" && DATA.sides.length > 1) parts.push("view=one");
+  if (directions().some(({ key }) => key === app.direction)) parts.push(`across=${app.direction}`);
+  if (!app.numbers) parts.push("numbers=0");
+  if (app.scores) parts.push("scores=1");
   return parts;
 }
 
@@ -243,6 +247,15 @@ function adoptPlace(given) {
   const layer = readNumber(given.get("layer") ?? 0, { least: 0, most: app.layers, whole: true });
   if (layer.why) refuse("The layer", given.get("layer"), `There are 0 to ${app.layers}.`);
   app.layer = layer.why ? (Number(given.get("layer")) > app.layers ? app.layers : 0) : layer.value;
+  Object.assign(app, { direction: null, coordinate: 0 });
+  const across = given.get("across");
+  if (directions().some(({ key }) => key === across)) chooseDirection(across);
+  else if (across !== undefined) refuse("The direction", across, `There are ${directions().map(({ key }) => key).join(", ")}.`);
+  for (const [name, usual] of [["numbers", true], ["scores", false]]) {
+    const text = given.get(name);
+    if (text !== undefined && text !== "0" && text !== "1") refuse("The switch", text, `${name} is 0 or 1.`);
+    app[name] = text === "0" || text === "1" ? text === "1" : usual;
+  }
   if (!given.has("cell")) return;
   const found = /^(.+)\.(\d{1,6})\.(\d{1,6})$/.exec(given.get("cell"));
   const cell = found && { id: found[0], slot: found[1], i: Number(found[2]), t: Number(found[3]), side: app.side };

@@ -154,9 +154,9 @@ document.addEventListener("change", (event) => {
   else if (dataset.axis) { setAxis(dataset.axis, value); change(); }
   else if (dataset.scalar) setScalar(dataset.scalar, value);
   else if (dataset.random) setRandom(dataset.random, value);
-  else if (dataset.do === "numbers") { app.numbers = checked; renderStream(); renderArcs(); }
-  else if (dataset.do === "scores") { app.scores = checked; renderLayer(); }
-  else if (dataset.do === "direction") { chooseDirection(value); renderPlot(); }
+  else if (dataset.do === "numbers") { app.numbers = checked; renderStream(); renderArcs(); remember(); }
+  else if (dataset.do === "scores") { app.scores = checked; renderLayer(); remember(); }
+  else if (dataset.do === "direction") { chooseDirection(value); render(); remember(); }
   else if (dataset.do === "open" && files.length) { openFile(files[0]); event.target.value = ""; }
   else if (dataset.do === "target") chooseColumns(value, app.table.all);
   else if (dataset.feature !== undefined) {

@@ -48,7 +48,7 @@ function headOf(made, tokens) {
     ${app.scores ? "checked" : ""}> raw scores</label>`;
   return `<figure class="head"><figcaption><b>${escapeText(counted(head.name || "head"))}</b> <small>${scores.r}×${scores.c}</small>${toggle}
     <br><small>${words}</small></figcaption>
-    <div class="scroll"><table class="stream small${wide ? " bare" : ""}${tokens.total > 18 ? " dense" : ""}"><thead><tr><td class="corner"><span class="query">reads ↓</span>
+    <div class="scroll" tabindex="0"><table class="stream small${wide ? " bare" : ""}${tokens.total > 18 ? " dense" : ""}"><thead><tr><td class="corner"><span class="query">reads ↓</span>
     <span class="key">read →</span></td>${seen.map((j) => tokenHead(tokens, j, "col", every)).join("")}</tr></thead>
     <tbody>${body}</tbody></table></div>
     ${["query", "key", "value"].map((role) => mapList(role, head[role], role)).join("")}</figure>`;

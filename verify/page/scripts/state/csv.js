@@ -45,8 +45,8 @@ function tableOf(text) {
 
 const sizesOnOffer = (axis) => DATA.sides[app.side].family.axes[axis];
 
-// What of the table is the prompt: x from `features`, y the `target`; the row without a target is
-// the query, or else the last row. Sizes follow from it.
+// What of the table is the prompt: x from `features`, y the `target`; the rows without a target are
+// the queries, or else the last row. Sizes follow from it.
 function promptFrom(table, target, features) {
   const at = features.map((name) => table.names.indexOf(name)), last = table.names.indexOf(target);
   const read = (text, row_, name) => {
@@ -55,15 +55,14 @@ function promptFrom(table, target, features) {
     return made.text;
   };
   const open_ = table.rows.flatMap((line, j) => (line[last] === "" || line[last] === "?" ? [j] : []));
-  if (open_.length > 1) throw new Error(`rows ${open_.map((j) => j + 1).join(", ")} have no ${target}; one row may be asked about`);
-  const asked = open_.length ? open_[0] : table.rows.length - 1;
-  const rest = table.rows.map((_, j) => j).filter((j) => j !== asked);
+  const asked = open_.length ? open_.slice(0, MOST_EXAMPLES) : [table.rows.length - 1];
+  const rest = table.rows.map((_, j) => j).filter((j) => !asked.includes(j) && !open_.includes(j));
   if (!rest.length) throw new Error("two rows are needed: an example, and one that is asked about");
   const used = rest.slice(0, MOST_EXAMPLES);
   const xs = (j) => at.map((i, k) => read(table.rows[j][i], j, features[k]));
   return {
-    asked, open: open_.length > 0, left: rest.length - used.length,
-    X: used.map(xs), y: used.map((j) => read(table.rows[j][last], j, target)), queries: [xs(asked)],
+    asked, open: open_.length > 0, left: table.rows.length - asked.length - used.length,
+    X: used.map(xs), y: used.map((j) => read(table.rows[j][last], j, target)), queries: asked.map(xs),
   };
 }
 
@@ -122,8 +121,8 @@ function tableNote() {
   const from = table.all.filter((name) => name !== table.target).map((name) => `<label><input type="checkbox" data-feature="${escapeText(name)}" data-focus="feature${escapeText(name)}"
     ${table.names.includes(name) ? "checked" : ""}> ${escapeText(name)}</label>`).join("");
   const left = table.left ? ` A page shows ${MOST_EXAMPLES} examples: ${word(table.left, "row")} of the file ${table.left === 1 ? "is" : "are"} left out; <code>witness run</code> takes all.` : "";
-  return `<div class="table-note"><p><b>${escapeText(table.file)}</b>: row ${table.asked + 1}, ${
-    table.open ? "which has no target" : "the last"}, is asked about; ${word(app.data.X.length, "other row")} ${app.data.X.length === 1 ? "is" : "are"} the examples.${left}</p>
+  return `<div class="table-note"><p><b>${escapeText(table.file)}</b>: ${table.open ? `${word(table.asked.length, "row")} without a target, ${table.asked.map((j) => j + 1).join(", ")},` : `row ${table.asked[0] + 1}, the last,`} ${
+    table.asked.length === 1 ? "is" : "are"} asked about; ${word(app.data.X.length, "other row")} ${app.data.X.length === 1 ? "is" : "are"} the examples.${left}</p>
     <div class="choices">${target}<span>from</span>${from}</div></div>`;
 }
 
