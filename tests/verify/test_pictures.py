@@ -435,7 +435,8 @@ def test_the_page_of_a_claim_opens_with_the_picture_that_suits_its_transformer(
     for k in range(browser.js("page.app.layers") + 1):
         at_layer(browser, k)
         parts = browser.js(
-            "[...document.querySelectorAll('#picture svg')].map((e) => e.querySelectorAll('*').length)"
+            "[...document.querySelectorAll('#picture svg')]"
+            ".map((e) => e.querySelectorAll('*').length)"
         )
         assert len(parts) == 2 and parts[0] > 20
     bottom = browser.js("document.getElementById('picture').getBoundingClientRect().bottom")
