@@ -181,8 +181,9 @@ class Browser:
         box = self.js(
             f"(async () => {{ const seen = () => document.querySelector({quoted}),"
             " frame = () => new Promise(requestAnimationFrame);"
-            " seen().scrollIntoView({block: 'center'}); await frame(); await frame();"
-            " const b = seen().getBoundingClientRect();"
+            " let b, y; seen().scrollIntoView({block: 'center'});"
+            " do { y = b?.y; await frame(); await frame(); b = seen().getBoundingClientRect(); }"
+            " while (b.y !== y);"
             " return [b.x + b.width / 2, b.y + b.height / 2]; })()"
         )
         return box[0], box[1]

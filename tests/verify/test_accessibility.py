@@ -56,9 +56,7 @@ def violations(browser: driver.Browser, page: Path, mode: str) -> list[list[str]
     if page.stem != "story":
         return browser.js(FOUND)
     return [
-        found
-        for card in range(1, 9)
-        for found in browser.js(f"page.goTo({card}, false), {FOUND}")
+        found for card in range(1, 9) for found in browser.js(f"page.goTo({card}, false), {FOUND}")
     ]
 
 

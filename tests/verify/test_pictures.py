@@ -398,3 +398,39 @@ def test_a_construction_without_a_lesson_says_what_its_layers_write(monkeypatch)
     for layer in constructions.build("newton", **lesson_parameters("newton")).layer_list:
         assert "writes" in lesson.layer_text(layer.name)
     assert json.dumps(lesson.to_json())
+
+
+# -- claims -------------------------------------------------------------------------------------
+
+OF_CLAIMS = {
+    "vonoswald2022.ksteps": "descent",
+    "hyperpower.steps": "inverse",
+    "cheng2024.prop1.exponential": "kernel",
+    "akyurek2022.theorem1.sign": "written",
+}
+
+
+@pytest.mark.parametrize(("name", "kind"), OF_CLAIMS.items())
+def test_the_page_of_a_claim_opens_with_the_picture_that_suits_its_transformer(
+    browser, folder, name, kind
+) -> None:
+    path = folder / f"{name}.html"
+    explain.write_page(name, {}, path)
+    browser.size(1280, 720)
+    browser.open(path)
+    shown = browser.js("JSON.parse(document.getElementById('data').textContent).picture")
+    assert shown["kind"] == kind
+    for k in range(browser.js("page.app.layers") + 1):
+        at_layer(browser, k)
+        parts = browser.js(
+            "[...document.querySelectorAll('#picture svg')]"
+            ".map((e) => e.querySelectorAll('*').length)"
+        )
+        assert len(parts) == 2 and parts[0] > 20
+    bottom = browser.js("document.getElementById('picture').getBoundingClientRect().bottom")
+    if kind == "descent":  # w as the examples of the page give it, in one step
+        w = data(browser, "w")
+        answer = browser.js("page.app.models[0].result.predictions[0]")
+        query = browser.js("page.app.data.queries[0]")
+        assert np.dot(w[-1], query) == pytest.approx(answer) and bottom <= 720
+    assert browser.errors == []

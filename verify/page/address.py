@@ -18,7 +18,16 @@ from .export import said
 
 MOST_EXAMPLES = 32  # that the controls of a page offer
 SEEDS = 2**32
-PLACES = ("layer", "cell", "side", "view", "across", "numbers", "scores", "suited")  # where the reader looks, and who chose
+PLACES = (
+    "layer",
+    "cell",
+    "side",
+    "view",
+    "across",
+    "numbers",
+    "scores",
+    "suited",
+)  # where the reader looks, and who chose
 PROMPTS = ("data", "set", "X", "y", "q")
 _PLACE = re.compile(r"([xyq])(\d+)(?:\.(\d+))?")
 

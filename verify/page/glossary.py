@@ -261,7 +261,8 @@ def _script() -> str:
     data = json.dumps(lines, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
     scripts = files(__package__).joinpath("scripts")
     script, scrolled = (
-        scripts.joinpath(name).read_text(encoding="utf-8") for name in ("glossary.js", "scrolled.js")
+        scripts.joinpath(name).read_text(encoding="utf-8")
+        for name in ("glossary.js", "scrolled.js")
     )
     return (
         f'<script type="application/json" id="glossary">{data}</script>\n'

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from constructions.witness import Witness
-
 from proofs.stream import split_entry
 
 from ..checks.case import objects
@@ -70,7 +69,7 @@ def told_by(lesson: Lesson, witness: Witness) -> Picture:
 # what is drawn, and no word of what ought to happen there: a claim may be wrong
 OF_CLAIMS: Mapping[str, str] = {
     "descent": "The prediction is linear in the query: after every layer it is some w, drawn where "
-    "it stands on the squared error of the examples. The step of a layer is a sum over the examples.",
+    "it stands on the squared error of the examples. The step of a layer is a sum over them.",
     "inverse": "What the layers make of a matrix M: how far M·S is from 1 in every direction of S, "
     "and what it makes of the unit circle.",
     "kernel": "Every example adds a bump to the curve, its weight for a query there times what it "
@@ -111,7 +110,9 @@ def _is_path(lesson: Lesson, witness: Witness) -> bool:
     for k in range(1, witness.layers + 1):
         part = replace(witness, layer_list=witness.layer_list[:k])
         try:
-            rows = [part.predict(X, y, objects([q], Fraction), numbers="rational")[0] for q in queries]
+            rows = [
+                part.predict(X, y, objects([q], Fraction), numbers="rational")[0] for q in queries
+            ]
         except (ValueError, TypeError, ZeroDivisionError):
             return False
         *single, together, doubled = rows

@@ -67,7 +67,7 @@ def largest(values: Iterable[Any]) -> float:
 
 
 def tone(value: float, scale: float) -> str:
-    """Class of a cell's colour, as scripts/dom.js makes it: deeper with the size, in TONES steps."""
+    """Class of a cell's colour, as in scripts/dom.js: deeper with the size, in TONES steps."""
     share = 0.0 if scale == 0 else min(1.0, abs(value) / scale) ** 0.5
     step = math.floor(TONES * share + 0.5)
     return f"tone{-step if value < 0 else step}"
@@ -82,7 +82,10 @@ def tones() -> str:
         for step in range(1, TONES + 1)
     )
     return "".join(
-        ("td.tone0{background-color:var(--zero)}td.tone-none{background-color:var(--no-number)}", *grounds)
+        (
+            "td.tone0{background-color:var(--zero)}td.tone-none{background-color:var(--no-number)}",
+            *grounds,
+        )
     )
 
 
