@@ -623,8 +623,8 @@ def test_every_page_of_the_folder_is_linked_from_the_index(monkeypatch, tmp_path
     statements = site.of_papers()
     monkeypatch.setattr(site, "of_papers", lambda: {name: statements[name] for name in names[1:]})
     explain.write_all(tmp_path)
-    files = {"story.html", *(f"{name}.html" for name in names)}
-    assert {path.name for path in tmp_path.iterdir()} == {"index.html", *files}
+    files = {path.name for path in tmp_path.iterdir()} - {"index.html"}
+    assert files >= {"story.html", *(f"{name}.html" for name in names)}
     browser.open(tmp_path / "index.html")
     links = browser.js("[...document.querySelectorAll('a')].map((a) => a.getAttribute('href'))")
     own = {link for link in links if not link.startswith(("#", "https://arxiv.org/abs/"))}
