@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, partial
 from keyword import iskeyword
 from types import MappingProxyType
 from typing import Any, Self
@@ -20,7 +20,7 @@ from proofs.stream import Layout
 from proofs.vocabulary import ACTIVATIONS, ATTENTION, is_reserved, several, whole
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Weights:
     """The weights whose existence a proof claims: layout, prompt, layers and read-out.
 
@@ -50,6 +50,14 @@ class Weights:
     def __deepcopy__(self, memo: Any) -> Weights:
         """Itself, since it never changes: a module that holds it can be copied."""
         return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        return partial(type(self), **given | {"parameters": dict(self.parameters)}), ()
+
+    def __repr__(self) -> str:
+        size = f"{self.layers} layers, width {self.width}, d = {self.d}"
+        return f"{type(self).__name__}({self.name}: {size}, digest {self.digest[:12]})"
 
     @property
     def layers(self) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from .weights import Weights
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Witness(Weights):
     """Weights that run: predictions, what the slots hold on the way, bounds on rounding."""
 

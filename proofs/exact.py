@@ -11,6 +11,7 @@ from numbers import Integral, Rational
 from typing import Any, TypeAlias
 
 MOST_WHOLE = 10**6  # of sizes and of counts of layers: memory would end before more of them did
+MOST_BITS = 2**14  # of a power that is written down
 LONG_POWER = re.compile(r"[eE][+-]?\d{4,}")
 
 Exact: TypeAlias = Any  # int, Fraction, or a sympy expression (a constant or a named parameter)
@@ -57,6 +58,13 @@ def written_out(text: str) -> Fraction:
     if LONG_POWER.search(text):
         raise ValueError(f"{text} is a number that nobody means, and that would fill the memory")
     return Fraction(text)
+
+
+def refuse_long_power(base: Fraction | int, exponent: int) -> None:
+    """Raises ValueError where base ** exponent would fill the memory."""
+    bits = max(abs(base.numerator), base.denominator).bit_length()
+    if bits > 1 and bits * abs(exponent) > MOST_BITS:
+        raise ValueError(f"the power {base}**{exponent} is too large")
 
 
 def as_text(value: Exact) -> str:

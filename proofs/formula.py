@@ -15,11 +15,12 @@ import ast
 import operator
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any, TypeAlias
 
-from proofs.exact import LONG_POWER, Exact, exact, written_out
+from proofs.exact import LONG_POWER, Exact, exact, refuse_long_power, written_out
 
 Tree: TypeAlias = ast.expr
 # what each sign does, under "number" what a number that is written out is, and each function
@@ -179,7 +180,14 @@ def in_sympy(tree: Tree) -> Any:
 
     functions = {name: getattr(sympy, name) for name in SCALARS.functions}
     constants = Names({"pi": sympy.pi, "E": sympy.E}, sympy.Symbol)
-    return evaluate(tree, constants, {**PYTHON, **functions, "number": sympy.Integer})
+
+    def power(base: Any, exponent: Any) -> Any:
+        if base.is_Rational and exponent.is_Integer:
+            refuse_long_power(Fraction(int(base.p), int(base.q)), int(exponent))
+        return base**exponent
+
+    known = {**PYTHON, **functions, "number": sympy.Integer, "**": power}
+    return evaluate(tree, constants, known)
 
 
 def scalar(text: str) -> Exact:

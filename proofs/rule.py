@@ -17,14 +17,13 @@ from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any
 
-from proofs.exact import Exact, exact, is_symbolic
+from proofs.exact import Exact, exact, is_symbolic, refuse_long_power
 
 # t: the token that reads, j: the key (both counted from 0); r, c: row and column of a mix;
 # n: the number of examples, N: of all tokens
 VARIABLES = ("t", "j", "r", "c", "n", "N")
 FUNCTIONS = ("min", "max", "abs", "sin", "cos")
 WORDS = (*VARIABLES, *FUNCTIONS, "pi", "and", "or", "not")
-MOST_BITS = 2**14  # of a power
 
 _TEXT = re.compile(r"[A-Za-z0-9_ .+\-*/%<>=!(),]+")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
@@ -81,6 +80,9 @@ class Rule:
             return f"a matrix, {len(self.matrix)} x {len(self.matrix[0])}"
         known = ", ".join(f"{name} = {value}" for name, value in self.constants)
         return f"{self.text} where {known}" if known else self.text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Rule, (self.text, self.constants, self.matrix)  # without what was made of the text
 
     @cached_property
     def _parsed(self) -> tuple[Value, frozenset[str]]:
@@ -390,9 +392,7 @@ def _power(base: Any, exponent: Any) -> Exact:
         if made.is_extended_real is False:
             raise ValueError(f"the power {base}**{exponent} of a rule is no real number")
         return _number(made)
-    bits = max(abs(base.numerator), base.denominator).bit_length()
-    if bits > 1 and bits * abs(exponent) > MOST_BITS:
-        raise ValueError(f"the power {base}**{exponent} of a rule is too large")
+    refuse_long_power(base, exponent)
     return _number(Fraction(base) ** exponent)
 
 

@@ -35,6 +35,8 @@ def array_of(part: Any, name: str, kind: Any = None) -> Any:
     except ValueError as error:
         message = f"{name} is not a rectangular array of numbers: {error}"
         raise ValueError(" ".join(message.split())) from None
+    if array.dtype == object and any(isinstance(one, (list, tuple)) for one in array.ravel()):
+        raise ValueError(f"{name} is not a rectangular array of numbers: its rows differ in length")
     if array.dtype.kind == "c":
         raise ValueError(f"{name} has complex numbers ({array.dtype}); they must be real")
     if array.dtype == object or array.dtype == np.longdouble != np.float64:

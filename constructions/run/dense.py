@@ -18,12 +18,12 @@ from proofs.stream import Layout
 from proofs.vocabulary import activation, attention, unread
 
 from ..files import read_safetensors, write_whole
-from ..numbers.floats import FloatPrompts, Floats
+from ..numbers.floats import DTYPES, FloatPrompts, Floats
 from ..weights import Weights
 from .forward import refuse_in_reference
 
 READING = "the dense module"
-NAMES = {torch.float64: "float64", torch.float32: "float32", torch.bfloat16: "bfloat16"}
+NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
 def dense(
@@ -63,7 +63,8 @@ class DenseHead(nn.Module):
         keys = scores.shape[-1]
         visible, mask = self.visible(tokens, scores)
         kind = attention(head.attention, READING)
-        if kind.shares and not head.null and not visible.any(dim=-1).all():
+        asked = kind.shares and not head.null and not torch.compiler.is_compiling()
+        if asked and not visible.any(dim=-1).all():
             raise ZeroDivisionError(f"{head.attention} attention of a token that sees no key")
         if kind.exponential and kind.shares:
             scores = scores.masked_fill(~visible, -torch.inf)
@@ -195,9 +196,8 @@ class TransformerModule(nn.Module):
         super().__init__()
         dtype = torch.float64 if dtype is None else dtype
         if dtype not in NAMES:
-            raise ValueError(f"dtype must be one of {', '.join(NAMES.values())}, not {dtype}")
+            raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype}")
         self.witness = witness
-        self.dtype = dtype
         stream, prompt = witness.layout, witness.prompt
         self.embedding = dense(
             prompt.embedding.entries(stream, prompt.features),
@@ -208,6 +208,15 @@ class TransformerModule(nn.Module):
         self.readout = dense(
             {(i, row): coefficient for i, row in enumerate(rows)}, len(rows), stream.width, dtype
         )
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """That of the weights, which `to` and `half` change."""
+        return self.embedding.dtype
+
+    def __repr__(self) -> str:
+        size = f"{self.witness.layers} layers, width {self.witness.width}"
+        return f"{type(self).__name__}({self.witness.name}: {size}, {self.dtype})"
 
     def forward(
         self, X: torch.Tensor, y: torch.Tensor | None = None, queries: torch.Tensor | None = None
@@ -237,6 +246,8 @@ class TransformerModule(nn.Module):
         self, X: torch.Tensor, y: torch.Tensor | None, queries: torch.Tensor | None
     ) -> FloatPrompts:
         refuse_in_reference()
+        if self.dtype not in NAMES:
+            raise ValueError(f"it runs in {', '.join(DTYPES)}, not in {self.dtype}")
         system = Floats(NAMES[self.dtype], self.embedding.device)
         return FloatPrompts(system, X, y, queries, self.witness)
 
