@@ -24,7 +24,7 @@ from verify import algorithms
 from verify.claim import NoClaimError, load_file
 from verify.command import cli, replay, sweep
 from verify.inputs.errors import WrongCall
-from verify.inputs.tables import read_csv
+from verify.inputs.tables import read_table
 from verify.report.as_json import sha256
 from verify.report.report import SCHEMA
 
@@ -118,7 +118,7 @@ def test_a_csv_file_gives_finite_numbers_or_one_line(tmp_path, data):
     path = tmp_path / "data.csv"
     path.write_bytes(data)
     try:
-        table = read_csv(path)
+        table = read_table(path)
     except WrongCall as error:
         assert str(error) and "\n" not in str(error)
         return
@@ -320,7 +320,7 @@ def one(raw):
     with open(path, "wb") as stream:
         stream.write(raw)
     text = raw.decode("latin-1")
-    for parse, what in ((tables.read_csv, path), (settings.split, text), (formula.parse, text)):
+    for parse, what in ((tables.read_table, path), (settings.split, text), (formula.parse, text)):
         try:
             parse(what)
         except ValueError as error:

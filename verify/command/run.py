@@ -36,18 +36,33 @@ def run(
         str,
         typer.Option(
             metavar="FILE.csv",
-            help="The examples; or a page's state: saved (.json), or its address (FILE.html#…).",
+            help="The examples (.csv, .tsv, .parquet, .xlsx, - for standard input); or a page's "
+            "state: saved (.json), or its address (FILE.html#…).",
         ),
     ],
     target: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column to predict.")
+        str | None, typer.Option(metavar="COLUMN", help="The column to predict, or its position.")
     ] = None,
     query: Annotated[
         str | None, typer.Option(metavar="FILE.csv", help="Rows to predict; default: held out.")
     ] = None,
     features: Annotated[
-        str | None, typer.Option(metavar="A,B,…", help="Columns to predict from; default: all.")
+        str | None,
+        typer.Option(metavar="A,B,…", help='To predict from; "A,B" for one with a comma; all.'),
     ] = None,
+    separator: Annotated[
+        str | None,
+        typer.Option(metavar="SIGN", help="Between cells, or tab; a comma, in .tsv a tab."),
+    ] = None,
+    decimal: Annotated[
+        str | None, typer.Option(metavar=".|,", help="In a number; with a comma cells end in ;.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of a text file: utf-8, latin-1, utf-16, …; default utf-8.")
+    ] = None,
+    index: Annotated[
+        bool, typer.Option("--index", help="The first column only numbers the rows: leave it out.")
+    ] = False,
     settings: SET = None,
     intercept: Annotated[
         bool, typer.Option("--intercept", help="Add a column of ones to the features.")
@@ -77,6 +92,7 @@ def run(
     """
     from ..inputs.names import subject
     from ..inputs.settings import parse
+    from ..inputs.tables import Text
     from ..pool import one_thread
     from ..tables import compare
     from ..tables import problem as examples
@@ -87,6 +103,9 @@ def run(
     at_least("rows", rows)
     at_least("seed", seed, most=MOST_SEED)
     check_outputs({"--json": json, "-o": output}, (name, data, query))
+    how = Text(separator, decimal, encoding, index)
+    if data == query == "-":
+        raise WrongCall("only one of --data and --query can be standard input")
     state = examples.state(name, data)
     found = subject(name, state.variant if state is not None else None)
     found.refuse_no_regression("the rows of a table are")
@@ -94,6 +113,8 @@ def run(
         for option, value in (("target", target), ("query", query), ("features", features)):
             if value is not None:
                 raise WrongCall(f"--{option} is for CSV files; {data} holds a whole prompt")
+        if how != Text():
+            raise WrongCall(f"{data} holds a whole prompt, and no table to be told how it is read")
         if standardise:
             raise WrongCall(f"--standardise is for CSV files; {data} holds a whole prompt")
         problem = examples.saved(found, state, data)
@@ -101,7 +122,7 @@ def run(
         raise WrongCall("--target is missing: the column of the data to predict")
     else:
         exact = numbers in ("rational", "ball")
-        table = examples.read(data, target, features, intercept, exact)
+        table = examples.read(data, target, features, intercept, exact, how)
         problem = table.held_out(hold_out, seed) if query is None else table.queried(query)
         problem = scaled(found, problem, standardise)
     given = problem.parameters | parse(name, found.signature, settings or ())

@@ -1,12 +1,17 @@
-"""Tables of numbers from CSV files; clear about what is wrong."""
+"""Tables of numbers: CSV and its kin, Parquet, Excel; clear about what is wrong."""
 
 from __future__ import annotations
 
+import codecs
+import csv
+import io
+import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +22,71 @@ from .files import reason
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+BINARY = {".parquet": "pyarrow", ".pq": "pyarrow", ".xlsx": "openpyxl"}  # {suffix: its reader}
+SEPARATORS = {"tab": "\t", "\\t": "\t", "space": " "}  # as they can be typed
+
+
+@dataclass(frozen=True)
+class Text:
+    """How a text file is written: what stands between cells, and in a number; and the encoding.
+
+    What is None is a comma (in .tsv a tab), a point, UTF-8. index: whether the first column only
+    numbers the rows, and is left out, of any file. Raises WrongCall.
+    """
+
+    separator: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    index: bool = False
+
+    def __post_init__(self) -> None:
+        if self.separator is not None:
+            given = SEPARATORS.get(self.separator, self.separator)
+            if len(given) != 1 or given.isalnum() or given in '"\n\r.-+':
+                raise WrongCall(
+                    f"--separator takes one sign, or tab or space, not {self.separator!r}"
+                )
+            object.__setattr__(self, "separator", given)
+        if self.decimal not in (None, ".", ","):
+            raise WrongCall(f"--decimal takes . or , and not {self.decimal!r}")
+        if self.decimal == "," == self.separator:
+            raise WrongCall("--decimal and --separator are both a comma")
+        try:
+            b"0".decode(self.encoding or "utf-8")
+        except (LookupError, UnicodeError, ValueError):
+            if not (self.encoding or "").lower().startswith(("utf-16", "utf-32")):
+                raise WrongCall(
+                    f"--encoding takes utf-8, latin-1, cp1252, utf-16, …, not {self.encoding!r}"
+                ) from None
+
+    @property
+    def first(self) -> int:
+        """The place of the first column that is read."""
+        return int(self.index)
+
+    def of(self, path: str | Path) -> dict[str, Any]:
+        """What pandas is told for this file."""
+        default = "\t" if ".tsv" in Path(path).suffixes else ","
+        if self.decimal == "," and self.separator is None:
+            default = ";"  # where numbers have a comma, the cells are set apart by something else
+        return {
+            "sep": self.separator or default,
+            "decimal": self.decimal or ".",
+            "encoding": self.encoding or "utf-8-sig",
+            "header": None,  # so that pandas neither renames columns nor takes one as an index
+        }
+
+    def refuse(self, path: str | Path) -> None:
+        """Raises WrongCall where it says of a file that is no text how its text is written."""
+        given = {"separator": self.separator, "decimal": self.decimal, "encoding": self.encoding}
+        for option, value in given.items():
+            if value is not None:
+                raise WrongCall(f"--{option} is for text files, and {path} is none")
+
+
+PLAIN = Text()
 
 
 @dataclass(frozen=True)
@@ -39,111 +109,231 @@ class Table:
         return self.values[:, [self.columns.index(name) for name in names]]
 
 
-def read_csv(path: str | Path, wanted: Sequence[str] | None = None, exact: bool = False) -> Table:
-    """The table in a CSV file with one header line; `wanted` columns only, if given. exact: values
-    are Fractions, a cell the decimal that it is, else floats.
+def read_table(
+    path: str | Path,
+    wanted: Sequence[str] | None = None,
+    exact: bool = False,
+    how: Text = PLAIN,
+) -> Table:
+    """The table in a file with one line of column names, "-" being standard input; `wanted` columns
+    only, if given. exact: values are Fractions, a cell the decimal that it is, else floats.
 
     Raises WrongCall, naming row and column: rows count from 1, the header not counted.
     """
-    if not exact and (table := _at_once(path, wanted)) is not None:
-        return table
-    raw = _read(path)
-    header = _header(path, raw)
-    body = raw.iloc[1:]
-    if body.empty:
-        raise WrongCall(f"{path} has a header but no rows")
+    header = header_of(path, how)
     names = header if wanted is None else tuple(wanted)
     for name in names:
         require(path, header, name)
-    cells = [body.iloc[:, header.index(name)].to_numpy() for name in names]
+    places = [header.index(name) for name in names]
+    if not exact and (values := _at_once(path, len(header), how)) is not None:
+        return Table(str(path), names, values[:, places])
+    body = _cells(path, how).iloc[1:]
+    if body.empty:
+        raise WrongCall(f"{said(path)} has a header but no rows")
+    cells = [_with_point(body.iloc[:, place].to_numpy(), how) for place in places]
     columns = [_numbers(path, name, column) for name, column in zip(names, cells)]
     if exact:
         columns = [_exactly(path, name, column) for name, column in zip(names, cells)]
     return Table(str(path), names, np.column_stack(columns))
 
 
-def _at_once(path: str | Path, wanted: Sequence[str] | None) -> Table | None:
-    """The table where every cell is a finite number, without a text for each; else None, and what
+def header_of(path: str | Path, how: Text = PLAIN) -> tuple[str, ...]:
+    """The column names of a file; "" of a column that has none. Raises WrongCall."""
+    written = (str(name).strip() for name in _cells(path, how, rows=1).iloc[0])
+    # pandas gives this name to a column that has none, and may have written it
+    header = tuple("" if name.startswith("Unnamed: ") else name for name in written)
+    if all(_is_number(name) for name in header):
+        raise WrongCall(f"{said(path)}: the first line holds numbers, not the column names")
+    return header
+
+
+def said(path: str | Path) -> str:
+    """What a file is called in a sentence."""
+    return "standard input" if str(path) == "-" else str(path)
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+def _at_once(path: str | Path, columns: int, how: Text) -> np.ndarray | None:
+    """The values where every cell is a finite number, without a text for each; else None, and what
     reads cell by cell says where it is not."""
     import pandas as pd
 
-    header = header_of(path)
-    if not set(wanted or ()) <= set(header):
-        return None
     try:
-        with warnings.catch_warnings():
-            # newer pandas rounds to the nearest float as it stands, older ones have to be told
-            warnings.simplefilter("ignore")
-            cells = pd.read_csv(
-                path,
-                header=None,
-                skiprows=1,
-                dtype=np.float64,
-                float_precision="round_trip",
-                encoding="utf-8-sig",
-            )
-    except (OSError, ValueError):  # pandas' own are ValueErrors
+        if Path(path).suffix.lower() in BINARY:
+            values = _frame(path).to_numpy(dtype=np.float64)
+            values = values[:, how.first :]
+        else:
+            with warnings.catch_warnings():
+                # newer pandas rounds to the nearest float as it stands, older ones are told
+                warnings.simplefilter("ignore")
+                cells = pd.read_csv(
+                    _opened(path), skiprows=1, dtype=np.float64, float_precision="round_trip",
+                    skip_blank_lines=columns + how.first > 1, **how.of(path),
+                )  # fmt: skip
+            values = cells.to_numpy()[:, how.first :]
+    except (OSError, ValueError, TypeError):  # pandas' own are ValueErrors
         return None
-    values = cells.to_numpy()
-    if values.shape[1] != len(header) or not np.isfinite(values).all():
+    if not len(values) or values.shape[1] != columns or not np.isfinite(values).all():
         return None
-    names = header if wanted is None else tuple(wanted)
-    if names != header:
-        values = values[:, [header.index(name) for name in names]]
-    return Table(str(path), names, values)
+    return values
 
 
-def header_of(path: str | Path) -> tuple[str, ...]:
-    """The column names of a CSV file. Raises WrongCall."""
-    return _header(path, _read(path, rows=1))
-
-
-def _read(path: str | Path, rows: int | None = None) -> pd.DataFrame:
+def _cells(path: str | Path, how: Text, rows: int | None = None) -> pd.DataFrame:
     """The cells of the first rows (or of all) as text, the header's among them."""
+    if Path(path).suffix.lower() in BINARY:
+        how.refuse(path)
+        made = _as_text(_frame(path), rows)
+    else:
+        made = _text(path, how, rows)
+    if how.index and made.shape[1] < 2:
+        raise WrongCall(f"{said(path)} has one column alone; --index would leave none")
+    return made.iloc[:, how.first :]
+
+
+def _text(path: str | Path, how: Text, rows: int | None) -> pd.DataFrame:
+    """The cells of a text file."""
+    import pandas as pd
+
+    told = {**how.of(path), "dtype": str, "keep_default_na": False}
+    try:
+        first = pd.read_csv(_opened(path), nrows=1, **told)
+        if rows == 1:
+            return first
+        if first.shape[1] > 1:
+            return pd.read_csv(_opened(path), **told)
+        # a blank line in one column is an empty cell; at the end it is none
+        made = pd.read_csv(_opened(path), skip_blank_lines=False, **told).fillna("")
+    except pd.errors.EmptyDataError:
+        raise WrongCall(
+            f"{said(path)} is empty; it needs a header line and rows of numbers"
+        ) from None
+    except pd.errors.ParserError as error:
+        text = str(error).replace("Error tokenizing data. C error: ", "").strip()
+        raise WrongCall(f"{said(path)} is no CSV table: {text}") from None
+    except UnicodeError as error:
+        raise WrongCall(f"{said(path)} is no CSV table: {_undecoded(path, error)}") from None
+    except (OSError, ValueError) as error:
+        raise WrongCall(f"{said(path)}: cannot be read: {reason(error)}") from None
+    filled = np.flatnonzero(made.iloc[:, 0].str.strip() != "")
+    return made.iloc[: filled[-1] + 1] if len(filled) else made
+
+
+def _undecoded(path: str | Path, error: UnicodeError) -> str:
+    """Why the bytes are not the text that they should be, and what they may be."""
+    if not isinstance(error, UnicodeDecodeError):
+        return f"it is not text in the encoding that was named: {reason(error)}"
+    head = _head(path)
+    where = f"byte {error.start} is not {_named(error.encoding)} text"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or head[1::2].count(0) > 8:
+        return f"{where}; it looks like UTF-16: --encoding utf-16"
+    windows = any(0x80 <= byte < 0xA0 for byte in error.object[:65536])
+    likely = "cp1252" if windows else "latin-1"
+    return f"{where}; an older program's text may be read with --encoding {likely}"
+
+
+def _named(encoding: str) -> str:
+    return {"utf-8": "UTF-8", "utf-8-sig": "UTF-8"}.get(encoding, encoding)
+
+
+def _head(path: str | Path) -> bytes:
+    """The first bytes of a file; none of one that cannot be read."""
+    try:
+        return _stdin()[:64] if str(path) == "-" else Path(path).open("rb").read(64)
+    except OSError:
+        return b""
+
+
+def _opened(path: str | Path) -> Any:
+    """What pandas reads: a path, or the bytes of standard input, which can be read only once."""
+    return io.BytesIO(_stdin()) if str(path) == "-" else path
+
+
+@cache
+def _stdin() -> bytes:
+    return sys.stdin.buffer.read()
+
+
+def _frame(path: str | Path) -> pd.DataFrame:
+    """The frame in a Parquet or Excel file, the names of its columns in the first row of the
+    latter. Raises WrongCall."""
     import pandas as pd
 
     try:
-        return pd.read_csv(
-            path,
-            header=None,  # so that pandas neither renames columns nor takes one as an index
-            dtype=str,
-            nrows=rows,
-            keep_default_na=False,
-            encoding="utf-8-sig",
-            skip_blank_lines=True,
-        )
-    except pd.errors.EmptyDataError:
-        raise WrongCall(f"{path} is empty; it needs a header line and rows of numbers") from None
-    except pd.errors.ParserError as error:
-        text = str(error).replace("Error tokenizing data. C error: ", "").strip()
-        raise WrongCall(f"{path} is no CSV table: {text}") from None
-    except UnicodeDecodeError as error:
-        raise WrongCall(f"{path} is no CSV table: byte {error.start} is not UTF-8 text") from None
-    except (OSError, ValueError) as error:
+        if Path(path).suffix.lower() == ".xlsx":
+            return pd.read_excel(path, header=None, dtype=object)
+        return pd.read_parquet(path)
+    except ImportError:
+        engine = BINARY[Path(path).suffix.lower()]
+        raise WrongCall(
+            f"{path} needs the package {engine}: pip install {engine}, or icl-witness[tables]"
+        ) from None
+    except Exception as error:  # the engines' own kinds, which are not known here
         raise WrongCall(f"{path}: cannot be read: {reason(error)}") from None
 
 
+def _as_text(frame: pd.DataFrame, rows: int | None) -> pd.DataFrame:
+    """The cells of a frame as they would be typed, names in the first row."""
+    import pandas as pd
+
+    cells = frame.head(rows) if rows is not None else frame
+    made = cells.astype(object).where(cells.notna(), "").map(str)
+    if all(isinstance(name, int) for name in frame.columns):  # Excel's, where they are in the cells
+        return made
+    return pd.concat(
+        [
+            pd.DataFrame([list(map(str, frame.columns))]),
+            made.set_axis(range(made.shape[1]), axis=1),
+        ],
+        ignore_index=True,
+    )
+
+
+def _with_point(cells: np.ndarray, how: Text) -> np.ndarray:
+    """Cells with a decimal comma as with a point; what has a point already is then no number."""
+    if how.decimal != ",":
+        return cells
+    return np.array([f"{c} (with --decimal ,)" if "." in c else c.replace(",", ".") for c in cells])
+
+
+# -- columns ---------------------------------------------------------------------------------------
+
+
+def chosen(path: str | Path, header: Sequence[str], name: str) -> str:
+    """The column that a name, or a position from 1 on, stands for. Raises WrongCall."""
+    if name not in header and name.isdecimal() and 1 <= int(name) <= len(header):
+        name = header[int(name) - 1]
+    require(path, header, name)
+    return name
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The names of "a, b" or of 'a,"b, c"', each once: quoted as in the header of a CSV file."""
+    (row,) = csv.reader([text], skipinitialspace=True)
+    return tuple(dict.fromkeys(part.strip() for part in row if part.strip()))
+
+
 def require(path: str | Path, header: Sequence[str], name: str) -> None:
-    """Raises WrongCall if there is no column `name`."""
+    """Raises WrongCall unless there is one column `name`, and it has a name."""
+    if not name:
+        place = header.index(name) + 1
+        hint = "; --index leaves it out if it numbers the rows" if place == 1 else ""
+        raise WrongCall(f"{said(path)}: column {place} has no name{hint}")
+    if header.count(name) > 1:
+        raise WrongCall(
+            f"{said(path)} has two columns named {name!r}; names must be unique, and --features "
+            "names the columns to use"
+        )
     if name not in header:
         shown = ", ".join(header[:12]) + (", …" if len(header) > 12 else "")
         hint = ""
-        if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
-            hint = "; columns must be separated by commas"
-        raise WrongCall(f"{path} has no column {name!r}; it has {shown}{hint}")
-
-
-def _header(path: str | Path, raw: pd.DataFrame) -> tuple[str, ...]:
-    """The column names, in the first row."""
-    header = tuple(str(name).strip() for name in raw.iloc[0])
-    for position, name in enumerate(header):
-        if not name or name == "nan":
-            raise WrongCall(f"{path}: column {position + 1} has no name")
-        if header.index(name) != position:
-            raise WrongCall(f"{path} has two columns named {name!r}; names must be unique")
-    if all(_is_number(name) for name in header):
-        raise WrongCall(f"{path}: the first line holds numbers; it must hold the column names")
-    return header
+        if len(header) == 1 and (mark := next((m for m in ";\t|" if m in header[0]), "")):
+            typed_mark = "tab" if mark == "\t" else f"'{mark}'"
+            hint = f"; columns must be separated by commas; or --separator {typed_mark}"
+        elif any("," in one and name in listed(one) for one in header):
+            hint = "; a name that holds a comma is put in quotes, as in the file"
+        raise WrongCall(f"{said(path)} has no column {name!r}; it has {shown}{hint}")
 
 
 def _is_number(text: str) -> bool:
@@ -164,7 +354,7 @@ def _numbers(path: str | Path, name: str, cells: np.ndarray) -> np.ndarray:
         pass
     for row, cell in enumerate(cells, start=1):
         text = cell.strip() if isinstance(cell, str) else ""
-        where = f"{path}, row {row}, column {name!r}"
+        where = f"{said(path)}, row {row}, column {name!r}"
         if not text:
             raise WrongCall(f"{where} is empty; every cell must be a number")
         if text.lower() in ("nan", "na", "n/a", "null", "none"):
@@ -183,7 +373,7 @@ def _exactly(path: str | Path, name: str, cells: np.ndarray) -> np.ndarray:
         try:
             made[row - 1] = typed(cell.strip())
         except ValueError as error:
-            raise WrongCall(f"{path}, row {row}, column {name!r}: {error}") from None
+            raise WrongCall(f"{said(path)}, row {row}, column {name!r}: {error}") from None
     return made
 
 

@@ -14,7 +14,7 @@ from ..inputs.errors import WrongCall
 from ..inputs.names import Subject
 from ..inputs.settings import convert
 from ..inputs.states import Saved, changed, checked, read_state
-from ..inputs.tables import header_of, read_csv, require
+from ..inputs.tables import PLAIN, Text, chosen, header_of, listed, read_table, require, said
 from ..page.address import is_address, state_of
 from ..report.tables import plural
 from ..strategies import Case
@@ -116,7 +116,8 @@ def built_for(subject: Subject, problem: Problem) -> Subject:
 class Examples:
     """The rows of a table: X (n, d), of ones in a last column with an intercept, and y (n,).
 
-    `chosen`: whether the columns were named, so that other columns may be there.
+    `chosen`: whether the columns were named, so that other columns may be there; `how` the file is
+    written, and that of the queries too.
     """
 
     path: str
@@ -126,6 +127,7 @@ class Examples:
     chosen: bool
     X: np.ndarray
     y: np.ndarray
+    how: Text
 
     def problem(
         self, X: Any, y: Any, queries: Any, labels: Any, truth: Any, about: tuple[str, ...]
@@ -144,7 +146,7 @@ class Examples:
         shown = ", ".join(str(row + 1) for row in out[:8]) + (", …" if len(out) > 8 else "")
         of = plural(len(self.X), "row")
         about = (
-            f"examples   {len(kept)} of the {of} of {self.path}, {self.columns}",
+            f"examples   {len(kept)} of the {of} of {said(self.path)}, {self.columns}",
             f"queries    {plural(len(out), 'row')} held out (seed {seed}): {shown}",
         )
         labels = tuple(int(row) + 1 for row in out)
@@ -152,48 +154,56 @@ class Examples:
 
     def queried(self, path: str) -> Problem:
         """The queries are the rows of another file; targets, if it has them, are the truth."""
-        header = header_of(path)
+        header = header_of(path, self.how)
         for name in self.names:
             if name not in header:
                 needed = ", ".join(self.names)
                 raise WrongCall(
-                    f"{path} has no column {name!r}, which the data has; it needs {needed}"
+                    f"{said(path)} has no column {name!r}, which the data has; it needs {needed}"
                 )
         extra = [name for name in header if name not in (*self.names, self.target)]
         if extra and not self.chosen:
-            raise WrongCall(f"{path} has a column {extra[0]!r} that the data does not have")
+            require(path, header, extra[0])
+            raise WrongCall(f"{said(path)} has a column {extra[0]!r} that the data does not have")
         known = (self.target,) if self.target in header else ()
-        table = read_csv(path, (*self.names, *known), exact=self.X.dtype == object)
+        table = read_table(path, (*self.names, *known), self.X.dtype == object, self.how)
         queries = _features(table.select(self.names), self.intercept)
         truth = table.column(self.target) if known else None
         about = (
-            f"examples   {plural(len(self.X), 'row')} of {self.path}, {self.columns}",
-            f"queries    {plural(len(queries), 'row')} of {path}",
+            f"examples   {plural(len(self.X), 'row')} of {said(self.path)}, {self.columns}",
+            f"queries    {plural(len(queries), 'row')} of {said(path)}",
         )
         labels = tuple(range(1, len(queries) + 1))
         return self.problem(self.X, self.y, queries, labels, truth, about)
 
 
 def read(
-    path: str, target: str, features: str | None, intercept: bool, exact: bool = False
+    path: str,
+    target: str,
+    features: str | None,
+    intercept: bool,
+    exact: bool = False,
+    how: Text = PLAIN,
 ) -> Examples:
-    """The table in a CSV file, all columns but the target or those named; exact: in fractions, a
-    cell as the decimal that it is. Raises WrongCall."""
-    header = header_of(path)
-    require(path, header, target)
+    """The table in a file, all columns but the target or those named. Raises WrongCall.
+
+    exact: in fractions, a cell as the decimal that it is.
+    """
+    header = header_of(path, how)
+    target = chosen(path, header, target)
     names = tuple(name for name in header if name != target)
     if features is not None:
-        listed = (part.strip() for part in features.split(","))
-        names = tuple(dict.fromkeys(part for part in listed if part))
-        for name in names:
-            require(path, header, name)
+        named = (features,) if features in header else listed(features)
+        names = tuple(dict.fromkeys(chosen(path, header, name) for name in named))
         if target in names:
             raise WrongCall(f"--features holds the target {target!r}")
     if not names:
-        raise WrongCall(f"{path} has no column but the target {target!r}; predictions need one")
-    table = read_csv(path, (*names, target), exact=exact)
-    X = _features(table.select(names), intercept)
-    return Examples(path, names, target, intercept, features is not None, X, table.column(target))
+        raise WrongCall(
+            f"{said(path)} has no column but the target {target!r}; predictions need one"
+        )
+    table = read_table(path, (*names, target), exact, how)
+    X, y = _features(table.select(names), intercept), table.column(target)
+    return Examples(path, names, target, intercept, features is not None, X, y, how)
 
 
 def _features(X: np.ndarray, intercept: bool) -> np.ndarray:
