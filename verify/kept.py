@@ -20,6 +20,7 @@ from typing import Any
 
 from constructions.files import write_whole
 
+from .inputs import browser
 from .report.as_json import versions
 
 PACKAGES = ("constructions", "proofs", "verify")
@@ -31,7 +32,7 @@ def caches() -> Path:
     chosen = os.environ.get("WITNESS_CACHE")
     if chosen:
         return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "witness")
+    return browser.caches()
 
 
 @cache

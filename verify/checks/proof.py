@@ -658,5 +658,5 @@ def described(parameters: Parameters) -> str:
     return ", ".join(
         f"any {value.words}" if isinstance(value, Open) else f"{name} = {value}"
         for name, value in parameters.items()
-        if name != "expand"
+        if name != "expand" and value is not None
     )

@@ -109,7 +109,11 @@ def _statement(row: Any) -> dict[str, Any]:
 def _shown(parameter: Any) -> str:
     if parameter["required"]:
         return str(parameter["name"])
-    return f"{parameter['name']}={parameter['default']!r}"
+    from ..inputs.settings import text
+
+    if parameter["default"] is None:
+        return f"[{parameter['name']}]"
+    return f"{parameter['name']}={text(parameter['default'])}"
 
 
 def _claims() -> list[dict[str, Any]]:

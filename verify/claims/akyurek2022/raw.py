@@ -15,7 +15,16 @@ import numpy as np
 from hypothesis import strategies as st
 
 from constructions.papers.akyurek2022.layers import Constants, layer, parallel, workspace
-from constructions.papers.akyurek2022.operations import Aff, Columns, IllPosed, Mov, Mul, Raw, size
+from constructions.papers.akyurek2022.operations import (
+    Aff,
+    Columns,
+    IllPosed,
+    Mov,
+    Mul,
+    Raw,
+    in_parentheses,
+    size,
+)
 from constructions.witness import Witness
 from proofs.stream import Layout
 
@@ -277,7 +286,8 @@ def _one_layer(
 
 def _in_full(raw: Raw) -> str:
     """A RAW with its K and its weights."""
-    weights = ", ".join(f"{name} = {getattr(raw, name)}" for name in ("K", "Wo", "Wa", "W"))
+    shown = ((name, in_parentheses(getattr(raw, name))) for name in ("K", "Wo", "Wa", "W"))
+    weights = ", ".join(f"{name} = {value}" for name, value in shown)
     return f"{raw} of {weights}"
 
 
