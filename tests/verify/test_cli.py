@@ -45,7 +45,7 @@ def test_list_names_every_witness_with_its_parameters(witness: Any) -> None:
     assert status == 0
     for name in constructions.names():
         assert f"\n{name}(" in "\n" + out
-    assert "newton(d, iterations, alpha, attention='linear', prompt='joint')" in out
+    assert "newton(d, iterations, alpha, attention=linear, prompt=joint)" in out
 
 
 def test_the_list_is_read_off_the_files_as_they_are_loaded() -> None:

@@ -11,7 +11,7 @@ from proofs.layer import MLP, Head, Layer, Norm
 from proofs.slotmap import Block, SlotMap
 from proofs.vocabulary import ATTENTION
 
-from ..report.tables import plural
+from ..report.tables import plural, readable
 
 KEYS = {
     "context": "keys: the examples, never a query",
@@ -45,7 +45,7 @@ def lines(witness: Witness) -> Iterator[str]:
     for first, last, layer in groups(witness.layer_list):
         yield ""
         numbers = f"layer {first}" if first == last else f"layers {first} to {last}, alike"
-        yield f"{numbers}: {layer.name}"
+        yield f"{numbers}: {readable(layer.name)}"
         yield from _layer(layer)
         holds = witness.layer_list[last - 1].holds
         held = ", ".join(f"{h.slot} = {h.expression}{_tokens(h.tokens)}" for h in holds)

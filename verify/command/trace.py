@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..inputs.errors import MOST_SEED, WrongCall, at_least
-from ..report.tables import console, grid, number, short
+from ..report.tables import console, grid, number, readable, short
 from .options import AS, NAME, SET
 
 if TYPE_CHECKING:
@@ -127,7 +127,8 @@ def print_trace(
     wrong = [one for one in held if exact and one["is"] != one["should"]]
     labels = _labels(witness, n, len(queries))
     for layer, state in enumerate(states):
-        name = f"layer {layer}: {witness.layer_list[layer - 1].name}" if layer else "embedding"
+        named = readable(witness.layer_list[layer - 1].name) if layer else ""
+        name = f"layer {layer}: {named}" if layer else "embedding"
         line(f"\n{name}")
         here = [one for one in held if one["layer"] == layer]
         out.print(_layer_table(witness, state, here, labels, exact))

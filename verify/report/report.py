@@ -26,7 +26,7 @@ from ..claim import (
 from ..inputs.claim_files import file_of
 from ..papers import paper_of
 from .as_json import plain, sha256, versions
-from .tables import short
+from .tables import readable, short
 
 SCHEMA = "witness-report/1"
 # what the words for evidence mean, strongest first: no more than every check of that strength has
@@ -132,7 +132,7 @@ def _bounded(verdict: Approximates) -> bool:
 def first_wrong(difference: Mapping[str, Any]) -> str:
     """Where a slot first is not what it should be, in one line."""
     layer, name = f"layer {difference.get('layer')}", difference.get("name", "")
-    called = f" ({name})" if name not in ("", layer) else ""
+    called = f" ({readable(str(name))})" if name not in ("", layer) else ""
     return (
         f"first wrong in {layer}{called}, slot {difference.get('slot')}, "
         f"token {difference.get('token')}: is {short(difference.get('is'))}, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Rational, Real
@@ -74,6 +75,11 @@ def number(value: Any, digits: int, widest: int) -> str:
         return f"≈{float(value):.{digits}g}"
     except OverflowError:
         return short(exact, widest)
+
+
+def readable(name: str) -> str:
+    """A name that lists Python's tuples, as it is read: () is none, (1,) is (1)."""
+    return re.sub(r"(?<!\w)\(\)", "none", name).replace(",)", ")")
 
 
 def plural(count: int, noun: str) -> str:

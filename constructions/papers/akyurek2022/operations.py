@@ -432,16 +432,11 @@ def _add(left: Sequence[Any], right: Sequence[Any]) -> list[Any]:
 
 
 def _show(rows: Range) -> str:
-    return in_parentheses(rows) if rows else "none"
-
-
-def in_parentheses(value: Any) -> str:
-    """ "((1, 0), (1))" of numbers in sequences, "1" of a number."""
-    if not isinstance(value, Sequence):
-        return str(value)
-    return f"({', '.join(map(in_parentheses, value))})"
+    return f"({', '.join(map(str, rows))})"
 
 
 def _short(weight: Any) -> str:
-    text = in_parentheses(weight)
-    return text if len(text) < 40 else "…"
+    if not isinstance(weight, Sequence):
+        return str(weight)
+    text = str(tuple(tuple(map(str, w)) if isinstance(w, Sequence) else str(w) for w in weight))
+    return text.replace("'", "") if len(text) < 40 else "…"

@@ -21,6 +21,7 @@ from proofs.stream import layout
 from ...checks.bounds import operations as layers
 from ...checks.bounds.chains import COARSE, FINE, SHRINKS, in_words
 from ...claim import Budget, Check, CheckResult, Differs, check, claim, repair
+from ...report.tables import readable
 from . import PAPER
 
 LEAST = Fraction(1, 4)  # divisors stay away from 0 by this
@@ -65,7 +66,7 @@ def _box(
         away = operation.by if isinstance(operation, Div) else None
         drawn.stay_inside(limits, off, {"operation": str(operation)}, away, LEAST)
         bounds.append(fine)
-    names = [f"{', '.join(map(str, operations))} on {STREAM.width} rows"]
+    names = [f"{', '.join(readable(str(one)) for one in operations)} on {STREAM.width} rows"]
     cases = drawn.cases
     if not budget.quick:
         for operation in family.operations():

@@ -15,16 +15,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from constructions.papers.akyurek2022.layers import Constants, layer, parallel, workspace
-from constructions.papers.akyurek2022.operations import (
-    Aff,
-    Columns,
-    IllPosed,
-    Mov,
-    Mul,
-    Raw,
-    in_parentheses,
-    size,
-)
+from constructions.papers.akyurek2022.operations import Aff, Columns, IllPosed, Mov, Mul, Raw, size
 from constructions.witness import Witness
 from proofs.stream import Layout
 
@@ -34,6 +25,7 @@ from ...checks.bounds.chains import COARSE, FINE, SHRINKS, in_words, shrinks
 from ...checks.bounds.operation_bounds import operation_error
 from ...claim import Budget, Check, CheckResult, Differs, check, claim, repair
 from ...hunt import hunt
+from ...report.tables import readable
 from ...strategies import as_text
 from . import PAPER
 from .primitives import STREAM
@@ -286,9 +278,8 @@ def _one_layer(
 
 def _in_full(raw: Raw) -> str:
     """A RAW with its K and its weights."""
-    shown = ((name, in_parentheses(getattr(raw, name))) for name in ("K", "Wo", "Wa", "W"))
-    weights = ", ".join(f"{name} = {value}" for name, value in shown)
-    return f"{raw} of {weights}"
+    weights = ", ".join(f"{name} = {getattr(raw, name)}" for name in ("K", "Wo", "Wa", "W"))
+    return readable(f"{raw} of {weights}")
 
 
 def _bound(raws: Sequence[Raw], witness: Witness, constants: Constants) -> float:
