@@ -10,6 +10,7 @@ import pytest
 
 from verify.command import cli
 
+HUGE = str(10**30)
 GOOD = "a,b,t\n1,2,3\n4,5,6\n7,8,1\n2,1,0\n"
 
 TABLES = {
@@ -246,6 +247,24 @@ def test_a_number_system_that_is_unknown_or_cannot_run_it_is_refused(
         (("sweep", "newton", "-o", "x.jsonl", "--workers", "0"), "--workers must be at least 1"),
         (("trace", "newton", "--n", "0"), "--n must be at least 1"),
         (("show", "fu2023.eq38"), "is a statement without a transformer"),
+        *(
+            ((*call, HUGE), f"must be at most 1000000, not {HUGE}")
+            for call in (
+                ("trace", "newton", "--n"),
+                ("measure", "newton", "--d"),
+                ("measure", "newton", "--n"),
+                ("measure", "newton", "--prompts"),
+                ("train", "gpt", "-o", "x.safetensors", "--d"),
+                ("train", "gpt", "-o", "x.safetensors", "--steps"),
+            )
+        ),
+        (("show", "newton", "--set", f"d={HUGE}"), f"d must be at most 1000000, not {HUGE}"),
+        (("trace", "newton", "--set", "iterations=1e12"), "iterations must be at most 1000000"),
+        (("sweep", "newton", "-o", "x.jsonl", "--set", f"d={HUGE}"), "d must be at most 1000000"),
+        (("show", "newton", "--set", "alpha=1e99999999"), "alpha of newton must be a number"),
+        (("show", "newton", "--set", "alpha=9**9**9"), "alpha of newton must be a number"),
+        (("check", "newton", "--workers", HUGE), "--workers must be at most 1024"),
+        (("bench", "--soundness", HUGE), "--soundness must be at most 100000000"),
     ],
 )
 def test_a_wrong_call_is_refused(arguments: tuple[str, ...], words: str, refuses: Any) -> None:

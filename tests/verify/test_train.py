@@ -223,7 +223,7 @@ FAULTS = {
     ),
     "no dimension": (setting(d=0), "d must be a whole number from 1 on"),
     "a dimension too large": (setting(d=10**6), "not (1000001, 1000001)"),
-    "layers without end": (setting(layers=10**9), "4 tensors for 1000000000 layers"),
+    "layers without end": (setting(layers=10**9), "layers must be at most 1000000"),
 }
 
 

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from math import isfinite
 from typing import Any
 
+from proofs.exact import MOST_WHOLE
+
 # where nobody says it: one layer of linear attention takes seconds, the others minutes
 LINEAR = {"layers": 1, "steps": 2000, "batch": 512, "rate": 0.02, "starts": 8}
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -54,6 +56,8 @@ class Settings:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < lowest:
                 raise NoLearnerError(f"{name} must be a whole number from {lowest} on, not {value}")
+            if name != "seed" and value > MOST_WHOLE:
+                raise NoLearnerError(f"{name} must be at most {MOST_WHOLE}, not {value}")
         for name, value in (("noise", self.noise), ("rate", self.rate)):
             real = isinstance(value, (int, float)) and not isinstance(value, bool)
             if not real or not isfinite(value) or value < 0:
