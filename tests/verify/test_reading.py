@@ -155,6 +155,7 @@ REFUSED = {
     "no text encoding": (PLAIN, ("--encoding", "rot13"), "not 'rot13'"),
     "semicolons": (GERMAN, (), "commas; or --separator ';'"),
     "tabs": (PLAIN.replace(",", "\t"), (), "commas; or --separator tab"),
+    "commas": (PLAIN, ("--separator", ";"), "are separated by commas: leave --separator out"),
     "two signs": (PLAIN, ("--separator", ";;"), "--separator takes one sign"),
     "a letter": (PLAIN, ("--separator", "x"), "--separator takes one sign"),
     "no decimal sign": (PLAIN, ("--decimal", "x"), "--decimal takes . or ,"),

@@ -331,6 +331,8 @@ def require(path: str | Path, header: Sequence[str], name: str) -> None:
         if len(header) == 1 and (mark := next((m for m in ";\t|" if m in header[0]), "")):
             typed_mark = "tab" if mark == "\t" else f"'{mark}'"
             hint = f"; columns must be separated by commas; or --separator {typed_mark}"
+        elif len(header) == 1 and "," in header[0] and name in listed(header[0]):
+            hint = "; its columns are separated by commas: leave --separator out"
         elif any("," in one and name in listed(one) for one in header):
             hint = "; a name that holds a comma is put in quotes, as in the file"
         raise WrongCall(f"{said(path)} has no column {name!r}; it has {shown}{hint}")
