@@ -103,7 +103,7 @@ def summary(outcomes: Sequence[Mapping[str, Any]]) -> str:
     built = [one for one in built if one["status"] != "differs"]
     said = [proved("transformers", built)] if built else []
     said += [proved("theorems", theorems)] if theorems else []
-    text = f"{', '.join(said)} proved"
+    text = f"{', '.join(said) or 'nothing'} proved"
     assuming = sum(bool(one["assumes"]) for one in outcomes if one["status"] == "proved")
     missing = sum(one["status"] == "not run" for one in outcomes)
     text += f", {assuming} of them under assumptions" if assuming else ""
