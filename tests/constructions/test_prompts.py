@@ -15,7 +15,6 @@ from proofs.rule import rule
 from proofs.slotmap import Block, SlotMap, slot_map
 from proofs.stream import layout
 from verify.checks.coq.terms import NotUniformError, Writer
-from verify.page.export import Export
 
 A = np.array([[1, 2], [0, -1], [3, 1]], dtype=object)
 
@@ -137,7 +136,7 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("word", [*UNKNOWN, "tokens"])
-def test_coq_and_the_page_refuse_by_name_what_they_do_not_know(word):
+def test_coq_refuses_by_name_what_it_does_not_know(word):
     fields = UNKNOWN.get(word, {})
     tokens = "all" if word == "tokens" else "query"
     witness = Witness(
@@ -146,14 +145,10 @@ def test_coq_and_the_page_refuse_by_name_what_they_do_not_know(word):
     )  # fmt: skip
     with pytest.raises(NotUniformError, match=word if word != "tokens" else "at all tokens"):
         Writer("new", {}, 2).witness(witness)
-    with pytest.raises(TypeError, match=f"the page does not know {word} of a"):
-        Export().witness(witness)
 
 
-def test_the_page_refuses_a_prediction_of_several_numbers():
+def test_coq_refuses_a_prediction_of_several_numbers():
     witness = Witness("new", layout(x=(2,)), Prompt(2, slot_map(("x", "x"))), (), Readout("x"))
-    with pytest.raises(TypeError, match="one number for each query, and x has several"):
-        Export().witness(witness)
     with pytest.raises(NotUniformError, match="not a scalar slot"):
         Writer("new", {}, 2).witness(witness)
 

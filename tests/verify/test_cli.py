@@ -236,7 +236,8 @@ def test_prove_without_coq_never_says_that_it_passed(
 ) -> None:
     from verify.checks.coq import kernel
 
-    monkeypatch.setattr(kernel, "why_not", lambda: "not run: coqc not found")
+    monkeypatch.setattr(kernel, "version", lambda: None)
+    monkeypatch.setattr(kernel, "available", lambda: None)
     name = kernel.theorems()[0].id
     status, out, err = witness("prove", name, "--kernel", "coq")
     assert status == 2 and "coqc not found" in err

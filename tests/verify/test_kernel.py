@@ -398,14 +398,16 @@ def test_without_coq_nothing_passes_and_the_reason_is_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(kernel.shutil, "which", lambda name: None)
-    kernel.available.cache_clear()
+    for asked in (kernel.version, kernel.available):
+        asked.cache_clear()
     try:
         results = kernel.run(["newton"])
         assert results
         assert all(r.status == "not run" and not r.compiled and not r.closed for r in results)
         assert {r.log for r in results} == {"not run: coqc not found"}
     finally:
-        kernel.available.cache_clear()
+        for asked in (kernel.version, kernel.available):
+            asked.cache_clear()
 
 
 def test_an_unknown_name_is_refused() -> None:
