@@ -132,6 +132,8 @@ def several(value: Any, kind: type, what: str) -> tuple[Any, ...]:
 
 def whole(value: Any, least: int, what: str) -> None:
     """Raises ValueError unless `value` is a whole number and at least `least`."""
+    if type(value) is int and value >= least:
+        return
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ValueError(f"{what} must be a whole number of at least {least}, not {value!r}")
 
