@@ -55,3 +55,14 @@ def test_hypothesis_draws_as_ever_where_no_claim_is_checked():
     known = {2**16 + 1, 2**31 - 1, 2**32 - 1, 65_535, 65_536, 100_000, 1_000_000}
     assert seen & known - {2**32 - 1}
     assert not set(found) & known - {2**32 - 1}
+
+
+def test_a_claim_in_fractions_does_not_wait_for_torch():
+    code = (
+        "import sys; from verify import pool; from verify.claim import Budget\n"
+        "from verify.inputs.names import choose\n"
+        "(one, *_) = choose(['fu2023.eq40'])\n"
+        "print(list(pool.run([one], Budget(quick=True)))[0][1].verdict, 'torch' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["holds", "False"]
