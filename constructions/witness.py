@@ -24,16 +24,10 @@ class Witness(Weights):
         Raises ValueError on input that does not fit; warns PrecisionWarning with a bound when
         rounding has reached the prediction.
         """
-        from . import numbers as number_systems
-        from .run.forward import plan, refuse_in_reference
+        from .run.forward import predictions, refuse_in_reference
 
         refuse_in_reference()
-        system = number_systems.get(numbers)
-        prompts = system.prompts(X, y, queries, self)
-        steps = plan(self, prompts.n, prompts.m)
-        with system.working():
-            made = [steps.run(system, *one) for one in prompts.each()]
-        result = prompts.join(made)
+        prompts, result = predictions(self, X, y, queries, numbers)
         if prompts.floats:
             from .rounding.bounds import warn_if_lost
 

@@ -28,6 +28,10 @@ def exact(value: Any, what: str = "a coefficient") -> Exact:
 
     Raises TypeError for anything else, ValueError for a non-finite float.
     """
+    if type(value) is int:  # nearly every number, of which no abstract class has to be asked
+        return value
+    if type(value) is Fraction:
+        return value.numerator if value.denominator == 1 else value
     if isinstance(value, bool):
         raise TypeError(f"{what} must be a number, not {value!r}")
     if isinstance(value, Integral):

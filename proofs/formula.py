@@ -86,12 +86,13 @@ def parse(text: str, language: Language = MATRICES) -> Tree:
     return tree
 
 
-def _named(tree: Tree) -> list[ast.Name]:
+@lru_cache(maxsize=4096)
+def _named(tree: Tree) -> tuple[ast.Name, ...]:
     """Where names stand for values; a function's name stands for none."""
     functions = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    return [
+    return tuple(
         node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in functions
-    ]
+    )
 
 
 def names(formula: str | Tree) -> Set[str]:

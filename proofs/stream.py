@@ -32,7 +32,7 @@ class Slot:
             if axis != DIMENSION:
                 whole(axis, 0, f"an axis of slot {self.name!r}")
 
-    @property
+    @cached_property
     def size(self) -> int:
         return prod(self.shape)
 

@@ -184,7 +184,12 @@ class Template:
         rows = {matrix_letter(k): v for k, v in parameters.items() if isinstance(v, tuple)}
         numbers = {k: v for k, v in parameters.items() if not isinstance(v, tuple)}
         values = {sympy.Symbol(name): as_sympy(value) for name, value in numbers.items()}
-        return tuple(substituted(layer, values, rows) for layer in self.with_weights(self.weights))
+        return tuple(substituted(layer, values, rows) for layer in self.solved)
+
+    @cached_property
+    def solved(self) -> tuple[Layer, ...]:
+        """The layers with the solved weights."""
+        return self.with_weights(self.weights)
 
     # -- what they do -------------------------------------------------------------------------
 

@@ -134,6 +134,8 @@ def several(value: Any, kind: type, what: str) -> tuple[Any, ...]:
 
 def whole(value: Any, least: int, what: str) -> None:
     """Raises ValueError unless `value` is a whole number from `least` to MOST_WHOLE."""
+    if type(value) is int and least <= value <= MOST_WHOLE:
+        return
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ValueError(f"{what} must be a whole number of at least {least}, not {value!r}")
     if int(value) > MOST_WHOLE:

@@ -28,6 +28,8 @@ from .claim import (
 from .hunt import draw_anew, drawn
 from .report.report import STRENGTHS, Report
 
+FIRST = 8  # cases of a quick check; their witnesses stand for a claim that counts no resources
+
 
 def decide(
     results: Iterable[CheckResult], ill_posed: IllPosed | None = None, about: Object | None = None
@@ -129,7 +131,7 @@ def run(
     """Runs every check of a claim and decides."""
     budget = budget or Budget()
     if budget.quick:
-        budget = replace(budget, cases=min(budget.cases, 20))
+        budget = replace(budget, cases=min(budget.cases, FIRST))
     from constructions.papers.akyurek2022.operations import IllPosed as IllPosedError
 
     draw_anew()
@@ -201,9 +203,6 @@ def digest_of(claim: Claim) -> str:
     of its boxes; without a witness, the statement and the code that makes its checks.
     """
     return hashlib.sha256("".join(_parts(claim)).encode()).hexdigest()
-
-
-FIRST = 8  # cases whose witnesses stand for a claim that counts no resources
 
 
 def _parts(claim: Claim) -> Iterator[str]:

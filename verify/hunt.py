@@ -32,6 +32,8 @@ def hunt(
     import hypothesis
     from hypothesis import HealthCheck, Phase, Verbosity
 
+    from .draws import by_the_seed_alone
+
     cases = 0
     smallest: tuple[Any, Differs] | None = None
 
@@ -57,7 +59,8 @@ def hunt(
         suppress_health_check=list(HealthCheck),
     )(hypothesis.seed(budget.seed)(hypothesis.given(strategy)(once)))
     try:
-        searched()
+        with by_the_seed_alone():
+            searched()
     except Differs:
         assert smallest is not None
         failure = minimise(*smallest, test, domain)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -26,6 +27,8 @@ from .report.as_json import plain
 from .report.report import Report
 
 WORTH_IT = 8  # claims; below that, starting a process costs more than it saves
+
+THREADS = "OMP_NUM_THREADS"
 
 # started first, so that nobody waits for them in the end; only the time depends on it
 LONG = ("akyurek2022.precision",)
@@ -196,15 +199,28 @@ def _fields_plain(result: Any) -> Any:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """torch on one thread: small matrices are faster so, and sums always add in one order."""
-    import torch
+    """torch on one thread: small matrices are faster so, and sums always add in one order.
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    Where nothing has loaded it yet it is not loaded for this, which takes a second.
+    """
+    if (torch := sys.modules.get("torch")) is not None:
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+        return
+    asked = os.environ.get(THREADS)
+    os.environ[THREADS] = "1"  # which torch reads when it is loaded
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        os.environ.pop(THREADS)
+        if asked is not None:
+            os.environ[THREADS] = asked
+        if (torch := sys.modules.get("torch")) is not None:
+            torch.set_num_threads(int(asked or os.cpu_count() or 1))
 
 
 @contextmanager

@@ -6,12 +6,11 @@ token by token and key by key; how little of it is needed is the business of `pl
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from proofs.exact import Exact
@@ -23,7 +22,7 @@ from proofs.stream import Layout, split_entry
 from proofs.vocabulary import DIAGONALS, activation, attention, unread
 
 from .. import numbers as number_systems
-from ..numbers.base import Numbers
+from ..numbers.base import Numbers, Prompts
 from ..numbers.seen import Seen
 from ..numbers.seen import seen as seen_keys
 from ..weights import Weights
@@ -301,29 +300,36 @@ class Pass:
 
 # -- plans ------------------------------------------------------------------------------------
 
-_plans: WeakKeyDictionary[Weights, dict[tuple[int, int], Plan]] = WeakKeyDictionary()
+
+class Planned(NamedTuple):
+    """The pass in a planner: what is given to it, the stream after each layer, and the plan of the
+    prediction alone."""
+
+    planner: Planner
+    given: tuple[Array, Array, Array]
+    passed: tuple[Stream, ...]
+    prediction: Plan
+
+
+_plans: WeakKeyDictionary[Weights, dict[tuple[int, int], Planned]] = WeakKeyDictionary()
 
 
 def plan(witness: Weights, n: int, m: int) -> Plan:
-    """The operations by which the witness predicts for n examples and m queries.
+    """The operations by which the witness predicts for n examples and m queries."""
+    return _planned(witness, n, m).prediction
 
-    Those of the last few sizes of a witness are kept.
-    """
+
+def _planned(witness: Weights, n: int, m: int) -> Planned:
+    """Made once for predictions and traces; those of the last few sizes of a witness are kept."""
     kept = _plans.setdefault(witness, {})
     if (n, m) not in kept:
         for oldest in list(kept)[: len(kept) + 1 - PLANS]:
             kept.pop(oldest, None)
-        planner, given, passed = _planned(witness, n, m)
-        (stream,) = deque(passed, maxlen=1)
-        prediction = read_out(witness, stream, witness.prompt.tokens(n, m), planner)
-        kept[n, m] = Plan(given, planner.record.steps, [planner.array(prediction)])
+        kept[n, m] = _passed(witness, n, m)
     return kept[n, m]
 
 
-def _planned(
-    witness: Weights, n: int, m: int
-) -> tuple[Planner, tuple[Array, Array, Array], Iterator[Stream]]:
-    """The pass in a planner, and the names of what is given to it."""
+def _passed(witness: Weights, n: int, m: int) -> Planned:
     planner, tokens = Planner(), witness.prompt.tokens(n, m)
     prompt = witness.prompt
     given = (
@@ -332,7 +338,9 @@ def _planned(
         Array(m, prompt.query_inputs),
     )
     X, y, queries = map(planner.given, given)
-    return planner, given, streams(witness, X, y, queries, tokens, planner)
+    passed = tuple(streams(witness, X, y, queries, tokens, planner))
+    prediction = planner.array(read_out(witness, passed[-1], tokens, planner))
+    return Planned(planner, given, passed, Plan(given, planner.record.steps, [prediction]))
 
 
 def read_out(witness: Weights, stream: Stream, tokens: Tokens, numbers: Numbers) -> Any:
@@ -345,15 +353,26 @@ def read_out(witness: Weights, stream: Stream, tokens: Tokens, numbers: Numbers)
     return numbers.scale(witness.readout.coefficient, numbers.rows(value, at))
 
 
+def predictions(
+    witness: Weights, X: Any, y: Any, queries: Any, numbers: Any
+) -> tuple[Prompts, Any]:
+    """The prompts, and what is read out at each; whatever rounding did to it."""
+    system = number_systems.get(numbers)
+    prompts = system.prompts(X, y, queries, witness)
+    steps = plan(witness, prompts.n, prompts.m)
+    with system.working():
+        return prompts, prompts.join([steps.run(system, *one) for one in prompts.each()])
+
+
 def trace(witness: Weights, X: Any, y: Any, queries: Any, numbers: Any) -> list[dict[str, Any]]:
     """See Witness.trace."""
     refuse_in_reference()
     system = number_systems.get(numbers)
     prompts = system.prompts(X, y, queries, witness)
-    planner, given, passed = _planned(witness, prompts.n, prompts.m)
-    slots = witness.layout.slots
-    results = [planner.array(stream[slot.name]) for stream in passed for slot in slots]
-    steps = Plan(given, planner.record.steps, results)
+    planned = _planned(witness, prompts.n, prompts.m)
+    planner, slots = planned.planner, witness.layout.slots
+    results = [planner.array(stream[slot.name]) for stream in planned.passed for slot in slots]
+    steps = Plan(planned.given, planner.record.steps, results)
     with system.working():
         runs = [steps.results(system, *one) for one in prompts.each()]
     total = witness.prompt.tokens(prompts.n, prompts.m).total

@@ -60,4 +60,4 @@ class Plan:
 
 def _whole(value: Any) -> Any:
     """Whole fractions as ints, which are faster."""
-    return int(value) if isinstance(value, Fraction) and value.denominator == 1 else value
+    return value.numerator if type(value) is Fraction and value.denominator == 1 else value

@@ -218,7 +218,8 @@ class SparseSteps:
         return self._products.get((a, b))
 
     def product(self, a: Sparse, b: Sparse) -> Sparse:
-        if (a, b) not in self._products:
+        made = self._products.get((a, b))
+        if made is None:
             terms = [
                 (1, Piece(p.rows, q.columns, self._product(p, q, inner)))
                 for p in a.pieces
@@ -227,7 +228,7 @@ class SparseSteps:
             ]
             made = Sparse(a.rows, b.columns, self._summed(terms), b.over_tokens)
             self._products[a, b] = made
-        return self._products[a, b]
+        return made
 
     def _product(self, p: Piece, q: Piece, inner: range) -> Array | None:
         left, right = self.cut(p, p.rows, inner), self.cut(q, inner, q.columns)

@@ -64,13 +64,14 @@ class Recorder:
     def __call__(self, method: str, *arrays: Array, known: tuple[Any, ...] = ()) -> Array:
         """The array that the method makes."""
         key = method, arrays, known
-        if key not in self._made:
+        made = self._made.get(key)
+        if made is None:
             shape = SHAPES.get(method, lambda a, *more: (a.rows, a.columns))
             made = self._made[key] = Array(*shape(*arrays, *known))
             self.steps.append(Step(method, arrays, known, made))
             if method == "transpose":
                 self._made[method, (made,), ()] = arrays[0]
-        return self._made[key]
+        return made
 
     def combine(self, terms: Sequence[tuple[Exact, Array]]) -> Array:
         """Sum of c * a."""

@@ -37,7 +37,9 @@ class Letter:
 
     def undoes(self, other: Letter) -> bool:
         """Whether self · other is the identity."""
-        return self == replace(other, inverse=not other.inverse)
+        if self.name != other.name or self.inverse == other.inverse:
+            return False
+        return self == replace(other, inverse=self.inverse)
 
     def __str__(self) -> str:
         marks = ("-1" if self.inverse else "") + ("T" if self.transposed else "")

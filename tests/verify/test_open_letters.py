@@ -19,7 +19,7 @@ from verify.checks import proof
 from verify.claim import Budget
 from verify.formulas import Formula
 
-FEW = Budget(cases=12, quick=True)
+FEW = Budget(cases=12)
 STEPS = st.integers(0, 3)
 x = slot_map(("f", "x"))
 

@@ -8,8 +8,8 @@ anywhere is not proved. It speaks of the claim only as far as three things are s
   is then a second sentence, true on the prompts that were tried;
 - what is proved is what is run: each drawn case's transformer is the proved one, letters replaced
   by the case's numbers;
-- the builder is one function of d: its blocks are the same at every d up to REACH. Beyond that
-  nothing was built, and nothing is said.
+- the builder is one function of d: its blocks are the same at every d up to REACH, of a quick
+  check up to NEAR. Beyond that nothing was built, and nothing is said.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from .case import build, reference, witness_of
 
 STEPS = 2  # at which a transformer of any number of steps is written down
 REACH = 24  # dimensions at which the builder is seen to be one function of d
+NEAR = 8  # the same in a quick check
 
 Parameters = Mapping[str, Any]
 
@@ -68,19 +69,20 @@ def run(claim: Claim, budget: Budget) -> CheckResult:
             detail="the algorithm is code: given as a formula (verify.formula) it could be proved "
             "for every prompt",
         )
+    reach = NEAR if budget.quick else REACH
     sets = [dict(one) for one in claim.assembled()]
     proved: dict[str, Proved] = {}
     for given in sets:
-        fault = _prove(claim, given, proved)
+        fault = _prove(claim, given, proved, reach)
         if fault is not None:
             return CheckResult(False, len(proved), detail=fault, about=object_of(claim))
     drawn = cases(claim, budget)
     uncovered: dict[str, int] = {}
     for case in drawn:
-        missing = _covered(claim, {"n": len(case.X), **case.parameters}, sets, proved)
+        missing = _covered(claim, {"n": len(case.X), **case.parameters}, sets, proved, reach)
         if missing is not None:
             uncovered[missing] = uncovered.get(missing, 0) + 1
-    said = _reach(proved)
+    said = _reach(proved, reach)
     if uncovered:
         why, count = max(uncovered.items(), key=lambda item: item[1])
         return CheckResult(
@@ -302,7 +304,7 @@ def _of_every_size(claim: Claim, given: Parameters, d: int) -> tuple[int, list[A
     return least, [of_any_length(one, given) for one in every]
 
 
-def _prove(claim: Claim, given: Parameters, proved: dict[str, Proved]) -> str | None:
+def _prove(claim: Claim, given: Parameters, proved: dict[str, Proved], reach: int) -> str | None:
     """Why the set is not proved; None if it is, and then it is added to `proved`."""
     assert claim.witness is not None
     if _key(given) in proved:
@@ -316,28 +318,29 @@ def _prove(claim: Claim, given: Parameters, proved: dict[str, Proved]) -> str | 
     proof = prove(claim, given)
     if not proof.proved:
         return f"{proof.id} with {described(given)}: {latex_text.text(proof.failed or '')}"
-    fault = not_uniform(claim, given)
+    fault = not_uniform(claim, given, reach)
     if fault is None:
         fixed = given.get("n", of_any_length(witness, given).examples)
         proved[_key(given)] = Proved(given, witness, fixed)
     return fault
 
 
-def not_uniform(claim: Claim, given: Parameters) -> str | None:
-    """At which d up to REACH the builder makes other blocks than where it is proved."""
+def not_uniform(claim: Claim, given: Parameters, reach: int = REACH) -> str | None:
+    """At which d up to `reach` the builder makes other blocks than where it is proved."""
     assert claim.witness is not None
     d = given["d"]
     witness = of_any_length(build(claim.witness, opened(given, d)), given)
     sums = explicit_sums(witness, given)
-    lengths = range(1, REACH + 1) if mixes(given) else ()
-    for other, n in (*((e, EXAMPLES) for e in range(1, REACH + 1)), *((d, n) for n in lengths)):
+    as_proved = None if sums else shape_free(witness)
+    lengths = range(1, reach + 1) if mixes(given) else ()
+    for other, n in (*((e, EXAMPLES) for e in range(1, reach + 1)), *((d, n) for n in lengths)):
         where = f"d = {other}" if other != d else f"n = {n}"
         try:
             wider = build(claim.witness, opened(given, other, n))
         except ValueError as error:
             return f"{witness.name} with {described(given)} cannot be built at {where}: {error}"
         wider = of_any_length(wider, given, n)
-        blocks = shape_free(witness, {rows: at(other, n) for rows, at in sums.items()})
+        blocks = as_proved or shape_free(witness, {r: at(other, n) for r, at in sums.items()})
         if shape_free(wider) != blocks or not same_shapes(witness, wider):
             return (
                 f"the blocks of {witness.name} with {described(given)} are others at {where} "
@@ -459,14 +462,18 @@ def same_shapes(one: Any, other: Any) -> bool:
 
 
 def _covered(
-    claim: Claim, p: Parameters, sets: Sequence[Parameters], proved: dict[str, Proved]
+    claim: Claim,
+    p: Parameters,
+    sets: Sequence[Parameters],
+    proved: dict[str, Proved],
+    reach: int,
 ) -> str | None:
     """What of a case's parameters no proved set covers; None if one does."""
     for given in sets:
         wanted = _like(given, p)
         if wanted is None:
             continue
-        if _prove(claim, wanted, proved) is None and _is_instance(claim, wanted, p):
+        if _prove(claim, wanted, proved, reach) is None and _is_instance(claim, wanted, p):
             return None
     return told({k: v for k, v in p.items() if v is not None and k != "n"})
 
@@ -535,7 +542,8 @@ def _match(letter: Any, value: Any, values: dict[Any, Any]) -> None:
         for one, entry in zip(letter, value):
             _match(one, entry, values)
     elif isinstance(letter, sympy.Basic):
-        values[letter] = sympy.Rational(value) if isinstance(value, (int, Fraction)) else value
+        exactly = isinstance(value, (int, Fraction))
+        values[letter] = sympy.Rational(value) if exactly else sympy.sympify(value)
 
 
 def substituted(witness: Any, values: Mapping[Any, Any]) -> Any:
@@ -544,7 +552,7 @@ def substituted(witness: Any, values: Mapping[Any, Any]) -> Any:
     from proofs.slotmap import slot_map
 
     def number(value: Any) -> Any:
-        return exact(value.subs(values)) if is_symbolic(value) else value
+        return exact(value.xreplace(values)) if is_symbolic(value) else value
 
     @cache
     def slots(old: Any) -> Any:
@@ -614,7 +622,7 @@ def _same_as_code(claim: Claim, drawn: Sequence[Any]) -> str | None:
 # -- words --------------------------------------------------------------------------------------
 
 
-def _reach(proved: Mapping[str, Proved]) -> str:
+def _reach(proved: Mapping[str, Proved], reach: int) -> str:
     """ "derived for the formula, every prompt of any length, d = 1 to 24, iterations = 0 to 4"."""
     from proofs.prove_steps import SEEN
     from proofs.prove_witness import divides
@@ -628,9 +636,9 @@ def _reach(proved: Mapping[str, Proved]) -> str:
         words.append(f"{name} = {_range(sizes)}")
     for name in sorted({name for one in proved.values() for name in counted(one.given)}):
         words.append(f"every number {name} by induction, seen to be one step repeated up to {SEEN}")
-    words.append(f"d = 1 to {REACH}")
+    words.append(f"d = 1 to {reach}")
     if with_mixes:
-        words.append(f"n = 1 to {REACH}")
+        words.append(f"n = 1 to {reach}")
     letters = {
         value.words if isinstance(value, Open) else " ".join((*assumed(value), name))
         for one in proved.values()

@@ -1,0 +1,68 @@
+"""What is drawn follows from the seed and the strategy, not from what else is loaded."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from hypothesis import given, seed, settings
+from hypothesis import strategies as st
+
+from verify.claim import Budget
+from verify.hunt import hunt
+
+DRAW = """
+import sys
+sys.path.insert(0, {folder!r})
+{load}
+from hypothesis import strategies as st
+from verify.claim import Budget
+from verify.hunt import hunt
+found = []
+hunt(st.tuples(st.integers(0, 2**32 - 1), st.floats(0, 12)), found.append, Budget(cases=200))
+print(found)
+"""
+MANY = "\n".join(f"A{k} = {k}{k}{k}003, {k}.{k}5" for k in range(1, 10))
+
+
+def drawn(folder: Path, load: str) -> str:
+    code = DRAW.format(folder=str(folder), load=load)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder
+    ).stdout
+
+
+def test_draws_are_the_same_whatever_modules_are_loaded_and_leave_no_files(tmp_path):
+    (tmp_path / "many_constants.py").write_text(MANY)
+    assert drawn(tmp_path, "import many_constants") == drawn(tmp_path, "")
+    assert not (tmp_path / ".hypothesis").exists()
+
+
+def test_hypothesis_draws_as_ever_where_no_claim_is_checked():
+    """Its own constants, 2^16 + 1 and the like, come up in a search of a user's."""
+    seen: set[int] = set()
+
+    @seed(0)
+    @settings(max_examples=300, database=None)
+    @given(st.integers(0, 2**32 - 1))
+    def search(value: int) -> None:
+        seen.add(value)
+
+    found: list[int] = []
+    hunt(st.integers(0, 2**32 - 1), found.append, Budget(cases=300))
+    search()
+    known = {2**16 + 1, 2**31 - 1, 2**32 - 1, 65_535, 65_536, 100_000, 1_000_000}
+    assert seen & known - {2**32 - 1}
+    assert not set(found) & known - {2**32 - 1}
+
+
+def test_a_claim_in_fractions_does_not_wait_for_torch():
+    code = (
+        "import sys; from verify import pool; from verify.claim import Budget\n"
+        "from verify.inputs.names import choose\n"
+        "(one, *_) = choose(['fu2023.eq40'])\n"
+        "print(list(pool.run([one], Budget(quick=True)))[0][1].verdict, 'torch' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["holds", "False"]
