@@ -164,6 +164,8 @@ def _outcome(
     where: int, key: tuple[str, str], file: str | None, budget: Budget
 ) -> tuple[int, Outcome]:
     """One claim, found again in a worker: claims hold functions, which do not travel."""
+    import torch  # noqa: F401  by the first claim: a worker that grows later is ended for a leak
+
     try:
         claims = builtin() if file is None else load_file(file)
         found = next((claim for claim in claims if claim.key == key), None)
