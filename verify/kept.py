@@ -1,8 +1,8 @@
 """Pages and proofs that were made before, kept among the user's caches.
 
 What is kept is only taken up where every file of the three packages, and the versions of what they
-rest on, are those that it was made with; then the they would come out the same, verdicts included,
-since checks are seeded.
+rest on, are those that it was made with. It would come out the same if it were made again, verdicts
+included, since checks are seeded.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
@@ -34,13 +33,6 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(site, "of_papers", lambda: {name: statements[name] for name in CLAIMS})
         explain.write_all(folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[driver.Browser]:
-    made = driver.Browser()
-    yield made
-    made.close()
 
 
 def violations(browser: driver.Browser, page: Path, mode: str) -> list[list[str]]:

@@ -263,6 +263,10 @@ def test_a_number_system_that_is_unknown_or_cannot_run_it_is_refused(
         (("sweep", "newton", "-o", "x.jsonl", "--set", f"d={HUGE}"), "d must be at most 1000000"),
         (("show", "newton", "--set", "alpha=1e99999999"), "alpha of newton must be a number"),
         (("show", "newton", "--set", "alpha=9**9**9"), "alpha of newton must be a number"),
+        (
+            ("export", "newton", "--to", "gpt2", "-o", "x", "--y", "1e99999999"),
+            "--y is a number above 0",
+        ),
         (("check", "newton", "--workers", HUGE), "--workers must be at most 1024"),
         (("bench", "--soundness", HUGE), "--soundness must be at most 100000000"),
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import browser as driver
@@ -25,14 +24,6 @@ SMALLER = (
 )
 NAMES = [name for name in constructions.names() if constructions.get(name).is_regression]
 FRAME = "new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)))"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[driver.Browser]:
-    made = driver.Browser()
-    made.size(1280, 720)
-    yield made
-    made.close()
 
 
 def worked(browser: driver.Browser) -> float:

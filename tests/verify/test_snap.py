@@ -419,6 +419,7 @@ def test_a_file_without_such_weights_is_refused_in_one_line(tmp_path, what, caps
         (["--n", "4", "--read", "2"], "--read is 1 or -1"),
         (["--n", "4", "--box", "-1"], "--box is a number above 0"),
         (["--n", "4", "--tolerance", "x"], "--tolerance is a number above 0"),
+        (["--n", "4", "--box", "1e99999999"], "--box is a number above 0"),
         (["--n", "4", "--factor", "1/m"], "factor"),
         (["--n", "4", "-o", "claim.txt"], "is named like my_claim.py"),
     ],

@@ -37,7 +37,7 @@ def export(
     from ..checks.bounds.balls import at_most
     from ..exports import folder
     from ..exports.spectrum import NoCertificate, PromptBox
-    from ..inputs.errors import WrongCall, at_least
+    from ..inputs.errors import WrongCall, at_least, positive
     from ..inputs.files import write
     from ..inputs.names import subject
     from ..inputs.settings import call
@@ -46,9 +46,7 @@ def export(
         raise WrongCall(f"--to takes {', '.join(TARGETS)}, not {to!r}")
     at_least("n", examples, 1)
     found = subject(name)
-    sizes = [
-        _positive(option, text) for option, text in (("x", x), ("y", y), ("query", query or x))
-    ]
+    sizes = [positive(option, text) for option, text in (("x", x), ("y", y), ("query", query or x))]
     into = _new_folder(output)
     parameters = _parameters(found, settings or (), examples, sizes[0])
     try:
@@ -81,20 +79,6 @@ def export(
         f"wrote  {output}; next: witness check {output}",
     ):
         typer.echo(line)
-
-
-def _positive(option: str, given: str) -> Any:
-    from fractions import Fraction
-
-    from ..inputs.errors import WrongCall
-
-    try:
-        value = Fraction(given)
-    except (ValueError, ZeroDivisionError):
-        value = Fraction(0)
-    if value <= 0:
-        raise WrongCall(f"--{option} is a number above 0, such as 1/2, not {given!r}")
-    return value
 
 
 def _new_folder(output: str) -> Path:

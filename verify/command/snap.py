@@ -54,7 +54,7 @@ def snap(
     """
     from ..claim import load_file
     from ..engine import run
-    from ..inputs.errors import WrongCall
+    from ..inputs.errors import WrongCall, positive
     from ..inputs.files import check_outputs, write
     from ..learners.snap.choose import NoAlgorithmError
     from ..learners.snap.claim_file import text
@@ -63,9 +63,9 @@ def snap(
     given = {"n": n, "d": d, "factor": factor, "read": read, "scale": scale}
     reading = _reading(weights, {k: v for k, v in given.items() if v is not None}, heads)
     check_outputs({"-o": output}, (weights,))
-    share = _positive("tolerance", tolerance)
+    share = positive("tolerance", tolerance)
     try:
-        found = _snapped(weights, reading, None if box is None else _positive("box", box), share)
+        found = _snapped(weights, reading, None if box is None else positive("box", box), share)
     except NoAlgorithmError as error:
         typer.echo(f"witness: {error}; nothing is written", err=True)
         return 1
@@ -105,18 +105,6 @@ def _reading(weights: str, given: dict[str, Any], heads: int) -> Reading:
     if known.get("read", -1) not in (1, -1):
         raise WrongCall(f"--read is 1 or -1, not {known['read']}")
     return Reading(**known, heads=heads)
-
-
-def _positive(option: str, given: str) -> Fraction:
-    from ..inputs.errors import WrongCall
-
-    try:
-        value = Fraction(given)
-    except (ValueError, ZeroDivisionError):
-        value = Fraction(0)
-    if value <= 0:
-        raise WrongCall(f"--{option} is a number above 0, such as 1/2, not {given!r}")
-    return value
 
 
 def _snapped(weights: str, reading: Reading, size: Fraction | None, share: Fraction) -> Snapped:

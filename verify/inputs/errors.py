@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from proofs.exact import MOST_WHOLE
+from fractions import Fraction
+
+from proofs.exact import MOST_WHOLE, written_out
 
 
 class WrongCall(ValueError):
@@ -19,3 +21,14 @@ def at_least(option: str, value: int, least: int = 0, most: int = MOST_WHOLE) ->
         raise WrongCall(f"--{option} must be {wanted}, not {value}")
     if value > most:
         raise WrongCall(f"--{option} must be at most {most}, not {value}")
+
+
+def positive(option: str, given: str) -> Fraction:
+    """The number above 0 that an option gives, such as "1/2". Raises WrongCall where it is none."""
+    try:
+        value = written_out(given)
+    except (ValueError, ZeroDivisionError):
+        value = Fraction(0)
+    if value <= 0:
+        raise WrongCall(f"--{option} is a number above 0, such as 1/2, not {given!r}")
+    return value

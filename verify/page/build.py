@@ -8,7 +8,6 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from fractions import Fraction
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 
 import constructions
 from constructions.witness import Witness
+from proofs.exact import written_out
 from proofs.layer import Layer
 from proofs.stream import split_entry
 
@@ -307,7 +307,7 @@ def _exact(value: Any) -> Any:
         return tuple(_exact(entry) for entry in value)
     if isinstance(value, str):
         try:
-            return Fraction(value)
+            return written_out(value)
         except ValueError:
             return value
     return value
