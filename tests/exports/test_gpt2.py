@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save_file
 import constructions
 from constructions.exports.copies import copies
 from constructions.exports.differences import coefficients, remainder
+from constructions.exports.needed import needed
 from verify.claim import Approximates, Budget, Refuted
 from verify.command.cli import main
 from verify.engine import run
@@ -193,6 +194,22 @@ def test_the_differences_are_linear_up_to_their_order(pairs):
 def test_each_layer_reads_the_first_copy_that_is_right():
     newton = constructions.build("newton", d=2, iterations=3, alpha=Fraction(1, 64))
     assert copies(newton).reads == (0, 1, 2, 3, 0)  # the read-out reads x and y alone
+
+
+def test_what_is_read_later_is_followed_from_the_read_out_to_the_embedding():
+    newton = constructions.build("newton", d=1, iterations=1, alpha=Fraction(1, 64))
+    names, order = [slot.name for slot in newton.layout.slots], copies(newton)
+    assert (names, order.reads) == (["x", "y", "t", "p"], (0, 1, 0))
+    found = [
+        [sorted(names[unit] for unit in after[place]) for place in range(order.count + 1)]
+        for after in needed(newton, order)
+    ]
+    assert found == [  # of the first copy, the second, and the query
+        [["x", "y"], ["t", "x"], ["p", "t", "x"]],
+        [["x", "y"], ["t", "x"], ["p", "t"]],
+        [["x", "y"], [], ["p", "t"]],
+        [[], [], ["p"]],
+    ]
 
 
 # -- the command ------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 import nbformat
@@ -22,12 +23,54 @@ def said(notebook: dict[str, Any]) -> list[str]:
     return shown
 
 
+@cache
+def ran(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A notebook after its run, and what its cells define."""
+    if name == "ground_truth":
+        pytest.importorskip("transformers")
+    scope: dict[str, Any] = {}
+    return notebooks.run(notebooks.load(name), scope), scope
+
+
+pytestmark = pytest.mark.xdist_group("notebooks")  # each is run once
+
+
 @pytest.mark.parametrize("name", notebooks.NAMES)
 def test_a_reader_of_a_notebook_gets_what_it_shows(name: str) -> None:
     written = notebooks.load(name)
     nbformat.validate(nbformat.from_dict(written))
-    assert said(notebooks.run(written)) == said(written)
+    assert said(ran(name)[0]) == said(written)
     assert "a figure" in said(written) and len(said(written)) > 5
+
+
+def test_patching_finds_what_the_truth_file_says_is_read_later_and_nothing_else() -> None:
+    _, scope = ran("ground_truth")
+    found, bound, read_later = scope["found"], scope["bound"], scope["truth"]["read_later"]
+    effects: dict[bool, list[float]] = {True: [], False: []}
+    for (block, place, _, slot), (moved, holds_something) in found.items():
+        effects[holds_something and slot in read_later[block][place]].append(moved)
+    assert len(effects[True]) > 50 and min(effects[True]) > bound
+    assert len(effects[False]) > 50 and max(effects[False]) < bound / 100
+
+
+def test_a_probe_finds_every_slot_and_its_direction_whether_it_is_read_or_not() -> None:
+    _, scope = ran("ground_truth")
+    assert {slot for _, slot in scope["at_query"]} == {"x", "t"}
+    for fit, cosine in scope["at_query"].values():
+        assert fit > 0.999 and cosine > 0.999
+    last = scope["at_end"][0]
+    assert (last, "x") in scope["at_query"]
+    assert "x" not in scope["truth"]["read_later"][last]["queries"]
+
+
+def test_probes_are_misled_by_prompts_that_share_one_task() -> None:
+    _, scope = ran("ground_truth")
+    decoded, probes, size = scope["decoded"], scope["probes"], scope["norm"]
+    last = scope["before_last"]
+    assert decoded(scope["shared"], last) > 0.9 and decoded(scope["own"], last) < 0.1
+    assert not scope["held"].any()
+    fit, cosine = probes(scope["shared"], 1, 0)[0, "y"]
+    assert fit > 0.999 and cosine == pytest.approx(size / (1 + size**2) ** 0.5, abs=1e-3)
 
 
 def cells(*sources: str) -> dict[str, Any]:

@@ -5,6 +5,8 @@ slots       name: directions of the residual stream, a row for each number of th
 layers      the copy of the examples that its heads read; `holds`: after the block, the formula
             of each slot; `heads`: which of GPT-2's heads stand for which head of the witness
 definitions the quantities in these formulas, from X, y and the parameters
+read_later  after the embedding and after every block, for the tokens of each copy and for queries:
+            the slots that the prediction still depends on; any other can be changed without effect
 example     a prompt, and what each slot holds on it, at every token, after every block
 """
 
@@ -16,6 +18,7 @@ import numpy as np
 
 from constructions.exports.differences import coefficients
 from constructions.exports.gpt2 import Checkpoint, Constants
+from constructions.exports.needed import needed
 from constructions.witness import Witness
 from proofs.layer import Layer
 
@@ -45,8 +48,21 @@ def truth(
             }
             for number, layer in enumerate(witness.layer_list)
         ],
+        "read_later": _read_later(witness, made),
         "example": _example(witness, box),
     }
+
+
+def _read_later(witness: Witness, made: Checkpoint) -> list[dict[str, list[str]]]:
+    count, stream = made.copies.count, witness.layout
+    places = [*(f"copy {copy}" for copy in range(count)), "queries"]
+    return [
+        {
+            place: [slot.name for slot in stream.slots if units & set(stream.rows(slot.name))]
+            for place, units in zip(places, map(after.__getitem__, range(count + 1)))
+        }
+        for after in needed(witness, made.copies)
+    ]
 
 
 def _right(witness: Witness, number: int, made: Checkpoint) -> str:

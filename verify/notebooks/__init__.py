@@ -1,6 +1,6 @@
-"""Two notebooks, a lecture and a question, and what runs their cells without a notebook server.
+"""Notebooks, a lecture and two questions, and what runs their cells without a notebook server.
 
-    python -m verify.notebooks            # runs both and writes down what their cells show
+    python -m verify.notebooks            # runs them and writes down what their cells show
 
 A cell shows what it prints, the value of its last line, and the figures that it draws, as SVG. An
 exception ends the run.
@@ -27,12 +27,13 @@ def load(name: str) -> dict[str, Any]:
     return found
 
 
-def run(notebook: Mapping[str, Any]) -> dict[str, Any]:
+def run(notebook: Mapping[str, Any], scope: dict[str, Any] | None = None) -> dict[str, Any]:
     """The notebook with what its cells show when they are run one after the other.
 
-    Raises what a cell raises.
+    Raises what a cell raises. What the cells define is left in `scope`.
     """
-    scope: dict[str, Any] = {"__name__": "__main__"}
+    scope = {} if scope is None else scope
+    scope["__name__"] = "__main__"
     cells, number = [], 0
     with warnings.catch_warnings():  # what a cell says of warnings ends with the notebook
         for cell in notebook["cells"]:

@@ -57,6 +57,12 @@ DOCUMENTS = (
         "A notebook that asks this of models that were trained, and of models that are known.",
     ),
     Document(
+        "verify/notebooks/ground_truth.ipynb",
+        "ground_truth.html",
+        "Does my interpretability tool find what is there?",
+        "Activation patching and a linear probe on a GPT-2 of which everything is known.",
+    ),
+    Document(
         "proofs/README.md",
         "proofs.html",
         "How proofs work: layers with letters for weights",
