@@ -20,7 +20,7 @@ not 0 there would be multiplied by exp(C).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import exp, sqrt
 from typing import Any
 
@@ -102,11 +102,14 @@ class Room:
         return self.units + len(self.roles)
 
 
-def checkpoint(weights: Weights, constants: Constants) -> Checkpoint:
-    """The GPT-2 that runs the witness. Raises NoExport where it cannot."""
+def checkpoint(weights: Weights, constants: Constants, room: Room | None = None) -> Checkpoint:
+    """The GPT-2 that runs the witness, in more room than it needs where some is given.
+
+    Raises NoExport where it cannot.
+    """
     refuse(weights)
     order = copies(weights)
-    room = room_for(weights, order, constants.pairs)
+    room = room or room_for(weights, order, constants.pairs)
     tensors = dict(_ends(room, constants))
     for number, layer in enumerate(weights.layer_list):
         made = _Block(weights, room, constants, order.reads[number])
@@ -167,6 +170,14 @@ def _unsaid_of(layer: Layer) -> Iterator[str]:
 
 def room_for(weights: Weights, order: Copies, pairs: int) -> Room:
     """The least room that the witness fits into, `pairs` of heads for each linear one."""
+    least = needs(weights, order, pairs)
+    size = max(least.size, -(-least.width // least.heads))
+    size += least.heads * size % 2  # D is even
+    return replace(least, width=least.heads * size, size=size)
+
+
+def needs(weights: Weights, order: Copies, pairs: int) -> Room:
+    """What any room for it has at least: D, heads, their size and the hidden units, one by one."""
     roles: dict[tuple[int, bool], None] = {}
     heads, size, hidden = 1, 1, 1
     for copy, layer in zip(order.reads, weights.layer_list):
@@ -178,10 +189,8 @@ def room_for(weights: Weights, order: Copies, pairs: int) -> Room:
         heads = max(heads, many)
         if layer.mlp is not None:
             hidden = max(hidden, 2 * len(_linear(weights, layer.mlp)[0]))
-    units = weights.width
-    size = max(size, -(-2 * (units + len(roles) + 1) // heads))
-    size += heads * size % 2  # D is even
-    return Room(units, heads * size, heads, size, hidden, tuple(roles))
+    width = 2 * (weights.width + len(roles) + 1)
+    return Room(weights.width, width, heads, size, hidden, tuple(roles))
 
 
 def _by_source(entries: Entries) -> tuple[list[int], list[tuple[int, int, float]]]:

@@ -2,9 +2,9 @@
 
     python -m verify.quality.readme [BLOCK[=REPORT.json] …]   rewrites blocks of ./*/README.md
 
-`verdicts`, `papers`, `theorems`, `witnesses`, `order`, `examples` and `released` (the default) are
-exact, and tests hold the READMEs to them; `calibration` takes a minute, and a test holds its
-fingerprints and some rows; `learners` follows from the weights that the package has, and is held to
+`verdicts`, `papers`, `theorems`, `witnesses`, `order`, `examples`, `capacity` and `released` (the
+default) are exact, and tests hold the READMEs to them; `calibration` takes a minute, and a test
+holds its fingerprints and some rows; `learners` follows from the weights that the package has, and is held to
 but for rounding. `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are
 measurements, as this machine makes them, the last three by `witness bench`, whose JSON report may
 be given instead of measuring again.
@@ -103,6 +103,13 @@ def order() -> str:
     return order_table.markdown()
 
 
+def capacity() -> str:
+    """How many steps of each exportable construction the smallest GPT-2 holds."""
+    from ..exports import capacity
+
+    return capacity.markdown()
+
+
 def examples() -> str:
     """The claim files that `witness new` can begin as, and how much is known of each."""
     from ..claim import Claim, load_file
@@ -169,12 +176,15 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "witnesses": witnesses,
     "order": order,
     "examples": examples,
+    "capacity": capacity,
     "calibration": calibration,
     "released": released,
     "precision": precision,
     "learners": learners,
 }
-EXACT = ("verdicts", "papers", "theorems", "witnesses", "order", "examples", "released")
+EXACT = (
+    "verdicts", "papers", "theorems", "witnesses", "order", "examples", "capacity", "released",
+)  # fmt: skip
 # modules of this folder with run() and markdown(), and how they are run
 MEASURED: dict[str, Mapping[str, Any]] = {
     "certificates": {},
