@@ -14,8 +14,7 @@ from constructions.exports.shapes import GPT2_SMALL, Shape, too_large
 
 from ..quality.resources_table import Row, at_size, ours
 from ..report import tables
-from .propagation import Propagation
-from .search import PAIRS
+from .search import PAIRS, bounded
 from .spectrum import NoCertificate, PromptBox
 
 EXAMPLES = (8, 32, 64, 128, 256, 512)  # columns of the table
@@ -31,7 +30,7 @@ def _exported(row: Row) -> bool:
     if not isinstance(row.build, Construction) or not isinstance(row.build.steps, str):
         return False
     try:
-        Propagation(sized(row, d=2, steps=2), PromptBox(2, 2))
+        bounded(sized(row, d=2, steps=2), PromptBox(2, 2))
     except (NoExport, NoCertificate):
         return False
     return True

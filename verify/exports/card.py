@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from constructions.exports.gpt2 import Checkpoint
+from constructions.exports.gpt2 import Checkpoint, Constants
 from constructions.witness import Witness
 
 from ..checks.bounds.balls import at_most
 from ..inputs.settings import call
+from ..report.tables import plural
 from .search import Certificate
 from .spectrum import PromptBox
 
@@ -27,10 +28,17 @@ def predict(X, y, queries):  # (n, d), (n,), (m, d) -> (m,)
 """
 
 
+SINGULAR = """from the largest singular value that X can have, the error of each head and MLP
+is bounded and followed to the prediction"""
+MEANS = """from the largest score that a prompt can have, it is bounded how far the weights of
+each mean are off, and followed to the prediction"""
+
+
 def card(name: str, witness: Witness, box: PromptBox, proved: Certificate, made: Checkpoint) -> str:
     """README.md of the folder."""
     config, order, constants = made.config, made.copies, proved.constants
-    pairs = constants.pairs
+    repeated = plural(order.count, "time")
+    softmax = any(head.attention == "softmax" for one in witness.layer_list for head in one.heads)
     tokens = f"1 + {order.count} n + m"
     most = (config["n_positions"] - 2) // order.count
     return f"""---
@@ -51,7 +59,7 @@ With nothing but transformers and numpy:
 ```python
 {USE}```
 
-Prompts enter as `inputs_embeds`: a sink, the n examples {order.count} times, m queries. These are
+Prompts enter as `inputs_embeds`: a sink, the n examples {repeated}, m queries. These are
 {tokens} tokens of {config["n_positions"]} at most, so n is at most {most} for one query.
 
 ## How far off it is
@@ -62,38 +70,47 @@ For every prompt with {box.words}:
 | --- | --- | --- | --- |
 {_bounds(proved)}
 
-Proved, in balls: from the largest singular value that X can have, the error of each head and MLP
-is bounded and followed to the prediction. "The architecture" is what softmax, layer norms and GELU
-leave in exact arithmetic. Rounding to nearest is assumed, sums in any order, and exp and GELU to 4
-units roundoff, as torch has them with `attn_implementation="eager"`. Prompts are numbers of the
-format. That {name} is its algorithm is another claim, `witness check {name}`.
-`witness check FOLDER` finds the bounds anew, compares every weight, and runs 10,000 prompts.
+Proved, in balls: {MEANS if softmax else SINGULAR}. "The
+architecture" is what softmax, layer norms and GELU leave in exact arithmetic. Rounding to nearest
+is assumed, sums in any order, and exp and GELU to 4 units roundoff, as torch has them with
+`attn_implementation="eager"`. Prompts are numbers of the format. That {name} is its algorithm
+is another claim, `witness check {name}`. `witness check FOLDER` finds the bounds anew, compares
+every weight, and runs 10,000 prompts.
 
 ## How it is made
 
 {_shape(made)}
 
 A causal assembly of the witness's own layers: an example does not see those after it, so the
-examples stand in the prompt {order.count} times, and each layer reads the copy that is right by
-then (copy {", ".join(map(str, order.reads))}). A linear head is {2 * pairs} softmax heads, whose
-combination is s + O(s^{2 * pairs + 1}) in the score s. The first token is a sink with score
-{constants.sink:g}, which takes the denominator's place. Units come in pairs +v and -v beside a pair
-+N and -N, N = {constants.unit}, through which layer norms are linear up to |v|^2/(2 N^2).
-gelu(u) - gelu(-u) = u is exact.
+examples stand in the prompt {repeated}, and each layer reads the copy that is right by then
+(copy {", ".join(map(str, order.reads))}). {_heads(constants, softmax)} Units come in pairs
++v and -v beside a pair +N and -N, N = {constants.unit}, through which layer norms are linear up to
+|v|^2/(2 N^2). {"MLPs add 0." if softmax else "gelu(u) - gelu(-u) = u is exact."}
 
 `witness.json` has the ground truth for interpretability: the direction of the residual stream of
 every slot, its formula after every block, which heads stand for which, and all values on a prompt.
 """
 
 
+def _heads(constants: Constants, softmax: bool) -> str:
+    if softmax:
+        return """A softmax head is one head; what
+it is not to see, the first token with its values of 0 too, has 256 less as score."""
+    twice = 2 * constants.pairs
+    return f"""A linear head is {twice}
+softmax heads, whose combination is s + O(s^{twice + 1}) in the score s. The first token is a sink
+with score {constants.sink:g}, which takes the denominator's place."""
+
+
 def _shape(made: Checkpoint) -> str:
     config = made.config
     sizes = (
-        f"{config['n_layer']} layers",
-        f"{config['n_head']} heads",
-        f"{config['n_embd']} units",
+        plural(config["n_layer"], "layer"),
+        plural(config["n_head"], "head"),
+        plural(config["n_embd"], "unit"),
+        plural(config["n_inner"], "hidden unit"),
     )
-    return f"{', '.join(sizes)}, {config['n_inner']} hidden units of an MLP."
+    return f"{', '.join(sizes)} of an MLP."
 
 
 def _bounds(proved: Certificate) -> str:

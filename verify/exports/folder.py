@@ -22,7 +22,6 @@ from ..inputs.errors import WrongCall
 from ..report.as_json import dumps
 from .card import card
 from .prompts import drawn
-from .propagation import Propagation
 from .running import Exported, Missing
 from .search import Certificate, certificate
 from .spectrum import PromptBox
@@ -96,9 +95,9 @@ def export(
 
     Raises NoExport or NoCertificate.
     """
-    from .search import search
+    from .search import bounded, search
 
-    propagation = Propagation(witness, box)
+    propagation = bounded(witness, box)
     chosen = constants or search(propagation)
     proved = certificate(propagation, chosen)
     return Export(name, witness, box, proved, checkpoint(witness, chosen))

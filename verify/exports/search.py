@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from constructions.exports.gpt2 import Constants
+from constructions.weights import Weights
 
 from ..checks.bounds.balls import top
 from .formats import BFLOAT16, FLOAT16, FLOAT32, REALS, Format
 from .propagation import Propagation
+from .spectrum import PromptBox
+from .weighted_means import WeightedMeans
 
 PAIRS = (1, 2, 3, 4)
 SPREADS = tuple(0.4 * 2 ** (-i / 2) for i in range(-2, 10))
@@ -45,7 +48,19 @@ class Certificate:
         return self.bounds[form] - self.architecture
 
 
-def search(propagation: Propagation, form: Format = FLOAT32) -> Constants:
+Bounded = Propagation | WeightedMeans
+
+
+def bounded(weights: Weights, box: PromptBox) -> Bounded:
+    """What bounds the export's error for every prompt of the box, by the kind of attention.
+
+    Raises NoExport or NoCertificate.
+    """
+    kinds = {head.attention for layer in weights.layer_list for head in layer.heads}
+    return (WeightedMeans if "softmax" in kinds else Propagation)(weights, box)
+
+
+def search(propagation: Bounded, form: Format = FLOAT32) -> Constants:
     """The constants of the least certified error in this format: first the best order and spread,
     then one constant after the other."""
 
@@ -61,13 +76,13 @@ def search(propagation: Propagation, form: Format = FLOAT32) -> Constants:
     return _constants(propagation, best)
 
 
-def certificate(propagation: Propagation, constants: Constants) -> Certificate:
+def certificate(propagation: Bounded, constants: Constants) -> Certificate:
     """The bounds in every format, of given constants."""
     bounds = {form.name: top(propagation.error(constants, form)) for form in FORMATS}
     return Certificate(constants, top(propagation.error(constants, REALS)), bounds)
 
 
-def _constants(propagation: Propagation, choice: Choice) -> Constants:
+def _constants(propagation: Bounded, choice: Choice) -> Constants:
     return propagation.constants(choice.pairs, choice.spread, choice.sink, choice.unit)
 
 

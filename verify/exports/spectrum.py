@@ -107,7 +107,7 @@ class LinearLayer:
     mlp: Mapping[str, Mapping[str, arb]]
 
 
-def layers_of(weights: Weights) -> tuple[LinearLayer, ...]:
+def layers_of(weights: Weights, attention: str = "linear") -> tuple[LinearLayer, ...]:
     """The layers as products of slots. Raises NoCertificate where they are something else."""
     refuse(weights)
     shapes = {slot.name: slot.shape for slot in weights.layout.slots}
@@ -125,6 +125,8 @@ def layers_of(weights: Weights) -> tuple[LinearLayer, ...]:
             raise NoCertificate(f"{weights.name}: the embedding {block} is no multiple of x or y")
     made = []
     for layer in weights.layer_list:
+        for kind in (head.attention for head in layer.heads if head.attention != attention):
+            raise NoCertificate(f"{weights.name}: {kind} attention is not {attention}")
         heads = tuple(_head(weights, shapes, head) for head in layer.heads)
         mlp: Mapping[str, Mapping[str, arb]] = {}
         if layer.mlp is not None:
@@ -138,8 +140,6 @@ def layers_of(weights: Weights) -> tuple[LinearLayer, ...]:
 
 
 def _head(weights: Weights, shapes: Mapping[str, tuple[int, ...]], head: Head) -> LinearHead:
-    if head.attention != "linear":
-        raise NoCertificate(f"{weights.name}: {head.attention} attention is not linear")
     sides = []
     for side in (head.query, head.key):
         blocks = tuple(side)

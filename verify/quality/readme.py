@@ -4,8 +4,8 @@
 
 `verdicts`, `papers`, `theorems`, `witnesses`, `order`, `examples`, `capacity` and `released` (the
 default) are exact, and tests hold the READMEs to them; `calibration` takes a minute, and a test
-holds its fingerprints and some rows; `learners` follows from the weights that the package has, and is held to
-but for rounding. `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are
+holds its fingerprints and some rows; `learners` follows from the weights that the package has, and
+is held to but for rounding. `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are
 measurements, as this machine makes them, the last three by `witness bench`, whose JSON report may
 be given instead of measuring again.
 """
