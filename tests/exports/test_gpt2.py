@@ -30,6 +30,7 @@ needs_transformers = pytest.mark.skipif(
 EXPORTS = {
     "newton": ("--set", "d=3,iterations=3"),
     "gradient_descent": ("--set", "d=2,steps=2,ridge=1", "--n", "6"),
+    "kernel_regression": ("--set", "kernel=exponential,steps=3,step_size=1/8"),
 }
 BLOCKED = "import sys; sys.modules |= dict.fromkeys(('constructions', 'proofs', 'verify'))\n"
 
@@ -171,9 +172,10 @@ def change_adapter(folder: Path) -> str:
     return "io"
 
 
+@pytest.mark.parametrize("name", ["gradient_descent", "kernel_regression"])
 @pytest.mark.parametrize("change", [change_weight, add_tensor, change_config, change_adapter])
-def test_what_is_wrong_in_a_folder_is_found_and_named(change, folders, tmp_path):
-    copy = changed(folders["gradient_descent"], tmp_path / "copy")
+def test_what_is_wrong_in_a_folder_is_found_and_named(change, name, folders, tmp_path):
+    copy = changed(folders[name], tmp_path / "copy")
     named = change(copy)
     (claim,) = claims_of(str(copy))
     report = run(claim, Budget(quick=True))

@@ -42,18 +42,18 @@ class Scores:
     def largest(self) -> arb:
         return self.scale * self.features * self.query * self.key
 
-    def off(self, read: Reading, form: Format) -> arb:
-        """What no score is off by, and no logarithm of its exponential.
-
-        Queries and keys are read, multiplied and added up; the largest score is subtracted, and
-        exp is taken.
-        """
+    def computed(self, read: Reading, form: Format) -> arb:
+        """What no score is off by: queries and keys are read, multiplied and added up."""
         own = (1 + read.relative) * self.query + read.absolute
         other = (1 + read.relative) * self.key + read.absolute
         reading = self.scale * self.features * (own * other - self.query * self.key)
-        added = form.gamma(self.features + 9) * (self.largest + reading)
-        subtracted = form.unit * 2 * (self.largest + reading + added)
-        return reading + added + subtracted - (1 - FUNCTION * form.unit).log()
+        return reading + form.gamma(self.features + 9) * (self.largest + reading)
+
+    def off(self, read: Reading, form: Format) -> arb:
+        """What no logarithm of its exponential is off by: the largest score is subtracted first."""
+        score = self.computed(read, form)
+        subtracted = form.unit * 2 * (self.largest + score)
+        return score + subtracted - (1 - FUNCTION * form.unit).log()
 
 
 @dataclass(frozen=True)
@@ -133,13 +133,13 @@ class WeightedMeans:
         setting = Setting(room_for(self.weights, self.order, constants.pairs), constants, form)
         if not bool(2 * arb(constants.unit) ** 2 < arb(2) ** form.largest):
             return INFINITE  # the variance is no number of the format
-        now: Tokens | None = self._embedded(form)
+        now: Tokens | None = self.embedded(form)
         for layer in self.layers:
             if now is not None:
-                now = self._after(layer, now, setting)
+                now = self.after(layer, now, setting)
         return INFINITE if now is None else self._read_off(now, setting)
 
-    def _embedded(self, form: Format) -> Tokens:
+    def embedded(self, form: Format) -> Tokens:
         """A coefficient of the embedding costs a rounding; a query has y = 0."""
         made = []
         for most in ({"x": self.box.x, "y": self.box.y}, {"x": self.box.query, "y": 0}):
@@ -158,7 +158,7 @@ class WeightedMeans:
         square = sum((sizes[name] * one**2 for name, one in now.anywhere.items()), arb(0))
         return setting.read(square + setting.roles)
 
-    def _after(self, layer: LinearLayer, now: Tokens, setting: Setting) -> Tokens | None:
+    def after(self, layer: LinearLayer, now: Tokens, setting: Setting) -> Tokens | None:
         """The tokens after a layer; None where there is no bound."""
         read = self._read(now, setting)
         if not bool(read.relative < arb(1) / 4):
