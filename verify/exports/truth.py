@@ -67,9 +67,10 @@ def _read_later(witness: Witness, made: Checkpoint) -> list[dict[str, list[str]]
 
 def _right(witness: Witness, number: int, made: Checkpoint) -> str:
     """At which tokens the formulas of a layer hold."""
-    first = max(made.copies.reads[: number + 1]) + 1
-    later = f"copies {first} to {made.copies.count - 1} and " if first < made.copies.count else ""
-    return f"{later}queries"
+    first, last = max(made.copies.reads[: number + 1]) + 1, made.copies.count - 1
+    if first > last:
+        return "queries"
+    return f"{f'copy {first}' if first == last else f'copies {first} to {last}'} and queries"
 
 
 def _directions(witness: Witness, made: Checkpoint, name: str) -> list[list[float]]:
