@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -41,6 +41,10 @@ class Numbers(ABC):
     @abstractmethod
     def constant(self, rows: Sequence[Sequence[Exact]]) -> Any:
         """Array from exact scalars."""
+
+    def of_token_numbers(self, total: int, row: Callable[[Any], list[Any]]) -> Any:
+        """(total, size): of every token number t from 0 its row of whole numbers, or of bools."""
+        return self.constant([[int(entry) for entry in row(t)] for t in range(total)])
 
     @abstractmethod
     def zeros(self, tokens: int, size: int) -> Any: ...
