@@ -47,12 +47,10 @@ def shapes(weights: Weights, n: int, m: int) -> dict[str, list[str | int]]:
     named = {
         name: [axis if axis in is_open else of[axis] for axis in axes]
         for name, axes in AXES.items()
-        if not (name == "y" and prompt.targets == 0)
-        and not (name == "queries" and weights.readout.tokens != "query" and m == 0)
+        if name != "y" or prompt.targets != 0
     }
     named["X"].append(prompt.inputs)
-    if "queries" in named:
-        named["queries"].append(prompt.query_inputs)
+    named["queries"].append(prompt.query_inputs)
     if prompt.targets not in (0, 1):
         named["y"].append(prompt.target_count)
     return named  # type: ignore[return-value]
@@ -69,13 +67,13 @@ def graph(module: TransformerModule, n: int, m: int) -> torch.export.ExportedPro
     # sizes to trace with differ from each other and from 1, which torch takes for fixed
     traced = {"batch": 2, "n": 5, "m": 3}
     arrays = [
-        torch.zeros([traced.get(axis, axis) for axis in axes], dtype=module.dtype)  # type: ignore[misc, call-overload]
+        torch.zeros(
+            [traced[one] if isinstance(one, str) else one for one in axes], dtype=module.dtype
+        )
         for axes in inputs.values()
     ]
     given = {
-        name: {
-            place: sizes[axis] for place, axis in enumerate(axes) if isinstance(axis, str)
-        }
+        name: {place: sizes[axis] for place, axis in enumerate(axes) if isinstance(axis, str)}
         for name, axes in inputs.items()
     }
     with quietly():
@@ -104,24 +102,40 @@ def quietly() -> Iterator[None]:
             logging.getLogger(name).setLevel(level)
 
 
-def as_torch(program: torch.export.ExportedProgram, about: Mapping[str, Any]) -> bytes:
+def as_torch(module: TransformerModule, n: int, about: Mapping[str, Any]) -> bytes:
     """A file for torch.export.load."""
     stream = io.BytesIO()
-    torch.export.save(program, stream, extra_files={ABOUT: json.dumps(about)})
+    torch.export.save(graph(module, n, 1), stream, extra_files={ABOUT: json.dumps(about)})
     return stream.getvalue()
 
 
-def as_onnx(program: torch.export.ExportedProgram, about: Mapping[str, Any]) -> bytes:
-    """An ONNX file, its weights by the module's names. Raises ImportError without onnxscript.
+def as_safetensors(module: TransformerModule, n: int, about: Mapping[str, Any]) -> bytes:
+    """What `module.save` writes, and what it is."""
+    return module.serialised(about=json.dumps(about))
 
-    Nothing is folded: onnxruntime does that when it loads a file, and here each weight is to be seen.
+
+def as_onnx(module: TransformerModule, n: int, about: Mapping[str, Any]) -> bytes:
+    """An ONNX file whose weights have the module's names, equal ones that of the first.
+
+    Raises ImportError without onnxscript.
     """
-    inputs = [node for node in about["inputs"]]
+    from onnxscript.optimizer import optimize_ir
+
+    weights = set(module.state_dict())
+
+    def folded(node: Any) -> bool | None:
+        """Whether a node is computed now: not where a weight would lose its name and shape."""
+        return (
+            False if any(one is not None and one.name in weights for one in node.inputs) else None
+        )
+
+    program = graph(module, n, 1)
     with quietly():
         made: Any = torch.onnx.export(
-            program, dynamo=True, input_names=inputs, output_names=["prediction"],
+            program, dynamo=True, input_names=list(about["inputs"]), output_names=["prediction"],
             opset_version=OPSET, optimize=False, verbose=False,
         )  # fmt: skip
+        optimize_ir(made.model, should_fold=folded)
     model = made.model_proto
     model.producer_name, model.producer_version = "icl-witness", ""
     entry = model.metadata_props.add()

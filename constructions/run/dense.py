@@ -274,11 +274,15 @@ class TransformerModule(nn.Module):
 
     def save(self, path: str | Path) -> None:
         """Writes a safetensors file, whole or not at all."""
+        write_whole(Path(path), self.serialised())
+
+    def serialised(self, **more: str) -> bytes:
+        """A safetensors file, with more metadata."""
         from safetensors.torch import save
 
         metadata = {"witness": json.dumps(self.witness.to_json()), "digest": self.witness.digest}
         tensors = {name: one.detach().contiguous() for name, one in self.state_dict().items()}
-        write_whole(Path(path), save(tensors, metadata=metadata))
+        return save(tensors, metadata=metadata | more)
 
     @classmethod
     def load(cls, path: str | Path) -> TransformerModule:

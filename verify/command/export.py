@@ -9,7 +9,7 @@ import typer
 
 from .options import SET
 
-GRAPHS = ("onnx", "torch")
+GRAPHS = ("onnx", "torch", "safetensors")
 TARGETS = ("gpt2", *GRAPHS)
 STEPS = 3  # where nobody says how many
 EXAMPLES = 8
@@ -45,9 +45,7 @@ def export(
     ] = None,
     numbers: Annotated[
         str | None,
-        typer.Option(
-            metavar="float64|float32", help="Of onnx and torch.", show_default="float64"
-        ),
+        typer.Option(metavar="float64|float32", help="Of onnx and torch.", show_default="float64"),
     ] = None,
 ) -> None:
     """Write a witness as a model that others load.
@@ -75,7 +73,9 @@ def export(
         if to in GRAPHS:
             for option, given in (("--y", y), ("--query", query)):
                 if given is not None:
-                    raise WrongCall(f"{option} is of --to gpt2, whose bound is for a box of prompts")
+                    raise WrongCall(
+                        f"{option} is of --to gpt2, whose bound is for a box of prompts"
+                    )
             into = _new(output)
             parameters = _parameters(found, settings or (), n, entries)
             _graph(to, found, parameters, numbers, examples, into, output)

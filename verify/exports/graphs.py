@@ -1,13 +1,12 @@
-"""A witness as one file that other programs run, and what its card says: ONNX, torch.export.
+"""A witness as one file for other programs, and its card: ONNX, torch.export, safetensors.
 
-A file says itself what it is, in its metadata. Before it is written it is run, by the lines that
-its card prints, on prompts that are drawn; it is within the witness's own rounding bound of the
-exact prediction on all of them, or it is not written.
+A file says itself what it is, in its metadata. Before it is written it is run on prompts that are
+drawn, by the lines that its card prints where these predict; it is within the witness's own
+rounding bound of the exact prediction on all of them, or it is not written.
 """
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ from .parameters import as_json, from_json
 SCHEMA = "witness-graph/1"
 NUMBERS = ("float64", "float32")
 EXAMPLES = 8  # of a prompt, where nothing says how many
-SIZES = ((2, 4, 1), (1, 1, 2), (3, 7, 3))  # prompts, examples and queries of what is drawn
+SIZES = ((12, 4, 1), (6, 1, 2), (12, 7, 3))  # prompts, examples and queries of what is drawn
 OWN_SEEDS = (1, 2)
 Prompts = dict[str, np.ndarray]
 
@@ -46,6 +45,34 @@ about = json.loads(said["witness"])
 def predict(**prompts):  # {call}
     form = getattr(torch, about["numbers"])
     return model(**{{name: torch.as_tensor(one, dtype=form) for name, one in prompts.items()}})
+"""
+SAFETENSORS = """with safe_open(path, "np") as file:
+    tensors = {{name: file.get_tensor(name) for name in file.keys()}}
+    about, wiring = (json.loads(file.metadata()[name]) for name in ("about", "witness"))
+text = json.dumps(wiring, sort_keys=True, separators=(",", ":"))
+assert hashlib.sha256(text.encode()).hexdigest() == about["digest"]
+"""
+# what stands where the lines do not predict: for code of one's own
+WIRING = """
+## What the tensors do
+
+`wiring` is the witness, exact: what each matrix is made of, and these words. A token is a row of
+numbers, the columns of `embedding` in the order of `about["features"]`; tokens T (tokens, columns).
+
+    h = T @ embedding.T                                     # the residual stream
+    for each layer l:
+        h = h + the sum of its heads i, all of the same h:  # read through attention_norm, if any
+            scores = (h @ query.T) @ (seen @ key.T).T       # layers.l.heads.i.query, key, value
+            weights = attention(scores)                     # keys say what is seen
+            weights @ (seen @ value.T)                      # average: divided by n, or by the keys
+        h = h + (activation(h @ inner.T) * (h @ gate.T)) @ outer.T
+                                                            # layers.l.mlp; without inner: h itself
+    prediction = h @ readout.T                              # at the queries, or where readout says
+
+seen are tokens before the queries (keys: context), all (full), those up to one's own (causal) or
+before it. attention: linear takes the scores themselves, relu their positive part, exponential
+their exp; normalised and softmax divide by the sum (null: plus 1). Masks, mixes, norms and encodings
+of a token's number are in `wiring` too, where there are any; `layout` names the units of h.
 """
 
 
@@ -79,6 +106,10 @@ class Form:
     def predictor(self, path: str, inputs: Mapping[str, Any]) -> Callable[..., np.ndarray]:
         """`predict` of the card's lines. Raises NoExport where a package is missing."""
         self.needs()
+        if "predict" not in self.lines:
+            from constructions.run.dense import TransformerModule
+
+            return _in_numbers(TransformerModule.load(path))
         scope: dict[str, Any] = {"path": path}
         try:
             exec(f"import json\n{self.imports}\n{self.use(inputs)}", scope)
@@ -87,8 +118,7 @@ class Form:
                 words = " ".join(str(error).split())
                 raise NoExport(f"onnxruntime does not run it: {words}") from None
             raise
-        predict = scope["predict"]
-        return lambda **prompts: np.asarray(_detached(predict(**prompts)), dtype=np.float64)
+        return _in_numbers(scope["predict"])
 
     def needs(self) -> None:
         """Raises NoExport where a package is missing."""
@@ -101,20 +131,29 @@ class Form:
             )
 
 
-def _detached(made: Any) -> Any:
-    return made.detach() if hasattr(made, "detach") else made
+def _in_numbers(predict: Callable[..., Any]) -> Callable[..., np.ndarray]:
+    """The same from arrays to arrays of float64."""
+    import torch
+
+    def made(**prompts: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return np.asarray(predict(**prompts), dtype=np.float64)
+
+    return made
 
 
 def forms() -> dict[str, Form]:
     """The kinds of files by name."""
-    from constructions.exports.graph import OPSET, as_onnx, as_torch
+    from constructions.exports.graph import OPSET, as_onnx, as_safetensors, as_torch
 
     onnx = ("onnx", "onnxscript", "onnxruntime")
     every = (
         Form("onnx", "model.onnx", onnx, "import numpy as np, onnxruntime", ONNX, as_onnx,
              {"opset": OPSET}),
         Form("torch", "model.pt2", (), "import torch", TORCH, as_torch),
-    )
+        Form("safetensors", "model.safetensors", (), "import hashlib\nfrom safetensors import "
+             "safe_open", SAFETENSORS, as_safetensors),
+    )  # fmt: skip
     return {one.name: one for one in every}
 
 
@@ -143,8 +182,8 @@ class Made:
     def found(self) -> str:
         """What was seen on the prompts that were drawn."""
         return (
-            f"off by at most {at_most(self.error)} on {self.tried} drawn prompts, where the witness's "
-            f"own rounding bound is {at_most(self.bound)} at most"
+            f"off by at most {at_most(self.error)} on {self.tried} drawn prompts; the witness's own "
+            f"rounding bound is {at_most(self.bound)} there"
         )
 
 
@@ -163,7 +202,7 @@ def export(
     """
     import torch
 
-    from constructions.exports.graph import graph, shapes
+    from constructions.exports.graph import shapes
 
     form = forms()[to]
     form.needs()
@@ -182,30 +221,49 @@ def export(
         "numbers": numbers,
         **form.more,
         "inputs": shapes(witness, n, 1),
+        "features": {slot.name: slot.size for slot in witness.prompt.features.slots if slot.size},
     }
-    content = form.written(graph(module, n, 1), about)
-    return within_bound(form, content, about, witness)
+    content = form.written(module, n, about)
+    return _run_once(form, content, about, witness)
 
 
-def within_bound(form: Form, content: bytes, about: Mapping[str, Any], witness: Witness) -> Made:
-    """Runs a file on drawn prompts. Raises NoExport with the first that is beyond the bound."""
-    tried, errors, bounds = 0, [0.0], [0.0]
+@dataclass(frozen=True)
+class Tried:
+    """A batch of prompts: how far off predictions (batch, m) were from the exact ones, and the
+    witness's own bounds."""
+
+    prompts: Prompts
+    off: np.ndarray
+    bound: np.ndarray
+
+
+def tried(form: Form, path: str, about: Mapping[str, Any], witness: Witness) -> Iterator[Tried]:
+    """What a file does on prompts that are drawn, run by its card's lines. Raises NoExport."""
+    predict = form.predictor(path, about["inputs"])
+    for prompts in drawn(witness, about):
+        bound = np.asarray(witness.rounding_bound(**prompts, numbers=about["numbers"]))
+        exact = witness.predict(**prompts, numbers="ball")
+        made = predict(**prompts).reshape(exact.shape)
+        off = [float(abs(one - float(f)).upper()) for one, f in zip(exact.ravel(), made.ravel())]
+        yield Tried(prompts, np.array(off).reshape(exact.shape), bound)
+
+
+def _run_once(form: Form, content: bytes, about: Mapping[str, Any], witness: Witness) -> Made:
+    """Raises NoExport where a prediction is beyond the bound."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / form.file
         path.write_bytes(content)
-        predict = form.predictor(str(path), about["inputs"])
-        for prompts in drawn(witness, about):
-            made = predict(**prompts)
-            off, bound = distance(witness, prompts, made, about["numbers"])
-            if not (off <= bound).all():
-                raise NoExport(
-                    f"{about['name']}: run by {form.name} it is off by {off.max():.2g}, beyond the "
-                    f"bound of {bound.max():.2g} that rounding has"
-                )
-            tried += len(made)
-            errors.append(float(off.max()))
-            bounds.append(float(bound.max()))
-    return Made(form, content, about, tried, max(errors), max(bounds))
+        batches = list(tried(form, str(path), about, witness))
+    for one in batches:
+        if not (one.off <= one.bound).all():
+            raise NoExport(
+                f"{about['name']}: run as {form.name} it is off by {one.off.max():.2g}, beyond the "
+                f"bound that rounding has, {one.bound.max():.2g}"
+            )
+    count = sum(len(one.off) for one in batches)
+    error, bound = (max(float(a.max()) for a in each)
+                    for each in zip(*((one.off, one.bound) for one in batches)))  # fmt: skip
+    return Made(form, content, about, count, error, bound)
 
 
 def _examples(name: str, parameters: Mapping[str, Any]) -> int:
@@ -233,25 +291,14 @@ def drawn(witness: Witness, about: Mapping[str, Any]) -> Iterator[Prompts]:
     random = np.random.default_rng(0)
     for batch, examples, asked in () if own else SIZES:
         of = examples if n == "n" else n, asked if m == "m" else m
-        parts = [random.uniform(-1, 1, (batch, *size)) for size in shapes_of(witness.prompt, *of)]
-        yield _named(about, [np.float32(one).astype(float) for one in parts])
+        sizes = shapes_of(witness.prompt, *of)
+        drew = [random.uniform(-1, 1, (batch, *size)).astype(np.float32) for size in sizes]
+        yield _named(about, [one.astype(float) for one in drew])
 
 
 def _named(about: Mapping[str, Any], parts: Sequence[np.ndarray]) -> Prompts:
     every = dict(zip(("X", "y", "queries"), parts))
     return {name: every[name] for name in about["inputs"]}
-
-
-def distance(
-    witness: Witness, prompts: Prompts, made: np.ndarray, numbers: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """How far predictions at most are from the exact ones, and the witness's bounds on that."""
-    bound = np.asarray(witness.rounding_bound(**prompts, numbers=numbers))
-    exact = witness.predict(**prompts, numbers="ball")
-    off = [
-        float((one - float(value)).abs_upper()) for one, value in zip(exact.ravel(), made.ravel())
-    ]
-    return np.array(off).reshape(made.shape), bound
 
 
 # -- the card -----------------------------------------------------------------------------------
@@ -266,7 +313,8 @@ def card(made: Made, witness: Witness) -> str:
     return f"""# {about["name"]}, as {form.file}
 
 `{about["name"]}` ({call(about["parameters"])}) as a transformer whose weights were not trained:
-{witness.layers} layers, {witness.width} units, in {about["numbers"]}. Source: {witness.source or "the file's metadata"}.
+{witness.layers} layers, {witness.width} units, in {about["numbers"]}.
+{f"Source: {witness.source}." if witness.source else ""}
 
 ## Use
 
@@ -279,10 +327,12 @@ Without the package that wrote it:
 | --- | --- |
 {axes}
 
-{made.open[0].upper()}{made.open[1:]}, from 1 on. What comes out is `prediction`. Numbers that are not finite are not refused.
-
+{made.open[0].upper()}{made.open[1:]}, from 1 on. What comes out is `prediction`. Numbers that are
+not finite are not refused.
+{"" if "predict" in form.lines else WIRING}
 ## How far off it is
 
-Seen: {made.found}. The bound is that of each prompt (`Witness.rounding_bound`), for sums in any order.
-The file's metadata, `witness`, has the construction, its parameters and the digest of its weights.
+Seen: {made.found}.
+That bound, `Witness.rounding_bound`, is each prompt's own, for sums in any order; none was passed.
+`about` has the construction, its parameters and the digest of its weights.
 """
