@@ -71,8 +71,8 @@ numbers, the columns of `embedding` in the order of `about["features"]`; tokens 
 
 seen are tokens before the queries (keys: context), all (full), those up to one's own (causal) or
 before it. attention: linear takes the scores themselves, relu their positive part, exponential
-their exp; normalised and softmax divide by the sum (null: plus 1). Masks, mixes, norms and encodings
-of a token's number are in `wiring` too, where there are any; `layout` names the units of h.
+their exp; normalised and softmax divide by the sum (null: plus 1). Masks, mixes, norms and
+encodings of a token's number are in `wiring` too, where there are any; `layout` names h's units.
 """
 
 
@@ -182,8 +182,8 @@ class Made:
     def found(self) -> str:
         """What was seen on the prompts that were drawn."""
         return (
-            f"off by at most {at_most(self.error)} on {self.tried} drawn prompts; the witness's own "
-            f"rounding bound is {at_most(self.bound)} there"
+            f"off by at most {at_most(self.error)} on {self.tried} drawn prompts; the witness's "
+            f"own rounding bound is {at_most(self.bound)} there"
         )
 
 
