@@ -7,7 +7,6 @@ import subprocess
 import sys
 import venv
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +43,3 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     for name in OWN[:3]:
         assert run(f"import importlib.util as u; print(u.find_spec({name!r}))") == "None\n"
     return run
-
-
-def needs(*packages: str) -> pytest.MarkDecorator:
-    """Skips a test where a package of an export is not installed."""
-    missing = [name for name in packages if find_spec(name) is None]
-    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
