@@ -369,13 +369,15 @@ def test_a_missing_library_is_named_with_the_extra_to_install(monkeypatch, tmp_p
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.onnx", b"onnx", "is not what an export writes"),
-        ("a.safetensors", b"", "is not what an export writes"),
+        ("a.onnx", b"onnx", "is no export that can be checked"),
+        ("a.safetensors", b"", "is no export that can be checked"),
         ("a.pt2", b"", "is not checked: opening it may run code"),
+        ("a.onnx", None, "there is no file"),
     ],
 )
 def test_a_file_that_is_no_export_is_refused(name, content, said, tmp_path, capsys):
-    (tmp_path / name).write_bytes(content)
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
     assert main(["check", str(tmp_path / name)]) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1

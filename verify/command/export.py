@@ -23,7 +23,7 @@ def export(
             "--to",
             metavar="|".join(TARGETS),
             help="gpt2: a checkpoint of transformers' GPT2Model, which TransformerLens opens too; "
-            "onnx, torch (torch.export): the witness itself.",
+            "onnx, torch (torch.export), safetensors: the witness itself.",
         ),
     ],
     output: Annotated[
@@ -34,18 +34,18 @@ def export(
     ],
     settings: SET = None,
     examples: Annotated[
-        int | None, typer.Option("--n", help="The most examples in a prompt.", show_default="8")
+        int | None, typer.Option("--n", help="The most examples in a prompt; 8 if not said.")
     ] = None,
     x: Annotated[str, typer.Option(help="Entries of x are up to this.")] = "1",
     y: Annotated[
-        str | None, typer.Option(help="gpt2: targets are up to this.", show_default="1")
+        str | None, typer.Option(help="gpt2: targets are up to this; 1 if not said.")
     ] = None,
     query: Annotated[
         str | None, typer.Option(help="gpt2: entries of queries; as those of x.")
     ] = None,
     numbers: Annotated[
         str | None,
-        typer.Option(metavar="float64|float32", help="Of onnx and torch.", show_default="float64"),
+        typer.Option(metavar="float64|float32", help="Not for gpt2; float64 if not said."),
     ] = None,
 ) -> None:
     """Write a witness as a model that others load.
@@ -53,8 +53,8 @@ def export(
     gpt2: a folder with a checkpoint of transformers' GPT2Model, unmodified, prompts as
     inputs_embeds, and a proved bound on its error. The free constants are those of the least error
     that can be certified for the prompts that the options describe. `witness check FOLDER` checks
-    the folder. onnx, torch: one file, or a folder with it and its card: the graph of
-    `to_torch()`, for any number of prompts, examples and queries where the witness is; it is run
+    the folder. Others: the witness itself, `to_torch()`, as one file, or as a folder with the file
+    and its card; for any number of prompts, examples and queries where the witness is. It is run
     on drawn prompts before it is written. Parameters that are not set suit the largest prompt.
     """
     from constructions.exports.gpt2 import NoExport
@@ -81,7 +81,7 @@ def export(
             _graph(to, found, parameters, numbers, examples, into, output)
         else:
             if numbers is not None:
-                raise WrongCall("--numbers is of --to onnx or torch; a GPT-2 is in float32")
+                raise WrongCall("--numbers is not for --to gpt2; a GPT-2 is in float32")
             sizes = [entries, positive("y", y or "1"), positive("query", query or x)]
             into = _new(output)
             parameters = _parameters(found, settings or (), n, entries)
@@ -150,7 +150,7 @@ def _graph(
         f"{found.name}  {call(parameters)}",
         f"{to:6} {', '.join([numbers, *said])}: {inputs}",
         f"error  {made.found}",
-        f"wrote  {output}",
+        f"wrote  {output}{f'; next: witness check {output}' if made.checked else ''}",
     ):
         typer.echo(line)
 

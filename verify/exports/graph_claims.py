@@ -42,13 +42,15 @@ def claims_of_graph(path: Path) -> list[Claim]:
         about = json.loads(said)
         if about["schema"] != SCHEMA or about["to"] != form.name:
             raise ValueError(f"its schema is {about['schema']!r} to {about['to']!r}")
+        if about["name"] not in constructions.names():
+            raise ValueError(f"{about['name']} is no construction, which could be built anew")
         parameters = {key: from_json(value) for key, value in about["parameters"].items()}
         witness = constructions.build(about["name"], **parameters)
     except NoExport as error:
         raise WrongCall(str(error)) from None
     except Exception as error:  # whatever is wrong with a file, it is no export
         words = " ".join(str(error).split()) or type(error).__name__
-        raise WrongCall(f"{path} is not what an export writes: {words}") from None
+        raise WrongCall(f"{path} is no export that can be checked: {words}") from None
     return [
         Claim(
             id=f"export.{about['name']}",
@@ -88,7 +90,7 @@ def as_the_witness(
         raise Differs("the digest is that of other weights", {"field": "digest"})
     count = same_weights(weights, witness, about["numbers"])
     seen, errors = 0, [0.0]
-    for one in tried(form, path, about, witness):
+    for one in tried(form, path, about, witness, budget.seed + 1):  # not those it was written by
         if not (one.off <= one.bound).all():
             at = np.unravel_index(np.argmax(one.off > one.bound), one.off.shape)
             prompt = {name: part[at[0]].tolist() for name, part in one.prompts.items()}

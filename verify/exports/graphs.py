@@ -179,6 +179,11 @@ class Made:
         return f"any {', '.join(named)}"
 
     @property
+    def checked(self) -> bool:
+        """Whether `witness check` takes the file: it builds the construction anew."""
+        return self.form.name != "torch" and self.about["name"] in constructions.names()
+
+    @property
     def found(self) -> str:
         """What was seen on the prompts that were drawn."""
         return (
@@ -237,10 +242,12 @@ class Tried:
     bound: np.ndarray
 
 
-def tried(form: Form, path: str, about: Mapping[str, Any], witness: Witness) -> Iterator[Tried]:
+def tried(
+    form: Form, path: str, about: Mapping[str, Any], witness: Witness, seed: int = 0
+) -> Iterator[Tried]:
     """What a file does on prompts that are drawn, run by its card's lines. Raises NoExport."""
     predict = form.predictor(path, about["inputs"])
-    for prompts in drawn(witness, about):
+    for prompts in drawn(witness, about, seed):
         bound = np.asarray(witness.rounding_bound(**prompts, numbers=about["numbers"]))
         exact = witness.predict(**prompts, numbers="ball")
         made = predict(**prompts).reshape(exact.shape)
@@ -272,23 +279,23 @@ def _examples(name: str, parameters: Mapping[str, Any]) -> int:
     return EXAMPLES if parts is None else len(parts[0])
 
 
-def _own(name: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, Any, Any]]:
+def _own(name: str, parameters: Mapping[str, Any], seed: int = 0) -> Iterator[tuple[Any, Any, Any]]:
     """Prompts that a construction draws itself, if it does."""
     made = constructions.get(name) if name in constructions.names() else None
     if made is not None and made.sample is not None:
         values = made.values(**parameters)
-        yield from (made.sample(values, seed) for seed in OWN_SEEDS)
+        yield from (made.sample(values, seed + one) for one in OWN_SEEDS)
 
 
-def drawn(witness: Witness, about: Mapping[str, Any]) -> Iterator[Prompts]:
+def drawn(witness: Witness, about: Mapping[str, Any], seed: int = 0) -> Iterator[Prompts]:
     """Batches of prompts of several sizes, in numbers of float32; those that a construction draws
     itself where they have the file's sizes."""
     n, m = (about["inputs"].get(name, (0, 1))[1] for name in ("X", "queries"))
     parameters = {key: from_json(value) for key, value in about["parameters"].items()}
-    own = [one for one in _own(about["name"], parameters) if n in ("n", len(one[0]))]
+    own = [one for one in _own(about["name"], parameters, seed) if n in ("n", len(one[0]))]
     for parts in own:
         yield _named(about, [np.asarray(one, dtype=float)[None] for one in parts])
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     for batch, examples, asked in () if own else SIZES:
         of = examples if n == "n" else n, asked if m == "m" else m
         sizes = shapes_of(witness.prompt, *of)

@@ -297,6 +297,8 @@ def choose(names: Sequence[str], variant: str = "all") -> list[Chosen]:
         else:
             id = claim_of(name)
             found = [Chosen(c) for c in builtin() if c.id == id or c.id.startswith(f"{id}.")]
+            if not found and name.endswith((".onnx", ".safetensors", ".pt2")):
+                raise WrongCall(f"there is no file {name}")
             if not found and ("/" in name or Path(name).exists()):
                 raise WrongCall(f"{name} is no claim file; a file of claims ends in .py")
         kept = [one for one in found if variant in ("all", one.claim.variant)]
