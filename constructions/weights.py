@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from proofs.exact import Exact, as_text
 from proofs.layer import Head, Layer, Norm, Readout, validate_part
-from proofs.prompt import Prompt
+from proofs.prompt import Prompt, count
 from proofs.rule import Rule
 from proofs.slotmap import SlotMap
 from proofs.stream import Layout
@@ -139,8 +139,8 @@ class Weights:
 
     def prediction_shape(self, n: int, m: int) -> tuple[int, ...]:
         """(tokens,), or (tokens, size) where more than one number is predicted at each."""
-        count = len(self.prompt.tokens(n, m).read_out(self.readout.tokens))
-        return (count,) if self.prediction_size == 1 else (count, self.prediction_size)
+        tokens = count(self.prompt.tokens(n, m).read_out(self.readout.tokens))
+        return (tokens,) if self.prediction_size == 1 else (tokens, self.prediction_size)
 
     @cached_property
     def free_symbols(self) -> frozenset[Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property, partial
+from functools import cached_property
 from keyword import iskeyword
+from numbers import Integral
 from typing import Any
 
 from proofs.exact import Exact
@@ -30,6 +31,31 @@ COLUMN = "_t"  # of a part's name: one token's part as a column, in formulas
 
 
 @dataclass(frozen=True)
+class Span:
+    """The numbers of a range whose ends have no value yet: torch's sizes in a graph for any n."""
+
+    start: Any
+    stop: Any
+    step: int = 1
+
+    def __bool__(self) -> bool:
+        return bool(self.start < self.stop)
+
+
+def between(start: Any, stop: Any, step: int = 1) -> Any:
+    """range(start, stop, step), a Span where the ends are no numbers."""
+    known = isinstance(start, Integral) and isinstance(stop, Integral)
+    return range(int(start), int(stop), step) if known else Span(start, stop, step)
+
+
+def count(tokens: Any) -> Any:
+    """How many token numbers there are; of a Span that starts below its end, a size."""
+    if isinstance(tokens, Span):
+        return (tokens.stop - tokens.start + tokens.step - 1) // tokens.step
+    return len(tokens)
+
+
+@dataclass(frozen=True)
 class Tokens:
     """Where the parts of one prompt are: token numbers from 0."""
 
@@ -41,12 +67,13 @@ class Tokens:
 
     @property
     def examples(self) -> int:
-        return len(self.x)
+        return count(self.x)
 
     def read_out(self, tokens: str) -> range:
         """The tokens at which a read-out predicts: queries, those of x_1 … x_n, or all."""
         one_of(tokens, READOUTS, "tokens of a read-out")
-        return {"query": self.queries, "examples": self.x, "all": range(self.total)}[tokens]
+        every = {"query": self.queries, "examples": self.x, "all": between(0, self.total)}
+        return every[tokens]
 
 
 @dataclass(frozen=True)
@@ -217,10 +244,10 @@ class Prompt:
         end = first + step * n
         return Tokens(
             total=end + m,
-            context=range(0, end),
-            x=range(first, end, step),
-            y=range(first + step - 1, end, step),
-            queries=range(end, end + m),
+            context=between(0, end),
+            x=between(first, end, step),
+            y=between(first + step - 1, end, step),
+            queries=between(end, end + m),
         )
 
     def read(self, X: Any, y: Any, queries: Any, tokens: Tokens, numbers: Any) -> dict[str, Any]:
@@ -241,20 +268,19 @@ class Prompt:
                 )
         if "y" in wanted:
             made["y"] = numbers.assemble(total, [(tokens.y, y)])
-        constants = {
-            "one": lambda: [[1]] * total,
-            "index": lambda: [[t] for t in range(total)],
-            "position": lambda: [
-                [int(t == p) for p in range(self.positions)] for t in range(total)
-            ],
-            "query": lambda: [[int(t in tokens.queries)] for t in range(total)],
-            "register": lambda: [[int(self.register and t == 0)] for t in range(total)],
+        constants: dict[str, Callable[[Any], list[Any]]] = {
+            "one": lambda t: [1],
+            "index": lambda t: [t],
+            "position": lambda t: [t == p for p in range(self.positions)],
+            "query": lambda t: [t >= tokens.queries.start],
+            "register": lambda t: [(t == 0) * self.register],
         }
-        for name, rules in self.encodings:
-            constants[name] = partial(encoded, rules, tokens)
-        for name, rows in constants.items():
+        for name, row in constants.items():
             if name in wanted:
-                made[name] = numbers.constant(rows())
+                made[name] = numbers.of_token_numbers(total, row)
+        for name, rules in self.encodings:
+            if name in wanted:
+                made[name] = numbers.constant(encoded(rules, tokens))
         return made
 
     def _carried(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -41,6 +41,10 @@ class Numbers(ABC):
     @abstractmethod
     def constant(self, rows: Sequence[Sequence[Exact]]) -> Any:
         """Array from exact scalars."""
+
+    def of_token_numbers(self, total: int, row: Callable[[Any], list[Any]]) -> Any:
+        """(total, size): of every token number t from 0 its row of whole numbers, or of bools."""
+        return self.constant([[int(entry) for entry in row(t)] for t in range(total)])
 
     @abstractmethod
     def zeros(self, tokens: int, size: int) -> Any: ...
@@ -191,17 +195,26 @@ class Prompts(ABC):
 def completed(X: Any, y: Any, queries: Any, witness: Any) -> tuple[Any, Any, Any]:
     """X, y, queries; y may be left out where there are no targets, queries where the prediction
     is none of theirs. Raises ValueError where they may not."""
+    if y is not None and queries is not None:
+        return X, y, queries
     import numpy as np
 
-    batch = np.shape(X)[:-2] if y is None or queries is None else ()
+    shape = X.shape if hasattr(X, "shape") else np.shape(X)
+
+    def nothing(*sizes: int) -> Any:
+        of_torch = hasattr(X, "new_zeros")
+        return (
+            X.new_zeros(*shape[:-2], *sizes) if of_torch else np.zeros((*shape[:-2], *sizes), int)
+        )
+
     if y is None:
         if witness.prompt.targets != 0:
             raise ValueError("the prompt needs y, the targets of the examples")
-        y = np.zeros((*batch, *np.shape(X)[-2:-1], 0), dtype=int)
+        y = nothing(*shape[-2:-1], 0)
     if queries is None:
         if witness.readout.tokens == "query":
             raise ValueError("the prompt needs queries, at which the witness predicts")
-        queries = np.zeros((*batch, 0, witness.prompt.query_inputs), dtype=int)
+        queries = nothing(0, witness.prompt.query_inputs)
     return X, y, queries
 
 

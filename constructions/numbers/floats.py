@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -55,11 +55,17 @@ class Floats(Numbers):
         size = len(rows[0]) if rows else 0
         return torch.tensor(values, dtype=self.dtype, device=self.device).reshape(len(rows), size)
 
+    def of_token_numbers(self, total: int, row: Callable[[Any], list[Any]]) -> torch.Tensor:
+        if not isinstance(total, torch.SymInt):
+            return super().of_token_numbers(total, row)
+        t = torch.arange(total, device=self.device)  # a graph for any number of tokens
+        return torch.stack([torch.zeros_like(t) + entry for entry in row(t)], -1).to(self.dtype)
+
     def zeros(self, tokens: int, size: int) -> torch.Tensor:
         return torch.zeros(tokens, size, dtype=self.dtype, device=self.device)
 
     def assemble(self, total: int, parts: list[tuple[range, torch.Tensor]]) -> torch.Tensor:
-        if len({array.shape[:-2] for _, array in parts}) > 1:
+        if any(array.shape[:-2] != parts[0][1].shape[:-2] for _, array in parts):
             batch = torch.broadcast_shapes(*(array.shape[:-2] for _, array in parts))
             parts = [(r, array.expand(*batch, *array.shape[-2:])) for r, array in parts]
         ends = [tokens for tokens, _ in parts]

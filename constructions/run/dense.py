@@ -12,7 +12,7 @@ from torch import nn
 
 from proofs.exact import nearest_float
 from proofs.layer import MLP, Head, Layer, Norm
-from proofs.prompt import Tokens
+from proofs.prompt import Tokens, count
 from proofs.rule import Rule, is_zero
 from proofs.stream import Layout
 from proofs.vocabulary import activation, attention, unread
@@ -54,7 +54,7 @@ class DenseHead(nn.Module):
     def forward(self, h: torch.Tensor, tokens: Tokens) -> torch.Tensor:
         head = self.head
         if head.keys == "context":
-            seen = h[..., : len(tokens.context), :]
+            seen = h[..., : count(tokens.context), :]
         elif head.keys in ("full", "causal", "strictly causal"):
             seen = h
         else:
@@ -64,10 +64,11 @@ class DenseHead(nn.Module):
         visible, mask = self.visible(tokens, scores)
         kind = attention(head.attention, READING)
         asked = kind.shares and not head.null and not torch.compiler.is_compiling()
-        if asked and not visible.any(dim=-1).all():
+        if asked and visible is not None and not visible.any(dim=-1).all():
             raise ZeroDivisionError(f"{head.attention} attention of a token that sees no key")
         if kind.exponential and kind.shares:
-            scores = scores.masked_fill(~visible, -torch.inf)
+            if visible is not None:
+                scores = scores.masked_fill(~visible, -torch.inf)
             if head.null:
                 scores = nn.functional.pad(scores, (0, 1))
             weights = scores.softmax(dim=-1)[..., :keys]
@@ -75,7 +76,8 @@ class DenseHead(nn.Module):
             system = Floats(NAMES[scores.dtype], scores.device)
             weights = scores if kind.weigh is None else kind.weigh(system, scores)
             weights = weights.exp() if kind.exponential else weights
-            weights = weights.masked_fill(~visible, 0.0)
+            if visible is not None:
+                weights = weights.masked_fill(~visible, 0.0)
             if kind.shares:
                 weights = weights / (weights.sum(dim=-1, keepdim=True) + int(head.null))
         if mask is not None:
@@ -83,7 +85,8 @@ class DenseHead(nn.Module):
         if head.average == "examples":
             weights = weights / tokens.examples
         elif head.average == "keys":
-            weights = weights / visible.sum(dim=-1, keepdim=True).clamp(min=1)
+            counted = None if visible is None else visible.sum(dim=-1, keepdim=True)
+            weights = weights / (keys if counted is None else counted.clamp(min=1))
         elif head.average != "":
             unread(head.average, "average", READING)
         values = seen @ self.value.T
@@ -94,9 +97,11 @@ class DenseHead(nn.Module):
 
     def visible(
         self, tokens: Tokens, scores: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Which keys each token sees (tokens, keys), and the mask if there is one."""
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        """Which keys each token sees (tokens, keys), None for all; and the mask if there is one."""
         size, head = scores.shape[-2:], self.head
+        if head.keys in ("context", "full") and head.mask is None:
+            return None, None
         made = torch.ones(size, dtype=torch.bool, device=scores.device)
         if head.keys in ("causal", "strictly causal"):
             made = made.tril(0 if head.keys == "causal" else -1)
@@ -269,11 +274,15 @@ class TransformerModule(nn.Module):
 
     def save(self, path: str | Path) -> None:
         """Writes a safetensors file, whole or not at all."""
+        write_whole(Path(path), self.serialised())
+
+    def serialised(self, **more: str) -> bytes:
+        """A safetensors file, with more metadata."""
         from safetensors.torch import save
 
         metadata = {"witness": json.dumps(self.witness.to_json()), "digest": self.witness.digest}
         tensors = {name: one.detach().contiguous() for name, one in self.state_dict().items()}
-        write_whole(Path(path), save(tensors, metadata=metadata))
+        return save(tensors, metadata=metadata | more)
 
     @classmethod
     def load(cls, path: str | Path) -> TransformerModule:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -23,16 +22,19 @@ from verify.engine import run
 from verify.exports.folder import as_run, claims_of, read
 from verify.exports.prompts import drawn
 
-needs_transformers = pytest.mark.skipif(
-    not __import__("importlib.util").util.find_spec("transformers"),
-    reason="transformers is not installed",
-)
+
+def needs(*packages: str) -> pytest.MarkDecorator:
+    """Skips a test where a package that an export is loaded with is not installed."""
+    missing = [name for name in packages if find_spec(name) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
+
+
+needs_transformers = needs("transformers")
 EXPORTS = {
     "newton": ("--set", "d=3,iterations=3"),
     "gradient_descent": ("--set", "d=2,steps=2,ridge=1", "--n", "6"),
     "kernel_regression": ("--set", "kernel=exponential,steps=3,step_size=1/8"),
 }
-BLOCKED = "import sys; sys.modules |= dict.fromkeys(('constructions', 'proofs', 'verify'))\n"
 
 
 @pytest.fixture(scope="session")
@@ -61,23 +63,57 @@ def changed(folder: Path, to: Path) -> Path:
 
 
 @needs_transformers
-def test_the_cards_lines_predict_within_its_bound_without_this_package(folder, tmp_path):
+def test_the_cards_lines_predict_within_its_bound_without_this_package(folder, outside, tmp_path):
     card = (folder / "README.md").read_text()
     made = read(folder)
     X, y, queries = drawn(made.box, 6, 5)
     np.savez(tmp_path / "prompts.npz", X=X, y=y, queries=queries)
-    lines = re.search(r"```python\n(.*?)```", card, re.S)[1]
-    script = (
-        f"{BLOCKED}{lines}\np = np.load({str(tmp_path / 'prompts.npz')!r})\n"
+    script = lines_of(card)[0] + (
+        "\np = np.load(sys.argv[2])\n"
         "print(json.dumps([list(predict(*one)) for one in zip(p['X'], p['y'], p['queries'])]))"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", script, str(folder)],
-        capture_output=True, text=True, check=True, cwd=tmp_path,
-    )  # fmt: skip
-    off = np.array(json.loads(ran.stdout)) - made.witness.predict(X, y, queries)
-    printed = float(re.search(r"\| float32 \| ([\d.e-]+) \|", card)[1])
-    assert 0 < abs(off).max() <= printed
+    predicted = json.loads(outside(script, folder, tmp_path / "prompts.npz"))
+    off = np.array(predicted) - made.witness.predict(X, y, queries)
+    assert 0 < abs(off).max() <= printed_bound(card)
+
+
+def lines_of(card: str) -> list[str]:
+    """The pieces of code in a card."""
+    return re.findall(r"```python\n(.*?)```", card, re.S)
+
+
+def printed_bound(card: str) -> float:
+    return float(re.search(r"\| float32 \| ([\d.e-]+) \|", card)[1])
+
+
+@needs("transformers", "transformer_lens")
+def test_in_transformer_lens_the_cache_holds_the_slots(folders, outside):
+    """Outside: the prediction, and slots of the cached residual stream, on the truth's example."""
+    folder = folders["gradient_descent"]
+    card, said = (
+        (folder / "README.md").read_text(),
+        json.loads((folder / "witness.json").read_text()),
+    )
+    example = said["example"]
+    script = "\n".join(lines_of(card)) + (
+        "\nexample = json.load(open(f'{folder}/witness.json'))['example']\n"
+        "given = [np.array(example[name]) for name in ('X', 'y', 'queries')]\n"
+        "out, held = seen(*given)\n"
+        "held = [{name: one.tolist() for name, one in each.items()} for each in held]\n"
+        "print(json.dumps([out.tolist(), predict(*given).tolist(), held]))"
+    )
+    lens, transformers, held = json.loads(outside(script, folder).splitlines()[-1])
+    bound = printed_bound(card)
+    assert abs(np.array(lens) - example["prediction"]).max() <= bound
+    assert abs(np.array(lens) - transformers).max() <= bound
+    changed = 0.0
+    for number, slots in enumerate(held):
+        before, wanted = example["slots_after_embedding_and_blocks"][number : number + 2]
+        for name, rows in slots.items():
+            at_query, first = np.array(rows[-1]), np.ravel(wanted[name][-1])
+            assert abs(at_query - first).max() <= bound, (number, name)
+            changed = max(changed, abs(first - np.ravel(before[name][-1])).max())
+    assert changed > 100 * bound  # what a block writes is seen, not only what it leaves alone
 
 
 @needs_transformers
@@ -220,7 +256,7 @@ def test_what_is_read_later_is_followed_from_the_read_out_to_the_embedding():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["newton", "--to", "bert"], "--to takes gpt2, not 'bert'"),
+        (["newton", "--to", "bert"], "--to takes gpt2, onnx, torch, safetensors, not 'bert'"),
         (["newtonn", "--to", "gpt2"], "did you mean newton?"),
         (["newton", "--to", "gpt2", "--n", "0"], "--n must be at least 1, not 0"),
         (["newton", "--to", "gpt2", "--x", "big"], "--x is a number above 0"),

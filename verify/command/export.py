@@ -9,71 +9,108 @@ import typer
 
 from .options import SET
 
-TARGETS = ("gpt2",)
+GRAPHS = ("onnx", "torch", "safetensors")
+TARGETS = ("gpt2", *GRAPHS)
 STEPS = 3  # where nobody says how many
+EXAMPLES = 8
 
 
 def export(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A construction of `witness list`.")],
-    to: Annotated[str, typer.Option("--to", metavar="|".join(TARGETS), help="The model's class.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="|".join(TARGETS),
+            help="gpt2: a checkpoint of transformers' GPT2Model, which TransformerLens opens too; "
+            "onnx, torch (torch.export), safetensors: the witness itself.",
+        ),
+    ],
     output: Annotated[
-        str, typer.Option("-o", metavar="FOLDER", help="The folder to write; not there yet.")
+        str,
+        typer.Option(
+            "-o", metavar="FOLDER|FILE", help="What to write; not there yet. FILE: not for gpt2."
+        ),
     ],
     settings: SET = None,
-    examples: Annotated[int, typer.Option("--n", help="The most examples in a prompt.")] = 8,
+    examples: Annotated[
+        int | None, typer.Option("--n", help="The most examples in a prompt; 8 if not said.")
+    ] = None,
     x: Annotated[str, typer.Option(help="Entries of x are up to this.")] = "1",
-    y: Annotated[str, typer.Option(help="Targets are up to this.")] = "1",
-    query: Annotated[str | None, typer.Option(help="Entries of queries; as those of x.")] = None,
+    y: Annotated[
+        str | None, typer.Option(help="gpt2: targets are up to this; 1 if not said.")
+    ] = None,
+    query: Annotated[
+        str | None, typer.Option(help="gpt2: entries of queries; as those of x.")
+    ] = None,
+    numbers: Annotated[
+        str | None,
+        typer.Option(metavar="float64|float32", help="Not for gpt2; float64 if not said."),
+    ] = None,
 ) -> None:
-    """Write a witness as a checkpoint that others load, with a proved bound on its error.
+    """Write a witness as a model that others load.
 
-    gpt2: transformers' GPT2Model, unmodified, prompts as inputs_embeds. The free constants are
-    those of the least error that can be certified for the prompts that the options describe.
-    Parameters that are not set suit the largest of these prompts. `witness check FOLDER` checks
-    the folder.
+    gpt2: a folder with a checkpoint of transformers' GPT2Model, unmodified, prompts as
+    inputs_embeds, and a proved bound on its error. The free constants are those of the least error
+    that can be certified for the prompts that the options describe. `witness check FOLDER` checks
+    the folder. Others: the witness itself, `to_torch()`, as one file, or as a folder with the file
+    and its card; for any number of prompts, examples and queries where the witness is. It is run
+    on drawn prompts before it is written. Parameters that are not set suit the largest prompt.
     """
     from constructions.exports.gpt2 import NoExport
 
-    from ..checks.bounds.balls import at_most
-    from ..exports import folder
-    from ..exports.spectrum import NoCertificate, PromptBox
+    from ..exports.spectrum import NoCertificate
     from ..inputs.errors import WrongCall, at_least, positive
-    from ..inputs.files import write
     from ..inputs.names import subject
-    from ..inputs.settings import call
 
     if to not in TARGETS:
         raise WrongCall(f"--to takes {', '.join(TARGETS)}, not {to!r}")
-    at_least("n", examples, 1)
-    found = subject(name)
-    sizes = [positive(option, text) for option, text in (("x", x), ("y", y), ("query", query or x))]
-    into = _new_folder(output)
-    parameters = _parameters(found, settings or (), examples, sizes[0])
+    if examples is not None:
+        at_least("n", examples, 1)
+    n = EXAMPLES if examples is None else examples
+    found, entries = subject(name), positive("x", x)
     try:
-        witness = found.build(parameters)
-        made = folder.export(name, witness, PromptBox(witness.d, examples, *sizes))
+        if to in GRAPHS:
+            for option, given in (("--y", y), ("--query", query)):
+                if given is not None:
+                    raise WrongCall(
+                        f"{option} is of --to gpt2, whose bound is for a box of prompts"
+                    )
+            into = _new(output)
+            parameters = _parameters(found, settings or (), n, entries)
+            _graph(to, found, parameters, numbers, examples, into, output)
+        else:
+            if numbers is not None:
+                raise WrongCall("--numbers is not for --to gpt2; a GPT-2 is in float32")
+            sizes = [entries, positive("y", y or "1"), positive("query", query or x)]
+            into = _new(output)
+            parameters = _parameters(found, settings or (), n, entries)
+            _gpt2(name, found.build(parameters), n, sizes, into, output)
     except (NoExport, NoCertificate) as error:
         raise WrongCall(str(error)) from None
-    needed, most = (
-        2 + made.checkpoint.copies.count * examples,
-        made.checkpoint.config["n_positions"],
-    )
+
+
+def _gpt2(name: str, witness: Any, n: int, sizes: list[Any], into: Path, output: str) -> None:
+    from ..checks.bounds.balls import at_most
+    from ..exports import folder
+    from ..exports.spectrum import PromptBox
+    from ..inputs.errors import WrongCall
+    from ..inputs.settings import call
+
+    made = folder.export(name, witness, PromptBox(witness.d, n, *sizes))
+    config, copies = made.checkpoint.config, made.checkpoint.copies.count
+    needed, most = 2 + copies * n, config["n_positions"]
     if needed > most:
-        raise WrongCall(
-            f"--n {examples}: with a query these are {needed} tokens, of {most} at most"
-        )
+        raise WrongCall(f"--n {n}: with a query these are {needed} tokens, of {most} at most")
     bound = made.certificate.bounds["float32"]
     if bound == float("inf"):
         raise WrongCall(f"{name}: no bound is finite for {made.box.words} and these parameters")
-    into.mkdir(parents=True)
-    for file, content in made.files().items():
-        write(into / file, content)
-    config = made.checkpoint.config
+    _write_folder(into, made.files())
     shape = f"{witness.layers} layers, {config['n_head']} heads, {config['n_embd']} units"
     cost = at_most(made.certificate.architecture)
     for line in (
         f"{name}  {call(witness.parameters)}",
-        f"GPT-2  {shape}; the examples {made.checkpoint.copies.count} times",
+        f"GPT-2  {shape}; the examples {copies} times",
         f"error  at most {at_most(bound)} in float32, {cost} in exact arithmetic (enclosed)",
         f"       for {made.box.words}",
         f"wrote  {output}; next: witness check {output}",
@@ -81,8 +118,53 @@ def export(
         typer.echo(line)
 
 
-def _new_folder(output: str) -> Path:
-    """The folder, which is not there or empty. Raises WrongCall."""
+def _graph(
+    to: str,
+    found: Any,
+    parameters: dict[str, Any],
+    numbers: str | None,
+    n: int | None,
+    into: Path,
+    output: str,
+) -> None:
+    from ..exports import graphs
+    from ..inputs.errors import WrongCall
+    from ..inputs.files import write
+    from ..inputs.settings import call
+
+    form, numbers = graphs.forms()[to], numbers or graphs.NUMBERS[0]
+    if numbers not in graphs.NUMBERS:
+        raise WrongCall(f"--numbers takes {' or '.join(graphs.NUMBERS)}, not {numbers!r}")
+    if into.suffix not in ("", form.suffix):
+        raise WrongCall(f"{output}: a file of --to {to} ends in {form.suffix}; else it is a folder")
+    witness = found.build(parameters)
+    made = graphs.export(to, found.name, parameters, witness, numbers, n)
+    if into.suffix:
+        write(into, made.content)
+    else:
+        card = graphs.card(made, witness).encode()
+        _write_folder(into, {form.file: made.content, "README.md": card})
+    inputs = ", ".join(f"{k} ({', '.join(map(str, v))})" for k, v in made.about["inputs"].items())
+    said = [f"{what} {made.about[what]}" for what in form.more]
+    for line in (
+        f"{found.name}  {call(parameters)}",
+        f"{to:6} {', '.join([numbers, *said])}: {inputs}",
+        f"error  {made.found}",
+        f"wrote  {output}{f'; next: witness check {output}' if made.checked else ''}",
+    ):
+        typer.echo(line)
+
+
+def _write_folder(into: Path, files: dict[str, bytes]) -> None:
+    from ..inputs.files import write
+
+    into.mkdir(parents=True)
+    for file, content in files.items():
+        write(into / file, content)
+
+
+def _new(output: str) -> Path:
+    """The path, where nothing is, or an empty folder. Raises WrongCall."""
     from ..inputs.errors import WrongCall
 
     path = Path(output)

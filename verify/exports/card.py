@@ -19,12 +19,27 @@ folder = sys.argv[1] if len(sys.argv) > 1 else "."
 model = GPT2Model.from_pretrained(folder, attn_implementation="eager").eval()
 io = {k: np.array(v) for k, v in json.load(open(f"{folder}/witness.json"))["io"].items()}
 
-def predict(X, y, queries):  # (n, d), (n,), (m, d) -> (m,)
+def tokens(X, y, queries):  # (n, d), (n,), (m, d) -> inputs_embeds (1, tokens, units)
     examples, sink = np.column_stack([X, y]) @ io["example"], np.zeros_like(io["roles"][:1])
     copies = [examples + role for role in io["roles"][:-1]]
-    tokens = np.concatenate([sink, *copies, queries @ io["query"] + io["roles"][-1]])
-    out = model(inputs_embeds=torch.tensor(tokens[None], dtype=torch.float32)).last_hidden_state
-    return out[0, -len(queries):].detach().double().numpy() @ io["readout"]
+    rows = np.concatenate([sink, *copies, queries @ io["query"] + io["roles"][-1]])
+    return torch.tensor(rows[None], dtype=torch.float32)
+
+def predict(X, y, queries):  # -> (m,)
+    last = model(inputs_embeds=tokens(X, y, queries)).last_hidden_state
+    return last[0, -len(queries):].detach().double().numpy() @ io["readout"]
+"""
+LENS = """from transformer_lens.model_bridge import TransformerBridge
+
+bridge = TransformerBridge.boot_transformers(folder, device="cpu")
+slots = json.load(open(f"{folder}/witness.json"))["slots"]
+
+def seen(X, y, queries):  # the prediction (m,), and what each slot holds after every block
+    cache = bridge.run_with_cache(tokens(X, y, queries))[1]
+    held = {name: one[0].detach().double().numpy() for name, one in cache.items()}
+    streams = [held[f"blocks.{i}.hook_resid_post"] for i in range(bridge.cfg.n_layers)]
+    return held["ln_final.hook_out"][-len(queries):] @ io["readout"], [
+        {name: stream @ np.array(rows).T for name, rows in slots.items()} for stream in streams]
 """
 
 
@@ -61,6 +76,15 @@ With nothing but transformers and numpy:
 
 Prompts enter as `inputs_embeds`: a sink, the n examples {repeated}, m queries. These are
 {tokens} tokens of {config["n_positions"]} at most, so n is at most {most} for one query.
+
+In TransformerLens, 4.3 or newer, after these lines:
+
+```python
+{LENS}```
+
+Its bridge runs the checkpoint as it is; nothing is folded, and `enable_compatibility_mode`, which
+folds and centres, is not for it. It computes layer norms in other steps than torch: there the bound
+below was seen to hold, and is not proved.
 
 ## How far off it is
 

@@ -21,6 +21,7 @@ from ..claim import Budget, Check, CheckResult, Claim, Differs, check
 from ..inputs.errors import WrongCall
 from ..report.as_json import dumps
 from .card import card
+from .parameters import as_json, from_json, number
 from .prompts import drawn
 from .running import Exported, Missing
 from .search import Certificate, certificate
@@ -64,7 +65,7 @@ class Export:
             "schema": SCHEMA,
             "to": "gpt2",
             "name": self.name,
-            "parameters": {k: _text(v) for k, v in self.witness.parameters.items()},
+            "parameters": {k: as_json(v) for k, v in self.witness.parameters.items()},
             "digest": self.witness.digest,
             "constants": asdict(proved.constants),
             "box": box,
@@ -80,12 +81,6 @@ class Export:
             },
             **truth(self.witness, proved.constants, made, self.box),
         }
-
-
-def _text(value: Any) -> Any:
-    if isinstance(value, (tuple, list)):
-        return [_text(entry) for entry in value]
-    return value if value is None or isinstance(value, (str, bool, int)) else str(value)
 
 
 def export(
@@ -123,13 +118,13 @@ def read(folder: str | Path) -> Export:
             raise WrongCall(f"{path}: its schema is {said['schema']!r}, not {SCHEMA!r}")
         box = PromptBox(
             int(said["box"]["d"]), int(said["box"]["n"]),
-            *(exact(_number(said["box"][key])) for key in ("x", "y", "query")),
+            *(exact(number(said["box"][key])) for key in ("x", "y", "query")),
         )  # fmt: skip
         constants = Constants(
             said["constants"]["pairs"], said["constants"]["sink"], said["constants"]["unit"],
             tuple(tuple(row) for row in said["constants"]["scales"]),
         )  # fmt: skip
-        parameters = {k: _value(v) for k, v in said["parameters"].items()}
+        parameters = {k: from_json(v) for k, v in said["parameters"].items()}
         witness = constructions.build(said["name"], **parameters)
     except WrongCall:
         raise
@@ -137,24 +132,6 @@ def read(folder: str | Path) -> Export:
         words = " ".join(str(error).split()) or type(error).__name__
         raise WrongCall(f"{path} is not what an export writes: {words}") from None
     return export(said["name"], witness, box, constants)
-
-
-def _number(text: Any) -> Any:
-    from fractions import Fraction
-
-    return Fraction(str(text))
-
-
-def _value(value: Any) -> Any:
-    """A parameter as JSON has it: fractions are text."""
-    if isinstance(value, list):
-        return tuple(_value(entry) for entry in value)
-    if isinstance(value, str):
-        try:
-            return _number(value)
-        except ValueError:
-            return value
-    return value
 
 
 # -- the claim --------------------------------------------------------------------------------

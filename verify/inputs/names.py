@@ -280,11 +280,9 @@ class Chosen:
 
 
 def choose(names: Sequence[str], variant: str = "all") -> list[Chosen]:
-    """Claims by id, by paper ("fu2023" for all "fu2023.…"), from Python files, or of folders that
+    """Claims by id, by paper ("fu2023" for all "fu2023.…"), from Python files, or of what
     `witness export` wrote; no names: all built-in ones. Each once, in order. Raises WrongCall.
     """
-    from ..exports.folder import claims_of, is_export
-
     if not names:
         made = [Chosen(c) for c in builtin() if variant in ("all", c.variant)]
         if not made:
@@ -294,11 +292,13 @@ def choose(names: Sequence[str], variant: str = "all") -> list[Chosen]:
     for name in names:
         if split(name) is not None:
             found = _of_file(name)
-        elif is_export(name):
-            found = [Chosen(one) for one in claims_of(name)]
+        elif Path(name).exists() and (exported := _of_export(name)):
+            found = exported
         else:
             id = claim_of(name)
             found = [Chosen(c) for c in builtin() if c.id == id or c.id.startswith(f"{id}.")]
+            if not found and name.endswith((".onnx", ".safetensors", ".pt2")):
+                raise WrongCall(f"there is no file {name}")
             if not found and ("/" in name or Path(name).exists()):
                 raise WrongCall(f"{name} is no claim file; a file of claims ends in .py")
         kept = [one for one in found if variant in ("all", one.claim.variant)]
@@ -309,6 +309,17 @@ def choose(names: Sequence[str], variant: str = "all") -> list[Chosen]:
             raise WrongCall(unknown(name, "claim"))
         made += [one for one in kept if one not in made]
     return made
+
+
+def _of_export(name: str) -> list[Chosen]:
+    """The claim of what `witness export` wrote; none of anything else. Raises WrongCall."""
+    from ..exports.folder import claims_of, is_export
+    from ..exports.graph_claims import claims_of_graph, graph_file
+
+    if is_export(name):
+        return [Chosen(one) for one in claims_of(name)]
+    file = graph_file(name)
+    return [] if file is None else [Chosen(one) for one in claims_of_graph(file)]
 
 
 def _of_file(name: str) -> list[Chosen]:

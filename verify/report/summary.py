@@ -81,8 +81,8 @@ def look_next(
 
 
 def _of_a_folder(made: Report) -> bool:
-    """Whether it is an exported folder's claim, which no other command knows by its id."""
-    return getattr(made.claim.checks, "__module__", "").endswith(".exports.folder")
+    """Whether it is the claim of an export, which no other command knows by its id."""
+    return ".exports." in getattr(made.claim.checks, "__module__", "")
 
 
 def _interest(made: Report) -> int:
