@@ -163,6 +163,55 @@ def test_the_picture_follows_the_data(browser, folder) -> None:
     assert data(browser, "w") != before
 
 
+# -- points that are moved -------------------------------------------------------------------------
+
+WITH_POINTS = [name for kind in ("examples", "selection", "kernel", "basis") for name in drawn(kind)]
+
+
+def prediction_is_pythons(browser: driver.Browser, name: str) -> None:
+    """The page's prediction, in its picture too, and its table are of the prompt as it is now."""
+    now = browser.js("page.app.data")
+    X, y, queries = (np.array(now[part], dtype=float) for part in ("X", "y", "queries"))
+    parameters = lesson_parameters(name)
+    steps = {key: browser.js(f"page.app.parameters.{key}") for key in STEP_SIZES & parameters.keys()}
+    made = constructions.build(name, **parameters | steps)  # a step size follows the prompt
+    at_layer(browser, made.layers)
+    assert data(browser, "prediction")[0] == pytest.approx(made.predict(X, y, queries), abs=1e-9)
+    typed = browser.js("[...document.querySelectorAll('#table [data-entry]')].map((e) => e.value)")
+    rows = [*np.column_stack([X, y]).ravel(), *queries.ravel()]
+    assert [float(text) for text in typed] == pytest.approx(rows)
+
+
+STEP_SIZES = {"alpha", "step_size"}
+
+
+@pytest.mark.parametrize("by", ["mouse", "finger", "keys"])
+@pytest.mark.parametrize("name", WITH_POINTS)
+def test_a_point_of_the_picture_is_moved_and_all_follows(browser, folder, name, by) -> None:
+    open_page(browser, folder, name)
+    for which in ("1", "query"):  # the query has no y to be moved to
+        point = f"#picture [data-example='{which}']"
+        x = "page.app.data.queries[0]" if which == "query" else f"page.app.data.X[{which}]"
+        before = browser.js(f"[{x}, page.app.data.y[1]]")
+        if by == "keys":
+            browser.js(f'document.querySelector("{point}").focus()')
+            for key in ("ArrowRight", "ArrowUp"):
+                browser.key(key)
+        else:
+            (browser.drag if by == "mouse" else browser.swipe)(point, 24, -18)
+        after = browser.js(f"[{x}, page.app.data.y[1]]")
+        assert after[0] != before[0] and (after[1] > before[1]) == (which == "1")
+        if name == "kernel_regression":  # its inputs have one length
+            assert np.linalg.norm(after[0]) == pytest.approx(1)
+        assert browser.js("scrollY") == 0
+        assert browser.js("document.activeElement.dataset.example") == which
+        prediction_is_pythons(browser, name)
+    now, fragment = browser.js("[page.app.data, location.hash]")
+    browser.open(folder / f"{name}.html", fragment)
+    assert browser.js("page.app.data") == now  # the address carries what was moved
+    assert browser.errors == []
+
+
 @pytest.mark.parametrize("d", [1, 3, 4])
 @pytest.mark.parametrize(
     "name", ["gradient_descent", "newton", "bayes_ridge", "lasso", "hyperpower"]

@@ -51,6 +51,7 @@ SCRIPTS = (
     "scripts/state/table.js",
     "scripts/state/controls.js",
     "scripts/pictures/panel.js",
+    "scripts/pictures/handles.js",
     "scripts/pictures/descent.js",
     "scripts/pictures/inverse.js",
     "scripts/pictures/data.js",

@@ -15,10 +15,11 @@ function renderPicture() {
   if (!model) return fill(byId("picture-figure"), "<p>There is no transformer of this size.</p>");
   const picture = PICTURES[DATA.picture.kind], k = Math.min(app.layer, model.witness.layers.length);
   const sizes = pictureSizes(picture.parts);
+  planes.clear();
   const drawn = picture.draw(model, k, sizes).map(([title, svg, said], i) => {
     const { W, H } = sizes[i];
     return `<figure class="picture-part" style="width:${W}px"><figcaption>${title}</figcaption>
-      <svg width="${W}" height="${H}" viewBox="0 0 ${W} ${H}" role="img" aria-label="${escapeText(said)}">${svg}</svg></figure>`;
+      <svg width="${W}" height="${H}" viewBox="0 0 ${W} ${H}" role="${planes.has(i) ? "group" : "img"}" aria-label="${escapeText(said)}">${svg}</svg></figure>`;
   });
   fill(byId("picture-figure"), drawn.join(""));
 }
