@@ -282,22 +282,11 @@ function pointMoved(keys) {
   change(false);
 }
 
-// Until the pointer is let go, or taken away by the browser.
-function followPointer(move, done) {
-  const end = () => {
-    window.removeEventListener("pointermove", move);
-    for (const kind of ["pointerup", "pointercancel"]) window.removeEventListener(kind, end);
-    done();
-    remember(true);
-  };
-  window.addEventListener("pointermove", move);
-  for (const kind of ["pointerup", "pointercancel"]) window.addEventListener(kind, end);
-}
-
 document.addEventListener("keyup", ({ target, key }) => {
   if (target.dataset && (target.dataset.point || target.dataset.example) && key.startsWith("Arrow")) remember(true);
 });
 
+movedByTouch(byId("plot"), "[data-point]");
 byId("plot").addEventListener("pointerdown", (event) => {
   const point = event.target.closest("[data-point]");
   if (!point) return;
@@ -306,5 +295,5 @@ byId("plot").addEventListener("pointerdown", (event) => {
   app.range = range;
   point.focus();
   const svg = byId("points"), frame = plotOf(range);
-  followPointer((at) => placePoint(j, ...underPointer(svg, frame, at)), () => { app.range = null; renderPlot(); });
+  followPointer((at) => placePoint(j, ...underPointer(svg, frame, at)), () => { app.range = null; renderPlot(); remember(true); });
 });

@@ -51,6 +51,7 @@ function moveHeld(event) {
   placeHeld(dataset, at(x) + across * step, asked ? 0 : app.data.y[Number(dataset.example)] + 0.1 * up);
 }
 
+if (byId("picture")) movedByTouch(byId("picture"), "[data-example]");
 document.addEventListener("pointerdown", (event) => {
   const point = event.target.closest("[data-example]");
   if (!point) return;
@@ -60,5 +61,5 @@ document.addEventListener("pointerdown", (event) => {
   grasped = { part, ...planes.get(part) };
   point.focus({ preventScroll: true });
   const svg = point.ownerSVGElement, { frame } = grasped;
-  followPointer((at) => placeHeld(held, ...underPointer(svg, frame, at)), () => { grasped = null; renderPicture(); });
+  followPointer((at) => placeHeld(held, ...underPointer(svg, frame, at)), () => { grasped = null; renderPicture(); remember(true); });
 });
