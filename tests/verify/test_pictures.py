@@ -20,6 +20,7 @@ from verify import page as explain
 from verify.page import build
 from verify.page.lesson import Lesson
 from verify.page.pictures import CAPTIONS, picture_of
+from verify.page.shared import held_in
 
 pytestmark = pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
 
@@ -92,6 +93,7 @@ def test_the_picture_is_on_the_first_screen_and_moves_with_every_layer(
     browser, folder, name
 ) -> None:
     open_page(browser, folder, name)
+    assert (folder / f"{name}.html").stat().st_size < 600_000
     for width, height in SCREENS:
         browser.size(width, height)
         browser.js(
@@ -166,7 +168,8 @@ def test_the_picture_follows_the_data(browser, folder) -> None:
 
 # -- points that are moved -------------------------------------------------------------------------
 
-WITH_POINTS = [name for kind in ("examples", "selection", "kernel", "basis") for name in drawn(kind)]
+POINTS = ("examples", "selection", "kernel", "basis")
+STEP_SIZES = {"alpha", "step_size"}
 
 
 def prediction_is_pythons(browser: driver.Browser, name: str) -> None:
@@ -174,8 +177,9 @@ def prediction_is_pythons(browser: driver.Browser, name: str) -> None:
     now = browser.js("page.app.data")
     X, y, queries = (np.array(now[part], dtype=float) for part in ("X", "y", "queries"))
     parameters = lesson_parameters(name)
-    steps = {key: browser.js(f"page.app.parameters.{key}") for key in STEP_SIZES & parameters.keys()}
-    made = constructions.build(name, **parameters | steps)  # a step size follows the prompt
+    steps = STEP_SIZES & parameters.keys()  # they follow the prompt
+    parameters |= {key: browser.js(f"page.app.parameters.{key}") for key in steps}
+    made = constructions.build(name, **parameters)
     at_layer(browser, made.layers)
     assert data(browser, "prediction")[0] == pytest.approx(made.predict(X, y, queries), abs=1e-9)
     typed = browser.js("[...document.querySelectorAll('#table [data-entry]')].map((e) => e.value)")
@@ -183,10 +187,7 @@ def prediction_is_pythons(browser: driver.Browser, name: str) -> None:
     assert [float(text) for text in typed] == pytest.approx(rows)
 
 
-STEP_SIZES = {"alpha", "step_size"}
-
-
-@pytest.mark.parametrize("name", WITH_POINTS)
+@pytest.mark.parametrize("name", [name for kind in POINTS for name in drawn(kind)])
 def test_a_point_of_the_picture_is_moved_and_all_follows(browser, folder, name) -> None:
     open_page(browser, folder, name)
 
@@ -470,8 +471,7 @@ def test_the_page_of_a_claim_opens_with_the_picture_that_suits_its_transformer(
     explain.write_page(name, {}, path)
     browser.size(1280, 720)
     browser.open(path)
-    shown = browser.js("JSON.parse(document.getElementById('data').textContent).picture")
-    assert shown["kind"] == kind
+    assert held_in(path.read_text())["picture"]["kind"] == kind
     for k in range(browser.js("page.app.layers") + 1):
         at_layer(browser, k)
         parts = browser.js(
