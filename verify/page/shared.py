@@ -24,14 +24,15 @@ PLACE = re.compile("\0([@#])([0-9]+)\0")  # of a part, as a text or as a number
 class Parts:
     """The different parts of a value, each after those inside of it."""
 
-    keys: list[tuple[Any, ...]] = field(default_factory=list)  # kind, names, what is inside
-    numbers: dict[tuple[Any, ...], int] = field(default_factory=dict)
+    keys: list[tuple[str, Any, tuple[int, ...]]] = field(default_factory=list)
+    """Of each its kind, its names or its text, and what is inside."""
+    numbers: dict[Any, int] = field(default_factory=dict)
     uses: Counter[int] = field(default_factory=Counter)  # inside how many others
     named: Counter[tuple[str, ...]] = field(default_factory=Counter)  # objects with these names
 
     def add(self, value: Any) -> int:
         """The number of this part, which is that of any equal one."""
-        key: tuple[Any, ...]
+        key: tuple[str, Any, tuple[int, ...]]
         if isinstance(value, dict):
             key = ("object", tuple(value), tuple(self.add(one) for one in value.values()))
         elif isinstance(value, (list, tuple)):
@@ -42,8 +43,8 @@ class Parts:
             self.numbers[key] = len(self.keys)
             self.keys.append(key)
             self.uses.update(key[2])
-            if key[0] == "object":
-                self.named[key[1]] += 1
+            if isinstance(value, dict):
+                self.named[tuple(value)] += 1
         return self.numbers[key]
 
 

@@ -252,7 +252,7 @@ class Story:
         title = (
             f"Layer {k}: {self.lesson.titled(name)}" if layer else "The prompt enters the stream"
         )
-        heads, shown, tokens = "", self.witness.layout, range(len(self.labels))
+        heads, shown, tokens = "", self.witness.layout, [*range(len(self.labels))]
         if layer is not None and self.witness.layers > LONG:
             # a long chain shows what each layer changes; the rest is one click away
             shown, tokens = changes(shown, slots, before)

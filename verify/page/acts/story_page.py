@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..build import resource, script, style
 from ..shared import embedded
+from ..site.links import beside
 from .cards import CARDS, Card, coloured
 from .weights import weights
 
@@ -52,7 +53,7 @@ def card_html(number: int, card: Card) -> str:
         f'<article class="card" id="card-{number}" tabindex="-1" aria-labelledby="title-{number}">'
         f'<h2 id="title-{number}"><span class="card-number">{number}</span>{card.title}</h2>'
         f'{text}{card.extra}<p class="task"><b>Try it.</b> {card.task}</p>'
-        f"{answer if card.answer else ''}</article>"
+        f"{answer if card.answer else ''}{beside(card.pages)}</article>"
     )
 
 
