@@ -38,7 +38,7 @@ function renderPictureBar(model) {
 // Every part gets the width that it asks for, and the height that is left of the first screen.
 function pictureSizes(parts) {
   const figure = byId("picture-figure"), { paddingLeft, paddingRight } = getComputedStyle(figure);
-  const wide = figure.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight), narrow = wide < 640;
+  const wide = Math.max(160, figure.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight)), narrow = wide < 640;
   const rows = narrow ? parts.length : 1, gap = 16, titles = 22;
   const above = figure.getBoundingClientRect().top + window.scrollY;
   const below = byId("picture").getBoundingClientRect().bottom - figure.getBoundingClientRect().bottom;
