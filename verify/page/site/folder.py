@@ -212,6 +212,7 @@ def index_page(taught: Sequence[Made], told: Sequence[Made]) -> str:
 
 KEY = (
     "In each picture layers follow each other to the right; the rows are the slots of memory that "
-    "every token has. The darker, the larger what is in it; a dot says that this layer wrote it. "
+    "every token has. The fuller the colour, the larger what is in it; a dot says that this layer "
+    "wrote it. "
     "An arc is a layer of attention, a bend one of an MLP."
 )
