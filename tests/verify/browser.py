@@ -205,6 +205,15 @@ class Browser:
             self.mouse("mouseMoved", x + part * dx, y + part * dy)
         self.mouse("mouseReleased", x + dx, y + dy)
 
+    def swipe(self, selector: str, dx: float, dy: float) -> None:
+        """The same with a finger."""
+        x, y = self.centre(selector)
+        places = [(x, y), (x + 0.5 * dx, y + 0.5 * dy), (x + dx, y + dy)]
+        for kind, at in zip(("touchStart", "touchMove", "touchMove"), places):
+            points = [{"x": at[0], "y": at[1]}]
+            self.send("Input.dispatchTouchEvent", type=kind, touchPoints=points)
+        self.send("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
     def type(self, selector: str, text: str) -> None:
         """Puts text into a field and commits it, as leaving the field does."""
         self.js(

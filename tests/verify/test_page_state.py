@@ -536,6 +536,29 @@ def test_a_figure_is_saved_as_svg_with_its_styles_and_as_png(opened: Any, figure
     assert colours > 10  # something is drawn
 
 
+def test_a_saved_figure_carries_the_font_of_its_formulas(opened: Any, tmp_path: Path) -> None:
+    page = opened("newton", "#layer=3")
+    page.wait("document.querySelector('#stream .files') !== null")
+    text = page.js("page.figureSvg(document.querySelector('#stream .board')).text")
+    path = tmp_path / "board.svg"
+    path.write_text(text, encoding="utf-8")
+    page.open(path)
+    page.js("document.fonts.ready")
+    for domain in ("DOM", "CSS"):
+        page.send(f"{domain}.enable")
+    root = page.send("DOM.getDocument", depth=-1)["root"]["nodeId"]
+    found = page.send("DOM.querySelectorAll", nodeId=root, selector="text[style*='Witness Math']")
+    fonts = [
+        (font["familyName"], font["isCustomFont"])
+        for node in found["nodeIds"]
+        for font in page.send("CSS.getPlatformFontsForNode", nodeId=node)["fonts"]
+    ]
+    assert len(fonts) > 4 and set(fonts) == {("STIX Two Math", True)}
+    assert {"\U0001d465", "\U0001d440"} < set(text)  # x and M as a formula has them
+    other = opened("newton", "#layer=3").js("page.figureSvg(document.querySelector('#error svg'))")
+    assert "font-face" not in other["text"]  # which has none
+
+
 def test_the_menu_of_a_figure_gives_a_file(opened: Any, tmp_path: Path) -> None:
     page = opened("newton")
     page.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from verify import page as explain
 from verify.page import build
 from verify.page.lesson import Lesson
 from verify.page.pictures import CAPTIONS, picture_of
+from verify.page.shared import held_in
 
 pytestmark = pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
 
@@ -91,6 +93,7 @@ def test_the_picture_is_on_the_first_screen_and_moves_with_every_layer(
     browser, folder, name
 ) -> None:
     open_page(browser, folder, name)
+    assert (folder / f"{name}.html").stat().st_size < 600_000
     for width, height in SCREENS:
         browser.size(width, height)
         browser.js(
@@ -161,6 +164,56 @@ def test_the_picture_follows_the_data(browser, folder) -> None:
     before = data(browser, "w")
     browser.js("page.app.data.y[0] = -5, page.change(false)")
     assert data(browser, "w") != before
+
+
+# -- points that are moved -------------------------------------------------------------------------
+
+POINTS = ("examples", "selection", "kernel", "basis")
+STEP_SIZES = {"alpha", "step_size"}
+
+
+def prediction_is_pythons(browser: driver.Browser, name: str) -> None:
+    """The page's prediction, in its picture too, and its table are of the prompt as it is now."""
+    now = browser.js("page.app.data")
+    X, y, queries = (np.array(now[part], dtype=float) for part in ("X", "y", "queries"))
+    parameters = lesson_parameters(name)
+    steps = STEP_SIZES & parameters.keys()  # they follow the prompt
+    parameters |= {key: browser.js(f"page.app.parameters.{key}") for key in steps}
+    made = constructions.build(name, **parameters)
+    at_layer(browser, made.layers)
+    assert data(browser, "prediction")[0] == pytest.approx(made.predict(X, y, queries), abs=1e-9)
+    typed = browser.js("[...document.querySelectorAll('#table [data-entry]')].map((e) => e.value)")
+    rows = [*np.column_stack([X, y]).ravel(), *queries.ravel()]
+    assert [float(text) for text in typed] == pytest.approx(rows)
+
+
+@pytest.mark.parametrize("name", [name for kind in POINTS for name in drawn(kind)])
+def test_a_point_of_the_picture_is_moved_and_all_follows(browser, folder, name) -> None:
+    open_page(browser, folder, name)
+
+    def keys(point: str, *_: float) -> None:
+        browser.js(f'document.querySelector("{point}").focus()')
+        for key in ("ArrowRight", "ArrowUp"):
+            browser.key(key)
+
+    for which, moved in product(("0", "query"), (browser.drag, browser.swipe, keys)):
+        point = f"#picture [data-example='{which}']"
+        x = "page.app.data.queries[0]" if which == "query" else f"page.app.data.X[{which}]"
+        browser.centre(point)  # in sight
+        before, scrolled = browser.js(f"[{x}, page.app.data.y[0]]"), browser.js("scrollY")
+        moved(point, 24, -60)
+        after = browser.js(f"[{x}, page.app.data.y[0]]")
+        assert after[0] != before[0]
+        assert (after[1] > before[1]) == (which == "0")  # the query has no y to be moved to
+        if name == "kernel_regression":  # its inputs have one length
+            assert np.linalg.norm(after[0]) == pytest.approx(1)
+        assert browser.js("scrollY") == scrolled  # a finger moves the point, not the page
+        assert browser.js("document.activeElement.dataset.example") == which
+    prediction_is_pythons(browser, name)
+    now, fragment = browser.js("[page.app.data, location.hash]")
+    browser.open(folder / f"{name}.html", fragment)
+    assert browser.js("page.app.data") == now  # the address carries what was moved
+    assert browser.errors == []
 
 
 @pytest.mark.parametrize("d", [1, 3, 4])
@@ -418,8 +471,7 @@ def test_the_page_of_a_claim_opens_with_the_picture_that_suits_its_transformer(
     explain.write_page(name, {}, path)
     browser.size(1280, 720)
     browser.open(path)
-    shown = browser.js("JSON.parse(document.getElementById('data').textContent).picture")
-    assert shown["kind"] == kind
+    assert held_in(path.read_text())["picture"]["kind"] == kind
     for k in range(browser.js("page.app.layers") + 1):
         at_layer(browser, k)
         parts = browser.js(

@@ -17,7 +17,8 @@ import constructions
 from verify import kept
 from verify.claim import builtin
 from verify.command.cli import main
-from verify.page import pages, report_page
+from verify.page import pages, report_page, write_story
+from verify.page.acts.cards import CARDS
 from verify.page.misfit import misfit_html
 from verify.page.site import documents, folder, links, markdown, notebook, reference
 from verify.papers import paper_of
@@ -78,6 +79,20 @@ def test_every_page_leads_to_the_index_and_the_next_one_until_all_were_seen(site
     assert set(seen[last - len(told) : last]) == told
     assert seen.index("gradient_descent.html") < seen.index("newton.html")
     assert set(names) <= set(seen)
+
+
+def test_cards_of_the_story_lead_to_pages_and_these_back(site: Path, tmp_path: Path) -> None:
+    told = {i: dict(card.pages) for i, card in enumerate(CARDS, start=1) if card.pages}
+    assert "fu2023.theorem5.1" in told[8] and "newton" in told[7]
+    text = read(site / "story.html")
+    for i, said in told.items():
+        card = re.search(rf'<article class="card" id="card-{i}".*?</article>', text, re.S)
+        assert card and hrefs(card[0]) == [f"{name}.html" for name in said]
+        for name in said:
+            assert f"story.html#card-{i}" in hrefs(read(site / f"{name}.html"))
+    write_story(tmp_path / "story.html")  # alone it has none of them beside it
+    alone = re.sub("<!--.*?-->", "", read(tmp_path / "story.html"), flags=re.S)
+    assert all(href.startswith(("#", "data:")) for href in hrefs(alone))
 
 
 def test_every_page_about_a_paper_links_to_it(site: Path) -> None:

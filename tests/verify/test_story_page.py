@@ -345,10 +345,11 @@ def test_one_sign_of_six_mends_the_printed_proof(still) -> None:
 # -- what a reader does --------------------------------------------------------------------------
 
 
-def test_a_point_that_is_dragged_changes_all_three_pictures(still) -> None:
+@pytest.mark.parametrize("moved", [driver.Browser.drag, driver.Browser.swipe])
+def test_a_point_that_is_dragged_changes_all_three_pictures(still, moved) -> None:
     still.js("page.story.layer = 3, page.recomputed(0)")
     before, data = drawn(still), prompt(still)
-    still.drag('[data-point="3"]', 20, -60)
+    moved(still, '[data-point="3"]', 20, -60)
     after = drawn(still)
     assert all(before[kind] and before[kind] != after[kind] for kind in MOVED)
     X, y, _ = prompt(still)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -15,6 +14,7 @@ from ..inputs.files import reason
 from ..inputs.settings import exact_number
 from .drawn_prompt import drawn_prompt
 from .export import said
+from .shared import held_in
 
 MOST_EXAMPLES = 32  # that the controls of a page offer
 SEEDS = 2**32
@@ -122,10 +122,12 @@ def _data(page: str, name: str) -> dict[str, Any]:
             html = path.read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             raise WrongCall(f"{path}: cannot be read: {reason(error)}") from None
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.S)
-    if found is None:
-        raise WrongCall(f"{page or name} is no page that runs a witness")
-    made: dict[str, Any] = json.loads(found[1])
+    try:
+        made: dict[str, Any] = held_in(html)
+    except (ValueError, LookupError):
+        made = {}
+    if "sides" not in made:  # the story runs some, too
+        raise WrongCall(f"{page or name} is no page that runs a witness, or of another version")
     return made
 
 

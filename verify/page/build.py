@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
@@ -28,11 +27,13 @@ from .lessons import GENERAL, lessons
 from .mathml import plain
 from .pictures import picture_of
 from .readable import pattern_words
+from .shared import embedded
 from .site.links import cited
 from .story import given, story, tones
 
 WIDEST = 200  # hidden units of a stream that a reader can still scroll through
 SCRIPTS = (
+    "scripts/shared.js",
     "scripts/matrix.js",
     "scripts/rule.js",
     "scripts/interpreter.js",
@@ -51,6 +52,7 @@ SCRIPTS = (
     "scripts/state/table.js",
     "scripts/state/controls.js",
     "scripts/pictures/panel.js",
+    "scripts/pictures/handles.js",
     "scripts/pictures/descent.js",
     "scripts/pictures/inverse.js",
     "scripts/pictures/data.js",
@@ -90,6 +92,14 @@ def style(sheets: tuple[str, ...] = STYLES) -> str:
         lambda found: f'url("data:font/woff2;base64,{_base64(found[1])}")',
         "\n".join((*(resource(file) for file in sheets), tones())),
     )
+
+
+@lru_cache(maxsize=2)
+def script(files_: tuple[str, ...]) -> str:
+    """These scripts as one, without the lines of comment and the indentation."""
+    lines = (line.strip() for file in files_ for line in resource(file).splitlines())
+    told = "\n".join(line for line in lines if line and not line.startswith("//"))
+    return f'(function () {{\n"use strict";\n{told}\n}})();'
 
 
 def _base64(name: str) -> str:
@@ -242,7 +252,6 @@ def page(
         **(extra or {}),
     }
     text = resource("page.html")
-    script = '"use strict";\n' + "\n".join(resource(file) for file in SCRIPTS)
     parts = {
         "title": plain(title),
         "name": plain(name),
@@ -256,8 +265,8 @@ def page(
         "exercises": exercises(lesson),
         "link": '<a href="#exercises">Exercises</a>' if lesson.exercises else "",
         "style": style(),
-        "data": json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/"),
-        "script": f"(function () {{\n{script}\n}})();",
+        "data": embedded(data),
+        "script": script(SCRIPTS),
     }
     for key, value in parts.items():
         text = text.replace(f"<!--{key}-->", value)

@@ -14,6 +14,7 @@ from .mathml import plain
 MOST = 8  # columns, and cells along a side, that are drawn one by one
 WIDE, HIGH, GAP = 52, 84, 30  # of a column
 CELL = 34
+NAMED = 290  # wide enough for what stands below the columns
 
 
 def misfit_html(misfit: Mapping[str, Any] | None) -> str:
@@ -87,7 +88,7 @@ def _columns(misfit: Mapping[str, Any]) -> tuple[str, str]:
     right = max(left.values()) + WIDE
     parts += [arrow, _forward(min(left.values()), right, top + HIGH + 24)]
     height = top + HIGH + 56
-    return _svg(right + 8, height, caption, "".join(parts)), caption
+    return _svg(max(right + 8, NAMED), height, caption, "".join(parts)), caption
 
 
 def _places(columns: int, s: int, t: int) -> list[int | None]:
@@ -109,7 +110,10 @@ def _forward(left: float, right: float, y: float) -> str:
         line
         + head
         + _text(
-            (left + right) / 2, y + 20, "columns of the prompt, later ones to the right", "small"
+            max((left + right) / 2, NAMED / 2),
+            y + 20,
+            "columns of the prompt, later ones to the right",
+            "small",
         )
     )
 

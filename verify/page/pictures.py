@@ -22,18 +22,18 @@ CAPTIONS: Mapping[str, str] = {
     "inverse": "S stretches a direction by s and M by m; every layer makes the bars longer by the "
     "same factor, and with them the correct digits, until M·S leaves the unit circle alone.",
     "examples": "The example in orange is being read: the fit turns towards it, and of the weights "
-    "that are likely those stay that lie near its own line of weights that fit.",
+    "that are likely those stay that lie near its own line of weights that fit. Drag the points.",
     "kernel": "Every example raises a bump where inputs are like its own, as high as it was "
-    "missed by; the bumps add up to what the curve moves by.",
+    "missed by; the bumps add up to what the curve moves by. Drag the points.",
     "basis": "Splines stand side by side; how much of each is taken makes the curve, and every "
-    "layer takes better amounts.",
+    "layer takes better amounts. Drag the points.",
     "selection": "Both lines are fitted to the round examples; the one that misses the square ones "
-    "by less gets all the weight.",
+    "by less gets all the weight. Drag any of them.",
     "threshold": "A coefficient comes in from below, meets the bent line and leaves to the left: "
     "it loses the same amount whatever its size, and what is smaller becomes exactly 0.",
     "product": "Two heights of a parabola differ by a product; GeLU bends almost like one, and "
-    "the closer its arguments are to 0 the less the curve misses.",
-    "written": "Each column is a layer and each row a slot of the stream: dark is where the layer "
+    "the closer its arguments are to 0 the less the curve misses. Drag the dot.",
+    "written": "Each column is a layer and each row a slot of the stream: filled is where the layer "
     "writes. Beside it are the numbers that the layer moves most.",
 }
 

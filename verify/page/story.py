@@ -33,7 +33,8 @@ Predictions: TypeAlias = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]  # 
 ROLES = (("query", "q"), ("key", "k"), ("value", "v"))
 DIVIDED = {"keys": "divided by the number of keys", "examples": "divided by n"}
 TONES = 32  # steps of the colours of cells, as in scripts/dom.js
-LONG = 12  # layers, beyond which the example shows only the slots that a layer changes
+LONG = 12  # layers, beyond which the example shows the first and the last, and what they change
+FIRST, LAST = 6, 4  # of a long chain
 
 
 def number(value: Any) -> str:
@@ -136,7 +137,12 @@ def story(witness: Witness, lesson: Lesson, algorithm: Predictions | None = None
         for slot in witness.layout.slots
     }
     told = Story(witness, lesson, labels, scales)
-    figures = [told.figure(k, slots, trace[max(0, k - 1)]) for k, slots in enumerate(trace)]
+    layers = range(len(trace))
+    long = witness.layers > LONG
+    shown = [*layers[: FIRST + 1], *layers[-LAST:]] if long else layers
+    figures = [told.figure(k, trace[k], trace[max(0, k - 1)]) for k in shown]
+    if long:
+        figures.insert(FIRST + 1, left_out(FIRST + 1, witness.layers - LAST))
     said = algorithm(*prompt) if algorithm is not None else None
     last = ""
     if said is not None:
@@ -146,6 +152,15 @@ def story(witness: Witness, lesson: Lesson, algorithm: Predictions | None = None
     elif lesson.predicts and predicts_y(witness):
         last = answer(*prompt, prediction)
     return "\n".join([*figures, last])
+
+
+def left_out(first: int, last: int) -> str:
+    """What stands for layers that a long example does not show."""
+    return (
+        f'<section class="panel step"><h3>Layers {first} to {last}</h3><p>They go on in the same '
+        "way, and the numbers of each are where it is played with.</p>"
+        f'<p class="play-link"><a href="#layer={first}">Play with these layers</a></p></section>'
+    )
 
 
 def arithmetic(witness: Witness) -> str:
@@ -237,17 +252,16 @@ class Story:
         title = (
             f"Layer {k}: {self.lesson.titled(name)}" if layer else "The prompt enters the stream"
         )
-        heads, shown = "", self.witness.layout
+        heads, shown, tokens = "", self.witness.layout, [*range(len(self.labels))]
         if layer is not None and self.witness.layers > LONG:
             # a long chain shows what each layer changes; the rest is one click away
-            changed = (s for s in shown.slots if (slots[s.name] != before[s.name]).any())
-            shown = Layout(tuple(changed))
+            shown, tokens = changes(shown, slots, before)
         elif layer is not None:
             read = normed(layer.attention_norm, self.witness.layout, before)
             tables = "".join(self.score_table(head, read) for head in layer.heads)
             tables += "" if layer.mlp is None else mlp_maps(layer.mlp)
             heads = f'<div class="scores">{tables}</div>' if tables else ""
-        table = self.stream_table(slots, before, shown, layer.holds if layer else ())
+        table = self.stream_table(slots, before, (shown, tokens), layer.holds if layer else ())
         return (
             f'<section class="panel step" id="read-{k}"><h3>{title}</h3>'
             f"<p>{self.lesson.layer_text(name)}</p>{heads}{table}"
@@ -255,11 +269,19 @@ class Story:
         )
 
     def stream_table(
-        self, slots: Stream, before: Stream, layout: Layout, holds: Sequence[Holds]
+        self,
+        slots: Stream,
+        before: Stream,
+        shown: tuple[Layout, Sequence[int]],
+        holds: Sequence[Holds],
     ) -> str:
-        """Tokens across, slots down; changed cells are marked, held formulas stand at the slot."""
+        """Tokens across, slots down; changed cells are marked, held formulas stand at the slot.
+
+        `shown`: the slots and the tokens that have a place in it.
+        """
         labels = self.labels
-        head = "".join(f'<th scope="col">{label}</th>' for label in labels)
+        layout, tokens = shown
+        head = "".join(f'<th scope="col">{labels[t]}' for t in tokens)
         rows = []
         for slot in layout.slots:
             values = slots[slot.name].reshape(len(labels), -1)
@@ -274,14 +296,14 @@ class Story:
             )
             for i in range(slot.size):
                 cells = []
-                for t in range(len(labels)):
+                for t in tokens:
                     kinds = [tone(as_float(values[t, i]), scale)]
                     if values[t, i] == 0:
                         kinds.append("nought")
                     if values[t, i] != old[t, i]:
                         kinds.append("changed")
-                    cells.append(f'<td class="{" ".join(kinds)}">{number(values[t, i])}</td>')
-                rows.append(f"<tr>{name if i == 0 else ''}{''.join(cells)}</tr>")
+                    cells.append(f'<td class="{" ".join(kinds)}">{number(values[t, i])}')
+                rows.append(f"<tr>{name if i == 0 else ''}{''.join(cells)}")
         return (
             '<div class="scroll"><table class="stream"><thead><tr><td></td>'
             f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
@@ -313,9 +335,9 @@ class Story:
         rows = []
         for t, label in enumerate(labels):
             cells = "".join(
-                f'<td class="{tone(scores[t, j], scale)}">{number(scores[t, j])}</td>'
+                f'<td class="{tone(scores[t, j], scale)}">{number(scores[t, j])}'
                 if seen[t][j]
-                else "<td></td>"
+                else "<td>"
                 for j in range(context)
             )
             rows.append(f'<tr><th scope="row">{label}</th>{cells}</tr>')
@@ -337,6 +359,17 @@ class Story:
             f"{across}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
             f'<ul class="maps">{maps}</ul></figure>'
         )
+
+
+def changes(layout: Layout, slots: Stream, before: Stream) -> tuple[Layout, list[int]]:
+    """The slots that a layer changed somewhere, and the tokens."""
+    moved = {
+        slot.name: (slots[slot.name] != before[slot.name]).reshape(len(slots[slot.name]), -1)
+        for slot in layout.slots
+    }
+    at_token = np.any([some.any(axis=1) for some in moved.values()], axis=0)
+    changed = Layout(tuple(slot for slot in layout.slots if moved[slot.name].any()))
+    return changed, np.flatnonzero(at_token).tolist()
 
 
 def normed(norm: Norm | None, layout: Layout, stream: Stream) -> Stream:

@@ -13,13 +13,15 @@ ROLES = ("query", "key", "value", "written")
 @dataclass(frozen=True)
 class Card:
     """One card: `title` is a sentence, `text` has its paragraphs, `task` ends it. `extra` is HTML
-    that the script fills or listens to, `answer` is folded away below the task."""
+    that the script fills or listens to, `answer` is folded away below the task. `pages`: names of
+    pages that say more, and what of them is said."""
 
     title: str
     text: tuple[str, ...]
     task: str
     extra: str = ""
     answer: str = ""
+    pages: tuple[tuple[str, str], ...] = ()
 
 
 def coloured(text: str) -> str:
@@ -104,6 +106,10 @@ CARDS = (
             "squared errors.",
         ),
         "Press Step. Then point at a bar: its arc, its bar and its error light up together.",
+        pages=(
+            ("gradient_descent", "These weights, number by number"),
+            ("vonoswald2022.prop1", "The paper that wrote them down first, checked"),
+        ),
     ),
     Card(
         "Every layer is one step downhill.",
@@ -116,6 +122,7 @@ CARDS = (
         ),
         "Play it through. Then make the step larger: from where on does the path run away?",
         RATE,
+        pages=(("momentum", "Steps that remember the last one"),),
     ),
     Card(
         "Stretch the data, and gradient descent crawls.",
@@ -135,6 +142,11 @@ CARDS = (
         "small price on large numbers, and its error is counted from that. All others are counted "
         "from the best line. The third order loses digits again once it is through: that is "
         "rounding.",
+        pages=(
+            ("newton_carried", "Newton from αI"),
+            ("hyperpower", "Third order"),
+            ("sherman_morrison", "Sherman–Morrison"),
+        ),
     ),
     Card(
         "Newton uses the same bars to invert a matrix.",
@@ -150,6 +162,7 @@ CARDS = (
         "up to −t/2. Twice what is left is t again: nothing changes any more. The last layer asks "
         "with t, takes y for the value, and has the answer.",
         '<div id="inverse" class="inverse" aria-live="off"></div>',
+        pages=(("newton", "These weights, number by number"),),
     ),
     Card(
         "A printed proof has one sign wrong: find it.",
@@ -167,5 +180,12 @@ CARDS = (
         "ReLU(u) − ReLU(−u), and that is u. With this one sign changed the theorem holds, for "
         "every number of points and of dimensions; the check of the paper "
         f"(<code>witness check {CLAIM}</code>) proves it.",
+        pages=((CLAIM, "The theorem, as printed and mended, side by side"),),
     ),
 )
+
+
+def card_of(name: str) -> int:
+    """The first card that leads to the page of this name; 0 where none does."""
+    leads = (i for i, card in enumerate(CARDS, start=1) if name in dict(card.pages))
+    return next(leads, 0)

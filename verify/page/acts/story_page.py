@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
-
-from ..build import resource, style
+from ..build import resource, script, style
+from ..shared import embedded
+from ..site.links import beside
 from .cards import CARDS, Card, coloured
 from .weights import weights
 
 # the last is of this page alone: its names are not for the others
 STYLES = ("styles/base.css", "styles/site.css", "styles/acts.css")
 SCRIPTS = (
+    "scripts/shared.js",
     "scripts/matrix.js",
     "scripts/rule.js",
     "scripts/interpreter.js",
@@ -31,14 +32,12 @@ SCRIPTS = (
 
 def story_html() -> str:
     """The story as one self-contained HTML page."""
-    script = '"use strict";\n' + "\n".join(resource(file) for file in SCRIPTS)
-    data = json.dumps(weights(), separators=(",", ":"), ensure_ascii=False)
     parts = {
         "cards": "".join(card_html(i, card) for i, card in enumerate(CARDS, start=1)),
         "links": links(),
         "style": style(STYLES),
-        "data": data.replace("</", "<\\/"),
-        "script": f"(function () {{\n{script}\n}})();",
+        "data": embedded(weights()),
+        "script": script(SCRIPTS),
     }
     text = resource("acts/story.html")
     for key, value in parts.items():
@@ -54,7 +53,7 @@ def card_html(number: int, card: Card) -> str:
         f'<article class="card" id="card-{number}" tabindex="-1" aria-labelledby="title-{number}">'
         f'<h2 id="title-{number}"><span class="card-number">{number}</span>{card.title}</h2>'
         f'{text}{card.extra}<p class="task"><b>Try it.</b> {card.task}</p>'
-        f"{answer if card.answer else ''}</article>"
+        f"{answer if card.answer else ''}{beside(card.pages)}</article>"
     )
 
 

@@ -48,6 +48,23 @@ function asWritten(part) {
   else if (part.type !== "file" && !(part.type === "range" && part === document.activeElement) && part.value !== part.defaultValue) part.value = part.defaultValue;
 }
 
+// A finger on one of these parts moves the part, not the page. (Browsers do not hear what
+// touch-action says of a part of a drawing.)
+const movedByTouch = (element, parts) => element.addEventListener("touchstart", (event) => {
+  if (event.target.closest(parts)) event.preventDefault();
+}, { passive: false });
+
+// Until the pointer is let go, or taken away by the browser.
+function followPointer(move, done) {
+  const end = () => {
+    window.removeEventListener("pointermove", move);
+    for (const kind of ["pointerup", "pointercancel"]) window.removeEventListener(kind, end);
+    done();
+  };
+  window.addEventListener("pointermove", move);
+  for (const kind of ["pointerup", "pointercancel"]) window.addEventListener(kind, end);
+}
+
 function show(x, digits) {
   if (Number.isNaN(x)) return "undefined";
   if (!Number.isFinite(x)) return x < 0 ? "−∞" : "∞";

@@ -209,6 +209,7 @@ document.addEventListener("keydown", (event) => {
   if (key === "Tab" && target.dataset && target.dataset.field && target.value !== target.defaultValue) return takeAndGoOn(event);
   if (target.dataset && target.dataset.cell) return moveInGrid(event);
   if (target.dataset && target.dataset.point) return movePoint(event);
+  if (target.dataset && target.dataset.example) return moveHeld(event);
   if (target.dataset && target.dataset.random) return stepField(event);
   if (target.closest("input, select, textarea")) return;
   if (PRESENTED && turnPage(event)) return;
@@ -271,18 +272,21 @@ function movePoint(event) {
   placePoint(j, placeOf(j) + by[0], app.data.y[j] + by[1]);
 }
 
-// While a point moves; `remember` ends it.
-function placePoint(j, x, y) {
+const placePoint = (j, x, y) => pointMoved(moveExample(j, x, y));
+
+// While a point moves, which changed these numbers; `remember` ends it.
+function pointMoved(keys) {
   app.notices = [];
-  for (const key of moveExample(j, x, y)) { app.typed.delete(key); app.refused.delete(key); }
+  for (const key of keys) { app.typed.delete(key); app.refused.delete(key); }
   suitChangedPrompt();
   change(false);
 }
 
-document.addEventListener("keyup", (event) => {
-  if (event.target.dataset && event.target.dataset.point && event.key.startsWith("Arrow")) remember(true);
+document.addEventListener("keyup", ({ target, key }) => {
+  if (target.dataset && (target.dataset.point || target.dataset.example) && key.startsWith("Arrow")) remember(true);
 });
 
+movedByTouch(byId("plot"), "[data-point]");
 byId("plot").addEventListener("pointerdown", (event) => {
   const point = event.target.closest("[data-point]");
   if (!point) return;
@@ -290,13 +294,6 @@ byId("plot").addEventListener("pointerdown", (event) => {
   const j = Number(point.dataset.point), range = plotRange();
   app.range = range;
   point.focus();
-  const move = (at) => placePoint(j, ...underPointer(range, at));
-  const done = () => {
-    window.removeEventListener("pointermove", move);
-    app.range = null;
-    renderPlot();
-    remember(true);
-  };
-  window.addEventListener("pointermove", move);
-  window.addEventListener("pointerup", done, { once: true });
+  const svg = byId("points"), frame = plotOf(range);
+  followPointer((at) => placePoint(j, ...underPointer(svg, frame, at)), () => { app.range = null; renderPlot(); remember(true); });
 });

@@ -165,16 +165,15 @@ const placeOf = (j) => dot(app.data.X[j], direction().u);
 // Moves example j to a place along the direction that is shown, its target to y; what it changed.
 function moveExample(j, place, y) {
   const { u } = direction(), x = app.data.X[j], by = (place - dot(x, u)) / dot(u, u);
-  const round = (v) => Math.round(v * 100) / 100 || 0;
   const moved = u.flatMap((along, i) => (along === 0 ? [] : [i]));
-  for (const i of moved) x[i] = round(x[i] + by * u[i]);
-  app.data.y[j] = round(y);
+  for (const i of moved) x[i] = hundredths(x[i] + by * u[i]);
+  app.data.y[j] = hundredths(y);
   return [...moved.map((i) => `X.${j}.${i}`), `y.${j}`];
 }
 
-// The place and the value under the pointer, within the frame.
-function underPointer(range, event) {
-  const box = byId("points").getBoundingClientRect(), frame = plotOf(range), unit = frame.W / box.width;
+// The place and the value under the pointer, within the frame of a drawing.
+function underPointer(svg, frame, event) {
+  const box = svg.getBoundingClientRect(), unit = frame.W / box.width;
   const within = (v, [low, high]) => Math.max(low, Math.min(high, v));
-  return [within(frame.x((event.clientX - box.left) * unit), range.x), within(frame.y((event.clientY - box.top) * unit), range.y)];
+  return [within(frame.x((event.clientX - box.left) * unit), frame.xRange), within(frame.y((event.clientY - box.top) * unit), frame.yRange)];
 }

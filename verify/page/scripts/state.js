@@ -1,6 +1,6 @@
 // The state of the page, what changes it, and the address that remembers it.
 
-const DATA = JSON.parse(byId("data").textContent);
+const DATA = whole(JSON.parse(byId("data").textContent));
 
 // What the page starts from, as fractions.
 function exactStart() {

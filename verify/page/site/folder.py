@@ -20,7 +20,7 @@ from ...inputs.progress import Say, nothing
 from ...kept import Kept
 from ...papers import paper_of
 from .. import pages
-from ..acts import story_html
+from ..acts import card_of, story_html
 from ..build import lesson_of, shown, with_example
 from ..lesson import rich
 from ..lessons import Chapter, chapter
@@ -82,10 +82,10 @@ def site(
     told = [found[name] for name in statements]
     texts = [Made(stop, html) for stop, html in documents().items()]
     written = {
-        made.stop.file: linked(made.html, Links(index=True, next=after))
+        made.stop.file: linked(made.html, Links(True, after, card_of(made.stop.name)))
         for made, after in followed([*taught, *told, *texts])
     }
-    story = linked(story_html(), Links(index=True, next=[*taught, *told][0].stop))
+    story = linked(story_html(), Links(True, [*taught, *told][0].stop))
     return {INDEX: index_page(taught, told), STORY: story, **written}
 
 
@@ -212,6 +212,7 @@ def index_page(taught: Sequence[Made], told: Sequence[Made]) -> str:
 
 KEY = (
     "In each picture layers follow each other to the right; the rows are the slots of memory that "
-    "every token has. The darker, the larger what is in it; a dot says that this layer wrote it. "
+    "every token has. The fuller the colour, the larger what is in it; a dot says that this layer "
+    "wrote it. "
     "An arc is a layer of attention, a bend one of an MLP."
 )

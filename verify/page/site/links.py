@@ -6,6 +6,8 @@ written alone leads to no other.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...papers import Paper
@@ -21,6 +23,10 @@ class Stop:
     file: str
     title: str
 
+    @property
+    def name(self) -> str:
+        return self.file.removesuffix(".html")
+
 
 @dataclass(frozen=True)
 class Links:
@@ -28,29 +34,49 @@ class Links:
 
     index: bool = False
     next: Stop | None = None
+    card: int = 0  # of the story, where that leads here
 
     @property
     def home(self) -> str:
-        """The link to the index, before the parts of a page."""
-        return f'<a class="home" href="{INDEX}">All pages</a>' if self.index else ""
+        """The links to the index and the story, before the parts of a page."""
+        if not self.index:
+            return ""
+        story = f'<a href="{STORY}#card-{self.card}">Story</a>' if self.card else ""
+        return f'<a class="home" href="{INDEX}">All pages</a>{story}'
 
     @property
     def onward(self) -> str:
         """The links below a page: what comes next, and all there is."""
-        if self.next is None:
-            return f'<p class="onward">{self.home}</p>' if self.index else ""
-        return (
-            f'<p class="onward"><a rel="next" href="{plain(self.next.file)}">'
-            f"<small>Next</small>{plain(self.next.title)}</a>{self.home}</p>"
-        )
+        if not self.index:
+            return ""
+        after = ""
+        if self.next is not None:
+            after = (
+                f'<a rel="next" href="{plain(self.next.file)}">'
+                f"<small>Next</small>{plain(self.next.title)}</a>"
+            )
+        return f'<p class="onward">{after}<a class="home" href="{INDEX}">All pages</a></p>'
 
 
 ALONE = Links()
 HOME, ONWARD = "<!--home-->", "<!--onward-->"  # where a page has its links
 
 
+BESIDE = re.compile(r"<!--beside: (.*?)-->", re.S)
+
+
+def beside(pages: Sequence[tuple[str, str]]) -> str:
+    """A line that leads to other pages, (name, what is said of it), in a folder that has them."""
+    if not pages:
+        return ""
+    lead = " · ".join(f'<a href="{plain(name)}.html">{plain(said)}</a>' for name, said in pages)
+    return f'<!--beside: <p class="beside">{lead}</p>-->'
+
+
 def linked(html: str, links: Links) -> str:
     """A page with its links to others put in."""
+    if links.index:
+        html = BESIDE.sub(r"\1", html)
     return html.replace(HOME, links.home).replace(ONWARD, links.onward)
 
 

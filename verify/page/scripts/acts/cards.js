@@ -144,6 +144,7 @@ document.addEventListener("keydown", (event) => {
   turnBy(by, true);
 });
 
+movedByTouch(byId("points"), "[data-point]");
 byId("points").addEventListener("pointerdown", (event) => {
   const point = event.target.closest("[data-point]");
   if (!point) return;
@@ -156,12 +157,7 @@ byId("points").addEventListener("pointerdown", (event) => {
     const box = svg.getBoundingClientRect(), unit = story.sizes.points.W / box.width;
     placePoint(which, frame.x((at.clientX - box.left) * unit), frame.y((at.clientY - box.top) * unit));
   };
-  window.addEventListener("pointermove", move);
-  window.addEventListener("pointerup", () => {
-    window.removeEventListener("pointermove", move);
-    story.held = null;
-    settle(TURN);
-  }, { once: true });
+  followPointer(move, () => { story.held = null; settle(TURN); });
 });
 
 const exampleAt = (target) => { const at = target.closest?.("[data-j]"); return at ? Number(at.dataset.j) : null; };

@@ -1,6 +1,6 @@
 // What the pictures show, run: every number comes out of the interpreter and the exported weights.
 
-const STORY = JSON.parse(byId("data").textContent);
+const STORY = whole(JSON.parse(byId("data").textContent));
 const GOAL = 1e-6; // the race is over at this error
 const FURTHEST = 3000; // layers, beyond which gradient descent is not followed
 

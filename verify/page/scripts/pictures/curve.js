@@ -4,19 +4,20 @@
 // Inputs to sweep over: x itself where it is one number; the angle where all x are equally long;
 // else one coordinate, the others being those of the query.
 function sweep() {
+  if (grasped?.across) return grasped.across; // as long as a point of it is held
   const { X, queries } = app.data, all = X.concat(queries), count = 90;
-  const made = (from, to, place, at, name) => {
+  const made = (from, to, place, along, name) => {
     const xs = Array.from({ length: count + 1 }, (_, i) => from + ((to - from) * i) / count);
-    return { range: [from, to], xs, queries: xs.map(place), at, name };
+    return { range: [from, to], xs, queries: xs.map(place), at: along.at, along, name };
   };
-  if (DATA.lesson.unit) return made(0, 1, (x) => [x], (x) => x[0], "x");
+  if (DATA.lesson.unit) return made(0, 1, (x) => [x], alongCoordinate(0, "x", [0, 1]), "x");
   const lengths = all.map(norm), angle = (x) => (Math.atan2(x[1], x[0]) * 180) / Math.PI;
   if (app.d === 2 && lengths.every((r) => Math.abs(r - lengths[0]) < 1e-9)) {
     const angles = all.map(angle), room = 12, turn = (v) => (v * Math.PI) / 180;
-    return made(Math.min(...angles) - room, Math.max(...angles) + room, (v) => [lengths[0] * Math.cos(turn(v)), lengths[0] * Math.sin(turn(v))], angle, "angle of x in degrees");
+    return made(Math.min(...angles) - room, Math.max(...angles) + room, (v) => [lengths[0] * Math.cos(turn(v)), lengths[0] * Math.sin(turn(v))], alongAngle(angle, "angle"), "angle of x in degrees");
   }
   const c = app.coordinate, xs = all.map((x) => x[c]), room = Math.max(0.15 * (Math.max(...xs) - Math.min(...xs)), 0.3);
-  return made(Math.min(...xs) - room, Math.max(...xs) + room, (v) => queries[0].map((w, i) => (i === c ? v : w)), (x) => x[c], app.d > 1 ? `${indexed("x", c + 1)}<tspan dy='-3'>, the rest as in the query</tspan>` : "x");
+  return made(Math.min(...xs) - room, Math.max(...xs) + room, (v) => queries[0].map((w, i) => (i === c ? v : w)), alongCoordinate(c, app.d > 1 ? `x${below(c + 1)}` : "x"), app.d > 1 ? `${indexed("x", c + 1)}<tspan dy='-3'>, the rest as in the query</tspan>` : "x");
 }
 
 const swept = (model) => kept(`picture sweep ${app.side} ${app.coordinate}`, () => {
@@ -27,20 +28,21 @@ const curveAfter = (model, k) => kept(`picture curve ${app.side} ${app.coordinat
 
 // Bumps, their sum, the sum before, and the examples with their misses.
 function curvePlane(part, size, model, k, bumps, before, beforeKind) {
-  const { X, y, queries } = app.data, { xs, range, at, name } = swept(model), now = curveAfter(model, k);
+  const { X, y, queries } = app.data, across = swept(model), { xs, range, at, along, name } = across, now = curveAfter(model, k);
   const bound = 3 * largestOf(y, 0.5), seen = y.concat(now, before ?? [], bumps.flat()).filter((v) => Number.isFinite(v) && Math.abs(v) < bound).concat(0);
   const spread = Math.max(Math.max(...seen) - Math.min(...seen), 0.5);
-  const frame = plotFrame({ ...size, left: 38, bottom: 28, top: 16, x: range, y: [Math.min(...seen) - 0.12 * spread, Math.max(...seen) + 0.12 * spread] });
+  const frame = steady(part, () => plotFrame({ ...size, left: 38, bottom: 28, top: 16, x: range, y: [Math.min(...seen) - 0.12 * spread, Math.max(...seen) + 0.12 * spread] }));
+  planes.set(part, { frame, across, ...along });
   const line = (values, kind) => linePath(frame, xs.map((x, i) => [x, values[i]]), kind);
   const hills = bumps.map((values, j) => {
     const path = xs.map((x, i) => `${i ? "L" : "M"}${frame.px(x).toFixed(1)} ${frame.py(values[i]).toFixed(1)}`).join("");
     return allFinite(values) ? `<path class="bump tone${j % 2}" d="${path}L${frame.px(xs[xs.length - 1]).toFixed(1)} ${frame.py(0).toFixed(1)}L${frame.px(xs[0]).toFixed(1)} ${frame.py(0).toFixed(1)}Z"/>` : "";
   }).join("");
   const q = at(queries[0]), answer = lens(model.result, k, DATA.lesson.lens)[0];
-  const points = X.map((x, j) => svgDot(frame.px(at(x)), frame.py(y[j]), 6.5, "example-dot read", `data-example="${j}"`)).join("");
+  const points = X.map((x, j) => svgDot(frame.px(at(x)), frame.py(y[j]), 6.5, "example-dot read")).join("");
   const asked = svgLine(frame.px(q), frame.top, frame.px(q), size.H - frame.bottom, "asked-line") + (Number.isFinite(answer) ? svgDot(frame.px(q), frame.py(answer), 5, "query-dot", `data-prediction="${answer}"`) : "")
     + svgText(frame.px(q) + 5, frame.top + 10, "query", { kind: "query-ink" });
-  return `${axes(frame, { xName: name, yName: "y", count: 6 })}${inFrame(part, frame, hills + asked + (before ? line(before, `fit ${beforeKind}`) : "") + line(now, "fit now") + points)}`;
+  return `${axes(frame, { xName: name, yName: "y", count: 6 })}${inFrame(part, frame, hills + asked + (before ? line(before, `fit ${beforeKind}`) : "") + line(now, "fit now") + points)}${gripsIn(part, at, answer)}`;
 }
 
 // -- kernels -----------------------------------------------------------------------------------------

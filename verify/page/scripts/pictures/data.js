@@ -17,7 +17,8 @@ function dataPlane(part, size, predictors, state, { band = null, answer = predic
   const shown = y.concat(predictors.slice(0, 2).flatMap(({ w }) => X.concat([q]).map((p) => dot(p, w))))
     .filter((v) => Number.isFinite(v) && Math.abs(v) < 4 * largestOf(y, 0.5)).concat(0);
   const spread = Math.max(Math.max(...shown) - Math.min(...shown), 0.5);
-  const frame = plotFrame({ ...size, left: 38, bottom: 28, top: 16, x, y: [Math.min(...shown) - 0.18 * spread, Math.max(...shown) + 0.18 * spread] });
+  const frame = steady(part, () => plotFrame({ ...size, left: 38, bottom: 28, top: 16, x, y: [Math.min(...shown) - 0.18 * spread, Math.max(...shown) + 0.18 * spread] }));
+  planes.set(part, { frame, ...alongCoordinate(c, app.d > 1 ? `x${below(c + 1)}` : "x") });
   const [px, py] = [frame.px, (v) => Math.max(-1e4, Math.min(1e4, frame.py(v)))];
   let shade = "";
   if (band && flat) {
@@ -31,14 +32,21 @@ function dataPlane(part, size, predictors, state, { band = null, answer = predic
     const kind = state(j), said = predictors[0] && dot(p, predictors[0].w);
     const bars = (kind.includes("held") ? predictors.slice(0, 2) : predictors.slice(0, 1)).map(({ w, kind: of }, i) => (kind.includes("later") || !Number.isFinite(dot(p, w)) ? ""
       : svgLine(px(p[c]) + (kind.includes("held") ? 8 * i - 4 : 0), py(y[j]), px(p[c]) + (kind.includes("held") ? 8 * i - 4 : 0), py(dot(p, w)), `miss ${of}`))).join("");
-    const mark = kind === "held" ? `<rect class="example-dot held" x="${(px(p[c]) - 6).toFixed(1)}" y="${(py(y[j]) - 6).toFixed(1)}" width="12" height="12" data-example="${j}"/>`
-      : svgDot(px(p[c]), py(y[j]), 6.5, `example-dot ${kind}`, `data-example="${j}"`);
+    const mark = kind === "held" ? `<rect class="example-dot held" x="${(px(p[c]) - 6).toFixed(1)}" y="${(py(y[j]) - 6).toFixed(1)}" width="12" height="12"/>`
+      : svgDot(px(p[c]), py(y[j]), 6.5, `example-dot ${kind}`);
     return `${Number.isFinite(said) ? bars : ""}${mark}`;
   }).join("");
   const at = answer ? dot(q, answer) : NaN;
   const asked = svgLine(px(q[c]), frame.top, px(q[c]), size.H - frame.bottom, "asked-line") + (Number.isFinite(at) ? svgDot(px(q[c]), py(at), 5, "query-dot", `data-prediction="${at}"`) : "")
     + svgText(px(q[c]) + 5, frame.top + 10, "query", { kind: "query-ink" });
-  return `${axes(frame, { xName: app.d > 1 ? indexed("x", c + 1) : "x", yName: "y" })}${inFrame(part, frame, shade + asked + lines + points)}`;
+  return `${axes(frame, { xName: app.d > 1 ? indexed("x", c + 1) : "x", yName: "y" })}${inFrame(part, frame, shade + asked + lines + points)}${gripsIn(part, (x) => x[c], at)}`;
+}
+
+// What examples and the query of a plane are taken hold of by; `answer`: where the query stands.
+function gripsIn(part, at, answer) {
+  const { frame } = planes.get(part), { X, y, queries } = app.data, [low, high] = frame.yRange;
+  const height = Number.isFinite(answer) ? Math.max(low, Math.min(high, answer)) : high;
+  return grip(part, "query", frame.px(at(queries[0])), frame.py(height)) + X.map((x, j) => grip(part, j, frame.px(at(x)), frame.py(y[j]))).join("");
 }
 
 // -- one example at a time ----------------------------------------------------------------------

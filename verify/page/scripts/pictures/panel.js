@@ -15,10 +15,11 @@ function renderPicture() {
   if (!model) return fill(byId("picture-figure"), "<p>There is no transformer of this size.</p>");
   const picture = PICTURES[DATA.picture.kind], k = Math.min(app.layer, model.witness.layers.length);
   const sizes = pictureSizes(picture.parts);
+  planes.clear();
   const drawn = picture.draw(model, k, sizes).map(([title, svg, said], i) => {
     const { W, H } = sizes[i];
     return `<figure class="picture-part" style="width:${W}px"><figcaption>${title}</figcaption>
-      <svg width="${W}" height="${H}" viewBox="0 0 ${W} ${H}" role="img" aria-label="${escapeText(said)}">${svg}</svg></figure>`;
+      <svg width="${W}" height="${H}" viewBox="0 0 ${W} ${H}" role="${planes.has(i) ? "group" : "img"}" aria-label="${escapeText(said)}">${svg}</svg></figure>`;
   });
   fill(byId("picture-figure"), drawn.join(""));
 }
@@ -37,7 +38,7 @@ function renderPictureBar(model) {
 // Every part gets the width that it asks for, and the height that is left of the first screen.
 function pictureSizes(parts) {
   const figure = byId("picture-figure"), { paddingLeft, paddingRight } = getComputedStyle(figure);
-  const wide = figure.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight), narrow = wide < 640;
+  const wide = Math.max(160, figure.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight)), narrow = wide < 640;
   const rows = narrow ? parts.length : 1, gap = 16, titles = 22;
   const above = figure.getBoundingClientRect().top + window.scrollY;
   const below = byId("picture").getBoundingClientRect().bottom - figure.getBoundingClientRect().bottom;

@@ -33,13 +33,14 @@ function productErrors(model, k, size) {
   });
   const truth = dot(q.slice(0, half), q.slice(half)), answer = lens(model.result, k, "slot")[0];
   const all = made.flatMap((one) => [one.made, one.truth]), y = [Math.min(...all) - 0.1, Math.max(...all) + 0.1];
-  const frame = plotFrame({ ...size, left: 42, bottom: 28, top: 16, x: [-reach, reach], y });
+  const frame = steady(1, () => plotFrame({ ...size, left: 42, bottom: 28, top: 16, x: [-reach, reach], y }));
+  planes.set(1, { frame, ...alongCoordinate(0, "first factor") });
   const line = (of, kind) => linePath(frame, made.map((one) => [one.u, of(one)]), kind);
   const miss = svgText(size.W - 14, size.H - frame.bottom - 12, k ? `off by ${show(Math.abs(answer - truth), 2)} of ${show(truth)}` : `the true product is ${show(truth)}`, { kind: "strong", anchor: "end" });
   const asked = svgLine(frame.px(q[0]), frame.top, frame.px(q[0]), size.H - frame.bottom, "asked-line");
   const dot_ = svgDot(frame.px(q[0]), frame.py(answer), 6, "dot now", `data-made="${answer}" data-truth="${truth}"`);
   return ["<span class='written'>The MLP’s product</span>, and the true one (dashed)",
-    `${axes(frame, { xName: "first factor u", yName: "product" })}${inFrame(1, frame, (k ? line((one) => one.made, "fit now") : "") + line((one) => one.truth, "fit goal-fit") + asked + dot_)}${miss}`,
+    `${axes(frame, { xName: "first factor u", yName: "product" })}${inFrame(1, frame, (k ? line((one) => one.made, "fit now") : "") + line((one) => one.truth, "fit goal-fit") + asked + dot_)}${miss}${grip(1, "query", frame.px(q[0]), frame.py(answer))}`,
     `the layer gives ${show(answer, 6)}, the true product is ${show(truth, 6)}`];
 }
 

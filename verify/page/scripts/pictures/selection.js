@@ -50,8 +50,8 @@ function heldOutErrors(model, k, size) {
       + svgText(frame.px(i), size.H - 26, `λ = ${show(Number(ridges[i].includes?.("/") ? ridges[i].split("/")[0] / ridges[i].split("/")[1] : ridges[i]))}`, { kind: `strong ${i ? "second-ink" : "first-ink"}`, anchor: "middle" })
       + svgText(frame.px(i), size.H - 9, said, { kind: won === i ? "strong" : "", anchor: "middle" });
   }).join("");
-  const title = !errors ? "Squared error on the examples held out, not in the stream yet"
-    : difference === null ? "Squared error on the examples held out" : `Squared errors; their difference is ${show(difference)}`;
+  const title = !errors ? "Held-out squared error, not in the stream yet"
+    : difference === null ? "Held-out squared error" : `Squared errors; their difference is ${show(difference)}`;
   return [title, `${axes(frame, { xTicks: [] })}${bars}`, `held-out errors ${both.map(({ loss }) => show(loss)).join(" and ")}${won === null ? "" : `; the ${won ? "second" : "first"} is chosen`}`];
 }
 

@@ -14,6 +14,19 @@ function plainColour(text) {
   return found[4] === undefined ? `rgb(${r}, ${g}, ${b})` : `rgba(${r}, ${g}, ${b}, ${found[4]})`;
 }
 
+// The font of formulas, and the rule by which a file carries it.
+const MATH_FONT = '"Witness Math"';
+const mathFace = () => [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules])
+  .find((rule) => rule instanceof CSSFontFaceRule && rule.style.getPropertyValue("font-family") === MATH_FONT).cssText;
+
+// One letter of a formula as the slanted sign that a browser draws for it: [first, last, its sign].
+const SLANTED = [["a", "z", 0x1d44e], ["A", "Z", 0x1d434], ["α", "ω", 0x1d6fc], ["Α", "Ω", 0x1d6e2]];
+function slanted(letter) {
+  if (letter === "h") return "ℎ"; // which had a sign before the others
+  const found = SLANTED.find(([first, last]) => letter >= first && letter <= last);
+  return found ? String.fromCodePoint(found[2] + letter.codePointAt(0) - found[0].codePointAt(0)) : letter;
+}
+
 // A drawing with what the style sheet says written into it.
 function styled(svg) {
   const copy = svg.cloneNode(true), from = [svg, ...svg.querySelectorAll("*")], to = [copy, ...copy.querySelectorAll("*")];
@@ -57,9 +70,8 @@ function drawnFrom(element) {
     }
   }
   function wordsOf(node, style) {
-    // one letter in a formula is italic of itself
     const letter = node.parentElement.localName === "mi" && node.data.trim().length === 1;
-    const font = `${letter ? "italic" : style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily.replace(/"Witness Math", /, "")}, serif`;
+    const font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}, serif`;
     ruler.font = font;
     const { fontBoundingBoxAscent: up, fontBoundingBoxDescent: down } = ruler.measureText("x");
     for (const found of node.data.matchAll(/\S+/g)) {
@@ -68,7 +80,7 @@ function drawnFrom(element) {
       range.setEnd(node, found.index + found[0].length);
       const { x, y, w, h } = place(range.getBoundingClientRect());
       if (!w) continue;
-      parts.push(`<text x="${round(x)}" y="${round(y + (h - up - down) / 2 + up)}" textLength="${round(w)}" lengthAdjust="spacingAndGlyphs" fill="${style.color}" style="${escapeText(`font:${font}`)}">${escapeText(found[0])}</text>`);
+      parts.push(`<text x="${round(x)}" y="${round(y + (h - up - down) / 2 + up)}" textLength="${round(w)}" lengthAdjust="spacingAndGlyphs" fill="${style.color}" style="${escapeText(`font:${font}`)}">${escapeText(letter ? slanted(found[0]) : found[0])}</text>`);
     }
   }
   function walk(node) {
@@ -111,7 +123,8 @@ function figureSvg(figure) {
   } else ({ parts: inside, w, h } = drawnFrom(figure));
   const [W, H] = [w + 2 * margin, h + 2 * margin];
   const moved = figure.localName === "svg" ? inside : `<g transform="translate(${margin} ${margin})">${inside}</g>`;
-  return { w: W, h: H, text: `<svg xmlns="http://www.w3.org/2000/svg" width="${W}" height="${H}" viewBox="0 0 ${W} ${H}">${title}<rect width="${W}" height="${H}" fill="${ground}"/>${moved}</svg>` };
+  const face = moved.includes(escapeText(MATH_FONT)) ? `<style>${mathFace()}</style>` : "";
+  return { w: W, h: H, text: `<svg xmlns="http://www.w3.org/2000/svg" width="${W}" height="${H}" viewBox="0 0 ${W} ${H}">${title}${face}<rect width="${W}" height="${H}" fill="${ground}"/>${moved}</svg>` };
 }
 
 // A promise of a PNG, twice as fine as the screen shows it.
