@@ -19,7 +19,7 @@ from proofs.prompt import X_ALONE, Tokens
 from proofs.stream import split_entry
 
 from ..claim import CheckResult
-from ..counts import called, is_count, refuse_arguments
+from ..counts import called, is_count, refuse_arguments, signature
 from ..prompt_scope import Scope, evaluate, prompt_scope, token_names
 from ..strategies import Case, as_text
 
@@ -91,7 +91,7 @@ def reference(
     has another shape (an axis of one number may be there or not), or if the algorithm runs a
     witness, which is what it is to check; InexactReference if it returns floats for fractions.
     """
-    takes = inspect.signature(algorithm).parameters
+    takes = signature(algorithm).parameters
     every = any(p.kind is p.VAR_KEYWORD for p in takes.values())
     parameters = {name: v for name, v in case.parameters.items() if every or name in takes}
     X, y, queries = case.X, case.y, case.queries
