@@ -34,15 +34,15 @@ def exact(value: Any, what: str = "a coefficient") -> Exact:
         return value.numerator if value.denominator == 1 else value
     if isinstance(value, bool):
         raise TypeError(f"{what} must be a number, not {value!r}")
+    if is_symbolic(value):
+        if value.is_Rational:
+            return exact(Fraction(int(value.p), int(value.q)))
+        return value
     if isinstance(value, Integral):
         return int(value)
     if isinstance(value, Rational):
         value = Fraction(value)
         return value.numerator if value.denominator == 1 else value
-    if is_symbolic(value):
-        if value.is_Rational:
-            return exact(Fraction(int(value.p), int(value.q)))
-        return value
     if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
         value = value.item()
         if not isinstance(value, float):

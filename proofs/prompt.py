@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from keyword import iskeyword
 from numbers import Integral
 from typing import Any
@@ -103,14 +103,14 @@ class Fields:
         if len(set(self.query_parts)) < len(self.query_parts):
             raise ValueError(f"a query has each part once, not {self.query_parts}")
 
-    @property
+    @cached_property
     def of_query(self) -> Layout:
         """The parts of a query, in the order of the columns of queries."""
         return Layout(tuple(self.parts[name] for name in self.query_parts))
 
     def at(self, d: Any) -> Fields:
         """The same for inputs of dimension d."""
-        return replace(self, parts=self.parts.at(d))
+        return _sized(self, d) if type(d) is int else replace(self, parts=self.parts.at(d))
 
     def dimension(self, columns: int) -> int:
         """The d at which an example has so many columns. Raises ValueError where there is none."""
@@ -122,6 +122,12 @@ class Fields:
         if width != columns:
             raise ValueError(f"X has {columns} columns, which its parts have for no d")
         return d
+
+
+@lru_cache(maxsize=256)
+def _sized(fields: Fields, d: int) -> Fields:
+    """`fields.at(d)`, which every prompt of that size asks for."""
+    return replace(fields, parts=fields.parts.at(d))
 
 
 X_ALONE = Fields()

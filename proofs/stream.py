@@ -82,10 +82,29 @@ class Layout:
 
     def at(self, d: int) -> Layout:
         """The same layout for inputs of dimension d."""
-        return Layout(tuple(slot.at(d) for slot in self.slots))
+        if (made := self._at.get(d)) is None or type(d) is not int:
+            made = Layout(tuple(slot.at(d) for slot in self.slots))
+            if type(d) is int:
+                self._at[d] = made
+        return made
 
     def rows(self, reference: str) -> range:
         """The rows of a slot, or of one entry `slot[i]` of it (row-major, from 0)."""
+        if (rows := self._rows.get(reference)) is None:
+            rows = self._rows[reference] = self._found(reference)
+        return rows
+
+    @cached_property
+    def _at(self) -> dict[int, Layout]:
+        """What `at` has made, by d: every witness of a construction asks for it."""
+        return {}
+
+    @cached_property
+    def _rows(self) -> dict[str, range]:
+        """What `rows` has found."""
+        return {}
+
+    def _found(self, reference: str) -> range:
         name, index = split_entry(reference)
         slot = self[name]
         start = self._starts[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any
 
@@ -52,10 +53,21 @@ def _runs(function: Callable[..., Any], parameters: Mapping[str, Any], given: An
     return True
 
 
+def signature(function: Callable[..., Any]) -> inspect.Signature:
+    """As `inspect.signature` has it, which looks for it anew with each call of a builder."""
+    try:
+        return _signature(function)
+    except TypeError:  # a callable that is no key
+        return inspect.signature(function)
+
+
+_signature = lru_cache(maxsize=256)(inspect.signature)
+
+
 def _counts(function: Callable[..., Any]) -> set[str]:
     """Names of the parameters that the function itself says are whole numbers."""
     try:
-        takes = inspect.signature(function).parameters
+        takes = signature(function).parameters
     except (TypeError, ValueError):  # of a function in C
         return set()
     return {name for name, parameter in takes.items() if is_count(parameter.annotation)}
@@ -96,7 +108,7 @@ def refuse_arguments(
     more than these.
     """
     try:
-        takes = inspect.signature(function)
+        takes = signature(function)
     except (TypeError, ValueError):
         return
     try:

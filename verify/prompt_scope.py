@@ -144,15 +144,20 @@ def _taken(value: Any, other: Any) -> Any:
     return (one * 0 + value.numerator) / value.denominator
 
 
+EXACT = {int, Fraction}
+
+
 def _product(left: Any, right: Any) -> Any:
     """The matrix product, or a multiple: fractions in the arithmetic of the other factor."""
     left, right = _number(left), _number(right)
     if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
         return left @ right
-    if isinstance(left, np.ndarray):
-        return _each(left, lambda entry: _product(entry, right))
     if isinstance(right, np.ndarray):
-        return _each(right, lambda entry: _product(entry, left))
+        left, right = right, left
+    if isinstance(left, np.ndarray):
+        if type(right) in EXACT and EXACT.issuperset(map(type, left.ravel())):
+            return left * right
+        return _each(left, lambda entry: _product(entry, right))
     if isinstance(left, Fraction) and not isinstance(right, (int, Fraction)):
         left, right = right, left
     if isinstance(right, Fraction) and not isinstance(left, (int, Fraction)):

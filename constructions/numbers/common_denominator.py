@@ -42,8 +42,9 @@ class CommonDenominator:
 
     def fractions(self) -> list[Fraction]:
         """The entries, row by row, in lowest terms."""
-        by = self.denominator
-        return [Fraction(int(entry), int(by)) for entry in self.entries()]
+        by, zero = int(self.denominator), Fraction(0)
+        numerators = map(int, self.entries())
+        return [Fraction(entry, by) if entry else zero for entry in numerators]
 
     def part(self, rows: range, columns: range) -> CommonDenominator:
         numerators = self.numerators

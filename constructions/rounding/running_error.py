@@ -577,8 +577,7 @@ class NoiseError(EntryError):
         old = [move(a.noises) for a, move in moves if a.noises is not None]
         total, noises = added, None
         if old:
-            before = max(map(len, old))
-            noises = _sum([_padded(one, before) for one in old])
+            noises = _added_up(old, value)
             total = (noises.abs().sum(dim=0) + added) * (1 + 2.0**-30)
         error, total = error.expand(value.shape), total.expand(value.shape)
         # where another bound is much smaller, one noise says so: noises never sum to over 2E,
@@ -586,26 +585,36 @@ class NoiseError(EntryError):
         instead = ~(total <= 2 * error)
         error = torch.fmin(error, total)
         added = torch.where(instead, error, added)
-        if noises is not None:
-            noises = noises.masked_fill(instead, 0.0)
         # which entries of which operation: those in which some prompt has a new noise
         flat = added.flatten(len(self.batch))
         where = (flat != 0).reshape(-1, flat.shape[-1]).any(dim=0).nonzero()[:, 0]
-        own = flat.new_zeros(len(where), *flat.shape)
-        own[torch.arange(len(where)), ..., where] = flat[..., where].movedim(-1, 0)
-        own = own.reshape(len(where), *value.shape)
+        every = flat.new_zeros(self.count + len(where), *flat.shape)
         if noises is not None:
-            own = torch.cat([_padded(noises.expand(-1, *value.shape), self.count), own])
-        else:
-            own = torch.cat([own.new_zeros(self.count, *value.shape), own])
+            carried_on = every[: len(noises)].view(-1, *value.shape)
+            carried_on.copy_(noises)
+            if bool(instead.any()):
+                carried_on.masked_fill_(instead, 0.0)
+        own = every[self.count :]
+        own[torch.arange(len(where)), ..., where] = flat[..., where].movedim(-1, 0)
         self.count += len(where)
-        return Bounded(value, error, noises=own if self.count else None)
+        noises = every.view(-1, *value.shape) if self.count else None
+        return Bounded(value, error, noises=noises)
 
 
 def _padded(noises: torch.Tensor, count: int) -> torch.Tensor:
     """The same noises, with zeros for those that came later."""
     missing = count - len(noises)
     return torch.cat([noises, noises.new_zeros(missing, *noises.shape[1:])]) if missing else noises
+
+
+def _added_up(parts: list[torch.Tensor], like: torch.Tensor) -> torch.Tensor:
+    """Their sum, where some know of fewer noises than others; entries as those of `like`."""
+    if len(parts) == 1:
+        return parts[0]
+    made = like.new_zeros(max(map(len, parts)), *like.shape)
+    for one in parts:
+        made[: len(one)] += one
+    return made
 
 
 def _sum(parts: list[torch.Tensor]) -> torch.Tensor:

@@ -6,7 +6,7 @@ token by token and key by key; how little of it is needed is the business of `pl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from fractions import Fraction
@@ -364,23 +364,32 @@ def predictions(
         return prompts, prompts.join([steps.run(system, *one) for one in prompts.each()])
 
 
-def trace(witness: Weights, X: Any, y: Any, queries: Any, numbers: Any) -> list[dict[str, Any]]:
-    """See Witness.trace."""
+def trace(
+    witness: Weights,
+    X: Any,
+    y: Any,
+    queries: Any,
+    numbers: Any,
+    wanted: Collection[tuple[int, str]] | None = None,
+) -> list[dict[str, Any]]:
+    """See Witness.trace. `wanted`: (layer, slot), 0 being the embedding; all by default."""
     refuse_in_reference()
     system = number_systems.get(numbers)
     prompts = system.prompts(X, y, queries, witness)
     planned = _planned(witness, prompts.n, prompts.m)
-    planner, slots = planned.planner, witness.layout.slots
-    results = [planner.array(stream[slot.name]) for stream in planned.passed for slot in slots]
+    planner = planned.planner
+    places = [
+        (number, slot)
+        for number in range(len(planned.passed))
+        for slot in witness.layout.slots
+        if wanted is None or (number, slot.name) in wanted
+    ]
+    results = [planner.array(planned.passed[number][slot.name]) for number, slot in places]
     steps = Plan(planned.given, planner.record.steps, results)
     with system.working():
         runs = [steps.results(system, *one) for one in prompts.each()]
     total = witness.prompt.tokens(prompts.n, prompts.m).total
-    made = [
-        prompts.give_slot(prompts.join(list(parts)), total, slots[i % len(slots)].shape)
-        for i, parts in enumerate(zip(*runs))
-    ]
-    return [
-        {slot.name: array for slot, array in zip(slots, made[start:])}
-        for start in range(0, len(made), len(slots))
-    ]
+    made: list[dict[str, Any]] = [{} for _ in planned.passed]
+    for (number, slot), *parts in zip(places, *runs):
+        made[number][slot.name] = prompts.give_slot(prompts.join(parts), total, slot.shape)
+    return made

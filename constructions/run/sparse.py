@@ -38,6 +38,14 @@ class Sparse:
     pieces: tuple[Piece, ...]
     over_tokens: bool = False  # whether its columns are tokens, as those of attention weights
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Asked for with every product that may have been made before."""
+        return hash((self.rows, self.columns, self.pieces, self.over_tokens))
+
     @cached_property
     def support(self) -> tuple[range, ...]:
         """The rows of its pieces."""

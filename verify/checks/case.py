@@ -12,14 +12,14 @@ from typing import Any, ParamSpec
 import numpy as np
 
 from constructions.numbers import Unsupported
-from constructions.run.forward import NO_WITNESS
+from constructions.run.forward import NO_WITNESS, trace
 from constructions.witness import Witness
 from proofs.layer import Holds
 from proofs.prompt import X_ALONE, Tokens
 from proofs.stream import split_entry
 
 from ..claim import CheckResult
-from ..counts import called, is_count, refuse_arguments
+from ..counts import called, is_count, refuse_arguments, signature
 from ..prompt_scope import Scope, evaluate, prompt_scope, token_names
 from ..strategies import Case, as_text
 
@@ -91,7 +91,7 @@ def reference(
     has another shape (an axis of one number may be there or not), or if the algorithm runs a
     witness, which is what it is to check; InexactReference if it returns floats for fractions.
     """
-    takes = inspect.signature(algorithm).parameters
+    takes = signature(algorithm).parameters
     every = any(p.kind is p.VAR_KEYWORD for p in takes.values())
     parameters = {name: v for name, v in case.parameters.items() if every or name in takes}
     X, y, queries = case.X, case.y, case.queries
@@ -228,7 +228,14 @@ def compared(witness: Witness, case: Case, numbers: str = "rational") -> Iterato
     {"layer", "name", "slot", "token", "holds", "is", "should"}; the last two are lists of
     numbers, "should" always exact.
     """
-    states = witness.trace(case.X, case.y, case.queries, numbers)
+    wanted = None  # all: what floats round depends on what is computed beside it
+    if numbers == "rational":
+        wanted = {
+            (number, split_entry(held.slot)[0])
+            for number, layer in enumerate(witness.layer_list, start=1)
+            for held in layer.holds
+        }
+    states = trace(witness, case.X, case.y, case.queries, numbers, wanted)
     n, m = len(case.X), len(case.queries)
     tokens, fields = witness.prompt.tokens(n, m), witness.prompt.fields
     X, y, queries = (objects(part, Fraction) for part in (case.X, case.y, case.queries))

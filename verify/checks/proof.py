@@ -431,9 +431,9 @@ def shape_free(witness: Any, matrices: Mapping[Any, Any] | None = None) -> Any:
     def data(value: Any) -> Any:
         if isinstance(value, tuple):
             return tuple(map(data, value))
-        if not is_dataclass(value):
+        if (names := _fields(type(value))) is None:
             return value
-        made = {f.name: data(getattr(value, f.name)) for f in fields(value)}
+        made = {name: data(getattr(value, name)) for name in names}
         for name in without.get(type(value), ()):
             del made[name]
         if made.get("matrix") is not None:
@@ -444,6 +444,12 @@ def shape_free(witness: Any, matrices: Mapping[Any, Any] | None = None) -> Any:
 
     parts = (witness.layout, witness.prompt, witness.layer_list, witness.readout)
     return witness.name, witness.examples, data(parts)
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...] | None:
+    """The names of a dataclass's fields; None of what is none."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
 
 
 def same_shapes(one: Any, other: Any) -> bool:

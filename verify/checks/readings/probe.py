@@ -15,11 +15,11 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 import numpy as np
-from flint import fmpq, fmpq_mat
 
 from constructions.witness import Witness
 
 from ...strategies import Case
+from .prompts import fraction, rational
 
 States: TypeAlias = list[np.ndarray]  # after the embedding and each layer: (tokens, width)
 Target: TypeAlias = Callable[[Case], np.ndarray]
@@ -55,8 +55,9 @@ def affine_floor(
     bound = _squared(left) / len(prompts)
     floors: list[Fraction | None] = []
     for layer in zip(*made, strict=True):
-        kept = sum((c * state for (c, _), state in zip(prompts, layer, strict=True)), 0 * layer[0])
-        floors.append(None if kept.any() else bound)
+        first, *more = (rational(c * state) for (c, _), state in zip(prompts, layer, strict=True))
+        kept = sum(more, first)
+        floors.append(bound if kept == 0 * kept else None)
     return floors, sum(map(_squared, aims), Fraction(0))
 
 
@@ -66,8 +67,9 @@ def _squared(vector: Any) -> Fraction:
 
 def pooled(made: States, alpha: Sequence[Fraction]) -> np.ndarray:
     """sum_t alpha_t h_t of every layer, one after the other."""
-    weights = np.array(alpha, dtype=object)
-    return np.concatenate([weights @ state for state in made])
+    weights = rational([alpha])
+    rows = [(weights * rational(state)).entries() for state in made]
+    return np.array([fraction(entry) for row in rows for entry in row], dtype=object)
 
 
 def same_pooled(
@@ -123,12 +125,3 @@ def _kernel(A: np.ndarray) -> list[list[Fraction]]:
             vector[place] = -fraction(reduced[i, free])
         basis.append(vector)
     return basis
-
-
-def rational(values: Any) -> fmpq_mat:
-    """Fractions (rows, columns) as a matrix of flint."""
-    return fmpq_mat([[fmpq(v.numerator, v.denominator) for v in row] for row in values])
-
-
-def fraction(value: fmpq) -> Fraction:
-    return Fraction(int(value.p), int(value.q))

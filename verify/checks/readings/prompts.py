@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from flint import fmpq, fmpq_mat
 
 from constructions.witness import Witness
 
@@ -68,12 +69,16 @@ def by_layer(witness: Witness, case: Case, numbers: Any = "rational") -> list[li
 
 def least_squares(case: Case) -> Array:
     """The weights (d,) with X^T X w = X^T y. Raises ZeroDivisionError where they are not unique."""
-    from flint import fmpq, fmpq_mat
+    X, y = rational(case.X), rational(case.y.reshape(-1, 1))
+    across = X.transpose()
+    solved = (across * X).solve(across * y).entries()
+    return np.array([fraction(v) for v in solved], dtype=object)
 
-    S, pull = case.X.T @ case.X, (case.X.T @ case.y).reshape(-1, 1)
-    left, right = (
-        fmpq_mat([[fmpq(v.numerator, v.denominator) for v in row] for row in part])
-        for part in (S, pull)
-    )
-    solved = left.solve(right).entries()
-    return np.array([Fraction(int(v.p), int(v.q)) for v in solved], dtype=object)
+
+def rational(values: Any) -> fmpq_mat:
+    """Fractions (rows, columns) as a matrix of flint, whose products take a hundredth of the time."""
+    return fmpq_mat([[fmpq(v.numerator, v.denominator) for v in row] for row in values])
+
+
+def fraction(value: fmpq) -> Fraction:
+    return Fraction(int(value.p), int(value.q))

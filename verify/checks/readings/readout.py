@@ -14,7 +14,7 @@ import numpy as np
 from constructions.witness import Witness
 
 from ...strategies import Case
-from . import probe
+from . import probe, prompts
 
 
 def query_states(witness: Witness, case: Case) -> list[np.ndarray]:
@@ -37,11 +37,11 @@ def fitted(
 def _solution(rows: np.ndarray, aims: np.ndarray) -> np.ndarray | None:
     """Weights that take every row to its aim, zero where they are free."""
     width = rows.shape[1]
-    reduced, rank = probe.rational(np.concatenate([rows, aims], axis=1)).rref()
+    reduced, rank = prompts.rational(np.concatenate([rows, aims], axis=1)).rref()
     made = np.array([Fraction(0)] * width, dtype=object)
     for i in range(rank):
         place = next(j for j in range(width + 1) if reduced[i, j] != 0)
         if place == width:
             return None
-        made[place] = probe.fraction(reduced[i, width])
+        made[place] = prompts.fraction(reduced[i, width])
     return made

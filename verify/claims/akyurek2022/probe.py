@@ -46,10 +46,10 @@ def decoder(d: int, seed: int = 0) -> np.ndarray | None:
     ]
     wanted = [[int(pair == (k, d)) for k in range(d)] for pair in pairs]
     try:
-        solved = probe.rational(forms).solve(fmpq_mat(wanted))
+        solved = prompts.rational(forms).solve(fmpq_mat(wanted))
     except ZeroDivisionError:
         return None
-    rows = [[probe.fraction(solved[i, k]) for i in range(solved.nrows())] for k in range(d)]
+    rows = [[prompts.fraction(solved[i, k]) for i in range(solved.nrows())] for k in range(d)]
     return np.array(rows, dtype=object)
 
 
