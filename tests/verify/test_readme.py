@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from verify import engine
@@ -24,6 +26,14 @@ def claimed(folder: Path, text: str) -> Claim:
     (folder / "my_claim.py").write_text(text, encoding="utf-8")
     (found,) = load_file(folder / "my_claim.py")
     return found
+
+
+def test_its_first_lines_predict_what_they_say() -> None:
+    (lines,) = re.findall(r"```python\n(import .*?)```", TEXT, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(lines, "README.md", "exec"), names)
+    made = names["w"].predict(names["X"], names["y"], names["queries"])
+    assert 0 < np.abs(made - [2, 2]).max() < 1e-9 and "# [2, 2], but for 1e-9" in lines
 
 
 def test_its_claim_is_derived(tmp_path: Path) -> None:

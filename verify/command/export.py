@@ -25,7 +25,7 @@ def export(
     y: Annotated[str, typer.Option(help="Targets are up to this.")] = "1",
     query: Annotated[str | None, typer.Option(help="Entries of queries; as those of x.")] = None,
 ) -> None:
-    """Write a witness as a checkpoint that others load, with a proved bound on its error.
+    """Write a witness as a checkpoint, its error bounded by proof.
 
     gpt2: transformers' GPT2Model, unmodified, prompts as inputs_embeds. The free constants are
     those of the least error that can be certified for the prompts that the options describe.
