@@ -71,21 +71,38 @@ __all__ = [
 
 
 def check(
-    which: Claim | str, variant: str = "printed", *, seed: int = 0, quick: bool = False
+    which: Claim | str, variant: str | None = None, *, seed: int = 0, quick: bool = False
 ) -> Report:
-    """The report on one claim, given itself or by its id and variant.
+    """The report on one claim, given itself or by its id and variant: "printed", "repaired" or
+    "improved", by default the first of these that it has.
 
     Raises ValueError on an unknown claim.
     """
     from . import engine
-    from .claim import builtin, registered
 
     if isinstance(which, str):
-        known = {c.key: c for c in (*builtin(), *registered())}
-        if (which, variant) not in known:
-            raise ValueError(f"there is no claim {which!r} with variant {variant!r}")
-        which = known[which, variant]
+        which = _named(which, variant)
     return engine.run(which, Budget(seed=seed, quick=quick))
+
+
+def _named(name: str, variant: str | None) -> Claim:
+    from difflib import get_close_matches
+
+    from .claim import builtin, registered
+
+    known = {one.key: one for one in (*builtin(), *registered())}
+    variants = [one for one in ("printed", "repaired", "improved") if (name, one) in known]
+    if not variants:
+        close = get_close_matches(name, [one for one, _ in known], n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise ValueError(f"there is no claim {name!r}{hint}")
+    if variant is not None and variant not in variants:
+        raise ValueError(f"{name} has no variant {variant!r}; it has {', '.join(variants)}")
+    return known[name, variant or variants[0]]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def __getattr__(name: str) -> Any:

@@ -23,7 +23,8 @@ def hunt(
     Any other exception is passed on. Only cases of the `domain` are tried, in the search and when
     the case that was found is made smaller. A tuple of strategies is hunted through in its order,
     at most half the cases in each but the last (or 20, which small sizes need): with small sizes
-    first, what is found is of the smallest size.
+    first, what is found is of the smallest size. Without a domain what fails is hunted for again
+    among the smaller cases that the strategy draws.
     """
     if isinstance(strategy, tuple):
         fewer = replace(budget, cases=min(budget.cases, max(20, budget.cases // 2)))
@@ -65,8 +66,37 @@ def hunt(
         assert smallest is not None
         failure = minimise(*smallest, test, domain)
         failure.found = failure.found.named(cases=cases)
+        if domain is None:
+            failure = _among_smaller(smallest[0], failure, strategy, test, budget)
         raise failure from None
     return cases
+
+
+SMALLEST = 3  # one example, one query, one coordinate
+DRAWN_TO_BE_SMALLER = 300  # one in thirty is the smallest
+
+
+def _among_smaller(
+    case: Any, failure: Differs, strategy: Any, test: Callable[[Any], None], budget: Budget
+) -> Differs:
+    """The failure of a smaller case that the strategy draws; the one that is known if none is.
+
+    Hypothesis shrinks entries well, but not the sizes on which their number depends.
+    """
+    if getattr(case, "size", SMALLEST) <= SMALLEST:
+        return failure
+
+    def only_smaller(drawn: Any) -> None:
+        if drawn.size < case.size:
+            test(drawn)
+
+    others = Budget(seed=budget.seed + 1, cases=DRAWN_TO_BE_SMALLER)
+    try:
+        hunt(strategy, only_smaller, others)
+    except Differs as smaller:
+        smaller.found = smaller.found.named(cases=failure.found.cases + smaller.found.cases)
+        return smaller
+    return failure
 
 
 def drawn(cases: Callable[[], Any], budget: Budget, domain: Domain | None = None) -> list[Case]:
@@ -124,8 +154,7 @@ def minimise(
 ) -> Differs:
     """The failure of a case of the domain from which nothing more can be taken away.
 
-    Hypothesis shrinks entries well but not the sizes that they depend on; where a strategy draws
-    from it cannot be asked, so that without a domain the case stays as it is.
+    Whether a strategy draws a case cannot be asked, so that without a domain it stays as it is.
     """
     shrunk = domain is not None
     while shrunk:

@@ -49,6 +49,11 @@ class Case:
         given = self.parameters.get("d")
         return self.fields.dimension(self.X.shape[1]) if given is None else given
 
+    @property
+    def size(self) -> int:
+        """How many examples, queries and coordinates it has together."""
+        return len(self.X) + len(self.queries) + self.d
+
     def copy(self) -> Case:
         """The same, in arrays of its own."""
         X, y, queries = (np.array(part) for part in (self.X, self.y, self.queries))

@@ -23,6 +23,7 @@ TABLES = {
     "infinite": ("a,b,t\n1,-inf,3\n", "'-inf', which is not finite"),
     "too large": ("a,b,t\n1,1e999,3\n", "'1e999', which is not finite"),
     "short row": ("a,b,t\n1,2,3\n4,5\n", "row 2, column 't' is empty"),
+    "a row to predict": ("a,t\n1,3\n4,\n", "rows to predict: --query FILE"),
     "long row": ("a,b,t\n1,2,3\n4,5,6,7\n", "Expected 3 fields in line 3, saw 4"),
     "duplicate columns": ("a,a,t\n1,2,3\n", "two columns named 'a'"),
     "nameless column": ("a,,t\n1,2,3\n", "column 2 has no name"),
@@ -142,12 +143,19 @@ def test_a_bad_saved_state_is_refused(text: str, words: str, refuses: Any, table
         ("#X=1,2;3&y=1,2&q=1,2", "rows differ"),
         ("#side=1", "side=1 of the address"),
         ("#w=__proto__:1", "no weight '__proto__'"),
+        ("newton.html", "is a page: give its address, with all after #"),
         ("missing.html#d=2", "missing.html: cannot be read"),
         ("https://example.org/newton.html#d=2", "nothing is fetched"),
     ],
 )
 def test_a_bad_address_of_a_page_is_refused(address: str, words: str, refuses: Any) -> None:
     refuses(words, "run", "newton", "--data", address)
+
+
+def test_several_values_of_an_axis_are_written_with_bars(refuses: Any, tmp_path: Path) -> None:
+    output = str(tmp_path / "swept.jsonl")
+    words = "--set d=1,2,3: write several values as 1|2|3"
+    refuses(words, "sweep", "newton", "-o", output, "--set", "d=1,2,3")
 
 
 # -- parameters -------------------------------------------------------------------------------

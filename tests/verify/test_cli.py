@@ -35,6 +35,11 @@ def mine(tmp_path: Path) -> Any:
     return write
 
 
+def test_the_list_of_commands_cuts_no_line_short(witness: Any) -> None:
+    status, out, _ = witness("--help")
+    assert status == 0 and "doctor" in out and "..." not in out.partition("Commands:")[2]
+
+
 # -- list, show, trace ------------------------------------------------------------------------
 
 

@@ -167,6 +167,22 @@ def test_a_counterexample_has_the_smallest_matrix(asked):
     assert found["d"] == "2" and sum(e != "0" for row in found["A"] for e in row) <= 4
 
 
+def test_without_a_domain_the_smallest_prompt_is_one_that_the_strategy_draws():
+    """Two steps of sign descent, of which the second forgets to clear the first's gradient."""
+    sizes = st.integers(2, 4)
+
+    def test(case: strategies.Case) -> None:
+        X, first = case.X, np.sign(case.X.T @ case.y)
+        gradient = X.T @ (X @ first - case.y)
+        if any(case.queries @ (np.sign(gradient - X.T @ case.y) - np.sign(gradient))):
+            raise Differs("wrong", case.to_json())
+
+    with pytest.raises(Differs) as failure:
+        hunt(strategies.prompts(d=sizes, n=sizes), test, Budget(cases=60, seed=1))
+    found = failure.value.found.counterexample
+    assert np.shape(found["X"]) == (2, 2) and len(found["queries"]) == 1
+
+
 def test_no_source_is_read_to_make_a_strategy_of_prompts(monkeypatch: Any) -> None:
     from hypothesis.strategies._internal import core
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import constructions
+import verify
 from verify import (
     Approximates,
     Check,
@@ -195,3 +198,28 @@ def test_two_claims_cannot_share_an_id_and_variant():
     claim("test.twice")(lambda: ())
     with pytest.raises(ValueError, match="already registered"):
         claim("test.twice")(lambda: [])
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "words"),
+    [
+        ("newtn", None, "there is no claim 'newtn'; did you mean newton?"),
+        ("newton", "printed", "newton has no variant 'printed'; it has improved"),
+    ],
+)
+def test_a_claim_that_is_not_there_is_refused_with_those_that_are(name, variant, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        check(name, variant)
+
+
+@pytest.mark.parametrize(
+    ("name", "variant"), [("fu2023.eq38", "printed"), ("gd_plus_plus", "improved")]
+)
+def test_a_claim_is_checked_in_the_first_variant_that_it_has(name, variant):
+    assert check(name, quick=True).claim.key == (name, variant)
+
+
+@pytest.mark.parametrize("package", [constructions, verify])
+def test_what_a_package_offers_is_listed_by_dir(package):
+    assert dir(package) == sorted(package.__all__)
+    assert all(getattr(package, name) is not None for name in package.__all__)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -413,3 +416,24 @@ def test_without_coq_nothing_passes_and_the_reason_is_given(
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(KeyError, match="no theorem named or bearing on no_such"):
         kernel.select(["newton", "no_such"])
+
+
+def test_ctrl_c_ends_what_coq_is_at_and_what_it_would_begin(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    endless = tmp_path / "coqc"
+    endless.write_text("#!/bin/sh\ntouch begun\nexec sleep 600\n")
+    endless.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with ThreadPoolExecutor(1) as beside:
+        running, waiting = (beside.submit(kernel._coqc, tmp_path / "a.v", 600) for _ in range(2))
+        with pytest.raises(KeyboardInterrupt), kernel.ended_by_an_interrupt():
+            while not (tmp_path / "begun").exists():
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+        for one in (running, waiting):
+            with pytest.raises(InterruptedError):
+                one.result(timeout=60)
+    with kernel.ended_by_an_interrupt():  # the next run is another
+        endless.write_text("#!/bin/sh\necho compiled\n")
+        assert kernel._coqc(tmp_path / "a.v", 60).stdout == "compiled\n"

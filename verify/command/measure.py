@@ -60,7 +60,7 @@ def measure(
         str | None, typer.Option(metavar="FILE", help="Write it as a page; - for stdout.")
     ] = None,
 ) -> None:
-    """Measure a model: its fingerprint, and how alike it is to every algorithm.
+    """Say which algorithm a model runs, and how near others come.
 
     The fingerprint says which algorithm it follows, within an error, or that it follows none.
     """

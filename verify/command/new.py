@@ -24,7 +24,7 @@ def new(
         str, typer.Option("--from", metavar="EXAMPLE", help="Which example it begins as.")
     ] = "slots",
 ) -> None:
-    """Write a claim file that runs, to be edited into a claim of your own.
+    """Write a claim file that runs, to be edited into your own.
 
     It begins as an example: two commented ones (slots; matrices, in a paper's notation), or one
     that is like your claim.

@@ -43,6 +43,7 @@ def prove(
 
     Exit status 1: a theorem is not proved; 2: Coq was asked for and is not here.
     """
+    from ..checks.coq.kernel import ended_by_an_interrupt
     from ..inputs.files import check_outputs, write
     from ..inputs.progress import Progress
     from ..report.as_json import dumps, versions
@@ -56,7 +57,8 @@ def prove(
     loud = json != "-"
     done: list[dict[str, Any]] = []
 
-    with ThreadPoolExecutor(1) as beside:  # Coq compiles in processes of its own meanwhile
+    # Coq compiles in processes of its own meanwhile
+    with ThreadPoolExecutor(1) as beside, ended_by_an_interrupt():
         compiled = beside.submit(in_kernel, in_coq) if in_coq else None
         with Progress("theorems", len(built) + len(chosen)) as progress:
             for name, prove_it in proofs_of(built, chosen):

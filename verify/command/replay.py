@@ -98,7 +98,7 @@ def replay(
     ] = False,
     workers: WORKERS = 0,
 ) -> int:
-    """Run a report again and compare every field of it, but for run times.
+    """Run a report again; compare all of it but run times.
 
     Refused, before anything runs: a report that was edited, is about other weights than today's,
     or has claims from a file that is not named here or is not the recorded one.

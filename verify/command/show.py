@@ -16,7 +16,7 @@ def list_all(
         bool, typer.Option("--papers", help="List the papers instead, a line for each.")
     ] = False,
 ) -> None:
-    """Every witness, with its parameters; or every paper, with how its statements fare."""
+    """Every witness with its parameters; or every claim, or paper."""
     import constructions
 
     from ..inputs.files import write

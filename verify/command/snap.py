@@ -44,7 +44,7 @@ def snap(
         str, typer.Option(help="How far off, as a share of the bound on what is predicted.")
     ] = "1/10",
 ) -> int:
-    """Snap trained weights to an algorithm, and write the claims that prove it.
+    """Snap trained weights to an algorithm, and write its claims.
 
     The gauge is removed, what is dead is dropped, numbers become simple fractions, and the simplest
     of gradient descent, GD++ and preconditioned descent that is within the tolerance is taken. The

@@ -107,6 +107,8 @@ def grid(name: str, settings: Iterable[str]) -> list[Point]:
 
 
 def _range(key: str, text: str) -> list[str]:
+    if key in AXES and "," in text:
+        raise WrongCall(f"--set {key}={text}: write several values as {text.replace(',', '|')}")
     if "|" in text:
         return [part.strip() for part in text.split("|")]
     if ":" not in text:

@@ -22,6 +22,7 @@ descent = formula("w.T*x_t", start={"w": "O"}, step={"w": "w - eta*X.T*(X*w - y)
     algorithm=descent,
     # the parameters below, d apart: drawn for the cases that are tried,
     cases=lambda: strategies.prompts(steps=st.integers(0, 3), eta=strategies.positive()),
+    domain=strategies.ANY,
     # and those with which it is proved, for every prompt and d: eta is a letter
     assembled=lambda: [{"d": 3, "steps": k, "eta": Symbol("eta")} for k in range(4)],
 )

@@ -358,7 +358,9 @@ def _numbers(path: str | Path, name: str, cells: np.ndarray) -> np.ndarray:
         text = cell.strip() if isinstance(cell, str) else ""
         where = f"{said(path)}, row {row}, column {name!r}"
         if not text:
-            raise WrongCall(f"{where} is empty; every cell must be a number")
+            raise WrongCall(
+                f"{where} is empty; every cell must be a number (rows to predict: --query FILE)"
+            )
         if text.lower() in ("nan", "na", "n/a", "null", "none"):
             raise WrongCall(f"{where} is {text}; every cell must be a number")
         if not _is_number(text):

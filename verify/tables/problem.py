@@ -74,6 +74,8 @@ def state(name: str, data: str) -> Saved | None:
     """
     if is_address(data):
         return checked(data, state_of(data, name))
+    if data.lower().endswith(".html"):
+        raise WrongCall(f"{data} is a page: give its address, with all after #, or a saved state")
     return read_state(data) if data.lower().endswith(".json") else None
 
 

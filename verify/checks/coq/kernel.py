@@ -19,9 +19,11 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
@@ -254,7 +256,7 @@ def _compile(
         asked = [] if file in required else of_it
         return _compile_one(folder, file, texts[file], key, deadline, asked)
 
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
+    with ThreadPoolExecutor(max_workers=jobs) as pool, ended_by_an_interrupt():
 
         def start(file: str) -> None:
             if file not in started:
@@ -358,14 +360,42 @@ def _assumptions(
     return said
 
 
-def _coqc(path: Path, seconds: float, *flags: str) -> subprocess.CompletedProcess[str]:
-    command = ["coqc", *_FLAGS, *flags, "-R", ".", "", path.name]
+_at_work: set[subprocess.Popen[str]] = set()
+_interrupted = threading.Event()
+
+
+@contextmanager
+def ended_by_an_interrupt() -> Iterator[None]:
+    """After Ctrl-C in the block Coq's processes end, and threads that run it start no more."""
+    if threading.current_thread() is threading.main_thread():  # the one that Ctrl-C reaches
+        _interrupted.clear()
     try:
-        return subprocess.run(
-            command, cwd=path.parent, capture_output=True, text=True, timeout=max(seconds, 0.1)
-        )
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 1, "", f"{path.name}: out of time")
+        yield
+    except KeyboardInterrupt:
+        _interrupted.set()
+        for process in tuple(_at_work):
+            process.kill()
+        raise
+
+
+def _coqc(path: Path, seconds: float, *flags: str) -> subprocess.CompletedProcess[str]:
+    """What coqc said of the file. Raises InterruptedError after `ended_by_an_interrupt`."""
+    command = ["coqc", *_FLAGS, *flags, "-R", ".", "", path.name]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=path.parent, stdout=pipe, stderr=pipe, text=True) as process:
+        _at_work.add(process)
+        try:
+            if _interrupted.is_set():
+                raise InterruptedError("Coq was interrupted")
+            said = process.communicate(timeout=max(seconds, 0.1))
+        except subprocess.TimeoutExpired:
+            return subprocess.CompletedProcess(command, 1, "", f"{path.name}: out of time")
+        finally:
+            process.kill()
+            _at_work.discard(process)
+    if _interrupted.is_set():
+        raise InterruptedError("Coq was interrupted")
+    return subprocess.CompletedProcess(command, process.returncode, *said)
 
 
 def _seconds(text: str, timings: str) -> dict[str, float]:
