@@ -18,6 +18,7 @@ from verify.exports import capacity
 from verify.exports.formats import REALS
 from verify.exports.prompts import drawn
 from verify.exports.propagation import Propagation
+from verify.exports.search import bounded
 from verify.exports.spectrum import PromptBox
 from verify.quality import readme
 
@@ -42,8 +43,9 @@ def test_the_smallest_gpt2_has_the_shape_that_transformers_gives_it():
 def test_what_is_counted_is_what_the_checkpoint_has(name):
     for d, steps in ((1, 3), (4, 2)):
         witness = capacity.sized(ROWS[name], d, steps)
-        constants = Propagation(witness, PromptBox(d, 4)).constants(2, 0.1, 15.0, 2**12)
-        least, made = needs(witness, copies(witness), 2), checkpoint(witness, constants)
+        constants = bounded(witness, PromptBox(d, 4)).constants(2, 0.1, 15.0, 2**12)
+        least = needs(witness, copies(witness), constants.pairs)
+        made = checkpoint(witness, constants)
         config = made.config
         assert (config["n_layer"], config["n_head"]) == (witness.layers, least.heads)
         assert config["n_embd"] == made.tensors["wpe.weight"].shape[1] >= least.width

@@ -152,15 +152,15 @@ class WeightedMeans:
             examples, query, {name: examples.both(name).max(query.both(name)) for name in size}
         )
 
-    def _read(self, now: Tokens, setting: Setting) -> Reading:
-        """How any token is read."""
+    def _read(self, held: Mapping[str, arb], setting: Setting) -> Reading:
+        """How a token is read no entry of which is above these."""
         sizes = {slot.name: slot.size for slot in self.weights.layout.slots}
-        square = sum((sizes[name] * one**2 for name, one in now.anywhere.items()), arb(0))
+        square = sum((sizes[name] * one**2 for name, one in held.items()), arb(0))
         return setting.read(square + setting.roles)
 
     def after(self, layer: LinearLayer, now: Tokens, setting: Setting) -> Tokens | None:
         """The tokens after a layer; None where there is no bound."""
-        read = self._read(now, setting)
+        read = self._read(now.anywhere, setting)
         if not bool(read.relative < arb(1) / 4):
             return None
         made = []
@@ -190,9 +190,10 @@ class WeightedMeans:
 
     def _read_off(self, now: Tokens, setting: Setting) -> arb:
         """The last norm, and the read-out."""
-        name, read = self.weights.readout.slot, self._read(now, setting)
+        name, query = self.weights.readout.slot, now.query
+        read = self._read({slot: query.both(slot) for slot in query.size}, setting)
         rounded = (1 + read.relative) * (1 + setting.form.unit) ** 3 - 1
-        reached = now.query.off[name] + rounded * now.query.both(name) + read.absolute
+        reached = query.off[name] + rounded * query.both(name) + read.absolute
         return (abs(ball(self.weights.readout.coefficient)) * reached).upper()
 
 
