@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ import constructions
 from constructions.papers.fu2023.layers import theorem51
 from verify import algorithms
 from verify import page as explain
+from verify.page.acts.cards import CARDS, Card, coloured
+from verify.page.glossary import TERMS
 
 pytestmark = pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
 
@@ -133,7 +137,11 @@ def test_the_eight_cards_are_read_by_keyboard_alone(browser, path, size) -> None
                 at = box(browser, f"#{shown}")
                 assert at["top"] >= 0 and at["bottom"] <= title["top"] + 1
                 assert at["bottom"] - at["top"] > 100
-    browser.key("Tab")  # from a card to what it has to try
+    for _ in range(2):  # from a card to its words that are explained
+        browser.key("Tab")
+        line = browser.js("document.activeElement.dataset.says")
+        assert browser.js("document.getElementById('term-tip').textContent") == line
+    browser.key("Tab")  # and to what it has to try
     assert browser.js("document.activeElement.dataset.flip") == "Q1"
     browser.js("document.activeElement.blur()")
     browser.key("ArrowLeft")
@@ -483,3 +491,34 @@ def test_no_text_is_too_faint(still) -> None:
     assert still.js(FAINT) == []
     still.js("document.querySelector('.card p').style.color = '#999'")  # is seen
     assert still.js(FAINT) != []
+
+
+def words_of_card(card: Card) -> str:
+    """What is read on a card, its title left out."""
+    told = coloured(" ".join((*card.text, card.extra, card.task, card.answer)))
+    told = re.sub(r"<span class='unglossed'>.*?</span>|<code>.*?</code>", " ", told)
+    return html.unescape(re.sub(r"<[^>]+>", "", told))
+
+
+def test_every_word_of_the_glossary_that_a_card_uses_is_explained_there(still) -> None:
+    marked = {
+        (number, says)
+        for number, says in still.js(
+            "[...document.querySelectorAll('.card .term')]"
+            ".map((e) => [Number(e.closest('.card').id.slice(5)), e.dataset.says])"
+        )
+    }
+    lines = {form: term.says for term in TERMS for form in term.forms}
+    forms = "|".join(map(re.escape, sorted(lines, key=len, reverse=True)))
+    first: dict[str, int] = {}  # the line of a word, and the card on which it stands first
+    for number, card in enumerate(CARDS, start=1):
+        for word in re.findall(rf"(?<![\w−-])({forms})(?![\w−-])", words_of_card(card), re.I):
+            first.setdefault(lines[word.lower()], number)
+    assert len(first) >= 14
+    missing = {says for says, number in first.items() if (number, says) not in marked}
+    assert missing == set()
+
+
+def test_the_cards_are_read_in_less_than_ten_minutes() -> None:
+    read = sum(len(words_of_card(card).split()) for card in CARDS)
+    assert read / 200 < 10 - len(CARDS) / 2  # half a minute to try what each asks for
