@@ -33,7 +33,7 @@ CAPTIONS: Mapping[str, str] = {
     "it loses the same amount whatever its size, and what is smaller becomes exactly 0.",
     "product": "Two heights of a parabola differ by a product; GeLU bends almost like one, and "
     "the closer its arguments are to 0 the less the curve misses. Drag the dot.",
-    "written": "Each column is a layer and each row a slot of the stream: filled is where the layer "
+    "written": "Each column is a layer and each row a slot of the stream: filled where the layer "
     "writes. Beside it are the numbers that the layer moves most.",
 }
 

@@ -63,13 +63,15 @@ CARDS = (
         "It starts with a guess, and with no idea.",
         (
             "Six points, and a question {query:?}: which y belongs to this x? That is the "
-            "<em>prompt</em>, all that the transformer gets to read.",
+            "<em>prompt</em>, all that the <em>transformer</em>, a machine of the kind behind "
+            "chatbots, gets to read.",
             "Its own numbers, the <em>weights</em>, were written down by hand before these points "
             "existed, and they never change. So it opens with the dullest line there is: y = 0.",
-            "Yet layer by layer the line finds the points, and nobody trains anything. How?",
+            "Yet round by round, <em>layer</em> by layer, the line finds the points, and nobody "
+            "trains anything. How?",
         ),
-        "Press Play. Then drag a point somewhere else (or focus it and use the arrow keys), and "
-        "play again: same weights, new line.",
+        "Press Play. Then drag a point somewhere else (or focus it and use the "
+        "<span class='unglossed'>arrow keys</span>), and play again: same weights, new line.",
     ),
     Card(
         "The question asks every point: how much are you like me?",
@@ -117,7 +119,7 @@ CARDS = (
             "A line is two numbers, its height and its slope, so it is a dot on this map. The "
             "rings join lines of equal loss. In the middle lies the best line, dotted among the "
             "points.",
-            "One round of attention is one <em>layer</em>. Eight layers are eight steps, and each "
+            "One round of attention is one layer. Eight layers are eight steps, and each "
             "leaves a dot.",
         ),
         "Play it through. Then make the step larger: from where on does the path run away?",
@@ -140,8 +142,8 @@ CARDS = (
         "more. Sherman–Morrison reads one point after the other, two layers each, and is done "
         "after the last, whatever κ is; what it computes is ridge regression, the best line with a "
         "small price on large numbers, and its error is counted from that. All others are counted "
-        "from the best line. The third order loses digits again once it is through: that is "
-        "rounding.",
+        "from the best line. The third order loses digits again once it is through: a computer "
+        "keeps 16 of them, and what it cuts off grows.",
         pages=(
             ("newton_carried", "Newton from αI"),
             ("hyperpower", "Third order"),
@@ -168,8 +170,8 @@ CARDS = (
         "A printed proof has one sign wrong: find it.",
         (
             "Fu et al. (2023) build the same Newton iteration with an attention that turns "
-            "negative scores u into 0, written ReLU(u). Two heads are to share the work: one sees "
-            "u, the other −u.",
+            "negative scores u into 0, written ReLU(u). Two <em>heads</em>, rounds of attention at "
+            "the same time whose results are added, share the work: one sees u, the other −u.",
             "But as it is printed the line shoots away. The outlined bars are what point 1 should "
             "get from each point, the filled ones what it does get. Every head has a {query:Q} for "
             "its query, a {key:K} for its key, a {value:V} for its value.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..build import resource, script, style
+from ..glossary import glossed_page
 from ..shared import embedded
 from ..site.links import beside
 from .cards import CARDS, Card, coloured
@@ -42,7 +43,7 @@ def story_html() -> str:
     text = resource("acts/story.html")
     for key, value in parts.items():
         text = text.replace(f"<!--{key}-->", value)
-    return text
+    return glossed_page(text)
 
 
 def card_html(number: int, card: Card) -> str:

@@ -59,8 +59,8 @@ function sayCard() {
   if (act().scene === "descent") {
     const rate = made.parameters.step_size, limit = 1 / shape.top;
     byId("rate").value = rate / limit;
-    byId("rate").setAttribute("aria-valuetext", `step size ${show(rate)}, ${show(rate / limit)} of the largest that converges`);
-    byId("rate-text").textContent = `η = ${show(rate)}, ${rate >= limit ? "too large: it runs away" : `${show(rate / limit, 2)} of the largest that converges, ${show(limit)}`}`;
+    byId("rate").setAttribute("aria-valuetext", `step size ${show(rate)}, ${show(rate / limit)} of the largest that does not run away`);
+    byId("rate-text").textContent = `η = ${show(rate)}, ${rate >= limit ? "too large: it runs away" : `${show(rate / limit, 2)} of the largest that does not run away, ${show(limit)}`}`;
     for (const place of document.querySelectorAll("[data-twice-rate]")) place.textContent = show(2 * rate);
   }
   if (act().scene === "race") sayRace();

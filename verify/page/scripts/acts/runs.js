@@ -141,7 +141,7 @@ function printedScene(data, flipped) {
   const made = pair(results[0]), should = pair(right[0]);
   const lines = results.map((result) => Array.from(last(result).fetched.v.slice(-2)));
   return {
-    name: "printed", unit: "iteration", count: sizes.length - 1, lines,
+    name: "printed", unit: "iteration", count: sizes.length - 1, parameters: { alpha }, lines,
     asked: results.map((result) => result.predictions[0]), right: right.map((result) => result.predictions[0]),
     fits: lines.map((w) => data.X.map((x) => dot(x, w))),
     adds: lines.map(() => [{ scores: made.one.scores, values: made.one.values, products: made.products, total: made.total,
