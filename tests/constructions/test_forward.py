@@ -14,6 +14,7 @@ import constructions
 from constructions import numbers
 from constructions.numbers.ball import Ball
 from constructions.parts import bilinear
+from constructions.run import forward
 from constructions.witness import Witness
 from proofs.layer import MLP, Head, Layer, Readout
 from proofs.prompt import Prompt
@@ -273,3 +274,13 @@ def test_numbers_of_a_mask_that_floats_do_not_hold_hide_no_key_and_spoil_none(at
     ):
         off = np.abs(found - np.array(wanted) * by)
         assert (off <= 2 * witness.rounding_bound(*prompt)).all()  # the loop rounds as much
+
+
+def test_a_trace_has_the_slots_that_are_asked_for_as_the_whole_one_has_them() -> None:
+    witness = constructions.build("newton", d=2, iterations=2, alpha=Fraction(1, 4))
+    prompt = [[1, 2], [0, 3], [1, 1]], [1, 0, 2], [[1, -1]]
+    whole = witness.trace(*prompt, "rational")
+    wanted = {(0, "x"), (len(witness.layer_list), witness.readout.slot)}
+    made = forward.trace(witness, *prompt, "rational", wanted)
+    assert {(layer, slot) for layer, slots in enumerate(made) for slot in slots} == wanted
+    assert all((made[layer][slot] == whole[layer][slot]).all() for layer, slot in wanted)

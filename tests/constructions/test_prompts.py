@@ -168,3 +168,11 @@ def test_the_calculus_tells_targets_from_d_or_refuses():
         assert held.columns == (3 if targets == 3 else Run(made(d, targets), None).sizes.axis(3))
     with pytest.raises(OutsideCalculusError, match="told apart at another d"):
         Run(made(3, 3), None)
+
+
+@pytest.mark.parametrize("d", [3.0, Fraction(3), True])
+def test_a_dimension_that_is_no_whole_number_is_refused_after_one_that_is(d) -> None:
+    parts = layout(x="d", y="")
+    assert parts.at(3).width == 4 and parts.at(1).width == 2
+    with pytest.raises(ValueError, match="whole number"):
+        parts.at(d)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
@@ -37,6 +39,18 @@ def test_draws_are_the_same_whatever_modules_are_loaded_and_leave_no_files(tmp_p
     (tmp_path / "many_constants.py").write_text(MANY)
     assert drawn(tmp_path, "import many_constants") == drawn(tmp_path, "")
     assert not (tmp_path / ".hypothesis").exists()
+
+
+def test_random_numbers_begin_anew_with_every_case_and_go_on_as_before_afterwards():
+    seen: set[tuple[float, float]] = set()
+    before = random.getstate(), np.random.get_state()[1].tolist()
+    hunt(
+        st.integers(0, 99),
+        lambda case: seen.add((random.random(), np.random.random())),
+        Budget(cases=20),
+    )
+    assert len(seen) == 1
+    assert before == (random.getstate(), np.random.get_state()[1].tolist())
 
 
 def test_hypothesis_draws_as_ever_where_no_claim_is_checked():

@@ -431,16 +431,17 @@ def shape_free(witness: Any, matrices: Mapping[Any, Any] | None = None) -> Any:
     def data(value: Any) -> Any:
         if isinstance(value, tuple):
             return tuple(map(data, value))
-        if (names := _fields(type(value))) is None:
+        kind: Any = type(value)
+        if (names := _fields(kind)) is None:
             return value
         made = {name: data(getattr(value, name)) for name in names}
-        for name in without.get(type(value), ()):
+        for name in without.get(kind, ()):
             del made[name]
         if made.get("matrix") is not None:
             made["matrix"] = sums(made["matrix"])
         if isinstance(value, MLP):  # letters with their sizes
             made["letters"] = sorted(name for name, _ in value.letters)
-        return {"": type(value), **made}
+        return {"": kind, **made}
 
     parts = (witness.layout, witness.prompt, witness.layer_list, witness.readout)
     return witness.name, witness.examples, data(parts)

@@ -76,7 +76,7 @@ def least_squares(case: Case) -> Array:
 
 
 def rational(values: Any) -> fmpq_mat:
-    """Fractions (rows, columns) as a matrix of flint, whose products take a hundredth of the time."""
+    """Fractions (rows, columns) as a matrix of flint, which multiplies a hundred times as fast."""
     return fmpq_mat([[fmpq(v.numerator, v.denominator) for v in row] for row in values])
 
 
