@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,19 +19,10 @@ from typing import Any
 
 from constructions.files import write_whole
 
-from .inputs import browser
 from .report.as_json import versions
 
 PACKAGES = ("constructions", "proofs", "verify")
 ROOT = Path(__file__).parents[1]
-
-
-def caches() -> Path:
-    """What is kept of witnesses: WITNESS_CACHE, or `witness` in the user's folder of caches."""
-    chosen = os.environ.get("WITNESS_CACHE")
-    if chosen:
-        return Path(chosen)
-    return browser.caches()
 
 
 @cache

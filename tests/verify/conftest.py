@@ -37,7 +37,7 @@ class Whole:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What is compiled is kept for this run of the tests, by all of its processes."""
+    """What is kept is kept for this run of the tests, by all of its processes, and only there."""
     base = tmp_path_factory.getbasetemp()
     run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     os.environ["WITNESS_CACHE"] = str(run / "cache")
@@ -84,10 +84,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_caches(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Nothing is kept among the caches of whoever runs the tests, and nothing taken from there."""
-    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("caches"))
-    for display in ("DISPLAY", "WAYLAND_DISPLAY"):  # no browser is asked to show anything
+def no_browser() -> None:
+    """No browser is asked to show anything."""
+    for display in ("DISPLAY", "WAYLAND_DISPLAY"):
         os.environ.pop(display, None)
 
 

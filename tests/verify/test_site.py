@@ -261,10 +261,13 @@ def test_a_misfit_that_cannot_be_drawn_is_refused(misfit) -> None:
 # -- explain --------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
-    return tmp_path / "caches" / "witness"
+@pytest.fixture(params=["WITNESS_CACHE", "XDG_CACHE_HOME"])
+def caches(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("WITNESS_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    if request.param == "WITNESS_CACHE":
+        monkeypatch.setenv("WITNESS_CACHE", str(tmp_path / "mine"))
+    return tmp_path / ("mine" if request.param == "WITNESS_CACHE" else "witness")
 
 
 @pytest.mark.skipif(

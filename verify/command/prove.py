@@ -212,7 +212,8 @@ def _of_theorem(theorem: Any) -> dict[str, Any]:
 
 def _kept(about: tuple[str, ...], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """The outcome as it was kept under these words, or made and kept now."""
-    from ..kept import Kept, caches
+    from ..inputs.browser import caches
+    from ..kept import Kept
 
     name = sha256(repr(about).encode()).hexdigest()
     shelf = Kept(caches() / "proofs")

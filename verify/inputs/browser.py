@@ -12,7 +12,9 @@ from .files import reason
 
 
 def caches() -> Path:
-    """This program's folder among the user's caches; it may not be there yet."""
+    """WITNESS_CACHE, or `witness` among the user's caches; it may not be there yet."""
+    if chosen := os.environ.get("WITNESS_CACHE"):
+        return Path(chosen)
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
     elif sys.platform == "darwin":

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ...kept import caches
+from ...inputs.browser import caches
 
 SAID = "said.json"
 
