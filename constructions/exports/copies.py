@@ -9,7 +9,7 @@ reads. Layers, heads and weights stay the witness's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from proofs.layer import Head, Layer
@@ -21,16 +21,21 @@ Entries = Iterable[tuple[int, int]]
 
 @dataclass(frozen=True)
 class Copies:
-    """reads: of each layer the copy that its heads read; count: how many copies there are."""
+    """reads: of each layer the copy that its heads read; count: how many copies there are.
+
+    right: the first copy in which each unit is right, before each layer and after the last; what is
+    `count` there is right at the queries alone.
+    """
 
     reads: tuple[int, ...]
     count: int
+    right: tuple[Mapping[int, int], ...]
 
 
 def copies(weights: Weights) -> Copies:
     """Which copy each layer reads: the first in which all that it reads is right."""
     first = dict.fromkeys(range(weights.width), 0)  # the first copy in which a unit is right
-    reads = []
+    reads, right = [], [dict(first)]
     for layer in weights.layer_list:
         reads.append(
             max((first[u] for head in layer.heads for u in keys(weights, head)), default=0)
@@ -38,7 +43,8 @@ def copies(weights: Weights) -> Copies:
         _attend(weights, layer, first, reads[-1])
         if layer.mlp is not None:
             _compute(weights, layer, first)
-    return Copies(tuple(reads), max(reads, default=0) + 1)
+        right.append(dict(first))
+    return Copies(tuple(reads), max(reads, default=0) + 1, tuple(right))
 
 
 def keys(weights: Weights, head: Head) -> set[int]:

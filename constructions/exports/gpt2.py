@@ -13,15 +13,15 @@ see the sink. Of the copies of the examples (`copies.py`) all but one have 256 l
 MLP. gelu(u) - gelu(-u) = u, exactly: a linear MLP is pairs of hidden units.
 
 What the sink holds is 0 to the last bit, in any order of adding up, since keys, values and hidden
-units each read one pair of units, by weights 1/2 and -1/2, and other weights come after: what is
-not 0 there would be multiplied by exp(C).
+units each read one pair of units, or two, by weights 1/2 and -1/2, and other weights come after:
+what is not 0 there would be multiplied by exp(C).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import exp, sqrt
+from math import exp, isfinite, sqrt
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ from .differences import coefficients
 EPSILON = 1e-5  # of every layer norm, GPT-2's own
 FAR = 256  # the score of a key that is not to be seen, below the others: a power of two
 POSITIONS = 1024
+TOGETHER = 2  # the most units that are carried as one number
 KINDS = ("linear", "softmax", "exponential")
 Entries = Mapping[tuple[int, int], Any]
 
@@ -50,12 +51,24 @@ class Constants:
     """The free constants. pairs: of heads for a linear one; sink: C; unit: N, a power of two.
 
     scales: tau of each head of each layer, of a linear head; others take no notice.
+    Raises ValueError where they are no such numbers.
     """
 
     pairs: int
     sink: float
     unit: int
     scales: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        whole = all(isinstance(one, int) and one > 0 for one in (self.pairs, self.unit))
+        if not whole or self.unit & (self.unit - 1):
+            raise ValueError(f"pairs {self.pairs!r} and unit {self.unit!r}: whole, a power of two")
+        scales = [scale for row in self.scales for scale in row]
+        for one in (self.sink, *scales):
+            if not (isinstance(one, (int, float)) and isfinite(one) and one >= 0):
+                raise ValueError(f"the sink and the scales are numbers from 0, not {one!r}")
+        if 0 in scales:
+            raise ValueError("a scale of 0")
 
 
 @dataclass(frozen=True)
@@ -102,12 +115,17 @@ class Room:
         return self.units + len(self.roles)
 
 
-def checkpoint(weights: Weights, constants: Constants, room: Room | None = None) -> Checkpoint:
+def checkpoint(
+    weights: Weights, constants: Constants, room: Room | None = None, *,
+    kind: type[np.floating[Any]] = np.float32,
+) -> Checkpoint:  # fmt: skip
     """The GPT-2 that runs the witness, in more room than it needs where some is given.
 
-    Raises NoExport where it cannot.
+    Its tensors are floats of a kind. Raises NoExport where it cannot.
     """
     refuse(weights)
+    if [len(row) for row in constants.scales] != [len(one.heads) for one in weights.layer_list]:
+        raise NoExport(f"{weights.name}: there has to be a scale for each head of each layer")
     order = copies(weights)
     room = room or room_for(weights, order, constants.pairs)
     tensors = dict(_ends(room, constants))
@@ -120,7 +138,7 @@ def checkpoint(weights: Weights, constants: Constants, room: Room | None = None)
         _add_pair(readout, unit, room, nearest_float(weights.readout.coefficient) / 2)
     return Checkpoint(
         _config(weights, room),
-        {name: np.ascontiguousarray(one, dtype=np.float32) for name, one in tensors.items()},
+        {name: np.ascontiguousarray(one, dtype=kind) for name, one in tensors.items()},
         example, query, roles, readout, order,
     )  # fmt: skip
 
@@ -221,7 +239,8 @@ def values(
 ) -> tuple[list[dict[int, int]], list[tuple[int, int, float]]]:
     """What heads carry, sums of units with signs; (place among them, unit written, weight).
 
-    Where all that one unit receives has one size, such as eta (y - f), it is carried as one number.
+    Where all that one unit receives has one size, such as eta (y - f), it is carried as one number:
+    of two units at most, as 3/2 of what a norm leaves in an empty unit is rounded (above).
     """
     rows: dict[int, dict[int, Any]] = {}
     for (row, unit), weight in head.value.entries(weights.layout, weights.layout).items():
@@ -230,7 +249,7 @@ def values(
     made = []
     for row, read in rows.items():
         size = abs(next(iter(read.values())))
-        if all(abs(weight) == size for weight in read.values()):
+        if len(read) <= TOGETHER and all(abs(weight) == size for weight in read.values()):
             signs = tuple((unit, 1 if weight > 0 else -1) for unit, weight in read.items())
             made.append((carried.setdefault(signs, len(carried)), row, nearest_float(size)))
             continue

@@ -1,112 +1,117 @@
 """What of an error made in a layer reaches the prediction, in the singular basis.
 
 Backwards from the prediction: to an error of a query's vector slot the prediction is sensitive by
-a_i psi(s_i) in direction i, |a| <= |y|; to one of the examples' vector slots by
-a_i b_j M(s_i, s_j), |b| <= |query|; to one of the examples' number slots by b_j beta(s_j); to one
-of the query's number slots by a number. Each layer multiplies by what it does to an error of that
+a_i psi(s_i) in direction i, |a| <= |y|; to one of a vector slot of the examples of one copy by
+a_i b_j M(s_i, s_j), |b| <= |query|; to one of their number slots by b_j beta(s_j); to one of the
+query's number slots by a number. Each layer multiplies by what it does to an error of that
 direction, so no direction is taken for the worst of one layer and for the worst of another. psi,
 beta and M are arrays of balls over the pieces of the range of s.
+
+Every copy of the examples has roundings of its own, and they may be the worst for each of the
+directions in which the copies matter: so there is an M of each copy, and norms are added up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from flint import arb
 
+from constructions.exports.copies import Copies
+
 from . import spectrum
 from .spectrum import LinearHead, LinearLayer, Slots
 
 COARSE = 64  # pieces here
 Array = Any  # of arb: (1,), (COARSE,) or (COARSE, COARSE)
-Arrays = dict[str, Array]
+Arrays = dict[tuple[str, int], Array]  # of a slot in a copy, the last "copy" being the queries
 
 
 @dataclass(frozen=True)
 class Sensitive:
     """How the prediction depends on errors of each slot at one place, norms put in."""
 
-    examples: Mapping[str, arb]
-    query: Mapping[str, arb]
+    examples: dict[str, arb]
+    query: dict[str, arb]
 
 
 class Backward:
     """The layers, backwards; `vectors` are the slots (d,)."""
 
     def __init__(
-        self, layers: Sequence[LinearLayer], exact: Sequence[Slots], vectors: frozenset[str],
-        y: arb, query: arb,
+        self, layers: Sequence[LinearLayer], exact: Sequence[Slots], order: Copies,
+        vectors: frozenset[str], y: arb, query: arb,
     ) -> None:  # fmt: skip
-        self.layers, self.vectors = layers, vectors
+        self.layers, self.order, self.vectors = layers, order, vectors
         self.exact = [_coarse(slots) for slots in exact]
         self.norms = y, query
 
     def places(self, readout: str, coefficient: arb) -> list[tuple[Sensitive, Sensitive]]:
         """Of each layer: after its heads, after its MLP."""
-        names = list(self.exact[0].examples)
-        examples: Arrays = {name: _zeros(2 if name in self.vectors else 1) for name in names}
-        query: Arrays = {name: _zeros(int(name in self.vectors)) for name in names}
-        query[readout] = query[readout] + abs(coefficient)
+        one = _zeros(int(readout in self.vectors)) + abs(coefficient)
+        sensitive: Arrays = {(readout, self.order.count): one}
         found = []
         for number in reversed(range(len(self.layers))):
-            after_mlp = self._norms(examples, query)
-            layer = self.layers[number]
-            examples, query = _before_mlp(layer, examples), _before_mlp(layer, query)
-            found.append((self._norms(examples, query), after_mlp))
-            examples, query = self._before_heads(layer, self.exact[number], examples, query)
+            after_mlp = self._norms(sensitive)
+            sensitive = _before_mlp(self.layers[number], sensitive)
+            found.append((self._norms(sensitive), after_mlp))
+            sensitive = self._before_heads(number, sensitive)
         return found[::-1]
 
-    def _norms(self, examples: Arrays, query: Arrays) -> Sensitive:
+    def _norms(self, sensitive: Arrays) -> Sensitive:
         y, q = self.norms
-        return Sensitive(
-            {n: _top(a) * q * (y if n in self.vectors else 1) for n, a in examples.items()},
-            {n: _top(a) * (y if n in self.vectors else 1) for n, a in query.items()},
-        )
+        made = Sensitive(*(dict.fromkeys(self.exact[0].examples, arb(0)) for _ in range(2)))
+        for (name, at), array in sensitive.items():
+            side = made.query if at == self.order.count else made.examples
+            by = (y if name in self.vectors else 1) * (1 if at == self.order.count else q)
+            side[name] += _top(array) * by
+        return made
 
-    def _before_heads(
-        self, layer: LinearLayer, slots: Slots, examples: Arrays, query: Arrays
-    ) -> tuple[Arrays, Arrays]:
+    def _before_heads(self, number: int, after: Arrays) -> Arrays:
         """What the errors before the heads do to the prediction, by what those after them do."""
-        before = {name: array * 0 for name, array in examples.items()}
-        asked = {name: array * 0 for name, array in query.items()}
-        for into in examples:
-            mine = [head for head in layer.heads if into in head.values]
-            for name, factor in self._of_examples(into, mine, slots).items():
-                before[name] = before[name] + _outer(_abs(factor), examples[into])
-            for name, factor in self._of_query(into, mine, slots).items():
-                asked[name] = asked[name] + _abs(factor) * query[into]
-            for head in mine:
-                score = _array(spectrum.product(
-                    slots.examples[head.key], slots.query[head.query]
-                )) * head.scale  # fmt: skip
-                for name, c in head.values[into].items():
-                    share = _abs(score * c)
-                    if into in self.vectors:
-                        before[name] = before[name] + query[into][:, None] * share[None, :]
-                    else:
-                        before[name] = before[name] + query[into] * share
-        return before, asked
+        before: Arrays = {}
+        slots, copy = self.exact[number], self.order.reads[number]
+
+        def add(name: str, at: int, array: Array) -> None:
+            before[name, at] = before[name, at] + array if (name, at) in before else array
+
+        for (into, at), array in after.items():
+            heads = [head for head in self.layers[number].heads if into in head.values]
+            if at == self.order.count:
+                for name, factor in self._of_query(into, heads, slots).items():
+                    add(name, at, _abs(factor) * array)
+                for name, share in self._of_asked(into, heads, slots):
+                    add(name, copy, array[:, None] * share if into in self.vectors
+                        else array * share)  # fmt: skip
+                continue
+            for name, factor in self._of_examples(into, heads, slots).items():
+                add(name, at, _outer(_abs(factor), array))
+            for name, factor in self._of_read(into, heads, slots).items() if at > copy else ():
+                add(name, copy, _outer(_abs(factor), array))
+        return before
 
     def _of_examples(
         self, into: str, heads: Sequence[LinearHead], slots: Slots
     ) -> dict[str, Array]:
-        """{slot: what its error is multiplied by}; (i,) rows i of a vector slot, (i, j) or (j,)."""
-        vector = into in self.vectors
-        made: dict[str, Array] = {into: _zeros(2 if vector else 1) + 1}
+        """{slot: what its error is multiplied by in its own token}; (i, j) or (j,)."""
+        made: dict[str, Array] = {into: _zeros(2 if into in self.vectors else 1) + 1}
+        for head in heads:
+            left = self._read(head, into, slots)[:, None] * (_zeros(2) + 1)
+            made[head.query] = made.get(head.query, _zeros(2)) + left
+        return made
+
+    def _of_read(self, into: str, heads: Sequence[LinearHead], slots: Slots) -> dict[str, Array]:
+        """As above, in the tokens that heads read."""
+        vector, made = into in self.vectors, dict[str, Array]()
         for head in heads:
             scores = spectrum.product(slots.examples[head.key], slots.examples[head.query])
             right = _array(scores) * head.scale
             for name, c in head.values[into].items():
                 old = made.get(name, _zeros(2 if vector else 1))
                 made[name] = old + (right[None, :] * c if vector else right * c)
-            left = self._read(head, into, slots)
-            if vector:
-                made[head.query] = made.get(head.query, _zeros(2)) + left[:, None]
-            else:
-                made[head.query] = made.get(head.query, _zeros(2)) + left[:, None] * (_zeros(2) + 1)
         return made
 
     def _of_query(self, into: str, heads: Sequence[LinearHead], slots: Slots) -> dict[str, Array]:
@@ -116,6 +121,16 @@ class Backward:
         return made
 
     @staticmethod
+    def _of_asked(
+        into: str, heads: Sequence[LinearHead], slots: Slots
+    ) -> Iterator[tuple[str, Array]]:
+        """(slot, what its error in the tokens that a query reads is multiplied by), (j,)."""
+        for head in heads:
+            score = spectrum.product(slots.examples[head.key], slots.query[head.query])
+            for name, c in head.values[into].items():
+                yield name, _abs(_array(score) * head.scale * c)
+
+    @staticmethod
     def _read(head: LinearHead, into: str, slots: Slots) -> Array:
         values = spectrum.combined(head.values[into], slots.examples)
         return _array(spectrum.product(values, slots.examples[head.key])) * head.scale
@@ -123,13 +138,10 @@ class Backward:
 
 def _before_mlp(layer: LinearLayer, after: Arrays) -> Arrays:
     made = dict(after)
-    for into, values in layer.mlp.items():
-        if into in values:
-            made[into] = made[into] + after[into] * (abs(1 + values[into]) - 1)
-    for into, values in layer.mlp.items():
-        for name, c in values.items():
-            if name != into:
-                made[name] = made[name] + after[into] * abs(c)
+    for (into, at), array in after.items():
+        for name, c in layer.mlp.get(into, {}).items():
+            more = array * (abs(1 + c) - 1 if name == into else abs(c))
+            made[name, at] = made[name, at] + more if (name, at) in made else more
     return made
 
 

@@ -6,13 +6,15 @@ With scores s_j and values v_j they give
     p_j(t) = exp(t s_j) / (exp(C) + sum_i exp(t s_i)),
 
 where sum_j s_j v_j is meant. The difference is at most sum_j (relative |s_j| + absolute) |v_j|
-entry by entry, which is what is computed here. Parts of it, z = tau max |s|:
+entry by entry, which is what is computed here, but for a factor that all tokens and heads of a
+layer have in common: C as it comes out (`drift`). Parts of it, z = tau max |s|:
 - what the odd difference leaves out: sum over odd m > 2 p of |sum_r c_r r^m| z^(m-1)/m!;
 - the denominator, exp(C) (1 + nu): nu, and how it differs between t and -t;
-- rounding that all heads have in common, such as that of C, and of queries and keys as they are
-  read: as much as the score, or the result, is changed by it;
+- rounding that all heads have in common, of queries and keys as they are read: as much as the
+  score is changed by it;
 - rounding that each head has for itself, divided by tau: of scores, s_j - C, exp, the denominator,
-  sums over keys and over heads.
+  sums over keys and over heads, and of a v_j that is a sum (of one pair of units it is the same in
+  all heads, in whatever order).
 """
 
 from __future__ import annotations
@@ -40,21 +42,38 @@ class Reading:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a head meets: at most n keys, |s_j| <= score, sum_f |q_f k_f| <= products.
+    """What a head meets: at most n keys, |s_j| <= score, |scale| sum_f |q_f k_f| <= products.
 
-    sums: of sum_f |q_f| + |k_f|; features: how many numbers q and k have; added: how many terms are
-    added up for one unit that is written.
+    sums: of sum_f (|q_f| + |k_f|); features: how many numbers q and k have; added: how many terms
+    are added up for one unit that is written.
     """
 
     n: int
     score: arb
     products: arb
     sums: arb
+    scale: arb
     features: int
     added: int
     tau: arb
     sink: arb
     pairs: int
+
+
+@dataclass(frozen=True)
+class HeadError:
+    """relative and absolute as above; apart: what an error e v_j of each head for itself costs.
+
+    lost: what is off in one number however small values are, by products that are not normal.
+    """
+
+    relative: arb
+    absolute: arb
+    apart: arb
+    lost: arb
+
+
+NO_BOUND = HeadError(*(arb("inf"),) * 4)
 
 
 def left_out(pairs: int, z: arb, derivative: bool = False) -> arb:
@@ -81,31 +100,53 @@ def unseen() -> arb:
     return POSITIONS * (arb(-FAR) / 2).exp()
 
 
-def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> tuple[arb, arb]:
-    """(relative, absolute) as above."""
-    n, tau, sink, u = asked.n, asked.tau, asked.sink, form.unit
-    z = tau * asked.score
-    if not bool(asked.pairs * z < 8):
-        return arb("inf"), arb("inf")
-    if not bool((-sink - asked.pairs * z) > form.tiny * arb(2).log()):
-        return arb("inf"), arb("inf")  # weights are lost to underflow
-    common = (sink * ((1 + sink_read.relative) * (1 + u) ** 4 - 1)).exp() - 1
-    together = ((1 + read.relative) ** 2 - 1) * asked.products + read.absolute * asked.sums
-    scored = form.gamma(asked.features + 9) * (asked.products + together)
-    absolute = together * (1 + left_out(asked.pairs, z + tau * together, derivative=True))
+def drift(sink: arb, form: Format, read: Reading) -> arb:
+    """How far C is off: in the sink's role, the bias and the factor that it meets, and twice more.
+
+    It is one product for all queries and heads of a layer, of a key that is read once.
+    """
+    return sink * ((1 + read.relative) * (1 + form.unit) ** 5 - 1)
+
+
+def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> HeadError:
+    """How far the pairs are from a linear head, in `form`; NO_BOUND where scores are too large.
+
+    The linear head is multiplied by exp(e), |e| <= drift, in the score of the sink. read: of
+    queries, keys and values; sink_read: of the sink's role, C / FAR.
+    """
+    n, tau, u = asked.n, asked.tau, form.unit
+    together = ((1 + read.relative) ** 2 - 1) * asked.products
+    together += read.absolute * (1 + read.relative) * asked.sums * abs(asked.scale)
+    together += read.absolute**2 * asked.features * abs(asked.scale)
+    z = tau * (asked.score + together)
+    away = drift(asked.sink, form, sink_read)
+    scored = tau * form.gamma(asked.features + 9) * (asked.products + together)
+    scored += form.least * (3 * asked.features + 2 * asked.sums)
+    logits = asked.pairs * (z + scored)
+    if not (bool(logits < 8) and bool(logits < asked.sink - away)):
+        return NO_BOUND  # the largest score has to be the sink's
+    if not bool(-asked.sink - away - logits - 1 > form.tiny * arb(2).log()):
+        return NO_BOUND  # weights are lost to underflow
+    absolute = together * (1 + left_out(asked.pairs, z, derivative=True))
+    apart, down = arb(0), (away - asked.sink).exp()
     for r, c in enumerate(coefficients(asked.pairs), start=1):
         share = ball(abs(c)) / tau
         up, odd = (r * z).exp(), (r * z).sinh()
-        hidden = unseen()
-        nu = (n * up + hidden) * (-sink).exp()
-        between = 2 * n * odd * (-sink).exp() + hidden * (-sink).exp()
-        absolute += share * (odd * nu + up * between / 2)
-        absolute += share * up * ((r * tau * scored).exp() - 1)
+        nu = (n * up + unseen()) * down
+        between = 2 * n * odd * down + unseen() * down
+        moved = r * scored + form.rounding(asked.sink + away + r * (z + scored))
+        weight = moved.exp() / (1 - FUNCTION * u)
         # a small number that is added to a large one changes it by no more than itself
-        summed = form.gamma(n).min(nu * (1 + form.gamma(n))) if form.bits else arb(0)
-        apart = (1 + form.rounding(sink + r * z)) * (1 + FUNCTION * u) * (1 + summed)
-        apart *= (1 + u) ** 2 * (1 + form.gamma(n)) * (1 + form.gamma(asked.added))
-        absolute += share * up * (apart - 1)
-        absolute += share * odd * u
-    relative = left_out(asked.pairs, z)
-    return (1 + relative) * (1 + common) - 1, absolute * (1 + common)
+        lost = nu * weight * (1 + form.gamma(n)) ** 2
+        summed = form.gamma(n)
+        if bool(lost < arb(1) / 2):
+            summed = summed.min(lost / (1 - lost))
+        own = weight * (1 + nu * (weight - 1)) * (1 + summed)
+        own *= (1 + u) ** 2 * (1 + form.gamma(n)) * (1 + form.gamma(asked.added))
+        off = odd * nu + up * between / 2 + up * (own - 1)
+        absolute += share * (off * (1 + u) + odd * u)
+        apart += share * up * own * (1 + u)
+    common = away.exp()
+    relative = left_out(asked.pairs, z) * common
+    lost = apart * common * asked.n * form.least * asked.sink.exp() + asked.added * form.least
+    return HeadError(relative, absolute * common, apart * common, lost)

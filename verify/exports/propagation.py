@@ -4,13 +4,17 @@ What an exported layer adds to the witness's own layer on the same numbers is it
 norm over all examples of a copy, and a norm at a query, for every slot. Its first order runs to the
 prediction through the layers as they are without errors (`backward.py`). What is of second order,
 products of errors, is noise too. For these, and for what numbers with errors do to the noise,
-coarser bounds on all errors so far are carried along.
+coarser bounds on all errors so far are carried along, and bounds on what any token holds. These
+norms hold of +v and of -v, the two units of a pair, each by itself: they may be rounded apart.
+
+A factor that all heads of a layer have in common is no noise: how far the prediction moves with it
+is known in each direction. So the layers here have any such factor that is near enough to 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 from flint import arb
 
@@ -18,16 +22,17 @@ from constructions.exports.copies import copies
 from constructions.exports.gpt2 import EPSILON, FAR, Constants, Room, room_for
 from constructions.weights import Weights
 
-from ..checks.bounds.balls import ball
+from ..checks.bounds.balls import ball, interval
 from . import spectrum
 from .backward import Backward
 from .formats import FUNCTION, Format
-from .head_error import Asked, Reading, errors, unseen
+from .head_error import Asked, Reading, drift, errors, unseen
 from .sizes import Sizes
 from .spectrum import LinearHead, LinearLayer, NoCertificate, PromptBox, Slots
 
 INFINITE = arb("inf")
-MOST = 120  # tokens that nobody reads stay below 2^120: infinity times 0 would be no number
+DRIFT = Fraction(1, 4096)  # the most that the factor of a layer's heads may be away from 1
+Held = tuple[dict[str, arb], ...]  # what no token exceeds: of each copy, and of the queries
 
 
 @dataclass
@@ -43,6 +48,17 @@ class Errors:
 
 
 @dataclass(frozen=True)
+class Asker:
+    """Tokens that ask a head: how many, and what is at most the norm of their query, one of their
+    scores, and the Frobenius norm of all."""
+
+    many: arb
+    query: arb
+    score: arb
+    scores: arb
+
+
+@dataclass(frozen=True)
 class Setting:
     """Constants, the room that they take, and the format."""
 
@@ -51,18 +67,20 @@ class Setting:
     form: Format
 
     def read(self, square: arb) -> Reading:
-        """What numbers are off by when they are read through a norm; square: of the rest, summed.
+        """What numbers are off by when they are read through a norm; square: of all but N.
 
         The variance is off by D + 8 roundings, its root by half of them, and ten are to come. The
         mean, which is 0, comes out as up to D + 4 roundings of 4 N/D.
         """
         width, form = self.room.width, self.form
-        if not bool(square * width < arb(self.constants.unit) ** 2):
+        whole = arb(self.constants.unit) ** 2
+        if not (bool(square * width < whole) and bool(2 * whole < arb(2) ** form.largest)):
             return Reading(INFINITE, INFINITE)
-        exact = arb(self.constants.unit) ** 2 + width * arb(EPSILON) / 2
+        exact = whole + width * arb(EPSILON) / 2
         scaling = ((exact + square) / exact).sqrt() * (1 + form.gamma(width + 8) / 2)
         mean = form.gamma(width + 4) * 4 * self.constants.unit / width
-        return Reading(scaling * (1 + form.unit) ** 10 - 1, 10 * form.unit * mean)
+        absolute = 10 * form.unit * mean + 4 * self.constants.unit * form.least
+        return Reading(scaling * (1 + form.unit) ** 10 - 1, absolute)
 
     @property
     def roles(self) -> arb:
@@ -75,19 +93,14 @@ class Setting:
         read = self.read(self.roles)
         return Reading(read.relative + read.absolute * FAR / self.constants.sink, arb(0))
 
-    def fits(self) -> bool:
-        """Whether the weights are numbers of the format."""
-        smallest = min((s for scales in self.constants.scales for s in scales), default=1.0)
-        weight = arb(self.constants.sink).exp() * 2 / ball(smallest)
-        return bool(weight.max(arb(2 * self.constants.unit)) < arb(2) ** self.form.largest)
-
 
 class Propagation:
     """One witness on one box. Raises NoCertificate where it is not of the kind that is bounded."""
 
     def __init__(self, weights: Weights, box: PromptBox) -> None:
         self.weights, self.box, self.order = weights, box, copies(weights)
-        self.layers = spectrum.layers_of(weights)
+        self.layers = spectrum.layers_of(weights, factor=interval(1 - DRIFT, 1 + DRIFT))
+        spectrum.refuse_rounded(weights)  # nothing here bounds an error of what keys are
         self.exact = [spectrum.start(weights, box)]
         self.between: list[Slots] = []
         for layer in self.layers:
@@ -100,8 +113,20 @@ class Propagation:
             if head.key in written:
                 raise NoCertificate(f"{weights.name}: the keys of a head, {head.key}, change")
         self.sizes = Sizes(box, vectors, frozenset(self.names) - written)
-        backward = Backward(self.layers, self.exact, vectors, self.sizes.y, self.sizes.question)
+        norms = self.sizes.y, self.sizes.question
+        backward = Backward(self.layers, self.exact, self.order, vectors, *norms)
         self.places = backward.places(weights.readout.slot, ball(weights.readout.coefficient))
+        self.moves = self._moves()
+
+    def _moves(self) -> arb:
+        """How far the prediction moves with the factors of all layers, at most, per unit."""
+        readout, moves = self.weights.readout, arb(0)
+        for number, (before, after) in enumerate(zip(self.exact, self.between)):
+            by = spectrum.computed(self.layers[number], spectrum.difference(after, before))
+            for layer, slots in zip(self.layers[number + 1 :], self.exact[number + 1 :]):
+                by = spectrum.computed(layer, spectrum.moved(layer, slots, by))
+            moves += self.sizes.at_query(by, readout.slot) * abs(ball(readout.coefficient))
+        return moves
 
     def constants(self, pairs: int, spread: float, sink: float, unit: int) -> Constants:
         """tau of each head so that no score of the box is above `spread` when multiplied by it."""
@@ -114,123 +139,170 @@ class Propagation:
         )
         return Constants(pairs, sink, unit, scales)
 
+    def room(self, constants: Constants) -> Room:
+        """What the export takes."""
+        return room_for(self.weights, self.order, constants.pairs)
+
     def error(self, constants: Constants, form: Format) -> arb:
         """A bound on |exported - witness| at every query of every prompt of the box."""
-        setting = Setting(room_for(self.weights, self.order, constants.pairs), constants, form)
-        if not setting.fits():
-            return INFINITE
+        setting = Setting(self.room(constants), constants, form)
         zero = dict.fromkeys(self.names, arb(0))
-        now, reached = Errors(dict(zero), dict(zero)), arb(0)
-        unread = self._largest(self.exact[0], now)
+        factor = drift(arb(constants.sink), form, setting.sink).exp() - 1
+        if not bool(factor < ball(DRIFT)):
+            return INFINITE
+        now, reached = Errors(dict(zero), dict(zero)), factor * self.moves
+        held = self._known(0, now, ({},) * (self.order.count + 1))
         for number, layer in enumerate(self.layers):
-            read = setting.read(self._square(self.exact[number], now) + setting.roles)
-            most = max(unread.values(), key=float)
-            if not bool(most < arb(2) ** MOST):
+            if not bool(_most(held) < arb(2) ** (min(form.largest, 128) - 8)):
                 return INFINITE
-            noise = self._of_heads(number, layer, now, setting, read, most)
+            read = setting.read(_square(held) + setting.roles)
+            noise, held = self._of_heads(number, layer, now, setting, read, held)
             now = self._after_heads(number, layer, now, noise)
-            later = self._of_mlp(number, layer, now, setting, read)
+            self._rounded(noise, now, self.between[number], setting.form)
+            read = setting.read(_square(held) + setting.roles)
+            later, held = self._of_mlp(number, layer, now, setting, read, held)
             now = self._after_mlp(layer, now, later)
+            self._rounded(later, now, self.exact[number + 1], setting.form)
+            held = self._known(number + 1, now, held)
             for place, one in zip(self.places[number], (noise, later)):
                 reached += sum((place.examples[n] * off for n, off in one.examples.items()), arb(0))
                 reached += sum((place.query[n] * off for n, off in one.query.items()), arb(0))
-            unread = self._unread(layer, unread, constants, number)
-        return (reached + self._read_off(now, setting)).upper()
+        read = setting.read(_square(held) + setting.roles)
+        found = (reached + self._read_off(now, setting, read)).upper()
+        return found if found.is_finite() else INFINITE  # infinity times 0 is no number
+
+    def _known(self, number: int, now: Errors, held: Held) -> Held:
+        """What tokens hold before a layer: what is right there is as large as it has to be."""
+        slots, sizes = self.exact[number], self.sizes
+        made = [dict(one) for one in held]
+        for name in self.names:
+            right = max(self.order.right[number][u] for u in self.weights.layout.rows(name))
+            for copy in range(right, self.order.count):
+                made[copy][name] = sizes.of_token(slots, name) + now.examples[name]
+            made[-1][name] = sizes.at_query(slots, name) + now.query[name]
+        return tuple(made)
 
     # -- the noise of heads and MLP ---------------------------------------------------------------
 
     def _of_heads(
         self, number: int, layer: LinearLayer, now: Errors, setting: Setting, read: Reading,
-        unread: arb,
-    ) -> Errors:  # fmt: skip
-        noise = Errors({}, {})
-        for head, tau in zip(layer.heads, setting.constants.scales[number]):
-            parts = 2 * setting.constants.pairs * len(layer.heads)
-            for into in head.values:
-                off = (
-                    sum((abs(c) * now.examples[n] for n, c in head.values[into].items()), arb(0))
-                    * abs(head.scale)
-                    * self.sizes.spectral(self.exact[number], {head.key: arb(1)})
-                )
+        held: Held,
+    ) -> tuple[Errors, Held]:  # fmt: skip
+        """The noise, and what tokens hold then: those before the copy that is read see no keys."""
+        noise, made = Errors({}, {}), tuple(dict(one) for one in held)
+        scales, pairs = setting.constants.scales[number], setting.constants.pairs
+        slots, root, copy = self.exact[number], arb(self.box.n).sqrt(), self.order.reads[number]
+        for head, scale in zip(layer.heads, scales, strict=True):
+            asked, tau = spectrum.largest([one[head.query] for one in held]), ball(scale)
+            # what is not to be seen has keys too, queries among them
+            key = abs(head.scale) * spectrum.largest([one[head.key] for one in held])
+            if not bool(pairs * tau * key * (1 + read.relative) ** 2 * asked < FAR / 4):
+                return Errors(*(dict.fromkeys(head.values, INFINITE) for _ in range(2))), made
+            asked = spectrum.largest([one[head.query] for one in held[copy:]])
+            whole = abs(head.scale) * self.sizes.spectral(slots, {head.key: arb(1)})
+            for into, values in head.values.items():
+                wrong = sum((abs(c) * now.examples[n] for n, c in values.items()), arb(0))
+                off = whole * wrong
                 noise.add(into, off * now.examples[head.query], off * now.query[head.query])
-                made = [
-                    self._of_head(number, head, into, now, setting, read, ball(tau), parts, asking)
-                    for asking in (False, True)
-                ]
-                hidden = unseen() * parts / ball(tau) * unread
-                hidden *= sum((abs(c) for c in head.values[into].values()), arb(0))
-                noise.add(into, made[0] + arb(self.box.n).sqrt() * hidden, made[1] + hidden)
-        self._rounded(noise, set(noise.query), self.between[number], now, setting.form)
-        return noise
+                added = 2 * pairs * sum(len(one.carried(into)) for one in layer.heads
+                                        if into in one.values)  # fmt: skip
+                examples, query, token = (
+                    self._of_head(number, head, into, now, setting, read, tau, added, asker)
+                    for asker in self._askers(number, head, now, asked)
+                )
+                hidden = unseen() * 2 * pairs / tau * _most(held)
+                hidden *= sum((abs(c) for c in values.values()), arb(0))
+                noise.add(into, examples + root * hidden, query + hidden)
+                token += whole * asked * (self.sizes.frobenius(slots, values) + wrong)
+                for place, one in enumerate(made):
+                    one[into] += hidden + (token if place >= copy else 0)
+        return noise, _rounded_up(made, setting.form)
+
+    def _askers(self, number: int, head: LinearHead, now: Errors, held: arb) -> tuple[Asker, ...]:
+        """All examples that are right, a query, and any token, whose query is up to `held`."""
+        slots, sizes = self.exact[number], self.sizes
+        token = sizes.of_token(slots, head.key) * abs(head.scale)
+        spectral = abs(head.scale) * sizes.spectral(slots, {head.key: arb(1)})
+        off, off_query = now.examples[head.query], now.query[head.query]
+        own, asked = sizes.score(slots, head)
+        return (
+            Asker(arb(self.box.n).sqrt(), sizes.of_token(slots, head.query) + off,
+                  own + token * off, sizes.all_scores(slots, head) + spectral * off),
+            Asker(arb(1), sizes.at_query(slots, head.query) + off_query,
+                  asked + token * off_query, sizes.scores(slots, head)[1] + spectral * off_query),
+            Asker(arb(1), held, token * held, spectral * held),
+        )  # fmt: skip
 
     def _of_head(
         self, number: int, head: LinearHead, into: str, now: Errors, setting: Setting,
-        read: Reading, tau: arb, parts: int, asking: bool,
+        read: Reading, tau: arb, added: int, asker: Asker,
     ) -> arb:  # fmt: skip
         """What the exported head adds, on numbers with the errors that they have.
 
-        To a query's slot, or to all of the examples': then `many` tokens, each with an error of its
-        own beside what is a share of all scores.
+        Each of `many` tokens has an error of its own, beside what is a share of all scores.
         """
         slots, sizes, root = self.exact[number], self.sizes, arb(self.box.n).sqrt()
-        off = (now.query if asking else now.examples)[head.query]
-        query = (sizes.at_query if asking else sizes.of_token)(slots, head.query) + off
-        key = sizes.of_token(slots, head.key) * abs(head.scale)
-        score = sizes.score(slots, head)[asking] + key * off
-        spectral = abs(head.scale) * sizes.spectral(slots, {head.key: arb(1)})
-        scores = sizes.scores(slots, head)[1] if asking else sizes.all_scores(slots, head)
-        scores += spectral * off
-        many = arb(1) if asking else root
+        key, scale = sizes.of_token(slots, head.key), abs(head.scale)
+        many, scores, form = asker.many, asker.scores, setting.form
         carried = head.carried(into)
-        asked = Asked(
-            self.box.n, score, key * query, arb(self.box.d).sqrt() * (key + query),
-            self.box.d, parts * len(carried), tau, arb(setting.constants.sink),
-            setting.constants.pairs,
-        )  # fmt: skip
-        relative, absolute = errors(asked, setting.form, read, setting.sink)
-        added = arb(0)
+        found = errors(Asked(
+            self.box.n, asker.score, scale * key * asker.query,
+            arb(self.box.d).sqrt() * (key + asker.query), scale,
+            self.box.d, added, tau, arb(setting.constants.sink), setting.constants.pairs,
+        ), form, read, setting.sink)  # fmt: skip
+        relative, absolute = found.relative, found.absolute
+        made = arb(0)
         for c, signs in carried:
             wrong = sum((now.examples[name] for name in signs), arb(0))
-            added += c * relative * scores * (sizes.frobenius(slots, signs) + wrong)
-            added += c * many * absolute * (sizes.summed(slots, signs) + root * wrong)
-            rounded = (1 + read.relative) * (1 + setting.form.gamma(2 * len(signs) + 2)) - 1
+            made += c * relative * scores * (sizes.frobenius(slots, signs) + wrong)
+            made += c * many * absolute * (sizes.summed(slots, signs) + root * wrong)
+            # a sum of several units is another in each head: they add up in any order
+            each = form.gamma(2 * len(signs) - 1) if len(signs) > 1 else arb(0)
+            rounded = (1 + read.relative) * (1 + form.gamma(2 * len(signs) + 2)) - 1
             for name in signs:
                 held = sizes.frobenius(slots, {name: arb(1)}) + now.examples[name]
-                added += c * rounded * held * (scores * (1 + relative) + many * absolute * root)
-            entries = arb(self.box.d if into in sizes.vectors else 1).sqrt() * self.box.n
-            added += c * many * read.absolute * entries * (score * (1 + relative) + absolute)
-        return added
+                tokens = sizes.summed(slots, {name: arb(1)}) + root * now.examples[name]
+                made += c * rounded * (held * scores * (1 + relative) + many * absolute * tokens)
+                made += c * many * each * (1 + rounded) * found.apart * tokens
+            entries = arb(self.box.d if into in sizes.vectors else 1).sqrt()
+            lost = c * many * read.absolute * len(signs) * (1 + rounded) * entries * self.box.n
+            made += lost * (asker.score * (1 + relative) + absolute + each * found.apart)
+            made += (1 + c) * many * entries * found.lost
+        return made
 
     def _of_mlp(
-        self, number: int, layer: LinearLayer, now: Errors, setting: Setting, read: Reading
-    ) -> Errors:
+        self, number: int, layer: LinearLayer, now: Errors, setting: Setting, read: Reading,
+        held: Held,
+    ) -> tuple[Errors, Held]:  # fmt: skip
+        """The noise, and what tokens hold then."""
         noise, form, slots = Errors({}, {}), setting.form, self.between[number]
+        after = tuple(dict(one) for one in held)
         for into, values in layer.mlp.items():
             # two hidden units each, read, GELU, and added up
             rounded = (1 + read.relative) * (1 + 2 * FUNCTION * form.unit)
             rounded = rounded * (1 + form.gamma(2 * len(values) + 3)) - 1
             entries = arb(self.box.d if into in self.sizes.vectors else 1).sqrt()
             for name, c in values.items():
+                lost = abs(c) * read.absolute + 8 * (1 + abs(c)) * form.least
+                lost *= 2 * (1 + rounded) * entries
                 whole = self.sizes.frobenius(slots, {name: arb(1)}) + now.examples[name]
                 asked = self.sizes.at_query(slots, name) + now.query[name]
-                lost = 2 * read.absolute * entries
                 noise.add(
                     into,
-                    abs(c) * (rounded * whole + lost * arb(self.box.n).sqrt()),
-                    abs(c) * (rounded * asked + lost),
+                    abs(c) * rounded * whole + lost * arb(self.box.n).sqrt(),
+                    abs(c) * rounded * asked + lost,
                 )
-        self._rounded(noise, set(layer.mlp), self.exact[number + 1], now, form)
-        return noise
+                for before, one in zip(held, after, strict=True):
+                    one[into] += abs(c) * (1 + rounded) * before[name] + lost
+        return noise, _rounded_up(after, form)
 
-    def _rounded(
-        self, noise: Errors, names: set[str], after: Slots, now: Errors, form: Format
-    ) -> None:
-        """What is written is added to the stream, with a rounding; `now` is doubled for it."""
-        for name in names:
-            whole = self.sizes.frobenius(after, {name: arb(1)}) + noise.examples[name]
-            asked = self.sizes.at_query(after, name) + noise.query[name]
-            most = 8 * sum(now.examples.values(), arb(0)) * (1 + self.box.largest**2)
-            noise.add(name, form.unit * (whole + most), form.unit * (asked + most))
+    def _rounded(self, noise: Errors, now: Errors, after: Slots, form: Format) -> None:
+        """What is written is added to the stream, with a rounding: noise, and an error from now."""
+        for name in noise.query:
+            whole = self.sizes.frobenius(after, {name: arb(1)}) + now.examples[name]
+            asked = self.sizes.at_query(after, name) + now.query[name]
+            for one in (noise, now):
+                one.add(name, form.unit * whole, form.unit * asked)
 
     # -- errors so far, coarsely ------------------------------------------------------------------
 
@@ -263,43 +335,26 @@ class Propagation:
             made.add(into, noise.examples[into], noise.query[into])
         return made
 
-    def _largest(self, slots: Slots, now: Errors) -> dict[str, arb]:
-        """What a slot of no token exceeds."""
-        sizes = self.sizes
-        return {
-            name: (sizes.of_token(slots, name) + now.examples[name]).max(
-                sizes.at_query(slots, name) + now.query[name]
-            )
-            for name in self.names
-        }
-
-    def _square(self, slots: Slots, now: Errors) -> arb:
-        return 2 * sum((size**2 for size in self._largest(slots, now).values()), arb(0))
-
-    def _unread(
-        self, layer: LinearLayer, held: Mapping[str, arb], constants: Constants, number: int
-    ) -> dict[str, arb]:
-        """What a slot of no token exceeds, be it right or not: weights add up to 1."""
-        made = dict(held)
-        for head, tau in zip(layer.heads, constants.scales[number]):
-            z = ball(tau) * abs(head.scale) * held[head.query] * held[head.key] * constants.pairs
-            share = 2 * constants.pairs * arb(constants.sink).exp() / ball(tau)
-            if bool(z < 8):
-                share = share.min(4 * self.box.n * constants.pairs * z.sinh() / ball(tau))
-            for into, values in head.values.items():
-                made[into] += share * sum((abs(c) * held[n] for n, c in values.items()), arb(0))
-        after = dict(made)
-        for into, values in layer.mlp.items():
-            after[into] += 2 * sum((abs(c) * made[n] for n, c in values.items()), arb(0))
-        return after
-
-    def _read_off(self, now: Errors, setting: Setting) -> arb:
+    def _read_off(self, now: Errors, setting: Setting, read: Reading) -> arb:
         """The last norm, and the read-out."""
         name, slots = self.weights.readout.slot, self.exact[-1]
-        read = setting.read(self._square(slots, now) + setting.roles)
         rounded = (1 + read.relative) * (1 + setting.form.unit) ** 3 - 1
         held = self.sizes.at_query(slots, name) + now.query[name]
-        return abs(ball(self.weights.readout.coefficient)) * (rounded * held + read.absolute)
+        off = rounded * held + read.absolute * (1 + rounded)
+        return abs(ball(self.weights.readout.coefficient)) * off
+
+
+def _most(held: Held) -> arb:
+    return spectrum.largest([size for one in held for size in one.values()])
+
+
+def _square(held: Held) -> arb:
+    """The largest sum of squares of what a token holds, but for roles and N."""
+    return spectrum.largest([sum((size**2 for size in one.values()), arb(0)) for one in held])
+
+
+def _rounded_up(held: Held, form: Format) -> Held:
+    return tuple({name: size * (1 + form.unit) for name, size in one.items()} for one in held)
 
 
 def _written(layer: LinearLayer) -> set[str]:

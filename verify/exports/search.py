@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from math import inf
 
-from constructions.exports.gpt2 import Constants
+import numpy as np
+
+from constructions.exports.gpt2 import Constants, checkpoint
 from constructions.weights import Weights
 
 from ..checks.bounds.balls import top
@@ -77,8 +79,15 @@ def search(propagation: Bounded, form: Format = FLOAT32) -> Constants:
 
 
 def certificate(propagation: Bounded, constants: Constants) -> Certificate:
-    """The bounds in every format, of given constants."""
-    bounds = {form.name: top(propagation.error(constants, form)) for form in FORMATS}
+    """The bounds in every format, of given constants; none where a weight is no normal number."""
+    tensors = checkpoint(propagation.weights, constants, kind=np.float64).tensors.values()
+    weights = np.concatenate([np.abs(tensor[tensor != 0]) for tensor in tensors])
+    bounds = {
+        form.name: top(propagation.error(constants, form))
+        if 2.0**form.tiny <= weights.min() and weights.max() < 2.0 ** (form.largest - 1)
+        else inf
+        for form in FORMATS
+    }
     return Certificate(constants, top(propagation.error(constants, REALS)), bounds)
 
 

@@ -19,7 +19,7 @@ from functools import cached_property
 
 from flint import arb
 
-from constructions.exports.gpt2 import refuse
+from constructions.exports.gpt2 import TOGETHER, refuse
 from constructions.weights import Weights
 from proofs.exact import Exact
 from proofs.layer import Head
@@ -28,6 +28,7 @@ from proofs.slotmap import SlotMap
 from ..checks.bounds.balls import ball, interval
 
 PIECES = 512
+ONE = arb(1)
 Pieces = tuple[arb, ...]
 
 
@@ -107,8 +108,13 @@ class LinearLayer:
     mlp: Mapping[str, Mapping[str, arb]]
 
 
-def layers_of(weights: Weights, attention: str = "linear") -> tuple[LinearLayer, ...]:
-    """The layers as products of slots. Raises NoCertificate where they are something else."""
+def layers_of(
+    weights: Weights, attention: str = "linear", factor: arb = ONE
+) -> tuple[LinearLayer, ...]:
+    """The layers as products of slots, heads times any number of the ball `factor`.
+
+    Raises NoCertificate where they are something else.
+    """
     refuse(weights)
     shapes = {slot.name: slot.shape for slot in weights.layout.slots}
     for name, shape in shapes.items():
@@ -127,7 +133,7 @@ def layers_of(weights: Weights, attention: str = "linear") -> tuple[LinearLayer,
     for layer in weights.layer_list:
         for kind in (head.attention for head in layer.heads if head.attention != attention):
             raise NoCertificate(f"{weights.name}: {kind} attention is not {attention}")
-        heads = tuple(_head(weights, shapes, head) for head in layer.heads)
+        heads = tuple(_head(weights, shapes, head, factor) for head in layer.heads)
         mlp: Mapping[str, Mapping[str, arb]] = {}
         if layer.mlp is not None:
             if layer.mlp.inner is not None:
@@ -139,7 +145,19 @@ def layers_of(weights: Weights, attention: str = "linear") -> tuple[LinearLayer,
     return tuple(made)
 
 
-def _head(weights: Weights, shapes: Mapping[str, tuple[int, ...]], head: Head) -> LinearHead:
+def refuse_rounded(weights: Weights) -> None:
+    """Raises NoCertificate where floats would round what the embedding writes."""
+    written: set[str] = set()
+    for block in weights.prompt.embedding:
+        parts = abs(Fraction(block.coefficient)).as_integer_ratio()
+        if 0 in parts or any(part & (part - 1) for part in parts) or block.destination in written:
+            raise NoCertificate(f"{weights.name}: the embedding {block} would be rounded")
+        written.add(block.destination)
+
+
+def _head(
+    weights: Weights, shapes: Mapping[str, tuple[int, ...]], head: Head, factor: arb
+) -> LinearHead:
     sides = []
     for side in (head.query, head.key):
         blocks = tuple(side)
@@ -149,12 +167,14 @@ def _head(weights: Weights, shapes: Mapping[str, tuple[int, ...]], head: Head) -
             raise NoCertificate(f"{weights.name}: the scores of {head.name} are of numbers")
         sides.append(blocks[0])
     query, key = sides
-    scale = ball(query.coefficient) * ball(key.coefficient)
+    scale = ball(query.coefficient) * ball(key.coefficient) * factor
     values = _map(weights, shapes, head.value)
     sizes: dict[str, set[Exact]] = {}
     for block in head.value:
         sizes.setdefault(block.destination, set()).add(abs(block.coefficient))
-    together = frozenset(into for into, found in sizes.items() if len(found) == 1)
+    together = frozenset(
+        into for into, found in sizes.items() if len(found) == 1 and len(values[into]) <= TOGETHER
+    )
     return LinearHead(query.source, key.source, scale, values, together)
 
 
@@ -207,6 +227,29 @@ def computed(layer: LinearLayer, slots: Slots) -> Slots:
     for into, values in layer.mlp.items():
         for side, written in ((slots.examples, examples), (slots.query, query)):
             written[into] = total((side[into], combined(values, side)))
+    return Slots(examples, query)
+
+
+def moved(layer: LinearLayer, slots: Slots, by: Slots) -> Slots:
+    """How far the slots after the heads move where those before move by so little; keys do not."""
+    examples, query = dict(by.examples), dict(by.query)
+    for head in layer.heads:
+        key = times(head.scale, slots.examples[head.key])
+        for into, values in head.values.items():
+            read, more = combined(values, slots.examples), combined(values, by.examples)
+            for side, change, written in ((slots.examples, by.examples, examples),
+                                          (slots.query, by.query, query)):  # fmt: skip
+                both = total((product(more, side[head.query]), product(read, change[head.query])))
+                written[into] = total((written[into], product(both, key)))
+    return Slots(examples, query)
+
+
+def difference(after: Slots, before: Slots) -> Slots:
+    """What was written between the two."""
+    examples, query = (
+        {name: total((side[name], times(arb(-1), of))) for name, of in other.items()}
+        for side, other in ((after.examples, before.examples), (after.query, before.query))
+    )
     return Slots(examples, query)
 
 
