@@ -96,10 +96,10 @@ For every prompt with {box.words}:
 
 Proved, in balls: {MEANS if softmax else SINGULAR}. "The
 architecture" is what softmax, layer norms and GELU leave in exact arithmetic. Rounding to nearest
-is assumed, sums in any order, and exp and GELU to 4 units roundoff, as torch has them with
-`attn_implementation="eager"`. Prompts are numbers of the format. That {name} is its algorithm
-is another claim, `witness check {name}`. `witness check FOLDER` finds the bounds anew, compares
-every weight, and runs 10,000 prompts.
+is assumed, sums in any order, the variance of a norm's D numbers to D + 8 roundings, and exp and
+GELU to 4 units roundoff, as torch has them with `attn_implementation="eager"`. Prompts are numbers
+of the format. That {name} is its algorithm is another claim, `witness check {name}`.
+`witness check FOLDER` finds the bounds anew, compares every weight, and runs 10,000 prompts.
 
 ## How it is made
 

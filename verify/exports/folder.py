@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import constructions
-from constructions.exports.gpt2 import Checkpoint, Constants, checkpoint
+from constructions.exports.gpt2 import Checkpoint, Constants, NoExport, checkpoint
 from constructions.witness import Witness
 from proofs.exact import exact
 
@@ -23,9 +23,9 @@ from ..report.as_json import dumps
 from .card import card
 from .parameters import as_json, from_json, number
 from .prompts import drawn
-from .running import Exported, Missing
+from .running import Exported
 from .search import Certificate, certificate
-from .spectrum import PromptBox
+from .spectrum import NoCertificate, PromptBox
 from .truth import truth
 
 SCHEMA = "witness-export/1"
@@ -131,7 +131,12 @@ def read(folder: str | Path) -> Export:
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         words = " ".join(str(error).split()) or type(error).__name__
         raise WrongCall(f"{path} is not what an export writes: {words}") from None
-    return export(said["name"], witness, box, constants)
+    if box.d != witness.d:
+        raise WrongCall(f"{path}: the box has d = {box.d}, the witness d = {witness.d}")
+    try:
+        return export(said["name"], witness, box, constants)
+    except (NoExport, NoCertificate) as error:
+        raise WrongCall(f"{path} is not what an export writes: {error}") from None
 
 
 # -- the claim --------------------------------------------------------------------------------
@@ -174,7 +179,7 @@ def as_written(budget: Budget, folder: str, made: Export) -> CheckResult:
         if name == "model.safetensors":
             _same_tensors(there, made.checkpoint.tensors)
         elif name != "README.md":
-            _same_values(name, json.loads(there), json.loads(wanted))
+            _same_values(name, there, json.loads(wanted))
         raise Differs(f"{name} is not what the witness is written as", {"file": name})
     form, bound = "float32", made.certificate.bounds["float32"]
     rounding = at_most(made.certificate.rounding(form))
@@ -214,20 +219,23 @@ def _same_tensors(there: bytes, wanted: Mapping[str, np.ndarray]) -> None:
             )
 
 
-def _same_values(file: str, there: Any, wanted: Any) -> None:
+def _same_values(file: str, written: bytes, wanted: Mapping[str, Any]) -> None:
     """Raises Differs with the first field of a JSON file that is another."""
+    try:
+        there = json.loads(written)
+    except ValueError as error:
+        raise Differs(f"{file} cannot be read: {error}", {"file": file}) from None
+    if not isinstance(there, dict):
+        raise Differs(f"{file} has no fields", {"file": file})
     for key in sorted({*there, *wanted}):
-        if there.get(key) != wanted.get(key):
+        if key not in there or key not in wanted or there[key] != wanted[key]:
             raise Differs(f"{file}: {key} is not that of the witness", {"file": file, "field": key})
 
 
 @check("numeric", "tested")
 def as_run(budget: Budget, folder: str, made: Export) -> CheckResult:
-    """The model in the folder, run by transformers on prompts of the box, is within the bound."""
-    try:
-        model = Exported(folder)
-    except Missing as error:
-        return CheckResult(None, detail=str(error))
+    """The model in the folder, run on prompts of the box, is within the bound."""
+    model = Exported(folder)
     count = HELD_OUT // 20 if budget.quick else HELD_OUT
     X, y, queries = drawn(made.box, count, budget.seed + 1)
     with warnings.catch_warnings():
@@ -248,6 +256,7 @@ def as_run(budget: Budget, folder: str, made: Export) -> CheckResult:
         raise Differs(f"off by {off[worst]:.3g}, beyond the bound {at_most(bound)}", prompt,
                       max_error=float(off[worst]), bound=bound)  # fmt: skip
     detail = (
-        f"the largest error seen is {off[worst]:.2g}, the bound {bound / off[worst]:.0f} times that"
+        f"run by {model.runner}: the largest error seen is {off[worst]:.2g}, "
+        f"the bound {bound / off[worst]:.0f} times that"
     )
     return CheckResult(True, count, float(off[worst]), bound, detail, domain=made.box.words)
