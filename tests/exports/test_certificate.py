@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import warnings
@@ -19,7 +20,19 @@ import verify.exports.propagation
 from constructions import slot_map
 from constructions.exports.copies import Copies
 from constructions.exports.differences import coefficients
-from constructions.exports.gpt2 import EPSILON, Checkpoint, Constants, Room, checkpoint, gain
+from constructions.exports.gpt2 import (
+    EPSILON,
+    Checkpoint,
+    Constants,
+    NoExport,
+    Room,
+    checkpoint,
+    gain,
+)
+from verify.claim import Budget, Refuted, builtin
+from verify.claims.ours import exported as exports
+from verify.claims.ours.exported import EXPORTS
+from verify.engine import run
 from verify.exports.backward import Backward, Sensitive
 from verify.exports.formats import FLOAT32, FUNCTION, REALS
 from verify.exports.forward import forward
@@ -495,3 +508,36 @@ def test_an_embedding_that_would_be_rounded_has_no_certificate(embedding):
 def test_what_has_no_certificate_is_said(name, parameters, said):
     with pytest.raises(NoCertificate, match=said):
         Propagation(constructions.build(name, d=3, **parameters), BOX)
+
+
+def test_every_construction_that_has_a_certificate_has_a_claim():
+    certified = set()
+    for name in constructions.names():
+        made = constructions.get(name)
+        given = {key: 2 for key, of in made.signature.parameters.items() if of.default is of.empty}
+        given |= {key: kind.example for key, kind in made.parameters.items()
+                  if kind.example is not None}  # fmt: skip
+        with contextlib.suppress(NoExport, NoCertificate):
+            witness = constructions.build(name, **given)
+            Propagation(witness, PromptBox(witness.d, 2))
+            certified.add(name)
+    assert certified == set(EXPORTS)
+    for name, (parameters, claimed) in EXPORTS.items():
+        (claim,) = (one for one in builtin() if one.id == f"{name}.gpt2")
+        assert claim.expected == "approximates" and str(claimed.denominator) in claim.statement
+        assert constructions.build(name, d=3, **parameters).layers
+
+
+def test_a_claim_of_an_export_is_refuted_by_a_bound_or_an_error_beyond_it(monkeypatch):
+    (claim,) = (one for one in builtin() if one.id == "gradient_descent.gpt2")
+    made = exports.exported("gradient_descent")
+    parameters, claimed = EXPORTS["gradient_descent"]
+    assert run(claim, Budget(quick=True)).verdict.bound <= claimed
+    monkeypatch.setitem(exports.EXPORTS, "gradient_descent", (parameters, claimed / 2))
+    assert isinstance(run(claim, Budget(quick=True)).verdict, Refuted)
+    monkeypatch.undo()
+    tensors = dict(made.checkpoint.tensors)
+    tensors["h.1.attn.c_proj.weight"] = tensors["h.1.attn.c_proj.weight"] * np.float32(1.1)
+    wrong = replace(made, checkpoint=replace(made.checkpoint, tensors=tensors))
+    monkeypatch.setattr(exports, "exported", lambda name: wrong)
+    assert isinstance(run(claim, Budget(quick=True)).verdict, Refuted)

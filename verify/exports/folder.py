@@ -23,7 +23,7 @@ from ..report.as_json import dumps
 from .card import card
 from .parameters import as_json, from_json, number
 from .prompts import drawn
-from .running import Exported
+from .running import Exported, Model
 from .search import Certificate, certificate
 from .spectrum import NoCertificate, PromptBox
 from .truth import truth
@@ -235,7 +235,11 @@ def _same_values(file: str, written: bytes, wanted: Mapping[str, Any]) -> None:
 @check("numeric", "tested")
 def as_run(budget: Budget, folder: str, made: Export) -> CheckResult:
     """The model in the folder, run on prompts of the box, is within the bound."""
-    model = Exported(folder)
+    return within_bound(budget, Exported(folder), made)
+
+
+def within_bound(budget: Budget, model: Model, made: Export) -> CheckResult:
+    """Whether the model is within the bound on prompts of the box. Raises Differs."""
     count = HELD_OUT // 20 if budget.quick else HELD_OUT
     X, y, queries = drawn(made.box, count, budget.seed + 1)
     with warnings.catch_warnings():

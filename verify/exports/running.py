@@ -4,51 +4,34 @@ is defined."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import load_file
+
+from constructions.exports.gpt2 import Checkpoint
 
 TOGETHER = 1000  # prompts in one batch
+THIS = "this package"
 
 
-class Exported:
-    """The model in a folder, and what turns prompts into its inputs; runner: whose code runs it."""
+class Model:
+    """A model by its last hidden state, (B, tokens, D) of inputs_embeds of that shape.
 
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
-        io = json.loads((self.folder / "witness.json").read_text(encoding="utf-8"))["io"]
+    And what turns prompts into its inputs, as a Checkpoint or the io of witness.json has it.
+    runner: whose code runs it.
+    """
+
+    def __init__(
+        self, io: Mapping[str, Any], last_hidden_state: Callable[[np.ndarray], np.ndarray],
+        runner: str,
+    ) -> None:  # fmt: skip
         self.example, self.query = np.array(io["example"]), np.array(io["query"])
         self.roles, self.readout = np.array(io["roles"]), np.array(io["readout"])
-        there = find_spec("transformers") is not None
-        self.runner = "transformers" if there else "this package, transformers not being installed"
-        self.last_hidden_state = self._of_transformers() if there else self._of_this_package()
-
-    def _of_transformers(self) -> Callable[[np.ndarray], np.ndarray]:
-        import torch
-        from transformers import GPT2Model, logging
-
-        logging.disable_progress_bar()
-        model: Any = GPT2Model.from_pretrained(str(self.folder), attn_implementation="eager").eval()
-
-        def run(tokens: np.ndarray) -> np.ndarray:
-            with torch.no_grad():
-                inputs = torch.tensor(tokens, dtype=torch.float32)
-                found: np.ndarray = model(inputs_embeds=inputs).last_hidden_state.double().numpy()
-            return found
-
-        return run
-
-    def _of_this_package(self) -> Callable[[np.ndarray], np.ndarray]:
-        from safetensors.numpy import load_file
-
-        from .forward import forward
-
-        config = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
-        tensors = load_file(self.folder / "model.safetensors")
-        return lambda tokens: forward(tensors, config, tokens)[0]
+        self.last_hidden_state, self.runner = last_hidden_state, runner
 
     def predict(self, X: np.ndarray, y: np.ndarray, queries: np.ndarray) -> np.ndarray:
         """Predictions (B, m) of X (B, n, d), y (B, n), queries (B, m, d)."""
@@ -69,3 +52,46 @@ class Exported:
         copies = [examples + role for role in self.roles[:-1]]
         asked = queries @ self.query + self.roles[-1]
         return np.concatenate([sink, *copies, asked], axis=1)
+
+
+class Exported(Model):
+    """The model in a folder, run by transformers where that is installed."""
+
+    def __init__(self, folder: str | Path) -> None:
+        io = json.loads((Path(folder) / "witness.json").read_text(encoding="utf-8"))["io"]
+        if find_spec("transformers") is not None:
+            super().__init__(io, _of_transformers(folder), "transformers")
+            return
+        config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
+        tensors = load_file(Path(folder) / "model.safetensors")
+        words = f"{THIS}, transformers not being installed"
+        super().__init__(io, _of_this_package(tensors, config), words)
+
+
+def assembled(made: Checkpoint) -> Model:
+    """The model that a folder would hold, run by this package."""
+    return Model(vars(made), _of_this_package(made.tensors, made.config), THIS)
+
+
+def _of_this_package(
+    tensors: Mapping[str, np.ndarray], config: Mapping[str, Any]
+) -> Callable[[np.ndarray], np.ndarray]:
+    from .forward import forward
+
+    return lambda tokens: forward(tensors, config, tokens)[0]
+
+
+def _of_transformers(folder: str | Path) -> Callable[[np.ndarray], np.ndarray]:
+    import torch
+    from transformers import GPT2Model, logging
+
+    logging.disable_progress_bar()
+    model: Any = GPT2Model.from_pretrained(str(folder), attn_implementation="eager").eval()
+
+    def run(tokens: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            inputs = torch.tensor(tokens, dtype=torch.float32)
+            found: np.ndarray = model(inputs_embeds=inputs).last_hidden_state.double().numpy()
+        return found
+
+    return run

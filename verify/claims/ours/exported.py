@@ -1,0 +1,86 @@
+"""Witnesses as GPT-2: each export, up to an error that is proved for every prompt of a box.
+
+What `witness export NAME --to gpt2` writes with these parameters, without the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import constructions
+
+from ...checks.bounds.balls import at_most
+from ...claim import Budget, Check, CheckResult, Claim, Differs, check, register
+
+if TYPE_CHECKING:
+    from ...exports.folder import Export
+
+D, N = 3, 8
+# parameters that suit the largest prompts of the box, and the error that is claimed
+EXPORTS: Mapping[str, tuple[Mapping[str, Any], Fraction]] = {
+    "gradient_descent": ({"steps": 3, "step_size": Fraction(1, 48)}, Fraction(3, 10**4)),
+    "newton": ({"iterations": 3, "alpha": Fraction(1, 577)}, Fraction(1, 10**3)),
+    "momentum": (
+        {"steps": 3, "step_size": Fraction(1, 16), "momentum": Fraction(1, 2)},
+        Fraction(8, 10**4),
+    ),
+    "chebyshev": ({"steps": 3, "lowest": 12, "highest": 24}, Fraction(5, 10**4)),
+    "functional_descent": ({"steps": 3, "rate": Fraction(1, 24)}, Fraction(3, 10**4)),
+    "kernel_regression": ({"steps": 3, "step_size": Fraction(1, 24)}, Fraction(3, 10**4)),
+}
+
+
+@lru_cache
+def exported(name: str) -> Export:
+    """The export, its constants found by search."""
+    from ...exports.folder import export
+    from ...exports.spectrum import PromptBox
+
+    witness = constructions.build(name, d=D, **EXPORTS[name][0])
+    return export(name, witness, PromptBox(D, N))
+
+
+@check("enclosure", "enclosed")
+def _is_bounded(budget: Budget, name: str) -> CheckResult:
+    """The certified error in float32 is at most what is claimed."""
+    made, claimed = exported(name), EXPORTS[name][1]
+    bound = made.certificate.bounds["float32"]
+    if not bound <= claimed:
+        raise Differs(f"the bound is {at_most(bound)}", {"claimed": str(claimed)}, bound=bound)
+    detail = f"the architecture costs at most {at_most(made.certificate.architecture)}"
+    return CheckResult(True, bound=bound, detail=detail, box=made.box.words)
+
+
+@check("numeric", "tested")
+def _runs(budget: Budget, name: str) -> CheckResult:
+    """The model, run in float32, is within the bound."""
+    from ...exports.folder import within_bound
+    from ...exports.running import assembled
+
+    return within_bound(budget, assembled(exported(name).checkpoint), exported(name))
+
+
+def _checks(name: str) -> Callable[[], tuple[Check, ...]]:
+    def checks() -> tuple[Check, ...]:
+        return _is_bounded(name), _runs(name)
+
+    return checks
+
+
+for _name, (_, _claimed) in EXPORTS.items():
+    register(
+        Claim(
+            id=f"{_name}.gpt2",
+            variant="improved",
+            source="witness",
+            statement=rf"|\text{{GPT-2 in float32}} - \text{{{_name}}}| \le "
+            rf"\tfrac{{{_claimed.numerator}}}{{{_claimed.denominator}}},\ "
+            rf"d = {D},\ n \le {N},\ |X_{{ij}}|, |y_i|, |x_i| \le 1",
+            summary=f"An ordinary GPT-2 runs {_name}, up to an error that is proved.",
+            expected="approximates",
+            checks=_checks(_name),
+        )
+    )
