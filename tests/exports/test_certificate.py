@@ -39,6 +39,7 @@ from verify.exports.forward import forward
 from verify.exports.head_error import Asked, Reading, drift, errors
 from verify.exports.prompts import drawn
 from verify.exports.propagation import Errors, Propagation, Setting
+from verify.exports.running import assembled
 from verify.exports.search import certificate, search
 from verify.exports.spectrum import (
     PIECES,
@@ -541,3 +542,13 @@ def test_a_claim_of_an_export_is_refuted_by_a_bound_or_an_error_beyond_it(monkey
     wrong = replace(made, checkpoint=replace(made.checkpoint, tensors=tensors))
     monkeypatch.setattr(exports, "exported", lambda name: wrong)
     assert isinstance(run(claim, Budget(quick=True)).verdict, Refuted)
+
+
+def test_long_prompts_are_run_a_few_at_a_time():
+    made = exports.exported("gradient_descent").checkpoint
+    model, seen = assembled(made), []
+    model.last_hidden_state = lambda tokens: seen.append(tokens.shape[:2]) or 0 * tokens
+    for n in (2, 300):
+        model.predict(np.zeros((40, n, 3)), np.zeros((40, n)), np.zeros((40, 1, 3)))
+    assert seen[0] == (40, 8) and sum(many for many, _ in seen) == 80
+    assert all(many * length**2 <= 10**7 for many, length in seen)

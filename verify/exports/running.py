@@ -14,7 +14,8 @@ from safetensors.numpy import load_file
 
 from constructions.exports.gpt2 import Checkpoint
 
-TOGETHER = 1000  # prompts in one batch
+TOGETHER = 1000  # prompts in one batch, and fewer where a head of theirs has more scores than these
+SCORES = 10**7
 THIS = "this package"
 
 
@@ -35,9 +36,11 @@ class Model:
 
     def predict(self, X: np.ndarray, y: np.ndarray, queries: np.ndarray) -> np.ndarray:
         """Predictions (B, m) of X (B, n, d), y (B, n), queries (B, m, d)."""
+        tokens = 1 + (len(self.roles) - 1) * X.shape[1] + queries.shape[1]
+        size = max(1, min(TOGETHER, SCORES // tokens**2))
         made = [
-            self._predict(X[i : i + TOGETHER], y[i : i + TOGETHER], queries[i : i + TOGETHER])
-            for i in range(0, len(X), TOGETHER)
+            self._predict(X[i : i + size], y[i : i + size], queries[i : i + size])
+            for i in range(0, len(X), size)
         ]
         return np.concatenate(made)
 
