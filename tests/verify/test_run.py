@@ -111,6 +111,14 @@ def test_a_wrong_transformer_is_seen(
     assert "explains NOT all of it" in capsys.readouterr().out
 
 
+def test_a_sentence_is_one_line_where_no_terminal_ends_it(
+    small: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = small("a,t\n1,2\n2,3\n3,5\n", "a" * 200 + ".csv")
+    assert cli.main(("run", "gradient_descent", "--data", data, "--target", "t")) == 0
+    assert f"examples   2 of the 3 rows of {data}, 1 column\n" in capsys.readouterr().out
+
+
 @pytest.fixture(scope="module")
 def standardised(diabetes: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The table with mean 0 and variance 1 in every column."""

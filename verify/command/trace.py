@@ -118,7 +118,7 @@ def print_trace(
     out = console()
 
     def line(text: str, style: str | None = None) -> None:
-        out.print(text, markup=False, style=style)
+        out.print(text, markup=False, style=style, soft_wrap=True)
 
     line(f"{subject.name}  {call({**given, **chosen})}")
     if chosen:
