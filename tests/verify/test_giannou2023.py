@@ -18,6 +18,7 @@ from constructions.papers import giannou2023 as paper
 from proofs.slotmap import Block, SlotMap
 from proofs.statements.papers.giannou2023 import THEOREMS
 from verify import algorithms, engine
+from verify.checks.steps import as_annotated
 from verify.claim import Budget, builtin
 from verify.claims.giannou2023 import machines, reading, subleq, subtraction
 
@@ -317,3 +318,8 @@ def test_a_batch_without_targets_is_told_of_its_rounding():
     with pytest.warns(PrecisionWarning, match="may have moved"):
         made = witness.predict(np.stack([X, X]), None, np.stack([asked, asked]))
     assert made.shape == (2, len(X), 4)
+
+
+def test_annotations_of_what_fractions_do_not_know_are_said_not_to_have_been_run() -> None:
+    found = as_annotated(CLAIMS["giannou2023.read", "printed"]).run(Budget(cases=2))
+    assert found.passed is None and found.detail.startswith("not run: rational numbers have no")

@@ -228,8 +228,8 @@ def compared(witness: Witness, case: Case, numbers: str = "rational") -> Iterato
     {"layer", "name", "slot", "token", "holds", "is", "should"}; the last two are lists of
     numbers, "should" always exact.
     """
-    wanted = None  # all: what floats round depends on what is computed beside it
-    if numbers == "rational":
+    wanted = None  # all: what floats round depends on what is computed beside it, and what
+    if numbers == "rational" and not witness.irrational:  # fractions do not know is to be said
         wanted = {
             (number, split_entry(held.slot)[0])
             for number, layer in enumerate(witness.layer_list, start=1)
