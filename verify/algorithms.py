@@ -35,7 +35,7 @@ def _together(*prompt: Any, also: tuple[Any, ...] = ()) -> tuple[Any, ...]:
         if array is None or array.ndim == 0:
             return None if array is None else convert(array.item())
         if array.dtype != object and isinstance(convert, type):
-            return array.astype(convert)
+            return array.astype(convert, copy=False)
         made = np.empty(array.shape, dtype=convert if isinstance(convert, type) else object)
         made.ravel()[:] = [convert(entry) for entry in array.ravel().tolist()]
         return made

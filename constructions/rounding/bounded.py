@@ -36,7 +36,7 @@ class Bounded:
 
     __slots__ = (
         "_magnitude", "_nonzero", "_reach", "error", "noises", "norm", "product_of", "size",
-        "spectral", "value",
+        "spectral", "transpose_of", "value",
     )  # fmt: skip
 
     def __init__(
@@ -50,6 +50,7 @@ class Bounded:
         self.size: Any = None  # norms of the value, once they are known
         self.spectral: Any = None
         self.product_of: Any = None  # how a product's error comes about (`norm_error`)
+        self.transpose_of: Bounded | None = None
         self._magnitude: torch.Tensor | None = None
         self._reach: torch.Tensor | None = None
         self._nonzero: torch.Tensor | None = None
@@ -58,7 +59,8 @@ class Bounded:
     def magnitude(self) -> torch.Tensor:
         """|value|"""
         if self._magnitude is None:
-            self._magnitude = self.value.detach().abs()
+            of = self.transpose_of
+            self._magnitude = self.value.detach().abs() if of is None else of.magnitude.mT
         return self._magnitude
 
     @property
@@ -76,7 +78,8 @@ class Bounded:
     def nonzero(self) -> torch.Tensor:
         """1 where some run may differ from 0, else 0: only there can anything underflow."""
         if self._nonzero is None:
-            self._nonzero = (self.reach != 0).double()
+            of = self.transpose_of
+            self._nonzero = (self.reach != 0).double() if of is None else of.nonzero.mT
         return self._nonzero
 
     def moved(self, move: Any) -> Bounded:
@@ -155,7 +158,9 @@ class Bounding(Numbers):
         return a.moved(lambda array: self.values.place(array, index, size))
 
     def transpose(self, a: Bounded) -> Bounded:
-        return a.moved(self.values.transpose)
+        made = a.moved(self.values.transpose)
+        made.transpose_of = a  # what is known of one is known of the other, and held once
+        return made
 
     def masked(self, scores: Bounded, seen: Seen) -> Bounded:
         return scores.moved(lambda array: self.values.masked(array, seen))
@@ -233,8 +238,11 @@ def spectral(magnitude: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
     if 1 in a.shape[-2:]:
         return length(magnitude.flatten(-2))
     top = magnitude.amax(dim=(-1, -2), keepdim=True).clamp_min(SUBNORMAL)
-    scaled = a / top
+    # a large array is not copied where its squares are far from the limits of the floats
+    inside = bool(((top > 2.0**-200) & (top < 2.0**200)).all())
+    scaled = a if inside else a / top
     gram = scaled @ scaled.mT if a.shape[-2] <= a.shape[-1] else scaled.mT @ scaled
+    gram = gram / top.square() if inside else gram
     gram = gram @ gram
     gram = gram @ gram
     # every product rounds relative to a Frobenius norm, at most the spectral one times sqrt(size)

@@ -29,11 +29,10 @@ from ..numbers.base import Prompts, Unsupported
 from ..numbers.floats import FloatPrompts, Floats, all_finite
 from ..run.forward import plan
 from ..weights import Weights
-from .bounded import Bounded, Bounding, length
+from .bounded import Bounded, Bounding
 from .norm_error import NormError
-from .running_error import Added, NoiseError, RunningError
+from .running_error import LARGE, NoiseError, RunningError, StreamedError
 
-QUERIES_AT_ONCE = 64
 # numbers of noises squared, times prompts: up to FEW the cheapest way, beyond MANY too dear
 FEW, MANY = 2**20, 2**25
 ENTRIES, BITS = 2**20, (256, 1024)  # of arrays of balls, a few microseconds each
@@ -205,7 +204,10 @@ def back_bound(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The smaller of the error carried forward and of the one from the pass back, and the size of
     each prompt's predictions."""
-    system = RunningError(prompts.system.name, _batch(parts), prompts.X.device)
+    steps = plan(witness, prompts.n, prompts.m).steps
+    largest = max((step.made.rows * step.made.columns for step in steps), default=0)
+    kind = StreamedError if largest * math.prod(_batch(parts)) > LARGE else RunningError
+    system = kind(prompts.system.name, _batch(parts), prompts.X.device)
     made = _run(witness, system, parts)
     size = made.magnitude.flatten(-2).amax(dim=-1, keepdim=True)
     if made.error is None:
@@ -218,49 +220,8 @@ def back_bound(
 
 def passed_back(system: RunningError, read_out: torch.Tensor) -> torch.Tensor:
     """sum |S| (local + q) for each of the predictions, a read-out (*batch, tokens, size)."""
-    added = [one for one in system.added if one.value.requires_grad]
     with system.working():
-        return _finished(_weighed(system, read_out.flatten(-2), added))
-
-
-def _weighed(system: RunningError, predictions: torch.Tensor, added: list[Added]) -> torch.Tensor:
-    arrays = [one.value for one in added]
-    m = predictions.shape[-1]
-    bounds = []
-    for start in range(0, m, QUERIES_AT_ONCE):
-        count = min(QUERIES_AT_ONCE, m - start)
-        chosen = predictions.new_zeros(count, m, dtype=torch.float64)
-        chosen.diagonal(start).fill_(1)
-        seeds = chosen.reshape(len(chosen), *[1] * len(system.batch), m)
-        sensitivities = torch.autograd.grad(
-            predictions,
-            arrays,
-            seeds.expand(len(chosen), *predictions.shape),
-            retain_graph=True,
-            allow_unused=True,
-            is_grads_batched=True,
-        )
-        total = predictions.new_zeros(len(chosen), *system.batch)
-        axes = 1 + len(system.batch)
-        for sensitivity, one in zip(sensitivities, added):
-            if sensitivity is None:
-                continue
-            size = sensitivity.abs()
-            if one.first is not None:
-                total += _felt(size, one.first).flatten(axes).sum(dim=-1)
-            if one.second is not None:
-                second = _felt(size, one.second).flatten(axes).sum(dim=-1)
-                if one.second_norm is not None:
-                    norm = length(size.flatten(axes)) * one.second_norm
-                    second = torch.fmin(second, norm)
-                total += second
-        bounds.append(total * (1 + 2.0**-20) + system.lost)
-    return torch.cat(bounds).movedim(0, -1)
-
-
-def _felt(size: torch.Tensor, error: torch.Tensor) -> torch.Tensor:
-    """size * error; what the prediction does not depend on counts for nothing, also if infinite."""
-    return torch.where(size == 0, 0.0, size * error)
+        return _finished(system.weighed(read_out.flatten(-2)))
 
 
 def _run(witness: Weights, system: Bounding, parts: Parts) -> Bounded:

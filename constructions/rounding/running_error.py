@@ -30,6 +30,8 @@ from .bounded import OWN, UNSEEN, Bounded, Bounding, gamma, length, spectral
 # it is below SMALLEST.
 BACKWARD = 2.0**-36
 SMALLEST = 2.0**-1040
+QUERIES_AT_ONCE = 64
+LARGE = 2**16  # numbers in an array that is kept whole until the pass back
 UNDERFLOWN = 2.0**-1022  # at least what float64 may have made 0
 
 
@@ -43,6 +45,24 @@ class Added(NamedTuple):
     first: torch.Tensor | None
     second: torch.Tensor | None
     second_norm: torch.Tensor | None
+
+    def felt(self, size: torch.Tensor, axes: int) -> torch.Tensor:
+        """What it does to predictions whose sensitivities to it are of this size, (..., of the
+        array) with so many axes before it."""
+        total = size.new_zeros(size.shape[:axes])
+        if self.first is not None:
+            total += _felt(size, self.first).flatten(axes).sum(dim=-1)
+        if self.second is not None:
+            second = _felt(size, self.second).flatten(axes).sum(dim=-1)
+            if self.second_norm is not None:
+                second = torch.fmin(second, length(size.flatten(axes)) * self.second_norm)
+            total += second
+        return total
+
+
+def _felt(size: torch.Tensor, error: torch.Tensor) -> torch.Tensor:
+    """size * error; what the prediction does not depend on counts for nothing, also if infinite."""
+    return torch.where(size == 0, 0.0, size * error)
 
 
 Moves = list[tuple[Bounded, Callable[[torch.Tensor], torch.Tensor]]]
@@ -110,6 +130,8 @@ class EntryError(Bounding):
 
     def _spectral(self, a: Bounded) -> torch.Tensor:
         """An upper bound on each prompt's largest spectral norm of a (tokens, size) matrix."""
+        if a.spectral is None and a.transpose_of is not None:
+            a.spectral = self._spectral(a.transpose_of)
         if a.spectral is None:
             norms = spectral(a.magnitude, a.value.detach()).unsqueeze(-1)
             a.spectral = norms.flatten(len(self.batch)).amax(dim=-1)
@@ -481,7 +503,7 @@ class RunningError(EntryError):
             yield
 
     def given(self, value: torch.Tensor, error: torch.Tensor | None) -> Bounded:
-        return self.made(value.detach().clone().requires_grad_(), None, error)
+        return self.made(value.clone() if value.is_inference() else value.detach(), None, error)
 
     def together(
         self, value: torch.Tensor, arrays: list[Bounded], join: Callable[[Any], Any]
@@ -518,12 +540,80 @@ class RunningError(EntryError):
             backward = carried * BACKWARD
             first = backward if first is None else first + backward
         self.lost = self.lost + torch.nan_to_num(size, 0.0, 0.0) * (SMALLEST * error.numel())
-        self.added.append(Added(value, first, second, second_norm))
+        if not value.requires_grad:  # nothing below it is off
+            value = value.detach().requires_grad_()
+        self.note(Added(value, first, second, second_norm))
         return Bounded(value, error, size)
+
+    def note(self, added: Added) -> None:
+        """Keeps what an operation adds for the pass back."""
+        self.added.append(added)
+
+    def weighed(self, predictions: torch.Tensor) -> torch.Tensor:
+        """sum |S| (local + q) for each of the predictions (*batch, m), many of them at once."""
+        arrays = [one.value for one in self.added]
+        m, axes = predictions.shape[-1], 1 + len(self.batch)
+        bounds = []
+        for start in range(0, m, QUERIES_AT_ONCE):
+            count = min(QUERIES_AT_ONCE, m - start)
+            chosen = predictions.new_zeros(count, m)
+            chosen.diagonal(start).fill_(1)
+            seeds = chosen.reshape(count, *[1] * len(self.batch), m)
+            sensitivities = torch.autograd.grad(
+                predictions,
+                arrays,
+                seeds.expand(count, *predictions.shape),
+                retain_graph=True,
+                allow_unused=True,
+                is_grads_batched=True,
+            )
+            total = predictions.new_zeros(count, *self.batch)
+            for sensitivity, one in zip(sensitivities, self.added):
+                if sensitivity is not None:
+                    total += one.felt(sensitivity.abs(), axes)
+            bounds.append(total * (1 + 2.0**-20) + self.lost)
+        return torch.cat(bounds).movedim(0, -1)
 
     def _frobenius(self, a: torch.Tensor) -> torch.Tensor:
         """An upper bound on each prompt's Frobenius norm."""
         return length(a.flatten(len(self.batch)))
+
+
+class StreamedError(RunningError):
+    """The same where arrays are too large to be kept until the pass back: of a large one only the
+    norm of what it adds is, and its sensitivity counts by its norm as soon as it is known."""
+
+    def __init__(self, name: str, batch: tuple[int, ...] = (), device: Any = None) -> None:
+        super().__init__(name, batch, device)
+        self.felt: list[torch.Tensor] = []  # in the pass that is going on
+
+    def note(self, added: Added) -> None:
+        value, axes, felt = added.value, len(self.batch), self.felt
+        if value.numel() > LARGE:
+            parts = [self._frobenius(one) for one in (added.first, added.second) if one is not None]
+            if added.second is not None and added.second_norm is not None:
+                parts[-1] = torch.fmin(parts[-1], added.second_norm)
+            norm = _sum(parts)
+            value.register_hook(lambda s: felt.append(_felt_in_norm(s.flatten(axes), norm)))
+        else:
+            # of what the graph holds, or it would hold itself
+            kept = added._replace(value=torch.empty(0))
+            value.register_hook(lambda s: felt.append(kept.felt(s.abs(), axes)))
+
+    def weighed(self, predictions: torch.Tensor) -> torch.Tensor:
+        """The same, one prediction after the other."""
+        bounds = []
+        for i in range(predictions.shape[-1]):
+            self.felt.clear()
+            predictions[..., i].sum().backward(retain_graph=True)
+            bounds.append(_sum(self.felt) * (1 + 2.0**-20) + self.lost)
+        return torch.stack(bounds, dim=-1)
+
+
+def _felt_in_norm(sensitivity: torch.Tensor, error: torch.Tensor) -> torch.Tensor:
+    """|S| |error| of each prompt, by Cauchy and Schwarz."""
+    felt = (sensitivity != 0).any(dim=-1)
+    return torch.where(felt, length(sensitivity) * error, 0.0)
 
 
 class NoiseError(EntryError):

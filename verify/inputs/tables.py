@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+ROWS = 2**16  # that are read at once: pandas holds them several times
 BINARY = {".parquet": "pyarrow", ".pq": "pyarrow", ".xlsx": "openpyxl"}  # {suffix: its reader}
 SEPARATORS = {"tab": "\t", "\\t": "\t", "space": " "}  # as they can be typed
 
@@ -126,7 +127,8 @@ def read_table(
         require(path, header, name)
     places = [header.index(name) for name in names]
     if not exact and (values := _at_once(path, len(header), how)) is not None:
-        return Table(str(path), names, values[:, places])
+        whole = places == list(range(values.shape[1]))
+        return Table(str(path), names, values if whole else values[:, places])
     body = _cells(path, how).iloc[1:]
     if body.empty:
         raise WrongCall(f"{said(path)} has a header but no rows")
@@ -168,11 +170,11 @@ def _at_once(path: str | Path, columns: int, how: Text) -> np.ndarray | None:
             with warnings.catch_warnings():
                 # newer pandas rounds to the nearest float as it stands, older ones are told
                 warnings.simplefilter("ignore")
-                cells = pd.read_csv(
+                with pd.read_csv(
                     _opened(path), skiprows=1, dtype=np.float64, float_precision="round_trip",
-                    skip_blank_lines=columns + how.first > 1, **how.of(path),
-                )  # fmt: skip
-            values = cells.to_numpy()[:, how.first :]
+                    skip_blank_lines=columns + how.first > 1, chunksize=ROWS, **how.of(path),
+                ) as chunks:  # fmt: skip
+                    values = np.concatenate([chunk.to_numpy()[:, how.first :] for chunk in chunks])
     except (OSError, ValueError, TypeError):  # pandas' own are ValueErrors
         return None
     if not len(values) or values.shape[1] != columns or not np.isfinite(values).all():
