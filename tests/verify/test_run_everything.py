@@ -4,6 +4,10 @@ said where it is not."""
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,7 +17,14 @@ import pytest
 
 import constructions
 from verify.command import cli
-from verify.tables.limits import LIMITS
+from verify.inputs.names import subject
+from verify.inputs.region import Spectrum, needed_rounds, share, singular_values
+from verify.tables import compare
+from verify.tables.compare import Run
+from verify.tables.limits import LIMITS, Limit
+from verify.tables.problem import Problem, read
+from verify.tables.scaling import standardising
+from verify.tables.suited import suited
 
 # NIST, Statistical Reference Datasets: Norris (y, x) and Longley (employed, …, year)
 NORRIS = """0.1 0.2 338.8 337.4 118.1 118.2 888.0 884.6 9.2 10.1 228.1 226.5 668.5 666.3 998.5 996.3
@@ -199,11 +210,9 @@ def test_the_algorithm_tends_to_the_limit_that_stands_beside_it(name, tmp_path):
     """With more steps than anyone takes, in floats, without any transformer."""
     from verify.checks.case import reference
     from verify.checks.judge import algorithm_of
-    from verify.inputs.names import subject
     from verify.inputs.settings import parse
     from verify.tables.limits import limit_of
-    from verify.tables.problem import read
-    from verify.tables.suited import scaled, suited
+    from verify.tables.suited import scaled
 
     arguments = suiting(name, tmp_path)
     made, found = constructions.get(name), subject(name)
@@ -216,3 +225,145 @@ def test_the_algorithm_tends_to_the_limit_that_stands_beside_it(name, tmp_path):
         return
     got = reference(algorithm_of(found), case, float)
     assert got == pytest.approx(limit.values, rel=1e-4, abs=1e-6)
+
+
+# -- how much it takes ----------------------------------------------------------------------------
+
+MEMORY = """
+import re, sys
+from verify.command import cli
+import pandas, torch, verify.tables.compare, constructions.rounding.bounds
+def most():
+    return 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+before = most()
+assert cli.main(sys.argv[1:]) == 0
+print(most() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bytes are counted as Linux counts them")
+def test_a_large_table_is_held_a_few_times(tmp_path):
+    """Reading it, predictions, the algorithm, its limit and the bound on rounding together."""
+    rows = np.random.default_rng(0).standard_normal((1000, 6)).tolist()
+    head, body = Path(table(tmp_path / "t.csv", rows, 6)).read_text().split("\n", 1)
+    (tmp_path / "t.csv").write_text(head + "\n" + body * 500)
+    call = ["run", "gradient_descent", "--set", "steps=20", "--data", "t.csv", "--target", "y"]
+    made = subprocess.run(
+        [sys.executable, "-c", MEMORY, *call],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    assert int(made.stdout.split()[-1]) < 7 * 500_000 * 6 * 8
+
+
+# -- nothing untrue -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "rounds", "given"),
+    [
+        ("chebyshev", {"steps": 301}, {"lowest": 1, "highest": 4, "s": Fraction(17, 4)}),
+        ("chebyshev", {"steps": 900}, {"lowest": 1, "highest": 4, "s": Fraction(1, 5)}),
+        ("minimax_descent", {"layers": 5}, {"largest": 1, "s": Fraction(1, 2)}),
+    ],
+)
+def test_what_is_left_is_the_same_in_floats_and_in_fractions(name, rounds, given):
+    """Coefficients of a Chebyshev polynomial cancel to nothing in floats."""
+    left = constructions.get(name).leaves
+    floats = {key: float(value) for key, value in given.items()}
+    want = float(left({**rounds, **{key: Fraction(value) for key, value in given.items()}}))
+    assert 0 != left({**rounds, **floats}) == pytest.approx(want, rel=1e-9, abs=0)
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [(0.994, "99 %"), (0.9999999, "more than 99.9999 %"), (1.0, "100 %"), (42.0, "4200 %")],
+)
+def test_a_share_is_100_percent_only_where_it_is(left, said):
+    assert share(left) == said
+
+
+def test_nothing_is_said_of_a_slowest_component_that_is_not_known(tmp_path, capsys):
+    unknown = Spectrum(1, 0, 5)
+    assert needed_rounds("gradient_descent", {"step_size": 1}, unknown, "steps")[0] is None
+    call = [one for one in suiting("kernel_regression", tmp_path) if "=" not in one]
+    assert "steps = 100: a default; how much it leaves is not known" in run(capsys, *call)
+
+
+@pytest.mark.parametrize("scale", [1e-170, 1.0, 1e160])
+def test_columns_of_any_size_have_their_own_scale(scale):
+    X = np.random.default_rng(1).standard_normal((9, 3)) * [1, 10, 100]
+    values = singular_values(scale * X)
+    assert values / scale == pytest.approx(np.linalg.svd(X, compute_uv=False))
+    read = standardising(scale * X, False).of(scale * X)
+    assert np.sqrt(np.square(read).mean(axis=0)) == pytest.approx(1, rel=0.01)
+
+
+@pytest.mark.parametrize("cell", ["1e80", "1e-90"])
+def test_columns_are_refused_where_floats_do_not_hold_their_powers(cell, tmp_path, capsys):
+    data = table(tmp_path / "t.csv", [[1, cell], [2, cell]], 2)
+    call = ["run", "gradient_descent", "--data", data, "--target", "y"]
+    assert cli.main([*call, "--no-standardise"]) == 2
+    assert "float64 does not hold the powers of that" in capsys.readouterr().err
+    assert cli.main([*call, "--standardise"]) == 0
+
+
+def test_a_parameter_that_is_a_matrix_is_shown(tmp_path, capsys):
+    said = run(capsys, *suiting("preconditioned", tmp_path))
+    assert re.search(r"preconditioner = [\d/]+,0;0,[\d/]+: one over the sum of squares", said)
+
+
+@pytest.mark.parametrize(
+    ("name", "wide", "said"),
+    [
+        ("sherman_morrison", False, "the penalty falls on the weights of the scaled columns"),
+        ("selection", False, "the penalty falls on"),
+        (
+            "kernel_regression --set kernel=exponential",
+            False,
+            "the kernel compares rows of scaled columns",
+        ),
+        ("newton", True, "of many solutions the one that is found depends on the columns' scales"),
+        ("newton", False, ""),
+    ],
+)
+def test_what_scaled_columns_change_is_said(name, wide, said, tmp_path, capsys):
+    name, *sets = name.split()
+    call = [name, "--data", suiting(name, tmp_path)[2], "--target", "y", *sets, "--standardise"]
+    rows = np.random.default_rng(2).integers(1, 9, (3, 6)) * [1, 1, 1, 1, 1, 50]
+    call[2] = table(tmp_path / "wide.csv", rows, 6) if wide else call[2]
+    shown = run(capsys, *call)
+    assert said in shown
+    assert ("another problem than on the columns as they are" in shown) == bool(said)
+    assert "another problem" not in run(capsys, *call[:-1], "--no-standardise")
+
+
+def compared(name: str, folder: Path, numbers: str, **given: Any) -> tuple[Problem, Run]:
+    found, path = subject(name), suiting(name, folder)
+    problem = read(path[2], "y", None, False).queried(path[6])
+    return problem, compare.run(found, suited(found, given, problem)[0], problem, numbers)
+
+
+def test_steps_are_not_blamed_for_what_rounding_did(tmp_path):
+    problem, result = compared("newton", tmp_path, "bfloat16")
+    said = " ".join(compare.summary(problem, result, "bfloat16"))
+    assert "the algorithm itself is there" in said and "not there yet" not in said
+    problem, result = compared("newton", tmp_path, "bfloat16", iterations=1)
+    assert "not there yet" in " ".join(compare.summary(problem, result, "bfloat16"))
+
+
+@pytest.mark.parametrize("limit", [1.0, np.inf])
+def test_what_is_not_finite_is_near_nothing(limit, tmp_path, monkeypatch):
+    monkeypatch.setattr(compare, "limit_of", lambda *_: Limit(np.full(1, limit), "a limit"))
+    monkeypatch.setattr(compare, "_predicted", lambda *_: (np.full(1, np.inf), ()))
+    problem, result = compared("newton", tmp_path, "float64")
+    said = compare.summary(problem, result, "float64")
+    assert said[0].count("it is not finite") == said[1].count("it is not finite") == 1
+
+
+def test_a_bound_that_is_infinite_explains_nothing(tmp_path):
+    problem, result = compared("newton", tmp_path, "float64")
+    (said, *_) = compare.summary(problem, replace(result, explained=np.inf), "float64")
+    assert "has no bound, which decides nothing" in said and "explains" not in said

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import ctypes
 import io
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from numbers import Rational
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ..tables.problem import Problem
 
 NUMBERS = tuple(name for name in number_systems() if name != "symbolic")  # rows are numbers
+MMAP_THRESHOLD, PIECE = -3, 2**20  # mallopt's parameter, bytes
 LARGE = 1_000_000  # numbers in X from which on several threads are worth starting
 
 
@@ -98,6 +100,7 @@ def run(
     from ..tables import problem as examples
     from ..tables.suited import scaled, suited
 
+    _give_back()
     if numbers not in NUMBERS:
         raise WrongCall(f"--numbers takes {', '.join(NUMBERS)}, not {numbers!r}")
     at_least("rows", rows)
@@ -124,6 +127,7 @@ def run(
         exact = numbers in ("rational", "ball")
         table = examples.read(data, target, features, intercept, exact, how)
         problem = table.held_out(hold_out, seed) if query is None else table.queried(query)
+        del table  # a large one is not held twice
         problem = scaled(found, problem, standardise)
     given = problem.parameters | parse(name, found.signature, settings or ())
     parameters, why = suited(found, given, problem)
@@ -137,6 +141,13 @@ def run(
         write(json, dumps(document(name, witness, parameters, problem, result, numbers)))
     if "-" not in (json, output):
         show(name, witness, parameters, why, problem, result, numbers, rows)
+
+
+def _give_back() -> None:
+    """Has glibc, where that is the system's, give large arrays back as soon as they are freed: it
+    would keep pieces of up to 32 MB, between which the next array does not fit."""
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, PIECE)
 
 
 def show(
@@ -189,7 +200,8 @@ def _parameter(value: Any) -> str:
     from ..inputs.settings import text
 
     exact = text(value)
-    return exact if "/" not in exact else f"{float(value):.6g}"
+    fraction = isinstance(value, Rational) and "/" in exact
+    return f"{float(value):.6g}" if fraction else exact
 
 
 def document(

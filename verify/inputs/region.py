@@ -29,6 +29,7 @@ FARTHEST = {
     "layers": 40,
     "steps": 10**7,
 }  # up to which it is said what is needed
+BLOCK = 2**18  # numbers of X that are taken at once
 TARGET = 1e-12  # what is left of the slowest component when their number is chosen
 
 
@@ -41,12 +42,32 @@ class Spectrum:
     n: int
 
 
+def singular_values(X: np.ndarray) -> np.ndarray:
+    """Those of X (n, d) that are not 0 within rounding, the largest first.
+
+    Of many rows from the triangles of their blocks, so that no copy of X is made.
+    """
+    n, d = X.shape
+    rows = max(4 * d, BLOCK // d)
+    triangle: Any = np.empty((0, d))
+    for start in range(0, n, rows):
+        block: Any = np.asarray(X[start : start + rows], dtype=float)
+        if n > rows:
+            block = np.linalg.qr(np.vstack([triangle, block]), mode="r")
+        triangle = block
+    values = np.linalg.svd(triangle, compute_uv=False)
+    return values[values > values[0] * max(n, d) * np.finfo(float).eps]
+
+
 def spectrum(X: np.ndarray) -> Spectrum:
     """From the singular values of X (n, d)."""
-    values = np.linalg.svd(X, compute_uv=False) ** 2
-    top = float(values[0])
-    kept = values[values > top * (max(X.shape) * np.finfo(float).eps) ** 2]
-    return Spectrum(top, float(kept[-1]) if top > 0 else 0.0, len(X))
+    return spectrum_of(singular_values(X), len(X))
+
+
+def spectrum_of(values: np.ndarray, n: int) -> Spectrum:
+    """That of n examples with these singular values."""
+    top, least = (float(values[i]) if len(values) else 0.0 for i in (0, -1))
+    return Spectrum(top * top, least * least, n)
 
 
 @dataclass(frozen=True)
@@ -177,8 +198,11 @@ def what_is_left(
 
 
 def share(left: float) -> str:
-    """ "92 %", in digits that do not say 100 of what is less."""
-    return f"{100 * left:.2g} %" if left < 0.995 else f"{min(100.0, 100 * left):.6g} %"
+    """ "92 %", in digits that do not say 100 of what is less; "4200 %" of what is more."""
+    if left < 0.995:
+        return f"{100 * left:.2g} %"
+    digits = f"{100 * left:.6g}"
+    return "more than 99.9999 %" if digits == "100" and left < 1 else f"{digits} %"
 
 
 def needed_rounds(
@@ -187,9 +211,9 @@ def needed_rounds(
     """(the least number of rounds that leaves TARGET of the slowest component, what a number of
     them leaves): None where no number up to FARTHEST does, and where nothing is known."""
     left = _left(name, parameters, s, key)
-    if s.least <= 0:
+    if s.top <= 0:
         return 1, left
-    if left is None:
+    if left is None or s.least <= 0:  # the slowest component is not known
         return None, None
     known = left
 

@@ -26,7 +26,7 @@ from ..inputs.region import share
 from ..strategies import Case
 from .limits import Limit, limit_of
 from .problem import Problem, built_for
-from .suited import construction_of, needs
+from .suited import changed, construction_of, iterates, needs
 
 BALLS = 3_000_000  # products that the algorithm may cost in balls; above, it runs in float64
 NARROW = 2.0**-80  # of the largest target: the radius at which a ball counts as a number
@@ -85,6 +85,7 @@ def run(
             raise WrongCall(f"{subject.name}: the algorithm is not defined here: {error}") from None
     with during("what the algorithm tends to"):
         limit = limit_of(construction_of(subject), case, exact, problem.intercept)
+    del case  # which may be another table, of scaled columns
     floats = predicted
     if numbers == "ball":
         floats = np.array([float(value.mid()) for value in predicted])
@@ -103,17 +104,20 @@ def run(
             said = (f"{subject.name}: rounding in {numbers} may have moved the prediction of row "
                     f"{problem.labels[worst]} by {explained:.2g}",)  # fmt: skip
     columns, gap = {"transformer": floats, "algorithm": algorithm}, 0.0
-    closed = 0.0
+    closed = own = 0.0
     if limit.values is not None:
         columns["closed_form"] = limit.values
         gap = float(np.abs(_differences(floats, limit.values)).max())
+        own = float(np.abs(_differences(algorithm, limit.values)).max())
         closed = float(np.abs(limit.values.astype(float)).max())
+    if other := changed(subject, parameters, problem):
+        said = (*said, other)
     if problem.truth is not None and limit.of_targets:
         columns["target"] = problem.truth
     return Run(
         witness, columns, limit, how, decides, float(errors[worst]), worst, explained, said,
         _approximates(witness), gap,
-        "" if _approximates(witness) else _reached(gap, closed, parameters, subject, problem),
+        "" if _approximates(witness) else _reached(gap, own, closed, parameters, subject, problem),
     )  # fmt: skip
 
 
@@ -147,14 +151,23 @@ def _in_balls(witness: Witness, problem: Problem) -> np.ndarray:
 
 
 def _reached(
-    gap: float, closed: float, parameters: Mapping[str, Any], subject: Subject, problem: Problem
+    gap: float,
+    own: float,
+    closed: float,
+    parameters: Mapping[str, Any],
+    subject: Subject,
+    problem: Problem,
 ) -> str:
     """By what share of the largest prediction the limit is missed, and what helps; "" where it is
-    reached."""
+    reached. `own`: the distance of the algorithm, which is there where only rounding is between."""
+    if not math.isfinite(gap):
+        return "; it is not finite"
     if gap <= NEAR * closed:
         return ""
     of = f", {share(gap / closed)} of the largest prediction" if closed else ""
-    return f"{of}: not there yet{needs(subject, parameters, problem)}"
+    if own <= NEAR * closed:
+        return f"{of}; the algorithm itself is there, within {own:.2g}"
+    return f"{of}: not there yet{needs(subject, parameters, problem)}" if iterates(subject) else of
 
 
 def _approximates(witness: Witness) -> bool:
@@ -199,6 +212,8 @@ def _against_the_algorithm(problem: Problem, result: Run, numbers: str) -> str:
         said += "; it is not finite"
     elif numbers == "ball":
         said += f"; the enclosure has radius {explained:.2g}"
+    elif not math.isfinite(explained):
+        said += f"; what rounding in {numbers} did there has no bound, which decides nothing"
     else:
         there = float(result.columns["algorithm"][result.worst])
         printed = 2.0**-52 * abs(there)  # balls as floats
@@ -224,7 +239,8 @@ def _differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a - b (m,) as floats, taken exactly where both are fractions."""
     if a.dtype == object and b.dtype == object:
         return np.array([float(p - q) for p, q in zip(a, b)])
-    return a.astype(float) - b.astype(float)
+    with np.errstate(invalid="ignore"):  # of two infinities nothing is known, and nan says so
+        return a.astype(float) - b.astype(float)
 
 
 def _algorithm(

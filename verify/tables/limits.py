@@ -58,25 +58,26 @@ def limit_of(construction: Construction | None, case: Case, exact: bool, interce
     values = construction.values(**case.parameters) if construction is not None else {}
     said = construction.limit(values) if construction is not None else "least_squares"
     word, _, formula = said.partition(":")
-    strength = _strength(formula, {**values, "n": len(case.X)})
+    power = strength(formula, {**values, "n": len(case.X)})
     numbers = Fraction if exact and word in EXACT else float
     X, y, queries = (
-        objects(a, Fraction) if numbers is Fraction else a.astype(float)
+        objects(a, Fraction) if numbers is Fraction else np.asarray(a, dtype=float)
         for a in (case.X, case.y, case.queries)
     )
-    given = Given(X, y, queries, values, strength if numbers is Fraction else float(strength))
+    given = Given(X, y, queries, values, power if numbers is Fraction else float(power))
     try:
         made, name = LIMITS[word](given)
     except NoLimit as error:
         return Limit(None, f"none: {error}")
     if construction is None:
         name += ", for comparison: nothing says what this algorithm tends to"
-    if strength and intercept:
+    if power and intercept:
         name += ", the intercept penalised as every weight is"
     return Limit(made, name, word != "variance")
 
 
-def _strength(formula: str, values: Mapping[str, Any]) -> Fraction:
+def strength(formula: str, values: Mapping[str, Any]) -> Fraction:
+    """What a limit says after its name, such as "noise/prior"; 0 where it says nothing."""
     numbers = {k: Fraction(v) for k, v in values.items() if isinstance(v, (int, Fraction, float))}
     return (
         Fraction(evaluate(parse(formula.strip(), SCALARS), numbers, PYTHON))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import numpy as np
 from ..checks.case import objects
 from ..inputs.errors import WrongCall
 from ..inputs.names import Subject
+from ..inputs.region import singular_values
 from ..inputs.settings import convert
 from ..inputs.states import Saved, changed, checked, read_state
 from ..inputs.tables import PLAIN, Text, chosen, header_of, listed, read_table, require, said
@@ -41,14 +44,30 @@ class Problem:
     intercept: bool = False
     scaling: Scaling | None = None
 
-    def scaled(self, scaling: Scaling, said: str) -> Problem:
+    def scaled(self, scaling: Scaling) -> Problem:
         """The same, x read so."""
-        return replace(self, scaling=scaling, about=(*self.about, said))
+        return replace(self, scaling=scaling)
+
+    def told(self, said: str) -> Problem:
+        """The same, with a line about it; what is known of it is not computed again."""
+        made = copy(self)
+        object.__setattr__(made, "about", (*self.about, said))
+        return made
 
     @property
     def read(self) -> np.ndarray:
         """What is read of X (n, d)."""
         return self.X if self.scaling is None else self.scaling.of(self.X)
+
+    @cached_property
+    def singular(self) -> np.ndarray:
+        """The singular values of what is read that are not 0, the largest first."""
+        return singular_values(self.read)
+
+    @property
+    def condition(self) -> float:
+        """The condition number of what is read: the largest singular value over the least."""
+        return float(self.singular[0] / self.singular[-1]) if len(self.singular) else 1.0
 
     @property
     def pairs(self) -> int:
@@ -204,7 +223,7 @@ def read(
             f"{said(path)} has no column but the target {target!r}; predictions need one"
         )
     table = read_table(path, (*names, target), exact, how)
-    X, y = _features(table.select(names), intercept), table.column(target)
+    X, y = _features(table.select(names), intercept), table.column(target).copy()
     return Examples(path, names, target, intercept, features is not None, X, y, how)
 
 

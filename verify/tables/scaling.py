@@ -82,7 +82,10 @@ def standardising(X: np.ndarray, intercept: bool) -> Scaling:
     """
     data = X[:, :-1] if intercept else X
     middle = data.mean(axis=0) if intercept else np.zeros(data.shape[1])
-    spread = np.sqrt(np.square(data - middle).mean(axis=0))
+    far = data - middle
+    most = np.maximum(np.abs(far).max(axis=0), np.finfo(float).tiny)  # whose square may overflow
+    far /= most
+    spread = most * np.sqrt(np.einsum("ij,ij->j", far, far) / len(far))
     made = [_column(float(c), float(u)) for c, u in zip(middle, spread)]
     made += [(Fraction(0), Fraction(1))] if intercept else []
     last = X.shape[1] - 1 if intercept else None
@@ -111,11 +114,3 @@ def into(low: int, high: int, rows: np.ndarray) -> Scaling | None:
 
 def _exact(value: Any) -> Fraction:
     return value if isinstance(value, Fraction) else typed(repr(float(value)))
-
-
-def condition(X: np.ndarray) -> float:
-    """The condition number of X (n, d): its largest singular value over the least that is not 0."""
-    from ..inputs.region import spectrum
-
-    s = spectrum(X)
-    return math.sqrt(s.top / s.least) if s.least > 0 else 1.0

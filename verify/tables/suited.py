@@ -16,11 +16,22 @@ from constructions.parameters import Examples, typed
 from .. import algorithms
 from ..inputs.errors import WrongCall
 from ..inputs.names import Subject
-from ..inputs.region import MOST, PLAIN, Spectrum, spectrum, suit, what_is_left
-from .limits import kernel_matrices
+from ..inputs.region import (
+    MOST,
+    PLAIN,
+    Spectrum,
+    spectrum,
+    spectrum_of,
+    suit,
+    what_is_left,
+)
+from .limits import kernel_matrices, strength
 from .problem import Problem
-from .scaling import ILL, Scaling, condition, into, standardising
+from .scaling import ILL, Scaling, into, standardising
 
+# limits that are functions of w^T x, of which there are many where columns depend on each other
+OF_WEIGHTS = ("least_squares", "ridge", "preconditioned", "lasso", "logistic")
+POWERS = 1e75  # sizes of X of which float64 holds |X^T X|^2, and what is divided by it
 MANY = 2**28  # numbers in the stream that a table may take: 2 GB in float64
 Own = dict[str, tuple[Any, str]]
 
@@ -29,10 +40,11 @@ def suited(
     subject: Subject, given: Mapping[str, Any], problem: Problem
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """(all parameters, {parameter: why} of those chosen here). Raises WrongCall."""
-    X = problem.read.astype(float)
     made = construction_of(subject)
+    _refuse_beyond_floats(problem)
+    X, plain = _read(problem), spectrum_of(problem.singular, len(problem.X))
     if made is None:
-        return suit(subject.name, subject.signature, given, X, subject.of_cases)
+        return suit(subject.name, subject.signature, given, X, subject.of_cases, plain)
     _refuse_outside(made, problem)
     _refuse_many(made, problem)
     own = _sizes(made, given, X)
@@ -44,7 +56,12 @@ def suited(
         for key, kind in made.parameters.items()
         if key not in own and kind.example is not None and not _depends_on_data(made, key, so_far)
     }
-    return suit(subject.name, subject.signature, given, X, None, s, own)
+    return suit(subject.name, subject.signature, given, X, None, s or plain, own)
+
+
+def _read(problem: Problem) -> np.ndarray:
+    """What is read of X (n, d), in floats."""
+    return np.asarray(problem.read, dtype=float)
 
 
 def _depends_on_data(made: Construction, key: str, given: Mapping[str, Any]) -> bool:
@@ -79,24 +96,24 @@ def scaled(subject: Subject, problem: Problem, wanted: bool | None) -> Problem:
         scaling = into(low, high, np.concatenate([problem.X, problem.queries]))
         if scaling is None:
             return problem
-        return problem.scaled(
-            scaling, f"scaled     into [{low}, {high}], where it works: {_said(scaling)}"
-        )
+        said = f"scaled     into [{low}, {high}], where it works: {_said(scaling)}"
+        return problem.scaled(scaling).told(said)
     if wanted is False or (wanted is None and not iterates(subject)):
         return problem
-    X = problem.X.astype(float)
-    scaling = standardising(X, problem.intercept)
-    before = condition(X)
-    after = condition(scaling.of(X))
+    then = problem.scaled(_standardising(problem))
+    before, after = problem.condition, then.condition
     if wanted is None and not (before > ILL and after < before / 2):
         return problem
     chosen = "" if wanted else "chosen: "
     what = "less its mean, over its deviation" if problem.intercept else "over its root mean square"
-    return problem.scaled(
-        scaling,
+    return then.told(
         f"scaled     {chosen}the embedding reads every column {what}; condition number "
         f"{before:.2g}, then {after:.2g}" + ("" if wanted else " (--no-standardise: as it is)"),
     )
+
+
+def _standardising(problem: Problem) -> Scaling:
+    return standardising(np.asarray(problem.X, dtype=float), problem.intercept)
 
 
 def needs(subject: Subject, parameters: Mapping[str, Any], problem: Problem) -> str:
@@ -104,17 +121,37 @@ def needs(subject: Subject, parameters: Mapping[str, Any], problem: Problem) -> 
     made, said = construction_of(subject), ""
     if made is None or not iterates(subject):
         return said
-    X = problem.read.astype(float)
-    s, _ = _steps_of(made, parameters, X)
+    s, _ = _steps_of(made, parameters, _read(problem))
+    s = s or spectrum_of(problem.singular, len(problem.X))
     for key in MOST.keys() & parameters.keys():
         count = parameters[key]
-        left = what_is_left(subject.name, parameters, s or spectrum(X), key, count)
+        left = what_is_left(subject.name, parameters, s, key, count)
         said += f"; {key} = {count} {left}" if left.startswith("leaves") else f"; {left}"
     if problem.scaling is None and made.inputs is None:
-        after = condition(standardising(X, problem.intercept).of(X))
-        if after < (before := condition(X)) / 2:
+        after = problem.scaled(_standardising(problem)).condition
+        if after < (before := problem.condition) / 2:
             said += f"; --standardise brings the condition number {before:.2g} to {after:.2g}"
     return said
+
+
+def changed(subject: Subject, parameters: Mapping[str, Any], problem: Problem) -> str:
+    """What is solved on scaled columns, where that is another problem than on the columns as they
+    are; "" where scales only matter for how fast it is solved."""
+    made = construction_of(subject)
+    if made is None or problem.scaling is None:
+        return ""
+    values = made.values(**parameters)
+    word, _, formula = made.limit(values).partition(":")
+    n, d = problem.X.shape
+    if word == "selected" or strength(formula, {**values, "n": n}):
+        other = "the penalty falls on the weights of the scaled columns"
+    elif word in ("kernel", "no_kernel"):
+        other = "the kernel compares rows of scaled columns"
+    elif word in OF_WEIGHTS and len(problem.singular) < d:
+        other = "of many solutions the one that is found depends on the columns' scales"
+    else:
+        return ""
+    return f"{made.name}: {other}: another problem than on the columns as they are"
 
 
 def _said(scaling: Scaling) -> str:
@@ -122,17 +159,33 @@ def _said(scaling: Scaling) -> str:
     return ", ".join(f"(x - {float(c):g}) / {float(u):g}" for c, u in columns)
 
 
-def _refuse_outside(made: Construction, problem: Problem) -> None:
-    if made.outputs is None:
-        return
-    low, high = made.outputs
-    y = problem.y.astype(float)
-    if y.min() < low or y.max() > high:
-        found = y[(y < low) | (y > high)][0]
+def _refuse_beyond_floats(problem: Problem) -> None:
+    """Where |X^T X|^2 is infinite or 0 in float64, no step size read off it is true."""
+    size = float(problem.singular[0]) if len(problem.singular) else 0.0
+    if size and not 1 / POWERS < size < POWERS:
         raise WrongCall(
-            f"{made.name} takes targets from {low} to {high}, and the table has {found:g}; give a "
-            "column of 0 and 1"
+            f"the columns are of size {size:.2g}, and float64 does not hold the powers of that by "
+            "which parameters are chosen; give them in other units, or --standardise"
         )
+
+
+def _refuse_outside(made: Construction, problem: Problem) -> None:
+    case = problem.case({})
+    for limits, parts, what, hint in (
+        (made.outputs, (case.y,), "targets", "give a column of 0 and 1"),
+        (made.inputs, (case.X, case.queries), "x", "divide them by their largest"),
+    ):
+        if limits is None:
+            continue
+        low, high = limits
+        for part in parts:
+            values = part.astype(float)
+            if values.min() < low or values.max() > high:
+                found = values[(values < low) | (values > high)][0]
+                raise WrongCall(
+                    f"{made.name} takes {what} from {low} to {high}, and the prompt has {found:g}; "
+                    f"{hint}"
+                )
 
 
 def _refuse_many(made: Construction, problem: Problem) -> None:

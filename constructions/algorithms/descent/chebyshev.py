@@ -7,6 +7,7 @@ half the length of the interval: at most 2 ((sqrt(kappa) - 1)/(sqrt(kappa) + 1))
 head per layer, width d + 2.
 """
 
+import math
 from typing import Any
 
 import sympy
@@ -41,7 +42,25 @@ def _left(values: Any) -> Any:
     middle = (values["highest"] + values["lowest"]) / length
     line = middle - 2 * values["s"] / length
     k = values["steps"]
+    if getattr(line, "is_Float", False):
+        return _ratio(k, float(line), float(middle))
     return sympy.chebyshevt(k, line) / sympy.chebyshevt(k, middle)
+
+
+def _ratio(k: int, line: float, middle: float) -> float:
+    """T_k(line) / T_k(middle), middle >= 1: by cosines and by logarithms of hyperbolic ones, since
+    the coefficients cancel to nothing from k = 30 on and the values leave the floats."""
+    below = _log_growth(k, middle)
+    if abs(line) <= 1:
+        return math.cos(k * math.acos(line)) * math.exp(-below)
+    left = _log_growth(k, abs(line)) - below
+    return (-1 if line < 0 and k % 2 else 1) * (math.exp(left) if left < 700 else math.inf)
+
+
+def _log_growth(k: int, z: float) -> float:
+    """log T_k(z) at z >= 1, T_k(z) = cosh(k acosh z)."""
+    power = k * math.acosh(z)
+    return power + math.log1p(math.exp(-2 * power)) - math.log(2)
 
 
 @n.construction(

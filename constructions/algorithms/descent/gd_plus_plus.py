@@ -12,6 +12,7 @@ sqrt(s / largest), T the Chebyshev polynomial, so that sqrt(s) times it is at mo
 sqrt(largest) / 3^k. No linear-attention transformer of k layers has a smaller bound.
 """
 
+import math
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
@@ -69,10 +70,14 @@ def _left(values: Any) -> Any:
 
 def _best(values: Any) -> Any:
     """T_m(z) / (m z) up to its sign, z = sqrt(s / largest), m = 3^layers."""
+    m, share = 3 ** values["layers"], values["s"] / values["largest"]
+    if isinstance(share, float) and 0 < share <= 1:  # of which the coefficients leave nothing
+        root = math.sqrt(share)
+        return math.sin(m * math.asin(root)) / (m * root)
     z = sympy.Symbol("z")
-    odd = sympy.cancel(sympy.chebyshevt(3 ** values["layers"], z) / z)
+    odd = sympy.cancel(sympy.chebyshevt(m, z) / z)
     terms = sympy.Poly(odd / odd.subs(z, 0), z).terms()
-    return sum(c * (values["s"] / values["largest"]) ** (power // 2) for (power,), c in terms)
+    return sum(c * share ** (power // 2) for (power,), c in terms)
 
 
 @n.construction(
