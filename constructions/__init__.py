@@ -12,6 +12,7 @@ import ast
 import inspect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -211,7 +212,7 @@ def _keyword(function: ast.FunctionDef, name: str) -> ast.expr | None:
 
 
 def build(name: str, **parameters: Any) -> Witness:
-    """The witness `name` with these parameters.
+    """The witness `name` with these parameters. It refuses prompts whose algorithm it is not.
 
     Raises ValueError on an unknown name or value, TypeError on a missing, unknown or ill-typed
     parameter.
@@ -222,4 +223,7 @@ def build(name: str, **parameters: Any) -> Witness:
     except TypeError as error:
         takes = ", ".join(str(p) for p in signature(name).parameters)
         raise TypeError(f"{name}: {error}; it takes {takes}") from None
-    return make(**parameters)
+    made = make(**parameters)
+    if make.inputs is None and make.outputs is None:
+        return made
+    return replace(made, inputs=make.inputs, outputs=make.outputs)

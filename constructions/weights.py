@@ -26,7 +26,8 @@ class Weights:
 
     `definitions` are the algorithm's own quantities, in order, each a formula over the prompt
     (X, y) and those before it; the layers' `holds` are written in them. `examples` fixes the
-    number n of examples where the weights depend on it.
+    number n of examples where the weights depend on it. `inputs`, `outputs`: (low, high) where the
+    entries of x and the targets have to lie, None for anywhere; other prompts are refused.
     """
 
     name: str
@@ -38,6 +39,8 @@ class Weights:
     definitions: tuple[tuple[str, str], ...] = ()
     examples: int | None = None
     source: str = ""
+    inputs: tuple[int, int] | None = None
+    outputs: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))

@@ -19,9 +19,10 @@ from verify.checks.symbolic import shapes_of
 
 @pytest.fixture(params=examples())
 def witness(request: pytest.FixtureRequest) -> Any:
-    """Each construction that runs in fractions, in all its words, for d = 3 and n = 4."""
+    """Each construction that runs in fractions, in all its words, for d = 3 and n = 4: its weights
+    as such, which run on any prompt."""
     name, parameters = examples()[request.param]
-    return constructions.build(name, **parameters)
+    return constructions.get(name)(**parameters)
 
 
 @pytest.fixture

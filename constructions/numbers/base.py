@@ -168,6 +168,9 @@ class Numbers(ABC):
 class Prompts(ABC):
     """A user's batch of prompts inside one number system."""
 
+    X: Any
+    y: Any
+    queries: Any
     n: int
     m: int
     batch: tuple[int, ...]  # shape of the batch
@@ -178,6 +181,10 @@ class Prompts(ABC):
     def each(self) -> Iterator[tuple[Any, Any, Any]]:
         """(X (n, inputs), y (n, targets), queries (m, query_inputs)) per run; a torch batch is
         one run."""
+
+    @abstractmethod
+    def outside(self, part: Any, low: int, high: int) -> Any:
+        """An entry of X, y or queries that is certainly not in [low, high], or None."""
 
     @abstractmethod
     def join(self, made: list[Any]) -> Any:

@@ -243,6 +243,14 @@ class ExactPrompts(Prompts):
     def _matrix(self, a: np.ndarray, name: str) -> Any:
         return self.system.take_up(a.shape[0], a.shape[1], a.ravel().tolist(), name)
 
+    def outside(self, part: np.ndarray, low: int, high: int) -> Any:
+        for value in part.ravel():
+            if not getattr(value, "free_symbols", None):  # a letter may be anything
+                number = to_fraction(value, "x") if isinstance(value, str | Decimal) else value
+                if number < low or number > high:
+                    return value
+        return None
+
     def join(self, made: list[Any]) -> list[Any]:
         return made
 

@@ -300,6 +300,10 @@ class FloatPrompts(Prompts):
         )
         yield X, y, queries
 
+    def outside(self, part: torch.Tensor, low: int, high: int) -> float | None:
+        beyond = part[(part < low) | (part > high)]
+        return float(beyond[0]) if len(beyond) else None
+
     def join(self, made: list[torch.Tensor]) -> torch.Tensor:
         return made[0]
 

@@ -353,12 +353,31 @@ def read_out(witness: Weights, stream: Stream, tokens: Tokens, numbers: Numbers)
     return numbers.scale(witness.readout.coefficient, numbers.rows(value, at))
 
 
+def prompts_of(witness: Weights, X: Any, y: Any, queries: Any, system: Numbers) -> Prompts:
+    """The prompts. Raises ValueError on those of which the witness is not the algorithm that it is
+    named for."""
+    prompts = system.prompts(X, y, queries, witness)
+    for what, limits, names in (
+        ("x", witness.inputs, ("X", "queries")),
+        ("targets", witness.outputs, ("y",)),
+    ):
+        if limits is None:
+            continue
+        low, high = limits
+        for name in names:
+            if (found := prompts.outside(getattr(prompts, name), low, high)) is not None:
+                raise ValueError(
+                    f"{witness.name} takes {what} from {low} to {high}, and {name} has {found}"
+                )
+    return prompts
+
+
 def predictions(
     witness: Weights, X: Any, y: Any, queries: Any, numbers: Any
 ) -> tuple[Prompts, Any]:
     """The prompts, and what is read out at each; whatever rounding did to it."""
     system = number_systems.get(numbers)
-    prompts = system.prompts(X, y, queries, witness)
+    prompts = prompts_of(witness, X, y, queries, system)
     steps = plan(witness, prompts.n, prompts.m)
     with system.working():
         return prompts, prompts.join([steps.run(system, *one) for one in prompts.each()])
@@ -375,7 +394,7 @@ def trace(
     """See Witness.trace. `wanted`: (layer, slot), 0 being the embedding; all by default."""
     refuse_in_reference()
     system = number_systems.get(numbers)
-    prompts = system.prompts(X, y, queries, witness)
+    prompts = prompts_of(witness, X, y, queries, system)
     planned = _planned(witness, prompts.n, prompts.m)
     planner = planned.planner
     places = [

@@ -20,7 +20,7 @@ from .. import numbers as number_systems
 from ..numbers.ball import Ball
 from ..numbers.base import Numbers, Unsupported, completed
 from ..numbers.flint import as_objects
-from .forward import Pass, refuse_in_reference, streams
+from .forward import Pass, prompts_of, refuse_in_reference, streams
 
 Witness: TypeAlias = Any  # constructions.witness.Witness, which runs what is here
 Slots = Mapping[str, Any]
@@ -75,7 +75,7 @@ def run_until(
     first, last = _checked(witness, body)
     system = number_systems.get(numbers)
     X, y, queries = completed(X, y, queries, witness)
-    batch = system.prompts(X, y, queries, witness).batch
+    batch = prompts_of(witness, X, y, queries, system).batch
     predictions, loops, met = [], [], []
     for prompt in _each(X, y, queries, batch, witness):
         count, ended = _count(witness, prompt, system, until, at_most, (first, last))
@@ -148,7 +148,7 @@ def generate(
     rule = append if callable(append) else _rule(witness, append)
     system = number_systems.get(numbers)
     X, y, queries = completed(X, y, queries, witness)
-    prompts = system.prompts(X, y, queries, witness)
+    prompts = prompts_of(witness, X, y, queries, system)
     prompt = tuple(_whole_batch(X, y, queries, prompts.batch, witness))
     if not prompts.floats:
         return _chain(witness, prompt, tokens, append, rule, system)

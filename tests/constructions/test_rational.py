@@ -156,7 +156,7 @@ def test_a_row_that_holds_a_matrix_is_the_row(data):
 @given(data=st.data())
 def test_predictions_are_those_of_pythons_fractions(label, data):
     name, parameters = examples(2)[label]
-    witness = constructions.build(name, **parameters)
+    witness = constructions.get(name)(**parameters)
     of_x, _, of_queries = shapes_of(witness.prompt, 4, 2)
     prompt = data.draw(tables(*of_x)), data.draw(tables(1, 4))[0], data.draw(tables(*of_queries))
     found = []

@@ -71,6 +71,6 @@ def examples(d: int = 3, n: int = 4) -> dict[str, tuple[str, dict[str, Any]]]:
 
 
 def every(d: int = 3, n: int = 4) -> Iterator[tuple[str, Witness]]:
-    """Each example with its label."""
+    """Each example with its label: its weights as such, which run on any prompt."""
     for label, (name, given) in examples(d, n).items():
-        yield label, constructions.build(name, **given)
+        yield label, constructions.get(name)(**given)

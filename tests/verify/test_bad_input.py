@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import constructions
 from verify.command import cli
+from verify.command.trace import prompt
+from verify.page.pages import html_of
 
 HUGE = str(10**30)
 GOOD = "a,b,t\n1,2,3\n4,5,6\n7,8,1\n2,1,0\n"
@@ -213,6 +219,44 @@ def test_at_the_limit_of_convergence_a_step_size_is_refused(refuses: Any, table:
 
 
 # -- names, options, number systems -----------------------------------------------------------
+
+
+OUTSIDE = {
+    "a label": ("logistic", {"d": 1, "steps": 2, "step_size": "1/8"}, [[1], [2]], [0, 2], [[1]],
+                "logistic takes targets from 0 to 1, and "),
+    "an x": ("spline_regression", {"d": 1, "basis": 4, "layers": 2, "alpha": "1/4"},
+             [[0], ["5/4"]], [0, 2], [[1]], "spline_regression takes x from 0 to 1, and "),
+    "a query": ("spline_regression", {"d": 1, "basis": 4, "layers": 2, "alpha": "1/4"},
+                [[0], [1]], [0, 2], [["-1/4"]], "spline_regression takes x from 0 to 1, and "),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("numbers", ["float64", "bfloat16", "rational", "ball"])
+@pytest.mark.parametrize("what", OUTSIDE)
+def test_a_prompt_that_is_none_of_the_algorithms_is_refused(
+    what: str, numbers: str, refuses: Any, table: Any
+) -> None:
+    name, parameters, X, y, queries, words = OUTSIDE[what]
+    state = {"witness": name, "parameters": parameters, "X": X, "y": y, "queries": queries}
+    path = table(json.dumps(state), "state.json")
+    refuses(words, "run", name, "--data", path, "--numbers", numbers)
+    kinds = constructions.get(name).parameters
+    witness = constructions.build(name, **{k: kinds[k].read(str(v)) for k, v in parameters.items()})
+    prompt = [np.vectorize(Fraction, otypes=[object])(part) for part in (X, y, queries)]
+    for run in (witness.predict, witness.trace):
+        with pytest.raises(ValueError, match=words):
+            run(*prompt, numbers=numbers)
+    inside = [abs(part) / 2 for part in prompt]
+    assert len(witness.predict(*inside, numbers=numbers)) == 1
+
+
+@pytest.mark.parametrize("name", ["logistic", "spline_regression"])
+def test_prompts_that_are_drawn_are_the_algorithms(name: str) -> None:
+    made = constructions.get(name)
+    witness = constructions.build(name, **{k: kind.small for k, kind in made.parameters.items()})
+    for seed in range(5):
+        witness.predict(*prompt(witness, made, 4, 2, seed), numbers="rational")
+    html_of(name, {"d": 1})
 
 
 @pytest.mark.parametrize("command", ["show", "trace"])

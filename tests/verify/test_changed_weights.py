@@ -29,7 +29,7 @@ IDLE = {"lasso": ["layer 1, head 1, query: w <- -1 w", "layer 1, head 1, key: w 
 
 def built(label: str) -> Witness:
     name, parameters = EXAMPLES[label]
-    return constructions.build(name, **parameters)
+    return constructions.get(name)(**parameters)
 
 
 def cases(witness: Witness) -> list[Case]:

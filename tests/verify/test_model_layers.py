@@ -240,7 +240,7 @@ def test_what_is_no_model_is_refused_in_a_line(call, why):
 )
 def test_hidden_states_of_a_witness_are_its_trace_and_its_read_out_its_prediction(label, batch):
     name, parameters = examples()[label]
-    witness = constructions.build(name, **parameters)
+    witness = constructions.get(name)(**parameters)
     X, y, queries = batch
     if witness.d == 1:
         X, queries = X[..., :1], queries[..., :1]

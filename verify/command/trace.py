@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from constructions.witness import Witness
-    from proofs.prompt import Prompt
     from proofs.stream import Layout
 
     from ..inputs.names import Subject
@@ -49,19 +48,30 @@ def trace(
     return int(print_trace(found, given, examples, seed, numbers or None))
 
 
-def prompt(of: Prompt, n: int, m: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """X, y, queries of small whole numbers for such a prompt, no row of X zero."""
+def prompt(
+    witness: Witness, function: Any, n: int, m: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """X, y, queries of small whole numbers for the witness, no row of X zero; of eighths where x
+    has to lie between two numbers."""
     import numpy as np
 
     from ..checks.case import objects
     from ..checks.symbolic import shapes_of
 
-    of_x, of_y, of_queries = shapes_of(of, n, m)
+    of_x, of_y, of_queries = shapes_of(witness.prompt, n, m)
     rng = np.random.default_rng(seed)
     X = rng.integers(-2, 4, size=of_x)
     X[(X == 0).all(axis=1), 0] = 1
     y, queries = rng.integers(-3, 4, size=of_y), rng.integers(1, 4, size=of_queries)
-    return objects(X, Fraction), objects(y, Fraction), objects(queries, Fraction)
+    if between := getattr(function, "outputs", None):
+        low, high = between
+        y = low + y % (high - low + 1)
+    X, y, queries = (objects(part, Fraction) for part in (X, y, queries))
+    if between := getattr(function, "inputs", None):
+        low, high = between
+        eighth: Any = Fraction(high - low, 8)
+        X, queries = ((part + 2) * eighth + low for part in (X, queries))
+    return X, y, queries
 
 
 def print_trace(
@@ -89,7 +99,7 @@ def print_trace(
         X, y, queries = sample(subject.function.values(**given, **chosen))  # type: ignore[attr-defined]
         n = len(X)
     else:
-        X, y, queries = prompt(witness.prompt, n, 1, seed)
+        X, y, queries = prompt(witness, subject.function, n, 1, seed)
     if better := _converging(subject.name, {**given, **chosen}, chosen, X):
         chosen |= better
         witness = subject.build({**given, **chosen})

@@ -210,8 +210,10 @@ def fitted_to(lesson: Lesson, witness: Witness) -> Lesson:
     if shapes == tuple(np.shape(part) for part in (lesson.X, lesson.y, lesson.queries)):
         return lesson
 
+    low, high = witness.outputs or (-2, 4)
+
     def target(i: int) -> float:
-        return float((2 * i * i + 3 * i) % 7 - 2)
+        return float((2 * i * i + 3 * i) % (high - low + 1) + low)
 
     X = tuple(
         tuple(float((3 * i * i + 5 * i * j + 2 * j + 1) % 5 - 2) for j in range(of_x[1]))
