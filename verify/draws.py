@@ -9,18 +9,46 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from importlib import import_module
+from importlib.metadata import version
+from operator import attrgetter
 from random import Random
 from typing import Any
 from unittest.mock import patch
 
-from hypothesis import control, core
-from hypothesis.internal.conjecture.providers import HypothesisProvider
-from hypothesis.internal.entropy import RANDOMS_TO_MANAGE, deterministic_PRNG
+from .inputs.errors import WrongCall
+
+# Hypothesis's own, of which its authors promise nothing
+CHANGED = (
+    ("hypothesis.internal.conjecture.providers", "HypothesisProvider._maybe_draw_constant"),
+    ("hypothesis.internal.entropy", "RANDOMS_TO_MANAGE"),
+    ("hypothesis.internal.entropy", "deterministic_PRNG"),
+    ("hypothesis.core", "deterministic_PRNG"),
+    ("hypothesis.control", "deprecate_random_in_strategy"),
+)
+
+
+def refuse_unknown() -> None:
+    """Raises WrongCall where Hypothesis draws in another way than is known here: what it drew would
+    not follow from the seed."""
+    for module, name in CHANGED:
+        try:
+            attrgetter(name)(import_module(module))
+        except (ImportError, AttributeError):
+            raise WrongCall(
+                f"Hypothesis {version('hypothesis')} has no {name}, and without it cases would not "
+                "follow from the seed; an older one is needed: "
+                "pip install 'hypothesis>=6.140,<=6.170.17'"
+            ) from None
 
 
 @contextmanager
 def by_the_seed_alone() -> Iterator[None]:
-    """Hypothesis, while this lasts, draws without constants, and nothing else otherwise."""
+    """Hypothesis, while this lasts, draws without constants, and nothing else otherwise. Raises
+    WrongCall where that cannot be had."""
+    refuse_unknown()
+    from hypothesis.internal.conjecture.providers import HypothesisProvider
+
     ordinary = HypothesisProvider._maybe_draw_constant
 
     def never(self: Any, *kind: Any, **chance: Any) -> Any:
@@ -38,6 +66,9 @@ def _random_numbers_kept_once() -> Iterator[None]:
     """Python's and numpy's random numbers begin anew with every case, as Hypothesis has it. But
     what they were is kept and given back once, not around each case, and nobody compares it before
     and after a draw: that took longer than many a case."""
+    from hypothesis import control, core
+    from hypothesis.internal.entropy import RANDOMS_TO_MANAGE, deterministic_PRNG
+
     beginning = Random(0).getstate()
 
     @contextmanager

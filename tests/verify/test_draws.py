@@ -8,11 +8,15 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
+from verify import draws
 from verify.claim import Budget
+from verify.command import cli
 from verify.hunt import hunt
+from verify.inputs.errors import WrongCall
 
 DRAW = """
 import sys
@@ -69,6 +73,16 @@ def test_hypothesis_draws_as_ever_where_no_claim_is_checked():
     known = {2**16 + 1, 2**31 - 1, 2**32 - 1, 65_535, 65_536, 100_000, 1_000_000}
     assert seen & known - {2**32 - 1}
     assert not set(found) & known - {2**32 - 1}
+
+
+@pytest.mark.parametrize("place", draws.CHANGED, ids=".".join)
+def test_a_hypothesis_that_draws_in_another_way_is_refused(place, monkeypatch, capsys):
+    monkeypatch.delattr(".".join(place))
+    with pytest.raises(WrongCall, match=f"has no {place[1]}"):
+        hunt(st.integers(), print, Budget(cases=1))
+    assert cli.main(["check", "newton", "--quick"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and "pip install 'hypothesis" in err
 
 
 def test_a_claim_in_fractions_does_not_wait_for_torch():

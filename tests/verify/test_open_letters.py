@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,10 +18,11 @@ from proofs.letters import Count
 from proofs.rule import rule
 from verify import Claim, count, engine, formula, matrix, strategies, vector
 from verify.checks import proof
-from verify.claim import Budget
+from verify.claim import Budget, load_file
 from verify.formulas import Formula
 
 FEW = Budget(cases=12)
+EXAMPLE = Path(proof.__file__).parents[1] / "examples" / "slots.py"
 STEPS = st.integers(0, 3)
 x = slot_map(("f", "x"))
 
@@ -336,6 +339,24 @@ MIXES = {
     "a sign": (lambda M: minus(minus(M, M), M), False),
     "transposed for nine examples": (lambda M: turned(M) if len(M) == 9 else M, False),
 }
+
+
+@pytest.mark.parametrize(("quick", "reach"), [(True, proof.NEAR), (False, proof.REACH)])
+def test_up_to_which_d_the_builder_was_seen_is_said(quick, reach):
+    """And it was: one that is another from the next d on is not noticed, one from there on is."""
+    (mine,) = load_file(str(EXAMPLE))
+    budget = replace(FEW, quick=quick)
+    assert f", d = 1 to {reach}," in proof.run(mine, budget).detail
+    build = mine.witness
+
+    def other(last: int) -> Claim:
+        return replace(
+            mine,
+            witness=lambda d, steps, eta: build(d=d, steps=steps, eta=eta * (1 if d < last else 2)),
+        )
+
+    assert proof.run(other(reach + 1), budget).passed
+    assert proof.run(other(reach), budget).passed is False
 
 
 @pytest.mark.parametrize("mix", MIXES)
