@@ -53,7 +53,7 @@ class Kept:
         try:
             text = (self.current / f"{name}.json").read_text(encoding="utf-8")
             digest, _, rest = text.partition("\n")
-            if digest != hashlib.sha256(rest.encode()).hexdigest():
+            if digest != self._digest(name, rest):
                 return None
             found: dict[str, Any] = json.loads(rest)
         except (OSError, ValueError):
@@ -63,12 +63,16 @@ class Kept:
     def put(self, name: str, what: Mapping[str, Any]) -> None:
         """Keeps it, where it can be written; what was made from other sources goes."""
         rest = json.dumps(what)
-        digest = hashlib.sha256(rest.encode()).hexdigest()
+        digest = self._digest(name, rest)
         with suppress(OSError):
             if not self.current.is_dir():
                 self._forget()
                 self.current.mkdir(parents=True)
             write_whole(self.current / f"{name}.json", f"{digest}\n{rest}".encode())
+
+    def _digest(self, name: str, text: str) -> str:
+        """The hash of a text, with what it is kept under: it counts for nothing else."""
+        return hashlib.sha256("\0".join((made_from(), name, text)).encode()).hexdigest()
 
     def _forget(self) -> None:
         for other in self.folder.iterdir() if self.folder.is_dir() else ():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -161,6 +162,23 @@ def test_what_the_kernel_said_is_not_believed_where_a_word_of_it_was_changed(
     (entry / kept.SAID).write_text(json.dumps(kept_words))
     assert said("Trusts.trusts")[0] == "failed"
     assert compiled == ["Trusts", "Assumptions"] * 2
+
+
+def test_what_was_kept_of_another_theory_is_not_taken_up_under_its_name(
+    theories: Any, compiled: list[str], tmp_path: Path
+) -> None:
+    theories(Side=SIDE)
+    assert said("Side.side")[0] == "proved"
+    (right,) = kept.folder().iterdir()
+    right = right.rename(tmp_path / "right")
+    # Coq's own file of the right theory, under the name of the one with the gap
+    gap = SIDE.replace("Proof. reflexivity. Qed.", "Admitted.")
+    theories(Side=gap)
+    assert said("Side.side")[0] == "failed"
+    (entry,) = kept.folder().iterdir()
+    shutil.rmtree(entry)
+    shutil.copytree(right, entry)
+    assert said("Side.side")[0] == "failed"
 
 
 # -- one theorem that fails ---------------------------------------------------------------------

@@ -57,7 +57,7 @@ def take(name: str, compiled: Path) -> dict[str, Any] | None:
     try:
         said = json.loads((entry / SAID).read_text(encoding="utf-8"))
         made = (entry / compiled.name).read_bytes()
-        if _hash(made) != said["digest"] or said.pop("whole") != _of(said):
+        if _hash(made) != said["digest"] or said.pop("whole") != _of(name, said):
             return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -73,7 +73,7 @@ def keep(name: str, compiled: Path, said: Mapping[str, Any]) -> None:
         try:
             shutil.copy(compiled, made)
             about = {"digest": digest(compiled), **said}
-            about["whole"] = _of(about)
+            about["whole"] = _of(name, about)
             (made / SAID).write_text(json.dumps(about), encoding="utf-8")
             entry = folder() / name
             if entry.exists():  # damaged, or just made by another run
@@ -83,9 +83,10 @@ def keep(name: str, compiled: Path, said: Mapping[str, Any]) -> None:
             shutil.rmtree(made, ignore_errors=True)
 
 
-def _of(said: Mapping[str, Any]) -> str:
-    """The hash of what was said, by which a word of it that is another now is noticed."""
-    return _hash(json.dumps(said, sort_keys=True).encode())
+def _of(name: str, said: Mapping[str, Any]) -> str:
+    """The hash of what was said and of which theory, by which another word, or what was said of
+    another, is noticed."""
+    return _hash(json.dumps([name, said], sort_keys=True).encode())
 
 
 def _hash(data: bytes) -> str:
