@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from verify.page.acts.cards import CARDS
 from verify.page.misfit import misfit_html
 from verify.page.site import documents, folder, links, markdown, notebook, reference
 from verify.papers import paper_of
-from verify.report import latex_text
+from verify.report import latex_text, tables
 from verify.report.tables import told
 
 DATA = re.compile(r"<(script|style)[^>]*>.*?</\1>", re.S)
@@ -189,8 +190,8 @@ def test_links_between_texts_lead_to_pages_and_others_are_words(tmp_path: Path) 
 
 
 def test_products_in_a_table_are_no_emphasis() -> None:
-    row = "| 4*d**2*(k - 1)*n | **holds**: x*y | `a*b*c` |"
-    made = markdown.html(f"| a | b | c |\n| - | - | - |\n{row}\n", Path(), {})
+    row = ("4*d**2*(k - 1)*n", "**holds**: x*y", "`a*b*c`")
+    made = markdown.html(tables.markdown("abc", [row]), Path(), {})
     cells = ("4*d**2*(k - 1)*n", "<strong>holds</strong>: x*y", "<code>a*b*c</code>")
     assert all(f"<td>{cell}</td>" in made for cell in cells)
 
@@ -322,8 +323,15 @@ def test_what_was_made_is_kept_for_the_same_sources_and_for_no_others(
     file = shelf.current / "a.json"
     file.write_text(file.read_text().replace("A title", "Another"))
     assert shelf.get("a") is None
+    shelf.put("a", asdict(made))
+    shutil.copy(file, file.with_name("other.json"))  # it is what was kept of a, and of nothing else
+    assert shelf.get("other") is None and shelf.get("a") is not None
+    old = shelf.current
     monkeypatch.setattr(kept, "made_from", lambda: "f" * 64)
     assert shelf.get("a") is None
+    shutil.copytree(old, shelf.current)  # nor is it of other sources
+    assert shelf.get("a") is None
+    shutil.rmtree(shelf.current)
     shelf.put("b", asdict(made))
     assert [path.name for path in (tmp_path / "made").iterdir()] == ["f" * 32]
 

@@ -8,16 +8,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from numbers import Rational, Real
 from typing import Any
 
+# code, which stands as it is, or the stars of a product or a power
+STARS = re.compile(r"(?P<code>`[^`]*`)|(?<=[\w)])\*+(?=[\w(])")
+
 
 def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown; what would end a cell or a line is escaped."""
+    """A table in Markdown; what would end a cell or a line is escaped, and the stars of products,
+    which would begin italics."""
     lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
     lines += ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
 def _cell(text: str) -> str:
-    return " ".join(str(text).split()).replace("|", "\\|")
+    said = " ".join(str(text).split()).replace("|", "\\|")
+    return STARS.sub(lambda found: found["code"] or found[0].replace("*", "\\*"), said)
 
 
 def grid(heads: Iterable[str], rows: Iterable[Sequence[Any]] = (), **columns: Any) -> Any:

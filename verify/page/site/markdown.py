@@ -15,7 +15,6 @@ from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
 ABROAD = ("https://", "#")
-ROW, PRODUCT = re.compile(r"^\|.*$", re.M), re.compile(r"(?<=[\w)])\*+(?=[\w(])")
 PICTURES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
@@ -26,7 +25,7 @@ def html(text: str, folder: Path, pages: Mapping[Path, str]) -> str:
     Pictures stand inside. Raises OSError for one that is not there.
     """
     parser = MarkdownIt("commonmark", {"highlight": _coloured}).enable("table")
-    tokens = parser.parse(ROW.sub(_as_printed, text))
+    tokens = parser.parse(text)
     seen: set[str] = set()
     for token, after in zip(tokens, [*tokens[1:], None]):
         if token.type == "heading_open" and after is not None:
@@ -39,13 +38,6 @@ def html(text: str, folder: Path, pages: Mapping[Path, str]) -> str:
     return made.replace("<table>", '<div class="scroll"><table>').replace(
         "</table>", "</table></div>"
     )
-
-
-def _as_printed(row: re.Match[str]) -> str:
-    """A row of a table, whose products, 4*d + 8*k, are no emphasis; code is as it is."""
-    parts = row[0].split("`")
-    parts[::2] = [PRODUCT.sub(lambda stars: r"\*" * len(stars[0]), part) for part in parts[::2]]
-    return "`".join(parts)
 
 
 def slug(heading: str) -> str:
