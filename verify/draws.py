@@ -9,44 +9,55 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from importlib import import_module
+from importlib.metadata import version
+from operator import attrgetter
 from random import Random
 from typing import Any
 from unittest.mock import patch
 
 from .inputs.errors import WrongCall
 
-TO_CHANGE = "_maybe_draw_constant"  # Hypothesis's own, and no promise of its authors
+# Hypothesis's own, of which its authors promise nothing
+CHANGED = (
+    ("hypothesis.internal.conjecture.providers", "HypothesisProvider._maybe_draw_constant"),
+    ("hypothesis.internal.entropy", "RANDOMS_TO_MANAGE"),
+    ("hypothesis.internal.entropy", "deterministic_PRNG"),
+    ("hypothesis.core", "deterministic_PRNG"),
+    ("hypothesis.control", "deprecate_random_in_strategy"),
+)
 
 
-def provider() -> Any:
-    """The class of Hypothesis that draws. Raises WrongCall where it is another one than is known
-    here: what it drew would not follow from the seed."""
-    from importlib.metadata import version
-
-    try:
-        from hypothesis.internal.conjecture.providers import HypothesisProvider
-
-        getattr(HypothesisProvider, TO_CHANGE)
-    except (ImportError, AttributeError):
-        raise WrongCall(
-            f"Hypothesis {version('hypothesis')} draws in a way that is not known here, and cases "
-            "would not follow from the seed; an older one is needed: "
-            "pip install 'hypothesis>=6.140,<=6.170.17'"
-        ) from None
-    return HypothesisProvider
+def refuse_unknown() -> None:
+    """Raises WrongCall where Hypothesis draws in another way than is known here: what it drew would
+    not follow from the seed."""
+    for module, name in CHANGED:
+        try:
+            attrgetter(name)(import_module(module))
+        except (ImportError, AttributeError):
+            raise WrongCall(
+                f"Hypothesis {version('hypothesis')} has no {name}, and without it cases would not "
+                "follow from the seed; an older one is needed: "
+                "pip install 'hypothesis>=6.140,<=6.170.17'"
+            ) from None
 
 
 @contextmanager
 def by_the_seed_alone() -> Iterator[None]:
     """Hypothesis, while this lasts, draws without constants, and nothing else otherwise. Raises
     WrongCall where that cannot be had."""
-    drawing = provider()
-    ordinary = getattr(drawing, TO_CHANGE)
+    refuse_unknown()
+    from hypothesis.internal.conjecture.providers import HypothesisProvider
+
+    ordinary = HypothesisProvider._maybe_draw_constant
 
     def never(self: Any, *kind: Any, **chance: Any) -> Any:
         return ordinary(self, *kind, **{**chance, "p": -1.0})
 
-    with patch.object(drawing, TO_CHANGE, never), _random_numbers_kept_once():
+    with (
+        patch.object(HypothesisProvider, "_maybe_draw_constant", never),
+        _random_numbers_kept_once(),
+    ):
         yield
 
 
@@ -54,24 +65,15 @@ def by_the_seed_alone() -> Iterator[None]:
 def _random_numbers_kept_once() -> Iterator[None]:
     """Python's and numpy's random numbers begin anew with every case, as Hypothesis has it. But
     what they were is kept and given back once, not around each case, and nobody compares it before
-    and after a draw: that took longer than many a case. A Hypothesis that does it in another way is
-    left as it is."""
+    and after a draw: that took longer than many a case."""
     from hypothesis import control, core
-    from hypothesis.internal import entropy
+    from hypothesis.internal.entropy import RANDOMS_TO_MANAGE, deterministic_PRNG
 
-    if not (
-        hasattr(core, "deterministic_PRNG")
-        and hasattr(control, "deprecate_random_in_strategy")
-        and hasattr(entropy, "deterministic_PRNG")
-        and hasattr(entropy, "RANDOMS_TO_MANAGE")
-    ):
-        yield
-        return
     beginning = Random(0).getstate()
 
     @contextmanager
     def anew(seed: int = 0) -> Iterator[None]:
-        for numbers in list(entropy.RANDOMS_TO_MANAGE.values()):
+        for numbers in list(RANDOMS_TO_MANAGE.values()):
             if type(numbers) is Random:
                 numbers.setstate(beginning)
             else:
@@ -79,7 +81,7 @@ def _random_numbers_kept_once() -> Iterator[None]:
         yield
 
     with (
-        entropy.deterministic_PRNG(),
+        deterministic_PRNG(),
         patch.object(core, "deterministic_PRNG", anew),
         patch.object(control, "deprecate_random_in_strategy", lambda *said: nullcontext()),
     ):

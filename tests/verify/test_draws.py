@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
-from hypothesis.internal.conjecture.providers import HypothesisProvider
 
 from verify import draws
 from verify.claim import Budget
@@ -76,9 +75,10 @@ def test_hypothesis_draws_as_ever_where_no_claim_is_checked():
     assert not set(found) & known - {2**32 - 1}
 
 
-def test_a_hypothesis_that_draws_in_another_way_is_refused(monkeypatch, capsys):
-    monkeypatch.delattr(HypothesisProvider, draws.TO_CHANGE)
-    with pytest.raises(WrongCall, match="draws in a way that is not known here"):
+@pytest.mark.parametrize("place", draws.CHANGED, ids=".".join)
+def test_a_hypothesis_that_draws_in_another_way_is_refused(place, monkeypatch, capsys):
+    monkeypatch.delattr(".".join(place))
+    with pytest.raises(WrongCall, match=f"has no {place[1]}"):
         hunt(st.integers(), print, Budget(cases=1))
     assert cli.main(["check", "newton", "--quick"]) == 2
     out, err = capsys.readouterr()

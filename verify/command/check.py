@@ -67,7 +67,7 @@ def check(
 
     from .. import pool
     from ..claim import Broken, Budget
-    from ..draws import provider
+    from ..draws import refuse_unknown
     from ..inputs.errors import MOST_WORKERS, WrongCall, at_least
     from ..inputs.files import check_outputs, write
     from ..inputs.names import choose
@@ -86,7 +86,7 @@ def check(
     check_outputs(outputs, names or ())
     asked = report.Asked(tuple(names or ()), variant)
     hashes = report.sha256_of(asked.names)
-    provider()  # before the claims are checked, of which each would fail for itself
+    refuse_unknown()  # before the claims are checked, of which each would fail for itself
     chosen = choose(asked.names, variant)
     budget = Budget(seed=seed, quick=quick, coq=kernel == "coq")
     with Progress("claims", len(chosen)) as progress:
