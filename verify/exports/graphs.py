@@ -264,6 +264,11 @@ def _run_once(form: Form, content: bytes, about: Mapping[str, Any], witness: Wit
         path.write_bytes(content)
         batches = list(tried(form, str(path), about, witness))
     for one in batches:
+        if not np.isfinite(one.bound).all():
+            raise NoExport(
+                f"{about['name']}: nothing bounds what rounding in {about['numbers']} does to a "
+                "drawn prompt, so that no file can be told from a wrong one"
+            )
         if not (one.off <= one.bound).all():
             raise NoExport(
                 f"{about['name']}: run as {form.name} it is off by {one.off.max():.2g}, beyond the "
