@@ -262,6 +262,17 @@ def test_nothing_is_written_that_is_beyond_the_bound(to, tmp_path, monkeypatch, 
     assert not (tmp_path / "out").exists()
 
 
+def test_nothing_is_written_where_no_bound_could_tell(tmp_path, monkeypatch, capsys):
+    def no_bound(witness: Any, X: Any, y: Any, queries: Any, numbers: str) -> Any:
+        return np.full(np.shape(X)[:1] + np.shape(queries)[1:2], np.inf)
+
+    monkeypatch.setattr(Witness, "rounding_bound", no_bound)
+    call = ["export", "newton", "--to", "safetensors", "-o", str(tmp_path / "out")]
+    assert main(call) == 2
+    assert "nothing bounds what rounding in float64 does" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def change_weight(path: Path) -> str:
     """The next float: far too little for a prediction to leave its bound."""
     name = "layers.1.heads.0.value"

@@ -91,6 +91,8 @@ def as_the_witness(
     count = same_weights(weights, witness, about["numbers"])
     seen, errors = 0, [0.0]
     for one in tried(form, path, about, witness, budget.seed + 1):  # not those it was written by
+        if not np.isfinite(one.bound).all():
+            return CheckResult(None, detail="nothing bounds rounding on a drawn prompt")
         if not (one.off <= one.bound).all():
             at = np.unravel_index(np.argmax(one.off > one.bound), one.off.shape)
             prompt = {name: part[at[0]].tolist() for name, part in one.prompts.items()}
