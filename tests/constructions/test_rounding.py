@@ -19,6 +19,7 @@ import constructions
 from constructions import PrecisionWarning
 from constructions.numbers.ball import Ball, precision
 from constructions.numbers.base import Unsupported
+from constructions.numbers.floats import Floats
 from constructions.rounding import bounded, bounds, running_error
 from constructions.rounding.norm_error import NormError
 from constructions.witness import Witness
@@ -204,6 +205,20 @@ def test_a_batch_has_the_bounds_of_its_prompts(witness, batch):
     alone = [witness.rounding_bound(*one, "float32") for one in zip(*batch)]
     # sums in another order: what is noted of the values differs as they do, more after inverses
     assert (together <= 2 * np.array(alone)).all() and (alone <= 2 * together).all()
+
+
+@pytest.mark.parametrize("large", [0, 5, 10**9])
+def test_a_bound_whose_arrays_are_not_kept_is_no_smaller(large, witness, batch, monkeypatch):
+    """By Cauchy and Schwarz for arrays of more numbers; entry by entry, so equal, for others."""
+    prompts = Floats("float32").prompts(*batch, witness)
+    parts = bounds.taken(prompts)
+    monkeypatch.setattr(bounds, "LARGE", 10**9)
+    kept, _ = bounds.back_bound(witness, prompts, parts)
+    monkeypatch.setattr(bounds, "LARGE", 0)
+    monkeypatch.setattr(running_error, "LARGE", large)
+    streamed, _ = bounds.back_bound(witness, prompts, parts)
+    assert (kept <= streamed * (1 + 1e-9)).all()
+    assert large < 10**9 or (streamed <= kept * (1 + 1e-9)).all()
 
 
 def test_the_bound_is_small(witness, batch):
