@@ -524,13 +524,13 @@ def test_every_construction_that_has_a_certificate_has_a_claim():
             certified.add(name)
     assert certified == set(EXPORTS)
     for name, (parameters, claimed) in EXPORTS.items():
-        (claim,) = (one for one in builtin() if one.id == f"{name}.gpt2")
+        (claim,) = (one for one in builtin() if one.id == f"gpt2.{name}")
         assert claim.expected == "approximates" and str(claimed.denominator) in claim.statement
         assert constructions.build(name, d=3, **parameters).layers
 
 
 def test_a_claim_of_an_export_is_refuted_by_a_bound_or_an_error_beyond_it(monkeypatch):
-    (claim,) = (one for one in builtin() if one.id == "gradient_descent.gpt2")
+    (claim,) = (one for one in builtin() if one.id == "gpt2.gradient_descent")
     made = exports.exported("gradient_descent")
     parameters, claimed = EXPORTS["gradient_descent"]
     assert run(claim, Budget(quick=True)).verdict.bound <= claimed
