@@ -12,9 +12,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pytest
 from examples import examples
+from hypothesis import HealthCheck, settings
 
 import constructions
 from verify.checks.symbolic import shapes_of
+
+# what is true does not depend on how fast a machine is
+settings.register_profile("facts", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("facts")
 
 
 @pytest.fixture(params=examples())

@@ -176,7 +176,7 @@ def written(count: int = 25) -> list[Case]:
     return found
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(any_cases())
 def test_a_witness_is_written_down_or_refused_by_name(case: Case) -> None:
     try:

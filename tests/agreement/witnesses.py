@@ -227,7 +227,6 @@ def on_each(
         @seed(first)
         @settings(
             max_examples=min(INDEPENDENT, examples - first),
-            deadline=None,
             database=None,
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),

@@ -261,7 +261,7 @@ def over(
     phases = [Phase.generate, Phase.shrink] if shrink else [Phase.generate]
 
     @settings(
-        max_examples=examples, deadline=None, database=None, derandomize=True,
+        max_examples=examples, database=None, derandomize=True,
         suppress_health_check=list(HealthCheck), phases=phases,
     )  # fmt: skip
     @given(strategy)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sympy
 from flint import arb
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import constructions
@@ -31,7 +31,6 @@ def sparse(matrix):
     return {(i, j): e for i, row in enumerate(matrix) for j, e in enumerate(row) if e}
 
 
-@settings(deadline=None)
 @given(matrices(), st.sampled_from([1, F(1, 10**40), 10**40]))
 def test_a_norm_is_enclosed_tightly(matrix, scale):
     norm = operator_norm(sparse([[e * scale for e in row] for row in matrix]))

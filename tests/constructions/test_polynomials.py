@@ -33,7 +33,7 @@ def prompt(d: int, n: int, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", WITNESSES)
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(st.data(), st.integers(1, 3), st.integers(1, 3), st.integers(1, 2), ABOVE)
 def test_a_polynomial_is_the_prediction_at_every_number(name, data, d, n, m, alpha):
     X, y, queries = prompt(d, n, m)

@@ -23,7 +23,7 @@ NUMBERS = st.fractions(-2, 2, max_denominator=6)
 gd_plus_plus = constructions.get("gd_plus_plus")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 4), st.integers(1, 3), st.data())
 def test_it_is_the_self_attention_whose_p_and_q_have_a_block_for_x_and_one_for_y(
     steps, d, n, m, data

@@ -170,7 +170,7 @@ def test_norms_bound_what_a_step_carries_and_are_met_where_it_carries_most(seed)
 
 
 @settings(
-    max_examples=300, deadline=None, database=None, derandomize=True,
+    max_examples=300, database=None, derandomize=True,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 @given(cases(), st.integers(0, 2**32), st.sampled_from(FORMATS))

@@ -42,7 +42,7 @@ def expansion(value, below: int):
     return [sympy.expand(expanded).coeff(EPS, k) for k in range(-4, below)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(polynomials(0), polynomials(-1), polynomials(1))
 def test_series_are_those_of_sympy(p, q, u):
     run = Series("eps", 6)
@@ -54,7 +54,7 @@ def test_series_are_those_of_sympy(p, q, u):
         assert coefficients(quotient, below) == expansion(sympy.cancel(q / p), below)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(polynomials(1))
 def test_gelu_and_softmax_are_expanded_where_they_are_entered(u):
     run = Series("eps", 6)
@@ -104,7 +104,7 @@ def apart(model, value, eps) -> tuple[arb, arb]:
     return abs(value - terms), allowed
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(polynomials(0), polynomials(-1), polynomials(1), st.integers(2, 6))
 def test_a_model_holds_the_function_at_every_eps(p, q, u, order):
     top = F(1, 3)
@@ -168,7 +168,7 @@ def smooth(d, beta, layers=1, keys="context"):
                    (Layer("attention", (head,)),) * layers, Readout("out"))  # fmt: skip
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.data(), st.integers(1, 3), st.integers(1, 2), st.sampled_from(["context", "causal", "full"])
 )

@@ -76,7 +76,7 @@ def printed(kind: str, C: list[np.ndarray], n: int, gamma: Fraction, decay: Frac
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=st.integers(0, 2**20), d=st.integers(1, 3), n=st.integers(1, 4), k=st.integers(1, 3))
 def test_the_layers_are_the_printed_matrices(kind, seed, d, n, k):
     rng = np.random.default_rng(seed)

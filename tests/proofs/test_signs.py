@@ -72,7 +72,7 @@ def rational_functions(draw):
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(expression=rational_functions(), data=st.data())
 def test_a_sign_is_true_at_every_value(expression, data):
     found = sign(expression)
@@ -87,7 +87,7 @@ def test_a_sign_is_true_at_every_value(expression, data):
             assert COMPARE[found](value, 0), (expression, found, values)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     coefficients=st.lists(st.integers(-4, 4), min_size=4, max_size=4),
     exponents=st.lists(st.sampled_from((k, -k, n, x, r, k + 1, 2 * k)), min_size=3, max_size=3),

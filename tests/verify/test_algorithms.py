@@ -252,7 +252,7 @@ def test_a_parameter_that_is_slightly_off_is_seen(name, changed):
     assert (np.abs(got - want) > allowed).any() == ((name, changed) not in converged)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     name=st.sampled_from(sorted(INSIDE)),
     d=st.integers(1, 4),
@@ -293,7 +293,7 @@ def chebyshev_coefficients(k: int, low: Any, top: Any) -> list[Any]:
     return polynomial([(top + low) / (top - low), Fraction(-2) / (top - low)], k)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     d=st.integers(1, 3), n=st.integers(1, 3), m=st.integers(1, 2), k=st.integers(1, 5),
     seed=st.integers(0, 2**32 - 1),
@@ -369,7 +369,7 @@ def test_every_reference_is_put_to_these_tests():
     assert references() == {*EXACT, *ONLY_FLOATS_AND_BALLS, *PARTS, *OF_PAPERS}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     name=st.sampled_from(sorted(EXACT)), d=st.integers(1, 3), n=st.integers(2, 4),
     m=st.integers(1, 3), seed=st.integers(0, 2**32 - 1), whole=st.booleans(), floats=st.booleans(),

@@ -194,7 +194,7 @@ def polynomials(draw: Any) -> tuple[Polynomial, dict[str, Any]]:
     return Polynomial.of(terms, names), {name: (a, b) for name, (a, b) in zip(names, ends)}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(drawn=polynomials())
 def test_the_maximum_of_a_polynomial_is_between_what_is_attained_and_the_bound(drawn):
     polynomial, ranges = drawn
@@ -277,7 +277,7 @@ def test_examples_that_are_not_alike_meet_in_one_query(coefficients):
 # -- softmax -------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     n=st.integers(2, 12), length=st.floats(0.1, 8), seed=st.integers(0, 10**6),
     kappa=st.floats(-2, 0.9),

@@ -104,7 +104,7 @@ def error(theorem: int, case: Case, constants: Constants, chain: Any = None) -> 
 
 
 @pytest.mark.parametrize("theorem", [1, 2])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data(), st.sampled_from((Constants(), FLOAT64, MILD)))
 def test_every_prompt_of_the_box_is_within_the_bound(theorem, data, constants):
     case = data.draw(inside(theorem))
@@ -132,7 +132,7 @@ def test_a_prompt_far_outside_of_the_box_exceeds_the_bound(theorem):
 
 
 @pytest.mark.parametrize("theorem", [1, 2])
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.data())
 def test_the_chain_in_letters_has_the_weights_of_the_chain_in_numbers(theorem, data):
     case = data.draw(inside(theorem))
@@ -321,7 +321,7 @@ def test_an_update_that_is_not_sherman_and_morrisons_is_refused():
             chain_bounds.sherman_morrison(wrong, claims.RIDGES)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(inside(2))
 def test_the_ranges_from_sherman_and_morrison_hold_in_every_column(case):
     chain = paper.theorem2_chain(**case.parameters)
@@ -390,7 +390,7 @@ FIVE = layout(y=(), x=(2,), a=(2,))
 LEAST = F(1, 4)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(operations(), st.sampled_from((Constants(), programs.COARSE, MILD, ROUGH)), st.data())
 def test_a_layer_stays_within_its_bound_at_every_stream(operation, constants, data):
     limit = layers.bound(operation, FIVE, 3, constants, LEAST)
@@ -401,7 +401,7 @@ def test_a_layer_stays_within_its_bound_at_every_stream(operation, constants, da
         assert layers.worst_point(operation, FIVE, H, constants) <= limit
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(operations(), st.integers(0, 10**6))
 def test_a_layer_whose_weights_are_off_has_a_bound_that_says_so(operation, seed):
     whole = workspace(FIVE, 3, [operation])
@@ -426,7 +426,7 @@ def test_a_layer_whose_weights_are_off_has_a_bound_that_says_so(operation, seed)
 # -- polynomials on ranges, and numbers in print ------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 3)), min_size=2, max_size=3), st.data()
 )

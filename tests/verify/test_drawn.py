@@ -67,7 +67,7 @@ ASKED = [
 
 
 @pytest.mark.parametrize("asked", ASKED, ids=str)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_a_matrix_is_what_is_asked(asked, data):
     d = data.draw(SIZES)
@@ -127,7 +127,7 @@ def inverse(rows: Any) -> Any:
     return tuple(tuple(cofactor(j, i) / whole for j in range(d)) for i in range(d))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_a_smaller_case_has_the_properties_of_the_first(data):
     d, n = data.draw(SIZES), data.draw(SIZES)

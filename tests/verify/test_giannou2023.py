@@ -92,7 +92,7 @@ def test_another_formula_is_not_the_smallest_temperature(wrong):
     assert reading.smallest(wrong).run(FEW).passed is False
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(1, 3), st.integers(1, 8), st.randoms(use_true_random=False))
 def test_contents_in_the_box_are_read_within_the_formula(k, counter, random):
     """In plain floats, from the scores: no witness, no balls."""

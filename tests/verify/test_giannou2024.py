@@ -74,7 +74,7 @@ def predicted(A: Any, y: Any, test: Any, iterations: int, epsilon: F) -> F:
     return layer(H, ("out", "u", "I", "R"), ("u", "u", "I", "I", -1))["out"][0][-1]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.data())
 def test_the_witness_is_these_layers(data):
     d, n, T = (data.draw(st.integers(1, 3)) for _ in range(3))

@@ -30,7 +30,6 @@ from verify.report.report import SCHEMA
 
 FUZZED = settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 ANY_FLOAT = st.floats(width=64)  # NaN, infinities and subnormals included

@@ -58,7 +58,7 @@ def test_the_population_is_not_the_prompt_and_the_smallest_prompt_says_so():
     assert verdict("kim2024.head.population", "repaired", witness=twice).name == "refuted"
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(strategies.matrix(2, invertible=True))
 def test_an_inverse_is_one(rows):
     product = np.array(rows, dtype=object) @ np.array(kim2024.inverse(rows), dtype=object)
@@ -121,7 +121,7 @@ def test_another_gamma_errs_otherwise(monkeypatch):
     assert kim2024_rate.every_prompt().run(Budget()).passed is False
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(1, 4), st.integers(1, 4))
 def test_bins_are_the_indicators_on_their_places(bins, places):
     unit = [[int(i == j) for j in range(bins)] for i in range(bins)]

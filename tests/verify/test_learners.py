@@ -49,7 +49,7 @@ def closed_form_is_off(family, d, n, seed):
 
 
 @pytest.mark.parametrize("family", SPECTRAL, ids=ids(SPECTRAL))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(**sizes)
 def test_a_closed_form_is_the_algorithm_for_every_d_and_n(family, d, n, seed):
     assert closed_form_is_off(family, d, n, seed) < 1e-7  # ill-conditioned where n is near d
@@ -98,7 +98,7 @@ def batch_form_is_off(one, d, n, seed, scale=1.0):
 
 
 @pytest.mark.parametrize("one", DIRECT, ids=ids(DIRECT))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(**{**sizes, "n": st.integers(2, 7)})
 def test_an_algorithm_for_batches_is_the_algorithm_for_every_d_and_n(one, d, n, seed):
     assert batch_form_is_off(one, d, n, seed) < 1e-9
@@ -109,7 +109,7 @@ def test_a_fault_in_an_algorithm_for_batches_is_seen(one):
     assert batch_form_is_off(one, 3, 8, 0, scale=1.001) > 1e-6
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(**sizes, steps=st.integers(1, 4))
 def test_preconditioned_descent_for_batches_is_the_algorithm(d, n, seed, steps):
     rng = np.random.default_rng(seed)
@@ -140,7 +140,7 @@ def test_every_reference_is_looked_for_or_is_a_function_of_another():
 
 
 # a failing case is not made smaller: a second for each try
-@settings(max_examples=5, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(max_examples=5, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(family=st.sampled_from(SPECTRAL), d=st.integers(1, 6), n=st.integers(1, 12),
        seed=st.integers(0, 2**32 - 1))  # fmt: skip
 def test_a_spectral_algorithm_is_told_at_any_size(family, d, n, seed):

@@ -85,7 +85,7 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 @given(B=st.integers(1, 3), n=st.integers(1, 6), d=st.integers(1, 4), m=st.integers(1, 3))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_a_model_is_the_same_in_every_form(form, B, n, d, m):
     batch = gaussian(np.random.default_rng(B + n + d + m), B, n, d, m)
     got = FORMS[form](n, d)(*batch)
@@ -408,7 +408,7 @@ def test_random_weights_have_the_shape_and_size_of_the_model_and_states_that_are
 
 
 @given(N=st.integers(4, 12), F=st.integers(1, 15), T=st.integers(1, 3), seed=st.integers(0, 99))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_penalty_is_the_one_that_errs_least_when_each_prompt_is_left_out(N, F, T, seed):
     rng = np.random.default_rng(seed)
     features, target = rng.standard_normal((N, F)), rng.standard_normal((N, T))

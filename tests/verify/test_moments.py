@@ -71,7 +71,7 @@ def value(seen, polynomial, X, y, query):
     return total
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(networks())
 def test_a_network_is_its_polynomial_in_the_moments(drawn):
     network, X, y, query = drawn
@@ -80,7 +80,7 @@ def test_a_network_is_its_polynomial_in_the_moments(drawn):
     assert value(seen, seen.of_witness(network).polynomial, X, y, query) == want
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(networks())
 def test_a_formula_is_its_polynomial_in_the_moments(drawn):
     network, X, y, query = drawn
@@ -89,7 +89,7 @@ def test_a_formula_is_its_polynomial_in_the_moments(drawn):
     assert value(seen, seen.of_formula(DESCENT, {}).polynomial, X, y, query) == want
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(networks())
 def test_both_bounds_hold_at_every_prompt_of_the_box(drawn):
     network, X, y, query = drawn

@@ -56,14 +56,14 @@ def test_a_moment_is_what_integration_by_parts_gives_for_every_n_and_d(k):
     assert sympy.expand(trace_moment(k, n, d) - expected) == 0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 6), st.integers(1, 4), st.integers(1, 4))
 def test_a_moment_in_numbers_is_that_of_the_letters(k, examples, size):
     """Where diagrams with more rows than n or d are left out: they add 0."""
     assert trace_moment(k, examples, size) == trace_moment(k, n, d).subs({n: examples, d: size})
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.integers(1, 2), st.integers(1, 2), st.data())
 def test_the_loss_is_that_of_the_transformer_with_a_rate_in_each_layer(size, examples, data):
     """The witness run in letters, every monomial's expectation by Isserlis."""
@@ -78,7 +78,7 @@ def test_the_loss_is_that_of_the_transformer_with_a_rate_in_each_layer(size, exa
     assert run == expected_loss((at["a"], at["b"]), (at["g"], 0), size, examples, noise)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(SIZES)
 def test_one_layer_has_the_rate_and_the_loss_that_are_claimed(case):
     size, examples, noise = case

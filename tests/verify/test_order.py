@@ -263,7 +263,7 @@ def permute(count: int) -> dict[tuple[bool, bool], int]:
     prompts = st.lists(st.tuples(entry, entry), min_size=2, max_size=4)
 
     @settings(
-        max_examples=count, deadline=None, database=None, phases=(Phase.generate,),
+        max_examples=count, database=None, phases=(Phase.generate,),
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @seed(1)

@@ -130,7 +130,7 @@ def test_the_profile_is_that_of_floats() -> None:
     assert counterexample["gradient steps matched"] == [1, 4, 13, 40, 121, 364, 1093]
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(d=st.integers(1, 4), n=st.integers(1, 6), steps=st.integers(0, 6), seed=st.integers(0, 99))
 def test_the_steps_of_a_profile_are_the_references(d: int, n: int, steps: int, seed: int) -> None:
     case = prompts.gaussian(seed, d, n)
@@ -149,7 +149,7 @@ def test_the_steps_of_a_profile_are_the_references(d: int, n: int, steps: int, s
         assert (query * by_descent)[0, 0].contains(profile.ball(fraction))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(d=st.integers(3, 6), seed=st.integers(0, 99))
 def test_the_predictors_of_a_grid_are_the_references(d: int, seed: int) -> None:
     case = prompts.gaussian(seed, d, d - 1)
@@ -177,7 +177,7 @@ def test_a_greatest_value_that_balls_leave_open_is_none() -> None:
             nearest.nearest({"a": row[0], "b": row[0]})
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(size=st.integers(1, 24), seed=st.integers(0, 99))
 def test_reflections_are_orthogonal(size: int, seed: int) -> None:
     Q = prompts.reflections(np.random.default_rng(seed), size)

@@ -461,9 +461,7 @@ def test_a_missing_file_is_refused(tmp_path):
         replay.load(tmp_path / "nothing.json")
 
 
-@settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.characters(), max_size=200), number=st.integers(0, 4))
 def test_no_text_of_a_report_can_steer_a_terminal(again: Any, genuine: Any, text, number) -> None:
     forged = copy.deepcopy(genuine)

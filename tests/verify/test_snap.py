@@ -135,7 +135,7 @@ def gauges(draw):
     return layers, made
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(gauges())
 def test_weights_in_another_gauge_are_the_same_polynomial_and_algorithm(tmp_path_factory, drawn):
     folder = tmp_path_factory.mktemp("gauge")

@@ -129,7 +129,7 @@ def test_the_loss_is_what_quadrature_finds(loss, n, recwarn):
     assert float(exact) == pytest.approx(quadrature(witness, n, float(noise), float(eta)))
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.sampled_from(["sum", "mean"]), st.integers(1, 3), st.integers(1, 2), st.data())
 def test_n_as_a_letter_is_every_number_of_examples(loss, n, d, data):
     """The sum over the examples is counted by n and n (n - 1), or taken as it stands."""
@@ -275,7 +275,7 @@ def test_a_letter_is_known_by_its_name_whatever_is_assumed_of_it():
 # -- for every epsilon -----------------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.integers(-5, 5), min_size=1, max_size=7), st.fractions(-2, 0), st.fractions(0, 3)
 )

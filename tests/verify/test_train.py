@@ -110,7 +110,7 @@ def test_an_lstm_as_large_as_a_transformer_is_found():
 
 
 @ARCHITECTURES
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(d=st.integers(1, 3), n=st.integers(1, 6), m=st.integers(1, 3), seed=st.integers(0, 9))
 def test_each_query_is_answered_as_if_it_were_alone_and_read_out_of_the_last_states(
     architecture, d, n, m, seed
@@ -253,7 +253,7 @@ def as_witness(path: Path, d: int) -> Any:
     return constructions.from_matrices(layers, rows=read_as["rows"], d=d, read=read_as["read"])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     d=st.integers(1, 3), n=st.sampled_from([1, 2, 4]), layers=st.integers(1, 2),
     seed=st.integers(0, 99),

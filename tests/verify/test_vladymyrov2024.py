@@ -37,7 +37,7 @@ def refuted(cases, test):
 # -- theorem 4.1 -----------------------------------------------------------------------------------
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(claims.cases(claims.full, st.integers(0, 2), st.integers(1, 2)))
 def test_the_tokens_are_those_of_the_definition(case):
     """Against the printed sum, token by token."""

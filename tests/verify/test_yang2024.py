@@ -84,7 +84,7 @@ def test_a_faster_approach_than_it_has_is_not_shown():
     assert in_the_limit(**given).name in ("refuted", "undecided")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_what_is_memorised_is_ridge_regression_on_every_set_of_labels(data):
     case = data.draw(yang2024.prompts())
