@@ -381,7 +381,7 @@ def perceptron(mlp: Any, row: list[Any], slots: Slots, arithmetic: Any) -> list[
 
 
 class Exactly(ast.NodeTransformer):
-    """Every number of a formula as a fraction."""
+    """Every number of a formula as a fraction, and what is divided, were it whole or a truth."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -389,6 +389,13 @@ class Exactly(ast.NodeTransformer):
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
         written = ast.Constant(ast.get_source_segment(self.text, node))
         return ast.Call(ast.Name("Fraction", ast.Load()), [written], [])
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Div):
+            one = ast.Call(ast.Name("Fraction", ast.Load()), [ast.Constant("1")], [])
+            node.left = ast.BinOp(node.left, ast.Mult(), one)
+        return node
 
 
 def rule(one: Any, at: Mapping[str, int], arithmetic: Any) -> Any:

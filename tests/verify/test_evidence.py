@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import constructions
+from constructions.construction import Construction
 from constructions.witness import Witness
 from proofs.layer import Head, Holds, Layer, Readout
 from proofs.prompt import Prompt
@@ -175,13 +176,13 @@ def test_what_refutes_is_what_a_refuted_claim_shows():
 def test_a_changed_transformer_is_not_proved_by_the_command(monkeypatch, capsys):
     from verify.command.cli import main
 
-    real = constructions.build
+    real = Construction.__call__
 
-    def tripled(name: str, **given: Any) -> Witness:
-        made = real(name, **given)
+    def tripled(self: Construction, **given: Any) -> Witness:
+        made = real(self, **given)
         return replace(made, readout=replace(made.readout, coefficient=3))
 
-    monkeypatch.setattr(constructions, "build", tripled)
+    monkeypatch.setattr(Construction, "__call__", tripled)
     assert main(["prove", "newton"]) == 1
     assert "0 of 4 transformers" in capsys.readouterr().out
 

@@ -150,7 +150,7 @@ def test_a_wrong_annotation_is_a_note_and_no_evidence() -> None:
     one = replace(made("b", Holds(("exact",))), checks=(wrong,))
     for width in (80, 180):
         assert "note: slot S is not X.T*X" in text([one], width)
-    assert "note: slot S is not X.T*X" in words.verdicts_in_markdown([one])
+    assert r"note: slot S is not X.T\*X" in words.verdicts_in_markdown([one])
     assert report.document([one], Budget())["claims"][0]["faults"] == ["slot S is not X.T*X"]
 
 
