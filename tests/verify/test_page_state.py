@@ -19,6 +19,7 @@ import constructions
 from verify.command import cli
 from verify.page import write_page
 from verify.page.drawn_prompt import drawn_prompt
+from verify.page.lessons import lessons
 
 pytestmark = pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
 
@@ -291,19 +292,25 @@ def test_what_means_nothing_in_an_address_is_left_out(opened: Any, rest: str) ->
     assert page.js("({}).constructor === Object && page.app.data.y.length") == 3
 
 
-@pytest.mark.parametrize(("d", "n", "condition", "seed", "unit"), [
-    (1, 1, 1, 0, False), (1, 5, 4, 1, False), (2, 5, 2, 9, False), (3, 2, 100, 4294967295, False),
-    (4, 32, 1e6, 12345, False), (3, 7, 12.5, 77, True),
+@pytest.mark.parametrize(("d", "n", "condition", "seed", "kind"), [
+    (1, 1, 1, 0, {}), (1, 5, 4, 1, {}), (2, 5, 2, 9, {}), (3, 2, 100, 4294967295, {}),
+    (4, 32, 1e6, 12345, {}), (3, 7, 12.5, 77, {"unit": True}), (2, 9, 3, 5, {"classes": True}),
 ])  # fmt: skip
 def test_python_draws_the_prompts_that_the_page_draws(
-    opened: Any, d: int, n: int, condition: float, seed: int, unit: bool
+    opened: Any, d: int, n: int, condition: float, seed: int, kind: dict[str, bool]
 ) -> None:
     page = opened("newton")
-    X, y, queries = drawn_prompt(d, n, condition, seed, unit)
+    X, y, queries = drawn_prompt(d, n, condition, seed, **kind)
     prompt = {"d": d, "parts": [["x", [d]]], "query_parts": ["x"], "targets": 1}
-    given = ", ".join(map(json.dumps, (prompt, n, condition, seed, unit)))
+    given = ", ".join(map(json.dumps, (prompt, n, condition, seed, kind)))
     made = page.js(f"page.drawn({given})")
     assert [made["X"], made["y"], made["queries"]] == [X, y, queries]
+
+
+def test_a_page_draws_prompts_that_its_construction_is_for() -> None:
+    for name, lesson in lessons().items():
+        made = constructions.get(name)
+        assert lesson.unit == (made.inputs == (0, 1)) and lesson.classes == (made.outputs == (0, 1))
 
 
 # what is done to a page, and by its name which

@@ -14,8 +14,10 @@ from safetensors.numpy import load_file
 
 from constructions.exports.gpt2 import Checkpoint
 
-TOGETHER = 1000  # prompts in one batch, and fewer where a head of theirs has more scores than these
-SCORES = 10**7
+# prompts in one batch, and fewer where a head of theirs has more scores than these: what torch
+# holds for them it does not give back
+TOGETHER = 1000
+SCORES = 3 * 10**5
 THIS = "this package"
 
 

@@ -160,7 +160,8 @@ def _drawn(
     member = _member(family, parameters)
     d = parameters["d"] if member["prompt"]["d"] == "d" else member["prompt"]["d"]
     n = member["examples"] or n
-    X, y, queries = drawn_prompt(int(d), n, condition, seed, data["lesson"]["unit"])
+    lesson = data["lesson"]
+    X, y, queries = drawn_prompt(int(d), n, condition, seed, lesson["unit"], lesson["classes"])
     return {"X": X, "y": y, "queries": queries}
 
 

@@ -9,12 +9,12 @@ Rows = list[list[float]]
 
 
 def drawn_prompt(
-    d: int, n: int, condition: float, seed: int, unit: bool = False
+    d: int, n: int, condition: float, seed: int, unit: bool = False, classes: bool = False
 ) -> tuple[Rows, list[float], Rows]:
     """(X, y, queries) of n examples and one query, as model.js draws them.
 
     S has that condition number where n >= d, y is a linear function of x and some noise; all have
-    two decimals. `unit`: x is moved into [0, 1].
+    two decimals. `unit`: x is moved into [0, 1]; `classes`: y is 1 where it was above 0, else 0.
     """
     gauss = gaussians(seed)
     columns = [[next(gauss) for _ in range(n)] for _ in range(d)]
@@ -43,6 +43,8 @@ def drawn_prompt(
     w = [next(gauss) for _ in range(d)]
     y = [hundredths(dot(x, w) + 0.15 * next(gauss)) for x in X]
     queries = [[hundredths(next(gauss)) for _ in range(d)]]
+    if classes:
+        y = [float(v > 0) for v in y]
     if unit:
         X, queries = ([[_inside(v) for v in x] for x in rows] for rows in (X, queries))
     return X, y, queries

@@ -77,7 +77,8 @@ class Lesson:
     does not say it; words of the construction's parameters are 1 where they are chosen, else 0.
     The iteration is after (S + shift I)^-1 X^T y. `sizes` narrows what the controls offer;
     `predicts` is False where the read-out is no prediction; goal "answer" measures errors from the
-    algorithm's own last answer instead of that solution; `unit`: x lies in [0, 1].
+    algorithm's own last answer instead of that solution; `unit`: x lies in [0, 1];
+    `classes`: every y is 0 or 1.
     """
 
     title: str
@@ -98,6 +99,7 @@ class Lesson:
     predicts: bool = True
     goal: str = "solution"
     unit: bool = False
+    classes: bool = False
     sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -108,6 +110,7 @@ class Lesson:
             "predicts": self.predicts,
             "goal": self.goal,
             "unit": self.unit,
+            "classes": self.classes,
             "names": dict(self.names),
             "layers": {key: rich(text) for key, text in self.texts.items()},
             "exercises": [exercise.to_json() for exercise in self.exercises],

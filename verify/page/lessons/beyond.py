@@ -66,6 +66,7 @@ LOGISTIC = Lesson(
     },
     parameters={"d": 2, "steps": 3, "step_size": "1/2", "pieces": 2, "reach": 4},
     y=(1, 0, 1),
+    classes=True,
     goal="answer",
     sizes={"d": (1, 2), "steps": (1, 2, 3), "pieces": (1, 2, 3, 4, 5)},
     picture=Picture(

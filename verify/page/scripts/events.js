@@ -25,10 +25,11 @@ function openCell(id, side, push) {
   remember(push ?? true);
 }
 
-// A prompt with its x moved into [0, 1] where they have to lie there.
-function insideOf(made, unit) {
+// A prompt with its x moved into [0, 1], and its y to 0 or 1, where they have to lie there.
+function insideOf(made, { unit, classes }) {
   const inside = (rows_) => rows_.map((x) => x.map((v) => Math.round(100 / (1 + Math.exp(-v))) / 100));
-  return unit ? { ...made, X: inside(made.X), queries: inside(made.queries) } : made;
+  const y = classes ? made.y.map((v) => Number(v > 0)) : made.y;
+  return unit ? { X: inside(made.X), y, queries: inside(made.queries) } : { ...made, y };
 }
 
 // n examples as the controls have them drawn; where not every prompt is one of the witness's, one
@@ -36,7 +37,7 @@ function insideOf(made, unit) {
 function drawnPrompt(n) {
   const { prompt, examples, prompts } = chosen();
   if (prompts) return structuredClone(DATA.pools.prompts[prompts[app.seed % prompts.length]]);
-  return insideOf(randomPrompt(prompt, examples ?? n, app.condition, app.seed), DATA.lesson.unit);
+  return insideOf(randomPrompt(prompt, examples ?? n, app.condition, app.seed), DATA.lesson);
 }
 
 function regenerate() {

@@ -15,6 +15,6 @@ renderStepper();
 offerFigures();
 window.page = {
   app, saved, change, go, arithmetic, rightAnswer, show, figureSvg, figurePng, address, remember, leftOver,
-  drawn: (prompt, n, condition, seed, unit) => insideOf(randomPrompt(prompt, n, condition, seed), unit),
+  drawn: (prompt, n, condition, seed, lesson) => insideOf(randomPrompt(prompt, n, condition, seed), lesson),
   exercises: DATA.lesson.exercises, lens: (k) => lens(app.models[app.side].result, k, DATA.lesson.lens),
 };
