@@ -34,10 +34,15 @@ TERMS = 61  # odd powers up to here are added up, the others bounded as a geomet
 
 @dataclass(frozen=True)
 class Reading:
-    """A number v is read as v (1 + e) + e', |e| <= relative, |e'| <= absolute."""
+    """A number v is read as v (1 + e) + e', |e| <= relative, |e'| <= absolute.
+
+    common: what both units of its pair hold beside that, the mean that was subtracted: it cancels
+    in their difference, but is rounded with them in products and sums of parts.
+    """
 
     relative: arb
     absolute: arb
+    common: arb = arb(0)
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,8 @@ def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> Hea
     z = tau * (asked.score + together)
     away = drift(asked.sink, form, sink_read)
     scored = tau * form.gamma(asked.features + 9) * (asked.products + together)
+    # a query's two units are multiplied before they are added up, by weights of each head
+    scored += tau * form.gamma(2) * read.common * asked.sums * abs(asked.scale)
     scored += form.least * (3 * asked.features + 2 * asked.sums)
     logits = asked.pairs * (z + scored)
     if not (bool(logits < 8) and bool(logits < asked.sink - away)):

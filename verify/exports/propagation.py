@@ -75,12 +75,13 @@ class Setting:
         width, form = self.room.width, self.form
         whole = arb(self.constants.unit) ** 2
         if not (bool(square * width < whole) and bool(2 * whole < arb(2) ** form.largest)):
-            return Reading(INFINITE, INFINITE)
+            return Reading(INFINITE, INFINITE, INFINITE)
         exact = whole + width * arb(EPSILON) / 2
         scaling = ((exact + square) / exact).sqrt() * (1 + form.gamma(width + 8) / 2)
         mean = form.gamma(width + 4) * 4 * self.constants.unit / width
         absolute = 10 * form.unit * mean + 4 * self.constants.unit * form.least
-        return Reading(scaling * (1 + form.unit) ** 10 - 1, absolute)
+        relative = scaling * (1 + form.unit) ** 10 - 1
+        return Reading(relative, absolute, mean * (1 + relative))
 
     @property
     def roles(self) -> arb:
@@ -259,12 +260,13 @@ class Propagation:
             # a sum of several units is another in each head: they add up in any order
             each = form.gamma(2 * len(signs) - 1) if len(signs) > 1 else arb(0)
             rounded = (1 + read.relative) * (1 + form.gamma(2 * len(signs) + 2)) - 1
+            entries = arb(self.box.d if into in sizes.vectors else 1).sqrt()
+            common = self.box.n * entries * read.common  # some units before the others
             for name in signs:
                 held = sizes.frobenius(slots, {name: arb(1)}) + now.examples[name]
                 tokens = sizes.summed(slots, {name: arb(1)}) + root * now.examples[name]
                 made += c * rounded * (held * scores * (1 + relative) + many * absolute * tokens)
-                made += c * many * each * (1 + rounded) * found.apart * tokens
-            entries = arb(self.box.d if into in sizes.vectors else 1).sqrt()
+                made += c * many * each * (1 + rounded) * found.apart * (tokens + common)
             lost = c * many * read.absolute * len(signs) * (1 + rounded) * entries * self.box.n
             made += lost * (asker.score * (1 + relative) + absolute + each * found.apart)
             made += (1 + c) * many * entries * found.lost
