@@ -60,7 +60,7 @@ def _is_bounded(budget: Budget, name: str) -> CheckResult:
         raise Differs(f"the bound is {at_most(bound)}", {"claimed": str(claimed)}, bound=bound)
     seen = within_bound(budget, assembled(made.checkpoint), made)
     detail = f"the architecture costs at most {at_most(made.certificate.architecture)}"
-    return replace(seen, detail=f"{detail}; {seen.detail}", box=made.box.words, domain="")
+    return replace(seen, detail=detail, box=made.box.words, domain="")
 
 
 def _checks(name: str) -> Callable[[], tuple[Check, ...]]:
