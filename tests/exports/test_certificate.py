@@ -9,6 +9,7 @@ import warnings
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from constructions.exports.gpt2 import (
     checkpoint,
     gain,
 )
+from verify.checks.bounds.balls import at_most
 from verify.claim import Budget, Refuted, builtin
 from verify.claims.ours import exported as exports
 from verify.claims.ours.exported import EXPORTS
@@ -50,6 +52,7 @@ from verify.exports.spectrum import (
     PromptBox,
     Slots,
 )
+from verify.quality import readme
 
 BOX = PromptBox(3, 6, Fraction(1), Fraction(2), Fraction(1, 2))
 WITNESSES = {
@@ -536,6 +539,17 @@ def test_every_construction_that_has_a_certificate_has_a_claim():
         (claim,) = (one for one in builtin() if one.id == f"gpt2.{name}")
         assert claim.expected == "approximates" and str(claimed.denominator) in claim.statement
         assert constructions.build(name, d=3, **parameters).layers
+
+
+def test_the_readmes_bounds_of_exports_are_those_that_are_claimed():
+    text = (Path(readme.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in readme.block(text, "exports").splitlines()[2:]]
+    for (name, made), row in zip(((n, exports.exported(n)) for n in EXPORTS), rows):
+        found = made.certificate
+        assert row[0].startswith(f"| `{name}`, ") and row[2:4] == [
+            at_most(found.bounds["float32"]), at_most(found.architecture)
+        ]  # fmt: skip
+    assert len(rows) == len(EXPORTS) + len(exports.FURTHER)
 
 
 def test_a_claim_of_an_export_is_refuted_by_a_bound_or_an_error_beyond_it(monkeypatch):

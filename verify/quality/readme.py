@@ -5,9 +5,9 @@
 `verdicts`, `papers`, `theorems`, `witnesses`, `order`, `examples`, `capacity` and `released` (the
 default) are exact, and tests hold the READMEs to them; `calibration` takes a minute, and a test
 holds its fingerprints and some rows; `learners` follows from the weights that the package has, and
-is held to but for rounding. `precision`, `certificates`, `speed`, `sensitivity` and `soundness` are
-measurements, as this machine makes them, the last three by `witness bench`, whose JSON report may
-be given instead of measuring again.
+is held to but for rounding. A test holds `exports` to its bounds; the errors in it, `precision`,
+`certificates`, `speed`, `sensitivity` and `soundness` are measurements, as this machine makes them,
+the last three by `witness bench`, whose JSON report may be given instead of measuring again.
 """
 
 from __future__ import annotations
@@ -161,6 +161,13 @@ def precision() -> str:
     return precision_markdown()
 
 
+def exports() -> str:
+    """Witnesses as GPT-2: bounds, and the largest errors seen."""
+    from ..claims.ours import exported
+
+    return exported.markdown()
+
+
 def learners() -> str:
     """What the learners of the package show of what papers report."""
     from . import learners as measured
@@ -181,6 +188,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "released": released,
     "precision": precision,
     "learners": learners,
+    "exports": exports,
 }
 EXACT = (
     "verdicts", "papers", "theorems", "witnesses", "order", "examples", "capacity", "released",

@@ -5,7 +5,7 @@ What `witness export NAME --to gpt2` writes with these parameters, without the f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
@@ -40,11 +40,14 @@ EXPORTS: Mapping[str, tuple[Mapping[str, Any], Fraction]] = {
 @lru_cache
 def exported(name: str) -> Export:
     """The export, its constants found by search."""
+    return _export(name, EXPORTS[name][0])
+
+
+def _export(name: str, parameters: Mapping[str, Any]) -> Export:
     from ...exports.folder import export
     from ...exports.spectrum import PromptBox
 
-    witness = constructions.build(name, d=D, **EXPORTS[name][0])
-    return export(name, witness, PromptBox(D, N))
+    return export(name, constructions.build(name, d=D, **parameters), PromptBox(D, N))
 
 
 @check("enclosure", "enclosed")
@@ -61,6 +64,39 @@ def _is_bounded(budget: Budget, name: str) -> CheckResult:
     seen = within_bound(budget, assembled(made.checkpoint), made)
     detail = f"the architecture costs at most {at_most(made.certificate.architecture)}"
     return replace(seen, detail=detail, box=made.box.words, domain="")
+
+
+# beside the claims: softmax attention at step size 1, and steps of which the bound is far
+FURTHER: Sequence[tuple[str, Mapping[str, Any]]] = (
+    ("kernel_regression", {"steps": 1, "step_size": 1, "kernel": "exponential"}),
+    ("kernel_regression", {"steps": 3, "step_size": 1, "kernel": "exponential"}),
+    ("gradient_descent", {"steps": 6, "step_size": Fraction(1, 48)}),
+)
+
+
+def markdown() -> str:
+    """The table of exports: what they take, their bounds, and what is seen when they run."""
+    from ...exports.folder import within_bound
+    from ...exports.running import assembled
+    from ...inputs.settings import call
+    from ...report import tables
+
+    lines = []
+    for name, parameters in (*((name, given) for name, (given, _) in EXPORTS.items()), *FURTHER):
+        made = exported(name) if parameters is EXPORTS[name][0] else _export(name, parameters)
+        config, found = made.checkpoint.config, made.certificate
+        seen = within_bound(Budget(), assembled(made.checkpoint), made)
+        bound = found.bounds["float32"]
+        lines.append((
+            f"`{name}`, {call(parameters)}",
+            f"{config['n_layer']}, {config['n_head']}, {config['n_embd']}",
+            at_most(bound), at_most(found.architecture), at_most(seen.max_error),
+            f"{bound / seen.max_error:.0f} times",
+        ))  # fmt: skip
+    return tables.markdown(
+        ("", "layers, heads, units", "bound in float32", "in exact arithmetic",
+         "largest error of 10,000 prompts", "the bound is"), lines,
+    )  # fmt: skip
 
 
 def _checks(name: str) -> Callable[[], tuple[Check, ...]]:
