@@ -87,6 +87,7 @@ def markdown() -> str:
         config, found = made.checkpoint.config, made.certificate
         seen = within_bound(Budget(), assembled(made.checkpoint), made)
         bound = found.bounds["float32"]
+        assert seen.max_error is not None
         lines.append((
             f"`{name}`, {call(parameters)}",
             f"{config['n_layer']}, {config['n_head']}, {config['n_embd']}",
