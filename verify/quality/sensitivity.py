@@ -21,7 +21,7 @@ from ..report import tables
 from ..report.as_json import versions
 from . import builders, mutants
 from .judges import CLAIMED, KINDS, THEOREMS, Finding, Trial, judge, judge_builder, judge_in_coq
-from .trials import CORE, FEW_MUTANTS, SLOW, TRIALS, left_out, not_judged, of_papers, trial
+from .trials import CORE, FEW_MUTANTS, TRIALS, left_out, not_judged, of_papers, trial
 
 FEW, FEW_BUILDERS = 8, 3  # mutants of each witness and of its builder in a quick run
 MOST_WEIGHTS, MOST = 40, 80  # of each change of one witness, evenly spread
@@ -54,8 +54,7 @@ def run(
     quick: the core witnesses, if none are named, only a few mutants of each, evenly spread, and
     nothing in Coq. workers: processes; as many as cores, but one for a quick run, if not given.
     """
-    every = (name for name in (*TRIALS, *of_papers()) if name not in SLOW)
-    chosen = list(names or (CORE if quick else every))
+    chosen = list(names or (CORE if quick else (*TRIALS, *of_papers())))
     workers = workers or (1 if quick else os.cpu_count() or 1)
     tasks: list[Task] = []
     for name in chosen:
@@ -85,7 +84,7 @@ def run(
         "weights": mutants.WEIGHTS,
         "sampled": SAMPLED,
         "witnesses": made,
-        "not judged": not_judged() | left_out() | SLOW,
+        "not judged": not_judged() | left_out(),
         "shares": shares(made),
         "missed": missed(made),
         "versions": versions(),
