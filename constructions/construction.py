@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from proofs import references
 from proofs.formula import rename
-from proofs.layer import Layer, Readout
+from proofs.layer import Holds, Layer, Readout
 from proofs.prompt import X_ALONE, Fields
 from proofs.vocabulary import Form
 
@@ -70,11 +70,14 @@ class Parts:
         """The layer as that of step k."""
         given = self.names(k) if callable(self.names) else self.names
         names = tuple((letter, name.replace("{k}", str(k))) for letter, name in given.items())
-        holds = tuple(
-            replace(held, expression=_renamed(held.expression.replace("{k}", str(k)), names))
-            for held in layer.holds
-        )
-        return replace(layer, name=layer.name.replace("{k}", str(k)), holds=holds)
+
+        def of_step(held: Holds) -> Holds:
+            text = _renamed(held.expression.replace("{k}", str(k)), names)
+            return held if text == held.expression else replace(held, expression=text)
+
+        name, holds = layer.name.replace("{k}", str(k)), tuple(map(of_step, layer.holds))
+        same = name == layer.name and holds == layer.holds
+        return layer if same else replace(layer, name=name, holds=holds)
 
     def each_layer(self, change: Callable[[Layer], Layer]) -> Parts:
         """The same with every layer changed."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain, product
 from typing import Any, TypeAlias
 
@@ -514,29 +514,48 @@ def blocks(layers: Iterable[Layer]) -> Iterator[Block]:
                 yield from slots or ()
 
 
+Values: TypeAlias = tuple[tuple[Any, Any], ...]
+
+
 def substituted(
     layer: Layer, at: Mapping[Any, Any], matrices: Mapping[Any, Any] | None = None
 ) -> Layer:
-    """The layer with values for letters; blocks, and an MLP, that come to nothing are dropped."""
+    """The layer with values for letters; blocks, and an MLP, that come to nothing are dropped.
 
-    def value(block: Block) -> Block:
-        matrix = (matrices or {}).get(block.matrix, block.matrix)
-        return replace(block, coefficient=_value(block.coefficient, at), matrix=matrix)
-
-    def put(slots: SlotMap) -> SlotMap:
-        return slot_map(*map(value, slots))
-
-    def head(one: Head) -> Head:
-        return replace(one, query=put(one.query), key=put(one.key), value=put(one.value))
-
-    mlp: MLP | None = None
-    if layer.mlp is not None:
-        outer = put(layer.mlp.outer).without_zeros()
-        inner, gate = (m and put(m) for m in (layer.mlp.inner, layer.mlp.gate))
-        mlp = replace(layer.mlp, outer=outer, inner=inner, gate=gate) if outer else None
+    A head or MLP that layers have in common is one afterwards as well: it is made and checked once.
+    """
+    values = tuple(at.items()), tuple((matrices or {}).items())
+    heads = tuple(_in_head(one, *values) for one in layer.heads)
+    mlp = layer.mlp and _in_mlp(layer.mlp, *values)
     norm = layer.norm if mlp is not None else False
-    made = replace(layer, heads=tuple(head(one) for one in layer.heads), mlp=mlp, norm=norm)
+    made = replace(layer, heads=heads, mlp=mlp, norm=norm)
     return made.with_numbers(lambda number: _value(number, at))
+
+
+@lru_cache(maxsize=1024)
+def _in_head(one: Head, letters: Values, matrices: Values) -> Head:
+    query, key, value = (_in(slots, letters, matrices) for slots in (one.query, one.key, one.value))
+    return replace(one, query=query, key=key, value=value)
+
+
+@lru_cache(maxsize=1024)
+def _in_mlp(one: MLP, letters: Values, matrices: Values) -> MLP | None:
+    outer = _in(one.outer, letters, matrices).without_zeros()
+    inner, gate = (slots and _in(slots, letters, matrices) for slots in (one.inner, one.gate))
+    return replace(one, outer=outer, inner=inner, gate=gate) if outer else None
+
+
+def _in(slots: SlotMap, letters: Values, matrices: Values) -> SlotMap:
+    at, known = dict(letters), dict(matrices)
+    made = (
+        replace(
+            block,
+            coefficient=_value(block.coefficient, at),
+            matrix=known.get(block.matrix, block.matrix),
+        )
+        for block in slots
+    )
+    return slot_map(*made)
 
 
 def _value(coefficient: Any, at: Mapping[Any, Any]) -> Any:

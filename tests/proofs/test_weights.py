@@ -184,3 +184,11 @@ def test_a_template_whose_layer_changes_another_slot_is_not_proved():
     argument = Argument()
     replace(STEP, layers=(replace(layer, mlp=also_y),)).argue(argument, {})
     assert argument.failed is not None and "y is left alone" in argument.failed
+
+
+def test_a_part_that_layers_have_in_common_is_one_part_of_the_witness():
+    made = constructions.build("sherman_morrison", d=3, examples=4, ridge=1)
+    renewing = {id(layer.mlp) for layer in made.layer_list if layer.name.startswith("update")}
+    assert len(renewing) == 1
+    other = constructions.build("sherman_morrison", d=2, examples=4, ridge=1)
+    assert other.layer_list[1].mlp.letters != made.layer_list[1].mlp.letters
