@@ -1,7 +1,7 @@
 """A construction: one value that knows an algorithm's layers, parameters, reference and region.
 
-    @construction(steps="iterations", parameters={…}, reference=references.newton, …)
-    def newton(iterations, alpha, attention, prompt) -> Parts: …
+    @construction(parameters={…}, proved=(…), region="alpha < 2/top**2", …)
+    def newton(alpha, attention, prompt) -> Parts: …
 
 The decorated function says what the transformer is made of: a start, a step that is repeated, an
 end. The dimension d stays a letter; calling the construction puts it in and gives the witness.
@@ -13,14 +13,16 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from proofs import references
 from proofs.formula import rename
-from proofs.layer import Layer, Readout
+from proofs.layer import Holds, Layer, Readout
 from proofs.prompt import X_ALONE, Fields
 from proofs.vocabulary import Form
 
-from .parameters import Parameter, with_dimension
+from .parameters import Parameter, Whole, with_dimension
 from .witness import Witness
 
 if TYPE_CHECKING:
@@ -49,6 +51,13 @@ class Parts:
     also: tuple[tuple[str, str], ...] = ()
     form: Form = "joint"
 
+    @classmethod
+    def of(cls, proved: Induction, readout: Readout, **parameters: Any) -> Parts:
+        """Those of an induction, numbers (or letters) put in for its parameters."""
+        parts = proved.parts()
+        start, step, end = (tuple(chain(*(one.at(**parameters) for one in part))) for part in parts)
+        return cls(proved.stage, readout, start, step, end, proved.names)
+
     def layers(self, steps: int) -> tuple[Layer, ...]:
         """All layers, the step taken `steps` times."""
         made = [self.numbered(layer, 0) for layer in self.start]
@@ -61,11 +70,14 @@ class Parts:
         """The layer as that of step k."""
         given = self.names(k) if callable(self.names) else self.names
         names = tuple((letter, name.replace("{k}", str(k))) for letter, name in given.items())
-        holds = tuple(
-            replace(held, expression=_renamed(held.expression.replace("{k}", str(k)), names))
-            for held in layer.holds
-        )
-        return replace(layer, name=layer.name.replace("{k}", str(k)), holds=holds)
+
+        def of_step(held: Holds) -> Holds:
+            text = _renamed(held.expression.replace("{k}", str(k)), names)
+            return held if text == held.expression else replace(held, expression=text)
+
+        name, holds = layer.name.replace("{k}", str(k)), tuple(map(of_step, layer.holds))
+        same = name == layer.name and holds == layer.holds
+        return layer if same else replace(layer, name=name, holds=holds)
 
     def each_layer(self, change: Callable[[Layer], Layer]) -> Parts:
         """The same with every layer changed."""
@@ -91,30 +103,16 @@ def _renamed(text: str, names: tuple[tuple[str, str], ...]) -> str:
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a choice of parameters computes and takes, in d, n examples and k steps.
-
-    takes: {"layers": "k + 2", …}; one that begins with "<=" is a bound. paper: what a paper takes
-    for it. Without words it is checked, and shown in no table.
-    """
-
-    computes: str
-    takes: Mapping[str, str]
-    paper: str = ""
-    choice: Values = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Construction:
     """An algorithm as a transformer. Called with its parameters it gives the witness.
 
-    steps: the parameter that counts how often the step is taken, or a function of the values.
-    reference: (parameters) -> definitions and prediction, from proofs.references; None where the
-    language of formulas cannot say them. region: where it converges, "alpha < 2/top**2", in the
-    largest eigenvalue `top` of S = X^T X, the number n of examples and the parameters; "" where
-    nothing is known. left: what is left of the error in the direction of an eigenvalue s. Both may
-    be functions of the values that give the text. suited: {parameter: value for data} in top, the
-    smallest eigenvalue `least` that is not 0, and n.
+    steps: the parameter that counts how often the step is taken, the first whole number if none is
+    named; or a function of the values. reference: (parameters) -> definitions and prediction, by
+    default its namesake in proofs.references; None where formulas cannot say them. region: where it
+    converges, "alpha < 2/top**2", in the largest eigenvalue `top` of S = X^T X, the number n of
+    examples and the parameters; "" where nothing is known. left: what is left of the error in the
+    direction of an eigenvalue s. Both may be functions of the values that give the text. suited:
+    {parameter: value for data} in top, the smallest eigenvalue `least` that is not 0, and n.
 
     tends_to: the limit of its algorithm, by its name in verify.tables.limits, with its strength, a
     formula in the parameters and n, where it has one: "ridge: noise/prior"; of the values, or not.
@@ -122,10 +120,12 @@ class Construction:
     fields: the parts of x that its prompts have, or of the values which; targets: how many numbers
     a y, both as in Prompt. sample: of the values, and a seed, X, y and queries that are one of its
     prompts, where not every one of such parts is. outputs: (low, high) where targets have to lie.
-    states: the claim in LaTeX, equals: the independent reference, by its name in verify.algorithms
-    or itself: (X, y, queries, parameters) -> predictions.
+    states: the claim in LaTeX, by default what is proved last. equals: the independent reference,
+    by its name in verify.algorithms or itself: (X, y, queries, parameters) -> predictions.
     claim: that of a paper which speaks of it, by its id, where it states none.
-    costs: of the defaults first, then of other choices of parameters.
+    computes: its line in the table of costs, without which it has none; lines of other choices are
+    those of OneOf. paper: what a paper takes for it; "k + 8 layers, O(d) units" is a promise that
+    its claim is held to.
     outside_calculus: it has activations, or attention, that cannot be run in letters; or, of the
     values, whether it has.
     related: ids of theorems about it that are no theorems of its layers. expand: letters for the
@@ -150,7 +150,8 @@ class Construction:
     proved: tuple[Template | Induction | Theorem, ...] = ()
     states: str = ""
     equals: str | Callable[..., Any] = ""
-    costs: tuple[Cost, ...] = ()
+    computes: str = ""
+    paper: str = ""
     related: tuple[str, ...] = ()
     expand: bool = False
     outside_calculus: bool | Callable[[Values], bool] = False
@@ -286,8 +287,15 @@ def construction(
     """
 
     def decorate(parts: Callable[..., Parts | Witness]) -> Construction:
-        whole = with_dimension(parameters)
-        made = Construction(name=parts.__name__, parts=parts, parameters=whole, **fields)
+        name = parts.__name__
+        said: dict[str, Any] = {"reference": getattr(references, name, None)} | fields
+        if "steps" not in fields:
+            whole = (k for k, kind in parameters.items() if k != "d" and isinstance(kind, Whole))
+            said["steps"] = next(whole)
+        if "states" not in fields and fields.get("proved"):
+            said["states"] = fields["proved"][-1].statement
+        known = with_dimension(parameters)
+        made = Construction(name=name, parts=parts, parameters=known, **said)
         REGISTERED[made.name] = made
         return made
 

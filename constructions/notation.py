@@ -8,7 +8,7 @@ from proofs.layer import MLP, Head, Holds, Layer, Readout
 from proofs.slotmap import Block, SlotMap, slot_map
 from proofs.stream import layout
 
-from .construction import Cost, Parts, construction
+from .construction import Parts, construction
 from .parameters import (
     Examples,
     Matrix,
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = [
     "MLP",
     "Block",
-    "Cost",
     "Examples",
     "Gauge",
     "Head",

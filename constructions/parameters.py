@@ -144,9 +144,20 @@ class NumberPerStep(Number):
 
 @dataclass(frozen=True, kw_only=True)
 class OneOf(Parameter):
-    """One of some words (or small whole numbers)."""
+    """One of some words (or small whole numbers).
 
-    of: tuple[Any, ...]
+    Given as {word: what the construction computes with it}, where the table of costs has a line for
+    it, the first word is the default.
+    """
+
+    of: Any
+    computes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.of, Mapping):
+            object.__setattr__(self, "computes", tuple(self.of.values()))
+            object.__setattr__(self, "default", next(iter(self.of)))
+        object.__setattr__(self, "of", tuple(self.of))
 
     @property
     def words(self) -> str:

@@ -242,6 +242,30 @@ def in_letters(text: str) -> Any:
     return evaluate(text, Names({}, letter), arithmetic)[0]
 
 
+def latex(formula: str | Tree, new: Mapping[str, str] | None = None) -> str:
+    """The formula in LaTeX, as it was written; names are said as `new` has them."""
+    from sympy import Symbol
+    from sympy import latex as printed
+
+    def closed(value: tuple[int, str], level: int) -> str:
+        """In parentheses unless it binds as closely: sums 0, products 1, all else 2."""
+        return value[1] if value[0] >= level else rf"\left({value[1]}\right)"
+
+    signs: dict[str, Callable[..., tuple[int, str]]] = {
+        "number": lambda value: (2, str(value)),
+        "+": lambda a, b: (0, f"{a[1]} + {b[1]}"),
+        "-": lambda a, b: (0, f"{a[1]} - {closed(b, 1)}"),
+        "*": lambda a, b: (1, f"{closed(a, 1)} {closed(b, 1)}"),
+        "/": lambda a, b: (2, rf"\frac{{{a[1]}}}{{{b[1]}}}"),
+        "neg": lambda a: (0, f"-{closed(a, 1)}"),
+        "T": lambda a: (2, rf"{closed(a, 2)}^\top"),
+        "relu": lambda a: (2, rf"\mathrm{{relu}}({a[1]})"),
+    }
+    said = {"x_t": "x_t", "y_t": "y_t", **(new or {})}
+    named = Names({k: (2, v) for k, v in said.items()}, lambda k: (2, printed(Symbol(k))))
+    return evaluate(formula, named, signs)[1]
+
+
 def to_json(formula: str | Tree) -> Any:
     """A formula as JSON: a number, a name, or ["*", "M1", "x_t"], ["T", "X"], ["relu", "w"]."""
     arithmetic = Names({"number": PYTHON["number"]}, lambda sign: lambda *of: [sign, *of])

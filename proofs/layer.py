@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from proofs.exact import Exact, exact, is_symbolic
@@ -117,15 +118,20 @@ class MLP:
         object.__setattr__(self, "outer", self.outer.without_zeros())
 
     def at(self, d: int) -> MLP:
-        """The same for inputs of dimension d."""
-        letters = tuple((name, d if size == DIMENSION else size) for name, size in self.letters)
-        return self if letters == self.letters else replace(self, letters=letters)
+        """The same for inputs of dimension d; one object for the layers that have it in common."""
+        return _sized(self, d)
 
     def hidden(self, stream: Layout) -> Layout:
         """Layout of the hidden units."""
         if self.inner is None:
             return stream
         return self.inner.features(stream, dict(self.letters))
+
+
+@lru_cache(maxsize=1024)
+def _sized(mlp: MLP, d: int) -> MLP:
+    letters = tuple((name, d if size == DIMENSION else size) for name, size in mlp.letters)
+    return mlp if letters == mlp.letters else replace(mlp, letters=letters)
 
 
 @dataclass(frozen=True)
@@ -270,10 +276,12 @@ class Layer:
                 mask=head.mask and head.mask.mapped(number),
                 mix=head.mix and head.mix.mapped(number),
             )
+            if head.mask is not None or head.mix is not None
+            else head
             for head in self.heads
         )
         norms: dict[str, Any] = {place: one.mapped(number) for place, one in self.norms().items()}
-        return replace(self, heads=heads, **norms)
+        return replace(self, heads=heads, **norms) if norms or heads != self.heads else self
 
     @property
     def before_mlp(self) -> Norm | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import chain, product
 from types import MappingProxyType
 from typing import Any
 
@@ -163,20 +163,23 @@ def solve(
 
     The representative is taken at the gauges' values. `charts` are further sets of
     unknowns that can serve as non-zero free parameters; with them the families are all
-    solutions: that none exists where every chart has an unknown equal to zero is proved by
+    solutions: that none exists where every chart with one has an unknown equal to zero is proved by
     Gröbner bases. Raises NoSolutionError when there is no solution, when one may exist
     outside the charts, or when something is left undetermined.
     """
     free = [g.symbol for g in gauge]
     own = [g.symbol for g in gauge if g.nonzero]
-    for outside in product(own, *charts) if own else ():
+    elsewhere = {
+        tuple(c): branches(conditions, [u for u in unknowns if u not in c]) for c in charts
+    }
+    inhabited = [chart for chart, found in elsewhere.items() if found]
+    for outside in product(own, *inhabited) if own else ():
         if not impossible([*conditions, *outside], unknowns):
             raise NoSolutionError(f"{name}: {outside} may be zero together")
     solved = branches(conditions, [u for u in unknowns if u not in free])
     if not solved:
         raise NoSolutionError(f"{name}: {statement} has no solution in this ansatz")
-    for chart in charts:
-        solved = solved + branches(conditions, [u for u in unknowns if u not in chart])
+    solved += chain(*elsewhere.values())
     families = tuple(
         MappingProxyType({u: sympy.factor(b.get(u, u)) for u in unknowns}) for b in solved
     )

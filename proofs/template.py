@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from itertools import chain
+from functools import cached_property, lru_cache
+from itertools import chain, product
 from typing import Any, TypeAlias
 
 import sympy
@@ -24,6 +24,7 @@ from proofs.calculus.run import Run
 from proofs.calculus.scope import plain
 from proofs.calculus.tokens import Group, ones
 from proofs.exact import exact
+from proofs.formula import latex, names
 from proofs.layer import MLP, Head, Holds, Layer
 from proofs.prompt import Prompt
 from proofs.prove_witness import Scope, rows_of
@@ -91,21 +92,22 @@ class Template:
     examples, p_t. `becomes` says what the letters are after the layers (then `after` is `before` if
     it is not given), `inverse_grows` that such a letter is the inverse of its inverse before plus
     this. `let` names further formulas. `fix` are weights that stay free: the value that is taken,
-    and why any other does as well. `tokens` as in `Holds`. Alone, the theorem `assumes` what an
-    induction shows; `also` states what the statement needs besides. Without layers it speaks of the
-    embedding. Layers that another template solves are given by a function.
+    and why any other does as well; where none is named, `normalised`. `tokens` as in `Holds`.
+    Alone, the theorem `assumes` what an induction shows; `also` states what the statement needs
+    besides. Without layers it speaks of the embedding. Layers that another template solves are
+    given by a function. `states` is the theorem in LaTeX, read off all this where none is given.
     """
 
     name: str
-    statement: str
     stage: Stage
     layers: tuple[Layer, ...] | Callable[[], tuple[Layer, ...]]
+    states: str = ""
     before: Held = field(default_factory=dict)
     after: Held = field(default_factory=dict)
     becomes: Mapping[str, str] = field(default_factory=dict)
     inverse_grows: Mapping[str, str] = field(default_factory=dict)
     let: Mapping[str, str] = field(default_factory=dict)
-    fix: tuple[Gauge, ...] = ()
+    fix: tuple[Gauge, ...] | None = None
     letters: Mapping[str, str] = field(default_factory=dict)
     parameters: tuple[str, ...] = ()
     tokens: str | int = "all"
@@ -157,9 +159,43 @@ class Template:
             self.statement,
             self.unknowns,
             self.conditions,
-            self.fix,
-            charts=self.charts,
+            self.normalised if self.fix is None else self.fix,
+            charts=self.charts or (self.exchanged if self.fix is None else ()),
         )
+
+    @cached_property
+    def normalised(self) -> tuple[Gauge, ...]:
+        """First letter of a query and of a key as 1, where letters of the value take up its scale.
+
+        That holds of every linear head whose value and query (or key) are letters throughout.
+        """
+        made = {}
+        for query, key in self._scales:
+            for own, reason in ((query, QUERY_SCALE), (key, KEY_SCALE)):
+                if own:
+                    made[own[0]] = Gauge(own[0], sympy.Integer(1), reason)
+        return tuple(made.values())
+
+    @cached_property
+    def exchanged(self) -> tuple[tuple[sympy.Symbol, ...], ...]:
+        """Every other pair of a query's and a key's letter, that might be the free one."""
+        pairs = (pair for own in self._scales for pair in list(product(*own))[1:])
+        return tuple(pairs)
+
+    @cached_property
+    def _scales(self) -> tuple[tuple[tuple[sympy.Symbol, ...], ...], ...]:
+        """Letters of (query, key) of each head that scale freely; none of either that does not."""
+        found = []
+        for head in chain(*(layer.heads for layer in self.with_letters)):
+            query, key, value = map(self._own, (head.query, head.key, head.value))
+            if head.attention == "linear" and value:
+                found.append((query, key))
+        return tuple(found)
+
+    def _own(self, slots: SlotMap) -> tuple[sympy.Symbol, ...]:
+        """The letters of its blocks; none where one of them is no letter of a weight."""
+        found = tuple(block.coefficient for block in slots)
+        return found if set(found) <= set(self.unknowns) else ()
 
     @property
     def weights(self) -> Mapping[str, Any]:
@@ -190,6 +226,39 @@ class Template:
     def solved(self) -> tuple[Layer, ...]:
         """The layers with the solved weights."""
         return self.with_weights(self.weights)
+
+    @property
+    def statement(self) -> str:
+        """The theorem in LaTeX: "t_t = T x_t ↦ t_t = T' x_t, T' = 2T - TST, every symmetric T"."""
+        if self.states:
+            return self.states
+        new = {name: f"{name}'" for name in self.becomes}
+        made = _listed([*self.changes(new), *self.recurrence({}, new)])
+        entered = [one for one in self._holds(self.before) if one.expression != f"{one.slot}_t"]
+        if not entered:
+            return made
+        spoken_of = set().union(*(names(one.expression) for one in entered))
+        kinds = [
+            rf"\quad\text{{for every {kind} }} {latex(name)}"
+            for name, kind in self.letters.items()
+            if name in spoken_of
+        ]
+        return rf"{_listed(map(_said, entered))} \;\mapsto\; {made}{''.join(kinds)}"
+
+    def changes(self, new: Mapping[str, str]) -> list[str]:
+        """What the slots hold after it and did not before, in the `new` names of its letters."""
+        kept = [] if self.becomes else self._holds(self.before)
+        made = [one for one in self.leaves if one not in kept and one.expression != f"{one.slot}_t"]
+        used = set().union(*(names(one.expression) for one in made))
+        let = {name: text for name, text in self.let.items() if name in used}
+        return [
+            *(_said(one, new) for one in made),
+            *(f"{latex(name, new)} = {latex(text, new)}" for name, text in let.items()),
+        ]
+
+    def recurrence(self, old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+        """What its letters become, by their `new` names, in terms of the `old` ones."""
+        return [f"{latex(name, new)} = {latex(text, old)}" for name, text in self.becomes.items()]
 
     # -- what they do -------------------------------------------------------------------------
 
@@ -319,15 +388,55 @@ class Template:
 class Induction:
     """Templates one after the other, such as a start, a step for any value before it, an end.
 
-    `templates` by the names that their weights have here, "step.value". `also` states what the
-    induction needs besides.
+    `templates` by the names that their weights have here, "step.value". `names` say what their
+    letters are after step k: {"T": "M{k}"}. `also` states what the induction needs besides.
+    `states` is the theorem in LaTeX, read off the templates where none is given.
     """
 
     name: str
-    statement: str
-    templates: Mapping[str, Template]
+    templates: dict[str, Template]
+    states: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
     assumes: tuple[str, ...] = ()
     also: Also | None = None
+
+    @property
+    def stage(self) -> Stage:
+        """What all of them work on."""
+        return next(iter(self.templates.values())).stage
+
+    def parts(self) -> tuple[tuple[Template, ...], tuple[Template, ...], tuple[Template, ...]]:
+        """The templates before the step, the step, and those after it.
+
+        The step is what turns letters into others of the same kind, for any value of them.
+        """
+        before: list[Template] = []
+        step: list[Template] = []
+        after: list[Template] = []
+        for template in self.templates.values():
+            if template.becomes and template.before:
+                step.append(template)
+            else:
+                (after if step else before).append(template)
+        return tuple(before), tuple(step), tuple(after)
+
+    @property
+    def statement(self) -> str:
+        """The theorem in LaTeX: "k + 1 layers: t_t = M_k x_t, M_0 = αS, M_{k+1} = …"."""
+        if self.states:
+            return self.states
+        before, step, after = self.parts()
+        once, often = (
+            sum(len(one.with_letters) for one in part) for part in (before + after, step)
+        )
+        at = {
+            k: {n: _indexed(text, k) for n, text in self.names.items()} for k in ("0", "k", "k+1")
+        }
+        made = (after or step)[-1].changes(at["k"])
+        made += chain(*(one.recurrence({}, at["0"]) for one in before))
+        made += chain(*(one.recurrence(at["k"], at["k+1"]) for one in step))
+        layers = f"{often} k"[2 * (often == 1) :] + f" + {once}" * bool(once)
+        return rf"{layers} \text{{ layers: }} {_listed(made)}\quad\text{{for every }} k, n, d"
 
     def argue(
         self, argument: Argument, weights: Mapping[str, Any], at: Mapping[Any, Any] | None = None
@@ -355,6 +464,19 @@ class Induction:
         return Theorem(
             self.name, claims, self.statement, "induction on k", self.argue, self.weights
         )
+
+
+def _said(held: Holds, new: Mapping[str, str] | None = None) -> str:
+    return f"{latex(held.slot)}_t = {latex(held.expression, new)}"
+
+
+def _listed(said: Iterable[str]) -> str:
+    return r",\ ".join(said)
+
+
+def _indexed(name: str, k: str) -> str:
+    """ "M{k}" as LaTeX has it: M_k, M_0, M_{k+1}."""
+    return name.replace("{k}", f"_{k}" if len(k) == 1 else f"_{{{k}}}")
 
 
 # -- letters in layers ------------------------------------------------------------------------
@@ -392,29 +514,48 @@ def blocks(layers: Iterable[Layer]) -> Iterator[Block]:
                 yield from slots or ()
 
 
+Values: TypeAlias = tuple[tuple[Any, Any], ...]
+
+
 def substituted(
     layer: Layer, at: Mapping[Any, Any], matrices: Mapping[Any, Any] | None = None
 ) -> Layer:
-    """The layer with values for letters; blocks, and an MLP, that come to nothing are dropped."""
+    """The layer with values for letters; blocks, and an MLP, that come to nothing are dropped.
 
-    def value(block: Block) -> Block:
-        matrix = (matrices or {}).get(block.matrix, block.matrix)
-        return replace(block, coefficient=_value(block.coefficient, at), matrix=matrix)
-
-    def put(slots: SlotMap) -> SlotMap:
-        return slot_map(*map(value, slots))
-
-    def head(one: Head) -> Head:
-        return replace(one, query=put(one.query), key=put(one.key), value=put(one.value))
-
-    mlp: MLP | None = None
-    if layer.mlp is not None:
-        outer = put(layer.mlp.outer).without_zeros()
-        inner, gate = (m and put(m) for m in (layer.mlp.inner, layer.mlp.gate))
-        mlp = replace(layer.mlp, outer=outer, inner=inner, gate=gate) if outer else None
+    A head or MLP that layers have in common is one afterwards as well: it is made and checked once.
+    """
+    values = tuple(at.items()), tuple((matrices or {}).items())
+    heads = tuple(_in_head(one, *values) for one in layer.heads)
+    mlp = layer.mlp and _in_mlp(layer.mlp, *values)
     norm = layer.norm if mlp is not None else False
-    made = replace(layer, heads=tuple(head(one) for one in layer.heads), mlp=mlp, norm=norm)
+    made = replace(layer, heads=heads, mlp=mlp, norm=norm)
     return made.with_numbers(lambda number: _value(number, at))
+
+
+@lru_cache(maxsize=1024)
+def _in_head(one: Head, letters: Values, matrices: Values) -> Head:
+    query, key, value = (_in(slots, letters, matrices) for slots in (one.query, one.key, one.value))
+    return replace(one, query=query, key=key, value=value)
+
+
+@lru_cache(maxsize=1024)
+def _in_mlp(one: MLP, letters: Values, matrices: Values) -> MLP | None:
+    outer = _in(one.outer, letters, matrices).without_zeros()
+    inner, gate = (slots and _in(slots, letters, matrices) for slots in (one.inner, one.gate))
+    return replace(one, outer=outer, inner=inner, gate=gate) if outer else None
+
+
+def _in(slots: SlotMap, letters: Values, matrices: Values) -> SlotMap:
+    at, known = dict(letters), dict(matrices)
+    made = (
+        replace(
+            block,
+            coefficient=_value(block.coefficient, at),
+            matrix=known.get(block.matrix, block.matrix),
+        )
+        for block in slots
+    )
+    return slot_map(*made)
 
 
 def _value(coefficient: Any, at: Mapping[Any, Any]) -> Any:

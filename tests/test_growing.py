@@ -39,13 +39,12 @@ query, key, value = n.letters("query key value")
 moment = n.head("moment", {"x": query}, {"x": key}, {"p": {"y": value}})
 LAYER = n.Template(
     "toy_moment.layer",
-    r"p_t = \sigma (X^\top y)^\top x_t",
     n.stage({"x": "x", "y": "y"}, x="d", y="", p=""),
     (n.Layer("moment", (moment,)),),
+    r"p_t = \sigma (X^\top y)^\top x_t",
     before={"x": "x_t"},
     after={"x": "x_t", "p": "scale*y.T*X*x_t"},
     parameters=("scale",),
-    fix=n.scaled(query, key),
 )
 
 
@@ -63,7 +62,7 @@ def algorithm(X: Any, y: Any, queries: Any, scale: Any) -> Any:
     reference=moment_of,
     equals=algorithm,
     states=r"x^\top X^\top y",
-    costs=(n.Cost("a moment", {"layers": "1", "width": "d + 2", "heads": "1"}),),
+    computes="a moment",
     proved=(LAYER,),
     source="a toy",
 )
@@ -151,7 +150,7 @@ def test_a_wrong_layer_of_it_is_seen(toy):
 
 def test_a_construction_without_an_algorithm_breaks_its_own_claim_alone(toy, capsys):
     plain = constructions.get("toy_moment")
-    construction.REGISTERED["toy_alone"] = replace(plain, name="toy_alone", equals="", costs=())
+    construction.REGISTERED["toy_alone"] = replace(plain, name="toy_alone", equals="", computes="")
     try:
         assert main(("check", "toy_alone", "toy_moment", "--quick")) == 1
         said = " ".join(capsys.readouterr().out.split())

@@ -1,6 +1,7 @@
 """The solved weights: values, freedom, and which ansätze have no solution."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -9,8 +10,11 @@ import sympy
 
 import constructions
 from constructions.algorithms.descent import gradient_descent as descent
+from constructions.algorithms.inverse import newton
 from proofs import solve as ansatz
 from proofs.argument import Argument
+from proofs.formula import latex
+from proofs.slotmap import slot_map
 from proofs.solve import Gauge, NoSolutionError, impossible
 from proofs.template import Induction, Template
 from proofs.weights import relu
@@ -68,6 +72,44 @@ def test_newton_has_exactly_two_families_with_query_and_key_exchanged():
     query, query_x, key, key_t = sympy.symbols("query query_x key key_t")
     assert on_t[query_x] == on_t[key_t] == 0
     assert on_x[query] == on_x[key] == 0
+
+
+def test_a_template_that_names_no_free_weight_has_query_and_key_at_one():
+    solution = TEMPLATES["newton.iteration"].solution
+    query, key = sympy.symbols("query key")
+    assert {gauge.symbol: gauge.value for gauge in solution.gauge} == {query: 1, key: 1}
+
+
+def test_a_head_whose_value_is_fixed_has_no_scale_to_choose():
+    (layer,) = TEMPLATES["newton.initial"].with_letters
+    (head,) = layer.heads
+    fixed = replace(head, value=slot_map(("t", "x", 3)))
+    assert not replace(
+        TEMPLATES["newton.initial"], layers=(replace(layer, heads=(fixed,)),)
+    ).normalised
+
+
+def test_an_induction_says_what_its_templates_hold_and_become():
+    assert newton.PREDICTION.statement == (
+        r"k + 2 \text{ layers: } p_t = w_k^\top x_t,\ w_k = M_k X^\top y,\ M_0 = \alpha S,\ "
+        r"M_{k+1} = 2 M_k - M_k S M_k\quad\text{for every } k, n, d"
+    )
+    another = replace(newton.STEP, becomes={"T": "3*T"})
+    changed = newton.PREDICTION.templates | {"iteration": another}
+    assert r"M_{k+1} = 3 M_k\quad" in replace(newton.PREDICTION, templates=changed).statement
+    assert newton.STEP.statement == (
+        r"t_t = T x_t \;\mapsto\; t_t = T' x_t,\ T' = 2 T - T S T\quad\text{for every symmetric } T"
+    )
+
+
+@pytest.mark.parametrize(("formula", "said"), [
+    ("(a + b)*(c - d)", r"\left(a + b\right) \left(c - d\right)"),
+    ("a - (b - c)", r"a - \left(b - c\right)"), ("(a*b).T", r"\left(a b\right)^\top"),
+    ("-(a + b)/2", r"\frac{-\left(a + b\right)}{2}"),
+    ("relu(alpha - w1)", r"\mathrm{relu}(\alpha - w_{1})"), ("a*(-b)", r"a \left(-b\right)"),
+])  # fmt: skip
+def test_a_formula_in_latex_keeps_its_parentheses(formula, said):
+    assert latex(formula) == said
 
 
 def test_third_order_needs_one_head():
@@ -134,8 +176,6 @@ def test_the_hat_is_one_at_zero_only():
 
 
 def test_a_template_whose_layer_changes_another_slot_is_not_proved():
-    from dataclasses import replace
-
     from constructions.algorithms.inverse.newton import STEP
     from constructions.notation import linear_mlp
 
@@ -144,3 +184,11 @@ def test_a_template_whose_layer_changes_another_slot_is_not_proved():
     argument = Argument()
     replace(STEP, layers=(replace(layer, mlp=also_y),)).argue(argument, {})
     assert argument.failed is not None and "y is left alone" in argument.failed
+
+
+def test_a_part_that_layers_have_in_common_is_one_part_of_the_witness():
+    made = constructions.build("sherman_morrison", d=3, examples=4, ridge=1)
+    renewing = {id(layer.mlp) for layer in made.layer_list if layer.name.startswith("update")}
+    assert len(renewing) == 1
+    other = constructions.build("sherman_morrison", d=2, examples=4, ridge=1)
+    assert other.layer_list[1].mlp.letters != made.layer_list[1].mlp.letters

@@ -1,11 +1,13 @@
-"""The table of costs: what constructions state is what is counted, and fits are exact."""
+"""The table of costs is counted, its fits are exact, and claims are held to what papers take."""
 
 from __future__ import annotations
 
 import pytest
 
 import constructions
-from verify.checks.resources import fit, value
+from constructions.parameters import OneOf
+from verify.checks.resources import counts, fit, promised, value
+from verify.claim import Budget, Promise
 from verify.quality import resources_table
 from verify.quality.resources_table import QUANTITIES, costs, markdown, rows
 
@@ -25,6 +27,39 @@ def test_every_row_has_formulas_that_its_counts_have(row):
 
 def test_every_construction_has_a_row_but_the_one_that_is_a_part_of_others():
     assert {*constructions.names()} - {row.construction for row in ROWS} == {"gelu_product"}
+
+
+def test_what_a_paper_takes_is_read_from_its_words():
+    said = promised("fu2023, theorem 5.1: k + 8 layers of two heads, 2 d + 1 or O(d^2) units")
+    assert said == (
+        Promise("layers", "k + 8", "<="),
+        Promise("heads", "2", "<="),
+        Promise("width", "d**2", "O"),
+    )
+    assert promised("akyurek2022, theorem 2: above") == ()
+
+
+@pytest.mark.parametrize("paper", ["k + 1 layers", "O(1) layers", "2 d units", "O(1) units"])
+def test_a_construction_that_takes_more_than_its_paper_is_refuted(paper):
+    newton = constructions.get("newton")
+    sizes = [{"d": d, "iterations": k, "alpha": 1} for d in (1, 2, 3, 4) for k in (1, 2, 3, 4)]
+    found = counts(newton, promised(paper), lambda: sizes).run(Budget(cases=1))
+    assert not found.passed and "promised" in found.detail
+
+
+def test_a_count_that_is_no_polynomial_is_refuted():
+    def doubling(d: int, steps: int):
+        return constructions.build("gradient_descent", d=d, steps=2**steps, step_size=1)
+
+    sizes = [{"d": d, "steps": k} for d in (1, 2) for k in range(6)]
+    found = counts(doubling, (), lambda: sizes, "", ("layers",)).run(Budget(cases=1))
+    assert not found.passed and "layers is no polynomial" in found.detail
+
+
+def test_the_first_word_of_a_choice_that_says_what_each_computes_is_the_default():
+    choice = OneOf(of={"plain": "", "twice": "the same twice"})
+    assert choice.of == ("plain", "twice") and choice.default == "plain"
+    assert choice.computes == ("", "the same twice")
 
 
 def test_too_few_sizes_fit_nothing():

@@ -7,6 +7,7 @@ wrong form has no fit) and set against the paper's formula.
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import product
 from typing import Any
@@ -29,10 +30,12 @@ def counts(
     promises: Sequence[Promise],
     sizes: Callable[[], Sequence[Mapping[str, Any]]],
     of: str = "",
+    besides: Sequence[str] = (),
 ) -> CheckResult:
     """What make(**parameters) has at each size, against what is promised.
 
-    `of` says which of a claim's witnesses these are, where there are several.
+    `of` says which of a claim's witnesses these are, where there are several. `besides` are
+    quantities of which nothing need be promised: they have to be polynomials of the sizes.
     """
     which = f"{of}: " if of else ""
     given = list(sizes())
@@ -56,6 +59,14 @@ def counts(
                 cases=len(given),
             )
         details.append(describe(promise, points, counted))
+    for quantity in besides:
+        counted = [getattr(witness, quantity) for witness in witnesses]
+        fitted = fit(points, counted)
+        if fitted is None:
+            found = ", ".join(f"{n} at {told(at)}" for at, n in list(zip(points, counted))[:4])
+            raise Differs(f"{which}{quantity} is no polynomial of the sizes: {found}", {})
+        if all(promise.quantity != quantity for promise in promises):
+            details.append(f"{quantity} = {fitted}")
     return CheckResult(True, len(given), detail=which + "; ".join(details))
 
 
@@ -66,6 +77,22 @@ def variables(parameters: Mapping[str, Any], named: Collection[str] = ()) -> dic
         for name, value in parameters.items()
         if (name in named or name in VARIABLES) and isinstance(value, int)
     }
+
+
+PROMISED = re.compile(
+    r"(O\()?((?:one|two|three|[dnk\d])(?:[ +^]*[dnk\d])*)\)? (layer|unit|head)s?\b"
+)
+COUNTED = {"layer": "layers", "unit": "width", "head": "heads"}
+WORDS = {"one": "1", "two": "2", "three": "3"}
+
+
+def promised(text: str) -> tuple[Promise, ...]:
+    """ "k + 8 layers of two heads, O(d) units": at most so many, and so much growth."""
+    made = []
+    for order, said, of in PROMISED.findall(text):
+        formula = WORDS.get(said) or re.sub(r"(?<=[dnk\d]) (?=[dnk])", "*", said).replace("^", "**")
+        made.append(Promise(COUNTED[of], formula, "O" if order else "<="))
+    return tuple(made)
 
 
 def broken(

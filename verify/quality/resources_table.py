@@ -1,8 +1,4 @@
-"""What each construction costs: what it says, and what the papers' are counted to take.
-
-Layers, width and heads are the formulas that a construction states and its claim counts; the
-numbers of non-zero weights, and all of the papers' own, are fitted exactly to counted ones.
-"""
+"""What each construction costs: counted on the witnesses, and fitted exactly."""
 
 from __future__ import annotations
 
@@ -14,7 +10,7 @@ from typing import Any
 
 import constructions
 from constructions.construction import Construction
-from constructions.parameters import Examples, Rows, Whole
+from constructions.parameters import Examples, OneOf, Rows, Whole
 
 from ..checks.resources import fit, variables
 from ..report import tables
@@ -27,15 +23,13 @@ DIMENSIONS = (1, 2, 3, 4, 5)
 class Row:
     """One line of the table.
 
-    takes: what is stated, by quantity; what is not is fitted to the witnesses of `build` over
-    `sizes`. paper: what a paper takes for it.
+    It is fitted to the witnesses of `build` over `sizes`. paper: what a paper takes for it.
     """
 
     construction: str
     computes: str
     build: Callable[..., Any]
     sizes: Mapping[str, Sequence[Any]]
-    takes: Mapping[str, str]
     paper: str = ""
 
 
@@ -66,7 +60,6 @@ def papers() -> Iterator[Row]:
         "k Newton iterations from alpha S, repaired",
         theorem51,
         {"d": DIMENSIONS, "examples": four, "iterations": four},
-        {},
         "k + 8 layers, O(d) units",
     )
     chains = (
@@ -77,14 +70,13 @@ def papers() -> Iterator[Row]:
         made = constructions.get(f"akyurek2022_{theorem}")
         ridge = made.parameters["ridge"].example or 1
         sizes = {"d": DIMENSIONS, "examples": five, "ridge": (ridge,), **examples_of(made)}
-        yield Row(made.name, computes, made, sizes, {}, f"O(n) layers, {units}")
+        yield Row(made.name, computes, made, sizes, f"O(n) layers, {units}")
 
     yield Row(
         "subleq",
         "k commands of SUBLEQ, words and addresses of d bits",
         subleq,
         {"d": (2, 3, 4, 5, 6), "steps": four},
-        {},
         "giannou2023's code: 10 layers a command",
     )
 
@@ -99,21 +91,22 @@ def examples_of(made: Construction) -> dict[str, Sequence[Any]]:
 
 
 def ours() -> Iterator[Row]:
-    """Every construction that states its costs, for each choice that it names."""
+    """Every construction that says what it computes, with each word of which that is said."""
     for made in map(constructions.get, constructions.names()):
-        for cost in made.costs:
-            if cost.computes:
-                sizes = {"d": DIMENSIONS, **sizes_of(made)}
-                fixed = {name: (value,) for name, value in cost.choice.items()}
-                yield Row(
-                    made.name, cost.computes, made, sizes | fixed, dict(cost.takes), cost.paper
-                )
+        if made.computes:
+            sizes = {"d": DIMENSIONS, **sizes_of(made)}
+            yield Row(made.name, made.computes, made, sizes, made.paper)
+            choices = {k: v for k, v in made.parameters.items() if isinstance(v, OneOf)}
+            for name, kind in choices.items():
+                for word, computes in zip(kind.of, kind.computes):
+                    paper = made.paper if computes.startswith("the same") else ""
+                    if computes:
+                        yield Row(made.name, computes, made, sizes | {name: (word,)}, paper)
     yield Row(
         "spline_regression",
         "least squares on d + 2 quadratic B-splines of a number",
         splines,
         {"d": DIMENSIONS, "layers": (2, 3, 4, 5)},
-        {},
     )
 
 
@@ -146,10 +139,6 @@ def costs(row: Row) -> dict[str, str]:
     points = [variables(given) for given in sizes]
     made = {}
     for quantity in QUANTITIES:
-        stated = row.takes.get(quantity, "<=")
-        if not stated.startswith("<="):
-            made[quantity] = stated
-            continue
         counts = [getattr(witness, quantity) for witness in witnesses]
         found = fit(points, counts)
         if found is None:

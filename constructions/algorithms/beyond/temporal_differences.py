@@ -45,9 +45,9 @@ def _step(method: str) -> n.Template:
     )
     return n.Template(
         f"temporal_differences.{method}",
-        r"w' = w + \tfrac1n C \textstyle\sum_i \delta_i e_i,\ e_i = "
-        + {"td0": r"\phi_i", "residual": r"\phi_i - \gamma\phi'_i"}[method],
         STAGE,
+        states=r"w' = w + \tfrac1n C \textstyle\sum_i \delta_i e_i,\ e_i = "
+        + {"td0": r"\phi_i", "residual": r"\phi_i - \gamma\phi'_i"}[method],
         layers=(n.Layer("w_{k}", (head,)),),
         before={
             "phi": "phi_t",
@@ -69,25 +69,13 @@ STEPS = {method: _step(method) for method in ALONG}
         "steps": n.Whole(example=2),
         "gamma": n.Number(least=0, example=Fraction(1, 2)),
         "C": n.MatrixPerStep(steps="steps", example=((Fraction(1, 2), 0), (0, Fraction(1, 3)))),
-        "method": n.OneOf(of=("td0", "residual"), default="td0"),
+        "method": n.OneOf(of={"td0": "", "residual": "k steps of residual gradient"}),
     },
-    steps="steps",
     fields=TRANSITIONS,
-    reference=n.references.temporal_differences,
     states=r"k \text{ layers leave } w_k^\top\phi,\; w_k = w_{k-1} + \tfrac1n C_k "
     r"\textstyle\sum_i (r_i + \gamma w_{k-1}^\top\phi'_i - w_{k-1}^\top\phi_i) e_i",
-    costs=(
-        n.Cost(
-            "k steps of batch TD(0)",
-            {"layers": "k", "width": "2*d + 1", "heads": "1"},
-            "wang2024: k layers of one head, 2 d + 1 units",
-        ),
-        n.Cost(
-            "k steps of residual gradient",
-            {"layers": "k", "width": "2*d + 1", "heads": "1"},
-            choice={"method": "residual"},
-        ),
-    ),
+    computes="k steps of batch TD(0)",
+    paper="wang2024: k layers of one head, 2 d + 1 units",
     proved=tuple(STEPS.values()),
     related=("wang2024.td0", "wang2024.residual"),
     source="wang2024, theorem 1",

@@ -69,19 +69,12 @@ def _log_growth(k: int, z: float) -> float:
         "lowest": n.Number(above=0, example=2),
         "highest": n.Number(above=0, example=3),
     },
-    steps="steps",
-    reference=n.references.chebyshev,
     region="highest >= top",
     suited={"highest": "top", "lowest": "least/2"},
     left=_left,
     states=r"k \text{ layers leave } \rho_k(s) = T_k((\theta - s)/\delta)/T_k(\theta/\delta) "
     r"\text{ of the error: at most } 2\left(\frac{\sqrt\kappa - 1}{\sqrt\kappa + 1}\right)^k",
-    costs=(
-        n.Cost(
-            "k steps of the Chebyshev semi-iteration",
-            {"layers": "k", "width": "d + 2", "heads": "1"},
-        ),
-    ),
+    computes="k steps of the Chebyshev semi-iteration",
     source="Chebyshev semi-iteration (Golub, Varga)",
     tends_to="least_squares",
 )

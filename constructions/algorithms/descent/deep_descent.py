@@ -44,14 +44,13 @@ ANY: dict[str, Any] = {
 }  # fmt: skip
 HELD = {"x": "x_t", "u": "R*x_t", "t": "M*x_t", "r": "y_t - w.T*x_t"}
 EMBEDDING = n.Template(
-    "deep_descent.embedding", r"u = x,\ t = \alpha x,\ r = y", layers=(), after=HELD,
+    "deep_descent.embedding", states=r"u = x,\ t = \alpha x,\ r = y", layers=(), after=HELD,
     becomes={"P": "0*S"}, **ANY,
 )  # fmt: skip
 LAYER = n.Template(
     "deep_descent.layer",
-    r"\text{one layer of two heads takes } N \text{ gradient steps to } 3N + 1",
+    states=r"\text{one layer of two heads takes } N \text{ gradient steps to } 3N + 1",
     layers=(layer,), before=HELD, becomes={"P": "P + P*R + P*R*R + alpha*R*R*R"},
-    fix=(n.Gauge(tx, 1, "the scores scaled up and the values scaled down"),),
     assumes=(r"P \text{ is a polynomial in } S",),
     also=lambda argument, weights, at: tripled_steps(argument), **ANY,
 )  # fmt: skip
@@ -65,8 +64,8 @@ def _induction(argument: Argument, weights: Mapping[str, Any], at: Mapping[Any, 
 
 LAYERS = n.Induction(
     "deep_descent.layers",
-    r"L \text{ layers make } (3^L - 1)/2 \text{ gradient steps}",
     {"embedding": EMBEDDING, "layer": LAYER},
+    r"L \text{ layers make } (3^L - 1)/2 \text{ gradient steps}",
     also=_induction,
 )
 
@@ -76,15 +75,11 @@ LAYERS = n.Induction(
         "layers": n.Whole(example=2, tried=2),
         "alpha": n.Number(above=0, example=Fraction(1, 16)),
     },
-    steps="layers",
-    reference=n.references.deep_descent,
     region="alpha < 2/top",
     left="(1 - alpha*s)**((3**layers - 1)/2)",
     states=r"L \text{ layers make } (3^L - 1)/2 \text{ gradient steps; no linear-attention "
     r"transformer of } L \text{ layers makes more}",
-    costs=(
-        n.Cost("(3^k - 1)/2 gradient steps", {"layers": "k", "width": "3*d + 1", "heads": "2"}),
-    ),
+    computes="(3^k - 1)/2 gradient steps",
     related=("depth.degree", "depth.limit"),
     expand=True,
     proved=(LAYER, LAYERS),

@@ -41,14 +41,13 @@ def _multiplied(argument: Argument, weights: Mapping[str, Any], at: Mapping[Any,
 
 STEP = n.Template(
     "gd_plus_plus.layer",
-    r"\rho' = \rho(1 - \eta s q^2),\ q' = q(1 - \gamma s q^2)",
     n.stage({"u": "x", "r": "y"}, u="d", r=""),
+    states=r"\rho' = \rho(1 - \eta s q^2),\ q' = q(1 - \gamma s q^2)",
     layers=(n.Layer("w_{k}", (descend,)),),
     before={"u": "Q*x_t", "r": "y_t - w.T*x_t"},
     becomes={"w": "w + eta*Q*Q*X.T*(y - X*w)", "Q": "Q - gamma*Q*Q*S*Q"},
     letters={"w": "vector", "Q": "commuting"},
     parameters=("eta", "gamma"),
-    fix=n.scaled(query, key),
     also=_multiplied,
 )
 NAMES = {"w": "w{k}", "Q": "Q{k}"}
@@ -88,19 +87,12 @@ def _best(values: Any) -> Any:
         ),
         "gamma": n.NumberPerStep(steps="steps", least=0, example=Fraction(1, 8), unit="1/(2*top)"),
     },
-    steps="steps",
-    reference=n.references.gd_plus_plus,
     suited={"step_size": "1/(2*top)", "gamma": "1/(2*top)"},
     left=_left,
     states=r"\text{one head: } r \leftarrow r - \eta UU^\top r,\; U \leftarrow U(I - \gamma "
     r"U^\top U), \text{ from } U = X,\ r = y",
-    costs=(
-        n.Cost(
-            "k steps of GD++",
-            {"layers": "k", "width": "d + 1", "heads": "1"},
-            "vonoswald2022: k layers, two heads",
-        ),
-    ),
+    computes="k steps of GD++",
+    paper="vonoswald2022: k layers, two heads",
     proved=(STEP,),
     source="vonoswald2022, GD++",
     tends_to="least_squares",
@@ -123,8 +115,6 @@ def gd_plus_plus(step_size: Any, gamma: Any) -> n.Parts:
 
 @n.construction(
     parameters={"layers": n.Whole(example=2, tried=2), "largest": n.Number(above=0, example=3)},
-    steps="layers",
-    reference=n.references.minimax_descent,
     region="largest >= top",
     suited={"largest": "top"},
     source="vonoswald2022, GD++",
@@ -132,13 +122,8 @@ def gd_plus_plus(step_size: Any, gamma: Any) -> n.Parts:
     states=r"L \text{ layers of GD++ leave } \rho(s) = \pm T_{3^L}(z)/(3^L z),\ z = "
     r"\sqrt{s/\ell}: \ \sqrt{s}|\rho(s)| \leq \sqrt{\ell}/3^L \text{ on } [0, \ell], "
     r"\text{ and no linear-attention transformer of } L \text{ layers has a smaller bound}",
-    costs=(
-        n.Cost(
-            "GD++ with the best step sizes",
-            {"layers": "k", "width": "d + 1", "heads": "1"},
-            "vonoswald2022: k layers, two heads",
-        ),
-    ),
+    computes="GD++ with the best step sizes",
+    paper="vonoswald2022: k layers, two heads",
     related=("minimax_descent", "depth.degree"),
     tends_to="least_squares",
 )

@@ -43,9 +43,10 @@ def _step(loss: str, ridge: bool, old: bool, mlp: n.MLP | None, name: str = "") 
     fitted = dict.fromkeys(("fit", "old") if old else ("fit",), "w.T*x_t")
     return n.Template(
         name or f"gradient_descent.step.{loss}{'_ridge' * ridge}",
+        WITH_OLD if old else PLAIN,
+        (n.Layer("w_{k}", (descend,), mlp),),
         r"\mathrm{fit}_t = w^\top x_t \;\mapsto\; (w - \eta\nabla L(w))^\top x_t,\quad L(w) = "
         + LOSS[loss] + RIDGE[loss] * ridge,
-        WITH_OLD if old else PLAIN, (n.Layer("w_{k}", (descend,), mlp),),
         before={"x": "x_t", "y": "y_t", **fitted}, becomes={"w": f"w - eta*({gradient})"},
         letters={"w": "vector"}, parameters=("eta", "lam") if ridge else ("eta",),
         fix=(*n.scaled(query, key), *((SCALED,) if old else ())),
@@ -61,9 +62,9 @@ STEPS = {
 ITERATIONS = tuple(
     n.Induction(
         step.name.replace("step", "steps", 1),
+        {"step": step},
         r"\text{k layers: } \mathrm{fit}_t = w_k^\top x_t,\quad "
         r"w_{k+1} = w_k - \eta \nabla L(w_k)\quad\text{for every } k, n, d, w_0",
-        {"step": step},
         assumes=(r"\mathrm{fit} = \mathrm{old} = w_0^\top x \text{ in the embedding}",),
     )
     for step in STEPS.values()
@@ -109,20 +110,12 @@ def _region(values: Any) -> str:
         "w0": n.Vector(default=None),
         "loss": n.OneOf(of=("sum", "mean"), default="sum"),
     },
-    steps="steps",
-    reference=n.references.gradient_descent,
     region=_region,
     proved=(*STEPS.values(), *ITERATIONS, NEEDS_OLD),
     source="akyurek2022, eq. 11; vonoswald2022, proposition 1",
     states=r"k \text{ layers leave } w_k^\top x,\; w_k = w_{k-1} - \eta \nabla L(w_{k-1})",
-    costs=(
-        n.Cost(
-            "k gradient steps",
-            {"layers": "k", "width": "d + 2", "heads": "1"},
-            "vonoswald2022: k layers; akyurek2022: O(k) layers, O(d) units",
-        ),
-        n.Cost("", {"layers": "k", "width": "d + 3", "heads": "1"}, choice={"ridge": 1}),
-    ),
+    computes="k gradient steps",
+    paper="vonoswald2022: k layers; akyurek2022: O(k) layers, O(d) units",
     tends_to=lambda values: "ridge: ridge" + "*n" * (values["loss"] == "mean"),
 )
 def gradient_descent(step_size: Any, ridge: Any, w0: Any, loss: str) -> n.Parts:

@@ -27,8 +27,8 @@ SCALED = n.Gauge(target, sympy.Integer(1), "the scores scaled up and the value s
 
 GRADIENT = n.Template(
     "lasso.gradient",
-    r"w \mapsto w - 2\eta X^\top(Xw - y)",
     n.stage({"x": "x", "y": "y", "one": "one"}, x="d", y="", w="d", one="", p=""),
+    states=r"w \mapsto w - 2\eta X^\top(Xw - y)",
     layers=(n.Layer("w_{k}", (descend,)),),
     before={"x": "x_t", "w": "w"},
     becomes={"w": "w - 2*eta*X.T*(X*w - y)"},
@@ -58,18 +58,11 @@ def _shrink(tau: Any) -> n.MLP:
         "step_size": n.Number(above=0, example=Fraction(1, 8)),
         "penalty": n.Number(least=0, example=Fraction(1, 8), unit="top**(1/2)"),
     },
-    steps="steps",
     outside_calculus=True,
-    reference=n.references.lasso,
     region="step_size < 1/top",
     states=r"k + 1 \text{ layers leave } w_k^\top x,\; w_k = \mathrm{soft}(w_{k-1} - "
     r"2\eta X^\top(Xw_{k-1} - y), \eta\lambda)",
-    costs=(
-        n.Cost(
-            "k steps of proximal gradient descent",
-            {"layers": "k + 1", "width": "2*d + 3", "heads": "1"},
-        ),
-    ),
+    computes="k steps of proximal gradient descent",
     source="proximal gradient descent (ISTA)",
     tends_to="lasso: penalty",
 )

@@ -33,15 +33,14 @@ def _sigmoid(argument: Argument, weights: Mapping[str, Any], at: Mapping[Any, An
 
 STEP = n.Template(
     "logistic.layer",
-    r"w' = w - \eta X^\top(\sigma(Xw) - y)",
     n.stage({"x": "x", "y": "y", "one": "one", "p": ("one", Fraction(1, 2))},
             x="d", y="", m="", p="", one=""),
+    states=r"w' = w - \eta X^\top(\sigma(Xw) - y)",
     layers=(n.Layer("w_{k}", (descend,)),),
     before={"x": "x_t", "y": "y_t", "m": "w.T*x_t", "p": "p_t"},
     becomes={"w": "w - eta*X.T*(p - y)"},
     letters={"w": "vector", "p": "token"},  # p is sigma(Xw): nothing else of it is used
     parameters=("eta",),
-    fix=n.scaled(query, key),
     also=_sigmoid,
 )  # fmt: skip
 
@@ -72,18 +71,11 @@ def _probability(floor: Any, relus: tuple[tuple[Any, Any], ...]) -> n.MLP:
         "pieces": n.Whole(default=16),
         "reach": n.Whole(default=8),
     },
-    steps="steps",
     outside_calculus=True,
-    reference=n.references.logistic,
     region="step_size < 8/top",
     states=r"k \text{ layers leave } s(w_k^\top x),\; w_k = w_{k-1} - \eta X^\top(s(Xw_{k-1}) "
     r"- y), \text{ s the sigmoid interpolated at } 2m + 1 \text{ knots}",
-    costs=(
-        n.Cost(
-            "k steps of logistic regression, 33 knots",
-            {"layers": "k", "width": "d + 4", "heads": "1"},
-        ),
-    ),
+    computes="k steps of logistic regression, 33 knots",
     proved=(STEP,),
     source="logistic regression",
     tends_to="logistic",

@@ -15,15 +15,14 @@ descend = n.head("gradient", {"x": query}, {"x": key}, {"v": {"r": value}})
 
 STEP = n.Template(
     "momentum.layer",
-    r"v' = \beta v - \eta\nabla L(w),\ w' = w + v'",
     n.stage({"x": "x", "r": "y"}, x="d", r="", v=""),
+    states=r"v' = \beta v - \eta\nabla L(w),\ w' = w + v'",
     layers=(n.Layer("w_{k}", (descend,), n.linear_mlp(("r", "v", lift), ("v", "v", skip))),),
     before={"x": "x_t", "v": "v.T*x_t", "r": "y_t - w.T*x_t"},
     becomes={"v": "moved", "w": "w + moved"},
     let={"moved": "beta*v - eta*X.T*(X*w - y)"},
     letters={"v": "vector", "w": "vector"},
     parameters=("eta", "beta"),
-    fix=n.scaled(query, key),
 )
 NAMES = {"v": "v{k}", "w": "w{k}"}
 
@@ -43,13 +42,11 @@ def _left(values: Any) -> Any:
         "step_size": n.Number(above=0, example=Fraction(1, 8)),
         "momentum": n.Number(above=0, below=1, example=Fraction(1, 2)),
     },
-    steps="steps",
-    reference=n.references.momentum,
     region="step_size < 2*(1 + momentum)/top",
     left=_left,
     states=r"k \text{ layers leave } w_k^\top x,\; w_{k+1} = w_k - \eta\nabla L(w_k) + "
     r"\beta(w_k - w_{k-1})",
-    costs=(n.Cost("k steps of the heavy ball", {"layers": "k", "width": "d + 2", "heads": "1"}),),
+    computes="k steps of the heavy ball",
     proved=(STEP,),
     source="heavy ball (Polyak)",
     tends_to="least_squares",

@@ -30,14 +30,13 @@ def _step(loss: str) -> n.Template:
     )
     return n.Template(
         NAMES[loss],
-        r"w' = w - \eta P \nabla L(w)" + LOSS[loss],
         n.stage({"x": "x", "r": "y"}, x="d", r=""),
+        states=r"w' = w - \eta P \nabla L(w)" + LOSS[loss],
         layers=(n.Layer("w_{k}", (descend,)),),
         before={"x": "x_t", "r": "y_t - w.T*x_t"},
         becomes={"w": f"w - eta*P*{GRADIENT[loss]}"},
         letters={"w": "vector", "P": "matrix"},
         parameters=("eta",),
-        fix=n.scaled(query, key),
     )
 
 
@@ -53,16 +52,9 @@ STEPS = {loss: _step(loss) for loss in GRADIENT}
         ),
         "loss": n.OneOf(of=("sum", "mean"), default="sum"),
     },
-    steps="steps",
-    reference=n.references.preconditioned,
     states=r"k \text{ layers leave } w_k^\top x,\; w_k = w_{k-1} - \eta P_k\nabla L(w_{k-1})",
-    costs=(
-        n.Cost(
-            "k gradient steps preconditioned by full matrices",
-            {"layers": "k", "width": "d + 1", "heads": "1"},
-            "ahn2023: k layers of one head, d + 1 units",
-        ),
-    ),
+    computes="k gradient steps preconditioned by full matrices",
+    paper="ahn2023: k layers of one head, d + 1 units",
     proved=tuple(STEPS.values()),
     source="preconditioned gradient descent; ahn2023, lemma 1",
     tends_to="preconditioned",

@@ -45,20 +45,19 @@ ANY: dict[str, Any] = {
 }  # fmt: skip
 
 INITIAL = n.Template(
-    "hyperpower.initial.identity", r"t_t = \alpha x_t,\ s_t = \alpha S x_t", stage(alpha),
-    (n.Layer("M_0", (multiply,)),),
-    after=HELD, becomes={"T": "alpha*I"}, fix=n.scaled(query, key), **ANY,
+    "hyperpower.initial.identity", stage(alpha), (n.Layer("M_0", (multiply,)),),
+    after=HELD, becomes={"T": "alpha*I"}, **ANY,
 )  # fmt: skip
 GRAM = n.Template(
-    "hyperpower.initial.gram", r"t_t = \alpha S x_t,\ s_t = S t_t", PLAIN,
+    "hyperpower.initial.gram", PLAIN,
     lambda: (*newton.START.at(alpha=alpha), n.Layer("S t", (multiply,))),
-    after=HELD, becomes={"T": "alpha*S"}, fix=n.scaled(query, key), **ANY,
+    after=HELD, becomes={"T": "alpha*S"}, **ANY,
 )  # fmt: skip
 ITERATION = n.Template(
     "hyperpower.iteration",
+    PLAIN, (n.Layer("M_{k}", (iterate,), skip),),
     r"t_t = T x_t,\ s_t = S T x_t \;\mapsto\; T' x_t,\ S T' x_t,\quad "
-    r"T' = T(3I - 3ST + (ST)^2)", PLAIN,
-    (n.Layer("M_{k}", (iterate,), skip),),
+    r"T' = T(3I - 3ST + (ST)^2)",
     before=HELD, becomes=CUBED, assumes=COMMUTES,
     fix=(
         n.Gauge(query_t, 1, "a query scaled up and both values scaled down"),
@@ -66,27 +65,22 @@ ITERATION = n.Template(
     ), charts=((key_t, value_t),), **ANY,
 )  # fmt: skip
 START = n.Template(
-    "carried.initial", r"p_t = \alpha x_t^\top X^\top y", stage(alpha),
+    "carried.initial", stage(alpha),
     lambda: n.beside(INITIAL.at(alpha=alpha), {"p": {"y": value_p}}),
     after=CARRIED, becomes={"T": "alpha*I"}, **ANY,
 )  # fmt: skip
 STEP = n.Template(
-    "carried.hyperpower",
-    r"p_t = x_t^\top T X^\top y \;\mapsto\; x_t^\top T' X^\top y \text{ in the layer that makes } "
-    r"T'", PLAIN,
+    "carried.hyperpower", PLAIN,
     lambda: n.beside(ITERATION.at(), {"p": {"p": value_p}}, ("p", "p", skip_p)),
-    before=CARRIED, becomes=CUBED, assumes=COMMUTES, **ANY,
+    r"p_t = x_t^\top T X^\top y \;\mapsto\; x_t^\top T' X^\top y \text{ in the layer that makes } "
+    r"T'", before=CARRIED, becomes=CUBED, assumes=COMMUTES, **ANY,
 )  # fmt: skip
 
 
-def from_initial(name: str, layers: str, first: str, initial: n.Template) -> n.Induction:
+def iterations(name: str, initial: n.Template) -> n.Induction:
     """k iterations from an M_0."""
-    return n.Induction(
-        f"hyperpower.iterations.{name}",
-        rf"\text{{{layers} layers: }} t_t = M_k x_t,\ s_t = S M_k x_t,\quad "
-        rf"M_0 = {first},\ M_{{k+1}} = M_k(3I - 3SM_k + (SM_k)^2)",
-        {"initial": initial, "iteration": ITERATION},
-    )
+    templates = {"initial": initial, "iteration": ITERATION}
+    return n.Induction(f"hyperpower.iterations.{name}", templates, names={"T": "M{k}"})
 
 
 @n.construction(
@@ -94,19 +88,12 @@ def from_initial(name: str, layers: str, first: str, initial: n.Template) -> n.I
         "iterations": n.Whole(least=0, example=2),
         "alpha": n.Number(above=0, example=Fraction(1, 16)),
     },
-    steps="iterations",
-    reference=n.references.hyperpower,
     region="alpha < 2/top",
     left="(1 - alpha*s)**(3**iterations)",
     states=r"k + 1 \text{ layers leave } x^\top M_k X^\top y,\; M_0 = \alpha I,\; "
     r"M_k = M_{k-1}(3I - 3SM_{k-1} + (SM_{k-1})^2)",
-    costs=(n.Cost("3^k gradient steps", {"layers": "k + 1", "width": "3*d + 2", "heads": "1"}),),
-    proved=(
-        ITERATION,
-        from_initial("identity", "1 + k", r"\alpha I", INITIAL),
-        from_initial("gram", "2 + k", r"\alpha S", GRAM),
-        STEP,
-    ),
+    computes="3^k gradient steps",
+    proved=(ITERATION, iterations("identity", INITIAL), iterations("gram", GRAM), STEP),
     source="third-order hyperpower iteration",
     tends_to="least_squares",
 )

@@ -52,31 +52,30 @@ def first_two() -> tuple[n.Layer, ...]:
 
 
 STEP = n.Template(
-    "carried.newton",
-    r"p_t = x_t^\top T X^\top y \;\mapsto\; x_t^\top T' X^\top y \text{ in the layer that makes } "
-    r"T'", newton.STAGE,
+    "carried.newton", newton.STAGE,
     lambda: n.beside(newton.STEP.at(), {"p": {"p": value_p}}, ("p", "p", skip_p)),
-    before=PREDICTED, becomes=SQUARED, **ANY,
+    r"p_t = x_t^\top T X^\top y \;\mapsto\; x_t^\top T' X^\top y \text{ in the layer that makes } "
+    r"T'", before=PREDICTED, becomes=SQUARED, **ANY,
 )  # fmt: skip
 TURN = n.Template(
-    "carried.first_iteration",
+    "carried.first_iteration", newton.STAGE, first_two,
     r"p_1 = x^\top(2\alpha S - \alpha^2S^3)X^\top y \text{ one layer after } \alpha S x",
-    newton.STAGE, first_two, after=PREDICTED, becomes={"T": "2*alpha*S - alpha*S*S*alpha*S"},
+    after=PREDICTED, becomes={"T": "2*alpha*S - alpha*S*S*alpha*S"},
     fix=(n.Gauge(first, 1, "the first value scaled up and both later ones scaled down"),), **ANY,
 )  # fmt: skip
 ONCE = n.Template(
-    "carried.error", r"r = y - \alpha x^\top X^\top y", stage(alpha), (n.Layer("M_0", (once,)),),
+    "carried.error", stage(alpha), (n.Layer("M_0", (once,)),),
     after=LEFT, becomes={"T": "alpha*I"}, **ANY,
 )  # fmt: skip
 LATER = n.Template(
-    "carried.error.iteration", r"r \mapsto (I - TS)\,r", stage(alpha),
-    lambda: n.beside(newton.STEP.at(), {"r": {"r": value_r}}),
+    "carried.error.iteration", stage(alpha),
+    lambda: n.beside(newton.STEP.at(), {"r": {"r": value_r}}), r"r \mapsto (I - TS)\,r",
     before=LEFT, becomes=SQUARED, **ANY,
 )  # fmt: skip
 RESIDUAL = n.Induction(
     "carried.residual",
-    r"M_0 = \alpha I:\ k + 1 \text{ layers leave } (I - \alpha S)^{2^k} \text{ of the error}",
     {"initial": ONCE, "iteration": LATER},
+    r"M_0 = \alpha I:\ k + 1 \text{ layers leave } (I - \alpha S)^{2^k} \text{ of the error}",
     also=lambda argument, weights, at: squared_residuals(argument, start=alpha),
 )
 
@@ -85,28 +84,16 @@ RESIDUAL = n.Induction(
     parameters={
         "iterations": n.Whole(least=0, example=2),
         "alpha": n.Number(above=0, example=Fraction(1, 16)),
-        "start": n.OneOf(of=("gram", "identity"), default="gram"),
+        "start": n.OneOf(of={"gram": "", "identity": "2^k gradient steps"}),
     },
-    steps="iterations",
-    reference=n.references.newton_carried,
     region=lambda values: f"alpha < 2/top{'**2' if values['start'] == 'gram' else ''}",
     left=lambda values: (
         f"(1 - alpha*s{'**2' if values['start'] == 'gram' else ''})**(2**iterations)"
     ),
     states=r"k + 1 \text{ layers leave } x^\top M_k X^\top y,\; M_k = 2M_{k-1} - "
     r"M_{k-1}SM_{k-1}; \text{ from } M_0 = \alpha I \text{ exactly } 2^k \text{ gradient steps}",
-    costs=(
-        n.Cost(
-            "the same, the prediction carried along",
-            {"layers": "k + 1", "width": "2*d + 2", "heads": "<=3"},
-            "fu2023, theorem 5.1: above",
-        ),
-        n.Cost(
-            "2^k gradient steps",
-            {"layers": "k + 1", "width": "2*d + 1", "heads": "1"},
-            choice={"start": "identity"},
-        ),
-    ),
+    computes="the same, the prediction carried along",
+    paper="fu2023, theorem 5.1: above",
     related=("newton.residual",),
     proved=(STEP, TURN, RESIDUAL),
     source="fu2023, theorem 5.1, the prediction carried along",

@@ -34,24 +34,12 @@ HELD = {
         "rate": n.NumberPerStep(steps="steps", above=0, example=Fraction(1, 8), unit="1/top"),
         "attention": n.OneOf(of=("linear", "relu", "exponential"), default="linear"),
     },
-    steps="steps",
     outside_calculus=lambda values: values["attention"] != "linear",
-    reference=n.references.functional_descent,
     region=lambda values: "rate < 2/top" if values["attention"] == "linear" else "",
     states=r"f_k = f_{k-1} + r_k\sum_j (y_j - f_{k-1}(x_j))\, h(\langle x_j, \cdot \rangle),\ h "
     r"\text{ the identity or the ReLU}",
-    costs=(
-        n.Cost(
-            "k functional gradient steps with the attention's own kernel",
-            {"layers": "k", "width": "d + 1", "heads": "1"},
-            "cheng2024, proposition 1: k layers of one head",
-        ),
-        n.Cost(
-            "",
-            {"layers": "k", "width": "d + 1", "heads": "1"},
-            choice={"attention": "exponential"},
-        ),
-    ),
+    computes="k functional gradient steps with the attention's own kernel",
+    paper="cheng2024, proposition 1: k layers of one head",
     related=("preconditioned.layer",),
     source="cheng2024, proposition 1",
     tends_to=lambda values: LIMITS[values["attention"]],

@@ -34,8 +34,8 @@ def step(data: str) -> n.Template:
     descend = n.head("functional gradient", {data: query}, {data: key}, {"r": {"r": value}})
     return n.Template(
         "kernel_regression.layer",
-        r"f' = f - \eta \textstyle\sum_j (f(x_j) - y_j) K(x_j, \cdot)",
         n.stage({data: "x", "r": "y"}, **{data: "d", "r": ""}),
+        states=r"f' = f - \eta \textstyle\sum_j (f(x_j) - y_j) K(x_j, \cdot)",
         layers=(n.Layer("f_{k}", (descend,)),),
         before={data: "x_t", "r": "y_t - w.T*x_t"},
         becomes={"w": "w - eta*X.T*(X*w - y)/tau"},
@@ -61,24 +61,17 @@ def _features(rows: Any, offsets: Any) -> n.MLP:
     parameters={
         "steps": n.Whole(example=2),
         "step_size": n.Number(above=0, example=Fraction(1, 8)),
-        "kernel": n.OneOf(of=("linear", "relu", "exponential"), default="linear"),
+        "kernel": n.OneOf(
+            of={"linear": "", "relu": "", "exponential": "the same, exponential kernel"}
+        ),
         "features": n.Rows(default=None),
         "offsets": n.Numbers(default=None),
         "temperature": n.Number(above=0, default=1),
     },
-    steps="steps",
     outside_calculus=True,
-    reference=n.references.kernel_regression,
     states=r"f_k = f_{k-1} - \eta\sum_j (f_{k-1}(x_j) - y_j) K(x_j, \cdot),\ K \text{ linear or "
     r"of ReLU features}",
-    costs=(
-        n.Cost("k functional gradient steps", {"layers": "k", "width": "d + 1", "heads": "1"}),
-        n.Cost(
-            "the same, exponential kernel",
-            {"layers": "k", "width": "d + 1", "heads": "1"},
-            choice={"kernel": "exponential"},
-        ),
-    ),
+    computes="k functional gradient steps",
     related=("preconditioned.layer",),
     source="functional gradient descent",
     tends_to=lambda values: "least_squares" if values["kernel"] == "linear" else "kernel",

@@ -20,18 +20,11 @@ from .recursive_least_squares import absorb, stage
         "prior": n.Number(above=0, example=1),
         "output": n.OneOf(of=("mean", "variance"), default="mean"),
     },
-    steps="examples",
-    reference=n.references.bayes_ridge,
     source="akyurek2022, eq. 19",
     states=r"w \sim N(0, \tau^2 I),\ y = w^\top x + N(0, \sigma^2): \text{ posterior mean and "
     r"variance of } w^\top x,\ \lambda = \sigma^2/\tau^2",
-    costs=(
-        n.Cost(
-            "posterior mean or variance",
-            {"layers": "2*n + 1", "width": "4*d + n + 7", "heads": "1"},
-            "akyurek2022, eq. 19: no construction",
-        ),
-    ),
+    computes="posterior mean or variance",
+    paper="akyurek2022, eq. 19: no construction",
     related=("recursive_least_squares",),
     tends_to=lambda values: (
         {"mean": "ridge", "variance": "variance"}[values["output"]] + ": noise/prior"

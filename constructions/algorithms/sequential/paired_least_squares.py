@@ -128,10 +128,10 @@ def _stage(examples: int, ridge: Any) -> n.Stage:
 
 PAIR = n.Template(
     "paired_least_squares.layers",
-    r"\text{two layers: } P' = (P^{-1} + a_1a_1^\top + a_2a_2^\top)^{-1},\ w' = w + "
-    r"P'\textstyle\sum_k a_k(b_k - a_k^\top w)",
     _stage(2, 1),
     _pair(0, 1),
+    r"\text{two layers: } P' = (P^{-1} + a_1a_1^\top + a_2a_2^\top)^{-1},\ w' = w + "
+    r"P'\textstyle\sum_k a_k(b_k - a_k^\top w)",
     before=state("P", "w"),
     after=state("P", "w") + _cleared({*VECTORS, *SCALARS}),
     letters={"P": "symmetric", "w": "vector"},
@@ -162,13 +162,8 @@ PAIR = n.Template(
     r"+ 14 \text{ leave } x^\top(\lambda I + X^\top X)^{-1}X^\top y",
     equals="ridge",
     proved=(PAIR,),
-    costs=(
-        n.Cost(
-            "ridge after n examples, n even",
-            {"layers": "n", "width": "8*d + n + 14", "heads": "4"},
-            "akyurek2022, theorem 2: above",
-        ),
-    ),
+    computes="ridge after n examples, n even",
+    paper="akyurek2022, theorem 2: above",
     tends_to="ridge: ridge",
 )
 def paired_least_squares(examples: int, ridge: Any) -> n.Parts:

@@ -131,9 +131,9 @@ FIRST = _state("", "Q", "v", 0)
 SECOND = absorbs(2)
 UPDATE = n.Template(
     "recursive_least_squares.layers",
-    r"\text{two layers: } P' = (P^{-1} + aa^\top)^{-1},\ w' = w + P'a(b - a^\top w)",
     stage(3, {"": 1}),
     _absorb(2, 3, ("",)),
+    r"\text{two layers: } P' = (P^{-1} + aa^\top)^{-1},\ w' = w + P'a(b - a^\top w)",
     before=FIRST + BEFORE,
     after=FIRST + BEFORE + _cleared(("",)) + (n.Holds("f", "before.T*x_t", 1),),
     letters=SECOND["letters"] | {"Q": "symmetric", "v": "vector", "before": "vector"},
@@ -154,7 +154,6 @@ UPDATE = n.Template(
         "examples": n.Examples(example=2),
         "ridge": n.Number(above=0, example=1, unit="top"),
     },
-    steps="examples",
     reference=n.references.sherman_morrison,
     source="akyurek2022, theorem 2, after every prefix",
     states=r"2n \text{ layers of width } 4d + n + 6 \text{ leave } w_n^\top x,\ w_n = "
@@ -162,13 +161,8 @@ UPDATE = n.Template(
     r"w_{t-1}^\top x_t \text{ from those before it}",
     equals="ridge",
     proved=(UPDATE,),
-    costs=(
-        n.Cost(
-            "ridge after every prefix",
-            {"layers": "2*n", "width": "4*d + n + 6", "heads": "1"},
-            "akyurek2022, theorem 2: above",
-        ),
-    ),
+    computes="ridge after every prefix",
+    paper="akyurek2022, theorem 2: above",
     tends_to="ridge: ridge",
 )
 def recursive_least_squares(examples: int, ridge: Any) -> n.Parts:

@@ -28,7 +28,7 @@ from .recursive_least_squares import absorb, stage
     source="ridge selected by held-out error",
     states=r"\text{of two ridge regressions on the first } n - v \text{ examples, the one with "
     r"the smaller squared error on the last } v",
-    costs=(n.Cost("the better of two ridges on the last example", {"heads": "2"}),),
+    computes="the better of two ridges on the last example",
     related=("recursive_least_squares",),
     tends_to="selected",
 )

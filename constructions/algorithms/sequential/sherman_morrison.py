@@ -106,10 +106,10 @@ def _absorb_in_register(i: int) -> tuple[n.Layer, n.Layer]:
 CLEARED = tuple(n.Holds(slot, "0", 0) for slot in WORKSPACE)
 IN_REGISTER = n.Template(
     "sherman_morrison.update_matrix",
-    r"\text{two layers: } P \mapsto (P^{-1} + aa^\top)^{-1},\ "
-    r"w \mapsto w + P'a(b - a^\top w), \text{ workspace empty again}",
     _register_stage(1, 1),
     _absorb_in_register(1),
+    r"\text{two layers: } P \mapsto (P^{-1} + aa^\top)^{-1},\ "
+    r"w \mapsto w + P'a(b - a^\top w), \text{ workspace empty again}",
     before=_in_register("P", "w"),
     after=_in_register("P", "w") + CLEARED,
     inverse_grows={"P": "x1*x1.T"},
@@ -210,10 +210,10 @@ def _absorb_in_tokens(i: int, examples: int) -> tuple[n.Layer, n.Layer]:
 
 IN_TOKENS = n.Template(
     "sherman_morrison.update_tokens",
-    r"\text{two layers: } z_t = Px_t \mapsto P'x_t,\ "
-    r"r_t = y_t - w^\top x_t \mapsto y_t - w'^\top x_t",
     _gated_stage(2, 1),
     _absorb_in_tokens(1, 2),
+    r"\text{two layers: } z_t = Px_t \mapsto P'x_t,\ "
+    r"r_t = y_t - w^\top x_t \mapsto y_t - w'^\top x_t",
     before=state("P", "w") + _copies(1, "P", "w"),
     after=(
         *state("P", "w"), *_copies(2, "P", "w"), *(n.Holds(to, "0", 0) for to in GATED.values())
@@ -242,28 +242,15 @@ def _with_tokens(examples: int, ridge: Any) -> n.Parts:
     parameters={
         "examples": n.Examples(example=2),
         "ridge": n.Number(above=0, example=1, unit="top"),
-        "storage": n.OneOf(of=("matrix", "tokens"), default="matrix"),
+        "storage": n.OneOf(of={"matrix": "", "tokens": "the same, P stored nowhere"}),
     },
-    steps="examples",
-    reference=n.references.sherman_morrison,
     source="akyurek2022, theorem 2",
     states=r"\text{after } n \text{ examples the prediction is } "
     r"x^\top (\lambda I + X^\top X)^{-1} X^\top y",
     equals="ridge",
     proved=(IN_REGISTER, IN_TOKENS),
-    costs=(
-        n.Cost(
-            "ridge after n examples, P stored",
-            {"layers": "2*n + 1", "width": "d**2 + 5*d + n + 8", "heads": "1"},
-            "akyurek2022, theorem 2: above",
-        ),
-        n.Cost(
-            "the same, P stored nowhere",
-            {"layers": "2*n + 1", "width": "4*d + n + 3", "heads": "1"},
-            "akyurek2022, theorem 2: above",
-            choice={"storage": "tokens"},
-        ),
-    ),
+    computes="ridge after n examples, P stored",
+    paper="akyurek2022, theorem 2: above",
     tends_to="ridge: ridge",
 )
 def sherman_morrison(examples: int, ridge: Any, storage: str) -> n.Parts:

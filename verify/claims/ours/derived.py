@@ -1,7 +1,7 @@
 """The claim of every construction: its transformer predicts what its algorithm does.
 
 All of it follows from the construction: what is drawn from what its parameters are, formula and
-letters from its reference, promises from its costs, the residual from what it says is left.
+letters from its reference, promises from the paper's, the residual from what it says is left.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import constructions
-from constructions.construction import Construction, Cost
+from constructions.construction import Construction
 from constructions.parameters import (
     Examples,
     Matrix,
@@ -36,8 +36,8 @@ from proofs.prompt import X_ALONE, Fields
 from ... import algorithms, strategies
 from ...checks.case import build, reference
 from ...checks.residual import leaves
-from ...checks.resources import counts
-from ...claim import Check, Claim, Promise, register, registered
+from ...checks.resources import counts, promised
+from ...claim import Check, Claim, register, registered
 from ...formulas import Formula
 from ...inputs.region import Spectrum, limit, value_of
 from ...strategies import Case
@@ -89,7 +89,6 @@ def claim_of(made: Construction) -> Claim:
         domain=strategies.ANY,
         cases=lambda: cases(made, witness),
         floats=(lambda: float_cases(made, witness)) if all_scaled(made) else None,
-        promises=promises(made.costs[0]) if made.costs else (),
         sizes=lambda: list(sizes(made)),
         symbolic=in_letters(made) if stated else None,
         assembled=(lambda: list(assembled(made))) if stated else None,
@@ -167,7 +166,7 @@ def cases(made: Construction, witness: Any) -> st.SearchStrategy[Case]:
             return False
         return True
 
-    return draw_case().filter(lambda case: fits(witness, case)).filter(defined)
+    return draw_case().filter(lambda case: fits(witness, case.parameters)).filter(defined)
 
 
 def parts_of_x(made: Construction) -> dict[str, Any]:
@@ -190,12 +189,18 @@ def per_step(
     return st.one_of(one, st.tuples(*[one] * chosen[kind.steps]))
 
 
-def fits(witness: Any, case: Case) -> bool:
+def fits(witness: Any, parameters: Mapping[str, Any]) -> bool:
     """Whether the construction takes these choices together, and is exact with them."""
+    made = taken(witness, parameters)
+    return made is not None and not made.irrational  # those have claims of their own
+
+
+def taken(witness: Any, parameters: Mapping[str, Any]) -> Any:
+    """The witness with these choices; None where they do not go together."""
     try:
-        return not build(witness, case.parameters).irrational  # those have claims of their own
+        return build(witness, parameters)
     except ValueError:
-        return False
+        return None
 
 
 def values(kind: Parameter, d: int, n: int) -> st.SearchStrategy[Any]:
@@ -274,7 +279,7 @@ def float_cases(made: Construction, witness: Any) -> st.SearchStrategy[Case]:
                 chosen[name] = draw(per_step(kind, chosen, one))
         return Case(chosen, X, y, queries)
 
-    return draw_case().filter(lambda case: fits(witness, case))
+    return draw_case().filter(lambda case: fits(witness, case.parameters))
 
 
 def scaled(
@@ -291,14 +296,6 @@ def scaled(
 
 
 # -- at which sizes it is counted, and proved -------------------------------------------------
-
-
-def promises(cost: Cost) -> tuple[Promise, ...]:
-    """What it takes as promises."""
-    return tuple(
-        Promise(quantity, formula.removeprefix("<="), "<=" if formula.startswith("<=") else "=")
-        for quantity, formula in cost.takes.items()
-    )
 
 
 def sizes(made: Construction) -> Iterator[dict[str, Any]]:
@@ -380,13 +377,27 @@ def open_values(name: str, kind: Parameter) -> tuple[Any, ...]:
 
 
 def checks(made: Construction) -> Iterator[Check]:
-    """The costs of other choices, and what is left of the error in every direction."""
-    for cost in made.costs[1:]:
-        given = [{**size, **cost.choice} for size in sizes(made)]
-        said = ", ".join(f"{name} {value}" for name, value in cost.choice.items())
-        yield counts(made, promises(cost), lambda given=given: given, said)  # type: ignore[misc]
+    """What each choice takes, and what is left of the error in every direction."""
+    for choice in choices(made) if made.computes else ():
+        given = [{**size, **choice} for size in sizes(made)]
+        said = ", ".join(f"{name} {value}" for name, value in choice.items())
+        paper, counted = promised(made.paper), ("layers", "width", "heads")
+        yield counts(made, paper, lambda given=given: given, said, counted)  # type: ignore[misc]
     if made.left:
         yield leaves(made, lambda s, **values: residual(made, s, values), lambda: few_steps(made))
+
+
+def choices(made: Construction) -> Iterator[dict[str, Any]]:
+    """The defaults, then each other word of a parameter, and 1 for what is 0 by default."""
+    yield {}
+    for name, kind in own(made).items():
+        if isinstance(kind, OneOf):
+            others = tuple(word for word in kind.of if word != kind.default)
+        else:
+            others = (1,) if isinstance(kind, Number) and kind.default == 0 else ()
+        for value in others:
+            if taken(made, {**next(sizes(made)), name: value}) is not None:
+                yield {name: value}
 
 
 def residual(made: Construction, s: Any, parameters: Mapping[str, Any]) -> Any:
