@@ -9,9 +9,11 @@ softmax attention, one for r s and one for -r s.
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 from math import prod
 
 
+@cache
 def coefficients(pairs: int) -> tuple[Fraction, ...]:
     """c_1, …, c_p.
 
@@ -24,6 +26,7 @@ def coefficients(pairs: int) -> tuple[Fraction, ...]:
     )
 
 
+@cache  # a search for constants asks for the same ones some 100,000 times
 def remainder(pairs: int, power: int) -> Fraction:
     """sum_r c_r r^power, that of s^power / power! in what the differences give."""
     return sum((c * r**power for r, c in enumerate(coefficients(pairs), start=1)), Fraction(0))
