@@ -287,7 +287,8 @@ class Story:
         labels = self.labels
         layout, tokens = shown[0], ends(shown[1])
         head = "".join(f'<th scope="col">{GAP if t is None else labels[t]}' for t in tokens)
-        gap, rows = f'<td class="gap" rowspan="{layout.width}">{GAP}', []
+        gap = f'<td class="gap" rowspan="{layout.width}">{GAP}'
+        rows: list[str] = []
         for slot in layout.slots:
             values = slots[slot.name].reshape(len(labels), -1)
             old = before[slot.name].reshape(len(labels), -1)
