@@ -95,6 +95,24 @@ def test_the_first_paint_has_every_cell_of_the_example(newton) -> None:
         assert shown == should
 
 
+def test_a_table_of_many_tokens_shows_the_first_and_the_last() -> None:
+    assert story.ends(range(12)) == [*range(12)]
+    assert story.ends(range(17)) == [0, 1, 2, 3, 4, 5, None, 13, 14, 15, 16]
+    html = pages.html_of("sherman_morrison", {"examples": 13, "d": 1})
+    section = html[html.index('id="read-0"') :].partition("</section>")[0]
+    heads = re.findall(r'<th scope="col">([^<]*)', section)
+    named = [f"example {j}" for j in (1, 2, 3, 4, 5, 11, 12, 13)]
+    assert heads == ["register", *named[:5], "…", *named[5:], "query"]
+    assert "Play with this layer and all 15 tokens" in section
+
+
+def test_the_start_of_a_long_chain_shows_what_is_in_the_stream() -> None:
+    html = pages.html_of("akyurek2022_theorem2", {})
+    section = html[html.index('id="read-0"') :].partition("</section>")[0]
+    slots = re.findall(r"<b>(\w+)</b>", section)
+    assert "x" in slots and "y" in slots and "scratch" not in slots
+
+
 def test_a_page_fetches_nothing(newton) -> None:
     page = re.sub(
         r'<a href="https://arxiv\.org/abs/[\w.]+">', "<a>", newton

@@ -336,7 +336,7 @@ def test_what_was_made_is_kept_for_the_same_sources_and_for_no_others(
     assert [path.name for path in (tmp_path / "made").iterdir()] == ["f" * 32]
 
 
-def test_taughtthat_are_kept_are_not_made_again(tmp_path, monkeypatch) -> None:
+def test_pages_that_are_kept_are_not_made_again(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(constructions, "names", lambda: ("gradient_descent", "momentum"))
     monkeypatch.setattr(folder, "of_papers", dict)
     heard: list[str] = []

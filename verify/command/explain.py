@@ -108,6 +108,7 @@ def _write_page(name: str, settings: Sequence[str], output: str | None) -> Path 
     from ..inputs.errors import WrongCall
     from ..inputs.names import subject, variants
     from ..inputs.settings import parse
+    from ..pool import one_thread
 
     known = name in constructions_named() and file_of(name) is None
     claims = [] if known else variants(name)
@@ -116,15 +117,17 @@ def _write_page(name: str, settings: Sequence[str], output: str | None) -> Path 
             if settings:
                 raise WrongCall(f"{name} is a statement without a transformer: it takes no --set")
             target = _place(output, f"{claims[0].id}.html", name)
-            page.write_statement(claims, file_of(name), target)
+            with one_thread():
+                page.write_statement(claims, file_of(name), target)
         else:
             found = subject(name)
             given = parse(name, found.signature, settings)
             target = _place(output, f"{found.title}.html", name)
-            if found.file is not None:
-                page.write_own_page(found, given, target)
-            else:
-                page.write_page(name, given, target)
+            with one_thread():
+                if found.file is not None:
+                    page.write_own_page(found, given, target)
+                else:
+                    page.write_page(name, given, target)
     except WrongCall:
         raise
     except (TypeError, ValueError, ArithmeticError) as error:

@@ -33,8 +33,10 @@ Predictions: TypeAlias = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]  # 
 ROLES = (("query", "q"), ("key", "k"), ("value", "v"))
 DIVIDED = {"keys": "divided by the number of keys", "examples": "divided by n"}
 TONES = 32  # steps of the colours of cells, as in scripts/dom.js
-LONG = 12  # layers, beyond which the example shows the first and the last, and what they change
-FIRST, LAST = 6, 4  # of a long chain
+LONG = 12  # layers, beyond which the example shows the first and the last, and what they change;
+# and tokens, beyond which a table has columns for the first and the last
+FIRST, LAST = 6, 4  # of what is long
+GAP = "…"  # stands for the tokens that a table leaves out
 
 
 def number(value: Any) -> str:
@@ -253,19 +255,22 @@ class Story:
             f"Layer {k}: {self.lesson.titled(name)}" if layer else "The prompt enters the stream"
         )
         heads, shown, tokens = "", self.witness.layout, [*range(len(self.labels))]
-        if layer is not None and self.witness.layers > LONG:
+        if self.witness.layers > LONG:
             # a long chain shows what each layer changes; the rest is one click away
-            shown, tokens = changes(shown, slots, before)
+            nothing = {name: 0 * values for name, values in slots.items()}
+            shown, tokens = changes(shown, slots, before if k else nothing)
         elif layer is not None:
             read = normed(layer.attention_norm, self.witness.layout, before)
             tables = "".join(self.score_table(head, read) for head in layer.heads)
             tables += "" if layer.mlp is None else mlp_maps(layer.mlp)
             heads = f'<div class="scores">{tables}</div>' if tables else ""
         table = self.stream_table(slots, before, (shown, tokens), layer.holds if layer else ())
+        every = f" and all {len(self.labels)} tokens" if len(self.labels) > LONG else ""
         return (
             f'<section class="panel step" id="read-{k}"><h3>{title}</h3>'
             f"<p>{self.lesson.layer_text(name)}</p>{heads}{table}"
-            f'<p class="play-link"><a href="#layer={k}">Play with this layer</a></p></section>'
+            f'<p class="play-link"><a href="#layer={k}">Play with this layer{every}</a></p>'
+            "</section>"
         )
 
     def stream_table(
@@ -280,9 +285,10 @@ class Story:
         `shown`: the slots and the tokens that have a place in it.
         """
         labels = self.labels
-        layout, tokens = shown
-        head = "".join(f'<th scope="col">{labels[t]}' for t in tokens)
-        rows = []
+        layout, tokens = shown[0], ends(shown[1])
+        head = "".join(f'<th scope="col">{GAP if t is None else labels[t]}' for t in tokens)
+        gap = f'<td class="gap" rowspan="{layout.width}">{GAP}'
+        rows: list[str] = []
         for slot in layout.slots:
             values = slots[slot.name].reshape(len(labels), -1)
             old = before[slot.name].reshape(len(labels), -1)
@@ -297,6 +303,9 @@ class Story:
             for i in range(slot.size):
                 cells = []
                 for t in tokens:
+                    if t is None:
+                        cells.append("" if rows else gap)
+                        continue
                     kinds = [tone(as_float(values[t, i]), scale)]
                     if values[t, i] == 0:
                         kinds.append("nought")
@@ -331,16 +340,19 @@ class Story:
                 (t for t, label in enumerate(labels) if label.startswith("query")), context
             )
         seen = self.seen(head, context)
-        across = "".join(f'<th scope="col">{labels[j]}</th>' for j in range(context))
+        read, readers = ends(range(context)), ends(range(len(labels)))
+        across = "".join(f'<th scope="col">{GAP if j is None else labels[j]}</th>' for j in read)
         rows = []
-        for t, label in enumerate(labels):
+        for t in readers:
             cells = "".join(
-                f'<td class="{tone(scores[t, j], scale)}">{number(scores[t, j])}'
+                f'<td class="gap">{GAP}'
+                if t is None or j is None
+                else f'<td class="{tone(scores[t, j], scale)}">{number(scores[t, j])}'
                 if seen[t][j]
                 else "<td>"
-                for j in range(context)
+                for j in read
             )
-            rows.append(f'<tr><th scope="row">{label}</th>{cells}</tr>')
+            rows.append(f'<tr><th scope="row">{GAP if t is None else labels[t]}</th>{cells}</tr>')
         maps = "".join(
             f'<li class="{role}"><span class="role {role}">{role}</span> '
             f"{blocks(getattr(head, role))}</li>"
@@ -359,6 +371,13 @@ class Story:
             f"{across}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
             f'<ul class="maps">{maps}</ul></figure>'
         )
+
+
+def ends(tokens: Sequence[int]) -> list[int | None]:
+    """The tokens that a table has columns for: of many the first and the last, None between."""
+    if len(tokens) <= LONG:
+        return [*tokens]
+    return [*tokens[:FIRST], None, *tokens[-LAST:]]
 
 
 def changes(layout: Layout, slots: Stream, before: Stream) -> tuple[Layout, list[int]]:

@@ -29,6 +29,7 @@ from ..report_page import frame
 from .documents import cards, documents
 from .index_table import INDEX_SCRIPT, statements_index
 from .links import INDEX, STORY, Links, Stop, linked
+from .reference import made_by
 
 TITLE = "A transformer can learn by attention alone: here are weights that do it"
 LEAD = (
@@ -36,11 +37,12 @@ LEAD = (
     "you can change. Nothing is trained, and nothing is fetched."
 )
 BEGIN = "Begin here: how attention takes a gradient step"
+TEXTS = "texts"  # the documents, which are made together
 
 
 @dataclass(frozen=True)
 class Made:
-    """One page, finished but for its links, and what the index says of it."""
+    """A page, finished but for its links, and what the index says of it."""
 
     stop: Stop
     html: str
@@ -67,37 +69,38 @@ def site(
 
     Verdicts are those of the report of `check --json`. What is not in it and is expected to fail as
     printed is checked quickly, now; the rest is said not to have been run. `progress` hears of each
-    page that is finished. `kept`: pages of before, for which no report was
-    given, and which are not made again.
+    construction and statement whose page is finished. `kept`: pages of before, for which no report
+    was given, and which are not made again.
     """
     names, statements = constructions.names(), of_papers()
-    calls = [(name, None) for name in names] + [
-        (name, of_statement(report, name)) for name in statements
-    ]
-    found: dict[str, Made] = {}
+    calls: list[tuple[str, Any]] = [(name, None) for name in (TEXTS, STORY, *names)]
+    calls += [(name, of_statement(report, name)) for name in statements]
+    found: dict[str, tuple[Made, ...]] = {}
     for name, made in _all(calls, workers or os.cpu_count() or 1, kept):
         found[name] = made
-        progress(name)
-    taught = sorted((found[name] for name in names), key=lambda made: (made.chapter, made.place))
-    told = [found[name] for name in statements]
-    texts = [Made(stop, html) for stop, html in documents().items()]
+        if name not in (TEXTS, STORY):
+            progress(name)
+    (story,), texts = found.pop(STORY), found.pop(TEXTS)
+    pages_of = {name: made for name, (made,) in found.items()}
+    taught = sorted((pages_of[name] for name in names), key=lambda made: (made.chapter, made.place))
+    told = [pages_of[name] for name in statements]
     written = {
         made.stop.file: linked(made.html, Links(True, after, card_of(made.stop.name)))
         for made, after in followed([*taught, *told, *texts])
     }
-    story = linked(story_html(), Links(True, [*taught, *told][0].stop))
-    return {INDEX: index_page(taught, told), STORY: story, **written}
+    opening = linked(story.html, Links(True, [*taught, *told][0].stop))
+    return {INDEX: index_page(taught, told), STORY: opening, **written}
 
 
 def _all(
     calls: Sequence[tuple[str, Any]], workers: int, kept: Kept | None
-) -> Iterator[tuple[str, Made]]:
+) -> Iterator[tuple[str, tuple[Made, ...]]]:
     """Every page, as they come: those that are kept, then those that are made."""
     missing = []
     for name, run in calls:
-        known = kept.get(name) if kept is not None and not run else None
+        known = kept.get(kept_as(name)) if kept is not None and not run else None
         if known is not None:
-            yield name, Made.from_json(known)
+            yield name, tuple(map(Made.from_json, known["pages"]))
         else:
             missing.append((name, run))
     several = workers if len(missing) >= pool.WORTH_IT else 1
@@ -105,8 +108,13 @@ def _all(
         runs = dict(missing)
         for name, made in results:
             if kept is not None and not runs[name]:
-                kept.put(name, asdict(made))
+                kept.put(kept_as(name), {"pages": list(map(asdict, made))})
             yield name, made
+
+
+def kept_as(name: str) -> str:
+    """What is kept under: the texts with what made their reference, which is no part of Witness."""
+    return f"{name} {made_by()}".rstrip() if name == TEXTS else name
 
 
 def of_papers() -> dict[str, dict[str, Claim]]:
@@ -134,9 +142,14 @@ def followed(made: Sequence[Made]) -> Iterator[tuple[Made, Stop | None]]:
 # -- one page -------------------------------------------------------------------------------------
 
 
-def make(name: str, run: Mapping[str, Mapping[str, Any]] | None) -> tuple[str, Made]:
-    """The page of a construction (`run` is None), or of a statement, and what of it was run."""
-    return name, _construction(name) if run is None else _statement(name, run)
+def make(name: str, run: Mapping[str, Mapping[str, Any]] | None) -> tuple[str, tuple[Made, ...]]:
+    """The page of a construction (`run` is None), or of a statement, and what of it was run; the
+    story; or all TEXTS."""
+    if name == TEXTS:
+        return name, tuple(Made(stop, html) for stop, html in documents().items())
+    if name == STORY:
+        return name, (Made(Stop(STORY, BEGIN), story_html()),)
+    return name, (_construction(name) if run is None else _statement(name, run),)
 
 
 def _construction(name: str) -> Made:

@@ -10,6 +10,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -30,6 +31,11 @@ MISSING = "The reference of the functions is not here: pip install 'icl-witness[
 def there() -> bool:
     """Whether the reference can be made."""
     return find_spec("pdoc") is not None
+
+
+def made_by() -> str:
+    """What makes the reference, and its version; nothing where that is not installed."""
+    return f"pdoc {version('pdoc')}" if there() else ""
 
 
 def file_of(module: str) -> str:
