@@ -1,6 +1,6 @@
 """`python -m verify` is the command `witness`."""
 
-from .command.cli import main
+from icl_witness import main
 
 if __name__ == "__main__":  # worker processes import this module too
     raise SystemExit(main())

@@ -37,6 +37,8 @@ from .running_error import LARGE, NoiseError, RunningError, StreamedError
 FEW, MANY = 2**20, 2**25
 ENTRIES, BITS = 2**20, (256, 1024)  # of arrays of balls, a few microseconds each
 HELD = 2**23  # numbers that a warning may hold, several times over, for a pass back
+DEAR = 2**32  # products of numbers that a prediction takes, beyond which norms alone bound it
+IN_BALLS = 2**27  # products that balls may take, near half a minute
 CHEAP_BALLS = 50  # balls in the time of one step of a bound
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -129,20 +131,24 @@ def norm_bound(witness: Weights, prompts: FloatPrompts, parts: Parts) -> torch.T
 
 def full_bound(witness: Weights, prompts: FloatPrompts, parts: Parts) -> torch.Tensor:
     """The best bound, (…, predictions), by the cheapest way that tells: every noise by itself where
-    these are few; else the pass back; then whatever of noises and balls is not too dear. Infinite
+    these are few; else the pass back; then whatever of noises and balls is not too dear. Where the
+    prediction alone takes long, a bound by norms, in little more time. Infinite
     where a user's function is applied: nothing says how it carries the rounding of another order of
     its sums."""
     count, many = _entries(witness, prompts), math.prod(_batch(parts))
+    products = many * _products(witness, prompts)
     if _applies(witness, prompts):
         every = (*_batch(parts), math.prod(prompts.predicted))
         return torch.full(every, math.inf, device=prompts.X.device)
+    if products > DEAR:
+        return norm_bound(witness, prompts, parts)
     bound, size = quick_bound(witness, prompts, parts)
     enough = size * math.sqrt(prompts.system.unit_roundoff)
     if many * count**2 <= FEW or bool((bound <= enough).all()):
         return bound
     if many * count**2 <= MANY:
         return torch.minimum(bound, noise_bound(witness, prompts, parts)[0])
-    for bits in BITS if many * count <= ENTRIES else ():
+    for bits in BITS if many * count <= ENTRIES and products <= IN_BALLS else ():
         bound = torch.minimum(bound, beside_bound(witness, prompts, parts, bits))
         if bool((bound <= enough).all()):
             break
@@ -162,6 +168,13 @@ def _entries(witness: Weights, prompts: FloatPrompts) -> int:
     """How many numbers the operations of one prompt make."""
     steps = plan(witness, prompts.n, prompts.m).steps
     return sum(step.made.rows * step.made.columns for step in steps)
+
+
+def _products(witness: Weights, prompts: FloatPrompts) -> int:
+    """How many products of two numbers the matrix products of one prompt take."""
+    steps = plan(witness, prompts.n, prompts.m).steps
+    pairs = (step.arrays[-2:] for step in steps if step.method in ("product", "add_product"))
+    return sum(a.rows * a.columns * b.columns for a, b in pairs)
 
 
 def _applies(witness: Weights, prompts: FloatPrompts) -> bool:

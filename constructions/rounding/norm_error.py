@@ -19,7 +19,17 @@ from proofs.slotmap import Block
 
 from ..numbers.floats import HALF
 from ..numbers.seen import Seen
-from .bounded import OWN, UNSEEN, Bounded, Bounding, gamma, length, spectral
+from .bounded import (
+    OWN,
+    UNSEEN,
+    WIDE,
+    Bounded,
+    Bounding,
+    asymmetry,
+    gamma,
+    length,
+    spectral,
+)
 
 Norm = Any  # a number, or a tensor (*batch) where there is a batch
 SCALARS = 2.0**-44  # more than the arithmetic of one operation's norms rounds
@@ -111,18 +121,22 @@ class NormError(Bounding):
     def summed_products(self, a: Bounded, b: Bounded) -> Bounded:
         value = self.values.product(a.value, b.value, 1)
         terms = a.value.shape[-1]
-        carried, added = self._bilinear(a, b, self.of_product(terms))
+        carried = self._carried(a, b)
+        added = self.of_product(terms) * self._reach(a) * self._reach(b)
         added = added + 8 * self.least * terms * self._entries(value)
         made = self._made(value, carried, added)
         if b.norm is not None:
             rest = added
-            if a.norm is not None:
+            if a.norm is not None and (self.batch or carried < math.inf):
                 rest = rest + self._spectral(b) * a.norm + 3 * a.norm * b.norm
             finite = made.norm * 0  # not a number where the norm is infinite
             made.product_of = a, b, rest * (1 + SCALARS) + finite
         return made
 
-    def _bilinear(self, a: Bounded, b: Bounded, share: float) -> tuple[Norm, Norm]:
+    def _carried(self, a: Bounded, b: Bounded) -> Norm:
+        """What a product carries."""
+        if not self.batch and not _or0(a) + _or0(b) < math.inf:
+            return math.inf  # for which no norm is worth computing
         carried: Norm = 0.0
         if b.norm is not None:
             carried = carried + self._spectral(a) * b.norm
@@ -130,7 +144,7 @@ class NormError(Bounding):
             carried = carried + self._spectral(b) * a.norm
         if a.norm is not None and b.norm is not None:
             carried = carried + 3 * a.norm * b.norm
-        return carried, share * self._reach(a) * self._reach(b)
+        return carried
 
     def add_product(self, c: Exact, old: Bounded, a: Bounded, b: Bounded, scale: Exact) -> Bounded:
         if self.format.dtype in HALF:
@@ -140,10 +154,13 @@ class NormError(Bounding):
         share = self.of_coefficient(c) + self.of_coefficient(scale)
         share = share + self.of_product(terms) * (1 + share)
         of_old, of_product = abs(nearest_float(c)), abs(nearest_float(scale))
-        carried, added = self._bilinear(a, b, share)
-        carried = of_product * carried + of_old * _or0(old)
+        added = share * self._reach(a) * self._reach(b)
+        carried: Norm = math.inf
         if a is old and b.product_of is not None and b.product_of[1] is old:
-            carried = _least(carried, self._of_one(c, old, b, scale))
+            carried = self._of_one(c, old, b, scale)
+        if self.batch or not carried < math.inf:  # else no term by itself says less
+            terms_alone = of_product * self._carried(a, b) + of_old * _or0(old)
+            carried = _least(terms_alone, carried)
         added = of_product * added + of_old * share * self._reach(old)
         lost = 8 * self.least * terms * (1 + of_product) * self._entries(value)
         return self._made(
@@ -155,22 +172,42 @@ class NormError(Bounding):
             (c/2 + s M P) e + e (c/2 + s P M) + s M (what P M has of its own),
         far less than term by term where M is nearly what the step leaves as it is."""
         first, _, rest = b.product_of
+        if not self.batch and not old.norm + rest < math.inf:
+            return math.inf
         half, s = nearest_float(c) / 2, nearest_float(scale)
-        sides = old.value @ first.value, b.value
-        factor: Norm = 0.0
-        for side in sides:
-            if side.ndim != len(self.batch) + 2:
-                return math.inf
-            one = torch.eye(side.shape[-1], dtype=side.dtype, device=side.device)
-            turned = half * one + s * side
-            norm = spectral(turned.abs(), turned)
-            factor = factor + (norm if self.batch else float(norm))
+        turned = self._turned(half, s, b.value)
+        if turned is None:
+            return math.inf
+        factor = turned
+        if (apart := self._turned_around(old, first)) is not None:
+            factor = factor + turned + abs(s) * apart
+        else:
+            factor = factor + self._turned(half, s, old.value @ first.value)
         # both sides are rounded, a product of theirs and the halves, relative to these sizes
         sizes = abs(s) * self._size(old) * self._size(first) + abs(s) * self._size(b)
         sizes = sizes + 2 * abs(half) * math.sqrt(old.value.shape[-1] + old.value.shape[-2])
         own = 8 * gamma(old.value.shape[-1] + 8, 2.0**-53) * sizes + UNSEEN
         second = 3 * old.norm * b.norm + self._spectral(old) * rest
         return ((factor + own) * old.norm + abs(s) * second) * (1 + SCALARS)
+
+    def _turned(self, half: float, s: float, side: torch.Tensor) -> Norm | None:
+        """|half I + s A|; None where A has more axes than a matrix."""
+        if side.ndim != len(self.batch) + 2:
+            return None
+        one = torch.eye(side.shape[-1], dtype=side.dtype, device=side.device)
+        turned = half * one + s * side
+        norm = spectral(turned.abs(), turned)
+        return norm if self.batch else float(norm)
+
+    def _turned_around(self, a: Bounded, b: Bounded) -> float | None:
+        """A bound on |A B - (B A)^T| = |(A - A^T) B + A^T (B - B^T)| of two large matrices that are
+        nearly symmetric, which spares a product; None of others."""
+        if self.batch or a.value.ndim != 2 or len(a.value) < WIDE:
+            return None
+        ours, theirs = asymmetry(a.value), asymmetry(b.value)
+        if ours is None or theirs is None:
+            return None
+        return 2 * (ours * self._spectral(b) + self._spectral(a) * theirs) * (1 + SCALARS)
 
     def pattern(
         self, a: Bounded, block: Block, destination: tuple[int, ...], source: tuple[int, ...]

@@ -169,6 +169,60 @@ def test_norms_bound_what_a_step_carries_and_are_met_where_it_carries_most(seed)
         assert bound <= (1.2 * E, 0)[seed] + 9 * E**2 + 1e-12
 
 
+def wide_matrices() -> dict[str, torch.Tensor]:
+    """Matrices of 140 rows and more: of no pattern, symmetric, of both signs, of low rank, of one
+    large entry, of all sizes that squares of floats have."""
+    rng = np.random.default_rng(0)
+    any_, tall = rng.standard_normal((140, 140)), rng.standard_normal((300, 140))
+    turn = np.linalg.qr(any_)[0]
+    signs = turn * np.where(np.arange(140) % 2, -1.0, 1.0 - 1e-9) @ turn.T
+    spike = np.zeros((140, 140))
+    spike[3, 3] = 1
+    made = {
+        "any": any_, "tall": tall, "flat": tall.T, "gram": tall.T @ tall, "one": np.eye(140),
+        "both signs": (signs + signs.T) / 2, "rank 1": np.ones((140, 140)), "spike": spike,
+        "below": -tall.T @ tall, "nearly": np.eye(140) + 1e-9 * any_,
+        "sizes": tall * 10.0 ** rng.uniform(-50, 50, 140),
+    }  # fmt: skip
+    return {name: torch.from_numpy(np.ascontiguousarray(one)) for name, one in made.items()}
+
+
+@pytest.mark.parametrize("estimated", [1.0, 0.9, 0.1, 1e-6])
+@pytest.mark.parametrize("name", wide_matrices())
+def test_the_norm_of_a_large_matrix_is_certified_not_estimated(name, estimated, monkeypatch):
+    """Whatever Lanczos's steps make of it: what is too small is refused, and taken larger."""
+    a, estimate = wide_matrices()[name], bounded._estimated
+    monkeypatch.setattr(bounded, "_estimated", lambda a: estimate(a) * estimated)
+    norm = float(np.linalg.norm(a.numpy(), 2)) * (1 - 1e-12)
+    found = bounded.certified(a)
+    assert found is None or norm <= found
+    assert bounded.spectral(a.abs(), a) >= norm
+    if estimated == 1:
+        assert found is not None and found <= 1.15 * norm
+
+
+def test_the_norm_of_a_large_matrix_would_be_too_small_without_its_certificate(monkeypatch):
+    a, estimate = wide_matrices()["any"], bounded._estimated
+    monkeypatch.setattr(bounded, "_estimated", lambda a: estimate(a) * 0.1)
+    decided = torch.linalg.cholesky_ex(torch.eye(1))
+    monkeypatch.setattr(torch.linalg, "cholesky_ex", lambda a: decided)
+    assert bounded.certified(a) < float(np.linalg.norm(a.numpy(), 2))
+
+
+def test_a_dear_prompt_is_bounded_by_norms_and_nothing_dearer_runs(monkeypatch):
+    rng = np.random.default_rng(0)
+    X, y, queries = rng.standard_normal((400, 140)) / 20, rng.standard_normal(400), np.eye(1, 140)
+    witness = constructions.build("newton", d=140, iterations=12, alpha=0.15)
+    exact = witness.predict(X, y, queries, "ball")
+    close = witness.rounding_bound(X, y, queries)
+    monkeypatch.setattr(bounds, "DEAR", 10**6)
+    for dearer in ("quick_bound", "noise_bound", "beside_bound"):
+        monkeypatch.setattr(bounds, dearer, None)
+    bound = witness.rounding_bound(X, y, queries)
+    off = abs(float(exact[0].mid()) - quietly(witness, X, y, queries, "float64")[0])
+    assert off <= bound[0] and close[0] <= bound[0] <= 1e-6
+
+
 @settings(
     max_examples=300, database=None, derandomize=True,
     suppress_health_check=list(HealthCheck),

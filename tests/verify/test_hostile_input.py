@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
 import signal
@@ -28,6 +29,7 @@ from verify.inputs.tables import read_table
 from verify.report.as_json import sha256
 from verify.report.report import SCHEMA
 
+ROOT = Path(__file__).parents[2]
 FUZZED = settings(
     max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -227,7 +229,7 @@ def test_any_command_line_ends_with_0_1_or_2_and_says_why_in_one_line(capsys, wo
 
 
 def environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    return os.environ | {"PYTHONPATH": str(ROOT)}
 
 
 @pytest.mark.parametrize("target", ["/dev/full", "/proc/out.json"])
@@ -270,6 +272,49 @@ def test_ctrl_c_leaves_no_traceback_and_no_part_of_a_file(tmp_path, arguments, a
     assert started.returncode == 130
     assert "Traceback" not in err and "Exception" not in err
     assert os.listdir(tmp_path) == []
+
+
+INTERRUPTED = """
+import sys
+
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupted())
+from {command} import main
+sys.exit(main({arguments}))
+"""
+
+
+def interrupted(module: str, command: str, arguments: str = "") -> subprocess.CompletedProcess[str]:
+    """A call of the command in which Ctrl-C is pressed when that module is first asked for."""
+    code = INTERRUPTED.format(module=module, command=command, arguments=arguments)
+    call = [sys.executable, "-c", code, "show", "newton"]
+    return subprocess.run(call, env=environment(), capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["verify", "verify.claim", "typer", "verify.command", "verify.command.trace", "sympy"],
+)
+def test_ctrl_c_while_the_command_loads_is_silent(module):
+    done = interrupted(module, "icl_witness")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_ctrl_c_while_it_loads_would_be_seen():
+    done = interrupted("typer", "verify.command.cli")
+    assert done.returncode != 130 and "Traceback" in done.stderr
+
+
+def test_what_is_installed_is_the_command_that_says_nothing_when_interrupted():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    scripts = setup["options.entry_points"]["console_scripts"]
+    assert scripts.split() == ["witness", "=", "icl_witness:main"]
+    assert setup["options"]["py_modules"] == "icl_witness"
 
 
 def test_check_leaves_nothing_in_the_working_directory(tmp_path):
