@@ -156,8 +156,8 @@ def print_trace(
         pass  # a claim about a layer has none
     else:
         try:
-            of = arithmetic(witness) if soon else float
-            said = short(_alone(reference(algorithm, case, of, predicted.shape)))
+            numbers_of = arithmetic(witness) if soon else float
+            said = short(_alone(reference(algorithm, case, numbers_of, predicted.shape)))
         except InexactReference as error:
             said = f"decides nothing: {error}"
         except ValueError as error:
