@@ -56,6 +56,7 @@ _PARTS = {
 
 __all__ = [
     "Block",
+    "DivergenceWarning",
     "Head",
     "Holds",
     "Layer",
@@ -94,6 +95,10 @@ def __getattr__(name: str) -> Any:
 
 class PrecisionWarning(UserWarning):
     """Rounding may have reached a prediction; the message has the bound."""
+
+
+class DivergenceWarning(UserWarning):
+    """The algorithm does not converge on this prompt; the message has the step size that would."""
 
 
 def names() -> tuple[str, ...]:
@@ -212,7 +217,8 @@ def _keyword(function: ast.FunctionDef, name: str) -> ast.expr | None:
 
 
 def build(name: str, **parameters: Any) -> Witness:
-    """The witness `name` with these parameters. It refuses prompts whose algorithm it is not.
+    """The witness `name` with these parameters. It refuses prompts whose algorithm it is not, and
+    warns of those on which that does not converge.
 
     Raises ValueError on an unknown name or value, TypeError on a missing, unknown or ill-typed
     parameter.
@@ -224,6 +230,7 @@ def build(name: str, **parameters: Any) -> Witness:
         takes = ", ".join(str(p) for p in signature(name).parameters)
         raise TypeError(f"{name}: {error}; it takes {takes}") from None
     made = make(**parameters)
-    if make.inputs is None and make.outputs is None:
+    region = make.converges(make.values(**parameters)) if make.is_regression else ""
+    if make.inputs is None and make.outputs is None and not region:
         return made
-    return replace(made, inputs=make.inputs, outputs=make.outputs)
+    return replace(made, inputs=make.inputs, outputs=make.outputs, region=region)

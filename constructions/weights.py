@@ -28,6 +28,8 @@ class Weights:
     (X, y) and those before it; the layers' `holds` are written in them. `examples` fixes the
     number n of examples where the weights depend on it. `inputs`, `outputs`: (low, high) where the
     entries of x and the targets have to lie, None for anywhere; other prompts are refused.
+    `region`: where the algorithm converges, in its parameters and what `convergence` knows of a
+    prompt, "alpha < 2/top**2"; "" where nothing is known.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Weights:
     source: str = ""
     inputs: tuple[int, int] | None = None
     outputs: tuple[int, int] | None = None
+    region: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))

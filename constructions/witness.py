@@ -22,7 +22,8 @@ class Witness(Weights):
         torch in, torch out; otherwise numpy. `numbers` names a number system: "float64",
         "float32", "bfloat16", "float16", "rational", "ball", "symbolic", or is one.
         Raises ValueError on input that does not fit; warns PrecisionWarning with a bound when
-        rounding has reached the prediction.
+        rounding has reached the prediction, and DivergenceWarning where the algorithm does not
+        converge on a prompt, with the step size up to which it would.
         """
         from .run.forward import predictions, refuse_in_reference
 
@@ -32,6 +33,10 @@ class Witness(Weights):
             from .rounding.bounds import warn_if_lost
 
             warn_if_lost(self, prompts, result)
+        if self.region:
+            from .convergence import warn_if_it_diverges
+
+            warn_if_it_diverges(self, X)
         return prompts.give(result)
 
     def trace(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from proofs.vocabulary import activation, attention, unread
 from ..files import read_safetensors, write_whole
 from ..numbers.floats import DTYPES, FloatPrompts, Floats
 from ..weights import Weights
-from .forward import refuse_in_reference
+from .forward import refuse_in_reference, refuse_outside
 
 READING = "the dense module"
+LIMITS = ("inputs", "outputs")  # of x and of targets, outside of which it refuses
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
@@ -191,7 +193,8 @@ class DenseLayer(nn.Module):
 
 
 class TransformerModule(nn.Module):
-    """(X (…, n, d), y (…, n), queries (…, m, d)) -> predictions (…, m), as Witness.predict.
+    """(X (…, n, d), y (…, n), queries (…, m, d)) -> predictions (…, m), as Witness.predict, also in
+    the prompts that it refuses, until it is compiled or exported.
 
     `state_dict` has the names of `Witness.matrices`; `save` and `load` use safetensors, with the
     exact witness as metadata.
@@ -254,7 +257,10 @@ class TransformerModule(nn.Module):
         if self.dtype not in NAMES:
             raise ValueError(f"it runs in {', '.join(DTYPES)}, not in {self.dtype}")
         system = Floats(NAMES[self.dtype], self.embedding.device)
-        return FloatPrompts(system, X, y, queries, self.witness)
+        prompts = FloatPrompts(system, X, y, queries, self.witness)
+        if not torch.compiler.is_compiling():  # what is compiled has no exceptions, nor an export
+            refuse_outside(self.witness, prompts)
+        return prompts
 
     def _stream(self, prompts: FloatPrompts) -> Iterator[torch.Tensor]:
         """The stream (…, tokens, width) after the embedding and after every layer."""
@@ -280,7 +286,11 @@ class TransformerModule(nn.Module):
         """A safetensors file, with more metadata."""
         from safetensors.torch import save
 
-        metadata = {"witness": json.dumps(self.witness.to_json()), "digest": self.witness.digest}
+        witness = self.witness
+        metadata = {"witness": json.dumps(witness.to_json()), "digest": witness.digest}
+        for name in LIMITS:  # no weights, so not in the digest
+            if (limits := getattr(witness, name)) is not None:
+                metadata[name] = json.dumps(limits)
         tensors = {name: one.detach().contiguous() for name, one in self.state_dict().items()}
         return save(tensors, metadata=metadata | more)
 
@@ -293,6 +303,20 @@ class TransformerModule(nn.Module):
         witness = Weights.from_json(json.loads(metadata["witness"]))
         if witness.digest != metadata.get("digest"):
             raise ValueError(f"{path}: the witness does not have the digest that was saved")
-        made = cls(witness, dtype=tensors["embedding"].dtype)
+        limits: dict[str, Any] = {
+            name: _limits(path, name, metadata[name]) for name in LIMITS if name in metadata
+        }
+        made = cls(replace(witness, **limits), dtype=tensors["embedding"].dtype)
         made.load_state_dict(tensors)
         return made
+
+
+def _limits(path: str | Path, name: str, text: str) -> tuple[int, int]:
+    """(low, high) as it was saved. Raises ValueError where it is not that."""
+    try:
+        low, high = json.loads(text)
+    except (TypeError, ValueError):
+        low = high = None
+    if type(low) is not int or type(high) is not int or low >= high:
+        raise ValueError(f"{path}: the limits of its {name} are not two whole numbers")
+    return low, high

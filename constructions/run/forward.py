@@ -357,6 +357,12 @@ def prompts_of(witness: Weights, X: Any, y: Any, queries: Any, system: Numbers) 
     """The prompts. Raises ValueError on those of which the witness is not the algorithm that it is
     named for."""
     prompts = system.prompts(X, y, queries, witness)
+    refuse_outside(witness, prompts)
+    return prompts
+
+
+def refuse_outside(witness: Weights, prompts: Prompts) -> None:
+    """Raises ValueError where x or targets lie outside the witness's `inputs` or `outputs`."""
     for what, limits, names in (
         ("x", witness.inputs, ("X", "queries")),
         ("targets", witness.outputs, ("y",)),
@@ -369,7 +375,6 @@ def prompts_of(witness: Weights, X: Any, y: Any, queries: Any, system: Numbers) 
                 raise ValueError(
                     f"{witness.name} takes {what} from {low} to {high}, and {name} has {found}"
                 )
-    return prompts
 
 
 def predictions(

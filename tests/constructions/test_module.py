@@ -80,3 +80,35 @@ def test_float32_modules_are_within_their_bound(batch):
     dense = w.to_torch(torch.float32)(X, y, queries).detach().double()
     exact = w.predict(*batch, "rational").astype(float)
     assert np.all(np.abs(dense.numpy() - exact) <= 2 * w.rounding_bound(*batch, "float32"))
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "X", "y", "said"),
+    [
+        ("logistic", {"steps": 1, "step_size": 0.5}, [[1.0]], [2.0], "takes targets from 0 to 1"),
+        ("spline_regression", {"basis": 4, "alpha": 0.1, "layers": 2, "degree": 1},
+         [[1.25]], [1.0], "takes x from 0 to 1"),
+    ],
+)  # fmt: skip
+def test_a_module_and_its_file_refuse_the_prompts_that_the_witness_refuses(
+    name, parameters, X, y, said, tmp_path
+):
+    witness = constructions.build(name, d=1, **parameters)
+    prompt = [torch.tensor(part, dtype=torch.float64) for part in (X, y, [[0.5]])]
+    module = witness.to_torch()
+    module.save(tmp_path / "w.safetensors")
+    loaded = TransformerModule.load(tmp_path / "w.safetensors")
+    for refuses in (witness.predict, module, module.hidden, loaded):
+        with pytest.raises(ValueError, match=said):
+            refuses(*prompt)
+    prompt[0 if "x" in said.split() else 1].clamp_(0, 1)
+    assert torch.equal(loaded(*prompt), module(*prompt))
+
+
+def test_limits_that_are_none_are_refused(tmp_path):
+    module = constructions.build("logistic", d=1, steps=1, step_size=0.5).to_torch()
+    for said in ("[1, 0]", "0", "[0, 0.5]", "no"):
+        path = tmp_path / "w.safetensors"
+        path.write_bytes(module.serialised(outputs=said))
+        with pytest.raises(ValueError, match="limits of its outputs"):
+            TransformerModule.load(path)

@@ -311,7 +311,19 @@ def test_a_number_system_that_is_unknown_or_cannot_run_it_is_refused(
             )
         ),
         (("show", "newton", "--set", f"d={HUGE}"), f"d must be at most 1000000, not {HUGE}"),
-        (("trace", "newton", "--set", "iterations=1e12"), "iterations must be at most 1000000"),
+        *(
+            ((*call, "--set", f"{key}=1000000"), f"{key} must be at most {most} here, not 1000000")
+            for call, key, most in (
+                (("show", "newton"), "iterations", 10_000),
+                (("show", "newton", "--matrices"), "d", 200),
+                (("trace", "gradient_descent"), "steps", 1000),
+                (("trace", "newton"), "d", 100),
+                (("explain", "newton", "--no-open"), "iterations", 500),
+                (("explain", "newton", "--no-open"), "d", 100),
+                (("export", "newton", "--to", "onnx", "-o", "x"), "iterations", 200),
+                (("export", "newton", "--to", "gpt2", "-o", "x"), "d", 1000),
+            )
+        ),
         (("sweep", "newton", "-o", "x.jsonl", "--set", f"d={HUGE}"), "d must be at most 1000000"),
         (("show", "newton", "--set", "alpha=1e99999999"), "alpha of newton must be a number"),
         (("show", "newton", "--set", "alpha=9**9**9"), "alpha of newton must be a number"),

@@ -115,6 +115,14 @@ def test_trace_compares_every_slot_with_what_it_should_hold(witness: Any) -> Non
         assert status == 0 and "every slot holds what it should" in out, name
 
 
+@pytest.mark.parametrize(("iterations", "numbers"), [(14, "rational"), (200, "float64")])
+def test_a_trace_of_many_layers_ends(witness: Any, iterations: int, numbers: str) -> None:
+    """In fractions the digits double with each: 14 have more than Python writes as text."""
+    status, out, _ = witness("trace", "newton", "--set", f"iterations={iterations}")
+    assert status == 0 and f"numbers    {numbers}" in out
+    assert f"M_{iterations}" in out
+
+
 def test_trace_marks_the_slot_that_is_wrong(witness: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -124,6 +125,37 @@ def test_what_was_damaged_is_compiled_anew(
     assert said("Side.side")[0] == said("Side.side")[0] == "proved"
     assert compiled == ["Side", "Assumptions"] * 2  # and kept again
     assert [one.name for one in kept.folder().iterdir()] == [entry.name]
+
+
+def of_a_time(folder: Path, seconds: float) -> None:
+    """All that is in the folder, as if written then."""
+    for path in (folder, *folder.rglob("*")):
+        os.utime(path, (seconds, seconds))
+
+
+@pytest.mark.parametrize("file", ["Side.vo", kept.SAID])
+def test_a_forged_file_of_the_same_size_and_time_is_noticed(
+    file: str, theories: Any, compiled: list[str]
+) -> None:
+    theories(Side=SIDE)
+    assert said("Side.side")[0] == "proved"
+    (entry,) = kept.folder().iterdir()
+    was, data = (entry / file).stat(), bytearray((entry / file).read_bytes())
+    data[len(data) // 2] ^= 1
+    (entry / file).write_bytes(data)
+    os.utime(entry / file, ns=(was.st_atime_ns, was.st_mtime_ns))
+    assert (entry / file).stat().st_size == was.st_size
+    assert said("Side.side")[0] == "proved" and compiled == ["Side", "Assumptions"] * 2
+
+
+@pytest.mark.parametrize("seconds", [0.0, 4e9], ids=["the clock set back", "and forward"])
+def test_no_clock_says_what_is_stale(seconds: float, theories: Any, compiled: list[str]) -> None:
+    theories(Base=BASE, Top=TOP)
+    assert said("Top.top")[0] == "proved"
+    of_a_time(kept.folder(), seconds)
+    assert said("Top.top")[0] == "proved" and compiled == ["Base", "Top", "Assumptions"]
+    theories(Base=BASE.replace("1", "2"), Top=TOP)  # is compiled anew, whatever is newer
+    assert said("Top.top")[0] == "failed"
 
 
 def test_where_nothing_can_be_kept_theorems_are_proved_all_the_same(

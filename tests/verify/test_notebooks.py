@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 
 from verify import notebooks
+from verify.inputs.errors import WrongCall
+from verify.notebooks import __main__ as command
 
 
 def said(notebook: dict[str, Any]) -> list[str]:
@@ -41,6 +45,22 @@ def test_a_reader_of_a_notebook_gets_what_it_shows(name: str) -> None:
     nbformat.validate(nbformat.from_dict(written))
     assert said(ran(name)[0]) == said(written)
     assert "a figure" in said(written) and len(said(written)) > 5
+
+
+def test_the_notebooks_are_written_where_one_says_and_never_into_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path: path.read_bytes() for path in notebooks.FOLDER.glob("*.ipynb")}
+    monkeypatch.setattr(command, "NAMES", ("lecture",))
+    monkeypatch.setattr(command, "run", lambda notebook: {"cells": []})
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+    for arguments, file in (([], "lecture.ipynb"), (["there"], "there/lecture.ipynb")):
+        command.main(arguments)
+        assert json.loads((tmp_path / file).read_text()) == {"cells": []}
+    assert before == {path: path.read_bytes() for path in notebooks.FOLDER.glob("*.ipynb")}
+    with pytest.raises(WrongCall, match="takes a folder, not nowhere"):
+        command.main(["nowhere"])
 
 
 def test_patching_finds_what_the_truth_file_says_is_read_later_and_nothing_else() -> None:

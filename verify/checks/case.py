@@ -222,11 +222,13 @@ def first_difference(witness: Witness, case: Case) -> dict[str, Any] | None:
     return None
 
 
-def compared(witness: Witness, case: Case, numbers: str = "rational") -> Iterator[dict[str, Any]]:
+def compared(
+    witness: Witness, case: Case, numbers: str = "rational", evaluated: bool = True
+) -> Iterator[dict[str, Any]]:
     """Every slot of which the witness says what it holds, layer by layer and token by token.
 
     {"layer", "name", "slot", "token", "holds", "is", "should"}; the last two are lists of
-    numbers, "should" always exact.
+    numbers, "should" always exact; [] where it is not `evaluated`, which of many layers takes long.
     """
     wanted = None  # all: what floats round depends on what is computed beside it, and what
     if numbers == "rational" and not witness.irrational:  # fractions do not know is to be said
@@ -246,7 +248,7 @@ def compared(witness: Witness, case: Case, numbers: str = "rational") -> Iterato
         for held in layer.holds:
             for token in _tokens(held, witness, tokens, carried):
                 try:
-                    should = _should(held, scope, carried.get(token))
+                    should = _should(held, scope, carried.get(token)) if evaluated else []
                 except KeyError as error:
                     raise ValueError(
                         f"layer {number} ({layer.name}): {held.slot} holds {held.expression!r}: "
@@ -264,7 +266,7 @@ def compared(witness: Witness, case: Case, numbers: str = "rational") -> Iterato
                     "token": int(token),
                     "holds": held.expression,
                     "is": list(np.asarray(actual, dtype=object).ravel()),
-                    "should": _filled(should, size),
+                    "should": _filled(should, size) if evaluated else [],
                 }
 
 

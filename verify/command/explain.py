@@ -10,6 +10,8 @@ import typer
 
 from .options import SET
 
+MOST_LAYERS, MOST_D = 500, 100  # of a page, which holds every layer's numbers
+
 
 def explain(
     name: Annotated[
@@ -107,7 +109,7 @@ def _write_page(name: str, settings: Sequence[str], output: str | None) -> Path 
     from ..inputs.claim_files import file_of
     from ..inputs.errors import WrongCall
     from ..inputs.names import subject, variants
-    from ..inputs.settings import parse
+    from ..inputs.settings import at_most, parse
     from ..pool import one_thread
 
     known = name in constructions_named() and file_of(name) is None
@@ -121,7 +123,7 @@ def _write_page(name: str, settings: Sequence[str], output: str | None) -> Path 
                 page.write_statement(claims, file_of(name), target)
         else:
             found = subject(name)
-            given = parse(name, found.signature, settings)
+            given = parse(name, found.signature, settings, at_most(MOST_LAYERS, d=MOST_D))
             target = _place(output, f"{found.title}.html", name)
             with one_thread():
                 if found.file is not None:

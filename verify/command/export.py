@@ -13,6 +13,7 @@ GRAPHS = ("onnx", "torch", "safetensors")
 TARGETS = ("gpt2", *GRAPHS)
 STEPS = 3  # where nobody says how many
 EXAMPLES = 8
+MOST_LAYERS, MOST_D = 200, 1000  # torch traces every layer; weights are written out densely
 
 
 def export(
@@ -182,9 +183,9 @@ def _parameters(found: Any, settings: Any, n: int, x: Any) -> dict[str, Any]:
     import numpy as np
 
     from ..inputs.region import suit
-    from ..inputs.settings import parse
+    from ..inputs.settings import at_most, parse
 
-    given = parse(found.name, found.signature, settings)
+    given = parse(found.name, found.signature, settings, at_most(MOST_LAYERS, d=MOST_D))
     for key, value in (("d", 3), ("steps", STEPS), ("iterations", STEPS)):
         if key in found.signature.parameters:
             given.setdefault(key, value)

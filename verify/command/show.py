@@ -8,6 +8,8 @@ import typer
 
 from .options import AS, JSON, NAME, SET
 
+WRITTEN_OUT = 200  # the most d at which matrices are printed
+
 
 def list_all(
     json: JSON = False,
@@ -139,12 +141,13 @@ def show(
     from ..inputs.errors import WrongCall
     from ..inputs.files import write
     from ..inputs.names import subject
-    from ..inputs.settings import call, fill, needed, parse
+    from ..inputs.settings import at_most, call, fill, needed, parse
     from ..report.as_json import dumps
     from . import describe
 
     found = subject(name, variant)
-    given = parse(name, found.signature, settings or ())
+    most = at_most(**({"d": WRITTEN_OUT} if matrices else {}))
+    given = parse(name, found.signature, settings or (), most)
     defaults = found.defaults(needed(found.signature, given))
     chosen = fill(found.signature, given, defaults, letters=not json)
     in_numbers = ""

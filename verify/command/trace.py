@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from ..strategies import Case
 
 
+MOST_LAYERS, MOST_D = 1000, 100  # of a small prompt, of which every layer is printed
+IN_FRACTIONS = 16  # layers up to which fractions are chosen: their digits may double with each
+
+
 def trace(
     name: NAME,
     settings: SET = None,
@@ -31,7 +35,7 @@ def trace(
     examples: Annotated[int, typer.Option("--n", help="Number of examples.")] = 3,
     seed: Annotated[int, typer.Option(help="Seed of the small prompt.")] = 0,
     numbers: Annotated[
-        str, typer.Option(help="Number system; rational where the witness can run in it.")
+        str, typer.Option(help="Number system; rational where it runs in that, to 16 layers.")
     ] = "",
 ) -> int:
     """Follow a small prompt through every layer.
@@ -39,12 +43,12 @@ def trace(
     Every slot is set against what the witness says that it holds. Exit status 1: one is wrong.
     """
     from ..inputs.names import subject
-    from ..inputs.settings import parse
+    from ..inputs.settings import at_most, parse
 
     at_least("n", examples, 1)
     at_least("seed", seed, most=MOST_SEED)
     found = subject(name, variant)
-    given = parse(name, found.signature, settings or ())
+    given = parse(name, found.signature, settings or (), at_most(MOST_LAYERS, d=MOST_D))
     return int(print_trace(found, given, examples, seed, numbers or None))
 
 
@@ -129,11 +133,13 @@ def print_trace(
         line(f"example {j + 1:<2} {_carried(at.parts, X[j])}{said}")
     if len(queries):
         line(f"query      {_carried(at.of_query, queries[0])}")
-    line(f"numbers    {system}")
+    many = witness.layers > IN_FRACTIONS and not numbers
+    line(f"numbers    {system}{'; fractions of many layers grow long' if many else ''}")
     if words := subject.outside(case):
         line(f"domain     this prompt is outside it: {words}", "yellow")
     exact = system == "rational"
-    held = list(compared(witness, case, system)) if exact or system in FLOATS else []
+    soon = witness.layers <= IN_FRACTIONS or exact  # the exact values have as many digits
+    held = list(compared(witness, case, system, soon)) if exact or system in FLOATS else []
     wrong = [one for one in held if exact and one["is"] != one["should"]]
     labels = _labels(witness, n, len(queries))
     for layer, state in enumerate(states):
@@ -150,7 +156,8 @@ def print_trace(
         pass  # a claim about a layer has none
     else:
         try:
-            said = short(_alone(reference(algorithm, case, arithmetic(witness), predicted.shape)))
+            numbers_of = arithmetic(witness) if soon else float
+            said = short(_alone(reference(algorithm, case, numbers_of, predicted.shape)))
         except InexactReference as error:
             said = f"decides nothing: {error}"
         except ValueError as error:
@@ -192,10 +199,13 @@ def _alone(predictions: np.ndarray) -> Any:
 
 
 def _states(witness: Witness, case: Case, numbers: str | None) -> tuple[str, list[dict[str, Any]]]:
-    """The trace in the number system asked for; without one, in fractions where that can be."""
+    """The trace in the number system asked for; without one, in fractions where that can be and
+    ends soon."""
     from constructions.numbers import Unsupported
     from constructions.numbers import get as number_system
 
+    if numbers is None and witness.layers > IN_FRACTIONS:
+        numbers = "float64"
     try:
         system = number_system(numbers or "rational").name
         return system, witness.trace(case.X, case.y, case.queries, system)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -13,8 +13,8 @@ import numpy as np
 
 import constructions
 from constructions.construction import Construction
+from constructions.convergence import Limit, Spectrum, limit_of, value_of
 from constructions.parameters import Number, typed
-from proofs.formula import PYTHON, SCALARS, evaluate, parse
 
 from ..report.tables import plural
 from .errors import WrongCall
@@ -31,15 +31,6 @@ FARTHEST = {
 }  # up to which it is said what is needed
 BLOCK = 2**18  # numbers of X that are taken at once
 TARGET = 1e-12  # what is left of the slowest component when their number is chosen
-
-
-@dataclass(frozen=True)
-class Spectrum:
-    """Largest and smallest non-zero eigenvalue of X^T X, and the number of examples n."""
-
-    top: float
-    least: float
-    n: int
 
 
 def singular_values(X: np.ndarray) -> np.ndarray:
@@ -70,34 +61,14 @@ def spectrum_of(values: np.ndarray, n: int) -> Spectrum:
     return Spectrum(top * top, least * least, n)
 
 
-@dataclass(frozen=True)
-class Limit:
-    """Where an algorithm converges: the parameter below (or, `from_below`, at least) a value."""
-
-    parameter: str
-    value: float
-    formula: str
-    from_below: bool = False
-
-    def holds(self, value: float) -> bool:
-        return value >= self.value if self.from_below else value < self.value
-
-
 def limit(name: str, parameters: Mapping[str, Any], s: Spectrum) -> Limit | None:
     """The limit that a construction states, on this data; None where it states none."""
     known = _construction(name)
     if known is None:
         return None
     parameters = _completed(known, parameters)
-    text = known.converges(parameters)
-    if not text:
-        return None
-    from_below = ">=" in text
-    parameter, _, formula = text.partition(">=" if from_below else "<")
-    formula = formula.strip()
-    shown = formula.replace("top", "|X^T X|").replace("**", "^").replace("*", " ")
-    shown = shown.replace("/", " / ")
-    return Limit(parameter.strip(), value_of(formula, parameters, s), shown, from_below)
+    region = known.converges(parameters)
+    return limit_of(region, parameters, s) if region else None
 
 
 def suit(
@@ -152,12 +123,8 @@ def suit(
         shown = f"{bound.formula} = {bound.value:.3g}, below which it converges"
         choose(bound.parameter, half, f"half of {shown}")
         if not bound.holds(float(made[bound.parameter])):
-            relation = "at least" if bound.from_below else "below"
-            raise WrongCall(
-                f"{bound.parameter} = {float(made[bound.parameter]):g} is outside the region where "
-                f"{name} converges on this data; it must be {relation} {bound.formula} = "
-                f"{bound.value:.6g}"
-            )
+            said = bound.refusal(float(made[bound.parameter]))
+            raise WrongCall(said.replace(" it converges", f" {name} converges"))
     known = _construction(name)
     for key, kind in known.parameters.items() if known is not None and known.is_regression else ():
         if isinstance(kind, Number) and kind.unit and open_(key):
@@ -295,19 +262,6 @@ def _construction(name: str) -> Construction | None:
 def _suited(name: str) -> Mapping[str, str]:
     known = _construction(name)
     return known.suited if known is not None else {}
-
-
-def value_of(formula: str, parameters: Mapping[str, Any], s: Spectrum) -> float:
-    """A formula in the spectrum and the parameters; infinite where it divides by 0."""
-    numbers = {
-        k: v if isinstance(v, int) else float(v)
-        for k, v in parameters.items()
-        if isinstance(v, (int, float, Fraction))
-    }
-    try:
-        return float(evaluate(parse(formula, SCALARS), {**numbers, **asdict(s)}, PYTHON))
-    except (ZeroDivisionError, OverflowError):
-        return math.inf
 
 
 def _short_decimal(value: float, up: bool = False) -> Any:

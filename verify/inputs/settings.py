@@ -64,14 +64,28 @@ def describe(name: str, signature: inspect.Signature) -> str:
     return f"{name} takes {', '.join(signature.parameters)}"
 
 
-def parse(name: str, signature: inspect.Signature, settings: Iterable[str]) -> dict[str, Any]:
-    """{parameter: value} of "parameter=value" texts. Raises WrongCall with one line."""
+def at_most(layers: int = 10_000, **sizes: int) -> dict[str, int]:
+    """{parameter: what a command can take of it}: layers in number, and sizes such as d."""
+    return dict.fromkeys(("iterations", "layers", "steps"), layers) | sizes
+
+
+def parse(
+    name: str,
+    signature: inspect.Signature,
+    settings: Iterable[str],
+    most: Mapping[str, int] | None = None,
+) -> dict[str, Any]:
+    """{parameter: value} of "parameter=value" texts. Raises WrongCall with one line, also on more
+    layers, or larger sizes, than the command would ever have done."""
     made: dict[str, Any] = {}
+    most = at_most() if most is None else most
     for setting in settings:
         for key, text in split(setting):
             if key in made:
                 raise WrongCall(f"--set {key} is given twice")
             made[key] = convert(name, signature, key, text)
+            if isinstance(made[key], int) and made[key] > most.get(key, made[key]):
+                raise WrongCall(f"{key} must be at most {most[key]} here, not {text}")
     return made
 
 

@@ -1,6 +1,6 @@
 """Notebooks, a lecture and two questions, and what runs their cells without a notebook server.
 
-    python -m verify.notebooks            # runs them and writes down what their cells show
+    python -m verify.notebooks FOLDER     # runs them, and writes there what their cells show
 
 A cell shows what it prints, the value of its last line, and the figures that it draws, as SVG. An
 exception ends the run.

@@ -1,14 +1,31 @@
-"""Runs the notebooks and writes down what their cells show."""
+"""Runs the notebooks and writes what their cells show into a folder, by default the working one."""
 
 import json
+import sys
+from pathlib import Path
 
-import matplotlib
-
+from ..inputs.errors import WrongCall
 from ..inputs.files import write
-from . import FOLDER, NAMES, load, run
+from . import NAMES, load, run
 
-matplotlib.use("Agg")
-for name in NAMES:
-    text = json.dumps(run(load(name)), indent=1, ensure_ascii=False) + "\n"
-    write(FOLDER / f"{name}.ipynb", text)
-    print(f"wrote {FOLDER / name}.ipynb")
+
+def main(arguments: list[str]) -> None:
+    """Raises WrongCall where the argument is not one folder, or none."""
+    into = Path(*arguments[:1])
+    if len(arguments) > 1 or not into.is_dir():
+        raise WrongCall(f"python -m verify.notebooks takes a folder, not {' '.join(arguments)}")
+    import matplotlib
+
+    matplotlib.use("Agg")
+    for name in NAMES:
+        text = json.dumps(run(load(name)), indent=1, ensure_ascii=False) + "\n"
+        write(into / f"{name}.ipynb", text)
+        print(f"wrote {into / name}.ipynb")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except WrongCall as error:
+        print(f"witness: {error}", file=sys.stderr)
+        raise SystemExit(2) from None

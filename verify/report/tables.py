@@ -57,6 +57,8 @@ def console(stream: Any = None) -> Any:
 def short(value: Any, limit: int = 48) -> str:
     """Numbers as text, cut where they grow long."""
     several = isinstance(value, (list, tuple))
+    if isinstance(value, Rational) and _bits(value) > 4 * limit:
+        return number(value, 10, limit)
     text = "(" + ", ".join(short(one, limit) for one in value) + ")" if several else str(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
@@ -73,13 +75,18 @@ def number(value: Any, digits: int, widest: int) -> str:
     """Floats to so many digits; exact numbers as they are, or marked ≈ where they grow wide."""
     if isinstance(value, Real) and not isinstance(value, Rational):  # numpy's floats too
         return f"{float(value):.{digits}g}"
-    exact = str(value)
-    if len(exact) <= widest or not isinstance(value, Rational):
+    long = isinstance(value, Rational) and _bits(value) > 4 * widest  # without its digits, which
+    exact = "" if long else str(value)  # Python refuses to write of very long numbers
+    if not isinstance(value, Rational) or not long and len(exact) <= widest:
         return exact
     try:
         return f"≈{float(value):.{digits}g}"
     except OverflowError:
-        return short(exact, widest)
+        return short(exact, widest) if exact else "below -1e308" if value < 0 else "above 1e308"
+
+
+def _bits(value: Rational) -> int:
+    return max(int(value.numerator).bit_length(), int(value.denominator).bit_length())
 
 
 def readable(name: str) -> str:

@@ -3,7 +3,9 @@
 A theory is kept under the hash of all that it comes from: its text, the compiled theories that it
 requires (so the weights, where it has any), Coq's version, its flags, and the MathComp that is
 installed. Whatever of these is another has another name here, so nothing that is stale is found.
-An entry is a folder that appears whole or not at all; one that was damaged since is not used.
+An entry is a folder that appears whole or not at all; one that was damaged since is not used, and
+no time of an entry is asked for. The hashes are no signatures: who may write here, and makes them
+anew, is believed, as is who replaces a file of the installed MathComp by one of its size and time.
 """
 
 from __future__ import annotations

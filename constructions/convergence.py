@@ -1,0 +1,108 @@
+"""Where an algorithm converges: its region, at the eigenvalues of X^T X of a prompt."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+from proofs.formula import PYTHON, SCALARS, evaluate, parse
+
+from . import DivergenceWarning
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Largest and smallest non-zero eigenvalue of X^T X, and the number of examples n."""
+
+    top: float
+    least: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Where an algorithm converges: the parameter below (or, `from_below`, at least) a value."""
+
+    parameter: str
+    value: float
+    formula: str
+    from_below: bool = False
+
+    def holds(self, value: float) -> bool:
+        return value >= self.value if self.from_below else value < self.value
+
+    def refusal(self, value: float) -> str:
+        """What is to be said where it does not hold."""
+        relation = "at least" if self.from_below else "below"
+        return (
+            f"{self.parameter} = {value:g} is outside the region where it converges on this data; "
+            f"it must be {relation} {self.formula} = {self.value:.6g}"
+        )
+
+
+def limit_of(region: str, parameters: Mapping[str, Any], s: Spectrum) -> Limit:
+    """The limit that a region states, "alpha < 2/top**2", at a spectrum."""
+    from_below = ">=" in region
+    parameter, _, formula = region.partition(">=" if from_below else "<")
+    formula = formula.strip()
+    shown = formula.replace("top", "|X^T X|").replace("**", "^").replace("*", " ")
+    shown = shown.replace("/", " / ")
+    return Limit(parameter.strip(), value_of(formula, parameters, s), shown, from_below)
+
+
+def value_of(formula: str, parameters: Mapping[str, Any], s: Spectrum) -> float:
+    """A formula in the spectrum and the parameters; infinite where it divides by 0."""
+    numbers = {
+        k: v if isinstance(v, int) else float(v)
+        for k, v in parameters.items()
+        if isinstance(v, (int, float, Fraction))
+    }
+    try:
+        return float(evaluate(_parsed(formula), {**numbers, **asdict(s)}, PYTHON))
+    except (ZeroDivisionError, OverflowError):
+        return math.inf
+
+
+@lru_cache(maxsize=256)
+def _parsed(formula: str) -> Any:
+    return parse(formula, SCALARS)
+
+
+def warn_if_it_diverges(witness: Any, X: Any) -> None:
+    """Warns DivergenceWarning, with the largest step size that converges, where the witness's
+    algorithm does not converge on one of the prompts X (…, n, d), which may be of any numbers.
+
+    Costs the sum of squares of X where that already tells, as |X^T X| is at most that.
+    """
+    import numpy as np
+    import torch
+
+    library: Any = torch if isinstance(X, torch.Tensor) else np
+    try:
+        X = X.detach().double() if library is torch else np.asarray(X, dtype=float)
+    except (TypeError, ValueError, OverflowError):  # letters
+        return
+    n, d = X.shape[-2:]
+    prompts = X.reshape(-1, n, d)
+    if not len(prompts) or _outside(witness, float((prompts**2).sum((1, 2)).max()), n) is None:
+        return
+    largest = float(library.linalg.norm(prompts, 2, (1, 2)).max())
+    if (said := _outside(witness, largest**2, n)) is not None:
+        warnings.warn(f"{witness.name}: {said}", DivergenceWarning, stacklevel=3)
+
+
+def _outside(witness: Any, top: float, n: int) -> str | None:
+    """What is to be said where the witness does not converge at this |X^T X|; None where it does,
+    or where nothing is known."""
+    if not math.isfinite(top):
+        return None
+    found = limit_of(witness.region, witness.parameters, Spectrum(top, 0.0, n))
+    value = witness.parameters.get(found.parameter)
+    if not isinstance(value, (int, float, Fraction)) or found.holds(float(value)):
+        return None
+    return found.refusal(float(value))
