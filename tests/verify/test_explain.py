@@ -73,6 +73,11 @@ def test_braces_in_text_are_formulas_and_the_rest_is_escaped() -> None:
     assert "a &lt; <math>" in made and "<em>and</em>" in made
 
 
+def test_no_line_begins_with_the_comma_after_a_formula() -> None:
+    made = lessons.rich("twice {x_t}, or {y_t} more")
+    assert '<span class="unbroken"><math>' in made and "</math>,</span> or <math>" in made
+
+
 # -- the page -----------------------------------------------------------------------------------
 
 
