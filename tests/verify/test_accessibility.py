@@ -17,7 +17,8 @@ pytestmark = pytest.mark.skipif(driver.find() is None, reason="no Chromium on th
 
 # an ill-posed claim, one refuted beside its repair, one that is a sum of bumps
 CLAIMS = ("fu2023.eq38", "fu2023.eq30", "cheng2024.prop1.exponential")
-PAGES = ("index", "story", "newton", "kernel_regression", *CLAIMS)
+TEXTS = ("tutorial", "glossary", "found")
+PAGES = ("index", "story", "newton", "kernel_regression", *CLAIMS, *TEXTS)
 FOUND = (
     "axe.run().then((found) => found.violations.map((broken) =>"
     " [broken.id, broken.nodes[0].html.slice(0, 160), broken.nodes[0].failureSummary]))"

@@ -14,7 +14,7 @@ import constructions
 from verify import page as explain
 from verify.claim import builtin
 from verify.inputs.errors import WrongCall
-from verify.page import build, latex, mathml, own, pages, pairs, story
+from verify.page import build, latex, mathml, own, pages, pairs, readable, story
 from verify.page import lesson as lessons
 from verify.page import report_page as verdicts
 from verify.page.shared import held_in
@@ -71,6 +71,25 @@ def test_a_formula_becomes_a_tree() -> None:
 def test_braces_in_text_are_formulas_and_the_rest_is_escaped() -> None:
     made = lessons.rich("a < {x_t} *and* b")
     assert "a &lt; <math>" in made and "<em>and</em>" in made
+
+
+def test_no_line_begins_with_the_comma_after_a_formula() -> None:
+    made = lessons.rich("twice {x_t}, or {y_t} more")
+    assert '<span class="unbroken"><math>' in made and "</math>,</span> or <math>" in made
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("W_i from W_{i-1}", "W<sub>i</sub> from W<sub>i-1</sub>"),
+        ("V_2 = -V_1", "V<sub>2</sub> = -V<sub>1</sub>"),
+        ("X X^T/(2n), A_l^T", "X X<sup>T</sup>/(2n), A<sub>l</sub><sup>T</sup>"),
+        ("2^(k+1) < |A(x)|^2", "2<sup>k+1</sup> &lt; |A(x)|<sup>2</sup>"),
+        ("step_size, gd_plus_plus, fu2023.eq_x", "step_size, gd_plus_plus, fu2023.eq_x"),
+    ],
+)
+def test_indices_and_powers_stand_where_they_do_in_print(said, shown) -> None:
+    assert readable.typeset(said) == shown
 
 
 # -- the page -----------------------------------------------------------------------------------

@@ -166,6 +166,19 @@ def test_the_picture_follows_the_data(browser, folder) -> None:
     assert data(browser, "w") != before
 
 
+def test_a_picture_is_no_taller_than_what_is_in_it(browser, folder) -> None:
+    try:
+        browser.size(1280, 1600)
+        open_page(browser, folder, "subleq")
+        heights = set()
+        for k in range(browser.js("page.app.layers") + 1):
+            at_layer(browser, k)
+            heights.add(browser.js("document.querySelector('#picture svg').clientHeight"))
+        assert len(heights) == 1 and heights.pop() <= 14 + 52 * 10  # ten rows of numbers
+    finally:
+        browser.size(1280, 720)
+
+
 # -- points that are moved -------------------------------------------------------------------------
 
 POINTS = ("examples", "selection", "kernel", "basis")

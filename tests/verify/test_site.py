@@ -12,6 +12,7 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
+import browser as driver
 import pytest
 
 import constructions
@@ -45,6 +46,43 @@ def words(text: str) -> str:
     """What is read on a page: its text, and no formula."""
     text = re.sub(r"<math>.*?</math>", " ", text, flags=re.S)
     return html.unescape(re.sub(r"<[^>]+>", " ", text))
+
+
+# -- in a browser ---------------------------------------------------------------------------------
+
+
+def complaints(browser: driver.Browser, page: Path) -> list[str]:
+    """What is wrong with a page as it opens: errors, what it asks for, what does not fit."""
+    found = []
+    for width in (1280, 390):
+        browser.size(width, 844)
+        browser.open(page)
+        if browser.js("document.documentElement.scrollWidth") > width:
+            found.append(f"wider than {width}")
+        found += browser.errors
+        found += [url for url in browser.requests if not url.startswith(("file:", "data:"))]
+    return found
+
+
+@pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
+def test_every_page_opens_without_an_error_fetches_nothing_and_fits(site: Path, browser) -> None:
+    wrong = {page.name: complaints(browser, page) for page in sorted(site.glob("*.html"))}
+    assert len(wrong) > 150
+    assert {name: said for name, said in wrong.items() if said} == {}
+
+
+@pytest.mark.skipif(driver.find() is None, reason="no Chromium on this machine")
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ("<script>missing()</script>", "missing is not defined"),
+        ("<p style='width: 2000px'>wide", "wider than 1280"),
+        ("<img alt='' src='https://example.org/a.png'>", "example.org"),
+    ],
+)
+def test_a_page_that_fails_fetches_or_is_too_wide_is_noticed(tmp_path, browser, body, word) -> None:
+    (tmp_path / "page.html").write_text(f"<!DOCTYPE html><title>A</title>{body}")
+    assert any(word in said for said in complaints(browser, tmp_path / "page.html"))
 
 
 # -- links ----------------------------------------------------------------------------------------

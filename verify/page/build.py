@@ -26,7 +26,7 @@ from .lesson import Lesson, Picture, rich
 from .lessons import GENERAL, lessons
 from .mathml import plain
 from .pictures import picture_of
-from .readable import pattern_words
+from .readable import pattern_words, typeset
 from .shared import embedded
 from .site.links import cited
 from .story import given, story, tones
@@ -256,6 +256,7 @@ def page(
     text = resource("page.html")
     parts = {
         "title": plain(title),
+        "heading": typeset(title),
         "name": plain(name),
         "source": source,
         "lead": rich(lesson.lead),

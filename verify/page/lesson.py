@@ -135,6 +135,10 @@ class Lesson:
         return rich(self.texts[max(keys, key=len)]) if keys else ""
 
 
+# a browser may break a line after a formula, also before the comma that follows it
+PUNCTUATED = re.compile(r"(<math>(?:(?!<math>).)*?</math>[.,;:!?)]+)", re.S)
+
+
 def rich(text: str) -> str:
     """Text with its {formulas} in MathML and *stressed* words, as HTML."""
     parts = re.split(r"\{([^}]*)\}", text)
@@ -145,4 +149,4 @@ def rich(text: str) -> str:
             made.append(mathml(left) + (" = " + mathml(right) if equals else ""))
         else:
             made.append(re.sub(r"\*([^*]+)\*", r"<em>\1</em>", plain(part)))
-    return "".join(made)
+    return PUNCTUATED.sub(r'<span class="unbroken">\1</span>', "".join(made))

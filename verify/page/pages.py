@@ -24,6 +24,7 @@ from .mathml import plain
 from .misfit import misfit_html
 from .pairs import Builder, Pair, matrix_name, pair_of
 from .pictures import picture_of_claim
+from .readable import typeset
 from .report_page import checks_table, counterexample_html, frame
 from .site.index_table import verdict_html
 from .site.links import cited
@@ -190,20 +191,20 @@ def about(
         lines.append(f"<dt>{plain(name)}</dt><dd>{stated(claim.statement)}</dd>")
     where = entry.get("where") or ""
     if entry.get("finding") not in (None, "", where) and not entry["counterexample"]:
-        lines.append(f"<dt>Found</dt><dd>{plain(entry['finding'])}</dd>")
+        lines.append(f"<dt>Found</dt><dd>{typeset(entry['finding'])}</dd>")
     run_it = "" if report else f"; <code>witness check {plain(claim.id)}</code> finds it anew"
     lines.append(
         f"<dt>Verdict</dt><dd>{verdict_html(entry)}{run_it}"
-        f"{': ' + plain(where) if where else ''}</dd>"
+        f"{': ' + typeset(where) if where else ''}</dd>"
     )
     if claim.note:
-        lines.append(f"<dt>Note</dt><dd>{plain(claim.note)}</dd>")
+        lines.append(f"<dt>Note</dt><dd>{typeset(claim.note)}</dd>")
     repair = claim.repair or (repaired.repair if repaired else "")
     if repair:
         fares = ""
         if repaired is not None and repaired != claim:
             fares = f"<br>repaired: {verdict_html(mended or not_run(repaired))}"
-        lines.append(f"<dt>What repairs it</dt><dd>{plain(repair)}{fares}</dd>")
+        lines.append(f"<dt>What repairs it</dt><dd>{typeset(repair)}{fares}</dd>")
     if picture := misfit_html(entry.get("misfit")):
         lines.append(f"<dt>What does not fit</dt><dd>{picture}</dd>")
     shown = counterexample_html(entry.get("counterexample"), entry.get("first_difference"))

@@ -19,6 +19,17 @@ def titled(name: str) -> str:
     return re.sub(r"\b([A-Za-z])_(\w+)", r"<i>\1</i><sub>\2</sub>", plain(name))
 
 
+# a letter with an index, x_t or W_{i-1}; a power, x^2, 2^(k + 1) or A^T. step_size has none
+INDEXED = re.compile(r"(?<![\w.])([A-Za-zα-ωΑ-Ω])_(?:\{([^{}]*)\}|([A-Za-z0-9]))(?!\w)")
+POWER = re.compile(r"\^(?:\{([^{}]*)\}|\(([^()]*)\)|(-?\d+|[A-Za-z]))(?!\w)")
+
+
+def typeset(text: Any) -> str:
+    """Plain words as HTML, in which indices and powers stand where they do in print."""
+    html = INDEXED.sub(lambda found: f"{found[1]}<sub>{found[2] or found[3]}</sub>", plain(text))
+    return POWER.sub(lambda found: f"<sup>{found[1] or found[2] or found[3]}</sup>", html)
+
+
 def counted(text: str) -> str:
     """Slots, parts and heads as people read them: entries and tokens from 1, products with a dot,
     letters as letters, no underscores."""

@@ -10,7 +10,7 @@ from ..report.report import STRENGTHS
 from .glossary import glossed_page
 from .mathml import plain
 from .misfit import misfit_html
-from .readable import counted, finding
+from .readable import counted, finding, typeset
 from .site.index_table import INDEX_SCRIPT, statements_index, strengths
 from .site.links import HOME, ONWARD
 
@@ -45,7 +45,7 @@ def frame(
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="icon" href="data:,"><title>{plain(title)}</title>'
         f"<style>{style((*STYLES, *sheets))}</style></head><body>{place}"
-        f"<header><h1>{plain(title)}</h1>{said}{note}</header><main><section>{body}</section></main>"
+        f"<header><h1>{typeset(title)}</h1>{said}{note}</header><main><section>{body}</section></main>"
         f"{onward}{run}</body></html>\n"
     )
 
@@ -121,12 +121,12 @@ def checks_table(checks: Sequence[Mapping[str, Any]]) -> str:
         f"<td>{plain(STRENGTHS.get(c.get('strength', ''), '')) if c['passed'] else ''}</td>"
         f"<td>{c['cases'] or ''}</td><td>{_number(c['max_error'])}</td>"
         f"<td>{_number(c['bound'])}</td>"
-        f"<td>{plain(c['detail'])}</td></tr>"
+        f"<td>{typeset(c['detail'])}</td></tr>"
         for c in checks
     )
     head = "".join(
         f'<th scope="col">{name}</th>'
-        for name in ("check", "outcome", "evidence", "cases", "largest error", "bound", "")
+        for name in ("check", "outcome", "evidence", "cases", "largest error", "bound", "said")
     )
     return (
         f'<div class="scroll"><table class="checks"><thead><tr>{head}</tr></thead>'
@@ -144,7 +144,7 @@ def counterexample_html(
         for name, value in counterexample.items():
             if isinstance(value, Mapping):
                 value = ", ".join(f"{k} = {_text(v)}" for k, v in value.items())
-            items.append(f"<li><i>{plain(name)}</i>: {plain(_text(value))}</li>")
+            items.append(f"<li><i>{plain(name)}</i>: {_folded(value)}</li>")
         made += f'<ul class="counterexample">{"".join(items)}</ul>'
     if first:
         held = formula(first["holds"]) + " = " if first.get("holds") else ""
@@ -156,6 +156,21 @@ def counterexample_html(
             f"{held}{plain(_text(first['should']))}.</p>"
         )
     return made
+
+
+MANY = 60  # numbers that a reader still looks through
+
+
+def _folded(value: Any) -> str:
+    """A value as HTML, folded away where it is many numbers."""
+    count = _numbers(value)
+    if count <= MANY:
+        return plain(_text(value))
+    return f"<details><summary>{count} numbers</summary>{plain(_text(value))}</details>"
+
+
+def _numbers(value: Any) -> int:
+    return sum(map(_numbers, value)) if isinstance(value, (list, tuple)) else 1
 
 
 def formula(text: str) -> str:

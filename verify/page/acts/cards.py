@@ -76,10 +76,10 @@ CARDS = (
     Card(
         "The question asks every point: how much are you like me?",
         (
-            "Every point travels as a <em>token</em>, a short list of numbers: its x and a 1. "
-            "<em>Attention</em> is how tokens look at each other.",
-            "The question sends out a {query:query}, its own list. Every point holds up a "
-            "{key:key}, its list. Multiply them entry by entry and add: that is the {key:score}.",
+            "Every point travels as a <em>token</em>, a list of numbers. Two of them count now: "
+            "its x and a 1. <em>Attention</em> is how tokens look at each other.",
+            "The question sends out a {query:query}, its own two. Every point holds up a "
+            "{key:key}, its two. Multiply x by x and 1 by 1, and add: that is the {key:score}.",
             "Same side, far out: a high score, a thick arc. Opposite sides: below zero, a dashed "
             "arc.",
         ),
@@ -89,8 +89,9 @@ CARDS = (
     Card(
         "Every point says how wrong the line is there.",
         (
-            "What a token hands over when it is asked is its {value:value}. Here that is the "
-            "{value:error}: its y minus the height of the line, the green bar in the picture.",
+            "A token carries two more numbers, its y and the height of the line there. What it "
+            "hands over when it is asked, its {value:value}, is their difference: the "
+            "{value:error}, y minus height, the green bar in the picture.",
             "The error is turned down by a small factor first, 2η = <span data-twice-rate></span>. "
             "η is the <em>step size</em>: nobody is to shout too loudly.",
         ),
@@ -131,9 +132,9 @@ CARDS = (
         (
             "The same points, with x in another unit: the best line is as good as before, but the "
             "rings become a valley. How long it is says the <em>condition number</em> κ, the "
-            "largest eigenvalue λ<sub>1</sub> of S = Σ x<sub>j</sub>x<sub>j</sub><sup>⊤</sup> by "
-            "the smallest, λ<sub>2</sub>. Five transformers race; how the Newtons work is on the "
-            "next card.",
+            "larger eigenvalue of S = Σ x<sub>j</sub>x<sub>j</sub><sup>⊤</sup> by the smaller; "
+            "x<sub>j</sub> is the x and the 1 of point j. Five transformers race; how the Newtons "
+            "work is on the next card.",
         ),
         "Slide κ to 4 and to 1000. Who does not care? Choose a racer to see its path, and play it.",
         RACE,
@@ -153,9 +154,10 @@ CARDS = (
     Card(
         "Newton uses the same bars to invert a matrix.",
         (
-            "The best line solves S w = Σ y<sub>j</sub>x<sub>j</sub>. With the inverse of S you "
-            "would be done at once. So let every token carry t = Mx, where M is a guess for that "
-            "inverse.",
+            "A line is w, its slope and its height. The best one solves S w = Σ "
+            "y<sub>j</sub>x<sub>j</sub>. With the inverse of S you would be done at once. So let "
+            "every token carry t = Mx, where M is a guess for that inverse: at first a small "
+            "multiple of S.",
             "One layer: {query:query t}, {key:key x<sub>j</sub>}, {value:value −t<sub>j</sub>/2}. "
             "Multiply, add the bars to t, double the whole. What comes out is t for a better "
             "guess, 2M − MSM.",

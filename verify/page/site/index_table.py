@@ -10,7 +10,7 @@ from ...report.index import Entry, Statement
 from ...report.report import STRENGTHS
 from ..latex import stated
 from ..mathml import plain
-from ..readable import finding
+from ..readable import finding, typeset
 
 HEADS = ("Paper", "Statement", "As printed", "Evidence", "Repair")
 INDEX_SCRIPT = "scripts/index.js"  # what a page with the table runs
@@ -78,7 +78,7 @@ def _row(row: Statement) -> str:
         (
             said["id"],
             f'<a href="{plain(said["href"])}">{plain(said["id"])}</a>'
-            f"<p>{plain(said.get('summary', ''))}</p>{formula}<small>{plain(place)}</small>",
+            f"<p>{typeset(said.get('summary', ''))}</p>{formula}<small>{plain(place)}</small>",
         ),
         (_order(printed), verdict_html(printed) if printed else "<small>not in print</small>"),
         (_strength(printed or said), _evidence(printed or said)),
@@ -122,12 +122,12 @@ def strengths(entry: Entry) -> str:
 
 def _evidence(entry: Entry) -> str:
     said = finding(entry)
-    return strengths(entry) + (f'<p class="finding">{plain(said)}</p>' if said else "")
+    return strengths(entry) + (f'<p class="finding">{typeset(said)}</p>' if said else "")
 
 
 def _repair(row: Statement) -> str:
     """The repair, its verdict and what that rests on."""
     if row.repaired is None:
         return ""
-    text = f"<p>{plain(row.repaired['repair'])}</p>" if row.repaired.get("repair") else ""
+    text = f"<p>{typeset(row.repaired['repair'])}</p>" if row.repaired.get("repair") else ""
     return f"{verdict_html(row.repaired)} {strengths(row.repaired)}{text}"

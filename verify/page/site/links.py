@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ...papers import Paper
 from ..mathml import plain
+from ..readable import typeset
 
 INDEX, STORY = "index.html", "story.html"
 
@@ -53,7 +54,7 @@ class Links:
         if self.next is not None:
             after = (
                 f'<a rel="next" href="{plain(self.next.file)}">'
-                f"<small>Next</small>{plain(self.next.title)}</a>"
+                f"<small>Next</small>{typeset(self.next.title)}</a>"
             )
         return f'<p class="onward">{after}<a class="home" href="{INDEX}">All pages</a></p>'
 

@@ -52,7 +52,7 @@ function inverseOfCircle(model, k, size) {
   const before = shapes.slice(0, -1).filter((A) => allFinite(A.flat())).map((A) => ellipse(frame, [0, 0], A, "shape before")).join("");
   const drawn = (allFinite(now.flat()) ? ellipse(frame, [0, 0], now, "shape now") : "")
     + (largestOf(now.flat(), 0) <= reach && allFinite(now.flat()) ? "" : svgText(size.W / 2, 30, "M·S has left the picture: it runs away", { kind: "warning", anchor: "middle" }));
-  return [`<span class="value">The unit circle</span>, and what <span class="written">M·S</span> makes of it`,
+  return [`The unit circle, dashed, and <span class="written">M·S</span> of it`,
     `${axes(frame, { count: 4 })}${inFrame(1, frame, ellipse(frame, [0, 0], [[1, 0], [0, 1]], "circle-goal") + before + drawn)}`,
     `M S after layer ${k} is ${now.map((row_) => vectorText(row_)).join(" ")}`];
 }

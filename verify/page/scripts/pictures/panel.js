@@ -14,7 +14,7 @@ function renderPicture() {
   renderPictureBar(model);
   if (!model) return fill(byId("picture-figure"), "<p>There is no transformer of this size.</p>");
   const picture = PICTURES[DATA.picture.kind], k = Math.min(app.layer, model.witness.layers.length);
-  const sizes = pictureSizes(picture.parts);
+  const sizes = pictureSizes(picture.parts, picture.fills ? picture.fills(model) : 900);
   planes.clear();
   const drawn = picture.draw(model, k, sizes).map(([title, svg, said], i) => {
     const { W, H } = sizes[i];
@@ -35,15 +35,16 @@ function renderPictureBar(model) {
     <span class="picture-layer"><b>layer ${app.layer} of ${app.layers}</b> <span class="layer-name">${titled(name)}</span></span>${said}`);
 }
 
-// Every part gets the width that it asks for, and the height that is left of the first screen.
-function pictureSizes(parts) {
+// Every part gets the width that it asks for, and the height that is left of the first screen, as
+// far as it can be filled.
+function pictureSizes(parts, most) {
   const figure = byId("picture-figure"), { paddingLeft, paddingRight } = getComputedStyle(figure);
   const wide = Math.max(160, figure.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight)), narrow = wide < 640;
   const rows = narrow ? parts.length : 1, gap = 16, titles = 22;
   const above = figure.getBoundingClientRect().top + window.scrollY;
   const below = byId("picture").getBoundingClientRect().bottom - figure.getBoundingClientRect().bottom;
   const room = (window.innerHeight - above - below - 12) / rows - titles;
-  const H = Math.round(Math.max(narrow ? 120 : 200, Math.min(room, narrow ? 260 : 900)));
+  const H = Math.round(Math.max(narrow ? 120 : 200, Math.min(room, narrow ? 260 : 900, most)));
   const whole = parts.reduce((sum_, part) => sum_ + part, 0);
   return parts.map((part) => ({ W: Math.floor(narrow ? wide : ((wide - gap * (parts.length - 1)) * part) / whole), H, narrow }));
 }

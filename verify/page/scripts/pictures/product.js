@@ -18,7 +18,7 @@ function curvature(model, k, size) {
   const places = unitsOf(model).filter(({ z }, i, all) => all.findIndex((other) => Math.abs(other.z - z) < 1e-12 && Math.sign(other.weight) === Math.sign(units[0].weight)) !== -2);
   const dots = places.map(({ z, weight }) => svgDot(frame.px(z), frame.py(evenPart(z)), 5.5, weight > 0 ? "plus-unit" : "minus-unit")
     + svgLine(frame.px(z), frame.py(evenPart(z)), frame.px(z), frame.py(0), `drop ${weight > 0 ? "plus-drop" : "minus-drop"}`)).join("");
-  return [`<span class="value">GeLU(z) + GeLU(−z)</span> and its <span class="key">parabola</span>`,
+  return [`<span class="written">GeLU(z) + GeLU(−z)</span>, and its parabola, dashed`,
     `${axes(frame, { xName: "z", count: 4 })}${inFrame(0, frame, line(parabola, "parabola") + line(evenPart, "even") + (k ? dots : ""))}`,
     `the hidden units read GeLU at ${places.map(({ z }) => show(z)).join(", ")}`];
 }

@@ -26,7 +26,7 @@ function winnerOf(model, k) {
 function candidateLines(model, k, size) {
   const [a, b] = CANDIDATES.map((slot) => candidate(model, slot, k)), won = winnerOf(model, k);
   const { now, before } = fittedExamples(model, k, a.fitted);
-  const kinds = ["first", "second"].map((kind, i) => `${kind} ${won === null || won === i ? "" : "lost"}`);
+  const kinds = ["first", "second"].map((kind, i) => `${kind} ${won === null ? "" : won === i ? "chosen" : "lost"}`);
   const state = (j) => (j >= a.fitted ? "held" : now === j ? "reading" : j < before ? "read" : "later");
   return ["Two fits; the squares are the examples held out", dataPlane(0, size, [{ w: a.w, kind: kinds[0] }, { w: b.w, kind: kinds[1] }], state, { answer: won === null ? null : [a, b][won].w }),
     `the first predictor is ${vectorText(a.w)}, the second ${vectorText(b.w)}`];

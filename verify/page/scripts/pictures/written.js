@@ -1,5 +1,7 @@
 // Any transformer: which slot every layer writes, and what the layer that is shown wrote.
 
+const TALLEST_SLOT = 36, TALLEST_MOVE = 52; // pixels of a row
+
 // How much layer k moves each slot: the largest change of an entry of it.
 function changesOf(model, k) {
   const { steps, witness } = model.result;
@@ -16,7 +18,7 @@ function writingMap(model, k, size) {
     .filter(({ most }) => most > 0);
   const rows_ = Math.max(1, Math.floor((size.H - 40) / 13)), shown = slots.length > rows_
     ? [...slots].sort((a, b) => changes.filter((some) => some[b.i] > 0).length - changes.filter((some) => some[a.i] > 0).length).slice(0, rows_).sort((a, b) => a.i - b.i) : slots;
-  const left = Math.min(110, 22 + 7 * Math.max(...shown.map(({ name }) => name.length))), high = Math.min(36, (size.H - 40) / shown.length), wide = (size.W - left - 6) / layers.length;
+  const left = Math.min(110, 22 + 7 * Math.max(...shown.map(({ name }) => name.length))), high = Math.min(TALLEST_SLOT, (size.H - 40) / shown.length), wide = (size.W - left - 6) / layers.length;
   const every = Math.ceil(layers.length / Math.max(1, Math.floor((size.W - left) / 26)));
   const cells = shown.map(({ name, i, most }, row_) => `${svgText(left - 8, 8 + high * (row_ + 0.5) + 4, escapeText(name), { anchor: "end", kind: "slot-name" })}${layers.map((layer) =>
     `<rect class="written-cell ${changes[layer][i] > 0 ? "" : "empty"}" x="${(left + wide * layer + 1).toFixed(1)}" y="${(8 + high * row_ + 1).toFixed(1)}" width="${Math.max(1, wide - 2).toFixed(1)}" height="${Math.max(1, high - 2).toFixed(1)}" rx="2" style="fill-opacity:${
@@ -52,7 +54,7 @@ function movesOf(model, k, size) {
   const sizes = shown.flatMap(({ from, to }) => [from, to]).filter((v) => Number.isFinite(v) && v !== 0).map(Math.abs), unit = Math.min(...sizes, 1);
   const level = Math.max(...sizes, 0) > 1e3 * unit ? (v) => Math.asinh(v / unit) : (v) => v;
   const numbers = shown.flatMap(({ from, to }) => [level(from), level(to)]).filter(Number.isFinite).concat(0), [low, high] = [Math.min(...numbers), Math.max(...numbers)], spread = Math.max(high - low, 1e-9);
-  const words = size.W > 420 ? 150 : 118, row_ = Math.min(52, (size.H - 10) / shown.length);
+  const words = size.W > 420 ? 150 : 118, row_ = Math.min(TALLEST_MOVE, (size.H - 10) / shown.length);
   const frame = plotFrame({ ...size, left: words, right: 56, top: 4, bottom: 4, x: [low - 0.04 * spread, high + 0.04 * spread], y: [1, 0] });
   const svg = shown.map(({ name, t, from, to }, i) => {
     const y = 6 + row_ * (i + 0.5), [a, b] = [frame.px(level(from)), frame.px(level(to))];
@@ -65,4 +67,11 @@ function movesOf(model, k, size) {
     shown.map(({ name, to }) => `${name} is now ${show(to)}`).join(", ")];
 }
 
-PICTURES.written = { parts: [1.2, 1], draw: (model, k, sizes) => [writingMap(model, k, sizes[0]), movesOf(model, k, sizes[1])] };
+// The height that all slots and moves can take, the same for every layer.
+function writtenHeight(model) {
+  const { steps, witness } = model.result, slots = witness.layout.slots.filter((_, i) => everyLayer(model).some((k) => changesOf(model, k)[i] > 0)).length;
+  const moved = (k) => witness.layout.slots.reduce((many, [name]) => many + steps[k].after[name].v.reduce((some, v, at) => some + (v !== (k ? steps[k - 1].after[name].v[at] : 0)), 0), 0);
+  return Math.max(48 + TALLEST_SLOT * slots + (DATA.lesson.predicts ? 180 : 0), 14 + TALLEST_MOVE * Math.min(10, Math.max(...everyLayer(model).map(moved))));
+}
+
+PICTURES.written = { parts: [1.2, 1], fills: (model) => kept(`picture height ${app.side}`, () => writtenHeight(model)), draw: (model, k, sizes) => [writingMap(model, k, sizes[0]), movesOf(model, k, sizes[1])] };
