@@ -36,9 +36,6 @@ def array_of(part: Any, name: str, kind: Any = None) -> Any:
     except ValueError as error:
         message = f"{name} is not a rectangular array of numbers: {error}"
         raise ValueError(" ".join(message.split())) from None
-    kinds = set(map(type, array.ravel().tolist())) if array.dtype == object else ()
-    if any(issubclass(kind, (list, tuple)) for kind in kinds):
-        raise ValueError(f"{name} is not a rectangular array of numbers: its rows differ in length")
     if array.dtype.kind == "c":
         raise ValueError(f"{name} has complex numbers ({array.dtype}); they must be real")
     if array.dtype == object or array.dtype == np.longdouble != np.float64:
@@ -49,20 +46,16 @@ def array_of(part: Any, name: str, kind: Any = None) -> Any:
 def _of_objects(array: np.ndarray, name: str) -> np.ndarray:
     """The same with every number as Python or sympy has it."""
     entries = array.ravel().tolist() if array.dtype == object else list(array.ravel())
-    if _are_plain(entries):
-        return array
+    kinds = set(map(type, entries))
+    if any(issubclass(kind, (list, tuple)) for kind in kinds):
+        raise ValueError(f"{name} is not a rectangular array of numbers: its rows differ in length")
+    if kinds <= {*PYTHON, Fraction}:
+        fractions = entries if kinds == {Fraction} else [e for e in entries if type(e) is Fraction]
+        if set(map(type, map(attrgetter("numerator"), fractions))) <= {int}:
+            return array
     made = np.empty(len(entries), dtype=object)
     made[:] = [_plain(entry, name) for entry in entries]
     return made.reshape(array.shape)
-
-
-def _are_plain(entries: list[Any]) -> bool:
-    """Whether all are Python's numbers, or Fractions of them: passes in C, for large arrays."""
-    kinds = set(map(type, entries))
-    if not kinds <= {*PYTHON, Fraction}:
-        return False
-    fractions = entries if kinds == {Fraction} else [e for e in entries if type(e) is Fraction]
-    return set(map(type, map(attrgetter("numerator"), fractions))) <= {int}
 
 
 def _plain(entry: Any, name: str) -> Any:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction as F
-from functools import cache
 
 import pytest
-from found import numbers
+from found import claims_of, dot, numbers, verdict
 
 from constructions import prove
 from constructions.numbers.reals import as_ball
@@ -19,24 +18,7 @@ from verify import engine
 from verify.claim import builtin
 from verify.claims.bai2023 import ridge as claims
 
-CLAIMS = {
-    (claim.id.removeprefix("bai2023."), claim.variant): claim
-    for claim in builtin() if claim.id.startswith("bai2023.")
-}  # fmt: skip
-
-
-@cache
-def report(name, variant="printed"):
-    return engine.run(CLAIMS[name, variant])
-
-
-def verdict(name, variant="printed"):
-    return engine.run(CLAIMS[name, variant]).verdict.name
-
-
-@pytest.mark.parametrize("key", CLAIMS, ids=" ".join)
-def test_every_verdict_follows_from_the_evidence(key):
-    assert report(*key).verdict.name == CLAIMS[key].expected
+CLAIMS = claims_of("bai2023")
 
 
 # -- counterexamples in plain fractions -----------------------------------------------------------
@@ -44,16 +26,12 @@ def test_every_verdict_follows_from_the_evidence(key):
 
 def case(name):
     """The counterexample's numbers; those of a prompt with its parameters beside it."""
-    given = report(name).verdict.counterexample
+    given = verdict(f"bai2023.{name}").counterexample
     flat = {**given, **given.get("parameters", {})}
     return {
         key: numbers(value) for key, value in flat.items()
         if key not in ("parameters", "slot", "token")
     }  # fmt: skip
-
-
-def dot(a, b):
-    return sum((p * q for p, q in zip(a, b)), F(0))
 
 
 def soft(v, tau):
@@ -167,7 +145,7 @@ def test_half_of_the_tokens_before_a_query_have_an_example(name, scale):
     c = case(name)
     N, steps = len(c["y"]), int(c["steps"])
     scale = F(N + 1, N) if scale is None else scale
-    j = int(report(name).verdict.counterexample["token"].rpartition("= ")[2])
+    j = int(verdict(f"bai2023.{name}").counterexample["token"].rpartition("= ")[2])
     made = wanted = [F(0)] * len(c["X"][0])
     for _ in range(steps):
         made = descend(c["X"][:j], c["y"][:j], made, c["eta"] * scale / 2)
@@ -237,7 +215,7 @@ def test_a_planted_error_is_seen(monkeypatch, name, variant, part, wrong):
     running._built.cache_clear()
     monkeypatch.setattr(layers, part, wrong)
     try:
-        assert verdict(name, variant) == "refuted"
+        assert engine.run(CLAIMS[f"bai2023.{name}", variant]).verdict.name == "refuted"
     finally:
         running._built.cache_clear()
 

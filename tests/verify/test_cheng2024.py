@@ -9,19 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from found import claims_of, verdict
 
 from constructions.papers import cheng2024 as paper
 from proofs.slotmap import slot_map
-from verify import engine
-from verify.claim import Budget, builtin
+from verify.claim import Budget
 from verify.claims import cheng2024 as claims
 
-CLAIMS = {(one.id, one.variant): one for one in builtin() if one.id.startswith("cheng2024")}
+CLAIMS = claims_of("cheng2024")
 FEW = Budget(cases=20)
-
-
-def verdict(id: str, variant: str = "printed", **changed: Any) -> Any:
-    return engine.run(replace(CLAIMS[id, variant], **changed), FEW).verdict
 
 
 # -- planted errors -------------------------------------------------------------------------------

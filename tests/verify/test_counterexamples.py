@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from found import dot, numbers
 
 
 class Refutation:
@@ -18,7 +19,7 @@ class Refutation:
 
     def __getitem__(self, name: str) -> Any:
         """A parameter or a part of the prompt, in fractions."""
-        return fractions(self.found.get("parameters", {}).get(name, self.found.get(name)))
+        return numbers(self.found.get("parameters", {}).get(name, self.found.get(name)))
 
     @property
     def gap(self) -> tuple[Fraction, Fraction]:
@@ -32,10 +33,6 @@ class Refutation:
         return [row[0] for row in self["X"]], self["y"], self["queries"][0][0]
 
 
-def fractions(value: Any) -> Any:
-    return [fractions(one) for one in value] if isinstance(value, list) else Fraction(value)
-
-
 @pytest.fixture
 def refutation(whole):
     return lambda name: Refutation(whole.claims[name, "printed"])
@@ -43,10 +40,6 @@ def refutation(whole):
 
 def relu(value):
     return max(value, Fraction(0))
-
-
-def dot(u, v):
-    return sum((p * q for p, q in zip(u, v, strict=True)), start=Fraction(0))
 
 
 # -- fu2023 -----------------------------------------------------------------------------------
@@ -236,7 +229,7 @@ def test_a_column_that_reads_nothing_would_be_cleared(refutation):
 @pytest.mark.recomputes("akyurek2022.lemma2.shift")
 def test_an_aff_without_its_shift_is_off_by_it(refutation):
     made = refutation("akyurek2022.lemma2.shift")
-    ends = fractions(made.difference["is"]), fractions(made.difference["should"])
+    ends = numbers(made.difference["is"]), numbers(made.difference["should"])
     assert [b - a for a, b in zip(*ends, strict=True)] == made["b"]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from found import claims_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,10 +20,10 @@ from proofs.slotmap import Block, SlotMap
 from proofs.statements.papers.giannou2023 import THEOREMS
 from verify import algorithms, engine
 from verify.checks.steps import as_annotated
-from verify.claim import Budget, builtin
+from verify.claim import Budget
 from verify.claims.giannou2023 import machines, reading, subleq, subtraction
 
-CLAIMS = {(one.id, one.variant): one for one in builtin() if one.id.startswith("giannou2023")}
+CLAIMS = claims_of("giannou2023")
 FEW = Budget(cases=15)
 
 

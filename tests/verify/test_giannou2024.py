@@ -9,22 +9,18 @@ from math import factorial
 from typing import Any
 
 import pytest
+from found import claims_of, verdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructions.papers import giannou2024 as paper
 from proofs.slotmap import SlotMap
-from verify import engine
-from verify.claim import Budget, Promise, builtin
+from verify.claim import Budget, Promise
 from verify.claims import giannou2024 as claims
 
-CLAIMS = {(one.id, one.variant): one for one in builtin() if one.id.startswith("giannou2024")}
+CLAIMS = claims_of("giannou2024")
 FEW = Budget(cases=30)
 Blocks = dict[str, list[list[F]]]
-
-
-def verdict(id: str, variant: str = "printed", **changed: Any) -> Any:
-    return engine.run(replace(CLAIMS[id, variant], **changed), FEW).verdict
 
 
 # -- the layers, once more, in plain lists --------------------------------------------------------

@@ -8,20 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from found import claims_of, verdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructions.papers import kim2024 as paper
 from verify import Claim, engine, strategies
-from verify.claim import Budget, builtin
+from verify.claim import Budget
 from verify.claims import kim2024, kim2024_rate
 
-CLAIMS = {(one.id, one.variant): one for one in builtin() if one.id.startswith("kim2024")}
+CLAIMS = claims_of("kim2024")
 FEW = Budget(cases=20)
-
-
-def verdict(id: str, variant: str = "printed", **changed: Any) -> Any:
-    return engine.run(replace(CLAIMS[id, variant], **changed), FEW).verdict
 
 
 def transposed(d: int, gamma: Any) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from found import dot, numbers
 
 from verify import engine
 from verify.claim import Budget, builtin
@@ -62,14 +63,6 @@ def shown(id: str) -> dict[str, Any]:
     return verdict(id).counterexample
 
 
-def fractions(value: Any) -> Any:
-    return [fractions(one) for one in value] if isinstance(value, list) else F(value)
-
-
-def dot(u: Sequence[Any], v: Sequence[Any]) -> Any:
-    return sum((a * b for a, b in zip(u, v, strict=True)), start=F(0))
-
-
 def solved(A: list[list[F]], b: list[F]) -> list[F]:
     """A^-1 b, by elimination."""
     rows = [[*row, right] for row, right in zip(A, b, strict=True)]
@@ -107,7 +100,7 @@ def test_what_the_grid_calls_ridge_regression_are_thirteen_gradient_steps():
     import constructions
 
     found = shown("akyurek2022.phases")
-    X, y, (query,) = (fractions(found[part]) for part in ("X", "y", "queries"))
+    X, y, (query,) = (numbers(found[part]) for part in ("X", "y", "queries"))
     assert found["nearest of the figure's"][2] == "Ridge(0.5)"
     assert found["nearest with more steps"][2] == "13 steps of GD(0.01)"
     three = constructions.build("deep_descent", d=20, layers=3, alpha=F(1, 50))
@@ -118,20 +111,20 @@ def test_what_the_grid_calls_ridge_regression_are_thirteen_gradient_steps():
 @pytest.mark.recomputes("akyurek2022.probe.absent")
 def test_what_no_probe_tells_apart_is_least_squares_of_both():
     found = shown("akyurek2022.probe.absent")
-    X, (query,) = fractions(found["X"]), fractions(found["queries"])
+    X, (query,) = numbers(found["X"]), numbers(found["queries"])
     for y, said in (("y", "prediction"), ("y with the same pooled states", "prediction with them")):
-        assert [dot(ridge(X, fractions(found[y]), 0), query)] == fractions(found[said])
+        assert [dot(ridge(X, numbers(found[y]), 0), query)] == numbers(found[said])
     assert found["prediction"] != found["prediction with them"]
 
 
 @pytest.mark.recomputes("fu2023.readout")
 def test_the_read_out_is_least_squares_where_the_model_is_not():
     found = shown("fu2023.readout")
-    X, y, queries = (fractions(found[part]) for part in ("X", "y", "queries"))
+    X, y, queries = (numbers(found[part]) for part in ("X", "y", "queries"))
     w = ridge(X, y, 0)
-    assert [dot(w, query) for query in queries] == fractions(found["algorithm"])
-    made = fractions(found["prediction"])
-    assert all(a != b for a, b in zip(made, fractions(found["algorithm"]), strict=True))
+    assert [dot(w, query) for query in queries] == numbers(found["algorithm"])
+    made = numbers(found["prediction"])
+    assert all(a != b for a, b in zip(made, numbers(found["algorithm"]), strict=True))
 
 
 # -- giannou2023: a computer without its clamp ----------------------------------------------------
@@ -259,8 +252,8 @@ def test_one_newton_iteration_from_the_identity_is_a_quarter_off():
     direction = [g / h for g, h in zip(gradient, hessian, strict=True)]
     made = [(2 - h) * g for g, h in zip(gradient, hessian, strict=True)]
     assert (found["X_0"], found["x"]) == ("1 times the identity", "(0, 10/7)")
-    assert direction == fractions(found["direction"])
-    assert made == fractions(found["13 layers give"])
+    assert direction == numbers(found["direction"])
+    assert made == numbers(found["13 layers give"])
     gap = [a - b for a, b in zip(made, direction, strict=True)]
     assert 16 * dot(gap, gap) > dot(direction, direction)
 
@@ -271,11 +264,11 @@ def test_one_newton_iteration_from_the_identity_is_a_quarter_off():
 @pytest.mark.recomputes("kim2024.head.population")
 def test_two_examples_of_which_one_is_zero_halve_the_mean():
     found = shown("kim2024.head.population")
-    X, y, ((query,),) = (fractions(found[part]) for part in ("X", "y", "queries"))
+    X, y, ((query,),) = (numbers(found[part]) for part in ("X", "y", "queries"))
     assert found["parameters"]["covariance"] == [["1"]]
     head = dot([x for (x,) in X], y) / len(X) * query
     assert ([head], [ridge(X, y, 0)[0] * query]) == (
-        fractions(found["prediction"]), fractions(found["algorithm"]),
+        numbers(found["prediction"]), numbers(found["algorithm"]),
     )  # fmt: skip
     assert found["prediction"] != found["algorithm"]
 
@@ -283,7 +276,7 @@ def test_two_examples_of_which_one_is_zero_halve_the_mean():
 @pytest.mark.recomputes("kim2024.head.fixed")
 def test_one_example_of_another_size_asks_for_another_matrix():
     found = shown("kim2024.head.fixed")
-    (x,), (other,), y = fractions(found["X"]), fractions(found["other X"]), F(1)
+    (x,), (other,), y = numbers(found["X"]), numbers(found["other X"]), F(1)
     gamma = (y / x) / (y * x)  # y x Gamma = y / x
     assert found["needs"] == f"Gamma = {gamma}"
     assert (y * other * gamma, y / other) == (F(found["there"]), F(found["least squares"]))
@@ -343,7 +336,7 @@ def test_which_token_is_labelled_changes_ridge_and_not_the_only_share():
 @pytest.mark.recomputes("yang2024.ridge.heads")
 def test_labels_count_with_both_signs_and_shares_with_one():
     found = shown("yang2024.ridge.heads")
-    *seen, (f,) = fractions(found["features"])
+    *seen, (f,) = numbers(found["features"])
     coefficients = [f * w for w in (
         ridge(seen, [F(int(i == j)) for j in range(len(seen))], F(found["noise"]))[0]
         for i in range(len(seen))
@@ -355,17 +348,17 @@ def test_labels_count_with_both_signs_and_shares_with_one():
 @pytest.mark.recomputes("yang2024.ridge.noise")
 def test_the_number_of_examples_in_place_of_that_of_features_leaves_a_slope():
     found = shown("yang2024.ridge.noise")
-    *seen, (f,) = fractions(found["features"])
+    *seen, (f,) = numbers(found["features"])
     N, m, tau, values = found["N"], 1, F(found["tau"]), [one for (one,) in seen]
     square = dot(values, values)
     A = [f * one / (square + N * tau) for one in values]  # f F^T (F F^T + N tau)^-1, one feature
     slope = [a * m * tau + one * (dot(A, values) - f) for a, one in zip(A, values, strict=True)]
-    assert slope == fractions(found["half the gradient"]) != [0, 0]
+    assert slope == numbers(found["half the gradient"]) != [0, 0]
 
 
 @pytest.mark.recomputes("yang2024.ridge.directions")
 def test_one_example_has_no_slope_about_its_mean_and_ridge_has_one():
     found = shown("yang2024.ridge.directions")
-    ((x,),), ((y,),), ((query,),) = (fractions(found[k]) for k in ("X", "y", "queries"))
+    ((x,),), ((y,),), ((query,),) = (numbers(found[k]) for k in ("X", "y", "queries"))
     layer = (x - x) * y * query  # a step on centred examples
     assert layer - x * y * query / (x * x + 1) == F(found["coefficient of eps^0"]) != 0
