@@ -37,6 +37,7 @@ from proofs.stream import Layout, layout
 
 from ..papers.giannou2023 import ONE, Row, Units, rows_of
 from ..witness import Witness
+from .gpt2 import POSITIONS
 
 # what a token is, and how it is written around its number
 KINDS = {
@@ -45,13 +46,13 @@ KINDS = {
 }  # fmt: skip
 FOLLOWS = {"goto": "take", "take": "write", "write": "word", "word": "goto"}
 WANTS = {"goto": "a", "take": "b", "word": "c"}  # which part of a command
-POSITIONS = 1024
 STEEP = 64  # of GELUs: arguments of ReLUs are multiplied by it
 POINTED = 64  # the score of a bit that agrees
 RECENT = 2**17  # the score of all positions: one later is 128 more
 MOST_BITS = 8
 
-Token = tuple[str, int]
+Token: TypeAlias = tuple[str, int]
+END: Token = ("goto", 0)  # no command stands at 0
 
 
 def vocabulary(word: int, address: int) -> list[Token]:
