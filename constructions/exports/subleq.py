@@ -49,7 +49,8 @@ WANTS = {"goto": "a", "take": "b", "word": "c"}  # which part of a command
 STEEP = 64  # of GELUs: arguments of ReLUs are multiplied by it
 POINTED = 64  # the score of a bit that agrees
 RECENT = 2**17  # the score of all positions: one later is 128 more
-MOST_BITS = 8
+LARGEST = {"d": 8, "address": 7}  # bits of words, and of addresses
+LEAST = {"d": 1, "address": 2}
 
 Token: TypeAlias = tuple[str, int]
 END: Token = ("goto", 0)  # no command stands at 0
@@ -85,11 +86,11 @@ def decoder(word: int, address: int) -> Witness:
     """The two layers. Columns of a prompt are tokens (kind, address, word), position by position.
 
     After them kind, address and word are those of the token that comes next. Raises ValueError for
-    words or addresses of no bits, or of more than MOST_BITS.
+    words of no bits, addresses of less than 2, or of either more than `LARGEST`.
     """
-    for name, size in (("words", word), ("addresses", address)):
-        if not (isinstance(size, int) and 1 <= size <= MOST_BITS):
-            raise ValueError(f"{name} of 1 to {MOST_BITS} bits, not {size}")
+    for name, size in (("d", word), ("address", address)):
+        if not (isinstance(size, int) and LEAST[name] <= size <= LARGEST[name]):
+            raise ValueError(f"{name} is from {LEAST[name]} to {LARGEST[name]} bits, not {size}")
     N, k = word, address
     stream = layout(
         kind=(len(KINDS),),
@@ -215,9 +216,10 @@ def _answer(stream: Layout, N: int, k: int) -> MLP:
         _where_most(units, {("next", i): 1, flag: -2, **_kind("word", weight=4)}, 7, {row: 2})
     for i in range(N):  # second + the flipped bits of first + 1, from 1 to 2^(i + 2) - 1
         negative = {bit: -value for bit, value in _lowest("first", N, i + 1).items()}
-        reads = {**_lowest("second", N, i + 1), **negative, **_kind("write", weight=2 ** (i + 2))}
-        constant, steps = 2 ** (i + 1) - 2 ** (i + 2), ((2**i, 1), (2 * 2**i, -1), (3 * 2**i, 1))
-        _steps(units, reads, constant, steps, word[N - 1 - i])
+        reads, most = {**_lowest("second", N, i + 1), **negative}, 2 ** (i + 2)
+        for M, c in ((2**i, 1), (2 * 2**i, -1), (3 * 2**i, 1)):  # M is beyond it for other kinds
+            gate = _kind("write", weight=most - M)
+            _steps(units, {**reads, **gate}, 2 ** (i + 1) - most + M, ((M, c),), word[N - 1 - i])
     for row in (*address, *word):
         _ramp(units, {row: 1}, 2, {row: -1})
     _constants(units, dict.fromkeys([*address, *word], 2))
