@@ -1,0 +1,112 @@
+"""The model card of a GPT-2 that runs SUBLEQ."""
+
+from __future__ import annotations
+
+from constructions.exports.language_model import LanguageModel
+from constructions.exports.subleq import END, text
+
+from ...checks.bounds.balls import at_most
+from .certificate import Certificate
+from .listing import PER_COMMAND, example, written
+
+USE = """import sys
+import torch
+from transformers import AutoTokenizer, GPT2LMHeadModel
+
+folder = sys.argv[1] if len(sys.argv) > 1 else "."
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = GPT2LMHeadModel.from_pretrained(folder).eval()
+
+def run(program):  # its text -> the text of its run, up to the end or to the last position
+    ids = torch.tensor([tokenizer(program).input_ids])
+    said = model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False,
+                          max_new_tokens=model.config.n_positions - ids.shape[1])
+    return tokenizer.decode(said[0, ids.shape[1]:])
+
+def memory(text):  # what each address holds at the end of a text
+    words = text.split()
+    return {at[1:]: int(word[1:]) for at, word in zip(words, words[1:]) if at[0] == "@"}
+"""
+
+
+def card(d: int, address: int, model: LanguageModel, proved: Certificate) -> str:
+    """README.md of the folder."""
+    config = model.config
+    program = example(d, address)
+    before = program.tokens()
+    after = program.run(config["n_positions"])
+    held = {str(at[1]): word[1] for at, word in zip([*before, *after], [*before, *after][1:])
+            if at[0] == "write"}  # fmt: skip
+    half = 2 ** (d - 1)
+    end = text(END)
+    return f"""---
+library_name: transformers
+pipeline_tag: text-generation
+tags: [icl-witness, hand-made-weights, subleq]
+---
+
+# A computer, by hand, in GPT-2
+
+An ordinary GPT-2 checkpoint that was not trained: it continues a program of SUBLEQ by what the program
+does. SUBLEQ has one command, of which all computers can be made: (a, b, c) takes mem[a] off mem[b], and
+goes to c if that is at most 0, else to the next command. That a transformer can do it is shown by
+giannou2023 (arXiv:2301.13196), by one that is looped and overwrites its input; here it is a causal model
+of {config["n_layer"]} layers, {config["n_head"]} heads and {config["n_embd"]} units, whose loop is the
+generation of text.
+
+## Use
+
+With nothing but transformers:
+
+```python
+{USE}```
+
+A program is a text:
+
+| | |
+| --- | --- |
+| `@1 =3` | mem[1] is 3; words are from {-half} to {half - 1}, and wrap around |
+| `7: a1 b2 c9` | at 7 stands the command (1, 2, 9); addresses are from 1 to {2**address - 1} |
+| `>7` | go to 7: the last word of a program, from which the model goes on |
+| `-1 @2 =2 >8` | the run, for each command: take mem[1] off mem[2], which becomes 2; go to 8 |
+| `{end}` | the end |
+
+`run(program)` of
+
+    {written(before)}
+
+is
+
+    {written(after)}
+
+and `memory` of both together is {held}.
+
+A text has up to {config["n_positions"]} words, {PER_COMMAND} for each command that is run. No two commands
+have one label; what is read has to be written before, and what is gone to be there.
+
+## Why it is right
+
+Proved, for every program, every memory, and any number of commands, in float32: the logit of the right token
+is above that of any other by at least {proved.margin:.3f}; what the last state holds of it, -1, 0 or 1, is off by
+at most {at_most(proved.code)}. Each command begins with tokens, so that no error is handed on. Rounding
+to nearest is assumed, sums in any order, the variance of a norm's numbers to {config["n_embd"] + 8} roundings, exp and
+GELU to 4 units roundoff. Other formats than float32 are not for it: scores are up to 10^6.
+`witness check FOLDER` proves it anew, compares every weight, and runs 10,000 commands of drawn programs.
+
+## How it is made
+
+Nothing is overwritten, as a causal model cannot: memory is the list of what was written, in the program
+and in the run alike, and the latest word behind an address is what it holds.
+
+1. Each token looks back: to the latest `@` or label, whose it is; to the latest `>`, the command that is executed; to
+   the latest `-`. The MLP adds 1 to the counter, and compares a word with 0.
+2. After `>` it fetches the a of that command, after `-` its b, after a word its c; after `@`, two words of memory.
+   The MLP subtracts, branches, and puts the next token in the place of this one, which the tied embedding reads.
+
+The position is one number; scores add it, so that of equal keys the latest is chosen. Units come in pairs
++v and -v beside a pair +N and -N, through which layer norms are linear up to |v|^2/(2 N^2). GELUs have large
+arguments, none near 0, where they are max(x, 0).
+
+`witness.json` has the ground truth for interpretability: the directions of every slot, what it means, and on a
+text what it holds after every block, and where each head looks.
+"""
