@@ -50,7 +50,7 @@ def language_model(word: int, address: int) -> LanguageModel:
     witness, tokens = subleq.decoder(word, address), subleq.vocabulary(word, address)
     most = max(len(layer.heads) for layer in witness.layer_list)
     heads = max(most, -(-2 * witness.width // SIZE))
-    config = {
+    config: dict[str, Any] = {
         "architectures": ["GPT2LMHeadModel"],
         "model_type": "gpt2",
         "n_layer": witness.layers,
@@ -161,8 +161,8 @@ class _Writer:
             carried = list(dict.fromkeys(sources))
             at = number * SIZE
             for part, rows in enumerate((ROOT * query, key, np.eye(len(value))[carried])):
-                read[:, part, at : at + len(rows)], bias[part, at : at + len(rows)] = (
-                    self._reads(rows)
+                read[:, part, at : at + len(rows)], bias[part, at : at + len(rows)] = self._reads(
+                    rows
                 )
             write[at : at + len(carried)] = self._pairs(value[:, carried].T)
         yield "attn.c_attn.weight", read.reshape(self.width, -1)

@@ -12,11 +12,12 @@ What a model says after `>7` is what the command at 7 does. It reads memory as t
 stands behind an address, so that nothing is ever overwritten, as a causal model cannot; it says
 `@2 =2` as the program's text said what memory is at first. `>0` is the end.
 
-Two layers suffice. In the first, each token looks back: to the latest address or label, whose it is
-(`owner`); to the latest `>`, the command that is executed (`counter`); to the latest `-` (`source`).
-Its MLP adds 1 to the counter, and compares a word with 0. In the second, a token fetches from the
-command at the counter what its kind wants: `>` a, `-` b, a word c; and the words at two addresses.
-Its MLP subtracts, branches, and puts what comes next in the place of what the token was.
+Two layers suffice. In the first, each token looks back: to the latest address or label, whose it
+is (`owner`); to the latest `>`, the command that is executed (`counter`); to the latest `-`
+(`source`). Its MLP adds 1 to the counter, and compares a word with 0. In the second, a token
+fetches from the command at the counter what its kind wants: `>` a, `-` b, a word c; and the words
+at two addresses. Its MLP subtracts, branches, and puts what comes next in the place of what the
+token was.
 
 Heads choose: the key that is meant has a score that is far above all others. ReLUs are GELUs of
 large arguments, none of them near 0, since what they read is -1 or 1 (a kind: 0 or 1).
@@ -77,7 +78,11 @@ def bits(number: int, size: int) -> list[int]:
 def held(token: Token, word: int, address: int) -> dict[str, list[int]]:
     """What the embedding of a token holds, by slot."""
     kind, number = token
-    made = {"kind": [int(one == kind) for one in KINDS], "address": [0] * address, "word": [0] * word}
+    made = {
+        "kind": [int(one == kind) for one in KINDS],
+        "address": [0] * address,
+        "word": [0] * word,
+    }
     slot, size = ("word", word) if kind == "word" else ("address", address)
     return made | {slot: bits(number, size)}
 
@@ -177,7 +182,9 @@ def _memory(pointer: str, slot: str) -> Head:
     """The latest word at an address."""
     return Head(
         query=slot_map(("pointer", pointer, RECENT), ("late", "one", RECENT)),
-        key=SlotMap((Block("pointer", "owner"), _marked("late", 2, ["word"]), Block("late", "place"))),
+        key=SlotMap(
+            (Block("pointer", "owner"), _marked("late", 2, ["word"]), Block("late", "place"))
+        ),
         value=slot_map((slot, "word")),
         attention="softmax",
         keys="causal",

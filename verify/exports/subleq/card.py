@@ -6,8 +6,8 @@ from constructions.exports.language_model import LanguageModel
 from constructions.exports.subleq import END, text
 
 from ...checks.bounds.balls import at_most
-from .certificate import Certificate
-from .listing import PER_COMMAND, example, written
+from .certificate import Certificate, at_least
+from .listing import PER_COMMAND, example, memory, written
 
 USE = """import sys
 import torch
@@ -35,10 +35,13 @@ def card(d: int, address: int, model: LanguageModel, proved: Certificate) -> str
     program = example(d, address)
     before = program.tokens()
     after = program.run(config["n_positions"])
-    held = {str(at[1]): word[1] for at, word in zip([*before, *after], [*before, *after][1:])
-            if at[0] == "write"}  # fmt: skip
-    half = 2 ** (d - 1)
-    end = text(END)
+    text_of_all = written([*before, *after])
+    half, end = 2 ** (d - 1), text(END)
+    margin, code = at_least(proved.margin), at_most(proved.code)
+    shape = (
+        f"{config['n_layer']} layers, {config['n_head']} heads, {config['n_embd']} units and "
+        f"{config['n_inner']} hidden units"
+    )
     return f"""---
 library_name: transformers
 pipeline_tag: text-generation
@@ -47,12 +50,11 @@ tags: [icl-witness, hand-made-weights, subleq]
 
 # A computer, by hand, in GPT-2
 
-An ordinary GPT-2 checkpoint that was not trained: it continues a program of SUBLEQ by what the program
-does. SUBLEQ has one command, of which all computers can be made: (a, b, c) takes mem[a] off mem[b], and
-goes to c if that is at most 0, else to the next command. That a transformer can do it is shown by
-giannou2023 (arXiv:2301.13196), by one that is looped and overwrites its input; here it is a causal model
-of {config["n_layer"]} layers, {config["n_head"]} heads and {config["n_embd"]} units, whose loop is the
-generation of text.
+An ordinary GPT-2 checkpoint that was not trained: it continues a program of SUBLEQ by what the
+program does. SUBLEQ has one command, of which all others can be made: (a, b, c) takes mem[a] off
+mem[b], and goes to c if that is at most 0, else to the next command. That a transformer can do it
+is shown by giannou2023 (arXiv:2301.13196): by one that is looped and overwrites its input. This one
+is causal; its loop is the generation of text. It has {shape}.
 
 ## Use
 
@@ -79,34 +81,37 @@ is
 
     {written(after)}
 
-and `memory` of both together is {held}.
+and `memory` of both together is {memory(text_of_all)}.
 
-A text has up to {config["n_positions"]} words, {PER_COMMAND} for each command that is run. No two commands
-have one label; what is read has to be written before, and what is gone to be there.
+A text has up to {config["n_positions"]} words, {PER_COMMAND} of them for each command that is run.
+No two commands have one label; what is read is written before, and where it goes there is a
+command, or {end}.
 
 ## Why it is right
 
-Proved, for every program, every memory, and any number of commands, in float32: the logit of the right token
-is above that of any other by at least {proved.margin:.3f}; what the last state holds of it, -1, 0 or 1, is off by
-at most {at_most(proved.code)}. Each command begins with tokens, so that no error is handed on. Rounding
-to nearest is assumed, sums in any order, the variance of a norm's numbers to {config["n_embd"] + 8} roundings, exp and
-GELU to 4 units roundoff. Other formats than float32 are not for it: scores are up to 10^6.
-`witness check FOLDER` proves it anew, compares every weight, and runs 10,000 commands of drawn programs.
+Proved, for every program, every memory, and any number of commands, in float32: the logit of the
+right word is above that of any other by at least {margin}; what the last state holds of it, -1, 0
+or 1, is off by at most {code}. Each word is chosen anew, so that no error is handed on.
+Rounding to nearest is assumed, sums in any order, the variance of a norm's numbers to
+{config["n_embd"] + 8} roundings, exp and GELU to 4 units roundoff. Scores are up to 10^6: other
+formats than float32 and float64 are not for it. `witness check FOLDER` proves it anew, compares
+every weight, and runs 10,000 commands of programs that are drawn.
 
 ## How it is made
 
-Nothing is overwritten, as a causal model cannot: memory is the list of what was written, in the program
-and in the run alike, and the latest word behind an address is what it holds.
+Nothing is overwritten, as a causal model cannot: memory is the list of what was written, in the
+program and in the run alike, and the latest word behind an address is what it holds.
 
-1. Each token looks back: to the latest `@` or label, whose it is; to the latest `>`, the command that is executed; to
-   the latest `-`. The MLP adds 1 to the counter, and compares a word with 0.
-2. After `>` it fetches the a of that command, after `-` its b, after a word its c; after `@`, two words of memory.
-   The MLP subtracts, branches, and puts the next token in the place of this one, which the tied embedding reads.
+1. Each token looks back: to the latest `@` or label, whose it is; to the latest `>`, the command
+   that is executed; to the latest `-`. The MLP adds 1 to the counter, and compares a word with 0.
+2. After `>` it fetches the a of that command, after `-` its b, after a word its c; after `@` two
+   words of memory. The MLP subtracts, branches, and puts the next token in the place of this one;
+   the tied embedding reads it there.
 
-The position is one number; scores add it, so that of equal keys the latest is chosen. Units come in pairs
-+v and -v beside a pair +N and -N, through which layer norms are linear up to |v|^2/(2 N^2). GELUs have large
-arguments, none near 0, where they are max(x, 0).
+The position is one number, which scores add, so that of equal keys the latest is chosen. Units
+come in pairs +v and -v beside a pair +N and -N, through which layer norms are linear up to
+|v|^2/(2 N^2). GELUs have large arguments, none near 0, where they are max(x, 0).
 
-`witness.json` has the ground truth for interpretability: the directions of every slot, what it means, and on a
-text what it holds after every block, and where each head looks.
+`witness.json` has the ground truth for interpretability: the directions of every slot, what it
+means, and on a text what it holds after every block, and where each head looks.
 """

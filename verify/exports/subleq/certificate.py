@@ -7,8 +7,8 @@ and is proved of one token, for all of them; since tokens are whole, it holds of
 
 1. What a unit of the stream holds is -1, 0 or 1, and off by at most what is said of its slot.
 2. A head chooses: the score of the key that is meant is above any other's by a gap, which is read
-   off the weights (`choices.py`). Less what both are off by, its exponential is nothing, so that the
-   head copies. Where no key is meant, it makes a mean of such units, within [-1, 1].
+   off the weights (`choices.py`). Less what both are off by, its exponential is nothing, so that
+   the head copies. Where no key is meant, it makes a mean of such units, within [-1, 1].
 3. An MLP writes what is specified, for all values of what it reads (`ramps.py`).
 4. Of the logits, products of the last hidden state with the tokens, the right one is the largest.
 
@@ -19,6 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from math import floor
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -33,7 +35,7 @@ from ...checks.bounds.balls import ball, top
 from ..formats import FLOAT32
 from ..propagation import Setting
 from ..spectrum import NoCertificate
-from .choices import Asks, choice, copied, copies, reading
+from .choices import MEAN, Asks, choice, copied, copies, reading
 from .ramps import ANYTHING, Domains, Ramps, Values, Wanted
 
 BIT, NONE = (-1, 1), (0,)
@@ -70,11 +72,18 @@ def _latest(slot: str, *meant: str) -> Copied:
 HEADS = (
     (_latest("owner", "write", "label"), _latest("counter", "goto"), _latest("source", "take")),
     (
-        Copied("operand", "address", "counter", [Asks(kind, (one,)) for kind, one in WANTS.items()]),
+        Copied(
+            "operand", "address", "counter", [Asks(kind, (one,)) for kind, one in WANTS.items()]
+        ),
         Copied("first", "word", "source", [Asks("write", ("word",))]),
         Copied("second", "word", "owner", [Asks("write", ("word",))]),
     ),
 )
+
+
+def at_least(margin: float) -> str:
+    """A margin as text, rounded down."""
+    return f"{floor(1000 * margin) / 1000:.3f}"
 
 
 def certificate(model: LanguageModel) -> Certificate:
@@ -83,7 +92,7 @@ def certificate(model: LanguageModel) -> Certificate:
 
 
 class _Proof:
-    """off: of each slot what a unit of it is off by, in the stream, as far as the proof has come."""
+    """off: of each slot, what a unit of it is off by in the stream, as far as the proof is."""
 
     def __init__(self, model: LanguageModel) -> None:
         self.model, self.stream = model, model.witness.layout
@@ -102,9 +111,10 @@ class _Proof:
         return self._logits()
 
     def _read(self) -> dict[str, arb]:
-        """What units are off by as a norm gives them; none is above 1 but for that."""
+        """What units are off by as a norm gives them; none is above 1 but for that, and a mean."""
         squares = (len(self.stream.rows(name)) * (1 + e) ** 2 for name, e in self.off.items())
-        return reading(self.setting.read(sum(squares, arb(0))), self.off)
+        whole = sum(squares, arb(0)) * (1 + MEAN) ** 2
+        return reading(self.setting.read(whole), self.off)
 
     def _attention(self, layer: Layer, promised: Sequence[Copied]) -> None:
         read = self._read()
@@ -139,39 +149,39 @@ class _Proof:
         }
 
     def _prepared(self) -> Iterator[Unit]:
+        """flag and next, at every token."""
         N, k = self.N, self.k
 
         def at_most_0(value: Values) -> np.ndarray:
             number = _number(value, "word", N, N)
             return np.where((number == 0) | (number >= 2 ** (N - 1)), 1, -1)
 
-        def following(value: Values, i: int) -> np.ndarray:
-            return _bit(_number(value, "counter", k, i + 1) + 1, i)
+        def one_more(value: Values, i: int) -> np.ndarray:
+            return _bit(_number(value, "counter", k, k - i) + 1, k - i - 1)
 
         for kind in KINDS:
             token = self._token(kind) | {"flag": NONE, "next": NONE}
-            yield "flag", 0, token, at_most_0 if kind == "word" else lambda value: -1
+            yield "flag", 0, token, at_most_0 if kind == "word" else _constant(-1)
             for i in range(k):
-                row = "next", k - 1 - i
-                yield *row, {**token, "counter": BIT}, lambda value, i=i: following(value, i)
+                yield "next", i, {**token, "counter": BIT}, partial(one_more, i=i)
                 # before the first `>` the counter is the token's own address, or nothing
-                yield *row, {**token, "counter": NONE}, None
+                yield "next", i, {**token, "counter": NONE}, None
 
     def _answered(self) -> Iterator[Unit]:
-        """What follows a token of the run. Means of units, which nobody means, are within [-1, 1]."""
+        """What follows a token of the run. What no head means is anything within [-1, 1]."""
         N, k = self.N, self.k
 
-        def address(value: Values, i: int, kind: str) -> Any:
-            if kind == "word":
-                return np.where(value("flag", 0) > 0, value("operand", i), value("next", i))
-            return value("operand", i) if kind in WANTS else 0
+        def branch(value: Values, i: int) -> np.ndarray:
+            return np.where(value("flag", 0) > 0, value("operand", i), value("next", i))
 
-        def word(value: Values, i: int, kind: str) -> Any:
-            if kind != "write":
-                return 0
-            less, count = _number(value, "first", N, N - i), N - i
-            return _bit(_number(value, "second", N, count) - less, count - 1)
+        def operand(value: Values, i: int) -> np.ndarray:
+            return value("operand", i)
 
+        def difference(value: Values, i: int) -> np.ndarray:
+            less = _number(value, "first", N, N - i)
+            return _bit(_number(value, "second", N, N - i) - less, N - i - 1)
+
+        addresses = {"goto": operand, "take": operand, "word": branch}
         for kind, following in FOLLOWS.items():
             token = self._token(kind) | {
                 "flag": BIT if kind == "word" else (-1,),
@@ -181,11 +191,13 @@ class _Proof:
                 "second": BIT if kind == "write" else ANYTHING,
             }
             for i, one in enumerate(KINDS):
-                yield "kind", i, token, lambda value, one=one, wanted=following: one == wanted
+                yield "kind", i, token, _constant(int(one == following))
             for i in range(k):
-                yield "address", i, token, lambda value, i=i, kind=kind: address(value, i, kind)
+                address = addresses.get(kind)
+                yield "address", i, token, partial(address, i=i) if address else _constant(0)
             for i in range(N):
-                yield "word", i, token, lambda value, i=i, kind=kind: word(value, i, kind)
+                subtracted = partial(difference, i=i) if kind == "write" else _constant(0)
+                yield "word", i, token, subtracted
 
     # -- what is said --
 
@@ -198,12 +210,18 @@ class _Proof:
         least, tokens = np.inf, self.model.tokens
         for i in (i for i, (kind, _) in enumerate(tokens) if kind in FOLLOWS.values()):
             # both units of a pair; of two logits the difference is off only where tokens differ
-            above = 2 * (rows[i] - rows) @ rows[i] - 2 * np.abs(rows[i] - rows) @ list(map(top, off))
+            above = 2 * (rows[i] - rows) @ rows[i] - 2 * np.abs(rows[i] - rows) @ list(
+                map(top, off)
+            )
             least = min(least, np.delete(above, i).min())
         margin = ball(least) - lost - arb(2) ** -40
         if not bool(margin > 0):
             raise NoCertificate("the logit of the right token is not above all others")
         return Certificate(max(map(top, off)), float(margin.lower()) * (1 - 2**-50))
+
+
+def _constant(value: int) -> Wanted:
+    return lambda values: value
 
 
 def _number(value: Values, slot: str, size: int, count: int) -> Any:

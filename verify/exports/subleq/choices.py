@@ -20,18 +20,21 @@ from proofs.layer import Head
 from proofs.stream import Layout
 
 from ...checks.bounds.balls import ball
-from ..formats import FUNCTION, Format
+from ..formats import FLOAT32, FUNCTION, Format
 from ..head_error import Reading
 from ..spectrum import NoCertificate
 
 SURE = arb(2) ** -60  # all keys that are not meant weigh less together
+
+# by how much a mean, whose shares come out as a little more than 1, may be above all that it is of
+MEAN = FLOAT32.gamma(POSITIONS + 16)
 
 
 @dataclass(frozen=True)
 class Asks:
     """Tokens of a kind mean the latest key of some kinds, whose owner is what they point at.
 
-    Keys are of all kinds, but `absent` ones. Without `later` no two keys of one kind have one owner.
+    Keys are of all kinds but `absent` ones. Without `later` no two of one kind have one owner.
     """
 
     kind: str
@@ -109,13 +112,15 @@ def copied(
     sure = ball(gap) - 2 * wrong - 2 * form.unit * size
     rest = POSITIONS * (-sure).exp() * (1 + FUNCTION * form.unit) + POSITIONS * form.least
     if not bool(rest < SURE):
-        raise NoCertificate(f"{head.name}: the key that is meant is not far enough above the others")
+        raise NoCertificate(
+            f"{head.name}: the key that is meant is not far enough above the others"
+        )
     return off[source] + 3 * rest + form.gamma(16) * (1 + off[source])
 
 
 def _sum(row: np.ndarray, units: Sequence[arb], form: Format) -> tuple[arb, arb]:
     """What a sum of units is at most, and off by; half of each unit of a pair is read."""
-    used = np.flatnonzero(row)
+    used = [int(u) for u in np.flatnonzero(row)]
     size = sum((abs(ball(row[u])) for u in used), arb(0))
     wrong = sum((abs(ball(row[u])) * units[u] for u in used), arb(0))
     return size, wrong + form.gamma(2 * len(used) + 2) * (size + wrong)

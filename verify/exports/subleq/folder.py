@@ -1,4 +1,4 @@
-"""A GPT-2 that runs SUBLEQ as a folder: written whole, read back, and claimed to be what it says."""
+"""The folder of a GPT-2 that runs SUBLEQ: written whole, read back, claimed to be what it says."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from constructions.exports.language_model import LanguageModel, language_model
-from constructions.exports.subleq import END, LARGEST, LEAST, text
+from constructions.exports.subleq import END, text
 
 from ...checks.bounds.balls import at_most
-from ...claim import Budget, Check, CheckResult, Claim, Differs, check
+from ...claim import Budget, Check, CheckResult, Claim, check
 from ...inputs.errors import WrongCall
 from ...report.as_json import dumps
 from ..folder import same_files
 from ..spectrum import NoCertificate
 from .card import card
-from .certificate import Certificate, certificate
-from .running import Run, agrees, of_folder
+from .certificate import Certificate, at_least, certificate
+from .running import agrees, of_folder
 from .truth import truth
 
 SCHEMA = "witness-language/1"
 NAME = "subleq"
 DEFAULTS = {"d": 5, "address": 4}
 BOX = (
-    "every well-formed text of a program and its run of up to 1,024 tokens: any memory, any "
-    "commands, any number of them"
+    "well-formed text of up to 1,024 tokens, a program and its run: whatever the memory, the "
+    "commands, and how many of them are run"
 )
 
 
@@ -150,9 +150,10 @@ def statement(code: float) -> str:
 
 def proved(made: LanguageExport) -> CheckResult:
     """What the certificate says."""
-    margin, code = made.certificate.margin, made.certificate.code
+    code = made.certificate.code
     detail = (
-        f"whatever the program, the right token's logit is above any other by at least {margin:.3f}"
+        "whatever the program, the logit of the right token is above any other by at least "
+        f"{at_least(made.certificate.margin)}"
     )
     return CheckResult(True, bound=code, detail=detail, box=BOX)
 

@@ -36,7 +36,7 @@ class Program:
         return [*made, ("goto", self.counter)]
 
     def run(self, most: int) -> list[Token]:
-        """The text of its run, by the interpreter: until there is no command, or `most` are done."""
+        """The text of its run, by the interpreter: up to where no command is, or to `most`."""
         memory: list[int] = list(self.memory)
         counter, made = self.counter, list[Token]()
         for _ in range(most):
@@ -52,6 +52,12 @@ class Program:
 def written(tokens: Iterable[Token]) -> str:
     """A text."""
     return " ".join(map(text, tokens))
+
+
+def memory(said: str) -> dict[str, int]:
+    """What each address holds at the end of a text: the latest word behind it."""
+    words = said.split()
+    return {at[1:]: int(word[1:]) for at, word in zip(words, words[1:]) if at[0] == "@"}
 
 
 def example(word: int, address: int) -> Program:

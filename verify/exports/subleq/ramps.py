@@ -21,12 +21,13 @@ from proofs.stream import Layout
 from ...checks.bounds.balls import ball, top
 from ..formats import FUNCTION, Format
 from ..spectrum import NoCertificate
+from .choices import MEAN
 
 FAR = 8  # what a hidden unit is away from 0 at least
 # |gelu(x) - max(x, 0)| <= TAIL |x| beyond FAR, of both forms of GELU: exp(-x^2/2), or less
-TAIL = (-arb(FAR) ** 2 / 2).exp()
+TAIL = (-(arb(FAR) ** 2) / 2).exp()
 Domains: TypeAlias = Mapping[str, Any]  # of each slot, what its units may be
-ANYTHING = ()  # within [-1, 1]
+ANYTHING = ()  # within [-1, 1], of a unit that is a mean
 Values: TypeAlias = Callable[[str, int], np.ndarray]  # a slot's unit, on all that is tried
 Wanted: TypeAlias = Callable[[Values], "np.ndarray | int"]
 
@@ -57,7 +58,9 @@ class Ramps:
         values = np.stack([each.ravel() for each in np.meshgrid(*tried)], axis=1).astype(float)
         reads, biases = inner[:, used], inner[:, one]
         units = values @ reads.T + biases
-        off = [self.off[names[u][0]] + (domains[names[u][0]] is ANYTHING) for u in used]
+        mean = 1 + 2 * MEAN
+        off = [self.off[slot] + (mean if domains[slot] is ANYTHING else 0)
+               for slot, _ in (names[u] for u in used)]  # fmt: skip
         sizes = [_weighted(row, [1 + each for each in off]) + abs(ball(bias))
                  for row, bias in zip(reads, biases, strict=True)]  # fmt: skip
         rounded = [self.form.gamma(2 * len(used) + 3) * size for size in sizes]

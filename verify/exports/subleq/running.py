@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import islice, count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,8 +17,8 @@ from safetensors.numpy import load_file
 from constructions.exports.language_model import LanguageModel, embeddings
 from constructions.exports.subleq import END
 
-from ...claim import Budget, CheckResult, Differs
 from ...checks.bounds.balls import at_most
+from ...claim import Budget, CheckResult, Differs
 from ..running import THIS
 from .certificate import CODE, Certificate
 from .listing import COMMANDS, Program, drawn, written
@@ -65,7 +65,10 @@ def _of_transformers(folder: str | Path) -> Run:
 
     def run(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         with torch.no_grad():
-            made = model(input_ids=torch.tensor(ids), output_hidden_states=True)
+            given = torch.tensor(ids)
+            made = model(
+                input_ids=given, attention_mask=torch.ones_like(given), output_hidden_states=True
+            )
         return made.logits.numpy(), made.hidden_states[-1].double().numpy()
 
     return run
@@ -86,11 +89,11 @@ def agrees(
 
     So its greedy continuation of the program is the run. Raises Differs.
     """
-    bits = tuple(model.witness.layout[name].size for name in ("word", "address"))
+    word, address = (model.witness.layout[name].size for name in ("word", "address"))
     wanted, seen = HELD_OUT // 20 if budget.quick else HELD_OUT, _Seen()
     seeds, programs = count(budget.seed * 10**6), 0
     while seen.commands < wanted:
-        batch = [drawn(*bits, seed) for seed in islice(seeds, TOGETHER)]
+        batch = [drawn(word, address, seed) for seed in islice(seeds, TOGETHER)]
         _compare(batch, run, model, proved, seen)
         programs += len(batch)
     detail = (
