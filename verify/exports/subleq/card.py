@@ -71,7 +71,7 @@ A program is a text:
 | `7: a1 b2 c9` | at 7 stands the command (1, 2, 9); addresses are from 1 to {2**address - 1} |
 | `>7` | go to 7: the last word of a program, from which the model goes on |
 | `-1 @2 =2 >8` | the run, for each command: take mem[1] off mem[2], which becomes 2; go to 8 |
-| `{end}` | the end |
+| `{end}` | the end; it also comes after the largest address |
 
 `run(program)` of
 

@@ -69,12 +69,11 @@ def _latest(slot: str, *meant: str) -> Copied:
     return Copied(slot, "address", "", asks)
 
 
+_PARTS = [Asks(kind, (part,), unique=True) for kind, part in WANTS.items()]
 HEADS = (
     (_latest("owner", "write", "label"), _latest("counter", "goto"), _latest("source", "take")),
     (
-        Copied(
-            "operand", "address", "counter", [Asks(kind, (one,)) for kind, one in WANTS.items()]
-        ),
+        Copied("operand", "address", "counter", _PARTS),
         Copied("first", "word", "source", [Asks("write", ("word",))]),
         Copied("second", "word", "owner", [Asks("write", ("word",))]),
     ),

@@ -34,12 +34,13 @@ MEAN = FLOAT32.gamma(POSITIONS + 16)
 class Asks:
     """Tokens of a kind mean the latest key of some kinds, whose owner is what they point at.
 
-    Keys are of all kinds but `absent` ones. Without `later` no two of one kind have one owner.
+    Keys are of all kinds but `absent` ones. unique: no two of one kind have one owner.
     """
 
     kind: str
     meant: Sequence[str]
     absent: Sequence[str] = ()
+    unique: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Choice:
         gaps = [low - others - self.later]
         if len(self.bits):
             gaps.append(low - high + 2 * self.bits.min() - self.later)
-        if self.later or not len(self.bits):
+        if not asks.unique:
             gaps.append(low - high + self.later / POSITIONS)
         return float(min(gaps))
 

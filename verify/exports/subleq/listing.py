@@ -19,9 +19,13 @@ COMMANDS = 60  # of a drawn run, at most
 
 @dataclass(frozen=True)
 class Program:
-    """Memory stands at 1, 2, …, commands after it; the command at `counter` is the first."""
+    """Memory stands at 1, 2, …, commands after it; the command at `counter` is the first.
+
+    bits: of words; address: of addresses. After the largest address comes 0, the end.
+    """
 
     bits: int
+    address: int
     memory: tuple[int, ...]
     commands: tuple[Command, ...]
     counter: int
@@ -45,6 +49,7 @@ class Program:
                 break
             a, b, _ = self.commands[number]
             memory, counter = algorithms.subleq_command(memory, self.commands, counter, self.bits)
+            counter %= 2**self.address
             made += [("take", a), ("write", b), ("word", memory[b - 1]), ("goto", counter)]
         return made
 
@@ -65,18 +70,18 @@ def example(word: int, address: int) -> Program:
     end = END[1]
     if address >= 4 and word >= 5:  # add 3 to what is at 1, 4 - 1 times
         loop = ((1, 3, 7), (5, 2, end), (3, 1, 9), (4, 4, 7))
-        return Program(word, (3, 4, 0, 0, 1), loop, 6)
+        return Program(word, address, (3, 4, 0, 0, 1), loop, 6)
     if address >= 3:
-        return Program(word, (1, -1, 0), ((1, 3, 5), (3, 2, end)), 4)
-    return Program(word, (-1, 0), ((1, 2, end),), 3)
+        return Program(word, address, (1, -1, 0), ((1, 3, 5), (3, 2, end)), 4)
+    return Program(word, address, (1, 0), ((1, 2, end),), 3)
 
 
 def drawn(word: int, address: int, seed: int) -> Program:
     """Any memory, any commands with pointers into it; now and then one goes to the end.
 
-    No counter is above the largest address, and there is room for COMMANDS.
+    There is room for COMMANDS.
     """
-    rng, most = random.Random(f"{word} {address} {seed}"), 2**address - 2
+    rng, most = random.Random(f"{word} {address} {seed}"), 2**address - 1
     while True:
         size = rng.randint(1, most - 1)
         count = rng.randint(1, most - size)
@@ -89,4 +94,4 @@ def drawn(word: int, address: int, seed: int) -> Program:
         for _ in range(count)
     )
     memory = tuple(rng.randrange(-half, half) for _ in at)
-    return Program(word, memory, commands, rng.choice(targets))
+    return Program(word, address, memory, commands, rng.choice(targets))
