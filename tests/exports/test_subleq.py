@@ -358,13 +358,7 @@ def test_a_model_that_says_something_else_is_seen(part, model):
     assert set(found) == {"text", "says", "should"} and found["says"] != found["should"]
 
 
-JSON = (
-    "config.json",
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "witness.json",
-)
+NAMES = ("config", "generation_config", "tokenizer", "tokenizer_config", "witness")
 
 
 @pytest.mark.parametrize("name", NAMES)
