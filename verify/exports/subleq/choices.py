@@ -128,7 +128,13 @@ def _sum(row: np.ndarray, units: Sequence[arb], form: Format) -> tuple[arb, arb]
 
 
 def reading(read: Reading, errors: Mapping[str, arb]) -> dict[str, arb]:
-    """What a unit of each slot is off by when it is read through a norm; `one` is a bias."""
+    """What a unit of each slot is off by when it is read through a norm; `one` is a bias.
+
+    Both units of a pair hold a mean too, which cancels, but is rounded with them: the sums here
+    count two roundings more than they have, of forty at most, which is more than that.
+    """
+    if not bool(read.common < arb(2) ** -8):
+        raise NoCertificate("a norm's mean is too large")
     return {
         name: arb(0) if name == "one" else off + read.relative * (1 + off) + read.absolute
         for name, off in errors.items()

@@ -151,10 +151,8 @@ def statement(code: float) -> str:
 def proved(made: LanguageExport) -> CheckResult:
     """What the certificate says."""
     code = made.certificate.code
-    detail = (
-        "whatever the program, the logit of the right token is above any other by at least "
-        f"{at_least(made.certificate.margin)}"
-    )
+    margin = at_least(made.certificate.margin)
+    detail = f"the logit of the right token is above any other by at least {margin}"
     return CheckResult(True, bound=code, detail=detail, box=BOX)
 
 
