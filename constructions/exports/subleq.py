@@ -44,6 +44,7 @@ from .gpt2 import POSITIONS
 KINDS = {
     "write": "@{}", "word": "={}", "goto": ">{}", "take": "-{}",
     "label": "{}:", "a": "a{}", "b": "b{}", "c": "c{}",
+    "unknown": "?",
 }  # fmt: skip
 FOLLOWS = {"goto": "take", "take": "write", "write": "word", "word": "goto"}
 WANTS = {"goto": "a", "take": "b", "word": "c"}  # which part of a command
@@ -55,12 +56,14 @@ LEAST = {"d": 1, "address": 2}
 
 Token: TypeAlias = tuple[str, int]
 END: Token = ("goto", 0)  # no command stands at 0
+UNKNOWN: Token = ("unknown", 0)  # any word that is no other token
 
 
 def vocabulary(word: int, address: int) -> list[Token]:
     """All tokens, (kind, number), in the order of their ids; words are in two's complement."""
     half = 2 ** (word - 1)
-    numbers = {kind: range(2**address) for kind in KINDS} | {"word": range(-half, half)}
+    numbers = {kind: range(2**address) for kind in KINDS}
+    numbers |= {"word": range(-half, half), "unknown": range(1)}
     return [(kind, number) for kind in KINDS for number in numbers[kind]]
 
 

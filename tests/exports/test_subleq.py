@@ -60,7 +60,7 @@ LINES = re.compile(r"```python\n(.*?)```", re.S)
 
 @needs_transformers
 def test_programs_run_to_their_end_by_the_cards_lines_without_this_package(folder, outside):
-    (lines,) = LINES.findall((folder / "README.md").read_text())
+    lines, _ = LINES.findall((folder / "README.md").read_text())
     programs = [
         example(D, ADDRESS),
         as_program(machines.addition(D, 7, -12)),
@@ -77,6 +77,35 @@ def test_programs_run_to_their_end_by_the_cards_lines_without_this_package(folde
         assert continued == made or continued.startswith(f"{made} "), text
         assert memory(f"{text} {continued}")[at] == value
     assert said[0].endswith(subleq.text(subleq.END))
+
+
+@needs_transformers
+@pytest.mark.skipif(find_spec("transformer_lens") is None, reason="not installed: transformer_lens")
+def test_in_transformer_lens_it_says_the_same_and_heads_look_where_the_truth_says(folder, outside):
+    example = json.loads((folder / "witness.json").read_text())["example"]
+    script = "\n".join(LINES.findall((folder / "README.md").read_text())) + (
+        "\nimport json\n"
+        "logits, cache = seen(sys.argv[2])\n"
+        "shares = [cache[f'blocks.{i}.attn.hook_pattern'][0].tolist() for i in range(2)]\n"
+        "print(json.dumps([tokenizer.decode(logits.argmax(-1)), shares]))"
+    )
+    said, shares = json.loads(outside(script, folder, example["text"]).splitlines()[-1])
+    words = example["text"].split()
+    start = next(i for i, word in enumerate(words) if word[0] == ">")
+    assert said.split()[start:-1] == words[start + 1 :]
+    for heads, looks in zip(shares, example["looks_at"], strict=True):
+        for share, positions in zip(heads, looks.values(), strict=True):
+            for row, at in zip(share, positions, strict=True):
+                assert at is None or row[at] > 1 - 1e-6
+
+
+@needs_transformers
+def test_a_word_that_is_none_is_told_by_the_cards_lines(folder, outside):
+    lines, _ = LINES.findall((folder / "README.md").read_text())
+    script = (
+        f"{lines}\ntry:\n    run('@1 =99 >1')\nexcept AssertionError as error:\n    print(error)"
+    )
+    assert outside(script, folder).splitlines()[-1] == "a word is none of this machine"
 
 
 def test_the_example_of_the_card_is_its_run(folder):

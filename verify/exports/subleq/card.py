@@ -19,6 +19,7 @@ model = GPT2LMHeadModel.from_pretrained(folder).eval()
 
 def run(program):  # its text -> the text of its run, up to the end or to the last position
     ids = torch.tensor([tokenizer(program).input_ids])
+    assert tokenizer.unk_token_id not in ids, "a word is none of this machine"
     said = model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False,
                           max_new_tokens=model.config.n_positions - ids.shape[1])
     return tokenizer.decode(said[0, ids.shape[1]:])
@@ -26,6 +27,15 @@ def run(program):  # its text -> the text of its run, up to the end or to the la
 def memory(text):  # what each address holds at the end of a text
     words = text.split()
     return {at[1:]: int(word[1:]) for at, word in zip(words, words[1:]) if at[0] == "@"}
+"""
+
+LENS = """from transformer_lens.model_bridge import TransformerBridge
+
+bridge = TransformerBridge.boot_transformers(folder, device="cpu")
+
+def seen(text):  # (words, vocabulary) logits, and a cache of what is held and looked at
+    logits, cache = bridge.run_with_cache(torch.tensor([tokenizer(text).input_ids]))
+    return logits[0], cache
 """
 
 
@@ -82,6 +92,15 @@ is
     {written(after)}
 
 and `memory` of both together is {memory(text_of_all)}.
+
+In TransformerLens, 4.3 or newer, after these lines:
+
+```python
+{LENS}```
+
+Its bridge runs the checkpoint as it is; `enable_compatibility_mode`, which folds and centres, is not
+for it. It computes layer norms in other steps than torch: the proof below does not speak of it, and
+it was seen to say the same.
 
 A text has up to {config["n_positions"]} words, {PER_COMMAND} of them for each command that is run.
 No two commands have one label; what is read is written before, and where it goes there is a

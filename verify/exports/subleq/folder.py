@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from constructions.exports.language_model import LanguageModel, language_model
-from constructions.exports.subleq import END, text
+from constructions.exports.subleq import END, UNKNOWN, text
 
 from ...checks.bounds.balls import at_most
 from ...claim import Budget, Check, CheckResult, Claim, check
@@ -54,6 +54,7 @@ class LanguageExport:
                 "tokenizer_class": "PreTrainedTokenizerFast",
                 "model_max_length": self.model.config["n_positions"],
                 "clean_up_tokenization_spaces": False,
+                "unk_token": text(UNKNOWN),
             },
         }  # fmt: skip
         made = {name: (json.dumps(one, indent=2) + "\n").encode() for name, one in written.items()}
@@ -64,13 +65,13 @@ class LanguageExport:
         }
 
     def _tokenizer(self) -> dict[str, Any]:
-        """Tokens between blanks. A word that is none is an error: "?" is not in the vocabulary."""
+        """Tokens between blanks."""
         vocabulary = {text(token): i for i, token in enumerate(self.model.tokens)}
         return {
             "version": "1.0", "truncation": None, "padding": None, "added_tokens": [],
             "normalizer": None, "pre_tokenizer": {"type": "WhitespaceSplit"},
             "post_processor": None, "decoder": None,
-            "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "?"},
+            "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": text(UNKNOWN)},
         }  # fmt: skip
 
     def document(self) -> dict[str, Any]:
