@@ -51,6 +51,7 @@ WANTS = {"goto": "a", "take": "b", "word": "c"}  # which part of a command
 STEEP = 64  # of GELUs: arguments of ReLUs are multiplied by it
 POINTED = 64  # the score of a bit that agrees
 RECENT = 2**17  # the score of all positions: one later is 128 more
+ABOVE = Fraction(5, 4)  # of what matters more than all positions, times as much
 LARGEST = {"d": 8, "address": 7}  # bits of words, and of addresses
 LEAST = {"d": 1, "address": 2}
 
@@ -149,7 +150,7 @@ def decoder(word: int, address: int) -> Witness:
 # -- heads ------------------------------------------------------------------------------------
 
 
-def _marked(feature: str, weight: int, *rows: Sequence[str]) -> Block:
+def _marked(feature: str, weight: Fraction | int, *rows: Sequence[str]) -> Block:
     """A feature that is `weight` for tokens of the kinds in each of its rows."""
     matrix = tuple(tuple(weight * (one in kinds) for one in KINDS) for kinds in rows)
     return Block(feature, "kind", matrix=matrix)
@@ -159,7 +160,7 @@ def recent(slot: str, *kinds: str) -> Head:
     """The address of the latest token of some kinds; where there is none, of the token itself."""
     return Head(
         query=slot_map(("late", "one", RECENT)),
-        key=SlotMap((_marked("late", 2, kinds), Block("late", "place"))),
+        key=SlotMap((_marked("late", ABOVE, kinds), Block("late", "place"))),
         value=slot_map((slot, "address")),
         attention="softmax",
         keys="causal",
@@ -184,9 +185,9 @@ def _operand() -> Head:
 def _memory(pointer: str, slot: str) -> Head:
     """The latest word at an address."""
     return Head(
-        query=slot_map(("pointer", pointer, RECENT), ("late", "one", RECENT)),
+        query=slot_map(("pointer", pointer, RECENT * ABOVE / 2), ("late", "one", RECENT)),
         key=SlotMap(
-            (Block("pointer", "owner"), _marked("late", 2, ["word"]), Block("late", "place"))
+            (Block("pointer", "owner"), _marked("late", ABOVE, ["word"]), Block("late", "place"))
         ),
         value=slot_map((slot, "word")),
         attention="softmax",

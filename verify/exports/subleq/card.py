@@ -98,9 +98,9 @@ In TransformerLens, 4.3 or newer, after these lines:
 ```python
 {LENS}```
 
-Its bridge runs the checkpoint as it is; `enable_compatibility_mode`, which folds and centres, is not
-for it. It computes layer norms in other steps than torch: the proof below does not speak of it, and
-it was seen to say the same.
+Its bridge runs the checkpoint as it is; `enable_compatibility_mode`, which folds and centres, is
+not for it. It computes layer norms in other steps than torch: the proof below does not speak of
+it, and it was seen to say the same.
 
 A text has up to {config["n_positions"]} words, {PER_COMMAND} of them for each command that is run.
 No two commands have one label; what is read is written before, and where it goes there is a
