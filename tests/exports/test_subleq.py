@@ -17,13 +17,20 @@ from safetensors.numpy import load_file, save_file
 
 from constructions.exports import language_model as written_as
 from constructions.exports import subleq
-from constructions.exports.language_model import LanguageModel, embeddings, language_model
+from constructions.exports.language_model import (
+    LanguageModel,
+    embeddings,
+    head_weights,
+    language_model,
+    mlp_weights,
+)
 from proofs.layer import Head, Layer
 from proofs.slotmap import Block, SlotMap
 from verify.claim import Approximates, Budget, Differs, Refuted
 from verify.claims.giannou2023 import machines
 from verify.command.cli import main
 from verify.engine import run
+from verify.exports.formats import BFLOAT16, FLOAT16
 from verify.exports.spectrum import NoCertificate
 from verify.exports.subleq.certificate import CODE, certificate
 from verify.exports.subleq.folder import as_written, claims_of, export, read
@@ -267,10 +274,22 @@ def test_every_weight_of_an_mlp_is_needed_for_the_proof():
     assert tried > 100
 
 
-def test_words_of_more_bits_than_floats_tell_apart_are_not_certified(monkeypatch):
-    monkeypatch.setitem(subleq.LARGEST, "address", 10)
-    with pytest.raises(NoCertificate, match="not far enough above"):
-        certificate(language_model(2, 9))
+@pytest.mark.parametrize("form", [BFLOAT16, FLOAT16])
+def test_formats_of_fewer_bits_are_not_certified(form, model, monkeypatch):
+    monkeypatch.setattr("verify.exports.subleq.certificate.FLOAT32", form)
+    with pytest.raises(NoCertificate):
+        certificate(model)
+
+
+def test_every_weight_is_a_float_as_it_is(model):
+    """But for the norms' gain: rounding of weights is not counted, as there is none."""
+    for layer in model.witness.layer_list:
+        for head in layer.heads:
+            for weights in head_weights(head, model.witness.layout):
+                assert (np.float32(8 * weights) == 8 * weights).all()
+        for weights in mlp_weights(layer.mlp, model.witness.layout):
+            assert (np.float32(weights / 2) == weights / 2).all()
+            assert all(Fraction(one).denominator <= 256 for one in weights[weights != 0])
 
 
 # -- what the stream holds --------------------------------------------------------------------
