@@ -14,6 +14,7 @@ TARGETS = ("gpt2", *GRAPHS)
 STEPS = 3  # where nobody says how many
 EXAMPLES = 8
 MOST_LAYERS, MOST_D = 200, 1000  # torch traces every layer; weights are written out densely
+LANGUAGE = "subleq"  # in GPT-2 its prompt is a text
 
 
 def export(
@@ -57,6 +58,7 @@ def export(
     the folder. Others: the witness itself, `to_torch()`, as one file, or as a folder with the file
     and its card; for any number of prompts, examples and queries where the witness is. It is run
     on drawn prompts before it is written. Parameters that are not set suit the largest prompt.
+    subleq in gpt2 is a language model, which continues the text of a program by its run.
     """
     from constructions.exports.gpt2 import NoExport
 
@@ -83,6 +85,14 @@ def export(
         else:
             if numbers is not None:
                 raise WrongCall("--numbers is not for --to gpt2; a GPT-2 is in float32")
+            if found.name == LANGUAGE:
+                boxes = {
+                    "--n": examples,
+                    "--y": y,
+                    "--query": query,
+                    "--x": None if x == "1" else x,
+                }
+                return _language(found, settings or (), boxes, output)
             sizes = [entries, positive("y", y or "1"), positive("query", query or x)]
             into = _new(output)
             parameters = _parameters(found, settings or (), n, entries)
@@ -114,6 +124,42 @@ def _gpt2(name: str, witness: Any, n: int, sizes: list[Any], into: Path, output:
         f"GPT-2  {shape}; the examples {copies} times",
         f"error  at most {at_most(bound)} in float32, {cost} in exact arithmetic (enclosed)",
         f"       for {made.box.words}",
+        f"wrote  {output}; next: witness check {output}",
+    ):
+        typer.echo(line)
+
+
+def _language(found: Any, settings: Any, boxes: dict[str, Any], output: str) -> None:
+    """SUBLEQ, whose prompts are texts."""
+    from ..checks.bounds.balls import at_most
+    from ..exports.subleq import folder
+    from ..exports.subleq.certificate import at_least
+    from ..inputs.errors import WrongCall
+    from ..inputs.settings import call, parse
+
+    for option in (option for option, given in boxes.items() if given is not None):
+        raise WrongCall(f"{option} is not for {found.name} in GPT-2, whose prompt is a program")
+    given = parse(found.name, found.signature, settings)
+    for name in given:
+        if name not in folder.DEFAULTS:
+            raise WrongCall(
+                f"{name} is of the looped transformer; {found.name} in GPT-2 takes "
+                f"{' and '.join(folder.DEFAULTS)}, the bits of a word and of an address"
+            )
+    into, parameters = _new(output), folder.DEFAULTS | given
+    try:
+        made = folder.export(**parameters)
+    except ValueError as error:
+        raise WrongCall(f"{found.name} in GPT-2: {error}") from None
+    _write_folder(into, made.files())
+    config = made.model.config
+    for line in (
+        f"{found.name}  {call(parameters)}",
+        f"GPT-2  {config['n_layer']} layers, {config['n_head']} heads, {config['n_embd']} units, "
+        f"{config['vocab_size']} words; it continues a program by its run",
+        f"error  at most {at_most(made.certificate.code)} in float32 (enclosed); the right word is "
+        f"ahead of all others by {at_least(made.certificate.margin)} or more,",
+        "       for every program, memory and number of commands",
         f"wrote  {output}; next: witness check {output}",
     ):
         typer.echo(line)

@@ -172,15 +172,7 @@ def claims_of(folder: str) -> list[Claim]:
 @check("enclosure", "enclosed")
 def as_written(budget: Budget, folder: str, made: Export) -> CheckResult:
     """Every file is the one that the witness is written as, to the bit; the bound is found anew."""
-    for name, wanted in made.files().items():
-        there = (Path(folder) / name).read_bytes()
-        if there == wanted:
-            continue
-        if name == "model.safetensors":
-            _same_tensors(there, made.checkpoint.tensors)
-        elif name != "README.md":
-            _same_values(name, there, json.loads(wanted))
-        raise Differs(f"{name} is not what the witness is written as", {"file": name})
+    same_files(folder, made.files(), made.checkpoint.tensors)
     form, bound = "float32", made.certificate.bounds["float32"]
     rounding = at_most(made.certificate.rounding(form))
     detail = (
@@ -189,6 +181,21 @@ def as_written(budget: Budget, folder: str, made: Export) -> CheckResult:
         f"at most {rounding}"
     )
     return CheckResult(True, bound=bound, detail=detail, box=made.box.words)
+
+
+def same_files(
+    folder: str | Path, files: Mapping[str, bytes], tensors: Mapping[str, np.ndarray]
+) -> None:
+    """Raises Differs with the first weight, field or file that is another; tensors: the weights."""
+    for name, wanted in files.items():
+        there = (Path(folder) / name).read_bytes()
+        if there == wanted:
+            continue
+        if name == "model.safetensors":
+            _same_tensors(there, tensors)
+        elif name.endswith(".json"):
+            _same_values(name, there, json.loads(wanted))
+        raise Differs(f"{name} is not what the witness is written as", {"file": name})
 
 
 def _same_tensors(there: bytes, wanted: Mapping[str, np.ndarray]) -> None:

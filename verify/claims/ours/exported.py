@@ -121,3 +121,36 @@ for _name, (_, _claimed) in EXPORTS.items():
             checks=_checks(_name),
         )
     )
+
+
+# -- SUBLEQ, a language model -----------------------------------------------------------------
+
+SUBLEQ, CODE = {"d": 5, "address": 4}, Fraction(1, 100)
+
+
+@check("enclosure", "enclosed")
+def _runs_programs(budget: Budget, parameters: Mapping[str, int], claimed: Fraction) -> CheckResult:
+    """What is certified is at most what is claimed, and the model as it runs is within it."""
+    from ...exports.subleq import folder, running
+
+    made = folder.export(**parameters)
+    found, bound = folder.proved(made), made.certificate.code
+    if not bound <= claimed:
+        raise Differs(f"the bound is {at_most(bound)}", {"claimed": str(claimed)}, bound=bound)
+    seen = running.agrees(budget, *running.of_model(made.model), made.model, made.certificate)
+    return replace(seen, detail=f"{found.detail}; {seen.detail}", box=found.box)
+
+
+register(
+    Claim(
+        id="gpt2.subleq",
+        variant="improved",
+        source="witness",
+        statement=rf"|\text{{GPT-2's last state}} - \text{{code of the next token}}| \le "
+        rf"\tfrac{{{CODE.numerator}}}{{{CODE.denominator}}}: \text{{ what it says after a "
+        r"program of SUBLEQ is its run; words of 5 bits, addresses of 4}",
+        summary="An ordinary GPT-2 continues a program of SUBLEQ by its run: it is a computer.",
+        expected="approximates",
+        checks=lambda: (_runs_programs(SUBLEQ, CODE),),
+    )
+)

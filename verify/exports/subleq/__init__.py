@@ -1,0 +1,1 @@
+"""SUBLEQ as a GPT-2 whose greedy continuation of a program is its run."""
