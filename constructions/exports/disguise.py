@@ -10,6 +10,9 @@ is rounded, and is read by weights of any size. So the first token is nothing bu
 norm and every map leave as zeros. A key has one place more, 1 - N'/N of what it reads as N': 1 in
 the sink, 0 elsewhere, exactly rounded. A query multiplies it by C.
 
+Scales. What is rounded in a unit is a share of all that a token holds. A slot that is small beside
+the others is written larger, by a power of two, and read smaller.
+
 Heads. Queries and keys are turned together, what is carried and what is written of it too; heads
 change places. MLP. gelu(u) - gelu(-u) = u in any direction, so hidden units are turned as well.
 
@@ -19,11 +22,16 @@ seed is the same weights on every machine.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from math import fsum, sqrt
 from typing import Any
 
 import numpy as np
+
+from proofs.layer import MLP, Head, Layer
+from proofs.slotmap import SlotMap
 
 from ..weights import Weights
 from .copies import Copies, copies
@@ -43,15 +51,77 @@ def room(weights: Weights, order: Copies, pairs: int) -> Room:
     return replace(least, width=least.heads * size, size=size)
 
 
+@dataclass(frozen=True)
+class Disguise:
+    """A seed, from 0, and by which power of two each slot is written larger, 1 if not named.
+
+    Raises ValueError where they are no such numbers.
+    """
+
+    seed: int
+    scales: tuple[tuple[str, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        for one in (self.seed, *(scale for _, scale in self.scales)):
+            if not isinstance(one, int) or isinstance(one, bool) or one < 0:
+                raise ValueError(f"a seed and scales are whole numbers from 0, not {one!r}")
+        for name, scale in self.scales:
+            if scale == 0 or scale & (scale - 1):
+                raise ValueError(f"the scale of {name} is no power of two: {scale}")
+
+
 def disguised(
-    weights: Weights, constants: Constants, seed: int, *,
+    weights: Weights, constants: Constants, disguise: Disguise, *,
     kind: type[np.floating[Any]] = np.float32,
 ) -> Checkpoint:  # fmt: skip
     """`checkpoint`, turned as the seed says. Raises NoExport where that does."""
-    order = copies(weights)
-    made = checkpoint(weights, constants, room(weights, order, constants.pairs), kind=np.float64)
-    turned = _Turn(weights, constants, room(weights, order, constants.pairs), seed)
-    return turned.checkpoint(made, kind)
+    larger = scaled(weights, disguise)
+    within = room(larger, copies(larger), constants.pairs)
+    made = checkpoint(larger, constants, within, kind=np.float64)
+    turned = _Turn(larger, constants, within, disguise.seed).checkpoint(made, kind)
+    by = dict(disguise.scales)
+    for slot in weights.layout.slots:
+        turned.directions[weights.layout.rows(slot.name)] /= by.get(slot.name, 1)
+    return turned
+
+
+def scaled(weights: Weights, disguise: Disguise) -> Weights:
+    """The same transformer, each slot multiplied by its scale."""
+    by = dict(disguise.scales)
+
+    def blocks(of: SlotMap, written: Mapping[str, int], read: Mapping[str, int]) -> SlotMap:
+        """In maps between slots or their entries, slot[i]."""
+        made = []
+        for block in of:
+            into, source = _slot(block.destination), _slot(block.source)
+            by = Fraction(written.get(into, 1), read.get(source, 1))
+            made.append(replace(block, coefficient=block.coefficient * by))
+        return SlotMap(tuple(made))
+
+    def head(one: Head) -> Head:
+        query, key = (blocks(side, {}, by) for side in (one.query, one.key))
+        return replace(one, query=query, key=key, value=blocks(one.value, by, by))
+
+    def mlp(one: MLP) -> MLP:
+        if one.inner is None:
+            return replace(one, outer=blocks(one.outer, by, by))
+        return replace(one, inner=blocks(one.inner, {}, by), outer=blocks(one.outer, by, {}))
+
+    def layer(one: Layer) -> Layer:
+        heads = tuple(map(head, one.heads))
+        return replace(one, heads=heads, mlp=None if one.mlp is None else mlp(one.mlp))
+
+    readout, prompt = weights.readout, weights.prompt
+    return Weights(
+        weights.name, weights.layout,
+        replace(prompt, embedding=blocks(prompt.embedding, by, {})),
+        tuple(map(layer, weights.layer_list)),
+        replace(readout, coefficient=readout.coefficient / Fraction(by.get(readout.slot, 1))),
+    )  # fmt: skip
+
+
+def _slot(name: str) -> str:
+    return name.partition("[")[0]
 
 
 class Drawn:
@@ -131,9 +201,10 @@ class _Turn:
         for head in range(room.heads):
             self._scores(read[:, :2, head], bias[:2, head])
             carried = int(np.count_nonzero(read[:, 2, head].any(axis=0)))
-            turn = self.drawn.isometry(carried, room.size)
-            read[:, 2, head] = _product(read[:, 2, head, :carried], turn)
-            write[head] = _product(turn.T, write[head, :carried])
+            turn, places = self.drawn.isometry(carried, carried), self.drawn.order(room.size)
+            read[:, 2, head, :carried] = _product(read[:, 2, head, :carried], turn)
+            write[head, :carried] = _product(turn.T, write[head, :carried])
+            read[:, 2, head], write[head] = read[:, 2, head, places], write[head, places]
         tensors[f"{name}.c_attn.weight"] = read[:, :, order].reshape(width, -1)
         tensors[f"{name}.c_attn.bias"] = bias[:, order].reshape(-1)
         tensors[f"{name}.c_proj.weight"] = write[order].reshape(-1, width)

@@ -15,11 +15,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
+import numpy as np
 from flint import arb
 
 from constructions.exports.copies import copies
-from constructions.exports.gpt2 import EPSILON, FAR, Constants, Room, room_for
+from constructions.exports.gpt2 import (
+    EPSILON,
+    FAR,
+    Checkpoint,
+    Constants,
+    Room,
+    checkpoint,
+    room_for,
+)
 from constructions.weights import Weights
 
 from ..checks.bounds.balls import ball, interval
@@ -144,6 +154,12 @@ class Propagation:
         """What the export takes."""
         return room_for(self.weights, self.order, constants.pairs)
 
+    def checkpoint(
+        self, constants: Constants, kind: type[np.floating[Any]] = np.float32
+    ) -> Checkpoint:
+        """The export, in floats of a kind."""
+        return checkpoint(self.weights, constants, kind=kind)
+
     def error(self, constants: Constants, form: Format) -> arb:
         """A bound on |exported - witness| at every query of every prompt of the box."""
         setting = self._setting(constants, form)
@@ -205,7 +221,7 @@ class Propagation:
             key = abs(head.scale) * spectrum.largest([one[head.key] for one in held])
             if not bool(pairs * tau * key * (1 + read.relative) ** 2 * asked < FAR / 4):
                 return Errors(*(dict.fromkeys(head.values, INFINITE) for _ in range(2))), made
-            asked = spectrum.largest([one[head.query] for one in held[copy:]])
+            asked = self._asked(number, head, held)
             whole = abs(head.scale) * self.sizes.spectral(slots, {head.key: arb(1)})
             for into, values in head.values.items():
                 wrong = sum((abs(c) * now.examples[n] for n, c in values.items()), arb(0))
@@ -224,6 +240,10 @@ class Propagation:
                 for place, one in enumerate(made):
                     one[into] += hidden + (token if place >= copy else 0)
         return noise, _rounded_up(made, setting.form)
+
+    def _asked(self, number: int, head: LinearHead, held: Held) -> arb:
+        """The largest query of a token that sees keys."""
+        return spectrum.largest([one[head.query] for one in held[self.order.reads[number] :]])
 
     def _askers(self, number: int, head: LinearHead, now: Errors, held: arb) -> tuple[Asker, ...]:
         """All examples that are right, a query, and any token, whose query is up to `held`."""

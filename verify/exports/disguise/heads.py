@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import log2
 from typing import Any
 
 import numpy as np
 from flint import arb
 
 from constructions.exports import disguise
+from constructions.exports.disguise import Disguise
 from constructions.exports.gpt2 import Checkpoint, Constants, Room
 from constructions.weights import Weights
 
@@ -16,22 +18,23 @@ from ...checks.bounds.balls import ball
 from .. import spectrum
 from ..backward import Backward
 from ..formats import FUNCTION, Format
-from ..head_error import HeadError, Reading, unseen
+from ..head_error import Reading, unseen
 from ..propagation import Asker, Errors, Held, Propagation, Setting, most, square
 from ..spectrum import LinearHead, LinearLayer, PromptBox
-from .turned import Turned
+from .turned import Turned, carried
 
 
 class TurnedPropagation(Propagation):
     """`Propagation` of a witness that a seed disguises: the bound is the same for every seed."""
 
-    def __init__(self, weights: Weights, box: PromptBox, seed: int) -> None:
-        super().__init__(weights, box)
-        self.seed = seed
+    def __init__(self, weights: Weights, box: PromptBox, disguised: Disguise) -> None:
+        super().__init__(disguise.scaled(weights, disguised), box)
+        self.witness, self.disguise = weights, disguised
+        self.entries = {slot.name: slot.size for slot in weights.layout.slots}
         # what is rounded in the embedding reaches the prediction through all layers
         order = replace(self.order, reads=(0, *self.order.reads))
         layers, exact = (LinearLayer((), {}), *self.layers), (self.exact[0], *self.exact)
-        sizes, readout = self.sizes, weights.readout
+        sizes, readout = self.sizes, self.weights.readout
         backward = Backward(layers, exact, order, sizes.vectors, sizes.y, sizes.question)
         self.from_start = backward.places(readout.slot, ball(readout.coefficient))[0][1]
 
@@ -41,7 +44,7 @@ class TurnedPropagation(Propagation):
     def checkpoint(
         self, constants: Constants, kind: type[np.floating[Any]] = np.float32
     ) -> Checkpoint:
-        return disguise.disguised(self.weights, constants, self.seed, kind=kind)
+        return disguise.disguised(self.witness, constants, self.disguise, kind=kind)
 
     def error(self, constants: Constants, form: Format) -> arb:
         start = self._embedded(self._setting(constants, form))
@@ -79,18 +82,17 @@ class TurnedPropagation(Propagation):
         held: Held,
     ) -> tuple[Errors, Held]:  # fmt: skip
         noise, made = super()._of_heads(number, layer, now, setting, read, held)
-        copy, form, leak = self.order.reads[number], setting.form, arb(0)
+        form, pairs, leak = setting.form, setting.constants.pairs, arb(0)
+        places = 2 * pairs * sum(carried(head, self.entries).numbers for head in layer.heads)
         for head, scale in zip(layer.heads, setting.constants.scales[number], strict=True):
-            asked = spectrum.largest([one[head.query] for one in held[copy:]])
-            any_token = self._askers(number, head, now, asked)[2]
-            tau, added = ball(scale), setting.room.heads * setting.room.size
-            found = self._alone(number, head, now, setting, read, tau, added, any_token)
-            # sums over keys, then over all places of all heads
-            summed = form.gamma(self.box.n + added + 6) * found.apart * self._carried(
-                number, head, now, read
-            )
-            hidden = unseen() * 2 * setting.constants.pairs / tau * most(held) * self.box.n
-            leak += self._places(head).sqrt() * _size(head) * (summed + hidden)
+            asked, of = self._asked(number, head, held), carried(head, self.entries)
+            any_token, tau = self._askers(number, head, now, asked)[-1], ball(scale)
+            found = self._alone(number, head, now, setting, read, tau, places, any_token)
+            # sums over keys, then over the places of all heads
+            summed = form.gamma(self.box.n + places + 6) * found.apart
+            summed *= self._carried(number, head, now, read)
+            hidden = unseen() * 2 * pairs / tau * most(held) * self.box.n
+            leak += arb(of.numbers).sqrt() * of.size * (summed + hidden)
             leak += setting.room.width * found.lost
         leak += form.unit * (square(made).sqrt() + leak)
         self._leak(setting, leak, noise, made)
@@ -118,16 +120,11 @@ class TurnedPropagation(Propagation):
         """
         pairs = super()._of_head(number, head, into, now, setting, read, tau, 0, asker)
         apart = self._alone(number, head, now, setting, read, tau, 0, asker).apart
-        own = asker.many * _size(head) * apart * self.box.n * self._read_apart(head, read)
-        slots, values, wrong = self.exact[number], head.values[into], arb(0)
+        of, slots, values = carried(head, self.entries), self.exact[number], head.values[into]
+        own = asker.many * of.size * apart * self.box.n * of.read_apart(read)
         wrong = sum((abs(c) * now.examples[n] for n, c in values.items()), arb(0))
         moved = abs(head.scale) * now.examples[head.key] * asker.many * asker.query
         return pairs + own + moved * (self.sizes.spectral(slots, values) + wrong)
-
-    def _read_apart(self, head: LinearHead, read: Reading) -> arb:
-        """The norm of what is carried of a token is off by so much in each head."""
-        signs = sum(len(signs) for into in head.values for _, signs in head.carried(into))
-        return read.own * (self._places(head) * signs).sqrt()
 
     def _carried(self, number: int, head: LinearHead, now: Errors, read: Reading) -> arb:
         """The norms of what is carried of each token, added up."""
@@ -136,15 +133,9 @@ class TurnedPropagation(Propagation):
             for _, signs in head.carried(into):
                 wrong = sum((now.examples[name] for name in signs), arb(0))
                 total += self.sizes.summed(slots, signs) + root * wrong
-                total += self.box.n * self._entries(into).sqrt() * len(signs) * read.absolute
-        return (1 + read.relative) * total + self.box.n * self._read_apart(head, read)
-
-    def _entries(self, name: str) -> arb:
-        return arb(self.box.d if name in self.sizes.vectors else 1)
-
-    def _places(self, head: LinearHead) -> arb:
-        """How many numbers a head carries."""
-        return sum((self._entries(into) * len(head.carried(into)) for into in head.values), arb(0))
+                total += self.box.n * arb(self.entries[into]).sqrt() * len(signs) * read.absolute
+        apart = carried(head, self.entries).read_apart(read)
+        return (1 + read.relative) * total + self.box.n * apart
 
     # -- MLPs -------------------------------------------------------------------------------------
 
@@ -158,7 +149,7 @@ class TurnedPropagation(Propagation):
             return noise, made
         form, sources = setting.form, {name for values in layer.mlp.values() for name in values}
         size = sum((abs(c) ** 2 for values in layer.mlp.values() for c in values.values()), arb(0))
-        size, units = size.sqrt(), sum((self._entries(name) for name in sources), arb(0))
+        size, units = size.sqrt(), arb(sum(self.entries[name] for name in sources))
         whole = (1 + read.relative) * spectrum.largest(
             [sum((one[name] ** 2 for name in sources), arb(0)).sqrt() for one in held]
         )
@@ -175,10 +166,26 @@ class TurnedPropagation(Propagation):
         return noise, made
 
 
-def _size(head: LinearHead) -> arb:
-    """The norm of the map from what is carried to what is written."""
-    squares = (c**2 for into in head.values for c, _ in head.carried(into))
-    return sum(squares, arb(0)).sqrt()
+def scales(weights: Weights, box: PromptBox) -> tuple[tuple[str, int], ...]:
+    """By how much each slot is written larger, so that it is about as large as the largest input.
 
-
-__all__ = ["HeadError", "TurnedPropagation"]
+    Slots that one number is made of keep one scale. Raises NoExport or NoCertificate.
+    """
+    plain = Propagation(weights, box)
+    largest = {
+        name: spectrum.largest(
+            [size(slots, name) for slots in plain.exact
+             for size in (plain.sizes.of_token, plain.sizes.at_query)]
+        )
+        for name in plain.names
+    }  # fmt: skip
+    together = {name: {name} for name in plain.names}
+    for head in (head for layer in plain.layers for head in layer.heads):
+        for _, signs in (one for into in head.values for one in head.carried(into)):
+            group = set().union(*(together[name] for name in signs))
+            together |= dict.fromkeys(group, group)
+    inputs = float(max(largest[name] for name in plain.sizes.inputs))
+    found = {name: max(float(largest[one]) for one in group) for name, group in together.items()}
+    powers = {name: int(log2(inputs / size)) if 0 < size < inputs else 0
+              for name, size in found.items() if not together[name] & plain.sizes.inputs}  # fmt: skip
+    return tuple((name, 2**power) for name, power in powers.items() if power)

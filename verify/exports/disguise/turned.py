@@ -14,12 +14,14 @@ that is added up here (`leaked`) for all tokens.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flint import arb
 
 from ..head_error import Reading
 from ..propagation import Setting
+from ..spectrum import LinearHead
 
 ELEMENTWISE = 10  # roundings of a number in a norm, as `Setting.read` counts them
 
@@ -62,3 +64,29 @@ class Turned(Setting):
     def sink(self) -> Reading:
         """The sink holds zeros, which are read as zeros."""
         return Reading(arb(0), arb(0))
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What a head carries: numbers in all, slots read for them, and how large it is written.
+
+    size: the norm of the map from what is carried to what is written.
+    """
+
+    numbers: int
+    signs: int
+    size: arb
+
+    def read_apart(self, read: Reading) -> arb:
+        """What the norm of all of it, of one token, is off by in each head."""
+        return read.own * arb(self.numbers * self.signs).sqrt()
+
+
+def carried(head: LinearHead, entries: Mapping[str, int]) -> Carried:
+    """entries: how many numbers a slot is."""
+    found = [(into, c, signs) for into in head.values for c, signs in head.carried(into)]
+    return Carried(
+        sum(entries[into] for into, _, _ in found),
+        sum(len(signs) for _, _, signs in found),
+        sum((c**2 for _, c, _ in found), arb(0)).sqrt(),
+    )
