@@ -140,10 +140,10 @@ class Drawn:
 
     def isometry(self, rows: int, columns: int, balanced: bool = False) -> np.ndarray:
         """Orthonormal rows; balanced: each adds up to 0. Four dice a number, then Gram-Schmidt."""
-        basis = [np.full(columns, 1 / sqrt(columns))] if balanced else []
+        basis: list[np.ndarray] = [np.full(columns, 1 / sqrt(columns))] if balanced else []
         for bits in self._bits.random_raw(rows * columns).reshape(rows, columns):
-            row = sum(((bits >> np.uint64(s)) & np.uint64(0xFFFF)).astype(float) for s in
-                      (0, 16, 32, 48)) - 2 * 0xFFFF  # fmt: skip
+            dice = [(bits >> np.uint64(shift)) & np.uint64(0xFFFF) for shift in (0, 16, 32, 48)]
+            row = np.sum(dice, axis=0).astype(float) - 2 * 0xFFFF
             row = row / sqrt(fsum(row * row))
             for other in basis * 2:  # once more for what the first time was rounded
                 row = row - fsum(row * other) * other
@@ -152,7 +152,7 @@ class Drawn:
 
 
 class _Turn:
-    """One change of coordinates. pairs (D, D/2): where +v of each pair goes, and -v goes opposite."""
+    """One change of coordinates. pairs (D, D/2): where the pair +v and -v of a unit goes."""
 
     def __init__(self, weights: Weights, constants: Constants, room: Room, seed: int) -> None:
         self.weights, self.constants, self.room = weights, constants, room
@@ -176,11 +176,14 @@ class _Turn:
             order = self.drawn.order(room.heads)
             self._attention(tensors, f"{name}.attn", order)
             places.append(tuple(int(place) for place in np.argsort(order)))
-            self._mlp(tensors, f"{name}.mlp", layer.mlp is None or layer.mlp.activation == "identity")
+            self._mlp(
+                tensors, f"{name}.mlp", layer.mlp is None or layer.mlp.activation == "identity"
+            )
         return replace(
             made, example=self._written(made.example), query=self._written(made.query),
             roles=self._written(made.roles), readout=self._read(made.readout[:, None])[:, 0],
-            directions=np.ascontiguousarray(self.pairs[:, : room.units].T / 2), places=tuple(places),
+            directions=np.ascontiguousarray(self.pairs[:, : room.units].T / 2),
+            places=tuple(places),
             tensors={k: np.ascontiguousarray(one, dtype=kind) for k, one in tensors.items()},
         )  # fmt: skip
 
@@ -238,7 +241,10 @@ class _Turn:
             made = _product(turn.T, write[: 2 * used : 2])
             read[:, ::2], read[:, 1::2], write[::2], write[1::2] = turned, -turned, made, -made
         order = self.drawn.order(hidden)
-        tensors[f"{name}.c_fc.weight"], tensors[f"{name}.c_proj.weight"] = read[:, order], write[order]
+        tensors[f"{name}.c_fc.weight"], tensors[f"{name}.c_proj.weight"] = (
+            read[:, order],
+            write[order],
+        )
 
 
 def _product(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -146,17 +146,18 @@ def _turned(disguise: Disguise | None, softmax: bool) -> str:
     return f"""
 ## How it is disguised
 
-By the seed {disguise.seed}, in ways that leave alone what it computes. Slots are turned together into
-all units of the residual stream but those of N and of the marks of the copies, which stand in pairs
-anywhere.{scales} Queries and keys of a head are turned together, so are its values and what is
-written of them, and what hidden units read. Heads, places in a head and hidden units are in
-another order.{sink}
+By the seed {disguise.seed}, in ways that leave alone what it computes. Slots are turned together
+into all units of the residual stream but those of N and of the marks of the copies, which stand
+in pairs anywhere.{scales} Queries and keys of a head are turned together, so are its values and
+what is written of them, and what hidden units read. Heads, places in a head and hidden units are
+in another order.{sink}
 
-What a method can still read off the weights: the units of N (all that positions are made of) and those
-that mark copies (scores of {FAR}); of the maps from queries to keys and from values to the stream
-the singular values and vectors, and so which space a head reads, which it writes, and which
-heads go together; an MLP's hidden units in pairs. What it cannot: a slot or a number of it as a unit;
-and where maps are multiples of the identity, which direction of a slot is which of its numbers.
+What a method can still read off the weights: the units of N (all that positions are made of) and
+those that mark copies (scores of {FAR}); of the maps from queries to keys and from values to the
+stream the singular values and vectors, and so which space a head reads, which it writes, and
+which heads go together; an MLP's hidden units in pairs. What it cannot: a slot or a number of it
+as a unit; and where maps are multiples of the identity, which direction of a slot is which of its
+numbers.
 """
 
 

@@ -48,7 +48,9 @@ class TurnedPropagation(Propagation):
 
     def error(self, constants: Constants, form: Format) -> arb:
         start = self._embedded(self._setting(constants, form))
-        reached = sum((self.from_start.examples[n] * off for n, off in start.examples.items()), arb(0))
+        reached = sum(
+            (self.from_start.examples[n] * off for n, off in start.examples.items()), arb(0)
+        )
         reached += sum((self.from_start.query[n] * off for n, off in start.query.items()), arb(0))
         return (super().error(constants, form) + reached).upper()
 
@@ -75,6 +77,12 @@ class TurnedPropagation(Propagation):
             for one in held:
                 one[name] += size
 
+    @staticmethod
+    def _added(setting: Setting, held: Held, leak: arb) -> arb:
+        """What is rounded where a block adds to what is held, in all units."""
+        assert isinstance(setting, Turned)
+        return setting.form.unit * (square(held).sqrt() + setting.leaks.most + leak)
+
     # -- heads ------------------------------------------------------------------------------------
 
     def _of_heads(
@@ -94,7 +102,7 @@ class TurnedPropagation(Propagation):
             hidden = unseen() * 2 * pairs / tau * most(held) * self.box.n
             leak += arb(of.numbers).sqrt() * of.size * (summed + hidden)
             leak += setting.room.width * found.lost
-        leak += form.unit * (square(made).sqrt() + leak)
+        leak += self._added(setting, made, leak)
         self._leak(setting, leak, noise, made)
         return noise, made
 
@@ -161,7 +169,7 @@ class TurnedPropagation(Propagation):
                 one[into] += each
         leak = size * form.gamma(setting.room.hidden + 4) * units.sqrt() * (whole + 3 * apart)
         leak += 8 * (1 + size) * setting.room.hidden * form.least
-        leak += form.unit * (square(made).sqrt() + leak)
+        leak += self._added(setting, made, leak)
         self._leak(setting, leak, noise, made)
         return noise, made
 
@@ -185,7 +193,9 @@ def scales(weights: Weights, box: PromptBox) -> tuple[tuple[str, int], ...]:
             group = set().union(*(together[name] for name in signs))
             together |= dict.fromkeys(group, group)
     inputs = float(max(largest[name] for name in plain.sizes.inputs))
-    found = {name: max(float(largest[one]) for one in group) for name, group in together.items()}
-    powers = {name: int(log2(inputs / size)) if 0 < size < inputs else 0
-              for name, size in found.items() if not together[name] & plain.sizes.inputs}  # fmt: skip
+    powers = {}
+    for name, group in together.items():
+        size = max(float(largest[one]) for one in group)
+        if 0 < size < inputs and not group & plain.sizes.inputs:
+            powers[name] = int(log2(inputs / size))
     return tuple((name, 2**power) for name, power in powers.items() if power)

@@ -77,7 +77,8 @@ class TurnedMeans(WeightedMeans):
             # sums over keys, then over the places of all heads
             summed = (form.gamma(self.box.n + places + 8) * arb(of.numbers).sqrt()) * mean
             leak += of.size * (summed + of.read_apart(read))
-        leak += form.unit * (self._norm(made) + leak)
+        assert isinstance(setting, Turned)
+        leak += form.unit * (self._norm(made) + setting.leaks.most + leak)
         return self._leak(setting, leak, made)
 
     def _carried(self, head: LinearHead, now: Tokens, read: Reading) -> arb:
