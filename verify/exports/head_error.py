@@ -163,6 +163,6 @@ def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> Hea
         absolute += share * (off * (1 + u) + odd * u)
         apart += share * up * own * (1 + u)
     common = away.exp()
-    relative = (left_out(asked.pairs, z) + 1 - (-by_constant).exp()) * common
+    relative = (left_out(asked.pairs, z) + (1 - (-by_constant).exp())) * common
     lost = apart * common * asked.n * form.least * asked.sink.exp() + asked.added * form.least
     return HeadError(relative, absolute * common, apart * common, lost)
