@@ -19,7 +19,9 @@ from safetensors.numpy import load_file, save_file
 import constructions
 from constructions.exports.disguise import Disguise, Drawn, disguised, scaled
 from constructions.exports.gpt2 import EPSILON, Checkpoint, gain
-from verify.claim import Approximates, Budget, Refuted
+from verify.checks.bounds.balls import at_most
+from verify.claim import Approximates, Budget, Refuted, builtin
+from verify.claims.ours import exported as exports
 from verify.command.cli import main
 from verify.engine import run
 from verify.exports.disguise.heads import TurnedPropagation
@@ -32,6 +34,7 @@ from verify.exports.propagation import Errors
 from verify.exports.running import Exported, assembled
 from verify.exports.search import bounded, certificate, disguise_of, search
 from verify.exports.spectrum import PromptBox
+from verify.quality import readme
 
 BOX = PromptBox(3, 6, Fraction(1), Fraction(2), Fraction(1, 2))
 WITNESSES = {
@@ -411,3 +414,28 @@ def test_a_disguise_that_is_none_is_refused_with_the_file(folder, tmp_path, caps
         (copy / "witness.json").write_text(json.dumps(said))
         assert main(["check", str(copy)]) == 2
         assert "is not what an export writes" in capsys.readouterr().err
+
+
+# -- the claim --------------------------------------------------------------------------------
+
+
+def test_the_readmes_bounds_are_those_that_are_proved():
+    text = (Path(readme.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in readme.block(text, "disguised").splitlines()[2:]]
+    for (name, made), row in zip(((n, exports.disguised(n)) for n in exports.EXPORTS), rows):
+        found = made.certificate
+        assert row[0] == f"| `{name}`" and row[3:5] == [
+            at_most(found.bounds["float32"]), at_most(found.architecture)
+        ]  # fmt: skip
+    assert len(rows) == len(exports.EXPORTS)
+
+
+def test_the_claim_of_a_disguised_export_is_refuted_by_a_weight_that_is_wrong(monkeypatch):
+    (claim,) = (one for one in builtin() if one.id == "gpt2.newton.disguised")
+    assert run(claim, Budget(quick=True)).verdict.bound <= exports.DISGUISED["newton"]
+    made = exports.disguised("newton")
+    tensors = dict(made.checkpoint.tensors)
+    tensors["h.1.attn.c_proj.weight"] = tensors["h.1.attn.c_proj.weight"] * np.float32(1.2)
+    wrong = replace(made, checkpoint=replace(made.checkpoint, tensors=tensors))
+    monkeypatch.setattr(exports, "disguised", lambda name: wrong)
+    assert isinstance(run(claim, Budget(quick=True)).verdict, Refuted)
