@@ -246,6 +246,27 @@ def test_inputs_are_off_after_every_block_by_no_more_than_has_leaked(both, monke
         assert max(leaked) / 1000 < off <= max(leaked)
 
 
+def test_no_token_of_any_copy_holds_more_than_is_said(both, monkeypatch):
+    _, _, (turned, constants) = both
+    if not isinstance(turned, TurnedPropagation):
+        pytest.skip("softmax heads have bounds entry by entry")
+    said: list[float] = []
+    read_ = Turned.read
+
+    def seen(self, square):
+        said.append(float((square - self.roles + 2 * self.leaks.most**2).upper()))
+        return read_(self, square)
+
+    monkeypatch.setattr(Turned, "read", seen)
+    turned.error(constants, FLOAT32)
+    made = turned.checkpoint(constants)
+    mixed = made.directions.any(axis=0)
+    held = [(one[..., mixed] ** 2).sum(-1).max() / 2 for one in streams(made, drawn(BOX, 90, 7))]
+    assert len(held) == len(said)
+    for most, square in zip(said, held):
+        assert square <= most * (1 + 1e-6)
+
+
 def test_keys_that_are_off_move_a_head_by_no_more_than_is_said():
     witness, random, closest = built("gradient_descent"), np.random.default_rng(1), 0.0
     turned = TurnedPropagation(witness, BOX, Disguise(1))
