@@ -79,6 +79,9 @@ class Checkpoint:
     are added to those of each copy, the last to the queries; the prediction is the last hidden
     state of a query's token times readout (D,). units: of the witness's unit u the hidden units
     u and u + D/2 hold +v and -v.
+
+    directions (units, D): a unit is its direction times the hidden state. places: of each block,
+    where its heads are, in the order of the layer's own.
     """
 
     config: dict[str, Any]
@@ -87,6 +90,8 @@ class Checkpoint:
     query: np.ndarray
     roles: np.ndarray
     readout: np.ndarray
+    directions: np.ndarray
+    places: tuple[tuple[int, ...], ...]
     copies: Copies = field(repr=False)
 
 
@@ -136,10 +141,14 @@ def checkpoint(
     readout = np.zeros(room.width)
     for unit in weights.layout.rows(weights.readout.slot):
         _add_pair(readout, unit, room, nearest_float(weights.readout.coefficient) / 2)
+    directions = np.zeros((weights.width, room.width))
+    for unit, row in enumerate(directions):
+        _add_pair(row, unit, room, 0.5)
     return Checkpoint(
         _config(weights, room),
         {name: np.ascontiguousarray(one, dtype=kind) for name, one in tensors.items()},
-        example, query, roles, readout, order,
+        example, query, roles, readout, directions,
+        (tuple(range(room.heads)),) * weights.layers, order,
     )  # fmt: skip
 
 

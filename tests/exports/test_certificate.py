@@ -386,9 +386,9 @@ def test_neither_the_architecture_nor_rounding_costs_more_than_is_said(exported)
 
 def test_no_token_of_any_copy_holds_more_than_is_said(exported, monkeypatch):
     propagation, constants = exported
-    said, square = [], verify.exports.propagation._square
+    said, square = [], verify.exports.propagation.square
     monkeypatch.setattr(
-        verify.exports.propagation, "_square", lambda held: said.append(square(held)) or said[-1]
+        verify.exports.propagation, "square", lambda held: said.append(square(held)) or said[-1]
     )
     propagation.error(constants, FLOAT32)
     made = checkpoint(propagation.weights, constants)

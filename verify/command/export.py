@@ -45,6 +45,14 @@ def export(
     query: Annotated[
         str | None, typer.Option(help="gpt2: entries of queries; as those of x.")
     ] = None,
+    disguise: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SEED",
+            help="gpt2: turn the residual stream, heads and hidden units at random, so that "
+            "nothing stands on an axis; the truth is turned along.",
+        ),
+    ] = None,
     numbers: Annotated[
         str | None,
         typer.Option(metavar="float64|float32", help="Not for gpt2; float64 if not said."),
@@ -70,6 +78,8 @@ def export(
         raise WrongCall(f"--to takes {', '.join(TARGETS)}, not {to!r}")
     if examples is not None:
         at_least("n", examples, 1)
+    if disguise is not None:
+        at_least("disguise", disguise, 0)
     n = EXAMPLES if examples is None else examples
     found, entries = subject(name), positive("x", x)
     try:
@@ -79,6 +89,8 @@ def export(
                     raise WrongCall(
                         f"{option} is of --to gpt2, whose bound is for a box of prompts"
                     )
+            if disguise is not None:
+                raise WrongCall("--disguise is of --to gpt2, whose units are free")
             into = _new(output)
             parameters = _parameters(found, settings or (), n, entries)
             _graph(to, found, parameters, numbers, examples, into, output)
@@ -96,19 +108,30 @@ def export(
             sizes = [entries, positive("y", y or "1"), positive("query", query or x)]
             into = _new(output)
             parameters = _parameters(found, settings or (), n, entries)
-            _gpt2(name, found.build(parameters), n, sizes, into, output)
+            _gpt2(name, found.build(parameters), n, sizes, into, output, disguise)
     except (NoExport, NoCertificate) as error:
         raise WrongCall(str(error)) from None
 
 
-def _gpt2(name: str, witness: Any, n: int, sizes: list[Any], into: Path, output: str) -> None:
+def _gpt2(
+    name: str,
+    witness: Any,
+    n: int,
+    sizes: list[Any],
+    into: Path,
+    output: str,
+    seed: int | None,
+) -> None:
     from ..checks.bounds.balls import at_most
     from ..exports import folder
+    from ..exports.search import disguise_of
     from ..exports.spectrum import PromptBox
     from ..inputs.errors import WrongCall
     from ..inputs.settings import call
 
-    made = folder.export(name, witness, PromptBox(witness.d, n, *sizes))
+    box = PromptBox(witness.d, n, *sizes)
+    disguise = None if seed is None else disguise_of(witness, box, seed)
+    made = folder.export(name, witness, box, disguise=disguise)
     config, copies = made.checkpoint.config, made.checkpoint.copies.count
     needed, most = 2 + copies * n, config["n_positions"]
     if needed > most:
@@ -118,6 +141,8 @@ def _gpt2(name: str, witness: Any, n: int, sizes: list[Any], into: Path, output:
         raise WrongCall(f"{name}: no bound is finite for {made.box.words} and these parameters")
     _write_folder(into, made.files())
     shape = f"{witness.layers} layers, {config['n_head']} heads, {config['n_embd']} units"
+    if seed is not None:
+        shape += f"; disguised by seed {seed}"
     cost = at_most(made.certificate.architecture)
     for line in (
         f"{name}  {call(witness.parameters)}",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from constructions.exports.gpt2 import Checkpoint, Constants
+from constructions.exports.disguise import Disguise
+from constructions.exports.gpt2 import FAR, Checkpoint, Constants
 from constructions.witness import Witness
 
 from ..checks.bounds.balls import at_most
@@ -49,7 +50,10 @@ MEANS = """from the largest score that a prompt can have, it is bounded how far 
 each mean are off, and followed to the prediction"""
 
 
-def card(name: str, witness: Witness, box: PromptBox, proved: Certificate, made: Checkpoint) -> str:
+def card(
+    name: str, witness: Witness, box: PromptBox, proved: Certificate, made: Checkpoint,
+    disguise: Disguise | None = None,
+) -> str:  # fmt: skip
     """README.md of the folder."""
     config, order, constants = made.config, made.copies, proved.constants
     repeated = plural(order.count, "time")
@@ -107,10 +111,10 @@ of the format. That {name} is its algorithm is another claim, `witness check {na
 
 A causal assembly of the witness's own layers: an example does not see those after it, so the
 examples stand in the prompt {repeated}, and each layer reads the copy that is right by then
-(copy {", ".join(map(str, order.reads))}). {_heads(constants, softmax)} Units come in pairs
-+v and -v beside a pair +N and -N, N = {constants.unit}, through which layer norms are linear up to
+(copy {", ".join(map(str, order.reads))}). {_heads(constants, softmax)} {_units(disguise)}
+a pair +N and -N, N = {constants.unit}, through which layer norms are linear up to
 |v|^2/(2 N^2). {"MLPs add 0." if softmax else "gelu(u) - gelu(-u) = u is exact."}
-
+{_turned(disguise, softmax)}
 `witness.json` has the ground truth for interpretability: the direction of the residual stream of
 every slot, its formula after every block, which heads stand for which, and all values on a prompt.
 """
@@ -124,6 +128,37 @@ it is not to see, the first token with its values of 0 too, has 256 less as scor
     return f"""A linear head is {twice}
 softmax heads, whose combination is s + O(s^{twice + 1}) in the score s. The first token is a sink
 with score {constants.sink:g}, which takes the denominator's place."""
+
+
+def _units(disguise: Disguise | None) -> str:
+    if disguise is None:
+        return "Units come in pairs\n+v and -v beside"
+    return "Slots are directions\nat right angles to each other and to the vector of ones, beside"
+
+
+def _turned(disguise: Disguise | None, softmax: bool) -> str:
+    if disguise is None:
+        return ""
+    scales = "".join(
+        f" The slot {name} is written {scale} times as large." for name, scale in disguise.scales
+    )
+    sink = "" if softmax else " The sink is all zeros, which none of this changes."
+    return f"""
+## How it is disguised
+
+By the seed {disguise.seed}, in ways that leave alone what it computes. Slots are turned together
+into all units of the residual stream but those of N and of the marks of the copies, which stand
+in pairs anywhere.{scales} Queries and keys of a head are turned together, so are its values and
+what is written of them, and what hidden units read. Heads, places in a head and hidden units are
+in another order.{sink}
+
+What a method can still read off the weights: the units of N (all that positions are made of) and
+those that mark copies (scores of {FAR}); of the maps from queries to keys and from values to the
+stream the singular values and vectors, and so which space a head reads, which it writes, and
+which heads go together; an MLP's hidden units in pairs. What it cannot: a slot or a number of it
+as a unit; and where maps are multiples of the identity, which direction of a slot is which of its
+numbers.
+"""
 
 
 def _shape(made: Checkpoint) -> str:

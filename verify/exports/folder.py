@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 import constructions
-from constructions.exports.gpt2 import Checkpoint, Constants, NoExport, checkpoint
+from constructions.exports.disguise import Disguise
+from constructions.exports.gpt2 import Checkpoint, Constants, NoExport
 from constructions.witness import Witness
 from proofs.exact import exact
 
@@ -42,6 +43,7 @@ class Export:
     box: PromptBox
     certificate: Certificate
     checkpoint: Checkpoint
+    disguise: Disguise | None = None
 
     def files(self) -> dict[str, bytes]:
         """The folder's files by name."""
@@ -53,7 +55,7 @@ class Export:
             "model.safetensors": save(self.checkpoint.tensors, metadata={"format": "pt"}),
             "witness.json": written,
             "README.md": card(
-                self.name, self.witness, self.box, self.certificate, self.checkpoint
+                self.name, self.witness, self.box, self.certificate, self.checkpoint, self.disguise
             ).encode(),
         }
 
@@ -61,12 +63,17 @@ class Export:
         """witness.json."""
         made, proved = self.checkpoint, self.certificate
         box = {key: str(value) for key, value in asdict(self.box).items()}
+        disguise = self.disguise and {
+            "seed": self.disguise.seed,
+            "scales": dict(self.disguise.scales),
+        }
         return {
             "schema": SCHEMA,
             "to": "gpt2",
             "name": self.name,
             "parameters": {k: as_json(v) for k, v in self.witness.parameters.items()},
             "digest": self.witness.digest,
+            **({"disguise": disguise} if disguise else {}),
             "constants": asdict(proved.constants),
             "box": box,
             "bounds": {
@@ -84,18 +91,19 @@ class Export:
 
 
 def export(
-    name: str, witness: Witness, box: PromptBox, constants: Constants | None = None
-) -> Export:
+    name: str, witness: Witness, box: PromptBox, constants: Constants | None = None,
+    disguise: Disguise | None = None,
+) -> Export:  # fmt: skip
     """The witness in GPT-2, with the constants of the least certified error if none are given.
 
     Raises NoExport or NoCertificate.
     """
     from .search import bounded, search
 
-    propagation = bounded(witness, box)
+    propagation = bounded(witness, box, disguise)
     chosen = constants or search(propagation)
     proved = certificate(propagation, chosen)
-    return Export(name, witness, box, proved, checkpoint(witness, chosen))
+    return Export(name, witness, box, proved, propagation.checkpoint(chosen), disguise)
 
 
 # -- read back --------------------------------------------------------------------------------
@@ -124,6 +132,8 @@ def read(folder: str | Path) -> Export:
             said["constants"]["pairs"], said["constants"]["sink"], said["constants"]["unit"],
             tuple(tuple(row) for row in said["constants"]["scales"]),
         )  # fmt: skip
+        turned = said.get("disguise")
+        disguise = turned and Disguise(turned["seed"], tuple(turned["scales"].items()))
         parameters = {k: from_json(v) for k, v in said["parameters"].items()}
         witness = constructions.build(said["name"], **parameters)
     except WrongCall:
@@ -134,7 +144,7 @@ def read(folder: str | Path) -> Export:
     if box.d != witness.d:
         raise WrongCall(f"{path}: the box has d = {box.d}, the witness d = {witness.d}")
     try:
-        return export(said["name"], witness, box, constants)
+        return export(said["name"], witness, box, constants, disguise)
     except (NoExport, NoCertificate) as error:
         raise WrongCall(f"{path} is not what an export writes: {error}") from None
 

@@ -38,11 +38,15 @@ class Reading:
 
     common: what both units of its pair hold beside that, the mean that was subtracted: it cancels
     in their difference, but is rounded with them in products and sums of parts.
+    own: what it is off by each time that it is read, beside what it is off by every time.
+    constant: what N is read off by, relatively, where a key says by it that it is not the sink.
     """
 
     relative: arb
     absolute: arb
     common: arb = arb(0)
+    own: arb = arb(0)
+    constant: arb = arb(0)
 
 
 @dataclass(frozen=True)
@@ -124,10 +128,15 @@ def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> Hea
     together += read.absolute * (1 + read.relative) * asked.sums * abs(asked.scale)
     together += read.absolute**2 * asked.features * abs(asked.scale)
     z = tau * (asked.score + together)
-    away = drift(asked.sink, form, sink_read)
+    # a key's share of the sink's score, the same in all heads
+    by_constant = asked.sink * read.constant * (1 + form.gamma(6))
+    away = drift(asked.sink, form, sink_read) + by_constant
     scored = tau * form.gamma(asked.features + 9) * (asked.products + together)
     # a query's two units are multiplied before they are added up, by weights of each head
     scored += tau * form.gamma(2) * read.common * asked.sums * abs(asked.scale)
+    each = (1 + read.relative) * asked.sums + (2 * read.absolute + read.own) * asked.features
+    scored += tau * read.own * each * abs(asked.scale)
+    scored += form.gamma(asked.features + 9) * by_constant
     scored += form.least * (3 * asked.features + 2 * asked.sums)
     logits = asked.pairs * (z + scored)
     if not (bool(logits < 8) and bool(logits < asked.sink - away)):
@@ -154,6 +163,6 @@ def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> Hea
         absolute += share * (off * (1 + u) + odd * u)
         apart += share * up * own * (1 + u)
     common = away.exp()
-    relative = left_out(asked.pairs, z) * common
+    relative = (left_out(asked.pairs, z) + (1 - (-by_constant).exp())) * common
     lost = apart * common * asked.n * form.least * asked.sink.exp() + asked.added * form.least
     return HeadError(relative, absolute * common, apart * common, lost)

@@ -15,18 +15,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
+import numpy as np
 from flint import arb
 
 from constructions.exports.copies import copies
-from constructions.exports.gpt2 import EPSILON, FAR, Constants, Room, room_for
+from constructions.exports.gpt2 import (
+    EPSILON,
+    FAR,
+    Checkpoint,
+    Constants,
+    Room,
+    checkpoint,
+    room_for,
+)
 from constructions.weights import Weights
 
 from ..checks.bounds.balls import ball, interval
 from . import spectrum
 from .backward import Backward
 from .formats import FUNCTION, Format
-from .head_error import Asked, Reading, drift, errors, unseen
+from .head_error import Asked, HeadError, Reading, drift, errors, unseen
 from .sizes import Sizes
 from .spectrum import LinearHead, LinearLayer, NoCertificate, PromptBox, Slots
 
@@ -144,23 +154,28 @@ class Propagation:
         """What the export takes."""
         return room_for(self.weights, self.order, constants.pairs)
 
+    def checkpoint(
+        self, constants: Constants, kind: type[np.floating[Any]] = np.float32
+    ) -> Checkpoint:
+        """The export, in floats of a kind."""
+        return checkpoint(self.weights, constants, kind=kind)
+
     def error(self, constants: Constants, form: Format) -> arb:
         """A bound on |exported - witness| at every query of every prompt of the box."""
-        setting = Setting(self.room(constants), constants, form)
-        zero = dict.fromkeys(self.names, arb(0))
+        setting = self._setting(constants, form)
         factor = drift(arb(constants.sink), form, setting.sink).exp() - 1
         if not bool(factor < ball(DRIFT)):
             return INFINITE
-        now, reached = Errors(dict(zero), dict(zero)), factor * self.moves
+        now, reached = self._embedded(setting), factor * self.moves
         held = self._known(0, now, ({},) * (self.order.count + 1))
         for number, layer in enumerate(self.layers):
-            if not bool(_most(held) < arb(2) ** (min(form.largest, 128) - 8)):
+            if not bool(most(held) < arb(2) ** (min(form.largest, 128) - 8)):
                 return INFINITE
-            read = setting.read(_square(held) + setting.roles)
+            read = setting.read(square(held) + setting.roles)
             noise, held = self._of_heads(number, layer, now, setting, read, held)
             now = self._after_heads(number, layer, now, noise)
             self._rounded(noise, now, self.between[number], setting.form)
-            read = setting.read(_square(held) + setting.roles)
+            read = setting.read(square(held) + setting.roles)
             later, held = self._of_mlp(number, layer, now, setting, read, held)
             now = self._after_mlp(layer, now, later)
             self._rounded(later, now, self.exact[number + 1], setting.form)
@@ -168,9 +183,16 @@ class Propagation:
             for place, one in zip(self.places[number], (noise, later)):
                 reached += sum((place.examples[n] * off for n, off in one.examples.items()), arb(0))
                 reached += sum((place.query[n] * off for n, off in one.query.items()), arb(0))
-        read = setting.read(_square(held) + setting.roles)
+        read = setting.read(square(held) + setting.roles)
         found = (reached + self._read_off(now, setting, read)).upper()
         return found if found.is_finite() else INFINITE  # infinity times 0 is no number
+
+    def _setting(self, constants: Constants, form: Format) -> Setting:
+        return Setting(self.room(constants), constants, form)
+
+    def _embedded(self, setting: Setting) -> Errors:
+        """Of the tokens as they come: none, since nothing of them is rounded."""
+        return Errors(*(dict.fromkeys(self.names, arb(0)) for _ in range(2)))
 
     def _known(self, number: int, now: Errors, held: Held) -> Held:
         """What tokens hold before a layer: what is right there is as large as it has to be."""
@@ -199,7 +221,7 @@ class Propagation:
             key = abs(head.scale) * spectrum.largest([one[head.key] for one in held])
             if not bool(pairs * tau * key * (1 + read.relative) ** 2 * asked < FAR / 4):
                 return Errors(*(dict.fromkeys(head.values, INFINITE) for _ in range(2))), made
-            asked = spectrum.largest([one[head.query] for one in held[copy:]])
+            asked = self._asked(number, head, held)
             whole = abs(head.scale) * self.sizes.spectral(slots, {head.key: arb(1)})
             for into, values in head.values.items():
                 wrong = sum((abs(c) * now.examples[n] for n, c in values.items()), arb(0))
@@ -211,13 +233,17 @@ class Propagation:
                     self._of_head(number, head, into, now, setting, read, tau, added, asker)
                     for asker in self._askers(number, head, now, asked)
                 )
-                hidden = unseen() * 2 * pairs / tau * _most(held)
+                hidden = unseen() * 2 * pairs / tau * most(held)
                 hidden *= sum((abs(c) for c in values.values()), arb(0))
                 noise.add(into, examples + root * hidden, query + hidden)
                 token += whole * asked * (self.sizes.frobenius(slots, values) + wrong)
                 for place, one in enumerate(made):
                     one[into] += hidden + (token if place >= copy else 0)
         return noise, _rounded_up(made, setting.form)
+
+    def _asked(self, number: int, head: LinearHead, held: Held) -> arb:
+        """The largest query of a token that sees keys."""
+        return spectrum.largest([one[head.query] for one in held[self.order.reads[number] :]])
 
     def _askers(self, number: int, head: LinearHead, now: Errors, held: arb) -> tuple[Asker, ...]:
         """All examples that are right, a query, and any token, whose query is up to `held`."""
@@ -234,6 +260,22 @@ class Propagation:
             Asker(arb(1), held, token * held, spectral * held),
         )  # fmt: skip
 
+    def _key(self, number: int, head: LinearHead, now: Errors) -> arb:
+        """The norm of one key: no layer writes it."""
+        return self.sizes.of_token(self.exact[number], head.key)
+
+    def _alone(
+        self, number: int, head: LinearHead, now: Errors, setting: Setting, read: Reading,
+        tau: arb, added: int, asker: Asker,
+    ) -> HeadError:  # fmt: skip
+        """What is off of a head whose values are numbers without errors."""
+        key, scale = self._key(number, head, now), abs(head.scale)
+        return errors(Asked(
+            self.box.n, asker.score, scale * key * asker.query,
+            arb(self.box.d).sqrt() * (key + asker.query), scale,
+            self.box.d, added, tau, arb(setting.constants.sink), setting.constants.pairs,
+        ), setting.form, read, setting.sink)  # fmt: skip
+
     def _of_head(
         self, number: int, head: LinearHead, into: str, now: Errors, setting: Setting,
         read: Reading, tau: arb, added: int, asker: Asker,
@@ -243,14 +285,9 @@ class Propagation:
         Each of `many` tokens has an error of its own, beside what is a share of all scores.
         """
         slots, sizes, root = self.exact[number], self.sizes, arb(self.box.n).sqrt()
-        key, scale = sizes.of_token(slots, head.key), abs(head.scale)
         many, scores, form = asker.many, asker.scores, setting.form
         carried = head.carried(into)
-        found = errors(Asked(
-            self.box.n, asker.score, scale * key * asker.query,
-            arb(self.box.d).sqrt() * (key + asker.query), scale,
-            self.box.d, added, tau, arb(setting.constants.sink), setting.constants.pairs,
-        ), form, read, setting.sink)  # fmt: skip
+        found = self._alone(number, head, now, setting, read, tau, added, asker)
         relative, absolute = found.relative, found.absolute
         made = arb(0)
         for c, signs in carried:
@@ -334,7 +371,8 @@ class Propagation:
         for into, values in layer.mlp.items():
             for name, c in values.items():
                 made.add(into, abs(c) * now.examples[name], abs(c) * now.query[name])
-            made.add(into, noise.examples[into], noise.query[into])
+        for name in noise.query:
+            made.add(name, noise.examples[name], noise.query[name])
         return made
 
     def _read_off(self, now: Errors, setting: Setting, read: Reading) -> arb:
@@ -346,11 +384,11 @@ class Propagation:
         return abs(ball(self.weights.readout.coefficient)) * off
 
 
-def _most(held: Held) -> arb:
+def most(held: Held) -> arb:
     return spectrum.largest([size for one in held for size in one.values()])
 
 
-def _square(held: Held) -> arb:
+def square(held: Held) -> arb:
     """The largest sum of squares of what a token holds, but for roles and N."""
     return spectrum.largest([sum((size**2 for size in one.values()), arb(0)) for one in held])
 

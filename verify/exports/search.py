@@ -8,10 +8,13 @@ from math import inf
 
 import numpy as np
 
-from constructions.exports.gpt2 import Constants, checkpoint
+from constructions.exports.disguise import Disguise
+from constructions.exports.gpt2 import Constants
 from constructions.weights import Weights
 
 from ..checks.bounds.balls import top
+from .disguise.heads import TurnedPropagation, scales
+from .disguise.means import TurnedMeans
 from .formats import BFLOAT16, FLOAT16, FLOAT32, REALS, Format
 from .propagation import Propagation
 from .spectrum import PromptBox
@@ -53,13 +56,24 @@ class Certificate:
 Bounded = Propagation | WeightedMeans
 
 
-def bounded(weights: Weights, box: PromptBox) -> Bounded:
+def bounded(weights: Weights, box: PromptBox, disguise: Disguise | None = None) -> Bounded:
     """What bounds the export's error for every prompt of the box, by the kind of attention.
 
     Raises NoExport or NoCertificate.
     """
-    kinds = {head.attention for layer in weights.layer_list for head in layer.heads}
-    return (WeightedMeans if "softmax" in kinds else Propagation)(weights, box)
+    softmax = _softmax(weights)
+    if disguise is not None:
+        return (TurnedMeans if softmax else TurnedPropagation)(weights, box, disguise)
+    return (WeightedMeans if softmax else Propagation)(weights, box)
+
+
+def disguise_of(weights: Weights, box: PromptBox, seed: int) -> Disguise:
+    """Slots are written larger where heads are linear. Raises NoExport or NoCertificate."""
+    return Disguise(seed, () if _softmax(weights) else scales(weights, box))
+
+
+def _softmax(weights: Weights) -> bool:
+    return any(one.attention == "softmax" for layer in weights.layer_list for one in layer.heads)
 
 
 def search(propagation: Bounded, form: Format = FLOAT32) -> Constants:
@@ -80,7 +94,7 @@ def search(propagation: Bounded, form: Format = FLOAT32) -> Constants:
 
 def certificate(propagation: Bounded, constants: Constants) -> Certificate:
     """The bounds in every format, of given constants; none where a weight is no normal number."""
-    tensors = checkpoint(propagation.weights, constants, kind=np.float64).tensors.values()
+    tensors = propagation.checkpoint(constants, np.float64).tensors.values()
     weights = np.concatenate([np.abs(tensor[tensor != 0]) for tensor in tensors])
     bounds = {
         form.name: top(propagation.error(constants, form))

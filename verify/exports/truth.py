@@ -12,6 +12,7 @@ example     a prompt, and what each slot holds on it, at every token, after ever
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,8 @@ def truth(
     """The file's content, but for the prompts' embedding and the certificate."""
     return {
         "slots": {
-            slot.name: _directions(witness, made, slot.name) for slot in witness.layout.slots
+            slot.name: made.directions[witness.layout.rows(slot.name)].tolist()
+            for slot in witness.layout.slots
         },
         "definitions": [list(one) for one in witness.definitions],
         "layers": [
@@ -44,7 +46,7 @@ def truth(
                     {"slot": h.slot, "formula": h.expression, "tokens": h.tokens}
                     for h in layer.holds
                 ],
-                "heads": _heads(layer, constants, number),
+                "heads": _heads(layer, constants, number, made.places[number]),
             }
             for number, layer in enumerate(witness.layer_list)
         ],
@@ -73,27 +75,19 @@ def _right(witness: Witness, number: int, made: Checkpoint) -> str:
     return f"{f'copy {first}' if first == last else f'copies {first} to {last}'} and queries"
 
 
-def _directions(witness: Witness, made: Checkpoint, name: str) -> list[list[float]]:
-    width = made.config["n_embd"]
-    rows = []
-    for unit in witness.layout.rows(name):
-        row = np.zeros(width)
-        row[unit], row[unit + width // 2] = 0.5, -0.5
-        rows.append(row.tolist())
-    return rows
-
-
-def _heads(layer: Layer, constants: Constants, number: int) -> list[dict[str, Any]]:
+def _heads(
+    layer: Layer, constants: Constants, number: int, places: Sequence[int]
+) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for head, scale in zip(layer.heads, constants.scales[number]):
         name = head.name or layer.name
         if head.attention != "linear":
-            found.append({"head": len(found), "of": name, "score_times": 1.0})
+            found.append({"head": places[len(found)], "of": name, "score_times": 1.0})
             continue
         for r, c in enumerate(coefficients(constants.pairs), start=1):
             for sign in (1, -1):
                 found.append({
-                    "head": len(found), "of": name, "score_times": sign * r * scale,
+                    "head": places[len(found)], "of": name, "score_times": sign * r * scale,
                     "share": sign * float(c) / (2 * scale),
                 })  # fmt: skip
     return found

@@ -14,11 +14,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 from flint import arb
 
 from constructions.exports.copies import copies
-from constructions.exports.gpt2 import FAR, POSITIONS, Constants, room_for
+from constructions.exports.gpt2 import (
+    FAR,
+    POSITIONS,
+    Checkpoint,
+    Constants,
+    checkpoint,
+    room_for,
+)
 from constructions.weights import Weights
 
 from ..checks.bounds.balls import ball
@@ -130,14 +139,26 @@ class WeightedMeans:
 
     def error(self, constants: Constants, form: Format) -> arb:
         """A bound on |exported - witness| at every query of every prompt of the box."""
-        setting = Setting(room_for(self.weights, self.order, constants.pairs), constants, form)
+        setting = self._setting(constants, form)
         if not bool(2 * arb(constants.unit) ** 2 < arb(2) ** form.largest):
             return INFINITE  # the variance is no number of the format
-        now: Tokens | None = self.embedded(form)
+        now: Tokens | None = self._start(setting)
         for layer in self.layers:
             if now is not None:
                 now = self.after(layer, now, setting)
         return INFINITE if now is None else self._read_off(now, setting)
+
+    def checkpoint(
+        self, constants: Constants, kind: type[np.floating[Any]] = np.float32
+    ) -> Checkpoint:
+        """The export, in floats of a kind."""
+        return checkpoint(self.weights, constants, kind=kind)
+
+    def _setting(self, constants: Constants, form: Format) -> Setting:
+        return Setting(room_for(self.weights, self.order, constants.pairs), constants, form)
+
+    def _start(self, setting: Setting) -> Tokens:
+        return self.embedded(setting.form)
 
     def embedded(self, form: Format) -> Tokens:
         """A coefficient of the embedding costs a rounding; a query has y = 0."""

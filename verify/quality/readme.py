@@ -168,6 +168,13 @@ def exports() -> str:
     return exported.markdown()
 
 
+def disguised() -> str:
+    """The same, disguised."""
+    from ..claims.ours import exported
+
+    return exported.markdown_disguised()
+
+
 def learners() -> str:
     """What the learners of the package show of what papers report."""
     from . import learners as measured
@@ -189,6 +196,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "precision": precision,
     "learners": learners,
     "exports": exports,
+    "disguised": disguised,
 }
 EXACT = (
     "verdicts", "papers", "theorems", "witnesses", "order", "examples", "capacity", "released",

@@ -1,0 +1,462 @@
+"""Disguised exports: another basis, the same predictions, and a truth that is turned along."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from dataclasses import replace
+from fractions import Fraction
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from flint import arb
+from safetensors.numpy import load_file, save_file
+
+import constructions
+from constructions.exports.disguise import Disguise, Drawn, disguised, scaled
+from constructions.exports.gpt2 import EPSILON, Checkpoint, gain
+from verify.checks.bounds.balls import at_most
+from verify.claim import Approximates, Budget, Refuted, builtin
+from verify.claims.ours import exported as exports
+from verify.command.cli import main
+from verify.engine import run
+from verify.exports.disguise.heads import TurnedPropagation
+from verify.exports.disguise.turned import Leaks, Turned
+from verify.exports.folder import claims_of, read
+from verify.exports.formats import FLOAT32, REALS
+from verify.exports.forward import forward
+from verify.exports.prompts import drawn
+from verify.exports.propagation import Errors
+from verify.exports.running import Exported, assembled
+from verify.exports.search import bounded, certificate, disguise_of, search
+from verify.exports.spectrum import PromptBox
+from verify.quality import readme
+
+BOX = PromptBox(3, 6, Fraction(1), Fraction(2), Fraction(1, 2))
+WITNESSES = {
+    "newton": {"iterations": 2, "alpha": Fraction(1, 400)},
+    "gradient_descent": {"steps": 3, "step_size": Fraction(1, 50), "ridge": Fraction(1, 2)},
+    "momentum": {"steps": 2, "step_size": Fraction(1, 40), "momentum": Fraction(1, 3)},
+    "kernel_regression": {"steps": 2, "step_size": Fraction(1, 8), "kernel": "exponential"},
+}
+EXPORTS = {
+    "newton": ("--set", "d=2,iterations=2", "--n", "5"),
+    "kernel_regression": ("--set", "kernel=exponential,steps=2,step_size=1/8,d=2"),
+}
+
+
+def built(name: str) -> constructions.Witness:
+    return constructions.build(name, d=BOX.d, **WITNESSES[name])
+
+
+@pytest.fixture(scope="module", params=WITNESSES)
+def both(request):
+    """A witness; its bounds and constants, on the axes and disguised."""
+    witness = built(request.param)
+    plain = bounded(witness, BOX)
+    turned = bounded(witness, BOX, disguise_of(witness, BOX, 3))
+    return witness, (plain, search(plain)), (turned, search(turned))
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory) -> dict[str, Path]:
+    made = {}
+    for name, options in EXPORTS.items():
+        made[name] = tmp_path_factory.mktemp("disguised") / name
+        wanted = ["export", name, "--to", "gpt2", "-o", str(made[name]), "--disguise", "5"]
+        assert main([*wanted, *options]) == 0
+    return made
+
+
+@pytest.fixture(params=EXPORTS)
+def folder(request, folders) -> Path:
+    return folders[request.param]
+
+
+def exactly(witness, prompts) -> np.ndarray:
+    with warnings.catch_warnings():  # float64 rounds some 10^8 times less than what is looked at
+        warnings.simplefilter("ignore", constructions.PrecisionWarning)
+        return witness.predict(*prompts)
+
+
+def streams(made: Checkpoint, prompts, kind=torch.float32) -> list[np.ndarray]:
+    """What the layer norms read, (B, tokens, D) each."""
+    tensors = {name: one.astype(float) for name, one in made.tensors.items()}
+    return forward(tensors, made.config, assembled(made).tokens(*prompts), kind)[1]
+
+
+# -- the model --------------------------------------------------------------------------------
+
+
+def test_it_predicts_what_the_undisguised_predicts_within_both_bounds(both):
+    witness, (plain, axes), (turned, constants) = both
+    prompts = drawn(BOX, 600, 6)
+    wanted, found, proved = exactly(witness, prompts), [], []
+    for of, chosen in ((plain, axes), (turned, constants)):
+        found.append(assembled(of.checkpoint(chosen)).predict(*prompts))
+        proved.append(certificate(of, chosen).bounds["float32"])
+        assert abs(found[-1] - wanted).max() <= proved[-1]
+    assert 0 < abs(found[0] - found[1]).max() <= sum(proved)
+
+
+def test_neither_the_architecture_nor_rounding_costs_more_than_is_said(both):
+    witness, _, (turned, constants) = both
+    proved, prompts = certificate(turned, constants), drawn(BOX, 600, 6)
+    exact, made = exactly(witness, prompts), turned.checkpoint(constants, np.float64)
+    last, _ = forward(made.tensors, made.config, assembled(made).tokens(*prompts), torch.float64)
+    in_reals = abs(last[:, -1:] @ made.readout - exact).max()
+    in_floats = abs(assembled(turned.checkpoint(constants)).predict(*prompts) - exact).max()
+    assert proved.architecture / 200 < in_reals <= proved.architecture
+    assert proved.bounds["float32"] / 600 < in_floats <= proved.bounds["float32"]
+
+
+def test_the_truths_directions_read_the_slots_after_every_block(both):
+    witness, _, (turned, constants) = both
+    made, prompts = turned.checkpoint(constants), drawn(BOX, 60, 2)
+    bound = certificate(turned, constants).bounds["float32"]
+    held = streams(made, prompts)[::2]  # two norms a block
+    for number, slots in enumerate(witness.trace(*prompts)):
+        for name, values in slots.items():
+            rows = made.directions[witness.layout.rows(name)]
+            read = held[number][:, -1] @ rows.T
+            wanted = np.asarray(values, float).reshape(len(read), BOX.n + 1, -1)[:, -1]
+            assert abs(read - wanted).max() <= bound, (number, name)
+
+
+def left_of_a_number(made: Checkpoint, witness, prompts) -> float:
+    """The least share of a slot's number, at a query, that is no multiple of any one unit."""
+    least = 1.0
+    for number, slots in enumerate(witness.trace(*prompts)):
+        units = streams(made, prompts)[2 * number][:, -1]
+        for values in slots.values():
+            wanted = np.asarray(values, float).reshape(len(units), BOX.n + 1, -1)[:, -1]
+            for value in wanted.T:
+                sizes = np.linalg.norm(units, axis=0) * np.linalg.norm(value)
+                there = sizes > 1e-6
+                cosines = abs(value @ units[:, there]) / sizes[there]
+                least = min(least, (1 - min(1, cosines.max(initial=0)) ** 2) ** 0.5)
+    return least
+
+
+def test_no_unit_holds_a_number_of_a_slot(both):
+    witness, (plain, axes), (turned, constants) = both
+    random = np.random.default_rng(0)  # prompts without a structure of their own
+    prompts = tuple(random.uniform(-1, 1, shape) for shape in ((90, 6, 3), (90, 6), (90, 1, 3)))
+    assert left_of_a_number(plain.checkpoint(axes), witness, prompts) < 1e-3
+    assert left_of_a_number(turned.checkpoint(constants), witness, prompts) > 0.05
+
+
+def test_the_sink_is_nothing_but_zeros(both):
+    witness, _, (turned, constants) = both
+    kinds = {head.attention for layer in witness.layer_list for head in layer.heads}
+    for stream in streams(turned.checkpoint(constants), drawn(BOX, 20, 1)):
+        assert bool(stream[:, 0].any()) == (kinds == {"softmax"})
+
+
+def test_what_a_key_that_is_no_sink_says_of_the_sink_is_exact_but_for_the_reading_of_n():
+    """1 - x is a float for each float x in [1/2, 2]."""
+    random = np.random.default_rng(0)
+    for x in random.uniform(0.5, 2, 10_000).astype(np.float32):
+        assert float(np.float32(1) - x) == 1 - float(x)
+
+
+# -- the seed ---------------------------------------------------------------------------------
+
+
+def test_another_seed_gives_other_weights_and_the_same_seed_the_same_to_the_bit(both):
+    witness, _, (turned, constants) = both
+    first, again = (disguised(witness, constants, Disguise(8)).tensors for _ in range(2))
+    other = disguised(witness, constants, Disguise(9)).tensors
+    assert all(first[name].tobytes() == again[name].tobytes() for name in first)
+    for name in ("wpe.weight", "h.0.attn.c_attn.weight", "h.0.attn.c_proj.weight"):
+        assert first[name].tobytes() != other[name].tobytes()
+
+
+def test_a_seed_is_the_same_numbers_on_every_machine():
+    drawn_of = Drawn(2026)
+    assert drawn_of.order(6).tolist() == [0, 4, 3, 2, 1, 5]
+    made = [float(one).hex() for one in drawn_of.isometry(1, 2)[0]]
+    assert made == ["0x1.c58ea5ac0c3f9p-2", "-0x1.cb099c37bc9fep-1"]
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_rows_are_orthonormal_and_at_right_angles_to_the_ones_where_asked(balanced):
+    for rows, columns in ((1, 2), (5, 6), (8, 22), (20, 90)):
+        made = Drawn(rows).isometry(rows, columns, balanced)
+        assert abs(made @ made.T - np.eye(rows)).max() < 1e-14
+        assert (abs(made.sum(axis=1)).max() < 1e-14) == balanced
+
+
+@pytest.mark.parametrize(
+    ("seed", "scales", "said"),
+    [(-1, (), "whole numbers"), (1.5, (), "whole"), (1, (("t", 3),), "power of two"),
+     (1, (("t", 0),), "power of two")],
+)  # fmt: skip
+def test_no_disguise_is_made_of_other_numbers(seed, scales, said):
+    with pytest.raises(ValueError, match=said):
+        Disguise(seed, scales)
+
+
+# -- what the certificate builds on -----------------------------------------------------------
+
+
+def test_slots_that_are_written_larger_are_the_same_transformer():
+    witness = built("newton")
+    larger = scaled(witness, Disguise(1, (("t", 8), ("p", 2))))
+    X, y, queries = (one[0] for one in drawn(BOX, 1, 4))
+    mine = constructions.Witness(
+        "larger", larger.layout, larger.prompt, larger.layer_list, larger.readout
+    )
+    exact = [w.predict(X, y, queries, numbers="rational") for w in (witness, mine)]
+    assert (exact[0] == exact[1]).all()
+    for was, is_ in zip(witness.trace(X, y, queries), mine.trace(X, y, queries)):
+        for name, times in (("x", 1), ("y", 1), ("t", 8), ("p", 2)):
+            assert np.allclose(np.asarray(is_[name]), times * np.asarray(was[name]), rtol=1e-12)
+
+
+def test_slots_of_which_one_number_is_made_keep_one_scale():
+    assert disguise_of(built("newton"), BOX, 1).scales == (("t", 16),)
+    assert disguise_of(built("gradient_descent"), BOX, 1).scales == ()
+
+
+def test_inputs_are_off_after_every_block_by_no_more_than_has_leaked(both, monkeypatch):
+    """Of all copies, whatever else their tokens hold."""
+    witness, _, (turned, constants) = both
+    if not isinstance(turned, TurnedPropagation):
+        pytest.skip("softmax heads have bounds entry by entry")
+    leaked: list[float] = []
+    leak = TurnedPropagation._leak
+
+    def seen(self, setting, size, noise, held=()) -> None:
+        leak(self, setting, size, noise, held)
+        leaked.append(float(setting.leaks.most.upper()))
+
+    monkeypatch.setattr(TurnedPropagation, "_leak", seen)
+    turned.error(constants, FLOAT32)
+    prompts, made = drawn(BOX, 60, 9), turned.checkpoint(constants)
+    X, rows = prompts[0], made.directions[witness.layout.rows("x")]
+    held = streams(made, prompts)[-1]
+    for copy in range(made.copies.count):
+        there = held[:, 1 + copy * BOX.n : 1 + (copy + 1) * BOX.n] @ rows.T
+        off = np.linalg.norm(there - X, axis=-1).max()
+        assert max(leaked) / 1000 < off <= max(leaked)
+
+
+def test_no_token_of_any_copy_holds_more_than_is_said(both, monkeypatch):
+    _, _, (turned, constants) = both
+    if not isinstance(turned, TurnedPropagation):
+        pytest.skip("softmax heads have bounds entry by entry")
+    said: list[float] = []
+    read_ = Turned.read
+
+    def seen(self, square):
+        said.append(float((square - self.roles + 2 * self.leaks.most**2).upper()))
+        return read_(self, square)
+
+    monkeypatch.setattr(Turned, "read", seen)
+    turned.error(constants, FLOAT32)
+    made = turned.checkpoint(constants)
+    mixed = made.directions.any(axis=0)
+    held = [(one[..., mixed] ** 2).sum(-1).max() / 2 for one in streams(made, drawn(BOX, 90, 7))]
+    assert len(held) == len(said)
+    for most, square in zip(said, held):
+        assert square <= most * (1 + 1e-6)
+
+
+def test_keys_that_are_off_move_a_head_by_no_more_than_is_said():
+    witness, random, closest = built("gradient_descent"), np.random.default_rng(1), 0.0
+    turned = TurnedPropagation(witness, BOX, Disguise(1))
+    constants = turned.constants(3, 0.01, 20.0, 2**40)
+    setting, size = turned._setting(constants, REALS), 1e-2
+    (head,), now = turned.layers[0].heads, turned._embedded(setting)
+    off = Errors(now.examples | {"x": arb(size)}, now.query)
+    read_, tau = setting.read(arb(10)), arb(constants.scales[0][0])
+    may = []
+    for errors in (now, off):
+        asker = turned._askers(0, head, errors, arb(1))[1]
+        args = (0, head, "fit", errors, setting, read_, tau, 0, asker)
+        may.append(float(turned._of_head(*args).upper()))
+    (scale,) = {abs(float(c)) for c in head.values["fit"].values()}
+    for X, y, queries in zip(*drawn(BOX, 300, 2)):
+        wrong = random.normal(size=X.shape)
+        if random.random() < 0.5:
+            wrong = np.outer(y, queries[0])
+        wrong *= size / np.linalg.norm(wrong)
+        moved = abs(y @ wrong @ queries[0]) * scale
+        assert moved <= may[1] - may[0] * 0.9
+        closest = max(closest, moved / may[1])
+    assert closest > 0.5
+
+
+def norms(kind: type, stream: np.ndarray, unit: int) -> np.ndarray:
+    """torch's layer norm with the gain of an export."""
+    width = stream.shape[-1]
+    of = torch.tensor(stream, dtype=getattr(torch, kind.__name__))
+    weight = torch.full((width,), gain(width, unit), dtype=of.dtype)
+    return torch.nn.functional.layer_norm(of, (width,), weight, 0 * weight, EPSILON).numpy()
+
+
+@pytest.mark.parametrize("unit", [2**10, 2**16])
+def test_a_number_is_read_of_all_units_by_no_more_than_is_said_in_any_order(unit):
+    witness, random, used = built("gradient_descent"), np.random.default_rng(unit), []
+    turned = TurnedPropagation(witness, BOX, Disguise(4))
+    constants = replace(turned.constants(2, 0.1, 15.0, 2**14), unit=unit)
+    made, setting = turned.checkpoint(constants), turned._setting(constants, FLOAT32)
+    place = made.tensors["wpe.weight"][1].astype(float)
+    values = random.uniform(-1, 1, (200, len(made.directions)))
+    stream = (values @ (2 * made.directions)).astype(np.float32) + place.astype(np.float32)
+    stored = stream @ made.directions.T  # what is rounded in the stream is no error of reading
+    normed = norms(np.float32, stream, unit)
+    weights = made.directions.astype(np.float32)
+    may = setting.read(arb(float((values**2).sum(axis=1).max()) * (1 + 1e-6)))
+    for held, exact in zip(normed, stored):
+        for number, row in enumerate(weights):
+            products = held * row
+            for order in (range(len(row)), np.argsort(products), np.argsort(-abs(products))):
+                total = np.float32(0)
+                for at in order:
+                    total += products[at]
+                most = float((may.relative * abs(exact[number]) + may.absolute + may.own).upper())
+                assert abs(float(total) - exact[number]) <= most
+                used.append(abs(float(total) - exact[number]) / most)
+    assert max(used) > 0.03
+
+
+def test_what_leaks_is_in_a_reading_that_follows():
+    turned = TurnedPropagation(built("newton"), BOX, Disguise(1))
+    constants = turned.constants(2, 0.1, 15.0, 2**14)
+    room = turned.room(constants)
+    clean, wet = (
+        Turned(room, constants, FLOAT32, Leaks(leaked)).read(arb(4)) for leaked in (arb(0), arb(1))
+    )
+    assert all(
+        bool(getattr(wet, name) > getattr(clean, name))
+        for name in ("relative", "absolute", "common", "own", "constant")
+    )
+
+
+# -- the folder -------------------------------------------------------------------------------
+
+
+def test_the_folder_is_a_claim_and_its_card_says_what_was_done(folder):
+    (claim,) = claims_of(str(folder))
+    verdict = run(claim, Budget(quick=True)).verdict
+    assert isinstance(verdict, Approximates) and verdict.strength == "enclosed"
+    card = (folder / "README.md").read_text()
+    assert "By the seed 5" in card and "What a method can still read off" in card
+
+
+@pytest.mark.skipif(find_spec("transformers") is None, reason="transformers is not installed")
+def test_the_cards_lines_predict_within_its_bound_without_this_package(folder, outside, tmp_path):
+    card = (folder / "README.md").read_text()
+    made = read(folder)
+    prompts = drawn(made.box, 6, 5)
+    np.savez(tmp_path / "prompts.npz", X=prompts[0], y=prompts[1], queries=prompts[2])
+    script = re.findall(r"```python\n(.*?)```", card, re.S)[0] + (
+        "\np = np.load(sys.argv[2])\n"
+        "print(json.dumps([list(predict(*one)) for one in zip(p['X'], p['y'], p['queries'])]))"
+    )
+    predicted = json.loads(outside(script, folder, tmp_path / "prompts.npz"))
+    bound = float(re.search(r"\| float32 \| ([\d.e-]+) \|", card)[1])
+    assert 0 < abs(np.array(predicted) - exactly(made.witness, prompts)).max() <= bound
+
+
+def test_heads_stand_where_the_truth_says(folders):
+    """A head that is cut takes away what it does; those of another sign do the opposite."""
+    folder = folders["newton"]
+    said = json.loads((folder / "witness.json").read_text())
+    tensors, model = load_file(folder / "model.safetensors"), Exported(folder)
+    size = model.example.shape[1] // json.loads((folder / "config.json").read_text())["n_head"]
+    for number, layer in enumerate(said["layers"]):
+        write = tensors[f"h.{number}.attn.c_proj.weight"].reshape(-1, size, model.example.shape[1])
+        read_ = tensors[f"h.{number}.attn.c_attn.weight"].reshape(write.shape[2], 3, -1, size)
+        maps = {}
+        for one in layer["heads"]:
+            at = one["head"]
+            maps[one["score_times"]] = read_[:, 2, at] @ write[at] / one["share"]
+            first = next(iter(maps.values()))
+            assert np.allclose(maps[one["score_times"]], first, atol=1e-3 * abs(first).max())
+        assert len(maps) == len(layer["heads"])
+
+
+def changed(folder: Path, to: Path) -> Path:
+    to.mkdir()
+    for file in folder.iterdir():
+        (to / file.name).write_bytes(file.read_bytes())
+    return to
+
+
+@pytest.mark.parametrize("tensor", ["wpe.weight", "h.0.attn.c_attn.bias", "h.1.attn.c_proj.weight"])
+def test_a_wrong_weight_is_found_and_named(tensor, folder, tmp_path):
+    copy = changed(folder, tmp_path / "copy")
+    tensors = load_file(copy / "model.safetensors")
+    at = tuple(np.argwhere(tensors[tensor])[-1])
+    tensors[tensor][at] = np.nextafter(tensors[tensor][at], np.float32(np.inf))
+    save_file(tensors, copy / "model.safetensors", metadata={"format": "pt"})
+    (claim,) = claims_of(str(copy))
+    report = run(claim, Budget(quick=True))
+    assert isinstance(report.verdict, Refuted) and tensor in str(report.verdict.counterexample)
+
+
+@pytest.mark.parametrize("other", [{"seed": 6, "scales": {}}, None])
+def test_another_seed_or_none_is_not_what_the_weights_are_of(other, folder, tmp_path):
+    copy = changed(folder, tmp_path / "copy")
+    said = json.loads((copy / "witness.json").read_text())
+    said["disguise"] = other
+    (copy / "witness.json").write_text(json.dumps(said))
+    (claim,) = claims_of(str(copy))
+    assert isinstance(run(claim, Budget(quick=True)).verdict, Refuted)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["newton", "--to", "onnx", "--disguise", "1"], "--disguise is of --to gpt2"),
+        (["newton", "--to", "gpt2", "--disguise", "-1"], "--disguise must be 0 or more, not -1"),
+        (["hyperpower", "--to", "gpt2", "--disguise", "1"], "read several slots"),
+    ],
+)
+def test_what_cannot_be_disguised_is_refused_in_one_line(arguments, said, tmp_path, capsys):
+    assert main(["export", *arguments, "-o", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_disguise_that_is_none_is_refused_with_the_file(folder, tmp_path, capsys):
+    copy = changed(folder, tmp_path / "copy")
+    said = json.loads((copy / "witness.json").read_text())
+    for wrong in ({"seed": -1, "scales": {}}, {"seed": 1}, {"seed": 1, "scales": {"t": 3}}, 7):
+        said["disguise"] = wrong
+        (copy / "witness.json").write_text(json.dumps(said))
+        assert main(["check", str(copy)]) == 2
+        assert "is not what an export writes" in capsys.readouterr().err
+
+
+# -- the claim --------------------------------------------------------------------------------
+
+
+def test_the_readmes_bounds_are_those_that_are_proved():
+    text = (Path(readme.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in readme.block(text, "disguised").splitlines()[2:]]
+    for (name, made), row in zip(((n, exports.disguised(n)) for n in exports.EXPORTS), rows):
+        found = made.certificate
+        assert row[0] == f"| `{name}`" and row[3:5] == [
+            at_most(found.bounds["float32"]), at_most(found.architecture)
+        ]  # fmt: skip
+    assert len(rows) == len(exports.EXPORTS)
+
+
+def test_the_claim_of_a_disguised_export_is_refuted_by_a_weight_that_is_wrong(monkeypatch):
+    (claim,) = (one for one in builtin() if one.id == "gpt2.newton.disguised")
+    assert run(claim, Budget(quick=True)).verdict.bound <= exports.DISGUISED["newton"]
+    made = exports.disguised("newton")
+    tensors = dict(made.checkpoint.tensors)
+    tensors["h.1.attn.c_proj.weight"] = tensors["h.1.attn.c_proj.weight"] * np.float32(1.2)
+    wrong = replace(made, checkpoint=replace(made.checkpoint, tensors=tensors))
+    monkeypatch.setattr(exports, "disguised", lambda name: wrong)
+    assert isinstance(run(claim, Budget(quick=True)).verdict, Refuted)
