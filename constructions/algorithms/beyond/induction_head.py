@@ -11,7 +11,7 @@ look back       <q_t, k_j> = j - (-1)^(t + j). Odd distances gain what even ones
 match and copy  j + length if the word before j is that of t; length at the beginning; else j.
                 Of several that match the last one scores highest; of none, the beginning does.
 
-No two keys that a token sees have one score, as long as there are fewer tokens than `length`. So
+No two keys that a token sees have one score, as long as there are at most `length` tokens. So
 what is off the highest is at most sum_{k > 0} exp(-beta k) = 1/(exp(beta) - 1) of the softmax.
 """
 
@@ -65,7 +65,7 @@ def match_and_copy(d: int, length: int, beta: Any) -> n.Layer:
 def text(values: Mapping[str, Any], seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """X (n, d), no y, queries (1, d): words of which the last came before; another seed, others."""
     d, rng = values["d"], random.Random(f"{values['d']} {seed}")
-    said = [rng.randrange(d) for _ in range(min(values["length"] - 2, 2 * d + 1))]
+    said = [rng.randrange(d) for _ in range(min(values["length"] - 1, 2 * d + 1))]
     said.append(rng.choice(said) if said else 0)
     words = np.eye(d, dtype=int)[said].astype(object)
     return words[:-1], np.zeros((len(said) - 1, 0), dtype=object), words[-1:]
@@ -74,7 +74,7 @@ def text(values: Mapping[str, Any], seed: int = 0) -> tuple[np.ndarray, np.ndarr
 @n.construction(
     parameters={
         "d": n.Whole(example=3),
-        "length": n.Whole(least=3, default=65),
+        "length": n.Whole(least=2, default=64),
         "sharpness": n.Number(above=0, default=20),
     },
     steps=lambda values: 0,
@@ -96,8 +96,8 @@ def induction_head(d: int, length: int, sharpness: Any) -> Witness:
 
     X (n, d) and queries (m, d) are one-hot words, the tokens 1, …, n + m of which the queries are
     the last; a query sees those before it. Predicted are d + 1 numbers, near 1 for the answer and
-    near 0 for the others; the first is for "nothing". For fewer than `length` tokens, with the
-    beginning: n + m + 1 < length.
+    near 0 for the others; the first is for "nothing". For n + m + 1 tokens of at most `length`, the
+    beginning being one.
     """
     stream = n.layout(
         word=(d,), start=(), one=(), place=(), parity=(), before=(d,), next=(d + 1,)
