@@ -13,6 +13,7 @@ GRAPHS = ("onnx", "torch", "safetensors")
 TARGETS = ("gpt2", *GRAPHS)
 STEPS = 3  # where nobody says how many
 EXAMPLES = 8
+WORDS = 8  # of a vocabulary
 
 
 def export(
@@ -51,7 +52,8 @@ def export(
     """Write a witness as a model that others load.
 
     gpt2: a folder with a checkpoint of transformers' GPT2Model, unmodified, prompts as
-    inputs_embeds, and a proved bound on its error. The free constants are those of the least error
+    inputs_embeds, and a proved bound on its error; of induction_head a GPT2LMHeadModel, which reads
+    token ids. The free constants are those of the least error
     that can be certified for the prompts that the options describe. `witness check FOLDER` checks
     the folder. Others: the witness itself, `to_torch()`, as one file, or as a folder with the file
     and its card; for any number of prompts, examples and queries where the witness is. It is run
@@ -82,6 +84,12 @@ def export(
         else:
             if numbers is not None:
                 raise WrongCall("--numbers is not for --to gpt2; a GPT-2 is in float32")
+            if _reads_words(found):
+                if (examples, x, y, query) != (None, "1", None, None):
+                    raise WrongCall(f"{name} reads token ids: no --n, --x, --y, --query; but "
+                                    "--set d=…, how many words there are, and length=…, of a text")
+                _language_model(found, settings or (), _new(output), output)
+                return
             sizes = [entries, positive("y", y or "1"), positive("query", query or x)]
             into = _new(output)
             parameters = _parameters(found, settings or (), n, entries)
@@ -113,6 +121,43 @@ def _gpt2(name: str, witness: Any, n: int, sizes: list[Any], into: Path, output:
         f"GPT-2  {shape}; the examples {copies} times",
         f"error  at most {at_most(bound)} in float32, {cost} in exact arithmetic (enclosed)",
         f"       for {made.box.words}",
+        f"wrote  {output}; next: witness check {output}",
+    ):
+        typer.echo(line)
+
+
+def _reads_words(found: Any) -> bool:
+    """Whether its prompts are texts, so that it is written with token ids."""
+    from constructions.exports.language_model import speaks
+
+    from ..tables.suited import construction_of
+
+    made = construction_of(found)
+    if made is None or made.targets != 0:
+        return False
+    return speaks(made(**{name: kind.small for name, kind in made.parameters.items()}))
+
+
+def _language_model(found: Any, settings: Any, into: Path, output: str) -> None:
+    from ..checks.bounds.balls import at_most
+    from ..exports.language.export import export as exported
+    from ..inputs.errors import WrongCall
+    from ..inputs.settings import call, parse
+
+    given = {"d": WORDS, **parse(found.name, found.signature, settings)}
+    made = exported(found.name, found.build(given))
+    config, bound = made.checkpoint.config, made.certificate.bounds["float32"]
+    if not bound < 1 / 2:
+        raise WrongCall(f"{found.name}: no logit is certain for every {made.box.words}")
+    _write_folder(into, made.files())
+    shape = f"{config['n_layer']} layers, {config['n_head']} heads, {config['n_embd']} units"
+    cost = at_most(made.certificate.architecture)
+    for line in (
+        f"{found.name}  {call(made.witness.parameters)}",
+        f"GPT-2  {shape}; a language model of {config['vocab_size']} tokens",
+        f"error  of a logit at most {at_most(bound)} in float32, {cost} in exact arithmetic "
+        "(enclosed): the largest is the right one",
+        f"       for every {made.box.words}",
         f"wrote  {output}; next: witness check {output}",
     ):
         typer.echo(line)

@@ -14,6 +14,7 @@ and by what the other keys have, and not by a rounding for every key.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
@@ -43,7 +44,7 @@ class Texts:
     @property
     def words(self) -> str:
         others = "1" if self.d == 1 else f"from 1 to {self.d}"
-        return f"every text of up to {self.length} tokens, the first 0, the others {others}"
+        return f"text of up to {self.length} tokens, the first 0, the others {others}"
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,11 @@ class Retrieval:
 
     def search(self, form: Format = FLOAT32) -> Constants:
         """The unit N of the least error in this format; of softmax heads nothing else is free."""
-        found = (Constants(1, 0.0, unit, ((1.0,), (1.0,))) for unit in UNITS)
-        return min(found, key=lambda one: top(self.error(one, form)))
+        return min(map(self.constants, UNITS), key=lambda one: top(self.error(one, form)))
+
+    def constants(self, unit: int) -> Constants:
+        """A softmax head is one head, and sees no sink. Raises ValueError."""
+        return Constants(1, 0.0, unit, ((1.0,), (1.0,)))
 
     def certificate(self, constants: Constants) -> Certificate:
         """The bounds in every format; none where a weight is no normal number of it."""
@@ -143,20 +147,31 @@ class Retrieval:
         """A bound on |logit - 1| of the right token and |logit| of others, at every token."""
         width, heads = self.config["n_embd"], self.config["n_head"]
         room = Room(self.weights.width, width, heads, width // heads, 1, ())
-        setting, n, d = Setting(room, constants, form), self.texts.length, self.texts.d
-        by_number = self._products(self.choices.first)
-        held = 1 + self._held()
+        setting = Setting(room, constants, form)
+        after, held = self._heads(form, setting.read)
         read = setting.read(held)
-        before = Choice(by_number, n, ball(self.sharpness), form).error(read)
-        held += _one_hot(before, d)
-        same = Product(abs(ball(self.choices.gain)), arb(1), arb(1), before, d - 1)
-        by_number = self._products(self.choices.second)
-        read = setting.read(held)
-        after = Choice((*by_number, same), n, ball(self.sharpness), form).error(read)
-        read = setting.read(held + _one_hot(after, d + 1))
         rounded = (1 + read.relative) * (1 + form.unit) ** 3 - 1
         found = (after + rounded * (1 + after) + read.absolute).upper()
         return found if found.is_finite() else INFINITE
+
+    def own_error(self) -> arb:
+        """A bound on how far what the witness itself predicts is from 0 and 1, at every token."""
+        return self._heads(REALS, lambda _: Reading(arb(0), arb(0)))[0].upper()
+
+    def _heads(self, form: Format, read: Callable[[arb], Reading]) -> tuple[arb, arb]:
+        """How far off what the second head writes is, and the squares that a token holds then.
+
+        read: how a token is read of which all squares but those of N add up to so much.
+        """
+        n, d, sharpness = self.texts.length, self.texts.d, ball(self.sharpness)
+        held = 1 + self._held()
+        by_number = self._products(self.choices.first)
+        before = Choice(by_number, n, sharpness, form).error(read(held))
+        held += _one_hot(before, d)
+        same = Product(abs(ball(self.choices.gain)), arb(1), arb(1), before, d - 1)
+        by_number = self._products(self.choices.second)
+        after = Choice((*by_number, same), n, sharpness, form).error(read(held))
+        return after, held + _one_hot(after, d + 1)
 
     def _products(self, of: Products) -> tuple[Product, ...]:
         sizes = {unit: ball(max(map(abs, row))) for unit, row in self.choices.numbers.items()}

@@ -138,3 +138,19 @@ def _numbers(weights: Weights, length: int) -> Numbers:
                                         for u in stream.rows(name)}:  # fmt: skip
         raise NoCertificate(f"{weights.name}: words are not embedded as one-hot words")
     return found
+
+
+def attended(found: Choices, text: Sequence[Any]) -> list[list[int]]:
+    """Of both heads the key of the highest score for every token of a text, in exact arithmetic."""
+    first, second = [], []
+    for t, word in enumerate(text):
+        first.append(_highest(_scores(found.first, found.numbers, t)))
+        scores = _scores(found.second, found.numbers, t)
+        for j in range(2, t + 1):  # before token 1 is no word
+            scores[j] += found.gain * (text[j - 1] == word)
+        second.append(_highest(scores))
+    return [first, second]
+
+
+def _highest(scores: Sequence[Any]) -> int:
+    return max(range(len(scores)), key=scores.__getitem__)
