@@ -86,8 +86,10 @@ def export(
                 raise WrongCall("--numbers is not for --to gpt2; a GPT-2 is in float32")
             if _reads_words(found):
                 if (examples, x, y, query) != (None, "1", None, None):
-                    raise WrongCall(f"{name} reads token ids: no --n, --x, --y, --query; but "
-                                    "--set d=…, how many words there are, and length=…, of a text")
+                    raise WrongCall(
+                        f"{name} reads token ids: no --n, --x, --y, --query; but "
+                        "--set d=…, how many words there are, and length=…, of a text"
+                    )
                 _language_model(found, settings or (), _new(output), output)
                 return
             sizes = [entries, positive("y", y or "1"), positive("query", query or x)]

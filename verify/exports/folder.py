@@ -157,8 +157,9 @@ def claims_of(folder: str) -> list[Claim]:
     bound = at_most(made.certificate.bounds["float32"])
 
     def checks() -> tuple[Check, ...]:
-        run = as_read if isinstance(made, TextExport) else as_run
-        return as_written(str(path), made), run(str(path), made)
+        if isinstance(made, TextExport):
+            return as_written(str(path), made), as_read(str(path), made)
+        return as_written(str(path), made), as_run(str(path), made)
 
     return [
         Claim(

@@ -6,10 +6,10 @@ where there is none: d + 1 numbers, the first of which is for nothing.
 
 Two layers of one causal softmax head, whose scores are whole numbers times the sharpness beta.
 
-look back       <q_t, k_j> = j - (-1)^(t + j). Odd distances gain what even ones lose: token t - 1
-                scores t, and the others, t, t - 2, t - 3, …, score t - 1, t - 3, t - 2, ….
-match and copy  j + length if the word before j is that of t; length at the beginning; else j.
-                Of several that match the last one scores highest; of none, the beginning does.
+look back       score j - (-1)^(t + j): odd distances gain what even ones lose. Token t - 1 scores
+                t, and the others, t, t - 2, t - 3, …, score t - 1, t - 3, t - 2, ….
+match and copy  score j, and `length` more if the word before j is that of t; `length` at the
+                beginning. Of several that match the last scores highest; of none, the beginning.
 
 No two keys that a token sees have one score, as long as there are at most `length` tokens. So
 what is off the highest is at most sum_{k > 0} exp(-beta k) = 1/(exp(beta) - 1) of the softmax.
@@ -63,18 +63,23 @@ def match_and_copy(d: int, length: int, beta: Any) -> n.Layer:
 
 
 def text(values: Mapping[str, Any], seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """X (n, d), no y, queries (1, d): words of which the last came before; another seed, others."""
-    d, rng = values["d"], random.Random(f"{values['d']} {seed}")
-    said = [rng.randrange(d) for _ in range(min(values["length"] - 1, 2 * d + 1))]
-    said.append(rng.choice(said) if said else 0)
-    words = np.eye(d, dtype=int)[said].astype(object)
-    return words[:-1], np.zeros((len(said) - 1, 0), dtype=object), words[-1:]
+    """X (n, d), no y, queries (1, d): the first word between all others; another seed, other words.
+
+    The last word came before.
+    """
+    d, rng = values["d"], random.Random(seed)
+    said = [word for other in range(1, max(d, 2)) for word in (0, other % d)]
+    if seed:
+        said = [rng.randrange(d) for _ in said]
+    said = said[: values["length"] - 2]
+    words = np.eye(d, dtype=int)[[*said, said[0]]].astype(object)
+    return words[:-1], np.zeros((len(said), 0), dtype=object), words[-1:]
 
 
 @n.construction(
     parameters={
         "d": n.Whole(example=3),
-        "length": n.Whole(least=2, default=64),
+        "length": n.Whole(least=3, default=64),
         "sharpness": n.Number(above=0, default=20),
     },
     steps=lambda values: 0,
@@ -99,9 +104,7 @@ def induction_head(d: int, length: int, sharpness: Any) -> Witness:
     near 0 for the others; the first is for "nothing". For n + m + 1 tokens of at most `length`, the
     beginning being one.
     """
-    stream = n.layout(
-        word=(d,), start=(), one=(), place=(), parity=(), before=(d,), next=(d + 1,)
-    )
+    stream = n.layout(word=(d,), start=(), one=(), place=(), parity=(), before=(d,), next=(d + 1,))
     prompt = Prompt(
         d,
         n.slot_map(

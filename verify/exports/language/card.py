@@ -7,6 +7,7 @@ from constructions.witness import Witness
 
 from ...checks.bounds.balls import at_most
 from ...inputs.settings import call
+from ...report.tables import plural
 from ..search import Certificate
 from .certificate import Texts
 
@@ -38,7 +39,6 @@ def card(
     name: str, witness: Witness, texts: Texts, proved: Certificate, made: LanguageModel
 ) -> str:
     """README.md of the folder."""
-    config = made.config
     return f"""---
 library_name: transformers
 pipeline_tag: text-generation
@@ -58,9 +58,10 @@ With nothing but transformers:
 ```python
 {USE}```
 
-Token 0 begins a text, and stands nowhere else in it; tokens 1 to {texts.d} are the words. A text has up
-to {texts.length} tokens. The logits after a word are near 1 at the token that followed the last earlier
-occurrence of that word, and near 0 at all others; where there is none they are near 1 at token 0.
+Token 0 begins a text, and stands nowhere else in it; tokens 1 to {texts.d} are the words. A text
+has up to {texts.length} tokens. The logits after a word are near 1 at the token that followed the
+last earlier occurrence of that word, and near 0 at all others; where there is none they are near 1
+at token 0.
 `model.generate` goes on with what was there, and stops with token 0 at a word that is new.
 
 In TransformerLens, 4.3 or newer, after these lines:
@@ -89,17 +90,24 @@ roundings, and exp to 4 units roundoff, as torch has them with `attn_implementat
 
 ## How it is made
 
-{config["n_layer"]} layers, {config["n_head"]} heads of {made.size} units, {config["n_embd"]} units. In the
-first layer head 0 writes the word before into every token; in the second head 0 looks for it, and
-copies the word that stands there. The other heads, and the MLPs, write nothing. Positions are
-learned ones: a token's number and its parity, by which the first head finds the token before. Units
-come in pairs +v and -v beside a pair +N and -N, N = {proved.constants.unit}, through which layer norms
-are linear up to |v|^2/(2 N^2). The head of the language model is not tied to the embedding.
+{_shape(made)}
+In the first layer head 0 writes the word before into every token; in the second head 0 looks for
+it, and copies the word that stands there. The other heads, and the MLPs, write nothing. Positions
+are learned ones: a token's number and its parity, by which the first head finds the token before.
+Units come in pairs +v and -v beside a pair +N and -N, N = {proved.constants.unit}, through which
+layer norms are linear up to |v|^2/(2 N^2). The head of the language model is not tied to the
+embedding.
 
 `witness.json` has the ground truth for interpretability: the direction of the residual stream of
 every slot, what it holds after every block, which heads are which and what they attend to, and all
 of it on a text.
 """
+
+
+def _shape(made: LanguageModel) -> str:
+    config = made.config
+    sizes = plural(config["n_layer"], "layer"), plural(config["n_embd"], "unit")
+    return f"{sizes[0]}, {plural(config['n_head'], 'head')} of {made.size} units, {sizes[1]}."
 
 
 def _bounds(proved: Certificate) -> str:
