@@ -26,10 +26,11 @@ VOCABULARIES, LENGTHS = (1, 2, 3, 8), (3, 4, 16, 64)
 EVERY = {1: 5, 2: 5, 3: 4}  # words of a vocabulary: of texts, all of which are run
 D, LENGTH = 8, 32
 Builder = Callable[..., Any]
+OWN: Builder = constructions.get("induction_head")
 
 
 @check("enclosure", "enclosed")
-def bounded(budget: Budget, build: Builder = constructions.get("induction_head")) -> CheckResult:
+def bounded(budget: Budget, build: Builder = OWN) -> CheckResult:
     """What is predicted is 0 or 1 but for what other keys have of two softmaxes: for every text,
     as the scores of its layers are different whole multiples of the sharpness."""
     from ...exports.language.certificate import Retrieval
@@ -50,7 +51,7 @@ def bounded(budget: Budget, build: Builder = constructions.get("induction_head")
 
 
 @check("numeric", "tested")
-def every_text(budget: Budget, build: Builder = constructions.get("induction_head")) -> CheckResult:
+def every_text(budget: Budget, build: Builder = OWN) -> CheckResult:
     """Every short text, in balls: what is predicted is what followed the last time."""
     from ...checks.bounds.balls import precision
 
@@ -120,8 +121,8 @@ def bounded_in_gpt2(budget: Budget) -> CheckResult:
     "gpt2.induction_head",
     variant="improved",
     source="witness",
-    statement=r"\text{GPT-2 in float32, from token ids: a logit is 1 for the word that followed the "
-    r"last earlier occurrence of a word, 0 for others, up to } \tfrac{6}{10^6},"
+    statement=r"\text{GPT-2 in float32, from token ids: a logit is 1 for the word that followed "
+    r"the last earlier occurrence of a word, 0 for others, up to } \tfrac{6}{10^6},"
     rf"\ d = {D},\ \text{{texts of up to }} {LENGTH}",
     expected="approximates",
 )

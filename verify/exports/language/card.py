@@ -76,7 +76,7 @@ folds and centres, is not for it.
 
 For every {texts.words}, at every token of it:
 
-| numbers | \\|logit - 0 or 1\\| at most | the architecture | rounding | the largest logit is right |
+| numbers | \\|logit - 0 or 1\\| at most | the architecture | rounding | the largest is right |
 | --- | --- | --- | --- | --- |
 {_bounds(proved)}
 
