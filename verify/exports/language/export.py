@@ -100,7 +100,11 @@ def read(said: Mapping[str, Any]) -> TextExport:
 @check("numeric", "tested")
 def as_run(budget: Budget, folder: str, made: TextExport) -> CheckResult:
     """The model in the folder, run on texts, is within the bound and says the right token."""
-    return within_bound(budget, exported(folder), made)
+    try:
+        return within_bound(budget, exported(folder), made)
+    except (IndexError, KeyError, RuntimeError) as error:  # too few positions, a missing tensor
+        words = " ".join(str(error).split())
+        raise Differs(f"the model cannot read these texts: {words}", {"folder": folder}) from None
 
 
 def within_bound(budget: Budget, model: Model, made: TextExport) -> CheckResult:
