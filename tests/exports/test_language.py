@@ -24,7 +24,7 @@ from constructions import Layer, rule, slot_map
 from constructions.exports.gpt2 import NoExport
 from constructions.exports.language_model import BODY, language_model
 from verify import algorithms
-from verify.checks.bounds.balls import top
+from verify.checks.bounds.balls import at_most, top
 from verify.claim import Approximates, Budget, Refuted
 from verify.claims.ours import induction
 from verify.command.cli import main
@@ -482,6 +482,13 @@ def test_the_claims_bound_is_needed(monkeypatch):
     assert induction.bounded().run(Budget()).passed is False
     monkeypatch.setattr(induction, "IN_GPT2", induction.IN_GPT2 / 100)
     assert induction.bounded_in_gpt2().run(Budget(quick=True)).passed is False
+
+
+def test_the_readme_says_the_bound_of_its_example():
+    text = (Path(__file__).parents[2] / "verify" / "README.md").read_text(encoding="utf-8")
+    (said,) = re.findall(r"each is within ([\d.e-]+) of 1 or 0", text)
+    made = export("induction_head", built(d=8, length=64))
+    assert said == at_most(made.certificate.bounds["float32"])
 
 
 # -- the command ------------------------------------------------------------------------------

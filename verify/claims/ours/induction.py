@@ -89,7 +89,7 @@ def texts() -> Iterator[tuple[int, tuple[int, ...]]]:
     expected="approximates",
 )
 def induction_head() -> Any:
-    """The word that followed the last earlier occurrence of a word, for every text."""
+    """Two heads predict what followed the last earlier occurrence of a word, for every text."""
     return bounded(), every_text()
 
 
