@@ -673,3 +673,25 @@ def subleq_command(
     half = 2 ** (bits - 1)
     changed[b - 1] = (memory[b - 1] - memory[a - 1] + half) % (2 * half) - half
     return changed, c if changed[b - 1] <= 0 else counter + 1
+
+
+def induction_head(X: Any, y: Any, queries: Any) -> Any:
+    """What followed the last earlier occurrence of each query, (m, d + 1): one-hot, the first for
+    nothing. Rows of X and queries are one-hot words of one text; there are no y.
+    """
+    words = [*X, *queries]
+    said = [next(i for i, entry in enumerate(word) if entry != 0) for word in words]
+    made = np.concatenate([queries[:, :1], queries], axis=1) * 0
+    for row, answer in zip(made, what_followed(said)[len(X) :], strict=True):
+        row[0 if answer is None else answer + 1] += 1
+    return made
+
+
+def what_followed(words: Sequence[Any]) -> list[Any]:
+    """For each word of a text the word after its last earlier occurrence, None if there is none."""
+    seen: dict[Any, int] = {}
+    answers = []
+    for place, word in enumerate(words):
+        answers.append(words[seen[word] + 1] if word in seen else None)
+        seen[word] = place
+    return answers

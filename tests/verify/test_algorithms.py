@@ -353,8 +353,8 @@ EXACT: dict[str, dict[str, Any]] = {
     "spline_regression": {"basis": 4, "layers": 2, "alpha": 3, "degree": 2},
 }
 ONLY_FLOATS_AND_BALLS = {"true_logistic"}
-PARTS = {"subleq_command", "solve", "newton_matrix", "gradient", "exp", "b_spline", "scores",
-         "kernel_weights", "spline_features", "product_of_halves"}  # fmt: skip
+PARTS = {"subleq_command", "what_followed", "solve", "newton_matrix", "gradient", "exp", "b_spline",
+         "scores", "kernel_weights", "spline_features", "product_of_halves"}  # fmt: skip
 # of prompts of another kind; tested with their papers
 OF_PAPERS = {name for name in constructions.names() if not constructions.get(name).is_regression}
 

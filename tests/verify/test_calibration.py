@@ -109,7 +109,7 @@ def test_a_witness_with_one_weight_changed_follows_none():
 def test_every_construction_has_a_row_unless_its_prompts_are_no_examples():
     assert calibration_table.names_in(table()) == calibration_table.measured_names()
     others = {*constructions.names()} - {*calibration_table.measured_names()}
-    assert others == {"temporal_differences", "subleq"}
+    assert others == {"temporal_differences", "subleq", "induction_head"}
     for name in others:
         assert constructions.get(name).other_prompts
 

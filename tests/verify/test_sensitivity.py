@@ -140,7 +140,8 @@ def test_every_construction_is_judged_or_named():
 
     known = {name: constructions.get(name).claim or name for name in constructions.names()}
     assert {n for n, id in known.items() if id in judged()} | set(not_judged()) == {*known}
-    assert set(not_judged()) == {"gelu_product", "akyurek2022_theorem1", "akyurek2022_theorem2"}
+    within_bounds = {"gelu_product", "akyurek2022_theorem1", "akyurek2022_theorem2"}
+    assert set(not_judged()) == within_bounds | {"induction_head"}
 
 
 def test_a_machine_whose_planted_error_changes_a_program_is_told_apart():

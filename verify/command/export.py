@@ -15,6 +15,7 @@ STEPS = 3  # where nobody says how many
 EXAMPLES = 8
 MOST_LAYERS, MOST_D = 200, 1000  # torch traces every layer; weights are written out densely
 LANGUAGE = "subleq"  # in GPT-2 its prompt is a text
+WORDS = 8  # of a vocabulary
 
 
 def export(
@@ -62,11 +63,11 @@ def export(
 
     gpt2: a folder with a checkpoint of transformers' GPT2Model, unmodified, prompts as
     inputs_embeds, and a proved bound on its error. The free constants are those of the least error
-    that can be certified for the prompts that the options describe. `witness check FOLDER` checks
-    the folder. Others: the witness itself, `to_torch()`, as one file, or as a folder with the file
+    that can be certified for the prompts that the options describe. induction_head and subleq
+    are language models, a GPT2LMHeadModel of token ids. `witness check FOLDER` checks the folder.
+    Others: the witness itself, `to_torch()`, as one file, or as a folder with the file
     and its card; for any number of prompts, examples and queries where the witness is. It is run
     on drawn prompts before it is written. Parameters that are not set suit the largest prompt.
-    subleq in gpt2 is a language model, which continues the text of a program by its run.
     """
     from constructions.exports.gpt2 import NoExport
 
@@ -97,14 +98,13 @@ def export(
         else:
             if numbers is not None:
                 raise WrongCall("--numbers is not for --to gpt2; a GPT-2 is in float32")
-            if found.name == LANGUAGE:
-                boxes = {
-                    "--n": examples,
-                    "--y": y,
-                    "--query": query,
-                    "--x": None if x == "1" else x,
-                }
-                return _language(found, settings or (), boxes, output)
+            if found.name == LANGUAGE or _reads_words(found):
+                of_boxes = {"--n": examples, "--y": y, "--query": query, "--disguise": disguise}
+                for option, given in (of_boxes | {"--x": None if x == "1" else x}).items():
+                    if given is not None:
+                        raise WrongCall(f"{option} is not for {name} in GPT-2, which reads a text")
+                write = _subleq if found.name == LANGUAGE else _language_model
+                return write(found, settings or (), output)
             sizes = [entries, positive("y", y or "1"), positive("query", query or x)]
             into = _new(output)
             parameters = _parameters(found, settings or (), n, entries)
@@ -154,16 +154,13 @@ def _gpt2(
         typer.echo(line)
 
 
-def _language(found: Any, settings: Any, boxes: dict[str, Any], output: str) -> None:
-    """SUBLEQ, whose prompts are texts."""
+def _subleq(found: Any, settings: Any, output: str) -> None:
     from ..checks.bounds.balls import at_most
     from ..exports.subleq import folder
     from ..exports.subleq.certificate import at_least
     from ..inputs.errors import WrongCall
     from ..inputs.settings import call, parse
 
-    for option in (option for option, given in boxes.items() if given is not None):
-        raise WrongCall(f"{option} is not for {found.name} in GPT-2, whose prompt is a program")
     given = parse(found.name, found.signature, settings)
     for name in given:
         if name not in folder.DEFAULTS:
@@ -185,6 +182,43 @@ def _language(found: Any, settings: Any, boxes: dict[str, Any], output: str) -> 
         f"error  at most {at_most(made.certificate.code)} in float32 (enclosed); the right word is "
         f"ahead of all others by {at_least(made.certificate.margin)} or more,",
         "       for every program, memory and number of commands",
+        f"wrote  {output}; next: witness check {output}",
+    ):
+        typer.echo(line)
+
+
+def _reads_words(found: Any) -> bool:
+    """Whether its prompts are texts, so that it is written with token ids."""
+    from constructions.exports.text_model import speaks
+
+    from ..tables.suited import construction_of
+
+    made = construction_of(found)
+    if made is None or made.targets != 0:
+        return False
+    return speaks(made(**{name: kind.small for name, kind in made.parameters.items()}))
+
+
+def _language_model(found: Any, settings: Any, output: str) -> None:
+    from ..checks.bounds.balls import at_most
+    from ..exports.language.export import export as exported
+    from ..inputs.errors import WrongCall
+    from ..inputs.settings import call, parse
+
+    into, given = _new(output), {"d": WORDS, **parse(found.name, found.signature, settings)}
+    made = exported(found.name, found.build(given))
+    config, bound = made.checkpoint.config, made.certificate.bounds["float32"]
+    if not bound < 1 / 2:
+        raise WrongCall(f"{found.name}: no logit is certain for every {made.box.words}")
+    _write_folder(into, made.files())
+    shape = f"{config['n_layer']} layers, {config['n_head']} heads, {config['n_embd']} units"
+    cost = at_most(made.certificate.architecture)
+    for line in (
+        f"{found.name}  {call(made.witness.parameters)}",
+        f"GPT-2  {shape}; a language model of {config['vocab_size']} tokens",
+        f"error  of a logit at most {at_most(bound)} in float32, {cost} in exact arithmetic "
+        "(enclosed): the largest is the right one",
+        f"       for every {made.box.words}",
         f"wrote  {output}; next: witness check {output}",
     ):
         typer.echo(line)

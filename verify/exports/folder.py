@@ -22,16 +22,17 @@ from ..claim import Budget, Check, CheckResult, Claim, Differs, check
 from ..inputs.errors import WrongCall
 from ..report.as_json import dumps
 from .card import card
-from .parameters import as_json, from_json, number
-from .prompts import drawn
+from .language.export import READS, TextExport
+from .language.export import as_run as as_read
+from .language.export import read as read_texts
+from .parameters import SCHEMA, as_json, from_json, number
+from .prompts import HELD_OUT, drawn
 from .running import Exported, Model
 from .search import Certificate, certificate
 from .spectrum import NoCertificate, PromptBox
 from .truth import truth
 
-SCHEMA = "witness-export/1"
 FILES = ("config.json", "model.safetensors", "witness.json", "README.md")
-HELD_OUT = 10_000  # prompts that a check runs, and a twentieth with --quick
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def is_export(path: str | Path) -> bool:
     return (Path(path) / "witness.json").is_file()
 
 
-def read(folder: str | Path) -> Export:
+def read(folder: str | Path) -> Export | TextExport:
     """What the folder's witness.json describes, assembled anew; nothing is taken from its weights.
 
     Raises WrongCall.
@@ -124,6 +125,8 @@ def read(folder: str | Path) -> Export:
         said = json.loads(path.read_text(encoding="utf-8"))
         if said["schema"] != SCHEMA:
             raise WrongCall(f"{path}: its schema is {said['schema']!r}, not {SCHEMA!r}")
+        if said.get("reads") == READS:
+            return read_texts(said)
         box = PromptBox(
             int(said["box"]["d"]), int(said["box"]["n"]),
             *(exact(number(said["box"][key])) for key in ("x", "y", "query")),
@@ -164,6 +167,8 @@ def claims_of(folder: str) -> list[Claim]:
     bound = at_most(made.certificate.bounds["float32"])
 
     def checks() -> tuple[Check, ...]:
+        if isinstance(made, TextExport):
+            return as_written(str(path), made), as_read(str(path), made)
         return as_written(str(path), made), as_run(str(path), made)
 
     return [
@@ -180,7 +185,7 @@ def claims_of(folder: str) -> list[Claim]:
 
 
 @check("enclosure", "enclosed")
-def as_written(budget: Budget, folder: str, made: Export) -> CheckResult:
+def as_written(budget: Budget, folder: str, made: Export | TextExport) -> CheckResult:
     """Every file is the one that the witness is written as, to the bit; the bound is found anew."""
     same_files(folder, made.files(), made.checkpoint.tensors)
     form, bound = "float32", made.certificate.bounds["float32"]

@@ -1,9 +1,11 @@
-"""Parameters of a witness as JSON has them: fractions are text."""
+"""What witness.json of an export says: its schema, and parameters, of which fractions are text."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from typing import Any
+
+SCHEMA = "witness-export/1"
 
 
 def as_json(value: Any) -> Any:

@@ -6,6 +6,7 @@ import numpy as np
 
 from .spectrum import PromptBox
 
+HELD_OUT = 10_000  # prompts that a check runs, and a twentieth with --quick
 KINDS = ("anywhere", "corners", "aligned")
 
 

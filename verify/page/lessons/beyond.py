@@ -229,3 +229,53 @@ SPLINES = Lesson(
         ),
     ),
 )
+
+INDUCTION_HEAD = Lesson(
+    construction="induction_head",
+    title="Two heads find what followed a word the last time",
+    lead="One head writes into every word the word before it; the next looks for its own word "
+    "there, and copies the word where it finds it.",
+    paragraphs=(
+        "Words are one-hot, after a beginning that is no word. Both heads are causal softmax heads "
+        "whose scores are whole numbers times the sharpness β, and no two keys that a token sees "
+        "have the same score: so all other keys have at most 1/(exp(β) − 1) of what the highest "
+        "has, in every text.",
+        "The first head scores a key’s number, and 1 more or less as the distance is odd or even: "
+        "the token before scores highest. The second scores a key’s number, the longest length of "
+        "a text more where the word before is the one asked for, and that length at the beginning. "
+        "So of several matches the last one wins, and of none the beginning, which says: nothing.",
+        "Olsson and others (2022) found such pairs of heads in trained transformers. As a GPT-2 "
+        "that reads token ids these weights are a test for tools that look for them.",
+    ),
+    layers={
+        "embedding": "Every token has its word, its number and the parity of that; the first is a "
+        "beginning without a word.",
+        "look back": "The word of the token before goes into every token.",
+        "match and copy": "Where the word before is the token’s own, the word that stands there is "
+        "what followed it; the last such place counts, or the beginning.",
+    },
+    parameters={"d": 3, "length": 16, "sharpness": 20},
+    sizes={"d": (1, 2, 3, 4), "length": (16, 64)},
+    predicts=False,
+    goal="answer",
+    exercises=(
+        Exercise(
+            "What does token 4 score for token 5 in the first layer, in units of β?",
+            "Its number, and 1 more, as the distance is odd.",
+            "4 + 1; token 5 scores 5 − 1 for itself, and token 3 scores 3 − 1.",
+            answer="5",
+        ),
+        Exercise(
+            "How much do all other keys have together at most, of what the right one has?",
+            "Their scores are below its own by β, 2β, 3β and so on, at least.",
+            "A geometric series: 1/(exp(β) − 1).",
+            answer="1/(exp(sharpness) - 1)",
+        ),
+        Exercise(
+            "Of how many texts of ten words, from a vocabulary of three, is that proved at once?",
+            "Each word is one of three.",
+            "3¹⁰.",
+            answer="3**10",
+        ),
+    ),
+)
