@@ -497,8 +497,9 @@ def test_the_readme_says_the_bound_of_its_example():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--n", "4"], "reads token ids: no --n"),
-        (["--x", "2"], "reads token ids: no --n"),
+        (["--n", "4"], "--n is not for induction_head in GPT-2, which reads a text"),
+        (["--x", "2"], "--x is not for induction_head in GPT-2"),
+        (["--disguise", "1"], "--disguise is not for induction_head in GPT-2"),
         (["--set", "d=0"], "d"),
         (["--set", "length=2"], "length"),
         (["--set", "words=3"], "words"),

@@ -430,7 +430,7 @@ def test_another_field_is_noticed(name, folder, tmp_path):
         (["--set", "d=9"], "d is from 1 to 8 bits, not 9"),
         (["--set", "address=8"], "address is from 2 to 7 bits, not 8"),
         (["--set", "words=8"], "no parameter 'words'"),
-        (["--n", "8"], "--n is not for subleq in GPT-2, whose prompt is a program"),
+        (["--n", "8"], "--n is not for subleq in GPT-2, which reads a text"),
         (["--x", "2"], "--x is not for subleq in GPT-2"),
         (["--numbers", "float32"], "--numbers is not for --to gpt2"),
     ],

@@ -99,9 +99,14 @@ def export(
             if numbers is not None:
                 raise WrongCall("--numbers is not for --to gpt2; a GPT-2 is in float32")
             if found.name == LANGUAGE or _reads_words(found):
-                of_boxes = {"--n": examples, "--y": y, "--query": query, "--disguise": disguise}
-                for option, given in (of_boxes | {"--x": None if x == "1" else x}).items():
-                    if given is not None:
+                boxes = {
+                    "--n": examples,
+                    "--x": None if x == "1" else x,
+                    "--y": y,
+                    "--query": query,
+                }
+                for option, said in {**boxes, "--disguise": disguise}.items():
+                    if said is not None:
                         raise WrongCall(f"{option} is not for {name} in GPT-2, which reads a text")
                 write = _subleq if found.name == LANGUAGE else _language_model
                 return write(found, settings or (), output)
