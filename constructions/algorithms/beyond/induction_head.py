@@ -87,13 +87,8 @@ def text(values: Mapping[str, Any], seed: int = 0) -> tuple[np.ndarray, np.ndarr
     targets=0,
     sample=text,
     claim="induction_head",
-    costs=(
-        n.Cost(
-            "the word that followed the last earlier occurrence of a word",
-            {"layers": "2", "width": "3*d + 5", "heads": "1"},
-            "olsson2022: two attention-only layers",
-        ),
-    ),
+    computes="the word that followed the last earlier occurrence of a word",
+    paper="olsson2022: two attention-only layers",
     source=SOURCE,
 )
 def induction_head(d: int, length: int, sharpness: Any) -> Witness:
