@@ -36,8 +36,8 @@ NEWTON = Lesson(
     lens="last layer",
     picture=Picture(
         "inverse",
-        "S stretches a direction by s and M by m; from layer 2 on every bar is twice as long as in "
-        "the layer before, so the correct digits double, until M·S leaves the unit circle alone.",
+        "S stretches a direction by s and M by m. From layer 2 on every bar is twice as long as in "
+        "the layer before: the correct digits double. The last layer leaves M alone and predicts.",
         options={"slot": "t"},
     ),
     exercises=(
