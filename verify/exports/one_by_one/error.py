@@ -1,0 +1,330 @@
+"""The error of an exported `sherman_morrison` (tokens) for every prompt of a box.
+
+Token t holds z_t = P x_t and r_t = y_t - w^T x_t. The i-th example divides g_i = z_i/(1 + s_i),
+s_i = x_i^T z_i, and (y_i - w^T x_i)/(1 + s_i), and every later token takes these off, times
+x_i^T z_t. What the export adds to that is noise: nu_i in z_t and nu'_i in r_t after the i-th
+example, gamma_i in g_i and gamma'_i in the divided residual. Products of errors are noise too.
+
+How far noise reaches is known in closed form, from the state before a step to that after the m-th,
+since one update after the other is what all of them do at once (P_i and w_i after i examples):
+
+- nu_i in z_t moves z_t by P_m P_i^-1 nu_i and r_t by c^T nu_i, c = P_i^-1 (w_m - w_i), the sum of
+  x_k rho_k over i < k <= m, rho being the residuals of w_m;
+- an error e in z_j before the j-th example moves the z_t of another token by P_m P_(j-1)^-1 e times
+  h_j = x_j^T P_m x_t, and r_t by (w_m - w_(j-1))^T P_(j-1)^-1 e times h_j;
+- gamma_j moves z_t by (1 + s_j) P_m P_j^-1 gamma_j times h_j, r_t by (1 + s_j) c^T gamma_j times
+  h_j with i = j, and gamma'_j moves r_t by (1 + s_j) gamma'_j h_j; nu' in r_j does by nu' h_j.
+
+The h_j of all examples together are small: their squares add up to x_t^T P_m X^T X P_m x_t, at most
+|x_t|²/(4 ridge). So no error grows from step to step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from flint import arb
+
+import constructions
+from constructions.exports.gpt2 import FAR
+from constructions.exports.one_by_one import GATE, Constants, room_for, schedule
+from constructions.exports.sigmoids import Sigmoids
+from constructions.weights import Weights
+from proofs.exact import exact
+
+from ...checks.bounds.balls import ball
+from ..formats import FUNCTION, Format
+from ..head_error import Reading, unseen
+from .. import spectrum
+from ..propagation import INFINITE, reading
+from ..spectrum import NoCertificate, PromptBox, refuse_rounded
+from .fits import fit_error, weight_at_most
+
+NAME = "sherman_morrison"
+MARGIN = Fraction(1, 256)  # scores may be beyond those of the witness by this share
+ROOT = arb(1) / 3  # sqrt(s)/(1 + s)^2 is nowhere above 0.3248
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large things are that the witness holds on the box; ridge is `k`.
+
+    x: |x_t| of an example, q: of a query, y: of one target.
+    """
+
+    n: int
+    d: int
+    k: arb
+    x: arb
+    q: arb
+    y: arb
+
+    @property
+    def t(self) -> arb:
+        """Of any token."""
+        return self.x.max(self.q)
+
+    @property
+    def own(self) -> arb:
+        """s_i."""
+        return self.x**2 / self.k
+
+    @property
+    def z(self) -> arb:
+        return self.t / self.k
+
+    @property
+    def divided(self) -> arb:
+        """|z_i|/(1 + s_i), since |P x|² <= x^T P x / ridge."""
+        return 1 / (2 * self.k.sqrt())
+
+    @property
+    def r(self) -> arb:
+        """|r_t| of any token: |w_i| <= |y| / (2 sqrt(ridge))."""
+        return self.y + self.t * self.y * arb(self.n).sqrt() / (2 * self.k.sqrt())
+
+    def turned(self, i: int, m: int) -> arb:
+        """|P_m P_i^-1|: of the way there and back, or 1 and what the examples between take off."""
+        if i == m:
+            return arb(1)
+        back = ((self.k + i * self.x**2) / self.k).sqrt()
+        return back.min(1 + arb(m - i).sqrt() * self.x / (2 * self.k.sqrt()))
+
+    def pulled(self, i: int, m: int) -> arb:
+        """|P_i^-1 (w_m - w_i)|, the sum of x_k rho_k over i < k <= m, |rho| <= |y|.
+
+        Or all of that sum, ridge w_m, without the first i; or from the prior that the first i are.
+        """
+        if i == m:
+            return arb(0)
+        y, later = self.y * arb(m).sqrt(), self.x * arb(m - i).sqrt()
+        first = self.k.sqrt() * y / 2 + self.x * arb(i).sqrt() * y
+        w = self.y * arb(i).sqrt() / (2 * self.k.sqrt())
+        prior = (self.k + i * self.x**2).sqrt() / 2 * arb(m - i).sqrt() * (self.y + self.x * w)
+        return (later * y).min(first).min(prior)
+
+    def pulled_through(self, i: int, j: int, m: int) -> arb:
+        """|P_i^-1 (w_m - w_j)|, i <= j <= m."""
+        return (self.pulled(j, m) * self.turned(i, j)).min(self.pulled(i, m) + self.pulled(i, j))
+
+
+@dataclass
+class Noise:
+    """Of every example so far.
+
+    shared: of what is taken off a token, in proportion, the same for z_t and r_t; divided: the same
+    of g and the divided residual, times 1 + s. z, r, g, residual: nu, nu', gamma, gamma', of each
+    number for itself.
+    """
+
+    shared: list[arb] = field(default_factory=list)
+    divided: list[arb] = field(default_factory=list)
+    z: list[arb] = field(default_factory=list)
+    r: list[arb] = field(default_factory=list)
+    g: list[arb] = field(default_factory=list)
+    residual: list[arb] = field(default_factory=list)
+
+    def reaches(self, sizes: Sizes, token: arb) -> tuple[arb, arb]:
+        """What z_t and r_t are off by after all examples so far, |x_t| <= token."""
+        m, once, y = len(self.z), 1 / (2 * sizes.k.sqrt()), sizes.y
+        z, r = once * _norm(self.shared), y * arb(m).sqrt() * _norm(self.shared)
+        z += sum((sizes.turned(i, m) * self.z[i - 1] for i in range(1, m + 1)), arb(0))
+        r += sum((sizes.pulled(i, m) * self.z[i - 1] for i in range(1, m + 1)), arb(0))
+        r += sum(self.r, arb(0))
+        to_z, to_r = [], []
+        for j in range(1, m + 1):
+            before, shared = range(1, j), _norm(self.shared[: j - 1])
+            to_z.append(
+                once * shared
+                + sum((sizes.turned(i, m) * self.z[i - 1] for i in before), arb(0))
+                + (1 + sizes.own) * sizes.turned(j, m) * self.g[j - 1]
+            )
+            to_r.append(
+                y * (arb(m).sqrt() + 2 * arb(j - 1).sqrt()) * shared
+                + sum((sizes.pulled_through(i, j - 1, m) * self.z[i - 1] + self.r[i - 1]
+                       for i in before), arb(0))
+                + (1 + sizes.own) * (sizes.pulled(j, m) * self.g[j - 1] + self.residual[j - 1])
+            )  # fmt: skip
+        divided, share = spectrum.largest(self.divided), token * once
+        z += share * (once * divided + _norm(to_z))
+        return z, r + share * (y * arb(m).sqrt() * divided + _norm(to_r))
+
+
+@dataclass(frozen=True)
+class Heads:
+    """What the heads of one kind are off by.
+
+    shared: of the function of the score, the same for all numbers of a value; each: of every number
+    for itself, in proportion; absolute: what is left where it is 0.
+    """
+
+    shared: arb
+    each: arb
+    absolute: arb
+
+
+class OneByOne:
+    """One witness on one box. Raises NoExport, or NoCertificate where it is another one."""
+
+    def __init__(self, weights: Weights, box: PromptBox) -> None:
+        self.weights, self.box = weights, box
+        schedule(weights)
+        refuse_rounded(weights)
+        if not _is_sherman_morrison(weights):
+            raise NoCertificate(f"{weights.name}: nothing bounds it as a GPT-2")
+        ridge = weights.parameters["ridge"]
+        if box.n != weights.prompt.positions:
+            raise NoCertificate(f"{weights.name} takes {weights.prompt.positions} examples, "
+                                f"not {box.n}")  # fmt: skip
+        root = arb(box.d).sqrt()
+        self.sizes = Sizes(
+            box.n, box.d, ball(exact(ridge)), ball(box.x) * root, ball(box.query) * root, ball(box.y)
+        )  # fmt: skip
+
+    def largest(self, attention: str) -> Fraction:
+        """No score is above this where the error is bounded."""
+        of = self.sizes.own if attention == "normalised" else self.sizes.x * self.sizes.z
+        return Fraction(float(of.upper())) * (1 + 2 * MARGIN)
+
+    def error(self, constants: Constants, form: Format) -> arb:
+        """|exported - witness| at most, for every prompt of the box; infinite if not bounded."""
+        sizes, noise = self.sizes, Noise()
+        width = room_for(self.weights, constants).width
+        held = sizes.t**2 + sizes.x**2 + (sizes.z + 1) ** 2 * 2 + (sizes.r + 1) ** 2 * 2
+        read = reading(width, constants.unit, held + 2 + sizes.n, form)
+        if not bool(sizes.z + sizes.r + sizes.t + 3 < GATE - 8):
+            return INFINITE  # a gate would let something through
+        divide = self._heads(constants.attention["normalised"], "normalised", form, read)
+        update = self._heads(constants.attention["linear"], "linear", form, read)
+        for _ in range(sizes.n):
+            off = noise.reaches(sizes, sizes.t)
+            if not self._step(noise, off, divide, update, form, read):
+                return INFINITE
+        _, r = noise.reaches(sizes, sizes.q)
+        last = (1 + read.relative) * (1 + form.unit) ** 3 - 1
+        found = (r + last * (sizes.r + r) + read.absolute * (1 + last)).upper()
+        return found if found.is_finite() else INFINITE
+
+    # -- one example ------------------------------------------------------------------------------
+
+    def _step(
+        self, noise: Noise, off: tuple[arb, arb], divide: Heads, update: Heads, form: Format,
+        read: Reading,
+    ) -> bool:  # fmt: skip
+        """The noise of one more example; off: of z_t and r_t before. Whether it is small.
+
+        The gated copies are gx = (1 + e) x + a, gz = (1 + e) (z + off_z) + b, gr alike with c: e is
+        what the layer norm of their token is off by, the same for all of them.
+        """
+        sizes, (off_z, off_r), u = self.sizes, off, form.unit
+        x, z, r, own = sizes.x, sizes.x / sizes.k, sizes.r, sizes.own
+        if not bool(off_z + off_r < arb(1) / 64):
+            return False
+        e = read.relative
+        a, b, c = (
+            self._copied(size, entries, divide, form, read)
+            for size, entries in ((x, sizes.d), (z + off_z, sizes.d), (r + off_r, 1))
+        )
+        # what the score is off by, but for what off_z makes of it
+        score = own * ((1 + e) ** 2 - 1) + (1 + e) * (x * b + a * z) + a * (off_z + b)
+        score += x * off_z * ((1 + e) ** 2 - 1)
+        moved = score + x * off_z
+        if not bool(moved < ball(MARGIN) * own.min(1)):
+            return False
+        # of first order in off_z is what `reaches` follows; this is all else
+        squares = moved / (1 - moved)
+        noise.divided.append((1 + own) * e + (1 + e) * (1 + own) ** 2 * divide.shared + score)
+        g = b + squares * (off_z + b + z * moved) + e * (off_z + z * moved)
+        g += divide.each * (z + off_z + b) + divide.shared * (off_z + b)
+        g += divide.absolute + u * (z + 1)
+        residual = c + squares * (off_r + c + r * moved) + e * (off_r + r * moved)
+        residual += divide.each * (r + off_r + c) + divide.shared * (off_r + c)
+        residual += divide.absolute + u * (r + 1)
+        noise.g.append(g)
+        noise.residual.append(residual)
+        # what g and the divided residual are off by in all
+        more = noise.divided[-1]
+        of_g = off_z * (1 + own.sqrt() * ROOT) + sizes.divided * more + g
+        of_residual = off_r + r * (x * off_z + more) + residual
+        asked = sizes.z + off_z
+        score = x * sizes.z * e + a * asked + e * x * off_z
+        if not bool(score + x * off_z < ball(MARGIN) * x * sizes.z):
+            return False
+        noise.shared.append(update.shared + score)
+        for made, size, wrong, held in (
+            (noise.z, sizes.divided, of_g, sizes.z),
+            (noise.r, r, of_residual, r),
+        ):
+            squared = wrong * (x * off_z + noise.shared[-1])
+            made.append(
+                squared + update.each * (size + wrong) + update.absolute + u * (held + 1)
+            )
+        return True
+
+    def _copied(
+        self, size: arb, entries: int, divide: Heads, form: Format, read: Reading
+    ) -> arb:  # fmt: skip
+        """What a gated copy of a vector up to `size` is off by, what was there before cleared.
+
+        Each number: two units and two of a role added up, GELU, four hidden units added up.
+        """
+        u, root = form.unit, arb(entries).sqrt()
+        relative = (1 + form.unit) ** 10 * (1 + form.gamma(3)) * (1 + 2 * FUNCTION * u)
+        relative = relative * (1 + form.gamma(6)) * (1 + read.relative) - 1 - read.relative
+        common = form.gamma(3) * (1 + GATE) * read.common
+        absolute = (read.absolute + 2 * common) * (1 + relative) + 16 * form.least
+        # what a shut gate leaves is GELU of -GATE + 8 at most, and its rounding
+        shut = 2 * (GATE * (-arb(GATE)).exp() + 2 * FUNCTION * u * 2 * GATE)
+        before = 2 * (shut + (divide.shared + divide.each + u) * (size + 1) + divide.absolute)
+        left = (read.relative + relative + u) * before + absolute
+        return relative * size + root * (absolute + left) + u * (size + 1)
+
+    def _heads(self, made: Sigmoids, attention: str, form: Format, read: Reading) -> Heads:
+        """How far heads are off whose scores are within MARGIN of those of the witness."""
+        sizes, u = self.sizes, form.unit
+        high = self.largest(attention)
+        low = -high * MARGIN if attention == "normalised" else -high
+        query, key = (one * (1 + ball(MARGIN)) for one in (sizes.z, sizes.x))
+        value = ball(high) if attention == "linear" else arb(1)
+        sums = arb(sizes.d).sqrt() * (query + key)
+        # the numbers that are read are the same for all heads, products and sums are not
+        shared = ((1 + read.relative) ** 2 - 1) * query * key
+        shared += read.absolute * (1 + read.relative) * sums + read.absolute**2 * sizes.d
+        apart, lost = form.gamma(sizes.d + 11), form.gamma(3) * read.common * sums
+        lost += form.least * (8 * (sizes.d + 2) + 2 * sums)
+        own, each = arb(0), arb(0)
+        for slope, offset, weight in zip(made.slopes, made.offsets, made.weights):
+            a, b = abs(ball(slope)), abs(ball(offset))
+            score = a * (query * key + shared) + b
+            if not bool(score < FAR / 4):
+                return Heads(INFINITE, INFINITE, INFINITE)  # what is not to be seen would be
+            moved = apart * score + a * lost + b * (read.relative + read.absolute + form.least)
+            top = weight_at_most(slope, offset, low, high)
+            # the largest score is subtracted, exp, a sum of two, a quotient
+            rounded = (4 * u * (score + moved)).exp()
+            rounded *= ((1 + FUNCTION * u) / (1 - FUNCTION * u)) ** 2 * (1 + form.gamma(4))
+            changed = top.min(arb(1) / 4) * moved * moved.exp() + top * (rounded - 1)
+            own += abs(ball(weight)) * (changed + unseen() + form.least)
+            each += abs(ball(weight)) * (top + changed)
+        fit = fit_error(made, attention, low, high)
+        scaling = (1 + read.relative) - 1
+        common = fit + shared + own + (value + fit + shared + own) * scaling
+        root = arb(sizes.d).sqrt()
+        absolute = (value + each) * (read.absolute + 2 * u * read.common) * root
+        each = each * form.gamma(made.heads + 4) + (value + fit + shared + own) * form.gamma(12)
+        return Heads(common, each * (1 + read.relative), absolute + 16 * form.least * root)
+
+
+def _norm(of: Sequence[arb]) -> arb:
+    return sum((one**2 for one in of), arb(0)).sqrt()
+
+
+def _is_sherman_morrison(weights: Weights) -> bool:
+    """Whether what the bound is about is what these weights are."""
+    try:
+        built = constructions.build(NAME, **weights.parameters)
+    except (TypeError, ValueError):
+        return False
+    return built.digest == weights.digest and weights.parameters["storage"] == "tokens"
