@@ -56,24 +56,28 @@ def odd(pairs: int, slope: float, offset: float, largest: float) -> Sigmoids:
     s = largest * np.cos(np.pi * (np.arange(POINTS) + 0.5) / (2 * POINTS))
     both = _sigma(np.outer(s, slopes) + offset) - _sigma(-np.outer(s, slopes) + offset)
     weights = _fitted(both, FUNCTIONS["linear"](s))
-    return _sum(np.concatenate([slopes, -slopes]), offset, np.concatenate([weights, -weights]))
+    both_signs = (np.concatenate([one, -one]) for one in (slopes, weights))
+    return _sum(next(both_signs), np.full(2 * pairs, offset), next(both_signs))
 
 
 def divider(heads: int, slope: float, growth: float, offset: float, largest: float) -> Sigmoids:
-    """Nearly s/(1 + s) on [0, largest].
+    """Nearly s/(1 + s) on [0, largest], the error least in proportion to 1/(1 + s)^2.
 
-    One head has slope 0, the others -slope growth^k: 1/(1 + s) is an integral of exp(-t s).
+    One head has score 0, and weighs 1/2 without any error; the others have slopes
+    -slope growth^k: 1/(1 + s) is an integral of exp(-t s).
     """
     slopes = np.concatenate([[0.0], -slope * growth ** np.arange(heads - 1.0)])
     slopes = slopes.astype(np.float32).astype(np.float64)
+    offsets = np.concatenate([[0.0], np.full(heads - 1, offset)])
     s = largest * (1 + np.cos(np.pi * (np.arange(POINTS) + 0.5) / POINTS)) / 2
-    weights = _fitted(_sigma(np.outer(s, slopes) + offset), FUNCTIONS["normalised"](s))
-    return _sum(slopes, offset, weights)
+    share = (1 + s) ** 2
+    columns = _sigma(np.outer(s, slopes) + offsets) * share[:, None]
+    return _sum(slopes, offsets, _fitted(columns, share * FUNCTIONS["normalised"](s)))
 
 
-def _sum(slopes: np.ndarray, offset: float, weights: np.ndarray) -> Sigmoids:
+def _sum(slopes: np.ndarray, offsets: np.ndarray, weights: np.ndarray) -> Sigmoids:
     """All of it numbers of float32, so that what is bounded is what is written."""
-    of = (slopes, np.full(len(slopes), offset), weights)
+    of = (slopes, offsets, weights)
     made = (tuple(float(one) for one in row.astype(np.float32)) for row in of)
     return Sigmoids(*made)
 

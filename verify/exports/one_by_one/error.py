@@ -40,10 +40,10 @@ from ..head_error import Reading, unseen
 from .. import spectrum
 from ..propagation import INFINITE, reading
 from ..spectrum import NoCertificate, PromptBox, refuse_rounded
-from .fits import fit_error, weight_at_most
+from .fits import fit_error, rounding_error
 
 NAME = "sherman_morrison"
-MARGIN = Fraction(1, 256)  # scores may be beyond those of the witness by this share
+MARGIN = Fraction(1, 512)  # scores may be beyond those of the witness by this share
 ROOT = arb(1) / 3  # sqrt(s)/(1 + s)^2 is nowhere above 0.3248
 
 
@@ -114,12 +114,13 @@ class Sizes:
 class Noise:
     """Of every example so far.
 
-    shared: of what is taken off a token, in proportion, the same for z_t and r_t; divided: the same
-    of g and the divided residual, times 1 + s. z, r, g, residual: nu, nu', gamma, gamma', of each
+    shared: of what is taken off a token, the same for z_t and r_t: times g and the divided residual;
+    of_score: of that, times x_i^T z_t; divided: of g and the divided residual, times 1 + s. z, r, g, residual: nu, nu', gamma, gamma', of each
     number for itself.
     """
 
     shared: list[arb] = field(default_factory=list)
+    of_score: list[arb] = field(default_factory=list)
     divided: list[arb] = field(default_factory=list)
     z: list[arb] = field(default_factory=list)
     r: list[arb] = field(default_factory=list)
@@ -129,13 +130,14 @@ class Noise:
     def reaches(self, sizes: Sizes, token: arb) -> tuple[arb, arb]:
         """What z_t and r_t are off by after all examples so far, |x_t| <= token."""
         m, once, y = len(self.z), 1 / (2 * sizes.k.sqrt()), sizes.y
-        z, r = once * _norm(self.shared), y * arb(m).sqrt() * _norm(self.shared)
+        shared = self.taken(sizes, m, token)
+        z, r = once * shared, y * arb(m).sqrt() * shared
         z += sum((sizes.turned(i, m) * self.z[i - 1] for i in range(1, m + 1)), arb(0))
         r += sum((sizes.pulled(i, m) * self.z[i - 1] for i in range(1, m + 1)), arb(0))
         r += sum(self.r, arb(0))
         to_z, to_r = [], []
         for j in range(1, m + 1):
-            before, shared = range(1, j), _norm(self.shared[: j - 1])
+            before, shared = range(1, j), self.taken(sizes, j - 1, sizes.x)
             to_z.append(
                 once * shared
                 + sum((sizes.turned(i, m) * self.z[i - 1] for i in before), arb(0))
@@ -151,16 +153,27 @@ class Noise:
         z += share * (once * divided + _norm(to_z))
         return z, r + share * (y * arb(m).sqrt() * divided + _norm(to_r))
 
+    def taken(self, sizes: Sizes, m: int, token: arb) -> arb:
+        """The norm of all that the first m examples take off a token in error, |x_t| <= token.
+
+        The squares of x_i^T P_(i-1) x_t, each over 1 + s_i, are what x_t^T P x_t loses.
+        """
+        scores = ((1 + sizes.own) / sizes.k).sqrt() * token
+        scores = scores.min(arb(m).sqrt() * sizes.x * token / sizes.k)
+        return _norm(self.shared[:m]) + spectrum.largest(self.of_score[:m]) * scores
+
 
 @dataclass(frozen=True)
 class Heads:
     """What the heads of one kind are off by.
 
-    shared: of the function of the score, the same for all numbers of a value; each: of every number
-    for itself, in proportion; absolute: what is left where it is 0.
+    shared: of the function of the score, the same for all numbers of a value, as `fits.py` counts
+    it; of_score: of that, times the score; each: of every number for itself, in proportion;
+    absolute: what is left where it is 0.
     """
 
     shared: arb
+    of_score: arb
     each: arb
     absolute: arb
 
@@ -231,11 +244,11 @@ class OneByOne:
         score = own * ((1 + e) ** 2 - 1) + (1 + e) * (x * b + a * z) + a * (off_z + b)
         score += x * off_z * ((1 + e) ** 2 - 1)
         moved = score + x * off_z
-        if not bool(moved < ball(MARGIN) * own.min(1)):
+        if not bool(moved < ball(MARGIN) * own):
             return False
         # of first order in off_z is what `reaches` follows; this is all else
         squares = moved / (1 - moved)
-        noise.divided.append((1 + own) * e + (1 + e) * (1 + own) ** 2 * divide.shared + score)
+        noise.divided.append((1 + own) * e + (1 + e) * divide.shared + score)
         g = b + squares * (off_z + b + z * moved) + e * (off_z + z * moved)
         g += divide.each * (z + off_z + b) + divide.shared * (off_z + b)
         g += divide.absolute + u * (z + 1)
@@ -249,15 +262,16 @@ class OneByOne:
         of_g = off_z * (1 + own.sqrt() * ROOT) + sizes.divided * more + g
         of_residual = off_r + r * (x * off_z + more) + residual
         asked = sizes.z + off_z
-        score = x * sizes.z * e + a * asked + e * x * off_z
-        if not bool(score + x * off_z < ball(MARGIN) * x * sizes.z):
+        score = a * asked + e * x * off_z
+        if not bool(score + x * (e * sizes.z + off_z) < ball(MARGIN) * x * sizes.z):
             return False
         noise.shared.append(update.shared + score)
+        noise.of_score.append(update.of_score + e)
         for made, size, wrong, held in (
             (noise.z, sizes.divided, of_g, sizes.z),
             (noise.r, r, of_residual, r),
         ):
-            squared = wrong * (x * off_z + noise.shared[-1])
+            squared = wrong * (x * off_z + noise.shared[-1] + noise.of_score[-1] * x * sizes.z)
             made.append(
                 squared + update.each * (size + wrong) + update.absolute + u * (held + 1)
             )
@@ -287,34 +301,32 @@ class OneByOne:
         high = self.largest(attention)
         low = -high * MARGIN if attention == "normalised" else -high
         query, key = (one * (1 + ball(MARGIN)) for one in (sizes.z, sizes.x))
-        value = ball(high) if attention == "linear" else arb(1)
+        if attention == "normalised":
+            query = (sizes.x / sizes.k) * (1 + ball(MARGIN))
+        steepest = max(abs(slope) for slope in made.slopes)
+        farthest = max(abs(offset) for offset in made.offsets)
+        if not bool(ball(steepest) * query * key + ball(farthest) < FAR / 4):
+            return Heads(*(INFINITE,) * 4)  # what is not to be seen would be
         sums = arb(sizes.d).sqrt() * (query + key)
-        # the numbers that are read are the same for all heads, products and sums are not
-        shared = ((1 + read.relative) ** 2 - 1) * query * key
-        shared += read.absolute * (1 + read.relative) * sums + read.absolute**2 * sizes.d
-        apart, lost = form.gamma(sizes.d + 11), form.gamma(3) * read.common * sums
-        lost += form.least * (8 * (sizes.d + 2) + 2 * sums)
-        own, each = arb(0), arb(0)
-        for slope, offset, weight in zip(made.slopes, made.offsets, made.weights):
-            a, b = abs(ball(slope)), abs(ball(offset))
-            score = a * (query * key + shared) + b
-            if not bool(score < FAR / 4):
-                return Heads(INFINITE, INFINITE, INFINITE)  # what is not to be seen would be
-            moved = apart * score + a * lost + b * (read.relative + read.absolute + form.least)
-            top = weight_at_most(slope, offset, low, high)
-            # the largest score is subtracted, exp, a sum of two, a quotient
-            rounded = (4 * u * (score + moved)).exp()
-            rounded *= ((1 + FUNCTION * u) / (1 - FUNCTION * u)) ** 2 * (1 + form.gamma(4))
-            changed = top.min(arb(1) / 4) * moved * moved.exp() + top * (rounded - 1)
-            own += abs(ball(weight)) * (changed + unseen() + form.least)
-            each += abs(ball(weight)) * (top + changed)
+        # numbers that are read are the same for all heads, products and sums are not
+        scaled = (1 + read.relative) ** 2 - 1
+        lost = form.gamma(3) * read.common * sums + form.least * (8 * (sizes.d + 2) + 2 * sums)
+        products = query * key * (1 + scaled)
+        offset = read.relative + read.absolute + form.least
+        own, weighed = rounding_error(
+            made, attention, low, high, form, sizes.d, products, 2 * ball(MARGIN * high), offset, lost
+        )
+        shared = read.absolute * (1 + read.relative) * sums + read.absolute**2 * sizes.d
         fit = fit_error(made, attention, low, high)
-        scaling = (1 + read.relative) - 1
-        common = fit + shared + own + (value + fit + shared + own) * scaling
-        root = arb(sizes.d).sqrt()
-        absolute = (value + each) * (read.absolute + 2 * u * read.common) * root
-        each = each * form.gamma(made.heads + 4) + (value + fit + shared + own) * form.gamma(12)
-        return Heads(common, each * (1 + read.relative), absolute + 16 * form.least * root)
+        value, of_score = ball(high), scaled + read.relative * (1 + scaled)
+        if attention == "normalised":
+            value, of_score = arb(1), arb(0)
+            shared += ball(high) * (scaled + (1 + ball(high)) * read.relative)
+        shared = (shared + fit + own) * (1 + read.relative) ** 2
+        root, most = arb(sizes.d).sqrt(), value + shared + ball(high) * of_score
+        absolute = most * (read.absolute + 2 * u * read.common) * root + 16 * form.least * root
+        each = (weighed * form.gamma(made.heads + 3) + most * form.gamma(12)) * (1 + read.relative)
+        return Heads(shared, of_score, each, absolute)
 
 
 def _norm(of: Sequence[arb]) -> arb:

@@ -1,0 +1,73 @@
+"""The sigmoids of an export, searched for the least error that can be certified."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from math import inf
+from typing import TypeVar
+
+from constructions.exports.one_by_one import Constants
+from constructions.exports.sigmoids import divider, odd
+
+from ...checks.bounds.balls import top
+from ..formats import FLOAT32, Format
+from .error import OneByOne
+
+PAIRS = (1, 2, 3, 4)
+SPREADS = tuple(2 ** (-i / 2) for i in range(-4, 8))
+OFFSETS = (0.0, -0.5, -1.0, -2.0)
+HEADS = (5, 6, 7, 8, 9)
+SLOPES = tuple(2 ** (-i / 2) for i in range(-1, 9))
+GROWTHS = (1.8, 2.0, 2.2, 2.4, 2.6, 2.8)
+UNITS = tuple(2**power for power in range(10, 21, 2))
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """pairs, spread (the largest score of the first pair) and offset of linear heads; heads, slope
+    in proportion to the ridge, growth and offset of a division; unit."""
+
+    pairs: int = 3
+    spread: float = 0.5
+    offset: float = 0.0
+    heads: int = 7
+    slope: float = 0.3
+    growth: float = 2.3
+    below: float = -3.0
+    unit: int = 2**16
+
+
+def constants(propagation: OneByOne, choice: Choice) -> Constants:
+    """What a choice stands for on this box."""
+    highest, largest = (float(propagation.largest(kind)) for kind in ("linear", "normalised"))
+    return Constants(choice.unit, {
+        "linear": odd(choice.pairs, choice.spread / highest, choice.offset, highest),
+        "normalised": divider(choice.heads, choice.slope, choice.growth, choice.below, largest),
+    })  # fmt: skip
+
+
+def search(propagation: OneByOne, form: Format = FLOAT32) -> Constants:
+    """The constants of the least certified error in this format, one part after the other."""
+
+    def error(choice: Choice) -> float:
+        found = top(propagation.error(constants(propagation, choice), form))
+        return found if found == found else inf
+
+    best = Choice()
+    best = _least(error, (replace(best, heads=heads, slope=slope, growth=growth)
+                          for heads in HEADS for slope in SLOPES for growth in GROWTHS))  # fmt: skip
+    best = _least(error, (replace(best, pairs=pairs, spread=spread, offset=offset)
+                          for pairs in PAIRS for spread in SPREADS for offset in OFFSETS))  # fmt: skip
+    best = _least(error, (replace(best, below=below) for below in (-1.0, -2.0, -3.0, -4.0)))
+    best = _least(error, (replace(best, slope=best.slope * 2 ** (i / 8), growth=best.growth * near)
+                          for i in range(-2, 3) for near in (0.95, 1.0, 1.05)))  # fmt: skip
+    near = (best.spread * 2 ** (i / 8) for i in range(-3, 4))
+    best = _least(error, (replace(best, spread=spread) for spread in near))
+    best = _least(error, (replace(best, unit=unit) for unit in UNITS))
+    return constants(propagation, best)
+
+
+def _least(error: Callable[[T], float], among: Iterable[T]) -> T:
+    return min(among, key=error)
