@@ -37,7 +37,7 @@ from .gpt2 import _norm as norm_of
 from .gpt2 import _scores as scores_of
 from .sigmoids import Sigmoids
 
-GATE = 32  # a power of two; what a gate lets through is below 24
+GATE = 32  # a power of two; what a gate lets through is below half of it
 LINEAR = -1  # in place of an example: for every token
 
 

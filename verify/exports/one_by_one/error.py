@@ -44,6 +44,7 @@ from .fits import fit_error, rounding_error
 
 NAME = "sherman_morrison"
 MARGIN = Fraction(1, 512)  # scores may be beyond those of the witness by this share
+SMALL = arb(1) / 32  # what is off is less than that, or nothing is said
 ROOT = arb(1) / 3  # sqrt(s)/(1 + s)^2 is nowhere above 0.3248
 
 
@@ -207,7 +208,7 @@ class OneByOne:
         width = room_for(self.weights, constants).width
         held = sizes.t**2 + sizes.x**2 + (sizes.z + 1) ** 2 * 2 + (sizes.r + 1) ** 2 * 2
         read = reading(width, constants.unit, held + 2 + sizes.n, form)
-        if not bool(sizes.z + sizes.r + sizes.t + 3 < GATE - 8):
+        if not bool(2 * sizes.z.max(sizes.r).max(sizes.t) + 2 < GATE):
             return INFINITE  # a gate would let something through
         divide = self._heads(constants.attention["normalised"], "normalised", form, read)
         update = self._heads(constants.attention["linear"], "linear", form, read)
@@ -233,7 +234,7 @@ class OneByOne:
         """
         sizes, (off_z, off_r), u = self.sizes, off, form.unit
         x, z, r, own = sizes.x, sizes.x / sizes.k, sizes.r, sizes.own
-        if not bool(off_z + off_r < arb(1) / 64):
+        if not bool(off_z + off_r < SMALL):
             return False
         e = read.relative
         a, b, c = (
@@ -241,59 +242,67 @@ class OneByOne:
             for size, entries in ((x, sizes.d), (z + off_z, sizes.d), (r + off_r, 1))
         )
         # what the score is off by, but for what off_z makes of it
-        score = own * ((1 + e) ** 2 - 1) + (1 + e) * (x * b + a * z) + a * (off_z + b)
-        score += x * off_z * ((1 + e) ** 2 - 1)
+        twice = (1 + e) ** 2 - 1
+        score = (own + x * off_z) * twice + (1 + e) * (x * b + a * (z + off_z)) + a * b
         moved = score + x * off_z
-        if not bool(moved < ball(MARGIN) * own):
+        if not bool(2 * moved < ball(MARGIN) * own) or not bool(a + b + c < SMALL):
             return False
-        # of first order in off_z is what `reaches` follows; this is all else
+        noise.divided.append((1 + own) * e + divide.shared + score)
         squares = moved / (1 - moved)
-        noise.divided.append((1 + own) * e + (1 + e) * divide.shared + score)
-        g = b + squares * (off_z + b + z * moved) + e * (off_z + z * moved)
-        g += divide.each * (z + off_z + b) + divide.shared * (off_z + b)
-        g += divide.absolute + u * (z + 1)
-        residual = c + squares * (off_r + c + r * moved) + e * (off_r + r * moved)
-        residual += divide.each * (r + off_r + c) + divide.shared * (off_r + c)
-        residual += divide.absolute + u * (r + 1)
-        noise.g.append(g)
-        noise.residual.append(residual)
-        # what g and the divided residual are off by in all
-        more = noise.divided[-1]
-        of_g = off_z * (1 + own.sqrt() * ROOT) + sizes.divided * more + g
-        of_residual = off_r + r * (x * off_z + more) + residual
-        asked = sizes.z + off_z
-        score = a * asked + e * x * off_z
-        if not bool(score + x * (e * sizes.z + off_z) < ball(MARGIN) * x * sizes.z):
-            return False
-        noise.shared.append(update.shared + score)
-        noise.of_score.append(update.of_score + e)
-        for made, size, wrong, held in (
-            (noise.z, sizes.divided, of_g, sizes.z),
-            (noise.r, r, of_residual, r),
-        ):
-            squared = wrong * (x * off_z + noise.shared[-1] + noise.of_score[-1] * x * sizes.z)
+        for size, wrong, copied, made in ((z, off_z, b, noise.g), (r, off_r, c, noise.residual)):
+            # of first order in `wrong` and in off_z is what `reaches` follows; this is all else
+            more, whole = wrong + e * (size + wrong) + copied, (1 + e) * (size + wrong) + copied
             made.append(
-                squared + update.each * (size + wrong) + update.absolute + u * (held + 1)
-            )
+                copied + e * wrong + squares * (more + moved * whole) + 2 * divide.shared * more
+                + divide.each * whole + divide.absolute + u * (size + SMALL)
+            )  # fmt: skip
+        # what g and the divided residual are off by in all
+        of_g = off_z * (1 + own.sqrt() * ROOT) + sizes.divided * noise.divided[-1] + noise.g[-1]
+        of_residual = off_r + r * (x * off_z + noise.divided[-1]) + noise.residual[-1]
+        of_score, asked = update.of_score + e, sizes.z + off_z
+        score = a * asked + of_score * x * off_z
+        off_score = score + x * (e * sizes.z + off_z)
+        if not bool(2 * off_score < ball(MARGIN) * x * sizes.z):
+            return False
+        if not bool(of_g + of_residual < SMALL):
+            return False
+        noise.of_score.append(of_score)
+        noise.shared.append(update.shared + score)
+        off_score += noise.shared[-1] + of_score * x * sizes.z
+        for size, wrong, held, made in (
+            (sizes.divided, of_g, sizes.z, noise.z),
+            (r, of_residual, r, noise.r),
+        ):
+            made.append(
+                wrong * off_score + update.each * (size + wrong) + update.absolute
+                + u * (held + SMALL)
+            )  # fmt: skip
         return True
 
     def _copied(
         self, size: arb, entries: int, divide: Heads, form: Format, read: Reading
     ) -> arb:  # fmt: skip
-        """What a gated copy of a vector up to `size` is off by, what was there before cleared.
+        """What a gated copy of a vector up to `size` is off by, but for the factor of the norm.
 
-        Each number: two units and two of a role added up, GELU, four hidden units added up.
+        Each number: two units and two of a role added up, GELU, four hidden units added up. What
+        was there before is cleared: what a shut gate left, and what heads made of it.
         """
         u, root = form.unit, arb(entries).sqrt()
-        relative = (1 + form.unit) ** 10 * (1 + form.gamma(3)) * (1 + 2 * FUNCTION * u)
+        relative = (1 + u) ** 10 * (1 + form.gamma(3)) * (1 + 2 * FUNCTION * u)
         relative = relative * (1 + form.gamma(6)) * (1 + read.relative) - 1 - read.relative
         common = form.gamma(3) * (1 + GATE) * read.common
         absolute = (read.absolute + 2 * common) * (1 + relative) + 16 * form.least
-        # what a shut gate leaves is GELU of -GATE + 8 at most, and its rounding
+        # GELU of -GATE/2 at most, and its rounding
         shut = 2 * (GATE * (-arb(GATE)).exp() + 2 * FUNCTION * u * 2 * GATE)
-        before = 2 * (shut + (divide.shared + divide.each + u) * (size + 1) + divide.absolute)
-        left = (read.relative + relative + u) * before + absolute
-        return relative * size + root * (absolute + left) + u * (size + 1)
+        asks = 2 * arb(self.sizes.d).sqrt() * self.sizes.x  # to what score one number is worth
+        value = size + SMALL
+        cleared = read.relative + relative + u
+        left = cleared * (shut * (1 + asks * value) + (2 * divide.shared + divide.each) * value)
+        left = 2 * (left + absolute + cleared * divide.absolute)
+        small = bool(2 * cleared * (1 + asks * value) < 1)
+        if not (small and bool(asks * (shut + left) < ball(MARGIN) * self.sizes.own.min(1))):
+            return INFINITE
+        return relative * size + root * (absolute + left) + u * (size + SMALL)
 
     def _heads(self, made: Sigmoids, attention: str, form: Format, read: Reading) -> Heads:
         """How far heads are off whose scores are within MARGIN of those of the witness."""
@@ -307,25 +316,33 @@ class OneByOne:
         farthest = max(abs(offset) for offset in made.offsets)
         if not bool(ball(steepest) * query * key + ball(farthest) < FAR / 4):
             return Heads(*(INFINITE,) * 4)  # what is not to be seen would be
-        sums = arb(sizes.d).sqrt() * (query + key)
+        root = arb(sizes.d).sqrt()
+        sums = root * (query + key)
         # numbers that are read are the same for all heads, products and sums are not
-        scaled = (1 + read.relative) ** 2 - 1
+        apart = (1 + u) ** 20 - 1  # of two numbers, that the norm's factor is not
+        scaled, twice = (1 + read.relative) ** 2 / (1 + u) ** 20 - 1, (1 + read.relative) ** 2 - 1
+        absolute = read.absolute * (1 + read.relative) * sums + read.absolute**2 * sizes.d
+        margin = ball(MARGIN * high)
+        if not (bool(2 * (twice * query * key + absolute) < margin) and bool(8 * margin < 1)):
+            return Heads(*(INFINITE,) * 4)
         lost = form.gamma(3) * read.common * sums + form.least * (8 * (sizes.d + 2) + 2 * sums)
-        products = query * key * (1 + scaled)
-        offset = read.relative + read.absolute + form.least
         own, weighed = rounding_error(
-            made, attention, low, high, form, sizes.d, products, 2 * ball(MARGIN * high), offset, lost
-        )
-        shared = read.absolute * (1 + read.relative) * sums + read.absolute**2 * sizes.d
-        fit = fit_error(made, attention, low, high)
-        value, of_score = ball(high), scaled + read.relative * (1 + scaled)
+            made, attention, low, high, form, sizes.d, query * key * (1 + twice), 2 * margin,
+            read.relative + read.absolute + form.least, lost,
+        )  # fmt: skip
+        shared = absolute + fit_error(made, attention, low, high) + own
         if attention == "normalised":
-            value, of_score = arb(1), arb(0)
-            shared += ball(high) * (scaled + (1 + ball(high)) * read.relative)
-        shared = (shared + fit + own) * (1 + read.relative) ** 2
-        root, most = arb(sizes.d).sqrt(), value + shared + ball(high) * of_score
-        absolute = most * (read.absolute + 2 * u * read.common) * root + 16 * form.least * root
+            of_score, most = arb(0), arb(1)
+            shared += ball(high) * (twice + (1 + ball(high)) * read.relative)
+        else:
+            of_score, most = scaled + read.relative * (1 + twice), ball(high)
+            shared += apart * query * key
+        # what the score is off by moves what an error counts
+        shared = shared * (1 + read.relative) ** 2 * (1 + 4 * margin)
+        most += shared + ball(high) * of_score
         each = (weighed * form.gamma(made.heads + 3) + most * form.gamma(12)) * (1 + read.relative)
+        absolute = most * (read.absolute + 2 * u * read.common) * root
+        absolute += 16 * form.least * root + weighed * unseen() * GATE * root
         return Heads(shared, of_score, each, absolute)
 
 

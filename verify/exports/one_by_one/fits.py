@@ -92,9 +92,11 @@ def rounding_error(
             moved = form.gamma(features + 11) * score + abs(a) * lost
             moved += 4 * u * (score + moved) - (1 - FUNCTION * u).log()
             changed = (share * moved).min(moved / 4) if attention == "linear" else share * moved
-            own += abs(c) * (changed * (2 * moved).exp() + share * form.gamma(3) + unseen() + form.least)
-            shift += c * share * (1 - share) * b
+            changed = changed * (2 * moved).exp() * (1 + form.gamma(3)) + share * form.gamma(3)
+            own += abs(c) * (changed + unseen() + form.least)
+            near = 1 / (1 + (-a * s - b * arb(1, read)).exp())
+            shift += c * near * (1 - near) * b
         counts = arb(1) if attention == "linear" else (1 + s) ** 2
-        largest = largest.max((counts * (own + abs(shift) * read * (1 + 4 * read))).upper())
+        largest = largest.max((counts * (own + abs(shift) * read)).upper())
         most = most.max(weighed.upper())
     return largest, most + largest
