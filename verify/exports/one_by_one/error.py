@@ -21,9 +21,10 @@ The h_j of all examples together are small: their squares add up to x_t^T P_m X^
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 from flint import arb
 
@@ -61,6 +62,7 @@ class Sizes:
     x: arb
     q: arb
     y: arb
+    known: dict[tuple[str, int, int], arb] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def t(self) -> arb:
@@ -88,6 +90,15 @@ class Sizes:
 
     def turned(self, i: int, m: int) -> arb:
         """|P_m P_i^-1|: of the way there and back, or 1 and what the examples between take off."""
+        return self._once("turned", self._turned, i, m)
+
+    def _once(self, what: str, find: Callable[[int, int], arb], i: int, m: int) -> arb:
+        """A search for constants asks the same again and again."""
+        if (what, i, m) not in self.known:
+            self.known[what, i, m] = find(i, m)
+        return self.known[what, i, m]
+
+    def _turned(self, i: int, m: int) -> arb:
         if i == m:
             return arb(1)
         back = ((self.k + i * self.x**2) / self.k).sqrt()
@@ -98,6 +109,9 @@ class Sizes:
 
         Or all of that sum, ridge w_m, without the first i; or from the prior that the first i are.
         """
+        return self._once("pulled", self._pulled, i, m)
+
+    def _pulled(self, i: int, m: int) -> arb:
         if i == m:
             return arb(0)
         y, later = self.y * arb(m).sqrt(), self.x * arb(m - i).sqrt()
@@ -192,6 +206,7 @@ class OneByOne:
         if box.n != weights.prompt.positions:
             raise NoCertificate(f"{weights.name} takes {weights.prompt.positions} examples, "
                                 f"not {box.n}")  # fmt: skip
+        self.widths: dict[Any, int] = {}
         root = arb(box.d).sqrt()
         self.sizes = Sizes(
             box.n, box.d, ball(exact(ridge)), ball(box.x) * root, ball(box.query) * root, ball(box.y)
@@ -204,13 +219,10 @@ class OneByOne:
 
     def error(self, constants: Constants, form: Format) -> arb:
         """|exported - witness| at most, for every prompt of the box; infinite if not bounded."""
-        sizes, noise = self.sizes, Noise()
-        width = room_for(self.weights, constants).width
-        held = sizes.t**2 + sizes.x**2 + (sizes.z + 1) ** 2 * 2 + (sizes.r + 1) ** 2 * 2
-        read = reading(width, constants.unit, held + 2 + sizes.n, form)
+        sizes, noise, read = self.sizes, Noise(), self._read(constants, form)
         if not bool(2 * sizes.z.max(sizes.r).max(sizes.t) + 2 < GATE):
             return INFINITE  # a gate would let something through
-        divide = self._heads(constants.attention["normalised"], "normalised", form, read)
+        divide = self.divides(constants, form)
         update = self._heads(constants.attention["linear"], "linear", form, read)
         for _ in range(sizes.n):
             off = noise.reaches(sizes, sizes.t)
@@ -220,6 +232,19 @@ class OneByOne:
         last = (1 + read.relative) * (1 + form.unit) ** 3 - 1
         found = (r + last * (sizes.r + r) + read.absolute * (1 + last)).upper()
         return found if found.is_finite() else INFINITE
+
+    def divides(self, constants: Constants, form: Format) -> Heads:
+        """What the heads that divide are off by."""
+        read = self._read(constants, form)
+        return self._heads(constants.attention["normalised"], "normalised", form, read)
+
+    def _read(self, constants: Constants, form: Format) -> Reading:
+        """What any number of a token is read with."""
+        sizes, heads = self.sizes, tuple(sorted((k, v.heads) for k, v in constants.attention.items()))
+        if heads not in self.widths:
+            self.widths[heads] = room_for(self.weights, constants).width
+        held = sizes.t**2 + sizes.x**2 + (sizes.z + 1) ** 2 * 2 + (sizes.r + 1) ** 2 * 2
+        return reading(self.widths[heads], constants.unit, held + 2 + sizes.n, form)
 
     # -- one example ------------------------------------------------------------------------------
 

@@ -14,13 +14,14 @@ from ...checks.bounds.balls import top
 from ..formats import FLOAT32, Format
 from .error import OneByOne
 
-PAIRS = (1, 2, 3, 4)
-SPREADS = tuple(2 ** (-i / 2) for i in range(-4, 8))
-OFFSETS = (0.0, -0.5, -1.0, -2.0)
-HEADS = (5, 6, 7, 8, 9)
-SLOPES = tuple(2 ** (-i / 2) for i in range(-1, 9))
-GROWTHS = (1.8, 2.0, 2.2, 2.4, 2.6, 2.8)
-UNITS = tuple(2**power for power in range(10, 21, 2))
+PAIRS = (2, 3, 4)
+SPREADS = tuple(2 ** (-i / 2) for i in range(-1, 5))
+OFFSETS = (0.0, -1.0, -2.0)
+HEADS = (5, 6, 7, 8)
+SLOPES = tuple(2 ** (-i / 2) for i in range(1, 7))
+GROWTHS = (1.8, 2.0, 2.2, 2.5)
+BELOW = (-2.0, -3.0, -4.0)
+UNITS = (2**14, 2**16, 2**18)
 T = TypeVar("T")
 
 
@@ -55,16 +56,17 @@ def search(propagation: OneByOne, form: Format = FLOAT32) -> Constants:
         found = top(propagation.error(constants(propagation, choice), form))
         return found if found == found else inf
 
-    best = Choice()
-    best = _least(error, (replace(best, heads=heads, slope=slope, growth=growth)
-                          for heads in HEADS for slope in SLOPES for growth in GROWTHS))  # fmt: skip
+    def divided(choice: Choice) -> float:
+        found = propagation.divides(constants(propagation, choice), form).shared
+        return top(found) if found.is_finite() else inf
+
+    best = _least(divided, (Choice(heads=heads, slope=slope, growth=growth)
+                            for heads in HEADS for slope in SLOPES for growth in GROWTHS))  # fmt: skip
+    best = _least(divided, (replace(best, below=below, slope=best.slope * 2 ** (i / 8))
+                            for below in BELOW for i in range(-2, 3)))  # fmt: skip
     best = _least(error, (replace(best, pairs=pairs, spread=spread, offset=offset)
                           for pairs in PAIRS for spread in SPREADS for offset in OFFSETS))  # fmt: skip
-    best = _least(error, (replace(best, below=below) for below in (-1.0, -2.0, -3.0, -4.0)))
-    best = _least(error, (replace(best, slope=best.slope * 2 ** (i / 8), growth=best.growth * near)
-                          for i in range(-2, 3) for near in (0.95, 1.0, 1.05)))  # fmt: skip
-    near = (best.spread * 2 ** (i / 8) for i in range(-3, 4))
-    best = _least(error, (replace(best, spread=spread) for spread in near))
+    best = _least(error, (replace(best, spread=best.spread * 2 ** (i / 8)) for i in range(-3, 4)))
     best = _least(error, (replace(best, unit=unit) for unit in UNITS))
     return constants(propagation, best)
 
