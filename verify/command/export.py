@@ -84,7 +84,7 @@ def export(
                 raise WrongCall("--numbers is not for --to gpt2; a GPT-2 is in float32")
             sizes = [entries, positive("y", y or "1"), positive("query", query or x)]
             into = _new(output)
-            parameters = _parameters(found, settings or (), n, entries)
+            parameters = _parameters(found, settings or (), n, entries, storage="tokens")
             _gpt2(name, found.build(parameters), n, sizes, into, output)
     except (NoExport, NoCertificate) as error:
         raise WrongCall(str(error)) from None
@@ -96,6 +96,7 @@ def _gpt2(name: str, witness: Any, n: int, sizes: list[Any], into: Path, output:
     from ..exports.spectrum import PromptBox
     from ..inputs.errors import WrongCall
     from ..inputs.settings import call
+    from ..report.tables import plural
 
     made = folder.export(name, witness, PromptBox(witness.d, n, *sizes))
     config, copies = made.checkpoint.config, made.checkpoint.copies.count
@@ -106,11 +107,12 @@ def _gpt2(name: str, witness: Any, n: int, sizes: list[Any], into: Path, output:
     if bound == float("inf"):
         raise WrongCall(f"{name}: no bound is finite for {made.box.words} and these parameters")
     _write_folder(into, made.files())
+    often = "once" if copies == 1 else plural(copies, "time")
     shape = f"{witness.layers} layers, {config['n_head']} heads, {config['n_embd']} units"
     cost = at_most(made.certificate.architecture)
     for line in (
         f"{name}  {call(witness.parameters)}",
-        f"GPT-2  {shape}; the examples {copies} times",
+        f"GPT-2  {shape}; the examples {often}",
         f"error  at most {at_most(bound)} in float32, {cost} in exact arithmetic (enclosed)",
         f"       for {made.box.words}",
         f"wrote  {output}; next: witness check {output}",
@@ -177,7 +179,9 @@ def _new(output: str) -> Path:
     return path
 
 
-def _parameters(found: Any, settings: Any, n: int, x: Any) -> dict[str, Any]:
+def _parameters(
+    found: Any, settings: Any, n: int, x: Any, **preferred: Any
+) -> dict[str, Any]:
     """Those that are set; others as suit the prompt whose examples are all as large as can be."""
     import numpy as np
 
@@ -185,7 +189,8 @@ def _parameters(found: Any, settings: Any, n: int, x: Any) -> dict[str, Any]:
     from ..inputs.settings import parse
 
     given = parse(found.name, found.signature, settings)
-    for key, value in (("d", 3), ("steps", STEPS), ("iterations", STEPS)):
+    usual = {"d": 3, "steps": STEPS, "iterations": STEPS, **preferred}
+    for key, value in usual.items():
         if key in found.signature.parameters:
             given.setdefault(key, value)
     largest = np.full((n, int(given.get("d", 1))), float(x))

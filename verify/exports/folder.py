@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 import constructions
-from constructions.exports.gpt2 import Checkpoint, Constants, NoExport, checkpoint
+from constructions.exports.gpt2 import Checkpoint, NoExport
+from constructions.exports.write import Constants, checkpoint, constants_from
 from constructions.witness import Witness
 from proofs.exact import exact
 
@@ -25,7 +26,7 @@ from .parameters import as_json, from_json, number
 from .prompts import drawn
 from .running import Exported, Model
 from .search import Certificate, certificate
-from .spectrum import NoCertificate, PromptBox
+from .spectrum import Exactly, NoCertificate, PromptBox
 from .truth import truth
 
 SCHEMA = "witness-export/1"
@@ -92,6 +93,8 @@ def export(
     """
     from .search import bounded, search
 
+    if witness.examples is not None:
+        box = Exactly(box.d, box.n, box.x, box.y, box.query)
     propagation = bounded(witness, box)
     chosen = constants or search(propagation)
     proved = certificate(propagation, chosen)
@@ -120,10 +123,7 @@ def read(folder: str | Path) -> Export:
             int(said["box"]["d"]), int(said["box"]["n"]),
             *(exact(number(said["box"][key])) for key in ("x", "y", "query")),
         )  # fmt: skip
-        constants = Constants(
-            said["constants"]["pairs"], said["constants"]["sink"], said["constants"]["unit"],
-            tuple(tuple(row) for row in said["constants"]["scales"]),
-        )  # fmt: skip
+        constants = constants_from(said["constants"])
         parameters = {k: from_json(v) for k, v in said["parameters"].items()}
         witness = constructions.build(said["name"], **parameters)
     except WrongCall:

@@ -8,11 +8,14 @@ from math import inf
 
 import numpy as np
 
-from constructions.exports.gpt2 import Constants, checkpoint
+from constructions.exports.one_by_one import is_one_by_one
+from constructions.exports.write import Constants, checkpoint
 from constructions.weights import Weights
 
 from ..checks.bounds.balls import top
 from .formats import BFLOAT16, FLOAT16, FLOAT32, REALS, Format
+from .one_by_one import search as sigmoids
+from .one_by_one.error import OneByOne
 from .propagation import Propagation
 from .spectrum import PromptBox
 from .weighted_means import WeightedMeans
@@ -50,7 +53,7 @@ class Certificate:
         return self.bounds[form] - self.architecture
 
 
-Bounded = Propagation | WeightedMeans
+Bounded = Propagation | WeightedMeans | OneByOne
 
 
 def bounded(weights: Weights, box: PromptBox) -> Bounded:
@@ -58,6 +61,8 @@ def bounded(weights: Weights, box: PromptBox) -> Bounded:
 
     Raises NoExport or NoCertificate.
     """
+    if is_one_by_one(weights):
+        return OneByOne(weights, box)
     kinds = {head.attention for layer in weights.layer_list for head in layer.heads}
     return (WeightedMeans if "softmax" in kinds else Propagation)(weights, box)
 
@@ -65,6 +70,8 @@ def bounded(weights: Weights, box: PromptBox) -> Bounded:
 def search(propagation: Bounded, form: Format = FLOAT32) -> Constants:
     """The constants of the least certified error in this format: first the best order and spread,
     then one constant after the other."""
+    if isinstance(propagation, OneByOne):
+        return sigmoids.search(propagation, form)
 
     def error(choice: Choice) -> float:
         found = top(propagation.error(_constants(propagation, choice), form))

@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 
 from constructions.exports.differences import coefficients
-from constructions.exports.gpt2 import Checkpoint, Constants
+from constructions.exports import gpt2, one_by_one
+from constructions.exports.gpt2 import Checkpoint
 from constructions.exports.needed import needed
+from constructions.exports.write import Constants
 from constructions.witness import Witness
 from proofs.layer import Layer
 
@@ -30,9 +32,13 @@ def truth(
     witness: Witness, constants: Constants, made: Checkpoint, box: PromptBox
 ) -> dict[str, Any]:
     """The file's content, but for the prompts' embedding and the certificate."""
+    if isinstance(constants, one_by_one.Constants):
+        from .one_by_one.truth import truth
+
+        return truth(witness, constants, made, box)
     return {
         "slots": {
-            slot.name: _directions(witness, made, slot.name) for slot in witness.layout.slots
+            slot.name: directions(witness, made, slot.name) for slot in witness.layout.slots
         },
         "definitions": [list(one) for one in witness.definitions],
         "layers": [
@@ -49,7 +55,7 @@ def truth(
             for number, layer in enumerate(witness.layer_list)
         ],
         "read_later": _read_later(witness, made),
-        "example": _example(witness, box),
+        "example": example(witness, box),
     }
 
 
@@ -73,7 +79,8 @@ def _right(witness: Witness, number: int, made: Checkpoint) -> str:
     return f"{f'copy {first}' if first == last else f'copies {first} to {last}'} and queries"
 
 
-def _directions(witness: Witness, made: Checkpoint, name: str) -> list[list[float]]:
+def directions(witness: Witness, made: Checkpoint, name: str) -> list[list[float]]:
+    """Of a slot, one a row: half the difference of a pair of units."""
     width = made.config["n_embd"]
     rows = []
     for unit in witness.layout.rows(name):
@@ -83,7 +90,7 @@ def _directions(witness: Witness, made: Checkpoint, name: str) -> list[list[floa
     return rows
 
 
-def _heads(layer: Layer, constants: Constants, number: int) -> list[dict[str, Any]]:
+def _heads(layer: Layer, constants: gpt2.Constants, number: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for head, scale in zip(layer.heads, constants.scales[number]):
         name = head.name or layer.name
@@ -99,7 +106,7 @@ def _heads(layer: Layer, constants: Constants, number: int) -> list[dict[str, An
     return found
 
 
-def _example(witness: Witness, box: PromptBox) -> dict[str, Any]:
+def example(witness: Witness, box: PromptBox) -> dict[str, Any]:
     """A prompt of the box; what the witness's slots hold: examples first, then the query."""
     X, y, queries = (one[0] for one in drawn(box, 1, 0))
     trace = witness.trace(X, y, queries)

@@ -34,6 +34,10 @@ EXPORTS: Mapping[str, tuple[Mapping[str, Any], Fraction]] = {
         {"steps": 3, "step_size": Fraction(1, 8), "kernel": "exponential"},
         Fraction(8, 10**6),
     ),
+    "sherman_morrison": (
+        {"examples": N, "ridge": 4, "storage": "tokens"},
+        Fraction(6, 10**4),
+    ),
 }
 
 
@@ -71,6 +75,7 @@ FURTHER: Sequence[tuple[str, Mapping[str, Any]]] = (
     ("kernel_regression", {"steps": 1, "step_size": 1, "kernel": "exponential"}),
     ("kernel_regression", {"steps": 3, "step_size": 1, "kernel": "exponential"}),
     ("gradient_descent", {"steps": 6, "step_size": Fraction(1, 48)}),
+    ("sherman_morrison", {"examples": N, "ridge": 1, "storage": "tokens"}),
 )
 
 
@@ -107,7 +112,7 @@ def _checks(name: str) -> Callable[[], tuple[Check, ...]]:
     return checks
 
 
-for _name, (_, _claimed) in EXPORTS.items():
+for _name, (_given, _claimed) in EXPORTS.items():
     register(
         Claim(
             id=f"gpt2.{_name}",
@@ -115,7 +120,7 @@ for _name, (_, _claimed) in EXPORTS.items():
             source="witness",
             statement=rf"|\text{{GPT-2 in float32}} - \text{{{_name}}}| \le "
             rf"\tfrac{{{_claimed.numerator}}}{{{_claimed.denominator}}},\ "
-            rf"d = {D},\ n \le {N},\ |X_{{ij}}|, |y_i|, |x_i| \le 1",
+            rf"d = {D},\ n {'=' if 'examples' in _given else chr(92) + 'le'} {N},\ |X_{{ij}}|, |y_i|, |x_i| \le 1",
             summary=f"An ordinary GPT-2 runs {_name}, up to an error that is proved.",
             expected="approximates",
             checks=_checks(_name),
