@@ -296,11 +296,11 @@ def _ends(room: Room, constants: Constants) -> Iterator[tuple[str, np.ndarray]]:
     _add_pair(places.T, room.constant, room, float(constants.unit))
     yield "wpe.weight", places
     yield "wte.weight", np.zeros((1, room.width))
-    yield from _norm("ln_f", room, constants)
+    yield from _norm("ln_f", room, constants.unit)
 
 
-def _norm(name: str, room: Room, constants: Constants) -> Iterator[tuple[str, np.ndarray]]:
-    yield f"{name}.weight", np.full(room.width, gain(room.width, constants.unit))
+def _norm(name: str, room: Room, unit: int) -> Iterator[tuple[str, np.ndarray]]:
+    yield f"{name}.weight", np.full(room.width, gain(room.width, unit))
     yield f"{name}.bias", np.zeros(room.width)
 
 
@@ -342,7 +342,7 @@ class _Block:
 
     def tensors(self, layer: Layer, number: int) -> Iterator[tuple[str, np.ndarray]]:
         for name in ("ln_1", "ln_2"):
-            yield from _norm(name, self.room, self.constants)
+            yield from _norm(name, self.room, self.constants.unit)
         yield from self._attention(layer.heads, self.constants.scales[number])
         yield from self._mlp(layer.mlp)
 

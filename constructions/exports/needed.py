@@ -50,8 +50,9 @@ def needed_one_by_one(weights: Weights) -> list[Needed]:
             now = {place: _before(entries, place, units) for place, units in now.items()}
         before = {place: set(units) for place, units in now.items()}
         for place, units in now.items():
-            # an example does not see those after it
-            for head in layer.heads if read is not None and read <= place else ():
+            if read is None or read > place:  # an example does not see those after it
+                continue
+            for head in layer.heads:
                 own, keys = _attended(weights, head, units)
                 before[place] |= own
                 before[read] |= keys

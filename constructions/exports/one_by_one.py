@@ -237,9 +237,7 @@ def room_for(weights: Weights, constants: Constants) -> Room:
     return Room(weights.width, heads * size, heads, size, hidden, roles)
 
 
-def _ends(
-    weights: Weights, room: Room, constants: Constants
-) -> Iterator[tuple[str, np.ndarray]]:
+def _ends(weights: Weights, room: Room, constants: Constants) -> Iterator[tuple[str, np.ndarray]]:
     """Position 0 is the sink, then the examples, then queries: flags, roles, and N everywhere."""
     places = np.zeros((POSITIONS, room.width))
     for unit, at in _embedded_flags(weights).items():
@@ -250,7 +248,7 @@ def _ends(
     add_pair(places.T, room.constant, room, float(constants.unit))
     yield "wpe.weight", places
     yield "wte.weight", np.zeros((1, room.width))
-    yield from norm_of("ln_f", room, constants)
+    yield from norm_of("ln_f", room, constants.unit)
 
 
 def _embedded_flags(weights: Weights) -> dict[int, int]:
@@ -287,7 +285,7 @@ class _Block:
 
     def tensors(self, layer: Layer) -> Iterator[tuple[str, np.ndarray]]:
         for name in ("ln_1", "ln_2"):
-            yield from norm_of(name, self.room, self.constants)
+            yield from norm_of(name, self.room, self.constants.unit)
         yield from self._attention(layer.heads)
         yield from self._mlp(layer.mlp)
 

@@ -179,9 +179,7 @@ def _new(output: str) -> Path:
     return path
 
 
-def _parameters(
-    found: Any, settings: Any, n: int, x: Any, **preferred: Any
-) -> dict[str, Any]:
+def _parameters(found: Any, settings: Any, n: int, x: Any, **preferred: Any) -> dict[str, Any]:
     """Those that are set; others as suit the prompt whose examples are all as large as can be."""
     import numpy as np
 

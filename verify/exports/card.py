@@ -129,18 +129,20 @@ def _proof(constants: Constants, softmax: bool) -> str:
 def _causal(constants: Constants, made: Checkpoint) -> str:
     order = made.copies
     if isinstance(constants, one_by_one.Constants):
-        return """The witness's own layers. Each reads one example, and is
-causal as it is: an example needs those before it, a query all. Positions say which example is which."""
-    return f"""A causal assembly of the witness's own layers: an example does not see those after it, so the
-examples stand in the prompt {plural(order.count, "time")}, and each layer reads the copy that is right by then
-(copy {", ".join(map(str, order.reads))})."""
+        return """The witness's own layers. Each reads one example, and is causal as it is: an
+example needs those before it, a query all. Positions say which example is which."""
+    repeated = plural(order.count, "time")
+    return f"""A causal assembly of the witness's own layers: an example does not see those after it,
+so the examples stand in the prompt {repeated}, and each layer reads the copy that is right by
+then (copy {", ".join(map(str, order.reads))})."""
 
 
 def _mlps(constants: Constants, softmax: bool) -> str:
     if isinstance(constants, one_by_one.Constants):
-        return f"""gelu(u) - gelu(-u) = u
-is exact; gelu(u + {one_by_one.GATE} r) - gelu(-u + {one_by_one.GATE} r) is u where the role r of a token is 0, and a gate that is
-shut where it is -1."""
+        gate = one_by_one.GATE
+        return f"""gelu(u) - gelu(-u) = u is exact;
+gelu(u + {gate} r) - gelu(-u + {gate} r) is u where the role r of a token is 0, a gate, and nothing
+where it is -1."""
     return "MLPs add 0." if softmax else "gelu(u) - gelu(-u) = u is exact."
 
 
@@ -149,7 +151,8 @@ def _heads(constants: Constants, softmax: bool) -> str:
         linear, divider = (constants.attention[one].heads for one in ("linear", "normalised"))
         return f"""
 A head reads that example and the first token, a sink with score 0 and value 0: it weighs
-sigma(a s + b), s the witness's score. {linear} such heads add up to s, {divider} of them to s/(1 + s), a division."""
+sigma(a s + b), s the witness's score. {linear} such heads add up to s, {divider} of them to
+s/(1 + s), a division."""
     if softmax:
         return """A softmax head is one head; what
 it is not to see, the first token with its values of 0 too, has 256 less as score."""

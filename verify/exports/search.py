@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from math import inf
+from typing import Any
 
 import numpy as np
+from flint import arb
 
 from constructions.exports.one_by_one import is_one_by_one
 from constructions.exports.write import Constants, checkpoint
@@ -74,7 +76,7 @@ def search(propagation: Bounded, form: Format = FLOAT32) -> Constants:
         return sigmoids.search(propagation, form)
 
     def error(choice: Choice) -> float:
-        found = top(propagation.error(_constants(propagation, choice), form))
+        found = top(_error(propagation, _constants(propagation, choice), form))
         return found if found == found else inf
 
     best = _least(error, (Choice(p, s) for p in PAIRS for s in SPREADS[::2]))
@@ -90,15 +92,20 @@ def certificate(propagation: Bounded, constants: Constants) -> Certificate:
     tensors = checkpoint(propagation.weights, constants, kind=np.float64).tensors.values()
     weights = np.concatenate([np.abs(tensor[tensor != 0]) for tensor in tensors])
     bounds = {
-        form.name: top(propagation.error(constants, form))
+        form.name: top(_error(propagation, constants, form))
         if 2.0**form.tiny <= weights.min() and weights.max() < 2.0 ** (form.largest - 1)
         else inf
         for form in FORMATS
     }
-    return Certificate(constants, top(propagation.error(constants, REALS)), bounds)
+    return Certificate(constants, top(_error(propagation, constants, REALS)), bounds)
 
 
-def _constants(propagation: Bounded, choice: Choice) -> Constants:
+def _error(propagation: Bounded, constants: Any, form: Format) -> arb:
+    """Constants are those of the writer that the bound is of."""
+    return propagation.error(constants, form)
+
+
+def _constants(propagation: Propagation | WeightedMeans, choice: Choice) -> Constants:
     return propagation.constants(choice.pairs, choice.spread, choice.sink, choice.unit)
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from constructions.exports.differences import coefficients
 from constructions.exports import gpt2, one_by_one
+from constructions.exports.differences import coefficients
 from constructions.exports.gpt2 import Checkpoint
 from constructions.exports.needed import needed
 from constructions.exports.write import Constants
@@ -37,9 +37,7 @@ def truth(
 
         return truth(witness, constants, made, box)
     return {
-        "slots": {
-            slot.name: directions(witness, made, slot.name) for slot in witness.layout.slots
-        },
+        "slots": {slot.name: directions(witness, made, slot.name) for slot in witness.layout.slots},
         "definitions": [list(one) for one in witness.definitions],
         "layers": [
             {

@@ -112,6 +112,10 @@ def _checks(name: str) -> Callable[[], tuple[Check, ...]]:
     return checks
 
 
+def _so_many(given: Mapping[str, Any]) -> str:
+    return "=" if "examples" in given else r"\le"
+
+
 for _name, (_given, _claimed) in EXPORTS.items():
     register(
         Claim(
@@ -120,7 +124,7 @@ for _name, (_given, _claimed) in EXPORTS.items():
             source="witness",
             statement=rf"|\text{{GPT-2 in float32}} - \text{{{_name}}}| \le "
             rf"\tfrac{{{_claimed.numerator}}}{{{_claimed.denominator}}},\ "
-            rf"d = {D},\ n {'=' if 'examples' in _given else chr(92) + 'le'} {N},\ |X_{{ij}}|, |y_i|, |x_i| \le 1",
+            rf"d = {D},\ n {_so_many(_given)} {N},\ |X_{{ij}}|, |y_i|, |x_i| \le 1",
             summary=f"An ordinary GPT-2 runs {_name}, up to an error that is proved.",
             expected="approximates",
             checks=_checks(_name),

@@ -36,9 +36,9 @@ from constructions.weights import Weights
 from proofs.exact import exact
 
 from ...checks.bounds.balls import ball
+from .. import spectrum
 from ..formats import FUNCTION, Format
 from ..head_error import Reading, unseen
-from .. import spectrum
 from ..propagation import INFINITE, reading
 from ..spectrum import NoCertificate, PromptBox, refuse_rounded
 from .fits import fit_error, rounding_error
@@ -129,9 +129,9 @@ class Sizes:
 class Noise:
     """Of every example so far.
 
-    shared: of what is taken off a token, the same for z_t and r_t: times g and the divided residual;
-    of_score: of that, times x_i^T z_t; divided: of g and the divided residual, times 1 + s. z, r, g, residual: nu, nu', gamma, gamma', of each
-    number for itself.
+    shared: of what is taken off a token, the same for z_t and r_t: times g and the divided
+    residual; of_score: of that, times x_i^T z_t; divided: of g and the divided residual, times
+    1 + s. z, r, g, residual: nu, nu', gamma, gamma', of each number for itself.
     """
 
     shared: list[arb] = field(default_factory=list)
@@ -240,7 +240,10 @@ class OneByOne:
 
     def _read(self, constants: Constants, form: Format) -> Reading:
         """What any number of a token is read with."""
-        sizes, heads = self.sizes, tuple(sorted((k, v.heads) for k, v in constants.attention.items()))
+        sizes, heads = (
+            self.sizes,
+            tuple(sorted((k, v.heads) for k, v in constants.attention.items())),
+        )
         if heads not in self.widths:
             self.widths[heads] = room_for(self.weights, constants).width
         held = sizes.t**2 + sizes.x**2 + (sizes.z + 1) ** 2 * 2 + (sizes.r + 1) ** 2 * 2

@@ -69,10 +69,10 @@ def rounding_error(
     sum_k |c_k| sigma(a_k s + b_k), the largest sum.
 
     A score has `features` products: what these add up to, in absolute values, is at most
-    sqrt(products |s|) for normalised attention, whose query is P x of the key x, where both are off
-    by no more than moves s by `margin`, and `products` for linear attention; `lost` beside that. Offsets are read from one number, off by `read`: the same
-    for all heads. What is not the largest of the two scores goes through exp, is added to the 1 of
-    the other, and divides.
+    `products` for linear attention, and sqrt(products |s|) for normalised attention, whose query is
+    P x of the key x, where both are off by no more than moves s by `margin`; `lost` beside that.
+    Offsets are read from one number, off by `read`: the same for all heads. What is not the largest
+    of the two scores goes through exp, is added to the 1 of the other, and divides.
     """
     u, step = form.unit, (high - low) / (2 * PIECES)
     largest, most = arb(0), arb(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import product
 from math import inf
 from typing import TypeVar
 
@@ -60,12 +61,12 @@ def search(propagation: OneByOne, form: Format = FLOAT32) -> Constants:
         found = propagation.divides(constants(propagation, choice), form).shared
         return top(found) if found.is_finite() else inf
 
-    best = _least(divided, (Choice(heads=heads, slope=slope, growth=growth)
-                            for heads in HEADS for slope in SLOPES for growth in GROWTHS))  # fmt: skip
-    best = _least(divided, (replace(best, below=below, slope=best.slope * 2 ** (i / 8))
-                            for below in BELOW for i in range(-2, 3)))  # fmt: skip
-    best = _least(error, (replace(best, pairs=pairs, spread=spread, offset=offset)
-                          for pairs in PAIRS for spread in SPREADS for offset in OFFSETS))  # fmt: skip
+    dividers = product(HEADS, SLOPES, GROWTHS)
+    best = _least(divided, (Choice(heads=k, slope=s, growth=g) for k, s, g in dividers))
+    near = product(BELOW, (2 ** (i / 8) for i in range(-2, 3)))
+    best = _least(divided, (replace(best, below=b, slope=best.slope * by) for b, by in near))
+    lines = product(PAIRS, SPREADS, OFFSETS)
+    best = _least(error, (replace(best, pairs=p, spread=s, offset=b) for p, s, b in lines))
     best = _least(error, (replace(best, spread=best.spread * 2 ** (i / 8)) for i in range(-3, 4)))
     best = _least(error, (replace(best, unit=unit) for unit in UNITS))
     return constants(propagation, best)
