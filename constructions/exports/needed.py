@@ -13,7 +13,7 @@ from proofs.layer import Head, Layer
 
 from ..weights import Weights
 from .copies import Copies
-from .one_by_one import LINEAR, gated, schedule
+from .one_by_one import LINEAR, gated, one_of, schedule
 
 Needed = dict[int, set[int]]  # units of the tokens of each copy; `Copies.count`: of the queries
 
@@ -55,7 +55,7 @@ def needed_one_by_one(weights: Weights) -> list[Needed]:
             for head in layer.heads:
                 own, keys = _attended(weights, head, units)
                 before[place] |= own
-                before[read] |= keys
+                before[read] |= keys | ({one_of(weights)} if keys else set())
         now = before
         found.append(now)
     return found[::-1]

@@ -151,6 +151,8 @@ def _unsaid(weights: Weights) -> Iterator[str]:
             yield f"a multiple of {block.source}"
     if weights.readout.tokens != "query" or weights.prediction_size != 1:
         yield "a prediction that is not one number at a query"
+    if LINEAR not in _flags(weights).values():
+        yield "offsets of scores without a unit that is 1 at every token"
     for layer in weights.layer_list:
         yield from (f"{words} (layer {layer.name})" for words in _unsaid_of(weights, layer))
 
@@ -189,6 +191,11 @@ def _flags(weights: Weights) -> dict[int, int]:
     found = {unit: places[source] for (unit, source) in entries if source in places}
     written = {unit for layer in weights.layer_list for unit in _rows(weights, layer)}
     return {unit: at for unit, at in found.items() if unit not in written}
+
+
+def one_of(weights: Weights) -> int:
+    """The unit that is 1 at every token: heads read it for the offsets of their scores."""
+    return next(unit for unit, at in _flags(weights).items() if at == LINEAR)
 
 
 def _rows(weights: Weights, layer: Layer) -> set[int]:
@@ -321,8 +328,7 @@ class _Block:
         assert self.example is not None
         room, root = self.room, sqrt(self.room.size)
         sources, entries = scores_of(self.weights, head)
-        ones = [unit for unit, at in _flags(self.weights).items() if at == LINEAR]
-        key = [*sources, ones[0], room.units + self.example]
+        key = [*sources, one_of(self.weights), room.units + self.example]
         for place, unit in enumerate(key):
             add_pair(read[:, room.width + start + place], unit, room, 0.5)
         for place, unit, value in entries:

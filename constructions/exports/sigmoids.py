@@ -83,7 +83,7 @@ def _sum(slopes: np.ndarray, offsets: np.ndarray, weights: np.ndarray) -> Sigmoi
 
 
 def _sigma(score: np.ndarray) -> np.ndarray:
-    return np.asarray(1 / (1 + np.exp(-score)))
+    return np.asarray((1 + np.tanh(score / 2)) / 2)
 
 
 def _fitted(columns: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -132,9 +132,9 @@ def _causal(constants: Constants, made: Checkpoint) -> str:
         return """The witness's own layers. Each reads one example, and is causal as it is: an
 example needs those before it, a query all. Positions say which example is which."""
     repeated = plural(order.count, "time")
-    return f"""A causal assembly of the witness's own layers: an example does not see those after it,
-so the examples stand in the prompt {repeated}, and each layer reads the copy that is right by
-then (copy {", ".join(map(str, order.reads))})."""
+    return f"""A causal assembly of the witness's own layers: an example does not see those after
+it, so the examples stand in the prompt {repeated}, and each layer reads the copy that is right
+by then (copy {", ".join(map(str, order.reads))})."""
 
 
 def _mlps(constants: Constants, softmax: bool) -> str:

@@ -209,7 +209,8 @@ class OneByOne:
         self.widths: dict[Any, int] = {}
         root = arb(box.d).sqrt()
         self.sizes = Sizes(
-            box.n, box.d, ball(exact(ridge)), ball(box.x) * root, ball(box.query) * root, ball(box.y)
+            box.n, box.d, ball(exact(ridge)),
+            ball(box.x) * root, ball(box.query) * root, ball(box.y),
         )  # fmt: skip
 
     def largest(self, attention: str) -> Fraction:

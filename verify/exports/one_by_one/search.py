@@ -28,8 +28,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Choice:
-    """pairs, spread (the largest score of the first pair) and offset of linear heads; heads, slope
-    in proportion to the ridge, growth and offset of a division; unit."""
+    """pairs, spread (the largest score of the first pair) and offset of linear heads; heads, slope,
+    growth and offset (`below`) of a division; unit."""
 
     pairs: int = 3
     spread: float = 0.5
