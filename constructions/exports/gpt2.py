@@ -140,14 +140,11 @@ def checkpoint(
     example, query, roles = _embedding(weights.prompt, weights, room, order)
     readout = np.zeros(room.width)
     for unit in weights.layout.rows(weights.readout.slot):
-        _add_pair(readout, unit, room, nearest_float(weights.readout.coefficient) / 2)
-    directions = np.zeros((weights.width, room.width))
-    for unit, row in enumerate(directions):
-        _add_pair(row, unit, room, 0.5)
+        add_pair(readout, unit, room, nearest_float(weights.readout.coefficient) / 2)
     return Checkpoint(
-        _config(weights, room),
+        config_of(weights, room),
         {name: np.ascontiguousarray(one, dtype=kind) for name, one in tensors.items()},
-        example, query, roles, readout, directions,
+        example, query, roles, readout, directions(room),
         (tuple(range(room.heads)),) * weights.layers, order,
     )  # fmt: skip
 
@@ -212,7 +209,7 @@ def needs(weights: Weights, order: Copies, pairs: int) -> Room:
         for head in layer.heads:
             roles[copy, head.attention != "softmax"] = None
             many += 2 * pairs if head.attention == "linear" else 1
-            size = max(size, len(_scores(weights, head)[0]) + 1, len(values(weights, head)[0]))
+            size = max(size, len(scores_of(weights, head)[0]) + 1, len(values(weights, head)[0]))
         heads = max(heads, many)
         if layer.mlp is not None:
             hidden = max(hidden, 2 * len(_linear(weights, layer.mlp)[0]))
@@ -227,7 +224,7 @@ def _by_source(entries: Entries) -> tuple[list[int], list[tuple[int, int, float]
     return sources, [(place[c], r, nearest_float(w)) for (r, c), w in entries.items()]
 
 
-def _scores(weights: Weights, head: Head) -> tuple[list[int], list[tuple[int, int, float]]]:
+def scores_of(weights: Weights, head: Head) -> tuple[list[int], list[tuple[int, int, float]]]:
     """Units that keys hold; (place among them, unit of the query, weight in the score)."""
     features = head.query.features(weights.layout, {})
     query = head.query.entries(features, weights.layout)
@@ -286,7 +283,15 @@ def _linear(weights: Weights, mlp: MLP) -> tuple[list[int], list[tuple[int, int,
 # -- tensors ----------------------------------------------------------------------------------
 
 
-def _add_pair(to: np.ndarray, unit: int, room: Room, value: float) -> None:
+def directions(room: Room) -> np.ndarray:
+    """(units, D): a unit is half the difference of its pair."""
+    made = np.zeros((room.units, room.width))
+    for unit, row in enumerate(made):
+        add_pair(row, unit, room, 0.5)
+    return made
+
+
+def add_pair(to: np.ndarray, unit: int, room: Room, value: float) -> None:
     """+value at the unit, -value at its twin, along the first axis."""
     to[unit] += value
     to[unit + room.half] -= value
@@ -301,15 +306,15 @@ def _ends(room: Room, constants: Constants) -> Iterator[tuple[str, np.ndarray]]:
     """Position 0 is the sink; every position holds N."""
     places = np.zeros((POSITIONS, room.width))
     for number, (_, sees_sink) in enumerate(room.roles):
-        _add_pair(places[0], room.units + number, room, constants.sink / FAR if sees_sink else -1.0)
-    _add_pair(places.T, room.constant, room, float(constants.unit))
+        add_pair(places[0], room.units + number, room, constants.sink / FAR if sees_sink else -1.0)
+    add_pair(places.T, room.constant, room, float(constants.unit))
     yield "wpe.weight", places
     yield "wte.weight", np.zeros((1, room.width))
-    yield from _norm("ln_f", room, constants)
+    yield from norm_of("ln_f", room, constants.unit)
 
 
-def _norm(name: str, room: Room, constants: Constants) -> Iterator[tuple[str, np.ndarray]]:
-    yield f"{name}.weight", np.full(room.width, gain(room.width, constants.unit))
+def norm_of(name: str, room: Room, unit: int) -> Iterator[tuple[str, np.ndarray]]:
+    yield f"{name}.weight", np.full(room.width, gain(room.width, unit))
     yield f"{name}.bias", np.zeros(room.width)
 
 
@@ -322,21 +327,21 @@ def _embedding(
     roles = np.zeros((order.count + 1, room.width))
     for number, (copy, _) in enumerate(room.roles):
         for at in range(order.count + 1):
-            _add_pair(roles[at], room.units + number, room, 0.0 if at == copy else -1.0)
+            add_pair(roles[at], room.units + number, room, 0.0 if at == copy else -1.0)
     names = {row: (slot.name, i) for slot in prompt.features.slots
              for i, row in enumerate(prompt.features.rows(slot.name))}  # fmt: skip
     for (unit, row), entry in prompt.embedding.entries(weights.layout, prompt.features).items():
         (name, i), value = names[row], nearest_float(entry)
         if name in ("x", "x_example"):
-            _add_pair(example[i], unit, room, value)
+            add_pair(example[i], unit, room, value)
         if name in ("x", "x_query"):
-            _add_pair(query[i], unit, room, value)
+            add_pair(query[i], unit, room, value)
         if name == "y":
-            _add_pair(example[d], unit, room, value)
+            add_pair(example[d], unit, room, value)
         if name == "one":
-            _add_pair(roles.T, unit, room, value)
+            add_pair(roles.T, unit, room, value)
         if name == "query":
-            _add_pair(roles[-1], unit, room, value)
+            add_pair(roles[-1], unit, room, value)
     return example, query, roles
 
 
@@ -351,7 +356,7 @@ class _Block:
 
     def tensors(self, layer: Layer, number: int) -> Iterator[tuple[str, np.ndarray]]:
         for name in ("ln_1", "ln_2"):
-            yield from _norm(name, self.room, self.constants)
+            yield from norm_of(name, self.room, self.constants.unit)
         yield from self._attention(layer.heads, self.constants.scales[number])
         yield from self._mlp(layer.mlp)
 
@@ -372,9 +377,9 @@ class _Block:
                 carried, entries = values(self.weights, head)
                 for place, signs in enumerate(carried):
                     for unit, sign in signs.items():
-                        _add_pair(read[:, 2 * width + start + place], unit, self.room, sign / 2)
+                        add_pair(read[:, 2 * width + start + place], unit, self.room, sign / 2)
                 for place, unit, value in entries:
-                    _add_pair(write[start + place], unit, self.room, value * weight)
+                    add_pair(write[start + place], unit, self.room, value * weight)
                 at += 1
         yield "attn.c_attn.weight", read
         yield "attn.c_attn.bias", bias
@@ -397,13 +402,13 @@ class _Block:
     ) -> None:
         """Queries are multiplied by sqrt(size), by which GPT-2 divides scores."""
         room, root = self.room, sqrt(self.room.size)
-        sources, entries = _scores(self.weights, head)
+        sources, entries = scores_of(self.weights, head)
         for place, unit in enumerate(sources):
-            _add_pair(read[:, room.width + start + place], unit, room, 0.5)
+            add_pair(read[:, room.width + start + place], unit, room, 0.5)
         for place, unit, value in entries:
-            _add_pair(read[:, start + place], unit, room, value * factor * root / 2)
+            add_pair(read[:, start + place], unit, room, value * factor * root / 2)
         role = room.units + room.roles.index((self.copy, head.attention != "softmax"))
-        _add_pair(read[:, room.width + start + len(sources)], role, room, 0.5)
+        add_pair(read[:, room.width + start + len(sources)], role, room, 0.5)
         bias[start + len(sources)] = FAR * root
 
     def _mlp(self, mlp: MLP | None) -> Iterator[tuple[str, np.ndarray]]:
@@ -411,18 +416,18 @@ class _Block:
         read, write = np.zeros((width, hidden)), np.zeros((hidden, width))
         sources, entries = _linear(self.weights, mlp) if mlp is not None else ([], [])
         for place, unit in enumerate(sources):
-            _add_pair(read[:, 2 * place], unit, self.room, 0.5)
-            _add_pair(read[:, 2 * place + 1], unit, self.room, -0.5)
+            add_pair(read[:, 2 * place], unit, self.room, 0.5)
+            add_pair(read[:, 2 * place + 1], unit, self.room, -0.5)
         for place, unit, value in entries:
-            _add_pair(write[2 * place], unit, self.room, value)
-            _add_pair(write[2 * place + 1], unit, self.room, -value)
+            add_pair(write[2 * place], unit, self.room, value)
+            add_pair(write[2 * place + 1], unit, self.room, -value)
         yield "mlp.c_fc.weight", read
         yield "mlp.c_fc.bias", np.zeros(hidden)
         yield "mlp.c_proj.weight", write
         yield "mlp.c_proj.bias", np.zeros(width)
 
 
-def _config(weights: Weights, room: Room) -> dict[str, Any]:
+def config_of(weights: Weights, room: Room) -> dict[str, Any]:
     return {
         "architectures": ["GPT2Model"],
         "model_type": "gpt2",

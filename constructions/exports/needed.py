@@ -7,10 +7,13 @@ What is not named here may be changed in the export, and the prediction stays as
 
 from __future__ import annotations
 
+from typing import Any
+
 from proofs.layer import Head, Layer
 
 from ..weights import Weights
 from .copies import Copies
+from .one_by_one import LINEAR, gated, one_of, schedule
 
 Needed = dict[int, set[int]]  # units of the tokens of each copy; `Copies.count`: of the queries
 
@@ -30,6 +33,43 @@ def needed(weights: Weights, order: Copies) -> list[Needed]:
                 now[copy] |= keys
         found.append(now)
     return found[::-1]
+
+
+def needed_one_by_one(weights: Weights) -> list[Needed]:
+    """The same where heads read one example: units of every example, and last of the queries.
+
+    A gate is shut at every example but its own, and open there.
+    """
+    plan = schedule(weights)
+    now: Needed = {place: set() for place in range(plan.examples + 1)}
+    now[plan.examples] |= set(weights.layout.rows(weights.readout.slot))
+    found = [now]
+    for layer, read in reversed(list(zip(weights.layer_list, plan.reads))):
+        if layer.mlp is not None:
+            entries = gated(weights, layer.mlp)
+            now = {place: _before(entries, place, units) for place, units in now.items()}
+        before = {place: set(units) for place, units in now.items()}
+        for place, units in now.items():
+            if read is None or read > place:  # an example does not see those after it
+                continue
+            for head in layer.heads:
+                own, keys = _attended(weights, head, units)
+                before[place] |= own
+                before[read] |= keys | ({one_of(weights)} if keys else set())
+        now = before
+        found.append(now)
+    return found[::-1]
+
+
+def _before(
+    entries: list[tuple[tuple[int, int], int, Any]], place: int, wanted: set[int]
+) -> set[int]:
+    """What an MLP reads at this token for these units, and those that it does not clear."""
+    cleared = {row for (unit, gate), row, weight in entries
+               if unit == row and gate == LINEAR and weight == -1}  # fmt: skip
+    read = {unit for (unit, gate), row, _ in entries
+            if row in wanted and gate in (LINEAR, place) and row != unit}  # fmt: skip
+    return (wanted - cleared) | read
 
 
 def _computed(weights: Weights, layer: Layer, wanted: set[int]) -> set[int]:

@@ -112,7 +112,7 @@ def export(
                 return write(found, settings or (), output)
             sizes = [entries, positive("y", y or "1"), positive("query", query or x)]
             into = _new(output)
-            parameters = _parameters(found, settings or (), n, entries)
+            parameters = _parameters(found, settings or (), n, entries, storage="tokens")
             _gpt2(name, found.build(parameters), n, sizes, into, output, disguise)
     except (NoExport, NoCertificate) as error:
         raise WrongCall(str(error)) from None
@@ -133,6 +133,7 @@ def _gpt2(
     from ..exports.spectrum import PromptBox
     from ..inputs.errors import WrongCall
     from ..inputs.settings import call
+    from ..report.tables import plural
 
     box = PromptBox(witness.d, n, *sizes)
     disguise = None if seed is None else disguise_of(witness, box, seed)
@@ -145,13 +146,14 @@ def _gpt2(
     if bound == float("inf"):
         raise WrongCall(f"{name}: no bound is finite for {made.box.words} and these parameters")
     _write_folder(into, made.files())
+    often = "once" if copies == 1 else plural(copies, "time")
     shape = f"{witness.layers} layers, {config['n_head']} heads, {config['n_embd']} units"
     if seed is not None:
         shape += f"; disguised by seed {seed}"
     cost = at_most(made.certificate.architecture)
     for line in (
         f"{name}  {call(witness.parameters)}",
-        f"GPT-2  {shape}; the examples {copies} times",
+        f"GPT-2  {shape}; the examples {often}",
         f"error  at most {at_most(bound)} in float32, {cost} in exact arithmetic (enclosed)",
         f"       for {made.box.words}",
         f"wrote  {output}; next: witness check {output}",
@@ -288,7 +290,7 @@ def _new(output: str) -> Path:
     return path
 
 
-def _parameters(found: Any, settings: Any, n: int, x: Any) -> dict[str, Any]:
+def _parameters(found: Any, settings: Any, n: int, x: Any, **preferred: Any) -> dict[str, Any]:
     """Those that are set; others as suit the prompt whose examples are all as large as can be."""
     import numpy as np
 
@@ -296,7 +298,8 @@ def _parameters(found: Any, settings: Any, n: int, x: Any) -> dict[str, Any]:
     from ..inputs.settings import at_most, parse
 
     given = parse(found.name, found.signature, settings, at_most(MOST_LAYERS, d=MOST_D))
-    for key, value in (("d", 3), ("steps", STEPS), ("iterations", STEPS)):
+    usual = {"d": 3, "steps": STEPS, "iterations": STEPS, **preferred}
+    for key, value in usual.items():
         if key in found.signature.parameters:
             given.setdefault(key, value)
     largest = np.full((n, int(given.get("d", 1))), float(x))

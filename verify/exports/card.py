@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from constructions.exports import one_by_one
+from constructions.exports.constants import Constants
 from constructions.exports.disguise import Disguise
-from constructions.exports.gpt2 import FAR, Checkpoint, Constants
+from constructions.exports.gpt2 import FAR, Checkpoint
 from constructions.witness import Witness
 
 from ..checks.bounds.balls import at_most
@@ -48,6 +50,8 @@ SINGULAR = """from the largest singular value that X can have, the error of each
 is bounded and followed to the prediction"""
 MEANS = """from the largest score that a prompt can have, it is bounded how far the weights of
 each mean are off, and followed to the prediction"""
+ONE_BY_ONE = """the error of each head and MLP is bounded, and followed to the prediction in
+closed form: how an update of P and w by one example changes is known for all that come after it"""
 
 
 def card(
@@ -56,10 +60,12 @@ def card(
 ) -> str:  # fmt: skip
     """README.md of the folder."""
     config, order, constants = made.config, made.copies, proved.constants
-    repeated = plural(order.count, "time")
+    repeated = "once" if order.count == 1 else plural(order.count, "time")
     softmax = any(head.attention == "softmax" for one in witness.layer_list for head in one.heads)
-    tokens = f"1 + {order.count} n + m"
-    most = (config["n_positions"] - 2) // order.count
+    tokens = f"1 + {order.count} n + m" if order.count > 1 else "1 + n + m"
+    most = f"at most {(config['n_positions'] - 2) // order.count} for one query"
+    if witness.examples is not None:
+        most = f"{witness.examples}, neither more nor fewer"
     return f"""---
 library_name: transformers
 tags: [icl-witness, in-context-learning, hand-made-weights]
@@ -79,7 +85,7 @@ With nothing but transformers and numpy:
 {USE}```
 
 Prompts enter as `inputs_embeds`: a sink, the n examples {repeated}, m queries. These are
-{tokens} tokens of {config["n_positions"]} at most, so n is at most {most} for one query.
+{tokens} tokens of {config["n_positions"]} at most, and n is {most}.
 
 In TransformerLens, 4.3 or newer, after these lines:
 
@@ -98,7 +104,7 @@ For every prompt with {box.words}:
 | --- | --- | --- | --- |
 {_bounds(proved)}
 
-Proved, in balls: {MEANS if softmax else SINGULAR}. "The
+Proved, in balls: {_proof(constants, softmax)}. "The
 architecture" is what softmax, layer norms and GELU leave in exact arithmetic. Rounding to nearest
 is assumed, sums in any order, the variance of a norm's D numbers to D + 8 roundings, and exp and
 GELU to 4 units roundoff, as torch has them with `attn_implementation="eager"`. Prompts are numbers
@@ -109,18 +115,48 @@ of the format. That {name} is its algorithm is another claim, `witness check {na
 
 {_shape(made)}
 
-A causal assembly of the witness's own layers: an example does not see those after it, so the
-examples stand in the prompt {repeated}, and each layer reads the copy that is right by then
-(copy {", ".join(map(str, order.reads))}). {_heads(constants, softmax)} {_units(disguise)}
+{_causal(constants, made)} {_heads(constants, softmax)} {_units(disguise)}
 a pair +N and -N, N = {constants.unit}, through which layer norms are linear up to
-|v|^2/(2 N^2). {"MLPs add 0." if softmax else "gelu(u) - gelu(-u) = u is exact."}
+|v|^2/(2 N^2). {_mlps(constants, softmax)}
 {_turned(disguise, softmax)}
 `witness.json` has the ground truth for interpretability: the direction of the residual stream of
 every slot, its formula after every block, which heads stand for which, and all values on a prompt.
 """
 
 
+def _proof(constants: Constants, softmax: bool) -> str:
+    if isinstance(constants, one_by_one.Constants):
+        return ONE_BY_ONE
+    return MEANS if softmax else SINGULAR
+
+
+def _causal(constants: Constants, made: Checkpoint) -> str:
+    order = made.copies
+    if isinstance(constants, one_by_one.Constants):
+        return """The witness's own layers. Each reads one example, and is causal as it is: an
+example needs those before it, a query all. Positions say which example is which."""
+    repeated = plural(order.count, "time")
+    return f"""A causal assembly of the witness's own layers: an example does not see those after
+it, so the examples stand in the prompt {repeated}, and each layer reads the copy that is right
+by then (copy {", ".join(map(str, order.reads))})."""
+
+
+def _mlps(constants: Constants, softmax: bool) -> str:
+    if isinstance(constants, one_by_one.Constants):
+        gate = one_by_one.GATE
+        return f"""gelu(u) - gelu(-u) = u is exact;
+gelu(u + {gate} r) - gelu(-u + {gate} r) is u where the role r of a token is 0, a gate, and nothing
+where it is -1."""
+    return "MLPs add 0." if softmax else "gelu(u) - gelu(-u) = u is exact."
+
+
 def _heads(constants: Constants, softmax: bool) -> str:
+    if isinstance(constants, one_by_one.Constants):
+        linear, divider = (constants.attention[one].heads for one in ("linear", "normalised"))
+        return f"""
+A head reads that example and the first token, a sink with score 0 and value 0: it weighs
+sigma(a s + b), s the witness's score. {linear} such heads add up to s, {divider} of them to
+s/(1 + s), a division."""
     if softmax:
         return """A softmax head is one head; what
 it is not to see, the first token with its values of 0 too, has 256 less as score."""

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 import constructions
+from constructions.exports.constants import Constants, constants_from
 from constructions.exports.disguise import Disguise
-from constructions.exports.gpt2 import Checkpoint, Constants, NoExport
+from constructions.exports.gpt2 import Checkpoint, NoExport
 from constructions.witness import Witness
 from proofs.exact import exact
 
@@ -29,7 +30,7 @@ from .parameters import SCHEMA, as_json, from_json, number
 from .prompts import HELD_OUT, drawn
 from .running import Exported, Model
 from .search import Certificate, certificate
-from .spectrum import NoCertificate, PromptBox
+from .spectrum import Exactly, NoCertificate, PromptBox
 from .truth import truth
 
 FILES = ("config.json", "model.safetensors", "witness.json", "README.md")
@@ -101,6 +102,8 @@ def export(
     """
     from .search import bounded, search
 
+    if witness.examples is not None:
+        box = Exactly(box.d, box.n, box.x, box.y, box.query)
     propagation = bounded(witness, box, disguise)
     chosen = constants or search(propagation)
     proved = certificate(propagation, chosen)
@@ -131,10 +134,7 @@ def read(folder: str | Path) -> Export | TextExport:
             int(said["box"]["d"]), int(said["box"]["n"]),
             *(exact(number(said["box"][key])) for key in ("x", "y", "query")),
         )  # fmt: skip
-        constants = Constants(
-            said["constants"]["pairs"], said["constants"]["sink"], said["constants"]["unit"],
-            tuple(tuple(row) for row in said["constants"]["scales"]),
-        )  # fmt: skip
+        constants = constants_from(said["constants"])
         turned = said.get("disguise")
         disguise = turned and Disguise(turned["seed"], tuple(turned["scales"].items()))
         parameters = {k: from_json(v) for k, v in said["parameters"].items()}

@@ -68,6 +68,23 @@ class Asker:
     scores: arb
 
 
+def reading(width: int, unit: int, square: arb, form: Format) -> Reading:
+    """What numbers are off by that are read through a norm of `width` units beside N = unit.
+
+    square: of all but N. The variance is off by D + 8 roundings, its root by half of them, and ten
+    are to come. The mean, which is 0, comes out as up to D + 4 roundings of 4 N/D.
+    """
+    whole = arb(unit) ** 2
+    if not (bool(square * width < whole) and bool(2 * whole < arb(2) ** form.largest)):
+        return Reading(INFINITE, INFINITE, INFINITE)
+    exact = whole + width * arb(EPSILON) / 2
+    scaling = ((exact + square) / exact).sqrt() * (1 + form.gamma(width + 8) / 2)
+    mean = form.gamma(width + 4) * 4 * unit / width
+    absolute = 10 * form.unit * mean + 4 * unit * form.least
+    relative = scaling * (1 + form.unit) ** 10 - 1
+    return Reading(relative, absolute, mean * (1 + relative))
+
+
 @dataclass(frozen=True)
 class Setting:
     """Constants, the room that they take, and the format."""
@@ -77,21 +94,8 @@ class Setting:
     form: Format
 
     def read(self, square: arb) -> Reading:
-        """What numbers are off by when they are read through a norm; square: of all but N.
-
-        The variance is off by D + 8 roundings, its root by half of them, and ten are to come. The
-        mean, which is 0, comes out as up to D + 4 roundings of 4 N/D.
-        """
-        width, form = self.room.width, self.form
-        whole = arb(self.constants.unit) ** 2
-        if not (bool(square * width < whole) and bool(2 * whole < arb(2) ** form.largest)):
-            return Reading(INFINITE, INFINITE, INFINITE)
-        exact = whole + width * arb(EPSILON) / 2
-        scaling = ((exact + square) / exact).sqrt() * (1 + form.gamma(width + 8) / 2)
-        mean = form.gamma(width + 4) * 4 * self.constants.unit / width
-        absolute = 10 * form.unit * mean + 4 * self.constants.unit * form.least
-        relative = scaling * (1 + form.unit) ** 10 - 1
-        return Reading(relative, absolute, mean * (1 + relative))
+        """What numbers are off by when they are read through a norm; square: of all but N."""
+        return reading(self.room.width, self.constants.unit, square, self.form)
 
     @property
     def roles(self) -> arb:

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from math import inf
+from typing import Any, Protocol
 
 import numpy as np
+from flint import arb
 
+from constructions.exports.constants import Constants
 from constructions.exports.disguise import Disguise
-from constructions.exports.gpt2 import Constants
+from constructions.exports.gpt2 import Checkpoint, NoExport
+from constructions.exports.one_by_one import is_one_by_one
 from constructions.weights import Weights
 
 from ..checks.bounds.balls import top
 from .disguise.heads import TurnedPropagation, scales
 from .disguise.means import TurnedMeans
 from .formats import BFLOAT16, FLOAT16, FLOAT32, REALS, Format
+from .one_by_one import search as sigmoids
+from .one_by_one.error import OneByOne
 from .propagation import Propagation
 from .spectrum import PromptBox
 from .weighted_means import WeightedMeans
@@ -53,7 +59,17 @@ class Certificate:
         return self.bounds[form] - self.architecture
 
 
-Bounded = Propagation | WeightedMeans
+class Bounded(Protocol):
+    """A witness on a box, and what bounds its export; constants are those of its writer."""
+
+    @property
+    def weights(self) -> Weights: ...
+
+    def checkpoint(
+        self, constants: Any, kind: type[np.floating[Any]] = np.float32
+    ) -> Checkpoint: ...
+
+    def error(self, constants: Any, form: Format) -> arb: ...
 
 
 def bounded(weights: Weights, box: PromptBox, disguise: Disguise | None = None) -> Bounded:
@@ -61,6 +77,12 @@ def bounded(weights: Weights, box: PromptBox, disguise: Disguise | None = None) 
 
     Raises NoExport or NoCertificate.
     """
+    if is_one_by_one(weights):
+        if disguise is not None:
+            raise NoExport(
+                f"{weights.name}: of heads that read one example no disguise is certified"
+            )
+        return OneByOne(weights, box)
     softmax = _softmax(weights)
     if disguise is not None:
         return (TurnedMeans if softmax else TurnedPropagation)(weights, box, disguise)
@@ -69,7 +91,9 @@ def bounded(weights: Weights, box: PromptBox, disguise: Disguise | None = None) 
 
 def disguise_of(weights: Weights, box: PromptBox, seed: int) -> Disguise:
     """Slots are written larger where heads are linear. Raises NoExport or NoCertificate."""
-    return Disguise(seed, () if _softmax(weights) else scales(weights, box))
+    if is_one_by_one(weights) or _softmax(weights):
+        return Disguise(seed)
+    return Disguise(seed, scales(weights, box))
 
 
 def _softmax(weights: Weights) -> bool:
@@ -79,6 +103,8 @@ def _softmax(weights: Weights) -> bool:
 def search(propagation: Bounded, form: Format = FLOAT32) -> Constants:
     """The constants of the least certified error in this format: first the best order and spread,
     then one constant after the other."""
+    if isinstance(propagation, OneByOne):
+        return sigmoids.search(propagation, form)
 
     def error(choice: Choice) -> float:
         found = top(propagation.error(_constants(propagation, choice), form))
@@ -106,6 +132,7 @@ def certificate(propagation: Bounded, constants: Constants) -> Certificate:
 
 
 def _constants(propagation: Bounded, choice: Choice) -> Constants:
+    assert isinstance(propagation, Propagation | WeightedMeans)
     return propagation.constants(choice.pairs, choice.spread, choice.sink, choice.unit)
 
 

@@ -70,6 +70,14 @@ class PromptBox:
         )
 
 
+class Exactly(PromptBox):
+    """Prompts of exactly n examples: for weights that are made for so many."""
+
+    @property
+    def words(self) -> str:
+        return super().words.replace("at most ", "exactly ")
+
+
 @dataclass(frozen=True, eq=False)
 class Slots:
     """Every slot in the singular basis: of the examples, and at the query x = 1."""

@@ -17,8 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from constructions.exports import gpt2, one_by_one
+from constructions.exports.constants import Constants
 from constructions.exports.differences import coefficients
-from constructions.exports.gpt2 import Checkpoint, Constants
+from constructions.exports.gpt2 import Checkpoint
 from constructions.exports.needed import needed
 from constructions.witness import Witness
 from proofs.layer import Layer
@@ -31,11 +33,12 @@ def truth(
     witness: Witness, constants: Constants, made: Checkpoint, box: PromptBox
 ) -> dict[str, Any]:
     """The file's content, but for the prompts' embedding and the certificate."""
+    if isinstance(constants, one_by_one.Constants):
+        from .one_by_one.truth import truth
+
+        return truth(witness, constants, made, box)
     return {
-        "slots": {
-            slot.name: made.directions[witness.layout.rows(slot.name)].tolist()
-            for slot in witness.layout.slots
-        },
+        "slots": slots(witness, made),
         "definitions": [list(one) for one in witness.definitions],
         "layers": [
             {
@@ -51,7 +54,7 @@ def truth(
             for number, layer in enumerate(witness.layer_list)
         ],
         "read_later": _read_later(witness, made),
-        "example": _example(witness, box),
+        "example": example(witness, box),
     }
 
 
@@ -75,8 +78,16 @@ def _right(witness: Witness, number: int, made: Checkpoint) -> str:
     return f"{f'copy {first}' if first == last else f'copies {first} to {last}'} and queries"
 
 
+def slots(witness: Witness, made: Checkpoint) -> dict[str, list[list[float]]]:
+    """The directions of each slot."""
+    return {
+        slot.name: made.directions[witness.layout.rows(slot.name)].tolist()
+        for slot in witness.layout.slots
+    }
+
+
 def _heads(
-    layer: Layer, constants: Constants, number: int, places: Sequence[int]
+    layer: Layer, constants: gpt2.Constants, number: int, places: Sequence[int]
 ) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for head, scale in zip(layer.heads, constants.scales[number]):
@@ -93,7 +104,7 @@ def _heads(
     return found
 
 
-def _example(witness: Witness, box: PromptBox) -> dict[str, Any]:
+def example(witness: Witness, box: PromptBox) -> dict[str, Any]:
     """A prompt of the box; what the witness's slots hold: examples first, then the query."""
     X, y, queries = (one[0] for one in drawn(box, 1, 0))
     trace = witness.trace(X, y, queries)

@@ -1,0 +1,1 @@
+"""Bounds for exports of witnesses that read their examples one after the other."""
