@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -55,15 +55,19 @@ def limit_of(region: str, parameters: Mapping[str, Any], s: Spectrum) -> Limit:
     return Limit(parameter.strip(), value_of(formula, parameters, s), shown, from_below)
 
 
-def value_of(formula: str, parameters: Mapping[str, Any], s: Spectrum) -> float:
-    """A formula in the spectrum and the parameters; infinite where it divides by 0."""
-    numbers = {
-        k: v if isinstance(v, int) else float(v)
-        for k, v in parameters.items()
-        if isinstance(v, (int, float, Fraction))
-    }
+def value_of(
+    formula: str,
+    parameters: Mapping[str, Any],
+    s: Spectrum,
+    number: Callable[[float], Any] = float,
+) -> float:
+    """A formula in the spectrum and the parameters, in this kind of number; infinite where it
+    divides by 0."""
+    known = {k: v for k, v in parameters.items() if isinstance(v, (int, float, Fraction))}
+    known |= asdict(s)
+    numbers = {k: v if isinstance(v, int) else number(float(v)) for k, v in known.items()}
     try:
-        return float(evaluate(_parsed(formula), {**numbers, **asdict(s)}, PYTHON))
+        return float(evaluate(_parsed(formula), numbers, PYTHON))
     except (ZeroDivisionError, OverflowError):
         return math.inf
 

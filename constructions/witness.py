@@ -33,7 +33,7 @@ class Witness(Weights):
             from .rounding.bounds import warn_if_lost
 
             warn_if_lost(self, prompts, result)
-        if self.region:
+        if self.region and isinstance(numbers, str):  # else X may hold series, jets, anything
             from .convergence import warn_if_it_diverges
 
             warn_if_it_diverges(self, X)

@@ -7,6 +7,8 @@ this module uses them, before any test's clock starts.
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import constructions
 
 from . import algorithms, engine, strategies
@@ -16,7 +18,7 @@ __all__ = ["algorithms", "engine", "strategies"]
 
 def _use() -> None:
     """Builds a witness, and runs it and its reference in every kind of number."""
-    witness = constructions.build("newton", d=8, iterations=1, alpha=1)
+    witness = constructions.build("newton", d=8, iterations=1, alpha=Fraction(1, 64))
     # so many examples that the bound is made by a pass back
     prompt = [[i == j % 8 for i in range(8)] for j in range(64)], [1] * 64, [[1] * 8]
     for numbers in ("float64", "rational", "ball"):

@@ -29,6 +29,7 @@ FARTHEST = {
     "layers": 40,
     "steps": 10**7,
 }  # up to which it is said what is needed
+BITS = 1024  # of a share that is left, to a power of up to 3^200
 BLOCK = 2**18  # numbers of X that are taken at once
 TARGET = 1e-12  # what is left of the slowest component when their number is chosen
 
@@ -169,7 +170,7 @@ def share(left: float) -> str:
     if left < 0.995:
         return f"{100 * left:.2g} %"
     digits = f"{100 * left:.6g}"
-    return "more than 99.9999 %" if digits == "100" and left < 1 else f"{digits} %"
+    return "more than 99.9999 %" if digits == "100" and left <= 1 else f"{digits} %"
 
 
 def needed_rounds(
@@ -212,7 +213,7 @@ def _left(
     values = _floats({**_completed(known, parameters), "s": s.least})
     if known.left and _is_text(name, parameters, key):
         text = known.leaves({**_completed(known, parameters), key: 1})
-        return lambda k: abs(value_of(text, {**values, key: k}, s))
+        return lambda k: _kept(text, {**values, key: k}, s)
     if known.left and key == "steps":
         return lambda k: abs(complex(known.leaves({**values, key: k})))
     bound = limit(name, values, s)
@@ -222,6 +223,16 @@ def _left(
         return None
     kept = abs(1 - 2 * float(values[bound.parameter]) / of_least.value)
     return lambda k: float(kept**k)
+
+
+def _kept(text: str, values: Mapping[str, Any], s: Spectrum) -> float:
+    """What is left, (1 - alpha s)^(2^k): in as many bits as it takes that 1 - 10^-40 is not 1."""
+    from flint import arb
+
+    from constructions.numbers.ball import Ball
+
+    with Ball(BITS).working():
+        return abs(value_of(text, values, s, arb))
 
 
 def _is_text(name: str, parameters: Mapping[str, Any], key: str) -> bool:
