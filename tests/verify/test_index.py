@@ -16,7 +16,7 @@ from verify import Claim, claim_texts
 from verify.claim import builtin
 from verify.command.cli import main
 from verify.page import pages
-from verify.page.report_page import report_page
+from verify.page.report_page import counterexample_html, report_page
 from verify.page.site import folder as site
 from verify.papers import Paper, paper_of, without_paper
 from verify.report import index
@@ -244,6 +244,16 @@ def test_what_was_not_run_is_said_to_be_expected() -> None:
 def test_a_file_s_claim_named_like_another_stays_its_own_row() -> None:
     twice = [*ENTRIES[:1], entry("toy2026.a", "refuted", file="mine.py")]
     assert [row.said["expected"] for row in index.statements(twice)] == ["holds", "refuted"]
+
+
+# -- counterexamples ------------------------------------------------------------------------------
+
+
+def test_a_counterexample_of_many_numbers_is_folded_away() -> None:
+    few, many = [[1, 2], [3, 4]], [["1/2"] * 20] * 50
+    html = counterexample_html({"X": few, "queries": many}, None)
+    assert "<i>X</i>: [[1, 2], [3, 4]]</li>" in html
+    assert "<i>queries</i>: <details><summary>1000 numbers</summary>[[1/2, " in html
 
 
 # -- pages ----------------------------------------------------------------------------------------

@@ -388,6 +388,13 @@ def test_pages_that_are_kept_are_not_made_again(tmp_path, monkeypatch) -> None:
     assert set(first) == {links.INDEX, links.STORY, *taught, *texts}
 
 
+@pytest.mark.parametrize(("made_by", "name"), [("pdoc 15.0", "texts pdoc 15.0"), ("", "texts")])
+def test_texts_are_kept_for_what_made_their_reference(monkeypatch, made_by, name) -> None:
+    monkeypatch.setattr(folder, "made_by", lambda: made_by)
+    assert folder.kept_as(folder.TEXTS) == name
+    assert folder.kept_as("newton") == "newton"
+
+
 # -- words ----------------------------------------------------------------------------------------
 
 
