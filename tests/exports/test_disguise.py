@@ -278,9 +278,9 @@ def test_keys_that_are_off_move_a_head_by_no_more_than_is_said():
     off = Errors(now.examples | {"x": arb(size)}, now.query)
     read_, tau = setting.read(arb(10)), arb(constants.scales[0][0])
     may = []
-    for errors in (now, off):
-        asker = turned._askers(0, head, errors, arb(1))[1]
-        args = (0, head, "fit", errors, setting, read_, tau, 0, asker)
+    for these in (now, off):
+        asker = turned._askers(0, head, these, arb(1))[1]
+        args = (0, head, "fit", these, setting, read_, tau, 0, asker)
         may.append(float(turned._of_head(*args).upper()))
     (scale,) = {abs(float(c)) for c in head.values["fit"].values()}
     for X, y, queries in zip(*drawn(BOX, 300, 2)):
