@@ -17,6 +17,7 @@ from flint import arb
 from safetensors.numpy import load_file, save_file
 
 import constructions
+from constructions.exports.differences import coefficients
 from constructions.exports.disguise import Disguise, Drawn, disguised, scaled
 from constructions.exports.gpt2 import EPSILON, Checkpoint, gain
 from verify.checks.bounds.balls import at_most
@@ -29,6 +30,7 @@ from verify.exports.disguise.turned import Leaks, Turned
 from verify.exports.folder import claims_of, read
 from verify.exports.formats import FLOAT32, REALS
 from verify.exports.forward import forward
+from verify.exports.head_error import Asked, Reading, errors
 from verify.exports.prompts import drawn
 from verify.exports.propagation import Errors
 from verify.exports.running import Exported, assembled
@@ -276,9 +278,9 @@ def test_keys_that_are_off_move_a_head_by_no_more_than_is_said():
     off = Errors(now.examples | {"x": arb(size)}, now.query)
     read_, tau = setting.read(arb(10)), arb(constants.scales[0][0])
     may = []
-    for errors in (now, off):
-        asker = turned._askers(0, head, errors, arb(1))[1]
-        args = (0, head, "fit", errors, setting, read_, tau, 0, asker)
+    for these in (now, off):
+        asker = turned._askers(0, head, these, arb(1))[1]
+        args = (0, head, "fit", these, setting, read_, tau, 0, asker)
         may.append(float(turned._of_head(*args).upper()))
     (scale,) = {abs(float(c)) for c in head.values["fit"].values()}
     for X, y, queries in zip(*drawn(BOX, 300, 2)):
@@ -290,6 +292,40 @@ def test_keys_that_are_off_move_a_head_by_no_more_than_is_said():
         assert moved <= may[1] - may[0] * 0.9
         closest = max(closest, moved / may[1])
     assert closest > 0.5
+
+
+def of_pairs(scores: np.ndarray, values: np.ndarray, tau: float, keys: np.ndarray) -> float:
+    """Two pairs of heads for a linear one: scores of each head, and what each key has beside."""
+    total, each = 0.0, iter(scores)
+    for r, c in enumerate(coefficients(2), start=1):
+        for sign in (1, -1):
+            weights = np.exp(sign * r * tau * next(each) + keys - SINK)
+            shares = weights / (1 + weights.sum())
+            total += sign * float(c) * np.exp(SINK) / (2 * tau) * shares @ values
+    return total
+
+
+SINK = 17.0
+
+
+@pytest.mark.parametrize(("own", "constant"), [(1e-4, 0.0), (0.0, 1e-5)])
+def test_what_heads_read_apart_and_keys_say_of_the_sink_costs_no_more_than_is_said(own, constant):
+    """Queries and keys of one number, up to 2 and 1, each off by `own`; of 7 keys."""
+    random, most, tau, used = np.random.default_rng(5), 2.0, 0.05, 0.0
+    read_ = Reading(arb(0), arb(0), arb(0), arb(own), arb(constant))
+    size = arb(most), arb(most), arb(1 + most)
+    asked = Asked(7, *size, arb(1), 1, 4, arb(tau), arb(SINK), 2)
+    found = errors(asked, REALS, read_, Reading(arb(0), arb(0)))
+    relative, absolute = float(found.relative.upper()), float(found.absolute.upper())
+    for _ in range(400):
+        keys, values = random.choice([-1.0, 1.0], 7), random.choice([-1.0, 1.0], 7)
+        query = most * random.choice([-1, 1])
+        off = own * random.choice([-1, 1], (4, 2))
+        scores = [(query + one) * (keys + other) for one, other in off]
+        made = of_pairs(scores, values, tau, SINK * constant * random.choice([-1, 1], 7))
+        may = (relative * most + absolute) * 7
+        used = max(used, abs(made - query * keys @ values) / may)
+    assert 0.2 < used <= 1
 
 
 def norms(kind: type, stream: np.ndarray, unit: int) -> np.ndarray:

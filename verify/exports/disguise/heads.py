@@ -151,7 +151,7 @@ class TurnedPropagation(Propagation):
         self, number: int, layer: LinearLayer, now: Errors, setting: Setting, read: Reading,
         held: Held,
     ) -> tuple[Errors, Held]:  # fmt: skip
-        """A hidden unit reads a sum of slots, and GELU's slope is at most 9/8."""
+        """A hidden unit reads a sum of slots, and GELU's slope is below 3/2."""
         noise, made = super()._of_mlp(number, layer, now, setting, read, held)
         if not layer.mlp:
             return noise, made
@@ -192,7 +192,7 @@ def scales(weights: Weights, box: PromptBox) -> tuple[tuple[str, int], ...]:
         for _, signs in (one for into in head.values for one in head.carried(into)):
             group = set().union(*(together[name] for name in signs))
             together |= dict.fromkeys(group, group)
-    inputs = float(max(largest[name] for name in plain.sizes.inputs))
+    inputs = max(float(largest[name]) for name in plain.sizes.inputs)
     powers = {}
     for name, group in together.items():
         size = max(float(largest[one]) for one in group)
