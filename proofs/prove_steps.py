@@ -39,7 +39,7 @@ from proofs.exact import is_symbolic
 from proofs.formula import names, rename, split_index
 from proofs.layer import Holds
 from proofs.letters import Each, Matrix, Vector
-from proofs.prove_witness import decide, divides, plain_text, rows_of
+from proofs.prove_witness import decide, plain_text, proof_of, rows_of
 from proofs.references import Statement
 from proofs.template import substituted
 from proofs.theorem import Proof
@@ -103,19 +103,12 @@ def prove_steps(
     except (OutsideCalculusError, ShapeError, UndefinedError) as error:
         failed = f"outside the calculus: {error}"
     every = f"{'n, d' if together else 'd'} and {name}"
-    return Proof(
-        id=f"{witness.name}.assembled",
-        statement=rf"\text{{the assembled {plain_text(witness.name)} predicts "
+    said = (
+        rf"\text{{the assembled {plain_text(witness.name)} predicts "
         rf"{plain_text(made.statements[-1][1])} (here {plain_text(name)} = "
-        rf"{made.least + SEEN}), for every }} {plain_text(every)}",
-        kind="induction on k",
-        proved=failed is None,
-        lines=tuple(lines),
-        seconds=time.perf_counter() - start,
-        claims=(witness.name,),
-        failed=failed,
-        assumes=(r"\text{no sum of scores that is divided by is } 0",) if divides(witness) else (),
+        rf"{made.least + SEEN}), for every }} {plain_text(every)}"
     )
+    return proof_of(witness, said, "induction on k", lines, failed, start)
 
 
 # -- one step repeated -----------------------------------------------------------------------------

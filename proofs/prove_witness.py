@@ -25,7 +25,7 @@ from proofs.calculus.tokens import OutsideCalculusError, ones
 from proofs.formula import rename
 from proofs.letters import Matrix, Vector
 from proofs.references import Statement
-from proofs.theorem import Proof
+from proofs.theorem import Kind, Proof
 
 Letters = Literal["all", "matrices", "none"]
 
@@ -65,11 +65,18 @@ def prove_witness(
     does = "does what its layers say"
     if statement is not None:
         does = f"predicts {plain_text(statement[1])}"
+    said = rf"\text{{the assembled {witness.name.replace('_', ' ')} {does}, for every }} {every}"
+    return proof_of(witness, said, "identity", lines, failed, start)
+
+
+def proof_of(
+    witness: Any, statement: str, kind: Kind, lines: list[Line], failed: str | None, start: float
+) -> Proof:
+    """The proof about an assembled witness; `start` is when it began."""
     return Proof(
         id=f"{witness.name}.assembled",
-        statement=rf"\text{{the assembled {witness.name.replace('_', ' ')} {does}, for every }} "
-        rf"{every}",
-        kind="identity",
+        statement=statement,
+        kind=kind,
         proved=failed is None,
         lines=tuple(lines),
         seconds=time.perf_counter() - start,
