@@ -55,7 +55,7 @@ PLANTED = {
         "not divided": ('attention="softmax"', 'attention="exponential"'),
         "divided by 1 + the sum": ('attention="softmax"', 'attention="softmax", null=True'),
     },
-    "induction_head": {
+    "copying_head": {
         "the word after it": ('"j == t - 1"', '"j == t + 1"'),
         "all words before it": ('"j == t - 1"', '"j < t"'),
         "itself": ('"j == t - 1"', '"j == t"'),

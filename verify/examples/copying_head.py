@@ -31,7 +31,7 @@ def conversations(draw):
 spoken = Domain("distinct one-hot words; a query is one of them", one_hot)
 
 
-@claim("induction_head", algorithm=what_followed, cases=conversations, domain=spoken)
+@claim("copying_head", algorithm=what_followed, cases=conversations, domain=spoken)
 def transformer(d):
     """Tokens x_1, y_1, …: a head writes the word before into each; the next matches and copies."""
     any_token, word = slot_map(("any", "one")), slot_map(("before", "x"))
@@ -40,4 +40,4 @@ def transformer(d):
     stream = layout(x=(d,), y=(), one=(), before=(d,), p=())
     prompt = Prompt(d, slot_map(("x", "x"), ("y", "y"), ("one", "one")), form="interleaved")
     layers = [Layer("look back", (look_back,)), Layer("match and copy", (copy,))]
-    return Witness("induction_head", stream, prompt, layers, Readout("p"))
+    return Witness("copying_head", stream, prompt, layers, Readout("p"))
