@@ -9,15 +9,16 @@ representative that the witnesses use.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import product
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, product
 from types import MappingProxyType
 from typing import Any
 
 import sympy
-from sympy.polys.fields import sfield
+from sympy.polys.matrices import DomainMatrix
 
-from proofs.calculus.form import Form
+from proofs.calculus.form import Form, cancelled, reduced
 
 
 class NoSolutionError(ValueError):
@@ -40,7 +41,7 @@ class Solution:
 
     `families` are all branches of solutions, each unknown as an expression in the free
     ones; `family` is the branch of the representative; `weights` are exact numbers or
-    expressions in the named parameters; `steps` are LaTeX lines.
+    expressions in the named parameters; `notes` are LaTeX lines that say more of the statement.
     """
 
     name: str
@@ -51,18 +52,23 @@ class Solution:
     family: Mapping[sympy.Symbol, sympy.Expr]
     gauge: tuple[Gauge, ...]
     weights: Mapping[str, sympy.Expr]
-    steps: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     @property
     def free(self) -> tuple[sympy.Symbol, ...]:
         """The unknowns that stay free in the representative's family."""
         return tuple(g.symbol for g in self.gauge)
 
+    @cached_property
+    def steps(self) -> tuple[str, ...]:
+        """LaTeX lines from the statement to the weights, written when they are read."""
+        return (self.statement, *self.notes, *_lines(self.equations, self.families, self.gauge))
+
     def residuals(self, weights: Mapping[str, Any] | None = None) -> tuple[sympy.Expr, ...]:
         """The equations with `weights` put in (default: the representative); all 0 if met."""
         chosen = dict(self.weights) | dict(weights or {})
         values = {u: sympy.sympify(chosen[u.name]) for u in self.unknowns if u.name in chosen}
-        return tuple(sympy.cancel(sympy.together(e.subs(values))) for e in self.equations)
+        return tuple(reduced(e.xreplace(values)) for e in self.equations)
 
     def check(self, weights: Mapping[str, Any] | None = None) -> bool:
         """Whether `weights` (default: the representative) satisfy every equation."""
@@ -92,15 +98,16 @@ def _numerators(fraction: sympy.Expr, indeterminates: set[sympy.Symbol]) -> list
     """
     if not fraction.free_symbols:
         return [fraction] if fraction != 0 else []
-    field, reduced = sfield(fraction)
-    if any(not s.is_Symbol and s.free_symbols & indeterminates for s in field.symbols):
+    numerator, _ = cancelled(fraction)
+    letters = numerator.ring.symbols
+    if any(not s.is_Symbol and s.free_symbols & indeterminates for s in letters):
         raise ValueError(f"{fraction} is no rational function of {indeterminates}")
-    apart = [symbol in indeterminates for symbol in field.symbols]
+    apart = [symbol in indeterminates for symbol in letters]
     parts: dict[tuple[int, ...], Any] = {}
-    for powers, coefficient in reduced.numer.terms():
+    for powers, coefficient in numerator.terms():
         here = tuple(power if out else 0 for power, out in zip(powers, apart, strict=True))
         rest = tuple(0 if out else power for power, out in zip(powers, apart, strict=True))
-        parts.setdefault(here, field.ring.zero)[rest] = coefficient
+        parts.setdefault(here, numerator.ring.zero)[rest] = coefficient
     return [part.as_expr() for part in parts.values()]
 
 
@@ -125,15 +132,37 @@ def branches(
 ) -> list[dict[sympy.Symbol, sympy.Expr]]:
     """All solutions of `conditions`, solved for `unknowns`; further symbols are parameters."""
     found: dict[sympy.Symbol, sympy.Expr] = {}
-    remaining = list(conditions)
+    remaining = _independent(conditions)
     while forced := _forced(remaining, unknowns):
         found |= forced
-        left = (sympy.expand(condition.subs(forced)) for condition in remaining)
-        remaining = list(dict.fromkeys(condition for condition in left if condition != 0))
+        left = (_numerators(condition.xreplace(forced), set()) for condition in remaining)
+        remaining = _independent(chain.from_iterable(left))
     if not remaining:
         return [found]
     others = [unknown for unknown in unknowns if unknown not in found]
     return [found | branch for branch in sympy.solve(remaining, others, dict=True)]
+
+
+def _independent(conditions: Iterable[sympy.Expr]) -> list[sympy.Expr]:
+    """Sums of conditions, as few as say the same: a matrix of them, a monomial a column, reduced.
+
+    Words of a product give the same few conditions again and again. Monomials of high degree go
+    first, so that what can be said without them is.
+    """
+    rows = [condition.as_coefficients_dict() for condition in conditions]
+    found = dict.fromkeys(chain.from_iterable(rows))
+    monomials = sorted(found, key=lambda one: (one.count_ops(), not one.is_Number), reverse=True)
+    at = {monomial: column for column, monomial in enumerate(monomials)}
+    entries = {
+        i: {at[monomial]: sympy.QQ.from_sympy(c) for monomial, c in row.items()}
+        for i, row in enumerate(rows)
+    }
+    matrix = DomainMatrix(entries, (len(rows), len(monomials)), sympy.QQ)
+    fewest = matrix.rref()[0].to_sdm()
+    return [
+        sympy.Add(*(sympy.QQ.to_sympy(c) * monomials[column] for column, c in row.items()))
+        for row in fewest.values()
+    ]
 
 
 def _forced(
@@ -156,7 +185,7 @@ def solve(
     unknowns: Sequence[sympy.Symbol],
     conditions: Sequence[Any],
     gauge: Sequence[Gauge],
-    steps: Sequence[str] = (),
+    notes: Sequence[str] = (),
     charts: Sequence[Sequence[sympy.Symbol]] = (),
 ) -> Solution:
     """Solve `conditions`, with the unknowns of `gauge` as free parameters.
@@ -194,7 +223,7 @@ def solve(
         family=families[0],
         gauge=tuple(gauge),
         weights=MappingProxyType({u.name: values[u] for u in unknowns}),
-        steps=(statement, *steps, *_lines(conditions, families, gauge)),
+        notes=tuple(notes),
     )
     if not result.check():
         raise NoSolutionError(f"{name}: the representative does not satisfy the equations")

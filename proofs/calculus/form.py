@@ -160,24 +160,27 @@ def reduced(coefficient: sympy.Expr) -> sympy.Expr:
         return coefficient
     if not coefficient.free_symbols:
         return sympy.cancel(sympy.together(coefficient))
-    if (made := _in_ring(coefficient)) is not None:
-        return made
-    _, fraction = sfield(coefficient)
-    return fraction.as_expr()
+    numerator, denominator = cancelled(coefficient)
+    return numerator.as_expr() / denominator.as_expr()
 
 
 Quotient = tuple[PolyElement, PolyElement]
 
 
-def _in_ring(coefficient: sympy.Expr) -> sympy.Expr | None:
-    """`reduced` of sums, products and whole powers of letters and rational numbers, which are added
-    and multiplied as polynomials and never expanded as expressions; None of anything else."""
+def cancelled(coefficient: sympy.Expr) -> Quotient:
+    """Numerator and denominator of a rational function, without a common factor."""
+    if (made := _in_ring(coefficient)) is not None:
+        return made
+    _, fraction = sfield(coefficient)
+    return fraction.numer, fraction.denom
+
+
+def _in_ring(coefficient: sympy.Expr) -> Quotient | None:
+    """`cancelled` for sums, products and whole powers of letters and rational numbers, which are
+    added and multiplied as polynomials and never expanded as expressions; None of anything else."""
     ring, known = _ring(frozenset(coefficient.free_symbols))
     made = _quotient(coefficient, ring, known)
-    if made is None:
-        return None
-    numerator, denominator = made[0].cancel(made[1])
-    return numerator.as_expr() / denominator.as_expr()
+    return None if made is None else made[0].cancel(made[1])
 
 
 @lru_cache(maxsize=256)

@@ -106,6 +106,15 @@ def test_unmentioned_freedom_is_noticed():
         ansatz.solve("toy", "ab = 1", (a, b), (a * b - 1,), [])
 
 
+def test_conditions_that_are_sums_of_others_change_no_solution():
+    a, b, c = sympy.symbols("a b c")
+    few = [a * b - 1, b * c + a - 3, a - 2]
+    many = [*few, -few[0], few[0] + 2 * few[1], few[1] - few[2] / 3]
+    assert ansatz.branches(many, [a, b, c]) == ansatz.branches(few, [a, b, c])
+    assert ansatz.branches(few, [a, b, c]) == [{a: 2, b: sympy.Rational(1, 2), c: 2}]
+    assert ansatz.branches([*many, b - 1], [a, b, c]) == []
+
+
 def test_one_gradient_layer_in_plain_numbers():
     rng = np.random.default_rng(1)
     X, y, w = rng.standard_normal((6, 3)), rng.standard_normal(6), rng.standard_normal(3)
