@@ -534,23 +534,42 @@ def registered() -> tuple[Claim, ...]:
     return (*_registry.values(), *_from_files.values())
 
 
-def builtin() -> tuple[Claim, ...]:
-    """Every built-in claim; a user's file may ask for them while it is loaded."""
+def builtin(named: str = "") -> tuple[Claim, ...]:
+    """Every built-in claim; a user's file may ask for them while it is loaded.
+
+    With an id, those of its paper, or of none where the id does not begin with a paper's name: no
+    other modules are loaded for it.
+    """
     if _while_loading:
         return _while_loading
     from importlib import import_module
-    from pkgutil import walk_packages
-
-    from . import claims
 
     made: list[Claim] = []
-    found = walk_packages(claims.__path__, f"{claims.__name__}.")
-    for module in sorted(m.name for m in found if not m.ispkg):
+    for module in _modules_of_claims(named.partition(".")[0]):
         register_all = getattr(import_module(module), "register_all", None)
         if register_all is not None:  # of what has been added since
             register_all()
         made += [c for c in _registry.values() if _module(c) == module]
     return tuple(made)
+
+
+OURS = "ours"  # claims of no paper
+
+
+def _modules_of_claims(paper: str) -> list[str]:
+    """The modules of claims, by name: those of a paper, or of none; all if "" is asked for."""
+    from pkgutil import iter_modules
+
+    from . import claims
+
+    of_papers = [one.name for one in iter_modules(claims.__path__)]
+    roots = [name for name in of_papers if name.startswith(paper)] or [OURS]
+    found = []
+    for root in roots:
+        folder = [str(Path(path) / root) for path in claims.__path__]
+        name = f"{claims.__name__}.{root}"
+        found += [f"{name}.{one.name}" for one in iter_modules(folder)] or [name]
+    return sorted(found)
 
 
 def _module(made: Claim) -> str:

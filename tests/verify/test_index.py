@@ -39,6 +39,15 @@ def test_what_the_files_say_is_what_the_loaded_claims_are() -> None:
     assert set(claim_texts.papers().values()) == known
 
 
+def test_a_claim_is_among_those_that_are_loaded_for_its_id() -> None:
+    every = builtin()
+    for claim in every:
+        assert claim in builtin(claim.id), claim.id
+    assert len(builtin("newton")) < len(every)
+    for paper in claim_texts.papers():  # and no claim of another paper
+        assert {one.id.partition(".")[0] for one in builtin(f"{paper}.any")} == {paper}
+
+
 def test_every_claim_of_a_paper_stands_with_its_paper_and_cites_it() -> None:
     assert without_paper(builtin()) == [], "\n".join(without_paper(builtin()))
 

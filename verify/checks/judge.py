@@ -31,7 +31,7 @@ def algorithm_of(subject: Subject) -> Callable[..., Any]:
     found = stated if callable(stated) else getattr(algorithms, stated or subject.name, None)
     if callable(found):
         return found
-    for one in builtin():
+    for one in builtin(subject.name):
         if one.id == subject.name and one.algorithm is not None:
             return one.algorithm
     raise WrongCall(f"no algorithm to compare {subject.name} with is known")

@@ -136,7 +136,8 @@ def stochastic(**parameters: Any) -> Witness:
 
 def recursive() -> Claim:
     """Recursive least squares: an example after the other, causal attention."""
-    (found,) = (one for one in builtin() if one.id == "recursive_least_squares")
+    name = "recursive_least_squares"
+    (found,) = (one for one in builtin(name) if one.id == name)
     return found
 
 

@@ -46,7 +46,7 @@ class Subject:
             kind(self.signature.parameters[key]).small is not REQUIRED for key in needed
         ):
             return {}
-        known = self.claim or next((c for c in builtin() if c.id == self.name), None)
+        known = self.claim or next((c for c in builtin(self.name) if c.id == self.name), None)
         return example(known) if known is not None else {}
 
     def case(self, d: int, n: int, parameters: Mapping[str, Any]) -> Case | None:
@@ -126,7 +126,8 @@ def subject(name: str, variant: str | None = None) -> Subject:
     file = file_of(name)
     if file is None and name in constructions.names() and variant in (None, "improved"):
         made = constructions.get(name)
-        of_paper = next((c for c in builtin() if c.id == made.claim), None)
+        claims = builtin(made.claim) if made.claim else ()
+        of_paper = next((c for c in claims if c.id == made.claim), None)
         return Subject(name, made, constructions.signature(name), of_paper)
     found = variants(name, variant)
     with_witness = [c for c in found if c.witness is not None]
@@ -146,7 +147,7 @@ def variants(name: str, variant: str | None = None) -> list[Claim]:
     if file_of(name) is not None:
         found = _one_of_file(name, variant)
     else:
-        found = [c for c in builtin() if c.id == name and variant in (None, c.variant)]
+        found = [c for c in builtin(name) if c.id == name and variant in (None, c.variant)]
     if not found:
         raise WrongCall(unknown(name, "witness or claim", variant))
     return found
@@ -296,7 +297,7 @@ def choose(names: Sequence[str], variant: str = "all") -> list[Chosen]:
             found = exported
         else:
             id = claim_of(name)
-            found = [Chosen(c) for c in builtin() if c.id == id or c.id.startswith(f"{id}.")]
+            found = [Chosen(c) for c in builtin(id) if c.id == id or c.id.startswith(f"{id}.")]
             if not found and name.endswith((".onnx", ".safetensors", ".pt2")):
                 raise WrongCall(f"there is no file {name}")
             if not found and ("/" in name or Path(name).exists()):

@@ -34,7 +34,7 @@ def html_of(name: str, parameters: Mapping[str, Any]) -> str:
     """The page of the construction or claim `name`. Raises ValueError on an unknown one."""
     if name in constructions.names():
         return construction_page(name, parameters)
-    variants: dict[str, Claim] = {c.variant: c for c in builtin() if c.id == name}
+    variants: dict[str, Claim] = {c.variant: c for c in builtin(name) if c.id == name}
     if not variants:
         constructions.get(name)  # says what is close and what there is
     if parameters:

@@ -65,7 +65,7 @@ def of(claim: Claim) -> list[Bearing]:
             names, sizes = found
             reach = ", ".join((f"d = {WRITTEN[0]} to {WRITTEN[-1]}", *sizes))
             return [Bearing(names, about, said=f"; weights written at {reach}, where they are one")]
-    if not any(one is claim for one in builtin()):
+    if not any(one is claim for one in builtin(claim.id)):
         return []
     return list(_statements(claim))
 
