@@ -37,6 +37,8 @@ LOADED = ("torch", "hypothesis", "verify.pool", "verify.checks", "constructions.
 # started first, so that nobody waits for them in the end; only the time depends on it
 LONG = ("akyurek2022.precision",)
 
+SELDOM = 100_000  # new objects between two collections of garbage
+
 PARENT_SEEN = 0.5  # seconds between two looks of a worker whether its parent is there
 
 Outcome = Mapping[str, Any]  # the fields of a Report but for its claim, which does not travel
@@ -239,7 +241,7 @@ def seldom_collected() -> Iterator[None]:
     """Garbage collected seldom: what sympy, torch and the claims keep is no garbage, and to go
     through all of it whenever 700 objects are new takes a tenth of the time of a check."""
     before = gc.get_threshold()
-    gc.set_threshold(100_000, 20, 20)
+    gc.set_threshold(SELDOM, 20, 20)
     try:
         yield
     finally:
