@@ -15,7 +15,6 @@ import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import fields, replace
-from functools import cache
 from typing import Any
 
 from . import engine
@@ -109,26 +108,22 @@ def each(
         _until_loaded()
     parallel = Parallel(
         n_jobs=workers,
+        backend="loky",
+        initializer=_end_with,
+        initargs=(os.getpid(),),
         return_as="generator" if ordered else "generator_unordered",
         batch_size=1,
         pre_dispatch=ahead,
     )
     with _quiet_when_cut_short():
         with _workers_ignore_ctrl_c(), _forked_where_all_is_loaded():
-            parent = os.getpid()
-            results = parallel(delayed(_in_worker)(parent, function, call) for call in calls)
+            results = parallel(delayed(_call)(function, call) for call in calls)
         try:
             yield from results
         finally:
             results.close()
 
 
-def _in_worker(parent: int, function: Callable[..., Any], call: Sequence[Any]) -> Any:
-    _end_with(parent)
-    return _call(function, call)
-
-
-@cache
 def _end_with(parent: int) -> None:
     """From now on this process ends when its parent has, however that ended: one that was killed
     could not say so."""
