@@ -545,7 +545,7 @@ def builtin(named: str = "") -> tuple[Claim, ...]:
     from importlib import import_module
 
     made: list[Claim] = []
-    for module in _modules_of_claims(named.partition(".")[0]):
+    for module in modules_of_claims(named.partition(".")[0]):
         register_all = getattr(import_module(module), "register_all", None)
         if register_all is not None:  # of what has been added since
             register_all()
@@ -556,7 +556,7 @@ def builtin(named: str = "") -> tuple[Claim, ...]:
 OURS = "ours"  # claims of no paper
 
 
-def _modules_of_claims(paper: str) -> list[str]:
+def modules_of_claims(paper: str = "") -> list[str]:
     """The modules of claims, by name: those of a paper, or of none; all if "" is asked for."""
     from pkgutil import iter_modules
 

@@ -13,13 +13,12 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import fields, replace
-from functools import cache
 from typing import Any
 
 from . import engine
-from .claim import Broken, Budget, Claim, NoClaimError, builtin, load_file
+from .claim import Broken, Budget, Claim, NoClaimError, builtin, load_file, modules_of_claims
 from .inputs.names import Chosen
 from .inputs.progress import Say, nothing
 from .inputs.where_raised import place, why
@@ -29,9 +28,15 @@ from .report.report import Report
 WORTH_IT = 8  # claims; below that, starting a process costs more than it saves
 
 THREADS = "OMP_NUM_THREADS"
+OTHER_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
+
+# what workers need, whichever claim they check, beside the claims
+LOADED = ("torch", "hypothesis", "verify.pool", "verify.checks", "constructions.rounding.bounds")
 
 # started first, so that nobody waits for them in the end; only the time depends on it
 LONG = ("akyurek2022.precision",)
+
+SELDOM = 100_000  # new objects between two collections of garbage
 
 PARENT_SEEN = 0.5  # seconds between two looks of a worker whether its parent is there
 
@@ -71,6 +76,7 @@ def run(
             for where, one in enumerate(chosen):
                 yield where, checked(one.claim, one.file, budget, progress)
         return
+    load_ahead()
     order = sorted(range(len(chosen)), key=lambda i: chosen[i].claim.id not in LONG)
     calls = [(i, chosen[i].claim.key, chosen[i].file, budget) for i in order]
     processes = min(workers, len(chosen))
@@ -98,35 +104,35 @@ def each(
         return
     from joblib import Parallel, delayed
 
+    if _loading:
+        _until_loaded()
     parallel = Parallel(
         n_jobs=workers,
+        backend="loky",
+        initializer=_end_with,
+        initargs=(os.getpid(),),
         return_as="generator" if ordered else "generator_unordered",
         batch_size=1,
         pre_dispatch=ahead,
     )
     with _quiet_when_cut_short():
-        with _workers_ignore_ctrl_c():
-            parent = os.getpid()
-            results = parallel(delayed(_in_worker)(parent, function, call) for call in calls)
+        with _workers_ignore_ctrl_c(), _forked_where_all_is_loaded():
+            results = parallel(delayed(_call)(function, call) for call in calls)
         try:
             yield from results
         finally:
             results.close()
 
 
-def _in_worker(parent: int, function: Callable[..., Any], call: Sequence[Any]) -> Any:
-    _end_with(parent)
-    return _call(function, call)
-
-
-@cache
 def _end_with(parent: int) -> None:
     """From now on this process ends when its parent has, however that ended: one that was killed
     could not say so."""
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(PARENT_SEEN)
+        with suppress(ProcessLookupError):
+            while True:
+                os.kill(parent, 0)  # which only asks whether it is there
+                time.sleep(PARENT_SEEN)
         os._exit(1)
 
     if os.name == "posix":  # elsewhere a process keeps the number of a parent that has ended
@@ -230,11 +236,73 @@ def seldom_collected() -> Iterator[None]:
     """Garbage collected seldom: what sympy, torch and the claims keep is no garbage, and to go
     through all of it whenever 700 objects are new takes a tenth of the time of a check."""
     before = gc.get_threshold()
-    gc.set_threshold(100_000, 20, 20)
+    gc.set_threshold(SELDOM, 20, 20)
     try:
         yield
     finally:
         gc.set_threshold(*before)
+
+
+def load_ahead() -> None:
+    """Begins to load what workers need in a process from which they are then forked.
+
+    It loads beside the caller, and each worker is there at once, though torch, sympy and the claims
+    take seconds to load. For the command: a script that starts processes has to allow that its main
+    module is loaded again. Only on Linux, where a process of one thread is safely forked; elsewhere
+    each worker loads what it needs.
+    """
+    if sys.platform != "linux":
+        return
+    from multiprocessing import forkserver, set_forkserver_preload
+
+    set_forkserver_preload([*LOADED, *modules_of_claims()])
+    with _workers_ignore_ctrl_c(), _one_thread_in_processes():
+        forkserver.ensure_running()
+    global _loading
+    _loading = True
+
+
+_loading = False  # whether there is a process to fork workers from
+
+
+def _until_loaded() -> None:
+    """Waits for that process: Ctrl-C ends it here, and is not heard while workers are started."""
+    from multiprocessing import get_context
+
+    first = get_context("forkserver").Process(target=int, daemon=True)
+    first.start()
+    first.join()
+
+
+@contextmanager
+def _forked_where_all_is_loaded() -> Iterator[None]:
+    """Workers that start meanwhile are forked, if something was loaded ahead."""
+    if not _loading:
+        yield
+        return
+    from joblib.externals.loky.backend import context
+
+    before = context.get_start_method()
+    context.set_start_method("forkserver", force=True)
+    try:
+        yield
+    finally:
+        context.set_start_method(before, force=True)
+
+
+@contextmanager
+def _one_thread_in_processes() -> Iterator[None]:
+    """In processes that are started meanwhile libraries for matrices have one thread."""
+    asked = {name: os.environ.get(name) for name in (THREADS, *OTHER_THREADS)}
+    os.environ.update(dict.fromkeys(asked, "1"))
+    try:
+        yield
+    finally:
+        for name, value in asked.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -341,6 +342,32 @@ def test_a_sweep_that_is_killed_leaves_no_process_behind(tmp_path):
     while any(map(alive, children)) and time.monotonic() < until:
         time.sleep(0.1)
     assert not any(map(alive, children))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked from a server on Linux")
+def test_a_check_that_is_killed_leaves_no_process_behind(tmp_path):
+    started = subprocess.Popen(
+        [sys.executable, "-m", "verify", "check", "--workers", "2"],
+        cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    until = time.monotonic() + 120
+    while len(workers := list(below(started.pid, 2))) < 2 and time.monotonic() < until:
+        time.sleep(0.1)  # they are below the server, and that below the command
+    everybody = [*below(started.pid, 1), *workers]
+    started.kill()
+    started.wait()
+    assert len(workers) == 2
+    until = time.monotonic() + 60
+    while any(map(alive, everybody)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not any(map(alive, everybody))
+
+
+def below(pid: int, depth: int) -> Iterator[str]:
+    """The processes that were started, so many steps down, by one."""
+    with suppress(OSError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            yield from [child] if depth == 1 else below(int(child), depth - 1)
 
 
 def alive(pid: str) -> bool:

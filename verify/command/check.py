@@ -87,10 +87,12 @@ def check(
     asked = report.Asked(tuple(names or ()), variant)
     hashes = report.sha256_of(asked.names)
     refuse_unknown()  # before the claims are checked, of which each would fail for itself
+    count = workers or os.cpu_count() or 1
+    if not names and count > 1:
+        pool.load_ahead()
     chosen = choose(asked.names, variant)
     budget = Budget(seed=seed, quick=quick, coq=kernel == "coq")
     with Progress("claims", len(chosen)) as progress:
-        count = workers or os.cpu_count() or 1
         reports = pool.reports(chosen, budget, count, progress, progress.done)
     if report.sha256_of(asked.names) != hashes:
         raise WrongCall("a file of claims was changed while it was being checked")
