@@ -9,7 +9,7 @@ import pytest
 from setuptools import Distribution
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("constructions", "proofs", "verify", "icl_witness.py")
+PACKAGES = ("constructions", "proofs", "verify")
 
 
 @pytest.fixture

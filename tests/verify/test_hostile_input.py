@@ -298,10 +298,10 @@ def interrupted(module: str, command: str, arguments: str = "") -> subprocess.Co
 
 @pytest.mark.parametrize(
     "module",
-    ["verify", "verify.claim", "typer", "verify.command", "verify.command.trace", "sympy"],
+    ["typer", "verify.command", "verify.command.cli", "verify.command.trace", "sympy"],
 )
 def test_ctrl_c_while_the_command_loads_is_silent(module):
-    done = interrupted(module, "icl_witness")
+    done = interrupted(module, "verify.__main__")
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
@@ -314,8 +314,7 @@ def test_what_is_installed_is_the_command_that_says_nothing_when_interrupted():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     scripts = setup["options.entry_points"]["console_scripts"]
-    assert scripts.split() == ["witness", "=", "icl_witness:main"]
-    assert setup["options"]["py_modules"] == "icl_witness"
+    assert scripts.split() == ["witness", "=", "verify.__main__:main"]
 
 
 def test_check_leaves_nothing_in_the_working_directory(tmp_path):
