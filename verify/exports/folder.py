@@ -13,6 +13,7 @@ import numpy as np
 
 import constructions
 from constructions.exports.gpt2 import Checkpoint, NoExport
+from constructions.exports.one_by_one import Constants as OneByOneConstants
 from constructions.exports.write import Constants, checkpoint, constants_from
 from constructions.witness import Witness
 from proofs.exact import exact
@@ -22,6 +23,7 @@ from ..claim import Budget, Check, CheckResult, Claim, Differs, check
 from ..inputs.errors import WrongCall
 from ..report.as_json import dumps
 from .card import card
+from .one_by_one import truth as one_by_one
 from .parameters import as_json, from_json, number
 from .prompts import drawn
 from .running import Exported, Model
@@ -80,8 +82,14 @@ class Export:
                 "roles": made.roles.tolist(),
                 "readout": made.readout.tolist(),
             },
-            **truth(self.witness, proved.constants, made, self.box),
+            **self._truth(),
         }
+
+    def _truth(self) -> dict[str, Any]:
+        constants = self.certificate.constants
+        if isinstance(constants, OneByOneConstants):
+            return one_by_one.truth(self.witness, constants, self.checkpoint, self.box)
+        return truth(self.witness, constants, self.checkpoint, self.box)
 
 
 def export(

@@ -16,11 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from constructions.exports import gpt2, one_by_one
 from constructions.exports.differences import coefficients
-from constructions.exports.gpt2 import Checkpoint
+from constructions.exports.gpt2 import Checkpoint, Constants
 from constructions.exports.needed import needed
-from constructions.exports.write import Constants
 from constructions.witness import Witness
 from proofs.layer import Layer
 
@@ -32,10 +30,6 @@ def truth(
     witness: Witness, constants: Constants, made: Checkpoint, box: PromptBox
 ) -> dict[str, Any]:
     """The file's content, but for the prompts' embedding and the certificate."""
-    if isinstance(constants, one_by_one.Constants):
-        from .one_by_one.truth import truth
-
-        return truth(witness, constants, made, box)
     return {
         "slots": {slot.name: directions(witness, made, slot.name) for slot in witness.layout.slots},
         "definitions": [list(one) for one in witness.definitions],
@@ -88,7 +82,7 @@ def directions(witness: Witness, made: Checkpoint, name: str) -> list[list[float
     return rows
 
 
-def _heads(layer: Layer, constants: gpt2.Constants, number: int) -> list[dict[str, Any]]:
+def _heads(layer: Layer, constants: Constants, number: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for head, scale in zip(layer.heads, constants.scales[number]):
         name = head.name or layer.name
