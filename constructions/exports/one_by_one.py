@@ -193,13 +193,9 @@ def _unsaid_of(weights: Weights, layer: Layer) -> Iterator[str]:
 
 def _flags(weights: Weights) -> dict[int, int]:
     """Units that are 1 at one example and 0 elsewhere, or 1 everywhere (LINEAR)."""
-    prompt = weights.prompt
-    places = {row: at for at, row in enumerate(prompt.features.rows("position"))}
-    places[prompt.features.rows("one")[0]] = LINEAR
-    entries = prompt.embedding.entries(weights.layout, prompt.features)
-    found = {unit: places[source] for (unit, source) in entries if source in places}
     written = {unit for layer in weights.layer_list for unit in _rows(weights, layer)}
-    return {unit: at for unit, at in found.items() if unit not in written}
+    flags = _embedded_flags(weights)
+    return {unit: at for unit, at in flags.items() if unit not in written}
 
 
 def one_of(weights: Weights) -> int:
@@ -268,6 +264,7 @@ def _ends(weights: Weights, room: Room, constants: Constants) -> Iterator[tuple[
 
 
 def _embedded_flags(weights: Weights) -> dict[int, int]:
+    """Units that the embedding makes such flags."""
     features = weights.prompt.features
     places = {row: at for at, row in enumerate(features.rows("position"))}
     places[features.rows("one")[0]] = LINEAR

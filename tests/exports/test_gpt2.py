@@ -94,9 +94,10 @@ def printed_bound(card: str) -> float:
 
 
 @needs("transformers", "transformer_lens")
-def test_in_transformer_lens_the_cache_holds_the_slots(folders, outside):
+@pytest.mark.parametrize("name", ["gradient_descent", "sherman_morrison"])
+def test_in_transformer_lens_the_cache_holds_the_slots(name, folders, outside):
     """Outside: the prediction, and slots of the cached residual stream, on the truth's example."""
-    folder = folders["gradient_descent"]
+    folder = folders[name]
     card, said = (
         (folder / "README.md").read_text(),
         json.loads((folder / "witness.json").read_text()),

@@ -15,6 +15,7 @@ import constructions
 from constructions.exports.constants import Constants, constants_from
 from constructions.exports.disguise import Disguise
 from constructions.exports.gpt2 import Checkpoint, NoExport
+from constructions.exports.one_by_one import Constants as OneByOneConstants
 from constructions.witness import Witness
 from proofs.exact import exact
 
@@ -26,6 +27,7 @@ from .card import card
 from .language.export import READS, TextExport
 from .language.export import as_run as as_read
 from .language.export import read as read_texts
+from .one_by_one import truth as one_by_one
 from .parameters import SCHEMA, as_json, from_json, number
 from .prompts import HELD_OUT, drawn
 from .running import Exported, Model
@@ -88,8 +90,14 @@ class Export:
                 "roles": made.roles.tolist(),
                 "readout": made.readout.tolist(),
             },
-            **truth(self.witness, proved.constants, made, self.box),
+            **self._truth(),
         }
+
+    def _truth(self) -> dict[str, Any]:
+        constants = self.certificate.constants
+        if isinstance(constants, OneByOneConstants):
+            return one_by_one.truth(self.witness, constants, self.checkpoint, self.box)
+        return truth(self.witness, constants, self.checkpoint, self.box)
 
 
 def export(

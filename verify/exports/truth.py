@@ -17,10 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from constructions.exports import gpt2, one_by_one
-from constructions.exports.constants import Constants
 from constructions.exports.differences import coefficients
-from constructions.exports.gpt2 import Checkpoint
+from constructions.exports.gpt2 import Checkpoint, Constants
 from constructions.exports.needed import needed
 from constructions.witness import Witness
 from proofs.layer import Layer
@@ -33,10 +31,6 @@ def truth(
     witness: Witness, constants: Constants, made: Checkpoint, box: PromptBox
 ) -> dict[str, Any]:
     """The file's content, but for the prompts' embedding and the certificate."""
-    if isinstance(constants, one_by_one.Constants):
-        from .one_by_one.truth import truth
-
-        return truth(witness, constants, made, box)
     return {
         "slots": slots(witness, made),
         "definitions": [list(one) for one in witness.definitions],
@@ -87,7 +81,7 @@ def slots(witness: Witness, made: Checkpoint) -> dict[str, list[list[float]]]:
 
 
 def _heads(
-    layer: Layer, constants: gpt2.Constants, number: int, places: Sequence[int]
+    layer: Layer, constants: Constants, number: int, places: Sequence[int]
 ) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for head, scale in zip(layer.heads, constants.scales[number]):
