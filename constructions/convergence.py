@@ -93,10 +93,12 @@ def warn_if_it_diverges(witness: Any, X: Any) -> None:
         return
     n, d = X.shape[-2:]
     prompts = X.reshape(-1, n, d)
-    if not len(prompts) or _outside(witness, float((prompts**2).sum((1, 2)).max()), n) is None:
+    with np.errstate(over="ignore"):  # of what is infinite nothing is said
+        squares = (prompts**2).sum((1, 2))
+    if not len(prompts) or _outside(witness, float(squares.max()), n) is None:
         return
     largest = float(library.linalg.norm(prompts, 2, (1, 2)).max())
-    if (said := _outside(witness, largest**2, n)) is not None:
+    if (said := _outside(witness, largest * largest, n)) is not None:
         warnings.warn(f"{witness.name}: {said}", DivergenceWarning, stacklevel=3)
 
 
