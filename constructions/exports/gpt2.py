@@ -39,6 +39,8 @@ FAR = 256  # the score of a key that is not to be seen, below the others: a powe
 POSITIONS = 1024
 TOGETHER = 2  # the most units that are carried as one number
 KINDS = ("linear", "softmax", "exponential")
+# of config.json where prompts are no token ids; a text of one begins with it
+NO_TOKENS: Mapping[str, Any] = {"bos_token_id": 0, "eos_token_id": 0, "use_cache": False}
 Entries = Mapping[tuple[int, int], Any]
 
 
@@ -142,7 +144,7 @@ def checkpoint(
     for unit in weights.layout.rows(weights.readout.slot):
         add_pair(readout, unit, room, nearest_float(weights.readout.coefficient) / 2)
     return Checkpoint(
-        config_of(weights, room),
+        config_of("GPT2Model", room, max(weights.layers, 1)),
         {name: np.ascontiguousarray(one, dtype=kind) for name, one in tensors.items()},
         example, query, roles, readout, directions(room),
         (tuple(range(room.heads)),) * weights.layers, order,
@@ -224,12 +226,12 @@ def _by_source(entries: Entries) -> tuple[list[int], list[tuple[int, int, float]
     return sources, [(place[c], r, nearest_float(w)) for (r, c), w in entries.items()]
 
 
-def scores_of(weights: Weights, head: Head) -> tuple[list[int], list[tuple[int, int, float]]]:
-    """Units that keys hold; (place among them, unit of the query, weight in the score)."""
+def products(weights: Weights, head: Head) -> dict[tuple[int, int], Any]:
+    """Of a head's score {(unit of the query, unit of the key): weight}."""
     features = head.query.features(weights.layout, {})
     query = head.query.entries(features, weights.layout)
-    key = head.key.entries(head.key.features(weights.layout, {}), weights.layout)
     names = head.key.features(weights.layout, {})
+    key = head.key.entries(names, weights.layout)
     rows = {names.rows(slot.name)[i]: features.rows(slot.name)[i]
             for slot in names.slots for i in range(slot.size)}  # fmt: skip
     product: dict[tuple[int, int], Any] = {}
@@ -237,7 +239,12 @@ def scores_of(weights: Weights, head: Head) -> tuple[list[int], list[tuple[int, 
         for (g, other), v in query.items():
             if rows[f] == g:
                 product[other, unit] = product.get((other, unit), 0) + w * v
-    return _by_source(product)
+    return product
+
+
+def scores_of(weights: Weights, head: Head) -> tuple[list[int], list[tuple[int, int, float]]]:
+    """Units that keys hold; (place among them, unit of the query, weight in the score)."""
+    return _by_source(products(weights, head))
 
 
 def values(
@@ -427,24 +434,29 @@ class _Block:
         yield "mlp.c_proj.bias", np.zeros(width)
 
 
-def config_of(weights: Weights, room: Room) -> dict[str, Any]:
+def config_of(
+    architecture: str, room: Room, layers: int, positions: int = POSITIONS, vocabulary: int = 1,
+    tied: bool | None = None, settings: Mapping[str, Any] = NO_TOKENS,
+) -> dict[str, Any]:  # fmt: skip
+    """config.json of a GPT-2. tied: whether logits are products with the embedding, of a language
+    model; settings: which ids of tokens have a meaning, and what is to be done with a text."""
     return {
-        "architectures": ["GPT2Model"],
+        "architectures": [architecture],
         "model_type": "gpt2",
-        "n_layer": max(weights.layers, 1),
+        "n_layer": layers,
         "n_embd": room.width,
         "n_head": room.heads,
         "n_inner": room.hidden,
-        "n_positions": POSITIONS,
-        "vocab_size": 1,
+        "n_positions": positions,
+        "vocab_size": vocabulary,
+        **({"tie_word_embeddings": False} if tied is False else {}),
         "activation_function": "gelu_new",
         "layer_norm_epsilon": EPSILON,
         "attn_pdrop": 0.0,
         "embd_pdrop": 0.0,
         "resid_pdrop": 0.0,
         "scale_attn_weights": True,
-        "bos_token_id": 0,
-        "eos_token_id": 0,
-        "use_cache": False,
+        **({"tie_word_embeddings": True} if tied else {}),
+        **settings,
         "dtype": "float32",
     }

@@ -136,7 +136,7 @@ def checkpoint(
         add_pair(readout, unit, room, nearest_float(weights.readout.coefficient) / 2)
     order = Copies((0,) * weights.layers, 1, ())
     return Checkpoint(
-        config_of(weights, room),
+        config_of("GPT2Model", room, max(weights.layers, 1)),
         {name: np.ascontiguousarray(one, dtype=kind) for name, one in tensors.items()},
         example, query, np.zeros((2, room.width)), readout, directions(room),
         (tuple(range(room.heads)),) * weights.layers, order,

@@ -30,6 +30,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TypeAlias
 
+import numpy as np
+
 from proofs.layer import MLP, Head, Layer, Readout
 from proofs.prompt import Prompt
 from proofs.rule import rule
@@ -37,8 +39,10 @@ from proofs.slotmap import Block, SlotMap, slot_map
 from proofs.stream import Layout, layout
 
 from ..papers.giannou2023 import ONE, Row, Units, rows_of
+from ..weights import Weights
 from ..witness import Witness
 from .gpt2 import POSITIONS
+from .language_model import LanguageModel, Vocabulary, embedded, language_model
 
 # what a token is, and how it is written around its number
 KINDS = {
@@ -54,6 +58,9 @@ RECENT = 2**17  # the score of all positions: one later is 128 more
 ABOVE = Fraction(5, 4)  # of what matters more than all positions, times as much
 LARGEST = {"d": 8, "address": 7}  # bits of words, and of addresses
 LEAST = {"d": 1, "address": 2}
+SIZE = 64  # of a head, GPT-2's own; its root is a power of two
+UNIT = 4096  # N
+PARTS = ("kind", "address", "word")  # of a token
 
 Token: TypeAlias = tuple[str, int]
 END: Token = ("goto", 0)  # no command stands at 0
@@ -79,16 +86,37 @@ def bits(number: int, size: int) -> list[int]:
     return [2 * (number >> i & 1) - 1 for i in reversed(range(size))]
 
 
-def held(token: Token, word: int, address: int) -> dict[str, list[int]]:
-    """What the embedding of a token holds, by slot."""
-    kind, number = token
-    made = {
-        "kind": [int(one == kind) for one in KINDS],
-        "address": [0] * address,
-        "word": [0] * word,
-    }
-    slot, size = ("word", word) if kind == "word" else ("address", address)
-    return made | {slot: bits(number, size)}
+def held(tokens: Iterable[Token], word: int, address: int) -> dict[str, list[list[int]]]:
+    """What tokens say, (tokens, size) of each of PARTS."""
+    made: dict[str, list[list[int]]] = {part: [] for part in PARTS}
+    for kind, number in tokens:
+        made["kind"].append([int(one == kind) for one in KINDS])
+        for slot, size in (("address", address), ("word", word)):
+            mine = (kind == "word") == (slot == "word")
+            made[slot].append(bits(number, size) if mine else [0] * size)
+    return made
+
+
+def token_units(tokens: Iterable[Token], weights: Weights) -> np.ndarray:
+    """What tokens hold in the stream of `decoder`: (tokens, units)."""
+    said = held(tokens, *(weights.layout[name].size for name in ("word", "address")))
+    rows = np.zeros((len(said["kind"]), weights.width))
+    for unit, values in embedded(weights, said).items():
+        rows[:, unit] = values
+    return rows
+
+
+def machine(word: int, address: int) -> LanguageModel:
+    """The GPT-2 that runs SUBLEQ on words and addresses of so many bits. Raises ValueError.
+
+    The slot `one` holds N, so that a constant is a bias; a logit is the product of the last hidden
+    state with the token's embedding. But for the norms' gain every weight is a power of two times a
+    small whole number, and a float as it is.
+    """
+    witness, tokens = decoder(word, address), vocabulary(word, address)
+    end = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), tokens.index(END))
+    said = Vocabulary(tokens, held(tokens, word, address), True, end)
+    return language_model(witness, said, POSITIONS, UNIT, size=SIZE, one="one")
 
 
 def decoder(word: int, address: int) -> Witness:
@@ -116,7 +144,6 @@ def decoder(word: int, address: int) -> Witness:
         second=(N,),  # the word at the owner
         one=(1,),
     )
-    parts = ("kind", "address", "word")
     look_back = Layer(
         "look back",
         (
@@ -136,9 +163,9 @@ def decoder(word: int, address: int) -> Witness:
         layout=stream,
         prompt=Prompt(
             N,
-            slot_map(*((part, part) for part in (*parts, "place", "one"))),
+            slot_map(*((part, part) for part in (*PARTS, "place", "one"))),
             parts=layout(kind=(len(KINDS),), address=(k,), word="d"),
-            query_parts=parts,
+            query_parts=PARTS,
             targets=0,
             encodings=(("place", (rule(f"t/{POSITIONS}"),)),),
         ),

@@ -22,7 +22,8 @@ from safetensors.numpy import load_file, save_file
 import constructions
 from constructions import Layer, rule, slot_map
 from constructions.exports.gpt2 import NoExport
-from constructions.exports.text_model import BODY, language_model
+from constructions.exports.language_model import BODY
+from constructions.exports.words import word_model
 from verify import algorithms
 from verify.checks.bounds.balls import at_most, top
 from verify.claim import Approximates, Budget, Refuted
@@ -35,8 +36,9 @@ from verify.exports.forward import forward
 from verify.exports.head_error import Reading
 from verify.exports.language.certificate import Choice, Product, Retrieval, Texts
 from verify.exports.language.export import as_run, export
-from verify.exports.language.model import answers, assembled, drawn, exported
 from verify.exports.language.scores import attended
+from verify.exports.language.texts import answers, drawn
+from verify.exports.running import speaker, speaker_in
 from verify.exports.spectrum import NoCertificate
 
 D, LENGTH = 3, 24
@@ -169,7 +171,7 @@ def test_every_short_text_has_its_largest_logit_at_the_right_token():
         made = export("induction_head", built(d=d, length=length))
         words = np.array(list(product(range(1, d + 1), repeat=length - 1)))
         ids = np.concatenate([np.zeros((len(words), 1), dtype=int), words], axis=1)
-        logits = assembled(made.checkpoint).logits(ids)
+        logits = speaker(made.checkpoint).logits(ids)
         off = abs(logits - np.eye(d + 1)[answers(ids)]).max()
         assert off <= made.certificate.bounds["float32"] < 1e-5
         assert (logits.argmax(-1) == answers(ids)).all()
@@ -191,9 +193,9 @@ def test_an_error_beyond_the_bound_is_seen(folder):
 
 @needs("transformers")
 def test_without_transformers_a_folder_is_run_as_gpt2_is_defined(folder, monkeypatch):
-    ids, theirs = drawn(Texts(D, LENGTH), 30, 9), exported(folder)
-    monkeypatch.setattr("verify.exports.language.model.find_spec", lambda name: None)
-    ours = exported(folder)
+    ids, theirs = drawn(Texts(D, LENGTH), 30, 9), speaker_in(folder)
+    monkeypatch.setattr("verify.exports.running.find_spec", lambda name: None)
+    ours = speaker_in(folder)
     assert theirs.runner == "transformers" and "this package" in ours.runner
     assert abs(ours.logits(ids) - theirs.logits(ids)).max() <= 1e-6
 
@@ -384,7 +386,7 @@ def test_of_more_tokens_than_the_length_the_scores_are_not_different():
 )  # fmt: skip
 def test_what_a_language_model_cannot_say_is_refused_by_name(change, said):
     with pytest.raises(NoExport, match=said):
-        language_model(change(built()), LENGTH, 2**16)
+        word_model(change(built()), LENGTH, 2**16)
 
 
 # -- the bound --------------------------------------------------------------------------------

@@ -15,27 +15,30 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from constructions.exports import language_model as written_as
 from constructions.exports import subleq
+from constructions.exports.gpt2 import POSITIONS
 from constructions.exports.language_model import (
     LanguageModel,
-    embeddings,
+    Vocabulary,
     head_weights,
     language_model,
     mlp_weights,
 )
+from constructions.exports.subleq import PARTS, machine, token_units
 from proofs.layer import Head, Layer
 from proofs.slotmap import Block, SlotMap
 from verify.claim import Approximates, Budget, Differs, Refuted
 from verify.claims.giannou2023 import machines
 from verify.command.cli import main
 from verify.engine import run
+from verify.exports.folder import as_written, claims_of, read
 from verify.exports.formats import BFLOAT16, FLOAT16
+from verify.exports.running import speaker, speaker_in
 from verify.exports.spectrum import NoCertificate
-from verify.exports.subleq.certificate import CODE, certificate
-from verify.exports.subleq.folder import as_written, claims_of, export, read
+from verify.exports.subleq.certificate import certificate
+from verify.exports.subleq.export import export
 from verify.exports.subleq.listing import PER_COMMAND, Program, drawn, example, memory, written
-from verify.exports.subleq.running import agrees, of_folder, of_model
+from verify.exports.subleq.running import agrees
 from verify.exports.subleq.truth import looks_at
 
 needs_transformers = pytest.mark.skipif(
@@ -53,11 +56,11 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def model() -> LanguageModel:
-    return language_model(D, ADDRESS)
+    return machine(D, ADDRESS)
 
 
-def as_program(machine: machines.Machine) -> Program:
-    return Program(machine.word, machine.address, machine.memory, machine.commands, machine.counter)
+def as_program(one: machines.Machine) -> Program:
+    return Program(one.word, one.address, one.memory, one.commands, one.counter)
 
 
 # -- a computer -------------------------------------------------------------------------------
@@ -124,33 +127,47 @@ def test_the_example_of_the_card_is_its_run(folder):
 
 @pytest.mark.parametrize(("word", "address"), [(1, 2), (2, 3), (D, ADDRESS), (8, 5), (8, 7)])
 def test_it_does_what_the_interpreter_does(word, address):
-    made = language_model(word, address)
+    made = machine(word, address)
     proved = certificate(made)
-    found = agrees(Budget(quick=True, seed=3), *of_model(made), made, proved)
+    found = agrees(Budget(quick=True, seed=3), speaker(made), made, proved)
     assert found.cases >= 500 and 0 < found.max_error <= proved.code
 
 
 def test_ten_thousand_commands_are_right_and_the_bound_is_at_most_a_hundred_times_the_error(folder):
     made = read(folder)
-    found = agrees(Budget(seed=1), *of_folder(folder), made.model, made.certificate)
+    found = agrees(Budget(seed=1), speaker_in(folder), made.checkpoint, made.certificate)
     assert found.passed and found.cases >= 10_000
     assert made.certificate.code / 100 <= found.max_error <= made.certificate.code
 
 
 def test_it_is_right_in_every_state_of_the_smallest_machines():
-    made = language_model(2, 2)
-    forward, _ = of_model(made)
+    made = machine(2, 2)
     number = {token: i for i, token in enumerate(made.tokens)}
     texts: dict[int, set[tuple[int, ...]]] = {}
-    for machine in machines.every(2, 2):
-        program = as_program(machine)
+    for each in machines.every(2, 2):
+        program = as_program(each)
         ids = [number[token] for token in (*program.tokens(), *program.run(1))]
         texts.setdefault(len(ids), set()).add(tuple(ids))
     assert sum(map(len, texts.values())) == 4 + 32 + 64  # by memory and commands: 1, 1; 1, 2; 2, 1
-    for each in texts.values():
-        ids = np.array(sorted(each))
-        said = forward(ids)[0].argmax(axis=-1)
+    for same in texts.values():
+        ids = np.array(sorted(same))
+        said = speaker(made).logits(ids).argmax(axis=-1)
         assert (said[:, -PER_COMMAND - 1 : -1] == ids[:, -PER_COMMAND:]).all()
+
+
+def test_where_N_has_a_pair_of_its_own_and_heads_the_least_size_it_says_the_same():
+    slot = machine(2, 3)
+    said = Vocabulary(slot.tokens, subleq.held(slot.tokens, 2, 3), True, {})
+    alone = language_model(slot.witness, said, POSITIONS, subleq.UNIT)
+    assert alone.room.size < slot.room.size
+    assert not alone.tensors["transformer.h.0.mlp.c_fc.bias"].any()
+    assert slot.tensors["transformer.h.0.mlp.c_fc.bias"].any()
+    program = example(2, 3)
+    before, after = program.tokens(), program.run(9)
+    text = " ".join(map(subleq.text, before))
+    for token in after:
+        assert next_words(alone, text) == next_words(slot, text) == subleq.text(token)
+        text += f" {subleq.text(token)}"
 
 
 def test_of_several_words_behind_an_address_the_latest_is_read(model):
@@ -162,7 +179,7 @@ def test_of_several_words_behind_an_address_the_latest_is_read(model):
 
 def next_words(model: LanguageModel, text: str) -> str:
     number = {subleq.text(token): i for i, token in enumerate(model.tokens)}
-    logits, _ = of_model(model)[0](np.array([[number[one] for one in text.split()]]))
+    logits = speaker(model).logits(np.array([[number[one] for one in text.split()]]))
     return subleq.text(model.tokens[logits[0, -1].argmax()])
 
 
@@ -179,10 +196,10 @@ def test_the_layers_themselves_say_what_comes_next_exactly(seed, model):
     program = drawn(D, ADDRESS, seed)
     before, after = program.tokens(), program.run(20)
     stream = model.witness.layout
-    units = [unit for slot in CODE for unit in stream.rows(slot)]
-    rows = embeddings([*before, *after], stream)[:, units]
+    units = [unit for slot in PARTS for unit in stream.rows(slot)]
+    rows = token_units([*before, *after], model.witness)[:, units]
     last = model.witness.trace(rows[:-1], None, rows[-1:])[-1]
-    said = np.concatenate([np.reshape(last[slot], (len(rows), -1)) for slot in CODE], axis=1)
+    said = np.concatenate([np.reshape(last[slot], (len(rows), -1)) for slot in PARTS], axis=1)
     assert abs(said[len(before) - 1 : -1] - rows[len(before) :]).max() < 1e-9
 
 
@@ -195,14 +212,14 @@ def test_the_layers_themselves_say_what_comes_next_exactly(seed, model):
         (subleq, "RECENT", 2**14, "not far enough above"),  # one later is 16 more
         (subleq, "POINTED", 8, "not far enough above"),
         (subleq, "STEEP", 16, "comes near 0"),
-        (written_as, "UNIT", 128, "not far enough above"),  # layer norms are not linear
+        (subleq, "UNIT", 128, "not far enough above"),  # layer norms are not linear
     ],
 )
 def test_constants_that_do_not_suffice_are_not_certified(where, name, value, said, monkeypatch):
     monkeypatch.setattr(where, name, value)
-    monkeypatch.setattr("verify.exports.subleq.certificate.UNIT", written_as.UNIT)
+    monkeypatch.setattr("verify.exports.subleq.certificate.UNIT", subleq.UNIT)
     with pytest.raises(NoCertificate, match=said):
-        certificate(language_model(D, ADDRESS))
+        certificate(machine(D, ADDRESS))
 
 
 def heads_of(model: LanguageModel) -> Iterator[tuple[int, int, str, int]]:
@@ -263,7 +280,7 @@ def changed_mlps(layer: Layer) -> Iterator[Layer]:
 
 
 def test_every_weight_of_an_mlp_is_needed_for_the_proof():
-    small, tried = language_model(1, 2), 0
+    small, tried = machine(1, 2), 0
     for i, layer in enumerate(small.witness.layer_list):
         for other in changed_mlps(layer):
             layers = list(small.witness.layer_list)
@@ -399,7 +416,7 @@ def test_a_model_that_says_something_else_is_seen(part, model):
     name = f"transformer.{part}"
     other = replace(model, tensors=model.tensors | {name: np.zeros_like(model.tensors[name])})
     with pytest.raises(Differs) as raised:
-        agrees(Budget(quick=True), *of_model(other), model, certificate(model))
+        agrees(Budget(quick=True), speaker(other), model, certificate(model))
     found = raised.value.found.counterexample
     assert set(found) == {"text", "says", "should"} and found["says"] != found["should"]
 
@@ -461,5 +478,5 @@ def test_exports_of_the_extreme_sizes_are_written(word, address):
     made = export(word, address)
     assert made.certificate.margin > 1.9 and len(made.files()) == 7
     said = written(example(word, address).run(1000)).split()
-    assert set(said) <= {subleq.text(token) for token in made.model.tokens}
+    assert set(said) <= {subleq.text(token) for token in made.checkpoint.tokens}
     assert said[-1] == subleq.text(subleq.END)

@@ -163,25 +163,25 @@ def _gpt2(
 
 def _subleq(found: Any, settings: Any, output: str) -> None:
     from ..checks.bounds.balls import at_most
-    from ..exports.subleq import folder
+    from ..exports.subleq import export
     from ..exports.subleq.certificate import at_least
     from ..inputs.errors import WrongCall
     from ..inputs.settings import call, parse
 
     given = parse(found.name, found.signature, settings)
     for name in given:
-        if name not in folder.DEFAULTS:
+        if name not in export.DEFAULTS:
             raise WrongCall(
                 f"{name} is of the looped transformer; {found.name} in GPT-2 takes "
-                f"{' and '.join(folder.DEFAULTS)}, the bits of a word and of an address"
+                f"{' and '.join(export.DEFAULTS)}, the bits of a word and of an address"
             )
-    into, parameters = _new(output), folder.DEFAULTS | given
+    into, parameters = _new(output), export.DEFAULTS | given
     try:
-        made = folder.export(**parameters)
+        made = export.export(**parameters)
     except ValueError as error:
         raise WrongCall(f"{found.name} in GPT-2: {error}") from None
     _write_folder(into, made.files())
-    config = made.model.config
+    config = made.checkpoint.config
     for line in (
         f"{found.name}  {call(parameters)}",
         f"GPT-2  {config['n_layer']} layers, {config['n_head']} heads, {config['n_embd']} units, "
@@ -196,7 +196,7 @@ def _subleq(found: Any, settings: Any, output: str) -> None:
 
 def _reads_words(found: Any) -> bool:
     """Whether its prompts are texts, so that it is written with token ids."""
-    from constructions.exports.text_model import speaks
+    from constructions.exports.words import speaks
 
     from ..tables.suited import construction_of
 

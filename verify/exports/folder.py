@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 import constructions
 from constructions.exports.constants import Constants, constants_from
 from constructions.exports.disguise import Disguise
-from constructions.exports.gpt2 import Checkpoint, NoExport
+from constructions.exports.gpt2 import Checkpoint
+from constructions.exports.language_model import LanguageModel
 from constructions.exports.one_by_one import Constants as OneByOneConstants
 from constructions.witness import Witness
 from proofs.exact import exact
@@ -22,68 +23,47 @@ from proofs.exact import exact
 from ..checks.bounds.balls import at_most
 from ..claim import Budget, Check, CheckResult, Claim, Differs, check
 from ..inputs.errors import WrongCall
-from ..report.as_json import dumps
 from .card import card
-from .language.export import READS, TextExport
-from .language.export import as_run as as_read
-from .language.export import read as read_texts
+from .files import FILES, files_of, same_files
+from .language import export as texts
 from .one_by_one import truth as one_by_one
-from .parameters import SCHEMA, as_json, from_json, number
+from .parameters import SCHEMA, OfWitness, from_json, number
 from .prompts import HELD_OUT, drawn
 from .running import Exported, Model
-from .search import Certificate, certificate
+from .search import certificate
 from .spectrum import Exactly, NoCertificate, PromptBox
+from .subleq import export as programs
 from .truth import truth
-
-FILES = ("config.json", "model.safetensors", "witness.json", "README.md")
 
 
 @dataclass(frozen=True)
-class Export:
+class Export(OfWitness):
     """A witness in GPT-2, with its certificate."""
 
-    name: str
-    witness: Witness
     box: PromptBox
-    certificate: Certificate
     checkpoint: Checkpoint
     disguise: Disguise | None = None
 
+    def as_run(self, folder: str) -> Check:
+        """The check of the model in a folder."""
+        return as_run(folder, self)
+
     def files(self) -> dict[str, bytes]:
         """The folder's files by name."""
-        from safetensors.numpy import save
-
-        written = dumps(self.document()).encode()
-        return {
-            "config.json": (json.dumps(self.checkpoint.config, indent=2) + "\n").encode(),
-            "model.safetensors": save(self.checkpoint.tensors, metadata={"format": "pt"}),
-            "witness.json": written,
-            "README.md": card(
-                self.name, self.witness, self.box, self.certificate, self.checkpoint, self.disguise
-            ).encode(),
-        }
+        made, proved = self.checkpoint, self.certificate
+        text = card(self.name, self.witness, self.box, proved, made, self.disguise)
+        return files_of(made, self.document(), text)
 
     def document(self) -> dict[str, Any]:
         """witness.json."""
-        made, proved = self.checkpoint, self.certificate
-        box = {key: str(value) for key, value in asdict(self.box).items()}
-        disguise = self.disguise and {
-            "seed": self.disguise.seed,
-            "scales": dict(self.disguise.scales),
-        }
+        made, proved, turned = self.checkpoint, self.certificate, self.disguise
+        disguise = turned and {"seed": turned.seed, "scales": dict(turned.scales)}
         return {
-            "schema": SCHEMA,
-            "to": "gpt2",
-            "name": self.name,
-            "parameters": {k: as_json(v) for k, v in self.witness.parameters.items()},
-            "digest": self.witness.digest,
-            **({"disguise": disguise} if disguise else {}),
-            "constants": asdict(proved.constants),
-            "box": box,
-            "bounds": {
-                "architecture": proved.architecture,
-                "with_rounding_in": proved.bounds,
-            },
+            **self.said(
+                **({"disguise": disguise} if disguise else {}),
+                constants=asdict(proved.constants),
+                box={key: str(value) for key, value in asdict(self.box).items()},
+            ),
             "io": {
                 "example": made.example.tolist(),
                 "query": made.query.tolist(),
@@ -121,13 +101,40 @@ def export(
 # -- read back --------------------------------------------------------------------------------
 
 
+class Written(Protocol):
+    """What an export writes, of whichever kind."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def checkpoint(self) -> Checkpoint | LanguageModel: ...
+
+    @property
+    def statement(self) -> str:
+        """What is claimed of the model, in LaTeX."""
+
+    @property
+    def summary(self) -> str: ...
+
+    def files(self) -> dict[str, bytes]:
+        """The folder's files by name."""
+
+    def proved(self) -> CheckResult:
+        """What the certificate says."""
+
+    def as_run(self, folder: str) -> Check:
+        """The check of the model in a folder."""
+
+
 def is_export(path: str | Path) -> bool:
     """Whether a name is a folder that an export wrote."""
     return (Path(path) / "witness.json").is_file()
 
 
-def read(folder: str | Path) -> Export | TextExport:
-    """What the folder's witness.json describes, assembled anew; nothing is taken from its weights.
+def read(folder: str | Path) -> Any:
+    """What the folder's witness.json describes, a `Written` that is assembled anew; nothing is
+    taken from its weights.
 
     Raises WrongCall.
     """
@@ -136,130 +143,80 @@ def read(folder: str | Path) -> Export | TextExport:
         said = json.loads(path.read_text(encoding="utf-8"))
         if said["schema"] != SCHEMA:
             raise WrongCall(f"{path}: its schema is {said['schema']!r}, not {SCHEMA!r}")
-        if said.get("reads") == READS:
-            return read_texts(said)
-        box = PromptBox(
-            int(said["box"]["d"]), int(said["box"]["n"]),
-            *(exact(number(said["box"][key])) for key in ("x", "y", "query")),
-        )  # fmt: skip
-        constants = constants_from(said["constants"])
-        turned = said.get("disguise")
-        disguise = turned and Disguise(turned["seed"], tuple(turned["scales"].items()))
-        parameters = {k: from_json(v) for k, v in said["parameters"].items()}
-        witness = constructions.build(said["name"], **parameters)
+        reads = said.get("reads", PROMPTS)
+        if reads not in READERS:
+            raise WrongCall(f"{path} is not what an export writes: it reads {reads!r}")
+        return READERS[reads](said)
     except WrongCall:
         raise
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, NoCertificate) as error:
         words = " ".join(str(error).split()) or type(error).__name__
         raise WrongCall(f"{path} is not what an export writes: {words}") from None
+
+
+def _read(said: Mapping[str, Any]) -> Export:
+    box = PromptBox(
+        int(said["box"]["d"]), int(said["box"]["n"]),
+        *(exact(number(said["box"][key])) for key in ("x", "y", "query")),
+    )  # fmt: skip
+    constants = constants_from(said["constants"])
+    turned = said.get("disguise")
+    disguise = turned and Disguise(turned["seed"], tuple(turned["scales"].items()))
+    parameters = {k: from_json(v) for k, v in said["parameters"].items()}
+    witness = constructions.build(said["name"], **parameters)
     if box.d != witness.d:
-        raise WrongCall(f"{path}: the box has d = {box.d}, the witness d = {witness.d}")
-    try:
-        return export(said["name"], witness, box, constants, disguise)
-    except (NoExport, NoCertificate) as error:
-        raise WrongCall(f"{path} is not what an export writes: {error}") from None
+        raise ValueError(f"the box has d = {box.d}, the witness d = {witness.d}")
+    return export(said["name"], witness, box, constants, disguise)
+
+
+PROMPTS = "inputs_embeds"  # what a model reads whose witness.json does not say it
+READERS: Mapping[str, Callable[[Mapping[str, Any]], Written]] = {
+    PROMPTS: _read,
+    texts.READS: texts.read,
+    programs.READS: programs.read,
+}
 
 
 # -- the claim --------------------------------------------------------------------------------
 
 
 def claims_of(folder: str) -> list[Claim]:
-    """The claim that a folder makes: its model is the witness up to the certified error.
+    """The claim that a folder makes: its model is what it says, up to the certified error.
 
     Raises WrongCall where it is no exported folder.
     """
     path = Path(folder)
-    if missing := [name for name in FILES if not (path / name).is_file()]:
-        raise WrongCall(f"{folder} has no {missing[0]}, which every export has")
-    made = read(path)
-    bound = at_most(made.certificate.bounds["float32"])
-
-    def checks() -> tuple[Check, ...]:
-        if isinstance(made, TextExport):
-            return as_written(str(path), made), as_read(str(path), made)
-        return as_written(str(path), made), as_run(str(path), made)
-
+    _has(folder, FILES)
+    made: Written = read(path)
+    _has(folder, made.files())
     return [
         Claim(
             id=f"export.{made.name}",
-            statement=rf"|\text{{GPT-2}} - \text{{{made.name}}}| \le {bound}",
-            summary=f"GPT-2 with these weights is {made.name} up to {bound}",
+            statement=made.statement,
+            summary=made.summary,
             source=f"{folder}/README.md",
             variant="improved",
             expected="approximates",
-            checks=checks,
+            checks=lambda: (as_written(str(path), made), made.as_run(str(path))),
         )
     ]
 
 
+def _has(folder: str, files: Iterable[str]) -> None:
+    """Raises WrongCall with the first file that is not there."""
+    for name in files:
+        if not (Path(folder) / name).is_file():
+            raise WrongCall(f"{folder} has no {name}, which every such export has")
+
+
 @check("enclosure", "enclosed")
-def as_written(budget: Budget, folder: str, made: Export | TextExport) -> CheckResult:
-    """Every file is the one that the witness is written as, to the bit; the bound is found anew."""
-    same_files(folder, made.files(), made.checkpoint.tensors)
-    form, bound = "float32", made.certificate.bounds["float32"]
-    rounding = at_most(made.certificate.rounding(form))
-    detail = (
-        f"{len(made.checkpoint.tensors)} tensors are those of the witness to the bit; the "
-        f"architecture costs at most {at_most(made.certificate.architecture)}, rounding in {form} "
-        f"at most {rounding}"
-    )
-    return CheckResult(True, bound=bound, detail=detail, box=made.box.words)
-
-
-def same_files(
-    folder: str | Path, files: Mapping[str, bytes], tensors: Mapping[str, np.ndarray]
-) -> None:
-    """Raises Differs with the first weight, field or file that is another; tensors: the weights."""
-    for name, wanted in files.items():
-        there = (Path(folder) / name).read_bytes()
-        if there == wanted:
-            continue
-        if name == "model.safetensors":
-            _same_tensors(there, tensors)
-        elif name.endswith(".json"):
-            _same_values(name, there, json.loads(wanted))
-        raise Differs(f"{name} is not what the witness is written as", {"file": name})
-
-
-def _same_tensors(there: bytes, wanted: Mapping[str, np.ndarray]) -> None:
-    """Raises Differs with the first weight that is another."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    try:
-        found = load(there)
-    except SafetensorError as error:
-        raise Differs(
-            f"model.safetensors cannot be read: {error}", {"file": "model.safetensors"}
-        ) from None
-    for name in sorted({*found, *wanted}):
-        if name not in found or name not in wanted:
-            what = "is missing" if name in wanted else "is one too many"
-            raise Differs(f"the tensor {name} {what}", {"tensor": name})
-        if found[name].shape != wanted[name].shape or found[name].dtype != wanted[name].dtype:
-            raise Differs(f"the tensor {name} has another shape or type", {"tensor": name})
-        # bits, since -0 is 0 and nan is not itself
-        wrong = np.argwhere(found[name].view(np.uint32) != wanted[name].view(np.uint32))
-        if len(wrong):
-            at = tuple(int(i) for i in wrong[0])
-            shown = {"tensor": name, "at": list(at), "is": float(found[name][at]),
-                     "should be": float(wanted[name][at]), "wrong weights": len(wrong)}  # fmt: skip
-            raise Differs(
-                f"{name}{list(at)} is {shown['is']}, should be {shown['should be']}", shown
-            )
-
-
-def _same_values(file: str, written: bytes, wanted: Mapping[str, Any]) -> None:
-    """Raises Differs with the first field of a JSON file that is another."""
-    try:
-        there = json.loads(written)
-    except ValueError as error:
-        raise Differs(f"{file} cannot be read: {error}", {"file": file}) from None
-    if not isinstance(there, dict):
-        raise Differs(f"{file} has no fields", {"file": file})
-    for key in sorted({*there, *wanted}):
-        if key not in there or key not in wanted or there[key] != wanted[key]:
-            raise Differs(f"{file}: {key} is not that of the witness", {"file": file, "field": key})
+def as_written(budget: Budget, folder: str, made: Written) -> CheckResult:
+    """Every file is the one that is written, to the bit; what is certified is found anew."""
+    tensors = made.checkpoint.tensors
+    same_files(folder, made.files(), tensors)
+    found = made.proved()
+    detail = f"{len(tensors)} tensors are those of the witness to the bit; {found.detail}"
+    return replace(found, detail=detail)
 
 
 @check("numeric", "tested")

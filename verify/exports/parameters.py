@@ -1,9 +1,16 @@
-"""What witness.json of an export says: its schema, and parameters, of which fractions are text."""
+"""What every export of a witness says: in witness.json, fractions as text, and as a claim."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
+
+from constructions.witness import Witness
+
+from ..checks.bounds.balls import at_most
+from ..claim import CheckResult
+from .search import Certificate
 
 SCHEMA = "witness-export/1"
 
@@ -30,3 +37,51 @@ def from_json(value: Any) -> Any:
 def number(text: Any) -> Fraction:
     """A fraction from its text. Raises ValueError."""
     return Fraction(str(text))
+
+
+@dataclass(frozen=True)
+class OfWitness:
+    """A witness as a checkpoint, with its certificate; box: the prompts of which that is."""
+
+    name: str
+    witness: Witness
+    box: Any
+    certificate: Certificate
+    checkpoint: Any
+
+    @property
+    def statement(self) -> str:
+        """What is claimed of the model, in LaTeX."""
+        return rf"|\text{{GPT-2}} - \text{{{self.name}}}| \le {self._bound}"
+
+    @property
+    def summary(self) -> str:
+        return f"GPT-2 with these weights is {self.name} up to {self._bound}"
+
+    @property
+    def _bound(self) -> str:
+        return at_most(self.certificate.bounds["float32"])
+
+    def proved(self) -> CheckResult:
+        """What the certificate says."""
+        form, proved = "float32", self.certificate
+        detail = (
+            f"the architecture costs at most {at_most(proved.architecture)}, rounding in {form} "
+            f"at most {at_most(proved.rounding(form))}"
+        )
+        return CheckResult(True, bound=proved.bounds[form], detail=detail, box=self.box.words)
+
+    def said(self, **more: Any) -> dict[str, Any]:
+        """The fields of witness.json that every export has; more: of this one, after its digest."""
+        return {
+            "schema": SCHEMA,
+            "to": "gpt2",
+            "name": self.name,
+            "parameters": {k: as_json(v) for k, v in self.witness.parameters.items()},
+            "digest": self.witness.digest,
+            **more,
+            "bounds": {
+                "architecture": self.certificate.architecture,
+                "with_rounding_in": self.certificate.bounds,
+            },
+        }

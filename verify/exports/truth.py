@@ -19,7 +19,9 @@ import numpy as np
 
 from constructions.exports.differences import coefficients
 from constructions.exports.gpt2 import Checkpoint, Constants
+from constructions.exports.language_model import LanguageModel
 from constructions.exports.needed import needed
+from constructions.weights import Weights
 from constructions.witness import Witness
 from proofs.layer import Layer
 
@@ -72,7 +74,7 @@ def _right(witness: Witness, number: int, made: Checkpoint) -> str:
     return f"{f'copy {first}' if first == last else f'copies {first} to {last}'} and queries"
 
 
-def slots(witness: Witness, made: Checkpoint) -> dict[str, list[list[float]]]:
+def slots(witness: Weights, made: Checkpoint | LanguageModel) -> dict[str, list[list[float]]]:
     """The directions of each slot."""
     return {
         slot.name: made.directions[witness.layout.rows(slot.name)].tolist()

@@ -316,10 +316,7 @@ def _of_export(name: str) -> list[Chosen]:
     """The claim of what `witness export` wrote; none of anything else. Raises WrongCall."""
     from ..exports.folder import claims_of, is_export
     from ..exports.graph_claims import claims_of_graph, graph_file
-    from ..exports.subleq import folder as language
 
-    if language.is_language(name):
-        return [Chosen(one) for one in language.claims_of(name)]
     if is_export(name):
         return [Chosen(one) for one in claims_of(name)]
     file = graph_file(name)

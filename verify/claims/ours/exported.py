@@ -182,13 +182,14 @@ SUBLEQ, CODE = {"d": 5, "address": 4}, Fraction(1, 100)
 @check("enclosure", "enclosed")
 def _runs_programs(budget: Budget, parameters: Mapping[str, int], claimed: Fraction) -> CheckResult:
     """What is certified is at most what is claimed, and the model as it runs is within it."""
-    from ...exports.subleq import folder, running
+    from ...exports.running import speaker
+    from ...exports.subleq import export, running
 
-    made = folder.export(**parameters)
-    found, bound = folder.proved(made), made.certificate.code
+    made = export.export(**parameters)
+    found, bound = made.proved(), made.certificate.code
     if not bound <= claimed:
         raise Differs(f"the bound is {at_most(bound)}", {"claimed": str(claimed)}, bound=bound)
-    seen = running.agrees(budget, *running.of_model(made.model), made.model, made.certificate)
+    seen = running.agrees(budget, speaker(made.checkpoint), made.checkpoint, made.certificate)
     return replace(seen, detail=f"{found.detail}; {seen.detail}", box=found.box)
 
 

@@ -106,13 +106,13 @@ def bounded_in_gpt2(budget: Budget) -> CheckResult:
     """The certified error in float32 is at most what is claimed, and the model as it runs is within
     what is certified."""
     from ...exports.language.export import within_bound
-    from ...exports.language.model import assembled
+    from ...exports.running import speaker
 
     made = exported()
     bound = made.certificate.bounds["float32"]
     if not bound <= IN_GPT2:
         raise Differs(f"the bound is {at_most(bound)}", {"claimed": str(IN_GPT2)}, bound=bound)
-    seen = within_bound(budget, assembled(made.checkpoint), made)
+    seen = within_bound(budget, speaker(made.checkpoint), made)
     detail = f"the architecture costs at most {at_most(made.certificate.architecture)}"
     return replace(seen, detail=detail, box=made.box.words, domain="")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from constructions.exports.text_model import LanguageModel
+from constructions.exports.language_model import LanguageModel
 from constructions.witness import Witness
 
 from ...checks.bounds.balls import at_most
@@ -107,7 +107,7 @@ of it on a text.
 def _shape(made: LanguageModel) -> str:
     config = made.config
     sizes = plural(config["n_layer"], "layer"), plural(config["n_embd"], "unit")
-    return f"{sizes[0]}, {plural(config['n_head'], 'head')} of {made.size} units, {sizes[1]}."
+    return f"{sizes[0]}, {plural(config['n_head'], 'head')} of {made.room.size} units, {sizes[1]}."
 
 
 def _bounds(proved: Certificate) -> str:

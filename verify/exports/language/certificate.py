@@ -21,8 +21,8 @@ from math import inf
 import numpy as np
 from flint import arb
 
-from constructions.exports.gpt2 import Constants, Room
-from constructions.exports.text_model import language_model
+from constructions.exports.gpt2 import Constants
+from constructions.exports.words import word_model
 from constructions.weights import Weights
 
 from ...checks.bounds.balls import ball, top
@@ -121,7 +121,7 @@ class Retrieval:
         self.texts = Texts(weights.d, int(weights.parameters["length"]))
         self.sharpness = weights.parameters["sharpness"]
         self.choices = choices(weights, self.texts.length, self.sharpness)
-        self.config = language_model(weights, 1, 1).config
+        self.room = word_model(weights, 1, 1).room
 
     def search(self, form: Format = FLOAT32) -> Constants:
         """The unit N of the least error in this format; of softmax heads nothing else is free."""
@@ -133,7 +133,7 @@ class Retrieval:
 
     def certificate(self, constants: Constants) -> Certificate:
         """The bounds in every format; none where a weight is no normal number of it."""
-        made = language_model(self.weights, self.texts.length, constants.unit, kind=np.float64)
+        made = word_model(self.weights, self.texts.length, constants.unit, kind=np.float64)
         weights = np.concatenate([np.abs(one[one != 0]) for one in made.tensors.values()])
         bounds = {
             form.name: top(self.error(constants, form))
@@ -145,9 +145,7 @@ class Retrieval:
 
     def error(self, constants: Constants, form: Format) -> arb:
         """A bound on |logit - 1| of the right token and |logit| of others, at every token."""
-        width, heads = self.config["n_embd"], self.config["n_head"]
-        room = Room(self.weights.width, width, heads, width // heads, 1, ())
-        setting = Setting(room, constants, form)
+        setting = Setting(self.room, constants, form)
         after, held = self._heads(form, setting.read)
         read = setting.read(held)
         rounded = (1 + read.relative) * (1 + form.unit) ** 3 - 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,66 +10,47 @@ import numpy as np
 
 import constructions
 from constructions.exports.gpt2 import Constants
-from constructions.exports.text_model import LanguageModel, language_model
+from constructions.exports.language_model import LanguageModel
+from constructions.exports.words import word_model
 from constructions.witness import Witness
 
 from ...checks.bounds.balls import at_most
-from ...claim import Budget, CheckResult, Differs, check
-from ...report.as_json import dumps
-from ..parameters import SCHEMA, as_json, from_json
+from ...claim import Budget, Check, CheckResult, Differs, check
+from ..files import files_of
+from ..parameters import OfWitness, from_json
 from ..prompts import HELD_OUT
-from ..search import Certificate
+from ..running import Speaker, speaker_in
 from .card import card
 from .certificate import Retrieval, Texts
-from .model import Model, answers, drawn, exported
+from .texts import answers, drawn
 from .truth import truth
 
 READS = "token ids"  # in witness.json, of this kind of export
 
 
 @dataclass(frozen=True)
-class TextExport:
+class TextExport(OfWitness):
     """A witness as a language model of GPT-2, with its certificate."""
 
-    name: str
-    witness: Witness
-    found: Retrieval
-    certificate: Certificate
+    box: Texts
     checkpoint: LanguageModel
+    found: Retrieval
 
-    @property
-    def box(self) -> Texts:
-        """The texts of which the certificate is."""
-        return self.found.texts
+    def as_run(self, folder: str) -> Check:
+        """The check of the model in a folder."""
+        return as_run(folder, self)
 
     def files(self) -> dict[str, bytes]:
         """The folder's files by name."""
-        from safetensors.numpy import save
-
-        text = card(self.name, self.witness, self.box, self.certificate, self.checkpoint)
-        return {
-            "config.json": (json.dumps(self.checkpoint.config, indent=2) + "\n").encode(),
-            "model.safetensors": save(self.checkpoint.tensors, metadata={"format": "pt"}),
-            "witness.json": dumps(self.document()).encode(),
-            "README.md": text.encode(),
-        }
+        made, proved = self.checkpoint, self.certificate
+        text = card(self.name, self.witness, self.box, proved, made)
+        return files_of(made, self.document(), text)
 
     def document(self) -> dict[str, Any]:
         """witness.json."""
-        proved = self.certificate
+        unit, texts = self.certificate.constants.unit, asdict(self.box)
         return {
-            "schema": SCHEMA,
-            "to": "gpt2",
-            "reads": READS,
-            "name": self.name,
-            "parameters": {k: as_json(v) for k, v in self.witness.parameters.items()},
-            "digest": self.witness.digest,
-            "constants": {"unit": proved.constants.unit},
-            "texts": asdict(self.box),
-            "bounds": {
-                "architecture": proved.architecture,
-                "with_rounding_in": proved.bounds,
-            },
+            **self.said(reads=READS, constants={"unit": unit}, texts=texts),
             **truth(self.witness, self.found, self.checkpoint),
         }
 
@@ -82,8 +62,8 @@ def export(name: str, witness: Witness, constants: Constants | None = None) -> T
     """
     found = Retrieval(witness)
     chosen = constants or found.search()
-    made = language_model(witness, found.texts.length, chosen.unit)
-    return TextExport(name, witness, found, found.certificate(chosen), made)
+    made = word_model(witness, found.texts.length, chosen.unit)
+    return TextExport(name, witness, found.texts, found.certificate(chosen), made, found)
 
 
 def read(said: Mapping[str, Any]) -> TextExport:
@@ -101,13 +81,13 @@ def read(said: Mapping[str, Any]) -> TextExport:
 def as_run(budget: Budget, folder: str, made: TextExport) -> CheckResult:
     """The model in the folder, run on texts, is within the bound and says the right token."""
     try:
-        return within_bound(budget, exported(folder), made)
+        return within_bound(budget, speaker_in(folder), made)
     except (IndexError, KeyError, RuntimeError) as error:  # too few positions, a missing tensor
         words = " ".join(str(error).split())
         raise Differs(f"the model cannot read these texts: {words}", {"folder": folder}) from None
 
 
-def within_bound(budget: Budget, model: Model, made: TextExport) -> CheckResult:
+def within_bound(budget: Budget, model: Speaker, made: TextExport) -> CheckResult:
     """Whether the logits of texts are within the bound at every token. Raises Differs."""
     count = HELD_OUT // 20 if budget.quick else HELD_OUT
     ids = drawn(made.box, count, budget.seed + 1)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from constructions.exports.text_model import parts
+from constructions.exports.gpt2 import products
+from constructions.exports.language_model import by_number, embedded
 from constructions.weights import Weights
 from proofs.layer import Head
-from proofs.prompt import encoded
 
 from ..spectrum import NoCertificate
 
@@ -51,9 +51,9 @@ def choices(weights: Weights, length: int, sharpness: Any) -> Choices:
     )
     _copies(weights, first, dict(zip(before, word)))
     _copies(weights, second, dict(zip(following, (*start, *word))))
-    products = _products(weights, second)
-    gains = {products.pop((asking, asked), 0) for asking, asked in zip(word, before)}
-    found = Choices(numbers, _products(weights, first), products, gains.pop())
+    scored = products(weights, second)
+    gains = {scored.pop((asking, asked), 0) for asking, asked in zip(word, before)}
+    found = Choices(numbers, products(weights, first), scored, gains.pop())
     if gains:
         raise NoCertificate(f"{weights.name}: words do not match all alike")
     for head, made in ((first, found.first), (second, found.second)):
@@ -97,16 +97,6 @@ def _scores(products: Products, numbers: Numbers, t: int) -> list[Any]:
     ]
 
 
-def _products(weights: Weights, head: Head) -> dict[tuple[int, int], Any]:
-    query, key, _, _ = parts(weights, head)
-    made: dict[tuple[int, int], Any] = {}
-    for (f, asking), w in query.items():
-        for (g, asked), v in key.items():
-            if f == g:
-                made[asking, asked] = made.get((asking, asked), 0) + w * v
-    return made
-
-
 def _copies(weights: Weights, head: Head, wanted: Mapping[int, int]) -> None:
     written = head.value.entries(weights.layout, weights.layout)
     if dict(written) != dict.fromkeys(wanted.items(), 1):
@@ -115,24 +105,13 @@ def _copies(weights: Weights, head: Head, wanted: Mapping[int, int]) -> None:
 
 def _numbers(weights: Weights, length: int) -> Numbers:
     """The units that depend on a token's number; that of words is the word, others begin as 0."""
-    prompt, stream = weights.prompt, weights.layout
-    texts = prompt.tokens(length - 1, 0)
-    by_number = {name: encoded(rules, texts) for name, rules in prompt.encodings} | {
-        "one": [[1]] * length,
-        "index": [[t] for t in range(length)],
-        "register": [[int(t == 0)] for t in range(length)],
-    }
-    names = {row: (slot.name, i) for slot in prompt.features.slots
-             for i, row in enumerate(prompt.features.rows(slot.name))}  # fmt: skip
-    found: dict[int, list[Any]] = {}
-    words: dict[tuple[int, int], Any] = {}
-    for (unit, row), weight in prompt.embedding.entries(stream, prompt.features).items():
-        name, i = names[row]
-        if name in by_number:
-            before = found.get(unit, [0] * length)
-            found[unit] = [a + weight * value[i] for a, value in zip(before, by_number[name])]
-        else:
-            words[unit, i] = weight
+    stream, features = weights.layout, weights.prompt.features
+    begins = {"register": [[int(t == 0)] for t in range(length)]}
+    found = embedded(weights, by_number(weights, length) | begins)
+    of_words = {row: i for i, row in enumerate(features.rows("word"))}
+    words = {(unit, of_words[row]): weight
+             for (unit, row), weight in weights.prompt.embedding.entries(stream, features).items()
+             if row in of_words}  # fmt: skip
     wanted = {(unit, i): 1 for i, unit in enumerate(stream.rows("word"))}
     if words != wanted or set(found) & {u for name in ("word", "before", "next")
                                         for u in stream.rows(name)}:  # fmt: skip

@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from constructions.exports.text_model import LanguageModel
+from constructions.exports.language_model import LanguageModel
 from constructions.witness import Witness
 
+from ..truth import slots
 from .certificate import Retrieval
-from .model import answers, drawn
 from .scores import attended
+from .texts import answers, drawn
 
 HEADS = {
     "previous token": {"attends_to": "t - 1, and 0 from 0", "writes": {"before": "word[t - 1]"}},
@@ -33,8 +34,7 @@ HEADS = {
 def truth(witness: Witness, found: Retrieval, made: LanguageModel) -> dict[str, Any]:
     """The file's content, but for the certificate."""
     return {
-        "slots": {slot.name: _directions(witness, made, slot.name)
-                  for slot in witness.layout.slots},
+        "slots": slots(witness, made),
         "layers": [
             {
                 "name": layer.name,
@@ -46,15 +46,7 @@ def truth(witness: Witness, found: Retrieval, made: LanguageModel) -> dict[str, 
             for layer in witness.layer_list
         ],
         "example": _example(witness, found),
-    }  # fmt: skip
-
-
-def _directions(witness: Witness, made: LanguageModel, name: str) -> list[list[float]]:
-    rows = np.zeros((len(witness.layout.rows(name)), made.width))
-    for row, unit in zip(rows, witness.layout.rows(name)):
-        row[unit], row[unit + made.width // 2] = 0.5, -0.5
-    written: list[list[float]] = rows.tolist()
-    return written
+    }
 
 
 def _example(witness: Witness, found: Retrieval) -> dict[str, Any]:
@@ -67,6 +59,6 @@ def _example(witness: Witness, found: Retrieval) -> dict[str, Any]:
         "next": answers(ids[None])[0].tolist(),
         "attends_to": attended(found.choices, ids.tolist()),
         "slots_after_embedding_and_blocks": [
-            {name: np.asarray(value).tolist() for name, value in slots.items()} for slots in trace
+            {name: np.asarray(value).tolist() for name, value in held.items()} for held in trace
         ],
     }

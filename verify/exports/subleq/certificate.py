@@ -26,9 +26,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from flint import arb
 
-from constructions.exports.gpt2 import Constants, Room
-from constructions.exports.language_model import UNIT, LanguageModel, embeddings
-from constructions.exports.subleq import FOLLOWS, KINDS, WANTS
+from constructions.exports.gpt2 import Constants
+from constructions.exports.language_model import LanguageModel
+from constructions.exports.subleq import FOLLOWS, KINDS, PARTS, UNIT, WANTS, token_units
 from proofs.layer import Layer
 
 from ...checks.bounds.balls import ball, top
@@ -40,7 +40,6 @@ from .ramps import ANYTHING, Domains, Ramps, Values, Wanted
 
 BIT, NONE = (-1, 1), (0,)
 Unit: TypeAlias = tuple[str, int, Domains, Wanted | None]
-CODE = ("kind", "address", "word")
 
 
 @dataclass(frozen=True)
@@ -69,11 +68,11 @@ def _latest(slot: str, *meant: str) -> Copied:
     return Copied(slot, "address", "", asks)
 
 
-_PARTS = [Asks(kind, (part,), unique=True) for kind, part in WANTS.items()]
+_WANTED = [Asks(kind, (part,), unique=True) for kind, part in WANTS.items()]
 HEADS = (
     (_latest("owner", "write", "label"), _latest("counter", "goto"), _latest("source", "take")),
     (
-        Copied("operand", "address", "counter", _PARTS),
+        Copied("operand", "address", "counter", _WANTED),
         Copied("first", "word", "source", [Asks("write", ("word",))]),
         Copied("second", "word", "owner", [Asks("write", ("word",))]),
     ),
@@ -95,9 +94,7 @@ class _Proof:
 
     def __init__(self, model: LanguageModel) -> None:
         self.model, self.stream = model, model.witness.layout
-        width = model.config["n_embd"]
-        room = Room(self.stream.width, width, 1, width, 1, ())
-        self.setting = Setting(room, Constants(1, 1.0, UNIT, ()), FLOAT32)
+        self.setting = Setting(model.room, Constants(1, 1.0, UNIT, ()), FLOAT32)
         self.off = {slot.name: arb(0) for slot in self.stream.slots}
         self.N, self.k = self.stream["word"].size, self.stream["address"].size
 
@@ -202,9 +199,9 @@ class _Proof:
 
     def _logits(self) -> Certificate:
         """The largest logit is that of the token that follows."""
-        read, rows = self._read(), embeddings(self.model.tokens, self.stream)
-        units = [unit for name in CODE for unit in self.stream.rows(name)]
-        rows, off = rows[:, units], [read[name] for name in CODE for _ in self.stream.rows(name)]
+        read, rows = self._read(), token_units(self.model.tokens, self.model.witness)
+        units = [unit for name in PARTS for unit in self.stream.rows(name)]
+        rows, off = rows[:, units], [read[name] for name in PARTS for _ in self.stream.rows(name)]
         lost = FLOAT32.gamma(2 * len(units) + 4) * 4 * sum((1 + e for e in off), arb(0))
         least, tokens = np.inf, self.model.tokens
         for i in (i for i, (kind, _) in enumerate(tokens) if kind in FOLLOWS.values()):

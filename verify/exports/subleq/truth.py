@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 
 import constructions
-from constructions.exports.language_model import LanguageModel, embeddings
-from constructions.exports.subleq import KINDS, WANTS, Token
+from constructions.exports.language_model import LanguageModel
+from constructions.exports.subleq import KINDS, PARTS, WANTS, Token, decoder, token_units
 
+from ..truth import slots
 from .listing import example, written
 
 COMMANDS = 3  # of the example
-PARTS = ("kind", "address", "word")
 MEANS = {
     "kind": f"what the token is, of {', '.join(KINDS)}; after the last block, what comes next",
     "address": "its number, as bits -1 and 1; after the last block, that of what comes next",
@@ -53,11 +53,7 @@ def truth(d: int, address: int, model: LanguageModel) -> dict[str, Any]:
     program = example(d, address)
     tokens = [*program.tokens(), *program.run(COMMANDS)]
     return {
-        "slots": {
-            slot.name: _directions(model, slot.name)
-            for slot in model.witness.layout.slots
-            if slot.name in MEANS
-        },
+        "slots": {name: one for name, one in slots(model.witness, model).items() if name in MEANS},
         "means": MEANS,
         "heads": [[{"writes": slot, "looks_at": words} for slot, words in one.items()]
                   for one in LOOKS],
@@ -108,25 +104,16 @@ def looks_at(tokens: Sequence[Token]) -> list[dict[str, list[int | None]]]:
     ]  # fmt: skip
 
 
-def _directions(model: LanguageModel, name: str) -> list[list[float]]:
-    width = model.config["n_embd"]
-    rows = []
-    for unit in model.witness.layout.rows(name):
-        row = np.zeros(width)
-        row[unit], row[unit + width // 2] = 0.5, -0.5
-        rows.append(row.tolist())
-    return rows
-
-
 def _held(model: LanguageModel, tokens: Sequence[Token]) -> list[dict[str, Any]]:
     """What the witness's slots hold, in float64."""
-    stream = model.witness.layout
-    rows = embeddings(tokens, stream)[:, [u for name in PARTS for u in stream.rows(name)]]
+    witness = decoder(*(model.witness.layout[name].size for name in ("word", "address")))
+    stream = witness.layout
+    rows = token_units(tokens, witness)[:, [u for name in PARTS for u in stream.rows(name)]]
     with warnings.catch_warnings():
         # rounding reaches only units that nobody reads
         warnings.simplefilter("ignore", constructions.PrecisionWarning)
-        trace = model.witness.trace(rows[:-1], None, rows[-1:])
+        trace = witness.trace(rows[:-1], None, rows[-1:])
     return [
-        {name: np.asarray(one).tolist() for name, one in slots.items() if name in MEANS}
-        for slots in trace
+        {name: np.asarray(one).tolist() for name, one in held.items() if name in MEANS}
+        for held in trace
     ]
