@@ -20,8 +20,11 @@ model = GPT2LMHeadModel.from_pretrained(folder).eval()
 def run(program):  # its text -> the text of its run, up to the end or to the last position
     ids = torch.tensor([tokenizer(program).input_ids])
     assert tokenizer.unk_token_id not in ids, "a word is none of this machine"
+    left = model.config.n_positions - ids.shape[1]
+    if left == 0 or ids[0, -1] == model.config.eos_token_id:
+        return ""
     said = model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False,
-                          max_new_tokens=model.config.n_positions - ids.shape[1])
+                          max_new_tokens=left)
     return tokenizer.decode(said[0, ids.shape[1]:])
 
 def memory(text):  # what each address holds at the end of a text
