@@ -107,6 +107,16 @@ def test_in_transformer_lens_it_says_the_same_and_heads_look_where_the_truth_say
 
 
 @needs_transformers
+def test_what_has_ended_or_has_no_position_left_has_no_run(folder, outside):
+    lines, _ = LINES.findall((folder / "README.md").read_text())
+    longest = ["@1 =3"] * 509 + ["5:", "a1", "b1", "c0"]
+    texts = ["@1 =3 5: a1 b1 c0 >0", " ".join([*longest, ">5", "-1"]), " ".join([*longest, ">5"])]
+    said = outside(f"{lines}\nfor text in sys.argv[2:]: print([run(text)])", folder, *texts)
+    assert [len(text.split()) for text in texts[1:]] == [1024, 1023]
+    assert said.splitlines()[-3:] == ["['']", "['']", "['-1']"]
+
+
+@needs_transformers
 def test_a_word_that_is_none_is_told_by_the_cards_lines(folder, outside):
     lines, _ = LINES.findall((folder / "README.md").read_text())
     script = (
@@ -418,6 +428,19 @@ def test_another_field_is_noticed(name, folder, tmp_path):
         assert found.passed is False and file in str(found.counterexample), key
     (copy / file).write_text(json.dumps(said | {"more": 1}))
     assert as_written(str(copy), made).run(Budget()).passed is False
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("special_tokens_map.json", '{"unk_token": "@1"}'), ("chat_template.jinja", "=7")],
+)
+def test_a_file_too_many_that_a_loader_reads_is_noticed(name, content, folder, tmp_path):
+    copy, made = copied(folder, tmp_path / "copy"), read(folder)
+    (copy / "notes.md").write_text("of its owner")
+    assert as_written(str(copy), made).run(Budget()).passed
+    (copy / name).write_text(content)
+    found = as_written(str(copy), made).run(Budget())
+    assert found.passed is False and found.counterexample == {"file": name}
 
 
 # -- the command ------------------------------------------------------------------------------
