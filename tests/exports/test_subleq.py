@@ -176,6 +176,13 @@ def next_words(model: LanguageModel, text: str) -> str:
     return subleq.text(model.tokens[logits[0, -1].argmax()])
 
 
+def test_a_command_is_not_changed_by_what_is_written_at_its_number(model):
+    begun = "@7 =1 5: a7 b7 c7 7: a7 b7 c0 >5"
+    words = "-7 @7 =0 >7 -7 @7 =0 >0".split()
+    for said, word in enumerate(words):
+        assert next_words(model, " ".join([begun, *words[:said]])) == word
+
+
 def test_at_0_and_below_it_branches_and_above_it_goes_on(model):
     for first, second, goes in ((1, 1, 9), (1, 0, 9), (0, 1, 4), (-15, 15, 9), (15, -16, 4)):
         left = (second - first + 16) % 32 - 16

@@ -107,7 +107,8 @@ it, and it was seen to say the same.
 
 A text has up to {config["n_positions"]} words, {PER_COMMAND} of them for each command that is run.
 No two commands have one label; what is read is written before, and where it goes there is a
-command, or {end}.
+command, or {end}. Commands stand apart from memory: `@7` may be written where `7:` stands, whose
+command stays what it is.
 
 ## Why it is right
 
