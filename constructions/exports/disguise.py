@@ -35,7 +35,7 @@ from proofs.slotmap import SlotMap
 
 from ..weights import Weights
 from .copies import Copies, copies
-from .gpt2 import Checkpoint, Constants, Room, checkpoint, room_for
+from .gpt2 import Checkpoint, Constants, NoExport, Room, checkpoint, room_for
 
 ALONE = 2.0**-30  # of a row of norm 1, what is left of it is beyond all rounding
 
@@ -88,8 +88,10 @@ def disguised(
 
 
 def scaled(weights: Weights, disguise: Disguise) -> Weights:
-    """The same transformer, each slot multiplied by its scale."""
+    """The same transformer, each slot multiplied by its scale. Raises NoExport for other slots."""
     by = dict(disguise.scales)
+    if none := sorted(by.keys() - {slot.name for slot in weights.layout.slots}):
+        raise NoExport(f"{weights.name} has no slot {none[0]} to be written larger")
 
     def blocks(of: SlotMap, written: Mapping[str, int], read: Mapping[str, int]) -> SlotMap:
         """In maps between slots or their entries, slot[i]."""

@@ -483,7 +483,9 @@ def test_what_cannot_be_disguised_is_refused_in_one_line(arguments, said, tmp_pa
 def test_a_disguise_that_is_none_is_refused_with_the_file(folder, tmp_path, capsys):
     copy = changed(folder, tmp_path / "copy")
     said = json.loads((copy / "witness.json").read_text())
-    for wrong in ({"seed": -1, "scales": {}}, {"seed": 1}, {"seed": 1, "scales": {"t": 3}}, 7):
+    of_no_slot = {"seed": 5, "scales": {"nothing": 2}}
+    of_none = ({"seed": -1, "scales": {}}, {"seed": 1}, {"seed": 1, "scales": {"t": 3}}, 7)
+    for wrong in (*of_none, of_no_slot):
         said["disguise"] = wrong
         (copy / "witness.json").write_text(json.dumps(said))
         assert main(["check", str(copy)]) == 2
