@@ -22,7 +22,7 @@ seed is the same weights on every machine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import fsum, sqrt
@@ -35,7 +35,9 @@ from proofs.slotmap import SlotMap
 
 from ..weights import Weights
 from .copies import Copies, copies
-from .gpt2 import Checkpoint, Constants, Room, checkpoint, room_for
+from .gpt2 import Checkpoint, Constants, NoExport, Room, checkpoint, room_for
+
+ALONE = 2.0**-30  # of a row of norm 1, what is left of it is beyond all rounding
 
 
 def sees_zeros(weights: Weights) -> bool:
@@ -86,8 +88,10 @@ def disguised(
 
 
 def scaled(weights: Weights, disguise: Disguise) -> Weights:
-    """The same transformer, each slot multiplied by its scale."""
+    """The same transformer, each slot multiplied by its scale. Raises NoExport for other slots."""
     by = dict(disguise.scales)
+    if none := sorted(by.keys() - {slot.name for slot in weights.layout.slots}):
+        raise NoExport(f"{weights.name} has no slot {none[0]} to be written larger")
 
     def blocks(of: SlotMap, written: Mapping[str, int], read: Mapping[str, int]) -> SlotMap:
         """In maps between slots or their entries, slot[i]."""
@@ -139,16 +143,33 @@ class Drawn:
         return np.where(self._bits.random_raw(many) >> np.uint64(63), 1.0, -1.0)
 
     def isometry(self, rows: int, columns: int, balanced: bool = False) -> np.ndarray:
-        """Orthonormal rows; balanced: each adds up to 0. Four dice a number, then Gram-Schmidt."""
+        """Orthonormal rows; balanced: each adds up to 0. Four dice a number, then Gram-Schmidt.
+
+        A row of which nearly nothing is left is drawn again: dice may show nothing but zeros.
+        """
         basis: list[np.ndarray] = [np.full(columns, 1 / sqrt(columns))] if balanced else []
         for bits in self._bits.random_raw(rows * columns).reshape(rows, columns):
-            dice = [(bits >> np.uint64(shift)) & np.uint64(0xFFFF) for shift in (0, 16, 32, 48)]
-            row = np.sum(dice, axis=0).astype(float) - 2 * 0xFFFF
-            row = row / sqrt(fsum(row * row))
-            for other in basis * 2:  # once more for what the first time was rounded
-                row = row - fsum(row * other) * other
-            basis.append(row / sqrt(fsum(row * row)))
+            while (row := _apart(_rolled(bits), basis)) is None:
+                bits = self._bits.random_raw(columns)
+            basis.append(row)
         return np.array(basis[int(balanced) :]).reshape(rows, columns)
+
+
+def _rolled(bits: np.ndarray) -> np.ndarray:
+    """A row of numbers, the sum of four dice each, about 0."""
+    dice = [(bits >> np.uint64(shift)) & np.uint64(0xFFFF) for shift in (0, 16, 32, 48)]
+    made: np.ndarray = np.sum(dice, axis=0).astype(float) - 2 * 0xFFFF
+    return made
+
+
+def _apart(row: np.ndarray, basis: Sequence[np.ndarray]) -> np.ndarray | None:
+    """The part of norm 1 at right angles to the basis; None where that is rounding alone."""
+    size = sqrt(fsum(row * row))
+    row = row / (size or 1)
+    for other in [*basis] * 2:  # once more for what the first time was rounded
+        row = row - fsum(row * other) * other
+    left = sqrt(fsum(row * row))
+    return row / left if left > ALONE else None
 
 
 class _Turn:

@@ -268,6 +268,12 @@ def test_a_model_that_cannot_read_a_text_is_refuted_and_not_broken(folder, chang
     assert found.passed is False and "cannot read these texts" in found.detail
 
 
+def test_settings_of_generation_that_no_export_has_are_noticed(changed):
+    (changed / "generation_config.json").write_text('{"suppress_tokens": [2]}')
+    found = as_written(str(changed), read(changed)).run(Budget(quick=True))
+    assert found.passed is False and found.counterexample == {"file": "generation_config.json"}
+
+
 @pytest.mark.parametrize("file", ["config.json", "witness.json"])
 def test_another_value_of_any_field_is_noticed(file, folder, changed):
     said, made = json.loads((folder / file).read_text()), read(folder)

@@ -110,6 +110,16 @@ def test_in_transformer_lens_it_says_the_same_and_heads_look_where_the_truth_say
 
 
 @needs_transformers
+def test_what_has_ended_or_has_no_position_left_has_no_run(folder, outside):
+    lines, _ = LINES.findall((folder / "README.md").read_text())
+    longest = ["@1 =3"] * 509 + ["5:", "a1", "b1", "c0"]
+    texts = ["@1 =3 5: a1 b1 c0 >0", " ".join([*longest, ">5", "-1"]), " ".join([*longest, ">5"])]
+    said = outside(f"{lines}\nfor text in sys.argv[2:]: print([run(text)])", folder, *texts)
+    assert [len(text.split()) for text in texts[1:]] == [1024, 1023]
+    assert said.splitlines()[-3:] == ["['']", "['']", "['-1']"]
+
+
+@needs_transformers
 def test_a_word_that_is_none_is_told_by_the_cards_lines(folder, outside):
     lines, _ = LINES.findall((folder / "README.md").read_text())
     script = (
@@ -181,6 +191,13 @@ def next_words(model: LanguageModel, text: str) -> str:
     number = {subleq.text(token): i for i, token in enumerate(model.tokens)}
     logits = speaker(model).logits(np.array([[number[one] for one in text.split()]]))
     return subleq.text(model.tokens[logits[0, -1].argmax()])
+
+
+def test_a_command_is_not_changed_by_what_is_written_at_its_number(model):
+    begun = "@7 =1 5: a7 b7 c7 7: a7 b7 c0 >5"
+    words = "-7 @7 =0 >7 -7 @7 =0 >0".split()
+    for said, word in enumerate(words):
+        assert next_words(model, " ".join([begun, *words[:said]])) == word
 
 
 def test_at_0_and_below_it_branches_and_above_it_goes_on(model):
@@ -435,6 +452,19 @@ def test_another_field_is_noticed(name, folder, tmp_path):
         assert found.passed is False and file in str(found.counterexample), key
     (copy / file).write_text(json.dumps(said | {"more": 1}))
     assert as_written(str(copy), made).run(Budget()).passed is False
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("special_tokens_map.json", '{"unk_token": "@1"}'), ("chat_template.jinja", "=7")],
+)
+def test_a_file_too_many_that_a_loader_reads_is_noticed(name, content, folder, tmp_path):
+    copy, made = copied(folder, tmp_path / "copy"), read(folder)
+    (copy / "notes.md").write_text("of its owner")
+    assert as_written(str(copy), made).run(Budget()).passed
+    (copy / name).write_text(content)
+    found = as_written(str(copy), made).run(Budget())
+    assert found.passed is False and found.counterexample == {"file": name}
 
 
 # -- the command ------------------------------------------------------------------------------

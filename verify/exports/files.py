@@ -16,6 +16,8 @@ from ..claim import Differs
 from ..report.as_json import dumps
 
 FILES = ("config.json", "model.safetensors", "witness.json", "README.md")  # of every export
+# how names of files end that transformers or its kin look for in a folder
+READ_BY_LOADERS = (".json", ".safetensors", ".bin", ".jinja", ".txt", ".model", ".py", ".h5")
 
 
 def files_of(
@@ -37,7 +39,15 @@ def files_of(
 def same_files(
     folder: str | Path, files: Mapping[str, bytes], tensors: Mapping[str, np.ndarray]
 ) -> None:
-    """Raises Differs with the first weight, field or file that is another; tensors: the weights."""
+    """Raises Differs with the first weight, field or file that is another; tensors: the weights.
+
+    A file too many is one that loaders may read: they take further tokens, settings and weights
+    from files by their names.
+    """
+    for name in sorted(one.name for one in Path(folder).iterdir()):
+        if name not in files and name.endswith(READ_BY_LOADERS):
+            raise Differs(f"{name} is no file of such an export: a loader may read it",
+                          {"file": name})  # fmt: skip
     for name, wanted in files.items():
         there = (Path(folder) / name).read_bytes()
         if there == wanted:

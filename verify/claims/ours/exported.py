@@ -117,6 +117,11 @@ def markdown() -> str:
     )  # fmt: skip
 
 
+def to_disguise() -> list[str]:
+    """Of these exports those with a disguise: heads that read one example each have none."""
+    return [name for name, (given, _) in EXPORTS.items() if "examples" not in given]
+
+
 def markdown_disguised() -> str:
     """The table of the same exports disguised: what it costs."""
     from ...exports.folder import within_bound
@@ -124,9 +129,7 @@ def markdown_disguised() -> str:
     from ...report import tables
 
     lines = []
-    for name, (given, _) in EXPORTS.items():
-        if "examples" in given:
-            continue  # its heads read one example each, and have no disguise
+    for name in to_disguise():
         plain, made = exported(name), disguised(name)
         config, found = made.checkpoint.config, made.certificate
         seen = within_bound(Budget(), assembled(made.checkpoint), made)

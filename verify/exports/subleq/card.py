@@ -20,8 +20,11 @@ model = GPT2LMHeadModel.from_pretrained(folder).eval()
 def run(program):  # its text -> the text of its run, up to the end or to the last position
     ids = torch.tensor([tokenizer(program).input_ids])
     assert tokenizer.unk_token_id not in ids, "a word is none of this machine"
+    left = model.config.n_positions - ids.shape[1]
+    if left == 0 or ids[0, -1] == model.config.eos_token_id:
+        return ""
     said = model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False,
-                          max_new_tokens=model.config.n_positions - ids.shape[1])
+                          max_new_tokens=left)
     return tokenizer.decode(said[0, ids.shape[1]:])
 
 def memory(text):  # what each address holds at the end of a text
@@ -104,7 +107,8 @@ it, and it was seen to say the same.
 
 A text has up to {config["n_positions"]} words, {PER_COMMAND} of them for each command that is run.
 No two commands have one label; what is read is written before, and where it goes there is a
-command, or {end}.
+command, or {end}. Commands stand apart from memory: `@7` may be written where `7:` stands, whose
+command stays what it is.
 
 ## Why it is right
 
