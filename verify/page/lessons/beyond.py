@@ -254,6 +254,8 @@ INDUCTION_HEAD = Lesson(
         "match and copy": "Where the word before is the token’s own, the word that stands there is "
         "what followed it; the last such place counts, or the beginning.",
     },
+    letters=True,
+    picture=Picture("words", options={"words": "word", "notes": "before"}),
     parameters={"d": 3, "length": 16, "sharpness": 20},
     sizes={"d": (1, 2, 3, 4), "length": (16, 64)},
     predicts=False,
