@@ -166,7 +166,7 @@ class Browser:
         """Presses one key, such as ArrowRight."""
         code = {
             "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40,
-            "Enter": 13, "Tab": 9,
+            "Enter": 13, "Tab": 9, "PageUp": 33, "PageDown": 34,
         }[name]  # fmt: skip
         text = {"text": "\r"} if name == "Enter" else {}  # without it no button is pressed
         for kind in ("keyDown", "keyUp"):

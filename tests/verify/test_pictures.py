@@ -434,6 +434,90 @@ def test_the_map_of_writing_says_how_far_each_layer_moves_each_slot(browser, fol
     assert (np.abs(shown - moves) / scale).max() < 1e-6
 
 
+# -- words that are looked for --------------------------------------------------------------------
+
+
+def test_arcs_are_the_attention_of_the_two_heads(browser, folder) -> None:
+    open_page(browser, folder, "induction_head")
+    text, length, beta = " abaca", 16, 20  # after the beginning
+
+    def attention(k: int, t: int) -> np.ndarray:
+        scores = [
+            j - (-1) ** (t + j) if k == 1 else
+            j + length * (j == 0 or text[j - 1] == text[t])
+            for j in range(t + 1)
+        ]  # fmt: skip
+        weights = np.exp(beta * (np.array(scores, dtype=float) - max(scores)))
+        return weights / weights.sum()
+
+    for k, readers in ((1, range(1, 6)), (2, [5])):
+        at_layer(browser, k)
+        arcs = data(browser, "look")
+        assert {int(t) for t, _, _ in arcs} == set(readers)
+        for t, j, weight in arcs:
+            assert weight == pytest.approx(attention(k, int(t))[int(j)], abs=1e-9)
+        for t in readers:  # no arc is left out that could be seen
+            assert sum(w for reader, _, w in arcs if reader == t) > 0.98
+            strongest = max((w, int(j)) for reader, j, w in arcs if reader == t)[1]
+            assert strongest == (t - 1 if k == 1 else 4)
+
+
+def test_a_word_is_changed_by_pointer_and_by_key_and_another_follows(browser, folder) -> None:
+    open_page(browser, folder, "induction_head")
+    at_layer(browser, 2)
+
+    def said() -> tuple[str, str]:
+        titles = browser.js(
+            "[...document.querySelectorAll('#picture figcaption')].map((e) => e.innerText)"
+        )
+        return titles[0], titles[1]
+
+    def text() -> str:
+        rows = browser.js("[...page.app.data.X, ...page.app.data.queries]")
+        return "".join("abc"[row.index(1)] for row in rows)
+
+    def predicted() -> int:
+        rows, query = (np.array(browser.js(f"page.app.data.{p}")) for p in ("X", "queries"))
+        made = constructions.build("induction_head", **lesson_parameters("induction_head"))
+        answer = made.predict(rows, np.zeros((len(rows), 0)), query)
+        assert np.ravel(data(browser, "next")) == pytest.approx(np.ravel(answer), abs=1e-9)
+        return int(np.argmax(answer))
+
+    assert text() == "abaca" and said() == (
+        "“a” looks most at word 4: “c”, after “a”",
+        "The prediction: c",
+    )
+    assert predicted() == 3
+    browser.click("#picture [data-word='X.2']")  # a b b c a: of a only the first is left
+    assert text() == "abbca" and said() == (
+        "“a” looks most at word 2: “b”, after “a”",
+        "The prediction: b",
+    )
+    assert predicted() == 2
+    browser.js("document.querySelector(\"#picture [data-word='X.0']\").focus()")
+    browser.key("Enter")  # b b b c a: a is new
+    assert text() == "bbbca" and said()[1] == "The prediction: nothing"
+    assert "beginning" in said()[0] and predicted() == 0
+    assert browser.js("document.activeElement.dataset.word") == "X.0"
+    heads = browser.js("[...document.querySelectorAll('#table tbody th')].map((e) => e.innerText)")
+    assert [head[-1] for head in heads] == list(text())
+    before = browser.js("page.app.layer")
+    browser.key("ArrowLeft")  # arrows still go through the layers
+    assert browser.js("page.app.layer") == before - 1
+    browser.js("page.app.data.X[0] = [0.5, 0.5, 0], page.change(false)")  # no word
+    assert browser.js("document.querySelector(\"#picture [data-word='X.0']\").textContent") == "·"
+    assert browser.errors == []
+
+
+def test_weights_that_are_broken_look_elsewhere(browser, folder) -> None:
+    open_page(browser, folder, "induction_head")
+    browser.js("page.app.parameters.sharpness = 0.25, page.change(false)")
+    at_layer(browser, 2)
+    weights = [weight for _, _, weight in data(browser, "look")]
+    assert len(weights) > 3 and max(weights) < 0.98
+    assert max(data(browser, "next"))[0] < 0.9
+
+
 # -- which picture -------------------------------------------------------------------------------
 
 

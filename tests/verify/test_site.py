@@ -94,8 +94,10 @@ def test_every_link_of_every_page_leads_somewhere_after_the_folder_was_moved(sit
         for href in hrefs(read(page)):
             if href.startswith(("https://arxiv.org/abs/", "data:")):
                 continue
-            file, _, fragment = href.partition("#")
+            address, _, fragment = href.partition("#")
+            file, _, shown_as = address.partition("?")
             target = site / file if file else page
+            assert shown_as in ("", "present"), (page.name, href)
             assert "/" not in file and target.is_file(), (page.name, href)
             state = re.match(r"[a-z]+=", fragment)  # a state of the page, which its script reads
             assert not fragment or state or f'id="{fragment}"' in read(target), (page.name, href)

@@ -157,6 +157,41 @@ def test_scrolling_turns_the_figure_to_the_card(browser, path) -> None:
         assert at["top"] >= 0 and at["bottom"] <= WIDE[1]
 
 
+def test_presented_a_card_is_a_slide_large_bare_and_turned_by_keys(browser, path) -> None:
+    opened(browser, path, "reduce")
+    plain = browser.js("parseFloat(getComputedStyle(document.querySelector('.card p')).fontSize)")
+    letters = "document.querySelector('#bars .number').getBoundingClientRect().height"
+    small = browser.js(letters)
+    browser.open(path, "?present")
+    seen = "[...document.querySelectorAll('.card')].filter((e) => e.offsetParent).map((e) => e.id)"
+    for number in range(1, 9):
+        assert browser.js(seen) == [f"card-{number}"] and browser.js("page.story.card") == number
+        card = box(browser, f"#card-{number}")
+        assert card["top"] >= 0 and card["bottom"] <= WIDE[1]
+        full, shown = browser.js(
+            f"(({{scrollHeight: a, clientHeight: b}}) => [a, b])"
+            f"(document.getElementById('card-{number}'))"
+        )
+        assert full <= shown  # nothing of it is cut off
+        browser.key("PageDown" if number % 2 else "ArrowRight")
+    assert browser.js("document.documentElement.scrollHeight") == WIDE[1]
+    for chrome in ("#play", "#step", ".card-links", ".task", ".onward", ".as-slides"):
+        assert browser.js(f"document.querySelector('{chrome}')?.offsetParent ?? null") is None
+    browser.key("PageUp")
+    assert browser.js("page.story.card") == 7
+    before = browser.js("page.story.layer")
+    browser.key("ArrowDown")
+    assert browser.js("page.story.layer") == before + 1
+    browser.key("ArrowUp")
+    assert browser.js("page.story.layer") == before
+    browser.js("page.turnTo(1)")
+    large = browser.js(
+        "parseFloat(getComputedStyle(document.querySelector('.reading p')).fontSize)"
+    )
+    assert large > 1.1 * plain and browser.js(letters) > 1.1 * small
+    assert browser.errors == []
+
+
 def test_the_cards_are_read_in_ten_minutes_and_without_scripts(browser, path) -> None:
     browser.open(path, scripts=False)
     browser.send("Emulation.setScriptExecutionDisabled", value=False)

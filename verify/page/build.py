@@ -60,6 +60,7 @@ SCRIPTS = (
     "scripts/pictures/curve.js",
     "scripts/pictures/threshold.js",
     "scripts/pictures/product.js",
+    "scripts/pictures/words.js",
     "scripts/pictures/written.js",
     "scripts/state.js",
     "scripts/state/present.js",

@@ -78,7 +78,7 @@ class Lesson:
     The iteration is after (S + shift I)^-1 X^T y. `sizes` narrows what the controls offer;
     `predicts` is False where the read-out is no prediction; goal "answer" measures errors from the
     algorithm's own last answer instead of that solution; `unit`: x lies in [0, 1];
-    `classes`: every y is 0 or 1.
+    `classes`: every y is 0 or 1; `letters`: every example is a one-hot word, called a, b, c, ….
     """
 
     title: str
@@ -100,6 +100,7 @@ class Lesson:
     goal: str = "solution"
     unit: bool = False
     classes: bool = False
+    letters: bool = False
     sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -111,6 +112,7 @@ class Lesson:
             "goal": self.goal,
             "unit": self.unit,
             "classes": self.classes,
+            "letters": self.letters,
             "names": dict(self.names),
             "layers": {key: rich(text) for key, text in self.texts.items()},
             "exercises": [exercise.to_json() for exercise in self.exercises],

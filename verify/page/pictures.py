@@ -33,6 +33,9 @@ CAPTIONS: Mapping[str, str] = {
     "it loses the same amount whatever its size, and what is smaller becomes exactly 0.",
     "product": "Two heights of a parabola differ by a product; GeLU bends almost like one, and "
     "the closer its arguments are to 0 the less the curve misses. Drag the dot.",
+    "words": "First every word notes after which word it stands. Then the last word looks for its "
+    "own letter in these notes: the word above the last such note followed it before, and is "
+    "copied. Click a word to change it.",
     "written": "Each column is a layer and each row a slot of the stream: filled where the layer "
     "writes. Beside it are the numbers that the layer moves most.",
 }

@@ -114,7 +114,8 @@ def token_labels(witness: Witness, n: int, m: int) -> list[str]:
 
 def given(witness: Witness, lesson: Lesson) -> str:
     """The example's prompt and the algorithm's formulas as HTML."""
-    return prompt_table(witness.prompt, *exact_prompt(witness, lesson)) + definitions(witness)
+    prompt = exact_prompt(witness, lesson)
+    return prompt_table(witness.prompt, *prompt, letters=lesson.letters) + definitions(witness)
 
 
 def exact_prompt(witness: Witness, lesson: Lesson) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -189,8 +190,13 @@ def predicts_y(witness: Witness) -> bool:
     return alone and is_regression(witness.prompt)
 
 
-def prompt_table(prompt: Prompt, X: np.ndarray, y: np.ndarray, queries: np.ndarray) -> str:
-    """The numbers of a prompt, those of a query under the same parts of an example."""
+def prompt_table(
+    prompt: Prompt, X: np.ndarray, y: np.ndarray, queries: np.ndarray, letters: bool = False
+) -> str:
+    """The numbers of a prompt, those of a query under the same parts of an example.
+
+    `letters`: beside each the letter of the one-hot word that it is.
+    """
     fields = prompt.fields.at(prompt.d)
     inputs, asked = numbers_of(fields.parts), numbers_of(fields.of_query)
     targets = numbers_of(Layout((Slot("y", (prompt.target_count,)),)))
@@ -198,19 +204,27 @@ def prompt_table(prompt: Prompt, X: np.ndarray, y: np.ndarray, queries: np.ndarr
     rows = []
     for j, (x, target) in enumerate(zip(X, y), start=1):
         cells = "".join(f"<td>{number(v)}</td>" for v in (*x, *np.atleast_1d(target)))
-        rows.append(f'<tr><th scope="row">example {j}</th>{cells}</tr>')
+        said = f": {letter(x)}" if letters else ""
+        rows.append(f'<tr><th scope="row">example {j}{said}</th>{cells}</tr>')
     for x in queries:
         given = dict(zip(asked, x))
         cells = "".join(
             f"<td>{number(given[name]) if name in given else ''}</td>" for name in inputs
         )
         cells += "<td>?</td>" * len(targets)
-        rows.append(f'<tr class="query"><th scope="row">query</th>{cells}</tr>')
+        said = f": {letter(x)}" if letters else ""
+        rows.append(f'<tr class="query"><th scope="row">query{said}</th>{cells}</tr>')
     return (
         '<section class="panel"><h3>The prompt</h3><div class="scroll"><table class="numbers">'
         f"<thead><tr><th></th>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
         "</table></div></section>"
     )
+
+
+def letter(word: np.ndarray) -> str:
+    """What a one-hot word is called: a, b, …, z, w27, …"""
+    i = int(np.argmax(word))
+    return chr(ord("a") + i) if i < 26 else f"w{i + 1}"
 
 
 def numbers_of(parts: Layout) -> list[str]:

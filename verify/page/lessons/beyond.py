@@ -58,8 +58,8 @@ LOGISTIC = Lesson(
         "Targets are 0 or 1. With m = {w0.T*x_t} and p = s(m) the gradient is {X.T*(p - y)}. "
         "Attention moves m; the MLP turns m into p by a sum of ReLUs, a sigmoid drawn with "
         "straight lines.",
-        "The page runs the algorithm with those lines; how far it is from the true sigmoid is "
-        "bounded by the length of the pieces.",
+        "The page runs the algorithm with those lines. The shorter they are, and the further they "
+        "reach, the nearer is it to the true sigmoid.",
     ),
     layers={
         "w_": "The head adds η ⟨{x_t}, {x_j}⟩ ({y_j} − {p_j}) to m; the MLP replaces p by s(m).",
@@ -173,8 +173,10 @@ GELU_PRODUCT = Lesson(
             answer="2**4",
         ),
         Exercise(
-            "GeLU(x) is x/2 + cx² + …. Which constant 1/(2c) does the printed product carry?",
-            "The slope of the normal distribution at 0 is 1/√(2π).",
+            "GeLU(x) is x/2 + cx² + …, so that GeLU(x + y) − GeLU(x) − GeLU(y) is nearly 2cxy. By "
+            "which number, 1/(2c), is it multiplied to be nearly xy?",
+            "GeLU(x) is x times the share of a normal distribution below x; that share grows at 0 "
+            "with slope 1/√(2π).",
             "c = 1/√(2π), so 1/(2c) is √(π/2).",
             answer="sqrt(3.141592653589793/2)",
         ),
@@ -241,9 +243,10 @@ INDUCTION_HEAD = Lesson(
         "have the same score: so all other keys have at most 1/(exp(β) − 1) of what the highest "
         "has, in every text.",
         "The first head scores a key’s number, and 1 more or less as the distance is odd or even: "
-        "the token before scores highest. The second scores a key’s number, the longest length of "
-        "a text more where the word before is the one asked for, and that length at the beginning. "
-        "So of several matches the last one wins, and of none the beginning, which says: nothing.",
+        "the token before scores highest. The second scores a key’s number too, and adds the "
+        "greatest length of a text where the word before is the one asked for, and at the "
+        "beginning. So of several matches the last wins, and without one the beginning, which "
+        "says: nothing.",
         "Olsson and others (2022) found such pairs of heads in trained transformers. As a GPT-2 "
         "that reads token ids these weights are a test for tools that look for them.",
     ),
@@ -254,13 +257,16 @@ INDUCTION_HEAD = Lesson(
         "match and copy": "Where the word before is the token’s own, the word that stands there is "
         "what followed it; the last such place counts, or the beginning.",
     },
+    letters=True,
+    picture=Picture("words", options={"words": "word", "notes": "before"}),
     parameters={"d": 3, "length": 16, "sharpness": 20},
     sizes={"d": (1, 2, 3, 4), "length": (16, 64)},
     predicts=False,
     goal="answer",
     exercises=(
         Exercise(
-            "What does token 4 score for token 5 in the first layer, in units of β?",
+            "The beginning is token 0. What does token 4 score for token 5 in the first layer, in "
+            "units of β?",
             "Its number, and 1 more, as the distance is odd.",
             "4 + 1; token 5 scores 5 − 1 for itself, and token 3 scores 3 − 1.",
             answer="5",

@@ -16,8 +16,8 @@ NEWTON_CARRIED = Lesson(
         "As in Newton’s iteration, slot t holds {M1*x_t}, and the inverse of {S = X.T*X} is "
         "approached by {M1 = 2*M0 - M0*S*M0}. What is new is the slot of the prediction: the head "
         "that collects ⟨{M0*x_t}, {x_j}⟩ times a vector can collect a number beside it.",
-        "Started from αI instead of αS, k layers are exactly 2ᵏ steps of gradient descent: "
-        "squaring (I − αS) doubles the number of steps.",
+        "Started from αI instead of αS, k iterations are exactly 2ᵏ steps of gradient descent: "
+        "squaring what is left, I − αS at first, doubles the number of steps.",
     ),
     layers={
         "M_": "One head does two things with the same scores: it updates slot t and the "
@@ -47,23 +47,23 @@ DEEP_DESCENT = Lesson(
     title="One layer can make more gradient steps than all layers before it",
     lead="Two heads multiply what was done so far with itself: N steps become 3N + 1.",
     paragraphs=(
-        "Gradient descent with step α multiplies the error in the direction of an eigenvalue s by "
-        "1 − αs. N steps are a polynomial in S, and two heads can multiply what N steps made with "
-        "itself.",
+        "Gradient descent with step α multiplies the error along an eigenvector of {S} by 1 − αs, "
+        "s its eigenvalue. So N steps leave (1 − αs)ᴺ of it, a polynomial in s, and two heads can "
+        "multiply such polynomials with each other.",
         "One layer turns N steps into 3N + 1: after L layers there are (3ᴸ − 1)/2. That this is as "
         "many as linear attention can make is proved beside the construction.",
     ),
     layers={
-        "": "Slot u holds what N steps leave of x, slot t their sum, slot r the residual. The two "
-        "heads multiply these with each other.",
+        "": "Slot u holds what N steps leave of x, slot t the sum of what 0, 1, …, N steps leave, "
+        "times α, and slot r the residual. The two heads multiply these with each other.",
     },
     parameters={"d": 2, "layers": 3, "alpha": "1/4"},
     **SLOPE,
     sizes={"layers": (1, 2, 3, 4)},
     picture=Picture(
         "descent",
-        "The dots are few and far apart, since the second layer makes 3 steps more and the third "
-        "9: with the same scores and values, the examples move the query further.",
+        "The dots are few and far apart: the first layer makes one step of gradient descent, the "
+        "second three at once and the third nine.",
     ),
     names={"1 steps": "1 step"},
     exercises=(
@@ -118,14 +118,14 @@ MOMENTUM = Lesson(
 CHEBYSHEV = Lesson(
     construction="chebyshev",
     title="The best k steps all have a size of their own",
-    lead="Where the eigenvalues are known to lie between two numbers, no other k steps leave a "
-    "smaller error.",
+    lead="Where all that is known of the eigenvalues is that they lie between two numbers, no "
+    "other k steps can promise a smaller error.",
     paragraphs=(
         "If the eigenvalues of {S} lie between two known numbers, k steps can multiply the error "
         "by a scaled Chebyshev polynomial: the polynomial of degree k that is 1 at 0 and smallest "
         "on the interval.",
-        "The rate depends on the square root of the condition number κ, where plain gradient "
-        "descent depends on κ.",
+        "So the number of steps grows with the square root of the condition number κ, where that "
+        "of plain gradient descent grows with κ.",
     ),
     layers=MOMENTUM.layers,
     parameters={"d": 2, "steps": 4, "lowest": "4/5", "highest": "36/5"},
@@ -226,8 +226,8 @@ GD_PLUS_PLUS = Lesson(
     exercises=(
         ONE_STEP,
         Exercise(
-            "What becomes of the largest eigenvalue of {S} in the direction it has, after one "
-            "layer?",
+            "Along the eigenvector of the largest eigenvalue of {S}: what is the eigenvalue there "
+            "after one layer, with u in the place of x?",
             "u is multiplied by 1 − γs there, and the eigenvalue by its square.",
             "s(1 − γs)².",
             answer="top*(1 - gamma*top)**2",
@@ -241,9 +241,9 @@ MINIMAX = Lesson(
     title="The best step sizes cut the error bound to a third in every layer",
     lead="The transformer of GD++ with the rates that no other choice of rates can beat.",
     paragraphs=(
-        "With step 4·9ᵏ⁻¹/(3L) in layer k, L a bound on the eigenvalues of {S}, the error is a "
-        "Chebyshev polynomial of degree 3ᵏ. √s times it is at most √L/3ᵏ, for every eigenvalue s "
-        "up to L.",
+        "The step of layer k is 4·9ᵏ⁻¹/(3L), L a bound on the eigenvalues of {S}. Along an "
+        "eigenvector √s times what k layers leave of the error is a Chebyshev polynomial of degree "
+        "3ᵏ in √(s/L), times √L/3ᵏ. So it is at most √L/3ᵏ for every eigenvalue s up to L.",
         "No transformer with k layers of linear attention has a smaller bound.",
     ),
     layers=GD_PLUS_PLUS.layers,

@@ -16,7 +16,7 @@ FUNCTIONAL = Lesson(
         "examples’ errors, each times h(⟨{x_j}, x⟩), h being what the attention does to a score.",
         "With linear attention f stays linear: {w1 = w0 + rate*X.T*(y - X*w0)}. With exponential "
         "attention it is a gradient step in the space of a kernel, and f bends. The ReLU of a "
-        "score is no kernel: the same sum, which no loss falls along (cheng2024).",
+        "score is no kernel: the sum is made all the same, but it descends no loss (cheng2024).",
     ),
     layers={"f_": "Errors of all examples, weighted by h(⟨{x_j}, x⟩), are taken off every r."},
     parameters={"d": 2, "steps": 3, "rate": "1/8"},
@@ -24,7 +24,7 @@ FUNCTIONAL = Lesson(
         Exercise(
             "With linear attention, what does the first step alone predict at the query?",
             "All errors are targets before it.",
-            "r xᵀ Xᵀ y.",
+            "The rate times xᵀ Xᵀ y.",
             answer="rate*x_q.T*X.T*y",
         ),
         CLOSE,
@@ -39,9 +39,10 @@ TEMPORAL = Lesson(
     paragraphs=(
         "An example is a transition: features φ of a state, φ′ of the next one, and the reward r "
         "as its y. A query has the features of a state, and asks for its value.",
-        "A token carries its temporal difference, {y_t + gamma*w1.T*phi_next_t - w1.T*phi_t}: what "
-        "the value w predicts one step later, less what it predicts now. At a query, which has "
-        "neither reward nor next state, that is minus its value. A layer corrects all of them: "
+        "A token carries its temporal difference, {y_t + gamma*w1.T*phi_next_t - w1.T*phi_t}: the "
+        "reward and γ times the value of the next state, less the value of this one. At a query, "
+        "which has neither reward nor next state, that is minus its value. A layer corrects all of "
+        "them: "
         "{w1 = w0 + C*phi.T*(y + gamma*phi_next*w0 - phi*w0)/n}.",
         "The query asks with γφ′ − φ and the key answers with Cφ: this is the whole difference "
         "from gradient descent (wang2024).",
@@ -66,7 +67,7 @@ TEMPORAL = Lesson(
             "With γ = 0 and C = 1 a layer is a gradient step on half the mean of (r − wφ)². Of "
             "which step size?",
             "The next state plays no part then; the gradient is minus the mean of (r − wφ)φ.",
-            "w moves by C times that mean: 1.",
+            "w moves by C times the mean of (r − wφ)φ, and C is 1: the gradient’s step size is 1.",
             answer="1",
         ),
         Exercise(

@@ -1,6 +1,13 @@
 // Small helpers: elements, numbers as text, colours.
 
 const byId = (id) => document.getElementById(id);
+
+// How a page is shown: as slides (?present), as a part of another page (?embed), or whole.
+const ASKED = new URLSearchParams(window.location.search);
+const EMBEDDED = ASKED.has("embed"), PRESENTED = !EMBEDDED && ASKED.has("present");
+document.documentElement.classList.toggle("embed", EMBEDDED);
+document.documentElement.classList.toggle("present", PRESENTED);
+
 const escapeText = (text) =>
   String(text).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
 

@@ -138,11 +138,24 @@ document.addEventListener("keydown", (event) => {
   const { target, key } = event;
   if (target.dataset?.point !== undefined) { movePoint(event); return; }
   if (target.closest("input, select, textarea")) return;
+  if (PRESENTED && turnSlide(event)) return;
   const by = { ArrowRight: 1, ArrowLeft: -1 }[key];
   if (!by) return;
   event.preventDefault();
   turnBy(by, true);
 });
+
+// Keys of slides, those of a remote control among them. True if the key was one.
+function turnSlide(event) {
+  const { key, target } = event, card = { PageDown: story.card + 1, PageUp: story.card - 1, Home: 1, End: LAST_CARD }[key];
+  const by = { ArrowDown: 1, ArrowUp: -1 }[key], plays = key === " " && !target.closest("button");
+  if (card === undefined && by === undefined && !plays) return false;
+  event.preventDefault();
+  if (card !== undefined) goTo(card, true);
+  else if (plays) play();
+  else { story.playing = false; step(by); }
+  return true;
+}
 
 movedByTouch(byId("points"), "[data-point]");
 byId("points").addEventListener("pointerdown", (event) => {
@@ -191,7 +204,7 @@ document.addEventListener("input", (event) => {
 
 // The card nearest to the middle of what is free of the figure.
 function read() {
-  if (Date.now() < (story.aimed ?? 0)) return;
+  if (PRESENTED || Date.now() < (story.aimed ?? 0)) return; // one card is a slide: keys turn it
   const figure = byId("figure").getBoundingClientRect(), narrow = window.innerWidth < 900;
   const middle = narrow ? Math.min(window.innerHeight - 80, figure.bottom + 140) : window.innerHeight * 0.45;
   const found = Array.from({ length: LAST_CARD }, (_, i) => cardOf(i + 1).getBoundingClientRect())

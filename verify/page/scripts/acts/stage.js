@@ -232,10 +232,14 @@ function light(j) {
 
 // -- size -----------------------------------------------------------------------------------------
 
+// In slides the drawings grow with the letters around them.
+const zoom = () => (PRESENTED ? parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 : 1);
+
 function measure() {
+  const unit = zoom();
   for (const id of ["points", "bars", "race", "map"]) {
     const svg = byId(id), box = svg.parentElement.getBoundingClientRect();
-    const size = { W: Math.max(200, Math.round(box.width)), H: Math.max(110, Math.round(box.height)) };
+    const size = { W: Math.max(200, Math.round(box.width / unit)), H: Math.max(110, Math.round(box.height / unit)) };
     if (!box.width) { story.sizes[id] ??= size; continue; }
     story.sizes[id] = size;
     svg.setAttribute("viewBox", `0 0 ${size.W} ${size.H}`);

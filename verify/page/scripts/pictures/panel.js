@@ -19,7 +19,7 @@ function renderPicture() {
   const drawn = picture.draw(model, k, sizes).map(([title, svg, said], i) => {
     const { W, H } = sizes[i];
     return `<figure class="picture-part" style="width:${W}px"><figcaption>${title}</figcaption>
-      <svg width="${W}" height="${H}" viewBox="0 0 ${W} ${H}" role="${planes.has(i) ? "group" : "img"}" aria-label="${escapeText(said)}">${svg}</svg></figure>`;
+      <svg width="${W}" height="${H}" viewBox="0 0 ${W} ${H}" role="${svg.includes("tabindex") ? "group" : "img"}" aria-label="${escapeText(said)}">${svg}</svg></figure>`;
   });
   fill(byId("picture-figure"), drawn.join(""));
 }

@@ -1,10 +1,5 @@
-// The page as slides (?present) and as a part of another page (?embed): fewer parts are shown,
-// and nothing else is different.
+// The page as slides and as a part of another page: fewer parts are shown, and nothing else is different.
 
-const ASKED = new URLSearchParams(window.location.search);
-const EMBEDDED = ASKED.has("embed"), PRESENTED = !EMBEDDED && ASKED.has("present");
-document.documentElement.classList.toggle("embed", EMBEDDED);
-document.documentElement.classList.toggle("present", PRESENTED);
 byId("lab").dataset.title = DATA.title;
 
 // Keys of slides, those of a remote control among them. True if the key was one.

@@ -16,6 +16,7 @@ function predictedText(model, t) {
 // of its own.
 function renderTable() {
   const { X, y, queries } = app.data, model = app.models[app.side], { prompt } = chosen(), alone = !app.analysis.regression;
+  const called = (x) => (DATA.lesson.letters ? `: ${saidIn(x)}` : "");
   const inputs = numbersNamed(prompt.parts), ofQuery = numbersNamed(queryPartsOf(prompt)), targets = targetNames(prompt);
   const cell = (value, path, label) => `<td>${field(path, value, `data-entry="${path}"`, label)}</td>`;
   const predicted = (which, j) => `<td><output>${model ? predictedText(model, model.result.tokens[which][j]) : ""}</output></td>`;
@@ -23,12 +24,12 @@ function renderTable() {
   const examples = X.map((x, j) => {
     const given = [...x.map((v, i) => [v, `X.${j}.${i}`, inputs[i]]), ...targetsIn(y[j]).map((v, i) => [v, targetKey(j, i), targets[i]])];
     const cells = given.map(([v, key, name]) => cell(v, key, `${name} of example ${j + 1}`));
-    return line(`example ${j + 1}`, "", alone ? [...cells, predicted("x", j)] : cells, given.map(([, key]) => key));
+    return line(`example ${j + 1}${called(x)}`, "", alone ? [...cells, predicted("x", j)] : cells, given.map(([, key]) => key));
   });
   const asked = queries.map((q, j) => {
     const keys = q.map((_, i) => `queries.${j}.${i}`), empty = alone ? targets.map(() => "<td></td>") : [];
     const cells = inputs.map((name) => ofQuery.indexOf(name)).map((i) => (i < 0 ? "<td></td>" : cell(q[i], keys[i], `${ofQuery[i]} of query ${j + 1}`)));
-    return line(queries.length > 1 ? `query ${j + 1}` : "query", "query", [...cells, ...empty, predicted("queries", j)], keys);
+    return line(`${queries.length > 1 ? `query ${j + 1}` : "query"}${called(q)}`, "query", [...cells, ...empty, predicted("queries", j)], keys);
   });
   const names = app.table ? [...app.table.names, app.table.target] : [...inputs, ...targets, ...(alone ? ["predicted"] : [])];
   const heads = names.map((name) => `<th scope="col">${escapeText(name)}</th>`).join("");
