@@ -703,9 +703,9 @@ def test_a_field_that_is_new_reaches_the_page_which_refuses_it(
 
 def test_the_export_has_every_field_of_what_a_construction_is_made_of() -> None:
     known = {
-        # inputs and outputs say which prompts it is for: nothing of how it runs
+        # inputs, outputs and region say which prompts it is for: nothing of how it runs
         Witness: "name layout prompt layer_list readout parameters definitions examples source "
-        "inputs outputs",
+        "inputs outputs region",
         Parts: "stage readout start step end names also form",
         Stage: "layout embedding register positions examples d parts query_parts",
     }

@@ -132,7 +132,7 @@ def test_a_classic_table_gives_the_certified_intercept(name, classic, capsys):
     assert "the embedding reads every column less its mean" in run(capsys, *call)
 
 
-@pytest.mark.parametrize(("name", "needed"), [("norris", "44"), ("longley", "more than 200")])
+@pytest.mark.parametrize(("name", "needed"), [("norris", "44"), ("longley", "134")])
 def test_what_iterations_leave_is_said(name, needed, classic, capsys):
     data, query = classic[name]
     call = ["newton", "--data", data, "--target", "y", "--query", query, "--intercept"]
@@ -279,7 +279,7 @@ def test_what_is_left_is_the_same_in_floats_and_in_fractions(name, rounds, given
 
 @pytest.mark.parametrize(
     ("left", "said"),
-    [(0.994, "99 %"), (0.9999999, "more than 99.9999 %"), (1.0, "100 %"), (42.0, "4200 %")],
+    [(0.994, "99 %"), (0.9999999, "more than 99.9999 %"), (1.0001, "100.01 %"), (42.0, "4200 %")],
 )
 def test_a_share_is_100_percent_only_where_it_is(left, said):
     assert share(left) == said

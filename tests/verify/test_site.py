@@ -19,7 +19,7 @@ import constructions
 from verify import kept
 from verify.claim import builtin
 from verify.command.cli import main
-from verify.page import pages, report_page, write_story
+from verify.page import pages, readable, report_page, write_story
 from verify.page.acts.cards import CARDS
 from verify.page.misfit import misfit_html
 from verify.page.site import documents, folder, links, markdown, notebook, reference
@@ -263,7 +263,7 @@ def test_an_ill_posed_claim_has_the_picture_of_its_evidence_or_a_sentence(name: 
     drawn = re.search(r'<figure class="misfit">.*?</figure>', text, re.S)
     misfit = found.get("misfit")
     assert bool(drawn) == (misfit is not None)
-    assert html.escape(found["where"], quote=True) in text and " " in found["where"]
+    assert readable.typeset(found["where"]) in text and " " in found["where"]
     if misfit is None:
         assert "divides by" in found["where"] or "nothing is said" in found["where"]
     elif misfit["kind"] == "columns" and misfit["reads"] is not None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import isroutine
 from typing import Any
 
@@ -103,8 +103,9 @@ def model(
         if hidden is read_out is query_tokens is None:
             return given
         given = given.predict
-    if hasattr(given, "layer_list"):  # a witness: its dense module, quicker for a batch
-        given = given.to_torch()
+    if hasattr(given, "layer_list"):
+        # a witness: its dense module, quicker for a batch, and asked on whichever prompts tell
+        given = replace(given, inputs=None, outputs=None).to_torch()
     if not callable(given):
         raise NoModelError(f"{type(given).__name__} is no model: it takes no (X, y, queries)")
     within = _Module(given) if _is_module(given) else _as_arrays
