@@ -38,6 +38,8 @@ LONG = ("akyurek2022.precision",)
 
 SELDOM = 100_000  # new objects between two collections of garbage
 
+KEPT = 2**32  # bytes that a worker may keep of what it has done
+
 PARENT_SEEN = 0.5  # seconds between two looks of a worker whether its parent is there
 
 Outcome = Mapping[str, Any]  # the fields of a Report but for its claim, which does not travel
@@ -109,7 +111,7 @@ def each(
     parallel = Parallel(
         n_jobs=workers,
         backend="loky",
-        initializer=_end_with,
+        initializer=_begin,
         initargs=(os.getpid(),),
         return_as="generator" if ordered else "generator_unordered",
         batch_size=1,
@@ -124,9 +126,13 @@ def each(
             results.close()
 
 
-def _end_with(parent: int) -> None:
-    """From now on this process ends when its parent has, however that ended: one that was killed
-    could not say so."""
+def _begin(parent: int) -> None:
+    """A worker's start. From now on it ends when its parent has, however that ended: one that was
+    killed could not say so. It may keep what it has solved, which joblib would take for a leak of
+    memory, and begin anew."""
+    from joblib.externals.loky import process_executor
+
+    process_executor._MAX_MEMORY_LEAK_SIZE = KEPT
 
     def watch() -> None:
         with suppress(ProcessLookupError):
