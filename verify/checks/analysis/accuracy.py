@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import inf, isclose
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -126,10 +126,10 @@ def _keeps(promise: Promise, fact: Real, limit: Real) -> bool:
 def _slack(promise: Promise, rows: Sequence[tuple[Real, Real, Constants]]) -> str:
     """ "layers: 5 to 9 where 6 to 12 are promised; slack 0 (eps = 1/10) to 3"."""
     facts, limits = ([float(fact) for fact, _, _ in rows], [float(limit) for _, limit, _ in rows])
-    # what rounding to floats makes of none is none, so that the first of equal ones is named
-    slack = [0.0 if isclose(fact, limit, rel_tol=1e-12) else limit - fact
-             for fact, limit in zip(facts, limits)]  # fmt: skip
-    tight = rows[slack.index(min(slack))][2]
+    slack = [limit - fact for fact, limit in zip(facts, limits)]
+    # of equal ones the first is named, though floats tell them apart
+    near = 1e-12 * max(map(abs, limits))
+    tight = next(rows[i][2] for i, left in enumerate(slack) if left <= min(slack) + near)
     return (
         f"{promise.quantity}: {_range(facts)} where {promise.relation} {promise.formula}, "
         f"{_range(limits)}, is promised; slack {_range(slack)}, least at {_at(tight)}"
