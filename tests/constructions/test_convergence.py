@@ -71,3 +71,12 @@ def test_a_warning_is_one_line_and_the_region_is_none_of_the_weights():
     witness = constructions.build("newton", d=2, iterations=1, alpha=Fraction(1, 64))
     bare = constructions.get("newton")(d=2, iterations=1, alpha=Fraction(1, 64))
     assert witness.digest == bare.digest and copy.deepcopy(witness).region == witness.region != ""
+
+
+def test_a_check_does_not_ask_and_afterwards_it_is_asked_again():
+    from constructions.convergence import not_asked
+
+    with pytest.raises(KeyError), not_asked():
+        assert said("newton", 2) == []
+        raise KeyError
+    assert len(said("newton", 2)) == 1

@@ -279,7 +279,13 @@ def test_what_is_left_is_the_same_in_floats_and_in_fractions(name, rounds, given
 
 @pytest.mark.parametrize(
     ("left", "said"),
-    [(0.994, "99 %"), (0.9999999, "more than 99.9999 %"), (1.0001, "100.01 %"), (42.0, "4200 %")],
+    [
+        (0.994, "99 %"),
+        (0.9999999, "more than 99.9999 %"),
+        (1.0, "more than 99.9999 %"),
+        (1.0001, "100.01 %"),
+        (42.0, "4200 %"),
+    ],
 )
 def test_a_share_is_100_percent_only_where_it_is(left, said):
     assert share(left) == said

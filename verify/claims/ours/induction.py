@@ -45,7 +45,10 @@ def bounded(budget: Budget, build: Builder = OWN) -> CheckResult:
             raise Differs(str(error), {"d": d, "length": length}) from None
         if not off <= CLAIMED:
             raise Differs(f"the bound is {at_most(off)}", {"d": d, "length": length}, bound=off)
-        worst, seen = max(worst, off), max(seen, missed(witness, (0, 0)))
+        after, shown = missed(witness, (0, 0))
+        if not after <= off:
+            raise Differs(f"off by {after:.3g}", {"d": d, "length": length, **shown}, bound=off)
+        worst, seen = max(worst, off), max(seen, after)
     numbers = ", ".join(map(str, VOCABULARIES))
     box = f"text of up to {LENGTHS[-1]} tokens, of {numbers} words after a beginning; no rounding"
     return CheckResult(True, len(VOCABULARIES) * len(LENGTHS), seen, worst, box=box)
@@ -57,17 +60,16 @@ def every_text(budget: Budget, build: Builder = OWN) -> CheckResult:
     worst, count = 0.0, 0
     for d, words in texts():
         count += 1
-        off = missed(build(d=d, length=2 + len(words)), words)
+        off, shown = missed(build(d=d, length=2 + len(words)), words)
         if not off <= CLAIMED:
-            shown = {"words": d, "text": [word + 1 for word in words]}
             raise Differs(f"off by {off:.3g}", shown, max_error=off, cases=count)
         worst = max(worst, off)
     domain = "every text: " + ", ".join(f"up to {n} of {d} words" for d, n in EVERY.items())
     return CheckResult(True, count, worst, float(CLAIMED), domain=domain)
 
 
-def missed(witness: Any, words: Sequence[int]) -> float:
-    """How far a prediction is off at most, after a text."""
+def missed(witness: Any, words: Sequence[int]) -> tuple[float, dict[str, Any]]:
+    """How far a prediction is off at most, after a text, and what it is and should be."""
     from ...checks.bounds.balls import precision
 
     X = np.eye(witness.d, dtype=int)[list(words)].astype(object)
@@ -75,7 +77,10 @@ def missed(witness: Any, words: Sequence[int]) -> float:
     with precision(128):
         predicted = witness.predict(*given, numbers="ball")[0]
         wanted = algorithms.induction_head(*given)[0]
-        return max(top(p - ball(w)) for p, w in zip(predicted, wanted, strict=True))
+        off = max(top(p - ball(w)) for p, w in zip(predicted, wanted, strict=True))
+    shown = {"text": [word + 1 for word in words], "is": [str(p) for p in predicted],
+             "should be": [str(w) for w in wanted]}  # fmt: skip
+    return off, shown
 
 
 def texts() -> Iterator[tuple[int, tuple[int, ...]]]:
