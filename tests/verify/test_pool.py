@@ -8,6 +8,7 @@ import sys
 import threading
 from dataclasses import replace
 from fractions import Fraction
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -288,3 +289,16 @@ def test_garbage_is_collected_seldom_while_claims_are_checked_and_as_before_afte
     pool.reports([Chosen(Claim("mine.seen", checks=checks))], Budget())
     list(pool.each(lambda: seen.append(gc.get_threshold()[0]), [()], 1))
     assert seen == [100_000, 100_000] and gc.get_threshold() == before
+
+
+def test_a_worker_may_keep_what_it_has_solved() -> None:
+    """joblib takes more than this for a leak, and begins the worker anew, with a warning."""
+    name = "joblib.externals.loky.process_executor"
+    assert hasattr(import_module(name), "_MAX_MEMORY_LEAK_SIZE")
+    calls = [(name,), (name,)]
+    assert set(pool.each(_leak_of, calls, 2)) == {pool.KEPT}
+
+
+def _leak_of(name: str) -> int:
+    found: int = import_module(name)._MAX_MEMORY_LEAK_SIZE
+    return found

@@ -11,14 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sympy
+from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import constructions
+from proofs.flint_precision import precision
 from proofs.rule import rule
 from verify import Promise, engine
 from verify.box import Box
-from verify.checks.analysis.accuracy import supremum
+from verify.checks.analysis.accuracy import _slack, supremum
 from verify.checks.analysis.losses import Loss, Regression, diagonal, symmetric
 from verify.checks.analysis.optimum import evaluated, in_numbers, one_changed
 from verify.claim import Budget, load_file
@@ -457,3 +459,17 @@ def test_what_is_shown_of_a_letter_counts_for_the_numbers_that_it_stands_for(sho
         )
         assert found.passed is None and "than with a letter" in found.detail
     assert "than with a letter" not in honest.detail
+
+
+def test_of_equal_slacks_the_first_is_named_and_of_others_the_least():
+    """sqrt(5) is another float at another precision; the slack is one number."""
+    promise = Promise("norm", "2 + eta", "<=")
+    rows = []
+    for bits, eta in ((200, F(1, 100)), (53, F(1)), (80, F(2))):
+        with precision(bits):
+            limit = arb(2) + arb(eta.numerator) / eta.denominator
+            rows.append((limit - arb(5).sqrt() / 3, limit, {"eta": eta}))
+    assert _slack(promise, rows).endswith("least at eta = 1/100")
+    fact, limit, given = rows[1]
+    rows[1] = (fact + arb(2) ** -40, limit, given)
+    assert _slack(promise, rows).endswith("least at eta = 1")

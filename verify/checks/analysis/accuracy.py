@@ -127,9 +127,10 @@ def _slack(promise: Promise, rows: Sequence[tuple[Real, Real, Constants]]) -> st
     """ "layers: 5 to 9 where 6 to 12 are promised; slack 0 (eps = 1/10) to 3"."""
     facts, limits = ([float(fact) for fact, _, _ in rows], [float(limit) for _, limit, _ in rows])
     slack = [limit - fact for fact, limit in zip(facts, limits)]
-    # of equal ones the first is named, though floats tell them apart
-    near = 1e-12 * max(map(abs, limits))
-    tight = next(rows[i][2] for i, left in enumerate(slack) if left <= min(slack) + near)
+    # of those that balls do not tell apart the first is named
+    left = [as_ball(limit) - as_ball(fact) for fact, limit, _ in rows]
+    least = left[slack.index(min(slack))]
+    tight = next(rows[i][2] for i, one in enumerate(left) if one.overlaps(least))
     return (
         f"{promise.quantity}: {_range(facts)} where {promise.relation} {promise.formula}, "
         f"{_range(limits)}, is promised; slack {_range(slack)}, least at {_at(tight)}"
