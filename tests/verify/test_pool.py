@@ -8,11 +8,11 @@ import sys
 import threading
 from dataclasses import replace
 from fractions import Fraction
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from joblib.externals.loky import process_executor
 
 from verify import engine, pool
 from verify.claim import Broken, Budget, Check, CheckResult, Claim, Holds, builtin, load_file
@@ -293,12 +293,6 @@ def test_garbage_is_collected_seldom_while_claims_are_checked_and_as_before_afte
 
 def test_a_worker_may_keep_what_it_has_solved() -> None:
     """joblib takes more than this for a leak, and begins the worker anew, with a warning."""
-    name = "joblib.externals.loky.process_executor"
-    assert hasattr(import_module(name), "_MAX_MEMORY_LEAK_SIZE")
-    calls = [(name,), (name,)]
-    assert set(pool.each(_leak_of, calls, 2)) == {pool.KEPT}
-
-
-def _leak_of(name: str) -> int:
-    found: int = import_module(name)._MAX_MEMORY_LEAK_SIZE
-    return found
+    kept = (process_executor, "_MAX_MEMORY_LEAK_SIZE")
+    assert hasattr(*kept)
+    assert set(pool.each(getattr, [kept, kept], 2)) == {pool.KEPT}
