@@ -13,7 +13,7 @@ const escapeText = (text) =>
 
 // Makes what is inside what the HTML says, and touches only what differs: the rest is not laid out
 // again, stays scrolled, and keeps the focus. What had it gets it back (by its data-focus). An
-// element that is `data-apart` is left as it is: others fill it.
+// element that is `data-apart`, under the same name as before, is left as it is: others fill it.
 const filled = new WeakMap();
 function fill(element, html) {
   const focused = element.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined;
@@ -36,7 +36,7 @@ function adapt(now, next) {
   made.forEach((node, i) => {
     const there = old[i];
     if (!there) now.append(node);
-    else if (there.nodeName !== node.nodeName || there.dataset?.focus !== node.dataset?.focus) there.replaceWith(node);
+    else if (there.nodeName !== node.nodeName || ["focus", "apart"].some((key) => there.dataset?.[key] !== node.dataset?.[key])) there.replaceWith(node);
     else if (there.dataset?.apart !== undefined || there.isEqualNode(node)) return;
     else if (node.nodeType === Node.TEXT_NODE) there.data = node.data;
     else {

@@ -16,21 +16,19 @@ function scalesSoFar(shown) {
 }
 
 function renderStream() {
-  const shown = app.view === "both" ? app.models.map((_, i) => i) : [app.side];
+  const shown = app.view === "both" ? app.models.map((_, i) => i) : [app.side], stream = byId("stream");
   app.scales = scalesSoFar(shown);
   placeStream(shown.length > 1 || shown.some((i) => app.models[i]?.result.tokens.total > WIDE));
-  const parts = shown.map((i) => streamOf(app.models[i], i)), rows_ = parts.flatMap((part) => part.rows), cells = parts.flatMap((part) => part.cells);
-  fill(byId("stream"), `<div class="heading"><h3>The ${term("residual stream", "stream")} ${app.layer === 0 ? "as the prompt enters it"
+  fill(stream, `<div class="heading"><h3>The ${term("residual stream", "stream")} ${app.layer === 0 ? "as the prompt enters it"
     : `after layer ${app.layer}`}</h3><label class="switch"><input type="checkbox" data-do="numbers"
     data-focus="numbers" ${app.numbers ? "checked" : ""}> numbers</label></div>
-    <div class="sides">${parts.map((part) => part.html).join("")}</div>
+    <div class="sides">${shown.map((i) => sideOf(app.models[i], i)).join("")}</div>
     <p class="scale"><span>−</span><i></i><span>+</span> <small>each slot’s largest number so far, written ± beside its name</small></p>
     <p class="help">Click a cell, or move with the arrow keys and press Enter, to see its arithmetic.
     Arcs: whom ${app.cell ? "the cell’s token" : "the query"} reads, thicker for larger weights, dashed for negative ones.</p>`);
-  byId("stream").querySelectorAll("tbody > tr").forEach((line, i) => fill(line, rows_[i]));
   for (const cell of named) cell.removeAttribute("title");
   named.clear();
-  byId("stream").querySelectorAll("td[data-cell]").forEach((cell, i) => putCell(cell, cells[i]));
+  for (const board of stream.querySelectorAll("[data-board]")) putStream(app.models[board.dataset.board], Number(board.dataset.board), board);
 }
 
 // Arcs over the tokens, once everything else is drawn: where they stand has to be measured.
@@ -74,45 +72,43 @@ function placeStream(both) {
   else columns_.querySelector(".wide").prepend(stream);
 }
 
-// One side: its table; apart from that its rows, most of which no layer changes, and how every cell looks.
-function streamOf(model, side) {
-  const label = DATA.sides[side].label;
-  const title = label ? `<h4>${escapeText(label)}</h4>` : "";
-  if (!model) return { html: `<div class="side">${title}<p>There is no such witness at this size.</p></div>`, rows: [], cells: [] };
-  const { witness, result, comparison } = model, { tokens, steps } = result;
-  const k = Math.min(app.layer, steps.length - 1);
-  const now = steps[k].after, before = k > 0 ? steps[k - 1].after : now;
-  const marks = comparison.marks[k] ?? new Map();
-  const holds = k > 0 ? witness.layers[k - 1].holds : [], asks = tokens.queries[0];
-  const rows_ = [], cells = [], html = `<div class="side">${title}<div class="scroll"><div class="board" data-board="${side}"><table class="stream${app.numbers ? "" : " bare"}${tokens.total > WIDE ? " compact" : ""}"
-    role="grid" aria-label="stream after layer ${k}"><thead><tr><td></td>${
-    tokens.all.map((t) => `<th scope="col"${t === asks ? ' class="asks"' : ""}>${tokenName(tokens, t)}</th>`).join("")}</tr></thead><tbody>`;
-  for (const [name, shape] of witness.layout.slots) {
-    const size = sizeOf(shape);
-    const held = heldIn(holds.filter((h) => splitEntry(h[0])[0] === name), tokens, size);
-    for (let i = 0; i < size; i++) {
-      let line = "";
-      if (i === 0) {
-        line = `<th scope="rowgroup" rowspan="${size}"><b>${escapeText(name)}</b> <small>${
-          shape.join("×") || 1}</small>${app.scales[name] ? `<small class="most">±${show(app.scales[name], 2)}</small>` : ""}${held}</th>`;
-      }
-      for (const t of tokens.all) {
-        const id = `${name}.${i}.${t}`;
-        line += `<td role="gridcell" data-side="${side}" data-cell="${id}" data-focus="${side}:${id}" data-apart></td>`;
-        cells.push(cellOf(side, name, i, t, now[name], before[name], marks.get(id), id, tokens));
-      }
-      rows_.push(line);
-    }
-  }
-  return { html: `${html}${"<tr data-apart></tr>".repeat(rows_.length)}</tbody></table></div></div></div>`, rows: rows_, cells };
+// One side, whose board is filled apart: no layer changes the table, only what stands in it.
+function sideOf(model, side) {
+  const label = DATA.sides[side].label, title = label ? `<h4>${escapeText(label)}</h4>` : "";
+  return `<div class="side">${title}${model ? `<div class="scroll"><div class="board" data-board="${side}" data-apart="${side}"></div></div>`
+    : "<p>There is no such witness at this size.</p>"}</div>`;
 }
 
+function putStream(model, side, board) {
+  const { witness, result, comparison } = model, { tokens, steps } = result;
+  const k = Math.min(app.layer, steps.length - 1), now = steps[k].after, before = k > 0 ? steps[k - 1].after : now;
+  const holds = k > 0 ? witness.layers[k - 1].holds : [], marks = comparison.marks[k] ?? new Map();
+  fill(board, streamTable(witness.layout, tokens, side));
+  const names = board.querySelectorAll("th[scope=rowgroup]"), cells = board.querySelectorAll("td[data-cell]");
+  let at = 0;
+  witness.layout.slots.forEach(([name, shape], slot) => {
+    const size = sizeOf(shape), most = app.scales[name];
+    fill(names[slot], `<b>${escapeText(name)}</b> <small>${shape.join("×") || 1}</small>${most ? `<small class="most">±${show(most, 2)}</small>` : ""}${
+      heldIn(holds.filter((h) => splitEntry(h[0])[0] === name), tokens, size)}`);
+    for (let i = 0; i < size; i++) {
+      for (const t of tokens.all) putCell(cells[at++], cellOf(side, name, i, t, now[name], before[name], marks, tokens));
+    }
+  });
+}
+
+const streamTable = (layout, tokens, side) => `<table class="stream${app.numbers ? "" : " bare"}${tokens.total > WIDE ? " compact" : ""}"
+    role="grid" aria-label="residual stream"><thead><tr><td></td>${
+  tokens.all.map((t) => `<th scope="col"${t === tokens.queries[0] ? ' class="asks"' : ""}>${tokenName(tokens, t)}</th>`).join("")}</tr></thead><tbody>${
+  layout.slots.map(([name, shape]) => Array.from({ length: sizeOf(shape) }, (_, i) => `<tr>${
+    i === 0 ? `<th scope="rowgroup" rowspan="${sizeOf(shape)}" data-apart="${name} ${sizeOf(shape)}"></th>` : ""}${tokens.all.map((t) =>
+    `<td role="gridcell" data-side="${side}" data-cell="${name}.${i}.${t}" data-focus="${side}:${name}.${i}.${t}" data-apart></td>`).join("")}</tr>`).join("")).join("")}</tbody></table>`;
+
 // What a cell says and how: its classes, whether Tab reaches it, its number.
-function cellOf(side, name, i, t, now, before, mark, id, tokens) {
-  const value = now.get(t, i), kinds = value === 0 ? ["nought"] : [];
+function cellOf(side, name, i, t, now, before, marks, tokens) {
+  const id = `${name}.${i}.${t}`, value = now.get(t, i), kinds = value === 0 ? ["nought"] : [];
   if (t === tokens.queries[0]) kinds.push("asks");
   if (value !== before.get(t, i)) kinds.push("changed");
-  if (mark) kinds.push("differs");
+  if (marks.has(id)) kinds.push("differs");
   const open = app.cell && app.cell.id === id && app.cell.side === side;
   if (open) kinds.push("open");
   const first = open || (!app.cell && i === 0 && t === 0 && name === firstSlot(side));

@@ -166,7 +166,10 @@ function offerFigures() {
   for (const menu of document.querySelectorAll(".files")) {
     const figure = menu.nextElementSibling;
     if (!figure || !figure.matches(FIGURES)) menu.remove();
-    else menu.querySelector("summary").setAttribute("aria-label", `Save ${figureName(figure)} as a file`);
+    else {
+      const summary = menu.querySelector("summary"), said = `Save ${figureName(figure)} as a file`;
+      if (summary.getAttribute("aria-label") !== said) summary.setAttribute("aria-label", said);
+    }
   }
   for (const figure of document.querySelectorAll(FIGURES)) {
     if (figure.parentElement.closest(FIGURES) || figure.previousElementSibling?.matches(".files") || figure.clientWidth < 120) continue;
