@@ -32,20 +32,23 @@ SearchStrategy = st.SearchStrategy
 Rows = tuple[tuple[Fraction, ...], ...]
 
 
-@cache  # what a strategy is made of is looked at anew wherever one is made
+@cache
 def fractions(bound: int = 3, denominator: int = 2) -> SearchStrategy[Fraction]:
     """Small fractions p/q, |p| <= bound, 1 <= q <= denominator; shrinks to 0, 1, -1, …"""
-    whole = st.integers(-bound, bound).map(Fraction)
-    if denominator == 1:
-        return whole
-    parts = st.builds(Fraction, st.integers(-bound, bound), st.integers(2, denominator))
-    return st.one_of(whole, parts)
+    return _of(range(-bound, bound + 1), denominator)
 
 
 @cache
 def positive(top: int = 3, denominator: int = 4) -> SearchStrategy[Fraction]:
-    """Small positive fractions."""
-    return st.builds(Fraction, st.integers(1, top), st.integers(1, denominator))
+    """Small positive fractions; shrinks to 1, 2, …"""
+    return _of(range(1, top + 1), denominator)
+
+
+def _of(numerators: range, denominator: int) -> SearchStrategy[Fraction]:
+    """Numerator and denominator in one draw, which takes a third of the time of several. The whole
+    numbers are as frequent as they are among all p/q."""
+    every = (Fraction(p, q) for q in range(1, denominator + 1) for p in numerators)
+    return st.sampled_from(sorted(every, key=lambda x: (x.denominator, abs(x), x < 0)))
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def _heads(joined: torch.Tensor, heads: int) -> torch.Tensor:
 
 def _attend(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     """Causal softmax attention, heads joined again: (B, tokens, D)."""
-    scores = queries @ keys.transpose(-1, -2) * queries.shape[-1] ** -0.5
-    later = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
-    shares = torch.softmax(scores.masked_fill(later, -torch.inf), dim=-1)
-    return (shares @ values).transpose(1, 2).flatten(-2)
+    scores = queries @ keys.transpose(-1, -2)
+    scores *= queries.shape[-1] ** -0.5
+    scores += torch.full(scores.shape[-2:], -torch.inf, dtype=scores.dtype).triu(1)
+    return (torch.softmax(scores, dim=-1) @ values).transpose(1, 2).flatten(-2)
