@@ -16,6 +16,7 @@ import constructions
 
 from ... import pool
 from ...claim import Claim, builtin, failing
+from ...claim_texts import claims_of_papers
 from ...inputs.progress import Say, nothing
 from ...kept import Kept
 from ...papers import paper_of
@@ -72,7 +73,8 @@ def site(
     construction and statement whose page is finished. `kept`: pages of before, for which no report
     was given, and which are not made again.
     """
-    names, statements = constructions.names(), of_papers()
+    names = constructions.names()
+    statements = dict.fromkeys(said["id"] for said in claims_of_papers())
     calls: list[tuple[str, Any]] = [(name, None) for name in (TEXTS, STORY, *names)]
     calls += [(name, of_statement(report, name)) for name in statements]
     found: dict[str, tuple[Made, ...]] = {}
