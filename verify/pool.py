@@ -130,10 +130,11 @@ def each(
 def _begin(parent: int) -> None:
     """A worker's start. From now on it ends when its parent has, however that ended: one that was
     killed could not say so. It may keep what it has solved, which joblib would take for a leak of
-    memory, and begin anew."""
+    memory, and begin anew. What was loaded before is never garbage, and not gone through for it."""
     from joblib.externals.loky import process_executor
 
     process_executor._MAX_MEMORY_LEAK_SIZE = KEPT
+    gc.freeze()
 
     def watch() -> None:
         with suppress(ProcessLookupError):
