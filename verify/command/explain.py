@@ -69,7 +69,6 @@ def explain(
 def _write_all(folder: Path, report: str | None) -> Path:
     """Every page into a folder; the index."""
     from .. import page, pool
-    from ..claim_texts import claims_of_papers
     from ..inputs import browser
     from ..inputs.errors import WrongCall
     from ..inputs.files import reason
@@ -83,10 +82,12 @@ def _write_all(folder: Path, report: str | None) -> Path:
         from .replay import load
 
         recorded = load(report)
-    total = len(constructions_named()) + len({said["id"] for said in claims_of_papers()})
     kept = browser.pages_folder().parent / "made"
     if recorded is not None or not Kept(kept).current.is_dir():
         pool.load_ahead(pool.LOADED_FOR_PAGES)
+    from ..page.site.folder import statements  # beside it: this takes half a second
+
+    total = len(constructions_named()) + len(statements())
     with Progress("pages", total) as progress:
         progress("starting")
         try:
