@@ -32,7 +32,7 @@ OTHER_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 
 # what workers need, whichever claim they check, or page they make, beside the claims
 LOADED = ("torch", "hypothesis", "verify.pool", "verify.checks", "constructions.rounding.bounds")
-LOADED_FOR_PAGES = ("hypothesis", "verify.checks", "verify.page.site.folder")
+LOADED_FOR_PAGES = (*LOADED, "verify.page.site.folder")
 
 # started first, so that nobody waits for them in the end; only the time depends on it
 LONG = ("akyurek2022.precision",)
