@@ -544,13 +544,16 @@ def builtin(named: str = "") -> tuple[Claim, ...]:
         return _while_loading
     from importlib import import_module
 
-    made: list[Claim] = []
-    for module in modules_of_claims(named.partition(".")[0]):
+    modules = modules_of_claims(named.partition(".")[0])
+    for module in modules:
         register_all = getattr(import_module(module), "register_all", None)
         if register_all is not None:  # of what has been added since
             register_all()
-        made += [c for c in _registry.values() if _module(c) == module]
-    return tuple(made)
+    made: dict[str, list[Claim]] = {module: [] for module in modules}
+    for one in _registry.values():
+        if (module := _module(one)) in made:
+            made[module].append(one)
+    return tuple(one for some in made.values() for one in some)
 
 
 OURS = "ours"  # claims of no paper

@@ -28,6 +28,7 @@ from .claim import (
 from .hunt import draw_anew, drawn
 from .report.report import STRENGTHS, Report
 
+NO_EVIDENCE = ("annotations",)  # kinds of checks: what a witness says of itself is its own fault
 FIRST = 8  # cases of a quick check; their witnesses stand for a claim that counts no resources
 
 
@@ -66,7 +67,7 @@ def decide(
 
 def counts(result: CheckResult, about: Object | None) -> bool:
     """Whether a result is evidence for or against the claim that is about this object."""
-    if result.kind == "annotations":
+    if result.kind in NO_EVIDENCE:
         return False
     if result.strength in ("derived", "proved"):  # a proof that does not say of what is none
         of = result.about
@@ -127,8 +128,9 @@ def run(
     claim: Claim,
     budget: Budget | None = None,
     progress: Callable[[str], None] | None = None,
+    only_evidence: bool = False,
 ) -> Report:
-    """Runs every check of a claim and decides."""
+    """Runs every check of a claim and decides; `only_evidence`: none that counts for no verdict."""
     budget = budget or Budget()
     if budget.quick:
         budget = replace(budget, cases=min(budget.cases, FIRST))
@@ -143,6 +145,8 @@ def run(
     except IllPosedError as error:
         checks, ill_posed = (), IllPosed(str(error), error.misfit)
     for check in checks:
+        if only_evidence and check.kind in NO_EVIDENCE:
+            continue
         if progress is not None:
             progress(f"{claim.id} ({claim.variant}): {check.kind}")
         start = time.perf_counter()

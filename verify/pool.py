@@ -30,8 +30,9 @@ WORTH_IT = 8  # claims; below that, starting a process costs more than it saves
 THREADS = "OMP_NUM_THREADS"
 OTHER_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 
-# what workers need, whichever claim they check, beside the claims
+# what workers need, whichever claim they check, or page they make, beside the claims
 LOADED = ("torch", "hypothesis", "verify.pool", "verify.checks", "constructions.rounding.bounds")
+LOADED_FOR_PAGES = (*LOADED, "verify.page.site.folder")
 
 # started first, so that nobody waits for them in the end; only the time depends on it
 LONG = ("akyurek2022.precision",)
@@ -129,10 +130,11 @@ def each(
 def _begin(parent: int) -> None:
     """A worker's start. From now on it ends when its parent has, however that ended: one that was
     killed could not say so. It may keep what it has solved, which joblib would take for a leak of
-    memory, and begin anew."""
+    memory, and begin anew. What was loaded before is never garbage, and not gone through for it."""
     from joblib.externals.loky import process_executor
 
     process_executor._MAX_MEMORY_LEAK_SIZE = KEPT
+    gc.freeze()
 
     def watch() -> None:
         with suppress(ProcessLookupError):
@@ -249,8 +251,8 @@ def seldom_collected() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def load_ahead() -> None:
-    """Begins to load what workers need in a process from which they are then forked.
+def load_ahead(modules: Sequence[str] = LOADED) -> None:
+    """Begins to load what workers need, the claims too, in a process of which they are then forks.
 
     It loads beside the caller, and each worker is there at once, though torch, sympy and the claims
     take seconds to load. For the command: a script that starts processes has to allow that its main
@@ -261,7 +263,7 @@ def load_ahead() -> None:
         return
     from multiprocessing import forkserver, set_forkserver_preload
 
-    set_forkserver_preload([*LOADED, *modules_of_claims()])
+    set_forkserver_preload([*modules, *modules_of_claims()])
     with _workers_ignore_ctrl_c(), _one_thread_in_processes():
         forkserver.ensure_running()
     global _loading

@@ -30,8 +30,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("accessible")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pages.constructions, "names", lambda: ("newton", "kernel_regression"))
-        statements = site.of_papers()
-        patch.setattr(site, "of_papers", lambda: {name: statements[name] for name in CLAIMS})
+        patch.setattr(site, "statements", lambda: CLAIMS)
         explain.write_all(folder)
     return folder
 

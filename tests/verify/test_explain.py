@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import constructions
+from verify import engine
 from verify import page as explain
-from verify.claim import builtin
+from verify.claim import Budget, builtin
 from verify.inputs.errors import WrongCall
 from verify.page import build, latex, mathml, own, pages, pairs, readable, story
 from verify.page import lesson as lessons
@@ -191,6 +192,20 @@ def test_every_claim_with_a_transformer_runs_on_its_page() -> None:
             html = pages.claim_page(claim, variants, {})
             assert "sides" in held_in(html), name
             assert f"witness check {name}" in html  # as nothing was run here
+
+
+def test_statements_are_those_of_the_claims_that_are_loaded_in_their_order() -> None:
+    assert site.statements() == list(site.of_papers())
+
+
+def test_a_page_runs_the_checks_that_count_and_finds_what_all_of_them_find() -> None:
+    claim = site.of_papers()["fu2023.eq21"]["printed"]
+    whole = engine.run(claim, Budget(quick=True)).to_json()
+    found = pages.found(claim)
+    assert {check["kind"] for check in whole["checks"]} == {"exact", "annotations"}
+    assert {check["kind"] for check in found["checks"]} == {"exact"}
+    same = ("verdict", "counterexample", "first_difference", "evidence", "digest")
+    assert {name: found[name] for name in same} == {name: whole[name] for name in same}
 
 
 def test_a_page_that_cannot_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

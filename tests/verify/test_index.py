@@ -12,7 +12,7 @@ from typing import Any
 import browser as driver
 import pytest
 
-from verify import Claim, claim_texts
+from verify import Claim, claim_texts, pool
 from verify.claim import builtin
 from verify.command.cli import main
 from verify.page import pages
@@ -278,8 +278,8 @@ def test_the_folder_has_a_page_for_every_statement_and_takes_verdicts_from_a_rep
 ) -> None:
     monkeypatch.setattr(site.constructions, "names", lambda: ())
     ids = ("fu2023.eq38", "fu2023.eq40", "vonoswald2022.prop1")
-    known = site.of_papers()
-    monkeypatch.setattr(site, "of_papers", lambda: {id: known[id] for id in ids})
+    monkeypatch.setattr(site, "statements", lambda: ids)
+    monkeypatch.setattr(pool, "load_ahead", lambda modules: None)
     report = tmp_path / "report.json"
     call = ("check", "fu2023.eq38", "fu2023.eq40", "--quick", "--workers", "1")
     assert main((*call, "--json", str(report))) == 0

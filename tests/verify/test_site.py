@@ -378,7 +378,7 @@ def test_what_was_made_is_kept_for_the_same_sources_and_for_no_others(
 
 def test_pages_that_are_kept_are_not_made_again(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(constructions, "names", lambda: ("gradient_descent", "momentum"))
-    monkeypatch.setattr(folder, "of_papers", dict)
+    monkeypatch.setattr(folder, "statements", tuple)
     heard: list[str] = []
     shelf = kept.Kept(tmp_path)
     first = folder.site(workers=1, progress=heard.append, kept=shelf)

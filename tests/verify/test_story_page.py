@@ -12,6 +12,7 @@ from typing import Any
 import browser as driver
 import numpy as np
 import pytest
+from rounded import rounding
 
 import constructions
 from constructions.papers.fu2023.layers import theorem51
@@ -213,15 +214,6 @@ def half_digit(values: np.ndarray) -> np.ndarray:
     size = np.abs(np.where(values == 0, 1, values))
     digits = np.where((size >= 1e-3) & (size < 1e4), 3, 2)
     return 0.5 * 10.0 ** (np.floor(np.log10(size)) - digits + 1)
-
-
-def rounding(
-    layers: int, X: np.ndarray, scale: float, largest: float = 0, least: float = 0
-) -> float:
-    """How far two runs in floats may be apart: each of the layers adds up over n examples and d
-    numbers, and what it rounds is enlarged by the condition number of what is inverted, if any."""
-    enlarged = largest / least if least else 1
-    return 2 * layers * sum(X.shape) * np.finfo(float).eps * enlarged * scale
 
 
 def test_bars_end_to_end_are_the_step_of_the_witness(still) -> None:

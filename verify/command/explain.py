@@ -68,12 +68,12 @@ def explain(
 
 def _write_all(folder: Path, report: str | None) -> Path:
     """Every page into a folder; the index."""
-    from .. import page
-    from ..claim_texts import claims_of_papers
+    from .. import page, pool
     from ..inputs import browser
     from ..inputs.errors import WrongCall
     from ..inputs.files import reason
     from ..inputs.progress import Progress
+    from ..kept import Kept
 
     if folder.exists() and not folder.is_dir():
         raise WrongCall(f"{folder} is a file; --all needs a folder")
@@ -82,8 +82,12 @@ def _write_all(folder: Path, report: str | None) -> Path:
         from .replay import load
 
         recorded = load(report)
-    total = len(constructions_named()) + len({said["id"] for said in claims_of_papers()})
     kept = browser.pages_folder().parent / "made"
+    if recorded is not None or not Kept(kept).current.is_dir():
+        pool.load_ahead(pool.LOADED_FOR_PAGES)
+    from ..page.site.folder import statements  # beside it: this takes half a second
+
+    total = len(constructions_named()) + len(statements())
     with Progress("pages", total) as progress:
         progress("starting")
         try:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from fractions import Fraction
+from functools import cache
 from inspect import signature
 from itertools import product
 from typing import Any
@@ -36,6 +37,7 @@ SAMPLES = 6  # prompts that a page holds for each size, where it cannot draw the
 NUMBER = "9007199254"  # the number of a step while its formulas are read, then {k}
 # Every field of a part is written down, most under its own name.
 SHORT = {"destination": "to", "source": "from", "coefficient": "c"}
+AS_THEY_ARE = (str, type(None), bool)
 
 
 @dataclass
@@ -132,22 +134,23 @@ class Export:
 
         A coefficient is a tree; where it has letters, `shown` is the number of its MathML.
         """
-        if part is None or isinstance(part, (str, bool)):
+        kind: Any = type(part)
+        if kind in AS_THEY_ARE:
             return part
+        if kind is Fraction or kind is int:
+            return coefficient_tree(part)
         if isinstance(part, SlotMap):
             return self.maps.add([self.written(block) for block in part])
         if isinstance(part, Holds):
-            slot, text, tokens = astuple(part)
-            return [slot, self.formulas.add([tree(text), mathml(text)]), tokens]
+            text = part.expression
+            return [part.slot, self.formulas.add([tree(text), mathml(text)]), part.tokens]
         if isinstance(part, tuple):
             return [self.written(one) for one in part]
         if isinstance(part, Norm):
             return self.norm(part)
         if not is_dataclass(part):
             return coefficient_tree(part)
-        made = {
-            SHORT.get(f.name, f.name): self.written(getattr(part, f.name)) for f in fields(part)
-        }
+        made = {short: self.written(getattr(part, name)) for name, short in names_of(kind)}
         if isinstance(part, Block):
             made = {name: value for name, value in made.items() if value is not None}
             if is_symbolic(part.coefficient):
@@ -209,6 +212,12 @@ class Export:
             "fixed": {},
             "members": members,
         }
+
+
+@cache
+def names_of(kind: type) -> tuple[tuple[str, str], ...]:
+    """(name, name on the page) of every field of a part."""
+    return tuple((one.name, SHORT.get(one.name, one.name)) for one in fields(kind))
 
 
 def said(value: Any) -> str:

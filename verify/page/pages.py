@@ -93,7 +93,7 @@ def found(claim: Claim) -> dict[str, Any]:
     """The claim's entry in a report: verdict and counterexample, by its own checks, now."""
     from .. import engine
 
-    return engine.run(claim, Budget(quick=True)).to_json()
+    return engine.run(claim, Budget(quick=True), only_evidence=True).to_json()
 
 
 def claim_page(

@@ -55,7 +55,7 @@ def affine_floor(
     bound = _squared(left) / len(prompts)
     floors: list[Fraction | None] = []
     for layer in zip(*made, strict=True):
-        first, *more = (rational(c * state) for (c, _), state in zip(prompts, layer, strict=True))
+        first, *more = (rational(state) * c for (c, _), state in zip(prompts, layer, strict=True))
         kept = sum(more, first)
         floors.append(bound if kept == 0 * kept else None)
     return floors, sum(map(_squared, aims), Fraction(0))

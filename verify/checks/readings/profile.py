@@ -97,12 +97,17 @@ def ball(value: Fraction) -> arb:
 
 
 def newton(S: arb_mat, pull: arb_mat, steps: Sequence[int]) -> list[arb_mat]:
-    """w after so many steps, 0, 1, … in order, from M_0 = S / |S S^T|_F, as the released code."""
-    M, made = S / norm(S * S), []
+    """w after so many steps, 0, 1, … in order, from M_0 = S / |S S^T|_F, as the released code.
+
+    M <- 2M - M S M squares E = I - M S, so that w = M X^T y moves by E w: a product each.
+    """
+    square = S * S
+    size = norm(square)
+    left, w, made = identity(S.nrows()) - square / size, S * pull / size, []
     for k in range(max(steps) + 1):
-        M = 2 * M - M * S * M if k else M
         if k in steps:
-            made.append(M * pull)
+            made.append(w)
+        left, w = left * left, w + left * w
     return made
 
 
@@ -115,10 +120,10 @@ def descent(step_size: Fraction) -> Algorithm:
     def run(S: arb_mat, pull: arb_mat, steps: Sequence[int]) -> list[arb_mat]:
         size = ball(step_size)
         left, moved = identity(S.nrows()) - S * size, pull * size
-        doubled = []
-        for _ in range(max(steps).bit_length()):
-            doubled.append((left, moved))
+        doubled = [(left, moved)]
+        for _ in range(max(steps).bit_length() - 1):
             left, moved = left * left, moved + left * moved
+            doubled.append((left, moved))
         made = []
         for count in steps:
             w = pull * 0

@@ -16,6 +16,7 @@ import constructions
 
 from ... import pool
 from ...claim import Claim, builtin, failing
+from ...claim_texts import claims_of_papers
 from ...inputs.progress import Say, nothing
 from ...kept import Kept
 from ...papers import paper_of
@@ -72,9 +73,9 @@ def site(
     construction and statement whose page is finished. `kept`: pages of before, for which no report
     was given, and which are not made again.
     """
-    names, statements = constructions.names(), of_papers()
+    names, ids = constructions.names(), statements()
     calls: list[tuple[str, Any]] = [(name, None) for name in (TEXTS, STORY, *names)]
-    calls += [(name, of_statement(report, name)) for name in statements]
+    calls += [(name, of_statement(report, name)) for name in ids]
     found: dict[str, tuple[Made, ...]] = {}
     for name, made in _all(calls, workers or os.cpu_count() or 1, kept):
         found[name] = made
@@ -83,7 +84,7 @@ def site(
     (story,), texts = found.pop(STORY), found.pop(TEXTS)
     pages_of = {name: made for name, (made,) in found.items()}
     taught = sorted((pages_of[name] for name in names), key=lambda made: (made.chapter, made.place))
-    told = [pages_of[name] for name in statements]
+    told = [pages_of[name] for name in ids]
     written = {
         made.stop.file: linked(made.html, Links(True, after, card_of(made.stop.name)))
         for made, after in followed([*taught, *told, *texts])
@@ -115,6 +116,11 @@ def _all(
 def kept_as(name: str) -> str:
     """What is kept under: the texts with what made their reference, which is no part of Witness."""
     return f"{name} {made_by()}".rstrip() if name == TEXTS else name
+
+
+def statements() -> list[str]:
+    """The ids of the statements of papers, which are not loaded for this."""
+    return list(dict.fromkeys(said["id"] for said in claims_of_papers()))
 
 
 def of_papers() -> dict[str, dict[str, Claim]]:
