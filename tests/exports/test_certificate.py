@@ -284,8 +284,8 @@ def softmax_pairs(scores, values, tau, sink, pairs, kind):
 
 def asked_of(n: int, most: float, pairs: int, tau: float) -> Asked:
     """n keys of one number each, scores and queries up to `most`."""
-    sums = arb(1 + most)
-    return Asked(n, arb(most), arb(most), sums, arb(1), 1, 2 * pairs, arb(tau), arb(17), pairs)
+    norms, summed = arb(1 + most), n + 2 * pairs
+    return Asked(n, arb(most), arb(most), norms, arb(1), 1, summed, arb(tau), arb(17), pairs)
 
 
 NOTHING = Reading(arb(0), arb(0))
@@ -332,7 +332,8 @@ def test_what_each_head_rounds_for_itself_costs_no_more_than_is_said(pairs, z):
 def test_what_a_score_is_read_off_by_is_multiplied_by_its_scale():
     random, n, d, scale, tau, used = np.random.default_rng(0), 5, 2, 40.0, 0.005, 0.0
     read = Reading(arb(1e-4), arb(2e-4))
-    asked = Asked(n, arb(2 * scale), arb(2 * scale), arb(4), arb(scale), d, 4, arb(tau), arb(17), 2)
+    most, norms = arb(2 * scale), 2 * arb(2).sqrt()
+    asked = Asked(n, most, most, norms, arb(scale), d, n + 4, arb(tau), arb(17), 2)
     found = errors(asked, REALS, read, NOTHING)
     for _ in range(300):
         query, keys = random.choice([-1.0, 1.0], d), random.choice([-1.0, 1.0], (n, d))

@@ -332,7 +332,7 @@ def test_what_heads_read_apart_and_keys_say_of_the_sink_costs_no_more_than_is_sa
     random, most, tau, used = np.random.default_rng(5), 2.0, 0.05, 0.0
     read_ = Reading(arb(0), arb(0), arb(0), arb(own), arb(constant))
     size = arb(most), arb(most), arb(1 + most)
-    asked = Asked(7, *size, arb(1), 1, 4, arb(tau), arb(SINK), 2)
+    asked = Asked(7, *size, arb(1), 1, 11, arb(tau), arb(SINK), 2)
     found = errors(asked, REALS, read_, Reading(arb(0), arb(0)))
     relative, absolute = float(found.relative.upper()), float(found.absolute.upper())
     for _ in range(400):

@@ -9,7 +9,8 @@ where sum_j s_j v_j is meant. The difference is at most sum_j (relative |s_j| + 
 entry by entry, which is what is computed here, but for a factor that all tokens and heads of a
 layer have in common: C as it comes out (`drift`). Parts of it, z = tau max |s|:
 - what the odd difference leaves out: sum over odd m > 2 p of |sum_r c_r r^m| z^(m-1)/m!;
-- the denominator, exp(C) (1 + nu): nu, and how it differs between t and -t;
+- the denominators: exp(t s_j) exp(-C) sum_i exp(t s_i), of t and of -t, are 2 exp(-C) sum_i
+  sinh(t (s_i + s_j)) apart, and of all pairs together about exp(-C) sum_i (s_i + s_j);
 - rounding that all heads have in common, of queries and keys as they are read: as much as the
   score is changed by it;
 - rounding that each head has for itself, divided by tau: of scores, s_j - C, exp, the denominator,
@@ -36,6 +37,7 @@ TERMS = 61  # odd powers up to here are added up, the others bounded as a geomet
 class Reading:
     """A number v is read as v (1 + e) + e', |e| <= relative, |e'| <= absolute.
 
+    whole: what the norm of the e' of several numbers of one token is at most, where that is known.
     common: what both units of its pair hold beside that, the mean that was subtracted: it cancels
     in their difference, but is rounded with them in products and sums of parts.
     own: what it is off by each time that it is read, beside what it is off by every time.
@@ -47,23 +49,28 @@ class Reading:
     common: arb = arb(0)
     own: arb = arb(0)
     constant: arb = arb(0)
+    whole: arb = arb("inf")
+
+    def of(self, numbers: int) -> arb:
+        """The norm of the e' of so many numbers of one token."""
+        return (arb(numbers).sqrt() * self.absolute).min(self.whole)
 
 
 @dataclass(frozen=True)
 class Asked:
     """What a head meets: at most n keys, |s_j| <= score, |scale| sum_f |q_f k_f| <= products.
 
-    sums: of sum_f (|q_f| + |k_f|); features: how many numbers q and k have; added: how many terms
-    are added up for one unit that is written.
+    norms: |q| + |k|; features: how many numbers q and k have; summed: how many roundings a product
+    of a share and a value meets, and the product itself, until it is written.
     """
 
     n: int
     score: arb
     products: arb
-    sums: arb
+    norms: arb
     scale: arb
     features: int
-    added: int
+    summed: int
     tau: arb
     sink: arb
     pairs: int
@@ -123,21 +130,21 @@ def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> Hea
     The linear head is multiplied by exp(e), |e| <= drift, in the score of the sink. read: of
     queries, keys and values; sink_read: of the sink's role, C / FAR.
     """
-    n, tau, u = asked.n, asked.tau, form.unit
+    n, tau, u, scale = asked.n, asked.tau, form.unit, abs(asked.scale)
+    off, sums = read.of(asked.features), arb(asked.features).sqrt() * asked.norms
     together = ((1 + read.relative) ** 2 - 1) * asked.products
-    together += read.absolute * (1 + read.relative) * asked.sums * abs(asked.scale)
-    together += read.absolute**2 * asked.features * abs(asked.scale)
+    together += off * ((1 + read.relative) * asked.norms + off) * scale
     z = tau * (asked.score + together)
     # a key's share of the sink's score, the same in all heads
     by_constant = asked.sink * read.constant * (1 + form.gamma(6))
     away = drift(asked.sink, form, sink_read) + by_constant
     scored = tau * form.gamma(asked.features + 9) * (asked.products + together)
     # a query's two units are multiplied before they are added up, by weights of each head
-    scored += tau * form.gamma(2) * read.common * asked.sums * abs(asked.scale)
-    each = (1 + read.relative) * asked.sums + (2 * read.absolute + read.own) * asked.features
-    scored += tau * read.own * each * abs(asked.scale)
+    scored += tau * form.gamma(2) * read.common * sums * scale
+    each = (1 + read.relative) * sums + (2 * read.absolute + read.own) * asked.features
+    scored += tau * read.own * each * scale
     scored += form.gamma(asked.features + 9) * by_constant
-    scored += form.least * (3 * asked.features + 2 * asked.sums)
+    scored += form.least * (3 * asked.features + 2 * sums)
     logits = asked.pairs * (z + scored)
     if not (bool(logits < 8) and bool(logits < asked.sink - away)):
         return NO_BOUND  # the largest score has to be the sink's
@@ -145,11 +152,13 @@ def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> Hea
         return NO_BOUND  # weights are lost to underflow
     absolute = together * (1 + left_out(asked.pairs, z, derivative=True))
     apart, down = arb(0), (away - asked.sink).exp()
+    # sum_r c_r sinh(r tau (s_i + s_j)) is tau (s_i + s_j) but for what is left out
+    absolute += 2 * n * down * (z / tau) * (1 + left_out(asked.pairs, 2 * z))
     for r, c in enumerate(coefficients(asked.pairs), start=1):
         share = ball(abs(c)) / tau
-        up, odd = (r * z).exp(), (r * z).sinh()
+        # what t and -t are off by, each for itself, is weighed by exp(r z) and by exp(-r z)
+        up, even, odd = (r * z).exp(), (r * z).cosh(), (r * z).sinh()
         nu = (n * up + unseen()) * down
-        between = 2 * n * odd * down + unseen() * down
         moved = r * scored + form.rounding(asked.sink + away + r * (z + scored))
         weight = moved.exp() / (1 - FUNCTION * u)
         # a small number that is added to a large one changes it by no more than itself
@@ -158,11 +167,11 @@ def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> Hea
         if bool(lost < arb(1) / 2):
             summed = summed.min(lost / (1 - lost))
         own = weight * (1 + nu * (weight - 1)) * (1 + summed)
-        own *= (1 + u) ** 2 * (1 + form.gamma(n)) * (1 + form.gamma(asked.added))
-        off = odd * nu + up * between / 2 + up * (own - 1)
-        absolute += share * (off * (1 + u) + odd * u)
-        apart += share * up * own * (1 + u)
+        own *= (1 + u) ** 2 * (1 + form.gamma(asked.summed))
+        off = even * (own - 1) + even * nu**2 + 2 * up * unseen() * down
+        absolute += share * (off * (1 + u) + (odd + even * nu) * u)
+        apart += share * even * own * (1 + u)
     common = away.exp()
     relative = (left_out(asked.pairs, z) + (1 - (-by_constant).exp())) * common
-    lost = apart * common * asked.n * form.least * asked.sink.exp() + asked.added * form.least
+    lost = apart * common * n * form.least * asked.sink.exp() + asked.summed * form.least
     return HeadError(relative, absolute * common, apart * common, lost)

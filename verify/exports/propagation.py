@@ -231,10 +231,11 @@ class Propagation:
                 wrong = sum((abs(c) * now.examples[n] for n, c in values.items()), arb(0))
                 off = whole * wrong
                 noise.add(into, off * now.examples[head.query], off * now.query[head.query])
-                added = 2 * pairs * sum(len(one.carried(into)) for one in layer.heads
-                                        if into in one.values)  # fmt: skip
+                summed = self.box.n + 2 * pairs * sum(
+                    len(one.carried(into)) for one in layer.heads if into in one.values
+                )
                 examples, query, token = (
-                    self._of_head(number, head, into, now, setting, read, tau, added, asker)
+                    self._of_head(number, head, into, now, setting, read, tau, summed, asker)
                     for asker in self._askers(number, head, now, asked)
                 )
                 hidden = unseen() * 2 * pairs / tau * most(held)
@@ -270,19 +271,19 @@ class Propagation:
 
     def _alone(
         self, number: int, head: LinearHead, now: Errors, setting: Setting, read: Reading,
-        tau: arb, added: int, asker: Asker,
+        tau: arb, summed: int, asker: Asker,
     ) -> HeadError:  # fmt: skip
         """What is off of a head whose values are numbers without errors."""
         key, scale = self._key(number, head, now), abs(head.scale)
         return errors(Asked(
             self.box.n, asker.score, scale * key * asker.query,
-            arb(self.box.d).sqrt() * (key + asker.query), scale,
-            self.box.d, added, tau, arb(setting.constants.sink), setting.constants.pairs,
+            key + asker.query, scale, self.box.d, summed, tau,
+            arb(setting.constants.sink), setting.constants.pairs,
         ), setting.form, read, setting.sink)  # fmt: skip
 
     def _of_head(
         self, number: int, head: LinearHead, into: str, now: Errors, setting: Setting,
-        read: Reading, tau: arb, added: int, asker: Asker,
+        read: Reading, tau: arb, summed: int, asker: Asker,
     ) -> arb:  # fmt: skip
         """What the exported head adds, on numbers with the errors that they have.
 
@@ -291,7 +292,7 @@ class Propagation:
         slots, sizes, root = self.exact[number], self.sizes, arb(self.box.n).sqrt()
         many, scores, form = asker.many, asker.scores, setting.form
         carried = head.carried(into)
-        found = self._alone(number, head, now, setting, read, tau, added, asker)
+        found = self._alone(number, head, now, setting, read, tau, summed, asker)
         relative, absolute = found.relative, found.absolute
         made = arb(0)
         for c, signs in carried:

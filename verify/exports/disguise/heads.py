@@ -95,7 +95,8 @@ class TurnedPropagation(Propagation):
         for head, scale in zip(layer.heads, setting.constants.scales[number], strict=True):
             asked, of = self._asked(number, head, held), carried(head, self.entries)
             any_token, tau = self._askers(number, head, now, asked)[-1], ball(scale)
-            found = self._alone(number, head, now, setting, read, tau, places, any_token)
+            summed = self.box.n + places
+            found = self._alone(number, head, now, setting, read, tau, summed, any_token)
             # sums over keys, then over the places of all heads
             summed = form.gamma(self.box.n + places + 6) * found.apart
             summed *= self._carried(number, head, now, read)
@@ -120,7 +121,7 @@ class TurnedPropagation(Propagation):
 
     def _of_head(
         self, number: int, head: LinearHead, into: str, now: Errors, setting: Setting,
-        read: Reading, tau: arb, added: int, asker: Asker,
+        read: Reading, tau: arb, summed: int, asker: Asker,
     ) -> arb:  # fmt: skip
         """Places of a head are read each with errors of their own, and each is read of all units.
 
