@@ -97,11 +97,10 @@ class TurnedPropagation(Propagation):
             any_token, tau = self._askers(number, head, now, asked)[-1], ball(scale)
             summed = self.box.n + places
             found = self._alone(number, head, now, setting, read, tau, summed, any_token)
-            # sums over keys, then over the places of all heads
-            summed = form.gamma(self.box.n + places + 6) * found.apart
-            summed *= self._carried(number, head, now, read)
+            rounded = of.rounded(self.box.n, places, form) * found.apart
+            rounded *= self._carried(number, head, now, read)
             hidden = unseen() * 2 * pairs / tau * most(held) * self.box.n
-            leak += arb(of.numbers).sqrt() * of.size * (summed + hidden)
+            leak += rounded + arb(of.numbers).sqrt() * of.size * hidden
             leak += setting.room.width * found.lost
         leak += self._added(setting, made, leak)
         self._leak(setting, leak, noise, made)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 from flint import arb
 
+from ..formats import Format
 from ..head_error import Reading
 from ..propagation import Setting
 from ..spectrum import LinearHead
@@ -80,6 +81,16 @@ class Carried:
     numbers: int
     signs: int
     size: arb
+
+    def rounded(self, keys: int, places: int, form: Format) -> arb:
+        """What a stream is off by in norm, per norm of what is carried, by products and sums.
+
+        Over keys each number by its own share, so that norms add up; over the places of all heads
+        each unit of the stream by the sizes of all numbers.
+        """
+        return self.size * (
+            form.gamma(keys + 1) + arb(self.numbers).sqrt() * form.gamma(places + 2)
+        )
 
     def read_apart(self, read: Reading) -> arb:
         """What the norm of all of it, of one token, is off by in each head."""
