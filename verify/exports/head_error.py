@@ -60,36 +60,44 @@ class Reading:
 class Asked:
     """What a head meets: at most n keys, |s_j| <= score, |scale| sum_f |q_f k_f| <= products.
 
-    norms: |q| + |k|; features: how many numbers q and k have; summed: how many roundings a product
-    of a share and a value meets, and the product itself, until it is written.
+    query and key: of |q| and |k|; features: how many numbers q and k have; summed: how many
+    roundings a product of a share and a value meets, and the product itself, until it is written;
+    shift: how far scores may be from those of the query as it is without errors.
     """
 
     n: int
     score: arb
     products: arb
-    norms: arb
+    query: arb
+    key: arb
     scale: arb
     features: int
     summed: int
     tau: arb
     sink: arb
     pairs: int
+    shift: arb = arb(0)
 
 
 @dataclass(frozen=True)
 class HeadError:
     """relative and absolute as above; apart: what an error e v_j of each head for itself costs.
 
-    lost: what is off in one number however small values are, by products that are not normal.
+    relative and alike are of all that depends on keys and on the query without errors alone, so
+    that it is the same for queries that would be equal; absolute is beside alike. shaken: by how
+    much, as a share of it, `apart` differs for such queries. lost: what is off in one number
+    however small values are, by products that are not normal.
     """
 
     relative: arb
+    alike: arb
     absolute: arb
     apart: arb
+    shaken: arb
     lost: arb
 
 
-NO_BOUND = HeadError(*(arb("inf"),) * 4)
+NO_BOUND = HeadError(*(arb("inf"),) * 6)
 
 
 def left_out(pairs: int, z: arb, derivative: bool = False) -> arb:
@@ -131,9 +139,12 @@ def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> Hea
     queries, keys and values; sink_read: of the sink's role, C / FAR.
     """
     n, tau, u, scale = asked.n, asked.tau, form.unit, abs(asked.scale)
-    off, sums = read.of(asked.features), arb(asked.features).sqrt() * asked.norms
+    off, root = read.of(asked.features), arb(asked.features).sqrt()
+    sums = root * (asked.query + asked.key)
+    by_keys = read.relative * asked.products + off * asked.query * scale
     together = ((1 + read.relative) ** 2 - 1) * asked.products
-    together += off * ((1 + read.relative) * asked.norms + off) * scale
+    together += off * ((1 + read.relative) * (asked.query + asked.key) + off) * scale
+    by_query = together - by_keys
     z = tau * (asked.score + together)
     # a key's share of the sink's score, the same in all heads
     by_constant = asked.sink * read.constant * (1 + form.gamma(6))
@@ -150,10 +161,14 @@ def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> Hea
         return NO_BOUND  # the largest score has to be the sink's
     if not bool(-asked.sink - away - logits - 1 > form.tiny * arb(2).log()):
         return NO_BOUND  # weights are lost to underflow
-    absolute = together * (1 + left_out(asked.pairs, z, derivative=True))
-    apart, down = arb(0), (away - asked.sink).exp()
+    apart, shaken, down = arb(0), arb(0), (away - asked.sink).exp()
     # sum_r c_r sinh(r tau (s_i + s_j)) is tau (s_i + s_j) but for what is left out
-    absolute += 2 * n * down * (z / tau) * (1 + left_out(asked.pairs, 2 * z))
+    alike = 2 * n * down * (z / tau) * (1 + left_out(asked.pairs, 2 * z))
+    # how fast this, and what is left out, changes with a score
+    slope = left_out(asked.pairs, z, derivative=True)
+    slope += 2 * n * down * (1 + left_out(asked.pairs, 2 * z, derivative=True))
+    alike += by_keys * (1 + slope)
+    absolute = by_query * (1 + slope) + asked.shift * (slope + 1 - (-by_constant).exp())
     for r, c in enumerate(coefficients(asked.pairs), start=1):
         share = ball(abs(c)) / tau
         # what t and -t are off by, each for itself, is weighed by exp(r z) and by exp(-r z)
@@ -168,10 +183,17 @@ def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> Hea
             summed = summed.min(lost / (1 - lost))
         own = weight * (1 + nu * (weight - 1)) * (1 + summed)
         own *= (1 + u) ** 2 * (1 + form.gamma(asked.summed))
-        off = even * (own - 1) + even * nu**2 + 2 * up * unseen() * down
-        absolute += share * (off * (1 + u) + (odd + even * nu) * u)
+        # keys are read once for all queries
+        of_keys = (r * tau * read.own * root * asked.query * scale).exp()
+        of_keys *= 1 + nu * (of_keys - 1)
+        alike += share * (even * (of_keys - 1) * (1 + u) + (odd + even * nu) * u)
+        off = even * (own - of_keys) + 2 * even * nu**2 + 2 * up * unseen() * down
+        other = (r * tau * (by_query + asked.shift)).exp()  # of a query that is not quite the same
+        off += even * (other - 1) * (of_keys - 1 + u * (1 + nu))
+        absolute += share * off * (1 + u)
         apart += share * even * own * (1 + u)
+        shaken = shaken.max(own * other - 1)
     common = away.exp()
     relative = (left_out(asked.pairs, z) + (1 - (-by_constant).exp())) * common
     lost = apart * common * n * form.least * asked.sink.exp() + asked.summed * form.least
-    return HeadError(relative, absolute * common, apart * common, lost)
+    return HeadError(relative, alike * common, absolute * common, apart * common, shaken, lost)

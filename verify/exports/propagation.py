@@ -2,8 +2,9 @@
 
 What an exported layer adds to the witness's own layer on the same numbers is its noise: a Frobenius
 norm over all examples of a copy, and a norm at a query, for every slot. Its first order runs to the
-prediction through the layers as they are without errors (`backward.py`). What is of second order,
-products of errors, is noise too. For these, and for what numbers with errors do to the noise,
+prediction through the layers as they are without errors (`backward.py`); by itself what all copies
+have alike, of the keys that they read and of heads that are not quite linear. What is of second
+order, products of errors, is noise too. For these, and for what numbers with errors do to the noise,
 coarser bounds on all errors so far are carried along, and bounds on what any token holds. These
 norms hold of +v and of -v, the two units of a pair, each by itself: they may be rounded apart.
 
@@ -60,12 +61,13 @@ class Errors:
 @dataclass(frozen=True)
 class Asker:
     """Tokens that ask a head: how many, and what is at most the norm of their query, one of their
-    scores, and the Frobenius norm of all."""
+    scores, and the Frobenius norm of all; exact: the last two of the query without errors."""
 
     many: arb
     query: arb
     score: arb
     scores: arb
+    exact: tuple[arb, arb]
 
 
 def reading(width: int, unit: int, square: arb, form: Format) -> Reading:
@@ -129,8 +131,12 @@ class Propagation:
                 raise NoCertificate(f"{weights.name}: the keys of a head, {head.key}, change")
         self.sizes = Sizes(box, vectors, frozenset(self.names) - written)
         norms = self.sizes.y, self.sizes.question
-        backward = Backward(self.layers, self.exact, self.order, vectors, *norms)
-        self.places = backward.places(weights.readout.slot, ball(weights.readout.coefficient))
+        self.places, self.alike = (
+            Backward(self.layers, self.exact, self.order, vectors, *norms, alike=alike).places(
+                weights.readout.slot, ball(weights.readout.coefficient)
+            )
+            for alike in (False, True)
+        )
         self.moves = self._moves()
 
     def _moves(self) -> arb:
@@ -176,14 +182,16 @@ class Propagation:
             if not bool(most(held) < arb(2) ** (min(form.largest, 128) - 8)):
                 return INFINITE
             read = setting.read(square(held) + setting.roles)
-            noise, held = self._of_heads(number, layer, now, setting, read, held)
-            now = self._after_heads(number, layer, now, noise)
+            noise, alike, held = self._of_heads(number, layer, now, setting, read, held)
+            now = self._after_heads(number, layer, now, noise, alike)
             self._rounded(noise, now, self.between[number], setting.form)
             read = setting.read(square(held) + setting.roles)
             later, held = self._of_mlp(number, layer, now, setting, read, held)
             now = self._after_mlp(layer, now, later)
             self._rounded(later, now, self.exact[number + 1], setting.form)
             held = self._known(number + 1, now, held)
+            every, same = self.places[number][0].examples, self.alike[number][0].examples
+            reached += sum((every[n].min(same[n]) * off for n, off in alike.items()), arb(0))
             for place, one in zip(self.places[number], (noise, later)):
                 reached += sum((place.examples[n] * off for n, off in one.examples.items()), arb(0))
                 reached += sum((place.query[n] * off for n, off in one.query.items()), arb(0))
@@ -214,9 +222,11 @@ class Propagation:
     def _of_heads(
         self, number: int, layer: LinearLayer, now: Errors, setting: Setting, read: Reading,
         held: Held,
-    ) -> tuple[Errors, Held]:  # fmt: skip
-        """The noise, and what tokens hold then: those before the copy that is read see no keys."""
+    ) -> tuple[Errors, dict[str, arb], Held]:  # fmt: skip
+        """The noise, beside it what all copies of the examples have alike, and what tokens hold
+        then: those before the copy that is read see no keys."""
         noise, made = Errors({}, {}), tuple(dict(one) for one in held)
+        alike: dict[str, arb] = {}
         scales, pairs = setting.constants.scales[number], setting.constants.pairs
         slots, root, copy = self.exact[number], arb(self.box.n).sqrt(), self.order.reads[number]
         for head, scale in zip(layer.heads, scales, strict=True):
@@ -224,7 +234,7 @@ class Propagation:
             # what is not to be seen has keys too, queries among them
             key = abs(head.scale) * spectrum.largest([one[head.key] for one in held])
             if not bool(pairs * tau * key * (1 + read.relative) ** 2 * asked < FAR / 4):
-                return Errors(*(dict.fromkeys(head.values, INFINITE) for _ in range(2))), made
+                return Errors(*(dict.fromkeys(head.values, INFINITE) for _ in range(2))), {}, made
             asked = self._asked(number, head, held)
             whole = abs(head.scale) * self.sizes.spectral(slots, {head.key: arb(1)})
             for into, values in head.values.items():
@@ -240,11 +250,12 @@ class Propagation:
                 )
                 hidden = unseen() * 2 * pairs / tau * most(held)
                 hidden *= sum((abs(c) for c in values.values()), arb(0))
-                noise.add(into, examples + root * hidden, query + hidden)
-                token += whole * asked * (self.sizes.frobenius(slots, values) + wrong)
+                alike[into] = alike.get(into, arb(0)) + examples[0]
+                noise.add(into, examples[1] + root * hidden, sum(query, hidden))
+                held_then = whole * asked * (self.sizes.frobenius(slots, values) + wrong)
                 for place, one in enumerate(made):
-                    one[into] += hidden + (token if place >= copy else 0)
-        return noise, _rounded_up(made, setting.form)
+                    one[into] += hidden + (sum(token, held_then) if place >= copy else 0)
+        return noise, alike, _rounded_up(made, setting.form)
 
     def _asked(self, number: int, head: LinearHead, held: Held) -> arb:
         """The largest query of a token that sees keys."""
@@ -257,12 +268,13 @@ class Propagation:
         spectral = abs(head.scale) * sizes.spectral(slots, {head.key: arb(1)})
         off, off_query = now.examples[head.query], now.query[head.query]
         own, asked = sizes.score(slots, head)
+        of_all, of_query = sizes.all_scores(slots, head), sizes.scores(slots, head)[1]
         return (
             Asker(arb(self.box.n).sqrt(), sizes.of_token(slots, head.query) + off,
-                  own + token * off, sizes.all_scores(slots, head) + spectral * off),
-            Asker(arb(1), sizes.at_query(slots, head.query) + off_query,
-                  asked + token * off_query, sizes.scores(slots, head)[1] + spectral * off_query),
-            Asker(arb(1), held, token * held, spectral * held),
+                  own + token * off, of_all + spectral * off, (own, of_all)),
+            Asker(arb(1), sizes.at_query(slots, head.query) + off_query, asked + token * off_query,
+                  of_query + spectral * off_query, (asked, of_query)),
+            Asker(arb(1), held, token * held, spectral * held, (token * held, spectral * held)),
         )  # fmt: skip
 
     def _key(self, number: int, head: LinearHead, now: Errors) -> arb:
@@ -277,42 +289,48 @@ class Propagation:
         key, scale = self._key(number, head, now), abs(head.scale)
         return errors(Asked(
             self.box.n, asker.score, scale * key * asker.query,
-            key + asker.query, scale, self.box.d, summed, tau,
-            arb(setting.constants.sink), setting.constants.pairs,
+            asker.query, key, scale, self.box.d, summed, tau,
+            arb(setting.constants.sink), setting.constants.pairs, asker.score - asker.exact[0],
         ), setting.form, read, setting.sink)  # fmt: skip
 
     def _of_head(
         self, number: int, head: LinearHead, into: str, now: Errors, setting: Setting,
         read: Reading, tau: arb, summed: int, asker: Asker,
-    ) -> arb:  # fmt: skip
-        """What the exported head adds, on numbers with the errors that they have.
+    ) -> tuple[arb, arb]:  # fmt: skip
+        """What the exported head adds, on numbers with the errors that they have: what is alike for
+        tokens whose query would be the same, and the rest.
 
         Each of `many` tokens has an error of its own, beside what is a share of all scores.
         """
         slots, sizes, root = self.exact[number], self.sizes, arb(self.box.n).sqrt()
-        many, scores, form = asker.many, asker.scores, setting.form
-        carried = head.carried(into)
+        many, form, (score, scores) = asker.many, setting.form, asker.exact
         found = self._alone(number, head, now, setting, read, tau, summed, asker)
-        relative, absolute = found.relative, found.absolute
-        made = arb(0)
-        for c, signs in carried:
+        grown, alike, rest = 1 + found.relative, arb(0), arb(0)
+        for c, signs in head.carried(into):
             wrong = sum((now.examples[name] for name in signs), arb(0))
-            made += c * relative * scores * (sizes.frobenius(slots, signs) + wrong)
-            made += c * many * absolute * (sizes.summed(slots, signs) + root * wrong)
+            tokens = sizes.summed(slots, signs) + root * wrong
+            alike += c * found.relative * scores * (sizes.frobenius(slots, signs) + wrong)
+            alike += c * many * found.alike * tokens
+            rest += c * many * found.absolute * tokens
             # a sum of several units is another in each head: they add up in any order
             each = form.gamma(2 * len(signs) - 1) if len(signs) > 1 else arb(0)
             rounded = (1 + read.relative) * (1 + form.gamma(2 * len(signs) + 2)) - 1
-            entries = arb(self.box.d if into in sizes.vectors else 1).sqrt()
+            numbers = self.box.d if into in sizes.vectors else 1
+            entries = arb(numbers).sqrt()
             common = self.box.n * entries * read.common  # some units before the others
             for name in signs:
                 held = sizes.frobenius(slots, {name: arb(1)}) + now.examples[name]
                 tokens = sizes.summed(slots, {name: arb(1)}) + root * now.examples[name]
-                made += c * rounded * (held * scores * (1 + relative) + many * absolute * tokens)
-                made += c * many * each * (1 + rounded) * found.apart * (tokens + common)
-            lost = c * many * read.absolute * len(signs) * (1 + rounded) * entries * self.box.n
-            made += lost * (asker.score * (1 + relative) + absolute + each * found.apart)
-            made += (1 + c) * many * entries * found.lost
-        return made
+                alike += c * rounded * (held * scores * grown + many * found.alike * tokens)
+                rest += c * rounded * (held * (asker.scores - scores) * grown
+                                       + many * found.absolute * tokens)  # fmt: skip
+                own = c * many * each * (1 + rounded) * found.apart * (tokens + common)
+                alike, rest = alike + own, rest + own * found.shaken
+            lost = c * many * read.of(numbers) * len(signs) * (1 + rounded) * self.box.n
+            alike += lost * (score * grown + found.alike)
+            rest += lost * ((asker.score - score) * grown + found.absolute + each * found.apart)
+            rest += (1 + c) * many * entries * found.lost
+        return alike, rest
 
     def _of_mlp(
         self, number: int, layer: LinearLayer, now: Errors, setting: Setting, read: Reading,
@@ -350,7 +368,9 @@ class Propagation:
 
     # -- errors so far, coarsely ------------------------------------------------------------------
 
-    def _after_heads(self, number: int, layer: LinearLayer, now: Errors, noise: Errors) -> Errors:
+    def _after_heads(
+        self, number: int, layer: LinearLayer, now: Errors, noise: Errors, alike: dict[str, arb]
+    ) -> Errors:
         made, slots, sizes = (
             Errors(dict(now.examples), dict(now.query)),
             self.exact[number],
@@ -368,7 +388,8 @@ class Propagation:
                     wrong * asked + turned * now.query[head.query],
                 )
         for name in noise.query:
-            made.add(name, noise.examples[name], noise.query[name])
+            whole = noise.examples[name] + alike.get(name, arb(0))
+            made.add(name, whole, noise.query[name])
         return made
 
     def _after_mlp(self, layer: LinearLayer, now: Errors, noise: Errors) -> Errors:

@@ -88,8 +88,8 @@ class TurnedPropagation(Propagation):
     def _of_heads(
         self, number: int, layer: LinearLayer, now: Errors, setting: Setting, read: Reading,
         held: Held,
-    ) -> tuple[Errors, Held]:  # fmt: skip
-        noise, made = super()._of_heads(number, layer, now, setting, read, held)
+    ) -> tuple[Errors, dict[str, arb], Held]:  # fmt: skip
+        noise, alike, made = super()._of_heads(number, layer, now, setting, read, held)
         form, pairs, leak = setting.form, setting.constants.pairs, arb(0)
         places = 2 * pairs * sum(carried(head, self.entries).numbers for head in layer.heads)
         for head, scale in zip(layer.heads, setting.constants.scales[number], strict=True):
@@ -104,7 +104,7 @@ class TurnedPropagation(Propagation):
             leak += setting.room.width * found.lost
         leak += self._added(setting, made, leak)
         self._leak(setting, leak, noise, made)
-        return noise, made
+        return noise, alike, made
 
     def _key(self, number: int, head: LinearHead, now: Errors) -> arb:
         return super()._key(number, head, now) + now.examples[head.key]
@@ -121,18 +121,19 @@ class TurnedPropagation(Propagation):
     def _of_head(
         self, number: int, head: LinearHead, into: str, now: Errors, setting: Setting,
         read: Reading, tau: arb, summed: int, asker: Asker,
-    ) -> arb:  # fmt: skip
+    ) -> tuple[arb, arb]:  # fmt: skip
         """Places of a head are read each with errors of their own, and each is read of all units.
 
         What rounding adds where heads are added up is a leak.
         """
-        pairs = super()._of_head(number, head, into, now, setting, read, tau, 0, asker)
-        apart = self._alone(number, head, now, setting, read, tau, 0, asker).apart
+        alike, rest = super()._of_head(number, head, into, now, setting, read, tau, 0, asker)
+        found = self._alone(number, head, now, setting, read, tau, 0, asker)
         of, slots, values = carried(head, self.entries), self.exact[number], head.values[into]
-        own = asker.many * of.size * apart * self.box.n * of.read_apart(read)
+        own = asker.many * of.size * found.apart * self.box.n * of.read_apart(read)
         wrong = sum((abs(c) * now.examples[n] for n, c in values.items()), arb(0))
         moved = abs(head.scale) * now.examples[head.key] * asker.many * asker.query
-        return pairs + own + moved * (self.sizes.spectral(slots, values) + wrong)
+        rest += moved * (self.sizes.spectral(slots, values) + wrong)
+        return alike + own, rest + own * found.shaken
 
     def _carried(self, number: int, head: LinearHead, now: Errors, read: Reading) -> arb:
         """The norms of what is carried of each token, added up."""
