@@ -4,9 +4,10 @@ What an exported layer adds to the witness's own layer on the same numbers is it
 norm over all examples of a copy, and a norm at a query, for every slot. Its first order runs to the
 prediction through the layers as they are without errors (`backward.py`); by itself what all copies
 have alike, of the keys that they read and of heads that are not quite linear. What is of second
-order, products of errors, is noise too. For these, and for what numbers with errors do to the noise,
-coarser bounds on all errors so far are carried along, and bounds on what any token holds. These
-norms hold of +v and of -v, the two units of a pair, each by itself: they may be rounded apart.
+order, products of errors, is noise too. For these, and for what numbers with errors do to the
+noise, coarser bounds on all errors so far are carried along, and bounds on what any token holds.
+These norms hold of +v and of -v, the two units of a pair, each by itself: they may be rounded
+apart.
 
 A factor that all heads of a layer have in common is no noise: how far the prediction moves with it
 is known in each direction. So the layers here have any such factor that is near enough to 1.
@@ -60,9 +61,11 @@ class Errors:
 
 @dataclass(frozen=True)
 class Asker:
-    """Tokens that ask a head: how many, and what is at most the norm of their query, one of their
-    scores, and the Frobenius norm of all; exact: the last two of the query without errors."""
+    """Tokens that ask a head: how they and their keys are read, how many they are, and what is at
+    most the norm of their query, one of their scores, and the Frobenius norm of all; exact: the
+    last two of the query without errors."""
 
+    read: Reading
     many: arb
     query: arb
     score: arb
@@ -85,6 +88,14 @@ def reading(width: int, unit: int, square: arb, form: Format) -> Reading:
     absolute = 10 * form.unit * mean + 4 * unit * form.least
     relative = scaling * (1 + form.unit) ** 10 - 1
     return Reading(relative, absolute, mean * (1 + relative))
+
+
+@dataclass(frozen=True)
+class Readings:
+    """How tokens are read on which something depends, and how any token is."""
+
+    needed: Reading
+    every: Reading
 
 
 @dataclass(frozen=True)
@@ -181,12 +192,13 @@ class Propagation:
         for number, layer in enumerate(self.layers):
             if not bool(most(held) < arb(2) ** (min(form.largest, 128) - 8)):
                 return INFINITE
-            read = setting.read(square(held) + setting.roles)
-            noise, alike, held = self._of_heads(number, layer, now, setting, read, held)
+            keys = held[self.order.reads[number]]
+            reads = self._readings(number, layer, setting, held, keys)
+            noise, alike, held = self._of_heads(number, layer, now, setting, reads, held)
             now = self._after_heads(number, layer, now, noise, alike)
             self._rounded(noise, now, self.between[number], setting.form)
-            read = setting.read(square(held) + setting.roles)
-            later, held = self._of_mlp(number, layer, now, setting, read, held)
+            reads = self._readings(number, layer, setting, held)
+            later, held = self._of_mlp(number, layer, now, setting, reads, held)
             now = self._after_mlp(layer, now, later)
             self._rounded(later, now, self.exact[number + 1], setting.form)
             held = self._known(number + 1, now, held)
@@ -195,7 +207,7 @@ class Propagation:
             for place, one in zip(self.places[number], (noise, later)):
                 reached += sum((place.examples[n] * off for n, off in one.examples.items()), arb(0))
                 reached += sum((place.query[n] * off for n, off in one.query.items()), arb(0))
-        read = setting.read(square(held) + setting.roles)
+        read = setting.read(square(held[-1:]) + setting.roles)
         found = (reached + self._read_off(now, setting, read)).upper()
         return found if found.is_finite() else INFINITE  # infinity times 0 is no number
 
@@ -217,10 +229,20 @@ class Propagation:
             made[-1][name] = sizes.at_query(slots, name) + now.query[name]
         return tuple(made)
 
+    def _readings(
+        self, number: int, layer: LinearLayer, setting: Setting, held: Held,
+        *keys: dict[str, arb],
+    ) -> Readings:  # fmt: skip
+        """Needed are keys, and the tokens in which what the layer writes is right."""
+        rows = (self.weights.layout.rows(name) for name in _written(layer))
+        right = min((self.order.right[number + 1][u] for of in rows for u in of), default=0)
+        needed = (*keys, *held[right:])
+        return Readings(*(setting.read(square(these) + setting.roles) for these in (needed, held)))
+
     # -- the noise of heads and MLP ---------------------------------------------------------------
 
     def _of_heads(
-        self, number: int, layer: LinearLayer, now: Errors, setting: Setting, read: Reading,
+        self, number: int, layer: LinearLayer, now: Errors, setting: Setting, reads: Readings,
         held: Held,
     ) -> tuple[Errors, dict[str, arb], Held]:  # fmt: skip
         """The noise, beside it what all copies of the examples have alike, and what tokens hold
@@ -233,7 +255,7 @@ class Propagation:
             asked, tau = spectrum.largest([one[head.query] for one in held]), ball(scale)
             # what is not to be seen has keys too, queries among them
             key = abs(head.scale) * spectrum.largest([one[head.key] for one in held])
-            if not bool(pairs * tau * key * (1 + read.relative) ** 2 * asked < FAR / 4):
+            if not bool(pairs * tau * key * (1 + reads.every.relative) ** 2 * asked < FAR / 4):
                 return Errors(*(dict.fromkeys(head.values, INFINITE) for _ in range(2))), {}, made
             asked = self._asked(number, head, held)
             whole = abs(head.scale) * self.sizes.spectral(slots, {head.key: arb(1)})
@@ -245,8 +267,8 @@ class Propagation:
                     len(one.carried(into)) for one in layer.heads if into in one.values
                 )
                 examples, query, token = (
-                    self._of_head(number, head, into, now, setting, read, tau, summed, asker)
-                    for asker in self._askers(number, head, now, asked)
+                    self._of_head(number, head, into, now, setting, tau, summed, asker)
+                    for asker in self._askers(number, head, now, reads, asked)
                 )
                 hidden = unseen() * 2 * pairs / tau * most(held)
                 hidden *= sum((abs(c) for c in values.values()), arb(0))
@@ -261,7 +283,9 @@ class Propagation:
         """The largest query of a token that sees keys."""
         return spectrum.largest([one[head.query] for one in held[self.order.reads[number] :]])
 
-    def _askers(self, number: int, head: LinearHead, now: Errors, held: arb) -> tuple[Asker, ...]:
+    def _askers(
+        self, number: int, head: LinearHead, now: Errors, reads: Readings, held: arb
+    ) -> tuple[Asker, ...]:
         """All examples that are right, a query, and any token, whose query is up to `held`."""
         slots, sizes = self.exact[number], self.sizes
         token = sizes.of_token(slots, head.key) * abs(head.scale)
@@ -270,11 +294,12 @@ class Propagation:
         own, asked = sizes.score(slots, head)
         of_all, of_query = sizes.all_scores(slots, head), sizes.scores(slots, head)[1]
         return (
-            Asker(arb(self.box.n).sqrt(), sizes.of_token(slots, head.query) + off,
+            Asker(reads.needed, arb(self.box.n).sqrt(), sizes.of_token(slots, head.query) + off,
                   own + token * off, of_all + spectral * off, (own, of_all)),
-            Asker(arb(1), sizes.at_query(slots, head.query) + off_query, asked + token * off_query,
-                  of_query + spectral * off_query, (asked, of_query)),
-            Asker(arb(1), held, token * held, spectral * held, (token * held, spectral * held)),
+            Asker(reads.needed, arb(1), sizes.at_query(slots, head.query) + off_query,
+                  asked + token * off_query, of_query + spectral * off_query, (asked, of_query)),
+            Asker(reads.every, arb(1), held, token * held, spectral * held,
+                  (token * held, spectral * held)),
         )  # fmt: skip
 
     def _key(self, number: int, head: LinearHead, now: Errors) -> arb:
@@ -282,8 +307,8 @@ class Propagation:
         return self.sizes.of_token(self.exact[number], head.key)
 
     def _alone(
-        self, number: int, head: LinearHead, now: Errors, setting: Setting, read: Reading,
-        tau: arb, summed: int, asker: Asker,
+        self, number: int, head: LinearHead, now: Errors, setting: Setting, tau: arb, summed: int,
+        asker: Asker,
     ) -> HeadError:  # fmt: skip
         """What is off of a head whose values are numbers without errors."""
         key, scale = self._key(number, head, now), abs(head.scale)
@@ -291,11 +316,11 @@ class Propagation:
             self.box.n, asker.score, scale * key * asker.query,
             asker.query, key, scale, self.box.d, summed, tau,
             arb(setting.constants.sink), setting.constants.pairs, asker.score - asker.exact[0],
-        ), setting.form, read, setting.sink)  # fmt: skip
+        ), setting.form, asker.read, setting.sink)  # fmt: skip
 
     def _of_head(
         self, number: int, head: LinearHead, into: str, now: Errors, setting: Setting,
-        read: Reading, tau: arb, summed: int, asker: Asker,
+        tau: arb, summed: int, asker: Asker,
     ) -> tuple[arb, arb]:  # fmt: skip
         """What the exported head adds, on numbers with the errors that they have: what is alike for
         tokens whose query would be the same, and the rest.
@@ -303,8 +328,9 @@ class Propagation:
         Each of `many` tokens has an error of its own, beside what is a share of all scores.
         """
         slots, sizes, root = self.exact[number], self.sizes, arb(self.box.n).sqrt()
-        many, form, (score, scores) = asker.many, setting.form, asker.exact
-        found = self._alone(number, head, now, setting, read, tau, summed, asker)
+        many, read, form = asker.many, asker.read, setting.form
+        score, scores = asker.exact
+        found = self._alone(number, head, now, setting, tau, summed, asker)
         grown, alike, rest = 1 + found.relative, arb(0), arb(0)
         for c, signs in head.carried(into):
             wrong = sum((now.examples[name] for name in signs), arb(0))
@@ -333,7 +359,7 @@ class Propagation:
         return alike, rest
 
     def _of_mlp(
-        self, number: int, layer: LinearLayer, now: Errors, setting: Setting, read: Reading,
+        self, number: int, layer: LinearLayer, now: Errors, setting: Setting, reads: Readings,
         held: Held,
     ) -> tuple[Errors, Held]:  # fmt: skip
         """The noise, and what tokens hold then."""
@@ -341,12 +367,19 @@ class Propagation:
         after = tuple(dict(one) for one in held)
         for into, values in layer.mlp.items():
             # two hidden units each, read, GELU, and added up
-            rounded = (1 + read.relative) * (1 + 2 * FUNCTION * form.unit)
-            rounded = rounded * (1 + form.gamma(2 * len(values) + 3)) - 1
-            entries = arb(self.box.d if into in self.sizes.vectors else 1).sqrt()
+            own = (1 + 2 * FUNCTION * form.unit) * (1 + form.gamma(2 * len(values) + 3))
+            rounded, in_any = (
+                (1 + read.relative) * own - 1 for read in (reads.needed, reads.every)
+            )
+            numbers = self.box.d if into in self.sizes.vectors else 1
             for name, c in values.items():
-                lost = abs(c) * read.absolute + 8 * (1 + abs(c)) * form.least
-                lost *= 2 * (1 + rounded) * entries
+                lost, lost_in_any = (
+                    2 * own * (1 + read.relative) * (
+                        abs(c) * read.of(numbers)
+                        + 8 * (1 + abs(c)) * form.least * arb(numbers).sqrt()
+                    )
+                    for read in (reads.needed, reads.every)
+                )  # fmt: skip
                 whole = self.sizes.frobenius(slots, {name: arb(1)}) + now.examples[name]
                 asked = self.sizes.at_query(slots, name) + now.query[name]
                 noise.add(
@@ -355,7 +388,7 @@ class Propagation:
                     abs(c) * rounded * asked + lost,
                 )
                 for before, one in zip(held, after, strict=True):
-                    one[into] += abs(c) * (1 + rounded) * before[name] + lost
+                    one[into] += abs(c) * (1 + in_any) * before[name] + lost_in_any
         return noise, _rounded_up(after, form)
 
     def _rounded(self, noise: Errors, now: Errors, after: Slots, form: Format) -> None:
