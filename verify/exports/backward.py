@@ -40,6 +40,9 @@ class Sensitive:
     query: dict[str, arb]
 
 
+Weighed = dict[tuple[int, str], arb]  # of a head, by its number, and a slot that it writes
+
+
 class Backward:
     """The layers, backwards, of errors of each copy or, `alike`, of those that all copies have.
 
@@ -58,15 +61,44 @@ class Backward:
 
     def places(self, readout: str, coefficient: arb) -> list[tuple[Sensitive, Sensitive]]:
         """Of each layer: after its heads, after its MLP."""
+        return [made for made, _ in self._back(readout, coefficient)]
+
+    def _back(
+        self, readout: str, coefficient: arb
+    ) -> list[tuple[tuple[Sensitive, Sensitive], Weighed]]:
         one = _zeros(int(readout in self.vectors)) + abs(coefficient)
         sensitive: Arrays = {(readout, self.queries): one}
         found = []
         for number in reversed(range(len(self.layers))):
             after_mlp = self._norms(sensitive)
             sensitive = self._before_mlp(number, sensitive)
-            found.append((self._norms(sensitive), after_mlp))
+            places = self._norms(sensitive), after_mlp
+            found.append((places, self._weighed(number, sensitive) if self.alike else {}))
             sensitive = self._before_heads(number, sensitive)
         return found[::-1]
+
+    def weighed(self, readout: str, coefficient: arb) -> list[Weighed]:
+        """Of each layer how the prediction depends on what its heads multiply queries by.
+
+        A head writes N q at each token of query q, so it does where N is off, at all tokens alike:
+        in the singular basis N_ij f(s_j) at the examples, N_ij F(s_j) at the query.
+        """
+        return [made for _, made in self._back(readout, coefficient)]
+
+    def _weighed(self, number: int, after: Arrays) -> Weighed:
+        (y, q), slots, made = self.norms, self.exact[number], Weighed()
+        for at, head in enumerate(self.layers[number].heads):
+            own, asked = _array(slots.examples[head.query]), _array(slots.query[head.query])
+            for into in head.values:
+                vector = into in self.vectors
+                total = _zeros(2 if vector else 1)
+                if (into, 0) in after:
+                    total = total + after[into, 0] * own
+                if (into, self.queries) in after:
+                    of = after[into, self.queries]
+                    total = total + (of[:, None] if vector else of) * asked
+                made[at, into] = _top(total) * (y if vector else 1) * q
+        return made
 
     def _norms(self, sensitive: Arrays) -> Sensitive:
         y, q = self.norms

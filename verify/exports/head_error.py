@@ -132,6 +132,20 @@ def drift(sink: arb, form: Format, read: Reading) -> arb:
     return sink * ((1 + read.relative) * (1 + form.unit) ** 5 - 1)
 
 
+def shares(sink: arb, form: Format, read: Reading) -> arb:
+    """What a key's share of the sink's score is off by, in all heads and for all queries."""
+    return sink * read.constant * (1 + form.gamma(6))
+
+
+def unlike(sink: arb, form: Format, read: Reading, sink_read: Reading) -> arb:
+    """By how much, as a share of itself, a key weighs too much or too little by that.
+
+    So all linear heads of the layer are of keys with other weights; it is no part of `errors`.
+    """
+    share = shares(sink, form, read)
+    return (1 - (-share).exp()) * (drift(sink, form, sink_read) + share).exp()
+
+
 def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> HeadError:
     """How far the pairs are from a linear head, in `form`; NO_BOUND where scores are too large.
 
@@ -146,8 +160,7 @@ def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> Hea
     together += off * ((1 + read.relative) * (asked.query + asked.key) + off) * scale
     by_query = together - by_keys
     z = tau * (asked.score + together)
-    # a key's share of the sink's score, the same in all heads
-    by_constant = asked.sink * read.constant * (1 + form.gamma(6))
+    by_constant = shares(asked.sink, form, read)
     away = drift(asked.sink, form, sink_read) + by_constant
     scored = tau * form.gamma(asked.features + 9) * (asked.products + together)
     # a query's two units are multiplied before they are added up, by weights of each head
@@ -194,6 +207,6 @@ def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> Hea
         apart += share * even * own * (1 + u)
         shaken = shaken.max(own * other - 1)
     common = away.exp()
-    relative = (left_out(asked.pairs, z) + (1 - (-by_constant).exp())) * common
+    relative = left_out(asked.pairs, z) * common
     lost = apart * common * n * form.least * asked.sink.exp() + asked.summed * form.least
     return HeadError(relative, alike * common, absolute * common, apart * common, shaken, lost)

@@ -15,7 +15,7 @@ is known in each direction. So the layers here have any such factor that is near
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -36,9 +36,9 @@ from constructions.weights import Weights
 
 from ..checks.bounds.balls import ball, interval
 from . import spectrum
-from .backward import Backward
+from .backward import Backward, Weighed
 from .formats import FUNCTION, Format
-from .head_error import Asked, HeadError, Reading, drift, errors, unseen
+from .head_error import Asked, HeadError, Reading, drift, errors, unlike, unseen
 from .sizes import Sizes
 from .spectrum import LinearHead, LinearLayer, NoCertificate, PromptBox, Slots
 
@@ -57,6 +57,18 @@ class Errors:
     def add(self, name: str, examples: arb, query: arb) -> None:
         self.examples[name] = self.examples.get(name, arb(0)) + examples
         self.query[name] = self.query.get(name, arb(0)) + query
+
+
+@dataclass
+class Alike:
+    """What is off at all tokens alike, each for its query.
+
+    examples: as of Errors, of all examples of one copy; weighed: of a head and a slot that it
+    writes the Frobenius norm of what queries are multiplied by too much.
+    """
+
+    examples: dict[str, arb] = field(default_factory=dict)
+    weighed: Weighed = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -142,12 +154,13 @@ class Propagation:
                 raise NoCertificate(f"{weights.name}: the keys of a head, {head.key}, change")
         self.sizes = Sizes(box, vectors, frozenset(self.names) - written)
         norms = self.sizes.y, self.sizes.question
-        self.places, self.alike = (
-            Backward(self.layers, self.exact, self.order, vectors, *norms, alike=alike).places(
-                weights.readout.slot, ball(weights.readout.coefficient)
-            )
+        each, alike = (
+            Backward(self.layers, self.exact, self.order, vectors, *norms, alike=alike)
             for alike in (False, True)
         )
+        read_out = weights.readout.slot, ball(weights.readout.coefficient)
+        self.places, self.alike = each.places(*read_out), alike.places(*read_out)
+        self.weighed = alike.weighed(*read_out)
         self.moves = self._moves()
 
     def _moves(self) -> arb:
@@ -203,7 +216,11 @@ class Propagation:
             self._rounded(later, now, self.exact[number + 1], setting.form)
             held = self._known(number + 1, now, held)
             every, same = self.places[number][0].examples, self.alike[number][0].examples
-            reached += sum((every[n].min(same[n]) * off for n, off in alike.items()), arb(0))
+            for name, off in alike.examples.items():
+                reached += every[name].min(same[name]) * off
+            reached += sum(
+                (self.weighed[number][n] * off for n, off in alike.weighed.items()), arb(0)
+            )
             for place, one in zip(self.places[number], (noise, later)):
                 reached += sum((place.examples[n] * off for n, off in one.examples.items()), arb(0))
                 reached += sum((place.query[n] * off for n, off in one.query.items()), arb(0))
@@ -244,19 +261,24 @@ class Propagation:
     def _of_heads(
         self, number: int, layer: LinearLayer, now: Errors, setting: Setting, reads: Readings,
         held: Held,
-    ) -> tuple[Errors, dict[str, arb], Held]:  # fmt: skip
-        """The noise, beside it what all copies of the examples have alike, and what tokens hold
-        then: those before the copy that is read see no keys."""
+    ) -> tuple[Errors, Alike, Held]:  # fmt: skip
+        """The noise, beside it what tokens have alike, and what they hold then: those before the
+        copy that is read see no keys."""
         noise, made = Errors({}, {}), tuple(dict(one) for one in held)
-        alike: dict[str, arb] = {}
+        alike, sink = Alike(), arb(setting.constants.sink)
+        other = unlike(sink, setting.form, reads.needed, setting.sink)
         scales, pairs = setting.constants.scales[number], setting.constants.pairs
         slots, root, copy = self.exact[number], arb(self.box.n).sqrt(), self.order.reads[number]
-        for head, scale in zip(layer.heads, scales, strict=True):
+        for at, (head, scale) in enumerate(zip(layer.heads, scales, strict=True)):
             asked, tau = spectrum.largest([one[head.query] for one in held]), ball(scale)
             # what is not to be seen has keys too, queries among them
             key = abs(head.scale) * spectrum.largest([one[head.key] for one in held])
             if not bool(pairs * tau * key * (1 + reads.every.relative) ** 2 * asked < FAR / 4):
-                return Errors(*(dict.fromkeys(head.values, INFINITE) for _ in range(2))), {}, made
+                return (
+                    Errors(*(dict.fromkeys(head.values, INFINITE) for _ in range(2))),
+                    alike,
+                    made,
+                )
             asked = self._asked(number, head, held)
             whole = abs(head.scale) * self.sizes.spectral(slots, {head.key: arb(1)})
             for into, values in head.values.items():
@@ -272,9 +294,11 @@ class Propagation:
                 )
                 hidden = unseen() * 2 * pairs / tau * most(held)
                 hidden *= sum((abs(c) for c in values.values()), arb(0))
-                alike[into] = alike.get(into, arb(0)) + examples[0]
+                alike.examples[into] = alike.examples.get(into, arb(0)) + examples[0]
+                values_held = self.sizes.frobenius(slots, values) + wrong
+                weighed = alike.weighed[at, into] = other * whole * values_held
                 noise.add(into, examples[1] + root * hidden, sum(query, hidden))
-                held_then = whole * asked * (self.sizes.frobenius(slots, values) + wrong)
+                held_then = (whole * values_held + weighed) * asked
                 for place, one in enumerate(made):
                     one[into] += hidden + (sum(token, held_then) if place >= copy else 0)
         return noise, alike, _rounded_up(made, setting.form)
@@ -331,7 +355,8 @@ class Propagation:
         many, read, form = asker.many, asker.read, setting.form
         score, scores = asker.exact
         found = self._alone(number, head, now, setting, tau, summed, asker)
-        grown, alike, rest = 1 + found.relative, arb(0), arb(0)
+        other = unlike(arb(setting.constants.sink), form, read, setting.sink)
+        grown, alike, rest = 1 + found.relative + other, arb(0), arb(0)
         for c, signs in head.carried(into):
             wrong = sum((now.examples[name] for name in signs), arb(0))
             tokens = sizes.summed(slots, signs) + root * wrong
@@ -402,7 +427,7 @@ class Propagation:
     # -- errors so far, coarsely ------------------------------------------------------------------
 
     def _after_heads(
-        self, number: int, layer: LinearLayer, now: Errors, noise: Errors, alike: dict[str, arb]
+        self, number: int, layer: LinearLayer, now: Errors, noise: Errors, alike: Alike
     ) -> Errors:
         made, slots, sizes = (
             Errors(dict(now.examples), dict(now.query)),
@@ -421,8 +446,13 @@ class Propagation:
                     wrong * asked + turned * now.query[head.query],
                 )
         for name in noise.query:
-            whole = noise.examples[name] + alike.get(name, arb(0))
-            made.add(name, whole, noise.query[name])
+            made.add(name, noise.examples[name], noise.query[name])
+        for name, off in alike.examples.items():
+            made.add(name, off, arb(0))
+        for (at, into), off in alike.weighed.items():
+            query = layer.heads[at].query
+            made.add(into, off * sizes.spectral(slots, {query: arb(1)}),
+                     off * sizes.at_query(slots, query))  # fmt: skip
         return made
 
     def _after_mlp(self, layer: LinearLayer, now: Errors, noise: Errors) -> Errors:

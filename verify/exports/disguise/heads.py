@@ -20,11 +20,12 @@ from .. import spectrum
 from ..backward import Backward
 from ..formats import FUNCTION, Format
 from ..head_error import Reading, unseen
-from ..propagation import Asker, Errors, Held, Propagation, Readings, Setting, most, square
+from ..propagation import Alike, Asker, Errors, Held, Propagation, Readings, Setting, most, square
 from ..spectrum import LinearHead, LinearLayer, PromptBox
 from .turned import Turned, carried
 
-SLOPE = arb(9) / 8 + arb(1) / 100  # of GELU at most, up or down
+SLOPES = arb(63) / 50  # |g'(u)| + |g'(-u)| of GELU g, where g'(u) + g'(-u) = 1 and g' < 1.13
+CURVATURE = 2  # |g''(u)| + |g''(-u)| of it is less
 
 
 class TurnedPropagation(Propagation):
@@ -91,7 +92,7 @@ class TurnedPropagation(Propagation):
     def _of_heads(
         self, number: int, layer: LinearLayer, now: Errors, setting: Setting, reads: Readings,
         held: Held,
-    ) -> tuple[Errors, dict[str, arb], Held]:  # fmt: skip
+    ) -> tuple[Errors, Alike, Held]:  # fmt: skip
         noise, alike, made = super()._of_heads(number, layer, now, setting, reads, held)
         form, pairs, leak = setting.form, setting.constants.pairs, arb(0)
         places = 2 * pairs * sum(carried(head, self.entries).numbers for head in layer.heads)
@@ -166,7 +167,7 @@ class TurnedPropagation(Propagation):
         size = sum((abs(c) ** 2 for values in layer.mlp.values() for c in values.values()), arb(0))
         size, units = size.sqrt(), sum(self.entries[name] for name in sources)
         needed, every = (
-            2 * SLOPE * arb(units).sqrt() * read.own
+            (SLOPES + CURVATURE * read.own) * arb(units).sqrt() * read.own
             + 2 * FUNCTION * form.unit * self._hidden(read, units, sources, held)
             for read in (reads.needed, reads.every)
         )
