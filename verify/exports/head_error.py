@@ -62,7 +62,8 @@ class Asked:
 
     query and key: of |q| and |k|; features: how many numbers q and k have; summed: how many
     roundings a product of a share and a value meets, and the product itself, until it is written;
-    shift: how far scores may be from those of the query as it is without errors.
+    shift: how far scores may be from those of the query as it is without errors; usual: by which
+    share the linear head is larger, or smaller where more is left out of it, to be in the middle.
     """
 
     n: int
@@ -77,6 +78,7 @@ class Asked:
     sink: arb
     pairs: int
     shift: arb = arb(0)
+    usual: arb = arb(0)
 
 
 @dataclass(frozen=True)
@@ -207,6 +209,8 @@ def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> Hea
         apart += share * even * own * (1 + u)
         shaken = shaken.max(own * other - 1)
     common = away.exp()
-    relative = left_out(asked.pairs, z) * common
+    # from 0 to all that is left out, which has one sign: remainders are sums of products of r²
+    missing = left_out(asked.pairs, z)
+    relative = (missing - asked.usual).max(asked.usual) * common
     lost = apart * common * n * form.least * asked.sink.exp() + asked.summed * form.least
     return HeadError(relative, alike * common, absolute * common, apart * common, shaken, lost)

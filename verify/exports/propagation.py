@@ -38,7 +38,7 @@ from ..checks.bounds.balls import ball, interval
 from . import spectrum
 from .backward import Backward, Weighed
 from .formats import FUNCTION, Format
-from .head_error import Asked, HeadError, Reading, drift, errors, unlike, unseen
+from .head_error import Asked, HeadError, Reading, drift, errors, left_out, unlike, unseen
 from .sizes import Sizes
 from .spectrum import LinearHead, LinearLayer, NoCertificate, PromptBox, Slots
 
@@ -163,14 +163,14 @@ class Propagation:
         self.weighed = alike.weighed(*read_out)
         self.moves = self._moves()
 
-    def _moves(self) -> arb:
-        """How far the prediction moves with the factors of all layers, at most, per unit."""
-        readout, moves = self.weights.readout, arb(0)
+    def _moves(self) -> list[arb]:
+        """How far the prediction moves with the factor of each layer's heads, per unit."""
+        readout, moves = self.weights.readout, []
         for number, (before, after) in enumerate(zip(self.exact, self.between)):
             by = spectrum.computed(self.layers[number], spectrum.difference(after, before))
             for layer, slots in zip(self.layers[number + 1 :], self.exact[number + 1 :]):
                 by = spectrum.computed(layer, spectrum.moved(layer, slots, by))
-            moves += self.sizes.at_query(by, readout.slot) * abs(ball(readout.coefficient))
+            moves.append(self.sizes.at_query(by, readout.slot) * abs(ball(readout.coefficient)))
         return moves
 
     def constants(self, pairs: int, spread: float, sink: float, unit: int) -> Constants:
@@ -198,9 +198,11 @@ class Propagation:
         """A bound on |exported - witness| at every query of every prompt of the box."""
         setting = self._setting(constants, form)
         factor = drift(arb(constants.sink), form, setting.sink).exp() - 1
-        if not bool(factor < ball(DRIFT)):
+        if not bool(factor < ball(DRIFT) / 2):
             return INFINITE
-        now, reached = self._embedded(setting), factor * self.moves
+        now, reached = self._embedded(setting), arb(0)
+        for number, moves in enumerate(self.moves):
+            reached += ((1 + factor) * (1 + self._usual(number, constants)) - 1) * moves
         held = self._known(0, now, ({},) * (self.order.count + 1))
         for number, layer in enumerate(self.layers):
             if not bool(most(held) < arb(2) ** (min(form.largest, 128) - 8)):
@@ -245,6 +247,14 @@ class Propagation:
                 made[copy][name] = sizes.of_token(slots, name) + now.examples[name]
             made[-1][name] = sizes.at_query(slots, name) + now.query[name]
         return tuple(made)
+
+    def _usual(self, number: int, constants: Constants) -> arb:
+        """Half of what the pairs of a layer leave out, of each of its heads at the most."""
+        slots, most = self.exact[number], arb(0)
+        for head, scale in zip(self.layers[number].heads, constants.scales[number], strict=True):
+            own, asked = self.sizes.score(slots, head)
+            most = most.max(left_out(constants.pairs, ball(scale) * own.max(asked)))
+        return (most / 2).min(ball(DRIFT) / 4)
 
     def _readings(
         self, number: int, layer: LinearLayer, setting: Setting, held: Held,
@@ -340,6 +350,7 @@ class Propagation:
             self.box.n, asker.score, scale * key * asker.query,
             asker.query, key, scale, self.box.d, summed, tau,
             arb(setting.constants.sink), setting.constants.pairs, asker.score - asker.exact[0],
+            self._usual(number, setting.constants),
         ), setting.form, asker.read, setting.sink)  # fmt: skip
 
     def _of_head(
