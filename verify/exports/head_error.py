@@ -5,9 +5,10 @@ With scores s_j and values v_j they give
     sum_r c_r exp(C) / (2 tau) sum_j (p_j(r tau) - p_j(-r tau)) v_j,
     p_j(t) = exp(t s_j) / (exp(C) + sum_i exp(t s_i)),
 
-where sum_j s_j v_j is meant. The difference is at most sum_j (relative |s_j| + absolute) |v_j|
-entry by entry, which is what is computed here, but for a factor that all tokens and heads of a
-layer have in common: C as it comes out (`drift`). Parts of it, z = tau max |s|:
+where sum_j s_j v_j is meant. The difference is at most sum_j (relative |s_j| + alike + absolute)
+|v_j| entry by entry, which is what is computed here, but for a factor that all tokens and heads of
+a layer have in common, C as it comes out (`drift`), and for what keys weigh too much (`unlike`).
+Parts of it, z = tau max |s|:
 - what the odd difference leaves out: sum over odd m > 2 p of |sum_r c_r r^m| z^(m-1)/m!;
 - the denominators: exp(t s_j) exp(-C) sum_i exp(t s_i), of t and of -t, are 2 exp(-C) sum_i
   sinh(t (s_i + s_j)) apart, and of all pairs together about exp(-C) sum_i (s_i + s_j);
@@ -180,7 +181,7 @@ def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> Hea
     # sum_r c_r sinh(r tau (s_i + s_j)) is tau (s_i + s_j) but for what is left out
     alike = 2 * n * down * (z / tau) * (1 + left_out(asked.pairs, 2 * z))
     # how fast this, and what is left out, changes with a score
-    slope = left_out(asked.pairs, z, derivative=True)
+    slope = left_out(asked.pairs, z, derivative=True).max(asked.usual)
     slope += 2 * n * down * (1 + left_out(asked.pairs, 2 * z, derivative=True))
     alike += by_keys * (1 + slope)
     absolute = by_query * (1 + slope) + asked.shift * (slope + 1 - (-by_constant).exp())
@@ -211,6 +212,7 @@ def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> Hea
     common = away.exp()
     # from 0 to all that is left out, which has one sign: remainders are sums of products of r²
     missing = left_out(asked.pairs, z)
-    relative = (missing - asked.usual).max(asked.usual) * common
+    relative = (missing - asked.usual).max(asked.usual) + (1 - (-by_constant).exp()) * asked.usual
+    relative *= common
     lost = apart * common * n * form.least * asked.sink.exp() + asked.summed * form.least
     return HeadError(relative, alike * common, absolute * common, apart * common, shaken, lost)

@@ -254,7 +254,7 @@ class Propagation:
         for head, scale in zip(self.layers[number].heads, constants.scales[number], strict=True):
             own, asked = self.sizes.score(slots, head)
             most = most.max(left_out(constants.pairs, ball(scale) * own.max(asked)))
-        return (most / 2).min(ball(DRIFT) / 4)
+        return (most / 2).min(ball(DRIFT) / 4).upper()
 
     def _readings(
         self, number: int, layer: LinearLayer, setting: Setting, held: Held,
