@@ -21,7 +21,7 @@ import constructions
 import verify.exports.propagation
 from constructions import slot_map
 from constructions.exports.copies import Copies
-from constructions.exports.differences import coefficients
+from constructions.exports.differences import coefficients, remainder
 from constructions.exports.gpt2 import (
     EPSILON,
     Checkpoint,
@@ -39,7 +39,7 @@ from verify.engine import run
 from verify.exports.backward import Backward, Sensitive
 from verify.exports.formats import FLOAT32, FUNCTION, REALS
 from verify.exports.forward import forward
-from verify.exports.head_error import Asked, Reading, drift, errors
+from verify.exports.head_error import Asked, Reading, drift, errors, left_out
 from verify.exports.prompts import drawn
 from verify.exports.propagation import Errors, Propagation, Readings, Setting, _written
 from verify.exports.running import assembled
@@ -348,6 +348,27 @@ def test_pairs_of_heads_are_as_near_to_a_linear_head_as_is_said(kind, form, pair
         assert off <= may + 1e-9 * (form is REALS)
         used = max(used, off / may)
     assert used > (0.01 if form is FLOAT32 else 0.1)
+
+
+@pytest.mark.parametrize("pairs", [1, 2, 3, 4])
+def test_what_pairs_leave_out_has_one_sign_so_that_half_of_it_is_the_middle(pairs):
+    """Of c_r the sum of r^m is Lagrange's remainder: products of r², added up."""
+    left = {remainder(pairs, m) > 0 for m in range(2 * pairs + 1, 200, 2)}
+    assert left == {pairs % 2 == 1} and not any(remainder(pairs, m) for m in range(3, 2 * pairs, 2))
+    random, n, most, tau = np.random.default_rng(pairs), 7, 2.0, 0.4
+    asked = asked_of(n, most, pairs, tau)
+    usual = left_out(pairs, asked.tau * asked.score) / 2
+    found, in_middle = (
+        errors(one, REALS, NOTHING, NOTHING) for one in (asked, replace(asked, usual=usual))
+    )
+    assert in_middle.relative < found.relative * arb(51) / 100
+    linear = 1 - float(usual) * (-1) ** pairs
+    for _ in range(200):
+        scores, values = random.choice([-most, 0.3, most], n), random.uniform(-1, 1, n)
+        made = softmax_pairs(scores, values, tau, 17.0, pairs, np.float64)
+        may = float(in_middle.relative.upper()) * abs(scores) + float(in_middle.alike.upper())
+        may = (may + float(in_middle.absolute.upper())) @ abs(values)
+        assert abs(float(made) - linear * scores @ values) <= may + 1e-9
 
 
 @PAIRS

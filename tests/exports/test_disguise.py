@@ -18,14 +18,22 @@ from safetensors.numpy import load_file, save_file
 
 import constructions
 from constructions.exports.differences import coefficients
-from constructions.exports.disguise import Disguise, Drawn, _apart, disguised, scaled
-from constructions.exports.gpt2 import EPSILON, Checkpoint, gain
+from constructions.exports.disguise import (
+    MIXED,
+    Disguise,
+    Drawn,
+    _apart,
+    disguised,
+    scaled,
+    sees_zeros,
+)
+from constructions.exports.gpt2 import EPSILON, Checkpoint, gain, needs
 from verify.checks.bounds.balls import at_most
 from verify.claim import Approximates, Budget, Refuted, builtin
 from verify.claims.ours import exported as exports
 from verify.command.cli import main
 from verify.engine import run
-from verify.exports.disguise.heads import TurnedPropagation
+from verify.exports.disguise.heads import CURVATURE, SLOPES, TurnedPropagation
 from verify.exports.disguise.turned import Leaks, Turned
 from verify.exports.folder import claims_of, read
 from verify.exports.formats import FLOAT32, REALS
@@ -151,6 +159,29 @@ def test_no_unit_holds_a_number_of_a_slot(both):
     prompts = tuple(random.uniform(-1, 1, shape) for shape in ((90, 6, 3), (90, 6), (90, 1, 3)))
     assert left_of_a_number(plain.checkpoint(axes), witness, prompts) < 1e-3
     assert left_of_a_number(turned.checkpoint(constants), witness, prompts) > 0.05
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_unit_holds_a_number_of_a_vector_slot_and_hardly_more(seed):
+    witness = built("newton")
+    turned = TurnedPropagation(witness, BOX, Disguise(seed))
+    made = turned.checkpoint(turned.constants(2, 0.1, 15.0, 2**14))
+    for name in ("x", "t"):
+        held = made.directions[witness.layout.rows(name)]
+        held = abs(held[:, held.any(axis=0)])
+        beside = np.sqrt((held**2).sum(axis=0) - held.max(axis=0) ** 2)
+        assert (beside >= MIXED * np.linalg.norm(held, axis=0) * (1 - 1e-9)).all()
+
+
+def test_a_stream_has_as_few_units_as_directions_roles_and_heads_need(both):
+    witness, _, (turned, constants) = both
+    made = turned.checkpoint(constants)
+    heads, mixed = made.config["n_head"], int(made.directions.any(axis=0).sum())
+    beside = made.config["n_embd"] - mixed
+    assert mixed >= witness.width + 1  # beside the vector of ones, which norms take away
+    least = needs(turned.weights, turned.order, constants.pairs).size + sees_zeros(witness)
+    size = made.config["n_embd"] // heads
+    assert size == least or (size - 1) * heads < witness.width + 1 + beside
 
 
 def test_the_sink_is_nothing_but_zeros(both):
@@ -413,6 +444,16 @@ def test_a_number_is_read_of_all_units_by_no_more_than_is_said_in_any_order(unit
     assert max(used) > 0.03
 
 
+def test_gelu_is_as_steep_as_is_said():
+    """On each interval by Lipschitz: |g''| is below 1."""
+    at = torch.linspace(-8, 8, 160_001, dtype=float, requires_grad=True)
+    torch.nn.functional.gelu(at, approximate="tanh").sum().backward()
+    slope, step = at.grad, 16 / 160_000
+    assert float((slope.abs() + slope.flip(0).abs()).max()) + 2 * step < float(SLOPES)
+    assert float(abs(slope.diff()).max()) / step < CURVATURE / 2
+    assert float(abs(slope + slope.flip(0) - 1).max()) < 1e-12
+
+
 def test_what_leaks_is_in_a_reading_that_follows():
     turned = TurnedPropagation(built("newton"), BOX, Disguise(1))
     constants = turned.constants(2, 0.1, 15.0, 2**14)
@@ -542,6 +583,18 @@ def test_the_readmes_bounds_are_those_that_are_proved():
             at_most(found.bounds["float32"]), at_most(found.architecture)
         ]  # fmt: skip
     assert len(rows) > 5
+
+
+def test_bounds_are_at_most_100_times_the_largest_error_seen():
+    """All but one, of which the README says why."""
+    text = (Path(readme.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    above = [
+        line.split(" | ")[0]
+        for block in ("exports", "disguised")
+        for line in readme.block(text, block).splitlines()[2:]
+        if int(re.search(r"(\d+) times", line)[1]) > 100
+    ]
+    assert above == ["| `kernel_regression`, steps=3 step_size=1 kernel=exponential"]
 
 
 def test_the_claim_of_a_disguised_export_is_refuted_by_a_weight_that_is_wrong(monkeypatch):
