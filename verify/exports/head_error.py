@@ -22,6 +22,8 @@ Parts of it, z = tau max |s|:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
 
 from flint import arb
 
@@ -108,18 +110,26 @@ def left_out(pairs: int, z: arb, derivative: bool = False) -> arb:
 
     Or of |sum_r c_r r cosh(r t) - 1|, the derivative's, whose terms are m times those.
     """
-    found, power, factorial = arb(0), arb(1), arb(1)
-    for m in range(1, TERMS + 1, 2):
-        if m > 1:
-            power, factorial = power * z * z, factorial * m * (m - 1)
-        if m > 2 * pairs:
-            term = ball(abs(remainder(pairs, m))) * power / factorial
-            found += m * term if derivative else term
+    terms, rest = _series(pairs, derivative)
+    square, found = z * z, arb(0)
+    for term in reversed(terms):
+        found = found * square + term
     ratio = (pairs * z) ** 2 / (TERMS * (TERMS + 1))
     if not bool(ratio < arb(1) / 2):
         return arb("inf")
-    rest = sum((abs(c) * r**TERMS for r, c in enumerate(coefficients(pairs), 1)), start=0)
-    return found + 2 * (TERMS + 2) * ball(rest) * power / factorial * ratio
+    return found + rest * square ** (TERMS // 2) * ratio
+
+
+@cache
+def _series(pairs: int, derivative: bool) -> tuple[tuple[arb, ...], arb]:
+    """The terms in z² up to TERMS, and what all later ones are below, over their ratio."""
+    terms, factorial = [], arb(1)
+    for m in range(1, TERMS + 1, 2):
+        factorial *= max(m * (m - 1), 1)
+        term = ball(abs(remainder(pairs, m))) / factorial if m > 2 * pairs else arb(0)
+        terms.append(m * term if derivative else term)
+    rest = sum((abs(c) * r**TERMS for r, c in enumerate(coefficients(pairs), 1)), start=Fraction(0))
+    return tuple(terms), 2 * (TERMS + 2) * ball(rest) / factorial
 
 
 def unseen() -> arb:
@@ -178,11 +188,13 @@ def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> Hea
     if not bool(-asked.sink - away - logits - 1 > form.tiny * arb(2).log()):
         return NO_BOUND  # weights are lost to underflow
     apart, shaken, down = arb(0), arb(0), (away - asked.sink).exp()
-    # sum_r c_r sinh(r tau (s_i + s_j)) is tau (s_i + s_j) but for what is left out
-    alike = 2 * n * down * (z / tau) * (1 + left_out(asked.pairs, 2 * z))
+    # sum_r c_r sinh(r tau (s_i + s_j)) is tau (s_i + s_j) but for what is left out, which is less
+    # than its derivative
+    denominators = 2 * n * down * (1 + left_out(asked.pairs, 2 * z, derivative=True))
+    alike = denominators * (z / tau)
     # how fast this, and what is left out, changes with a score
     slope = left_out(asked.pairs, z, derivative=True).max(asked.usual)
-    slope += 2 * n * down * (1 + left_out(asked.pairs, 2 * z, derivative=True))
+    slope += denominators
     alike += by_keys * (1 + slope)
     absolute = by_query * (1 + slope) + asked.shift * (slope + 1 - (-by_constant).exp())
     for r, c in enumerate(coefficients(asked.pairs), start=1):

@@ -162,6 +162,7 @@ class Propagation:
         self.places, self.alike = each.places(*read_out), alike.places(*read_out)
         self.weighed = alike.weighed(*read_out)
         self.moves = self._moves()
+        self.usual: dict[tuple[int, Constants], arb] = {}  # of what was asked last
 
     def _moves(self) -> list[arb]:
         """How far the prediction moves with the factor of each layer's heads, per unit."""
@@ -250,11 +251,14 @@ class Propagation:
 
     def _usual(self, number: int, constants: Constants) -> arb:
         """Half of what the pairs of a layer leave out, of each of its heads at the most."""
+        if (number, constants) in self.usual:
+            return self.usual[number, constants]
         slots, most = self.exact[number], arb(0)
         for head, scale in zip(self.layers[number].heads, constants.scales[number], strict=True):
             own, asked = self.sizes.score(slots, head)
             most = most.max(left_out(constants.pairs, ball(scale) * own.max(asked)))
-        return (most / 2).min(ball(DRIFT) / 4).upper()
+        self.usual = {(number, constants): (most / 2).min(ball(DRIFT) / 4).upper()}
+        return self.usual[number, constants]
 
     def _readings(
         self, number: int, layer: LinearLayer, setting: Setting, held: Held,
