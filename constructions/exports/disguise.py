@@ -2,8 +2,10 @@
 
 Stream. A unit of the witness is a direction b_u of the residual stream, of norm sqrt(2), at right
 angles to the others and to the vector of ones: so that every mean is 0, as of pairs, and a layer
-norm is what it was. N and the roles keep a pair of units each, anywhere: what is added up with
-them is rounded as they are. N is 10^4 times a slot, and of roles a score counts 256 times.
+norm is what it was. There are no more units than that takes: a sum of few numbers is rounded less.
+No unit holds one number of a vector slot and hardly more. N and the roles keep a pair of units
+each, anywhere: what is added up with them is rounded as they are. N is 10^4 times a slot, and of
+roles a score counts 256 times.
 
 Sink. With it what is read of a slot is 0 no more to the last bit: the mean that a norm subtracts
 is rounded, and is read by weights of any size. So the first token is nothing but zeros, which every
