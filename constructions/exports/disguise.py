@@ -2,8 +2,10 @@
 
 Stream. A unit of the witness is a direction b_u of the residual stream, of norm sqrt(2), at right
 angles to the others and to the vector of ones: so that every mean is 0, as of pairs, and a layer
-norm is what it was. N and the roles keep a pair of units each, anywhere: what is added up with
-them is rounded as they are. N is 10^4 times a slot, and of roles a score counts 256 times.
+norm is what it was. There are no more units than that takes: a sum of few numbers is rounded less.
+No unit holds one number of a vector slot and hardly more. N and the roles keep a pair of units
+each, anywhere: what is added up with them is rounded as they are. N is 10^4 times a slot, and of
+roles a score counts 256 times.
 
 Sink. With it what is read of a slot is 0 no more to the last bit: the mean that a norm subtracts
 is rounded, and is read by weights of any size. So the first token is nothing but zeros, which every
@@ -22,7 +24,7 @@ seed is the same weights on every machine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import fsum, sqrt
@@ -35,9 +37,10 @@ from proofs.slotmap import SlotMap
 
 from ..weights import Weights
 from .copies import Copies, copies
-from .gpt2 import Checkpoint, Constants, NoExport, Room, checkpoint, room_for
+from .gpt2 import Checkpoint, Constants, NoExport, Room, checkpoint, config_of, needs, norm_of
 
 ALONE = 2.0**-30  # of a row of norm 1, what is left of it is beyond all rounding
+MIXED = 1 / 16  # the least share that a unit holds of a vector slot beside any one number of it
 
 
 def sees_zeros(weights: Weights) -> bool:
@@ -46,11 +49,19 @@ def sees_zeros(weights: Weights) -> bool:
 
 
 def room(weights: Weights, order: Copies, pairs: int) -> Room:
-    """The least room, with one place more in each head where there is a sink."""
-    least = room_for(weights, order, pairs)
-    size = least.size + sees_zeros(weights)
-    size += least.heads * size % 2
+    """The least room, with one place more in each head where there is a sink.
+
+    The directions of the witness's units and the vector of ones take one unit each, at least.
+    """
+    least = needs(weights, order, pairs)
+    width = least.units + 1 + 2 * (len(least.roles) + 1)
+    size = max(least.size + sees_zeros(weights), -(-width // least.heads))
     return replace(least, width=least.heads * size, size=size)
+
+
+def paired(room: Room) -> Room:
+    """The same, before it is turned: each unit and role is a pair, and so is N."""
+    return replace(room, width=2 * (room.constant + 1))
 
 
 @dataclass(frozen=True)
@@ -79,7 +90,7 @@ def disguised(
     """`checkpoint`, turned as the seed says. Raises NoExport where that does."""
     larger = scaled(weights, disguise)
     within = room(larger, copies(larger), constants.pairs)
-    made = checkpoint(larger, constants, within, kind=np.float64)
+    made = checkpoint(larger, constants, paired(within), kind=np.float64)
     turned = _Turn(larger, constants, within, disguise.seed).checkpoint(made, kind)
     by = dict(disguise.scales)
     for slot in weights.layout.slots:
@@ -172,22 +183,35 @@ def _apart(row: np.ndarray, basis: Sequence[np.ndarray]) -> np.ndarray | None:
     return row / left if left > ALONE else None
 
 
+def _mixes(turned: np.ndarray, weights: Weights) -> bool:
+    """Whether no unit, of turned (units, D), holds one number of a vector slot and hardly more."""
+    for slot in weights.layout.slots:
+        squares = turned[weights.layout.rows(slot.name)] ** 2
+        most, total = squares.max(axis=0), squares.sum(axis=0)
+        if slot.size > 1 and (total - most < MIXED**2 * total).any():
+            return False
+    return True
+
+
 class _Turn:
-    """One change of coordinates. pairs (D, D/2): where the pair +v and -v of a unit goes."""
+    """One change of coordinates. pairs (D, units): where the pair +v and -v of a unit goes."""
 
     def __init__(self, weights: Weights, constants: Constants, room: Room, seed: int) -> None:
         self.weights, self.constants, self.room = weights, constants, room
         self.drawn = Drawn(seed)
         alone, at = len(room.roles) + 1, self.drawn.order(room.width)
-        self.pairs = np.zeros((room.width, room.half))
+        self.pairs = np.zeros((room.width, room.constant + 1))
         for pair, (plus, minus) in enumerate(at[: 2 * alone].reshape(alone, 2), start=room.units):
             self.pairs[plus, pair], self.pairs[minus, pair] = 1, -1
         mixed = at[2 * alone :]
-        turned = self.drawn.isometry(room.units, len(mixed), balanced=True)
+        while not _mixes(
+            turned := self.drawn.isometry(room.units, len(mixed), balanced=True), weights
+        ):
+            pass  # some unit would all but be a number of a slot
         self.pairs[mixed, : room.units] = sqrt(2) * turned.T
 
     def checkpoint(self, made: Checkpoint, kind: type[np.floating[Any]]) -> Checkpoint:
-        room, tensors = self.room, dict(made.tensors)
+        room, tensors = self.room, dict(made.tensors) | dict(self._alike())
         tensors["wpe.weight"] = self._written(tensors["wpe.weight"])
         if sees_zeros(self.weights):
             tensors["wpe.weight"][0] = 0
@@ -201,20 +225,31 @@ class _Turn:
                 tensors, f"{name}.mlp", layer.mlp is None or layer.mlp.activation == "identity"
             )
         return replace(
-            made, example=self._written(made.example), query=self._written(made.query),
+            made, config=config_of("GPT2Model", room, made.config["n_layer"]),
+            example=self._written(made.example), query=self._written(made.query),
             roles=self._written(made.roles), readout=self._read(made.readout[:, None])[:, 0],
             directions=np.ascontiguousarray(self.pairs[:, : room.units].T / 2),
             places=tuple(places),
             tensors={k: np.ascontiguousarray(one, dtype=kind) for k, one in tensors.items()},
         )  # fmt: skip
 
+    def _alike(self) -> Iterator[tuple[str, np.ndarray]]:
+        """What is the same in all coordinates."""
+        room, unit = self.room, self.constants.unit
+        blocks = [f"h.{number}" for number in range(self.weights.layers)]
+        for name in ("ln_f", *(f"{block}.{norm}" for block in blocks for norm in ("ln_1", "ln_2"))):
+            yield from norm_of(name, room, unit)
+        for name in (f"{block}.{part}" for block in blocks for part in ("attn", "mlp")):
+            yield f"{name}.c_proj.bias", np.zeros(room.width)
+        yield "wte.weight", np.zeros((1, room.width))
+
     def _read(self, weights: np.ndarray) -> np.ndarray:
-        """Weights (D, …) that read pairs, by half their difference."""
-        return _product(self.pairs, weights[: self.room.half])
+        """Weights (units, …) that read pairs, by half their difference, first those of +v."""
+        return _product(self.pairs, weights[: self.pairs.shape[1]])
 
     def _written(self, weights: np.ndarray) -> np.ndarray:
-        """Weights (…, D) that write pairs."""
-        return _product(weights[:, : self.room.half], self.pairs.T)
+        """Weights (…, units) that write pairs."""
+        return _product(weights[:, : self.pairs.shape[1]], self.pairs.T)
 
     def _attention(self, tensors: dict[str, np.ndarray], name: str, order: np.ndarray) -> None:
         """Head order[i] comes to be head i."""

@@ -101,6 +101,7 @@ class Checkpoint:
 class Room:
     """Where things are: D = `width` hidden units, `heads` of `size` units, `hidden` of an MLP.
 
+    A GPT-2 has heads * size = D; before it is turned (`disguise.py`) its pairs may take more.
     A role is a slot of a token that is 0 in one copy, -1 elsewhere; `roles` says of which copy, and
     whether the sink is seen with it.
     """
@@ -115,6 +116,11 @@ class Room:
     @property
     def half(self) -> int:
         return self.width // 2
+
+    @property
+    def across(self) -> int:
+        """The places of all heads."""
+        return self.heads * self.size
 
     @property
     def constant(self) -> int:
@@ -370,11 +376,11 @@ class _Block:
     def _attention(
         self, heads: Sequence[Head], scales: Sequence[float]
     ) -> Iterator[tuple[str, np.ndarray]]:
-        width = self.room.width
+        width, across = self.room.width, self.room.across
         read, bias, write = (
-            np.zeros((width, 3 * width)),
-            np.zeros(3 * width),
-            np.zeros((width,) * 2),
+            np.zeros((width, 3 * across)),
+            np.zeros(3 * across),
+            np.zeros((across, width)),
         )
         at = 0
         for head, scale in zip(heads, scales):
@@ -384,7 +390,7 @@ class _Block:
                 carried, entries = values(self.weights, head)
                 for place, signs in enumerate(carried):
                     for unit, sign in signs.items():
-                        add_pair(read[:, 2 * width + start + place], unit, self.room, sign / 2)
+                        add_pair(read[:, 2 * across + start + place], unit, self.room, sign / 2)
                 for place, unit, value in entries:
                     add_pair(write[start + place], unit, self.room, value * weight)
                 at += 1
@@ -411,11 +417,11 @@ class _Block:
         room, root = self.room, sqrt(self.room.size)
         sources, entries = scores_of(self.weights, head)
         for place, unit in enumerate(sources):
-            add_pair(read[:, room.width + start + place], unit, room, 0.5)
+            add_pair(read[:, room.across + start + place], unit, room, 0.5)
         for place, unit, value in entries:
             add_pair(read[:, start + place], unit, room, value * factor * root / 2)
         role = room.units + room.roles.index((self.copy, head.attention != "softmax"))
-        add_pair(read[:, room.width + start + len(sources)], role, room, 0.5)
+        add_pair(read[:, room.across + start + len(sources)], role, room, 0.5)
         bias[start + len(sources)] = FAR * root
 
     def _mlp(self, mlp: MLP | None) -> Iterator[tuple[str, np.ndarray]]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ import constructions
 import verify.exports.propagation
 from constructions import slot_map
 from constructions.exports.copies import Copies
-from constructions.exports.differences import coefficients
+from constructions.exports.differences import coefficients, remainder
 from constructions.exports.gpt2 import (
     EPSILON,
     Checkpoint,
@@ -38,9 +39,9 @@ from verify.engine import run
 from verify.exports.backward import Backward, Sensitive
 from verify.exports.formats import FLOAT32, FUNCTION, REALS
 from verify.exports.forward import forward
-from verify.exports.head_error import Asked, Reading, drift, errors
+from verify.exports.head_error import Asked, Reading, drift, errors, left_out
 from verify.exports.prompts import drawn
-from verify.exports.propagation import Errors, Propagation, Setting
+from verify.exports.propagation import Errors, Propagation, Readings, Setting, _written
 from verify.exports.running import assembled
 from verify.exports.search import bounded, certificate, search
 from verify.exports.spectrum import (
@@ -141,25 +142,36 @@ def test_slots_and_scores_are_as_large_as_is_said_on_no_prompt_more(propagation)
     assert min(closest.values()) > 0.2  # no bound is far above all that was drawn
 
 
-def gradients(propagation: Propagation, stream: Stream) -> dict[tuple[int, int, str], list]:
+Gradient = dict[tuple[int, int, str], Any]
+
+
+def gradients(propagation: Propagation, stream: Stream) -> tuple[Gradient, Gradient]:
     """Of the prediction, by errors after heads (layer, 0) and MLPs (layer, 1), in a causal model:
-    of the slot in each copy of the examples, then at the query."""
-    order, errors = propagation.order, {}
+    of the slot in each copy of the examples, then at the query.
+
+    Also by what a head (layer, number) multiplies all queries by too much, for each slot.
+    """
+    order, errors, weights = propagation.order, {}, {}
     copies = [
         {name: torch.tensor(held[:, :-1]) for name, held in stream.items()}
         for _ in range(order.count)
     ] + [{name: torch.tensor(held[:, -1:]) for name, held in stream.items()}]
     for number, layer in enumerate(propagation.layers):
         read = copies[order.reads[number]]
+        for which, head in enumerate(layer.heads):
+            for into in head.values:
+                shape = len(stream[into]), len(stream[head.query])
+                weights[number, which, into] = torch.zeros(shape, dtype=float, requires_grad=True)
         for place in (0, 1):
             made = [dict(one) for one in copies]
             for at, (one, old) in enumerate(zip(made, copies)):
                 if place == 0 and at > order.reads[number]:
-                    for head in layer.heads:
+                    for which, head in enumerate(layer.heads):
                         scores = float(head.scale) * read[head.key].T @ old[head.query]
                         for into, values in head.values.items():
                             carried = sum(float(c) * read[n] for n, c in values.items())
-                            one[into] = one[into] + carried @ scores
+                            more = weights[number, which, into] @ old[head.query]
+                            one[into] = one[into] + carried @ scores + more
                 if place == 1:
                     for into, values in layer.mlp.items():
                         one[into] = one[into] + sum(float(c) * old[n] for n, c in values.items())
@@ -170,22 +182,42 @@ def gradients(propagation: Propagation, stream: Stream) -> dict[tuple[int, int, 
             copies = made
     readout = propagation.weights.readout
     copies[-1][readout.slot][0, 0].mul(float(readout.coefficient)).backward()
-    return {
-        key: [0.0 if one.grad is None else float(one.grad.norm()) for one in of]
+    of_errors = {
+        key: [torch.zeros_like(one) if one.grad is None else one.grad for one in of]
         for key, of in errors.items()
     }
+    return of_errors, {key: one.grad for key, one in weights.items() if one.grad is not None}
 
 
 def test_the_worst_errors_of_all_copies_reach_the_prediction_by_no_more_than_is_said(propagation):
     used = []
     for X, y, queries in zip(*drawn(BOX, 30, 4)):
-        found = gradients(propagation, embedded(propagation, X, y, queries))
+        found, _ = gradients(propagation, embedded(propagation, X, y, queries))
         for (number, place, name), (*examples, query) in found.items():
-            may = propagation.places[number][place]
-            for is_, most in (sum(examples), may.examples[name]), (query, may.query[name]):
+            may, of_all = propagation.places[number][place], sum(one.norm() for one in examples)
+            for is_, most in (of_all, may.examples[name]), (query.norm(), may.query[name]):
                 assert is_ <= float(most) * 1.001 + 1e-12, (number, place, name)
-                used += [is_ / float(most)] if float(most) > 1e-12 else []
+                used += [float(is_) / float(most)] if float(most) > 1e-12 else []
     assert max(used) > 0.3
+
+
+def test_errors_that_all_copies_have_alike_reach_the_prediction_by_no_more_than_is_said(
+    propagation,
+):
+    used = {"copies": [0.0], "queries": [0.0]}
+    for X, y, queries in zip(*drawn(BOX, 30, 4)):
+        found, weights = gradients(propagation, embedded(propagation, X, y, queries))
+        asked = [
+            ("copies", sum(examples).norm(), propagation.alike[number][place].examples[name])
+            for (number, place, name), (*examples, _) in found.items()
+        ] + [
+            ("queries", one.norm(), propagation.weighed[number][which, into])
+            for (number, which, into), one in weights.items()
+        ]
+        for kind, is_, most in asked:
+            assert is_ <= float(most.upper()) * 1.001 + 1e-12
+            used[kind] += [float(is_) / float(most)] if float(most) > 1e-12 else []
+    assert all(max(of) > 0.3 for of in used.values())
 
 
 def test_queries_that_are_off_have_scores_as_large_as_is_said(propagation):
@@ -202,7 +234,7 @@ def test_queries_that_are_off_have_scores_as_large_as_is_said(propagation):
                 scores = float(head.scale) * stream[head.key][:, :-1].T @ (asked + off)
                 sides = (scores[:, :-1], asked + off), (scores[:, -1:], (asked + off)[:, -1:])
                 for (own, query), asker in zip(
-                    sides, propagation._askers(number, head, now, arb(0))
+                    sides, propagation._askers(number, head, now, NO_READINGS, arb(0))
                 ):
                     found = abs(own).max(), np.linalg.norm(own), np.linalg.norm(query, axis=0)[0]
                     for is_, may in zip(found, (asker.score, asker.scores, asker.query)):
@@ -216,13 +248,14 @@ ONE, ZERO = (arb(1),) * PIECES, (arb(0),) * PIECES
 LOW = tuple(arb(int(i < PIECES // 2)) for i in range(PIECES))
 
 
-def after_nothing(*heads: LinearHead, query: dict[str, Pieces]) -> Sensitive:
+def after_nothing(*heads: LinearHead, query: dict[str, Pieces], alike: bool = False) -> Sensitive:
     """What errors made before these heads, one a layer, reach; the last reads copy 1."""
     layers = [LinearLayer((), {}), *(LinearLayer((head,), {}) for head in heads)]
     slots = Slots(dict.fromkeys(query, ONE) | {"r": ZERO, "p": ZERO}, query)
     order = Copies((*[0] * len(heads), 1), 2, ())
     vectors = frozenset(query) - {"r", "p"}
-    backward = Backward(layers, [slots] * (len(layers) + 1), order, vectors, arb(1), arb(1))
+    exact, norms = [slots] * (len(layers) + 1), (arb(1), arb(1))
+    backward = Backward(layers, exact, order, vectors, *norms, alike=alike)
     return backward.places("p", arb(1))[0][1]
 
 
@@ -241,8 +274,10 @@ def test_copies_may_be_off_in_directions_of_their_own():
 
 def test_what_a_copy_keeps_and_what_is_read_of_another_do_not_cancel():
     query = {"x": ONE, "r": ZERO, "p": ZERO}
-    found = after_nothing(reading_r("x", "r", -1), reading_r("x", "p"), query=query)
-    assert float(found.examples["r"]) >= 2
+    heads = reading_r("x", "r", -1), reading_r("x", "p")
+    assert float(after_nothing(*heads, query=query).examples["r"]) >= 2
+    # but they do where both copies are off alike: a layer that takes away all that it reads
+    assert after_nothing(*heads, query=query, alike=True).examples["r"] == 0
 
 
 def test_a_factor_of_a_layers_heads_moves_the_prediction_by_no_more_than_is_said(propagation):
@@ -257,15 +292,16 @@ def test_a_factor_of_a_layers_heads_moves_the_prediction_by_no_more_than_is_said
                 now = {n: held + (written[n] - held) * factor for n, held in now.items()}
                 now = after_mlp(layer, now)
             found.append(float(readout.coefficient) * now[readout.slot][0, -1])
-        off, may = abs(found[1] - found[0]), float(propagation.moves) * size
+        off, may = abs(found[1] - found[0]), float(sum(propagation.moves)) * size
         assert off <= may * 1.001 + 1e-14
         used.append(off / may)
     assert max(used) > 0.2
     constants = propagation.constants(2, 0.1, 15.0, 2**14)
     sink = Setting(propagation.room(constants), constants, FLOAT32).sink
     counted = float(propagation.error(constants, FLOAT32))
-    propagation.moves += 1
-    factor = float(drift(arb(15), FLOAT32, sink).exp() - 1)
+    propagation.moves[-1] += 1
+    factor = drift(arb(15), FLOAT32, sink).exp()
+    factor = float((factor * (1 + propagation._usual(len(kept) - 1, constants)) - 1).upper())
     assert float(propagation.error(constants, FLOAT32)) - counted == pytest.approx(factor)
 
 
@@ -284,11 +320,12 @@ def softmax_pairs(scores, values, tau, sink, pairs, kind):
 
 def asked_of(n: int, most: float, pairs: int, tau: float) -> Asked:
     """n keys of one number each, scores and queries up to `most`."""
-    sums = arb(1 + most)
-    return Asked(n, arb(most), arb(most), sums, arb(1), 1, 2 * pairs, arb(tau), arb(17), pairs)
+    size, summed = arb(most), n + 2 * pairs
+    return Asked(n, size, size, size, arb(1), arb(1), 1, summed, arb(tau), arb(17), pairs)
 
 
 NOTHING = Reading(arb(0), arb(0))
+NO_READINGS = Readings(NOTHING, NOTHING)
 PAIRS = pytest.mark.parametrize(("pairs", "z"), [(1, 0.02), (1, 0.5), (2, 0.3), (3, 0.6), (4, 1.0)])
 
 
@@ -298,7 +335,10 @@ def test_pairs_of_heads_are_as_near_to_a_linear_head_as_is_said(kind, form, pair
     random, n, most, used = np.random.default_rng(pairs), 7, 2.0, 0.0
     tau = z / most
     found = errors(asked_of(n, most, pairs, tau), form, NOTHING, NOTHING)
-    relative, absolute = float(found.relative.upper()), float(found.absolute.upper())
+    relative, absolute = (
+        float(found.relative.upper()),
+        float((found.alike + found.absolute).upper()),
+    )
     factor = float(drift(arb(17), form, NOTHING).exp() - 1)
     for number in range(400):
         scores = random.choice([-most, most], n) if number % 2 else random.uniform(-most, most, n)
@@ -310,13 +350,34 @@ def test_pairs_of_heads_are_as_near_to_a_linear_head_as_is_said(kind, form, pair
     assert used > (0.01 if form is FLOAT32 else 0.1)
 
 
+@pytest.mark.parametrize("pairs", [1, 2, 3, 4])
+def test_what_pairs_leave_out_has_one_sign_so_that_half_of_it_is_the_middle(pairs):
+    """Of c_r the sum of r^m is Lagrange's remainder: products of r², added up."""
+    left = {remainder(pairs, m) > 0 for m in range(2 * pairs + 1, 200, 2)}
+    assert left == {pairs % 2 == 1} and not any(remainder(pairs, m) for m in range(3, 2 * pairs, 2))
+    random, n, most, tau = np.random.default_rng(pairs), 7, 2.0, 0.4
+    asked = asked_of(n, most, pairs, tau)
+    usual = left_out(pairs, asked.tau * asked.score) / 2
+    found, in_middle = (
+        errors(one, REALS, NOTHING, NOTHING) for one in (asked, replace(asked, usual=usual))
+    )
+    assert in_middle.relative < found.relative * arb(51) / 100
+    linear = 1 - float(usual) * (-1) ** pairs
+    for _ in range(200):
+        scores, values = random.choice([-most, 0.3, most], n), random.uniform(-1, 1, n)
+        made = softmax_pairs(scores, values, tau, 17.0, pairs, np.float64)
+        may = float(in_middle.relative.upper()) * abs(scores) + float(in_middle.alike.upper())
+        may = (may + float(in_middle.absolute.upper())) @ abs(values)
+        assert abs(float(made) - linear * scores @ values) <= may + 1e-9
+
+
 @PAIRS
 def test_what_each_head_rounds_for_itself_costs_no_more_than_is_said(pairs, z):
     random, n, most, size, used = np.random.default_rng(pairs), 7, 2.0, 1e-3, 0.0
     tau = z / most
     found = errors(asked_of(n, most, pairs, tau), REALS, NOTHING, NOTHING)
     relative, absolute, apart = (
-        float(one.upper()) for one in (found.relative, found.absolute, found.apart)
+        float(one.upper()) for one in (found.relative, found.alike + found.absolute, found.apart)
     )
     for _ in range(400):
         scores, values = random.choice([-most, most], n), random.choice([-1.0, 1.0], n)
@@ -332,7 +393,8 @@ def test_what_each_head_rounds_for_itself_costs_no_more_than_is_said(pairs, z):
 def test_what_a_score_is_read_off_by_is_multiplied_by_its_scale():
     random, n, d, scale, tau, used = np.random.default_rng(0), 5, 2, 40.0, 0.005, 0.0
     read = Reading(arb(1e-4), arb(2e-4))
-    asked = Asked(n, arb(2 * scale), arb(2 * scale), arb(4), arb(scale), d, 4, arb(tau), arb(17), 2)
+    most, root = arb(2 * scale), arb(2).sqrt()
+    asked = Asked(n, most, most, root, root, arb(scale), d, n + 4, arb(tau), arb(17), 2)
     found = errors(asked, REALS, read, NOTHING)
     for _ in range(300):
         query, keys = random.choice([-1.0, 1.0], d), random.choice([-1.0, 1.0], (n, d))
@@ -341,7 +403,8 @@ def test_what_a_score_is_read_off_by_is_multiplied_by_its_scale():
                + 2e-4 * random.choice([-1, 1], one.shape) for one in (query, keys)]  # fmt: skip
         made = softmax_pairs(scale * off[1] @ off[0], values, tau, 17.0, 2, np.float64)
         exact = scale * keys @ query
-        may = (float(found.relative) * abs(exact) + float(found.absolute)) @ abs(values)
+        absolute = float(found.alike + found.absolute)
+        may = (float(found.relative) * abs(exact) + absolute) @ abs(values)
         assert abs(float(made) - exact @ values) <= may
         used = max(used, abs(float(made) - exact @ values) / may)
     assert used > 0.2
@@ -386,18 +449,29 @@ def test_neither_the_architecture_nor_rounding_costs_more_than_is_said(exported)
 
 def test_no_token_of_any_copy_holds_more_than_is_said(exported, monkeypatch):
     propagation, constants = exported
-    said, square = [], verify.exports.propagation.square
+    said, square, order = [], verify.exports.propagation.square, propagation.order
     monkeypatch.setattr(
         verify.exports.propagation, "square", lambda held: said.append(square(held)) or said[-1]
     )
     propagation.error(constants, FLOAT32)
-    made = checkpoint(propagation.weights, constants)
+    *said, last = said  # at each norm of tokens on which something depends, and of all
+    needed, every = [*said[::2], last], [*said[1::2], last]
+    made, rows = checkpoint(propagation.weights, constants), propagation.weights.layout.rows
     units, half = propagation.weights.width, made.config["n_embd"] // 2
     _, reads = forward(made.tensors, made.config, tokens(made, *drawn(BOX, 90, 7)))
-    assert len(reads) == len(said) == 2 * len(propagation.layers) + 1
-    for most, stream in zip(said, reads):
+    assert len(reads) == len(every) == 2 * len(propagation.layers) + 1
+    for at, (some, most, stream) in enumerate(zip(needed, every, reads)):
         pairs = np.maximum(abs(stream[..., :units]), abs(stream[..., half : half + units]))
-        assert (pairs**2).sum(-1).max() <= float(most.upper()) * (1 + 1e-9)
+        squares, first = (pairs**2).sum(-1), 1 + order.count * BOX.n
+        copies = squares[:, 1:first].reshape(-1, order.count, BOX.n)
+        asked = [squares[:, first:].max()]
+        if at < 2 * len(propagation.layers):
+            written = _written(propagation.layers[at // 2])
+            right = min(order.right[at // 2 + 1][u] for into in written for u in rows(into))
+            asked += [copies[:, right:].max(initial=0)]
+            asked += [copies[:, order.reads[at // 2]].max()] * (at % 2 == 0)  # keys
+            assert squares.max() <= float(most.upper()) * (1 + 1e-9)
+        assert max(asked) <= float(some.upper()) * (1 + 1e-9)
 
 
 def test_a_query_is_not_seen_by_itself_nor_by_later_ones_however_large_queries_are():

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file, save_file
 
 from constructions.exports import subleq
@@ -38,6 +39,7 @@ from verify.exports.spectrum import NoCertificate
 from verify.exports.subleq.certificate import certificate
 from verify.exports.subleq.export import export
 from verify.exports.subleq.listing import PER_COMMAND, Program, drawn, example, memory, written
+from verify.exports.subleq.ramps import Ramps
 from verify.exports.subleq.running import agrees
 from verify.exports.subleq.truth import looks_at
 
@@ -294,6 +296,44 @@ def changed_mlps(layer: Layer) -> Iterator[Layer]:
                         other = replace(block, matrix=tuple(map(tuple, matrix)))
                         made = SlotMap((*blocks[:at], other, *blocks[at + 1 :]))
                         yield replace(layer, mlp=replace(layer.mlp, **{name: made}))
+
+
+def in_floats(terms: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Sums of rows in float32, one addition after the other in an order that is drawn."""
+    order = random.permutation(terms.shape[1])
+    return np.cumsum(terms[:, order].astype(np.float32), axis=1, dtype=np.float32)[:, -1]
+
+
+def test_what_an_mlp_writes_is_off_by_no_more_than_is_said_in_any_order(model, monkeypatch):
+    """Of values that are read off by as much as they may be."""
+    random, used, written_by = np.random.default_rng(4), [], Ramps.written
+
+    def seen(ramps, slot, i, domains, wanted):
+        ball = written_by(ramps, slot, i, domains, wanted)
+        may = float(ball.upper())
+        inner, outer = mlp_weights(ramps.mlp, ramps.stream)
+        unit = ramps.stream.rows(slot)[i]
+        hidden = np.flatnonzero(outer[unit])
+        inner, weights = inner[hidden], outer[unit, hidden]
+        for _ in range(4 if len(hidden) else 0):
+            exact, off = np.zeros(inner.shape[1]), np.zeros(inner.shape[1])
+            exact[ramps.stream.rows("one")] = 1
+            for name, given in domains.items():
+                for j, at in enumerate(ramps.stream.rows(name)):
+                    of_this = given[j] if given and isinstance(given[0], tuple) else given
+                    exact[at] = random.choice(of_this) if given else 0
+                    off[at] = float(ramps.off[name].upper()) * random.choice([-1, 1])
+                    off[at] += 0 if given else random.uniform(-1, 1)
+            right = exact[unit] + weights @ np.maximum(inner @ exact, 0)
+            scores = torch.tensor(in_floats(inner * (exact + off), random))
+            made = torch.nn.functional.gelu(scores, approximate="tanh").numpy()
+            found = exact[unit] + in_floats((weights * made)[None], random)[0]
+            used.append(abs(float(found) - right) / may)
+        return ball
+
+    monkeypatch.setattr(Ramps, "written", seen)
+    certificate(model)
+    assert 0.1 < max(used) <= 1
 
 
 def test_every_weight_of_an_mlp_is_needed_for_the_proof():

@@ -8,7 +8,9 @@ direction, so no direction is taken for the worst of one layer and for the worst
 beta and M are arrays of balls over the pieces of the range of s.
 
 Every copy of the examples has roundings of its own, and they may be the worst for each of the
-directions in which the copies matter: so there is an M of each copy, and norms are added up.
+directions in which the copies matter: so there is an M of each copy, and norms are added up. What
+all copies are off by alike, since keys are read once, reaches the prediction with the sign that it
+has: then one copy stands for all, and what the layers do to its errors is added up as it is.
 """
 
 from __future__ import annotations
@@ -38,60 +40,110 @@ class Sensitive:
     query: dict[str, arb]
 
 
+Weighed = dict[tuple[int, str], arb]  # of a head, by its number, and a slot that it writes
+
+
 class Backward:
-    """The layers, backwards; `vectors` are the slots (d,)."""
+    """The layers, backwards, of errors of each copy or, `alike`, of those that all copies have.
+
+    vectors: the slots (d,); y and query: the norms of all examples' y and of a query.
+    """
 
     def __init__(
         self, layers: Sequence[LinearLayer], exact: Sequence[Slots], order: Copies,
-        vectors: frozenset[str], y: arb, query: arb,
+        vectors: frozenset[str], y: arb, query: arb, *, alike: bool = False,
     ) -> None:  # fmt: skip
-        self.layers, self.order, self.vectors = layers, order, vectors
+        self.layers, self.vectors, self.alike = layers, vectors, alike
+        self.reads = (0,) * len(layers) if alike else order.reads
+        self.queries = 1 if alike else order.count  # where they are among the copies
         self.exact = [_coarse(slots) for slots in exact]
         self.norms = y, query
 
     def places(self, readout: str, coefficient: arb) -> list[tuple[Sensitive, Sensitive]]:
         """Of each layer: after its heads, after its MLP."""
+        return [made for made, _ in self._back(readout, coefficient)]
+
+    def _back(
+        self, readout: str, coefficient: arb
+    ) -> list[tuple[tuple[Sensitive, Sensitive], Weighed]]:
         one = _zeros(int(readout in self.vectors)) + abs(coefficient)
-        sensitive: Arrays = {(readout, self.order.count): one}
+        sensitive: Arrays = {(readout, self.queries): one}
         found = []
         for number in reversed(range(len(self.layers))):
             after_mlp = self._norms(sensitive)
-            sensitive = _before_mlp(self.layers[number], sensitive)
-            found.append((self._norms(sensitive), after_mlp))
+            sensitive = self._before_mlp(number, sensitive)
+            places = self._norms(sensitive), after_mlp
+            found.append((places, self._weighed(number, sensitive) if self.alike else {}))
             sensitive = self._before_heads(number, sensitive)
         return found[::-1]
+
+    def weighed(self, readout: str, coefficient: arb) -> list[Weighed]:
+        """Of each layer how the prediction depends on what its heads multiply queries by.
+
+        A head writes N q at each token of query q, so it does where N is off, at all tokens alike:
+        in the singular basis N_ij f(s_j) at the examples, N_ij F(s_j) at the query.
+        """
+        return [made for _, made in self._back(readout, coefficient)]
+
+    def _weighed(self, number: int, after: Arrays) -> Weighed:
+        (y, q), slots, made = self.norms, self.exact[number], Weighed()
+        for at, head in enumerate(self.layers[number].heads):
+            own, asked = _array(slots.examples[head.query]), _array(slots.query[head.query])
+            for into in head.values:
+                vector = into in self.vectors
+                total = _zeros(2 if vector else 1)
+                if (into, 0) in after:
+                    total = total + after[into, 0] * own
+                if (into, self.queries) in after:
+                    of = after[into, self.queries]
+                    total = total + (of[:, None] if vector else of) * asked
+                made[at, into] = _top(total) * (y if vector else 1) * q
+        return made
 
     def _norms(self, sensitive: Arrays) -> Sensitive:
         y, q = self.norms
         made = Sensitive(*(dict.fromkeys(self.exact[0].examples, arb(0)) for _ in range(2)))
         for (name, at), array in sensitive.items():
-            side = made.query if at == self.order.count else made.examples
-            by = (y if name in self.vectors else 1) * (1 if at == self.order.count else q)
+            side = made.query if at == self.queries else made.examples
+            by = (y if name in self.vectors else 1) * (1 if at == self.queries else q)
             side[name] += _top(array) * by
         return made
 
     def _before_heads(self, number: int, after: Arrays) -> Arrays:
         """What the errors before the heads do to the prediction, by what those after them do."""
         before: Arrays = {}
-        slots, copy = self.exact[number], self.order.reads[number]
+        slots, copy = self.exact[number], self.reads[number]
 
         def add(name: str, at: int, array: Array) -> None:
             before[name, at] = before[name, at] + array if (name, at) in before else array
 
         for (into, at), array in after.items():
             heads = [head for head in self.layers[number].heads if into in head.values]
-            if at == self.order.count:
+            if at == self.queries:
                 for name, factor in self._of_query(into, heads, slots).items():
-                    add(name, at, _abs(factor) * array)
+                    add(name, at, self._size(factor) * array)
                 for name, share in self._of_asked(into, heads, slots):
                     add(name, copy, array[:, None] * share if into in self.vectors
                         else array * share)  # fmt: skip
                 continue
             for name, factor in self._of_examples(into, heads, slots).items():
-                add(name, at, _outer(_abs(factor), array))
-            for name, factor in self._of_read(into, heads, slots).items() if at > copy else ():
-                add(name, copy, _outer(_abs(factor), array))
+                add(name, at, _outer(self._size(factor), array))
+            if self.alike or at > copy:
+                for name, factor in self._of_read(into, heads, slots).items():
+                    add(name, copy, _outer(self._size(factor), array))
         return before
+
+    def _size(self, factor: Array) -> Array:
+        """Signs count where errors are alike."""
+        return factor if self.alike else _abs(factor)
+
+    def _before_mlp(self, number: int, after: Arrays) -> Arrays:
+        made = dict(after)
+        for (into, at), array in after.items():
+            for name, c in self.layers[number].mlp.get(into, {}).items():
+                more = array * (c if self.alike else _beside(c, name == into))
+                made[name, at] = made[name, at] + more if (name, at) in made else more
+        return made
 
     def _of_examples(
         self, into: str, heads: Sequence[LinearHead], slots: Slots
@@ -120,15 +172,14 @@ class Backward:
             made[head.query] = made.get(head.query, _zeros(1)) + self._read(head, into, slots)
         return made
 
-    @staticmethod
     def _of_asked(
-        into: str, heads: Sequence[LinearHead], slots: Slots
+        self, into: str, heads: Sequence[LinearHead], slots: Slots
     ) -> Iterator[tuple[str, Array]]:
         """(slot, what its error in the tokens that a query reads is multiplied by), (j,)."""
         for head in heads:
             score = spectrum.product(slots.examples[head.key], slots.query[head.query])
             for name, c in head.values[into].items():
-                yield name, _abs(_array(score) * head.scale * c)
+                yield name, self._size(_array(score) * head.scale * c)
 
     @staticmethod
     def _read(head: LinearHead, into: str, slots: Slots) -> Array:
@@ -136,13 +187,9 @@ class Backward:
         return _array(spectrum.product(values, slots.examples[head.key])) * head.scale
 
 
-def _before_mlp(layer: LinearLayer, after: Arrays) -> Arrays:
-    made = dict(after)
-    for (into, at), array in after.items():
-        for name, c in layer.mlp.get(into, {}).items():
-            more = array * (abs(1 + c) - 1 if name == into else abs(c))
-            made[name, at] = made[name, at] + more if (name, at) in made else more
-    return made
+def _beside(c: arb, itself: bool) -> arb:
+    """What an MLP's weight adds to a size, which is there already if it is of the slot itself."""
+    return abs(1 + c) - 1 if itself else abs(c)
 
 
 def _coarse(slots: Slots) -> Slots:

@@ -2,10 +2,12 @@
 
 What an exported layer adds to the witness's own layer on the same numbers is its noise: a Frobenius
 norm over all examples of a copy, and a norm at a query, for every slot. Its first order runs to the
-prediction through the layers as they are without errors (`backward.py`). What is of second order,
-products of errors, is noise too. For these, and for what numbers with errors do to the noise,
-coarser bounds on all errors so far are carried along, and bounds on what any token holds. These
-norms hold of +v and of -v, the two units of a pair, each by itself: they may be rounded apart.
+prediction through the layers as they are without errors (`backward.py`); by itself what all copies
+have alike, of the keys that they read and of heads that are not quite linear. What is of second
+order, products of errors, is noise too. For these, and for what numbers with errors do to the
+noise, coarser bounds on all errors so far are carried along, and bounds on what any token holds.
+These norms hold of +v and of -v, the two units of a pair, each by itself: they may be rounded
+apart.
 
 A factor that all heads of a layer have in common is no noise: how far the prediction moves with it
 is known in each direction. So the layers here have any such factor that is near enough to 1.
@@ -13,7 +15,7 @@ is known in each direction. So the layers here have any such factor that is near
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -34,9 +36,9 @@ from constructions.weights import Weights
 
 from ..checks.bounds.balls import ball, interval
 from . import spectrum
-from .backward import Backward
+from .backward import Backward, Weighed
 from .formats import FUNCTION, Format
-from .head_error import Asked, HeadError, Reading, drift, errors, unseen
+from .head_error import Asked, HeadError, Reading, drift, errors, left_out, unlike, unseen
 from .sizes import Sizes
 from .spectrum import LinearHead, LinearLayer, NoCertificate, PromptBox, Slots
 
@@ -57,15 +59,30 @@ class Errors:
         self.query[name] = self.query.get(name, arb(0)) + query
 
 
+@dataclass
+class Alike:
+    """What is off at all tokens alike, each for its query.
+
+    examples: as of Errors, of all examples of one copy; weighed: of a head and a slot that it
+    writes the Frobenius norm of what queries are multiplied by too much.
+    """
+
+    examples: dict[str, arb] = field(default_factory=dict)
+    weighed: Weighed = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Asker:
-    """Tokens that ask a head: how many, and what is at most the norm of their query, one of their
-    scores, and the Frobenius norm of all."""
+    """Tokens that ask a head: how they and their keys are read, how many they are, and what is at
+    most the norm of their query, one of their scores, and the Frobenius norm of all; exact: the
+    last two of the query without errors."""
 
+    read: Reading
     many: arb
     query: arb
     score: arb
     scores: arb
+    exact: tuple[arb, arb]
 
 
 def reading(width: int, unit: int, square: arb, form: Format) -> Reading:
@@ -83,6 +100,14 @@ def reading(width: int, unit: int, square: arb, form: Format) -> Reading:
     absolute = 10 * form.unit * mean + 4 * unit * form.least
     relative = scaling * (1 + form.unit) ** 10 - 1
     return Reading(relative, absolute, mean * (1 + relative))
+
+
+@dataclass(frozen=True)
+class Readings:
+    """How tokens are read on which something depends, and how any token is."""
+
+    needed: Reading
+    every: Reading
 
 
 @dataclass(frozen=True)
@@ -129,18 +154,24 @@ class Propagation:
                 raise NoCertificate(f"{weights.name}: the keys of a head, {head.key}, change")
         self.sizes = Sizes(box, vectors, frozenset(self.names) - written)
         norms = self.sizes.y, self.sizes.question
-        backward = Backward(self.layers, self.exact, self.order, vectors, *norms)
-        self.places = backward.places(weights.readout.slot, ball(weights.readout.coefficient))
+        each, alike = (
+            Backward(self.layers, self.exact, self.order, vectors, *norms, alike=alike)
+            for alike in (False, True)
+        )
+        read_out = weights.readout.slot, ball(weights.readout.coefficient)
+        self.places, self.alike = each.places(*read_out), alike.places(*read_out)
+        self.weighed = alike.weighed(*read_out)
         self.moves = self._moves()
+        self.usual: dict[tuple[int, Constants], arb] = {}  # of what was asked last
 
-    def _moves(self) -> arb:
-        """How far the prediction moves with the factors of all layers, at most, per unit."""
-        readout, moves = self.weights.readout, arb(0)
+    def _moves(self) -> list[arb]:
+        """How far the prediction moves with the factor of each layer's heads, per unit."""
+        readout, moves = self.weights.readout, []
         for number, (before, after) in enumerate(zip(self.exact, self.between)):
             by = spectrum.computed(self.layers[number], spectrum.difference(after, before))
             for layer, slots in zip(self.layers[number + 1 :], self.exact[number + 1 :]):
                 by = spectrum.computed(layer, spectrum.moved(layer, slots, by))
-            moves += self.sizes.at_query(by, readout.slot) * abs(ball(readout.coefficient))
+            moves.append(self.sizes.at_query(by, readout.slot) * abs(ball(readout.coefficient)))
         return moves
 
     def constants(self, pairs: int, spread: float, sink: float, unit: int) -> Constants:
@@ -168,26 +199,35 @@ class Propagation:
         """A bound on |exported - witness| at every query of every prompt of the box."""
         setting = self._setting(constants, form)
         factor = drift(arb(constants.sink), form, setting.sink).exp() - 1
-        if not bool(factor < ball(DRIFT)):
+        if not bool(factor < ball(DRIFT) / 2):
             return INFINITE
-        now, reached = self._embedded(setting), factor * self.moves
+        now, reached = self._embedded(setting), arb(0)
+        for number, moves in enumerate(self.moves):
+            reached += ((1 + factor) * (1 + self._usual(number, constants)) - 1) * moves
         held = self._known(0, now, ({},) * (self.order.count + 1))
         for number, layer in enumerate(self.layers):
             if not bool(most(held) < arb(2) ** (min(form.largest, 128) - 8)):
                 return INFINITE
-            read = setting.read(square(held) + setting.roles)
-            noise, held = self._of_heads(number, layer, now, setting, read, held)
-            now = self._after_heads(number, layer, now, noise)
+            keys = held[self.order.reads[number]]
+            reads = self._readings(number, layer, setting, held, keys)
+            noise, alike, held = self._of_heads(number, layer, now, setting, reads, held)
+            now = self._after_heads(number, layer, now, noise, alike)
             self._rounded(noise, now, self.between[number], setting.form)
-            read = setting.read(square(held) + setting.roles)
-            later, held = self._of_mlp(number, layer, now, setting, read, held)
+            reads = self._readings(number, layer, setting, held)
+            later, held = self._of_mlp(number, layer, now, setting, reads, held)
             now = self._after_mlp(layer, now, later)
             self._rounded(later, now, self.exact[number + 1], setting.form)
             held = self._known(number + 1, now, held)
+            every, same = self.places[number][0].examples, self.alike[number][0].examples
+            for name, off in alike.examples.items():
+                reached += every[name].min(same[name]) * off
+            reached += sum(
+                (self.weighed[number][n] * off for n, off in alike.weighed.items()), arb(0)
+            )
             for place, one in zip(self.places[number], (noise, later)):
                 reached += sum((place.examples[n] * off for n, off in one.examples.items()), arb(0))
                 reached += sum((place.query[n] * off for n, off in one.query.items()), arb(0))
-        read = setting.read(square(held) + setting.roles)
+        read = setting.read(square(held[-1:]) + setting.roles)
         found = (reached + self._read_off(now, setting, read)).upper()
         return found if found.is_finite() else INFINITE  # infinity times 0 is no number
 
@@ -209,59 +249,95 @@ class Propagation:
             made[-1][name] = sizes.at_query(slots, name) + now.query[name]
         return tuple(made)
 
+    def _usual(self, number: int, constants: Constants) -> arb:
+        """Half of what the pairs of a layer leave out, of each of its heads at the most."""
+        if (number, constants) in self.usual:
+            return self.usual[number, constants]
+        slots, most = self.exact[number], arb(0)
+        for head, scale in zip(self.layers[number].heads, constants.scales[number], strict=True):
+            own, asked = self.sizes.score(slots, head)
+            most = most.max(left_out(constants.pairs, ball(scale) * own.max(asked)))
+        self.usual = {(number, constants): (most / 2).min(ball(DRIFT) / 4).upper()}
+        return self.usual[number, constants]
+
+    def _readings(
+        self, number: int, layer: LinearLayer, setting: Setting, held: Held,
+        *keys: dict[str, arb],
+    ) -> Readings:  # fmt: skip
+        """Needed are keys, and the tokens in which what the layer writes is right."""
+        rows = (self.weights.layout.rows(name) for name in _written(layer))
+        right = min((self.order.right[number + 1][u] for of in rows for u in of), default=0)
+        needed = (*keys, *held[right:])
+        return Readings(*(setting.read(square(these) + setting.roles) for these in (needed, held)))
+
     # -- the noise of heads and MLP ---------------------------------------------------------------
 
     def _of_heads(
-        self, number: int, layer: LinearLayer, now: Errors, setting: Setting, read: Reading,
+        self, number: int, layer: LinearLayer, now: Errors, setting: Setting, reads: Readings,
         held: Held,
-    ) -> tuple[Errors, Held]:  # fmt: skip
-        """The noise, and what tokens hold then: those before the copy that is read see no keys."""
+    ) -> tuple[Errors, Alike, Held]:  # fmt: skip
+        """The noise, beside it what tokens have alike, and what they hold then: those before the
+        copy that is read see no keys."""
         noise, made = Errors({}, {}), tuple(dict(one) for one in held)
+        alike, sink = Alike(), arb(setting.constants.sink)
+        other = unlike(sink, setting.form, reads.needed, setting.sink)
         scales, pairs = setting.constants.scales[number], setting.constants.pairs
         slots, root, copy = self.exact[number], arb(self.box.n).sqrt(), self.order.reads[number]
-        for head, scale in zip(layer.heads, scales, strict=True):
+        for at, (head, scale) in enumerate(zip(layer.heads, scales, strict=True)):
             asked, tau = spectrum.largest([one[head.query] for one in held]), ball(scale)
             # what is not to be seen has keys too, queries among them
             key = abs(head.scale) * spectrum.largest([one[head.key] for one in held])
-            if not bool(pairs * tau * key * (1 + read.relative) ** 2 * asked < FAR / 4):
-                return Errors(*(dict.fromkeys(head.values, INFINITE) for _ in range(2))), made
+            if not bool(pairs * tau * key * (1 + reads.every.relative) ** 2 * asked < FAR / 4):
+                return (
+                    Errors(*(dict.fromkeys(head.values, INFINITE) for _ in range(2))),
+                    alike,
+                    made,
+                )
             asked = self._asked(number, head, held)
             whole = abs(head.scale) * self.sizes.spectral(slots, {head.key: arb(1)})
             for into, values in head.values.items():
                 wrong = sum((abs(c) * now.examples[n] for n, c in values.items()), arb(0))
                 off = whole * wrong
                 noise.add(into, off * now.examples[head.query], off * now.query[head.query])
-                added = 2 * pairs * sum(len(one.carried(into)) for one in layer.heads
-                                        if into in one.values)  # fmt: skip
+                summed = self.box.n + 2 * pairs * sum(
+                    len(one.carried(into)) for one in layer.heads if into in one.values
+                )
                 examples, query, token = (
-                    self._of_head(number, head, into, now, setting, read, tau, added, asker)
-                    for asker in self._askers(number, head, now, asked)
+                    self._of_head(number, head, into, now, setting, tau, summed, asker)
+                    for asker in self._askers(number, head, now, reads, asked)
                 )
                 hidden = unseen() * 2 * pairs / tau * most(held)
                 hidden *= sum((abs(c) for c in values.values()), arb(0))
-                noise.add(into, examples + root * hidden, query + hidden)
-                token += whole * asked * (self.sizes.frobenius(slots, values) + wrong)
+                alike.examples[into] = alike.examples.get(into, arb(0)) + examples[0]
+                values_held = self.sizes.frobenius(slots, values) + wrong
+                weighed = alike.weighed[at, into] = other * whole * values_held
+                noise.add(into, examples[1] + root * hidden, sum(query, hidden))
+                held_then = (whole * values_held + weighed) * asked
                 for place, one in enumerate(made):
-                    one[into] += hidden + (token if place >= copy else 0)
-        return noise, _rounded_up(made, setting.form)
+                    one[into] += hidden + (sum(token, held_then) if place >= copy else 0)
+        return noise, alike, _rounded_up(made, setting.form)
 
     def _asked(self, number: int, head: LinearHead, held: Held) -> arb:
         """The largest query of a token that sees keys."""
         return spectrum.largest([one[head.query] for one in held[self.order.reads[number] :]])
 
-    def _askers(self, number: int, head: LinearHead, now: Errors, held: arb) -> tuple[Asker, ...]:
+    def _askers(
+        self, number: int, head: LinearHead, now: Errors, reads: Readings, held: arb
+    ) -> tuple[Asker, ...]:
         """All examples that are right, a query, and any token, whose query is up to `held`."""
         slots, sizes = self.exact[number], self.sizes
         token = sizes.of_token(slots, head.key) * abs(head.scale)
         spectral = abs(head.scale) * sizes.spectral(slots, {head.key: arb(1)})
         off, off_query = now.examples[head.query], now.query[head.query]
         own, asked = sizes.score(slots, head)
+        of_all, of_query = sizes.all_scores(slots, head), sizes.scores(slots, head)[1]
         return (
-            Asker(arb(self.box.n).sqrt(), sizes.of_token(slots, head.query) + off,
-                  own + token * off, sizes.all_scores(slots, head) + spectral * off),
-            Asker(arb(1), sizes.at_query(slots, head.query) + off_query,
-                  asked + token * off_query, sizes.scores(slots, head)[1] + spectral * off_query),
-            Asker(arb(1), held, token * held, spectral * held),
+            Asker(reads.needed, arb(self.box.n).sqrt(), sizes.of_token(slots, head.query) + off,
+                  own + token * off, of_all + spectral * off, (own, of_all)),
+            Asker(reads.needed, arb(1), sizes.at_query(slots, head.query) + off_query,
+                  asked + token * off_query, of_query + spectral * off_query, (asked, of_query)),
+            Asker(reads.every, arb(1), held, token * held, spectral * held,
+                  (token * held, spectral * held)),
         )  # fmt: skip
 
     def _key(self, number: int, head: LinearHead, now: Errors) -> arb:
@@ -269,52 +345,61 @@ class Propagation:
         return self.sizes.of_token(self.exact[number], head.key)
 
     def _alone(
-        self, number: int, head: LinearHead, now: Errors, setting: Setting, read: Reading,
-        tau: arb, added: int, asker: Asker,
+        self, number: int, head: LinearHead, now: Errors, setting: Setting, tau: arb, summed: int,
+        asker: Asker,
     ) -> HeadError:  # fmt: skip
         """What is off of a head whose values are numbers without errors."""
         key, scale = self._key(number, head, now), abs(head.scale)
         return errors(Asked(
             self.box.n, asker.score, scale * key * asker.query,
-            arb(self.box.d).sqrt() * (key + asker.query), scale,
-            self.box.d, added, tau, arb(setting.constants.sink), setting.constants.pairs,
-        ), setting.form, read, setting.sink)  # fmt: skip
+            asker.query, key, scale, self.box.d, summed, tau,
+            arb(setting.constants.sink), setting.constants.pairs, asker.score - asker.exact[0],
+            self._usual(number, setting.constants),
+        ), setting.form, asker.read, setting.sink)  # fmt: skip
 
     def _of_head(
         self, number: int, head: LinearHead, into: str, now: Errors, setting: Setting,
-        read: Reading, tau: arb, added: int, asker: Asker,
-    ) -> arb:  # fmt: skip
-        """What the exported head adds, on numbers with the errors that they have.
+        tau: arb, summed: int, asker: Asker,
+    ) -> tuple[arb, arb]:  # fmt: skip
+        """What the exported head adds, on numbers with the errors that they have: what is alike for
+        tokens whose query would be the same, and the rest.
 
         Each of `many` tokens has an error of its own, beside what is a share of all scores.
         """
         slots, sizes, root = self.exact[number], self.sizes, arb(self.box.n).sqrt()
-        many, scores, form = asker.many, asker.scores, setting.form
-        carried = head.carried(into)
-        found = self._alone(number, head, now, setting, read, tau, added, asker)
-        relative, absolute = found.relative, found.absolute
-        made = arb(0)
-        for c, signs in carried:
+        many, read, form = asker.many, asker.read, setting.form
+        score, scores = asker.exact
+        found = self._alone(number, head, now, setting, tau, summed, asker)
+        other = unlike(arb(setting.constants.sink), form, read, setting.sink)
+        grown, alike, rest = 1 + found.relative + other, arb(0), arb(0)
+        for c, signs in head.carried(into):
             wrong = sum((now.examples[name] for name in signs), arb(0))
-            made += c * relative * scores * (sizes.frobenius(slots, signs) + wrong)
-            made += c * many * absolute * (sizes.summed(slots, signs) + root * wrong)
+            tokens = sizes.summed(slots, signs) + root * wrong
+            alike += c * found.relative * scores * (sizes.frobenius(slots, signs) + wrong)
+            alike += c * many * found.alike * tokens
+            rest += c * many * found.absolute * tokens
             # a sum of several units is another in each head: they add up in any order
             each = form.gamma(2 * len(signs) - 1) if len(signs) > 1 else arb(0)
             rounded = (1 + read.relative) * (1 + form.gamma(2 * len(signs) + 2)) - 1
-            entries = arb(self.box.d if into in sizes.vectors else 1).sqrt()
+            numbers = self.box.d if into in sizes.vectors else 1
+            entries = arb(numbers).sqrt()
             common = self.box.n * entries * read.common  # some units before the others
             for name in signs:
                 held = sizes.frobenius(slots, {name: arb(1)}) + now.examples[name]
                 tokens = sizes.summed(slots, {name: arb(1)}) + root * now.examples[name]
-                made += c * rounded * (held * scores * (1 + relative) + many * absolute * tokens)
-                made += c * many * each * (1 + rounded) * found.apart * (tokens + common)
-            lost = c * many * read.absolute * len(signs) * (1 + rounded) * entries * self.box.n
-            made += lost * (asker.score * (1 + relative) + absolute + each * found.apart)
-            made += (1 + c) * many * entries * found.lost
-        return made
+                alike += c * rounded * (held * scores * grown + many * found.alike * tokens)
+                rest += c * rounded * (held * (asker.scores - scores) * grown
+                                       + many * found.absolute * tokens)  # fmt: skip
+                own = c * many * each * (1 + rounded) * found.apart * (tokens + common)
+                alike, rest = alike + own, rest + own * found.shaken
+            lost = c * many * read.of(numbers) * len(signs) * (1 + rounded) * self.box.n
+            alike += lost * (score * grown + found.alike)
+            rest += lost * ((asker.score - score) * grown + found.absolute + each * found.apart)
+            rest += (1 + c) * many * entries * found.lost
+        return alike, rest
 
     def _of_mlp(
-        self, number: int, layer: LinearLayer, now: Errors, setting: Setting, read: Reading,
+        self, number: int, layer: LinearLayer, now: Errors, setting: Setting, reads: Readings,
         held: Held,
     ) -> tuple[Errors, Held]:  # fmt: skip
         """The noise, and what tokens hold then."""
@@ -322,12 +407,19 @@ class Propagation:
         after = tuple(dict(one) for one in held)
         for into, values in layer.mlp.items():
             # two hidden units each, read, GELU, and added up
-            rounded = (1 + read.relative) * (1 + 2 * FUNCTION * form.unit)
-            rounded = rounded * (1 + form.gamma(2 * len(values) + 3)) - 1
-            entries = arb(self.box.d if into in self.sizes.vectors else 1).sqrt()
+            own = (1 + 2 * FUNCTION * form.unit) * (1 + form.gamma(2 * len(values) + 3))
+            rounded, in_any = (
+                (1 + read.relative) * own - 1 for read in (reads.needed, reads.every)
+            )
+            numbers = self.box.d if into in self.sizes.vectors else 1
             for name, c in values.items():
-                lost = abs(c) * read.absolute + 8 * (1 + abs(c)) * form.least
-                lost *= 2 * (1 + rounded) * entries
+                lost, lost_in_any = (
+                    2 * own * (1 + read.relative) * (
+                        abs(c) * read.of(numbers)
+                        + 8 * (1 + abs(c)) * form.least * arb(numbers).sqrt()
+                    )
+                    for read in (reads.needed, reads.every)
+                )  # fmt: skip
                 whole = self.sizes.frobenius(slots, {name: arb(1)}) + now.examples[name]
                 asked = self.sizes.at_query(slots, name) + now.query[name]
                 noise.add(
@@ -336,7 +428,7 @@ class Propagation:
                     abs(c) * rounded * asked + lost,
                 )
                 for before, one in zip(held, after, strict=True):
-                    one[into] += abs(c) * (1 + rounded) * before[name] + lost
+                    one[into] += abs(c) * (1 + in_any) * before[name] + lost_in_any
         return noise, _rounded_up(after, form)
 
     def _rounded(self, noise: Errors, now: Errors, after: Slots, form: Format) -> None:
@@ -349,7 +441,9 @@ class Propagation:
 
     # -- errors so far, coarsely ------------------------------------------------------------------
 
-    def _after_heads(self, number: int, layer: LinearLayer, now: Errors, noise: Errors) -> Errors:
+    def _after_heads(
+        self, number: int, layer: LinearLayer, now: Errors, noise: Errors, alike: Alike
+    ) -> Errors:
         made, slots, sizes = (
             Errors(dict(now.examples), dict(now.query)),
             self.exact[number],
@@ -368,6 +462,12 @@ class Propagation:
                 )
         for name in noise.query:
             made.add(name, noise.examples[name], noise.query[name])
+        for name, off in alike.examples.items():
+            made.add(name, off, arb(0))
+        for (at, into), off in alike.weighed.items():
+            query = layer.heads[at].query
+            made.add(into, off * sizes.spectral(slots, {query: arb(1)}),
+                     off * sizes.at_query(slots, query))  # fmt: skip
         return made
 
     def _after_mlp(self, layer: LinearLayer, now: Errors, noise: Errors) -> Errors:

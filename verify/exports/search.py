@@ -30,6 +30,9 @@ PAIRS = (1, 2, 3, 4)
 SPREADS = tuple(0.4 * 2 ** (-i / 2) for i in range(-2, 10))
 SINKS = (12.0, 13.5, 14.5, 15.0, 15.5, 17.0, 18.5, 20.0, 22.0, 25.0)
 UNITS = tuple(2**power for power in range(10, 21, 2))
+WORTH = (
+    0.8  # a pair more is two heads more for each linear one: for less of an error it is not made
+)
 FORMATS = (FLOAT32, BFLOAT16, FLOAT16)
 
 
@@ -101,8 +104,8 @@ def _softmax(weights: Weights) -> bool:
 
 
 def search(propagation: Bounded, form: Format = FLOAT32) -> Constants:
-    """The constants of the least certified error in this format: first the best order and spread,
-    then one constant after the other."""
+    """The constants of the least certified error in this format: first the order and spread, of
+    fewer pairs of heads where more are hardly better, then one constant after the other."""
     if isinstance(propagation, OneByOne):
         return sigmoids.search(propagation, form)
 
@@ -110,7 +113,9 @@ def search(propagation: Bounded, form: Format = FLOAT32) -> Constants:
         found = top(propagation.error(_constants(propagation, choice), form))
         return found if found == found else inf
 
-    best = _least(error, (Choice(p, s) for p in PAIRS for s in SPREADS[::2]))
+    of_pairs = [_least(error, (Choice(p, s) for s in SPREADS[::2])) for p in PAIRS]
+    least = min(map(error, of_pairs))
+    best = next(one for one in of_pairs if error(one) * WORTH <= least)
     best = _least(error, (replace(best, sink=sink) for sink in SINKS))
     near = (best.spread * 2 ** (i / 4) for i in range(-3, 4))
     best = _least(error, (replace(best, spread=spread) for spread in near))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from math import log2
 from typing import Any
@@ -19,9 +20,12 @@ from .. import spectrum
 from ..backward import Backward
 from ..formats import FUNCTION, Format
 from ..head_error import Reading, unseen
-from ..propagation import Asker, Errors, Held, Propagation, Setting, most, square
+from ..propagation import Alike, Asker, Errors, Held, Propagation, Readings, Setting, most, square
 from ..spectrum import LinearHead, LinearLayer, PromptBox
 from .turned import Turned, carried
+
+SLOPES = arb(63) / 50  # |g'(u)| + |g'(-u)| of GELU g, where g'(u) + g'(-u) = 1 and g' < 1.13
+CURVATURE = 2  # |g''(u)| + |g''(-u)| of it is less
 
 
 class TurnedPropagation(Propagation):
@@ -86,53 +90,56 @@ class TurnedPropagation(Propagation):
     # -- heads ------------------------------------------------------------------------------------
 
     def _of_heads(
-        self, number: int, layer: LinearLayer, now: Errors, setting: Setting, read: Reading,
+        self, number: int, layer: LinearLayer, now: Errors, setting: Setting, reads: Readings,
         held: Held,
-    ) -> tuple[Errors, Held]:  # fmt: skip
-        noise, made = super()._of_heads(number, layer, now, setting, read, held)
+    ) -> tuple[Errors, Alike, Held]:  # fmt: skip
+        noise, alike, made = super()._of_heads(number, layer, now, setting, reads, held)
         form, pairs, leak = setting.form, setting.constants.pairs, arb(0)
         places = 2 * pairs * sum(carried(head, self.entries).numbers for head in layer.heads)
         for head, scale in zip(layer.heads, setting.constants.scales[number], strict=True):
             asked, of = self._asked(number, head, held), carried(head, self.entries)
-            any_token, tau = self._askers(number, head, now, asked)[-1], ball(scale)
-            found = self._alone(number, head, now, setting, read, tau, places, any_token)
-            # sums over keys, then over the places of all heads
-            summed = form.gamma(self.box.n + places + 6) * found.apart
-            summed *= self._carried(number, head, now, read)
+            any_token, tau = self._askers(number, head, now, reads, asked)[-1], ball(scale)
+            summed = self.box.n + places
+            found = self._alone(number, head, now, setting, tau, summed, any_token)
+            rounded = of.rounded(self.box.n, places, form) * found.apart
+            rounded *= self._carried(number, head, now, reads.needed)
             hidden = unseen() * 2 * pairs / tau * most(held) * self.box.n
-            leak += arb(of.numbers).sqrt() * of.size * (summed + hidden)
+            leak += rounded + arb(of.numbers).sqrt() * of.size * hidden
             leak += setting.room.width * found.lost
         leak += self._added(setting, made, leak)
         self._leak(setting, leak, noise, made)
-        return noise, made
+        return noise, alike, made
 
     def _key(self, number: int, head: LinearHead, now: Errors) -> arb:
         return super()._key(number, head, now) + now.examples[head.key]
 
-    def _askers(self, number: int, head: LinearHead, now: Errors, held: arb) -> tuple[Asker, ...]:
+    def _askers(
+        self, number: int, head: LinearHead, now: Errors, reads: Readings, held: arb
+    ) -> tuple[Asker, ...]:
         """Keys are off as well."""
         off = abs(head.scale) * now.examples[head.key]
         return tuple(
             replace(one, score=one.score + off * one.query,
                     scores=one.scores + off * one.many * one.query)
-            for one in super()._askers(number, head, now, held)
+            for one in super()._askers(number, head, now, reads, held)
         )  # fmt: skip
 
     def _of_head(
         self, number: int, head: LinearHead, into: str, now: Errors, setting: Setting,
-        read: Reading, tau: arb, added: int, asker: Asker,
-    ) -> arb:  # fmt: skip
+        tau: arb, summed: int, asker: Asker,
+    ) -> tuple[arb, arb]:  # fmt: skip
         """Places of a head are read each with errors of their own, and each is read of all units.
 
         What rounding adds where heads are added up is a leak.
         """
-        pairs = super()._of_head(number, head, into, now, setting, read, tau, 0, asker)
-        apart = self._alone(number, head, now, setting, read, tau, 0, asker).apart
+        alike, rest = super()._of_head(number, head, into, now, setting, tau, 0, asker)
+        found = self._alone(number, head, now, setting, tau, 0, asker)
         of, slots, values = carried(head, self.entries), self.exact[number], head.values[into]
-        own = asker.many * of.size * apart * self.box.n * of.read_apart(read)
+        own = asker.many * of.size * found.apart * self.box.n * of.read_apart(asker.read)
         wrong = sum((abs(c) * now.examples[n] for n, c in values.items()), arb(0))
         moved = abs(head.scale) * now.examples[head.key] * asker.many * asker.query
-        return pairs + own + moved * (self.sizes.spectral(slots, values) + wrong)
+        rest += moved * (self.sizes.spectral(slots, values) + wrong)
+        return alike + own, rest + own * found.shaken
 
     def _carried(self, number: int, head: LinearHead, now: Errors, read: Reading) -> arb:
         """The norms of what is carried of each token, added up."""
@@ -148,30 +155,38 @@ class TurnedPropagation(Propagation):
     # -- MLPs -------------------------------------------------------------------------------------
 
     def _of_mlp(
-        self, number: int, layer: LinearLayer, now: Errors, setting: Setting, read: Reading,
+        self, number: int, layer: LinearLayer, now: Errors, setting: Setting, reads: Readings,
         held: Held,
     ) -> tuple[Errors, Held]:  # fmt: skip
-        """A hidden unit reads a sum of slots, and GELU's slope is below 3/2."""
-        noise, made = super()._of_mlp(number, layer, now, setting, read, held)
+        """A hidden unit reads a sum of slots, for itself; what is off in a norm, for it and for its
+        twin, is counted as of pairs."""
+        noise, made = super()._of_mlp(number, layer, now, setting, reads, held)
         if not layer.mlp:
             return noise, made
         form, sources = setting.form, {name for values in layer.mlp.values() for name in values}
         size = sum((abs(c) ** 2 for values in layer.mlp.values() for c in values.values()), arb(0))
-        size, units = size.sqrt(), arb(sum(self.entries[name] for name in sources))
-        whole = (1 + read.relative) * spectrum.largest(
-            [sum((one[name] ** 2 for name in sources), arb(0)).sqrt() for one in held]
+        size, units = size.sqrt(), sum(self.entries[name] for name in sources)
+        needed, every = (
+            (SLOPES + CURVATURE * read.own) * arb(units).sqrt() * read.own
+            + 2 * FUNCTION * form.unit * self._hidden(read, units, sources, held)
+            for read in (reads.needed, reads.every)
         )
-        apart = units.sqrt() * (read.own + read.absolute)
-        each = size * (3 * apart + 2 * FUNCTION * form.unit * whole)
         for into in layer.mlp:
-            noise.add(into, arb(self.box.n).sqrt() * each, each)
+            noise.add(into, arb(self.box.n).sqrt() * size * needed, size * needed)
             for one in made:
-                one[into] += each
-        leak = size * form.gamma(setting.room.hidden + 4) * units.sqrt() * (whole + 3 * apart)
+                one[into] += size * every
+        leak = form.gamma(setting.room.hidden + 4) * arb(units).sqrt()
+        leak *= size * (self._hidden(reads.every, units, sources, held) + every)
         leak += 8 * (1 + size) * setting.room.hidden * form.least
         leak += self._added(setting, made, leak)
         self._leak(setting, leak, noise, made)
         return noise, made
+
+    def _hidden(self, read: Reading, units: int, sources: Iterable[str], held: Held) -> arb:
+        """The norm of all that hidden units read of a token."""
+        squares = (sum((one[name] ** 2 for name in sources), arb(0)) for one in held)
+        whole = (1 + read.relative) * spectrum.largest([one.sqrt() for one in squares])
+        return whole + read.of(units)
 
 
 def scales(weights: Weights, box: PromptBox) -> tuple[tuple[str, int], ...]:

@@ -4,7 +4,8 @@ In exact arithmetic a turned stream holds what the pairs held. In floats two thi
 
 Reading. A number is w · x, with |w|² = 1/2 and |x|² = 2 |v|², v all that a token holds: so a sum of
 products, in any order, is off by roundings of |v| and no longer of the number alone. What a norm
-rounds is the same each time (`absolute`), what the sum rounds is not (`own`).
+rounds is the same each time (`absolute`; of several numbers together no more than that, as they
+are read at right angles), what the sum rounds is not (`own`).
 
 Leaks. What is rounded in a unit is no error of the slot that is written, but has a part in the
 direction of every slot, whose norms together are no more than the rounding's, over sqrt(2); and a
@@ -19,11 +20,14 @@ from dataclasses import dataclass, field
 
 from flint import arb
 
+from ..formats import Format
 from ..head_error import Reading
 from ..propagation import Setting
 from ..spectrum import LinearHead
 
-ELEMENTWISE = 10  # roundings of a number in a norm, as `Setting.read` counts them
+ELEMENTWISE = (
+    4  # roundings of a unit in a norm: less the mean, over the root, times gain, plus bias
+)
 
 
 @dataclass
@@ -48,17 +52,18 @@ class Turned(Setting):
         """What a number is off by that is read of all units.
 
         What is outside of all slots is part of the variance, and its mean is subtracted from it.
+        Roles are part of the variance too, and keep pairs of their own.
         """
         form, leaked = self.form, self.leaks.most
-        square = square + 2 * leaked**2
-        pair = super().read(square)
+        pair = super().read(square + 2 * leaked**2)
+        square = square - self.roles + 2 * leaked**2
         grown = 1 + pair.relative
         mean = pair.common + grown * leaked * (arb(2) / self.room.width).sqrt()
         norm = grown * square.sqrt() + mean * (arb(self.units) / 2).sqrt()
         absolute = pair.absolute * self.units + form.gamma(ELEMENTWISE) * norm
-        own = form.gamma(self.units + 2) * norm
+        own = form.gamma(self.units + 1) * norm  # weights are rounded, products, and sums
         constant = grown * (1 + mean / self.constants.unit) - 1
-        return Reading(pair.relative, absolute, mean, own, constant)
+        return Reading(pair.relative, absolute, mean, own, constant, whole=absolute)
 
     @property
     def sink(self) -> Reading:
@@ -76,6 +81,16 @@ class Carried:
     numbers: int
     signs: int
     size: arb
+
+    def rounded(self, keys: int, places: int, form: Format) -> arb:
+        """What a stream is off by in norm, per norm of what is carried, by products and sums.
+
+        Over keys each number by its own share, so that norms add up; over the places of all heads
+        each unit of the stream by the sizes of all numbers.
+        """
+        return self.size * (
+            form.gamma(keys + 1) + arb(self.numbers).sqrt() * form.gamma(places + 2)
+        )
 
     def read_apart(self, read: Reading) -> arb:
         """What the norm of all of it, of one token, is off by in each head."""

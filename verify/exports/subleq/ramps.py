@@ -77,12 +77,12 @@ class Ramps:
         if not right.all():
             raise NoCertificate(f"{slot}[{i}] is not what it should be")
         slopes = np.abs((on * weights) @ reads) @ [_up(each) for each in off]
-        spread = ball(slopes.max()) * (1 + arb(2) ** -30)
-        most = [ball(z) + e for z, e in zip(np.abs(units).max(axis=0), around, strict=True)]
+        # of each value that is tried: what is below 0 gives nothing, whatever it is rounded to
+        sizes_of, shares = np.abs(units) + [_up(e) for e in around], np.abs(weights)
         function = FUNCTION * self.form.unit + TAIL
-        lost = [e + function * z for e, z in zip(rounded, most, strict=True)]
-        added = self.form.gamma(len(hidden) + 4) * (3 + _weighted(weights, most))
-        return spread + _weighted(weights, lost) + added
+        lost = on @ (shares * [_up(e) for e in rounded]) + _up(function) * sizes_of @ shares
+        summed = _up(self.form.gamma(len(hidden) + 4)) * (3 + (on * sizes_of) @ shares + lost)
+        return ball((slopes + lost + summed).max()) * (1 + arb(2) ** -30)
 
     @property
     def writes(self) -> set[int]:
