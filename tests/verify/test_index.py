@@ -12,9 +12,11 @@ from typing import Any
 import browser as driver
 import pytest
 
-from verify import Claim, claim_texts, pool
+from verify import Claim, claim_texts, kept, pool
+from verify import page as explain
 from verify.claim import builtin
 from verify.command.cli import main
+from verify.inputs import browser
 from verify.page import pages
 from verify.page.report_page import counterexample_html, report_page
 from verify.page.site import folder as site
@@ -427,3 +429,15 @@ def test_with_scripts_off_all_rows_are_there_without_buttons_that_do_nothing(bro
     assert shown(browser) == IDS
     assert browser.js("document.querySelector('form.filters').offsetHeight") == 0
     assert browser.js("document.querySelectorAll('#statements button').length") == 0
+
+
+def test_processes_are_loaded_ahead_only_where_pages_are_to_be_made(tmp_path, monkeypatch) -> None:
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setenv("WITNESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(pool, "load_ahead", asked.append)
+    monkeypatch.setattr(explain, "write_all", lambda *given, **more: None)
+    assert main(("explain", "--all", "-o", str(tmp_path))) == 0
+    assert asked == [pool.LOADED_FOR_PAGES]
+    kept.Kept(browser.pages_folder().parent / "made").current.mkdir(parents=True)
+    assert main(("explain", "--all", "-o", str(tmp_path))) == 0
+    assert len(asked) == 1

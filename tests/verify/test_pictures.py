@@ -250,6 +250,20 @@ def test_other_dimensions_have_pictures_too(browser, folder, name, d) -> None:
     assert browser.errors == []
 
 
+@pytest.mark.parametrize("fragment", ["#layer=1", "?present#layer=1"])
+@pytest.mark.parametrize("name", ["logistic", "newton"])
+def test_on_a_phone_nothing_in_the_bar_is_cut_off(browser, folder, name, fragment) -> None:
+    open_page(browser, folder, name)
+    browser.size(390, 844)
+    try:
+        browser.open(folder / f"{name}.html", fragment)
+        cut = "(e) => e.scrollWidth > Math.ceil(e.getBoundingClientRect().width)"
+        bar = "[...document.querySelectorAll('.picture-bar > *')]"
+        assert browser.js(f"{bar}.length") == 5 and not browser.js(f"{bar}.some({cut})")
+    finally:
+        browser.size(1280, 720)
+
+
 @pytest.mark.parametrize("name", ["gradient_descent", "newton"])
 def test_what_runs_away_is_said_to_do_so(browser, folder, name) -> None:
     open_page(browser, folder, name)
