@@ -84,10 +84,12 @@ class CommonDenominator:
         return total([(1, 1, self), (1, 1, other)])
 
     def bits(self) -> int:
-        """Of the longest number, as far as a few numerators tell."""
-        size, numerators = self.ncols(), self.numerators
-        seen = (numerators[at // size, at % size] for at in _spread(self.nrows() * size))
-        return max((self.denominator.bit_length(), *(entry.bit_length() for entry in seen)))
+        """Of the longest number, as far as the first and the last numerator tell."""
+        rows, size = self.nrows(), self.ncols()
+        if not rows * size:
+            return 0
+        first, last = self.numerators[0, 0], self.numerators[rows - 1, size - 1]
+        return max(self.denominator.bit_length(), first.bit_length(), last.bit_length())
 
     def __mul__(self, other: CommonDenominator) -> CommonDenominator:
         """The matrix product. Raises ValueError where its numbers would be longer than LONGEST."""
