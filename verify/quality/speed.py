@@ -189,8 +189,8 @@ def speed(
 
 def small(rows: Rows, rounds: int, progress: Say, device: str = "cpu") -> None:
     """One small prompt, where nearly all is the call, without and with what tells whether rounding
-    has reached it (nothing is told where that warning is ignored); and one iteration more where a prediction's
-    bound first says that rounding may have reached it."""
+    has reached it (nothing is asked where that warning is ignored); and one iteration more, from
+    where on the cheap bound of a prediction no longer tells."""
     progress("speed: one small prompt")
 
     def candidates(sizes: Mapping[str, int], **given: Any) -> dict[str, Callable[[], Any]]:
