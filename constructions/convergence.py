@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -49,12 +49,18 @@ class Limit:
 
 def limit_of(region: str, parameters: Mapping[str, Any], s: Spectrum) -> Limit:
     """The limit that a region states, "alpha < 2/top**2", at a spectrum."""
+    parameter, formula, shown, from_below = _said(region)
+    return Limit(parameter, value_of(formula, parameters, s), shown, from_below)
+
+
+@lru_cache(maxsize=256)
+def _said(region: str) -> tuple[str, str, str, bool]:
+    """Of a region: the parameter, the formula as it is and as it is shown, from below or not."""
     from_below = ">=" in region
     parameter, _, formula = region.partition(">=" if from_below else "<")
     formula = formula.strip()
     shown = formula.replace("top", "|X^T X|").replace("**", "^").replace("*", " ")
-    shown = shown.replace("/", " / ")
-    return Limit(parameter.strip(), value_of(formula, parameters, s), shown, from_below)
+    return parameter.strip(), formula, shown.replace("/", " / "), from_below
 
 
 def value_of(
@@ -66,7 +72,7 @@ def value_of(
     """A formula in the spectrum and the parameters, in this kind of number; infinite where it
     divides by 0."""
     known = {k: v for k, v in parameters.items() if isinstance(v, (int, float, Fraction))}
-    known |= asdict(s)
+    known |= vars(s)
     numbers = {k: v if isinstance(v, int) else number(float(v)) for k, v in known.items()}
     try:
         return float(evaluate(_parsed(formula), numbers, PYTHON))
@@ -114,9 +120,28 @@ def warn_if_it_diverges(witness: Any, X: Any) -> None:
         squares = (prompts**2).sum((1, 2))
     if not len(prompts) or _outside(witness, float(squares.max()), n) is None:
         return
-    largest = float(library.linalg.norm(prompts, 2, (1, 2)).max())
-    if (said := _outside(witness, largest * largest, n)) is not None:
+    if (said := _outside(witness, _largest(library, prompts, squares), n)) is not None:
         warnings.warn(f"{witness.name}: {said}", DivergenceWarning, stacklevel=3)
+
+
+def _largest(library: Any, prompts: Any, squares: Any) -> float:
+    """The largest eigenvalue of all X^T X, of prompts (B, n, d) with these sums of squares.
+
+    It is at most |(X^T X)^4|^(1/4) in Frobenius' norm: a prompt where that is below what another
+    one has needs no eigenvalues.
+    """
+    n, d = prompts.shape[-2:]
+    turned = prompts.swapaxes(1, 2)
+    grams = turned @ prompts if d <= n else prompts @ turned
+    scaled = grams / (squares + (squares == 0))[:, None, None]  # whose powers do not overflow
+    scaled = scaled @ scaled
+    bounds = library.linalg.norm(scaled @ scaled, None, (1, 2)) ** 0.25 * squares
+    largest = 0.0
+    for bound, i in sorted(zip(bounds.tolist(), range(len(prompts))), reverse=True):
+        if bound * (1 + 1e-9) < largest:
+            break
+        largest = max(largest, float(library.linalg.eigvalsh(grams[i])[-1]))
+    return largest
 
 
 def _outside(witness: Any, top: float, n: int) -> str | None:

@@ -401,8 +401,15 @@ def lasso(X: Any, y: Any, queries: Any, steps: int, step_size: Any, penalty: Any
 
 
 def newton(X: Any, y: Any, queries: Any, iterations: int, alpha: Any) -> Any:
-    """x^T M_k X^T y, M_0 = alpha S, M_k = 2 M_{k-1} - M_{k-1} S M_{k-1}, S = X^T X."""
+    """x^T M_k X^T y, M_0 = alpha S, M_k = 2 M_{k-1} - M_{k-1} S M_{k-1}, S = X^T X.
+
+    M_k X^T = X^T P_k, where P_k is the same iteration for X X^T, which is smaller if n < d.
+    """
     X, y, queries, alpha = _together(X, y, queries, also=(alpha,))
+    n, d = X.shape
+    if n < d:
+        K = X @ X.T
+        return queries @ (X.T @ (newton_matrix(K, iterations, K * alpha) @ y))
     S = X.T @ X
     return queries @ (newton_matrix(S, iterations, S * alpha) @ (X.T @ y))
 

@@ -55,13 +55,13 @@ def reports(
 ) -> list[Report]:
     """The report of each, in order, with the evidence of Coq's kernel if the budget asks for it.
 
-    `done` is told the id of every claim that is finished.
+    `done` is told the id and the verdict of every claim that is finished.
     """
     found: dict[int, Report] = {}
     with closing(run(chosen, budget, workers, progress)) as outcomes:
         for where, made in outcomes:
             found[where] = made
-            done(made.claim.id)
+            done(f"{made.claim.id}: {made.verdict.name}")
     if budget.coq:
         progress("Coq's kernel")
         whole = [where for where, made in found.items() if not isinstance(made.verdict, Broken)]

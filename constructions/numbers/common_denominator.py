@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from math import log10
 from typing import Any
 
 from flint import fmpz, fmpz_mat
@@ -15,6 +16,7 @@ from flint.utils.flint_exceptions import DomainError
 
 ONE = fmpz(1)
 SAMPLES = 8  # entries whose gcd is likely to be that of all entries
+LONGEST = 2**18  # bits: fractions in Python, of which a gcd takes the square of them, still end
 WORTH = 8  # a common factor is divided out from 1/WORTH of the denominator's bits on
 
 
@@ -81,8 +83,17 @@ class CommonDenominator:
     def __add__(self, other: CommonDenominator) -> CommonDenominator:
         return total([(1, 1, self), (1, 1, other)])
 
+    def bits(self) -> int:
+        """Of the longest number, as far as the first and the last numerator tell."""
+        rows, size = self.nrows(), self.ncols()
+        if not rows * size:
+            return 0
+        first, last = self.numerators[0, 0], self.numerators[rows - 1, size - 1]
+        return max(self.denominator.bit_length(), first.bit_length(), last.bit_length())
+
     def __mul__(self, other: CommonDenominator) -> CommonDenominator:
-        """The matrix product."""
+        """The matrix product. Raises ValueError where its numbers would be longer than LONGEST."""
+        refuse_long(self, other)
         return reduced(self.numerators * other.numerators, self.denominator * other.denominator)
 
     def __eq__(self, other: object) -> bool:
@@ -90,6 +101,16 @@ class CommonDenominator:
         if not isinstance(other, CommonDenominator):
             return NotImplemented
         return self.numerators * other.denominator == other.numerators * self.denominator
+
+
+def refuse_long(*factors: CommonDenominator) -> None:
+    """Raises ValueError where a product of the factors' entries would be longer than LONGEST: in a
+    few layers more it would not end."""
+    if sum(factor.bits() for factor in factors) > LONGEST:
+        raise ValueError(
+            f"its fractions would grow beyond {int(LONGEST * log10(2)):,} digits, and longer with "
+            "every layer; fewer layers, or numbers ball (enclosed) or float64"
+        )
 
 
 def reduced(numerators: fmpz_mat, denominator: fmpz) -> CommonDenominator:
@@ -103,7 +124,7 @@ def reduced(numerators: fmpz_mat, denominator: fmpz) -> CommonDenominator:
         return CommonDenominator(numerators, denominator)
     size = numerators.ncols()
     count, common = numerators.nrows() * size, denominator
-    for at in range(count) if count <= SAMPLES else _spread(count):
+    for at in _spread(count):
         common = common.gcd(numerators[at // size, at % size])
         if WORTH * (common.bit_length() - 1) < bits:
             return CommonDenominator(numerators, denominator)
@@ -141,7 +162,9 @@ def common_multiple(numbers: Iterable[fmpz]) -> fmpz:
 
 
 def _spread(count: int) -> Iterable[int]:
-    """SAMPLES of `count` positions, the first and the last among them."""
+    """SAMPLES of `count` positions, the first and the last among them; all of fewer."""
+    if count <= SAMPLES:
+        return range(count)
     return (sample * (count - 1) // (SAMPLES - 1) for sample in range(SAMPLES))
 
 

@@ -26,6 +26,8 @@ DTYPES = {
     "float16": torch.float16,
 }
 HALF = (torch.bfloat16, torch.float16)
+# c old + s a b at once, by how many axes the arrays have
+FUSED: dict[int, Callable[..., torch.Tensor]] = {2: torch.addmm, 3: torch.baddbmm}
 ONE_PANEL = 128  # inner size up to which a matrix product adds to its target only once
 
 
@@ -140,12 +142,14 @@ class Floats(Numbers):
     def add_product(
         self, c: Exact, old: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: Exact
     ) -> torch.Tensor:
-        if self.dtype in HALF or not old.ndim == a.ndim == b.ndim == 3 or a.shape[-1] > ONE_PANEL:
+        fused = FUSED.get(old.ndim)
+        alike = old.ndim == a.ndim == b.ndim
+        if self.dtype in HALF or fused is None or not alike or a.shape[-1] > ONE_PANEL:
             return super().add_product(c, old, a, b, scale)
         beta, alpha = _factors(c, self.dtype), _factors(scale, self.dtype)
         if len(beta) + len(alpha) > 2:
             return super().add_product(c, old, a, b, scale)
-        return torch.baddbmm(old, a, b, beta=beta[0], alpha=alpha[0])
+        return fused(old, a, b, beta=beta[0], alpha=alpha[0])
 
     def contract(
         self,

@@ -12,7 +12,7 @@ from proofs.exact import Exact, is_symbolic
 from proofs.vocabulary import Entrywise
 
 from .base import Unsupported
-from .common_denominator import ONE, CommonDenominator, common_multiple, reduced, total
+from .common_denominator import ONE, CommonDenominator, common_multiple, reduced, refuse_long, total
 from .flint import FlintNumbers, to_fraction
 from .folded import Folded, flat
 
@@ -112,6 +112,10 @@ class Rational(FlintNumbers):
 
     def add_product(self, c: Exact, old: Any, a: Any, b: Any, scale: Exact) -> Any:
         return self.combine([(c, old), (scale, flat(a) * flat(b))])
+
+    def multiply(self, a: Any, b: Any) -> Any:
+        refuse_long(flat(a), flat(b))
+        return super().multiply(a, b)
 
     def row_sums(self, a: Any, extra: int) -> CommonDenominator:
         a = flat(a)

@@ -235,15 +235,17 @@ class Bounding(Numbers):
         return nonzero * (8 * self.least + self.several(c))
 
 
-def spectral(magnitude: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
-    """An upper bound on the spectral norm of each matrix (…, rows, columns), given its |entries|.
+def spectral(a: torch.Tensor) -> torch.Tensor:
+    """An upper bound on the spectral norm of each matrix (…, rows, columns).
 
     |A|^8 = |(A A^T)^4| <= |(A A^T)^4|_F, within the 16th root of the rank; of one large matrix by
     what is both cheaper and closer, `certified`.
     """
     if 1 in a.shape[-2:]:
-        return length(magnitude.flatten(-2))
-    top = magnitude.amax(dim=(-1, -2), keepdim=True).clamp_min(SUBNORMAL)
+        return length(a.flatten(-2))
+    # |a| itself would be another array as large
+    ends = a.amin(dim=(-1, -2), keepdim=True).abs(), a.amax(dim=(-1, -2), keepdim=True).abs()
+    top = torch.maximum(*ends).clamp_min(SUBNORMAL)
     # a large array is not copied where its squares are far from the limits of the floats
     inside = bool(((top > 2.0**-200) & (top < 2.0**200)).all())
     # a decomposition on a GPU may invert blocks, of which the theorem says nothing
@@ -270,10 +272,10 @@ def certified(a: torch.Tensor) -> float | None:
     Verification of positive definiteness, BIT 46, 2006).
     """
     if (off := asymmetry(a)) is not None:
-        largest = _largest_eigenvalue((a + a.mT) / 2, (1, -1))
+        largest = _largest_eigenvalue((a + a.mT).div_(2), (1, -1))
         return None if largest is None else (largest + off) * (1 + OWN)
     gram = a.mT @ a if a.shape[0] > a.shape[1] else a @ a.mT
-    square = _largest_eigenvalue((gram + gram.mT) / 2, (1,))
+    square = _largest_eigenvalue((gram + gram.mT).div_(2), (1,))
     if square is None:
         return None
     size = float(length(a.flatten()))

@@ -38,6 +38,7 @@ FEW, MANY = 2**20, 2**25
 ENTRIES, BITS = 2**20, (256, 1024)  # of arrays of balls, a few microseconds each
 HELD = 2**23  # numbers that a warning may hold, several times over, for a pass back
 DEAR = 2**32  # products of numbers that a prediction takes, beyond which norms alone bound it
+PASSES = 2**35  # products that a pass back for each prediction may take, some ten seconds
 IN_BALLS = 2**27  # products that balls may take, near half a minute
 CHEAP_BALLS = 50  # balls in the time of one step of a bound
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -277,18 +278,21 @@ def lost(witness: Weights, prompts: FloatPrompts, result: torch.Tensor) -> str |
         return f"a prediction overflowed in {prompts.system.name}; {_others(witness)} can hold it"
     predictions = result.double().expand(*prompts.batch, *result.shape[-2:]).flatten(-2)
     parts = taken(prompts)
-    still = unsettled(norm_bound(witness, prompts, parts), predictions, prompts)
+    bound = norm_bound(witness, prompts, parts)
+    still = unsettled(bound, predictions, prompts)
     if not bool(still.any()):
         return None
     # prompts in one row from here, and only those that are open
     still, predictions = still.reshape(-1), predictions.reshape(-1, predictions.shape[-1])
     count = len(still)  # said, as -1 is no number for arrays of no targets
     parts = [part.shaped(lambda array: array.reshape(count, *array.shape[-2:])) for part in parts]
+    bound = bound.reshape(predictions.shape)[still]
     predictions, parts = predictions[still], [part.shaped(itemgetter(still)) for part in parts]
-    bound = torch.full_like(predictions, math.inf)
     steps, entries = len(plan(witness, prompts.n, prompts.m).steps), _entries(witness, prompts)
-    if CHEAP_BALLS * steps < len(predictions) * entries <= HELD:  # else balls are faster
-        bound = quick_bound(witness, prompts, parts)[0]
+    passes = predictions.numel() * _products(witness, prompts)
+    # of fewer entries balls are faster
+    if CHEAP_BALLS * steps < len(predictions) * entries <= HELD and passes <= PASSES:
+        bound = torch.minimum(bound, quick_bound(witness, prompts, parts)[0])
     still = unsettled(bound, predictions, prompts)
     if bool(still.any()) and int(still.sum()) * entries <= ENTRIES:
         parts = [part.shaped(itemgetter(still)) for part in parts]

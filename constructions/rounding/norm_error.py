@@ -83,7 +83,7 @@ class NormError(Bounding):
         if 1 in a.value.shape[-2:] and a.value.ndim == len(self.batch) + 2:
             return self._size(a)
         if a.spectral is None:
-            norms = spectral(a.magnitude, a.value).unsqueeze(-1).flatten(len(self.batch))
+            norms = spectral(a.value).unsqueeze(-1).flatten(len(self.batch))
             norms = norms.amax(dim=-1)
             a.spectral = norms if self.batch else float(norms)
         return a.spectral
@@ -194,9 +194,9 @@ class NormError(Bounding):
         """|half I + s A|; None where A has more axes than a matrix."""
         if side.ndim != len(self.batch) + 2:
             return None
-        one = torch.eye(side.shape[-1], dtype=side.dtype, device=side.device)
-        turned = half * one + s * side
-        norm = spectral(turned.abs(), turned)
+        turned = s * side
+        turned.diagonal(dim1=-2, dim2=-1).add_(half)
+        norm = spectral(turned)
         return norm if self.batch else float(norm)
 
     def _turned_around(self, a: Bounded, b: Bounded) -> float | None:

@@ -133,7 +133,7 @@ class EntryError(Bounding):
         if a.spectral is None and a.transpose_of is not None:
             a.spectral = self._spectral(a.transpose_of)
         if a.spectral is None:
-            norms = spectral(a.magnitude, a.value.detach()).unsqueeze(-1)
+            norms = spectral(a.value.detach()).unsqueeze(-1)
             a.spectral = norms.flatten(len(self.batch)).amax(dim=-1)
         return a.spectral
 

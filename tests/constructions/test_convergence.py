@@ -9,9 +9,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import constructions
-from constructions import DivergenceWarning
+from constructions import DivergenceWarning, convergence
 
 TOP = 8  # the largest eigenvalue of X^T X
 X = np.array([[2.0, 2], [1, -1]])  # whose sum of squares, 10, says less
@@ -55,6 +57,22 @@ def test_the_worst_prompt_of_a_batch_counts_and_torch_is_asked_alike():
     for data in (np.stack([X / 2, X]), torch.from_numpy(np.stack([X / 2, X]))):
         assert len(said("hyperpower", 1.001, data=data)) == 1
         assert said("hyperpower", 1.001, data=data / 2) == []
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(1, 5), st.integers(1, 4), st.integers(1, 4), st.integers(0, 2**32 - 1),
+    st.lists(st.sampled_from([0, 1e-150, 0.5, 1, 3, 1e150]), min_size=5, max_size=5),
+)  # fmt: skip
+def test_the_largest_eigenvalue_of_a_batch_is_found_without_asking_for_all(B, n, d, seed, sizes):
+    prompts = (
+        np.random.default_rng(seed).normal(size=(B, n, d)) * np.array(sizes[:B])[:, None, None]
+    )
+    squares = (prompts**2).sum((1, 2))
+    largest = float(np.linalg.norm(prompts, 2, (1, 2)).max()) ** 2
+    for library, take in ((np, np.asarray), (torch, torch.as_tensor)):
+        found = convergence._largest(library, take(prompts), take(squares))
+        assert abs(found - largest) <= 1e-12 * largest
 
 
 def test_nothing_is_said_where_nothing_is_known():

@@ -227,7 +227,37 @@ def test_without_reduction_they_would_explode(monkeypatch):
     monkeypatch.setattr(
         common_denominator, "reduced", lambda numerators, by: CommonDenominator(numerators, by)
     )
-    assert largest(monkeypatch) > 10_000
+    with pytest.raises(ValueError, match="grow beyond 78,913 digits"):
+        largest(monkeypatch)
+
+
+def test_numbers_that_double_with_every_layer_are_refused_before_they_are_made(monkeypatch):
+    X, y, queries = np.array([[1, 2], [2, 1], [0, 1]]), np.array([1, 2, 3]), np.array([[1, 1]])
+
+    def predicted(iterations: int):
+        witness = constructions.build("newton", d=2, iterations=iterations, alpha=Fraction(1, 50))
+        return witness.predict(X, y, queries, numbers="rational")
+
+    (held,) = predicted(12)
+    assert held.denominator.bit_length() > 10_000
+    with pytest.raises(ValueError, match="longer with every layer"):
+        predicted(10_000)
+    monkeypatch.setattr(common_denominator, "LONGEST", 1_000)
+    with pytest.raises(ValueError, match="grow beyond 301 digits"):
+        predicted(12)
+
+
+@pytest.mark.parametrize("method", ["product", "multiply"])
+def test_a_product_of_numbers_is_refused_by_the_length_of_both(method, monkeypatch):
+    monkeypatch.setattr(common_denominator, "LONGEST", 100)
+    for over in (Fraction(2**49), Fraction(1, 2**49)):
+        a = RATIONAL.take_up(1, 1, [over])
+        arguments = (a, a, 1) if method == "product" else (a, a)
+        assert RATIONAL.given(getattr(RATIONAL, method)(*arguments)) == [over * over]
+        longer = RATIONAL.take_up(1, 1, [over * over])
+        arguments = (a, longer, 1) if method == "product" else (a, longer)
+        with pytest.raises(ValueError, match="grow beyond 30 digits"):
+            getattr(RATIONAL, method)(*arguments)
 
 
 # -- a scale or a reduction that is wrong is seen by the tests above --

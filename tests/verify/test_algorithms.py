@@ -84,6 +84,17 @@ def test_one_pass_sgd_over_one_example_is_a_gradient_step(data):
     assert list(once) == list(algorithms.gradient_descent(X[:1], y[:1], queries, 1, eta, lam))
 
 
+@pytest.mark.parametrize(("n", "d"), [(2, 4), (3, 3), (4, 2)])
+def test_newton_on_few_examples_is_newton_on_many(n, d):
+    rng = np.random.default_rng(0)
+    X, y, queries = fractions(*(rng.integers(-4, 5, s) for s in ((n, d), n, (2, d))))
+    M = (S := X.T @ X) * Fraction(1, 50)
+    for _ in range(3):
+        M = 2 * M - M @ S @ M
+    made = algorithms.newton(X, y, queries, 3, Fraction(1, 50))
+    assert list(made) == list(queries @ M @ X.T @ y)
+
+
 def test_hyperpower_cubes_the_residual():
     X, y, queries = fractions(np.array([[1, 2], [0, 1]]), np.array([1, -1]), np.array([[1, 0]]))
     one = algorithms.hyperpower(X, y, queries, 1, Fraction(1, 9))

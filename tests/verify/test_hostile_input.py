@@ -229,6 +229,17 @@ def test_any_command_line_ends_with_0_1_or_2_and_says_why_in_one_line(capsys, wo
         assert len(lines) == 1 and lines[0].startswith("witness: "), (words, err)
 
 
+def test_fractions_that_double_with_every_layer_are_refused_in_one_line(capsys, tmp_path):
+    (tmp_path / "t.csv").write_text("a,b,y\n1,2,3\n2,1,3\n0,1,1\n4,5,9\n1,7,8\n")
+    told = ["newton", "--set", "iterations=300", "--numbers", "rational"]
+    table = ["--data", str(tmp_path / "t.csv"), "--target", "y"]
+    for words in (["trace", *told, "--set", "d=2"], ["run", *told, *table]):
+        assert cli.main(words) == 2
+        out, err = capsys.readouterr()
+        assert out == "" and err.startswith("witness: newton: its fractions would grow beyond")
+        assert err.count("\n") == 1
+
+
 def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT)}
 

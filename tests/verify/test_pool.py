@@ -203,6 +203,20 @@ def test_what_cannot_be_shown_of_the_progress_breaks_nothing(monkeypatch: Any) -
     assert not isinstance(made.verdict, Broken)
 
 
+def test_the_first_line_of_a_pipe_comes_at_once_and_has_a_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from verify.inputs import progress
+
+    monkeypatch.setattr(progress, "DELAY", -1.0)
+    monkeypatch.setattr(progress, "PAUSE", float("inf"))
+    with progress.Progress("claims", 2) as shown:
+        two = choose(["akyurek2022.lemma1"], "printed")[:2]
+        first, _ = pool.reports(two, Budget(quick=True), 1, done=shown.done)
+    said = f"1 of 2 claims  {first.claim.id}: {first.verdict.name}"
+    assert capsys.readouterr().err.splitlines() == [said]  # the next one only after a pause
+
+
 def test_a_counterexample_of_any_types_can_travel_and_be_written() -> None:
     strange = {"X": (Fraction(1, 2), object()), 3: {"f": lambda: None}}
     check = CheckResult(False, 1, counterexample=strange, first_difference={"is": {1, 2}})

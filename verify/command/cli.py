@@ -62,6 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if "hypothesis" not in sys.modules:  # what it keeps would lie in the working directory
         os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(caches() / "hypothesis"))
+    # numpy's threads wait for each other by turning round: where another process has their core,
+    # a decomposition of 400 columns takes a second instead of a hundredth
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with in_letters(), warnings.catch_warnings():
         warnings.showwarning = _warn
         return _status(given)

@@ -1,4 +1,5 @@
-"""Progress on standard error, for what takes longer than two seconds."""
+"""Progress on standard error, for what takes longer than two seconds: from then on a bar on a
+terminal, elsewhere a line at once and then one now and then."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ class Progress:
 
     def __init__(self, unit: str, total: int | None = None) -> None:
         self.unit, self.total, self.count = unit, total, 0
-        self.start = self.last = time.monotonic()
+        self.start, self.last = time.monotonic(), -PAUSE  # of the last line: none yet
         self.bar: Any = None
         self.task: Any = None
 

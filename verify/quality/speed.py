@@ -34,6 +34,8 @@ GOALS: dict[str, tuple[str, float]] = {
     "newton / bare algorithm": ("<=", 3.0),
     "dense weights / newton": (">=", 15.0),
     "newton, share of the matrix-product rate": (">=", 0.5),
+    "one small prompt / bare algorithm": ("<=", 2.0),
+    "27 iterations / 26": ("<=", 1.2),
     "gradient_descent / bare algorithm": ("<=", 3.0),
     "sherman_morrison / bare algorithm": ("<=", 5.0),
     "peak memory / tokens": ("<=", 4.0),
@@ -90,6 +92,7 @@ def run(quick: bool = False, progress: Say = nothing, device: str = "cpu") -> di
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", constructions.PrecisionWarning)
         times = speed(sizes, rows, 3 if quick else 15, progress, device)
+        small(rows, 3 if quick else 15, progress, device)
         memory(sizes, rows, progress, device)
         exact(quick, rows, progress)
         model(quick, rows, progress)
@@ -182,6 +185,43 @@ def speed(
                 f"{alone:.2f} by themselves",
             )  # fmt: skip
     return made
+
+
+def small(rows: Rows, rounds: int, progress: Say, device: str = "cpu") -> None:
+    """One small prompt, where nearly all is the call, without and with what tells whether rounding
+    has reached it (nothing is asked where that warning is ignored); and one iteration more, from
+    where on the cheap bound of a prediction no longer tells."""
+    progress("speed: one small prompt")
+
+    def candidates(sizes: Mapping[str, int], **given: Any) -> dict[str, Callable[[], Any]]:
+        X, y, queries = (part[0] for part in costs.prompt(1, sizes["d"], sizes["n"], device=device))
+        witness = constructions.build("newton", d=sizes["d"], **given)
+        runs: dict[str, Callable[[], Any]] = {
+            "witness": partial(witness.predict, X, y, queries),
+            "bare": partial(baselines.newton, X, y, queries, **given),
+        }
+        if device == "cuda":
+            return {which: partial(_ended, run) for which, run in runs.items()}
+        return runs
+
+    times = interleaved(candidates({"d": 8, "n": 40}, iterations=8, alpha=0.25), rounds)
+    row(
+        rows, "newton, one small prompt / bare algorithm", times["witness"] / times["bare"],
+        f"d = 8, n = 40, k = 8: {times['witness'] * 1e6:.0f} us",
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        times = interleaved(candidates({"d": 8, "n": 40}, iterations=8, alpha=0.25), rounds)
+    row(
+        rows, "newton, one small prompt and its rounding bound / bare algorithm",
+        times["witness"] / times["bare"], f"{times['witness'] * 1e6:.0f} us",
+    )  # fmt: skip
+    steps = {
+        str(k): candidates({"d": 64, "n": 128}, iterations=k, alpha=1e-6)["witness"]
+        for k in (26, 27)
+    }
+    times = interleaved(steps, rounds)
+    row(rows, "newton, 27 iterations / 26", times["27"] / times["26"], "d = 64, n = 128")
 
 
 def _ended(run: Callable[[], Any]) -> None:

@@ -21,7 +21,7 @@ from ..inputs.tables import PLAIN, Text, chosen, header_of, listed, read_table, 
 from ..page.address import is_address, state_of
 from ..report.tables import plural
 from ..strategies import Case
-from .scaling import Scaling
+from .scaling import Scaling, standardising
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,11 @@ class Problem:
     def condition(self) -> float:
         """The condition number of what is read: the largest singular value over the least."""
         return float(self.singular[0] / self.singular[-1]) if len(self.singular) else 1.0
+
+    @cached_property
+    def standardised(self) -> Problem:
+        """The same, every column on one scale."""
+        return self.scaled(standardising(np.asarray(self.X, dtype=float), self.intercept))
 
     @property
     def pairs(self) -> int:

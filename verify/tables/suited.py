@@ -27,7 +27,7 @@ from ..inputs.region import (
 )
 from .limits import kernel_matrices, strength
 from .problem import Problem
-from .scaling import ILL, Scaling, into, standardising
+from .scaling import ILL, Scaling, into
 
 # limits that are functions of w^T x, of which there are many where columns depend on each other
 OF_WEIGHTS = ("least_squares", "ridge", "preconditioned", "lasso", "logistic")
@@ -100,7 +100,7 @@ def scaled(subject: Subject, problem: Problem, wanted: bool | None) -> Problem:
         return problem.scaled(scaling).told(said)
     if wanted is False or (wanted is None and not iterates(subject)):
         return problem
-    then = problem.scaled(_standardising(problem))
+    then = problem.standardised
     before, after = problem.condition, then.condition
     if wanted is None and not (before > ILL and after < before / 2):
         return problem
@@ -110,10 +110,6 @@ def scaled(subject: Subject, problem: Problem, wanted: bool | None) -> Problem:
         f"scaled     {chosen}the embedding reads every column {what}; condition number "
         f"{before:.2g}, then {after:.2g}" + ("" if wanted else " (--no-standardise: as it is)"),
     )
-
-
-def _standardising(problem: Problem) -> Scaling:
-    return standardising(np.asarray(problem.X, dtype=float), problem.intercept)
 
 
 def needs(subject: Subject, parameters: Mapping[str, Any], problem: Problem) -> str:
@@ -128,7 +124,7 @@ def needs(subject: Subject, parameters: Mapping[str, Any], problem: Problem) -> 
         left = what_is_left(subject.name, parameters, s, key, count)
         said += f"; {key} = {count} {left}" if left.startswith("leaves") else f"; {left}"
     if problem.scaling is None and made.inputs is None:
-        after = problem.scaled(_standardising(problem)).condition
+        after = problem.standardised.condition
         if after < (before := problem.condition) / 2:
             said += f"; --standardise brings the condition number {before:.2g} to {after:.2g}"
     return said
