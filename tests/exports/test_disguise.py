@@ -173,6 +173,20 @@ def test_no_unit_holds_a_number_of_a_vector_slot_and_hardly_more(seed):
         assert (beside >= MIXED * np.linalg.norm(held, axis=0) * (1 - 1e-9)).all()
 
 
+def test_of_so_many_units_that_some_all_but_hold_a_number_as_much_is_mixed_as_can_be_drawn():
+    """With 24 heads for a linear one, in 70 units and more none of 10^5 draws has no such unit."""
+    witness = constructions.build("newton", d=2, iterations=1, alpha=Fraction(1, 400))
+    turned = TurnedPropagation(witness, PromptBox(2, 4), Disguise(1))
+    made = turned.checkpoint(turned.constants(12, 0.1, 15.0, 2**14))
+    least = 1.0
+    for name in ("x", "t"):
+        held = made.directions[witness.layout.rows(name)]
+        held = abs(held[:, held.any(axis=0)])
+        assert held.shape[1] > 70
+        least = min(least, float((held.min(axis=0) / np.linalg.norm(held, axis=0)).min()))
+    assert MIXED / 2**4 < least < MIXED
+
+
 def test_a_stream_has_as_few_units_as_directions_roles_and_heads_need(both):
     witness, _, (turned, constants) = both
     made = turned.checkpoint(constants)
