@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import warnings
@@ -466,6 +467,19 @@ def test_gelu_is_as_steep_as_is_said():
     assert float((slope.abs() + slope.flip(0).abs()).max()) + 2 * step < float(SLOPES)
     assert float(abs(slope.diff()).max()) / step < CURVATURE / 2
     assert float(abs(slope + slope.flip(0) - 1).max()) < 1e-12
+
+
+@pytest.mark.parametrize("form", [REALS, FLOAT32], ids=lambda form: form.name)
+def test_scores_beyond_all_bounds_have_no_bound(form):
+    """Heads, and later layers that read what they leave, then hold infinity, off by infinity."""
+    witness = constructions.build(
+        "gradient_descent", d=2, steps=3, step_size=Fraction(3), ridge=Fraction(1, 2)
+    )
+    box = PromptBox(2, 5, Fraction(2), Fraction(1), Fraction(2))
+    for bound in (bounded(witness, box, Disguise(1)), bounded(witness, box)):
+        for pairs, spread in itertools.product((2, 4), (1.5, 3.0, 5.0)):
+            found = bound.error(bound.constants(pairs, spread, 12.0, 2**10), form)
+            assert not found.is_nan() and not found < 10
 
 
 def test_what_leaks_is_in_a_reading_that_follows():
