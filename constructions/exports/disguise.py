@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import count
 from math import fsum, sqrt
 from typing import Any
 
@@ -40,7 +41,8 @@ from .copies import Copies, copies
 from .gpt2 import Checkpoint, Constants, NoExport, Room, checkpoint, config_of, needs, norm_of
 
 ALONE = 2.0**-30  # of a row of norm 1, what is left of it is beyond all rounding
-MIXED = 1 / 16  # the least share that a unit holds of a vector slot beside any one number of it
+MIXED = 1 / 16  # the least share that a unit holds of a vector slot beside any one number of it,
+DRAWS = 256  # or half of that where so many draws had no such units, and so on
 
 
 def sees_zeros(weights: Weights) -> bool:
@@ -183,12 +185,13 @@ def _apart(row: np.ndarray, basis: Sequence[np.ndarray]) -> np.ndarray | None:
     return row / left if left > ALONE else None
 
 
-def _mixes(turned: np.ndarray, weights: Weights) -> bool:
-    """Whether no unit, of turned (units, D), holds one number of a vector slot and hardly more."""
+def _mixes(turned: np.ndarray, weights: Weights, least: float) -> bool:
+    """Whether each unit, of turned (units, D), holds beside any one number of a vector slot that
+    share of it at least."""
     for slot in weights.layout.slots:
         squares = turned[weights.layout.rows(slot.name)] ** 2
         most, total = squares.max(axis=0), squares.sum(axis=0)
-        if slot.size > 1 and (total - most < MIXED**2 * total).any():
+        if slot.size > 1 and (total - most < least**2 * total).any():
             return False
     return True
 
@@ -204,11 +207,18 @@ class _Turn:
         for pair, (plus, minus) in enumerate(at[: 2 * alone].reshape(alone, 2), start=room.units):
             self.pairs[plus, pair], self.pairs[minus, pair] = 1, -1
         mixed = at[2 * alone :]
-        while not _mixes(
-            turned := self.drawn.isometry(room.units, len(mixed), balanced=True), weights
-        ):
-            pass  # some unit would all but be a number of a slot
-        self.pairs[mixed, : room.units] = sqrt(2) * turned.T
+        self.pairs[mixed, : room.units] = sqrt(2) * self._mixed(len(mixed)).T
+
+    def _mixed(self, many: int) -> np.ndarray:
+        """(units, many): orthonormal rows, drawn again where a unit all but is a number of a slot.
+
+        Of many units some nearly always are, so less and less is asked.
+        """
+        for least in (MIXED / 2 ** (draw // DRAWS) for draw in count()):
+            turned = self.drawn.isometry(self.room.units, many, balanced=True)
+            if _mixes(turned, self.weights, least):
+                break
+        return turned
 
     def checkpoint(self, made: Checkpoint, kind: type[np.floating[Any]]) -> Checkpoint:
         room, tensors = self.room, dict(made.tensors) | dict(self._alike())

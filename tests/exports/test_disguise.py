@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import warnings
@@ -171,6 +172,20 @@ def test_no_unit_holds_a_number_of_a_vector_slot_and_hardly_more(seed):
         held = abs(held[:, held.any(axis=0)])
         beside = np.sqrt((held**2).sum(axis=0) - held.max(axis=0) ** 2)
         assert (beside >= MIXED * np.linalg.norm(held, axis=0) * (1 - 1e-9)).all()
+
+
+def test_of_so_many_units_that_some_all_but_hold_a_number_as_much_is_mixed_as_can_be_drawn():
+    """With 24 heads for a linear one, in 70 units and more none of 10^5 draws has no such unit."""
+    witness = constructions.build("newton", d=2, iterations=1, alpha=Fraction(1, 400))
+    turned = TurnedPropagation(witness, PromptBox(2, 4), Disguise(1))
+    made = turned.checkpoint(turned.constants(12, 0.1, 15.0, 2**14))
+    least = 1.0
+    for name in ("x", "t"):
+        held = made.directions[witness.layout.rows(name)]
+        held = abs(held[:, held.any(axis=0)])
+        assert held.shape[1] > 70
+        least = min(least, float((held.min(axis=0) / np.linalg.norm(held, axis=0)).min()))
+    assert MIXED / 2**4 < least < MIXED
 
 
 def test_a_stream_has_as_few_units_as_directions_roles_and_heads_need(both):
@@ -452,6 +467,19 @@ def test_gelu_is_as_steep_as_is_said():
     assert float((slope.abs() + slope.flip(0).abs()).max()) + 2 * step < float(SLOPES)
     assert float(abs(slope.diff()).max()) / step < CURVATURE / 2
     assert float(abs(slope + slope.flip(0) - 1).max()) < 1e-12
+
+
+@pytest.mark.parametrize("form", [REALS, FLOAT32], ids=lambda form: form.name)
+def test_scores_beyond_all_bounds_have_no_bound(form):
+    """Heads, and later layers that read what they leave, then hold infinity, off by infinity."""
+    witness = constructions.build(
+        "gradient_descent", d=2, steps=3, step_size=Fraction(3), ridge=Fraction(1, 2)
+    )
+    box = PromptBox(2, 5, Fraction(2), Fraction(1), Fraction(2))
+    for bound in (bounded(witness, box, Disguise(1)), bounded(witness, box)):
+        for pairs, spread in itertools.product((2, 4), (1.5, 3.0, 5.0)):
+            found = bound.error(bound.constants(pairs, spread, 12.0, 2**10), form)
+            assert not found.is_nan() and not found < 10
 
 
 def test_what_leaks_is_in_a_reading_that_follows():

@@ -211,10 +211,14 @@ class Propagation:
             keys = held[self.order.reads[number]]
             reads = self._readings(number, layer, setting, held, keys)
             noise, alike, held = self._of_heads(number, layer, now, setting, reads, held)
+            if not known(held):
+                return INFINITE
             now = self._after_heads(number, layer, now, noise, alike)
             self._rounded(noise, now, self.between[number], setting.form)
             reads = self._readings(number, layer, setting, held)
             later, held = self._of_mlp(number, layer, now, setting, reads, held)
+            if not known(held):
+                return INFINITE
             now = self._after_mlp(layer, now, later)
             self._rounded(later, now, self.exact[number + 1], setting.form)
             held = self._known(number + 1, now, held)
@@ -490,6 +494,12 @@ class Propagation:
 
 def most(held: Held) -> arb:
     return spectrum.largest([size for one in held for size in one.values()])
+
+
+def known(held: Held) -> bool:
+    """Whether there is a bound; without one nothing is squared: FLINT ends Python at infinities
+    that are off by infinity."""
+    return bool(most(held).is_finite())
 
 
 def square(held: Held) -> arb:

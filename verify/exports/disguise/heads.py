@@ -20,7 +20,18 @@ from .. import spectrum
 from ..backward import Backward
 from ..formats import FUNCTION, Format
 from ..head_error import Reading, unseen
-from ..propagation import Alike, Asker, Errors, Held, Propagation, Readings, Setting, most, square
+from ..propagation import (
+    Alike,
+    Asker,
+    Errors,
+    Held,
+    Propagation,
+    Readings,
+    Setting,
+    known,
+    most,
+    square,
+)
 from ..spectrum import LinearHead, LinearLayer, PromptBox
 from .turned import Turned, carried
 
@@ -94,6 +105,8 @@ class TurnedPropagation(Propagation):
         held: Held,
     ) -> tuple[Errors, Alike, Held]:  # fmt: skip
         noise, alike, made = super()._of_heads(number, layer, now, setting, reads, held)
+        if not known(made):
+            return noise, alike, made
         form, pairs, leak = setting.form, setting.constants.pairs, arb(0)
         places = 2 * pairs * sum(carried(head, self.entries).numbers for head in layer.heads)
         for head, scale in zip(layer.heads, setting.constants.scales[number], strict=True):
@@ -161,7 +174,7 @@ class TurnedPropagation(Propagation):
         """A hidden unit reads a sum of slots, for itself; what is off in a norm, for it and for its
         twin, is counted as of pairs."""
         noise, made = super()._of_mlp(number, layer, now, setting, reads, held)
-        if not layer.mlp:
+        if not layer.mlp or not known(made):
             return noise, made
         form, sources = setting.form, {name for values in layer.mlp.values() for name in values}
         size = sum((abs(c) ** 2 for values in layer.mlp.values() for c in values.values()), arb(0))
