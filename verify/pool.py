@@ -119,12 +119,16 @@ def each(
         pre_dispatch=ahead,
     )
     with _quiet_when_cut_short():
-        with _workers_ignore_ctrl_c(), _forked_where_all_is_loaded():
-            results = parallel(delayed(_call)(function, call) for call in calls)
+        # what they are forks of does not hear it either
+        heard = _ctrl_c_afterwards() if _loading else _workers_ignore_ctrl_c()
+        results: Any = None
         try:
+            with heard, _forked_where_all_is_loaded():
+                results = parallel(delayed(_call)(function, call) for call in calls)
             yield from results
         finally:
-            results.close()
+            if results is not None:
+                results.close()
 
 
 def _begin(parent: int) -> None:
@@ -274,7 +278,7 @@ _loading = False  # whether there is a process to fork workers from
 
 
 def _until_loaded() -> None:
-    """Waits for that process: Ctrl-C ends it here, and is not heard while workers are started."""
+    """Waits for that process: Ctrl-C ends it here."""
     from multiprocessing import get_context
 
     first = get_context("forkserver").Process(target=int, daemon=True)
@@ -324,6 +328,23 @@ def _workers_ignore_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _ctrl_c_afterwards() -> Iterator[None]:
+    """Ctrl-C that comes meanwhile is heard at the end: what is started is started whole, and on a
+    busy machine that may take seconds, in which somebody presses it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager

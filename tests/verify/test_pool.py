@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import json
+import signal
+import subprocess
 import sys
 import threading
 from dataclasses import replace
@@ -245,6 +247,46 @@ def test_an_exception_raised_from_a_users_own_is_found_at_the_users_line(file: A
             where_raised.place(claim.checks, path, error)
             == f"claims.py, line {line('    return 1 / 0')}"
         )
+
+
+def test_ctrl_c_while_workers_start_is_heard_once_they_have(monkeypatch: Any) -> None:
+    """It is pressed, the rest of the start still happens, and what was started ends."""
+    seen: list[Any] = []
+
+    class Results:
+        def close(self) -> None:
+            seen.append("closed")
+
+    def all_at_once(calls: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        seen.append(len(list(calls)))
+        return Results()
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(pool, "_loading", True)
+    monkeypatch.setattr(pool, "_until_loaded", lambda: None)
+    monkeypatch.setattr("joblib.Parallel", lambda **_: all_at_once)
+    with pytest.raises(KeyboardInterrupt):
+        list(pool.each(len, [("a",), ("b",)], 2))
+    assert seen == [2, "closed"] and signal.getsignal(signal.SIGINT) is before
+
+
+LOADED_AHEAD = """
+import signal
+from verify import pool
+
+if {ahead}:
+    pool.load_ahead(["verify.pool"])
+print(*set(pool.each(signal.getsignal, [(signal.SIGINT,)] * 4, 2)))
+"""
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_workers_do_not_hear_ctrl_c(ahead: bool) -> None:
+    """Which a terminal sends to them too."""
+    code = LOADED_AHEAD.format(ahead=ahead)
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert made.stdout == f"{signal.SIG_IGN}\n"
 
 
 # -- threads ----------------------------------------------------------------------------------
