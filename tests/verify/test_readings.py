@@ -146,7 +146,9 @@ def test_the_steps_of_a_profile_are_the_references(d: int, n: int, steps: int, s
         (want,) = algorithms.newton(case.X, case.y, case.queries, steps, alpha)
         assert (query * by_newton)[0, 0].overlaps(want)
         (fraction,) = algorithms.gradient_descent(case.X, case.y, case.queries, steps, CENTH / 2)
-        assert (query * by_descent)[0, 0].contains(profile.ball(fraction))
+        described = (query * by_descent)[0, 0]
+    with precision(4 * profile.BITS):  # a ball that is smaller than what the other's may leave out
+        assert described.contains(profile.ball(fraction))
 
 
 @settings(max_examples=8)
