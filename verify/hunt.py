@@ -23,8 +23,8 @@ def hunt(
     Any other exception is passed on. Only cases of the `domain` are tried, in the search and when
     the case that was found is made smaller. A tuple of strategies is hunted through in its order,
     at most half the cases in each but the last (or 20, which small sizes need): with small sizes
-    first, what is found is of the smallest size. Without a domain what fails is hunted for again
-    among the smaller cases that the strategy draws.
+    first, what is found is of the smallest size. What fails is hunted for again among the smaller
+    cases that the strategy draws.
     """
     if isinstance(strategy, tuple):
         fewer = replace(budget, cases=min(budget.cases, max(20, budget.cases // 2)))
@@ -64,11 +64,9 @@ def hunt(
             searched()
     except Differs:
         assert smallest is not None
-        failure = minimise(*smallest, test, domain)
+        case, failure = minimise(*smallest, test, domain)
         failure.found = failure.found.named(cases=cases)
-        if domain is None:
-            failure = _among_smaller(smallest[0], failure, strategy, test, budget)
-        raise failure from None
+        raise _among_smaller(case, failure, strategy, test, budget, domain) from None
     return cases
 
 
@@ -77,8 +75,9 @@ DRAWN_TO_BE_SMALLER = 300  # one in thirty is the smallest
 
 
 def _among_smaller(
-    case: Any, failure: Differs, strategy: Any, test: Callable[[Any], None], budget: Budget
-) -> Differs:
+    case: Any, failure: Differs, strategy: Any, test: Callable[[Any], None], budget: Budget,
+    domain: Domain | None,
+) -> Differs:  # fmt: skip
     """The failure of a smaller case that the strategy draws; the one that is known if none is.
 
     Hypothesis shrinks entries well, but not the sizes on which their number depends.
@@ -92,7 +91,7 @@ def _among_smaller(
 
     others = Budget(seed=budget.seed + 1, cases=DRAWN_TO_BE_SMALLER)
     try:
-        hunt(strategy, only_smaller, others)
+        hunt(strategy, only_smaller, others, domain)
     except Differs as smaller:
         smaller.found = smaller.found.named(cases=failure.found.cases + smaller.found.cases)
         return smaller
@@ -151,8 +150,8 @@ def hunt_each(
 
 def minimise(
     case: Any, failure: Differs, test: Callable[[Any], None], domain: Domain | None
-) -> Differs:
-    """The failure of a case of the domain from which nothing more can be taken away.
+) -> tuple[Any, Differs]:
+    """A case of the domain from which nothing more can be taken away, and its failure.
 
     Whether a strategy draws a case cannot be asked, so that without a domain it stays as it is.
     """
@@ -169,4 +168,4 @@ def minimise(
                 break
             except Exception:  # the builder or the algorithm refuses it: no case of this claim
                 continue
-    return failure
+    return case, failure
