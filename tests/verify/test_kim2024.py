@@ -46,7 +46,7 @@ def test_another_layer_is_not_the_plug_in(wrong):
 
 def test_the_population_is_not_the_prompt_and_the_smallest_prompt_says_so():
     found = verdict("kim2024.head.population")
-    assert found.name == "refuted" and found.counterexample["parameters"]["covariance"] == [["1"]]
+    assert found.name == "refuted" and len(found.counterexample["X"]) == 1
     assert verdict("kim2024.head.population", "repaired").name == "holds"
 
     def twice(d: int, covariance: Any) -> Any:
