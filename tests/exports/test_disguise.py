@@ -41,7 +41,7 @@ from verify.exports.formats import FLOAT32, REALS
 from verify.exports.forward import forward
 from verify.exports.head_error import Asked, Reading, errors, unlike
 from verify.exports.prompts import drawn
-from verify.exports.propagation import Errors, Propagation, Readings
+from verify.exports.propagation import Errors, Readings
 from verify.exports.running import Exported, assembled
 from verify.exports.search import bounded, certificate, disguise_of, search
 from verify.exports.spectrum import PromptBox
@@ -55,6 +55,8 @@ WITNESSES = {
     "momentum": {"steps": 2, "step_size": Fraction(1, 40), "momentum": Fraction(1, 3)},
     "kernel_regression": {"steps": 2, "step_size": Fraction(1, 8), "kernel": "exponential"},
 }
+LINEAR = [name for name in WITNESSES if name != "kernel_regression"]
+THREE_COPIES = ["newton", "gradient_descent"]  # and in more than one of them heads are right
 EXPORTS = {
     "newton": ("--set", "d=2,iterations=2", "--n", "5"),
     "kernel_regression": ("--set", "kernel=exponential,steps=2,step_size=1/8,d=2"),
@@ -289,11 +291,10 @@ def test_slots_of_which_one_number_is_made_keep_one_scale():
     assert disguise_of(built("gradient_descent"), BOX, 1).scales == ()
 
 
+@pytest.mark.parametrize("both", LINEAR, indirect=True)
 def test_inputs_are_off_after_every_block_by_no_more_than_has_leaked(both, monkeypatch):
     """Of all copies, whatever else their tokens hold."""
     witness, _, (turned, constants) = both
-    if not isinstance(turned, TurnedPropagation):
-        pytest.skip("softmax heads have bounds entry by entry")
     leaked: list[float] = []
     leak = TurnedPropagation._leak
 
@@ -312,10 +313,9 @@ def test_inputs_are_off_after_every_block_by_no_more_than_has_leaked(both, monke
         assert max(leaked) / 1000 < off <= max(leaked)
 
 
+@pytest.mark.parametrize("both", LINEAR, indirect=True)  # softmax heads' bounds are by entry
 def test_no_token_of_any_copy_holds_more_than_is_said(both, monkeypatch):
     _, _, (turned, constants) = both
-    if not isinstance(turned, TurnedPropagation):
-        pytest.skip("softmax heads have bounds entry by entry")
     said: list[float] = []
     read_ = Turned.read
 
@@ -335,13 +335,13 @@ def test_no_token_of_any_copy_holds_more_than_is_said(both, monkeypatch):
         assert squares.max() <= most * (1 + 1e-6)
 
 
+@pytest.mark.parametrize("both", THREE_COPIES, indirect=True)
 def test_copies_differ_by_no_more_than_what_each_is_off_by_for_itself(both):
     """What keys are off by, and heads that are not quite linear, is alike in all of them."""
     witness, *bounds = both
     prompts = drawn(BOX, 300, 8)
     for of, constants in bounds:
-        if not isinstance(of, Propagation) or of.order.count < 3:
-            pytest.skip("no two copies in which linear heads are right")
+        assert of.order.count >= 3
         noises, of_heads, made = [], of._of_heads, of.checkpoint(constants)
 
         def kept(*of_layer, of_heads=of_heads, noises=noises):
