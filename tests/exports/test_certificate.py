@@ -431,7 +431,7 @@ def off(propagation: Propagation, constants: Constants, kind: type, prompts) -> 
     """The largest error that is seen when the model runs in floats of a kind."""
     made = checkpoint(propagation.weights, constants, kind=kind)
     floats = torch.float32 if kind is np.float32 else torch.float64
-    last, _ = forward(made.tensors, made.config, tokens(made, *prompts), floats)
+    last = forward(made.tensors, made.config, tokens(made, *prompts), floats)
     asked = last[:, -prompts[2].shape[1] :] @ made.readout
     with warnings.catch_warnings():  # float64 rounds some 10^8 times less than what is looked at
         warnings.simplefilter("ignore", constructions.PrecisionWarning)
@@ -458,7 +458,7 @@ def test_no_token_of_any_copy_holds_more_than_is_said(exported, monkeypatch):
     needed, every = [*said[::2], last], [*said[1::2], last]
     made, rows = checkpoint(propagation.weights, constants), propagation.weights.layout.rows
     units, half = propagation.weights.width, made.config["n_embd"] // 2
-    _, reads = forward(made.tensors, made.config, tokens(made, *drawn(BOX, 90, 7)))
+    forward(made.tensors, made.config, tokens(made, *drawn(BOX, 90, 7)), reads=(reads := []))
     assert len(reads) == len(every) == 2 * len(propagation.layers) + 1
     for at, (some, most, stream) in enumerate(zip(needed, every, reads)):
         pairs = np.maximum(abs(stream[..., :units]), abs(stream[..., half : half + units]))

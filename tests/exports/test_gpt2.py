@@ -162,7 +162,7 @@ def test_the_residual_stream_holds_what_the_truth_file_says(folder):
     X, y, queries = (np.array(example[key]) for key in ("X", "y", "queries"))
     config = json.loads((folder / "config.json").read_text())
     inputs = model.tokens(X[None], y[None], queries[None])
-    _, reads = forward(load_file(folder / "model.safetensors"), config, inputs)
+    forward(load_file(folder / "model.safetensors"), config, inputs, reads=(reads := []))
     bound = said["bounds"]["with_rounding_in"]["float32"]
     compared = 0
     for number, layer in enumerate(said["layers"]):

@@ -206,7 +206,7 @@ def test_the_residual_stream_holds_what_the_truth_file_says(folder):
                for name, one in load_file(folder / "model.safetensors").items()}  # fmt: skip
     config = json.loads((folder / "config.json").read_text())
     inputs = tensors["wte.weight"][[said["example"]["input_ids"]]]
-    _, reads = forward(tensors, config, inputs)
+    forward(tensors, config, inputs, reads=(reads := []))
     bound, seen = said["bounds"]["with_rounding_in"]["float32"], set()
     held = said["example"]["slots_after_embedding_and_blocks"]
     for stream, slots in zip((reads[0], reads[2], reads[4]), held, strict=True):

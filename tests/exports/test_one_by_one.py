@@ -285,7 +285,8 @@ def changes(made: Any, block: int, token: int, unit: int, *prompt: np.ndarray) -
         rest = made.tensors | {"wpe.weight": np.zeros_like(made.tensors["wpe.weight"])}
         first = {**rest}
         config = made.config | {"n_layer": block}
-        stream = forward(first, config, stream, torch.float64)[1][-1]
+        forward(first, config, stream, torch.float64, reads := [])
+        stream = reads[-1]
         stream[:, 1 + token, unit] += by
         stream[:, 1 + token, unit + half] -= by
         later = {f"h.{int(name.split('.')[1]) - block}.{name.split('.', 2)[2]}": one
@@ -293,7 +294,7 @@ def changes(made: Any, block: int, token: int, unit: int, *prompt: np.ndarray) -
                  and int(name.split(".")[1]) >= block}  # fmt: skip
         later |= {name: one for name, one in rest.items() if not name.startswith("h.")}
         config = made.config | {"n_layer": made.config["n_layer"] - block}
-        moved.append(forward(later, config, stream, torch.float64)[0][0, -1] @ made.readout)
+        moved.append(forward(later, config, stream, torch.float64)[0, -1] @ made.readout)
     return float(abs(moved[1] - moved[0]) / 0.01)
 
 

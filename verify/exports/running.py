@@ -90,7 +90,7 @@ def assembled(made: Checkpoint) -> Model:
 def _of_this_package(tensors: Mapping[str, np.ndarray], config: Mapping[str, Any]) -> Run:
     from .forward import forward
 
-    return lambda tokens: forward(tensors, config, tokens)[0]
+    return lambda tokens: forward(tensors, config, tokens)
 
 
 def _of_transformers(folder: str | Path) -> Run:
@@ -144,7 +144,7 @@ def _speaker_of_this_package(tensors: Mapping[str, np.ndarray], config: Mapping[
     head = body.get("lm_head.weight", table)
 
     def run(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        last, _ = forward(body, config, table[ids])
+        last = forward(body, config, table[ids])
         return (last.astype(np.float32) @ head.T).astype(float), last
 
     return run
