@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from .claim import (
     Approximates,
@@ -30,6 +30,11 @@ from .report.report import STRENGTHS, Report
 
 NO_EVIDENCE = ("annotations",)  # kinds of checks: what a witness says of itself is its own fault
 FIRST = 8  # cases of a quick check; their witnesses stand for a claim that counts no resources
+
+IN_FLOATS = "numeric"  # the kind of checks that need torch
+
+# what was found of the check at a place by somebody else, who may still be at it; None: nothing
+Elsewhere: TypeAlias = Callable[[int], CheckResult | None]
 
 
 def decide(
@@ -129,41 +134,59 @@ def run(
     budget: Budget | None = None,
     progress: Callable[[str], None] | None = None,
     only_evidence: bool = False,
+    elsewhere: Elsewhere | None = None,
 ) -> Report:
-    """Runs every check of a claim and decides; `only_evidence`: none that counts for no verdict."""
+    """Runs every check of a claim and decides; `only_evidence`: none that counts for no verdict.
+
+    Checks in floats are looked for `elsewhere` first, after the others are made.
+    """
     budget = budget or Budget()
-    if budget.quick:
-        budget = replace(budget, cases=min(budget.cases, FIRST))
-    from constructions.convergence import not_asked
     from constructions.papers.akyurek2022.operations import IllPosed as IllPosedError
 
     draw_anew()
-    results: list[CheckResult] = []
-    ill_posed: IllPosed | None = None
+    found: dict[int, CheckResult] = {}
+    ill_posed: dict[int, IllPosed] = {}
     try:
         checks = checks_of(claim)
     except IllPosedError as error:
-        checks, ill_posed = (), IllPosed(str(error), error.misfit)
-    for check in checks:
+        checks, ill_posed[0] = (), IllPosed(str(error), error.misfit)
+    in_order = list(enumerate(checks))
+    if elsewhere is not None:
+        in_order.sort(key=lambda one: one[1].kind == IN_FLOATS)
+    for place, check in in_order:
         if only_evidence and check.kind in NO_EVIDENCE:
             continue
         if progress is not None:
             progress(f"{claim.id} ({claim.variant}): {check.kind}")
+        known = elsewhere(place) if elsewhere is not None and check.kind == IN_FLOATS else None
         start = time.perf_counter()
         try:
-            with not_asked():
-                result = check.run(budget)
+            found[place] = known or result_of(check, budget)
         except IllPosedError as error:
-            if ill_posed is None:
-                ill_posed = IllPosed(str(error), error.misfit)
-            result = CheckResult(None, detail=str(error))
-        results.append(
-            result.named(
-                kind=check.kind, strength=check.strength, seconds=time.perf_counter() - start
-            )
-        )
-    verdict = decide(results, ill_posed, object_of(claim, checks))
-    return Report(claim, verdict, tuple(results), digest_of(claim))
+            ill_posed[place] = IllPosed(str(error), error.misfit)
+            failed = CheckResult(None, detail=str(error))
+            found[place] = _named(failed, check, start)
+    results = tuple(found[place] for place in sorted(found))
+    first = ill_posed[min(ill_posed)] if ill_posed else None
+    return Report(
+        claim, decide(results, first, object_of(claim, checks)), results, digest_of(claim)
+    )
+
+
+def result_of(check: Check, budget: Budget) -> CheckResult:
+    """What a check finds, with its kind, its strength and its seconds."""
+    from constructions.convergence import not_asked
+
+    if budget.quick:
+        budget = replace(budget, cases=min(budget.cases, FIRST))
+    start = time.perf_counter()
+    with not_asked():
+        return _named(check.run(budget), check, start)
+
+
+def _named(result: CheckResult, check: Check, start: float) -> CheckResult:
+    seconds = time.perf_counter() - start
+    return result.named(kind=check.kind, strength=check.strength, seconds=seconds)
 
 
 def object_of(claim: Claim, checks: Iterable[Check]) -> Object | None:

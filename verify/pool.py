@@ -10,14 +10,14 @@ import os
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import fields, replace
 from typing import Any
 
 from . import engine
+from .beside import ends_with, in_floats
 from .claim import Broken, Budget, Claim, NoClaimError, builtin, load_file, modules_of_claims
 from .inputs.names import Chosen
 from .inputs.progress import Say, nothing
@@ -40,8 +40,6 @@ LONG = ("akyurek2022.precision",)
 SELDOM = 100_000  # new objects between two collections of garbage
 
 KEPT = 2**32  # bytes that a worker may keep of what it has done
-
-PARENT_SEEN = 0.5  # seconds between two looks of a worker whether its parent is there
 
 Outcome = Mapping[str, Any]  # the fields of a Report but for its claim, which does not travel
 
@@ -75,17 +73,39 @@ def run(
 ) -> Generator[tuple[int, Report], None, None]:
     """(place in `chosen`, report) of each, as they come."""
     if workers == 1 or len(chosen) < WORTH_IT:
-        with one_thread(), seldom_collected():
+        claims = [one.claim for one in chosen]
+        with one_thread(), seldom_collected(), in_floats(claims, budget, workers) as beside:
             for where, one in enumerate(chosen):
-                yield where, checked(one.claim, one.file, budget, progress)
+                elsewhere = beside.of_claim(where)
+                yield where, checked(one.claim, one.file, budget, progress, elsewhere)
         return
     load_ahead()
-    order = sorted(range(len(chosen)), key=lambda i: chosen[i].claim.id not in LONG)
+    begun = set()
+    with closing(_while_workers_load(chosen, budget)) as outcomes:
+        for where, made in outcomes:
+            begun.add(where)
+            yield where, made
+    left = [where for where in range(len(chosen)) if where not in begun]
+    order = sorted(left, key=lambda where: chosen[where].claim.id not in LONG)
     calls = [(i, chosen[i].claim.key, chosen[i].file, budget) for i in order]
-    processes = min(workers, len(chosen))
+    processes = max(1, min(workers, len(left)))
     with closing(each(_outcome, calls, processes, ordered=False, ahead="all")) as outcomes:
         for where, outcome in outcomes:
             yield where, Report(claim=chosen[where].claim, **outcome)
+
+
+def _while_workers_load(
+    chosen: Sequence[Chosen], budget: Budget
+) -> Generator[tuple[int, Report], None, None]:
+    """Built-in claims that need no torch, the first ones, checked here until there are workers."""
+    loading = threading.Thread(target=_until_loaded, daemon=True)
+    loading.start()
+    with one_thread(), seldom_collected():
+        for where, one in enumerate(chosen):
+            if not loading.is_alive():
+                return
+            if one.file is None and one.claim.floats is None:
+                yield where, checked(one.claim, one.file, budget)
 
 
 def each(
@@ -107,8 +127,7 @@ def each(
         return
     from joblib import Parallel, delayed
 
-    if _loading:
-        _until_loaded()
+    _until_loaded()
     parallel = Parallel(
         n_jobs=workers,
         backend="loky",
@@ -132,23 +151,14 @@ def each(
 
 
 def _begin(parent: int) -> None:
-    """A worker's start. From now on it ends when its parent has, however that ended: one that was
-    killed could not say so. It may keep what it has solved, which joblib would take for a leak of
-    memory, and begin anew. What was loaded before is never garbage, and not gone through for it."""
+    """A worker's start. It ends when its parent has: one that was killed could not say so. It may
+    keep what it has solved, which joblib would take for a leak of memory, and begin anew. What was
+    loaded before is never garbage, and not gone through for it."""
     from joblib.externals.loky import process_executor
 
     process_executor._MAX_MEMORY_LEAK_SIZE = KEPT
     gc.freeze()
-
-    def watch() -> None:
-        with suppress(ProcessLookupError):
-            while True:
-                os.kill(parent, 0)  # which only asks whether it is there
-                time.sleep(PARENT_SEEN)
-        os._exit(1)
-
-    if os.name == "posix":  # elsewhere a process keeps the number of a parent that has ended
-        threading.Thread(target=watch, daemon=True, name="watches the parent").start()
+    ends_with(parent)
 
 
 def _call(function: Callable[..., Any], call: Sequence[Any]) -> Any:
@@ -156,13 +166,19 @@ def _call(function: Callable[..., Any], call: Sequence[Any]) -> Any:
         return function(*call)
 
 
-def checked(claim: Claim, file: str | None, budget: Budget, progress: Say | None = None) -> Report:
+def checked(
+    claim: Claim,
+    file: str | None,
+    budget: Budget,
+    progress: Say | None = None,
+    elsewhere: engine.Elsewhere | None = None,
+) -> Report:
     """engine.run; where the claim's own code raises, the report says that it is broken, and where.
 
     WITNESS_TRACEBACK=1 writes the whole traceback to standard error too.
     """
     try:
-        return _plain(engine.run(claim, budget, progress))
+        return _plain(engine.run(claim, budget, progress, elsewhere=elsewhere))
     except (Exception, SystemExit) as error:
         if os.environ.get("WITNESS_TRACEBACK"):
             traceback.print_exc()
@@ -278,7 +294,9 @@ _loading = False  # whether there is a process to fork workers from
 
 
 def _until_loaded() -> None:
-    """Waits for that process: Ctrl-C ends it here."""
+    """Waits for that process, if there is one: Ctrl-C ends it here."""
+    if not _loading:
+        return
     from multiprocessing import get_context
 
     first = get_context("forkserver").Process(target=int, daemon=True)

@@ -82,6 +82,11 @@ def whole():
 """
 
 
+def nothing_here(*_: Any) -> Any:
+    """Nothing is checked while workers load: all of it by them."""
+    yield from ()
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Any:
     """A file of claims: (its path, the line on which a text stands last)."""
@@ -176,7 +181,7 @@ def test_every_built_in_claim_has_a_place() -> None:
 
 
 def test_ctrl_c_in_a_claim_ends_the_run(monkeypatch: Any) -> None:
-    def interrupted(*_: Any) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(engine, "run", interrupted)
@@ -289,6 +294,43 @@ def test_workers_do_not_hear_ctrl_c(ahead: bool) -> None:
     assert made.stdout == f"{signal.SIG_IGN}\n"
 
 
+# -- while workers load -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("here", [0, 2, 3])
+def test_claims_without_floats_are_checked_until_there_are_workers(
+    here: int, monkeypatch: Any
+) -> None:
+    """Each claim once, and those in floats by workers, however many are checked meanwhile."""
+    there: list[str] = []
+    loaded = threading.Event()
+
+    def by_workers(function: Any, calls: Any, workers: int, **_: Any) -> Any:
+        for where, key, _file, _budget in calls:
+            there.append(key[0])
+            yield where, {"verdict": Holds(), "checks": (), "digest": None}
+
+    monkeypatch.setattr(pool, "load_ahead", lambda: None)
+    monkeypatch.setattr(pool, "_until_loaded", loaded.wait)
+    monkeypatch.setattr(pool, "each", by_workers)
+    monkeypatch.setattr(pool, "WORTH_IT", 1)
+    newton = next(claim for claim in builtin() if claim.id == "newton")
+    sizes = next(claim for claim in builtin() if claim.id == "akyurek2022.lemma1.sizes")
+    chosen = [Chosen(claim) for claim in (newton, sizes, sizes, sizes)]
+    if here == 0:
+        loaded.set()
+    seen: list[int] = []
+    before = threading.active_count()
+    for where, _ in pool.run(chosen, Budget(quick=True), 2):
+        seen.append(where)
+        if len(seen) == here:
+            loaded.set()
+            while threading.active_count() > before:
+                pass
+    assert sorted(seen) == [0, 1, 2, 3]
+    assert len(there) == 4 - here and "newton" in there
+
+
 # -- threads ----------------------------------------------------------------------------------
 
 
@@ -300,6 +342,7 @@ def test_a_run_on_several_processes_leaves_no_trace_in_threading(monkeypatch: An
         heard.append(failed)
 
     monkeypatch.setattr(threading, "excepthook", before)
+    monkeypatch.setattr(pool, "_while_workers_load", nothing_here)
     chosen = choose(["akyurek2022.lemma1.sizes"])
     for cut_short in (False, True):
         outcomes = pool.run(chosen, Budget(quick=True), 2)
@@ -326,6 +369,7 @@ def test_a_run_that_fails_leaves_no_trace_either(monkeypatch: Any) -> None:
 
 def test_the_fields_of_a_report_travel_whole(monkeypatch: Any) -> None:
     monkeypatch.setattr(pool, "WORTH_IT", 1)
+    monkeypatch.setattr(pool, "_while_workers_load", nothing_here)
     chosen = choose(["akyurek2022.lemma1.sizes", "akyurek2022.lemma1.mul"])
     alone, together = (pool.reports(chosen, Budget(quick=True), workers) for workers in (1, 2))
     for one, other in zip(alone, together):

@@ -92,7 +92,7 @@ def check(
         pool.load_ahead()
     chosen = choose(asked.names, variant)
     budget = Budget(seed=seed, quick=quick, coq=kernel == "coq")
-    with Progress("claims", len(chosen)) as progress:
+    with Progress("claims", len(chosen), at_once=len(chosen) >= pool.WORTH_IT) as progress:
         reports = pool.reports(chosen, budget, count, progress, progress.done)
     if report.sha256_of(asked.names) != hashes:
         raise WrongCall("a file of claims was changed while it was being checked")

@@ -22,15 +22,17 @@ def nothing(what: str) -> None:
 
 
 class Progress:
-    """Counts towards `total`; draws a bar on a terminal, else writes a line now and then.
+    """Counts towards `total`; draws a bar on a terminal, else writes a line now and then; `at_once`
+    for what is known to take long.
 
     with Progress("claims", 12) as progress:
         progress("newton: exact")      what is going on
         progress.done()                one more is finished
     """
 
-    def __init__(self, unit: str, total: int | None = None) -> None:
+    def __init__(self, unit: str, total: int | None = None, at_once: bool = False) -> None:
         self.unit, self.total, self.count = unit, total, 0
+        self.delay = 0.0 if at_once else DELAY
         self.start, self.last = time.monotonic(), -PAUSE  # of the last line: none yet
         self.bar: Any = None
         self.task: Any = None
@@ -82,7 +84,7 @@ class Progress:
 
     def _draw(self, what: str) -> None:
         now = time.monotonic()
-        if now - self.start < DELAY:
+        if now - self.start < self.delay:
             return
         if not sys.stderr.isatty():
             if now - self.last >= PAUSE:
