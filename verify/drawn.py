@@ -106,10 +106,12 @@ def _sized(d: int | str, at: Callable[[int], SearchStrategy[Any]]) -> Any:
     return at(d)
 
 
+@cache
 def _any(d: int) -> SearchStrategy[Rows]:
     return st.tuples(*[st.tuples(*[fractions()] * d)] * d)
 
 
+@cache
 def _symmetric(d: int) -> SearchStrategy[Rows]:
     half = st.tuples(*(st.tuples(*[fractions()] * (i + 1)) for i in range(d)))
     return half.map(
@@ -117,6 +119,7 @@ def _symmetric(d: int) -> SearchStrategy[Rows]:
     )
 
 
+@cache
 def _stochastic(d: int) -> SearchStrategy[Rows]:
     """Rows of whole numbers over their sum, more on the diagonal."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -149,15 +150,18 @@ def plug_in_on_x(d: int, gamma: Matrix) -> Witness:
     return kim2024.head(d, gamma, "x")
 
 
+@cache
+def independent_examples(d: int, least: int) -> st.SearchStrategy[Case]:
+    """Prompts of independent examples, d + least to d + 2 of them."""
+    prompts = strategies.prompts(st.just(d), st.integers(d + least, d + 2))
+    return prompts.filter(lambda case: independent(case.X))
+
+
 @st.composite
 def matching(draw: Any, least: int = 0) -> Case:
     """A prompt of independent examples, with its own 1/n Phi^T Phi for the covariance."""
     d = draw(st.integers(1, 3))
-    case = draw(
-        strategies.prompts(st.just(d), st.integers(d + least, d + 2)).filter(
-            lambda case: independent(case.X)
-        )
-    )
+    case = draw(independent_examples(d, least))
     S = case.X.T @ case.X / Fraction(len(case.X))
     return Case({"d": d, "covariance": tuple(map(tuple, S))}, case.X, case.y, case.queries)
 

@@ -48,16 +48,16 @@ def examples_only(
     """Prompts of x_1, ..., x_n alone: one query, zero. `given` names a d x d matrix to draw."""
 
     @st.composite
-    def draw_case(draw: Any, dims: Any, lengths: Any) -> Case:
-        case = draw(strategies.prompts(dims, lengths, st.just(1), **parameters))
+    def draw_case(draw: Any, prompts: st.SearchStrategy[Case]) -> Case:
+        case = draw(prompts)
         n, d = case.X.shape
         made = {name: value for name, value in case.parameters.items() if name != "d" or not given}
         if given:
-            row = st.tuples(*[strategies.fractions()] * d)
-            made[given] = draw(st.tuples(*[row] * d))
+            made[given] = draw(strategies.matrix(d))
         return Case({**made, "examples": n}, case.X, case.y, case.queries * 0)
 
-    return tuple(draw_case(*size) for size in sizes)
+    one = st.just(1)
+    return tuple(draw_case(strategies.prompts(*size, one, **parameters)) for size in sizes)
 
 
 # -- eq. 21 and lemma B.3 ---------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -186,7 +187,12 @@ def per_step(
     """Values of a parameter, of which `one` draws one; a list of such where it may be one."""
     if not isinstance(kind, (NumberPerStep, MatrixPerStep)):
         return one
-    return st.one_of(one, st.tuples(*[one] * chosen[kind.steps]))
+    return _one_or_so_many(one, chosen[kind.steps])
+
+
+@lru_cache(maxsize=1024)
+def _one_or_so_many(one: st.SearchStrategy[Any], count: int) -> st.SearchStrategy[Any]:
+    return st.one_of(one, st.tuples(*[one] * count))
 
 
 def fits(witness: Any, parameters: Mapping[str, Any]) -> bool:
@@ -203,6 +209,7 @@ def taken(witness: Any, parameters: Mapping[str, Any]) -> Any:
         return None
 
 
+@lru_cache(maxsize=1024)
 def values(kind: Parameter, d: int, n: int) -> st.SearchStrategy[Any]:
     """Exact values of a parameter for prompts of this size."""
     if isinstance(kind, Examples):
