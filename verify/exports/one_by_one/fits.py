@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import lru_cache
+from typing import TypeAlias
 
 from flint import arb, arb_series
 
@@ -30,13 +31,13 @@ def fit_error(made: Sigmoids, attention: str, low: Fraction, high: Fraction) -> 
     On each piece: the Taylor polynomial of the difference at the middle, and the term after it on
     all of the piece. Pieces are halved until none is far above what is found at a middle.
     """
-    step, largest, seen = (high - low) / PIECES, arb(0), arb(0)
+    step, largest, seen, heads = (high - low) / PIECES, arb(0), arb(0), _heads(made)
     left = [(low + step * i, low + step * (i + 1), SPLITS) for i in range(PIECES)]
     while left:
         start, end, splits = left.pop()
         radius, middle = ball((end - start) / 2), (start + end) / 2
-        terms = _difference(made, attention, ball(middle))[:ORDER]
-        terms += _difference(made, attention, interval(start, end))[ORDER:]
+        terms = _difference(heads, attention, ball(middle))[:ORDER]
+        terms += _difference(heads, attention, interval(start, end))[ORDER:]
         off = sum((abs(term) * radius**i for i, term in enumerate(terms)), arb(0))
         seen = seen.max(abs(terms[0]).lower())
         if splits and not bool(off < seen * ball(NEAR)):
@@ -46,17 +47,26 @@ def fit_error(made: Sigmoids, attention: str, low: Fraction, high: Fraction) -> 
     return largest if largest.is_finite() else arb("inf")
 
 
-def _difference(made: Sigmoids, attention: str, at: arb) -> list[arb]:
+Heads: TypeAlias = list[tuple[arb, arb, arb]]
+
+
+def _heads(made: Sigmoids) -> Heads:
+    """c, a, b of each."""
+    of_each = zip(made.weights, made.slopes, made.offsets)
+    return [(ball(c), ball(a), ball(b)) for c, a, b in of_each]
+
+
+def _difference(heads: Heads, attention: str, at: arb) -> list[arb]:
     """ORDER + 1 coefficients of its Taylor series."""
     s = arb_series([at, 1], prec=ORDER + 1)
     one, found = arb_series([1], prec=ORDER + 1), arb_series([0], prec=ORDER + 1)
-    for slope, offset, weight in zip(made.slopes, made.offsets, made.weights):
-        score = ball(slope) * s + ball(offset)
+    for c, a, b in heads:
+        score = a * s + b
         if bool(score[0] > 0):
-            found += ball(weight) * one / (one + (-score).exp())
+            found += c * one / (one + (-score).exp())
         else:
             risen = score.exp()
-            found += ball(weight) * risen / (one + risen)
+            found += c * risen / (one + risen)
     off = found - s if attention == "linear" else found * (one + s) ** 2 - s * (one + s)
     return [off[i] for i in range(ORDER + 1)]
 
@@ -74,7 +84,9 @@ def rounding_error(
     Offsets are read from one number, off by `read`: the same for all heads. What is not the largest
     of the two scores goes through exp, is added to the 1 of the other, and divides.
     """
-    u, step = form.unit, (high - low) / (2 * PIECES)
+    u, step, heads = form.unit, (high - low) / (2 * PIECES), _heads(made)
+    of_score, of_weight, of_function = form.gamma(features + 11), form.gamma(3), FUNCTION * u
+    absolute = unseen() + form.least
     largest, most = arb(0), arb(0)
     for piece in range(2 * PIECES):
         s = interval(low + step * piece, low + step * (piece + 1))
@@ -82,18 +94,17 @@ def rounding_error(
         if attention == "normalised":
             size = (products * (abs(s).upper() + margin)).sqrt() + margin
         own, shift, weighed = arb(0), arb(0), arb(0)
-        for slope, offset, weight in zip(made.slopes, made.offsets, made.weights):
-            c, a, b = (ball(one) for one in (weight, slope, offset))
+        for c, a, b in heads:
             share = 1 / (1 + (-a * s - b).exp())
             weighed += abs(c) * share
-            if slope == offset == 0:
+            if a == b == 0:
                 continue  # a score of 0, to the bit, weighs 1/2, to the bit
             score = abs(a) * size + abs(b)
-            moved = form.gamma(features + 11) * score + abs(a) * lost
-            moved += 4 * u * (score + moved) - (1 - FUNCTION * u).log()
+            moved = of_score * score + abs(a) * lost
+            moved += 4 * u * (score + moved) - (1 - of_function).log()
             changed = (share * moved).min(moved / 4) if attention == "linear" else share * moved
-            changed = changed * (2 * moved).exp() * (1 + form.gamma(3)) + share * form.gamma(3)
-            own += abs(c) * (changed + unseen() + form.least)
+            changed = changed * (2 * moved).exp() * (1 + of_weight) + share * of_weight
+            own += abs(c) * (changed + absolute)
             near = 1 / (1 + (-a * s - b * arb(1, read)).exp())
             shift += c * near * (1 - near) * b
         counts = arb(1) if attention == "linear" else (1 + s) ** 2
