@@ -10,6 +10,7 @@ below the smallest normal number is lost, or off by as much. All of it in one fo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from flint import arb
 
@@ -28,12 +29,12 @@ class Format:
     tiny: int
     largest: int
 
-    @property
+    @cached_property
     def unit(self) -> arb:
         """The unit roundoff, and a little more: weights come through float64 and float32."""
         return arb(2) ** -self.bits * (1 + arb(2) ** -12) if self.bits else arb(0)
 
-    @property
+    @cached_property
     def least(self) -> arb:
         """What a product loses where it is not a normal number."""
         return arb(2) ** self.tiny if self.bits else arb(0)

@@ -22,8 +22,10 @@ def ball(value: Any) -> arb:
     """An exact number as a ball at the present precision."""
     if isinstance(value, arb):
         return value
-    value = Fraction(value)
-    return arb(value.numerator) / arb(value.denominator)
+    if not isinstance(value, (int, float, Fraction)):
+        value = Fraction(value)
+    numerator, denominator = value.as_integer_ratio()
+    return arb(numerator) / arb(denominator)
 
 
 def interval(low: Any, high: Any) -> arb:
