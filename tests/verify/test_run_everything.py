@@ -369,6 +369,19 @@ def test_what_is_not_finite_is_near_nothing(limit, tmp_path, monkeypatch):
     assert said[0].count("it is not finite") == said[1].count("it is not finite") == 1
 
 
+def test_a_bound_beyond_the_prediction_explains_nothing(tmp_path):
+    problem, result = compared("newton", tmp_path, "float64")
+    size = abs(float(result.columns["algorithm"][result.worst]))
+    (said, *_) = compare.summary(problem, replace(result, explained=2 * size), "float64")
+    assert "more than the prediction itself, which decides nothing" in said
+    assert "explains" not in said
+    (said, *_) = compare.summary(problem, replace(result, explained=size / 2), "float64")
+    assert "explains all of it" in said
+    off = replace(result, explained=2 * size, difference=3 * size)
+    (said, *_) = compare.summary(problem, off, "float64")
+    assert "explains NOT all of it" in said  # beyond any bound it is a fault
+
+
 def test_a_bound_that_is_infinite_explains_nothing(tmp_path):
     problem, result = compared("newton", tmp_path, "float64")
     (said, *_) = compare.summary(problem, replace(result, explained=np.inf), "float64")

@@ -215,19 +215,32 @@ def _against_the_algorithm(problem: Problem, result: Run, numbers: str) -> str:
     elif not math.isfinite(explained):
         said += f"; what rounding in {numbers} did there has no bound, which decides nothing"
     else:
-        there = float(result.columns["algorithm"][result.worst])
-        printed = 2.0**-52 * abs(there)  # balls as floats
-        verdict = "all of it"
-        if result.difference > explained + printed and result.approximates:
-            verdict = "not all of it, the construction approximates,"
-        elif result.difference > explained + printed:
-            verdict = "NOT all of it"
-            if not result.decides:
-                verdict = "not all of it, but the algorithm's own rounding is not bounded"
-        said += f"; rounding in {numbers} explains {verdict} (up to {explained:.2g} there)"
+        said += f"; {_what_rounding_explains(result, explained, numbers)}"
     said += f"; the algorithm ran in {result.reference}"
     said += "" if result.decides else ", which decides nothing"
     return f"transformer against algorithm    {said}"
+
+
+def _what_rounding_explains(result: Run, explained: float, numbers: str) -> str:
+    """Of the largest difference, where rounding is bounded by `explained`."""
+    there, predicted = (
+        float(result.columns[of][result.worst]) for of in ("algorithm", "transformer")
+    )
+    printed = 2.0**-52 * abs(there)  # balls as floats
+    if result.difference <= explained + printed:
+        if explained > max(abs(there), abs(predicted)):
+            return (
+                f"what rounding in {numbers} did there is at most {explained:.2g}, more than the "
+                "prediction itself, which decides nothing"
+            )
+        verdict = "all of it"
+    elif result.approximates:
+        verdict = "not all of it, the construction approximates,"
+    elif result.decides:
+        verdict = "NOT all of it"
+    else:
+        verdict = "not all of it, but the algorithm's own rounding is not bounded"
+    return f"rounding in {numbers} explains {verdict} (up to {explained:.2g} there)"
 
 
 def error(predicted: np.ndarray, truth: np.ndarray) -> float:
