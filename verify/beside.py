@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from multiprocessing import get_context
+from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection
 from typing import TypeAlias
 
@@ -73,9 +73,9 @@ def in_floats(claims: Sequence[Claim], budget: Budget, workers: int) -> Iterator
 
 def may_fork() -> bool:
     """Whether a fork of this process is safe: on Linux, as long as it has one thread and torch,
-    which has its own, is not loaded."""
+    which has its own, is not loaded; and it may have children."""
     alone = threading.active_count() == 1 and "torch" not in sys.modules
-    return alone and sys.platform == "linux"
+    return alone and sys.platform == "linux" and not current_process().daemon
 
 
 def _checks(claims: Sequence[Claim]) -> Iterator[tuple[Place, Check]]:
