@@ -16,7 +16,7 @@ from constructions.weights import Weights
 from .. import spectrum
 from ..formats import Format
 from ..head_error import Reading
-from ..propagation import Setting
+from ..propagation import INFINITE, Setting
 from ..spectrum import LinearHead, LinearLayer, PromptBox
 from ..weighted_means import Held, Tokens, WeightedMeans
 from .turned import Turned, carried
@@ -63,7 +63,8 @@ class TurnedMeans(WeightedMeans):
         """Queries and keys are off by what has leaked into them, and each number by its own."""
         assert isinstance(setting, Turned)
         read = super()._read(held, setting)
-        return replace(read, absolute=read.absolute + read.own + setting.leaks.most)
+        absolute = read.absolute + read.own + setting.leaks.most
+        return replace(read, absolute=absolute, whole=INFINITE)  # of several no more is known
 
     def after(self, layer: LinearLayer, now: Tokens, setting: Setting) -> Tokens | None:
         made = super().after(layer, now, setting)
