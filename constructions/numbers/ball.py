@@ -116,7 +116,8 @@ class Ball(FlintNumbers):
                     f"{what.format(self.precision)} may be 0; "
                     "constructions.numbers.ball.Ball(precision) takes more"
                 )
-            made.append([entry / square.sqrt() for entry in row])
+            size = square.sqrt()
+            made.append([entry / size for entry in row])
         return self.from_table(made, a.ncols())
 
 

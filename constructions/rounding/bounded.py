@@ -84,7 +84,7 @@ class Bounded:
         """1 where some run may differ from 0, else 0: only there can anything underflow."""
         if self._nonzero is None:
             of = self.transpose_of
-            self._nonzero = (self.reach != 0).double() if of is None else of.nonzero.mT
+            self._nonzero = self.reach.bool().double() if of is None else of.nonzero.mT
         return self._nonzero
 
     def moved(self, move: Any) -> Bounded:

@@ -200,17 +200,17 @@ class EntryError(Bounding):
         self, a: Bounded, b: Bounded, c: Exact, share: float, lost: float
     ) -> dict[str, Any]:
         """What |c| a @ b carries and adds, where `share` of |c| |a| @ |b| may be rounded."""
-        times = self.values.scale
-        first = (a.nonzero @ b.nonzero).mul_(lost)
-        first = first + times(abs(c), (a.reach @ b.reach) * share)
+        times, product = self.values.scale, partial(self.values.product, c=1)
+        first = product(a.nonzero, b.nonzero).mul_(lost)
+        first = first + times(abs(c), product(a.reach, b.reach) * share)
         carried = second = second_norm = None
         if b.error is not None:
-            carried = a.magnitude @ b.error
+            carried = product(a.magnitude, b.error)
         if a.error is not None:
-            other = a.error @ b.magnitude
+            other = product(a.error, b.magnitude)
             carried = other if carried is None else carried + other
         if a.error is not None and b.error is not None:
-            second = times(abs(c), (a.error @ b.error) * 3)
+            second = times(abs(c), product(a.error, b.error) * 3)
             if a.norm is not None:
                 second_norm = times(abs(c), a.norm * b.norm * 3)
         norm = self._both(a, b, lambda: self._spectral(a), lambda: self._spectral(b))
@@ -221,8 +221,8 @@ class EntryError(Bounding):
             "norm": None if norm is None else times(abs(c), norm),
             "second_norm": second_norm,
             "moves": [
-                (a, lambda e: times(c, e @ b.value)),
-                (b, lambda e: times(c, a.value @ e)),
+                (a, lambda e: times(c, product(e, b.value))),
+                (b, lambda e: times(c, product(a.value, e))),
             ],
         }
 
@@ -629,7 +629,7 @@ class NoiseError(EntryError):
         self.count = 0
 
     def working(self) -> AbstractContextManager[Any]:
-        return torch.no_grad()
+        return torch.inference_mode()
 
     def given(self, value: torch.Tensor, error: torch.Tensor | None) -> Bounded:
         return self.made(value, None, error)
@@ -661,34 +661,45 @@ class NoiseError(EntryError):
     ) -> Bounded:
         new = [part for part in (first, second) if part is not None]
         if carried is not None:  # what the noises below round, and lose below float64
-            lost = carried != 0 if first is None else (carried != 0) | (first != 0)
-            new.append(torch.add(carried * BACKWARD, lost * SMALLEST))
+            lost = carried.bool() if first is None else torch.logical_or(carried, first)
+            new.append(torch.add(carried * BACKWARD, lost, alpha=SMALLEST))
         added = _sum(new)
         old = [move(a.noises) for a, move in moves if a.noises is not None]
         total, noises = added, None
         if old:
-            noises = _added_up(old, value)
-            total = (noises.abs().sum(dim=0) + added) * (1 + 2.0**-30)
-        error, total = error.expand(value.shape), total.expand(value.shape)
+            noises = _added_up(old)
+            total = (noises.abs().sum(dim=0) + added).mul_(1 + 2.0**-30)
+        error, total = _expanded(error, value), _expanded(total, value)
         # where another bound is much smaller, one noise says so: noises never sum to over 2E,
         # and what they round is below BACKWARD |J| E
-        instead = ~(total <= 2 * error)
+        within = total <= 2 * error
         error = torch.fmin(error, total)
-        added = torch.where(instead, error, added)
-        # which entries of which operation: those in which some prompt has a new noise
+        if not bool(within.all()):
+            added = torch.where(within, added, error)
+            noises = None if noises is None else noises.masked_fill(~within, 0.0)
+        return Bounded(value, error, noises=self._with_its_own(noises, _expanded(added, value)))
+
+    def _with_its_own(
+        self, noises: torch.Tensor | None, added: torch.Tensor
+    ) -> torch.Tensor | None:
+        """The noises of an array with those of what an operation adds, one for each entry where
+        that is not 0 in some prompt."""
         flat = added.flatten(len(self.batch))
-        where = (flat != 0).reshape(-1, flat.shape[-1]).any(dim=0).nonzero()[:, 0]
-        every = flat.new_zeros(self.count + len(where), *flat.shape)
+        own = flat.shape[-1]
+        where = None
+        if int(flat.count_nonzero()) < flat.numel():
+            where = flat.bool().reshape(-1, own).any(dim=0).nonzero()[:, 0]
+            own = len(where)
+        every = flat.new_zeros(self.count + own, *added.shape)
         if noises is not None:
-            carried_on = every[: len(noises)].view(-1, *value.shape)
-            carried_on.copy_(noises)
-            if bool(instead.any()):
-                carried_on.masked_fill_(instead, 0.0)
-        own = every[self.count :]
-        own[torch.arange(len(where)), ..., where] = flat[..., where].movedim(-1, 0)
-        self.count += len(where)
-        noises = every.view(-1, *value.shape) if self.count else None
-        return Bounded(value, error, noises=noises)
+            every[: len(noises)].copy_(noises)
+        mine = every[self.count :].flatten(1 + len(self.batch))
+        if where is None:
+            mine.diagonal(0, 0, -1).copy_(flat)
+        else:
+            mine[torch.arange(own), ..., where] = flat[..., where].movedim(-1, 0)
+        self.count += own
+        return every if self.count else None
 
 
 def _padded(noises: torch.Tensor, count: int) -> torch.Tensor:
@@ -697,14 +708,17 @@ def _padded(noises: torch.Tensor, count: int) -> torch.Tensor:
     return torch.cat([noises, noises.new_zeros(missing, *noises.shape[1:])]) if missing else noises
 
 
-def _added_up(parts: list[torch.Tensor], like: torch.Tensor) -> torch.Tensor:
-    """Their sum, where some know of fewer noises than others; entries as those of `like`."""
+def _added_up(parts: list[torch.Tensor]) -> torch.Tensor:
+    """Their sum, where some know of fewer noises than others."""
     if len(parts) == 1:
         return parts[0]
-    made = like.new_zeros(max(map(len, parts)), *like.shape)
-    for one in parts:
-        made[: len(one)] += one
-    return made
+    most = max(map(len, parts))
+    return _sum([_padded(one, most) for one in parts])
+
+
+def _expanded(a: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """a as it is, if it has that shape: to ask is far faster than to expand."""
+    return a if a.shape == like.shape else a.expand(like.shape)
 
 
 def _sum(parts: list[torch.Tensor]) -> torch.Tensor:

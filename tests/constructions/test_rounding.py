@@ -603,3 +603,20 @@ def test_what_an_exponential_lost_below_float64_is_in_its_bound():
     (ball,) = witness.predict(*prompt, "ball")
     assert abs(ball - float(quietly(witness, *prompt)[0])) > 1e-4
     assert abs(ball - float(quietly(witness, *prompt)[0])) < witness.rounding_bound(*prompt)[0]
+
+
+@pytest.mark.parametrize(
+    "added, noises",
+    [
+        ([[[1.0, 2.0]], [[3.0, 4.0]]], [[[[1, 0]], [[3, 0]]], [[[0, 2]], [[0, 4]]]]),
+        ([[[1.0, 0.0]], [[3.0, 0.0]]], [[[[1, 0]], [[3, 0]]]]),
+        ([[[1.0, 0.0]], [[0.0, 4.0]]], [[[[1, 0]], [[0, 0]]], [[[0, 0]], [[0, 4]]]]),
+    ],
+)
+def test_each_entry_that_rounds_in_some_prompt_is_a_noise_of_its_own(added, noises):
+    """Of two prompts of one token; the noises before it stay the first ones."""
+    system = running_error.NoiseError("float64", (2,))
+    before = system._with_its_own(None, torch.ones(2, 1, 2, dtype=torch.float64))
+    made = system._with_its_own(before, torch.tensor(added, dtype=torch.float64))
+    assert made.tolist() == before.tolist() + noises
+    assert system.count == len(made)
