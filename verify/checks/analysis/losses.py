@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
+from itertools import accumulate
+from operator import mul
 from typing import Any
 
 import sympy
@@ -288,8 +290,12 @@ class Loss:
                 if one.denom == 1 and one.numer in ring.gens:
                     stay.append((i, ring.gens.index(one.numer)))
                     continue
-                put.append((i, [one.numer**e * one.denom ** (most - e) for e in range(most + 1)]))
-                below = below * one.denom**most
+                numers, denoms = (
+                    list(accumulate([part] * most, mul, initial=ring.one))
+                    for part in (one.numer, one.denom)
+                )
+                put.append((i, list(map(mul, numers, reversed(denoms)))))
+                below = below * denoms[-1]
         parts: dict[tuple[int, ...], dict[tuple[int, ...], Any]] = {}
         for exponents, c in terms.items():
             monomial = [0] * ring.ngens
