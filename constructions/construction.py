@@ -60,11 +60,21 @@ class Parts:
 
     def layers(self, steps: int) -> tuple[Layer, ...]:
         """All layers, the step taken `steps` times."""
-        made = [self.numbered(layer, 0) for layer in self.start]
-        for k in range(1, steps + 1):
+        start = (self.numbered(layer, 0) for layer in self.start)
+        taken = (self._of_step(k) for k in range(1, steps + 1))
+        return (*start, *chain(*taken), *(self.numbered(layer, steps) for layer in self.end))
+
+    def _of_step(self, k: int) -> tuple[Layer, ...]:
+        """The layers of step k, which witnesses of other d and of more steps have in common."""
+        if k not in self._steps:
             layers = self.step(k) if callable(self.step) else self.step
-            made += [self.numbered(layer, k) for layer in layers]
-        return (*made, *(self.numbered(layer, steps) for layer in self.end))
+            self._steps[k] = tuple(self.numbered(layer, k) for layer in layers)
+        return self._steps[k]
+
+    @cached_property
+    def _steps(self) -> dict[int, tuple[Layer, ...]]:
+        """What `_of_step` has made."""
+        return {}
 
     def numbered(self, layer: Layer, k: int) -> Layer:
         """The layer as that of step k."""
@@ -100,6 +110,12 @@ class Parts:
 def _renamed(text: str, names: tuple[tuple[str, str], ...]) -> str:
     """`rename`, of which the same few annotations are asked for every prompt."""
     return rename(text, dict(names))
+
+
+@lru_cache(maxsize=128, typed=True)  # one for every d, where d is not among what is given
+def _kept(parts: Callable[..., Parts | Witness], **given: Any) -> Parts | Witness:
+    """What the function makes, which is not changed afterwards."""
+    return parts(**given)
 
 
 @dataclass(frozen=True)
@@ -165,12 +181,11 @@ class Construction:
             return parts
         d = values["d"]
         steps = self.steps(values) if callable(self.steps) else values[self.steps]
-        parts = parts.each_layer(lambda layer: layer.at(d))
         return Witness(
             name=self.name,
             layout=parts.stage.layout.at(d),
             prompt=replace(parts.stage.prompt, d=d, form=parts.form),
-            layer_list=parts.layers(steps),
+            layer_list=tuple(layer.at(d) for layer in parts.layers(steps)),
             readout=parts.readout,
             parameters=values,
             definitions=self.definitions(values, parts),
@@ -202,7 +217,12 @@ class Construction:
     def of(self, values: Values) -> Parts | Witness:
         """The parts at these values, with the letter d for the dimension; or all of a witness that
         is compiled as a whole."""
-        return self.parts(**{name: values[name] for name in self._takes})
+        given = {name: values[name] for name in self._takes}
+        try:
+            hash(tuple(given.values()))
+        except TypeError:  # of a list, say
+            return self.parts(**given)
+        return _kept(self.parts, **given)
 
     def runs_in_letters(self, values: Values) -> bool:
         """Whether the calculus knows all that it does at these values, and its algorithm."""

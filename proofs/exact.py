@@ -32,12 +32,12 @@ def exact(value: Any, what: str = "a coefficient") -> Exact:
         return value
     if type(value) is Fraction:
         return value.numerator if value.denominator == 1 else value
-    if isinstance(value, bool):
-        raise TypeError(f"{what} must be a number, not {value!r}")
     if is_symbolic(value):
         if value.is_Rational:
             return exact(Fraction(int(value.p), int(value.q)))
         return value
+    if isinstance(value, bool):
+        raise TypeError(f"{what} must be a number, not {value!r}")
     if isinstance(value, Integral):
         return int(value)
     if isinstance(value, Rational):

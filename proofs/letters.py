@@ -96,11 +96,14 @@ class Each(Open):
 
     def at(self, steps: int, d: int = 0) -> tuple[Any, ...]:
         """Its entries as letters name1, name2, …, or as the rows of matrices of that name."""
+        return tuple(self.of_step(k, d) for k in range(1, steps + 1))
+
+    def of_step(self, k: int, d: int = 0) -> Any:
+        """The letter of step k, or the rows of its matrix."""
         import sympy
 
-        if self.size:
-            return tuple(one.at(d) for one in self.matrices(steps))
-        return tuple(sympy.Symbol(f"{self.name}{k}") for k in range(1, steps + 1))
+        name = f"{self.name}{k}"
+        return Matrix(name).at(d) if self.size else sympy.Symbol(name)
 
     def matrices(self, steps: int) -> tuple[Matrix, ...]:
         """The matrices of so many steps, each open; none where each has a number."""

@@ -147,6 +147,8 @@ def splits(
     found = []
     for at in range(len(fewest) + 1):
         step = next_one[at : at + length]
+        if next_one != (*fewest[:at], *step, *fewest[at:]):
+            continue
         repeated = [_moved(step, per_step, least + 1, by, d) for by in range(len(all_layers))]
         if all(
             layers == (*fewest[:at], *chain(*repeated[:count]), *fewest[at:])
@@ -167,8 +169,8 @@ def _moved(
         return tuple(layers)
     at: dict[Any, Any] = {}
     for one in per_step.values():
-        letters = one.at(index + by, d)
-        at |= zip(_letters_in(letters[index - 1]), _letters_in(letters[index + by - 1]))
+        own, later = one.of_step(index, d), one.of_step(index + by, d)
+        at |= zip(_letters_in(own), _letters_in(later), strict=True)
 
     def moved(entry: Any) -> Any:
         return at[entry] if entry in at else entry.xreplace(at) if is_symbolic(entry) else entry

@@ -36,7 +36,7 @@ class Block:
             if not isinstance(name, str) or not name:
                 raise ValueError(f"a block goes between slots, which have names, not {name!r}")
         if self.matrix is not None:
-            rows = tuple(tuple(exact(entry) for entry in row) for row in self.matrix)
+            rows = tuple(tuple(map(exact, row)) for row in self.matrix)
             object.__setattr__(self, "matrix", rows)
         if self.pattern is not None and self.matrix is not None:
             raise ValueError(f"block {self} has both a pattern and a matrix")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from itertools import chain, product
 from typing import Any, TypeAlias
 
@@ -534,33 +534,32 @@ def substituted(
 
 @lru_cache(maxsize=1024)
 def _in_head(one: Head, letters: Values, matrices: Values) -> Head:
-    query, key, value = (_in(slots, letters, matrices) for slots in (one.query, one.key, one.value))
-    return replace(one, query=query, key=key, value=value)
+    put = partial(_in, at=dict(letters), matrices=dict(matrices))
+    return replace(one, query=put(one.query), key=put(one.key), value=put(one.value))
 
 
 @lru_cache(maxsize=1024)
 def _in_mlp(one: MLP, letters: Values, matrices: Values) -> MLP | None:
-    outer = _in(one.outer, letters, matrices).without_zeros()
-    inner, gate = (slots and _in(slots, letters, matrices) for slots in (one.inner, one.gate))
+    put = partial(_in, at=dict(letters), matrices=dict(matrices))
+    outer = put(one.outer).without_zeros()
+    inner, gate = (slots and put(slots) for slots in (one.inner, one.gate))
     return replace(one, outer=outer, inner=inner, gate=gate) if outer else None
 
 
-def _in(slots: SlotMap, letters: Values, matrices: Values) -> SlotMap:
-    at, known = dict(letters), dict(matrices)
-    made = (
-        replace(
-            block,
-            coefficient=_value(block.coefficient, at),
-            matrix=known.get(block.matrix, block.matrix),
-        )
-        for block in slots
-    )
-    return slot_map(*made)
+def _in(slots: SlotMap, at: Mapping[Any, Any], matrices: Mapping[Any, Any]) -> SlotMap:
+    def put(block: Block) -> Block:
+        coefficient = _value(block.coefficient, at)
+        matrix = matrices.get(block.matrix, block.matrix)
+        if coefficient is block.coefficient and matrix is block.matrix:
+            return block
+        return replace(block, coefficient=coefficient, matrix=matrix)
+
+    return slot_map(*map(put, slots))
 
 
 def _value(coefficient: Any, at: Mapping[Any, Any]) -> Any:
     free: frozenset[Any] = getattr(coefficient, "free_symbols", frozenset())
-    if free.isdisjoint(at) and coefficient not in at:
+    if at.keys().isdisjoint(free) and coefficient not in at:
         return coefficient
     value = at[coefficient] if coefficient in at else sympy.sympify(coefficient).subs(at)
     return exact(sympy.sympify(value))

@@ -362,3 +362,10 @@ def test_a_claim_file_may_build_on_the_built_in_claims(tmp_path):
     )
     assert [one.id for one in claims.load_file(path)] == ["again.newton"]
     assert "newton" in {one.id for one in claims.builtin()}
+
+
+def test_the_layers_of_a_construction_are_made_once_for_every_dimension():
+    newton = constructions.get("newton")
+    two, three = (newton.of(newton.values(d, 2, Fraction(1, 4))) for d in (2, 3))
+    assert two is three and two.layers(3)[:-1] == two.layers(4)[:-2]
+    assert two is not newton.of(newton.values(2, 2, Fraction(1, 5)))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, permutations, product
+from itertools import permutations, product
 from typing import Any, TypeAlias
 
 import sympy
@@ -49,11 +49,21 @@ class Sum:
     def at(self, letters: Mapping[str, Rows], d: int) -> Rows:
         """Its rows, for letters with these rows."""
         sizes = {"1": 1, "d": d}
-        total = sympy.zeros(*(sizes[axis] for axis in self.shape))
-        for coefficient, word in self.terms:
-            total = total + coefficient * _product(word, letters, d)
-        rows = tuple(tuple(map(multiplied_out, total.row(i))) for i in range(total.rows))
-        return column(list(chain(*rows))) if self.flat else rows
+        height, width = (sizes[axis] for axis in self.shape)
+        words = [(factor, word and _product(word, letters, d)) for factor, word in self.terms]
+
+        def times(factor: Any, rows: Any, i: int, j: int) -> Any:
+            if not rows:  # of the identity, on the diagonal
+                return factor
+            return rows[i][j] if factor is sympy.S.One else factor * rows[i][j]
+
+        def entry(i: int, j: int) -> Any:
+            parts = [times(*word, i, j) for word in words if word[1] or i == j]
+            return multiplied_out(parts[0] if len(parts) == 1 else sympy.Add(*parts))
+
+        entries = [entry(i, j) for i in range(height) for j in range(width)]
+        rows = tuple(tuple(entries[i * width : (i + 1) * width]) for i in range(height))
+        return column(entries) if self.flat else rows
 
     def form(self, letters: Mapping[str, Form], size: Any) -> Form:
         """The same in the calculus, where "d" is this size."""
@@ -204,10 +214,9 @@ class Arrays:
         unknowns = sympy.symbols(f"c_:{len(words)}", seq=True, cls=sympy.Dummy)
         sums = {at: -coefficient for at, coefficient in parts.items()}
         for unknown, word in zip(unknowns, words, strict=True):
-            rows = _product(word, self.rows, self.d)
-            for i in range(rows.rows):
-                for j in range(rows.cols):
-                    for part in sympy.Add.make_args(sympy.expand(rows[i, j])):
+            for i, row in enumerate(_product(word, self.rows, self.d)):
+                for j, entry in enumerate(row):
+                    for part in sympy.Add.make_args(sympy.expand(entry)):
                         number, monomial = part.as_coeff_Mul()
                         if number != 0:
                             at = i, j, monomial
@@ -221,14 +230,12 @@ class Arrays:
         return [(value, word) for value, word in found if value != 0]
 
 
-def _product(word: Word, letters: Mapping[str, Rows], d: int) -> Any:
-    """The product of the letters' rows; the identity of no letter."""
-    made = sympy.eye(d)
-    for number, (name, turned) in enumerate(word):
-        factor = sympy.Matrix(letters[name])
-        factor = factor.T if turned else factor
-        made = made * factor if number else factor
-    return made
+def _product(word: Word, letters: Mapping[str, Rows], d: int) -> Rows:
+    """The rows of a word of at most one letter (LONGEST); those of the identity of none."""
+    if not word:
+        return tuple(tuple(sympy.Integer(i == j) for j in range(d)) for i in range(d))
+    ((name, turned),) = word
+    return tuple(zip(*letters[name], strict=True)) if turned else letters[name]
 
 
 def _letter(value: Vector | Matrix, given: Mapping[str, Vector | Matrix], size: Any) -> Form:

@@ -62,7 +62,8 @@ class Form:
         sums: dict[Word, sympy.Expr] = {}
         for word, coefficient in terms:
             factor, rest = normal_word(word)
-            sums[rest] = sums.get(rest, sympy.Integer(0)) + factor * coefficient
+            made = _times(factor, coefficient)
+            sums[rest] = sums[rest] + made if rest in sums else made
         return Form(rows, columns, sums)
 
     def __add__(self, other: Form) -> Form:
@@ -82,7 +83,8 @@ class Form:
 
     def __rmul__(self, scalar: Any) -> Form:
         scalar = sympy.sympify(scalar)
-        return Form(self.rows, self.columns, {w: scalar * c for w, c in self.terms.items()})
+        made = {word: _times(scalar, c) for word, c in self.terms.items()}
+        return Form(self.rows, self.columns, made)
 
     def __truediv__(self, scalar: Any) -> Form:
         return (ONE / sympy.sympify(scalar)) * self
@@ -94,7 +96,7 @@ class Form:
                 "cannot be multiplied"
             )
         products = (
-            (left + right, a * b)
+            (left + right, _times(a, b))
             for left, a in self.terms.items()
             for right, b in other.terms.items()
         )
@@ -151,6 +153,11 @@ class Form:
                 text = f"{number} {body}".strip()
             parts.append(text)
         return " + ".join(parts).replace("+ -", "- ") if parts else "0"
+
+
+def _times(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
+    """Their product; most coefficients are 1, which is not to be multiplied with."""
+    return b if a is ONE else a if b is ONE else a * b
 
 
 @lru_cache(maxsize=4096)  # the same few fractions come up in every word of a product

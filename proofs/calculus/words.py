@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Any
 
 import sympy
@@ -29,7 +30,14 @@ class Letter:
     transposed: bool = False
     inverse: bool = False
 
-    @property
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.name, self.rows, self.columns, self.transposed, self.inverse))
+
+    def __hash__(self) -> int:  # words are looked up more often than anything else is done to them
+        return self._hash
+
+    @cached_property
     def T(self) -> Letter:
         if self.symmetric:
             return self
@@ -77,6 +85,7 @@ def _scalar(word: Word) -> sympy.Expr:
     return sympy.Symbol("(" + " ".join(letter.latex() for letter in chosen) + ")")
 
 
+@lru_cache(maxsize=2**14)  # sums and products are of the same few words
 def normal_word(word: Word) -> tuple[sympy.Expr, Word]:
     """Scalar factors and the remaining word, inverses cancelled."""
     word = _cancel_inverses(word)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -151,6 +152,17 @@ def test_an_update_that_is_a_little_off_is_seen_under_softmax(monkeypatch):
     right = claims.printed
     monkeypatch.setattr(claims, "printed", lambda *given: right(*given) * (10**12 + 1) / 10**12)
     assert claims.softmax_agrees().run(QUICK).passed is False
+
+
+def test_what_a_layer_holds_is_that_of_its_own_weights_and_cannot_be_written_to():
+    one, tokens = claims.array([[Fraction(1)]]), claims.array([[Fraction(2)], [Fraction(3)]])
+    case = claims.Block(tokens, 1, one, claims.array([Fraction(0)]), one, one)
+    held = case.A(tokens)  # <x, 2> 2 + <x, 3> 3 at x = 3
+    assert held.tolist() == [39] == case.A(tokens).tolist()
+    assert replace(case, K=2 * one).A(tokens).tolist() == [78]
+    assert case.T(-one, tokens).tolist() == [0] != case.T(one, tokens).tolist()
+    with pytest.raises(ValueError, match="read-only"):
+        held[0] = 0
 
 
 def test_one_update_for_every_query_needs_the_inverse(monkeypatch):

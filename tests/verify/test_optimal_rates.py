@@ -78,6 +78,17 @@ def test_the_loss_is_that_of_the_transformer_with_a_rate_in_each_layer(size, exa
     assert run == expected_loss((at["a"], at["b"]), (at["g"], 0), size, examples, noise)
 
 
+def test_a_loss_with_quotients_for_its_weights_is_what_substitution_makes_of_it():
+    a, v = sympy.symbols("a v")
+    witness = constructions.build("gradient_descent", d=2, steps=2, step_size=a)
+    loss = Loss(witness, Regression(noise=v), 2)
+    field = sympy.QQ.frac_field(*map(sympy.Symbol, loss.letters))
+    for value in ((v - n) / (2 * v + n), 1 / v, n, 0):
+        assert loss.at(loss.value, field, {"a": value}) == field.from_sympy(
+            loss.expression.subs(a, value)
+        )
+
+
 @settings(max_examples=20)
 @given(SIZES)
 def test_one_layer_has_the_rate_and_the_loss_that_are_claimed(case):

@@ -382,18 +382,21 @@ def explicit_sums(witness: Any, given: Parameters) -> dict[Any, Any]:
 
     letters = Arrays(open_arrays(given), witness.d)
 
-    def at(of_mix: bool, one: Any, d: int, n: int) -> Any:
+    @cache
+    def rows(d: int, n: int) -> dict[str, Any]:
         there = opened(given, d, n)
         there |= entries(there)
-        rows = (letters.mixes if of_mix else letters).rows
-        values = {k: column(v) if is_vector(v) else v for k, v in there.items() if k in rows}
-        return one.at(values, n if of_mix else d)
+        named = there.keys() & (letters.rows.keys() | letters.mixes.rows.keys())
+        return {k: column(there[k]) if is_vector(there[k]) else there[k] for k in named}
+
+    def at(of_mix: bool, one: Any, d: int, n: int) -> Any:
+        return one.at(rows(d, n), n if of_mix else d)
 
     made = {}
-    for of_mix, rows in explicit(witness):
-        one = (letters.mixes if of_mix else letters).sum(rows)
+    for of_mix, matrix in explicit(witness):
+        one = (letters.mixes if of_mix else letters).sum(matrix)
         if one is not None:
-            made[rows] = partial(at, of_mix, one)
+            made[matrix] = partial(at, of_mix, one)
     return made
 
 
@@ -421,7 +424,7 @@ def shape_free(witness: Any, matrices: Mapping[Any, Any] | None = None) -> Any:
     from proofs.prompt import Prompt
     from proofs.stream import Slot
 
-    without = {Prompt: ("d",), Layer: ("holds",), Slot: ("shape",)}
+    without = {Prompt: "d", Layer: "holds", Slot: "shape"}
 
     @cache
     def sums(rows: Any) -> Any:
@@ -434,14 +437,16 @@ def shape_free(witness: Any, matrices: Mapping[Any, Any] | None = None) -> Any:
         kind: Any = type(value)
         if (names := _fields(kind)) is None:
             return value
-        made = {name: data(getattr(value, name)) for name in names}
-        for name in without.get(kind, ()):
-            del made[name]
-        if made.get("matrix") is not None:
-            made["matrix"] = sums(made["matrix"])
-        if isinstance(value, MLP):  # letters with their sizes
-            made["letters"] = sorted(name for name, _ in value.letters)
-        return {"": kind, **made}
+        left_out, made = without.get(kind), [kind]
+        for name in names:
+            own = getattr(value, name)
+            if name == "matrix" and own is not None:
+                made.append(sums(own))
+            elif name == "letters" and isinstance(value, MLP):  # with their sizes
+                made.append(sorted(letter for letter, _ in own))
+            elif name != left_out:
+                made.append(data(own))
+        return made
 
     parts = (witness.layout, witness.prompt, witness.layer_list, witness.readout)
     return witness.name, witness.examples, data(parts)

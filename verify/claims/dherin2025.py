@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -47,9 +47,33 @@ def array(rows: Any) -> Any:
     return np.array(rows, dtype=object)
 
 
-def last_token(witness: Witness, tokens: Any, numbers: str = "rational") -> Any:
-    """What the last token holds, as a vector; of one number predictions have no axis."""
-    return np.reshape(witness.predict(tokens, numbers=numbers), (len(tokens), -1))[-1]
+Maker = Callable[..., Witness]
+
+
+def last_token(make: Maker, given: tuple[Any, ...], tokens: Any, numbers: str = "rational") -> Any:
+    """What the last token of a layer, make(*given), holds, as a vector that cannot be written to.
+
+    Small cases are drawn again and again, and one is run of several claims.
+    """
+    return _last_token(make, tuple(map(_rows, given)), _rows(tokens), numbers)
+
+
+@lru_cache(maxsize=4096)
+def _last_token(make: Maker, given: tuple[Any, ...], tokens: Any, numbers: str) -> Any:
+    predictions = _made(make, given).predict(array(tokens), numbers=numbers)
+    held = np.reshape(predictions, (len(tokens), -1))[-1]  # of one number they have no axis
+    held.flags.writeable = False
+    return held
+
+
+@lru_cache(maxsize=1024)  # run on several sequences, whose plans it keeps
+def _made(make: Maker, given: tuple[Any, ...]) -> Witness:
+    return make(*given)
+
+
+def _rows(value: Any) -> Any:
+    """An array as (nested) tuples; anything else as it is."""
+    return tuple(map(_rows, value)) if isinstance(value, np.ndarray) else value
 
 
 @dataclass(frozen=True)
@@ -72,28 +96,21 @@ class Block:
     skip: bool = False
     more: Mapping[str, Any] = field(default_factory=dict)
 
-    @cached_property
-    def layer(self) -> Witness:
-        """The contextual layer A alone."""
-        given = self.attention, self.keys, self.skip
-        return dherin2025.contextual(self.K, self.V, *given)
-
     def A(self, tokens: Any, numbers: str = "rational") -> Any:
-        """A(C, x) of a sequence that ends in x, by running the layer."""
-        return last_token(self.layer, tokens, numbers)
+        """A(C, x) of a sequence that ends in x, by running the contextual layer alone."""
+        given = self.K, self.V, self.attention, self.keys, self.skip
+        return last_token(dherin2025.contextual, given, tokens, numbers)
 
     def T(self, W: Any, tokens: Any, numbers: str = "rational") -> Any:
         """T_W(C, x), by running the block with these weights."""
-        given = self.attention, self.keys, self.skip
-        made = dherin2025.block(W, self.b, self.K, self.V, *given)
-        return last_token(made, tokens, numbers)
+        given = W, self.b, self.K, self.V, self.attention, self.keys, self.skip
+        return last_token(dherin2025.block, given, tokens, numbers)
 
     def residual(self, W: Any, last: Any, tokens: Any, stream: bool) -> Any:
         """x + A + W' relu(W A + b) + b', or with x + A in place of A in the network (`stream`)."""
-        given = self.attention, self.keys, stream
-        outer = self.more["outer"]
-        made = dherin2025.residual_block(W, self.b, outer, last, self.K, self.V, *given)
-        return last_token(made, tokens)
+        outer, how = self.more["outer"], (self.attention, self.keys, stream)
+        given = W, self.b, outer, last, self.K, self.V, *how
+        return last_token(dherin2025.residual_block, given, tokens)
 
     @property
     def kept(self) -> Any:

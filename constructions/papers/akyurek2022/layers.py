@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from proofs.layer import MLP, Head, Holds, Layer, Readout
@@ -53,9 +54,24 @@ def _scratch(operation: Operation) -> int:
 
 def layer(operation: Operation, stream: Layout, constants: Constants, name: str = "") -> Layer:
     """The layer that does `operation` on a stream made by `workspace`."""
-    build: Any = {Mov: _mov, Aff: _aff, Mul: _mul, Div: _div, Raw: _raw}[type(operation)]
-    heads, mlp = build(operation, Parts(stream, constants))
+    try:
+        heads, mlp = _kept(operation, stream, constants)
+    except TypeError as error:  # weights that are lists, say
+        if "unhashable" not in str(error):
+            raise
+        heads, mlp = _built(operation, stream, constants)
     return Layer(name or str(operation), heads, mlp, norm=mlp is not None)
+
+
+def _built(
+    operation: Operation, stream: Layout, constants: Constants
+) -> tuple[tuple[Head, ...], MLP | None]:
+    build: Any = {Mov: _mov, Aff: _aff, Mul: _mul, Div: _div, Raw: _raw}[type(operation)]
+    made: tuple[tuple[Head, ...], MLP | None] = build(operation, Parts(stream, constants))
+    return made
+
+
+_kept = lru_cache(maxsize=1024)(_built)  # a chain does the same for every example
 
 
 def transformer(

@@ -14,7 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import accumulate
+from operator import mul
 from typing import Any
 
 import sympy
@@ -277,22 +279,43 @@ class Loss:
         A letter that is not given stays itself.
         """
         known = {**self._quotients, SHARE: 1 / n, **given}
-        powers: dict[tuple[int, int], Any] = {}
-
-        def power(i: int, e: int) -> Any:
-            if (i, e) not in powers:
+        ring, terms = field.field.ring, value.to_dict()
+        stay: list[tuple[int, int]] = []  # letters that are letters of the field, by place
+        put: list[tuple[int, list[Any]]] = []  # powers of the others, as parts of one denominator
+        below = ring.one
+        for i, powers in enumerate(zip(*terms)):
+            if most := int(max(powers)):
                 name = self.ring.letters[i]
-                powers[i, e] = field.from_sympy(known.get(name, sympy.Symbol(name))) ** e
-            return powers[i, e]
+                one = _in_field(field, known.get(name, sympy.Symbol(name)))
+                if one.denom == 1 and one.numer in ring.gens:
+                    stay.append((i, ring.gens.index(one.numer)))
+                    continue
+                numers, denoms = (
+                    list(accumulate([part] * most, mul, initial=ring.one))
+                    for part in (one.numer, one.denom)
+                )
+                put.append((i, list(map(mul, numers, reversed(denoms)))))
+                below = below * denoms[-1]
+        parts: dict[tuple[int, ...], dict[tuple[int, ...], Any]] = {}
+        for exponents, c in terms.items():
+            monomial = [0] * ring.ngens
+            for i, place in stay:
+                monomial[place] += int(exponents[i])
+            part = parts.setdefault(tuple(int(exponents[i]) for i, _ in put), {})
+            at = tuple(monomial)
+            part[at] = part.get(at, 0) + sympy.QQ(int(c.p), int(c.q))
+        above = ring.zero
+        for of, part in parts.items():
+            term = ring.from_dict(part)
+            for e, (_, made) in zip(of, put):
+                term = term * made[e]
+            above = above + term
+        return field.field(above) / field.field(below)
 
-        total = field.zero
-        for exponents, c in value.to_dict().items():
-            term = field.from_sympy(sympy.Rational(int(c.p), int(c.q)))
-            for i, e in enumerate(exponents):
-                if e:
-                    term = term * power(i, int(e))
-            total = total + term
-        return total
+
+@lru_cache(maxsize=256)  # the same few are put into one polynomial after another
+def _in_field(field: Any, value: Any) -> Any:
+    return field.from_sympy(value)
 
 
 def _row(matrix: sympy.Matrix, i: int) -> list[Any]:

@@ -95,7 +95,8 @@ def second_order_by_profile(
     if lacks is not None:
         return CheckResult(None, detail=f"the premise is not met: {lacks}")
     last = Case(case.parameters, case.X[:-1], case.y[:-1], case.X[-1:])
-    made = prompts.by_layer(model, last)[:RUN_IN_FRACTIONS]
+    first = model.with_layers(model.layer_list[:RUN_IN_FRACTIONS])
+    made = prompts.by_layer(first, last)
     for (predicted,), match in zip(made, descent):
         (steps,) = algorithms.gradient_descent(
             last.X, last.y, last.queries, match.steps, STEP_SIZE / 2

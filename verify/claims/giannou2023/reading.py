@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def worst_content(address: int, counter: int, temperature: Any, layer: Any = pap
     it is linear in them. The error is largest where all signs are those of the factors.
     """
     n = 2**address
-    witness = layer(n + 1, address, temperature)
+    witness = _built(layer, n + 1, address, temperature)
     unit = np.eye(n + 1, dtype=int).astype(object) * Fraction(1)
     X = np.concatenate([unit[:n], np.zeros((n, address), dtype=int)], axis=1).astype(object)
     asked = np.array([[*bits(counter, address), *unit[n]]], dtype=object)
@@ -57,6 +58,12 @@ def worst_content(address: int, counter: int, temperature: Any, layer: Any = pap
         factors = np.ravel(witness.predict(X, None, asked, Ball(BITS)))
         each = (abs(factor - int(j == counter - 1)) for j, factor in enumerate(factors))
         return sum(each, arb(0))
+
+
+@lru_cache(maxsize=16)  # the same for every counter
+def _built(layer: Any, *given: Any) -> Witness:
+    made: Witness = layer(*given)
+    return made
 
 
 SIZES = (1, 2, 3, 4)  # of an address
