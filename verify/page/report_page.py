@@ -92,8 +92,8 @@ def claim_row(claim: Mapping[str, Any], number: int) -> str:
     parts = []
     for key in ("summary", "domain", "finding", "repair"):
         if said := finding(claim) if key == "finding" else claim.get(key):
-            parts.append(f"<p><i>{key}</i>: {plain(said)}</p>")
-    parts += [f"<p><i>note</i>: {plain(fault)}</p>" for fault in claim.get("faults", ())]
+            parts.append(f"<p><i>{key}</i>: {typeset(said)}</p>")
+    parts += [f"<p><i>note</i>: {typeset(fault)}</p>" for fault in claim.get("faults", ())]
     shown = counterexample_html(claim.get("counterexample"), claim.get("first_difference"))
     if shown:
         parts.append(f"<p><i>smallest counterexample</i>:</p>{shown}")
@@ -144,7 +144,7 @@ def counterexample_html(
         for name, value in counterexample.items():
             if isinstance(value, Mapping):
                 value = ", ".join(f"{k} = {_text(v)}" for k, v in value.items())
-            items.append(f"<li><i>{plain(name)}</i>: {_folded(value)}</li>")
+            items.append(f"<li><i>{typeset(name)}</i>: {_folded(value)}</li>")
         made += f'<ul class="counterexample">{"".join(items)}</ul>'
     if first:
         held = formula(first["holds"]) + " = " if first.get("holds") else ""
@@ -165,8 +165,8 @@ def _folded(value: Any) -> str:
     """A value as HTML, folded away where it is many numbers."""
     count = _numbers(value)
     if count <= MANY:
-        return plain(_text(value))
-    return f"<details><summary>{count} numbers</summary>{plain(_text(value))}</details>"
+        return typeset(_text(value))
+    return f"<details><summary>{count} numbers</summary>{typeset(_text(value))}</details>"
 
 
 def _numbers(value: Any) -> int:

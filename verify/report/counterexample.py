@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from .tables import number
+from .tables import in_print, number
 
 ROWS, COLUMNS, WIDEST = 8, 8, 14  # of a table, and characters of a number, that are shown
 PROMPT = ("X", "y", "queries", "prediction", "algorithm")
@@ -19,7 +19,9 @@ def lines(counterexample: Mapping[str, Any]) -> Iterator[str]:
     parameters = counterexample.get("parameters") or {}
     apart = (*PROMPT, "parameters", "parts", "query_parts")
     others = {name: v for name, v in counterexample.items() if name not in apart}
-    said = ", ".join(f"{name} = {_text(value)}" for name, value in (parameters | others).items())
+    said = in_print(
+        ", ".join(f"{name} = {_text(value)}" for name, value in (parameters | others).items())
+    )
     yield f"counterexample{': ' if said else ''}{said}"
     X, y, queries = (counterexample.get(name) for name in PROMPT[:3])
     if not all(isinstance(part, list) and part for part in (X, queries)):
