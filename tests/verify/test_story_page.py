@@ -149,6 +149,52 @@ def test_the_eight_cards_are_read_by_keyboard_alone(browser, path, size) -> None
     assert browser.js("page.story.card") == 7
 
 
+def inside(browser: driver.Browser, selector: str, size: tuple[int, int]) -> bool:
+    """Whether all of an element is in the window, and nothing lies over it."""
+    at = box(browser, selector)
+    if not (0 <= at["left"] < at["right"] <= size[0] and 0 <= at["top"] < at["bottom"] <= size[1]):
+        return False
+    hit = browser.js(
+        f"((e) => {{ const b = e.getBoundingClientRect(); return [[.5, .5], [.1, .2], [.9, .8]]"
+        ".every(([s, t]) => e.contains(document.elementFromPoint(b.x + s * b.width,"
+        f" b.y + t * b.height))); }})(document.querySelector({json.dumps(selector)}))"
+    )
+    return bool(hit)
+
+
+@pytest.mark.parametrize("number", range(1, 9))
+def test_a_card_its_exercise_and_the_figure_are_seen_at_once(browser, path, number) -> None:
+    opened(browser, path, "reduce")
+    browser.js(f"page.goTo({number}, true)")
+    browser.wait(f"page.story.card === {number}")
+    seen = browser.js(  # all of the card but what is folded away and what leads on
+        f"[...document.querySelectorAll('#card-{number} > :not(details, .beside)')]"
+        ".map((e, i) => (e.dataset.part = i))"
+    )
+    assert len(seen) >= 4
+    parts = [f'#card-{number} > [data-part="{i}"]' for i in seen]
+    assert [part for part in ("#figure", "#play", *parts) if not inside(browser, part, WIDE)] == []
+    browser.js("document.querySelector('.reading .task').style.marginTop = '600px'")
+    assert not inside(browser, f"#card-{number} .task", WIDE)  # is seen
+
+
+@pytest.mark.parametrize("number", range(1, 9))
+def test_on_a_phone_an_exercise_is_tried_below_its_picture(browser, path, number) -> None:
+    """There the title and the first lines stand below the picture, and the rest is scrolled to."""
+    opened(browser, path, "reduce", PHONE)
+    browser.js(f"page.goTo({number}, true)")
+    assert inside(browser, f"#card-{number} h2", PHONE)
+    assert inside(browser, f"#card-{number} p", PHONE)  # the first of its paragraphs
+    browser.js(
+        f"document.querySelector('#card-{number} .task').scrollIntoView({{block: 'end'}}),"
+        " scrollBy(0, 1)"  # places are whole numbers only here
+    )
+    browser.wait(f"page.story.card === {number} && page.story.small")
+    shown = browser.js("document.getElementById('figure').dataset.focus").split()
+    wanted = [f"#card-{number} .task", "#play", "#step", *(f"#{name}" for name in shown)]
+    assert [part for part in wanted if not inside(browser, part, PHONE)] == []
+
+
 def test_scrolling_turns_the_figure_to_the_card(browser, path) -> None:
     opened(browser, path, "reduce")
     for number in (3, 6, 8):

@@ -130,11 +130,11 @@ CARDS = (
     Card(
         "Stretch the data, and gradient descent crawls.",
         (
-            "The same points, with x in another unit: the best line is as good as before, but the "
-            "rings become a valley. How long it is says the <em>condition number</em> κ, the "
-            "larger eigenvalue of S = Σ x<sub>j</sub>x<sub>j</sub><sup>⊤</sup> by the smaller; "
-            "x<sub>j</sub> is the x and the 1 of point j. Five transformers race; how the Newtons "
-            "work is on the next card.",
+            "The same points, with x in another unit: the best line fits as well as before, but "
+            "the rings become a valley. How long it is says the <em>condition number</em> κ, the "
+            "larger eigenvalue of S = Σ x<sub>j</sub>x<sub>j</sub><sup>⊤</sup> divided by the "
+            "smaller; x<sub>j</sub> is the x and the 1 of point j. Five transformers race; how the "
+            "Newtons work is on the next card.",
         ),
         "Slide κ to 4 and to 1000. Who does not care? Choose a racer to see its path, and play it.",
         RACE,
