@@ -97,7 +97,9 @@ def _is_large(parts: Sequence[Sequence[Any]]) -> bool:
 
 
 def _text(value: Any) -> str:
-    """A number of a report as one line, long ones rounded; vectors in parentheses."""
+    """A number of a report as one line, long ones rounded; several of them in parentheses."""
+    if isinstance(value, Mapping):
+        return f"({', '.join(f'{name} = {_text(one)}' for name, one in value.items())})"
     if isinstance(value, (list, tuple)):
         return f"({', '.join(map(_text, _shortened(value, COLUMNS)))})"
     if len(str(value)) > WIDEST:
