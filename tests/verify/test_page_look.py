@@ -431,16 +431,47 @@ def test_a_term_is_marked_once_a_section_and_not_in_headings_links_formulas_or_c
     browser.open(path)
     marked = browser.js(
         "[...document.querySelectorAll('.term')].map((e) =>"
-        " [e.textContent, e.dataset.says, e.parentElement.parentElement.localName])"
+        " [e.textContent, e.dataset.says, e.closest('p')?.parentElement.localName])"
     )
     assert [word for word, *_ in marked] == ["slot", "Slots", "Step\nSizes"]
     assert [line for _, line, _ in marked] == [LINES["slot"]] * 2 + [LINES["step size"]]
-    assert {parent for *_, parent in marked} == {"p"}
+    assert {parent for *_, parent in marked} == {"section"}
     text = browser.js(
         "document.querySelector('.tip').remove(), document.body.textContent.replace(/\\s+/g, '')"
     )
     assert text == re.sub(r"<[^>]*>|\s", "", WORDS)  # nothing else is changed
     assert browser.errors == []
+
+
+APART = """[...document.querySelectorAll('.term')].flatMap((term) => {
+  const {top, bottom} = term.getBoundingClientRect(), text = term.closest('p').textContent;
+  const walker = document.createTreeWalker(term.closest('p'), NodeFilter.SHOW_TEXT), range = document.createRange();
+  const places = [];
+  for (let node; (node = walker.nextNode());) if (!term.contains(node)) for (let i = 0; i < node.length; i++) {
+    range.setStart(node, i); range.setEnd(node, i + 1);
+    if (/[,()]/.test(node.data[i])) places.push(range.getBoundingClientRect());
+  }
+  return places.filter((b) => b.top > bottom - 2 || b.bottom < top + 2).length ? [text] : [];
+})"""  # noqa: E501
+
+
+@in_browser
+def test_no_line_begins_with_what_closes_a_term_or_ends_with_what_opens_it(
+    browser, tmp_path
+) -> None:
+    path = tmp_path / "narrow.html"
+    made = "".join(  # at one of these widths the word fits, and its comma or its bracket does not
+        f'<section><p style="width: {width}px">some words of a line (ridge), and</p></section>'
+        for width in range(60, 260)
+    )
+    look = f'<meta charset="utf-8"><style>{build.style(("styles/base.css",))}</style>'
+    page = f"<!DOCTYPE html><html><head>{look}</head><body>{made}</body></html>"
+    path.write_text(glossary.glossed_page(page), encoding="utf-8")
+    browser.open(path)
+    assert browser.js("document.querySelectorAll('.term').length") == 200
+    assert browser.js(APART) == []
+    browser.js("document.querySelectorAll('.unbroken').forEach((e) => (e.className = ''))")
+    assert browser.js(APART) != []  # is seen
 
 
 @in_browser

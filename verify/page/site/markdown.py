@@ -14,7 +14,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
-from ...report.tables import in_print
+from ..readable import typeset
 
 ABROAD = ("https://", "#")
 PICTURES = {".png": "image/png", ".svg": "image/svg+xml"}
@@ -29,16 +29,14 @@ def html(text: str, folder: Path, pages: Mapping[Path, str]) -> str:
     parser = MarkdownIt("commonmark", {"highlight": _coloured}).enable("table")
     tokens = parser.parse(text)
     seen: set[str] = set()
-    in_table = False
     for token, after in zip(tokens, [*tokens[1:], None]):
         if token.type == "heading_open" and after is not None:
             token.attrs["id"] = _apart(slug(after.content), seen)
-        in_table = token.type == "table_open" or in_table and token.type != "table_close"
         for inner in token.children or ():
             if inner.type == "image":
                 inner.attrs["src"] = _inside(folder / str(inner.attrs["src"]))
-            elif inner.type == "text" and in_table:  # what was counted and found, of programs
-                inner.content = in_print(inner.content)
+            elif inner.type == "text":
+                inner.type, inner.content = "html_inline", typeset(inner.content)
         token.children = _linked(token.children or [], folder, pages) or token.children
     made = parser.renderer.render(tokens, parser.options, {})
     return made.replace("<table>", '<div class="scroll"><table>').replace(
