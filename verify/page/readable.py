@@ -29,7 +29,8 @@ POWER = re.compile(r"\^(?:\{([^{}]*)\}|\(([^()]*)\)|(-?\d+|[A-Za-z]))(?!\w)")
 
 def typeset(text: Any) -> str:
     """Plain words as HTML, in which indices and powers stand where they do in print."""
-    html = plain(in_print(str(text)))
+    text = in_print(str(text)).replace("<=", "≤").replace(">=", "≥").replace("->", "→")
+    html = plain(text)
     html = INDEXED.sub(
         lambda found: f"{found[1]}<sub>{found[2] or found[3] or found[4]}</sub>", html
     )

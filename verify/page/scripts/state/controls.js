@@ -1,6 +1,6 @@
 // The controls: sizes and words, step sizes and ridges, how a prompt is drawn.
 
-const NAMES = { alpha: "step size α", step_size: "step size η", ridge: "ridge λ", d: "dimension d", iterations: "iterations", steps: "steps", examples: "examples n" };
+const NAMES = { alpha: "step size α", step_size: "step size η", ridge: "ridge λ", penalty: "penalty λ", d: "dimension d", iterations: "iterations", steps: "steps", examples: "examples n" };
 const MOST_EXAMPLES = 32;
 // What the numbers that a prompt is drawn from may be.
 const DRAWN = {
