@@ -239,6 +239,67 @@ def test_presented_a_card_is_a_slide_large_bare_and_turned_by_keys(browser, path
     assert browser.errors == []
 
 
+def test_presented_on_a_phone_a_card_stands_below_its_picture(browser, path) -> None:
+    opened(browser, path, "reduce", PHONE)
+    browser.open(path, "?present")
+    for number in range(1, 9):
+        browser.js(f"page.goTo({number}, true)")
+        browser.wait(f"page.story.card === {number} && page.story.small")
+        shown = browser.js("document.getElementById('figure').dataset.focus").split()
+        wanted = [f"#card-{number} h2", *(f"#{name}" for name in shown)]
+        assert [part for part in wanted if not inside(browser, part, PHONE)] == []
+
+
+CUT_OFF = """[...document.querySelectorAll('.picture-head > *, .reading .formula')].filter((e) => {
+  const range = document.createRange(), {right} = (e.closest('.card') ?? e.parentElement).getBoundingClientRect();
+  range.selectNodeContents(e);
+  return e.offsetParent && (e.scrollWidth > e.clientWidth + 1 || range.getBoundingClientRect().right > right);
+}).map((e) => e.textContent)"""  # noqa: E501
+
+
+@pytest.mark.parametrize("asked", ["", "?present"])
+@pytest.mark.parametrize("size", [WIDE, PHONE, (1920, 1080)])
+def test_no_heading_or_formula_is_cut_off(browser, path, size, asked) -> None:
+    opened(browser, path, "reduce", size)
+    browser.open(path, asked)
+    for number in range(1, 9):
+        browser.js(f"page.goTo({number}, true)")
+        browser.wait(f"page.story.card === {number}")
+        assert browser.js(CUT_OFF) == [], number
+    browser.js("document.querySelectorAll('.picture').forEach((e) => (e.style.width = '6rem'))")
+    assert browser.js(CUT_OFF) != []  # is seen
+
+
+FOCUSED = """(() => {
+  const e = document.activeElement, {outlineStyle, outlineWidth} = getComputedStyle(e);
+  if (e === document.body || !e.closest('.acts')) return null;
+  const b = e.getBoundingClientRect(), at = document.elementFromPoint(b.x + b.width / 2, b.y + b.height / 2);
+  const seen = b.top >= -1 && b.bottom <= innerHeight + 1 && at !== null && (e.contains(at) || at.contains(e));
+  return [e.id || e.dataset.point || e.textContent, outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2, seen];
+})()"""  # noqa: E501
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_whatever_has_the_focus_shows_it_and_lies_under_nothing(browser, path, size) -> None:
+    opened(browser, path, "reduce", size)
+    met = []
+    for _ in range(90):
+        browser.key("Tab")
+        found = browser.js(FOCUSED)
+        if found is None or found in met[:1]:
+            break
+        met.append(found)
+    assert len(met) > 40
+    assert [name for name, shown, _ in met if not shown] == []
+    assert [name for name, _, seen in met if not seen] == []
+    browser.js(
+        "document.activeElement.blur(), document.querySelector('[data-point=\"1\"]').focus()"
+    )
+    assert browser.js(FOCUSED)[1]
+    browser.js("document.activeElement.style.outline = 'none'")
+    assert not browser.js(FOCUSED)[1]  # is seen
+
+
 def test_the_cards_are_read_in_ten_minutes_and_without_scripts(browser, path) -> None:
     browser.open(path, scripts=False)
     browser.send("Emulation.setScriptExecutionDisabled", value=False)
