@@ -436,6 +436,8 @@ def test_nothing_is_cut_off_and_nothing_lies_under_the_sign_to_save_a_figure(
         browser.js("document.querySelectorAll('.example').forEach((e) => e.scrollIntoView())")
         assert browser.js(CUT) == []
         assert browser.js(UNDER) == []
+        open_page(browser, folder, name, "?present", size)
+        assert browser.js(CUT) == []
 
 
 @in_browser

@@ -270,7 +270,8 @@ def test_no_heading_or_formula_is_cut_off(browser, path, size, asked) -> None:
     assert browser.js(CUT_OFF) != []  # is seen
 
 
-FOCUSED = """(() => {
+FOCUSED = """(async () => {
+  for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame); // it is scrolled to
   const e = document.activeElement, {outlineStyle, outlineWidth} = getComputedStyle(e);
   if (e === document.body || !e.closest('.acts')) return null;
   const b = e.getBoundingClientRect(), at = document.elementFromPoint(b.x + b.width / 2, b.y + b.height / 2);
@@ -292,9 +293,7 @@ def test_whatever_has_the_focus_shows_it_and_lies_under_nothing(browser, path, s
     assert len(met) > 40
     assert [name for name, shown, _ in met if not shown] == []
     assert [name for name, _, seen in met if not seen] == []
-    browser.js(
-        "document.activeElement.blur(), document.querySelector('[data-point=\"1\"]').focus()"
-    )
+    browser.js("document.activeElement.blur(), document.getElementById('play').focus()")
     assert browser.js(FOCUSED)[1]
     browser.js("document.activeElement.style.outline = 'none'")
     assert not browser.js(FOCUSED)[1]  # is seen
