@@ -79,9 +79,24 @@ def test_no_line_begins_with_the_comma_after_a_formula() -> None:
     assert '<span class="unbroken"><math>' in made and "</math>,</span> or <math>" in made
 
 
+def test_a_formula_stands_as_in_books() -> None:
+    """Minus signs, thin spaces around words, and what is next as a prime."""
+    assert "<mo>−</mo><mn>1</mn>" in mathml.coefficient_mathml(Fraction(-1))
+    thin = '<mspace width=".17em"></mspace>'
+    made = mathml.mathml("step_size*preconditioner*X.T")
+    assert f"<mi>&#951;</mi>{thin}<mi>preconditioner</mi>{thin}<msup>" in made
+    assert f"<mn>2</mn>{thin}<mrow><mi>relu</mi>" in mathml.mathml("2*relu(w)")
+    assert "penalty" not in mathml.mathml("step_size*penalty")  # the text says λ
+    assert "<msup><mi>&#966;</mi><mo>′</mo></msup>" in mathml.mathml("gamma*phi_next")
+    at_t = "<msubsup><mi>&#966;</mi><mi>t</mi><mo>′</mo></msubsup>"
+    assert at_t in mathml.mathml("w.T*phi_next_t")
+
+
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
+        ("x1_1**2*y1 >= 0", "x<sub>1,1</sub><sup>2</sup>·y1 ≥ 0"),
+        ("Σ e_j², x_*ᵀ A_0ᵀ", "Σ e<sub>j</sub>², x<sub>*</sub>ᵀ A<sub>0</sub>ᵀ"),
         ("W_i from W_{i-1}", "W<sub>i</sub> from W<sub>i-1</sub>"),
         ("V_2 = -V_1", "V<sub>2</sub> = -V<sub>1</sub>"),
         ("X X^T/(2n), A_l^T", "X X<sup>T</sup>/(2n), A<sub>l</sub><sup>T</sup>"),

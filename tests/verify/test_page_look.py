@@ -401,6 +401,59 @@ def test_a_screen_of_1920_is_used(browser, folder) -> None:
     assert browser.js("document.documentElement.scrollWidth") <= 1920
 
 
+# formulas and captions that are cut off, choices of which the end lies under their arrow
+CUT = """(() => {
+  const all = (kind) => [...document.querySelectorAll(kind)], canvas = document.createElement('canvas').getContext('2d');
+  const over = all('.definitions li, .picture-part figcaption, .picture-layer, .picture-now').filter((e) => e.scrollWidth > e.clientWidth + 1);
+  const narrow = all('select').filter((e) => {
+    const {font, paddingLeft} = getComputedStyle(e);
+    canvas.font = font;
+    return e.clientWidth && canvas.measureText(e.selectedOptions[0].text).width + 2 * parseFloat(paddingLeft) + 16 > e.clientWidth;
+  });
+  return [...over, ...narrow].map((e) => e.selectedOptions?.[0].text ?? e.textContent);
+})()"""  # noqa: E501
+# what is seen of a figure's text and lies under the sign by which the figure is saved
+UNDER = """[...document.querySelectorAll('.files')].flatMap((menu) => {
+  const sign = menu.querySelector('summary').getBoundingClientRect(), range = document.createRange();
+  return [...menu.parentElement.querySelectorAll('th, td, figcaption, text')].filter((e) => {
+    range.selectNodeContents(e);
+    const inside = e.closest('.scroll')?.getBoundingClientRect() ?? {left: -1e9, right: 1e9};
+    return !menu.contains(e) && e.textContent.trim() && [...range.getClientRects()].some((b) => b.width
+      && Math.min(b.right, inside.right) > sign.left + 2 && Math.max(b.left, inside.left) < sign.right - 2
+      && b.bottom > sign.top + 3 && b.top < sign.bottom - 3);
+  }).map((e) => e.textContent);
+})"""  # noqa: E501
+
+
+@in_browser
+@pytest.mark.parametrize("name", constructions.names())
+def test_nothing_is_cut_off_and_nothing_lies_under_the_sign_to_save_a_figure(
+    browser, folder, name
+) -> None:
+    for size in ((390, 844), (1280, 720), (1920, 1080)):
+        open_page(browser, folder, name, size=size)
+        browser.wait("document.querySelector('.files') !== null")
+        browser.js("document.querySelectorAll('.example').forEach((e) => e.scrollIntoView())")
+        assert browser.js(CUT) == []
+        assert browser.js(UNDER) == []
+        open_page(browser, folder, name, "?present", size)
+        assert browser.js(CUT) == []
+
+
+@in_browser
+def test_what_is_cut_off_or_covered_is_seen(browser, folder) -> None:
+    open_page(browser, folder, "lasso", size=(1920, 1080))
+    browser.wait("document.querySelector('.example .files') !== null")
+    browser.js(
+        "(() => { const style = document.createElement('style'); style.textContent ="
+        " '.definitions { columns: auto 9rem; } .controls select { width: 2rem; min-width: 0; }"
+        " .head > figcaption + .files details { top: 0; }'; document.body.append(style); })()"
+    )
+    assert any("relu" in one for one in browser.js(CUT))
+    assert any(one.isdecimal() for one in browser.js(CUT))
+    assert browser.js(UNDER) != []
+
+
 # -- words ------------------------------------------------------------------------------------
 
 
@@ -431,16 +484,47 @@ def test_a_term_is_marked_once_a_section_and_not_in_headings_links_formulas_or_c
     browser.open(path)
     marked = browser.js(
         "[...document.querySelectorAll('.term')].map((e) =>"
-        " [e.textContent, e.dataset.says, e.parentElement.parentElement.localName])"
+        " [e.textContent, e.dataset.says, e.closest('p')?.parentElement.localName])"
     )
     assert [word for word, *_ in marked] == ["slot", "Slots", "Step\nSizes"]
     assert [line for _, line, _ in marked] == [LINES["slot"]] * 2 + [LINES["step size"]]
-    assert {parent for *_, parent in marked} == {"p"}
+    assert {parent for *_, parent in marked} == {"section"}
     text = browser.js(
         "document.querySelector('.tip').remove(), document.body.textContent.replace(/\\s+/g, '')"
     )
     assert text == re.sub(r"<[^>]*>|\s", "", WORDS)  # nothing else is changed
     assert browser.errors == []
+
+
+APART = """[...document.querySelectorAll('.term')].flatMap((term) => {
+  const {top, bottom} = term.getBoundingClientRect(), text = term.closest('p').textContent;
+  const walker = document.createTreeWalker(term.closest('p'), NodeFilter.SHOW_TEXT), range = document.createRange();
+  const places = [];
+  for (let node; (node = walker.nextNode());) if (!term.contains(node)) for (let i = 0; i < node.length; i++) {
+    range.setStart(node, i); range.setEnd(node, i + 1);
+    if (/[,()]/.test(node.data[i])) places.push(range.getBoundingClientRect());
+  }
+  return places.filter((b) => b.top > bottom - 2 || b.bottom < top + 2).length ? [text] : [];
+})"""  # noqa: E501
+
+
+@in_browser
+def test_no_line_begins_with_what_closes_a_term_or_ends_with_what_opens_it(
+    browser, tmp_path
+) -> None:
+    path = tmp_path / "narrow.html"
+    made = "".join(  # at one of these widths the word fits, and its comma or its bracket does not
+        f'<section><p style="width: {width}px">some words of a line (ridge), and</p></section>'
+        for width in range(60, 260)
+    )
+    look = f'<meta charset="utf-8"><style>{build.style(("styles/base.css",))}</style>'
+    page = f"<!DOCTYPE html><html><head>{look}</head><body>{made}</body></html>"
+    path.write_text(glossary.glossed_page(page), encoding="utf-8")
+    browser.open(path)
+    assert browser.js("document.querySelectorAll('.term').length") == 200
+    assert browser.js(APART) == []
+    browser.js("document.querySelectorAll('.unbroken').forEach((e) => (e.className = ''))")
+    assert browser.js(APART) != []  # is seen
 
 
 @in_browser

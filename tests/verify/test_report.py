@@ -29,7 +29,7 @@ from verify.claim import (
     Verdict,
 )
 from verify.engine import with_kernel
-from verify.report import as_json, report
+from verify.report import as_json, counterexample, report, tables
 from verify.report import text as words
 from verify.report.report import Report
 
@@ -149,9 +149,36 @@ def test_a_wrong_annotation_is_a_note_and_no_evidence() -> None:
     wrong = CheckResult(False, 3, detail="slot S is not X.T*X", kind="annotations")
     one = replace(made("b", Holds(("exact",))), checks=(wrong,))
     for width in (80, 180):
-        assert "note: slot S is not X.T*X" in text([one], width)
-    assert r"note: slot S is not X.T\*X" in words.verdicts_in_markdown([one])
-    assert report.document([one], Budget())["claims"][0]["faults"] == ["slot S is not X.T*X"]
+        assert "note: slot S is not X^T·X" in text([one], width)
+    assert "note: slot S is not X^T·X" in words.verdicts_in_markdown([one])
+    assert report.document([one], Budget())["claims"][0]["faults"] == ["slot S is not X^T·X"]
+
+
+@pytest.mark.parametrize(
+    ("programmed", "printed"),
+    [
+        ("-q1_1*x1_1*y1/(x1_1**2 + 1)", "-q_(1,1)·x_(1,1)·y1/(x_(1,1)^2 + 1)"),
+        ("(T - T*C2*T.T/2)*x2, w1.T*x_t", "(T - T·C2·T^T/2)·x2, w1^T·x_t"),
+        ("skip = False, stays = True", "skip = no, stays = yes"),
+        ("True", "yes"),
+        ("w* ~ N(0, I), E[error * feature], x_*, x_2, mine.T", None),  # nothing of a program
+        ("`4*d**2` in `X.T`", None),  # code
+    ],
+)
+def test_formulas_are_said_as_they_are_printed(programmed: str, printed: str | None) -> None:
+    assert tables.in_print(programmed) == (printed or programmed)
+    assert tables.in_print(printed or programmed) == (printed or programmed)
+
+
+def test_what_is_found_is_said_in_print_and_what_code_says_as_it_is() -> None:
+    failed = CheckResult(False, 1, detail="is y1/(x1_1**2 + 1)", kind="proof")
+    refuted = replace(made("b", Refuted({"ratio": "a*b**2"}, None, ("exact",))), checks=(failed,))
+    said = "is y1/(x_(1,1)^2 + 1)"
+    assert refuted.finding == report.entry(refuted)["finding"] == said
+    assert report.entry(refuted)["checks"][0]["detail"] == said
+    assert "ratio = a·b^2" in "".join(counterexample.lines({"ratio": "a*b**2"}))
+    broken = made("b", Broken("claim.py:3", "unsupported operand: a*b"))
+    assert broken.finding == "claim.py:3: unsupported operand: a*b"
 
 
 def test_a_closer_look_names_the_domain_and_the_box() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import browser as driver
 import pytest
+from test_texts import PROGRAMMED
 
 import constructions
 from verify import kept
@@ -229,11 +230,14 @@ def test_links_between_texts_lead_to_pages_and_others_are_words(tmp_path: Path) 
         markdown.html("![picture](none.png)", tmp_path, {})
 
 
-def test_products_in_a_table_are_no_emphasis() -> None:
+def test_products_in_a_table_are_no_emphasis_and_said_in_print() -> None:
     row = ("4*d**2*(k - 1)*n", "**holds**: x*y", "`a*b*c`")
     made = markdown.html(tables.markdown("abc", [row]), Path(), {})
-    cells = ("4*d**2*(k - 1)*n", "<strong>holds</strong>: x*y", "<code>a*b*c</code>")
+    cells = ("4·d<sup>2</sup>·(k - 1)·n", "<strong>holds</strong>: x·y", "<code>a*b*c</code>")
     assert all(f"<td>{cell}</td>" in made for cell in cells)
+    text = markdown.html("1/(2n) Σ e_j², `x_t` < W_Q & step_size", Path(), {})
+    wanted = "Σ e<sub>j</sub>², <code>x_t</code> &lt; W<sub>Q</sub> &amp; step_size</p>"
+    assert wanted in text
 
 
 def test_a_notebook_is_read_with_its_formulas_and_what_its_cells_show() -> None:
@@ -409,14 +413,17 @@ def test_nothing_that_is_said_of_a_claim_is_a_dictionary_an_empty_bracket_or_lat
             assert not UNTOLD.search(text), (claim["id"], claim["variant"], text)
 
 
-def test_no_page_has_a_dictionary_an_empty_bracket_or_latex(site: Path) -> None:
+def test_no_page_has_what_only_a_program_writes(
+    site: Path,
+) -> None:
     for page in site.iterdir():
         if page.name.startswith("reference."):  # docstrings, which speak of Python
             continue
         # the code of an algorithm, and code in texts
         text = re.sub(r"<(pre|code)>.*?</\1>", "code", read(page), flags=re.S)
-        found = UNTOLD.search(words(text))
-        assert found is None, (page.name, found and words(text)[found.start() - 60 :][:160])
+        for kind in (UNTOLD, PROGRAMMED):
+            found = kind.search(words(text))
+            assert found is None, (page.name, found and words(text)[found.start() - 60 :][:160])
 
 
 def subjects() -> Iterator[str]:

@@ -149,6 +149,52 @@ def test_the_eight_cards_are_read_by_keyboard_alone(browser, path, size) -> None
     assert browser.js("page.story.card") == 7
 
 
+def inside(browser: driver.Browser, selector: str, size: tuple[int, int]) -> bool:
+    """Whether all of an element is in the window, and nothing lies over it."""
+    at = box(browser, selector)
+    if not (0 <= at["left"] < at["right"] <= size[0] and 0 <= at["top"] < at["bottom"] <= size[1]):
+        return False
+    hit = browser.js(
+        f"((e) => {{ const b = e.getBoundingClientRect(); return [[.5, .5], [.1, .2], [.9, .8]]"
+        ".every(([s, t]) => e.contains(document.elementFromPoint(b.x + s * b.width,"
+        f" b.y + t * b.height))); }})(document.querySelector({json.dumps(selector)}))"
+    )
+    return bool(hit)
+
+
+@pytest.mark.parametrize("number", range(1, 9))
+def test_a_card_its_exercise_and_the_figure_are_seen_at_once(browser, path, number) -> None:
+    opened(browser, path, "reduce")
+    browser.js(f"page.goTo({number}, true)")
+    browser.wait(f"page.story.card === {number}")
+    seen = browser.js(  # all of the card but what is folded away and what leads on
+        f"[...document.querySelectorAll('#card-{number} > :not(details, .beside)')]"
+        ".map((e, i) => (e.dataset.part = i))"
+    )
+    assert len(seen) >= 4
+    parts = [f'#card-{number} > [data-part="{i}"]' for i in seen]
+    assert [part for part in ("#figure", "#play", *parts) if not inside(browser, part, WIDE)] == []
+    browser.js("document.querySelector('.reading .task').style.marginTop = '600px'")
+    assert not inside(browser, f"#card-{number} .task", WIDE)  # is seen
+
+
+@pytest.mark.parametrize("number", range(1, 9))
+def test_on_a_phone_an_exercise_is_tried_below_its_picture(browser, path, number) -> None:
+    """There the title and the first lines stand below the picture, and the rest is scrolled to."""
+    opened(browser, path, "reduce", PHONE)
+    browser.js(f"page.goTo({number}, true)")
+    assert inside(browser, f"#card-{number} h2", PHONE)
+    assert inside(browser, f"#card-{number} p", PHONE)  # the first of its paragraphs
+    browser.js(
+        f"document.querySelector('#card-{number} .task').scrollIntoView({{block: 'end'}}),"
+        " scrollBy(0, 1)"  # places are whole numbers only here
+    )
+    browser.wait(f"page.story.card === {number} && page.story.small")
+    shown = browser.js("document.getElementById('figure').dataset.focus").split()
+    wanted = [f"#card-{number} .task", "#play", "#step", *(f"#{name}" for name in shown)]
+    assert [part for part in wanted if not inside(browser, part, PHONE)] == []
+
+
 def test_scrolling_turns_the_figure_to_the_card(browser, path) -> None:
     opened(browser, path, "reduce")
     for number in (3, 6, 8):
@@ -191,6 +237,66 @@ def test_presented_a_card_is_a_slide_large_bare_and_turned_by_keys(browser, path
     )
     assert large > 1.1 * plain and browser.js(letters) > 1.1 * small
     assert browser.errors == []
+
+
+def test_presented_on_a_phone_a_card_stands_below_its_picture(browser, path) -> None:
+    opened(browser, path, "reduce", PHONE)
+    browser.open(path, "?present")
+    for number in range(1, 9):
+        browser.js(f"page.goTo({number}, true)")
+        browser.wait(f"page.story.card === {number} && page.story.small")
+        shown = browser.js("document.getElementById('figure').dataset.focus").split()
+        wanted = [f"#card-{number} h2", *(f"#{name}" for name in shown)]
+        assert [part for part in wanted if not inside(browser, part, PHONE)] == []
+
+
+CUT_OFF = """[...document.querySelectorAll('.picture-head > *, .reading .formula')].filter((e) => {
+  const range = document.createRange(), {right} = (e.closest('.card') ?? e.parentElement).getBoundingClientRect();
+  range.selectNodeContents(e);
+  return e.offsetParent && (e.scrollWidth > e.clientWidth + 1 || range.getBoundingClientRect().right > right);
+}).map((e) => e.textContent)"""  # noqa: E501
+
+
+@pytest.mark.parametrize("asked", ["", "?present"])
+@pytest.mark.parametrize("size", [WIDE, PHONE, (1920, 1080)])
+def test_no_heading_or_formula_is_cut_off(browser, path, size, asked) -> None:
+    opened(browser, path, "reduce", size)
+    browser.open(path, asked)
+    for number in range(1, 9):
+        browser.js(f"page.goTo({number}, true)")
+        browser.wait(f"page.story.card === {number}")
+        assert browser.js(CUT_OFF) == [], number
+    browser.js("document.querySelectorAll('.picture').forEach((e) => (e.style.width = '6rem'))")
+    assert browser.js(CUT_OFF) != []  # is seen
+
+
+FOCUSED = """(async () => {
+  for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame); // it is scrolled to
+  const e = document.activeElement, {outlineStyle, outlineWidth} = getComputedStyle(e);
+  if (e === document.body || !e.closest('.acts')) return null;
+  const b = e.getBoundingClientRect(), at = document.elementFromPoint(b.x + b.width / 2, b.y + b.height / 2);
+  const seen = b.top >= -1 && b.bottom <= innerHeight + 1 && at !== null && (e.contains(at) || at.contains(e));
+  return [e.id || e.dataset.point || e.textContent, outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2, seen];
+})()"""  # noqa: E501
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_whatever_has_the_focus_shows_it_and_lies_under_nothing(browser, path, size) -> None:
+    opened(browser, path, "reduce", size)
+    met = []
+    for _ in range(90):
+        browser.key("Tab")
+        found = browser.js(FOCUSED)
+        if found is None or found in met[:1]:
+            break
+        met.append(found)
+    assert len(met) > 40
+    assert [name for name, shown, _ in met if not shown] == []
+    assert [name for name, _, seen in met if not seen] == []
+    browser.js("document.activeElement.blur(), document.getElementById('play').focus()")
+    assert browser.js(FOCUSED)[1]
+    browser.js("document.activeElement.style.outline = 'none'")
+    assert not browser.js(FOCUSED)[1]  # is seen
 
 
 def test_the_cards_are_read_in_ten_minutes_and_without_scripts(browser, path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,20 +13,24 @@ import pytest
 
 import constructions
 from verify.command import cli
+from verify.report import counterexample, tables
 
 RAW = re.compile(
     r"""\{['"]|\{\}|\[\]|(?<![\w.])\(\)|,\)|\\[A-Za-z]{2,}|\bmappingproxy\b|<class|"""
     r"""Fraction\(|\barray\(|\bobject at 0x|= ?None\b|=None\b"""
 )
+# formulas as Python and sympy write them: a power, a product, a transpose, x1_1, a flag
+PROGRAMMED = re.compile(
+    r"[\w)\]]\*\*[\w(]|[^\W_]\*\w|[)\]]\*[\w(\[]|[^\W_]\*[(\[]|\b[A-Za-z]\d*\.T\b|(?!x86_)[A-Za-z]\d+_\d"
+    r"|[=:]\s+(True|False)\b"
+)
 # what a formula or a program reads; a page typesets the first
 OF_MACHINES = ("statement", "counterexample", "first_difference", "versions", "asked")
 
 
-def raw(text: str) -> list[str]:
+def raw(text: str, of: re.Pattern[str] = RAW) -> list[str]:
     """What no reader should see of a text, with what stands around it."""
-    return [
-        text[max(0, found.start() - 30) : found.end() + 30] for found in RAW.finditer(text)
-    ]  # fmt: skip
+    return [text[max(0, found.start() - 30) : found.end() + 30] for found in of.finditer(text)]
 
 
 def texts(value: Any) -> Iterator[str]:
@@ -51,15 +56,20 @@ def said(capsys: pytest.CaptureFixture[str]) -> Any:
     return call
 
 
-def test_no_report_shows_it(whole: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [RAW, PROGRAMMED])
+def test_no_report_shows_it(kind: re.Pattern[str], whole: Any, tmp_path: Path) -> None:
     from verify.page import write_report
 
-    assert [found for text in texts(whole.report) for found in raw(text)] == []
-    assert raw(whole.markdown) == []
+    assert [found for text in texts(whole.report) for found in raw(text, kind)] == []
+    assert raw(whole.markdown.replace("\\*", "*"), kind) == []
     write_report(whole.report, str(tmp_path / "report.html"))
     page = (tmp_path / "report.html").read_text("utf-8")
     shown = re.sub(r"(?s)<(script|style|annotation).*?</\1>|<[^>]+>", " ", page)
-    assert raw(html.unescape(shown)) == []
+    assert raw(html.unescape(shown), kind) == []
+    counted = [one["counterexample"] for one in whole.report["claims"] if one["counterexample"]]
+    assert len(counted) > 50
+    for line in itertools.chain.from_iterable(map(counterexample.lines, counted)):
+        assert raw(line, kind) == []
 
 
 @pytest.mark.parametrize("name", constructions.names())
@@ -93,3 +103,11 @@ def test_no_command_shows_it(call: tuple[str, ...], said: Any) -> None:
 )  # fmt: skip
 def test_it_is_seen_where_it_is(text: str) -> None:
     assert raw(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x1**2", "(a + 1)**2", "2*d", "T*(S + 1)", "(n - 1)*size", "w.T x", "x1_1", "skip = False"],
+)
+def test_a_formula_of_a_program_is_seen_where_it_is(text: str) -> None:
+    assert raw(text, PROGRAMMED) and not raw(tables.in_print(text), PROGRAMMED)

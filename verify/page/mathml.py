@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from functools import lru_cache
 from html import escape
@@ -10,7 +11,23 @@ from typing import Any
 from proofs.exact import Exact, as_text, is_symbolic, nearest_float
 from proofs.formula import SCALARS, Language, in_letters, names, parse, to_json
 
-GREEK = {"step_size": "eta", "ridge": "lambda", "lam": "lambda"}
+GREEK = {"step_size": "eta", "ridge": "lambda", "lam": "lambda", "penalty": "lambda"}
+# what sympy prints, and as it stands in books: signs that are minus signs, thin spaces around names
+# that are words, and what is next to a state, phi_next, as φ′
+TIMES, NEXT, WORD = "<mo>&#8290;</mo>", r"<msub>(<mi>[^<]*</mi>)", "<mi>[a-z]{3,}</mi>"
+THIN = '<mspace width=".17em"></mspace>'
+IN_BOOKS = (
+    (re.compile("&InvisibleTimes;"), "&#8290;"),
+    (re.compile("<mo>-</mo>"), "<mo>−</mo>"),
+    (re.compile("<mn>-([^<]*</mn>)"), r"<mrow><mo>−</mo><mn>\1</mrow>"),
+    (re.compile(f"{TIMES}(?=(?:<mrow>)?{WORD})"), THIN),
+    (re.compile(f"({WORD}){TIMES}"), rf"\1{THIN}"),
+    (re.compile(f"{NEXT}<mi>next</mi></msub>"), r"<msup>\1<mo>′</mo></msup>"),
+    (
+        re.compile(f"{NEXT}<mrow><mi>next</mi><mo> </mo>(<mi>[^<]*</mi>)</mrow></msub>"),
+        r"<msubsup>\1\2<mo>′</mo></msubsup>",
+    ),
+)
 LARGEST = 2**53  # whole numbers up to here are floats exactly
 LONG = 12  # characters of a fraction that nobody reads any more
 TERMS = 4  # of a sum that stays in one line
@@ -104,7 +121,9 @@ def _printer() -> Any:
 
         def doprint(self, expression: Any) -> str:
             text = super().doprint(expression)
-            return text.replace("&InvisibleTimes;", "&#8290;").replace("<mo>-</mo>", "<mo>−</mo>")
+            for printed, in_books in IN_BOOKS:
+                text = printed.sub(in_books, text)
+            return text
 
         def terms(self, expression: Any) -> list[Any]:
             """Those of a sum as written: what is added before what is taken away."""

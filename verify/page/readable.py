@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..report.tables import in_print
 from .mathml import plain
 
 OPERATIONS = {"mov": "move", "mul": "multiply", "div": "divide", "aff": "add"}
@@ -19,14 +20,20 @@ def titled(name: str) -> str:
     return re.sub(r"\b([A-Za-z])_(\w+)", r"<i>\1</i><sub>\2</sub>", plain(name))
 
 
-# a letter with an index, x_t or W_{i-1}; a power, x^2, 2^(k + 1) or A^T. step_size has none
-INDEXED = re.compile(r"(?<![\w.])([A-Za-zα-ωΑ-Ω])_(?:\{([^{}]*)\}|([A-Za-z0-9]))(?!\w)")
+# a letter with an index, x_t, x_* or W_{i-1}; a power, x^2, 2^(k + 1) or A^T. step_size has none
+INDEXED = re.compile(
+    r"(?<![\w.])([A-Za-zα-ωΑ-Ω])_(?:\{([^{}]*)\}|\(([^()]*)\)|([A-Za-z0-9*]))(?![A-Za-z0-9_])"
+)
 POWER = re.compile(r"\^(?:\{([^{}]*)\}|\(([^()]*)\)|(-?\d+|[A-Za-z]))(?!\w)")
 
 
 def typeset(text: Any) -> str:
     """Plain words as HTML, in which indices and powers stand where they do in print."""
-    html = INDEXED.sub(lambda found: f"{found[1]}<sub>{found[2] or found[3]}</sub>", plain(text))
+    text = in_print(str(text)).replace("<=", "≤").replace(">=", "≥").replace("->", "→")
+    html = plain(text)
+    html = INDEXED.sub(
+        lambda found: f"{found[1]}<sub>{found[2] or found[3] or found[4]}</sub>", html
+    )
     return POWER.sub(lambda found: f"<sup>{found[1] or found[2] or found[3]}</sup>", html)
 
 

@@ -92,8 +92,8 @@ def claim_row(claim: Mapping[str, Any], number: int) -> str:
     parts = []
     for key in ("summary", "domain", "finding", "repair"):
         if said := finding(claim) if key == "finding" else claim.get(key):
-            parts.append(f"<p><i>{key}</i>: {plain(said)}</p>")
-    parts += [f"<p><i>note</i>: {plain(fault)}</p>" for fault in claim.get("faults", ())]
+            parts.append(f"<p><i>{key}</i>: {typeset(said)}</p>")
+    parts += [f"<p><i>note</i>: {typeset(fault)}</p>" for fault in claim.get("faults", ())]
     shown = counterexample_html(claim.get("counterexample"), claim.get("first_difference"))
     if shown:
         parts.append(f"<p><i>smallest counterexample</i>:</p>{shown}")
@@ -114,23 +114,28 @@ def claim_row(claim: Mapping[str, Any], number: int) -> str:
 
 
 def checks_table(checks: Sequence[Mapping[str, Any]]) -> str:
-    """Every check of a claim: kind, outcome, cases, error beside its bound."""
+    """Every check of a claim: kind, outcome, cases, error beside its bound; no column is empty."""
     words = {True: "passed", False: "failed", None: "not decided"}
-    rows = "".join(
-        f"<tr><td>{plain(c['kind'])}</td><td>{words[c['passed']]}</td>"
-        f"<td>{plain(STRENGTHS.get(c.get('strength', ''), '')) if c['passed'] else ''}</td>"
-        f"<td>{c['cases'] or ''}</td><td>{_number(c['max_error'])}</td>"
-        f"<td>{_number(c['bound'])}</td>"
-        f"<td>{typeset(c['detail'])}</td></tr>"
+    names = ("check", "outcome", "evidence", "cases", "largest error", "bound", "said")
+    rows = [
+        (
+            plain(c["kind"]),
+            words[c["passed"]],
+            plain(STRENGTHS.get(c.get("strength", ""), "")) if c["passed"] else "",
+            str(c["cases"] or ""),
+            _number(c["max_error"]),
+            _number(c["bound"]),
+            typeset(c["detail"]),
+        )
         for c in checks
-    )
-    head = "".join(
-        f'<th scope="col">{name}</th>'
-        for name in ("check", "outcome", "evidence", "cases", "largest error", "bound", "said")
-    )
+    ]
+    filled = [column for column in zip(names, *rows) if any(column[1:])]
+    head, *body = zip(*filled) if filled else [()]
+    heads = "".join(f'<th scope="col">{name}</th>' for name in head)
+    cells = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body)
     return (
-        f'<div class="scroll"><table class="checks"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
+        f'<div class="scroll"><table class="checks"><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{cells}</tbody></table></div>"
     )
 
 
@@ -144,7 +149,7 @@ def counterexample_html(
         for name, value in counterexample.items():
             if isinstance(value, Mapping):
                 value = ", ".join(f"{k} = {_text(v)}" for k, v in value.items())
-            items.append(f"<li><i>{plain(name)}</i>: {_folded(value)}</li>")
+            items.append(f"<li><i>{typeset(name)}</i>: {_folded(value)}</li>")
         made += f'<ul class="counterexample">{"".join(items)}</ul>'
     if first:
         held = formula(first["holds"]) + " = " if first.get("holds") else ""
@@ -165,8 +170,8 @@ def _folded(value: Any) -> str:
     """A value as HTML, folded away where it is many numbers."""
     count = _numbers(value)
     if count <= MANY:
-        return plain(_text(value))
-    return f"<details><summary>{count} numbers</summary>{plain(_text(value))}</details>"
+        return typeset(_text(value))
+    return f"<details><summary>{count} numbers</summary>{typeset(_text(value))}</details>"
 
 
 def _numbers(value: Any) -> int:

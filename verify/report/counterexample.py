@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from .tables import number
+from .tables import in_print, number
 
 ROWS, COLUMNS, WIDEST = 8, 8, 14  # of a table, and characters of a number, that are shown
 PROMPT = ("X", "y", "queries", "prediction", "algorithm")
@@ -19,7 +19,9 @@ def lines(counterexample: Mapping[str, Any]) -> Iterator[str]:
     parameters = counterexample.get("parameters") or {}
     apart = (*PROMPT, "parameters", "parts", "query_parts")
     others = {name: v for name, v in counterexample.items() if name not in apart}
-    said = ", ".join(f"{name} = {_text(value)}" for name, value in (parameters | others).items())
+    said = in_print(
+        ", ".join(f"{name} = {_text(value)}" for name, value in (parameters | others).items())
+    )
     yield f"counterexample{': ' if said else ''}{said}"
     X, y, queries = (counterexample.get(name) for name in PROMPT[:3])
     if not all(isinstance(part, list) and part for part in (X, queries)):
@@ -95,7 +97,9 @@ def _is_large(parts: Sequence[Sequence[Any]]) -> bool:
 
 
 def _text(value: Any) -> str:
-    """A number of a report as one line, long ones rounded; vectors in parentheses."""
+    """A number of a report as one line, long ones rounded; several of them in parentheses."""
+    if isinstance(value, Mapping):
+        return f"({', '.join(f'{name} = {_text(one)}' for name, one in value.items())})"
     if isinstance(value, (list, tuple)):
         return f"({', '.join(map(_text, _shortened(value, COLUMNS)))})"
     if len(str(value)) > WIDEST:

@@ -26,7 +26,7 @@ from ..claim import (
 from ..inputs.claim_files import file_of
 from ..papers import paper_of
 from .as_json import plain, sha256, versions
-from .tables import readable, short
+from .tables import in_print, readable, short
 
 SCHEMA = "witness-report/1"
 # what the words for evidence mean, strongest first: no more than every check of that strength has
@@ -72,7 +72,7 @@ class Report:
         if isinstance(self.verdict, Refuted):
             return ()
         return tuple(
-            check.detail
+            in_print(check.detail)
             for check in self.checks
             if check.kind == "annotations" and check.passed is False
         )
@@ -85,7 +85,9 @@ class Report:
     @property
     def resources(self) -> str:
         """Detail of the resources check."""
-        return "; ".join(check.detail for check in self.checks if check.kind == "resources")
+        return in_print(
+            "; ".join(check.detail for check in self.checks if check.kind == "resources")
+        )
 
     @property
     def evidence(self) -> tuple[Strength, ...]:
@@ -100,13 +102,17 @@ class Report:
     @property
     def finding(self) -> str:
         """What was found, beyond the verdict's word, in one line; "" if the word says all."""
+        if isinstance(self.verdict, Broken):  # what the code said, as it is
+            return f"{self.verdict.where}: {self.verdict.why}"
+        return in_print(self._found)
+
+    @property
+    def _found(self) -> str:
         verdict = self.verdict
         if isinstance(verdict, IllPosed):
             return verdict.where
         if isinstance(verdict, Undecided):
             return verdict.why
-        if isinstance(verdict, Broken):
-            return f"{verdict.where}: {verdict.why}"
         if isinstance(verdict, Approximates):
             detail = f"; {verdict.detail}" if verdict.detail else ""
             if _bounded(verdict):
@@ -229,13 +235,15 @@ def entry(made: Report) -> dict[str, Any]:
     found |= {field.name: getattr(verdict, field.name) for field in fields(verdict)}
     for name in ("strength", "strengths"):
         found.pop(name, None)  # `evidence` has them
+    for name in {"where", "why", "detail"} & found.keys() if verdict.name != "broken" else ():
+        found[name] = in_print(found[name])
     if found.get("misfit") is None:
         found.pop("misfit", None)
     return {
         "id": claim.id,
         "variant": claim.variant,
         "source": claim.source,
-        "summary": claim.summary,
+        "summary": in_print(claim.summary),
         "statement": claim.statement,
         "domain": made.domain,
         "verdict": verdict.name,
@@ -245,7 +253,7 @@ def entry(made: Report) -> dict[str, Any]:
         "faults": list(made.faults),
         "digest": made.digest,
         "checks": [_check(check) for check in made.checks],
-        "repair": claim.repair or None,
+        "repair": in_print(claim.repair) or None,
         **({"paper": paper.to_json()} if (paper := paper_of(claim)) else {}),
         **found,
     }
@@ -256,6 +264,6 @@ def _check(check: CheckResult) -> dict[str, Any]:
     return {
         **{name: getattr(check, name) for name in names},
         "about": asdict(check.about) if check.about is not None else None,
-        "detail": check.detail,
+        "detail": in_print(check.detail),
         "seconds": round(check.seconds, 3),
     }

@@ -10,6 +10,15 @@ from typing import Any
 
 # code, which stands as it is, or the stars of a product or a power
 STARS = re.compile(r"(?P<code>`[^`]*`)|(?<=[\w)])\*+(?=[\w(])")
+# what Python and sympy write otherwise than people do: powers, transposes, products, indices, flags
+PROGRAMMED = re.compile(
+    r"(?P<code>`[^`]*`)"
+    r"|(?P<power>(?<=[\w)\]])\*\*(?=[\w(]))"
+    r"|(?P<transposed>(?:(?<=[\d)\]])|(?<=\b[A-Za-z]))\.T\b)"
+    r"|(?P<product>(?<=[^\W_]|[)\]'])\*(?=[\w(\[]))"
+    r"|\b(?!x86_64)(?P<letter>[A-Za-z]+)(?P<row>\d+)_(?P<column>\d+)\b"
+    r"|(?P<flag>(?<== )(?:True|False)\b|^(?:True|False)$)"
+)
 
 
 def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -92,6 +101,22 @@ def _bits(value: Rational) -> int:
 def readable(name: str) -> str:
     """A name that lists Python's tuples, as it is read: () is none, (1,) is (1)."""
     return re.sub(r"(?<!\w)\(\)", "none", name).replace(",)", ")")
+
+
+def in_print(text: str) -> str:
+    """The text with its formulas as people write them: x1_2**2*y as x_(1,2)^2·y, X.T*y as X^T·y,
+    "skip = False" as "skip = no". Code in backticks stays."""
+    return PROGRAMMED.sub(_written, text)
+
+
+def _written(found: re.Match[str]) -> str:
+    if found["code"]:
+        return found["code"]
+    if found["letter"]:
+        return f"{found['letter']}_({found['row']},{found['column']})"
+    if found["flag"]:
+        return "yes" if found["flag"] == "True" else "no"
+    return "^" if found["power"] else "^T" if found["transposed"] else "·"
 
 
 def plural(count: int, noun: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .report import STRENGTHS, Report
-from .tables import grid, markdown, plural
+from .tables import grid, in_print, markdown, plural
 
 COLOURS = {
     "holds": "green",
@@ -56,11 +56,11 @@ def verdicts(reports: Iterable[Report], width: int) -> Any:
         verdict = Text(made.verdict.name, style=colour)
         if not made.as_expected:
             verdict.append(f"\n! expected {made.claim.expected}", style="bold red")
-        said = Text(str(made.claim.summary))
+        said = Text(in_print(made.claim.summary))
         for line, style in (
             (made.finding, colour),
             *((f"note: {fault}", "yellow") for fault in made.faults),
-            (made.claim.repair and f"repair: {made.claim.repair}", "dim"),
+            (made.claim.repair and f"repair: {in_print(made.claim.repair)}", "dim"),
         ):
             if line:
                 said.append("\n" + " ".join(line.split()), style=style)
@@ -89,7 +89,7 @@ def checks(made: Report) -> Any:
     rows = grid(("check", "result", "cases", "detail"), overflow="fold")
     for check in made.checks:
         word, colour = words[check.passed]
-        detail = Text(str(check.detail))
+        detail = Text(in_print(check.detail))
         for label, line in (("drawn:", check.domain), ("for every", check.box)):
             if line:
                 detail.append("\n" if detail else "").append(f"{label} {line}", style="dim")
@@ -114,7 +114,7 @@ def verdicts_in_markdown(reports: Sequence[Report]) -> str:
         rows = [
             (
                 f"`{made.claim.id}`",
-                made.claim.summary,
+                in_print(made.claim.summary),
                 _verdict(made),
                 ", ".join(made.evidence),
                 made.resources,
@@ -146,9 +146,9 @@ def _statement(found: dict[str, Report]) -> tuple[str, ...]:
     said = (printed or last).claim
     return (
         said.source or said.id,
-        f"{said.summary} (`{said.id}`)",
+        f"{in_print(said.summary)} (`{said.id}`)",
         _verdict(printed),
-        last.claim.repair if repaired else "",
+        in_print(last.claim.repair) if repaired else "",
         _verdict(repaired),
         ", ".join(last.evidence),
         last.resources,

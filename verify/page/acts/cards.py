@@ -78,8 +78,8 @@ CARDS = (
         (
             "Every point travels as a <em>token</em>, a list of numbers. Two of them count now: "
             "its x and a 1. <em>Attention</em> is how tokens look at each other.",
-            "The question sends out a {query:query}, its own two. Every point holds up a "
-            "{key:key}, its two. Multiply x by x and 1 by 1, and add: that is the {key:score}.",
+            "The question sends out a {query:query}: its own two numbers. Every point holds up a "
+            "{key:key}: its two. Multiply x by x and 1 by 1, and add: that is the {key:score}.",
             "Same side, far out: a high score, a thick arc. Opposite sides: below zero, a dashed "
             "arc.",
         ),
@@ -103,10 +103,10 @@ CARDS = (
             "Each point’s {key:score} times its {value:value} is one bar. Laid end to end, the "
             "bars make the step {written:Δ}:",
             STEP,
-            "The answer at {query:?} moves by exactly {written:Δ}. Every other place asks with "
-            "its own x, so the whole line moves. You may know this step from elsewhere: it is "
-            "<em>gradient descent</em>, a step downhill on the <em>loss</em>, the sum of the "
-            "squared errors.",
+            "Here line<sub>j</sub> is the height of the line at point j. The answer at {query:?} "
+            "moves by exactly {written:Δ}. Every other place asks with its own x, so the whole "
+            "line moves. You may know this step from elsewhere: it is <em>gradient descent</em>, a "
+            "step downhill on the <em>loss</em>, the sum of the squared errors.",
         ),
         "Press Step. Then point at a bar: its arc, its bar and its error light up together.",
         pages=(
@@ -130,15 +130,16 @@ CARDS = (
     Card(
         "Stretch the data, and gradient descent crawls.",
         (
-            "The same points, with x in another unit: the best line is as good as before, but the "
-            "rings become a valley. How long it is says the <em>condition number</em> κ, the "
-            "larger eigenvalue of S = Σ x<sub>j</sub>x<sub>j</sub><sup>⊤</sup> by the smaller; "
-            "x<sub>j</sub> is the x and the 1 of point j. Five transformers race; how the Newtons "
-            "work is on the next card.",
+            "The same points, with x in another unit: the best line fits as well as before, but "
+            "the rings become a valley. The <em>condition number</em> κ says how long it is: the "
+            "larger eigenvalue λ₁ of S = Σ x<sub>j</sub>x<sub>j</sub><sup>⊤</sup> divided by the "
+            "smaller, λ₂; x<sub>j</sub> is the x and the 1 of point j. Five transformers race; the "
+            "next card says how Newton does it.",
         ),
         "Slide κ to 4 and to 1000. Who does not care? Choose a racer to see its path, and play it.",
         RACE,
-        "Gradient descent needs some 7κ layers for this goal. Newton doubles the steps in every "
+        "Gradient descent needs some 7κ layers for this goal. The Newtons start from a small "
+        "multiple α of S, or of the identity matrix I. Newton doubles the steps in every "
         "layer and the third order triples them, so that ten times the κ costs two to seven layers "
         "more. Sherman–Morrison reads one point after the other, two layers each, and is done "
         "after the last, whatever κ is; what it computes is ridge regression, the best line with a "
@@ -156,8 +157,8 @@ CARDS = (
         (
             "A line is w, its slope and its height. The best one solves S w = Σ "
             "y<sub>j</sub>x<sub>j</sub>. With the inverse of S you would be done at once. So let "
-            "every token carry t = Mx, where M is a guess for that inverse: at first a small "
-            "multiple of S.",
+            "every token carry t = Mx: its x and its 1, times a matrix M that is a guess for that "
+            "inverse, at first a small multiple of S.",
             "One layer: {query:query t}, {key:key x<sub>j</sub>}, {value:value −t<sub>j</sub>/2}. "
             "Multiply, add the bars to t, double the whole. What comes out is t for a better "
             "guess, 2M − MSM.",

@@ -165,7 +165,7 @@ SHERMAN_MORRISON = Lesson(
         broken(
             2,
             "w",
-            "w is written by the MLP of layer 2, from the hidden unit g*e.",
+            "w is written by the MLP of layer 2, from the hidden unit g·e.",
             "P is still right after layer 2, and u, g, e were right before: only the block that "
             "writes w is to blame.",
         ),

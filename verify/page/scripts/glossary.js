@@ -22,6 +22,14 @@ window.glossary = (function () {
     return made;
   }
 
+  // A line may be broken on either side of a button: not between a word and its comma or bracket.
+  function together(...parts) {
+    const made = document.createElement("span");
+    made.className = "unbroken";
+    made.append(...parts);
+    return made;
+  }
+
   // Marks words within an element: each once, on a page once in every outermost section.
   function mark(root) {
     const inside = root.closest("#lab"), seen = new Map(), found = [];
@@ -40,8 +48,11 @@ window.glossary = (function () {
         const line = lineOf(word);
         if (said.has(line)) continue;
         said.add(line);
-        parts.push(node.data.slice(end, index), element(word, line, node.parentElement.closest("label")));
-        end = index + word.length;
+        const before = node.data.slice(end, index), after = node.data.slice(index + word.length);
+        const opened = /[(“‘"]*$/.exec(before)[0], closed = /^[,.;:!?)”’"…]*/.exec(after)[0];
+        const made = element(word, line, node.parentElement.closest("label"));
+        parts.push(before.slice(0, before.length - opened.length), opened || closed ? together(opened, made, closed) : made);
+        end = index + word.length + closed.length;
       }
       if (!parts.length) continue;
       const whole = document.createElement("span"); // one piece of a label or a grid, as the text was

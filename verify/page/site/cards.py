@@ -81,7 +81,7 @@ def _some(of: list[Any]) -> list[Any]:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 7 else f"{name[:6]}…"
+    return name if len(name) <= 8 else f"{name[:7]}…"
 
 
 def _cell(x: float, y: float, wide: float, high: float, share: float, changed: bool) -> str:

@@ -14,6 +14,8 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
+from ..readable import typeset
+
 ABROAD = ("https://", "#")
 PICTURES = {".png": "image/png", ".svg": "image/svg+xml"}
 
@@ -33,6 +35,8 @@ def html(text: str, folder: Path, pages: Mapping[Path, str]) -> str:
         for inner in token.children or ():
             if inner.type == "image":
                 inner.attrs["src"] = _inside(folder / str(inner.attrs["src"]))
+            elif inner.type == "text":
+                inner.type, inner.content = "html_inline", typeset(inner.content)
         token.children = _linked(token.children or [], folder, pages) or token.children
     made = parser.renderer.render(tokens, parser.options, {})
     return made.replace("<table>", '<div class="scroll"><table>').replace(

@@ -38,7 +38,8 @@ function recomputed(ms) {
 
 function goTo(number, focus) {
   const card = cardOf(Math.max(1, Math.min(LAST_CARD, number)));
-  card.scrollIntoView({ behavior: still.matches ? "auto" : "smooth", block: "start" });
+  if (PRESENTED) turnTo(Number(card.id.slice(5))); // before, it is not there to be scrolled to
+  card.scrollIntoView({ behavior: still.matches || PRESENTED ? "auto" : "smooth", block: "start" });
   shrink();
   turnTo(Number(card.id.slice(5)));
   story.aimed = Date.now() + (still.matches ? 100 : 900); // while it scrolls there, others on the way do not count
@@ -215,7 +216,8 @@ function read() {
 // On a narrow screen the figure shrinks to the card's own picture once it has been scrolled past.
 function shrink() {
   const space = byId("figure-space"), narrow = window.innerWidth < 900;
-  const small = narrow && space.getBoundingClientRect().bottom < window.innerHeight * 0.46 + 24;
+  const share = byId("figure").dataset.focus === "points bars" ? 0.56 : 0.46; // two pictures, or one
+  const small = narrow && space.getBoundingClientRect().bottom < window.innerHeight * share + 24;
   if (document.body.classList.toggle("small", small) !== story.small) {
     story.small = small;
     measure();

@@ -1,6 +1,6 @@
 // The controls: sizes and words, step sizes and ridges, how a prompt is drawn.
 
-const NAMES = { alpha: "step size α", step_size: "step size η", ridge: "ridge λ", d: "dimension d", iterations: "iterations", steps: "steps", examples: "examples n" };
+const NAMES = { alpha: "step size α", step_size: "step size η", ridge: "ridge λ", penalty: "penalty λ", d: "dimension d", iterations: "iterations", steps: "steps", examples: "examples n" };
 const MOST_EXAMPLES = 32;
 // What the numbers that a prompt is drawn from may be.
 const DRAWN = {
@@ -14,7 +14,7 @@ const scalarLimits = (name) => (DATA.sides[app.side].family.zero.includes(name) 
 function renderControls() {
   const { axes, scalars } = DATA.sides[app.side].family, a = app.analysis;
   const select = (name, values) => `<label>${NAMES[name] ?? escapeText(name)} <select data-axis="${name}" data-focus="axis${name}">${
-    values.map((v) => `<option ${v === app.parameters[name] ? "selected" : ""} value="${v}">${v}</option>`).join("")}</select></label>`;
+    values.map((v) => `<option ${v === app.parameters[name] ? "selected" : ""} value="${v}">${typeof v === "boolean" ? (v ? "yes" : "no") : v}</option>`).join("")}</select></label>`;
   const typed = (text, key, value, data) => `<label>${text} ${field(key, value, data)}</label>${why(key)}`;
   const scalar = (name) => `${typed(NAMES[name] ?? escapeText(name), name, app.parameters[name], `data-scalar="${name}"`)}
     <input type="range" min="-3" max="1" step="0.01" value="${Math.log10(Math.max(app.parameters[name], 1e-3))}" data-slide="${name}" data-focus="slide${name}" aria-label="${NAMES[name] ?? name}, logarithmic">`;

@@ -1,7 +1,7 @@
 // Step sizes: the page's own suit the prompt, the reader's are kept as long as that makes sense.
 // So are other numbers that have to suit it, such as the interval of Chebyshev's iteration.
 
-const LETTERS = { alpha: "α", step_size: "η", eta: "η", ridge: "λ" };
+const LETTERS = { alpha: "α", step_size: "η", eta: "η", ridge: "λ", penalty: "λ" };
 const letterOf = (name) => LETTERS[name] ?? name;
 const STEP_SIZES = ["step_size", "alpha", "eta"];
 

@@ -25,7 +25,7 @@ function verdictOf(model, i) {
       show(first.is)} and should hold ${show(first.should)}.`);
   }
   if (comparison.beyond) return line("beyond", "<strong>Undecided</strong>: on this prompt the numbers leave the range of float64.");
-  if (!comparison.compared) return line("beyond", "<strong>Undecided</strong>: no slot is annotated.");
+  if (!comparison.compared) return line("beyond", "<strong>Undecided</strong>: nothing says what a slot of this transformer should hold.");
   if (vague) {
     const reason = comparison.exact
       ? `rounding alone may move this number, ${show(vague.should)}, by ${Number.isFinite(vague.bound) ? show(vague.bound, 2) : "any amount"}. What it holds is ${show(vague.is)}`
