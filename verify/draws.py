@@ -69,11 +69,13 @@ def _random_numbers_kept_once() -> Iterator[None]:
     from hypothesis import control, core
     from hypothesis.internal.entropy import RANDOMS_TO_MANAGE, deterministic_PRNG
 
-    beginning = Random(0).getstate()
+    beginning, managed = Random(0).getstate(), list(RANDOMS_TO_MANAGE.values())
 
     @contextmanager
     def anew(seed: int = 0) -> Iterator[None]:
-        for numbers in list(RANDOMS_TO_MANAGE.values()):
+        if len(managed) != len(RANDOMS_TO_MANAGE):  # a library was loaded meanwhile
+            managed[:] = RANDOMS_TO_MANAGE.values()
+        for numbers in managed:
             if type(numbers) is Random:
                 numbers.setstate(beginning)
             else:

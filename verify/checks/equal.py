@@ -19,13 +19,15 @@ from .case import both, build, first_difference, left_open
 class Drawn:
     """What the cases of a search were like, so that a domain that shows nothing is seen."""
 
+    count: int = 0
     sizes: dict[str, set[int]] = field(default_factory=dict)
     distinct: set[str] = field(default_factory=set)
     nonzero: dict[str, bool] = field(default_factory=dict)
     predictions: set[Any] = field(default_factory=set)
 
-    def add(self, case: Case, predictions: Any) -> None:
-        """Takes in a case, and what the algorithm says of it."""
+    def add(self, case: Case) -> None:
+        """Takes in a case."""
+        self.count += 1
         n = len(case.X)
         for name, size in (("d", case.d), ("n", n), ("queries", len(case.queries))):
             self.sizes.setdefault(name, set()).add(size)
@@ -34,12 +36,15 @@ class Drawn:
             self.nonzero[name] = self.nonzero.get(name, False) or any(v != 0 for v in array.ravel())
         if len(self.distinct) < 1000:
             self.distinct.add(str(case.to_json()))
+
+    def predicted(self, predictions: Any) -> None:
+        """Takes in what the algorithm says of it."""
         if len(self.predictions) < 2:
             self.predictions.update(predictions.ravel())
 
-    def words(self, cases: int) -> str:
+    def words(self) -> str:
         """ "60 cases, 57 distinct; d = 1 to 4, n = 1 to 4, queries = 1 to 2"."""
-        distinct = f"{cases} cases, {len(self.distinct)} distinct"
+        distinct = f"{self.count} cases, {len(self.distinct)} distinct"
         sizes = ", ".join(
             f"{name} = {min(seen)}" + (f" to {max(seen)}" if len(seen) > 1 else "")
             for name, seen in self.sizes.items()
@@ -66,24 +71,26 @@ def in_fractions(budget: Budget, claim: Claim) -> CheckResult:
     drawn = Drawn()
 
     def test(case: Case) -> None:
-        drawn.add(case, compare(claim, case))
+        drawn.add(case)
+        drawn.predicted(compare(claim, case))
 
-    def words(cases: int) -> str:
-        said = drawn.words(cases)
+    def words() -> str:
+        said = drawn.words()
         return f"{claim.domain.words}: {said}" if claim.domain else said
 
     try:
         cases = hunt_drawn(claim.cases, test, budget, claim.domain)
     except Differs as failure:
-        failure.found = failure.found.named(domain=words(failure.found.cases))
+        # those too among which a smaller one was looked for
+        failure.found = failure.found.named(cases=drawn.count, domain=words())
         raise
     if why := drawn.degenerate():
         detail = f"equal, but the domain is degenerate: {why}"
-        return CheckResult(None, cases, 0.0, 0.0, detail, domain=words(cases))
+        return CheckResult(None, cases, 0.0, 0.0, detail, domain=words())
     reach = ", ".join(
         f"{name} = {min(seen)} to {max(seen)}" for name, seen in drawn.sizes.items() if seen
     )
-    return CheckResult(True, cases, 0.0, 0.0, f"equal in fractions; {reach}", domain=words(cases))
+    return CheckResult(True, cases, 0.0, 0.0, f"equal in fractions; {reach}", domain=words())
 
 
 def compare(claim: Claim, case: Case) -> Any:
