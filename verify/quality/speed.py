@@ -45,6 +45,7 @@ GOALS: dict[str, tuple[str, float]] = {
     "measured - predicted": ("~", 0.2),
     "witness --help, seconds": ("<=", 0.3),
     "witness list, seconds": ("<=", 0.5),
+    "witness check newton, seconds": ("<=", 3.0),
     "witness check --quick, seconds": ("<=", 15.0),
     "witness check, seconds": ("<=", 60.0),
 }
@@ -354,7 +355,7 @@ def starts(quick: bool, rows: Rows, progress: Say) -> None:
     rounds = 3 if quick else 7
     calls: list[tuple[tuple[str, ...], int]] = [(("--help",), rounds), (("list",), rounds)]
     if not quick:
-        calls += [(("check", "--quick"), 1), (("check",), 1)]
+        calls += [(("check", "newton"), 3), (("check", "--quick"), 1), (("check",), 1)]
     for arguments, times in calls:
         what = f"witness {' '.join(arguments)}, seconds"
         progress(what)
