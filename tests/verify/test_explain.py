@@ -302,6 +302,14 @@ def test_a_statement_keeps_its_text_as_text() -> None:
     assert "&lt;" in made and "<mfrac>" in made
 
 
+def test_a_statement_is_broken_between_its_parts_and_in_none_of_them() -> None:
+    made = latex.statement(r"a,\ b \quad f(c,\ d) = [0,\ 1),\ x_{i\ j}\ \left(p\ q\right)")
+    parts = re.split(r"</math>(?: |&emsp;)<math>", made)
+    assert len(parts) == 5 and made.count("<math>") == 5
+    for part, letters in zip(parts, ("a", "b", "fcd", "xij", "pq"), strict=True):
+        assert re.findall("<mi>(.)</mi>", part) == list(letters)
+
+
 def test_latex_that_is_not_known_is_refused() -> None:
     with pytest.raises(ValueError, match="overbrace is not known"):
         latex.statement(r"\overbrace{x}")

@@ -9,22 +9,28 @@ from html import escape
 
 from ..report.latex_text import FUNCTIONS, GREEK, NOTHING, OPERATORS, SPACES, TOKEN
 
+# what stands between two parts of a statement: a space, or (of \text) what its group holds
+APART = {r"\text": "", r"\ ": " ", r"\quad": "&emsp;", r"\qquad": "&emsp;&emsp;"}
+
+BARS = ("|", "‖")
+
 
 def statement(latex: str) -> str:
-    r"""HTML of a statement: \text{…} outside of groups as text, the rest as <math>.
+    r"""HTML of a statement: \text{…} outside of groups as text, the rest as <math>, one for each
+    part between spaces outside of groups, where a line can be broken.
 
     Raises ValueError on a command that is not known here.
     """
     made, rest = [], TOKEN.findall(latex)
     while rest:
         part: list[str] = []
-        while rest and not (rest[0] == r"\text" and _depth(part) == 0):
+        while rest and not (rest[0] in APART and _depth(part) == 0):
             part.append(rest.pop(0))
         if "".join(part).strip():
             made.append(f"<math><mrow>{_row(part)}</mrow></math>")
         if rest:
-            rest.pop(0)
-            made.append(escape(_plain_group(rest)))
+            between = rest.pop(0)
+            made.append(APART[between] or escape(_plain_group(rest)))
     return "".join(made)
 
 
@@ -37,7 +43,9 @@ def stated(latex: str) -> str:
 
 
 def _depth(tokens: list[str]) -> int:
-    return tokens.count("{") - tokens.count("}")
+    """How many groups, brackets and environments are open."""
+    opened = sum(map(tokens.count, ("{", "(", "[", r"\left", r"\begin")))
+    return opened - sum(map(tokens.count, ("}", ")", "]", r"\right", r"\end")))
 
 
 def _plain_group(tokens: list[str]) -> str:
@@ -105,7 +113,12 @@ def _atom(tokens: list[str]) -> str:
         return f"<mn>{token}</mn>"
     if token.isalpha():
         return f"<mi>{token}</mi>"
-    return f'<mo stretchy="false">{escape(token.replace("-", "−"))}</mo>'
+    return _operator(token.replace("-", "−"))
+
+
+def _operator(sign: str) -> str:
+    close = ' lspace="0" rspace="0"' if sign in BARS else ""  # which are brackets, and no relations
+    return f'<mo stretchy="false"{close}>{escape(sign)}</mo>'
 
 
 def _matrix(name: str, tokens: list[str]) -> str:
@@ -143,7 +156,7 @@ def _command(name: str, tokens: list[str]) -> str:
     if name in GREEK:
         return f"<mi>{GREEK[name]}</mi>"
     if name in OPERATORS:
-        return f'<mo stretchy="false">{OPERATORS[name]}</mo>'
+        return _operator(OPERATORS[name])
     if name in SPACES:
         return f'<mspace width="{SPACES[name]}"></mspace>'
     if name in FUNCTIONS:
