@@ -71,7 +71,7 @@ def hunt(
 
 
 SMALLEST = 3  # one example, one query, one coordinate
-TO_BE_SMALLER = 5  # times as many cases as the budget has: one in thirty is the smallest
+DRAWN_TO_BE_SMALLER = 300  # one in thirty is the smallest
 
 
 def _among_smaller(
@@ -89,7 +89,7 @@ def _among_smaller(
         if drawn.size < case.size:
             test(drawn)
 
-    others = Budget(seed=budget.seed + 1, cases=TO_BE_SMALLER * budget.cases)
+    others = Budget(seed=budget.seed + 1, cases=DRAWN_TO_BE_SMALLER)
     try:
         hunt(strategy, only_smaller, others, domain)
     except Differs as smaller:

@@ -73,12 +73,13 @@ class Seen:
         if device not in self._tensors:
             import torch
 
-            if self.table is None:
-                assert self.diagonal is not None
-                made = torch.ones(self.tokens, self.keys, dtype=torch.bool, device=device)
-                made = made.triu(self.diagonal + 1)
-            else:
-                made = ~torch.tensor(self.rows, dtype=torch.bool, device=device)
+            with torch.inference_mode(False):  # it is kept, also for runs with gradients
+                if self.table is None:
+                    assert self.diagonal is not None
+                    made = torch.ones(self.tokens, self.keys, dtype=torch.bool, device=device)
+                    made = made.triu(self.diagonal + 1)
+                else:
+                    made = ~torch.tensor(self.rows, dtype=torch.bool, device=device)
             self._tensors[device] = made
         return self._tensors[device]
 

@@ -629,7 +629,7 @@ class NoiseError(EntryError):
         self.count = 0
 
     def working(self) -> AbstractContextManager[Any]:
-        return torch.inference_mode()
+        return torch.no_grad()
 
     def given(self, value: torch.Tensor, error: torch.Tensor | None) -> Bounded:
         return self.made(value, None, error)

@@ -15,6 +15,8 @@ from torch import nn
 
 import constructions
 from constructions import from_matrices, layers_from
+from constructions.numbers.floats import Floats
+from constructions.numbers.seen import Seen
 
 D, N = 3, 4  # numbers of x, examples
 
@@ -129,6 +131,17 @@ def test_softmax_of_torch(drawn, saved, heads, kind):
     if heads < 4:  # sqrt(4), sqrt(2)
         (ball,) = made.predict(*given, "ball")
         assert abs(float(ball.mid()) + Z[0, N, D].item()) < 1e-9 and ball.rad() < 1e-9
+
+
+@pytest.mark.parametrize("table", [None, ((True, False), (True, True))])
+def test_what_is_kept_of_a_mask_serves_runs_with_gradients_too(table):
+    """Also where the first run was one without."""
+    seen = Seen(2, 2, 0, table)
+    with torch.inference_mode():
+        seen.hidden(torch.device("cpu"))
+    scores = torch.zeros(2, 2, dtype=torch.float64, requires_grad=True)
+    Floats("float64").softmax(scores, seen, False)[0, 0].backward()
+    assert (scores.grad == 0).all()  # the first token sees one key
 
 
 def test_what_to_torch_saves(drawn, saved):

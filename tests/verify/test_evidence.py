@@ -303,7 +303,7 @@ def test_a_wrong_annotation_is_a_fault_of_the_annotation():
 
     report = engine.run(newton_claim(witness=build, assembled=None, formula=None))
     assert isinstance(report.verdict, HoldsVerdict)
-    assert "3*M0*x_t" in report.faults[0]
+    assert "3·M0·x_t" in report.faults[0]
 
 
 def test_a_definition_with_a_reserved_name_is_refused_by_name():
