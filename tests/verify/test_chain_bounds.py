@@ -415,8 +415,8 @@ def test_a_layer_whose_weights_are_off_has_a_bound_that_says_so(operation, seed)
     with precision(MILD.bits(2)):
         limit = top(operation_bounds.operation_error(operation, wrong, whole, 5, LEAST))
         got = layers.run(layers.alone(wrong, whole, FIVE, 3), FIVE, H)
-        off = max(
-            top(g - ball(w))
+        off = max(  # at least, as `limit` is at most
+            float((g - ball(w)).abs_lower())
             for gs, ws in zip(got, operation.apply(H))
             for g, w in zip(gs, ws, strict=True)
         )

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 
 from constructions import PrecisionWarning
+from constructions.convergence import not_asked
 
 from ..checks.resources import value
 
@@ -64,8 +65,9 @@ def predicted(name: str, quantity: str, **sizes: int) -> int:
 
 @contextmanager
 def unwarned() -> Iterator[None]:
-    """The forward pass alone: a bound on rounding is computed only for a warning."""
-    with warnings.catch_warnings():
+    """The forward pass alone: how far rounding reached, and whether the algorithm converges, are
+    computed only for warnings."""
+    with warnings.catch_warnings(), not_asked():
         warnings.simplefilter("ignore", PrecisionWarning)
         yield
 

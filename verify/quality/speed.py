@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 import constructions
+from constructions.convergence import not_asked
 from constructions.witness import Witness
 
 from ..inputs.progress import Say, nothing
@@ -92,11 +93,13 @@ def run(quick: bool = False, progress: Say = nothing, device: str = "cpu") -> di
     rows: Rows = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", constructions.PrecisionWarning)
-        times = speed(sizes, rows, 3 if quick else 15, progress, device)
+        with not_asked():
+            times = speed(sizes, rows, 3 if quick else 15, progress, device)
         small(rows, 3 if quick else 15, progress, device)
-        memory(sizes, rows, progress, device)
-        exact(quick, rows, progress)
-        model(quick, rows, progress)
+        with not_asked():
+            memory(sizes, rows, progress, device)
+            exact(quick, rows, progress)
+            model(quick, rows, progress)
     if not quick:
         large(rows, progress)
     starts(quick, rows, progress)
@@ -205,14 +208,14 @@ def small(rows: Rows, rounds: int, progress: Say, device: str = "cpu") -> None:
             return {which: partial(_ended, run) for which, run in runs.items()}
         return runs
 
-    times = interleaved(candidates({"d": 8, "n": 40}, iterations=8, alpha=0.25), rounds)
+    times = interleaved(candidates({"d": 8, "n": 40}, iterations=8, alpha=0.125), rounds)
     row(
         rows, "newton, one small prompt / bare algorithm", times["witness"] / times["bare"],
         f"d = 8, n = 40, k = 8: {times['witness'] * 1e6:.0f} us",
     )  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        times = interleaved(candidates({"d": 8, "n": 40}, iterations=8, alpha=0.25), rounds)
+        times = interleaved(candidates({"d": 8, "n": 40}, iterations=8, alpha=0.125), rounds)
     row(
         rows, "newton, one small prompt and its rounding bound / bare algorithm",
         times["witness"] / times["bare"], f"{times['witness'] * 1e6:.0f} us",
@@ -312,8 +315,8 @@ def model(quick: bool, rows: Rows, progress: Say) -> None:
 # label: (what builds it, d, n, what it should predict)
 LARGE = {
     "newton at d = 1024, n = 4096, k = 8": (
-        "constructions.build('newton', d=1024, iterations=8, alpha=0.25)", 1024, 4096,
-        "baselines.newton(*prompt, iterations=8, alpha=0.25)",
+        "constructions.build('newton', d=1024, iterations=8, alpha=0.125)", 1024, 4096,
+        "baselines.newton(*prompt, iterations=8, alpha=0.125)",
     ),
     "sherman_morrison at d = 64, n = 64": (
         "constructions.build('sherman_morrison', d=64, examples=64, ridge=1)", 64, 64,
