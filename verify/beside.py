@@ -1,7 +1,6 @@
 """Checks in floats, made in a second process while the others are made here.
 
-They alone need torch, which takes a second to load: a single claim is checked in two thirds of the
-time. What they find is what they would find here.
+They alone need torch, which takes long to load. What they find is what they would find here.
 """
 
 from __future__ import annotations

@@ -159,6 +159,8 @@ def run(
         if progress is not None:
             progress(f"{claim.id} ({claim.variant}): {check.kind}")
         known = elsewhere(place) if elsewhere is not None and check.kind == IN_FLOATS else None
+        if known is not None and (known.kind, known.strength) != (check.kind, check.strength):
+            known = None  # a claim that makes other checks each time: its own are run
         start = time.perf_counter()
         try:
             found[place] = known or result_of(check, budget)

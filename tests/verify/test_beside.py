@@ -96,7 +96,7 @@ def test_what_fails_there_refutes(as_in_the_command: None) -> None:
 
 def test_what_raises_there_is_broken_at_its_line(as_in_the_command: None) -> None:
     def fails(budget: Budget) -> CheckResult:
-        return 1 / 0  # type: ignore[return-value]
+        raise ZeroDivisionError
 
     made = in_both(fails)
     assert isinstance(made.verdict, Broken) and made.verdict.why.startswith("ZeroDivisionError")
@@ -116,6 +116,13 @@ def test_what_does_not_come_from_there_is_made_here(fault: str, as_in_the_comman
 
     made = in_both(look)
     assert made.verdict.name == "holds" and made.checks[0].detail == "made here"
+
+
+def test_what_is_found_of_another_check_is_no_evidence() -> None:
+    other = CheckResult(False, 1, kind="exact", strength="exact")
+    here = Check("numeric", lambda budget: CheckResult(True, 1, detail="made here"), "tested")
+    made = engine.run(Claim("mine.other", checks=lambda: [here]), QUICK, elsewhere=lambda at: other)
+    assert made.checks[0].detail == "made here" and made.verdict.name != "refuted"
 
 
 def test_the_process_ends_with_the_run(as_in_the_command: None) -> None:
