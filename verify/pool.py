@@ -37,7 +37,7 @@ LOADED_FOR_PAGES = (*LOADED, "verify.page.site.folder")
 # started first, so that nobody waits for them in the end; only the time depends on it
 LONG = ("akyurek2022.precision",)
 
-SELDOM = 100_000  # new objects between two collections of garbage
+SELDOM = 100_000, 20, 20  # new objects between two collections of garbage, as gc has it
 
 KEPT = 2**32  # bytes that a worker may keep of what it has done
 
@@ -153,11 +153,13 @@ def each(
 def _begin(parent: int) -> None:
     """A worker's start. It ends when its parent has: one that was killed could not say so. It may
     keep what it has solved, which joblib would take for a leak of memory, and begin anew. What was
-    loaded before is never garbage, and not gone through for it."""
+    loaded before is never garbage, and not gone through for it; nor is all that a claim has made
+    at its end, as it would be where garbage was collected seldom only until then."""
     from joblib.externals.loky import process_executor
 
     process_executor._MAX_MEMORY_LEAK_SIZE = KEPT
     gc.freeze()
+    gc.set_threshold(*SELDOM)
     ends_with(parent)
 
 
@@ -264,7 +266,7 @@ def seldom_collected() -> Iterator[None]:
     """Garbage collected seldom: what sympy, torch and the claims keep is no garbage, and to go
     through all of it whenever 700 objects are new takes a tenth of the time of a check."""
     before = gc.get_threshold()
-    gc.set_threshold(SELDOM, 20, 20)
+    gc.set_threshold(*SELDOM)
     try:
         yield
     finally:
