@@ -34,6 +34,7 @@ Stream = dict[str, Any]
 Shape = tuple[int, ...]
 Table = tuple[tuple[Exact, ...], ...]
 PLANS = 8  # sizes of prompts for which a witness keeps its plan
+SMALL = 4096  # entries; a plan for arrays that are no larger takes longer than it saves once
 READING = "the forward pass"
 
 # set while a reference is evaluated, which has to be another program than the witness
@@ -311,7 +312,8 @@ class Planned(NamedTuple):
     prediction: Plan
 
 
-_plans: WeakKeyDictionary[Weights, dict[tuple[int, int], Planned]] = WeakKeyDictionary()
+# None: a prompt of that size came once, and was run plainly
+_plans: WeakKeyDictionary[Weights, dict[tuple[int, int], Planned | None]] = WeakKeyDictionary()
 
 
 def plan(witness: Weights, n: int, m: int) -> Plan:
@@ -321,12 +323,32 @@ def plan(witness: Weights, n: int, m: int) -> Plan:
 
 def _planned(witness: Weights, n: int, m: int) -> Planned:
     """Made once for predictions and traces; those of the last few sizes of a witness are kept."""
+    made = _plans.get(witness, {}).get((n, m))
+    if made is None:
+        made = _passed(witness, n, m)
+        _keep(witness, n, m, made)
+    return made
+
+
+def _keep(witness: Weights, n: int, m: int, made: Planned | None) -> None:
     kept = _plans.setdefault(witness, {})
     if (n, m) not in kept:
         for oldest in list(kept)[: len(kept) + 1 - PLANS]:
             kept.pop(oldest, None)
-        kept[n, m] = _passed(witness, n, m)
-    return kept[n, m]
+    kept[n, m] = made
+
+
+def _is_plain(witness: Weights, prompts: Prompts, system: Numbers) -> bool:
+    """Whether a prompt is run without a plan: in fractions, of which no order of the operations
+    makes others, if it is the first of its size, alone and small."""
+    size = prompts.n, prompts.m
+    if system.name != "rational" or prompts.batch or size in _plans.get(witness, ()):
+        return False
+    tokens = witness.prompt.tokens(*size).total
+    if tokens * max(tokens, witness.width, witness.hidden) > SMALL:
+        return False
+    _keep(witness, *size, None)
+    return True
 
 
 def _passed(witness: Weights, n: int, m: int) -> Planned:
@@ -383,6 +405,11 @@ def predictions(
     """The prompts, and what is read out at each; whatever rounding did to it."""
     system = number_systems.get(numbers)
     prompts = prompts_of(witness, X, y, queries, system)
+    if _is_plain(witness, prompts, system):
+        tokens = witness.prompt.tokens(prompts.n, prompts.m)
+        [one] = prompts.each()
+        *_, last = streams(witness, *one, tokens, system)
+        return prompts, prompts.join([read_out(witness, last, tokens, system)])
     steps = plan(witness, prompts.n, prompts.m)
     with system.working():
         return prompts, prompts.join([steps.run(system, *one) for one in prompts.each()])
@@ -400,20 +427,24 @@ def trace(
     refuse_in_reference()
     system = number_systems.get(numbers)
     prompts = prompts_of(witness, X, y, queries, system)
-    planned = _planned(witness, prompts.n, prompts.m)
-    planner = planned.planner
+    tokens = witness.prompt.tokens(prompts.n, prompts.m)
     places = [
         (number, slot)
-        for number in range(len(planned.passed))
+        for number in range(len(witness.layer_list) + 1)
         for slot in witness.layout.slots
         if wanted is None or (number, slot.name) in wanted
     ]
-    results = [planner.array(planned.passed[number][slot.name]) for number, slot in places]
-    steps = Plan(planned.given, planner.record.steps, results)
-    with system.working():
-        runs = [steps.results(system, *one) for one in prompts.each()]
-    total = witness.prompt.tokens(prompts.n, prompts.m).total
-    made: list[dict[str, Any]] = [{} for _ in planned.passed]
+    if _is_plain(witness, prompts, system):
+        [one] = prompts.each()
+        after = tuple(streams(witness, *one, tokens, system))
+        runs = [[after[number][slot.name] for number, slot in places]]
+    else:
+        planner, given, passed, _ = _planned(witness, prompts.n, prompts.m)
+        results = [planner.array(passed[number][slot.name]) for number, slot in places]
+        steps = Plan(given, planner.record.steps, results)
+        with system.working():
+            runs = [steps.results(system, *one) for one in prompts.each()]
+    made: list[dict[str, Any]] = [{} for _ in range(len(witness.layer_list) + 1)]
     for (number, slot), *parts in zip(places, *runs):
-        made[number][slot.name] = prompts.give_slot(prompts.join(parts), total, slot.shape)
+        made[number][slot.name] = prompts.give_slot(prompts.join(parts), tokens.total, slot.shape)
     return made

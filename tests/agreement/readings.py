@@ -91,17 +91,18 @@ def undefined(run: Callable[[], Any], case: Case) -> str:
 
 
 def prediction(case: Case) -> str:
-    """The planned prediction, in fractions."""
+    """The prediction in fractions: of the first prompt of a size, and the planned one."""
     try:
         wanted = predict(case.witness, *case.prompt)
     except ZeroDivisionError:
         return UNDEFINED
-    found = case.witness.predict(*case.prompt, "rational")
     prompt = case.witness.prompt.tokens(len(case.X), len(case.queries))
     count = len(prompt.read_out(case.witness.readout.tokens))
     size = case.witness.prediction_size
-    same("shape", found.shape, (count,) if size == 1 else (count, size), case)
-    same("prediction", found.ravel().tolist(), wanted, case)
+    for way in ("plain", "planned"):
+        found = case.witness.predict(*case.prompt, "rational")
+        same(f"shape, {way}", found.shape, (count,) if size == 1 else (count, size), case)
+        same(f"prediction, {way}", found.ravel().tolist(), wanted, case)
     return AGREES
 
 
@@ -157,17 +158,19 @@ def _at(form: Any, values: list[Fraction]) -> Fraction:
 
 
 def every_slot(case: Case) -> str:
-    """Every slot of every token after the embedding and after each layer, in fractions."""
+    """Every slot of every token after the embedding and after each layer, in fractions: of the
+    first prompt of a size, and planned."""
     try:
         wanted = states(case.witness, *case.prompt)
     except ZeroDivisionError:
         return undefined(lambda: case.witness.trace(*case.prompt, "rational"), case)
-    found = case.witness.trace(*case.prompt, "rational")
-    same("steps", len(found), len(wanted), case)
-    for number, (left, right) in enumerate(zip(found, wanted)):
-        for name, rows in right.items():
-            flat = left[name].reshape(len(rows), -1).tolist()
-            same(f"{name} after layer {number}", flat, rows, case)
+    for way in ("plain", "planned"):
+        found = case.witness.trace(*case.prompt, "rational")
+        same("steps", len(found), len(wanted), case)
+        for number, (left, right) in enumerate(zip(found, wanted)):
+            for name, rows in right.items():
+                flat = left[name].reshape(len(rows), -1).tolist()
+                same(f"{name} after layer {number}, {way}", flat, rows, case)
     return AGREES
 
 

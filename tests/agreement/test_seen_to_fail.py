@@ -124,7 +124,7 @@ def test_one_form_of_prompt_read_as_another(monkeypatch):
 
     def streams(witness: Any, X: Any, y: Any, queries: Any, tokens: Any, numbers: Any) -> Any:
         joint = replace(witness.prompt, form="joint")
-        made = joint.tokens(X.rows, queries.rows)
+        made = joint.tokens(tokens.examples, len(tokens.queries))
         return right(_with(witness, prompt=joint), X, y, queries, made, numbers)
 
     monkeypatch.setattr(forward, "streams", streams)

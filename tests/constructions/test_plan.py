@@ -28,7 +28,34 @@ def passed(witness, X, y, queries):
 
 
 def test_a_plan_predicts_what_the_layers_predict(witness, prompt):
+    forward.plan(witness, 4, 2)
     assert list(witness.predict(*prompt, "rational")) == list(passed(witness, *prompt))
+
+
+def test_a_small_prompt_of_fractions_is_planned_when_its_size_comes_again(monkeypatch):
+    planned = []
+    run = Plan.results
+    monkeypatch.setattr(Plan, "results", lambda self, *of: planned.append(of) or run(self, *of))
+    X, y, queries = [[1], [2]], [3, 4], [[5]]
+
+    def is_planned(w, numbers="rational", *prompt):
+        del planned[:]
+        w.predict(*(prompt or (X, y, queries)), numbers)
+        return bool(planned)
+
+    def fresh(**given):
+        return constructions.build("gradient_descent", d=1, steps=1, step_size=1, **given)
+
+    w = fresh()
+    assert [is_planned(w), is_planned(w), is_planned(w, "float64")] == [False, True, True]
+    w = fresh()
+    del planned[:]
+    w.trace(X, y, queries, "rational")
+    assert not planned and is_planned(w)
+    assert is_planned(fresh(), "float64") and is_planned(fresh(), "ball")
+    assert is_planned(fresh(), "rational", [X, X], [y, y], [queries, queries])
+    many = forward.SMALL
+    assert is_planned(fresh(), "rational", [[1]] * many, [1] * many, queries)
 
 
 def test_one_plan_serves_every_prompt_of_its_size_and_every_arithmetic(witness, prompt, batch):
