@@ -169,17 +169,16 @@ class Aff:
         vector(self.b, size(self.to))
 
     def apply(self, H: Columns) -> Columns:
-        m = size(self.to)
         terms = [
-            (rows, matrix(weight, m, size(rows)))
+            (rows, weight)
             for rows, weight in ((self.first, self.W1), (self.second, self.W2))
             if weight is not None
         ]
         after = []
         for column in H:
-            made = list(vector(self.b, m))
-            for rows, weights in terms:
-                made = _add(made, _times(weights, [column[row] for row in span(rows)]))
+            made = list(vector(self.b, size(self.to)))
+            for rows, weight in terms:
+                made = _add(made, _times(weight, [column[row] for row in span(rows)]))
             after.append(_put(column, self.to, made))
         return after
 
@@ -423,8 +422,10 @@ def _put(column: list[Any], rows: Range, values: Sequence[Any]) -> list[Any]:
     return after
 
 
-def _times(weights: Sequence[Sequence[Any]], values: Sequence[Any]) -> list[Any]:
-    return [sum((w * v for w, v in zip(row, values)), start=0) for row in weights]
+def _times(weight: Weight, values: Sequence[Any]) -> list[Any]:
+    if not isinstance(weight, Sequence):
+        return [weight * v for v in values]
+    return [sum((w * v for w, v in zip(row, values)), start=0) for row in weight]
 
 
 def _add(left: Sequence[Any], right: Sequence[Any]) -> list[Any]:

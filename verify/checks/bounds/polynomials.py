@@ -103,7 +103,9 @@ class Polynomial:
             for right, d in other.terms.items():
                 monomial = tuple(sorted(left + right))
                 terms[monomial] = terms[monomial] + c * d if monomial in terms else c * d
-        rest = self.rest * other.size() + other.rest * self.size()
+        rest = arb(0)
+        if self.rest != 0 or other.rest != 0:
+            rest = self.rest * other.size() + other.rest * self.size()
         return Polynomial(self.over, terms, rest)
 
     __radd__ = __add__
