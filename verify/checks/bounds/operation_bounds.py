@@ -270,8 +270,9 @@ def written(
     """Every row that the MLP writes to, for one column."""
     root = (arb(len(column)) / 2).sqrt()
     sums: dict[int, Polynomial] = {}
+    centred = {row: column[row] - norm.mean for row in {row for _, row, _ in inner}}
     for unit, row, weight in inner:
-        made = (column[row] - norm.mean) * (weight * root)
+        made = centred[row] * (weight * root)
         sums[unit] = sums[unit] + made if unit in sums else made
     nothing = Polynomial(norm.mean.over, {})
     forms = {unit: _unit(f.pruned(), norm) for unit, f in sums.items()}
