@@ -334,7 +334,7 @@ class Program:
         needed, made = {(self.columns - 1, row)}, []
         for operation in reversed(self.operations):
             columns = sorted({t for t, r in needed if r in span(operation.to)})
-            sources = {t: (t,) for t in columns}
+            sources: dict[int, tuple[int, ...]] = {t: (t,) for t in columns}
             if isinstance(operation, Mov):
                 sources = {t: (s,) for s, t in operation.pairs if t in columns}
             elif isinstance(operation, Raw):
