@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import flint
@@ -205,7 +205,7 @@ class Normed:
         """Of the pad, which is nowhere 0."""
         return 1 if self.pad.value() > 0 else -1
 
-    @property
+    @cached_property
     def kappa(self) -> arb:
         return 1 / (abs(self.pad.value()) * self.root)
 
