@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import sqrt
 from typing import Any
 
@@ -191,7 +192,8 @@ def _unsaid_of(weights: Weights, layer: Layer) -> Iterator[str]:
             yield "an MLP that multiplies by what is no flag of an example"
 
 
-def _flags(weights: Weights) -> dict[int, int]:
+@lru_cache(maxsize=8)
+def _flags(weights: Weights) -> Mapping[int, int]:
     """Units that are 1 at one example and 0 elsewhere, or 1 everywhere (LINEAR)."""
     written = {unit for layer in weights.layer_list for unit in _rows(weights, layer)}
     flags = _embedded_flags(weights)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite
 
 import numpy as np
@@ -47,6 +48,7 @@ class Sigmoids:
         return len(self.slopes)
 
 
+@lru_cache(maxsize=4096)
 def odd(pairs: int, slope: float, offset: float, largest: float) -> Sigmoids:
     """Nearly s on [-largest, largest]: sigma(r slope s + offset) - sigma(-r slope s + offset).
 
@@ -60,6 +62,7 @@ def odd(pairs: int, slope: float, offset: float, largest: float) -> Sigmoids:
     return _sum(next(both_signs), np.full(2 * pairs, offset), next(both_signs))
 
 
+@lru_cache(maxsize=4096)
 def divider(heads: int, slope: float, growth: float, offset: float, largest: float) -> Sigmoids:
     """Nearly s/(1 + s) on [0, largest], the error least in proportion to 1/(1 + s)^2.
 

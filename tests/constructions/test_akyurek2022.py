@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from constructions.papers.akyurek2022 import chains as paper
-from constructions.papers.akyurek2022.operations import Mov
+from constructions.papers.akyurek2022.operations import Aff, Div, Mov, Mul, Program, Raw
+from proofs.stream import layout
 from verify.checks.bounds import chains as programs
 
 STEP, RIDGE = F(1, 7), F(1, 3)
@@ -58,6 +59,59 @@ def test_what_each_operation_leaves_is_what_the_chain_says():
         X, y, queries, _ = drawn(2, 3)
         case = Case({name: chain.parameters[name] for name in names}, X, y, queries)
         assert programs.first_operation(chain, case) is None
+
+
+def some_operation(rng, columns):
+    """Any kind of operation on five rows."""
+
+    def rows(size):
+        start = rng.randint(0, 5 - size)
+        return start, start + size
+
+    def read(t):
+        return tuple(j for j in range(t) if rng.random() < 0.5)
+
+    kind = rng.choice([Mov, Mul, Div, Aff, Raw])
+    if kind is Mov:
+        s = rng.randrange(columns)
+        return Mov(s, rng.randrange(s, columns), rows(2), rows(2))
+    if kind is Mul:
+        return Mul(1, 2, 1, rows(2), rows(2), rows(1))
+    if kind is Div:
+        return Div(rows(2), rng.randrange(5), rows(2))
+    if kind is Aff:
+        return Aff(rows(2), rows(1), rows(2), W1=F(1, 2), W2=((1,), (-2,)), b=3)
+    kept = rng.choice(["keep", "zero"])
+    return Raw(rng.choice("+⊙"), rows(2), rows(2), rows(2), tuple(map(read, range(columns))),
+               empty=kept)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_result_is_what_the_whole_run_leaves_in_the_last_column(seed):
+    rng, columns = random.Random(seed), 4
+    operations = tuple(some_operation(rng, columns) for _ in range(8))
+    program = Program(operations, layout(x=(5,)), columns)
+    start = [[F(rng.randint(1, 9)) for _ in range(5)] for _ in range(columns)]
+    try:
+        last = program.run(start)[-1][-1]
+    except ZeroDivisionError:
+        return  # a divisor is 0
+    assert [program.result(start, row) for row in range(5)] == last
+
+
+def test_what_a_result_is_not_made_of_is_not_computed():
+    chain, done = paper.theorem2_chain(2, RIDGE, 2), []
+
+    def do(operation, columns):
+        done.append(len(columns))
+        return operation.apply(columns)
+
+    X, y, queries, _ = drawn(2, 2)
+    program = chain.program
+    made = program.result(program.prompt(X, y, queries), program.rows(chain.readout)[0], do)
+    assert made == chain.predict(X, y, queries)
+    alone = [n for n, one in zip(done, program.operations, strict=True) if not isinstance(one, Mov)]
+    assert max(alone) <= 2 and sum(alone) < len(alone) * 3 / 2  # of five columns
 
 
 # -- as printed -------------------------------------------------------------------------------

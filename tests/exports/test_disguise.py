@@ -377,7 +377,8 @@ def test_keys_that_are_off_move_a_head_by_no_more_than_is_said():
     may = []
     for these in (now, off):
         asker = turned._askers(0, head, these, reads, arb(1))[1]
-        alike, rest = turned._of_head(0, head, "fit", these, setting, tau, 0, asker)
+        found = turned._alone(0, head, these, setting, tau, 0, asker)
+        alike, rest = turned._of_head(0, head, "fit", these, setting, asker, found)
         may.append(float((alike + rest).upper()))
     (scale,) = {abs(float(c)) for c in head.values["fit"].values()}
     for X, y, queries in zip(*drawn(BOX, 300, 2)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import replace
 from fractions import Fraction
+from math import isinf
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,9 @@ from constructions.exports.sigmoids import Sigmoids, divider, odd
 from verify.checks.bounds.balls import top
 from verify.command.cli import main
 from verify.exports.formats import FLOAT32, REALS
+from verify.exports.one_by_one import search
 from verify.exports.one_by_one.error import Noise, OneByOne, Sizes
-from verify.exports.one_by_one.fits import fit_error, rounding_error
+from verify.exports.one_by_one.fits import fit_error, fit_seen, rounding_error
 from verify.exports.prompts import drawn
 from verify.exports.running import assembled
 from verify.exports.spectrum import NoCertificate, PromptBox
@@ -80,6 +82,32 @@ def test_a_fit_with_another_number_is_off_by_more(name, field):
         assert seen <= found < 1.2 * seen + 1e-9
         if field == "weights":
             assert found > 2 * top(fit_error(made, attention, Fraction(low), Fraction(high)))
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_what_is_seen_of_a_fit_is_below_its_bound_and_near_it(name):
+    made, low, high = FITS[name]
+    attention = name.split(",")[0]
+    seen, found = (
+        top(fit(made, attention, Fraction(low), Fraction(high))) for fit in (fit_seen, fit_error)
+    )
+    assert found / 2 < seen < found
+
+
+def test_a_search_that_looks_at_few_fits_finds_the_least_of_all():
+    bounded, asked = OneByOne(built(ridge=2), BOX), []
+
+    def error(choice, fit=fit_error):
+        asked.append(fit)
+        return top(bounded.error(search.constants(bounded, choice), FLOAT32, fit))
+
+    choices = [search.Choice(pairs=p, spread=s) for p in (2, 3, 4) for s in search.SPREADS]
+    least = min(choices, key=error)
+    assert isinf(error(choices[0])) and error(least) < 1e-3
+    asked.clear()
+    assert search._least(error, choices) == least
+    assert asked.count(fit_seen) == len(choices) and asked.count(fit_error) <= 3
+    assert search._least(error, choices[:1]) == choices[0]
 
 
 @pytest.mark.parametrize("name", FITS)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ class Sensitive:
 
 
 Weighed = dict[tuple[int, str], arb]  # of a head, by its number, and a slot that it writes
+Places = list[tuple[Sensitive, Sensitive]]  # of each layer: after its heads, after its MLP
 
 
 class Backward:
@@ -59,31 +61,26 @@ class Backward:
         self.exact = [_coarse(slots) for slots in exact]
         self.norms = y, query
 
-    def places(self, readout: str, coefficient: arb) -> list[tuple[Sensitive, Sensitive]]:
-        """Of each layer: after its heads, after its MLP."""
-        return [made for made, _ in self._back(readout, coefficient)]
+    def places(self, readout: str, coefficient: arb) -> Places:
+        """How the prediction depends on errors of each slot, at each place."""
+        return self.both(readout, coefficient)[0]
 
-    def _back(
-        self, readout: str, coefficient: arb
-    ) -> list[tuple[tuple[Sensitive, Sensitive], Weighed]]:
-        one = _zeros(int(readout in self.vectors)) + abs(coefficient)
-        sensitive: Arrays = {(readout, self.queries): one}
-        found = []
-        for number in reversed(range(len(self.layers))):
-            after_mlp = self._norms(sensitive)
-            sensitive = self._before_mlp(number, sensitive)
-            places = self._norms(sensitive), after_mlp
-            found.append((places, self._weighed(number, sensitive) if self.alike else {}))
-            sensitive = self._before_heads(number, sensitive)
-        return found[::-1]
-
-    def weighed(self, readout: str, coefficient: arb) -> list[Weighed]:
-        """Of each layer how the prediction depends on what its heads multiply queries by.
+    def both(self, readout: str, coefficient: arb) -> tuple[Places, list[Weighed]]:
+        """These, and how the prediction depends on what each layer's heads multiply queries by.
 
         A head writes N q at each token of query q, so it does where N is off, at all tokens alike:
         in the singular basis N_ij f(s_j) at the examples, N_ij F(s_j) at the query.
         """
-        return [made for _, made in self._back(readout, coefficient)]
+        one = _zeros(int(readout in self.vectors)) + abs(coefficient)
+        sensitive: Arrays = {(readout, self.queries): one}
+        places, weighed = [], []
+        for number in reversed(range(len(self.layers))):
+            after_mlp = self._norms(sensitive)
+            sensitive = self._before_mlp(number, sensitive)
+            places.append((self._norms(sensitive), after_mlp))
+            weighed.append(self._weighed(number, sensitive) if self.alike else {})
+            sensitive = self._before_heads(number, sensitive)
+        return places[::-1], weighed[::-1]
 
     def _weighed(self, number: int, after: Arrays) -> Weighed:
         (y, q), slots, made = self.norms, self.exact[number], Weighed()
@@ -192,6 +189,7 @@ def _beside(c: arb, itself: bool) -> arb:
     return abs(1 + c) - 1 if itself else abs(c)
 
 
+@lru_cache(maxsize=64)
 def _coarse(slots: Slots) -> Slots:
     def hulls(of: spectrum.Pieces) -> spectrum.Pieces:
         step = len(of) // COARSE

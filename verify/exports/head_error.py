@@ -187,7 +187,7 @@ def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> Hea
         return NO_BOUND  # the largest score has to be the sink's
     if not bool(-asked.sink - away - logits - 1 > form.tiny * arb(2).log()):
         return NO_BOUND  # weights are lost to underflow
-    apart, shaken, down = arb(0), arb(0), (away - asked.sink).exp()
+    apart, shaken, down, hidden = arb(0), arb(0), (away - asked.sink).exp(), unseen()
     # sum_r c_r sinh(r tau (s_i + s_j)) is tau (s_i + s_j) but for what is left out, which is less
     # than its derivative
     denominators = 2 * n * down * (1 + left_out(asked.pairs, 2 * z, derivative=True))
@@ -201,7 +201,7 @@ def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> Hea
         share = ball(abs(c)) / tau
         # what t and -t are off by, each for itself, is weighed by exp(r z) and by exp(-r z)
         up, even, odd = (r * z).exp(), (r * z).cosh(), (r * z).sinh()
-        nu = (n * up + unseen()) * down
+        nu = (n * up + hidden) * down
         moved = r * scored + form.rounding(asked.sink + away + r * (z + scored))
         weight = moved.exp() / (1 - FUNCTION * u)
         # a small number that is added to a large one changes it by no more than itself
@@ -215,7 +215,7 @@ def errors(asked: Asked, form: Format, read: Reading, sink_read: Reading) -> Hea
         of_keys = (r * tau * read.own * root * asked.query * scale).exp()
         of_keys *= 1 + nu * (of_keys - 1)
         alike += share * (even * (of_keys - 1) * (1 + u) + (odd + even * nu) * u)
-        off = even * (own - of_keys) + 2 * even * nu**2 + 2 * up * unseen() * down
+        off = even * (own - of_keys) + 2 * even * nu**2 + 2 * up * hidden * down
         other = (r * tau * (by_query + asked.shift)).exp()  # of a query that is not quite the same
         off += even * (other - 1) * (of_keys - 1 + u * (1 + nu))
         absolute += share * off * (1 + u)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ from constructions.weights import Weights
 
 from ..checks.bounds.balls import ball, interval
 from . import spectrum
-from .backward import Backward, Weighed
+from .backward import Backward, Places, Weighed
 from .formats import FUNCTION, Format
 from .head_error import Asked, HeadError, Reading, drift, errors, left_out, unlike, unseen
 from .sizes import Sizes
@@ -122,12 +123,12 @@ class Setting:
         """What numbers are off by when they are read through a norm; square: of all but N."""
         return reading(self.room.width, self.constants.unit, square, self.form)
 
-    @property
+    @cached_property
     def roles(self) -> arb:
         """The squares of a token's roles."""
         return len(self.room.roles) * arb(1).max((arb(self.constants.sink) / FAR) ** 2)
 
-    @property
+    @cached_property
     def sink(self) -> Reading:
         """How the score of the sink is read, which holds nothing but roles."""
         read = self.read(self.roles)
@@ -153,25 +154,46 @@ class Propagation:
             if head.key in written:
                 raise NoCertificate(f"{weights.name}: the keys of a head, {head.key}, change")
         self.sizes = Sizes(box, vectors, frozenset(self.names) - written)
-        norms = self.sizes.y, self.sizes.question
-        each, alike = (
-            Backward(self.layers, self.exact, self.order, vectors, *norms, alike=alike)
-            for alike in (False, True)
-        )
-        read_out = weights.readout.slot, ball(weights.readout.coefficient)
-        self.places, self.alike = each.places(*read_out), alike.places(*read_out)
-        self.weighed = alike.weighed(*read_out)
-        self.moves = self._moves()
+        self.rooms: dict[int, Room] = {}  # a search asks the same again and again
         self.usual: dict[tuple[int, Constants], arb] = {}  # of what was asked last
 
-    def _moves(self) -> list[arb]:
+    def _backward(self, alike: bool) -> Backward:
+        sizes = self.sizes
+        norms = sizes.y, sizes.question
+        return Backward(self.layers, self.exact, self.order, sizes.vectors, *norms, alike=alike)
+
+    @property
+    def _read_out(self) -> tuple[str, arb]:
+        return self.weights.readout.slot, ball(self.weights.readout.coefficient)
+
+    @cached_property
+    def places(self) -> Places:
+        """How the prediction depends on errors that copies have each for itself."""
+        return self._backward(alike=False).places(*self._read_out)
+
+    @cached_property
+    def _alike(self) -> tuple[Places, list[Weighed]]:
+        return self._backward(alike=True).both(*self._read_out)
+
+    @property
+    def alike(self) -> Places:
+        """The same of errors that all copies have alike."""
+        return self._alike[0]
+
+    @property
+    def weighed(self) -> list[Weighed]:
+        """The same of what queries are multiplied by."""
+        return self._alike[1]
+
+    @cached_property
+    def moves(self) -> list[arb]:
         """How far the prediction moves with the factor of each layer's heads, per unit."""
-        readout, moves = self.weights.readout, []
+        (slot, coefficient), moves = self._read_out, []
         for number, (before, after) in enumerate(zip(self.exact, self.between)):
             by = spectrum.computed(self.layers[number], spectrum.difference(after, before))
             for layer, slots in zip(self.layers[number + 1 :], self.exact[number + 1 :]):
                 by = spectrum.computed(layer, spectrum.moved(layer, slots, by))
-            moves.append(self.sizes.at_query(by, readout.slot) * abs(ball(readout.coefficient)))
+            moves.append(self.sizes.at_query(by, slot) * abs(coefficient))
         return moves
 
     def constants(self, pairs: int, spread: float, sink: float, unit: int) -> Constants:
@@ -187,7 +209,12 @@ class Propagation:
 
     def room(self, constants: Constants) -> Room:
         """What the export takes."""
-        return room_for(self.weights, self.order, constants.pairs)
+        if constants.pairs not in self.rooms:
+            self.rooms[constants.pairs] = self._room(constants.pairs)
+        return self.rooms[constants.pairs]
+
+    def _room(self, pairs: int) -> Room:
+        return room_for(self.weights, self.order, pairs)
 
     def checkpoint(
         self, constants: Constants, kind: type[np.floating[Any]] = np.float32
@@ -303,13 +330,12 @@ class Propagation:
                 wrong = sum((abs(c) * now.examples[n] for n, c in values.items()), arb(0))
                 off = whole * wrong
                 noise.add(into, off * now.examples[head.query], off * now.query[head.query])
-                summed = self.box.n + 2 * pairs * sum(
-                    len(one.carried(into)) for one in layer.heads if into in one.values
-                )
+                summed = self._summed(layer, into, pairs)
                 examples, query, token = (
-                    self._of_head(number, head, into, now, setting, tau, summed, asker)
+                    self._of_head(number, head, into, now, setting, asker,
+                                  self._alone(number, head, now, setting, tau, summed, asker))
                     for asker in self._askers(number, head, now, reads, asked)
-                )
+                )  # fmt: skip
                 hidden = unseen() * 2 * pairs / tau * most(held)
                 hidden *= sum((abs(c) for c in values.values()), arb(0))
                 alike.examples[into] = alike.examples.get(into, arb(0)) + examples[0]
@@ -320,6 +346,11 @@ class Propagation:
                 for place, one in enumerate(made):
                     one[into] += hidden + (sum(token, held_then) if place >= copy else 0)
         return noise, alike, _rounded_up(made, setting.form)
+
+    def _summed(self, layer: LinearLayer, into: str, pairs: int) -> int:
+        """How many roundings a product of a share and a value meets until it is written."""
+        carried = (len(one.carried(into)) for one in layer.heads if into in one.values)
+        return self.box.n + 2 * pairs * sum(carried)
 
     def _asked(self, number: int, head: LinearHead, held: Held) -> arb:
         """The largest query of a token that sees keys."""
@@ -363,17 +394,17 @@ class Propagation:
 
     def _of_head(
         self, number: int, head: LinearHead, into: str, now: Errors, setting: Setting,
-        tau: arb, summed: int, asker: Asker,
+        asker: Asker, found: HeadError,
     ) -> tuple[arb, arb]:  # fmt: skip
         """What the exported head adds, on numbers with the errors that they have: what is alike for
         tokens whose query would be the same, and the rest.
 
+        found: what is off on numbers without errors.
         Each of `many` tokens has an error of its own, beside what is a share of all scores.
         """
         slots, sizes, root = self.exact[number], self.sizes, arb(self.box.n).sqrt()
         many, read, form = asker.many, asker.read, setting.form
         score, scores = asker.exact
-        found = self._alone(number, head, now, setting, tau, summed, asker)
         other = unlike(arb(setting.constants.sink), form, read, setting.sink)
         grown, alike, rest = 1 + found.relative + other, arb(0), arb(0)
         for c, signs in head.carried(into):

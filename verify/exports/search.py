@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from math import inf
 from typing import Any, Protocol
 
@@ -109,9 +110,9 @@ def search(propagation: Bounded, form: Format = FLOAT32) -> Constants:
     if isinstance(propagation, OneByOne):
         return sigmoids.search(propagation, form)
 
+    @cache
     def error(choice: Choice) -> float:
-        found = top(propagation.error(_constants(propagation, choice), form))
-        return found if found == found else inf
+        return top(propagation.error(_constants(propagation, choice), form))
 
     of_pairs = [_least(error, (Choice(p, s) for s in SPREADS[::2])) for p in PAIRS]
     least = min(map(error, of_pairs))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from flint import arb
@@ -25,12 +26,12 @@ class Sizes:
     inputs: frozenset[str]
     known: dict[Any, tuple[arb, arb]] = field(default_factory=dict, repr=False, compare=False)
 
-    @property
+    @cached_property
     def y(self) -> arb:
         """|y| of all examples."""
         return ball(self.box.y) * arb(self.box.n).sqrt()
 
-    @property
+    @cached_property
     def question(self) -> arb:
         """|query|."""
         return ball(self.box.query) * arb(self.box.d).sqrt()
@@ -76,13 +77,21 @@ class Sizes:
 
     def of_token(self, slots: Slots, name: str) -> arb:
         """The norm of the slot of one example."""
-        of_all, of_query = self._sums(slots, {name: arb(1)})
-        if name in self.vectors:
-            return of_all.min(of_query * ball(self.box.x) * arb(self.box.d).sqrt())
-        return of_all * (ball(self.box.y) if name in self.inputs else self.y)
+        return self._of_slot(slots, name)[0]
 
     def at_query(self, slots: Slots, name: str) -> arb:
-        return self._sums(slots, {name: arb(1)})[1] * self.question * self.unit(name)
+        return self._of_slot(slots, name)[1]
+
+    def _of_slot(self, slots: Slots, name: str) -> tuple[arb, arb]:
+        """Both."""
+        return self._once((slots, name), lambda: self._found(slots, name))
+
+    def _found(self, slots: Slots, name: str) -> tuple[arb, arb]:
+        of_all, of_query = self._sums(slots, {name: arb(1)})
+        asked = of_query * self.question * self.unit(name)
+        if name in self.vectors:
+            return of_all.min(of_query * ball(self.box.x) * arb(self.box.d).sqrt()), asked
+        return of_all * (ball(self.box.y) if name in self.inputs else self.y), asked
 
     def scores(self, slots: Slots, head: LinearHead) -> tuple[arb, arb]:
         """The operator norm of all scores of the examples' tokens; the norm of a query's."""

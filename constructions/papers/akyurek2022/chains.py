@@ -64,8 +64,7 @@ class Chain:
     def predict(self, X: Any, y: Any, queries: Any) -> Any:
         """What the operations themselves leave in the read-out unit of the query's column."""
         start = self.program.prompt(X, y, queries)
-        row = self.program.stream.rows(self.readout).start
-        return self.program.run(start)[-1][-1][row]
+        return self.program.result(start, self.program.stream.rows(self.readout).start)
 
 
 class _Steps:

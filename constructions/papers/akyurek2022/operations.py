@@ -14,7 +14,7 @@ Printed rows are the rows of the program's Layout.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -169,17 +169,16 @@ class Aff:
         vector(self.b, size(self.to))
 
     def apply(self, H: Columns) -> Columns:
-        m = size(self.to)
         terms = [
-            (rows, matrix(weight, m, size(rows)))
+            (rows, weight)
             for rows, weight in ((self.first, self.W1), (self.second, self.W2))
             if weight is not None
         ]
         after = []
         for column in H:
-            made = list(vector(self.b, m))
-            for rows, weights in terms:
-                made = _add(made, _times(weights, [column[row] for row in span(rows)]))
+            made = list(vector(self.b, size(self.to)))
+            for rows, weight in terms:
+                made = _add(made, _times(weight, [column[row] for row in span(rows)]))
             after.append(_put(column, self.to, made))
         return after
 
@@ -314,6 +313,39 @@ class Program:
             made.append(operation.apply(made[-1]))
         return made
 
+    def result(
+        self, H: Columns, row: int, do: Callable[[Operation, Columns], Columns] | None = None
+    ) -> Any:
+        """What `run` leaves in a row of the last column; what this is not made of is not computed.
+
+        do: what does an operation instead of `apply`.
+        """
+        columns = list(H)
+        for operation, made in zip(self.operations, self._needed(row), strict=True):
+            alone = isinstance(operation, Mul | Div | Aff)  # each column is by itself
+            read = [columns[t] for t in made] if alone else columns
+            after = do(operation, read) if do else operation.apply(read)
+            for place, t in enumerate(made):
+                columns[t] = after[place if alone else t]
+        return columns[-1][row]
+
+    def _needed(self, row: int) -> list[list[int]]:
+        """Of each operation the columns in which it makes what `result` is made of."""
+        needed, made = {(self.columns - 1, row)}, []
+        for operation in reversed(self.operations):
+            columns = sorted({t for t, r in needed if r in span(operation.to)})
+            sources: dict[int, tuple[int, ...]] = {t: (t,) for t in columns}
+            if isinstance(operation, Mov):
+                sources = {t: (s,) for s, t in operation.pairs if t in columns}
+            elif isinstance(operation, Raw):
+                read = {t for t in columns if operation.K[t] or operation.empty != "keep"}
+                sources = {t: (t, *operation.K[t]) for t in sorted(read)}
+            needed -= {(t, r) for t in sources for r in span(operation.to)}
+            rows = [r for one in operation.reads() for r in span(one)]
+            needed |= {(s, r) for of in sources.values() for s in of for r in rows}
+            made.append(list(sources))
+        return made[::-1]
+
     def prompt(self, X: Any, y: Any, queries: Any) -> Columns:
         """The printed prompt [0; x_1], [y_1; 0], …, [0; x] of examples and queries, zero-padded."""
         columns: Columns = []
@@ -423,8 +455,10 @@ def _put(column: list[Any], rows: Range, values: Sequence[Any]) -> list[Any]:
     return after
 
 
-def _times(weights: Sequence[Sequence[Any]], values: Sequence[Any]) -> list[Any]:
-    return [sum((w * v for w, v in zip(row, values)), start=0) for row in weights]
+def _times(weight: Weight, values: Sequence[Any]) -> list[Any]:
+    if not isinstance(weight, Sequence):
+        return [weight * v for v in values]
+    return [sum((w * v for w, v in zip(row, values)), start=0) for row in weight]
 
 
 def _add(left: Sequence[Any], right: Sequence[Any]) -> list[Any]:

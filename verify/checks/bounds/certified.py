@@ -7,7 +7,7 @@ drawn, each with a certified error: that is tested, for nothing is said of other
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -78,32 +78,35 @@ def enclosed_residual(
 
     from proofs.calculus import spectral
 
-    p = sympy.Poly(spectral.residual(witness), spectral.s)
-    derivative = p.diff(spectral.s)
+    polynomial = sympy.Poly(spectral.residual(witness), spectral.s)
     with precision(128):
+        p, derivative = (
+            [ball(Fraction(int(c.p), int(c.q))) for c in one.all_coeffs()]
+            for one in (polynomial, polynomial.diff(spectral.s))
+        )
         worst = 0.0
         pieces = [(Fraction(lowest), Fraction(highest), 0)]
         while pieces:
             start, end, depth = pieces.pop()
             middle, radius = (start + end) / 2, (end - start) / 2
-            m = arb(middle.numerator) / middle.denominator
-            r = arb(radius.numerator) / radius.denominator
+            m, r = ball(middle), ball(radius)
             piece = arb(m.mid(), (r + m.rad()).upper())
-            inside = top(abs(_value(p, m)) + r * abs(_value(derivative, piece)))
+            at_middle = abs(_value(p, m))
+            inside = top(at_middle + r * abs(_value(derivative, piece)))
             if inside > goal and depth < deepest:
                 pieces += [(start, middle, depth + 1), (middle, end, depth + 1)]
-                if abs(_value(p, m)) > goal:  # no bisection will help
+                if at_middle > goal:  # no bisection will help
                     return inside
             else:
                 worst = max(worst, inside)
         return worst
 
 
-def _value(p: Any, at: Any) -> Any:
-    """A polynomial with rational coefficients at a ball, by Horner's rule."""
+def _value(coefficients: Sequence[arb], at: arb) -> arb:
+    """A polynomial at a ball, by Horner's rule, the coefficient of the highest power first."""
     total = arb(0)
-    for c in p.all_coeffs():
-        total = total * at + arb(int(c.p)) / int(c.q)
+    for c in coefficients:
+        total = total * at + c
     return total
 
 

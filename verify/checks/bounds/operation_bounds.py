@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import flint
@@ -205,7 +205,7 @@ class Normed:
         """Of the pad, which is nowhere 0."""
         return 1 if self.pad.value() > 0 else -1
 
-    @property
+    @cached_property
     def kappa(self) -> arb:
         return 1 / (abs(self.pad.value()) * self.root)
 
@@ -270,8 +270,9 @@ def written(
     """Every row that the MLP writes to, for one column."""
     root = (arb(len(column)) / 2).sqrt()
     sums: dict[int, Polynomial] = {}
+    centred = {row: column[row] - norm.mean for row in {row for _, row, _ in inner}}
     for unit, row, weight in inner:
-        made = (column[row] - norm.mean) * (weight * root)
+        made = centred[row] * (weight * root)
         sums[unit] = sums[unit] + made if unit in sums else made
     nothing = Polynomial(norm.mean.over, {})
     forms = {unit: _unit(f.pruned(), norm) for unit, f in sums.items()}

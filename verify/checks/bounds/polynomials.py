@@ -7,7 +7,7 @@ add, multiply and divide like numbers, so that `Operation.apply` takes them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -26,6 +26,8 @@ class Ranges:
         self.intervals = list(intervals)
         self.sizes = [value.abs_upper() for value in self.intervals]
         self._variables: dict[int, Polynomial] = {}
+        self._sizes: dict[Monomial, arb] = {}
+        self._values: dict[Monomial, arb] = {}
 
     def variable(self, number: int) -> Polynomial:
         """The variable itself: the same object each time."""
@@ -43,17 +45,20 @@ class Ranges:
 
     def size(self, monomial: Monomial) -> arb:
         """The largest absolute value of a product of variables."""
-        largest = arb(1)
-        for number in monomial:
-            largest = largest * self.sizes[number]
-        return largest
+        return _product(monomial, self.sizes, self._sizes)
 
     def value(self, monomial: Monomial) -> arb:
         """The interval of a product of variables."""
-        product = arb(1)
+        return _product(monomial, self.intervals, self._values)
+
+
+def _product(monomial: Monomial, factors: Sequence[arb], known: dict[Monomial, arb]) -> arb:
+    if monomial not in known:
+        made = arb(1)
         for number in monomial:
-            product = product * self.intervals[number]
-        return product
+            made = made * factors[number]
+        known[monomial] = made
+    return known[monomial]
 
 
 class Polynomial:
@@ -103,17 +108,19 @@ class Polynomial:
             for right, d in other.terms.items():
                 monomial = tuple(sorted(left + right))
                 terms[monomial] = terms[monomial] + c * d if monomial in terms else c * d
-        rest = self.rest * other.size() + other.rest * self.size()
+        rest = arb(0)
+        if self.rest != 0 or other.rest != 0:
+            rest = self.rest * other.size() + other.rest * self.size()
         return Polynomial(self.over, terms, rest)
 
     __radd__ = __add__
     __rmul__ = __mul__
 
     def __neg__(self) -> Polynomial:
-        return self * -1
+        return Polynomial(self.over, {m: -c for m, c in self.terms.items()}, self.rest)
 
     def __sub__(self, other: Any) -> Polynomial:
-        return self + self._like(other) * -1
+        return self + -self._like(other)
 
     def __rsub__(self, other: Any) -> Polynomial:
         return self._like(other) - self

@@ -308,4 +308,4 @@ def first_order() -> tuple[Any, Any]:
     y, s, q, e = sympy.symbols("y s q epsilon")  # s = sum(y), q = sum(y^2), epsilon = 1/N
     out = y * sympy.sqrt(2) / sympy.sqrt(c**2 + (c + e * s / M) ** 2 + e**2 * q / M**2)
     derived = sympy.diff(out, e).subs(e, 0) / N
-    return sympy.simplify(derived), -y * s / (2 * N * M * c**2)
+    return derived, -y * s / (2 * N * M * c**2)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from flint import fmpq
 
 from constructions.numbers.ball import Ball
 from constructions.papers.akyurek2022 import chains as paper
@@ -96,10 +97,14 @@ def _lemma4(bits: int) -> Subject:
     one = Fraction(1)
     pairs += [(x, x) for x, _ in pairs[:20]] + [(one, one), (-one, one)]
 
+    @cache
+    def given(format: str) -> list[Any]:
+        return [_tensor([p[i] for p in pairs], format) for i in (0, 1)]
+
     def floats(at: Exponents, format: str) -> np.ndarray:
         import torch
 
-        x, y, system = *(_tensor([p[i] for p in pairs], format) for i in (0, 1)), _system(format)
+        (x, y), system = given(format), _system(format)
         e = float(power(at["scale"]))
         made = system.gelu(e * (x + y)) - system.gelu(e * x) - system.gelu(e * y)
         return (made * (math.sqrt(math.pi / 2) / e**2)).to(torch.float64).numpy()
@@ -119,12 +124,13 @@ def _lemma4(bits: int) -> Subject:
 def _lemma5(bits: int) -> Subject:
     draw = random.Random(5)
     inputs = [_number(draw, bits) for _ in range(100)] + [Fraction(-1), Fraction(1)]
+    given = cache(partial(_tensor, inputs))
 
     def floats(at: Exponents, format: str) -> np.ndarray:
         import torch
 
         N = float(power(at["bypass"]))
-        made = _system(format).gelu(_tensor(inputs, format) + N) - N
+        made = _system(format).gelu(given(format) + N) - N
         return made.to(torch.float64).numpy()
 
     def balls(at: Exponents) -> list[Any]:
@@ -143,12 +149,19 @@ def _norm(what: str, divide: bool, bits: int) -> Subject:
         c = size * draw.choice((-1, 1)) / draw.choice((1, 2) if divide else (1,))
         cases.append((c, [_number(draw, bits) for _ in range(4)]))
 
+    @cache
+    def given(format: str) -> tuple[Any, Any]:
+        import torch
+
+        c = _tensor([c for c, _ in cases], format)[:, None]
+        return c, torch.stack([_tensor(y, format) for _, y in cases])
+
     def floats(at: Exponents, format: str) -> np.ndarray:
         import torch
 
         N, M = float(power(at["large"])), float(power(at.get("very_large", 0)))
-        c = _tensor([c for c, _ in cases], format)[:, None]
-        y = torch.stack([_tensor(y, format) for _, y in cases]) / M
+        c, y = given(format)
+        y = y / M
         pads = torch.cat([N * c, -N * c - y.sum(-1, keepdim=True)], -1)
         normed = _system(format).layer_norm(torch.cat([pads, y, torch.zeros_like(y[:, :3])], -1))
         made = normed[:, 2:] * (math.sqrt(2 / 9) * N * M)
@@ -246,9 +259,15 @@ def _error(subject: Subject, at: Exponents, format: str) -> float:
         values = [float(v) for v in subject.floats(at, format)]
     if not all(map(math.isfinite, values)):
         return math.inf
-    return max(float(abs(Fraction(v) - w)) for v, w in zip(values, subject.wanted, strict=True))
+    off = (
+        abs(fmpq(*v.as_integer_ratio()) - fmpq(w.numerator, w.denominator))
+        for v, w in zip(values, subject.wanted, strict=True)
+    )
+    largest = max(off)
+    return int(largest.p) / int(largest.q)
 
 
+@cache
 def _lemmas(bits: int) -> tuple[Subject, ...]:
     norms = _norm("lemma 6", False, bits), _norm("lemma 8", True, bits)
     return _lemma4(bits), _lemma5(bits), *norms

@@ -19,7 +19,7 @@ from ...checks.bounds.balls import ball
 from .. import spectrum
 from ..backward import Backward
 from ..formats import FUNCTION, Format
-from ..head_error import Reading, unseen
+from ..head_error import HeadError, Reading, unseen
 from ..propagation import (
     Alike,
     Asker,
@@ -53,8 +53,8 @@ class TurnedPropagation(Propagation):
         backward = Backward(layers, exact, order, sizes.vectors, sizes.y, sizes.question)
         self.from_start = backward.places(readout.slot, ball(readout.coefficient))[0][1]
 
-    def room(self, constants: Constants) -> Room:
-        return disguise.room(self.weights, self.order, constants.pairs)
+    def _room(self, pairs: int) -> Room:
+        return disguise.room(self.weights, self.order, pairs)
 
     def checkpoint(
         self, constants: Constants, kind: type[np.floating[Any]] = np.float32
@@ -126,6 +126,10 @@ class TurnedPropagation(Propagation):
     def _key(self, number: int, head: LinearHead, now: Errors) -> arb:
         return super()._key(number, head, now) + now.examples[head.key]
 
+    def _summed(self, layer: LinearLayer, into: str, pairs: int) -> int:
+        """None: what rounding adds where heads are added up is a leak."""
+        return 0
+
     def _askers(
         self, number: int, head: LinearHead, now: Errors, reads: Readings, held: arb
     ) -> tuple[Asker, ...]:
@@ -139,14 +143,10 @@ class TurnedPropagation(Propagation):
 
     def _of_head(
         self, number: int, head: LinearHead, into: str, now: Errors, setting: Setting,
-        tau: arb, summed: int, asker: Asker,
+        asker: Asker, found: HeadError,
     ) -> tuple[arb, arb]:  # fmt: skip
-        """Places of a head are read each with errors of their own, and each is read of all units.
-
-        What rounding adds where heads are added up is a leak.
-        """
-        alike, rest = super()._of_head(number, head, into, now, setting, tau, 0, asker)
-        found = self._alone(number, head, now, setting, tau, 0, asker)
+        """Places of a head are read each with errors of their own, each place of all units."""
+        alike, rest = super()._of_head(number, head, into, now, setting, asker, found)
         of, slots, values = carried(head, self.entries), self.exact[number], head.values[into]
         own = asker.many * of.size * found.apart * self.box.n * of.read_apart(asker.read)
         wrong = sum((abs(c) * now.examples[n] for n, c in values.items()), arb(0))

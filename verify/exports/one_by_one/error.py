@@ -32,7 +32,6 @@ from flint import arb
 import constructions
 from constructions.exports.gpt2 import FAR, Checkpoint
 from constructions.exports.one_by_one import GATE, Constants, checkpoint, room_for, schedule
-from constructions.exports.sigmoids import Sigmoids
 from constructions.weights import Weights
 from proofs.exact import exact
 
@@ -42,7 +41,7 @@ from ..formats import FUNCTION, Format
 from ..head_error import Reading, unseen
 from ..propagation import INFINITE, reading
 from ..spectrum import NoCertificate, PromptBox, refuse_rounded
-from .fits import fit_error, rounding_error
+from .fits import Fit, fit_error, rounding_error
 
 NAME = "sherman_morrison"
 MARGIN = Fraction(1, 512)  # scores may be beyond those of the witness by this share
@@ -208,6 +207,7 @@ class OneByOne:
             raise NoCertificate(f"{weights.name} takes {weights.prompt.positions} examples, "
                                 f"not {box.n}")  # fmt: skip
         self.widths: dict[Any, int] = {}
+        self.rounded: dict[Any, tuple[arb, arb]] = {}  # a search asks the same again and again
         root = arb(box.d).sqrt()
         self.sizes = Sizes(
             box.n, box.d, ball(exact(ridge)),
@@ -219,13 +219,16 @@ class OneByOne:
         of = self.sizes.own if attention == "normalised" else self.sizes.x * self.sizes.z
         return Fraction(float(of.upper())) * (1 + 2 * MARGIN)
 
-    def error(self, constants: Constants, form: Format) -> arb:
-        """|exported - witness| at most, for every prompt of the box; infinite if not bounded."""
+    def error(self, constants: Constants, form: Format, fit: Fit = fit_error) -> arb:
+        """|exported - witness| at most, for every prompt of the box; infinite if not bounded.
+
+        It is as `fit` says how far sums of sigmoids are off.
+        """
         sizes, noise, read = self.sizes, Noise(), self._read(constants, form)
         if not bool(2 * sizes.z.max(sizes.r).max(sizes.t) + 2 < GATE):
             return INFINITE  # a gate would let something through
-        divide = self.divides(constants, form)
-        update = self._heads(constants.attention["linear"], "linear", form, read)
+        divide = self.divides(constants, form, fit)
+        update = self._heads(constants, "linear", form, read, fit)
         for _ in range(sizes.n):
             off = noise.reaches(sizes, sizes.t)
             if not self._step(noise, off, divide, update, form, read):
@@ -241,21 +244,21 @@ class OneByOne:
         """The export, in floats of a kind."""
         return checkpoint(self.weights, constants, kind=kind)
 
-    def divides(self, constants: Constants, form: Format) -> Heads:
+    def divides(self, constants: Constants, form: Format, fit: Fit = fit_error) -> Heads:
         """What the heads that divide are off by."""
-        read = self._read(constants, form)
-        return self._heads(constants.attention["normalised"], "normalised", form, read)
+        return self._heads(constants, "normalised", form, self._read(constants, form), fit)
 
     def _read(self, constants: Constants, form: Format) -> Reading:
         """What any number of a token is read with."""
-        sizes, heads = (
-            self.sizes,
-            tuple(sorted((k, v.heads) for k, v in constants.attention.items())),
-        )
+        sizes = self.sizes
+        held = sizes.t**2 + sizes.x**2 + (sizes.z + 1) ** 2 * 2 + (sizes.r + 1) ** 2 * 2
+        return reading(self._width(constants), constants.unit, held + 2 + sizes.n, form)
+
+    def _width(self, constants: Constants) -> int:
+        heads = tuple(sorted((k, v.heads) for k, v in constants.attention.items()))
         if heads not in self.widths:
             self.widths[heads] = room_for(self.weights, constants).width
-        held = sizes.t**2 + sizes.x**2 + (sizes.z + 1) ** 2 * 2 + (sizes.r + 1) ** 2 * 2
-        return reading(self.widths[heads], constants.unit, held + 2 + sizes.n, form)
+        return self.widths[heads]
 
     # -- one example ------------------------------------------------------------------------------
 
@@ -340,9 +343,11 @@ class OneByOne:
             return INFINITE
         return relative * size + root * (absolute + left) + u * (size + SMALL)
 
-    def _heads(self, made: Sigmoids, attention: str, form: Format, read: Reading) -> Heads:
+    def _heads(
+        self, constants: Constants, attention: str, form: Format, read: Reading, fit: Fit
+    ) -> Heads:
         """How far heads are off whose scores are within MARGIN of those of the witness."""
-        sizes, u = self.sizes, form.unit
+        sizes, u, made = self.sizes, form.unit, constants.attention[attention]
         high = self.largest(attention)
         low = -high * MARGIN if attention == "normalised" else -high
         query, key = (one * (1 + ball(MARGIN)) for one in (sizes.z, sizes.x))
@@ -362,11 +367,14 @@ class OneByOne:
         if not (bool(2 * (twice * query * key + absolute) < margin) and bool(8 * margin < 1)):
             return Heads(*(INFINITE,) * 4)
         lost = form.gamma(3) * read.common * sums + form.least * (8 * (sizes.d + 2) + 2 * sums)
-        own, weighed = rounding_error(
-            made, attention, low, high, form, sizes.d, query * key * (1 + twice), 2 * margin,
-            read.relative + read.absolute + form.least, lost,
-        )  # fmt: skip
-        shared = absolute + fit_error(made, attention, low, high) + own
+        asked = made, attention, form, self._width(constants), constants.unit
+        if asked not in self.rounded:
+            self.rounded[asked] = rounding_error(
+                made, attention, low, high, form, sizes.d, query * key * (1 + twice), 2 * margin,
+                read.relative + read.absolute + form.least, lost,
+            )  # fmt: skip
+        own, weighed = self.rounded[asked]
+        shared = absolute + fit(made, attention, low, high) + own
         if attention == "normalised":
             of_score, most = arb(0), arb(1)
             shared += ball(high) * (twice + (1 + ball(high)) * read.relative)

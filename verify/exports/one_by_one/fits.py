@@ -6,13 +6,15 @@ with a null key, f(s) = s/(1 + s), since that is what it does to what is divided
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
 from typing import TypeAlias
 
+import numpy as np
 from flint import arb, arb_series
 
-from constructions.exports.sigmoids import Sigmoids
+from constructions.exports.sigmoids import FUNCTIONS, Sigmoids
 
 from ...checks.bounds.balls import ball, interval
 from ..formats import FUNCTION, Format
@@ -21,7 +23,9 @@ from ..head_error import unseen
 PIECES = 16  # to begin with
 SPLITS = 12  # halvings of a piece at most
 NEAR = 1 + Fraction(1, 8)
+POINTS = 64  # at which a fit is looked at
 ORDER = 9  # of the Taylor polynomial on each piece: arb_series holds so many terms and one more
+Fit: TypeAlias = Callable[[Sigmoids, str, Fraction, Fraction], arb]
 
 
 @lru_cache(maxsize=4096)
@@ -45,6 +49,18 @@ def fit_error(made: Sigmoids, attention: str, low: Fraction, high: Fraction) -> 
         else:
             largest = largest.max(off.upper())
     return largest if largest.is_finite() else arb("inf")
+
+
+def fit_seen(made: Sigmoids, attention: str, low: Fraction, high: Fraction) -> arb:
+    """What `fit_error` is not below: that error at a few points, in floats, and a tenth less.
+
+    For a search: it proves nothing.
+    """
+    s = np.linspace(float(low), float(high), POINTS)
+    scores = np.outer(s, made.slopes) + made.offsets
+    off = (1 + np.tanh(scores / 2)) / 2 @ made.weights - FUNCTIONS[attention](s)
+    counts = 1 if attention == "linear" else (1 + s) ** 2
+    return arb(float(np.abs(counts * off).max())) * 9 / 10
 
 
 Heads: TypeAlias = list[tuple[arb, arb, arb]]
@@ -84,9 +100,11 @@ def rounding_error(
     Offsets are read from one number, off by `read`: the same for all heads. What is not the largest
     of the two scores goes through exp, is added to the 1 of the other, and divides.
     """
-    u, step, heads = form.unit, (high - low) / (2 * PIECES), _heads(made)
-    of_score, of_weight, of_function = form.gamma(features + 11), form.gamma(3), FUNCTION * u
+    step = (high - low) / (2 * PIECES)
+    of_score, of_weight = form.gamma(features + 11), form.gamma(3)
+    of_sums, of_function = 4 * form.unit, (1 - FUNCTION * form.unit).log()
     absolute = unseen() + form.least
+    heads = [(*one, *map(abs, one), one[2] * arb(1, read)) for one in _heads(made)]
     largest, most = arb(0), arb(0)
     for piece in range(2 * PIECES):
         s = interval(low + step * piece, low + step * (piece + 1))
@@ -94,18 +112,18 @@ def rounding_error(
         if attention == "normalised":
             size = (products * (abs(s).upper() + margin)).sqrt() + margin
         own, shift, weighed = arb(0), arb(0), arb(0)
-        for c, a, b in heads:
+        for c, a, b, weight, slope, offset, near_b in heads:
             share = 1 / (1 + (-a * s - b).exp())
-            weighed += abs(c) * share
+            weighed += weight * share
             if a == b == 0:
                 continue  # a score of 0, to the bit, weighs 1/2, to the bit
-            score = abs(a) * size + abs(b)
-            moved = of_score * score + abs(a) * lost
-            moved += 4 * u * (score + moved) - (1 - of_function).log()
+            score = slope * size + offset
+            moved = of_score * score + slope * lost
+            moved += of_sums * (score + moved) - of_function
             changed = (share * moved).min(moved / 4) if attention == "linear" else share * moved
             changed = changed * (2 * moved).exp() * (1 + of_weight) + share * of_weight
-            own += abs(c) * (changed + absolute)
-            near = 1 / (1 + (-a * s - b * arb(1, read)).exp())
+            own += weight * (changed + absolute)
+            near = 1 / (1 + (-a * s - near_b).exp())
             shift += c * near * (1 - near) * b
         counts = arb(1) if attention == "linear" else (1 + s) ** 2
         largest = largest.max((counts * (own + abs(shift) * read)).upper())

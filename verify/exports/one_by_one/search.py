@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import product
 from math import inf
-from typing import TypeVar
 
 from constructions.exports.one_by_one import Constants
 from constructions.exports.sigmoids import divider, odd
@@ -14,6 +13,7 @@ from constructions.exports.sigmoids import divider, odd
 from ...checks.bounds.balls import top
 from ..formats import FLOAT32, Format
 from .error import OneByOne
+from .fits import Fit, fit_error, fit_seen
 
 PAIRS = (2, 3, 4)
 SPREADS = tuple(2 ** (-i / 2) for i in range(-1, 5))
@@ -23,7 +23,6 @@ SLOPES = tuple(2 ** (-i / 2) for i in range(1, 7))
 GROWTHS = (1.8, 2.0, 2.2, 2.5)
 BELOW = (-2.0, -3.0, -4.0)
 UNITS = (2**14, 2**16, 2**18)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -53,13 +52,11 @@ def constants(propagation: OneByOne, choice: Choice) -> Constants:
 def search(propagation: OneByOne, form: Format = FLOAT32) -> Constants:
     """The constants of the least certified error in this format, one part after the other."""
 
-    def error(choice: Choice) -> float:
-        found = top(propagation.error(constants(propagation, choice), form))
-        return found if found == found else inf
+    def error(choice: Choice, fit: Fit = fit_error) -> float:
+        return top(propagation.error(constants(propagation, choice), form, fit))
 
-    def divided(choice: Choice) -> float:
-        found = propagation.divides(constants(propagation, choice), form).shared
-        return top(found) if found.is_finite() else inf
+    def divided(choice: Choice, fit: Fit = fit_error) -> float:
+        return top(propagation.divides(constants(propagation, choice), form, fit).shared)
 
     dividers = product(HEADS, SLOPES, GROWTHS)
     best = _least(divided, (Choice(heads=k, slope=s, growth=g) for k, s, g in dividers))
@@ -72,5 +69,13 @@ def search(propagation: OneByOne, form: Format = FLOAT32) -> Constants:
     return constants(propagation, best)
 
 
-def _least(error: Callable[[T], float], among: Iterable[T]) -> T:
-    return min(among, key=error)
+def _least(error: Callable[..., float], among: Iterable[Choice]) -> Choice:
+    """The first of those whose error is least. Fits are bounded where what is seen of them is no
+    worse than what was found."""
+    choices = list(among)
+    least, best = inf, 0
+    seen = [error(choice, fit_seen) for choice in choices]
+    for at in sorted(range(len(choices)), key=seen.__getitem__):
+        if seen[at] <= least:
+            least, best = min((least, best), (error(choices[at]), at))
+    return choices[best]
