@@ -9,13 +9,14 @@ refuted by two prompts of one pooled state sum_t alpha_t h_t and two targets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from constructions.run.forward import trace
 from constructions.witness import Witness
 
 from ...strategies import Case
@@ -26,11 +27,13 @@ Target: TypeAlias = Callable[[Case], np.ndarray]
 FLIPS = ((1, 1, 1), (-1, 1, -1), (1, -1, -1), (-1, -1, 1))  # signs of all x, of all y, and c
 
 
-def states(witness: Witness, case: Case) -> States:
-    """All slots of every token, in fractions."""
-    made = []
-    for stream in witness.trace(case.X, case.y, case.queries, "rational"):
-        rows = [np.asarray(slot, dtype=object) for slot in stream.values()]
+def states(witness: Witness, case: Case, layers: Collection[int] | None = None) -> States:
+    """All slots of every token, in fractions, after these layers, 0 the embedding, or after all."""
+    layers = range(len(witness.layer_list) + 1) if layers is None else layers
+    wanted = {(layer, slot.name) for layer in layers for slot in witness.layout.slots}
+    streams, made = trace(witness, case.X, case.y, case.queries, "rational", wanted), []
+    for layer in layers:
+        rows = [np.asarray(slot, dtype=object) for slot in streams[layer].values()]
         made.append(np.concatenate([row.reshape(len(row), -1) for row in rows], axis=1))
     return made
 
@@ -44,12 +47,13 @@ def flipped(case: Case) -> list[tuple[int, Case]]:
 
 
 def affine_floor(
-    witness: Witness, case: Case, target: Target
+    witness: Witness, case: Case, target: Target, layers: Collection[int] | None = None
 ) -> tuple[list[Fraction | None], Fraction]:
-    """(least squared error of every affine probe over the four prompts, layer by layer; that of the
-    guess 0). None for a layer whose states do not cancel, of which the certificate says nothing."""
+    """(least squared error of every affine probe over the four prompts, layer by layer as those of
+    `states`; that of the guess 0). None for a layer whose states do not cancel, of which the
+    certificate says nothing."""
     prompts = flipped(case)
-    made = [states(witness, one) for _, one in prompts]
+    made = [states(witness, one, layers) for _, one in prompts]
     aims = [target(one) for _, one in prompts]
     left = sum((c * aim for (c, _), aim in zip(prompts, aims, strict=True)), 0 * aims[0])
     bound = _squared(left) / len(prompts)
