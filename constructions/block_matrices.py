@@ -207,8 +207,9 @@ def _named(what: str, key: Any, value: Any, to: NamedRows, source: NamedRows) ->
         if not alike(to, a, source, b):
             size = to.size(a), source.size(b)
             raise ValueError(
-                f"{_fits(where, a, b, to, source)}: the number {number} is a multiple of the identity, which needs as many "
-                f"rows as columns; a {size[0]} x {size[1]} matrix would fit"
+                f"{_fits(where, a, b, to, source)}: the number {number} is a multiple of the "
+                f"identity, which needs as many rows as columns; a {size[0]} x {size[1]} matrix "
+                "would fit"
             )
         return Part(a, b, number)
     fits, size = _fits(where, a, b, to, source), (to.size(a), source.size(b))
