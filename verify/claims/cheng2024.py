@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import cache
 from itertools import combinations_with_replacement
 from math import factorial
 from typing import Any
@@ -54,15 +55,17 @@ def steps() -> dict[str, Any]:
 # -- is it a kernel? -------------------------------------------------------------------------------
 
 
+@cache  # of the few dimensions and step sizes: a layer keeps its plans
+def one_layer(d: int, rate: Any, attention: str) -> Witness:
+    return cheng2024.descent(d, 1, rate, attention)
+
+
 def layer_kernel(attention: str, X: Any, query: Any, numbers: str) -> Any:
     """k(x_j, x_t), (n, n), as the layer has it: what one layer with r = 1 takes from y = e_j."""
-    layer = cheng2024.descent(X.shape[1], 1, 1, attention)
-    rows = []
-    for j in range(len(X)):
-        y = np.array([Fraction(int(i == j)) for i in range(len(X))], dtype=object)
-        before, after = layer.trace(X, y, query, numbers)
-        rows.append((before["y"] - after["y"])[: len(X)])
-    return np.array(rows, dtype=object).reshape(len(X), len(X))
+    n, d = X.shape
+    unit = np.eye(n, dtype=int).astype(object)
+    before, after = one_layer(d, 1, attention).trace(X, unit, query, numbers)
+    return (before["y"] - after["y"]).reshape(n, -1)[:, :n]
 
 
 PLACES = [
@@ -102,7 +105,7 @@ def not_positive(case: Mapping[str, Any]) -> dict[str, Any] | None:
     rates = [Fraction(1, 2**k) for k in range(7)]
     losses = []
     for rate in rates:
-        layer = cheng2024.descent(X.shape[1], 1, rate, case["attention"])
+        layer = one_layer(X.shape[1], rate, case["attention"])
         left = layer.trace(X, c, X[:1], "rational")[-1]["y"].ravel()[: len(X)]
         losses.append(left @ left)
     if min(losses) <= c @ c:
