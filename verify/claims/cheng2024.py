@@ -373,6 +373,11 @@ def consistent(draw: Any, bounded: bool = False) -> dict[str, Any]:
     return {"X": X, "w": w, "query": query, "rate": rate}
 
 
+def by_layer(model: Witness, X: Any, y: Any, query: Any, numbers: str = "rational") -> list[Any]:
+    """What is predicted after 0, 1, … layers."""
+    return [-stream["y"][-1] for stream in model.trace(X, y, query[None], numbers)]
+
+
 def other_limit(case: Mapping[str, Any]) -> dict[str, Any] | None:
     """Where f_l differs from mu - <(I - rS)^l w*, x>, S = X^T X, or (I - rS)^l does not vanish on
     w*, the least w with Xw = y, which gives the posterior mean mu = <w*, x>.
@@ -389,10 +394,7 @@ def other_limit(case: Mapping[str, Any]) -> dict[str, Any] | None:
         raise AssertionError("the targets are not the process's")
     shrinks = is_positive_definite(tuple(map(tuple, 2 * unit - rate * S)))
     expected = [query @ (least - left) for left in powers(S, rate, least)]
-    made = [
-        cheng2024.descent(d, layers, rate).predict(X, y, query[None], "rational")[0]
-        for layers in range(LAYERS + 1)
-    ]
+    made = by_layer(cheng2024.descent(d, LAYERS, rate), X, y, query)
     if shrinks and made == expected:
         return None
     return {
@@ -437,12 +439,11 @@ def other_exponential_limit(case: Mapping[str, Any]) -> dict[str, Any] | None:
     at = arb_mat([[ball(case["query"] * a).exp() for a in x]])
     targets = arb_mat([[ball(value)] for value in y])
     left = targets
-    X = np.array([[value] for value in x], dtype=object)
-    for layers in range(LAYERS + 1):
+    X, asked = np.array([[value] for value in x], dtype=object), np.array([case["query"]])
+    model = cheng2024.descent(1, LAYERS, rate, "exponential")
+    predictions = by_layer(model, X, np.array(y, dtype=object), asked, "ball")
+    for layers, made in enumerate(predictions):
         expected = (at * K.solve(targets - left))[0, 0]
-        layer = cheng2024.descent(1, layers, rate, "exponential")
-        asked = np.array([[case["query"]]], dtype=object)
-        made = layer.predict(X, np.array(y, dtype=object), asked, "ball")[0]
         if not made.overlaps(expected):
             return {"x": as_text(x), "y": as_text(y), "layers": layers, "is": str(made)}
         left = left - ball(rate) * (K * left)
@@ -473,13 +474,8 @@ def errors_stay(case: Mapping[str, Any]) -> dict[str, Any] | None:
     if K == 0:
         return None
     mean = (query @ X[0]) * y / K
-    errors = [
-        cheng2024.descent(X.shape[1], layers, rate).predict(
-            X, np.array([y], dtype=object), query[None], "rational"
-        )[0]
-        - mean
-        for layers in range(LAYERS + 1)
-    ]
+    model = cheng2024.descent(X.shape[1], LAYERS, rate)
+    errors = [made - mean for made in by_layer(model, X, np.array([y], dtype=object), query)]
     if any(after != (1 - rate * K) * before for before, after in zip(errors, errors[1:])):
         raise AssertionError("the error is another one")
     if mean == 0 or abs(1 - rate * K) < 1:
