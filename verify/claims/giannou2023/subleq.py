@@ -279,7 +279,8 @@ def drifts(budget: Budget, machine: Machine = DRIFT, build: Any = loop) -> Check
     X, asked = machine.columns()
     found: list[arb] = []
     with precision(WIDE):
-        held = bare.unrolled(len(states) - 1).trace(X, None, asked, Ball(WIDE))
+        read = {(bare.layers * loops, "memory") for loops in range(1, len(states))}
+        held = trace(bare.unrolled(len(states) - 1), X, None, asked, Ball(WIDE), read)
         for loops, state in enumerate(states[1:], start=1):
             wanted = state.words()
             made = held[bare.layers * loops]["memory"][: len(wanted)]
