@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 import numpy as np
+from flint import fmpq_mat
 
 from constructions.run.forward import trace
 from constructions.witness import Witness
@@ -69,11 +70,10 @@ def _squared(vector: Any) -> Fraction:
     return sum((entry * entry for entry in vector), Fraction(0))
 
 
-def pooled(made: States, alpha: Sequence[Fraction]) -> np.ndarray:
-    """sum_t alpha_t h_t of every layer, one after the other."""
-    weights = rational([alpha])
-    rows = [(weights * rational(state)).entries() for state in made]
-    return np.array([fraction(entry) for row in rows for entry in row], dtype=object)
+def beside(made: States) -> fmpq_mat:
+    """The states of all layers side by side, (tokens, all widths): a row of attention times it is
+    the pooled state of every layer."""
+    return rational(np.concatenate(made, axis=1))
 
 
 def same_pooled(
@@ -85,26 +85,25 @@ def same_pooled(
 ) -> list[Case | None]:
     """For each attention, a prompt with other y, of the same pooled state in every layer and with
     another target. Looked for along `tries` directions of y: None where none of them is one."""
-    before = states(witness, case)
+    before = beside(states(witness, case))
     moves = [_direction(len(case.y), k) for k in range(tries)]
-    moved = [states(witness, replace(case, y=case.y + move)) for move in moves]
-    made = []
-    for alpha in attentions:
-        at = pooled(before, alpha)
-        changes = [pooled(after, alpha) - at for after in moved]
-        made.append(_other(witness, case, alpha, target, at, list(zip(moves, changes))))
-    return made
+    changes = [beside(states(witness, replace(case, y=case.y + move))) - before for move in moves]
+    return [
+        _other(witness, case, rational([alpha]), target, before, list(zip(moves, changes)))
+        for alpha in attentions
+    ]
 
 
 def _other(
-    witness: Witness, case: Case, alpha: Sequence[Fraction], target: Target, at: np.ndarray,
-    moves: Sequence[tuple[np.ndarray, np.ndarray]],
+    witness: Witness, case: Case, alpha: fmpq_mat, target: Target, before: fmpq_mat,
+    moves: Sequence[tuple[np.ndarray, fmpq_mat]],
 ) -> Case | None:  # fmt: skip
     """The case moved so that the changes of its pooled state cancel, run again to be sure."""
-    for weights in _kernel(np.array([change for _, change in moves]).T):
+    pooled = fmpq_mat([(alpha * change).entries() for _, change in moves])
+    for weights in _kernel(pooled.transpose()):
         change = sum((w * move for w, (move, _) in zip(weights, moves, strict=True)), 0 * case.y)
         other = replace(case, y=case.y + change)
-        if (pooled(states(witness, other), alpha) == at).all():
+        if alpha * beside(states(witness, other)) == alpha * before:
             if (target(other) != target(case)).any():
                 return other
     return None
@@ -115,9 +114,8 @@ def _direction(n: int, k: int) -> np.ndarray:
     return np.array([Fraction(int(j == k)) for j in range(n)], dtype=object)
 
 
-def _kernel(A: np.ndarray) -> list[list[Fraction]]:
-    """A basis of the vectors that a matrix of fractions takes to zero."""
-    rows = rational(A)
+def _kernel(rows: fmpq_mat) -> list[list[Fraction]]:
+    """A basis of the vectors that a matrix takes to zero."""
     reduced, rank = rows.rref()
     columns = rows.ncols()
     leading = [next(j for j in range(columns) if reduced[i, j] != 0) for i in range(rank)]
