@@ -111,7 +111,7 @@ class NamedRows:
         return self.layout.at(self.d).width
 
     def size(self, name: str) -> int:
-        return self.layout[name].at(self.d).size
+        return self.layout.at(self.d)[name].size
 
     def axes(self, name: str) -> tuple[Any, ...]:
         """The shape, in which an axis may be the letter d."""
@@ -201,18 +201,18 @@ def _named(what: str, key: Any, value: Any, to: NamedRows, source: NamedRows) ->
         if not isinstance(name, str) or name not in side.layout:
             there = ", ".join(side.names)
             raise ValueError(f"{what}[{a}, {b}]: there is no {name!r} here, but {there}")
-    where = f"{what}[{a}, {b}]"
-    size = to.size(a), source.size(b)
-    fits = f"{where} goes from {b} ({source.counted(b)}) to {a} ({to.counted(a)})"
-    value = nested(value)
+    where, value = f"{what}[{a}, {b}]", nested(value)
     if is_number(value):
         number = entry(where, value)
         if not alike(to, a, source, b):
+            size = to.size(a), source.size(b)
             raise ValueError(
-                f"{fits}: the number {number} is a multiple of the identity, which needs as many "
-                f"rows as columns; a {size[0]} x {size[1]} matrix would fit"
+                f"{_fits(where, a, b, to, source)}: the number {number} is a multiple of the "
+                f"identity, which needs as many rows as columns; a {size[0]} x {size[1]} matrix "
+                "would fit"
             )
         return Part(a, b, number)
+    fits, size = _fits(where, a, b, to, source), (to.size(a), source.size(b))
     rows = _upright(where, fits, value, to.axes(a) == (), source.axes(b) == ())
     shape = len(rows), len(rows[0])
     if shape != size:
@@ -222,6 +222,10 @@ def _named(what: str, key: Any, value: Any, to: NamedRows, source: NamedRows) ->
         )
     number_to_number = to.axes(a) == source.axes(b) == ()
     return Part(a, b, rows[0][0] if number_to_number else rows)
+
+
+def _fits(where: str, a: str, b: str, to: NamedRows, source: NamedRows) -> str:
+    return f"{where} goes from {b} ({source.counted(b)}) to {a} ({to.counted(a)})"
 
 
 def _upright(where: str, fits: str, value: Any, one_row: bool, one_column: bool) -> Rows:

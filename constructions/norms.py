@@ -8,9 +8,9 @@ where s² I - A Aᵀ is singular and has no negative eigenvalue, by its characte
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
-from functools import reduce
+from functools import cache, reduce
 from typing import Any
 
 import numpy as np
@@ -38,8 +38,12 @@ def operator_norm(matrix: Entries) -> Real:
     A fraction where it is known to be that one, else an interval. Raises Unsupported where a value
     has a free parameter.
     """
+    return _norm(matrix, _block_norm)
+
+
+def _norm(matrix: Entries, of_block: Callable[[Rows], Real]) -> Real:
     with precision(PRECISION):
-        return largest(Fraction(0), *map(_block_norm, set(_blocks(matrix))))
+        return largest(Fraction(0), *map(of_block, set(_blocks(matrix))))
 
 
 def parameter_norm(weights: Any) -> Real:
@@ -48,9 +52,9 @@ def parameter_norm(weights: Any) -> Real:
     The definition of bai2023. An MLP without `inner` has W_1 = I. Raises Unsupported for a gate and
     for the gain or bias of a norm, of which that definition says nothing.
     """
-    zero = Fraction(0)
+    zero, of_block = Fraction(0), cache(_block_norm)  # layers are alike
     with precision(PRECISION):
-        norms = {name: operator_norm(matrix) for name, matrix in weights.matrices()}
+        norms = {name: _norm(matrix, of_block) for name, matrix in weights.matrices()}
         totals: list[Real] = [zero]
         for number, layer in enumerate(weights.layer_list):
             if any(norm.gain or norm.bias for norm in layer.norms().values()):

@@ -162,9 +162,9 @@ class Series(SharedRows):
         return Laurent(self, {0: self._number(fraction)})
 
     def _number(self, fraction: Fraction) -> Any:
-        import sympy
+        from sympy import QQ
 
-        return self.field.from_sympy(sympy.Rational(fraction.numerator, fraction.denominator))
+        return self.field.convert_from(QQ(fraction.numerator, fraction.denominator), QQ)
 
     def _from_sympy(self, value: Any) -> Laurent:
         import sympy
@@ -235,8 +235,8 @@ class Series(SharedRows):
             if (logit - top).valuation < 0 and (logit - top).sign > 0:
                 top = logit
         weights = [self._exp(logit - top) for logit in logits]
-        total = sum(weights[1:], weights[0])
-        return [weight / total for weight in weights]
+        share = sum(weights[1:], weights[0]).inverse()
+        return [weight * share for weight in weights]
 
     def _exp(self, u: Laurent) -> Laurent:
         """exp of what goes to 0, or to minus infinity."""

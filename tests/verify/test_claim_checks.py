@@ -123,6 +123,15 @@ def descent_chain(*printed: str) -> Any:
     return chains.enclosure(chain, algorithms.one_pass_sgd, lambda budget: sizes)
 
 
+@pytest.mark.parametrize("order", [2, 3, 6])
+def test_the_derivatives_of_gelu_are_those_of_sympy(order: int) -> None:
+    z = sympy.Symbol("z")
+    gelu = z / 2 * (1 + sympy.erf(z / sympy.sqrt(2)))
+    p = sum(sympy.Rational(str(c)) * z**k for k, c in enumerate(approximations.derivative(order)))
+    wanted = sympy.sqrt(sympy.pi / 2) * sympy.diff(gelu, z, order)
+    assert sympy.simplify(wanted * sympy.exp(z**2 / 2) - p) == 0
+
+
 def product_order(order: int, off: float, by: Any) -> Any:
     def error(x: Any, y: Any) -> Any:
         return approximations.product_error(x, y) + off * by(x, y)

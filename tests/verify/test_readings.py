@@ -146,6 +146,7 @@ def test_the_steps_of_a_profile_are_the_references(d: int, n: int, steps: int, s
         (want,) = algorithms.newton(case.X, case.y, case.queries, steps, alpha)
         assert (query * by_newton)[0, 0].overlaps(want)
         (fraction,) = algorithms.gradient_descent(case.X, case.y, case.queries, steps, CENTH / 2)
+        assert profile.descended(case, CENTH, [steps]) == [fraction]
         described = (query * by_descent)[0, 0]
     with precision(4 * profile.BITS):  # a ball that is smaller than what the other's may leave out
         assert described.contains(profile.ball(fraction))
@@ -156,6 +157,7 @@ def test_the_steps_of_a_profile_are_the_references(d: int, n: int, steps: int, s
 def test_the_predictors_of_a_grid_are_the_references(d: int, seed: int) -> None:
     case = prompts.gaussian(seed, d, d - 1)
     X, y, query = case.X, case.y, case.queries
+    asked = nearest.Asked(X, y, query[0])
     wanted = {
         "Ridge(0.5)": algorithms.ridge(X, y, query, Fraction(1, 2)),
         "GD(0.01)": algorithms.gradient_descent(X, y, query, 1, CENTH),
@@ -163,11 +165,11 @@ def test_the_predictors_of_a_grid_are_the_references(d: int, seed: int) -> None:
     }
     with precision(profile.BITS):
         for name, (want,) in wanted.items():
-            made = phases.PREDICTORS[name](X, y.reshape(-1, 1), query)
+            made = phases.PREDICTORS[name](asked)
             assert made.contains(profile.ball(want)), name
         if np.linalg.matrix_rank(X.astype(float)) == len(X):
             (want,) = algorithms.least_squares(X, y, query)
-            assert phases.PREDICTORS["OLS"](X, y.reshape(-1, 1), query).contains(profile.ball(want))
+            assert phases.PREDICTORS["OLS"](asked).contains(profile.ball(want))
 
 
 def test_a_greatest_value_that_balls_leave_open_is_none() -> None:

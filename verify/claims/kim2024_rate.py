@@ -48,13 +48,13 @@ def every_basis(budget: Budget) -> CheckResult:
     """
     A, B, square, noise, N = sympy.symbols("A B F sigma2 N", positive=True)
     own, other = n * A / n**2, n * (n - 1) * B / n**2  # E|zeta_i|^2 = A, <E zeta_i, E zeta_j> = B
-    spread = sympy.simplify(own + other - 2 * B + B)  # E|mean - theta|^2, |theta|^2 = B
+    spread = sympy.cancel(own + other - 2 * B + B)  # E|mean - theta|^2, |theta|^2 = B
     general = square - B + spread
     wanted = square - B + (A - B) / n
-    if sympy.simplify(general - wanted) != 0:
+    if sympy.cancel(general - wanted) != 0:
         raise Differs(f"the error is {general}", {"error": str(general)})
     of_bins = wanted.subs(A, N * (square + noise))  # A = E[y^2 phi^T Gamma phi]
-    left = sympy.simplify(of_bins - risk(N, n, square, B, noise))
+    left = sympy.cancel(of_bins - risk(N, n, square, B, noise))
     if left != 0:
         raise Differs(f"with bins the error is off by {left}", {"off": str(left)})
     return CheckResult(
@@ -130,22 +130,26 @@ def gaussian(budget: Budget) -> CheckResult:
 def balanced(budget: Budget) -> CheckResult:
     """a N/n + b N^(-2s) is least at N ~ n^(1/(2s+1)), where it is ~ n^(-2s/(2s+1))."""
     a, b, s, N, count = sympy.symbols("a b s N n", positive=True)
-    error = a * N / count + b * N ** (-2 * s)
+    terms = a * N / count, b * N ** (-2 * s)
     best = (2 * s * b * count / a) ** (1 / (2 * s + 1))
-    slope = sympy.simplify(sympy.expand_log(sympy.log(a / count)) - sympy.expand_log(
-        sympy.log(2 * s * b * best ** (-2 * s - 1)), force=True))  # fmt: skip
-    curved = sympy.diff(error, N, 2)
-    scaled = sympy.simplify(sympy.powsimp(
-        sympy.expand_power_base(error.subs(N, best) * count ** (2 * s / (2 * s + 1)), force=True)
-    ))  # fmt: skip
-    exponent = sympy.simplify(count * sympy.diff(sympy.log(scaled), count))
-    if slope != 0 or not curved.is_positive or exponent != 0:
-        raise Differs(f"slope {slope}, exponent off by {exponent}", {"slope": str(slope)})
+
+    def log(value: Any) -> Any:
+        return sympy.expand_log(sympy.log(value), force=True)
+
+    slopes = [log(abs(sympy.diff(term, N))).subs(log(N), log(best)) for term in terms]
+    slope = sympy.cancel(slopes[0] - slopes[1])
+    curved = sympy.diff(sum(terms), N, 2)
+    at_best = [log(term).subs(log(N), log(best)) for term in terms]
+    exponents = [
+        sympy.cancel(count * sympy.diff(one, count) + 2 * s / (2 * s + 1)) for one in at_best
+    ]
+    if slope != 0 or not curved.is_positive or any(exponents):
+        raise Differs(f"slope {slope}, exponents off by {exponents}", {"slope": str(slope)})
     x, k = sympy.symbols("x k", positive=True)
     middle = (k + sympy.Rational(1, 2)) / N
     per_bin = sympy.integrate((x - middle) ** 2, (x, k / N, (k + 1) / N))
-    bias = sympy.simplify(N * per_bin)  # the same in each of N bins
-    if sympy.simplify(bias - 1 / (12 * N**2)) != 0:
+    bias = sympy.cancel(N * per_bin)  # the same in each of N bins
+    if sympy.cancel(bias - 1 / (12 * N**2)) != 0:
         raise Differs(f"the bias of f(x) = x is {bias}", {"bias": str(bias)})
     return CheckResult(
         True, 2, 0.0, 0.0,

@@ -20,7 +20,7 @@ from operator import mul
 from typing import Any
 
 import sympy
-from flint import fmpq_mpoly
+from flint import fmpq, fmpq_mpoly
 
 from constructions.numbers import Unsupported
 from constructions.numbers.polynomial import Polynomial
@@ -279,43 +279,63 @@ class Loss:
         A letter that is not given stays itself.
         """
         known = {**self._quotients, SHARE: 1 / n, **given}
-        ring, terms = field.field.ring, value.to_dict()
+        ring, terms = Polynomial(field.symbols), value.to_dict()
+        letters = ring.context.gens()
         stay: list[tuple[int, int]] = []  # letters that are letters of the field, by place
         put: list[tuple[int, list[Any]]] = []  # powers of the others, as parts of one denominator
-        below = ring.one
+        below = ring.element(1)
         for i, powers in enumerate(zip(*terms)):
             if most := int(max(powers)):
                 name = self.ring.letters[i]
-                one = _in_field(field, known.get(name, sympy.Symbol(name)))
-                if one.denom == 1 and one.numer in ring.gens:
-                    stay.append((i, ring.gens.index(one.numer)))
+                above, by = _in_field(field, known.get(name, sympy.Symbol(name)))
+                if by == 1 and above in letters:
+                    stay.append((i, letters.index(above)))
                     continue
                 numers, denoms = (
-                    list(accumulate([part] * most, mul, initial=ring.one))
-                    for part in (one.numer, one.denom)
+                    list(accumulate([part] * most, mul, initial=ring.element(1)))
+                    for part in (above, by)
                 )
                 put.append((i, list(map(mul, numers, reversed(denoms)))))
-                below = below * denoms[-1]
+                below *= denoms[-1]
         parts: dict[tuple[int, ...], dict[tuple[int, ...], Any]] = {}
         for exponents, c in terms.items():
-            monomial = [0] * ring.ngens
+            monomial = [0] * len(letters)
             for i, place in stay:
                 monomial[place] += int(exponents[i])
             part = parts.setdefault(tuple(int(exponents[i]) for i, _ in put), {})
             at = tuple(monomial)
-            part[at] = part.get(at, 0) + sympy.QQ(int(c.p), int(c.q))
-        above = ring.zero
+            part[at] = part.get(at, 0) + c
+        total = ring.element(0)
         for of, part in parts.items():
-            term = ring.from_dict(part)
+            term = ring.context.from_dict(part)
             for e, (_, made) in zip(of, put):
-                term = term * made[e]
-            above = above + term
-        return field.field(above) / field.field(below)
+                term *= made[e]
+            total += term
+        common = total.gcd(below)
+        return _to_sympy(field, total / common) / _to_sympy(field, below / common)
 
 
 @lru_cache(maxsize=256)  # the same few are put into one polynomial after another
-def _in_field(field: Any, value: Any) -> Any:
-    return field.from_sympy(value)
+def _in_field(field: Any, value: Any) -> tuple[fmpq_mpoly, fmpq_mpoly]:
+    """Numerator and denominator of a rational function."""
+    made, context = field.from_sympy(value), Polynomial(field.symbols).context
+    above, below = (
+        context.from_dict({
+            powers: fmpq(int(c.numerator), int(c.denominator)) for powers, c in part.items()
+        })
+        for part in (made.numer, made.denom)
+    )  # fmt: skip
+    return above, below
+
+
+def _to_sympy(field: Any, value: fmpq_mpoly) -> Any:
+    """A polynomial as an element of a field of sympy's in the same letters."""
+    ring = field.field.ring
+    terms = {
+        tuple(map(int, powers)): sympy.QQ(int(c.p), int(c.q))
+        for powers, c in value.to_dict().items()
+    }
+    return field.field(ring.from_dict(terms))
 
 
 def _row(matrix: sympy.Matrix, i: int) -> list[Any]:

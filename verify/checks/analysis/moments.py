@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 from flint import fmpq_mpoly
@@ -54,23 +55,27 @@ class Expectation:
         self.ring, self.vectors = ring, tuple(vectors)
         place = {letter: number for number, letter in enumerate(ring.letters)}
         self._places = [[place[letter] for letter in vector.letters] for vector in self.vectors]
-        self._random = sorted(number for places in self._places for number in places)
+        self._random = {number for places in self._places for number in places}
+        self._known: dict[tuple[Powers, ...], fmpq_mpoly] = {}
 
     def __call__(self, polynomial: fmpq_mpoly) -> fmpq_mpoly:
         """E[polynomial], a polynomial in the letters that are not random."""
         constants: dict[tuple[Powers, ...], dict[Powers, Any]] = {}
-        for powers, coefficient in polynomial.to_dict().items():
-            drawn = tuple(tuple(int(powers[i]) for i in places) for places in self._places)
-            if any(sum(one) % 2 for one in drawn):
+        for exponents, coefficient in polynomial.to_dict().items():
+            powers = [int(power) for power in exponents]
+            drawn = tuple([tuple([powers[i] for i in places]) for places in self._places])
+            if any([sum(one) % 2 for one in drawn]):
                 continue
-            rest = list(powers)
-            for i in self._random:
-                rest[i] = 0
-            constants.setdefault(drawn, {})[tuple(rest)] = coefficient
+            rest = tuple([0 if i in self._random else power for i, power in enumerate(powers)])
+            constants.setdefault(drawn, {})[rest] = coefficient
         total = self.ring.element(0)
         for drawn, terms in constants.items():
-            moment = self.ring.element(1)
-            for vector, one in zip(self.vectors, drawn):
-                moment *= vector.moment(one)
-            total += moment * self.ring.context.from_dict(terms)
+            total += self._moment(drawn) * self.ring.context.from_dict(terms)
         return total
+
+    def _moment(self, drawn: tuple[Powers, ...]) -> fmpq_mpoly:
+        """E of the product of the vectors' letters to these powers."""
+        if drawn not in self._known:
+            moments = (vector.moment(one) for vector, one in zip(self.vectors, drawn) if any(one))
+            self._known[drawn] = prod(moments, start=self.ring.element(1))
+        return self._known[drawn]

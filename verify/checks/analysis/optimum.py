@@ -12,7 +12,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from functools import partial
 from itertools import product
 from typing import Any
 
@@ -176,7 +175,27 @@ def refuted(
     loss: Loss, stated: Mapping[str, Any], wrong: Mapping[str, Any], conditions: int, budget: Budget
 ) -> CheckResult:
     """Raises Differs with weights of lower loss; decides nothing if none are found."""
-    places = []
+    met: list[tuple[Numbers, Numbers, fmpq_mpoly]] = []
+    for place in not_orthogonal(loss, stated, wrong):
+        met.append(place)
+        numbers, at, polynomial = place
+        if (lower := one_changed(polynomial, at)) is not None:
+            raise _found(loss, numbers, polynomial, at, lower, conditions)
+    for numbers, at, polynomial in met:
+        if (lower := descended(polynomial, at, budget.seed)) is not None:
+            raise _found(loss, numbers, polynomial, at, lower, conditions)
+    detail = (
+        f"d = {loss.witness.d}: the error of the stated weights is not orthogonal to "
+        f"{', '.join([*wrong][:3])}, but no weights of lower loss were found"
+    )
+    return CheckResult(None, conditions, detail=detail)
+
+
+def not_orthogonal(
+    loss: Loss, stated: Mapping[str, Any], wrong: Mapping[str, Any]
+) -> Iterator[tuple[Numbers, Numbers, fmpq_mpoly]]:
+    """Numbers for the letters at which one of the conditions fails, the stated weights there, and
+    the loss as a polynomial in weights."""
     for numbers in instances(loss):
         try:
             at = {name: fraction(value.subs(numbers)) for name, value in stated.items()}
@@ -184,17 +203,7 @@ def refuted(
         except ValueError:
             continue  # the statement has no value there
         if failed:
-            places.append((numbers, at, in_numbers(loss, numbers)))
-    for look in (one_changed, partial(descended, seed=budget.seed)):
-        for numbers, at, polynomial in places:
-            lower = look(polynomial, at)
-            if lower is not None:
-                raise _found(loss, numbers, polynomial, at, lower, conditions)
-    detail = (
-        f"d = {loss.witness.d}: the error of the stated weights is not orthogonal to "
-        f"{', '.join([*wrong][:3])}, but no weights of lower loss were found"
-    )
-    return CheckResult(None, conditions, detail=detail)
+            yield numbers, at, in_numbers(loss, numbers)
 
 
 def _found(

@@ -9,13 +9,15 @@ refuted by two prompts of one pooled state sum_t alpha_t h_t and two targets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, TypeAlias
 
 import numpy as np
+from flint import fmpq_mat
 
+from constructions.run.forward import trace
 from constructions.witness import Witness
 
 from ...strategies import Case
@@ -26,11 +28,13 @@ Target: TypeAlias = Callable[[Case], np.ndarray]
 FLIPS = ((1, 1, 1), (-1, 1, -1), (1, -1, -1), (-1, -1, 1))  # signs of all x, of all y, and c
 
 
-def states(witness: Witness, case: Case) -> States:
-    """All slots of every token, in fractions."""
-    made = []
-    for stream in witness.trace(case.X, case.y, case.queries, "rational"):
-        rows = [np.asarray(slot, dtype=object) for slot in stream.values()]
+def states(witness: Witness, case: Case, layers: Collection[int] | None = None) -> States:
+    """All slots of every token, in fractions, after these layers, 0 the embedding, or after all."""
+    layers = range(len(witness.layer_list) + 1) if layers is None else layers
+    wanted = {(layer, slot.name) for layer in layers for slot in witness.layout.slots}
+    streams, made = trace(witness, case.X, case.y, case.queries, "rational", wanted), []
+    for layer in layers:
+        rows = [np.asarray(slot, dtype=object) for slot in streams[layer].values()]
         made.append(np.concatenate([row.reshape(len(row), -1) for row in rows], axis=1))
     return made
 
@@ -44,12 +48,13 @@ def flipped(case: Case) -> list[tuple[int, Case]]:
 
 
 def affine_floor(
-    witness: Witness, case: Case, target: Target
+    witness: Witness, case: Case, target: Target, layers: Collection[int] | None = None
 ) -> tuple[list[Fraction | None], Fraction]:
-    """(least squared error of every affine probe over the four prompts, layer by layer; that of the
-    guess 0). None for a layer whose states do not cancel, of which the certificate says nothing."""
+    """(least squared error of every affine probe over the four prompts, layer by layer as those of
+    `states`; that of the guess 0). None for a layer whose states do not cancel, of which the
+    certificate says nothing."""
     prompts = flipped(case)
-    made = [states(witness, one) for _, one in prompts]
+    made = [states(witness, one, layers) for _, one in prompts]
     aims = [target(one) for _, one in prompts]
     left = sum((c * aim for (c, _), aim in zip(prompts, aims, strict=True)), 0 * aims[0])
     bound = _squared(left) / len(prompts)
@@ -65,11 +70,10 @@ def _squared(vector: Any) -> Fraction:
     return sum((entry * entry for entry in vector), Fraction(0))
 
 
-def pooled(made: States, alpha: Sequence[Fraction]) -> np.ndarray:
-    """sum_t alpha_t h_t of every layer, one after the other."""
-    weights = rational([alpha])
-    rows = [(weights * rational(state)).entries() for state in made]
-    return np.array([fraction(entry) for row in rows for entry in row], dtype=object)
+def beside(made: States) -> fmpq_mat:
+    """The states of all layers side by side, (tokens, all widths): a row of attention times it is
+    the pooled state of every layer."""
+    return rational(np.concatenate(made, axis=1))
 
 
 def same_pooled(
@@ -81,26 +85,25 @@ def same_pooled(
 ) -> list[Case | None]:
     """For each attention, a prompt with other y, of the same pooled state in every layer and with
     another target. Looked for along `tries` directions of y: None where none of them is one."""
-    before = states(witness, case)
+    before = beside(states(witness, case))
     moves = [_direction(len(case.y), k) for k in range(tries)]
-    moved = [states(witness, replace(case, y=case.y + move)) for move in moves]
-    made = []
-    for alpha in attentions:
-        at = pooled(before, alpha)
-        changes = [pooled(after, alpha) - at for after in moved]
-        made.append(_other(witness, case, alpha, target, at, list(zip(moves, changes))))
-    return made
+    changes = [beside(states(witness, replace(case, y=case.y + move))) - before for move in moves]
+    return [
+        _other(witness, case, rational([alpha]), target, before, list(zip(moves, changes)))
+        for alpha in attentions
+    ]
 
 
 def _other(
-    witness: Witness, case: Case, alpha: Sequence[Fraction], target: Target, at: np.ndarray,
-    moves: Sequence[tuple[np.ndarray, np.ndarray]],
+    witness: Witness, case: Case, alpha: fmpq_mat, target: Target, before: fmpq_mat,
+    moves: Sequence[tuple[np.ndarray, fmpq_mat]],
 ) -> Case | None:  # fmt: skip
     """The case moved so that the changes of its pooled state cancel, run again to be sure."""
-    for weights in _kernel(np.array([change for _, change in moves]).T):
+    pooled = fmpq_mat([(alpha * change).entries() for _, change in moves])
+    for weights in _kernel(pooled.transpose()):
         change = sum((w * move for w, (move, _) in zip(weights, moves, strict=True)), 0 * case.y)
         other = replace(case, y=case.y + change)
-        if (pooled(states(witness, other), alpha) == at).all():
+        if alpha * beside(states(witness, other)) == alpha * before:
             if (target(other) != target(case)).any():
                 return other
     return None
@@ -111,9 +114,8 @@ def _direction(n: int, k: int) -> np.ndarray:
     return np.array([Fraction(int(j == k)) for j in range(n)], dtype=object)
 
 
-def _kernel(A: np.ndarray) -> list[list[Fraction]]:
-    """A basis of the vectors that a matrix of fractions takes to zero."""
-    rows = rational(A)
+def _kernel(rows: fmpq_mat) -> list[list[Fraction]]:
+    """A basis of the vectors that a matrix takes to zero."""
     reduced, rank = rows.rref()
     columns = rows.ncols()
     leading = [next(j for j in range(columns) if reduced[i, j] != 0) for i in range(rank)]

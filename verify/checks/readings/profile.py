@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from flint import arb, arb_mat, fmpq
@@ -25,8 +25,8 @@ from . import prompts
 
 BITS, MODEL_BITS = 192, 96  # Newton's steps lose half of them
 Errors: TypeAlias = list[list[arb]]  # of each layer, or number of steps, at each position
-# predictions for one prompt and query by each number of steps that is asked for
-Algorithm: TypeAlias = Callable[[arb_mat, arb_mat, Sequence[int]], list[arb_mat]]
+# p(A) b for A = X^T X and b = X^T y, by each number of steps that is asked for
+Algorithm: TypeAlias = Callable[[Any, Any, Sequence[int]], list[Any]]
 
 
 class Open(ArithmeticError):
@@ -65,6 +65,14 @@ def differ(case: Case, predictions: Sequence[Fraction], steps: Sequence[int]) ->
         return all(not by_steps[k].overlaps(ball(p)) for p, k in zip(predictions, steps))
 
 
+def descended(case: Case, step_size: Fraction, steps: Sequence[int]) -> list[Fraction]:
+    """What gradient descent predicts for the query after each number of steps, in fractions."""
+    X, y, query = (prompts.rational(a) for a in (case.X, case.y.reshape(-1, 1), case.queries))
+    across = X.transpose()
+    made = descent(step_size)(across * X, across * y, steps)
+    return [prompts.fraction((query * w)[0, 0]) for w in made]
+
+
 def errors(witness: Witness, case: Case) -> Errors:
     """Each layer's own errors at x_2, …, one row a layer."""
     system, columns = Ball(MODEL_BITS), []
@@ -76,14 +84,20 @@ def errors(witness: Witness, case: Case) -> Errors:
 
 
 def steps_errors(case: Case, algorithm: Algorithm, steps: Sequence[int]) -> Errors:
-    """The algorithm's errors after each number of steps."""
+    """The algorithm's errors after each number of steps.
+
+    p(X^T X) X^T y = X^T p(X X^T) y, of which the smaller matrix is taken.
+    """
     columns = []
     for t in range(1, len(case.X)):
-        seen, targets = matrix(case.X[:t]), matrix(case.y[:t].reshape(-1, 1))
-        (target,) = matrix(case.y[t : t + 1].reshape(1, 1)).entries()
-        made = algorithm(seen.transpose() * seen, seen.transpose() * targets, steps)
-        query = matrix(case.X[t : t + 1])
-        columns.append([(query * w)[0, 0] - target for w in made])
+        X, y = matrix(case.X[:t]), matrix(case.y[:t].reshape(-1, 1))
+        query, target = matrix(case.X[t : t + 1]), ball(case.y[t])
+        across = X.transpose()
+        if t < X.ncols():
+            made, read = algorithm(X * across, y, steps), query * across
+        else:
+            made, read = algorithm(across * X, across * y, steps), query
+        columns.append([(read * w)[0, 0] - target for w in made])
     return [list(row) for row in zip(*columns, strict=True)]
 
 
@@ -103,23 +117,25 @@ def newton(S: arb_mat, pull: arb_mat, steps: Sequence[int]) -> list[arb_mat]:
     """
     square = S * S
     size = norm(square)
-    left, w, made = identity(S.nrows()) - square / size, S * pull / size, []
+    left, w, made = identity(S) - square / size, S * pull / size, []
     for k in range(max(steps) + 1):
+        if k > 0:
+            w = w + left * w
+            left = left * left if k < max(steps) else left
         if k in steps:
             made.append(w)
-        left, w = left * left, w + left * w
     return made
 
 
 def descent(step_size: Fraction) -> Algorithm:
-    """Gradient descent w <- w - step_size (S w - X^T y) from zero.
+    """Gradient descent w <- w - step_size (S w - X^T y) from zero, in balls or in fractions.
 
     a + b steps make w_{a+b} = w_a + R^a w_b of w_b, R = I - step_size S: by powers of two.
     """
 
-    def run(S: arb_mat, pull: arb_mat, steps: Sequence[int]) -> list[arb_mat]:
-        size = ball(step_size)
-        left, moved = identity(S.nrows()) - S * size, pull * size
+    def run(S: Any, pull: Any, steps: Sequence[int]) -> list[Any]:
+        size = fmpq(step_size.numerator, step_size.denominator)
+        left, moved = identity(S) - S * size, pull * size
         doubled = [(left, moved)]
         for _ in range(max(steps).bit_length() - 1):
             left, moved = left * left, moved + left * moved
@@ -135,8 +151,10 @@ def descent(step_size: Fraction) -> Algorithm:
     return run
 
 
-def identity(size: int) -> arb_mat:
-    return arb_mat([[int(i == j) for j in range(size)] for i in range(size)])
+def identity(like: Any) -> Any:
+    """I of the size and kind of a square matrix."""
+    size = like.nrows()
+    return type(like)(size, size, [int(i == j) for i in range(size) for j in range(size)])
 
 
 def norm(A: arb_mat) -> arb:

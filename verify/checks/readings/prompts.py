@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from flint import fmpq, fmpq_mat
 
+from constructions.run.forward import trace
 from constructions.witness import Witness
 
 from ...strategies import Case
@@ -37,23 +38,21 @@ def reflections(rng: np.random.Generator, size: int, vectors: int = 3) -> Array:
 
     Of 4 signs where the size is below 16, of one below 4.
     """
-    made = np.array(
-        [[Fraction(int(i == j)) for j in range(size)] for i in range(size)], dtype=object
-    )
     entries = 16 if size >= 16 else 4 if size >= 4 else 1
+    made = np.eye(size, dtype=int).astype(object)  # entries^k times the product of k reflections
     for _ in range(vectors):
-        v = np.array([Fraction(0)] * size, dtype=object)
+        v = np.zeros(size, dtype=int).astype(object)
         for place in rng.choice(size, entries, replace=False):
-            v[place] = Fraction(int(rng.choice((-1, 1))))
-        made = made - np.outer(v, v @ made) * Fraction(2, entries)
-    return made
+            v[place] = int(rng.choice((-1, 1)))
+        made = made * entries - 2 * np.outer(v, v @ made)
+    return made * Fraction(1, entries**vectors)
 
 
 def with_spectrum(seed: int, roots: Sequence[int], n: int, queries: int) -> Case:
     """X = U diag(roots) V^T: X^T X has the squares of `roots` as eigenvalues. y = w^T x."""
     rng, d = np.random.default_rng(seed), len(roots)
     left, right = reflections(rng, n)[:, :d], reflections(rng, d)
-    X = (left * np.array([Fraction(root) for root in roots], dtype=object)) @ right.T
+    X = product(left * np.array(list(roots), dtype=object), right.T)
     w, asked = fractions(rng.standard_normal(d)), fractions(rng.standard_normal((queries, d)))
     return Case({"d": d}, X, X @ w, asked)
 
@@ -62,7 +61,8 @@ def by_layer(witness: Witness, case: Case, numbers: Any = "rational") -> list[li
     """[[a prediction for each query] after each layer], by the witness's own read-out."""
     readout = witness.readout
     asked = witness.prompt.tokens(len(case.X), len(case.queries)).queries
-    states = witness.trace(case.X, case.y, case.queries, numbers)
+    read = {(layer, readout.slot) for layer in range(1, len(witness.layer_list) + 1)}
+    states = trace(witness, case.X, case.y, case.queries, numbers, read)
     c = readout.coefficient
     return [[state[readout.slot][t] * c for t in asked] for state in states[1:]]
 
@@ -73,6 +73,12 @@ def least_squares(case: Case) -> Array:
     across = X.transpose()
     solved = (across * X).solve(across * y).entries()
     return np.array([fraction(v) for v in solved], dtype=object)
+
+
+def product(a: Array, b: Array) -> Array:
+    """a @ b."""
+    made = rational(a) * rational(b)
+    return np.array([[fraction(v) for v in row] for row in made.tolist()], dtype=object)
 
 
 def rational(values: Any) -> fmpq_mat:

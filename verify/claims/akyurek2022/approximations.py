@@ -13,7 +13,7 @@ from functools import cache, partial
 from math import factorial
 from typing import Any
 
-from flint import arb, arb_mat
+from flint import arb, arb_mat, fmpq, fmpq_poly
 
 from constructions.numbers.ball import Ball
 
@@ -51,14 +51,14 @@ def leading(x: arb, y: arb) -> arb:
 
 
 def derivative(order: int) -> tuple[Fraction, ...]:
-    """Coefficients of p, lowest first: sqrt(pi/2) gelu has the derivative p(z) exp(-z^2/2)."""
-    import sympy
+    """Coefficients of p, lowest first: sqrt(pi/2) gelu has the derivative p(z) exp(-z^2/2).
 
-    z = sympy.Symbol("z")
-    function = sympy.sqrt(sympy.pi / 2) * z / 2 * (1 + sympy.erf(z / sympy.sqrt(2)))
-    made = sympy.expand(sympy.simplify(sympy.diff(function, z, order) * sympy.exp(z**2 / 2)))
-    coefficients = sympy.Poly(made, z).all_coeffs()[::-1]
-    return tuple(Fraction(int(c.p), int(c.q)) for c in coefficients)
+    It is 1 - z^2/2 of the second, the first that is of this form, and p' - z p of the next.
+    """
+    p, z = fmpq_poly([1, 0, fmpq(-1, 2)]), fmpq_poly([0, 1])
+    for _ in range(order - 2):
+        p = p.derivative() - z * p
+    return tuple(Fraction(int(c.p), int(c.q)) for c in p.coeffs())
 
 
 @check("enclosure", "enclosed", transformer=False)

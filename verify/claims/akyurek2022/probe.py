@@ -38,7 +38,7 @@ def decoder(d: int, seed: int = 0) -> np.ndarray | None:
     """
     from flint import fmpq_mat
 
-    (left, right), _ = frozen.weights(d, seed)
+    left, right = (prompts.rational(side).tolist() for side in frozen.weights(d, seed)[0])
     pairs = [(i, j) for i in range(d + 1) for j in range(i, d + 1)]
     forms = [
         [a[i] * b[j] + (a[j] * b[i] if i != j else 0) for a, b in zip(left, right, strict=True)]
@@ -46,7 +46,7 @@ def decoder(d: int, seed: int = 0) -> np.ndarray | None:
     ]
     wanted = [[int(pair == (k, d)) for k in range(d)] for pair in pairs]
     try:
-        solved = prompts.rational(forms).solve(fmpq_mat(wanted))
+        solved = fmpq_mat(forms).solve(fmpq_mat(wanted))
     except ZeroDivisionError:
         return None
     rows = [[prompts.fraction(solved[i, k]) for i in range(solved.nrows())] for k in range(d)]
@@ -65,12 +65,12 @@ def decoded_is_computed(
     cases = [prompts.gaussian(seed, D, N) for seed in (0, 1)]
     place = model.layout.rows("features")
     for case in cases:
-        last = probe.states(model, case)[-1]
+        (last,) = probe.states(model, case, [len(model.layer_list)])
         if (weights @ last.sum(axis=0)[place] != moment(case)).any():
             return CheckResult(None, detail="the premise is not met: the probe does not decode it")
     case, other = cases
-    floors, without = probe.affine_floor(model, case, moment)
-    if floors[0] is None or floors[0] < without:
+    (floor,), without = probe.affine_floor(model, case, moment, layers=[0])
+    if floor is None or floor < without:
         return CheckResult(None, detail="the premise is not met: the input may be decoded as well")
     told = _tokens_that_see_more_than_one(model, case)
     same, *moved = (

@@ -105,7 +105,8 @@ def decoded(scale: Any) -> Check:
         R = max(abs(v) for v in (*case.X.ravel(), *case.queries.ravel(), *case.y, Fraction(1)))
         R = (2 + eta * d * R * R) ** (steps + 1) * d * R * R
         witness = bai2023.decoder(d, n, steps, eta, R, scale)
-        states = witness.trace(case.X, case.y, case.queries, "rational")[-1]["w"]
+        predictions = witness.predict(case.X, case.y, case.queries, "rational")
+        states = predictions.reshape(2 * n + 1, d)  # w at every token is what it predicts
         for j in range(n + 1):
             if (states[2 * j] != wanted[j]).any():
                 return case.to_json() | {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,7 @@ def smallest_temperature(address: int, error: Any) -> arb:
     return -((rho.log() / address).exp() - 1).log() / 2
 
 
+@cache  # of two claims
 def worst_content(address: int, counter: int, temperature: Any, layer: Any = paper.reader) -> arb:
     """The largest error of reading over all contents in [-1, 1], of n = 2^address columns, which
     have all addresses, and of the scratchpad.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -100,10 +101,11 @@ def whole_numbers(
     budget: Budget, domain: Domain | None = None, build: Any = paper.subtractor
 ) -> CheckResult:
     """The bits that are predicted, read as a number, against b - a in whole numbers."""
+    built = cache(build)  # of a few N, which keep their plans
 
     def once(case: Case) -> None:
         N = case.parameters["d"]
-        made = build(N).predict(case.X, None, case.queries, "rational").reshape(-1, N)
+        made = built(N).predict(case.X, None, case.queries, "rational").reshape(-1, N)
         for row, got in zip(case.queries, made, strict=True):
             a, b = number(row[:N]), number(row[N:])
             if number(got) != b - a:
