@@ -178,13 +178,13 @@ Polynomials = tuple[fmpz_mpoly, fmpz_mpoly]
 
 def cancelled(coefficient: sympy.Expr) -> Quotient:
     """Numerator and denominator of a rational function, without a common factor."""
-    if (made := _in_letters(coefficient)) is not None:
+    if (made := in_letters(coefficient)) is not None:
         return made
     _, fraction = sfield(coefficient)
     return fraction.numer, fraction.denom
 
 
-def _in_letters(coefficient: sympy.Expr) -> Quotient | None:
+def in_letters(coefficient: sympy.Expr) -> Quotient | None:
     """`cancelled` for sums, products and whole powers of letters and rational numbers, which are
     added and multiplied as python-flint's polynomials, never expanded as expressions; None of
     anything else."""
