@@ -122,8 +122,9 @@ class Form:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Form):
             return NotImplemented
-        same_shape = (self.rows, self.columns) == (other.rows, other.columns)
-        return same_shape and not (self - other).normal()
+        if (self.rows, self.columns) != (other.rows, other.columns):
+            return False
+        return self.terms == other.terms or not (self - other).normal()
 
     __hash__ = None  # type: ignore[assignment]
 
