@@ -60,11 +60,13 @@ class Form:
 
     @staticmethod
     def collect(rows: Size, columns: Size, terms: Iterable[tuple[Word, sympy.Expr]]) -> Form:
-        sums: dict[Word, sympy.Expr] = {}
+        parts: dict[Word, list[sympy.Expr]] = {}
         for word, coefficient in terms:
             factor, rest = normal_word(word)
-            made = _times(factor, coefficient)
-            sums[rest] = sums[rest] + made if rest in sums else made
+            parts.setdefault(rest, []).append(_times(factor, coefficient))
+        sums = {
+            word: one if not more else sympy.Add(one, *more) for word, (one, *more) in parts.items()
+        }
         return Form(rows, columns, sums)
 
     def __add__(self, other: Form) -> Form:
@@ -119,12 +121,17 @@ class Form:
         fractions = ((word, reduced(c)) for word, c in self.terms.items())
         return {word: c for word, c in fractions if c != 0}
 
+    @property
+    def vanishes(self) -> bool:
+        """Whether its normal form has no word."""
+        return all(map(_vanishes, self.terms.values()))
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Form):
             return NotImplemented
         if (self.rows, self.columns) != (other.rows, other.columns):
             return False
-        return self.terms == other.terms or not (self - other).normal()
+        return self.terms == other.terms or (self - other).vanishes
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -173,6 +180,13 @@ def reduced(coefficient: sympy.Expr) -> sympy.Expr:
     return numerator.as_expr() / denominator.as_expr()
 
 
+@lru_cache(maxsize=4096)
+def _vanishes(coefficient: sympy.Expr) -> bool:
+    """Whether a rational function is 0."""
+    known = is_zero(coefficient)
+    return reduced(coefficient) == 0 if known is None else known
+
+
 Quotient = tuple[PolyElement, PolyElement]
 Polynomials = tuple[fmpz_mpoly, fmpz_mpoly]
 
@@ -197,6 +211,12 @@ def in_letters(coefficient: sympy.Expr) -> Quotient | None:
     if below.leading_coefficient() < 0:
         common = -common
     return _as_sympy(above / common, ring), _as_sympy(below / common, ring)
+
+
+def is_zero(coefficient: sympy.Expr) -> bool | None:
+    """Whether it is 0, of what `in_letters` knows; None of anything else."""
+    made = _quotient(coefficient, _ring(frozenset(coefficient.free_symbols))[1])
+    return None if made is None else not made[0]
 
 
 def _as_sympy(polynomial: fmpz_mpoly, ring: PolyRing) -> PolyElement:
