@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from proofs import references
 from proofs.formula import rename
 from proofs.layer import Holds, Layer, Readout
-from proofs.prompt import X_ALONE, Fields
+from proofs.prompt import X_ALONE, Fields, Prompt
 from proofs.vocabulary import Form
 
 from .parameters import Parameter, Whole, with_dimension
@@ -57,6 +57,17 @@ class Parts:
         parts = proved.parts()
         start, step, end = (tuple(chain(*(one.at(**parameters) for one in part))) for part in parts)
         return cls(proved.stage, readout, start, step, end, proved.names)
+
+    def prompt(self, d: int) -> Prompt:
+        """That of all witnesses of dimension d."""
+        if d not in self._prompts:
+            self._prompts[d] = replace(self.stage.prompt, d=d, form=self.form)
+        return self._prompts[d]
+
+    @cached_property
+    def _prompts(self) -> dict[int, Prompt]:
+        """What `prompt` has made."""
+        return {}
 
     def layers(self, steps: int) -> tuple[Layer, ...]:
         """All layers, the step taken `steps` times."""
@@ -184,7 +195,7 @@ class Construction:
         return Witness(
             name=self.name,
             layout=parts.stage.layout.at(d),
-            prompt=replace(parts.stage.prompt, d=d, form=parts.form),
+            prompt=parts.prompt(d),
             layer_list=tuple(layer.at(d) for layer in parts.layers(steps)),
             readout=parts.readout,
             parameters=values,

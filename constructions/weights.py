@@ -6,13 +6,14 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from keyword import iskeyword
 from types import MappingProxyType
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 from proofs.exact import Exact, as_text
-from proofs.layer import Head, Layer, Norm, Readout, validate_part
+from proofs.layer import MLP, Head, Layer, Norm, Readout, validate_part
 from proofs.prompt import Prompt, count
 from proofs.rule import Rule
 from proofs.slotmap import SlotMap
@@ -323,13 +324,13 @@ class Weights:
                 raise ValueError(f"the read-out slot {self.readout.slot} has no entry")
         except (KeyError, ValueError) as error:
             raise ValueError(f"{self.name}, prompt or read-out: {_message(error)}") from None
-        seen: set[int] = set()
+        fitting = _fitting(self.layout)
         for number, layer in enumerate(self.layer_list, start=1):
             try:
                 for part in (*layer.heads, *((layer.mlp,) if layer.mlp else ())):
-                    if id(part) not in seen:
-                        seen.add(id(part))
+                    if fitting.get(id(part)) is not part:
                         validate_part(part, self.layout)
+                        fitting[id(part)] = part
                 for norm in layer.norms().values():
                     norm.check(self.layout)
                 for held in layer.holds:
@@ -359,6 +360,12 @@ class Weights:
             if name in taken:
                 raise ValueError(f"{where}: a {taken[name]} has this name already")
             taken[name] = what
+
+
+@lru_cache(maxsize=256)
+def _fitting(layout: Layout) -> WeakValueDictionary[int, Head | MLP]:
+    """Parts of layers, by identity, that were seen to fit the stream: many witnesses have them."""
+    return WeakValueDictionary()
 
 
 def _rules(head: Head) -> dict[str, Any]:

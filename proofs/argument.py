@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import sympy
 
 from proofs import signs
-from proofs.calculus.form import Form, is_polynomial_in_s
+from proofs.calculus.form import Form, is_polynomial_in_s, is_zero
 from proofs.solve import Solution, impossible
 
 RELATIONS = (
@@ -42,7 +42,10 @@ def relation_in(text: str) -> str | None:
 
 def vanishes(expression: Any) -> bool:
     """Whether a scalar expression is identically zero (rational in its powers)."""
-    plain = sympy.powsimp(sympy.expand(sympy.sympify(expression), power_exp=False))
+    expression = sympy.sympify(expression)
+    if (known := is_zero(expression)) is not None:
+        return known
+    plain = sympy.powsimp(sympy.expand(expression, power_exp=False))
     if plain == 0:
         return True
     reduced = sympy.cancel(sympy.together(sympy.expand(plain)))

@@ -218,27 +218,10 @@ class Prompt:
     @cached_property
     def features(self) -> Layout:
         """Layout of what the embedding reads."""
-        fields = self.fields.at(self.d)
-        of_query = set(fields.query_parts)
         shape = () if self.targets == 1 else (self.target_count,)
-        return Layout(
-            (
-                *fields.parts.slots,
-                *((Slot("y", shape),) if self.targets != 0 else ()),
-                Slot("one"),
-                Slot("index"),
-                Slot("position", (self.positions,)),
-                Slot("query"),
-                Slot("register"),
-                *(
-                    Slot(part.name + kind, part.shape)
-                    for part in fields.parts.slots
-                    for kind in OF_ONE_KIND
-                    if kind == "_example" or part.name in of_query
-                ),
-                *(Slot(name, (len(rules),)) for name, rules in self.encodings),
-            )
-        )
+        y = (Slot("y", shape),) if self.targets != 0 else ()
+        encoded = tuple(Slot(name, (len(rules),)) for name, rules in self.encodings)
+        return _features(self.fields.at(self.d), y, self.positions, encoded)
 
     def tokens(self, n: int, m: int) -> Tokens:
         """Token numbers for n examples and m queries."""
@@ -312,6 +295,31 @@ class Prompt:
             yield name, examples + asked
             yield f"{name}_example", examples
             yield f"{name}_query", asked
+
+
+@lru_cache(maxsize=256)
+def _features(
+    fields: Fields, y: tuple[Slot, ...], positions: int, encoded: tuple[Slot, ...]
+) -> Layout:
+    """`Prompt.features`, which prompts have in common."""
+    return Layout(
+        (
+            *fields.parts.slots,
+            *y,
+            Slot("one"),
+            Slot("index"),
+            Slot("position", (positions,)),
+            Slot("query"),
+            Slot("register"),
+            *(
+                Slot(part.name + kind, part.shape)
+                for part in fields.parts.slots
+                for kind in OF_ONE_KIND
+                if kind == "_example" or part.name in fields.query_parts
+            ),
+            *encoded,
+        )
+    )
 
 
 # -- encodings of a token's number --------------------------------------------------------------

@@ -144,7 +144,7 @@ def _prove(
                 if name == group.name:
                     in_letters = rows_of(scope, text, group, slot)
                     state[slot] = in_letters  # equal to what was found
-                    if not in_letters.normal():
+                    if in_letters.vanishes:
                         del state[slot]
     slot, predictions = witness.readout.slot, run.predictions()
     for group, found in predictions:

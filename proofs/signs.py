@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 import sympy
 
+from proofs.calculus.form import reduced
+
 Sign = Literal[">", ">=", "=", "<=", "<"]
 OPPOSITE: dict[Sign, Sign] = {">": "<", ">=": "<=", "=": "=", "<=": ">=", "<": ">"}
 
@@ -27,13 +29,12 @@ def sign(expression: Any) -> Sign | None:
     strange = sorted(str(s) for s in value.free_symbols if not s.is_real)
     if strange:
         raise ValueError(f"{', '.join(strange)} must be said to be real, to have a sign")
-    reduced = sympy.cancel(sympy.together(_without_powers(sympy.expand_power_exp(value))))
-    if reduced == 0:
+    quotient = reduced(_without_powers(sympy.expand_power_exp(value)))
+    if quotient == 0:
         return "="
-    if not reduced.is_rational_function(*reduced.free_symbols):
+    if not quotient.is_rational_function(*quotient.free_symbols):
         return None
-    numerator, denominator = sympy.fraction(reduced)
-    above, below = _product(numerator), _product(denominator)
+    above, below = map(_product, sympy.fraction(quotient))
     if above is None or below is None:
         return None
     # where the quotient is defined, its denominator is not 0
@@ -66,7 +67,9 @@ def _without_powers(value: Any) -> Any:
 
 
 def _product(polynomial: Any) -> Sign | None:
-    """The sign of a product by those of its factors."""
+    """The sign of a product, by those of its factors where it is not seen without them."""
+    if (whole := _coefficients(polynomial)) is not None:
+        return whole
     constant, factors = sympy.factor_list(polynomial)
     if not constant.is_real:
         return None
@@ -86,25 +89,24 @@ def _product(polynomial: Any) -> Sign | None:
 
 
 def _factor(polynomial: Any) -> Sign | None:
-    symbols = sorted(polynomial.free_symbols, key=str)
-    if all(s.is_nonnegative for s in symbols):
-        found = _coefficients(sympy.Poly(polynomial, *symbols))
-        if found is not None:
-            return found
-    if len(symbols) == 1:
-        return _roots(polynomial, symbols[0])
-    return None
+    found = _coefficients(polynomial)
+    if found is None and len(polynomial.free_symbols) == 1:
+        return _roots(polynomial, *polynomial.free_symbols)
+    return found
 
 
 def _coefficients(polynomial: Any) -> Sign | None:
-    """By the coefficients' common sign, for non-negative letters."""
-    terms = polynomial.terms()
-    signs = {bool(c > 0) for _, c in terms if c.is_real}
-    if len(signs) != 1 or not all(c.is_real for _, c in terms):
+    """By the coefficients' common sign, of a polynomial in letters that are not negative."""
+    letters = polynomial.free_symbols
+    if not letters or not all(letter.is_nonnegative for letter in letters):
+        return None
+    terms = sympy.Poly(polynomial, *letters).as_dict(native=False)
+    signs = {bool(c > 0) for c in terms.values() if c.is_real}
+    if len(signs) != 1 or not all(c.is_real for c in terms.values()):
         return None
     strict = any(
-        all(power == 0 or s.is_positive for power, s in zip(powers, polynomial.gens, strict=True))
-        for powers, _ in terms
+        all(power == 0 or s.is_positive for power, s in zip(powers, letters, strict=True))
+        for powers in terms
     )
     if signs == {True}:
         return ">" if strict else ">="

@@ -188,8 +188,10 @@ class SlotMap:
         slots: dict[str, Slot] = {}
         for block in self.blocks:
             shape = block.output_shape(source.shape(block.source), letters)
-            known = slots.setdefault(block.destination, Slot(block.destination, shape))
-            if known.size != prod(shape):
+            known = slots.get(block.destination)
+            if known is None:
+                slots[block.destination] = Slot(block.destination, shape)
+            elif known.size != prod(shape):
                 raise ValueError(
                     f"block {block}: feature has {known.size} units, not {prod(shape)}"
                 )

@@ -117,12 +117,13 @@ def impossible(conditions: Sequence[Any], unknowns: Sequence[sympy.Symbol]) -> b
     By the Nullstellensatz: exactly if the Gröbner basis over the field of the parameters
     is {1}.
     """
-    remaining = [c for c in map(sympy.expand, conditions) if c != 0]
+    zeros = {c: sympy.Integer(0) for c in conditions if c in unknowns}
+    remaining = [c for c in (sympy.expand(c.xreplace(zeros)) for c in conditions) if c != 0]
+    if any(c.free_symbols.isdisjoint(unknowns) for c in remaining):
+        return True
     if not remaining:
         return False
-    present = [u for u in unknowns if any(c.has(u) for c in remaining)]
-    if not present:
-        return True
+    present = [u for u in unknowns if any(u in c.free_symbols for c in remaining)]
     basis = sympy.groebner(remaining, *present, order="grevlex")
     return list(basis.exprs) == [1]
 
@@ -168,12 +169,13 @@ def _independent(conditions: Iterable[sympy.Expr]) -> list[sympy.Expr]:
 def _forced(
     conditions: Iterable[sympy.Expr], unknowns: Sequence[sympy.Symbol]
 ) -> dict[sympy.Symbol, sympy.Expr]:
-    """Unknowns that a condition without any other letter is linear in, with their values."""
+    """Unknowns that a condition without any other of them is linear in, with their values."""
     found: dict[sympy.Symbol, sympy.Expr] = {}
     for condition in conditions:
-        if len(condition.free_symbols) == 1 and condition.free_symbols <= set(unknowns):
-            (unknown,) = condition.free_symbols
-            slope, rest = condition.coeff(unknown, 1), condition.subs(unknown, 0)
+        present = condition.free_symbols.intersection(unknowns)
+        if len(present) == 1:
+            (unknown,) = present
+            slope, rest = condition.coeff(unknown, 1), condition.coeff(unknown, 0)
             if condition == sympy.expand(slope * unknown + rest):
                 found.setdefault(unknown, -rest / slope)
     return found
@@ -213,7 +215,7 @@ def solve(
         MappingProxyType({u: sympy.factor(b.get(u, u)) for u in unknowns}) for b in solved
     )
     at = {g.symbol: sympy.sympify(g.value) for g in gauge}
-    values = {u: sympy.simplify(e.subs(at)) for u, e in families[0].items()}
+    values = {u: reduced(e.xreplace(at)) for u, e in families[0].items()}
     undetermined = [u for u in unknowns if values[u].has(*unknowns)]
     if undetermined:
         raise NoSolutionError(f"{name}: {undetermined} are free but no gauge")

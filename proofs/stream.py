@@ -75,7 +75,7 @@ class Layout:
             known = ", ".join(self._by_name)
             raise KeyError(f"no slot {name!r} in this stream, which has {known}") from None
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Hidden units of the stream."""
         return sum(slot.size for slot in self.slots)

@@ -558,11 +558,11 @@ def _in(slots: SlotMap, at: Mapping[Any, Any], matrices: Mapping[Any, Any]) -> S
 
 
 def _value(coefficient: Any, at: Mapping[Any, Any]) -> Any:
+    if coefficient in at:
+        return exact(sympy.sympify(at[coefficient]))
     free: frozenset[Any] = getattr(coefficient, "free_symbols", frozenset())
-    if at.keys().isdisjoint(free) and coefficient not in at:
-        return coefficient
-    value = at[coefficient] if coefficient in at else sympy.sympify(coefficient).subs(at)
-    return exact(sympy.sympify(value))
+    present = {letter: sympy.sympify(at[letter]) for letter in free if letter in at}
+    return exact(coefficient.xreplace(present)) if present else coefficient
 
 
 def as_sympy(value: Any) -> Any:

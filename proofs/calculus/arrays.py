@@ -153,6 +153,9 @@ class Arrays:
         if height not in axes or width not in axes or (height, width) == (1, 1):
             return None
         shape = axes[height], axes[width]
+        for name, own in self.rows.items():
+            if rows == own:
+                return Sum(shape, ((sympy.Integer(1), ((name, False),)),), one_column)
         terms: list[tuple[Any, Word]] = []
         by_letters = self._by_letters(rows)
         if by_letters is None:

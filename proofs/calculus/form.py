@@ -32,6 +32,7 @@ from functools import lru_cache, reduce
 from typing import Any
 
 import sympy
+from flint import Ordering, fmpz_mpoly, fmpz_mpoly_ctx
 from sympy.polys.fields import sfield
 from sympy.polys.orderings import lex
 from sympy.polys.polyutils import _sort_gens
@@ -59,11 +60,13 @@ class Form:
 
     @staticmethod
     def collect(rows: Size, columns: Size, terms: Iterable[tuple[Word, sympy.Expr]]) -> Form:
-        sums: dict[Word, sympy.Expr] = {}
+        parts: dict[Word, list[sympy.Expr]] = {}
         for word, coefficient in terms:
             factor, rest = normal_word(word)
-            made = _times(factor, coefficient)
-            sums[rest] = sums[rest] + made if rest in sums else made
+            parts.setdefault(rest, []).append(_times(factor, coefficient))
+        sums = {
+            word: one if not more else sympy.Add(one, *more) for word, (one, *more) in parts.items()
+        }
         return Form(rows, columns, sums)
 
     def __add__(self, other: Form) -> Form:
@@ -118,11 +121,17 @@ class Form:
         fractions = ((word, reduced(c)) for word, c in self.terms.items())
         return {word: c for word, c in fractions if c != 0}
 
+    @property
+    def vanishes(self) -> bool:
+        """Whether its normal form has no word."""
+        return all(map(_vanishes, self.terms.values()))
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Form):
             return NotImplemented
-        same_shape = (self.rows, self.columns) == (other.rows, other.columns)
-        return same_shape and not (self - other).normal()
+        if (self.rows, self.columns) != (other.rows, other.columns):
+            return False
+        return self.terms == other.terms or (self - other).vanishes
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -171,43 +180,67 @@ def reduced(coefficient: sympy.Expr) -> sympy.Expr:
     return numerator.as_expr() / denominator.as_expr()
 
 
+@lru_cache(maxsize=4096)
+def _vanishes(coefficient: sympy.Expr) -> bool:
+    """Whether a rational function is 0."""
+    known = is_zero(coefficient)
+    return reduced(coefficient) == 0 if known is None else known
+
+
 Quotient = tuple[PolyElement, PolyElement]
+Polynomials = tuple[fmpz_mpoly, fmpz_mpoly]
 
 
 def cancelled(coefficient: sympy.Expr) -> Quotient:
     """Numerator and denominator of a rational function, without a common factor."""
-    if (made := _in_ring(coefficient)) is not None:
+    if (made := in_letters(coefficient)) is not None:
         return made
     _, fraction = sfield(coefficient)
     return fraction.numer, fraction.denom
 
 
-def _in_ring(coefficient: sympy.Expr) -> Quotient | None:
+def in_letters(coefficient: sympy.Expr) -> Quotient | None:
     """`cancelled` for sums, products and whole powers of letters and rational numbers, which are
-    added and multiplied as polynomials and never expanded as expressions; None of anything else."""
+    added and multiplied as python-flint's polynomials, never expanded as expressions; None of
+    anything else."""
     ring, known = _ring(frozenset(coefficient.free_symbols))
-    made = _quotient(coefficient, ring, known)
-    return None if made is None else made[0].cancel(made[1])
+    if (made := _quotient(coefficient, known)) is None:
+        return None
+    above, below = made
+    common = above.gcd(below)
+    if below.leading_coefficient() < 0:
+        common = -common
+    return _as_sympy(above / common, ring), _as_sympy(below / common, ring)
+
+
+def is_zero(coefficient: sympy.Expr) -> bool | None:
+    """Whether it is 0, of what `in_letters` knows; None of anything else."""
+    made = _quotient(coefficient, _ring(frozenset(coefficient.free_symbols))[1])
+    return None if made is None else not made[0]
+
+
+def _as_sympy(polynomial: fmpz_mpoly, ring: PolyRing) -> PolyElement:
+    return ring.from_dict({powers: ring.domain(int(c)) for powers, c in polynomial.terms()})
 
 
 @lru_cache(maxsize=256)
-def _ring(letters: frozenset[sympy.Symbol]) -> tuple[PolyRing, Mapping[sympy.Expr, PolyElement]]:
-    """Polynomials in the letters, and each letter as one; in the order in which sympy sorts them,
-    which decides about signs."""
+def _ring(letters: frozenset[sympy.Symbol]) -> tuple[PolyRing, Mapping[sympy.Expr, fmpz_mpoly]]:
+    """Polynomials in the letters, and each letter, and 1, as one; in the order in which sympy sorts
+    them, which decides about signs."""
     ring = PolyRing(_sort_gens(letters), sympy.ZZ, lex)
-    return ring, dict(zip(ring.symbols, ring.gens, strict=True))
+    context = fmpz_mpoly_ctx.get([f"x{k}" for k in range(ring.ngens)], Ordering.lex)
+    known = dict(zip(ring.symbols, context.gens(), strict=True))
+    return ring, known | {ONE: context.constant(1)}
 
 
-def _quotient(
-    value: sympy.Expr, ring: PolyRing, known: Mapping[sympy.Expr, PolyElement]
-) -> Quotient | None:
+def _quotient(value: sympy.Expr, known: Mapping[sympy.Expr, fmpz_mpoly]) -> Polynomials | None:
     """Numerator and denominator, not reduced."""
     if value.is_Symbol:
-        return known[value], ring.one
+        return known[value], known[ONE]
     if value.is_Rational:
-        return ring(value.p), ring(value.q)
+        return int(value.p) * known[ONE], int(value.q) * known[ONE]
     if value.is_Pow and value.exp.is_Integer:
-        base = _quotient(value.base, ring, known)
+        base = _quotient(value.base, known)
         if base is None or (value.exp < 0 and not base[0]):
             return None
         above, below = (part ** abs(int(value.exp)) for part in base)
@@ -216,22 +249,23 @@ def _quotient(
         return None
     parts = []
     for argument in value.args:
-        if (part := _quotient(argument, ring, known)) is None:
+        if (part := _quotient(argument, known)) is None:
             return None
         parts.append(part)
     return reduce(_sum if value.is_Add else _product, parts)
 
 
-def _product(one: Quotient, other: Quotient) -> Quotient:
+def _product(one: Polynomials, other: Polynomials) -> Polynomials:
     return one[0] * other[0], one[1] * other[1]
 
 
-def _sum(one: Quotient, other: Quotient) -> Quotient:
+def _sum(one: Polynomials, other: Polynomials) -> Polynomials:
     (a, below), (b, other_below) = one, other
     if below == other_below:
         return a + b, below
-    common, left, right = below.cofactors(other_below)
-    return a * right + b * left, common * left * right
+    common = below.gcd(other_below)
+    left, right = below / common, other_below / common
+    return a * right + b * left, below * right
 
 
 def letter(

@@ -73,7 +73,7 @@ class State(dict[str, Form]):
             )
         total = self[slot] + form if slot in self else form
         self[slot] = total
-        if not total.normal():
+        if total.vanishes:
             del self[slot]
 
 
@@ -408,7 +408,7 @@ class Run:
         if head.attention == "relu":
             return [c.number(relu(_constant(score))) for score in scores]
         if head.attention == "normalised" and head.null:
-            plain = [s for s in scores if s.normal()]
+            plain = [s for s in scores if not s.vanishes]
             if all((s.rows, s.columns) == (1, 1) for s in plain):
                 total = 1 + sympy.Add(*(s.scalar() for s in plain))
                 return [s / total for s in scores]

@@ -126,19 +126,18 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _sum(left: Any, right: Any, sign: int = 1) -> Any:
-    """left + sign · right."""
+def _sum(left: Any, right: Any) -> Any:
     left, right = plain(left), plain(right)
     if isinstance(left, Stack) and isinstance(right, Stack) and left.turned == right.turned:
         pairs = zip(left.blocks, right.blocks, strict=True)
-        return Stack(tuple(a + sign * b for a, b in pairs), left.turned)
+        return Stack(tuple(a + b for a, b in pairs), left.turned)
     if isinstance(left, Stack) or isinstance(right, Stack):
         raise OutsideCalculusError("a sum with single tokens")
     if isinstance(left, Form) and not isinstance(right, Form):
         right = right * _ones_like(left)
     elif isinstance(right, Form) and not isinstance(left, Form):
         left = left * _ones_like(right)
-    return left + sign * right
+    return left + right
 
 
 def _ones_like(value: Form) -> Form:
@@ -153,6 +152,10 @@ def _product(left: Any, right: Any) -> Any:
     if isinstance(left, Form) and isinstance(right, Form):
         return left @ right
     return right * left if isinstance(left, Form) else left * right
+
+
+def _negated(value: Any) -> Any:
+    return _product(sympy.Integer(-1), value)
 
 
 def _quotient(left: Any, right: Any) -> Any:
@@ -181,9 +184,9 @@ def _stack_product(left: Any, right: Any) -> Any:
 FORMS: Arithmetic = {
     "number": sympy.Integer,
     "+": _sum,
-    "-": lambda left, right: _sum(left, right, -1),
+    "-": lambda left, right: _sum(left, _negated(right)),
     "*": _product,
     "/": _quotient,
-    "neg": lambda value: _product(sympy.Integer(-1), value),
+    "neg": _negated,
     "T": lambda value: value.T if isinstance(value, (Form, Stack)) else value,
 }

@@ -54,12 +54,12 @@ def prediction(witness: Any) -> Any:
     if total != at_query:
         raise OutsideCalculusError(f"what {slot} holds is no polynomial in S")
     scale = sympy.sympify(witness.readout.coefficient)
-    return sympy.expand(scale * sympy.Add(*(q * s**power for power, q in powers.items())))
+    return scale * sympy.Add(*(q * s**power for power, q in powers.items()))
 
 
 def residual(witness: Any) -> Any:
     """1 − s Q(s): what is left of the error of the weights, per eigenvalue."""
-    return sympy.expand(1 - s * prediction(witness))
+    return 1 - s * prediction(witness)
 
 
 def degree(held: Iterable[Form]) -> int:

@@ -120,7 +120,7 @@ def groups(witness: Any, examples: int | None = None) -> list[Group]:
         known = {"one": ones(rows), **features}
         if rows == 1 and end < prompt.positions:
             known[f"position[{end}]"] = c.number(1)
-        if number.normal():
+        if not number.vanishes:
             known["index"] = number
         made.append(Group(name, rows, known, True, end, apart))
 

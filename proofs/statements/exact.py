@@ -179,12 +179,19 @@ def _bound(argument: Argument, constant: int = 2) -> None:
         r"even derivatives likewise}"
     )
     argument.assume(r"\text{Taylor's formula with Lagrange's remainder}")
+    p = sympy.Function("p")(u)
+    argument.equal(
+        r"(p\,e^{-u^2/2})' = ", sympy.diff(p * density, u), (sympy.diff(p, u) - u * p) * density
+    )
+    factor = sympy.Poly(constant - u**2, u)  # of the derivative of order 2n + 2
     for n in range(6):
         argument.equal(
             rf"[u^{{{2 * n + 2}}}]E = ",
-            sympy.diff(E, u, 2 * n + 2).subs(u, 0) / sympy.factorial(2 * n + 2),
+            sympy.sqrt(2 / sympy.pi) * factor.eval(0) / sympy.factorial(2 * n + 2),
             gelu_product.coefficient(n),
         )
+        for _ in range(2):
+            factor = factor.diff(u) - u * factor
     x, y = sympy.symbols("x y")
     argument.equal(r"\tfrac14((x+y)^2 - (x-y)^2) = ", ((x + y) ** 2 - (x - y) ** 2) / 4, x * y)
 

@@ -170,10 +170,10 @@ u, v = sympy.symbols("u v", positive=True)
     ids=str,
 )
 def test_rational_coefficients_are_reduced_as_the_field_of_sympy_does_it(coefficient):
-    above, below = c._in_ring(coefficient)
+    above, below = c.in_letters(coefficient)
     assert above.as_expr() / below.as_expr() == sfield(coefficient)[1].as_expr()
 
 
 @pytest.mark.parametrize("coefficient", [u**v + 1, sympy.sqrt(u) * v, sympy.exp(u), sympy.pi * u])
 def test_what_is_no_rational_function_is_left_to_the_field_of_sympy(coefficient):
-    assert c._in_ring(coefficient) is None and c.reduced(coefficient) == coefficient
+    assert c.in_letters(coefficient) is None and c.reduced(coefficient) == coefficient

@@ -396,7 +396,7 @@ def _exchange(
     for stem in sorted(stems):
         difference = one[stem] - other[stem]
         same = (
-            not difference.normal()
+            difference.vanishes
             if isinstance(difference, c.Form)
             else sympy.simplify(difference) == 0
         )

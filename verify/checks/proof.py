@@ -206,7 +206,7 @@ def shared_letters(given: Parameters) -> str | None:
 def _letters_in(value: Any) -> set[str]:
     if isinstance(value, tuple):
         return set().union(*map(_letters_in, value))
-    return {str(letter) for letter in getattr(value, "free_symbols", ())}
+    return {letter.name for letter in getattr(value, "free_symbols", ())}
 
 
 def assumed(letter: Any) -> list[str]:

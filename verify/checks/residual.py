@@ -24,6 +24,7 @@ def leaves(
     """The error is multiplied by `residual(s, **parameters)`, for every S at once."""
     import sympy
 
+    from proofs.argument import same
     from proofs.calculus import spectral
 
     cases = list(parameters())
@@ -34,7 +35,7 @@ def leaves(
             found = spectral.residual(witness)
         except spectral.OutsideCalculusError as error:
             raise Differs(f"{witness.name}: {error}", cases=0) from None
-        if sympy.cancel(sympy.expand(found) - sympy.expand(wanted)) != 0:
+        if not same(found, wanted):
             named = {name: str(value) for name, value in given.items()}
             is_, should = (str(sympy.factor(one)) for one in (found, wanted))
             raise Differs(

@@ -6,10 +6,10 @@ wrong form has no fit) and set against the paper's formula.
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import product
+from math import prod
 from typing import Any
 
 from proofs.formula import COUNTS, PYTHON, SCALARS, evaluate, in_sympy, names, parse
@@ -127,6 +127,7 @@ def fit(points: Sequence[Mapping[str, int]], counts: Sequence[int], degree: int 
     Only degrees with fewer coefficients than points are tried: each fit has been tested.
     """
     import sympy
+    from sympy.polys.matrices import DomainMatrix
 
     names = sorted({name for point in points for name in point})
     varying = [name for name in names if len({point[name] for point in points}) > 1]
@@ -137,17 +138,18 @@ def fit(points: Sequence[Mapping[str, int]], counts: Sequence[int], degree: int 
         if len(powers) >= len(distinct) and len(distinct) > 1:
             break
         rows = [
-            [sympy.prod(point[name] ** e for name, e in zip(varying, power)) for power in powers]
+            [prod(point[name] ** e for name, e in zip(varying, power)) for power in powers]
             for point in points
         ]
-        unknowns = sympy.symbols(f"c:{len(powers)}")
-        solved = sympy.linsolve((sympy.Matrix(rows), sympy.Matrix(list(counts))), *unknowns)
-        if solved:
-            (values,) = solved
-            if any(v.free_symbols for v in values):
-                break  # the sizes do not pin it down
-            monomials = [sympy.prod(x**e for x, e in zip(letters, power)) for power in powers]
-            return sum(map(operator.mul, values, monomials), sympy.Integer(0))
+        beside = [[*row, count] for row, count in zip(rows, counts)]
+        solved, pivots = DomainMatrix.from_list(beside, sympy.QQ).rref()
+        if len(powers) in pivots:
+            continue  # no polynomial of this degree has these values
+        if len(pivots) < len(powers):
+            break  # the sizes do not pin it down
+        monomials = (sympy.prod(x**e for x, e in zip(letters, power)) for power in powers)
+        values = solved.to_Matrix().col(-1)
+        return sympy.Add(*(value * monomial for value, monomial in zip(values, monomials)))
     return None
 
 

@@ -94,7 +94,7 @@ def claim_of(made: Construction) -> Claim:
         symbolic=in_letters(made) if stated else None,
         assembled=(lambda: list(assembled(made))) if stated else None,
         theorems=(*((made.name,) if made.proved else ()), *made.related),
-        checks=lambda: [*checks(made), *(make() for make in BESIDE.get(made.name, ()))],
+        checks=lambda: [*checks(made, witness), *(make() for make in BESIDE.get(made.name, ()))],
     )
 
 
@@ -383,18 +383,20 @@ def open_values(name: str, kind: Parameter) -> tuple[Any, ...]:
 # -- checks that follow from what it says besides ---------------------------------------------
 
 
-def checks(made: Construction) -> Iterator[Check]:
+def checks(made: Construction, witness: Any) -> Iterator[Check]:
     """What each choice takes, and what is left of the error in every direction."""
-    for choice in choices(made) if made.computes else ():
+    for choice in choices(made, witness) if made.computes else ():
         given = [{**size, **choice} for size in sizes(made)]
         said = ", ".join(f"{name} {value}" for name, value in choice.items())
         paper, counted = promised(made.paper), ("layers", "width", "heads")
-        yield counts(made, paper, lambda given=given: given, said, counted)  # type: ignore[misc]
+        yield counts(witness, paper, lambda given=given: given, said, counted)  # type: ignore[misc]
     if made.left:
-        yield leaves(made, lambda s, **values: residual(made, s, values), lambda: few_steps(made))
+        yield leaves(
+            witness, lambda s, **values: residual(made, s, values), lambda: few_steps(made)
+        )
 
 
-def choices(made: Construction) -> Iterator[dict[str, Any]]:
+def choices(made: Construction, witness: Any) -> Iterator[dict[str, Any]]:
     """The defaults, then each other word of a parameter, and 1 for what is 0 by default."""
     yield {}
     for name, kind in own(made).items():
@@ -403,7 +405,7 @@ def choices(made: Construction) -> Iterator[dict[str, Any]]:
         else:
             others = (1,) if isinstance(kind, Number) and kind.default == 0 else ()
         for value in others:
-            if taken(made, {**next(sizes(made)), name: value}) is not None:
+            if taken(witness, {**next(sizes(made)), name: value}) is not None:
                 yield {name: value}
 
 
