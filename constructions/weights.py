@@ -138,7 +138,7 @@ class Weights:
         """Dimension of one x."""
         return self.prompt.d
 
-    @property
+    @cached_property
     def prediction_size(self) -> int:
         """How many numbers are predicted at one token."""
         return len(self.layout.rows(self.readout.slot))

@@ -26,7 +26,8 @@ DTYPES = {
     "float16": torch.float16,
 }
 HALF = (torch.bfloat16, torch.float16)
-# c old + s a b at once, by how many axes the arrays have
+# a b, and c old + s a b at once, by how many axes the arrays have
+PRODUCT: dict[int, Callable[..., torch.Tensor]] = {2: torch.mm, 3: torch.bmm}
 FUSED: dict[int, Callable[..., torch.Tensor]] = {2: torch.addmm, 3: torch.baddbmm}
 ONE_PANEL = 128  # inner size up to which a matrix product adds to its target only once
 
@@ -136,8 +137,8 @@ class Floats(Numbers):
             return self.scale(c, a * b)
         if self.dtype in HALF:  # products are accumulated in float32, rounded once
             return self.scale(c, (a.float() @ b.float()).to(self.dtype))
-        made = torch.bmm(a, b) if a.ndim == b.ndim == 3 else a @ b
-        return self.scale(c, made)
+        multiply = PRODUCT.get(a.ndim, torch.matmul) if a.ndim == b.ndim else torch.matmul
+        return self.scale(c, multiply(a, b))
 
     def add_product(
         self, c: Exact, old: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: Exact
@@ -312,7 +313,8 @@ class FloatPrompts(Prompts):
         return made[0]
 
     def give(self, result: torch.Tensor) -> Any:
-        result = result.expand(*self.batch, *result.shape[-2:])
+        if result.shape[:-2] != self.batch:
+            result = result.expand(*self.batch, *result.shape[-2:])
         result = result.reshape(*self.batch, *self.predicted)
         return result if self.torch_in else _to_numpy(result)
 
@@ -351,7 +353,7 @@ def all_finite(a: torch.Tensor) -> bool:
     """Whether every entry is finite; nothing of the size of `a` is made for it."""
     if torch.compiler.is_compiling():  # an exported graph has no values yet that could be asked
         return True
-    if a.numel() == 0 or math.isfinite(float(a.detach().sum())):  # one reading is the cheapest
+    if math.isfinite(a.sum().item()):  # one reading is the cheapest
         return True
     least, most = torch.aminmax(a.detach())  # a NaN is both
     return math.isfinite(float(least)) and math.isfinite(float(most))
