@@ -138,7 +138,8 @@ class Floats(Numbers):
         if self.dtype in HALF:  # products are accumulated in float32, rounded once
             return self.scale(c, (a.float() @ b.float()).to(self.dtype))
         multiply = PRODUCT.get(a.ndim, torch.matmul) if a.ndim == b.ndim else torch.matmul
-        return self.scale(c, multiply(a, b))
+        made = multiply(a, b)
+        return made if c == 1 else self.scale(c, made)
 
     def add_product(
         self, c: Exact, old: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: Exact
