@@ -197,9 +197,11 @@ class Floats(Numbers):
         if len(set(left)) < len(left):  # a diagonal is written: scattered, and summed if need be
             made = a.new_zeros(*a.shape[: a.ndim - len(source)], math.prod(destination))
             flat = a.reshape(*a.shape[: a.ndim - len(source)], -1)
-            where = [(i, j) for i, j, _ in block.entries(destination, source)]
-            to = torch.tensor([i for i, _ in where], device=a.device)
-            return made.index_add(-1, to, flat[..., [j for _, j in where]])
+            to, read = (
+                torch.tensor(indices, device=a.device)
+                for indices in _scattered(block, destination, source)
+            )
+            return made.index_add_(-1, to, flat.index_select(-1, read))
         kept = [letter for letter in left if letter in right]
         a = torch.einsum(f"...{right}->...{''.join(kept)}", a)
         batch = a.ndim - len(kept)
@@ -358,6 +360,15 @@ def all_finite(a: torch.Tensor) -> bool:
         return True
     least, most = torch.aminmax(a.detach())  # a NaN is both
     return math.isfinite(float(least)) and math.isfinite(float(most))
+
+
+@lru_cache(maxsize=256)
+def _scattered(
+    block: Block, destination: tuple[int, ...], source: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The entries that a pattern writes, and those that it reads for them."""
+    where = [(i, j) for i, j, _ in block.entries(destination, source)]
+    return np.array([i for i, _ in where], int), np.array([j for _, j in where], int)
 
 
 @lru_cache(maxsize=256)
