@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -69,10 +68,12 @@ def value_of(
     number: Callable[[float], Any] = float,
 ) -> float:
     """A formula in the spectrum and the parameters, in this kind of number; infinite where it
-    divides by 0."""
+    divides by 0. Raises KeyError or TypeError where a parameter in it is missing or no number."""
     tree, needed = _parsed(formula)
-    known = {**parameters, **s._asdict()}
-    values = {k: known[k] if isinstance(known[k], int) else number(float(known[k])) for k in needed}
+    values = {}
+    for name in needed:
+        value = getattr(s, name) if name in Spectrum._fields else parameters[name]
+        values[name] = value if isinstance(value, int) else number(float(value))
     try:
         return float(evaluate(tree, values, PYTHON))
     except (ZeroDivisionError, OverflowError):
@@ -184,11 +185,9 @@ def _outside(witness: Any, top: float, n: int) -> str | None:
     and then at every smaller one too, and where nothing is known."""
     if not math.isfinite(top):
         return None
-    parameter, formula, *_ = _said(witness.region)
-    known, spectrum = witness.parameters, Spectrum(top, 0.0, n)
-    used = (known[name] for name in _parsed(formula)[1] if name in known)
-    given = known.get(parameter), *used
-    if not all(isinstance(value, (int, float, Fraction)) for value in given):  # letters
+    try:
+        found = limit_of(witness.region, witness.parameters, Spectrum(top, 0.0, n))
+        value = float(witness.parameters[found.parameter])
+    except (KeyError, TypeError):  # letters
         return None
-    found, value = limit_of(witness.region, known, spectrum), float(known[parameter])
     return None if found.holds(value) else found.refusal(value)

@@ -135,6 +135,14 @@ def test_a_region_with_letters_says_nothing():
     assert prediction == 300  # step_size X^T y: one step from 0 has no momentum yet
 
 
+def test_a_root_is_no_letter():
+    from sympy import sqrt
+
+    witness = constructions.build("hyperpower", d=2, iterations=1, alpha=sqrt(2) / 4)  # 2 / 5.66
+    with pytest.warns(DivergenceWarning, match="alpha = 0.353553 is outside"):
+        witness.predict(X, y, QUERIES)
+
+
 def test_torch_transforms_a_prediction_that_warns():
     witness = constructions.build("hyperpower", d=2, iterations=1, alpha=Fraction(1, 2))
     rest = torch.from_numpy(y), torch.from_numpy(QUERIES)
