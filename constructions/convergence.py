@@ -14,6 +14,7 @@ from proofs.formula import PYTHON, SCALARS, evaluate, names, parse
 
 from . import DivergenceWarning
 
+FEW = 2**15  # numbers that numpy works through before torch has begun
 QUICK = 2**14  # products of two numbers that take less time than to evaluate a region
 
 
@@ -126,8 +127,8 @@ def warn_if_it_diverges(witness: Any, X: Any) -> None:
 
 
 def _in_floats(X: Any) -> Any:
-    """X in float64: in numpy, whose calls take half the time of torch's, but what torch has on a
-    GPU or transforms (torch.func)."""
+    """X in float64, few numbers in numpy, whose calls take half the time of torch's; not what torch
+    has on a GPU or transforms (torch.func)."""
     import numpy as np
     import torch
 
@@ -135,7 +136,7 @@ def _in_floats(X: Any) -> Any:
         return np.asarray(X, dtype=float)
     X = X.detach().double().resolve_neg()
     try:
-        return X.numpy()
+        return X.numpy() if X.numel() <= FEW else X
     except (RuntimeError, TypeError):
         return X
 
@@ -155,11 +156,12 @@ def _tops(prompts: Any) -> Iterator[float]:
     if not count:
         return
 
-    def squares(matrices: Any) -> list[float]:
-        return library.einsum("bij,bij->b", matrices, matrices).tolist()
+    def norms(matrices: Any) -> list[float]:
+        return library.linalg.norm(matrices, None, (1, 2)).tolist()
 
     up = 1 + n * d * 2.0**-48  # more than the sums of squares and the products below round
-    top = max(squares(prompts))
+    size = max(norms(prompts))
+    top = size * size
     regular = 0 < top < math.inf
     if count * n * d * min(n, d) > QUICK or not regular:
         yield top * up
@@ -170,7 +172,7 @@ def _tops(prompts: Any) -> Iterator[float]:
     power = grams / top  # whose products do not overflow
     for root in (1, 2, 4):
         power = power if root == 1 else power @ power
-        bounds = [top * up * square ** (0.5 / root) for square in squares(power)]
+        bounds = [top * up * norm ** (1 / root) for norm in norms(power)]
         yield max(bounds)
     largest = 0.0
     for bound, i in sorted(zip(bounds, range(count)), reverse=True):
