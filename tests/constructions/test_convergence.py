@@ -143,6 +143,18 @@ def test_a_root_is_no_letter():
         witness.predict(X, y, QUERIES)
 
 
+def test_a_prompt_of_more_numbers_than_numpy_is_asked_for_is_warned_of_alike():
+    rows = convergence.FEW  # twice as many numbers
+    many = np.zeros((rows, 2))
+    many[:2] = X
+    witness = constructions.build("hyperpower", d=2, iterations=1, alpha=Fraction(2001, 8000))
+    for prompt in (many, torch.from_numpy(many)):
+        with pytest.warns(DivergenceWarning, match="= 0.25$"):
+            convergence.warn_if_it_diverges(witness, prompt)
+    assert isinstance(convergence._in_floats(torch.from_numpy(many)), torch.Tensor)
+    assert isinstance(convergence._in_floats(torch.from_numpy(X)), np.ndarray)
+
+
 def test_torch_transforms_a_prediction_that_warns():
     witness = constructions.build("hyperpower", d=2, iterations=1, alpha=Fraction(1, 2))
     rest = torch.from_numpy(y), torch.from_numpy(QUERIES)
