@@ -7,18 +7,18 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from proofs.formula import PYTHON, SCALARS, evaluate, parse
+from proofs.formula import PYTHON, SCALARS, evaluate, names, parse
 
 from . import DivergenceWarning
 
+FEW = 2**15  # numbers that numpy works through before torch has begun
+QUICK = 2**14  # products of two numbers that take less time than to evaluate a region
 
-@dataclass(frozen=True)
-class Spectrum:
+
+class Spectrum(NamedTuple):
     """Largest and smallest non-zero eigenvalue of X^T X, and the number of examples n."""
 
     top: float
@@ -26,8 +26,7 @@ class Spectrum:
     n: int
 
 
-@dataclass(frozen=True)
-class Limit:
+class Limit(NamedTuple):
     """Where an algorithm converges: the parameter below (or, `from_below`, at least) a value."""
 
     parameter: str
@@ -70,19 +69,23 @@ def value_of(
     number: Callable[[float], Any] = float,
 ) -> float:
     """A formula in the spectrum and the parameters, in this kind of number; infinite where it
-    divides by 0."""
-    known = {k: v for k, v in parameters.items() if isinstance(v, (int, float, Fraction))}
-    known |= vars(s)
-    numbers = {k: v if isinstance(v, int) else number(float(v)) for k, v in known.items()}
+    divides by 0. Raises KeyError or TypeError where a parameter in it is missing or no number."""
+    tree, needed = _parsed(formula)
+    values = {}
+    for name in needed:
+        value = getattr(s, name) if name in Spectrum._fields else parameters[name]
+        values[name] = value if isinstance(value, int) else number(float(value))
     try:
-        return float(evaluate(_parsed(formula), numbers, PYTHON))
+        return float(evaluate(tree, values, PYTHON))
     except (ZeroDivisionError, OverflowError):
         return math.inf
 
 
 @lru_cache(maxsize=256)
-def _parsed(formula: str) -> Any:
-    return parse(formula, SCALARS)
+def _parsed(formula: str) -> tuple[Any, tuple[str, ...]]:
+    """The tree of a formula, and the names in it."""
+    tree = parse(formula, SCALARS)
+    return tree, tuple(names(tree))
 
 
 _ASKED: ContextVar[bool] = ContextVar("asked whether it converges", default=True)
@@ -102,55 +105,91 @@ def warn_if_it_diverges(witness: Any, X: Any) -> None:
     """Warns DivergenceWarning, with the largest step size that converges, where the witness's
     algorithm does not converge on one of the prompts X (…, n, d), which may be of any numbers.
 
-    Costs the sum of squares of X where that already tells, as |X^T X| is at most that.
+    Of the bounds on |X^T X| none is computed after the first that tells.
     """
     if not _ASKED.get():
         return
     import numpy as np
-    import torch
 
-    library: Any = torch if isinstance(X, torch.Tensor) else np
     try:
-        X = X.detach().double() if library is torch else np.asarray(X, dtype=float)
+        X = _in_floats(X)
     except (TypeError, ValueError, OverflowError):  # letters
         return
     n, d = X.shape[-2:]
-    prompts = X.reshape(-1, n, d)
-    with np.errstate(over="ignore"):  # of what is infinite nothing is said
-        squares = (prompts**2).sum((1, 2))
-    if not len(prompts) or _outside(witness, float(squares.max()), n) is None:
-        return
-    if (said := _outside(witness, _largest(library, prompts, squares), n)) is not None:
+    said = None
+    with np.errstate(over="ignore", under="ignore"):  # of what is infinite nothing is said
+        for top in _tops(X.reshape(-1, n, d)):
+            said = _outside(witness, top, n)
+            if said is None:
+                return
+    if said is not None:
         warnings.warn(f"{witness.name}: {said}", DivergenceWarning, stacklevel=3)
 
 
-def _largest(library: Any, prompts: Any, squares: Any) -> float:
-    """The largest eigenvalue of all X^T X, of prompts (B, n, d) with these sums of squares.
+def _in_floats(X: Any) -> Any:
+    """X in float64, few numbers in numpy, whose calls take half the time of torch's; not what torch
+    has on a GPU or transforms (torch.func)."""
+    import numpy as np
+    import torch
 
-    It is at most |(X^T X)^4|^(1/4) in Frobenius' norm: a prompt where that is below what another
-    one has needs no eigenvalues.
+    if not isinstance(X, torch.Tensor):
+        return np.asarray(X, dtype=float)
+    X = X.detach().double().resolve_neg()
+    try:
+        return X.numpy() if X.numel() <= FEW else X
+    except (RuntimeError, TypeError):
+        return X
+
+
+def _tops(prompts: Any) -> Iterator[float]:
+    """Ever smaller bounds on the largest eigenvalue of all X^T X, of prompts (B, n, d) in numpy or
+    torch, each of which takes more than the one before; the last is that eigenvalue.
+
+    With S = X^T X and Frobenius' norm they are |X|^2, unless S is made as quickly as that is asked
+    about, |S|, |S^2|^(1/2) and |S^4|^(1/4). Where |X|^2 is 0 or not finite it is all.
     """
-    n, d = prompts.shape[-2:]
+    import numpy as np
+    import torch
+
+    library: Any = np if isinstance(prompts, np.ndarray) else torch
+    count, n, d = prompts.shape
+    if not count:
+        return
+
+    def norms(matrices: Any) -> list[float]:
+        return library.linalg.norm(matrices, None, (1, 2)).tolist()
+
+    up = 1 + n * d * 2.0**-48  # more than the sums of squares and the products below round
+    size = max(norms(prompts))
+    top = size * size
+    regular = 0 < top < math.inf
+    if count * n * d * min(n, d) > QUICK or not regular:
+        yield top * up
+    if not regular:
+        return
     turned = prompts.swapaxes(1, 2)
     grams = turned @ prompts if d <= n else prompts @ turned
-    scaled = grams / (squares + (squares == 0))[:, None, None]  # whose powers do not overflow
-    scaled = scaled @ scaled
-    bounds = library.linalg.norm(scaled @ scaled, None, (1, 2)) ** 0.25 * squares
+    power = grams / top  # whose products do not overflow
+    for root in (1, 2, 4):
+        power = power if root == 1 else power @ power
+        bounds = [top * up * norm ** (1 / root) for norm in norms(power)]
+        yield max(bounds)
     largest = 0.0
-    for bound, i in sorted(zip(bounds.tolist(), range(len(prompts))), reverse=True):
-        if bound * (1 + 1e-9) < largest:
+    for bound, i in sorted(zip(bounds, range(count)), reverse=True):
+        if bound < largest:  # so are those of all that are left
             break
         largest = max(largest, float(library.linalg.eigvalsh(grams[i])[-1]))
-    return largest
+    yield largest
 
 
 def _outside(witness: Any, top: float, n: int) -> str | None:
     """What is to be said where the witness does not converge at this |X^T X|; None where it does,
-    or where nothing is known."""
+    and then at every smaller one too, and where nothing is known."""
     if not math.isfinite(top):
         return None
-    found = limit_of(witness.region, witness.parameters, Spectrum(top, 0.0, n))
-    value = witness.parameters.get(found.parameter)
-    if not isinstance(value, (int, float, Fraction)) or found.holds(float(value)):
+    try:
+        found = limit_of(witness.region, witness.parameters, Spectrum(top, 0.0, n))
+        value = float(witness.parameters[found.parameter])
+    except (KeyError, TypeError):  # letters
         return None
-    return found.refusal(float(value))
+    return None if found.holds(value) else found.refusal(value)

@@ -139,14 +139,15 @@ class Weights:
         """Dimension of one x."""
         return self.prompt.d
 
-    @property
+    @cached_property
     def prediction_size(self) -> int:
         """How many numbers are predicted at one token."""
         return len(self.layout.rows(self.readout.slot))
 
     def prediction_shape(self, n: int, m: int) -> tuple[int, ...]:
         """(tokens,), or (tokens, size) where more than one number is predicted at each."""
-        tokens = count(self.prompt.tokens(n, m).read_out(self.readout.tokens))
+        at = self.readout.tokens
+        tokens = m if at == "query" else count(self.prompt.tokens(n, m).read_out(at))
         return (tokens,) if self.prediction_size == 1 else (tokens, self.prediction_size)
 
     @cached_property

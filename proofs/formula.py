@@ -158,6 +158,8 @@ def evaluate(formula: str | Tree, scope: Mapping[str, Any], arithmetic: Arithmet
 
     def value(node: Tree) -> Any:
         match node:
+            case ast.BinOp(left=left, op=sign, right=right):
+                return applied(SIGNS[type(sign)], value(left), value(right))
             case ast.Name(id=name):
                 return scope[name]
             case ast.Constant(value=number):
@@ -168,8 +170,6 @@ def evaluate(formula: str | Tree, scope: Mapping[str, Any], arithmetic: Arithmet
                 return applied(function, *map(value, arguments))
             case ast.UnaryOp(op=sign, operand=inner):
                 return applied(SIGNS[type(sign)], value(inner))
-            case ast.BinOp(left=left, op=sign, right=right):
-                return applied(SIGNS[type(sign)], value(left), value(right))
         raise ValueError(f"{ast.unparse(node)} is not in the language")
 
     return value(parse(formula) if isinstance(formula, str) else formula)

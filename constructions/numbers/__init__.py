@@ -53,4 +53,11 @@ def get(numbers: Any) -> Numbers:
     module = _modules().get(numbers) if isinstance(numbers, str) else None
     if module is None:
         raise ValueError(f"unknown number system {numbers!r}; there are {', '.join(names())}")
-    return import_module(f".{module}", __name__).system(numbers)
+    return _maker(module)(numbers)
+
+
+@cache
+def _maker(module: str) -> Callable[[str], Numbers]:
+    """`system` of a module here."""
+    made: Callable[[str], Numbers] = import_module(f".{module}", __name__).system
+    return made

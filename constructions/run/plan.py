@@ -13,7 +13,7 @@ from typing import Any
 
 from ..numbers.base import Numbers
 from .products import in_least_arithmetic
-from .steps import ARGUMENTS, Array, Step, arrays_first
+from .steps import ARGUMENTS, Array, Step
 
 
 class Plan:
@@ -33,7 +33,7 @@ class Plan:
         self._numbered = tuple(
             (
                 step.method,
-                ARGUMENTS.get(step.method, arrays_first),
+                ARGUMENTS.get(step.method),
                 tuple(number[array] for array in step.arrays),
                 tuple(map(_whole, step.known)),
                 number[step.made],
@@ -47,7 +47,8 @@ class Plan:
         """Every result at (X, y, queries), arrays of that number system."""
         held: list[Any] = [*prompt, *[None] * (self._count - len(prompt))]
         for method, arguments, arrays, known, made, done in self._numbered:
-            taken = arguments([held[i] for i in arrays], known)
+            values = [held[i] for i in arrays]
+            taken = (*values, *known) if arguments is None else arguments(values, known)
             held[made] = getattr(numbers, method)(*taken)
             for i in done:
                 held[i] = None

@@ -80,8 +80,3 @@ class Recorder:
             return self("combine", *arrays, known=coefficients)
         ((c, a),) = terms
         return a if c == 1 else self("scale", a, known=(c,))
-
-
-def arrays_first(arrays: list[Any], known: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The arguments of every method that is not in ARGUMENTS."""
-    return (*arrays, *known)

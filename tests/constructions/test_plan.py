@@ -6,11 +6,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import constructions
-from constructions.numbers import get
+from constructions.numbers import floats, get
 from constructions.numbers.rational import Rational
 from constructions.run import forward, products
 from constructions.run.plan import Plan
@@ -157,3 +158,40 @@ def test_the_last_iterate_is_applied_to_one_vector_and_never_made():
         square = [s for s in made.steps if (s.made.rows, s.made.columns) == (4, 4)]
         gram, *products = (s for s in square if s.method in ("product", "add_product"))
         assert gram.arrays[0].columns == 9 and len(products) == 2 * (k - 1)
+
+
+def products_of_prompts(*shape: int) -> None:
+    """a b and 2 c - a b / 2 in floats are off by at most what each order of the sums may round."""
+    B, rows, inner, columns = shape
+    rng = np.random.default_rng(sum(shape))
+    a, b, c = (
+        torch.from_numpy(rng.normal(size=(B, *size)))
+        for size in ((rows, inner), (inner, columns), (rows, columns))
+    )
+    system = get("float64")
+    made = system.product(a, b, 1), system.add_product(2, c, a, b, Fraction(-1, 2))
+    exactly = [two.astype(np.longdouble) for two in (a.numpy(), b.numpy(), c.numpy())]
+    wanted = exactly[0] @ exactly[1], 2 * exactly[2] - exactly[0] @ exactly[1] / 2
+    sizes = a.abs() @ b.abs(), 2 * c.abs() + a.abs() @ b.abs() / 2
+    for found, want, size in zip(made, wanted, sizes):
+        assert found.shape == (B, rows, columns)
+        assert (abs(found.numpy() - want) <= (inner + 3) * 2.0**-52 * size.numpy()).all()
+
+
+SHAPES = [(64, 32, 128, 1), (64, 128, 32, 1), (3, 8, 8, 1), (9, 32, 32, 1), (2, 80, 90, 4)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_columns_of_many_prompts_are_multiplied_as_rows(shape, monkeypatch):
+    products_of_prompts(*shape)
+    turned = []
+    monkeypatch.setattr(torch, "bmm", lambda a, b: turned.append(a.shape[1] == 1) or a @ b)
+    products_of_prompts(*shape)
+    B, rows, inner, columns = shape
+    assert turned == [columns == 1 and B * rows * inner > floats.TURNED]
+
+
+def test_columns_that_are_turned_and_not_turned_back_are_seen(monkeypatch):
+    monkeypatch.setitem(floats.PRODUCT, 3, lambda a, b: torch.bmm(b.mT, a.mT))
+    with pytest.raises(AssertionError):
+        products_of_prompts(64, 32, 128, 1)

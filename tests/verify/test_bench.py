@@ -14,6 +14,7 @@ import torch
 import constructions
 from verify.command.cli import main
 from verify.quality import baselines, costs, growth, speed
+from verify.quality.machine import last_level_cache
 from verify.report.as_json import dumps
 
 
@@ -96,8 +97,50 @@ def test_the_measured_exponent_is_that_of_the_seconds():
 def test_every_variable_has_its_range():
     for name in costs.COSTS:
         wanted = set(growth.VARIABLES) - ({"k"} if name == "sherman_morrison" else set())
-        assert {one.variable for one in growth.FULL if one.witness == name} == wanted
+        ranges = growth.full(32 * 2**20)
+        assert {one.variable for one in ranges if one.witness == name} == wanted
     assert {one.variable for one in growth.QUICK} == set(growth.VARIABLES)
+
+
+READ = {  # bytes of the array that every step reads anew, for a few operations with each number
+    "gradient_descent": lambda d, n, B, **_: 8 * B * n * d,
+    "sherman_morrison": lambda d, B, **_: 8 * B * d**2,
+}
+
+
+def levels(one: growth.Range, cache: int) -> set[str]:
+    """Of which memory a range measures the time."""
+    read = [READ[one.witness](**({"B": 1} | one.sizes(value))) for value in one.values]
+    return {"memory" if size >= 2 * cache else "beside it" for size in read}
+
+
+@pytest.mark.parametrize("mebibytes", [1, 16, 32, 36, 256])
+def test_what_is_read_is_everywhere_in_a_range_beyond_the_cache_where_it_grows(mebibytes):
+    cache = mebibytes * 2**20
+    for one in growth.full(cache):
+        grows = one.witness in READ and (one.witness, one.variable) not in STAYS
+        if grows:
+            assert levels(one, cache) == {"memory"}, one
+            assert len(set(one.values)) == 3
+            assert READ[one.witness](**({"B": 1} | one.sizes(one.values[0]))) >= growth.FRESH
+
+
+STAYS = {("gradient_descent", "k"), ("sherman_morrison", "n")}  # what is read, in these ranges
+
+
+def test_a_range_that_leaves_the_cache_is_noticed():
+    one = growth.Range("gradient_descent", "d", (768, 2112), {"n": "2 d", "k": 16, "B": 1})
+    assert levels(one, 32 * 2**20) == {"memory", "beside it"}
+
+
+def test_the_last_level_cache_is_the_largest_that_the_system_tells_of(tmp_path):
+    assert last_level_cache(tmp_path) == last_level_cache(tmp_path / "none") == 32 * 2**20
+    for number, size in enumerate(("48K", "1024K", "16384K")):
+        (tmp_path / f"index{number}").mkdir()
+        (tmp_path / f"index{number}" / "size").write_text(f"{size}\n")
+    assert last_level_cache(tmp_path) == 16 * 2**20
+    (tmp_path / "index0" / "size").write_text("much")
+    assert last_level_cache(tmp_path) == 32 * 2**20
 
 
 def test_the_highest_memory_is_that_of_this_process_alone():

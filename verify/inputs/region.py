@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -217,7 +216,7 @@ def _left(
     if known.left and key == "steps":
         return lambda k: abs(complex(known.leaves({**values, key: k})))
     bound = limit(name, values, s)
-    of_least = limit(name, values, replace(s, top=s.least))
+    of_least = limit(name, values, s._replace(top=s.least))
     linear = known.limit(values).partition(":")[0] in ("least_squares", "ridge")
     if key != "steps" or not linear or bound is None or bound.from_below or of_least is None:
         return None

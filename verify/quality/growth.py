@@ -2,13 +2,16 @@
 
 One variable grows, the others stay. The ranges are those in which the arithmetic takes the time,
 not the calling; and the arrays that are made in one range are all below, or all above, the 32 MiB
-from which on the system's allocator asks for fresh pages each time. It is processor time, of torch
-on one thread: two threads wait for each other at small sizes and not at large ones, which would be
-an exponent of the waiting.
+from which on the system's allocator asks for fresh pages each time. Where an array takes part in
+products with vectors alone the time is that of reading it, and a cache gives it several times as
+fast as the memory: where it grows it is 2, 4 and 8 times the last-level cache of the machine. It is
+processor time, of torch on one thread: two threads wait for each other at small sizes and not at
+large ones, which would be an exponent of the waiting.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +24,7 @@ from . import costs
 from .baselines import witnesses
 
 VARIABLES = ("d", "n", "k", "B")
+FRESH = 32 * 2**20  # bytes of an array for which the allocator asks for fresh pages
 
 
 @dataclass(frozen=True)
@@ -44,19 +48,31 @@ class Range:
         return f"{self.variable} = {self.values[0]} to {self.values[-1]}, {fixed}"
 
 
-FULL = (
-    Range("newton", "d", (640, 896, 1280, 1792), {"n": "2 d", "k": 2, "B": 1}),
-    Range("newton", "n", (2048, 4096, 8192, 16384), {"d": 256, "k": 1, "B": 1}),
-    Range("newton", "k", (4, 8, 16, 32), {"d": 384, "n": 384, "B": 1}),
-    Range("newton", "B", (1, 2, 4, 8, 16), {"d": 256, "n": 512, "k": 4}),
-    Range("gradient_descent", "d", (768, 1088, 1536, 2112), {"n": "2 d", "k": 16, "B": 1}),
-    Range("gradient_descent", "n", (2048, 4096, 8192, 16384), {"d": 512, "k": 8, "B": 1}),
-    Range("gradient_descent", "k", (8, 16, 32, 64), {"d": 512, "n": 1024, "B": 1}),
-    Range("gradient_descent", "B", (2, 4, 8, 16), {"d": 256, "n": 1024, "k": 16}),
-    Range("sherman_morrison", "d", (2112, 2560, 3072, 4096), {"n": 2, "B": 1}),
-    Range("sherman_morrison", "n", (8, 16, 32, 64), {"d": 512, "B": 1}),
-    Range("sherman_morrison", "B", (5, 8, 16, 32), {"d": 1024, "n": 2}),
-)
+def full(cache: int) -> tuple[Range, ...]:
+    """The ranges on a machine with a last-level cache of so many bytes."""
+
+    def beyond(size: int, power: int = 1) -> tuple[int, ...]:
+        """Where size * value**power bytes are 2, 4 and 8 caches, and arrays above FRESH."""
+        bytes_ = (times * max(cache, FRESH // 2) for times in (2, 4, 8))
+        return tuple(math.ceil((one / size) ** (1 / power)) for one in bytes_)
+
+    return (
+        Range("newton", "d", (640, 896, 1280, 1792), {"n": "2 d", "k": 2, "B": 1}),
+        Range("newton", "n", (2048, 4096, 8192, 16384), {"d": 256, "k": 1, "B": 1}),
+        Range("newton", "k", (4, 8, 16, 32), {"d": 384, "n": 384, "B": 1}),
+        Range("newton", "B", (1, 2, 4, 8, 16), {"d": 256, "n": 512, "k": 4}),
+        # X has 8 B n d bytes
+        Range("gradient_descent", "d", beyond(8 * 2, 2), {"n": "2 d", "k": 4, "B": 1}),
+        Range("gradient_descent", "n", beyond(8 * 512), {"d": 512, "k": 4, "B": 1}),
+        Range("gradient_descent", "k", (8, 16, 32, 64), {"d": 512, "n": 1024, "B": 1}),
+        Range("gradient_descent", "B", beyond(8 * 1024 * 256), {"d": 256, "n": 1024, "k": 4}),
+        # P has 8 B d^2 bytes
+        Range("sherman_morrison", "d", beyond(8, 2), {"n": 2, "B": 1}),
+        Range("sherman_morrison", "n", (8, 16, 32, 64), {"d": 512, "B": 1}),
+        Range("sherman_morrison", "B", beyond(8 * 1024**2), {"d": 1024, "n": 2}),
+    )
+
+
 QUICK = (
     Range("newton", "d", (16, 32), {"n": "2 d", "k": 2, "B": 1}),
     Range("newton", "n", (32, 64), {"d": 16, "k": 1, "B": 1}),

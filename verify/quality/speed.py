@@ -28,7 +28,7 @@ from ..inputs.progress import Say, nothing
 from ..report import tables
 from ..report.as_json import versions
 from . import baselines, costs, growth
-from .machine import machine
+from .machine import last_level_cache, machine
 
 # how a figure ends that has a goal
 GOALS: dict[str, tuple[str, float]] = {
@@ -299,7 +299,7 @@ def model(quick: bool, rows: Rows, progress: Say) -> None:
             formula = getattr(costs.COSTS[label], quantity)
             off = costs.predicted(label, quantity, m=1, **sizes) / count - 1
             row(rows, f"{label}: {quantity}, predicted / counted - 1", off, formula)
-    for one in growth.QUICK if quick else growth.FULL:
+    for one in growth.QUICK if quick else growth.full(last_level_cache()):
         progress(f"growth of {one.witness} in {one.variable}")
         timer = partial(interleaved, rounds=3 if quick else 7, clock=time.process_time)
         found = growth.measure(one, timer)
