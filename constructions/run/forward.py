@@ -34,7 +34,8 @@ Stream = dict[str, Any]
 Shape = tuple[int, ...]
 Table = tuple[tuple[Exact, ...], ...]
 PLANS = 8  # sizes of prompts for which a witness keeps its plan
-SMALL = 4096  # entries; a plan for arrays that are no larger takes longer than it saves once
+SMALL = 4096  # entries; for arrays that are no larger a plan takes as long as it saves in
+PLAIN_RUNS = 2  # prompts of one size
 READING = "the forward pass"
 
 # set while a reference is evaluated, which has to be another program than the witness
@@ -312,8 +313,8 @@ class Planned(NamedTuple):
     prediction: Plan
 
 
-# None: a prompt of that size came once, and was run plainly
-_plans: WeakKeyDictionary[Weights, dict[tuple[int, int], Planned | None]] = WeakKeyDictionary()
+# before there is a plan: how many prompts of that size were run plainly
+_plans: WeakKeyDictionary[Weights, dict[tuple[int, int], Planned | int]] = WeakKeyDictionary()
 
 
 def plan(witness: Weights, n: int, m: int) -> Plan:
@@ -323,14 +324,14 @@ def plan(witness: Weights, n: int, m: int) -> Plan:
 
 def _planned(witness: Weights, n: int, m: int) -> Planned:
     """Made once for predictions and traces; those of the last few sizes of a witness are kept."""
-    made = _plans.get(witness, {}).get((n, m))
-    if made is None:
+    made = _plans.get(witness, {}).get((n, m), 0)
+    if isinstance(made, int):
         made = _passed(witness, n, m)
         _keep(witness, n, m, made)
     return made
 
 
-def _keep(witness: Weights, n: int, m: int, made: Planned | None) -> None:
+def _keep(witness: Weights, n: int, m: int, made: Planned | int) -> None:
     kept = _plans.setdefault(witness, {})
     if (n, m) not in kept:
         for oldest in list(kept)[: len(kept) + 1 - PLANS]:
@@ -340,14 +341,17 @@ def _keep(witness: Weights, n: int, m: int, made: Planned | None) -> None:
 
 def _is_plain(witness: Weights, prompts: Prompts, system: Numbers) -> bool:
     """Whether a prompt is run without a plan: in fractions, of which no order of the operations
-    makes others, if it is the first of its size, alone and small."""
+    makes others, if it is one of the first of its size, alone and small."""
     size = prompts.n, prompts.m
-    if system.name != "rational" or prompts.batch or size in _plans.get(witness, ()):
+    before = _plans.get(witness, {}).get(size, 0)
+    if not isinstance(before, int) or before == PLAIN_RUNS:
+        return False
+    if system.name != "rational" or prompts.batch:
         return False
     tokens = witness.prompt.tokens(*size).total
     if tokens * max(tokens, witness.width, witness.hidden) > SMALL:
         return False
-    _keep(witness, *size, None)
+    _keep(witness, *size, before + 1)
     return True
 
 

@@ -24,6 +24,7 @@ from constructions.numbers import Unsupported
 from constructions.numbers.ball import precision
 from constructions.numbers.floats import Floats
 from constructions.rounding.bounds import norm_bound, taken
+from constructions.run import forward
 from proofs.calculus.form import d as symbol_d
 from proofs.calculus.form import letter
 from proofs.calculus.run import Run
@@ -87,11 +88,18 @@ def undefined(run: Callable[[], Any], case: Case) -> str:
     return UNDEFINED
 
 
+def plain_and_planned(case: Case, run: Callable[[], Any]) -> Iterator[tuple[str, Any]]:
+    """What is found as the first prompt of a size is run, and what once there is a plan for it."""
+    yield "plain", run()
+    forward.plan(case.witness, len(case.X), len(case.queries))
+    yield "planned", run()
+
+
 # -- in fractions -----------------------------------------------------------------------------
 
 
 def prediction(case: Case) -> str:
-    """The prediction in fractions: of the first prompt of a size, and the planned one."""
+    """The prediction in fractions: of the first prompts of a size, and the planned one."""
     try:
         wanted = predict(case.witness, *case.prompt)
     except ZeroDivisionError:
@@ -99,8 +107,11 @@ def prediction(case: Case) -> str:
     prompt = case.witness.prompt.tokens(len(case.X), len(case.queries))
     count = len(prompt.read_out(case.witness.readout.tokens))
     size = case.witness.prediction_size
-    for way in ("plain", "planned"):
-        found = case.witness.predict(*case.prompt, "rational")
+
+    def run() -> Any:
+        return case.witness.predict(*case.prompt, "rational")
+
+    for way, found in plain_and_planned(case, run):
         same(f"shape, {way}", found.shape, (count,) if size == 1 else (count, size), case)
         same(f"prediction, {way}", found.ravel().tolist(), wanted, case)
     return AGREES
@@ -159,13 +170,16 @@ def _at(form: Any, values: list[Fraction]) -> Fraction:
 
 def every_slot(case: Case) -> str:
     """Every slot of every token after the embedding and after each layer, in fractions: of the
-    first prompt of a size, and planned."""
+    first prompts of a size, and planned."""
     try:
         wanted = states(case.witness, *case.prompt)
     except ZeroDivisionError:
         return undefined(lambda: case.witness.trace(*case.prompt, "rational"), case)
-    for way in ("plain", "planned"):
-        found = case.witness.trace(*case.prompt, "rational")
+
+    def run() -> Any:
+        return case.witness.trace(*case.prompt, "rational")
+
+    for way, found in plain_and_planned(case, run):
         same("steps", len(found), len(wanted), case)
         for number, (left, right) in enumerate(zip(found, wanted)):
             for name, rows in right.items():
