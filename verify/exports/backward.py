@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,9 +25,8 @@ from flint import arb
 from constructions.exports.copies import Copies
 
 from . import spectrum
-from .spectrum import LinearHead, LinearLayer, Slots
+from .spectrum import COARSE, LinearHead, LinearLayer, Slots
 
-COARSE = 64  # pieces here
 Array = Any  # of arb: (1,), (COARSE,) or (COARSE, COARSE)
 Arrays = dict[tuple[str, int], Array]  # of a slot in a copy, the last "copy" being the queries
 
@@ -58,7 +56,7 @@ class Backward:
         self.layers, self.vectors, self.alike = layers, vectors, alike
         self.reads = (0,) * len(layers) if alike else order.reads
         self.queries = 1 if alike else order.count  # where they are among the copies
-        self.exact = [_coarse(slots) for slots in exact]
+        self.exact = [slots.coarse for slots in exact]
         self.norms = y, query
 
     def places(self, readout: str, coefficient: arb) -> Places:
@@ -187,18 +185,6 @@ class Backward:
 def _beside(c: arb, itself: bool) -> arb:
     """What an MLP's weight adds to a size, which is there already if it is of the slot itself."""
     return abs(1 + c) - 1 if itself else abs(c)
-
-
-@lru_cache(maxsize=64)
-def _coarse(slots: Slots) -> Slots:
-    def hulls(of: spectrum.Pieces) -> spectrum.Pieces:
-        step = len(of) // COARSE
-        return tuple(spectrum.hull(of[i : i + step]) for i in range(0, len(of), step))
-
-    return Slots(
-        {name: hulls(of) for name, of in slots.examples.items()},
-        {name: hulls(of) for name, of in slots.query.items()},
-    )
 
 
 def _zeros(axes: int) -> Array:

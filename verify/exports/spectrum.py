@@ -28,6 +28,7 @@ from proofs.slotmap import SlotMap
 from ..checks.bounds.balls import ball, interval
 
 PIECES = 512
+COARSE = 64  # where there is an array of two of them
 ONE = arb(1)
 Pieces = tuple[arb, ...]
 
@@ -84,6 +85,17 @@ class Slots:
 
     examples: Mapping[str, Pieces]
     query: Mapping[str, Pieces]
+
+    @cached_property
+    def coarse(self) -> Slots:
+        """The same in COARSE pieces."""
+
+        def hulls(of: Pieces) -> Pieces:
+            step = len(of) // COARSE
+            return tuple(hull(of[i : i + step]) for i in range(0, len(of), step))
+
+        sides = self.examples, self.query
+        return Slots(*({name: hulls(of) for name, of in side.items()} for side in sides))
 
 
 @dataclass(frozen=True, eq=False)
