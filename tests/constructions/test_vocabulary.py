@@ -113,6 +113,14 @@ def test_parts_that_do_not_fit_are_refused_by_name(make, message):
         make()
 
 
+def test_a_head_that_fits_one_stream_is_refused_by_each_witness_of_another():
+    head = Head(slot_map(("f", "A", 1, "i<-ii")), slot_map(("f", "x")), Y)
+    assert witness(Layer("l", (head,))).layers == witness(Layer("m", (head,))).layers == 1
+    for _ in range(2):
+        with pytest.raises(ValueError, match="query features .* are not the key's"):
+            witness(Layer("l", (head,)), layout=layout(x=(2,), y=(), p=(3,), A=(3, 3)))
+
+
 # -- zero coefficients ------------------------------------------------------------------------
 
 

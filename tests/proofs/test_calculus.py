@@ -171,9 +171,15 @@ u, v = sympy.symbols("u v", positive=True)
 )
 def test_rational_coefficients_are_reduced_as_the_field_of_sympy_does_it(coefficient):
     above, below = c.in_letters(coefficient)
-    assert above.as_expr() / below.as_expr() == sfield(coefficient)[1].as_expr()
+    reduced = sfield(coefficient)[1].as_expr()
+    assert above.as_expr() / below.as_expr() == reduced
+    assert c.is_zero(coefficient) is (reduced == 0)
+    assert (coefficient * c.X).vanishes is (reduced == 0)
 
 
 @pytest.mark.parametrize("coefficient", [u**v + 1, sympy.sqrt(u) * v, sympy.exp(u), sympy.pi * u])
 def test_what_is_no_rational_function_is_left_to_the_field_of_sympy(coefficient):
     assert c.in_letters(coefficient) is None and c.reduced(coefficient) == coefficient
+    assert c.is_zero(coefficient) is None and not (coefficient * c.X).vanishes
+    square = sympy.expand((coefficient + 1) ** 2)
+    assert ((square - coefficient**2 - 2 * coefficient - 1) * c.X).vanishes

@@ -23,6 +23,7 @@ k = sympy.Symbol("k", integer=True, positive=True)
         (x / (1 + x) - 1, "<"), (-x / (x - 1) ** 2, "<"), (sympy.exp(x) - 1, ">"),
         (sympy.exp(n) - 1, ">="), (sympy.exp(-n) - 1, "<="), (1 - sympy.exp(-x), ">"),
         (2 * 3**k + 1 - 3**k, ">"), (3 ** (k + 1) - 2 * 3**k - 1, ">"), (2**n - 1, ">="),
+        (x**3 + 1, ">"), (n**3 + 1, ">"), (-(n**3) - n, "<="), (x**3 * n + n, ">="),
         (sympy.exp(r), ">"), (sympy.exp(x) * sympy.exp(-x) - 1, "="), (sympy.sqrt(2) * x, ">"),
     ],
 )  # fmt: skip

@@ -157,6 +157,21 @@ def test_conditions_that_are_sums_of_others_change_no_solution():
     assert ansatz.branches([*many, b - 1], [a, b, c]) == []
 
 
+def test_an_unknown_that_is_forced_is_found_in_terms_of_the_letters_that_are_free():
+    a, b, c, d = sympy.symbols("a b c d")
+    found = ansatz.branches([a * b - c, b * d + a], [b, d])
+    assert found == [{b: c / a, d: -(a**2) / c}]
+    assert ansatz.branches([a * b - c, a * b + c], [b]) == []
+
+
+def test_a_system_without_a_zero_is_impossible_whether_letters_are_zero_or_not():
+    a, b = sympy.symbols("a b")
+    assert impossible([a * b - 1, a], [a, b]) and not impossible([a * b - b, a], [a, b])
+    assert impossible([a * b - 1, a + a * b, a], [a, b])
+    assert impossible([a**2 - 1, a - 2], [a]) and not impossible([a**2 - 1, a - 1], [a])
+    assert not impossible([], [a])
+
+
 def test_one_gradient_layer_in_plain_numbers():
     rng = np.random.default_rng(1)
     X, y, w = rng.standard_normal((6, 3)), rng.standard_normal(6), rng.standard_normal(3)

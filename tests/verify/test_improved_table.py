@@ -66,6 +66,20 @@ def test_too_few_sizes_fit_nothing():
     assert fit([{"k": 1}, {"k": 2}], [1, 3]) is None
 
 
+def test_counts_are_fitted_exactly_by_the_polynomial_of_least_degree():
+    sizes = [{"d": d, "k": k, "n": 5} for d in (1, 2, 3, 5) for k in (1, 2, 4)]
+    wanted = {
+        "7*d*k + 26*d + 50": [7 * at["d"] * at["k"] + 26 * at["d"] + 50 for at in sizes],
+        "d**2/2 - d/2 + k": [at["d"] * (at["d"] - 1) // 2 + at["k"] for at in sizes],
+        "4": [4] * len(sizes),
+    }
+    assert {str(fit(sizes, counted)) for counted in wanted.values()} == set(wanted)
+    one_more = wanted["4"][:-1] + [5]
+    assert fit(sizes, one_more) is None and fit(sizes, [2 ** at["k"] for at in sizes]) is not None
+    assert fit(sizes, [2 ** (at["d"] * at["k"]) for at in sizes]) is None
+    assert fit([{"d": 1}], [3]) == 3 and fit([{"d": 1}, {"d": 1}], [3, 4]) is None
+
+
 def test_the_table_is_markdown():
     lines = markdown(ROWS[:2]).splitlines()
     assert len(lines) == 4 and all(line.count("|") == 8 for line in lines)
