@@ -27,7 +27,9 @@ DTYPES = {
 }
 HALF = (torch.bfloat16, torch.float16)
 TURNED = 2**13  # numbers in the matrices of all prompts from which on columns are turned
-ONE_PANEL = 128  # inner size up to which a matrix product adds to its target only once
+# inner size up to which c old + s a b is one call: its terms may be added to `old` one by one, and
+# each time be rounded as that is
+ONE_CALL = 128
 
 
 SYSTEMS = ("float64", "float32", "bfloat16", "float16")
@@ -166,7 +168,7 @@ class Floats(Numbers):
     ) -> torch.Tensor:
         fused = FUSED.get(old.ndim)
         alike = old.ndim == a.ndim == b.ndim
-        if self.dtype in HALF or fused is None or not alike or a.shape[-1] > ONE_PANEL:
+        if self.dtype in HALF or fused is None or not alike or a.shape[-1] > ONE_CALL:
             return super().add_product(c, old, a, b, scale)
         beta, alpha = _factors(c, self.dtype), _factors(scale, self.dtype)
         if len(beta) + len(alpha) > 2:
