@@ -63,9 +63,9 @@ def said(name: str) -> tuple[str, str]:
 def test_what_was_compiled_is_not_compiled_again(theories: Any, compiled: list[str]) -> None:
     theories(Base=BASE, Top=TOP)
     first = kernel.run(["Top.top"])
-    assert compiled == ["Base", "Top", "Assumptions"]
+    assert compiled == ["Base", "Top", "Assumptions0"]
     assert kernel.run(["Top.top"]) == first and first[0].status == "proved"
-    assert compiled == ["Base", "Top", "Assumptions"]
+    assert compiled == ["Base", "Top", "Assumptions0"]
 
 
 def test_another_text_compiles_what_requires_it_and_nothing_else(
@@ -91,7 +91,7 @@ def test_an_axiom_is_seen_in_what_was_kept(theories: Any, compiled: list[str]) -
     theories(Trusts=TRUSTS)
     first = said("Trusts.trusts")
     assert first == said("Trusts.trusts") and first[0] == "failed" and "given" in first[1]
-    assert compiled == ["Trusts", "Assumptions"]
+    assert compiled == ["Trusts", "Assumptions0"]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_another_coq_compiles_anew(
     assert said("Side.side")[0] == "proved"
     other(monkeypatch)
     assert said("Side.side")[0] == "proved"
-    assert compiled == ["Side", "Assumptions"] * 2
+    assert compiled == ["Side", "Assumptions0"] * 2
 
 
 @pytest.mark.parametrize("file", ["Side.vo", kept.SAID])
@@ -123,7 +123,7 @@ def test_what_was_damaged_is_compiled_anew(
     (entry,) = kept.folder().iterdir()
     damage(entry / file)
     assert said("Side.side")[0] == said("Side.side")[0] == "proved"
-    assert compiled == ["Side", "Assumptions"] * 2  # and kept again
+    assert compiled == ["Side", "Assumptions0"] * 2  # and kept again
     assert [one.name for one in kept.folder().iterdir()] == [entry.name]
 
 
@@ -145,7 +145,7 @@ def test_a_forged_file_of_the_same_size_and_time_is_noticed(
     (entry / file).write_bytes(data)
     os.utime(entry / file, ns=(was.st_atime_ns, was.st_mtime_ns))
     assert (entry / file).stat().st_size == was.st_size
-    assert said("Side.side")[0] == "proved" and compiled == ["Side", "Assumptions"] * 2
+    assert said("Side.side")[0] == "proved" and compiled == ["Side", "Assumptions0"] * 2
 
 
 @pytest.mark.parametrize("seconds", [0.0, 4e9], ids=["the clock set back", "and forward"])
@@ -153,7 +153,7 @@ def test_no_clock_says_what_is_stale(seconds: float, theories: Any, compiled: li
     theories(Base=BASE, Top=TOP)
     assert said("Top.top")[0] == "proved"
     of_a_time(kept.folder(), seconds)
-    assert said("Top.top")[0] == "proved" and compiled == ["Base", "Top", "Assumptions"]
+    assert said("Top.top")[0] == "proved" and compiled == ["Base", "Top", "Assumptions0"]
     theories(Base=BASE.replace("1", "2"), Top=TOP)  # is compiled anew, whatever is newer
     assert said("Top.top")[0] == "failed"
 
@@ -178,7 +178,7 @@ def test_a_changed_weight_compiles_what_depends_on_it(compiled: list[str]) -> No
     compiled.clear()
     results = kernel.run(names, {"newton": doubled})
     assert [one.status for one in results] == ["proved", "proved", "failed"]
-    assert compiled == ["Weights_newton", "Newton", "Newton", "Assumptions"]
+    assert compiled == ["Weights_newton", "Newton", "Newton", "Assumptions0"]
     compiled.clear()
     assert said("Newton.newton_predicts")[0] == "proved" and compiled == []
 
@@ -193,7 +193,7 @@ def test_what_the_kernel_said_is_not_believed_where_a_word_of_it_was_changed(
     kept_words["assumptions"]["trusts"] = "Closed under the global context"
     (entry / kept.SAID).write_text(json.dumps(kept_words))
     assert said("Trusts.trusts")[0] == "failed"
-    assert compiled == ["Trusts", "Assumptions"] * 2
+    assert compiled == ["Trusts", "Assumptions0"] * 2
 
 
 def test_what_was_kept_of_another_theory_is_not_taken_up_under_its_name(

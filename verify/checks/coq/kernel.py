@@ -25,7 +25,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -254,20 +254,23 @@ def _compile(
         key = kept.key(version() or "", _FLAGS, texts[file], digests)
         of_it = [t.name for t in chosen if Path(t.file).stem == file]
         asked = [] if file in required else of_it
-        return _compile_one(folder, file, texts[file], key, deadline, asked)
+        with at_once:
+            return _compile_one(folder, file, texts[file], key, deadline, asked)
 
-    with ThreadPoolExecutor(max_workers=jobs) as pool, ended_by_an_interrupt():
+    # a thread for each, since those that wait for what they require are not at work
+    at_once = threading.Semaphore(jobs)
+    with ThreadPoolExecutor(max_workers=len(texts)) as pool, ended_by_an_interrupt():
 
         def start(file: str) -> None:
             if file not in started:
                 for other in needs[file]:
                     start(other)
-                started[file] = pool.submit(build, file)  # those it waits for were queued before
+                started[file] = pool.submit(build, file)
 
         for file in sorted(wanted):
             start(file)
         compiled = {file: future.result() for file, future in started.items()}
-    return _questioned(folder, compiled, {theorem.id for theorem in chosen}, deadline)
+    return _questioned(folder, compiled, {theorem.id for theorem in chosen}, deadline, jobs)
 
 
 def _required(wanted: Iterable[str], needs: Mapping[str, list[str]]) -> set[str]:
@@ -281,7 +284,7 @@ def _required(wanted: Iterable[str], needs: Mapping[str, list[str]]) -> set[str]
 
 
 def _questioned(
-    folder: Path, compiled: dict[str, _File], chosen: Collection[str], deadline: float
+    folder: Path, compiled: dict[str, _File], chosen: Collection[str], deadline: float, jobs: int
 ) -> dict[str, _File]:
     """What was compiled, with what each theorem of it rests on; it is kept if nothing failed."""
     asked: dict[str, list[str]] = {
@@ -293,7 +296,11 @@ def _questioned(
         if file in asked and (not lost or theorem.id in chosen and theorem.name not in lost):
             asked[file].append(theorem.name)
     said = dict.fromkeys(asked, (True, dict[str, str]()))
-    said |= _assumptions(folder, {file: of for file, of in asked.items() if of}, deadline)
+    groups = _evenly({file: of for file, of in asked.items() if of}, jobs)
+    with ThreadPoolExecutor(max_workers=jobs) as pool, ended_by_an_interrupt():
+        queries = [folder / f"Assumptions{number}.v" for number in range(len(groups))]
+        for answers in pool.map(partial(_assumptions, deadline=deadline), queries, groups):
+            said |= answers
     found = dict(compiled)
     for file, (answered, assumptions) in said.items():
         one = found[file] = replace(compiled[file], assumptions=assumptions)
@@ -331,13 +338,20 @@ def _compile_one(
     return _File(True, "", seconds=spent, lost=lost, key=key, digest=kept.digest(made))
 
 
+def _evenly(asked: Mapping[str, list[str]], groups: int) -> list[dict[str, list[str]]]:
+    """The files in so many groups, or fewer, of about as many theorems each."""
+    made: list[dict[str, list[str]]] = [{} for _ in range(min(groups, len(asked)))]
+    for file in sorted(asked, key=lambda file: -len(asked[file])):
+        min(made, key=lambda group: sum(map(len, group.values())))[file] = asked[file]
+    return made
+
+
 def _assumptions(
-    folder: Path, asked: Mapping[str, list[str]], deadline: float
+    query: Path, asked: Mapping[str, list[str]], deadline: float
 ) -> dict[str, tuple[bool, dict[str, str]]]:
-    """{file: (whether all were answered, {theorem: what the kernel says that it rests on})}."""
-    if not asked:
-        return {}
-    query = folder / "Assumptions.v"
+    """{file: (whether all were answered, {theorem: what the kernel says that it rests on})}, of
+    theories in the folder of the query, which is written there."""
+    folder = query.parent
     lines = [f"Require {file}." for file in asked]
     for file, names in asked.items():
         lines += [
