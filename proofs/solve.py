@@ -117,9 +117,10 @@ def impossible(conditions: Sequence[Any], unknowns: Sequence[sympy.Symbol]) -> b
     By the Nullstellensatz: exactly if the Gröbner basis over the field of the parameters
     is {1}.
     """
+    conditions = [sympy.sympify(c) for c in conditions]
     zeros = {c: sympy.Integer(0) for c in conditions if c in unknowns}
     remaining = [c for c in (sympy.expand(c.xreplace(zeros)) for c in conditions) if c != 0]
-    if any(c.free_symbols.isdisjoint(unknowns) for c in remaining):
+    if _unmet(remaining, unknowns):
         return True
     if not remaining:
         return False
@@ -141,7 +142,15 @@ def branches(
     if not remaining:
         return [found]
     others = [unknown for unknown in unknowns if unknown not in found]
+    if _unmet(remaining, others):  # which sympy's solve leaves out
+        return []
     return [found | branch for branch in sympy.solve(remaining, others, dict=True)]
+
+
+def _unmet(conditions: Iterable[sympy.Expr], unknowns: Sequence[sympy.Symbol]) -> bool:
+    """Whether some condition has none of the unknowns and is not 0 for all parameters."""
+    alone = (c for c in conditions if c.free_symbols.isdisjoint(unknowns))
+    return any(c.equals(0) is False for c in alone)
 
 
 def _independent(conditions: Iterable[sympy.Expr]) -> list[sympy.Expr]:

@@ -339,20 +339,28 @@ def _keep(witness: Weights, n: int, m: int, made: Planned | int) -> None:
     kept[n, m] = made
 
 
-def _is_plain(witness: Weights, prompts: Prompts, system: Numbers) -> bool:
-    """Whether a prompt is run without a plan: in fractions, of which no order of the operations
-    makes others, if it is one of the first of its size, alone and small."""
+def _plainly(
+    witness: Weights, prompts: Prompts, tokens: Tokens, system: Numbers
+) -> list[Stream] | None:
+    """The stream after each layer of a prompt that is run without a plan: in fractions, of which no
+    order of the operations makes others, if it is one of the first of its size, alone and small.
+
+    None where it is to be planned: it is another, or the pass fails, maybe at what a plan omits.
+    """
     size = prompts.n, prompts.m
     before = _plans.get(witness, {}).get(size, 0)
     if not isinstance(before, int) or before == PLAIN_RUNS:
-        return False
+        return None
     if system.name != "rational" or prompts.batch:
-        return False
-    tokens = witness.prompt.tokens(*size).total
-    if tokens * max(tokens, witness.width, witness.hidden) > SMALL:
-        return False
+        return None
+    if tokens.total * max(tokens.total, witness.width, witness.hidden) > SMALL:
+        return None
     _keep(witness, *size, before + 1)
-    return True
+    [one] = prompts.each()
+    try:
+        return list(streams(witness, *one, tokens, system))
+    except (ValueError, ZeroDivisionError):
+        return None
 
 
 def _passed(witness: Weights, n: int, m: int) -> Planned:
@@ -409,11 +417,9 @@ def predictions(
     """The prompts, and what is read out at each; whatever rounding did to it."""
     system = number_systems.get(numbers)
     prompts = prompts_of(witness, X, y, queries, system)
-    if _is_plain(witness, prompts, system):
-        tokens = witness.prompt.tokens(prompts.n, prompts.m)
-        [one] = prompts.each()
-        *_, last = streams(witness, *one, tokens, system)
-        return prompts, prompts.join([read_out(witness, last, tokens, system)])
+    tokens = witness.prompt.tokens(prompts.n, prompts.m)
+    if (passed := _plainly(witness, prompts, tokens, system)) is not None:
+        return prompts, prompts.join([read_out(witness, passed[-1], tokens, system)])
     steps = plan(witness, prompts.n, prompts.m)
     with system.working():
         return prompts, prompts.join([steps.run(system, *one) for one in prompts.each()])
@@ -438,9 +444,7 @@ def trace(
         for slot in witness.layout.slots
         if wanted is None or (number, slot.name) in wanted
     ]
-    if _is_plain(witness, prompts, system):
-        [one] = prompts.each()
-        after = tuple(streams(witness, *one, tokens, system))
+    if (after := _plainly(witness, prompts, tokens, system)) is not None:
         runs = [[after[number][slot.name] for number, slot in places]]
     else:
         planner, given, passed, _ = _planned(witness, prompts.n, prompts.m)

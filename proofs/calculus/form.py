@@ -131,7 +131,8 @@ class Form:
             return NotImplemented
         if (self.rows, self.columns) != (other.rows, other.columns):
             return False
-        return self.terms == other.terms or (self - other).vanishes
+        alike = self.terms == other.terms and all(map(_defined, self.terms.values()))
+        return alike or (self - other).vanishes
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -213,6 +214,11 @@ def in_letters(coefficient: sympy.Expr) -> Quotient | None:
     return _as_sympy(above / common, ring), _as_sympy(below / common, ring)
 
 
+def _defined(coefficient: sympy.Expr) -> bool:
+    """Whether nothing in it was divided by 0, which equals nothing."""
+    return not coefficient.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo)
+
+
 def is_zero(coefficient: sympy.Expr) -> bool | None:
     """Whether it is 0, of what `in_letters` knows; None of anything else."""
     made = _quotient(coefficient, _ring(frozenset(coefficient.free_symbols))[1])
@@ -236,7 +242,7 @@ def _ring(letters: frozenset[sympy.Symbol]) -> tuple[PolyRing, Mapping[sympy.Exp
 def _quotient(value: sympy.Expr, known: Mapping[sympy.Expr, fmpz_mpoly]) -> Polynomials | None:
     """Numerator and denominator, not reduced."""
     if value.is_Symbol:
-        return known[value], known[ONE]
+        return (known[value], known[ONE]) if value.is_commutative else None
     if value.is_Rational:
         return int(value.p) * known[ONE], int(value.q) * known[ONE]
     if value.is_Pow and value.exp.is_Integer:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import constructions
+from constructions import Head, Layer, Prompt, Readout, Witness, layout, slot_map
 from constructions.numbers import floats, get
 from constructions.numbers.rational import Rational
 from constructions.run import forward, products
@@ -59,6 +60,24 @@ def test_a_small_prompt_of_fractions_is_planned_when_its_size_comes_a_third_time
     assert is_planned(fresh(), "rational", [X, X], [y, y], [queries, queries])
     many = forward.SMALL
     assert is_planned(fresh(), "rational", [[1]] * many, [1] * many, queries)
+
+
+@pytest.mark.parametrize("attention", ["softmax", "exponential"])
+def test_what_nothing_reads_keeps_no_prompt_from_being_predicted(attention):
+    """A plan leaves it out; what runs without one, where fractions have no exponential, gives way
+    to the plan."""
+    features = slot_map(("f", "x"))
+    dead = Head(features, features, slot_map(("dead", "y")), attention=attention)
+    alive = Head(features, features, slot_map(("y", "y")))
+    made = Witness(
+        "two heads",
+        layout(x=(1,), y=(), dead=()),
+        Prompt(1, slot_map(("x", "x"), ("y", "y"))),
+        (Layer("both", (dead, alive)),),
+        Readout("y"),
+    )
+    X, y, queries = [[1], [2]], [3, 4], [[5]]
+    assert [made.predict(X, y, queries, "rational")[0] for _ in range(4)] == [5 * 3 + 10 * 4] * 4
 
 
 def test_one_plan_serves_every_prompt_of_its_size_and_every_arithmetic(witness, prompt, batch):

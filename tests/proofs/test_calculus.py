@@ -8,6 +8,7 @@ import sympy
 from forms import Numbers, evaluated
 from sympy.polys.fields import sfield
 
+from proofs.argument import vanishes
 from proofs.calculus import form as c
 from proofs.calculus.form import S, X, Z, y
 from proofs.calculus.scope import FORMS, plain
@@ -183,3 +184,14 @@ def test_what_is_no_rational_function_is_left_to_the_field_of_sympy(coefficient)
     assert c.is_zero(coefficient) is None and not (coefficient * c.X).vanishes
     square = sympy.expand((coefficient + 1) ** 2)
     assert ((square - coefficient**2 - 2 * coefficient - 1) * c.X).vanishes
+
+
+@pytest.mark.parametrize("undefined", [sympy.nan, sympy.zoo, sympy.oo])
+def test_what_was_divided_by_zero_equals_nothing(undefined):
+    assert c.number(undefined) != c.number(undefined)
+    assert undefined * c.X != undefined * c.X
+
+
+def test_letters_that_do_not_commute_are_no_numbers():
+    a, b = sympy.symbols("a b", commutative=False)
+    assert not vanishes(a * b - b * a) and vanishes(a * b - a * b)

@@ -164,6 +164,29 @@ def test_an_unknown_that_is_forced_is_found_in_terms_of_the_letters_that_are_fre
     assert ansatz.branches([a * b - c, a * b + c], [b]) == []
 
 
+def test_a_condition_on_what_is_no_unknown_is_not_left_out():
+    u, v, g, p = sympy.symbols("u v g p")
+    free = [Gauge(g, sympy.Integer(1), "free")]
+    conditions = [g * v, g - u**2 - 1, g - 1 + v, g * p - 1]  # v = 0, so that g = 1 is asked for
+    with pytest.raises(NoSolutionError):
+        ansatz.solve("t", "s", (u, v, g, p), conditions, free)
+    assert ansatz.branches([g * v - v, 2 - v, u**2 + u * v], [u, v]) == []
+    assert ansatz.branches([g * v - v, 2 - v, u**2 + u * v], [u, v, g]) == [
+        {v: 2, g: 1, u: -2}, {v: 2, g: 1, u: 0}
+    ]  # fmt: skip
+
+
+def test_what_is_zero_however_it_is_written_makes_no_system_impossible():
+    a, u = sympy.symbols("a u")
+    for nothing in (
+        1 / (a + 1) + a / (a + 1) - 1,
+        sympy.sqrt(5 + 2 * sympy.sqrt(6)) - sympy.sqrt(2) - sympy.sqrt(3),
+    ):
+        assert not impossible([u - 1, nothing], [u])
+        assert impossible([u - 1, nothing + 1], [u])
+    assert not impossible([u, 0], [u]) and impossible([u, 1], [u])
+
+
 def test_a_system_without_a_zero_is_impossible_whether_letters_are_zero_or_not():
     a, b = sympy.symbols("a b")
     assert impossible([a * b - 1, a], [a, b]) and not impossible([a * b - b, a], [a, b])

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import sympy
 from changes import times
+from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -458,3 +459,16 @@ def test_polynomials_enclose_their_values(ends, data):
 @given(st.floats(min_value=0, allow_nan=False, allow_infinity=False), st.integers(1, 5))
 def test_a_printed_bound_is_no_smaller_than_the_bound(value, digits):
     assert F(at_most(value, digits)) >= F(value)
+
+
+def test_what_may_be_zero_is_not_taken_for_zero():
+    """Of (1/3 - q) x all is in the rest, a ball that contains 0: times y it is not."""
+    with precision(256):
+        over = Ranges([arb(0, 1), arb(0, 1) * arb(2) ** 300])
+        x, y = over.variable(0), over.variable(1)
+        q = F(2**257 // 3, 2**257)
+        rest = (x * ball(F(1, 3)) - x * q).pruned()
+        assert not rest.terms and rest.rest.contains(0)
+        at = ball((F(1, 3) - q) * 2**300)  # at x = 1, y = 2^300
+        assert (rest * y).value().contains(at) and (y * rest).value().contains(at)
+        assert chain_bounds.Near(arb(1), arb(0, 1)).range.contains(arb(2))

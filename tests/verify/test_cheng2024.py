@@ -163,3 +163,26 @@ def test_the_limit_of_another_kernel_is_another(attention, monkeypatch):
         claims.cheng2024, "descent", lambda d, steps, rate, _: right(d, steps, rate, attention)
     )
     assert claims.other_exponential_limit(case)
+
+
+@pytest.mark.parametrize("change", ["read-out", "depth"])
+def test_limits_are_asked_of_models_of_every_depth_by_their_own_read_out(monkeypatch, change):
+    right = paper.descent
+
+    def other_read_out(*given: Any) -> Any:
+        made = right(*given)
+        return replace(made, readout=replace(made.readout, coefficient=-made.readout.coefficient))
+
+    def other_depth(d: int, layers: int, *given: Any) -> Any:
+        return right(d, layers if layers == claims.LAYERS else layers + 1, *given)
+
+    wrong = {"read-out": other_read_out, "depth": other_depth}[change]
+    case = {
+        "X": np.array([[F(1)]], dtype=object),
+        "w": np.array([F(1)], dtype=object),
+        "query": np.array([F(1)], dtype=object),
+        "rate": F(1, 2),
+    }
+    assert claims.other_limit(case) is None
+    monkeypatch.setattr(claims.cheng2024, "descent", wrong)
+    assert claims.other_limit(case) is not None

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from functools import cache
 from itertools import combinations_with_replacement
 from math import factorial
 from typing import Any
@@ -55,16 +54,11 @@ def steps() -> dict[str, Any]:
 # -- is it a kernel? -------------------------------------------------------------------------------
 
 
-@cache  # of the few dimensions and step sizes: a layer keeps its plans
-def one_layer(d: int, rate: Any, attention: str) -> Witness:
-    return cheng2024.descent(d, 1, rate, attention)
-
-
 def layer_kernel(attention: str, X: Any, query: Any, numbers: str) -> Any:
     """k(x_j, x_t), (n, n), as the layer has it: what one layer with r = 1 takes from y = e_j."""
     n, d = X.shape
     unit = np.eye(n, dtype=int).astype(object)
-    before, after = one_layer(d, 1, attention).trace(X, unit, query, numbers)
+    before, after = cheng2024.descent(d, 1, 1, attention).trace(X, unit, query, numbers)
     return (before["y"] - after["y"]).reshape(n, -1)[:, :n]
 
 
@@ -105,7 +99,7 @@ def not_positive(case: Mapping[str, Any]) -> dict[str, Any] | None:
     rates = [Fraction(1, 2**k) for k in range(7)]
     losses = []
     for rate in rates:
-        layer = one_layer(X.shape[1], rate, case["attention"])
+        layer = cheng2024.descent(X.shape[1], 1, rate, case["attention"])
         left = layer.trace(X, c, X[:1], "rational")[-1]["y"].ravel()[: len(X)]
         losses.append(left @ left)
     if min(losses) <= c @ c:
@@ -373,11 +367,6 @@ def consistent(draw: Any, bounded: bool = False) -> dict[str, Any]:
     return {"X": X, "w": w, "query": query, "rate": rate}
 
 
-def by_layer(model: Witness, X: Any, y: Any, query: Any, numbers: str = "rational") -> list[Any]:
-    """What is predicted after 0, 1, … layers."""
-    return [-stream["y"][-1] for stream in model.trace(X, y, query[None], numbers)]
-
-
 def other_limit(case: Mapping[str, Any]) -> dict[str, Any] | None:
     """Where f_l differs from mu - <(I - rS)^l w*, x>, S = X^T X, or (I - rS)^l does not vanish on
     w*, the least w with Xw = y, which gives the posterior mean mu = <w*, x>.
@@ -394,7 +383,10 @@ def other_limit(case: Mapping[str, Any]) -> dict[str, Any] | None:
         raise AssertionError("the targets are not the process's")
     shrinks = is_positive_definite(tuple(map(tuple, 2 * unit - rate * S)))
     expected = [query @ (least - left) for left in powers(S, rate, least)]
-    made = by_layer(cheng2024.descent(d, LAYERS, rate), X, y, query)
+    made = [
+        cheng2024.descent(d, layers, rate).predict(X, y, query[None], "rational")[0]
+        for layers in range(LAYERS + 1)
+    ]
     if shrinks and made == expected:
         return None
     return {
@@ -439,11 +431,12 @@ def other_exponential_limit(case: Mapping[str, Any]) -> dict[str, Any] | None:
     at = arb_mat([[ball(case["query"] * a).exp() for a in x]])
     targets = arb_mat([[ball(value)] for value in y])
     left = targets
-    X, asked = np.array([[value] for value in x], dtype=object), np.array([case["query"]])
-    model = cheng2024.descent(1, LAYERS, rate, "exponential")
-    predictions = by_layer(model, X, np.array(y, dtype=object), asked, "ball")
-    for layers, made in enumerate(predictions):
+    X = np.array([[value] for value in x], dtype=object)
+    for layers in range(LAYERS + 1):
         expected = (at * K.solve(targets - left))[0, 0]
+        layer = cheng2024.descent(1, layers, rate, "exponential")
+        asked = np.array([[case["query"]]], dtype=object)
+        made = layer.predict(X, np.array(y, dtype=object), asked, "ball")[0]
         if not made.overlaps(expected):
             return {"x": as_text(x), "y": as_text(y), "layers": layers, "is": str(made)}
         left = left - ball(rate) * (K * left)
@@ -474,8 +467,13 @@ def errors_stay(case: Mapping[str, Any]) -> dict[str, Any] | None:
     if K == 0:
         return None
     mean = (query @ X[0]) * y / K
-    model = cheng2024.descent(X.shape[1], LAYERS, rate)
-    errors = [made - mean for made in by_layer(model, X, np.array([y], dtype=object), query)]
+    errors = [
+        cheng2024.descent(X.shape[1], layers, rate).predict(
+            X, np.array([y], dtype=object), query[None], "rational"
+        )[0]
+        - mean
+        for layers in range(LAYERS + 1)
+    ]
     if any(after != (1 - rate * K) * before for before, after in zip(errors, errors[1:])):
         raise AssertionError("the error is another one")
     if mean == 0 or abs(1 - rate * K) < 1:

@@ -165,7 +165,7 @@ class Near:
         """Where the transformer's number is."""
         if not self.error.is_finite():
             return arb("nan")
-        return self.value + self.error * arb(0, 1) if self.error != 0 else self.value
+        return self.value if self.error == 0 else self.value + self.error * arb(0, 1)
 
 
 def _near(value: Any) -> Near:

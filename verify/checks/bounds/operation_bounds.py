@@ -430,7 +430,7 @@ def _quotient_off(
     """A bound on |row - y/|c||, c a variable that is nowhere 0."""
     c, y = target.divisor, target.numerator
     least = c.value().abs_lower()
-    if made is None or norm is None or not least > 0 or len(c.terms) != 1 or c.rest != 0:
+    if made is None or norm is None or not least > 0 or len(c.terms) != 1 or not c.rest == 0:
         return arb("inf")
     ((monomial, one),) = c.terms.items()
     eta = norm.pad.terms.get(monomial, arb(0)) / one

@@ -109,7 +109,7 @@ class Polynomial:
                 monomial = tuple(sorted(left + right))
                 terms[monomial] = terms[monomial] + c * d if monomial in terms else c * d
         rest = arb(0)
-        if self.rest != 0 or other.rest != 0:
+        if not (self.rest == 0 and other.rest == 0):  # of balls: unless both are certainly 0
             rest = self.rest * other.size() + other.rest * self.size()
         return Polynomial(self.over, terms, rest)
 

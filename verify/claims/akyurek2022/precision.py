@@ -267,7 +267,6 @@ def _error(subject: Subject, at: Exponents, format: str) -> float:
     return int(largest.p) / int(largest.q)
 
 
-@cache
 def _lemmas(bits: int) -> tuple[Subject, ...]:
     norms = _norm("lemma 6", False, bits), _norm("lemma 8", True, bits)
     return _lemma4(bits), _lemma5(bits), *norms
