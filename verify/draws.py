@@ -24,6 +24,7 @@ CHANGED = (
     ("hypothesis.internal.entropy", "RANDOMS_TO_MANAGE"),
     ("hypothesis.internal.entropy", "deterministic_PRNG"),
     ("hypothesis.core", "deterministic_PRNG"),
+    ("hypothesis.internal.conjecture.data", "gc_cumulative_time"),
     ("hypothesis.control", "deprecate_random_in_strategy"),
 )
 
@@ -56,8 +57,20 @@ def by_the_seed_alone() -> Iterator[None]:
 
     with (
         patch.object(HypothesisProvider, "_maybe_draw_constant", never),
+        _garbage_not_timed(),
         _random_numbers_kept_once(),
     ):
+        yield
+
+
+@contextmanager
+def _garbage_not_timed() -> Iterator[None]:
+    """The time of collecting garbage, which is taken off deadlines, is not asked for: there is no
+    deadline, and Ctrl-C during a collection would reach the function that measures it, where Python
+    ignores what is raised."""
+    from hypothesis.internal.conjecture import data
+
+    with patch.object(data, "gc_cumulative_time", lambda: 0.0):
         yield
 
 

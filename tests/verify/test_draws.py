@@ -94,3 +94,16 @@ def test_a_claim_in_fractions_does_not_wait_for_torch():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["holds", "False"]
+
+
+COLLECTED = """
+import gc
+from verify import check
+check("newton", quick=True)
+assert not [one for one in gc.callbacks if one.__module__.startswith("hypothesis")], gc.callbacks
+"""
+
+
+def test_nothing_of_hypothesis_runs_when_garbage_is_collected():
+    """Ctrl-C that came meanwhile would be raised in it, where Python ignores what is raised."""
+    subprocess.run([sys.executable, "-c", COLLECTED], check=True)

@@ -281,7 +281,9 @@ def test_ctrl_c_leaves_no_traceback_and_no_part_of_a_file(tmp_path, arguments, a
     time.sleep(after)
     started.send_signal(signal.SIGINT)
     _, err = started.communicate(timeout=60)
-    assert started.returncode == 130
+    # a shell calls both 130; Python ends itself by the signal where it met a text that is executed,
+    # as the methods of a dataclass are
+    assert started.returncode in (130, -signal.SIGINT)
     assert "Traceback" not in err and "Exception" not in err
     assert os.listdir(tmp_path) == []
 
