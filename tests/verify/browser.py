@@ -199,11 +199,18 @@ class Browser:
         self.mouse("mouseReleased", x, y)
 
     def drag(self, selector: str, dx: float, dy: float) -> None:
+        """With the mouse, until the page has heard that it is let go: on a busy machine the browser
+        tells it a moment later."""
         x, y = self.centre(selector)
+        self.js(
+            "window.released = false; for (const kind of ['pointerup', 'pointercancel'])"
+            " addEventListener(kind, () => { window.released = true; }, {capture: true})"
+        )
         self.mouse("mousePressed", x, y)
         for part in (0.5, 1.0):
             self.mouse("mouseMoved", x + part * dx, y + part * dy)
         self.mouse("mouseReleased", x + dx, y + dy)
+        self.wait("window.released")
 
     def swipe(self, selector: str, dx: float, dy: float) -> None:
         """The same with a finger."""
