@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 from typing import Any
 
@@ -389,7 +389,7 @@ def checks(made: Construction, witness: Any) -> Iterator[Check]:
         given = [{**size, **choice} for size in sizes(made)]
         said = ", ".join(f"{name} {value}" for name, value in choice.items())
         paper, counted = promised(made.paper), ("layers", "width", "heads")
-        yield counts(witness, paper, lambda given=given: given, said, counted)  # type: ignore[misc]
+        yield counts(witness, paper, partial(list, given), said, counted)
     if made.left:
         yield leaves(
             witness, lambda s, **values: residual(made, s, values), lambda: few_steps(made)
