@@ -71,7 +71,7 @@ def hunt(
 
 
 SMALLEST = 3  # one example, one query, one coordinate
-DRAWN_TO_BE_SMALLER = 300  # one in thirty is the smallest
+SMALLER_ONES = 60  # that are tried; where one of them fails, as many smaller ones yet
 
 
 def _among_smaller(
@@ -85,13 +85,17 @@ def _among_smaller(
     if getattr(case, "size", SMALLEST) <= SMALLEST:
         return failure
 
-    def only_smaller(drawn: Any) -> None:
-        if drawn.size < case.size:
-            test(drawn)
+    from hypothesis.errors import Unsatisfiable
 
-    others = Budget(seed=budget.seed + 1, cases=DRAWN_TO_BE_SMALLER)
+    from .strategies import smaller_than
+
+    others = Budget(seed=budget.seed + 1, cases=SMALLER_ONES)
+    smaller_ones = strategy.filter(lambda drawn: drawn.size < case.size)
     try:
-        hunt(strategy, only_smaller, others, domain)
+        with smaller_than(case.size):
+            hunt(smaller_ones, test, others, domain)
+    except Unsatisfiable:  # the strategy draws none
+        return failure
     except Differs as smaller:
         smaller.found = smaller.found.named(cases=failure.found.cases + smaller.found.cases)
         return smaller

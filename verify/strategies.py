@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
@@ -10,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from hypothesis import reject
 from hypothesis import strategies as st
 
 from proofs.prompt import X_ALONE, Fields, fields_of
@@ -189,6 +191,20 @@ def prompts(
     )
 
 
+_below: list[int] = []  # sizes that cases have to stay below, the last one counts
+
+
+@contextmanager
+def smaller_than(size: int) -> Iterator[None]:
+    """While this lasts, what `prompts` gives draws smaller cases alone: it gives up a case as soon
+    as its sizes are known, so that Hypothesis does not draw these again."""
+    _below.append(size)
+    try:
+        yield
+    finally:
+        _below.pop()
+
+
 AWKWARD = st.sampled_from(("plain", "plain", "plain", "zero row", "equal", "collinear", "flat"))
 
 
@@ -210,6 +226,8 @@ def _prompts(
     }
     kind = draw(AWKWARD)
     dim, size, count = draw(dims), draw(sizes), draw(counts)
+    if _below and dim + size + count >= _below[-1]:
+        reject()
     width, asked = fields.at(dim).parts.width, fields.at(dim).of_query.width
     queries = [[draw(values) for _ in range(asked)] for _ in range(count)]
     rows = [[draw(values) for _ in range(width)] for _ in range(size)]
