@@ -31,13 +31,17 @@ THREADS = "OMP_NUM_THREADS"
 OTHER_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 
 # what workers need, whichever claim they check, or page they make, beside the claims
-LOADED = ("torch", "hypothesis", "verify.pool", "verify.checks", "constructions.rounding.bounds")
+LOADED = (
+    "verify.command.forked", "torch", "hypothesis", "verify.checks",
+    "constructions.rounding.bounds",
+)  # fmt: skip
 LOADED_FOR_PAGES = (*LOADED, "verify.page.site.folder")
 
 # started first, so that nobody waits for them in the end; only the time depends on it
 LONG = ("akyurek2022.precision",)
 
-SELDOM = 100_000, 20, 20  # new objects between two collections of garbage, as gc has it
+# new objects between two collections of garbage, as gc has it: some 300 MB
+SELDOM = 2_000_000, 20, 20
 
 KEPT = 2**32  # bytes that a worker may keep of what it has done
 
@@ -264,7 +268,7 @@ def one_thread() -> Iterator[None]:
 @contextmanager
 def seldom_collected() -> Iterator[None]:
     """Garbage collected seldom: what sympy, torch and the claims keep is no garbage, and to go
-    through all of it whenever 700 objects are new takes a tenth of the time of a check."""
+    through it takes a tenth of the time of a check."""
     before = gc.get_threshold()
     gc.set_threshold(*SELDOM)
     try:
