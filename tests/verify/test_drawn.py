@@ -183,6 +183,41 @@ def test_without_a_domain_the_smallest_prompt_is_one_that_the_strategy_draws():
     assert np.shape(found["X"]) == (2, 2) and len(found["queries"]) == 1
 
 
+def test_prompts_that_are_to_be_smaller_are_and_each_size_is_given_up_once():
+    seen: list[strategies.Case] = []
+    sizes: list[tuple[int, int]] = []
+
+    def noted(d: int) -> int:
+        sizes.append((d, 0))
+        return d
+
+    drawn = strategies.prompts(d=st.integers(1, 4).map(noted), n=st.integers(1, 4), m=st.just(1))
+    with strategies.smaller_than(5):
+        hunt(drawn, seen.append, Budget(cases=30))
+    assert {case.size for case in seen} == {3, 4} and len(seen) == 30
+    given_up = len(sizes) - len(seen)
+    assert given_up <= 7 * 16  # the kinds of a prompt, and its sizes
+    seen.clear()
+    hunt(drawn, seen.append, Budget(cases=30))
+    assert max(case.size for case in seen) > 4
+
+
+@pytest.mark.parametrize("least", [1, 2])
+def test_what_fails_at_one_size_alone_is_found_there_and_kept_if_nothing_smaller_is_drawn(least):
+    """Of a strategy that draws smaller cases too, which are right, and of one that draws none."""
+
+    def test(case: strategies.Case) -> None:
+        if case.size >= 5:
+            raise Differs("wrong", case.to_json())
+
+    with pytest.raises(Differs) as failure:
+        hunt(strategies.prompts(n=st.integers(3 * least, 8)), test, Budget(cases=40))
+    found = failure.value.found.counterexample
+    assert np.size(found["y"]) + len(found["queries"]) + int(found["parameters"]["d"]) == max(
+        5, 3 * least + 2
+    )
+
+
 def test_no_source_is_read_to_make_a_strategy_of_prompts(monkeypatch: Any) -> None:
     from hypothesis.strategies._internal import core
 

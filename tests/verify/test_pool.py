@@ -388,7 +388,8 @@ def test_garbage_is_collected_seldom_while_claims_are_checked_and_as_before_afte
 
     pool.reports([Chosen(Claim("mine.seen", checks=checks))], Budget())
     list(pool.each(lambda: seen.append(gc.get_threshold()[0]), [()], 1))
-    assert seen == [100_000, 100_000] and gc.get_threshold() == before
+    assert seen == [pool.SELDOM[0]] * 2 and gc.get_threshold() == before
+    assert pool.SELDOM[0] > 1000 * before[0]
 
 
 def test_a_worker_may_keep_what_it_has_solved() -> None:
