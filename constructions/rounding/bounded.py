@@ -275,7 +275,8 @@ def certified(a: torch.Tensor) -> float | None:
         largest = _largest_eigenvalue((a + a.mT).div_(2), (1, -1))
         return None if largest is None else (largest + off) * (1 + OWN)
     gram = a.mT @ a if a.shape[0] > a.shape[1] else a @ a.mT
-    square = _largest_eigenvalue((gram + gram.mT).div_(2), (1,))
+    gram = (gram + gram.mT).div_(2)
+    square = _largest_eigenvalue(gram, (1,))
     if square is None:
         return None
     size = float(length(a.flatten()))
@@ -293,18 +294,23 @@ def asymmetry(a: torch.Tensor) -> float | None:
 
 
 def _largest_eigenvalue(a: torch.Tensor, signs: tuple[int, ...]) -> float | None:
-    """An upper bound on the eigenvalues of A, symmetric (size, size), times each of the signs."""
-    estimate, size = _estimated(a), a.shape[-1]
+    """An upper bound on the eigenvalues of A, symmetric (size, size), times each of the signs.
+
+    A is written over: another array as large is made for the decomposition alone.
+    """
+    estimate, size, diagonal = _estimated(a), a.shape[-1], a.diagonal().clone()
     for larger in LARGER if math.isfinite(estimate) else ():
         bound = estimate * larger
         lost = 0.0
         for sign in signs:
-            shifted = a * -sign
-            shifted.diagonal().add_(bound)
-            if int(torch.linalg.cholesky_ex(shifted).info) != 0:
+            shifted = a.mul_(-sign)
+            shifted.diagonal().copy_(diagonal * -sign + bound)
+            info, trace = torch.linalg.cholesky_ex(shifted).info, float(shifted.diagonal().sum())
+            a.mul_(-sign)
+            if int(info) != 0:
                 break
             # the decomposition, in any order of its sums, and the diagonal, which was rounded
-            trace = float(shifted.diagonal().sum()) + size * bound
+            trace += size * bound
             lost = max(lost, gamma(4 * (size + 8), 2.0**-53) * trace * (1 + OWN * size))
         else:
             return bound + lost + UNSEEN * size
