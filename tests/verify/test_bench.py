@@ -192,7 +192,8 @@ def test_the_quick_bench_has_every_figure(tmp_path):
     what = " ".join(row["what"] for row in result["rows"])
     for figure in ("newton / bare", "dense weights / newton", "matrix-product rate", "peak memory",
                    "Python fractions", "flops, predicted", "bytes, predicted", "exponent",
-                   "--help", "list"):  # fmt: skip
+                   "seconds / predict", "memory / table", "seconds in all", "--help",
+                   "list"):  # fmt: skip
         assert figure in what
     assert result["machine"]["cores"] >= 1 and result["versions"]["torch"]
     assert json.loads(dumps(result))["rows"]

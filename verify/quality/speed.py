@@ -10,11 +10,13 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,6 +44,9 @@ GOALS: dict[str, tuple[str, float]] = {
     "peak memory / tokens": ("<=", 4.0),
     "Python fractions / rational": (">=", 50.0),
     "peak GiB": ("<=", 8.0),
+    "seconds / predict": ("<=", 3.0),
+    "memory / table": ("<=", 4.0),
+    "seconds in all": ("<=", 10.0),
     "predicted / counted - 1": ("~", 0.1),
     "measured - predicted": ("~", 0.2),
     "witness --help, seconds": ("<=", 0.3),
@@ -102,6 +107,7 @@ def run(quick: bool = False, progress: Say = nothing, device: str = "cpu") -> di
             model(quick, rows, progress)
     if not quick:
         large(rows, progress)
+    tables_run(quick, rows, progress)
     starts(quick, rows, progress)
     return {
         "schema": "witness-bench/1",
@@ -351,6 +357,65 @@ def large(rows: Rows, progress: Say) -> None:
         seconds, peak, error, width = map(float, done.stdout.split())
         took = f"{seconds:.1f} s, building included; off by a relative {error:.1g}"
         row(rows, figure, peak / 2**30, f"width {width:.0f}; {took}")
+
+
+RUN = ((400, 400), (300, 2000), (2500, 2000))  # rows and columns of tables
+TALL = (10**6, 6)
+TIMED_RUN = """
+import sys, time
+from constructions.witness import Witness
+from verify.command.cli import main
+from verify.quality.costs import highest_memory
+
+predict, seconds = Witness.predict, []
+
+def timed(*given, **named):
+    start = time.perf_counter()
+    try:
+        return predict(*given, **named)
+    finally:
+        seconds.append(time.perf_counter() - start)
+
+Witness.predict = timed
+status = main(["run", *sys.argv[1:]])
+sys.exit(status or f"{sum(seconds)} {highest_memory()}")
+"""
+
+
+def tables_run(quick: bool, rows: Rows, progress: Say) -> None:
+    """`witness run` on tables of random numbers: what it takes beyond a table of 30 rows, against
+    its prediction alone and against the table as floats."""
+    usual, usual_peak, _ = _table_run("newton", 30, 3)
+    for n, d in ((80, 8),) if quick else RUN:
+        what = f"witness run newton, {n} x {d}"
+        progress(what)
+        seconds, peak, predicted = _table_run("newton", n, d)
+        took = f"{seconds:.1f} s, {usual:.1f} s of them for any table; predict {predicted:.2g} s"
+        row(rows, f"{what}: beyond any table's, seconds / predict", (seconds - usual) / predicted,
+            took)  # fmt: skip
+        row(rows, f"{what}: beyond any table's, memory / table",
+            (peak - usual_peak) / (8 * n * (d + 1)), f"{peak / 2**20:.0f} MiB in all")  # fmt: skip
+    n, d = (800, 6) if quick else TALL
+    what = f"witness run gradient_descent, {n} x {d}: seconds in all"
+    progress(what)
+    seconds, _, predicted = _table_run("gradient_descent", n, d)
+    row(rows, what, seconds, f"predict {predicted:.2g} s")
+
+
+def _table_run(name: str, n: int, d: int) -> tuple[float, float, float]:
+    """Seconds of the command in a process of its own, the most bytes that it holds, and the seconds
+    of its prediction."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "table.csv"
+        table = np.random.default_rng(0).standard_normal((n, d + 1))
+        names = [*(f"x{i}" for i in range(d)), "y"]
+        np.savetxt(data, table, "%.9g", ",", header=",".join(names), comments="")
+        call = [sys.executable, "-c", TIMED_RUN, name, "--data", str(data), "--target", "y"]
+        start = time.perf_counter()
+        done = subprocess.run(call, capture_output=True, text=True)
+        seconds = time.perf_counter() - start
+    predicted, peak = map(float, done.stderr.split("\n")[-2].split())
+    return seconds, peak, predicted
 
 
 def starts(quick: bool, rows: Rows, progress: Say) -> None:
