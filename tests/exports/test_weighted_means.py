@@ -182,7 +182,7 @@ def test_what_layer_norms_cost_stays_below_the_bound_through_all_layers(
     descent = {"steps": steps, "step_size": rate, "kernel": "exponential"}
     witness = constructions.build("kernel_regression", d=2, temperature=2, **descent)
     bounded = WeightedMeans(witness, box)
-    constants = bounded.constants(1, 0.1, 0.0, unit)
+    constants = bounded.constants(unit)
     X, y, queries = drawn(box, 600, 7)
     got = predictions(checkpoint(witness, constants), X, y, queries, "float64")
     off = abs(got - witness.predict(X, y, queries)[:, 0]).max()
@@ -194,7 +194,7 @@ def test_errors_of_values_grow_in_a_layer_by_no_more_than_is_said():
     descent = {"steps": 1, "step_size": Fraction(1, 2), "kernel": "exponential"}
     witness = constructions.build("kernel_regression", d=2, temperature=2, **descent)
     bounded, random = WeightedMeans(witness, BOX), np.random.default_rng(3)
-    constants = bounded.constants(1, 0.1, 0.0, 2**30)
+    constants = bounded.constants(2**30)
     setting = Setting(room_for(witness, bounded.order, 1), constants, REALS)
     start, off = bounded.embedded(REALS), {"x": arb(0), "r": arb("0.01")}
     wrong = replace(start, examples=replace(start.examples, off=off),
@@ -218,7 +218,7 @@ def test_more_steps_a_larger_unit_and_fewer_bits_do_what_they_should():
             "kernel_regression", d=2, steps=steps, step_size=1, kernel="exponential"
         )
         bounded = WeightedMeans(witness, BOX)
-        return top(bounded.error(bounded.constants(1, 0.1, 0.0, unit), form))
+        return top(bounded.error(bounded.constants(unit), form))
 
     assert bound(1, 2**8) < bound(2, 2**8) < bound(3, 2**8) < 1
     assert bound(2, 2**16) < bound(2, 2**8) / 60_000

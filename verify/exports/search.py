@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from flint import arb
 
+from constructions.exports import gpt2
 from constructions.exports.constants import Constants
 from constructions.exports.disguise import Disguise
 from constructions.exports.gpt2 import Checkpoint, NoExport
@@ -109,10 +110,17 @@ def search(propagation: Bounded, form: Format = FLOAT32) -> Constants:
     fewer pairs of heads where more are hardly better, then one constant after the other."""
     if isinstance(propagation, OneByOne):
         return sigmoids.search(propagation, form)
+    if isinstance(propagation, WeightedMeans):
+        units = map(propagation.constants, UNITS)
+        return min(units, key=lambda one: top(propagation.error(one, form)))
+    assert isinstance(propagation, Propagation)
+
+    def constants(choice: Choice) -> gpt2.Constants:
+        return propagation.constants(choice.pairs, choice.spread, choice.sink, choice.unit)
 
     @cache
     def error(choice: Choice) -> float:
-        return top(propagation.error(_constants(propagation, choice), form))
+        return top(propagation.error(constants(choice), form))
 
     of_pairs = [_least(error, (Choice(p, s) for s in SPREADS[::2])) for p in PAIRS]
     least = min(map(error, of_pairs))
@@ -121,7 +129,7 @@ def search(propagation: Bounded, form: Format = FLOAT32) -> Constants:
     near = (best.spread * 2 ** (i / 4) for i in range(-3, 4))
     best = _least(error, (replace(best, spread=spread) for spread in near))
     best = _least(error, (replace(best, unit=unit) for unit in UNITS))
-    return _constants(propagation, best)
+    return constants(best)
 
 
 def certificate(propagation: Bounded, constants: Constants) -> Certificate:
@@ -135,11 +143,6 @@ def certificate(propagation: Bounded, constants: Constants) -> Certificate:
         for form in FORMATS
     }
     return Certificate(constants, top(propagation.error(constants, REALS)), bounds)
-
-
-def _constants(propagation: Bounded, choice: Choice) -> Constants:
-    assert isinstance(propagation, Propagation | WeightedMeans)
-    return propagation.constants(choice.pairs, choice.spread, choice.sink, choice.unit)
 
 
 def _least(error: Callable[[Choice], float], among: Iterable[Choice]) -> Choice:

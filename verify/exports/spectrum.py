@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add, mul
 
 from flint import arb
 
@@ -31,6 +32,7 @@ PIECES = 512
 COARSE = 64  # where there is an array of two of them
 ONE = arb(1)
 Pieces = tuple[arb, ...]
+ZERO: Pieces = (arb(0),) * PIECES
 
 
 class NoCertificate(ValueError):
@@ -215,8 +217,7 @@ def _map(
 
 def start(weights: Weights, box: PromptBox) -> Slots:
     """What the embedding puts there."""
-    zero = (arb(0),) * PIECES
-    examples = {slot.name: zero for slot in weights.layout.slots}
+    examples = {slot.name: ZERO for slot in weights.layout.slots}
     query = dict(examples)
     one = (arb(1),) * PIECES
     for block in weights.prompt.embedding:
@@ -282,28 +283,22 @@ def combined(values: Mapping[str, arb], side: Mapping[str, Pieces]) -> Pieces:
 
 
 def times(c: arb, of: Pieces) -> Pieces:
-    return tuple(c * p for p in of)
+    return tuple(map(c.__mul__, of))
 
 
 def product(a: Pieces, b: Pieces) -> Pieces:
-    return tuple(p * q for p, q in zip(a, b))
+    return tuple(map(mul, a, b))
 
 
 def total(parts: Iterable[Pieces]) -> Pieces:
-    return tuple(sum(ps, arb(0)) for ps in zip(*parts)) or (arb(0),) * PIECES
+    return reduce(lambda sums, part: tuple(map(add, sums, part)), parts, ZERO)
 
 
 def hull(of: Sequence[arb]) -> arb:
     """A ball around all of them."""
-    low, high = of[0].lower(), of[0].upper()
-    for p in of[1:]:
-        low, high = low.min(p.lower()), high.max(p.upper())
-    return low.union(high)
+    return reduce(arb.min, map(arb.lower, of)).union(reduce(arb.max, map(arb.upper, of)))
 
 
-def largest(of: Sequence[arb]) -> arb:
+def largest(of: Iterable[arb]) -> arb:
     """The largest absolute value."""
-    high = arb(0)
-    for p in of:
-        high = high.max(p.abs_upper())
-    return high
+    return reduce(arb.max, map(arb.abs_upper, of), arb(0))

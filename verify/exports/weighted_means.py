@@ -133,8 +133,8 @@ class WeightedMeans:
                 if name in written:
                     raise NoCertificate(f"{weights.name}: the scores of a head, of {name}, change")
 
-    def constants(self, pairs: int, spread: float, sink: float, unit: int) -> Constants:
-        """Only the unit is free: a softmax head is one head, and does not see the sink."""
+    def constants(self, unit: int) -> Constants:
+        """Nothing else is free: a softmax head is one head, and does not see the sink."""
         return Constants(1, 0.0, unit, tuple((1.0,) * len(layer.heads) for layer in self.layers))
 
     def error(self, constants: Constants, form: Format) -> arb:
