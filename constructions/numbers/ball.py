@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from typing import Any
 
+import flint
 from flint import arb, arb_mat
 
 from proofs.exact import Exact, is_symbolic
@@ -44,7 +46,7 @@ class Ball(FlintNumbers):
         if type(value) is int:
             return arb(value)
         if is_symbolic(value):
-            return _from_sympy(value)
+            return _from_sympy(value, flint.ctx.prec)
         fraction = to_fraction(value, what)
         return arb(fraction.numerator) / arb(fraction.denominator)
 
@@ -121,8 +123,12 @@ class Ball(FlintNumbers):
         return self.from_table(made, a.ncols())
 
 
-def _from_sympy(value: Any) -> arb:
-    """A constant sympy expression as a ball. Raises Unsupported if a parameter is free."""
+@lru_cache(maxsize=4096)
+def _from_sympy(value: Any, bits: int) -> arb:
+    """A constant sympy expression as a ball, at the present precision of so many bits.
+
+    Raises Unsupported if a parameter is free.
+    """
     import sympy
 
     from .base import Unsupported
@@ -135,7 +141,7 @@ def _from_sympy(value: Any) -> arb:
         return arb.pi()
     if value == sympy.E:
         return arb(1).exp()
-    parts = [_from_sympy(part) for part in value.args]
+    parts = [_from_sympy(part, bits) for part in value.args]
     if isinstance(value, sympy.Add):
         return sum(parts, arb(0))
     if isinstance(value, sympy.Mul):

@@ -425,6 +425,18 @@ def predictions(
         return prompts, prompts.join([steps.run(system, *one) for one in prompts.each()])
 
 
+def run_once(witness: Weights, X: Any, y: Any, queries: Any, numbers: Any) -> Any:
+    """The predictions at one prompt, by the pass as it stands: of a witness that never runs again,
+    for which a plan would take longer than it saves."""
+    refuse_in_reference()
+    system = number_systems.get(numbers)
+    prompts = prompts_of(witness, X, y, queries, system)
+    tokens, [prompt] = witness.prompt.tokens(prompts.n, prompts.m), prompts.each()
+    with system.working():
+        *_, last = streams(witness, *prompt, tokens, system)
+        return prompts.give(prompts.join([read_out(witness, last, tokens, system)]))
+
+
 def trace(
     witness: Weights,
     X: Any,

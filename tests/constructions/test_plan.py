@@ -13,25 +13,15 @@ from hypothesis import strategies as st
 import constructions
 from constructions import Head, Layer, Prompt, Readout, Witness, layout, slot_map
 from constructions.numbers import floats, get
-from constructions.numbers.rational import Rational
 from constructions.run import forward, products
 from constructions.run.plan import Plan
 from constructions.run.steps import Array, Recorder
 
 
-def passed(witness, X, y, queries):
-    """The predictions of the plain pass, zeros included, without a plan."""
-    system = Rational()
-    prompts = system.prompts(X, y, queries, witness)
-    tokens = witness.prompt.tokens(prompts.n, prompts.m)
-    (one,) = prompts.each()
-    *_, stream = forward.streams(witness, *one, tokens, system)
-    return prompts.give([forward.read_out(witness, stream, tokens, system)])
-
-
 def test_a_plan_predicts_what_the_layers_predict(witness, prompt):
     forward.plan(witness, 4, 2)
-    assert list(witness.predict(*prompt, "rational")) == list(passed(witness, *prompt))
+    once = forward.run_once(witness, *prompt, "rational")
+    assert list(witness.predict(*prompt, "rational")) == list(once)
 
 
 def test_a_small_prompt_of_fractions_is_planned_when_its_size_comes_a_third_time(monkeypatch):

@@ -21,6 +21,7 @@ import numpy as np
 from constructions.numbers.ball import Ball
 from constructions.papers.akyurek2022.layers import FLOAT64, Constants
 from constructions.papers.akyurek2022.operations import Columns, Program
+from constructions.run.forward import run_once
 from constructions.witness import Witness
 
 from ...claim import Budget, Check, CheckResult, Differs, check
@@ -242,7 +243,7 @@ def error(build: Callable[[Constants], Witness], case: Case, want: Any, at: Cons
     """A certified upper bound on |prediction - want|, the transformer run in balls."""
     witness = build(at)
     bits = at.bits(witness.layers)
-    (got,) = witness.predict(case.X, case.y, case.queries, Ball(bits))
+    (got,) = run_once(witness, case.X, case.y, case.queries, Ball(bits))
     with precision(bits):
         return top(got - ball(want))
 

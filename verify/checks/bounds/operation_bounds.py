@@ -30,10 +30,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
-import flint
 from flint import arb
 
 from constructions.numbers.ball import Ball
@@ -122,12 +121,7 @@ def with_weights(operation: Operation, convert: Callable[[Any], Any]) -> Operati
 
 def irrational(value: Any) -> arb:
     """A constant weight such as sqrt(pi/2) 2^80, at the present precision."""
-    return _irrational(value, flint.ctx.prec)
-
-
-@lru_cache(maxsize=4096)
-def _irrational(value: Any, bits: int) -> arb:
-    return Ball(bits).element(value)
+    return Ball().element(value)
 
 
 def _numeric(value: Any, where: str) -> arb:

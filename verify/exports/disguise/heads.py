@@ -49,9 +49,9 @@ class TurnedPropagation(Propagation):
         # what is rounded in the embedding reaches the prediction through all layers
         order = replace(self.order, reads=(0, *self.order.reads))
         layers, exact = (LinearLayer((), {}), *self.layers), (self.exact[0], *self.exact)
-        sizes, readout = self.sizes, self.weights.readout
-        backward = Backward(layers, exact, order, sizes.vectors, sizes.y, sizes.question)
-        self.from_start = backward.places(readout.slot, ball(readout.coefficient))[0][1]
+        norms = self.sizes.y, self.sizes.question
+        backward = Backward(layers, exact, order, self.sizes.vectors, *norms)
+        (_, self.from_start), *self.places = backward.places(*self._read_out)
 
     def _room(self, pairs: int) -> Room:
         return disguise.room(self.weights, self.order, pairs)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -63,6 +64,13 @@ def fit_seen(made: Sigmoids, attention: str, low: Fraction, high: Fraction) -> a
     return arb(float(np.abs(counts * off).max())) * 9 / 10
 
 
+@lru_cache
+def _pieces(low: Fraction, high: Fraction) -> list[arb]:
+    """An interval, cut into pieces."""
+    ends = [ball(low + (high - low) * i / (2 * PIECES)) for i in range(2 * PIECES + 1)]
+    return [start.union(end) for start, end in pairwise(ends)]
+
+
 Heads: TypeAlias = list[tuple[arb, arb, arb]]
 
 
@@ -100,14 +108,12 @@ def rounding_error(
     Offsets are read from one number, off by `read`: the same for all heads. What is not the largest
     of the two scores goes through exp, is added to the 1 of the other, and divides.
     """
-    step = (high - low) / (2 * PIECES)
     of_score, of_weight = form.gamma(features + 11), form.gamma(3)
     of_sums, of_function = 4 * form.unit, (1 - FUNCTION * form.unit).log()
     absolute = unseen() + form.least
     heads = [(*one, *map(abs, one), one[2] * arb(1, read)) for one in _heads(made)]
     largest, most = arb(0), arb(0)
-    for piece in range(2 * PIECES):
-        s = interval(low + step * piece, low + step * (piece + 1))
+    for s in _pieces(low, high):
         size = products
         if attention == "normalised":
             size = (products * (abs(s).upper() + margin)).sqrt() + margin
