@@ -19,6 +19,7 @@ from verify.exports.formats import REALS
 from verify.exports.prompts import drawn
 from verify.exports.propagation import Propagation
 from verify.exports.search import bounded
+from verify.exports.weighted_means import WeightedMeans
 from verify.exports.spectrum import PromptBox
 from verify.quality import readme
 
@@ -43,7 +44,9 @@ def test_the_smallest_gpt2_has_the_shape_that_transformers_gives_it():
 def test_what_is_counted_is_what_the_checkpoint_has(name):
     for d, steps in ((1, 3), (4, 2)):
         witness = capacity.sized(ROWS[name], d, steps)
-        constants = bounded(witness, PromptBox(d, 4)).constants(2, 0.1, 15.0, 2**12)
+        bound = bounded(witness, PromptBox(d, 4))
+        of_pairs = () if isinstance(bound, WeightedMeans) else (2, 0.1, 15.0)
+        constants = bound.constants(*of_pairs, 2**12)
         least = needs(witness, copies(witness), constants.pairs)
         made = checkpoint(witness, constants)
         config = made.config

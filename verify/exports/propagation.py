@@ -196,15 +196,16 @@ class Propagation:
             moves.append(self.sizes.at_query(by, slot) * abs(coefficient))
         return moves
 
+    @cached_property
+    def scores(self) -> list[list[arb]]:
+        """What no score of each head exceeds, layer by layer."""
+        of_heads = [[self.sizes.score(slots, head) for head in layer.heads]
+                    for layer, slots in zip(self.layers, self.exact)]  # fmt: skip
+        return [[own.max(asked) for own, asked in row] for row in of_heads]
+
     def constants(self, pairs: int, spread: float, sink: float, unit: int) -> Constants:
         """tau of each head so that no score of the box is above `spread` when multiplied by it."""
-        scales = tuple(
-            tuple(
-                spread / float(own.max(asked).upper())
-                for own, asked in (self.sizes.score(slots, head) for head in layer.heads)
-            )
-            for layer, slots in zip(self.layers, self.exact)
-        )
+        scales = tuple(tuple(spread / float(one.upper()) for one in row) for row in self.scores)
         return Constants(pairs, sink, unit, scales)
 
     def room(self, constants: Constants) -> Room:
@@ -284,10 +285,9 @@ class Propagation:
         """Half of what the pairs of a layer leave out, of each of its heads at the most."""
         if (number, constants) in self.usual:
             return self.usual[number, constants]
-        slots, most = self.exact[number], arb(0)
-        for head, scale in zip(self.layers[number].heads, constants.scales[number], strict=True):
-            own, asked = self.sizes.score(slots, head)
-            most = most.max(left_out(constants.pairs, ball(scale) * own.max(asked)))
+        most = arb(0)
+        for score, scale in zip(self.scores[number], constants.scales[number], strict=True):
+            most = most.max(left_out(constants.pairs, ball(scale) * score))
         self.usual = {(number, constants): (most / 2).min(ball(DRIFT) / 4).upper()}
         return self.usual[number, constants]
 
@@ -325,7 +325,7 @@ class Propagation:
                     made,
                 )
             asked = self._asked(number, head, held)
-            whole = abs(head.scale) * self.sizes.spectral(slots, {head.key: arb(1)})
+            whole = abs(head.scale) * self.sizes.spectral(slots, head.key)
             for into, values in head.values.items():
                 wrong = sum((abs(c) * now.examples[n] for n, c in values.items()), arb(0))
                 off = whole * wrong
@@ -362,7 +362,7 @@ class Propagation:
         """All examples that are right, a query, and any token, whose query is up to `held`."""
         slots, sizes = self.exact[number], self.sizes
         token = sizes.of_token(slots, head.key) * abs(head.scale)
-        spectral = abs(head.scale) * sizes.spectral(slots, {head.key: arb(1)})
+        spectral = abs(head.scale) * sizes.spectral(slots, head.key)
         off, off_query = now.examples[head.query], now.query[head.query]
         own, asked = sizes.score(slots, head)
         of_all, of_query = sizes.all_scores(slots, head), sizes.scores(slots, head)[1]
@@ -420,8 +420,8 @@ class Propagation:
             entries = arb(numbers).sqrt()
             common = self.box.n * entries * read.common  # some units before the others
             for name in signs:
-                held = sizes.frobenius(slots, {name: arb(1)}) + now.examples[name]
-                tokens = sizes.summed(slots, {name: arb(1)}) + root * now.examples[name]
+                held = sizes.frobenius(slots, name) + now.examples[name]
+                tokens = sizes.summed(slots, name) + root * now.examples[name]
                 alike += c * rounded * (held * scores * grown + many * found.alike * tokens)
                 rest += c * rounded * (held * (asker.scores - scores) * grown
                                        + many * found.absolute * tokens)  # fmt: skip
@@ -455,7 +455,7 @@ class Propagation:
                     )
                     for read in (reads.needed, reads.every)
                 )  # fmt: skip
-                whole = self.sizes.frobenius(slots, {name: arb(1)}) + now.examples[name]
+                whole = self.sizes.frobenius(slots, name) + now.examples[name]
                 asked = self.sizes.at_query(slots, name) + now.query[name]
                 noise.add(
                     into,
@@ -469,7 +469,7 @@ class Propagation:
     def _rounded(self, noise: Errors, now: Errors, after: Slots, form: Format) -> None:
         """What is written is added to the stream, with a rounding: noise, and an error from now."""
         for name in noise.query:
-            whole = self.sizes.frobenius(after, {name: arb(1)}) + now.examples[name]
+            whole = self.sizes.frobenius(after, name) + now.examples[name]
             asked = self.sizes.at_query(after, name) + now.query[name]
             for one in (noise, now):
                 one.add(name, form.unit * whole, form.unit * asked)
@@ -486,7 +486,7 @@ class Propagation:
         )
         for head in layer.heads:
             own, asked = sizes.scores(slots, head)
-            key = abs(head.scale) * sizes.spectral(slots, {head.key: arb(1)})
+            key = abs(head.scale) * sizes.spectral(slots, head.key)
             for into, values in head.values.items():
                 wrong = sum((abs(c) * now.examples[n] for n, c in values.items()), arb(0))
                 turned = key * sizes.spectral(slots, values)
@@ -501,7 +501,7 @@ class Propagation:
             made.add(name, off, arb(0))
         for (at, into), off in alike.weighed.items():
             query = layer.heads[at].query
-            made.add(into, off * sizes.spectral(slots, {query: arb(1)}),
+            made.add(into, off * sizes.spectral(slots, query),
                      off * sizes.at_query(slots, query))  # fmt: skip
         return made
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 from flint import arb
 
 from ..checks.bounds.balls import ball
 from . import spectrum
 from .spectrum import LinearHead, Pieces, PromptBox, Slots
+
+Carried: TypeAlias = str | Mapping[str, arb]  # a slot, or a sum of slots of one kind with weights
 
 
 @dataclass(frozen=True)
@@ -40,18 +42,18 @@ class Sizes:
         """What a singular value stands for: a number slot of all examples is a row of y."""
         return arb(1) if name in self.vectors else self.y
 
-    def spectral(self, slots: Slots, carried: Mapping[str, arb]) -> arb:
-        """The operator norm of a sum of slots of one kind, with weights."""
-        return self._sums(slots, carried)[0] * self.unit(next(iter(carried)))
+    def spectral(self, slots: Slots, carried: Carried) -> arb:
+        """The operator norm of what is carried."""
+        return self._sums(slots, carried)[0] * self.unit(_first(carried))
 
-    def _sums(self, slots: Slots, carried: Mapping[str, arb]) -> tuple[arb, arb]:
-        """The largest of a sum of slots over all pieces: of the examples, of the query x = 1."""
-        exactly = tuple((name, *_ends(c)) for name, c in carried.items())
+    def _sums(self, slots: Slots, carried: Carried) -> tuple[arb, arb]:
+        """The largest of it over all pieces: of the examples, of the query x = 1."""
+        weights = _weights(carried)
         return self._once(
-            (slots, exactly),
+            (slots, "sum", _exactly(carried)),
             lambda: (
-                spectrum.largest(spectrum.combined(carried, slots.examples)),
-                spectrum.largest(spectrum.combined(carried, slots.query)),
+                spectrum.largest(spectrum.combined(weights, slots.examples)),
+                spectrum.largest(spectrum.combined(weights, slots.query)),
             ),
         )
 
@@ -61,17 +63,18 @@ class Sizes:
             self.known[asked] = find()
         return self.known[asked]
 
-    def frobenius(self, slots: Slots, carried: Mapping[str, arb]) -> arb:
+    def frobenius(self, slots: Slots, carried: Carried) -> arb:
         """The squares of the singular values of X add up to no more than the largest can be."""
         norm = self.spectral(slots, carried)
-        if next(iter(carried)) not in self.vectors:
+        if _first(carried) not in self.vectors:
             return norm
         shares = self._sums(slots, carried)[1]
         return (norm * arb(self.box.rank).sqrt()).min(shares * self.box.largest)
 
-    def summed(self, slots: Slots, carried: Mapping[str, arb]) -> arb:
+    def summed(self, slots: Slots, carried: Carried) -> arb:
         """The norms of the tokens' vectors, added up over the examples."""
-        tokens = sum((abs(c) * self.of_token(slots, name) for name, c in carried.items()), arb(0))
+        weights = _weights(carried).items()
+        tokens = sum((abs(c) * self.of_token(slots, name) for name, c in weights), arb(0))
         by_norm = arb(self.box.n).sqrt() * self.frobenius(slots, carried)
         return by_norm.min(self.box.n * tokens)
 
@@ -87,7 +90,7 @@ class Sizes:
         return self._once((slots, name), lambda: self._found(slots, name))
 
     def _found(self, slots: Slots, name: str) -> tuple[arb, arb]:
-        of_all, of_query = self._sums(slots, {name: arb(1)})
+        of_all, of_query = self._sums(slots, name)
         asked = of_query * self.question * self.unit(name)
         if name in self.vectors:
             return of_all.min(of_query * ball(self.box.x) * arb(self.box.d).sqrt()), asked
@@ -121,6 +124,21 @@ class Sizes:
             own.min(key * self.of_token(slots, head.query)),
             asked.min(key * self.at_query(slots, head.query)),
         )
+
+
+def _weights(carried: Carried) -> Mapping[str, arb]:
+    return {carried: arb(1)} if isinstance(carried, str) else carried
+
+
+def _first(carried: Carried) -> str:
+    return next(iter(_weights(carried)))
+
+
+def _exactly(carried: Carried) -> Any:
+    """What is carried as a key; a name is quickly compared."""
+    if isinstance(carried, str):
+        return carried
+    return tuple((name, *_ends(c)) for name, c in carried.items())
 
 
 def _ends(value: arb) -> tuple[Any, Any]:
