@@ -19,8 +19,8 @@ from verify.exports.formats import REALS
 from verify.exports.prompts import drawn
 from verify.exports.propagation import Propagation
 from verify.exports.search import bounded
-from verify.exports.weighted_means import WeightedMeans
 from verify.exports.spectrum import PromptBox
+from verify.exports.weighted_means import WeightedMeans
 from verify.quality import readme
 
 README = Path(capacity.__file__).parents[1] / "README.md"
