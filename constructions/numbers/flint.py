@@ -107,6 +107,8 @@ class FlintNumbers(Numbers):
         return self.from_table([row[start:stop] for row in self.table(a)], stop - start, a)
 
     def concatenate(self, arrays: list[Any]) -> Any:
+        if len(arrays) == 1:
+            return arrays[0]
         arrays = self.alike(arrays)
         tables = [self.table(a) for a in arrays]
         rows: list[list[Any]] = [sum(parts, []) for parts in zip(*tables, strict=True)]
