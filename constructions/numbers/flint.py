@@ -227,12 +227,14 @@ class ExactPrompts(Prompts):
         self.predicted = witness.prediction_shape(self.n, self.m)
         if witness.prompt.targets == 1:
             arrays[1] = arrays[1][..., None]
-        self.X, self.y, self.queries = (
-            np.broadcast_to(a, (*self.batch, *a.shape[-2:])).reshape(
-                prod(self.batch), *a.shape[-2:]
-            )
-            for a in arrays
-        )
+        self.X, self.y, self.queries = map(self._one_by_one, arrays)
+
+    def _one_by_one(self, a: np.ndarray) -> np.ndarray:
+        """One for each prompt of the batch, (prompts, rows, columns)."""
+        shape = a.shape[-2:]
+        if a.shape[:-2] != self.batch:
+            a = np.broadcast_to(a, (*self.batch, *shape))
+        return a.reshape(prod(self.batch), *shape)
 
     def each(self) -> Iterator[tuple[Any, Any, Any]]:
         for X, y, queries in zip(self.X, self.y, self.queries):
