@@ -319,7 +319,7 @@ class Planned:
         X, y, queries = map(self.planner.given, self.given)
         tokens = prompt.tokens(n, m)
         self.passed = tuple(streams(witness, X, y, queries, tokens, self.planner))
-        # before anything else is asked for, which it would be made of otherwise
+        # now, so that its steps are the same whatever else is asked for before
         self._predicted = self.planner.array(
             read_out(witness, self.passed[-1], tokens, self.planner)
         )
