@@ -148,31 +148,44 @@ def evaluate(formula: str | Tree, scope: Mapping[str, Any], arithmetic: Arithmet
     the language or a sign has no meaning, KeyError for a name without a value, and whatever the
     arithmetic raises.
     """
+    tree = parse(formula) if isinstance(formula, str) else formula
+    return _reading(tree)(scope, arithmetic)
 
-    def applied(sign: str, *values: Any) -> Any:
-        try:
-            operation = arithmetic[sign]
-        except KeyError:
-            raise ValueError(f"{sign} is not in the language") from None
-        return operation(*values)
 
-    def value(node: Tree) -> Any:
-        match node:
-            case ast.BinOp(left=left, op=sign, right=right):
-                return applied(SIGNS[type(sign)], value(left), value(right))
-            case ast.Name(id=name):
-                return scope[name]
-            case ast.Constant(value=number):
-                return applied("number", number)
-            case ast.Attribute(value=inner):
-                return applied("T", value(inner))
-            case ast.Call(func=ast.Name(id=function), args=arguments):
-                return applied(function, *map(value, arguments))
-            case ast.UnaryOp(op=sign, operand=inner):
-                return applied(SIGNS[type(sign)], value(inner))
-        raise ValueError(f"{ast.unparse(node)} is not in the language")
+Reading: TypeAlias = Callable[[Mapping[str, Any], Arithmetic], Any]
 
-    return value(parse(formula) if isinstance(formula, str) else formula)
+
+@lru_cache(maxsize=2**14)  # of parts of formulas: the same are evaluated again and again
+def _reading(node: Tree) -> Reading:
+    """What finds the value of a formula in a scope and an arithmetic."""
+    match node:
+        case ast.BinOp(left=left, op=sign, right=right):
+            return _applied(SIGNS[type(sign)], left, right)
+        case ast.Name(id=name):
+            return lambda scope, arithmetic: scope[name]
+        case ast.Constant(value=number):
+            return lambda scope, arithmetic: _operation("number", arithmetic)(number)
+        case ast.Attribute(value=inner):
+            return _applied("T", inner)
+        case ast.Call(func=ast.Name(id=function), args=arguments):
+            return _applied(function, *arguments)
+        case ast.UnaryOp(op=sign, operand=inner):
+            return _applied(SIGNS[type(sign)], inner)
+    raise ValueError(f"{ast.unparse(node)} is not in the language")
+
+
+def _applied(sign: str, *operands: Tree) -> Reading:
+    read = [_reading(operand) for operand in operands]
+    return lambda scope, arithmetic: _operation(sign, arithmetic)(
+        *[operand(scope, arithmetic) for operand in read]
+    )
+
+
+def _operation(sign: str, arithmetic: Arithmetic) -> Callable[..., Any]:
+    try:
+        return arithmetic[sign]
+    except KeyError:
+        raise ValueError(f"{sign} is not in the language") from None
 
 
 def in_sympy(tree: Tree) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 from math import prod
 
@@ -124,11 +124,8 @@ class Block:
             for i in range(prod(destination)):
                 yield i, i, self.coefficient
         else:
-            left, right = self.indices()
-            letters = sorted(sizes)
-            for values in product(*(range(sizes[letter]) for letter in letters)):
-                at = dict(zip(letters, values))
-                yield _flat(left, at, sizes), _flat(right, at, sizes), self.coefficient
+            for i, j in _places(*self.indices(), tuple(sorted(sizes.items()))):
+                yield i, j, self.coefficient
 
 
 @dataclass(frozen=True)
@@ -223,6 +220,16 @@ def slot_map(*blocks: tuple | Block) -> SlotMap:
             kept.append(block)
             written.add(block.destination)
     return SlotMap(tuple(kept))
+
+
+@lru_cache(maxsize=1024)
+def _places(left: str, right: str, known: tuple[tuple[str, int], ...]) -> list[tuple[int, int]]:
+    """Where the 0/1 matrix of the pattern left<-right has its ones, letter by letter."""
+    sizes, places = dict(known), []
+    for values in product(*(range(size) for _, size in known)):
+        at = dict(zip(sizes, values))
+        places.append((_flat(left, at, sizes), _flat(right, at, sizes)))
+    return places
 
 
 def _flat(letters: str, at: dict[str, int], sizes: dict[str, int]) -> int:

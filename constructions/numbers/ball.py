@@ -50,6 +50,11 @@ class Ball(FlintNumbers):
         fraction = to_fraction(value, what)
         return arb(fraction.numerator) / arb(fraction.denominator)
 
+    def take_up(self, rows: int, size: int, values: list[Any], what: str = "a value") -> arb_mat:
+        if set(map(type, values)) <= {int}:
+            return arb_mat(rows, size, values)
+        return super().take_up(rows, size, values, what)
+
     def give(self, value: arb) -> arb:
         return value
 

@@ -44,8 +44,10 @@ class CommonDenominator:
 
     def fractions(self) -> list[Fraction]:
         """The entries, row by row, in lowest terms."""
-        by, zero = int(self.denominator), Fraction(0)
-        numerators = map(int, self.entries())
+        by, numerators = int(self.denominator), map(int, self.entries())
+        if by == 1:
+            return list(map(Fraction, numerators))
+        zero = Fraction(0)
         return [Fraction(entry, by) if entry else zero for entry in numerators]
 
     def part(self, rows: range, columns: range) -> CommonDenominator:

@@ -107,6 +107,8 @@ class FlintNumbers(Numbers):
         return self.from_table([row[start:stop] for row in self.table(a)], stop - start, a)
 
     def concatenate(self, arrays: list[Any]) -> Any:
+        if len(arrays) == 1:
+            return arrays[0]
         arrays = self.alike(arrays)
         tables = [self.table(a) for a in arrays]
         rows: list[list[Any]] = [sum(parts, []) for parts in zip(*tables, strict=True)]
@@ -225,12 +227,14 @@ class ExactPrompts(Prompts):
         self.predicted = witness.prediction_shape(self.n, self.m)
         if witness.prompt.targets == 1:
             arrays[1] = arrays[1][..., None]
-        self.X, self.y, self.queries = (
-            np.broadcast_to(a, (*self.batch, *a.shape[-2:])).reshape(
-                prod(self.batch), *a.shape[-2:]
-            )
-            for a in arrays
-        )
+        self.X, self.y, self.queries = map(self._one_by_one, arrays)
+
+    def _one_by_one(self, a: np.ndarray) -> np.ndarray:
+        """One for each prompt of the batch, (prompts, rows, columns)."""
+        shape = a.shape[-2:]
+        if a.shape[:-2] != self.batch:
+            a = np.broadcast_to(a, (*self.batch, *shape))
+        return a.reshape(prod(self.batch), *shape)
 
     def each(self) -> Iterator[tuple[Any, Any, Any]]:
         for X, y, queries in zip(self.X, self.y, self.queries):

@@ -34,7 +34,7 @@ class Rational(FlintNumbers):
         return fmpq(fraction.numerator, fraction.denominator)
 
     def _fraction(self, value: Any, what: str = "a value") -> int | Fraction:
-        if isinstance(value, int | Fraction):
+        if isinstance(value, (int, Fraction)):
             return value
         if is_symbolic(value):
             held = f"the weight {value}" if what == "a value" else f"{value}, which {what} has"
@@ -51,10 +51,11 @@ class Rational(FlintNumbers):
             return CommonDenominator(fmpz_mat(rows, size, values))
         if not kinds <= {int, Fraction}:
             values = [self._fraction(value, what) for value in values]
-        denominators = [value.denominator for value in values]
-        common = lcm(*set(denominators))
-        by = {denominator: common // denominator for denominator in set(denominators)}
-        numerators = [value.numerator * by[own] for value, own in zip(values, denominators)]
+        ratios = [value.as_integer_ratio() for value in values]
+        denominators = {denominator for _, denominator in ratios}
+        common = lcm(*denominators)
+        by = {denominator: common // denominator for denominator in denominators}
+        numerators = [numerator * by[denominator] for numerator, denominator in ratios]
         return CommonDenominator(fmpz_mat(rows, size, numerators), fmpz(common))
 
     def over(self, matrix: fmpz_mat, *arrays: Any) -> CommonDenominator:

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from proofs.exact import Exact
@@ -33,6 +34,7 @@ from .steps import Array
 Stream = dict[str, Any]
 Shape = tuple[int, ...]
 Table = tuple[tuple[Exact, ...], ...]
+Places = tuple[tuple[int, str], ...]  # (layer, slot)
 PLANS = 8  # sizes of prompts for which a witness keeps its plan
 SMALL = 4096  # entries; for arrays that are no larger a plan takes as long as it saves in
 PLAIN_RUNS = 2  # prompts of one size
@@ -303,14 +305,35 @@ class Pass:
 # -- plans ------------------------------------------------------------------------------------
 
 
-class Planned(NamedTuple):
-    """The pass in a planner: what is given to it, the stream after each layer, and the plan of the
-    prediction alone."""
+class Planned:
+    """The pass in a planner, for n examples and m queries, and plans of what is asked of it."""
 
-    planner: Planner
-    given: tuple[Array, Array, Array]
-    passed: tuple[Stream, ...]
-    prediction: Plan
+    def __init__(self, witness: Weights, n: int, m: int) -> None:
+        prompt = witness.prompt
+        self.planner, self._slots = Planner(), dict[Places, Plan]()
+        self.given = (
+            Array(n, prompt.inputs),
+            Array(n, prompt.target_count),
+            Array(m, prompt.query_inputs),
+        )
+        X, y, queries = map(self.planner.given, self.given)
+        tokens = prompt.tokens(n, m)
+        self.passed = tuple(streams(witness, X, y, queries, tokens, self.planner))
+        # now, so that its steps are the same whatever else is asked for before
+        self._predicted = self.planner.array(
+            read_out(witness, self.passed[-1], tokens, self.planner)
+        )
+
+    @cached_property
+    def prediction(self) -> Plan:
+        return Plan(self.given, self.planner.record.steps, [self._predicted])
+
+    def slots(self, places: Places) -> Plan:
+        """Of the streams, what these slots hold after these layers, 0 being the embedding."""
+        if places not in self._slots:
+            results = [self.planner.array(self.passed[number][name]) for number, name in places]
+            self._slots[places] = Plan(self.given, self.planner.record.steps, results)
+        return self._slots[places]
 
 
 # before there is a plan: how many prompts of that size were run plainly
@@ -326,7 +349,7 @@ def _planned(witness: Weights, n: int, m: int) -> Planned:
     """Made once for predictions and traces; those of the last few sizes of a witness are kept."""
     made = _plans.get(witness, {}).get((n, m), 0)
     if isinstance(made, int):
-        made = _passed(witness, n, m)
+        made = Planned(witness, n, m)
         _keep(witness, n, m, made)
     return made
 
@@ -361,20 +384,6 @@ def _plainly(
         return list(streams(witness, *one, tokens, system))
     except (ValueError, ZeroDivisionError):
         return None
-
-
-def _passed(witness: Weights, n: int, m: int) -> Planned:
-    planner, tokens = Planner(), witness.prompt.tokens(n, m)
-    prompt = witness.prompt
-    given = (
-        Array(n, prompt.inputs),
-        Array(n, prompt.target_count),
-        Array(m, prompt.query_inputs),
-    )
-    X, y, queries = map(planner.given, given)
-    passed = tuple(streams(witness, X, y, queries, tokens, planner))
-    prediction = planner.array(read_out(witness, passed[-1], tokens, planner))
-    return Planned(planner, given, passed, Plan(given, planner.record.steps, [prediction]))
 
 
 def read_out(witness: Weights, stream: Stream, tokens: Tokens, numbers: Numbers) -> Any:
@@ -450,21 +459,20 @@ def trace(
     system = number_systems.get(numbers)
     prompts = prompts_of(witness, X, y, queries, system)
     tokens = witness.prompt.tokens(prompts.n, prompts.m)
-    places = [
-        (number, slot)
+    places = tuple(
+        (number, slot.name)
         for number in range(len(witness.layer_list) + 1)
         for slot in witness.layout.slots
         if wanted is None or (number, slot.name) in wanted
-    ]
+    )
     if (after := _plainly(witness, prompts, tokens, system)) is not None:
-        runs = [[after[number][slot.name] for number, slot in places]]
+        runs = [[after[number][name] for number, name in places]]
     else:
-        planner, given, passed, _ = _planned(witness, prompts.n, prompts.m)
-        results = [planner.array(passed[number][slot.name]) for number, slot in places]
-        steps = Plan(given, planner.record.steps, results)
+        steps = _planned(witness, prompts.n, prompts.m).slots(places)
         with system.working():
             runs = [steps.results(system, *one) for one in prompts.each()]
     made: list[dict[str, Any]] = [{} for _ in range(len(witness.layer_list) + 1)]
-    for (number, slot), *parts in zip(places, *runs):
-        made[number][slot.name] = prompts.give_slot(prompts.join(parts), tokens.total, slot.shape)
+    for (number, name), *parts in zip(places, *runs):
+        shape = witness.layout.shape(name)
+        made[number][name] = prompts.give_slot(prompts.join(parts), tokens.total, shape)
     return made

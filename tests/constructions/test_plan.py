@@ -79,6 +79,23 @@ def test_one_plan_serves_every_prompt_of_its_size_and_every_arithmetic(witness, 
     assert forward.plan(witness, 4, 3) is not made
 
 
+def test_one_plan_serves_every_trace_of_the_same_slots(witness, prompt, monkeypatch):
+    made, begin = [], Plan.__init__
+    monkeypatch.setattr(Plan, "__init__", lambda self, *of: made.append(self) or begin(self, *of))
+
+    def plans(asked):
+        del made[:]
+        asked()
+        return len(made)
+
+    def of_the_last():
+        forward.trace(witness, *prompt, "float64", {(witness.layers, witness.readout.slot)})
+
+    assert [plans(lambda: witness.trace(*prompt)) for _ in range(2)] == [1, 0]
+    assert [plans(of_the_last) for _ in range(2)] == [1, 0]
+    assert [plans(lambda: witness.predict(*prompt)) for _ in range(2)] == [1, 0]
+
+
 def test_every_step_is_needed(witness):
     made = forward.plan(witness, 4, 2)
     read = {array for step in made.steps for array in step.arrays}

@@ -182,8 +182,11 @@ def refuse_inexact(predictions: np.ndarray) -> None:
 def objects(array: Any, convert: Callable[[Any], Any]) -> np.ndarray:
     """The array with every entry converted."""
     array = np.asarray(array, dtype=object)
+    entries = array.ravel().tolist()
+    if set(map(type, entries)) == {convert}:  # they are what they would become
+        return array.copy()
     made = np.empty(array.shape, dtype=object)
-    made.ravel()[:] = [convert(entry) for entry in array.ravel()]
+    made.ravel()[:] = list(map(convert, entries))
     return made
 
 

@@ -127,7 +127,7 @@ def fit(points: Sequence[Mapping[str, int]], counts: Sequence[int], degree: int 
     Only degrees with fewer coefficients than points are tried: each fit has been tested.
     """
     import sympy
-    from sympy.polys.matrices import DomainMatrix
+    from flint import fmpq_mat
 
     names = sorted({name for point in points for name in point})
     varying = [name for name in names if len({point[name] for point in points}) > 1]
@@ -142,13 +142,14 @@ def fit(points: Sequence[Mapping[str, int]], counts: Sequence[int], degree: int 
             for point in points
         ]
         beside = [[*row, count] for row, count in zip(rows, counts)]
-        solved, pivots = DomainMatrix.from_list(beside, sympy.QQ).rref()
-        if len(powers) in pivots:
+        reduced, rank = fmpq_mat(beside).rref()
+        solved = reduced.tolist()
+        if not any(solved[rank - 1][:-1]):
             continue  # no polynomial of this degree has these values
-        if len(pivots) < len(powers):
+        if rank < len(powers):
             break  # the sizes do not pin it down
         monomials = (sympy.prod(x**e for x, e in zip(letters, power)) for power in powers)
-        values = solved.to_Matrix().col(-1)
+        values = (sympy.Rational(int(row[-1].p), int(row[-1].q)) for row in solved)
         return sympy.Add(*(value * monomial for value, monomial in zip(values, monomials)))
     return None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
+from operator import mul
 from typing import Any
 
 from flint import fmpq_mpoly
@@ -55,18 +56,19 @@ class Expectation:
         self.ring, self.vectors = ring, tuple(vectors)
         place = {letter: number for number, letter in enumerate(ring.letters)}
         self._places = [[place[letter] for letter in vector.letters] for vector in self.vectors]
-        self._random = {number for places in self._places for number in places}
+        random = {number for places in self._places for number in places}
+        self._constant = [number not in random for number in range(len(ring.letters))]
         self._known: dict[tuple[Powers, ...], fmpq_mpoly] = {}
 
     def __call__(self, polynomial: fmpq_mpoly) -> fmpq_mpoly:
         """E[polynomial], a polynomial in the letters that are not random."""
         constants: dict[tuple[Powers, ...], dict[Powers, Any]] = {}
         for exponents, coefficient in polynomial.to_dict().items():
-            powers = [int(power) for power in exponents]
+            powers = list(map(int, exponents))
             drawn = tuple([tuple([powers[i] for i in places]) for places in self._places])
             if any([sum(one) % 2 for one in drawn]):
                 continue
-            rest = tuple([0 if i in self._random else power for i, power in enumerate(powers)])
+            rest = tuple(map(mul, powers, self._constant))
             constants.setdefault(drawn, {})[rest] = coefficient
         total = self.ring.element(0)
         for drawn, terms in constants.items():
