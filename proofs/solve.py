@@ -18,7 +18,7 @@ from typing import Any
 import sympy
 from sympy.polys.matrices import DomainMatrix
 
-from proofs.calculus.form import Form, cancelled, reduced
+from proofs.calculus.form import Form, cancelled, is_zero, reduced
 
 
 class NoSolutionError(ValueError):
@@ -150,7 +150,8 @@ def branches(
 def _unmet(conditions: Iterable[sympy.Expr], unknowns: Sequence[sympy.Symbol]) -> bool:
     """Whether some condition has none of the unknowns and is not 0 for all parameters."""
     alone = (c for c in conditions if c.free_symbols.isdisjoint(unknowns))
-    return any(c.equals(0) is False for c in alone)
+    known = ((c, is_zero(c)) for c in alone)
+    return any((c.equals(0) if zero is None else zero) is False for c, zero in known)
 
 
 def _independent(conditions: Iterable[sympy.Expr]) -> list[sympy.Expr]:
