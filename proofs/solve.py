@@ -8,7 +8,7 @@ representative that the witnesses use.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, product
@@ -137,14 +137,36 @@ def branches(
     remaining = _independent(conditions)
     while forced := _forced(remaining, unknowns):
         found |= forced
-        left = (_numerators(condition.xreplace(forced), set()) for condition in remaining)
-        remaining = _independent(chain.from_iterable(left))
+        remaining = _independent(_put(remaining, forced))
     if not remaining:
         return [found]
     others = [unknown for unknown in unknowns if unknown not in found]
     if _unmet(remaining, others):  # which sympy's solve leaves out
         return []
+    zeros = [{u: sympy.Integer(0)} for u in _one_is_zero(remaining, others)]
+    cases = [(zero, branches(_put(remaining, zero), others)) for zero in zeros]
+    inhabited = [(zero, made) for zero, made in cases if made]
+    if zeros and len(inhabited) < 2:  # several may have solutions in common
+        return [found | zero | branch for zero, made in inhabited for branch in made]
     return [found | branch for branch in sympy.solve(remaining, others, dict=True)]
+
+
+def _put(
+    conditions: Iterable[sympy.Expr], values: Mapping[sympy.Symbol, sympy.Expr]
+) -> Iterator[sympy.Expr]:
+    """The conditions with values for some unknowns, those left out that are then met."""
+    for condition in conditions:
+        yield from _numerators(condition.xreplace(values), set())
+
+
+def _one_is_zero(
+    conditions: Iterable[sympy.Expr], unknowns: Sequence[sympy.Symbol]
+) -> list[sympy.Symbol]:
+    """Unknowns of the first condition that is a product: one of them is 0. None without such."""
+    for condition in conditions:
+        if condition.is_Mul and all(part.is_Atom for part in condition.args):
+            return [unknown for unknown in unknowns if unknown in condition.args]
+    return []
 
 
 def _unmet(conditions: Iterable[sympy.Expr], unknowns: Sequence[sympy.Symbol]) -> bool:
