@@ -130,7 +130,7 @@ def impossible(conditions: Sequence[Any], unknowns: Sequence[sympy.Symbol]) -> b
 
 
 def branches(
-    conditions: Sequence[Any], unknowns: Sequence[sympy.Symbol]
+    conditions: Iterable[Any], unknowns: Sequence[sympy.Symbol]
 ) -> list[dict[sympy.Symbol, sympy.Expr]]:
     """All solutions of `conditions`, solved for `unknowns`; further symbols are parameters."""
     found: dict[sympy.Symbol, sympy.Expr] = {}
