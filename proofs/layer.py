@@ -253,10 +253,10 @@ class Layer:
         for name, kind in (("heads", Head), ("holds", Holds)):
             given = several(getattr(self, name), kind, f"layer {self.name!r}: {name}")
             object.__setattr__(self, name, given)
-        if self.norm == Norm():  # one spelling of each layer
-            object.__setattr__(self, "norm", True)
         if not isinstance(self.norm, Norm):
             boolean(self.norm, "norm")
+        elif self.norm == Norm():  # one spelling of each layer
+            object.__setattr__(self, "norm", True)
         for field in OTHER_NORMS:
             one = getattr(self, field)
             if one is not None and not isinstance(one, Norm):

@@ -8,7 +8,7 @@ representative that the witnesses use.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, product
@@ -18,7 +18,7 @@ from typing import Any
 import sympy
 from sympy.polys.matrices import DomainMatrix
 
-from proofs.calculus.form import Form, cancelled, reduced
+from proofs.calculus.form import Form, cancelled, is_zero, reduced
 
 
 class NoSolutionError(ValueError):
@@ -130,27 +130,50 @@ def impossible(conditions: Sequence[Any], unknowns: Sequence[sympy.Symbol]) -> b
 
 
 def branches(
-    conditions: Sequence[Any], unknowns: Sequence[sympy.Symbol]
+    conditions: Iterable[Any], unknowns: Sequence[sympy.Symbol]
 ) -> list[dict[sympy.Symbol, sympy.Expr]]:
     """All solutions of `conditions`, solved for `unknowns`; further symbols are parameters."""
     found: dict[sympy.Symbol, sympy.Expr] = {}
     remaining = _independent(conditions)
     while forced := _forced(remaining, unknowns):
         found |= forced
-        left = (_numerators(condition.xreplace(forced), set()) for condition in remaining)
-        remaining = _independent(chain.from_iterable(left))
+        remaining = _independent(_put(remaining, forced))
     if not remaining:
         return [found]
     others = [unknown for unknown in unknowns if unknown not in found]
     if _unmet(remaining, others):  # which sympy's solve leaves out
         return []
+    zeros = [{u: sympy.Integer(0)} for u in _one_is_zero(remaining, others)]
+    cases = [(zero, branches(_put(remaining, zero), others)) for zero in zeros]
+    inhabited = [(zero, made) for zero, made in cases if made]
+    if zeros and len(inhabited) < 2:  # several may have solutions in common
+        return [found | zero | branch for zero, made in inhabited for branch in made]
     return [found | branch for branch in sympy.solve(remaining, others, dict=True)]
+
+
+def _put(
+    conditions: Iterable[sympy.Expr], values: Mapping[sympy.Symbol, sympy.Expr]
+) -> Iterator[sympy.Expr]:
+    """The conditions with values for some unknowns, those left out that are then met."""
+    for condition in conditions:
+        yield from _numerators(condition.xreplace(values), set())
+
+
+def _one_is_zero(
+    conditions: Iterable[sympy.Expr], unknowns: Sequence[sympy.Symbol]
+) -> list[sympy.Symbol]:
+    """Unknowns of the first condition that is a product: one of them is 0. None without such."""
+    for condition in conditions:
+        if condition.is_Mul and all(part.is_Atom for part in condition.args):
+            return [unknown for unknown in unknowns if unknown in condition.args]
+    return []
 
 
 def _unmet(conditions: Iterable[sympy.Expr], unknowns: Sequence[sympy.Symbol]) -> bool:
     """Whether some condition has none of the unknowns and is not 0 for all parameters."""
     alone = (c for c in conditions if c.free_symbols.isdisjoint(unknowns))
-    return any(c.equals(0) is False for c in alone)
+    known = ((c, is_zero(c)) for c in alone)
+    return any((c.equals(0) if zero is None else zero) is False for c, zero in known)
 
 
 def _independent(conditions: Iterable[sympy.Expr]) -> list[sympy.Expr]:

@@ -115,9 +115,12 @@ class Layout:
         return range(start + index, start + index + 1)
 
     def shape(self, reference: str) -> tuple[int, ...]:
-        """Shape of a slot; of one entry `slot[i]`: ()."""
+        """Shape of a slot; of one entry `slot[i]`: (). Raises KeyError where there is none."""
         name, index = split_entry(reference)
-        return self[name].shape if index is None else ()
+        if index is None:
+            return self[name].shape
+        self.rows(reference)
+        return ()
 
 
 def layout(**shapes: Sequence[Any]) -> Layout:

@@ -65,7 +65,7 @@ class Form:
             factor, rest = normal_word(word)
             parts.setdefault(rest, []).append(_times(factor, coefficient))
         sums = {
-            word: one if not more else sympy.Add(one, *more) for word, (one, *more) in parts.items()
+            word: one if not more else _kept_sum(one, *more) for word, (one, *more) in parts.items()
         }
         return Form(rows, columns, sums)
 
@@ -167,7 +167,17 @@ class Form:
 
 def _times(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
     """Their product; most coefficients are 1, which is not to be multiplied with."""
-    return b if a is ONE else a if b is ONE else a * b
+    return b if a is ONE else a if b is ONE else _kept_product(a, b)
+
+
+@lru_cache(maxsize=2**14)  # the same few coefficients come up in every word of every step
+def _kept_product(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
+    return a * b
+
+
+@lru_cache(maxsize=2**14)
+def _kept_sum(*parts: sympy.Expr) -> sympy.Expr:
+    return sympy.Add(*parts)
 
 
 @lru_cache(maxsize=4096)  # the same few fractions come up in every word of a product

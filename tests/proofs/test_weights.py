@@ -164,6 +164,17 @@ def test_an_unknown_that_is_forced_is_found_in_terms_of_the_letters_that_are_fre
     assert ansatz.branches([a * b - c, a * b + c], [b]) == []
 
 
+def test_of_a_product_that_has_to_be_zero_the_one_factor_is_that_can_be(monkeypatch):
+    a, b, c, d = sympy.symbols("a b c d")
+    either = ansatz.branches([a * b, b * c, (a - 1) * (c - 1)], [a, b, c])
+    assert {a: 1, b: 0, c: c} in [{u: one.get(u, u) for u in (a, b, c)} for one in either]
+    assert len(either) > 1  # a = 1 or c = 1
+    monkeypatch.setattr(sympy, "solve", None)  # which would import all units of physics for this
+    assert ansatz.branches([a * b * d, a * c - d], [a, b]) == [{a: d / c, b: 0}]
+    assert ansatz.branches([a * b, a * c + b - 1, a * d], [a, b]) == [{a: 0, b: 1}]
+    assert ansatz.branches([a * b, a * b + a + b - 1, a * c + b * c], [a, b]) == []
+
+
 def test_a_condition_on_what_is_no_unknown_is_not_left_out():
     u, v, g, p = sympy.symbols("u v g p")
     free = [Gauge(g, sympy.Integer(1), "free")]
