@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -149,10 +150,20 @@ def evaluate(formula: str | Tree, scope: Mapping[str, Any], arithmetic: Arithmet
     arithmetic raises.
     """
     tree = parse(formula) if isinstance(formula, str) else formula
-    return _reading(tree)(scope, arithmetic)
+    return _read(tree)(scope, arithmetic)
 
 
 Reading: TypeAlias = Callable[[Mapping[str, Any], Arithmetic], Any]
+
+
+@lru_cache(maxsize=4096)
+def _read(tree: Tree) -> Reading:
+    """Parts first, so that long formulas are read without going deep."""
+    for part in reversed(list(ast.walk(tree))):
+        if isinstance(part, ast.expr):
+            with suppress(ValueError, KeyError):  # said where it is met
+                _reading(part)
+    return _reading(tree)
 
 
 @lru_cache(maxsize=2**14)  # of parts of formulas: the same are evaluated again and again
@@ -164,7 +175,7 @@ def _reading(node: Tree) -> Reading:
         case ast.Name(id=name):
             return lambda scope, arithmetic: scope[name]
         case ast.Constant(value=number):
-            return lambda scope, arithmetic: _operation("number", arithmetic)(number)
+            return lambda scope, arithmetic: _made("number", arithmetic, number)
         case ast.Attribute(value=inner):
             return _applied("T", inner)
         case ast.Call(func=ast.Name(id=function), args=arguments):
@@ -175,17 +186,25 @@ def _reading(node: Tree) -> Reading:
 
 
 def _applied(sign: str, *operands: Tree) -> Reading:
-    read = [_reading(operand) for operand in operands]
-    return lambda scope, arithmetic: _operation(sign, arithmetic)(
-        *[operand(scope, arithmetic) for operand in read]
+    first, *more = map(_reading, operands)
+    if not more:
+        return lambda scope, arithmetic: _made(sign, arithmetic, first(scope, arithmetic))
+    if len(more) == 1:
+        [second] = more
+        return lambda scope, arithmetic: _made(
+            sign, arithmetic, first(scope, arithmetic), second(scope, arithmetic)
+        )
+    return lambda scope, arithmetic: _made(
+        sign, arithmetic, *[read(scope, arithmetic) for read in (first, *more)]
     )
 
 
-def _operation(sign: str, arithmetic: Arithmetic) -> Callable[..., Any]:
+def _made(sign: str, arithmetic: Arithmetic, *values: Any) -> Any:
     try:
-        return arithmetic[sign]
+        operation = arithmetic[sign]
     except KeyError:
         raise ValueError(f"{sign} is not in the language") from None
+    return operation(*values)
 
 
 def in_sympy(tree: Tree) -> Any:

@@ -126,7 +126,9 @@ class Block:
             for i in range(prod(destination)):
                 yield i, i, self.coefficient
         else:
-            for i, j in _places(*self.indices(), tuple(sorted(sizes.items()))):
+            few = prod(sizes.values()) <= KEPT
+            places = _places if few else _places.__wrapped__
+            for i, j in places(*self.indices(), tuple(sorted(sizes.items()))):
                 yield i, j, self.coefficient
 
 
@@ -170,6 +172,9 @@ class SlotMap:
         """Raises KeyError or ValueError where a block does not fit the two streams."""
         for block in self.blocks:
             block.check(destination.shape(block.destination), source.shape(block.source))
+            for layout, name in ((destination, block.destination), (source, block.source)):
+                if "[" in name:  # whose shape does not say whether there is such an entry
+                    layout.rows(name)
 
     def check_names(self) -> None:
         """Raises ValueError where what is written is not a name, for a map that names features."""
@@ -220,6 +225,9 @@ def slot_map(*blocks: tuple | Block) -> SlotMap:
             kept.append(block)
             written.add(block.destination)
     return SlotMap(tuple(kept))
+
+
+KEPT = 1024  # ones of a pattern's matrix; those of larger ones are found again
 
 
 @lru_cache(maxsize=1024)

@@ -130,9 +130,12 @@ def impossible(conditions: Sequence[Any], unknowns: Sequence[sympy.Symbol]) -> b
 
 
 def branches(
-    conditions: Iterable[Any], unknowns: Sequence[sympy.Symbol]
+    conditions: Iterable[Any], unknowns: Sequence[sympy.Symbol], by_cases: bool = True
 ) -> list[dict[sympy.Symbol, sympy.Expr]]:
-    """All solutions of `conditions`, solved for `unknowns`; further symbols are parameters."""
+    """All solutions of `conditions`, solved for `unknowns`; further symbols are parameters.
+
+    by_cases: where a condition is a product, each factor is tried as 0 before sympy is asked.
+    """
     found: dict[sympy.Symbol, sympy.Expr] = {}
     remaining = _independent(conditions)
     while forced := _forced(remaining, unknowns):
@@ -143,11 +146,13 @@ def branches(
     others = [unknown for unknown in unknowns if unknown not in found]
     if _unmet(remaining, others):  # which sympy's solve leaves out
         return []
-    zeros = [{u: sympy.Integer(0)} for u in _one_is_zero(remaining, others)]
-    cases = [(zero, branches(_put(remaining, zero), others)) for zero in zeros]
-    inhabited = [(zero, made) for zero, made in cases if made]
+    zeros = _one_is_zero(remaining, others) if by_cases else []
+    inhabited: list[list[dict[sympy.Symbol, sympy.Expr]]] = []
+    for zero in zeros:
+        if len(inhabited) < 2 and (made := branches(_put(remaining, zero), others, False)):
+            inhabited.append([found | zero | branch for branch in made])
     if zeros and len(inhabited) < 2:  # several may have solutions in common
-        return [found | zero | branch for zero, made in inhabited for branch in made]
+        return list(chain.from_iterable(inhabited))
     return [found | branch for branch in sympy.solve(remaining, others, dict=True)]
 
 
@@ -160,12 +165,16 @@ def _put(
 
 
 def _one_is_zero(
-    conditions: Iterable[sympy.Expr], unknowns: Sequence[sympy.Symbol]
-) -> list[sympy.Symbol]:
-    """Unknowns of the first condition that is a product: one of them is 0. None without such."""
+    conditions: Sequence[sympy.Expr], unknowns: Sequence[sympy.Symbol]
+) -> list[dict[sympy.Symbol, sympy.Expr]]:
+    """The unknowns of the first condition that is a product, each as 0: one of them is. None
+    without such, or where something is divided by an unknown."""
+    if not all(condition.is_polynomial(*unknowns) for condition in conditions):
+        return []
     for condition in conditions:
         if condition.is_Mul and all(part.is_Atom for part in condition.args):
-            return [unknown for unknown in unknowns if unknown in condition.args]
+            factors = (u for u in unknowns if u in condition.args and u.is_zero is not False)
+            return [{factor: sympy.Integer(0)} for factor in factors]
     return []
 
 

@@ -115,12 +115,9 @@ class Layout:
         return range(start + index, start + index + 1)
 
     def shape(self, reference: str) -> tuple[int, ...]:
-        """Shape of a slot; of one entry `slot[i]`: (). Raises KeyError where there is none."""
+        """Shape of a slot; of one entry `slot[i]`: ()."""
         name, index = split_entry(reference)
-        if index is None:
-            return self[name].shape
-        self.rows(reference)
-        return ()
+        return self[name].shape if index is None else ()
 
 
 def layout(**shapes: Sequence[Any]) -> Layout:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import lru_cache
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from .claim import Budget, Domain
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 
 
 def hunt(
-    strategy: Any, test: Callable[[Any], None], budget: Budget, domain: Domain | None = None
-) -> int:
+    strategy: Any, test: Callable[[Any], None], budget: Budget, domain: Domain | None = None,
+    below: float = inf,
+) -> int:  # fmt: skip
     """Runs Hypothesis on `test`: seeded, without deadline, database or pytest; counts the cases.
 
     `test` raises Differs on a case where the claim fails; that of the smallest such case is raised.
@@ -24,16 +26,17 @@ def hunt(
     the case that was found is made smaller. A tuple of strategies is hunted through in its order,
     at most half the cases in each but the last (or 20, which small sizes need): with small sizes
     first, what is found is of the smallest size. What fails is hunted for again among the smaller
-    cases that the strategy draws.
+    cases that the strategy draws. `below`: the size below which prompts are drawn.
     """
     if isinstance(strategy, tuple):
         fewer = replace(budget, cases=min(budget.cases, max(20, budget.cases // 2)))
         budgets = [fewer] * (len(strategy) - 1) + [budget]
-        return hunt_each(zip(strategy, budgets), test, domain)
+        return hunt_each(zip(strategy, budgets), test, domain, below)
     import hypothesis
     from hypothesis import HealthCheck, Phase, Verbosity
 
     from .draws import by_the_seed_alone
+    from .strategies import smaller_than
 
     cases = 0
     smallest: tuple[Any, Differs] | None = None
@@ -60,7 +63,7 @@ def hunt(
         suppress_health_check=list(HealthCheck),
     )(hypothesis.seed(budget.seed)(hypothesis.given(strategy)(once)))
     try:
-        with by_the_seed_alone():
+        with by_the_seed_alone(), smaller_than(below):
             searched()
     except Differs:
         assert smallest is not None
@@ -87,13 +90,10 @@ def _among_smaller(
 
     from hypothesis.errors import Unsatisfiable
 
-    from .strategies import smaller_than
-
     others = Budget(seed=budget.seed + 1, cases=SMALLER_ONES)
     smaller_ones = strategy.filter(lambda drawn: drawn.size < case.size)
     try:
-        with smaller_than(case.size):
-            hunt(smaller_ones, test, others, domain)
+        hunt(smaller_ones, test, others, domain, case.size)
     except Unsatisfiable:  # the strategy draws none
         return failure
     except Differs as smaller:
@@ -137,6 +137,7 @@ def hunt_each(
     stages: Iterable[tuple[Any, Budget]],
     test: Callable[[Any], None],
     domain: Domain | None = None,
+    below: float = inf,
 ) -> int:
     """Hunts through one strategy after the other; counts the cases of all, those of a failure too.
 
@@ -145,7 +146,7 @@ def hunt_each(
     cases = 0
     for strategy, budget in stages:
         try:
-            cases += hunt(strategy, test, budget, domain)
+            cases += hunt(strategy, test, budget, domain, below)
         except Differs as failure:
             failure.found = failure.found.named(cases=cases + failure.found.cases)
             raise

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
+from math import inf
 from types import MappingProxyType
 from typing import Any
 
@@ -191,18 +193,19 @@ def prompts(
     )
 
 
-_below: list[int] = []  # sizes that cases have to stay below, the last one counts
+_below: ContextVar[float] = ContextVar("_below", default=inf)
 
 
 @contextmanager
-def smaller_than(size: int) -> Iterator[None]:
+def smaller_than(size: float) -> Iterator[None]:
     """While this lasts, what `prompts` gives draws smaller cases alone: it gives up a case as soon
-    as its sizes are known, so that Hypothesis does not draw these again."""
-    _below.append(size)
+    as its sizes are known, so that Hypothesis does not draw these again. What a strategy makes of
+    such a case afterwards is not asked for its size."""
+    before = _below.set(size)
     try:
         yield
     finally:
-        _below.pop()
+        _below.reset(before)
 
 
 AWKWARD = st.sampled_from(("plain", "plain", "plain", "zero row", "equal", "collinear", "flat"))
@@ -226,7 +229,7 @@ def _prompts(
     }
     kind = draw(AWKWARD)
     dim, size, count = draw(dims), draw(sizes), draw(counts)
-    if _below and dim + size + count >= _below[-1]:
+    if dim + size + count >= _below.get():
         reject()
     width, asked = fields.at(dim).parts.width, fields.at(dim).of_query.width
     queries = [[draw(values) for _ in range(asked)] for _ in range(count)]

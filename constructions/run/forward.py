@@ -440,8 +440,9 @@ def run_once(witness: Weights, X: Any, y: Any, queries: Any, numbers: Any) -> An
     refuse_in_reference()
     system = number_systems.get(numbers)
     prompts = prompts_of(witness, X, y, queries, system)
-    tokens, [prompt] = witness.prompt.tokens(prompts.n, prompts.m), prompts.each()
+    tokens = witness.prompt.tokens(prompts.n, prompts.m)
     with system.working():
+        [prompt] = prompts.each()
         *_, last = streams(witness, *prompt, tokens, system)
         return prompts.give(prompts.join([read_out(witness, last, tokens, system)]))
 

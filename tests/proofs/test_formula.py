@@ -101,3 +101,11 @@ def test_counts_are_polynomials_in_the_sizes_that_there_are():
         value("d/2", {"d": 3})
     with pytest.raises(ValueError, match="there is no size n, only"):
         value("d + n", {"d": 3})
+
+
+def test_a_long_formula_is_evaluated_and_a_name_without_a_value_is_said_before_a_sign() -> None:
+    assert formula.evaluate(parse("+".join(["x"] * 600)), {"x": 1}, PYTHON) == 600
+    with pytest.raises(KeyError, match="missing"):
+        formula.evaluate(parse("missing - 2"), {}, {"number": int})
+    with pytest.raises(ValueError, match="not in the language"):
+        formula.evaluate(parse("2 - 2"), {}, {"number": int})

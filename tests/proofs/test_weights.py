@@ -175,6 +175,14 @@ def test_of_a_product_that_has_to_be_zero_the_one_factor_is_that_can_be(monkeypa
     assert ansatz.branches([a * b, a * b + a + b - 1, a * c + b * c], [a, b]) == []
 
 
+def test_a_factor_that_cannot_be_zero_is_not_and_nothing_is_divided_by_zero():
+    a, b, c = sympy.symbols("a b c")
+    for positive in (sympy.Symbol("p", positive=True), sympy.Symbol("p", nonzero=True)):
+        with pytest.raises(NoSolutionError):
+            ansatz.solve("t", "s", (positive, b), [positive * b, b**2 - 1], [])
+    assert ansatz.branches([a * b, c / a - 1], [a, b, c]) == [{a: c, b: 0}]
+
+
 def test_a_condition_on_what_is_no_unknown_is_not_left_out():
     u, v, g, p = sympy.symbols("u v g p")
     free = [Gauge(g, sympy.Integer(1), "free")]

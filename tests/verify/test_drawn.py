@@ -192,8 +192,7 @@ def test_prompts_that_are_to_be_smaller_are_and_each_size_is_given_up_once():
         return d
 
     drawn = strategies.prompts(d=st.integers(1, 4).map(noted), n=st.integers(1, 4), m=st.just(1))
-    with strategies.smaller_than(5):
-        hunt(drawn, seen.append, Budget(cases=30))
+    hunt(drawn, seen.append, Budget(cases=30), below=5)
     assert {case.size for case in seen} == {3, 4} and len(seen) == 30
     given_up = len(sizes) - len(seen)
     assert given_up <= 7 * 16  # the kinds of a prompt, and its sizes
@@ -227,3 +226,13 @@ def test_no_source_is_read_to_make_a_strategy_of_prompts(monkeypatch: Any) -> No
     monkeypatch.setattr(core, "is_first_param_referenced_in_function", reads)
     strategies.prompts(alpha=strategies.positive())
     assert strategies.fractions() is strategies.fractions()
+
+
+def test_what_is_drawn_within_a_hunt_for_smaller_prompts_is_of_any_size() -> None:
+    sizes: set[int] = set()
+
+    def test(case: strategies.Case) -> None:
+        hunt(strategies.prompts(), lambda one: sizes.add(one.size), Budget(cases=20))
+
+    hunt(strategies.prompts(), test, Budget(cases=2), below=5)
+    assert max(sizes) > 4

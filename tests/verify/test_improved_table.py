@@ -63,7 +63,7 @@ def test_the_first_word_of_a_choice_that_says_what_each_computes_is_the_default(
 
 
 def test_too_few_sizes_fit_nothing():
-    assert fit([{"k": 1}, {"k": 2}], [1, 3]) is None
+    assert fit([{"k": 1}, {"k": 2}], [1, 3]) is None and fit([], []) is None
 
 
 def test_counts_are_fitted_exactly_by_the_polynomial_of_least_degree():

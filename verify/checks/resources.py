@@ -129,6 +129,8 @@ def fit(points: Sequence[Mapping[str, int]], counts: Sequence[int], degree: int 
     import sympy
     from flint import fmpq_mat
 
+    if not points:
+        return None
     names = sorted({name for point in points for name in point})
     varying = [name for name in names if len({point[name] for point in points}) > 1]
     letters = sympy.symbols(varying)

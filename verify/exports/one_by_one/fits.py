@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TypeAlias
 
+import flint
 import numpy as np
 from flint import arb, arb_series
 
@@ -65,8 +66,8 @@ def fit_seen(made: Sigmoids, attention: str, low: Fraction, high: Fraction) -> a
 
 
 @lru_cache
-def _pieces(low: Fraction, high: Fraction) -> list[arb]:
-    """An interval, cut into pieces."""
+def _pieces(low: Fraction, high: Fraction, bits: int) -> list[arb]:
+    """An interval, cut into pieces, at the present precision of so many bits."""
     ends = [ball(low + (high - low) * i / (2 * PIECES)) for i in range(2 * PIECES + 1)]
     return [start.union(end) for start, end in pairwise(ends)]
 
@@ -113,7 +114,7 @@ def rounding_error(
     absolute = unseen() + form.least
     heads = [(*one, *map(abs, one), one[2] * arb(1, read)) for one in _heads(made)]
     largest, most = arb(0), arb(0)
-    for s in _pieces(low, high):
+    for s in _pieces(low, high, flint.ctx.prec):
         size = products
         if attention == "normalised":
             size = (products * (abs(s).upper() + margin)).sqrt() + margin
