@@ -40,7 +40,7 @@ LOADED_FOR_PAGES = (*LOADED, "verify.page.site.folder")
 # started first, so that nobody waits for them in the end; only the time depends on it
 LONG = ("akyurek2022.precision",)
 
-# new objects between two collections of garbage, as gc has it: some 300 MB
+# new objects between two collections of garbage, as gc has it: some 300 MB of what checks make
 SELDOM = 2_000_000, 20, 20
 
 KEPT = 2**32  # bytes that a worker may keep of what it has done
