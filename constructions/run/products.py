@@ -29,10 +29,10 @@ def in_least_arithmetic(steps: Sequence[Step], results: Sequence[Array]) -> list
     """The steps that are needed: a product with what is done to it alone as one step, and
     (a p) q for a (p q) where a has few rows.
 
-    Also a p q + a b for a (p q + b), and the same from the right; only where nothing else reads
-    the product that is taken apart.
+    Also a p q + a b for a (p q + b), and the same from the right; and (a + p) b for a b + p b where
+    they are added one after the other. Only where nothing else reads what is taken apart.
     """
-    steps = joined(needed(steps, results), results)
+    steps = gathered(joined(needed(steps, results), results), results)
     kept = [*results, *refusals(steps)]
     maker, uses = _made_and_used(steps, kept)
     backwards: list[Step] = []
@@ -93,6 +93,37 @@ def _together(step: Step, i: int, product: Step) -> Step | None:
         return None  # sums of more are added at once, and vectors gain nothing
     old, c = step.arrays[1 - i], step.known[1 - i]
     return Step("add_product", (old, *product.arrays), (c, scale), step.made)
+
+
+def gathered(steps: Sequence[Step], results: Sequence[Array]) -> list[Step]:
+    """old + (a + p) b for (old + a b) + p b, where nothing else reads the inner sum; and the same
+    from the right."""
+    _, uses = _made_and_used(steps, results)
+    made: dict[Array, Step] = {}
+    for step in steps:
+        before = made.get(step.arrays[0]) if step.arrays else None
+        instead = _gathered(step, before) if before and uses[before.made] == 1 else []
+        if before and instead:
+            del made[before.made]
+        made |= {one.made: one for one in instead or [step]}
+    return list(made.values())
+
+
+def _gathered(step: Step, before: Step) -> list[Step]:
+    """A sum of factors and one product of it; none where the two products share no factor."""
+    if not step.method == before.method == "add_product":
+        return []
+    (old, *inner), (_, *outer) = before.arrays, step.arrays
+    (c, scale), (share, last) = before.known, step.known
+    for shared, other in ((0, 1), (1, 0)):
+        if inner[shared] is outer[shared]:
+            factors = inner[other], outer[other]
+            summed = inner[other] = Array(factors[0].rows, factors[0].columns)
+            return [
+                Step("combine", factors, (share * scale, last), summed),
+                Step("add_product", (old, *inner), (share * c, 1), step.made),
+            ]
+    return []
 
 
 def _single(step: Step, maker: Mapping[Array, Step], uses: Mapping[Array, int]) -> Step | None:

@@ -142,14 +142,23 @@ def chains(draw):
         scale = Fraction(draw(st.integers(1, 3)), 2)
         made = record("product", names[at], names[at + 1], known=(scale,))
         value = scale * (values[at] @ values[at + 1])
+
+        def own(shape):
+            given_arrays.append(matrices(draw, *shape))
+            given_names.append(Array(*shape))
+            return given_names[-1], given_arrays[-1]
+
         if draw(st.booleans()):  # c old + scale a b, with old an input of its own
-            old, c = matrices(draw, *value.shape), draw(st.integers(1, 3))
-            name = Array(*value.shape)
-            given_arrays.append(old)
-            given_names.append(name)
+            (name, old), c = own(value.shape), draw(st.integers(1, 3))
             arrays = name, names[at], names[at + 1]
             made = record("add_product", *arrays, known=(c, scale))
             value = c * old + value
+        for _ in range(draw(st.integers(0, 2))):  # and more products, with a or with b
+            pair, factors = names[at : at + 2], values[at : at + 2]
+            which, c = draw(st.integers(0, 1)), draw(st.integers(1, 3))
+            pair[which], factors[which] = own(factors[which].shape)
+            made = record("add_product", made, *pair, known=(c, scale))
+            value = c * value + scale * factors[0] @ factors[1]
         names[at : at + 2], values[at : at + 2] = [made], [value]
     return given_names, record.steps, names[0], given_arrays, values[0]
 
@@ -168,14 +177,15 @@ def test_products_in_another_order_are_the_same_products(chain):
     assert run(chain) == chain[-1].tolist()
 
 
-def test_a_scale_that_is_lost_on_the_way_is_seen(monkeypatch):
+@pytest.mark.parametrize("change", ["_taken_apart", "_gathered"])
+def test_a_scale_that_is_lost_on_the_way_is_seen(change, monkeypatch):
     """The test above, with the order changed wrongly."""
-    right = products._taken_apart
+    right = getattr(products, change)
 
     def wrong(step, before):
         return [one._replace(known=(*one.known[:-1], 1)) for one in right(step, before)]
 
-    monkeypatch.setattr(products, "_taken_apart", wrong)
+    monkeypatch.setattr(products, change, wrong)
     with pytest.raises(AssertionError):
         test_products_in_another_order_are_the_same_products()
 
@@ -194,6 +204,27 @@ def test_the_last_iterate_is_applied_to_one_vector_and_never_made():
         square = [s for s in made.steps if (s.made.rows, s.made.columns) == (4, 4)]
         gram, *products = (s for s in square if s.method in ("product", "add_product"))
         assert gram.arrays[0].columns == 9 and len(products) == 2 * (k - 1)
+
+
+def test_two_products_with_one_vector_are_added_as_one():
+    """An example's token and the register's both add a multiple of one row to Sherman-Morrison's
+    matrix, which the last layer reads and does not make."""
+    for n in (3, 5):
+        given_by = {"d": 3, "examples": n, "ridge": 1, "storage": "tokens"}
+        steps = forward.plan(constructions.build("sherman_morrison", **given_by), n, 1).steps
+        square = [s for s in steps if s.method in ("product", "add_product")]
+        assert len([s for s in square if (s.made.rows, s.made.columns) == (3, 3)]) == n - 1
+
+
+def test_a_sum_of_products_that_is_read_again_is_made():
+    record, old, row = Recorder(), Array(3, 3), Array(1, 3)
+    columns = Array(3, 1), Array(3, 1)
+    inner = record("add_product", old, columns[0], row, known=(1, 1))
+    outer = record("add_product", inner, columns[1], row, known=(1, 1))
+    given_arrays = old, *columns, row
+    assert len(Plan(given_arrays, record.steps, [outer]).steps) == 2
+    both = Plan(given_arrays, record.steps, [inner, outer]).steps
+    assert [step.method for step in both] == ["add_product", "add_product"]
 
 
 def products_of_prompts(*shape: int) -> None:
