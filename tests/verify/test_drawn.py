@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -215,6 +216,20 @@ def test_what_fails_at_one_size_alone_is_found_there_and_kept_if_nothing_smaller
     assert np.size(found["y"]) + len(found["queries"]) + int(found["parameters"]["d"]) == max(
         5, 3 * least + 2
     )
+
+
+def test_a_smaller_prompt_for_which_nothing_is_built_takes_no_failure_back():
+    def test(case: strategies.Case) -> None:
+        if strategies._below.get() < inf:
+            refused.append(case)
+            raise ValueError("no such size")
+        if case.size >= 5:
+            raise Differs("wrong", case.to_json())
+
+    refused: list[strategies.Case] = []
+    with pytest.raises(Differs):
+        hunt(strategies.prompts(), test, Budget(cases=40))
+    assert refused
 
 
 def test_no_source_is_read_to_make_a_strategy_of_prompts(monkeypatch: Any) -> None:
