@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import fields as dataclass_fields
 from difflib import get_close_matches
-from functools import wraps
+from functools import update_wrapper, wraps
 from inspect import unwrap
 from numbers import Rational
 from pathlib import Path
@@ -314,6 +314,22 @@ class Domain:
 
 # -- claims -----------------------------------------------------------------------------------
 
+
+class Builder:
+    """A claim's function from parameters to a witness, and how often it was asked for one.
+
+    Evidence for the claim is about what it builds: a check that never asked has none.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        update_wrapper(self, function)
+        self.asked = 0
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        self.asked += 1
+        return self.__wrapped__(*given, **named)  # type: ignore[attr-defined]
+
+
 # fields of a claim that say something of its witness, whichever variant it is
 OF_A_WITNESS = (
     "algorithm",
@@ -389,6 +405,8 @@ class Claim:
             )
         if self.witness is None and self.checks is None:
             raise ValueError(f"{self.id}: a claim needs a witness or checks")
+        if self.witness is not None and not isinstance(self.witness, Builder):
+            object.__setattr__(self, "witness", Builder(self.witness))
         self._nothing_unchecked()
         formula = self.formula or self.algorithm
         if hasattr(formula, "at"):
@@ -494,11 +512,12 @@ def claim(id: str, **fields: Any) -> Callable[[Callable[..., Any]], Callable[...
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         summary = fields.pop("summary", None) or _first_line(function)
-        if "algorithm" in fields:
-            register(Claim(id=id, witness=function, summary=summary, **fields))
-        else:
+        if "algorithm" not in fields:
             register(Claim(id=id, checks=function, summary=summary, **fields))
-        return function
+            return function
+        builder = function if isinstance(function, Builder) else Builder(function)
+        register(Claim(id=id, witness=builder, summary=summary, **fields))
+        return builder
 
     return decorate
 

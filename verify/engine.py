@@ -14,6 +14,7 @@ from .claim import (
     Approximates,
     Broken,
     Budget,
+    Builder,
     Check,
     CheckResult,
     Claim,
@@ -30,6 +31,9 @@ from .report.report import STRENGTHS, Report
 
 NO_EVIDENCE = ("annotations",)  # kinds of checks: what a witness says of itself is its own fault
 FIRST = 8  # cases of a quick check; their witnesses stand for a claim that counts no resources
+
+# what is found of something else than a claim's own transformers
+OF_ANOTHER = Object(statement="found without the transformers that the claim's builder makes")
 
 IN_FLOATS = "numeric"  # the kind of checks that need torch
 
@@ -50,7 +54,8 @@ def decide(
     """
     if ill_posed is not None:
         return ill_posed
-    results = [result for result in results if counts(result, about)]
+    found = list(results)
+    results = [result for result in found if counts(result, about)]
     failures = [result for result in results if result.passed is False]
     unproved = [r for r in failures if r.kind in ("proof", "kernel") and r.counterexample is None]
     wrong = [failure for failure in failures if failure not in unproved]
@@ -60,14 +65,14 @@ def decide(
         return Refuted(shown.counterexample, difference, _strengths(wrong))
     if unproved:
         return Undecided("; ".join(f"not proved: {result.detail}" for result in unproved))
-    passed = [result for result in results if result.passed]
-    # counted resources say nothing about what is computed, unless they are all that is claimed
-    passed = [result for result in passed if result.kind != "resources"] or passed
+    # counted resources say nothing about what is computed, unless they are all that was asked
+    asked = [result for result in results if result.kind != "resources"] or results
+    passed = [result for result in asked if result.passed]
     strengths = _strengths(passed)
     if any(strength in ("exact", "derived", "proved") for strength in strengths):
         return Holds(strengths)
     near = _near(passed)
-    return near if near is not None else Undecided(_open_ends(results))
+    return near if near is not None else Undecided(_open_ends(found, about))
 
 
 def counts(result: CheckResult, about: Object | None) -> bool:
@@ -110,12 +115,18 @@ def is_bound(result: CheckResult) -> bool:
     return result.bound is not None and math.isfinite(result.bound) and bool(result.box.strip())
 
 
-def _open_ends(results: Iterable[CheckResult]) -> str:
-    open_ends = [result.detail for result in results if result.passed is None and result.detail]
-    for result in results:
-        if result.passed and result.strength == "enclosed" and result.max_error is None:
+def _open_ends(found: Iterable[CheckResult], about: Object | None) -> str:
+    open_ends = []
+    for result in found:
+        if result.about == OF_ANOTHER:
+            open_ends.append(f"{OF_ANOTHER.statement}: {result.detail or result.kind}")
+        elif not counts(result, about):
+            continue
+        elif result.passed is None:
+            open_ends.append(result.detail)
+        elif result.strength == "enclosed" and result.max_error is None:
             open_ends.append(f"no bound on a box and no error seen: {result.detail}")
-    return "; ".join(open_ends) or "no check that could decide it was run"
+    return "; ".join(filter(None, open_ends)) or "no check that could decide it was run"
 
 
 def checks_of(claim: Claim) -> tuple[Check, ...]:
@@ -125,8 +136,28 @@ def checks_of(claim: Claim) -> tuple[Check, ...]:
     made: list[Check] = list(standard(claim)) if claim.witness is not None else []
     if claim.checks is not None:
         own = claim.checks()
-        made += [own] if isinstance(own, Check) else own
+        made += (_of_its_own(claim, one) for one in ([own] if isinstance(own, Check) else own))
     return tuple(made)
+
+
+def _of_its_own(claim: Claim, check: Check) -> Check:
+    """The check, which supports nothing where it passes and never asked for the claim's witness.
+
+    What it found of an object that it names is compared by that name; resources support nothing
+    beside what is computed.
+    """
+    builder = claim.witness
+    if not isinstance(builder, Builder) or check.kind == "resources":
+        return check
+
+    def run(budget: Budget) -> CheckResult:
+        before = builder.asked
+        result = check.run(budget)
+        if builder.asked > before or not result.passed or result.about not in (None, Object()):
+            return result
+        return result.named(about=OF_ANOTHER)
+
+    return replace(check, run=run)
 
 
 def run(

@@ -24,7 +24,8 @@ from verify import (
     claim,
     strategies,
 )  # fmt: skip
-from verify.claim import Budget, Object, load_file, registered
+from verify.checks.case import build
+from verify.claim import Budget, Builder, Object, Promise, load_file, registered
 from verify.engine import decide, run
 from verify.hunt import Differs, draw_anew, drawn, hunt, hunt_drawn
 from verify.strategies import Case
@@ -59,6 +60,9 @@ def test_a_verdict_is_not_a_boolean():
         ([found(True, "enclosed", bound=0.1, box="|x| <= 1"), found(False, "enclosed")], Refuted),
         ([found(True, "tested")], Undecided),  # samples alone decide nothing
         ([found(None, "exact", detail="not run")], Undecided),
+        ([found(True, "exact", kind="resources")], Holds),  # all that was asked
+        ([found(True, "exact", kind="resources"), found(None, "exact")], Undecided),
+        ([found(True, "exact", kind="resources"), found(None, "enclosed")], Undecided),
         ([], Undecided),
     ],
 )
@@ -82,6 +86,60 @@ def test_what_a_claim_expects_plays_no_part():
         report = run(made)
         assert isinstance(report.verdict, Refuted)
         assert report.as_expected is (expected == "refuted")
+
+
+def nonsense(X, y, queries):
+    return [-7 * sum(y)] * len(queries)
+
+
+def softmax_layer(d):
+    return constructions.build("kernel_regression", d=d, steps=1, step_size=1, kernel="exponential")
+
+
+def claimed(**fields: object) -> Claim:
+    """That one layer of softmax attention predicts nonsense, which fractions cannot run."""
+    return Claim(
+        "test.nonsense", witness=softmax_layer, algorithm=nonsense, cases=strategies.prompts,
+        domain=strategies.ANY, **fields,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def test_a_layer_that_is_counted_is_no_layer_that_computes_what_is_claimed():
+    made = claimed(promises=(Promise("layers", "1"),), sizes=lambda: [{"d": 1}, {"d": 2}])
+    report = run(made, Budget(quick=True))
+    assert [one.passed for one in report.checks if one.kind == "resources"] == [True]
+    assert isinstance(report.verdict, Undecided)
+    assert "no softmax" in report.verdict.why
+
+
+@pytest.mark.parametrize("kind, strength", [("exact", "exact"), ("enclosure", "enclosed")])
+@pytest.mark.parametrize("own", [False, True])
+def test_what_passes_without_the_claims_own_transformer_supports_nothing(kind, strength, own):
+    def look(budget: Budget) -> CheckResult:
+        (made.witness if own else softmax_layer)(d=1)
+        return CheckResult(True, 1, bound=0.1, box="|x| <= 1", detail="near enough")
+
+    made = claimed(checks=lambda: Check(kind, look, strength))
+    verdict = run(made, Budget(quick=True)).verdict
+    if own:
+        assert isinstance(verdict, Holds if kind == "exact" else Approximates)
+    else:
+        assert isinstance(verdict, Undecided)
+        assert "without the transformers that the claim's builder makes: near" in verdict.why
+
+
+def test_what_fails_without_the_claims_own_transformer_still_refutes_what_is_claimed():
+    def look(budget: Budget) -> CheckResult:
+        return CheckResult(False, 1, detail="an equation of the statement is wrong")
+
+    made = claimed(checks=lambda: Check("identity", look, "exact"))
+    assert isinstance(run(made, Budget(quick=True)).verdict, Refuted)
+
+
+def test_a_witness_that_was_kept_counts_as_asked_for():
+    asked = Builder(softmax_layer)
+    before = [build(asked, {"d": 1}), asked.asked]
+    assert [build(asked, {"d": 1}), asked.asked] == [before[0], before[1] + 1]
 
 
 def test_a_hunt_returns_the_smallest_failure():

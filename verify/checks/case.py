@@ -18,7 +18,7 @@ from proofs.layer import Holds
 from proofs.prompt import X_ALONE, Tokens
 from proofs.stream import split_entry
 
-from ..claim import CheckResult
+from ..claim import Builder, CheckResult
 from ..counts import called, is_count, refuse_arguments, signature
 from ..prompt_scope import Scope, evaluate, prompt_scope, token_names
 from ..strategies import Case, as_text
@@ -26,6 +26,8 @@ from ..strategies import Case, as_text
 
 def build(make: Callable[..., Any], parameters: Mapping[str, Any]) -> Witness:
     """The witness of a case; the last few are kept."""
+    if isinstance(make, Builder):
+        make.asked += 1
     try:
         return _built(make, tuple(sorted(parameters.items())))
     except TypeError as error:

@@ -10,7 +10,7 @@ import constructions
 from ... import algorithms
 from ...box import Between, Box
 from ...checks.bounds import certified
-from ...claim import Check, claim
+from ...claim import Builder, Check, claim
 from .derived import beside
 
 # whatever they are, the two are one function: they stay letters
@@ -18,9 +18,9 @@ RATES = {"step_size": Between(Fraction(1, 8), 1), "temperature": Between(Fractio
 
 
 @beside("chebyshev")
-def chebyshev_bound() -> Check:
+def chebyshev_bound(build: Builder) -> Check:
     """The error is within the textbook bound."""
-    return certified.chebyshev_bound(constructions.get("chebyshev"))
+    return certified.chebyshev_bound(build)
 
 
 @claim(
@@ -47,7 +47,7 @@ def logistic_sigmoid() -> Any:
         Box(d, n, parameters={"steps": steps, "kernel": "exponential", **RATES})
         for d, n, steps in ((1, 1, 1), (2, 3, 1), (5, 10, 1), (1, 2, 2), (2, 3, 2), (2, 2, 3))
     ),
-    checks=lambda: (certified.exponential_kernel(constructions.get("kernel_regression")),),
+    checks=lambda: (certified.exponential_kernel(exponential_kernel),),
 )
 def exponential_kernel(**parameters: Any) -> Any:
     """Boosting with the Nadaraya-Watson smoother is softmax attention."""

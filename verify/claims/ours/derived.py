@@ -38,7 +38,7 @@ from ... import algorithms, strategies
 from ...checks.case import build, reference
 from ...checks.residual import leaves
 from ...checks.resources import counts, promised
-from ...claim import Check, Claim, register, registered
+from ...claim import Builder, Check, Claim, register, registered
 from ...formulas import Formula
 from ...inputs.region import Spectrum, limit, value_of
 from ...strategies import Case
@@ -51,14 +51,16 @@ ROWS = 2  # of a matrix that may have any number of them
 PROVED = {"d": 3, "steps": 4}  # sizes at which the calculus runs a witness
 
 
+OfABuilder = Callable[[Builder], Check]
+
 # further checks, by construction
-BESIDE: dict[str, list[Callable[[], Check]]] = {}
+BESIDE: dict[str, list[OfABuilder]] = {}
 
 
-def beside(name: str) -> Callable[[Callable[[], Check]], Callable[[], Check]]:
-    """Adds a check to the claim of a construction."""
+def beside(name: str) -> Callable[[OfABuilder], OfABuilder]:
+    """Adds a check of what is built to the claim of a construction."""
 
-    def decorate(make: Callable[[], Check]) -> Callable[[], Check]:
+    def decorate(make: OfABuilder) -> OfABuilder:
         BESIDE.setdefault(name, []).append(make)
         return make
 
@@ -68,11 +70,12 @@ def beside(name: str) -> Callable[[Callable[[], Check]], Callable[[], Check]]:
 def claim_of(made: Construction) -> Claim:
     """The claim that the construction's transformers predict what its algorithm does."""
 
-    def witness(**parameters: Any) -> Any:
+    def build_one(**parameters: Any) -> Any:
         return made(**parameters)  # on any prompt
 
-    witness.__doc__ = made.__doc__
-    witness.__signature__ = made.signature  # type: ignore[attr-defined]
+    build_one.__doc__ = made.__doc__
+    build_one.__signature__ = made.signature  # type: ignore[attr-defined]
+    witness = Builder(build_one)
     stated = made.reference is not None and made.outside_calculus is not True
     return Claim(
         made.name,
@@ -94,7 +97,10 @@ def claim_of(made: Construction) -> Claim:
         symbolic=in_letters(made) if stated else None,
         assembled=(lambda: list(assembled(made))) if stated else None,
         theorems=(*((made.name,) if made.proved else ()), *made.related),
-        checks=lambda: [*checks(made, witness), *(make() for make in BESIDE.get(made.name, ()))],
+        checks=lambda: [
+            *checks(made, witness),
+            *(make(witness) for make in BESIDE.get(made.name, ())),
+        ],
     )
 
 
