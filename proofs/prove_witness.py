@@ -179,8 +179,8 @@ def rows_of(scope: Scope, text: str, group: Any, slot: str) -> Form:
     rows = group.rows
     of_token = {}
     for name, shape in {"y": (), **scope.carried}.items():
-        row = group.features.get(name, c.zero(*size(shape, rows)))
-        of_token[f"{name}_t"] = plain(row.T)
+        column = group.columns.get(name)
+        of_token[f"{name}_t"] = plain(c.zero(*size(shape, rows)).T if column is None else column)
     value = scope.evaluate(text, of_token)
     shape = scope.shapes.get(slot, ())
     if not isinstance(value, Form):

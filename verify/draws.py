@@ -12,7 +12,6 @@ from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from importlib.metadata import version
 from operator import attrgetter
-from random import Random
 from typing import Any
 from unittest.mock import patch
 
@@ -82,17 +81,14 @@ def _random_numbers_kept_once() -> Iterator[None]:
     from hypothesis import control, core
     from hypothesis.internal.entropy import RANDOMS_TO_MANAGE, deterministic_PRNG
 
-    beginning, managed = Random(0).getstate(), list(RANDOMS_TO_MANAGE.values())
+    managed = list(RANDOMS_TO_MANAGE.values())
 
     @contextmanager
     def anew(seed: int = 0) -> Iterator[None]:
         if len(managed) != len(RANDOMS_TO_MANAGE):  # a library was loaded meanwhile
             managed[:] = RANDOMS_TO_MANAGE.values()
         for numbers in managed:
-            if type(numbers) is Random:
-                numbers.setstate(beginning)
-            else:
-                numbers.seed(seed)
+            numbers.seed(seed)
         yield
 
     with (

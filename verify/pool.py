@@ -38,7 +38,7 @@ LOADED = (
 LOADED_FOR_PAGES = (*LOADED, "verify.page.site.folder")
 
 # started first, so that nobody waits for them in the end; only the time depends on it
-LONG = ("akyurek2022.precision",)
+LONG = ("akyurek2022.precision", "yang2024.ridge.directions")
 
 # new objects between two collections of garbage, as gc has it: some 300 MB of what checks make
 SELDOM = 2_000_000, 20, 20

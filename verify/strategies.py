@@ -231,7 +231,8 @@ def _prompts(
     dim, size, count = draw(dims), draw(sizes), draw(counts)
     if dim + size + count >= _below.get():
         reject()
-    width, asked = fields.at(dim).parts.width, fields.at(dim).of_query.width
+    at = fields.at(dim)
+    width, asked = at.parts.width, at.of_query.width
     queries = [[draw(values) for _ in range(asked)] for _ in range(count)]
     rows = [[draw(values) for _ in range(width)] for _ in range(size)]
     of_one = dim if targets == DIMENSION else chosen.get(targets, targets)

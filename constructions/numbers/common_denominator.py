@@ -43,12 +43,10 @@ class CommonDenominator:
         return self.numerators.entries()
 
     def fractions(self) -> list[Fraction]:
-        """The entries, row by row, in lowest terms."""
-        by, numerators = int(self.denominator), map(int, self.entries())
-        if by == 1:
-            return list(map(Fraction, numerators))
-        zero = Fraction(0)
-        return [Fraction(entry, by) if entry else zero for entry in numerators]
+        """The entries, row by row, in lowest terms; equal ones, of which slots have many, once."""
+        by, numerators = int(self.denominator), list(map(int, self.entries()))
+        made = {numerator: Fraction(numerator, by) for numerator in set(numerators)}
+        return [made[numerator] for numerator in numerators]
 
     def part(self, rows: range, columns: range) -> CommonDenominator:
         numerators = self.numerators

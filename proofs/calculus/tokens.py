@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import sympy
@@ -44,6 +45,11 @@ class Group:
         if isinstance(tokens, str):
             return tokens == "all" or (tokens == "context") == self.context
         return self.context and self.rows == 1 and self.first == tokens
+
+    @cached_property
+    def columns(self) -> dict[str, Form]:
+        """The features of one token, as columns."""
+        return {name: rows.T for name, rows in self.features.items()}
 
 
 class Sizes:

@@ -135,7 +135,7 @@ def _rates(argument: Argument, descent: Any = 1, newton: Any = 2) -> None:
     k = newton * sympy.log(kappa, 2) + sympy.log(target, 2) + more
     argument.equal(
         r"k = 2\log_2\kappa + \log_2 L + m:\ 2^k = ",
-        sympy.simplify(sympy.exp(sympy.expand_log(k * sympy.log(2), force=True))),
+        sympy.exp(sympy.expand_log(k * sympy.log(2), force=True)).rewrite(sympy.Pow),
         power,
     )
     argument.at_least(r"2^k/\kappa^2 = ", power / kappa**2, target)

@@ -57,6 +57,11 @@ def test_random_numbers_begin_anew_with_every_case_and_go_on_as_before_afterward
     assert before == (random.getstate(), np.random.get_state()[1].tolist())
 
 
+def test_no_source_is_read_for_a_database_that_there_is_not(monkeypatch):
+    monkeypatch.setattr("hypothesis.core.function_digest", None)
+    assert hunt(st.integers(), lambda case: None, Budget(cases=5)) == 5
+
+
 def test_hypothesis_draws_as_ever_where_no_claim_is_checked():
     """Its own constants, 2^16 + 1 and the like, come up in a search of a user's."""
     seen: set[int] = set()

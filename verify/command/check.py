@@ -86,10 +86,10 @@ def check(
     check_outputs(outputs, names or ())
     asked = report.Asked(tuple(names or ()), variant)
     hashes = report.sha256_of(asked.names)
-    refuse_unknown()  # before the claims are checked, of which each would fail for itself
     count = workers or os.cpu_count() or 1
     if not names and count > 1:
         pool.load_ahead()
+    refuse_unknown()  # before the claims are checked, of which each would fail for itself
     chosen = choose(asked.names, variant)
     budget = Budget(seed=seed, quick=quick, coq=kernel == "coq")
     with Progress("claims", len(chosen), at_once=len(chosen) >= pool.WORTH_IT) as progress:

@@ -64,9 +64,11 @@ def _lemma4(argument: Argument, scale: Any = None) -> None:
     t, a, b = sympy.symbols("t a b")
     factor = sympy.sqrt(sympy.pi / 2) if scale is None else scale
 
+    v = sympy.Symbol("v")
+    series = sympy.series(gelu(v), v, 0, 6).removeO()
+
     def expanded(z: Any) -> Any:
-        v = sympy.Symbol("v")
-        return sympy.series(gelu(v), v, 0, 6).removeO().subs(v, z * t)
+        return series.subs(v, z * t)
 
     total = sympy.expand(factor * (expanded(a + b) - expanded(a) - expanded(b)))
     for power, wanted in ((0, 0), (1, 0), (2, a * b), (3, 0), (5, 0)):

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import combinations_with_replacement, permutations, product
 from math import prod
+from operator import mul
 from typing import Any
 
 import sympy
@@ -79,14 +80,16 @@ class Layers:
         of(loss at a dimension): a polynomial, of `degree` at most in d.
         """
         points = range(least, least + degree + 1)
-        total, letter = self.field.zero, self.field.from_sympy(d)
-        for here in points:
-            value = self.loss(here).at(of(self.loss(here)), self.field, stated)
-            for other in points:
-                if other != here:
-                    value = value * (letter - other) / self.field(here - other)
-            total = total + value
-        return total
+        values = (self.loss(here).at(of(self.loss(here)), self.field, stated) for here in points)
+        bases = (self._basis(here, points) for here in points)
+        return sum(map(mul, values, bases), self.field.zero)
+
+    def _basis(self, here: int, points: Iterable[int]) -> Any:
+        """Lagrange's polynomial in d, 1 at `here` and 0 at the other points: one of the ring, in
+        which there is nothing to cancel."""
+        others, ring = [other for other in points if other != here], self.field.field.ring
+        scale = sympy.QQ(1, prod(here - other for other in others))
+        return prod((ring(d) - other for other in others), start=ring(scale))
 
 
 def uniform(build: Callable[[int], Witness]) -> Witness:

@@ -91,18 +91,20 @@ def attained_error(witness: Witness, constants: Mapping[str, Any]) -> Fraction:
     """
     n, d, lam = constants["examples"], constants["d"], Fraction(constants["lam"])
     B_x, B_y = Fraction(constants["B_x"]), Fraction(constants["B_y"])
-    largest = Fraction(0)
+    rows, wanted = [], []
     for quarters in range(int(4 * B_x) + 1):
         a = Fraction(quarters, 4)
         weight = a * B_y / n / (a * a / n + lam)
         inside = constants["alpha"] <= a * a / n <= constants["beta"]
         if not inside or weight > Fraction(constants["B_w"]) / 2:
             continue
-        X = [[a if i == j else Fraction(0) for i in range(d)] for j in range(n)]
-        asked = [[B_x if i == 0 else Fraction(0) for i in range(d)]]
-        (made,) = witness.predict(X, [B_y, *[Fraction(0)] * (n - 1)], asked, "rational")
-        largest = max(largest, abs(made - weight * B_x))
-    return largest
+        rows.append([[a if i == j else Fraction(0) for i in range(d)] for j in range(n)])
+        wanted.append(weight * B_x)
+    y = [B_y, *[Fraction(0)] * (n - 1)]
+    asked = [[B_x if i == 0 else Fraction(0) for i in range(d)]]
+    count = len(wanted)
+    made = witness.predict(rows, [y] * count, [asked] * count, "rational")
+    return max(abs(made[:, 0] - wanted))
 
 
 def open_gates(witness: Witness, constants: Mapping[str, Any]) -> Witness:
