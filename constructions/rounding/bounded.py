@@ -40,8 +40,8 @@ class Bounded:
     norm of the error, one number per prompt; None where every run has the exact value."""
 
     __slots__ = (
-        "__weakref__", "_magnitude", "_nonzero", "_reach", "beside", "error", "gram", "noises", "norm",
-        "product_of", "size", "spectral", "transpose_of", "value",
+        "__weakref__", "_magnitude", "_nonzero", "_reach", "beside", "error", "gram", "noises",
+        "norm", "product_of", "size", "spectral", "transpose_of", "value",
     )  # fmt: skip
 
     def __init__(
