@@ -40,8 +40,8 @@ class Bounded:
     norm of the error, one number per prompt; None where every run has the exact value."""
 
     __slots__ = (
-        "_magnitude", "_nonzero", "_reach", "error", "noises", "norm", "product_of", "size",
-        "spectral", "transpose_of", "value",
+        "__weakref__", "_magnitude", "_nonzero", "_reach", "beside", "error", "gram", "noises",
+        "norm", "product_of", "size", "spectral", "transpose_of", "value",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +54,8 @@ class Bounded:
         self.value, self.error, self.norm, self.noises = value, error, norm, noises
         self.size: Any = None  # norms of the value, once they are known
         self.spectral: Any = None
+        self.gram: torch.Tensor | None = None
+        self.beside: Any = None  # what it was multiplied by to a square
         self.product_of: Any = None  # how a product's error comes about (`norm_error`)
         self.transpose_of: Bounded | None = None
         self._magnitude: torch.Tensor | None = None
@@ -235,8 +237,8 @@ class Bounding(Numbers):
         return nonzero * (8 * self.least + self.several(c))
 
 
-def spectral(a: torch.Tensor) -> torch.Tensor:
-    """An upper bound on the spectral norm of each matrix (…, rows, columns).
+def spectral(a: torch.Tensor, known: torch.Tensor | None = None) -> torch.Tensor:
+    """An upper bound on the spectral norm of each matrix (…, rows, columns); `known` is its `gram`.
 
     |A|^8 = |(A A^T)^4| <= |(A A^T)^4|_F, within the 16th root of the rank; of one large matrix by
     what is both cheaper and closer, `certified`.
@@ -250,20 +252,20 @@ def spectral(a: torch.Tensor) -> torch.Tensor:
     inside = bool(((top > 2.0**-200) & (top < 2.0**200)).all())
     # a decomposition on a GPU may invert blocks, of which the theorem says nothing
     if inside and a.ndim == 2 and min(a.shape) >= WIDE and a.device.type == "cpu":
-        found = certified(a)
+        found = certified(a, known)
         if found is not None:
             return torch.as_tensor(found, dtype=a.dtype, device=a.device)
     scaled = a if inside else a / top
-    gram = scaled @ scaled.mT if a.shape[-2] <= a.shape[-1] else scaled.mT @ scaled
-    gram = gram / top.square() if inside else gram
-    gram = gram @ gram
-    gram = gram @ gram
+    power = scaled @ scaled.mT if a.shape[-2] <= a.shape[-1] else scaled.mT @ scaled
+    power = power / top.square() if inside else power
+    power = power @ power
+    power = power @ power
     # every product rounds relative to a Frobenius norm, at most the spectral one times sqrt(size)
     own = 1 + 2.0**-44 * max(a.shape[-2:]) ** 2
-    return torch.linalg.matrix_norm(gram) ** 0.125 * top[..., 0, 0] * own
+    return torch.linalg.matrix_norm(power) ** 0.125 * top[..., 0, 0] * own
 
 
-def certified(a: torch.Tensor) -> float | None:
+def certified(a: torch.Tensor, known: torch.Tensor | None = None) -> float | None:
     """An upper bound on the spectral norm of a large matrix, a few per cent above it; None where
     none was found. Of entries whose squares float64 holds.
 
@@ -274,13 +276,17 @@ def certified(a: torch.Tensor) -> float | None:
     if (off := asymmetry(a)) is not None:
         largest = _largest_eigenvalue((a + a.mT).div_(2), (1, -1))
         return None if largest is None else (largest + off) * (1 + OWN)
-    gram = a.mT @ a if a.shape[0] > a.shape[1] else a @ a.mT
-    gram = (gram + gram.mT).div_(2)
-    square = _largest_eigenvalue(gram, (1,))
+    square = _largest_eigenvalue(gram(a) if known is None else known.clone(), (1,))
     if square is None:
         return None
     size = float(length(a.flatten()))
     return math.sqrt(square + gamma(max(a.shape) + 2, 2.0**-53) * size**2) * (1 + OWN)
+
+
+def gram(a: torch.Tensor) -> torch.Tensor:
+    """The smaller one of A A^T and A^T A, symmetric."""
+    made = a.mT @ a if a.shape[0] > a.shape[1] else a @ a.mT
+    return (made + made.mT).div_(2)
 
 
 def asymmetry(a: torch.Tensor) -> float | None:

@@ -27,7 +27,7 @@ from .. import PrecisionWarning
 from ..numbers.ball import Ball
 from ..numbers.base import Prompts, Unsupported
 from ..numbers.floats import FloatPrompts, Floats, all_finite
-from ..run.forward import plan
+from ..run.forward import plan, prompts_of
 from ..weights import Weights
 from .bounded import Bounded, Bounding
 from .norm_error import NormError
@@ -38,6 +38,7 @@ FEW, MANY = 2**20, 2**25
 ENTRIES, BITS = 2**20, (256, 1024)  # of arrays of balls, a few microseconds each
 HELD = 2**23  # numbers that a warning may hold, several times over, for a pass back
 DEAR = 2**32  # products of numbers that a prediction takes, beyond which norms alone bound it
+NORMS = 2**28  # products from which a bound by norms that tells something is enough for a table
 PASSES = 2**35  # products that a pass back for each prediction may take, some ten seconds
 IN_BALLS = 2**27  # products that balls may take, near half a minute
 CHEAP_BALLS = 50  # balls in the time of one step of a bound
@@ -121,13 +122,32 @@ def _off(exact: Any, near: float) -> float:
     return nearest_float(distance) * (1 + 2.0**-50) + 5e-324 if distance else 0.0
 
 
+def predicted_and_bound(witness: Weights, X: Any, y: Any, queries: Any) -> tuple[Any, float] | None:
+    """Predictions of one prompt, the very floats of `predict`, and a bound by norms on what float64
+    rounded in any of them, from one pass; None where that is no large part of what a better bound
+    takes, or it tells nothing: where it is not below the largest prediction, of few products."""
+    prompts = prompts_of(witness, X, y, queries, Floats("float64"))
+    assert isinstance(prompts, FloatPrompts)
+    products = _products(witness, prompts)
+    if products <= NORMS or prompts.batch or _applies(witness, prompts):
+        return None
+    made = _by_norms(witness, prompts, taken(prompts))
+    bound, result = float(made.norm or 0.0), made.value
+    told = bound <= float(result.abs().max()) or products > DEAR
+    return (prompts.give(result), bound) if told and math.isfinite(bound) else None
+
+
 def norm_bound(witness: Weights, prompts: FloatPrompts, parts: Parts) -> torch.Tensor:
     """A cheap bound (…, predictions), the same for all of a prompt, and often large or infinite."""
-    system = NormError(prompts.system.name, _batch(parts), prompts.X.device)
-    made = _run(witness, system, parts)
+    made = _by_norms(witness, prompts, parts)
     norm = torch.as_tensor(0.0 if made.norm is None else made.norm, dtype=torch.float64)
     every = (*_batch(parts), math.prod(prompts.predicted))
     return _finished(norm.to(prompts.X.device).unsqueeze(-1).expand(every))
+
+
+def _by_norms(witness: Weights, prompts: FloatPrompts, parts: Parts) -> Bounded:
+    system = NormError(prompts.system.name, _batch(parts), prompts.X.device)
+    return _run(witness, system, parts)
 
 
 def full_bound(witness: Weights, prompts: FloatPrompts, parts: Parts) -> torch.Tensor:

@@ -8,6 +8,7 @@ very different scales or behind a layer norm, it is large or infinite.
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -27,6 +28,7 @@ from .bounded import (
     Bounding,
     asymmetry,
     gamma,
+    gram,
     length,
     spectral,
 )
@@ -82,8 +84,10 @@ class NormError(Bounding):
     def _spectral(self, a: Bounded) -> Norm:
         if 1 in a.value.shape[-2:] and a.value.ndim == len(self.batch) + 2:
             return self._size(a)
+        if a.transpose_of is not None:
+            return self._spectral(a.transpose_of)
         if a.spectral is None:
-            norms = spectral(a.value).unsqueeze(-1).flatten(len(self.batch))
+            norms = spectral(a.value, a.gram).unsqueeze(-1).flatten(len(self.batch))
             norms = norms.amax(dim=-1)
             a.spectral = norms if self.batch else float(norms)
         return a.spectral
@@ -125,12 +129,12 @@ class NormError(Bounding):
         added = self.of_product(terms) * self._reach(a) * self._reach(b)
         added = added + 8 * self.least * terms * self._entries(value)
         made = self._made(value, carried, added)
-        if b.norm is not None:
-            rest = added
-            if a.norm is not None and (self.batch or carried < math.inf):
-                rest = rest + self._spectral(b) * a.norm + 3 * a.norm * b.norm
-            finite = made.norm * 0  # not a number where the norm is infinite
-            made.product_of = a, b, rest * (1 + SCALARS) + finite
+        if a.norm is not None or b.norm is not None:
+            square = value.shape[-1] == value.shape[-2]
+            first = (lambda: a) if square else weakref.ref(a)  # which may be large
+            made.product_of = first, b, added + made.norm * 0  # no number where it is infinite
+            if square and not self.batch:
+                a.beside = b, value, {}
         return made
 
     def _carried(self, a: Bounded, b: Bounded) -> Norm:
@@ -155,9 +159,7 @@ class NormError(Bounding):
         share = share + self.of_product(terms) * (1 + share)
         of_old, of_product = abs(nearest_float(c)), abs(nearest_float(scale))
         added = share * self._reach(a) * self._reach(b)
-        carried: Norm = math.inf
-        if a is old and b.product_of is not None and b.product_of[1] is old:
-            carried = self._of_one(c, old, b, scale)
+        carried = self._of_one(c, old, a, b, scale)
         if self.batch or not carried < math.inf:  # else no term by itself says less
             terms_alone = of_product * self._carried(a, b) + of_old * _or0(old)
             carried = _least(terms_alone, carried)
@@ -167,28 +169,88 @@ class NormError(Bounding):
             value, carried, added + lost + self._lost(c, value) + self._lost(scale, value)
         )
 
-    def _of_one(self, c: Exact, old: Bounded, b: Bounded, scale: Exact) -> Norm:
-        """What c M + s M (P M) carries. With e the error of M it is, to first order,
+    def _of_one(self, c: Exact, old: Bounded, a: Bounded, b: Bounded, scale: Exact) -> Norm:
+        """What c M + s M (P M), c M + s (M P) M or c V + s (V P) M carries; infinite of all else.
+        With e the error of M it is, to first order,
             (c/2 + s M P) e + e (c/2 + s P M) + s M (what P M has of its own),
-        far less than term by term where M is nearly what the step leaves as it is."""
-        first, _, rest = b.product_of
-        if not self.batch and not old.norm + rest < math.inf:
+        far less than term by term where M is nearly what the step leaves as it is; with e and f
+        those of V and M, e (c + s P M) + s V P f + s (what V P has of its own) M."""
+        if a is old and b.product_of is not None and b.product_of[1] is old:
+            product, other, own = b, b.product_of[0](), b.product_of[2]
+        elif not self.batch and a.product_of is not None and a.product_of[0]() is old:
+            product, other, own = a, a.product_of[1], a.product_of[2]
+        else:
+            return math.inf
+        if old.norm is None or (not self.batch and not old.norm + own < math.inf):
             return math.inf
         half, s = nearest_float(c) / 2, nearest_float(scale)
-        turned = self._turned(half, s, b.value)
-        if turned is None:
-            return math.inf
-        factor = turned
-        if (apart := self._turned_around(old, first)) is not None:
-            factor = factor + turned + abs(s) * apart
+        if product is a:  # of b and what `old` was multiplied by, which may be b too
+            matrix, sides = b, self._sides(half, s, b, other)
         else:
-            factor = factor + self._turned(half, s, old.value @ first.value)
+            matrix, turned = old, self._turned(half, s, product.value)
+            sides = (
+                None
+                if turned is None
+                else (turned, self._other_way(half, s, other, old, product.value, turned))
+            )
+        if sides is None:
+            return math.inf
+        if other.norm is not None:
+            own = own + (self._spectral(old) + 3 * old.norm) * other.norm
+        second = 3 * product.norm * _or0(b if product is a else old) + self._spectral(matrix) * own
+        if matrix is old:
+            factor = sides[0] + sides[1]
+        else:
+            factor = abs(half) + sides[1]
+            second = second + self._spectral(product) * _or0(b)
         # both sides are rounded, a product of theirs and the halves, relative to these sizes
-        sizes = abs(s) * self._size(old) * self._size(first) + abs(s) * self._size(b)
-        sizes = sizes + 2 * abs(half) * math.sqrt(old.value.shape[-1] + old.value.shape[-2])
-        own = 8 * gamma(old.value.shape[-1] + 8, 2.0**-53) * sizes + UNSEEN
-        second = 3 * old.norm * b.norm + self._spectral(old) * rest
-        return ((factor + own) * old.norm + abs(s) * second) * (1 + SCALARS)
+        sizes = 2 * abs(s) * self._size(matrix) * self._size(other)
+        sizes = sizes + 2 * abs(half) * math.sqrt(sum(matrix.value.shape[-2:]))
+        lost = 8 * gamma(max(matrix.value.shape[-2:]) + 8, 2.0**-53) * sizes + UNSEEN
+        return ((factor + lost) * old.norm + abs(s) * second) * (1 + SCALARS)
+
+    def _sides(self, half: float, s: float, a: Bounded, b: Bounded) -> tuple[Norm, Norm] | None:
+        """|half I + s A B| and |half I + s B A|, where A B was made; None where it was not."""
+        if a.beside is None or a.beside[0] is not b:
+            return None
+        _, value, known = a.beside
+        if (half, s) not in known:
+            turned = self._turned(half, s, value)
+            known[half, s] = (
+                None if turned is None else (turned, self._other_way(half, s, a, b, value, turned))
+            )
+        return known[half, s]
+
+    def _other_way(
+        self, half: float, s: float, a: Bounded, b: Bounded, product: torch.Tensor, turned: Norm
+    ) -> Norm:
+        """|half I + s B A| where that of the product A B is `turned`."""
+        if not self.batch and len(product) >= WIDE:
+            if len(product) < len(b.value):
+                return max(abs(half), turned) + abs(s) * self._departure(a, b, product)
+            if (apart := self._turned_around(a, b)) is not None:
+                return turned + abs(s) * apart
+        return self._turned(half, s, b.value @ a.value)
+
+    def _departure(self, a: Bounded, b: Bounded, product: torch.Tensor) -> float:
+        """Henrici's departure from normality of B A where the product A B is smaller, and known.
+
+        Their eigenvalues m are the same but for zeros. B A is turned into a triangular matrix, so
+        that |h + s B A| is at most the largest |h + s m|, and |s| times what is above the diagonal:
+        the root of |B A|^2 - sum |m|^2, at most that of <A A^T, B^T B> - tr(A B A B).
+        """
+        squares = _inner(self._gram(a), self._gram(b)) - _inner(product, product.mT)
+        terms = 2 * len(a.value) + len(b.value) + 8
+        lost = 8 * gamma(terms, 2.0**-53) * (self._size(a) * self._size(b)) ** 2
+        return math.sqrt(max(0.0, squares) + lost + UNSEEN) * (1 + SCALARS)
+
+    def _gram(self, a: Bounded) -> torch.Tensor:
+        """The smaller one of A A^T and A^T A."""
+        if a.transpose_of is not None:
+            return self._gram(a.transpose_of)
+        if a.gram is None:
+            a.gram = gram(a.value)
+        return a.gram
 
     def _turned(self, half: float, s: float, side: torch.Tensor) -> Norm | None:
         """|half I + s A|; None where A has more axes than a matrix."""
@@ -200,10 +262,8 @@ class NormError(Bounding):
         return norm if self.batch else float(norm)
 
     def _turned_around(self, a: Bounded, b: Bounded) -> float | None:
-        """A bound on |A B - (B A)^T| = |(A - A^T) B + A^T (B - B^T)| of two large matrices that are
+        """A bound on |B A - (A B)^T| = |(B - B^T) A + B^T (A - A^T)| of two large matrices that are
         nearly symmetric, which spares a product; None of others."""
-        if self.batch or a.value.ndim != 2 or len(a.value) < WIDE:
-            return None
         ours, theirs = asymmetry(a.value), asymmetry(b.value)
         if ours is None or theirs is None:
             return None
@@ -308,6 +368,11 @@ def _least(a: Norm, b: Norm) -> Norm:
     if isinstance(a, torch.Tensor) or isinstance(b, torch.Tensor):
         return torch.fmin(torch.as_tensor(a), torch.as_tensor(b))
     return a if math.isnan(b) else b if math.isnan(a) else min(a, b)
+
+
+def _inner(a: torch.Tensor, b: torch.Tensor) -> float:
+    """The sum of the products of their entries, row by row."""
+    return float(torch.linalg.vecdot(a, b).sum())
 
 
 def _or0(a: Bounded) -> Norm:

@@ -20,7 +20,7 @@ from constructions import PrecisionWarning
 from constructions.numbers.ball import Ball, precision
 from constructions.numbers.base import Unsupported
 from constructions.numbers.floats import Floats
-from constructions.rounding import bounded, bounds, running_error
+from constructions.rounding import bounded, bounds, norm_error, running_error
 from constructions.rounding.norm_error import NormError
 from constructions.witness import Witness
 from proofs.layer import MLP, Head, Layer, Readout
@@ -167,6 +167,72 @@ def test_norms_bound_what_a_step_carries_and_are_met_where_it_carries_most(seed)
     assert float(torch.linalg.matrix_norm(moved)) <= bound
     if seed < 2:  # e / 2 + e / 2, and nothing but e e
         assert bound <= (1.2 * E, 0)[seed] + 9 * E**2 + 1e-12
+
+
+def step_by_rows(rng, rows, columns, kind):
+    """N (rows, columns), P (columns, rows), V (3, columns), and whole numbers c, s, for
+    c N + s (N P) N and c V + s (V P) N: of no pattern; or P N is symmetric, as in Newton's steps,
+    and the residual halved; or N P = 0 and P N is large."""
+    N, P = rng.standard_normal((rows, columns)), rng.standard_normal((columns, rows))
+    V, c, s = rng.standard_normal((3, columns)), int(rng.integers(1, 4)), -int(rng.integers(1, 3))
+    if kind == "Newton's":
+        N, c, s = np.linalg.pinv(P) / 2, 2, -1
+    if kind == "nilpotent":
+        N, P = 9 * np.eye(rows, columns), np.eye(columns, rows, -rows)
+    return torch.from_numpy(N), torch.from_numpy(P), torch.from_numpy(V), c, s
+
+
+def carried_by(c, s, N, P, added) -> tuple[float, float]:
+    """The largest that e -> c e + s ((e P) N + added e) makes of an e of size 1, for e as large as
+    N and with no `added` for one row; by the matrix of the map."""
+    rows, columns = N.shape
+    of_one = c * torch.eye(columns).double() + s * (P @ N)
+    whole = torch.kron(torch.eye(rows).double(), of_one.mT.contiguous())
+    whole = whole + s * torch.kron(added, torch.eye(columns).double())
+    return tuple(float(torch.linalg.matrix_norm(one, 2)) for one in (whole, of_one))
+
+
+@pytest.mark.parametrize("wide", [bounded.WIDE, 2])  # from which nothing of columns^2 is made
+@pytest.mark.parametrize("kind", ["any", "Newton's", "nilpotent"])
+@pytest.mark.parametrize(("rows", "columns"), [(2, 4), (4, 4), (3, 8), (6, 3)])
+def test_norms_bound_what_steps_with_examples_as_rows_carry(rows, columns, kind, wide, monkeypatch):
+    for module in (bounded, norm_error):
+        monkeypatch.setattr(module, "WIDE", wide)
+    if kind == "nilpotent" and columns < 2 * rows:
+        return
+    rng = np.random.default_rng([rows, columns])
+    N, P, V, c, s = step_by_rows(rng, rows, columns, kind)
+    of_matrix, of_rows = carried_by(c, s, N, P, N @ P)
+    E = 1e-9  # beside which what is of second order, and what is rounded, is nothing
+    system, factor = NormError("float64"), bounded.Bounded(P)
+    old, queries = bounded.Bounded(N, None, E), bounded.Bounded(V, None, E)
+    stepped = system.add_product(c, old, system.summed_products(old, factor), old, s)
+    assert of_matrix * E <= stepped.norm
+    still = bounded.Bounded(N, None, 1e-40)
+    system.summed_products(still, factor)  # as the step of N does
+    still = system.add_product(c, queries, system.summed_products(queries, factor), still, s)
+    moving = system.add_product(c, queries, system.summed_products(queries, factor), old, s)
+    assert of_rows * E <= still.norm
+    most = abs(s) * float(torch.linalg.matrix_norm(V @ P, 2))
+    assert max(of_rows, most) * E <= moving.norm
+    if kind == "Newton's":  # e, or 2 e where nothing of P is: the bounds are met
+        assert stepped.norm <= (1.5 if rows < columns else 1.1) * of_matrix * E
+        assert still.norm <= 1.1 * 2 * E
+
+
+def test_what_is_of_another_order_is_not_left_out(monkeypatch):
+    """P N is no zero where N P is one: without its departure from normality its norm is missed."""
+    for module in (bounded, norm_error):
+        monkeypatch.setattr(module, "WIDE", 2)
+    N, P, _, c, s = step_by_rows(np.random.default_rng(0), 2, 4, "nilpotent")
+    of_matrix, _ = carried_by(c, s, N, P, N @ P)
+    system, old = NormError("float64"), bounded.Bounded(N, None, 1e-9)
+    product = system.summed_products(old, bounded.Bounded(P))
+    assert of_matrix * 1e-9 <= system.add_product(c, old, product, old, s).norm
+    old.beside = None
+    monkeypatch.setattr(NormError, "_departure", lambda *_: 0.0)
+    product = system.summed_products(old, bounded.Bounded(P))
+    assert of_matrix * 1e-9 > system.add_product(c, old, product, old, s).norm
 
 
 def wide_matrices() -> dict[str, torch.Tensor]:

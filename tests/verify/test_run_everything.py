@@ -16,6 +16,9 @@ import numpy as np
 import pytest
 
 import constructions
+from constructions.numbers.floats import Floats
+from constructions.rounding import bounds
+from constructions.witness import Witness
 from verify.command import cli
 from verify.inputs.names import subject
 from verify.inputs.region import Spectrum, needed_rounds, share, singular_values
@@ -24,7 +27,7 @@ from verify.tables.compare import Run
 from verify.tables.limits import LIMITS, Limit
 from verify.tables.problem import Problem, read
 from verify.tables.scaling import standardising
-from verify.tables.suited import suited
+from verify.tables.suited import scaled, suited
 
 # NIST, Statistical Reference Datasets: Norris (y, x) and Longley (employed, …, year)
 NORRIS = """0.1 0.2 338.8 337.4 118.1 118.2 888.0 884.6 9.2 10.1 228.1 226.5 668.5 666.3 998.5 996.3
@@ -241,6 +244,47 @@ print(most() - before)
 """
 
 
+@pytest.mark.parametrize("name", REGRESSIONS)
+def test_predictions_that_come_with_a_bound_are_those_of_predict(name, tmp_path, monkeypatch):
+    """To the last bit, of every construction; where norms bound nothing there are none of them."""
+    monkeypatch.setattr(bounds, "NORMS", 0)
+    monkeypatch.setattr(bounds, "DEAR", 0)  # whatever the bound is
+    found, path = subject(name), suiting(name, tmp_path)
+    problem = scaled(found, read(path[2], "y", None, False).queried(path[6]), None)
+    witness = compare.built_for(found, problem).build(suited(found, {}, problem)[0])
+    prompt = problem.X, problem.y, problem.queries
+    both = bounds.predicted_and_bound(witness, *prompt)
+    if both is None:
+        system = Floats("float64").prompts(*prompt, witness)
+        assert bounds.norm_bound(witness, system, bounds.taken(system)).item() == np.inf
+        return
+    predicted, bound = both
+    assert predicted.tolist() == witness.predict(*prompt).tolist()
+    (exact,) = witness.predict(*prompt, "ball")
+    assert abs(float(exact.mid()) - predicted[0]) <= bound + float(exact.rad())
+
+
+def test_a_large_table_has_predictions_and_bound_from_one_pass(tmp_path, monkeypatch):
+    """With its rows fewer than its columns; the bound is above the error, and says something."""
+    rng = np.random.default_rng(1)
+    problem = read(
+        table(tmp_path / "t.csv", rng.standard_normal((150, 161)), 161), "y", None, False
+    )
+    problem = problem.held_out(0.1, 0)
+    assert problem.pairs <= compare.WARNED
+    monkeypatch.setattr(compare, "WARNED", problem.pairs - 1)
+    monkeypatch.setattr(bounds, "NORMS", 0)
+    monkeypatch.setattr(bounds, "quick_bound", None)  # what each noise by itself does
+    monkeypatch.setattr(Witness, "predict", None)
+    found = subject("newton")
+    result = compare.run(found, suited(found, {"iterations": 9}, problem)[0], problem, "float64")
+    monkeypatch.undo()
+    prompt = problem.X, problem.y, problem.queries[:1]
+    (exact,) = result.witness.predict(*prompt, "ball")
+    off = abs(float(exact.mid()) - result.columns["transformer"][0])
+    assert off <= result.explained <= 1e-6
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="bytes are counted as Linux counts them")
 def test_a_large_table_is_held_a_few_times(tmp_path):
     """Reading it, predictions, the algorithm, its limit and the bound on rounding together."""
@@ -363,7 +407,7 @@ def test_steps_are_not_blamed_for_what_rounding_did(tmp_path):
 @pytest.mark.parametrize("limit", [1.0, np.inf])
 def test_what_is_not_finite_is_near_nothing(limit, tmp_path, monkeypatch):
     monkeypatch.setattr(compare, "limit_of", lambda *_: Limit(np.full(1, limit), "a limit"))
-    monkeypatch.setattr(compare, "_predicted", lambda *_: (np.full(1, np.inf), ()))
+    monkeypatch.setattr(compare, "_predicted", lambda *_: (np.full(1, np.inf), None, ()))
     problem, result = compared("newton", tmp_path, "float64")
     said = compare.summary(problem, result, "float64")
     assert said[0].count("it is not finite") == said[1].count("it is not finite") == 1

@@ -7,6 +7,7 @@ import csv
 import io
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -107,7 +108,7 @@ class Table:
 
     def select(self, names: Sequence[str]) -> np.ndarray:
         """Values (rows, len(names))."""
-        return self.values[:, [self.columns.index(name) for name in names]]
+        return self.values[:, _places(self.columns, names)]
 
 
 def read_table(
@@ -115,17 +116,21 @@ def read_table(
     wanted: Sequence[str] | None = None,
     exact: bool = False,
     how: Text = PLAIN,
+    header: tuple[str, ...] | None = None,
 ) -> Table:
     """The table in a file with one line of column names, "-" being standard input; `wanted` columns
     only, if given. exact: values are Fractions, a cell the decimal that it is, else floats.
+    `header`: the column names, where they were read before.
 
     Raises WrongCall, naming row and column: rows count from 1, the header not counted.
     """
-    header = header_of(path, how)
+    header = header_of(path, how) if header is None else header
     names = header if wanted is None else tuple(wanted)
+    times = Counter(header)
     for name in names:
-        require(path, header, name)
-    places = [header.index(name) for name in names]
+        if not name or times[name] != 1:
+            require(path, header, name)
+    places = _places(header, names)
     if not exact and (values := _at_once(path, len(header), how)) is not None:
         whole = places == list(range(values.shape[1]))
         return Table(str(path), names, values if whole else values[:, places])
@@ -155,6 +160,12 @@ def said(path: str | Path) -> str:
 
 
 # -- reading ---------------------------------------------------------------------------------------
+
+
+def _places(header: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Where the columns are, each name of which is there once; some tables have thousands."""
+    number = {name: i for i, name in enumerate(header)}
+    return [number[name] for name in names]
 
 
 def _at_once(path: str | Path, columns: int, how: Text) -> np.ndarray | None:
@@ -191,7 +202,7 @@ def _cells(path: str | Path, how: Text, rows: int | None = None) -> pd.DataFrame
         made = _text(path, how, rows)
     if how.index and made.shape[1] < 2:
         raise WrongCall(f"{said(path)} has one column alone; --index would leave none")
-    return made.iloc[:, how.first :]
+    return made.iloc[:, how.first :] if how.first else made
 
 
 def _text(path: str | Path, how: Text, rows: int | None) -> pd.DataFrame:

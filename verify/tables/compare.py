@@ -14,6 +14,7 @@ import numpy as np
 
 from constructions.numbers.ball import Ball
 from constructions.numbers.floats import Floats
+from constructions.rounding.bounds import predicted_and_bound
 from constructions.witness import Witness
 
 from ..checks.case import InexactReference, reference
@@ -32,7 +33,6 @@ BALLS = 3_000_000  # products that the algorithm may cost in balls; above, it ru
 NARROW = 2.0**-80  # of the largest target: the radius at which a ball counts as a number
 BITS = (128, 512, 2048)  # of the balls in which a witness runs
 PARTS = 4  # of a run, that its progress counts
-BOUNDED = 1  # queries for which the rounding bound is computed: those that differ most
 WARNED = 2**20  # products of an example and a query up to which every prediction has a bound
 NEAR = 1e-6  # of the largest prediction: what a limit may differ by and be called reached
 
@@ -76,7 +76,7 @@ def run(
     witness = built_for(subject, problem).build(parameters)
     during = progress.during if progress is not None else nullcontext
     with during("the transformer"):
-        predicted, said = _predicted(witness, problem, numbers)
+        predicted, bound, said = _predicted(witness, problem, numbers)
     case = problem.case(parameters)
     with during("the algorithm"):
         try:
@@ -96,10 +96,8 @@ def run(
     if numbers == "ball":
         explained = float(predicted[worst].rad())
     elif not exact and np.isfinite(errors[worst]):
-        row = slice(worst, worst + BOUNDED)
         with during("what rounding did"):
-            bound = witness.rounding_bound(problem.X, problem.y, problem.queries[row], numbers)
-        explained = float(bound[0])
+            explained = _bound(witness, problem, numbers, worst) if bound is None else bound
         if problem.pairs > WARNED and explained > size * math.sqrt(Floats(numbers).unit_roundoff):
             said = (f"{subject.name}: rounding in {numbers} may have moved the prediction of row "
                     f"{problem.labels[worst]} by {explained:.2g}",)  # fmt: skip
@@ -121,22 +119,37 @@ def run(
     )  # fmt: skip
 
 
-def _predicted(witness: Witness, problem: Problem, numbers: str) -> tuple[Any, tuple[str, ...]]:
-    """The transformer's predictions, and what it warns of; nothing of many rows, since a bound for
-    each of them is far dearer than the predictions."""
+def _predicted(
+    witness: Witness, problem: Problem, numbers: str
+) -> tuple[Any, float | None, tuple[str, ...]]:
+    """The transformer's predictions, a bound on what rounding did to any of them where that came
+    with them, and what it warns of; nothing of many rows, since a bound for each of them is far
+    dearer than the predictions."""
     X, y, queries = problem.X, problem.y, problem.queries
+    many = problem.pairs > WARNED
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("ignore" if problem.pairs > WARNED else "always")
+        warnings.simplefilter("ignore" if many else "always")
         try:
-            predicted = (
-                _in_balls(witness, problem)
-                if numbers == "ball"
-                else (witness.predict(X, y, queries, numbers))
-            )
+            if numbers == "ball":
+                predicted = _in_balls(witness, problem)
+            elif (
+                many
+                and numbers == "float64"
+                and (both := predicted_and_bound(witness, X, y, queries))
+            ):
+                return *both, ()
+            else:
+                predicted = witness.predict(X, y, queries, numbers)
         except (ValueError, ArithmeticError) as error:
             raise WrongCall(f"{witness.name}: {' '.join(str(error).split())}") from None
     said = (str(w.message) for w in caught if w.category.__name__ == "PrecisionWarning")
-    return predicted, tuple(said)
+    return predicted, None, tuple(said)
+
+
+def _bound(witness: Witness, problem: Problem, numbers: str, row: int) -> float:
+    """On what rounding did to the prediction of one row."""
+    queries = problem.queries[row : row + 1]
+    return float(witness.rounding_bound(problem.X, problem.y, queries, numbers)[0])
 
 
 def _in_balls(witness: Witness, problem: Problem) -> np.ndarray:

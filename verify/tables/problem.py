@@ -192,7 +192,7 @@ class Examples:
             require(path, header, extra[0])
             raise WrongCall(f"{said(path)} has a column {extra[0]!r} that the data does not have")
         known = (self.target,) if self.target in header else ()
-        table = read_table(path, (*self.names, *known), self.X.dtype == object, self.how)
+        table = read_table(path, (*self.names, *known), self.X.dtype == object, self.how, header)
         queries = _features(table.select(self.names), self.intercept)
         truth = table.column(self.target) if known else None
         about = (
@@ -227,7 +227,7 @@ def read(
         raise WrongCall(
             f"{said(path)} has no column but the target {target!r}; predictions need one"
         )
-    table = read_table(path, (*names, target), exact, how)
+    table = read_table(path, (*names, target), exact, how, header)
     X, y = _features(table.select(names), intercept), table.column(target).copy()
     return Examples(path, names, target, intercept, features is not None, X, y, how)
 
