@@ -123,9 +123,8 @@ def checks_of(claim: Claim) -> tuple[Check, ...]:
     from .checks import standard
 
     made: list[Check] = list(standard(claim)) if claim.witness is not None else []
-    if claim.checks is not None:
-        own = claim.checks()
-        made += [own] if isinstance(own, Check) else own
+    own = claim.own_checks()
+    made += [own] if isinstance(own, Check) else own
     return tuple(made)
 
 

@@ -20,6 +20,7 @@ from constructions.numbers.ball import Ball
 from constructions.papers import vonoswald2022 as vonoswald
 from constructions.papers.akyurek2022 import chains as paper
 from constructions.papers.akyurek2022.exact import exact_layer
+from constructions.papers.akyurek2022.layers import Constants
 from constructions.papers.fu2023.statements import eq30
 from constructions.parts import scaled
 from constructions.witness import Witness
@@ -112,15 +113,20 @@ def ridge_chain(times: int) -> Any:
         return algorithms.ridge(X, y, queries, times * ridge)
 
     sizes = [{"d": 2, "examples": 1, "ridge": F(1, 2)}]
-    return chains.enclosure(paper.theorem2_chain, algorithm, lambda budget: sizes)
+    build = theorems.theorem2_repaired
+    return chains.enclosure(build, paper.theorem2_chain, algorithm, lambda budget: sizes)
 
 
 def descent_chain(*printed: str) -> Any:
     def chain(**parameters: Any) -> Any:
         return paper.theorem1_chain(**parameters, as_printed=printed)
 
+    def build(d: int, step_size: Any, ridge: Any, w0: Any, examples: int, **free: Any) -> Witness:
+        made = chain(d=d, step_size=step_size, ridge=ridge, w0=w0, examples=examples)
+        return made.transformer(Constants(**free))
+
     sizes = theorems.descent_sizes((1,), QUICK)[:1]
-    return chains.enclosure(chain, algorithms.one_pass_sgd, lambda budget: sizes)
+    return chains.enclosure(build, chain, algorithms.one_pass_sgd, lambda budget: sizes)
 
 
 @pytest.mark.parametrize("order", [2, 3, 6])
