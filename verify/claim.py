@@ -438,10 +438,9 @@ class Claim:
         """What `checks` makes, given the claim's builder if it asks for one."""
         if self.checks is None:
             return ()
-        asked = (
-            one for one in signature(self.checks).parameters.values() if one.default is one.empty
-        )
-        return self.checks(self.witness) if any(asked) else self.checks()
+        takes = signature(self.checks).parameters.values()
+        asked = any(one.default is one.empty for one in takes)
+        return self.checks(self.witness) if asked else self.checks()
 
     @property
     def boxes(self) -> tuple[Box, ...]:
