@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy
-from changes import built_as, every_head
+from changes import built_as, every_head, every_value
 from hypothesis import strategies as st
 
 import constructions
@@ -499,3 +499,17 @@ def test_a_promise_is_made_in_the_names_of_the_builder(
     make = constructions.get("gradient_descent")
     found = counts(make, (Promise("layers", formula, relation),), lambda: sizes).run(Budget())
     assert found.passed is passed
+
+
+def plain_descent(witness: Witness) -> Witness:
+    """GD++ whose layers lack the head that transforms x."""
+    return witness.with_layers(
+        tuple(replace(layer, heads=layer.heads[:1], holds=()) for layer in witness.layer_list)
+    )
+
+
+@pytest.mark.parametrize("change", [plain_descent, lambda witness: every_value(witness, 0)])
+def test_gdpp_that_leaves_x_as_it_is_makes_the_steps_that_a_map_makes(change, monkeypatch):
+    """So that the refutation of k steps on one map of x is about what the layers do to x."""
+    monkeypatch.setattr(vonoswald, "gdpp", built_as(vonoswald.gdpp, change))
+    assert vonoswald2022.gdpp_ksteps()[0].run(QUICK).passed is True
