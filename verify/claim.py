@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from dataclasses import fields as dataclass_fields
 from difflib import get_close_matches
 from functools import update_wrapper, wraps
-from inspect import unwrap
+from inspect import signature, unwrap
 from numbers import Rational
 from pathlib import Path
 from types import FrameType
@@ -354,7 +354,8 @@ class Claim:
     """One statement, and how to test it.
 
     Either `witness` builds a transformer from the parameters of a case, which shall predict what
-    `algorithm` does on `cases`; or `checks` says how to test it; or both. `algorithm` is code, or a
+    `algorithm` does on `cases`; or `checks` says how to test it; or both: then it may take the
+    builder, checks(witness), and look at what that builds. `algorithm` is code, or a
     Formula (verify.formula); with `formula` beside code the claim is about the formula, and the
     code is compared with it. `domain` is where the claim is made: cases outside are not drawn, and
     only with a domain are counterexamples made smaller row by row. `promises` are the resources,
@@ -379,7 +380,7 @@ class Claim:
     cases: Callable[[], Any] | None = None
     domain: Domain | None = None
     floats: Callable[[], Any] | None = None
-    checks: Callable[[], Check | Iterable[Check]] | None = None
+    checks: Callable[..., Check | Iterable[Check]] | None = None
     promises: tuple[Promise, ...] = ()
     sizes: Callable[[], Sequence[Mapping[str, Any]]] | None = None
     theorems: tuple[str, ...] = ()
@@ -450,6 +451,15 @@ class Claim:
                 raise ValueError(
                     f"{self.id}: within must be a number from 0 on, not {self.within!r}"
                 )
+
+    def own_checks(self) -> tuple[Check, ...]:
+        """What `checks` makes, given the claim's builder if it asks for one."""
+        if self.checks is None:
+            return ()
+        takes = signature(self.checks).parameters.values()
+        asked = any(one.default is one.empty for one in takes)
+        made = self.checks(self.witness) if asked else self.checks()
+        return (made,) if isinstance(made, Check) else tuple(made)
 
     @property
     def boxes(self) -> tuple[Box, ...]:

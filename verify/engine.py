@@ -134,9 +134,7 @@ def checks_of(claim: Claim) -> tuple[Check, ...]:
     from .checks import standard
 
     made: list[Check] = list(standard(claim)) if claim.witness is not None else []
-    if claim.checks is not None:
-        own = claim.checks()
-        made += (_of_its_own(claim, one) for one in ([own] if isinstance(own, Check) else own))
+    made += (_of_its_own(claim, one) for one in claim.own_checks())
     return tuple(made)
 
 

@@ -136,7 +136,8 @@ def test_an_unknown_reading_is_named():
 def test_every_slot_after_every_layer_is_what_its_operation_leaves():
     parameters = {"d": 2, "examples": 2, "ridge": F(1, 2)}
     case = programs.prompt(2, parameters)
-    assert programs.first_layer(paper.theorem2_chain(**parameters), case) is None
+    chain = paper.theorem2_chain(**parameters)
+    assert programs.first_layer(chain, chain.transformer, case) is None
 
 
 def test_a_layer_left_out_is_found():
@@ -144,15 +145,12 @@ def test_a_layer_left_out_is_found():
     case = programs.prompt(2, parameters)
     chain = paper.theorem2_chain(**parameters)
 
-    class Without:
-        program = chain.program
+    def without(constants):
+        whole = chain.transformer(constants)
+        empty = type(whole.layer_list[0])("nothing")
+        return whole.with_layers((*whole.layer_list[:5], empty, *whole.layer_list[6:]))
 
-        def transformer(self, constants):
-            whole = chain.transformer(constants)
-            empty = type(whole.layer_list[0])("nothing")
-            return whole.with_layers((*whole.layer_list[:5], empty, *whole.layer_list[6:]))
-
-    found = programs.first_layer(Without(), case)
+    found = programs.first_layer(chain, without, case)
     assert (found["layer"], found["slot"]) == (6, "outer")
 
 

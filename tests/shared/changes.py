@@ -31,6 +31,22 @@ def every_head(witness: Witness, **fields: Any) -> Witness:
     )
 
 
+def every_value(witness: Witness, factor: Any) -> Witness:
+    """All that heads add, times a factor; what the slots should hold is left out."""
+
+    def of(slots: SlotMap) -> SlotMap:
+        return SlotMap(tuple(replace(b, coefficient=b.coefficient * factor) for b in slots.blocks))
+
+    return witness.with_layers(
+        tuple(
+            replace(
+                layer, heads=tuple(replace(h, value=of(h.value)) for h in layer.heads), holds=()
+            )
+            for layer in witness.layer_list
+        )
+    )
+
+
 def without_layer(witness: Witness, number: int) -> Witness:
     return witness.with_layers(witness.layer_list[:number] + witness.layer_list[number + 1 :])
 

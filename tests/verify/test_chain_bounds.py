@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy
-from changes import times
+from changes import built_as, every_value, times
 from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,7 +24,7 @@ from constructions.witness import Witness
 from proofs.layer import Readout
 from proofs.slotmap import SlotMap
 from proofs.stream import layout
-from verify import algorithms
+from verify import algorithms, engine
 from verify.checks.bounds import (
     chain_bounds,
     operation_bounds,
@@ -38,7 +38,7 @@ from verify.checks.bounds import (
 from verify.checks.bounds.balls import at_most, ball, interval, precision, top
 from verify.checks.bounds.operation_bounds import NotCovered
 from verify.checks.bounds.polynomials import Ranges
-from verify.claim import Budget
+from verify.claim import Budget, builtin
 from verify.claims.akyurek2022 import theorems as claims
 from verify.quality.mutants import with_head, with_layer, with_mlp
 from verify.strategies import Case
@@ -77,7 +77,9 @@ def bound(theorem: int, d: int, n: int, constants: Constants) -> float:
 def bound_of(chain: Any, theorem: int, constants: Constants) -> float:
     _, _, inputs, known, _ = THEOREMS[theorem]
     found = known(chain, inputs) if known else {}
-    return top(chain_bounds.prompt_error(chain, constants, inputs, found))
+    return top(
+        chain_bounds.prompt_error(chain, chain.transformer(constants), constants, inputs, found)
+    )
 
 
 eighths = st.one_of(st.sampled_from((F(-1), F(1), F(0))), st.integers(-8, 8).map(lambda k: F(k, 8)))
@@ -169,6 +171,17 @@ class Broken:
         return self.change(self.chain.transformer(constants), self.chain)
 
 
+def built_of(make: Any, change: Any) -> Any:
+    """A builder of the chain's transformer, changed."""
+    names = tuple(vars(Constants()))
+
+    def build(**given: Any) -> Witness:
+        constants = Constants(*(given.pop(name) for name in names))
+        return Broken(make(**given), change).transformer(constants)
+
+    return build
+
+
 def wrong_mlp(witness: Witness, chain: Any) -> Witness:
     """One outer weight of the last MLP is off by a millionth."""
     number = max(i for i, one in enumerate(witness.layer_list) if one.mlp is not None)
@@ -207,12 +220,10 @@ def test_the_bound_of_a_broken_chain_is_as_large_as_its_error(theorem, change):
 def test_a_chain_with_a_wrong_layer_is_refuted_and_the_layer_named(theorem):
     make, algorithm, inputs, known, vectors = THEOREMS[theorem]
 
-    def broken(**parameters: Any) -> Any:
-        return Broken(make(**parameters), wrong_mlp)
-
+    build = built_of(make, wrong_mlp)
     sizes = [inputs.draw(random.Random(3), 2, 1, vectors)]
     boxes = programs.Boxes(inputs, [(2, 1)], vectors)
-    result = programs.enclosure(broken, algorithm, lambda budget: sizes, boxes).run(QUICK)
+    result = programs.enclosure(build, make, algorithm, lambda budget: sizes, boxes).run(QUICK)
     assert result.passed is False
     assert result.bound is None or result.bound < result.max_error
     assert result.first_difference["layer"] >= 1
@@ -228,7 +239,10 @@ def test_coarser_constants_that_do_not_shrink_give_no_box():
     assert bound_of(chain, 1, Constants()) == pytest.approx(coarse, rel=1e-6)
     tested = programs.CheckResult(True, 1, 0.0)
     boxes = programs.Boxes(claims.DESCENT, [(1, 1)], ("w0",))
-    found = programs._bounded(tested, stuck, algorithms.one_pass_sgd, boxes, QUICK)
+    build = built_of(paper.theorem1_chain, coarser)
+    found = programs._bounded(
+        tested, build, paper.theorem1_chain, algorithms.one_pass_sgd, boxes, QUICK
+    )
     assert not found.box
     assert found.bound is None
     assert "does not shrink" in found.detail
@@ -241,13 +255,62 @@ def test_an_algorithm_that_differs_only_off_the_drawn_parameters_is_refuted():
 
     sizes = [claims.descent_sizes((1,), QUICK)[0]]
     assert sizes[0]["step_size"] == F(1, 8)
-    without = programs.enclosure(paper.theorem1_chain, other, lambda budget: sizes).run(QUICK)
-    boxes = claims.descent_boxes((1, 1))
-    result = programs.enclosure(paper.theorem1_chain, other, lambda budget: sizes, boxes).run(QUICK)
+    given_ = claims.theorem1_repaired, paper.theorem1_chain, other, lambda budget: sizes
+    without = programs.enclosure(*given_).run(QUICK)
+    result = programs.enclosure(*given_, claims.descent_boxes((1, 1))).run(QUICK)
     assert without.passed is True
     assert not without.box
     assert result.passed is False
     assert F(result.counterexample["prediction"]) != F(result.counterexample["algorithm"])
+
+
+# -- the claims' own builders -------------------------------------------------------------------
+
+CLAIMS = [
+    "akyurek2022.theorem1", "akyurek2022.theorem1.multistep",
+    "akyurek2022.theorem2", "akyurek2022.theorem2.multistep",
+]  # fmt: skip
+
+
+def verdict_of(id: str, change: Any) -> Any:
+    """Of the repaired claim, its builder changed."""
+    (made,) = (one for one in builtin(id) if one.key == (id, "repaired"))
+    return engine.run(replace(made, witness=change(made.witness)), Budget(quick=True)).verdict
+
+
+def off_by_a_hundredth(own: Any) -> Any:
+    return built_as(own, lambda made: every_value(made, F(101, 100)))
+
+
+def adding_nothing(own: Any) -> Any:
+    return built_as(own, lambda made: every_value(made, 0))
+
+
+def of_another_algorithm(own: Any) -> Any:
+    """Builds the chain that ascends, or that of twice the ridge."""
+
+    def build(**given: Any) -> Witness:
+        free = {name: given.pop(name, value) for name, value in vars(FLOAT64).items()}
+        if "step_size" in given:
+            given["step_size"] = -given["step_size"]
+            return paper.theorem1_chain(**given).transformer(Constants(**free))
+        given["ridge"] = 2 * given["ridge"]
+        return paper.theorem2_chain(**given).transformer(Constants(**free))
+
+    return build
+
+
+@pytest.mark.parametrize("id", CLAIMS)
+def test_a_claim_of_a_chain_approximates_by_its_own_builder(id):
+    found = verdict_of(id, lambda own: own)
+    assert found.name == "approximates"
+    assert found.strength == "enclosed"
+
+
+@pytest.mark.parametrize("id", CLAIMS)
+@pytest.mark.parametrize("fault", [off_by_a_hundredth, adding_nothing, of_another_algorithm])
+def test_a_claim_of_a_chain_is_refuted_by_a_fault_of_its_builder(id, fault):
+    assert verdict_of(id, fault).name == "refuted"
 
 
 # -- what is not covered ------------------------------------------------------------------------
@@ -298,7 +361,9 @@ def test_a_letter_without_a_range_is_refused():
 def test_a_divisor_that_may_vanish_gives_no_bound():
     program = Program((Div((1, 2), 0, (2, 3)),), layout(y=(), x=(1,), out=()), 3)
     chain = paper.Chain("one", program, (), (), "out", {"d": 1, "examples": 1})
-    assert top(chain_bounds.prompt_error(chain, Constants(), claims.RIDGES, {})) == float("inf")
+    witness = chain.transformer(Constants())
+    found = chain_bounds.prompt_error(chain, witness, Constants(), claims.RIDGES, {})
+    assert top(found) == float("inf")
 
 
 def test_an_update_that_is_not_sherman_and_morrisons_is_refused():

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy
-from changes import built_as, every_head
+from changes import built_as, every_head, every_value
 from hypothesis import strategies as st
 
 import constructions
@@ -20,6 +20,7 @@ from constructions.numbers.ball import Ball
 from constructions.papers import vonoswald2022 as vonoswald
 from constructions.papers.akyurek2022 import chains as paper
 from constructions.papers.akyurek2022.exact import exact_layer
+from constructions.papers.akyurek2022.layers import Constants
 from constructions.papers.fu2023.statements import eq30
 from constructions.parts import scaled
 from constructions.witness import Witness
@@ -112,15 +113,20 @@ def ridge_chain(times: int) -> Any:
         return algorithms.ridge(X, y, queries, times * ridge)
 
     sizes = [{"d": 2, "examples": 1, "ridge": F(1, 2)}]
-    return chains.enclosure(paper.theorem2_chain, algorithm, lambda budget: sizes)
+    build = theorems.theorem2_repaired
+    return chains.enclosure(build, paper.theorem2_chain, algorithm, lambda budget: sizes)
 
 
 def descent_chain(*printed: str) -> Any:
     def chain(**parameters: Any) -> Any:
         return paper.theorem1_chain(**parameters, as_printed=printed)
 
+    def build(d: int, step_size: Any, ridge: Any, w0: Any, examples: int, **free: Any) -> Witness:
+        made = chain(d=d, step_size=step_size, ridge=ridge, w0=w0, examples=examples)
+        return made.transformer(Constants(**free))
+
     sizes = theorems.descent_sizes((1,), QUICK)[:1]
-    return chains.enclosure(chain, algorithms.one_pass_sgd, lambda budget: sizes)
+    return chains.enclosure(build, chain, algorithms.one_pass_sgd, lambda budget: sizes)
 
 
 @pytest.mark.parametrize("order", [2, 3, 6])
@@ -493,3 +499,17 @@ def test_a_promise_is_made_in_the_names_of_the_builder(
     make = constructions.get("gradient_descent")
     found = counts(make, (Promise("layers", formula, relation),), lambda: sizes).run(Budget())
     assert found.passed is passed
+
+
+def plain_descent(witness: Witness) -> Witness:
+    """GD++ whose layers lack the head that transforms x."""
+    return witness.with_layers(
+        tuple(replace(layer, heads=layer.heads[:1], holds=()) for layer in witness.layer_list)
+    )
+
+
+@pytest.mark.parametrize("change", [plain_descent, lambda witness: every_value(witness, 0)])
+def test_gdpp_that_leaves_x_as_it_is_makes_the_steps_that_a_map_makes(change, monkeypatch):
+    """So that the refutation of k steps on one map of x is about what the layers do to x."""
+    monkeypatch.setattr(vonoswald, "gdpp", built_as(vonoswald.gdpp, change))
+    assert vonoswald2022.gdpp_ksteps()[0].run(QUICK).passed is True

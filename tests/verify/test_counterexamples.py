@@ -6,8 +6,14 @@ import math
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from found import dot, numbers
+from hypothesis import given
+from hypothesis import strategies as st
+
+from verify.claims import vonoswald2022
+from verify.strategies import Case
 
 
 class Refutation:
@@ -260,21 +266,41 @@ def test_the_pad_of_lemma_6_is_off_by_half_the_sum():
 
 
 @pytest.mark.recomputes("vonoswald2022.gdpp.ksteps")
-def test_two_layers_of_gdpp_are_two_gradient_steps_on_no_one_transformation(refutation):
+def test_two_layers_of_gdpp_go_beyond_what_two_steps_on_any_map_of_x_reach(refutation):
+    """On one example, asked at its own x: two steps leave y times a square, and stay below y."""
     made = refutation("vonoswald2022.gdpp.ksteps")
-    eta, gamma = made["step_size"], made["gamma"]
     (x,), (y,), q = made.column
-    assert made["layers"] == 2
-    prediction, rest, data = Fraction(0), y, [(x, q)]
-    for _ in range(2):
-        change = eta * rest * x  # one gradient step from 0 on what is left of y
-        prediction += change * q
-        rest -= change * x
+    assert made["layers"] == 2 and q == x
+    assert made["prediction"] == gdpp(x, y, q, 2, made["step_size"], made["gamma"])
+    assert made["prediction"] / y > 1
+
+
+def gdpp(x, y, q, layers, eta, gamma):
+    """Per layer a gradient step from 0 on what is left of y, then x and the query transformed."""
+    prediction = Fraction(0)
+    for _ in range(layers):
+        change = eta * y * x
+        prediction, y = prediction + change * q, y - change * x
         x, q = x - gamma * x**3, q - gamma * x * x * q
-        data.append((x, q))
-    assert made["prediction"] == [prediction]
-    for (x_l, q_l), (stated,) in zip(data, made["descent"], strict=True):
-        w = Fraction(0)
-        for _ in range(2):
-            w -= eta * (w * x_l - y) * x_l
-        assert w * q_l == stated != prediction
+    return prediction
+
+
+def test_one_step_of_half_and_a_curvature_of_three_is_a_half_beyond_the_target():
+    """x = y = query = 1, eta = 1/2, gamma = 3, a step at which plain descent converges."""
+    assert gdpp(1, Fraction(1), 1, 2, Fraction(1, 2), 3) == Fraction(3, 2)
+    case = Case(
+        {"d": 1, "examples": 1, "layers": 2, "step_size": Fraction(1, 2), "gamma": 3, "w0": (0,)},
+        *(np.array(one, dtype=object) for one in ([[1]], [1], [[1]])),
+    )
+    assert vonoswald2022.of_no_map(case)["prediction"] == "3/2"
+
+
+@given(st.integers(-6, 6), st.integers(1, 6), st.integers(0, 4), st.integers(1, 4))
+def test_what_descent_makes_on_a_map_is_made_by_a_map(z, y, k, eta):
+    """k steps on z, whatever it is: y (1 - (1 - eta z^2)^k), which is never called out of reach."""
+    w = Fraction(0)
+    for _ in range(k):
+        w -= eta * (w * z - y) * z
+    share = w * z / y
+    assert share == 1 - (1 - eta * z * z) ** k
+    assert vonoswald2022.within_reach(share, k)

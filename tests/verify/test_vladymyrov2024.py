@@ -7,7 +7,14 @@ from fractions import Fraction as F
 
 import numpy as np
 import pytest
-from changes import built_as, changed_weights, every_head
+from changes import (
+    built_as,
+    changed_weights,
+    every_head,
+    every_value,
+    times,
+    without_layer,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +27,7 @@ from verify.checks.coq import bearing, kernel
 from verify.checks.statements import formula
 from verify.claim import Budget, builtin
 from verify.claims import vladymyrov2024 as claims
+from verify.quality.mutants import with_layer
 
 CLAIMS = {(c.id.removeprefix("vladymyrov2024."), c.variant): c for c in builtin()
           if c.id.startswith("vladymyrov2024.")}  # fmt: skip
@@ -175,11 +183,81 @@ def test_fewer_layers_are_too_few_and_more_are_not_promised(change, why, monkeyp
     assert found.verdict.name == "refuted" and why in found.finding
 
 
-def test_rates_beyond_a_third_are_refused_by_the_certificate():
-    rates = {"step_size": (0, 1), "gamma": (F(1, 2), 0)}
+def test_rates_beyond_a_third_have_no_bound():
+    """gamma = 1/2 leaves more of s = 2/3 than of both ends."""
+    rates = {"step_size": (0, 2), "gamma": (F(1, 2), 0)}
     witness = constructions.build("gd_plus_plus", d=1, steps=2, **rates)
-    with pytest.raises(ValueError, match="the ends are not the largest errors"):
-        claims.left_of_eigenvalues(witness, {"nu": 1, "mu": F(1)})
+    found = claims.left_of_eigenvalues(witness, {"nu": F(1, 3), "mu": F(1)})
+    assert found.bound == float("inf")
+    assert found.attained > 0 and claims.left_at(witness, F(2, 3)) < found.attained
+    assert claims.rates_of_layers(witness) == [(0, F(1, 2)), (2, 0)]
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.sampled_from([0, 1]), st.integers(0, 8)), min_size=1, max_size=3),
+       st.integers(1, 8))  # fmt: skip
+def test_what_is_left_is_the_product_at_the_rates_that_are_read_off_the_layers(rates, s):
+    steps, gammas = (tuple(F(one[i], 8) for one in rates) for i in range(2))
+    witness = constructions.build(
+        "gd_plus_plus", d=1, steps=len(rates), step_size=steps, gamma=gammas
+    )
+    left, at = F(1), F(s)
+    for eta, gamma in zip(steps, gammas):
+        left, at = left * (1 - eta * at), at * (1 - gamma * at) ** 2
+    assert claims.rates_of_layers(witness) == list(zip(steps, gammas))
+    assert claims.left_at(witness, s).overlaps(abs(claims.as_ball(left)))
+
+
+def test_the_rates_are_those_of_the_built_layers_not_those_that_were_asked_for():
+    """All that heads add times 1.01, or a head that sees the query: other rates, or none."""
+    right = claims.fast(1, F(3), F(1, 100))
+    hundredth = [(e * F(101, 100), g * F(101, 100)) for e, g in claims.rates_of_layers(right)]
+    assert claims.rates_of_layers(every_value(right, F(101, 100))) == hundredth
+    assert claims.rates_of_layers(every_head(right, keys="full")) is None
+    assert (
+        claims.rates_of_layers(replace(right, readout=replace(right.readout, coefficient=1)))
+        is None
+    )
+
+
+def first_query(witness):
+    """The first query block of the first layer times 1.01."""
+    layer = witness.layer_list[0]
+    head = replace(layer.heads[0], query=times(F(101, 100), layer.heads[0].query))
+    return with_layer(witness, 0, replace(layer, heads=(head, *layer.heads[1:])))
+
+
+def last_value(witness):
+    """What the last head adds to r, and to u, times 1.01."""
+    last = witness.with_layers(witness.layer_list[-1:])
+    return witness.with_layers(
+        (*witness.layer_list[:-1], *every_value(last, F(101, 100)).layer_list)
+    )
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lambda witness: every_value(witness, 0),
+        lambda witness: every_value(witness, -1),
+        lambda witness: every_head(witness, keys="full"),
+        lambda witness: without_layer(witness, witness.layers - 1),
+        last_value,
+    ],
+)
+def test_a_fault_of_the_layers_that_are_built_refutes_theorem_5_1(fault, monkeypatch):
+    monkeypatch.setattr(claims, "fast", built_as(claims.fast, fault))
+    assert engine.run(CLAIMS["theorem5.1", "repaired"], FEW).verdict.name == "refuted"
+
+
+@pytest.mark.parametrize("fault", [first_query, lambda witness: every_value(witness, F(101, 100))])
+def test_a_fault_that_no_end_shows_leaves_no_bound(fault, monkeypatch):
+    """gamma a hundredth too large: squared again and again, of both ends less than eps is left."""
+    monkeypatch.setattr(claims, "fast", built_as(claims.fast, fault))
+    found = engine.run(CLAIMS["theorem5.1", "repaired"], FEW)
+    (bounded,) = (check for check in found.checks if check.kind == "enclosure")
+    assert bounded.passed is None
+    assert "bound infinity" in bounded.detail
 
 
 def test_theorem_4_1_is_one_of_coqs_theorems_and_supports_the_claim():

@@ -7,20 +7,32 @@ and of the diagonal layer are given from the text around them and from the proof
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import sympy
 from flint import arb
 from hypothesis import strategies as st
 from sympy import Symbol
 
 import constructions
+from constructions.numbers.ball import Ball
+from constructions.numbers.reals import as_ball
 from constructions.papers import vladymyrov2024
+from constructions.run.forward import run_once
 from constructions.witness import Witness
+from proofs.calculus import form as c
+from proofs.calculus.run import Run
+from proofs.calculus.tokens import OutsideCalculusError
 from proofs.flint_precision import precision
+from proofs.layer import Layer, Readout
 from proofs.letters import count, matrix, vector
+from proofs.prompt import Prompt
+from proofs.stream import Layout
 
 from .. import strategies
 from ..checks.statements import formula, theorem
@@ -332,29 +344,95 @@ def fast(nu: Any, mu: Any, eps: Any) -> Witness:
     return constructions.build("gd_plus_plus", d=1, steps=len(steps), step_size=steps, gamma=gammas)
 
 
-def left_of_eigenvalues(witness: Witness, constants: Mapping[str, Any]) -> Certificate:
-    """What GD++ leaves of the error at any eigenvalue in [nu, mu]: prod_k (1 - eta_k s_k).
+BITS = 512  # eps goes down to 2^-40, and some 40 layers lose a few bits each
+Rates = Sequence[tuple[Fraction, Fraction]]  # (eta, gamma) of each layer
 
-    s_{k+1} = s_k (1 - gamma_k s_k)^2, which does not fall in s while 3 gamma_k s_k <= 1: then the
-    last step's 1 - eta s is largest at an end. Raises ValueError for other rates.
+
+def left_of_eigenvalues(witness: Witness, constants: Mapping[str, Any]) -> Certificate:
+    """What the witness leaves of the error at any eigenvalue of X^T X in [nu, mu].
+
+    What it leaves of the two ends it leaves of a prompt of one example, and is run there. They are
+    the largest errors if its layers, read one by one, are GD++ at rates of which that is known;
+    else there is no bound.
     """
-    *still, eta = witness.parameters["step_size"]
-    *gammas, _ = witness.parameters["gamma"]
-    most, least = Fraction(constants["mu"]), arb(constants["nu"])
-    if any(still) or any(not 0 <= 3 * gamma * most * Fraction(4, 9) ** k <= 1
-                         for k, gamma in enumerate(gammas)):  # fmt: skip
-        raise ValueError(f"{witness.name}: rates of which the ends are not the largest errors")
-    for gamma in gammas:
-        most = most * (1 - gamma * most) ** 2
-        least = least * (1 - arb(gamma.numerator) / gamma.denominator * least) ** 2
-    step = arb(eta.numerator) / eta.denominator
-    ends = abs(1 - step * least), abs(1 - step * arb(most.numerator) / most.denominator)
-    worst = ends[0].max(ends[1])
+    ends = [left_at(witness, constants[end]) for end in ("nu", "mu")]
+    worst, rates = ends[0].max(ends[1]), rates_of_layers(witness)
+    known = rates is not None and ends_are_largest(rates, Fraction(constants["mu"]))
     box = (
         "prompt, for every n and d, with the eigenvalues of X^T X in "
         f"[{constants['nu']}, {constants['mu']}], relative to |x_t| |w*|"
     )
-    return Certificate(worst.upper(), worst.lower(), box)
+    return Certificate(worst.upper() if known else arb("inf"), worst.lower(), box)
+
+
+def left_at(witness: Witness, s: Any) -> arb:
+    """|prediction - 1| at x_t = 1 of the one example x = y = sqrt(s): X^T X = (s), w* = 1."""
+    with precision(BITS):
+        x = as_ball(s).sqrt()
+        one = np.array([[arb(1)]], dtype=object)
+        (made,) = run_once(witness, x * one, x * one[0], one, Ball(BITS))
+        return abs(made - 1)
+
+
+def ends_are_largest(rates: Rates, mu: Fraction) -> bool:
+    """Whether |prod_k (1 - eta_k s_k)|, s_{k+1} = s_k (1 - gamma_k s_k)^2, is largest at an end.
+
+    Of any part of [0, mu]. It is if only the last eta is not 0, and 3 gamma_k s_k <= 1 before: then
+    no s_k falls as s_0 grows, and the last 1 - eta s is largest at an end.
+    """
+    if any(eta != 0 for eta, _ in rates[:-1]):
+        return False
+    for _, gamma in rates[:-1]:
+        if not 0 <= 3 * gamma * mu <= 1:
+            return False
+        mu = mu * (1 - gamma * mu) ** 2
+    return True
+
+
+def rates_of_layers(witness: Witness) -> Rates | None:
+    """(eta, gamma) of each layer if each is a step of GD++ on (x, y), and -r is read; else None."""
+    made = Run(witness, None)
+    tokens = [dict(state) for state in made.states]
+    at_the_query = made.groups[-1].features["x"]
+    if tokens != [{"u": c.X, "r": c.y}, {"u": at_the_query}] or witness.readout != Readout("r", -1):
+        return None
+    found = [_rates(witness.layout, witness.prompt, layer) for layer in witness.layer_list]
+    rates = [one for one in found if one is not None]
+    return rates if len(rates) == len(found) else None
+
+
+@lru_cache(maxsize=256)  # the layers for one eps are those for a larger one, but for the last
+def _rates(layout: Layout, prompt: Prompt, layer: Layer) -> tuple[Fraction, Fraction] | None:
+    """(eta, gamma) if the layer makes a step of GD++ of whatever tokens it finds, for every n, d.
+
+    They hold u = Q x, Q a polynomial in S, and r = y - w^T x, without y at the query: afterwards
+    Q - gamma Q^2 S Q stands there for Q, and w + eta Q^2 X^T (y - X w) for w.
+    """
+    made = Run(SimpleNamespace(layout=layout, prompt=prompt, examples=None), None)
+    Q, w = c.letter("Q", c.d, c.d, commuting=True), c.letter("w", c.d, 1)
+    data = [(group.features["x"], y) for group, y in zip(made.groups, (c.y, c.zero(1, 1)))]
+    for (x, y), state in zip(data, made.states, strict=True):
+        state.clear()
+        state.add("u", x @ Q)
+        state.add("r", y - x @ w)
+    try:
+        made.layer(layer)
+    except OutsideCalculusError:
+        return None
+    held = [dict(state) for state in made.states]
+    eta = -_factor(c.X @ Q @ Q @ c.X.T @ c.y, held[0].get("r"))
+    gamma = -_factor(c.X @ Q @ Q @ Q @ c.S, held[0].get("u"))
+    step = Q @ Q @ c.X.T @ (c.y - c.X @ w)
+    after = [{"u": x @ (Q - gamma * (Q @ Q @ c.S @ Q)), "r": y - x @ (w + eta * step)}
+             for x, y in data]  # fmt: skip
+    return (eta, gamma) if held == after else None
+
+
+def _factor(word: c.Form, form: c.Form | None) -> Fraction:
+    """Of `word` in a form; 0 where it has none that is a number."""
+    (letters,) = word.terms
+    found = sympy.sympify(form.terms.get(letters, 0) if form is not None else 0)
+    return Fraction(int(found.p), int(found.q)) if found.is_Rational else Fraction(0)
 
 
 @repair(

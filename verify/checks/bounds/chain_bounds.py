@@ -175,13 +175,16 @@ def _near(value: Any) -> Near:
 # -- along a chain ------------------------------------------------------------------------------
 
 
-def prompt_error(chain: Any, constants: Constants, inputs: Inputs, known: Known) -> arb:
-    """A bound on |prediction of chain.transformer(constants) - that of the operations|.
+def prompt_error(
+    chain: Any, witness: Witness, constants: Constants, inputs: Inputs, known: Known
+) -> arb:
+    """A bound on |prediction of `witness` - that of the chain's operations|.
 
-    The chain has letters where `inputs` gives ranges. Raises NotCovered for what no bound is known.
+    Both have letters where `inputs` gives ranges; `constants` are the free ones of the witness's
+    layers, for which balls have to be long enough. Raises NotCovered for what no bound is known,
+    and for a witness whose rows, prompt or read-out are not the chain's.
     """
     program: Program = chain.program
-    witness = chain.transformer(constants)
     _as_compiled(witness, chain)
     (row,) = witness.layout.rows(witness.readout.slot)
     with precision(constants.bits(2)):

@@ -1,9 +1,9 @@
 """Programs of primitives: their exact meaning against an algorithm, their transformer in balls.
 
-`exact` decides a chain in fractions, operation by operation. `enclosure` says how far the
-transformer that it compiles to is from the algorithm: on drawn prompts, run in balls at two
-settings of the free constants, where the error must shrink as the constants grow; and for every
-prompt and parameter of a box, by `chain_bounds`.
+`exact` decides a chain in fractions, operation by operation. `enclosure` says how far what a
+claim's builder makes of it is from the algorithm: on drawn prompts, run in balls at two settings
+of the free constants, where the error must shrink as the constants grow; and for every prompt and
+parameter of a box, by `chain_bounds`. The operations only say what each layer is to do.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -28,7 +28,7 @@ from ...claim import Budget, Check, CheckResult, Differs, check
 from ...hunt import hunt_each
 from ...prompt_scope import evaluate, prompt_scope
 from ...strategies import Case, as_text
-from ..case import objects, reference, text
+from ..case import objects, reference, text, witness_of
 from .balls import at_most, ball, precision, top
 from .chain_bounds import Inputs, Known, equal_in_letters, lettered, prompt_error
 from .operation_bounds import NotCovered
@@ -37,6 +37,7 @@ COARSE = Constants(128, 2**50, 2**5, Fraction(1, 2**20), 2**10)
 FINE = Constants()
 SHRINKS = 2.0**-25  # scale^2 and 1/large fall by 2^-40 and 2^-50 from COARSE to FINE
 Make = Callable[..., Any]  # parameters -> constructions.papers.akyurek2022.Chain
+Build = Callable[..., Witness]  # parameters, and the free constants by their names -> Witness
 
 
 @check("exact", "exact")
@@ -123,46 +124,54 @@ class Boxes:
 
 
 def enclosure(
+    build: Build,
     make: Make,
     algorithm: Callable[..., Any],
     sizes: Callable[[Budget], Sequence[dict[str, Any]]],
     boxes: Boxes | None = None,
     note: Callable[[Sequence[tuple[dict[str, Any], float]]], str] | None = None,
 ) -> Check:
-    """The chain's transformer predicts what the algorithm does, up to a bound for every input.
+    """What `build` makes predicts what the algorithm does, up to a bound for every input.
 
-    `sizes` gives parameters for `make`, with "d" and "examples"; prompts are drawn at random, and
-    a chain that computes something else is refuted on one of them. Without `boxes`, or where no
-    bound that shrinks is found, the largest error of these prompts is all that is said: tested.
+    `make` says which operations its layers are to do, of the same parameters. `sizes` gives these,
+    with "d" and "examples"; prompts are drawn at random, and a transformer that computes something
+    else is refuted on one of them. Without `boxes`, or where no bound that shrinks is found, the
+    largest error of these prompts is all that is said: tested.
     """
 
     @check("enclosure", "tested" if boxes is None else "enclosed")
     def comes_close(budget: Budget) -> CheckResult:
-        errors = _approaches(make, algorithm, sizes(budget), budget.seed)
+        errors = _approaches(build, make, algorithm, sizes(budget), budget.seed)
         worst = max(error for _, error in errors)
         seen = f"largest error on {len(errors)} drawn prompts, d to "
         seen += f"{max(p['d'] for p, _ in errors)}: {at_most(worst)}"
         parts = [f"at scale 2^-40, large 2^100: {seen}", *([note(errors)] if note else [])]
         tested = CheckResult(True, len(errors), worst, None, "; ".join(parts))
-        return tested if boxes is None else _bounded(tested, make, algorithm, boxes, budget)
+        return tested if boxes is None else _bounded(tested, build, make, algorithm, boxes, budget)
 
     return comes_close()
 
 
+def compiled(build: Build, parameters: Mapping[str, Any]) -> Callable[[Constants], Witness]:
+    """The transformer of some parameters, with the free constants left to be given."""
+    return lambda constants: witness_of(build, {**parameters, **vars(constants)})
+
+
 def _approaches(
-    make: Make, algorithm: Any, sizes: Sequence[dict[str, Any]], seed: int
+    build: Build, make: Make, algorithm: Any, sizes: Sequence[dict[str, Any]], seed: int
 ) -> list[tuple[dict[str, Any], float]]:
     """The certified errors on drawn prompts. Raises Differs where one does not shrink."""
     found: list[tuple[dict[str, Any], float]] = []
     for parameters in sizes:
         case = prompt(seed, parameters)
-        chain = make(**parameters)
+        transformer = compiled(build, parameters)
         want = Fraction(reference(algorithm, case, Fraction)[0])
         shown = case.to_json() | {"algorithm": as_text(want)}
         try:
-            fine = falling_error(chain.transformer, case, want, len(found) + 1)
+            fine = falling_error(transformer, case, want, len(found) + 1)
         except Differs as failure:
-            difference = first_operation(chain, case) or first_layer(chain, case)
+            chain = make(**parameters)
+            difference = first_operation(chain, case) or first_layer(chain, transformer, case)
             failure.found = failure.found.named(counterexample=shown, first_difference=difference)
             raise
         found.append((parameters, fine))
@@ -170,7 +179,7 @@ def _approaches(
 
 
 def _bounded(
-    tested: CheckResult, make: Make, algorithm: Any, boxes: Boxes, budget: Budget
+    tested: CheckResult, build: Build, make: Make, algorithm: Any, boxes: Boxes, budget: Budget
 ) -> CheckResult:
     """The same result with a bound for every input of the boxes, or with why there is none."""
     sizes = boxes.sizes[:2] if budget.quick else boxes.sizes
@@ -182,10 +191,12 @@ def _bounded(
         return tested.named(detail=f"{tested.detail}; {why}")
 
     for d, examples in sizes:
-        chain = make(**lettered(inputs, d, examples, boxes.vectors))
+        parameters = lettered(inputs, d, examples, boxes.vectors)
+        chain, transformer = make(**parameters), compiled(build, parameters)
         for constants, before in worst.items():
             try:
-                bound = top(prompt_error(chain, constants, inputs, boxes.known(chain, inputs)))
+                known, witness = boxes.known(chain, inputs), transformer(constants)
+                bound = top(prompt_error(chain, witness, constants, inputs, known))
             except NotCovered as reason:
                 if constants == FINE:
                     return without_box(str(reason))
@@ -197,8 +208,8 @@ def _bounded(
             )
         if not equal_in_letters(chain, algorithm):
             for number in range(20):
-                parameters = inputs.draw(random.Random(number), d, examples, boxes.vectors)
-                compare(make, algorithm, prompt(number, parameters))
+                drawn = inputs.draw(random.Random(number), d, examples, boxes.vectors)
+                compare(make, algorithm, prompt(number, drawn))
             why = "in letters the operations are not the algorithm, and no drawn prompt shows it"
             return tested.named(passed=None, detail=f"d = {d}, n = {examples}: {why}")
     box = f"{inputs.words}; (d, n) = {', '.join(map(str, sizes))}; {in_words(FINE)}; no rounding"
@@ -259,13 +270,15 @@ def falling_error(
     return fine
 
 
-def first_layer(chain: Any, case: Case) -> dict[str, Any] | None:
+def first_layer(
+    chain: Any, transformer: Callable[[Constants], Witness], case: Case
+) -> dict[str, Any] | None:
     """The first layer after which the transformer's slots are not the operations'."""
     program: Program = chain.program
     states = program.run(program.prompt(case.X, case.y, case.queries))
     runs = []
     for constants in (COARSE, FINE):
-        witness = chain.transformer(constants)
+        witness = transformer(constants)
         bits = constants.bits(witness.layers)
         with precision(bits):
             trace = witness.trace(case.X, case.y, case.queries, Ball(bits))

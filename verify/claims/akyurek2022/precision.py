@@ -406,6 +406,9 @@ def precision_claim() -> tuple[Check, ...]:
         return [{"d": 2, "examples": 1, "ridge": ridge} for ridge in (Fraction(1, 2), 1, 3)]
 
     return (
-        enclosure(paper.theorem2_chain, algorithms.ridge, sizes, ridge_boxes((2, 1))),
+        enclosure(
+            paper.akyurek2022_theorem2, paper.theorem2_chain, algorithms.ridge, sizes,
+            ridge_boxes((2, 1)),
+        ),
         _attained(),
-    )
+    )  # fmt: skip
