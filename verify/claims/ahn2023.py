@@ -162,7 +162,8 @@ def lemma1_transposed(d: int, **A: Any) -> Witness:
 
 @claim(
     "ahn2023.lemma1.symmetric",
-    source=f"{PAPER}, lemma 1 as theorems 1 to 3 use it",
+    source=f"{PAPER}, lemma 1",
+    reading="for symmetric matrices, as those of theorems 1 to 3 are",
     statement=lemma(of=r"A_\ell = A_\ell^\top"),
     algorithm=BY_A,
     formula=BY_A_FORMULA,
@@ -340,11 +341,12 @@ def theorem1() -> tuple[Check, ...]:
 
 @claim(
     "ahn2023.theorem1.prior",
-    source=f"{PAPER}, equation 6 on the data of theorems 3 and 4",
+    source=f"{PAPER}, equation 6",
+    reading="for the data of theorems 3 and 4, w* ~ N(0, Sigma^-1)",
     statement=r"x^{(i)} \sim N(0, \Sigma),\ w_\star \sim N(0, \Sigma^{-1}):\ \text{a global "
     r"minimum is } " + STEP + r",\ " + PRINTED,
     expected="refuted",
-    note="a reading: no theorem of the paper states equation 6 for this distribution",
+    note="no theorem of the paper states equation 6 for this distribution",
 )
 def theorem1_prior() -> Check:
     """The printed single layer is a global minimum for w* ~ N(0, Sigma^-1) too."""
@@ -475,7 +477,8 @@ def as_steps(by: str, sign: str = "") -> str:
 
 @claim(
     "ahn2023.eq11.descent",
-    source=f"{PAPER}, equation 11, as the gradient steps that section 5 speaks of",
+    source=f"{PAPER}, equation 11 and section 5",
+    reading="as descent by A_l itself, whose sign the section leaves open",
     statement=as_steps(r"A_\ell"),
     algorithm=AS_PRINTED,
     formula=AS_PRINTED_FORMULA,

@@ -117,7 +117,8 @@ def least_squares(X: Any, y: Any, queries: Any, **_: Any) -> Any:
 
 @claim(
     "kim2024.head.population",
-    source=f"{PAPER}, Gamma the inverse of the features' covariance in the population",
+    source=f"{PAPER}, the linear attention layer",
+    reading="with the covariance in the population for Gamma^-1",
     expected="refuted",
     statement=HEAD + r" = \hat\theta^\top \phi(x),\; \Gamma = \Sigma^{-1},\; "
     r"\Sigma = \operatorname{E}\, \phi(x)\phi(x)^\top,\; \hat\theta = " + LEAST_SQUARES,
@@ -213,7 +214,8 @@ def one_feature(x: Fraction) -> tuple[Any, Any, Any]:
 
 @claim(
     "kim2024.head.fixed",
-    source=f"{PAPER}, some Gamma",
+    source=f"{PAPER}, the linear attention layer",
+    reading="with one Gamma for every prompt",
     expected="refuted",
     statement=r"\text{there is } \Gamma \text{ with } "
     + HEAD

@@ -58,6 +58,7 @@ def verdicts(reports: Iterable[Report], width: int) -> Any:
             verdict.append(f"\n! expected {made.claim.expected}", style="bold red")
         said = Text(in_print(made.claim.summary))
         for line, style in (
+            (made.claim.reading and f"read {in_print(made.claim.reading)}", "dim"),
             (made.finding, colour),
             *((f"note: {fault}", "yellow") for fault in made.faults),
             (made.claim.repair and f"repair: {in_print(made.claim.repair)}", "dim"),
@@ -144,8 +145,9 @@ def _statement(found: dict[str, Report]) -> tuple[str, ...]:
     last = repaired or printed
     assert last is not None
     said = (printed or last).claim
+    read = f", **read** {in_print(said.reading)}" if said.reading else ""
     return (
-        said.source or said.id,
+        f"{said.source or said.id}{read}",
         f"{in_print(said.summary)} (`{said.id}`)",
         _verdict(printed),
         in_print(last.claim.repair) if repaired else "",
