@@ -404,7 +404,7 @@ class Claim:
             raise ValueError(f"{self.id}: reading says in words how the source is read")
         if self.reading and self.variant != "printed":
             raise ValueError(
-                f"{self.id}: a reading is of what is printed; a claim that is {self.variant} has none"
+                f"{self.id}: a reading is of what is printed, and this claim is {self.variant}"
             )
         if self.witness is not None and (
             self.algorithm is None or (self.cases is None and not self.boxes)

@@ -168,15 +168,15 @@ def descended(here: Any, there: Any, y: Any, steps: int, rate: Any) -> Any:
 
 @claim(
     "cheng2024.prop1.relu",
-    source=SOURCE,
-    reading="for h = relu<x, x'>, which is no kernel",
+    source=SOURCE + ", for an h that is no kernel: the ReLU",
+    reading="for an h that is no kernel: the ReLU",
     expected="refuted",
     statement=LAYER + STEP + r"\mathrm{relu}\langle x, x' \rangle" + IN_THE_SPACE,
-    note="the proposition is about a kernel: what fails is its hypothesis, not the proposition. The "
-    "layer is the sum on the right; k has no RKHS, and the sum is no gradient of L",
+    note="the proposition is about a kernel: what fails is its hypothesis, not the proposition. "
+    "The layer is the sum on the right; k has no RKHS, and the sum is no gradient of L",
 )
 def relu() -> tuple[Check, ...]:
-    """ReLU attention is a gradient step in a space of functions, with relu<x, x'> for its kernel."""
+    """ReLU attention is a gradient step in a space of functions, relu<x, x'> the kernel."""
     return (formula_check(lambda: combinations("relu"), not_positive, "c^T K c >= 0"),)
 
 
@@ -301,8 +301,8 @@ def not_symmetric(case: Mapping[str, Any]) -> dict[str, Any] | None:
 
 @claim(
     "cheng2024.prop1.softmax",
-    source=SOURCE,
-    reading="for h the weights of the softmax, which are no kernel",
+    source=SOURCE + ", for an h that is no kernel: the softmax",
+    reading="for an h that is no kernel: the softmax",
     expected="refuted",
     statement=LAYER
     + STEP
@@ -508,7 +508,7 @@ def single_examples(draw: Any) -> dict[str, Any]:
 
 @claim(
     "cheng2024.prop2.rate",
-    source=f"{PAPER}, proposition 2",
+    source=f"{PAPER}, proposition 2, with one r for all prompts",
     reading="with one r for all prompts",
     expected="refuted",
     statement=LIMIT + r" \text{ for every } r > 0 \text{ and every prompt}",

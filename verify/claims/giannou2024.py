@@ -199,7 +199,7 @@ def exchanged_columns(case: Mapping[str, Any]) -> dict[str, Any] | None:
 
 @claim(
     "giannou2024.lemma4.1.alone",
-    source=f"{PAPER}, lemma 4.1",
+    source=f"{PAPER}, lemma 4.1, read of a prompt without the identity",
     reading="of a prompt without the identity",
     expected="refuted",
     statement=r"\text{there are weights with } [X_0; A; \mathbf{1}] \mapsto X_1,\; " + STEP,
@@ -523,15 +523,15 @@ DEPTH = r"\|I - X_k B\| \leq \delta \text{ after } k = "
 
 @claim(
     "giannou2024.logistic.depth",
-    source=f"{PAPER}, theorems 5.1 and 5.2",
+    source=f"{PAPER}, theorems 5.1 and 5.2, with natural logarithms",
     reading="with natural logarithms",
     expected="refuted",
     statement=DEPTH + r"\lfloor 2\ln\kappa + \ln\ln\tfrac1\delta \rfloor + 1 \text{ iterations}",
-    note="the theorems write log, section 3.2.1 log2. delta stands for the printed epsilon mu^2/(1 + "
-    "mu)^3; from the best multiple of I, than which a multiple of B needs no fewer",
+    note="the theorems write log, section 3.2.1 log2. delta stands for the printed epsilon "
+    "mu^2/(1 + mu)^3; from the best multiple of I, than which a multiple of B needs no fewer",
 )
 def natural() -> tuple[Check, ...]:
-    """The printed number of iterations suffices, read with natural logarithms."""
+    """The printed number of iterations suffices, its logarithms natural."""
     cases = lambda: conditions(30, 100).filter(lambda case: case["of"] == "identity")  # noqa: E731
     return (formula_check(cases, natural_is_too_few, "the printed k is enough"),)
 
@@ -609,8 +609,8 @@ def other_way() -> tuple[Check, ...]:
 
 @claim(
     "giannou2024.logistic.width.epsilon",
-    source=f"{PAPER}, theorem 1.1 and theorem 5.1",
-    reading="with one epsilon in both",
+    source=f"{PAPER}, theorem 1.1 and theorem 5.1, with one epsilon",
+    reading="with one epsilon",
     expected="refuted",
     statement=r"1/\epsilon^8 = O(1/\epsilon^4) \text{ as widths, for fixed } d \text{ and } \mu",
     note="theorem 1.1 is called informal",

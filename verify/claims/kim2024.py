@@ -117,7 +117,7 @@ def least_squares(X: Any, y: Any, queries: Any, **_: Any) -> Any:
 
 @claim(
     "kim2024.head.population",
-    source=f"{PAPER}, the linear attention layer",
+    source=f"{PAPER}, Gamma the inverse of the features' covariance in the population",
     reading="with the covariance in the population for Gamma^-1",
     expected="refuted",
     statement=HEAD + r" = \hat\theta^\top \phi(x),\; \Gamma = \Sigma^{-1},\; "
@@ -214,7 +214,7 @@ def one_feature(x: Fraction) -> tuple[Any, Any, Any]:
 
 @claim(
     "kim2024.head.fixed",
-    source=f"{PAPER}, the linear attention layer",
+    source=f"{PAPER}, some Gamma",
     reading="with one Gamma for every prompt",
     expected="refuted",
     statement=r"\text{there is } \Gamma \text{ with } "

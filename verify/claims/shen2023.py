@@ -143,7 +143,7 @@ def recursive() -> Claim:
 
 @claim(
     "shen2023.order.online",
-    source=f"{PAPER}, the abstract",
+    source=f"{PAPER}, read of every learner that takes one demonstration after the other",
     reading="of every learner that takes one demonstration after the other",
     expected="refuted",
     statement=r"\text{a transformer that takes in one demonstration after the other depends on "

@@ -222,8 +222,8 @@ def zero_prompts() -> tuple[st.SearchStrategy[Case], ...]:
 
 @claim(
     "vonoswald2022.gdpp.ksteps",
-    source=f"{PAPER}, GD++",
-    reading="over all layers, on one transformation of the data",
+    source=f"{PAPER}, GD++, over all layers",
+    reading="over all layers",
     statement=r"k \text{ layers are } k \text{ gradient steps on one transformation of the data}, "
     r"W_0 = 0",
     expected="refuted",

@@ -46,6 +46,15 @@ class Statement:
         return str((self.printed or {}).get("reading") or "")
 
     @property
+    def place(self) -> str:
+        """Where in the paper it stands; the reading is not said again."""
+        source = str(self.said.get("source", ""))
+        if self.reading:
+            for said in (f", read {self.reading}", f", {self.reading}"):
+                source = source.removesuffix(said)
+        return source.removeprefix(f"{self.paper}, ")
+
+    @property
     def paper(self) -> str:
         """What its id begins with; "" of the project's own, which no paper prints."""
         own = "file" not in self.said and "paper" not in self.said
@@ -117,7 +126,7 @@ def counts(rows: Sequence[Statement]) -> str:
     the end repairs and constructions of what no paper prints.
     """
     stated, read = as_printed(rows), readings(rows)
-    parts = [_counted(stated, "statement")]
+    parts = [_counted(stated, "statement")] if stated or not read else []
     if read:
         parts.append(_counted(read, "reading"))
     if beyond := len(rows) - len(stated) - len(read):

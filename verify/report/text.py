@@ -145,11 +145,10 @@ def _statement(found: dict[str, Report]) -> tuple[str, ...]:
     last = repaired or printed
     assert last is not None
     said = (printed or last).claim
-    read = f", **read** {in_print(said.reading)}" if said.reading else ""
     return (
-        f"{said.source or said.id}{read}",
+        said.source or said.id,
         f"{in_print(said.summary)} (`{said.id}`)",
-        _verdict(printed),
+        _verdict(printed, "as read" if said.reading else ""),
         in_print(last.claim.repair) if repaired else "",
         _verdict(repaired),
         ", ".join(last.evidence),
@@ -157,9 +156,10 @@ def _statement(found: dict[str, Report]) -> tuple[str, ...]:
     )
 
 
-def _verdict(made: Report | None) -> str:
+def _verdict(made: Report | None, of: str = "") -> str:
     if made is None:
         return ""
     found = [said] if (said := made.finding) else []
     found += [f"note: {fault}" for fault in made.faults]
-    return f"**{made.verdict.name}**" + (f": {'; '.join(found)}" if found else "")
+    word = f"**{made.verdict.name}** {of}".rstrip()
+    return word + (f": {'; '.join(found)}" if found else "")

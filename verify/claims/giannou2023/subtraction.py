@@ -120,7 +120,7 @@ def whole_numbers(
 
 @claim(
     "giannou2023.subtract.integers",
-    source=f"{PAPER}, the subtraction",
+    source=f"{PAPER}, the subtraction, read of whole numbers",
     reading="of whole numbers",
     expected="refuted",
     statement=r"\text{the bits of } b - a \text{ stand for the whole number, for every } a, b",

@@ -33,7 +33,8 @@ for (const index of document.querySelectorAll("#statements")) {
       row.hidden = !fits;
       shown += fits ? 1 : 0;
     });
-    form.querySelector("output").textContent = `${shown} of ${rows.length} statements`;
+    const rest = form.elements.kind ? "statements and readings" : "statements";
+    form.querySelector("output").textContent = `${shown} of ${rows.length} ${rest}`;
   }
 
   heads.forEach((head, column) => {

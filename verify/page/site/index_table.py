@@ -79,7 +79,7 @@ def _row(row: Statement) -> str:
     said, printed, repaired = row.said, row.printed, row.repaired
     latex = said.get("statement")
     formula = f'<div class="formula">{stated(latex)}</div>' if latex else ""
-    place = plain(str(said.get("source", "")).removeprefix(f"{row.paper}, "))
+    place = plain(row.place)
     if row.reading:
         place += f", <b>read</b> {typeset(row.reading)}"
     cells = (
