@@ -118,7 +118,7 @@ def least_squares(X: Any, y: Any, queries: Any, **_: Any) -> Any:
 @claim(
     "kim2024.head.population",
     source=f"{PAPER}, Gamma the inverse of the features' covariance in the population",
-    reading="with the covariance in the population for Gamma^-1",
+    reading="of every prompt, not on average",
     expected="refuted",
     statement=HEAD + r" = \hat\theta^\top \phi(x),\; \Gamma = \Sigma^{-1},\; "
     r"\Sigma = \operatorname{E}\, \phi(x)\phi(x)^\top,\; \hat\theta = " + LEAST_SQUARES,

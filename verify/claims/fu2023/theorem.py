@@ -217,7 +217,7 @@ def compiled_counts(width: str) -> Check:
 @claim(
     "fu2023.theorem5.1.compiled.resources",
     source=f"{PAPER}, theorem 5.1, with akyurek2022, lemma 1",
-    reading="with the mov of akyurek2022, lemma 1",
+    reading="with akyurek2022, lemma 1",
     statement=r"k + 8 \text{ layers},\; O(d) \text{ hidden units, mov as in akyurek2022}",
     expected="refuted",
     note="the one-hot positions that mov attends by take 2n + 1 units of 7d + 2n + 6",
