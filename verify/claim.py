@@ -366,6 +366,8 @@ class Claim:
     small size, n included, for letters in the prompt. `box` (one or several, verify.box.Box) asks
     for a proved bound on the difference for every input of it; without `cases` nothing is said of
     equality, and `within` is the error that is claimed there.
+    `reading`, of a printed claim, says in words how its source is read where it does not print this
+    statement: "with natural logarithms". It is empty where the statement is as printed.
     """
 
     id: str
@@ -386,6 +388,7 @@ class Claim:
     theorems: tuple[str, ...] = ()
     assembled: Callable[[], Sequence[Mapping[str, Any]]] | None = None
     repair: str = ""
+    reading: str = ""
     note: str = ""
     symbolic: Mapping[str, Any] | None = None
     box: Box | tuple[Box, ...] | None = None
@@ -398,6 +401,12 @@ class Claim:
             raise ValueError(f"{self.id}: expected must be one of {', '.join(VERDICTS)}")
         if self.variant not in VARIANTS:
             raise ValueError(f"{self.id}: variant must be one of {', '.join(VARIANTS)}")
+        if not isinstance(self.reading, str) or self.reading and not self.reading.strip():
+            raise ValueError(f"{self.id}: reading says in words how the source is read")
+        if self.reading and self.variant != "printed":
+            raise ValueError(
+                f"{self.id}: a reading is of what is printed, and this claim is {self.variant}"
+            )
         if self.witness is not None and (
             self.algorithm is None or (self.cases is None and not self.boxes)
         ):

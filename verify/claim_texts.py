@@ -19,7 +19,7 @@ from typing import Any
 from .papers import Paper
 
 MAKERS = ("claim", "repair", "register")  # whoever calls one of these makes claims
-SAID = ("id", "variant", "source", "summary", "expected", "repair")
+SAID = ("id", "variant", "source", "reading", "summary", "expected", "repair")
 
 
 class _Unread(Exception):
@@ -48,7 +48,7 @@ def papers() -> dict[str, Paper]:
 
 def claims_of_papers() -> list[dict[str, Any]]:
     """What the papers' claims say, in the order of `claim.builtin`: id, variant, source, summary,
-    the verdict that is expected, the repair, and the paper."""
+    its reading, the verdict that is expected, the repair, and the paper."""
     made: list[dict[str, Any]] = []
     for module in _modules().values():
         if (paper := _paper(module)) is None or module.path.name == "__init__.py":
@@ -149,6 +149,7 @@ def _claim(
     if printed is None:
         raise _Unread
     own = {"variant": "repaired", "expected": "holds", "summary": summary or printed["summary"]}
+    own |= {"reading": ""}  # is of what is printed
     return printed | own | said
 
 

@@ -174,7 +174,7 @@ def test_check_json_has_the_fields_of_the_contract(witness: Any, mine: Any, tmp_
     for claim in report["claims"]:
         assert {
             "id", "variant", "verdict", "expected", "digest", "checks", "counterexample",
-            "first_difference", "repair", "domain", "evidence", "faults",
+            "first_difference", "repair", "reading", "domain", "evidence", "faults",
         } <= set(claim)  # fmt: skip
         for check in claim["checks"]:
             assert {

@@ -84,11 +84,12 @@ def test_the_witness_is_these_layers(data):
 @pytest.mark.recomputes("giannou2024.theorem4.2.few")
 def test_with_fewer_examples_than_dimensions_theorem_4_2_gives_something_else():
     found = verdict("giannou2024.theorem4.2.few").counterexample
-    assert found["parameters"] == {"d": "2", "iterations": "0", "epsilon": "1"}
+    assert found["parameters"] == {"d": "2", "iterations": "1", "epsilon": "1"}  # T > 0
     (row,), (y,), (test,) = found["X"], found["y"], found["queries"]
     a, test, y = [F(e) for e in row], [F(e) for e in test], F(y)
-    made = predicted([a], [y], test, 0, F(1))
-    should = y * sum(p * q for p, q in zip(a, a)) * sum(p * q for p, q in zip(a, test))
+    made = predicted([a], [y], test, 1, F(1))
+    square = sum(p * p for p in a)  # A^T A = a a^T, X_0 = A^T A, and X_1 = (2 - |a|^4) a a^T
+    should = y * (2 - square**2) * square * sum(p * q for p, q in zip(a, test))
     assert made != should and [str(made)] == found["prediction"]
     assert [str(should)] == found["algorithm"]
 

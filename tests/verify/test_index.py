@@ -20,6 +20,7 @@ from verify.inputs import browser
 from verify.page import pages
 from verify.page.report_page import counterexample_html, report_page
 from verify.page.site import folder as site
+from verify.page.site import index_table
 from verify.papers import Paper, paper_of, without_paper
 from verify.report import index
 
@@ -113,7 +114,7 @@ WHERE = f"{PAPER}, lemma"
 GIVEN = {"expected": "refuted", "source": WHERE + " 1"}
 
 
-@claim("toy2026.lemma1", statement="1 = 2", **GIVEN)
+@claim("toy2026.lemma1", statement="1 = 2", reading="of two for one", **GIVEN)
 def lemma1():
     """One is two."""
     return ()
@@ -151,12 +152,14 @@ def test_a_paper_is_found_by_its_file_alone_and_loaded_where_it_is_not_plain(
     finally:
         sys.modules.pop("verify.claims.toy2026", None)
     first = {"id": "toy2026.lemma1", "source": "toy2026, lemma 1", "summary": "One is two."}
-    printed = first | {"variant": "printed", "expected": "refuted", "repair": ""}
-    repaired = first | {"variant": "repaired", "expected": "holds", "repair": "1 for 2"}
+    read = {"reading": "of two for one"}
+    printed = first | read | {"variant": "printed", "expected": "refuted", "repair": ""}
+    repaired = first | {"variant": "repaired", "reading": "", "expected": "holds"}
+    repaired |= {"repair": "1 for 2"}
     assert found[:2] == [one | {"paper": TOY.to_json()} for one in (printed, repaired)]
     assert [one["id"] for one in found[2:]] == ["toy2026.lemma2", "toy2026.lemma3"] * bool(more)
-    counted = "3 statements, 2 hold, 1 refuted" if more else "1 statement, 1 refuted"
-    assert f"toy2026 · arXiv:2601.00001v2: {counted} (1 repaired)\n    Toys\n    A. Toy" in said
+    counted = ("2 statements, 2 hold; " if more else "") + "1 reading, 1 refuted (1 repaired)"
+    assert f"toy2026 · arXiv:2601.00001v2: {counted}\n    Toys\n    A. Toy" in said
 
 
 # -- the list -------------------------------------------------------------------------------------
@@ -178,6 +181,8 @@ def test_the_list_of_papers_has_a_line_for_each_and_the_statements_as_data(capsy
                 claim = by_id.get((row["id"], variant))
                 assert row[variant] == (claim.expected if claim else None)
                 assert variant == "printed" or row["repair"] == (claim.repair if claim else None)
+            claim = by_id.get((row["id"], "printed"))
+            assert row["reading"] == ((claim.reading if claim else "") or None)
     assert "Verdicts are those that the claims expect" in text
 
 
@@ -217,6 +222,11 @@ ENTRIES = [
     entry("game2026.a", "refuted", paper=TOY.to_json() | {"name": "game2026"}),
     entry("sort", "holds", "improved", source="witness"),
 ]
+READ = [
+    entry("read2026.a", "holds", source="read2026, lemma 1", href="a.html"),
+    entry("read2026.b", "refuted", source="read2026, lemma 1, read of no x", reading="of no x"),
+    entry("read2026.b", "holds", "repaired", source="read2026, lemma 1", repair="one x"),
+]
 
 
 def test_a_line_counts_what_is_printed_and_of_what_fails_the_repairs_that_stand() -> None:
@@ -228,6 +238,33 @@ def test_a_line_counts_what_is_printed_and_of_what_fails_the_repairs_that_stand(
         index.line("toy2026", by_paper["toy2026"], TOY) == f"toy2026 · arXiv:2601.00001v2: {line}"
     )
     assert index.not_run(by_paper["toy2026"]) == ""
+
+
+def test_readings_are_counted_apart_from_what_is_printed() -> None:
+    rows = index.statements(READ)
+    assert index.counts(rows) == "1 statement, 1 holds; 1 reading, 1 refuted (1 repaired)"
+    assert index.counts(rows[1:]) == "1 reading, 1 refuted (1 repaired)"
+    stated = [one | {"reading": ""} for one in READ]
+    assert index.counts(index.statements(stated)) == "2 statements, 1 holds, 1 refuted (1 repaired)"
+    printed, read = rows
+    assert index.as_printed(rows) == [printed] and index.readings(rows) == [read]
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        ("read2026, lemma 1, read of no x", "lemma 1"),  # the reading is said beside it
+        ("read2026, lemma 1, of no x", "lemma 1"),
+        ("read2026, lemma 1", "lemma 1"),
+    ],
+)
+def test_a_reading_is_said_once(source, place) -> None:
+    read = entry("read2026.b", "refuted", source=source, reading="of no x", href="b.html")
+    (row,) = index.statements([read])
+    assert row.place == place
+    html = index_table.statements_index([read])
+    assert f"{place}, <b>read</b> of no x</small>" in html and html.count("of no x") == 1
+    assert "<small>as read</small>" in html and 'data-kind="reading"' in html
 
 
 def test_what_was_not_run_is_said_to_be_expected() -> None:
@@ -378,6 +415,26 @@ def test_text_and_verdict_filter_the_rows_and_their_number_is_said(browser, page
     assert shown(browser) == ["game2026.a"]
     browser.click('[data-paper="game2026"] button')
     assert shown(browser) == IDS
+
+
+@needs_browser
+def test_readings_are_shown_apart_where_there_are_some(browser, page, tmp_path) -> None:
+    browser.open(page)
+    assert browser.js("document.querySelector('form.filters [name=kind]')") is None
+    path = tmp_path / "report.html"
+    path.write_text(report_page(document([*ENTRIES, *READ])), encoding="utf-8")
+    browser.open(path)
+
+    def of(kind: str) -> tuple[list[str], str]:
+        browser.type("form.filters [name=kind]", kind)
+        return shown(browser), browser.js("document.querySelector('form.filters output').value")
+
+    said = "of 9 statements and readings"
+    assert of("reading") == (["read2026.b"], f"1 {said}")
+    printed = [*IDS[:4], "game2026.a", "read2026.a"]  # what no paper prints is neither
+    assert of("statement") == (printed, f"6 {said}")
+    assert of("") == ([*IDS, "read2026.a", "read2026.b"], f"9 {said}")
+    assert browser.errors == []
 
 
 @needs_browser

@@ -163,6 +163,7 @@ def lemma1_transposed(d: int, **A: Any) -> Witness:
 @claim(
     "ahn2023.lemma1.symmetric",
     source=f"{PAPER}, lemma 1 as theorems 1 to 3 use it",
+    reading="for symmetric matrices alone",
     statement=lemma(of=r"A_\ell = A_\ell^\top"),
     algorithm=BY_A,
     formula=BY_A_FORMULA,
@@ -341,10 +342,11 @@ def theorem1() -> tuple[Check, ...]:
 @claim(
     "ahn2023.theorem1.prior",
     source=f"{PAPER}, equation 6 on the data of theorems 3 and 4",
+    reading="for w* ~ N(0, Sigma^-1)",
     statement=r"x^{(i)} \sim N(0, \Sigma),\ w_\star \sim N(0, \Sigma^{-1}):\ \text{a global "
     r"minimum is } " + STEP + r",\ " + PRINTED,
     expected="refuted",
-    note="a reading: no theorem of the paper states equation 6 for this distribution",
+    note="no theorem of the paper states equation 6 for this distribution",
 )
 def theorem1_prior() -> Check:
     """The printed single layer is a global minimum for w* ~ N(0, Sigma^-1) too."""
@@ -476,6 +478,7 @@ def as_steps(by: str, sign: str = "") -> str:
 @claim(
     "ahn2023.eq11.descent",
     source=f"{PAPER}, equation 11, as the gradient steps that section 5 speaks of",
+    reading="with A_l itself, whose sign the section leaves open",
     statement=as_steps(r"A_\ell"),
     algorithm=AS_PRINTED,
     formula=AS_PRINTED_FORMULA,

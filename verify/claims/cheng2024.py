@@ -2,8 +2,9 @@
 
 Text read: of arXiv:2312.06528 the abstract, and a digest that names equations 3.1, 3.2 and
 propositions 1 and 2; the displayed weights were not at hand. V = diag(0, -r) and B = C = I are
-restated, L(f) = 1/2 sum_i (f(x_i) - y_i)^2. Whether a function of the scores is a kernel is asked
-of each one on its own.
+restated, L(f) = 1/2 sum_i (f(x_i) - y_i)^2. Proposition 1 is about an h that is a kernel; whether a
+function of the scores is one is asked of each on its own, and where it is not, the claim is a
+reading of the proposition.
 """
 
 from __future__ import annotations
@@ -167,13 +168,15 @@ def descended(here: Any, there: Any, y: Any, steps: int, rate: Any) -> Any:
 
 @claim(
     "cheng2024.prop1.relu",
-    source=SOURCE + ", h the ReLU",
+    source=SOURCE + ", for an h that is no kernel: the ReLU",
+    reading="for an h that is no kernel: the ReLU",
     expected="refuted",
     statement=LAYER + STEP + r"\mathrm{relu}\langle x, x' \rangle" + IN_THE_SPACE,
-    note="the layer is the sum on the right; k has no RKHS, and the sum is no gradient of L",
+    note="the proposition is about a kernel: what fails is its hypothesis, not the proposition. "
+    "The layer is the sum on the right; k has no RKHS, and the sum is no gradient of L",
 )
 def relu() -> tuple[Check, ...]:
-    """ReLU attention is a gradient step in the space of the kernel relu<x, x'>."""
+    """ReLU attention is a gradient step in a space of functions, relu<x, x'> the kernel."""
     return (formula_check(lambda: combinations("relu"), not_positive, "c^T K c >= 0"),)
 
 
@@ -298,17 +301,19 @@ def not_symmetric(case: Mapping[str, Any]) -> dict[str, Any] | None:
 
 @claim(
     "cheng2024.prop1.softmax",
-    source=SOURCE + ", h the softmax",
+    source=SOURCE + ", for an h that is no kernel: the softmax",
+    reading="for an h that is no kernel: the softmax",
     expected="refuted",
     statement=LAYER
     + STEP
     + r"e^{\langle x, x' \rangle} / \textstyle\sum_i e^{\langle x_i, x' \rangle}"
     + IN_THE_SPACE,
-    note="M stands behind h, so that the sum is over all tokens; over the examples it is not "
-    "symmetric either",
+    note="the proposition is about a kernel: what fails is its hypothesis, not the proposition. M "
+    "stands behind h, so that the sum is over all tokens; over the examples it is not symmetric "
+    "either",
 )
 def softmax() -> tuple[Check, ...]:
-    """Softmax attention is a gradient step in the space of the kernel of its weights."""
+    """Softmax attention is a gradient step in a space of functions, its weights the kernel."""
     return (formula_check(places_on_a_line, not_symmetric, "k is symmetric"),)
 
 
@@ -504,6 +509,7 @@ def single_examples(draw: Any) -> dict[str, Any]:
 @claim(
     "cheng2024.prop2.rate",
     source=f"{PAPER}, proposition 2, with one r for all prompts",
+    reading="with one r for all prompts",
     expected="refuted",
     statement=LIMIT + r" \text{ for every } r > 0 \text{ and every prompt}",
     note="for every r there is such a prompt: one example with r |x|^2 >= 2",

@@ -439,9 +439,10 @@ def _stream(own: bool, domain: Domain) -> Check:
 @claim(
     "dherin2025.theoremB.2.stream",
     source=f"{PAPER}, theorem B.2, for a network that reads the residual stream",
+    reading="for a network that reads the residual stream",
     statement=residual_of("(x + A(C, x))") + r",\ " + FORMULA + rf",\ {NONZERO}",
     expected="refuted",
-    note="a reading: the block of a transformer, whose MLP reads x + A, with A the attention alone",
+    note="the block of a transformer, whose MLP reads x + A, with A the attention alone",
 )
 def theoremB2_stream() -> tuple[Check, ...]:
     """The printed update for a network that reads the residual stream x + A."""
@@ -640,6 +641,7 @@ def two_queries() -> tuple[st.SearchStrategy[Block], ...]:
 @claim(
     "dherin2025.onequery",
     source=f"{PAPER}, what its abstract lets one read",
+    reading="of one update for every query",
     statement=r"\Delta W \text{ of one query } x \text{ serves every } x':\ T_W(C, x') = "
     rf"T_{{W + \Delta W}}(C \setminus Y, x'),\ {NONZERO}",
     expected="refuted",

@@ -200,6 +200,7 @@ def exchanged_columns(case: Mapping[str, Any]) -> dict[str, Any] | None:
 @claim(
     "giannou2024.lemma4.1.alone",
     source=f"{PAPER}, lemma 4.1, read of a prompt without the identity",
+    reading="of a prompt without the identity",
     expected="refuted",
     statement=r"\text{there are weights with } [X_0; A; \mathbf{1}] \mapsto X_1,\; " + STEP,
     note="refuted for every number of layers and heads, and all weights",
@@ -241,8 +242,10 @@ COUNTS = [
 PROMISED = (Promise("layers", "iterations + 3"), TWO_HEADS, Promise("width", "4*d + 3"))
 
 
-def regressions(d: Any, n: Any) -> Any:
-    return strategies.prompts(d, n, iterations=st.integers(0, 3), epsilon=strategies.positive())
+def regressions(d: Any, n: Any, fewest: int = 0) -> Any:
+    """Prompts with at least so many iterations; the theorem speaks of T > 0."""
+    steps = st.integers(fewest, 3)
+    return strategies.prompts(d, n, iterations=steps, epsilon=strategies.positive())
 
 
 @claim(
@@ -269,18 +272,20 @@ def least_squares(d: int, iterations: int, epsilon: Any) -> Witness:
 @claim(
     "giannou2024.theorem4.2.few",
     source=f'{PAPER}, theorem 4.2, "for any dimension d, n"',
+    reading="of the weights that serve n >= d, for n < d too",
     expected="refuted",
     statement=REGRESSION + r" \text{ by the same weights, for every } n \text{ and } d",
     algorithm=prediction,
     cases=lambda: (
-        regressions(st.integers(1, 2), st.just(1)),
-        regressions(st.integers(1, 3), st.integers(1, 3)),
+        regressions(st.integers(1, 2), st.just(1), fewest=1),
+        regressions(st.integers(1, 3), st.integers(1, 3), fewest=1),
     ),
-    domain=Domain("every prompt", lambda case: True),
-    note="with n < d examples there are too few tokens to hold a d x d matrix",
+    domain=Domain("T > 0", lambda case: case.parameters["iterations"] > 0),
+    note="the theorem says that for any d, n and T there are weights, and the repair is such. What "
+    "fails are those that keep the matrices in d tokens, as built here: n < d examples are too few",
 )
 def few(d: int, iterations: int, epsilon: Any) -> Witness:
-    """The weights of theorem 4.2 serve any number of examples."""
+    """The weights that keep the matrices in the first d tokens serve fewer examples too."""
     return giannou2024.least_squares(d, iterations, epsilon)
 
 
@@ -345,6 +350,7 @@ def range_of_starts(case: Mapping[str, Any]) -> dict[str, Any] | None:
 @claim(
     "giannou2024.theorem4.2.start",
     source=f"{PAPER}, theorem 4.2, the range of epsilon",
+    reading="as where the iteration converges",
     statement=r"\epsilon A^\top A = X_0 \text{ converges to } (A^\top A)^{-1} \Leftrightarrow "
     r"0 < \epsilon < 2/\lambda_{\max}^2(A^\top A)",
     note="for invertible A^T A",
@@ -518,13 +524,14 @@ DEPTH = r"\|I - X_k B\| \leq \delta \text{ after } k = "
 @claim(
     "giannou2024.logistic.depth",
     source=f"{PAPER}, theorems 5.1 and 5.2, with natural logarithms",
+    reading="with natural logarithms",
     expected="refuted",
     statement=DEPTH + r"\lfloor 2\ln\kappa + \ln\ln\tfrac1\delta \rfloor + 1 \text{ iterations}",
-    note="delta stands for the printed epsilon mu^2/(1 + mu)^3; from the best multiple of I, than "
-    "which a multiple of B needs no fewer",
+    note="the theorems write log, section 3.2.1 log2. delta stands for the printed epsilon "
+    "mu^2/(1 + mu)^3; from the best multiple of I, than which a multiple of B needs no fewer",
 )
 def natural() -> tuple[Check, ...]:
-    """The printed number of iterations suffices, read with natural logarithms."""
+    """The printed number of iterations suffices, its logarithms natural."""
     cases = lambda: conditions(30, 100).filter(lambda case: case["of"] == "identity")  # noqa: E731
     return (formula_check(cases, natural_is_too_few, "the printed k is enough"),)
 
@@ -603,6 +610,7 @@ def other_way() -> tuple[Check, ...]:
 @claim(
     "giannou2024.logistic.width.epsilon",
     source=f"{PAPER}, theorem 1.1 and theorem 5.1, with one epsilon",
+    reading="with one epsilon",
     expected="refuted",
     statement=r"1/\epsilon^8 = O(1/\epsilon^4) \text{ as widths, for fixed } d \text{ and } \mu",
     note="theorem 1.1 is called informal",

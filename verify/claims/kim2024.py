@@ -118,6 +118,7 @@ def least_squares(X: Any, y: Any, queries: Any, **_: Any) -> Any:
 @claim(
     "kim2024.head.population",
     source=f"{PAPER}, Gamma the inverse of the features' covariance in the population",
+    reading="of every prompt, not on average",
     expected="refuted",
     statement=HEAD + r" = \hat\theta^\top \phi(x),\; \Gamma = \Sigma^{-1},\; "
     r"\Sigma = \operatorname{E}\, \phi(x)\phi(x)^\top,\; \hat\theta = " + LEAST_SQUARES,
@@ -214,6 +215,7 @@ def one_feature(x: Fraction) -> tuple[Any, Any, Any]:
 @claim(
     "kim2024.head.fixed",
     source=f"{PAPER}, some Gamma",
+    reading="with one Gamma for every prompt",
     expected="refuted",
     statement=r"\text{there is } \Gamma \text{ with } "
     + HEAD

@@ -144,6 +144,7 @@ def recursive() -> Claim:
 @claim(
     "shen2023.order.online",
     source=f"{PAPER}, read of every learner that takes one demonstration after the other",
+    reading="of every learner that takes one demonstration after the other",
     expected="refuted",
     statement=r"\text{a transformer that takes in one demonstration after the other depends on "
     r"their order}",
@@ -176,6 +177,7 @@ def causal_sizes(*layers: int) -> list[dict[str, Any]]:
 @claim(
     "shen2023.order.causal",
     source=f"{PAPER}, causal attention",
+    reading="of every depth",
     expected="refuted",
     statement=r"k \geq 1 \text{ layers of causal attention depend on the order of the "
     r"demonstrations}",

@@ -240,6 +240,7 @@ def of_no_map(case: Case) -> dict[str, Any] | None:
 @claim(
     "vonoswald2022.gdpp.ksteps",
     source=f"{PAPER}, GD++, over all layers",
+    reading="over all layers",
     statement=r"k \text{ layers are } k \text{ gradient steps on } (\varphi(x_j), y_j), \text{ "
     r"read at } \varphi(x), \text{ for a map } \varphi,\; W_0 = 0",
     expected="refuted",

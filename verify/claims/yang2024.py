@@ -186,6 +186,7 @@ def other_tokens(budget: Budget) -> CheckResult:
 @claim(
     "yang2024.ridge.prompts",
     source=f"{PAPER}, theorem 2, read of prompts of any N tokens of the dictionary",
+    reading="of prompts of any N tokens of the dictionary",
     expected="refuted",
     statement=r"\text{there are weights with which } "
     + LAYER
@@ -252,6 +253,7 @@ def dictionaries(draw: Any) -> dict[str, Any]:
 @claim(
     "yang2024.ridge.heads",
     source=f"{PAPER}, section 3.3, the necessity of several heads",
+    reading="with one head, which the section says is not enough",
     expected="refuted",
     statement=r"H = 1: \text{ there are weights with which } " + LAYER + r" \text{ is the ridge of "
     r"eq. 20 for all labels}",
@@ -333,6 +335,7 @@ SMALL: tuple[tuple[tuple[tuple[Fraction, ...], ...], int, Fraction], ...] = tupl
 @claim(
     "yang2024.ridge.noise",
     source=f"{PAPER}, eq. 25, as what training leaves",
+    reading="as what training leaves",
     expected="refuted",
     statement=r"A \text{ with } N\tau \text{ for } m\tau \text{ minimises } "
     r"\operatorname{E}\,(\hat y_k - y_k)^2",
@@ -380,6 +383,7 @@ DIRECTIONS = r"m \text{ heads of scores } \varepsilon f_i(x_j) f_i(x),\; \vareps
 @claim(
     "yang2024.ridge.directions",
     source=f"{PAPER}, read of one head for each feature direction",
+    reading="of one head for each feature direction",
     expected="refuted",
     statement=DIRECTIONS + r"\to \text{ ridge regression on } f(x), \text{ for every prompt}",
     note="with features in the stream the layer needs no dictionary; at one example its limit is "

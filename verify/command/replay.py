@@ -37,9 +37,9 @@ REPORT: Types = {
     "kernel": (str, type(None)), "numbers": dict, "versions": dict, "sha256": str,
 }  # fmt: skip
 ENTRY: Types = {
-    "id": str, "variant": str, "source": str, "summary": str, "statement": str, "domain": str,
-    "verdict": str, "expected": str, "evidence": list, "finding": str, "faults": list,
-    "digest": (str, type(None)), "checks": list, "repair": (str, type(None)),
+    "id": str, "variant": str, "source": str, "reading": str, "summary": str, "statement": str,
+    "domain": str, "verdict": str, "expected": str, "evidence": list, "finding": str,
+    "faults": list, "digest": (str, type(None)), "checks": list, "repair": (str, type(None)),
     "counterexample": (dict, type(None)), "first_difference": (dict, type(None)),
 }  # fmt: skip
 ENTRY_MAY: Types = {

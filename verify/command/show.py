@@ -57,7 +57,8 @@ def list_all(
     if claims:
         print()
         for claim in known:
-            print(f"{claim['id']:34} {claim['variant']:9} {claim['summary']}")
+            read = f" (read {claim['reading']})" if claim["reading"] else ""
+            print(f"{claim['id']:34} {claim['variant']:9} {claim['summary']}{read}")
     else:
         print(
             "\n`witness show NAME` has the layers, `witness list --claims` the claims, "
@@ -96,11 +97,13 @@ def _list_papers(json: bool) -> None:
 
 
 def _statement(row: Any) -> dict[str, Any]:
-    """One statement: what is expected of it as printed, and repaired; null where there is none."""
+    """One statement: what is expected of it as printed, or as `reading` says that it is read, and
+    repaired; null where there is none."""
     said, repaired = row.said, row.repaired
     return {
         "id": said["id"],
         "source": said["source"],
+        "reading": row.reading or None,
         "summary": said["summary"],
         "printed": row.printed and row.printed["expected"],
         "repaired": repaired and repaired["expected"],
@@ -121,7 +124,7 @@ def _shown(parameter: Any) -> str:
 def _claims() -> list[dict[str, Any]]:
     from ..claim import builtin
 
-    shown = ("id", "variant", "source", "summary", "expected")
+    shown = ("id", "variant", "source", "reading", "summary", "expected")
     return [{name: getattr(claim, name) for name in shown} for claim in builtin()]
 
 

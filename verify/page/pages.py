@@ -82,7 +82,7 @@ def source_of(claim: Claim) -> str:
 
 def not_run(claim: Claim) -> dict[str, Any]:
     """What a report would say of a claim before it is checked: no verdict, no evidence."""
-    said = ("id", "variant", "source", "summary", "statement", "expected", "repair")
+    said = ("id", "variant", "source", "reading", "summary", "statement", "expected", "repair")
     paper = paper_of(claim)
     return {name: getattr(claim, name) for name in said} | (
         {"paper": paper.to_json()} if paper is not None else {}
@@ -107,7 +107,9 @@ def claim_page(
     repaired = variants.get("repaired")
     report = run.get(claim.variant)
     counterexample = report["counterexample"] if report else None
-    name = "As printed" if claim.variant == "printed" else "The claim"
+    name = (
+        "As read" if claim.reading else "As printed" if claim.variant == "printed" else "The claim"
+    )
     notice = about(claim, repaired, report, name, run.get("repaired"))
     pair, why = pair_of(claim.id), ""
     if pair is None and claim.witness is not None and claim.algorithm is not None:
@@ -189,6 +191,8 @@ def about(
     entry = report or not_run(claim)
     if claim.statement:
         lines.append(f"<dt>{plain(name)}</dt><dd>{stated(claim.statement)}</dd>")
+    if claim.reading:
+        lines.append(f"<dt>Reading</dt><dd>read {typeset(claim.reading)}; not as printed</dd>")
     where = entry.get("where") or ""
     if entry.get("finding") not in (None, "", where) and not entry["counterexample"]:
         lines.append(f"<dt>Found</dt><dd>{typeset(entry['finding'])}</dd>")
@@ -239,7 +243,7 @@ def pair_page(
     families = [
         {
             "variant": variant,
-            "label": label(variant, len(sides)),
+            "label": label(variant, len(sides), claim.reading),
             "family": export.family(of_witness(export, build), axes, pair.scalars) | fixed,
         }
         for variant, build in sides
@@ -262,11 +266,13 @@ def pair_page(
     )
 
 
-def label(variant: str, sides: int) -> str:
+def label(variant: str, sides: int, reading: str = "") -> str:
     """What stands over a side; nothing where there is one."""
     if sides < 2:
         return ""
-    return f"as {variant}" if variant == "printed" else variant
+    if variant == "printed":
+        return "as read" if reading else "as printed"
+    return variant
 
 
 def of_witness(export: Export, build: Builder) -> Callable[[dict[str, Any]], dict[str, Any]]:

@@ -90,7 +90,7 @@ def claim_row(claim: Mapping[str, Any], number: int) -> str:
         else f" <b>expected {plain(claim['expected'])}</b>"
     )
     parts = []
-    for key in ("summary", "domain", "finding", "repair"):
+    for key in ("summary", "reading", "domain", "finding", "repair"):
         if said := finding(claim) if key == "finding" else claim.get(key):
             parts.append(f"<p><i>{key}</i>: {typeset(said)}</p>")
     parts += [f"<p><i>note</i>: {typeset(fault)}</p>" for fault in claim.get("faults", ())]

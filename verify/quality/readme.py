@@ -38,23 +38,29 @@ def verdicts() -> str:
 
 
 def papers() -> str:
-    """What of each paper stands as printed; verdicts are those that are expected, which `verdicts`
-    and its test find anew."""
+    """What of each paper stands as printed, and how many readings of it do not; verdicts are those
+    that are expected, which `verdicts` and its test find anew."""
     from ..claim_texts import claims_of_papers
     from ..report import index
 
     lines: list[tuple[Any, ...]] = []
     for name, rows in index.by_paper(index.statements(claims_of_papers())).items():
-        printed = [row for row in rows if row.printed]
-        found = [index.verdict(row.printed) for row in printed if row.printed]
+        printed, read = index.as_printed(rows), index.readings(rows)
+        found, of_read = (
+            [index.verdict(row.printed) for row in some if row.printed] for some in (printed, read)
+        )
         paper = index.paper_in(rows)
         assert paper is not None
         cited = f"{name}, [arXiv:{paper.identifier}]({paper.url})"
         counted = [found.count(verdict) or "" for verdict in PRINTED]
         repaired = sum(index.mended(row) for row in printed) or ""
-        lines.append((cited, len(printed), *counted, repaired))
+        failing = sum(verdict in index.FAIL for verdict in of_read) or ""
+        lines.append((cited, len(printed), *counted, repaired, len(read) or "", failing))
     totals: list[Any] = [sum(one or 0 for one in column) for column in list(zip(*lines))[1:]]
-    heads = ("paper", "statements", "hold", "approximate", "refuted", "ill-posed", "repaired")
+    heads = (
+        "paper", "statements", "hold", "approximate", "refuted", "ill-posed", "repaired",
+        "readings", "that fail",
+    )  # fmt: skip
     return tables.markdown(heads, [*lines, ("together", *totals)])
 
 

@@ -41,6 +41,20 @@ class Statement:
         return self.variants.get("repaired")
 
     @property
+    def reading(self) -> str:
+        """How its source is read, where what is claimed is not what is printed there; else ""."""
+        return str((self.printed or {}).get("reading") or "")
+
+    @property
+    def place(self) -> str:
+        """Where in the paper it stands; the reading is not said again."""
+        source = str(self.said.get("source", ""))
+        if self.reading:
+            for said in (f", read {self.reading}", f", {self.reading}"):
+                source = source.removesuffix(said)
+        return source.removeprefix(f"{self.paper}, ")
+
+    @property
     def paper(self) -> str:
         """What its id begins with; "" of the project's own, which no paper prints."""
         own = "file" not in self.said and "paper" not in self.said
@@ -70,6 +84,16 @@ def by_paper(rows: Iterable[Statement]) -> dict[str, list[Statement]]:
     return found
 
 
+def as_printed(rows: Iterable[Statement]) -> list[Statement]:
+    """Those that are in print, word by word or formula by formula."""
+    return [row for row in rows if row.printed and not row.reading]
+
+
+def readings(rows: Iterable[Statement]) -> list[Statement]:
+    """Those that are read into what is printed, or out of it."""
+    return [row for row in rows if row.reading]
+
+
 def paper_in(rows: Iterable[Statement]) -> Paper | None:
     """The paper that a report names of these statements, if it names one."""
     named = (row.said["paper"] for row in rows if row.said.get("paper"))
@@ -96,20 +120,29 @@ def mended(row: Statement) -> bool:
 
 
 def counts(rows: Sequence[Statement]) -> str:
-    """ "21 statements, 9 hold, 7 refuted (6 repaired), 2 ill-posed"; of what is printed.
+    """ "17 statements, 7 hold, 10 refuted (10 repaired); 4 readings, 4 refuted (3 repaired)".
 
-    Repairs and constructions of statements that no paper prints are counted at the end.
+    Statements are counted as they are printed; apart from them those that are read into them; at
+    the end repairs and constructions of what no paper prints.
     """
-    printed = [row for row in rows if row.printed]
-    parts = [plural(len(printed), "statement")]
-    number = Counter(verdict(row.printed) for row in printed if row.printed)
-    fixed = Counter(verdict(row.printed) for row in printed if row.printed and mended(row))
+    stated, read = as_printed(rows), readings(rows)
+    parts = [_counted(stated, "statement")] if stated or not read else []
+    if read:
+        parts.append(_counted(read, "reading"))
+    if beyond := len(rows) - len(stated) - len(read):
+        parts.append(f"{beyond} more not in print")
+    return "; ".join(parts)
+
+
+def _counted(rows: Sequence[Statement], noun: str) -> str:
+    parts = [plural(len(rows), noun)]
+    number = Counter(verdict(row.printed) for row in rows if row.printed)
+    fixed = Counter(verdict(row.printed) for row in rows if row.printed and mended(row))
     for name in sorted(number, key=ORDER.index):
         word = MANY.get(name, name) if number[name] > 1 else name
         repaired = f" ({fixed[name]} repaired)" if name in FAIL and fixed[name] else ""
         parts.append(f"{number[name]} {word}{repaired}")
-    beyond = len(rows) - len(printed)
-    return ", ".join(parts) + (f"; {beyond} more not in print" if beyond else "")
+    return ", ".join(parts)
 
 
 def not_run(rows: Sequence[Statement]) -> str:

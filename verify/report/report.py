@@ -243,6 +243,7 @@ def entry(made: Report) -> dict[str, Any]:
         "id": claim.id,
         "variant": claim.variant,
         "source": claim.source,
+        "reading": in_print(claim.reading),
         "summary": in_print(claim.summary),
         "statement": claim.statement,
         "domain": made.domain,

@@ -58,6 +58,7 @@ def verdicts(reports: Iterable[Report], width: int) -> Any:
             verdict.append(f"\n! expected {made.claim.expected}", style="bold red")
         said = Text(in_print(made.claim.summary))
         for line, style in (
+            (made.claim.reading and f"read {in_print(made.claim.reading)}", "dim"),
             (made.finding, colour),
             *((f"note: {fault}", "yellow") for fault in made.faults),
             (made.claim.repair and f"repair: {in_print(made.claim.repair)}", "dim"),
@@ -147,7 +148,7 @@ def _statement(found: dict[str, Report]) -> tuple[str, ...]:
     return (
         said.source or said.id,
         f"{in_print(said.summary)} (`{said.id}`)",
-        _verdict(printed),
+        _verdict(printed, "as read" if said.reading else ""),
         in_print(last.claim.repair) if repaired else "",
         _verdict(repaired),
         ", ".join(last.evidence),
@@ -155,9 +156,10 @@ def _statement(found: dict[str, Report]) -> tuple[str, ...]:
     )
 
 
-def _verdict(made: Report | None) -> str:
+def _verdict(made: Report | None, of: str = "") -> str:
     if made is None:
         return ""
     found = [said] if (said := made.finding) else []
     found += [f"note: {fault}" for fault in made.faults]
-    return f"**{made.verdict.name}**" + (f": {'; '.join(found)}" if found else "")
+    word = f"**{made.verdict.name}** {of}".rstrip()
+    return word + (f": {'; '.join(found)}" if found else "")

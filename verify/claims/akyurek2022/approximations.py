@@ -129,6 +129,7 @@ def lemma4_improved() -> tuple[Check, ...]:
 @claim(
     "akyurek2022.lemma4.signed",
     source=f"{PAPER}, lemma 4",
+    reading="with x^3 + y^3 to the letter, without absolute values",
     statement=LEMMA4 + r"O(x^3 + y^3) \text{ with the sum's sign}",
     summary="lemma 4 with x^3 + y^3 taken literally, without absolute values",
     expected="refuted",
@@ -264,6 +265,7 @@ def lemma6() -> tuple[Check, ...]:
 @claim(
     "akyurek2022.lemma6.pads",
     source=f"{PAPER}, lemma 6",
+    reading="with an absolute error, and of the two pads too",
     statement=r"\sqrt{2/L}\, N\, \lambda([N, \ldots])_0 \to N",
     summary="lemma 6 for the pads themselves, absolutely",
     expected="refuted",

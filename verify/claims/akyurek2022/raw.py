@@ -155,6 +155,7 @@ def lemma2_repaired() -> tuple[Check, ...]:
 @claim(
     "akyurek2022.lemma2.empty",
     source=f"{PAPER}, lemma 2",
+    reading="with 0 for columns that read nothing",
     statement=r"\text{mov with } K(i) = \emptyset \text{ for } i \neq t, \text{ empty means } 0",
     summary="mov as a RAW in which columns that read nothing get 0",
     expected="refuted",

@@ -150,6 +150,7 @@ def l1_with_constant(**parameters: Any) -> Witness:
 @claim(
     "bai2023.propC1.l1.noskip",
     source=f"{PAPER}, proposition C.1, 1, MLP(w) read as W_2 relu(W_1 w)",
+    reading="without the skip connection of the MLP",
     statement=rf"W_2\sigma(W_1 w) = {L1},\ {FOR_L1}",
     expected="refuted",
     note=HOMOGENEOUS,
@@ -203,6 +204,7 @@ def prox_l2_alone(d: int, eta: Any, lam: Any) -> Witness:
 @claim(
     "bai2023.propC1.l2.noskip",
     source=f"{PAPER}, proposition C.1, 2, MLP(w) read as W_2 relu(W_1 w)",
+    reading="without the skip connection of the MLP",
     statement=r"W_2\sigma(W_1 w) = w/(1 + \eta\lambda),\ W_1 \in \mathbb{R}^{2d \times d},\ "
     r"\|W_1\| + \|W_2\| \le 2 + 2\eta\lambda",
     algorithm=prox_l2,
@@ -266,6 +268,7 @@ def box_with_constant(**parameters: Any) -> Witness:
 @claim(
     "bai2023.propC1.box.noskip",
     source=f"{PAPER}, proposition C.1, 3, MLP(w) read as W_2 relu(W_1 w)",
+    reading="without the skip connection of the MLP",
     statement=rf"W_2\sigma(W_1 w) = \mathrm{{Proj}}_{{\|w\|_\infty \le B}}(w),\ {FOR_BOX}",
     expected="refuted",
     note=HOMOGENEOUS,

@@ -142,6 +142,7 @@ def prop_c2_square() -> tuple[Check, ...]:
 @claim(
     "bai2023.propC2.mean",
     source=f"{PAPER}, proposition C.2, with figure 3's value -eta c_m x_j",
+    reading="with figure 3's value -eta c_m x_j",
     statement=STEP + r",\ V_m h_j = -\eta c_m [0; 0; x_j; 0]",
     algorithm=one_step,
     cases=lambda: step_prompts(relus=RELUS),
@@ -164,6 +165,7 @@ def prop_c2_mean_repaired(**parameters: Any) -> Witness:
 @claim(
     "bai2023.propC2.norm",
     source=f"{PAPER}, proposition C.2, with R (1 - t_j) as an entry of K_m h_j",
+    reading="with R (1 - t_j) as an entry of K_m h_j",
     statement=r"|||\theta||| \le 2 + R + 2\eta C",
     expected="refuted",
     note=f"{READ}: the row R (1 - t_j) alone has the norm sqrt(2) R, above 2 + R from R = 5 on. "

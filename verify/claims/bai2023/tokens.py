@@ -155,6 +155,7 @@ def decoder_repaired() -> tuple[Check, ...]:
 @claim(
     "bai2023.decoder.mean",
     source=f"{PAPER}, appendix B.3, with the value -eta c_m x_j",
+    reading="with the value -eta c_m x_j",
     statement=DECODER + r",\ V_m h_j = -\eta c_m x_j",
     expected="refuted",
     note="the step is of size eta/2",

@@ -238,6 +238,7 @@ def remark_repaired() -> tuple[Check, ...]:
 @claim(
     "fu2023.remarkB6.iterated",
     source=f"{PAPER}, remark B.6, as an iteration",
+    reading="as an iteration",
     statement=r"T_t \mapsto 2T_t - T_t \hat\Sigma_t T_t^\top \text{ at every token } t > d, "
     r"\text{ layer after layer}",
     expected="refuted",

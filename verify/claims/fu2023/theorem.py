@@ -109,6 +109,7 @@ def theorem51_repaired(**parameters: Any) -> Witness:
 @claim(
     "fu2023.theorem5.1.test-token",
     source=f"{PAPER}, theorem 5.1, on the printed prompt",
+    reading="with x_test in the units of the x_j",
     statement=THEOREM
     + r"\text{ where } x_{\mathrm{test}} \text{ is held by the units of the } x_j",
     expected="refuted",
@@ -133,6 +134,7 @@ def test_token_repaired(**parameters: Any) -> Witness:
 @claim(
     "fu2023.theorem5.1.labels",
     source=f"{PAPER}, theorem 5.1, on the printed prompt",
+    reading="with y_j in the first unit of x",
     statement=THEOREM + r"\text{ where } y_j \text{ is held by the first unit of } x",
     expected="refuted",
     **ON_THE_WHOLE_PROMPT,
@@ -215,6 +217,7 @@ def compiled_counts(width: str) -> Check:
 @claim(
     "fu2023.theorem5.1.compiled.resources",
     source=f"{PAPER}, theorem 5.1, with akyurek2022, lemma 1",
+    reading="with akyurek2022, lemma 1",
     statement=r"k + 8 \text{ layers},\; O(d) \text{ hidden units, mov as in akyurek2022}",
     expected="refuted",
     note="the one-hot positions that mov attends by take 2n + 1 units of 7d + 2n + 6",

@@ -223,6 +223,7 @@ def copies(budget: Budget) -> CheckResult:
 @claim(
     "giannou2023.read.softmax",
     source=f"{PAPER}, the read operation, read of its softmax alone",
+    reading="of its softmax alone",
     expected="refuted",
     statement=r"V X\, \mathrm{softmax}(\lambda X^\top K^\top Q X) \to \text{ the column at } p_c, "
     r"Q = K = [p_c + p],\; \lambda \to \infty",

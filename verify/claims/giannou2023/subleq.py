@@ -313,6 +313,7 @@ def drifts(budget: Budget, machine: Machine = DRIFT, build: Any = loop) -> Check
 @claim(
     "giannou2023.subleq.unclamped",
     source=f"{PAPER}, the SUBLEQ loop, read without its last layer",
+    reading="without its last layer",
     expected="refuted",
     statement=SUBLEQ + r" \text{ again and again, with nine layers: without the clamp}",
     note="at the code's temperature 10, on its README's program for a product; " + NOTE,

@@ -121,6 +121,7 @@ def whole_numbers(
 @claim(
     "giannou2023.subtract.integers",
     source=f"{PAPER}, the subtraction, read of whole numbers",
+    reading="of whole numbers",
     expected="refuted",
     statement=r"\text{the bits of } b - a \text{ stand for the whole number, for every } a, b",
     note="the difference of two words of N bits may need N + 1; the branch then sees a wrong sign",

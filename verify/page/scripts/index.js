@@ -24,15 +24,17 @@ for (const index of document.querySelectorAll("#statements")) {
 
   function filter() {
     const wanted = form.elements.text.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const verdict = form.elements.verdict.value;
+    const verdict = form.elements.verdict.value, kind = form.elements.kind?.value;
     let shown = 0;
     rows.forEach((row, i) => {
       const fits = wanted.every((word) => words[i].includes(word))
-        && (!verdict || row.dataset.verdict === verdict);
+        && (!verdict || row.dataset.verdict === verdict)
+        && (!kind || row.dataset.kind === kind);
       row.hidden = !fits;
       shown += fits ? 1 : 0;
     });
-    form.querySelector("output").textContent = `${shown} of ${rows.length} statements`;
+    const rest = form.elements.kind ? "statements and readings" : "statements";
+    form.querySelector("output").textContent = `${shown} of ${rows.length} ${rest}`;
   }
 
   heads.forEach((head, column) => {

@@ -14,6 +14,7 @@ from ..readable import finding, typeset
 
 HEADS = ("Paper", "Statement", "As printed", "Evidence", "Repair")
 INDEX_SCRIPT = "scripts/index.js"  # what a page with the table runs
+KINDS = {"statement": "statements as printed", "reading": "readings"}  # of a row, as filtered
 LAST = "9"  # sorts what a column does not have behind all that it has
 
 
@@ -49,13 +50,19 @@ def _line(name: str, rows: Sequence[Statement], paper: Paper | None) -> str:
 def _filters(rows: Sequence[Statement]) -> str:
     """What the script shows and reads: text, verdict, how many are shown."""
     there = {index.verdict(row.printed) for row in rows if row.printed}
+    kinds = "".join(
+        f'<option value="{value}">{words}</option>'
+        for value, words in (("", "statements and readings"), *KINDS.items())
+    )
+    asked = f'<label>Of <select name="kind">{kinds}</select></label>'
     options = "".join(f"<option>{name}</option>" for name in index.ORDER if name in there)
     return (
         '<form class="filters panel" hidden>'
         '<label>Filter <input type="search" name="text" placeholder="paper, words, repair …">'
         "</label>"
         f'<label>As printed <select name="verdict"><option value="">any verdict</option>{options}'
-        '</select></label><output role="status"></output></form>'
+        f"</select></label>{asked if index.readings(rows) else ''}"
+        '<output role="status"></output></form>'
     )
 
 
@@ -72,15 +79,17 @@ def _row(row: Statement) -> str:
     said, printed, repaired = row.said, row.printed, row.repaired
     latex = said.get("statement")
     formula = f'<div class="formula">{stated(latex)}</div>' if latex else ""
-    place = str(said.get("source", "")).removeprefix(f"{row.paper}, ")
+    place = plain(row.place)
+    if row.reading:
+        place += f", <b>read</b> {typeset(row.reading)}"
     cells = (
         (row.paper or "witness", row.paper or "own"),
         (
             said["id"],
             f'<a href="{plain(said["href"])}">{plain(said["id"])}</a>'
-            f"<p>{typeset(said.get('summary', ''))}</p>{formula}<small>{plain(place)}</small>",
+            f"<p>{typeset(said.get('summary', ''))}</p>{formula}<small>{place}</small>",
         ),
-        (_order(printed), verdict_html(printed) if printed else "<small>not in print</small>"),
+        (_order(printed), _printed(row)),
         (_strength(printed or said), _evidence(printed or said)),
         (_order(repaired), _repair(row)),
     )
@@ -89,7 +98,16 @@ def _row(row: Statement) -> str:
         for head, (key, html) in zip(HEADS, cells)
     )
     shown = index.verdict(printed) if printed else ""
-    return f'<tr role="row" data-verdict="{plain(shown)}">{made}</tr>'
+    kind = "reading" if row.reading else "statement" if printed else ""
+    return f'<tr role="row" data-verdict="{plain(shown)}" data-kind="{kind}">{made}</tr>'
+
+
+def _printed(row: Statement) -> str:
+    """The verdict on what is printed, or on how it is read, which is said then."""
+    if row.printed is None:
+        return "<small>not in print</small>"
+    found = verdict_html(row.printed)
+    return f"{found} <small>as read</small>" if row.reading else found
 
 
 def _order(entry: Entry | None) -> str:
