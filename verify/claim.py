@@ -465,8 +465,8 @@ class Claim:
         """What `checks` makes, given the claim's builder if it asks for one."""
         if self.checks is None:
             return ()
-        takes = signature(self.checks).parameters.values()
-        asked = any(one.default is one.empty for one in takes)
+        takes = signature(self.checks, follow_wrapped=False).parameters.values()
+        asked = any(p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty for p in takes)
         made = self.checks(self.witness) if asked else self.checks()
         return (made,) if isinstance(made, Check) else tuple(made)
 
