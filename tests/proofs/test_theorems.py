@@ -24,7 +24,7 @@ alpha, lam = sympy.Symbol("alpha"), sympy.Symbol("lam", positive=True)
 # what is taken from elsewhere, by theorem: nothing is added here without a reason
 ASSUMING = {
     "ahn2023.theorem1": 2, "ahn2023.theorem1.prior": 2, "akyurek2022.eq14": 1, "akyurek2022.eq19":
-    1, "bai2023.propC1.l2.negation": 1, "bai2023.propC2": 1, "bai2023.theoremC1.repaired": 1,
+    1, "bai2023.propC1.l2.negation": 1, "bai2023.propC2": 1, "bai2023.theoremC1.repaired": 2,
     "carried.hyperpower": 1, "cheng2024.prop2": 1, "deep_descent.layer": 1, "depth.degree": 1,
     "depth.limit": 1, "depth.order": 1, "dherin2025.onequery": 1, "dherin2025.onequery.negation":
     1, "dherin2025.prop3.1": 1, "dherin2025.prop3.1.indices.negation": 1,

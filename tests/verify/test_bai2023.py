@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction as F
+from pathlib import Path
 
+import numpy as np
 import pytest
+from changes import times
 from found import claims_of, dot, numbers, verdict
 
 from constructions import prove
-from constructions.numbers.reals import as_ball
+from constructions.numbers.reals import as_ball, valued
 from constructions.papers import bai2023 as layers
 from proofs.layer import MLP
 from proofs.slotmap import SlotMap
 from proofs.statements.papers.bai2023 import THEOREMS
 from verify import engine
-from verify.claim import builtin
+from verify.claim import Budget, builtin
 from verify.claims.bai2023 import ridge as claims
+from verify.claims.bai2023 import several_steps as descent
 
 CLAIMS = claims_of("bai2023")
 
@@ -139,6 +143,43 @@ def test_the_mlps_error_is_not_multiplied_by_an_example():
     assert abs(w - wanted) <= L * eta * (eps * x + eps2)
 
 
+def test_its_condition_does_not_keep_w_in_the_ball_where_the_step_is_large():
+    """x = 1/8, y = 1/4, eta = 64: epsilon = 0, epsilon' = B_w/(8 L) and w is far beyond B_w.
+
+    The MLP may be off by eta epsilon' = 33, though B_w = 33/8: then |w| B_x is beyond R, and the
+    query's gate opens. Where the repaired condition holds it does not.
+    """
+    x, y = np.array([[F(1, 8)]]), np.array([F(1, 4)])
+    steps, B_w = 2, F(33, 8)
+    problem = {"X": x, "y": y, "lam": F(0), "steps": steps, "eta": F(64), "B_x": F(1, 8),
+               "B_w": B_w, "epsilon": F(0), "epsilon'": B_w / (4 * steps)}  # fmt: skip
+    assert problem["epsilon'"] <= B_w / (2 * steps)
+    found = descent.beyond(problem, descent.repaired_bound)
+    assert abs(F(found["w"][0])) > 70 * B_w
+    gap = B_w - 2 * y[0] / x[0, 0]
+    within = {**problem, "epsilon'": gap / (steps * problem["eta"])}
+    assert descent.beyond(within, descent.repaired_bound) is None
+
+
+def test_half_of_the_repaired_bound_is_too_little():
+    half = descent.perturbed(lambda case, B_x: descent.repaired_bound(case, B_x) / 2)
+    assert half.run(Budget(cases=200)).passed is False
+
+
+def test_what_is_found_of_theorem_4_is_what_its_check_finds():
+    """FOUND.md says how much of epsilon and of the norm is taken on the grid of the claim."""
+    found = engine.run(CLAIMS["bai2023.theorem4", "printed"])
+    (bounded,) = (check for check in found.checks if check.kind == "enclosure")
+    share = bounded.detail.removeprefix("at most ").split(" of eps")[0]
+    norms = [
+        float(claims.ridge(**one).norm) / float(valued("4*R + 8/(beta + lam)", one, claims.WHERE))
+        for one in claims.PROBLEMS
+    ]
+    words = (Path(__file__).parents[2] / "verify/FOUND.md").read_text()
+    assert f"takes up to {share} of ε and its weights\n{max(norms):.3f} of the norm" in words
+    assert max(norms) <= 1
+
+
 @pytest.mark.recomputes("bai2023.decoder", "bai2023.decoder.mean")
 @pytest.mark.parametrize("name, scale", [("decoder", None), ("decoder.mean", F(1))])
 def test_half_of_the_tokens_before_a_query_have_an_example(name, scale):
@@ -165,6 +206,12 @@ def open_at_the_query(*given, **named):
         replace(head, key=SlotMap(tuple(b for b in head.key if b.source != "t")))
         for head in GATED(*given, **named)
     )
+
+
+def first_head_too_large(*given):
+    """The head of relu(s - t), which is 0 in the first step where all y are positive."""
+    first, *others = GATED(*given)
+    return (replace(first, value=times(F(101, 100), first.value)), *others)
 
 
 def never_cleared(covariate=False):
@@ -203,6 +250,7 @@ PLANTED = [
     ("decoder", "repaired", "step_heads", open_at_the_query),
     ("theoremC1.icgd", "repaired", "soft_units", lambda tau: SOFT(-tau)),
     ("theoremC1", "repaired", "soft_units", lambda tau: SOFT(2 * tau + F(1, 8))),
+    ("theoremC1", "repaired", "step_heads", first_head_too_large),
     ("theorem4", "printed", "decay_head", lambda rate: DECAY(2 * rate)),
     ("theorem4", "printed", "readout_layer", other_sign),
 ]  # fmt: skip
@@ -229,7 +277,7 @@ def test_a_gate_that_does_not_close_is_no_certificate():
 
 
 def test_a_layer_less_than_enough_is_seen():
-    constants = claims.PROBLEMS[-1]
+    constants = claims.PROBLEMS[7]
     formula = "ceil(kappa*log(B_x*B_w/(2*eps))) - 2"
     short = claims.ridge(layers=formula, **constants)
     certificate = claims.within_bounds(short, constants)

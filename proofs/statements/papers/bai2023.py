@@ -176,8 +176,10 @@ def _composed(argument: Argument, factor: Any) -> None:
     argument.assume(
         r"w \mapsto \mathrm{prox}_{\eta R}(w - \eta\nabla L(w)) \text{ does not expand distances}"
     )
+    argument.assume(r"2\|w^\star\| + L\eta(\epsilon B_x + \epsilon') \le B_w")
     argument.note(
-        r"\text{a step adds } \eta\epsilon B_x \text{ by attention, and } \eta\epsilon' \text{ by "
+        r"\text{so no iterate leaves the ball of } B_w, \text{ on which heads and MLP are near: a "
+        r"step adds } \eta\epsilon B_x \text{ by attention, and } \eta\epsilon' \text{ by "
         r"the MLP, to the distance that there was}"
     )
     argument.recurrence(

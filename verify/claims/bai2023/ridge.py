@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
+from math import isqrt
 from typing import Any
 
 import sympy
@@ -31,7 +32,15 @@ HALVED = "ceil(kappa*log(B_x*B_w/(2*eps))) + 1"
 PROBLEMS = grid(
     d=[2], examples=[3], eps=[HALF, Fraction(1, 16)], alpha=[0, HALF], beta=[Fraction(2)],
     lam=[Fraction(1), Fraction(2)], B_x=[2], B_w=[2], B_y=[1],
-)  # fmt: skip
+) + [
+    # where the norm is nearly as large as promised: one example, whose values have the largest
+    # factor (N + 1)/N, and 8/(beta + lambda) far above 4 R
+    {"d": 2, "examples": 1, "eps": Fraction(1, 100), "alpha": 0, "beta": Fraction(1, 100),
+     "lam": Fraction(1, 100), "B_x": 1, "B_w": 1, "B_y": 1},
+    # where the error is: epsilon nearly B_x B_w/2, so that there are few steps, of a large kappa
+    {"d": 2, "examples": 3, "eps": Fraction(39, 20), "alpha": 0, "beta": Fraction(2),
+     "lam": Fraction(1, 20), "B_x": 2, "B_w": 2, "B_y": 1},
+]  # fmt: skip
 PROMISES = (
     Promise("layers", LAYERS, "<="),
     Promise("heads", "3", "<="),
@@ -87,13 +96,14 @@ def _relative(witness: Witness, constants: Mapping[str, Any]) -> arb:
 def attained_error(witness: Witness, constants: Mapping[str, Any]) -> Fraction:
     """The largest error of the transformer itself on prompts x_1 = a e_1, x_2 = a e_2, x_j = 0.
 
-    a goes through the quarters for which the prompt is one of the theorem's.
+    a goes through eighths of the largest tenth for which the prompt is one of the theorem's.
     """
     n, d, lam = constants["examples"], constants["d"], Fraction(constants["lam"])
     B_x, B_y = Fraction(constants["B_x"]), Fraction(constants["B_y"])
     rows, wanted = [], []
-    for quarters in range(int(4 * B_x) + 1):
-        a = Fraction(quarters, 4)
+    largest_a = min(B_x, Fraction(isqrt(int(100 * n * Fraction(constants["beta"]))), 10))
+    for part in range(9):
+        a = largest_a * Fraction(part, 8)
         weight = a * B_y / n / (a * a / n + lam)
         inside = constants["alpha"] <= a * a / n <= constants["beta"]
         if not inside or weight > Fraction(constants["B_w"]) / 2:
@@ -103,6 +113,8 @@ def attained_error(witness: Witness, constants: Mapping[str, Any]) -> Fraction:
     y = [B_y, *[Fraction(0)] * (n - 1)]
     asked = [[B_x if i == 0 else Fraction(0) for i in range(d)]]
     count = len(wanted)
+    if not count:
+        return Fraction(0)
     made = witness.predict(rows, [y] * count, [asked] * count, "rational")
     return max(abs(made[:, 0] - wanted))
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -137,61 +138,93 @@ def theorem_c1_icpgd(**parameters: Any) -> Witness:
     return lasso(**parameters)
 
 
-@st.composite
-def _problems(draw: Any, d: int) -> dict[str, Any]:
-    """A problem with orthogonal examples, and an MLP that is off by at most eta epsilon'.
+SIZES = [Fraction(size) for size in ("1/4", "1/8", "1/2", "1", "2")]
+AXES = [(Fraction(1, 4), Fraction(0)), (Fraction(2), Fraction(0)), (Fraction(0), Fraction(-1))]
+# examples whose length is a fraction
+NUMBERS = [(sign * size,) for sign in (1, -1) for size in SIZES]
+VECTORS = [*AXES, (Fraction(3, 4), Fraction(1)), (Fraction(-1), Fraction(3, 4))]
 
-    B_x and B_y are attained, B_w is twice the solution's length, rounded up, and more.
+
+@st.composite
+def _problems(
+    draw: Any, examples: Sequence[tuple[Fraction, ...]], n: Any, printed: bool
+) -> dict[str, Any]:
+    """A problem, and an MLP that is off by at most eta epsilon'; X has full rank.
+
+    B_x is attained. B_w is twice the least squares' |w|_1, and more: no regularised solution has a
+    larger one. epsilon + epsilon' is at most B_w/(2 L) where it is to be as `printed`; else
+    2 |w*| + L eta (epsilon B_x + epsilon') is at most B_w.
     """
-    size = st.sampled_from([Fraction(k, 4) for k in (1, 2, 3, 4, 8)])
-    x, y = ([draw(size) for _ in range(d)] for _ in range(2))
+    count, d = draw(n), len(examples[0])
+    rows = st.lists(st.sampled_from(examples), min_size=count, max_size=count)
+    X = np.array(draw(rows.filter(_of_full_rank)), dtype=object)
+    y = np.array(
+        [draw(st.sampled_from(SIZES) | st.sampled_from([-size for size in SIZES])) for _ in X]
+    )
     lam, steps = draw(st.sampled_from([Fraction(0), Fraction(1, 16)])), draw(st.integers(2, 3))
-    X = np.array([[x[i] if i == j else Fraction(0) for j in range(d)] for i in range(d)])
-    eta = draw(st.sampled_from([HALF, 1, 2])) * d / max(x) ** 2  # <= 2/smoothness
-    solution = [soft(x[i] * y[i] / d, lam) / (x[i] ** 2 / d) for i in range(d)]
-    B_w = 2 * sum(map(abs, solution)) + draw(st.sampled_from([Fraction(1, 8), Fraction(0)]))
+    # at most 2/smoothness, which is at most the trace
+    eta = draw(st.sampled_from([HALF, 1, 2])) * len(X) / (X * X).sum()
+    B_x, more = max(map(_length, X)), draw(st.sampled_from([Fraction(1, 8), Fraction(0), HALF]))
+    solution = algorithms.least_squares(X, y, np.array(np.eye(d, dtype=int), dtype=object))
+    B_w = 2 * sum(map(abs, solution)) + more or HALF
     parts = [draw(st.sampled_from([0, HALF, 1])) for _ in range(2)]
-    allowed = B_w / (2 * steps) / 2
+    allowed = B_w / (2 * steps) / 2 if printed else more / (steps * eta * (B_x + 1))
     return {
-        "X": X, "y": np.array(y), "lam": lam, "steps": steps, "eta": eta, "B_w": B_w,
-        "epsilon": parts[0] * allowed, "epsilon'": parts[1] * allowed,
+        "X": X, "y": y, "lam": lam, "steps": steps, "eta": eta, "B_x": B_x,
+        "B_w": B_w, "epsilon": parts[0] * allowed, "epsilon'": parts[1] * allowed,
     }  # fmt: skip
 
 
+def _of_full_rank(rows: Sequence[Sequence[Any]]) -> bool:
+    """Of rows of one or two numbers, none of them 0."""
+    first = rows[0]
+    return len(first) == 1 or any(first[0] * b != first[1] * a for a, b in rows)
+
+
+def _length(row: Any) -> Fraction:
+    """|x|. Raises ValueError where it is no fraction."""
+    square = Fraction(row @ row)
+    length = Fraction(isqrt(square.numerator), isqrt(square.denominator))
+    if length * length != square:
+        raise ValueError(f"the length of {as_text(row.tolist())} is no fraction")
+    return length
+
+
 def reach(case: Mapping[str, Any]) -> Any:
-    """R': the largest |w - eta grad L(w)|, |w| <= B_w, plus eta epsilon; for d = 1, else 2 B_w."""
+    """R': the largest |w - eta grad L(w)|, |w| <= B_w, for d = 1, else 2 B_w; plus eta epsilon B_x.
+
+    B_x, where it is below 1, is left out, as the paper does: the MLP is then near on a larger ball.
+    """
     X, y, B_w, eta = (case[name] for name in ("X", "y", "B_w", "eta"))
+    off = eta * case["epsilon"] * max(1, case["B_x"])
     if X.shape[1] > 1:
-        return 2 * B_w + eta * case["epsilon"]
+        return 2 * B_w + off
     ends = (np.array([sign * B_w]) for sign in (1, -1))
-    return eta * case["epsilon"] + max(
-        abs((w - algorithms.gradient(X, y, w, loss="mean") * eta)[0]) for w in ends
-    )
+    return off + max(abs((w - algorithms.gradient(X, y, w, loss="mean") * eta)[0]) for w in ends)
 
 
 def approximate_descent(case: Mapping[str, Any]) -> Witness:
-    """Heads that are off by epsilon everywhere, and an MLP off by eta epsilon' |w|/R'."""
+    """Heads that are off by epsilon everywhere, and an MLP off by eta epsilon' w/R'."""
     X, y, eta, tau = case["X"], case["y"], case["eta"], case["eta"] * case["lam"]
-    d = X.shape[1]
-    R = max(max(abs(X.ravel())) * case["B_w"], *y, 1)
+    n, d = X.shape
+    R = max(case["B_x"] * case["B_w"], *map(abs, y), 1)
     radius = reach(case)
     units = [*bai2023.soft_units(tau)] if tau else []
-    units += [(1, 0, eta * case["epsilon'"] / radius if radius else 0)]
+    factor = eta * case["epsilon'"] / radius if radius else 0  # then there is no w but 0
+    units += [(1, 0, factor), (-1, 0, -factor)]
     relus = (*bai2023.SQUARE, (case["epsilon"], 0, 0, 1))
     prox = bai2023.prox_mlp(units).at(d)
-    return bai2023.descent(d, d, case["steps"], eta, R, prox=prox, relus=relus, read="w")
+    return bai2023.descent(d, n, case["steps"], eta, R, prox=prox, relus=relus, read="w")
 
 
 def beyond(case: Mapping[str, Any], allowed: Callable[[Mapping[str, Any], Any], Any]) -> Any:
     """The first layer after which w is farther from the iterate of (ICPGD) than is allowed."""
     X, y = case["X"], case["y"]
-    if not case["B_w"]:
-        return None
     wanted = proximal_iterates(X, y, case["steps"], case["eta"], case["eta"] * case["lam"])
     states = approximate_descent(case).trace(X, y, X[:1], "rational")
     for number in range(1, case["steps"] + 1):
         off = states[number]["w"][-1] - wanted[number]
-        bound = allowed(case, max(abs(X.ravel())))
+        bound = allowed(case, case["B_x"])
         if off @ off > bound * bound:
             shown = {name: as_text(np.asarray(value).tolist()) for name, value in case.items()}
             return shown | {
@@ -213,10 +246,14 @@ def repaired_bound(case: Mapping[str, Any], B_x: Any) -> Any:
     return case["steps"] * case["eta"] * (case["epsilon"] * B_x + case["epsilon'"])
 
 
-def perturbed(allowed: Callable[[Mapping[str, Any], Any], Any]) -> Check:
+def perturbed(allowed: Callable[[Mapping[str, Any], Any], Any], printed: bool = False) -> Check:
     """Descent with heads and MLPs that are off, on problems that the theorem allows."""
     return formula(
-        lambda: (_problems(1), _problems(2)),
+        lambda: (
+            _problems(NUMBERS[:2], st.just(1), printed),  # small, where a factor B_x is missed
+            _problems(NUMBERS, st.integers(1, 2), printed),
+            _problems(VECTORS, st.integers(2, 3), printed),
+        ),
         lambda case: beyond(case, allowed),
         "every layer within the bound, heads off by epsilon and MLPs by up to eta epsilon'",
     )
@@ -232,13 +269,15 @@ def perturbed(allowed: Callable[[Mapping[str, Any], Any], Any]) -> Check:
 )
 def theorem_c1() -> tuple[Check, ...]:
     """After every layer within (eps + eps') L eta B_x of proximal descent."""
-    return perturbed(printed_bound), theorem("bai2023.theoremC1.negation")
+    return perturbed(printed_bound, printed=True), theorem("bai2023.theoremC1.negation")
 
 
 @repair(
     "bai2023.theoremC1",
-    "L eta (epsilon B_x + epsilon') for (epsilon + epsilon') L eta B_x",
-    statement=r"\|\hat w^\ell - w^\ell_{\mathrm{PGD}}\|_2 \le L\eta(\epsilon B_x + \epsilon')",
+    "L eta (epsilon B_x + epsilon') for (epsilon + epsilon') L eta B_x, and 2 |w*| + that <= B_w "
+    "for epsilon + epsilon' <= B_w/(2L), which lacks eta and lets w leave the ball of B_w",
+    statement=r"\|\hat w^\ell - w^\ell_{\mathrm{PGD}}\|_2 \le L\eta(\epsilon B_x + \epsilon') "
+    r"\text{ if } 2\|w^\star\|_2 + L\eta(\epsilon B_x + \epsilon') \le B_w",
 )
 def theorem_c1_repaired() -> tuple[Check, ...]:
     """After every layer within L eta (eps B_x + eps') of proximal descent."""
