@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from verify import (
     strategies,
 )  # fmt: skip
 from verify.checks.case import build
-from verify.claim import Budget, Builder, Object, Promise, load_file, registered
+from verify.claim import Budget, Builder, Object, Promise, builtin, load_file, registered
 from verify.engine import decide, run
 from verify.hunt import Differs, draw_anew, drawn, hunt, hunt_drawn
 from verify.strategies import Case
@@ -140,6 +141,23 @@ def test_a_witness_that_was_kept_counts_as_asked_for():
     asked = Builder(softmax_layer)
     before = [build(asked, {"d": 1}), asked.asked]
     assert [build(asked, {"d": 1}), asked.asked] == [before[0], before[1] + 1]
+
+
+def test_checks_that_ask_for_the_builder_get_the_claims_own():
+    """And another one where the claim is given another; a default is not asked for."""
+    handed = []
+
+    def look(build, more=3):
+        handed.append((build, more))
+        return ()
+
+    (newton,) = (c for c in builtin("newton") if c.key == ("newton", "improved"))
+    for builder in (newton.witness, lambda **given: newton.witness(**given)):
+        made = replace(newton, witness=builder, checks=look)
+        assert made.own_checks() == ()
+        assert handed.pop() == (builder, 3)
+    assert replace(newton, checks=lambda more=(): more).own_checks() == ()
+    assert replace(newton, checks=None).own_checks() == ()
 
 
 def test_a_hunt_returns_the_smallest_failure():

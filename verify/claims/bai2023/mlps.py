@@ -140,7 +140,7 @@ def prox_l1_layer(d: int, eta: Any, lam: Any, skip: bool = True) -> Witness:
     r"\|W_1\| + \|W_2\| \le 4 + \eta\lambda\sqrt{2d}",
     algorithm=prox_l1,
     cases=lambda: queries(**BY_L1),
-    checks=lambda: resources(prox_l1_layer, "4*d", "4 + eta*lam*sqrt(2*d)", RATES),
+    checks=lambda build: resources(build, "4*d", "4 + eta*lam*sqrt(2*d)", RATES),
 )
 def l1_with_constant(**parameters: Any) -> Witness:
     """With a constant the soft threshold is four units an entry."""
@@ -171,7 +171,7 @@ def prox_l1_alone(d: int, eta: Any, lam: Any) -> Witness:
     r"\|W_1\| + \|W_2\| \le 3 + \eta\lambda\sqrt{2d}",
     algorithm=prox_l1,
     cases=lambda: queries(**BY_L1),
-    checks=lambda: resources(prox_l1_alone, "2*d", "3 + eta*lam*sqrt(2*d)", RATES),
+    checks=lambda build: resources(build, "2*d", "3 + eta*lam*sqrt(2*d)", RATES),
 )
 def l1_alone_with_constant(**parameters: Any) -> Witness:
     """With a constant, and without the skip connection, two units an entry do."""
@@ -190,7 +190,7 @@ def prox_l2_layer(d: int, eta: Any, lam: Any, skip: bool = True) -> Witness:
     r"\|W_1\| + \|W_2\| \le 2 + 2\eta\lambda",
     algorithm=prox_l2,
     cases=lambda: queries(**BY_L1),
-    checks=lambda: resources(prox_l2_layer, "2*d", "2 + 2*eta*lam", RATES),
+    checks=lambda build: resources(build, "2*d", "2 + 2*eta*lam", RATES),
 )
 def l2(**parameters: Any) -> Witness:
     """The proximal operator of lam/2 |w|^2 is an MLP layer on w, its skip connection counted."""
@@ -209,8 +209,8 @@ def prox_l2_alone(d: int, eta: Any, lam: Any) -> Witness:
     r"\|W_1\| + \|W_2\| \le 2 + 2\eta\lambda",
     algorithm=prox_l2,
     cases=lambda: queries(**BY_L1),
-    checks=lambda: (
-        *resources(prox_l2_alone, "2*d", "2 + 2*eta*lam", RATES),
+    checks=lambda build: (
+        *resources(build, "2*d", "2 + 2*eta*lam", RATES),
         theorem("bai2023.propC1.l2.negation"),
     ),
     expected="refuted",
@@ -227,7 +227,7 @@ def l2_noskip(**parameters: Any) -> Witness:
     "the norm: 3 + 2 eta lam for 2 + 2 eta lam",
     statement=r"W_2\sigma(W_1 w) = w/(1 + \eta\lambda),\ W_1 \in \mathbb{R}^{2d \times d},\ "
     r"\|W_1\| + \|W_2\| \le 3 + 2\eta\lambda",
-    checks=lambda: resources(prox_l2_alone, "2*d", "3 + 2*eta*lam", RATES),
+    checks=lambda build: resources(build, "2*d", "3 + 2*eta*lam", RATES),
 )
 def l2_alone(**parameters: Any) -> Witness:
     """The same two units, within a norm that they have."""
@@ -258,7 +258,7 @@ def box_layer(d: int, B: Any, skip: bool = True) -> Witness:
     r"W_1 \in \mathbb{R}^{2d \times (d + 1)},\ \|W_1\| + \|W_2\| \le 3 + B\sqrt{2d}",
     algorithm=project,
     cases=lambda: queries(B=positive()),
-    checks=lambda: resources(box_layer, "2*d", "3 + B*sqrt(2*d)", BOXES),
+    checks=lambda build: resources(build, "2*d", "3 + B*sqrt(2*d)", BOXES),
 )
 def box_with_constant(**parameters: Any) -> Witness:
     """With a constant the projection is two units an entry."""
@@ -289,7 +289,7 @@ def box_alone(d: int, B: Any) -> Witness:
     r"W_1 \in \mathbb{R}^{4d \times (d + 1)},\ \|W_1\| + \|W_2\| \le 5 + B\sqrt{2d}",
     algorithm=project,
     cases=lambda: queries(B=positive()),
-    checks=lambda: resources(box_alone, "4*d", "5 + B*sqrt(2*d)", BOXES),
+    checks=lambda build: resources(build, "4*d", "5 + B*sqrt(2*d)", BOXES),
 )
 def box_alone_with_constant(**parameters: Any) -> Witness:
     """With a constant, and without the skip connection, four units an entry do."""

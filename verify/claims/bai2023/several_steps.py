@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from math import isqrt
 from typing import Any
 
@@ -81,10 +82,6 @@ def lasso(d: int, examples: int, steps: int, eta: Any, R: Any, lam: Any, read: A
     return bai2023.descent(d, examples, steps, eta, R, prox=prox, read=read)
 
 
-def _lasso_read(**constants: Any) -> Witness:
-    return lasso(read="y", **constants)
-
-
 APPROXIMATELY = (
     r"\|\hat w^\ell - w^\ell_{\mathrm{PGD}}\|_2 \le (\epsilon + \epsilon')\, L\eta B_x,\ "
     r"\ell = 1, \ldots, L"
@@ -117,9 +114,9 @@ def theorem_c1_icgd(**parameters: Any) -> Witness:
     statement=r"\hat w^\ell = w^\ell_{\mathrm{PGD}} \text{ for } \epsilon = \epsilon' = 0,\ L + 1 "
     r"\text{ layers},\ |||\theta||| \le 3 + R + 2\eta C + C'",
     algorithm=_proximal,
-    checks=lambda: (
+    checks=lambda build: (
         kept(
-            _lasso_read,
+            partial(build, read="y"),
             (
                 Promise("layers", "steps + 1"),
                 Promise("heads", "2"),
