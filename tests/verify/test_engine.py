@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from fractions import Fraction
+from inspect import unwrap
 from pathlib import Path
 
 import numpy as np
@@ -155,7 +156,8 @@ def test_checks_that_ask_for_the_builder_get_the_claims_own():
     for builder in (newton.witness, lambda **given: newton.witness(**given)):
         made = replace(newton, witness=builder, checks=look)
         assert made.own_checks() == ()
-        assert handed.pop() == (builder, 3)
+        assert handed.pop() == (made.witness, 3)
+        assert unwrap(made.witness) is unwrap(builder)
     assert replace(newton, checks=lambda more=(): more).own_checks() == ()
     assert replace(newton, checks=None).own_checks() == ()
 
