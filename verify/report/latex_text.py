@@ -7,8 +7,8 @@ import re
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|[A-Za-z]|\s+|.", re.S)
 GREEK = dict(zip(
     "alpha beta gamma delta epsilon varepsilon eta theta kappa lambda mu nu pi rho sigma tau phi "
-    "omega Gamma Delta Lambda Pi Phi Sigma ell".split(),
-    "αβγδϵεηθκλμνπρστφωΓΔΛΠΦΣℓ",
+    "varphi omega Gamma Delta Lambda Pi Phi Sigma ell".split(),
+    "αβγδϵεηθκλμνπρστφφωΓΔΛΠΦΣℓ",
 ))  # fmt: skip
 OPERATORS = {
     "top": "⊤", "mapsto": "↦", "cdot": "·", "times": "×", "leftarrow": "←", "nabla": "∇", "in": "∈",
