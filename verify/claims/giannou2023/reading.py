@@ -140,7 +140,7 @@ def columns(draw: Any) -> Case:
     algorithm=column_at_the_counter,
     cases=columns,
     domain=Domain("columns at addresses 1, 2, ...; a counter that is one of theirs", is_memory),
-    checks=lambda: (reads(reading),),
+    checks=lambda build: (reads(build),),
     statement=r"Q = K = [p_c + p],\; v \leftarrow v + \mathrm{relu}(2b - 2v) - \mathrm{relu}(2v - "
     r"2b),\; b = V X\, \mathrm{softmax}(\lambda X^\top K^\top Q X): v \to \text{ the column at } "
     r"p_c,\; \lambda \to \infty",
