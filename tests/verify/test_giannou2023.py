@@ -5,10 +5,12 @@ from __future__ import annotations
 import warnings
 from dataclasses import replace
 from fractions import Fraction as F
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import pytest
+from changes import built_as, every_value
 from found import claims_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,12 +18,15 @@ from hypothesis import strategies as st
 from constructions import PrecisionWarning
 from constructions.numbers.ball import Ball
 from constructions.papers import giannou2023 as paper
+from proofs.flint_precision import precision
 from proofs.slotmap import Block, SlotMap
 from proofs.statements.papers.giannou2023 import THEOREMS
+from proofs.stream import layout
 from verify import algorithms, engine
+from verify.checks.bounds.balls import ball, interval
 from verify.checks.steps import as_annotated
-from verify.claim import Budget
-from verify.claims.giannou2023 import machines, reading, subleq, subtraction
+from verify.claim import Budget, Builder
+from verify.claims.giannou2023 import layers, machines, reading, subleq, subtraction
 
 CLAIMS = claims_of("giannou2023")
 FEW = Budget(cases=15)
@@ -67,17 +72,23 @@ def mlp_reading(witness: Any, layer: int, slot: str, factor: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "change",
     [
-        lambda d, k, t: key_without(paper.reader(d, k, t), "position"),
-        lambda d, k, t: key_without(paper.reader(d, k, t), "counter"),
-        lambda d, k, t: mlp_reading(paper.reader(d, k, t), 0, "kept", F(1, 2)),
-        lambda d, k, t: mlp_reading(paper.reader(d, k, t), 0, "buffer", 1 + F(1, 2**40)),
-        lambda d, k, t: paper.reader(d, k, t * (1 - F(1, 2**20))),
+        lambda made: key_without(made, "position"),
+        lambda made: key_without(made, "counter"),
+        lambda made: mlp_reading(made, 0, "kept", F(1, 2)),
+        lambda made: mlp_reading(made, 0, "buffer", 1 + F(1, 2**40)),
     ],
 )
-def test_another_layer_does_not_read_with_that_error(wrong):
-    assert reading.reads(wrong).run(FEW).passed is False
+def test_another_layer_does_not_read_with_that_error(change):
+    assert reading.reads(built_as(paper.reader, change)).run(FEW).passed is False
+
+
+def test_a_layer_that_is_a_little_cooler_does_not_read_with_that_error():
+    def cooler(d: int, address: int, temperature: Any) -> Any:
+        return paper.reader(d, address, temperature * (1 - F(1, 2**20)))
+
+    assert reading.reads(cooler).run(FEW).passed is False
 
 
 @pytest.mark.parametrize(
@@ -89,8 +100,8 @@ def test_another_layer_does_not_read_with_that_error(wrong):
     ],
 )
 def test_another_formula_is_not_the_smallest_temperature(wrong):
-    assert reading.smallest().run(FEW).passed
-    assert reading.smallest(wrong).run(FEW).passed is False
+    assert reading.smallest(reading.reading).run(FEW).passed
+    assert reading.smallest(reading.reading, wrong).run(FEW).passed is False
 
 
 @settings(max_examples=10)
@@ -184,7 +195,7 @@ def test_longer_programs_run_to_their_end():
         (machines.multiplication(7, -7, 9), {0: -63}),
         (machines.sorting(4, (2, -3, 1)), {0: -3, 1: 1, 2: 2}),
     )
-    result = subleq.executes(longer).run(FEW)
+    result = subleq.executes(subleq.one_loop, longer).run(FEW)
     assert result.passed and result.cases == 51, result.detail
 
 
@@ -213,30 +224,29 @@ def test_the_loop_itself_runs_until_the_program_ends(numbers):
     assert memory == list(states[-1].memory) and memory[0] == 12
 
 
-def without_a_layer(layer: int) -> Any:
-    def build(N: int, k: int, temperature: Any) -> Any:
-        made = subleq.loop(N, k, temperature)
-        bare = replace(made.layer_list[layer], heads=(), mlp=paper.Units(made.layout).mlp())
-        layers = list(made.layer_list)
-        layers[layer] = bare
-        return made.with_layers(tuple(layers))
-
-    return build
+def every_loop(made: Any, number: int, **changed: Any) -> Any:
+    """Layer `number`, from 0, of every loop of ten changed."""
+    for layer in range(number, made.layers, 10):
+        made = with_layer(made, layer, **changed)
+    return made
 
 
-def writing_at_a(N: int, k: int, temperature: Any) -> Any:
-    made = subleq.loop(N, k, temperature)
+def without_a_layer(number: int) -> Any:
+    return lambda made: every_loop(made, number, heads=(), mlp=paper.Units(made.layout).mlp())
+
+
+def writing_at_a(made: Any) -> Any:
+    N, k = made.layout["memory"].size, made.layout["counter"].size
+    temperature = made.layer_list[5].heads[0].query.blocks[0].coefficient
     a, second = paper.rows_of("pointers", k), paper.rows_of("second", N)
-    layers = list(made.layer_list)
-    layers[5] = paper.write(made.layout, a, second, paper.rows_of("memory", N), temperature)
-    return made.with_layers(tuple(layers))
+    other = paper.write(made.layout, a, second, paper.rows_of("memory", N), temperature)
+    return every_loop(made, 5, heads=other.heads, mlp=other.mlp)
 
 
 def branching(flag: str) -> Any:
     """The flag of one of its two ReLUs alone: mem[b] < 0, or mem[b] = 0."""
 
-    def build(N: int, k: int, temperature: Any) -> Any:
-        made = subleq.loop(N, k, temperature)
+    def change(made: Any) -> Any:
         mlp = made.layer_list[6].mlp
         rows = {"negative": 1, "zero": 0}
         outer = []
@@ -246,37 +256,206 @@ def branching(flag: str) -> Any:
                 matrix[0][rows[flag]] = 0
                 block = Block("first", "hidden", matrix=tuple(map(tuple, matrix)))
             outer.append(block)
-        return with_layer(made, 6, mlp=replace(mlp, outer=SlotMap(tuple(outer))))
+        return every_loop(made, 6, mlp=replace(mlp, outer=SlotMap(tuple(outer))))
 
-    return build
+    return change
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        *(without_a_layer(layer) for layer in range(9)),
-        writing_at_a,
-        branching("negative"),
-        branching("zero"),
-        lambda N, k, t: subleq.loop(N, k, F(1, 2)),
-    ],
-)
+def clamping_the_other_way(made: Any) -> Any:
+    """All that the clamp adds has its sign changed."""
+    mlp = made.layer_list[9].mlp
+    outer = SlotMap(tuple(replace(one, coefficient=-one.coefficient) for one in mlp.outer))
+    return every_loop(made, 9, mlp=replace(mlp, outer=outer))
+
+
+def values_times(factor: Any) -> Any:
+    return lambda made: every_value(made, factor)
+
+
+OTHER_LOOPS = [
+    *(without_a_layer(layer) for layer in range(10)),
+    writing_at_a, branching("negative"), branching("zero"), clamping_the_other_way,
+    *(values_times(factor) for factor in (F(101, 100), 0, -1)),
+]  # fmt: skip
+
+
+def too_cool(d: int, address: int, temperature: Any, loops: int = 1) -> Any:
+    return paper.subleq(d, address, F(1, 2), loops=loops)
+
+
+@pytest.mark.parametrize("wrong", [*(built_as(paper.subleq, one) for one in OTHER_LOOPS), too_cool])
 def test_another_loop_is_seen(wrong):
     budget = Budget(cases=10)
-    checks = (
-        subleq.executes(build=wrong),
-        subleq.steps(wrong),
-    )  # the second where the first passes
+    checks = (subleq.executes(wrong), subleq.steps(wrong))  # the second where the first passes
     results = (check.run(budget) for check in checks)
     assert any(result.passed is False and result.counterexample for result in results)
 
 
-def test_a_bound_that_leaves_something_out_is_seen():
-    def of_ten(N: int, k: int, temperature: Any) -> Any:
-        return {name: one / 200 for name, one in subleq.errors(N, k, temperature).items()}
+LOOPS = [
+    ("giannou2023.subleq", "printed"),
+    ("giannou2023.subleq.unclamped", "repaired"),
+    ("giannou2023.subleq.states", "improved"),
+]
+READS = [
+    ("giannou2023.read", "printed"),
+    ("giannou2023.read.temperature", "improved"),
+    ("giannou2023.read.softmax", "repaired"),
+]
 
-    assert subleq.bounded().run(FEW).passed
-    assert subleq.bounded(of_ten).run(FEW).passed is False
+
+def verdict_of(key: tuple[str, str], build: Any) -> str:
+    """The verdict of a claim whose builder is this one."""
+    claim = CLAIMS[key]
+    made = claim if claim.witness is None else replace(claim, witness=build)
+    name: str = engine.run(made, FEW).verdict.name
+    return name
+
+
+@pytest.mark.parametrize("factor", [F(101, 100), 0, -1])
+@pytest.mark.parametrize("key", LOOPS + READS, ids=lambda key: key[0])
+def test_a_claim_falls_with_what_its_builder_makes(key, factor, monkeypatch):
+    module, name = (subleq, "one_loop") if key in LOOPS else (reading, "reading")
+    own = getattr(module, name)
+    assert verdict_of(key, own) == CLAIMS[key].expected
+    wrong = Builder(built_as(own, values_times(factor)))
+    monkeypatch.setattr(module, name, wrong)
+    assert verdict_of(key, wrong) in ("refuted", "undecided") and wrong.asked
+
+
+@pytest.mark.parametrize("key", LOOPS, ids=lambda key: key[0])
+def test_a_claim_falls_with_its_clamp(key, monkeypatch):
+    wrong = Builder(built_as(subleq.one_loop, clamping_the_other_way))
+    monkeypatch.setattr(subleq, "one_loop", wrong)
+    assert verdict_of(key, wrong) in ("refuted", "undecided") and wrong.asked
+
+
+def test_that_the_softmax_gives_half_is_said_of_what_is_built(monkeypatch):
+    key = "giannou2023.read.softmax", "printed"
+    assert verdict_of(key, reading.reading) == "refuted"
+    monkeypatch.setattr(reading, "reading", Builder(built_as(paper.reader, values_times(2))))
+    assert verdict_of(key, reading.reading) == "undecided"
+
+
+# -- every state ----------------------------------------------------------------------------------
+
+QUICK = Budget(cases=8, quick=True)
+
+
+def less(**factors: Any) -> Any:
+    """The formula with some parts smaller."""
+
+    def bounds(N: int, k: int, temperature: Any) -> Any:
+        made = subleq.errors(N, k, temperature)
+        return {name: one * ball(factors.get(name, 1)) for name, one in made.items()}
+
+    return bounds
+
+
+@pytest.mark.parametrize("factor", [F(1, 10), F(1, 2)])
+@pytest.mark.parametrize("part", subleq.PARTS)
+def test_a_formula_that_leaves_something_out_bounds_not_what_the_layers_pass_on(part, factor):
+    assert subleq.bounded(subleq.one_loop).run(QUICK).passed
+    assert not subleq.bounded(subleq.one_loop, less(**{part: factor})).run(QUICK).passed
+
+
+def test_a_formula_that_is_far_too_small_is_refuted_by_a_state():
+    result = subleq.bounded(subleq.one_loop, less(**dict.fromkeys(subleq.PARTS, F(1, 200))))
+    found = result.run(FEW)
+    assert found.passed is False and found.counterexample
+
+
+@pytest.mark.parametrize("change", OTHER_LOOPS)
+def test_another_loop_is_not_enclosed(change):
+    with pytest.raises(layers.NotSo):
+        subleq.passed_on(built_as(paper.subleq, change), 2, 2)
+
+
+def test_what_the_layers_pass_on_is_more_than_any_state_is_off_and_near_the_formula():
+    N, k = 2, 2
+    temperature = subleq.enough(N, k)
+    made = paper.subleq(N, k, temperature)
+    with precision(subleq.BITS):
+        found = layers.Loop(made, N, k).errors()
+        formula = subleq.errors(N, k, temperature)
+        for name in subleq.PARTS:
+            assert found[name] <= formula[name] and formula[name] < 2 * found[name]
+        for state in islice(machines.every(N, k), 0, 4000, 397):
+            (off,) = subleq.off([state], made)
+            assert all(off[name] <= found[name] for name in subleq.PARTS)
+
+
+weights = st.integers(-2, 2)
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(st.tuples(*[weights] * 6), min_size=1, max_size=4),
+    st.tuples(weights, weights),
+    st.lists(st.tuples(st.integers(-4, 4), st.integers(-4, 4)), min_size=3, max_size=6),
+)
+def test_an_mlp_passes_on_no_more_than_its_slopes_say(units, centre, steps):
+    """Units a x + b y + c into x and y, of columns within 1/4 and 1/2 of one."""
+    stream = layout(x=(1,), y=(1,), one=(1,))
+    made = paper.Units(stream)
+    rows = [("x", 0), ("y", 0), ("one", 0)]
+    for a, b, c, *writes in units:
+        made.add(dict(zip(rows, (a, b, c))), dict(zip(rows, writes[:2])))
+    mlp, reach = made.mlp(), (F(1, 4), F(1, 2))
+    given = layers.columns(
+        stream, {"x": centre[0], "y": centre[1], "one": 1}, dict(zip("xy", reach))
+    )
+    found = layers.slopes(mlp, stream, given)
+    off = found.passed_on(given.off)
+
+    def through(point: Any) -> list[F]:
+        out = list(point)
+        for a, b, c, *writes in units:
+            hidden = max(F(0), a * point[0] + b * point[1] + c)
+            out = [one + w * hidden for one, w in zip(out, writes)]
+        return out
+
+    at = through([F(one) for one in centre])
+    assert [found.exact.at((0, row)) for row in (0, 1)] == at
+    for step in steps:
+        point = [c + r * F(s, 4) for c, r, s in zip(centre, reach, step)]
+        for row, (one, there) in enumerate(zip(through(point), at)):
+            assert ball(abs(one - there)) <= off[row] + ball(F(1, 2**40))
+
+
+@given(st.fractions(F(1, 4), 4), st.fractions(1, 2), st.fractions(0, 3))
+def test_shares_are_within_what_is_said_of_them(c, wide, rest):
+    """Of exponentials 1, c, and two others."""
+    low, high = c / wide, c * wide
+    said = layers.of_two(interval(low, high), ball(rest))
+    for scratchpad in (low, c, high):
+        for others in (F(0), rest / 2, rest):
+            total = 1 + scratchpad + others
+            for share, bound in (
+                (abs(1 / total - F(1, 2)), said.first),
+                (abs(scratchpad / total - F(1, 2)), said.second),
+                (others / total, said.others),
+            ):
+                assert ball(share) <= bound + ball(F(1, 2**40))
+    alone = layers.of_one(ball(rest))
+    assert ball(1 - 1 / (1 + rest)) <= alone.first + ball(F(1, 2**40))
+
+
+def test_a_clamp_of_exchanged_rows_is_seen():
+    """Of the same number in both nothing would be seen."""
+    stream = paper.computer(1, 2)
+    rows = ("memory", "counter", "pointers")
+    flat = [row for slot in rows for row in paper.rows_of(slot, stream[slot].size)]
+    right = paper.clamp(stream, flat, paper.EPSILON)
+    layers.clamps(right, stream, rows, paper.EPSILON)
+    outer = []
+    for block in right.mlp.outer:
+        matrix = block.matrix[::-1] if block.destination == "counter" else block.matrix
+        outer.append(replace(block, matrix=matrix))
+    wrong = replace(right, mlp=replace(right.mlp, outer=SlotMap(tuple(outer))))
+    with pytest.raises(layers.NotSo, match="more than one row"):
+        layers.clamps(wrong, stream, rows, paper.EPSILON)
+    with pytest.raises(layers.NotSo):
+        layers.clamps(right, stream, rows, F(1, 5))
 
 
 def test_without_the_clamp_a_bit_is_wrong_in_the_dense_module_too():

@@ -131,7 +131,8 @@ def _clamp(argument: Argument, slope: Any = 2) -> None:
 
 
 def _loop(argument: Argument, spread: Any = 3) -> None:
-    """How shares and adders pass errors on; the chain itself is verify.claims.giannou2023.errors.
+    """How shares and adders pass errors on; the chain itself is `errors` of
+    verify/claims/giannou2023/subleq.py, which is compared with what the layers that are built do.
 
     Of exponentials 1 (the column that is meant), c (the scratchpad) between 1/T and T, and others
     that add up to at most s: T = 1 + u.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from proofs.stream import layout
 
 from ...checks.analysis.evidence import about_its_own
 from ...checks.bounds.balls import at_most, ball, top
+from ...checks.case import build as witness_at
 from ...checks.statements import theorem
 from ...claim import Budget, Check, CheckResult, Differs, Domain, check, claim, repair
 from ...strategies import Case, as_text
@@ -42,16 +44,20 @@ def smallest_temperature(address: int, error: Any) -> arb:
     return -((rho.log() / address).exp() - 1).log() / 2
 
 
+def built(build: Callable[..., Any], d: int, address: int, temperature: Any) -> Witness:
+    """The reader that a claim's builder makes."""
+    return witness_at(build, {"d": d, "address": address, "temperature": temperature})
+
+
 @cache  # of two claims
-def worst_content(address: int, counter: int, temperature: Any, layer: Any = paper.reader) -> arb:
-    """The largest error of reading over all contents in [-1, 1], of n = 2^address columns, which
-    have all addresses, and of the scratchpad.
+def worst_content(witness: Witness, address: int, counter: int) -> arb:
+    """The largest error of a reader of 2^address + 1 numbers: over all contents in [-1, 1], of
+    n = 2^address columns, which have all addresses, and of the scratchpad.
 
     With content j in row j alone, and 1, the layer gives the factor of every column's content:
     it is linear in them. The error is largest where all signs are those of the factors.
     """
     n = 2**address
-    witness = _built(layer, n + 1, address, temperature)
     unit = np.eye(n + 1, dtype=int).astype(object) * Fraction(1)
     X = np.concatenate([unit[:n], np.zeros((n, address), dtype=int)], axis=1).astype(object)
     asked = np.array([[*bits(counter, address), *unit[n]]], dtype=object)
@@ -61,12 +67,6 @@ def worst_content(address: int, counter: int, temperature: Any, layer: Any = pap
         return sum(each, arb(0))
 
 
-@lru_cache(maxsize=16)  # the same for every counter
-def _built(layer: Any, *given: Any) -> Witness:
-    made: Witness = layer(*given)
-    return made
-
-
 SIZES = (1, 2, 3, 4)  # of an address
 TEMPERATURE = Fraction(10)  # the code's
 NARROW = Fraction(1, 2**100)
@@ -74,16 +74,17 @@ NARROW = Fraction(1, 2**100)
 
 @check("enclosure", "enclosed")
 @about_its_own
-def reads(budget: Budget, layer: Any = paper.reader) -> CheckResult:
+def reads(budget: Budget, build: Callable[..., Any]) -> CheckResult:
     """Whichever the contents, the error is at most the formula's, which the worst ones attain."""
     cases, worst = 0, 0.0
     with precision(BITS):
         for k in SIZES:
             for temperature in (Fraction(1), TEMPERATURE):
                 formula = read_error(k, temperature)
+                witness = built(build, 2**k + 1, k, temperature)
                 for counter in range(1, 2**k + 1):
                     cases += 1
-                    off = worst_content(k, counter, temperature, layer)
+                    off = worst_content(witness, k, counter)
                     if not abs(off - formula) < ball(NARROW):
                         raise Differs(
                             f"n = {2**k}, column {counter}: off by up to {off.str(5)}, the "
@@ -139,7 +140,7 @@ def columns(draw: Any) -> Case:
     algorithm=column_at_the_counter,
     cases=columns,
     domain=Domain("columns at addresses 1, 2, ...; a counter that is one of theirs", is_memory),
-    checks=lambda: (reads(),),
+    checks=lambda build: (reads(build),),
     statement=r"Q = K = [p_c + p],\; v \leftarrow v + \mathrm{relu}(2b - 2v) - \mathrm{relu}(2v - "
     r"2b),\; b = V X\, \mathrm{softmax}(\lambda X^\top K^\top Q X): v \to \text{ the column at } "
     r"p_c,\; \lambda \to \infty",
@@ -156,7 +157,9 @@ STEP = Fraction(1, 2**40)
 
 @check("exact", "exact")
 @about_its_own
-def smallest(budget: Budget, formula: Any = smallest_temperature) -> CheckResult:
+def smallest(
+    budget: Budget, build: Callable[..., Any], formula: Any = smallest_temperature
+) -> CheckResult:
     """At the formula's temperature the largest error is delta: above it is less, below it more."""
     cases = 0
     with precision(BITS):
@@ -166,7 +169,8 @@ def smallest(budget: Budget, formula: Any = smallest_temperature) -> CheckResult
                 middle = formula(k, delta)
                 at = Fraction(int((middle / ball(STEP)).floor().unique_fmpz())) * STEP
                 counter = cases % 2**k + 1
-                above, below = (worst_content(k, counter, at + s * STEP) for s in (2, -1))
+                around = (built(build, 2**k + 1, k, at + s * STEP) for s in (2, -1))
+                above, below = (worst_content(one, k, counter) for one in around)
                 if not (above <= ball(delta) and below > ball(delta)):
                     raise Differs(
                         f"n = {2**k}, delta = {delta}: around lambda = {middle.str(8)} the error "
@@ -193,17 +197,17 @@ def smallest(budget: Budget, formula: Any = smallest_temperature) -> CheckResult
 )
 def temperature() -> tuple[Check, ...]:
     """The smallest temperature for a given error, as a formula."""
-    return (smallest(), theorem("giannou2023.read", "giannou2023.temperature"))
+    return (smallest(reading), theorem("giannou2023.read", "giannou2023.temperature"))
 
 
 @check("exact", "exact")
 @about_its_own
-def copies(budget: Budget) -> CheckResult:
+def copies(budget: Budget, build: Callable[..., Any]) -> CheckResult:
     """What the softmax writes into the buffer, of one column, v = 1, and an empty scratchpad.
 
     The two scores are the same, so that each has half at every temperature.
     """
-    witness = paper.reader(1, 1, TEMPERATURE)
+    witness = built(build, 1, 1, TEMPERATURE)
     X, asked = [[Fraction(1), Fraction(0)]], [[*bits(1, 1), Fraction(0)]]
     (layer,) = witness.layer_list
     bare = witness.with_layers((replace(layer, mlp=None),))
@@ -231,7 +235,7 @@ def copies(budget: Budget) -> CheckResult:
 )
 def softmax_alone() -> tuple[Check, ...]:
     """The softmax alone copies the column at the counter."""
-    return (copies(),)
+    return (copies(reading),)
 
 
 @repair(
@@ -242,4 +246,4 @@ def softmax_alone() -> tuple[Check, ...]:
 )
 def softmax_and_mlp() -> tuple[Check, ...]:
     """Twice the softmax, less what was there before, is the column, up to what vanishes."""
-    return (reads(),)
+    return (reads(reading),)
