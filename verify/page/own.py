@@ -76,6 +76,7 @@ def pair_of_own(
         layers={},
         exercises=(),
         fixed=own.fixed,
+        apart=claim.formula is not None,
         **prompt,
     )
     return pair, repaired

@@ -240,11 +240,12 @@ def pair_page(
         {
             "variant": variant,
             "label": label(variant, len(sides)),
+            "apart": pair.apart,
             "family": export.family(of_witness(export, build), axes, pair.scalars) | fixed,
         }
         for variant, build in sides
     ]
-    witness = sides[-1][1](**pair.start, **pair.scalars)
+    witness = shown_in(pair, algorithm)(**pair.start, **pair.scalars)
     lesson = fitted_to(lesson, witness)
     return page(
         title=title_of(claim),
@@ -260,6 +261,12 @@ def pair_page(
         notice=notice,
         picture=picture_of_claim(lesson, witness),
     )
+
+
+def shown_in(pair: Pair, algorithm: Predictions | None) -> Builder:
+    """Which of the two the example shows, and whose formulas: beside a claim's algorithm that
+    claim's own, else the one that reaches what both are after."""
+    return pair.printed if algorithm is not None else pair.repaired or pair.printed
 
 
 def label(variant: str, sides: int) -> str:

@@ -34,9 +34,10 @@ function recompute() {
     const parameters = { ...side.family.fixed, ...app.parameters };
     const witness = assemble(side.family, DATA.pools, parameters, app.edits[i]);
     if (!witness || !fits(witness)) return null;
-    const reference = assemble(DATA.sides[DATA.sides.length - 1].family, DATA.pools, parameters, {});
+    const [own, repaired] = [side, DATA.sides[DATA.sides.length - 1]].map(({ family }) => assemble(family, DATA.pools, parameters, {}));
+    const reference = side.apart ? own : repaired;
     app.given = parameters;
-    return { ...examine(witness, app.data, parameters, reference), reference };
+    return { ...examine(witness, app.data, parameters, reference, repaired), reference };
   });
   if (!app.models[app.side]) app.side = Math.max(0, app.models.findIndex((model) => model));
   app.analysis = analyse(DATA.lesson, DATA.sides[app.side].family, chosen(), app.data, app.d, app.parameters);
