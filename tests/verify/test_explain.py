@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 import constructions
 from verify import engine
 from verify import page as explain
+from verify.checks.case import objects
 from verify.claim import Budget, builtin
 from verify.inputs.errors import WrongCall
 from verify.page import build, latex, mathml, own, pages, pairs, readable, story
@@ -207,6 +209,51 @@ def test_every_claim_with_a_transformer_runs_on_its_page() -> None:
             html = pages.claim_page(claim, variants, {})
             assert "sides" in held_in(html), name
             assert f"witness check {name}" in html  # as nothing was run here
+
+
+def beside_its_algorithm() -> list[str]:
+    """Statements whose pages run their own transformer beside a formula."""
+    return [
+        name
+        for name, variants in site.of_papers().items()
+        for claim in (variants.get("printed") or next(iter(variants.values())),)
+        if claim.witness is not None and claim.formula is not None and pairs.pair_of(name) is None
+    ]
+
+
+@pytest.mark.parametrize("name", beside_its_algorithm())
+def test_the_formula_on_a_claims_page_gives_the_numbers_that_the_page_says_are_its_algorithms(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variants = site.of_papers()[name]
+    claim = variants.get("printed") or next(iter(variants.values()))
+    shown = []
+    panel = own.formulas
+
+    def watched(title, definitions, parameters, prediction=""):
+        shown.append((dict(definitions), parameters, prediction))
+        return panel(title, definitions, parameters, prediction)
+
+    monkeypatch.setattr(own, "formulas", watched)
+    html = pages.html_of(name, {})
+    ((definitions, parameters, prediction),) = shown
+    assert mathml.mathml(prediction) in html
+    assert all(mathml.equation(*one) in html for one in definitions.items())
+    as_shown = replace(claim.formula, state=lambda _: (definitions, prediction))
+    prompt = [
+        objects(part, Fraction) for part in map(held_in(html)["example"].get, ("X", "y", "queries"))
+    ]
+    said = re.findall(r"the algorithm predicts (.*?)\.</li>", html)
+    assert said == [story.numbers(one) for one in as_shown(*prompt, **parameters)]
+
+
+def test_a_refuted_claim_is_shown_as_printed_and_not_as_its_repair() -> None:
+    html = pages.html_of("ahn2023.lemma1", {})
+    printed, repaired = (f"w0 - {A}*X.T*(X*w0 - y)/n" for A in ("A0", "A0.T"))
+    assert mathml.equation("w1", printed) in html
+    assert mathml.equation("w1", repaired) not in html
+    assert "predicts <b>0</b> (exactly 0); the algorithm predicts <b>1</b> (exactly 1)" in html
+    assert [side["apart"] for side in held_in(html)["sides"]] == [True, True]
 
 
 def test_statements_are_those_of_the_claims_that_are_loaded_in_their_order() -> None:
