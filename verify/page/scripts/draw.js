@@ -49,6 +49,9 @@ function rangeOf(values, below, above) {
   return [low - below * spread, high + above * spread];
 }
 
+// Units of a viewBox that the longest of these numbers takes beside a bar, at least `least`.
+const roomFor = (values, least) => Math.max(least, 14 + 8 * Math.max(...values.map((v) => show(v).length)));
+
 // Grid lines, ticks with numbers, and the names of both axes. `xTicks` and `yTicks` replace the
 // round ones.
 function axes(frame, { xName = "", yName = "", xTicks, yTicks, count = 5 } = {}) {

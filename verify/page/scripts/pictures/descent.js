@@ -117,7 +117,7 @@ function stepBars(model, k, size) {
   lines.push({ from: 0, to: whole, by: whole, kind: "whole", label: "the step", product: null, data: `data-step="${whole}"` });
   const ends = lines.flatMap((line) => [line.from, line.to]).filter(Number.isFinite);
   const words = W > 420 ? 190 : 150, row = Math.min(84, (H - 12) / lines.length), thick = Math.max(2, Math.min(34, row * 0.56)), written = row >= 13;
-  const frame = plotFrame({ W, H, left: words, right: 52, top: 6, bottom: 6, x: rangeOf(ends, 0.04, 0.04), y: [lines.length, 0] });
+  const frame = plotFrame({ W, H, left: words, right: roomFor(lines.map(({ by }) => by), 52), top: 6, bottom: 6, x: rangeOf(ends, 0.04, 0.04), y: [lines.length, 0] });
   const svg = lines.map((line, i) => {
     const y = 6 + row * (i + 0.5), [a, b] = [frame.px(line.from), frame.px(line.to)].sort((p, q) => p - q), last = line.kind === "whole";
     const said = written || last ? svgText(0, y + 4, line.label, { kind: last ? "strong" : "" }) : "";

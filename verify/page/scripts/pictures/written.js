@@ -66,7 +66,7 @@ function movesOf(model, k, size) {
   const level = Math.max(...sizes, 0) > 1e3 * unit ? (v) => Math.asinh(v / unit) : (v) => v;
   const numbers = shown.flatMap(({ from, to }) => [level(from), level(to)]).filter(Number.isFinite);
   const words = size.W > 420 ? 150 : 118, row_ = Math.min(TALLEST_MOVE, (size.H - 10) / shown.length);
-  const frame = plotFrame({ ...size, left: words, right: 56, top: 4, bottom: 4, x: rangeOf(numbers, 0.04, 0.04), y: [1, 0] });
+  const frame = plotFrame({ ...size, left: words, right: roomFor(shown.map(({ to }) => to), 56), top: 4, bottom: 4, x: rangeOf(numbers, 0.04, 0.04), y: [1, 0] });
   const svg = shown.map(({ name, t, from, to }, i) => {
     const y = 6 + row_ * (i + 0.5), [a, b] = [frame.px(level(from)), frame.px(level(to))];
     const token = tokenName(tokens, t).replaceAll("<sub>", "<tspan dy='3' font-size='.75em'>").replaceAll("</sub>", "</tspan>");
