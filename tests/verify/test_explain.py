@@ -22,6 +22,7 @@ from verify.page import lesson as lessons
 from verify.page import report_page as verdicts
 from verify.page.shared import held_in
 from verify.page.site import folder as site
+from verify.report import counterexample
 
 
 @pytest.fixture(scope="module")
@@ -292,6 +293,19 @@ def test_a_counterexample_becomes_a_state_of_the_page() -> None:
     }
 
 
+def test_a_page_has_the_tables_of_the_terminal_and_its_tokens() -> None:
+    entry = pages.found(next(c for c in builtin("ahn2023.lemma1") if c.variant == "printed"))
+    found, first = entry["counterexample"], entry["first_difference"]
+    html = verdicts.counterexample_html(found, first)
+    said = re.findall(r"[^\s│]+", "\n".join(counterexample.lines(found)).partition("\n")[2])
+    tables = html[html.index("<table") : html.rindex("</table>")]
+    cells = re.sub(r"<sub>(.*?)</sub>", r"_\1", tables).replace("−", "-")
+    assert re.findall(r">([^<>]+)<", cells) == said
+    assert "[[" not in html
+    token = re.search(r"token (\d+)", entry["finding"])[0]
+    assert token in html and token in readable.finding(entry)
+
+
 # -- the report ---------------------------------------------------------------------------------
 
 
@@ -326,7 +340,7 @@ def test_a_report_page_opens_each_verdict_to_its_evidence() -> None:
     assert html.count("<details") == 2
     assert "1 refuted, 1 holds; 1 not as expected" in html
     for text in ("expected holds", "after layer 4", "1 &lt; 2", "1e−12", "2e−11", "a sign",
-                 "X</i>: [[1/2]]"):  # fmt: skip
+                 "<td>1/2</td>"):  # fmt: skip
         assert text in html
     assert "witness explain fu2023.theorem5.1<" in html and ".html" not in html
 

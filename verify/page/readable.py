@@ -1,4 +1,7 @@
-"""Names of the code as people read them: tokens and entries from 1, operations as words."""
+"""Names of the code as people read them: entries from 1, operations as words.
+
+Tokens that have a name, a query, have it; a number of one is the terminal's, from 0.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +41,9 @@ def typeset(text: Any) -> str:
 
 
 def counted(text: str) -> str:
-    """Slots, parts and heads as people read them: entries and tokens from 1, products with a dot,
-    letters as letters, no underscores."""
+    """Slots, parts and heads as people read them: entries from 1, products with a dot, letters as
+    letters, no underscores."""
     text = re.sub(r"\[(\d+)\]", lambda found: f"[{int(found[1]) + 1}]", text)
-    text = re.sub(r"\btoken (\d+)", lambda found: f"token {int(found[1]) + 1}", text)
     text = re.sub(r"\balpha\b", "α", text.replace("*", "·"))
     text = re.sub(r"\bphi(?![a-z])", "φ", text)
     text = re.sub(r"(?<=[a-zφ])_next\b", "′", text)
