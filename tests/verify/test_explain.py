@@ -248,6 +248,12 @@ def test_the_formula_on_a_claims_page_gives_the_numbers_that_the_page_says_are_i
     assert said == [story.numbers(one) for one in as_shown(*prompt, **parameters)]
 
 
+def test_a_layer_whose_name_is_its_number_is_numbered_once() -> None:
+    html = pages.html_of("ahn2023.lemma1", {})
+    assert "<h3>Layer 1</h3>" in html and "Layer 1: layer" not in html
+    assert [readable.titled(name) for name in ("layer 1", "layer", "step")] == ["", "", "step"]
+
+
 def test_a_refuted_claim_is_shown_as_printed_and_not_as_its_repair() -> None:
     html = pages.html_of("ahn2023.lemma1", {})
     printed, repaired = (f"w0 - {A}*X.T*(X*w0 - y)/n" for A in ("A0", "A0.T"))
@@ -323,7 +329,8 @@ REPORT = {
         entry(
             "a.claim", "printed", "refuted",
             {"kind": "exact", "strength": "exact", "passed": False, "cases": 3, "detail": "1 < 2"},
-            counterexample={"parameters": {"d": "1"}, "X": [["1/2"]]}, repair="a sign",
+            counterexample={"parameters": {"d": "1"}, "X": [["1/2"]], "queries": [["3"]]},
+            repair="a sign",
             first_difference={"layer": 4, "slot": "top", "token": 0, "is": "3", "should": "1"},
         ),
         entry(

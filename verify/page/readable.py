@@ -16,7 +16,10 @@ OPERATIONS = {"mov": "move", "mul": "multiply", "div": "divide", "aff": "add"}
 
 
 def titled(name: str) -> str:
-    """A layer's name as HTML: M_2 is M with index 2, an operation its word."""
+    """A layer's name as HTML: M_2 is M with index 2, an operation its word; "" where it says no
+    more than the number of the layer."""
+    if re.fullmatch(r"layer[ _]?\d*", name, re.IGNORECASE):
+        return ""
     name = re.sub(r"^\d+: ", "", name)
     if operation := re.fullmatch(r"(mov|mul|div|aff)\(.*\)", name, re.S):
         return OPERATIONS[operation[1]]

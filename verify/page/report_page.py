@@ -89,7 +89,7 @@ def claim_row(claim: Mapping[str, Any], number: int) -> str:
     expected = (
         ""
         if claim["verdict"] == claim["expected"]
-        else f" <b>expected {plain(claim['expected'])}</b>"
+        else f", <b>expected {plain(claim['expected'])}</b>"
     )
     parts = []
     for key in ("summary", "domain", "finding", "repair"):

@@ -282,9 +282,8 @@ class Story:
         """One layer: what it does in words, who looks at whom, the stream after it."""
         layer = self.witness.layer_list[k - 1] if k else None
         name = layer.name if layer else "embedding"
-        title = (
-            f"Layer {k}: {self.lesson.titled(name)}" if layer else "The prompt enters the stream"
-        )
+        called = self.lesson.titled(name)
+        title = f"Layer {k}{called and f': {called}'}" if layer else "The prompt enters the stream"
         heads, shown, tokens = "", self.witness.layout, [*range(len(self.labels))]
         if self.witness.layers > LONG:
             # a long chain shows what each layer changes; the rest is one click away

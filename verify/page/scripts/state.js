@@ -96,7 +96,7 @@ function renderStepper() {
     `<button type="button" data-view="${i}" data-focus="view${i}" aria-pressed="${app.view === "one" && app.side === i}">${escapeText(side.label)}</button>`).join("")}
     <button type="button" data-view="both" data-focus="viewboth" aria-pressed="${app.view === "both"}">side by side</button></span>`;
   fill(byId("stepper"), `<button type="button" data-go="-1" data-focus="back" aria-label="one layer back" ${app.layer === 0 ? "disabled" : ""}>←</button>
-    <input type="range" id="slider" min="0" max="${app.layers}" step="1" value="${app.layer}" data-focus="slider" aria-label="layer" aria-valuetext="layer ${app.layer}: ${plainTitle(name)}">
+    <input type="range" id="slider" min="0" max="${app.layers}" step="1" value="${app.layer}" data-focus="slider" aria-label="layer" aria-valuetext="layer ${app.layer}${plainTitle(name) && `: ${plainTitle(name)}`}">
     <button type="button" data-go="1" data-focus="forward" aria-label="one layer on" ${app.layer === app.layers ? "disabled" : ""}>→</button>
     <b>layer ${app.layer} of ${app.layers}</b> <span class="layer-name">${titled(name)}</span>${sides}${historyButtons()}${shareLinks()}`);
 }
