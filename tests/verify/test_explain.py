@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 import constructions
 from verify import engine
 from verify import page as explain
+from verify.checks.case import objects
 from verify.claim import Budget, builtin
 from verify.inputs.errors import WrongCall
 from verify.page import build, latex, mathml, own, pages, pairs, readable, story
@@ -20,6 +22,7 @@ from verify.page import lesson as lessons
 from verify.page import report_page as verdicts
 from verify.page.shared import held_in
 from verify.page.site import folder as site
+from verify.report import counterexample
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +212,57 @@ def test_every_claim_with_a_transformer_runs_on_its_page() -> None:
             assert f"witness check {name}" in html  # as nothing was run here
 
 
+def beside_its_algorithm() -> list[str]:
+    """Statements whose pages run their own transformer beside a formula."""
+    return [
+        name
+        for name, variants in site.of_papers().items()
+        for claim in (variants.get("printed") or next(iter(variants.values())),)
+        if claim.witness is not None and claim.formula is not None and pairs.pair_of(name) is None
+    ]
+
+
+@pytest.mark.parametrize("name", beside_its_algorithm())
+def test_the_formula_on_a_claims_page_gives_the_numbers_that_the_page_says_are_its_algorithms(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variants = site.of_papers()[name]
+    claim = variants.get("printed") or next(iter(variants.values()))
+    shown = []
+    panel = own.formulas
+
+    def watched(title, definitions, parameters, prediction=""):
+        shown.append((dict(definitions), parameters, prediction))
+        return panel(title, definitions, parameters, prediction)
+
+    monkeypatch.setattr(own, "formulas", watched)
+    html = pages.html_of(name, {})
+    ((definitions, parameters, prediction),) = shown
+    assert mathml.mathml(prediction) in html
+    assert all(mathml.equation(*one) in html for one in definitions.items())
+    as_shown = replace(claim.formula, state=lambda _: (definitions, prediction))
+    prompt = [
+        objects(part, Fraction) for part in map(held_in(html)["example"].get, ("X", "y", "queries"))
+    ]
+    said = re.findall(r"the algorithm predicts (.*?)\.</li>", html)
+    assert said == [story.numbers(one) for one in as_shown(*prompt, **parameters)]
+
+
+def test_a_layer_whose_name_is_its_number_is_numbered_once() -> None:
+    html = pages.html_of("ahn2023.lemma1", {})
+    assert "<h3>Layer 1</h3>" in html and "Layer 1: layer" not in html
+    assert [readable.titled(name) for name in ("layer 1", "layer", "step")] == ["", "", "step"]
+
+
+def test_a_refuted_claim_is_shown_as_printed_and_not_as_its_repair() -> None:
+    html = pages.html_of("ahn2023.lemma1", {})
+    printed, repaired = (f"w0 - {A}*X.T*(X*w0 - y)/n" for A in ("A0", "A0.T"))
+    assert mathml.equation("w1", printed) in html
+    assert mathml.equation("w1", repaired) not in html
+    assert "predicts <b>0</b> (exactly 0); the algorithm predicts <b>1</b> (exactly 1)" in html
+    assert [side["apart"] for side in held_in(html)["sides"]] == [True, True]
+
+
 def test_statements_are_those_of_the_claims_that_are_loaded_in_their_order() -> None:
     assert site.statements() == list(site.of_papers())
 
@@ -245,6 +299,19 @@ def test_a_counterexample_becomes_a_state_of_the_page() -> None:
     }
 
 
+def test_a_page_has_the_tables_of_the_terminal_and_its_tokens() -> None:
+    entry = pages.found(next(c for c in builtin("ahn2023.lemma1") if c.variant == "printed"))
+    found, first = entry["counterexample"], entry["first_difference"]
+    html = verdicts.counterexample_html(found, first)
+    said = re.findall(r"[^\s│]+", "\n".join(counterexample.lines(found)).partition("\n")[2])
+    tables = html[html.index("<table") : html.rindex("</table>")]
+    cells = re.sub(r"<sub>(.*?)</sub>", r"_\1", tables).replace("−", "-")
+    assert re.findall(r">([^<>]+)<", cells) == said
+    assert "[[" not in html
+    token = re.search(r"token (\d+)", entry["finding"])[0]
+    assert token in html and token in readable.finding(entry)
+
+
 # -- the report ---------------------------------------------------------------------------------
 
 
@@ -262,7 +329,8 @@ REPORT = {
         entry(
             "a.claim", "printed", "refuted",
             {"kind": "exact", "strength": "exact", "passed": False, "cases": 3, "detail": "1 < 2"},
-            counterexample={"parameters": {"d": "1"}, "X": [["1/2"]]}, repair="a sign",
+            counterexample={"parameters": {"d": "1"}, "X": [["1/2"]], "queries": [["3"]]},
+            repair="a sign",
             first_difference={"layer": 4, "slot": "top", "token": 0, "is": "3", "should": "1"},
         ),
         entry(
@@ -279,7 +347,7 @@ def test_a_report_page_opens_each_verdict_to_its_evidence() -> None:
     assert html.count("<details") == 2
     assert "1 refuted, 1 holds; 1 not as expected" in html
     for text in ("expected holds", "after layer 4", "1 &lt; 2", "1e−12", "2e−11", "a sign",
-                 "X</i>: [[1/2]]"):  # fmt: skip
+                 "<td>1/2</td>"):  # fmt: skip
         assert text in html
     assert "witness explain fu2023.theorem5.1<" in html and ".html" not in html
 

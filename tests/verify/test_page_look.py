@@ -626,17 +626,17 @@ def test_the_instrument_counts_from_one_and_shows_no_identifiers(browser, folder
     [
         (
             "first wrong in layer 6 (aff(; (4, 5), W1 = 1)), slot g[1], token 1: is -1, should be [0]",  # noqa: E501
-            "first wrong in layer 6 (add), slot g[2], token 2: is -1, should be [0]",
+            "first wrong in layer 6 (add), slot g[2], token 1: is -1, should be [0]",
         ),
         (
             "first wrong in layer 1 (), slot w, token 0: is 2",
-            "first wrong in layer 1, slot w, token 1: is 2",
+            "first wrong in layer 1, slot w, token 0: is 2",
         ),
         ("token 0 sees no key", "token 0 sees no key"),
         (None, ""),
     ],
 )  # fmt: skip
-def test_a_finding_counts_from_one_and_names_operations_by_words(said, read) -> None:
+def test_a_finding_has_the_terminals_tokens_and_names_operations_by_words(said, read) -> None:
     assert readable.finding({"finding": said}) == read
 
 

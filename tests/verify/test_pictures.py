@@ -465,6 +465,76 @@ def test_the_map_of_writing_says_how_far_each_layer_moves_each_slot(browser, fol
     assert (np.abs(shown - moves) / scale).max() < 1e-6
 
 
+def test_the_algorithms_answer_is_drawn_beside_what_the_layers_predict(browser, folder) -> None:
+    path = folder / "ahn2023.lemma1.html"
+    explain.write_page("ahn2023.lemma1", {}, path)
+    browser.size(1280, 900)
+    browser.open(path)
+    at_layer(browser, 1)
+    assert browser.js("document.querySelector('#picture .own').dataset.own") == "1"  # and not 0
+    assert ticks(browser)[0] == ["0", "0.5", "1"]
+    assert browser.js(OUTSIDE) == []
+
+
+# -- axes of any picture --------------------------------------------------------------------------
+
+UP = """[...document.querySelectorAll('#picture svg')].map((svg) =>
+  [...svg.querySelectorAll('.axes text.tick[text-anchor=end]')].map((e) => e.textContent))"""
+# what of the words, dots and bars of a picture lies beyond its edges; a line of words is higher
+# than their ink, by a few pixels
+OUTSIDE = """[...document.querySelectorAll('#picture svg')].flatMap((svg) => {
+  const all = svg.getBoundingClientRect();
+  const seen = [...svg.querySelectorAll('text,circle:not(.grip),rect,.own')]
+    .filter((e) => !e.closest('clipPath,[clip-path]'));
+  return seen.filter((e) => {
+    const box = e.getBoundingClientRect(), room = e.tagName === 'text' ? 5 : 1;
+    const across = box.left < all.left - 1 || box.right > all.right + 1;
+    return across || box.top < all.top - room || box.bottom > all.bottom + room;
+  }).map((e) => e.outerHTML);
+})"""
+
+
+def ticks(browser: driver.Browser) -> list[list[str]]:
+    """The labels of the upright axes, from the bottom up; of the parts that have one."""
+    return [labels for labels in browser.js(UP) if labels]
+
+
+def value_of(label: str) -> float:
+    return float(label.replace("−", "-"))
+
+
+@pytest.mark.parametrize("name", [*NAMES, "ahn2023.lemma1", "vonoswald2022.prop1"])
+def test_labels_of_axes_grow_and_what_is_drawn_lies_inside(browser, folder, name) -> None:
+    path = folder / f"{name}.html"
+    if not path.exists():
+        explain.write_page(name, {}, path)
+    browser.size(1280, 720)
+    browser.open(path)
+    for k in range(min(4, browser.js("page.app.layers")) + 1):
+        at_layer(browser, k)
+        assert browser.js(OUTSIDE) == []
+        for labels in ticks(browser):
+            values = [value_of(label) for label in labels if not label.startswith("10")]
+            assert values == sorted(set(values)), labels
+    assert browser.errors == []
+
+
+@pytest.mark.parametrize("name", ["ahn2023.lemma1", "gradient_descent", "newton"])
+def test_the_axes_of_a_prompt_of_zeros_say_numbers_that_one_can_read(browser, folder, name) -> None:
+    path = folder / f"{name}.html"
+    if not path.exists():
+        explain.write_page(name, {}, path)
+    browser.size(1280, 900)
+    browser.open(path)
+    browser.js(
+        "page.app.data = { ...page.app.data, X: page.app.data.X.map((x) => x.map(() => 0)),"
+        " y: page.app.data.y.map(() => 0) }, page.change(false), page.go(1, false)"
+    )
+    for labels in ticks(browser):
+        assert not any("e" in label for label in labels), labels
+    assert browser.js(OUTSIDE) == []
+
+
 # -- words that are looked for --------------------------------------------------------------------
 
 

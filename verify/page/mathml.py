@@ -80,6 +80,22 @@ def coefficient_mathml(value: Exact) -> str:
     return f"<math>{_printer().doprint(Rational(value.numerator, value.denominator))}</math>"
 
 
+def numbers_mathml(value: Any) -> str:
+    """A number, a vector (a column) or a matrix as MathML."""
+    if not isinstance(value, (tuple, list)):
+        return coefficient_mathml(value)
+    rows = [row if isinstance(row, (tuple, list)) else (row,) for row in value]
+    cells = "".join(
+        f"<mtr>{''.join(f'<mtd>{_inside(numbers_mathml(v))}</mtd>' for v in row)}</mtr>"
+        for row in rows
+    )
+    return f"<math><mo>(</mo><mtable>{cells}</mtable><mo>)</mo></math>"
+
+
+def _inside(math: str) -> str:
+    return math.removeprefix("<math>").removesuffix("</math>")
+
+
 @lru_cache(maxsize=4096)
 def tree(text: str) -> Tree:
     """An expression of the same language as a JSON tree: ["*", "M1", "x_t"], ["T", "X"]."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable, Mapping
+from ast import dump
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from textwrap import dedent
 from typing import Any
 
 import numpy as np
@@ -23,8 +26,9 @@ from ..inputs.names import Subject
 from ..inputs.settings import convert, fill, kind, needed
 from ..strategies import Case
 from .build import WIDEST
+from .mathml import plain
 from .pairs import Pair
-from .story import is_regression, predicts_y
+from .story import ALGORITHM, formulas, is_regression, predicts_y
 
 MEMBERS = 48  # choices of sizes and words, at most, of which a page holds the weights
 OFFERED = {"d": (1, 2, 3, 4)}  # sizes on offer beside the one that is started from
@@ -76,6 +80,7 @@ def pair_of_own(
         layers={},
         exercises=(),
         fixed=own.fixed,
+        apart=claim.formula is not None,
         **prompt,
     )
     return pair, repaired
@@ -231,25 +236,64 @@ def with_formula(witness: Witness, claim: Claim, values: Mapping[str, Any]) -> W
     witness = _in_parameters(replace(witness, parameters=known), values)
     if claim.formula is None or not witness.layer_list:
         return witness
-    definitions, prediction = claim.formula.at(known)
     own = dict(witness.definitions)
-    new = {
-        name: "{}_a{}".format(*split_index(name))
-        for name, text in definitions.items()
-        if own.get(name, text) != text
-    }
-    added = {new.get(name, name): rename(text, new) for name, text in definitions.items()}
-    text = _before(rename(prediction, new), witness.readout.coefficient)
+    added, prediction = algorithm_of(claim, witness)
+    text = _before(prediction, witness.readout.coefficient)
     if text is None:
         return witness
     *layers, last = witness.layer_list
     slot = witness.readout.slot
-    kept = tuple(held for held in last.holds if (held.slot, held.tokens) != (slot, "query"))
-    last = replace(last, holds=(Holds(slot, text, "query"), *kept))
+    held = (Holds(slot, text, "query"), *_elsewhere(last.holds, slot))
+    last = replace(last, holds=held)
     witness = replace(
         witness, layer_list=(*layers, last), definitions=tuple({**own, **added}.items())
     )
     return _in_parameters(witness, values)
+
+
+def _elsewhere(holds: Iterable[Holds], slot: str) -> Iterator[Holds]:
+    """What is held anywhere but in this slot of the queries."""
+    for held in holds:
+        if held.slot != slot:
+            yield held
+        elif held.tokens == "all":
+            yield replace(held, tokens="context")
+        elif held.tokens != "query":
+            yield held
+
+
+def algorithm_of(claim: Claim, witness: Witness) -> tuple[dict[str, str], str]:
+    """The claim's formula with the witness's parameters: definitions, and the prediction.
+
+    A quantity that the witness defines otherwise gets another name.
+    """
+    assert claim.formula is not None
+    definitions, prediction = claim.formula.at(witness.parameters)
+    own = dict(witness.definitions)
+    new = {
+        name: "{}_a{}".format(*split_index(name))
+        for name, text in definitions.items()
+        if name in own and dump(parse(own[name])) != dump(parse(text))
+    }
+    added = {new.get(name, name): rename(text, new) for name, text in definitions.items()}
+    return added, rename(prediction, new)
+
+
+def algorithm_html(claim: Claim, parameters: Mapping[str, Any]) -> str:
+    """The claim's algorithm as it stands there: its formula, else its code; "" of code that
+    cannot be read."""
+    assert claim.witness is not None
+    if claim.formula is not None:
+        witness = claim.witness(**parameters)
+        known = {**parameters, **witness.parameters}
+        witness = _in_parameters(replace(witness, parameters=known), parameters)
+        definitions, prediction = algorithm_of(claim, witness)
+        return formulas(ALGORITHM, definitions.items(), known, prediction)
+    try:
+        code = inspect.getsource(claim.algorithm)  # type: ignore[arg-type]
+    except (OSError, TypeError):
+        return ""
+    return f'<section class="panel"><h3>{ALGORITHM}</h3><pre>{plain(dedent(code))}</pre></section>'
 
 
 def _in_parameters(witness: Witness, values: Mapping[str, Any]) -> Witness:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from textwrap import dedent
 from typing import Any
 
 import constructions
@@ -64,20 +62,6 @@ def html_of_own(subject: Subject, parameters: Mapping[str, Any]) -> str:
     pair, repaired = own.pair_of_own(subject, parameters, report["counterexample"])
     notice = about(claim, repaired, report, "The claim")
     return own_page(claim, pair, notice, report["counterexample"])
-
-
-def source_of(claim: Claim) -> str:
-    """The algorithm's code, where it is code; a formula stands with the example."""
-    if claim.formula is not None:
-        return ""
-    try:
-        code = inspect.getsource(claim.algorithm)  # type: ignore[arg-type]
-    except (OSError, TypeError):
-        return ""
-    return (
-        '<section class="panel"><h3>The algorithm, without a transformer</h3>'
-        f"<pre>{plain(dedent(code))}</pre></section>"
-    )
 
 
 def not_run(claim: Claim) -> dict[str, Any]:
@@ -159,7 +143,7 @@ def own_page(
         notice,
         counterexample,
         lambda *prompt: own.answers(claim, start, prompt),
-        source_of(claim),
+        own.algorithm_html(claim, start),
     )
 
 
@@ -223,11 +207,11 @@ def pair_page(
     notice: str,
     counterexample: Mapping[str, Any] | None,
     algorithm: Predictions | None = None,
-    code: str = "",
+    said: str | None = None,
 ) -> str:
     """The page of two witnesses, or of one.
 
-    `algorithm` says what the example should predict, `code` is HTML to be read beside it.
+    `algorithm` says what the example should predict, `said` is the algorithm itself, as HTML.
     """
     lesson = pair.lesson(title_of(claim), "")
     export = Export()
@@ -244,11 +228,12 @@ def pair_page(
         {
             "variant": variant,
             "label": label(variant, len(sides), claim.reading),
+            "apart": pair.apart,
             "family": export.family(of_witness(export, build), axes, pair.scalars) | fixed,
         }
         for variant, build in sides
     ]
-    witness = sides[-1][1](**pair.start, **pair.scalars)
+    witness = shown_in(pair, algorithm)(**pair.start, **pair.scalars)
     lesson = fitted_to(lesson, witness)
     return page(
         title=title_of(claim),
@@ -257,13 +242,19 @@ def pair_page(
         source=source_cited(claim),
         sides=families,
         export=export,
-        given=given(witness, lesson) + code,
+        given=given(witness, lesson, said),
         example=story(witness, lesson, algorithm),
         start={**pair.start, **{name: float(value) for name, value in pair.scalars.items()}},
         extra={"counterexamples": [example] if example else []},
         notice=notice,
         picture=picture_of_claim(lesson, witness),
     )
+
+
+def shown_in(pair: Pair, algorithm: Predictions | None) -> Builder:
+    """Which of the two the example shows, and whose formulas: beside a claim's algorithm that
+    claim's own, else the one that reaches what both are after."""
+    return pair.printed if algorithm is not None else pair.repaired or pair.printed
 
 
 def label(variant: str, sides: int, reading: str = "") -> str:

@@ -51,7 +51,8 @@ class Pair:
     """Builders of a claim's printed and (if there is one) repaired witness, and where to start.
 
     axes: sizes on offer; scalars: letters with their start; start: sizes of the example; fixed:
-    parameters that a reader cannot change, which formulas may name.
+    parameters that a reader cannot change, which formulas may name; apart: each of the two is set
+    beside its own algorithm, as a repair may be one of the statement.
     queries are zero where the paper's prompt has none.
     """
 
@@ -67,6 +68,7 @@ class Pair:
     layers: Mapping[str, str] = field(default_factory=lambda: RELU_LAYERS)
     exercises: tuple[Exercise, ...] = (SIGN,)
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    apart: bool = False
 
     def lesson(self, title: str, lead: str) -> Lesson:
         return Lesson(

@@ -1,4 +1,7 @@
-"""Names of the code as people read them: tokens and entries from 1, operations as words."""
+"""Names of the code as people read them: entries from 1, operations as words.
+
+Tokens that have a name, a query, have it; a number of one is the terminal's, from 0.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ OPERATIONS = {"mov": "move", "mul": "multiply", "div": "divide", "aff": "add"}
 
 
 def titled(name: str) -> str:
-    """A layer's name as HTML: M_2 is M with index 2, an operation its word."""
+    """A layer's name as HTML: M_2 is M with index 2, an operation its word; "" where it says no
+    more than the number of the layer."""
+    if re.fullmatch(r"layer[ _]?\d*", name, re.IGNORECASE):
+        return ""
     name = re.sub(r"^\d+: ", "", name)
     if operation := re.fullmatch(r"(mov|mul|div|aff)\(.*\)", name, re.S):
         return OPERATIONS[operation[1]]
@@ -38,10 +44,9 @@ def typeset(text: Any) -> str:
 
 
 def counted(text: str) -> str:
-    """Slots, parts and heads as people read them: entries and tokens from 1, products with a dot,
-    letters as letters, no underscores."""
+    """Slots, parts and heads as people read them: entries from 1, products with a dot, letters as
+    letters, no underscores."""
     text = re.sub(r"\[(\d+)\]", lambda found: f"[{int(found[1]) + 1}]", text)
-    text = re.sub(r"\btoken (\d+)", lambda found: f"token {int(found[1]) + 1}", text)
     text = re.sub(r"\balpha\b", "α", text.replace("*", "·"))
     text = re.sub(r"\bphi(?![a-z])", "φ", text)
     text = re.sub(r"(?<=[a-zφ])_next\b", "′", text)

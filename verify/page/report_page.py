@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..report import index
+from ..report.counterexample import Table
+from ..report.counterexample import shown as shown_as_tables
 from ..report.report import STRENGTHS
 from .glossary import glossed_page
 from .mathml import plain
@@ -87,7 +89,7 @@ def claim_row(claim: Mapping[str, Any], number: int) -> str:
     expected = (
         ""
         if claim["verdict"] == claim["expected"]
-        else f" <b>expected {plain(claim['expected'])}</b>"
+        else f", <b>expected {plain(claim['expected'])}</b>"
     )
     parts = []
     for key in ("summary", "reading", "domain", "finding", "repair"):
@@ -142,40 +144,54 @@ def checks_table(checks: Sequence[Mapping[str, Any]]) -> str:
 def counterexample_html(
     counterexample: Mapping[str, Any] | None, first: Mapping[str, Any] | None
 ) -> str:
-    """A counterexample and the first difference, as HTML; "" if there is none."""
+    """A counterexample and the first difference, as HTML; "" if there is none.
+
+    It is in the tables of the terminal; what is longer than these show is folded away, whole.
+    """
     made = ""
     if counterexample:
-        items = []
-        for name, value in counterexample.items():
-            if isinstance(value, Mapping):
-                value = ", ".join(f"{k} = {_text(v)}" for k, v in value.items())
-            items.append(f"<li><i>{typeset(name)}</i>: {_folded(value)}</li>")
-        made += f'<ul class="counterexample">{"".join(items)}</ul>'
+        shown = shown_as_tables(counterexample)
+        said = f"<p>{typeset(shown.said)}</p>" if shown.said else ""
+        tables = "".join(map(_table, shown.tables))
+        whole = _whole(counterexample) if shown.shortened else ""
+        made += f'<div class="counterexample">{said}{tables}{whole}</div>'
     if first:
         held = formula(first["holds"]) + " = " if first.get("holds") else ""
-        slot, token = counted(str(first["slot"])), counted(f"token {first['token']}")
         made += (
             f"<p>The first difference is after layer {plain(first['layer'])}, in slot "
-            f"<b>{plain(slot)}</b> of {plain(token)}: it holds "
-            f"{plain(_text(first['is']))} and should hold "
+            f"<b>{plain(counted(str(first['slot'])))}</b> of token {plain(first['token'])} "
+            f"(the first is token 0): it holds {plain(_text(first['is']))} and should hold "
             f"{held}{plain(_text(first['should']))}.</p>"
         )
     return made
 
 
-MANY = 60  # numbers that a reader still looks through
+def _table(table: Table) -> str:
+    """Heads and rows as HTML, a group of columns for every name."""
+
+    def row(groups: Sequence[Sequence[str]], tag: str) -> str:
+        begins = f'<{tag} class="begins">'
+        cells = "".join(
+            f"{begins if k and not i else f'<{tag}>'}{typeset(entry)}</{tag}>"
+            for k, group in enumerate(groups)
+            for i, entry in enumerate(group)
+        )
+        return f"<tr>{cells}</tr>"
+
+    body = "".join(row(groups, "td") for groups in table.rows)
+    return (
+        f'<div class="scroll"><table class="numbers"><caption>{plain(table.title)}</caption>'
+        f"<thead>{row(table.heads, 'th')}</thead><tbody>{body}</tbody></table></div>"
+    )
 
 
-def _folded(value: Any) -> str:
-    """A value as HTML, folded away where it is many numbers."""
-    count = _numbers(value)
-    if count <= MANY:
-        return typeset(_text(value))
-    return f"<details><summary>{count} numbers</summary>{typeset(_text(value))}</details>"
-
-
-def _numbers(value: Any) -> int:
-    return sum(map(_numbers, value)) if isinstance(value, (list, tuple)) else 1
+def _whole(counterexample: Mapping[str, Any]) -> str:
+    items = "".join(
+        f"<li><i>{typeset(name)}</i>: {typeset(_text(value))}</li>"
+        for name, value in counterexample.items()
+        if not isinstance(value, Mapping)
+    )
+    return f"<details><summary>all of its numbers</summary><ul>{items}</ul></details>"
 
 
 def formula(text: str) -> str:

@@ -14,9 +14,10 @@ import numpy as np
 
 from constructions import PrecisionWarning
 from constructions.witness import Witness
-from proofs.exact import is_symbolic, nearest_float
+from proofs.exact import nearest_float
 from proofs.formula import names
 from proofs.layer import MLP, Head, Holds, Norm
+from proofs.letters import entries
 from proofs.prompt import X_ALONE, Prompt
 from proofs.slotmap import SlotMap
 from proofs.stream import Layout, Slot, split_entry
@@ -25,7 +26,7 @@ from proofs.vocabulary import DIAGONALS, unread
 from ..checks.case import objects
 from ..checks.symbolic import shapes_of
 from .lesson import Lesson
-from .mathml import coefficient_mathml, equation, mathml, plain
+from .mathml import coefficient_mathml, equation, mathml, numbers_mathml, plain
 from .readable import counted, pattern_words, ranges
 
 Stream: TypeAlias = Mapping[str, np.ndarray]
@@ -36,6 +37,8 @@ TONES = 32  # steps of the colours of cells, as in scripts/dom.js
 LONG = 12  # layers, beyond which the example shows the first and the last, and what they change;
 # and tokens, beyond which a table has columns for the first and the last
 FIRST, LAST = 6, 4  # of what is long
+ALGORITHM = "The algorithm, without a transformer"
+NAMES = "What else the formulas beside the slots name"
 GAP = "…"  # stands for the tokens that a table leaves out
 
 
@@ -112,10 +115,18 @@ def token_labels(witness: Witness, n: int, m: int) -> list[str]:
     return made
 
 
-def given(witness: Witness, lesson: Lesson) -> str:
-    """The example's prompt and the algorithm's formulas as HTML."""
-    prompt = exact_prompt(witness, lesson)
-    return prompt_table(witness.prompt, *prompt, letters=lesson.letters) + definitions(witness)
+def given(witness: Witness, lesson: Lesson, algorithm: str | None = None) -> str:
+    """The example's prompt and the algorithm as HTML.
+
+    Without one that is given, it is what the witness defines, to say what its slots hold.
+    """
+    prompt = prompt_table(witness.prompt, *exact_prompt(witness, lesson), letters=lesson.letters)
+    if algorithm is None:
+        return prompt + formulas(ALGORITHM, witness.definitions, witness.parameters)
+    named = [
+        (name, text) for name, text in witness.definitions if equation(name, text) not in algorithm
+    ]
+    return prompt + algorithm + formulas(NAMES, named, witness.parameters)
 
 
 def exact_prompt(witness: Witness, lesson: Lesson) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -236,20 +247,26 @@ def numbers_of(parts: Layout) -> list[str]:
     ]
 
 
-def definitions(witness: Witness) -> str:
-    if not witness.definitions:
+def formulas(
+    title: str,
+    definitions: Iterable[tuple[str, str]],
+    parameters: Mapping[str, Any],
+    prediction: str = "",
+) -> str:
+    """A panel of definitions, name and formula, and of what is predicted by them; before them
+    stand the numbers that they read of the parameters. "" where there are none."""
+    lines = [equation(name, text) for name, text in definitions]
+    read = {name for _, text in definitions for name in names(text)} | names(prediction or "0")
+    lines += [f"prediction: {mathml(prediction)}"] if prediction else []
+    if not lines:
         return ""
-    made = "".join(f"<li>{equation(name, text)}</li>" for name, text in witness.definitions)
-    used = {name for _, text in witness.definitions for name in names(text)}
-    letters = "".join(
-        f"<li>{mathml(name)} = {coefficient_mathml(value)}</li>"
-        for name, value in witness.parameters.items()
-        if name in used and (isinstance(value, (int, Fraction)) or is_symbolic(value))
-    )
-    return (
-        '<section class="panel"><h3>The algorithm, without a transformer</h3>'
-        f'<ul class="definitions">{letters}{made}</ul></section>'
-    )
+    letters = [
+        f"{mathml(name)} = {numbers_mathml(value)}"
+        for name, value in {**parameters, **entries(parameters)}.items()
+        if name in read and not isinstance(value, (str, bool)) and value is not None
+    ]
+    items = "".join(f"<li>{line}</li>" for line in (*letters, *lines))
+    return f'<section class="panel"><h3>{title}</h3><ul class="definitions">{items}</ul></section>'
 
 
 @dataclass(frozen=True)
@@ -265,9 +282,8 @@ class Story:
         """One layer: what it does in words, who looks at whom, the stream after it."""
         layer = self.witness.layer_list[k - 1] if k else None
         name = layer.name if layer else "embedding"
-        title = (
-            f"Layer {k}: {self.lesson.titled(name)}" if layer else "The prompt enters the stream"
-        )
+        called = self.lesson.titled(name)
+        title = f"Layer {k}{called and f': {called}'}" if layer else "The prompt enters the stream"
         heads, shown, tokens = "", self.witness.layout, [*range(len(self.labels))]
         if self.witness.layers > LONG:
             # a long chain shows what each layer changes; the rest is one click away

@@ -138,7 +138,9 @@ const plainTitle = (name) => titled(name).replace(/<sub>(\w+)<\/sub>/g, (_, inde
 // A layer's name: in words where the lesson has some; M_2 is M with index 2, and of an operation of
 // a paper's language its word.
 const OPERATIONS = { mov: "move", mul: "multiply", div: "divide", aff: "add" };
+const NUMBERED = /^layer[ _]?\d*$/i; // a name that says no more than the number of the layer
 function titled(whole) {
+  if (NUMBERED.test(whole)) return "";
   const name = whole.replace(/^\d+: /, ""), kind = name.split("(")[0], { names } = DATA.lesson;
   const said = names[name] ?? names[kind] ?? (name.endsWith(")") ? OPERATIONS[kind] : null) ?? name;
   return escapeText(said).replace(/\b([A-Za-z])_(\w+)/g, "<i>$1</i><sub>$2</sub>");

@@ -42,6 +42,16 @@ function tickText(value, log) {
   return `10<tspan dy="-.4em" font-size=".75em">${exponent}</tspan>`;
 }
 
+// The range of an axis that holds these values and 0, with shares of room below and above; of
+// values that are all 0 it is as if they lay within 1.
+function rangeOf(values, below, above) {
+  const low = Math.min(...values, 0), high = Math.max(...values, 0), spread = high - low || 1;
+  return [low - below * spread, high + above * spread];
+}
+
+// Units of a viewBox that the longest of these numbers takes beside a bar, at least `least`.
+const roomFor = (values, least) => Math.max(least, 14 + 8 * Math.max(...values.map((v) => show(v).length)));
+
 // Grid lines, ticks with numbers, and the names of both axes. `xTicks` and `yTicks` replace the
 // round ones.
 function axes(frame, { xName = "", yName = "", xTicks, yTicks, count = 5 } = {}) {

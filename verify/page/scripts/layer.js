@@ -22,7 +22,7 @@ function renderLayer() {
 
 function layerHtml(k, { steps, tokens }, text, label) {
   const { layer, heads } = steps[k];
-  return `<h3>Layer ${k}: ${titled(layer.name)}${label}</h3><p class="about-layer">${text}</p>${normsOf(layer)}${
+  return `<h3>Layer ${k}${titled(layer.name) && `: ${titled(layer.name)}`}${label}</h3><p class="about-layer">${text}</p>${normsOf(layer)}${
     heads.map((made) => headOf(made, tokens)).join("")}${layer.mlp ? mlpOf(steps[k]) : ""}`;
 }
 

@@ -120,12 +120,12 @@ function lens(result, k, kind) {
   return readOut(witness, stream, tokens);
 }
 
-// Everything that one witness gives on one prompt. `reference` has the unchanged, repaired
-// weights: its read-out says what the prediction should be.
-function examine(witness, data, parameters, reference) {
+// Everything that one witness gives on one prompt. The read-out of `reference` says what the
+// prediction should be; `repaired` has the unchanged, repaired weights, which show how near they come.
+function examine(witness, data, parameters, reference, repaired) {
   const result = run(witness, data);
   const expected = expectations(witness, data, { ...parameters, ...witness.vectors }, result.tokens);
-  const slack = witness.approximate ? slackOf(result, reference, data, parameters) : null;
+  const slack = witness.approximate ? slackOf(result, repaired, data, parameters) : null;
   const answers = reference && answersOf(reference, data, parameters);
   return { witness, result, expected, comparison: compare(result, expected, slack, answers) };
 }
@@ -146,9 +146,9 @@ function answersOf(witness, data, parameters) {
 
 // GeLU, softmax and layer norm only come close. What the unchanged weights leave open at their
 // worst slot on this prompt is granted to every slot, in proportion to the size of the numbers.
-function slackOf(result, reference, data, parameters) {
-  const made = run(reference, data);
-  const open = compare(made, expectations(reference, data, { ...parameters, ...reference.vectors }, made.tokens), Infinity);
+function slackOf(result, repaired, data, parameters) {
+  const made = run(repaired, data);
+  const open = compare(made, expectations(repaired, data, { ...parameters, ...repaired.vectors }, made.tokens), Infinity);
   return open.worst * (1 + largest(result) / largest(made));
 }
 

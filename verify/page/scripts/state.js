@@ -34,9 +34,10 @@ function recompute() {
     const parameters = { ...side.family.fixed, ...app.parameters };
     const witness = assemble(side.family, DATA.pools, parameters, app.edits[i]);
     if (!witness || !fits(witness)) return null;
-    const reference = assemble(DATA.sides[DATA.sides.length - 1].family, DATA.pools, parameters, {});
+    const [own, repaired] = [side, DATA.sides[DATA.sides.length - 1]].map(({ family }) => assemble(family, DATA.pools, parameters, {}));
+    const reference = side.apart ? own : repaired;
     app.given = parameters;
-    return { ...examine(witness, app.data, parameters, reference), reference };
+    return { ...examine(witness, app.data, parameters, reference, repaired), reference };
   });
   if (!app.models[app.side]) app.side = Math.max(0, app.models.findIndex((model) => model));
   app.analysis = analyse(DATA.lesson, DATA.sides[app.side].family, chosen(), app.data, app.d, app.parameters);
@@ -95,7 +96,7 @@ function renderStepper() {
     `<button type="button" data-view="${i}" data-focus="view${i}" aria-pressed="${app.view === "one" && app.side === i}">${escapeText(side.label)}</button>`).join("")}
     <button type="button" data-view="both" data-focus="viewboth" aria-pressed="${app.view === "both"}">side by side</button></span>`;
   fill(byId("stepper"), `<button type="button" data-go="-1" data-focus="back" aria-label="one layer back" ${app.layer === 0 ? "disabled" : ""}>←</button>
-    <input type="range" id="slider" min="0" max="${app.layers}" step="1" value="${app.layer}" data-focus="slider" aria-label="layer" aria-valuetext="layer ${app.layer}: ${plainTitle(name)}">
+    <input type="range" id="slider" min="0" max="${app.layers}" step="1" value="${app.layer}" data-focus="slider" aria-label="layer" aria-valuetext="layer ${app.layer}${plainTitle(name) && `: ${plainTitle(name)}`}">
     <button type="button" data-go="1" data-focus="forward" aria-label="one layer on" ${app.layer === app.layers ? "disabled" : ""}>→</button>
     <b>layer ${app.layer} of ${app.layers}</b> <span class="layer-name">${titled(name)}</span>${sides}${historyButtons()}${shareLinks()}`);
 }

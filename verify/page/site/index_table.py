@@ -15,6 +15,11 @@ from ..readable import finding, typeset
 HEADS = ("Paper", "Statement", "As printed", "Evidence", "Repair")
 INDEX_SCRIPT = "scripts/index.js"  # what a page with the table runs
 KINDS = {"statement": "statements as printed", "reading": "readings"}  # of a row, as filtered
+HOW = (  # verdicts get into a site
+    "<p>Where nothing was run stands the verdict that is expected. "
+    "<code>witness check --as all --json report.json</code> finds the verdicts, and "
+    "<code>witness explain --all -o site --report report.json</code> writes them here.</p>"
+)
 LAST = "9"  # sorts what a column does not have behind all that it has
 
 
@@ -30,7 +35,10 @@ def statements_index(entries: Iterable[Entry], papers: Mapping[str, Paper] | Non
         for name, its in index.by_paper(rows).items()
     ]
     found = f'<ul class="papers">{"".join(lines)}</ul>' if lines else ""
-    return f'<div id="statements">{found}{_filters(rows)}{_table(rows)}</div>'
+    how = (
+        "" if all(index.was_run(entry) for row in rows for entry in row.variants.values()) else HOW
+    )
+    return f'<div id="statements">{how}{found}{_filters(rows)}{_table(rows)}</div>'
 
 
 def _line(name: str, rows: Sequence[Statement], paper: Paper | None) -> str:
@@ -126,7 +134,7 @@ def verdict_html(entry: Entry) -> str:
     if not index.was_run(entry):
         return f"{made} <small>expected, not run</small>"
     return (
-        made if name == entry["expected"] else f"{made} <b>expected {plain(entry['expected'])}</b>"
+        made if name == entry["expected"] else f"{made}, <b>expected {plain(entry['expected'])}</b>"
     )
 
 

@@ -67,7 +67,7 @@ function lossCurve(all, k, size) {
   const half = Math.max(0.5, Math.min(4 * Math.abs(app.analysis.target[0]) + 1, Math.max(...seen) - Math.min(...seen))), low = Math.min(...seen, 0) - 0.3 * half;
   const x = [Math.max(low, -4 * half), Math.min(Math.max(...seen) + 0.3 * half, 4 * half)];
   const curve = Array.from({ length: 81 }, (_, i) => x[0] + ((x[1] - x[0]) * i) / 80).map((w) => [w, loss([w])]);
-  const frame = plotFrame({ ...size, left: 42, bottom: 28, top: 16, x, y: [Math.min(...curve.map((p) => p[1])) * 0.9, Math.max(...curve.map((p) => p[1])) * 1.05 + 1e-9] });
+  const frame = plotFrame({ ...size, left: 42, bottom: 28, top: 16, x, y: [Math.min(...curve.map((p) => p[1])) * 0.9, Math.max(...curve.map((p) => p[1])) * 1.05 || 1] });
   const dots = path.map((p, layer) => (allFinite(p) ? svgDot(frame.px(p[0]), frame.py(p[1]), layer === k ? 7 : 4.5,
     `dot ${layer === k ? "now" : layer > k ? "ahead" : ""}`, `data-layer="${layer}" data-w="${all[layer].join(" ")}"`) : "")).join("");
   return ["The loss, and w after every layer", `${axes(frame, { xName: "w", yName: "loss" })}${inFrame(0, frame, linePath(frame, curve, "contour") + dots)}`,
@@ -115,10 +115,9 @@ function stepBars(model, k, size) {
   let at = 0;
   for (const line of lines) { line.from = at; at += line.by; line.to = at; }
   lines.push({ from: 0, to: whole, by: whole, kind: "whole", label: "the step", product: null, data: `data-step="${whole}"` });
-  const ends = lines.flatMap((line) => [line.from, line.to]).filter(Number.isFinite).concat(0);
-  const [low, high] = [Math.min(...ends), Math.max(...ends)], spread = Math.max(high - low, 1e-9);
+  const ends = lines.flatMap((line) => [line.from, line.to]).filter(Number.isFinite);
   const words = W > 420 ? 190 : 150, row = Math.min(84, (H - 12) / lines.length), thick = Math.max(2, Math.min(34, row * 0.56)), written = row >= 13;
-  const frame = plotFrame({ W, H, left: words, right: 52, top: 6, bottom: 6, x: [low - 0.04 * spread, high + 0.04 * spread], y: [lines.length, 0] });
+  const frame = plotFrame({ W, H, left: words, right: roomFor(lines.map(({ by }) => by), 52), top: 6, bottom: 6, x: rangeOf(ends, 0.04, 0.04), y: [lines.length, 0] });
   const svg = lines.map((line, i) => {
     const y = 6 + row * (i + 0.5), [a, b] = [frame.px(line.from), frame.px(line.to)].sort((p, q) => p - q), last = line.kind === "whole";
     const said = written || last ? svgText(0, y + 4, line.label, { kind: last ? "strong" : "" }) : "";

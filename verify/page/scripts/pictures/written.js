@@ -1,6 +1,7 @@
 // Any transformer: which slot every layer writes, and what the layer that is shown wrote.
 
 const TALLEST_SLOT = 36, TALLEST_MOVE = 52; // pixels of a row
+const ANSWER_TICKS = 3, DIGIT = 6.5; // ticks, about, and pixels that a digit of one takes, at most
 
 // How much layer k moves each slot: the largest change of an entry of it.
 function changesOf(model, k) {
@@ -18,7 +19,8 @@ function writingMap(model, k, size) {
     .filter(({ most }) => most > 0);
   const rows_ = Math.max(1, Math.floor((size.H - 40) / 13)), shown = slots.length > rows_
     ? [...slots].sort((a, b) => changes.filter((some) => some[b.i] > 0).length - changes.filter((some) => some[a.i] > 0).length).slice(0, rows_).sort((a, b) => a.i - b.i) : slots;
-  const left = Math.min(110, 22 + 7 * Math.max(...shown.map(({ name }) => name.length))), high = Math.min(TALLEST_SLOT, (size.H - 40) / shown.length), wide = (size.W - left - 6) / layers.length;
+  const answers = answersOfLayers(model), ticked = answers ? roundTicks(...answers.y, ANSWER_TICKS).map((v) => tickText(v, false).length) : [];
+  const left = Math.max(Math.min(110, 22 + 7 * Math.max(...shown.map(({ name }) => name.length))), ...ticked.map((digits) => 8 + DIGIT * digits)), high = Math.min(TALLEST_SLOT, (size.H - 40) / shown.length), wide = (size.W - left - 6) / layers.length;
   const every = Math.ceil(layers.length / Math.max(1, Math.floor((size.W - left) / 26)));
   const cells = shown.map(({ name, i, most }, row_) => `${svgText(left - 8, 8 + high * (row_ + 0.5) + 4, escapeText(name), { anchor: "end", kind: "slot-name" })}${layers.map((layer) =>
     `<rect class="written-cell ${changes[layer][i] > 0 ? "" : "empty"}" x="${(left + wide * layer + 1).toFixed(1)}" y="${(8 + high * row_ + 1).toFixed(1)}" width="${Math.max(1, wide - 2).toFixed(1)}" height="${Math.max(1, high - 2).toFixed(1)}" rx="2" style="fill-opacity:${
@@ -27,18 +29,27 @@ function writingMap(model, k, size) {
   const ticks = layers.filter((layer) => layer % every === 0).map((layer) => svgText(left + wide * (layer + 0.5), bottom + 14, layer, { kind: "tick", anchor: "middle" })).join("");
   const here = `<rect class="here" x="${(left + wide * k).toFixed(1)}" y="7" width="${wide.toFixed(1)}" height="${(bottom - 6).toFixed(1)}" rx="3"/>`;
   const written = shown.filter(({ i }) => changes[k][i] > 0).map(({ name }) => name);
-  return ["Which slot every layer writes", `${answersBelow(model, k, size, { left, wide, top: bottom + 40 })}${cells}${here}${ticks}${svgText(size.W - 6, bottom + 28, "layer", { kind: "axis-name", anchor: "end" })}`,
+  return ["Which slot every layer writes", `${answers && size.H - bottom >= 130 ? answersBelow(answers, k, size, { left, wide, top: bottom + 40 }) : ""}${cells}${here}${ticks}${svgText(size.W - 6, bottom + 28, "layer", { kind: "axis-name", anchor: "end" })}`,
     `layer ${k} writes ${written.length ? written.join(", ") : "nothing"}`];
 }
 
-// Where there is room below the map: what would be read as the prediction after every layer.
-function answersBelow(model, k, { W, H }, { left, wide, top }) {
-  const answers = everyLayer(model).map((layer) => lens(model.result, layer, DATA.lesson.lens)[0]), seen = answers.filter(Number.isFinite);
-  if (!DATA.lesson.predicts || H - top < 90 || !seen.length) return "";
-  const [low, high] = [Math.min(...seen, 0), Math.max(...seen, 0)], spread = Math.max(high - low, 1e-9);
-  const frame = plotFrame({ W, H, left, right: W - left - wide * answers.length, top: top + 14, bottom: 10, x: [-0.5, answers.length - 0.5], y: [low - 0.1 * spread, high + 0.15 * spread] });
-  return `${axes(frame, { xTicks: [], count: 3 })}${svgText(left, top + 8, "prediction, if it were read after the layer", { kind: "axis-name" })}${linePath(frame, answers.map((v, layer) => [layer, v]), "path")}${
-    answers.map((v, layer) => (Number.isFinite(v) ? svgDot(frame.px(layer), frame.py(v), layer === k ? 6 : 4, `dot ${layer === k ? "now" : ""}`, `data-layer="${layer}"`) : "")).join("")}`;
+// What would be read as the prediction after every layer, and the algorithm's own answer at the end,
+// where it has a formula: null where no number is predicted.
+function answersOfLayers(model) {
+  if (!DATA.lesson.predicts) return null;
+  const read = kept(`picture answers ${app.side}`, () => everyLayer(model).map((layer) => lens(model.result, layer, DATA.lesson.lens)[0]));
+  const own = model.reference && answersOf(model.reference, app.data, app.given)?.[0].v[0], seen = read.concat(own ?? []).filter(Number.isFinite);
+  return seen.length ? { read, own: Number.isFinite(own) ? own : null, y: rangeOf(seen, 0.1, 0.15) } : null;
+}
+
+// Below the map, where there is room.
+function answersBelow(answers, k, { W, H }, { left, wide, top }) {
+  const { read, own, y } = answers;
+  const frame = plotFrame({ W, H, left, right: W - left - wide * read.length, top: top + 14, bottom: 10, x: [-0.5, read.length - 0.5], y });
+  const says = `prediction, if it were read after the layer: now ${show(read[k])}${own === null ? "" : `; dashed: the algorithm, ${show(own)}`}`;
+  return `${axes(frame, { xTicks: [], yTicks: roundTicks(...y, ANSWER_TICKS) })}${svgText(0, top + 8, says, { kind: "axis-name" })}${
+    own === null ? "" : svgLine(frame.left, frame.py(own), W - frame.right, frame.py(own), "own", `data-own="${own}"`)}${linePath(frame, read.map((v, layer) => [layer, v]), "path")}${
+    read.map((v, layer) => (Number.isFinite(v) ? svgDot(frame.px(layer), frame.py(v), layer === k ? 6 : 4, `dot ${layer === k ? "now" : ""}`, `data-layer="${layer}"`) : "")).join("")}`;
 }
 
 // The entries that layer k moves most beside the size of their slot: where they were and where they
@@ -53,9 +64,9 @@ function movesOf(model, k, size) {
   if (!total) return [`Layer ${k} changes nothing on this prompt`, "", "nothing changes"];
   const sizes = shown.flatMap(({ from, to }) => [from, to]).filter((v) => Number.isFinite(v) && v !== 0).map(Math.abs), unit = Math.min(...sizes, 1);
   const level = Math.max(...sizes, 0) > 1e3 * unit ? (v) => Math.asinh(v / unit) : (v) => v;
-  const numbers = shown.flatMap(({ from, to }) => [level(from), level(to)]).filter(Number.isFinite).concat(0), [low, high] = [Math.min(...numbers), Math.max(...numbers)], spread = Math.max(high - low, 1e-9);
+  const numbers = shown.flatMap(({ from, to }) => [level(from), level(to)]).filter(Number.isFinite);
   const words = size.W > 420 ? 150 : 118, row_ = Math.min(TALLEST_MOVE, (size.H - 10) / shown.length);
-  const frame = plotFrame({ ...size, left: words, right: 56, top: 4, bottom: 4, x: [low - 0.04 * spread, high + 0.04 * spread], y: [1, 0] });
+  const frame = plotFrame({ ...size, left: words, right: roomFor(shown.map(({ to }) => to), 56), top: 4, bottom: 4, x: rangeOf(numbers, 0.04, 0.04), y: [1, 0] });
   const svg = shown.map(({ name, t, from, to }, i) => {
     const y = 6 + row_ * (i + 0.5), [a, b] = [frame.px(level(from)), frame.px(level(to))];
     const token = tokenName(tokens, t).replaceAll("<sub>", "<tspan dy='3' font-size='.75em'>").replaceAll("</sub>", "</tspan>");
