@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import constructions
+from constructions.parameters import Number, Numbers, Rows
 from verify.command import cli
 from verify.command.trace import prompt
 from verify.page.pages import html_of
@@ -458,3 +459,84 @@ def test_a_write_that_breaks_off_leaves_the_old_file(
     with pytest.raises(WrongCall, match="No space left"):
         files.write(path, "after")
     assert path.read_text() == "before" and os.listdir(tmp_path) == ["report.json"]
+
+
+# -- numbers that floats do not hold --------------------------------------------------------------
+
+
+def taken_as_numbers() -> list[tuple[str, str, str]]:
+    """(construction, parameter, "{0},{0}" or "{0}"): every parameter of numbers."""
+    return [
+        (name, key, "{0},0;0,{0}" if isinstance(taken, Rows) else "{0}")
+        for name in constructions.names()
+        for key, taken in constructions.get(name).parameters.items()
+        if isinstance(taken, (Number, Numbers, Rows))
+    ]
+
+
+@pytest.mark.parametrize(("name", "key", "written"), taken_as_numbers())
+def test_a_number_that_float64_does_not_hold_is_refused_by_every_command(
+    name: str, key: str, written: str, table: Any, refuses: Any
+) -> None:
+    for value in ("1e320", "1e400", "-1e500", "1e-400"):
+        setting = f"{key}={written.format(value)}"
+        for command in (["show", name], ["trace", name]):
+            refuses("float64 holds", *command, "--set", setting)
+        if not getattr(constructions.get(name), "other_prompts", ""):
+            refuses(
+                "float64 holds",
+                "run",
+                name,
+                "--data",
+                table(GOOD),
+                "--target",
+                "t",
+                "--set",
+                setting,
+            )
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("gd_plus_plus", "gamma=1e300"),
+        ("gd_plus_plus", "step_size=1e160"),
+        ("chebyshev", "lowest=1e300"),
+        ("gradient_descent", "step_size=-1e300"),
+        ("gradient_descent", "w0=1e300,1e300"),
+        ("functional_descent", "rate=-1e300"),
+        ("kernel_regression", "step_size=1e160"),
+    ],
+)
+def test_what_leaves_floats_on_the_way_is_refused_without_a_word_of_numpys(
+    name: str, setting: str, table: Any, refuses: Any
+) -> None:
+    refuses(name, "run", name, "--data", table(GOOD), "--target", "t", "--set", setting)
+
+
+def test_a_singular_system_in_floats_is_refused(table: Any, refuses: Any) -> None:
+    twice = "a,b,t\n1,1,3\n2,2,6\n3,3,1\n4,4,2\n"
+    run = ("run", "bayes_ridge", "--data", table(twice), "--target", "t")
+    refuses("bayes_ridge: float64 does not hold", *run, "--set", "prior=1e300")
+
+
+@pytest.mark.parametrize("name", ["newton", "sherman_morrison", "kernel_regression", "lasso"])
+def test_a_table_of_values_at_the_end_of_floats_gives_no_nan(
+    name: str, table: Any, refuses: Any
+) -> None:
+    run = ("run", name, "--target", "t")
+    large = "a,t\n1e308,1e308\n2e307,3\n1,2\n4,5\n"
+    refuses("float64 does not hold what is computed of such", *run, "--data", table(large))
+
+
+def test_a_head_whose_scores_float64_does_not_hold_is_not_exported(
+    refuses: Any, tmp_path: Path
+) -> None:
+    folder = str(tmp_path / "g")
+    to = ("--to", "gpt2", "-o", folder)
+    refuses("newton: scores of up to inf", "export", "newton", *to, "--set", "iterations=20")
+    refuses("no bound is finite", "export", "newton", *to, "--set", "alpha=1e-300")
+
+
+def test_a_long_number_is_cut_in_what_is_said(refuses: Any) -> None:
+    refuses("10000000… (301 digits)", "show", "newton", "--set", f"d={10**300}")

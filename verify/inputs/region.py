@@ -203,6 +203,23 @@ def needed_rounds(
 def _left(
     name: str, parameters: Mapping[str, Any], s: Spectrum, key: str
 ) -> Callable[[int], float] | None:
+    """What is left after so many rounds; infinite where floats do not hold it, and of parameters
+    that the construction refuses. None where nothing is known."""
+    known = _left_unless_refused(name, parameters, s, key)
+
+    def left(k: int) -> float:
+        assert known is not None
+        try:
+            return known(k)
+        except (OverflowError, ValueError):
+            return math.inf
+
+    return None if known is None else left
+
+
+def _left_unless_refused(
+    name: str, parameters: Mapping[str, Any], s: Spectrum, key: str
+) -> Callable[[int], float] | None:
     """What is left of the slowest component after so many rounds: as the construction says it, or
     as its region does, where its steps are linear and the region is where a step turns the largest
     component around."""
