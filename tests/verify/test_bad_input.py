@@ -24,7 +24,12 @@ TABLES = {
     "empty": ("", "is empty"),
     "header only": ("a,b,t\n", "no rows"),
     "no header": ("1,2,3\n4,5,6\n", "column names"),
-    "text": ("a,b,t\n1,2,3\n4,male,6\n", "row 2, column 'b' has 'male', which is no number"),
+    "text": (
+        "a,b,t\n1,2,3\n4,male,6\n",
+        "has 'male', which is no number; --features a,… names the columns",
+    ),
+    "decimal commas": ("a;b;t\n1,5;2;3\n", "separated by commas; or --separator ';'"),
+    "nearly the target": ("a,b,T\n1,2,3\n", "no column 't'; it has a, b, T; did you mean T?"),
     "gap": ("a,b,t\n1,,3\n4,5,6\n", "row 1, column 'b' is empty"),
     "not a number": ("a,b,t\n1,nan,3\n", "row 1, column 'b' is nan"),
     "infinite": ("a,b,t\n1,-inf,3\n", "'-inf', which is not finite"),
@@ -93,6 +98,16 @@ def test_queries_must_have_the_columns_of_the_data(refuses: Any, table: Any) -> 
     refuses("no column 'b', which the data has", *call, table("a,t\n1,2\n", "q.csv"))
     refuses("has a column 'z' that the data does not", *call, table("a,b,z\n1,2,3\n", "r.csv"))
     refuses("row 1, column 'a' has 'x'", *call, table("a,b\nx,2\n", "s.csv"))
+    partly = table("a,b,t\n1,2,3\n4,5,\n", "t.csv")
+    refuses("column 't' is empty; every cell must be a number, or its column empty", *call, partly)
+    empty = table("a,b,t\n1,,\n", "u.csv")
+    refuses("row 1, column 'b' is empty", *call, empty)
+
+
+def test_a_decimal_comma_is_named(refuses: Any, table: Any) -> None:
+    data = table("a;t\n171,26;3\n4;5\n")
+    call = ("run", "newton", "--data", data, "--target", "t", "--separator", ";")
+    refuses("'171,26', which is no number; --decimal , if", *call)
 
 
 STATE = """{"witness": "newton", "parameters": {"d": 1, "iterations": 1, "alpha": 0.5}, "X": [[1]],

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from numbers import Rational
+from fractions import Fraction
 from typing import Any
 
 from constructions.parameters import (
@@ -128,7 +128,7 @@ def held_by_floats(value: Any) -> bool:
     in."""
     if isinstance(value, tuple):
         return all(map(held_by_floats, value))
-    return not isinstance(value, Rational) or value == 0 or LEAST <= abs(value) <= MOST
+    return not isinstance(value, (int, Fraction)) or value == 0 or LEAST <= abs(value) <= MOST
 
 
 def needed(signature: inspect.Signature, given: Mapping[str, Any]) -> list[str]:
