@@ -555,3 +555,27 @@ def test_a_head_whose_scores_float64_does_not_hold_is_not_exported(
 
 def test_a_long_number_is_cut_in_what_is_said(refuses: Any) -> None:
     refuses("10000000… (301 digits)", "show", "newton", "--set", f"d={10**300}")
+
+
+# -- matrices -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("written", ["0,0;1,0", "((0,0),(1,0))", "[[0, 0], [1, 0]]"])
+def test_a_matrix_of_a_claim_can_be_set(written: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["show", "ahn2023.lemma1", "--set", "d=2", "--set", f"A0={written}"]) == 0
+    assert capsys.readouterr().out.startswith("ahn2023.lemma1  d=2 A0=0,0;1,0\n")
+
+
+@pytest.mark.parametrize("command", ["show", "trace"])
+def test_a_matrix_of_a_wrong_shape_is_one_line(command: str, refuses: Any) -> None:
+    call = (command, "ahn2023.lemma1", "--set", "d=2", "--set")
+    refuses("a 1 x 4 matrix does not fit, a 2 x 2 one would", *call, "A0=0,0,1,0")
+    refuses("its rows have 1 and 2 entries", *call, "A0=0,0;1")
+    refuses("must be numbers separated by commas, rows by semicolons", *call, "A0=x;y")
+
+
+def test_a_parameter_that_only_some_cases_have_need_not_be_set(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["show", "ahn2023.lemma1"]) == 0
+    assert "A0=" in (out := capsys.readouterr().out) and "A1=" not in out

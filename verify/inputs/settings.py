@@ -17,6 +17,7 @@ from constructions.parameters import (
     Numbers,
     OneOf,
     Parameter,
+    Rows,
     Whole,
     Word,
     typed,
@@ -53,7 +54,7 @@ def kind_of(value: Any) -> Parameter:
     if isinstance(value, int):
         return Whole()
     if isinstance(value, (tuple, list)):
-        return Numbers()
+        return Rows() if any(isinstance(row, (tuple, list)) for row in value) else Numbers()
     return Word() if isinstance(value, str) else Number()
 
 
@@ -128,7 +129,10 @@ def held_by_floats(value: Any) -> bool:
     in."""
     if isinstance(value, tuple):
         return all(map(held_by_floats, value))
-    return not isinstance(value, (int, Fraction)) or value == 0 or LEAST <= abs(value) <= MOST
+    if not isinstance(value, (int, Fraction)):
+        return True
+    size: Any = abs(value)
+    return bool(size == 0 or LEAST <= size <= MOST)
 
 
 def needed(signature: inspect.Signature, given: Mapping[str, Any]) -> list[str]:
