@@ -146,7 +146,8 @@ def rounds(
     `most` times."""
     needed, left = needed_rounds(name, parameters, s, key)
     if needed is not None and needed <= most:
-        return max(needed, 1), f"leaves at most {TARGET:g} of the slowest component"
+        said = f"after these the slowest component is off by at most {TARGET:g} of its size"
+        return max(needed, 1), said
     if left is None:
         return most, "a default; how much it leaves is not known beforehand"
     return most, f"the most that is chosen; {what_is_left(name, parameters, s, key, most)}"
