@@ -6,6 +6,7 @@ Each check raises ValueError or TypeError with one line.
 from __future__ import annotations
 
 import inspect
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any, ClassVar
 from proofs.exact import LONG_POWER, MOST_WHOLE, Exact, exact, is_symbolic
 from proofs.letters import is_invertible, is_positive_definite, is_symmetric
 
+BETWEEN_ROWS = re.compile(r"[\])]\s*,\s*[\[(]")
 REQUIRED = inspect.Parameter.empty
 
 
@@ -370,9 +372,11 @@ def typed(value: Any) -> Fraction:
 
 
 def entries(value: Any) -> tuple[Any, ...]:
-    """ "1,2" as (1, 2); "1,0;0,1" and lists of lists as rows of a matrix. Raises ValueError."""
+    """ "1,2" as (1, 2); "1,0;0,1", "((1,0),(0,1))" and lists of lists as rows of a matrix. Raises
+    ValueError."""
     if isinstance(value, str):
-        rows = [row.split(",") for row in value.strip("[]()").split(";")]
+        flat = BETWEEN_ROWS.sub(";", value)
+        rows = [row.split(",") for row in flat.strip("[]() ").split(";")]
         value = rows if len(rows) > 1 else rows[0]
     if not isinstance(value, list):
         raise ValueError(f"{value!r} is no list of numbers")

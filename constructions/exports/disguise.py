@@ -38,7 +38,17 @@ from proofs.slotmap import SlotMap
 
 from ..weights import Weights
 from .copies import Copies, copies
-from .gpt2 import Checkpoint, Constants, NoExport, Room, checkpoint, config_of, needs, norm_of
+from .gpt2 import (
+    Checkpoint,
+    Constants,
+    NoExport,
+    Room,
+    checkpoint,
+    config_of,
+    in_floats,
+    needs,
+    norm_of,
+)
 
 ALONE = 2.0**-30  # of a row of norm 1, what is left of it is beyond all rounding
 MIXED = 1 / 16  # the least share that a unit holds of a vector slot beside any one number of it,
@@ -240,7 +250,7 @@ class _Turn:
             roles=self._written(made.roles), readout=self._read(made.readout[:, None])[:, 0],
             directions=np.ascontiguousarray(self.pairs[:, : room.units].T / 2),
             places=tuple(places),
-            tensors={k: np.ascontiguousarray(one, dtype=kind) for k, one in tensors.items()},
+            tensors={k: in_floats(one, kind) for k, one in tensors.items()},
         )  # fmt: skip
 
     def _alike(self) -> Iterator[tuple[str, np.ndarray]]:

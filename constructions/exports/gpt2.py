@@ -73,6 +73,12 @@ class Constants:
             raise ValueError("a scale of 0")
 
 
+def in_floats(tensor: np.ndarray, kind: type[np.floating[Any]]) -> np.ndarray:
+    """The tensor, in floats of a kind; what those do not hold is infinite, and has no bound."""
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(tensor, dtype=kind)
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """config and tensors of a GPT-2, and what turns prompts into its inputs.
@@ -151,7 +157,7 @@ def checkpoint(
         add_pair(readout, unit, room, nearest_float(weights.readout.coefficient) / 2)
     return Checkpoint(
         config_of("GPT2Model", room, max(weights.layers, 1)),
-        {name: np.ascontiguousarray(one, dtype=kind) for name, one in tensors.items()},
+        {name: in_floats(one, kind) for name, one in tensors.items()},
         example, query, roles, readout, directions(room),
         (tuple(range(room.heads)),) * weights.layers, order,
     )  # fmt: skip

@@ -24,7 +24,7 @@ from proofs.prompt import encoded
 from proofs.stream import Layout
 
 from ..weights import Weights
-from .gpt2 import NoExport, Room, config_of, directions, norm_of
+from .gpt2 import NoExport, Room, config_of, directions, in_floats, norm_of
 
 BODY = "transformer."  # of the names of all tensors but the head's
 Entries = Mapping[tuple[int, int], Any]
@@ -82,7 +82,7 @@ def language_model(
         "GPT2LMHeadModel", room, weights.layers, positions, len(vocabulary.tokens),
         vocabulary.tied, vocabulary.settings,
     )  # fmt: skip
-    tensors = {name: np.ascontiguousarray(tensor, dtype=kind) for name, tensor in made.tensors()}
+    tensors = {name: in_floats(tensor, kind) for name, tensor in made.tensors()}
     return LanguageModel(weights, vocabulary.tokens, room, config, tensors)
 
 

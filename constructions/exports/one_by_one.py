@@ -40,6 +40,7 @@ from .gpt2 import (
     add_pair,
     config_of,
     directions,
+    in_floats,
     norm_of,
     scores_of,
     values,
@@ -138,7 +139,7 @@ def checkpoint(
     order = Copies((0,) * weights.layers, 1, ())
     return Checkpoint(
         config_of("GPT2Model", room, max(weights.layers, 1)),
-        {name: np.ascontiguousarray(one, dtype=kind) for name, one in tensors.items()},
+        {name: in_floats(one, kind) for name, one in tensors.items()},
         example, query, np.zeros((2, room.width)), readout, directions(room),
         (tuple(range(room.heads)),) * weights.layers, order,
     )  # fmt: skip

@@ -175,7 +175,7 @@ class Run:
             raise OutsideCalculusError(f"{layer.name}: {norm.kind} norm ({field})")
         before = [state.copy() for state in self.states]
         for head in combined(layer.heads):
-            with named(f"{layer.name}, head {head.name}"):
+            with named(f"{layer.name}, head {head.name}" if head.name else f"{layer.name}, a head"):
                 self._attend(head, before)
         if layer.mlp is not None:
             with named(f"{layer.name}, MLP"):

@@ -160,6 +160,9 @@ def test_softmax_is_outside_the_calculus():
     layers = (witness.layer_list[0], soft, *witness.layer_list[2:])
     proof = prove_witness(witness.with_layers(layers))
     assert "outside the calculus: M_1, head T S T x: softmax attention" in str(proof.failed)
+    nameless = replace(soft, heads=(replace(soft.heads[0], name=""),))
+    proof = prove_witness(witness.with_layers((layers[0], nameless, *layers[2:])))
+    assert "outside the calculus: M_1, a head: softmax attention" in str(proof.failed)
 
 
 def test_wrong_definitions_of_the_witness_do_not_help_it():

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import constructions
+from constructions.parameters import Number, Numbers, Rows
 from verify.command import cli
 from verify.command.trace import prompt
 from verify.page.pages import html_of
@@ -23,7 +24,12 @@ TABLES = {
     "empty": ("", "is empty"),
     "header only": ("a,b,t\n", "no rows"),
     "no header": ("1,2,3\n4,5,6\n", "column names"),
-    "text": ("a,b,t\n1,2,3\n4,male,6\n", "row 2, column 'b' has 'male', which is no number"),
+    "text": (
+        "a,b,t\n1,2,3\n4,male,6\n",
+        "has 'male', which is no number; --features a,… names the columns",
+    ),
+    "decimal commas": ("a;b;t\n1,5;2;3\n", "separated by commas; or --separator ';'"),
+    "nearly the target": ("a,b,T\n1,2,3\n", "no column 't'; it has a, b, T; did you mean T?"),
     "gap": ("a,b,t\n1,,3\n4,5,6\n", "row 1, column 'b' is empty"),
     "not a number": ("a,b,t\n1,nan,3\n", "row 1, column 'b' is nan"),
     "infinite": ("a,b,t\n1,-inf,3\n", "'-inf', which is not finite"),
@@ -92,6 +98,16 @@ def test_queries_must_have_the_columns_of_the_data(refuses: Any, table: Any) -> 
     refuses("no column 'b', which the data has", *call, table("a,t\n1,2\n", "q.csv"))
     refuses("has a column 'z' that the data does not", *call, table("a,b,z\n1,2,3\n", "r.csv"))
     refuses("row 1, column 'a' has 'x'", *call, table("a,b\nx,2\n", "s.csv"))
+    partly = table("a,b,t\n1,2,3\n4,5,\n", "t.csv")
+    refuses("column 't' is empty; every cell must be a number, or its column empty", *call, partly)
+    empty = table("a,b,t\n1,,\n", "u.csv")
+    refuses("row 1, column 'b' is empty", *call, empty)
+
+
+def test_a_decimal_comma_is_named(refuses: Any, table: Any) -> None:
+    data = table("a;t\n171,26;3\n4;5\n")
+    call = ("run", "newton", "--data", data, "--target", "t", "--separator", ";")
+    refuses("'171,26', which is no number; --decimal , if", *call)
 
 
 STATE = """{"witness": "newton", "parameters": {"d": 1, "iterations": 1, "alpha": 0.5}, "X": [[1]],
@@ -458,3 +474,108 @@ def test_a_write_that_breaks_off_leaves_the_old_file(
     with pytest.raises(WrongCall, match="No space left"):
         files.write(path, "after")
     assert path.read_text() == "before" and os.listdir(tmp_path) == ["report.json"]
+
+
+# -- numbers that floats do not hold --------------------------------------------------------------
+
+
+def taken_as_numbers() -> list[tuple[str, str, str]]:
+    """(construction, parameter, "{0},{0}" or "{0}"): every parameter of numbers."""
+    return [
+        (name, key, "{0},0;0,{0}" if isinstance(taken, Rows) else "{0}")
+        for name in constructions.names()
+        for key, taken in constructions.get(name).parameters.items()
+        if isinstance(taken, (Number, Numbers, Rows))
+    ]
+
+
+@pytest.mark.parametrize(("name", "key", "written"), taken_as_numbers())
+def test_a_number_that_float64_does_not_hold_is_refused_by_every_command(
+    name: str, key: str, written: str, table: Any, refuses: Any
+) -> None:
+    for value in ("1e320", "1e400", "-1e500", "1e-400"):
+        setting = f"{key}={written.format(value)}"
+        for command in (["show", name], ["trace", name]):
+            refuses("float64 holds", *command, "--set", setting)
+        if not getattr(constructions.get(name), "other_prompts", ""):
+            refuses(
+                "float64 holds",
+                "run",
+                name,
+                "--data",
+                table(GOOD),
+                "--target",
+                "t",
+                "--set",
+                setting,
+            )
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("gd_plus_plus", "gamma=1e300"),
+        ("gd_plus_plus", "step_size=1e160"),
+        ("chebyshev", "lowest=1e300"),
+        ("gradient_descent", "step_size=-1e300"),
+        ("gradient_descent", "w0=1e300,1e300"),
+        ("functional_descent", "rate=-1e300"),
+        ("kernel_regression", "step_size=1e160"),
+    ],
+)
+def test_what_leaves_floats_on_the_way_is_refused_without_a_word_of_numpys(
+    name: str, setting: str, table: Any, refuses: Any
+) -> None:
+    refuses(name, "run", name, "--data", table(GOOD), "--target", "t", "--set", setting)
+
+
+def test_a_singular_system_in_floats_is_refused(table: Any, refuses: Any) -> None:
+    twice = "a,b,t\n1,1,3\n2,2,6\n3,3,1\n4,4,2\n"
+    run = ("run", "bayes_ridge", "--data", table(twice), "--target", "t")
+    refuses("bayes_ridge: float64 does not hold", *run, "--set", "prior=1e300")
+
+
+@pytest.mark.parametrize("name", ["newton", "sherman_morrison", "kernel_regression", "lasso"])
+def test_a_table_of_values_at_the_end_of_floats_gives_no_nan(
+    name: str, table: Any, refuses: Any
+) -> None:
+    run = ("run", name, "--target", "t")
+    large = "a,t\n1e308,1e308\n2e307,3\n1,2\n4,5\n"
+    refuses("float64 does not hold what is computed of such", *run, "--data", table(large))
+
+
+def test_a_head_whose_scores_float64_does_not_hold_is_not_exported(
+    refuses: Any, tmp_path: Path
+) -> None:
+    folder = str(tmp_path / "g")
+    to = ("--to", "gpt2", "-o", folder)
+    refuses("newton: scores of up to inf", "export", "newton", *to, "--set", "iterations=20")
+    refuses("no bound is finite", "export", "newton", *to, "--set", "alpha=1e-300")
+
+
+def test_a_long_number_is_cut_in_what_is_said(refuses: Any) -> None:
+    refuses("10000000… (301 digits)", "show", "newton", "--set", f"d={10**300}")
+
+
+# -- matrices -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("written", ["0,0;1,0", "((0,0),(1,0))", "[[0, 0], [1, 0]]"])
+def test_a_matrix_of_a_claim_can_be_set(written: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["show", "ahn2023.lemma1", "--set", "d=2", "--set", f"A0={written}"]) == 0
+    assert capsys.readouterr().out.startswith("ahn2023.lemma1  d=2 A0=0,0;1,0\n")
+
+
+@pytest.mark.parametrize("command", ["show", "trace"])
+def test_a_matrix_of_a_wrong_shape_is_one_line(command: str, refuses: Any) -> None:
+    call = (command, "ahn2023.lemma1", "--set", "d=2", "--set")
+    refuses("a 1 x 4 matrix does not fit, a 2 x 2 one would", *call, "A0=0,0,1,0")
+    refuses("its rows have 1 and 2 entries", *call, "A0=0,0;1")
+    refuses("must be numbers separated by commas, rows by semicolons", *call, "A0=x;y")
+
+
+def test_a_parameter_that_only_some_cases_have_need_not_be_set(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["show", "ahn2023.lemma1"]) == 0
+    assert "A0=" in (out := capsys.readouterr().out) and "A1=" not in out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from fractions import Fraction
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from verify.inputs.names import choose
 
 MINE = """
 from fractions import Fraction
@@ -206,8 +209,6 @@ def test_the_same_seed_gives_the_same_json(witness: Any, mine: Any) -> None:
 
 
 def test_a_paper_stands_for_all_its_claims() -> None:
-    from verify.inputs.names import choose
-
     ids = [one.claim.id for one in choose(["fu2023"], "printed")]
     assert "fu2023.eq38" in ids and all(id.startswith("fu2023.") for id in ids)
 
@@ -327,3 +328,17 @@ def test_a_defect_is_told_apart_from_a_wrong_call(
     monkeypatch.setattr(constructions, "names", broken)
     status, _, err = witness("list")
     assert status == 3 and "defect" in err and err.count("\n") == 1
+
+
+def test_a_claim_is_checked_alone_where_its_id_names_others_too(witness: Any) -> None:
+    alone = [one.claim.id for one in choose(["ahn2023.lemma1"], only=True)]
+    assert alone == ["ahn2023.lemma1"] * 2 and len(choose(["ahn2023.lemma1"])) > 3
+    _, out, _ = witness("check", "ahn2023.lemma1", "--quick", "--workers", "1")
+    (called,) = re.findall(r"next: `witness (check [^`]*)` shows its evidence", out)
+    assert called == "check ahn2023.lemma1 --only"
+    _, out, _ = witness(*called.split(), "--quick", "--workers", "1")
+    assert "ahn2023.lemma1 (printed)" in out.splitlines() and "symmetric" not in out
+
+
+def test_only_is_of_named_claims(witness: Any) -> None:
+    assert witness("check", "fu2023", "--only")[0] == 2

@@ -55,12 +55,16 @@ def test_the_notebooks_are_written_where_one_says_and_never_into_the_package(
     monkeypatch.setattr(command, "run", lambda notebook: {"cells": []})
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there").mkdir()
-    for arguments, file in (([], "lecture.ipynb"), (["there"], "there/lecture.ipynb")):
+    for arguments, file in (
+        ([], "lecture.ipynb"),
+        (["there"], "there/lecture.ipynb"),
+        (["new/one"], "new/one/lecture.ipynb"),
+    ):
         command.main(arguments)
         assert json.loads((tmp_path / file).read_text()) == {"cells": []}
     assert before == {path: path.read_bytes() for path in notebooks.FOLDER.glob("*.ipynb")}
-    with pytest.raises(WrongCall, match="takes a folder, not nowhere"):
-        command.main(["nowhere"])
+    with pytest.raises(WrongCall, match="takes a folder, not lecture.ipynb"):
+        command.main(["lecture.ipynb"])
 
 
 def test_patching_finds_what_the_truth_file_says_is_read_later_and_nothing_else() -> None:

@@ -267,13 +267,18 @@ def test_ctrl_c_while_workers_start_is_heard_once_they_have(monkeypatch: Any) ->
         seen.append(len(list(calls)))
         return Results()
 
-    before = signal.getsignal(signal.SIGINT)
     monkeypatch.setattr(pool, "_loading", True)
     monkeypatch.setattr(pool, "_until_loaded", lambda: None)
     monkeypatch.setattr("joblib.Parallel", lambda **_: all_at_once)
-    with pytest.raises(KeyboardInterrupt):
-        list(pool.each(len, [("a",), ("b",)], 2))
-    assert seen == [2, "closed"] and signal.getsignal(signal.SIGINT) is before
+    # whoever runs the tests may have SIGINT ignored
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(pool.each(len, [("a",), ("b",)], 2))
+        assert seen == [2, "closed"]
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 LOADED_AHEAD = """

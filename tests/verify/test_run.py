@@ -219,6 +219,50 @@ def test_queries_are_taken_by_column_name(small: Any, run: Any) -> None:
     assert result["largest_difference"] == 0
 
 
+def test_an_empty_column_of_targets_is_not_read_with_the_queries(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, queries = tmp_path / "d.csv", tmp_path / "q.csv"
+    data.write_text("a,b,t\n1,2,3\n4,5,6\n7,8,1\n2,1,0\n")
+    call = [
+        "run",
+        "sherman_morrison",
+        "--data",
+        str(data),
+        "--target",
+        "t",
+        "--query",
+        str(queries),
+    ]
+    said = {}
+    for numbers in ("float64", "rational"):
+        for text in ("a,b,t\n1,1,\n2,0,\n", "a,b\n1,1\n2,0\n"):
+            queries.write_text(text)
+            assert cli.main([*call, "--numbers", numbers]) == 0
+            said[numbers, "t" in text] = capsys.readouterr().out
+        empty, without = said[numbers, True], said[numbers, False]
+        assert "q.csv; its column 't' is empty, and not read" in empty
+        assert without == empty.replace("; its column 't' is empty, and not read", "")
+
+
+def test_a_column_that_counts_the_rows_is_said_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "note       column 'nr' counts the rows, and is used; --index leaves it out"
+    for first, more, counted in (
+        (1, [], True),
+        (0, [], True),
+        (5, [], False),
+        (1, ["--index"], False),
+        (1, ["--features", "nr,a"], False),
+    ):
+        path = tmp_path / "d.csv"
+        rows = (f"{first + i},{i * i},{i % 3}" for i in range(6))
+        path.write_text("\n".join(["nr,a,t", *rows]))
+        assert cli.main(["run", "newton", "--data", str(path), "--target", "t", *more]) == 0
+        assert (said in capsys.readouterr().out.splitlines()) == counted
+
+
 @pytest.mark.parametrize("numbers", ["float64", "float32", "bfloat16", "rational", "ball"])
 def test_every_number_system_runs(numbers: str, small: Any, run: Any) -> None:
     data = small("a,b,t\n1,0,3\n0,1,5\n1,1,8\n2,1,1\n1,3,0\n")

@@ -29,6 +29,9 @@ def check(
     variant: Annotated[
         str, typer.Option("--as", metavar="|".join(VARIANTS), help="Which variants to check.")
     ] = "all",
+    only: Annotated[
+        bool, typer.Option("--only", help="The named claims alone, without those below them.")
+    ] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer cases, small sizes.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of every random case.")] = 0,
     kernel: Annotated[
@@ -90,7 +93,7 @@ def check(
     if not names and count > 1:
         pool.load_ahead()
     refuse_unknown()  # before the claims are checked, of which each would fail for itself
-    chosen = choose(asked.names, variant)
+    chosen = choose(asked.names, variant, only)
     budget = Budget(seed=seed, quick=quick, coq=kernel == "coq")
     with Progress("claims", len(chosen), at_once=len(chosen) >= pool.WORTH_IT) as progress:
         reports = pool.reports(chosen, budget, count, progress, progress.done)

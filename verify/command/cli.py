@@ -9,6 +9,7 @@ broken claim too); 130 after Ctrl-C; 141 when the reader of the output is gone.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -50,6 +51,8 @@ for command in (
     bench, doctor,
 ):  # fmt: skip
     app.command()(command)
+
+LONG_NUMBER = re.compile(r"\d{41,}")  # which nobody reads to its end
 
 # the base of every error that typer reports about a call, wherever its version keeps it
 USAGE: type[Exception] = next(
@@ -124,8 +127,9 @@ def _usage(error: Exception) -> str:
 
 
 def _fail(message: str, status: int) -> int:
+    said = LONG_NUMBER.sub(lambda found: f"{found[0][:8]}… ({len(found[0])} digits)", message)
     try:
-        print(f"witness: {' '.join(message.split())}", file=sys.stderr)
+        print(f"witness: {' '.join(said.split())}", file=sys.stderr)
     except OSError:
         pass
     return status

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import ctypes
 import io
-from collections.abc import Mapping
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from numbers import Rational
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 NUMBERS = tuple(name for name in number_systems() if name != "symbolic")  # rows are numbers
 MMAP_THRESHOLD, PIECE = -3, 2**20  # mallopt's parameter, bytes
 LARGE = 1_000_000  # numbers in X from which on several threads are worth starting
+LARGEST = 1e150  # whose square float64 holds, and a sum of them
+BEYOND = (
+    "float64 does not hold what is computed of such numbers; give the columns in other units, or "
+    "parameters of other sizes by --set"
+)
 
 
 def run(
@@ -128,12 +133,14 @@ def run(
         table = examples.read(data, target, features, intercept, exact, how)
         problem = table.held_out(hold_out, seed) if query is None else table.queried(query)
         del table  # a large one is not held twice
-        problem = scaled(found, problem, standardise)
     given = problem.parameters | parse(name, found.signature, settings or ())
-    parameters, why = suited(found, given, problem)
     threads = one_thread() if problem.X.size < LARGE else nullcontext()
-    with Progress("parts are done", compare.PARTS) as progress, threads:
-        result = compare.run(found, parameters, problem, numbers, progress)
+    with _in_floats(name):
+        problem = problem if state is not None else scaled(found, problem, standardise)
+        parameters, why = suited(found, given, problem)
+        with Progress("parts are done", compare.PARTS) as progress, threads:
+            result = compare.run(found, parameters, problem, numbers, progress)
+        _refuse_not_finite(name, problem, result)
     witness = result.witness
     if output is not None:
         write(output, predictions_csv(problem, result))
@@ -141,6 +148,30 @@ def run(
         write(json, dumps(document(name, witness, parameters, problem, result, numbers)))
     if "-" not in (json, output):
         show(name, witness, parameters, why, problem, result, numbers, rows)
+
+
+@contextmanager
+def _in_floats(name: str) -> Iterator[None]:
+    """What leaves the sizes that float64 holds is infinite without a word of numpy's; what cannot
+    go on from there is refused. Raises WrongCall."""
+    import numpy as np
+
+    try:
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            yield
+    except (ArithmeticError, np.linalg.LinAlgError) as error:
+        said = " ".join(str(error.args[-1] if error.args else error).split())
+        raise WrongCall(f"{name}: {BEYOND} ({said})") from None
+
+
+def _refuse_not_finite(name: str, problem: Problem, result: Run) -> None:
+    """Raises WrongCall where a prediction, or the square of one, is not finite: whatever is said of
+    it, a difference or a mean error, would be infinite or nan."""
+    for what, values in result.columns.items():
+        for label, value in zip(problem.labels, values):
+            if not abs(float(value)) < LARGEST:
+                said = what.replace("_", " ")
+                raise WrongCall(f"{name}: {said}, row {label}: {float(value):.3g}; {BEYOND}")
 
 
 def _give_back() -> None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,7 @@ from .sizes import Sizes
 from .spectrum import LinearHead, LinearLayer, NoCertificate, PromptBox, Slots
 
 INFINITE = arb("inf")
+TINIEST, LARGEST = 1e-300, 1e300  # scores whose scales float64 holds
 DRIFT = Fraction(1, 4096)  # the most that the factor of a layer's heads may be away from 1
 Held = tuple[dict[str, arb], ...]  # what no token exceeds: of each copy, and of the queries
 
@@ -204,8 +206,18 @@ class Propagation:
         return [[own.max(asked) for own, asked in row] for row in of_heads]
 
     def constants(self, pairs: int, spread: float, sink: float, unit: int) -> Constants:
-        """tau of each head so that no score of the box is above `spread` when multiplied by it."""
-        scales = tuple(tuple(spread / float(one.upper()) for one in row) for row in self.scores)
+        """tau of each head so that no score of the box is above `spread` when multiplied by it.
+
+        Raises NoCertificate where that is no number of float64.
+        """
+        scores = [[float(one.upper()) for one in row] for row in self.scores]
+        for size in chain.from_iterable(scores):
+            if not TINIEST < size < LARGEST:
+                raise NoCertificate(
+                    f"{self.weights.name}: scores of up to {size:.2g} for {self.box.words}: "
+                    "float64 does not hold what scales them; take fewer layers or smaller weights"
+                )
+        scales = tuple(tuple(spread / size for size in row) for row in scores)
         return Constants(pairs, sink, unit, scales)
 
     def room(self, constants: Constants) -> Room:

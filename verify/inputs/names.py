@@ -196,7 +196,7 @@ def signature_of(claim: Claim, known: inspect.Signature | None = None) -> inspec
 
     A builder that says of a parameter neither a kind nor a default is given it by the claim's
     cases: what is whole in every case is a whole number. One that takes **parameters has those of
-    `known`, else those of its cases.
+    `known`, else those of its cases, of which those of its example are needed.
     """
     assert claim.witness is not None
     stated = inspect.signature(claim.witness)
@@ -208,12 +208,17 @@ def signature_of(claim: Claim, known: inspect.Signature | None = None) -> inspec
         return _said_by_defaults(stated)
     drawn = _drawn_kinds(claim)
     if takes_any:
-        return inspect.Signature(
-            [
-                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=taken)
-                for name, taken in drawn.items()
-            ]
-        )
+        needed, alone = example(claim), inspect.Parameter.KEYWORD_ONLY
+        made = [
+            inspect.Parameter(
+                name,
+                alone,
+                annotation=taken,
+                default=inspect.Parameter.empty if name in needed else None,
+            )
+            for name, taken in drawn.items()
+        ]
+        return inspect.Signature(made)
     made = [
         parameter.replace(annotation=drawn[name])
         if parameter in bare and parameter.default is parameter.empty and name in drawn
@@ -280,9 +285,11 @@ class Chosen:
     file: str | None = None
 
 
-def choose(names: Sequence[str], variant: str = "all") -> list[Chosen]:
+def choose(names: Sequence[str], variant: str = "all", only: bool = False) -> list[Chosen]:
     """Claims by id, by paper ("fu2023" for all "fu2023.…"), from Python files, or of what
     `witness export` wrote; no names: all built-in ones. Each once, in order. Raises WrongCall.
+
+    only: of an id that claim alone, not "fu2023.eq21.mean" with "fu2023.eq21".
     """
     if not names:
         made = [Chosen(c) for c in builtin() if variant in ("all", c.variant)]
@@ -292,12 +299,12 @@ def choose(names: Sequence[str], variant: str = "all") -> list[Chosen]:
     made = []
     for name in names:
         if split(name) is not None:
-            found = _of_file(name)
+            found = _of_file(name, only)
         elif Path(name).exists() and (exported := _of_export(name)):
             found = exported
         else:
             id = claim_of(name)
-            found = [Chosen(c) for c in builtin(id) if c.id == id or c.id.startswith(f"{id}.")]
+            found = [Chosen(c) for c in builtin(id) if is_named(c, id, only)]
             if not found and name.endswith((".onnx", ".safetensors", ".pt2")):
                 raise WrongCall(f"there is no file {name}")
             if not found and ("/" in name or Path(name).exists()):
@@ -323,7 +330,12 @@ def _of_export(name: str) -> list[Chosen]:
     return [] if file is None else [Chosen(one) for one in claims_of_graph(file)]
 
 
-def _of_file(name: str) -> list[Chosen]:
+def is_named(claim: Claim, id: str, only: bool = False) -> bool:
+    """Whether an id is that of the claim, or what its id begins with."""
+    return claim.id == id or (not only and claim.id.startswith(f"{id}."))
+
+
+def _of_file(name: str, only: bool = False) -> list[Chosen]:
     """The claims of FILE.py, or those that FILE.py:CLAIM names. Raises WrongCall."""
     parts = split(name)
     assert parts is not None
@@ -336,7 +348,7 @@ def _of_file(name: str) -> list[Chosen]:
         raise WrongCall(f"{file}: cannot be read: {error.strerror}") from None
     if id is None:
         return [Chosen(one, file) for one in claims]
-    found = [Chosen(one, file) for one in claims if one.id == id or one.id.startswith(f"{id}.")]
+    found = [Chosen(one, file) for one in claims if is_named(one, id, only)]
     if not found:
         raise WrongCall(f"{file} has no claim {id!r}; it has {', '.join(c.id for c in claims)}")
     return found

@@ -146,7 +146,8 @@ def rounds(
     `most` times."""
     needed, left = needed_rounds(name, parameters, s, key)
     if needed is not None and needed <= most:
-        return max(needed, 1), f"leaves at most {TARGET:g} of the slowest component"
+        said = f"after these the slowest component is off by at most {TARGET:g} of its size"
+        return max(needed, 1), said
     if left is None:
         return most, "a default; how much it leaves is not known beforehand"
     return most, f"the most that is chosen; {what_is_left(name, parameters, s, key, most)}"
@@ -201,6 +202,23 @@ def needed_rounds(
 
 
 def _left(
+    name: str, parameters: Mapping[str, Any], s: Spectrum, key: str
+) -> Callable[[int], float] | None:
+    """What is left after so many rounds; infinite where floats do not hold it, and of parameters
+    that the construction refuses. None where nothing is known."""
+    known = _left_unless_refused(name, parameters, s, key)
+
+    def left(k: int) -> float:
+        assert known is not None
+        try:
+            return known(k)
+        except (OverflowError, ValueError):
+            return math.inf
+
+    return None if known is None else left
+
+
+def _left_unless_refused(
     name: str, parameters: Mapping[str, Any], s: Spectrum, key: str
 ) -> Callable[[int], float] | None:
     """What is left of the slowest component after so many rounds: as the construction says it, or

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from fractions import Fraction
 from typing import Any
 
 from constructions.parameters import (
@@ -15,6 +17,7 @@ from constructions.parameters import (
     Numbers,
     OneOf,
     Parameter,
+    Rows,
     Whole,
     Word,
     typed,
@@ -23,6 +26,7 @@ from constructions.parameters import (
 from .errors import WrongCall
 
 exact_number = typed
+LEAST, MOST = sys.float_info.min, sys.float_info.max
 
 
 def kind(parameter: inspect.Parameter) -> Parameter:
@@ -50,7 +54,7 @@ def kind_of(value: Any) -> Parameter:
     if isinstance(value, int):
         return Whole()
     if isinstance(value, (tuple, list)):
-        return Numbers()
+        return Rows() if any(isinstance(row, (tuple, list)) for row in value) else Numbers()
     return Word() if isinstance(value, str) else Number()
 
 
@@ -108,9 +112,27 @@ def convert(name: str, signature: inspect.Signature, key: str, value: Any) -> An
         raise WrongCall(f"{name} has no parameter {key!r}; {describe(name, signature)}{hint}")
     taken = kind(parameter)
     try:
-        return taken.read(value)
+        made = taken.read(value)
     except ValueError:
         raise WrongCall(f"{key} of {name} must be {taken.words}, not {value!r}") from None
+    if not held_by_floats(made):
+        raise WrongCall(
+            f"{key} of {name}: float64 holds 0 and sizes from {LEAST:.1e} to {MOST:.1e}, "
+            f"not {value}"
+        )
+    return made
+
+
+def held_by_floats(value: Any) -> bool:
+    """Whether the numbers of a value, of a tuple its entries', are of sizes that float64 holds with
+    all of its digits: step sizes, regions and bounds are computed in it, whatever the weights are
+    in."""
+    if isinstance(value, tuple):
+        return all(map(held_by_floats, value))
+    if not isinstance(value, (int, Fraction)):
+        return True
+    size: Any = abs(value)
+    return bool(size == 0 or LEAST <= size <= MOST)
 
 
 def needed(signature: inspect.Signature, given: Mapping[str, Any]) -> list[str]:

@@ -8,8 +8,9 @@ import io
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,6 +90,7 @@ class Text:
 
 
 PLAIN = Text()
+Mend = Callable[[str, str], str]
 
 
 @dataclass(frozen=True)
@@ -117,10 +119,12 @@ def read_table(
     exact: bool = False,
     how: Text = PLAIN,
     header: tuple[str, ...] | None = None,
+    mend: Mend = lambda name, cell: "",
 ) -> Table:
     """The table in a file with one line of column names, "-" being standard input; `wanted` columns
     only, if given. exact: values are Fractions, a cell the decimal that it is, else floats.
-    `header`: the column names, where they were read before.
+    `header`: the column names, where they were read before. mend: what is said of a cell that is
+    no number after that, from its column and its text.
 
     Raises WrongCall, naming row and column: rows count from 1, the header not counted.
     """
@@ -138,10 +142,16 @@ def read_table(
     if body.empty:
         raise WrongCall(f"{said(path)} has a header but no rows")
     cells = [_with_point(body.iloc[:, place].to_numpy(), how) for place in places]
-    columns = [_numbers(path, name, column) for name, column in zip(names, cells)]
+    columns = [_numbers(path, name, column, how, mend) for name, column in zip(names, cells)]
     if exact:
         columns = [_exactly(path, name, column) for name, column in zip(names, cells)]
     return Table(str(path), names, np.column_stack(columns))
+
+
+def is_empty(path: str | Path, name: str, how: Text = PLAIN) -> bool:
+    """Whether no cell of a column holds anything."""
+    body = _cells(path, how).iloc[1:, header_of(path, how).index(name)]
+    return bool((body.fillna("").str.strip() == "").all())
 
 
 def header_of(path: str | Path, how: Text = PLAIN) -> tuple[str, ...]:
@@ -348,7 +358,15 @@ def require(path: str | Path, header: Sequence[str], name: str) -> None:
             hint = "; its columns are separated by commas: leave --separator out"
         elif any("," in one and name in listed(one) for one in header):
             hint = "; a name that holds a comma is put in quotes, as in the file"
+        elif close := _closest(name, header):
+            hint = f"; did you mean {close}?"
         raise WrongCall(f"{said(path)} has no column {name!r}; it has {shown}{hint}")
+
+
+def _closest(name: str, header: Sequence[str]) -> str:
+    """The name that was meant, whatever its capitals; "" where none is close."""
+    lower = {one.lower(): one for one in header if one}
+    return next((lower[one] for one in get_close_matches(name.lower(), lower, n=1)), "")
 
 
 def _is_number(text: str) -> bool:
@@ -359,7 +377,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _numbers(path: str | Path, name: str, cells: np.ndarray) -> np.ndarray:
+def _numbers(path: str | Path, name: str, cells: np.ndarray, how: Text, mend: Mend) -> np.ndarray:
     """A column's cells as finite floats."""
     try:
         values = np.array([float(cell) for cell in cells])
@@ -371,13 +389,13 @@ def _numbers(path: str | Path, name: str, cells: np.ndarray) -> np.ndarray:
         text = cell.strip() if isinstance(cell, str) else ""
         where = f"{said(path)}, row {row}, column {name!r}"
         if not text:
-            raise WrongCall(
-                f"{where} is empty; every cell must be a number (rows to predict: --query FILE)"
-            )
+            raise WrongCall(f"{where} is empty; every cell must be a number{mend(name, text)}")
         if text.lower() in ("nan", "na", "n/a", "null", "none"):
             raise WrongCall(f"{where} is {text}; every cell must be a number")
         if not _is_number(text):
-            raise WrongCall(f"{where} has {_short(text)}, which is no number")
+            comma = how.decimal is None and _is_number(text.replace(",", "."))
+            more = "; --decimal , if that is its point" if comma else mend(name, text)
+            raise WrongCall(f"{where} has {_short(text)}, which is no number{more}")
         if not np.isfinite(float(text)):
             raise WrongCall(f"{where} has {_short(text)}, which is not finite in float64")
     raise AssertionError("a column was refused for no reason")

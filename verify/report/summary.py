@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..claim import builtin
 from . import index
 from .report import Report
 from .text import COLOURS, counted
@@ -73,11 +74,19 @@ def look_next(
         return []
     first = index.called(pairs[0][1])
     alone = len(reports) == 1
-    ways = [] if alone else [f"`witness check {first}` shows its evidence"]
+    only = " --only" if _has_others_below(pairs[0][0], reports) else ""
+    ways = [] if alone else [f"`witness check {first}{only}` shows its evidence"]
     ways.append(f"`witness explain {first}` opens its page")
     if not shown:
         ways.append("--verbose has a row for every claim")
     return [f"next: {', '.join(ways)}"]
+
+
+def _has_others_below(made: Report, reports: Sequence[Report]) -> bool:
+    """Whether the claim's id names others too, "fu2023.eq21.mean" beside "fu2023.eq21"."""
+    id = made.claim.id
+    others = [*(one.claim for one in reports), *builtin(id)]
+    return any(one.id.startswith(f"{id}.") for one in others)
 
 
 def _of_a_folder(made: Report) -> bool:

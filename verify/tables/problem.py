@@ -17,11 +17,23 @@ from ..inputs.names import Subject
 from ..inputs.region import singular_values
 from ..inputs.settings import convert
 from ..inputs.states import Saved, changed, checked, read_state
-from ..inputs.tables import PLAIN, Text, chosen, header_of, listed, read_table, require, said
+from ..inputs.tables import (
+    PLAIN,
+    Text,
+    chosen,
+    header_of,
+    is_empty,
+    listed,
+    read_table,
+    require,
+    said,
+)
 from ..page.address import is_address, state_of
 from ..report.tables import plural
 from ..strategies import Case
 from .scaling import Scaling, standardising
+
+COUNTED = 4  # rows from which on a column of 1, 2, 3, … is said to count them
 
 
 @dataclass(frozen=True)
@@ -143,7 +155,7 @@ class Examples:
     """The rows of a table: X (n, d), of ones in a last column with an intercept, and y (n,).
 
     `chosen`: whether the columns were named, so that other columns may be there; `how` the file is
-    written, and that of the queries too.
+    written, and that of the queries too; notes: what else is to be said of it.
     """
 
     path: str
@@ -154,12 +166,14 @@ class Examples:
     X: np.ndarray
     y: np.ndarray
     how: Text
+    notes: tuple[str, ...] = ()
 
     def problem(
         self, X: Any, y: Any, queries: Any, labels: Any, truth: Any, about: tuple[str, ...]
     ) -> Problem:
         """Some rows as examples, others as queries."""
         truth = None if truth is None else truth.astype(float)
+        about = (*about, *self.notes)
         return Problem(X, y, queries, labels, truth, about, intercept=self.intercept)
 
     @property
@@ -178,8 +192,13 @@ class Examples:
         labels = tuple(int(row) + 1 for row in out)
         return self.problem(self.X[kept], self.y[kept], self.X[out], labels, self.y[out], about)
 
+    def _mend(self, name: str, cell: str) -> str:
+        """Of a cell of the queries' file."""
+        return ", or its column empty throughout" if name == self.target and not cell else ""
+
     def queried(self, path: str) -> Problem:
-        """The queries are the rows of another file; targets, if it has them, are the truth."""
+        """The queries are the rows of another file; targets, if it has them, are the truth, and an
+        empty column of them is none."""
         header = header_of(path, self.how)
         for name in self.names:
             if name not in header:
@@ -191,13 +210,24 @@ class Examples:
         if extra and not self.chosen:
             require(path, header, extra[0])
             raise WrongCall(f"{said(path)} has a column {extra[0]!r} that the data does not have")
-        known = (self.target,) if self.target in header else ()
-        table = read_table(path, (*self.names, *known), self.X.dtype == object, self.how, header)
+        known: tuple[str, ...] = (self.target,) if self.target in header else ()
+        exact, empty = (
+            self.X.dtype == object,
+            f"; its column {self.target!r} is empty, and not read",
+        )
+        try:
+            table = read_table(path, (*self.names, *known), exact, self.how, header, self._mend)
+        except WrongCall:
+            if not known or not is_empty(path, self.target, self.how):
+                raise
+            table, known = read_table(path, self.names, exact, self.how, header), ()
+        else:
+            empty = ""
         queries = _features(table.select(self.names), self.intercept)
         truth = table.column(self.target) if known else None
         about = (
             f"examples   {plural(len(self.X), 'row')} of {said(self.path)}, {self.columns}",
-            f"queries    {plural(len(queries), 'row')} of {said(path)}",
+            f"queries    {plural(len(queries), 'row')} of {said(path)}{empty}",
         )
         labels = tuple(range(1, len(queries) + 1))
         return self.problem(self.X, self.y, queries, labels, truth, about)
@@ -227,9 +257,30 @@ def read(
         raise WrongCall(
             f"{said(path)} has no column but the target {target!r}; predictions need one"
         )
-    table = read_table(path, (*names, target), exact, how, header)
+
+    def mend(name: str, cell: str) -> str:
+        if name == target:
+            return "" if cell else "; rows to predict: --query FILE"
+        others = [one for one in names if one != name]
+        return f"; --features {','.join(others[:2])},… names the columns to use" if others else ""
+
+    table = read_table(path, (*names, target), exact, how, header, mend)
     X, y = _features(table.select(names), intercept), table.column(target).copy()
-    return Examples(path, names, target, intercept, features is not None, X, y, how)
+    notes: tuple[str, ...] = ()
+    if features is None and names[0] == header[0] and counts_rows(X[:, 0]):
+        notes = (
+            f"note       column {names[0]!r} counts the rows, and is used; --index leaves it out",
+        )
+    return Examples(path, names, target, intercept, features is not None, X, y, how, notes)
+
+
+def counts_rows(column: np.ndarray) -> bool:
+    """Whether it is 0, 1, 2, … or 1, 2, 3, …, long enough to be no chance."""
+    return (
+        len(column) >= COUNTED
+        and bool((column - column[0] == np.arange(len(column))).all())
+        and (column[0] in (0, 1))
+    )
 
 
 def _features(X: np.ndarray, intercept: bool) -> np.ndarray:
