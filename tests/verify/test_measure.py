@@ -14,6 +14,7 @@ import browser
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 import constructions
 import verify
@@ -22,10 +23,12 @@ from verify.command import cli
 from verify.learners import direct
 from verify.learners.families import SPECTRAL
 from verify.learners.intervals import Interval
+from verify.learners.judging import Candidate
 from verify.learners.likeness import released, similarity
 from verify.learners.likeness.similarity import MEASURES, Match, likeness, ranking
 from verify.learners.model import NoModelError, model
 from verify.learners.report.measured import measure
+from verify.learners.report.words import RATES, rate
 from verify.learners.trained import load
 from verify.quality import readme
 from verify.report.as_json import dumps
@@ -486,8 +489,43 @@ def test_a_rejection_says_by_kind_of_prompt_how_far_off_the_nearest_is():
     assert set(first.kinds) == {"drawn spectra", "Gaussian", "condition 100"}
     for report in (str(learner), learner.to_html()):
         for kind, error in first.kinds.items():
-            assert f"{kind} {error:.2g}" in report
+            assert f"{kind} {error.value:.2g}" in report
         assert "not the prompts on which a model was trained" in report
+
+
+ONE_STEP = {
+    "gradient_descent": {"steps": 1}, "lasso": {"steps": 1, "penalty": 0}, "one_pass_sgd": {},
+    "deep_descent": {"layers": 1}, "hyperpower": {"iterations": 1},
+    "momentum": {"steps": 1, "momentum": 0}, "gd_plus_plus": {"steps": 1, "gamma": 0},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_a_rate_is_that_of_a_step_on_half_the_sum_of_squares(name):
+    """From w = 0, of steps so small that later ones see the same gradient: hyperpower makes 3."""
+    rng = np.random.default_rng(0)
+    X, y, queries = rng.normal(size=(6, 2)), rng.normal(size=6), rng.normal(size=(3, 2))
+    given = {**ONE_STEP[name], RATES[name][0]: 1e-7}
+    made = getattr(algorithms, name)(X, y, queries, **given)
+    none = Interval(0.0, 0.0, 0.0)
+    said = rate(Candidate(name, given, none, none, {}))
+    times = 3 if name == "hyperpower" else 1
+    eta = float(said.removeprefix("rate "))
+    np.testing.assert_allclose(made, times * eta * queries @ X.T @ y, rtol=1e-5)
+
+
+def test_one_step_has_one_rate_whatever_the_loss_of_the_family():
+    """And in the page as in the terminal; the numbers themselves are those of the functions."""
+
+    def step(X, y, queries):
+        return 0.04 * (queries @ X.mT @ y[..., None])[..., 0]
+
+    result = measure(step, **SIZES, prompts=8)
+    assert "step_size = 0.02; rate 0.04)" in str(result).splitlines()[0]
+    for report in (str(result), result.to_html()):
+        for said in ("step_size = 0.02 (rate 0.04)", "alpha = 0.04 (rate 0.04)"):
+            assert said in report
+        assert "a step is w - rate X^T (X w - y), on half the sum of squares" in report
 
 
 def test_the_verdict_says_what_lies_at_the_edge_of_the_search():
@@ -605,6 +643,8 @@ def test_a_file_of_ones_own_is_measured_to_json_and_html(mine, capsys):
         (["--as", "garg2022"], "--as takes fu2023 or akyurek2022"),
         (["--prompts", "1"], "--prompts must be at least 2"),
         (["--d", "-1"], "--d must be 0 or more"),
+        (["--d", "1000"], "--d must be at most 100"),
+        (["--n", "100000"], "--n must be at most 1000"),
         (["--json", "-", "--html", "-"], "only one of --json and --html"),
         (["--html", "no/such/folder/x.html"], "there is no folder"),
     ],
@@ -613,6 +653,44 @@ def test_a_wrong_call_ends_with_2_and_one_line(mine, capsys, more, why):
     assert cli.main(["measure", f"{mine}:predict", *more]) == 2
     said = capsys.readouterr()
     assert why in said.err and said.err.count("\n") == 1 and not said.out
+
+
+def test_more_layers_than_could_be_measured_are_refused(capsys):
+    assert cli.main(["measure", "newton", "--set", "iterations=2000"]) == 2
+    assert "iterations must be at most 1000" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("sizes", "asked"),
+    [
+        ([], "; say its sizes by --d (4) and --n (12)"),
+        (["--n", "7"], "by --d (4)\n"),
+        (["--d", "5", "--n", "7"], None),
+    ],
+)
+def test_a_model_that_fails_where_no_sizes_were_said_asks_for_them(tmp_path, capsys, sizes, asked):
+    file = tmp_path / "model.py"
+    file.write_text(
+        "def of_three(X, y, queries):\n    assert X.shape[-1] == 3\n    return queries[..., 0]\n"
+    )
+    assert cli.main(["measure", f"{file}:of_three", *sizes]) == 2
+    err = capsys.readouterr().err
+    assert "fails on X" in err and err.count("\n") == 1
+    assert asked in err if asked else "sizes" not in err
+
+
+def test_what_takes_long_is_said_at_once(capsys, monkeypatch):
+    """Before any clock is asked; of small prompts nothing is said."""
+    from verify.learners.report import measured
+
+    def begun(*given, say, **more):
+        say("fingerprint")
+        raise NoModelError("it ends here")
+
+    monkeypatch.setattr(measured, "measure", begun)
+    for d, said in ((4, ""), (40, "1 parts  fingerprint\n")):
+        assert cli.main(["measure", "newton", "--d", str(d)]) == 2
+        assert capsys.readouterr().err == f"{said}witness: newton: it ends here\n"
 
 
 @pytest.mark.parametrize(
@@ -624,10 +702,14 @@ def test_a_wrong_call_ends_with_2_and_one_line(mine, capsys, more, why):
         ("{mine}:np", "is no model"),
         ("nowhere.safetensors", "there is no such file"),
         ("linear_99", "unknown witness"),
+        ("mine.pt", "a model of your own is given as MODEL.py:FUNCTION"),
+        ("{folder}", "a model of your own is given as MODEL.py:FUNCTION"),
+        ("{folder}/other.safetensors", "a model of your own is given as MODEL.py:FUNCTION"),
     ],
 )
 def test_what_is_no_model_is_refused_in_a_line(mine, capsys, name, why):
-    assert cli.main(["measure", name.format(mine=mine)]) == 2
+    save_file({"P.0": torch.ones(2, 2)}, mine.parent / "other.safetensors")
+    assert cli.main(["measure", name.format(mine=mine, folder=mine.parent)]) == 2
     said = capsys.readouterr()
     assert why in said.err and said.err.count("\n") == 1 and not said.out
 

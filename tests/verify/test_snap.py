@@ -19,6 +19,8 @@ from constructions import layers_from
 from verify import Box, Budget, engine
 from verify.claim import load_file
 from verify.command.cli import main
+from verify.learners.fingerprint import asked
+from verify.learners.judging import apart
 from verify.learners.snap.choose import NoAlgorithmError, choose, snap
 from verify.learners.snap.claim_file import text
 from verify.learners.snap.reach import reaching
@@ -368,7 +370,40 @@ def test_the_command_reads_what_the_file_says_and_writes_what_holds(tmp_path, ca
     assert main(["snap", str(weights), "-o", str(claim)]) == 0
     out = capsys.readouterr().out
     assert "n = 7" in out and "rate 5/7" in out and "(tested)" in out and "(enclosed)" in out
+    # of the mean, and as `witness measure` has it
+    assert "a step is w - rate X^T (X w - y)/n" in out and "the rate is 5/49" in out
     assert main(["check", str(claim), "--quick"]) == 0
+
+
+def test_the_error_is_that_of_the_fingerprint_on_its_prompts(tmp_path):
+    weights = saved(ideal(2, 1), tmp_path / "w.safetensors")
+    trained = of(weights)
+    found = snap(trained, Box(2, trained.n, 1, 1, 1), Fraction(1, 10))
+    assert found.measured()["together"].high < 1e-9
+    nearly = of(saved(noisy(2, 1), tmp_path / "n.safetensors"))
+    found = snap(nearly, Box(2, nearly.n, 1, 1, 1), Fraction(1, 10))
+    off = found.measured()
+    assert set(off) == {"drawn spectra", "Gaussian", "condition 100", "together"}
+    eta = float(found.stated.layers[0]["eta"]) / nearly.n
+    for kind, batch in asked(2, nearly.n).deciding.items():
+        step = eta * np.einsum("bmd,bnd,bn->bm", batch.queries, batch.X, batch.y)
+        errors = apart(nearly.witness.predict(*batch), step)
+        assert off[kind].value == pytest.approx(np.sqrt((errors**2).mean()), rel=1e-6)
+        assert off[kind].low <= off[kind].value <= off[kind].high
+
+
+def test_names_of_ones_own_are_told_and_what_is_no_weight_is_left_out(tmp_path, capsys):
+    ((P, Q),) = ideal(2, 1)
+    made = {"P.0": torch.tensor(P.T.copy()), "Q.0": torch.tensor(Q), "seen": torch.ones(7)}
+    save_file(made, tmp_path / "own.safetensors")
+    call = ["snap", str(tmp_path / "own.safetensors"), "-o", str(tmp_path / "c.py"), "--n", "7"]
+    assert main(call) == 2
+    err = capsys.readouterr().err
+    assert "--name" in err and "--ignore" in err and err.count("\n") == 1
+    told = ["--name", "P.{l}=P^T", "--name", "Q.{l}=Q", "--ignore", "seen"]
+    assert main([*call, *told]) == 0
+    assert "18 numbers" in capsys.readouterr().out  # those of P and Q
+    assert main(["check", str(tmp_path / "c.py"), "--quick"]) == 0
 
 
 def test_a_layer_that_is_trained_here_is_the_step_of_the_best_rate(tmp_path, capsys):
@@ -416,6 +451,9 @@ def test_a_file_without_such_weights_is_refused_in_one_line(tmp_path, what, caps
         ([], "--n"),
         (["--n", "0"], "--n must be at least 1"),
         (["--n", "4", "--d", "5"], "too few for d = 5"),
+        (["--n", "4", "--name", "P"], "--name is a tensor and its matrix, as P.0=P, not 'P'"),
+        (["--n", "4", "--name", "P=X"], "'X' is no matrix"),
+        (["--n", "4", "--ignore", "nothing"], "there is no tensor 'nothing'"),
         (["--n", "4", "--read", "2"], "--read is 1 or -1"),
         (["--n", "4", "--box", "-1"], "--box is a number above 0"),
         (["--n", "4", "--tolerance", "x"], "--tolerance is a number above 0"),

@@ -24,7 +24,7 @@ from verify.learners.trained.linear_attention import LinearAttention
 from verify.learners.trained.lstm import width_of
 from verify.learners.trained.recipes import RECIPES
 from verify.learners.trained.stored import FOLDER, READ_AS
-from verify.learners.trained.training import untrained
+from verify.learners.trained.training import all_steps, untrained
 
 ROOT = Path(__file__).parents[2]
 SMALL: dict[str, dict[str, Any]] = {
@@ -365,6 +365,16 @@ def test_the_command_writes_weights_and_curve_alike_for_equal_seeds(witness, tmp
     metadata = read_safetensors(one)[1]
     assert json.loads(metadata["settings"])["seed"] == 3
     assert "icl-witness" in json.loads(metadata["versions"])
+
+
+def test_every_step_is_told_those_of_the_starts_too(tmp_path):
+    """Of deep learners the starts alone take minutes."""
+    settings = trained.Settings.of("linear_attention", d=1, n=2, steps=5, starts=3, batch=2)
+    told = []
+    trained.train(settings, lambda *step: told.append("step"), lambda *step: told.append("start"))
+    assert told == ["start"] * 15 + ["step"] * 5 and len(told) == all_steps(settings)
+    one = trained.Settings.of("linear_attention", d=1, n=2, steps=5, starts=1, batch=2)
+    assert all_steps(one) == 5
 
 
 @pytest.mark.parametrize(

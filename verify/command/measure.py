@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -10,6 +11,16 @@ import typer
 from .options import SET
 
 DIMENSION, EXAMPLES = 4, 12  # of the prompts, where neither the model nor the caller says
+MOST_LAYERS, MOST_D, MOST_N = 1000, 100, 1000  # of what is measured in minutes
+LONG = 100  # numbers in the examples of a prompt, from which on it takes half a minute
+# what a model that was saved may be called, whether or not it is there
+SAVED = (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".onnx", ".h5")
+
+
+OF_ONES_OWN = (
+    "a model of your own is given as MODEL.py:FUNCTION, a function (X, y, queries) -> predictions, "
+    "or a torch module that the file loads"
+)
 
 
 class Given(NamedTuple):
@@ -67,7 +78,7 @@ def measure(
     from ..inputs.errors import WrongCall
     from ..inputs.files import check_outputs, write
     from ..inputs.progress import Progress
-    from ..learners.model import NoModelError
+    from ..learners.model import FailsError, NoModelError
     from ..learners.report.measured import measure as measured
     from ..report.as_json import dumps
     from ..report.tables import console
@@ -76,17 +87,28 @@ def measure(
     check_outputs({"--json": json, "--html": html}, (name,))
     sizes = _sizes(paper)
     given = _given(name, settings or [], d, n, sizes)
-    with Progress("parts") as progress:
+    d_asked, n_asked = given.d or d or sizes["d"], given.n or n or sizes["n"]
+    with Progress("parts", at_once=d_asked * n_asked >= LONG) as progress:
 
         def say(what: str) -> None:
             progress.done(what)
 
         try:
             result = measured(
-                given.model, d=given.d or d or sizes["d"], n=given.n or n or sizes["n"],
-                prompts=prompts or None, noise=noise, seed=seed, within=within, as_=paper,
-                layers=layers, inputs=given.inputs, name=name, say=say,
+                given.model, d=d_asked, n=n_asked, prompts=prompts or None, noise=noise, seed=seed,
+                within=within, as_=paper, layers=layers, inputs=given.inputs, name=name, say=say,
             )  # fmt: skip
+        except FailsError as error:
+            said = [
+                f"--{letter} ({asked})"
+                for letter, own, here, asked in (
+                    ("d", given.d, d, d_asked),
+                    ("n", given.n, n, n_asked),
+                )
+                if not own and not here
+            ]
+            hint = f"; say its sizes by {' and '.join(said)}" if said else ""
+            raise WrongCall(f"{name}: {error}{hint}") from None
         except NoModelError as error:
             raise WrongCall(f"{name}: {error}") from None
     if json is not None:
@@ -103,8 +125,8 @@ def _check(
     from ..inputs.errors import MOST_SEED, WrongCall, at_least
     from ..learners.likeness.released import PAPERS
 
-    at_least("d", d)
-    at_least("n", n)
+    at_least("d", d, most=MOST_D)
+    at_least("n", n, most=MOST_N)
     at_least("seed", seed, most=MOST_SEED)
     if prompts:
         at_least("prompts", prompts, 2)
@@ -145,7 +167,6 @@ def _given(name: str, settings: list[str], d: int, n: int, sizes: Mapping[str, i
 def load(file: str, function: str) -> Any:
     """What a Python file calls by that name. Raises WrongCall with the line that fails."""
     import runpy
-    from pathlib import Path
 
     from ..inputs.claim_files import neighbours
     from ..inputs.errors import WrongCall
@@ -185,7 +206,8 @@ def _learner(name: str, d: int, n: int) -> Given:
     try:
         learner = trained.load(name)
     except trained.NoLearnerError as error:
-        raise WrongCall(str(error)) from None
+        also = f"; {OF_ONES_OWN}" if Path(name).is_file() else ""
+        raise WrongCall(f"{error}{also}") from None
     own = learner.settings
     if d not in (0, own.d):
         raise WrongCall(f"{name} was trained on inputs of {own.d} numbers, not of {d}")
@@ -196,13 +218,20 @@ def _witness(name: str, settings: list[str], d: int, n: int) -> Given:
     """The witness, with parameters that suit the prompts where nobody gives them."""
     import constructions
 
+    from ..inputs.errors import WrongCall
     from ..inputs.names import subject
-    from ..inputs.settings import fill, needed, parse
+    from ..inputs.settings import at_most, fill, needed, parse
     from ..learners.calibration import suited
 
-    what = subject(name)
+    try:
+        what = subject(name)
+    except WrongCall:
+        if Path(name).suffix not in SAVED and not Path(name).exists():
+            raise
+        raise WrongCall(f"{name} is no Python file: {OF_ONES_OWN}") from None
     what.refuse_no_regression("what is measured is on")
-    given = parse(name, what.signature, settings)
+    most = at_most(MOST_LAYERS, d=MOST_D, examples=MOST_N)
+    given = parse(name, what.signature, settings, most)
     d, n = int(given.get("d") or d), int(given.get("examples") or n)
     if name in constructions.names():
         given = suited(name, given, d, n)

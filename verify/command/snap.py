@@ -33,6 +33,17 @@ def snap(
         int | None, typer.Option(help="The prediction is 1 or -1 times the query's y; -1.")
     ] = None,
     heads: Annotated[int, typer.Option(help="Of torch's projections.")] = 1,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TENSOR=MATRIX",
+            help="Which matrix a tensor is, as P.{l}=P, or P.{l}=P^T where it is stored "
+            "transposed; {l} is the number of the layer, {h} of the head.",
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="TENSOR", help="A tensor to leave out.")
+    ] = None,
     scale: Annotated[
         str | None, typer.Option(help="What torch's scores are multiplied by, say 1/2.")
     ] = None,
@@ -60,7 +71,8 @@ def snap(
     from ..learners.snap.claim_file import text
 
     to = _claim_file(output)
-    given = {"n": n, "d": d, "factor": factor, "read": read, "scale": scale}
+    given: dict[str, Any] = {"n": n, "d": d, "factor": factor, "read": read, "scale": scale}
+    given |= {"names": _names(name), "ignore": tuple(ignore) if ignore else None}
     reading = _reading(weights, {k: v for k, v in given.items() if v is not None}, heads)
     check_outputs({"-o": output}, (weights,))
     share = positive("tolerance", tolerance)
@@ -86,6 +98,19 @@ def _claim_file(output: str) -> Path:
     if to.suffix != ".py" or not re.fullmatch(r"[A-Za-z0-9_.-]+", to.stem):
         raise WrongCall(f"-o {output}: a claim file is named like my_claim.py")
     return to
+
+
+def _names(options: list[str] | None) -> dict[str, str] | None:
+    """{tensor: matrix} of what --name says; None where nothing does."""
+    from ..inputs.errors import WrongCall
+
+    made = {}
+    for option in options or ():
+        tensor, equals, matrix = option.rpartition("=")
+        if not (tensor and equals and matrix):
+            raise WrongCall(f"--name is a tensor and its matrix, as P.0=P, not {option!r}")
+        made[tensor] = matrix
+    return made or None
 
 
 def _reading(weights: str, given: dict[str, Any], heads: int) -> Reading:
@@ -136,11 +161,12 @@ def told(found: Snapped, to: Path, reports: list[Report]) -> str:
         ("kept", f"{numbers}; what was dropped, tied, rounded is {choice.found.share:.2g} of the "
                  f"predictions, by bounds on both ({choice.nearest.share:.2g} before rounding)"),
         ("algorithm", choice.found.words),
-        *(("", said) for said in [_best_for(found)] if said),
+        *(("", said) for said in [_convention(found), _best_for(found)] if said),
         *(("simpler", f"{one.words}: off by {one.share:.2g} of the predictions")
           for one in choice.rejected),
         ("off", f"at most {at_most(found.bound)} for {found.box.words} (enclosed)"),
         ("", f"the largest difference found is {largest:.2g} (tested)"),
+        ("measured", _measured(found)),
         ("wrote", str(to)),
         *((one.claim.id, f"{one.verdict}{_strengths(one)}") for one in reports),
     ]  # fmt: skip
@@ -154,10 +180,43 @@ def _best_for(found: Snapped) -> str:
     rate = stated.layers[0].get("eta", 0)
     if len(stated.layers) > 1 or rate <= 0:
         return ""
-    noise = trained.reading.times / Fraction(rate) - trained.n - trained.d - 1
+    eta = Fraction(rate) / trained.reading.times
+    noise = 1 / eta - trained.n - trained.d - 1
     if noise < 0:
         return ""
-    return f"1/(n + d + 1 + v) with v = {noise}: the best single step for noise of that variance"
+    return (
+        f"{eta} = 1/(n + d + 1 + v) with v = {noise}: the best single step for noise of that "
+        "variance"
+    )
+
+
+def _convention(found: Snapped) -> str:
+    """Of which loss the rates are: also of the one by which `witness measure` gives them."""
+    per, times = found.trained.reading.per, found.trained.reading.times
+    rates = [layer["eta"] for layer in found.stated.layers if "eta" in layer]
+    step = f"w - {'rate' if rates else 'matrix'} X^T (X w - y)"
+    if per == "1":
+        return f"a step is {step}, on half the sum of squares"
+    said = f"a step is {step}/n, on half the mean square"
+    if not rates:
+        return f"{said}; on half the sum of squares the matrix is divided by n = {times}"
+    every = ", ".join(str(eta / times) for eta in dict.fromkeys(rates))
+    return f"{said}; on half the sum of squares, as in `witness measure`, the rate is {every}"
+
+
+def _measured(found: Snapped) -> str:
+    """The error as the fingerprint has it, on its prompts."""
+    from ..learners.fingerprint import WITHIN
+
+    off = found.measured()
+    all_of_them = off.pop("together")
+    kinds = ", ".join(f"{kind} {error.value:.2g}" for kind, error in off.items())
+    within = [kind for kind, error in off.items() if error.high <= WITHIN]
+    return (
+        f"relative error {all_of_them.value:.2g} ({all_of_them.low:.2g} to {all_of_them.high:.2g}) "
+        f"on the prompts of `witness measure`: {kinds} (tested); within its {WITHIN:g} on "
+        f"{'all together' if all_of_them.high <= WITHIN else ' and '.join(within) or 'none'}"
+    )
 
 
 def _strengths(report: Report) -> str:

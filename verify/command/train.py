@@ -91,20 +91,24 @@ def _trained(learners: list[tuple[Settings, Path]]) -> None:
     from ..inputs.files import check_outputs
     from ..inputs.progress import Progress
     from ..learners.trained.stored import save
+    from ..learners.trained.training import all_steps
     from ..learners.trained.training import train as trained
     from ..report.tables import console, grid
 
     for _, path in learners:
         check_outputs({"-o": path, "its curve": path.with_suffix(".json")})
     rows = []
-    with Progress("steps", sum(settings.steps for settings, _ in learners)) as progress:
+    with Progress("steps", sum(all_steps(settings) for settings, _ in learners)) as progress:
         for settings, path in learners:
 
             def say(step: int, loss: float, path: Path = path) -> None:
                 progress.done(f"{path.stem}: error {loss:.4g}")
 
+            def begin(step: int, loss: float, path: Path = path) -> None:
+                progress.done(f"{path.stem}: starts are tried, error {loss:.4g}")
+
             start = time.process_time()
-            learner, curve = trained(settings, say)
+            learner, curve = trained(settings, say, begin)
             seconds = time.process_time() - start
             save(path, learner, curve)
             size = sum(one.numel() for one in learner.parameters())

@@ -10,8 +10,8 @@ several eigenvalues each: only there it is accepted or rejected.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from .judging import SAME, Candidate, Inputs, judged, prompts, together, with_st
 from .model import Predict, model
 from .preconditioned import fit_matrix
 from .rates import fit_rates
-from .response import Response, response
+from .response import Response, at_levels, response
 
 WITHIN = 0.01  # relative error on the deciding prompts up to which an algorithm is accepted
 FITTED = 8  # prompts of each kind to which predictions are fitted
@@ -38,7 +38,8 @@ class Fingerprint:
     It is accepted where the upper end of its error's interval is at most `within`. runner_up: the
     nearest that is another function, margin: how many times as far. learns: the answers depend on
     the examples. alone: each query was asked in a prompt of its own, since an answer depends on the
-    other queries. why: the reason in words where nothing was accepted.
+    other queries. on: where nothing was accepted on all kinds of prompt together, what is accepted
+    on one of them alone, by kind. why: the reason in words where nothing was accepted.
     """
 
     best: str | None
@@ -52,6 +53,7 @@ class Fingerprint:
     within: float
     learns: bool = True
     alone: bool = False
+    on: Mapping[str, Candidate] = field(default_factory=dict)
 
     @property
     def same(self) -> tuple[Candidate, ...]:
@@ -74,7 +76,14 @@ class Fingerprint:
         return (
             f"the nearest, {first.name}, is off by {first.error.value:.2g} "
             f"({first.error.low:.2g} to {first.error.high:.2g}), more than {self.within:g}"
+            f"{self.open}"
         )
+
+    @property
+    def open(self) -> str:
+        """What prompts do not tell from the first candidate, in words, after a semicolon."""
+        names = [f"{one.name} ({one.error.value:.2g})" for one in self.tied]
+        return f"; not told apart from it: {', '.join(names)}" if names else ""
 
     def to_json(self) -> dict[str, Any]:
         """As `witness measure --json` writes it."""
@@ -91,9 +100,34 @@ class Fingerprint:
             "learns": self.learns,
             "alone": self.alone,
             "why": self.why,
+            "on": {
+                kind: {
+                    "name": one.name, "parameters": dict(one.parameters),
+                    "error": one.kinds[kind].value,
+                    "interval": [one.kinds[kind].low, one.kinds[kind].high],
+                }
+                for kind, one in self.on.items()
+            },
             "rejected": self.best is None,
             "candidates": [one.to_json() for one in self.candidates],
         }  # fmt: skip
+
+
+class Asked(NamedTuple):
+    """Prompts of `fingerprint`: to see whether queries interact, to fit to, to measure responses
+    by eigenvalue, and by kind those that decide."""
+
+    few: Batch
+    to_fit: Batch
+    levels: Mapping[float, Batch]
+    deciding: Mapping[str, Batch]
+
+
+def asked(d: int, n: int, seed: int = 0, inputs: Inputs = None) -> Asked:
+    """What `fingerprint` asks with this seed, whatever the model."""
+    rng = np.random.default_rng(seed)
+    few, to_fit = (together(prompts(d, n, rng, count, inputs)) for count in (2, FITTED))
+    return Asked(few, to_fit, at_levels(d, n, rng), prompts(d, n, rng, inputs=inputs))
 
 
 def fingerprint(
@@ -104,20 +138,18 @@ def fingerprint(
     given: see `model`. inputs: (low, high) if entries of x have to lie there. Raises NoModelError
     (a ValueError) where it does not predict.
     """
-    rng = np.random.default_rng(seed)
+    few, to_fit, levels, batches = asked(d, n, seed, inputs)
     predict: Predict = model(given)
-    alone = _queries_interact(predict, together(prompts(d, n, rng, 2, inputs)))
+    alone = _queries_interact(predict, few)
     if alone:
         predict = one_query(predict)
-    to_fit = together(prompts(d, n, rng, FITTED, inputs))
     answers = predict(*to_fit)
     even = answers - _odd(predict)(*to_fit)
     starts = bool(np.abs(even).max() > ODD * np.abs(answers).max())
-    measured = response(_odd(predict) if starts else predict, d, n, rng)
+    measured = response(_odd(predict) if starts else predict, levels)
     fits = _fits(to_fit, answers, even if starts else None, measured)
-    batches = prompts(d, n, rng, inputs=inputs)
     deciding = {kind: predict(*batch) for kind, batch in batches.items()}
-    candidates = judged(fits, batches, deciding)
+    candidates, on = judged(fits, batches, deciding, within)
     first = candidates[0]
     learns = all(_learns(predict, batches[kind], deciding[kind]) for kind in batches)
     rival = next((one for one in candidates[1:] if not one.same and one.name != first.name), None)
@@ -134,6 +166,7 @@ def fingerprint(
         within=within,
         learns=learns,
         alone=alone,
+        on=on if learns and not accepted else {},
     )
 
 

@@ -29,17 +29,17 @@ class Candidate:
     """An algorithm at its best parameters, and its error on prompts to which it was not fitted.
 
     error: the root mean square over prompts of |model - algorithm| relative to the larger of the
-    two, each a root mean square over the queries. median: the same error's median, each kind: by
-    kind of prompt. edge: parameters that are best at the edge of where they were looked for. same:
-    it is the same function as the first candidate. tied: it is another, but which of them is nearer
-    the prompts leave open.
+    two, each a root mean square over the queries. median: the same error's median, kinds: the error
+    on each kind of prompt. edge: parameters that are best at the edge of where they were looked
+    for. same: it is the same function as the first candidate. tied: it is another, but which of
+    them is nearer the prompts leave open.
     """
 
     name: str
     parameters: Mapping[str, Any]
     error: Interval
     median: Interval
-    kinds: Mapping[str, float]
+    kinds: Mapping[str, Interval]
     edge: tuple[str, ...] = ()
     same: bool = False
     tied: bool = False
@@ -49,9 +49,23 @@ class Candidate:
         return {
             "name": self.name, "parameters": dict(self.parameters), "error": self.error.value,
             "interval": [self.error.low, self.error.high], "median": self.median.value,
-            "kinds": dict(self.kinds), "edge": list(self.edge), "same": self.same,
-            "tied": self.tied,
+            "kinds": {kind: error.value for kind, error in self.kinds.items()},
+            "edge": list(self.edge), "same": self.same, "tied": self.tied,
         }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A candidate, and the errors (B,) of its predictions on each kind of prompt."""
+
+    candidate: Candidate
+    errors: Mapping[str, np.ndarray]
+
+    def over(self, kind: str | None) -> tuple[Interval, np.ndarray]:
+        """The error on one kind of prompt, and of each prompt of it; None: on all together."""
+        if kind is None:
+            return self.candidate.error, np.concatenate(list(self.errors.values()))
+        return self.candidate.kinds[kind], self.errors[kind]
 
 
 Inputs = tuple[float, float] | None  # between which entries of x lie; None: anywhere
@@ -128,10 +142,11 @@ def with_start(one: Fit, batch: Batch, at_zero: np.ndarray) -> Fit | None:
 
 
 def judged(
-    fits: Sequence[Fit], batches: Mapping[str, Batch], answers: Mapping[str, np.ndarray]
-) -> list[Candidate]:
-    """Nearest first; in front of them all, of those that are one function with the nearest or
-    cannot be told from it by these prompts, that with the fewest parameters."""
+    fits: Sequence[Fit], batches: Mapping[str, Batch], answers: Mapping[str, np.ndarray],
+    within: float,
+) -> tuple[list[Candidate], dict[str, Candidate]]:  # fmt: skip
+    """Candidates, the `_leading` one in front of the others, of which the nearest come first; and
+    by kind of prompt the one that is accepted there, where one is."""
     measured = []
     for one in fits:
         errors = {
@@ -139,24 +154,47 @@ def judged(
             for kind, batch in batches.items()
         }
         every = np.concatenate(list(errors.values()))
-        kinds = {kind: float(np.sqrt((values**2).mean())) for kind, values in errors.items()}
+        kinds = {kind: root_mean_square(values) for kind, values in errors.items()}
         candidate = Candidate(
             one.name, one.parameters, root_mean_square(every), median(every), kinds, one.edge
         )
-        measured.append((candidate, every))
-    measured.sort(key=lambda pair: pair[0].error.value)
-    least, of_least = measured[0]
-    alike = [c for c, errors in measured if _no_farther(errors, of_least)]
-    first = min(alike, key=lambda c: (_numbers(c.parameters), _place(c.name)))
-    others = [c for c, _ in measured if c is not first]
+        measured.append(_Measured(candidate, errors))
+    first, alike = _leading(measured, within)
+    others = [one.candidate for one in measured if one.candidate is not first]
     marked = [_compared(c, first, c in alike, batches) for c in others]
-    return [first, *sorted(marked, key=_order)]
+    on = {kind: _leading(measured, within, kind)[0] for kind in batches}
+    accepted = {kind: one for kind, one in on.items() if one.kinds[kind].high <= within}
+    return [first, *sorted(marked, key=_order)], accepted
 
 
-def _order(one: Candidate) -> tuple[bool, float, int, int]:
+def _leading(
+    measured: Sequence[_Measured], within: float, kind: str | None = None
+) -> tuple[Candidate, list[Candidate]]:
+    """The candidate that is said to be nearest, and all that prompts do not tell from the least.
+
+    Of those that are accepted, that with the fewest parameters. Where none of them is, the nearest,
+    since none is the model's; of those that differ from it by rounding, that with the fewest.
+    """
+    seen = [(one.candidate, *one.over(kind)) for one in measured]
+    least, of_least = min(((error, errors) for _, error, errors in seen), key=lambda e: e[0].value)
+    alike = [(c, error) for c, error, errors in seen if _no_farther(errors, of_least)]
+    accepted = [c for c, error in alike if error.high <= within]
+    nearest = [c for c, error in alike if _rounded(error.value) == _rounded(least.value)]
+    return min(accepted or nearest, key=_simplicity), [c for c, _ in alike]
+
+
+def _order(one: Candidate) -> tuple[bool, float, tuple[int, int]]:
     """The same function first, then the nearest; those that differ by rounding, the simplest."""
-    error = float(f"{one.error.value:.3g}")
-    return not one.same, error, _numbers(one.parameters), _place(one.name)
+    return not one.same, _rounded(one.error.value), _simplicity(one)
+
+
+def _rounded(error: float) -> float:
+    return float(f"{error:.3g}")
+
+
+def _simplicity(one: Candidate) -> tuple[int, int]:
+    """Less for what has fewer parameters."""
+    return _numbers(one.parameters), _place(one.name)
 
 
 def _no_farther(errors: np.ndarray, least: np.ndarray) -> bool:

@@ -31,6 +31,10 @@ class NoModelError(ValueError):
     """What was given as a model does not predict, or its hidden states are none."""
 
 
+class FailsError(NoModelError):
+    """A model raises an error on prompts of the shapes that are said."""
+
+
 @dataclass(frozen=True)
 class Model:
     """What predicts; called as `predict` is.
@@ -392,7 +396,7 @@ def _said(call: Callable[..., np.ndarray], who: str, *arrays: np.ndarray) -> np.
         names = ("tokens",) if len(arrays) == 1 else ("X", "y", "queries")
         shapes = ", ".join(f"{name} {a.shape}" for name, a in zip(names, arrays, strict=True))
         message = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
-        raise NoModelError(f"{who} fails on {shapes}: {message}") from error
+        raise FailsError(f"{who} fails on {shapes}: {message}") from error
 
 
 def _reads(call: Callable[..., np.ndarray]) -> ReadOut:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from .data import with_spectrum
+from .data import Batch, with_spectrum
 from .model import Predict
 
 LEVELS = 24  # eigenvalues at which the response is measured
@@ -29,12 +30,18 @@ class Response:
     unexplained: np.ndarray
 
 
-def response(predict: Predict, d: int, n: int, rng: np.random.Generator) -> Response:
-    """r over eigenvalues from n/50 to 3 n, which Gaussian data of n examples may have."""
-    levels = np.geomspace(n / 50, 3 * n, LEVELS)
-    rank, made = min(n, d), []
-    for level in levels:
-        batch = with_spectrum(rng, np.full((PROMPTS, rank), level), n, d, QUERIES)
+def at_levels(d: int, n: int, rng: np.random.Generator) -> dict[float, Batch]:
+    """Prompts at eigenvalues from n/50 to 3 n, which Gaussian data of n examples may have."""
+    return {
+        level: with_spectrum(rng, np.full((PROMPTS, min(n, d)), level), n, d, QUERIES)
+        for level in np.geomspace(n / 50, 3 * n, LEVELS)
+    }
+
+
+def response(predict: Predict, prompts: Mapping[float, Batch]) -> Response:
+    """r at the eigenvalues of `at_levels`."""
+    made = []
+    for batch in prompts.values():
         pulls = (batch.queries @ (batch.X.transpose(0, 2, 1) @ batch.y[..., None]))[..., 0]
         got = predict(*batch)
         unit = np.abs(got).max() or 1.0  # of diverging algorithms squares overflow
@@ -46,4 +53,4 @@ def response(predict: Predict, d: int, n: int, rng: np.random.Generator) -> Resp
         rest = np.sqrt(((got - slope * pulls) ** 2).mean()) / size if size > 0 else 0.0
         made.append((unit * slope, unit * (slope - spread), unit * (slope + spread), rest))
     r, low, high, rest = map(np.array, zip(*made, strict=True))
-    return Response(levels, r, low, high, rest)
+    return Response(np.array(list(prompts)), r, low, high, rest)

@@ -16,7 +16,7 @@ from ..fit import shown
 from ..likeness.released import DIFFERENCES, Released
 from ..likeness.similarity import DISTANCES, Match, Ranking
 from .result import Result
-from .words import amount, by_kind, margin, parameters_of, stepped, verdict
+from .words import amount, by_kind, in_brackets, margin, parameters_of, rate, stepped, verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -124,7 +124,8 @@ def figure(
 def _fingerprint(found: Fingerprint) -> str:
     rows = [
         (
-            one.name, parameters_of(one.parameters), f"{one.error.value:.2g}",
+            one.name, parameters_of(one.parameters) + in_brackets(rate(one)),
+            f"{one.error.value:.2g}",
             f"{one.error.low:.2g} to {one.error.high:.2g}", _said(one, found),
         )
         for one in found.candidates

@@ -5,14 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ..fingerprint import Fingerprint
 from ..fit import shown
+from ..judging import Candidate
 from ..layers import Layers, Step
 from ..likeness.released import DIFFERENCES, Released
 from ..likeness.similarity import DISTANCES, Ranking
 from ..sensitivity import Errors, Sensitivity
 from .result import Result
 
+ON = {  # kinds of prompt, as they read after "on"
+    "drawn spectra": "prompts of drawn spectra",
+    "Gaussian": "Gaussian prompts (as most are trained on)",
+    "condition 100": "Gaussian prompts of condition number 100",
+    "uniform": "uniform prompts",
+    "intervals": "prompts on shorter intervals",
+}
+# what of its step size is an algorithm's rate: a step is w - rate X^T (X w - y)
+RATES = {
+    "gradient_descent": ("step_size", 2), "lasso": ("step_size", 2),
+    "one_pass_sgd": ("step_size", 2), "deep_descent": ("alpha", 1), "hyperpower": ("alpha", 1),
+    "momentum": ("step_size", 1), "gd_plus_plus": ("step_size", 1),
+}  # fmt: skip
+RATE = (
+    "rate: a step is w - rate X^T (X w - y), on half the sum of squares; parameters are those of "
+    "the algorithm's own function, whose loss may be another"
+)
 SHOWN = 5  # candidates of the fingerprint, and of a paper's measure
 
 
@@ -35,20 +55,22 @@ def _candidates(found: Fingerprint) -> str:
         interval = f"{one.error.value:.2g} [{one.error.low:.2g}, {one.error.high:.2g}]"
         note = " (the same function)" if one.same else at_edge(one.edge)
         note += " (not told apart)" if one.tied else ""
-        lines.append(f"  {one.name:20} {interval:30} {parameters_of(one.parameters)}{note}")
+        given = parameters_of(one.parameters) + in_brackets(rate(one))
+        lines.append(f"  {one.name:20} {interval:30} {given}{note}")
     return "\n".join([*lines, *by_kind(found)])
 
 
 def by_kind(found: Fingerprint) -> list[str]:
-    """How far the first candidate is off on each kind of prompt, and what a rejection leaves open.
-    """  # fmt: skip
-    first = found.candidates[0]
-    each = ", ".join(f"{kind} {error:.2g}" for kind, error in first.kinds.items())
-    lines = [f"{first.name} by kind of prompt: {each}"]
+    """What a rate is, how far off candidates are on each kind of prompt, and what is left open."""
+    lines = [RATE] if any(map(rate, found.candidates)) else []
+    for one in found.candidates[:SHOWN]:
+        each = ", ".join(f"{kind} {error.value:.2g}" for kind, error in one.kinds.items())
+        lines += [] if one.same else [f"{one.name} by kind of prompt: {each}"]
     if found.best is None and found.learns:
         lines.append(
-            "Accepted is what holds on all of these together. They are not the prompts on which a "
-            "model was trained: there it may be nearer to an algorithm than here."
+            "Accepted is what holds on all of these together, or on the kind that is named. They "
+            "are not the prompts on which a model was trained: there it may be nearer to an "
+            "algorithm than here."
         )
     return lines
 
@@ -168,9 +190,12 @@ def verdict(found: Fingerprint) -> str:
     """The fingerprint in a sentence."""
     if found.best is None:
         tried = len({one.name for one in found.candidates})
-        return f"follows none of the {tried} algorithms tried: {found.why}"
-    given = parameters_of(found.parameters)
-    behind = (
+        none = f"none of the {tried} algorithms tried"
+        if not found.on:
+            return f"follows {none}: {found.why}"
+        return f"follows {_on_some(found)}; on all kinds of prompt together {none}: {found.why}"
+    given = _briefly(found.candidates[0])
+    behind = found.open or (
         "" if found.runner_up is None else f"; {found.runner_up} is {found.margin:.2g} x as far"
     )
     edge = at_edge(found.candidates[0].edge).replace(" (", "; ").removesuffix(")")
@@ -178,6 +203,39 @@ def verdict(found: Fingerprint) -> str:
         f"follows {found.best}{f' ({given})' if given else ''}, off by {found.error:.2g}{behind}"
         f"{edge}"
     )
+
+
+def _on_some(found: Fingerprint) -> str:
+    """What is followed on prompts of one kind, where nothing is on all of them."""
+    said = []
+    for kind, one in found.on.items():
+        off = one.kinds[kind]
+        said.append(
+            f"{one.name} ({_briefly(one)}) on {ON[kind]}, off by {off.value:.2g} "
+            f"({off.low:.2g} to {off.high:.2g})"
+        )
+    return ", and ".join(said)
+
+
+def _briefly(one: Candidate) -> str:
+    """Parameters and rate, matrices by their size: they stand in full in the table."""
+    sizes = {k: f"{len(v)} x {len(v)}" for k, v in one.parameters.items() if np.ndim(v) == 2}
+    given = parameters_of({**one.parameters, **sizes})
+    return f"{given}; {rate(one)}" if rate(one) else given
+
+
+def rate(one: Candidate) -> str:
+    """ "rate 0.071": its step size in the convention of `RATE`; "" where it has none."""
+    name, factor = RATES.get(one.name, ("", 1))
+    if name not in one.parameters:
+        return ""
+    size = one.parameters[name]
+    made = tuple(factor * each for each in size) if isinstance(size, tuple) else factor * size
+    return f"rate {shown(made)}"
+
+
+def in_brackets(text: str) -> str:
+    return f" ({text})" if text else ""
 
 
 def amount(measure: str, value: float) -> str:

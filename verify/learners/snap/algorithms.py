@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from constructions import Witness, from_matrices
+
 from ...formulas import Formula, formula
 from .read import Reading, Trained
 
@@ -32,6 +34,12 @@ class Stated:
 
     def formula(self) -> Formula:
         return formula(self.prediction, **self.given)
+
+    def witness(self, reading: Reading, d: int) -> Witness:
+        """The algorithm as layers, run in floats or fractions as any other."""
+        return from_matrices(
+            self.blocks(reading), rows={"x": d, "y": 1}, d=d, read={"y": reading.read}
+        )
 
     def blocks(self, reading: Reading) -> list[dict[str, Any]]:
         """The layers as `from_matrices` takes them."""

@@ -14,8 +14,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from ...box import Box
 from ...checks.boxes.certificate import Certificate, certify
+from ..fingerprint import asked
+from ..intervals import Interval, root_mean_square
+from ..judging import apart
 from .algorithms import Groups, Kind, Stated, kinds
 from .reach import reaching
 from .read import Trained, coefficients
@@ -77,6 +82,18 @@ class Snapped:
     def bound(self) -> float:
         """On |network - algorithm| for every prompt of the box, whichever check asks."""
         return max(_high(one) for one in self.certificates)
+
+    def measured(self) -> dict[str, Interval]:
+        """How far the network is from the algorithm on the prompts by which `fingerprint` decides:
+        by kind, and "together"; relative, and root mean squares over prompts."""
+        trained = self.trained
+        algorithm = self.stated.witness(trained.reading, trained.d)
+        errors = {
+            kind: apart(trained.witness.predict(*batch), algorithm.predict(*batch))
+            for kind, batch in asked(trained.d, trained.n).deciding.items()
+        }
+        errors["together"] = np.concatenate(list(errors.values()))
+        return {kind: root_mean_square(each) for kind, each in errors.items()}
 
     @property
     def exact(self) -> bool:

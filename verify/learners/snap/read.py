@@ -63,7 +63,7 @@ class Reading:
 
     d: numbers in an input (rows from d + 1 on begin as 0); n: examples; factor: "1/n" or a number;
     read: the prediction is that multiple, 1 or -1, of the query's y. heads, scale: of torch's
-    projections.
+    projections. names, ignore: of tensors, as `layers_from` has them.
     """
 
     n: int
@@ -72,6 +72,8 @@ class Reading:
     read: int = -1
     heads: int = 1
     scale: str | None = None
+    names: Mapping[str, str] | None = None
+    ignore: tuple[str, ...] = ()
 
     @property
     def per(self) -> str:
@@ -91,6 +93,10 @@ class Reading:
             told["heads"] = self.heads
         if self.scale is not None:
             told["scale"] = self.scale
+        if self.names is not None:
+            told["names"] = self.names
+        if self.ignore:
+            told["ignore"] = self.ignore
         return told
 
 
@@ -131,7 +137,8 @@ def read(file: str | Path, reading: Reading) -> Trained:
 
 
 def _read(path: Path, reading: Reading) -> Trained:
-    tensors, told = read_safetensors(path)[0], reading.of_layers
+    every, told = read_safetensors(path)[0], reading.of_layers
+    tensors = [tensor for name, tensor in every.items() if name not in reading.ignore]
     layers = layers_from(path, **told, attention="linear")
     if any("W_Q" in head for layer in layers for head in layer["heads"]):
         told["attention"] = "linear"
@@ -158,8 +165,8 @@ def _read(path: Path, reading: Reading) -> Trained:
         moments,
         prediction,
         tuple(coefficients(layer, width, reading.n) for layer in layers),
-        sum(tensor.numel() for tensor in tensors.values()),
-        max(_unit(tensor) for tensor in tensors.values()),
+        sum(tensor.numel() for tensor in tensors),
+        max(map(_unit, tensors)),
     )
 
 

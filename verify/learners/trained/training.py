@@ -56,10 +56,25 @@ def untrained(settings: Settings) -> Any:
     return _starts(settings)[0]
 
 
-def train(settings: Settings, say: Say = lambda steps, loss: None) -> tuple[Any, Curve]:
-    """The trained learner and the curve of its training; the same for the same seed."""
+def train(
+    settings: Settings, say: Say = lambda steps, loss: None, begin: Say = lambda steps, loss: None
+) -> tuple[Any, Curve]:
+    """The trained learner and the curve of its training; the same for the same seed.
+
+    say: is told of every step, begin: of those of the starts that are tried before.
+    """
     with _one_thread():
-        return _train(settings, _best_start(settings), say)
+        return _train(settings, _best_start(settings, begin), say)
+
+
+def all_steps(settings: Settings) -> int:
+    """Those of the starts that are tried, and of the one that goes on."""
+    tried = settings.starts if settings.starts > 1 else 0
+    return settings.steps + tried * _pilot(settings).steps
+
+
+def _pilot(settings: Settings) -> Settings:
+    return replace(settings, steps=min(settings.steps, PILOT))
 
 
 def _starts(settings: Settings) -> list[Any]:
@@ -68,13 +83,12 @@ def _starts(settings: Settings) -> list[Any]:
         return [LEARNERS[settings.architecture](settings) for _ in range(settings.starts)]
 
 
-def _best_start(settings: Settings) -> Any:
+def _best_start(settings: Settings, say: Say) -> Any:
     """Where there are several, each trained for some steps; the one that errs least."""
     starts = _starts(settings)
     if len(starts) == 1:
         return starts[0]
-    few = replace(settings, steps=min(settings.steps, PILOT))
-    tried = [_train(few, start, lambda steps, loss: None) for start in starts]
+    tried = [_train(_pilot(settings), start, say) for start in starts]
     return min(tried, key=lambda one: one[1].losses[-1])[0]
 
 
