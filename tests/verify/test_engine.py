@@ -138,6 +138,22 @@ def test_what_fails_without_the_claims_own_transformer_still_refutes_what_is_cla
     assert isinstance(run(made, Budget(quick=True)).verdict, Refuted)
 
 
+@pytest.mark.parametrize(
+    "wrong, hinted", [(lambda right: -right, True), (lambda right: abs(right), False)]
+)
+def test_the_other_sign_is_a_hint_where_every_prompt_has_it(wrong, hinted):
+    made = Claim(
+        "test.sign",
+        witness=lambda d: constructions.build("gradient_descent", d=d, steps=1, step_size=1),
+        algorithm=lambda X, y, queries: wrong(2 * queries @ (X.T @ y)),
+        cases=strategies.prompts,
+        domain=strategies.ANY,
+    )
+    verdict = run(made, Budget(quick=True)).verdict
+    assert isinstance(verdict, Refuted)
+    assert ("other sign" in str(verdict.first_difference)) is hinted
+
+
 def test_a_witness_that_was_kept_counts_as_asked_for():
     asked = Builder(softmax_layer)
     before = [build(asked, {"d": 1}), asked.asked]

@@ -14,6 +14,8 @@ from ..hunt import hunt_drawn
 from ..strategies import Case, as_text
 from .case import both, build, first_difference, left_open
 
+OTHER_SIGN = "it is the algorithm's with the other sign"
+
 
 @dataclass
 class Drawn:
@@ -24,6 +26,7 @@ class Drawn:
     distinct: set[str] = field(default_factory=set)
     nonzero: dict[str, bool] = field(default_factory=dict)
     predictions: set[Any] = field(default_factory=set)
+    hints: set[str] = field(default_factory=set)
 
     def add(self, case: Case) -> None:
         """Takes in a case."""
@@ -41,6 +44,13 @@ class Drawn:
         """Takes in what the algorithm says of it."""
         if len(self.predictions) < 2:
             self.predictions.update(predictions.ravel())
+
+    def explains(self, hint: str) -> bool:
+        """Whether a hint fits all cases that were run, where they differed and where not."""
+        if not hint.startswith(OTHER_SIGN):
+            return True
+        alike = all(one.startswith(OTHER_SIGN) for one in self.hints)
+        return alike and not any(value != 0 for value in self.predictions)
 
     def words(self) -> str:
         """ "60 cases, 57 distinct; d = 1 to 4, n = 1 to 4, queries = 1 to 2"."""
@@ -72,7 +82,11 @@ def in_fractions(budget: Budget, claim: Claim) -> CheckResult:
 
     def test(case: Case) -> None:
         drawn.add(case)
-        drawn.predicted(compare(claim, case))
+        try:
+            drawn.predicted(compare(claim, case))
+        except Differs as failure:
+            drawn.hints.add(_hint_of(failure.found))
+            raise
 
     def words() -> str:
         said = drawn.words()
@@ -82,7 +96,11 @@ def in_fractions(budget: Budget, claim: Claim) -> CheckResult:
         cases = hunt_drawn(claim.cases, test, budget, claim.domain)
     except Differs as failure:
         # those too among which a smaller one was looked for
-        failure.found = failure.found.named(cases=drawn.count, domain=words())
+        found = failure.found.named(cases=drawn.count, domain=words())
+        if found.first_difference and not drawn.explains(_hint_of(found)):
+            others = {k: v for k, v in found.first_difference.items() if k != "hint"}
+            found = found.named(first_difference=others)
+        failure.found = found
         raise
     if why := drawn.degenerate():
         detail = f"equal, but the domain is degenerate: {why}"
@@ -91,6 +109,10 @@ def in_fractions(budget: Budget, claim: Claim) -> CheckResult:
         f"{name} = {min(seen)} to {max(seen)}" for name, seen in drawn.sizes.items() if seen
     )
     return CheckResult(True, cases, 0.0, 0.0, f"equal in fractions; {reach}", domain=words())
+
+
+def _hint_of(found: CheckResult) -> str:
+    return str((found.first_difference or {}).get("hint", ""))
 
 
 def compare(claim: Claim, case: Case) -> Any:
@@ -134,10 +156,7 @@ def compare(claim: Claim, case: Case) -> Any:
 def _hint(witness: Witness, got: Sequence[Any], want: Sequence[Any]) -> str:
     """What may be the mistake, in words that say how to mend it; "" where nothing is known."""
     if got == [-value for value in want] and any(want):
-        return (
-            "it is the algorithm's with the other sign: "
-            f"is the read-out's coefficient {-witness.readout.coefficient}?"
-        )
+        return f"{OTHER_SIGN}: is the read-out's coefficient {-witness.readout.coefficient}?"
     rounded = next((value for value in _numbers(witness) if _was_float(value)), None)
     if rounded is not None:
         near = rounded.limit_denominator(1000)
