@@ -10,13 +10,22 @@ INTERRUPTED = 130  # what a shell calls a process that ended by Ctrl-C
 
 
 def main() -> int:
-    """Runs the command and returns its exit status (`verify.command.cli`)."""
+    """Runs the command and returns its exit status (`verify.command.cli`).
+
+    After Ctrl-C nobody is told of a thread that stumbles on the way out: joblib's does, now and
+    then, over the work that is no longer there.
+    """
     try:
         from .command.cli import main
 
-        return main()
+        status = main()
     except KeyboardInterrupt:
-        return INTERRUPTED
+        status = INTERRUPTED
+    if status == INTERRUPTED:
+        import threading
+
+        threading.excepthook = lambda failed: None
+    return status
 
 
 if __name__ == "__main__":  # worker processes import this module too

@@ -323,6 +323,27 @@ def test_ctrl_c_while_it_loads_would_be_seen():
     assert done.returncode != 130 and "Traceback" in done.stderr
 
 
+STUMBLES = """
+import sys, threading
+from verify import __main__
+from verify.command import cli
+
+cli.main = lambda: {status}
+status = __main__.main()
+late = threading.Thread(target=lambda: [][0])
+late.start()
+late.join()
+sys.exit(status)
+"""
+
+
+@pytest.mark.parametrize("status", [130, 1])
+def test_a_thread_that_stumbles_after_ctrl_c_is_not_heard(status):
+    call = [sys.executable, "-c", STUMBLES.format(status=status)]
+    done = subprocess.run(call, env=environment(), capture_output=True, text=True)
+    assert done.returncode == status and ("IndexError" in done.stderr) is (status != 130)
+
+
 def test_what_is_installed_is_the_command_that_says_nothing_when_interrupted():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
