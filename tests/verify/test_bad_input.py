@@ -319,13 +319,13 @@ def test_a_number_system_that_is_unknown_or_cannot_run_it_is_refused(
             ((*call, HUGE), f"must be at most 1000000, not {HUGE}")
             for call in (
                 ("trace", "newton", "--n"),
-                ("measure", "newton", "--d"),
-                ("measure", "newton", "--n"),
                 ("measure", "newton", "--prompts"),
                 ("train", "gpt", "-o", "x.safetensors", "--d"),
                 ("train", "gpt", "-o", "x.safetensors", "--steps"),
             )
         ),
+        (("measure", "newton", "--d", HUGE), f"--d must be at most 100, not {HUGE}"),
+        (("measure", "newton", "--n", HUGE), f"--n must be at most 1000, not {HUGE}"),
         (("show", "newton", "--set", f"d={HUGE}"), f"d must be at most 1000000, not {HUGE}"),
         *(
             ((*call, "--set", f"{key}=1000000"), f"{key} must be at most {most} here, not 1000000")

@@ -603,7 +603,7 @@ def test_the_readme_s_model_is_measured_as_it_stands(tmp_path, monkeypatch, caps
     torch.manual_seed(0)
     exec(compile(snippet, "README.md", "exec"), {"__name__": "readme"})
     said = capsys.readouterr().out
-    assert "follows gradient_descent (steps = 1, step_size = 0.015)" in said
+    assert "follows gradient_descent (steps = 1, step_size = 0.015; rate 0.03)" in said
     assert (tmp_path / "report.html").read_text().startswith("<!DOCTYPE html>")
 
 

@@ -1,6 +1,6 @@
 """Names of the code as people read them: entries from 1, operations as words.
 
-Tokens that have a name, a query, have it; a number of one is the terminal's, from 0.
+Tokens that have a name, a query, have it; in a finding the number of one is the terminal's, from 0.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ def typeset(text: Any) -> str:
 
 
 def counted(text: str) -> str:
-    """Slots, parts and heads as people read them: entries from 1, products with a dot, letters as
-    letters, no underscores."""
+    """Slots, parts and heads as people read them: entries and tokens from 1, products with a dot,
+    letters as letters, no underscores."""
+    text = re.sub(r"\btoken (\d+)", lambda found: f"token {int(found[1]) + 1}", text)
     text = re.sub(r"\[(\d+)\]", lambda found: f"[{int(found[1]) + 1}]", text)
     text = re.sub(r"\balpha\b", "α", text.replace("*", "·"))
     text = re.sub(r"\bphi(?![a-z])", "φ", text)
@@ -96,5 +97,5 @@ def finding(entry: Mapping[str, Any]) -> str:
         lambda found: f" ({OPERATIONS[found[1]]}), slot",
         text.replace(" ()", ""),
     )
-    where, is_, numbers = text.partition(": is ")
-    return counted(where) + is_ + numbers
+    slot, *after = text.partition(", token ")
+    return counted(slot) + "".join(after)
