@@ -125,7 +125,8 @@ def _off(exact: Any, near: float) -> float:
 def predicted_and_bound(witness: Weights, X: Any, y: Any, queries: Any) -> tuple[Any, float] | None:
     """Predictions of one prompt, the very floats of `predict`, and a bound by norms on what float64
     rounded in any of them, from one pass; None where that is no large part of what a better bound
-    takes, or it tells nothing: where it is not below the largest prediction, of few products."""
+    takes: of few products, and of some more where it tells nothing, not being below the largest
+    prediction."""
     prompts = prompts_of(witness, X, y, queries, Floats("float64"))
     assert isinstance(prompts, FloatPrompts)
     products = _products(witness, prompts)
@@ -133,8 +134,8 @@ def predicted_and_bound(witness: Weights, X: Any, y: Any, queries: Any) -> tuple
         return None
     made = _by_norms(witness, prompts, taken(prompts))
     bound, result = float(made.norm or 0.0), made.value
-    told = bound <= float(result.abs().max()) or products > DEAR
-    return (prompts.give(result), bound) if told and math.isfinite(bound) else None
+    told = bound <= float(result.abs().max())
+    return (prompts.give(result), bound) if told or products > DEAR else None
 
 
 def norm_bound(witness: Weights, prompts: FloatPrompts, parts: Parts) -> torch.Tensor:

@@ -99,8 +99,9 @@ def run(
         with during("what rounding did"):
             explained = _bound(witness, problem, numbers, worst) if bound is None else bound
         if problem.pairs > WARNED and explained > size * math.sqrt(Floats(numbers).unit_roundoff):
+            by = f"{explained:.2g}" if math.isfinite(explained) else "any amount"
             said = (f"{subject.name}: rounding in {numbers} may have moved the prediction of row "
-                    f"{problem.labels[worst]} by {explained:.2g}",)  # fmt: skip
+                    f"{problem.labels[worst]} by {by}",)  # fmt: skip
     columns, gap = {"transformer": floats, "algorithm": algorithm}, 0.0
     closed = own = 0.0
     if limit.values is not None:
