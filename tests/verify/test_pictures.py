@@ -45,11 +45,7 @@ def _picture(name: str) -> str:
 
 
 def open_page(browser: driver.Browser, folder: Path, name: str) -> Lesson:
-    path = folder / f"{name}.html"
-    if not path.exists():
-        explain.write_page(name, {}, path)
-    browser.size(1280, 720)
-    browser.open(path)
+    open_at(browser, folder, name, 720)
     return build.lesson_of(name)
 
 
@@ -503,13 +499,18 @@ def value_of(label: str) -> float:
     return float(label.replace("−", "-"))
 
 
-@pytest.mark.parametrize("name", [*NAMES, "ahn2023.lemma1", "vonoswald2022.prop1"])
-def test_labels_of_axes_grow_and_what_is_drawn_lies_inside(browser, folder, name) -> None:
+def open_at(browser, folder, name: str, height: int) -> None:
+    """The page of a construction or a claim, 1280 wide."""
     path = folder / f"{name}.html"
     if not path.exists():
         explain.write_page(name, {}, path)
-    browser.size(1280, 720)
+    browser.size(1280, height)
     browser.open(path)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "ahn2023.lemma1", "vonoswald2022.prop1"])
+def test_labels_of_axes_grow_and_what_is_drawn_lies_inside(browser, folder, name) -> None:
+    open_at(browser, folder, name, 720)
     for k in range(min(4, browser.js("page.app.layers")) + 1):
         at_layer(browser, k)
         assert browser.js(OUTSIDE) == []
@@ -521,11 +522,7 @@ def test_labels_of_axes_grow_and_what_is_drawn_lies_inside(browser, folder, name
 
 @pytest.mark.parametrize("name", ["ahn2023.lemma1", "gradient_descent", "newton"])
 def test_the_axes_of_a_prompt_of_zeros_say_numbers_that_one_can_read(browser, folder, name) -> None:
-    path = folder / f"{name}.html"
-    if not path.exists():
-        explain.write_page(name, {}, path)
-    browser.size(1280, 900)
-    browser.open(path)
+    open_at(browser, folder, name, 900)
     browser.js(
         "page.app.data = { ...page.app.data, X: page.app.data.X.map((x) => x.map(() => 0)),"
         " y: page.app.data.y.map(() => 0) }, page.change(false), page.go(1, false)"
