@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import lru_cache
 from math import log10
 from typing import Any
 
@@ -17,6 +18,7 @@ from flint.utils.flint_exceptions import DomainError
 ONE = fmpz(1)
 SAMPLES = 8  # entries whose gcd is likely to be that of all entries
 LONGEST = 2**18  # bits: fractions in Python, of which a gcd takes the square of them, still end
+FEW, SHORT = 64, 4096  # entries; bits
 WORTH = 8  # a common factor is divided out from 1/WORTH of the denominator's bits on
 
 
@@ -92,9 +94,17 @@ class CommonDenominator:
         return max(self.denominator.bit_length(), first.bit_length(), last.bit_length())
 
     def __mul__(self, other: CommonDenominator) -> CommonDenominator:
-        """The matrix product. Raises ValueError where its numbers would be longer than LONGEST."""
+        """The matrix product. Raises ValueError where its numbers would be longer than LONGEST.
+
+        In few short numbers no common factor is looked for: a gcd takes as long as a hundred
+        products, and the sum that they enter finds it.
+        """
         refuse_long(self, other)
-        return reduced(self.numerators * other.numerators, self.denominator * other.denominator)
+        numerators = self.numerators * other.numerators
+        denominator = self.denominator * other.denominator
+        if self.nrows() * other.ncols() <= FEW and denominator.bit_length() <= SHORT:
+            return CommonDenominator(numerators, denominator)
+        return reduced(numerators, denominator)
 
     def __eq__(self, other: object) -> bool:
         """Whether the fractions are the same."""
@@ -122,11 +132,10 @@ def reduced(numerators: fmpz_mat, denominator: fmpz) -> CommonDenominator:
     bits = denominator.bit_length()
     if bits == 1:
         return CommonDenominator(numerators, denominator)
-    size = numerators.ncols()
-    count, common = numerators.nrows() * size, denominator
-    for at in _spread(count):
-        common = common.gcd(numerators[at // size, at % size])
-        if WORTH * (common.bit_length() - 1) < bits:
+    common, enough = denominator, bits / WORTH + 1
+    for place in _spread(numerators.nrows(), numerators.ncols()):
+        common = common.gcd(numerators[place])
+        if common.bit_length() < enough:
             return CommonDenominator(numerators, denominator)
     try:
         return CommonDenominator(numerators / common, denominator // common)
@@ -144,11 +153,12 @@ def total(terms: list[tuple[Any, Any, CommonDenominator]]) -> CommonDenominator:
     made: Any = None
     for (p, _, a), own in zip(terms, denominators):
         by = p if own == common else common // own * p
-        if by == -1 and made is not None:
+        if made is None:
+            made = a.numerators if by == 1 else a.numerators * by
+        elif by == -1:
             made = made - a.numerators
-            continue
-        part = a.numerators if by == 1 else a.numerators * by
-        made = part if made is None else made + part
+        else:
+            made = made + (a.numerators if by == 1 else a.numerators * by)
     return reduced(made, common)
 
 
@@ -156,16 +166,18 @@ def common_multiple(numbers: Iterable[fmpz]) -> fmpz:
     """The least one > 0; 1 of no numbers."""
     common = ONE
     for number in numbers:
-        if number != common:
-            common = common.lcm(number)
+        if number != common:  # mostly one is a multiple of the other, which is seen faster
+            common = abs(number) if number % common == 0 else common.lcm(number)
     return common
 
 
-def _spread(count: int) -> Iterable[int]:
-    """SAMPLES of `count` positions, the first and the last among them; all of fewer."""
-    if count <= SAMPLES:
-        return range(count)
-    return (sample * (count - 1) // (SAMPLES - 1) for sample in range(SAMPLES))
+@lru_cache(maxsize=256)
+def _spread(rows: int, columns: int) -> tuple[tuple[int, int], ...]:
+    """SAMPLES of the places of a matrix, the first and the last among them; all of fewer."""
+    count = rows * columns
+    samples = min(count, SAMPLES)
+    positions = (sample * (count - 1) // max(1, samples - 1) for sample in range(samples))
+    return tuple(divmod(at, columns) for at in positions)
 
 
 def _gcd(common: fmpz, entries: Iterable[fmpz]) -> fmpz:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -23,6 +24,7 @@ from verify.checks.symbolic import shapes_of
 from verify.quality.baselines import PythonFractions
 
 RATIONAL, PYTHON = get("rational"), PythonFractions()
+UNIT = fmpz_mat(1, 1, [1])
 SMALL = st.fractions(-9, 9, max_denominator=12)
 SCALES = [Fraction(1), Fraction(10**40), Fraction(1, 10**40), Fraction(1, 2**200)]
 NUMBERS = st.one_of(
@@ -188,6 +190,20 @@ def test_a_factor_of_a_few_entries_is_not_divided_out():
     assert made.denominator == 7**16 and made.entries() == [7**15, 1, *[7**15] * 38]
 
 
+@pytest.mark.parametrize("power, left", [(20, 7**20), (4000, 1)])
+def test_of_a_short_product_of_few_the_sum_finds_what_is_in_common(power, left):
+    """7^power / 1 times 1 / 7^power: a gcd would take longer than a hundred such products."""
+    a, b = CommonDenominator(fmpz_mat(1, 1, [7**power])), CommonDenominator(UNIT, fmpz(7**power))
+    assert a * b == CommonDenominator(UNIT) and (a * b).denominator == left
+    assert (a * b + a * b).denominator == 1
+
+
+@given(st.lists(st.integers(-(10**30), 10**30).filter(bool), max_size=4))
+def test_a_common_multiple_is_the_least_and_positive(numbers):
+    found = common_denominator.common_multiple(fmpz(number) for number in numbers)
+    assert found == math.lcm(*numbers) > 0
+
+
 def test_zeros_have_denominator_one():
     assert reduced(fmpz_mat(3, 5), fmpz(7**21)).denominator == 1
 
@@ -265,6 +281,7 @@ def test_a_product_of_numbers_is_refused_by_the_length_of_both(method, monkeypat
 
 @pytest.mark.parametrize("method", ["product", "combine", "multiply", "divide"])
 def test_a_reduction_that_forgets_the_denominator_is_seen(method, monkeypatch):
+    monkeypatch.setattr(common_denominator, "FEW", 0)
     right = common_denominator.reduced
     for module in (common_denominator, inspect.getmodule(type(RATIONAL))):
         monkeypatch.setattr(
