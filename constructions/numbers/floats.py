@@ -166,6 +166,10 @@ class Floats(Numbers):
     def add_product(
         self, c: Exact, old: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: Exact
     ) -> torch.Tensor:
+        if a.shape[-1] == 1:  # nothing is summed: entry by entry, rounded as two operations are
+            if c == 1 and scale in (1, -1) and self.dtype not in HALF:
+                return torch.addcmul(old, a, b, value=scale)
+            return self.combine([(c, old), (scale, a * b)])
         fused = FUSED.get(old.ndim)
         alike = old.ndim == a.ndim == b.ndim
         if self.dtype in HALF or fused is None or not alike or a.shape[-1] > ONE_CALL:

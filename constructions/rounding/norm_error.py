@@ -151,6 +151,8 @@ class NormError(Bounding):
         return carried
 
     def add_product(self, c: Exact, old: Bounded, a: Bounded, b: Bounded, scale: Exact) -> Bounded:
+        if a.value.shape[-1] == 1 < old.value.shape[-2:].numel():
+            return self.combine([(c, old), (scale, self.product(a, b, 1))])
         if self.format.dtype in HALF:
             return super().add_product(c, old, a, b, scale)
         value = self.values.add_product(c, old.value, a.value, b.value, scale)

@@ -228,6 +228,8 @@ class EntryError(Bounding):
 
     def add_product(self, c: Exact, old: Bounded, a: Bounded, b: Bounded, scale: Exact) -> Bounded:
         """Also where the terms are added to `old` one by one, in any order."""
+        if a.value.shape[-1] == 1:
+            return self.combine([(c, old), (scale, self.product(a, b, 1))])
         if self.format.dtype in HALF:
             return super().add_product(c, old, a, b, scale)
         terms = a.value.shape[-1] + 2

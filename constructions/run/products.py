@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from .steps import Array, Step
 
@@ -50,7 +51,22 @@ def in_least_arithmetic(steps: Sequence[Step], results: Sequence[Array]) -> list
             uses.update(one.arrays)
             maker[one.made] = one
         steps += instead
-    return backwards[::-1]
+    return unrepeated(backwards[::-1], results)
+
+
+def unrepeated(steps: Sequence[Step], results: Sequence[Array]) -> list[Step]:
+    """The steps without those that do again what an earlier one has done."""
+    done: dict[tuple[Any, ...], Array] = {}
+    same: dict[Array, Array] = {}
+    kept = []
+    for step in steps:
+        step = step._replace(arrays=tuple(same.get(array, array) for array in step.arrays))
+        made = done.setdefault(step[:3], step.made) if step.arrays else step.made
+        if made is step.made or step.made in results:
+            kept.append(step)
+        else:
+            same[step.made] = made
+    return kept
 
 
 def _made_and_used(
@@ -89,8 +105,9 @@ def _together(step: Step, i: int, product: Step) -> Step | None:
     scale = step.known[i] * scale
     if step.method == "scale":
         return Step("product", product.arrays, (scale,), step.made)
-    if len(step.arrays) > 2 or 1 in (step.made.rows, step.made.columns):
-        return None  # sums of more are added at once, and vectors gain nothing
+    summed = product.arrays[0].columns > 1
+    if len(step.arrays) > 2 or (summed and 1 in (step.made.rows, step.made.columns)):
+        return None  # sums of more are added at once; a sum of products gains nothing in a vector
     old, c = step.arrays[1 - i], step.known[1 - i]
     return Step("add_product", (old, *product.arrays), (c, scale), step.made)
 

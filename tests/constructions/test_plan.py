@@ -15,7 +15,7 @@ from constructions import Head, Layer, Prompt, Readout, Witness, layout, slot_ma
 from constructions.numbers import floats, get
 from constructions.run import forward, products
 from constructions.run.plan import Plan
-from constructions.run.steps import Array, Recorder
+from constructions.run.steps import Array, Recorder, Step
 
 
 def test_a_plan_predicts_what_the_layers_predict(witness, prompt):
@@ -214,6 +214,43 @@ def test_two_products_with_one_vector_are_added_as_one():
         steps = forward.plan(constructions.build("sherman_morrison", **given_by), n, 1).steps
         square = [s for s in steps if s.method in ("product", "add_product")]
         assert len([s for s in square if (s.made.rows, s.made.columns) == (3, 3)]) == n - 1
+
+
+def two_sums_of_two_products():
+    """old + c (a + p) r of two olds and two r, the products added one after the other."""
+    record, sums = Recorder(), []
+    shapes = (2, 3), (2, 1), (1, 3)
+    olds, columns, rows = ([Array(*shape), Array(*shape)] for shape in shapes)
+    for old, row in zip(olds, rows):
+        for column in columns:
+            old = record("add_product", old, column, row, known=(1, Fraction(1, 2)))
+        sums.append(old)
+    return (*olds, *columns, *rows), record.steps, sums
+
+
+def test_what_two_products_add_to_two_sums_is_made_once():
+    given_arrays, steps, sums = two_sums_of_two_products()
+    made = Plan(given_arrays, steps, sums)
+    assert [step.method for step in made.steps] == ["combine", "add_product", "add_product"]
+    values = [np.arange(6 + i).reshape(-1)[i:].reshape(2, 3) for i in (0, 1)]
+    values += [np.array([[2], [-1]]), np.array([[5], [7]])]
+    values += [np.array([[1, 2, 3]]), np.array([[-4, 0, 9]])]
+    system = get("rational")
+    found = made.results(system, *(system.constant(value.tolist()) for value in values))
+    first, second, a, p, r, other = values
+    for array, expected in zip(found, (first + (a + p) @ r / 2, second + (a + p) @ other / 2)):
+        assert system.given(array) == expected.ravel().tolist()
+
+
+def test_a_step_is_repeated_that_differs_in_what_is_known_or_is_asked_for():
+    a, b = Array(2, 2), Array(2, 2)
+    once, again, twice = (Step("product", (a, b), (c,), Array(2, 2)) for c in (1, 1, 2))
+    total = Step("combine", (again.made, twice.made), (1, 1), Array(2, 2))
+    steps = [once, again, twice, total]
+    short = products.unrepeated(steps, [total.made])
+    assert [step.made for step in short] == [once.made, twice.made, total.made]
+    assert short[-1].arrays == (once.made, twice.made)
+    assert products.unrepeated(steps, [again.made, total.made]) == steps
 
 
 def test_a_sum_of_products_that_is_read_again_is_made():

@@ -37,10 +37,10 @@ class Cost:
 
 COSTS: dict[str, Cost] = {
     # S = X^T X; two products of d x d in each iteration but the last, which only X^T y goes
-    # through, in four products with a vector; then the queries
+    # through, in three products with a vector; then the queries
     "newton": Cost(
-        "B*(2*n*d**2 + 4*(k - 1)*d**3 + 2*n*d + 8*d**2 + 2*m*d)",
-        "8*B*((2*k - 1)*d**2 + 5*d + m)",
+        "B*(2*n*d**2 + 4*(k - 1)*d**3 + 2*n*d + 6*d**2 + 2*m*d)",
+        "8*B*((2*k - 1)*d**2 + 4*d + m)",
         "S once, two d x d products in each iteration but the last, that one on X^T y alone",
     ),
     # X^T y first; then X w and X^T (X w - y) in each further step
@@ -52,7 +52,7 @@ COSTS: dict[str, Cost] = {
     # P x, w^T x and x^T P x for each example; the update of P has no product that is summed
     "sherman_morrison": Cost(
         "B*(n*(2*d**2 + 4*d) + 2*m*d)",
-        "8*B*(n*(2*d**2 + 7*d + 8) + m)",
+        "8*B*(n*(2*d**2 + 4*d + 8) + m)",
         "P x and two scalar products per example, P written twice",
     ),
 }
