@@ -46,10 +46,12 @@ class Plan:
     def results(self, numbers: Numbers, *prompt: Any) -> list[Any]:
         """Every result at (X, y, queries), arrays of that number system."""
         held: list[Any] = [*prompt, *[None] * (self._count - len(prompt))]
+        at = held.__getitem__
         for method, arguments, arrays, known, made, done in self._numbered:
-            values = [held[i] for i in arrays]
-            taken = (*values, *known) if arguments is None else arguments(values, known)
-            held[made] = getattr(numbers, method)(*taken)
+            if arguments is None:
+                held[made] = getattr(numbers, method)(*map(at, arrays), *known)
+            else:
+                held[made] = getattr(numbers, method)(*arguments([*map(at, arrays)], known))
             for i in done:
                 held[i] = None
         return [held[i] for i in self._results]
