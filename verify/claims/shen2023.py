@@ -120,12 +120,13 @@ def epoch(X: Any, y: Any, queries: Any, step_size: Any) -> Any:
     cases=lambda: strategies.prompts(
         step_size=strategies.positive(), build=lambda _, d, n: {"examples": n}
     ),
-    checks=lambda: (
+    checks=lambda build: (
         order.depends_on_order(
-            shen2023.stochastic,
+            build,
             lambda: [
                 {"d": d, "examples": n, "step_size": HALF} for d, n in ((1, 2), (1, 3), (2, 2))
             ],
+            epoch,
         ),
     ),
 )
