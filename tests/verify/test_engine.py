@@ -80,7 +80,8 @@ def test_a_part_of_a_statement_that_is_left_open_leaves_it_open(strength):
         return CheckResult(None, detail="no prompt was found")
 
     def passes(budget: Budget) -> CheckResult:
-        return CheckResult(True, 1, bound=0.1, box="|x| <= 1", about=STATED)
+        about = STATED if strength == "derived" else None
+        return CheckResult(True, 1, bound=0.1, box="|x| <= 1", about=about)
 
     kind = {"exact": "exact", "derived": "proof", "enclosed": "enclosure"}[strength]
     both = [Check(kind, passes, strength, False), Check("exact", left_open, "exact", False)]
