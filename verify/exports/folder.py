@@ -15,8 +15,10 @@ import constructions
 from constructions.exports.constants import Constants, constants_from
 from constructions.exports.disguise import Disguise
 from constructions.exports.gpt2 import Checkpoint
+from constructions.exports.gpt2 import Constants as OfPairs
 from constructions.exports.language_model import LanguageModel
 from constructions.exports.one_by_one import Constants as OneByOneConstants
+from constructions.exports.read_back import OtherTensors, ReadBack
 from constructions.witness import Witness
 from proofs.exact import exact
 
@@ -34,6 +36,8 @@ from .search import certificate
 from .spectrum import Exactly, NoCertificate, PromptBox
 from .subleq import export as programs
 from .truth import truth
+
+BY_RUNNING = "that its tensors are what that is proved of is seen by running them alone"
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,25 @@ class Export(OfWitness):
         made, proved = self.checkpoint, self.certificate
         text = card(self.name, self.witness, self.box, proved, made, self.disguise)
         return files_of(made, self.document(), text)
+
+    def proved(self) -> CheckResult:
+        """What the certificate says, and how its tensors are known to be what that is about."""
+        found = super().proved()
+        return replace(found, detail=f"{found.detail}; {self.tensors_read()}")
+
+    def tensors_read(self) -> str:
+        """That the tensors are the layers of which the bound is proved, or that nobody looked.
+
+        Raises Differs with the first that is not.
+        """
+        constants = self.certificate.constants
+        if self.disguise is not None or not isinstance(constants, OfPairs):
+            return BY_RUNNING
+        try:
+            numbers = ReadBack(self.witness, constants, self.checkpoint).check()
+        except OtherTensors as other:
+            raise Differs(str(other), other.shown) from None
+        return f"the {numbers} numbers of its tensors are, read, the layers of which that is proved"
 
     def document(self) -> dict[str, Any]:
         """witness.json."""

@@ -16,6 +16,7 @@ import constructions
 from ... import algorithms
 from ...checks.bounds.balls import at_most, ball, top
 from ...claim import Budget, CheckResult, Differs, check, claim
+from .exported import BY_RUNNING
 
 if TYPE_CHECKING:
     from ...exports.language.export import TextExport
@@ -135,6 +136,7 @@ def bounded_in_gpt2(budget: Budget) -> CheckResult:
     r"the last earlier occurrence of a word, 0 for others, up to } \tfrac{6}{10^6},"
     rf"\ d = {D},\ \text{{texts of up to }} {LENGTH}",
     expected="approximates",
+    note=BY_RUNNING,
 )
 def in_gpt2() -> Any:
     """An ordinary GPT-2 is an induction head: its largest logit is right, for every text."""
