@@ -116,9 +116,11 @@ def test_an_order_of_the_exponential_kernel_is_a_sum_of_squares(order):
 
 def test_a_kernel_that_is_another_sum_of_squares_is_seen(monkeypatch):
     build = partial(paper.descent, attention="exponential")
-    assert claims.sums_of_squares(build).run(Budget(quick=True)).passed
-    monkeypatch.setattr(claims, "factorial", lambda k: 1)
-    assert claims.sums_of_squares(build).run(Budget(quick=True)).passed is False
+    X, c = np.array([[F(1)], [F(-1, 2)]], dtype=object), np.array([F(2), F(3)], dtype=object)
+    assert claims.not_all_squares(build, {"X": X, "c": c}) is None
+    right = claims.squares_of_order
+    monkeypatch.setattr(claims, "squares_of_order", lambda k, *given: right(k, *given) / (1 + k))
+    assert claims.not_all_squares(build, {"X": X, "c": c})
 
 
 @pytest.mark.recomputes("cheng2024.prop1.softmax")
