@@ -8,7 +8,7 @@ leave it open what the prompt holds, each reading is a claim of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 from typing import Any
@@ -573,13 +573,24 @@ WIDTHS = {
 
 
 @check("exact", "exact", transformer=False)
-def bounded(budget: Budget, left: Any, right: Any, letter: sympy.Symbol, below: Any) -> CheckResult:
-    """left <= C right for one C and every value of the letters: left/right is bounded as the letter
-    goes to 0, else it is above C where the letter is `below`, an expression in C, for every C."""
+def bounded(
+    budget: Budget,
+    left: Any,
+    right: Any,
+    letter: sympy.Symbol,
+    below: Any,
+    fixed: Collection[sympy.Symbol] = (),
+) -> CheckResult:
+    """left <= C right for one C and every value of the letters, C for each of the `fixed` ones:
+    left/right is bounded as the letter goes to 0, else it is above C where the letter is `below`,
+    an expression in C, for every C."""
     ratio = sympy.factor(sympy.cancel(left / right))
     limit = sympy.limit(ratio, letter, 0, "+")
     if limit.is_finite:
-        if ratio.free_symbols - {letter} or sympy.limit(ratio, letter, sympy.oo) == sympy.oo:
+        if (
+            ratio.free_symbols - {letter, *fixed}
+            or sympy.limit(ratio, letter, sympy.oo) == sympy.oo
+        ):
             return CheckResult(None, detail=f"the ratio is {ratio}")
         return CheckResult(True, 1, 0.0, 0.0, f"the ratio is {ratio}")
     over = sympy.Poly(sympy.cancel(ratio.subs(letter, below) - constant), constant)
@@ -638,12 +649,15 @@ def one_epsilon() -> tuple[Check, ...]:
     "giannou2024.logistic.width.epsilon",
     "theorem 1.1's epsilon is the error of the output, sqrt(epsilon (1 + mu)/(4 mu)) of a step's",
     statement=r"\delta = \sqrt{\epsilon(1+\mu)/(4\mu)}: "
-    r"1/\delta^8 = O(1/\epsilon^4) = O(1/\delta^8)",
+    r"1/\delta^8 = O(1/\epsilon^4) = O(1/\delta^8) \text{ for fixed } d \text{ and } \mu",
 )
 def output_error() -> tuple[Check, ...]:
     """With epsilon the error of the output the two widths are of one order."""
     of_step = 4 * mu * delta**2 / (1 + mu)  # the epsilon of a step, theorem 5.1's last sentence
-    step = WIDTHS["theorem 5.1"].subs(eps, of_step).subs({d: 1, mu: 1})
+    step = WIDTHS["theorem 5.1"].subs(eps, of_step)
     output = WIDTHS["theorem 1.1"].subs(eps, delta)
     below = 1 / constant
-    return (bounded(output, step, delta, below), bounded(step, output, delta, below))
+    return (
+        bounded(output, step, delta, below, (d, mu)),
+        bounded(step, output, delta, below, (d, mu)),
+    )
