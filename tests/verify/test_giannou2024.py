@@ -258,6 +258,8 @@ def test_a_width_of_another_exponent_is_seen():
     assert claims.bounded(mu**-2, mu**-2, mu, 1 / C).run(FEW).passed is True
     assert claims.bounded(mu**-3, mu**-2, mu, 1 / (C + 1)).run(FEW).passed is False
     assert claims.bounded(mu, 1 + 0 * mu, mu, 1 / C).run(FEW).passed is None  # grows with mu
+    assert claims.bounded(claims.d * mu, mu, mu, 1 / C).run(FEW).passed is None  # and with d
+    assert claims.bounded(claims.d * mu, mu, mu, 1 / C, {claims.d}).run(FEW).passed is True
 
 
 def test_only_these_starts_converge():

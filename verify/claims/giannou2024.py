@@ -587,10 +587,8 @@ def bounded(
     ratio = sympy.factor(sympy.cancel(left / right))
     limit = sympy.limit(ratio, letter, 0, "+")
     if limit.is_finite:
-        if (
-            ratio.free_symbols - {letter, *fixed}
-            or sympy.limit(ratio, letter, sympy.oo) == sympy.oo
-        ):
+        grows = sympy.limit(ratio, letter, sympy.oo) == sympy.oo
+        if grows or ratio.free_symbols - {letter, *fixed}:
             return CheckResult(None, detail=f"the ratio is {ratio}")
         return CheckResult(True, 1, 0.0, 0.0, f"the ratio is {ratio}")
     over = sympy.Poly(sympy.cancel(ratio.subs(letter, below) - constant), constant)

@@ -37,7 +37,7 @@ from .spectrum import Exactly, NoCertificate, PromptBox
 from .subleq import export as programs
 from .truth import truth
 
-BY_RUNNING = "that its tensors are what that is proved of is seen by running them alone"
+BY_RUNNING = "its tensors are seen by running alone"
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Export(OfWitness):
             numbers = ReadBack(self.witness, constants, self.checkpoint).check()
         except OtherTensors as other:
             raise Differs(str(other), other.shown) from None
-        return f"the {numbers} numbers of its tensors are, read, the layers of which that is proved"
+        return f"its tensors, all {numbers} numbers, are read as the witness's layers"
 
     def document(self) -> dict[str, Any]:
         """witness.json."""
