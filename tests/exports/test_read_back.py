@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from constructions.exports.gpt2 import Checkpoint
-from constructions.exports.read_back import OtherTensors, ReadBack
+from constructions.exports.read import OtherTensors, read_back
 from verify import Budget
 from verify.claim import Claim, builtin
 from verify.claims.ours import exported
@@ -24,7 +24,7 @@ def read(name: str, **changed: Any) -> int:
     """How many numbers are read of an export, some of whose fields are changed."""
     made = exported.exported(name)
     checkpoint = replace(made.checkpoint, **changed)
-    return ReadBack(made.witness, made.certificate.constants, checkpoint).check()
+    return read_back(made.witness, made.certificate.constants, checkpoint)
 
 
 def spread(places: np.ndarray) -> Iterator[tuple[int, ...]]:

@@ -1,0 +1,28 @@
+"""The tensors of an exported GPT-2, read as heads and MLPs of the witness: every number of them.
+
+A bound of what an export errs by is proved of heads that score <K x, Q x'> and add V x, times
+factors. That its tensors are these is seen here, without the writer (`tensors.py`), of examples
+that stand in the prompt in copies (`pairs.py`), and of those that are read one after the other
+(`one_by_one.py`).
+"""
+
+from __future__ import annotations
+
+from ...weights import Weights
+from .. import gpt2, one_by_one
+from ..constants import Constants
+from .one_by_one import OneByOne
+from .pairs import Pairs
+from .tensors import OtherTensors
+
+__all__ = ["OtherTensors", "read_back"]
+
+
+def read_back(weights: Weights, constants: Constants, made: gpt2.Checkpoint) -> int:
+    """How many numbers the tensors have, all of which are right; made: not turned.
+
+    Raises OtherTensors with the first that is not.
+    """
+    if isinstance(constants, one_by_one.Constants):
+        return OneByOne(weights, made, constants.unit, constants=constants).check()
+    return Pairs(weights, made, constants.unit, constants=constants).check()
