@@ -2,20 +2,24 @@
 
 A bound of what an export errs by is proved of heads that score <K x, Q x'> and add V x, times
 factors. That its tensors are these is seen here, without the writer (`tensors.py`), of examples
-that stand in the prompt in copies (`pairs.py`), and of those that are read one after the other
-(`one_by_one.py`).
+that stand in the prompt in copies (`pairs.py`), of those that are read one after the other
+(`one_by_one.py`), and of token ids (`language.py`).
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...weights import Weights
 from .. import gpt2, one_by_one
 from ..constants import Constants
+from ..language_model import LanguageModel
+from .language import Language
 from .one_by_one import OneByOne
 from .pairs import Pairs
 from .tensors import OtherTensors
 
-__all__ = ["OtherTensors", "read_back"]
+__all__ = ["OtherTensors", "read_back", "read_back_language"]
 
 
 def read_back(weights: Weights, constants: Constants, made: gpt2.Checkpoint) -> int:
@@ -26,3 +30,14 @@ def read_back(weights: Weights, constants: Constants, made: gpt2.Checkpoint) -> 
     if isinstance(constants, one_by_one.Constants):
         return OneByOne(weights, made, constants.unit, constants=constants).check()
     return Pairs(weights, made, constants.unit, constants=constants).check()
+
+
+def read_back_language(
+    made: LanguageModel, unit: int, said: np.ndarray | None = None, one: str = ""
+) -> int:
+    """The same of a model that reads token ids.
+
+    unit: N; said (tokens, units): what tokens say of themselves, None for a beginning and one-hot
+    words; one: the slot that holds N, if any does.
+    """
+    return Language(made.witness, made, unit, said=said, one=one).check()

@@ -12,7 +12,7 @@ from proofs.layer import MLP, Layer
 
 from ..gpt2 import FAR
 from ..one_by_one import GATE, Constants, schedule
-from .tensors import OtherTensors, Part, ReadBack, dense
+from .tensors import Hidden, OtherTensors, Part, ReadBack, dense
 
 
 @dataclass
@@ -20,17 +20,19 @@ class OneByOne(ReadBack):
     """One as `one_by_one.py` says; the role of an example is 0 there and at the sink, else -1."""
 
     constants: Constants = field(kw_only=True)
+    unasked = True  # where an offset of scores is 0
 
     @property
     def examples(self) -> int:
         return self.weights.prompt.positions
 
     @property
-    def _constant(self) -> int:
+    def constant(self) -> int:
         return self.weights.width + self.examples
 
     @cached_property
-    def reads(self) -> tuple[int | None, ...]:
+    def read_by(self) -> tuple[int | None, ...]:
+        """Of each layer the example that its heads read."""
         return schedule(self.weights).reads
 
     @cached_property
@@ -44,7 +46,7 @@ class OneByOne(ReadBack):
 
     def places(self, wanted: np.ndarray) -> None:
         """The first is the sink, then examples, then queries."""
-        by, roles = self.embedded("position", "one"), slice(self.weights.width, self._constant)
+        by, roles = self.embedded("position", "one"), slice(self.weights.width, self.constant)
         wanted[1:] += by["one"]
         wanted[1:, roles] -= 1
         for example, flag in enumerate(by["position"]):
@@ -59,17 +61,20 @@ class OneByOne(ReadBack):
     def parts(self, number: int, layer: Layer) -> Iterator[Part]:
         one = next(unit for unit, at in self.flags.items() if at is None)
         for head in layer.heads:
-            (score, value), example = self.products(head), self.reads[number]
+            (score, value), example = self.products(head), self.read_by[number]
             assert example is not None
             made = self.constants.attention[head.attention]
             for slope, offset, weight in zip(made.slopes, made.offsets, made.weights, strict=True):
-                added = self.blank()
-                added[one], added[self.weights.width + example] = offset, FAR
-                yield Part(slope * score, added, weight * value)
+                part = Part(slope * score, weight * value)
+                part.score[self.constant, one] = offset
+                part.score[self.constant, self.weights.width + example] = FAR
+                yield part
 
-    def mlp(self, name: str, read: np.ndarray, write: np.ndarray, mlp: MLP | None) -> None:
+    def mlp(self, name: str, hidden: Hidden, mlp: MLP | None) -> None:
         """gelu(v + G r) - gelu(-v + G r) is v where r is 0, and nothing where it is -1."""
-        roles = slice(self.weights.width, self._constant)
+        made = self.twins(name, hidden)
+        read = made.read
+        roles = slice(self.weights.width, self.constant)
         gates, values = read[roles], np.delete(read, range(roles.start, roles.stop), axis=0)
         self.same(f"{name}.c_fc of twins", values[:, 1::2], -values[:, ::2], exactly=True)
         self.same(f"{name}.c_fc of twins, gates", gates[:, 1::2], gates[:, ::2], exactly=True)
@@ -81,7 +86,7 @@ class OneByOne(ReadBack):
         of = np.where(gates.any(axis=0), np.argmax(gates != 0, axis=0), -1)
         wanted = self._gated(mlp)
         for gate in range(-1, self.examples):
-            found = (read[: self.weights.width, ::2] * (of == gate)) @ write
+            found = (read[: self.weights.width, ::2] * (of == gate)) @ made.write
             right = wanted.get(gate, np.zeros((self.weights.width,) * 2))
             self.same(f"{name} through gate {gate}", found[:, : self.weights.width], right)
             self.same(f"{name} through gate {gate}, beside", found[:, self.weights.width :], 0)

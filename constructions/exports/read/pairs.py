@@ -13,7 +13,7 @@ from proofs.layer import MLP, Head, Layer
 
 from ..differences import coefficients
 from ..gpt2 import FAR, Constants
-from .tensors import Part, ReadBack, dense
+from .tensors import Hidden, Part, ReadBack, dense
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Pairs(ReadBack):
         return self.weights.width + number
 
     @property
-    def _constant(self) -> int:
+    def constant(self) -> int:
         return self._role(len(self.roles))
 
     def places(self, wanted: np.ndarray) -> None:
@@ -64,11 +64,11 @@ class Pairs(ReadBack):
         copy = self.made.copies.reads[number]
         for head, scale in zip(layer.heads, self.constants.scales[number], strict=True):
             score, value = self.products(head)
-            role = self.roles.index((copy, head.attention != "softmax"))
-            added = self.blank()
-            added[self._role(role)] = FAR
+            role = self._role(self.roles.index((copy, head.attention != "softmax")))
             for factor, weight in self._factors(head, scale):
-                yield Part(factor * score, added, weight * value)
+                part = Part(factor * score, weight * value)
+                part.score[self.constant, role] = FAR
+                yield part
 
     def _factors(self, head: Head, scale: float) -> Sequence[tuple[float, float]]:
         """By which scores and values are multiplied: of a linear head's pairs the difference of the
@@ -80,14 +80,16 @@ class Pairs(ReadBack):
         halves = [(r * scale, float(c) * shown / (2 * scale)) for r, c in each]
         return [(sign * factor, sign * weight) for factor, weight in halves for sign in (1, -1)]
 
-    def mlp(self, name: str, read: np.ndarray, write: np.ndarray, mlp: MLP | None) -> None:
+    def mlp(self, name: str, hidden: Hidden, mlp: MLP | None) -> None:
         """gelu(u) - gelu(-u) = u."""
+        made = self.twins(name, hidden)
+        read = made.read
         self.same(f"{name}.c_fc of twins", read[:, 1::2], -read[:, ::2], exactly=True)
         self.halves(f"{name}.c_fc", read)
         wanted = self.blank(self.half)
         if mlp is not None:
-            stream, hidden = self.weights.layout, mlp.hidden(self.weights.layout)
-            outer = dense(mlp.outer, stream, hidden)
-            inner = np.eye(hidden.width) if mlp.inner is None else dense(mlp.inner, hidden, stream)
+            stream, units = self.weights.layout, mlp.hidden(self.weights.layout)
+            outer = dense(mlp.outer, stream, units)
+            inner = np.eye(units.width) if mlp.inner is None else dense(mlp.inner, units, stream)
             wanted = self.own((outer @ inner).T)
-        self.same(f"{name}, its product", read[:, ::2] @ write, wanted)
+        self.same(f"{name}, its product", read[:, ::2] @ made.write, wanted)

@@ -2,7 +2,7 @@
 
 Of each head the products Q Kᵀ and V O of its blocks, of an MLP the product of its two matrices, on
 the units +v and -v. Read are products, since a writer may put into one factor what another puts
-into the other.
+into the other. A bias is what is read of the constant, the unit that holds N.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from proofs.slotmap import SlotMap
 from proofs.stream import Layout
 
 from ...weights import Weights
-from ..gpt2 import EPSILON, TOGETHER, Checkpoint
+from ..gpt2 import EPSILON, TOGETHER
 
 # relatively: of a product one factor is rounded to float32, the other is 1/2
 ROUNDED = 2.0**-23
@@ -36,12 +36,18 @@ class OtherTensors(ValueError):
 
 @dataclass(frozen=True)
 class Part:
-    """One of GPT-2's heads: score (query's unit, key's), what a key's units add to every score,
-    and value (unit read, unit written)."""
+    """One of GPT-2's heads: score (query's unit, key's) and value (unit read, unit written)."""
 
     score: np.ndarray
-    added: np.ndarray
     value: np.ndarray
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """The hidden units of an MLP: what they read (units, hidden) and write (hidden, units)."""
+
+    read: np.ndarray
+    write: np.ndarray
 
 
 def dense(slots: SlotMap, to: Layout, of: Layout) -> np.ndarray:
@@ -61,9 +67,12 @@ class ReadBack(ABC):
     """
 
     weights: Weights
-    made: Checkpoint
+    made: Any  # a Checkpoint or a LanguageModel
     unit: int
     compared: set[str] = field(default_factory=set)
+    body = ""  # of the names of tensors
+    halved = True  # whether keys and values are to be read by 1/2 and -1/2
+    unasked = False  # whether keys may be read of which no query asks
 
     def check(self) -> int:
         """How many numbers the tensors have, all of which are right. Raises OtherTensors."""
@@ -91,14 +100,23 @@ class ReadBack(ABC):
         """GPT-2's heads of a layer, in order; the others have nothing to write."""
 
     @abstractmethod
-    def mlp(self, name: str, read: np.ndarray, write: np.ndarray, mlp: MLP | None) -> None:
-        """Compares what hidden units read (units, hidden) and write (hidden, units)."""
+    def mlp(self, name: str, hidden: Hidden, mlp: MLP | None) -> None:
+        """Compares the hidden units of an MLP with those of the witness."""
+
+    def words(self) -> Any:
+        """What tokens write to the units."""
+        return 0
+
+    @property
+    @abstractmethod
+    def constant(self) -> int:
+        """The unit that holds N."""
 
     # -- the stream
 
     @property
     def half(self) -> int:
-        return len(self.made.readout) // 2
+        return int(self.made.config["n_embd"]) // 2
 
     def blank(self, *rows: int) -> np.ndarray:
         """(*rows, units) of zeros."""
@@ -111,8 +129,21 @@ class ReadBack(ABC):
         return made
 
     def tensor(self, name: str) -> np.ndarray:
+        name = self.body + name
         self.compared.add(name)
-        return self.made.tensors[name].astype(float)
+        return np.asarray(self.made.tensors[name].astype(float))
+
+    def reads(self, name: str) -> np.ndarray:
+        """(units, …) of weights that read the stream, and their biases, of the constant."""
+        read = 2 * self.units(name, self.tensor(f"{name}.weight"), 0)
+        self.same(f"{name}, N", read[self.constant], 0)
+        read[self.constant] = self.tensor(f"{name}.bias")
+        return read
+
+    def writes(self, name: str) -> np.ndarray:
+        """(…, units) of weights that write to the stream."""
+        self.same(f"{name}.bias", self.tensor(f"{name}.bias"), 0)
+        return self.units(name, self.tensor(f"{name}.weight"), 1)
 
     def units(self, name: str, tensor: np.ndarray, axis: int) -> np.ndarray:
         """What is read from +v, or written there. Raises where -v's is not its negative."""
@@ -139,26 +170,29 @@ class ReadBack(ABC):
         if most > TOGETHER:
             raise OtherTensors(f"{name}: {most} pairs are read as one", what=name)
 
+    def paired(self, name: str, one: np.ndarray, other: np.ndarray) -> None:
+        """Raises where a row of one factor is 0 and that of the other is not: it would do nothing,
+        but should not be there."""
+        alone = one.any(axis=1) != other.any(axis=1)
+        if alone.any():
+            at = int(np.flatnonzero(alone)[0])
+            raise OtherTensors(f"{name}, {at}, is read or written alone", what=name, at=[at])
+
     # -- its two ends
 
     def _ends(self) -> None:
-        self.same("wte.weight", self.tensor("wte.weight"), 0)
-        places = self.units("wpe.weight", self.tensor("wpe.weight"), 1)
+        self.same("wte", self.units("wte", self.tensor("wte.weight"), 1), self.words())
+        places = self.units("wpe", self.tensor("wpe.weight"), 1)
         wanted = np.zeros_like(places)
-        wanted[:, self._constant] = self.unit
         self.places(wanted)
-        self.same("wpe.weight", places, wanted)
+        wanted[:, self.constant] = self.unit
+        self.same("wpe", places, wanted)
         norms = [f"h.{k}.ln_{i}" for k in range(self.weights.layers) for i in (1, 2)]
         # a gain undoes the root of the variance, N² 2/D, and what is added to that
         gain = sqrt(self.unit**2 / self.half + EPSILON)
         for name in (*norms, "ln_f"):
             self.same(f"{name}.weight", self.tensor(f"{name}.weight"), gain)
             self.same(f"{name}.bias", self.tensor(f"{name}.bias"), 0)
-
-    @property
-    @abstractmethod
-    def _constant(self) -> int:
-        """The unit that holds N."""
 
     def _inputs(self) -> None:
         """What makes tokens, and what reads the prediction: no tensors, numbers of float64."""
@@ -172,24 +206,22 @@ class ReadBack(ABC):
 
     def _heads(self, number: int, layer: Layer) -> None:
         name = f"h.{number}.attn"
-        read, bias = self.tensor(f"{name}.c_attn.weight"), self.tensor(f"{name}.c_attn.bias")
-        write = self.units(f"{name}.c_proj", self.tensor(f"{name}.c_proj.weight"), 1)
-        self.same(f"{name}.c_proj.bias", self.tensor(f"{name}.c_proj.bias"), 0)
-        queries, keys, values = np.split(2 * self.units(f"{name}.c_attn", read, 0), 3, axis=1)
-        asked, others = np.split(bias, [len(bias) // 3])
-        self.same(f"{name}.c_attn.bias of keys and values", others, 0)
-        for what, of in (("keys", keys), ("values", values)):
+        queries, keys, values = np.split(self.reads(f"{name}.c_attn"), 3, axis=1)
+        write = self.writes(f"{name}.c_proj")
+        for what, of in (("keys", keys), ("values", values)) if self.halved else ():
             self.halves(f"{name}.c_attn, {what}", of)
+        asked = np.concatenate([queries, keys]) if self.unasked else queries
+        self.paired(f"{name}, a place of queries and keys", asked.T, keys.T)
+        self.paired(f"{name}, a place of values", values.T, write)
         heads = self.made.config["n_head"]
         size, parts = queries.shape[1] // heads, list(self.parts(number, layer))
         for at in range(heads):
             cut, where = slice(at * size, (at + 1) * size), f"head {at} of {name}"
             value = parts[at].value if at < len(parts) else 0
             self.same(f"V O, {where}", values[:, cut] @ write[cut], value)
-            if at < len(parts):
-                key, root = keys[:, cut].T, sqrt(size)  # by which GPT-2 divides scores
-                self.same(f"Q K^T, {where}", queries[:, cut] @ key / root, parts[at].score)
-                self.same(f"bias K^T, {where}", asked[cut] @ key / root, parts[at].added)
+            if at < len(parts):  # GPT-2 divides scores by the root of a head's size
+                score = queries[:, cut] @ keys[:, cut].T / sqrt(size)
+                self.same(f"Q K^T, {where}", score, parts[at].score)
 
     def products(self, head: Head) -> tuple[np.ndarray, np.ndarray]:
         """Of a head of the witness score and value, as a Part has them."""
@@ -200,15 +232,18 @@ class ReadBack(ABC):
 
     def _mlp(self, number: int, mlp: MLP | None) -> None:
         name = f"h.{number}.mlp"
-        read = self.units(f"{name}.c_fc", self.tensor(f"{name}.c_fc.weight"), 0)
-        write = self.units(f"{name}.c_proj", self.tensor(f"{name}.c_proj.weight"), 1)
-        for part in ("c_fc", "c_proj"):
-            self.same(f"{name}.{part}.bias", self.tensor(f"{name}.{part}.bias"), 0)
+        hidden = Hidden(self.reads(f"{name}.c_fc"), self.writes(f"{name}.c_proj"))
+        self.paired(f"{name}, a hidden unit", hidden.read.T, hidden.write)
+        self.mlp(name, hidden, mlp)
+
+    def twins(self, name: str, hidden: Hidden) -> Hidden:
+        """Every other hidden unit, the next one writing the negative of what it writes."""
+        read, write = hidden.read, hidden.write
         if read.shape[1] % 2:
             self.same(f"{name}.c_proj, without a twin", write[-1:], 0)
             read, write = read[:, :-1], write[:-1]
         self.same(f"{name}.c_proj of twins", write[1::2], -write[::2], exactly=True)
-        self.mlp(name, 2 * read, write[::2], mlp)
+        return Hidden(read, write[::2])
 
     def embedded(self, *sources: str) -> Mapping[str, np.ndarray]:
         """Of fields of a prompt what each of their numbers writes to the units."""

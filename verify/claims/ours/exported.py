@@ -40,7 +40,7 @@ EXPORTS: Mapping[str, tuple[Mapping[str, Any], Fraction]] = {
     ),
 }
 # how its tensors are known to be those of which the bound is proved
-PAIRED = "every number of its tensors is read, by products of its matrices, as the witness's layers"
+READ = "every number of its tensors is read, by products of its matrices, as the witness's layers"
 BY_RUNNING = "that its tensors are those of which the bound is proved is seen by running them alone"
 SEED = 1  # of `--disguise`, whose bound is the same for every seed
 DISGUISED: Mapping[str, Fraction] = {"newton": Fraction(3, 10**3)}
@@ -159,7 +159,6 @@ def _checks(name: str, turned: bool = False) -> Callable[[], tuple[Check, ...]]:
 
 
 def _claim(id: str, name: str, claimed: Fraction, summary: str, turned: bool = False) -> Claim:
-    paired = not turned and "examples" not in EXPORTS[name][0]
     so_many = "=" if "examples" in EXPORTS[name][0] else r"\le"
     return Claim(
         id=id,
@@ -170,7 +169,7 @@ def _claim(id: str, name: str, claimed: Fraction, summary: str, turned: bool = F
         rf"d = {D},\ n {so_many} {N},\ |X_{{ij}}|, |y_i|, |x_i| \le 1",
         summary=summary,
         expected="approximates",
-        note=PAIRED if paired else BY_RUNNING,
+        note=BY_RUNNING if turned else READ,
         checks=_checks(name, turned),
     )
 
@@ -212,7 +211,7 @@ register(
         r"program of SUBLEQ is its run; words of 5 bits, addresses of 4}",
         summary="An ordinary GPT-2 continues a program of SUBLEQ by its run: it is a computer.",
         expected="approximates",
-        note=BY_RUNNING,
+        note=READ,
         checks=lambda: (_runs_programs(SUBLEQ, CODE),),
     )
 )
