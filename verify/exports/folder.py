@@ -56,9 +56,8 @@ class Export(OfWitness):
         return files_of(made, self.document(), text)
 
     def tensors_read(self) -> str:
-        if self.disguise is not None:
-            return "its tensors are seen by running alone"
-        return as_read(lambda: read_back(self.witness, self.certificate.constants, self.checkpoint))
+        given = self.witness, self.certificate.constants, self.checkpoint
+        return as_read(lambda: read_back(*given, disguised=self.disguise is not None))
 
     def document(self) -> dict[str, Any]:
         """witness.json."""

@@ -86,10 +86,13 @@ class Pairs(ReadBack):
         read = made.read
         self.same(f"{name}.c_fc of twins", read[:, 1::2], -read[:, ::2], exactly=True)
         self.halves(f"{name}.c_fc", read)
-        wanted = self.blank(self.half)
-        if mlp is not None:
-            stream, units = self.weights.layout, mlp.hidden(self.weights.layout)
-            outer = dense(mlp.outer, stream, units)
-            inner = np.eye(units.width) if mlp.inner is None else dense(mlp.inner, units, stream)
-            wanted = self.own((outer @ inner).T)
-        self.same(f"{name}, its product", read[:, ::2] @ made.write, wanted)
+        self.same(f"{name}, its product", read[:, ::2] @ made.write, self.linear(mlp))
+
+    def linear(self, mlp: MLP | None) -> np.ndarray:
+        """(unit read, unit written) of a linear MLP."""
+        if mlp is None:
+            return self.blank(self.half)
+        stream, units = self.weights.layout, mlp.hidden(self.weights.layout)
+        outer = dense(mlp.outer, stream, units)
+        inner = np.eye(units.width) if mlp.inner is None else dense(mlp.inner, units, stream)
+        return self.own((outer @ inner).T)
