@@ -42,12 +42,16 @@ Elsewhere: TypeAlias = Callable[[int], CheckResult | None]
 
 
 def decide(
-    results: Iterable[CheckResult], ill_posed: IllPosed | None = None, about: Object | None = None
+    results: Iterable[CheckResult],
+    ill_posed: IllPosed | None = None,
+    about: Object | None = None,
+    parts: bool = False,
 ) -> Verdict:
     """The verdict that the evidence forces; `expected` plays no part in it.
 
     `about` is the object of a claim about transformers (Object() where it has no letters), None
-    for a claim that is a statement. Evidence about another object is left out, and so are
+    for a claim that is a statement. `parts`: of the statement, each check of one, so that one that
+    is left open leaves the claim open. Evidence about another object is left out, and so are
     annotations, whose faults are their own. A proof that fails refutes nothing unless it is a proof
     of the negation: then it names that theorem as its counterexample. Otherwise the claim is
     undecided, whatever else passed.
@@ -65,6 +69,8 @@ def decide(
         return Refuted(shown.counterexample, difference, _strengths(wrong))
     if unproved:
         return Undecided("; ".join(f"not proved: {result.detail}" for result in unproved))
+    if parts and any(one.passed is None and one.kind != "kernel" for one in results):
+        return Undecided(_open_ends(found, about))
     # counted resources say nothing about what is computed, unless they are all that was asked
     asked = [result for result in results if result.kind != "resources"] or results
     passed = [result for result in asked if result.passed]
@@ -124,7 +130,7 @@ def _open_ends(found: Iterable[CheckResult], about: Object | None) -> str:
             continue
         elif result.passed is None:
             open_ends.append(result.detail)
-        elif result.strength == "enclosed" and result.max_error is None:
+        elif result.strength == "enclosed" and result.max_error is None and not is_bound(result):
             open_ends.append(f"no bound on a box and no error seen: {result.detail}")
     return "; ".join(filter(None, open_ends)) or "no check that could decide it was run"
 
@@ -200,7 +206,10 @@ def run(
     results = tuple(found[place] for place in sorted(found))
     first = ill_posed[min(ill_posed)] if ill_posed else None
     return Report(
-        claim, decide(results, first, object_of(claim, checks)), results, digest_of(claim)
+        claim,
+        decide(results, first, object_of(claim, checks), in_parts(claim)),
+        results,
+        digest_of(claim),
     )
 
 
@@ -232,6 +241,12 @@ def object_of(claim: Claim, checks: Iterable[Check]) -> Object | None:
         return Object()
 
 
+def in_parts(claim: Claim) -> bool:
+    """Whether each of its checks is of a part of its statement; of a builder's equality with an
+    algorithm they are several looks at one."""
+    return claim.witness is None
+
+
 def with_kernel(reports: Sequence[Report]) -> list[Report]:
     """The reports with the evidence of Coq's kernel added, and decided again.
 
@@ -251,7 +266,8 @@ def with_kernel(reports: Sequence[Report]) -> list[Report]:
             report = replace(report, checks=tuple(checks))
             if not isinstance(report.verdict, (Broken, IllPosed)):
                 about = object_of(report.claim, checks_of(report.claim))
-                report = replace(report, verdict=decide(checks, None, about))
+                parts = in_parts(report.claim)
+                report = replace(report, verdict=decide(checks, None, about, parts))
         made.append(report)
     return made
 

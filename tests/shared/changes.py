@@ -47,6 +47,30 @@ def every_value(witness: Witness, factor: Any) -> Witness:
     )
 
 
+def every_weight(witness: Witness, factor: Any) -> Witness:
+    """All weights of all layers times a factor; what the slots should hold is left out."""
+
+    def of(slots: SlotMap | None) -> SlotMap | None:
+        if slots is None:
+            return None
+        return SlotMap(tuple(replace(b, coefficient=b.coefficient * factor) for b in slots.blocks))
+
+    def all_of(part: Any, *names: str) -> Any:
+        return replace(part, **{name: of(getattr(part, name)) for name in names})
+
+    return witness.with_layers(
+        tuple(
+            replace(
+                layer,
+                heads=tuple(all_of(head, "query", "key", "value") for head in layer.heads),
+                mlp=layer.mlp and all_of(layer.mlp, "inner", "gate", "outer"),
+                holds=(),
+            )
+            for layer in witness.layer_list
+        )
+    )
+
+
 def without_layer(witness: Witness, number: int) -> Witness:
     return witness.with_layers(witness.layer_list[:number] + witness.layer_list[number + 1 :])
 

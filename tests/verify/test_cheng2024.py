@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction as F
+from functools import partial
 from math import factorial
 from typing import Any
 
@@ -102,14 +103,24 @@ def test_relu_of_the_scores_is_not_positive():
 def test_the_linear_kernel_is_not_called_indefinite():
     X = np.array([[F(1), F(0)], [F(1), F(1)], [F(-1), F(1)]], dtype=object)
     c = np.array([F(1), F(-1), F(-1)], dtype=object)
-    assert claims.not_positive({"attention": "linear", "X": X, "c": c}) is None
+    assert claims.not_positive(paper.descent, {"X": X, "K": X @ X.T, "c": c}) is None
 
 
-def test_sums_of_squares_of_another_order_are_seen(monkeypatch):
-    case = {"X": ((F(1), F(2)), (F(3), F(-1))), "c": (F(1), F(2)), "order": 2}
-    assert claims.not_sums_of_squares(case) is None
-    monkeypatch.setattr(claims, "factorial", lambda k: 1)
-    assert claims.not_sums_of_squares(case)
+@pytest.mark.parametrize("order", range(5))
+def test_an_order_of_the_exponential_kernel_is_a_sum_of_squares(order):
+    X = np.array([[F(1), F(2)], [F(3), F(-1)]], dtype=object)
+    c = np.array([F(1), F(2)], dtype=object)
+    form = c @ (X @ X.T) ** order @ c / factorial(order)
+    assert form == claims.squares_of_order(order, X, c)
+
+
+def test_a_kernel_that_is_another_sum_of_squares_is_seen(monkeypatch):
+    build = partial(paper.descent, attention="exponential")
+    X, c = np.array([[F(1)], [F(-1, 2)]], dtype=object), np.array([F(2), F(3)], dtype=object)
+    assert claims.not_all_squares(build, {"X": X, "c": c}) is None
+    right = claims.squares_of_order
+    monkeypatch.setattr(claims, "squares_of_order", lambda k, *given: right(k, *given) / (1 + k))
+    assert claims.not_all_squares(build, {"X": X, "c": c})
 
 
 @pytest.mark.recomputes("cheng2024.prop1.softmax")

@@ -231,7 +231,10 @@ CHECKS: dict[str, tuple[Any, Any]] = {
         gelu.product_digits(built_as(own_primitives.product, slightly_off)),
     ),
     "the printed bypass of layer norm": (gelu.norm_bypass(), gelu.norm_bypass(printed_bypass)),
-    "a basis of splines that does not grow": (falls_as_fast(1), falls_as_fast(1, lambda n: 5)),
+    "a basis of splines that does not grow": (
+        falls_as_fast(constructions.get("spline_regression"), 1),
+        falls_as_fast(built("spline_regression", basis=lambda n: 5), 1),
+    ),
     **{
         f"a head fewer, {kind}, {check.__name__}": (check(kind), check(kind, without_its_last_head))
         for kind in ("mov", "aff", "raw")
@@ -325,13 +328,15 @@ def test_newton_pays_two_steps_for_twice_the_condition_and_one_for_twice_the_dig
     assert 1.8 < gradient(16, 8) / gradient(16, 4) < 2.2
 
 
-def test_the_blocks_check_sees_a_wrong_sign_of_the_identity(monkeypatch):
+def test_the_check_of_all_tokens_sees_a_wrong_sign_of_the_identity(monkeypatch):
     case = {name: one(1) for name in ("X", "Y", "W0")}
     case |= {"query": one(1)[0], "step_size": F(1)}
-    assert vonoswald2022.block_difference(case) is None
-    build = vonoswald.prop1_blocks
-    monkeypatch.setattr(vonoswald, "prop1_blocks", lambda W0, n, eta: build(W0, n, -eta))
-    assert vonoswald2022.block_difference(case | {"Y": one(3)})["token"] == 0
+    found = partial(vonoswald2022.token_difference, vonoswald.prop1)
+    assert found(case) is None
+    blocks = vonoswald.prop1_blocks
+    monkeypatch.setattr(vonoswald, "prop1_blocks", lambda W0, n, eta: blocks(W0, n, -eta))
+    wrong = found(case | {"Y": one(3)})
+    assert (wrong["token"], wrong["by"]) == (0, "the printed blocks")
 
 
 def test_lemma_6_needs_the_factor_with_l(monkeypatch):

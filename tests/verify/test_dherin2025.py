@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from changes import built_as, every_value
 from found import claims_of, numbers, verdict
 
 from constructions import theorems
@@ -135,6 +136,23 @@ def test_another_update_is_refuted(monkeypatch, key):
     right = claims.printed
     monkeypatch.setattr(claims, "printed", lambda *given: right(*given) * 1001 / 1000)
     assert run(CLAIMS[key], QUICK).verdict.name == "refuted"
+
+
+@pytest.mark.parametrize("key", [*EXACT, ("dherin2025.onequery", "repaired")], ids=" ".join)
+def test_layers_that_agree_among_themselves_are_held_to_the_formula(monkeypatch, key):
+    """What heads add is off by a hundredth in all of them: the identity is that of other layers."""
+    for name in ("contextual", "block", "residual_block"):
+        make = getattr(claims.dherin2025, name)
+        off = built_as(make, lambda made: every_value(made, Fraction(101, 100)))
+        monkeypatch.setattr(claims.dherin2025, name, off)
+    assert run(CLAIMS[key], QUICK).verdict.name == "refuted"
+
+
+def test_softmax_attention_is_held_to_the_formula(monkeypatch):
+    make = claims.dherin2025.block
+    off = built_as(make, lambda made: every_value(made, 1 + Fraction(1, 10**12)))
+    monkeypatch.setattr(claims.dherin2025, "block", off)
+    assert claims.softmax_agrees().run(QUICK).passed is False
 
 
 def test_an_update_of_rank_two_is_seen(monkeypatch):

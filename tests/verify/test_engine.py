@@ -72,6 +72,27 @@ def test_the_verdict_follows_from_the_evidence(results, verdict):
     assert isinstance(decide(results), verdict)
 
 
+@pytest.mark.parametrize("strength", ["exact", "derived", "enclosed"])
+def test_a_part_of_a_statement_that_is_left_open_leaves_it_open(strength):
+    """Of a builder they are looks at one equality, and one that passes is enough."""
+
+    def left_open(budget: Budget) -> CheckResult:
+        return CheckResult(None, detail="no prompt was found")
+
+    def passes(budget: Budget) -> CheckResult:
+        about = STATED if strength == "derived" else None
+        return CheckResult(True, 1, bound=0.1, box="|x| <= 1", about=about)
+
+    kind = {"exact": "exact", "derived": "proof", "enclosed": "enclosure"}[strength]
+    both = [Check(kind, passes, strength, False), Check("exact", left_open, "exact", False)]
+    verdicts = [
+        run(Claim("test.parts", checks=lambda checks=checks: checks)).verdict
+        for checks in (both, both[::-1], both[:1])
+    ]
+    assert verdicts[:2] == [Undecided("no prompt was found")] * 2
+    assert isinstance(verdicts[2], Approximates if strength == "enclosed" else Holds)
+
+
 def test_what_is_ill_posed_is_so_whatever_else_passed():
     unfit = IllPosed("operation 3: 2 rows into 1")
     assert decide([found(True, "exact")], unfit) == unfit

@@ -26,7 +26,16 @@ from verify import algorithms, engine
 from verify.checks.bounds.balls import ball, interval
 from verify.checks.steps import as_annotated
 from verify.claim import Budget, Builder
-from verify.claims.giannou2023 import layers, machines, reading, subleq, subtraction
+from verify.claims.giannou2023 import (
+    columns,
+    loop,
+    machines,
+    reading,
+    relus,
+    shares,
+    subleq,
+    subtraction,
+)
 
 CLAIMS = claims_of("giannou2023")
 FEW = Budget(cases=15)
@@ -366,7 +375,7 @@ def test_a_formula_that_is_far_too_small_is_refuted_by_a_state():
 
 @pytest.mark.parametrize("change", OTHER_LOOPS)
 def test_another_loop_is_not_enclosed(change):
-    with pytest.raises(layers.NotSo):
+    with pytest.raises(columns.NotSo):
         subleq.passed_on(built_as(paper.subleq, change), 2, 2)
 
 
@@ -375,7 +384,7 @@ def test_what_the_layers_pass_on_is_more_than_any_state_is_off_and_near_the_form
     temperature = subleq.enough(N, k)
     made = paper.subleq(N, k, temperature)
     with precision(subleq.BITS):
-        found = layers.Loop(made, N, k).errors()
+        found = loop.Loop(made, N, k).errors()
         formula = subleq.errors(N, k, temperature)
         for name in subleq.PARTS:
             assert found[name] <= formula[name] and formula[name] < 2 * found[name]
@@ -401,10 +410,10 @@ def test_an_mlp_passes_on_no_more_than_its_slopes_say(units, centre, steps):
     for a, b, c, *writes in units:
         made.add(dict(zip(rows, (a, b, c))), dict(zip(rows, writes[:2])))
     mlp, reach = made.mlp(), (F(1, 4), F(1, 2))
-    given = layers.columns(
+    given = columns.columns(
         stream, {"x": centre[0], "y": centre[1], "one": 1}, dict(zip("xy", reach))
     )
-    found = layers.slopes(mlp, stream, given)
+    found = relus.slopes(mlp, stream, given)
     off = found.passed_on(given.off)
 
     def through(point: Any) -> list[F]:
@@ -426,7 +435,7 @@ def test_an_mlp_passes_on_no_more_than_its_slopes_say(units, centre, steps):
 def test_shares_are_within_what_is_said_of_them(c, wide, rest):
     """Of exponentials 1, c, and two others."""
     low, high = c / wide, c * wide
-    said = layers.of_two(interval(low, high), ball(rest))
+    said = shares.of_two(interval(low, high), ball(rest))
     for scratchpad in (low, c, high):
         for others in (F(0), rest / 2, rest):
             total = 1 + scratchpad + others
@@ -436,7 +445,7 @@ def test_shares_are_within_what_is_said_of_them(c, wide, rest):
                 (others / total, said.others),
             ):
                 assert ball(share) <= bound + ball(F(1, 2**40))
-    alone = layers.of_one(ball(rest))
+    alone = shares.of_one(ball(rest))
     assert ball(1 - 1 / (1 + rest)) <= alone.first + ball(F(1, 2**40))
 
 
@@ -446,16 +455,16 @@ def test_a_clamp_of_exchanged_rows_is_seen():
     rows = ("memory", "counter", "pointers")
     flat = [row for slot in rows for row in paper.rows_of(slot, stream[slot].size)]
     right = paper.clamp(stream, flat, paper.EPSILON)
-    layers.clamps(right, stream, rows, paper.EPSILON)
+    relus.clamps(right, stream, rows, paper.EPSILON)
     outer = []
     for block in right.mlp.outer:
         matrix = block.matrix[::-1] if block.destination == "counter" else block.matrix
         outer.append(replace(block, matrix=matrix))
     wrong = replace(right, mlp=replace(right.mlp, outer=SlotMap(tuple(outer))))
-    with pytest.raises(layers.NotSo, match="more than one row"):
-        layers.clamps(wrong, stream, rows, paper.EPSILON)
-    with pytest.raises(layers.NotSo):
-        layers.clamps(right, stream, rows, F(1, 5))
+    with pytest.raises(columns.NotSo, match="more than one row"):
+        relus.clamps(wrong, stream, rows, paper.EPSILON)
+    with pytest.raises(columns.NotSo):
+        relus.clamps(right, stream, rows, F(1, 5))
 
 
 def test_without_the_clamp_a_bit_is_wrong_in_the_dense_module_too():

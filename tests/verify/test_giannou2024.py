@@ -160,8 +160,8 @@ def test_a_block_that_is_not_as_it_was_is_seen():
         return made.with_layers((first, replace(second, heads=heads)))
 
     case = claims.in_tokens(claims.array([[F(1)]]), claims.array([[F(3)]]))
-    assert claims.unchanged(paper.newton_step)(case) is None
-    assert claims.unchanged(left)(case)["rows"] == "transposed"
+    assert claims.blocks_differ(paper.newton_step, case) is None
+    assert claims.blocks_differ(left, case)["rows"] == "transposed"
 
 
 @pytest.mark.parametrize("id", ["giannou2024.theorem4.2", "giannou2024.theorem4.2.few"])
@@ -258,6 +258,8 @@ def test_a_width_of_another_exponent_is_seen():
     assert claims.bounded(mu**-2, mu**-2, mu, 1 / C).run(FEW).passed is True
     assert claims.bounded(mu**-3, mu**-2, mu, 1 / (C + 1)).run(FEW).passed is False
     assert claims.bounded(mu, 1 + 0 * mu, mu, 1 / C).run(FEW).passed is None  # grows with mu
+    assert claims.bounded(claims.d * mu, mu, mu, 1 / C).run(FEW).passed is None  # and with d
+    assert claims.bounded(claims.d * mu, mu, mu, 1 / C, {claims.d}).run(FEW).passed is True
 
 
 def test_only_these_starts_converge():

@@ -28,11 +28,11 @@ from ..claim import Budget, CheckResult, Claim, Differs, check
 from ..formulas import EXAMPLE, Statement
 from ..report import latex_text
 from ..report.tables import short, told
-from ..strategies import as_text
+from ..strategies import Case, as_text
 from . import proof
 from .analysis.evidence import about_its_own, some
 from .case import build as built
-from .case import left_open, of_plain_prompts
+from .case import left_open, objects, of_plain_prompts, reference
 from .equivariance import order_reaches
 
 Parameters = Mapping[str, Any]
@@ -76,10 +76,16 @@ def independent_of_order(
 @left_open
 @about_its_own
 def depends_on_order(
-    budget: Budget, build: Callable[..., Witness], sizes: Callable[[], Sequence[Parameters]]
+    budget: Budget,
+    build: Callable[..., Witness],
+    sizes: Callable[[], Sequence[Parameters]],
+    algorithm: Callable[..., Any] | None = None,
 ) -> CheckResult:
     """For each of the parameter sets there is a prompt on which exchanging two examples changes the
-    prediction of build(**parameters); the smallest is shown."""
+    prediction of build(**parameters); the smallest is shown.
+
+    With an algorithm both predictions have to be its own: then it is one that depends on the order.
+    """
     chosen, found = some(list(sizes())), []
     for given in chosen:
         witness = built(build, given)
@@ -92,6 +98,8 @@ def depends_on_order(
         shown = exchanged(witness)
         if shown is None:
             return CheckResult(None, detail=f"{witness.name}, {_said(given)}: no prompt was found")
+        if algorithm is not None:
+            _predicts(algorithm, given, shown)
         found.append(f"{_said(given)}: {words(shown)}")
     return CheckResult(True, len(found), 0.0, 0.0, "; ".join(found))
 
@@ -242,6 +250,21 @@ def words(shown: Mapping[str, Any]) -> str:
         f"X = {short(shown['X'])}, y = {short(shown['y'])}, query {short(shown['query'])}: "
         f"{shown['prediction']}, with examples {shown['exchanged']} exchanged {shown['after']}"
     )
+
+
+def _predicts(algorithm: Callable[..., Any], given: Parameters, shown: Mapping[str, Any]) -> None:
+    """Raises Differs where one of the two predictions that are shown is not the algorithm's."""
+    X, y, query = (objects(shown[name], Fraction) for name in ("X", "y", "query"))
+    i, j = (int(number) - 1 for number in shown["exchanged"].split(" and "))
+    for name in ("prediction", "after"):
+        case = Case(given, X, y, query[None])
+        (should,) = reference(algorithm, case, Fraction)
+        if shown[name] != as_text(should):
+            raise Differs(
+                f"{words(shown)}; the algorithm's {name} is {should}",
+                {**_as_json(given), **shown, "algorithm": as_text(should)},
+            )
+        X[[i, j]], y[[i, j]] = X[[j, i]], y[[j, i]]
 
 
 def _said(given: Parameters) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from constructions.witness import Witness
+
 
 @dataclass(frozen=True)
 class Decay:
@@ -27,28 +29,25 @@ def basis_size(n: int, degree: int, scale: float = 3.0) -> int:
 
 
 def decay(
+    build: Callable[..., Witness],
     degree: int = 1,
     sizes: Sequence[int] = (500, 1000, 2000, 4000, 8000, 16000, 32000),
     repeats: int = 20,
     noise: float = 0.5,
     seed: int = 0,
-    basis: Callable[[int], int] | None = None,
 ) -> Decay:
-    """Errors of `spline_regression` on noisy values of a smooth function at random places.
+    """Errors of what is built, as `spline_regression`, on noisy values of a smooth function at
+    random places.
 
     Run as a transformer in float64, `repeats` prompts at a time; the error is the mean over 64
     queries of (prediction - f)^2.
     """
-    import constructions
-
     rng = np.random.default_rng(seed)
     errors, noises = [], []
     for n in sizes:
-        m = basis(n) if basis is not None else basis_size(n, degree)
         # the features of one x add up to 1 and are >= 0, so that S <= n I
-        witness = constructions.build(
-            "spline_regression", basis=m, layers=9, alpha=1.0 / n, degree=degree
-        )
+        m = basis_size(n, degree)
+        witness = build(basis=m, layers=9, alpha=1.0 / n, degree=degree)
         X = rng.uniform(0, 1, (repeats, n, 1))
         y = function(X[..., 0]) + noise * rng.standard_normal((repeats, n))
         queries = rng.uniform(0, 1, (repeats, 64, 1))

@@ -34,6 +34,20 @@ def formula(
     return CheckResult(True, hunt(cases(), once, budget, domain), 0.0, 0.0, detail)
 
 
+@check("enclosure", "tested", transformer=False)
+def balls_meet(
+    budget: Budget,
+    cases: Callable[[], Any],
+    test: Callable[[Any], Mapping[str, Any] | None],
+    detail: str,
+    domain: Domain | None = None,
+) -> CheckResult:
+    """The same where test(case) compares balls: where they are apart the formula is wrong, and that
+    they meet is no equality, but tested."""
+    found: CheckResult = formula(cases, test, detail, domain).run(budget)
+    return found.named(max_error=None, bound=None)
+
+
 @check("proof", "derived", transformer=False)
 def theorem(budget: Budget, *names: str) -> CheckResult:
     """These theorems of `proofs` stand, and what they state they state for all dimensions.

@@ -9,11 +9,12 @@ reading of the proposition.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import partial
 from itertools import combinations_with_replacement
-from math import factorial
-from typing import Any
+from math import factorial, prod
+from typing import Any, TypeAlias
 
 import numpy as np
 from flint import arb, arb_mat
@@ -25,6 +26,8 @@ from proofs.letters import count, each, is_positive_definite
 
 from .. import algorithms, strategies
 from ..box import Between, Box
+from ..checks.bounds.balls import ball, precision
+from ..checks.statements import balls_meet
 from ..checks.statements import formula as formula_check
 from ..claim import Check, claim, repair
 from ..formulas import Formula
@@ -55,12 +58,20 @@ def steps() -> dict[str, Any]:
 # -- is it a kernel? -------------------------------------------------------------------------------
 
 
-def layer_kernel(attention: str, X: Any, query: Any, numbers: str) -> Any:
+Build: TypeAlias = Callable[..., Witness]  # of d, steps and rate
+
+
+def layer_kernel(build: Build, X: Any, query: Any, numbers: str) -> Any:
     """k(x_j, x_t), (n, n), as the layer has it: what one layer with r = 1 takes from y = e_j."""
     n, d = X.shape
     unit = np.eye(n, dtype=int).astype(object)
-    before, after = cheng2024.descent(d, 1, 1, attention).trace(X, unit, query, numbers)
+    before, after = build(d=d, steps=1, rate=1).trace(X, unit, query, numbers)
     return (before["y"] - after["y"]).reshape(n, -1)[:, :n]
+
+
+def printed_layer(attention: str) -> Build:
+    """The paper's layers with this function of the scores."""
+    return partial(cheng2024.descent, attention=attention)
 
 
 PLACES = [
@@ -70,8 +81,8 @@ PLACES = [
 
 
 @st.composite
-def combinations(draw: Any, attention: str, d: int = 2) -> dict[str, Any]:
-    """Some places, and the combination c of them whose c^T K c is nearest to its least."""
+def combinations(draw: Any, build: Build, d: int = 2) -> dict[str, Any]:
+    """Some places, their K by a layer, and the combination c whose c^T K c is nearest its least."""
     if d == 1:
         places = [
             (value,) for value in draw(st.lists(strategies.fractions(), min_size=1, max_size=4))
@@ -79,19 +90,18 @@ def combinations(draw: Any, attention: str, d: int = 2) -> dict[str, Any]:
     else:
         places = draw(st.lists(st.sampled_from(PLACES), min_size=1, max_size=5, unique=True))
     X = np.array(places, dtype=object)
-    K = layer_kernel(attention, X, X[:1], "rational")
+    K = layer_kernel(build, X, X[:1], "rational")
     values, vectors = np.linalg.eigh(K.astype(float))
     c = np.array([Fraction(round(8 * entry)) for entry in vectors[:, 0]], dtype=object)
-    return {"attention": attention, "X": X, "c": c}
+    return {"X": X, "K": K, "c": c}
 
 
-def not_positive(case: Mapping[str, Any]) -> dict[str, Any] | None:
+def not_positive(build: Build, case: Mapping[str, Any]) -> dict[str, Any] | None:
     """Where a combination c has c^T K c < 0: then no step, of any size, lowers the loss at y = c.
 
     That it does not is run, at r = 1, 1/2, ..., 1/64.
     """
-    X, c = case["X"], case["c"]
-    K = layer_kernel(case["attention"], X, X[:1], "rational")
+    X, K, c = case["X"], case["K"], case["c"]
     if (K != K.T).any():
         raise AssertionError("this kernel is symmetric")
     form = c @ K @ c
@@ -100,7 +110,7 @@ def not_positive(case: Mapping[str, Any]) -> dict[str, Any] | None:
     rates = [Fraction(1, 2**k) for k in range(7)]
     losses = []
     for rate in rates:
-        layer = cheng2024.descent(X.shape[1], 1, rate, case["attention"])
+        layer = build(d=X.shape[1], steps=1, rate=rate)
         left = layer.trace(X, c, X[:1], "rational")[-1]["y"].ravel()[: len(X)]
         losses.append(left @ left)
     if min(losses) <= c @ c:
@@ -113,6 +123,17 @@ def not_positive(case: Mapping[str, Any]) -> dict[str, Any] | None:
         "2 L at f = 0, y = c": str(c @ c),
         "after a step of 1/64": str(losses[-1]),
     }
+
+
+def not_squares(
+    squares: Callable[[Any, Any], Any], case: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Where c^T K c is not the sum of squares(X, c), by which it would not be negative."""
+    X, K, c = case["X"], case["K"], case["c"]
+    if c @ K @ c == squares(X, c):
+        return None
+    rows = as_text([list(row) for row in X])
+    return {"X": rows, "c": as_text(list(c)), "c^T K c": str(c @ K @ c)}
 
 
 # -- the scores themselves -------------------------------------------------------------------------
@@ -131,6 +152,11 @@ def first_rates(given: Mapping[str, Any], d: int, n: int) -> dict[str, Any]:
     return {"rate": given["rate"][: given["steps"]]}
 
 
+def of_the_sum(X: Any, c: Any) -> Any:
+    """|X^T c|^2: c^T K c for the linear kernel."""
+    return (X.T @ c) @ (X.T @ c)
+
+
 @claim(
     "cheng2024.prop1",
     source=SOURCE,
@@ -140,7 +166,13 @@ def first_rates(given: Mapping[str, Any], d: int, n: int) -> dict[str, Any]:
         steps=st.integers(0, 3), rate=st.tuples(*[strategies.positive()] * 3), build=first_rates
     ),
     assembled=lambda: [{"d": 3, "steps": count("steps"), "rate": each("rate", "steps")}],
-    checks=lambda: (formula_check(lambda: combinations("linear"), not_positive, "c^T K c >= 0"),),
+    checks=lambda build: (
+        formula_check(
+            lambda: combinations(build),
+            partial(not_squares, of_the_sum),
+            "c^T K c = |X^T c|^2 >= 0",
+        ),
+    ),
     note="with L without the factor 1/2 the step is of size r/2",
 )
 def linear(d: int, steps: int, rate: Any) -> Witness:
@@ -177,7 +209,15 @@ def descended(here: Any, there: Any, y: Any, steps: int, rate: Any) -> Any:
 )
 def relu() -> tuple[Check, ...]:
     """ReLU attention is a gradient step in a space of functions, relu<x, x'> the kernel."""
-    return (formula_check(lambda: combinations("relu"), not_positive, "c^T K c >= 0"),)
+    layer = printed_layer("relu")
+    cases = lambda: combinations(layer)  # noqa: E731
+    return (formula_check(cases, partial(not_positive, layer), "c^T K c >= 0"),)
+
+
+def of_two_sides(X: Any, c: Any) -> Any:
+    """(sum c relu(x))^2 + (sum c relu(-x))^2: c^T K c for relu(x x'), d = 1."""
+    x = X[:, 0]
+    return sum(sum(a * max(side * b, 0) for a, b in zip(c, x)) ** 2 for side in (1, -1))
 
 
 @repair(
@@ -187,23 +227,15 @@ def relu() -> tuple[Check, ...]:
     r"\mathrm{relu}\langle x_j, \cdot \rangle",
     algorithm=relu_descent,
     cases=lambda: strategies.prompts(**steps()),
-    checks=lambda: (
-        formula_check(lambda: combinations("relu", 1), not_two_squares, "d = 1: two squares"),
+    checks=lambda build: (
+        formula_check(
+            lambda: combinations(build, 1), partial(not_squares, of_two_sides), "d = 1: two squares"
+        ),
     ),
 )
 def relu_sum(d: int, steps: int, rate: Any) -> Witness:
     """ReLU attention adds the residuals, weighted by relu<x_j, x>."""
     return cheng2024.descent(d, steps, rate, "relu")
-
-
-def not_two_squares(case: Mapping[str, Any]) -> dict[str, Any] | None:
-    """For d = 1: c^T K c = (sum c relu(x))^2 + (sum c relu(-x))^2, which is not negative."""
-    x, c = case["X"][:, 0], case["c"]
-    K = layer_kernel("relu", case["X"], case["X"][:1], "rational")
-    sides = [sum(a * max(side * b, 0) for a, b in zip(c, x)) for side in (1, -1)]
-    if c @ K @ c == sum(side**2 for side in sides):
-        return None
-    return {"x": as_text(list(x)), "c": as_text(list(c)), "c^T K c": str(c @ K @ c)}
 
 
 # -- exponential -----------------------------------------------------------------------------------
@@ -220,41 +252,43 @@ def boxes(most: int) -> list[Box]:
     ]
 
 
+ORDERS = 16  # of the exponential series
+
+
 @st.composite
 def series(draw: Any) -> dict[str, Any]:
-    d, n = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    row = st.tuples(*[strategies.fractions()] * d)
-    return {
-        "X": draw(st.tuples(*[row] * n)),
-        "c": draw(st.tuples(*[strategies.fractions()] * n)),
-        "order": draw(st.integers(0, 4)),
-    }
+    """X (n, d) with entries in [-1, 1], and c (n,)."""
+    d, n = draw(st.integers(1, 2)), draw(st.integers(1, 3))
+    entry = st.builds(Fraction, st.integers(-4, 4), st.just(4))
+    rows = [draw(st.tuples(*[entry] * d)) for _ in range(n)]
+    c = draw(st.tuples(*[strategies.fractions()] * n))
+    return {"X": np.array(rows, dtype=object), "c": np.array(c, dtype=object)}
 
 
-def not_sums_of_squares(case: Mapping[str, Any]) -> dict[str, Any] | None:
-    """c^T (<x_i, x_j>^k)_ij c / k! is the sum of (sum_i c_i x_i^a)^2 / a! over |a| = k."""
-    X, c, k = case["X"], case["c"], case["order"]
-    d, n = len(X[0]), len(X)
-    form = Fraction(0)
-    for i in range(n):
-        for j in range(n):
-            score = sum(a * b for a, b in zip(X[i], X[j]))
-            form += c[i] * c[j] * score**k / factorial(k)
+def squares_of_order(k: int, X: Any, c: Any) -> Fraction:
+    """The sum of (sum_i c_i x_i^a)^2 / a! over |a| = k: c^T (<x_i, x_j>^k)_ij c / k!."""
     squares = Fraction(0)
-    for chosen in combinations_with_replacement(range(d), k):
-        value = Fraction(0)
-        for weight, x in zip(c, X):
-            monomial = Fraction(1)
-            for axis in chosen:
-                monomial *= x[axis]
-            value += weight * monomial
-        repeated = 1
-        for axis in set(chosen):
-            repeated *= factorial(chosen.count(axis))
-        squares += value**2 / repeated
-    if form == squares:
-        return None
-    return {"X": as_text(X), "c": as_text(c), "order": k, "is": str(form), "squares": str(squares)}
+    for chosen in combinations_with_replacement(range(X.shape[1]), k):
+        value = c @ X[:, list(chosen)].prod(axis=1)
+        squares += value**2 / prod(factorial(chosen.count(axis)) for axis in set(chosen))
+    return squares
+
+
+def not_all_squares(build: Build, case: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Where c^T K c, K by the layer, is apart from the sum of the squares of all orders, by which
+    it would not be negative: those up to ORDERS, and what the others can add up to."""
+    X, c = case["X"], case["c"]
+    K = layer_kernel(build, X, X[:1], "ball")
+    with precision(128):
+        chosen = np.vectorize(ball, otypes=[object])(c)
+        form = chosen @ K @ chosen
+        squares = ball(sum(squares_of_order(k, X, c) for k in range(ORDERS + 1)))
+        score = max(abs(s) for s in (X @ X.T).ravel())
+        beyond = ball(score ** (ORDERS + 1) / factorial(ORDERS + 1)) * ball(score).exp()
+        rest = beyond * ball(sum(map(abs, c)) ** 2)
+        if (form - squares).overlaps(rest.union(arb(0))):
+            return None
+    return {"X": as_text(X.tolist()), "c": as_text(list(c)), "c^T K c": str(form)}
 
 
 @claim(
@@ -264,8 +298,8 @@ def not_sums_of_squares(case: Mapping[str, Any]) -> dict[str, Any] | None:
     algorithm=exponential_descent,
     box=boxes(2),
     within=0,
-    checks=lambda: (
-        formula_check(series, not_sums_of_squares, "each order of c^T K c is a sum of squares"),
+    checks=lambda build: (
+        balls_meet(series, partial(not_all_squares, build), "c^T K c is a sum of squares"),
     ),
 )
 def exponential(d: int, steps: int, rate: Any) -> Witness:
@@ -286,7 +320,7 @@ def places_on_a_line(draw: Any) -> dict[str, Any]:
 def not_symmetric(case: Mapping[str, Any]) -> dict[str, Any] | None:
     """Two examples with k(x_i, x_j) apart from k(x_j, x_i), in intervals that do not meet."""
     X, query = (np.array(rows, dtype=object) for rows in (case["X"], (case["query"],)))
-    K = layer_kernel("softmax", X, query, "ball")
+    K = layer_kernel(printed_layer("softmax"), X, query, "ball")
     for i in range(len(X)):
         for j in range(i):
             if not K[i, j].overlaps(K[j, i]):
@@ -415,11 +449,6 @@ def processes(draw: Any) -> dict[str, Any]:
     return {"x": x, "y": y, "query": draw(whole), "rate": share / above}
 
 
-def ball(value: Any) -> arb:
-    value = Fraction(value)
-    return arb(value.numerator) / value.denominator
-
-
 def other_exponential_limit(case: Mapping[str, Any]) -> dict[str, Any] | None:
     """Where f_l is apart from kappa^T K^-1 (y - (I - rK)^l y), k = exp<x, x'>, in intervals; that K
     is positive definite and rK < 2I is certified first."""
@@ -459,7 +488,7 @@ def posterior() -> tuple[Check, ...]:
     """With the kernel of the process the limit over layers is the posterior mean."""
     return (
         formula_check(consistent, other_limit, "linear kernel: the error is (I - rS)^l of w*"),
-        formula_check(
+        balls_meet(
             processes, other_exponential_limit, "exponential kernel: the error is (I - rK)^l of y"
         ),
     )

@@ -7,7 +7,7 @@ its versions 1 and 3 that quote theorem 2.2, proposition 3.1 and the theorem on 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any
@@ -22,6 +22,7 @@ from constructions.papers.akyurek2022.operations import IllPosed
 from constructions.witness import Witness
 
 from .. import strategies
+from ..checks.bounds.balls import ball
 from ..checks.statements import formula, theorem
 from ..claim import Budget, Check, CheckResult, Differs, Domain, check, claim, repair
 from ..hunt import hunt
@@ -76,6 +77,27 @@ def _rows(value: Any) -> Any:
     return tuple(map(_rows, value)) if isinstance(value, np.ndarray) else value
 
 
+def relu(values: Any) -> Any:
+    """Of fractions, or of balls."""
+    return np.vectorize(
+        lambda value: value.max(arb(0)) if isinstance(value, arb) else max(value, Fraction(0)),
+        otypes=[object],
+    )(values)
+
+
+def shares(scores: Any) -> Any:
+    """The softmax of balls."""
+    powers = np.vectorize(lambda score: score.exp(), otypes=[object])(scores)
+    return powers / powers.sum()
+
+
+WEIGHTED: Mapping[str, Callable[[Any], Any]] = {
+    "linear": lambda scores: scores,
+    "relu": relu,
+    "softmax": shares,
+}
+
+
 @dataclass(frozen=True)
 class Block:
     """A block's weights, a sequence c_1, …, c_n, x, and how many of its first tokens are Y.
@@ -111,6 +133,24 @@ class Block:
         outer, how = self.more["outer"], (self.attention, self.keys, stream)
         given = W, self.b, outer, last, self.K, self.V, *how
         return last_token(dherin2025.residual_block, given, tokens)
+
+    # the same by the formulas, of which no layer is run: what layers are to make
+
+    def formula_A(self, tokens: Any) -> Any:
+        """A(C, x) = sum of weight(<K x, c>) V c over c in C, and x (`keys` causal), plus x itself
+        (`skip`), in the arithmetic of the tokens."""
+        x, read = tokens[-1], tokens if self.keys == "causal" else tokens[:-1]
+        made = self.V @ (read.T @ WEIGHTED[self.attention](read @ (self.K @ x)))
+        return made + x if self.skip else made
+
+    def formula_T(self, W: Any, tokens: Any) -> Any:
+        """f(W A(C, x) + b)."""
+        return relu(W @ self.formula_A(tokens) + self.b)
+
+    def formula_residual(self, W: Any, last: Any, tokens: Any, stream: bool) -> Any:
+        """x + A + W' f(W A + b) + b', or f(W (x + A) + b) (`stream`)."""
+        x, A = tokens[-1], self.formula_A(tokens)
+        return x + A + self.more["outer"] @ relu(W @ (x * stream + A) + self.b) + last
 
     @property
     def kept(self) -> Any:
@@ -223,9 +263,15 @@ def change_of(case: Block) -> Any:
 
 
 def context_difference(case: Block) -> dict[str, Any] | None:
-    """Where T_{W + Delta W} without Y is not T_W with it."""
-    made = case.T(case.W + change_of(case), case.kept)
-    return wrong(case, made, case.T(case.W, case.tokens))
+    """Where T_{W + Delta W} without Y, or T_W with it, is not what T_W's formula gives."""
+    return moved_difference(case, case.W + change_of(case), case.kept, case.tokens)
+
+
+def moved_difference(case: Block, W: Any, kept: Any, whole: Any) -> dict[str, Any] | None:
+    """Where a block, run with weights W on `kept`, or with its own on `whole`, is not f(W A + b),
+    W its own and A that of `whole`, by the formula."""
+    should = case.formula_T(case.W, whole)
+    return wrong(case, case.T(W, kept), should) or wrong(case, case.T(case.W, whole), should)
 
 
 @check("enclosure", "tested", transformer=False)
@@ -241,14 +287,21 @@ def softmax_agrees(budget: Budget) -> CheckResult:
         with_all, kept = case.A(case.tokens, "ball"), case.A(case.kept, "ball")
         if (kept @ kept).contains(0):
             return
-        W = np.vectorize(_ball, otypes=[object])(case.W)
+        W = in_balls(case.W)
         weights = W + printed(W, with_all - kept, kept)
         middle = np.vectorize(_middle, otypes=[object])(weights)
-        made, should = case.T(middle, case.kept, "ball"), case.T(case.W, case.tokens, "ball")
-        for difference, allowed in zip(made - should, reach(weights, middle, kept)):
-            if float(abs(difference).lower()) > float(allowed.upper()):
-                raise Differs("softmax attention", case.to_json(), None, float(difference.mid()))
-            largest = max(largest, float(abs(difference).upper()))
+        balls = replace(case, **{one: in_balls(getattr(case, one)) for one in ("b", "K", "V")})
+        should = balls.formula_T(W, in_balls(case.tokens))
+        rounded = reach(weights, middle, kept)
+        for made, reached in (
+            (case.T(middle, case.kept, "ball"), rounded),
+            (case.T(case.W, case.tokens, "ball"), 0 * rounded),
+        ):
+            for difference, allowed in zip(made - should, reached):
+                if float(abs(difference).lower()) > float(allowed.upper()):
+                    off = float(difference.mid())
+                    raise Differs("softmax attention", case.to_json(), None, off)
+                largest = max(largest, float(abs(difference).upper()))
 
     sizes = st.integers(1, 3), st.integers(1, 3), st.integers(1, 2)
     softmax = blocks(*sizes, attention=st.just("softmax"))
@@ -258,11 +311,11 @@ def softmax_agrees(budget: Budget) -> CheckResult:
 
 def reach(weights: Any, middle: Any, kept: Any) -> Any:
     """How far the middles of weights (k, d) can move relu(W A + b): |weights - middle| |kept|."""
-    return abs(weights - np.vectorize(_ball, otypes=[object])(middle)) @ abs(kept)
+    return abs(weights - in_balls(middle)) @ abs(kept)
 
 
-def _ball(value: Fraction) -> arb:
-    return arb(value.numerator) / value.denominator
+def in_balls(values: Any) -> Any:
+    return np.vectorize(ball, otypes=[object])(values)
 
 
 def _middle(ball: Any) -> Fraction:
@@ -337,7 +390,7 @@ def none_exists(case: Block) -> dict[str, Any] | None:
     """
     if nonzero(case):
         return context_difference(case)
-    return wrong(case, case.T(case.W * 0, case.kept), case.T(case.W, case.tokens))
+    return moved_difference(case, case.W * 0, case.kept, case.tokens)
 
 
 def over_context() -> tuple[st.SearchStrategy[Block], ...]:
@@ -392,7 +445,9 @@ def residual_difference(case: Block, stream: bool, own: bool) -> dict[str, Any] 
     W = case.W + update(case, moved, case.before + case.tokens[-1] if own else case.before)
     last = case.more["last"]
     made = case.residual(W, last + moved, case.kept, stream)
-    return wrong(case, made, case.residual(case.W, last, case.tokens, stream))
+    should = case.formula_residual(case.W, last, case.tokens, stream)
+    itself = case.residual(case.W, last, case.tokens, stream)
+    return wrong(case, made, should) or wrong(case, itself, should)
 
 
 @claim(
@@ -520,8 +575,7 @@ def token_difference(case: Block, loss: str = "linear") -> dict[str, Any] | None
     passed = Passed.of(case)
     context, x = case.tokens[:-1], case.tokens[-1:]
     for i, weights in enumerate(passed.weights):
-        should = case.T(case.W, np.vstack([context[:i], x]))
-        found = wrong(case, case.T(weights, x), should)
+        found = moved_difference(case, weights, x, np.vstack([context[:i], x]))
         if found is None and i < len(context):
             made = passed.step(weights, getattr(passed, loss)(i))
             found = wrong(case, made, passed.weights[i + 1])
@@ -631,7 +685,7 @@ def other_query_difference(case: Block) -> dict[str, Any] | None:
     """Where Delta W, made for x, is wrong at the other query."""
     W, other = case.W + change_of(case), case.more["other query"]
     there, kept = (np.vstack([rows[:-1], [other]]) for rows in (case.tokens, case.kept))
-    return wrong(case, case.T(W, kept), case.T(case.W, there))
+    return moved_difference(case, W, kept, there)
 
 
 def two_queries() -> tuple[st.SearchStrategy[Block], ...]:
@@ -676,7 +730,7 @@ def one_for_all_difference(case: Block) -> dict[str, Any] | None:
     W = case.W + case.W @ (M - N) @ undone
     for query in (case.tokens[-1], case.more["other query"]):
         whole, kept = (np.vstack([rows[:-1], [query]]) for rows in (case.tokens, case.kept))
-        found = wrong(case, case.T(W, kept), case.T(case.W, whole))
+        found = moved_difference(case, W, kept, whole)
         if found is not None:
             return found | {"query": as_text(query.tolist())}
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from proofs.letters import vector
 
 from .. import algorithms, strategies
 from ..checks.statements import formula
-from ..claim import Check, claim, repair
+from ..claim import Builder, Check, claim, repair
 from ..formulas import Formula
 from ..papers import Paper
 from ..strategies import Case, as_text, float_prompts, positive
@@ -72,16 +73,17 @@ def descend(X: Any, y: Any, queries: Any, step_size: Any, w0: Any = None, steps:
     ],
     cases=prompts,
     sizes=lambda: [{"d": d, "examples": 2, "step_size": 1, "w0": (1,) * d} for d in (1, 3)],
-    checks=lambda: (_blocks(),),
+    checks=lambda build: (_tokens(build),),
     theorems=("vonoswald2022.prop1",),
-    note="a number y_j in the first checks, y_j of dimension 1 to 3 in the check of the blocks",
+    note="a number y_j in the first checks, y_j of dimension 1 to 3 in the check of all tokens: "
+    "the layer that is built, for each of its numbers, and the printed blocks for all at once",
 )
 def prop1(**parameters: Any) -> Witness:
     """One layer with one head is one gradient step, at the examples and at the query."""
     return vonoswald2022.prop1(**parameters)
 
 
-def _blocks() -> Check:
+def _tokens(build: Builder) -> Check:
     @st.composite
     def cases(draw: Any) -> dict[str, Any]:
         dx, dy, n = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 3))
@@ -95,32 +97,43 @@ def _blocks() -> Check:
         drawn = {name: array(*shape) for name, shape in shapes.items()}
         return drawn | {"step_size": draw(positive())}
 
-    return formula(cases, block_difference, "the printed blocks, y of dimension 1 to 3")
+    detail = "all tokens, y of dimension 1 to 3: by the printed blocks, and row by row of W_0"
+    return formula(cases, partial(token_difference, build), detail)
 
 
-def block_difference(case: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The tokens of a case that one layer of the printed block matrices gets wrong.
+def token_difference(build: Builder, case: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The tokens that the printed block matrices, or what is built for a row of W_0, get wrong.
 
     Case: X (n, d_x), Y (n, d_y), W0 (d_y, d_x), query (d_x,), step_size.
     """
     X, Y, W0, query = case["X"], case["Y"], case["W0"], case["query"]
     n, eta = len(X), case["step_size"]
-    witness = vonoswald2022.prop1_blocks(tuple(map(tuple, W0)), n, eta)
-    entered = np.concatenate([query, -(W0 @ query)])
-    made = witness.trace(np.hstack([X, Y]), [0] * n, [entered], "rational")[-1]["e"]
     change = -(eta / n) * (X @ W0.T - Y).T @ X  # -eta times the gradient of L at W0
     should = np.vstack(
         [np.hstack([X, Y - X @ change.T]), np.concatenate([query, -((W0 + change) @ query)])]
     )
-    if (made == should).all():
-        return None
-    token = next(t for t in range(n + 1) if (made[t] != should[t]).any())
-    return {
-        **{name: as_text(np.asarray(value).tolist()) for name, value in case.items()},
-        "token": token,
-        "is": as_text(made[token].tolist()),
-        "should": as_text(should[token].tolist()),
-    }
+    d, every = X.shape[1], list(range(should.shape[1]))
+    blocks = vonoswald2022.prop1_blocks(tuple(map(tuple, W0)), n, eta)
+    entered = np.concatenate([query, -(W0 @ query)])
+    left = blocks.trace(np.hstack([X, Y]), [0] * n, [entered], "rational")[-1]["e"]
+    found = [("the printed blocks", every, left)]
+    for i, row in enumerate(W0):
+        one = build(d=d, examples=n, step_size=eta, w0=tuple(row))
+        last = one.trace(X, Y[:, i], [query], "rational")[-1]
+        left = np.column_stack([last["x"], last["y"]])
+        found.append((f"row {i + 1} of W_0", [*every[:d], d + i], left))
+    for by, rows, left in found:
+        wrong = np.flatnonzero((left != should[:, rows]).any(axis=1))
+        if len(wrong):
+            token = int(wrong[0])
+            return {
+                **{name: as_text(np.asarray(value).tolist()) for name, value in case.items()},
+                "by": by,
+                "token": token,
+                "is": as_text(left[token].tolist()),
+                "should": as_text(should[token, rows].tolist()),
+            }
+    return None
 
 
 @claim(

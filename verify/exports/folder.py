@@ -17,6 +17,7 @@ from constructions.exports.disguise import Disguise
 from constructions.exports.gpt2 import Checkpoint
 from constructions.exports.language_model import LanguageModel
 from constructions.exports.one_by_one import Constants as OneByOneConstants
+from constructions.exports.read import read_back
 from constructions.witness import Witness
 from proofs.exact import exact
 
@@ -27,7 +28,7 @@ from .card import card
 from .files import FILES, files_of, same_files
 from .language import export as texts
 from .one_by_one import truth as one_by_one
-from .parameters import SCHEMA, OfWitness, from_json, number
+from .parameters import SCHEMA, OfWitness, as_read, from_json, number
 from .prompts import HELD_OUT, drawn
 from .running import Exported, Model
 from .search import certificate
@@ -53,6 +54,10 @@ class Export(OfWitness):
         made, proved = self.checkpoint, self.certificate
         text = card(self.name, self.witness, self.box, proved, made, self.disguise)
         return files_of(made, self.document(), text)
+
+    def tensors_read(self) -> str:
+        given = self.witness, self.certificate.constants, self.checkpoint
+        return as_read(lambda: read_back(*given, disguised=self.disguise is not None))
 
     def document(self) -> dict[str, Any]:
         """witness.json."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from constructions.exports.read import OtherTensors
 from constructions.witness import Witness
 
 from ..checks.bounds.balls import at_most
-from ..claim import CheckResult
+from ..claim import CheckResult, Differs
 from .search import Certificate
 
 SCHEMA = "witness-export/1"
@@ -39,6 +41,18 @@ def number(text: Any) -> Fraction:
     return Fraction(str(text))
 
 
+def as_read(read: Callable[[], int]) -> str:
+    """What is said of tensors that are read back, when `read` returns how many numbers they have.
+
+    Raises Differs with the first that is another.
+    """
+    try:
+        numbers = read()
+    except OtherTensors as other:
+        raise Differs(str(other), other.shown) from None
+    return f"its tensors, all {numbers:,} numbers, are read as the witness's layers"
+
+
 @dataclass(frozen=True)
 class OfWitness:
     """A witness as a checkpoint, with its certificate; box: the prompts of which that is."""
@@ -62,12 +76,19 @@ class OfWitness:
     def _bound(self) -> str:
         return at_most(self.certificate.bounds["float32"])
 
+    def tensors_read(self) -> str:
+        """How the tensors are known to be the layers of which the bound is proved.
+
+        Raises Differs with the first that is not.
+        """
+        raise NotImplementedError
+
     def proved(self) -> CheckResult:
-        """What the certificate says."""
+        """What the certificate says, of tensors that are what it is about."""
         form, proved = "float32", self.certificate
         detail = (
             f"the architecture costs at most {at_most(proved.architecture)}, rounding in {form} "
-            f"at most {at_most(proved.rounding(form))}"
+            f"at most {at_most(proved.rounding(form))}; {self.tensors_read()}"
         )
         return CheckResult(True, bound=proved.bounds[form], detail=detail, box=self.box.words)
 

@@ -98,13 +98,13 @@ def _order(budget: Budget, order: int, error: Callable[[arb, arb], arb]) -> Chec
     return CheckResult(True, cases, seen, at_one, detail, box="|x| + |y| <= 2")
 
 
-LEMMA4 = r"\sqrt{\pi/2}\,(\mathrm{GeLU}(x+y) - \mathrm{GeLU}(x) - \mathrm{GeLU}(y)) = xy + "
+LEMMA4 = r"\sqrt{\pi/2}\,(\mathrm{GeLU}(x+y) - \mathrm{GeLU}(x) - \mathrm{GeLU}(y)) = xy "
 
 
 @claim(
     "akyurek2022.lemma4",
     source=f"{PAPER}, lemma 4",
-    statement=LEMMA4 + r"O(x^3 + y^3)",
+    statement=LEMMA4 + r"+ O(x^3 + y^3)",
     summary="a product out of three GeLUs, with an error of third order or higher",
     note="read as O(|x|^3 + |y|^3) near 0; |xy| (|x|+|y|)^2 is at most 4 max(|x|, |y|) times that",
 )
@@ -116,7 +116,7 @@ def lemma4() -> tuple[Check, ...]:
     "akyurek2022.lemma4",
     variant="improved",
     source=f"{PAPER}, lemma 4",
-    statement=LEMMA4 + r"-\tfrac16 xy(2x^2 + 3xy + 2y^2) + O(6)",
+    statement=LEMMA4 + r"- \tfrac16 xy(2x^2 + 3xy + 2y^2) + O(6)",
     summary="the product's leading error term is of fourth order, the next of sixth",
 )
 def lemma4_improved() -> tuple[Check, ...]:
@@ -130,7 +130,7 @@ def lemma4_improved() -> tuple[Check, ...]:
     "akyurek2022.lemma4.signed",
     source=f"{PAPER}, lemma 4",
     reading="with x^3 + y^3 to the letter, without absolute values",
-    statement=LEMMA4 + r"O(x^3 + y^3) \text{ with the sum's sign}",
+    statement=LEMMA4 + r"+ O(x^3 + y^3) \text{ with the sum's sign}",
     summary="lemma 4 with x^3 + y^3 taken literally, without absolute values",
     expected="refuted",
 )

@@ -16,7 +16,18 @@ from proofs.prompt import fields_of
 from proofs.stream import layout
 
 from ...checks.analysis.evidence import about_its_own
-from ...claim import Budget, Check, CheckResult, Differs, Domain, Promise, check, claim, repair
+from ...claim import (
+    Budget,
+    Builder,
+    Check,
+    CheckResult,
+    Differs,
+    Domain,
+    Promise,
+    check,
+    claim,
+    repair,
+)
 from ...hunt import hunt
 from ...strategies import Case, as_text
 from . import PAPER
@@ -51,7 +62,7 @@ def _range(N: int) -> range:
 
 @check("exact", "exact")
 @about_its_own
-def every_pair(budget: Budget, build: Any = paper.subtractor) -> CheckResult:
+def every_pair(budget: Budget, build: Builder) -> CheckResult:
     """All pairs of words of up to 5 bits, in fractions."""
     cases = 0
     for N in range(1, 5 if budget.quick else 6):
@@ -77,7 +88,7 @@ def every_pair(budget: Budget, build: Any = paper.subtractor) -> CheckResult:
     algorithm=difference,
     cases=pairs_of_words,
     domain=Domain("bits -1 and 1", lambda case: are_bits(case.queries.ravel())),
-    checks=lambda: (every_pair(),),
+    checks=lambda build: (every_pair(build),),
     theorems=("giannou2023.subtract",),
     promises=(Promise("layers", "3"), Promise("hidden", "15*d")),
     sizes=lambda: [{"d": N} for N in range(1, 6)],

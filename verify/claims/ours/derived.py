@@ -97,9 +97,9 @@ def claim_of(made: Construction) -> Claim:
         symbolic=in_letters(made) if stated else None,
         assembled=(lambda: list(assembled(made))) if stated else None,
         theorems=(*((made.name,) if made.proved else ()), *made.related),
-        checks=lambda: [
-            *checks(made, witness),
-            *(make(witness) for make in BESIDE.get(made.name, ())),
+        checks=lambda build: [
+            *checks(made, build),
+            *(make(build) for make in BESIDE.get(made.name, ())),
         ],
     )
 

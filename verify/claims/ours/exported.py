@@ -39,6 +39,8 @@ EXPORTS: Mapping[str, tuple[Mapping[str, Any], Fraction]] = {
         Fraction(6, 10**4),
     ),
 }
+# that the tensors are those of which the bound is proved
+READ = "every number of its tensors is read, by products of its matrices, as the witness's layers"
 SEED = 1  # of `--disguise`, whose bound is the same for every seed
 DISGUISED: Mapping[str, Fraction] = {"newton": Fraction(3, 10**3)}
 
@@ -79,6 +81,7 @@ def _is_bounded(budget: Budget, name: str, turned: bool = False) -> CheckResult:
         raise Differs(f"the bound is {at_most(bound)}", {"claimed": str(claimed)}, bound=bound)
     seen = within_bound(budget, assembled(made.checkpoint), made)
     detail = f"the architecture costs at most {at_most(made.certificate.architecture)}"
+    detail = f"{detail}; {made.tensors_read()}"
     return replace(seen, detail=detail, box=made.box.words, domain="")
 
 
@@ -165,6 +168,7 @@ def _claim(id: str, name: str, claimed: Fraction, summary: str, turned: bool = F
         rf"d = {D},\ n {so_many} {N},\ |X_{{ij}}|, |y_i|, |x_i| \le 1",
         summary=summary,
         expected="approximates",
+        note=READ,
         checks=_checks(name, turned),
     )
 
@@ -206,6 +210,7 @@ register(
         r"program of SUBLEQ is its run; words of 5 bits, addresses of 4}",
         summary="An ordinary GPT-2 continues a program of SUBLEQ by its run: it is a computer.",
         expected="approximates",
+        note=READ,
         checks=lambda: (_runs_programs(SUBLEQ, CODE),),
     )
 )

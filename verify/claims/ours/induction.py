@@ -16,6 +16,7 @@ import constructions
 from ... import algorithms
 from ...checks.bounds.balls import at_most, ball, top
 from ...claim import Budget, CheckResult, Differs, check, claim
+from .exported import READ
 
 if TYPE_CHECKING:
     from ...exports.language.export import TextExport
@@ -124,6 +125,7 @@ def bounded_in_gpt2(budget: Budget) -> CheckResult:
         raise Differs(f"the bound is {at_most(bound)}", {"claimed": str(IN_GPT2)}, bound=bound)
     seen = within_bound(budget, speaker(made.checkpoint), made)
     detail = f"the architecture costs at most {at_most(made.certificate.architecture)}"
+    detail = f"{detail}; {made.tensors_read()}"
     return replace(seen, detail=detail, box=made.box.words, domain="")
 
 
@@ -135,6 +137,7 @@ def bounded_in_gpt2(budget: Budget) -> CheckResult:
     r"the last earlier occurrence of a word, 0 for others, up to } \tfrac{6}{10^6},"
     rf"\ d = {D},\ \text{{texts of up to }} {LENGTH}",
     expected="approximates",
+    note=READ,
 )
 def in_gpt2() -> Any:
     """An ordinary GPT-2 is an induction head: its largest logit is right, for every text."""

@@ -11,13 +11,14 @@ import numpy as np
 import constructions
 from constructions.exports.gpt2 import Constants
 from constructions.exports.language_model import LanguageModel
+from constructions.exports.read import read_back_language
 from constructions.exports.words import word_model
 from constructions.witness import Witness
 
 from ...checks.bounds.balls import at_most
 from ...claim import Budget, Check, CheckResult, Differs, check
 from ..files import files_of
-from ..parameters import OfWitness, from_json
+from ..parameters import OfWitness, as_read, from_json
 from ..prompts import HELD_OUT
 from ..running import Speaker, speaker_in
 from .card import card
@@ -35,6 +36,9 @@ class TextExport(OfWitness):
     box: Texts
     checkpoint: LanguageModel
     found: Retrieval
+
+    def tensors_read(self) -> str:
+        return as_read(lambda: read_back_language(self.checkpoint, self.certificate.constants.unit))
 
     def as_run(self, folder: str) -> Check:
         """The check of the model in a folder."""

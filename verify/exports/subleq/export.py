@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from constructions.exports.language_model import LanguageModel
-from constructions.exports.subleq import UNKNOWN, machine, text
+from constructions.exports.read import read_back_language
+from constructions.exports.subleq import UNIT, UNKNOWN, machine, text, token_units
 
 from ...checks.bounds.balls import at_most
 from ...claim import Budget, Check, CheckResult, check
 from ..files import files_of
-from ..parameters import SCHEMA
+from ..parameters import SCHEMA, as_read
 from ..running import speaker_in
 from .card import card
 from .certificate import Certificate, at_least, certificate
@@ -51,10 +52,17 @@ class LanguageExport:
         return "GPT-2 with these weights continues a program of SUBLEQ by its run"
 
     def proved(self) -> CheckResult:
-        """What the certificate says."""
+        """What the certificate says, of tensors that are what it is about."""
         margin = at_least(self.certificate.margin)
         detail = f"the logit of the right token is above any other by at least {margin}"
+        detail = f"{detail}; {self.tensors_read()}"
         return CheckResult(True, bound=self.certificate.code, detail=detail, box=BOX)
+
+    def tensors_read(self) -> str:
+        """That the tensors are the layers of which it is proved. Raises Differs."""
+        model = self.checkpoint
+        said = token_units(model.tokens, model.witness)
+        return as_read(lambda: read_back_language(model, UNIT, said, "one"))
 
     def as_run(self, folder: str) -> Check:
         """The check of the model in a folder."""
