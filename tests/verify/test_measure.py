@@ -18,6 +18,8 @@ from safetensors.torch import save_file
 
 import constructions
 import verify
+from constructions.construction import REGISTERED
+from constructions.parameters import Whole
 from verify import algorithms
 from verify.command import cli
 from verify.learners import direct
@@ -28,7 +30,7 @@ from verify.learners.likeness import released, similarity
 from verify.learners.likeness.similarity import MEASURES, Match, likeness, ranking
 from verify.learners.model import NoModelError, model
 from verify.learners.report.measured import measure
-from verify.learners.report.words import RATES, rate
+from verify.learners.report.words import rate
 from verify.learners.trained import load
 from verify.quality import readme
 from verify.report.as_json import dumps
@@ -493,19 +495,24 @@ def test_a_rejection_says_by_kind_of_prompt_how_far_off_the_nearest_is():
         assert "not the prompts on which a model was trained" in report
 
 
-ONE_STEP = {
-    "gradient_descent": {"steps": 1}, "lasso": {"steps": 1, "penalty": 0}, "one_pass_sgd": {},
-    "deep_descent": {"layers": 1}, "hyperpower": {"iterations": 1},
-    "momentum": {"steps": 1, "momentum": 0}, "gd_plus_plus": {"steps": 1, "gamma": 0},
-}  # fmt: skip
+RATED = [name for name in constructions.names() if constructions.get(name).rate]
 
 
-@pytest.mark.parametrize("name", RATES)
-def test_a_rate_is_that_of_a_step_on_half_the_sum_of_squares(name):
-    """From w = 0, of steps so small that later ones see the same gradient: hyperpower makes 3."""
+@pytest.mark.parametrize("construction", RATED)
+def test_a_rate_is_that_of_a_step_on_half_the_sum_of_squares(construction):
+    """From w = 0, of steps so small that later ones see the same gradient: hyperpower makes 3.
+
+    What is no count and no step size is 0: a penalty, a momentum, what transforms the data.
+    """
     rng = np.random.default_rng(0)
     X, y, queries = rng.normal(size=(6, 2)), rng.normal(size=6), rng.normal(size=(3, 2))
-    given = {**ONE_STEP[name], RATES[name][0]: 1e-7}
+    made = constructions.get(construction)
+    name = made.equals or made.name
+    taken = inspect.signature(getattr(algorithms, name)).parameters
+    kinds = {k: kind for k, kind in made.parameters.items() if k in taken}
+    required = {k: kind for k, kind in kinds.items() if kind.default is kind.REQUIRED}
+    given = {k: int(isinstance(kind, Whole)) for k, kind in required.items()}
+    given |= dict.fromkeys({"step_size", "alpha"} & set(required), 1e-7)
     made = getattr(algorithms, name)(X, y, queries, **given)
     none = Interval(0.0, 0.0, 0.0)
     said = rate(Candidate(name, given, none, none, {}))
@@ -514,6 +521,18 @@ def test_a_rate_is_that_of_a_step_on_half_the_sum_of_squares(name):
     first = np.linalg.norm(queries) * eta * np.linalg.norm(X) * np.linalg.norm(y)
     second = times**2 * eta * np.linalg.norm(X) ** 2 * first  # what a later step sees of the first
     assert np.abs(made - times * eta * queries @ X.T @ y).max() <= second
+
+
+def test_a_construction_says_its_rate_itself(monkeypatch):
+    """Each of several where its step size is one for each step; none where n is not known."""
+    own = replace(constructions.get("gd_plus_plus"), name="mine", equals="mine", rate="3*step_size")
+    none = Interval(0.0, 0.0, 0.0)
+    candidate = Candidate("mine", {"steps": 2, "step_size": (0.5, 0.25)}, none, none, {})
+    assert rate(candidate) == ""
+    monkeypatch.setitem(REGISTERED, "mine", own)
+    assert rate(candidate) == "rate (1.5, 0.75)"
+    mean = Candidate("gradient_descent", {"step_size": 0.5, "loss": "mean"}, none, none, {})
+    assert rate(mean) == ""
 
 
 def test_one_step_has_one_rate_whatever_the_loss_of_the_family():

@@ -7,6 +7,10 @@ from typing import Any
 
 import numpy as np
 
+import constructions
+from constructions.construction import Construction
+from proofs.formula import PYTHON, SCALARS, evaluate, names, parse
+
 from ..fingerprint import Fingerprint
 from ..fit import shown
 from ..judging import Candidate
@@ -23,12 +27,6 @@ ON = {  # kinds of prompt, as they read after "on"
     "uniform": "uniform prompts",
     "intervals": "prompts on shorter intervals",
 }
-# what of its step size is an algorithm's rate: a step is w - rate X^T (X w - y)
-RATES = {
-    "gradient_descent": ("step_size", 2), "lasso": ("step_size", 2),
-    "one_pass_sgd": ("step_size", 2), "deep_descent": ("alpha", 1), "hyperpower": ("alpha", 1),
-    "momentum": ("step_size", 1), "gd_plus_plus": ("step_size", 1),
-}  # fmt: skip
 RATE = (
     "rate: a step is w - rate X^T (X w - y), on half the sum of squares; parameters are those of "
     "the algorithm's own function, whose loss may be another"
@@ -226,12 +224,27 @@ def _briefly(one: Candidate) -> str:
 
 def rate(one: Candidate) -> str:
     """ "rate 0.071": its step size in the convention of `RATE`; "" where it has none."""
-    name, factor = RATES.get(one.name, ("", 1))
-    if name not in one.parameters:
+    made = _with_rate(one.name)
+    if made is None:
         return ""
-    size = one.parameters[name]
-    made = tuple(factor * each for each in size) if isinstance(size, tuple) else factor * size
-    return f"rate {shown(made)}"
+    defaults = {name: parameter.default for name, parameter in made.parameters.items()}
+    formula = made.rate_of_steps({**defaults, **one.parameters})
+    tree = parse(formula, SCALARS)
+    given = {name: one.parameters.get(name) for name in names(tree)}
+    if None in given.values():
+        return ""
+    steps = [value for value in given.values() if isinstance(value, tuple)]
+    each = [
+        evaluate(tree, {k: v[i] if isinstance(v, tuple) else v for k, v in given.items()}, PYTHON)
+        for i in range(len(steps[0]) if steps else 1)
+    ]
+    return f"rate {shown(tuple(each) if steps else each[0])}"
+
+
+def _with_rate(algorithm: str) -> Construction | None:
+    """The construction of this algorithm, by its name in `verify.algorithms`, that says a rate."""
+    every = map(constructions.get, constructions.names())
+    return next((one for one in every if one.rate and (one.equals or one.name) == algorithm), None)
 
 
 def in_brackets(text: str) -> str:
