@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..report import index
@@ -133,12 +134,26 @@ def checks_table(checks: Sequence[Mapping[str, Any]]) -> str:
     ]
     filled = [column for column in zip(names, *rows) if any(column[1:])]
     head, *body = zip(*filled) if filled else [()]
-    heads = "".join(f'<th scope="col">{name}</th>' for name in head)
-    cells = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body)
+    return table(head, body)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Heads and rows of HTML. What is short stays on one line, all else is wrapped; on a phone a
+    row is a block of lines, each with its head."""
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    body = "".join(f"<tr>{''.join(map(_cell, heads, row))}</tr>" for row in rows)
     return (
-        f'<div class="scroll"><table class="checks"><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{cells}</tbody></table></div>"
+        f'<div class="scroll"><table class="checks"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
+
+
+SHORT = 22  # characters that stay on one line
+
+
+def _cell(head: str, cell: str) -> str:
+    short = ' class="short"' if len(re.sub(r"<[^>]*>|&\w+;", "", cell)) <= SHORT else ""
+    return f'<td{short} data-head="{head}">{cell}</td>'
 
 
 def counterexample_html(

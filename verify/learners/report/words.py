@@ -13,7 +13,7 @@ from proofs.formula import PYTHON, SCALARS, evaluate, names, parse
 
 from ..fingerprint import Fingerprint
 from ..fit import shown
-from ..judging import Candidate
+from ..judging import Candidate, told_apart
 from ..layers import Layers, Step
 from ..likeness.released import DIFFERENCES, Released
 from ..likeness.similarity import DISTANCES, Ranking
@@ -55,22 +55,22 @@ def _candidates(found: Fingerprint) -> str:
         note += " (not told apart)" if one.tied else ""
         given = parameters_of(one.parameters) + in_brackets(rate(one))
         lines.append(f"  {one.name:20} {interval:30} {given}{note}")
-    return "\n".join([*lines, *by_kind(found)])
-
-
-def by_kind(found: Fingerprint) -> list[str]:
-    """What a rate is, how far off candidates are on each kind of prompt, and what is left open."""
-    lines = [RATE] if any(map(rate, found.candidates)) else []
-    for one in found.candidates[:SHOWN]:
+    for one, called in zip(found.candidates[:SHOWN], told_apart(found.candidates)):
         each = ", ".join(f"{kind} {error.value:.2g}" for kind, error in one.kinds.items())
-        lines += [] if one.same else [f"{one.name} by kind of prompt: {each}"]
+        lines += [] if one.same else [f"{called} by kind of prompt: {each}"]
+    return "\n".join([*lines, *notes(found)])
+
+
+def notes(found: Fingerprint) -> list[str]:
+    """What a rate is, and what is left open."""
+    made = [RATE] if any(map(rate, found.candidates)) else []
     if found.best is None and found.learns:
-        lines.append(
+        made.append(
             "Accepted is what holds on all of these together, or on the kind that is named. They "
             "are not the prompts on which a model was trained: there it may be nearer to an "
             "algorithm than here."
         )
-    return lines
+    return made
 
 
 def _rankings(result: Result) -> str:
@@ -217,9 +217,17 @@ def _on_some(found: Fingerprint) -> str:
 
 def _briefly(one: Candidate) -> str:
     """Parameters and rate, matrices by their size: they stand in full in the table."""
-    sizes = {k: f"{len(v)} x {len(v)}" for k, v in one.parameters.items() if np.ndim(v) == 2}
-    given = parameters_of({**one.parameters, **sizes})
+    given = parameters_of(sized(one))
     return f"{given}; {rate(one)}" if rate(one) else given
+
+
+def sized(one: Candidate) -> dict[str, Any]:
+    """Its parameters, of a matrix only the size."""
+    return {k: f"{len(v)} x {len(v)}" if is_matrix(v) else v for k, v in one.parameters.items()}
+
+
+def is_matrix(value: Any) -> bool:
+    return np.ndim(value) == 2
 
 
 def rate(one: Candidate) -> str:
