@@ -25,7 +25,7 @@ from verify.command import cli
 from verify.learners import direct
 from verify.learners.families import SPECTRAL
 from verify.learners.intervals import Interval
-from verify.learners.judging import Candidate
+from verify.learners.judging import Candidate, told_apart
 from verify.learners.likeness import released, similarity
 from verify.learners.likeness.similarity import MEASURES, Match, likeness, ranking
 from verify.learners.model import NoModelError, model
@@ -489,9 +489,11 @@ def test_a_rejection_says_by_kind_of_prompt_how_far_off_the_nearest_is():
     assert learner.best is None
     first = learner.fingerprint.candidates[0]
     assert set(first.kinds) == {"drawn spectra", "Gaussian", "condition 100"}
-    for report in (str(learner), learner.to_html()):
-        for kind, error in first.kinds.items():
-            assert f"{kind} {error.value:.2g}" in report
+    text, html = str(learner), learner.to_html()
+    for kind, error in first.kinds.items():
+        assert f"{kind} {error.value:.2g}" in text
+        assert f'data-head="{kind}">{error.value:.2g}</td>' in html
+    for report in (text, html):
         assert "not the prompts on which a model was trained" in report
 
 
@@ -777,16 +779,66 @@ def test_the_page_of_a_released_code_lists_where_it_leaves_its_paper():
         assert one.item in html and one.item in str(result)
 
 
+def many(*given):
+    """Candidates of these names and parameters, each off by 1/2."""
+    off = Interval(0.5, 0.25, 1.0)
+    return tuple(
+        Candidate(name, parameters, off, off, {"Gaussian": off}) for name, parameters in given
+    )
+
+
+ALIKE = many(
+    ("gd_plus_plus", {"steps": 3, "step_size": (0.0264, 0.1779, 1.4e-6), "gamma": (0.02, 0.01, 0)}),
+    ("gd_plus_plus", {"steps": 2, "step_size": (0.0264, 0.1779), "gamma": (0.02, 0)}),
+    ("gradient_descent", {"steps": 6, "step_size": 0.0157}),
+    ("gradient_descent", {"steps": 5, "step_size": 0.0157, "ridge": 6e-12}),
+    ("functional_descent", {"attention": "relu", "steps": 6, "rate": 0.03}),
+    ("functional_descent", {"attention": "exponential", "steps": 4, "rate": 0.03}),
+    ("momentum", {"steps": 4, "step_size": 0.0157, "momentum": 0.3}),
+    ("momentum", {"steps": 4, "step_size": 0.0158, "momentum": 0.3}),
+    ("preconditioned", {"steps": 8, "step_size": 1, "preconditioner": ((-0.012345,) * 20,) * 20}),
+)  # fmt: skip
+
+
+def test_no_two_candidates_are_called_alike():
+    assert told_apart(ALIKE) == [
+        "gd_plus_plus, steps = 3", "gd_plus_plus, steps = 2", "gradient_descent",
+        "gradient_descent, ridge", "functional_descent, relu", "functional_descent, exponential",
+        "momentum", "momentum (2)", "preconditioned",
+    ]  # fmt: skip
+
+
+def test_what_is_not_told_apart_from_its_own_name_is_called_by_its_steps(of_newton):
+    found = replace(
+        of_newton.fingerprint, best=None, learns=True, on={},
+        candidates=(ALIKE[0], replace(ALIKE[1], tied=True)),
+    )  # fmt: skip
+    assert found.why.endswith("not told apart from it: gd_plus_plus, steps = 2 (0.5)")
+
+
+def test_a_matrix_is_its_size_in_the_table_and_its_numbers_are_folded_away(of_newton):
+    found = replace(of_newton.fingerprint, candidates=ALIKE)
+    html = replace(of_newton, fingerprint=found).to_html()
+    assert "step_size = 1, preconditioner = 20 x 20" in html
+    assert "<details><summary>preconditioner</summary>((-0.01235, -0.01235" in html
+
+
 @pytest.mark.skipif(browser.find() is None, reason="no Chromium on this machine")
-def test_the_page_fits_a_telephone_and_asks_for_nothing(page_of_newton, tmp_path):
+def test_the_page_fits_a_telephone_and_asks_for_nothing(of_newton, tmp_path):
+    """Its tables too, whatever the parameters: nothing in them is scrolled sideways."""
     page = tmp_path / "report.html"
-    page.write_text(page_of_newton)
+    found = replace(of_newton.fingerprint, candidates=ALIKE)
+    page.write_text(replace(of_newton, fingerprint=found).to_html())
     window = browser.Browser()
     try:
         for width in (390, 1280):
             window.size(width, 900)
             window.open(page)
             assert window.js("document.documentElement.scrollWidth") <= width
+            window.js("document.querySelectorAll('details').forEach(one => one.open = true)")
+            tables = "[...document.querySelectorAll('.scroll')]"
+            assert window.js(f"{tables}.length") == 3
+            assert window.js(f"{tables}.every(one => one.scrollWidth <= one.clientWidth)")
             assert window.js("[...document.images].every(one => one.naturalWidth > 0)")
             assert window.errors == []
             assert [u for u in window.requests if not u.startswith(("file:", "data:"))] == []
