@@ -22,7 +22,9 @@ from constructions.construction import REGISTERED
 from constructions.parameters import Whole
 from verify import algorithms
 from verify.command import cli
+from verify.inputs.progress import duration
 from verify.learners import direct
+from verify.learners.data import gaussian
 from verify.learners.families import SPECTRAL
 from verify.learners.intervals import Interval
 from verify.learners.judging import Candidate, told_apart
@@ -711,9 +713,49 @@ def test_what_takes_long_is_said_at_once(capsys, monkeypatch):
         raise NoModelError("it ends here")
 
     monkeypatch.setattr(measured, "measure", begun)
-    for d, said in ((4, ""), (40, "1 parts  fingerprint\n")):
+    for d, said in ((4, ""), (40, "1 part  fingerprint\n")):
         assert cli.main(["measure", "newton", "--d", str(d)]) == 2
         assert capsys.readouterr().err == f"{said}witness: newton: it ends here\n"
+
+
+@pytest.mark.parametrize(("seconds", "said"), [
+    (44, "less than a minute"), (45, "about a minute"), (89, "about a minute"),
+    (100, "about 2 minutes"), (3000, "about 50 minutes"), (7300, "about 2 hours"),
+])  # fmt: skip
+def test_how_long_it_takes_is_said_in_words(seconds, said):
+    assert duration(seconds) == said
+
+
+def test_before_every_family_it_is_said_how_long_the_rest_takes(monkeypatch):
+    """By the members that are left: all at first, those of the last family at last."""
+    monkeypatch.setattr(similarity, "_seconds_a_point", lambda seen: 1.0)
+    said, tried = [], []
+    closed = similarity._closed
+
+    def counted(family, whole, reals, seen):
+        tried.append((family.name, max(one.size for one in reals.values()) if reals else 1))
+        return closed(family, whole, reals, seen)
+
+    monkeypatch.setattr(similarity, "_closed", counted)
+    likeness(each(algorithms.ridge, 1.0), 2, 3, prompts=2, say=said.append)
+    left = [one.split(", ")[1] for one in said if "likeness" in one and "left" in one]
+    members = sum(count for _, count in tried)
+    assert left[0] == f"{duration(members)} left"
+    assert left[-1] == f"{duration(sum(c for name, c in tried if name == 'chebyshev'))} left"
+
+
+def test_what_takes_a_point_is_measured_on_the_family_of_most(monkeypatch):
+    ticks = iter((10.0, 14.0))
+    monkeypatch.setattr(similarity.time, "perf_counter", lambda: next(ticks))
+    monkeypatch.setattr(
+        similarity, "_closed", lambda family, whole, reals, seen: asked.append(whole)
+    )
+    asked = []
+    batch = gaussian(np.random.default_rng(0), 2, 5, 2, 3)
+    seen = similarity._seen(batch, np.zeros((2, 3)), np.zeros((2, 3)))
+    most = max(SPECTRAL, key=similarity._points)
+    assert similarity._seconds_a_point([seen]) == 4.0 / (similarity._points(most) / 32)
+    assert asked == [{"steps": 32}]
 
 
 @pytest.mark.parametrize(
