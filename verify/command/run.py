@@ -70,6 +70,9 @@ def run(
     index: Annotated[
         bool, typer.Option("--index", help="The first column only numbers the rows: leave it out.")
     ] = False,
+    complete: Annotated[
+        bool, typer.Option("--drop-incomplete", help="Leave out rows in which a cell is missing.")
+    ] = False,
     settings: SET = None,
     intercept: Annotated[
         bool, typer.Option("--intercept", help="Add a column of ones to the features.")
@@ -111,7 +114,7 @@ def run(
     at_least("rows", rows)
     at_least("seed", seed, most=MOST_SEED)
     check_outputs({"--json": json, "-o": output}, (name, data, query))
-    how = Text(separator, decimal, encoding, index)
+    how = Text(separator, decimal, encoding, index, complete)
     if data == query == "-":
         raise WrongCall("only one of --data and --query can be standard input")
     state = examples.state(name, data)
@@ -259,6 +262,7 @@ def document(
         "edits": {path: text(value) for path, value in problem.edits.items()},
         "numbers": numbers,
         "examples": len(problem.X),
+        "left_out": {of: list(numbers) for of, numbers in problem.left_out.items()},
         "closed_form": result.limit.name,
         "scaling": _scaling(problem),
         "predictions": predictions,
