@@ -21,6 +21,7 @@ from proofs.stream import DIMENSION, Layout
 
 from .claim import Domain
 from .drawn import Sized, simpler, without
+from .drawn import diagonal as diagonal
 from .drawn import fractions as fractions
 from .drawn import matrix as matrix
 from .drawn import positive as positive
