@@ -625,14 +625,14 @@ def test_the_instrument_counts_from_one_and_shows_no_identifiers(browser, folder
     ("said", "read"),
     [
         (
-            "first wrong in layer 6 (aff(; (4, 5), W1 = 1)), slot g[1], token 1: is -1, should be [0]",  # noqa: E501
-            "first wrong in layer 6 (add), slot g[2], token 1: is -1, should be [0]",
+            "first wrong in layer 6 (aff(; (4, 5), W1 = 1)), slot g, entry 2, token 1: is -1",
+            "first wrong in layer 6 (add), slot g, entry 2, token 1: is -1",
         ),
         (
-            "first wrong in layer 1 (), slot w, token 0: is 2",
-            "first wrong in layer 1, slot w, token 0: is 2",
+            "first wrong in layer 1 (), slot phi_next, token 1: is 2",
+            "first wrong in layer 1, slot φ′, token 1: is 2",
         ),
-        ("token 0 sees no key", "token 0 sees no key"),
+        ("token 1 sees no key", "token 1 sees no key"),
         (None, ""),
     ],
 )  # fmt: skip

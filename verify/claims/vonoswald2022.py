@@ -117,7 +117,7 @@ def block_difference(case: Mapping[str, Any]) -> dict[str, Any] | None:
     token = next(t for t in range(n + 1) if (made[t] != should[t]).any())
     return {
         **{name: as_text(np.asarray(value).tolist()) for name, value in case.items()},
-        "token": token,
+        "token": token + 1,
         "is": as_text(made[token].tolist()),
         "should": as_text(should[token].tolist()),
     }

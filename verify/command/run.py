@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from constructions.numbers import names as number_systems
+from constructions.numbers import without_bits
 
 from ..inputs.errors import MOST_SEED, WrongCall, at_least
 from ..inputs.files import check_outputs, write
@@ -82,7 +83,7 @@ def run(
         typer.Option(help="Columns on one scale; default: where the condition number needs it."),
     ] = None,
     numbers: Annotated[
-        str, typer.Option(help="float64, float32, bfloat16, float16, rational or ball.")
+        str, typer.Option(help="float64, float32, bfloat16, float16, rational, ball or ball:BITS.")
     ] = "float64",
     hold_out: Annotated[float, typer.Option(help="Share of the rows held out.")] = 0.2,
     seed: Annotated[int, typer.Option(help="Seed of the choice of rows held out.")] = 0,
@@ -109,7 +110,7 @@ def run(
     from ..tables.suited import scaled, suited
 
     _give_back()
-    if numbers not in NUMBERS:
+    if without_bits(numbers) not in NUMBERS:
         raise WrongCall(f"--numbers takes {', '.join(NUMBERS)}, not {numbers!r}")
     at_least("rows", rows)
     at_least("seed", seed, most=MOST_SEED)
@@ -132,7 +133,7 @@ def run(
     elif target is None:
         raise WrongCall("--target is missing: the column of the data to predict")
     else:
-        exact = numbers in ("rational", "ball")
+        exact = without_bits(numbers) in ("rational", "ball")
         table = examples.read(data, target, features, intercept, exact, how)
         problem = table.held_out(hold_out, seed) if query is None else table.queried(query)
         del table  # a large one is not held twice

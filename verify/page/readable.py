@@ -1,6 +1,6 @@
 """Names of the code as people read them: entries from 1, operations as words.
 
-Tokens that have a name, a query, have it; in a finding the number of one is the terminal's, from 0.
+Tokens that have a name, a query, have it. A finding counts from one already, as in the terminal.
 """
 
 from __future__ import annotations

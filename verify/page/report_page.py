@@ -9,7 +9,7 @@ from typing import Any
 from ..report import index
 from ..report.counterexample import Table
 from ..report.counterexample import shown as shown_as_tables
-from ..report.report import STRENGTHS
+from ..report.report import STRENGTHS, outcome, place
 from .glossary import glossed_page
 from .mathml import plain
 from .misfit import misfit_html
@@ -118,12 +118,11 @@ def claim_row(claim: Mapping[str, Any], number: int) -> str:
 
 def checks_table(checks: Sequence[Mapping[str, Any]]) -> str:
     """Every check of a claim: kind, outcome, cases, error beside its bound; no column is empty."""
-    words = {True: "passed", False: "failed", None: "not decided"}
     names = ("check", "outcome", "evidence", "cases", "largest error", "bound", "said")
     rows = [
         (
             plain(c["kind"]),
-            words[c["passed"]],
+            outcome(c["kind"], c["passed"]),
             plain(STRENGTHS.get(c.get("strength", ""), "")) if c["passed"] else "",
             str(c["cases"] or ""),
             _number(c["max_error"]),
@@ -172,10 +171,11 @@ def counterexample_html(
         made += f'<div class="counterexample">{said}{tables}{whole}</div>'
     if first:
         held = formula(first["holds"]) + " = " if first.get("holds") else ""
+        slot, _, token = place(first).partition(", token ")
         made += (
-            f"<p>The first difference is after layer {plain(first['layer'])}, in slot "
-            f"<b>{plain(counted(str(first['slot'])))}</b> of token {plain(first['token'])} "
-            f"(the first is token 0): it holds {plain(_text(first['is']))} and should hold "
+            f"<p>The first difference is after layer {plain(first['layer'])}, in "
+            f"{plain(counted(slot))} of token {plain(token)}: it holds "
+            f"{plain(_text(first['is']))} and should hold "
             f"{held}{plain(_text(first['should']))}.</p>"
         )
     return made

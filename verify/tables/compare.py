@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from constructions.numbers import get as number_system
+from constructions.numbers import without_bits
 from constructions.numbers.ball import Ball
 from constructions.numbers.floats import Floats
 from constructions.rounding.bounds import predicted_and_bound
@@ -87,13 +89,13 @@ def run(
         limit = limit_of(construction_of(subject), case, exact, problem.intercept)
     del case  # which may be another table, of scaled columns
     floats = predicted
-    if numbers == "ball":
+    if without_bits(numbers) == "ball":
         floats = np.array([float(value.mid()) for value in predicted])
     errors = np.abs(_differences(floats, algorithm))
     worst = int(np.argmax(np.where(np.isnan(errors), np.inf, errors)))
     explained: float | None = None
     size = float(np.abs(np.asarray(floats, dtype=float)).max())
-    if numbers == "ball":
+    if without_bits(numbers) == "ball":
         explained = float(predicted[worst].rad())
     elif not exact and np.isfinite(errors[worst]):
         with during("what rounding did"):
@@ -131,8 +133,8 @@ def _predicted(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore" if many else "always")
         try:
-            if numbers == "ball":
-                predicted = _in_balls(witness, problem)
+            if without_bits(numbers) == "ball":
+                predicted = _in_balls(witness, problem, numbers)
             elif (
                 many
                 and numbers == "float64"
@@ -153,13 +155,15 @@ def _bound(witness: Witness, problem: Problem, numbers: str, row: int) -> float:
     return float(witness.rounding_bound(problem.X, problem.y, queries, numbers)[0])
 
 
-def _in_balls(witness: Witness, problem: Problem) -> np.ndarray:
-    """Predictions as balls, at more bits where a ball holds a number that it must not hold."""
-    for bits in BITS:
+def _in_balls(witness: Witness, problem: Problem, numbers: str) -> np.ndarray:
+    """Predictions as balls, at more bits, where none are named, where a ball holds a number that it
+    must not hold."""
+    systems = [number_system(numbers)] if ":" in numbers else [Ball(bits) for bits in BITS]
+    for system in systems:
         try:
-            return witness.predict(problem.X, problem.y, problem.queries, Ball(bits))
+            return witness.predict(problem.X, problem.y, problem.queries, system)
         except ZeroDivisionError:
-            if bits == BITS[-1]:
+            if system is systems[-1]:
                 raise
     raise AssertionError("there are no bits")
 
@@ -243,7 +247,7 @@ def _against_the_algorithm(problem: Problem, result: Run, numbers: str) -> str:
     said = f"largest difference {result.difference:.2g}, in row {row}"
     if explained is None:
         said += "; it is not finite"
-    elif numbers == "ball":
+    elif without_bits(numbers) == "ball":
         said += f"; the enclosure has radius {explained:.2g}"
     elif not math.isfinite(explained):
         said += f"; what rounding in {numbers} did there has no bound, which decides nothing"
