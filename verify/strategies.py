@@ -27,6 +27,23 @@ from .drawn import matrix as matrix
 from .drawn import positive as positive
 from .drawn import vector as vector
 
+__all__ = [
+    "ANY",
+    "NO_QUERY",
+    "Case",
+    "as_text",
+    "diagonal",
+    "float_prompts",
+    "floats_with_condition",
+    "fractions",
+    "grid",
+    "matrix",
+    "positive",
+    "prompts",
+    "smaller_than",
+    "vector",
+]
+
 SearchStrategy = st.SearchStrategy
 
 

@@ -640,6 +640,21 @@ def test_a_finding_has_the_terminals_tokens_and_names_operations_by_words(said, 
     assert readable.finding({"finding": said}) == read
 
 
+@in_browser
+@pytest.mark.parametrize(("width", "lines"), [(390, 2), (1280, 1)])
+def test_what_a_curve_of_predictions_shows_is_said_within_the_picture(
+    browser, folder, width, lines
+) -> None:
+    """On a telephone in two lines, on a height that has room for the curve."""
+    open_page(browser, folder, "ahn2023.lemma1", size=(width, 3600))
+    inside = browser.js(
+        "[...document.querySelectorAll('.picture svg .axis-name')].filter((one) => "
+        "/prediction, if|dashed/.test(one.textContent)).map((one) => { const box = one.getBBox(); "
+        "return box.x + box.width <= one.ownerSVGElement.viewBox.baseVal.width; })"
+    )
+    assert inside == [True] * lines and browser.errors == []
+
+
 def test_tokens_that_hold_the_same_are_named_together() -> None:
     assert readable.ranges(["example 1", "example 2", "example 3", "query"]) == "example 1–3, query"
     assert readable.ranges(["example 1", "example 3"]) == "example 1, example 3"

@@ -28,7 +28,7 @@ def titled(name: str) -> str:
 
 # a letter with an index, x_t, x_* or W_{i-1}; a power, x^2, 2^(k + 1) or A^T. step_size has none
 INDEXED = re.compile(
-    r"(?<![\w.])([A-Za-zα-ωΑ-Ω])_(?:\{([^{}]*)\}|\(([^()]*)\)|([A-Za-z0-9*]))(?![A-Za-z0-9_])"
+    r"(?<![A-Za-z0-9_.])([A-Za-zα-ωΑ-Ω])_(?:\{([^{}]*)\}|\(([^()]*)\)|([A-Za-z0-9*]))(?![A-Za-z0-9_])"
 )
 POWER = re.compile(r"\^(?:\{([^{}]*)\}|\(([^()]*)\)|(-?\d+|[A-Za-z]))(?!\w)")
 
