@@ -138,7 +138,8 @@ class Construction:
     default its namesake in proofs.references; None where formulas cannot say them. region: where it
     converges, "alpha < 2/top**2", in the largest eigenvalue `top` of S = X^T X, the number n of
     examples and the parameters; "" where nothing is known. left: what is left of the error in the
-    direction of an eigenvalue s. Both may be functions of the values that give the text. suited:
+    direction of an eigenvalue s. rate: that of its steps w - rate X^T (X w - y), "2*step_size",
+    where it makes such. All three may be functions of the values that give the text. suited:
     {parameter: value for data} in top, the smallest eigenvalue `least` that is not 0, and n.
 
     tends_to: the limit of its algorithm, by its name in verify.tables.limits, with its strength, a
@@ -167,6 +168,7 @@ class Construction:
     reference: Callable[[Values], Statement | None] | None = None
     region: str | Callable[[Values], str] = ""
     left: str | Callable[[Values], str] = ""
+    rate: str | Callable[[Values], str] = ""
     suited: Mapping[str, str] = field(default_factory=dict)
     tends_to: str | Callable[[Values], str] = "nothing"
     inputs: tuple[int, int] | None = None
@@ -276,6 +278,10 @@ class Construction:
     def leaves(self, values: Values) -> str:
         """What is left of the error in the direction of s, at these values."""
         return self.left(values) if callable(self.left) else self.left
+
+    def rate_of_steps(self, values: Values) -> str:
+        """The rate of its steps, at these values."""
+        return self.rate(values) if callable(self.rate) else self.rate
 
     def limit(self, values: Values) -> str:
         """What the algorithm tends to, at these values."""

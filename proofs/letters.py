@@ -2,6 +2,7 @@
 
     matrix("A")    any d × d matrix         matrix("S", symmetric=True)     any with S = Sᵀ
     vector("w0")   any d numbers            matrix("G", inverse="S")        any that undoes S
+    diagonal("P")  any d × d with nothing off the diagonal
     count("k")     0, 1, 2, … steps         matrix("M", "n")                any n × n, of a `mix`
     each("eta", "k")    a number for each of k steps: eta1, eta2, …
     each("C", "k", "d")    a d × d matrix for each of k steps: C1, C2, …
@@ -121,40 +122,49 @@ class Each(Open):
 class Matrix(Open):
     """Any matrix with `size` rows and columns, "d" or "n", with what is declared of it.
 
-    `positive_definite` ones are symmetric. `inverse` names the matrix that it is the inverse of,
-    which is then invertible; it is symmetric if that is declared of either.
+    `positive_definite` and `diagonal` ones are symmetric, and diagonal ones commute. `inverse`
+    names the matrix that it is the inverse of, which is then invertible; it is symmetric if that is
+    declared of either.
     """
 
     symmetric: bool = False
     positive_definite: bool = False
     inverse: str = ""
     size: str = "d"
+    diagonal: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.size not in ("d", "n"):
             raise ValueError(f'{self.name}: a matrix has size "d" or "n", not {self.size!r}')
-        if self.positive_definite:
+        if self.positive_definite or self.diagonal:
             object.__setattr__(self, "symmetric", True)
 
     @property
     def words(self) -> str:
         """What it stands for: "A", "symmetric S", "G the inverse of S"."""
         kind = "positive definite " if self.positive_definite else "symmetric " * self.symmetric
+        kind = "diagonal " if self.diagonal else kind
         where = f" the inverse of {self.inverse}" if self.inverse else ""
         return kind + self.name + where + (" (n × n)" if self.size == "n" else "")
 
     def _says(self, field: Any) -> bool:
-        implied = field.name == "symmetric" and self.positive_definite
+        implied = field.name == "symmetric" and (self.positive_definite or self.diagonal)
         return super()._says(field) and not implied
 
     def at(self, size: int) -> tuple[tuple[Any, ...], ...]:
-        """Its rows as letters name_0_0, name_0_1, …, the same across where it is symmetric."""
+        """Its rows as letters name_0_0, name_0_1, …, the same across where it is symmetric; of a
+        diagonal one name_0, name_1, … and 0."""
+        if self.diagonal:
+            entries = Vector(self.name).at(size)
+            return diagonal_rows(entries)
         return _rows(self.name, size, self.symmetric)
 
     def why_not(self, value: Any, others: Mapping[str, Any]) -> str:
         if not is_square(value):
             return f"{self.name} is no matrix"
+        if self.diagonal and not is_diagonal(value):
+            return f"{self.name} is not diagonal"
         if self.symmetric and not is_symmetric(value):
             return f"{self.name} is not symmetric"
         if self.positive_definite and not is_positive_definite(value):
@@ -199,8 +209,21 @@ def matrix(
     return Matrix(name, symmetric, positive_definite, inverse, size)
 
 
+def diagonal(name: str, *, inverse: str = "") -> Matrix:
+    """Any d × d matrix with nothing off its diagonal, or the inverse of another such one.
+
+    It is its own transpose and commutes with other diagonal ones, and the proof knows both:
+    `P*E` is `E*P`. A builder is given its rows, and a formula has its name, as of any matrix.
+    """
+    return Matrix(name, inverse=inverse, diagonal=True)
+
+
 def vector(name: str) -> Vector:
-    """Any vector of d numbers."""
+    """Any vector of d numbers, such as the weights from which descent starts.
+
+    A builder is given its entries, of which it may make a block's matrix: `matrix=(v,)` reads vᵀx
+    off a slot of d numbers.
+    """
     return Vector(name)
 
 
@@ -246,7 +269,11 @@ def arrays(given: Mapping[str, Any], steps: int = 0) -> dict[str, Vector | Matri
             of = made.get(value.inverse)
             if not isinstance(of, Matrix) or of.inverse:
                 raise ValueError(f"{name} is the inverse of {value.inverse}, no open matrix")
-            if (of.symmetric, of.size) != (value.symmetric, value.size):
+            if (of.symmetric, of.diagonal, of.size) != (
+                value.symmetric,
+                value.diagonal,
+                value.size,
+            ):
                 raise ValueError(f"{name} and its inverse {of.name} are not declared alike")
     return made
 
@@ -275,6 +302,16 @@ def is_matrices(value: Any) -> bool:
 
 def is_symmetric(rows: Rows) -> bool:
     return all(rows[i][j] == rows[j][i] for i in range(len(rows)) for j in range(i))
+
+
+def is_diagonal(rows: Rows) -> bool:
+    return all(entry == 0 for i, row in enumerate(rows) for j, entry in enumerate(row) if i != j)
+
+
+def diagonal_rows(entries: Sequence[Any]) -> tuple[tuple[Any, ...], ...]:
+    """The rows of the diagonal matrix with these entries."""
+    size = range(len(entries))
+    return tuple(tuple(entries[i] if i == j else 0 for j in size) for i in size)
 
 
 def pivots(rows: Rows) -> list[Any]:

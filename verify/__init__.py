@@ -31,7 +31,7 @@ from .claim import (
 from .papers import Paper
 
 if TYPE_CHECKING:
-    from proofs.letters import count, each, matrix, vector
+    from proofs.letters import count, diagonal, each, matrix, vector
 
     from . import algorithms, statements, strategies
     from .formulas import formula
@@ -59,6 +59,7 @@ __all__ = [
     "check",
     "claim",
     "count",
+    "diagonal",
     "each",
     "formula",
     "matrix",
@@ -115,7 +116,7 @@ def __getattr__(name: str) -> Any:
         from .learners.report.measured import measure
 
         return measure
-    if name in ("count", "each", "matrix", "vector"):
+    if name in ("count", "diagonal", "each", "matrix", "vector"):
         from proofs import letters
 
         return getattr(letters, name)

@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 
 from proofs.letters import (
     are_inverse,
+    diagonal_rows,
+    is_diagonal,
     is_invertible,
     is_matrices,
     is_positive_definite,
@@ -61,7 +63,8 @@ class Sized:
 
 def vector(d: int | str = "d", entries: SearchStrategy[Any] | None = None) -> Any:
     """Vectors of d numbers as tuples; "d" is the dimension of the prompts, "n" their number of
-    examples. Shrinks to zero."""
+    examples. `entries`: what each is drawn from, small fractions where nothing is said. Shrinks to
+    zero."""
     values = fractions() if entries is None else entries
     return _sized(d, lambda size: st.tuples(*[values] * size))
 
@@ -96,6 +99,16 @@ def matrix(
     if invertible or positive_definite:
         return _sized(d, lambda size: _factored(size, symmetric, positive_definite))
     return _sized(d, _symmetric if symmetric else _any)
+
+
+def diagonal(d: int | str = "d", entries: SearchStrategy[Any] | None = None) -> Any:
+    """d × d matrices as tuples of rows, nothing off the diagonal and these entries on it, small
+    fractions where none are said; "d" and "n" as for `matrix`. Shrinks to zero.
+
+    `entries=strategies.positive()` for those that are positive definite.
+    """
+    values = fractions() if entries is None else entries
+    return _sized(d, lambda size: st.tuples(*[values] * size).map(diagonal_rows))
 
 
 def _sized(d: int | str, at: Callable[[int], SearchStrategy[Any]]) -> Any:
@@ -190,7 +203,7 @@ def _orthogonal(draw: Any, d: int) -> list[list[Fraction]]:
 
 # -- making them smaller ------------------------------------------------------------------------
 
-KINDS = (is_symmetric, is_invertible, is_positive_definite, is_stochastic)
+KINDS = (is_symmetric, is_diagonal, is_invertible, is_positive_definite, is_stochastic)
 Parameters = Mapping[str, Any]
 
 

@@ -27,7 +27,7 @@ from .claim import (
     Verdict,
 )
 from .hunt import draw_anew, drawn
-from .report.report import STRENGTHS, Report
+from .report.report import PROOFS, STRENGTHS, Report
 
 NO_EVIDENCE = ("annotations",)  # kinds of checks: what a witness says of itself is its own fault
 FIRST = 8  # cases of a quick check; their witnesses stand for a claim that counts no resources
@@ -61,7 +61,7 @@ def decide(
     found = list(results)
     results = [result for result in found if counts(result, about)]
     failures = [result for result in results if result.passed is False]
-    unproved = [r for r in failures if r.kind in ("proof", "kernel") and r.counterexample is None]
+    unproved = [r for r in failures if r.kind in PROOFS and r.counterexample is None]
     wrong = [failure for failure in failures if failure not in unproved]
     if wrong:
         shown = next((one for one in wrong if one.counterexample is not None), wrong[0])

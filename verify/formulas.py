@@ -88,6 +88,12 @@ class Formula:
                     f"formula {self.name}: {name} is a part of the prompt; name the quantity "
                     "otherwise"
                 )
+        for name, text in definitions.items():
+            if name in names(text):
+                raise ValueError(
+                    f"formula {self.name}: {name} = {text!r} is defined by itself; {name} is a "
+                    "quantity here, so that a parameter needs another name"
+                )
         for name, text in (*definitions.items(), ("the prediction", prediction)):
             for used in sorted(names(text) - known):
                 single = EXAMPLE.match(used)

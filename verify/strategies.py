@@ -21,10 +21,28 @@ from proofs.stream import DIMENSION, Layout
 
 from .claim import Domain
 from .drawn import Sized, simpler, without
+from .drawn import diagonal as diagonal
 from .drawn import fractions as fractions
 from .drawn import matrix as matrix
 from .drawn import positive as positive
 from .drawn import vector as vector
+
+__all__ = [
+    "ANY",
+    "NO_QUERY",
+    "Case",
+    "as_text",
+    "diagonal",
+    "float_prompts",
+    "floats_with_condition",
+    "fractions",
+    "grid",
+    "matrix",
+    "positive",
+    "prompts",
+    "smaller_than",
+    "vector",
+]
 
 SearchStrategy = st.SearchStrategy
 

@@ -45,15 +45,21 @@ def _modules() -> dict[str, str]:
 
 
 def get(numbers: Any) -> Numbers:
-    """The number system of a name (or itself). Raises ValueError on an unknown name."""
+    """The number system of a name (or itself); "ball:512" are balls of 512 bits. Raises ValueError
+    on an unknown name."""
     if isinstance(numbers, Numbers):
         return numbers
     if numbers in _registered:
         return _registered[numbers]()
-    module = _modules().get(numbers) if isinstance(numbers, str) else None
+    module = _modules().get(without_bits(numbers)) if isinstance(numbers, str) else None
     if module is None:
         raise ValueError(f"unknown number system {numbers!r}; there are {', '.join(names())}")
     return _maker(module)(numbers)
+
+
+def without_bits(name: str) -> str:
+    """The system of which a name is, "ball" of "ball:512"."""
+    return "ball" if name.startswith("ball:") else name
 
 
 @cache

@@ -17,6 +17,7 @@ from .flint import FlintNumbers, to_fraction
 from .seen import Seen
 
 SYSTEMS = ("ball",)
+MOST_BITS = 2**20
 
 
 class Ball(FlintNumbers):
@@ -34,6 +35,11 @@ class Ball(FlintNumbers):
         if precision < 2:
             raise ValueError(f"the precision of balls must be at least 2 bits, not {precision}")
         self.precision = precision
+
+    @property
+    def _more_bits(self) -> str:
+        """What to ask for, in Python as on the command line."""
+        return f"numbers ball:{4 * self.precision} have more bits"
 
     def working(self) -> AbstractContextManager[None]:
         return precision(self.precision)
@@ -62,7 +68,7 @@ class Ball(FlintNumbers):
         if any(divisor.contains(0) for divisor in divisors):
             raise ZeroDivisionError(
                 f"normalised attention: at {self.precision} bits the scores of a token may sum to "
-                "0; constructions.numbers.ball.Ball(precision) takes more"
+                f"0; {self._more_bits}"
             )
 
     def relu(self, a: Any) -> Any:
@@ -120,8 +126,7 @@ class Ball(FlintNumbers):
             square = sum((entry * entry for entry in row), arb(0)) / len(row) + more
             if not square > 0:
                 raise ZeroDivisionError(
-                    f"{what.format(self.precision)} may be 0; "
-                    "constructions.numbers.ball.Ball(precision) takes more"
+                    f"{what.format(self.precision)} may be 0; {self._more_bits}"
                 )
             size = square.sqrt()
             made.append([entry / size for entry in row])
@@ -168,5 +173,10 @@ def _from_sympy(value: Any, bits: int) -> arb:
 
 
 def system(name: str) -> Ball:
-    """The system of this name."""
-    return Ball()
+    """The system of this name, "ball" or "ball:512"."""
+    bits = name.partition(":")[2]
+    if not bits:
+        return Ball()
+    if not (bits.isdecimal() and 2 <= int(bits) <= MOST_BITS):
+        raise ValueError(f"{name}: balls have from 2 to {MOST_BITS} bits, as in ball:512")
+    return Ball(int(bits))

@@ -161,7 +161,7 @@ class Pass:
         kind, numbers = attention(head.attention, READING), self.numbers
         if kind.shares and visible is not None and not head.null and visible.blind is not None:
             raise ZeroDivisionError(
-                f"{head.attention} attention: token {visible.blind} sees no key, and shares of "
+                f"{head.attention} attention: token {visible.blind + 1} sees no key, and shares of "
                 "nothing are none; null=True gives it a key of value 0"
             )
         if kind.exponential and kind.shares:

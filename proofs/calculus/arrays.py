@@ -110,7 +110,11 @@ class Arrays:
         for rows in (*self.rows.values(), *self.mixes.rows.values()):
             self.numbers.pop(rows, None)
         self.of_entry = {
-            entry: name for name, rows in self.rows.items() for row in rows for entry in row
+            entry: name
+            for name, rows in self.rows.items()
+            for row in rows
+            for entry in row
+            if entry != 0  # off the diagonal
         }
         self._known: dict[Any, Sum | None] = {}
 
@@ -246,7 +250,9 @@ def _letter(value: Vector | Matrix, given: Mapping[str, Vector | Matrix], size: 
     if isinstance(value, Vector):
         return c.letter(indexed(value.name), size, 1)
     if not value.inverse:
-        return c.letter(indexed(value.name), size, size, symmetric=value.symmetric)
+        return c.letter(
+            indexed(value.name), size, size, symmetric=value.symmetric, diagonal=value.diagonal
+        )
     of = given[value.inverse]
     assert isinstance(of, Matrix)
     return c.inverse_letter(_letter(of, given, size))

@@ -15,7 +15,7 @@ independent as long as n and d are not bounded, coefficients are rational functi
 normal form, so two forms are equal for every n and d if and only if their normal forms
 are. (Equality found here holds for each n, d ≥ 1; a difference found here shows from
 some n, d on.) Letters that stand for polynomials in S = XᵀX commute with each other and
-with S: runs of them are sorted.
+with S: runs of them are sorted. So are runs of diagonal letters, which commute with each other.
 
 Where every matrix is a polynomial in S = XᵀX, one commuting variable s is enough: p ↦ p(S) is a
 homomorphism of rings from polynomials in one variable to matrices, so an identity between
@@ -285,12 +285,15 @@ def _sum(one: Polynomials, other: Polynomials) -> Polynomials:
 
 
 def letter(
-    name: str, rows: Any, columns: Any, symmetric: bool = False, commuting: bool = False
-) -> Form:
+    name: str, rows: Any, columns: Any, symmetric: bool = False, commuting: bool = False,
+    diagonal: bool = False,
+) -> Form:  # fmt: skip
     """A single matrix letter as a form; `commuting` for a polynomial in S."""
+    own_transpose = symmetric or commuting or diagonal
     one = Letter(
-        name, sympy.sympify(rows), sympy.sympify(columns), symmetric or commuting, commuting
-    )
+        name, sympy.sympify(rows), sympy.sympify(columns), own_transpose, commuting,
+        diagonal=diagonal,
+    )  # fmt: skip
     return Form(one.rows, one.columns, {(one,): ONE})
 
 

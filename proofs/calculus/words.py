@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import groupby
 from typing import Any
 
 import sympy
@@ -19,7 +20,8 @@ Word = tuple["Letter", ...]
 class Letter:
     """A matrix of symbolic shape; `inverse` and `transposed` mark its two variants.
 
-    `commuting`: a polynomial in S, symmetric too.
+    `commuting`: a polynomial in S, symmetric too. `diagonal` ones are symmetric, and commute with
+    each other.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Letter:
     commuting: bool = False
     transposed: bool = False
     inverse: bool = False
+    diagonal: bool = False
 
     @cached_property
     def _hash(self) -> int:
@@ -88,7 +91,7 @@ def _scalar(word: Word) -> sympy.Expr:
 @lru_cache(maxsize=2**14)  # sums and products are of the same few words
 def normal_word(word: Word) -> tuple[sympy.Expr, Word]:
     """Scalar factors and the remaining word, inverses cancelled."""
-    word = _cancel_inverses(word)
+    word = _cancel_inverses(_diagonal_in_order(word))
     factor: sympy.Expr = ONE
     pieces: list[list[Letter]] = [[]]
     for letter in word:  # cut where the inner dimension is 1
@@ -112,8 +115,20 @@ def is_gram(pair: Sequence[Letter]) -> bool:
     ]
 
 
+def _diagonal_in_order(word: Word) -> Word:
+    """The word with every run of diagonal letters by name, a letter beside its inverse."""
+    runs = groupby(word, key=lambda letter: letter.diagonal)
+    return tuple(
+        letter
+        for diagonal, run in runs
+        for letter in (sorted(run, key=lambda one: one.name) if diagonal else run)
+    )
+
+
 def _sorted(word: Word) -> Word:
-    """The word with every run of commuting letters and S in order: letters by name, then S."""
+    """The word with every run of commuting letters and S in order, letters by name, then S; and
+    every run of diagonal ones."""
+    word = _diagonal_in_order(word)
     if not any(letter.commuting for letter in word):
         return word
     kept: list[Letter] = []

@@ -36,7 +36,7 @@ def of_head(**fields) -> Witness:
 @pytest.mark.parametrize("numbers", ["float64", "float32", "ball", "rational", "symbolic"])
 def test_shares_over_no_key_are_an_error_in_every_arithmetic(attention, fields, numbers):
     witness = of_head(attention=attention, **fields)
-    with pytest.raises(ZeroDivisionError, match="token 0 sees no key"):
+    with pytest.raises(ZeroDivisionError, match="token 1 sees no key"):
         witness.predict(*PROMPT, numbers)
     with pytest.raises(ZeroDivisionError, match="sees no key"):
         witness.to_torch()(*(torch.tensor(p, dtype=torch.float64) for p in PROMPT))

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import flint
 import pytest
-from flint import arb
+from flint import arb, arb_mat
 
 import constructions
+from constructions.numbers import get
 from constructions.numbers.ball import Ball, precision
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,3 +104,33 @@ def test_predictions_in_threads_have_the_radii_that_they_have_alone():
     assert together == alone * 30
     assert flint.ctx.prec == before
     assert arb(1).rad() == 0
+
+
+def test_a_name_says_how_many_bits_balls_have():
+    assert (get("ball").precision, get("ball:77").precision) == (128, 77)
+    w = constructions.build("momentum", d=1, steps=2, step_size=0.1, momentum=0.5)
+    prompt = [[1.0], [2.0]], [1.0, 3.0], [[0.3]]
+    wide, narrow = (w.predict(*prompt, numbers=f"ball:{bits}")[0] for bits in (20, 400))
+    assert wide.contains(narrow) and float(wide.rad()) > 2**300 * float(narrow.rad())
+
+
+@pytest.mark.parametrize("name", ["ball:1", "ball:x", "ball:-5", "ball:1.5", f"ball:{2**21}"])
+def test_bits_that_no_ball_has_are_refused_with_those_that_are(name):
+    with pytest.raises(ValueError, match="balls have from 2 to 1048576 bits, as in ball:512"):
+        get(name)
+
+
+@pytest.mark.parametrize("name", ["float64:3", "rational:8", "bal:5", "ball512"])
+def test_other_numbers_have_no_bits_to_choose(name):
+    with pytest.raises(ValueError, match="unknown number system"):
+        get(name)
+
+
+def test_where_balls_are_too_wide_the_error_names_what_has_more_bits():
+    """A token of equal entries up to 2^-60: its variance is 0 as far as 40 bits tell."""
+    with Ball(160).working():
+        row = arb_mat(1, 2, [arb(1), arb(1) + arb(2) ** -60])
+    with Ball(40).working(), pytest.raises(ZeroDivisionError, match="numbers ball:160 have more"):
+        Ball(40).layer_norm(row)
+    with get("ball:160").working():
+        assert get("ball:160").layer_norm(row)[0, 1] > 0

@@ -102,7 +102,7 @@ def test_equation_11_ascends():
 @pytest.mark.recomputes("ahn2023.eq11.update")
 def test_the_update_of_x_lacks_one_over_n():
     found = counterexample("ahn2023.eq11.update")
-    X, t = found["X"] + found["queries"], int(found["token"])
+    X, t = found["X"] + found["queries"], int(found["token"]) - 1
     ((A,),), ((B,),) = found["A0"], found["B0"]
     moment = sum(x * x for (x,) in found["X"])
     (x,) = X[t]

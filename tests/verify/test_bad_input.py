@@ -317,13 +317,22 @@ def test_a_number_system_that_is_unknown_or_cannot_run_it_is_refused(
         (("show", "fu2023.eq38"), "is a statement without a transformer"),
         *(
             ((*call, HUGE), f"must be at most 1000000, not {HUGE}")
-            for call in (
-                ("trace", "newton", "--n"),
-                ("measure", "newton", "--prompts"),
-                ("train", "gpt", "-o", "x.safetensors", "--d"),
-                ("train", "gpt", "-o", "x.safetensors", "--steps"),
+            for call in (("trace", "newton", "--n"),)
+        ),
+        *(
+            (
+                ("train", "gpt", "-o", "x.safetensors", f"--{name}", given),
+                f"{name} must be a whole number from {least} to {most}, not {given}",
+            )
+            for name, given, least, most in (
+                ("d", HUGE, 1, 100),
+                ("steps", HUGE, 0, 10**6),
+                ("layers", "99", 1, 24),
+                ("width", "4000", 1, 1024),
             )
         ),
+        (("measure", "newton", "--d", "100", "--n", "51"), "would take hours: --d times --n is at"),
+        (("measure", "newton", "--prompts", HUGE), f"--prompts must be at most 10000, not {HUGE}"),
         (("measure", "newton", "--d", HUGE), f"--d must be at most 100, not {HUGE}"),
         (("measure", "newton", "--n", HUGE), f"--n must be at most 1000, not {HUGE}"),
         (("show", "newton", "--set", f"d={HUGE}"), f"d must be at most 1000000, not {HUGE}"),

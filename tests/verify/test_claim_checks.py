@@ -336,7 +336,7 @@ def test_the_check_of_all_tokens_sees_a_wrong_sign_of_the_identity(monkeypatch):
     blocks = vonoswald.prop1_blocks
     monkeypatch.setattr(vonoswald, "prop1_blocks", lambda W0, n, eta: blocks(W0, n, -eta))
     wrong = found(case | {"Y": one(3)})
-    assert (wrong["token"], wrong["by"]) == (0, "the printed blocks")
+    assert (wrong["token"], wrong["by"]) == (1, "the printed blocks")
 
 
 def test_lemma_6_needs_the_factor_with_l(monkeypatch):

@@ -35,6 +35,10 @@ def is_symmetric(rows: Any) -> bool:
     return tuple(zip(*rows)) == tuple(map(tuple, rows))
 
 
+def is_diagonal(rows: Any) -> bool:
+    return not (as_array(rows) - np.diag(np.diag(as_array(rows)))).any()
+
+
 def is_positive_definite(rows: Any) -> bool:
     """By Sylvester: the leading minors."""
     return all(det([row[:k] for row in rows[:k]]) > 0 for k in range(1, len(rows) + 1))
@@ -101,6 +105,16 @@ def test_not_more_than_what_is_asked_is_drawn(asked, other):
     assert find(strategies.matrix(2, **asked), wanted)
 
 
+@given(st.data())
+def test_a_diagonal_matrix_has_its_entries_on_the_diagonal_alone(data):
+    rows = data.draw(strategies.diagonal(3, strategies.positive()))
+    assert is_diagonal(rows) and all(rows[i][i] > 0 for i in range(3))
+
+
+def test_a_diagonal_matrix_shrinks_to_zero():
+    assert find(strategies.diagonal(2), is_diagonal) == ((0, 0), (0, 0))
+
+
 @pytest.mark.parametrize("asked", ASKED, ids=str)
 def test_a_matrix_shrinks_to_the_identity_or_zero(asked):
     least = find(strategies.matrix(3, **asked), lambda rows: True)
@@ -136,6 +150,7 @@ def test_a_smaller_case_has_the_properties_of_the_first(data):
     rows = data.draw(strategies.matrix(d, **asked))
     given_ = {"A": rows, "P": data.draw(strategies.matrix(d, positive_definite=True)), "k": 2}
     given_ |= {"Q": inverse(given_["P"]), "M": data.draw(strategies.matrix(n))}
+    given_ |= {"D": data.draw(strategies.diagonal(d))}
     coordinates = (one for i in range(d if d > 1 else 0) for one in without(given_, i, d, n, "d"))
     examples = (one for i in range(n if n > 1 else 0) for one in without(given_, i, d, n, "n"))
     for made in (*coordinates, *examples, *simpler(given_)):
@@ -143,6 +158,7 @@ def test_a_smaller_case_has_the_properties_of_the_first(data):
         for kind, wanted in KINDS.items():
             for name in ("A", "P", "M"):
                 assert not wanted(given_[name]) or wanted(made[name]), (kind, name)
+        assert is_diagonal(made["D"])
         assert is_invertible(made["P"]) and made["Q"] == inverse(made["P"])
 
 

@@ -41,6 +41,14 @@ PLANTED = {
         "the sign of the prediction": ('{"y": -1}', '{"y": 1}'),
         "P moves x too": ('("y", "y"): 1}', '("y", "y"): 1, ("x", "x"): 1}'),
     },
+    "diagonal_preconditioner": {
+        "the sign of p": ('("p", "p", -1)', '("p", "p")'),
+        "the query is a key": ('("p", "p", -1)),', '("p", "p", -1)), keys="full",'),
+        "a mean for the sum": ('("p", "p", -1)),', '("p", "p", -1)), average="examples",'),
+        "no preconditioner": ('Block("score", "x", matrix=P)', '("score", "x")'),
+        "the sign of the start": ('matrix=(v,))', 'matrix=(v,), coefficient=-1)'),
+        "no start": (', start))', '))'),
+    },
     "strictly_causal": {
         "sees itself": ('"strictly causal"', '"causal"'),
         "sees the future": ('"strictly causal"', '"j > t"'),

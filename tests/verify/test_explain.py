@@ -378,6 +378,17 @@ def test_a_statement_is_broken_between_its_parts_and_in_none_of_them() -> None:
         assert re.findall("<mi>(.)</mi>", part) == list(letters)
 
 
+def test_a_sign_belongs_to_its_number_and_a_function_stands_apart_from_what_it_is_of() -> None:
+    made = latex.statement(r"2 \log_2 n = (-a) - \exp(-b)")
+    prefixed = re.findall(r'form="prefix">−</mo><mi>(.)', made)
+    assert prefixed == ["a", "b"] and made.count("−") == 3
+    apart = latex.APPLIED
+    assert f"<mn>2</mn>{apart}<msub>" in made and f"</msub>{apart}<mi>n</mi>" in made
+    assert f"exp</mi>{apart}" not in made
+    nested = latex.statement(r"\log \log n")
+    assert nested.count(apart) == 2
+
+
 def test_latex_that_is_not_known_is_refused() -> None:
     with pytest.raises(ValueError, match="overbrace is not known"):
         latex.statement(r"\overbrace{x}")

@@ -18,17 +18,21 @@ from safetensors.torch import save_file
 
 import constructions
 import verify
+from constructions.construction import REGISTERED
+from constructions.parameters import Whole
 from verify import algorithms
 from verify.command import cli
+from verify.inputs.progress import duration
 from verify.learners import direct
+from verify.learners.data import gaussian
 from verify.learners.families import SPECTRAL
 from verify.learners.intervals import Interval
-from verify.learners.judging import Candidate
+from verify.learners.judging import Candidate, told_apart
 from verify.learners.likeness import released, similarity
 from verify.learners.likeness.similarity import MEASURES, Match, likeness, ranking
 from verify.learners.model import NoModelError, model
 from verify.learners.report.measured import measure
-from verify.learners.report.words import RATES, rate
+from verify.learners.report.words import rate
 from verify.learners.trained import load
 from verify.quality import readme
 from verify.report.as_json import dumps
@@ -487,25 +491,32 @@ def test_a_rejection_says_by_kind_of_prompt_how_far_off_the_nearest_is():
     assert learner.best is None
     first = learner.fingerprint.candidates[0]
     assert set(first.kinds) == {"drawn spectra", "Gaussian", "condition 100"}
-    for report in (str(learner), learner.to_html()):
-        for kind, error in first.kinds.items():
-            assert f"{kind} {error.value:.2g}" in report
+    text, html = str(learner), learner.to_html()
+    for kind, error in first.kinds.items():
+        assert f"{kind} {error.value:.2g}" in text
+        assert f'data-head="{kind}">{error.value:.2g}</td>' in html
+    for report in (text, html):
         assert "not the prompts on which a model was trained" in report
 
 
-ONE_STEP = {
-    "gradient_descent": {"steps": 1}, "lasso": {"steps": 1, "penalty": 0}, "one_pass_sgd": {},
-    "deep_descent": {"layers": 1}, "hyperpower": {"iterations": 1},
-    "momentum": {"steps": 1, "momentum": 0}, "gd_plus_plus": {"steps": 1, "gamma": 0},
-}  # fmt: skip
+RATED = [name for name in constructions.names() if constructions.get(name).rate]
 
 
-@pytest.mark.parametrize("name", RATES)
-def test_a_rate_is_that_of_a_step_on_half_the_sum_of_squares(name):
-    """From w = 0, of steps so small that later ones see the same gradient: hyperpower makes 3."""
+@pytest.mark.parametrize("construction", RATED)
+def test_a_rate_is_that_of_a_step_on_half_the_sum_of_squares(construction):
+    """From w = 0, of steps so small that later ones see the same gradient: hyperpower makes 3.
+
+    What is no count and no step size is 0: a penalty, a momentum, what transforms the data.
+    """
     rng = np.random.default_rng(0)
     X, y, queries = rng.normal(size=(6, 2)), rng.normal(size=6), rng.normal(size=(3, 2))
-    given = {**ONE_STEP[name], RATES[name][0]: 1e-7}
+    made = constructions.get(construction)
+    name = made.equals or made.name
+    taken = inspect.signature(getattr(algorithms, name)).parameters
+    kinds = {k: kind for k, kind in made.parameters.items() if k in taken}
+    required = {k: kind for k, kind in kinds.items() if kind.default is kind.REQUIRED}
+    given = {k: int(isinstance(kind, Whole)) for k, kind in required.items()}
+    given |= dict.fromkeys({"step_size", "alpha"} & set(required), 1e-7)
     made = getattr(algorithms, name)(X, y, queries, **given)
     none = Interval(0.0, 0.0, 0.0)
     said = rate(Candidate(name, given, none, none, {}))
@@ -514,6 +525,18 @@ def test_a_rate_is_that_of_a_step_on_half_the_sum_of_squares(name):
     first = np.linalg.norm(queries) * eta * np.linalg.norm(X) * np.linalg.norm(y)
     second = times**2 * eta * np.linalg.norm(X) ** 2 * first  # what a later step sees of the first
     assert np.abs(made - times * eta * queries @ X.T @ y).max() <= second
+
+
+def test_a_construction_says_its_rate_itself(monkeypatch):
+    """Each of several where its step size is one for each step; none where n is not known."""
+    own = replace(constructions.get("gd_plus_plus"), name="mine", equals="mine", rate="3*step_size")
+    none = Interval(0.0, 0.0, 0.0)
+    candidate = Candidate("mine", {"steps": 2, "step_size": (0.5, 0.25)}, none, none, {})
+    assert rate(candidate) == ""
+    monkeypatch.setitem(REGISTERED, "mine", own)
+    assert rate(candidate) == "rate (1.5, 0.75)"
+    mean = Candidate("gradient_descent", {"step_size": 0.5, "loss": "mean"}, none, none, {})
+    assert rate(mean) == ""
 
 
 def test_one_step_has_one_rate_whatever_the_loss_of_the_family():
@@ -690,9 +713,49 @@ def test_what_takes_long_is_said_at_once(capsys, monkeypatch):
         raise NoModelError("it ends here")
 
     monkeypatch.setattr(measured, "measure", begun)
-    for d, said in ((4, ""), (40, "1 parts  fingerprint\n")):
+    for d, said in ((4, ""), (40, "1 part  fingerprint\n")):
         assert cli.main(["measure", "newton", "--d", str(d)]) == 2
         assert capsys.readouterr().err == f"{said}witness: newton: it ends here\n"
+
+
+@pytest.mark.parametrize(("seconds", "said"), [
+    (44, "less than a minute"), (45, "about a minute"), (89, "about a minute"),
+    (100, "about 2 minutes"), (3000, "about 50 minutes"), (7300, "about 2 hours"),
+])  # fmt: skip
+def test_how_long_it_takes_is_said_in_words(seconds, said):
+    assert duration(seconds) == said
+
+
+def test_before_every_family_it_is_said_how_long_the_rest_takes(monkeypatch):
+    """By the members that are left: all at first, those of the last family at last."""
+    monkeypatch.setattr(similarity, "_seconds_a_point", lambda seen: 1.0)
+    said, tried = [], []
+    closed = similarity._closed
+
+    def counted(family, whole, reals, seen):
+        tried.append((family.name, max(one.size for one in reals.values()) if reals else 1))
+        return closed(family, whole, reals, seen)
+
+    monkeypatch.setattr(similarity, "_closed", counted)
+    likeness(each(algorithms.ridge, 1.0), 2, 3, prompts=2, say=said.append)
+    left = [one.split(", ")[1] for one in said if "likeness" in one and "left" in one]
+    members = sum(count for _, count in tried)
+    assert left[0] == f"{duration(members)} left"
+    assert left[-1] == f"{duration(sum(c for name, c in tried if name == 'chebyshev'))} left"
+
+
+def test_what_takes_a_point_is_measured_on_the_family_of_most(monkeypatch):
+    ticks = iter((10.0, 14.0))
+    monkeypatch.setattr(similarity.time, "perf_counter", lambda: next(ticks))
+    monkeypatch.setattr(
+        similarity, "_closed", lambda family, whole, reals, seen: asked.append(whole)
+    )
+    asked = []
+    batch = gaussian(np.random.default_rng(0), 2, 5, 2, 3)
+    seen = similarity._seen(batch, np.zeros((2, 3)), np.zeros((2, 3)))
+    most = max(SPECTRAL, key=similarity._points)
+    assert similarity._seconds_a_point([seen]) == 4.0 / (similarity._points(most) / 32)
+    assert asked == [{"steps": 32}]
 
 
 @pytest.mark.parametrize(
@@ -758,16 +821,66 @@ def test_the_page_of_a_released_code_lists_where_it_leaves_its_paper():
         assert one.item in html and one.item in str(result)
 
 
+def many(*given):
+    """Candidates of these names and parameters, each off by 1/2."""
+    off = Interval(0.5, 0.25, 1.0)
+    return tuple(
+        Candidate(name, parameters, off, off, {"Gaussian": off}) for name, parameters in given
+    )
+
+
+ALIKE = many(
+    ("gd_plus_plus", {"steps": 3, "step_size": (0.0264, 0.1779, 1.4e-6), "gamma": (0.02, 0.01, 0)}),
+    ("gd_plus_plus", {"steps": 2, "step_size": (0.0264, 0.1779), "gamma": (0.02, 0)}),
+    ("gradient_descent", {"steps": 6, "step_size": 0.0157}),
+    ("gradient_descent", {"steps": 5, "step_size": 0.0157, "ridge": 6e-12}),
+    ("functional_descent", {"attention": "relu", "steps": 6, "rate": 0.03}),
+    ("functional_descent", {"attention": "exponential", "steps": 4, "rate": 0.03}),
+    ("momentum", {"steps": 4, "step_size": 0.0157, "momentum": 0.3}),
+    ("momentum", {"steps": 4, "step_size": 0.0158, "momentum": 0.3}),
+    ("preconditioned", {"steps": 8, "step_size": 1, "preconditioner": ((-0.012345,) * 20,) * 20}),
+)  # fmt: skip
+
+
+def test_no_two_candidates_are_called_alike():
+    assert told_apart(ALIKE) == [
+        "gd_plus_plus, steps = 3", "gd_plus_plus, steps = 2", "gradient_descent",
+        "gradient_descent, ridge", "functional_descent, relu", "functional_descent, exponential",
+        "momentum", "momentum (2)", "preconditioned",
+    ]  # fmt: skip
+
+
+def test_what_is_not_told_apart_from_its_own_name_is_called_by_its_steps(of_newton):
+    found = replace(
+        of_newton.fingerprint, best=None, learns=True, on={},
+        candidates=(ALIKE[0], replace(ALIKE[1], tied=True)),
+    )  # fmt: skip
+    assert found.why.endswith("not told apart from it: gd_plus_plus, steps = 2 (0.5)")
+
+
+def test_a_matrix_is_its_size_in_the_table_and_its_numbers_are_folded_away(of_newton):
+    found = replace(of_newton.fingerprint, candidates=ALIKE)
+    html = replace(of_newton, fingerprint=found).to_html()
+    assert "step_size = 1, preconditioner = 20 x 20" in html
+    assert "<details><summary>preconditioner</summary>((-0.01235, -0.01235" in html
+
+
 @pytest.mark.skipif(browser.find() is None, reason="no Chromium on this machine")
-def test_the_page_fits_a_telephone_and_asks_for_nothing(page_of_newton, tmp_path):
+def test_the_page_fits_a_telephone_and_asks_for_nothing(of_newton, tmp_path):
+    """Its tables too, whatever the parameters: nothing in them is scrolled sideways."""
     page = tmp_path / "report.html"
-    page.write_text(page_of_newton)
+    found = replace(of_newton.fingerprint, candidates=ALIKE)
+    page.write_text(replace(of_newton, fingerprint=found).to_html())
     window = browser.Browser()
     try:
         for width in (390, 1280):
             window.size(width, 900)
             window.open(page)
             assert window.js("document.documentElement.scrollWidth") <= width
+            window.js("document.querySelectorAll('details').forEach(one => one.open = true)")
+            tables = "[...document.querySelectorAll('.scroll')]"
+            assert window.js(f"{tables}.length") == 3
+            assert window.js(f"{tables}.every(one => one.scrollWidth <= one.clientWidth)")
             assert window.js("[...document.images].every(one => one.naturalWidth > 0)")
             assert window.errors == []
             assert [u for u in window.requests if not u.startswith(("file:", "data:"))] == []

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 import constructions
 from constructions import Block, Head, Layer, Prompt, Readout, Witness, layout, slot_map
 from constructions.parts import bilinear
-from proofs.letters import Count
+from proofs.calculus import form as c
+from proofs.letters import Count, Matrix, arrays, diagonal_rows
 from proofs.rule import rule
-from verify import Claim, count, engine, formula, matrix, strategies, vector
+from verify import Claim, count, diagonal, engine, formula, matrix, strategies, vector
 from verify.checks import proof
 from verify.claim import Budget, load_file
 from verify.formulas import Formula
@@ -126,6 +127,83 @@ def test_what_is_declared_is_used_and_asked_of_every_case(declared, drawn, says)
     else:
         assert not made.passed
         assert "are not of these" in made.detail if declared else "≠" in made.detail
+
+
+# -- diagonal matrices -------------------------------------------------------------------------
+
+TWO_STEPS = "w - P*X.T*(X*w - y)"
+
+
+@pytest.mark.parametrize("steps", [2, count("steps")], ids=["two steps", "every number"])
+@pytest.mark.parametrize(
+    ("key", "right"),
+    [
+        (lambda P, d: P, True),
+        (lambda P, d: turned(P), True),
+        (lambda P, d: minus(minus(P, P), minus(P, P)), False),
+        (lambda P, d: minus(P, diagonal_rows((1,) * d)), False),
+        (lambda P, d: diagonal_rows([P[i][i] for i in reversed(range(d))]), False),
+    ],
+    ids=["P", "transposed", "none", "P - I", "the other way round"],
+)  # fmt: skip
+def test_a_diagonal_matrix_is_its_own_transpose_and_nothing_else(key, right, steps):
+    def build(d: int, steps: int, P: Any) -> Witness:
+        return descent(key(P, d), d, steps)
+
+    drawn = {"P": strategies.diagonal(), "steps": STEPS if isinstance(steps, Count) else 2}
+    mine = claim(build, steps_of(TWO_STEPS), {"P": diagonal("P"), "steps": steps}, **drawn)
+    made = found(mine)
+    assert (made.passed is True) == right, made.detail
+    assert not right or "any diagonal P" in made.detail
+    verdict = engine.run(mine, FEW).verdict
+    assert verdict.name == ("holds" if right else "refuted")
+
+
+@pytest.mark.parametrize(
+    ("A", "B", "commute"),
+    [(diagonal, diagonal, True), (diagonal, matrix, False), (matrix, diagonal, False)],
+)
+def test_diagonal_matrices_commute_with_each_other_and_with_no_others(A, B, commute):
+    """sum_j y_j <x_j, B A x> as x^T B A X^T y, where x^T A^T B^T X^T y is meant."""
+    opened = {"A": A("A"), "B": B("B")}
+    drawn = {name: strategies.diagonal() if isinstance(one, Matrix) and one.diagonal
+             else strategies.matrix() for name, one in opened.items()}  # fmt: skip
+    turned_round = claim(whitened, "x_t.T*B.T*A.T*X.T*y", opened, **drawn)
+    assert proved(turned_round) == commute
+    assert proved(claim(whitened, "x_t.T*A.T*B.T*X.T*y", opened, **drawn))
+
+
+def test_a_diagonal_matrix_and_its_inverse_cancel_across_others():
+    a, b = (c.letter(name, c.d, c.d, diagonal=True) for name in "PQ")
+    undone = c.inverse_letter(a)
+    assert a @ b @ undone == b and (a @ b).T == b @ a
+    x = c.letter("W", c.d, c.d)
+    assert a @ x @ b != b @ x @ a and a @ x @ undone != x
+
+
+def test_a_case_that_is_not_diagonal_is_not_of_these():
+    def build(d: int, steps: int, P: Any) -> Witness:
+        return descent(P, d, steps)
+
+    mine = claim(build, steps_of(TWO_STEPS), {"P": diagonal("P"), "steps": 1},
+                 P=strategies.matrix(), steps=1)  # fmt: skip
+    made = found(mine)
+    assert made.passed is None and "are not of these, such as d = " in made.detail
+    off = ((Fraction(1), Fraction(1)), (Fraction(0), Fraction(1)))
+    assert diagonal("P").why_not(off, {}) == "P is not diagonal"
+
+
+def test_an_inverse_is_declared_as_diagonal_as_its_matrix():
+    with pytest.raises(ValueError, match="not declared alike"):
+        arrays({"P": matrix("P", symmetric=True), "Q": diagonal("Q", inverse="P")})
+    assert set(arrays({"P": diagonal("P"), "Q": diagonal("Q", inverse="P")})) == {"P", "Q"}
+    assert repr(diagonal("P")) == "Matrix(name='P', diagonal=True)"
+
+
+def test_a_start_that_is_named_like_its_parameter_is_refused_in_a_line():
+    started = formula("w.T*x_t", start={"w": "w0"}, step={"w": "w"}, repeat=1)
+    with pytest.raises(ValueError, match="w0 = 'w0' is defined by itself; .* another name"):
+        started.at({"w0": (1, 2)})
 
 
 def whitened(d: int, A: Any, B: Any) -> Witness:

@@ -625,19 +625,34 @@ def test_the_instrument_counts_from_one_and_shows_no_identifiers(browser, folder
     ("said", "read"),
     [
         (
-            "first wrong in layer 6 (aff(; (4, 5), W1 = 1)), slot g[1], token 1: is -1, should be [0]",  # noqa: E501
-            "first wrong in layer 6 (add), slot g[2], token 1: is -1, should be [0]",
+            "first wrong in layer 6 (aff(; (4, 5), W1 = 1)), slot g, entry 2, token 1: is -1",
+            "first wrong in layer 6 (add), slot g, entry 2, token 1: is -1",
         ),
         (
-            "first wrong in layer 1 (), slot w, token 0: is 2",
-            "first wrong in layer 1, slot w, token 0: is 2",
+            "first wrong in layer 1 (), slot phi_next, token 1: is 2",
+            "first wrong in layer 1, slot φ′, token 1: is 2",
         ),
-        ("token 0 sees no key", "token 0 sees no key"),
+        ("token 1 sees no key", "token 1 sees no key"),
         (None, ""),
     ],
 )  # fmt: skip
 def test_a_finding_has_the_terminals_tokens_and_names_operations_by_words(said, read) -> None:
     assert readable.finding({"finding": said}) == read
+
+
+@in_browser
+@pytest.mark.parametrize(("width", "lines"), [(390, 2), (1280, 1)])
+def test_what_a_curve_of_predictions_shows_is_said_within_the_picture(
+    browser, folder, width, lines
+) -> None:
+    """On a telephone in two lines, on a height that has room for the curve."""
+    open_page(browser, folder, "ahn2023.lemma1", size=(width, 3600))
+    inside = browser.js(
+        "[...document.querySelectorAll('.picture svg .axis-name')].filter((one) => "
+        "/prediction, if|dashed/.test(one.textContent)).map((one) => { const box = one.getBBox(); "
+        "return box.x + box.width <= one.ownerSVGElement.viewBox.baseVal.width; })"
+    )
+    assert inside == [True] * lines and browser.errors == []
 
 
 def test_tokens_that_hold_the_same_are_named_together() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -96,5 +97,22 @@ def test_what_a_claim_that_is_wrong_as_printed_differs_in_is_no_failure(
 ) -> None:
     assert main(("prove", "ahn2023.lemma1")) == 0
     said = capsys.readouterr().out
-    assert said.count("differs  sympy") == 2 and "as its claim is known to: " in said
+    assert (
+        len(re.findall(r"^differs +sympy", said, re.M)) == 2
+        and "as its claim is known to: " in said
+    )
     assert "2 differ, whose claims are known to be wrong" in said
+
+
+def test_a_proof_that_does_not_succeed_is_not_proved_and_says_where_it_stops(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    outcome = {
+        "status": "failed", "by": "sympy", "seconds": 1.0, "id": "mine", "kind": "",
+        "statement": "a = b", "assumes": ["c"], "detail": "outside the calculus: an MLP",
+    }  # fmt: skip
+    prove._say(outcome)
+    first, assumes, stops = capsys.readouterr().out.splitlines()
+    assert first.startswith("not proved  sympy") and "failed" not in first
+    assert assumes.strip() == "assumes: c"
+    assert stops.strip() == "stops at: outside the calculus: an MLP"

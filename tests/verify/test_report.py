@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
+import re
+from dataclasses import asdict, replace
 from fractions import Fraction
 from typing import Any
 
@@ -29,9 +30,10 @@ from verify.claim import (
     Verdict,
 )
 from verify.engine import with_kernel
+from verify.page import report_page
 from verify.report import as_json, counterexample, report, tables
 from verify.report import text as words
-from verify.report.report import Report
+from verify.report.report import Report, first_wrong, outcome, place
 
 DIFFERENCE = {"layer": 6, "name": "aff", "slot": "gradient", "token": 1, "is": "-1", "should": "1"}
 
@@ -86,7 +88,7 @@ def test_the_table_cuts_no_id_and_no_verdict(width: int) -> None:
 
 def test_the_table_says_what_was_found() -> None:
     shown = " ".join(text(ALL, 180).split())
-    assert "layer 6 (aff), slot gradient, token 1: is -1, should be 1" in shown
+    assert "layer 6 (aff), slot gradient, token 2: is -1, should be 1" in shown
     assert "operation 14: 1 x 1 and 2 x 1" in shown
     assert "floats cannot decide" in shown
     assert "error at most 1.1e-9 for every |x| <= 1; falls with N" in shown
@@ -295,3 +297,40 @@ def test_markdown_cells_stay_cells() -> None:
     (row,) = [line for line in words.verdicts_in_markdown([one]).splitlines() if "`b`" in line]
     assert r"a \| b c" in row
     assert row.replace(r"\|", "").count("|") == 8
+
+
+@pytest.mark.parametrize(
+    ("slot", "token", "said"),
+    [
+        ("gradient", 0, "slot gradient, token 1"),
+        ("gradient[1]", 2, "slot gradient, entry 2, token 3"),
+        ("rows 5, 6", 1, "slot rows 5, 6, token 2"),
+        ("w", "the query", "slot w, token the query"),
+    ],
+)
+def test_slots_entries_and_tokens_are_counted_from_one_in_words(slot, token, said) -> None:
+    """And in data as code counts them, from zero."""
+    difference = {"layer": 1, "slot": slot, "token": token, "is": "1", "should": "2"}
+    assert place(difference) == said
+    assert first_wrong(difference) == f"first wrong in layer 1, {said}: is 1, should be 2"
+    html = re.sub(r"<[^>]+>", "", report_page.counterexample_html(None, difference))
+    there = said.replace(", token", " of token")
+    assert html.startswith(f"The first difference is after layer 1, in {there}: it holds 1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "passed", "said"),
+    [
+        ("exact", True, "passed"),
+        ("exact", False, "failed"),
+        ("exact", None, "undecided"),
+        ("proof", True, "passed"),
+        ("proof", False, "not proved"),
+        ("kernel", False, "not proved"),
+        ("kernel", None, "undecided"),
+    ],
+)
+def test_what_is_not_proved_has_not_failed(kind, passed, said) -> None:
+    check = CheckResult(passed, 1, kind=kind, strength="exact")
+    assert outcome(kind, passed) == said
+    assert f">{said}</td>" in report_page.checks_table([asdict(check)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import replace
 from fractions import Fraction
 from functools import wraps
@@ -390,3 +391,79 @@ def test_what_is_chosen_can_be_typed_again() -> None:
     assert set(why) == {"d", "iterations", "alpha"}
     again, _ = suit("newton", constructions.signature("newton"), parameters, X)
     assert again == parameters
+
+
+# -- rows in which a cell is missing ------------------------------------------------------------
+
+GAPS = "a,b,y\n1,2,3\n2,,3\n3,1,4\nNA,1,2\n0,1,1\n2,5,\n1,1,2\n4,2,6\n2,3,5\n"
+FULL = "a,b,y\n1,2,3\n3,1,4\n0,1,1\n1,1,2\n4,2,6\n2,3,5\n"
+
+
+@pytest.mark.parametrize("numbers", ["float64", "rational"])
+def test_rows_with_a_gap_are_left_out_and_the_others_keep_their_numbers(run, small, numbers):
+    call = ("newton", "--target", "y", "--set", "iterations=3", "--numbers", numbers)
+    table, whole = small(GAPS), small(FULL, "full.csv")
+    gaps = run(*call, "--data", table, "--drop-incomplete", "--query", table)
+    full = run(*call, "--data", whole, "--query", whole)
+    assert gaps["left_out"] == {"examples": [2, 4, 6], "queries": [2, 4, 6]}
+    assert full["left_out"] == {"examples": [], "queries": []}
+    assert [row["row"] for row in gaps["predictions"]] == [1, 3, 5, 7, 8, 9]
+    assert columns(gaps, "transformer")[0].tolist() == columns(full, "transformer")[0].tolist()
+    held = run(*call, "--data", table, "--drop-incomplete")
+    assert {row["row"] for row in held["predictions"]} <= {1, 3, 5, 7, 8, 9}
+    at = {row["row"]: row["target"] for row in gaps["predictions"]}
+    assert all(row["target"] == at[row["row"]] for row in held["predictions"])
+
+
+def test_it_is_said_how_many_rows_are_left_out_of_which_file(small, capsys):
+    query = small("b,a\n1,1\n,2\n3,1\n", "query.csv")
+    call = ["run", "newton", "--data", small(GAPS), "--target", "y", "--drop-incomplete"]
+    assert cli.main([*call, "--query", query]) == 0
+    said = capsys.readouterr().out
+    assert "left out   3 rows lack a cell in " in said and "small.csv: 2, 4, 6\n" in said
+    assert "left out   1 row lacks a cell in " in said and "query.csv: 2\n" in said
+    assert cli.main(call) == 0
+    assert "examples   5 of the 6 complete rows" in capsys.readouterr().out
+    assert cli.main(["run", "newton", "--data", small(FULL), "--target", "y"]) == 0
+    assert "left out" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "why"),
+    [
+        (GAPS, (), "row 4, column 'a' is NA; every cell must be a number; --features b,"),
+        (GAPS, ("--features", "b"), "row 2, column 'b' is empty; every cell must be a number; --"),
+        (GAPS, ("--features", "a"), "row 4, column 'a' is NA; every cell must be a number"),
+        ("a,y\n,1\n2,\n", ("--drop-incomplete",), "has no complete row: in each a cell is missing"),
+        (
+            "a,y\n1,1\n,2\nx,3\n", ("--drop-incomplete",),
+            "row 3, column 'a' has 'x', which is no number",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_missing_is_refused_with_the_option_that_leaves_it_out(
+    small, capsys, text, more, why
+):
+    assert cli.main(["run", "newton", "--data", small(text), "--target", "y", *more]) == 2
+    err = capsys.readouterr().err
+    assert why in err and err.count("\n") == 1
+    assert err.endswith("--drop-incomplete leaves such rows out\n") == ("no" not in why)
+
+
+def test_a_column_that_is_not_used_may_have_gaps(run, small):
+    made = run("newton", "--data", small(GAPS), "--target", "y", "--features", "b",
+               "--drop-incomplete", "--set", "iterations=2")  # fmt: skip
+    assert made["left_out"] == {"examples": [2, 6]}
+
+
+# -- the closing lines --------------------------------------------------------------------------
+
+
+def test_the_closing_lines_stand_one_below_the_other(small, capsys):
+    for more in ((), ("--numbers", "rational"), ("--set", "iterations=1")):
+        call = ["run", "newton", "--data", small(FULL), "--target", "y", *more]
+        assert cli.main(call) == 0
+        lines = capsys.readouterr().out.splitlines()
+        closing = [re.fullmatch(r"(\S.*?\S)(  +)(\S.*)", one) for one in lines[-6:]]
+        made = [one for one in closing if one and one[1].startswith(("transformer", "root"))]
+        assert len(made) == 3 and len({one.start(3) for one in made}) == 1

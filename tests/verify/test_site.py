@@ -254,6 +254,29 @@ def test_a_notebook_is_read_with_its_formulas_and_what_its_cells_show() -> None:
     assert re.sub(r"<[^>]+>", "", made).split()[-5:] == ["1", "+", "1", "2", "seen"]
 
 
+def test_formulas_between_dollars_are_set_and_code_is_left_alone() -> None:
+    code = "```text\n$ witness\n$ check\n```"
+    text = f"Of $w_{{k}}^\\top x$ and `a$b` and $2^k$:\n\n{code}\n\n$$a*b*c$$\n"
+    made = markdown.html(markdown.with_formulas(text), Path(), {})
+    assert made.count("<math>") == 3 and made.count('<div class="display">') == 1
+    assert "<code>a$b</code>" in made and made.count("$") == 3
+    assert "<em>" not in made
+    with pytest.raises(ValueError, match="overbrace"):
+        markdown.with_formulas(r"$\overbrace{x}$")
+
+
+BARE = re.compile(r"[=<>≤≥×√Σ⟨⌈‖·²³ᵀᵏ₁₂⁻α-ωΓΠΣ]|\b[a-z]_")  # what only formulas have
+
+
+def test_no_formula_of_what_was_found_is_bare(texts) -> None:
+    text = (documents.ROOT / "verify" / "FOUND.md").read_text(encoding="utf-8")
+    assert BARE.findall(text)
+    assert not BARE.findall(re.sub(r"\$[^$]+\$|`[^`]+`", "", text))
+    body = texts["found.html"].partition("<main>")[2]
+    assert len(re.findall("<math>", body)) == text.count("$") // 2 > 90
+    assert not BARE.findall(words(re.sub("<math>.*?</math>|<code>.*?</code>", "", body)))
+
+
 # -- what does not fit ----------------------------------------------------------------------------
 
 ILL_POSED = [claim.id for claim in builtin() if claim.expected == "ill-posed"]

@@ -221,9 +221,10 @@ FAULTS = {
         setting(architecture="lstm", width=3),
         "'cells.0.bias_hh_l0' is missing",
     ),
-    "no dimension": (setting(d=0), "d must be a whole number from 1 on"),
-    "a dimension too large": (setting(d=10**6), "not (1000001, 1000001)"),
-    "layers without end": (setting(layers=10**9), "layers must be at most 1000000"),
+    "no dimension": (setting(d=0), "d must be a whole number from 1 to 100, not 0"),
+    "another dimension": (setting(d=99), "not (100, 100)"),
+    "a dimension too large": (setting(d=10**6), "a whole number from 1 to 100, not 1000000"),
+    "layers without end": (setting(layers=10**9), "layers must be a whole number from 1 to 24"),
 }
 
 

@@ -251,7 +251,7 @@ def hessian_difference(share: Fraction, case: Case) -> dict[str, Any] | None:
             made = risk(star + unit[i] + unit[j]) - risk(star + unit[i]) - risk(star + unit[j])
             should = share * (X.T @ X)[i, j] / count
             if made != should:
-                return {"X": as_text(X.tolist()), "entry": [i, j],
+                return {"X": as_text(X.tolist()), "row": i + 1, "column": j + 1,
                         "is": str(made), "should": str(should)}  # fmt: skip
     return None
 
@@ -519,7 +519,8 @@ def moved_difference(factor: Any, case: Case) -> dict[str, Any] | None:
         return None
     token = next(t for t in range(len(x)) if (x[t] != should[t]).any())
     return case.to_json() | {
-        "token": token, "is": as_text(x[token].tolist()), "should": as_text(should[token].tolist())
+        "token": token + 1, "is": as_text(x[token].tolist()),
+        "should": as_text(should[token].tolist()),
     }  # fmt: skip
 
 

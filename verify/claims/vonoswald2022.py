@@ -129,7 +129,7 @@ def token_difference(build: Builder, case: Mapping[str, Any]) -> dict[str, Any] 
             return {
                 **{name: as_text(np.asarray(value).tolist()) for name, value in case.items()},
                 "by": by,
-                "token": token,
+                "token": token + 1,
                 "is": as_text(left[token].tolist()),
                 "should": as_text(should[token, rows].tolist()),
             }

@@ -12,6 +12,7 @@ from .options import SET
 
 DIMENSION, EXAMPLES = 4, 12  # of the prompts, where neither the model nor the caller says
 MOST_LAYERS, MOST_D, MOST_N = 1000, 100, 1000  # of what is measured in minutes
+MOST_NUMBERS, MOST_PROMPTS = 5000, 10_000  # d n of a prompt, prompts: more take hours
 LONG = 100  # numbers in the examples of a prompt, from which on it takes half a minute
 # what a model that was saved may be called, whether or not it is there
 SAVED = (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".onnx", ".h5")
@@ -88,6 +89,7 @@ def measure(
     sizes = _sizes(paper)
     given = _given(name, settings or [], d, n, sizes)
     d_asked, n_asked = given.d or d or sizes["d"], given.n or n or sizes["n"]
+    _refuse_hours(d_asked, n_asked)
     with Progress("parts", at_once=d_asked * n_asked >= LONG) as progress:
 
         def say(what: str) -> None:
@@ -129,13 +131,23 @@ def _check(
     at_least("n", n, most=MOST_N)
     at_least("seed", seed, most=MOST_SEED)
     if prompts:
-        at_least("prompts", prompts, 2)
+        at_least("prompts", prompts, 2, MOST_PROMPTS)
     if not 0 <= noise < float("inf"):
         raise WrongCall(f"--noise is a standard deviation from 0 on, not {noise}")
     if not 0 < within < float("inf"):
         raise WrongCall(f"--within is a relative error above 0, not {within}")
     if paper is not None and paper not in PAPERS:
         raise WrongCall(f"--as takes {' or '.join(PAPERS)}, not {paper!r}")
+
+
+def _refuse_hours(d: int, n: int) -> None:
+    from ..inputs.errors import WrongCall
+
+    if d * n > MOST_NUMBERS:
+        raise WrongCall(
+            f"d = {d} and n = {n} would take hours: --d times --n is at most {MOST_NUMBERS} here "
+            "(verify.measure takes any)"
+        )
 
 
 def _sizes(paper: str | None) -> Mapping[str, int]:

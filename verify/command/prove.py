@@ -115,13 +115,14 @@ def summary(outcomes: Sequence[Mapping[str, Any]]) -> str:
 
 def _say(one: Mapping[str, Any]) -> None:
     kind = f" ({one['kind']})" if one["kind"] else ""
-    head = f"{one['status']:7}  {one['by']:5}  {one['seconds']:6.2f} s"
+    status = {"failed": "not proved"}.get(one["status"], one["status"])
+    head = f"{status:10}  {one['by']:5}  {one['seconds']:6.2f} s"
     print(f"{head}  {one['id']}{kind}: {plain(one['statement'])}")
     for assumption in one["assumes"]:
-        print(f"         assumes: {plain(assumption)}")
-    where = {"failed": "fails at", "differs": "as its claim is known to"}.get(one["status"])
+        print(f"            assumes: {plain(assumption)}")
+    where = {"failed": "stops at", "differs": "as its claim is known to"}.get(one["status"])
     if where is not None:
-        print(f"         {where}: {plain(one['detail'])}")
+        print(f"            {where}: {plain(one['detail'])}")
 
 
 # -- what is proved --------------------------------------------------------------------------

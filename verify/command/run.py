@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from constructions.numbers import names as number_systems
+from constructions.numbers import without_bits
 
 from ..inputs.errors import MOST_SEED, WrongCall, at_least
 from ..inputs.files import check_outputs, write
@@ -70,6 +71,9 @@ def run(
     index: Annotated[
         bool, typer.Option("--index", help="The first column only numbers the rows: leave it out.")
     ] = False,
+    complete: Annotated[
+        bool, typer.Option("--drop-incomplete", help="Leave out rows in which a cell is missing.")
+    ] = False,
     settings: SET = None,
     intercept: Annotated[
         bool, typer.Option("--intercept", help="Add a column of ones to the features.")
@@ -79,7 +83,7 @@ def run(
         typer.Option(help="Columns on one scale; default: where the condition number needs it."),
     ] = None,
     numbers: Annotated[
-        str, typer.Option(help="float64, float32, bfloat16, float16, rational or ball.")
+        str, typer.Option(help="float64, float32, bfloat16, float16, rational, ball or ball:BITS.")
     ] = "float64",
     hold_out: Annotated[float, typer.Option(help="Share of the rows held out.")] = 0.2,
     seed: Annotated[int, typer.Option(help="Seed of the choice of rows held out.")] = 0,
@@ -106,12 +110,12 @@ def run(
     from ..tables.suited import scaled, suited
 
     _give_back()
-    if numbers not in NUMBERS:
+    if without_bits(numbers) not in NUMBERS:
         raise WrongCall(f"--numbers takes {', '.join(NUMBERS)}, not {numbers!r}")
     at_least("rows", rows)
     at_least("seed", seed, most=MOST_SEED)
     check_outputs({"--json": json, "-o": output}, (name, data, query))
-    how = Text(separator, decimal, encoding, index)
+    how = Text(separator, decimal, encoding, index, complete)
     if data == query == "-":
         raise WrongCall("only one of --data and --query can be standard input")
     state = examples.state(name, data)
@@ -129,7 +133,7 @@ def run(
     elif target is None:
         raise WrongCall("--target is missing: the column of the data to predict")
     else:
-        exact = numbers in ("rational", "ball")
+        exact = without_bits(numbers) in ("rational", "ball")
         table = examples.read(data, target, features, intercept, exact, how)
         problem = table.held_out(hold_out, seed) if query is None else table.queried(query)
         del table  # a large one is not held twice
@@ -259,6 +263,7 @@ def document(
         "edits": {path: text(value) for path, value in problem.edits.items()},
         "numbers": numbers,
         "examples": len(problem.X),
+        "left_out": {of: list(numbers) for of, numbers in problem.left_out.items()},
         "closed_form": result.limit.name,
         "scaling": _scaling(problem),
         "predictions": predictions,

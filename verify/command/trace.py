@@ -207,8 +207,8 @@ def _states(witness: Witness, case: Case, numbers: str | None) -> tuple[str, lis
     if numbers is None and witness.layers > IN_FRACTIONS:
         numbers = "float64"
     try:
-        system = number_system(numbers or "rational").name
-        return system, witness.trace(case.X, case.y, case.queries, system)
+        system = numbers or "rational"
+        return system, witness.trace(case.X, case.y, case.queries, number_system(system))
     except Unsupported as error:
         if numbers is not None:
             raise WrongCall(f"{witness.name}: {error}") from None

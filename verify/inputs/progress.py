@@ -90,13 +90,22 @@ class Progress:
             if now - self.last >= PAUSE:
                 self.last = now
                 of = f" of {self.total}" if self.total else ""
-                print(f"{self.count}{of} {self.unit}  {what}".rstrip(), file=sys.stderr, flush=True)
+                unit = self.unit.removesuffix("s") if self.count == 1 and not of else self.unit
+                print(f"{self.count}{of} {unit}  {what}".rstrip(), file=sys.stderr, flush=True)
             return
         if self.bar is None:
             self.bar = _bar(self.unit)
             self.task = self.bar.add_task("", total=self.total)
             self.bar.start()
         self.bar.update(self.task, completed=self.count, description=what)
+
+
+def duration(seconds: float) -> str:
+    """About how long, "about 3 minutes"."""
+    for unit, length in (("hour", 3600), ("minute", 60)):
+        if (count := round(seconds / length)) > 1:
+            return f"about {count} {unit}s"
+    return "about a minute" if seconds >= 45 else "less than a minute"
 
 
 def _bar(unit: str) -> Any:

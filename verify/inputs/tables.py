@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ROWS = 2**16  # that are read at once: pandas holds them several times
 BINARY = {".parquet": "pyarrow", ".pq": "pyarrow", ".xlsx": "openpyxl"}  # {suffix: its reader}
+MISSING = ("", "nan", "na", "n/a", "null", "none")  # what a cell holds that holds no number
 SEPARATORS = {"tab": "\t", "\\t": "\t", "space": " "}  # as they can be typed
 
 
@@ -35,14 +36,16 @@ SEPARATORS = {"tab": "\t", "\\t": "\t", "space": " "}  # as they can be typed
 class Text:
     """How a text file is written: what stands between cells, and in a number; and the encoding.
 
-    What is None is a comma (in .tsv a tab), a point, UTF-8. index: whether the first column only
-    numbers the rows, and is left out, of any file. Raises WrongCall.
+    What is None is a comma (in .tsv a tab), a point, UTF-8. Of any file: index, whether the first
+    column only numbers the rows, and is left out; complete, whether rows in which a cell is missing
+    are left out. Raises WrongCall.
     """
 
     separator: str | None = None
     decimal: str | None = None
     encoding: str | None = None
     index: bool = False
+    complete: bool = False
 
     def __post_init__(self) -> None:
         if self.separator is not None:
@@ -95,14 +98,24 @@ Mend = Callable[[str, str], str]
 
 @dataclass(frozen=True)
 class Table:
-    """Columns by name; values (rows, columns), all of them finite."""
+    """Columns by name; values (rows, columns), all of them finite.
+
+    left_out: the numbers, from 1 on, of the rows of the file that are not here.
+    """
 
     path: str
     columns: tuple[str, ...]
     values: np.ndarray
+    left_out: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """Those of its rows (rows,) in the file, from 1 on."""
+        every = np.arange(1, len(self) + len(self.left_out) + 1)
+        return np.setdiff1d(every, self.left_out)
 
     def column(self, name: str) -> np.ndarray:
         """Values (rows,) of one column."""
@@ -142,10 +155,16 @@ def read_table(
     if body.empty:
         raise WrongCall(f"{said(path)} has a header but no rows")
     cells = [_with_point(body.iloc[:, place].to_numpy(), how) for place in places]
-    columns = [_numbers(path, name, column, how, mend) for name, column in zip(names, cells)]
+    rows = np.arange(len(body))
+    if how.complete:
+        rows = np.flatnonzero([not any(map(_is_missing, row)) for row in zip(*cells)])
+    if not len(rows):
+        raise WrongCall(f"{said(path)} has no complete row: in each a cell is missing")
+    left_out = tuple(int(row) + 1 for row in np.setdiff1d(np.arange(len(body)), rows))
+    columns = [_numbers(path, name, c[rows], rows, how, mend) for name, c in zip(names, cells)]
     if exact:
-        columns = [_exactly(path, name, column) for name, column in zip(names, cells)]
-    return Table(str(path), names, np.column_stack(columns))
+        columns = [_exactly(path, name, c[rows], rows) for name, c in zip(names, cells)]
+    return Table(str(path), names, np.column_stack(columns), left_out)
 
 
 def is_empty(path: str | Path, name: str, how: Text = PLAIN) -> bool:
@@ -377,21 +396,28 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _numbers(path: str | Path, name: str, cells: np.ndarray, how: Text, mend: Mend) -> np.ndarray:
-    """A column's cells as finite floats."""
+def _is_missing(cell: Any) -> bool:
+    return not isinstance(cell, str) or cell.strip().lower() in MISSING
+
+
+def _numbers(
+    path: str | Path, name: str, cells: np.ndarray, rows: np.ndarray, how: Text, mend: Mend
+) -> np.ndarray:
+    """A column's cells, in these rows, from 0 on, as finite floats."""
     try:
         values = np.array([float(cell) for cell in cells])
         if np.isfinite(values).all():
             return values
     except (TypeError, ValueError):
         pass
-    for row, cell in enumerate(cells, start=1):
+    for row, cell in zip(rows, cells):
         text = cell.strip() if isinstance(cell, str) else ""
-        where = f"{said(path)}, row {row}, column {name!r}"
-        if not text:
-            raise WrongCall(f"{where} is empty; every cell must be a number{mend(name, text)}")
-        if text.lower() in ("nan", "na", "n/a", "null", "none"):
-            raise WrongCall(f"{where} is {text}; every cell must be a number")
+        where = f"{said(path)}, row {row + 1}, column {name!r}"
+        if _is_missing(cell):
+            raise WrongCall(
+                f"{where} is {text or 'empty'}; every cell must be a number{mend(name, text)}; "
+                "--drop-incomplete leaves such rows out"
+            )
         if not _is_number(text):
             comma = how.decimal is None and _is_number(text.replace(",", "."))
             more = "; --decimal , if that is its point" if comma else mend(name, text)
@@ -401,14 +427,14 @@ def _numbers(path: str | Path, name: str, cells: np.ndarray, how: Text, mend: Me
     raise AssertionError("a column was refused for no reason")
 
 
-def _exactly(path: str | Path, name: str, cells: np.ndarray) -> np.ndarray:
-    """A column's cells as the decimals that they are."""
+def _exactly(path: str | Path, name: str, cells: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """A column's cells, in these rows, from 0 on, as the decimals that they are."""
     made = np.empty(len(cells), dtype=object)
-    for row, cell in enumerate(cells, start=1):
+    for at, (row, cell) in enumerate(zip(rows, cells)):
         try:
-            made[row - 1] = typed(cell.strip())
+            made[at] = typed(cell.strip())
         except ValueError as error:
-            raise WrongCall(f"{said(path)}, row {row}, column {name!r}: {error}") from None
+            raise WrongCall(f"{said(path)}, row {row + 1}, column {name!r}: {error}") from None
     return made
 
 

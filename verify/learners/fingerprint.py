@@ -20,7 +20,7 @@ from .data import Batch
 from .families import SPECTRAL
 from .fit import EXACT, Fit, fit
 from .intervals import Interval
-from .judging import SAME, Candidate, Inputs, judged, prompts, together, with_start
+from .judging import SAME, Candidate, Inputs, judged, prompts, together, told_apart, with_start
 from .model import Predict, model
 from .preconditioned import fit_matrix
 from .rates import fit_rates
@@ -82,7 +82,8 @@ class Fingerprint:
     @property
     def open(self) -> str:
         """What prompts do not tell from the first candidate, in words, after a semicolon."""
-        names = [f"{one.name} ({one.error.value:.2g})" for one in self.tied]
+        called = zip(self.candidates, told_apart(self.candidates))
+        names = [f"{name} ({one.error.value:.2g})" for one, name in called if one.tied]
         return f"; not told apart from it: {', '.join(names)}" if names else ""
 
     def to_json(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -249,6 +250,35 @@ def _fitted_to(
     if one.name == "preconditioned":
         return fit_matrix(batch, answers) or one
     return min(direct.fits(batch, answers, only=one.name), key=lambda f: f.error)
+
+
+def told_apart(ones: Sequence[Candidate]) -> list[str]:
+    """What each is called where all of them are listed, no two alike: of those of one name with the
+    parameters that others lack, then with the words and whole numbers in which they differ."""
+    called = [
+        ", ".join((one.name, *(key for key in one.parameters if _lacks(ones, one.name, key))))
+        for one in ones
+    ]
+    keys = dict.fromkeys(key for one in ones for key in one.parameters)
+    for kind, key in product((str, int), keys):
+        for group in [_all_of(called, label) for label in dict.fromkeys(called)]:
+            values = [ones[at].parameters.get(key) for at in group]
+            if all(isinstance(one, kind) for one in values) and len(set(values)) > 1:
+                for at, value in zip(group, values):
+                    called[at] += f", {value}" if kind is str else f", {key} = {value}"
+    for at, label in enumerate(called):
+        before = called[:at].count(label)
+        called[at] += f" ({before + 1})" if before else ""
+    return called
+
+
+def _all_of(called: Sequence[str], label: str) -> list[int]:
+    return [at for at, other in enumerate(called) if other == label]
+
+
+def _lacks(ones: Sequence[Candidate], name: str, key: str) -> bool:
+    """Whether one of this name has no such parameter."""
+    return any(one.name == name and key not in one.parameters for one in ones)
 
 
 def _numbers(parameters: Mapping[str, Any]) -> int:

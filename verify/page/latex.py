@@ -13,6 +13,8 @@ from ..report.latex_text import FUNCTIONS, GREEK, NOTHING, OPERATORS, SPACES, TO
 APART = {r"\text": "", r"\ ": " ", r"\quad": "&emsp;", r"\qquad": "&emsp;&emsp;"}
 
 BARS = ("|", "‖")
+APPLIED = '<mspace width=".17em"></mspace>'  # beside a function's name
+OPENS = tuple(f">{sign}</mo>" for sign in "([{⟨⌈⌊=,≤≥∈→↦·×")  # a sign after it belongs to a number
 
 
 def statement(latex: str) -> str:
@@ -70,11 +72,25 @@ def _row(tokens: list[str], until: str | None = None) -> str:
             return made
         if _is_nothing(tokens[0]):
             tokens.pop(0)
-        else:
-            made += _scripted(tokens)
+            continue
+        if tokens[0] in ("+", "-") and made.endswith(OPENS):
+            made += _operator(tokens.pop(0).replace("-", "−"), ' form="prefix"')
+            continue
+        function = tokens[0][1:] in FUNCTIONS and tokens[0][0] == "\\"
+        if function and made and not made.endswith(("</mo>", APPLIED)):
+            made += APPLIED
+        made += _scripted(tokens)
+        if function and _argument(tokens, until):
+            made += APPLIED
     if until:
         raise ValueError("a brace is never closed")
     return made
+
+
+def _argument(tokens: list[str], until: str | None) -> bool:
+    """Whether what comes next is what a function is of, without brackets: log n."""
+    after = next((token for token in tokens if not _is_nothing(token)), until)
+    return after is not None and (after.isalnum() or after[0] == "\\") and after != until
 
 
 def _scripted(tokens: list[str]) -> str:
@@ -116,9 +132,9 @@ def _atom(tokens: list[str]) -> str:
     return _operator(token.replace("-", "−"))
 
 
-def _operator(sign: str) -> str:
+def _operator(sign: str, form: str = "") -> str:
     close = ' lspace="0" rspace="0"' if sign in BARS else ""  # which are brackets, and no relations
-    return f'<mo stretchy="false"{close}>{escape(sign)}</mo>'
+    return f'<mo stretchy="false"{close}{form}>{escape(sign)}</mo>'
 
 
 def _matrix(name: str, tokens: list[str]) -> str:

@@ -1,6 +1,6 @@
 """Names of the code as people read them: entries from 1, operations as words.
 
-Tokens that have a name, a query, have it; in a finding the number of one is the terminal's, from 0.
+Tokens that have a name, a query, have it. A finding counts from one already, as in the terminal.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def titled(name: str) -> str:
 
 # a letter with an index, x_t, x_* or W_{i-1}; a power, x^2, 2^(k + 1) or A^T. step_size has none
 INDEXED = re.compile(
-    r"(?<![\w.])([A-Za-zα-ωΑ-Ω])_(?:\{([^{}]*)\}|\(([^()]*)\)|([A-Za-z0-9*]))(?![A-Za-z0-9_])"
+    r"(?<![A-Za-z0-9_.])([A-Za-zα-ωΑ-Ω])_(?:\{([^{}]*)\}|\(([^()]*)\)|([A-Za-z0-9*]))(?![A-Za-z0-9_])"
 )
 POWER = re.compile(r"\^(?:\{([^{}]*)\}|\(([^()]*)\)|(-?\d+|[A-Za-z]))(?!\w)")
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..report import index
 from ..report.counterexample import Table
 from ..report.counterexample import shown as shown_as_tables
-from ..report.report import STRENGTHS
+from ..report.report import STRENGTHS, outcome, place
 from .glossary import glossed_page
 from .mathml import plain
 from .misfit import misfit_html
@@ -117,12 +118,11 @@ def claim_row(claim: Mapping[str, Any], number: int) -> str:
 
 def checks_table(checks: Sequence[Mapping[str, Any]]) -> str:
     """Every check of a claim: kind, outcome, cases, error beside its bound; no column is empty."""
-    words = {True: "passed", False: "failed", None: "not decided"}
     names = ("check", "outcome", "evidence", "cases", "largest error", "bound", "said")
     rows = [
         (
             plain(c["kind"]),
-            words[c["passed"]],
+            outcome(c["kind"], c["passed"]),
             plain(STRENGTHS.get(c.get("strength", ""), "")) if c["passed"] else "",
             str(c["cases"] or ""),
             _number(c["max_error"]),
@@ -133,12 +133,26 @@ def checks_table(checks: Sequence[Mapping[str, Any]]) -> str:
     ]
     filled = [column for column in zip(names, *rows) if any(column[1:])]
     head, *body = zip(*filled) if filled else [()]
-    heads = "".join(f'<th scope="col">{name}</th>' for name in head)
-    cells = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body)
+    return table(head, body)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Heads and rows of HTML. What is short stays on one line, all else is wrapped; on a phone a
+    row is a block of lines, each with its head."""
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    body = "".join(f"<tr>{''.join(map(_cell, heads, row))}</tr>" for row in rows)
     return (
-        f'<div class="scroll"><table class="checks"><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{cells}</tbody></table></div>"
+        f'<div class="scroll"><table class="checks"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
+
+
+SHORT = 22  # characters that stay on one line
+
+
+def _cell(head: str, cell: str) -> str:
+    short = ' class="short"' if len(re.sub(r"<[^>]*>|&\w+;", "", cell)) <= SHORT else ""
+    return f'<td{short} data-head="{head}">{cell}</td>'
 
 
 def counterexample_html(
@@ -157,10 +171,11 @@ def counterexample_html(
         made += f'<div class="counterexample">{said}{tables}{whole}</div>'
     if first:
         held = formula(first["holds"]) + " = " if first.get("holds") else ""
+        slot, _, token = place(first).partition(", token ")
         made += (
-            f"<p>The first difference is after layer {plain(first['layer'])}, in slot "
-            f"<b>{plain(counted(str(first['slot'])))}</b> of token {plain(first['token'])} "
-            f"(the first is token 0): it holds {plain(_text(first['is']))} and should hold "
+            f"<p>The first difference is after layer {plain(first['layer'])}, in "
+            f"{plain(counted(slot))} of token {plain(token)}: it holds "
+            f"{plain(_text(first['is']))} and should hold "
             f"{held}{plain(_text(first['should']))}.</p>"
         )
     return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
@@ -38,6 +39,16 @@ STRENGTHS: Mapping[Strength, str] = {
     "enclosed": "a rigorous bound, for every input of the box that is named",
     "tested": "on the inputs tried alone: within what rounding explains, or the largest error seen",
 }
+PROOFS = ("proof", "kernel")  # checks that refute nothing where they do not succeed
+
+
+def outcome(kind: str, passed: bool | None) -> str:
+    """What came of a check: "passed", "failed", of a proof "not proved"; or "undecided"."""
+    if passed is None:
+        return "undecided"
+    return "passed" if passed else "not proved" if kind in PROOFS else "failed"
+
+
 NUMBERS = {
     "exact": ["rational"],
     "steps": ["rational"],
@@ -140,10 +151,18 @@ def first_wrong(difference: Mapping[str, Any]) -> str:
     layer, name = f"layer {difference.get('layer')}", difference.get("name", "")
     called = f" ({readable(str(name))})" if name not in ("", layer) else ""
     return (
-        f"first wrong in {layer}{called}, slot {difference.get('slot')}, "
-        f"token {difference.get('token')}: is {short(difference.get('is'))}, "
+        f"first wrong in {layer}{called}, {place(difference)}: is {short(difference.get('is'))}, "
         f"should be {short(difference.get('should'))}"
     )
+
+
+def place(difference: Mapping[str, Any]) -> str:
+    """The slot and token of a difference as people count them, from one: of "gradient[1]", 2 it is
+    "slot gradient, entry 2, token 3"."""
+    slot = re.sub(r"\[(\d+)\]$", lambda found: f", entry {int(found[1]) + 1}",
+                  str(difference.get("slot")))  # fmt: skip
+    token = difference.get("token")
+    return f"slot {slot}, token {token + 1 if isinstance(token, int) else token}"
 
 
 def at_most(bound: Any) -> str:

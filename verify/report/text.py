@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .report import STRENGTHS, Report
+from .report import STRENGTHS, Report, outcome
 from .tables import grid, in_print, markdown, plural
 
 COLOURS = {
@@ -86,15 +86,17 @@ def checks(made: Report) -> Any:
     """The checks of one claim, for a closer look."""
     from rich.text import Text
 
-    words = {True: ("passed", "green"), False: ("failed", "red"), None: ("open", "yellow")}
+    colours = {"passed": "green", "failed": "red"}
     rows = grid(("check", "result", "cases", "detail"), overflow="fold")
     for check in made.checks:
-        word, colour = words[check.passed]
+        word = outcome(check.kind, check.passed)
         detail = Text(in_print(check.detail))
         for label, line in (("drawn:", check.domain), ("for every", check.box)):
             if line:
                 detail.append("\n" if detail else "").append(f"{label} {line}", style="dim")
-        rows.add_row(check.kind, Text(word, style=colour), str(check.cases), detail)
+        rows.add_row(
+            check.kind, Text(word, style=colours.get(word, "yellow")), str(check.cases), detail
+        )
     return rows
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from constructions.numbers import get as number_system
+from constructions.numbers import without_bits
 from constructions.numbers.ball import Ball
 from constructions.numbers.floats import Floats
 from constructions.rounding.bounds import predicted_and_bound
@@ -87,13 +89,13 @@ def run(
         limit = limit_of(construction_of(subject), case, exact, problem.intercept)
     del case  # which may be another table, of scaled columns
     floats = predicted
-    if numbers == "ball":
+    if without_bits(numbers) == "ball":
         floats = np.array([float(value.mid()) for value in predicted])
     errors = np.abs(_differences(floats, algorithm))
     worst = int(np.argmax(np.where(np.isnan(errors), np.inf, errors)))
     explained: float | None = None
     size = float(np.abs(np.asarray(floats, dtype=float)).max())
-    if numbers == "ball":
+    if without_bits(numbers) == "ball":
         explained = float(predicted[worst].rad())
     elif not exact and np.isfinite(errors[worst]):
         with during("what rounding did"):
@@ -131,8 +133,8 @@ def _predicted(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore" if many else "always")
         try:
-            if numbers == "ball":
-                predicted = _in_balls(witness, problem)
+            if without_bits(numbers) == "ball":
+                predicted = _in_balls(witness, problem, numbers)
             elif (
                 many
                 and numbers == "float64"
@@ -153,13 +155,15 @@ def _bound(witness: Witness, problem: Problem, numbers: str, row: int) -> float:
     return float(witness.rounding_bound(problem.X, problem.y, queries, numbers)[0])
 
 
-def _in_balls(witness: Witness, problem: Problem) -> np.ndarray:
-    """Predictions as balls, at more bits where a ball holds a number that it must not hold."""
-    for bits in BITS:
+def _in_balls(witness: Witness, problem: Problem, numbers: str) -> np.ndarray:
+    """Predictions as balls, at more bits, where none are named, where a ball holds a number that it
+    must not hold."""
+    systems = [number_system(numbers)] if ":" in numbers else [Ball(bits) for bits in BITS]
+    for system in systems:
         try:
-            return witness.predict(problem.X, problem.y, problem.queries, Ball(bits))
+            return witness.predict(problem.X, problem.y, problem.queries, system)
         except ZeroDivisionError:
-            if bits == BITS[-1]:
+            if system is systems[-1]:
                 raise
     raise AssertionError("there are no bits")
 
@@ -191,40 +195,59 @@ def _approximates(witness: Witness) -> bool:
 
 
 def summary(problem: Problem, result: Run, numbers: str) -> list[str]:
-    """What separates the columns, a line for each pair of them."""
-    made = [_against_the_algorithm(problem, result, numbers)]
-    transformer = result.columns["transformer"].astype(float)
+    """What separates the columns, a line for each pair of them, one below the other."""
+    said = _against(problem, result, numbers)
+    width = max(map(len, said))
+    lines = [f"{what:{width}}  {found}" for what, found in said.items()]
+    return [*lines, *_by_the_mean(problem, result)]
+
+
+def _against(problem: Problem, result: Run, numbers: str) -> dict[str, str]:
+    """{what is compared: what was found}."""
+    said = {"transformer against algorithm": _against_the_algorithm(problem, result, numbers)}
     limit = result.limit
     if limit.values is None:
-        made.append(f"closed form  {limit.name}")
+        said["closed form"] = limit.name
     else:
-        closed = limit.values.astype(float)
-        said = f"largest difference {result.gap:.2g}{result.short_of}"
-        made.append(f"transformer against {limit.name}  {said}")
-    if problem.truth is None or not limit.of_targets:
-        return made
-    errors = {"transformer": error(transformer, problem.truth)}
-    if limit.values is not None:
-        errors["closed form"] = error(closed, problem.truth)
-    said = ", ".join(f"{name} {value:.4g}" for name, value in errors.items())
-    made.append(f"root mean square error on the targets  {said}")
+        found = f"largest difference {result.gap:.2g}{result.short_of}"
+        said[f"transformer against {limit.name}"] = found
+    if errors := _errors(problem, result):
+        found = ", ".join(f"{name} {value:.4g}" for name, value in errors.items())
+        said["root mean square error on the targets"] = found
+    return said
+
+
+def _errors(problem: Problem, result: Run) -> dict[str, float]:
+    """Root mean square errors on the targets, where these are known, and tended to."""
+    if problem.truth is None or not result.limit.of_targets:
+        return {}
+    named = {"transformer": result.columns["transformer"].astype(float)}
+    if result.limit.values is not None:
+        named["closed form"] = result.limit.values.astype(float)
+    return {name: error(values, problem.truth) for name, values in named.items()}
+
+
+def _by_the_mean(problem: Problem, result: Run) -> Iterator[str]:
+    """That a constant does better, where it does."""
+    errors = _errors(problem, result)
+    if not errors or problem.truth is None:
+        return
     mean = error(np.full(len(problem.truth), problem.y.astype(float).mean()), problem.truth)
     if mean < min(errors.values()):
         constant = "" if problem.intercept else "; --intercept adds a constant"
-        made.append(f"the mean of the examples' targets does better ({mean:.4g}){constant}")
-    return made
+        yield f"the mean of the examples' targets does better ({mean:.4g}){constant}"
 
 
 def _against_the_algorithm(problem: Problem, result: Run, numbers: str) -> str:
     explained = result.explained
     if explained is None and numbers == "rational":
         same = "none: equal in fractions" if result.difference == 0 else f"{result.difference:.3g}"
-        return f"transformer against algorithm  {same}"
+        return same
     row = problem.labels[result.worst]
     said = f"largest difference {result.difference:.2g}, in row {row}"
     if explained is None:
         said += "; it is not finite"
-    elif numbers == "ball":
+    elif without_bits(numbers) == "ball":
         said += f"; the enclosure has radius {explained:.2g}"
     elif not math.isfinite(explained):
         said += f"; what rounding in {numbers} did there has no bound, which decides nothing"
@@ -232,7 +255,7 @@ def _against_the_algorithm(problem: Problem, result: Run, numbers: str) -> str:
         said += f"; {_what_rounding_explains(result, explained, numbers)}"
     said += f"; the algorithm ran in {result.reference}"
     said += "" if result.decides else ", which decides nothing"
-    return f"transformer against algorithm    {said}"
+    return said
 
 
 def _what_rounding_explains(result: Run, explained: float, numbers: str) -> str:

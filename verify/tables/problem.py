@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -19,6 +19,7 @@ from ..inputs.settings import convert
 from ..inputs.states import Saved, changed, checked, read_state
 from ..inputs.tables import (
     PLAIN,
+    Table,
     Text,
     chosen,
     header_of,
@@ -42,7 +43,8 @@ class Problem:
     floats, or all of Fractions.
 
     edits: weights that were changed by hand, by the paths of a page. intercept: the last column is
-    one of ones. scaling: what the embedding reads in the place of x.
+    one of ones. scaling: what the embedding reads in the place of x. left_out: the numbers of the
+    rows of each file, {"examples" or "queries": numbers}, in which a cell is missing.
     """
 
     X: np.ndarray
@@ -55,6 +57,7 @@ class Problem:
     edits: Mapping[str, Fraction] = field(default_factory=dict)
     intercept: bool = False
     scaling: Scaling | None = None
+    left_out: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def scaled(self, scaling: Scaling) -> Problem:
         """The same, x read so."""
@@ -155,7 +158,8 @@ class Examples:
     """The rows of a table: X (n, d), of ones in a last column with an intercept, and y (n,).
 
     `chosen`: whether the columns were named, so that other columns may be there; `how` the file is
-    written, and that of the queries too; notes: what else is to be said of it.
+    written, and that of the queries too; numbers: those of its rows in the file, from 1 on, and of
+    rows that are left out; notes: what else is to be said of it.
     """
 
     path: str
@@ -166,15 +170,25 @@ class Examples:
     X: np.ndarray
     y: np.ndarray
     how: Text
+    numbers: np.ndarray
+    left_out: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
 
     def problem(
-        self, X: Any, y: Any, queries: Any, labels: Any, truth: Any, about: tuple[str, ...]
-    ) -> Problem:
-        """Some rows as examples, others as queries."""
+        self, X: Any, y: Any, queries: Any, labels: Any, truth: Any, about: tuple[str, ...],
+        of_queries: Table | None = None,
+    ) -> Problem:  # fmt: skip
+        """Some rows as examples, others as queries, which may be those of another table."""
         truth = None if truth is None else truth.astype(float)
-        about = (*about, *self.notes)
-        return Problem(X, y, queries, labels, truth, about, intercept=self.intercept)
+        left_out = {"examples": self.left_out}
+        about = (*about, *_left_out(self.path, self.left_out))
+        if of_queries is not None:
+            left_out["queries"] = of_queries.left_out
+            about = (*about, *_left_out(of_queries.path, of_queries.left_out))
+        return Problem(
+            X, y, queries, tuple(map(int, labels)), truth, (*about, *self.notes),
+            intercept=self.intercept, left_out=left_out,
+        )  # fmt: skip
 
     @property
     def columns(self) -> str:
@@ -183,13 +197,12 @@ class Examples:
     def held_out(self, share: float, seed: int) -> Problem:
         """Some rows are the queries, the others the examples."""
         kept, out = split(len(self.X), share, seed)
-        shown = ", ".join(str(row + 1) for row in out[:8]) + (", …" if len(out) > 8 else "")
-        of = plural(len(self.X), "row")
+        of = plural(len(self.X), "complete row" if self.left_out else "row")
+        labels = self.numbers[out]
         about = (
             f"examples   {len(kept)} of the {of} of {said(self.path)}, {self.columns}",
-            f"queries    {plural(len(out), 'row')} held out (seed {seed}): {shown}",
+            f"queries    {plural(len(out), 'row')} held out (seed {seed}): {_first(labels)}",
         )
-        labels = tuple(int(row) + 1 for row in out)
         return self.problem(self.X[kept], self.y[kept], self.X[out], labels, self.y[out], about)
 
     def _mend(self, name: str, cell: str) -> str:
@@ -229,8 +242,7 @@ class Examples:
             f"examples   {plural(len(self.X), 'row')} of {said(self.path)}, {self.columns}",
             f"queries    {plural(len(queries), 'row')} of {said(path)}{empty}",
         )
-        labels = tuple(range(1, len(queries) + 1))
-        return self.problem(self.X, self.y, queries, labels, truth, about)
+        return self.problem(self.X, self.y, queries, table.numbers, truth, about, table)
 
 
 def read(
@@ -271,7 +283,22 @@ def read(
         notes = (
             f"note       column {names[0]!r} counts the rows, and is used; --index leaves it out",
         )
-    return Examples(path, names, target, intercept, features is not None, X, y, how, notes)
+    return Examples(
+        path, names, target, intercept, features is not None, X, y, how, table.numbers,
+        table.left_out, notes,
+    )  # fmt: skip
+
+
+def _left_out(path: str, numbers: tuple[int, ...]) -> Iterator[str]:
+    """The line about rows that are left out, where there are any."""
+    if numbers:
+        rows = "row lacks" if len(numbers) == 1 else "rows lack"
+        yield f"left out   {len(numbers)} {rows} a cell in {said(path)}: {_first(numbers)}"
+
+
+def _first(numbers: Sequence[int]) -> str:
+    """The first of them, "3, 5, …"."""
+    return ", ".join(map(str, numbers[:8])) + (", …" if len(numbers) > 8 else "")
 
 
 def counts_rows(column: np.ndarray) -> bool:

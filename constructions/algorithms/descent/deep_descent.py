@@ -76,6 +76,7 @@ LAYERS = n.Induction(
         "alpha": n.Number(above=0, example=Fraction(1, 16)),
     },
     region="alpha < 2/top",
+    rate="alpha",
     left="(1 - alpha*s)**((3**layers - 1)/2)",
     states=r"L \text{ layers make } (3^L - 1)/2 \text{ gradient steps; no linear-attention "
     r"transformer of } L \text{ layers makes more}",

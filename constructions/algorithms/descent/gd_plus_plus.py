@@ -89,6 +89,7 @@ def _best(values: Any) -> Any:
     },
     suited={"step_size": "1/(2*top)", "gamma": "1/(2*top)"},
     left=_left,
+    rate="step_size",
     states=r"\text{one head: } r \leftarrow r - \eta UU^\top r,\; U \leftarrow U(I - \gamma "
     r"U^\top U), \text{ from } U = X,\ r = y",
     computes="k steps of GD++",

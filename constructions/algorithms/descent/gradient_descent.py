@@ -111,6 +111,7 @@ def _region(values: Any) -> str:
         "loss": n.OneOf(of=("sum", "mean"), default="sum"),
     },
     region=_region,
+    rate=lambda values: "2*step_size" if values["loss"] == "sum" else "step_size/n",
     proved=(*STEPS.values(), *ITERATIONS, NEEDS_OLD),
     source="akyurek2022, eq. 11; vonoswald2022, proposition 1",
     states=r"k \text{ layers leave } w_k^\top x,\; w_k = w_{k-1} - \eta \nabla L(w_{k-1})",

@@ -60,6 +60,7 @@ def _shrink(tau: Any) -> n.MLP:
     },
     outside_calculus=True,
     region="step_size < 1/top",
+    rate="2*step_size",
     states=r"k + 1 \text{ layers leave } w_k^\top x,\; w_k = \mathrm{soft}(w_{k-1} - "
     r"2\eta X^\top(Xw_{k-1} - y), \eta\lambda)",
     computes="k steps of proximal gradient descent",

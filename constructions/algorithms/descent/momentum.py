@@ -43,6 +43,7 @@ def _left(values: Any) -> Any:
         "momentum": n.Number(above=0, below=1, example=Fraction(1, 2)),
     },
     region="step_size < 2*(1 + momentum)/top",
+    rate="step_size",
     left=_left,
     states=r"k \text{ layers leave } w_k^\top x,\; w_{k+1} = w_k - \eta\nabla L(w_k) + "
     r"\beta(w_k - w_{k-1})",

@@ -89,6 +89,7 @@ def iterations(name: str, initial: n.Template) -> n.Induction:
         "alpha": n.Number(above=0, example=Fraction(1, 16)),
     },
     region="alpha < 2/top",
+    rate="alpha",
     left="(1 - alpha*s)**(3**iterations)",
     states=r"k + 1 \text{ layers leave } x^\top M_k X^\top y,\; M_0 = \alpha I,\; "
     r"M_k = M_{k-1}(3I - 3SM_{k-1} + (SM_{k-1})^2)",

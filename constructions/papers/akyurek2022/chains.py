@@ -176,6 +176,7 @@ FREE = {
         **{name: kind for name, kind in FREE.items() if name != "very_large"},
     },
     steps="examples",
+    rate="2*step_size",
     equals="one_pass_sgd",
     source="akyurek2022, theorem 1",
 )

@@ -34,7 +34,8 @@ def converted(covariate: bool) -> Check:
             for slot, value in wanted.items():
                 if (made[slot][t] != np.asarray(value)).any():
                     return case.to_json() | {
-                        "slot": slot, "token": t, "is": as_text(np.ravel(made[slot][t]).tolist()),
+                        "slot": slot, "token": t + 1,
+                        "is": as_text(np.ravel(made[slot][t]).tolist()),
                         "should": as_text(np.ravel(value).tolist()),
                     }  # fmt: skip
         return None

@@ -12,12 +12,15 @@ match lies at the edge of its grid, the grid itself, and who wins on every secon
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from ...inputs.progress import duration
 from .. import direct
 from ..data import Batch, gaussian
 from ..families import SPECTRAL, Family, choices
@@ -168,8 +171,10 @@ def likeness(
     drawn = gaussian(rng, prompts, n + 1 + asked, d, 0, noise)
     seen, refused = _answers(predict, drawn, n, say)
     found: dict[str, list[Match]] = {name: [] for name in MEASURES}
+    seconds, left = _seconds_a_point(seen), sum(map(_points, SPECTRAL))
     for family in SPECTRAL:
-        say(f"likeness to {family.name}")
+        say(f"likeness to {family.name}, {duration(seconds * left)} left")
+        left -= _points(family)
         for match in _spectral(family, seen):
             found[match.measure].append(match)
     for one in direct.DIRECT:
@@ -326,13 +331,7 @@ def _sign(measure: str) -> int:
 def _spectral(family: Family, seen: Sequence[Seen]) -> list[Match]:
     """The best member of the family by each measure, of all on a dense grid."""
     names = (*family.real, *family.of_one)
-    top, count = float(seen[-1].s.max()), POINTS[len(names)]
-    lines = [
-        -e * np.log10(top) + np.linspace(-DECADES, DECADES, count) for e in family.real.values()
-    ]
-    lines += [np.linspace(-DECADES, 0, count)[:-1] for _ in family.of_one]
-    axes = [axis.reshape(1, -1) for axis in np.meshgrid(*lines, indexing="ij")]
-    reals = {name: 10.0**axis for name, axis in zip(names, axes, strict=True)}
+    lines, reals = _grid(family, seen)
     even = _every_second(lines)
     grid = {
         **{n: _logarithmic(line) for n, line in zip(names, lines)},
@@ -356,6 +355,36 @@ def _spectral(family: Family, seen: Sequence[Seen]) -> list[Match]:
             )
         )  # fmt: skip
     return made
+
+
+def _grid(family: Family, seen: Sequence[Seen]) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+    """The decimal logarithms along each real parameter, and each at all points (1, G)."""
+    names = (*family.real, *family.of_one)
+    top, count = float(seen[-1].s.max()), POINTS[len(names)]
+    lines = [
+        -e * np.log10(top) + np.linspace(-DECADES, DECADES, count) for e in family.real.values()
+    ]
+    lines += [np.linspace(-DECADES, 0, count)[:-1] for _ in family.of_one]
+    axes = [axis.reshape(1, -1) for axis in np.meshgrid(*lines, indexing="ij")]
+    return lines, {name: 10.0**axis for name, axis in zip(names, axes, strict=True)}
+
+
+def _points(family: Family) -> int:
+    """How many members of the family are compared."""
+    along = POINTS[len(family.real) + len(family.of_one)]
+    real = along ** len(family.real) * (along - 1) ** len(family.of_one)
+    return real * prod(map(len, family.whole.values()))
+
+
+def _seconds_a_point(seen: Sequence[Seen]) -> float:
+    """What one takes here: of the family that most of them are of, all with its last whole numbers
+    are compared, and forgotten."""
+    most = max(SPECTRAL, key=_points)
+    *_, whole = choices(most)
+    reals = _grid(most, seen)[1]
+    start = time.perf_counter()
+    _closed(most, whole, reals, seen)
+    return (time.perf_counter() - start) * len([*choices(most)]) / _points(most)
 
 
 @dataclass

@@ -10,13 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...page import report_page
+from ...page.readable import typeset
 from ...page.report_page import frame, plain
 from ..families import SPECTRAL, Family
 from ..fit import shown
+from ..judging import told_apart
 from ..likeness.released import DIFFERENCES, Released
 from ..likeness.similarity import DISTANCES, Match, Ranking
 from .result import Result
-from .words import amount, by_kind, in_brackets, margin, parameters_of, rate, stepped, verdict
+from .words import (
+    amount,
+    in_brackets,
+    is_matrix,
+    margin,
+    notes,
+    parameters_of,
+    rate,
+    sized,
+    stepped,
+    verdict,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,29 +71,19 @@ def page(result: Result) -> str:
 
 
 def section(title: str, *parts: str) -> str:
-    return f"<h2>{plain(title)}</h2>{''.join(parts)}"
+    return f"<h2>{typeset(title)}</h2>{''.join(parts)}"
 
 
 def prose(text: str) -> str:
-    return f'<p class="prose">{plain(text)}</p>'
+    return f'<p class="prose">{typeset(text)}</p>'
 
 
 def panels(*figures: str) -> str:
     return f'<div class="example">{"".join(figures)}</div>'
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[Any]], long: bool = False) -> str:
-    """Cells that are long have lines of their own; others stay on one, and the table scrolls."""
-    style = "min-width:44rem" if long else "white-space:nowrap"
-    head = "".join(f'<th scope="col">{plain(one)}</th>' for one in heads)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{plain(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    return (
-        f'<div class="scroll" style="margin-top:1rem"><table class="checks" style="{style}">'
-        f"<thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
-    )
+def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    return report_page.table([typeset(one) for one in heads], [list(map(typeset, r)) for r in rows])
 
 
 def figure(
@@ -110,10 +114,11 @@ def figure(
         made.savefig(buffer, format="svg", metadata={"Date": None})
     data = base64.b64encode(buffer.getvalue()).decode()
     return (
-        f'<figure class="panel"><h3>{plain(title)}</h3>'
+        f'<figure class="panel"><h3>{typeset(title)}</h3>'
         f'<img src="data:image/svg+xml;base64,{data}" alt="{plain(shows)}" '
         'style="width:100%;height:auto">'
-        f'<figcaption>{plain(shows)} <span class="help">{plain(not_proved)}</span></figcaption>'
+        f'<figcaption>{typeset(shows)} <span class="help">{typeset(not_proved)}</span>'
+        "</figcaption>"
         "</figure>"
     )
 
@@ -122,11 +127,13 @@ def figure(
 
 
 def _fingerprint(found: Fingerprint) -> str:
+    kinds = list(found.candidates[0].kinds)
     rows = [
         (
-            one.name, parameters_of(one.parameters) + in_brackets(rate(one)),
-            f"{one.error.value:.2g}",
-            f"{one.error.low:.2g} to {one.error.high:.2g}", _said(one, found),
+            plain(one.name), f"{one.error.value:.2g}",
+            f"{one.error.low:.2g} to {one.error.high:.2g}",
+            *(f"{one.kinds[kind].value:.2g}" for kind in kinds),
+            plain(_said(one, found)), _parameters(one),
         )
         for one in found.candidates
     ]  # fmt: skip
@@ -156,9 +163,21 @@ def _fingerprint(found: Fingerprint) -> str:
                 lambda axes: _draw_candidates(found, axes), height=_tall(len(found.candidates)),
             ),
         ),
-        table(("algorithm", "parameters", "error", "95 %", ""), rows),
-        *(prose(line) for line in by_kind(found)),
+        report_page.table(
+            ["algorithm", "error", "95 %", *map(plain, kinds), "verdict", "parameters"], rows
+        ),
+        *map(prose, notes(found)),
     )  # fmt: skip
+
+
+def _parameters(one: Candidate) -> str:
+    """Parameters and rate as HTML; matrices by their size, their numbers folded away."""
+    folded = "".join(
+        f"<details><summary>{plain(name)}</summary>{plain(shown(value))}</details>"
+        for name, value in one.parameters.items()
+        if is_matrix(value)
+    )
+    return f"{plain(parameters_of(sized(one)) + in_brackets(rate(one)))}{folded}"
 
 
 def _said(one: Candidate, found: Fingerprint) -> str:
@@ -220,18 +239,8 @@ def _draw_candidates(found: Fingerprint, axes: Axes) -> None:
         axes.plot([low, max(high, low)], [at, at], color=colour, lw=1.4)
         axes.plot(value, at, "o", color=colour, ms=4.5)
     axes.axvline(found.within, color=SOFT, lw=0.9, ls=":")
-    _names(axes, _told_apart(shown_ones))
+    _names(axes, told_apart(shown_ones))
     axes.set_xlabel("relative error")
-
-
-def _told_apart(ones: Sequence[Candidate]) -> list[str]:
-    """Names; of those that stand there twice, with the parameters that the others lack."""
-    made = []
-    for one in ones:
-        others = [set(other.parameters) for other in ones if other.name == one.name]
-        own = [key for key in one.parameters if not all(key in other for other in others)]
-        made.append(f"{one.name}, {', '.join(own)}" if own else one.name)
-    return made
 
 
 def _names(axes: Axes, names: Sequence[str]) -> None:
@@ -673,7 +682,7 @@ def _released(released: Released) -> str:
         panels(*figures),
         table(("measure", "learner", "parameters", "mean", "95 %", "median", "but"), rows),
         "<h2>Where the code leaves its paper</h2>",
-        table(("what", "paper", "code", "where"), differences, long=True),
+        table(("what", "paper", "code", "where"), differences),
     )
 
 

@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 
+import constructions
+from constructions.construction import Construction
+from proofs.formula import PYTHON, SCALARS, evaluate, names, parse
+
 from ..fingerprint import Fingerprint
 from ..fit import shown
-from ..judging import Candidate
+from ..judging import Candidate, told_apart
 from ..layers import Layers, Step
 from ..likeness.released import DIFFERENCES, Released
 from ..likeness.similarity import DISTANCES, Ranking
@@ -23,12 +27,6 @@ ON = {  # kinds of prompt, as they read after "on"
     "uniform": "uniform prompts",
     "intervals": "prompts on shorter intervals",
 }
-# what of its step size is an algorithm's rate: a step is w - rate X^T (X w - y)
-RATES = {
-    "gradient_descent": ("step_size", 2), "lasso": ("step_size", 2),
-    "one_pass_sgd": ("step_size", 2), "deep_descent": ("alpha", 1), "hyperpower": ("alpha", 1),
-    "momentum": ("step_size", 1), "gd_plus_plus": ("step_size", 1),
-}  # fmt: skip
 RATE = (
     "rate: a step is w - rate X^T (X w - y), on half the sum of squares; parameters are those of "
     "the algorithm's own function, whose loss may be another"
@@ -57,22 +55,22 @@ def _candidates(found: Fingerprint) -> str:
         note += " (not told apart)" if one.tied else ""
         given = parameters_of(one.parameters) + in_brackets(rate(one))
         lines.append(f"  {one.name:20} {interval:30} {given}{note}")
-    return "\n".join([*lines, *by_kind(found)])
-
-
-def by_kind(found: Fingerprint) -> list[str]:
-    """What a rate is, how far off candidates are on each kind of prompt, and what is left open."""
-    lines = [RATE] if any(map(rate, found.candidates)) else []
-    for one in found.candidates[:SHOWN]:
+    for one, called in zip(found.candidates[:SHOWN], told_apart(found.candidates)):
         each = ", ".join(f"{kind} {error.value:.2g}" for kind, error in one.kinds.items())
-        lines += [] if one.same else [f"{one.name} by kind of prompt: {each}"]
+        lines += [] if one.same else [f"{called} by kind of prompt: {each}"]
+    return "\n".join([*lines, *notes(found)])
+
+
+def notes(found: Fingerprint) -> list[str]:
+    """What a rate is, and what is left open."""
+    made = [RATE] if any(map(rate, found.candidates)) else []
     if found.best is None and found.learns:
-        lines.append(
+        made.append(
             "Accepted is what holds on all of these together, or on the kind that is named. They "
             "are not the prompts on which a model was trained: there it may be nearer to an "
             "algorithm than here."
         )
-    return lines
+    return made
 
 
 def _rankings(result: Result) -> str:
@@ -219,19 +217,42 @@ def _on_some(found: Fingerprint) -> str:
 
 def _briefly(one: Candidate) -> str:
     """Parameters and rate, matrices by their size: they stand in full in the table."""
-    sizes = {k: f"{len(v)} x {len(v)}" for k, v in one.parameters.items() if np.ndim(v) == 2}
-    given = parameters_of({**one.parameters, **sizes})
+    given = parameters_of(sized(one))
     return f"{given}; {rate(one)}" if rate(one) else given
+
+
+def sized(one: Candidate) -> dict[str, Any]:
+    """Its parameters, of a matrix only the size."""
+    return {k: f"{len(v)} x {len(v)}" if is_matrix(v) else v for k, v in one.parameters.items()}
+
+
+def is_matrix(value: Any) -> bool:
+    return np.ndim(value) == 2
 
 
 def rate(one: Candidate) -> str:
     """ "rate 0.071": its step size in the convention of `RATE`; "" where it has none."""
-    name, factor = RATES.get(one.name, ("", 1))
-    if name not in one.parameters:
+    made = _with_rate(one.name)
+    if made is None:
         return ""
-    size = one.parameters[name]
-    made = tuple(factor * each for each in size) if isinstance(size, tuple) else factor * size
-    return f"rate {shown(made)}"
+    defaults = {name: parameter.default for name, parameter in made.parameters.items()}
+    formula = made.rate_of_steps({**defaults, **one.parameters})
+    tree = parse(formula, SCALARS)
+    given = {name: one.parameters.get(name) for name in names(tree)}
+    if None in given.values():
+        return ""
+    steps = [value for value in given.values() if isinstance(value, tuple)]
+    each = [
+        evaluate(tree, {k: v[i] if isinstance(v, tuple) else v for k, v in given.items()}, PYTHON)
+        for i in range(len(steps[0]) if steps else 1)
+    ]
+    return f"rate {shown(tuple(each) if steps else each[0])}"
+
+
+def _with_rate(algorithm: str) -> Construction | None:
+    """The construction of this algorithm, by its name in `verify.algorithms`, that says a rate."""
+    every = map(constructions.get, constructions.names())
+    return next((one for one in every if one.rate and (one.equals or one.name) == algorithm), None)
 
 
 def in_brackets(text: str) -> str:

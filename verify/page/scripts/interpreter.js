@@ -419,7 +419,7 @@ function attentionWeights(head, scores, open, examples, mask) {
       if (open(t, j)) at.push(t * w.c + j);
       else { w.v[t * w.c + j] = 0; w.e[t * w.c + j] = 0; }
     }
-    if (!at.length && SHARES.includes(head.attention) && !head.null) throw new Error(`${head.attention} attention: token ${t} sees no key`);
+    if (!at.length && SHARES.includes(head.attention) && !head.null) throw new Error(`${head.attention} attention: token ${t + 1} sees no key`);
     if (head.attention === "softmax") softmaxRow(w, at, head.null);
     if (head.attention === "normalised") {
       let total = head.null ? 1 : 0, error = 0, size = total;

@@ -103,6 +103,8 @@ def _page(one: Document, pages: dict[Path, str]) -> str:
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".ipynb":
         text = notebook.as_markdown(json.loads(text))
+    else:
+        text = markdown.with_formulas(text)
     body = markdown.html(re.sub(r"\A# .*\n", "", text), path.parent, pages)
     return frame(one.title, one.lead, _sectioned(body), name=one.path, sheets=(SHEET,))
 

@@ -14,6 +14,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
+from ..latex import statement
 from ..readable import typeset
 
 ABROAD = ("https://", "#")
@@ -42,6 +43,27 @@ def html(text: str, folder: Path, pages: Mapping[Path, str]) -> str:
     return made.replace("<table>", '<div class="scroll"><table>').replace(
         "</table>", "</table></div>"
     )
+
+
+# fences and spans of code, which stay as they are; formulas, two dollars for a line of its own
+FORMULA = re.compile(
+    r"^(?P<fence>`{3,}|~{3,}).*?^(?P=fence)|(?P<ticks>`+).+?(?P=ticks)"
+    r"|(?P<dollars>\$\$?)(?P<formula>.+?)(?P=dollars)",
+    re.S | re.M,
+)
+
+
+def with_formulas(text: str) -> str:
+    """Markdown with MathML for the LaTeX between dollars. Raises ValueError on a command that is
+    not known."""
+    return FORMULA.sub(_formula, text)
+
+
+def _formula(found: re.Match[str]) -> str:
+    if found["formula"] is None:
+        return found[0]
+    math = statement(" ".join(found["formula"].split()))
+    return f'<div class="display">{math}</div>' if found["dollars"] == "$$" else math
 
 
 def slug(heading: str) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..latex import statement
+from .markdown import with_formulas
 
-FORMULA = re.compile(r"(\$\$?)(.+?)\1", re.S)
 FENCE = "````"  # longer than what a cell has of its own
 
 
@@ -20,7 +18,7 @@ def as_markdown(notebook: Mapping[str, Any]) -> str:
 def _parts(cell: Mapping[str, Any]) -> Iterator[str]:
     text = "".join(cell["source"])
     if cell["cell_type"] != "code":
-        yield FORMULA.sub(_formula, text)
+        yield with_formulas(text)
         return
     yield f"{FENCE}python\n{text}\n{FENCE}"
     for output in cell["outputs"]:
@@ -30,9 +28,3 @@ def _parts(cell: Mapping[str, Any]) -> Iterator[str]:
         else:
             said = "".join(output.get("text", data.get("text/plain", ())))
             yield f"{FENCE}output\n{said.rstrip()}\n{FENCE}"
-
-
-def _formula(found: re.Match[str]) -> str:
-    """A formula between dollars; between two of them it has a line of its own."""
-    math = statement(" ".join(found[2].split()))
-    return f'<div class="display">{math}</div>' if found[1] == "$$" else math

@@ -1,7 +1,7 @@
 // Any transformer: which slot every layer writes, and what the layer that is shown wrote.
 
 const TALLEST_SLOT = 36, TALLEST_MOVE = 52; // pixels of a row
-const ANSWER_TICKS = 3, DIGIT = 6.5; // ticks, about, and pixels that a digit of one takes, at most
+const ANSWER_TICKS = 3, DIGIT = 6.5, LETTER = 6; // ticks, about; pixels that a digit of one takes at most, and a letter
 
 // How much layer k moves each slot: the largest change of an entry of it.
 function changesOf(model, k) {
@@ -45,9 +45,10 @@ function answersOfLayers(model) {
 // Below the map, where there is room.
 function answersBelow(answers, k, { W, H }, { left, wide, top }) {
   const { read, own, y } = answers;
-  const frame = plotFrame({ W, H, left, right: W - left - wide * read.length, top: top + 14, bottom: 10, x: [-0.5, read.length - 0.5], y });
-  const says = `prediction, if it were read after the layer: now ${show(read[k])}${own === null ? "" : `; dashed: the algorithm, ${show(own)}`}`;
-  return `${axes(frame, { xTicks: [], yTicks: roundTicks(...y, ANSWER_TICKS) })}${svgText(0, top + 8, says, { kind: "axis-name" })}${
+  const says = [`prediction, if it were read after the layer: now ${show(read[k])}`, ...(own === null ? [] : [`dashed: the algorithm, ${show(own)}`])];
+  const lines = says.join("; ").length * LETTER > W ? says : [says.join("; ")]; // one below the other where the room is narrow
+  const frame = plotFrame({ W, H, left, right: W - left - wide * read.length, top: top + 14 * lines.length, bottom: 10, x: [-0.5, read.length - 0.5], y });
+  return `${axes(frame, { xTicks: [], yTicks: roundTicks(...y, ANSWER_TICKS) })}${lines.map((line, i) => svgText(0, top + 8 + 14 * i, line, { kind: "axis-name" })).join("")}${
     own === null ? "" : svgLine(frame.left, frame.py(own), W - frame.right, frame.py(own), "own", `data-own="${own}"`)}${linePath(frame, read.map((v, layer) => [layer, v]), "path")}${
     read.map((v, layer) => (Number.isFinite(v) ? svgDot(frame.px(layer), frame.py(v), layer === k ? 6 : 4, `dot ${layer === k ? "now" : ""}`, `data-layer="${layer}"`) : "")).join("")}`;
 }
