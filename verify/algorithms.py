@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+ROWS = 64  # of a matrix that are made at once
+
 # -- one arithmetic -----------------------------------------------------------------------------
 
 
@@ -416,9 +418,17 @@ def newton(X: Any, y: Any, queries: Any, iterations: int, alpha: Any) -> Any:
 
 def newton_matrix(S: Any, iterations: int, M: Any) -> Any:
     """M_k from M_0 = M."""
+    M = np.array(M)
     for _ in range(iterations):
-        M = 2 * M - M @ (S @ M)
+        _newton_step(M, S @ M)
     return M
+
+
+def _newton_step(M: Any, SM: Any) -> None:
+    """M becomes 2 M - M (S M), some rows at a time: of large matrices no other one is held."""
+    for start in range(0, len(M), ROWS):
+        rows = M[start : start + ROWS]
+        rows[:] = 2 * rows - rows @ SM
 
 
 def newton_carried(

@@ -20,7 +20,7 @@ class Unsupported(ValueError):
 
 
 class Numbers(ABC):
-    """One arithmetic. Every method is pure: no argument is changed.
+    """One arithmetic. Every method is pure: no argument is changed, but by `add_product_over`.
 
     decides_with: the number system that decides where this one cannot.
     """
@@ -96,6 +96,10 @@ class Numbers(ABC):
     def add_product(self, c: Exact, old: Any, a: Any, b: Any, scale: Exact) -> Any:
         """c * old + scale * (a @ b)."""
         return self.combine([(c, old), (1, self.product(a, b, scale))])
+
+    def add_product_over(self, c: Exact, old: Any, a: Any, b: Any, scale: Exact) -> Any:
+        """The same, where `old` is read no more and may be written over."""
+        return self.add_product(c, old, a, b, scale)
 
     @abstractmethod
     def contract(
@@ -176,6 +180,10 @@ class Prompts(ABC):
     batch: tuple[int, ...]  # shape of the batch
     predicted: tuple[int, ...]  # shape of one prompt's predictions
     floats: bool = False
+
+    def working(self) -> AbstractContextManager[Any]:
+        """Held while the prompts are run."""
+        return nullcontext()
 
     @abstractmethod
     def each(self) -> Iterator[tuple[Any, Any, Any]]:

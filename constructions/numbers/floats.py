@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -30,6 +31,8 @@ TURNED = 2**13  # numbers in the matrices of all prompts from which on columns a
 # inner size up to which c old + s a b is one call: its terms may be added to `old` one by one, and
 # each time be rounded as that is
 ONE_CALL = 128
+# numbers in a matrix, of so many rows and columns, from which on sums are made in pieces of so many
+LARGE, WIDE, PIECE = 2**20, 128, 2**18
 
 
 SYSTEMS = ("float64", "float32", "bfloat16", "float16")
@@ -166,6 +169,13 @@ class Floats(Numbers):
     def add_product(
         self, c: Exact, old: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: Exact
     ) -> torch.Tensor:
+        if _are_large(old, a, b):
+            return self._in_pieces(torch.empty_like(old), c, old, a, b, scale)
+        return self._sum_of(c, old, a, b, scale)
+
+    def _sum_of(
+        self, c: Exact, old: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: Exact
+    ) -> torch.Tensor:
         if a.shape[-1] == 1:  # nothing is summed: entry by entry, rounded as two operations are
             if c == 1 and scale in (1, -1) and self.dtype not in HALF:
                 return torch.addcmul(old, a, b, value=scale)
@@ -178,6 +188,31 @@ class Floats(Numbers):
         if len(beta) + len(alpha) > 2:
             return super().add_product(c, old, a, b, scale)
         return fused(old, a, b, beta=beta[0], alpha=alpha[0])
+
+    def add_product_over(
+        self, c: Exact, old: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: Exact
+    ) -> torch.Tensor:
+        if (a is old and b is old) or not _are_large(old, a, b):
+            return self.add_product(c, old, a, b, scale)
+        return self._in_pieces(old, c, old, a, b, scale)
+
+    def _in_pieces(
+        self,
+        into: torch.Tensor,
+        c: Exact,
+        old: torch.Tensor,
+        a: torch.Tensor,
+        b: torch.Tensor,
+        scale: Exact,
+    ) -> torch.Tensor:
+        """By rows, or by columns where b is `old`: none of them reads another one of `old`."""
+        axis = int(b is old)
+        size = max(1, PIECE // old.shape[1 - axis])
+        pieces = (array.split(size, axis) for array in (into, old, (a, b)[axis]))
+        for made, piece, factor in zip(*pieces):
+            left, right = (a, factor) if axis else (factor, b)
+            made.copy_(self._sum_of(c, piece, left, right, scale))
+        return into
 
     def contract(
         self,
@@ -334,6 +369,10 @@ class FloatPrompts(Prompts):
         )
         yield X, y, queries
 
+    def working(self) -> AbstractContextManager[Any]:
+        """Without torch's gradients of what is not torch's."""
+        return nullcontext() if self.torch_in else torch.no_grad()
+
     def outside(self, part: torch.Tensor, low: int, high: int) -> float | None:
         beyond = part[(part < low) | (part > high)]
         return float(beyond[0]) if len(beyond) else None
@@ -351,6 +390,18 @@ class FloatPrompts(Prompts):
         array = array.expand(*self.batch, tokens, array.shape[-1])
         array = array.reshape(*self.batch, tokens, *shape)
         return array if self.torch_in else _to_numpy(array)
+
+
+def _are_large(old: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Whether a large matrix is added to, of plain numbers, which neither gradients nor graphs
+    follow."""
+    return (
+        old.ndim == a.ndim == b.ndim == 2
+        and old.numel() >= LARGE
+        and min(old.shape) >= WIDE
+        and not (torch.is_grad_enabled() or torch.compiler.is_compiling())
+        and not torch._C._functorch.is_functorch_wrapped_tensor(old)
+    )
 
 
 def _times(a: torch.Tensor, c: Exact, dtype: torch.dtype) -> torch.Tensor:

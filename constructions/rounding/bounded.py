@@ -28,6 +28,7 @@ OWN = 2.0**-50  # more than this arithmetic, float64's, rounds in one operation 
 SUBNORMAL = 5e-324
 UNSEEN = 2.0**-500  # more than an entry whose square float64 does not hold
 WIDE = 128  # rows and columns from which a decomposition is the cheaper bound
+COLUMNS = 128  # of a matrix that are decomposed at once
 ROUNDS = 8  # of Lanczos: its estimates are then some per cent too small
 LARGER = (1.03, 1.1, 1.3, 2.0)  # than the estimate: what may be large enough
 SYMMETRIC = 2.0**-20  # of a matrix's size: what it may differ from its transpose
@@ -40,8 +41,8 @@ class Bounded:
     norm of the error, one number per prompt; None where every run has the exact value."""
 
     __slots__ = (
-        "__weakref__", "_magnitude", "_nonzero", "_reach", "beside", "error", "gram", "noises",
-        "norm", "product_of", "size", "spectral", "transpose_of", "value",
+        "__weakref__", "_magnitude", "_nonzero", "_reach", "asymmetry", "beside", "error", "gram",
+        "noises", "norm", "product_of", "size", "spectral", "transpose_of", "value",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +56,7 @@ class Bounded:
         self.size: Any = None  # norms of the value, once they are known
         self.spectral: Any = None
         self.gram: torch.Tensor | None = None
+        self.asymmetry: float | None = None
         self.beside: Any = None  # what it was multiplied by to a square
         self.product_of: Any = None  # how a product's error comes about (`norm_error`)
         self.transpose_of: Bounded | None = None
@@ -237,24 +239,22 @@ class Bounding(Numbers):
         return nonzero * (8 * self.least + self.several(c))
 
 
-def spectral(a: torch.Tensor, known: torch.Tensor | None = None) -> torch.Tensor:
-    """An upper bound on the spectral norm of each matrix (…, rows, columns); `known` is its `gram`.
+def spectral(
+    a: torch.Tensor, known: torch.Tensor | None = None, off: float | None = None
+) -> torch.Tensor:
+    """An upper bound on the spectral norm of each matrix (…, rows, columns); `known` is its `gram`,
+    `off` its `asymmetry`.
 
     |A|^8 = |(A A^T)^4| <= |(A A^T)^4|_F, within the 16th root of the rank; of one large matrix by
     what is both cheaper and closer, `certified`.
     """
     if 1 in a.shape[-2:]:
         return length(a.flatten(-2))
-    # |a| itself would be another array as large
-    ends = a.amin(dim=(-1, -2), keepdim=True).abs(), a.amax(dim=(-1, -2), keepdim=True).abs()
-    top = torch.maximum(*ends).clamp_min(SUBNORMAL)
-    # a large array is not copied where its squares are far from the limits of the floats
-    inside = bool(((top > 2.0**-200) & (top < 2.0**200)).all())
-    # a decomposition on a GPU may invert blocks, of which the theorem says nothing
-    if inside and a.ndim == 2 and min(a.shape) >= WIDE and a.device.type == "cpu":
-        found = certified(a, known)
+    if is_large(a):
+        found = certified(a, known, off)
         if found is not None:
             return torch.as_tensor(found, dtype=a.dtype, device=a.device)
+    top, inside = _range(a)
     scaled = a if inside else a / top
     power = scaled @ scaled.mT if a.shape[-2] <= a.shape[-1] else scaled.mT @ scaled
     power = power / top.square() if inside else power
@@ -265,7 +265,24 @@ def spectral(a: torch.Tensor, known: torch.Tensor | None = None) -> torch.Tensor
     return torch.linalg.matrix_norm(power) ** 0.125 * top[..., 0, 0] * own
 
 
-def certified(a: torch.Tensor, known: torch.Tensor | None = None) -> float | None:
+def _range(a: torch.Tensor) -> tuple[torch.Tensor, bool]:
+    """The largest |entry| of each matrix, and whether it is far from the limits of the floats, so
+    that a large array need not be copied for its squares."""
+    # |a| itself would be another array as large
+    ends = a.amin(dim=(-1, -2), keepdim=True).abs(), a.amax(dim=(-1, -2), keepdim=True).abs()
+    top = torch.maximum(*ends).clamp_min(SUBNORMAL)
+    return top, bool(((top > 2.0**-200) & (top < 2.0**200)).all())
+
+
+def is_large(a: torch.Tensor) -> bool:
+    """Whether it is one matrix of which a decomposition is worth it, of entries whose squares
+    float64 holds; a decomposition on a GPU may invert blocks, of which the theorem says nothing."""
+    return a.ndim == 2 and min(a.shape) >= WIDE and a.device.type == "cpu" and _range(a)[1]
+
+
+def certified(
+    a: torch.Tensor, known: torch.Tensor | None = None, off: float | None = None
+) -> float | None:
     """An upper bound on the spectral norm of a large matrix, a few per cent above it; None where
     none was found. Of entries whose squares float64 holds.
 
@@ -273,14 +290,20 @@ def certified(a: torch.Tensor, known: torch.Tensor | None = None) -> float | Non
     enough is decided by a Cholesky decomposition, a sixth of the arithmetic of a product (Rump,
     Verification of positive definiteness, BIT 46, 2006).
     """
-    if (off := asymmetry(a)) is not None:
-        largest = _largest_eigenvalue((a + a.mT).div_(2), (1, -1))
-        return None if largest is None else (largest + off) * (1 + OWN)
-    square = _largest_eigenvalue(gram(a) if known is None else known.clone(), (1,))
+    off = asymmetry(a) if off is None else off
+    if off is not None:
+        return certified_shifted(a, off, 0.0, 1.0)
+    square = _largest_eigenvalue(gram(a) if known is None else known, 0.0, 1.0, (1,))
     if square is None:
         return None
     size = float(length(a.flatten()))
     return math.sqrt(square + gamma(max(a.shape) + 2, 2.0**-53) * size**2) * (1 + OWN)
+
+
+def certified_shifted(a: torch.Tensor, off: float, shift: float, c: float) -> float | None:
+    """The same of shift I + c A, A of that `asymmetry`, which is not made."""
+    largest = _largest_eigenvalue(a, shift, c, (1, -1))
+    return None if largest is None else (largest + abs(c) * off) * (1 + OWN)
 
 
 def gram(a: torch.Tensor) -> torch.Tensor:
@@ -291,52 +314,71 @@ def gram(a: torch.Tensor) -> torch.Tensor:
 
 def asymmetry(a: torch.Tensor) -> float | None:
     """A bound on |A - (A + A^T) / 2| in the Frobenius norm, half of |A - A^T|, and on what the
-    mean of both rounds; None where that is not small, or A not square."""
+    mean of both and a multiple of it round; None where that is not small, or A not square."""
     if a.shape[-2] != a.shape[-1]:
         return None
-    size = float(length(a.flatten()))
-    off = float(length((a - a.mT).flatten())) / 2 + OWN * size
+    squares, size = 0.0, float(length(a.flatten()))
+    for start in range(0, len(a), COLUMNS):  # a block of rows and of columns at a time
+        apart = a[start : start + COLUMNS, start:] - a[start:, start : start + COLUMNS].mT
+        here, there = apart.split([len(apart), apart.shape[1] - len(apart)], dim=1)
+        squares += float(length(here.flatten())) ** 2 + 2 * float(length(there.flatten())) ** 2
+    off = math.sqrt(squares) * (1 + OWN) / 2 + OWN * size
     return off if off <= SYMMETRIC * size else None
 
 
-def _largest_eigenvalue(a: torch.Tensor, signs: tuple[int, ...]) -> float | None:
-    """An upper bound on the eigenvalues of A, symmetric (size, size), times each of the signs.
-
-    A is written over: another array as large is made for the decomposition alone.
-    """
-    estimate, size, diagonal = _estimated(a), a.shape[-1], a.diagonal().clone()
+def _largest_eigenvalue(
+    a: torch.Tensor, shift: float, c: float, signs: tuple[int, ...]
+) -> float | None:
+    """An upper bound on the eigenvalues of shift I + c (A + A^T) / 2 times each of the signs."""
+    estimate, size = _estimated(a, shift, c), a.shape[-1]
+    diagonal = float(a.diagonal().sum()) * c + size * shift
     for larger in LARGER if math.isfinite(estimate) else ():
         bound = estimate * larger
-        lost = 0.0
-        for sign in signs:
-            shifted = a.mul_(-sign)
-            shifted.diagonal().copy_(diagonal * -sign + bound)
-            info, trace = torch.linalg.cholesky_ex(shifted).info, float(shifted.diagonal().sum())
-            a.mul_(-sign)
-            if int(info) != 0:
-                break
+        if all(_is_positive(a, bound - sign * shift, -sign * c) for sign in signs):
             # the decomposition, in any order of its sums, and the diagonal, which was rounded
-            trace += size * bound
-            lost = max(lost, gamma(4 * (size + 8), 2.0**-53) * trace * (1 + OWN * size))
-        else:
+            trace = 2 * size * bound + size * abs(shift) + max(-sign * diagonal for sign in signs)
+            lost = gamma(4 * (size + 8), 2.0**-53) * trace * (1 + OWN * size)
             return bound + lost + UNSEEN * size
     return None
 
 
-def _estimated(a: torch.Tensor) -> float:
-    """Nearly the largest |eigenvalue| of A, symmetric, by Lanczos."""
+def _is_positive(a: torch.Tensor, shift: float, c: float) -> bool:
+    """Whether shift I + c (A + A^T) / 2 has a Cholesky decomposition.
+
+    Made by blocks of columns, each from A and from those before, of which the rows that are still
+    to be read are held: a quarter of A.
+    """
+    made: list[torch.Tensor] = []
+    for start in range(0, len(a), COLUMNS):
+        stop = min(start + COLUMNS, len(a))
+        column = a[start:, start:stop] + a[start:stop, start:].mT
+        column *= c / 2
+        column.diagonal().add_(shift)
+        for i, before in enumerate(made):
+            column.addmm_(before, before[: stop - start].mT, alpha=-1)
+            made[i] = before[stop - start :].clone()
+        square, rest = column[: stop - start], column[stop - start :]
+        triangle, failed = torch.linalg.cholesky_ex(square)
+        if int(failed):
+            return False
+        made.append(torch.linalg.solve_triangular(triangle.mT, rest, upper=True, left=False))
+    return True
+
+
+def _estimated(a: torch.Tensor, shift: float, c: float) -> float:
+    """Nearly the largest |eigenvalue| of shift I + c A, A nearly symmetric, by Lanczos."""
     size = a.shape[-1]
     vector = torch.arange(size, dtype=a.dtype, device=a.device).square().cos()  # one of no pattern
     before, beta = torch.zeros_like(vector), 0.0
-    made = np.zeros((ROUNDS, ROUNDS))  # A in the basis of the vectors, tridiagonal
+    made = np.zeros((ROUNDS, ROUNDS))  # in the basis of the vectors, tridiagonal
     for i in range(ROUNDS):
         norm = float(torch.linalg.vector_norm(vector))
         if i:
             made[i - 1, i] = made[i, i - 1] = beta = norm
-        if not norm > 0:  # they span all that A makes of the first
+        if not norm > 0:  # they span all that is made of the first
             break
         vector = vector / norm
-        moved = a @ vector
+        moved = (a @ vector).mul_(c).add_(vector, alpha=shift)
         made[i, i] = float(vector @ moved)
         vector, before = moved - made[i, i] * vector - beta * before, vector
     if not np.isfinite(made).all():

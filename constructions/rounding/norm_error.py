@@ -27,8 +27,10 @@ from .bounded import (
     Bounded,
     Bounding,
     asymmetry,
+    certified_shifted,
     gamma,
     gram,
+    is_large,
     length,
     spectral,
 )
@@ -87,10 +89,17 @@ class NormError(Bounding):
         if a.transpose_of is not None:
             return self._spectral(a.transpose_of)
         if a.spectral is None:
-            norms = spectral(a.value, a.gram).unsqueeze(-1).flatten(len(self.batch))
+            off = None if self.batch else self._asymmetry(a)
+            norms = spectral(a.value, a.gram, off).unsqueeze(-1).flatten(len(self.batch))
             norms = norms.amax(dim=-1)
             a.spectral = norms if self.batch else float(norms)
         return a.spectral
+
+    def _asymmetry(self, a: Bounded) -> float | None:
+        """That of one large matrix."""
+        if a.asymmetry is None and is_large(a.value):
+            a.asymmetry = asymmetry(a.value)
+        return a.asymmetry
 
     def _extreme(self, a: torch.Tensor, take: Any) -> Norm:
         value = take(a.flatten(len(self.batch)), dim=-1)
@@ -155,7 +164,19 @@ class NormError(Bounding):
             return self.combine([(c, old), (scale, self.product(a, b, 1))])
         if self.format.dtype in HALF:
             return super().add_product(c, old, a, b, scale)
-        value = self.values.add_product(c, old.value, a.value, b.value, scale)
+        return self._plus(self.values.add_product, c, old, a, b, scale)
+
+    def add_product_over(
+        self, c: Exact, old: Bounded, a: Bounded, b: Bounded, scale: Exact
+    ) -> Bounded:
+        if self.format.dtype in HALF:
+            return super().add_product_over(c, old, a, b, scale)
+        return self._plus(self.values.add_product_over, c, old, a, b, scale)
+
+    def _plus(
+        self, add: Any, c: Exact, old: Bounded, a: Bounded, b: Bounded, scale: Exact
+    ) -> Bounded:
+        """The value by `add`, which is done when all is known of the array that it may change."""
         terms = a.value.shape[-1] + 2
         share = self.of_coefficient(c) + self.of_coefficient(scale)
         share = share + self.of_product(terms) * (1 + share)
@@ -166,6 +187,9 @@ class NormError(Bounding):
             terms_alone = of_product * self._carried(a, b) + of_old * _or0(old)
             carried = _least(terms_alone, carried)
         added = of_product * added + of_old * share * self._reach(old)
+        value = add(c, old.value, a.value, b.value, scale)
+        if value is old.value:
+            del old.value  # it holds another one now
         lost = 8 * self.least * terms * (1 + of_product) * self._entries(value)
         return self._made(
             value, carried, added + lost + self._lost(c, value) + self._lost(scale, value)
@@ -179,6 +203,7 @@ class NormError(Bounding):
         those of V and M, e (c + s P M) + s V P f + s (what V P has of its own) M."""
         if a is old and b.product_of is not None and b.product_of[1] is old:
             product, other, own = b, b.product_of[0](), b.product_of[2]
+            other.beside = None  # which would hold the product until there is another one
         elif not self.batch and a.product_of is not None and a.product_of[0]() is old:
             product, other, own = a, a.product_of[1], a.product_of[2]
         else:
@@ -258,6 +283,9 @@ class NormError(Bounding):
         """|half I + s A|; None where A has more axes than a matrix."""
         if side.ndim != len(self.batch) + 2:
             return None
+        if is_large(side) and (off := asymmetry(side)) is not None:
+            if (found := certified_shifted(side, off, half, s)) is not None:
+                return found
         turned = s * side
         turned.diagonal(dim1=-2, dim2=-1).add_(half)
         norm = spectral(turned)
@@ -266,7 +294,7 @@ class NormError(Bounding):
     def _turned_around(self, a: Bounded, b: Bounded) -> float | None:
         """A bound on |B A - (A B)^T| = |(B - B^T) A + B^T (A - A^T)| of two large matrices that are
         nearly symmetric, which spares a product; None of others."""
-        ours, theirs = asymmetry(a.value), asymmetry(b.value)
+        ours, theirs = self._asymmetry(a), self._asymmetry(b)
         if ours is None or theirs is None:
             return None
         return 2 * (ours * self._spectral(b) + self._spectral(a) * theirs) * (1 + SCALARS)

@@ -430,7 +430,7 @@ def predictions(
     if (passed := _plainly(witness, prompts, tokens, system)) is not None:
         return prompts, prompts.join([read_out(witness, passed[-1], tokens, system)])
     steps = plan(witness, prompts.n, prompts.m)
-    with system.working():
+    with system.working(), prompts.working():
         return prompts, prompts.join([steps.run(system, *one) for one in prompts.each()])
 
 

@@ -15,6 +15,8 @@ from ..numbers.base import Numbers
 from .products import in_least_arithmetic
 from .steps import ARGUMENTS, Array, Step
 
+PRODUCTS, OVER = ("product", "add_product"), "add_product_over"
+
 
 class Plan:
     """Steps from X (n, inputs), y (n, targets), queries (m, query_inputs) to results, of which the
@@ -27,12 +29,13 @@ class Plan:
         number = {array: i for i, array in enumerate((*given, *(s.made for s in self.steps)))}
         last = {number[array]: i for i, step in enumerate(self.steps) for array in step.arrays}
         last |= {number[result]: len(self.steps) for result in results}
+        over = written_over(self.steps, results)
         done: list[list[int]] = [[] for _ in range(len(self.steps) + 1)]
         for array, position in last.items():
             done[position].append(array)
         self._numbered = tuple(
             (
-                step.method,
+                OVER if step.made in over else step.method,
                 ARGUMENTS.get(step.method),
                 tuple(number[array] for array in step.arrays),
                 tuple(map(_whole, step.known)),
@@ -59,6 +62,16 @@ class Plan:
     def run(self, numbers: Numbers, *prompt: Any) -> Any:
         """The prediction (tokens, size)."""
         return self.results(numbers, *prompt)[-1]
+
+
+def written_over(steps: Sequence[Step], results: Iterable[Array]) -> set[Array]:
+    """The sums that may be made over what a product is added to: another product, read by nothing
+    afterwards, and only by products before, so that no array is a view of it."""
+    own = {step.made for step in steps if step.method in PRODUCTS} - {*results}
+    own -= {array for step in steps if step.method not in PRODUCTS for array in step.arrays}
+    last = {array: step.made for step in steps for array in step.arrays}
+    sums = {step.made: step.arrays[0] for step in steps if step.method == "add_product"}
+    return {made for made, old in sums.items() if old in own and last[old] is made}
 
 
 def _whole(value: Any) -> Any:

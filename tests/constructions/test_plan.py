@@ -13,9 +13,13 @@ from hypothesis import strategies as st
 import constructions
 from constructions import Head, Layer, Prompt, Readout, Witness, layout, slot_map
 from constructions.numbers import floats, get
+from constructions.rounding import bounded as norms
+from constructions.rounding.bounds import predicted_and_bound
 from constructions.run import forward, products
+from constructions.run import plan as plans
 from constructions.run.plan import Plan
 from constructions.run.steps import Array, Recorder, Step
+from verify.quality import costs
 
 
 def test_a_plan_predicts_what_the_layers_predict(witness, prompt):
@@ -299,3 +303,102 @@ def test_columns_that_are_turned_and_not_turned_back_are_seen(monkeypatch):
     monkeypatch.setitem(floats.PRODUCT, 3, lambda a, b: torch.bmm(b.mT, a.mT))
     with pytest.raises(AssertionError):
         products_of_prompts(64, 32, 128, 1)
+
+
+# -- what is written over -----------------------------------------------------------------------
+
+
+def everything_is_large(monkeypatch):
+    """Sums of products of any size are made in pieces, over what they are added to."""
+    for name in ("LARGE", "WIDE", "PIECE"):
+        monkeypatch.setattr(floats, name, 1)
+
+
+def is_the_same_over(monkeypatch, name) -> bool:
+    """Whether predictions are the same where arrays are written over, and the prompt is left."""
+    witness = constructions.build(name, d=3, **STEPS[name])
+    rng = np.random.default_rng(0)
+    prompt = rng.uniform(0, 1, (4, 3)), rng.uniform(0, 1, 4), rng.uniform(0, 1, (2, 3))
+    before = [array.copy() for array in prompt]
+    with costs.unwarned():
+        apart = witness.predict(*prompt)
+        everything_is_large(monkeypatch)
+        close = np.allclose(witness.predict(*prompt), apart, rtol=1e-12, atol=1e-14)
+    return close and all(map(np.array_equal, before, prompt))
+
+
+STEPS = {
+    "newton": {"iterations": 5, "alpha": 0.05},
+    "hyperpower": {"iterations": 3, "alpha": 0.05},
+    "newton_carried": {"iterations": 4, "alpha": 0.05},
+    "gradient_descent": {"steps": 4, "step_size": 0.05},
+    "momentum": {"steps": 4, "step_size": 0.05, "momentum": 0.5},
+    "deep_descent": {"layers": 3, "alpha": 0.05},
+    "gd_plus_plus": {"steps": 3, "step_size": 0.05, "gamma": 0.05},
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_what_is_written_over_is_read_no_more(name, monkeypatch):
+    assert is_the_same_over(monkeypatch, name)
+
+
+def test_what_is_written_over_and_read_again_is_seen(monkeypatch):
+    def every(steps, results):
+        return {step.made for step in steps if step.method == "add_product"}
+
+    monkeypatch.setattr(plans, "written_over", every)
+    same = []
+    for name in STEPS:
+        with monkeypatch.context() as small:
+            same.append(is_the_same_over(small, name))
+    assert not all(same)
+
+
+@pytest.mark.parametrize("where", ["old", "left", "right", "both"])
+def test_a_product_is_added_in_pieces_over_what_it_is_added_to(where, monkeypatch):
+    everything_is_large(monkeypatch)
+    made = torch.arange(48.0, dtype=torch.float64).reshape(3, 4, 4) % 7
+    old, a, b = made
+    a, b = old if where in ("left", "both") else a, old if where in ("right", "both") else b
+    system, want = get("float64"), 2 * old - (a @ b) / 2
+    with torch.no_grad():
+        assert torch.equal(system.add_product(2, old, a, b, Fraction(-1, 2)), want)
+        over = system.add_product_over(2, old, a, b, Fraction(-1, 2))
+    assert torch.equal(over, want) and (over is old) == (where != "both")
+
+
+def test_what_gradients_follow_is_not_written_over(monkeypatch):
+    witness = constructions.build("newton", d=3, **STEPS["newton"])
+    rng = np.random.default_rng(0)
+    X, y, queries = (torch.from_numpy(rng.uniform(0, 1, size)) for size in ((4, 3), 4, (2, 3)))
+
+    def slopes() -> list[torch.Tensor]:
+        """Of the predictions' sum by X: by a tape, and by torch.func in either direction."""
+        tracked = X.clone().requires_grad_()
+        witness.predict(tracked, y, queries).sum().backward()
+
+        def of(x: torch.Tensor) -> torch.Tensor:
+            return witness.predict(x, y, queries).sum()
+
+        return [tracked.grad, torch.func.grad(of)(X), torch.func.jacfwd(of)(X)]
+
+    apart = slopes()
+    everything_is_large(monkeypatch)
+    assert all(torch.allclose(*pair, rtol=1e-10) for pair in zip(apart, slopes(), strict=True))
+
+
+@pytest.mark.parametrize("bounded", [False, True])
+def test_a_large_iterate_is_held_three_times(bounded, monkeypatch):
+    """S, M and S M; with a bound a quarter of one more, of which nothing is told twice."""
+    size = 400
+    for name, value in (("LARGE", size**2), ("PIECE", size * 16)):
+        monkeypatch.setattr(floats, name, value)
+    monkeypatch.setattr(norms, "COLUMNS", 16)
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((size, size)) / 40
+    prompt = X, rng.standard_normal(size), rng.standard_normal((2, size))
+    witness = constructions.build("newton", d=size, iterations=6, alpha=0.5)
+    run = predicted_and_bound if bounded else Witness.predict
+    peak = costs.memory(lambda: run(witness, *prompt))["peak"] / (8 * size**2)
+    assert peak < 3.25 + 0.5 * bounded

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import awkward
@@ -17,6 +18,7 @@ from witnesses import cases
 
 import constructions
 from constructions import PrecisionWarning
+from constructions.numbers import floats
 from constructions.numbers.ball import Ball, precision
 from constructions.numbers.base import Unsupported
 from constructions.numbers.floats import Floats
@@ -258,7 +260,7 @@ def wide_matrices() -> dict[str, torch.Tensor]:
 def test_the_norm_of_a_large_matrix_is_certified_not_estimated(name, estimated, monkeypatch):
     """Whatever Lanczos's steps make of it: what is too small is refused, and taken larger."""
     a, estimate = wide_matrices()[name], bounded._estimated
-    monkeypatch.setattr(bounded, "_estimated", lambda a: estimate(a) * estimated)
+    monkeypatch.setattr(bounded, "_estimated", lambda *given: estimate(*given) * estimated)
     norm = float(np.linalg.norm(a.numpy(), 2)) * (1 - 1e-12)
     found = bounded.certified(a)
     assert found is None or norm <= found
@@ -269,10 +271,72 @@ def test_the_norm_of_a_large_matrix_is_certified_not_estimated(name, estimated, 
 
 def test_the_norm_of_a_large_matrix_would_be_too_small_without_its_certificate(monkeypatch):
     a, estimate = wide_matrices()["any"], bounded._estimated
-    monkeypatch.setattr(bounded, "_estimated", lambda a: estimate(a) * 0.1)
-    decided = torch.linalg.cholesky_ex(torch.eye(1))
-    monkeypatch.setattr(torch.linalg, "cholesky_ex", lambda a: decided)
+    monkeypatch.setattr(bounded, "_estimated", lambda *given: estimate(*given) * 0.1)
+    decompose = torch.linalg.cholesky_ex
+    decided = partial(torch.eye, dtype=torch.float64)
+    monkeypatch.setattr(torch.linalg, "cholesky_ex", lambda a: decompose(decided(len(a))))
     assert bounded.certified(a) < float(np.linalg.norm(a.numpy(), 2))
+
+
+@pytest.mark.parametrize(
+    "name", ["gram", "one", "both signs", "below", "nearly", "rank 1", "spike"]
+)
+@pytest.mark.parametrize("columns", [32, 128])
+def test_what_a_matrix_is_turned_into_is_certified_without_being_made(name, columns, monkeypatch):
+    monkeypatch.setattr(bounded, "COLUMNS", columns)  # one block and several
+    a = wide_matrices()[name]
+    for shift, c in ((1.5, -1.0), (-0.5, 1e-3), (0.0, 3.0)):
+        turned = shift * np.eye(140) + c * a.numpy()
+        norm = float(np.linalg.norm(turned, 2)) * (1 - 1e-12)
+        found = bounded.certified_shifted(a, bounded.asymmetry(a), shift, c)
+        assert norm <= found <= 1.15 * norm + 1e-12
+
+
+def definite(columns: int, monkeypatch: Any) -> list[bool]:
+    """Whether each of a few matrices is found to be definite just above and just below where its
+    least eigenvalue turns positive; without a word of it where it is not."""
+    monkeypatch.setattr(bounded, "COLUMNS", columns)
+    made = []
+    for name in ("gram", "both signs", "below", "nearly"):
+        a = wide_matrices()[name]
+        eigenvalues = np.linalg.eigvalsh((a + a.mT).numpy() / 2)
+        for c in (1.0, -1.0):
+            least, size = (c * eigenvalues).min(), np.abs(eigenvalues).max()
+            made += [
+                bounded._is_positive(a, -least + 1e-9 * size, c),
+                not bounded._is_positive(a, -least - 1e-9 * size, c),
+            ]
+    return made
+
+
+@pytest.mark.parametrize("columns", [1, 32, 128, 500])
+def test_a_decomposition_by_blocks_decides_as_the_least_eigenvalue_does(columns, monkeypatch):
+    assert all(definite(columns, monkeypatch))
+
+
+def test_a_block_from_which_those_before_are_not_taken_off_is_seen(monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "addmm_", lambda self, *_, **__: self)
+    assert not all(definite(32, monkeypatch))
+
+
+@pytest.mark.parametrize("columns", [1, 50, 500])
+def test_how_far_a_matrix_is_from_its_transpose_is_bounded_by_blocks(columns, monkeypatch):
+    monkeypatch.setattr(bounded, "COLUMNS", columns)
+    a = wide_matrices()["nearly"]
+    off = float(torch.linalg.matrix_norm(a - a.mT)) / 2
+    assert off * (1 - 1e-12) <= bounded.asymmetry(a) <= off * 1.001
+    assert bounded.asymmetry(wide_matrices()["any"]) is None
+
+
+def test_a_bound_is_the_same_where_iterates_are_written_over(monkeypatch):
+    rng = np.random.default_rng(0)
+    X, y, queries = rng.standard_normal((200, 140)) / 14, rng.standard_normal(200), np.eye(3, 140)
+    witness = constructions.build("newton", d=140, iterations=6, alpha=0.15)
+    prompts = Floats("float64").prompts(X, y, queries, witness)
+    given = witness, prompts, bounds.taken(prompts)
+    apart = bounds.norm_bound(*given).numpy()
+    monkeypatch.setattr(floats, "LARGE", 1)
+    assert np.allclose(bounds.norm_bound(*given).numpy(), apart, rtol=1e-9, atol=0)
 
 
 def test_a_dear_prompt_is_bounded_by_norms_and_nothing_dearer_runs(monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import tracemalloc
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
@@ -93,6 +94,27 @@ def test_newton_on_few_examples_is_newton_on_many(n, d):
         M = 2 * M - M @ S @ M
     made = algorithms.newton(X, y, queries, 3, Fraction(1, 50))
     assert list(made) == list(queries @ M @ X.T @ y)
+
+
+def test_newton_holds_three_large_matrices():
+    """S, M and S M; what is read is left as it is."""
+    rng = np.random.default_rng(0)
+    S = rng.standard_normal((640, 640)) / 25
+    S = S.T @ S / 8
+    start = S * 0.5
+    before = start.copy()
+    tracemalloc.start()
+    try:
+        held = tracemalloc.get_traced_memory()[0]
+        M = algorithms.newton_matrix(S, 3, start)
+        peak = (tracemalloc.get_traced_memory()[1] - held) / S.nbytes
+    finally:
+        tracemalloc.stop()
+    want = before
+    for _ in range(3):
+        want = 2 * want - want @ S @ want
+    assert np.array_equal(start, before) and np.allclose(M, want, rtol=1e-9, atol=1e-12)
+    assert peak < 2.5  # M and S M, and the rows that are made
 
 
 def test_hyperpower_cubes_the_residual():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -132,3 +133,24 @@ def test_it_would_be_seen_if_float64_counted_the_iterations() -> None:
     s = spectrum_of(np.array([1.0, 10**-4.25]), 2)
     needed, _ = needed_rounds("newton", {"alpha": 1.0, "iterations": 1, "d": 2}, s, "iterations")
     assert needed == 62
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_columns_on_one_scale_are_known_to_be_no_better_without_their_singular_values(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem, _, _ = ran(tmp_path / "table.csv", name)
+    plain = replace(problem, scaling=None)
+    assert plain.eased == (plain.standardised.condition < plain.condition / 2)
+
+
+def test_columns_of_nearly_one_scale_are_decomposed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    X, seen = rng.uniform(1, 2, (30, 4)), []
+    X[:, 3] = X[:, 0] + rng.uniform(0, 0.01, 30)  # ill-conditioned on every scale
+    count = examples.singular_values
+    monkeypatch.setattr(examples, "singular_values", lambda X: seen.append(X) or count(X))
+    made = examples.Problem(X, X[:, 0], X[:2], (1, 2), None, ())
+    assert made.condition > 100 and not made.eased and len(seen) == 1
+    wide = examples.Problem(X * [1, 1, 1, 100], X[:, 0], X[:2], (1, 2), None, ())
+    assert wide.eased and len(seen) == 3

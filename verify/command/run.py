@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import ctypes
 import io
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from numbers import Rational
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from ..tables.problem import Problem
 
 NUMBERS = tuple(name for name in number_systems() if name != "symbolic")  # rows are numbers
-MMAP_THRESHOLD, PIECE = -3, 2**20  # mallopt's parameter, bytes
 LARGE = 1_000_000  # numbers in X from which on several threads are worth starting
 LARGEST = 1e150  # whose square float64 holds, and a sum of them
 BEYOND = (
@@ -101,6 +99,7 @@ def run(
     beside the algorithm's own and the closed form's, with the largest difference and what
     rounding explains of it.
     """
+    from ..inputs.memory import give_back, keep_little
     from ..inputs.names import subject
     from ..inputs.settings import parse
     from ..inputs.tables import Text
@@ -109,7 +108,7 @@ def run(
     from ..tables import problem as examples
     from ..tables.suited import scaled, suited
 
-    _give_back()
+    keep_little()
     if without_bits(numbers) not in NUMBERS:
         raise WrongCall(f"--numbers takes {', '.join(NUMBERS)}, not {numbers!r}")
     at_least("rows", rows)
@@ -138,7 +137,10 @@ def run(
         problem = table.held_out(hold_out, seed) if query is None else table.queried(query)
         del table  # a large one is not held twice
     given = problem.parameters | parse(name, found.signature, settings or ())
-    threads = one_thread() if problem.X.size < LARGE else nullcontext()
+    large = problem.X.size >= LARGE
+    threads = nullcontext() if large else one_thread()
+    if large:
+        give_back()
     with _in_floats(name):
         problem = problem if state is not None else scaled(found, problem, standardise)
         parameters, why = suited(found, given, problem)
@@ -176,13 +178,6 @@ def _refuse_not_finite(name: str, problem: Problem, result: Run) -> None:
             if not abs(float(value)) < LARGEST:
                 said = what.replace("_", " ")
                 raise WrongCall(f"{name}: {said}, row {label}: {float(value):.3g}; {BEYOND}")
-
-
-def _give_back() -> None:
-    """Has glibc, where that is the system's, give large arrays back as soon as they are freed: it
-    would keep pieces of up to 32 MB, between which the next array does not fit."""
-    with suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, PIECE)
 
 
 def show(

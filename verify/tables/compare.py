@@ -23,6 +23,7 @@ from ..checks.case import InexactReference, reference
 from ..checks.floats import enclosed
 from ..checks.judge import algorithm_of
 from ..inputs.errors import WrongCall
+from ..inputs.memory import give_back
 from ..inputs.names import Subject
 from ..inputs.progress import Progress
 from ..inputs.region import share
@@ -79,6 +80,7 @@ def run(
     during = progress.during if progress is not None else nullcontext
     with during("the transformer"):
         predicted, bound, said = _predicted(witness, problem, numbers)
+    give_back()
     case = problem.case(parameters)
     with during("the algorithm"):
         try:
@@ -313,7 +315,7 @@ def _algorithm(
         else:
             if all(float(ball.rad()) <= scale * NARROW for ball in balls):
                 return np.array([float(ball.mid()) for ball in balls]), "256 bits or more", True
-    X, y, queries = (a.astype(float) for a in (case.X, case.y, case.queries))
+    X, y, queries = (np.asarray(a, dtype=float) for a in (case.X, case.y, case.queries))
     floats = Case(case.parameters, X, y, queries)
     return reference(function, floats, float), "float64", False
 

@@ -89,6 +89,19 @@ class Problem:
         """The same, every column on one scale."""
         return self.scaled(standardising(np.asarray(self.X, dtype=float), self.intercept))
 
+    @cached_property
+    def eased(self) -> bool:
+        """Whether columns on one scale have less than half of the condition number.
+
+        Divided by units, without a centre, they have at least that times the least over the largest
+        of the units, which may tell without singular values.
+        """
+        scaling = self.standardised.scaling
+        units = [float(unit) for unit in scaling.unit] if scaling else []
+        if scaling and not any(scaling.centre) and max(units) < 1.99 * min(units):
+            return False
+        return self.standardised.condition < self.condition / 2
+
     @property
     def pairs(self) -> int:
         """Products of an entry of an example and one of a query."""

@@ -100,10 +100,10 @@ def scaled(subject: Subject, problem: Problem, wanted: bool | None) -> Problem:
         return problem.scaled(scaling).told(said)
     if wanted is False or (wanted is None and not iterates(subject)):
         return problem
+    if wanted is None and not (problem.condition > ILL and problem.eased):
+        return problem
     then = problem.standardised
     before, after = problem.condition, then.condition
-    if wanted is None and not (before > ILL and after < before / 2):
-        return problem
     chosen = "" if wanted else "chosen: "
     what = "less its mean, over its deviation" if problem.intercept else "over its root mean square"
     return then.told(
@@ -124,8 +124,8 @@ def needs(subject: Subject, parameters: Mapping[str, Any], problem: Problem) -> 
         left = what_is_left(subject.name, parameters, s, key, count)
         said += f"; {key} = {count} {left}" if left.startswith("leaves") else f"; {left}"
     if problem.scaling is None and made.inputs is None:
-        after = problem.standardised.condition
-        if after < (before := problem.condition) / 2:
+        if problem.eased:
+            before, after = problem.condition, problem.standardised.condition
             said += f"; --standardise brings the condition number {before:.2g} to {after:.2g}"
     return said
 
