@@ -35,8 +35,8 @@ NUMBERS = st.one_of(
 COEFFICIENTS = st.one_of(st.sampled_from([1, -1, 2]), st.integers(-9, 9), NUMBERS)
 SIZES, BIT = st.integers(1, 4), st.integers(0, 1)
 METHODS = ("assemble", "rows", "columns", "concatenate", "place", "transpose", "masked", "scale",
-           "combine", "product", "add_product", "contract", "times_matrix", "pattern", "row_sums",
-           "multiply", "divide", "divide_rows", "relu", "constant", "zeros", "normalised",
+           "combine", "product", "add_product", "add_product_over", "contract", "times_matrix",
+           "pattern", "row_sums", "multiply", "divide", "divide_rows", "relu", "constant", "zeros", "normalised",
            "added_up", "of_token_numbers")  # fmt: skip
 
 
@@ -95,6 +95,7 @@ def calls(draw, method: str):
         "combine": lambda s: ([(c, s.constant(a)), (e, s.constant(same)), (-1, s.constant(a))],),
         "product": lambda s: (s.constant(a), s.constant(right), c),
         "add_product": lambda s: (c, s.constant(row), s.constant(a), s.constant(right), e),
+        "add_product_over": lambda s: (c, s.constant(row), s.constant(a), s.constant(right), e),
         "contract": lambda s: (
             s.constant(long), "ij", s.constant(a), "i", "j", {"i": d, "j": k}
         ),
