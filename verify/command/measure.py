@@ -118,7 +118,7 @@ def measure(
     if html is not None:
         write(html, result.to_html())
     if "-" not in (json, html):
-        console().print(str(result), markup=False)
+        console().print(str(result))
 
 
 def _check(
