@@ -389,6 +389,27 @@ def test_a_sign_belongs_to_its_number_and_a_function_stands_apart_from_what_it_i
     assert nested.count(apart) == 2
 
 
+@pytest.mark.parametrize(
+    ("said", "made"),
+    [
+        ("the best step is 1/(2 (n + d + v))", "the best step is 1/(2 (n + d + v))"),
+        ("within eps of w_n^T x < 1", "within eps of w<sub>n</sub><sup>T</sup> x &lt; 1"),
+        ("der größte", "der größte"),
+    ],
+)
+def test_a_statement_in_words_stays_text(said: str, made: str) -> None:
+    assert latex.stated(said) == made
+
+
+@pytest.mark.parametrize("said", ["w = X^T y", "xy + ab", r"\text{the step is } \eta", r"the \eta"])
+def test_a_statement_in_formulas_is_set(said: str) -> None:
+    assert latex.stated(said) == latex.statement(said)
+
+
+def test_no_statement_of_a_built_in_claim_is_taken_for_words() -> None:
+    assert [c.id for c in builtin() if c.statement and latex.is_text(c.statement)] == []
+
+
 def test_latex_that_is_not_known_is_refused() -> None:
     with pytest.raises(ValueError, match="overbrace is not known"):
         latex.statement(r"\overbrace{x}")
