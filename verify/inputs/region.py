@@ -85,8 +85,8 @@ def suit(
 
     `cases` are those of a case of a user's claim, of which nobody knows what would suit the data.
     s: of another matrix than X^T X, where the steps are made with another; own: {parameter: (value,
-    why)}, taken before what is known here. on: what X stands for, in words; None where it only helps
-    to choose, and another prompt may follow.
+    why)}, taken before what is known here. on: what X is, in words; None where it only helps to
+    choose, and another prompt may follow.
 
     Raises WrongCall on a value that does not fit the data or, unless `on` is None, lies outside the
     region where the algorithm converges.
