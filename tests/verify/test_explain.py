@@ -8,11 +8,13 @@ import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import constructions
-from verify import engine
+from constructions.witness import Witness
+from verify import Box, Claim, algorithms, engine
 from verify import page as explain
 from verify.checks.case import objects
 from verify.claim import Budget, builtin
@@ -310,6 +312,30 @@ def test_a_page_has_the_tables_of_the_terminal_and_its_tokens() -> None:
     assert "[[" not in html
     token = re.search(r"token (\d+)", entry["finding"])[0]
     assert token in html and token in readable.finding(entry)
+
+
+def test_a_prompt_of_a_box_is_the_terminals_and_not_called_the_smallest() -> None:
+    """Of a claim in words, whose box is searched with less effort by a quick check."""
+
+    def smoothed(X: Any, y: Any, queries: Any) -> Any:
+        kernel = algorithms.exp(queries @ X.T)
+        return kernel @ y / kernel.sum(axis=1)
+
+    def layer(d: int) -> Witness:
+        return constructions.build(
+            "kernel_regression", d=d, steps=1, step_size=1, kernel="exponential", temperature=2
+        )
+
+    made = Claim("of a box", witness=layer, algorithm=smoothed, box=Box(2, 3), within=0)
+    entry = pages.found(made)
+    assert entry["counterexample"] == engine.run(made, Budget()).to_json()["counterexample"]
+    assert (
+        entry["counterexample"] != engine.run(made, Budget(quick=True)).to_json()["counterexample"]
+    )
+    about = pages.about(made, None, entry)
+    assert "<dt>Counterexample</dt>" in about
+    lemma = next(c for c in builtin("ahn2023.lemma1") if c.variant == "printed")
+    assert "<dt>Smallest counterexample</dt>" in pages.about(lemma, None, pages.found(lemma))
 
 
 # -- the report ---------------------------------------------------------------------------------
