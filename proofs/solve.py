@@ -250,7 +250,11 @@ def solve(
             raise NoSolutionError(f"{name}: {outside} may be zero together")
     solved = branches(conditions, [u for u in unknowns if u not in free])
     if not solved:
-        raise NoSolutionError(f"{name}: {statement} has no solution in this ansatz")
+        letters = ", ".join(map(str, unknowns))
+        raise NoSolutionError(
+            f"{name}: no numbers for {letters} make it true ({len(conditions)} equations between "
+            "them have no solution)"
+        )
     solved += chain(*elsewhere.values())
     families = tuple(
         MappingProxyType({u: sympy.factor(b.get(u, u)) for u in unknowns}) for b in solved

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections import Counter
@@ -106,3 +107,31 @@ def test_it_points_at_what_is_there(path: Path) -> None:
 def test_what_is_not_there_is_seen(text: str, dead: list[str], missing: list[str]) -> None:
     assert dead_links(ROOT / "made_up.md", text) == dead
     assert [one for call in calls(text) for one in unknown(call)] == missing
+
+
+def shown_in_a_repl(block: str, names: dict[str, object]) -> dict[str, str]:
+    """{expression: what a prompt of Python shows of it} of every line that is one."""
+    shown = {}
+    for line in ast.parse(block).body:
+        text = ast.unparse(line)
+        if isinstance(line, ast.Expr):
+            shown[text] = repr(eval(text, names))
+        else:
+            exec(text, names)
+    return shown
+
+
+def test_the_readme_can_be_typed_line_by_line() -> None:
+    """Every value is shown: Python refuses to write numbers of more than 4300 digits."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    fences = [one.content for one in tokens(text) if one.type == "fence"]
+    block = next(one for one in fences if "constructions.build(" in one)
+    shown = shown_in_a_repl(block, {})
+    fractions = shown["once.predict(X, y, queries, numbers='rational')"]
+    assert fractions.startswith("array([Fraction(1659, 2500), Fraction(791, 1250)]")
+    assert len(shown) == 5
+
+
+def test_a_number_that_python_does_not_write_is_seen() -> None:
+    with pytest.raises(ValueError, match="4300 digits"):
+        shown_in_a_repl("from fractions import Fraction\nFraction(10**5000)", {})

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from dataclasses import fields as dataclass_fields
 from difflib import get_close_matches
 from functools import update_wrapper, wraps
-from inspect import signature, unwrap
+from inspect import Parameter, Signature, signature, unwrap
 from numbers import Rational
 from pathlib import Path
 from types import FrameType
@@ -128,6 +128,11 @@ class Broken(Verdict):
 
 
 VERDICTS = ("holds", "approximates", "refuted", "ill-posed", "undecided")
+
+
+def is_as_expected(verdict: str, expected: str) -> bool:
+    """Whether a verdict, by name, is what is expected, or more: what is equal is near too."""
+    return verdict == expected or (verdict, expected) == ("holds", "approximates")
 
 
 # -- checks -----------------------------------------------------------------------------------
@@ -355,19 +360,30 @@ class Claim:
 
     Either `witness` builds a transformer from the parameters of a case, which shall predict what
     `algorithm` does on `cases`; or `checks` says how to test it; or both: then it may take the
-    builder, checks(witness), and look at what that builds. `algorithm` is code, or a
-    Formula (verify.formula); with `formula` beside code the claim is about the formula, and the
-    code is compared with it. `domain` is where the claim is made: cases outside are not drawn, and
-    only with a domain are counterexamples made smaller row by row. `promises` are the resources,
-    counted over `sizes`: parameter sets for the builder. `assembled` are parameter sets, with
-    letters (`verify.matrix`, `vector`, `count`, sympy's), at which the witness itself is proved to
-    predict the formula. `theorems` names
-    related theorems of `proofs`: they are listed and are evidence of nothing. `symbolic` is one
-    small size, n included, for letters in the prompt. `box` (one or several, verify.box.Box) asks
-    for a proved bound on the difference for every input of it; without `cases` nothing is said of
-    equality, and `within` is the error that is claimed there.
-    `reading`, of a printed claim, says in words how its source is read where it does not print this
-    statement: "with natural logarithms". It is empty where the statement is as printed.
+    builder, checks(witness), and look at what that builds.
+
+    What is said: `statement`, in LaTeX if it has a command of it (a backslash), else in words;
+    `source`, where it is printed; `summary`, one line, the function's docstring unless given;
+    `note`, more of it. `variant` is "printed", "repaired" or "improved", and `repair` what is
+    changed there. `reading`, of a printed claim, says in words how its source is read where it does
+    not print this statement: "with natural logarithms". It is empty where the statement is as
+    printed. `expected` is the verdict without which `witness check` ends with status 1: "holds",
+    "approximates" (to hold is enough), "refuted", "ill-posed" or "undecided". If it is not given,
+    it is "approximates" of a claim that speaks of boxes alone, unless `within` is 0, else "holds".
+
+    What it is compared with: `algorithm` is code, or a Formula (verify.formula); with `formula`
+    beside code the claim is about the formula, and the code is compared with it. `cases` makes a
+    strategy that draws prompts and parameters, and `floats` one for the comparison in floats, where
+    that needs another. `domain` is where the claim is made: cases outside are not drawn, and only
+    with a domain are counterexamples made smaller row by row. `box` (one or several,
+    verify.box.Box) asks for a proved bound on the difference for every input of it; without `cases`
+    nothing is said of equality, and `within` is the error that is claimed there.
+
+    What is proved, and counted: `assembled` are parameter sets, with letters (`verify.matrix`,
+    `vector`, `count`, sympy's), at which the witness itself is proved to predict the formula.
+    `symbolic` is one small size, n included, for letters in the prompt. `theorems` names related
+    theorems of `proofs`: they are listed and are evidence of nothing. `promises` are the resources,
+    counted over `sizes`: parameter sets for the builder.
     """
 
     id: str
@@ -375,7 +391,7 @@ class Claim:
     source: str = ""
     summary: str = ""
     variant: Variant = "printed"
-    expected: str = "holds"
+    expected: str = ""
     witness: Callable[..., Any] | None = None
     algorithm: Callable[..., Any] | None = None
     formula: Any = None  # verify.formulas.Formula
@@ -397,6 +413,9 @@ class Claim:
     def __post_init__(self) -> None:
         if not self.id or not isinstance(self.id, str):
             raise ValueError("a claim needs an id")
+        if not self.expected:
+            near = self.cases is None and bool(self.boxes) and self.within != 0
+            object.__setattr__(self, "expected", "approximates" if near else "holds")
         if self.expected not in VERDICTS:
             raise ValueError(f"{self.id}: expected must be one of {', '.join(VERDICTS)}")
         if self.variant not in VARIANTS:
@@ -520,7 +539,8 @@ def claim(id: str, **fields: Any) -> Callable[[Callable[..., Any]], Callable[...
     """Registers a claim by decorating the function that makes its witness, or its checks.
 
     With `algorithm` the function is a builder of witnesses: f(**parameters) -> Witness. Without,
-    it takes nothing and returns a check or several.
+    it takes nothing and returns a check or several. Raises ValueError for a field that there is
+    not, or that does not fit the others.
     """
 
     for name in fields:
@@ -561,6 +581,18 @@ def repair(id: str, by: str, **changed: Any) -> Callable[[Callable[..., Any]], C
 FIELDS = tuple(
     one.name for one in dataclass_fields(Claim) if one.name not in ("id", "witness", "checks")
 ) + ("checks",)
+# what `help` shows: the fields, which stand in Claim alone
+claim.__doc__ = f"{claim.__doc__}\n    The fields are those of Claim:\n\n    {Claim.__doc__}"
+claim.__signature__ = Signature(  # type: ignore[attr-defined]
+    [
+        Parameter("id", Parameter.POSITIONAL_OR_KEYWORD, annotation="str"),
+        *(
+            Parameter(one.name, Parameter.KEYWORD_ONLY, default=one.default, annotation=one.type)
+            for one in dataclass_fields(Claim)
+            if one.name in FIELDS
+        ),
+    ]
+)
 
 
 def _first_line(function: Callable[..., Any]) -> str:

@@ -364,6 +364,18 @@ def test_what_cannot_be_exported_is_refused_in_one_line(arguments, said, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("to", graphs.forms())
+def test_a_step_size_that_suits_some_prompts_is_exported(to, tmp_path, capsys):
+    """A file takes any prompt; GPT-2's bound is for every one of a box, here a larger one."""
+    given = ["export", "newton", "--set", "d=2,iterations=3,alpha=0.02"]
+    assert main([*given, "--to", to, "-o", str(tmp_path / "file")]) == 0
+    capsys.readouterr()
+    assert main([*given, "--to", "gpt2", "-o", str(tmp_path / "folder")]) == 2
+    said = capsys.readouterr().err
+    assert "newton converges for 8 examples with entries of x up to 1 (--n, --x)" in said
+    assert main([*given, "--n", "2", "--to", "gpt2", "-o", str(tmp_path / "folder")]) == 0
+
+
 def test_a_missing_library_is_named_with_the_extra_to_install(monkeypatch, tmp_path, capsys):
     import importlib.util
 

@@ -26,6 +26,8 @@ from verify.checks.boxes.difference import Programs
 from verify.checks.boxes.forms import Letters
 from verify.claim import Budget
 from verify.engine import run
+from verify.page.report_page import claim_row
+from verify.page.site.index_table import verdict_html
 from verify.quality import certificates
 
 HALF = Fraction(1, 2)
@@ -548,6 +550,31 @@ def test_an_error_that_is_claimed_is_proved_or_refuted(within, verdict):
         shown = made.verdict.counterexample
         off = Fraction(shown["prediction"][0]) - Fraction(shown["algorithm"][0])
         assert abs(off) > Fraction(within) and len(shown["X"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"within": 1}, "approximates"),
+        ({}, "approximates"),
+        ({"within": 0}, "holds"),
+        ({"cases": lambda: None}, "holds"),
+        ({"within": 1, "expected": "refuted"}, "refuted"),
+    ],
+)
+def test_a_bound_is_expected_of_what_speaks_of_a_box_alone(fields, expected):
+    assert claim(**fields).expected == expected
+
+
+def test_to_be_equal_is_more_than_to_be_near():
+    near, equal = run(claim(within=1), QUICK), run(claim(within=1, off=0), QUICK)
+    assert [made.verdict.name for made in (near, equal)] == ["approximates", "holds"]
+    assert near.as_expected and equal.as_expected
+    assert not run(claim(within=1, expected="holds"), QUICK).as_expected
+    assert not run(claim(Fraction(1, 10)), QUICK).as_expected  # refuted
+    for page in (claim_row, lambda entry, _: verdict_html(entry)):
+        assert "<b>expected" not in page(equal.to_json(), 1)
+        assert "<b>expected" in page(near.to_json() | {"expected": "holds"}, 1)
 
 
 def test_between_what_is_found_and_what_is_proved_it_stays_open():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from dataclasses import replace
 from fractions import Fraction
@@ -27,7 +28,7 @@ from verify import (
     strategies,
 )  # fmt: skip
 from verify.checks.case import build
-from verify.claim import Budget, Builder, Object, Promise, builtin, load_file, registered
+from verify.claim import FIELDS, Budget, Builder, Object, Promise, builtin, load_file, registered
 from verify.engine import decide, run
 from verify.hunt import Differs, draw_anew, drawn, hunt, hunt_drawn
 from verify.strategies import Case
@@ -37,6 +38,13 @@ STATED = Object(statement="a statement about no transformer")
 
 def found(passed: bool | None, strength: str, **fields: object) -> CheckResult:
     return CheckResult(passed, strength=strength, **fields)  # type: ignore[arg-type]
+
+
+def test_every_field_of_a_claim_is_explained_where_help_looks():
+    said, shown = inspect.getdoc(verify.claim), inspect.signature(verify.claim)
+    assert list(shown.parameters) == ["id", *(f for f in shown.parameters if f in FIELDS)]
+    assert set(FIELDS) <= set(shown.parameters)
+    assert [name for name in FIELDS if f"`{name}`" not in said] == []
 
 
 def test_a_verdict_is_not_a_boolean():

@@ -8,11 +8,13 @@ import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import constructions
-from verify import engine
+from constructions.witness import Witness
+from verify import Box, Claim, algorithms, engine
 from verify import page as explain
 from verify.checks.case import objects
 from verify.claim import Budget, builtin
@@ -312,6 +314,30 @@ def test_a_page_has_the_tables_of_the_terminal_and_its_tokens() -> None:
     assert token in html and token in readable.finding(entry)
 
 
+def test_a_prompt_of_a_box_is_the_terminals_and_not_called_the_smallest() -> None:
+    """Of a claim in words, whose box is searched with less effort by a quick check."""
+
+    def smoothed(X: Any, y: Any, queries: Any) -> Any:
+        kernel = algorithms.exp(queries @ X.T)
+        return kernel @ y / kernel.sum(axis=1)
+
+    def layer(d: int) -> Witness:
+        return constructions.build(
+            "kernel_regression", d=d, steps=1, step_size=1, kernel="exponential", temperature=2
+        )
+
+    made = Claim("of a box", witness=layer, algorithm=smoothed, box=Box(2, 3), within=0)
+    entry = pages.found(made)
+    assert entry["counterexample"] == engine.run(made, Budget()).to_json()["counterexample"]
+    assert (
+        entry["counterexample"] != engine.run(made, Budget(quick=True)).to_json()["counterexample"]
+    )
+    about = pages.about(made, None, entry)
+    assert "<dt>Counterexample</dt>" in about
+    lemma = next(c for c in builtin("ahn2023.lemma1") if c.variant == "printed")
+    assert "<dt>Smallest counterexample</dt>" in pages.about(lemma, None, pages.found(lemma))
+
+
 # -- the report ---------------------------------------------------------------------------------
 
 
@@ -387,6 +413,27 @@ def test_a_sign_belongs_to_its_number_and_a_function_stands_apart_from_what_it_i
     assert f"exp</mi>{apart}" not in made
     nested = latex.statement(r"\log \log n")
     assert nested.count(apart) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "made"),
+    [
+        ("the best step is 1/(2 (n + d + v))", "the best step is 1/(2 (n + d + v))"),
+        ("within eps of w_n^T x < 1", "within eps of w<sub>n</sub><sup>T</sup> x &lt; 1"),
+        ("der größte", "der größte"),
+    ],
+)
+def test_a_statement_in_words_stays_text(said: str, made: str) -> None:
+    assert latex.stated(said) == made
+
+
+@pytest.mark.parametrize("said", ["w = X^T y", "xy + ab", r"\text{the step is } \eta", r"the \eta"])
+def test_a_statement_in_formulas_is_set(said: str) -> None:
+    assert latex.stated(said) == latex.statement(said)
+
+
+def test_no_statement_of_a_built_in_claim_is_taken_for_words() -> None:
+    assert [c.id for c in builtin() if c.statement and latex.is_text(c.statement)] == []
 
 
 def test_latex_that_is_not_known_is_refused() -> None:

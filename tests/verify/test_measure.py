@@ -632,6 +632,33 @@ def test_the_readme_s_model_is_measured_as_it_stands(tmp_path, monkeypatch, caps
     assert (tmp_path / "report.html").read_text().startswith("<!DOCTYPE html>")
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            "return X.unsqueeze(0)",
+            "the model fails on X (8, 12, 4), y (8, 12), queries (8, 4, 4): AttributeError: "
+            "'numpy.ndarray' object has no attribute 'unsqueeze'; arrays are numpy's here, and "
+            "torch.as_tensor takes them",
+        ),
+        (
+            "return queries @ X[:, :4] @ [1] if X.ndim == 3 else y[queries.size]",
+            "the model fails on X (8, 12, 4), y (8, 12), queries (8, 4, 4): ValueError: ",
+        ),
+        (
+            "return queries @ X[:, :4] @ [1] if X.ndim == 3 else y[queries.size]",
+            "; and one prompt at a time: the model fails on X (12, 4), y (12,), queries (4, 4): "
+            "IndexError: ",
+        ),
+    ],
+)
+def test_a_model_that_fails_is_quoted_on_a_batch_and_on_a_prompt(body, said):
+    made: dict = {}
+    exec(f"def predict(X, y, queries):\n    {body}", made)
+    with pytest.raises(NoModelError, match=re.escape(said)):
+        measure(made["predict"], d=4, n=12)
+
+
 # -- the command --------------------------------------------------------------------------------
 
 

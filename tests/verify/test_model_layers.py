@@ -168,10 +168,10 @@ def states(*shape):
         (lambda p: model(lambda X, y, q: [["1"] * 2] * 3)(*p), "list, not with numbers"),
         (
             lambda p: model(lambda X, y, q: {}[0])(*p),
-            "fails on X (5, 4), y (5,), queries (2, 4): KeyError",
+            "fails on X (3, 5, 4), y (3, 5), queries (3, 2, 4): KeyError",
         ),
         (lambda p: model(lambda X, y, q: q[..., 0] + 1j)(*p), "ndarray of complex numbers"),
-        (lambda p: model(lambda X, y, q: sys.exit(3))(*p), "queries (2, 4): SystemExit: 3"),
+        (lambda p: model(lambda X, y, q: sys.exit(3))(*p), "queries (3, 2, 4): SystemExit: 3"),
         (
             lambda p: joint(lambda t: sys.exit())(*p),
             "the net fails on tokens (6, 6, 5): SystemExit",

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import constructions
+from constructions.construction import REGISTERED
 from constructions.rounding import bounds
 from constructions.witness import Witness
 from verify.command import cli
@@ -383,6 +384,27 @@ def test_what_scaled_columns_change_is_said(name, wide, said, tmp_path, capsys):
     assert said in shown
     assert ("another problem than on the columns as they are" in shown) == bool(said)
     assert "another problem" not in run(capsys, *call[:-1], "--no-standardise")
+
+
+@pytest.mark.parametrize(
+    ("step_size", "steps", "said", "not_said"),
+    [
+        ("2", 100, ": it diverges; with steps = 50 the largest difference is ", "come closer"),
+        ("2", 1, ": it diverges; with steps = 0 the largest difference is ", "come closer"),
+        ("1/100", 100, ": not there yet; more steps come closer", "diverges"),
+    ],
+)
+def test_more_steps_are_not_said_to_help_what_diverges(
+    step_size, steps, said, not_said, monkeypatch, tmp_path, capsys
+):
+    """Of a construction that states no region, and not what is left of an error."""
+    known = constructions.get("gradient_descent")
+    own = replace(known, name="mine", equals="gradient_descent", region="", left="", rate="")
+    monkeypatch.setitem(REGISTERED, "mine", own)
+    rows = np.random.default_rng(2).integers(1, 9, (8, 3)) / 8
+    call = ["mine", "--data", table(tmp_path / "a.csv", rows, 3)]
+    shown = run(capsys, *call, "--target", "y", "--set", f"step_size={step_size},steps={steps}")
+    assert said in shown and not_said not in shown
 
 
 def compared(name: str, folder: Path, numbers: str, **given: Any) -> tuple[Problem, Run]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from verify.command import cli
 from verify.report.signs import letters
+from verify.report.tables import console, grid
 
 TABLE = "a,b,t\n1,2,3\n4,5,6\n7,8,1\n2,1,0\n3,3,3\n"
 
@@ -125,3 +127,17 @@ def test_every_sign_in_the_sources_can_be_written_in_ascii() -> None:
 def test_half_a_surrogate_pair_is_written_too(said: Any) -> None:
     status, output = said("utf-8", "show", "newton\udcff")
     assert status == 2 and output.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("name", [":key:.a", "m_l1.py:m follows", "[red]a[/red]", "x:a:b"])
+def test_a_users_names_are_printed_as_they_are(name: str) -> None:
+    out = io.StringIO()
+    shown = console(out)
+    shown.print(name)
+    shown.print(grid((name,), [(name,)]))
+    assert out.getvalue().count(name) == 3
+
+
+def test_no_other_console_is_made() -> None:
+    files = Path(cli.__file__).parents[1].rglob("*.py")  # but tables.console
+    assert [path.name for path in files if re.search(r"\bConsole\(", path.read_text("utf-8"))] == []

@@ -137,7 +137,7 @@ def _print(
     out = console()
     few = len(reports) <= FEW
     for line in summary.tally(entries):
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
     if verbose or few:
         out.print()
         out.print(text.verdicts(reports, out.width))
@@ -151,25 +151,25 @@ def _print(
         if isinstance(made.verdict, Refuted) and (few or not made.as_expected):
             _print_counterexample(out, made, few)
     if (verbose or few) and (words := text.legend(reports)):
-        out.print(f"\n{words}", style="dim", markup=False)
-    out.print(f"\n{text.counts(reports)} ({took})", markup=False, soft_wrap=True)
+        out.print(f"\n{words}", style="dim")
+    out.print(f"\n{text.counts(reports)} ({took})", soft_wrap=True)
     if without_coq:
-        out.print("Coq's kernel was not run: see `witness doctor`", markup=False)
+        out.print("Coq's kernel was not run: see `witness doctor`")
     for line in summary.look_next(reports, entries, verbose or few):
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
 
 
 def _print_checks(out: Any, made: Report) -> None:
     """A claim and what each of its checks found."""
     from ..report import text
 
-    out.print(f"\n{made.claim.id} ({made.claim.variant})", markup=False)
+    out.print(f"\n{made.claim.id} ({made.claim.variant})")
     if made.domain:
-        out.print(f"for {made.domain}", style="dim", markup=False)
+        out.print(f"for {made.domain}", style="dim")
     if made.checks:
         out.print(text.checks(made))
     else:
-        out.print(made.finding or "no check was run", markup=False)
+        out.print(made.finding or "no check was run")
 
 
 def _print_counterexample(out: Any, made: Report, few: bool) -> None:
@@ -179,11 +179,11 @@ def _print_counterexample(out: Any, made: Report, few: bool) -> None:
     shown = getattr(made.verdict, "counterexample", None)
     if not shown:
         return
-    out.print("" if few else f"\n{made.claim.id} ({made.claim.variant})", markup=False)
+    out.print("" if few else f"\n{made.claim.id} ({made.claim.variant})")
     for line in counterexample.lines(shown):
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
     if hint := (getattr(made.verdict, "first_difference", None) or {}).get("hint"):
-        out.print(f"  hint: {hint}", markup=False, soft_wrap=True)
+        out.print(f"  hint: {hint}", soft_wrap=True)
 
 
 def kernel_here() -> bool:

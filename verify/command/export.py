@@ -74,6 +74,7 @@ def export(
     from ..exports.spectrum import NoCertificate
     from ..inputs.errors import WrongCall, at_least, positive
     from ..inputs.names import subject
+    from ..report.tables import plural
 
     if to not in TARGETS:
         raise WrongCall(f"--to takes {', '.join(TARGETS)}, not {to!r}")
@@ -93,7 +94,7 @@ def export(
             if disguise is not None:
                 raise WrongCall("--disguise is of --to gpt2, whose units are free")
             into = _new(output)
-            parameters = _parameters(found, settings or (), n, entries)
+            parameters = _parameters(found, settings or (), n, entries, on=None)
             _graph(to, found, parameters, numbers, examples, into, output)
         else:
             if numbers is not None:
@@ -112,7 +113,8 @@ def export(
                 return write(found, settings or (), output)
             sizes = [entries, positive("y", y or "1"), positive("query", query or x)]
             into = _new(output)
-            parameters = _parameters(found, settings or (), n, entries, storage="tokens")
+            on = f"for {plural(n, 'example')} with entries of x up to {entries} (--n, --x)"
+            parameters = _parameters(found, settings or (), n, entries, on, storage="tokens")
             _gpt2(name, found.build(parameters), n, sizes, into, output, disguise)
     except (NoExport, NoCertificate) as error:
         raise WrongCall(str(error)) from None
@@ -290,8 +292,14 @@ def _new(output: str) -> Path:
     return path
 
 
-def _parameters(found: Any, settings: Any, n: int, x: Any, **preferred: Any) -> dict[str, Any]:
-    """Those that are set; others as suit the prompt whose examples are all as large as can be."""
+def _parameters(
+    found: Any, settings: Any, n: int, x: Any, on: str | None, **preferred: Any
+) -> dict[str, Any]:
+    """Those that are set; others as suit the prompt whose examples are all as large as can be.
+
+    on: the prompts of which there will be no others, in words; those that are set have to suit
+    them, or raise WrongCall. A file that takes any prompt has none (None).
+    """
     import numpy as np
 
     from ..inputs.region import suit
@@ -303,4 +311,4 @@ def _parameters(found: Any, settings: Any, n: int, x: Any, **preferred: Any) -> 
         if key in found.signature.parameters:
             given.setdefault(key, value)
     largest = np.full((n, int(given.get("d", 1))), float(x))
-    return suit(found.name, found.signature, given, largest)[0]
+    return suit(found.name, found.signature, given, largest, on=on)[0]

@@ -41,8 +41,8 @@ def measure(
         str,
         typer.Argument(
             metavar="MODEL.py:FUNCTION|NAME|FILE.safetensors",
-            help="A function (X, y, queries) -> predictions, or a torch module; a witness; or a "
-            "learner that `witness train` made.",
+            help="A function (X, y, queries) -> predictions, of numpy arrays, or a torch module; a "
+            "witness; or a learner that `witness train` made.",
         ),
     ],
     settings: SET = None,
@@ -75,6 +75,11 @@ def measure(
     """Say which algorithm a model runs, and how near others come.
 
     The fingerprint says which algorithm it follows, within an error, or that it follows none.
+
+    A function is called with a batch of B prompts, numpy arrays X (B, n, d), y (B, n) and queries
+    (B, m, d), and answers (B, m); one that fails on it with one prompt after the other, X (n, d),
+    y (n,) and queries (m, d), and answers (m,). torch.as_tensor takes the arrays. A module is
+    called with tensors in its own format.
     """
     from ..inputs.errors import WrongCall
     from ..inputs.files import check_outputs, write
@@ -118,7 +123,7 @@ def measure(
     if html is not None:
         write(html, result.to_html())
     if "-" not in (json, html):
-        console().print(str(result), markup=False)
+        console().print(str(result))
 
 
 def _check(

@@ -197,7 +197,7 @@ def show(
     out = console()
 
     def line(said: str, style: str | None = None) -> None:
-        out.print(said, markup=False, style=style, soft_wrap=True)
+        out.print(said, style=style, soft_wrap=True)
 
     for said in problem.about:
         line(said)

@@ -122,7 +122,7 @@ def print_trace(
     out = console()
 
     def line(text: str, style: str | None = None) -> None:
-        out.print(text, markup=False, style=style, soft_wrap=True)
+        out.print(text, style=style, soft_wrap=True)
 
     line(f"{subject.name}  {call({**given, **chosen})}")
     if chosen:

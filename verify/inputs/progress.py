@@ -109,7 +109,6 @@ def duration(seconds: float) -> str:
 
 
 def _bar(unit: str) -> Any:
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -119,6 +118,8 @@ def _bar(unit: str) -> Any:
         TimeElapsedColumn,
     )
 
+    from ..report.tables import console
+
     return Progress(
         SpinnerColumn("line"),
         MofNCompleteColumn(),
@@ -126,6 +127,6 @@ def _bar(unit: str) -> Any:
         BarColumn(bar_width=24),
         TimeElapsedColumn(),
         TextColumn("{task.description}", markup=False),
-        console=Console(stderr=True),
+        console=console(sys.stderr),
         transient=True,
     )

@@ -79,15 +79,17 @@ def suit(
     cases: Mapping[str, Any] | None = None,
     s: Spectrum | None = None,
     own: Mapping[str, tuple[Any, str]] | None = None,
+    on: str | None = "on this data",
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """(all parameters for data X (n, d), {parameter: why} for those chosen here).
 
     `cases` are those of a case of a user's claim, of which nobody knows what would suit the data.
     s: of another matrix than X^T X, where the steps are made with another; own: {parameter: (value,
-    why)}, taken before what is known here.
+    why)}, taken before what is known here. on: what X is, in words; None where it only helps to
+    choose, and another prompt may follow.
 
-    Raises WrongCall on a value that does not fit the data or lies outside the region where the
-    algorithm converges.
+    Raises WrongCall on a value that does not fit the data or, unless `on` is None, lies outside the
+    region where the algorithm converges.
     """
     n, d = X.shape
     made, why = dict(given), {}
@@ -122,9 +124,10 @@ def suit(
         half = _short_decimal(bound.value / 2) if math.isfinite(bound.value) else 1
         shown = f"{bound.formula} = {bound.value:.3g}, below which it converges"
         choose(bound.parameter, half, f"half of {shown}")
-        if not bound.holds(float(made[bound.parameter])):
+        if on is not None and not bound.holds(float(made[bound.parameter])):
             said = bound.refusal(float(made[bound.parameter]))
-            raise WrongCall(said.replace(" it converges", f" {name} converges"))
+            where = (" it converges on this data", f" {name} converges {on}")
+            raise WrongCall(said.replace(*where))
     known = _construction(name)
     for key, kind in known.parameters.items() if known is not None and known.is_regression else ():
         if isinstance(kind, Number) and kind.unit and open_(key):

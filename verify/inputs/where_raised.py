@@ -14,6 +14,7 @@ from .mends import mend, named_line
 LONGEST = 400  # characters of a message that are kept
 PACKAGES = ("constructions", "proofs", "verify")
 TOP = Path(__file__).parents[2]  # the folder of these packages
+OF_CLAIMS = ("verify/claims", "constructions/algorithms", "constructions/papers")
 
 
 def said(error: BaseException) -> str:
@@ -98,7 +99,7 @@ def place(function: Any, file: str | Path | None, error: BaseException) -> str:
     """ "claims.py, line 12": where a claim's code raised; where it is defined if none of it did.
 
     `function` is the claim's builder, or what makes its checks; `file` is the user's file, and
-    built-in claims are looked for in their own modules.
+    built-in claims are looked for in their own modules, and in those of what they build.
     """
     found = line_in(error, _beside(file) if file is not None else _of_claims)
     found = found or _defined(error, function)
@@ -146,7 +147,7 @@ def _beside(path: str | Path) -> Callable[[str], bool]:
 
 
 def _of_claims(name: str) -> bool:
-    return Path(name).is_relative_to(TOP / "verify" / "claims")
+    return any(Path(name).is_relative_to(TOP / folder) for folder in OF_CLAIMS)
 
 
 def _short(name: str | Path) -> str:

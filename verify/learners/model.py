@@ -343,7 +343,14 @@ def _checked(
 
     def of_batch(*prompts: np.ndarray) -> np.ndarray:
         nonlocal one_by_one
-        made = call(*prompts) if not alone else None if one_by_one else _batch(call, *prompts)
+        made, failed = None, None
+        if not one_by_one:
+            try:
+                made = _said(call, "the model", *prompts) if alone else call(*prompts)
+            except FailsError as error:  # as from a model that takes one prompt at a time
+                if not alone:
+                    raise
+                failed = error
         B, m = prompts[2].shape[:2]
         if made is not None and made.shape[:1] == (B,) and answer.fits(made.shape[1:], m):
             return made
@@ -353,6 +360,8 @@ def _checked(
         try:
             each = [of_one(*one) for one in zip(*prompts, strict=True)]
         except NoModelError as error:
+            if failed is not None:
+                raise FailsError(_both(str(failed), str(error))) from error
             if made is None:
                 raise
             raise answer.refuse(made.shape, to, f"{right}; {error}") from error
@@ -376,14 +385,14 @@ def _checked(
     return answers
 
 
-def _batch(call: Callable[..., np.ndarray], *prompts: np.ndarray) -> np.ndarray | None:
-    """The answer to a batch; None from a model that takes one prompt at a time."""
-    try:
-        return call(*prompts)
-    except NoModelError:
-        raise
-    except (Exception, SystemExit):
-        return None  # what it says of a single prompt is what it is asked for next
+NUMPY = "; arrays are numpy's here, and torch.as_tensor takes them"
+
+
+def _both(of_batch: str, of_one: str) -> str:
+    """What a model says of a batch, and of one prompt unless it says the same."""
+    same = of_batch.partition("): ")[2] == of_one.partition("): ")[2]
+    said = of_batch if same else f"{of_batch}; and one prompt at a time: {of_one}"
+    return said + NUMPY * ("numpy" in said)
 
 
 def _said(call: Callable[..., np.ndarray], who: str, *arrays: np.ndarray) -> np.ndarray:
@@ -395,7 +404,7 @@ def _said(call: Callable[..., np.ndarray], who: str, *arrays: np.ndarray) -> np.
     except (Exception, SystemExit) as error:  # a script's function may end the process
         names = ("tokens",) if len(arrays) == 1 else ("X", "y", "queries")
         shapes = ", ".join(f"{name} {a.shape}" for name, a in zip(names, arrays, strict=True))
-        message = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
+        message = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(": ")
         raise FailsError(f"{who} fails on {shapes}: {message}") from error
 
 

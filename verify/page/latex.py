@@ -8,6 +8,7 @@ from contextlib import suppress
 from html import escape
 
 from ..report.latex_text import FUNCTIONS, GREEK, NOTHING, OPERATORS, SPACES, TOKEN
+from .readable import typeset
 
 # what stands between two parts of a statement: a space, or (of \text) what its group holds
 APART = {r"\text": "", r"\ ": " ", r"\quad": "&emsp;", r"\qquad": "&emsp;&emsp;"}
@@ -36,8 +37,17 @@ def statement(latex: str) -> str:
     return "".join(made)
 
 
+def is_text(said: str) -> bool:
+    """Whether a statement is a sentence: it has a word, of three letters, and no command of LaTeX
+    (backslash)."""
+    return "\\" not in said and re.search(r"[^\W\d_]{3}", said) is not None
+
+
 def stated(latex: str) -> str:
-    """A statement as HTML; in its own letters where it uses more LaTeX than is known here."""
+    """A statement as HTML: a sentence as text, else LaTeX; in its own letters where it uses more of
+    that than is known here."""
+    if is_text(latex):
+        return typeset(latex)
     try:
         return statement(latex)
     except ValueError:

@@ -9,7 +9,7 @@ from typing import Any
 
 import constructions
 
-from ..claim import Budget, Claim, builtin
+from ..claim import Claim, builtin
 from ..inputs.errors import WrongCall
 from ..inputs.names import Subject, signature_of
 from ..papers import paper_of
@@ -77,7 +77,7 @@ def found(claim: Claim) -> dict[str, Any]:
     """The claim's entry in a report: verdict and counterexample, by its own checks, now."""
     from .. import engine
 
-    return engine.run(claim, Budget(quick=True), only_evidence=True).to_json()
+    return engine.run(claim, own.budget_of(claim), only_evidence=True).to_json()
 
 
 def claim_page(
@@ -197,8 +197,15 @@ def about(
         lines.append(f"<dt>What does not fit</dt><dd>{picture}</dd>")
     shown = counterexample_html(entry.get("counterexample"), entry.get("first_difference"))
     if shown:
-        lines.append(f"<dt>Smallest counterexample</dt><dd>{shown}</dd>")
+        hunted = "Counterexample" if _of_a_box(entry) else "Smallest counterexample"
+        lines.append(f"<dt>{hunted}</dt><dd>{shown}</dd>")
     return f'<dl class="panel about">{"".join(lines)}</dl>'
+
+
+def _of_a_box(entry: Mapping[str, Any]) -> bool:
+    """Whether its counterexample is the point of a box at which a search found most, and so not
+    the smallest prompt."""
+    return {one["kind"] for one in entry["checks"] if one["passed"] is False} == {"enclosure"}
 
 
 def pair_page(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..claim import is_as_expected
 from ..report import index
 from ..report.counterexample import Table
 from ..report.counterexample import shown as shown_as_tables
@@ -65,7 +66,7 @@ def report_page(report: Mapping[str, Any]) -> str:
     counts: dict[str, int] = {}
     for claim in claims:
         counts[claim["verdict"]] = counts.get(claim["verdict"], 0) + 1
-    unexpected = sum(claim["verdict"] != claim["expected"] for claim in claims)
+    unexpected = sum(not is_as_expected(claim["verdict"], claim["expected"]) for claim in claims)
     summary = ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "no claims"
     lead = f"{summary}; " + (
         "every verdict is the one expected" if not unexpected else f"{unexpected} not as expected"
@@ -89,7 +90,7 @@ def claim_row(claim: Mapping[str, Any], number: int) -> str:
     tags = strengths(claim)
     expected = (
         ""
-        if claim["verdict"] == claim["expected"]
+        if is_as_expected(claim["verdict"], claim["expected"])
         else f", <b>expected {plain(claim['expected'])}</b>"
     )
     parts = []

@@ -443,7 +443,7 @@ def starts(quick: bool, rows: Rows, progress: Say) -> None:
 HEADS = ("figure", "measured", "goal", "", "note")
 
 
-def _cells(one: Mapping[str, Any], missed: str) -> list[str]:
+def _cells(one: Mapping[str, Any], missed: Any) -> list[Any]:
     """One figure beside its goal."""
     value = "failed" if one["value"] is None else f"{one['value']:.3g}"
     goal = "" if one["goal"] is None else f"{RELATIONS[one['relation']][0]} {one['goal']:g}"
@@ -453,7 +453,9 @@ def _cells(one: Mapping[str, Any], missed: str) -> list[str]:
 
 def table(result: Mapping[str, Any]) -> Any:
     """A rich table of every figure beside its goal; the goals are for the full sizes."""
-    missed = "[red]missed[/red]"
+    from rich.text import Text
+
+    missed = Text("missed", style="red")
     rows = [
         _cells(one | {"met": None} if result["quick"] else one, missed) for one in result["rows"]
     ]

@@ -85,7 +85,7 @@ def lines(counterexample: Mapping[str, Any]) -> Iterator[str]:
                 cells.append("  ".join(map(str.rjust, entries, widths)))
             yield "    " + " │ ".join(cells)
     if made.in_part:
-        yield "  in part; `--json FILE` writes the whole of it, in exact numbers"
+        yield "  in part; `--json FILE` writes the whole of it, every digit"
 
 
 def _table(title: str, columns: Sequence[tuple[str, Sequence[Any]]]) -> Table:

@@ -23,6 +23,7 @@ from ..claim import (
     Strength,
     Undecided,
     Verdict,
+    is_as_expected,
 )
 from ..inputs.claim_files import file_of
 from ..papers import paper_of
@@ -71,8 +72,8 @@ class Report:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the verdict is the one that the claim expects."""
-        return self.verdict.name == self.claim.expected
+        """Whether the verdict is the one that the claim expects, or more."""
+        return is_as_expected(self.verdict.name, self.claim.expected)
 
     @property
     def faults(self) -> tuple[str, ...]:

@@ -48,7 +48,10 @@ def grid(heads: Iterable[str], rows: Iterable[Sequence[Any]] = (), **columns: An
 
 
 def console(stream: Any = None) -> Any:
-    """A console that is wide where nobody's terminal limits it, so that no id is cut."""
+    """A console that is wide where nobody's terminal limits it, so that no id is cut.
+
+    What it prints stands as it is: in a user's names :m: is no emoji and [a] no style.
+    """
     from rich.console import Console
 
     class Quiet(Console):
@@ -57,7 +60,7 @@ def console(stream: Any = None) -> Any:
 
     stream = stream or sys.stdout
     width = None if stream.isatty() else 180
-    return Quiet(file=stream, width=width, highlight=False, soft_wrap=False)
+    return Quiet(file=stream, width=width, highlight=False, markup=False, emoji=False)
 
 
 # -- cells ------------------------------------------------------------------------------------

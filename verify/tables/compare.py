@@ -26,11 +26,11 @@ from ..inputs.errors import WrongCall
 from ..inputs.memory import give_back
 from ..inputs.names import Subject
 from ..inputs.progress import Progress
-from ..inputs.region import share
+from ..inputs.region import MOST, share
 from ..strategies import Case
 from .limits import Limit, limit_of
 from .problem import Problem, built_for
-from .suited import changed, construction_of, iterates, needs
+from .suited import changed, construction_of, converges, iterates, needs
 
 BALLS = 3_000_000  # products that the algorithm may cost in balls; above, it runs in float64
 NARROW = 2.0**-80  # of the largest target: the radius at which a ball counts as a number
@@ -120,7 +120,8 @@ def run(
     return Run(
         witness, columns, limit, how, decides, float(errors[worst]), worst, explained, said,
         _approximates(witness), gap,
-        "" if _approximates(witness) else _reached(gap, own, closed, parameters, subject, problem),
+        "" if _approximates(witness)
+        else _reached(gap, own, closed, limit, parameters, subject, problem),
     )  # fmt: skip
 
 
@@ -174,20 +175,47 @@ def _reached(
     gap: float,
     own: float,
     closed: float,
+    limit: Limit,
     parameters: Mapping[str, Any],
     subject: Subject,
     problem: Problem,
 ) -> str:
     """By what share of the largest prediction the limit is missed, and what helps; "" where it is
-    reached. `own`: the distance of the algorithm, which is there where only rounding is between."""
+    reached. `own`: the distance of the algorithm, which is there where only rounding is between;
+    `closed`: the largest prediction of the limit. It diverges where it is farther off than 0 is,
+    and than it was at half as many steps, unless it is known to converge."""
     if not math.isfinite(gap):
         return "; it is not finite"
-    if gap <= NEAR * closed:
+    if limit.values is None or gap <= NEAR * closed:
         return ""
     of = f", {share(gap / closed)} of the largest prediction" if closed else ""
     if own <= NEAR * closed:
         return f"{of}; the algorithm itself is there, within {own:.2g}"
-    return f"{of}: not there yet{needs(subject, parameters, problem)}" if iterates(subject) else of
+    if not iterates(subject):
+        return of
+    closer = converges(subject, parameters)
+    if not closer and (half := _at_half(limit.values, parameters, subject, problem)) is not None:
+        said, before = half
+        if max(closed, before) < own:
+            return f"{of}: it diverges; with {said} the largest difference is {before:.2g}"
+        closer = own < before
+    return f"{of}: not there yet{needs(subject, parameters, problem, closer)}"
+
+
+def _at_half(
+    limit: np.ndarray, parameters: Mapping[str, Any], subject: Subject, problem: Problem
+) -> tuple[str, float] | None:
+    """("steps = 5", how far the algorithm is from its limit) with half as many steps as are made;
+    None where it takes no fewer."""
+    for key in MOST.keys() & parameters.keys():
+        fewer = parameters[key] // 2
+        case = problem.case({**parameters, key: fewer})
+        try:
+            predicted, _, _ = _algorithm(subject, problem, case, False)
+        except (ValueError, TypeError, ArithmeticError):  # it has a parameter for each step
+            continue
+        return f"{key} = {fewer}", float(np.abs(_differences(predicted, limit)).max())
+    return None
 
 
 def _approximates(witness: Witness) -> bool:

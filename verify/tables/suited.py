@@ -112,8 +112,17 @@ def scaled(subject: Subject, problem: Problem, wanted: bool | None) -> Problem:
     )
 
 
-def needs(subject: Subject, parameters: Mapping[str, Any], problem: Problem) -> str:
-    """What comes closer to the limit: "; iterations = 6 leaves …; --standardise …"."""
+def converges(subject: Subject, parameters: Mapping[str, Any]) -> bool:
+    """Whether it is known to: it states a region, outside of which parameters are refused."""
+    made = construction_of(subject)
+    return made is not None and bool(made.converges(made.values(**parameters)))
+
+
+def needs(
+    subject: Subject, parameters: Mapping[str, Any], problem: Problem, closer: bool = True
+) -> str:
+    """What comes closer to the limit: "; iterations = 6 leaves …; --standardise …"; `closer`:
+    whether more of them do, where nobody knows by how much."""
     made, said = construction_of(subject), ""
     if made is None or not iterates(subject):
         return said
@@ -122,7 +131,10 @@ def needs(subject: Subject, parameters: Mapping[str, Any], problem: Problem) -> 
     for key in MOST.keys() & parameters.keys():
         count = parameters[key]
         left = what_is_left(subject.name, parameters, s, key, count)
-        said += f"; {key} = {count} {left}" if left.startswith("leaves") else f"; {left}"
+        if left.startswith("leaves"):
+            said += f"; {key} = {count} {left}"
+        elif closer:
+            said += f"; {left}"
     if problem.scaling is None and made.inputs is None:
         if problem.eased:
             before, after = problem.condition, problem.standardised.condition

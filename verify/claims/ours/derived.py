@@ -141,7 +141,12 @@ def own(made: Construction) -> dict[str, Parameter]:
 
 def cases(made: Construction, witness: Any) -> st.SearchStrategy[Case]:
     """Prompts of fractions, with parameters of every kind; those that do not go together are not
-    drawn, nor prompts at which a sum that is divided by is zero."""
+    drawn, nor prompts at which a sum that is divided by is zero.
+
+    Raises what the construction does where no parameters at all would be taken, and ValueError
+    where its slots hold what nothing defines.
+    """
+    refuse_unfinished(made)
 
     @st.composite
     def parameters(draw: Any, d: int, n: int) -> dict[str, Any]:
@@ -263,6 +268,23 @@ def all_scaled(made: Construction) -> bool:
 def example_values(made: Construction) -> dict[str, Any]:
     """Small values of all parameters."""
     return {name: example(kind, 2) for name, kind in made.parameters.items()}
+
+
+def refuse_unfinished(made: Construction) -> None:
+    """Raises what the construction does at small values of the parameters that have no default,
+    and ValueError where its slots hold iterates and there is no recurrence of them."""
+    values = example_values(made)
+    required = {k: v for k, v in values.items() if made.parameters[k].default is Parameter.REQUIRED}
+    made(**required)
+    parts = made.of(made.values(**required))
+    names = getattr(parts, "names", {})  # a witness that is compiled as a whole has none
+    names = names(1) if callable(names) else names
+    if made.reference is None and names:
+        named = ", ".join(name.replace("{k}", "1") for name in names.values())
+        raise ValueError(
+            f"{made.name}: its slots hold {named}, and nothing says what these are: write the "
+            f"recurrence {made.name} in proofs/references.py"
+        )
 
 
 def float_cases(made: Construction, witness: Any) -> st.SearchStrategy[Case]:

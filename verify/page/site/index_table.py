@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from ...claim import is_as_expected
 from ...papers import Paper
 from ...report import index
 from ...report.index import Entry, Statement
@@ -133,9 +134,9 @@ def verdict_html(entry: Entry) -> str:
     made = f'<strong class="verdict-{plain(name)}">{plain(name)}</strong>'
     if not index.was_run(entry):
         return f"{made} <small>expected, not run</small>"
-    return (
-        made if name == entry["expected"] else f"{made}, <b>expected {plain(entry['expected'])}</b>"
-    )
+    if is_as_expected(name, entry["expected"]):
+        return made
+    return f"{made}, <b>expected {plain(entry['expected'])}</b>"
 
 
 def strengths(entry: Entry) -> str:
