@@ -16,15 +16,16 @@ from constructions.numbers import names as number_systems
 from constructions.numbers import without_bits
 
 from ..inputs.errors import MOST_SEED, WrongCall, at_least
-from ..inputs.files import check_outputs, write
+from ..inputs.files import check_inputs, check_outputs, write
 from ..inputs.progress import Progress
 from ..report.as_json import dumps, versions
 from ..report.tables import console, grid, number, plural
-from .options import NAME, SET
+from .options import NAME, SET, called
 
 if TYPE_CHECKING:
     from constructions.witness import Witness
 
+    from ..inputs.tables import Text
     from ..tables.compare import Run
     from ..tables.problem import Problem
 
@@ -39,6 +40,7 @@ BEYOND = (
 
 
 def run(
+    context: typer.Context,
     name: NAME,
     data: Annotated[
         str,
@@ -101,23 +103,21 @@ def run(
     beside the algorithm's own and the closed form's, with the largest difference and what
     rounding explains of it.
     """
-    from ..inputs.names import subject
-    from ..inputs.settings import parse
-    from ..inputs.tables import Text
-    from ..pool import one_thread
-    from ..tables import compare
-    from ..tables import problem as examples
-    from ..tables.suited import scaled, suited
-
-    _give_back()
     if without_bits(numbers) not in NUMBERS:
         raise WrongCall(f"--numbers takes {', '.join(NUMBERS)}, not {numbers!r}")
     at_least("rows", rows)
     at_least("seed", seed, most=MOST_SEED)
     check_outputs({"--json": json, "-o": output}, (name, data, query))
-    how = Text(separator, decimal, encoding, index, complete)
     if data == query == "-":
         raise WrongCall("only one of --data and --query can be standard input")
+    check_inputs((data, query))
+    from ..inputs.names import subject
+    from ..inputs.settings import parse
+    from ..inputs.tables import Text
+    from ..tables import problem as examples
+
+    _give_back()
+    how = Text(separator, decimal, encoding, index, complete)
     state = examples.state(name, data)
     found = subject(name, state.variant if state is not None else None)
     found.refuse_no_regression("the rows of a table are")
@@ -134,12 +134,21 @@ def run(
         raise WrongCall("--target is missing: the column of the data to predict")
     else:
         exact = without_bits(numbers) in ("rational", "ball")
-        table = examples.read(data, target, features, intercept, exact, how)
+        with _read_another_way(context, data, target, features, how):
+            table = examples.read(data, target, features, intercept, exact, how)
         problem = table.held_out(hold_out, seed) if query is None else table.queried(query)
         del table  # a large one is not held twice
     given = problem.parameters | parse(name, found.signature, settings or ())
+    # only now, for they load torch: a call that is refused is refused at once
+    from ..pool import one_thread
+    from ..tables import compare
+    from ..tables.dependent import dependent
+    from ..tables.suited import scaled, suited
+
     threads = one_thread() if problem.X.size < LARGE else nullcontext()
     with _in_floats(name):
+        for said in dependent(problem):
+            problem = problem.told(said)
         problem = problem if state is not None else scaled(found, problem, standardise)
         parameters, why = suited(found, given, problem)
         with Progress("parts are done", compare.PARTS) as progress, threads:
@@ -152,6 +161,23 @@ def run(
         write(json, dumps(document(name, witness, parameters, problem, result, numbers)))
     if "-" not in (json, output):
         show(name, witness, parameters, why, problem, result, numbers, rows)
+
+
+@contextmanager
+def _read_another_way(
+    context: typer.Context, data: str, target: str, features: str | None, how: Text
+) -> Iterator[None]:
+    """To what is refused of a table is added the call that reads it, if there is one."""
+    from ..tables.rereading import rereading
+
+    try:
+        yield
+    except WrongCall as error:
+        other = rereading(data, target, features, how)
+        if other is None:
+            raise
+        said = str(error) if str(error).endswith("?") else f"{error};"
+        raise WrongCall(f"{said} {other.words}: {called(context, other.options)}") from None
 
 
 @contextmanager
