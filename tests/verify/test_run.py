@@ -524,3 +524,29 @@ def test_where_every_step_size_converges_no_infinite_bound_is_printed(small, cap
     assert cli.main(call) == 0
     out = capsys.readouterr().out
     assert "alpha = 1: any converges, for X is 0" in out and "inf" not in out
+
+
+@pytest.mark.parametrize("size", [80, 140, 160, 300])
+def test_what_is_advised_of_columns_beyond_floats_helps(small, capsys, size):
+    table = small(f"a,y\n1e{size},2\n2e{size},3\n1,4\n3e{size},1\n")
+    call = ["run", "newton", "--data", table, "--target", "y"]
+    assert cli.main(call) == 2
+    advice = capsys.readouterr().err.partition("in other units, or ")[2].split()
+    assert cli.main([*call, *advice]) == 0
+
+
+def test_what_rounding_may_have_done_is_said_once(small, capsys, monkeypatch):
+    from verify.tables import compare
+
+    honest, moved = compare.run, "newton: rounding in float64 may have moved a prediction by 1e+78"
+    call = ["run", "newton", "--data", small(FULL), "--target", "y"]
+    for bound, times in ((1e78, 0), (1e-6, 1)):
+        monkeypatch.setattr(
+            compare,
+            "run",
+            lambda *given, b=bound: replace(honest(*given), explained=b, rounding=(moved,)),
+        )
+        assert cli.main(call) == 0
+        out = capsys.readouterr().out
+        assert out.count("decides nothing (--numbers rational or ball can tell)") == 1 - times
+        assert out.count(moved) == times

@@ -151,7 +151,7 @@ def run(
             problem = problem.told(said)
         problem = problem if state is not None else scaled(found, problem, standardise)
         parameters, why = suited(found, given, problem)
-        with Progress("parts are done", compare.PARTS) as progress, threads:
+        with Progress("parts", compare.PARTS) as progress, threads:
             result = compare.run(found, parameters, problem, numbers, progress)
         _refuse_not_finite(name, problem, result)
     witness = result.witness
@@ -197,11 +197,17 @@ def _in_floats(name: str) -> Iterator[None]:
 def _refuse_not_finite(name: str, problem: Problem, result: Run) -> None:
     """Raises WrongCall where a prediction, or the square of one, is not finite: whatever is said of
     it, a difference or a mean error, would be infinite or nan."""
+    scaled = problem.scaling is not None  # of numbers on one scale nothing is large
     for what, values in result.columns.items():
         for label, value in zip(problem.labels, values):
             if not abs(float(value)) < LARGEST:
                 said = what.replace("_", " ")
-                raise WrongCall(f"{name}: {said}, row {label}: {float(value):.3g}; {BEYOND}")
+                exactly = (
+                    ", or --numbers rational" if scaled and float(value) != float(value) else ""
+                )
+                raise WrongCall(
+                    f"{name}: {said}, row {label}: {float(value):.3g}; {BEYOND}{exactly}"
+                )
 
 
 def _give_back() -> None:
@@ -252,7 +258,7 @@ def show(
         line("")
     for said in summary(problem, result, numbers):
         line(said)
-    for said in result.warnings:
+    for said in result.warnings[len(result.rounding) if result.beyond else 0 :]:
         line(f"warning    {said}", "yellow")
 
 
