@@ -48,6 +48,10 @@ class Progress:
     ) -> None:
         if self.bar is not None:
             self.bar.stop()
+        if kind is KeyboardInterrupt and time.monotonic() - self.start >= self.delay:
+            of = f" of {self.total}" if self.total else ""
+            with suppress(OSError):
+                print(f"witness: interrupted after {self.count}{of} {self.unit}", file=sys.stderr)
 
     def __call__(self, what: str) -> None:
         self._show(what)
