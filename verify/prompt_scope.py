@@ -147,8 +147,11 @@ def _each(array: np.ndarray, function: Callable[[Any], Any]) -> np.ndarray:
 def _alike(left: Any, right: Any) -> tuple[Any, Any]:
     """The two sides of a sum, a fraction taken into the arithmetic of the other side."""
     left, right = _number(left), _number(right)
-    if isinstance(left, np.ndarray) and isinstance(right, np.ndarray) and left.shape != right.shape:
-        raise ShapesDiffer(f"a sum of shapes {left.shape} and {right.shape}, which differ")
+    if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
+        rows, columns = zip(left.shape, right.shape)  # a row goes to every row: X*A.T + b.T
+        one_way = (max(rows), max(columns)) in (left.shape, right.shape)
+        if not one_way or {*rows} - {1, max(rows)} or {*columns} - {1, max(columns)}:
+            raise ShapesDiffer(f"a sum of shapes {left.shape} and {right.shape}, which differ")
     return _taken(left, right), _taken(right, left)
 
 

@@ -125,3 +125,24 @@ def test_every_sign_in_the_sources_can_be_written_in_ascii() -> None:
 def test_half_a_surrogate_pair_is_written_too(said: Any) -> None:
     status, output = said("utf-8", "show", "newton\udcff")
     assert status == 2 and output.count(b"\n") == 1
+
+
+def test_no_line_of_a_pipe_ends_in_blanks(said: Any) -> None:
+    for call in (CALLS["check"], CALLS["run"], CALLS["trace"]):
+        status, made = said("utf-8", *call)
+        assert status == 0 and b" \n" not in made and b"\n" in made
+
+
+@pytest.mark.parametrize("width", [20, 40, 60])
+def test_no_number_of_a_table_is_cut_on_a_narrow_terminal(width: int) -> None:
+    from rich.console import Console
+
+    from verify.report.tables import grid, print_whole
+
+    made = io.StringIO()
+    out = Console(file=made, width=width, force_terminal=False)
+    print_whole(
+        out, grid(("row", "transformer", "least squares"), [["3"] + ["1.234567891e-10"] * 2])
+    )
+    assert made.getvalue().count("1.234567891e-10") == 2 and "least squares" in made.getvalue()
+    assert out.width == width

@@ -19,7 +19,7 @@ from ..inputs.errors import MOST_SEED, WrongCall, at_least
 from ..inputs.files import check_inputs, check_outputs, write
 from ..inputs.progress import Progress
 from ..report.as_json import dumps, versions
-from ..report.tables import console, grid, number, plural
+from ..report.tables import console, grid, number, plural, print_whole
 from .options import NAME, SET, called
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ def show(
         ]
         limit = result.limit.name.partition(",")[0]
         names = [limit if head == "closed_form" else head for head in heads]
-        out.print(grid(names, cells, justify="right"))
+        print_whole(out, grid(names, cells, justify="right"))
         left = len(problem.labels) - rows
         if left > 0:
             line(f"… {plural(left, 'row')} more; -o FILE.csv has all")

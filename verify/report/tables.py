@@ -56,8 +56,37 @@ def console(stream: Any = None) -> Any:
             raise BrokenPipeError  # rich would exit with 1, which means something else here
 
     stream = stream or sys.stdout
-    width = None if stream.isatty() else 180
-    return Quiet(file=stream, width=width, highlight=False, soft_wrap=False)
+    if stream.isatty():
+        return Quiet(file=stream, highlight=False, soft_wrap=False)
+    return Quiet(file=_Trimmed(stream), width=180, highlight=False, soft_wrap=False)
+
+
+class _Trimmed:
+    """A stream that no blanks are written to before the end of a line, with which rich fills
+    tables."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        self.stream.write(re.sub(r" +$", "", text, flags=re.MULTILINE) if "\n" in text else text)
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+def print_whole(out: Any, table: Any) -> None:
+    """Prints a table of numbers, none of which is cut or broken in two, on a narrow terminal as
+    wide as it has to be."""
+    from rich.measure import Measurement
+
+    needed = Measurement.get(out, out.options.update(width=10**4), table).maximum
+    width, out.width = out.width, max(out.width, needed)
+    try:
+        out.print(table, crop=False)
+    finally:
+        out.width = width
 
 
 # -- cells ------------------------------------------------------------------------------------
