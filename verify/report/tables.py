@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Rational, Real
-from typing import Any
+from typing import IO, Any, cast
 
 # code, which stands as it is, or the stars of a product or a power
 STARS = re.compile(r"(?P<code>`[^`]*`)|(?<=[\w)])\*+(?=[\w(])")
@@ -58,7 +58,7 @@ def console(stream: Any = None) -> Any:
     stream = stream or sys.stdout
     if stream.isatty():
         return Quiet(file=stream, highlight=False, soft_wrap=False)
-    return Quiet(file=_Trimmed(stream), width=180, highlight=False, soft_wrap=False)
+    return Quiet(file=cast(IO[str], _Trimmed(stream)), width=180, highlight=False, soft_wrap=False)
 
 
 class _Trimmed:
