@@ -14,6 +14,7 @@ from proofs.formula import PYTHON, SCALARS, evaluate, names, parse
 
 from . import DivergenceWarning
 
+ROUNDING = 1e-12  # of an eigenvalue: what is not known of it, where a parameter may be equal to it
 FEW = 2**15  # numbers that numpy works through before torch has begun
 QUICK = 2**14  # products of two numbers that take less time than to evaluate a region
 
@@ -35,7 +36,8 @@ class Limit(NamedTuple):
     from_below: bool = False
 
     def holds(self, value: float) -> bool:
-        return value >= self.value if self.from_below else value < self.value
+        least = self.value * (1 - ROUNDING)
+        return value >= least if self.from_below else value < self.value
 
     def refusal(self, value: float) -> str:
         """What is to be said where it does not hold."""

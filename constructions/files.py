@@ -37,6 +37,9 @@ def temporary_beside(path: Path) -> str:
     return name
 
 
+TORCH = (".pt", ".pth", ".bin", ".ckpt")  # files that hold code, and are not opened
+
+
 def read_safetensors(path: str | Path) -> tuple[dict[str, Any], dict[str, str]]:
     """The tensors of a safetensors file by name, and its metadata.
 
@@ -49,4 +52,7 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, Any], dict[str, str]]:
             metadata = opened.metadata() or {}
             return {name: opened.get_tensor(name) for name in opened.keys()}, metadata
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is no safetensors file: {error}") from None
+        mend = ""
+        if Path(path).suffix in TORCH:
+            mend = "; safetensors.torch.save_file(model.state_dict(), FILE) writes one"
+        raise ValueError(f"{path} is no safetensors file: {error}{mend}") from None

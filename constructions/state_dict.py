@@ -108,8 +108,8 @@ def _by_names(tensors: Tensors, names: Mapping[str, str] | None) -> list[Found]:
             known = KNOWN if names is None else ", ".join(names)
             raise ValueError(
                 f"the tensor {name!r} has no place here; what is known is called {known}; "
-                f"names={{{name!r}: 'P'}} (--name {name}=P) says which matrix one is, "
-                "ignore (--ignore) leaves one out"
+                f"--name {name}=P (in Python names=) says which matrix one is, --ignore (ignore=) "
+                "leaves one out"
             )
         (layer, head), matrix = told
         stored = rows_of(name, tensor)

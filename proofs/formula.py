@@ -30,6 +30,7 @@ Arithmetic: TypeAlias = Mapping[str, Callable[..., Any]]
 SIGNS: dict[type[ast.AST], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**", ast.USub: "neg",
 }  # fmt: skip
+WRITTEN = {"neg": "-", "T": ".T"}  # signs that are called otherwise than they are written
 PYTHON: Arithmetic = {
     "number": lambda value: value,
     "+": operator.add,
@@ -49,6 +50,14 @@ class Language:
     functions: tuple[str, ...] = ()  # of one argument
     several: tuple[str, ...] = ()  # of one or more
     decimals: bool = False  # whether numbers may have a decimal point
+
+    @property
+    def words(self) -> str:
+        """What there is, "+, -, *, /, .T, relu(…), names and whole numbers"."""
+        signs = [WRITTEN.get(sign, sign) for sign in self.signs]
+        functions = [f"{name}(…)" for name in (*self.functions, *self.several)]
+        every = ", ".join(dict.fromkeys((*signs, *functions)))
+        return f"{every}, names and {'numbers' if self.decimals else 'whole numbers'}"
 
     def has(self, node: ast.AST) -> bool:
         match node:
@@ -83,7 +92,9 @@ def parse(text: str, language: Language = MATRICES) -> Tree:
         raise ValueError(f"{text!r} is no expression: {error.msg}") from None
     for node in ast.walk(tree):
         if not language.has(node):
-            raise ValueError(f"{text!r}: {ast.unparse(node)} is not in the language")
+            raise ValueError(
+                f"{text!r}: {ast.unparse(node)} is not in the language, which has {language.words}"
+            )
     return tree
 
 

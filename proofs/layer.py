@@ -64,6 +64,8 @@ class Head:
     mix: Rule | None = None
 
     def __post_init__(self) -> None:
+        for part in ("query", "key", "value"):
+            _is_slot_map(getattr(self, part), f"the {part} of a head")
         one_of(self.attention, ATTENTION, "attention")
         one_of(self.keys, KEYS, "keys")
         one_of(self.average, AVERAGES, "average")
@@ -87,6 +89,12 @@ class Head:
         self.query.check_names()
         self.key.check_names()
         object.__setattr__(self, "value", self.value.without_zeros())
+
+
+def _is_slot_map(given: Any, what: str) -> None:
+    """Raises ValueError where it is none."""
+    if not isinstance(given, SlotMap):
+        raise ValueError(f"{what} is a slot_map((destination, source), …), not {given!r}")
 
 
 @dataclass(frozen=True)

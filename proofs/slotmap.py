@@ -214,10 +214,14 @@ class SlotMap:
 def slot_map(*blocks: tuple | Block) -> SlotMap:
     """slot_map(("t", "x", alpha), …): blocks as (destination, source[, coefficient[, pattern]]).
 
+    A coefficient is 1 where none is given. A pattern such as "ij<-ji" says which entry goes where,
+    by a letter for each index of the two slots; without one entry goes to entry. What is no such
+    block is a Block(…, matrix=…), or raises ValueError.
+
     A block whose coefficient is exactly 0 is left out, unless nothing else writes where it does:
     then what it names is there, and 0.
     """
-    made = [block if isinstance(block, Block) else Block(*block) for block in blocks]
+    made = [_block(block) for block in blocks]
     written = {block.destination for block in made if block.coefficient != 0}
     kept = []
     for block in made:
@@ -225,6 +229,17 @@ def slot_map(*blocks: tuple | Block) -> SlotMap:
             kept.append(block)
             written.add(block.destination)
     return SlotMap(tuple(kept))
+
+
+def _block(given: tuple | Block) -> Block:
+    if isinstance(given, Block):
+        return given
+    if not isinstance(given, tuple | list) or not 2 <= len(given) <= 4:
+        raise ValueError(
+            "a block is (destination, source), (destination, source, coefficient) or (destination, "
+            f"source, coefficient, pattern), not {given!r}"
+        )
+    return Block(*given)
 
 
 KEPT = 1024  # ones of a pattern's matrix; those of larger ones are found again

@@ -176,6 +176,8 @@ def formula(
     if bool(step) != (repeat is not None):
         raise ValueError("a step needs `repeat`, the number of times or a parameter's name")
     for text in (prediction, *definitions.values(), *start.values(), *step.values()):
+        if not isinstance(text, str):
+            raise ValueError(f"a formula is a text, such as 'w.T*x_t', not {text!r}")
         parse(text)
 
     def state(parameters: Mapping[str, Any]) -> Statement:

@@ -113,9 +113,22 @@ def token_names(
     return made
 
 
+class ShapesDiffer(ValueError):
+    """Two sides whose shapes do not fit: what is wrong, and the formula in which it is."""
+
+    def __init__(self, said: str, text: str = "") -> None:
+        super().__init__(f"{text}: {said}" if text else said)
+        self.said, self.text = said, text
+
+
 def evaluate(text: str, scope: Mapping[str, Any]) -> Any:
-    """Value of a formula: a matrix as a two-dimensional array, or a number."""
-    return formula.evaluate(text, scope, ARRAYS)
+    """Value of a formula: a matrix as a two-dimensional array, or a number. Raises ShapesDiffer."""
+    try:
+        return formula.evaluate(text, scope, ARRAYS)
+    except ShapesDiffer as error:
+        if error.text:  # of a definition that this formula asks for
+            raise
+        raise ShapesDiffer(error.said, text) from None
 
 
 def _number(value: Any) -> Any:
@@ -134,6 +147,11 @@ def _each(array: np.ndarray, function: Callable[[Any], Any]) -> np.ndarray:
 def _alike(left: Any, right: Any) -> tuple[Any, Any]:
     """The two sides of a sum, a fraction taken into the arithmetic of the other side."""
     left, right = _number(left), _number(right)
+    if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
+        rows, columns = zip(left.shape, right.shape)  # a row goes to every row: X*A.T + b.T
+        one_way = (max(rows), max(columns)) in (left.shape, right.shape)
+        if not one_way or {*rows} - {1, max(rows)} or {*columns} - {1, max(columns)}:
+            raise ShapesDiffer(f"a sum of shapes {left.shape} and {right.shape}, which differ")
     return _taken(left, right), _taken(right, left)
 
 
@@ -151,6 +169,9 @@ def _product(left: Any, right: Any) -> Any:
     """The matrix product, or a multiple: fractions in the arithmetic of the other factor."""
     left, right = _number(left), _number(right)
     if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
+        if left.shape[1] != right.shape[0]:
+            raise ShapesDiffer(f"shape {left.shape} times {right.shape}: {left.shape[1]} columns "
+                               f"meet {right.shape[0]} rows; .T transposes")  # fmt: skip
         return left @ right
     if isinstance(right, np.ndarray):
         left, right = right, left

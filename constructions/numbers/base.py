@@ -266,7 +266,11 @@ def check_shapes(
         raise ValueError(f"y must have shape (..., n, {targets[0]}), not {y}")
     if y[: len(y) - len(targets)][-1:] != (n,):
         count = y[len(y) - len(targets) - 1] if len(y) > len(targets) else 0
-        raise ValueError(f"y has {count} values for n = {n} examples")
+        one = "; y[..., 0] has such a shape" if not targets and y[-2:] == (n, 1) else ""
+        raise ValueError(
+            f"y has {count} values for n = {n} examples: its shape is {y}, and not (..., n"
+            f"{''.join(f', {size}' for size in targets)}){one}"
+        )
     if examples is not None and n != examples:
         raise ValueError(f"the prompt has n = {n} examples, the witness was built for {examples}")
     of_y = y[: len(y) - len(targets) - 1]

@@ -189,3 +189,9 @@ def test_a_check_does_not_ask_and_afterwards_it_is_asked_again():
         assert said("newton", 2) == []
         raise KeyError
     assert len(said("newton", 2)) == 1
+
+
+def test_a_parameter_that_may_be_equal_to_an_eigenvalue_is_inside_within_its_rounding():
+    limit = convergence.Limit("highest", 1 + 2**-52, "|X^T X|", from_below=True)
+    assert limit.holds(1.0) and not limit.holds(1 - 1e-9)
+    assert not convergence.Limit("alpha", 1.0, "2").holds(1.0)

@@ -227,6 +227,13 @@ def test_a_query_never_changes_another_querys_prediction(witness, prompt):
     [
         ([[1, 2]], [1], [[1, 2]], "d = 2 columns, the witness was built for d = 3"),
         ([[1, 2, 3]], [1, 2], [[1, 2, 3]], "y has 2 values for n = 1"),
+        ([[1, 2, 3]], [[1, 2]], [[1, 2, 3]], r"y has 2 values for n = 1 .* its shape is \(1, 2\)"),
+        (
+            [[1, 2, 3], [1, 0, 1]],
+            [[1], [2]],
+            [[1, 2, 3]],
+            r"its shape is \(2, 1\), and not \(..., n\); y\[..., 0\] has such a shape",
+        ),
         ([[1, 2, 3]], [1], [[1, 2]], "queries have d = 2"),
         (np.empty((0, 3)), [], [[1, 2, 3]], "the prompt is empty"),
         ([[1, 2, float("nan")]], [1], [[1, 2, 3]], "X has values that are not finite"),

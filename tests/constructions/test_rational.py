@@ -36,8 +36,8 @@ COEFFICIENTS = st.one_of(st.sampled_from([1, -1, 2]), st.integers(-9, 9), NUMBER
 SIZES, BIT = st.integers(1, 4), st.integers(0, 1)
 METHODS = ("assemble", "rows", "columns", "concatenate", "place", "transpose", "masked", "scale",
            "combine", "product", "add_product", "add_product_over", "contract", "times_matrix",
-           "pattern", "row_sums", "multiply", "divide", "divide_rows", "relu", "constant", "zeros", "normalised",
-           "added_up", "of_token_numbers")  # fmt: skip
+           "pattern", "row_sums", "multiply", "divide", "divide_rows", "relu", "constant", "zeros",
+           "normalised", "added_up", "of_token_numbers")  # fmt: skip
 
 
 def tables(rows: int, columns: int, numbers=NUMBERS):

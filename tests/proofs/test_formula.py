@@ -10,6 +10,7 @@ import pytest
 from proofs import formula
 from proofs.formula import COUNTS, PYTHON, SCALARS, names, parse, rename
 from verify.checks.resources import value
+from verify.formulas import formula as formula_of
 from verify.prompt_scope import evaluate, prompt_scope
 
 X = np.array([[1, 2], [0, 1], [3, -1]], dtype=object)
@@ -109,3 +110,29 @@ def test_a_long_formula_is_evaluated_and_a_name_without_a_value_is_said_before_a
         formula.evaluate(parse("missing - 2"), {}, {"number": int})
     with pytest.raises(ValueError, match="not in the language"):
         formula.evaluate(parse("2 - 2"), {}, {"number": int})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("X*(X*w - y)", r"X\*\(X\*w - y\): shape \(3, 2\) times \(3, 1\): 2 columns meet 3 rows"),
+        ("X.T*X + y", r"X.T\*X \+ y: a sum of shapes \(2, 2\) and \(3, 1\), which differ"),
+        ("w + w.T", r"w \+ w.T: a sum of shapes \(2, 1\) and \(1, 2\), which differ"),
+    ],
+)
+def test_sides_that_do_not_fit_are_refused_with_the_formula_and_the_shapes(text, said):
+    X, y = np.array([[1, 2], [2, 1], [0, 1]]), np.array([1, 2, 3])
+    scope = prompt_scope(X, y, {"v": text}, {"w": (1, 2)})
+    for asked in (text, "v.T*v"):  # itself, and as a quantity that another one asks for
+        with pytest.raises(ValueError, match=said) as caught:
+            evaluate(asked, scope)
+        assert str(caught.value).startswith(text)
+
+
+def test_what_is_not_in_the_language_is_refused_with_what_is():
+    with pytest.raises(ValueError, match=r"diag\(p\) .* which has \+, -, .*, .T, relu\(…\), names"):
+        parse("diag(p)*x_t")
+    with pytest.raises(ValueError, match=r"sqrt\(…\), exp\(…\).*, names and whole numbers"):
+        parse("x.T", SCALARS)
+    with pytest.raises(ValueError, match="a formula is a text, such as .* not 5"):
+        formula_of(5)

@@ -67,3 +67,28 @@ def test_a_gate_without_inner_units_takes_part_in_the_proof():
     plain = Layer("copy", mlp=gated, holds=(Holds("p", "y_t"), Holds("p", "0", "query")))
     assert prove_witness(witness(says), examples=1).proved
     assert not prove_witness(witness(plain), examples=1).proved
+
+
+# -- what is no part of a layer is refused where it is written -----------------------------------
+
+A_BLOCK = "a block is \\(destination, source\\)"
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda: slot_map("xy"), f"{A_BLOCK}.* not 'xy'"),
+        (lambda: slot_map(("x",)), f"{A_BLOCK}.* not \\('x',\\)"),
+        (lambda: slot_map(("x", "y", 1, "i<-i", 2)), A_BLOCK),
+        (lambda: slot_map(5), A_BLOCK),
+        (lambda: Head(1, 2, 3), "the query of a head is a slot_map.* not 1"),
+        (lambda: Head(slot_map(("f", "x")), "x", 3), "the key of a head is a slot_map.* not 'x'"),
+    ],
+)
+def test_what_is_no_block_and_no_slot_map_is_refused_with_what_is_one(made, said):
+    with pytest.raises(ValueError, match=said):
+        made()
+
+
+def test_the_fourth_entry_of_a_block_is_told_by_help():
+    assert "pattern" in (slot_map.__doc__ or "").partition("\n")[2]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -108,6 +111,71 @@ def test_a_decimal_comma_is_named(refuses: Any, table: Any) -> None:
     data = table("a;t\n171,26;3\n4;5\n")
     call = ("run", "newton", "--data", data, "--target", "t", "--separator", ";")
     refuses("'171,26', which is no number; --decimal , if", *call)
+
+
+FLATS = """\ufeff;Ort;Fläche (m²);Zimmer;Preis (€)
+0;Köln;96,54;4;213979,15
+1;Bonn;153,32;2;261104,01
+2;Köln;;2;240383,16
+3;Bonn;61,62;1;190000,5
+4;Bonn;70,5;3;
+5;Bonn;80,25;2;150000
+"""
+MESSY = {  # a table, the options of the call, and what the call that is offered has of its own
+    "all at once": (FLATS, ("--target", "Preis"), "--target 'Preis (€)' --features "
+                    "'Fläche (m²),Zimmer' --separator ';' --decimal , --index --drop-incomplete"),
+    "text": ("a,b,t\n1,2,3\n4,male,6\n2,1,1\n", ("--target", "t"), "--features a"),
+    "a comma in a name": ('"a, b",c,t\n1,x,3\n4,y,6\n2,z,1\n', ("--target", "t"),
+                          """--features '"a, b"'"""),
+    "a comma in the header": ("m, x;t\n1;2\n3;4\n5;7\n", ("--target", "t"), "--separator ';'"),
+    "a name that is nearly one": ("a,b,T\n1,2,3\n2,1,3\n0,1,1\n",
+                                  ("--target", "t", "--features", "B"), "--target T --features b"),
+    "other options": ("a;t\n1;3\n2;5\n0;1\n", ("--target", "t", "--no-standardise", "--set",
+                                                "iterations=2"),
+                      "--separator ';' --set iterations=2 --no-standardise"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", MESSY)
+def test_the_call_that_reads_a_table_is_offered_and_reads_it(
+    kind: str, table: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, options, own = MESSY[kind]
+    assert cli.main(["run", "newton", "--data", table(text), *options]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and own in said
+    call = shlex.split(said.partition(": witness run ")[2])
+    assert cli.main(["run", *call]) == 0
+
+
+def test_no_call_is_offered_that_would_be_refused(refuses: Any, table: Any, capsys: Any) -> None:
+    for text in ("a,t\n1,x\n2,y\n", "a,t\n1,inf\n", "b,t\nx,1\ny,2\n", "t\n1\n2\n"):
+        cli.main(["run", "newton", "--data", table(text), "--target", "t"])
+        assert "this reads it" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "written"),
+    [("a;t\n1.234,5;3\n", ("--separator", ";", "--decimal", ","), "1234,5"),
+     ("a;t\n1,234,567.5;3\n", ("--separator", ";"), "1234567.5")],
+)  # fmt: skip
+def test_a_sign_between_thousands_is_named(
+    text: str, options: tuple[str, ...], written: str, refuses: Any, table: Any
+) -> None:
+    call = ("run", "newton", "--data", table(text), "--target", "t", *options)
+    refuses(f"no sign stands between thousands: write {written}", *call)
+
+
+def test_what_is_not_there_is_refused_before_torch_is_loaded(table: Any, tmp_path: Path) -> None:
+    data, missing = table("a,t\n1,3\n2,5\n0,1\n"), str(tmp_path / "missing.csv")
+    calls = [("newton", missing, "t"), ("nwton", data, "t"), ("newton", data, "u")]
+    said = f"""import sys
+from verify.command import cli
+for name, data, target in {calls!r}:
+    assert cli.main(["run", name, "--data", data, "--target", target]) == 2
+    assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", said], check=True)
 
 
 STATE = """{"witness": "newton", "parameters": {"d": 1, "iterations": 1, "alpha": 0.5}, "X": [[1]],

@@ -518,3 +518,13 @@ def test_a_trace_is_of_a_prompt_in_the_domain_or_says_that_it_is_not(tmp_path, c
     assert "example 1  x = (1, " in inside and "outside" not in inside
     assert cli.main(["trace", str(file), "--n", "2"]) == 0
     assert "outside it: x_1 = 1 in the first example" in capsys.readouterr().out
+
+
+def test_what_a_claim_without_a_docstring_says_is_its_statement(tmp_path):
+    (tmp_path / "bare.py").write_text(
+        "from verify import claim\n\n\n"
+        '@claim("bare.half", statement=r"\\frac{1}{2} \\text{ of it}")\n'
+        "def half():\n    return ()\n"
+    )
+    (found,) = load_file(tmp_path / "bare.py")
+    assert found.summary == "1/2 of it"

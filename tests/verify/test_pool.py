@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -220,8 +221,44 @@ def test_the_first_line_of_a_pipe_comes_at_once_and_has_a_verdict(
     with progress.Progress("claims", 2) as shown:
         two = choose(["akyurek2022.lemma1"], "printed")[:2]
         first, _ = pool.reports(two, Budget(quick=True), 1, done=shown.done)
-    said = f"1 of 2 claims  {first.claim.id}: {first.verdict.name}"
+    said = f"1 of 2 claims: {first.claim.id}: {first.verdict.name}"
     assert capsys.readouterr().err.splitlines() == [said]  # the next one only after a pause
+
+
+def test_lines_of_a_pipe_become_fewer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from verify.inputs import progress
+
+    clock = iter(range(2000))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(clock)))
+    with progress.Progress("parts", 4) as shown:
+        for _ in range(1000):
+            shown("the transformer")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["0 of 4 parts: the transformer"] * 7  # 10 s apart, 20, 40, …
+
+
+def test_what_is_interrupted_says_how_far_it_came(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from verify.command import cli
+    from verify.inputs import progress
+
+    def two_of_them(chosen: Any, budget: Any, count: int, say: Any, done: Any) -> None:
+        done("a: holds")
+        done("b: refuted")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(progress, "DELAY", 0.0)
+    monkeypatch.setattr(pool, "reports", two_of_them)
+    assert cli.main(["check", "akyurek2022.lemma1"]) == 130
+    said = capsys.readouterr().err.splitlines()[-2:]
+    assert said[0] == "witness: so far 2 claims: 1 holds, 1 refuted"
+    assert re.fullmatch(r"witness: interrupted after 2 of \d+ claims", said[1])
+    with pytest.raises(ZeroDivisionError), progress.Progress("pages"):
+        1 / 0  # noqa: B018
+    assert capsys.readouterr().err == ""
 
 
 def test_a_counterexample_of_any_types_can_travel_and_be_written() -> None:

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 from functools import wraps
 from pathlib import Path
@@ -281,7 +282,9 @@ def test_lost_precision_is_said(small: Any, capsys: pytest.CaptureFixture[str]) 
     rows = [",".join(f"{v:.17g}" for v in rng.standard_normal(7)) for _ in range(4)]
     data = small("\n".join(["a,b,c,d,e,f,t", *rows]) + "\n")
     cli.main(["run", "newton", "--data", data, "--target", "t", "--set", "iterations=120"])
-    assert "warning    newton: rounding in float64" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "what rounding in float64 did there" in out
+    assert "decides nothing (--numbers rational or ball can tell)" in out
 
 
 def test_a_saved_state_runs_exactly_as_typed(small: Any, run: Any) -> None:
@@ -447,7 +450,7 @@ def test_what_is_missing_is_refused_with_the_option_that_leaves_it_out(
     assert cli.main(["run", "newton", "--data", small(text), "--target", "y", *more]) == 2
     err = capsys.readouterr().err
     assert why in err and err.count("\n") == 1
-    assert err.endswith("--drop-incomplete leaves such rows out\n") == ("no" not in why)
+    assert ("; --drop-incomplete leaves such rows out" in err) == ("every cell" in why)
 
 
 def test_a_column_that_is_not_used_may_have_gaps(run, small):
@@ -467,3 +470,85 @@ def test_the_closing_lines_stand_one_below_the_other(small, capsys):
         closing = [re.fullmatch(r"(\S.*?\S)(  +)(\S.*)", one) for one in lines[-6:]]
         made = [one for one in closing if one and one[1].startswith(("transformer", "root"))]
         assert len(made) == 3 and len({one.start(3) for one in made}) == 1
+
+
+# -- columns that depend on each other ----------------------------------------------------------
+
+
+def dependent(small: Any, **columns: Any) -> str:
+    """A table of these columns and a target."""
+    rows = zip(*columns.values(), strict=True)
+    body = "".join(f"{','.join(map(str, row))},{i % 5}\n" for i, row in enumerate(rows))
+    return small(f"{','.join(columns)},y\n{body}")
+
+
+INCH = [Decimal(i * i % 97) / 10 for i in range(1, 31)]
+OTHER = [i * 7 % 11 for i in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "more", "said"),
+    [
+        ({"inch": INCH, "cm": [x * Decimal("2.54") for x in INCH]}, (),
+         "note       column 'cm' is 2.54 times 'inch'; --features can leave one of them out\n"),
+        ({"inch": INCH, "cm": [round(x * Decimal("2.54"), 2) for x in INCH]}, (),
+         "note       column 'cm' is nearly 2.54 times 'inch' (off by 0.000"),
+        ({"a": INCH, "b": OTHER, "sum": [x - 2 * k for x, k in zip(INCH, OTHER)]}, (),
+         "note       column 'sum' is 'a' - 2 'b'; "),
+        ({"C": INCH, "k": OTHER, "F": [32 + x * Decimal("1.8") for x in INCH]}, ("--intercept",),
+         "note       column 'F' is 1.8 times 'C' and a constant; "),
+        ({"a": INCH, "none": [0] * 30}, (), "note       column 'none' is 0 in every example"),
+        ({"a": INCH, "one": [7] * 30}, ("--intercept",),
+         "note       column 'one' is one number in every example, as the intercept is"),
+    ],
+)  # fmt: skip
+def test_columns_that_depend_on_each_other_are_named(small, capsys, columns, more, said):
+    call = ["run", "newton", "--data", dependent(small, **columns), "--target", "y", *more]
+    assert cli.main(call) == 0
+    out = capsys.readouterr().out
+    assert said in out and out.count("note  ") == 1
+
+
+def test_of_columns_that_do_not_depend_on_each_other_nothing_is_said(small, capsys):
+    near = [x * Decimal("2.54") + k for x, k in zip(INCH, OTHER)]
+    for columns in ({"a": INCH, "b": near}, {"a": INCH, "far": [x * x * 10**6 for x in INCH]}):
+        assert (
+            cli.main(["run", "newton", "--data", dependent(small, **columns), "--target", "y"]) == 0
+        )
+        assert "note  " not in capsys.readouterr().out
+    wide = small("a,b,c,d,y\n1,2,3,4,1\n2,0,1,4,2\n1,1,2,0,3\n")
+    assert cli.main(["run", "newton", "--data", wide, "--target", "y"]) == 0
+    assert "note  " not in capsys.readouterr().out  # of fewer examples than columns they always do
+
+
+def test_where_every_step_size_converges_no_infinite_bound_is_printed(small, capsys):
+    call = ["run", "newton", "--data", small("a,y\n0,2\n0,3\n0,4\n0,1\n"), "--target", "y"]
+    assert cli.main(call) == 0
+    out = capsys.readouterr().out
+    assert "alpha = 1: any converges, for X is 0" in out and "inf" not in out
+
+
+@pytest.mark.parametrize("size", [80, 140, 160, 300])
+def test_what_is_advised_of_columns_beyond_floats_helps(small, capsys, size):
+    table = small(f"a,y\n1e{size},2\n2e{size},3\n1,4\n3e{size},1\n")
+    call = ["run", "newton", "--data", table, "--target", "y"]
+    assert cli.main(call) == 2
+    advice = capsys.readouterr().err.partition("in other units, or ")[2].split()
+    assert cli.main([*call, *advice]) == 0
+
+
+def test_what_rounding_may_have_done_is_said_once(small, capsys, monkeypatch):
+    from verify.tables import compare
+
+    honest, moved = compare.run, "newton: rounding in float64 may have moved a prediction by 1e+78"
+    call = ["run", "newton", "--data", small(FULL), "--target", "y"]
+    for bound, times in ((1e78, 0), (1e-6, 1)):
+        monkeypatch.setattr(
+            compare,
+            "run",
+            lambda *given, b=bound: replace(honest(*given), explained=b, rounding=(moved,)),
+        )
+        assert cli.main(call) == 0
+        out = capsys.readouterr().out
+        assert out.count("decides nothing (--numbers rational or ball can tell)") == 1 - times
+        assert out.count(moved) == times

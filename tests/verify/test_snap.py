@@ -406,6 +406,27 @@ def test_names_of_ones_own_are_told_and_what_is_no_weight_is_left_out(tmp_path, 
     assert main(["check", str(tmp_path / "c.py"), "--quick"]) == 0
 
 
+def test_of_a_negative_rate_the_other_sign_is_asked_about(tmp_path, capsys):
+    ((P, Q),) = ideal(2, 1)
+    weights, claim = saved([(P, -Q)], tmp_path / "w.safetensors"), str(tmp_path / "c.py")
+    call = ["snap", str(weights), "-o", claim, "--n", "6"]
+    assert main(call) == 0
+    told = capsys.readouterr().out
+    assert "rate -5/7" in told and "predict 1 times y, --read 1?" in told
+    assert main([*call, "--read", "1"]) == 0
+    told = capsys.readouterr().out
+    assert "rate 5/7" in told and "a negative rate" not in told
+
+
+def test_of_a_file_of_torch_it_is_said_how_it_becomes_one_that_is_read(tmp_path, capsys):
+    torch.save({"P": torch.ones(3, 3)}, tmp_path / "w.pt")
+    call = ["snap", str(tmp_path / "w.pt"), "-o", str(tmp_path / "c.py"), "--n", "4"]
+    assert main(call) == 2
+    err = capsys.readouterr().err
+    assert "is no safetensors file" in err and err.count("\n") == 1
+    assert "safetensors.torch.save_file(model.state_dict(), FILE) writes one" in err
+
+
 def test_a_layer_that_is_trained_here_is_the_step_of_the_best_rate(tmp_path, capsys):
     pytest.importorskip("verify.command.train")
     weights, claim = str(tmp_path / "lsa.safetensors"), str(tmp_path / "lsa.py")
@@ -427,6 +448,7 @@ REFUSED = {
         {f"layers.{k}.{m}": (3, 3) for k in range(3) for m in "PQ"}, "3 layers"
     ),
     "no attention": ({"tok.weight": (3, 3)}, "has no place here"),
+    "an own name": ({"W.0": (3, 3)}, "; --name W.0=P (in Python names=) says which matrix one is"),
     "no square": ({"P": (3, 3), "Q": (2, 2)}, "P is 3 x 3"),
 }  # fmt: skip
 

@@ -14,7 +14,7 @@ import pytest
 
 from verify.command import cli
 from verify.report.signs import letters
-from verify.report.tables import console, grid
+from verify.report.tables import console, grid, print_whole
 
 TABLE = "a,b,t\n1,2,3\n4,5,6\n7,8,1\n2,1,0\n3,3,3\n"
 
@@ -141,3 +141,21 @@ def test_a_users_names_are_printed_as_they_are(name: str) -> None:
 def test_no_other_console_is_made() -> None:
     files = Path(cli.__file__).parents[1].rglob("*.py")  # but tables.console
     assert [path.name for path in files if re.search(r"\bConsole\(", path.read_text("utf-8"))] == []
+
+
+def test_no_line_of_a_pipe_ends_in_blanks(said: Any) -> None:
+    for call in (CALLS["check"], CALLS["run"], CALLS["trace"]):
+        status, made = said("utf-8", *call)
+        assert status == 0 and b" \n" not in made and b"\n" in made
+
+
+@pytest.mark.parametrize("width", [20, 40, 60])
+def test_no_number_of_a_table_is_cut_on_a_narrow_terminal(width: int) -> None:
+    made = io.StringIO()
+    out = console(made)
+    out.width = width
+    print_whole(
+        out, grid(("row", "transformer", "least squares"), [["3"] + ["1.234567891e-10"] * 2])
+    )
+    assert made.getvalue().count("1.234567891e-10") == 2 and "least squares" in made.getvalue()
+    assert out.width == width

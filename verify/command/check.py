@@ -96,7 +96,18 @@ def check(
     chosen = choose(asked.names, variant, only)
     budget = Budget(seed=seed, quick=quick, coq=kernel == "coq")
     with Progress("claims", len(chosen), at_once=len(chosen) >= pool.WORTH_IT) as progress:
-        reports = pool.reports(chosen, budget, count, progress, progress.done)
+        ended: list[str] = []
+
+        def done(said: str) -> None:
+            ended.append(said.rpartition(": ")[2])
+            progress.done(said)
+
+        try:
+            reports = pool.reports(chosen, budget, count, progress, done)
+        except KeyboardInterrupt:
+            if ended:
+                print(f"witness: so far {text.counted(ended)}", file=sys.stderr)
+            raise
     if report.sha256_of(asked.names) != hashes:
         raise WrongCall("a file of claims was changed while it was being checked")
     files = [report.UserFile(one.file, hashes[one.file]) if one.file else None for one in chosen]
@@ -155,7 +166,7 @@ def _print(
     out.print(f"\n{text.counts(reports)} ({took})", soft_wrap=True)
     if without_coq:
         out.print("Coq's kernel was not run: see `witness doctor`")
-    for line in summary.look_next(reports, entries, verbose or few):
+    for line in summary.look_next(reports, entries, verbose or few, few):
         out.print(line, soft_wrap=True)
 
 

@@ -15,15 +15,16 @@ from constructions.numbers import names as number_systems
 from constructions.numbers import without_bits
 
 from ..inputs.errors import MOST_SEED, WrongCall, at_least
-from ..inputs.files import check_outputs, write
+from ..inputs.files import check_inputs, check_outputs, write
 from ..inputs.progress import Progress
 from ..report.as_json import dumps, versions
-from ..report.tables import console, grid, number, plural
-from .options import NAME, SET
+from ..report.tables import console, grid, number, plural, print_whole
+from .options import NAME, SET, called
 
 if TYPE_CHECKING:
     from constructions.witness import Witness
 
+    from ..inputs.tables import Text
     from ..tables.compare import Run
     from ..tables.problem import Problem
 
@@ -37,6 +38,7 @@ BEYOND = (
 
 
 def run(
+    context: typer.Context,
     name: NAME,
     data: Annotated[
         str,
@@ -99,24 +101,22 @@ def run(
     beside the algorithm's own and the closed form's, with the largest difference and what
     rounding explains of it.
     """
-    from ..inputs.memory import give_back, keep_little
-    from ..inputs.names import subject
-    from ..inputs.settings import parse
-    from ..inputs.tables import Text
-    from ..pool import one_thread
-    from ..tables import compare
-    from ..tables import problem as examples
-    from ..tables.suited import scaled, suited
-
-    keep_little()
     if without_bits(numbers) not in NUMBERS:
         raise WrongCall(f"--numbers takes {', '.join(NUMBERS)}, not {numbers!r}")
     at_least("rows", rows)
     at_least("seed", seed, most=MOST_SEED)
     check_outputs({"--json": json, "-o": output}, (name, data, query))
-    how = Text(separator, decimal, encoding, index, complete)
     if data == query == "-":
         raise WrongCall("only one of --data and --query can be standard input")
+    check_inputs((data, query))
+    from ..inputs.memory import give_back, keep_little
+    from ..inputs.names import subject
+    from ..inputs.settings import parse
+    from ..inputs.tables import Text
+    from ..tables import problem as examples
+
+    keep_little()
+    how = Text(separator, decimal, encoding, index, complete)
     state = examples.state(name, data)
     found = subject(name, state.variant if state is not None else None)
     found.refuse_no_regression("the rows of a table are")
@@ -133,18 +133,27 @@ def run(
         raise WrongCall("--target is missing: the column of the data to predict")
     else:
         exact = without_bits(numbers) in ("rational", "ball")
-        table = examples.read(data, target, features, intercept, exact, how)
+        with _read_another_way(context, data, target, features, how):
+            table = examples.read(data, target, features, intercept, exact, how)
         problem = table.held_out(hold_out, seed) if query is None else table.queried(query)
         del table  # a large one is not held twice
     given = problem.parameters | parse(name, found.signature, settings or ())
+    # only now, for they load torch: a call that is refused is refused at once
+    from ..pool import one_thread
+    from ..tables import compare
+    from ..tables.dependent import dependent
+    from ..tables.suited import scaled, suited
+
     large = problem.X.size >= LARGE
     threads = nullcontext() if large else one_thread()
     if large:
         give_back()
     with _in_floats(name):
+        for said in dependent(problem):
+            problem = problem.told(said)
         problem = problem if state is not None else scaled(found, problem, standardise)
         parameters, why = suited(found, given, problem)
-        with Progress("parts are done", compare.PARTS) as progress, threads:
+        with Progress("parts", compare.PARTS) as progress, threads:
             result = compare.run(found, parameters, problem, numbers, progress)
         _refuse_not_finite(name, problem, result)
     witness = result.witness
@@ -154,6 +163,23 @@ def run(
         write(json, dumps(document(name, witness, parameters, problem, result, numbers)))
     if "-" not in (json, output):
         show(name, witness, parameters, why, problem, result, numbers, rows)
+
+
+@contextmanager
+def _read_another_way(
+    context: typer.Context, data: str, target: str, features: str | None, how: Text
+) -> Iterator[None]:
+    """To what is refused of a table is added the call that reads it, if there is one."""
+    from ..tables.rereading import rereading
+
+    try:
+        yield
+    except WrongCall as error:
+        other = rereading(data, target, features, how)
+        if other is None:
+            raise
+        said = str(error) if str(error).endswith("?") else f"{error};"
+        raise WrongCall(f"{said} {other.words}: {called(context, other.options)}") from None
 
 
 @contextmanager
@@ -173,11 +199,17 @@ def _in_floats(name: str) -> Iterator[None]:
 def _refuse_not_finite(name: str, problem: Problem, result: Run) -> None:
     """Raises WrongCall where a prediction, or the square of one, is not finite: whatever is said of
     it, a difference or a mean error, would be infinite or nan."""
+    scaled = problem.scaling is not None  # of numbers on one scale nothing is large
     for what, values in result.columns.items():
         for label, value in zip(problem.labels, values):
             if not abs(float(value)) < LARGEST:
                 said = what.replace("_", " ")
-                raise WrongCall(f"{name}: {said}, row {label}: {float(value):.3g}; {BEYOND}")
+                exactly = (
+                    ", or --numbers rational" if scaled and float(value) != float(value) else ""
+                )
+                raise WrongCall(
+                    f"{name}: {said}, row {label}: {float(value):.3g}; {BEYOND}{exactly}"
+                )
 
 
 def show(
@@ -214,14 +246,14 @@ def show(
         ]
         limit = result.limit.name.partition(",")[0]
         names = [limit if head == "closed_form" else head for head in heads]
-        out.print(grid(names, cells, justify="right"))
+        print_whole(out, grid(names, cells, justify="right"))
         left = len(problem.labels) - rows
         if left > 0:
             line(f"… {plural(left, 'row')} more; -o FILE.csv has all")
         line("")
     for said in summary(problem, result, numbers):
         line(said)
-    for said in result.warnings:
+    for said in result.warnings[len(result.rounding) if result.beyond else 0 :]:
         line(f"warning    {said}", "yellow")
 
 

@@ -161,7 +161,8 @@ def told(found: Snapped, to: Path, reports: list[Report]) -> str:
         ("kept", f"{numbers}; what was dropped, tied, rounded is {choice.found.share:.2g} of the "
                  f"predictions, by bounds on both ({choice.nearest.share:.2g} before rounding)"),
         ("algorithm", choice.found.words),
-        *(("", said) for said in [_convention(found), _best_for(found)] if said),
+        *(("", said) for said in [_convention(found), _against(found), _best_for(found)]
+          if said),
         *(("simpler", f"{one.words}: off by {one.share:.2g} of the predictions")
           for one in choice.rejected),
         ("off", f"at most {at_most(found.bound)} for {found.box.words} (enclosed)"),
@@ -172,6 +173,18 @@ def told(found: Snapped, to: Path, reports: list[Report]) -> str:
     ]  # fmt: skip
     wide = max(len(name) for name, _ in lines)
     return "\n".join(f"{name:{wide}}  {line}" for name, line in lines)
+
+
+def _against(found: Snapped) -> str:
+    """Of a rate below 0, by which the loss grows: that the prediction may have been read with the
+    other sign."""
+    if min((layer.get("eta", 0) for layer in found.stated.layers), default=0) >= 0:
+        return ""
+    other = -found.trained.reading.read
+    return (
+        f"a negative rate, which climbs the loss: does the model predict {other} times y, "
+        f"--read {other}?"
+    )
 
 
 def _best_for(found: Snapped) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..strategies import Case
 
 
+SHOWN = 8  # examples that are shown of many
 MOST_LAYERS, MOST_D = 1000, 100  # of a small prompt, of which every layer is printed
 IN_FRACTIONS = 16  # layers up to which fractions are chosen: their digits may double with each
 
@@ -128,7 +129,12 @@ def print_trace(
     if chosen:
         line(f"chosen     {call(chosen)} ({subject.source}set others with --set)")
     at = witness.prompt.fields.at(witness.d)
+    shown = _some(n, SHOWN, 1)
     for j, target in enumerate(y.tolist()):
+        if j not in shown:
+            if j == SHOWN:
+                line(f"…          {n - len(shown)} more examples, which are traced and not shown")
+            continue
         said = f", y = {short(target)}" if of.targets != 0 else ""
         line(f"example {j + 1:<2} {_carried(at.parts, X[j])}{said}")
     if len(queries):
@@ -142,12 +148,13 @@ def print_trace(
     held = list(compared(witness, case, system, soon)) if exact or system in FLOATS else []
     wrong = [one for one in held if exact and one["is"] != one["should"]]
     labels = _labels(witness, n, len(queries))
+    of_tokens = _some(len(labels), SHOWN, 2)
     for layer, state in enumerate(states):
         named = readable(witness.layer_list[layer - 1].name) if layer else ""
         name = f"layer {layer}: {named}" if layer else "embedding"
         line(f"\n{name}")
         here = [one for one in held if one["layer"] == layer]
-        out.print(_layer_table(witness, state, here, labels, exact))
+        out.print(_layer_table(witness, state, here, labels, of_tokens, exact))
     predicted = witness.predict(X, y, queries, system)
     line(f"\nprediction {short(_alone(predicted))}")
     try:
@@ -184,6 +191,13 @@ def _converging(
     if bound.from_below:
         return {bound.parameter: math.ceil(bound.value)}
     return {bound.parameter: Fraction(1, math.ceil(2 / bound.value))}
+
+
+def _some(count: int, first: int, last: int) -> Sequence[int]:
+    """The numbers from 0 on; of too many the first ones and the last."""
+    if count <= first + last + 1:
+        return range(count)
+    return [*range(first), *range(count - last, count)]
 
 
 def _carried(parts: Layout, row: np.ndarray) -> str:
@@ -235,6 +249,7 @@ def _layer_table(
     state: Mapping[str, Any],
     held: list[dict[str, Any]],
     labels: list[str],
+    of_tokens: Sequence[int],
     exact: bool,
 ) -> Any:
     import numpy as np
@@ -243,13 +258,17 @@ def _layer_table(
     from proofs.stream import split_entry
 
     made = grid(("slot", "holds"), no_wrap=True)
-    for label in labels:
-        made.add_column(label, justify="right")
+    for token in of_tokens:
+        if token - 1 not in of_tokens and token:
+            made.add_column("…")
+        made.add_column(labels[token], justify="right")
     for slot in witness.layout.slots:
         about = {one["token"]: one for one in held if split_entry(one["slot"])[0] == slot.name}
         said = list(dict.fromkeys(one["holds"] for one in about.values()))
         cells = []
-        for token in range(len(labels)):
+        for token in of_tokens:
+            if token - 1 not in of_tokens and token:
+                cells.append(Text("…"))
             entries = list(np.asarray(state[slot.name][token], dtype=object).ravel())
             text = Text(_vector(entries))
             one = about.get(token)
@@ -257,7 +276,7 @@ def _layer_table(
                 text.stylize("red")
                 text.append(f"\nshould be {_vector(one['should'])}", style="bold red")
             cells.append(text)
-        if all(cell.plain in ("0", "") or set(cell.plain) <= set("(0, )") for cell in cells):
+        if all(cell.plain in ("0", "") or set(cell.plain) <= set("(0, )…") for cell in cells):
             continue
         made.add_row(slot.name, "; ".join(said), *cells)
     return made

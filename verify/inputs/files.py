@@ -58,6 +58,17 @@ def check_outputs(
                 raise WrongCall(f"{option} would replace {path}, which is read")
 
 
+def check_inputs(paths: Iterable[str | None]) -> None:
+    """Raises WrongCall at once where a table that is to be read is not there: not of "-", which is
+    standard input, nor of pages and their addresses, of which more is to be said."""
+    for path in paths:
+        if path and path != "-" and "#" not in path and not path.lower().endswith(".html"):
+            try:
+                os.stat(path)
+            except (OSError, ValueError) as error:
+                raise WrongCall(f"{path}: cannot be read: {reason(error)}") from None
+
+
 def _same_file(a: str, b: str | None) -> bool:
     """Whether both are one regular file, whatever links lead to it."""
     if not b or b == "-":

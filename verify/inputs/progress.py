@@ -1,5 +1,5 @@
 """Progress on standard error, for what takes longer than two seconds: from then on a bar on a
-terminal, elsewhere a line at once and then one now and then."""
+terminal, elsewhere a line at once and then ever fewer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 DELAY = 2.0  # seconds before anything is shown
-PAUSE = 10.0  # seconds between lines where no bar can be drawn
+PAUSE = 10.0  # seconds to the second line where no bar can be drawn; to each other twice as long
 
 Say = Callable[[str], None]
 
@@ -22,7 +22,7 @@ def nothing(what: str) -> None:
 
 
 class Progress:
-    """Counts towards `total`; draws a bar on a terminal, else writes a line now and then; `at_once`
+    """Counts towards `total`; draws a bar on a terminal, else writes a few lines; `at_once`
     for what is known to take long.
 
     with Progress("claims", 12) as progress:
@@ -33,7 +33,7 @@ class Progress:
     def __init__(self, unit: str, total: int | None = None, at_once: bool = False) -> None:
         self.unit, self.total, self.count = unit, total, 0
         self.delay = 0.0 if at_once else DELAY
-        self.start, self.last = time.monotonic(), -PAUSE  # of the last line: none yet
+        self.start, self.next, self.pause = time.monotonic(), 0.0, PAUSE  # of lines
         self.bar: Any = None
         self.task: Any = None
 
@@ -48,6 +48,10 @@ class Progress:
     ) -> None:
         if self.bar is not None:
             self.bar.stop()
+        if kind is KeyboardInterrupt and time.monotonic() - self.start >= self.delay:
+            of = f" of {self.total}" if self.total else ""
+            with suppress(OSError):
+                print(f"witness: interrupted after {self.count}{of} {self.unit}", file=sys.stderr)
 
     def __call__(self, what: str) -> None:
         self._show(what)
@@ -87,11 +91,12 @@ class Progress:
         if now - self.start < self.delay:
             return
         if not sys.stderr.isatty():
-            if now - self.last >= PAUSE:
-                self.last = now
+            if now >= self.next:
+                self.next, self.pause = now + self.pause, 2 * self.pause
                 of = f" of {self.total}" if self.total else ""
                 unit = self.unit.removesuffix("s") if self.count == 1 and not of else self.unit
-                print(f"{self.count}{of} {unit}  {what}".rstrip(), file=sys.stderr, flush=True)
+                said = f": {what}" if what else ""
+                print(f"{self.count}{of} {unit}{said}", file=sys.stderr, flush=True)
             return
         if self.bar is None:
             self.bar = _bar(self.unit)

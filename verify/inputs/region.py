@@ -33,21 +33,24 @@ BLOCK = 2**18  # numbers of X that are taken at once
 TARGET = 1e-12  # what is left of the slowest component when their number is chosen
 
 
-def singular_values(X: np.ndarray) -> np.ndarray:
-    """Those of X (n, d) that are not 0 within rounding, the largest first.
-
-    Of many rows from the triangles of their blocks, so that no copy of X is made.
-    """
+def triangle(X: np.ndarray) -> np.ndarray:
+    """R of X = Q R, X (n, d): X itself of few rows, of many from the triangles of their blocks, so
+    that no copy of X is made."""
     n, d = X.shape
     rows = max(4 * d, BLOCK // d)
-    triangle: Any = np.empty((0, d))
+    made: Any = np.empty((0, d))
     for start in range(0, n, rows):
         block: Any = np.asarray(X[start : start + rows], dtype=float)
         if n > rows:
-            block = np.linalg.qr(np.vstack([triangle, block]), mode="r")
-        triangle = block
-    values = np.linalg.svd(triangle, compute_uv=False)
-    return values[values > values[0] * max(n, d) * np.finfo(float).eps]
+            block = np.linalg.qr(np.vstack([made, block]), mode="r")
+        made = block
+    return made
+
+
+def singular_values(X: np.ndarray) -> np.ndarray:
+    """Those of X (n, d) that are not 0 within rounding, the largest first."""
+    values = np.linalg.svd(triangle(X), compute_uv=False)
+    return values[values > values[0] * max(X.shape) * np.finfo(float).eps]
 
 
 def spectrum(X: np.ndarray) -> Spectrum:
@@ -121,9 +124,12 @@ def suit(
     for key, value in PLAIN.items():
         choose(key, value, "a default")
     if (bound := limit(name, made, s)) is not None:
-        half = _short_decimal(bound.value / 2) if math.isfinite(bound.value) else 1
-        shown = f"{bound.formula} = {bound.value:.3g}, below which it converges"
-        choose(bound.parameter, half, f"half of {shown}")
+        if math.isfinite(bound.value):
+            half = _short_decimal(bound.value / 2)
+            shown = f"{bound.formula} = {bound.value:.3g}, below which it converges"
+            choose(bound.parameter, half, f"half of {shown}")
+        else:
+            choose(bound.parameter, 1, "any converges, for X is 0")
         if on is not None and not bound.holds(float(made[bound.parameter])):
             said = bound.refusal(float(made[bound.parameter]))
             where = (" it converges on this data", f" {name} converges {on}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
+import shlex
 import sys
 import warnings
 from collections import Counter
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 ROWS = 2**16  # that are read at once: pandas holds them several times
 BINARY = {".parquet": "pyarrow", ".pq": "pyarrow", ".xlsx": "openpyxl"}  # {suffix: its reader}
 MISSING = ("", "nan", "na", "n/a", "null", "none")  # what a cell holds that holds no number
+WITH_COMMAS = "(with --decimal ,)"
+THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:([.,' ])\d{3}(?:\1\d{3})*)(?:[.,]\d+)?")
 SEPARATORS = {"tab": "\t", "\\t": "\t", "space": " "}  # as they can be typed
 
 
@@ -151,13 +155,15 @@ def read_table(
     if not exact and (values := _at_once(path, len(header), how)) is not None:
         whole = places == list(range(values.shape[1]))
         return Table(str(path), names, values if whole else values[:, places])
-    body = _cells(path, how).iloc[1:]
+    body = cells_of(path, how).iloc[1:]
     if body.empty:
         raise WrongCall(f"{said(path)} has a header but no rows")
-    cells = [_with_point(body.iloc[:, place].to_numpy(), how) for place in places]
+    cells = [body.iloc[:, place].to_numpy() for place in places]
+    if how.decimal is not None:
+        cells = [np.array([pointed(cell, how.decimal) for cell in column]) for column in cells]
     rows = np.arange(len(body))
     if how.complete:
-        rows = np.flatnonzero([not any(map(_is_missing, row)) for row in zip(*cells)])
+        rows = np.flatnonzero([not any(map(is_missing, row)) for row in zip(*cells)])
     if not len(rows):
         raise WrongCall(f"{said(path)} has no complete row: in each a cell is missing")
     left_out = tuple(int(row) + 1 for row in np.setdiff1d(np.arange(len(body)), rows))
@@ -169,16 +175,16 @@ def read_table(
 
 def is_empty(path: str | Path, name: str, how: Text = PLAIN) -> bool:
     """Whether no cell of a column holds anything."""
-    body = _cells(path, how).iloc[1:, header_of(path, how).index(name)]
+    body = cells_of(path, how).iloc[1:, header_of(path, how).index(name)]
     return bool((body.fillna("").str.strip() == "").all())
 
 
 def header_of(path: str | Path, how: Text = PLAIN) -> tuple[str, ...]:
     """The column names of a file; "" of a column that has none. Raises WrongCall."""
-    written = (str(name).strip() for name in _cells(path, how, rows=1).iloc[0])
+    written = (str(name).strip() for name in cells_of(path, how, rows=1).iloc[0])
     # pandas gives this name to a column that has none, and may have written it
     header = tuple("" if name.startswith("Unnamed: ") else name for name in written)
-    if all(_is_number(name) for name in header):
+    if all(is_number(name) for name in header):
         raise WrongCall(f"{said(path)}: the first line holds numbers, not the column names")
     return header
 
@@ -222,7 +228,7 @@ def _at_once(path: str | Path, columns: int, how: Text) -> np.ndarray | None:
     return values
 
 
-def _cells(path: str | Path, how: Text, rows: int | None = None) -> pd.DataFrame:
+def cells_of(path: str | Path, how: Text, rows: int | None = None) -> pd.DataFrame:
     """The cells of the first rows (or of all) as text, the header's among them."""
     if Path(path).suffix.lower() in BINARY:
         how.refuse(path)
@@ -332,11 +338,11 @@ def _as_text(frame: pd.DataFrame, rows: int | None) -> pd.DataFrame:
     )
 
 
-def _with_point(cells: np.ndarray, how: Text) -> np.ndarray:
-    """Cells with a decimal comma as with a point; what has a point already is then no number."""
-    if how.decimal != ",":
-        return cells
-    return np.array([f"{c} (with --decimal ,)" if "." in c else c.replace(",", ".") for c in cells])
+def pointed(cell: str, decimal: str | None) -> str:
+    """A cell with a decimal comma as with a point; what has a point already is then no number."""
+    if decimal != ",":
+        return cell
+    return f"{cell} {WITH_COMMAS}" if "." in cell else cell.replace(",", ".")
 
 
 # -- columns ---------------------------------------------------------------------------------------
@@ -354,6 +360,19 @@ def listed(text: str) -> tuple[str, ...]:
     """The names of "a, b" or of 'a,"b, c"', each once: quoted as in the header of a CSV file."""
     (row,) = csv.reader([text], skipinitialspace=True)
     return tuple(dict.fromkeys(part.strip() for part in row if part.strip()))
+
+
+def listing(names: Sequence[str]) -> str:
+    """Names as --features takes them, each in quotes that holds a comma."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow(names)
+    return out.getvalue()
+
+
+def quoted(names: Sequence[str], more: str = "") -> str:
+    """Names, and what is put behind them, as a shell takes them after --features."""
+    made = listing(names)
+    return made + more if shlex.quote(made) == made else shlex.quote(made + more)
 
 
 def require(path: str | Path, header: Sequence[str], name: str) -> None:
@@ -377,18 +396,18 @@ def require(path: str | Path, header: Sequence[str], name: str) -> None:
             hint = "; its columns are separated by commas: leave --separator out"
         elif any("," in one and name in listed(one) for one in header):
             hint = "; a name that holds a comma is put in quotes, as in the file"
-        elif close := _closest(name, header):
+        elif close := closest(name, header):
             hint = f"; did you mean {close}?"
         raise WrongCall(f"{said(path)} has no column {name!r}; it has {shown}{hint}")
 
 
-def _closest(name: str, header: Sequence[str]) -> str:
+def closest(name: str, header: Sequence[str]) -> str:
     """The name that was meant, whatever its capitals; "" where none is close."""
     lower = {one.lower(): one for one in header if one}
     return next((lower[one] for one in get_close_matches(name.lower(), lower, n=1)), "")
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
     try:
         float(text)
     except ValueError:
@@ -396,7 +415,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _is_missing(cell: Any) -> bool:
+def is_missing(cell: Any) -> bool:
     return not isinstance(cell, str) or cell.strip().lower() in MISSING
 
 
@@ -413,14 +432,18 @@ def _numbers(
     for row, cell in zip(rows, cells):
         text = cell.strip() if isinstance(cell, str) else ""
         where = f"{said(path)}, row {row + 1}, column {name!r}"
-        if _is_missing(cell):
+        if is_missing(cell):
             raise WrongCall(
                 f"{where} is {text or 'empty'}; every cell must be a number{mend(name, text)}; "
                 "--drop-incomplete leaves such rows out"
             )
-        if not _is_number(text):
-            comma = how.decimal is None and _is_number(text.replace(",", "."))
+        if not is_number(text):
+            comma = how.decimal is None and is_number(text.replace(",", "."))
             more = "; --decimal , if that is its point" if comma else mend(name, text)
+            if not comma and (
+                grouped := THOUSANDS.fullmatch(text.removesuffix(WITH_COMMAS).strip())
+            ):
+                more = f"; no sign stands between thousands: write {_ungrouped(grouped)}"
             raise WrongCall(f"{where} has {_short(text)}, which is no number{more}")
         if not np.isfinite(float(text)):
             raise WrongCall(f"{where} has {_short(text)}, which is not finite in float64")
@@ -436,6 +459,11 @@ def _exactly(path: str | Path, name: str, cells: np.ndarray, rows: np.ndarray) -
         except ValueError as error:
             raise WrongCall(f"{said(path)}, row {row + 1}, column {name!r}: {error}") from None
     return made
+
+
+def _ungrouped(number: re.Match[str]) -> str:
+    """The number without its sign between thousands."""
+    return number[0].replace(number[1], "")
 
 
 def _short(text: str) -> str:

@@ -65,19 +65,19 @@ def _cut(text: str, width: int) -> str:
 
 
 def look_next(
-    reports: Sequence[Report], entries: Sequence[Mapping[str, Any]], shown: bool
+    reports: Sequence[Report], entries: Sequence[Mapping[str, Any]], rows: bool, evidence: bool
 ) -> list[str]:
-    """Where to look after this; `shown` says that every claim had its row already."""
+    """Where to look after this; `rows` says that every claim had its row already, `evidence` that
+    it had every check."""
     named = [pair for pair in zip(reports, entries) if not _of_a_folder(pair[0])]
     pairs = sorted(named, key=lambda pair: _interest(pair[0]))
     if not pairs:
         return []
     first = index.called(pairs[0][1])
-    alone = len(reports) == 1
     only = " --only" if _has_others_below(pairs[0][0], reports) else ""
-    ways = [] if alone else [f"`witness check {first}{only}` shows its evidence"]
+    ways = [] if evidence else [f"`witness check {first}{only}` shows its evidence"]
     ways.append(f"`witness explain {first}` opens its page")
-    if not shown:
+    if not rows:
         ways.append("--verbose has a row for every claim")
     return [f"next: {', '.join(ways)}"]
 

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Rational, Real
-from typing import Any
+from typing import IO, Any, cast
 
 # code, which stands as it is, or the stars of a product or a power
 STARS = re.compile(r"(?P<code>`[^`]*`)|(?<=[\w)])\*+(?=[\w(])")
@@ -59,8 +59,37 @@ def console(stream: Any = None) -> Any:
             raise BrokenPipeError  # rich would exit with 1, which means something else here
 
     stream = stream or sys.stdout
-    width = None if stream.isatty() else 180
-    return Quiet(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    tty = stream.isatty()
+    file, width = (stream, None) if tty else (cast(IO[str], _Trimmed(stream)), 180)
+    return Quiet(file=file, width=width, highlight=False, markup=False, emoji=False)
+
+
+class _Trimmed:
+    """A stream that no blanks are written to before the end of a line, with which rich fills
+    tables."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        self.stream.write(re.sub(r" +(?=\n)", "", text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+def print_whole(out: Any, table: Any) -> None:
+    """Prints a table of numbers, none of which is cut or broken in two, on a narrow terminal as
+    wide as it has to be."""
+    from rich.measure import Measurement
+
+    needed = Measurement.get(out, out.options.update(width=10**4), table).maximum
+    width, out.width = out.width, max(out.width, needed)
+    try:
+        out.print(table, crop=False)
+    finally:
+        out.width = width
 
 
 # -- cells ------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ NARROW = 2.0**-80  # of the largest target: the radius at which a ball counts as
 BITS = (128, 512, 2048)  # of the balls in which a witness runs
 PARTS = 4  # of a run, that its progress counts
 WARNED = 2**20  # products of an example and a query up to which every prediction has a bound
+EXACTER = " (--numbers rational or ball can tell)"
 NEAR = 1e-6  # of the largest prediction: what a limit may differ by and be called reached
 
 
@@ -60,10 +61,22 @@ class Run:
     difference: float
     worst: int
     explained: float | None
-    warnings: tuple[str, ...]
+    rounding: tuple[str, ...]
+    notes: tuple[str, ...]
     approximates: bool
     gap: float
     short_of: str
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Of rounding, and then of what else is to be known."""
+        return (*self.rounding, *self.notes)
+
+    @property
+    def beyond(self) -> bool:
+        """Whether rounding may have done more than the prediction is, which is said beside it."""
+        there = (abs(float(self.columns[of][self.worst])) for of in ("algorithm", "transformer"))
+        return self.explained is not None and max(self.difference, *there) < self.explained
 
 
 def run(
@@ -113,12 +126,11 @@ def run(
         gap = float(np.abs(_differences(floats, limit.values)).max())
         own = float(np.abs(_differences(algorithm, limit.values)).max())
         closed = float(np.abs(limit.values.astype(float)).max())
-    if other := changed(subject, parameters, problem):
-        said = (*said, other)
     if problem.truth is not None and limit.of_targets:
         columns["target"] = problem.truth
+    notes = tuple(filter(None, [changed(subject, parameters, problem)]))
     return Run(
-        witness, columns, limit, how, decides, float(errors[worst]), worst, explained, said,
+        witness, columns, limit, how, decides, float(errors[worst]), worst, explained, said, notes,
         _approximates(witness), gap,
         "" if _approximates(witness)
         else _reached(gap, own, closed, limit, parameters, subject, problem),
@@ -280,7 +292,9 @@ def _against_the_algorithm(problem: Problem, result: Run, numbers: str) -> str:
     elif without_bits(numbers) == "ball":
         said += f"; the enclosure has radius {explained:.2g}"
     elif not math.isfinite(explained):
-        said += f"; what rounding in {numbers} did there has no bound, which decides nothing"
+        said += (
+            f"; what rounding in {numbers} did there has no bound, which decides nothing{EXACTER}"
+        )
     else:
         said += f"; {_what_rounding_explains(result, explained, numbers)}"
     said += f"; the algorithm ran in {result.reference}"
@@ -290,15 +304,12 @@ def _against_the_algorithm(problem: Problem, result: Run, numbers: str) -> str:
 
 def _what_rounding_explains(result: Run, explained: float, numbers: str) -> str:
     """Of the largest difference, where rounding is bounded by `explained`."""
-    there, predicted = (
-        float(result.columns[of][result.worst]) for of in ("algorithm", "transformer")
-    )
-    printed = 2.0**-52 * abs(there)  # balls as floats
+    printed = 2.0**-52 * abs(float(result.columns["algorithm"][result.worst]))  # balls as floats
     if result.difference <= explained + printed:
-        if explained > max(abs(there), abs(predicted)):
+        if result.beyond:
             return (
                 f"what rounding in {numbers} did there is at most {explained:.2g}, more than the "
-                "prediction itself, which decides nothing"
+                f"prediction itself, which decides nothing{EXACTER}"
             )
         verdict = "all of it"
     elif result.approximates:

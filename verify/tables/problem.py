@@ -25,11 +25,11 @@ from ..inputs.tables import (
     header_of,
     is_empty,
     listed,
+    quoted,
     read_table,
     require,
     said,
 )
-from ..page.address import is_address, state_of
 from ..report.tables import plural
 from ..strategies import Case
 from .scaling import Scaling, standardising
@@ -44,7 +44,8 @@ class Problem:
 
     edits: weights that were changed by hand, by the paths of a page. intercept: the last column is
     one of ones. scaling: what the embedding reads in the place of x. left_out: the numbers of the
-    rows of each file, {"examples" or "queries": numbers}, in which a cell is missing.
+    rows of each file, {"examples" or "queries": numbers}, in which a cell is missing. names: those
+    of the table's columns, without that of the intercept.
     """
 
     X: np.ndarray
@@ -58,6 +59,7 @@ class Problem:
     intercept: bool = False
     scaling: Scaling | None = None
     left_out: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
 
     def scaled(self, scaling: Scaling) -> Problem:
         """The same, x read so."""
@@ -124,8 +126,11 @@ def state(name: str, data: str) -> Saved | None:
 
     Raises WrongCall.
     """
-    if is_address(data):
-        return checked(data, state_of(data, name))
+    if "#" in data:
+        from ..page.address import is_address, state_of
+
+        if is_address(data):
+            return checked(data, state_of(data, name))
     if data.lower().endswith(".html"):
         raise WrongCall(f"{data} is a page: give its address, with all after #, or a saved state")
     return read_state(data) if data.lower().endswith(".json") else None
@@ -200,7 +205,7 @@ class Examples:
             about = (*about, *_left_out(of_queries.path, of_queries.left_out))
         return Problem(
             X, y, queries, tuple(map(int, labels)), truth, (*about, *self.notes),
-            intercept=self.intercept, left_out=left_out,
+            intercept=self.intercept, left_out=left_out, names=self.names,
         )  # fmt: skip
 
     @property
@@ -287,7 +292,7 @@ def read(
         if name == target:
             return "" if cell else "; rows to predict: --query FILE"
         others = [one for one in names if one != name]
-        return f"; --features {','.join(others[:2])},… names the columns to use" if others else ""
+        return f"; --features {quoted(others[:2], ',…')} names the columns to use" if others else ""
 
     table = read_table(path, (*names, target), exact, how, header, mend)
     X, y = _features(table.select(names), intercept), table.column(target).copy()

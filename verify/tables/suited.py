@@ -32,6 +32,7 @@ from .scaling import ILL, Scaling, into
 # limits that are functions of w^T x, of which there are many where columns depend on each other
 OF_WEIGHTS = ("least_squares", "ridge", "preconditioned", "lasso", "logistic")
 POWERS = 1e75  # sizes of X of which float64 holds |X^T X|^2, and what is divided by it
+SQUARES = 1e150  # sizes of X of which float64 holds the square, and a sum of them
 MANY = 2**28  # numbers in the stream that a table may take: 2 GB in float64
 Own = dict[str, tuple[Any, str]]
 
@@ -171,9 +172,10 @@ def _refuse_beyond_floats(problem: Problem) -> None:
     """Where |X^T X|^2 is infinite or 0 in float64, no step size read off it is true."""
     size = float(problem.singular[0]) if len(problem.singular) else 0.0
     if size and not 1 / POWERS < size < POWERS:
+        more = "" if 1 / SQUARES < size < SQUARES else " --numbers rational"
         raise WrongCall(
             f"the columns are of size {size:.2g}, and float64 does not hold the powers of that by "
-            "which parameters are chosen; give them in other units, or --standardise"
+            f"which parameters are chosen; give them in other units, or --standardise{more}"
         )
 
 
