@@ -491,6 +491,10 @@ OTHER = [i * 7 % 11 for i in range(30)]
     [
         ({"inch": INCH, "cm": [x * Decimal("2.54") for x in INCH]}, (),
          "note       column 'cm' is 2.54 times 'inch'; --features can leave one of them out\n"),
+        ({"inch": INCH, "more": [x * Decimal("2.5401") for x in INCH]}, (),
+         "note       column 'more' is 2.5401 times 'inch'; "),
+        ({"three": [3 * k + 3 for k in OTHER], "one": [k + 1 for k in OTHER]}, (),
+         "note       column 'one' is 1/3 times 'three'; "),
         ({"inch": INCH, "cm": [round(x * Decimal("2.54"), 2) for x in INCH]}, (),
          "note       column 'cm' is nearly 2.54 times 'inch' (off by 0.000"),
         ({"a": INCH, "b": OTHER, "sum": [x - 2 * k for x, k in zip(INCH, OTHER)]}, (),

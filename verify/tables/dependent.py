@@ -47,8 +47,9 @@ def dependent(problem: Problem) -> Iterator[str]:
         else:
             coefficients, off = found
             times = {i: float(c * sizes[j] / sizes[i]) for i, c in coefficients.items()}
-            how = "is" if _exactly(problem, j, times) else "is, within rounding,"
-            made = _made({names[i]: c for i, c in times.items()}, problem.intercept)
+            exact = _exactly(problem, j, times)
+            how = "is" if exact else "is, within rounding,"
+            made = _made({names[i]: c for i, c in (exact or times).items()}, problem.intercept)
             said = (
                 f"{how} {made}" if off <= ROUNDING else f"is nearly {made} (off by {off:.1g} of it)"
             )
@@ -79,18 +80,18 @@ def _left(columns: Any, j: int, used: Sequence[int]) -> tuple[list[float], float
     return found.tolist(), float(np.linalg.norm(columns[:, j] - columns[:, used] @ found))
 
 
-def _exactly(problem: Problem, j: int, times: Mapping[int, float]) -> bool:
-    """Whether column j is that sum of multiples, which are short fractions, and of a constant where
-    there is an intercept, in fractions; False where that is not looked at, of many rows."""
+def _exactly(problem: Problem, j: int, times: Mapping[int, float]) -> dict[int, Fraction] | None:
+    """The multiples as short fractions, of which column j is exactly the sum, but for a constant
+    where there is an intercept; None where it is not, and where of many rows that is not asked."""
     if len(problem.X) > MOST_ROWS:
-        return False
+        return None
     exact = {i: Fraction(c).limit_denominator(DENOMINATOR) for i, c in times.items()}
     columns = {i: [_fraction(x) for x in problem.X[:, i]] for i in (j, *times)}
     off = {
         x - sum((c * columns[i][row] for i, c in exact.items()), start=Fraction(0))
         for row, x in enumerate(columns[j])
     }
-    return len(off) == 1 if problem.intercept else off == {Fraction(0)}
+    return exact if (len(off) == 1 if problem.intercept else off == {Fraction(0)}) else None
 
 
 def _fraction(value: Any) -> Fraction:
@@ -98,7 +99,7 @@ def _fraction(value: Any) -> Fraction:
     return value if isinstance(value, Fraction) else typed(repr(float(value)))
 
 
-def _made(of: Mapping[str, float], intercept: bool) -> str:
+def _made(of: Mapping[str, Any], intercept: bool) -> str:
     """ "2.54 times 'inch'", "'a' + 2 'b'"."""
     if len(of) > SHOWN:
         made = "a sum of multiples of " + ", ".join(map(repr, of))
@@ -112,6 +113,10 @@ def _made(of: Mapping[str, float], intercept: bool) -> str:
     return made + (" and a constant" if intercept else "")
 
 
-def _times(number: float) -> str:
-    said = f"{number:.4g}"
+def _times(number: Any) -> str:
+    """In four digits; a fraction as it is."""
+    said = f"{float(number):.4g}"
+    if isinstance(number, Fraction):
+        decimal = f"{float(number):.12g}"
+        said = decimal if typed(decimal) == number else str(number)
     return "" if said == "1" else f"{said} "
