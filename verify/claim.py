@@ -168,7 +168,8 @@ class CheckResult:
 
     box: the inputs, in words, for all of which `bound` holds; an enclosure without it counts as
     tested. about: the object that the evidence speaks of; None: the claim's own, which it ran.
-    domain: from which inputs cases were drawn, in words.
+    domain: from which inputs cases were drawn, in words. own: of a check of the claim's own, which
+    is of a part of its statement.
     """
 
     passed: bool | None
@@ -184,6 +185,7 @@ class CheckResult:
     box: str = ""
     about: Object | None = None
     domain: str = ""
+    own: bool = False
 
     def __post_init__(self) -> None:
         if self.passed not in (True, False, None) or type(self.passed) not in (bool, type(None)):
@@ -370,7 +372,7 @@ class Claim:
     not print this statement: "with natural logarithms". It is empty where the statement is as
     printed. `expected` is the verdict without which `witness check` ends with status 1: "holds",
     "approximates" (to hold is enough), "refuted", "ill-posed" or "undecided". If it is not given,
-    it is "approximates" of a claim that speaks of boxes alone, unless `within` is 0, else "holds".
+    it is "approximates" where an error is claimed (`within`, not 0) of boxes alone, else "holds".
 
     What it is compared with: `algorithm` is code, or a Formula (verify.formula); with `formula`
     beside code the claim is about the formula, and the code is compared with it. `cases` makes a
@@ -415,7 +417,7 @@ class Claim:
         if not self.id or not isinstance(self.id, str):
             raise ValueError("a claim needs an id")
         if not self.expected:
-            near = self.cases is None and bool(self.boxes) and self.within != 0
+            near = self.cases is None and self.within is not None and self.within != 0
             object.__setattr__(self, "expected", "approximates" if near else "holds")
         if self.expected not in VERDICTS:
             raise ValueError(f"{self.id}: expected must be one of {', '.join(VERDICTS)}")

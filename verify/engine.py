@@ -45,14 +45,14 @@ def decide(
     results: Iterable[CheckResult],
     ill_posed: IllPosed | None = None,
     about: Object | None = None,
-    parts: bool = False,
 ) -> Verdict:
     """The verdict that the evidence forces; `expected` plays no part in it.
 
     `about` is the object of a claim about transformers (Object() where it has no letters), None
-    for a claim that is a statement. `parts`: of the statement, each check of one, so that one that
-    is left open leaves the claim open. Evidence about another object is left out, and so are
-    annotations, whose faults are their own. A proof that fails refutes nothing unless it is a proof
+    for a claim that is a statement. Each check of the claim's own is of a part of its statement, and
+    one that is left open leaves the claim open; those that follow from a builder are several looks
+    at one equality. Evidence about another object is left out, and so are annotations, whose faults
+    are their own. A proof that fails refutes nothing unless it is a proof
     of the negation: then it names that theorem as its counterexample. Otherwise the claim is
     undecided, whatever else passed.
     """
@@ -69,7 +69,7 @@ def decide(
         return Refuted(shown.counterexample, difference, _strengths(wrong))
     if unproved:
         return Undecided("; ".join(f"not proved: {result.detail}" for result in unproved))
-    if parts and any(one.passed is None and one.kind != "kernel" for one in results):
+    if any(one.passed is None and one.own for one in results):
         return Undecided(_open_ends(found, about))
     # counted resources say nothing about what is computed, unless they are all that was asked
     asked = [result for result in results if result.kind != "resources"] or results
@@ -145,19 +145,20 @@ def checks_of(claim: Claim) -> tuple[Check, ...]:
 
 
 def _of_its_own(claim: Claim, check: Check) -> Check:
-    """The check, which supports nothing where it passes and never asked for the claim's witness.
+    """The check, of a part of the statement, which supports nothing where it passes and never asked
+    for the claim's witness.
 
     What it found of an object that it names is compared by that name; resources support nothing
     beside what is computed.
     """
-    builder = claim.witness
-    if not isinstance(builder, Builder) or check.kind == "resources":
-        return check
+    builder = claim.witness if check.kind != "resources" else None
 
     def run(budget: Budget) -> CheckResult:
-        before = builder.asked
-        result = check.run(budget)
-        if builder.asked > before or not result.passed or result.about not in (None, Object()):
+        before = builder.asked if isinstance(builder, Builder) else None
+        result = check.run(budget).named(own=True)
+        if not isinstance(builder, Builder) or builder.asked != before:
+            return result
+        if not result.passed or result.about not in (None, Object()):
             return result
         return result.named(about=OF_ANOTHER)
 
@@ -207,7 +208,7 @@ def run(
     first = ill_posed[min(ill_posed)] if ill_posed else None
     return Report(
         claim,
-        decide(results, first, object_of(claim, checks), in_parts(claim)),
+        decide(results, first, object_of(claim, checks)),
         results,
         digest_of(claim),
     )
@@ -241,12 +242,6 @@ def object_of(claim: Claim, checks: Iterable[Check]) -> Object | None:
         return Object()
 
 
-def in_parts(claim: Claim) -> bool:
-    """Whether each of its checks is of a part of its statement; of a builder's equality with an
-    algorithm they are several looks at one."""
-    return claim.witness is None
-
-
 def with_kernel(reports: Sequence[Report]) -> list[Report]:
     """The reports with the evidence of Coq's kernel added, and decided again.
 
@@ -266,8 +261,7 @@ def with_kernel(reports: Sequence[Report]) -> list[Report]:
             report = replace(report, checks=tuple(checks))
             if not isinstance(report.verdict, (Broken, IllPosed)):
                 about = object_of(report.claim, checks_of(report.claim))
-                parts = in_parts(report.claim)
-                report = replace(report, verdict=decide(checks, None, about, parts))
+                report = replace(report, verdict=decide(checks, None, about))
         made.append(report)
     return made
 

@@ -556,13 +556,13 @@ def test_an_error_that_is_claimed_is_proved_or_refuted(within, verdict):
     ("fields", "expected"),
     [
         ({"within": 1}, "approximates"),
-        ({}, "approximates"),
+        ({}, "holds"),
         ({"within": 0}, "holds"),
         ({"cases": lambda: None}, "holds"),
         ({"within": 1, "expected": "refuted"}, "refuted"),
     ],
 )
-def test_a_bound_is_expected_of_what_speaks_of_a_box_alone(fields, expected):
+def test_a_bound_is_expected_where_an_error_is_claimed(fields, expected):
     assert claim(**fields).expected == expected
 
 

@@ -82,7 +82,7 @@ def test_the_verdict_follows_from_the_evidence(results, verdict):
 
 @pytest.mark.parametrize("strength", ["exact", "derived", "enclosed"])
 def test_a_part_of_a_statement_that_is_left_open_leaves_it_open(strength):
-    """Of a builder they are looks at one equality, and one that passes is enough."""
+    """Those that follow from a builder are looks at one equality, and one that passes is enough."""
 
     def left_open(budget: Budget) -> CheckResult:
         return CheckResult(None, detail="no prompt was found")
@@ -99,6 +99,18 @@ def test_a_part_of_a_statement_that_is_left_open_leaves_it_open(strength):
     ]
     assert verdicts[:2] == [Undecided("no prompt was found")] * 2
     assert isinstance(verdicts[2], Approximates if strength == "enclosed" else Holds)
+
+
+def test_a_part_that_is_left_open_beside_a_builder_leaves_its_claim_open():
+    def left_open(budget: Budget) -> CheckResult:
+        return CheckResult(None, detail="outside the calculus")
+
+    (sound,) = (one for one in builtin() if one.id == "gradient_descent")
+    assert isinstance(run(sound, Budget(quick=True)).verdict, Holds)
+    for kind, strength in (("symbolic", "exact"), ("proof", "derived"), ("resources", "exact")):
+        part = Check(kind, left_open, strength)
+        opened = replace(sound, checks=lambda part=part: [part])
+        assert run(opened, Budget(quick=True)).verdict == Undecided("outside the calculus"), kind
 
 
 def test_what_is_ill_posed_is_so_whatever_else_passed():
