@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any, Concatenate, Literal, ParamSpec
 
 from .box import Box
-from .report.latex_text import text
+from .report.latex_text import stated
 
 Strength = Literal["proved", "derived", "exact", "enclosed", "tested"]
 Kind = str
@@ -554,7 +554,7 @@ def claim(id: str, **fields: Any) -> Callable[[Callable[..., Any]], Callable[...
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         summary = fields.pop("summary", None) or _first_line(function)
-        summary = summary or text(fields.get("statement", ""))
+        summary = summary or stated(fields.get("statement", ""))
         if "algorithm" not in fields:
             register(Claim(id=id, checks=function, summary=summary, **fields))
             return function

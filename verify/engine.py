@@ -49,10 +49,10 @@ def decide(
     """The verdict that the evidence forces; `expected` plays no part in it.
 
     `about` is the object of a claim about transformers (Object() where it has no letters), None
-    for a claim that is a statement. Each check of the claim's own is of a part of its statement, and
-    one that is left open leaves the claim open; those that follow from a builder are several looks
-    at one equality. Evidence about another object is left out, and so are annotations, whose faults
-    are their own. A proof that fails refutes nothing unless it is a proof
+    for a claim that is a statement. Each check of the claim's own is of a part of its statement,
+    and one that is left open leaves the claim open; those that follow from a builder are several
+    looks at one equality. Evidence about another object is left out, and so are annotations, whose
+    faults are their own. A proof that fails refutes nothing unless it is a proof
     of the negation: then it names that theorem as its counterexample. Otherwise the claim is
     undecided, whatever else passed.
     """
@@ -69,7 +69,7 @@ def decide(
         return Refuted(shown.counterexample, difference, _strengths(wrong))
     if unproved:
         return Undecided("; ".join(f"not proved: {result.detail}" for result in unproved))
-    if any(one.passed is None and one.own for one in results):
+    if any(map(_is_open_part, found)):
         return Undecided(_open_ends(found, about))
     # counted resources say nothing about what is computed, unless they are all that was asked
     asked = [result for result in results if result.kind != "resources"] or results
@@ -79,6 +79,11 @@ def decide(
         return Holds(strengths)
     near = _near(passed)
     return near if near is not None else Undecided(_open_ends(found, about))
+
+
+def _is_open_part(result: CheckResult) -> bool:
+    """Whether it leaves a part of the statement open, a proof that says of no object too."""
+    return result.own and result.passed is None and result.kind not in NO_EVIDENCE
 
 
 def counts(result: CheckResult, about: Object | None) -> bool:
@@ -126,7 +131,7 @@ def _open_ends(found: Iterable[CheckResult], about: Object | None) -> str:
     for result in found:
         if result.about == OF_ANOTHER:
             open_ends.append(f"{OF_ANOTHER.statement}: {result.detail or result.kind}")
-        elif not counts(result, about):
+        elif not counts(result, about) and not _is_open_part(result):
             continue
         elif result.passed is None:
             open_ends.append(result.detail)

@@ -176,7 +176,9 @@ class Floats(Numbers):
     def _sum_of(
         self, c: Exact, old: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: Exact
     ) -> torch.Tensor:
-        if a.shape[-1] == 1:  # nothing is summed: entry by entry, rounded as two operations are
+        if a.shape[-1] == 1:
+            # entry by entry; the product is rounded before the sum or, in one operation of the
+            # processor, is not: no more than what bounds count for two operations
             if c == 1 and scale in (1, -1) and self.dtype not in HALF:
                 return torch.addcmul(old, a, b, value=scale)
             return self.combine([(c, old), (scale, a * b)])

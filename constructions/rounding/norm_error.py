@@ -115,7 +115,10 @@ class NormError(Bounding):
         return self._made(value, size * _or0(a), added)
 
     def combine(self, terms: list[tuple[Exact, Bounded]]) -> Bounded:
-        value = self.values.combine([(c, a.value) for c, a in terms])
+        return self._combined(terms, self.values.combine([(c, a.value) for c, a in terms]))
+
+    def _combined(self, terms: list[tuple[Exact, Bounded]], value: torch.Tensor) -> Bounded:
+        """A sum of terms as `value`."""
         carried = sum(abs(nearest_float(c)) * _or0(a) for c, a in terms)
         size = None
         if len(terms) == 2 and all(c in (1, -1) for c, _ in terms):
@@ -161,7 +164,8 @@ class NormError(Bounding):
 
     def add_product(self, c: Exact, old: Bounded, a: Bounded, b: Bounded, scale: Exact) -> Bounded:
         if a.value.shape[-1] == 1 < old.value.shape[-2:].numel():
-            return self.combine([(c, old), (scale, self.product(a, b, 1))])
+            value = self.values.add_product(c, old.value, a.value, b.value, scale)
+            return self._combined([(c, old), (scale, self.product(a, b, 1))], value)
         if self.format.dtype in HALF:
             return super().add_product(c, old, a, b, scale)
         return self._plus(self.values.add_product, c, old, a, b, scale)

@@ -228,7 +228,7 @@ class EntryError(Bounding):
 
     def add_product(self, c: Exact, old: Bounded, a: Bounded, b: Bounded, scale: Exact) -> Bounded:
         """Also where the terms are added to `old` one by one, in any order."""
-        if a.value.shape[-1] == 1:
+        if a.value.shape[-1] == 1:  # a run that does not round the product is within the bound
             return self.combine([(c, old), (scale, self.product(a, b, 1))])
         if self.format.dtype in HALF:
             return super().add_product(c, old, a, b, scale)

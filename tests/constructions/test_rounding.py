@@ -710,6 +710,54 @@ def test_one_operation_rounds_no_more_than_its_bound(numbers):
             assert_bounded(witness, (X, y * scale, [[1.0]]), numbers)
 
 
+def sums_with_an_outer_product() -> tuple[Any, list[tuple[float, Fraction]]]:
+    """old, a, b; and each entry of old - a b where floats multiply and add at once, and where they
+    round the product, each beside the exact one. Of most the sum is nearly 0."""
+    rng = np.random.default_rng(3)
+    a, b = rng.standard_normal((8, 1)), rng.standard_normal((1, 8))
+    old = a * b * (1 + rng.integers(0, 3, (8, 8)) * 2.0 ** -rng.integers(1, 53, (8, 8)))
+    runs = []
+    for (i, j), start in np.ndenumerate(old):
+        exactly = Fraction(start) - Fraction(a[i, 0]) * Fraction(b[0, j])
+        runs += [(float(exactly), exactly), (start - a[i, 0] * b[0, j], exactly)]
+    return [torch.from_numpy(part) for part in (old, a, b)], runs
+
+
+def off_by_more_than_the_bound(kind: Any) -> float:
+    """How far, in the norm that `kind` bounds."""
+    arrays, runs = sums_with_an_outer_product()
+    system = kind("float64")
+    with system.working():
+        old, a, b = (system.given(part, None) for part in arrays)
+        made = system.add_product(1, old, a, b, -1)
+    off = np.array([[float(abs(Fraction(value) - want)) for value, want in runs]]).reshape(-1, 2)
+    if made.error is None:
+        return float(np.linalg.norm(off, axis=0).max() - made.norm)
+    return float((off - made.error.detach().reshape(-1, 1).numpy()).max())
+
+
+OUTER = (NormError, running_error.RunningError, running_error.NoiseError)
+
+
+@pytest.mark.parametrize("kind", OUTER)
+def test_bounds_hold_whether_or_not_floats_multiply_and_add_at_once(kind):
+    assert off_by_more_than_the_bound(kind) <= 0
+
+
+@pytest.mark.parametrize("kind", OUTER)
+def test_a_bound_that_counts_one_rounding_of_the_two_is_exceeded(kind, monkeypatch):
+    """As if every processor multiplied and added at once."""
+    product = kind.product
+
+    def exactly(self, a, b, c):
+        made = product(self, a, b, c)
+        made.error = made.norm = made.noises = None
+        return made
+
+    monkeypatch.setattr(kind, "product", exactly)
+    assert off_by_more_than_the_bound(kind) > 0
+
+
 def test_more_than_a_half_format_can_add_up_has_no_bound():
     """300 terms added one by one in bfloat16 may round off everything: infinite, not wrong."""
     witness = constructions.build("kernel_regression", d=1, steps=1, step_size=Fraction(1, 900),

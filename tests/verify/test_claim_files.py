@@ -15,6 +15,7 @@ from verify import pool
 from verify.claim import Budget, Refuted, load_file
 from verify.command import cli
 from verify.inputs import claim_files
+from verify.page.pages import title_of
 from verify.report import counterexample
 
 PARTS = """
@@ -528,3 +529,17 @@ def test_what_a_claim_without_a_docstring_says_is_its_statement(tmp_path):
     )
     (found,) = load_file(tmp_path / "bare.py")
     assert found.summary == "1/2 of it"
+
+
+@pytest.mark.parametrize(
+    "said", ["labels in {0, 1}", "the error is O(n^{-1/2})", "For every x_{next} ^ 2,  two spaces"]
+)
+def test_a_statement_in_words_is_said_as_it_is_written(said, tmp_path):
+    """In the table of `check` and as a page's title; only formulas are turned into text."""
+    (tmp_path / "bare.py").write_text(
+        "from verify import claim\n\n\n"
+        f'@claim("bare.words", statement={said!r})\ndef words():\n    return ()\n'
+    )
+    (found,) = load_file(tmp_path / "bare.py")
+    assert found.summary == said
+    assert title_of(found) == said[:1].upper() + said[1:]

@@ -25,6 +25,7 @@ from verify.page import report_page as verdicts
 from verify.page.shared import held_in
 from verify.page.site import folder as site
 from verify.report import counterexample
+from verify.report.latex_text import is_text
 
 
 @pytest.fixture(scope="module")
@@ -421,6 +422,8 @@ def test_a_sign_belongs_to_its_number_and_a_function_stands_apart_from_what_it_i
         ("the best step is 1/(2 (n + d + v))", "the best step is 1/(2 (n + d + v))"),
         ("within eps of w_n^T x < 1", "within eps of w<sub>n</sub><sup>T</sup> x &lt; 1"),
         ("der größte", "der größte"),
+        ("labels in {0, 1}", "labels in {0, 1}"),
+        ("the error is O(n^-1/2) or O(n^-1)", "the error is O(n^-1/2) or O(n<sup>-1</sup>)"),
     ],
 )
 def test_a_statement_in_words_stays_text(said: str, made: str) -> None:
@@ -433,7 +436,7 @@ def test_a_statement_in_formulas_is_set(said: str) -> None:
 
 
 def test_no_statement_of_a_built_in_claim_is_taken_for_words() -> None:
-    assert [c.id for c in builtin() if c.statement and latex.is_text(c.statement)] == []
+    assert [c.id for c in builtin() if c.statement and is_text(c.statement)] == []
 
 
 def test_latex_that_is_not_known_is_refused() -> None:

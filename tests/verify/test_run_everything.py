@@ -246,18 +246,21 @@ print(most() - before)
 
 @pytest.mark.parametrize("name", REGRESSIONS)
 def test_predictions_that_come_with_a_bound_are_those_of_predict(name, tmp_path, monkeypatch):
-    """To the last bit, of every construction, also where norms bound nothing."""
+    """To the last bit, of every construction, also where norms bound nothing; of numbers of many
+    digits and of many queries, as few of them show what is rounded in another way."""
     monkeypatch.setattr(bounds, "NORMS", 0)
     monkeypatch.setattr(bounds, "DEAR", 0)  # whatever the bound is
     found, path = subject(name), suiting(name, tmp_path)
     problem = scaled(found, read(path[2], "y", None, False).queried(path[6]), None)
     witness = compare.built_for(found, problem).build(suited(found, {}, problem)[0])
-    prompt = problem.X, problem.y, problem.queries
+    rng = np.random.default_rng(0)
+    X, queries = (np.asarray(part, float) for part in (problem.X, problem.queries))
+    prompt = X * rng.uniform(0.5, 1, X.shape), problem.y, queries * rng.uniform(0.5, 1, (30, 1))
     predicted, bound = bounds.predicted_and_bound(witness, *prompt)
     assert predicted.tolist() == witness.predict(*prompt).tolist()
     if bound < np.inf:
-        (exact,) = witness.predict(*prompt, "ball")
-        assert abs(float(exact.mid()) - predicted[0]) <= bound + float(exact.rad())
+        for value, exact in zip(predicted, witness.predict(*prompt, "ball"), strict=True):
+            assert abs(float(exact.mid()) - value) <= bound + float(exact.rad())
 
 
 def test_a_large_table_has_predictions_and_bound_from_one_pass(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import unicodedata
 from contextlib import suppress
 from html import escape
 
-from ..report.latex_text import FUNCTIONS, GREEK, NOTHING, OPERATORS, SPACES, TOKEN
+from ..report.latex_text import FUNCTIONS, GREEK, NOTHING, OPERATORS, SPACES, TOKEN, is_text
 from .readable import typeset
 
 # what stands between two parts of a statement: a space, or (of \text) what its group holds
@@ -35,12 +35,6 @@ def statement(latex: str) -> str:
             between = rest.pop(0)
             made.append(APART[between] or escape(_plain_group(rest)))
     return "".join(made)
-
-
-def is_text(said: str) -> bool:
-    """Whether a statement is a sentence: it has a word, of three letters, and no command of LaTeX
-    (backslash)."""
-    return "\\" not in said and re.search(r"[^\W\d_]{3}", said) is not None
 
 
 def stated(latex: str) -> str:

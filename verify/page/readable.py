@@ -30,7 +30,8 @@ def titled(name: str) -> str:
 INDEXED = re.compile(
     r"(?<![A-Za-z0-9_.])([A-Za-zα-ωΑ-Ω])_(?:\{([^{}]*)\}|\(([^()]*)\)|([A-Za-z0-9*]))(?![A-Za-z0-9_])"
 )
-POWER = re.compile(r"\^(?:\{([^{}]*)\}|\(([^()]*)\)|(-?\d+|[A-Za-z]))(?!\w)")
+# of n^-1/2 nobody can say whether the power is -1 or -1/2
+POWER = re.compile(r"\^(?:\{([^{}]*)\}|\(([^()]*)\)|(\d+|-\d+(?!/)|[A-Za-z]))(?!\w)")
 
 
 def typeset(text: Any) -> str:

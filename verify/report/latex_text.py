@@ -43,6 +43,17 @@ NOTHING = (
 )
 
 
+def is_text(said: str) -> bool:
+    """Whether a statement is a sentence: it has a word, of three letters, and no command of LaTeX
+    (backslash)."""
+    return "\\" not in said and re.search(r"[^\W\d_]{3}", said) is not None
+
+
+def stated(said: str) -> str:
+    """A statement as a line of text: a sentence is one as it is."""
+    return said if is_text(said) else text(said)
+
+
 def text(latex: str) -> str:
     r"""The LaTeX as a line of text: \frac{a}{b} as (a)/(b), A_{0} as A_0, \text{…} as its text.
 
