@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import constructions.exports.read as read_by
 from constructions.exports import (
     copies,
     differences,
@@ -263,6 +264,18 @@ def test_a_fault_of_a_writers_helper_is_seen_wherever_it_is_used(fault, monkeypa
             monkeypatch.setattr(module, name, lambda *given: change(helper(*given)))
     with pytest.raises(OtherTensors):
         written()
+
+
+def test_the_reader_has_one_function_of_the_writers() -> None:
+    shared = {
+        one.__name__
+        for name, module in sys.modules.items() if name.startswith(f"{read_by.__name__}.")
+        for one in vars(module).values()
+        if callable(one) and not isinstance(one, type)
+        and one.__module__.startswith("constructions.exports")
+        and not one.__module__.startswith(read_by.__name__)
+    }  # fmt: skip
+    assert shared == {differences.coefficients.__name__}
 
 
 def with_layer(number: int, change: Callable[[Any], Any]) -> None:

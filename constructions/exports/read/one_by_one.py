@@ -47,8 +47,8 @@ class OneByOne(ReadBack):
             found.append(read[0] if read else None)
             before = filled.copy()
             for query, _, value in at:
-                asks: np.ndarray = before[:, query.any(axis=0)].any(axis=1)
-                filled |= asks[:, None] & value.any(axis=1)
+                asks = before[:, query.any(axis=0)].any(axis=1)
+                filled |= np.outer(asks, value.any(axis=1))
             gated = self._gated(layer.mlp)
             nothing = np.zeros((self.weights.width,) * 2)
             for example, units in enumerate(filled.copy()):
