@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from fractions import Fraction
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 import pytest
 
+import constructions.exports.read as read_by
+from constructions.exports import (
+    copies,
+    differences,
+    gpt2,
+    language_model,
+    one_by_one,
+    subleq,
+    words,
+)
+from constructions.exports.read import OtherTensors, read_back, read_back_language
+from proofs.slotmap import Block, SlotMap
 from verify import Budget
 from verify.claim import Claim, Differs, builtin
 from verify.claims.ours import exported, induction
@@ -160,3 +174,141 @@ def test_a_hidden_unit_without_its_twin_is_seen() -> None:
     written[unit] /= 2
     with pytest.raises(Differs, match="no twin"):
         read("newton, disguised", tensors={**made, name: asked, other: written})
+
+
+# -- a fault of what writes the tensors is none of what reads them -------------------------------
+
+
+def off(rows: Any) -> Any:
+    """Rows of numbers, all of them off by a hundredth."""
+    return [[value * Fraction(101, 100) for value in row] for row in rows]
+
+
+def written_as_examples(name: str) -> None:
+    """What is written now is read back."""
+    made = exported.exported(name)
+    constants = made.certificate.constants
+    writer = gpt2 if isinstance(constants, gpt2.Constants) else one_by_one
+    read_back(made.witness, constants, writer.checkpoint(made.witness, constants))
+
+
+def written_as_words() -> None:
+    made = induction.exported()
+    unit = made.certificate.constants.unit
+    read_back_language(words.word_model(made.witness, made.box.length, unit), unit)
+
+
+def written_as_programs() -> None:
+    model = subleq.machine(1, 2)
+    said = programs.said_by(model.tokens, 1, 2)
+    read_back_language(model, subleq.UNIT, said, "one")
+
+
+FAULTS: dict[str, tuple[Callable[..., Any], Callable[[Any], Any], Callable[[], None]]] = {
+    "what words of programs write": (
+        language_model.embedded,
+        lambda units: dict(zip(units, off(units.values()), strict=True)),
+        written_as_programs,
+    ),
+    "what words write": (
+        language_model.embedded,
+        lambda units: dict(zip(units, off(units.values()), strict=True)),
+        written_as_words,
+    ),
+    "the number of a token in a program": (
+        language_model.by_number,
+        lambda held: {name: off(rows) for name, rows in held.items()},
+        written_as_programs,
+    ),
+    "the number of a token": (
+        language_model.by_number,
+        lambda held: {name: off(rows) for name, rows in held.items()},
+        written_as_words,
+    ),
+    "digits": (subleq.bits, lambda digits: digits[::-1], written_as_programs),
+    "kinds": (
+        subleq.held,
+        lambda said: {**said, "kind": [row[::-1] for row in said["kind"]]},
+        written_as_programs,
+    ),
+    "the example that a layer reads": (
+        one_by_one.schedule,
+        lambda plan: replace(plan, reads=tuple(read and 0 for read in plan.reads)),
+        lambda: written_as_examples("sherman_morrison"),
+    ),
+    "the copy that a layer reads": (
+        copies.copies,
+        lambda order: replace(order, reads=(0,) * len(order.reads)),
+        lambda: written_as_examples("newton"),
+    ),
+    "how many copies there are": (
+        copies.copies,
+        lambda order: replace(order, count=order.count - 1),
+        lambda: written_as_examples("newton"),
+    ),
+    "coefficients of a linear head": (
+        differences.coefficients,
+        lambda each: tuple(c * Fraction(101, 100) for c in each),
+        lambda: written_as_examples("newton"),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_a_writers_helper_is_seen_wherever_it_is_used(fault, monkeypatch) -> None:
+    """The helper is replaced in every module that has it, the reader's too if it has it."""
+    helper, change, written = FAULTS[fault]
+    written()
+    for module in [one for name, one in sys.modules.items() if name.startswith(("constr", "ver"))]:
+        for name in [name for name, one in vars(module).items() if one is helper]:
+            monkeypatch.setattr(module, name, lambda *given: change(helper(*given)))
+    with pytest.raises(OtherTensors):
+        written()
+
+
+def test_the_reader_has_one_function_of_the_writers() -> None:
+    shared = {
+        one.__name__
+        for name, module in sys.modules.items() if name.startswith(f"{read_by.__name__}.")
+        for one in vars(module).values()
+        if callable(one) and not isinstance(one, type)
+        and one.__module__.startswith("constructions.exports")
+        and not one.__module__.startswith(read_by.__name__)
+    }  # fmt: skip
+    assert shared == {differences.coefficients.__name__}
+
+
+def with_layer(number: int, change: Callable[[Any], Any]) -> None:
+    """Reads a witness back, one of whose layers is changed, in the tensors of what it was."""
+    made = exported.exported("sherman_morrison")
+    layers = list(made.witness.layer_list)
+    layers[number] = change(layers[number])
+    other = replace(made.witness, layer_list=tuple(layers))
+    read_back(other, made.certificate.constants, made.checkpoint)
+
+
+def test_heads_that_read_every_example_are_seen() -> None:
+    def also_of_all(layer: Any) -> Any:
+        (head, *others) = layer.heads
+        value = SlotMap((*head.value, Block("r", "one")))
+        return replace(layer, heads=(replace(head, value=value), *others))
+
+    with_layer(1, lambda layer: layer)
+    with pytest.raises(OtherTensors, match=r"read examples \[0, 1, 2"):
+        with_layer(1, also_of_all)
+
+
+def test_heads_that_read_what_is_0_at_every_example_are_seen() -> None:
+    heads = exported.exported("sherman_morrison").witness.layer_list[1].heads
+    with pytest.raises(OtherTensors, match=r"read examples \[\]"):
+        with_layer(0, lambda layer: replace(layer, heads=heads))
+
+
+def test_an_embedding_that_no_tensor_holds_is_seen() -> None:
+    model = subleq.machine(1, 2)
+    prompt = model.witness.prompt
+    embedding = SlotMap((*prompt.embedding, Block("flag", "query")))
+    witness = replace(model.witness, prompt=replace(prompt, embedding=embedding))
+    said = programs.said_by(model.tokens, 1, 2)
+    with pytest.raises(OtherTensors, match="the embedding reads query"):
+        read_back_language(replace(model, witness=witness), subleq.UNIT, said, "one")

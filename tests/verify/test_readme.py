@@ -29,7 +29,7 @@ def claimed(folder: Path, text: str) -> Claim:
 
 
 def test_its_first_lines_predict_what_they_say() -> None:
-    (lines,) = re.findall(r"```python\n(import .*?)```", TEXT, re.DOTALL)
+    (lines,) = re.findall(r"```python\n((?:from|import) .*?)```", TEXT, re.DOTALL)
     names: dict[str, Any] = {}
     exec(compile(lines, "README.md", "exec"), names)
     made = names["w"].predict(names["X"], names["y"], names["queries"])

@@ -11,7 +11,7 @@ import numpy as np
 from proofs.layer import MLP, Layer
 
 from ..gpt2 import FAR
-from ..one_by_one import GATE, Constants, schedule
+from ..one_by_one import GATE, Constants
 from .tensors import Hidden, OtherTensors, Part, ReadBack, dense
 
 
@@ -32,8 +32,36 @@ class OneByOne(ReadBack):
 
     @cached_property
     def read_by(self) -> tuple[int | None, ...]:
-        """Of each layer the example that its heads read."""
-        return schedule(self.weights).reads
+        """Of each layer the example that its heads read: what they read is 0 at all others.
+
+        Raises OtherTensors where heads of a layer read none or several.
+        """
+        found, filled = [], self._filled_by_embedding()
+        for layer in self.weights.layer_list:
+            at, keys = [self.matrices(head) for head in layer.heads], np.zeros_like(filled[0])
+            for _, key, value in at:
+                keys |= key.any(axis=0) | value.any(axis=0)
+            read = np.flatnonzero(filled[:, keys].any(axis=1)).tolist()
+            if len(read) != (1 if layer.heads else 0):
+                raise OtherTensors(f"the heads of layer {layer.name} read examples {read}")
+            found.append(read[0] if read else None)
+            before = filled.copy()
+            for query, _, value in at:
+                asks = before[:, query.any(axis=0)].any(axis=1)
+                filled |= np.outer(asks, value.any(axis=1))
+            gated = self._gated(layer.mlp)
+            nothing = np.zeros((self.weights.width,) * 2)
+            for example, units in enumerate(filled.copy()):
+                through = np.eye(self.weights.width) + gated.get(-1, nothing)
+                filled[example] = (through + gated.get(example, nothing))[units].any(axis=0)
+        return tuple(found)
+
+    def _filled_by_embedding(self) -> np.ndarray:
+        """(examples, units): whether a unit may be other than 0 at an example's token."""
+        by = self.embedded("x", "y", "one", "position")
+        every = np.concatenate([by["x"], by["y"], by["one"]]).any(axis=0)
+        filled: np.ndarray = every | (by["position"] != 0)
+        return filled[:, : self.weights.width]
 
     @cached_property
     def flags(self) -> dict[int, int | None]:

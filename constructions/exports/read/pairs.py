@@ -13,7 +13,7 @@ from proofs.layer import MLP, Head, Layer
 
 from ..differences import coefficients
 from ..gpt2 import FAR, Constants
-from .tensors import Hidden, Part, ReadBack, dense
+from .tensors import Hidden, OtherTensors, Part, ReadBack, dense
 
 
 @dataclass
@@ -25,11 +25,33 @@ class Pairs(ReadBack):
     @cached_property
     def roles(self) -> list[tuple[int, bool]]:
         """Of which copy a role is, and whether the sink is seen with it."""
-        reads = self.made.copies.reads
-        each = ((reads[number], head.attention != "softmax")
+        each = ((self.read_by[number], head.attention != "softmax")
                 for number, layer in enumerate(self.weights.layer_list)
                 for head in layer.heads)  # fmt: skip
         return list(dict.fromkeys(each))
+
+    @cached_property
+    def read_by(self) -> tuple[int, ...]:
+        """Of each layer the copy that its heads read, as the checkpoint says.
+
+        Raises OtherTensors where something that they read is not right there: what is written is
+        right in the copies after the one that is read, since those see all of it.
+        """
+        reads, right = self.made.copies.reads, np.zeros(self.weights.width, int)  # from this copy
+        for layer, copy in zip(self.weights.layer_list, reads, strict=True):
+            before = right.copy()
+            for query, key, value in map(self.matrices, layer.heads):
+                keys, asks = key.any(axis=0) | value.any(axis=0), before[query.any(axis=0)]
+                if not before[keys].max(initial=0) <= copy < self.made.copies.count:
+                    raise OtherTensors(
+                        f"the heads of layer {layer.name} read copy {copy}, which is not right yet"
+                    )
+                rows, first = value.any(axis=1), max(copy + 1, asks.max(initial=0))
+                right[rows] = np.maximum(right[rows], first)
+            before = right.copy()
+            for read, written in np.argwhere(self._product(layer.mlp)):
+                right[written] = max(right[written], before[read])
+        return tuple(reads)
 
     def _role(self, number: int) -> int:
         return self.weights.width + number
@@ -61,7 +83,7 @@ class Pairs(ReadBack):
         }
 
     def parts(self, number: int, layer: Layer) -> Iterator[Part]:
-        copy = self.made.copies.reads[number]
+        copy = self.read_by[number]
         for head, scale in zip(layer.heads, self.constants.scales[number], strict=True):
             score, value = self.products(head)
             role = self._role(self.roles.index((copy, head.attention != "softmax")))
@@ -76,7 +98,10 @@ class Pairs(ReadBack):
         shown = exp(self.constants.sink)
         if head.attention != "linear":
             return [(1, shown if head.attention == "exponential" else 1)]
-        each = enumerate(coefficients(self.constants.pairs), start=1)
+        each = list(enumerate(coefficients(self.constants.pairs), start=1))
+        for i in range(len(each)):  # what they are to fulfil, and nothing else does
+            if sum(c * r ** (2 * i + 1) for r, c in each) != (i == 0):
+                raise OtherTensors(f"the sum of c_r r^{2 * i + 1} is not {int(i == 0)}")
         halves = [(r * scale, float(c) * shown / (2 * scale)) for r, c in each]
         return [(sign * factor, sign * weight) for factor, weight in halves for sign in (1, -1)]
 
@@ -90,9 +115,12 @@ class Pairs(ReadBack):
 
     def linear(self, mlp: MLP | None) -> np.ndarray:
         """(unit read, unit written) of a linear MLP."""
+        return self.own(self._product(mlp))
+
+    def _product(self, mlp: MLP | None) -> np.ndarray:
         if mlp is None:
-            return self.blank(self.half)
+            return np.zeros((self.weights.width,) * 2)
         stream, units = self.weights.layout, mlp.hidden(self.weights.layout)
         outer = dense(mlp.outer, stream, units)
         inner = np.eye(units.width) if mlp.inner is None else dense(mlp.inner, units, stream)
-        return self.own((outer @ inner).T)
+        return np.asarray((outer @ inner).T)

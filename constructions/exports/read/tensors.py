@@ -225,10 +225,15 @@ class ReadBack(ABC):
 
     def products(self, head: Head) -> tuple[np.ndarray, np.ndarray]:
         """Of a head of the witness score and value, as a Part has them."""
+        query, key, value = self.matrices(head)
+        return self.own(query.T @ key), self.own(value.T)
+
+    def matrices(self, head: Head) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Query and key (features, units), and value (units written, units read)."""
         stream = self.weights.layout
         features = head.query.features(stream, {})
         query, key = (dense(slots, features, stream) for slots in (head.query, head.key))
-        return self.own(query.T @ key), self.own(dense(head.value, stream, stream).T)
+        return query, key, dense(head.value, stream, stream)
 
     def _mlp(self, number: int, mlp: MLP | None) -> None:
         name = f"h.{number}.mlp"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from constructions.exports.language_model import LanguageModel
 from constructions.exports.read import read_back_language
-from constructions.exports.subleq import UNIT, UNKNOWN, machine, text, token_units
+from constructions.exports.subleq import KINDS, UNIT, UNKNOWN, Token, machine, text
 
 from ...checks.bounds.balls import at_most
 from ...claim import Budget, Check, CheckResult, check
@@ -61,7 +63,7 @@ class LanguageExport:
     def tensors_read(self) -> str:
         """That the tensors are the layers of which it is proved. Raises Differs."""
         model = self.checkpoint
-        said = token_units(model.tokens, model.witness)
+        said = said_by(model.tokens, self.d, self.address)
         return as_read(lambda: read_back_language(model, UNIT, said, "one"))
 
     def as_run(self, folder: str) -> Check:
@@ -115,6 +117,18 @@ def export(d: int = DEFAULTS["d"], address: int = DEFAULTS["address"]) -> Langua
     """The GPT-2 with its certificate. Raises ValueError or NoCertificate."""
     model = machine(d, address)
     return LanguageExport(d, address, model, certificate(model))
+
+
+def said_by(tokens: Sequence[Token], d: int, address: int) -> dict[str, np.ndarray]:
+    """{field of a prompt: (tokens, size)} of the kind of a token, and of its number the digits as
+    -1 and 1 in two's complement: of a word d of them, of any other an address."""
+    said = {"kind": np.array([[kind == one for one in KINDS] for kind, _ in tokens], dtype=float)}
+    for field, size in (("word", d), ("address", address)):
+        said[field] = np.zeros((len(tokens), size))
+        for row, (kind, number) in zip(said[field], tokens, strict=True):
+            if (kind == "word") == (field == "word"):
+                row[:] = [1 if digit == "1" else -1 for digit in f"{number % 2**size:0{size}b}"]
+    return said
 
 
 def read(said: Mapping[str, Any]) -> LanguageExport:
