@@ -22,7 +22,7 @@ from verify.learners.direct import DIRECT, parameters
 from verify.learners.equality import exactly
 from verify.learners.families import SPECTRAL, Eigen
 from verify.learners.fingerprint import fingerprint
-from verify.learners.judging import apart, predictions
+from verify.learners.judging import apart, predictions, told_apart
 from verify.learners.model import NoModelError, model
 from verify.learners.preconditioned import predictions as preconditioned
 from verify.learners.report.words import verdict
@@ -296,10 +296,10 @@ def test_what_is_called_nearest_is_the_smallest_and_what_is_not_told_apart_is_na
         float(f"{one.error.value:.3g}") >= float(f"{first.error.value:.3g}") for one in others
     )
     assert found.margin >= 0.999 and f"the nearest, {first.name}, is off by" in found.why
-    for one in found.tied:
-        assert (
-            f"{one.name} ({one.error.value:.2g})" in found.why.split("not told apart from it: ")[1]
-        )
+    listed = found.why.split("not told apart from it: ")[-1]
+    for one, called in zip(found.candidates, told_apart(found.candidates), strict=True):
+        assert called.startswith(one.name)
+        assert not one.tied or f"{called} ({one.error.value:.2g})" in listed
     assert found.tied or model is half_and_half
 
 
@@ -307,7 +307,9 @@ def test_of_an_accepted_algorithm_what_is_not_told_apart_is_named_beside_it():
     """Fewer parameters lead, though another is as near or nearer: then no distance is said."""
     found = fingerprint(step_of_the_prompt, **SIZES, within=1.0)
     assert found.best is not None and found.tied
-    assert f"; not told apart from it: {found.tied[0].name} (" in verdict(found)
+    called = zip(found.candidates, told_apart(found.candidates), strict=True)
+    first = next(name for one, name in called if one.tied)
+    assert f"; not told apart from it: {first} (" in verdict(found)
     assert " x as far" not in verdict(found)
 
 

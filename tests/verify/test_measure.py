@@ -550,7 +550,8 @@ def test_one_step_has_one_rate_whatever_the_loss_of_the_family():
     for report in (str(result), result.to_html()):
         for said in ("step_size = 0.02 (rate 0.04)", "alpha = 0.04 (rate 0.04)"):
             assert said in report
-        assert "a step is w - rate X^T (X w - y), on half the sum of squares" in report
+        plain = report.replace("<sup>T</sup>", "^T")
+        assert "a step is w - rate X^T (X w - y), on half the sum of squares" in plain
 
 
 def test_the_verdict_says_what_lies_at_the_edge_of_the_search():
@@ -740,7 +741,7 @@ def test_what_takes_long_is_said_at_once(capsys, monkeypatch):
         raise NoModelError("it ends here")
 
     monkeypatch.setattr(measured, "measure", begun)
-    for d, said in ((4, ""), (40, "1 part  fingerprint\n")):
+    for d, said in ((4, ""), (40, "1 part: fingerprint\n")):
         assert cli.main(["measure", "newton", "--d", str(d)]) == 2
         assert capsys.readouterr().err == f"{said}witness: newton: it ends here\n"
 

@@ -48,14 +48,16 @@ def to_text(result: Result) -> str:
 
 
 def _candidates(found: Fingerprint) -> str:
-    lines = ["fingerprint            error [95 %]                   at"]
-    for one in found.candidates[:SHOWN]:
+    shown = list(zip(found.candidates[:SHOWN], told_apart(found.candidates)))
+    width = max(20, *(len(called) for _, called in shown))
+    lines = [f"{'fingerprint':{width + 2}} {'error [95 %]':30} at"]
+    for one, called in shown:
         interval = f"{one.error.value:.2g} [{one.error.low:.2g}, {one.error.high:.2g}]"
         note = " (the same function)" if one.same else at_edge(one.edge)
         note += " (not told apart)" if one.tied else ""
         given = parameters_of(one.parameters) + in_brackets(rate(one))
-        lines.append(f"  {one.name:20} {interval:30} {given}{note}")
-    for one, called in zip(found.candidates[:SHOWN], told_apart(found.candidates)):
+        lines.append(f"  {called:{width}} {interval:30} {given}{note}")
+    for one, called in shown:
         each = ", ".join(f"{kind} {error.value:.2g}" for kind, error in one.kinds.items())
         lines += [] if one.same else [f"{called} by kind of prompt: {each}"]
     return "\n".join([*lines, *notes(found)])
