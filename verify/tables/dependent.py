@@ -76,17 +76,33 @@ def _sum(columns: Any, j: int, kept: Sequence[int]) -> tuple[dict[int, float], f
     ones; None where these do not make it."""
     if not kept:
         return None
-    left = _left(columns, j, kept)[1]
+    found, left = _left(columns, j, kept)
     if left > NEARLY:
         return None
     enough = NEARLY if left > ROUNDING else ROUNDING
-    used = list(kept)
-    for i in sorted(kept, key=lambda i: abs(float(columns[:, i] @ columns[:, j]))):
-        others = [one for one in used if one != i]
-        if others and _left(columns, j, others)[1] <= enough:
-            used = others
-    found, left = _left(columns, j, used)
-    return dict(zip(used, found)), left
+    used = _fewer(columns, kept, np.array(found), left, enough)
+    fewer, more = _left(columns, j, used)
+    return (dict(zip(used, fewer)), more) if more <= enough else (dict(zip(kept, found)), left)
+
+
+def _fewer(columns: Any, kept: Sequence[int], times: Any, left: float, enough: float) -> list[int]:
+    """The kept columns less those, one by one, without which least squares leaves no more than
+    enough: without column i it leaves times_i^2 / (G^-1)_ii more in squares, G being their Gram
+    matrix, and the inverse of the others' is a rank-1 step away."""
+    root = np.linalg.inv(np.linalg.qr(columns[:, kept], mode="r"))
+    inverse, used = root @ root.T, list(kept)
+    while len(used) > 1:
+        more = np.abs(times) / np.sqrt(np.diag(inverse))
+        at = int(np.argmin(more))
+        left = float(np.hypot(left, more[at]))
+        if left > enough:
+            break
+        step = inverse[:, at] / inverse[at, at]
+        times = np.delete(times - step * times[at], at)
+        inverse = inverse - np.outer(step, inverse[at])
+        inverse = np.delete(np.delete(inverse, at, axis=0), at, axis=1)
+        del used[at]
+    return used
 
 
 def _left(columns: Any, j: int, used: Sequence[int]) -> tuple[list[float], float]:
