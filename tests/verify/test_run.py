@@ -408,9 +408,10 @@ def test_rows_with_a_gap_are_left_out_and_the_others_keep_their_numbers(run, sma
     table, whole = small(GAPS), small(FULL, "full.csv")
     gaps = run(*call, "--data", table, "--drop-incomplete", "--query", table)
     full = run(*call, "--data", whole, "--query", whole)
-    assert gaps["left_out"] == {"examples": [2, 4, 6], "queries": [2, 4, 6]}
+    assert gaps["left_out"] == {"examples": [2, 4, 6], "queries": [2, 4]}
     assert full["left_out"] == {"examples": [], "queries": []}
-    assert [row["row"] for row in gaps["predictions"]] == [1, 3, 5, 7, 8, 9]
+    assert [row["row"] for row in gaps["predictions"]] == [1, 3, 5, 6, 7, 8, 9]
+    del gaps["predictions"][3]  # which lacks its target alone
     assert columns(gaps, "transformer")[0].tolist() == columns(full, "transformer")[0].tolist()
     held = run(*call, "--data", table, "--drop-incomplete")
     assert {row["row"] for row in held["predictions"]} <= {1, 3, 5, 7, 8, 9}
@@ -640,7 +641,7 @@ def test_an_enclosure_wider_than_the_prediction_decides_nothing(run, small, caps
         assert made["warnings"] == []
         assert made["rounding_bound"] < abs(made["predictions"][0]["transformer"])
     half = f"ball:{int(bits.removeprefix('ball:')) // 2}"
-    assert run(*call, half)["warnings"] == [said] or run(*call, half)["warnings"]
+    assert "which decides nothing" in run(*call, half)["warnings"][0]
 
 
 # -- queries whose target is not known ------------------------------------------------------------
