@@ -92,7 +92,7 @@ def _fewer(columns: Any, kept: Sequence[int], times: Any, left: float, enough: f
     root = np.linalg.inv(np.linalg.qr(columns[:, kept], mode="r"))
     inverse, used = root @ root.T, list(kept)
     while len(used) > 1:
-        more = np.abs(times) / np.sqrt(np.diag(inverse))
+        more = np.abs(times) / np.sqrt(np.maximum(np.diag(inverse), 1))  # 1 of unit columns alone
         at = int(np.argmin(more))
         left = float(np.hypot(left, more[at]))
         if left > enough:
