@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import sys
+from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from numbers import Integral, Rational
@@ -12,6 +13,7 @@ from typing import Any, TypeAlias
 
 MOST_WHOLE = 10**6  # of sizes and of counts of layers: memory would end before more of them did
 MOST_BITS = 2**14  # of a power that is written down
+SHORT = 2**11  # bits of a whole number that Python writes, whatever limit it is given
 LONG_POWER = re.compile(r"[eE][+-]?\d{4,}")
 
 Exact: TypeAlias = Any  # int, Fraction, or a sympy expression (a constant or a named parameter)
@@ -72,8 +74,17 @@ def refuse_long_power(base: Fraction | int, exponent: int) -> None:
 
 
 def as_text(value: Exact) -> str:
-    """One canonical spelling per value, for digests, JSON and printing."""
+    """One canonical spelling per value, for digests, JSON and printing, however long it is."""
+    if isinstance(value, Rational) and not isinstance(value, bool):
+        whole = value.denominator == 1
+        parts = (value.numerator,) if whole else (value.numerator, value.denominator)
+        return "/".join(_digits(int(part)) for part in parts)
     return str(value)
+
+
+def _digits(number: int) -> str:
+    """A whole number's: Python's own text of it ends at 4300 of them, a Decimal's does not."""
+    return str(number) if number.bit_length() < SHORT else str(Decimal(number))
 
 
 def nearest_float(value: Exact) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 from hypothesis import reject
 from hypothesis import strategies as st
 
+from proofs.exact import as_text as exact_text
 from proofs.prompt import X_ALONE, Fields, fields_of
 from proofs.stream import DIMENSION, Layout
 
@@ -173,7 +174,7 @@ def as_text(value: Any) -> Any:
         return str(Fraction(float(value)))
     if isinstance(value, (bool, str)) or value is None:
         return value
-    return str(value)
+    return exact_text(value)
 
 
 ANY = Domain("every prompt, and all parameters that the builder takes", lambda case: True)

@@ -174,9 +174,9 @@ def _from_sympy(value: Any, bits: int) -> arb:
 
 def system(name: str) -> Ball:
     """The system of this name, "ball" or "ball:512"."""
-    bits = name.partition(":")[2]
-    if not bits:
+    if name == "ball":
         return Ball()
+    bits = name.partition(":")[2]
     if not (bits.isdecimal() and 2 <= int(bits) <= MOST_BITS):
-        raise ValueError(f"{name}: balls have from 2 to {MOST_BITS} bits, as in ball:512")
+        raise ValueError(f"{name!r}: balls have from 2 to {MOST_BITS} bits, as in ball:512")
     return Ball(int(bits))

@@ -114,7 +114,9 @@ def test_a_name_says_how_many_bits_balls_have():
     assert wide.contains(narrow) and float(wide.rad()) > 2**300 * float(narrow.rad())
 
 
-@pytest.mark.parametrize("name", ["ball:1", "ball:x", "ball:-5", "ball:1.5", f"ball:{2**21}"])
+@pytest.mark.parametrize(
+    "name", ["ball:", "ball:1", "ball:x", "ball:-5", "ball:1.5", f"ball:{2**21}"]
+)
 def test_bits_that_no_ball_has_are_refused_with_those_that_are(name):
     with pytest.raises(ValueError, match="balls have from 2 to 1048576 bits, as in ball:512"):
         get(name)

@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
     """A warning as a line for people, without the place in the code."""
-    print(f"witness: warning: {' '.join(str(message).split())}", file=sys.stderr)
+    print(f"witness: warning: {_one_line(str(message))}", file=sys.stderr)
 
 
 def _status(given: list[str]) -> int:
@@ -126,10 +126,15 @@ def _usage(error: Exception) -> str:
     return f"{ends} See `{command} --help`."
 
 
+def _one_line(text: str) -> str:
+    """Its lines as one; what stands inside of a line is left as it is, for it may be a name."""
+    return " ".join(filter(None, map(str.strip, text.splitlines())))
+
+
 def _fail(message: str, status: int) -> int:
     said = LONG_NUMBER.sub(lambda found: f"{found[0][:8]}… ({len(found[0])} digits)", message)
     try:
-        print(f"witness: {' '.join(said.split())}", file=sys.stderr)
+        print(f"witness: {_one_line(said)}", file=sys.stderr)
     except OSError:
         pass
     return status

@@ -43,7 +43,20 @@ def called(context: typer.Context, other: Mapping[str, Any]) -> str:
         elif value not in (None, False, [], parameter.default):
             for one in value if isinstance(value, list | tuple) else [value]:
                 words += [_longest(parameter.opts), str(one)]
-    return shlex.join(words)
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    """As a shell takes it; with escapes where it holds what a line cannot show, such as a tab."""
+    if word.isprintable():
+        return shlex.quote(word)
+    return f"$'{''.join(map(_escaped, word))}'"
+
+
+def _escaped(sign: str) -> str:
+    if sign.isprintable():
+        return rf"\{sign}" if sign in "\\'" else sign
+    return "".join(rf"\x{byte:02x}" for byte in sign.encode("utf-8", "surrogateescape"))
 
 
 def _longest(names: list[str]) -> str:

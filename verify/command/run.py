@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from constructions.numbers import get as number_system
 from constructions.numbers import names as number_systems
 from constructions.numbers import without_bits
+from proofs.exact import as_text
 
 from ..inputs.errors import MOST_SEED, WrongCall, at_least
 from ..inputs.files import check_inputs, check_outputs, write
@@ -103,6 +105,11 @@ def run(
     """
     if without_bits(numbers) not in NUMBERS:
         raise WrongCall(f"--numbers takes {', '.join(NUMBERS)}, not {numbers!r}")
+    if ":" in numbers:  # the others' modules load torch
+        try:
+            number_system(numbers)
+        except ValueError as error:
+            raise WrongCall(f"--numbers: {error}") from None
     at_least("rows", rows)
     at_least("seed", seed, most=MOST_SEED)
     check_outputs({"--json": json, "-o": output}, (name, data, query))
@@ -202,7 +209,8 @@ def _refuse_not_finite(name: str, problem: Problem, result: Run) -> None:
     scaled = problem.scaling is not None  # of numbers on one scale nothing is large
     for what, values in result.columns.items():
         for label, value in zip(problem.labels, values):
-            if not abs(float(value)) < LARGEST:
+            unknown = what == "target" and float(value) != float(value)
+            if not unknown and not abs(float(value)) < LARGEST:
                 said = what.replace("_", " ")
                 exactly = (
                     ", or --numbers rational" if scaled and float(value) != float(value) else ""
@@ -241,7 +249,7 @@ def show(
     if rows:
         heads = ("row", *result.columns)
         cells = [
-            [str(label), *(number(value, digits=10, widest=24) for value in values)]
+            [str(label), *map(_cell, values)]
             for label, values in zip(problem.labels[:rows], zip(*result.columns.values()))
         ]
         limit = result.limit.name.partition(",")[0]
@@ -255,6 +263,10 @@ def show(
         line(said)
     for said in result.warnings[len(result.rounding) if result.beyond else 0 :]:
         line(f"warning    {said}", "yellow")
+
+
+def _cell(value: Any) -> str:
+    return number(value, digits=10, widest=24) if value == value else "not known"
 
 
 def _parameter(value: Any) -> str:
@@ -307,8 +319,8 @@ def _scaling(problem: Problem) -> dict[str, list[str]] | None:
     if problem.scaling is None:
         return None
     return {
-        "centre": [str(value) for value in problem.scaling.centre],
-        "unit": [str(value) for value in problem.scaling.unit],
+        "centre": [as_text(value) for value in problem.scaling.centre],
+        "unit": [as_text(value) for value in problem.scaling.unit],
     }
 
 
@@ -323,5 +335,7 @@ def predictions_csv(problem: Problem, result: Run) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Floats as floats, exact numbers as text."""
-    return str(value) if isinstance(value, Rational) else float(value)
+    """Floats as floats, exact numbers as text; None of a target that is not known."""
+    if value != value:
+        return None
+    return as_text(value) if isinstance(value, Rational) else float(value)

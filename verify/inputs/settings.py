@@ -22,6 +22,7 @@ from constructions.parameters import (
     Word,
     typed,
 )
+from proofs.exact import as_text
 
 from .errors import WrongCall
 
@@ -177,7 +178,7 @@ def text(value: Any) -> str:
     if isinstance(value, (tuple, list)):
         rows = any(isinstance(entry, (tuple, list)) for entry in value)
         return (";" if rows else ",").join(map(text, value))
-    return str(value)
+    return as_text(value)
 
 
 def call(parameters: Mapping[str, Any]) -> str:

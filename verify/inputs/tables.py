@@ -36,6 +36,11 @@ THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:([.,' ])\d{3}(?:\1\d{3})*)(?:[.,]\d+)?")
 SEPARATORS = {"tab": "\t", "\\t": "\t", "space": " "}  # as they can be typed
 
 
+def word(separator: str) -> str:
+    """The sign as it is typed where it can be seen."""
+    return next((name for name, sign in SEPARATORS.items() if sign == separator), separator)
+
+
 @dataclass(frozen=True)
 class Text:
     """How a text file is written: what stands between cells, and in a number; and the encoding.
@@ -137,11 +142,13 @@ def read_table(
     how: Text = PLAIN,
     header: tuple[str, ...] | None = None,
     mend: Mend = lambda name, cell: "",
+    may_lack: str | None = None,
 ) -> Table:
     """The table in a file with one line of column names, "-" being standard input; `wanted` columns
     only, if given. exact: values are Fractions, a cell the decimal that it is, else floats.
     `header`: the column names, where they were read before. mend: what is said of a cell that is
-    no number after that, from its column and its text.
+    no number after that, from its column and its text. may_lack: the column in which a missing
+    cell is nan, and makes no row incomplete.
 
     Raises WrongCall, naming row and column: rows count from 1, the header not counted.
     """
@@ -163,20 +170,21 @@ def read_table(
         cells = [np.array([pointed(cell, how.decimal) for cell in column]) for column in cells]
     rows = np.arange(len(body))
     if how.complete:
-        rows = np.flatnonzero([not any(map(is_missing, row)) for row in zip(*cells)])
+        needed = [column for name, column in zip(names, cells) if name != may_lack]
+        rows = np.flatnonzero([not any(map(is_missing, row)) for row in zip(*needed)])
     if not len(rows):
         raise WrongCall(f"{said(path)} has no complete row: in each a cell is missing")
     left_out = tuple(int(row) + 1 for row in np.setdiff1d(np.arange(len(body)), rows))
-    columns = [_numbers(path, name, c[rows], rows, how, mend) for name, c in zip(names, cells)]
-    if exact:
-        columns = [_exactly(path, name, c[rows], rows) for name, c in zip(names, cells)]
-    return Table(str(path), names, np.column_stack(columns), left_out)
-
-
-def is_empty(path: str | Path, name: str, how: Text = PLAIN) -> bool:
-    """Whether no cell of a column holds anything."""
-    body = cells_of(path, how).iloc[1:, header_of(path, how).index(name)]
-    return bool((body.fillna("").str.strip() == "").all())
+    values = np.full((len(rows), len(names)), np.nan, dtype=object if exact else float)
+    for at, (name, column) in enumerate(zip(names, cells)):
+        there = rows
+        if name == may_lack:
+            there = rows[[not is_missing(cell) for cell in column[rows]]]
+        made = _numbers(path, name, column[there], there, how, mend)
+        if exact:
+            made = _exactly(path, name, column[there], there)
+        values[np.isin(rows, there), at] = made
+    return Table(str(path), names, values, left_out)
 
 
 def header_of(path: str | Path, how: Text = PLAIN) -> tuple[str, ...]:
@@ -390,8 +398,8 @@ def require(path: str | Path, header: Sequence[str], name: str) -> None:
         shown = ", ".join(header[:12]) + (", …" if len(header) > 12 else "")
         hint = ""
         if len(header) == 1 and (mark := next((m for m in ";\t|" if m in header[0]), "")):
-            typed_mark = "tab" if mark == "\t" else f"'{mark}'"
-            hint = f"; columns must be separated by commas; or --separator {typed_mark}"
+            sign = shlex.quote(word(mark))
+            hint = f"; columns must be separated by commas; or --separator {sign}"
         elif len(header) == 1 and "," in header[0] and name in listed(header[0]):
             hint = "; its columns are separated by commas: leave --separator out"
         elif any("," in one and name in listed(one) for one in header):

@@ -9,6 +9,8 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
+from proofs.exact import as_text
+
 PACKAGES = ("icl-witness", "numpy", "torch", "sympy", "hypothesis", "python-flint")
 
 
@@ -34,7 +36,7 @@ def plain(value: Any) -> Any:
         return [plain(one) for one in value]
     if hasattr(value, "tolist"):
         return plain(value.tolist())
-    return plain(str(value))
+    return plain(as_text(value))
 
 
 def sha256(document: Mapping[str, Any]) -> str:

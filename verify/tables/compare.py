@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from constructions.numbers import get as number_system
 from constructions.numbers import without_bits
 from constructions.numbers.ball import Ball
+from constructions.numbers.ball import system as balls_of
 from constructions.numbers.floats import Floats
 from constructions.rounding.bounds import predicted_and_bound
 from constructions.witness import Witness
@@ -35,6 +36,7 @@ from .suited import changed, construction_of, converges, iterates, needs
 BALLS = 3_000_000  # products that the algorithm may cost in balls; above, it runs in float64
 NARROW = 2.0**-80  # of the largest target: the radius at which a ball counts as a number
 BITS = (128, 512, 2048)  # of the balls in which a witness runs
+MOST_BITS = 2**12  # of those that are tried for a prediction that too few say nothing of
 PARTS = 4  # of a run, that its progress counts
 WARNED = 2**20  # products of an example and a query up to which every prediction has a bound
 EXACTER = " (--numbers rational or ball can tell)"
@@ -128,10 +130,12 @@ def run(
         closed = float(np.abs(limit.values.astype(float)).max())
     if problem.truth is not None and limit.of_targets:
         columns["target"] = problem.truth
-    notes = tuple(filter(None, [changed(subject, parameters, problem)]))
+    notes = [changed(subject, parameters, problem)]
+    if without_bits(numbers) == "ball":
+        notes.append(_too_wide(witness, problem, numbers, predicted, algorithm))
     return Run(
-        witness, columns, limit, how, decides, float(errors[worst]), worst, explained, said, notes,
-        _approximates(witness), gap,
+        witness, columns, limit, how, decides, float(errors[worst]), worst, explained, said,
+        tuple(filter(None, notes)), _approximates(witness), gap,
         "" if _approximates(witness)
         else _reached(gap, own, closed, limit, parameters, subject, problem),
     )  # fmt: skip
@@ -181,6 +185,36 @@ def _in_balls(witness: Witness, problem: Problem, numbers: str) -> np.ndarray:
             if system is systems[-1]:
                 raise
     raise AssertionError("there are no bits")
+
+
+def _too_wide(
+    witness: Witness, problem: Problem, numbers: str, balls: Any, algorithm: np.ndarray
+) -> str:
+    """Of the widest ball, where its radius is more than the prediction: that it decides nothing,
+    and how many bits do, which is seen of that row; "" where there is none."""
+
+    def wide(ball: Any, value: Any) -> bool:
+        return not float(ball.rad()) <= max(abs(float(value)), least)
+
+    least = NARROW * float(np.abs(problem.y.astype(float)).max())
+    there = [row for row, pair in enumerate(zip(balls, algorithm)) if wide(*pair)]
+    if not there:
+        return ""
+    row = max(there, key=lambda row: float(balls[row].rad()))
+    one = replace(problem, queries=problem.queries[row : row + 1])
+    radius = float(balls[row].rad())
+    said = (f"{witness.name}: the enclosure of row {problem.labels[row]} has radius {radius:.2g}, "
+            "more than the prediction itself, which decides nothing")  # fmt: skip
+    bits = balls_of(numbers).precision
+    while bits < MOST_BITS:
+        bits *= 2
+        try:
+            ball: Any = _in_balls(witness, one, f"ball:{bits}")[0]
+        except ArithmeticError:
+            continue
+        if not wide(ball, algorithm[row]):
+            return f"{said}; --numbers ball:{bits} has bits enough"
+    return said
 
 
 def _reached(
@@ -263,10 +297,11 @@ def _errors(problem: Problem, result: Run) -> dict[str, float]:
     """Root mean square errors on the targets, where these are known, and tended to."""
     if problem.truth is None or not result.limit.of_targets:
         return {}
+    known = ~np.isnan(problem.truth)
     named = {"transformer": result.columns["transformer"].astype(float)}
     if result.limit.values is not None:
         named["closed form"] = result.limit.values.astype(float)
-    return {name: error(values, problem.truth) for name, values in named.items()}
+    return {name: error(values[known], problem.truth[known]) for name, values in named.items()}
 
 
 def _by_the_mean(problem: Problem, result: Run) -> Iterator[str]:
@@ -274,7 +309,7 @@ def _by_the_mean(problem: Problem, result: Run) -> Iterator[str]:
     errors = _errors(problem, result)
     if not errors or problem.truth is None:
         return
-    mean = error(np.full(len(problem.truth), problem.y.astype(float).mean()), problem.truth)
+    mean = error(problem.y.astype(float).mean(), problem.truth[~np.isnan(problem.truth)])
     if mean < min(errors.values()):
         constant = "" if problem.intercept else "; --intercept adds a constant"
         yield f"the mean of the examples' targets does better ({mean:.4g}){constant}"
@@ -321,8 +356,8 @@ def _what_rounding_explains(result: Run, explained: float, numbers: str) -> str:
     return f"rounding in {numbers} explains {verdict} (up to {explained:.2g} there)"
 
 
-def error(predicted: np.ndarray, truth: np.ndarray) -> float:
-    """Root mean square of predicted - truth, both (m,)."""
+def error(predicted: Any, truth: np.ndarray) -> float:
+    """Root mean square of predicted - truth, both (m,), or of one number for all."""
     return float(np.sqrt(np.mean((predicted - truth) ** 2)))
 
 

@@ -23,7 +23,6 @@ from ..inputs.tables import (
     Text,
     chosen,
     header_of,
-    is_empty,
     listed,
     quoted,
     read_table,
@@ -39,8 +38,8 @@ COUNTED = 4  # rows from which on a column of 1, 2, 3, … is said to count them
 
 @dataclass(frozen=True)
 class Problem:
-    """X (n, d), y (n,), queries (m, d), the queries' row numbers and true targets if known; of
-    floats, or all of Fractions.
+    """X (n, d), y (n,), queries (m, d), the queries' row numbers and true targets if known, nan
+    where one is not; of floats, or all of Fractions.
 
     edits: weights that were changed by hand, by the paths of a page. intercept: the last column is
     one of ones. scaling: what the embedding reads in the place of x. left_out: the numbers of the
@@ -223,13 +222,9 @@ class Examples:
         )
         return self.problem(self.X[kept], self.y[kept], self.X[out], labels, self.y[out], about)
 
-    def _mend(self, name: str, cell: str) -> str:
-        """Of a cell of the queries' file."""
-        return ", or its column empty throughout" if name == self.target and not cell else ""
-
     def queried(self, path: str) -> Problem:
-        """The queries are the rows of another file; targets, if it has them, are the truth, and an
-        empty column of them is none."""
+        """The queries are the rows of another file; targets, if it has them, are the truth, none
+        where their cell is empty."""
         header = header_of(path, self.how)
         for name in self.names:
             if name not in header:
@@ -242,23 +237,21 @@ class Examples:
             require(path, header, extra[0])
             raise WrongCall(f"{said(path)} has a column {extra[0]!r} that the data does not have")
         known: tuple[str, ...] = (self.target,) if self.target in header else ()
-        exact, empty = (
-            self.X.dtype == object,
-            f"; its column {self.target!r} is empty, and not read",
+        exact = self.X.dtype == object
+        table = read_table(
+            path, (*self.names, *known), exact, self.how, header, may_lack=self.target
         )
-        try:
-            table = read_table(path, (*self.names, *known), exact, self.how, header, self._mend)
-        except WrongCall:
-            if not known or not is_empty(path, self.target, self.how):
-                raise
-            table, known = read_table(path, self.names, exact, self.how, header), ()
-        else:
-            empty = ""
         queries = _features(table.select(self.names), self.intercept)
-        truth = table.column(self.target) if known else None
+        truth, lacking = None, ""
+        if known:
+            truth = table.column(self.target).astype(float)
+            if unknown := int(np.isnan(truth).sum()):
+                lacking = f"; {unknown} of them without a target"
+            if unknown == len(truth):
+                truth, lacking = None, f"; its column {self.target!r} is empty, and not read"
         about = (
             f"examples   {plural(len(self.X), 'row')} of {said(self.path)}, {self.columns}",
-            f"queries    {plural(len(queries), 'row')} of {said(path)}{empty}",
+            f"queries    {plural(len(queries), 'row')} of {said(path)}{lacking}",
         )
         return self.problem(self.X, self.y, queries, table.numbers, truth, about, table)
 

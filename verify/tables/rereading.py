@@ -17,6 +17,7 @@ from ..inputs.tables import (
     listed,
     listing,
     pointed,
+    word,
 )
 from ..report.tables import plural
 from .problem import read
@@ -57,7 +58,7 @@ class _NoWay(ValueError):
 
 def _options(how: Text) -> dict[str, Any]:
     return {
-        "separator": how.separator,
+        "separator": None if how.separator is None else word(how.separator),
         "decimal": how.decimal,
         "index": how.index,
         "complete": how.complete,
