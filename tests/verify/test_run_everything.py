@@ -235,7 +235,8 @@ def test_the_algorithm_tends_to_the_limit_that_stands_beside_it(name, tmp_path):
 MEMORY = """
 import re, sys
 from verify.command import cli
-import pandas, torch, verify.tables.compare, constructions.rounding.bounds
+import pandas, torch, verify.tables.compare, verify.tables.suited, constructions.rounding.bounds
+import constructions.algorithms.descent.gradient_descent
 def most():
     return 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
 before = most()
