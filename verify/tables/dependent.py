@@ -31,8 +31,9 @@ def dependent(problem: Problem) -> Iterator[str]:
     Not of fewer examples than columns, which always depend on each other.
     """
     names, (n, d) = problem.names, problem.X.shape
-    apart = len(problem.singular) == d and problem.condition < 1 / NEARLY
-    if not names or apart or d > min(n, MOST):
+    if not names or d > min(n, MOST):
+        return
+    if len(problem.singular) == d and problem.condition < 1 / NEARLY:
         return
     X = np.asarray(problem.X[:, : len(names)], dtype=float)
     whole = np.abs(X).max(axis=0)
